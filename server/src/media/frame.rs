@@ -1,0 +1,44 @@
+//! One coded picture or packet of sound, and the clock it stands on.
+
+use bytes::Bytes;
+use shared::api::Codec;
+
+/// A point on a stream's clock, in microseconds. Zero is where the source's first pass begins; a
+/// loop does not go back to zero but counts on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MediaTime(pub i64);
+
+impl MediaTime {
+    pub const ZERO: Self = Self(0);
+
+    /// In units of `clock_rate` a second, rounded to the nearest. Computed from the absolute time,
+    /// so rounding never adds up.
+    pub fn to_clock(self, clock_rate: u32) -> i64 {
+        let scaled = i128::from(self.0) * i128::from(clock_rate);
+        ((scaled + 500_000).div_euclid(1_000_000)) as i64
+    }
+
+    /// `self - earlier`, in microseconds; negative when `earlier` is later.
+    pub fn micros_since(self, earlier: Self) -> i64 {
+        self.0 - earlier.0
+    }
+
+    pub fn plus_micros(self, micros: i64) -> Self {
+        Self(self.0 + micros)
+    }
+}
+
+/// A coded picture (all its slices), or one packet of Opus: what a decoder takes at once.
+///
+/// `data` is in the form that the packetizer takes: H.264 as Annex B with the parameter sets before
+/// every IDR; VP8 and VP9 as one frame; AV1 as a temporal unit of OBUs (low-overhead format); Opus
+/// as one packet.
+#[derive(Clone, Debug)]
+pub struct AccessUnit {
+    pub codec: Codec,
+    /// When it is shown or heard.
+    pub time: MediaTime,
+    /// True where decoding can begin. Every packet of Opus is.
+    pub keyframe: bool,
+    pub data: Bytes,
+}
