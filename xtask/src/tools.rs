@@ -52,9 +52,6 @@ pub(crate) fn missing(scope: Scope) -> Result<Vec<Step>> {
     }
     if !steps.is_empty() {
         fs::create_dir_all(workspace::tools())?;
-        steps.push(Step::new("tidy up", || {
-            Ok(fs::remove_dir_all(build_folder()).or_else(ignore_absent)?)
-        }));
     }
     Ok(steps)
 }
@@ -93,18 +90,11 @@ fn cargo_install(package: &'static str, version: String, features: &[&str]) -> S
     if !step::watched() {
         cargo.arg("--quiet");
     }
-    Step::command(format!("{package} {version} (a few minutes, once)"), cargo)
+    Step::command(format!("{package} {version}, compiled once"), cargo)
 }
 
 fn build_folder() -> std::path::PathBuf {
     workspace::root().join("target/tools")
-}
-
-fn ignore_absent(error: std::io::Error) -> std::io::Result<()> {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => Ok(()),
-        _ => Err(error),
-    }
 }
 
 #[cfg(test)]
