@@ -1,7 +1,7 @@
 //! Build tools: trunk, wasm-bindgen, wasm-opt, geckodriver. One on `PATH` serves when it is of the right version;
 //! else it is installed into `.tools/`.
 
-use std::fs;
+use std::{fs, io::ErrorKind};
 
 use anyhow::Result;
 
@@ -52,6 +52,13 @@ pub(crate) fn missing(scope: Scope) -> Result<Vec<Step>> {
     }
     if !steps.is_empty() {
         fs::create_dir_all(workspace::tools())?;
+        steps.push(Step::new(
+            "a gigabyte of build files removed",
+            || match fs::remove_dir_all(build_folder()) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+                _ => Ok(()),
+            },
+        ));
     }
     Ok(steps)
 }
