@@ -1,0 +1,366 @@
+//! H.264 as it lies in files, made into what the packetizer takes: Annex B access units with the
+//! parameter sets before every IDR picture (ITU-T H.264 Annex B; ISO 14496-15 5.3 for `avcC`).
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::bits::BitReader;
+
+const IDR: u8 = 5;
+const SEI: u8 = 6;
+const SPS: u8 = 7;
+const PPS: u8 = 8;
+const DELIMITER: u8 = 9;
+const END_OF_SEQUENCE: u8 = 10;
+const END_OF_STREAM: u8 = 11;
+const FILLER: u8 = 12;
+
+const START_CODE: [u8; 4] = [0, 0, 0, 1];
+
+/// Rewrites the access units of one track, and remembers the parameter sets that they need.
+#[derive(Clone, Debug, Default)]
+pub struct H264 {
+    /// Bytes of a NAL unit's length (1 to 4) in mp4's form; none for Annex B.
+    length_size: Option<usize>,
+    /// By id, newest of each.
+    sps: Vec<(u32, Bytes)>,
+    pps: Vec<(u32, Bytes)>,
+}
+
+/// An access unit in Annex B.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    pub data: Bytes,
+    /// It has an IDR picture; SPS and PPS are then in front of it.
+    pub keyframe: bool,
+    /// It carried parameter sets unlike the ones known before.
+    pub new_parameters: bool,
+}
+
+impl H264 {
+    /// `extradata`: an `avcC` box's content, or Annex B parameter sets, or nothing.
+    pub fn new(extradata: &[u8]) -> Self {
+        let mut this = Self::default();
+        this.configure(extradata);
+        this
+    }
+
+    /// Takes a new decoder configuration. Unusable ones change nothing.
+    pub fn configure(&mut self, extradata: &[u8]) {
+        if extradata.first() == Some(&1) && extradata.len() >= 7 {
+            self.length_size = Some(usize::from(extradata[4] & 3) + 1);
+            let mut rest = &extradata[5..];
+            for mask in [0x1f, 0xff] {
+                let Some((&count, tail)) = rest.split_first() else {
+                    return;
+                };
+                rest = tail;
+                for _ in 0..count & mask {
+                    let Some((length, tail)) = rest.split_first_chunk::<2>() else {
+                        return;
+                    };
+                    let Some((nal, tail)) =
+                        tail.split_at_checked(usize::from(u16::from_be_bytes(*length)))
+                    else {
+                        return;
+                    };
+                    self.learn(nal);
+                    rest = tail;
+                }
+            }
+        } else {
+            for nal in annex_b(extradata) {
+                self.learn(nal);
+            }
+        }
+    }
+
+    /// One coded picture of the file, or of an encoder, in the form that [`Packetizer`] takes.
+    /// Delimiters, fillers and SEI messages are left out: no decoder of WebRTC uses them. `None` when nothing of
+    /// use is in it.
+    ///
+    /// [`Packetizer`]: super::packetize::Packetizer
+    pub fn unit(&mut self, packet: &[u8]) -> Option<Unit> {
+        let nals: Vec<&[u8]> = match self.length_size {
+            // Some muxers put Annex B in mp4. A length of 1 is no NAL unit with a picture, so the
+            // start code tells.
+            Some(size) if !packet.starts_with(&START_CODE) => {
+                length_prefixed(packet, size).collect()
+            }
+            _ => annex_b(packet).collect(),
+        };
+        let mut new_parameters = false;
+        for nal in &nals {
+            new_parameters |= self.learn(nal);
+        }
+        let keyframe = nals.iter().any(|nal| kind(nal) == IDR);
+        let mut out = BytesMut::with_capacity(packet.len() + 64);
+        if keyframe {
+            if self.sps.is_empty() || self.pps.is_empty() {
+                return None;
+            }
+            for (_, nal) in self.sps.iter().chain(&self.pps) {
+                out.put_slice(&START_CODE);
+                out.put_slice(nal);
+            }
+        }
+        let mut picture = false;
+        for nal in nals {
+            match kind(nal) {
+                SEI | DELIMITER | END_OF_SEQUENCE | END_OF_STREAM | FILLER => continue,
+                SPS | PPS if keyframe => continue,
+                1..=IDR => picture = true,
+                _ => {}
+            }
+            out.put_slice(&START_CODE);
+            out.put_slice(nal);
+        }
+        picture.then(|| Unit {
+            data: out.freeze(),
+            keyframe,
+            new_parameters,
+        })
+    }
+
+    /// What the newest sequence parameter set says.
+    pub fn sequence(&self) -> Option<Sequence> {
+        self.sps.iter().find_map(|(_, nal)| Sequence::parse(nal))
+    }
+
+    /// True when the parameter set is news.
+    fn learn(&mut self, nal: &[u8]) -> bool {
+        let (sets, id, most) = match kind(nal) {
+            SPS => (&mut self.sps, sps_id(nal), 32),
+            PPS => (&mut self.pps, pps_id(nal), 256),
+            _ => return false,
+        };
+        let Some(id) = id else { return false };
+        match sets.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, known)) if known == nal => false,
+            Some((_, known)) => {
+                *known = Bytes::copy_from_slice(nal);
+                true
+            }
+            None if id < most => {
+                sets.push((id, Bytes::copy_from_slice(nal)));
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// The facts of a sequence parameter set (H.264 7.3.2.1.1) that decide how a track is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    pub profile: u8,
+    pub constraints: u8,
+    pub level: u8,
+    /// 0 grey, 1 4:2:0, 2 4:2:2, 3 4:4:4.
+    pub chroma: u32,
+    pub bits: u32,
+    /// False: pictures may be two fields.
+    pub frames_only: bool,
+    /// After cropping.
+    pub width: u32,
+    pub height: u32,
+}
+
+impl Sequence {
+    /// From a NAL unit with its header byte. `None` when it is malformed.
+    pub fn parse(nal: &[u8]) -> Option<Self> {
+        if kind(nal) != SPS {
+            return None;
+        }
+        let payload = unescape(&nal[1..]);
+        let mut bits = BitReader::new(&payload);
+        let profile = bits.bits(8)? as u8;
+        let constraints = bits.bits(8)? as u8;
+        let level = bits.bits(8)? as u8;
+        bits.golomb()?; // seq_parameter_set_id
+        let (mut chroma, mut depth, mut separate_planes) = (1, 8, false);
+        if matches!(
+            profile,
+            100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135
+        ) {
+            chroma = bits.golomb()?;
+            if chroma == 3 {
+                separate_planes = bits.flag()?;
+            }
+            depth = bits.golomb()?.checked_add(8)?;
+            bits.golomb()?; // bit_depth_chroma_minus8
+            bits.flag()?; // qpprime_y_zero_transform_bypass_flag
+            if bits.flag()? {
+                for list in 0..if chroma == 3 { 12 } else { 8 } {
+                    if bits.flag()? {
+                        skip_scaling_list(&mut bits, if list < 6 { 16 } else { 64 })?;
+                    }
+                }
+            }
+        }
+        bits.golomb()?; // log2_max_frame_num_minus4
+        match bits.golomb()? {
+            0 => {
+                bits.golomb()?;
+            }
+            1 => {
+                bits.flag()?;
+                bits.golomb()?;
+                bits.golomb()?;
+                let cycle = bits.golomb()?;
+                if cycle > 255 {
+                    return None;
+                }
+                for _ in 0..cycle {
+                    bits.golomb()?;
+                }
+            }
+            _ => {}
+        }
+        bits.golomb()?; // max_num_ref_frames
+        bits.flag()?; // gaps_in_frame_num_value_allowed_flag
+        let width_mbs = bits.golomb()?.checked_add(1)?;
+        let height_units = bits.golomb()?.checked_add(1)?;
+        let frames_only = bits.flag()?;
+        if !frames_only {
+            bits.flag()?; // mb_adaptive_frame_field_flag
+        }
+        bits.flag()?; // direct_8x8_inference_flag
+        let mut width = width_mbs.checked_mul(16)?;
+        let field_factor = if frames_only { 1 } else { 2 };
+        let mut height = height_units.checked_mul(16)?.checked_mul(field_factor)?;
+        if bits.flag()? {
+            let unit_x = if matches!(chroma, 1 | 2) && !separate_planes {
+                2
+            } else {
+                1
+            };
+            let unit_y = if chroma == 1 {
+                2 * field_factor
+            } else {
+                field_factor
+            };
+            let (left, right, top, bottom) = (
+                bits.golomb()?,
+                bits.golomb()?,
+                bits.golomb()?,
+                bits.golomb()?,
+            );
+            width = width.checked_sub(left.checked_add(right)?.checked_mul(unit_x)?)?;
+            height = height.checked_sub(top.checked_add(bottom)?.checked_mul(unit_y)?)?;
+        }
+        Some(Self {
+            profile,
+            constraints,
+            level,
+            chroma,
+            bits: depth,
+            frames_only,
+            width,
+            height,
+        })
+    }
+}
+
+fn skip_scaling_list(bits: &mut BitReader<'_>, size: usize) -> Option<()> {
+    let (mut last, mut next) = (8i64, 8i64);
+    for _ in 0..size {
+        if next != 0 {
+            next = (last + i64::from(bits.signed_golomb()?)).rem_euclid(256);
+        }
+        if next != 0 {
+            last = next;
+        }
+    }
+    Some(())
+}
+
+/// `nal_unit_type`; 0, which no stream uses, for an empty one.
+pub(super) fn kind(nal: &[u8]) -> u8 {
+    nal.first().map_or(0, |byte| byte & 0x1f)
+}
+
+fn sps_id(nal: &[u8]) -> Option<u32> {
+    let payload = unescape(nal.get(4..nal.len().min(16))?);
+    BitReader::new(&payload).golomb().filter(|id| *id < 32)
+}
+
+fn pps_id(nal: &[u8]) -> Option<u32> {
+    let payload = unescape(nal.get(1..nal.len().min(16))?);
+    BitReader::new(&payload).golomb().filter(|id| *id < 256)
+}
+
+/// Takes the emulation prevention bytes out (H.264 7.4.1).
+fn unescape(nal: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(nal.len());
+    let mut zeros = 0;
+    for &byte in nal {
+        if zeros >= 2 && byte == 3 {
+            zeros = 0;
+            continue;
+        }
+        zeros = if byte == 0 { zeros + 1 } else { 0 };
+        out.push(byte);
+    }
+    out
+}
+
+/// The NAL units of an Annex B byte stream, without start codes and trailing zeros; empty ones are
+/// left out. Bytes before the first start code are left out too.
+pub(super) fn annex_b(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = after_start_code(stream);
+    std::iter::from_fn(move || {
+        loop {
+            let current = rest?;
+            let (nal, next) = match find_start_code(current) {
+                Some(at) => (&current[..at], Some(&current[at + 3..])),
+                None => (current, None),
+            };
+            rest = next;
+            let end = nal
+                .iter()
+                .rposition(|byte| *byte != 0)
+                .map_or(0, |at| at + 1);
+            if end > 0 {
+                return Some(&nal[..end]);
+            }
+        }
+    })
+}
+
+fn after_start_code(stream: &[u8]) -> Option<&[u8]> {
+    find_start_code(stream).map(|at| &stream[at + 3..])
+}
+
+/// Where `00 00 01` begins.
+fn find_start_code(stream: &[u8]) -> Option<usize> {
+    let mut at = 2;
+    while at < stream.len() {
+        match stream[at] {
+            1 if stream[at - 1] == 0 && stream[at - 2] == 0 => return Some(at - 2),
+            0 => at += 1,
+            1 => at += 1,
+            // Neither 0 nor 1: no start code ends at this byte or at the two after it... but one may
+            // end three further on.
+            _ => at += 3,
+        }
+    }
+    None
+}
+
+/// The NAL units of mp4's form. Ends at the first one whose length runs past the end.
+fn length_prefixed(packet: &[u8], size: usize) -> impl Iterator<Item = &[u8]> {
+    let mut rest = packet;
+    std::iter::from_fn(move || {
+        loop {
+            let (length, tail) = rest.split_at_checked(size)?;
+            let length = length
+                .iter()
+                .fold(0usize, |sum, byte| (sum << 8) | usize::from(*byte));
+            let (nal, tail) = tail.split_at_checked(length)?;
+            rest = tail;
+            if !nal.is_empty() {
+                return Some(nal);
+            }
+        }
+    })
+}

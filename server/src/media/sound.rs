@@ -1,0 +1,384 @@
+//! Sound that has to be encoded again: decoded, mixed to stereo at 48 kHz, laid on a grid of samples by
+//! its timestamps, and cut into packets of 20 ms of Opus (RFC 6716; RFC 7587).
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use ffmpeg_next as ffmpeg;
+use shared::api::Codec;
+
+use super::error::MediaError;
+use super::frame::{AccessUnit, MediaTime};
+use super::graph::{Chain, TIME_BASE};
+
+const RATE: i64 = 48_000;
+/// Samples of each channel in a packet: 20 ms.
+const FRAME: usize = 960;
+const BITS_PER_SECOND: usize = 128_000;
+/// libopus puts its output this many samples later than its input. The input is laid earlier by as
+/// much, so that what is heard is in time.
+const LOOK_AHEAD: i64 = 312;
+/// Timestamps within this many samples (20 ms) of where the last frame ended are jitter, not a gap.
+const TOLERANCE: i64 = 960;
+/// A gap is filled with silence up to this many samples (10 s); the grid jumps over the rest.
+const MAX_SILENCE: i64 = 10 * RATE;
+
+/// One track of sound, from packets of the file to packets of Opus.
+pub(super) struct Sound {
+    decoder: Option<ffmpeg::decoder::Audio>,
+    chain: Option<(Chain, Form)>,
+    encoder: ffmpeg::encoder::audio::Encoder,
+    grid: Grid,
+    /// Frames that could not be decoded.
+    pub bad: u64,
+}
+
+/// What a chain of filters was made for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Form {
+    rate: u32,
+    format: ffmpeg::format::Sample,
+    channels: u16,
+    layout: u64,
+}
+
+impl Sound {
+    pub(super) fn new() -> Result<Self, MediaError> {
+        let failed = MediaError::ffmpeg("start the encoder for sound");
+        let found = ffmpeg::encoder::find_by_name("libopus")
+            .ok_or(MediaError::NoEncoder("sound (Opus)"))?;
+        let context = ffmpeg::codec::Context::new_with_codec(found);
+        let mut audio = context.encoder().audio().map_err(&failed)?;
+        audio.set_rate(RATE as i32);
+        audio.set_channel_layout(ffmpeg::ChannelLayout::STEREO);
+        audio.set_format(SAMPLE);
+        audio.set_bit_rate(BITS_PER_SECOND);
+        audio.set_time_base((1, RATE as i32));
+        // In-band FEC would change nothing: at this rate Opus runs its CELT layer, which has none.
+        let options = ffmpeg::Dictionary::from_iter([
+            ("application", "audio"),
+            ("frame_duration", "20"),
+            ("vbr", "on"),
+        ]);
+        let encoder = audio.open_with(options).map_err(&failed)?;
+        Ok(Self {
+            decoder: None,
+            chain: None,
+            encoder,
+            grid: Grid::default(),
+            bad: 0,
+        })
+    }
+
+    /// A pass over the file begins.
+    pub(super) fn begin_pass(
+        &mut self,
+        parameters: ffmpeg::codec::Parameters,
+    ) -> Result<(), MediaError> {
+        let failed = MediaError::ffmpeg("open the decoder for the sound");
+        let context = ffmpeg::codec::Context::from_parameters(parameters).map_err(&failed)?;
+        let mut decoder = context.decoder();
+        decoder.set_packet_time_base(TIME_BASE);
+        self.decoder = Some(decoder.audio().map_err(&failed)?);
+        self.chain = None;
+        self.grid.realign();
+        Ok(())
+    }
+
+    /// A packet of the file, its times in microseconds of the stream's clock.
+    pub(super) fn packet(
+        &mut self,
+        packet: &ffmpeg::Packet,
+    ) -> Result<Vec<AccessUnit>, MediaError> {
+        if let Some(decoder) = &mut self.decoder
+            && decoder.send_packet(packet).is_err()
+        {
+            self.bad += 1;
+        }
+        self.receive()
+    }
+
+    /// The pass is over: what decoder and filters hold back comes out.
+    pub(super) fn end_pass(&mut self) -> Result<Vec<AccessUnit>, MediaError> {
+        let mut units = Vec::new();
+        if let Some(mut decoder) = self.decoder.take() {
+            let _ = decoder.send_eof();
+            self.decoder = Some(decoder);
+            units = self.receive()?;
+            self.decoder = None;
+        }
+        if let Some((mut chain, _)) = self.chain.take() {
+            chain.finish();
+            self.pull(&mut chain);
+            units.extend(self.encode()?);
+        }
+        Ok(units)
+    }
+
+    /// Sound out of a generator: stereo, 48 kHz.
+    pub(super) fn frame(
+        &mut self,
+        frame: &ffmpeg::frame::Audio,
+        time: MediaTime,
+    ) -> Result<Vec<AccessUnit>, MediaError> {
+        self.grid.put(position(time), frame.plane::<(f32, f32)>(0));
+        self.encode()
+    }
+
+    /// Silence up to `time`, where no sound came.
+    pub(super) fn fill(&mut self, time: MediaTime) -> Result<Vec<AccessUnit>, MediaError> {
+        self.grid.fill(position(time));
+        self.encode()
+    }
+
+    fn receive(&mut self) -> Result<Vec<AccessUnit>, MediaError> {
+        loop {
+            let mut frame = ffmpeg::frame::Audio::empty();
+            if self
+                .decoder
+                .as_mut()
+                .is_none_or(|decoder| decoder.receive_frame(&mut frame).is_err())
+            {
+                break;
+            }
+            if frame.samples() == 0 || frame.rate() == 0 {
+                continue;
+            }
+            let time = frame.timestamp();
+            frame.set_pts(time);
+            let form = Form {
+                rate: frame.rate(),
+                format: frame.format(),
+                channels: frame.channels(),
+                layout: frame.channel_layout().bits(),
+            };
+            let mut chain = match self.chain.take() {
+                Some((chain, made_for)) if made_for == form => chain,
+                other => {
+                    if let Some((mut old, _)) = other {
+                        old.finish();
+                        self.pull(&mut old);
+                    }
+                    let Ok(chain) = Chain::sound(&frame, FILTERS) else {
+                        self.bad += 1;
+                        continue;
+                    };
+                    chain
+                }
+            };
+            if chain.push(&frame).is_err() {
+                self.bad += 1;
+            }
+            self.pull(&mut chain);
+            self.chain = Some((chain, form));
+        }
+        self.encode()
+    }
+
+    fn pull(&mut self, chain: &mut Chain) {
+        loop {
+            let mut frame = ffmpeg::frame::Audio::empty();
+            if !chain.pull(&mut frame) {
+                return;
+            }
+            if frame.samples() > 0 {
+                let at = frame
+                    .pts()
+                    .map_or_else(|| self.grid.end(), |time| position(MediaTime(time)));
+                self.grid.put(at, frame.plane::<(f32, f32)>(0));
+            }
+        }
+    }
+
+    fn encode(&mut self) -> Result<Vec<AccessUnit>, MediaError> {
+        let failed = MediaError::ffmpeg("encode sound");
+        let mut units = Vec::new();
+        while let Some((at, samples)) = self.grid.take() {
+            let mut frame = ffmpeg::frame::Audio::new(SAMPLE, FRAME, ffmpeg::ChannelLayout::STEREO);
+            frame.set_rate(RATE as u32);
+            frame.set_pts(Some(at));
+            for (to, from) in frame.plane_mut::<(f32, f32)>(0).iter_mut().zip(samples) {
+                *to = from;
+            }
+            self.encoder.send_frame(&frame).map_err(&failed)?;
+            let mut packet = ffmpeg::Packet::empty();
+            while self.encoder.receive_packet(&mut packet).is_ok() {
+                // One packet comes for one frame; the encoder's own times are moved by its look-ahead.
+                if let Some(data) = packet.data() {
+                    units.push(AccessUnit {
+                        codec: Codec::Opus,
+                        time: time(at),
+                        keyframe: true,
+                        data: Bytes::copy_from_slice(data),
+                    });
+                }
+            }
+        }
+        Ok(units)
+    }
+}
+
+const SAMPLE: ffmpeg::format::Sample =
+    ffmpeg::format::Sample::F32(ffmpeg::format::sample::Type::Packed);
+
+/// To what libopus takes.
+pub(super) const FILTERS: &str =
+    "aresample=48000,aformat=sample_fmts=flt:sample_rates=48000:channel_layouts=stereo";
+
+fn position(time: MediaTime) -> i64 {
+    time.to_clock(RATE as u32) - LOOK_AHEAD
+}
+
+fn time(position: i64) -> MediaTime {
+    MediaTime((i128::from(position) * 1_000_000 / i128::from(RATE)) as i64)
+}
+
+/// Samples on the stream's clock. Silence fills gaps, overlaps are cut, and what is a little off its place is
+/// joined to what came before, so that the jitter of timestamps is not heard.
+#[derive(Clone, Debug, Default)]
+struct Grid {
+    /// Position of the first sample in `samples`, a multiple of [`FRAME`]; `None` before the first.
+    next: Option<i64>,
+    samples: VecDeque<(f32, f32)>,
+    /// The next samples are put exactly where they belong, however close.
+    exact: bool,
+}
+
+impl Grid {
+    fn realign(&mut self) {
+        self.exact = true;
+    }
+
+    /// Where the sample after the last one goes.
+    fn end(&self) -> i64 {
+        self.next.unwrap_or(0) + self.samples.len() as i64
+    }
+
+    fn put(&mut self, at: i64, samples: &[(f32, f32)]) {
+        if self.next.is_none() {
+            self.next = Some(at.div_euclid(FRAME as i64) * FRAME as i64);
+            self.exact = true;
+        }
+        let gap = at - self.end();
+        if gap.abs() <= TOLERANCE && !self.exact {
+            self.samples.extend(samples);
+            return;
+        }
+        self.exact = false;
+        if gap >= 0 {
+            self.silence(gap);
+            self.samples.extend(samples);
+        } else {
+            let cut = usize::try_from(-gap)
+                .unwrap_or(usize::MAX)
+                .min(samples.len());
+            self.samples.extend(&samples[cut..]);
+        }
+    }
+
+    fn fill(&mut self, until: i64) {
+        if self.next.is_none() {
+            self.next = Some(until.div_euclid(FRAME as i64) * FRAME as i64);
+        }
+        let gap = until - self.end();
+        if gap > 0 {
+            self.silence(gap);
+            self.exact = true;
+        }
+    }
+
+    fn silence(&mut self, gap: i64) {
+        if gap > MAX_SILENCE {
+            // Nothing is heard either way. Whole frames are jumped over, so the grid stays one of 20 ms.
+            let jump = (gap - MAX_SILENCE) / FRAME as i64 * FRAME as i64;
+            if let Some(next) = &mut self.next {
+                *next += jump;
+            }
+            self.samples
+                .extend(std::iter::repeat_n((0.0, 0.0), (gap - jump) as usize));
+        } else {
+            self.samples
+                .extend(std::iter::repeat_n((0.0, 0.0), gap as usize));
+        }
+    }
+
+    /// The next whole frame and where it begins.
+    fn take(&mut self) -> Option<(i64, Vec<(f32, f32)>)> {
+        let next = self.next.as_mut()?;
+        if self.samples.len() < FRAME {
+            return None;
+        }
+        let at = *next;
+        *next += FRAME as i64;
+        Some((at, self.samples.drain(..FRAME).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ones(count: usize) -> Vec<(f32, f32)> {
+        vec![(1.0, 1.0); count]
+    }
+
+    fn drained(grid: &mut Grid) -> Vec<(i64, Vec<(f32, f32)>)> {
+        std::iter::from_fn(|| grid.take()).collect()
+    }
+
+    #[test]
+    fn frames_begin_on_multiples_of_20_ms_whatever_came_first() {
+        let mut grid = Grid::default();
+        grid.put(1000, &ones(3000));
+        let frames = drained(&mut grid);
+        assert_eq!(
+            frames.iter().map(|frame| frame.0).collect::<Vec<_>>(),
+            [960, 1920, 2880]
+        );
+        assert_eq!(
+            frames[0].1.iter().filter(|sample| sample.0 == 0.0).count(),
+            40
+        );
+    }
+
+    #[test]
+    fn a_gap_is_silent_and_an_overlap_is_cut() {
+        let mut grid = Grid::default();
+        grid.put(0, &ones(960));
+        grid.put(4800, &ones(960));
+        grid.put(4320, &ones(3000));
+        let frames = drained(&mut grid);
+        assert_eq!(frames.len(), 7);
+        assert!(
+            frames[1..5]
+                .iter()
+                .all(|frame| frame.1.iter().all(|sample| *sample == (0.0, 0.0)))
+        );
+        assert!(
+            frames[5..]
+                .iter()
+                .all(|frame| frame.1.iter().all(|sample| *sample == (1.0, 1.0)))
+        );
+    }
+
+    #[test]
+    fn jitter_of_timestamps_is_neither_gap_nor_overlap_except_at_a_seam() {
+        let mut grid = Grid::default();
+        grid.put(0, &ones(1000));
+        grid.put(1030, &ones(1000));
+        grid.put(1990, &ones(1000));
+        assert_eq!(grid.end(), 3000);
+        grid.realign();
+        grid.put(3010, &ones(950));
+        assert_eq!(grid.end(), 3960);
+    }
+
+    #[test]
+    fn a_gap_of_hours_costs_ten_seconds_of_silence() {
+        let mut grid = Grid::default();
+        grid.put(0, &ones(960));
+        grid.put(48_000 * 7200 + 7, &ones(960));
+        assert!(grid.samples.len() < 500_000);
+        assert_eq!(grid.end(), 48_000 * 7200 + 7 + 960);
+    }
+}
