@@ -20,16 +20,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let args = server_args(args, &here);
     let mut steps = setup::missing(Scope::Run)?;
     steps.push(Step::new("client", bundle::build));
-    let mut cargo = workspace::command("cargo");
-    cargo.args([
-        "build",
-        "--release",
-        "--package",
-        "server",
-        "--bin",
-        "server",
-    ]);
-    steps.push(Step::command("server", cargo));
+    steps.push(Step::command("server", release_build("server")));
     step::run_all(steps)?;
     println!("Starting the server; Ctrl-C stops it.");
     become_program(workspace::command("target/release/server").args(args))
@@ -40,10 +31,19 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
     if args.is_empty() {
         bail!("say what to measure, for example: cargo xtask bench watch");
     }
-    step::run_all(setup::missing(Scope::Test)?)?;
+    // A bench starts the server itself; it needs no client and no browser.
+    let mut steps = setup::missing(Scope::Run)?;
+    steps.push(Step::command("server", release_build("server")));
+    steps.push(Step::command("bench", release_build("bench")));
+    step::run_all(steps)?;
+    become_program(workspace::command("target/release/bench").args(args))
+}
+
+/// The program of `package`, which is called like it.
+fn release_build(package: &str) -> Command {
     let mut cargo = workspace::command("cargo");
-    cargo.args(["run", "--release", "--package", "bench", "--"]);
-    become_program(cargo.args(args))
+    cargo.args(["build", "--release", "--package", package, "--bin", package]);
+    cargo
 }
 
 /// Replaces xtask by the program, so that signals reach it and its exit status is ours.
