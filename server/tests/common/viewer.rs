@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rtc::ice::mdns::MulticastDnsMode;
+use rtc::peer_connection::transport::RTCDtlsTransportState;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind,
 };
@@ -134,14 +135,21 @@ impl TestViewer {
     }
 
     pub async fn watch_with(server: &TestServer, stream: &str, wants: Wants) -> Self {
+        Self::watch_at(&server.url, stream, wants).await
+    }
+
+    /// Watches over WHEP at a server of any process.
+    pub async fn watch_at(server: &str, stream: &str, wants: Wants) -> Self {
         let (mut viewer, offer) = Self::offer(wants).await;
         viewer.offered_at = Instant::now();
-        let response = server
-            .post(&format!("/whep/{stream}"), "application/sdp", offer)
-            .await;
+        let request = reqwest::Client::new().post(format!("{server}/whep/{stream}"));
+        let request = request
+            .header("content-type", "application/sdp")
+            .body(offer);
+        let response = request.send().await.expect("an answer");
         assert_eq!(response.status(), 201, "{:?}", response.text().await);
         let header = |name: &str| response.headers()[name].to_str().expect("ASCII").to_owned();
-        viewer.session = server.url(&header("location"));
+        viewer.session = format!("{server}{}", header("location"));
         viewer.etag = header("etag");
         viewer
             .accept(response.text().await.expect("an answer"))
@@ -166,6 +174,23 @@ impl TestViewer {
             .await
             .expect("connects")
             .expect("lives");
+    }
+
+    /// The connection was ended by the other side, in order (DTLS close_notify) or for good.
+    pub async fn ended(&self, limit: Duration) {
+        let senders = self.pc.get_receivers().await;
+        let receiver = senders.first().expect("a track");
+        super::eventually("the viewer sees the end", limit, || async {
+            let transport = receiver.transport().await.ok().flatten();
+            match transport {
+                Some(transport) => matches!(
+                    transport.state().await,
+                    Ok(RTCDtlsTransportState::Closed | RTCDtlsTransportState::Failed)
+                ),
+                None => true,
+            }
+        })
+        .await;
     }
 
     pub fn state(&self) -> RTCPeerConnectionState {
@@ -212,13 +237,6 @@ impl TestViewer {
 
     pub async fn leave(self) {
         self.pc.close().await.expect("closes");
-    }
-
-    /// Gone without a word, as a killed tab: its socket does not answer any more.
-    pub async fn vanish(self, server: &TestServer) {
-        // The crate says good-bye on close; so it is closed where nobody hears it.
-        let _ = server;
-        drop(self.pc);
     }
 }
 
