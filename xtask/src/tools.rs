@@ -29,9 +29,12 @@ pub(crate) fn missing(scope: Scope) -> Result<Vec<Step>> {
         steps.push(cargo_install("wasm-bindgen-cli", bindgen, &[]));
     }
     if answer("trunk", &["--version"]) != Some(format!("trunk {TRUNK}")) {
-        // Without its check for a newer trunk, which asks a server at every build.
-        let features = ["--no-default-features", "--features", "rustls"];
-        steps.push(cargo_install("trunk", TRUNK.to_owned(), &features));
+        // Without what fetches tools, which are all here, and looks for a newer trunk at every build.
+        steps.push(cargo_install(
+            "trunk",
+            TRUNK.to_owned(),
+            &["--no-default-features"],
+        ));
     }
     if !has_wasm_opt() {
         let mut npm = command("npm");
@@ -92,7 +95,7 @@ fn cargo_install(package: &'static str, version: String, features: &[&str]) -> S
         // They run for seconds: compile them quickly rather than well.
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "0");
     if !step::watched() {
         cargo.arg("--quiet");

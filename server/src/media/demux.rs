@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Once;
 use std::time::SystemTime;
 
@@ -73,7 +73,6 @@ pub(super) struct Fingerprint {
 
 /// An open file.
 pub(super) struct Demuxer {
-    path: PathBuf,
     input: ffmpeg::format::context::Input,
     pub video: Option<Track>,
     pub audio: Option<Track>,
@@ -136,7 +135,6 @@ impl Demuxer {
         raw::read_only(&mut input, &wanted);
         let discontinuous = raw::may_jump(&input);
         Ok(Self {
-            path: path.to_owned(),
             video,
             audio,
             fingerprint: Fingerprint {
@@ -151,10 +149,6 @@ impl Demuxer {
             finished: false,
             input,
         })
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Length in microseconds as the container tells or estimates it.

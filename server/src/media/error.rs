@@ -21,6 +21,8 @@ pub enum MediaError {
     NotMedia { path: PathBuf, reason: String },
     #[error("{} has neither pictures nor sound that FFmpeg can decode; check it with ffprobe", .0.display())]
     NoTracks(PathBuf),
+    #[error("no picture of {} can be decoded; there is no poster for it", .0.display())]
+    NoPictures(PathBuf),
     #[error("nothing could be read from {}: it is empty or damaged; check it with ffprobe", .0.display())]
     Nothing(PathBuf),
     #[error("the tracks of {} are not what they were; open it again", .0.display())]

@@ -12,6 +12,7 @@
 //! | [`probe`] | what a source has and how it is delivered |
 //! | [`plan`] | facts in, delivery out; pure |
 //! | [`packetize`] | access units cut into RTP payloads |
+//! | [`poster`] | a still, as JPEG |
 //! | [`clock`] | the loop's clock and the pace |
 //! | [`h264`], `av1`, `bits` | bitstreams |
 //! | [`error`] | what can go wrong, in sentences |
@@ -29,6 +30,7 @@ pub mod frame;
 pub mod h264;
 pub mod packetize;
 pub mod plan;
+pub mod poster;
 pub mod probe;
 pub mod source;
 

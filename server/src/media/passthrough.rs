@@ -15,12 +15,13 @@ use super::raw::{self, Header};
 const MIN_GAP: i64 = 100;
 
 /// What came of one packet.
-pub(super) enum Passed {
-    Unit(AccessUnit),
-    /// Nothing of use was in it, or decoding cannot begin yet.
-    Nothing,
-    /// The track is other than was thought. The new facts may forbid to pass it through.
-    Otherwise(Box<VideoFacts>),
+#[derive(Default)]
+pub(super) struct Passed {
+    /// To be sent, if the track is still passed through. `None` when nothing of use was in the packet, or decoding
+    /// cannot begin yet.
+    pub unit: Option<AccessUnit>,
+    /// The track is other than was thought. These facts may forbid to pass it through.
+    pub facts: Option<Box<VideoFacts>>,
 }
 
 pub(super) struct Passthrough {
@@ -29,7 +30,6 @@ pub(super) struct Passthrough {
     h264: H264,
     extradata: Vec<u8>,
     keyframe: bool,
-    started: bool,
     /// Shown last, on the stream's clock; in this pass.
     newest: Option<MediaTime>,
     gop_start: Option<MediaTime>,
@@ -44,7 +44,6 @@ impl Passthrough {
             h264: H264::new(&header.extradata),
             extradata: header.extradata.clone(),
             keyframe: false,
-            started: false,
             newest: None,
             gop_start: None,
             gop_bytes: 0,
@@ -59,7 +58,6 @@ impl Passthrough {
         }
         self.gop_start = None;
         self.gop_bytes = 0;
-        self.started = false;
     }
 
     /// The last packet was one where decoding can begin.
@@ -69,95 +67,93 @@ impl Passthrough {
 
     pub(super) fn picture(&mut self, coded: &Coded, time: MediaTime) -> Passed {
         self.keyframe = coded.packet.is_key();
-        if self.codec.is_none() || !plan::video_reasons(&self.facts).is_empty() {
-            return Passed::Nothing;
-        }
         let Some(codec) = self.codec else {
-            return Passed::Nothing;
+            return Passed::default();
         };
-        if let Some(extradata) = raw::new_extradata(&coded.packet) {
-            self.h264.configure(extradata);
+        if !plan::video_reasons(&self.facts).is_empty() {
+            return Passed::default();
         }
-        let data = coded.packet.data().unwrap_or_default();
-        let data = match codec {
-            Codec::H264 => {
-                let Some(unit) = self.h264.unit(data) else {
-                    self.keyframe = false;
-                    return Passed::Nothing;
-                };
-                self.keyframe = unit.keyframe;
-                if unit.new_parameters
-                    && let Some(changed) = self
-                        .h264
-                        .sequence()
-                        .and_then(|sequence| self.changed(&sequence))
-                {
-                    return self.otherwise(changed);
-                }
-                unit.data
-            }
-            Codec::Av1 if self.keyframe => {
-                av1::with_sequence_header(Bytes::copy_from_slice(data), &self.extradata)
-            }
-            _ => Bytes::copy_from_slice(data),
-        };
         let mut facts = self.facts.clone();
+        let Some(data) = self.data(codec, coded, &mut facts) else {
+            self.keyframe = false;
+            return Passed::default();
+        };
         if self.keyframe {
             self.gop_start = Some(time);
             self.gop_bytes = 0;
-            self.started = true;
         }
         self.gop_bytes += data.len() as u64;
-        let reordered = self.newest.is_some_and(|newest| time < newest);
         let gop_length = self.gop_start.map_or(0, |start| time.micros_since(start));
-        facts.packets.reordered |= reordered;
+        facts.packets.reordered |= self.newest.is_some_and(|newest| time < newest);
         facts.packets.bad_times |= coded.hidden || !coded.timed;
-        facts.packets.longest_gop = facts.packets.longest_gop.max(gop_length);
-        facts.packets.biggest_gop = facts.packets.biggest_gop.max(self.gop_bytes);
-        if reordered
-            || facts.packets.bad_times
-            || gop_length > MAX_GOP
-            || self.gop_bytes > MAX_GOP_BYTES
-        {
-            return self.otherwise(facts);
+        // Only what forbids: lengths that are merely new are no news.
+        if gop_length > MAX_GOP {
+            facts.packets.longest_gop = gop_length;
         }
-        if !self.started {
-            return Passed::Nothing;
+        if self.gop_bytes > MAX_GOP_BYTES {
+            facts.packets.biggest_gop = self.gop_bytes;
+        }
+        let news = (facts != self.facts).then(|| Box::new(facts.clone()));
+        self.facts = facts;
+        if self.gop_start.is_none() {
+            return Passed {
+                unit: None,
+                facts: news,
+            };
         }
         // Hidden pictures of VP8 may have the time of the one after them.
-        let time = match self.newest {
-            Some(newest) => time.max(newest.plus_micros(MIN_GAP)),
-            None => time,
-        };
+        let time = self
+            .newest
+            .map_or(time, |newest| time.max(newest.plus_micros(MIN_GAP)));
         self.newest = Some(time);
-        Passed::Unit(AccessUnit {
-            codec,
-            time,
-            keyframe: self.keyframe,
-            data,
-        })
+        Passed {
+            unit: Some(AccessUnit {
+                codec,
+                time,
+                keyframe: self.keyframe,
+                data,
+            }),
+            facts: news,
+        }
     }
 
-    fn otherwise(&mut self, facts: VideoFacts) -> Passed {
-        self.facts = facts.clone();
-        Passed::Otherwise(Box::new(facts))
+    /// The packet in the packetizer's form; and what its parameter sets tell. `None` when nothing is in it.
+    fn data(&mut self, codec: Codec, coded: &Coded, facts: &mut VideoFacts) -> Option<Bytes> {
+        let data = coded.packet.data().unwrap_or_default();
+        if codec == Codec::H264 {
+            if let Some(extradata) = raw::new_extradata(&coded.packet) {
+                self.h264.configure(extradata);
+            }
+            let unit = self.h264.unit(data)?;
+            self.keyframe = unit.keyframe;
+            if unit.new_parameters
+                && let Some(sequence) = self.h264.sequence()
+            {
+                apply(&sequence, facts);
+            }
+            return Some(unit.data);
+        }
+        let data = Bytes::copy_from_slice(data);
+        match codec {
+            Codec::Av1 if self.keyframe => Some(av1::with_sequence_header(data, &self.extradata)),
+            _ => Some(data),
+        }
     }
+}
 
-    /// The facts by a new sequence parameter set, where they differ.
-    fn changed(&self, sequence: &Sequence) -> Option<VideoFacts> {
-        let mut facts = self.facts.clone();
-        facts.width = sequence.width;
-        facts.height = sequence.height;
-        facts.interlaced = !sequence.frames_only;
-        if sequence.bits != facts.bits {
-            facts.bits = sequence.bits;
-        }
-        if (sequence.chroma == 1) != facts.is_420 {
-            facts.is_420 = sequence.chroma == 1;
-            facts.pixel_format = ["gray", "yuv420p", "yuv422p", "yuv444p"]
-                .get(sequence.chroma as usize)
-                .map_or_else(String::new, ToString::to_string);
-        }
-        (facts != self.facts).then_some(facts)
+/// The facts by a new sequence parameter set.
+fn apply(sequence: &Sequence, facts: &mut VideoFacts) {
+    (facts.width, facts.height) = (sequence.width, sequence.height);
+    facts.interlaced |= !sequence.frames_only;
+    facts.bits = sequence.bits;
+    if (sequence.chroma == 1) != facts.is_420 {
+        facts.is_420 = sequence.chroma == 1;
+        let name = match sequence.chroma {
+            0 => "gray",
+            1 => "yuv420p",
+            2 => "yuv422p",
+            _ => "yuv444p",
+        };
+        name.clone_into(&mut facts.pixel_format);
     }
 }

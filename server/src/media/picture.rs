@@ -535,21 +535,24 @@ fn open_decoder(
 }
 
 fn filters((width, height): (u32, u32), turn: Turn, interlaced: bool) -> String {
-    let mut filters = Vec::new();
+    let turn = turn_filters(turn, interlaced);
+    format!("{turn}scale={width}:{height}:flags=bicubic:out_range=tv,setsar=1,format=yuv420p")
+}
+
+/// What makes a picture progressive and upright, each filter with a comma behind it.
+pub(super) fn turn_filters(turn: Turn, interlaced: bool) -> String {
+    let mut filters = String::new();
     if interlaced {
-        filters.push("bwdif=mode=send_frame:parity=auto:deint=interlaced".to_owned());
+        filters.push_str("bwdif=mode=send_frame:parity=auto:deint=interlaced,");
     }
-    match turn.degrees {
-        90 => filters.push("transpose=clock".to_owned()),
-        180 => filters.push("hflip,vflip".to_owned()),
-        270 => filters.push("transpose=cclock".to_owned()),
-        _ => {}
-    }
+    filters.push_str(match turn.degrees {
+        90 => "transpose=clock,",
+        180 => "hflip,vflip,",
+        270 => "transpose=cclock,",
+        _ => "",
+    });
     if turn.mirrored {
-        filters.push("hflip".to_owned());
+        filters.push_str("hflip,");
     }
-    filters.push(format!(
-        "scale={width}:{height}:flags=bicubic:out_range=tv,setsar=1,format=yuv420p"
-    ));
-    filters.join(",")
+    filters
 }

@@ -12,7 +12,7 @@ use super::control::Control;
 use super::demux::{Coded, Demuxer, Kind};
 use super::error::MediaError;
 use super::frame::{AccessUnit, MediaTime};
-use super::passthrough::{Passed, Passthrough};
+use super::passthrough::Passthrough;
 use super::picture::{Outcome, Pictures, Setup};
 pub use super::probe::{Probe, probe};
 use super::sound::Sound;
@@ -158,14 +158,14 @@ impl Run<'_> {
             }
             while let Some(coded) = demuxer.next() {
                 let start = *start.get_or_insert_with(|| {
-                    demuxer
-                        .start()
-                        .unwrap_or(coded.time)
-                        .min(coded.time.max(coded.order))
+                    let first = if coded.hidden { i64::MAX } else { coded.time };
+                    demuxer.start().unwrap_or(coded.time).min(first)
                 });
                 pass.saw(&coded, start);
-                // An earlier time of decoding is when the decoder needs it.
-                if !self.wait_until(loop_clock.at(coded.order.min(coded.time) - start))? {
+                // An earlier time of decoding is when the decoder needs it. What is to be decoded
+                // before the beginning is due at the beginning.
+                let due = loop_clock.at((coded.order.min(coded.time) - start).max(0));
+                if !self.wait_until(due)? {
                     return Ok(());
                 }
                 let time = loop_clock.at(coded.time - start);
@@ -238,21 +238,21 @@ impl Run<'_> {
         order: MediaTime,
         passthrough: &mut Passthrough,
     ) -> Result<(), MediaError> {
-        match passthrough.picture(&coded, time) {
-            Passed::Unit(unit) if self.probe.native_codec() == Some(unit.codec) => {
-                self.append([unit])
-            }
-            Passed::Unit(_) | Passed::Nothing => {}
-            Passed::Otherwise(facts) => {
-                if self.probe.learn(*facts) {
-                    tracing::info!(video = ?self.probe.video, "the file is not what its beginning looked like");
-                    self.sink.replanned(&self.probe);
-                }
-                if let Some(facts) = &self.probe.video_facts {
-                    self.pictures.set_up(Setup::of(facts));
-                }
+        let passed = passthrough.picture(&coded, time);
+        if let Some(facts) = passed.facts {
+            self.pictures.set_up(Setup::of(&facts));
+            if self.probe.learn(*facts) {
+                tracing::info!(video = ?self.probe.video, "the file is not what its beginning looked like");
+                self.sink.replanned(&self.probe);
+                // What was passed through is perhaps to be encoded now, or none of it watched.
                 self.obey();
             }
+        }
+        if let Some(unit) = passed
+            .unit
+            .filter(|unit| self.probe.native_codec() == Some(unit.codec))
+        {
+            self.append([unit]);
         }
         coded.packet.set_pts(coded.timed.then_some(time.0));
         coded.packet.set_dts(Some(order.0));

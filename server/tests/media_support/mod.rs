@@ -201,3 +201,106 @@ pub(crate) fn tone(seconds: f64) -> String {
 pub(crate) fn clip() -> Input {
     Input::File(Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/big-buck-bunny-720p.mp4"))
 }
+
+/// Pictures of one codec, decoded: how many, and the size of the last.
+pub(crate) fn decoded(units: &[&AccessUnit]) -> (usize, (u32, u32)) {
+    use ffmpeg_next as ffmpeg;
+    let id = match units[0].codec {
+        Codec::H264 => ffmpeg::codec::Id::H264,
+        Codec::Vp8 => ffmpeg::codec::Id::VP8,
+        Codec::Vp9 => ffmpeg::codec::Id::VP9,
+        Codec::Av1 => ffmpeg::codec::Id::AV1,
+        Codec::Opus => panic!("not a picture"),
+    };
+    let codec = ffmpeg::decoder::find(id).unwrap();
+    let mut decoder = ffmpeg::codec::Context::new_with_codec(codec)
+        .decoder()
+        .video()
+        .unwrap();
+    let (mut count, mut size) = (0, (0, 0));
+    let mut receive = |decoder: &mut ffmpeg::decoder::Video| {
+        let mut picture = ffmpeg::frame::Video::empty();
+        while decoder.receive_frame(&mut picture).is_ok() {
+            count += 1;
+            size = (picture.width(), picture.height());
+            assert_eq!(picture.format(), ffmpeg::format::Pixel::YUV420P);
+        }
+    };
+    for unit in units {
+        let mut packet = ffmpeg::Packet::copy(&unit.data);
+        packet.set_pts(Some(unit.time.0));
+        decoder
+            .send_packet(&packet)
+            .expect("what is appended can be decoded");
+        receive(&mut decoder);
+    }
+    decoder.send_eof().unwrap();
+    receive(&mut decoder);
+    (count, size)
+}
+
+/// The sound, decoded: the left channel at 48 kHz, as a browser would hear it.
+pub(crate) fn heard(units: &[&AccessUnit]) -> Vec<f32> {
+    use ffmpeg_next as ffmpeg;
+    let codec = ffmpeg::decoder::find_by_name("libopus").unwrap();
+    let mut decoder = ffmpeg::codec::Context::new_with_codec(codec)
+        .decoder()
+        .audio()
+        .unwrap();
+    let mut samples = Vec::new();
+    for unit in units {
+        decoder
+            .send_packet(&ffmpeg::Packet::copy(&unit.data))
+            .unwrap();
+        let mut frame = ffmpeg::frame::Audio::empty();
+        while decoder.receive_frame(&mut frame).is_ok() {
+            assert_eq!(frame.rate(), 48_000);
+            samples.extend(
+                frame
+                    .plane::<(i16, i16)>(0)
+                    .iter()
+                    .map(|pair| f32::from(pair.0) / 32_768.0),
+            );
+        }
+    }
+    samples
+}
+
+/// In hertz, by counting how often the sound rises through zero; `samples` at 48 kHz.
+pub(crate) fn pitch(samples: &[f32]) -> f32 {
+    let rises = samples
+        .windows(2)
+        .filter(|pair| pair[0] < 0.0 && pair[1] >= 0.0)
+        .count();
+    rises as f32 * 48_000.0 / samples.len() as f32
+}
+
+/// Root mean square.
+pub(crate) fn loudness(samples: &[f32]) -> f32 {
+    (samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len() as f32).sqrt()
+}
+
+/// The first picture of what was encoded.
+pub(crate) fn first_picture(units: &[&AccessUnit]) -> ffmpeg_next::frame::Video {
+    use ffmpeg_next as ffmpeg;
+    let name = if units[0].codec == Codec::H264 {
+        "h264"
+    } else {
+        "vp8"
+    };
+    let codec = ffmpeg::decoder::find_by_name(name).unwrap();
+    let mut decoder = ffmpeg::codec::Context::new_with_codec(codec)
+        .decoder()
+        .video()
+        .unwrap();
+    for unit in units {
+        decoder
+            .send_packet(&ffmpeg::Packet::copy(&unit.data))
+            .unwrap();
+        let mut picture = ffmpeg::frame::Video::empty();
+        if decoder.receive_frame(&mut picture).is_ok() {
+            return picture;
+        }
+    }
+    panic!("no picture can be decoded");
+}
