@@ -26,7 +26,6 @@ pub struct Wants {
     pub audio: bool,
     pub h264: bool,
     pub vp8: bool,
-    pub direction: RTCRtpTransceiverDirection,
 }
 
 impl Default for Wants {
@@ -36,7 +35,6 @@ impl Default for Wants {
             audio: true,
             h264: true,
             vp8: true,
-            direction: RTCRtpTransceiverDirection::Recvonly,
         }
     }
 }
@@ -97,7 +95,7 @@ impl TestViewer {
             .await
             .expect("a peer connection");
         let init = || RTCRtpTransceiverInit {
-            direction: wants.direction,
+            direction: RTCRtpTransceiverDirection::Recvonly,
             ..Default::default()
         };
         for (wanted, kind) in [
