@@ -1,7 +1,7 @@
 //! The harness: a server in this process, and a viewer of another make.
 
 // Each test file uses a part of it.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, unused_imports)]
 
 mod server;
 mod viewer;

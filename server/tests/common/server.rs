@@ -29,10 +29,15 @@ impl TestServer {
 
     /// With these arguments, besides the ports.
     pub async fn with(arguments: &[&str]) -> Self {
+        Self::at("127.0.0.1:0", arguments).await
+    }
+
+    /// The same on this address, which an earlier server may have had.
+    pub async fn at(address: &str, arguments: &[&str]) -> Self {
         let arguments = [&["server", "--udp-port", "0"], arguments].concat();
         let mut config = Config::try_parse_from(arguments).expect("the arguments are valid");
         config.grace = Duration::from_millis(300);
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = TcpListener::bind(address).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let server = Server::open(&config).expect("a free UDP port");
         let (peers, registry) = (server.peers().clone(), server.registry().clone());
