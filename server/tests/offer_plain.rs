@@ -48,6 +48,25 @@ async fn a_name_chooses_the_stream_in_any_script() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_forwarded_address_is_offered_first() {
+    let film = format!("film={}", common::clip());
+    let server = TestServer::with(&["--public-ip", "203.0.113.5", &film]).await;
+    let viewer = play(&server, "/offer").await;
+    let port = server.peers.addresses()[0].port();
+    let first = viewer
+        .answer
+        .lines()
+        .find(|line| line.starts_with("a=candidate:"));
+    let first = first.expect("candidates");
+    assert!(
+        first.contains(&format!(" 203.0.113.5 {port} typ host")),
+        "{first}"
+    );
+    viewer.packets_of("H264", 5).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_name_is_told() {
     let server = TestServer::with(&["test:"]).await;
     let (viewer, offer) = TestViewer::offer(Wants::default()).await;
@@ -56,6 +75,11 @@ async fn an_unknown_name_is_told() {
         .await;
     assert_eq!(response.status(), 404);
     assert!(sentence(response).await.contains("\"nothing\""));
+    let broken = server
+        .post("/offer?stream=a&stream=b", "application/sdp", "v=0")
+        .await;
+    assert_eq!(broken.status(), 400);
+    assert!(sentence(broken).await.contains("?stream=NAME"));
     viewer.leave().await;
     server.stop().await;
 }
