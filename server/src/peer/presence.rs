@@ -28,21 +28,26 @@ pub(crate) enum End {
     Shutdown,
 }
 
-/// Returns when the viewer is lost. One that is not heard for a while may come back.
+/// Returns when the viewer is lost. One that is not heard for a while may come back, and one that
+/// begins ICE anew (RFC 8445 9) gets as long once more.
 pub(super) async fn lost(mut state: watch::Receiver<RTCPeerConnectionState>) -> End {
-    use RTCPeerConnectionState::{Connected, Disconnected};
     loop {
-        match state
-            .wait_for(|state| *state == Disconnected || is_lost(*state))
+        let connected =
+            |state: &RTCPeerConnectionState| *state == RTCPeerConnectionState::Connected;
+        let Ok(seen) = state
+            .wait_for(|state| !connected(state))
             .await
-            .as_deref()
-        {
-            Ok(Disconnected) => {}
-            Ok(RTCPeerConnectionState::Failed) => return End::Silent,
-            _ => return End::Left,
+            .map(|state| *state)
+        else {
+            return End::Left;
+        };
+        match seen {
+            RTCPeerConnectionState::Failed => return End::Silent,
+            RTCPeerConnectionState::Closed => return End::Left,
+            _ => {}
         }
-        let back = state.wait_for(|state| *state == Connected || is_lost(*state));
-        if tokio::time::timeout(PATIENCE, back).await.is_err() {
+        let changed = state.wait_for(|state| *state != seen);
+        if tokio::time::timeout(PATIENCE, changed).await.is_err() {
             return End::Silent;
         }
     }
