@@ -136,7 +136,7 @@ fn one_signal_ends_it_in_order() {
         let began = Instant::now();
         let mut program = Program::start(&["test:"]);
         assert!(
-            began.elapsed() < Duration::from_secs(1),
+            began.elapsed() < Duration::from_secs(2),
             "ready after {:?}",
             began.elapsed()
         );
@@ -153,7 +153,7 @@ fn a_second_signal_ends_it_at_once() {
     program.signal("-INT");
     std::thread::sleep(Duration::from_millis(100));
     program.signal("-INT");
-    assert_eq!(program.exits_within(Duration::from_millis(300)), Some(130));
+    assert_eq!(program.exits_within(Duration::from_millis(800)), Some(130));
 }
 
 #[test]

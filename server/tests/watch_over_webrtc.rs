@@ -50,9 +50,10 @@ async fn the_first_picture_is_a_keyframe_for_early_and_late_viewers() {
         "{:?}",
         &heard.first[..8]
     );
+    // The clip has one keyframe in 10 s: nobody waited for the next one.
     let waited = heard.last_at.unwrap().duration_since(late.offered_at);
     assert!(
-        waited < Duration::from_secs(1),
+        waited < Duration::from_secs(3),
         "{waited:?} to the first packet"
     );
     server.stop().await;
@@ -199,7 +200,7 @@ async fn a_viewer_that_cannot_go_on_gets_a_keyframe() {
                 }),
             })
             .await;
-        eventually("a keyframe comes", Duration::from_millis(900), || async {
+        eventually("a keyframe comes", Duration::from_secs(4), || async {
             viewer.heard("H264").keyframes > keyframes
         })
         .await;
