@@ -182,12 +182,14 @@ async fn five_hundred_connects_leave_nothing_behind() {
     println!("500 connects took {:?}", began.elapsed());
     // The connections are closed one task each; the last of them may still be at it.
     tokio::time::sleep(Duration::from_secs(2)).await;
+    // The allocator settles some MB higher in the first thousand connects; 500 connections that are not
+    // dropped are more than twice the limit.
     let after = program.holds();
     println!("before {before:?}, after {after:?} (kB, threads, files)");
     assert!(after.1 <= before.1 + 2, "threads: {before:?} to {after:?}");
     assert!(after.2 <= before.2 + 4, "files: {before:?} to {after:?}");
     assert!(
-        after.0 < before.0 + 12_000,
+        after.0 < before.0 + 16_000,
         "memory: {before:?} to {after:?} kB"
     );
     let packets = resident.packets();
