@@ -27,10 +27,10 @@ use super::net::{Net, Route};
 use super::runtime::SharedPort;
 use crate::egress::Feedback;
 
-/// A viewer that is not heard for this long is shown as disconnected...
-const SILENCE: Duration = Duration::from_secs(3);
-/// ...and after as much again it is gone: within 10 s in all, with the checks between.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// A viewer that is not heard for this long is disconnected. Whether it is given up, the session
+/// decides; the crate would give up on viewers who have not connected yet as well.
+pub(super) const SILENCE: Duration = Duration::from_secs(3);
+const NEVER: Duration = Duration::ZERO;
 /// Consent checks (RFC 7675) go out this often.
 const CONSENT: Duration = Duration::from_secs(1);
 /// Connectivity checks go out this often (RFC 8445 14.2 has 50 ms). The first is lost as a rule, since
@@ -94,7 +94,7 @@ impl Factory {
             .with(keyframes::SLOT, KeyframeRequests::new(feedback_from_peer));
         let settings = SettingEngineBuilder::new()
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
-            .with_ice_timeouts(Some(SILENCE), Some(PATIENCE), Some(CONSENT))
+            .with_ice_timeouts(Some(SILENCE), Some(NEVER), Some(CONSENT))
             .with_ice_connection_attempts(Some(CHECK_EVERY), Some(MAX_CHECKS))
             .build();
         let addresses: Vec<_> = self
