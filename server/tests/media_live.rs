@@ -96,7 +96,7 @@ fn a_codec_that_is_asked_for_late_is_there_at_once() {
         .unwrap();
     let waited = came.duration_since(asked.unwrap());
     assert!(first.keyframe);
-    assert!(waited < Duration::from_millis(1200), "{waited:?}");
+    assert!(waited < Duration::from_millis(2000), "{waited:?}");
 }
 
 #[test]
