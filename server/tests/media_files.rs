@@ -419,3 +419,46 @@ fn a_picture_that_starts_later_than_the_sound_stays_later() {
     let first = played.of(Codec::H264)[0].time.0;
     assert!((450_000..=550_000).contains(&first), "{first}");
 }
+
+#[test]
+fn odds_and_ends_play_too() {
+    for (name, arguments, size) in [
+        ("a.gif", "", (320, 180)),
+        ("prores.mov", "-c:v prores_ks", (320, 180)),
+        (
+            "b.avi",
+            "-c:v libx264 -preset veryfast -bf 2 -g 25",
+            (320, 180),
+        ),
+        ("h263.3gp", "-c:v h263 -s 352x288", (384, 288)),
+        ("mxf.mxf", "-c:v mpeg2video", (320, 180)),
+        ("rgb.avi", "-c:v rawvideo -pix_fmt bgr24", (320, 180)),
+        ("ffv1.mkv", "-c:v ffv1 -pix_fmt yuv422p10le", (320, 180)),
+        (
+            "p.ts",
+            "-c:v mpeg2video -flags +ilme+ildct -top 1",
+            (320, 180),
+        ),
+        (
+            "full.mp4",
+            "-c:v libx264 -preset ultrafast -bf 2 -pix_fmt yuvj420p",
+            (320, 180),
+        ),
+        (
+            "hdr.mkv",
+            "-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -color_trc smpte2084 -color_primaries bt2020 -colorspace bt2020nc -x265-params log-level=error",
+            (320, 180),
+        ),
+    ] {
+        let input = file(name, &format!("{} {arguments}", moving(1.0)));
+        for codec in [Codec::H264, Codec::Vp8] {
+            let played = play(&input, &[codec], 1.6);
+            let units = played.of(codec);
+            assert!(!units.is_empty(), "{name} {codec:?}");
+            let (count, shown) = decoded(&units);
+            assert_eq!(shown.1, size.1, "{name} {codec:?}");
+            assert!(shown.0.abs_diff(size.0) <= 2, "{name} {codec:?} {shown:?}");
+            assert!((36..=52).contains(&count), "{name} {codec:?} {count}");
+        }
+    }
+}

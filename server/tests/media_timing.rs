@@ -55,6 +55,56 @@ fn a_picture_that_ends_before_the_sound_stays_until_the_next_pass() {
     );
 }
 
+#[test]
+fn a_flash_and_a_beep_of_one_moment_stay_together_pass_after_pass() {
+    // Dark and silent for a second, then bright and loud for one.
+    let flash = "-f lavfi -i color=black:size=160x90:rate=25:duration=2 \
+                 -f lavfi -i aevalsrc='gte(t,1)*0.3*sin(2*PI*1000*t)':s=44100:d=2 \
+                 -filter_complex [0]drawbox=color=white:t=fill:enable='gte(t,1)'[v] -map [v] -map 1:a";
+    for (name, codecs) in [
+        ("flash.mp4", format!("{BASELINE} -c:a aac")),
+        (
+            "flash.mkv",
+            "-c:v libx264 -preset veryfast -bf 2 -pix_fmt yuv420p -c:a libmp3lame".to_owned(),
+        ),
+        ("flash.ts", "-c:v mpeg2video -c:a ac3".to_owned()),
+        (
+            "flash.webm",
+            "-c:v libvpx -cpu-used 8 -deadline realtime -c:a libvorbis".to_owned(),
+        ),
+    ] {
+        let input = Input::File(made(name, &format!("{flash} {codecs}")));
+        let played = play(&input, &[Codec::Vp8], 5.0);
+        let brightness = bright(&played.of(Codec::Vp8));
+        let flashes: Vec<i64> = brightness
+            .windows(2)
+            .filter(|pair| pair[0].1 < 100.0 && pair[1].1 > 150.0)
+            .map(|pair| pair[1].0.0)
+            .collect();
+        let units = played.of(Codec::Opus);
+        let sound = heard(&units);
+        let begins = units[0].time.0;
+        let loud: Vec<bool> = sound
+            .chunks(48)
+            .map(|chunk| loudness(chunk) > 0.03)
+            .collect();
+        let beeps: Vec<i64> = (50..loud.len())
+            .filter(|n| loud[*n] && !loud[n - 50..*n].contains(&true))
+            .map(|n| begins + n as i64 * 1000)
+            .collect();
+        assert!(
+            flashes.len() >= 2 && beeps.len() >= 2,
+            "{name} {flashes:?} {beeps:?}"
+        );
+        for (flash, beep) in flashes.iter().zip(&beeps) {
+            assert!(
+                (flash - beep).abs() <= 10_000,
+                "{name}: flash at {flash}, beep at {beep}"
+            );
+        }
+    }
+}
+
 /// Looking at it takes time: as on a machine where each step of work is slow.
 struct SlowClock {
     now: Cell<Instant>,
@@ -107,7 +157,11 @@ fn a_slow_encoder_leaves_pictures_out_and_never_holds_up_what_is_passed_through(
         recorder.of(Codec::H264).len(),
         recorder.of(Codec::Vp8).len(),
     );
-    assert!(recorder.dropped > 0, "{passed} passed, {encoded} encoded, {:?}", recorder.anchors);
+    assert!(
+        recorder.dropped > 0,
+        "{passed} passed, {encoded} encoded, {:?}",
+        recorder.anchors
+    );
     assert!(encoded > 0 && encoded < passed);
     assert_eq!(
         recorder.anchors.len(),

@@ -28,14 +28,14 @@ pub(super) struct PictureEncoder {
 }
 
 impl PictureEncoder {
-    /// `gop`: microseconds from keyframe to keyframe.
+    /// For pictures like `picture`. `gop`: microseconds from keyframe to keyframe.
     pub(super) fn open(
         codec: Codec,
-        size: (u32, u32),
+        picture: &ffmpeg::frame::Video,
         frame_rate: f64,
         gop: i64,
     ) -> Result<Self, MediaError> {
-        let (width, height) = size;
+        let (width, height) = (picture.width(), picture.height());
         let name = match codec {
             Codec::H264 => "libx264",
             Codec::Vp8 => "libvpx",
@@ -64,6 +64,7 @@ impl PictureEncoder {
         video.set_gop(600);
         let encoder = match codec {
             Codec::H264 => {
+                tell_colours(&mut video, picture);
                 // A keyframe may take what 0.8 s of the rate give (VBV), no more.
                 video.set_max_bit_rate(rate * 5 / 4);
                 video.open_with(ffmpeg::Dictionary::from_iter([
@@ -107,7 +108,7 @@ impl PictureEncoder {
             codec,
             encoder,
             h264: H264::default(),
-            size,
+            size: (width, height),
             gop,
             last_keyframe: None,
             keyframe_wanted: false,
@@ -169,6 +170,21 @@ impl PictureEncoder {
             });
         }
         Ok(units)
+    }
+}
+
+/// Writes into the stream what the numbers of a picture mean, where that is known. (RGB is known, too, but no
+/// longer true once it is YUV.)
+fn tell_colours(video: &mut ffmpeg::encoder::video::Video, picture: &ffmpeg::frame::Video) {
+    use ffmpeg::color::{Range, Space};
+    if matches!(
+        picture.color_space(),
+        Space::BT709 | Space::BT470BG | Space::SMPTE170M | Space::BT2020NCL
+    ) {
+        video.set_colorspace(picture.color_space());
+        video.set_color_primaries(picture.color_primaries());
+        video.set_color_transfer_characteristic(picture.color_transfer_characteristic());
+        video.set_color_range(Range::MPEG);
     }
 }
 

@@ -137,8 +137,13 @@ fn jpeg(
     let even = |side: u32| (((f64::from(side) * scale) as u32) & !1).max(2);
     let (width, height) = (even(width), even(height));
     let filters = format!(
-        "{}scale={width}:{height}:out_range=pc,setsar=1,format=yuvj420p",
-        turn_filters(turn, interlaced)
+        "{}scale={width}:{height}:in_color_matrix={}:out_color_matrix=bt601:out_range=pc,setsar=1,format=yuvj420p",
+        turn_filters(turn, interlaced),
+        // What players assume where a file does not say.
+        match (picture.color_space(), picture.height()) {
+            (ffmpeg::color::Space::Unspecified, 720..) => "bt709",
+            _ => "auto",
+        },
     );
     picture.set_pts(Some(0));
     picture.set_kind(ffmpeg::picture::Type::None);

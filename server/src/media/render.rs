@@ -251,7 +251,9 @@ impl Renderer {
             }
             let encoder = match slot.take().filter(|encoder| encoder.size() == size) {
                 Some(encoder) => Ok(encoder),
-                None => PictureEncoder::open(*codec, size, self.setup.frame_rate, self.setup.gop),
+                None => {
+                    PictureEncoder::open(*codec, picture, self.setup.frame_rate, self.setup.gop)
+                }
             };
             let encoder = match encoder {
                 Ok(encoder) => slot.insert(encoder),
