@@ -334,6 +334,20 @@ fn a_file_that_is_removed_while_it_plays_ends_with_an_error() {
 }
 
 #[test]
+fn a_file_that_is_replaced_by_another_kind_ends_with_an_error() {
+    let one = fs::read(made("one.mkv", &format!("{} {BASELINE}", moving(0.5)))).unwrap();
+    let other = fs::read(made("other.mkv", &format!("{} -c:v mpeg4", moving(0.5)))).unwrap();
+    let path = written("replaced.mkv", &one);
+    let input = Input::File(path.clone());
+    let probe = probe(&input).unwrap();
+    fs::write(&path, &other).unwrap();
+    let Err(error) = try_play(&input, &probe, &[], 1.0) else {
+        panic!("it is another file")
+    };
+    assert!(matches!(error, MediaError::Changed(_)), "{error}");
+}
+
+#[test]
 fn keyframes_that_stay_out_change_the_plan_and_the_picture_goes_on() {
     let picture = "-f lavfi -i testsrc2=size=160x90:rate=10:duration=30 -c:v libx264 -preset ultrafast -bf 0 -pix_fmt yuv420p";
     // Keyframes at 0, 2, 4, 6, 8 s, then none: the beginning does not show it, and ts has no index.
