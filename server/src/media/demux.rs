@@ -12,6 +12,7 @@ use ffmpeg_next as ffmpeg;
 use super::error::MediaError;
 use super::jumps::Jumps;
 use super::raw::{self, Header};
+use super::sound::RATES;
 use super::turn::Turn;
 
 /// A demuxer that finds this many bad packets in a row has lost its way.
@@ -141,7 +142,7 @@ impl Demuxer {
         let video = best(&mut input, ffmpeg::media::Type::Video)
             .filter(|track| track.header.width > 0 && track.header.height > 0);
         let audio = best(&mut input, ffmpeg::media::Type::Audio)
-            .filter(|track| track.header.channels > 0 && track.header.sample_rate > 0);
+            .filter(|track| track.header.channels > 0 && RATES.contains(&track.header.sample_rate));
         if video.is_none() && audio.is_none() {
             return Err(MediaError::NoTracks(path.to_owned()));
         }

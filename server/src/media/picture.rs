@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use ffmpeg_next as ffmpeg;
 use shared::api::Codec;
 
+use super::decode;
 use super::error::MediaError;
 use super::frame::MediaTime;
-use super::graph::TIME_BASE;
 use super::plan;
 use super::render::{Outcome, Renderer, Setup};
 use super::scan::MAX_GOP_BYTES;
@@ -299,22 +299,9 @@ impl Pictures {
         &self,
         parameters: &ffmpeg::codec::Parameters,
     ) -> Result<ffmpeg::decoder::Video, MediaError> {
-        let failed = MediaError::ffmpeg("open the decoder for the pictures");
-        let mut context =
-            ffmpeg::codec::Context::from_parameters(parameters.clone()).map_err(&failed)?;
-        // Each thread more holds a picture back until the next one comes. Two keep that well within the lead; where the
-        // next one may be long in coming, there is one.
+        // Two threads keep well within the lead. Where the next packet may be long in coming, there is one.
         let most = if self.renderer.setup.prompt { 1 } else { 2 };
-        let count = std::thread::available_parallelism()
-            .map_or(1, usize::from)
-            .min(most);
-        context.set_threading(ffmpeg::threading::Config {
-            kind: ffmpeg::threading::Type::Frame,
-            count,
-            ..Default::default()
-        });
-        let mut decoder = context.decoder();
-        decoder.set_packet_time_base(TIME_BASE);
-        decoder.video().map_err(&failed)
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        decode::pictures(parameters, cores.min(most))
     }
 }

@@ -162,7 +162,7 @@ impl<'a> Player<'a> {
             return Err(changed());
         }
         if let (Some(sound), Some(track)) = (&mut self.sound, &demuxer.audio)
-            && let Err(error) = sound.begin_pass(track.parameters.clone())
+            && let Err(error) = sound.begin_pass(&track.parameters)
         {
             // Pictures can be watched without it.
             tracing::error!(%error, path = %path.display(), "silent");

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use ffmpeg_next as ffmpeg;
 
+use super::decode;
 use super::demux::{Demuxer, Kind};
 use super::error::MediaError;
 use super::graph::{Chain, TIME_BASE};
@@ -73,12 +74,8 @@ fn keyframe(
     demuxer: &mut Demuxer,
     parameters: &ffmpeg::codec::Parameters,
 ) -> Result<Option<ffmpeg::frame::Video>, MediaError> {
-    let failed = MediaError::ffmpeg("open the decoder for the pictures");
-    let context = ffmpeg::codec::Context::from_parameters(parameters.clone()).map_err(&failed)?;
-    let mut decoder = context.decoder();
-    decoder.set_packet_time_base(TIME_BASE);
+    let mut decoder = decode::pictures(parameters, 1)?;
     decoder.skip_frame(ffmpeg::Discard::NonKey);
-    let mut decoder = decoder.video().map_err(&failed)?;
     let mut first = None;
     let mut tries = 0;
     let mut packets = 0;
