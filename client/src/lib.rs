@@ -1,1 +1,47 @@
+//! Weir's browser client: a gallery of streams, a player, a canvas, code to embed, settings.
+//!
+//! | module | holds | runs natively too |
+//! |---|---|---|
+//! | [`state`] | pure rules: routes, server choice, the life of a session, figures, filters | yes, and is tested there |
+//! | [`i18n`] | every word, English and 简体中文 | yes |
+//! | [`rtc`] | the browser's WebRTC objects; dropping closes them | SDP only |
+//! | [`http`] | requests to the server | no |
+//! | `hooks` | signals over all of these | no |
+//! | `components`, `pages` | what is seen | no |
+//!
+//! Imports run one way: `pages -> components -> hooks -> {rtc, state, i18n} -> http -> shared`.
+//!
+//! # Hooks for tests in a browser
+//!
+//! | selector | what |
+//! |---|---|
+//! | `#player[data-state]` | `stopped`, `connecting`, `playing` (a frame was shown), `unsteady`, `waiting`, `reconnecting`, `ended`, `failed` |
+//! | `#video`, `#state`, `#why` | the film, the state in words, the reason when there is one |
+//! | `#start`, `#unmute`, `#try-now`, `#watch-again`, `#try-again` | buttons over the film |
+//! | `#toggle`, `#mute`, `#volume`, `#pip`, `#fullscreen` | controls on the film |
+//! | `#stop`, `#delivery`, `#watching`, `#copy-link` | below the film |
+//! | `#statistics [data-figure]` | `bitrate`, `fps`, `round-trip`, `jitter`, `loss`, `freezes`, `codec`, `resolution`, `pair`, `jitter-buffer`, `repaired`, `lost-total` |
+//! | `#streams [data-stream=NAME][data-state]` | cards: `probing`, `idle`, `running`, `failed` |
+//! | `[data-state]` of `.state` | `loading`, `empty`, `error`, `no-server`, `not-found`; `.notice[data-state=lost]` |
+//! | `#board[data-state]`, `#canvas`, `#grey`, `#invert`, `#edges`, `#mirror`, `#histogram`, `#still`, `#cost` | the canvas page |
+//! | `#code-frame`, `#code-lines`, `#code-page`, `#copy-...`, `#preview`, `#open-page` | the embed page |
+//! | `#server-used[data-source]`, `#server`, `#save-server`, `#test-server`, `#server-result`, `#ice`, `#save-ice` | settings |
+//! | `#language`, `#server-state[data-state]` | in the bar; `asking`, `online`, `offline` |
+//!
+//! `?stream=NAME` opens the watch page of a stream, with `&embed=1` the player alone; `?server=URL` names the server.
 
+mod app;
+#[allow(
+    unreachable_pub,
+    reason = "Leptos writes `pub` into what its component macro makes"
+)]
+mod components;
+mod hooks;
+pub mod http;
+pub mod i18n;
+#[allow(unreachable_pub, reason = "as above")]
+mod pages;
+pub mod rtc;
+pub mod state;
+
+pub use app::mount;

@@ -1,1 +1,5 @@
-fn main() {}
+//! What Trunk builds into the bundle.
+
+fn main() {
+    client::mount();
+}

@@ -1,0 +1,58 @@
+//! The root component: the bar and the page of the route.
+
+use leptos::prelude::*;
+
+use crate::components::bar::Bar;
+use crate::hooks::app::App;
+use crate::pages::canvas::Canvas;
+use crate::pages::embed::Embed;
+use crate::pages::gallery::Gallery;
+use crate::pages::not_found::NotFound;
+use crate::pages::settings::Settings;
+use crate::pages::watch::{Embedded, Watch};
+use crate::state::route::Route;
+
+/// Puts the client into the document's body.
+pub fn mount() {
+    console_error_panic_hook::set_once();
+    leptos::mount::mount_to_body(Root);
+}
+
+#[component]
+fn Root() -> impl IntoView {
+    let app = App::start();
+    provide_context(app);
+    let route = Memo::new(move |_| app.route.get());
+    if app.embedded {
+        let player = move || match route.get() {
+            Route::Watch(name) => view! { <Embedded name /> }.into_any(),
+            other => view! { <NotFound address=other.to_string() /> }.into_any(),
+        };
+        return player.into_any();
+    }
+    view! {
+        <a class="skip" href="#main" on:click=skip>{move || app.text().skip}</a>
+        <Bar />
+        {move || match route.get() {
+            Route::Gallery => view! { <Gallery /> }.into_any(),
+            Route::Watch(name) => view! { <Watch name /> }.into_any(),
+            Route::Canvas(name) => view! { <Canvas name /> }.into_any(),
+            Route::Embed(name) => view! { <Embed name /> }.into_any(),
+            Route::Settings => view! { <Settings /> }.into_any(),
+            Route::Unknown(address) => view! { <NotFound address /> }.into_any(),
+        }}
+    }
+    .into_any()
+}
+
+/// The fragment names the page, so a jump within it has to be done by hand.
+fn skip(event: web_sys::MouseEvent) {
+    event.prevent_default();
+    let Some(main) = document().get_element_by_id("main") else {
+        return;
+    };
+    let main: web_sys::HtmlElement = wasm_bindgen::JsCast::unchecked_into(main);
+    main.set_tab_index(-1);
+    // A focus that is refused leaves it where it was.
+    let _ = main.focus();
+}

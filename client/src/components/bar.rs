@@ -1,0 +1,86 @@
+//! The bar at the top: where one is, whether the server answers, the other language.
+
+use leptos::prelude::*;
+use shared::api::Health;
+
+use super::icon::mark;
+use crate::hooks::app::{App, use_app};
+use crate::hooks::poll::use_poll;
+use crate::http::HttpError;
+use crate::state::remote::Remote;
+use crate::state::route::Route;
+
+const ASK_EVERY_MS: f64 = 5_000.0;
+
+#[component]
+pub(crate) fn Bar() -> impl IntoView {
+    let app = use_app();
+    let link = move |route: Route, name: fn(App) -> &'static str, here: fn(&Route) -> bool| {
+        let current = move || app.route.with(here).then_some("page");
+        view! { <a href=route.to_string() aria-current=current>{move || name(app)}</a> }
+    };
+    view! {
+        <header class="bar">
+            <a class="mark" href="#/" aria-label="Weir">{mark()} <span>"Weir"</span></a>
+            <nav aria-label=move || app.text().main_menu>
+                {link(Route::Gallery, |app| app.text().streams, |route| {
+                    matches!(route, Route::Gallery | Route::Watch(_))
+                })}
+                {link(Route::Canvas(None), |app| app.text().canvas, |route| matches!(route, Route::Canvas(_)))}
+                {link(Route::Embed(None), |app| app.text().embed, |route| matches!(route, Route::Embed(_)))}
+                {link(Route::Settings, |app| app.text().settings, |route| matches!(route, Route::Settings))}
+            </nav>
+            <div class="end">
+                <ServerChip />
+                <LanguageButton />
+            </div>
+        </header>
+    }
+}
+
+#[component]
+fn ServerChip() -> impl IntoView {
+    let app = use_app();
+    let health = use_poll::<Health>(app, || "api/health".to_owned(), ASK_EVERY_MS);
+    let state = move || {
+        if matches!(app.server.get(), Some(None)) {
+            return "offline";
+        }
+        health.value.with(|health| match health {
+            Remote::Loading => "asking",
+            Remote::Ready(_) | Remote::Failed(HttpError::Status { .. }) => "online",
+            Remote::Stale(..) | Remote::Failed(_) => "offline",
+        })
+    };
+    let words = move || match state() {
+        "online" => app.text().server_online,
+        "asking" => app.text().server_asking,
+        _ => app.text().server_offline,
+    };
+    view! {
+        <a class="chip" id="server-state" href="#/settings" data-state=state title=words role="status">
+            <i class="dot" class:ok=move || state() == "online" class:bad=move || state() == "offline"></i>
+            <b>{words}</b>
+        </a>
+    }
+}
+
+#[component]
+fn LanguageButton() -> impl IntoView {
+    let app = use_app();
+    let switch = move |_| {
+        let other = app.lang.get_untracked().other();
+        app.settings
+            .update(|settings| settings.language = Some(other.code().to_owned()));
+    };
+    view! {
+        <button
+            id="language"
+            class="link small"
+            on:click=switch
+            lang=move || app.lang.get().other().tag()
+        >
+            {move || app.text().other_language}
+        </button>
+    }
+}

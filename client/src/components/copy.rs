@@ -1,0 +1,30 @@
+//! A button that copies a text and says whether it could.
+
+use leptos::prelude::*;
+
+use crate::hooks::app::use_app;
+use crate::hooks::clipboard::{Copied, copy};
+
+#[component]
+pub(crate) fn CopyButton(
+    /// What is copied, read at the click.
+    #[prop(into)]
+    text: Signal<String>,
+    /// What the button says.
+    #[prop(into)]
+    label: Signal<&'static str>,
+    id: &'static str,
+) -> impl IntoView {
+    let app = use_app();
+    let copied = RwSignal::new(Copied::Not);
+    let words = move || match copied.get() {
+        Copied::Not => label.get(),
+        Copied::Yes => app.text().copied,
+        Copied::Refused => app.text().copy_failed,
+    };
+    view! {
+        <button id=id class="button plain" aria-live="polite" on:click=move |_| copy(text.get_untracked(), copied)>
+            {words}
+        </button>
+    }
+}

@@ -1,0 +1,15 @@
+//! The pieces that pages are made of.
+
+pub(crate) mod bar;
+pub(crate) mod controls;
+pub(crate) mod copy;
+pub(crate) mod icon;
+pub(crate) mod overlay;
+pub(crate) mod picker;
+pub(crate) mod player;
+pub(crate) mod plot;
+pub(crate) mod screen;
+pub(crate) mod sound;
+pub(crate) mod statistics;
+pub(crate) mod trouble;
+pub(crate) mod words;

@@ -1,0 +1,55 @@
+//! Chooses a stream.
+
+use leptos::prelude::*;
+use shared::api::StreamList;
+
+use crate::hooks::app::use_app;
+use crate::http::HttpError;
+use crate::state::remote::Remote;
+
+#[component]
+pub(crate) fn Picker(
+    list: RwSignal<Remote<StreamList, HttpError>>,
+    chosen: String,
+    /// Only streams that have one.
+    with_picture: bool,
+    #[prop(into)] to: Callback<String>,
+) -> impl IntoView {
+    let app = use_app();
+    let mine = chosen.clone();
+    let names = Memo::new(move |_| {
+        let mut names: Vec<String> = list.with(|list| {
+            let streams = list
+                .value()
+                .map(|list| list.streams.as_slice())
+                .unwrap_or_default();
+            let fitting = streams
+                .iter()
+                .filter(|stream| !with_picture || stream.video.is_some());
+            fitting.map(|stream| stream.name.clone()).collect()
+        });
+        // What is shown stays choosable while the list is on its way.
+        if !names.contains(&mine) {
+            names.push(mine.clone());
+        }
+        names
+    });
+    view! {
+        <label class="row picker">
+            <span class="quiet">{move || app.text().stream}</span>
+            <select id="stream" class="field" on:change=move |event| to.run(event_target_value(&event))>
+                {move || {
+                    let chosen = chosen.clone();
+                    names
+                        .get()
+                        .into_iter()
+                        .map(move |name| {
+                            let selected = name == chosen;
+                            view! { <option value=name.clone() selected=selected>{name.clone()}</option> }
+                        })
+                        .collect_view()
+                }}
+            </select>
+        </label>
+    }
+}

@@ -1,0 +1,172 @@
+//! The film: a video element, what is happening in words, and controls that keep out of its way.
+
+use leptos::html;
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+
+use super::controls::Controls;
+use super::overlay::Overlay;
+use super::screen::{toggle_fullscreen, toggle_pip};
+use super::sound::{Sound, play};
+use super::words;
+use crate::hooks::app::use_app;
+use crate::hooks::player::Player;
+use crate::rtc::listener::Listener;
+use crate::rtc::timer::Timer;
+use crate::state::session::Phase;
+
+/// Controls fade after the pointer rested this long.
+const IDLE_AFTER_MS: f64 = 2_500.0;
+const VOLUME_STEP: f64 = 0.05;
+
+/// Shows `player`. `muted` starts without sound whatever was saved, as an embedded player has to.
+#[component]
+pub(crate) fn Film(
+    player: Player,
+    #[prop(into)] label: Signal<String>,
+    #[prop(into)] poster: Signal<Option<String>>,
+    #[prop(optional)] muted: bool,
+) -> impl IntoView {
+    let app = use_app();
+    let frame = NodeRef::<html::Div>::new();
+    let video = NodeRef::<html::Video>::new();
+    let sound = Sound::new(app, muted);
+    let idle = RwSignal::new(false);
+
+    Effect::new(move |_| {
+        let Some(video) = video.get() else { return };
+        let media = player.media.get();
+        video.set_src_object(media.as_ref());
+        if media.is_some() {
+            play(video, sound);
+        }
+    });
+    Effect::new(move |_| {
+        let Some(video) = video.get() else { return };
+        video.set_muted(sound.is_muted());
+        video.set_volume(sound.volume());
+    });
+
+    let rest = StoredValue::new_local(None::<Timer>);
+    let wake = move || {
+        idle.set(false);
+        let timer = Timer::after(IDLE_AFTER_MS, move || {
+            let _ = idle.try_set(true);
+        });
+        drop(rest.try_update_value(|rest| rest.replace(timer)));
+    };
+    use_keys(player, sound, frame, video, wake);
+
+    let state = move || {
+        player.phase.with(|phase| match phase {
+            Phase::Playing if !player.shown.get() => "connecting",
+            phase => phase.word(),
+        })
+    };
+    let line = move || {
+        let behind = player.figures.with(|figures| figures.behind);
+        player.phase.with(|phase| {
+            words::state(
+                phase,
+                player.shown.get(),
+                behind,
+                player.clock.get(),
+                app.text(),
+            )
+        })
+    };
+    // Without the figure that changes every second, and the countdown: a screen reader says each state once.
+    let spoken = Memo::new(move |_| match player.phase.get() {
+        Phase::Waiting { because, .. } => words::state(
+            &Phase::Reconnecting { because },
+            false,
+            None,
+            0.0,
+            app.text(),
+        ),
+        phase => words::state(&phase, player.shown.get(), None, 0.0, app.text()),
+    });
+    view! {
+        <div
+            class="player"
+            id="player"
+            node_ref=frame
+            role="region"
+            aria-label=label
+            data-state=state
+            data-idle=move || idle.get().to_string()
+            on:pointermove=move |_| wake()
+            on:pointerdown=move |_| wake()
+            on:focusin=move |_| wake()
+        >
+            <video
+                id="video"
+                node_ref=video
+                playsinline
+                autoplay
+                poster=poster
+                aria-label=label
+                on:playing=move |_| player.shown.set(true)
+                on:dblclick=move |_| toggle_fullscreen(frame, video)
+            ></video>
+            <span class="chip state-line">
+                <i
+                    class="dot"
+                    class:ok=move || state() == "playing"
+                    class:warn=move || matches!(state(), "unsteady" | "waiting" | "reconnecting" | "connecting")
+                    class:bad=move || state() == "failed"
+                ></i>
+                <span id="state" class="tabular">{line}</span>
+            </span>
+            <span class="unseen" role="status">{spoken}</span>
+            <Overlay player sound video />
+            <Controls player sound frame video />
+        </div>
+    }
+}
+
+/// Keys of the whole page, while nothing is being typed: space, m, f, p, arrows up and down.
+fn use_keys(
+    player: Player,
+    sound: Sound,
+    frame: NodeRef<html::Div>,
+    video: NodeRef<html::Video>,
+    wake: impl Fn() + 'static,
+) {
+    let listener = Listener::new(&window(), "keydown", move |event| {
+        let event: web_sys::KeyboardEvent = event.unchecked_into();
+        if event.ctrl_key() || event.meta_key() || event.alt_key() || event.default_prevented() {
+            return;
+        }
+        let target = event
+            .target()
+            .and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+        let tag = target.map(|target| target.tag_name()).unwrap_or_default();
+        let key = event.key();
+        let taken = match tag.as_str() {
+            "TEXTAREA" | "SELECT" => true,
+            // A range takes the arrows, a button and a link take the space.
+            "INPUT" => key.starts_with("Arrow"),
+            "BUTTON" | "A" => key == " ",
+            _ => false,
+        };
+        if taken {
+            return;
+        }
+        match key.as_str() {
+            " " => player.toggle(),
+            "m" | "M" => sound.toggle(video),
+            "f" | "F" => toggle_fullscreen(frame, video),
+            "p" | "P" => toggle_pip(video),
+            "ArrowUp" => sound.set_volume(sound.volume_untracked() + VOLUME_STEP, video),
+            "ArrowDown" => sound.set_volume(sound.volume_untracked() - VOLUME_STEP, video),
+            _ => return,
+        }
+        event.prevent_default();
+        wake();
+    });
+    let listener = StoredValue::new_local(Some(listener));
+    on_cleanup(move || {
+        drop(listener.try_update_value(Option::take));
+    });
+}

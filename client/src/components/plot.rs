@@ -1,0 +1,20 @@
+//! A line over the last minute.
+
+use leptos::prelude::*;
+
+use crate::state::stats::History;
+
+const WIDTH: f64 = 120.0;
+const HEIGHT: f64 = 30.0;
+
+/// `least` is the smallest full scale, so that noise around a constant does not look like trouble. The figure beside it
+/// says the same in words, so screen readers skip it.
+#[component]
+pub(crate) fn Plot(#[prop(into)] history: Signal<History>, least: f64) -> impl IntoView {
+    let line = Memo::new(move |_| history.with(|history| history.path(WIDTH, HEIGHT, least)));
+    view! {
+        <svg class="plot" viewBox="0 0 120 30" preserveAspectRatio="none" aria-hidden="true" focusable="false">
+            <path d=line fill="none" stroke="currentColor" stroke-width="1.6" vector-effect="non-scaling-stroke" />
+        </svg>
+    }
+}

@@ -1,0 +1,101 @@
+//! Volume and silence, and the browser's rules about playing without a click.
+
+use leptos::html;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
+
+use crate::hooks::app::App;
+
+/// Turning the sound on from zero has to be heard.
+const AUDIBLE: f64 = 0.5;
+
+/// Volume and silence: what a person chose, and what the browser's rules ask for until a click.
+#[derive(Clone, Copy)]
+pub(crate) struct Sound {
+    app: App,
+    /// Silent by the rules or as embedded, not by choice.
+    pub(super) silenced: RwSignal<bool>,
+    /// Not even silent play is allowed without a click.
+    pub(super) blocked: RwSignal<bool>,
+}
+
+impl Sound {
+    pub(crate) fn new(app: App, silenced: bool) -> Self {
+        Self {
+            app,
+            silenced: RwSignal::new(silenced),
+            blocked: RwSignal::new(false),
+        }
+    }
+
+    pub(super) fn is_muted(self) -> bool {
+        self.silenced.get() || self.app.settings.with(|settings| settings.muted)
+    }
+
+    pub(super) fn volume(self) -> f64 {
+        self.app.settings.with(|settings| settings.volume)
+    }
+
+    pub(super) fn volume_untracked(self) -> f64 {
+        self.app.settings.with_untracked(|settings| settings.volume)
+    }
+
+    /// Louder or softer, and heard.
+    pub(super) fn set_volume(self, volume: f64, video: NodeRef<html::Video>) {
+        self.app.settings.update(|settings| {
+            settings.volume = volume.clamp(0.0, 1.0);
+            settings.muted = settings.volume == 0.0;
+        });
+        self.allow(video);
+    }
+
+    pub(super) fn toggle(self, video: NodeRef<html::Video>) {
+        let muted = self.silenced.get_untracked()
+            || self.app.settings.with_untracked(|settings| settings.muted);
+        self.app.settings.update(|settings| {
+            settings.muted = !muted;
+            if muted && settings.volume == 0.0 {
+                settings.volume = AUDIBLE;
+            }
+        });
+        self.allow(video);
+    }
+
+    /// Within a click or a key press the rules allow sound.
+    fn allow(self, video: NodeRef<html::Video>) {
+        self.silenced.set(false);
+        if let Some(video) = video
+            .get_untracked()
+            .filter(|video| video.paused() && video.src_object().is_some())
+        {
+            play(video, self);
+        }
+    }
+}
+
+/// Plays, and where the browser wants a click before there is sound, plays without and offers it.
+pub(crate) fn play(video: web_sys::HtmlVideoElement, sound: Sound) {
+    spawn_local(async move {
+        for _ in 0..2 {
+            let Ok(promise) = video.play() else { return };
+            let Err(error) = JsFuture::from(promise).await else {
+                let _ = sound.blocked.try_set(false);
+                return;
+            };
+            let refused = error
+                .dyn_ref::<web_sys::DomException>()
+                .is_some_and(|error| error.name() == "NotAllowedError");
+            if !refused {
+                return;
+            }
+            if video.muted() {
+                let _ = sound.blocked.try_set(true);
+                return;
+            }
+            let _ = sound.silenced.try_set(true);
+            video.set_muted(true);
+        }
+    });
+}

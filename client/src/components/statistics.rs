@@ -1,0 +1,144 @@
+//! The statistics panel: figures with a plot of the last minute, then facts.
+
+use leptos::prelude::*;
+
+use super::plot::Plot;
+use crate::hooks::app::use_app;
+use crate::i18n::Text;
+use crate::i18n::describe::{reported_name, size};
+use crate::i18n::format::{bitrate, count};
+use crate::state::stats::{Figures, History, Plots};
+
+const NOTHING: &str = "–";
+
+/// A number and its unit.
+type Read = fn(&Figures, &'static Text) -> (String, &'static str);
+
+#[component]
+pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> impl IntoView {
+    let app = use_app();
+    let figure = move |id: &'static str,
+                       name: fn(&'static Text) -> &'static str,
+                       read: Read,
+                       plot: fn(&Plots) -> &History,
+                       least: f64| {
+        let value = Memo::new(move |_| figures.with(|figures| read(figures, app.text())));
+        let history = Signal::derive(move || plots.with(|plots| plot(plots).clone()));
+        view! {
+            <div class="figure" data-figure=id>
+                <p class="small quiet">{move || name(app.text())}</p>
+                <b>
+                    <span>{move || value.get().0}</span>
+                    " "
+                    <small>{move || value.get().1}</small>
+                </b>
+                <Plot history least />
+            </div>
+        }
+    };
+    let fact = move |id: &'static str,
+                     name: fn(&'static Text) -> &'static str,
+                     read: fn(&Figures, &'static Text) -> Option<String>| {
+        let value = Memo::new(move |_| figures.with(|figures| read(figures, app.text())));
+        view! {
+            <dt>{move || name(app.text())}</dt>
+            <dd data-figure=id>{move || value.get().unwrap_or_else(|| NOTHING.to_owned())}</dd>
+        }
+    };
+    view! {
+        <aside class="card panel" id="statistics" aria-labelledby="statistics-title">
+            <header class="row">
+                <h2 id="statistics-title">{move || app.text().statistics}</h2>
+                <span class="small quiet">{move || app.text().last_minute}</span>
+            </header>
+            <div class="figures">
+                {figure("bitrate", |text| text.bitrate, read_bitrate, |plots| &plots.bitrate, 100_000.0)}
+                {figure("fps", |text| text.frames, read_fps, |plots| &plots.fps, 1.0)}
+                {figure("round-trip", |text| text.round_trip, |f, _| millis(f.round_trip), |plots| &plots.round_trip, 10.0)}
+                {figure("jitter", |text| text.jitter, |f, _| millis(f.jitter), |plots| &plots.jitter, 10.0)}
+                {figure("loss", |text| text.lost, read_loss, |plots| &plots.loss, 2.0)}
+                {figure("freezes", |text| text.freezes, read_freezes, |plots| &plots.freezes, 1.0)}
+            </div>
+            <dl class="facts">
+                {fact("codec", |text| text.codec, |figures, _| codecs(figures))}
+                {fact("resolution", |text| text.resolution, |figures, _| figures.size.map(|(w, h)| size(w, h)))}
+                {fact("pair", |text| text.path, path)}
+                {fact("jitter-buffer", |text| text.jitter_buffer, |figures, _| {
+                    figures.jitter_buffer.map(|ms| format!("{ms:.0} ms"))
+                })}
+                {fact("repaired", |text| text.repaired, |figures, text| packets(figures.repaired_total, text))}
+                {fact("lost-total", |text| text.lost_total, |figures, text| packets(figures.lost_total, text))}
+            </dl>
+        </aside>
+    }
+}
+
+fn read_bitrate(figures: &Figures, _: &'static Text) -> (String, &'static str) {
+    figures
+        .bitrate
+        .map_or_else(|| (NOTHING.to_owned(), "Mbit/s"), bitrate)
+}
+
+fn read_fps(figures: &Figures, text: &'static Text) -> (String, &'static str) {
+    (
+        figures
+            .fps
+            .map_or_else(|| NOTHING.to_owned(), |fps| format!("{fps:.1}")),
+        text.fps_unit,
+    )
+}
+
+fn millis(value: Option<f64>) -> (String, &'static str) {
+    (
+        value.map_or_else(|| NOTHING.to_owned(), |ms| format!("{ms:.0}")),
+        "ms",
+    )
+}
+
+fn read_loss(figures: &Figures, _: &'static Text) -> (String, &'static str) {
+    (
+        figures
+            .loss
+            .map_or_else(|| NOTHING.to_owned(), |share| format!("{share:.1}")),
+        "%",
+    )
+}
+
+fn read_freezes(figures: &Figures, text: &'static Text) -> (String, &'static str) {
+    (
+        figures
+            .freezes_total
+            .map_or_else(|| NOTHING.to_owned(), |times| format!("{times:.0}")),
+        text.freezes_unit,
+    )
+}
+
+fn codecs(figures: &Figures) -> Option<String> {
+    let names: Vec<String> = [&figures.video_codec, &figures.audio_codec]
+        .into_iter()
+        .flatten()
+        .map(|codec| reported_name(codec))
+        .collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// How the media travels: the protocol, direct or relayed, and the server's end.
+fn path(figures: &Figures, text: &'static Text) -> Option<String> {
+    let pair = figures.pair.as_ref()?;
+    let relayed = [&pair.local_kind, &pair.remote_kind]
+        .into_iter()
+        .flatten()
+        .any(|kind| kind == "relay");
+    let words = [
+        pair.protocol
+            .as_ref()
+            .map(|protocol| protocol.to_ascii_uppercase()),
+        Some((if relayed { text.relayed } else { text.direct }).to_owned()),
+        pair.remote.clone(),
+    ];
+    Some(words.into_iter().flatten().collect::<Vec<_>>().join(" · "))
+}
+
+fn packets(total: Option<f64>, text: &'static Text) -> Option<String> {
+    total.map(|total| (text.packets)(&count(total)))
+}

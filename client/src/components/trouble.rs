@@ -1,0 +1,73 @@
+//! The empty, the failed and the lost: always a title, a sentence and the next step as a button.
+
+use leptos::prelude::*;
+
+use crate::hooks::app::{App, use_app};
+use crate::http::HttpError;
+
+/// Something that keeps the page from being shown. `retry` is the next step; without a server the next step is to name one.
+#[component]
+pub(crate) fn Trouble(error: HttpError, #[prop(into)] retry: Callback<()>) -> impl IntoView {
+    let app = use_app();
+    let (title, text) = words(app, &error);
+    view! {
+        <section class="state card" role="alert" data-state="error">
+            <h2>{title}</h2>
+            <p class="quiet">{text}</p>
+            <div class="row">
+                <button class="button" id="retry" on:click=move |_| retry.run(())>{move || app.text().try_again}</button>
+                <a class="button plain" href="#/settings">{move || app.text().change_server}</a>
+            </div>
+        </section>
+    }
+}
+
+/// A page that has no server to talk to.
+#[component]
+pub(crate) fn NoServer() -> impl IntoView {
+    let app = use_app();
+    view! {
+        <section class="state card" role="alert" data-state="no-server">
+            <h2>{move || app.text().no_server}</h2>
+            <p class="quiet">{move || app.text().no_server_text}</p>
+            <div class="row">
+                <a class="button" href="#/settings">{move || app.text().change_server}</a>
+            </div>
+        </section>
+    }
+}
+
+/// The last answer is shown, and it is not fresh.
+#[component]
+pub(crate) fn LostContact() -> impl IntoView {
+    let app = use_app();
+    view! { <p class="notice" role="status" data-state="lost">{move || app.text().lost_contact}</p> }
+}
+
+/// Nothing has come yet.
+#[component]
+pub(crate) fn Loading() -> impl IntoView {
+    let app = use_app();
+    view! {
+        <p class="state quiet" role="status" data-state="loading">
+            <i class="spinner"></i>
+            {move || app.text().loading_streams}
+        </p>
+    }
+}
+
+fn words(app: App, error: &HttpError) -> (String, String) {
+    let text = app.text();
+    let server = app
+        .server_now()
+        .map(|server| server.base)
+        .unwrap_or_default();
+    match error {
+        HttpError::Unreachable => (
+            text.unreachable.to_owned(),
+            (text.unreachable_text)(&server),
+        ),
+        HttpError::Unreadable => (text.unreadable.to_owned(), (text.unreadable_text)(&server)),
+        HttpError::Status { error, .. } => (text.refused.to_owned(), error.clone()),
+    }
+}

@@ -1,0 +1,55 @@
+//! The state of a player in words.
+
+use crate::i18n::Text;
+use crate::state::session::{Cause, Failure, Phase};
+
+/// One line: what is happening. `behind` is in milliseconds, `now` on the clock of [`Phase::Waiting`].
+pub(crate) fn state(
+    phase: &Phase,
+    shown: bool,
+    behind: Option<f64>,
+    now: f64,
+    text: &Text,
+) -> String {
+    match phase {
+        Phase::Stopped => text.stopped.to_owned(),
+        Phase::Connecting => text.connecting.to_owned(),
+        Phase::Playing if !shown => text.first_picture.to_owned(),
+        Phase::Playing => behind.map_or_else(
+            || text.playing.to_owned(),
+            |ms| (text.playing_behind)(ms.round() as u32),
+        ),
+        Phase::Unsteady => text.unsteady.to_owned(),
+        Phase::Restarting => text.restarting.to_owned(),
+        Phase::Closed => text.closed.to_owned(),
+        Phase::Waiting { until, .. } => {
+            (text.reconnecting_in)(((until - now) / 1_000.0).ceil().max(0.0) as u32)
+        }
+        Phase::Reconnecting { .. } => text.reconnecting.to_owned(),
+        Phase::Ended => text.ended.to_owned(),
+        Phase::Failed(failure) => (text.failed_because)(match failure {
+            Failure::NotFound(_) => text.failed_not_found,
+            Failure::Refused(_) => text.failed_refused,
+            Failure::Browser(_) => text.failed_browser,
+        }),
+    }
+}
+
+/// A sentence more, where there is one: why, and what may help.
+pub(crate) fn reason(phase: &Phase, text: &Text) -> Option<String> {
+    let reason = match phase {
+        Phase::Waiting { because, .. } | Phase::Reconnecting { because } => match because {
+            Cause::Lost => text.why_lost.to_owned(),
+            Cause::Closed => text.why_closed.to_owned(),
+            Cause::Unreachable => text.why_unreachable.to_owned(),
+            Cause::NoPath => text.why_no_path.to_owned(),
+            Cause::Refused(error) => error.clone(),
+        },
+        Phase::Ended => text.ended_text.to_owned(),
+        Phase::Failed(
+            Failure::NotFound(error) | Failure::Refused(error) | Failure::Browser(error),
+        ) => error.clone(),
+        _ => return None,
+    };
+    Some(reason).filter(|reason| !reason.is_empty())
+}

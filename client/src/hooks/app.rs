@@ -1,0 +1,146 @@
+//! What every page shares: settings, language, server and route.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::http;
+use crate::i18n::{Lang, Text};
+use crate::rtc::listener::Listener;
+use crate::state::route::{Route, query};
+use crate::state::server::{ConfigFile, Server};
+use crate::state::settings::Settings;
+
+const STORED_AS: &str = "weir";
+
+/// Given to every component as context.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct App {
+    pub(crate) settings: RwSignal<Settings>,
+    pub(crate) route: RwSignal<Route>,
+    pub(crate) lang: Memo<Lang>,
+    /// `None` while `config.json` is awaited, `Some(None)` when there is no server to talk to.
+    pub(crate) server: Memo<Option<Option<Server>>>,
+    /// `?embed=1`: the player alone.
+    pub(crate) embedded: bool,
+}
+
+impl App {
+    /// Reads the browser's state and follows it. Call once, in the root component.
+    pub(crate) fn start() -> Self {
+        let location = window().location();
+        let search = location.search().unwrap_or_default();
+        let hash = location.hash().unwrap_or_default();
+        let origin = location.origin().unwrap_or_default();
+
+        let settings = RwSignal::new(load());
+        Effect::new(move |_| save(&settings.get()));
+
+        let route = RwSignal::new(Route::first(&hash, query(&search, "stream").as_deref()));
+        let listener = Listener::new(&window(), "hashchange", move |_| {
+            route.set(Route::parse(
+                &window().location().hash().unwrap_or_default(),
+            ));
+        });
+        let listener = StoredValue::new_local(Some(listener));
+        on_cleanup(move || {
+            listener.try_update_value(Option::take);
+        });
+
+        let lang = Memo::new(move |_| {
+            let saved =
+                settings.with(|settings| settings.language.as_deref().and_then(Lang::from_tag));
+            saved.unwrap_or_else(|| {
+                let tags = window().navigator().languages();
+                let tags: Vec<String> = tags.iter().filter_map(|tag| tag.as_string()).collect();
+                Lang::preferred(tags.iter().map(String::as_str))
+            })
+        });
+        Effect::new(move |_| {
+            if let Some(root) = document().document_element() {
+                // The names are valid.
+                let _ = root.set_attribute("lang", lang.get().tag());
+            }
+        });
+
+        let config = RwSignal::new(None::<Option<String>>);
+        spawn_local(async move {
+            // A host without the file, or one that answers every path with a page, has nothing to say.
+            let file: Option<ConfigFile> = http::get_json("config.json").await.ok();
+            config.set(Some(file.and_then(|file| file.server)));
+        });
+        let asked = query(&search, "server");
+        let server = Memo::new(move |_| {
+            let saved = settings.with(|settings| settings.server.clone());
+            let config = config.get();
+            let found = Server::choose(
+                asked.as_deref(),
+                saved.as_deref(),
+                config.clone().flatten().as_deref(),
+                &origin,
+            );
+            let sure = config.is_some()
+                || found
+                    .as_ref()
+                    .is_some_and(|server| server.source < crate::state::server::Source::Config);
+            sure.then_some(found)
+        });
+
+        let embedded = query(&search, "embed").as_deref() == Some("1");
+        Self {
+            settings,
+            route,
+            lang,
+            server,
+            embedded,
+        }
+    }
+
+    /// The words of the language, tracked.
+    pub(crate) fn text(self) -> &'static Text {
+        self.lang.get().text()
+    }
+
+    /// The server, tracked; `None` while it is not known or there is none.
+    pub(crate) fn server_now(self) -> Option<Server> {
+        self.server.get().flatten()
+    }
+
+    /// Opens a page.
+    pub(crate) fn go(self, route: &Route) {
+        // The listener of `hashchange` moves the signal.
+        let _ = window().location().set_hash(&route.to_string());
+    }
+}
+
+/// The context of [`App::start`].
+pub(crate) fn use_app() -> App {
+    use_context().expect("the root component provides the app")
+}
+
+/// Sets the title of the tab: the page's name, then ours.
+pub(crate) fn use_title(title: impl Fn() -> String + 'static) {
+    Effect::new(move |_| {
+        let title = title();
+        document().set_title(&if title.is_empty() {
+            "Weir".to_owned()
+        } else {
+            format!("{title} · Weir")
+        });
+    });
+}
+
+/// A browser may deny its storage; then nothing is remembered.
+fn storage() -> Option<web_sys::Storage> {
+    window().local_storage().ok().flatten()
+}
+
+fn load() -> Settings {
+    let text = storage().and_then(|storage| storage.get_item(STORED_AS).ok().flatten());
+    text.map_or_else(Settings::default, |text| Settings::from_text(&text))
+}
+
+fn save(settings: &Settings) {
+    if let Some(storage) = storage() {
+        let _ = storage.set_item(STORED_AS, &settings.to_text());
+    }
+}

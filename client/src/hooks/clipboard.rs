@@ -1,0 +1,54 @@
+//! Copying text, with what came of it.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
+
+use crate::rtc::timer::sleep;
+
+/// What became of the last copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Copied {
+    #[default]
+    Not,
+    Yes,
+    Refused,
+}
+
+/// Copies, and tells about it for two seconds.
+pub(crate) fn copy(text: String, told: RwSignal<Copied>) {
+    spawn_local(async move {
+        let done = write(&text).await;
+        let _ = told.try_set(if done { Copied::Yes } else { Copied::Refused });
+        sleep(2_000).await;
+        let _ = told.try_set(Copied::Not);
+    });
+}
+
+/// The clipboard of a page that is not secure (http on a local network) is absent; the older command still works there.
+async fn write(text: &str) -> bool {
+    let clipboard = window().navigator().clipboard();
+    if clipboard.is_object() && JsFuture::from(clipboard.write_text(text)).await.is_ok() {
+        return true;
+    }
+    let Some(area) = document().create_element("textarea").ok() else {
+        return false;
+    };
+    let area: web_sys::HtmlTextAreaElement = area.unchecked_into();
+    area.set_value(text);
+    let Some(body) = document().body() else {
+        return false;
+    };
+    if body.append_child(&area).is_err() {
+        return false;
+    }
+    area.select();
+    let document: wasm_bindgen::JsValue = document().into();
+    let done = js_sys::Reflect::get(&document, &"execCommand".into())
+        .ok()
+        .and_then(|command| command.dyn_into::<js_sys::Function>().ok())
+        .and_then(|command| command.call1(&document, &"copy".into()).ok());
+    area.remove();
+    done.and_then(|done| done.as_bool()).unwrap_or(false)
+}

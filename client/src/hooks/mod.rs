@@ -1,0 +1,10 @@
+//! Signals over the browser: each hook joins a piece of pure state to the events that drive it.
+
+pub(crate) mod app;
+pub(crate) mod clipboard;
+pub(crate) mod download;
+pub(crate) mod frames;
+pub(crate) mod link;
+pub(crate) mod player;
+pub(crate) mod poll;
+pub(crate) mod report;

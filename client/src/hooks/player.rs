@@ -1,0 +1,353 @@
+//! A viewing of one stream: runs the effects of [`Session`] on a WHEP session, and keeps its figures.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use shared::api::{IceConfig, IceServer, StreamInfo};
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{MediaStream, PageTransitionEvent};
+
+use super::app::App;
+use super::report;
+use crate::http::{self, HttpError};
+use crate::rtc::listener::Listener;
+use crate::rtc::peer::PeerEvent;
+use crate::rtc::timer::{Timer, now};
+use crate::rtc::whep::{Whep, WhepError};
+use crate::state::route::encode;
+use crate::state::session::{Effect as Todo, Event, OpenError, Phase, Session, Verdict};
+use crate::state::stats::{Figures, Plots, Sample};
+
+const SAMPLE_MS: f64 = 1_000.0;
+const COUNTDOWN_MS: f64 = 250.0;
+/// Connected, and not a byte for this many samples: the server is gone and nobody said so.
+const STALLED_SAMPLES: u32 = 4;
+
+/// A handle for components; what it owns ends with the component that made it.
+#[derive(Clone, Copy)]
+pub(crate) struct Player {
+    pub(crate) phase: RwSignal<Phase>,
+    /// The tracks to show; `None` when stopped.
+    pub(crate) media: RwSignal<Option<MediaStream>, LocalStorage>,
+    /// A picture or sound of this session has been played.
+    pub(crate) shown: RwSignal<bool>,
+    pub(crate) figures: RwSignal<Figures>,
+    pub(crate) plots: RwSignal<Plots>,
+    /// The clock of a countdown, in the milliseconds of [`Phase::Waiting`].
+    pub(crate) clock: RwSignal<f64>,
+    app: App,
+    name: StoredValue<String>,
+    owned: StoredValue<Owned, LocalStorage>,
+}
+
+/// Dropped with the component: the session closes, timers and listeners go.
+#[derive(Default)]
+struct Owned {
+    session: Session,
+    whep: Option<Whep>,
+    /// Counts sessions, so that news of an earlier one is not taken for news of this one.
+    generation: u32,
+    timer: Option<Timer>,
+    sampler: Option<Timer>,
+    countdown: Option<Timer>,
+    before: Option<Sample>,
+    silent: u32,
+    resume: bool,
+    _listeners: Vec<Listener>,
+}
+
+/// Makes a stopped player of the stream `name`.
+pub(crate) fn use_player(app: App, name: String) -> Player {
+    let player = Player {
+        phase: RwSignal::new(Phase::Stopped),
+        media: RwSignal::new_local(None),
+        shown: RwSignal::new(false),
+        figures: RwSignal::new(Figures::default()),
+        plots: RwSignal::new(Plots::default()),
+        clock: RwSignal::new(0.0),
+        app,
+        name: StoredValue::new(name),
+        owned: StoredValue::new_local(Owned::default()),
+    };
+    let listeners = vec![
+        Listener::new(&window(), "online", move |_| player.send(Event::Online)),
+        Listener::new(&window(), "pagehide", move |_| {
+            let on = player
+                .phase
+                .try_with_untracked(Phase::is_on)
+                .unwrap_or(false);
+            player.owned.try_update_value(|owned| owned.resume = on);
+            player.send(Event::Stop);
+        }),
+        // A page that comes back from the browser's cache goes on where it was.
+        Listener::new(&window(), "pageshow", move |event| {
+            let back = event.unchecked_into::<PageTransitionEvent>().persisted();
+            if back && player.owned.try_update_value(|owned| owned.resume) == Some(true) {
+                player.send(Event::Start);
+            }
+        }),
+    ];
+    player
+        .owned
+        .update_value(|owned| owned._listeners = listeners);
+    let owned = player.owned;
+    on_cleanup(move || {
+        // Taken out first: dropping closes browser objects, which must not happen under the lock.
+        drop(owned.try_update_value(std::mem::take));
+    });
+    player
+}
+
+impl Player {
+    pub(crate) fn start(self) {
+        self.send(Event::Start);
+    }
+
+    pub(crate) fn stop(self) {
+        self.send(Event::Stop);
+    }
+
+    pub(crate) fn toggle(self) {
+        let active = self
+            .phase
+            .with_untracked(|phase| phase.is_on() && !matches!(phase, Phase::Waiting { .. }));
+        self.send(if active { Event::Stop } else { Event::Start });
+    }
+
+    /// Gives an event to the machine and does what it says. After the component is gone, nothing.
+    fn send(self, event: Event) {
+        let stepped = self.owned.try_update_value(|owned| {
+            let effects = owned.session.step(event, now(), js_sys::Math::random());
+            (effects, owned.session.phase().clone())
+        });
+        let Some((effects, phase)) = stepped else {
+            return;
+        };
+        let on = phase.is_on();
+        if self.phase.with_untracked(|before| *before != phase) {
+            self.count_down(&phase);
+            self.phase.set(phase);
+        }
+        for effect in effects {
+            self.run(effect);
+        }
+        if !on && self.media.with_untracked(Option::is_some) {
+            self.media.set(None);
+        }
+    }
+
+    fn run(self, effect: Todo) {
+        match effect {
+            Todo::Open => self.open(),
+            Todo::Close => self.close(),
+            Todo::Restart => self.restart(),
+            Todo::Ask => self.ask(),
+            Todo::Arm(ms) => {
+                self.set_timer(Some(Timer::after(ms, move || self.send(Event::Timer))))
+            }
+            Todo::Disarm => self.set_timer(None),
+        }
+    }
+
+    fn set_timer(self, timer: Option<Timer>) {
+        drop(
+            self.owned
+                .try_update_value(|owned| std::mem::replace(&mut owned.timer, timer)),
+        );
+    }
+
+    fn count_down(self, phase: &Phase) {
+        let waiting = matches!(phase, Phase::Waiting { .. });
+        self.clock.set(now());
+        let timer = waiting.then(|| Timer::every(COUNTDOWN_MS, move || self.clock.set(now())));
+        drop(
+            self.owned
+                .try_update_value(|owned| std::mem::replace(&mut owned.countdown, timer)),
+        );
+    }
+
+    fn open(self) {
+        let opened = self.owned.try_update_value(|owned| {
+            owned.generation = owned.generation.wrapping_add(1);
+            owned.generation
+        });
+        let Some(generation) = opened else { return };
+        let Some(server) = self.app.server.get_untracked().flatten() else {
+            return self.send(Event::OpenFailed(OpenError::Unreachable));
+        };
+        let endpoint = server.url(&format!("whep/{}", encode(&self.name.get_value())));
+        let chosen = self
+            .app
+            .settings
+            .with_untracked(|settings| settings.ice_servers.clone());
+        let ice = ice_servers(chosen, server.url("api/ice"));
+        spawn_local(async move {
+            let heard = move |event| self.heard(generation, event);
+            let opened =
+                Whep::open(&endpoint, |location| server.resolve(location), ice, heard).await;
+            let current = self.owned.try_with_value(|owned| owned.generation) == Some(generation);
+            match opened {
+                // Stopped meanwhile: dropping it ends it.
+                opened if !current => drop(opened),
+                Ok(whep) => self.opened(whep),
+                Err(error) => self.send(Event::OpenFailed(open_error(error))),
+            }
+        });
+    }
+
+    fn opened(self, whep: Whep) {
+        let stream = whep.stream().clone();
+        let sampler = Timer::every(SAMPLE_MS, move || self.sample());
+        self.owned.update_value(|owned| {
+            owned.whep = Some(whep);
+            owned.sampler = Some(sampler);
+            owned.before = None;
+            owned.silent = 0;
+        });
+        self.media.set(Some(stream));
+    }
+
+    fn close(self) {
+        let closed = self.owned.try_update_value(|owned| {
+            owned.generation = owned.generation.wrapping_add(1);
+            (owned.whep.take(), owned.sampler.take())
+        });
+        drop(closed);
+        self.shown.set(false);
+    }
+
+    fn restart(self) {
+        let begun = self.owned.try_with_value(|owned| {
+            owned
+                .whep
+                .as_ref()
+                .map(|whep| (owned.generation, whep.restart()))
+        });
+        let Some((generation, restarted)) = begun.flatten() else {
+            return self.send(Event::RestartFailed);
+        };
+        spawn_local(async move {
+            if restarted.await.is_err() && self.is_current(generation) {
+                self.send(Event::RestartFailed);
+            }
+        });
+    }
+
+    fn ask(self) {
+        let Some(server) = self.app.server.get_untracked().flatten() else {
+            return;
+        };
+        let url = server.url(&format!("api/streams/{}", encode(&self.name.get_value())));
+        spawn_local(async move {
+            let verdict = match http::get_json::<StreamInfo>(&url).await {
+                Err(HttpError::Status { status: 404, .. }) => Verdict::Gone,
+                Err(HttpError::Unreachable) => Verdict::Unreachable,
+                Ok(_) | Err(_) => Verdict::There,
+            };
+            self.send(Event::Verdict(verdict));
+        });
+    }
+
+    fn heard(self, generation: u32, event: PeerEvent) {
+        if !self.is_current(generation) {
+            return;
+        }
+        match event {
+            PeerEvent::Connected => self.send(Event::Connected),
+            PeerEvent::Disconnected => self.send(Event::Disconnected),
+            PeerEvent::Failed => self.send(Event::IceFailed),
+            PeerEvent::RemoteClosed => self.send(Event::RemoteClosed),
+            PeerEvent::Candidate(_) | PeerEvent::Track => {}
+        }
+    }
+
+    fn is_current(self, generation: u32) -> bool {
+        self.owned.try_with_value(|owned| owned.generation) == Some(generation)
+    }
+
+    /// Asks the browser for its counters; once a second while a session is there.
+    fn sample(self) {
+        let asked = self.owned.try_with_value(|owned| {
+            owned
+                .whep
+                .as_ref()
+                .map(|whep| (owned.generation, whep.stats()))
+        });
+        let Some((generation, report)) = asked.flatten() else {
+            return;
+        };
+        spawn_local(async move {
+            let Ok(report) = JsFuture::from(report).await else {
+                return;
+            };
+            if self.is_current(generation) {
+                self.sampled(report::read(&report, now()));
+            }
+        });
+    }
+
+    fn sampled(self, sample: Sample) {
+        let compared = self.owned.try_update_value(|owned| {
+            let before = owned.before.replace(sample.clone())?;
+            let figures = Figures::between(&before, &sample);
+            owned.silent = if figures.arrived == Some(0.0) {
+                owned.silent + 1
+            } else {
+                0
+            };
+            Some((figures, owned.silent))
+        });
+        let Some((figures, silent)) = compared.flatten() else {
+            return;
+        };
+        let flows = figures.arrived.is_some_and(|bytes| bytes > 0.0);
+        self.plots.update(|plots| plots.push(&figures));
+        self.figures.set(figures);
+        let phase = self.phase.get_untracked();
+        // After a restart on the same path the connection never says "connected" again, but bytes arrive.
+        if phase == Phase::Restarting && flows {
+            self.send(Event::Connected);
+        } else if phase == Phase::Playing && silent >= STALLED_SAMPLES {
+            self.send(Event::Stalled);
+        }
+    }
+}
+
+/// Those that a person chose, else those that the server names; a server that names none costs nothing but directness.
+fn ice_servers(chosen: Vec<IceServer>, url: String) -> impl Future<Output = Vec<IceServer>> {
+    let asked = chosen.is_empty().then(|| {
+        http::Request {
+            method: "GET",
+            url: &url,
+            ..http::Request::default()
+        }
+        .send()
+    });
+    async move {
+        let Some(asked) = asked else { return chosen };
+        let answer = asked.await.ok();
+        let config: Option<IceConfig> =
+            answer.and_then(|answer| serde_json::from_str(&answer.text).ok());
+        config.unwrap_or_default().ice_servers
+    }
+}
+
+fn open_error(error: WhepError) -> OpenError {
+    match error {
+        WhepError::Browser(error) => OpenError::Browser(error),
+        WhepError::Http(HttpError::Unreachable) => OpenError::Unreachable,
+        WhepError::Http(HttpError::Unreadable) => OpenError::Refused(String::new()),
+        WhepError::Http(HttpError::Status {
+            status,
+            error,
+            retry_after,
+        }) => match status {
+            404 => OpenError::Gone(error),
+            429 | 500.. => OpenError::Later {
+                error,
+                after: retry_after.map(|s| s.saturating_mul(1_000)),
+            },
+            _ => OpenError::Refused(error),
+        },
+    }
+}

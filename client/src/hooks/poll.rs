@@ -1,0 +1,82 @@
+//! A `GET` of the server's JSON, asked again every few seconds while the page is looked at.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use serde::de::DeserializeOwned;
+
+use super::app::App;
+use crate::http::{self, HttpError};
+use crate::rtc::timer::Timer;
+use crate::state::remote::Remote;
+
+/// An answer that keeps itself up to date.
+#[derive(Debug)]
+pub(crate) struct Poll<T: Send + Sync + 'static> {
+    pub(crate) value: RwSignal<Remote<T, HttpError>>,
+    asked: RwSignal<u32>,
+}
+
+impl<T: Send + Sync + 'static> Clone for Poll<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Send + Sync + 'static> Copy for Poll<T> {}
+
+impl<T: Send + Sync + 'static> Poll<T> {
+    /// Asks now.
+    pub(crate) fn again(self) {
+        let _ = self
+            .asked
+            .try_update(|asked| *asked = asked.wrapping_add(1));
+    }
+
+    /// Forgets the last answer and asks now.
+    pub(crate) fn afresh(self) {
+        self.value.set(Remote::Loading);
+        self.again();
+    }
+}
+
+/// Asks the server for `path` every `ms`. A change of server starts from nothing.
+pub(crate) fn use_poll<T>(app: App, path: impl Fn() -> String + 'static, ms: f64) -> Poll<T>
+where
+    T: DeserializeOwned + Clone + PartialEq + Send + Sync + 'static,
+{
+    let poll = Poll {
+        value: RwSignal::new(Remote::Loading),
+        asked: RwSignal::new(0),
+    };
+    Effect::new(move |before: Option<Option<String>>| {
+        let asked = poll.asked.get();
+        let url = app.server_now().map(|server| server.url(&path()));
+        let Some(url) = url else { return None };
+        if before.flatten().is_some_and(|before| before != url) {
+            poll.value.set(Remote::Loading);
+        }
+        let sent = url.clone();
+        spawn_local(async move {
+            let answer = http::get_json::<T>(&sent).await;
+            // A newer question has its own answer.
+            if poll.asked.try_get_untracked() == Some(asked) {
+                let kept =
+                    |error: &HttpError| !matches!(error, HttpError::Status { status: 404, .. });
+                poll.value.try_update(|value| {
+                    *value = std::mem::replace(value, Remote::Loading).next(answer, kept);
+                });
+            }
+        });
+        Some(url)
+    });
+    let timer = Timer::every(ms, move || {
+        if !document().hidden() {
+            poll.again();
+        }
+    });
+    let timer = StoredValue::new_local(Some(timer));
+    on_cleanup(move || {
+        timer.try_update_value(Option::take);
+    });
+    poll
+}

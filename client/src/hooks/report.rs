@@ -1,0 +1,119 @@
+//! Reads a browser's `RTCStatsReport` into a [`Sample`].
+
+use std::collections::HashMap;
+
+use js_sys::{Map, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
+
+use crate::state::stats::{Pair, Sample, Track};
+
+/// Takes what is known of the report; anything absent stays `None`.
+pub(crate) fn read(report: &JsValue, at: f64) -> Sample {
+    let Some(report) = report.dyn_ref::<js_sys::Object>() else {
+        return Sample {
+            at,
+            ..Sample::default()
+        };
+    };
+    let mut entries: HashMap<String, JsValue> = HashMap::new();
+    report.unchecked_ref::<Map>().for_each(&mut |entry, id| {
+        if let Some(id) = id.as_string() {
+            entries.insert(id, entry);
+        }
+    });
+    let mut sample = Sample {
+        at,
+        ..Sample::default()
+    };
+    let mut selected = None;
+    for entry in entries.values() {
+        match text(entry, "type").as_deref() {
+            Some("inbound-rtp") => {
+                let track = track(entry, &entries);
+                match text(entry, "kind").as_deref() {
+                    Some("video") => sample.video = Some(track),
+                    Some("audio") => sample.audio = Some(track),
+                    _ => {}
+                }
+            }
+            Some("transport") => {
+                if let Some(pair) =
+                    text(entry, "selectedCandidatePairId").and_then(|id| entries.get(&id))
+                {
+                    selected = Some(pair);
+                }
+            }
+            // Firefox marks the pair itself.
+            Some("candidate-pair") if selected.is_none() && flag(entry, "selected") => {
+                selected = Some(entry)
+            }
+            _ => {}
+        }
+    }
+    sample.pair = selected.map(|entry| pair(entry, &entries));
+    sample
+}
+
+fn track(entry: &JsValue, entries: &HashMap<String, JsValue>) -> Track {
+    Track {
+        bytes: number(entry, "bytesReceived"),
+        packets: number(entry, "packetsReceived"),
+        lost: number(entry, "packetsLost"),
+        jitter: number(entry, "jitter"),
+        frames_decoded: number(entry, "framesDecoded"),
+        freezes: number(entry, "freezeCount"),
+        jitter_buffer_delay: number(entry, "jitterBufferDelay"),
+        jitter_buffer_emitted: number(entry, "jitterBufferEmittedCount"),
+        decode_time: number(entry, "totalDecodeTime"),
+        repaired: number(entry, "retransmittedPacketsReceived"),
+        width: number(entry, "frameWidth"),
+        height: number(entry, "frameHeight"),
+        codec: text(entry, "codecId")
+            .and_then(|id| entries.get(&id))
+            .and_then(codec),
+    }
+}
+
+/// `video/H264` with `profile-level-id=42e01f` becomes `H264 42e01f`.
+fn codec(entry: &JsValue) -> Option<String> {
+    let kind = text(entry, "mimeType")?;
+    let name = kind.rsplit('/').next()?.to_owned();
+    let parameters = text(entry, "sdpFmtpLine").unwrap_or_default();
+    let profile = parameters
+        .split(';')
+        .find_map(|pair| pair.trim().strip_prefix("profile-level-id="));
+    Some(profile.map_or_else(|| name.clone(), |profile| format!("{name} {profile}")))
+}
+
+fn pair(entry: &JsValue, entries: &HashMap<String, JsValue>) -> Pair {
+    let side = |name: &str| text(entry, name).and_then(|id| entries.get(&id));
+    let (local, remote) = (side("localCandidateId"), side("remoteCandidateId"));
+    Pair {
+        round_trip: number(entry, "currentRoundTripTime"),
+        bytes: number(entry, "bytesReceived"),
+        local_kind: local.and_then(|side| text(side, "candidateType")),
+        remote_kind: remote.and_then(|side| text(side, "candidateType")),
+        protocol: local.and_then(|side| text(side, "protocol")),
+        remote: remote.and_then(|side| {
+            let address = text(side, "address").filter(|address| !address.is_empty())?;
+            let port = number(side, "port")?;
+            Some(if address.contains(':') {
+                format!("[{address}]:{port}")
+            } else {
+                format!("{address}:{port}")
+            })
+        }),
+    }
+}
+
+fn number(entry: &JsValue, name: &str) -> Option<f64> {
+    Reflect::get(entry, &name.into()).ok()?.as_f64()
+}
+
+fn text(entry: &JsValue, name: &str) -> Option<String> {
+    Reflect::get(entry, &name.into()).ok()?.as_string()
+}
+
+fn flag(entry: &JsValue, name: &str) -> bool {
+    Reflect::get(entry, &name.into()).is_ok_and(|value| value.is_truthy())
+}

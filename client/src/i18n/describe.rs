@@ -1,0 +1,303 @@
+//! Sentences about a stream: what is passed through, what is re-encoded and why.
+
+use shared::api::{AudioTrack, Codec, Delivery, Reason, StreamInfo, VideoTrack};
+
+use super::format::frame_rate;
+use super::{Lang, Text};
+
+/// The name that people know a codec by, from ffmpeg's.
+pub fn codec_name(codec: &str) -> String {
+    let known = match codec {
+        "h264" => "H.264",
+        "hevc" => "H.265",
+        "mpeg4" => "MPEG-4",
+        "mpeg2video" => "MPEG-2",
+        "mpeg1video" => "MPEG-1",
+        "mjpeg" => "Motion JPEG",
+        "rawvideo" => "raw video",
+        "opus" => "Opus",
+        "vorbis" => "Vorbis",
+        "theora" => "Theora",
+        "ac3" => "AC-3",
+        "eac3" => "E-AC-3",
+        "prores" => "ProRes",
+        pcm if pcm.starts_with("pcm_") => "PCM",
+        other => return other.to_ascii_uppercase(),
+    };
+    known.to_owned()
+}
+
+/// The name of a codec that travels over RTP.
+pub fn sent_name(codec: Codec) -> &'static str {
+    match codec {
+        Codec::H264 => "H.264",
+        Codec::Vp8 => "VP8",
+        Codec::Vp9 => "VP9",
+        Codec::Av1 => "AV1",
+        Codec::Opus => "Opus",
+    }
+}
+
+/// The name of a codec as a browser reports it: `H264 42e01f` becomes `H.264 42e01f`.
+pub fn reported_name(codec: &str) -> String {
+    match codec.split_once(' ') {
+        Some(("H264", rest)) => format!("H.264 {rest}"),
+        _ if codec == "H264" => "H.264".to_owned(),
+        _ if codec.eq_ignore_ascii_case("opus") => "Opus".to_owned(),
+        _ => codec.to_owned(),
+    }
+}
+
+/// `1280×720`.
+pub fn size(width: u32, height: u32) -> String {
+    format!("{width}×{height}")
+}
+
+fn channels(count: u32, lang: Lang) -> String {
+    match (count, lang) {
+        (1, Lang::En) => "mono".to_owned(),
+        (1, Lang::Zh) => "单声道".to_owned(),
+        (2, Lang::En) => "stereo".to_owned(),
+        (2, Lang::Zh) => "立体声".to_owned(),
+        (6, Lang::En) => "5.1".to_owned(),
+        (6, Lang::Zh) => "5.1 声道".to_owned(),
+        (8, Lang::En) => "7.1".to_owned(),
+        (8, Lang::Zh) => "7.1 声道".to_owned(),
+        (n, Lang::En) => format!("{n} channels"),
+        (n, Lang::Zh) => format!("{n} 声道"),
+    }
+}
+
+/// Why, as a clause after "because".
+fn reason(reason: &Reason, codec: &str, lang: Lang) -> String {
+    match (lang, reason) {
+        (Lang::En, Reason::Codec) => format!("browsers do not take {codec} over WebRTC"),
+        (Lang::Zh, Reason::Codec) => format!("浏览器无法通过 WebRTC 接收 {codec}"),
+        (Lang::En, Reason::BFrames) => {
+            "its pictures are stored in another order than shown (B-frames), which WebRTC has no room for".to_owned()
+        }
+        (Lang::Zh, Reason::BFrames) => "画面的存储顺序与显示顺序不同（B 帧），WebRTC 无法传送".to_owned(),
+        (Lang::En, Reason::BitDepth { bits }) => format!("it has {bits} bits a sample and browsers take 8"),
+        (Lang::Zh, Reason::BitDepth { bits }) => format!("每个样本 {bits} 位，而浏览器只接受 8 位"),
+        (Lang::En, Reason::Chroma { format }) => format!("its colour is stored as {format} and browsers take 4:2:0"),
+        (Lang::Zh, Reason::Chroma { format }) => format!("色度格式为 {format}，而浏览器只接受 4:2:0"),
+        (Lang::En, Reason::Interlaced) => "it is interlaced".to_owned(),
+        (Lang::Zh, Reason::Interlaced) => "它是隔行扫描的".to_owned(),
+        (Lang::En, Reason::OddSize) => "its width or height is an odd number".to_owned(),
+        (Lang::Zh, Reason::OddSize) => "宽度或高度是奇数".to_owned(),
+        (Lang::En, Reason::Rotated { degrees }) => format!("it has to be turned by {degrees}°"),
+        (Lang::Zh, Reason::Rotated { degrees }) => format!("需要旋转 {degrees}°"),
+        (Lang::En, Reason::VariableFrameRate) => "the time between its pictures varies too much".to_owned(),
+        (Lang::Zh, Reason::VariableFrameRate) => "画面之间的间隔变化太大".to_owned(),
+        (Lang::En, Reason::SparseKeyframes) => "its keyframes are too far apart for a quick start".to_owned(),
+        (Lang::Zh, Reason::SparseKeyframes) => "关键帧间隔太大，无法快速开始播放".to_owned(),
+        (Lang::En, Reason::Timestamps) => "its timestamps are missing or run backwards".to_owned(),
+        (Lang::Zh, Reason::Timestamps) => "时间戳缺失或倒退".to_owned(),
+        (Lang::En, Reason::TooLarge) => "it is larger than browsers decode in time".to_owned(),
+        (Lang::Zh, Reason::TooLarge) => "画面太大，浏览器来不及解码".to_owned(),
+        (Lang::En, Reason::PixelAspect) => "its pixels are not square".to_owned(),
+        (Lang::Zh, Reason::PixelAspect) => "像素不是正方形".to_owned(),
+    }
+}
+
+/// Why, in a word or two for a chip.
+fn short_reason(reason: &Reason, lang: Lang) -> Option<String> {
+    Some(match (lang, reason) {
+        (_, Reason::Codec) => return None,
+        (Lang::En, Reason::BFrames) => "B-frames".to_owned(),
+        (Lang::Zh, Reason::BFrames) => "B 帧".to_owned(),
+        (Lang::En, Reason::BitDepth { bits }) => format!("{bits} bit"),
+        (Lang::Zh, Reason::BitDepth { bits }) => format!("{bits} 位"),
+        (_, Reason::Chroma { format }) => format.clone(),
+        (Lang::En, Reason::Interlaced) => "interlaced".to_owned(),
+        (Lang::Zh, Reason::Interlaced) => "隔行扫描".to_owned(),
+        (Lang::En, Reason::OddSize) => "odd size".to_owned(),
+        (Lang::Zh, Reason::OddSize) => "奇数尺寸".to_owned(),
+        (Lang::En, Reason::Rotated { .. }) => "turned".to_owned(),
+        (Lang::Zh, Reason::Rotated { .. }) => "旋转".to_owned(),
+        (Lang::En, Reason::VariableFrameRate) => "varying frame rate".to_owned(),
+        (Lang::Zh, Reason::VariableFrameRate) => "帧率不定".to_owned(),
+        (Lang::En, Reason::SparseKeyframes) => "few keyframes".to_owned(),
+        (Lang::Zh, Reason::SparseKeyframes) => "关键帧少".to_owned(),
+        (Lang::En, Reason::Timestamps) => "timestamps".to_owned(),
+        (Lang::Zh, Reason::Timestamps) => "时间戳".to_owned(),
+        (Lang::En, Reason::TooLarge) => "too large".to_owned(),
+        (Lang::Zh, Reason::TooLarge) => "尺寸过大".to_owned(),
+        (Lang::En, Reason::PixelAspect) => "pixel shape".to_owned(),
+        (Lang::Zh, Reason::PixelAspect) => "像素比例".to_owned(),
+    })
+}
+
+fn because(reasons: &[Reason], codec: &str, lang: Lang) -> String {
+    let clauses: Vec<String> = reasons.iter().map(|why| reason(why, codec, lang)).collect();
+    let joined = match (lang, clauses.split_last()) {
+        (_, None) => return String::new(),
+        (_, Some((last, []))) => last.clone(),
+        (Lang::En, Some((last, rest))) => format!("{} and {last}", rest.join(", ")),
+        (Lang::Zh, Some((last, rest))) => format!("{}，而且{last}", rest.join("，")),
+    };
+    match lang {
+        Lang::En => format!(", because {joined}"),
+        Lang::Zh => format!("，因为{joined}"),
+    }
+}
+
+fn facts(video: &VideoTrack, lang: Lang) -> String {
+    let mut codec = codec_name(&video.codec);
+    if let Some(profile) = &video.profile {
+        codec = format!("{codec} {profile}");
+    }
+    let size = size(video.width, video.height);
+    match (video.fps, lang) {
+        (Some(fps), Lang::En) => format!("{codec}, {size}, {} fps", frame_rate(fps)),
+        (Some(fps), Lang::Zh) => format!("{codec}，{size}，{} 帧/秒", frame_rate(fps)),
+        (None, Lang::En) => format!("{codec}, {size}"),
+        (None, Lang::Zh) => format!("{codec}，{size}"),
+    }
+}
+
+/// One sentence about the picture.
+pub fn picture(video: &VideoTrack, lang: Lang) -> String {
+    let facts = facts(video, lang);
+    match (&video.delivery, lang) {
+        (Delivery::Passthrough, Lang::En) => format!("Picture passed through as it is ({facts})."),
+        (Delivery::Passthrough, Lang::Zh) => format!("画面原样传送（{facts}）。"),
+        (Delivery::Reencode { codec, reasons }, lang) => {
+            let why = because(reasons, &codec_name(&video.codec), lang);
+            let to = sent_name(*codec);
+            match lang {
+                Lang::En => format!("Picture re-encoded to {to} ({facts}){why}."),
+                Lang::Zh => format!("画面（{facts}）重新编码为 {to}{why}。"),
+            }
+        }
+    }
+}
+
+/// One sentence about the sound.
+pub fn sound(audio: &AudioTrack, lang: Lang) -> String {
+    let codec = codec_name(&audio.codec);
+    let layout = channels(audio.channels, lang);
+    match (&audio.delivery, lang) {
+        (Delivery::Passthrough, Lang::En) => {
+            format!("Sound passed through as it is ({codec} {layout}).")
+        }
+        (Delivery::Passthrough, Lang::Zh) => format!("声音原样传送（{codec} {layout}）。"),
+        (Delivery::Reencode { codec: to, reasons }, lang) => {
+            let why = because(reasons, &codec, lang);
+            let to = sent_name(*to);
+            match lang {
+                Lang::En => format!("Sound re-encoded from {codec} {layout} to {to} stereo{why}."),
+                Lang::Zh => format!("声音由 {codec} {layout}重新编码为 {to} 立体声{why}。"),
+            }
+        }
+    }
+}
+
+/// Everything about how a stream reaches this browser. `received` is the picture's codec as the browser reports it: a
+/// browser that cannot take the original is told that it gets another.
+pub fn delivery(info: &StreamInfo, received: Option<&str>, lang: Lang) -> String {
+    let mut sentences = Vec::new();
+    if let Some(video) = &info.video {
+        sentences.push(picture(video, lang));
+        let planned = match &video.delivery {
+            Delivery::Passthrough => video.codec.clone(),
+            Delivery::Reencode { codec, .. } => codec.rtpmap_name().to_ascii_lowercase(),
+        };
+        let received = received.and_then(|codec| codec.split(' ').next());
+        if let Some(received) = received.filter(|received| !received.eq_ignore_ascii_case(&planned))
+        {
+            let (original, received) = (codec_name(&planned), reported_name(received));
+            sentences.push(match lang {
+                Lang::En => {
+                    format!("This browser does not take {original}, so it gets {received}.")
+                }
+                Lang::Zh => format!("此浏览器不接受 {original}，因此收到的是 {received}。"),
+            });
+        }
+    }
+    match &info.audio {
+        Some(audio) => sentences.push(sound(audio, lang)),
+        None if info.video.is_some() => sentences.push(match lang {
+            Lang::En => "There is no sound.".to_owned(),
+            Lang::Zh => "没有声音。".to_owned(),
+        }),
+        None => {}
+    }
+    sentences.join(if lang == Lang::En { " " } else { "" })
+}
+
+/// A few words a track, for the gallery.
+pub fn chips(info: &StreamInfo, text: &Text, lang: Lang) -> Vec<String> {
+    let mut chips = Vec::new();
+    match &info.video {
+        Some(video) => {
+            let short = video.width.min(video.height);
+            chips.push(match (video.fps, lang) {
+                (Some(fps), Lang::En) => format!("{short}p · {} fps", frame_rate(fps)),
+                (Some(fps), Lang::Zh) => format!("{short}p · {} 帧/秒", frame_rate(fps)),
+                (None, _) => format!("{short}p"),
+            });
+            let codec = codec_name(&video.codec);
+            chips.push(match (&video.delivery, lang) {
+                (Delivery::Passthrough, Lang::En) => format!("{codec} as it is"),
+                (Delivery::Passthrough, Lang::Zh) => format!("{codec} 原样传送"),
+                (Delivery::Reencode { codec: to, reasons }, lang) => {
+                    match (reasons.iter().find_map(|why| short_reason(why, lang)), lang) {
+                        (Some(why), Lang::En) => format!("re-encoded: {why}"),
+                        (Some(why), Lang::Zh) => format!("重新编码：{why}"),
+                        (None, Lang::En) => format!("{codec} to {}", sent_name(*to)),
+                        (None, Lang::Zh) => format!("{codec} 转 {}", sent_name(*to)),
+                    }
+                }
+            });
+        }
+        None if info.audio.is_some() => chips.push(text.no_picture.to_owned()),
+        None => {}
+    }
+    match (&info.audio, lang) {
+        (
+            Some(AudioTrack {
+                delivery: Delivery::Passthrough,
+                codec,
+                ..
+            }),
+            Lang::En,
+        ) => {
+            chips.push(format!("{} as it is", codec_name(codec)));
+        }
+        (
+            Some(AudioTrack {
+                delivery: Delivery::Passthrough,
+                codec,
+                ..
+            }),
+            Lang::Zh,
+        ) => {
+            chips.push(format!("{} 原样传送", codec_name(codec)));
+        }
+        (
+            Some(AudioTrack {
+                delivery: Delivery::Reencode { codec, .. },
+                ..
+            }),
+            Lang::En,
+        ) => {
+            chips.push(format!("sound to {}", sent_name(*codec)));
+        }
+        (
+            Some(AudioTrack {
+                delivery: Delivery::Reencode { codec, .. },
+                ..
+            }),
+            Lang::Zh,
+        ) => {
+            chips.push(format!("声音转 {}", sent_name(*codec)));
+        }
+        (None, _) if info.video.is_some() => chips.push(text.no_sound.to_owned()),
+        (None, _) => {}
+    }
+    chips
+}
+
+#[cfg(test)]
+mod tests;

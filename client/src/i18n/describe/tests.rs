@@ -1,0 +1,116 @@
+use shared::api::StreamState;
+
+use super::*;
+
+fn bunny() -> StreamInfo {
+    StreamInfo {
+        name: "big-buck-bunny".into(),
+        state: StreamState::Idle,
+        duration: Some(5.0),
+        video: Some(VideoTrack {
+            codec: "h264".into(),
+            profile: Some("Main".into()),
+            width: 1280,
+            height: 720,
+            fps: Some(25.0),
+            delivery: Delivery::Passthrough,
+        }),
+        audio: Some(AudioTrack {
+            codec: "aac".into(),
+            channels: 6,
+            sample_rate: 48_000,
+            delivery: Delivery::Reencode {
+                codec: Codec::Opus,
+                reasons: vec![Reason::Codec],
+            },
+        }),
+        renditions: Vec::new(),
+        viewers: 0,
+        poster: None,
+    }
+}
+
+#[test]
+fn the_delivery_is_told_in_words_with_its_reasons() {
+    assert_eq!(
+        delivery(&bunny(), Some("H264 42e01f"), Lang::En),
+        "Picture passed through as it is (H.264 Main, 1280×720, 25 fps). Sound re-encoded from AAC 5.1 to Opus \
+         stereo, because browsers do not take AAC over WebRTC."
+    );
+    assert_eq!(
+        delivery(&bunny(), None, Lang::Zh),
+        "画面原样传送（H.264 Main，1280×720，25 帧/秒）。声音由 AAC 5.1 声道重新编码为 Opus \
+         立体声，因为浏览器无法通过 WebRTC 接收 AAC。"
+    );
+}
+
+#[test]
+fn a_browser_that_gets_another_codec_is_told_so() {
+    assert!(
+        delivery(&bunny(), Some("VP8"), Lang::En).contains("does not take H.264, so it gets VP8.")
+    );
+    assert!(
+        delivery(&bunny(), Some("VP8"), Lang::Zh)
+            .contains("此浏览器不接受 H.264，因此收到的是 VP8。")
+    );
+}
+
+#[test]
+fn several_reasons_make_one_sentence() {
+    let mut info = bunny();
+    let video = info.video.as_mut().expect("the clip has a picture");
+    video.delivery = Delivery::Reencode {
+        codec: Codec::H264,
+        reasons: vec![
+            Reason::BFrames,
+            Reason::OddSize,
+            Reason::BitDepth { bits: 10 },
+        ],
+    };
+    let sentence = picture(video, Lang::En);
+    assert!(
+        sentence.contains("(B-frames), which WebRTC has no room for, its width"),
+        "{sentence}"
+    );
+    assert!(
+        sentence.ends_with("an odd number and it has 10 bits a sample and browsers take 8."),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn every_reason_is_worded_in_every_language() {
+    let all = [
+        Reason::Codec,
+        Reason::BFrames,
+        Reason::BitDepth { bits: 10 },
+        Reason::Chroma {
+            format: "4:4:4".into(),
+        },
+        Reason::Interlaced,
+        Reason::OddSize,
+        Reason::Rotated { degrees: 90 },
+        Reason::VariableFrameRate,
+        Reason::SparseKeyframes,
+        Reason::Timestamps,
+        Reason::TooLarge,
+        Reason::PixelAspect,
+    ];
+    for why in &all {
+        let chinese = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+        assert!(!chinese(&reason(why, "H.264", Lang::En)));
+        assert!(chinese(&reason(why, "H.264", Lang::Zh)));
+    }
+}
+
+#[test]
+fn a_card_says_it_in_a_few_words() {
+    let chips = chips(&bunny(), Lang::En.text(), Lang::En);
+    assert_eq!(chips, ["720p · 25 fps", "H.264 as it is", "sound to Opus"]);
+    let mut silent = bunny();
+    silent.audio = None;
+    assert_eq!(
+        super::chips(&silent, Lang::Zh.text(), Lang::Zh)[2],
+        "无声音"
+    );
+}

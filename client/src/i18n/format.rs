@@ -1,0 +1,78 @@
+//! Numbers as people read them. Widths stay put: a figure that changes has a fixed number of decimals.
+
+use super::Lang;
+
+/// A length of time: `5 s`, `3 min 20 s`, `1 h 12 min`.
+pub fn duration(seconds: f64, lang: Lang) -> String {
+    // A cast saturates, and turns a NaN into 0.
+    let whole = seconds.max(0.0).round() as u64;
+    let (hour, minute, second) = match lang {
+        Lang::En => (" h", " min", " s"),
+        Lang::Zh => (" 小时", " 分", " 秒"),
+    };
+    match (whole / 3_600, whole / 60 % 60, whole % 60) {
+        (0, 0, s) => format!("{s}{second}"),
+        (0, m, 0) => format!("{m}{minute}"),
+        (0, m, s) => format!("{m}{minute} {s}{second}"),
+        (h, 0, _) => format!("{h}{hour}"),
+        (h, m, _) => format!("{h}{hour} {m}{minute}"),
+    }
+}
+
+/// Bits a second, as a figure and its unit.
+pub fn bitrate(bits: f64) -> (String, &'static str) {
+    if bits >= 1_000_000.0 {
+        (format!("{:.2}", bits / 1_000_000.0), "Mbit/s")
+    } else {
+        (format!("{:.0}", bits / 1_000.0), "kbit/s")
+    }
+}
+
+/// Frames a second of a file: `25`, `29.97`.
+pub fn frame_rate(fps: f64) -> String {
+    let text = format!("{fps:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A count with thin groups of three digits: `12 345`.
+pub fn count(value: f64) -> String {
+    let digits = format!("{:.0}", value.max(0.0));
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push('\u{202f}');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_read_at_a_glance() {
+        for (seconds, en, zh) in [
+            (5.04, "5 s", "5 秒"),
+            (200.0, "3 min 20 s", "3 分 20 秒"),
+            (120.0, "2 min", "2 分"),
+            (4_320.0, "1 h 12 min", "1 小时 12 分"),
+            (36_000.0, "10 h", "10 小时"),
+            (f64::NAN, "0 s", "0 秒"),
+        ] {
+            assert_eq!(duration(seconds, Lang::En), en);
+            assert_eq!(duration(seconds, Lang::Zh), zh);
+        }
+    }
+
+    #[test]
+    fn figures_have_a_unit_that_fits() {
+        assert_eq!(bitrate(1_240_000.0), ("1.24".into(), "Mbit/s"));
+        assert_eq!(bitrate(64_400.0), ("64".into(), "kbit/s"));
+        assert_eq!(frame_rate(25.0), "25");
+        assert_eq!(frame_rate(30_000.0 / 1_001.0), "29.97");
+        assert_eq!(count(12_345.0), "12\u{202f}345");
+        assert_eq!(count(7.0), "7");
+    }
+}

@@ -1,0 +1,90 @@
+//! Every word that a person reads, in one typed table with a column a language: a missing translation does not compile.
+//!
+//! [`Text`] is the table, [`en`] and [`zh`] are its columns, [`format`] writes numbers, [`describe`] puts sentences about
+//! streams together.
+
+pub mod describe;
+pub mod en;
+pub mod format;
+mod text;
+pub mod zh;
+
+pub use text::Text;
+
+/// The languages of the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Lang {
+    #[default]
+    En,
+    Zh,
+}
+
+impl Lang {
+    /// The first language that a person prefers and the client speaks; English when there is none.
+    pub fn preferred<'a>(tags: impl IntoIterator<Item = &'a str>) -> Self {
+        tags.into_iter()
+            .find_map(Self::from_tag)
+            .unwrap_or_default()
+    }
+
+    /// Reads a language tag (RFC 5646): `en`, `zh-CN`, `zh-Hans-SG`.
+    pub fn from_tag(tag: &str) -> Option<Self> {
+        match tag.split('-').next()?.to_ascii_lowercase().as_str() {
+            "en" => Some(Self::En),
+            "zh" => Some(Self::Zh),
+            _ => None,
+        }
+    }
+
+    /// What is saved.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Zh => "zh",
+        }
+    }
+
+    /// The `lang` attribute of the document.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Zh => "zh-CN",
+        }
+    }
+
+    pub fn text(self) -> &'static Text {
+        match self {
+            Self::En => &en::TEXT,
+            Self::Zh => &zh::TEXT,
+        }
+    }
+
+    pub fn other(self) -> Self {
+        match self {
+            Self::En => Self::Zh,
+            Self::Zh => Self::En,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_language_that_is_spoken_here_is_taken() {
+        assert_eq!(Lang::preferred(["zh-CN", "en"]), Lang::Zh);
+        assert_eq!(Lang::preferred(["fr", "zh-Hant-TW", "en"]), Lang::Zh);
+        assert_eq!(Lang::preferred(["de", "en-GB", "zh"]), Lang::En);
+        assert_eq!(Lang::preferred(["fr"]), Lang::En);
+        assert_eq!(Lang::preferred([]), Lang::En);
+    }
+
+    #[test]
+    fn a_saved_language_is_read_back() {
+        for lang in [Lang::En, Lang::Zh] {
+            assert_eq!(Lang::from_tag(lang.code()), Some(lang));
+            assert_eq!(Lang::from_tag(lang.tag()), Some(lang));
+        }
+    }
+}

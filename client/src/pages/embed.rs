@@ -1,0 +1,226 @@
+//! How to put a stream on another page: three ways, each with its code.
+
+use leptos::prelude::*;
+use shared::api::StreamList;
+
+use crate::components::copy::CopyButton;
+use crate::components::picker::Picker;
+use crate::components::trouble::{Loading, NoServer, Trouble};
+use crate::hooks::app::{use_app, use_title};
+use crate::hooks::download::save_as;
+use crate::hooks::link::bundle_link;
+use crate::hooks::poll::use_poll;
+use crate::state::remote::Remote;
+use crate::state::route::{Route, encode};
+
+/// The file that is also served as `embed.html`.
+const PAGE: &str = include_str!("../../../assets/embed.html");
+const SERVER_MARK: &str = "data-server=\"\"";
+const STREAM_MARK: &str = "data-stream=\"\"";
+
+const TWENTY_LINES: &str = r#"<video id="film" autoplay muted playsinline controls></video>
+<script type="module">
+  const pc = new RTCPeerConnection();
+  const film = document.getElementById("film");
+  film.srcObject = new MediaStream();
+  pc.ontrack = (event) => film.srcObject.addTrack(event.track);
+  pc.addTransceiver("video", { direction: "recvonly" });
+  pc.addTransceiver("audio", { direction: "recvonly" });
+  const offer = await pc.createOffer();
+  await pc.setLocalDescription(offer);
+  const response = await fetch("SERVER/offer?stream=STREAM", {
+    method: "POST",
+    headers: { "Content-Type": "application/sdp" },
+    body: offer.sdp,
+  });
+  if (!response.ok) throw new Error((await response.json()).error);
+  const sdp = await response.text();
+  await pc.setRemoteDescription({ type: "answer", sdp });
+</script>
+"#;
+
+#[component]
+pub(crate) fn Embed(name: Option<String>) -> impl IntoView {
+    let app = use_app();
+    use_title(move || app.text().embed.to_owned());
+    let list = use_poll::<StreamList>(app, || "api/streams".to_owned(), 10_000.0);
+    let chosen = {
+        let name = name.clone();
+        Memo::new(move |_| {
+            name.clone().or_else(|| {
+                list.value.with(|list| {
+                    list.value()?
+                        .streams
+                        .first()
+                        .map(|stream| stream.name.clone())
+                })
+            })
+        })
+    };
+    view! {
+        <main class="page narrow" id="main">
+            <div>
+                <h1>{move || app.text().embed_title}</h1>
+                <p class="quiet">{move || app.text().embed_text}</p>
+            </div>
+            {move || match (app.server.get(), chosen.get()) {
+                (Some(None), _) => view! { <NoServer /> }.into_any(),
+                (_, Some(name)) => view! {
+                    <Picker
+                        list=list.value
+                        chosen=name.clone()
+                        with_picture=false
+                        to=move |name| app.go(&Route::Embed(Some(name)))
+                    />
+                    <Ways name />
+                }
+                .into_any(),
+                (_, None) => list.value.with(|list_now| match list_now {
+                    Remote::Failed(error) => {
+                        view! { <Trouble error=error.clone() retry=move |()| list.afresh() /> }.into_any()
+                    }
+                    Remote::Loading => view! { <Loading /> }.into_any(),
+                    Remote::Ready(_) | Remote::Stale(..) => view! {
+                        <section class="state card" data-state="empty">
+                            <h2>{app.text().no_streams_embed}</h2>
+                            <p class="quiet">{app.text().no_streams_text}</p>
+                            <div class="row"><a class="button" href="#/">{app.text().to_streams}</a></div>
+                        </section>
+                    }
+                    .into_any(),
+                }),
+            }}
+        </main>
+    }
+}
+
+#[component]
+fn Ways(name: String) -> impl IntoView {
+    let app = use_app();
+    let server = move || {
+        app.server_now()
+            .map(|server| server.base)
+            .unwrap_or_default()
+    };
+    let frame = {
+        let name = name.clone();
+        Signal::derive(move || {
+            format!(
+                "<iframe src=\"{}\" title=\"{}\" width=\"640\" height=\"360\" style=\"border:0\"\n  allow=\"autoplay; fullscreen; picture-in-picture\"></iframe>",
+                escape(&bundle_link(app, &name, true)),
+                escape(&name)
+            )
+        })
+    };
+    let lines = {
+        let name = name.clone();
+        Signal::derive(move || {
+            TWENTY_LINES
+                .replace("SERVER", &server())
+                .replace("STREAM", &encode(&name))
+        })
+    };
+    let page = {
+        let name = name.clone();
+        Signal::derive(move || {
+            PAGE.replace(
+                SERVER_MARK,
+                &format!("data-server=\"{}\"", escape(&server())),
+            )
+            .replace(STREAM_MARK, &format!("data-stream=\"{}\"", escape(&name)))
+        })
+    };
+    let preview = RwSignal::new(false);
+    let source = {
+        let name = name.clone();
+        move || bundle_link(app, &name, true)
+    };
+    let file = {
+        let name = name.clone();
+        move || {
+            format!(
+                "embed.html?server={}&stream={}",
+                encode(&server()),
+                encode(&name)
+            )
+        }
+    };
+    view! {
+        <section class="card way" id="way-frame">
+            <h2>{move || app.text().iframe}</h2>
+            <p class="quiet">{move || app.text().iframe_text}</p>
+            <Code code=frame id="code-frame" />
+            <div class="row">
+                <CopyButton id="copy-frame" text=frame label=Signal::derive(move || app.text().copy) />
+                <button
+                    class="button plain"
+                    id="preview"
+                    aria-pressed=move || preview.get().to_string()
+                    on:click=move |_| preview.update(|shown| *shown = !*shown)
+                >
+                    {move || app.text().show_preview}
+                </button>
+            </div>
+            {move || {
+                preview.get().then(|| {
+                    view! {
+                        <iframe
+                            class="preview"
+                            src=source()
+                            title=move || app.text().preview
+                            allow="autoplay; fullscreen; picture-in-picture"
+                        ></iframe>
+                    }
+                })
+            }}
+        </section>
+        <section class="card way" id="way-lines">
+            <h2>{move || app.text().twenty_lines}</h2>
+            <p class="quiet">{move || app.text().twenty_lines_text}</p>
+            <Code code=lines id="code-lines" />
+            <div class="row">
+                <CopyButton id="copy-lines" text=lines label=Signal::derive(move || app.text().copy) />
+            </div>
+        </section>
+        <section class="card way" id="way-page">
+            <h2>{move || app.text().whole_page}</h2>
+            <p class="quiet">{move || app.text().whole_page_text}</p>
+            <Code code=page id="code-page" />
+            <div class="row">
+                <CopyButton id="copy-page" text=page label=Signal::derive(move || app.text().copy) />
+                <button class="button plain" id="download-page" on:click=move |_| download(&page.get_untracked())>
+                    {move || app.text().download}
+                </button>
+                <a class="button plain" id="open-page" href=file target="_blank" rel="noopener">
+                    {move || app.text().open}
+                </a>
+            </div>
+        </section>
+    }
+}
+
+/// Focusable, so that a keyboard can scroll it.
+#[component]
+fn Code(code: Signal<String>, id: &'static str) -> impl IntoView {
+    let app = use_app();
+    view! {
+        <pre class="code" tabindex="0" role="region" aria-label=move || app.text().code><code id=id>{code}</code></pre>
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
+}
+
+/// Hands a text to the browser as a file.
+fn download(text: &str) {
+    let parts = js_sys::Array::of1(&text.into());
+    let kind = web_sys::BlobPropertyBag::new();
+    kind.set_type("text/html;charset=utf-8");
+    let Ok(blob) = web_sys::Blob::new_with_str_sequence_and_options(&parts, &kind) else {
+        return;
+    };
+    save_as(&blob, "weir-embed.html");
+}

@@ -1,0 +1,180 @@
+//! Everything that can be watched here.
+
+use leptos::prelude::*;
+use shared::api::{StreamInfo, StreamList, StreamState};
+
+use crate::components::icon::mark;
+use crate::components::trouble::{Loading, LostContact, NoServer, Trouble};
+use crate::hooks::app::{App, use_app, use_title};
+use crate::hooks::poll::use_poll;
+use crate::i18n::describe::chips;
+use crate::i18n::format::duration;
+use crate::state::remote::Remote;
+use crate::state::route::Route;
+
+const ASK_EVERY_MS: f64 = 3_000.0;
+
+#[component]
+pub(crate) fn Gallery() -> impl IntoView {
+    let app = use_app();
+    use_title(String::new);
+    let list = use_poll::<StreamList>(app, || "api/streams".to_owned(), ASK_EVERY_MS);
+    // Each shape of the page, so that news about one stream does not draw the whole page anew.
+    #[derive(Clone, PartialEq)]
+    enum Shape {
+        NoServer,
+        Loading,
+        Failed(crate::http::HttpError),
+        Empty,
+        Streams,
+    }
+    let shape = Memo::new(move |_| {
+        if matches!(app.server.get(), Some(None)) {
+            return Shape::NoServer;
+        }
+        list.value.with(|list| match list {
+            Remote::Loading => Shape::Loading,
+            Remote::Failed(error) => Shape::Failed(error.clone()),
+            Remote::Ready(list) | Remote::Stale(list, _) if list.streams.is_empty() => Shape::Empty,
+            Remote::Ready(_) | Remote::Stale(..) => Shape::Streams,
+        })
+    });
+    let count = move || {
+        list.value
+            .with(|list| list.value().map_or(0, |list| list.streams.len()))
+    };
+    let lost = Memo::new(move |_| list.value.with(|list| matches!(list, Remote::Stale(..))));
+    let streams = move || {
+        list.value.with(|list| {
+            list.value()
+                .map(|list| list.streams.clone())
+                .unwrap_or_default()
+        })
+    };
+    view! {
+        <main class="page" id="main">
+            <div>
+                <h1>{move || app.text().streams}</h1>
+                <Show when=move || shape.get() == Shape::Streams>
+                    <p class="quiet small">
+                        {move || (app.text().stream_count)(count())} " " {move || app.text().add_files}
+                    </p>
+                </Show>
+            </div>
+            <Show when=move || lost.get()>
+                <LostContact />
+            </Show>
+            {move || match shape.get() {
+                Shape::NoServer => view! { <NoServer /> }.into_any(),
+                Shape::Loading => view! { <Loading /> }.into_any(),
+                Shape::Failed(error) => view! { <Trouble error retry=move |()| list.afresh() /> }.into_any(),
+                Shape::Empty => view! { <Empty again=move |()| list.again() /> }.into_any(),
+                Shape::Streams => view! {
+                    <ul class="gallery" id="streams">
+                        <For each=streams key=|stream| stream.name.clone() let:stream>
+                            <li><Card name=stream.name.clone() list=list.value /></li>
+                        </For>
+                    </ul>
+                }
+                .into_any(),
+            }}
+        </main>
+    }
+}
+
+#[component]
+fn Empty(#[prop(into)] again: Callback<()>) -> impl IntoView {
+    let app = use_app();
+    view! {
+        <section class="state card" data-state="empty">
+            <h2>{move || app.text().no_streams}</h2>
+            <p class="quiet">{move || app.text().no_streams_text}</p>
+            <div class="row">
+                <button class="button" on:click=move |_| again.run(())>{move || app.text().try_again}</button>
+            </div>
+        </section>
+    }
+}
+
+/// One stream. It reads its facts from the list, so the card stays while they change.
+#[component]
+fn Card(name: String, list: RwSignal<Remote<StreamList, crate::http::HttpError>>) -> impl IntoView {
+    let app = use_app();
+    let wanted = name.clone();
+    let info = Memo::new(move |_| {
+        list.with(|list| {
+            list.value()?
+                .streams
+                .iter()
+                .find(|stream| stream.name == wanted)
+                .cloned()
+        })
+    });
+    let address = Route::Watch(name.clone()).to_string();
+    let title = name.clone();
+    view! {
+        <a class="card stream" href=address data-stream=name.clone() data-state=move || info.with(|info| state_word(info.as_ref()))>
+            <div class="poster">
+                <Poster info />
+                <span class="chip">{move || info.with(|info| info.as_ref().map(|info| length(info, app)))}</span>
+            </div>
+            <div class="text">
+                <h2>{title}</h2>
+                {move || info.get().map(|info| facts(&info, app))}
+            </div>
+        </a>
+    }
+}
+
+/// The picture of the server; where there is none, or it cannot be had, the mark.
+#[component]
+fn Poster(info: Memo<Option<StreamInfo>>) -> impl IntoView {
+    let app = use_app();
+    let broken = RwSignal::new(false);
+    let source = Memo::new(move |_| {
+        let path = info.with(|info| info.as_ref()?.poster.clone())?;
+        Some(app.server_now()?.resolve(&path))
+    });
+    move || match source.get().filter(|_| !broken.get()) {
+        Some(source) => {
+            view! { <img src=source alt="" loading="lazy" on:error=move |_| broken.set(true) /> }
+                .into_any()
+        }
+        None => view! { <span class="no-poster">{mark()}</span> }.into_any(),
+    }
+}
+
+fn state_word(info: Option<&StreamInfo>) -> &'static str {
+    match info.map(|info| &info.state) {
+        Some(StreamState::Probing) | None => "probing",
+        Some(StreamState::Idle) => "idle",
+        Some(StreamState::Running) => "running",
+        Some(StreamState::Failed { .. }) => "failed",
+    }
+}
+
+fn length(info: &StreamInfo, app: App) -> String {
+    let text = app.text();
+    match (&info.state, info.duration) {
+        (StreamState::Probing, _) => text.probing.to_owned(),
+        (StreamState::Failed { .. }, _) => text.cannot_play.to_owned(),
+        (_, Some(seconds)) => (text.loops)(&duration(seconds, app.lang.get())),
+        (_, None) => text.live.to_owned(),
+    }
+}
+
+fn facts(info: &StreamInfo, app: App) -> AnyView {
+    let text = app.text();
+    if let StreamState::Failed { error } = &info.state {
+        return view! { <p class="small bad">{error.clone()}</p> }.into_any();
+    }
+    let chips = chips(info, text, app.lang.get());
+    let watching = (text.watching)(info.viewers);
+    view! {
+        <div class="row">
+            {chips.into_iter().map(|chip| view! { <span class="chip">{chip}</span> }).collect_view()}
+        </div>
+        <p class="small quiet">{watching}</p>
+    }
+    .into_any()
+}

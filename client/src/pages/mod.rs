@@ -1,0 +1,8 @@
+//! One page a file.
+
+pub(crate) mod canvas;
+pub(crate) mod embed;
+pub(crate) mod gallery;
+pub(crate) mod not_found;
+pub(crate) mod settings;
+pub(crate) mod watch;

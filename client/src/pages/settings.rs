@@ -1,0 +1,276 @@
+//! Server address, ICE servers, language.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use shared::api::{Health, IceConfig};
+
+use crate::hooks::app::{use_app, use_title};
+use crate::hooks::poll::use_poll;
+use crate::http::{self, HttpError};
+use crate::i18n::Lang;
+use crate::i18n::format::duration;
+use crate::state::server::{Server, Source, normalize};
+use crate::state::settings::{format_ice, parse_ice};
+
+#[component]
+pub(crate) fn Settings() -> impl IntoView {
+    let app = use_app();
+    use_title(move || app.text().settings.to_owned());
+    view! {
+        <main class="page narrow" id="main">
+            <h1>{move || app.text().settings}</h1>
+            <ServerSettings />
+            <IceSettings />
+            <LanguageSettings />
+            <p class="quiet small">{move || app.text().about_text}</p>
+        </main>
+    }
+}
+
+/// What came of a test of an address.
+#[derive(Clone, PartialEq)]
+enum Test {
+    Not,
+    Running,
+    Good(Health),
+    Bad(String, HttpError),
+    NotAnAddress,
+}
+
+#[component]
+fn ServerSettings() -> impl IntoView {
+    let app = use_app();
+    let typed = RwSignal::new(
+        app.settings
+            .with_untracked(|settings| settings.server.clone())
+            .unwrap_or_default(),
+    );
+    let saved = RwSignal::new(false);
+    let result = RwSignal::new(Test::Not);
+    let used = move || {
+        app.server_now()
+            .map(|server| server.base)
+            .unwrap_or_else(|| app.text().unknown.to_owned())
+    };
+    let from = move || {
+        app.server_now().map(|server| match server.source {
+            Source::Query => app.text().from_query,
+            Source::Saved => app.text().from_saved,
+            Source::Config => app.text().from_config,
+            Source::Origin => app.text().from_origin,
+        })
+    };
+    let by_query = move || {
+        app.server_now()
+            .is_some_and(|server| server.source == Source::Query)
+    };
+    let source = move || {
+        app.server_now().map(|server| match server.source {
+            Source::Query => "query",
+            Source::Saved => "saved",
+            Source::Config => "config",
+            Source::Origin => "origin",
+        })
+    };
+    let mixed = move || {
+        let secure = window()
+            .location()
+            .protocol()
+            .is_ok_and(|scheme| scheme == "https:");
+        secure && normalize(&typed.get()).is_some_and(|address| address.starts_with("http://"))
+    };
+    let test = move |_| {
+        let text = typed.get_untracked();
+        let address = match normalize(&text) {
+            Some(address) => address,
+            // An empty field tests the server in use.
+            None if text.trim().is_empty() => used(),
+            None => return result.set(Test::NotAnAddress),
+        };
+        result.set(Test::Running);
+        spawn_local(async move {
+            let server = Server {
+                base: address,
+                source: Source::Saved,
+            };
+            let answer = http::get_json::<Health>(&server.url("api/health")).await;
+            let _ = result.try_set(match answer {
+                Ok(health) => Test::Good(health),
+                Err(error) => Test::Bad(server.base, error),
+            });
+        });
+    };
+    let save = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let text = typed.get_untracked();
+        let address = normalize(&text);
+        if address.is_none() && !text.trim().is_empty() {
+            return result.set(Test::NotAnAddress);
+        }
+        typed.set(address.clone().unwrap_or_default());
+        app.settings.update(|settings| settings.server = address);
+        result.set(Test::Not);
+        saved.set(true);
+    };
+    let said = move || match result.get() {
+        Test::Not => saved.get().then(|| ("ok", app.text().saved.to_owned())),
+        Test::Running => Some(("", app.text().testing.to_owned())),
+        Test::Good(health) => {
+            let up = duration(health.uptime as f64, app.lang.get());
+            Some((
+                "ok",
+                (app.text().test_good)(&health.version, health.streams, &up),
+            ))
+        }
+        Test::Bad(address, HttpError::Unreachable) => {
+            Some(("bad", (app.text().unreachable_text)(&address)))
+        }
+        Test::Bad(address, HttpError::Unreadable) => {
+            Some(("bad", (app.text().unreadable_text)(&address)))
+        }
+        Test::Bad(_, HttpError::Status { error, .. }) => Some(("bad", error)),
+        Test::NotAnAddress => Some(("bad", app.text().bad_address.to_owned())),
+    };
+    view! {
+        <form class="card form" on:submit=save>
+            <h2>{move || app.text().server}</h2>
+            <p class="small quiet">
+                {move || app.text().server_used} ": " <b class="mono" id="server-used" data-source=source>{used}</b>
+                " " {from}
+            </p>
+            <label>
+                <span>{move || app.text().server_address}</span>
+                <input
+                    id="server"
+                    class="field mono"
+                    type="text"
+                    inputmode="url"
+                    autocomplete="url"
+                    spellcheck="false"
+                    placeholder="http://host:8000"
+                    aria-describedby="server-hint"
+                    prop:value=typed
+                    on:input=move |event| {
+                        typed.set(event_target_value(&event));
+                        saved.set(false);
+                        result.set(Test::Not);
+                    }
+                />
+            </label>
+            <p class="small quiet" id="server-hint">{move || app.text().server_hint}</p>
+            <Show when=by_query><p class="notice small">{move || app.text().query_wins}</p></Show>
+            <Show when=mixed><p class="notice small">{move || app.text().mixed_content}</p></Show>
+            <div class="row">
+                <button class="button" type="submit" id="save-server">{move || app.text().save}</button>
+                <button class="button plain" type="button" id="test-server" on:click=test>{move || app.text().test}</button>
+            </div>
+            <p class="small" role="status" id="server-result">
+                {move || said().map(|(class, words)| view! { <span class=class>{words}</span> })}
+            </p>
+        </form>
+    }
+}
+
+#[component]
+fn IceSettings() -> impl IntoView {
+    let app = use_app();
+    let typed = RwSignal::new(
+        app.settings
+            .with_untracked(|settings| format_ice(&settings.ice_servers)),
+    );
+    let said = RwSignal::new(None::<Result<(), String>>);
+    let named = use_poll::<IceConfig>(app, || "api/ice".to_owned(), 60_000.0);
+    let save = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        match parse_ice(&typed.get_untracked()) {
+            Ok(servers) => {
+                typed.set(format_ice(&servers));
+                app.settings
+                    .update(|settings| settings.ice_servers = servers);
+                said.set(Some(Ok(())));
+            }
+            Err(line) => said.set(Some(Err(line.0))),
+        }
+    };
+    let from_server = move || {
+        named.value.with(|named| {
+            let urls: Vec<String> = named
+                .value()?
+                .ice_servers
+                .iter()
+                .flat_map(|server| server.urls.clone())
+                .collect();
+            Some(if urls.is_empty() {
+                app.text().ice_none.to_owned()
+            } else {
+                urls.join(", ")
+            })
+        })
+    };
+    view! {
+        <form class="card form" on:submit=save>
+            <h2>{move || app.text().ice_servers}</h2>
+            <p class="small quiet">
+                {move || app.text().ice_from_server} ": "
+                <span class="mono">{move || from_server().unwrap_or_else(|| app.text().unknown.to_owned())}</span>
+            </p>
+            <label>
+                <span class="unseen">{move || app.text().ice_servers}</span>
+                <textarea
+                    id="ice"
+                    class="field mono"
+                    rows="3"
+                    spellcheck="false"
+                    placeholder="stun:stun.example.org:3478"
+                    aria-describedby="ice-hint"
+                    prop:value=typed
+                    on:input=move |event| {
+                        typed.set(event_target_value(&event));
+                        said.set(None);
+                    }
+                ></textarea>
+            </label>
+            <p class="small quiet" id="ice-hint">{move || app.text().ice_hint}</p>
+            <div class="row">
+                <button class="button" type="submit" id="save-ice">{move || app.text().save}</button>
+            </div>
+            <p class="small" role="status">
+                {move || said.get().map(|said| match said {
+                    Ok(()) => view! { <span class="ok">{app.text().saved.to_owned()}</span> },
+                    Err(line) => view! { <span class="bad">{(app.text().bad_ice)(&line)}</span> },
+                })}
+            </p>
+        </form>
+    }
+}
+
+#[component]
+fn LanguageSettings() -> impl IntoView {
+    let app = use_app();
+    let choice = move |lang: Option<Lang>, label: fn(crate::hooks::app::App) -> &'static str| {
+        let code = lang.map(Lang::code);
+        let chosen = move || {
+            app.settings
+                .with(|settings| settings.language.as_deref() == code)
+        };
+        let choose = move |_| {
+            app.settings
+                .update(|settings| settings.language = code.map(str::to_owned))
+        };
+        view! {
+            <label class="choice">
+                <input type="radio" name="language" value=code.unwrap_or("auto") prop:checked=chosen on:change=choose />
+                <span lang=lang.map(Lang::tag)>{move || label(app)}</span>
+            </label>
+        }
+    };
+    view! {
+        <fieldset class="card form">
+            <legend class="unseen">{move || app.text().language}</legend>
+            <h2 aria-hidden="true">{move || app.text().language}</h2>
+            {choice(None, |app| app.text().by_browser)}
+            {choice(Some(Lang::En), |_| Lang::En.text().this_language)}
+            {choice(Some(Lang::Zh), |_| Lang::Zh.text().this_language)}
+        </fieldset>
+    }
+}

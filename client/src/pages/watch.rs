@@ -1,0 +1,122 @@
+//! One stream: the film, what is sent and why, and the figures.
+
+use leptos::prelude::*;
+use shared::api::StreamInfo;
+
+use crate::components::copy::CopyButton;
+use crate::components::player::Film;
+use crate::components::statistics::Statistics;
+use crate::hooks::app::{App, use_app, use_title};
+use crate::hooks::link::bundle_link;
+use crate::hooks::player::use_player;
+use crate::hooks::poll::{Poll, use_poll};
+use crate::i18n::describe::delivery;
+use crate::state::route::{Route, encode};
+
+const ASK_EVERY_MS: f64 = 5_000.0;
+
+#[component]
+pub(crate) fn Watch(name: String) -> impl IntoView {
+    let app = use_app();
+    let title = name.clone();
+    use_title(move || title.clone());
+    let info = use_info(app, &name);
+    let player = use_player(app, name.clone());
+    start_when_found(app, player);
+
+    let received = Memo::new(move |_| player.figures.with(|figures| figures.video_codec.clone()));
+    let how = move || {
+        let received = received.get();
+        info.value.with(|info| {
+            info.value()
+                .map(|info| delivery(info, received.as_deref(), app.lang.get()))
+        })
+    };
+    let watching = move || {
+        info.value
+            .with(|info| info.value().map(|info| (app.text().watching)(info.viewers)))
+    };
+    let active = move || player.phase.with(|phase| phase.is_on());
+    let label = name.clone();
+    let link = name.clone();
+    let heading = name.clone();
+    let canvas = Route::Canvas(Some(name.clone())).to_string();
+    let embed = Route::Embed(Some(name)).to_string();
+    view! {
+        <main class="page" id="main">
+            <div class="watch">
+                <section class="column">
+                    <Film player label=Signal::derive(move || format!("{}: {label}", app.text().player)) poster=poster(app, info) />
+                    <div>
+                        <h1>{heading}</h1>
+                        <p class="quiet" id="delivery">{how}</p>
+                        <p class="quiet small" id="watching">{watching}</p>
+                    </div>
+                    <div class="row">
+                        <button
+                            class="button plain"
+                            id="stop"
+                            on:click=move |_| if active() { player.stop() } else { player.start() }
+                        >
+                            {move || if active() { app.text().stop } else { app.text().start }}
+                        </button>
+                        <CopyButton
+                            id="copy-link"
+                            text=Signal::derive(move || bundle_link(app, &link, false))
+                            label=Signal::derive(move || app.text().copy_link)
+                        />
+                        <a class="button plain" href=embed>{move || app.text().get_embed}</a>
+                        <a class="button plain" href=canvas>{move || app.text().open_canvas}</a>
+                    </div>
+                    <p class="quiet small keys">{move || app.text().keys}</p>
+                </section>
+                <Statistics figures=player.figures plots=player.plots />
+            </div>
+        </main>
+    }
+}
+
+/// The player alone, as it stands in a frame of another site.
+#[component]
+pub(crate) fn Embedded(name: String) -> impl IntoView {
+    let app = use_app();
+    let title = name.clone();
+    use_title(move || title.clone());
+    let info = use_info(app, &name);
+    let player = use_player(app, name.clone());
+    start_when_found(app, player);
+    view! {
+        <main class="embedded" id="main">
+            <Film
+                player
+                label=Signal::derive(move || format!("{}: {name}", app.text().player))
+                poster=poster(app, info)
+                muted=true
+            />
+        </main>
+    }
+}
+
+fn use_info(app: App, name: &str) -> Poll<StreamInfo> {
+    let path = format!("api/streams/{}", encode(name));
+    use_poll(app, move || path.clone(), ASK_EVERY_MS)
+}
+
+/// A viewing begins by itself as soon as it is known where the server is.
+fn start_when_found(app: App, player: crate::hooks::player::Player) {
+    Effect::new(move |begun: Option<bool>| {
+        let found = app.server.get().is_some();
+        if found && begun != Some(true) {
+            player.start();
+        }
+        found
+    });
+}
+
+fn poster(app: App, info: Poll<StreamInfo>) -> Signal<Option<String>> {
+    let path = Memo::new(move |_| {
+        info.value
+            .with(|info| info.value().and_then(|info| info.poster.clone()))
+    });
+    Signal::derive(move || Some(app.server_now()?.resolve(&path.get()?)))
+}

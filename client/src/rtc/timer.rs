@@ -1,0 +1,77 @@
+//! Timers that live as long as their Rust value.
+
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen_futures::JsFuture;
+
+/// A timeout or an interval; dropping it cancels it.
+#[derive(Debug)]
+pub struct Timer {
+    id: i32,
+    repeats: bool,
+    _closure: Closure<dyn FnMut()>,
+}
+
+impl Timer {
+    pub fn after(ms: f64, handle: impl FnMut() + 'static) -> Self {
+        Self::new(ms, false, handle)
+    }
+
+    pub fn every(ms: f64, handle: impl FnMut() + 'static) -> Self {
+        Self::new(ms, true, handle)
+    }
+
+    fn new(ms: f64, repeats: bool, handle: impl FnMut() + 'static) -> Self {
+        let closure = Closure::<dyn FnMut()>::new(handle);
+        let function = closure.as_ref().unchecked_ref();
+        // A cast of a float saturates; delays here are seconds.
+        let ms = ms as i32;
+        let id = web_sys::window().and_then(|window| {
+            if repeats {
+                window
+                    .set_interval_with_callback_and_timeout_and_arguments_0(function, ms)
+                    .ok()
+            } else {
+                window
+                    .set_timeout_with_callback_and_timeout_and_arguments_0(function, ms)
+                    .ok()
+            }
+        });
+        // Ids of a browser start at 1, so 0 clears nothing.
+        Self {
+            id: id.unwrap_or(0),
+            repeats,
+            _closure: closure,
+        }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        let Some(window) = web_sys::window() else {
+            return;
+        };
+        if self.repeats {
+            window.clear_interval_with_handle(self.id);
+        } else {
+            window.clear_timeout_with_handle(self.id);
+        }
+    }
+}
+
+/// Waits.
+pub async fn sleep(ms: i32) {
+    let promise = js_sys::Promise::new(&mut |resolve, _| {
+        if let Some(window) = web_sys::window() {
+            let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms);
+        }
+    });
+    let _ = JsFuture::from(promise).await;
+}
+
+/// Milliseconds of a steady clock.
+pub fn now() -> f64 {
+    web_sys::window()
+        .and_then(|window| window.performance())
+        .map_or(0.0, |performance| performance.now())
+}

@@ -1,0 +1,19 @@
+//! What the client knows and how it changes, without a browser: every rule here is a pure function over plain values.
+//!
+//! | module | decides |
+//! |---|---|
+//! | [`route`] | which page an address names, and the address of a page |
+//! | [`server`] | which server to talk to, and why that one |
+//! | [`settings`] | what a person has chosen, as it is saved |
+//! | [`session`] | when to connect, restart, wait, give up: the life of one viewing |
+//! | [`remote`] | what is shown of an answer that is asked for again and again |
+//! | [`stats`] | figures a second from the counters that a browser reports |
+//! | [`filter`] | pixels of the canvas page |
+
+pub mod filter;
+pub mod remote;
+pub mod route;
+pub mod server;
+pub mod session;
+pub mod settings;
+pub mod stats;

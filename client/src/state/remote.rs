@@ -1,0 +1,70 @@
+//! An answer that is asked for again and again: what to show before, between and after failures.
+
+/// `T` is the answer, `E` the error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remote<T, E> {
+    /// Nothing has come yet.
+    Loading,
+    Ready(T),
+    /// The last answer, and why there is no newer one.
+    Stale(T, E),
+    /// There never was an answer.
+    Failed(E),
+}
+
+impl<T, E> Remote<T, E> {
+    /// What is shown after the next answer. `kept` errors keep the last answer on the screen; others replace it.
+    pub fn next(self, answer: Result<T, E>, kept: impl Fn(&E) -> bool) -> Self {
+        match (answer, self) {
+            (Ok(value), _) => Self::Ready(value),
+            (Err(error), Self::Ready(value) | Self::Stale(value, _)) if kept(&error) => {
+                Self::Stale(value, error)
+            }
+            (Err(error), _) => Self::Failed(error),
+        }
+    }
+
+    /// The newest answer, fresh or not.
+    pub fn value(&self) -> Option<&T> {
+        match self {
+            Self::Ready(value) | Self::Stale(value, _) => Some(value),
+            Self::Loading | Self::Failed(_) => None,
+        }
+    }
+
+    pub fn error(&self) -> Option<&E> {
+        match self {
+            Self::Stale(_, error) | Self::Failed(error) => Some(error),
+            Self::Loading | Self::Ready(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_answer_stays_while_contact_is_lost() {
+        let shown = Remote::Loading.next(Ok(1), |_: &&str| true);
+        let shown = shown.next(Err("down"), |_| true);
+        assert_eq!(shown, Remote::Stale(1, "down"));
+        assert_eq!(shown.value(), Some(&1));
+        assert_eq!(shown.error(), Some(&"down"));
+        assert_eq!(shown.next(Ok(2), |_| true), Remote::Ready(2));
+    }
+
+    #[test]
+    fn an_error_that_says_the_thing_is_gone_replaces_it() {
+        let shown: Remote<i32, &str> = Remote::Ready(1);
+        assert_eq!(shown.next(Err("gone"), |_| false), Remote::Failed("gone"));
+    }
+
+    #[test]
+    fn a_failure_before_any_answer_shows_the_failure() {
+        assert_eq!(
+            Remote::<i32, &str>::Loading.next(Err("down"), |_| true),
+            Remote::Failed("down")
+        );
+    }
+}

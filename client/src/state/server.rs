@@ -1,0 +1,189 @@
+//! Which server the client talks to: `?server=`, then the saved setting, then `config.json` beside the bundle, then
+//! the origin that the page came from.
+
+use serde::Deserialize;
+
+/// Where the address came from, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// `?server=` in the page's address.
+    Query,
+    /// What was saved on the settings page.
+    Saved,
+    /// `config.json` beside the bundle.
+    Config,
+    /// The page's own origin.
+    Origin,
+}
+
+/// A server, and why it is this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// `http://host:8000` or `https://host/weir`: no slash at its end.
+    pub base: String,
+    pub source: Source,
+}
+
+/// `config.json` beside the bundle. An empty or absent address says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct ConfigFile {
+    #[serde(default)]
+    pub server: Option<String>,
+}
+
+impl Server {
+    /// The first of the four that holds a usable address. `None` when there is none at all: a page opened from a file.
+    pub fn choose(
+        query: Option<&str>,
+        saved: Option<&str>,
+        config: Option<&str>,
+        origin: &str,
+    ) -> Option<Self> {
+        [
+            (query, Source::Query),
+            (saved, Source::Saved),
+            (config, Source::Config),
+            (Some(origin), Source::Origin),
+        ]
+        .into_iter()
+        .find_map(|(text, source)| {
+            let base = normalize(text?)?;
+            Some(Self { base, source })
+        })
+    }
+
+    /// The address of a path on this server. A `path` that is a whole address already stays as it is.
+    pub fn url(&self, path: &str) -> String {
+        if path.starts_with("http://") || path.starts_with("https://") {
+            return path.to_owned();
+        }
+        format!("{}/{}", self.base, path.trim_start_matches('/'))
+    }
+
+    /// The address of a path from the server's root, as a `Location` header gives it (RFC 9110 10.2.2).
+    pub fn resolve(&self, location: &str) -> String {
+        if !location.starts_with('/') {
+            return self.url(location);
+        }
+        let after_scheme = self.base.find("://").map_or(0, |at| at + 3);
+        let origin = match self.base[after_scheme..].find('/') {
+            Some(slash) => &self.base[..after_scheme + slash],
+            None => &self.base,
+        };
+        // A server behind a path prefix may answer with or without the prefix; with it, the path is already whole.
+        let prefix = &self.base[origin.len()..];
+        if prefix.is_empty() || location.starts_with(prefix) {
+            format!("{origin}{location}")
+        } else {
+            self.url(location)
+        }
+    }
+}
+
+/// An address as a person types it, made whole: `host:8000` gets `http://`, slashes at the end go. `None`: not an address.
+pub fn normalize(text: &str) -> Option<String> {
+    let text = text.trim();
+    let (scheme, host) = text.split_once("://").unwrap_or(("http", text));
+    let host = host.trim_end_matches('/');
+    let bad = |c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>' | '\\' | '?' | '#' | '@');
+    let usable = matches!(scheme, "http" | "https")
+        && !host.is_empty()
+        && !host.starts_with(['/', ':'])
+        && !host.contains(bad)
+        && host != "null";
+    usable.then(|| format!("{scheme}://{host}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choose(query: Option<&str>, saved: Option<&str>, config: Option<&str>) -> (String, Source) {
+        let server = Server::choose(query, saved, config, "http://page:1")
+            .expect("the origin is always usable");
+        (server.base, server.source)
+    }
+
+    #[test]
+    fn the_first_address_in_the_order_of_the_design_wins() {
+        assert_eq!(
+            choose(Some("http://q"), Some("http://s"), Some("http://c")),
+            ("http://q".into(), Source::Query)
+        );
+        assert_eq!(
+            choose(None, Some("http://s"), Some("http://c")),
+            ("http://s".into(), Source::Saved)
+        );
+        assert_eq!(
+            choose(None, None, Some("http://c")),
+            ("http://c".into(), Source::Config)
+        );
+        assert_eq!(
+            choose(None, None, None),
+            ("http://page:1".into(), Source::Origin)
+        );
+    }
+
+    #[test]
+    fn an_unusable_address_is_passed_over() {
+        assert_eq!(
+            choose(Some("ftp://q"), Some(""), Some("  ")),
+            ("http://page:1".into(), Source::Origin)
+        );
+        assert_eq!(
+            Server::choose(None, None, None, "null"),
+            None,
+            "a page opened from a file has no origin"
+        );
+    }
+
+    #[test]
+    fn an_address_typed_by_a_person_is_made_whole() {
+        assert_eq!(
+            normalize(" media.local:8000/ ").as_deref(),
+            Some("http://media.local:8000")
+        );
+        assert_eq!(
+            normalize("https://host/weir//").as_deref(),
+            Some("https://host/weir")
+        );
+        assert_eq!(
+            normalize("http://[::1]:8000").as_deref(),
+            Some("http://[::1]:8000")
+        );
+        for bad in [
+            "",
+            "http://",
+            "ws://host",
+            "two words",
+            "http://a?b",
+            "http://u@h",
+            "http:///x",
+        ] {
+            assert_eq!(normalize(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_location_is_found_whether_relative_or_whole() {
+        let root = Server {
+            base: "http://h:8000".into(),
+            source: Source::Saved,
+        };
+        assert_eq!(root.resolve("/session/abc"), "http://h:8000/session/abc");
+        assert_eq!(
+            root.resolve("http://other/session/abc"),
+            "http://other/session/abc"
+        );
+        let below = Server {
+            base: "https://h/weir".into(),
+            source: Source::Saved,
+        };
+        assert_eq!(
+            below.resolve("/weir/session/abc"),
+            "https://h/weir/session/abc"
+        );
+        assert_eq!(below.resolve("/session/abc"), "https://h/weir/session/abc");
+        assert_eq!(below.url("/api/streams"), "https://h/weir/api/streams");
+    }
+}

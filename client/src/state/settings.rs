@@ -1,0 +1,148 @@
+//! What a person has chosen. Saved as one JSON text in the browser's local storage.
+
+use serde::{Deserialize, Serialize};
+use shared::api::IceServer;
+
+/// Everything that is remembered between visits. An unknown or broken text reads as the defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Address of the server, when one was saved.
+    pub server: Option<String>,
+    /// ICE servers to use instead of those that the server names. Empty: the server's.
+    pub ice_servers: Vec<IceServer>,
+    /// `en` or `zh`. Absent: the browser's language.
+    pub language: Option<String>,
+    /// 0.0 to 1.0.
+    pub volume: f64,
+    pub muted: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            server: None,
+            ice_servers: Vec::new(),
+            language: None,
+            volume: 1.0,
+            muted: false,
+        }
+    }
+}
+
+impl Settings {
+    pub fn from_text(text: &str) -> Self {
+        let mut settings: Self = serde_json::from_str(text).unwrap_or_default();
+        settings.volume = if settings.volume.is_finite() {
+            settings.volume.clamp(0.0, 1.0)
+        } else {
+            1.0
+        };
+        settings
+    }
+
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// A line of the ICE server field that cannot be used, as it was typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadLine(pub String);
+
+/// Reads the ICE server field: one server a line, `url [username credential]`.
+pub fn parse_ice(text: &str) -> Result<Vec<IceServer>, BadLine> {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let known = ["stun:", "stuns:", "turn:", "turns:"];
+            let scheme = known
+                .into_iter()
+                .find(|scheme| words[0].starts_with(scheme) && words[0].len() > scheme.len());
+            let with_login = scheme.is_some_and(|scheme| scheme.starts_with("turn"));
+            match (scheme, &words[1..], with_login) {
+                (Some(_), [], false) => Ok(ice(words[0], None, None)),
+                (Some(_), [user, credential], true) => {
+                    Ok(ice(words[0], Some(user), Some(credential)))
+                }
+                _ => Err(BadLine(line.to_owned())),
+            }
+        })
+        .collect()
+}
+
+fn ice(url: &str, username: Option<&str>, credential: Option<&str>) -> IceServer {
+    IceServer {
+        urls: vec![url.to_owned()],
+        username: username.map(str::to_owned),
+        credential: credential.map(str::to_owned),
+    }
+}
+
+/// Writes the field that [`parse_ice`] reads.
+pub fn format_ice(servers: &[IceServer]) -> String {
+    let mut lines = Vec::new();
+    for server in servers {
+        for url in &server.urls {
+            let words = [
+                Some(url.as_str()),
+                server.username.as_deref(),
+                server.credential.as_deref(),
+            ];
+            lines.push(words.into_iter().flatten().collect::<Vec<_>>().join(" "));
+        }
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_survive_being_saved() {
+        let settings = Settings {
+            server: Some("http://h".into()),
+            ice_servers: parse_ice("stun:a:3478\nturn:b u p").expect("both lines are well formed"),
+            language: Some("zh".into()),
+            volume: 0.4,
+            muted: true,
+        };
+        assert_eq!(Settings::from_text(&settings.to_text()), settings);
+    }
+
+    #[test]
+    fn a_broken_or_older_text_reads_as_defaults() {
+        assert_eq!(Settings::from_text("not json"), Settings::default());
+        assert_eq!(Settings::from_text("{}"), Settings::default());
+        assert_eq!(
+            Settings::from_text(r#"{"volume": 7, "gone": 1}"#).volume,
+            1.0
+        );
+    }
+
+    #[test]
+    fn ice_servers_are_read_a_line_each() {
+        let text = " stun:stun.example:3478 \n\nturn:turn.example:3478?transport=udp user secret\n";
+        let servers = parse_ice(text).expect("both lines are well formed");
+        assert_eq!(servers.len(), 2);
+        assert_eq!(servers[1].username.as_deref(), Some("user"));
+        assert_eq!(parse_ice(&format_ice(&servers)), Ok(servers));
+    }
+
+    #[test]
+    fn a_line_that_no_browser_would_take_is_named() {
+        for bad in [
+            "http://host",
+            "stun:",
+            "turn:host",
+            "turn:host user",
+            "stun:host a b",
+            "x",
+        ] {
+            assert_eq!(parse_ice(bad), Err(BadLine(bad.into())));
+        }
+    }
+}

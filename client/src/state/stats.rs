@@ -1,0 +1,366 @@
+//! Figures for people, from the counters of a browser's statistics (W3C "Identifiers for WebRTC's Statistics API").
+//!
+//! A [`Sample`] is what the browser says at one moment, mostly totals since the start; [`Figures`] is what happened
+//! between two of them; [`History`] keeps the last minute of the figures that are plotted.
+
+use std::collections::VecDeque;
+
+/// Points a plot keeps, one a second.
+pub const KEPT: usize = 60;
+
+/// `inbound-rtp` of one track. Totals since the start; seconds where a time. What a browser does not report is `None`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Track {
+    pub bytes: Option<f64>,
+    pub packets: Option<f64>,
+    pub lost: Option<f64>,
+    /// Interarrival jitter of RFC 3550 6.4.1.
+    pub jitter: Option<f64>,
+    pub frames_decoded: Option<f64>,
+    pub freezes: Option<f64>,
+    pub jitter_buffer_delay: Option<f64>,
+    pub jitter_buffer_emitted: Option<f64>,
+    /// Total decode time of all frames.
+    pub decode_time: Option<f64>,
+    pub repaired: Option<f64>,
+    pub width: Option<f64>,
+    pub height: Option<f64>,
+    /// `H264 42e01f`, `opus`.
+    pub codec: Option<String>,
+}
+
+/// The `candidate-pair` in use.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pair {
+    pub round_trip: Option<f64>,
+    /// Everything that arrives: media, RTCP, STUN.
+    pub bytes: Option<f64>,
+    /// `host`, `srflx`, `prflx`, `relay`.
+    pub local_kind: Option<String>,
+    pub remote_kind: Option<String>,
+    /// `udp` or `tcp`.
+    pub protocol: Option<String>,
+    /// Address and port of the server's side.
+    pub remote: Option<String>,
+}
+
+/// One report.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sample {
+    /// Milliseconds of a steady clock.
+    pub at: f64,
+    pub video: Option<Track>,
+    pub audio: Option<Track>,
+    pub pair: Option<Pair>,
+}
+
+/// What a person reads. Bits a second, milliseconds, per cent; totals where the name says so.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figures {
+    pub bitrate: Option<f64>,
+    pub fps: Option<f64>,
+    pub round_trip: Option<f64>,
+    pub jitter: Option<f64>,
+    pub loss: Option<f64>,
+    pub freezes_total: Option<f64>,
+    pub freezes: Option<f64>,
+    pub jitter_buffer: Option<f64>,
+    /// How old the picture on the screen is: half a round trip, the wait in the jitter buffer, the decoding.
+    pub behind: Option<f64>,
+    pub repaired_total: Option<f64>,
+    pub lost_total: Option<f64>,
+    pub size: Option<(u32, u32)>,
+    pub video_codec: Option<String>,
+    pub audio_codec: Option<String>,
+    pub pair: Option<Pair>,
+    /// Bytes that arrived between the two samples, of any kind.
+    pub arrived: Option<f64>,
+}
+
+impl Figures {
+    pub fn between(before: &Sample, after: &Sample) -> Self {
+        let seconds = (after.at - before.at) / 1_000.0;
+        let grown = |read: fn(&Track) -> Option<f64>| -> Option<f64> {
+            sum(
+                delta(
+                    before.video.as_ref().and_then(read),
+                    after.video.as_ref().and_then(read),
+                ),
+                delta(
+                    before.audio.as_ref().and_then(read),
+                    after.audio.as_ref().and_then(read),
+                ),
+            )
+        };
+        let total = |read: fn(&Track) -> Option<f64>| -> Option<f64> {
+            sum(
+                after.video.as_ref().and_then(read),
+                after.audio.as_ref().and_then(read),
+            )
+        };
+        let rate =
+            |grown: Option<f64>| grown.filter(|_| seconds > 0.0).map(|value| value / seconds);
+        // A stream without picture is measured by its sound.
+        let (old, new) = match (&before.video, &after.video) {
+            (_, None) => (before.audio.as_ref(), after.audio.as_ref()),
+            (old, Some(new)) => (old.as_ref(), Some(new)),
+        };
+        let mean =
+            |total: fn(&Track) -> Option<f64>, count: fn(&Track) -> Option<f64>| -> Option<f64> {
+                let total = delta(old.and_then(total), new.and_then(total))?;
+                let count = delta(old.and_then(count), new.and_then(count))?;
+                (count > 0.0).then(|| total / count * 1_000.0)
+            };
+        let lost = grown(|track| track.lost);
+        let packets = grown(|track| track.packets);
+        let round_trip = after
+            .pair
+            .as_ref()
+            .and_then(|pair| pair.round_trip)
+            .map(|rtt| rtt * 1_000.0);
+        let jitter_buffer = mean(
+            |track| track.jitter_buffer_delay,
+            |track| track.jitter_buffer_emitted,
+        );
+        let decoding = mean(|track| track.decode_time, |track| track.frames_decoded);
+        let video = after.video.as_ref();
+        Self {
+            bitrate: rate(grown(|track| track.bytes)).map(|bytes| bytes * 8.0),
+            fps: rate(video.and(delta(
+                before.video.as_ref().and_then(|track| track.frames_decoded),
+                video.and_then(|track| track.frames_decoded),
+            ))),
+            round_trip,
+            jitter: new
+                .and_then(|track| track.jitter)
+                .map(|jitter| jitter * 1_000.0),
+            loss: lost.zip(packets).and_then(|(lost, packets)| {
+                let sent = lost + packets;
+                (sent > 0.0).then(|| lost / sent * 100.0)
+            }),
+            freezes_total: video.and_then(|track| track.freezes),
+            freezes: video.and(delta(
+                before.video.as_ref().and_then(|track| track.freezes),
+                video.and_then(|track| track.freezes),
+            )),
+            jitter_buffer,
+            behind: jitter_buffer
+                .map(|buffer| round_trip.unwrap_or(0.0) / 2.0 + buffer + decoding.unwrap_or(0.0)),
+            repaired_total: total(|track| track.repaired),
+            lost_total: total(|track| track.lost),
+            size: video.and_then(|track| {
+                let (width, height) = track.width.zip(track.height)?;
+                // Sizes of pictures are far below 2^32, and a cast saturates.
+                (width > 0.0).then_some((width as u32, height as u32))
+            }),
+            video_codec: video.and_then(|track| track.codec.clone()),
+            audio_codec: after.audio.as_ref().and_then(|track| track.codec.clone()),
+            pair: after.pair.clone(),
+            arrived: delta(
+                before.pair.as_ref().and_then(|pair| pair.bytes),
+                after.pair.as_ref().and_then(|pair| pair.bytes),
+            ),
+        }
+    }
+}
+
+/// Growth of a total. A total that shrank belongs to a new session and says nothing.
+fn delta(before: Option<f64>, after: Option<f64>) -> Option<f64> {
+    let grown = after? - before?;
+    (grown >= 0.0).then_some(grown)
+}
+
+fn sum(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    match (one, other) {
+        (None, None) => None,
+        (one, other) => Some(one.unwrap_or(0.0) + other.unwrap_or(0.0)),
+    }
+}
+
+/// The last minute of one figure, oldest first. A second without a figure is a gap.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History(VecDeque<Option<f64>>);
+
+impl History {
+    pub fn push(&mut self, value: Option<f64>) {
+        if self.0.len() == KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back(value.filter(|value| value.is_finite()));
+    }
+
+    /// Lowest and highest kept.
+    pub fn range(&self) -> Option<(f64, f64)> {
+        self.0
+            .iter()
+            .flatten()
+            .fold(None, |range, &value| match range {
+                None => Some((value, value)),
+                Some((low, high)) => Some((low.min(value), high.max(value))),
+            })
+    }
+
+    /// Points of an SVG path in a box of `width` by `height`, the newest at the right edge. The scale starts at zero and
+    /// ends at the highest value kept, or at `least` when that is more, so that noise around a constant stays small.
+    pub fn path(&self, width: f64, height: f64, least: f64) -> String {
+        let top = self
+            .range()
+            .map_or(least, |(_, high)| high.max(least))
+            .max(f64::MIN_POSITIVE);
+        let step = width / (KEPT - 1) as f64;
+        let mut path = String::new();
+        let mut pen_down = false;
+        for (index, value) in self.0.iter().enumerate() {
+            let Some(value) = value else {
+                pen_down = false;
+                continue;
+            };
+            let x = width - step * (self.0.len() - 1 - index) as f64;
+            let y = 1.0 + (height - 2.0) * (1.0 - value.max(0.0) / top);
+            path.push_str(&format!(
+                "{}{:.1} {:.1}",
+                if pen_down { 'L' } else { 'M' },
+                x,
+                y
+            ));
+            pen_down = true;
+        }
+        path
+    }
+}
+
+/// The histories that the panel plots, in its order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plots {
+    pub bitrate: History,
+    pub fps: History,
+    pub round_trip: History,
+    pub jitter: History,
+    pub loss: History,
+    pub freezes: History,
+}
+
+impl Plots {
+    pub fn push(&mut self, figures: &Figures) {
+        self.bitrate.push(figures.bitrate);
+        self.fps.push(figures.fps);
+        self.round_trip.push(figures.round_trip);
+        self.jitter.push(figures.jitter);
+        self.loss.push(figures.loss);
+        self.freezes.push(figures.freezes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(at: f64, bytes: f64, packets: f64, lost: f64, frames: f64) -> Sample {
+        Sample {
+            at,
+            video: Some(Track {
+                bytes: Some(bytes),
+                packets: Some(packets),
+                lost: Some(lost),
+                jitter: Some(0.004),
+                frames_decoded: Some(frames),
+                jitter_buffer_delay: Some(frames * 0.040),
+                jitter_buffer_emitted: Some(frames),
+                decode_time: Some(frames * 0.005),
+                ..Track::default()
+            }),
+            audio: None,
+            pair: Some(Pair {
+                round_trip: Some(0.018),
+                bytes: Some(bytes),
+                ..Pair::default()
+            }),
+        }
+    }
+
+    #[test]
+    fn figures_are_rates_between_two_samples() {
+        let figures = Figures::between(
+            &sample(1_000.0, 0.0, 0.0, 0.0, 0.0),
+            &sample(3_000.0, 310_000.0, 99.0, 1.0, 50.0),
+        );
+        assert_eq!(figures.bitrate, Some(1_240_000.0));
+        assert_eq!(figures.fps, Some(25.0));
+        assert_eq!(figures.round_trip, Some(18.0));
+        assert_eq!(figures.jitter, Some(4.0));
+        assert_eq!(figures.loss, Some(1.0));
+        assert_eq!(figures.jitter_buffer.map(f64::round), Some(40.0));
+        assert_eq!(figures.behind.map(f64::round), Some(9.0 + 40.0 + 5.0));
+    }
+
+    #[test]
+    fn totals_that_shrink_are_a_new_session_and_give_no_rate() {
+        let figures = Figures::between(
+            &sample(0.0, 500.0, 5.0, 0.0, 9.0),
+            &sample(1_000.0, 10.0, 1.0, 0.0, 1.0),
+        );
+        assert_eq!(figures.bitrate, None);
+        assert_eq!(figures.fps, None);
+        assert_eq!(figures.arrived, None);
+    }
+
+    #[test]
+    fn nothing_reported_gives_nothing_rather_than_zero() {
+        let figures = Figures::between(
+            &Sample::default(),
+            &Sample {
+                at: 1_000.0,
+                ..Sample::default()
+            },
+        );
+        assert_eq!(figures, Figures::default());
+    }
+
+    #[test]
+    fn a_stream_of_sound_alone_is_measured_by_its_sound() {
+        let audio = |delay| Track {
+            jitter: Some(0.002),
+            jitter_buffer_delay: Some(delay),
+            jitter_buffer_emitted: Some(delay * 50.0),
+            bytes: Some(delay * 1_000.0),
+            ..Track::default()
+        };
+        let before = Sample {
+            at: 0.0,
+            audio: Some(audio(1.0)),
+            ..Sample::default()
+        };
+        let after = Sample {
+            at: 1_000.0,
+            audio: Some(audio(2.0)),
+            ..Sample::default()
+        };
+        let figures = Figures::between(&before, &after);
+        assert_eq!(figures.jitter, Some(2.0));
+        assert_eq!(figures.jitter_buffer, Some(20.0));
+        assert_eq!(figures.fps, None);
+    }
+
+    #[test]
+    fn a_plot_keeps_the_last_minute() {
+        let mut history = History::default();
+        for second in 0..200 {
+            history.push(Some(f64::from(second)));
+        }
+        assert_eq!(history.range(), Some((140.0, 199.0)));
+        let path = history.path(120.0, 30.0, 1.0);
+        assert_eq!(path.matches(['M', 'L']).count(), KEPT);
+        assert!(path.starts_with("M0.0 "));
+        assert!(path.ends_with("L120.0 1.0"));
+    }
+
+    #[test]
+    fn a_gap_lifts_the_pen() {
+        let mut history = History::default();
+        for value in [Some(1.0), None, Some(f64::NAN), Some(1.0), Some(0.5)] {
+            history.push(value);
+        }
+        let path = history.path(59.0, 30.0, 1.0);
+        assert_eq!(path, "M55.0 1.0M58.0 1.0L59.0 15.0");
+    }
+}
