@@ -187,7 +187,7 @@ impl Pictures {
                 if let Some(decoder) = &mut self.decoder {
                     // Fails only where the end was told before.
                     let _ = decoder.send_eof();
-                    self.receive(live, now, &mut outcome)?;
+                    self.receive(live, now, &mut outcome);
                 }
                 self.renderer.drain(&mut outcome);
                 self.decoder = None;
@@ -205,7 +205,7 @@ impl Pictures {
                     if decoder.send_packet(&packet.packet).is_err() {
                         self.bad += 1;
                     }
-                    self.receive(live, now, &mut outcome)?;
+                    self.receive(live, now, &mut outcome);
                 }
             }
         }
@@ -255,12 +255,7 @@ impl Pictures {
         Ok(())
     }
 
-    fn receive(
-        &mut self,
-        live: MediaTime,
-        now: Instant,
-        outcome: &mut Outcome,
-    ) -> Result<(), MediaError> {
+    fn receive(&mut self, live: MediaTime, now: Instant, outcome: &mut Outcome) {
         loop {
             let mut picture = ffmpeg::frame::Video::empty();
             if self
@@ -268,7 +263,7 @@ impl Pictures {
                 .as_mut()
                 .is_none_or(|decoder| decoder.receive_frame(&mut picture).is_err())
             {
-                return Ok(());
+                return;
             }
             let Some(time) = picture.timestamp().map(MediaTime) else {
                 continue;
@@ -291,7 +286,7 @@ impl Pictures {
             self.catching_up = false;
             self.rendered_at = Some(now);
             picture.set_pts(Some(time.0));
-            self.renderer.picture(picture, time, outcome)?;
+            self.renderer.picture(picture, time, outcome);
         }
     }
 
