@@ -105,6 +105,58 @@ fn a_flash_and_a_beep_of_one_moment_stay_together_pass_after_pass() {
     }
 }
 
+#[test]
+fn after_a_thousand_loops_sound_and_picture_are_as_far_apart_as_in_the_first() {
+    // Five pictures; a beep in the second half. Sound is a little longer, as AAC's frames make it.
+    let input = Input::File(made(
+        "loop.mp4",
+        &format!(
+            "-f lavfi -i color=black:size=64x64:rate=25:duration=0.2 \
+             -f lavfi -i aevalsrc='gte(t,0.1)*0.3*sin(2*PI*1000*t)':s=44100:d=0.2 {BASELINE} -c:a aac"
+        ),
+    ));
+    let played = play(&input, &[], 230.0);
+    let starts: Vec<i64> = played
+        .of(Codec::H264)
+        .iter()
+        .filter(|unit| unit.keyframe)
+        .map(|unit| unit.time.0)
+        .collect();
+    let length = starts[1] - starts[0];
+    assert!((200_000..225_000).contains(&length), "{length}");
+    assert!(starts.len() > 1001, "{}", starts.len());
+    assert!(
+        starts
+            .iter()
+            .enumerate()
+            .all(|(pass, start)| *start == pass as i64 * length),
+        "no pass is longer than another"
+    );
+    let sound = played.of(Codec::Opus);
+    assert!(
+        sound
+            .windows(2)
+            .all(|pair| pair[1].time.micros_since(pair[0].time) == 20_000)
+    );
+    // The beep of a pass, in milliseconds after its first picture.
+    let beep = |pass: usize| {
+        let from = sound
+            .iter()
+            .position(|unit| unit.time.0 >= starts[pass] - 100_000)
+            .unwrap();
+        let heard = heard(&sound[from..from + 25]);
+        let silence_from = (starts[pass] - sound[from].time.0) as usize * 48 / 1000 + 48 * 30;
+        let loud = heard[silence_from..]
+            .chunks(48)
+            .position(|chunk| loudness(chunk) > 0.05)
+            .unwrap();
+        loud as i64 + 30
+    };
+    let (first, last) = (beep(1), beep(1000));
+    assert!((first - 100).abs() <= 10, "{first} ms");
+    assert!((first - last).abs() <= 3, "{first} ms and {last} ms");
+}
+
 /// Looking at it takes time: as on a machine where each step of work is slow.
 struct SlowClock {
     now: Cell<Instant>,
