@@ -213,6 +213,12 @@ fn a_poster_is_a_small_upright_jpeg() {
         "-f lavfi -i testsrc2=size=1000x1000 -frames:v 1",
     );
     assert_eq!(size(&poster(&Input::File(still)).unwrap()), (640, 640));
+    // Stored from the last row to the first.
+    let rows = made(
+        "poster.avi",
+        &format!("{} -c:v rawvideo -pix_fmt bgr24", moving(0.2)),
+    );
+    assert_eq!(size(&poster(&Input::File(rows)).unwrap()), (320, 180));
     let sound = made("poster.wav", &tone(0.2));
     assert!(poster(&Input::File(sound)).is_err());
     let dark = made(
