@@ -323,7 +323,7 @@ fn starting_and_stopping_leaves_nothing_behind() {
         once();
     }
     let (files, before) = (count("/proc/self/fd"), memory());
-    for _ in 0..60 {
+    for _ in 0..30 {
         once();
     }
     // Other tests of this file run beside this one.

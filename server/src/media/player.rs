@@ -54,6 +54,7 @@ impl<'a> Player<'a> {
     ) -> Result<Self, MediaError> {
         let setup = match (input, &probe.video_facts) {
             (Input::File(_), Some(facts)) => Setup::of(facts),
+            // Without pictures it is of no account.
             _ => test_source::setup(),
         };
         let encodes_sound = probe.has_audio() && !probe.passes_through(Codec::Opus);
