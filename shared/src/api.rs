@@ -86,10 +86,7 @@ pub enum Delivery {
     /// The coded bytes of the file are sent untouched.
     Passthrough,
     /// Decoded and encoded again to `codec`, because of every one of `reasons` (never empty).
-    Reencode {
-        codec: Codec,
-        reasons: Vec<Reason>,
-    },
+    Reencode { codec: Codec, reasons: Vec<Reason> },
 }
 
 /// Why a track cannot be passed through.

@@ -29,7 +29,9 @@ impl<T: Send + Sync + 'static> Copy for Poll<T> {}
 impl<T: Send + Sync + 'static> Poll<T> {
     /// Asks now.
     pub(crate) fn again(self) {
-        let _ = self.asked.try_update(|asked| *asked = asked.wrapping_add(1));
+        let _ = self
+            .asked
+            .try_update(|asked| *asked = asked.wrapping_add(1));
     }
 
     /// Forgets the last answer and asks now.
@@ -44,7 +46,14 @@ pub(crate) fn use_poll<T>(app: App, path: impl Fn() -> String + 'static, ms: f64
 where
     T: DeserializeOwned + Clone + PartialEq + Send + Sync + 'static,
 {
+<<<<<<< HEAD
     let poll = Poll { value: RwSignal::new(Remote::Loading), asked: RwSignal::new(0), open: StoredValue::new(0) };
+=======
+    let poll = Poll {
+        value: RwSignal::new(Remote::Loading),
+        asked: RwSignal::new(0),
+    };
+>>>>>>> main
     Effect::new(move |before: Option<Option<String>>| {
         let asked = poll.asked.get();
         let url = app.server_now().map(|server| server.url(&path()));
@@ -59,7 +68,8 @@ where
             poll.open.try_update_value(|open| *open -= 1);
             // A newer question has its own answer.
             if poll.asked.try_get_untracked() == Some(asked) {
-                let kept = |error: &HttpError| !matches!(error, HttpError::Status { status: 404, .. });
+                let kept =
+                    |error: &HttpError| !matches!(error, HttpError::Status { status: 404, .. });
                 poll.value.try_update(|value| {
                     *value = std::mem::replace(value, Remote::Loading).next(answer, kept);
                 });

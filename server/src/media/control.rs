@@ -62,13 +62,19 @@ impl Control {
         if wait > Duration::ZERO {
             let orders = self.lock();
             if !orders.stop {
-                drop(self.changed.wait_timeout(orders, wait).unwrap_or_else(std::sync::PoisonError::into_inner));
+                drop(
+                    self.changed
+                        .wait_timeout(orders, wait)
+                        .unwrap_or_else(std::sync::PoisonError::into_inner),
+                );
             }
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Orders> {
         // Orders are whole after every statement above, so a panic elsewhere cannot have torn them.
-        self.orders.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.orders
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -1,0 +1,36 @@
+//! What Weir costs and how long it takes, measured: `cargo xtask bench NAME`.
+//!
+//! | module | noun |
+//! |---|---|
+//! | [`process`] | a server in a process of its own: its CPU time and memory |
+//! | [`viewer`] | someone who watches, made of str0m and one thread |
+//! | [`watch`] | `bench watch`: cost per viewer and time to the first picture |
+
+mod process;
+mod viewer;
+mod watch;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask bench",
+    about = "Measures Weir on this machine, over loopback."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Cost per viewer, memory per viewer, time from POST to the first picture.
+    Watch(watch::Watch),
+}
+
+fn main() -> anyhow::Result<()> {
+    str0m::crypto::from_feature_flags().install_process_default();
+    match Arguments::parse().bench {
+        Bench::Watch(watch) => watch.run(),
+    }
+}

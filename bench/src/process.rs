@@ -1,0 +1,114 @@
+//! A server in a process of its own, and what Linux says that it uses.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// A running server. Dropping it ends it.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) url: String,
+}
+
+/// What a process has used so far.
+#[derive(Clone, Copy)]
+pub(crate) struct Usage {
+    pub(crate) cpu: Duration,
+    /// Resident memory, in bytes.
+    pub(crate) memory: u64,
+}
+
+impl Server {
+    /// The release build of the server, on free ports, showing `source`.
+    pub(crate) fn start(source: &str) -> Result<Self> {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/server");
+        if !program.is_file() {
+            bail!(
+                "there is no release build of the server yet; `cargo build --release -p server` makes it"
+            );
+        }
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut command = Command::new(program);
+        command.args([
+            "--listen",
+            &format!("127.0.0.1:{port}"),
+            "--udp-port",
+            "0",
+            "--log",
+            "warn",
+            source,
+        ]);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        let server = Self {
+            child: child.context("the server does not start")?,
+            url: format!("http://127.0.0.1:{port}"),
+        };
+        server.wait_until_ready()?;
+        Ok(server)
+    }
+
+    fn wait_until_ready(&self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while ureq::get(format!("{}/api/health", self.url))
+            .call()
+            .is_err()
+        {
+            if Instant::now() > deadline {
+                bail!("the server does not answer at {}", self.url);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn usage(&self) -> Result<Usage> {
+        let read = |name: &str| {
+            let path = format!("/proc/{}/{name}", self.child.id());
+            std::fs::read_to_string(&path)
+                .with_context(|| format!("{path} cannot be read; this bench needs Linux"))
+        };
+        // proc(5): utime and stime are the 12th and 13th fields after the name, which ends with the last ')'.
+        let stat = read("stat")?;
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
+        let field = |index: usize| {
+            fields
+                .get(index)
+                .and_then(|field| field.parse::<u64>().ok())
+        };
+        let ticks = field(11)
+            .zip(field(12))
+            .context("/proc/PID/stat is not as expected")?;
+        let resident = read("status")?.lines().find_map(|line| {
+            line.strip_prefix("VmRSS:")?
+                .trim()
+                .strip_suffix(" kB")?
+                .trim()
+                .parse::<u64>()
+                .ok()
+        });
+        let resident = resident.context("/proc/PID/status is not as expected")?;
+        Ok(Usage {
+            cpu: Duration::from_millis((ticks.0 + ticks.1) * 1000 / TICKS),
+            memory: resident * 1024,
+        })
+    }
+}
+
+/// Linux counts CPU time for user space in hundredths of a second (time(7), USER_HZ).
+const TICKS: u64 = 100;
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Nothing is lost by a hard end, and nothing can be done when it fails.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

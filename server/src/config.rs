@@ -1,0 +1,245 @@
+//! The command line: one [`Config`], parsed once.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Parser;
+use shared::api::IceServer;
+
+use crate::stream::registry::Source;
+
+/// A source runs on for this long after its last viewer.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Puts video on a web page in under a second: any file, in any browser, over WebRTC.
+#[derive(Clone, Debug, Parser)]
+#[command(version, after_help = EXAMPLES)]
+pub struct Config {
+    /// What is shown: a file, a folder (watched: new files appear), NAME=PATH, or test: for a generated
+    /// picture. Without any, the folder assets/ if there is one, else test:
+    #[arg(value_name = "SOURCE", value_parser = source)]
+    pub sources: Vec<Source>,
+
+    /// Address and port of the web page and the API. Example: --listen 127.0.0.1:9000
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8000")]
+    pub listen: SocketAddr,
+
+    /// An address of a router or cloud that forwards the UDP port to this machine. Example: --public-ip 203.0.113.5
+    #[arg(long, value_name = "IP")]
+    pub public_ip: Option<IpAddr>,
+
+    /// The one UDP port that pictures and sound of all viewers go through; 0 for any free one. Example: --udp-port 9189
+    #[arg(long, value_name = "PORT", default_value_t = 8189)]
+    pub udp_port: u16,
+
+    /// How many may watch at once; the next one is told to try again. Without it, no limit. Example: --max-viewers 100
+    #[arg(long, value_name = "NUMBER")]
+    pub max_viewers: Option<u32>,
+
+    /// A web site whose pages may use this server; may be given several times. Without it, every site may.
+    /// Example: --cors-origin https://www.example.org
+    #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = origin)]
+    pub cors_origins: Vec<String>,
+
+    /// A STUN or TURN server that browsers are told to use; may be given several times.
+    /// Example: --ice-server stun:stun.example.org:3478 --ice-server turn:user:secret@turn.example.org:3478
+    #[arg(long = "ice-server", value_name = "URL", value_parser = ice_server)]
+    pub ice_servers: Vec<IceServer>,
+
+    /// What is logged: error, warn, info, debug, trace, or a filter by module. Example: --log info,server::peer=debug
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    pub log: String,
+
+    /// The folder of the built web page. Example: --dist /usr/share/weir
+    #[arg(long, value_name = "FOLDER", default_value = "dist")]
+    pub dist: PathBuf,
+
+    /// Not a flag: how long a source runs on without viewers.
+    #[arg(skip = GRACE)]
+    pub grace: Duration,
+}
+
+const EXAMPLES: &str = "Examples:
+  server film.mp4                       one film
+  server ~/Videos                       every film in a folder, by its name
+  server lobby=intro.mkv test:          a film called lobby, and a test picture
+  server --listen 127.0.0.1:9000 ~/Videos --max-viewers 50";
+
+impl Config {
+    /// The sources to show: those given, or what a first run has.
+    pub fn sources_or_default(&self) -> Vec<Source> {
+        if !self.sources.is_empty() {
+            return self.sources.clone();
+        }
+        let assets = Path::new("assets");
+        if assets.is_dir() {
+            vec![Source::Folder(assets.to_owned())]
+        } else {
+            vec![Source::Test { name: None }]
+        }
+    }
+}
+
+/// `file`, `folder`, `name=path`, `test:`, `name=test:`. An existing path is never split at its `=`.
+fn source(argument: &str) -> Result<Source, String> {
+    if argument == "test:" {
+        return Ok(Source::Test { name: None });
+    }
+    if let Some(source) = existing(None, argument) {
+        return Ok(source);
+    }
+    if let Some((name, path)) = argument.split_once('=') {
+        if name.is_empty() {
+            return Err("the name before = is empty; write NAME=PATH".to_owned());
+        }
+        if path == "test:" {
+            return Ok(Source::Test {
+                name: Some(name.to_owned()),
+            });
+        }
+        return match existing(Some(name), path) {
+            Some(Source::Folder(_)) => Err(format!(
+                "{path} is a folder, which has no name of its own; give it without {name}="
+            )),
+            Some(source) => Ok(source),
+            None => Err(format!(
+                "there is no file or folder {path:?}; check the path"
+            )),
+        };
+    }
+    Err(format!(
+        "there is no file or folder {argument:?}; check the path, or give test: for a test picture"
+    ))
+}
+
+fn existing(name: Option<&str>, path: &str) -> Option<Source> {
+    let path = PathBuf::from(path);
+    if path.is_dir() {
+        Some(Source::Folder(path))
+    } else if path.exists() {
+        Some(Source::File {
+            name: name.map(str::to_owned),
+            path,
+        })
+    } else {
+        None
+    }
+}
+
+/// `scheme://host[:port]`, as browsers send it.
+fn origin(argument: &str) -> Result<String, String> {
+    let host = argument.split_once("://").map(|(_, host)| host);
+    match host {
+        Some(host) if !host.is_empty() && !host.contains('/') => Ok(argument.to_owned()),
+        _ => Err(
+            "an origin is a scheme and a host without a path; write it as https://www.example.org"
+                .to_owned(),
+        ),
+    }
+}
+
+/// `stun:host[:port]`, `turn:user:password@host[:port][?transport=tcp]`, and with `turns:`.
+fn ice_server(argument: &str) -> Result<IceServer, String> {
+    const HINT: &str = "write it as stun:host:3478 or turn:user:password@host:3478";
+    let (scheme, rest) = argument.split_once(':').ok_or(HINT)?;
+    if rest.is_empty() {
+        return Err(HINT.to_owned());
+    }
+    match (scheme, rest.rsplit_once('@')) {
+        ("stun" | "stuns", None) => Ok(IceServer {
+            urls: vec![argument.to_owned()],
+            username: None,
+            credential: None,
+        }),
+        ("turn" | "turns", Some((account, host))) if !host.is_empty() => {
+            let (username, credential) = account.split_once(':').ok_or(HINT)?;
+            Ok(IceServer {
+                urls: vec![format!("{scheme}:{host}")],
+                username: Some(username.to_owned()),
+                credential: Some(credential.to_owned()),
+            })
+        }
+        ("turn" | "turns", None) => {
+            Err(format!("a TURN server needs a user and a password; {HINT}"))
+        }
+        _ => Err(HINT.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Config, String> {
+        Config::try_parse_from([&["server"], arguments].concat()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn sources_are_files_folders_names_and_the_test_picture() {
+        let folder = tempfile::tempdir().unwrap();
+        let odd = folder.path().join("a=b.mp4");
+        std::fs::write(&odd, b"").unwrap();
+        let (folder, odd) = (folder.path().to_str().unwrap(), odd.to_str().unwrap());
+        let named = format!("lobby={odd}");
+        let config = parse(&[folder, odd, &named, "test:", "clock=test:"]).unwrap();
+        assert_eq!(
+            config.sources,
+            [
+                Source::Folder(folder.into()),
+                Source::File {
+                    name: None,
+                    path: odd.into()
+                },
+                Source::File {
+                    name: Some("lobby".into()),
+                    path: odd.into()
+                },
+                Source::Test { name: None },
+                Source::Test {
+                    name: Some("clock".into())
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_a_sentence() {
+        let missing = parse(&["nowhere.mp4"]).unwrap_err();
+        assert!(
+            missing.contains("there is no file or folder \"nowhere.mp4\""),
+            "{missing}"
+        );
+        assert!(
+            parse(&["film=nowhere.mp4"])
+                .unwrap_err()
+                .contains("\"nowhere.mp4\"")
+        );
+        assert!(parse(&["--listen", "8000"]).is_err());
+        assert!(
+            parse(&["--cors-origin", "example.org/page"])
+                .unwrap_err()
+                .contains("https://www.example.org")
+        );
+        assert!(
+            parse(&["--ice-server", "turn:host"])
+                .unwrap_err()
+                .contains("user and a password")
+        );
+        assert!(parse(&["--no-such-flag"]).is_err());
+    }
+
+    #[test]
+    fn ice_servers_are_told_apart() {
+        let config = parse(&[
+            "--ice-server",
+            "stun:a.example:3478",
+            "--ice-server",
+            "turn:me:p:w@b.example?transport=tcp",
+        ])
+        .unwrap();
+        assert_eq!(config.ice_servers[0].urls, ["stun:a.example:3478"]);
+        assert_eq!(config.ice_servers[1].urls, ["turn:b.example?transport=tcp"]);
+        assert_eq!(config.ice_servers[1].credential.as_deref(), Some("p:w"));
+    }
+}

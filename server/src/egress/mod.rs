@@ -1,0 +1,12 @@
+//! From cursors to packets on the wire.
+//!
+//! | module | noun |
+//! |---|---|
+//! | [`outlet`] | where a viewer's packets go, and the RTP stream that each track is to it |
+//! | [`viewing`] | one viewer's loop: what is due is sent, the rest waits |
+
+pub mod outlet;
+pub mod viewing;
+
+pub use outlet::{Gone, Outlet, Packet, Report};
+pub use viewing::{Ended, Feedback, run};

@@ -1,0 +1,131 @@
+//! One viewer's loop.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::mpsc;
+
+use super::outlet::{Gone, Outlet, RtpStream};
+use crate::stream::Subscription;
+use crate::timeline::cursor::{Due, Playhead, Step};
+
+/// What a viewer tells about what it receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feedback {
+    /// Its decoder cannot go on without a keyframe: a PLI or FIR (RFC 4585 6.3.1, RFC 5104 4.3.1).
+    KeyframeNeeded,
+}
+
+/// Why a viewing ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    StreamOver,
+    ViewerGone,
+}
+
+/// One viewing: a playhead, and the RTP streams that it feeds.
+struct Viewing<O> {
+    outlet: O,
+    playhead: Playhead,
+    streams: Vec<RtpStream>,
+    next_report: Instant,
+    restarted: Option<Instant>,
+}
+
+/// Sender reports go out this often; the first follows the first packets at once, for lips to match early.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+const FIRST_REPORT: Duration = Duration::from_millis(60);
+/// A viewer goes back to a keyframe this often at most.
+const RESTART_EVERY: Duration = Duration::from_secs(1);
+
+/// Sends what is due to a viewer until the stream is over or the viewer is gone.
+pub async fn run(
+    subscription: Subscription,
+    outlet: impl Outlet,
+    mut feedback: mpsc::Receiver<Feedback>,
+) -> Ended {
+    let now = Instant::now();
+    let codecs = subscription.video().into_iter().chain(subscription.audio());
+    let mut viewing = Viewing {
+        outlet,
+        playhead: Playhead::new(subscription.video(), subscription.audio(), now),
+        streams: codecs.map(RtpStream::new).collect(),
+        next_report: now + FIRST_REPORT,
+        restarted: None,
+    };
+    let feed = subscription.feed();
+    loop {
+        let appended = feed.appended();
+        tokio::pin!(appended);
+        // From here on an append is noticed, so none is missed between looking at the log and waiting.
+        appended.as_mut().enable();
+        let now = Instant::now();
+        let step = viewing.playhead.step(&feed.log(), now);
+        let until = match step {
+            Step::Over => return Ended::StreamOver,
+            Step::Send(due) => {
+                if viewing.send(due).await.is_err() {
+                    return Ended::ViewerGone;
+                }
+                continue;
+            }
+            Step::Wait(until) => Some(until),
+            Step::Starved => None,
+        };
+        if viewing.report(now).await.is_err() {
+            return Ended::ViewerGone;
+        }
+        let wake = until.map_or(viewing.next_report, |until| until.min(viewing.next_report));
+        tokio::select! {
+            () = tokio::time::sleep_until(wake.into()) => {}
+            () = appended, if until.is_none() => {}
+            told = feedback.recv() => match told {
+                Some(Feedback::KeyframeNeeded) => viewing.begin_again(Instant::now()),
+                None => return Ended::ViewerGone,
+            },
+        }
+    }
+}
+
+impl<O: Outlet> Viewing<O> {
+    async fn send(&mut self, Due { codec, frame, at }: Due) -> Result<(), Gone> {
+        let Some(stream) = self
+            .streams
+            .iter_mut()
+            .find(|stream| stream.codec() == codec)
+        else {
+            return Ok(());
+        };
+        let last = frame.payloads.len().saturating_sub(1);
+        for (index, payload) in frame.payloads.iter().enumerate() {
+            let marker = codec.is_video() && index == last;
+            self.outlet
+                .send(stream.packet(at, marker, payload.clone()))
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn report(&mut self, now: Instant) -> Result<(), Gone> {
+        if now < self.next_report {
+            return Ok(());
+        }
+        self.next_report = now + REPORT_EVERY;
+        let (at, wall) = (self.playhead.clock(now), SystemTime::now());
+        for stream in &self.streams {
+            if let Some(report) = stream.report(at, wall) {
+                self.outlet.report(report).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_again(&mut self, now: Instant) {
+        if self
+            .restarted
+            .is_none_or(|last| now.duration_since(last) >= RESTART_EVERY)
+        {
+            self.restarted = Some(now);
+            self.playhead.restart();
+        }
+    }
+}

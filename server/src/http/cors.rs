@@ -1,0 +1,76 @@
+//! Who may call from another origin: anybody, unless `--cors-origin` names some.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::router::App;
+
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PATCH, DELETE, OPTIONS");
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("Location, ETag, Link, Accept-Patch, Accept-Post, Retry-After");
+const ASKED_HEADERS: HeaderValue =
+    HeaderValue::from_static("Content-Type, If-Match, Authorization");
+const ONE_DAY: HeaderValue = HeaderValue::from_static("86400");
+/// A page on a public address that calls a server on a private one.
+const PRIVATE_ASKED: HeaderName = HeaderName::from_static("access-control-request-private-network");
+const PRIVATE_GRANTED: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+
+/// Answers preflights and marks every answer (Fetch 3.2).
+pub(super) async fn allow(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let asked = request.headers().clone();
+    let preflight = request.method() == Method::OPTIONS;
+    let mut response = next.run(request).await;
+    let origin = allowed_origin(&app.cors_origins, asked.get(header::ORIGIN));
+    if preflight && response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        // OPTIONS is possible everywhere; routes that have more to say answer it themselves.
+        let allow = response.headers_mut().remove(header::ALLOW);
+        response = Response::default();
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        if let Some(allow) = allow {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+    }
+    let headers = response.headers_mut();
+    if !app.cors_origins.is_empty() {
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    }
+    let Some(origin) = origin else {
+        return response;
+    };
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    if preflight {
+        grant(headers, &asked);
+    }
+    response
+}
+
+fn grant(headers: &mut HeaderMap, asked: &HeaderMap) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    let asked_headers = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        asked_headers.unwrap_or(ASKED_HEADERS),
+    );
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, ONE_DAY);
+    if asked.contains_key(PRIVATE_ASKED) {
+        headers.insert(PRIVATE_GRANTED, HeaderValue::from_static("true"));
+    }
+}
+
+fn allowed_origin(allowed: &[String], origin: Option<&HeaderValue>) -> Option<HeaderValue> {
+    if allowed.is_empty() {
+        return Some(HeaderValue::from_static("*"));
+    }
+    origin
+        .filter(|origin| {
+            allowed
+                .iter()
+                .any(|allowed| allowed.as_bytes() == origin.as_bytes())
+        })
+        .cloned()
+}

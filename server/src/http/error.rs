@@ -1,0 +1,132 @@
+//! One function that turns errors into a status and a sentence.
+
+use axum::Json;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use shared::api::ApiError;
+
+use crate::peer::{NegotiationError, PeerError};
+use crate::stream::StreamError;
+
+/// What is wrong with a request, or with the server.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HttpError {
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    #[error(
+        "There is no stream called \"{0}\" here. GET /api/streams lists those that can be watched."
+    )]
+    NoSuchStream(String),
+    #[error(
+        "There is nothing to watch yet. Start the server with a file or a folder, or put a file into its folder."
+    )]
+    NoStreams,
+    #[error("There is no such session; it has ended, or it never was. Send a new offer.")]
+    NoSuchSession,
+    #[error(
+        "Nothing is at {0}. The routes are /offer, /whep/STREAM, /session/SECRET, /api/streams, /api/ice and /api/health."
+    )]
+    NoSuchRoute(String),
+    #[error("{0} is not possible here; the Allow header says what is.")]
+    MethodNotAllowed(Method),
+    #[error("The address of this request is not valid UTF-8 when percent-decoded.")]
+    BadPath,
+    #[error("The body has to be {wanted}; set the Content-Type header to that.")]
+    WrongType { wanted: &'static str },
+    #[error("The body is larger than {limit} bytes; an offer is a few thousand.")]
+    TooLarge { limit: usize },
+    #[error("The body did not arrive in time. Send the request again.")]
+    TooSlow,
+    #[error("The body ended early or is not text.")]
+    BadBody,
+    #[error("All places for viewers are taken. Try again in a while.")]
+    Full,
+    #[error("The stream took too long to start. Try again in a moment.")]
+    Stalled,
+}
+
+impl HttpError {
+    /// The status, and after how many seconds it may be worth trying again.
+    fn status(&self) -> (StatusCode, Option<u16>) {
+        use StatusCode as S;
+        match self {
+            Self::Peer(error) => match error {
+                PeerError::Negotiation(error) => match error {
+                    NegotiationError::Sdp(_) => (S::BAD_REQUEST, None),
+                    NegotiationError::SendOnly
+                    | NegotiationError::NoMid
+                    | NegotiationError::NoIce
+                    | NegotiationError::NoFingerprint => (S::UNPROCESSABLE_ENTITY, None),
+                    NegotiationError::NothingWanted { .. }
+                    | NegotiationError::NoCommonCodec { .. } => (S::NOT_ACCEPTABLE, None),
+                },
+                PeerError::Offer(_) => (S::UNPROCESSABLE_ENTITY, None),
+                PeerError::Stream(error) => Self::status_of_stream(error),
+                PeerError::Fragment(_) => (S::BAD_REQUEST, None),
+                PeerError::Stale => (S::PRECONDITION_FAILED, None),
+                PeerError::Unconditional => (S::PRECONDITION_REQUIRED, None),
+                PeerError::Internal(_) => (S::INTERNAL_SERVER_ERROR, None),
+            },
+            Self::Stream(error) => Self::status_of_stream(error),
+            Self::NoSuchStream(_) | Self::NoSuchSession | Self::NoSuchRoute(_) => {
+                (S::NOT_FOUND, None)
+            }
+            Self::NoStreams => (S::CONFLICT, Some(5)),
+            Self::MethodNotAllowed(_) => (S::METHOD_NOT_ALLOWED, None),
+            Self::BadPath | Self::BadBody => (S::BAD_REQUEST, None),
+            Self::WrongType { .. } => (S::UNSUPPORTED_MEDIA_TYPE, None),
+            Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, None),
+            Self::TooSlow => (S::REQUEST_TIMEOUT, None),
+            Self::Full => (S::SERVICE_UNAVAILABLE, Some(10)),
+            Self::Stalled => (S::SERVICE_UNAVAILABLE, Some(2)),
+        }
+    }
+
+    /// A file that cannot be read now may be replaced or finished (409, as WHEP 4.2 has it).
+    fn status_of_stream(error: &StreamError) -> (StatusCode, Option<u16>) {
+        match error {
+            StreamError::Unreadable(_) => (StatusCode::CONFLICT, Some(10)),
+            StreamError::Removed | StreamError::NoPicture => (StatusCode::NOT_FOUND, None),
+            StreamError::NotStarted(_) => (StatusCode::SERVICE_UNAVAILABLE, Some(2)),
+        }
+    }
+}
+
+impl IntoResponse for HttpError {
+    fn into_response(self) -> Response {
+        let (status, retry_after) = self.status();
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!("a request failed: {self}");
+        } else {
+            tracing::debug!(
+                status = status.as_u16(),
+                "a request was turned down: {self}"
+            );
+        }
+        let mut response = (
+            status,
+            Json(ApiError {
+                error: self.to_string(),
+            }),
+        )
+            .into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+
+        response
+    }
+}
+
+pub(super) async fn method_not_allowed(method: Method) -> HttpError {
+    HttpError::MethodNotAllowed(method)
+}
+
+pub(super) fn no_such_route(uri: &Uri) -> HttpError {
+    // A path of any length is not echoed whole.
+    HttpError::NoSuchRoute(uri.path().chars().take(100).collect())
+}

@@ -1,0 +1,24 @@
+//! The HTTP interface. The only place that imports axum.
+//!
+//! | module | noun |
+//! |---|---|
+//! | [`router`] | every route on one page |
+//! | `offer`, `whep` | an SDP offer in, an answer out: plain, and as draft-ietf-wish-whep says |
+//! | `session` | candidates, ICE restart and the end of a session |
+//! | `streams` | what can be watched; ICE servers; health |
+//! | `spa` | the page for browsers |
+//! | `body` | request bodies, bounded in size and time |
+//! | `cors` | who may call from another origin |
+//! | `error` | one function that turns errors into a status and a sentence |
+//! | [`listen`] | the accept loop, with its time limits |
+
+mod body;
+mod cors;
+mod error;
+pub mod listen;
+mod offer;
+pub mod router;
+mod session;
+mod spa;
+mod streams;
+mod whep;

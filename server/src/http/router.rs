@@ -1,0 +1,52 @@
+//! Every route on one page.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post};
+use shared::api::IceServer;
+
+use super::{cors, error, offer, session, spa, streams, whep};
+use crate::peer::Peers;
+use crate::stream::registry::Registry;
+
+/// What the handlers work with.
+#[derive(Debug)]
+pub struct App {
+    pub registry: Registry,
+    pub peers: Peers,
+    /// Told to clients.
+    pub ice_servers: Vec<IceServer>,
+    /// Origins that may call; empty: all.
+    pub cors_origins: Vec<String>,
+    /// The built client.
+    pub dist: PathBuf,
+    pub started: Instant,
+}
+
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/offer", post(offer::offer))
+        .route(
+            "/whep/{stream}",
+            post(whep::watch)
+                .options(whep::discover)
+                .head(whep::discover),
+        )
+        .route(
+            "/session/{secret}",
+            delete(session::end).patch(session::patch),
+        )
+        .route("/api/streams", get(streams::list))
+        .route("/api/streams/{name}", get(streams::one))
+        .route("/api/streams/{name}/poster.jpg", get(streams::poster))
+        .route("/api/ice", get(streams::ice))
+        .route("/api/health", get(streams::health))
+        .fallback(spa::page)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), cors::allow))
+        .with_state(app)
+}

@@ -1,0 +1,56 @@
+//! `/session/{secret}`: candidates, ICE restart, and the end of a session.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::body;
+use super::error::HttpError;
+use super::router::App;
+use super::whep::FRAGMENT;
+use crate::peer::{Patched, Session};
+
+/// `PATCH`: 204 when candidates were taken, 200 with our new credentials when ICE begins anew.
+pub(super) async fn patch(
+    State(app): State<Arc<App>>,
+    secret: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, HttpError> {
+    let session = find(&app, secret)?;
+    let fragment = body::text(&headers, body, FRAGMENT).await?;
+    let if_match = headers
+        .get(header::IF_MATCH)
+        .map(|value| value.to_str().unwrap_or("\"\""));
+    Ok(match session.patch(&fragment, if_match).await? {
+        Patched::Trickled => StatusCode::NO_CONTENT.into_response(),
+        Patched::Restarted { fragment, etag } => {
+            let mut response = fragment.into_response();
+            let etag = HeaderValue::try_from(format!("\"{etag}\""))
+                .expect("hexadecimal digits are valid in a header");
+            response.headers_mut().insert(header::ETAG, etag);
+            response
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, HeaderValue::from_static(FRAGMENT));
+            response
+        }
+    })
+}
+
+/// `DELETE`: returns when the viewer has been told.
+pub(super) async fn end(
+    State(app): State<Arc<App>>,
+    secret: Result<Path<String>, PathRejection>,
+) -> Result<StatusCode, HttpError> {
+    find(&app, secret)?.delete().await;
+    Ok(StatusCode::OK)
+}
+
+fn find(app: &App, secret: Result<Path<String>, PathRejection>) -> Result<Arc<Session>, HttpError> {
+    let Path(secret) = secret.map_err(|_| HttpError::NoSuchSession)?;
+    app.peers.session(&secret).ok_or(HttpError::NoSuchSession)
+}

@@ -1,0 +1,63 @@
+//! What can be watched, and what a client needs to know before it does.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use shared::api::{Health, IceConfig};
+
+use super::error::HttpError;
+use super::router::App;
+use super::whep::find;
+
+/// What changes from one moment to the next is not kept.
+const FRESH: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
+
+pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
+    (FRESH, Json(app.registry.list())).into_response()
+}
+
+pub(super) async fn one(
+    State(app): State<Arc<App>>,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<Response, HttpError> {
+    Ok((FRESH, Json(find(&app, name)?.info())).into_response())
+}
+
+/// A browser keeps a poster for a minute: long enough to look through a gallery, short enough to see
+/// that a file was replaced.
+pub(super) async fn poster(
+    State(app): State<Arc<App>>,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<Response, HttpError> {
+    let jpeg = find(&app, name)?.poster().await?;
+    let headers = [
+        (header::CONTENT_TYPE, "image/jpeg"),
+        (header::CACHE_CONTROL, "max-age=60"),
+    ];
+    Ok((headers, jpeg).into_response())
+}
+
+pub(super) async fn ice(State(app): State<Arc<App>>) -> Response {
+    (
+        FRESH,
+        Json(IceConfig {
+            ice_servers: app.ice_servers.clone(),
+        }),
+    )
+        .into_response()
+}
+
+pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
+    let health = Health {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        streams: u32::try_from(app.registry.list().streams.len()).unwrap_or(u32::MAX),
+        viewers: app.registry.viewers(),
+        max_viewers: app.registry.max_viewers(),
+        uptime: app.started.elapsed().as_secs(),
+    };
+    (FRESH, Json(health)).into_response()
+}

@@ -1,0 +1,97 @@
+//! `/whep/{stream}`: draft-ietf-wish-whep, in the mode where the client offers.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use shared::api::IceServer;
+
+use super::body;
+use super::error::HttpError;
+use super::offer::{SDP, watch as answer};
+use super::router::App;
+use crate::stream::Stream;
+
+pub(super) const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
+const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+
+/// `POST`: 201 with the answer, and the session's address in `Location`.
+pub(super) async fn watch(
+    State(app): State<Arc<App>>,
+    name: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, HttpError> {
+    let stream = find(&app, name)?;
+    let offer = body::text(&headers, body, SDP).await?;
+    let watching = answer(&app, stream, offer).await?;
+    let mut response = (StatusCode::CREATED, watching.answer).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(SDP));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(ACCEPT_PATCH, HeaderValue::from_static(FRAGMENT));
+    for (name, value) in [
+        (header::LOCATION, format!("/session/{}", watching.secret)),
+        (header::ETAG, format!("\"{}\"", watching.etag)),
+    ] {
+        headers.insert(
+            name,
+            HeaderValue::try_from(value).expect("hexadecimal digits are valid in a header"),
+        );
+    }
+    link(headers, &app.ice_servers);
+    Ok(response)
+}
+
+/// `OPTIONS` and `HEAD`: what can be posted here, and which ICE servers to use, before an offer is made.
+pub(super) async fn discover(
+    State(app): State<Arc<App>>,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<Response, HttpError> {
+    find(&app, name)?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(ACCEPT_POST, HeaderValue::from_static(SDP));
+    headers.insert(
+        header::ALLOW,
+        HeaderValue::from_static("POST, OPTIONS, HEAD"),
+    );
+    link(headers, &app.ice_servers);
+    Ok(response)
+}
+
+pub(super) fn find(
+    app: &App,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<Arc<Stream>, HttpError> {
+    let Path(name) = name.map_err(|_| HttpError::BadPath)?;
+    app.registry.get(&name).ok_or(HttpError::NoSuchStream(name))
+}
+
+/// `Link: <stun:host>; rel="ice-server"` (RFC 9725 4.6).
+fn link(headers: &mut HeaderMap, servers: &[IceServer]) {
+    for server in servers {
+        for url in &server.urls {
+            let mut value = format!("<{url}>; rel=\"ice-server\"");
+            if let (Some(username), Some(credential)) = (&server.username, &server.credential) {
+                value.push_str(&format!(
+                    "; username=\"{}\"; credential=\"{}\"; credential-type=\"password\"",
+                    quoted(username),
+                    quoted(credential)
+                ));
+            }
+            // A credential with characters that no header can carry is found at /api/ice all the same.
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.append(header::LINK, value);
+            }
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"")
+}

@@ -1,0 +1,400 @@
+//! Facts about a track in, how it is delivered out. Pure.
+
+use shared::api::{Codec, Delivery, Reason};
+
+use super::packetize::MAX_PAYLOAD;
+use super::scan::PacketFacts;
+use super::turn::Turn;
+
+/// H.264 level 5.2 ends here; hardware decoders of browsers do too.
+const MAX_DECODED: u64 = 4096 * 2304;
+/// What is encoded here: long and short side, pixels.
+const MAX_ENCODED: (u32, u32) = (1920, 1080);
+/// Pictures a second that are encoded at most.
+pub const MAX_RATE: f64 = 60.0;
+
+/// What is known of a picture track.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VideoFacts {
+    /// As FFmpeg names it.
+    pub codec: String,
+    /// `AVCodecParameters.profile`; negative when unknown.
+    pub profile: i32,
+    /// As stored, before turning, pixels.
+    pub width: u32,
+    pub height: u32,
+    /// Width to height of one pixel.
+    pub pixel_aspect: (u32, u32),
+    pub turn: Turn,
+    /// FFmpeg's name of the pixel format.
+    pub pixel_format: String,
+    pub bits: u32,
+    pub is_420: bool,
+    pub interlaced: bool,
+    pub frame_rate: Option<f64>,
+    pub packets: PacketFacts,
+}
+
+/// What is known of a sound track.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AudioFacts {
+    pub codec: String,
+    pub channels: u32,
+    pub sample_rate: u32,
+    /// Bytes.
+    pub largest_packet: usize,
+}
+
+/// Which encoders this build of FFmpeg has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encoders {
+    pub h264: bool,
+    pub vp8: bool,
+    pub opus: bool,
+}
+
+impl Encoders {
+    /// What pictures can be encoded to, best first.
+    pub fn video(self) -> impl Iterator<Item = Codec> {
+        [(Codec::H264, self.h264), (Codec::Vp8, self.vp8)]
+            .into_iter()
+            .filter_map(|(codec, there)| there.then_some(codec))
+    }
+}
+
+impl VideoFacts {
+    /// Of the file's own codec, when browsers take it.
+    pub fn native_codec(&self) -> Option<Codec> {
+        match self.codec.as_str() {
+            "h264" => Some(Codec::H264),
+            "vp8" => Some(Codec::Vp8),
+            "vp9" => Some(Codec::Vp9),
+            "av1" => Some(Codec::Av1),
+            _ => None,
+        }
+    }
+
+    /// As shown: square pixels, turned.
+    pub fn shown_size(&self) -> (u32, u32) {
+        shown_size(self.width, self.height, self.pixel_aspect, self.turn)
+    }
+}
+
+/// Every reason why the pictures cannot be passed through; none when they can.
+pub fn video_reasons(facts: &VideoFacts) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    let mut because = |holds: bool, reason: Reason| {
+        if holds {
+            reasons.push(reason);
+        }
+    };
+    let native = facts.native_codec();
+    let packets = &facts.packets;
+    because(native.is_none(), Reason::Codec);
+    because(packets.reordered, Reason::BFrames);
+    because(facts.bits > 8, Reason::BitDepth { bits: facts.bits });
+    because(
+        !facts.is_420,
+        Reason::Chroma {
+            format: facts.pixel_format.clone(),
+        },
+    );
+    because(facts.interlaced, Reason::Interlaced);
+    because(
+        !facts.width.is_multiple_of(2) || !facts.height.is_multiple_of(2),
+        Reason::OddSize,
+    );
+    because(
+        facts.turn != Turn::default(),
+        Reason::Rotated {
+            degrees: facts.turn.degrees,
+        },
+    );
+    because(
+        packets.still || packets.irregular,
+        Reason::VariableFrameRate,
+    );
+    because(packets.has_sparse_keyframes(), Reason::SparseKeyframes);
+    because(packets.bad_times, Reason::Timestamps);
+    because(
+        u64::from(facts.width) * u64::from(facts.height) > MAX_DECODED,
+        Reason::TooLarge,
+    );
+    because(is_uneven(facts.pixel_aspect), Reason::PixelAspect);
+    reasons
+}
+
+/// How the pictures are delivered; `None` when they can be neither passed through nor encoded.
+pub fn video(facts: &VideoFacts, encoders: Encoders) -> Option<Delivery> {
+    let reasons = video_reasons(facts);
+    if reasons.is_empty() {
+        return Some(Delivery::Passthrough);
+    }
+    Some(Delivery::Reencode {
+        codec: encoders.video().next()?,
+        reasons,
+    })
+}
+
+/// How the sound is delivered; `None` when it can be neither passed through nor encoded.
+pub fn audio(facts: &AudioFacts, encoders: Encoders) -> Option<Delivery> {
+    let mut reasons = Vec::new();
+    if facts.codec != "opus" || facts.channels > 2 {
+        reasons.push(Reason::Codec);
+    }
+    if facts.codec == "opus" && facts.largest_packet > MAX_PAYLOAD {
+        reasons.push(Reason::TooLarge);
+    }
+    match reasons.is_empty() {
+        true => Some(Delivery::Passthrough),
+        false if encoders.opus => Some(Delivery::Reencode {
+            codec: Codec::Opus,
+            reasons,
+        }),
+        false => None,
+    }
+}
+
+/// The size that a picture is encoded at: as shown, shrunk to fit 1920x1080 (either way up), even.
+pub fn encoded_size(width: u32, height: u32, pixel_aspect: (u32, u32), turn: Turn) -> (u32, u32) {
+    let (width, height) = shown_size(width, height, pixel_aspect, turn);
+    let (long, short) = (f64::from(width.max(height)), f64::from(width.min(height)));
+    let scale = (f64::from(MAX_ENCODED.0) / long)
+        .min(f64::from(MAX_ENCODED.1) / short)
+        .min(1.0);
+    let even = |side: u32| {
+        let scaled = (f64::from(side) * scale).round() as u32;
+        (scaled & !1).max(16)
+    };
+    (even(width), even(height))
+}
+
+/// Bits a second for a picture of this size: 2.5 Mbit/s for 1280x720 at 30, and in proportion to the
+/// power of 0.75, since larger pictures have more in common with their neighbours.
+pub fn bit_rate(width: u32, height: u32, frame_rate: f64) -> usize {
+    let pixels = f64::from(width) * f64::from(height) * frame_rate.clamp(5.0, MAX_RATE);
+    let rate = 2_500_000.0 * (pixels / (1280.0 * 720.0 * 30.0)).powf(0.75);
+    rate.clamp(150_000.0, 8_000_000.0) as usize
+}
+
+fn shown_size(width: u32, height: u32, (num, den): (u32, u32), turn: Turn) -> (u32, u32) {
+    let width = if is_uneven((num, den)) {
+        (f64::from(width) * f64::from(num) / f64::from(den))
+            .round()
+            .clamp(1.0, 65_535.0) as u32
+    } else {
+        width
+    };
+    let (width, height) = (width.max(1), height.max(1));
+    if turn.swaps_sides() {
+        (height, width)
+    } else {
+        (width, height)
+    }
+}
+
+/// Off by more than one in a hundred: less is rounding (e.g. 4320:4319).
+fn is_uneven((num, den): (u32, u32)) -> bool {
+    num == 0 || den == 0 || (f64::from(num) / f64::from(den) - 1.0).abs() > 0.01
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::scan::{MAX_GOP, MAX_GOP_BYTES};
+    use super::*;
+
+    const ALL: Encoders = Encoders {
+        h264: true,
+        vp8: true,
+        opus: true,
+    };
+
+    fn facts() -> VideoFacts {
+        VideoFacts {
+            codec: "h264".to_owned(),
+            profile: 77,
+            width: 1280,
+            height: 720,
+            pixel_aspect: (1, 1),
+            turn: Turn::default(),
+            pixel_format: "yuv420p".to_owned(),
+            bits: 8,
+            is_420: true,
+            interlaced: false,
+            frame_rate: Some(25.0),
+            packets: PacketFacts::default(),
+        }
+    }
+
+    fn reasons(change: impl FnOnce(&mut VideoFacts)) -> Vec<Reason> {
+        let mut facts = facts();
+        change(&mut facts);
+        video_reasons(&facts)
+    }
+
+    #[test]
+    fn what_a_browser_takes_is_passed_through() {
+        for codec in ["h264", "vp8", "vp9", "av1"] {
+            assert_eq!(reasons(|facts| facts.codec = codec.to_owned()), []);
+        }
+    }
+
+    #[test]
+    fn each_obstacle_is_a_reason_of_its_own() {
+        assert_eq!(reasons(|f| f.codec = "hevc".to_owned()), [Reason::Codec]);
+        assert_eq!(reasons(|f| f.packets.reordered = true), [Reason::BFrames]);
+        assert_eq!(reasons(|f| f.bits = 10), [Reason::BitDepth { bits: 10 }]);
+        assert_eq!(
+            reasons(|f| {
+                f.is_420 = false;
+                f.pixel_format = "yuv444p".to_owned();
+            }),
+            [Reason::Chroma {
+                format: "yuv444p".to_owned()
+            }]
+        );
+        assert_eq!(reasons(|f| f.interlaced = true), [Reason::Interlaced]);
+        assert_eq!(reasons(|f| f.width = 1279), [Reason::OddSize]);
+        assert_eq!(
+            reasons(|f| f.turn.degrees = 90),
+            [Reason::Rotated { degrees: 90 }]
+        );
+        assert_eq!(
+            reasons(|f| f.packets.still = true),
+            [Reason::VariableFrameRate]
+        );
+        assert_eq!(
+            reasons(|f| f.packets.longest_gop = MAX_GOP + 1),
+            [Reason::SparseKeyframes]
+        );
+        assert_eq!(
+            reasons(|f| f.packets.biggest_gop = MAX_GOP_BYTES + 1),
+            [Reason::SparseKeyframes]
+        );
+        assert_eq!(
+            reasons(|f| f.packets.bad_times = true),
+            [Reason::Timestamps]
+        );
+        assert_eq!(reasons(|f| f.width = 16_384), [Reason::TooLarge]);
+        assert_eq!(reasons(|f| f.pixel_aspect = (4, 3)), [Reason::PixelAspect]);
+    }
+
+    #[test]
+    fn all_reasons_are_told_at_once() {
+        let found = reasons(|f| {
+            f.codec = "hevc".to_owned();
+            f.bits = 10;
+            f.packets.reordered = true;
+        });
+        assert_eq!(
+            found,
+            [
+                Reason::Codec,
+                Reason::BFrames,
+                Reason::BitDepth { bits: 10 }
+            ]
+        );
+    }
+
+    #[test]
+    fn without_an_encoder_only_what_passes_through_is_delivered() {
+        let none = Encoders {
+            h264: false,
+            vp8: false,
+            opus: false,
+        };
+        assert_eq!(video(&facts(), none), Some(Delivery::Passthrough));
+        let hevc = VideoFacts {
+            codec: "hevc".to_owned(),
+            ..facts()
+        };
+        assert_eq!(video(&hevc, none), None);
+        let vp8 = Encoders { vp8: true, ..none };
+        assert!(matches!(
+            video(&hevc, vp8),
+            Some(Delivery::Reencode {
+                codec: Codec::Vp8,
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn only_stereo_opus_that_fits_a_packet_is_passed_through() {
+        let opus = AudioFacts {
+            codec: "opus".to_owned(),
+            channels: 2,
+            sample_rate: 48_000,
+            largest_packet: 400,
+        };
+        assert_eq!(audio(&opus, ALL), Some(Delivery::Passthrough));
+        for facts in [
+            AudioFacts {
+                channels: 6,
+                ..opus.clone()
+            },
+            AudioFacts {
+                largest_packet: 1275,
+                ..opus.clone()
+            },
+            AudioFacts {
+                codec: "aac".to_owned(),
+                ..opus
+            },
+        ] {
+            assert!(matches!(
+                audio(&facts, ALL),
+                Some(Delivery::Reencode {
+                    codec: Codec::Opus,
+                    ..
+                })
+            ));
+        }
+    }
+
+    #[test]
+    fn sizes_are_even_shrunk_to_fit_and_turned() {
+        let turn = Turn {
+            degrees: 90,
+            mirrored: false,
+        };
+        assert_eq!(
+            encoded_size(1280, 720, (1, 1), Turn::default()),
+            (1280, 720)
+        );
+        assert_eq!(
+            encoded_size(3840, 2160, (1, 1), Turn::default()),
+            (1920, 1080)
+        );
+        assert_eq!(encoded_size(3840, 2160, (1, 1), turn), (1080, 1920));
+        assert_eq!(encoded_size(321, 181, (1, 1), Turn::default()), (320, 180));
+        assert_eq!(
+            encoded_size(720, 576, (16, 15), Turn::default()),
+            (768, 576)
+        );
+        assert_eq!(encoded_size(1, 1, (1, 1), Turn::default()), (16, 16));
+    }
+
+    proptest! {
+        #[test]
+        fn any_facts_give_a_plan_and_a_size_that_encoders_take(
+            width in 1u32..70_000, height in 1u32..70_000, num in 0u32..10_000, den in 0u32..10_000,
+            degrees in 0i32..4, mirrored: bool, bits in 1u32..17, gop in 0i64..i64::MAX,
+        ) {
+            let turn = Turn { degrees: degrees * 90, mirrored };
+            let (w, h) = encoded_size(width, height, (num, den), turn);
+            prop_assert!(w % 2 == 0 && h % 2 == 0 && w >= 16 && h >= 16);
+            prop_assert!(w.max(h) <= 1920 && w.min(h) <= 1080);
+            let mut facts = facts();
+            (facts.width, facts.height, facts.pixel_aspect, facts.turn, facts.bits) = (width, height, (num, den), turn, bits);
+            facts.packets.longest_gop = gop;
+            let delivery = video(&facts, ALL).expect("there are encoders");
+            match delivery {
+                Delivery::Passthrough => prop_assert!(width % 2 == 0 && height % 2 == 0 && bits <= 8 && gop <= MAX_GOP),
+                Delivery::Reencode { reasons, .. } => prop_assert!(!reasons.is_empty()),
+            }
+        }
+    }
+}

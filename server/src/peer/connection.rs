@@ -1,0 +1,215 @@
+//! One PeerConnection, set up the way that all viewers share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rtc::ice::mdns::MulticastDnsMode;
+use rtc::interceptor::NackResponderBuilder;
+use rtc::interceptor::Slot;
+use rtc::media_stream::MediaStreamTrack;
+use rtc::peer_connection::certificate::CertificateParams;
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters,
+    RTCRtpEncodingParameters, RTCRtpRtxParameters, RtpCodecKind,
+};
+use tokio::sync::{mpsc, watch};
+use webrtc::error::{Error, Result};
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+use webrtc::peer_connection::{
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCCertificate,
+    RTCConfigurationBuilder, RTCPeerConnectionState, Registry, SettingEngineBuilder, crypto,
+};
+
+use super::codecs::Format;
+use super::keyframes::{self, KeyframeRequests};
+use super::negotiation::Negotiation;
+use super::net::{Net, Route};
+use super::runtime::SharedPort;
+use crate::egress::Feedback;
+
+/// A viewer that is not heard for this long is shown as disconnected...
+const SILENCE: Duration = Duration::from_secs(3);
+/// ...and after as much again it is gone: within 10 s in all, with the checks between.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// Consent checks (RFC 7675) go out this often.
+const CONSENT: Duration = Duration::from_secs(1);
+
+/// Packets kept for retransmission a track: about two seconds of a 2.5 Mbit/s picture.
+const RETRANSMITTABLE: u16 = 512;
+
+/// What every connection of this server has in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Factory {
+    net: Net,
+    /// One for all viewers: making a key costs more than everything else in an answer.
+    certificate: RTCCertificate,
+}
+
+/// A connection that has not negotiated yet.
+pub(crate) struct Connection {
+    pub(crate) pc: Arc<dyn PeerConnection>,
+    pub(crate) route: Arc<Route>,
+    pub(crate) state: watch::Receiver<RTCPeerConnectionState>,
+    pub(crate) feedback: mpsc::Receiver<Feedback>,
+}
+
+impl Factory {
+    pub(crate) fn new(net: Net) -> Result<Self> {
+        let provider =
+            crypto::default_provider().map_err(|error| Error::Crypto(error.to_string()))?;
+        let params = CertificateParams::new(vec!["weir".to_owned()])
+            .map_err(|error| Error::Other(error.to_string()))?;
+        let certificate = RTCCertificate::generate(
+            provider.crypto(),
+            crypto::SignatureScheme::EcdsaP256Sha256,
+            params,
+        )?;
+        Ok(Self { net, certificate })
+    }
+
+    pub(crate) async fn connection(&self, negotiation: &Negotiation) -> Result<Connection> {
+        let route = Arc::new(self.net.open());
+        let (state_changed, state) = watch::channel(RTCPeerConnectionState::New);
+        // One request at a time: a second one while the first waits asks for the same keyframe.
+        let (feedback_from_peer, feedback) = mpsc::channel(1);
+        let mut media = MediaEngine::default();
+        for format in [&negotiation.video, &negotiation.audio]
+            .into_iter()
+            .flatten()
+        {
+            register(&mut media, format)?;
+        }
+        let interceptors = Registry::new()
+            .with(
+                Slot::NackResponder,
+                NackResponderBuilder::new()
+                    .with_size(RETRANSMITTABLE)
+                    .build(),
+            )
+            .with(keyframes::SLOT, KeyframeRequests::new(feedback_from_peer));
+        let settings = SettingEngineBuilder::new()
+            .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+            .with_ice_timeouts(Some(SILENCE), Some(PATIENCE), Some(CONSENT))
+            .build();
+        let addresses: Vec<_> = self
+            .net
+            .addresses()
+            .map(|address| (address.ip(), 0).into())
+            .collect::<Vec<std::net::SocketAddr>>();
+        let pc = PeerConnectionBuilder::new()
+            .with_configuration(
+                RTCConfigurationBuilder::new()
+                    .with_certificates(vec![self.certificate.clone()])
+                    .build(),
+            )
+            .with_media_engine(media)
+            .with_interceptor_registry(interceptors)
+            .with_setting_engine(settings)
+            .with_handler(Arc::new(Handler { state_changed }))
+            .with_runtime(Arc::new(SharedPort::new(route.clone())))
+            .with_udp_addrs(addresses)
+            .build()
+            .await?;
+        Ok(Connection {
+            pc: Arc::new(pc),
+            route,
+            state,
+            feedback,
+        })
+    }
+
+    pub(crate) fn candidates(&self) -> &[String] {
+        self.net.candidates()
+    }
+}
+
+/// A track for one viewer. Tracks of one `stream` are played in step by the browser.
+pub(crate) fn track(
+    format: &Format,
+    stream: &str,
+    ssrc: u32,
+    rtx_ssrc: u32,
+) -> TrackLocalStaticRTP {
+    let coding = RTCRtpEncodingParameters {
+        rtp_coding_parameters: RTCRtpCodingParameters {
+            ssrc: Some(ssrc),
+            rtx: format.rtx.map(|_| RTCRtpRtxParameters { ssrc: rtx_ssrc }),
+            ..Default::default()
+        },
+        codec: rtp_codec(format),
+        ..Default::default()
+    };
+    let kind = kind(format);
+    TrackLocalStaticRTP::new(MediaStreamTrack::new(
+        stream.to_owned(),
+        kind.to_string(),
+        kind.to_string(),
+        kind,
+        vec![coding],
+    ))
+}
+
+/// Only what will be sent is registered, so only that is in the answer.
+fn register(media: &mut MediaEngine, format: &Format) -> Result<()> {
+    let kind = kind(format);
+    media.register_codec(
+        RTCRtpCodecParameters {
+            rtp_codec: rtp_codec(format),
+            payload_type: format.payload_type,
+        },
+        kind,
+    )?;
+    if let Some(payload_type) = format.rtx {
+        let rtp_codec = RTCRtpCodec {
+            mime_type: format!("{kind}/rtx"),
+            clock_rate: format.codec.clock_rate(),
+            sdp_fmtp_line: format!("apt={}", format.payload_type),
+            ..Default::default()
+        };
+        media.register_codec(
+            RTCRtpCodecParameters {
+                rtp_codec,
+                payload_type,
+            },
+            kind,
+        )?;
+    }
+    Ok(())
+}
+
+fn rtp_codec(format: &Format) -> RTCRtpCodec {
+    let rtcp_feedback = format.feedback.iter().map(|feedback| {
+        let (typ, parameter) = feedback.split_once(' ').unwrap_or((feedback, ""));
+        RTCPFeedback {
+            typ: typ.to_owned(),
+            parameter: parameter.to_owned(),
+        }
+    });
+    RTCRtpCodec {
+        mime_type: format!("{}/{}", kind(format), format.codec.rtpmap_name()),
+        clock_rate: format.codec.clock_rate(),
+        channels: if format.codec.is_video() { 0 } else { 2 },
+        sdp_fmtp_line: format.fmtp.clone(),
+        rtcp_feedback: rtcp_feedback.collect(),
+    }
+}
+
+fn kind(format: &Format) -> RtpCodecKind {
+    if format.codec.is_video() {
+        RtpCodecKind::Video
+    } else {
+        RtpCodecKind::Audio
+    }
+}
+
+/// The crate awaits its handler on the connection's own task: nothing here may wait.
+struct Handler {
+    state_changed: watch::Sender<RTCPeerConnectionState>,
+}
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        self.state_changed.send_replace(state);
+    }
+}

@@ -1,0 +1,230 @@
+//! Everybody who watches.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::connection::Factory;
+use super::negotiation::{Negotiation, NegotiationError, Supply};
+use super::net::{Net, NetError};
+use super::sdpfrag::FragmentError;
+use super::session::{End, Opening, Session};
+use crate::media::source::Probe;
+use crate::stream::registry::Admission;
+use crate::stream::{Stream, StreamError};
+use shared::api::Codec;
+
+/// At shutdown, connections have this long to tell their viewers.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Why a viewer is not served, or a session not changed. The text is a sentence for people.
+#[derive(Debug, thiserror::Error)]
+pub enum PeerError {
+    #[error(transparent)]
+    Negotiation(#[from] NegotiationError),
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    #[error(transparent)]
+    Fragment(#[from] FragmentError),
+    /// The webrtc crate does not take the offer.
+    #[error("The offer cannot be used: {0}; send the SDP that createOffer gave, unchanged.")]
+    Offer(webrtc::error::Error),
+    #[error(
+        "This session changed in the meantime; send If-Match with the newest ETag, or * to restart ICE."
+    )]
+    Stale,
+    #[error("An ICE restart needs an If-Match header: the session's ETag, or *.")]
+    Unconditional,
+    #[error("The server could not set up a connection: {0}; try again in a moment.")]
+    Internal(String),
+}
+
+/// Where viewers are met.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// 0: any free one.
+    pub udp_port: u16,
+    /// An address that is forwarded to this machine; offered to viewers before its own ones.
+    pub public_ip: Option<IpAddr>,
+}
+
+/// Everybody who watches. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Peers(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    factory: Factory,
+    addresses: Vec<SocketAddr>,
+    viewers: AtomicU64,
+    sessions: Arc<Sessions>,
+}
+
+/// The sessions by their secrets.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    by_secret: Mutex<HashMap<String, Arc<Session>>>,
+    removed: Notify,
+}
+
+/// An answer, and what a viewer needs to change or end its session.
+#[derive(Debug)]
+pub struct Watching {
+    /// SDP, with every candidate of this server in it.
+    pub answer: String,
+    /// Names the session in URLs; nobody can guess it.
+    pub secret: String,
+    pub etag: String,
+}
+
+impl Peers {
+    /// Opens the UDP port.
+    ///
+    /// # Errors
+    /// The port is taken, or no certificate could be made.
+    pub fn new(options: &Options) -> Result<Self, PeersError> {
+        let net = Net::bind(options.udp_port, options.public_ip)?;
+        let addresses = net.addresses().collect();
+        let factory =
+            Factory::new(net).map_err(|error| PeersError::Certificate(error.to_string()))?;
+        Ok(Self(Arc::new(Inner {
+            factory,
+            addresses,
+            viewers: AtomicU64::new(1),
+            sessions: Arc::default(),
+        })))
+    }
+
+    /// The UDP addresses that viewers connect to.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.0.addresses
+    }
+
+    /// Answers an offer. The session that begins ends by itself when the viewer never connects or
+    /// leaves; it goes on when the caller is dropped meanwhile.
+    pub async fn watch(
+        &self,
+        admission: Admission,
+        stream: Arc<Stream>,
+        offer: String,
+    ) -> Result<Watching, PeerError> {
+        let inner = self.0.clone();
+        // A task of its own: a connection has to be closed, and the caller may be dropped at any time.
+        let watching = tokio::spawn(async move { inner.watch(admission, stream, &offer).await });
+        watching
+            .await
+            .unwrap_or_else(|error| Err(PeerError::Internal(error.to_string())))
+    }
+
+    pub fn session(&self, secret: &str) -> Option<Arc<Session>> {
+        self.0.sessions.lock().get(secret).cloned()
+    }
+
+    /// Sessions that have not ended, connected or not.
+    pub fn sessions(&self) -> usize {
+        self.0.sessions.lock().len()
+    }
+
+    /// Ends every session: the viewers see the stream end.
+    pub async fn close(&self) {
+        let all: Vec<Arc<Session>> = self.0.sessions.lock().values().cloned().collect();
+        for session in all {
+            session.stop(End::Shutdown);
+        }
+        if tokio::time::timeout(FAREWELL, self.0.sessions.emptied())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                sessions = self.sessions(),
+                "some viewers could not be told that the server stops"
+            );
+        }
+    }
+}
+
+/// Why viewers cannot be served at all.
+#[derive(Debug, thiserror::Error)]
+pub enum PeersError {
+    #[error(transparent)]
+    Net(#[from] NetError),
+    #[error("No certificate for encrypted media could be made: {0}.")]
+    Certificate(String),
+}
+
+impl Inner {
+    async fn watch(
+        &self,
+        admission: Admission,
+        stream: Arc<Stream>,
+        offer: &str,
+    ) -> Result<Watching, PeerError> {
+        let probe = stream.probe().await?;
+        let negotiation = Negotiation::new(offer, &supply(&probe))?;
+        let video = negotiation.video.as_ref().map(|format| format.codec);
+        let subscription = stream.subscribe(video, negotiation.audio.is_some()).await?;
+        let opening = Opening {
+            id: self.viewers.fetch_add(1, Ordering::Relaxed),
+            secret: random_hex::<16>()?,
+            sessions: self.sessions.clone(),
+            admission,
+            subscription,
+            negotiation,
+        };
+        Session::open(opening, &self.factory).await
+    }
+}
+
+impl Sessions {
+    pub(crate) fn add(&self, secret: String, session: Arc<Session>) {
+        self.lock().insert(secret, session);
+    }
+
+    pub(crate) fn remove(&self, secret: &str) {
+        self.lock().remove(secret);
+        self.removed.notify_waiters();
+    }
+
+    async fn emptied(&self) {
+        loop {
+            let removed = self.removed.notified();
+            tokio::pin!(removed);
+            removed.as_mut().enable();
+            if self.lock().is_empty() {
+                return;
+            }
+            removed.await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
+        // A map is whole between two statements.
+        self.by_secret
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn supply(probe: &Probe) -> Supply {
+    let h264_profile = probe
+        .passes_through(Codec::H264)
+        .then(|| probe.video.as_ref().and_then(|video| video.profile.clone()))
+        .flatten();
+    Supply {
+        video: probe.video_codecs(),
+        h264_profile,
+        audio: probe.has_audio(),
+    }
+}
+
+/// `N` random bytes in hexadecimal.
+pub(crate) fn random_hex<const N: usize>() -> Result<String, PeerError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| PeerError::Internal(format!("no random numbers: {error}")))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,316 @@
+//! Whose datagram is it? All viewers share one UDP port; this table tells them apart.
+//!
+//! A STUN request names the viewer: its USERNAME begins with the ufrag that we gave it (RFC 8445
+//! 7.2.2). Everything else (DTLS, SRTP, STUN responses) is known by the address that it comes from.
+//! Pure: no sockets, and `now` is passed in.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Addresses that one viewer may be known by; a browser uses a handful.
+const MAX_REMOTES: usize = 32;
+
+/// An address that was heard this lately is not handed to another viewer: whoever forges a source
+/// address and knows some ufrag could else cut a stranger off.
+const HOLD: Duration = Duration::from_secs(5);
+
+/// One viewer's place in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct RouteId(u64);
+
+/// Where the datagrams of the viewers go. `L` is what leads to a viewer.
+#[derive(Debug)]
+pub(crate) struct Routes<L> {
+    next: u64,
+    links: HashMap<RouteId, Link<L>>,
+    ufrags: HashMap<String, RouteId>,
+    remotes: HashMap<Remote, Heard>,
+}
+
+#[derive(Debug)]
+struct Link<L> {
+    to: L,
+    ufrag: Option<String>,
+    remotes: Vec<Remote>,
+}
+
+/// A peer's address as one of our sockets sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Remote {
+    /// Which of our sockets.
+    pub(crate) socket: usize,
+    pub(crate) address: SocketAddr,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Heard {
+    by: RouteId,
+    at: Instant,
+}
+
+impl<L> Default for Routes<L> {
+    fn default() -> Self {
+        Self {
+            next: 0,
+            links: HashMap::new(),
+            ufrags: HashMap::new(),
+            remotes: HashMap::new(),
+        }
+    }
+}
+
+impl<L> Routes<L> {
+    pub(crate) fn add(&mut self, to: L) -> RouteId {
+        let id = RouteId(self.next);
+        self.next += 1;
+        self.links.insert(
+            id,
+            Link {
+                to,
+                ufrag: None,
+                remotes: Vec::new(),
+            },
+        );
+        id
+    }
+
+    pub(crate) fn remove(&mut self, id: RouteId) {
+        let Some(link) = self.links.remove(&id) else {
+            return;
+        };
+        if let Some(ufrag) = link.ufrag {
+            self.ufrags.remove(&ufrag);
+        }
+        for remote in link.remotes {
+            if self
+                .remotes
+                .get(&remote)
+                .is_some_and(|heard| heard.by == id)
+            {
+                self.remotes.remove(&remote);
+            }
+        }
+    }
+
+    /// The viewer's ufrag as of now; it changes with every ICE restart.
+    pub(crate) fn name(&mut self, id: RouteId, ufrag: &str) {
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
+        if let Some(old) = link.ufrag.replace(ufrag.to_owned()) {
+            self.ufrags.remove(&old);
+        }
+        self.ufrags.insert(ufrag.to_owned(), id);
+    }
+
+    /// The viewer is about to ask `remote` something; the response is to reach it.
+    pub(crate) fn expect(&mut self, now: Instant, id: RouteId, remote: Remote) {
+        if !self.remotes.contains_key(&remote) {
+            self.learn(now, id, remote);
+        }
+    }
+
+    /// Who is to get this datagram; nobody for a stray one.
+    pub(crate) fn route(&mut self, now: Instant, remote: Remote, datagram: &[u8]) -> Option<&L> {
+        let named = stun_ufrag(datagram)
+            .and_then(|ufrag| self.ufrags.get(ufrag))
+            .copied();
+        let known = self.remotes.get_mut(&remote);
+        let id = match (named, known) {
+            (Some(id), Some(heard)) if heard.by != id => {
+                if now.saturating_duration_since(heard.at) >= HOLD
+                    || !self.links.contains_key(&heard.by)
+                {
+                    self.learn(now, id, remote);
+                }
+                id
+            }
+            (Some(id), None) => {
+                self.learn(now, id, remote);
+                id
+            }
+            (_, Some(heard)) => {
+                heard.at = now;
+                heard.by
+            }
+            (None, None) => return None,
+        };
+        self.links.get(&id).map(|link| &link.to)
+    }
+
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
+        self.links.is_empty() && self.ufrags.is_empty() && self.remotes.is_empty()
+    }
+
+    fn learn(&mut self, now: Instant, id: RouteId, remote: Remote) {
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
+        if !link.remotes.contains(&remote) {
+            if link.remotes.len() == MAX_REMOTES {
+                return;
+            }
+            link.remotes.push(remote);
+        }
+        self.remotes.insert(remote, Heard { by: id, at: now });
+    }
+}
+
+/// True for a STUN message (RFC 7983: first byte 0 to 3; RFC 8489 5: the magic cookie).
+pub(crate) fn is_stun(datagram: &[u8]) -> bool {
+    datagram.len() >= 20 && datagram[0] < 4 && datagram[4..8] == [0x21, 0x12, 0xA4, 0x42]
+}
+
+/// The receiver's ufrag of a STUN request: what is before the colon of USERNAME (RFC 8445 7.2.2).
+fn stun_ufrag(datagram: &[u8]) -> Option<&str> {
+    const USERNAME: u16 = 0x0006;
+    if !is_stun(datagram) {
+        return None;
+    }
+    let mut attributes = &datagram[20..];
+    while let [t0, t1, l0, l1, rest @ ..] = attributes {
+        let length = usize::from(u16::from_be_bytes([*l0, *l1]));
+        let value = rest.get(..length)?;
+        if u16::from_be_bytes([*t0, *t1]) == USERNAME {
+            return std::str::from_utf8(value)
+                .ok()?
+                .split_once(':')
+                .map(|(local, _)| local);
+        }
+        // Attributes are padded to 4 bytes.
+        attributes = rest.get(length.next_multiple_of(4)..)?;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn binding_request(username: &str) -> Vec<u8> {
+        let mut datagram = vec![0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42];
+        datagram.extend([7; 12]);
+        // Some other attribute first, of an odd length.
+        datagram.extend([0x80, 0x22, 0, 3, 1, 2, 3, 0]);
+        datagram.extend([0, 6, 0, username.len() as u8]);
+        datagram.extend(username.bytes());
+        datagram.resize(datagram.len().next_multiple_of(4), 0);
+        datagram
+    }
+
+    fn remote(port: u16) -> Remote {
+        Remote {
+            socket: 0,
+            address: SocketAddr::from(([192, 0, 2, 1], port)),
+        }
+    }
+
+    #[test]
+    fn a_viewer_is_known_by_its_ufrag_then_by_its_address() {
+        let now = Instant::now();
+        let mut routes = Routes::default();
+        let (one, two) = (routes.add("one"), routes.add("two"));
+        routes.name(one, "aaaa");
+        routes.name(two, "bbbb");
+        assert_eq!(routes.route(now, remote(1), &[0x80; 40]), None);
+        assert_eq!(
+            routes.route(now, remote(1), &binding_request("aaaa:x")),
+            Some(&"one")
+        );
+        assert_eq!(
+            routes.route(now, remote(2), &binding_request("bbbb:x")),
+            Some(&"two")
+        );
+        assert_eq!(routes.route(now, remote(1), &[0x80; 40]), Some(&"one"));
+        assert_eq!(routes.route(now, remote(2), &[22; 40]), Some(&"two"));
+        assert_eq!(
+            routes.route(now, remote(3), &binding_request("cccc:x")),
+            None
+        );
+    }
+
+    #[test]
+    fn a_response_reaches_the_one_who_asked() {
+        let now = Instant::now();
+        let mut routes = Routes::default();
+        let one = routes.add("one");
+        routes.expect(now, one, remote(1));
+        assert_eq!(routes.route(now, remote(1), &[1; 20]), Some(&"one"));
+    }
+
+    #[test]
+    fn an_address_in_use_is_not_taken_over() {
+        let now = Instant::now();
+        let mut routes = Routes::default();
+        let (victim, thief) = (routes.add("victim"), routes.add("thief"));
+        routes.name(victim, "aaaa");
+        routes.name(thief, "bbbb");
+        routes.route(now, remote(1), &binding_request("aaaa:x"));
+        assert_eq!(
+            routes.route(now, remote(1), &binding_request("bbbb:x")),
+            Some(&"thief")
+        );
+        routes.expect(now, thief, remote(1));
+        assert_eq!(routes.route(now, remote(1), &[0x80; 40]), Some(&"victim"));
+        let later = now + HOLD;
+        assert_eq!(
+            routes.route(later, remote(1), &binding_request("bbbb:x")),
+            Some(&"thief")
+        );
+        assert_eq!(
+            routes.route(later, remote(1), &[0x80; 40]),
+            Some(&"thief"),
+            "after a silence the address is free"
+        );
+    }
+
+    #[test]
+    fn a_restart_changes_the_name() {
+        let now = Instant::now();
+        let mut routes = Routes::default();
+        let one = routes.add("one");
+        routes.name(one, "aaaa");
+        routes.name(one, "zzzz");
+        assert_eq!(
+            routes.route(now, remote(1), &binding_request("aaaa:x")),
+            None
+        );
+        assert_eq!(
+            routes.route(now, remote(1), &binding_request("zzzz:x")),
+            Some(&"one")
+        );
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_viewer_that_went() {
+        let now = Instant::now();
+        let mut routes = Routes::default();
+        let one = routes.add("one");
+        routes.name(one, "aaaa");
+        for port in 0..1000 {
+            routes.route(now, remote(port), &binding_request("aaaa:x"));
+        }
+        assert_eq!(
+            routes.remotes.len(),
+            MAX_REMOTES,
+            "addresses of one viewer are bounded"
+        );
+        routes.remove(one);
+        assert!(routes.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_datagram_makes_it_panic(mut datagram in proptest::collection::vec(any::<u8>(), 0..200), stun: bool) {
+            if stun && datagram.len() > 8 {
+                datagram[0] = 0;
+                datagram[4..8].copy_from_slice(&[0x21, 0x12, 0xA4, 0x42]);
+            }
+            let _ = stun_ufrag(&datagram);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! A session description as lines: just enough to read an offer and to put an answer together.
+//!
+//! RFC 8866 and RFC 9429. Nothing here allocates more than the text that it was given, and nothing
+//! panics on any text.
+
+/// More m-lines than any browser offers; a bound on what one offer can cost.
+const MAX_MEDIA: usize = 64;
+
+/// Why a text is not a session description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SdpError {
+    #[error("The body is empty; send the offer's SDP text.")]
+    Empty,
+    #[error("The body is not SDP: it does not begin with v=0.")]
+    NotSdp,
+    #[error("The body is not SDP: a line is not of the form x=value.")]
+    BadLine,
+    #[error("The SDP has more than 64 m-lines.")]
+    TooManyMedia,
+}
+
+/// A description: the lines of the session, then one section a medium, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sdp<'a> {
+    pub(crate) session: Vec<&'a str>,
+    pub(crate) media: Vec<Section<'a>>,
+}
+
+/// One m-line and what belongs to it. The first line is the m-line itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Section<'a> {
+    pub(crate) lines: Vec<&'a str>,
+}
+
+/// `a=sendrecv` and its relatives, as the one who wrote the description means it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    SendRecv,
+    SendOnly,
+    RecvOnly,
+    Inactive,
+}
+
+impl<'a> Sdp<'a> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, SdpError> {
+        let mut lines = text
+            .lines()
+            .map(str::trim_end)
+            .filter(|line| !line.is_empty())
+            .peekable();
+        match lines.peek() {
+            None => return Err(SdpError::Empty),
+            Some(&"v=0") => {}
+            Some(_) => return Err(SdpError::NotSdp),
+        }
+        let mut sdp = Self {
+            session: Vec::new(),
+            media: Vec::new(),
+        };
+        for line in lines {
+            let [kind, b'=', ..] = line.as_bytes() else {
+                return Err(SdpError::BadLine);
+            };
+            if !kind.is_ascii_lowercase() {
+                return Err(SdpError::BadLine);
+            }
+            if *kind == b'm' {
+                if sdp.media.len() == MAX_MEDIA {
+                    return Err(SdpError::TooManyMedia);
+                }
+                sdp.media.push(Section { lines: Vec::new() });
+            }
+            match sdp.media.last_mut() {
+                Some(section) => section.lines.push(line),
+                None => sdp.session.push(line),
+            }
+        }
+        Ok(sdp)
+    }
+
+    /// The mids that travel over one transport (RFC 9143), empty without `a=group:BUNDLE`.
+    pub(crate) fn bundle(&self) -> impl Iterator<Item = &'a str> {
+        attribute(&self.session, "group")
+            .and_then(|group| group.strip_prefix("BUNDLE"))
+            .unwrap_or("")
+            .split_ascii_whitespace()
+    }
+
+    /// `a=name:value` of the session or, first found, of a medium.
+    pub(crate) fn anywhere(&self, name: &str) -> Option<&'a str> {
+        attribute(&self.session, name).or_else(|| {
+            self.media
+                .iter()
+                .find_map(|section| section.attribute(name))
+        })
+    }
+
+    pub(crate) fn session_direction(&self) -> Direction {
+        direction(&self.session).unwrap_or(Direction::SendRecv)
+    }
+}
+
+impl<'a> Section<'a> {
+    /// `audio`, `video`, `application`.
+    pub(crate) fn kind(&self) -> &'a str {
+        self.m_line().next().unwrap_or("")
+    }
+
+    /// False: the m-line is rejected (RFC 3264 6). A port of 0 together with `a=bundle-only` is not.
+    pub(crate) fn is_rejected(&self) -> bool {
+        self.m_line().nth(1) == Some("0") && self.attribute("bundle-only").is_none()
+    }
+
+    /// `UDP/TLS/RTP/SAVPF`.
+    pub(crate) fn protocol(&self) -> &'a str {
+        self.m_line().nth(2).unwrap_or("UDP/TLS/RTP/SAVPF")
+    }
+
+    /// Payload types of RTP, `webrtc-datachannel` of an application.
+    pub(crate) fn formats(&self) -> impl Iterator<Item = &'a str> {
+        self.m_line().skip(3)
+    }
+
+    pub(crate) fn mid(&self) -> Option<&'a str> {
+        self.attribute("mid").filter(|mid| !mid.is_empty())
+    }
+
+    /// The value of the first `a=name:value`; empty for a bare `a=name`.
+    pub(crate) fn attribute(&self, name: &str) -> Option<&'a str> {
+        attribute(&self.lines, name)
+    }
+
+    /// The values of every `a=name:value`.
+    pub(crate) fn attributes(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.lines
+            .iter()
+            .filter_map(move |line| value_of(line, name))
+    }
+
+    /// Absent: as the session says.
+    pub(crate) fn direction(&self) -> Option<Direction> {
+        direction(&self.lines)
+    }
+
+    fn m_line(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let line = self.lines.first().copied().unwrap_or("m=");
+        line[2..].split_ascii_whitespace()
+    }
+}
+
+/// The attribute's name of a line `a=name` or `a=name:value`.
+pub(crate) fn name_of(line: &str) -> Option<&str> {
+    let attribute = line.strip_prefix("a=")?;
+    Some(
+        attribute
+            .split_once(':')
+            .map_or(attribute, |(name, _)| name),
+    )
+}
+
+fn value_of<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let rest = line.strip_prefix("a=")?.strip_prefix(name)?;
+    if rest.is_empty() {
+        Some("")
+    } else {
+        rest.strip_prefix(':').map(str::trim)
+    }
+}
+
+fn attribute<'a>(lines: &[&'a str], name: &str) -> Option<&'a str> {
+    lines.iter().find_map(|line| value_of(line, name))
+}
+
+fn direction(lines: &[&str]) -> Option<Direction> {
+    lines.iter().find_map(|line| match *line {
+        "a=sendrecv" => Some(Direction::SendRecv),
+        "a=sendonly" => Some(Direction::SendOnly),
+        "a=recvonly" => Some(Direction::RecvOnly),
+        "a=inactive" => Some(Direction::Inactive),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n\
+        m=audio 9 UDP/TLS/RTP/SAVPF 111 63\r\na=mid:0\r\na=recvonly\r\n\
+        m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=bundle-only\r\n";
+
+    #[test]
+    fn an_offer_is_read_section_by_section() {
+        let sdp = Sdp::parse(OFFER).unwrap();
+        assert_eq!(sdp.bundle().collect::<Vec<_>>(), ["0", "1"]);
+        assert_eq!(sdp.media.len(), 2);
+        assert_eq!(sdp.media[0].kind(), "audio");
+        assert_eq!(sdp.media[0].mid(), Some("0"));
+        assert_eq!(sdp.media[0].direction(), Some(Direction::RecvOnly));
+        assert_eq!(sdp.media[0].formats().collect::<Vec<_>>(), ["111", "63"]);
+        assert_eq!(sdp.media[1].direction(), None);
+        assert!(
+            !sdp.media[1].is_rejected(),
+            "bundle-only is an offer, not a rejection"
+        );
+    }
+
+    #[test]
+    fn what_is_not_sdp_is_named() {
+        assert_eq!(Sdp::parse(""), Err(SdpError::Empty));
+        assert_eq!(Sdp::parse("\r\n\r\n"), Err(SdpError::Empty));
+        assert_eq!(Sdp::parse("{\"type\":\"offer\"}"), Err(SdpError::NotSdp));
+        assert_eq!(Sdp::parse("v=0\r\nhello"), Err(SdpError::BadLine));
+        assert_eq!(
+            Sdp::parse(&format!("v=0\n{}", "m=\n".repeat(65))),
+            Err(SdpError::TooManyMedia)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(v=0\r\n)?([vosamt]=[ -~]{0,40}(\r\n|\n)|\\PC{0,20}){0,20}") {
+            if let Ok(sdp) = Sdp::parse(&text) {
+                let _ = sdp.bundle().count();
+                for section in &sdp.media {
+                    let _ = (section.kind(), section.mid(), section.is_rejected(), section.formats().count());
+                }
+            }
+        }
+    }
+}

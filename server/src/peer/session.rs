@@ -1,0 +1,467 @@
+//! One viewer, from the answer to its end.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rtc::peer_connection::transport::RTCDtlsTransportState;
+use tokio::sync::{Mutex, mpsc, watch};
+use webrtc::peer_connection::{
+    PeerConnection, RTCIceCandidateInit, RTCPeerConnectionState, RTCSessionDescription,
+};
+use webrtc::rtp_transceiver::RtpSender;
+
+use super::connection::{Connection, Factory, track};
+use super::negotiation::Negotiation;
+use super::net::Route;
+use super::outlet::{Track, Tracks};
+use super::peers::{PeerError, Sessions, Watching, random_hex};
+use super::sdp::Sdp;
+use super::sdpfrag::{Fragment, FragmentError};
+use crate::egress::{self, Ended, Feedback};
+use crate::stream::Subscription;
+use crate::stream::registry::Admission;
+
+/// An offer whose viewer has not connected by then is forgotten.
+const TO_CONNECT: Duration = Duration::from_secs(15);
+
+/// How often is looked whether the browser has said good-bye (DTLS close_notify); the crate tells of
+/// that by its state only.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A viewer may add this many candidates one by one.
+const MAX_TRICKLED: usize = 64;
+
+/// Why a session ended, as the log says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    NeverConnected,
+    Deleted,
+    Left,
+    Silent,
+    StreamOver,
+    Shutdown,
+}
+
+/// One viewer's session.
+pub struct Session {
+    id: u64,
+    pc: Arc<dyn PeerConnection>,
+    route: Arc<Route>,
+    candidates: Vec<String>,
+    agreed: Mutex<Agreed>,
+    stop: watch::Sender<Option<End>>,
+    /// Closed when the session is over.
+    over: watch::Receiver<()>,
+}
+
+/// What the two sides have agreed on; changes with an ICE restart.
+struct Agreed {
+    negotiation: Negotiation,
+    etag: String,
+    /// The viewer's.
+    ufrag: String,
+    trickled: usize,
+}
+
+/// What a PATCH has led to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Patched {
+    /// Candidates were taken.
+    Trickled,
+    /// ICE begins anew, with these credentials and candidates of ours.
+    Restarted { fragment: String, etag: String },
+}
+
+/// All that a session begins with.
+pub(crate) struct Opening {
+    pub(crate) id: u64,
+    pub(crate) secret: String,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) admission: Admission,
+    pub(crate) subscription: Subscription,
+    pub(crate) negotiation: Negotiation,
+}
+
+/// What the session's task lives on.
+struct Life {
+    secret: String,
+    sessions: Arc<Sessions>,
+    admission: Admission,
+    subscription: Subscription,
+    tracks: Tracks,
+    feedback: mpsc::Receiver<Feedback>,
+    state: watch::Receiver<RTCPeerConnectionState>,
+    stop: watch::Receiver<Option<End>>,
+    sender: Option<Arc<dyn RtpSender>>,
+    /// Dropped at the end.
+    over: watch::Sender<()>,
+}
+
+impl Session {
+    /// Answers the offer and starts the session's task. Not to be cancelled half way: the connection
+    /// would be left open.
+    pub(crate) async fn open(opening: Opening, factory: &Factory) -> Result<Watching, PeerError> {
+        let Opening {
+            id,
+            secret,
+            sessions,
+            admission,
+            subscription,
+            negotiation,
+        } = opening;
+        let Connection {
+            pc,
+            route,
+            state,
+            feedback,
+        } = factory
+            .connection(&negotiation)
+            .await
+            .map_err(|error| PeerError::Internal(error.to_string()))?;
+        let answered = match answer_first(&*pc, &route, &negotiation).await {
+            Ok(answered) => answered,
+            Err(error) => {
+                let _ = pc.close().await;
+                return Err(error);
+            }
+        };
+        let answer = negotiation
+            .complete(&answered.sdp, factory.candidates())
+            .map_err(|error| PeerError::Internal(error.to_string()));
+        let (answer, etag) = match (answer, random_hex::<8>()) {
+            (Ok(answer), Ok(etag)) => (answer, etag),
+            (Err(error), _) | (_, Err(error)) => {
+                let _ = pc.close().await;
+                return Err(error);
+            }
+        };
+        let ufrag = Sdp::parse(negotiation.offer())
+            .ok()
+            .and_then(|sdp| sdp.anywhere("ice-ufrag").map(str::to_owned))
+            .unwrap_or_default();
+        let (stop, stopped) = watch::channel(None);
+        let (over_sender, over) = watch::channel(());
+        let session = Arc::new(Self {
+            id,
+            pc,
+            route,
+            candidates: factory.candidates().to_vec(),
+            agreed: Mutex::new(Agreed {
+                negotiation,
+                etag: etag.clone(),
+                ufrag,
+                trickled: 0,
+            }),
+            stop,
+            over,
+        });
+        sessions.add(secret.clone(), session.clone());
+        let life = Life {
+            secret: secret.clone(),
+            sessions,
+            admission,
+            subscription,
+            tracks: Tracks::new(answered.tracks),
+            feedback,
+            state,
+            stop: stopped,
+            sender: answered.sender,
+            over: over_sender,
+        };
+        tokio::spawn(session.live(life));
+        Ok(Watching {
+            answer,
+            secret,
+            etag,
+        })
+    }
+
+    /// Candidates that trickle in, or new credentials: an ICE restart (RFC 9725 4.3).
+    ///
+    /// # Errors
+    /// The fragment is malformed, or `if_match` does not name what the session is now.
+    pub async fn patch(
+        self: &Arc<Self>,
+        fragment: &str,
+        if_match: Option<&str>,
+    ) -> Result<Patched, PeerError> {
+        let fragment = Fragment::parse(fragment)?;
+        let (session, if_match) = (self.clone(), if_match.map(str::to_owned));
+        // A task of its own: a restart must not stop half way because the caller was dropped.
+        let patched =
+            tokio::spawn(async move { session.apply(fragment, if_match.as_deref()).await });
+        patched
+            .await
+            .unwrap_or_else(|error| Err(PeerError::Internal(error.to_string())))
+    }
+
+    /// Ends the session, and returns when it is over.
+    pub async fn delete(&self) {
+        self.stop(End::Deleted);
+        let mut over = self.over.clone();
+        while over.changed().await.is_ok() {}
+    }
+
+    pub(crate) fn stop(&self, end: End) {
+        self.stop
+            .send_if_modified(|stop| stop.is_none() && stop.replace(end).is_none());
+    }
+
+    async fn apply(
+        &self,
+        fragment: Fragment,
+        if_match: Option<&str>,
+    ) -> Result<Patched, PeerError> {
+        let mut agreed = self.agreed.lock().await;
+        let matches = if_match.map(|tags| {
+            tags.trim() == "*"
+                || tags
+                    .split(',')
+                    .any(|tag| tag.trim().trim_matches('"') == agreed.etag)
+        });
+        if matches == Some(false) {
+            return Err(PeerError::Stale);
+        }
+        if fragment.ufrag == agreed.ufrag {
+            agreed.trickled += fragment.candidates.len();
+            if agreed.trickled > MAX_TRICKLED {
+                return Err(FragmentError::TooLong.into());
+            }
+            self.add_candidates(&fragment).await?;
+            return Ok(Patched::Trickled);
+        }
+        if matches.is_none() {
+            return Err(PeerError::Unconditional);
+        }
+        let negotiation = agreed.negotiation.restarted(&fragment.ufrag, &fragment.pwd);
+        let answer = answer(&*self.pc, &self.route, &negotiation).await?;
+        self.add_candidates(&fragment).await?;
+        let sdp = Sdp::parse(&answer).map_err(|error| PeerError::Internal(error.to_string()))?;
+        let ours = Fragment {
+            ufrag: sdp.anywhere("ice-ufrag").unwrap_or_default().to_owned(),
+            pwd: sdp.anywhere("ice-pwd").unwrap_or_default().to_owned(),
+            candidates: self.candidates.clone(),
+        };
+        let section = sdp.media.first();
+        let text = ours.to_text(
+            section.and_then(|section| section.mid()).unwrap_or("0"),
+            section.map_or("video", |section| section.kind()),
+        );
+        *agreed = Agreed {
+            negotiation,
+            etag: random_hex::<8>()?,
+            ufrag: fragment.ufrag,
+            trickled: fragment.candidates.len(),
+        };
+        tracing::info!(viewer = self.id, "ICE restarted");
+        Ok(Patched::Restarted {
+            fragment: text,
+            etag: agreed.etag.clone(),
+        })
+    }
+
+    async fn add_candidates(&self, fragment: &Fragment) -> Result<(), PeerError> {
+        for candidate in &fragment.candidates {
+            let candidate = RTCIceCandidateInit {
+                candidate: candidate.clone(),
+                ..Default::default()
+            };
+            self.pc
+                .add_ice_candidate(candidate)
+                .await
+                .map_err(PeerError::Offer)?;
+        }
+        Ok(())
+    }
+
+    /// The session's task: from the answer to the end, which always closes the connection.
+    async fn live(self: Arc<Self>, life: Life) {
+        let Life {
+            secret,
+            sessions,
+            admission,
+            subscription,
+            tracks,
+            feedback,
+            mut state,
+            mut stop,
+            sender,
+            over,
+        } = life;
+        let stream = subscription.stream().name().to_owned();
+        let codec = subscription
+            .video()
+            .or(subscription.audio())
+            .map_or("nothing", |codec| codec.rtpmap_name());
+        let began = Instant::now();
+        let stopped = async {
+            let end = stop
+                .wait_for(Option::is_some)
+                .await
+                .ok()
+                .and_then(|end| *end);
+            end.unwrap_or(End::Shutdown)
+        };
+        let watched = async {
+            let connected = state
+                .wait_for(|state| *state == RTCPeerConnectionState::Connected || is_lost(*state));
+            match tokio::time::timeout(TO_CONNECT, connected).await {
+                Ok(Ok(state)) if *state == RTCPeerConnectionState::Connected => {}
+                _ => return End::NeverConnected,
+            }
+            tracing::info!(viewer = self.id, stream, codec, "viewer joined");
+            tokio::select! {
+                ended = egress::run(subscription, tracks, feedback) => match ended {
+                    Ended::StreamOver => End::StreamOver,
+                    Ended::ViewerGone => End::Left,
+                },
+                lost = state.wait_for(|state| is_lost(*state)) => match lost.as_deref() {
+                    Ok(RTCPeerConnectionState::Failed) => End::Silent,
+                    _ => End::Left,
+                },
+                () = said_goodbye(sender) => End::Left,
+            }
+        };
+        let end = tokio::select! {
+            end = stopped => end,
+            end = watched => end,
+        };
+        // Sends a close_notify, so that the browser sees the end at once.
+        if let Err(error) = self.pc.close().await {
+            tracing::debug!(viewer = self.id, %error, "the connection did not close in order");
+        }
+        tracing::info!(
+            viewer = self.id,
+            stream,
+            seconds = began.elapsed().as_secs(),
+            "viewer left: {end}"
+        );
+        drop(admission);
+        sessions.remove(&secret);
+        drop(over);
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Session")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NeverConnected => "it never connected",
+            Self::Deleted => "it ended its session",
+            Self::Left => "it closed the connection",
+            Self::Silent => "it is not heard any more",
+            Self::StreamOver => "the stream is over",
+            Self::Shutdown => "the server stops",
+        })
+    }
+}
+
+/// The crate's part of the first answer.
+struct Answered {
+    sdp: String,
+    tracks: Vec<Track>,
+    sender: Option<Arc<dyn RtpSender>>,
+}
+
+async fn answer_first(
+    pc: &dyn PeerConnection,
+    route: &Route,
+    negotiation: &Negotiation,
+) -> Result<Answered, PeerError> {
+    let offer =
+        RTCSessionDescription::offer(negotiation.offer().to_owned()).map_err(PeerError::Offer)?;
+    pc.set_remote_description(offer)
+        .await
+        .map_err(PeerError::Offer)?;
+    let stream = random_hex::<8>()?;
+    let (mut tracks, mut sender) = (Vec::new(), None);
+    for format in [&negotiation.video, &negotiation.audio]
+        .into_iter()
+        .flatten()
+    {
+        let numbers = getrandom::u64()
+            .map_err(|error| PeerError::Internal(format!("no random numbers: {error}")))?;
+        // Neither is 0, and they differ.
+        let ssrc = (numbers >> 32) as u32 | 1;
+        let rtx_ssrc = (numbers as u32 | 1) ^ 1 | 2;
+        let local = Arc::new(track(format, &stream, ssrc, rtx_ssrc));
+        sender = Some(
+            pc.add_track(local.clone())
+                .await
+                .map_err(PeerError::Offer)?,
+        );
+        tracks.push(Track::new(format, ssrc, local));
+    }
+    let sdp = answer_to_remote(pc, route).await?;
+    Ok(Answered {
+        sdp,
+        tracks,
+        sender,
+    })
+}
+
+async fn answer(
+    pc: &dyn PeerConnection,
+    route: &Route,
+    negotiation: &Negotiation,
+) -> Result<String, PeerError> {
+    let offer =
+        RTCSessionDescription::offer(negotiation.offer().to_owned()).map_err(PeerError::Offer)?;
+    pc.set_remote_description(offer)
+        .await
+        .map_err(PeerError::Offer)?;
+    answer_to_remote(pc, route).await
+}
+
+async fn answer_to_remote(pc: &dyn PeerConnection, route: &Route) -> Result<String, PeerError> {
+    let answer = pc.create_answer(None).await.map_err(PeerError::Offer)?;
+    let sdp = answer.sdp.clone();
+    // Before the answer goes out: the viewer's first request may arrive at once.
+    if let Some(ufrag) = Sdp::parse(&sdp)
+        .ok()
+        .and_then(|sdp| sdp.anywhere("ice-ufrag"))
+    {
+        route.name(ufrag);
+    }
+    pc.set_local_description(answer)
+        .await
+        .map_err(PeerError::Offer)?;
+    Ok(sdp)
+}
+
+fn is_lost(state: RTCPeerConnectionState) -> bool {
+    matches!(
+        state,
+        RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed
+    )
+}
+
+/// Returns when the browser has closed its end of DTLS.
+async fn said_goodbye(sender: Option<Arc<dyn RtpSender>>) {
+    let Some(sender) = sender else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let Ok(transport) = sender.transport().await else {
+            return;
+        };
+        if let Some(transport) = transport
+            && matches!(
+                transport.state().await,
+                Ok(RTCDtlsTransportState::Closed | RTCDtlsTransportState::Failed)
+            )
+        {
+            return;
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Every stream of this server, by name.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use shared::api::StreamList;
+use tokio::sync::Semaphore;
+
+use super::{Stream, lock};
+use crate::media::source::Input;
+
+/// What the person who starts the server asks to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A file; without a name it is called like the file.
+    File { name: Option<String>, path: PathBuf },
+    /// Every media file in a folder, not in the folders below it. Watched.
+    Folder(PathBuf),
+    /// A generated picture with a clock, and a tone.
+    Test { name: Option<String> },
+}
+
+/// Every stream by name; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Registry(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    sources: Vec<Source>,
+    max_viewers: Option<u32>,
+    grace: Duration,
+    /// How many files are looked at at once.
+    looking: Arc<Semaphore>,
+    /// In the order of the sources, then by name.
+    entries: Mutex<Vec<Entry>>,
+    viewers: Arc<AtomicU32>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    stream: Arc<Stream>,
+    /// Of the file when it was last looked at, and when it was last seen.
+    probed: Option<Fingerprint>,
+    seen: Option<Fingerprint>,
+}
+
+/// Changes when a file does.
+type Fingerprint = (u64, Option<SystemTime>);
+
+/// A place among the viewers. Dropping it gives the place back.
+#[derive(Debug)]
+pub struct Admission(Arc<AtomicU32>);
+
+/// Endings of file names that are taken up from a watched folder. A file that is named on the command
+/// line is tried whatever its name.
+const MEDIA_ENDINGS: &[&str] = &[
+    "3g2", "3gp", "aac", "ac3", "aif", "aiff", "amr", "asf", "avi", "caf", "divx", "dv", "f4v",
+    "flac", "flv", "gxf", "h264", "hevc", "ivf", "m1v", "m2t", "m2ts", "m2v", "m4a", "m4v", "mka",
+    "mkv", "mov", "mp2", "mp3", "mp4", "mpe", "mpeg", "mpg", "mts", "mxf", "nut", "oga", "ogg",
+    "ogm", "ogv", "opus", "ra", "rm", "rmvb", "ts", "vob", "wav", "webm", "wma", "wmv", "wtv",
+    "y4m",
+];
+
+/// A folder shows this many files at most.
+const MAX_STREAMS: usize = 10_000;
+/// Files that are probed or drawn a poster of at the same time; a slow disk then holds up one of them.
+const LOOKING: usize = 2;
+const SCAN_EVERY: Duration = Duration::from_secs(1);
+
+impl Registry {
+    /// Reads the folders once and goes on watching them, on the runtime of the caller, until [`Registry::close`].
+    pub fn open(sources: Vec<Source>, max_viewers: Option<u32>, grace: Duration) -> Self {
+        let looking = Arc::new(Semaphore::new(LOOKING));
+        let viewers = Arc::default();
+        let inner = Arc::new(Inner {
+            sources,
+            max_viewers,
+            grace,
+            looking,
+            entries: Mutex::default(),
+            viewers,
+        });
+        inner.scan();
+        let watched = Arc::downgrade(&inner);
+        tokio::spawn(async move {
+            loop {
+                // One after the other, so that a folder of thousands does not take the machine.
+                let Some(streams) = watched.upgrade().map(|inner| inner.streams()) else {
+                    return;
+                };
+                for stream in streams {
+                    // What is wrong with a file is in its `info`.
+                    let _ = stream.probe().await;
+                }
+                tokio::time::sleep(SCAN_EVERY).await;
+                let Some(inner) = watched.upgrade() else {
+                    return;
+                };
+                let Ok(gone) = tokio::task::spawn_blocking(move || inner.scan()).await else {
+                    return;
+                };
+                for stream in gone {
+                    tracing::info!(stream = stream.name(), "the file is gone: the stream ends");
+                    stream.close().await;
+                }
+            }
+        });
+        Self(inner)
+    }
+
+    pub fn get(&self, name: &str) -> Option<Arc<Stream>> {
+        self.0
+            .streams()
+            .into_iter()
+            .find(|stream| stream.name() == name)
+    }
+
+    /// What is played when no name is given: the first source of the command line.
+    pub fn first(&self) -> Option<Arc<Stream>> {
+        lock(&self.0.entries)
+            .first()
+            .map(|entry| Arc::clone(&entry.stream))
+    }
+
+    pub fn list(&self) -> StreamList {
+        let mut streams: Vec<_> = self
+            .0
+            .streams()
+            .iter()
+            .map(|stream| stream.info())
+            .collect();
+        streams.sort_by(|one, other| one.name.cmp(&other.name));
+        StreamList { streams }
+    }
+
+    /// `None`: as many watch as may.
+    pub fn admit(&self) -> Option<Admission> {
+        let most = self.0.max_viewers.unwrap_or(u32::MAX);
+        let place = |viewers: u32| (viewers < most).then(|| viewers.saturating_add(1));
+        let place = self
+            .0
+            .viewers
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, place);
+        place.ok().map(|_| Admission(Arc::clone(&self.0.viewers)))
+    }
+
+    pub fn viewers(&self) -> u32 {
+        self.0.viewers.load(Ordering::Acquire)
+    }
+
+    pub fn max_viewers(&self) -> Option<u32> {
+        self.0.max_viewers
+    }
+
+    /// Ends every stream and joins the threads of their sources.
+    pub async fn close(&self) {
+        let entries = std::mem::take(&mut *lock(&self.0.entries));
+        let closing: Vec<_> = entries
+            .into_iter()
+            .map(|entry| tokio::spawn(async move { entry.stream.close().await }))
+            .collect();
+        for stream in closing {
+            // A panic in there has been printed; the others still have to be ended.
+            let _ = stream.await;
+        }
+    }
+}
+
+impl Inner {
+    fn streams(&self) -> Vec<Arc<Stream>> {
+        lock(&self.entries)
+            .iter()
+            .map(|entry| Arc::clone(&entry.stream))
+            .collect()
+    }
+
+    /// Brings the entries in line with what is on the disk. Returns the streams that are gone.
+    fn scan(&self) -> Vec<Arc<Stream>> {
+        let wanted = wanted(&self.sources);
+        let mut entries = lock(&self.entries);
+        let mut old = std::mem::take(&mut *entries);
+        for (name, input) in wanted {
+            let known = old
+                .iter()
+                .position(|entry| entry.stream.name() == name && *entry.stream.input() == input);
+            let mut entry = match known {
+                Some(index) => old.swap_remove(index),
+                None => Entry {
+                    stream: Stream::new(name, input, self.grace, Arc::clone(&self.looking)),
+                    probed: None,
+                    seen: None,
+                },
+            };
+            entry.look();
+            entries.push(entry);
+        }
+        old.into_iter().map(|entry| entry.stream).collect()
+    }
+}
+
+impl Entry {
+    /// Has the file looked at again when it has changed and then stood still between two scans.
+    fn look(&mut self) {
+        let now = match self.stream.input() {
+            Input::File(path) => fingerprint(path),
+            Input::Test => None,
+        };
+        let still = self.seen == now;
+        self.seen = now;
+        if self.probed.is_none() {
+            self.probed = now;
+        } else if still && self.probed != now {
+            self.probed = now;
+            self.stream.look_again();
+        }
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Name and input of everything that the sources stand for now; names are unique.
+fn wanted(sources: &[Source]) -> Vec<(String, Input)> {
+    let mut names = BTreeSet::new();
+    let mut wanted = Vec::new();
+    for source in sources {
+        match source {
+            Source::File { name, path } => {
+                let name = unique(
+                    &mut names,
+                    name.clone()
+                        .map_or_else(|| candidates(path), |name| vec![name]),
+                );
+                wanted.push((name, Input::File(path.clone())));
+            }
+            Source::Test { name } => {
+                let name = unique(
+                    &mut names,
+                    vec![name.clone().unwrap_or_else(|| "test".to_owned())],
+                );
+                wanted.push((name, Input::Test));
+            }
+            Source::Folder(folder) => {
+                for path in media_files(folder) {
+                    wanted.push((unique(&mut names, candidates(&path)), Input::File(path)));
+                }
+            }
+        }
+    }
+    wanted
+}
+
+/// Sorted by name. A folder that cannot be read counts as empty: it may come back.
+fn media_files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(listing) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut files: Vec<PathBuf> = listing
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| is_media(path))
+        .take(MAX_STREAMS)
+        .collect();
+    files.sort();
+    files
+}
+
+fn is_media(path: &Path) -> bool {
+    let hidden = path
+        .file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let ending = path
+        .extension()
+        .map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    !hidden
+        && ending.is_some_and(|ending| MEDIA_ENDINGS.contains(&ending.as_str()))
+        && path.is_file()
+}
+
+/// What a file may be called, best first: `clip`, `clip.mp4`.
+fn candidates(path: &Path) -> Vec<String> {
+    let text =
+        |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
+    [text(path.file_stem()), text(path.file_name())]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The first candidate that is free, or else the last one with a number.
+fn unique(names: &mut BTreeSet<String>, candidates: Vec<String>) -> String {
+    let last = candidates
+        .last()
+        .cloned()
+        .unwrap_or_else(|| "stream".to_owned());
+    let numbered = (2..).map(|number| format!("{last}-{number}"));
+    let name = candidates
+        .into_iter()
+        .chain(numbered)
+        .find(|name| !names.contains(name));
+    let name = name.expect("the numbers do not end");
+    names.insert(name.clone());
+    name
+}
+
+fn fingerprint(path: &Path) -> Option<Fingerprint> {
+    let data = std::fs::metadata(path).ok()?;
+    Some((data.len(), data.modified().ok()))
+}
+
+/// A stream's name as one segment of a path (RFC 3986 2.3, 3.3).
+pub(super) fn encode(name: &str) -> String {
+    const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    utf8_percent_encode(name, SEGMENT).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_as_short_as_can_be() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for file in ["a.mp4", "a.mkv", "b.webm", "notes.txt", ".hidden.mp4"] {
+            std::fs::write(folder.path().join(file), b"x").expect("written");
+        }
+        let again = Source::File {
+            name: Some("b".to_owned()),
+            path: folder.path().join("b.webm"),
+        };
+        let sources = [
+            again.clone(),
+            Source::Folder(folder.path().to_owned()),
+            again,
+        ];
+        let names: Vec<_> = wanted(&sources).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["b", "a", "a.mp4", "b.webm", "b-2"]);
+    }
+
+    #[test]
+    fn a_name_of_any_script_is_one_segment_of_a_path() {
+        assert_eq!(
+            encode("我的 影片/..%"),
+            "%E6%88%91%E7%9A%84%20%E5%BD%B1%E7%89%87%2F..%25"
+        );
+    }
+
+    #[test]
+    fn a_place_is_given_back_when_its_viewer_leaves() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let registry = Registry::open(Vec::new(), Some(1), Duration::ZERO);
+            let place = registry.admit();
+            assert!(place.is_some() && registry.admit().is_none());
+            drop(place);
+            assert!(registry.admit().is_some());
+        });
+    }
+}

@@ -1,0 +1,249 @@
+//! A viewer's place in a log.
+
+use std::time::{Duration, Instant};
+
+use shared::api::Codec;
+
+use super::gop::Frame;
+use super::log::Log;
+use super::track::Track;
+use crate::media::frame::MediaTime;
+
+/// A viewer's cursors, one on the pictures and one on the sound, and the clock that both follow.
+///
+/// The viewer's own clock starts when the playhead is made and never jumps: what is on it is when a
+/// frame is *due*, wherever in the log it stands. Skipping, going back or lagging changes which frames
+/// are due, never the clock; so RTP timestamps made from [`Due::at`] are always continuous, and one
+/// sender report maps both tracks.
+#[derive(Debug)]
+pub struct Playhead {
+    started: Instant,
+    video: Option<Cursor>,
+    audio: Option<Cursor>,
+    origin: Option<Origin>,
+    skips: u64,
+}
+
+#[derive(Debug)]
+struct Cursor {
+    codec: Codec,
+    next: Next,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    Number(u64),
+    /// Whatever is appended first at this time or later.
+    From(MediaTime),
+}
+
+/// A frame of `time` is due at the instant `at`.
+#[derive(Clone, Copy, Debug)]
+struct Origin {
+    time: MediaTime,
+    at: Instant,
+}
+
+/// What the viewer is to do now.
+#[derive(Debug)]
+pub enum Step {
+    /// Send this at once, then ask again.
+    Send(Due),
+    /// Nothing is due before this instant.
+    Wait(Instant),
+    /// Everything that was appended has been sent; ask again when there is more.
+    Starved,
+    /// The stream has ended.
+    Over,
+}
+
+/// A frame that is due.
+#[derive(Debug)]
+pub struct Due {
+    pub codec: Codec,
+    pub frame: Frame,
+    /// On the viewer's clock, since the playhead was made.
+    pub at: MediaTime,
+}
+
+/// A viewer that is later than this skips ahead when there is a newer keyframe, and otherwise lags more.
+const LATE: Duration = Duration::from_millis(800);
+/// How long pictures may hold up the sound when a stream starts, in microseconds.
+const PICTURE_PATIENCE: i64 = 1_000_000;
+
+impl Playhead {
+    /// A playhead that will begin on the newest keyframe. Give at least one of the two codecs.
+    pub fn new(video: Option<Codec>, audio: Option<Codec>, now: Instant) -> Self {
+        let cursor = |codec| Cursor {
+            codec,
+            next: Next::From(MediaTime::ZERO),
+        };
+        Self {
+            started: now,
+            video: video.map(cursor),
+            audio: audio.map(cursor),
+            origin: None,
+            skips: 0,
+        }
+    }
+
+    /// How often frames were left out because the viewer was too slow.
+    pub fn skips(&self) -> u64 {
+        self.skips
+    }
+
+    /// `now` on the viewer's clock.
+    pub fn clock(&self, now: Instant) -> MediaTime {
+        MediaTime(now.saturating_duration_since(self.started).as_micros() as i64)
+    }
+
+    /// The time in the stream that the viewer sees at `now`.
+    pub fn position(&self, now: Instant) -> Option<MediaTime> {
+        let Origin { time, at } = self.origin?;
+        Some(time.plus_micros(now.saturating_duration_since(at).as_micros() as i64))
+    }
+
+    /// Begins again on the newest keyframe: for a decoder that has lost what it needs to go on.
+    pub fn restart(&mut self) {
+        self.origin = None;
+    }
+
+    pub fn step(&mut self, log: &Log, now: Instant) -> Step {
+        if log.is_over() {
+            return Step::Over;
+        }
+        if self.fell_off(log) {
+            self.skips += 1;
+            self.restart();
+        }
+        let Some(mut origin) = self.origin.or_else(|| self.join(log, now)) else {
+            return Step::Starved;
+        };
+        let Some((codec, frame)) = self.earliest(log) else {
+            return Step::Starved;
+        };
+        let mut due = origin.instant_of(frame.time);
+        if now.saturating_duration_since(due) > LATE {
+            if self.newer_entry(log, now) {
+                self.skips += 1;
+                self.restart();
+                return self.step(log, now);
+            }
+            // Nothing newer to decode from: everything is shown this much later from here on.
+            origin = Origin {
+                time: frame.time,
+                at: now,
+            };
+            self.origin = Some(origin);
+            due = now;
+        }
+        if due > now {
+            return Step::Wait(due);
+        }
+        let at = self.clock(due);
+        self.advance(codec);
+        Step::Send(Due { codec, frame, at })
+    }
+
+    /// Places both cursors. `None` while the log has nothing to begin with.
+    fn join(&mut self, log: &Log, now: Instant) -> Option<Origin> {
+        let live = log.live(now);
+        let entry = |cursor: &Cursor| {
+            let track = log.track(cursor.codec)?;
+            let number = track.entry(live)?;
+            Some((number, track.get(number)?.time))
+        };
+        let picture = self.video.as_ref().and_then(entry);
+        let sound = self.audio.as_ref().and_then(entry);
+        let time = match (&self.video, picture, sound) {
+            (_, Some((_, time)), _) | (None, None, Some((_, time))) => time,
+            // The pictures begin late in this stream, or their encoder does.
+            (Some(_), None, Some((_, time))) if live.micros_since(time) > PICTURE_PATIENCE => time,
+            _ => return None,
+        };
+        if let Some(cursor) = &mut self.video {
+            cursor.next = picture.map_or(Next::From(time), |(number, _)| Next::Number(number));
+        }
+        if let Some(cursor) = &mut self.audio {
+            cursor.next = Next::From(time);
+        }
+        let origin = Origin { time, at: now };
+        self.origin = Some(origin);
+        Some(origin)
+    }
+
+    /// Resolves what each cursor points at, and takes the earlier of the two.
+    fn earliest(&mut self, log: &Log) -> Option<(Codec, Frame)> {
+        let mut earliest: Option<(Codec, &Frame)> = None;
+        for cursor in self.video.iter_mut().chain(&mut self.audio) {
+            if let Some(frame) = log
+                .track(cursor.codec)
+                .and_then(|track| cursor.frame(track))
+                && earliest.is_none_or(|(_, other)| frame.time < other.time)
+            {
+                earliest = Some((cursor.codec, frame));
+            }
+        }
+        earliest.map(|(codec, frame)| (codec, frame.clone()))
+    }
+
+    fn advance(&mut self, codec: Codec) {
+        for cursor in self.video.iter_mut().chain(&mut self.audio) {
+            if let Next::Number(number) = &mut cursor.next
+                && cursor.codec == codec
+            {
+                *number += 1;
+            }
+        }
+    }
+
+    /// True when a frame that is still to be sent has been dropped from the log.
+    fn fell_off(&self, log: &Log) -> bool {
+        self.origin.is_some()
+            && self
+                .video
+                .iter()
+                .chain(&self.audio)
+                .any(|cursor| match cursor.next {
+                    Next::From(_) => false,
+                    Next::Number(number) => log
+                        .track(cursor.codec)
+                        .is_some_and(|track| number < track.oldest().unwrap_or(track.end())),
+                })
+    }
+
+    /// True when beginning again would leave frames out rather than repeat some.
+    fn newer_entry(&self, log: &Log, now: Instant) -> bool {
+        let cursor = self.video.as_ref().or(self.audio.as_ref());
+        cursor.is_some_and(|cursor| match cursor.next {
+            Next::From(_) => false,
+            Next::Number(number) => log
+                .track(cursor.codec)
+                .and_then(|track| track.entry(log.live(now)))
+                .is_some_and(|entry| entry > number),
+        })
+    }
+}
+
+impl Cursor {
+    fn frame<'log>(&mut self, track: &'log Track) -> Option<&'log Frame> {
+        let number = match self.next {
+            Next::Number(number) => number,
+            Next::From(time) => track.at_or_after(time)?,
+        };
+        self.next = Next::Number(number);
+        track.get(number)
+    }
+}
+
+impl Origin {
+    fn instant_of(self, time: MediaTime) -> Instant {
+        let micros = time.micros_since(self.time);
+        let distance = Duration::from_micros(micros.unsigned_abs());
+        if micros >= 0 {
+            self.at + distance
+        } else {
+            self.at.checked_sub(distance).unwrap_or(self.at)
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Pages that are not ours, and our bundle where it was not built for.
+
+use std::{fs, path::Path};
+
+use crate::{
+    DIST, FILM,
+    browser::{Look, TestBrowser},
+    film, server,
+    site::Site,
+};
+
+/// A page that knows nothing of Weir but `fetch(server + '/offer')`, as people write it.
+fn plain_page(server: &str) -> String {
+    format!(
+        r"<!DOCTYPE html><title>Somebody's page</title><video autoplay muted playsinline></video><script>
+        const start = async () => {{
+            const peer = new RTCPeerConnection();
+            window.peers = [peer];
+            peer.ontrack = event => document.querySelector('video').srcObject = event.streams[0];
+            peer.addTransceiver('video', {{ direction: 'recvonly' }});
+            peer.addTransceiver('audio', {{ direction: 'recvonly' }});
+            await peer.setLocalDescription(await peer.createOffer());
+            const response = await fetch('{server}/offer', {{
+                method: 'POST', headers: {{ 'Content-Type': 'application/sdp' }}, body: peer.localDescription.sdp,
+            }});
+            if (!response.ok) throw new Error((await response.json()).error);
+            await peer.setRemoteDescription(new RTCSessionDescription({{ type: 'answer', sdp: await response.text() }}));
+        }};
+        start().catch(error => document.body.append(error));
+        </script>"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_page_of_another_origin_plays_the_film_in_chromium() {
+    let browser = TestBrowser::chromium().await;
+    let server = server().await;
+    let site = Site::page(plain_page(&server.url)).await;
+    browser.open(&site.url("/")).await;
+    film::starts(&browser).await;
+    // Longer than the film, so that its seam is seen.
+    film::is_the_film(&film::watch(&browser, 8.0).await);
+    assert_eq!(film::codec(&browser).await, "video/H264", "passed through");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_page_of_another_origin_plays_the_film_in_firefox() {
+    let browser = TestBrowser::firefox().await;
+    let server = server().await;
+    let site = Site::page(plain_page(&server.url)).await;
+    browser.open(&site.url("/")).await;
+    film::starts(&browser).await;
+    film::is_the_film(&film::watch(&browser, 8.0).await);
+    assert_eq!(
+        film::codec(&browser).await,
+        "video/VP8",
+        "re-encoded for Firefox"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_opened_as_a_file_plays_the_film() {
+    let browser = TestBrowser::chromium().await;
+    let server = server().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let page = folder.path().join("page.html");
+    fs::write(&page, plain_page(&server.url)).expect("a page is written");
+    browser.open(&format!("file://{}", page.display())).await;
+    film::starts(&browser).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bundle_works_from_a_sub_path_of_another_origin() {
+    let browser = TestBrowser::chromium().await;
+    let server = server().await;
+    let site = Site::folder("/some/where", Path::new(DIST)).await;
+    browser.look(Look::default()).await;
+    let query = format!("?server={}", server.url);
+    browser
+        .open(&site.url(&format!("/some/where/{query}")))
+        .await;
+    browser.says(FILM).await;
+    browser
+        .open(&site.url(&format!("/some/where/{query}#/watch/{}", FILM)))
+        .await;
+    film::starts(&browser).await;
+}

@@ -1,0 +1,121 @@
+//! The watch page.
+
+use crate::{
+    FILM,
+    browser::{Look, TestBrowser},
+    common::TestServer,
+    film, server, server_at,
+    site::Site,
+};
+
+/// Opens the client, then the page of the film by a click in the gallery.
+async fn watch_page(browser: &TestBrowser, server: &TestServer) {
+    browser.open(&server.url("/")).await;
+    browser.says(FILM).await;
+    film::keep_peers(browser).await;
+    browser.click(&format!("a[data-stream={FILM}]")).await;
+    film::starts(browser).await;
+}
+
+/// Waits until the player is in this state, as its `data-state` says.
+async fn player_is(browser: &TestBrowser, state: &str) {
+    let expression =
+        format!("document.querySelector('#player')?.dataset.state.match(/^({state})$/)?.[0]");
+    browser
+        .until(&format!("the player is {state}"), &expression)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chromium_plays_the_film_passed_through_across_the_seam_of_its_loop() {
+    let browser = TestBrowser::chromium().await;
+    let server = server().await;
+    watch_page(&browser, &server).await;
+    film::is_the_film(&film::watch(&browser, 8.0).await);
+    assert_eq!(film::codec(&browser).await, "video/H264");
+    player_is(&browser, "playing").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn firefox_plays_a_vp8_rendition_across_the_seam_of_its_loop() {
+    let browser = TestBrowser::firefox().await;
+    let server = server().await;
+    watch_page(&browser, &server).await;
+    film::is_the_film(&film::watch(&browser, 8.0).await);
+    assert_eq!(film::codec(&browser).await, "video/VP8");
+    browser.screenshot("watch-firefox").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_ends_the_film_start_brings_it_back_and_so_does_a_reload() {
+    let browser = TestBrowser::chromium().await;
+    let server = server().await;
+    watch_page(&browser, &server).await;
+    browser.click("#stop").await;
+    player_is(&browser, "stopped").await;
+    film::is_gone(&browser).await;
+    assert_eq!(
+        film::connections(&browser).await,
+        0,
+        "stop closes the connection"
+    );
+    browser.screenshot("watch-stopped").await;
+    browser.click("#stop").await;
+    film::starts(&browser).await;
+    browser.reload().await;
+    film::starts(&browser).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_film_comes_back_by_itself_after_the_server_was_restarted() {
+    let browser = TestBrowser::chromium().await;
+    let server = server().await;
+    watch_page(&browser, &server).await;
+    let address = server.url.trim_start_matches("http://").to_owned();
+    server.stop().await;
+    player_is(&browser, "waiting|reconnecting").await;
+    browser.screenshot("watch-reconnecting").await;
+    let _server = server_at(&address).await;
+    player_is(&browser, "playing").await;
+    film::starts(&browser).await;
+    film::is_the_film(&film::watch(&browser, 3.0).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keyboard_mutes_stops_and_plays_again() {
+    let browser = TestBrowser::chromium().await;
+    let server = server().await;
+    browser.look(Look::default()).await;
+    watch_page(&browser, &server).await;
+    let muted = "document.querySelector('video').muted";
+    let before = browser.run(&format!("return {muted}")).await;
+    browser.press("m").await;
+    browser
+        .until("m mutes or unmutes", &format!("{muted} != {before}"))
+        .await;
+    browser.press(" ").await;
+    player_is(&browser, "stopped").await;
+    browser.press(" ").await;
+    player_is(&browser, "playing").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_on_somebodys_page_plays_the_film() {
+    let browser = TestBrowser::chromium().await;
+    let server = server().await;
+    let frame = format!("{}?stream={FILM}&embed=1", server.url("/"));
+    let site = Site::page(format!(
+        "<!DOCTYPE html><h1>Somebody's page</h1><iframe width=800 height=450 allow='autoplay; fullscreen' src='{frame}'></iframe>"
+    ))
+    .await;
+    browser.open(&site.url("/")).await;
+    browser.enter_frame().await;
+    film::starts(&browser).await;
+    let heading = browser
+        .run("return document.querySelector('h1, nav')?.innerText")
+        .await;
+    assert!(
+        heading.is_null(),
+        "the frame holds the film alone, not {heading}"
+    );
+}

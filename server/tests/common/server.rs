@@ -1,0 +1,88 @@
+//! A server in this process, on free ports.
+
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use server::Server;
+use server::config::Config;
+use server::peer::Peers;
+use server::stream::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub struct TestServer {
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
+    pub peers: Peers,
+    pub registry: Registry,
+    pub http: reqwest::Client,
+    stop: Option<oneshot::Sender<()>>,
+    running: Option<JoinHandle<()>>,
+}
+
+impl TestServer {
+    /// Shows the clip in assets/ as `film`.
+    pub async fn start() -> Self {
+        Self::with(&[&format!("film={}", super::clip())]).await
+    }
+
+    /// With these arguments, besides the ports.
+    pub async fn with(arguments: &[&str]) -> Self {
+        Self::at("127.0.0.1:0", arguments).await
+    }
+
+    /// The same on this address, which an earlier server may have had.
+    pub async fn at(address: &str, arguments: &[&str]) -> Self {
+        let arguments = [&["server", "--udp-port", "0"], arguments].concat();
+        let mut config = Config::try_parse_from(arguments).expect("the arguments are valid");
+        config.grace = Duration::from_millis(300);
+        let listener = TcpListener::bind(address).await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let server = Server::open(&config).expect("a free UDP port");
+        let (peers, registry) = (server.peers().clone(), server.registry().clone());
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(server.run(listener, async {
+            let _ = stopped.await;
+        }));
+        Self {
+            url,
+            peers,
+            registry,
+            http: reqwest::Client::new(),
+            stop: Some(stop),
+            running: Some(running),
+        }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// Stops it, and says how long that took.
+    pub async fn stop(mut self) -> Duration {
+        let began = Instant::now();
+        let _ = self.stop.take().expect("stopped once").send(());
+        self.running
+            .take()
+            .expect("stopped once")
+            .await
+            .expect("the server does not panic");
+        began.elapsed()
+    }
+
+    pub async fn post(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> reqwest::Response {
+        self.http
+            .post(self.url(path))
+            .header("content-type", content_type)
+            .body(body)
+            .send()
+            .await
+            .expect("an answer")
+    }
+}

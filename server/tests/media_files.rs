@@ -1,0 +1,421 @@
+//! Any file just plays: what is passed through, what is encoded again and why, in every container.
+
+mod media_support;
+
+use media_support::*;
+use server::media::source::{Input, probe};
+use shared::api::{Codec, Delivery, Reason};
+
+const BASELINE: &str = "-c:v libx264 -preset ultrafast -bf 0 -g 25 -pix_fmt yuv420p";
+
+/// How the pictures are delivered: `None` when passed through.
+fn reasons(input: &Input) -> Option<Vec<Reason>> {
+    match probe(input)
+        .unwrap()
+        .video
+        .expect("it has pictures")
+        .delivery
+    {
+        Delivery::Passthrough => None,
+        Delivery::Reencode { reasons, .. } => Some(reasons),
+    }
+}
+
+fn file(name: &str, arguments: &str) -> Input {
+    Input::File(made(name, arguments))
+}
+
+/// Plays the file twice over; every picture of the file comes out, of this size, in this codec.
+fn plays(input: &Input, codec: Codec, size: (u32, u32), pictures: std::ops::RangeInclusive<usize>) {
+    let played = play(input, &[codec], 2.5);
+    let units = played.of(codec);
+    assert!(
+        units[0].time.0 < 200_000,
+        "the first picture is of {:?}",
+        units[0].time
+    );
+    let (count, shown) = decoded(&units);
+    assert_eq!(shown, size);
+    assert!(pictures.contains(&count), "{count} pictures in 2.5 s");
+    assert_eq!(count, units.len(), "every unit is a picture");
+    assert_eq!(played.dropped, 0);
+}
+
+#[test]
+fn h264_without_b_frames_is_passed_through_out_of_every_container() {
+    let arguments = format!(
+        "{} {} {BASELINE} -c:a aac -shortest",
+        moving(1.0),
+        tone(1.0)
+    );
+    for name in ["a.mp4", "a.mov", "a.mkv", "a.ts", "a.flv"] {
+        let input = file(name, &arguments);
+        assert_eq!(reasons(&input), None, "{name}");
+        plays(&input, Codec::H264, (320, 180), 60..=75);
+    }
+    let input = file(
+        "fragmented.mp4",
+        &format!("{arguments} -movflags frag_keyframe+empty_moov"),
+    );
+    assert_eq!(reasons(&input), None);
+    plays(&input, Codec::H264, (320, 180), 60..=75);
+}
+
+#[test]
+fn vp8_vp9_av1_and_opus_are_passed_through() {
+    for (name, encoder, codec) in [
+        (
+            "8.webm",
+            "-c:v libvpx -deadline realtime -cpu-used 8 -b:v 200k",
+            Codec::Vp8,
+        ),
+        (
+            "8.mkv",
+            "-c:v libvpx -auto-alt-ref 1 -lag-in-frames 16 -cpu-used 4 -b:v 200k",
+            Codec::Vp8,
+        ),
+        (
+            "9.webm",
+            "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 200k",
+            Codec::Vp9,
+        ),
+        ("9.mp4", "-c:v libvpx-vp9 -cpu-used 6 -b:v 200k", Codec::Vp9),
+        (
+            "1.mp4",
+            "-c:v libsvtav1 -preset 12 -pix_fmt yuv420p",
+            Codec::Av1,
+        ),
+        (
+            "1.mkv",
+            "-c:v libsvtav1 -preset 12 -pix_fmt yuv420p",
+            Codec::Av1,
+        ),
+    ] {
+        let input = file(
+            name,
+            &format!("{} {} {encoder} -g 25 -c:a libopus", moving(1.0), tone(1.0)),
+        );
+        let probe = probe(&input).unwrap();
+        assert_eq!(
+            probe.video.as_ref().unwrap().delivery,
+            Delivery::Passthrough,
+            "{name}"
+        );
+        assert_eq!(
+            probe.audio.as_ref().unwrap().delivery,
+            Delivery::Passthrough,
+            "{name}"
+        );
+        assert_eq!(
+            probe.video_codecs(),
+            [codec, Codec::H264, Codec::Vp8]
+                .into_iter()
+                .fold(Vec::new(), |mut list, codec| {
+                    if !list.contains(&codec) {
+                        list.push(codec);
+                    }
+                    list
+                })
+        );
+        let played = play(&input, &[], 2.5);
+        let units = played.of(codec);
+        let (count, size) = decoded(&units);
+        assert_eq!(size, (320, 180), "{name}");
+        assert!((60..=75).contains(&count), "{name} {count}");
+        let sound = heard(&played.of(Codec::Opus));
+        assert!(
+            (pitch(&sound[24_000..40_000]) - 440.0).abs() < 10.0,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn other_codecs_are_encoded_again() {
+    for (name, encoder) in [
+        (
+            "h.mp4",
+            "-c:v libx265 -preset ultrafast -x265-params log-level=error",
+        ),
+        ("4.avi", "-c:v mpeg4"),
+        ("2.mpg", "-c:v mpeg2video"),
+        ("t.ogv", "-c:v libtheora"),
+        ("j.mov", "-c:v mjpeg -pix_fmt yuvj420p"),
+        ("w.wmv", "-c:v wmv2"),
+    ] {
+        let input = file(name, &format!("{} {encoder}", moving(1.0)));
+        assert!(reasons(&input).unwrap().contains(&Reason::Codec), "{name}");
+        plays(&input, Codec::H264, (320, 180), 60..=75);
+        plays(&input, Codec::Vp8, (320, 180), 60..=75);
+    }
+}
+
+#[test]
+fn b_frames_are_encoded_away() {
+    for name in ["b.mp4", "b.mkv", "b.ts", "b.flv"] {
+        let input = file(
+            name,
+            &format!("{} -c:v libx264 -preset veryfast -bf 3 -g 50", moving(1.0)),
+        );
+        assert_eq!(reasons(&input), Some(vec![Reason::BFrames]), "{name}");
+        plays(&input, Codec::H264, (320, 180), 60..=75);
+    }
+}
+
+#[test]
+fn deep_and_full_colour_becomes_8_bit_420() {
+    let deep = file(
+        "10.mp4",
+        &format!("{} {BASELINE} -pix_fmt yuv420p10le", moving(1.0)),
+    );
+    assert_eq!(reasons(&deep), Some(vec![Reason::BitDepth { bits: 10 }]));
+    plays(&deep, Codec::H264, (320, 180), 60..=75);
+    let full = file(
+        "444.mp4",
+        &format!("{} {BASELINE} -pix_fmt yuv444p", moving(1.0)),
+    );
+    assert_eq!(
+        reasons(&full),
+        Some(vec![Reason::Chroma {
+            format: "yuv444p".to_owned()
+        }])
+    );
+    plays(&full, Codec::Vp8, (320, 180), 60..=75);
+}
+
+#[test]
+fn interlaced_pictures_are_made_whole() {
+    let input = file(
+        "i.mp4",
+        &format!(
+            "{} {BASELINE} -vf setfield=tff -flags +ildct+ilme -x264opts tff=1",
+            moving(1.0)
+        ),
+    );
+    assert_eq!(reasons(&input), Some(vec![Reason::Interlaced]));
+    plays(&input, Codec::H264, (320, 180), 58..=75);
+}
+
+#[test]
+fn odd_sizes_become_even() {
+    let input = file(
+        "odd.webm",
+        "-f lavfi -i testsrc=size=321x181:rate=25:duration=1 -pix_fmt yuv420p -c:v libvpx -cpu-used 8 -deadline realtime",
+    );
+    assert_eq!(reasons(&input), Some(vec![Reason::OddSize]));
+    plays(&input, Codec::H264, (320, 180), 60..=75);
+}
+
+#[test]
+fn turned_pictures_are_upright() {
+    // A corner of the stored picture is red; where it is shown tells how it was turned.
+    let stored = made(
+        "stored.mp4",
+        "-f lavfi -i color=gray:size=320x180:rate=25:duration=1 -vf drawbox=0:0:80:45:red:fill -c:v libx264 -preset ultrafast -bf 0 -pix_fmt yuv420p",
+    );
+    // The tool's `rotate` counts the other way round.
+    for (degrees, size, red_at) in [
+        (90, (180, 320), (160, 20)),
+        (180, (320, 180), (300, 160)),
+        (270, (180, 320), (20, 300)),
+    ] {
+        let input = file(
+            "turned.mp4",
+            &format!(
+                "-i {} -c copy -metadata:s:v:0 rotate={}",
+                stored.display(),
+                360 - degrees
+            ),
+        );
+        let probe = probe(&input).unwrap();
+        let video = probe.video.unwrap();
+        assert_eq!((video.width, video.height), size);
+        assert_eq!(
+            video.delivery,
+            Delivery::Reencode {
+                codec: Codec::H264,
+                reasons: vec![Reason::Rotated { degrees }]
+            }
+        );
+        let played = play(&input, &[Codec::H264], 1.0);
+        let picture = first_picture(&played.of(Codec::H264));
+        assert_eq!((picture.width(), picture.height()), size);
+        let red = |(x, y): (usize, usize)| picture.data(2)[y / 2 * picture.stride(2) + x / 2];
+        assert!(red(red_at) > 200, "{degrees}: {}", red(red_at));
+        assert!(red((size.0 as usize / 2, size.1 as usize / 2)) < 150);
+    }
+}
+
+#[test]
+fn pixels_that_are_not_square_are_stretched() {
+    let input = file(
+        "sar.mp4",
+        &format!("{} {BASELINE} -vf setsar=4/3", moving(1.0)),
+    );
+    let probe = probe(&input).unwrap();
+    let video = probe.video.unwrap();
+    assert_eq!((video.width, video.height), (427, 180));
+    assert_eq!(
+        video.delivery,
+        Delivery::Reencode {
+            codec: Codec::H264,
+            reasons: vec![Reason::PixelAspect]
+        }
+    );
+    plays(&input, Codec::H264, (426, 180), 60..=75);
+}
+
+#[test]
+fn keyframes_more_than_20_s_apart_are_encoded_again() {
+    let input = file(
+        "sparse.mp4",
+        "-f lavfi -i testsrc2=size=160x90:rate=5:duration=22 -c:v libx264 -preset ultrafast -bf 0 -g 9999 -sc_threshold 0 -pix_fmt yuv420p",
+    );
+    assert_eq!(reasons(&input), Some(vec![Reason::SparseKeyframes]));
+    let played = play(&input, &[Codec::H264], 24.0);
+    let keyframes = played
+        .of(Codec::H264)
+        .iter()
+        .filter(|unit| unit.keyframe)
+        .count();
+    assert!(keyframes >= 10, "{keyframes}");
+}
+
+#[test]
+fn sound_of_any_codec_rate_and_layout_becomes_stereo_opus() {
+    for (name, encoder) in [
+        ("a.m4a", "-c:a aac"),
+        ("a.mp3", "-c:a libmp3lame"),
+        ("a.ac3", "-c:a ac3 -ac 6"),
+        ("a.flac", "-c:a flac -ar 96000"),
+        ("a.wav", "-c:a pcm_s16le -ar 8000"),
+        ("24.wav", "-c:a pcm_s24le -ac 6"),
+        ("a.ogg", "-c:a libvorbis"),
+        ("a.aac", "-c:a aac -ar 22050"),
+        ("a.mka", "-c:a libopus -ac 6"),
+        ("a.wma", "-c:a wmav2"),
+    ] {
+        let input = file(name, &format!("{} {encoder}", tone(2.0)));
+        let probe = probe(&input).unwrap();
+        assert!(
+            probe.video.is_none() && probe.video_codecs().is_empty(),
+            "{name}"
+        );
+        assert_eq!(
+            probe.audio.as_ref().unwrap().delivery,
+            Delivery::Reencode {
+                codec: Codec::Opus,
+                reasons: vec![Reason::Codec]
+            },
+            "{name}"
+        );
+        let played = play(&input, &[], 3.5);
+        let units = played.of(Codec::Opus);
+        assert!((170..=200).contains(&units.len()), "{name} {}", units.len());
+        assert!(
+            units
+                .windows(2)
+                .all(|pair| pair[1].time.micros_since(pair[0].time) == 20_000),
+            "{name}"
+        );
+        let sound = heard(&units);
+        let middle = &sound[24_000..72_000];
+        assert!(
+            (pitch(middle) - 440.0).abs() < 8.0,
+            "{name} {}",
+            pitch(middle)
+        );
+        assert!(loudness(middle) > 0.02, "{name} {}", loudness(middle));
+        // Second pass.
+        assert!(
+            (pitch(&sound[110_000..150_000]) - 440.0).abs() < 8.0,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_cover_in_an_mp3_is_no_picture_track() {
+    let cover = made(
+        "cover.png",
+        "-f lavfi -i testsrc2=size=64x64:duration=0.04 -frames:v 1",
+    );
+    let input = file(
+        "cover.mp3",
+        &format!(
+            "{} -i {} -map 0 -map 1 -c:v copy -disposition:v attached_pic",
+            tone(1.0),
+            cover.display()
+        ),
+    );
+    let probe = probe(&input).unwrap();
+    assert!(probe.video.is_none() && probe.has_audio());
+}
+
+#[test]
+fn silent_pictures_play() {
+    let input = file("silent.mp4", &format!("{} {BASELINE}", moving(1.0)));
+    assert!(!probe(&input).unwrap().has_audio());
+    plays(&input, Codec::H264, (320, 180), 60..=75);
+}
+
+#[test]
+fn a_single_picture_is_shown_again_and_again() {
+    let still = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=0.04";
+    for (name, arguments) in [
+        ("still.png", format!("{still} -frames:v 1")),
+        ("still.jpg", format!("{still} -frames:v 1")),
+        ("still.mp4", format!("{still} {BASELINE}")),
+    ] {
+        let input = file(name, &arguments);
+        let played = play(&input, &[Codec::Vp8], 5.0);
+        let units = played.of(Codec::Vp8);
+        assert!((4..=12).contains(&units.len()), "{name} {}", units.len());
+        assert_eq!(decoded(&units).1, (320, 180));
+    }
+    // And one with sound behind it.
+    let input = file(
+        "slide.mp4",
+        &format!("{still} {} {BASELINE} -c:a aac", tone(3.0)),
+    );
+    assert_eq!(reasons(&input), Some(vec![Reason::VariableFrameRate]));
+    let played = play(&input, &[Codec::H264], 6.0);
+    assert!(played.of(Codec::H264).len() >= 5);
+    assert!(played.of(Codec::Opus).len() >= 290);
+}
+
+#[test]
+fn the_lengths_of_sound_and_picture_agree_and_the_start_is_at_zero() {
+    let input = file(
+        "sync.mp4",
+        &format!(
+            "{} {} {BASELINE} -c:a aac -shortest",
+            moving(2.0),
+            tone(2.0)
+        ),
+    );
+    let played = play(&input, &[], 9.0);
+    let (pictures, sound) = (played.of(Codec::H264), played.of(Codec::Opus));
+    assert!(pictures[0].time.0.abs() <= 30_000 && sound[0].time.0.abs() <= 30_000);
+    let apart = pictures
+        .last()
+        .unwrap()
+        .time
+        .micros_since(sound.last().unwrap().time);
+    assert!(apart.abs() < 100_000, "{apart}");
+}
+
+#[test]
+fn a_picture_that_starts_later_than_the_sound_stays_later() {
+    let input = file(
+        "offset.mkv",
+        &format!(
+            "-itsoffset 0.5 {} {} {BASELINE} -c:a libopus",
+            moving(1.0),
+            tone(2.0)
+        ),
+    );
+    let played = play(&input, &[], 1.5);
+    let first = played.of(Codec::H264)[0].time.0;
+    assert!((450_000..=550_000).contains(&first), "{first}");
+}

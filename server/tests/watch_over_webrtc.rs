@@ -1,0 +1,139 @@
+//! Watching, from the offer to the last packet.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{TestServer, TestViewer, Wants, eventually};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_and_sound_arrive_whole_and_in_order() {
+    let server = TestServer::start().await;
+    let viewer = TestViewer::watch(&server, "film").await;
+    let sound = viewer.packets_of("opus", 60).await;
+    let picture = viewer.heard("H264");
+    assert_eq!((picture.gaps, picture.backwards), (0, 0));
+    assert_eq!((sound.gaps, sound.backwards), (0, 0));
+    assert!(picture.markers > 10, "{} pictures", picture.markers);
+    // Sound of 60 packets, 20 ms each; the pictures span about the same time.
+    let (seconds, sound_seconds) = (
+        f64::from(picture.span) / 90_000.0,
+        f64::from(sound.span) / 48_000.0,
+    );
+    assert!(
+        (seconds - sound_seconds).abs() < 0.5,
+        "{seconds} s of pictures, {sound_seconds} s of sound"
+    );
+    assert!(
+        viewer.payload_type("VP8").is_none(),
+        "the answer names just what is sent"
+    );
+    viewer.leave().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_picture_is_a_keyframe_for_early_and_late_viewers() {
+    let server = TestServer::start().await;
+    let early = TestViewer::watch(&server, "film").await;
+    assert!(begins_with_parameter_sets(
+        &early.packets_of("H264", 1).await.first
+    ));
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    let late = TestViewer::watch(&server, "film").await;
+    let heard = late.packets_of("H264", 1).await;
+    assert!(
+        begins_with_parameter_sets(&heard.first),
+        "{:?}",
+        &heard.first[..8]
+    );
+    let waited = heard.last_at.unwrap().duration_since(late.offered_at);
+    assert!(
+        waited < Duration::from_secs(1),
+        "{waited:?} to the first packet"
+    );
+    server.stop().await;
+}
+
+/// A STAP-A (24), or an SPS (7) by itself (RFC 6184 5.2).
+fn begins_with_parameter_sets(payload: &[u8]) -> bool {
+    matches!(payload.first().map(|byte| byte & 0x1F), Some(7 | 24))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_of_sound_only_gets_sound_only() {
+    let server = TestServer::start().await;
+    let viewer = TestViewer::watch_with(
+        &server,
+        "film",
+        Wants {
+            video: false,
+            ..Wants::default()
+        },
+    )
+    .await;
+    viewer.packets_of("opus", 10).await;
+    assert!(!viewer.answer.contains("m=video"));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_of_pictures_only_gets_pictures_only() {
+    let server = TestServer::start().await;
+    let viewer = TestViewer::watch_with(
+        &server,
+        "film",
+        Wants {
+            audio: false,
+            ..Wants::default()
+        },
+    )
+    .await;
+    viewer.packets_of("H264", 10).await;
+    assert!(!viewer.answer.contains("m=audio"));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_without_h264_gets_vp8() {
+    let server = TestServer::start().await;
+    let viewer = TestViewer::watch_with(
+        &server,
+        "film",
+        Wants {
+            h264: false,
+            ..Wants::default()
+        },
+    )
+    .await;
+    let picture = viewer.packets_of("VP8", 20).await;
+    // RFC 7741 4.2: S=1 and PID=0 begin a picture; 4.3: P=0 is a keyframe. The descriptor's length depends on its X bit.
+    assert_eq!(picture.first[0] & 0x17, 0x10);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn viewers_of_one_stream_are_counted_and_forgotten() {
+    let server = TestServer::start().await;
+    let one = TestViewer::watch(&server, "film").await;
+    let two = TestViewer::watch(&server, "film").await;
+    one.packets_of("H264", 5).await;
+    two.packets_of("H264", 5).await;
+    assert_eq!(server.registry.viewers(), 2);
+    one.leave().await;
+    eventually("one viewer is left", Duration::from_secs(5), || async {
+        server.registry.viewers() == 1
+    })
+    .await;
+    let before = two.packets();
+    eventually("the other plays on", Duration::from_secs(2), || async {
+        two.packets() > before + 20
+    })
+    .await;
+    two.leave().await;
+    eventually("nobody is left", Duration::from_secs(5), || async {
+        server.registry.viewers() == 0 && server.peers.sessions() == 0
+    })
+    .await;
+    server.stop().await;
+}

@@ -1,0 +1,140 @@
+//! The bundle that a browser downloads: building it, whether it is up to date, its size.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::SystemTime,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{step, wasm::Wasm, workspace::root};
+
+/// kB, gzipped.
+const LIMIT: u64 = 300;
+
+/// What the bundle is made of.
+const SOURCES: [&str; 7] = [
+    "client",
+    "shared",
+    "assets",
+    "index.html",
+    "Trunk.toml",
+    "Cargo.toml",
+    "Cargo.lock",
+];
+
+/// Builds `dist/` in release, unless it is newer than everything it is made of.
+pub(crate) fn build() -> Result<()> {
+    if is_fresh() {
+        println!("dist/ is up to date");
+        return Ok(());
+    }
+    step::run(&mut trunk()?)?;
+    fs::write(stamp(), written(&root().join("dist/index.html"))?)?;
+    Ok(())
+}
+
+fn trunk() -> Result<Command> {
+    let mut trunk = Wasm::find()?.command("trunk");
+    trunk.args(["build", "--release"]);
+    // trunk takes NO_COLOR=1, which means yes everywhere else, for a mistake.
+    if std::env::var_os("NO_COLOR").is_some() {
+        trunk.env("NO_COLOR", "true");
+    }
+    Ok(trunk)
+}
+
+/// `trunk serve` writes `dist/` too, unoptimized: the stamp says which `dist/` is ours.
+fn stamp() -> PathBuf {
+    root().join("target/bundle-stamp")
+}
+
+fn is_fresh() -> bool {
+    let index = root().join("dist/index.html");
+    let Ok(built) = written(&index) else {
+        return false;
+    };
+    let ours = fs::read_to_string(stamp()).is_ok_and(|stamp| stamp == built);
+    let modified = fs::metadata(&index).and_then(|meta| meta.modified());
+    ours && modified.is_ok_and(|built| {
+        SOURCES
+            .iter()
+            .all(|source| newest(&root().join(source)).is_ok_and(|changed| changed < built))
+    })
+}
+
+/// When a file was written, as text.
+fn written(path: &Path) -> Result<String> {
+    let modified = fs::metadata(path)
+        .and_then(|meta| meta.modified())
+        .with_context(|| format!("trunk has written no {}", path.display()))?;
+    Ok(format!(
+        "{:?}",
+        modified.duration_since(SystemTime::UNIX_EPOCH)?
+    ))
+}
+
+/// The last change in a file or folder. A folder changes when a file in it is deleted.
+fn newest(path: &Path) -> io::Result<SystemTime> {
+    let meta = fs::metadata(path)?;
+    let mut newest = meta.modified()?;
+    if meta.is_dir() {
+        for entry in fs::read_dir(path)? {
+            newest = newest.max(self::newest(&entry?.path())?);
+        }
+    }
+    Ok(newest)
+}
+
+/// Prints the size of each file, gzipped, and fails when the sum is over the limit.
+pub(crate) fn check_size() -> Result<()> {
+    let dist = root().join("dist");
+    let mut total = 0;
+    for file in files(&dist)? {
+        let size = gzipped(&file)?;
+        let name = file.strip_prefix(&dist).unwrap_or(&file);
+        println!("    {:>7.1} kB  {}", size as f64 / 1000.0, name.display());
+        total += size;
+    }
+    println!(
+        "    {:>7.1} kB  the bundle, gzipped (limit {LIMIT} kB)",
+        total as f64 / 1000.0
+    );
+    if total > LIMIT * 1000 {
+        bail!(
+            "the bundle is too big: see what grew with `git diff`, or drop features of web-sys and leptos"
+        );
+    }
+    Ok(())
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in
+        fs::read_dir(folder).context("dist/ is missing: build it with `trunk build --release`")?
+    {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(self::files(&path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn gzipped(file: &Path) -> Result<u64> {
+    let output = Command::new("gzip")
+        .args(["-9", "--stdout"])
+        .arg(file)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start gzip; is it installed?")?;
+    if !output.status.success() {
+        bail!("gzip cannot read {}", file.display());
+    }
+    Ok(output.stdout.len() as u64)
+}

@@ -1,0 +1,243 @@
+//! System packages: what Weir needs from the operating system, and how each package manager names it.
+
+use std::{fs, path::Path, process::Command, process::Stdio};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    setup::Scope,
+    step::{self, Step},
+    tools,
+    workspace::{answer, command, has},
+};
+
+/// Something that the system has or lacks, whatever the system is.
+struct Need {
+    what: &'static str,
+    scope: Scope,
+    present: fn() -> bool,
+    /// Names for apt, dnf, pacman and brew; empty where it comes with something else.
+    names: [&'static str; 4],
+}
+
+const NEEDS: &[Need] = &[
+    Need {
+        what: "a C compiler",
+        scope: Scope::Run,
+        present: || has("cc"),
+        names: ["build-essential", "gcc", "base-devel", ""],
+    },
+    Need {
+        what: "pkg-config",
+        scope: Scope::Run,
+        present: || has("pkg-config"),
+        names: ["pkg-config", "pkgconf-pkg-config", "pkgconf", "pkgconf"],
+    },
+    Need {
+        what: "clang with libclang (it reads FFmpeg's headers)",
+        scope: Scope::Run,
+        present: || has("clang") && has_libclang(),
+        names: ["clang libclang-dev", "clang clang-devel", "clang", "llvm"],
+    },
+    Need {
+        what: "FFmpeg's libraries with headers",
+        scope: Scope::Run,
+        present: has_ffmpeg_libraries,
+        names: [
+            "libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev",
+            "ffmpeg-free-devel",
+            "ffmpeg",
+            "ffmpeg",
+        ],
+    },
+    Need {
+        what: "npm (it brings wasm-opt)",
+        scope: Scope::Run,
+        present: || tools::has_wasm_opt() || has("npm"),
+        names: ["npm", "nodejs-npm", "npm", "node"],
+    },
+    Need {
+        what: "the ffmpeg command",
+        scope: Scope::Test,
+        present: || has("ffmpeg") && has("ffprobe"),
+        names: ["ffmpeg", "ffmpeg-free", "ffmpeg", "ffmpeg"],
+    },
+    Need {
+        what: "Chromium with its driver",
+        scope: Scope::Test,
+        present: || has("chromium") && has("chromedriver"),
+        names: [
+            "chromium chromium-driver",
+            "chromium chromedriver",
+            "chromium",
+            "chromium chromedriver",
+        ],
+    },
+    Need {
+        what: "Firefox",
+        scope: Scope::Test,
+        present: || has("firefox") || has("firefox-esr"),
+        names: ["firefox-esr", "firefox", "firefox", "firefox"],
+    },
+    Need {
+        what: "a font with Chinese characters (for screenshots)",
+        scope: Scope::Test,
+        present: has_chinese_font,
+        names: [
+            "fonts-noto-cjk",
+            "google-noto-sans-cjk-fonts",
+            "noto-fonts-cjk",
+            "font-noto-sans-cjk",
+        ],
+    },
+];
+
+/// One step that installs what is missing, if anything is.
+pub(crate) fn missing(scope: Scope) -> Option<Step> {
+    let missing: Vec<&'static Need> = NEEDS
+        .iter()
+        .filter(|need| need.scope <= scope && !(need.present)())
+        .collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let name = format!(
+        "system packages for {}",
+        missing
+            .iter()
+            .map(|need| need.what)
+            .collect::<Vec<_>>()
+            .join(", ")
+    );
+    Some(Step::new(name, move || install(&missing)))
+}
+
+fn install(missing: &[&Need]) -> Result<()> {
+    let lists: [String; 4] = std::array::from_fn(|manager| {
+        let names = missing.iter().map(|need| need.names[manager]);
+        names
+            .filter(|names| !names.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
+    });
+    apt_install(&lists[0]).or_else(|error| {
+        let [apt, dnf, pacman, brew] = lists;
+        bail!(
+            "{error:#}\n\nInstall them with the line for your system, then start again:\n\n    \
+             sudo apt-get install {apt}\n    sudo dnf install {dnf}\n    \
+             sudo pacman -S {pacman}\n    brew install {brew}\n"
+        )
+    })?;
+    match missing.iter().find(|need| !(need.present)()) {
+        Some(need) => bail!(
+            "the packages are installed, yet {} is not found; `cargo xtask setup` looks again",
+            need.what
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Installs Debian packages, where apt is and we may: as root, or by a sudo that asks nothing.
+pub(crate) fn apt_install(packages: &str) -> Result<()> {
+    if !has("apt-get") {
+        bail!("this system has no apt, so xtask cannot install packages itself");
+    }
+    let root = answer("id", &["-u"]).as_deref() == Some("0");
+    if !root && answer("sudo", &["-n", "true"]).is_none() {
+        bail!("installing packages needs root, and sudo asks for a password");
+    }
+    let apt = || -> Command {
+        let mut apt = if root {
+            command("env")
+        } else {
+            command("sudo")
+        };
+        if !root {
+            apt.args(["-n", "env"]);
+        }
+        apt.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-y"]);
+        if !step::watched() {
+            apt.args(["-qq", "-o", "Dpkg::Use-Pty=0"])
+                .stdout(Stdio::null());
+        }
+        apt.stdin(Stdio::null());
+        apt
+    };
+    // One of many sources that does not answer is no reason to stop: the packages may come from another.
+    if let Err(error) = step::run(apt().arg("update")) {
+        println!("apt's package lists could not all be refreshed ({error:#}); going on");
+    }
+    step::run(
+        apt()
+            .args(["install", "--no-install-recommends"])
+            .args(packages.split_whitespace()),
+    )
+}
+
+fn has_ffmpeg_libraries() -> bool {
+    let libraries = [
+        "libavcodec",
+        "libavfilter",
+        "libavformat",
+        "libavutil",
+        "libswresample",
+        "libswscale",
+    ];
+    command("pkg-config")
+        .arg("--exists")
+        .args(libraries)
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// The library itself: `clang` alone does not bring it everywhere.
+fn has_libclang() -> bool {
+    let mut folders: Vec<String> = [
+        "/usr/lib",
+        "/usr/lib64",
+        "/usr/local/lib",
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu",
+        "/opt/homebrew/opt/llvm/lib",
+        "/usr/local/opt/llvm/lib",
+        "/Library/Developer/CommandLineTools/usr/lib",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    folders.extend(std::env::var("LIBCLANG_PATH"));
+    // Debian and others keep one folder for each version of LLVM.
+    for parent in ["/usr/lib", "/usr/lib64"] {
+        let versions = fs::read_dir(parent).into_iter().flatten().flatten();
+        let versions =
+            versions.filter(|entry| entry.file_name().to_string_lossy().starts_with("llvm"));
+        folders.extend(versions.map(|entry| entry.path().join("lib").display().to_string()));
+    }
+    folders.iter().any(|folder| {
+        let files = fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut names = files.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.any(|name| {
+            let library = name.starts_with("libclang.") || name.starts_with("libclang-");
+            library
+                && !name.starts_with("libclang-cpp")
+                && (name.contains(".so") || name.ends_with(".dylib"))
+        })
+    })
+}
+
+fn has_chinese_font() -> bool {
+    // macOS brings such a font and no fontconfig.
+    Path::new("/System/Library/Fonts").is_dir()
+        || answer("fc-list", &[":lang=zh", "family"]).is_some_and(|family| !family.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_need_has_a_debian_package() {
+        for need in NEEDS {
+            assert!(!need.names[0].is_empty(), "{} has none", need.what);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! `cargo xtask run`: from a fresh checkout to a running server. And `bench`, which is a program to run, too.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    bundle,
+    setup::{self, Scope},
+    step::{self, Step},
+    workspace::{self, root},
+};
+
+/// `cargo xtask run [ARGS]`
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let mut steps = setup::missing(Scope::Run)?;
+    steps.push(Step::new("client", bundle::build));
+    steps.push(Step::command("server", release_build("server")));
+    step::run_all(steps)?;
+    become_program(&mut server(args)?)
+}
+
+/// The server, with the bundle just built. It shows what is asked for, by paths from where the person is;
+/// asked for nothing, the film in `assets/`.
+fn server(args: &[String]) -> Result<Command> {
+    let program = root().join("target/release/server");
+    let mut server = workspace::command(&program.to_string_lossy());
+    server.current_dir(match args {
+        [] => root().to_owned(),
+        _ => std::env::current_dir().context("the current folder is gone")?,
+    });
+    if !args.iter().any(|arg| arg.starts_with("--dist")) {
+        server.arg("--dist").arg(root().join("dist"));
+    }
+    server.args(args);
+    Ok(server)
+}
+
+/// `cargo xtask bench NAME [ARGS]`
+pub(crate) fn bench(args: &[String]) -> Result<()> {
+    if args.is_empty() {
+        bail!("say what to measure, for example: cargo xtask bench watch");
+    }
+    // A bench starts the server itself; it needs no client and no browser.
+    let mut steps = setup::missing(Scope::Run)?;
+    steps.push(Step::command("server", release_build("server")));
+    steps.push(Step::command("bench", release_build("bench")));
+    step::run_all(steps)?;
+    become_program(workspace::command("target/release/bench").args(args))
+}
+
+/// The program of `package`, which is called like it.
+fn release_build(package: &str) -> Command {
+    let mut cargo = workspace::command("cargo");
+    cargo.args(["build", "--release", "--package", package, "--bin", package]);
+    cargo
+}
+
+/// Replaces xtask by the program, so that signals reach it and its exit status is ours.
+#[cfg(unix)]
+fn become_program(command: &mut Command) -> Result<()> {
+    use std::os::unix::process::CommandExt;
+    let error = command.exec();
+    Err(error).with_context(|| format!("cannot start {}", command.get_program().display()))
+}
+
+#[cfg(not(unix))]
+fn become_program(command: &mut Command) -> Result<()> {
+    step::run(command)
+}

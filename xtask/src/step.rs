@@ -1,0 +1,158 @@
+//! One step of a longer job: its name, its work, how long it took.
+
+use std::{
+    fmt::Write as _,
+    io::{IsTerminal, Write as _, stderr, stdout},
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace;
+
+pub(crate) struct Step {
+    name: String,
+    work: Box<dyn FnOnce() -> Result<()>>,
+}
+
+impl Step {
+    pub(crate) fn new(
+        name: impl Into<String>,
+        work: impl FnOnce() -> Result<()> + 'static,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            work: Box::new(work),
+        }
+    }
+
+    /// A step that is one command.
+    pub(crate) fn command(name: impl Into<String>, mut command: Command) -> Self {
+        Self::new(name, move || run(&mut command))
+    }
+}
+
+/// Runs the steps in order up to the first that fails; returns what each took.
+pub(crate) fn run_all(steps: Vec<Step>) -> Result<Vec<(String, Duration)>> {
+    let total = steps.len();
+    let mut times = Vec::with_capacity(total);
+    for (index, Step { name, work }) in steps.into_iter().enumerate() {
+        let number = index + 1;
+        println!("[{number}/{total}] {name}");
+        let started = Instant::now();
+        work().with_context(|| format!("step '{name}' failed"))?;
+        let took = started.elapsed();
+        println!("[{number}/{total}] {name}: {:.1} s", took.as_secs_f64());
+        times.push((name, took));
+    }
+    Ok(times)
+}
+
+/// Runs a command to its end. The error says how to run it alone.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    // Our own lines go before the child's.
+    let _ = stdout().flush();
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {program}; is it installed?"))?;
+    if !status.success() {
+        bail!("{status}. To run it alone:\n\n    {}\n", line(command));
+    }
+    Ok(())
+}
+
+/// Like [`run`], but gives up after `limit`: for what may wait for a network that is not there.
+pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Result<()> {
+    let deadline = Instant::now() + limit;
+    let mut child = command.spawn().context("cannot start it")?;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait()? {
+            if status.success() {
+                return Ok(());
+            }
+            bail!("{status}");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child.kill()?;
+    child.wait()?;
+    bail!("no answer within {} s", limit.as_secs());
+}
+
+/// Is somebody looking? Then programs may draw their progress; a log file gets only what matters.
+pub(crate) fn watched() -> bool {
+    stderr().is_terminal()
+}
+
+/// The command as one would type it in the root.
+fn line(command: &Command) -> String {
+    let mut line = String::new();
+    for (name, value) in command.get_envs() {
+        let Some(value) = value else { continue };
+        let value = value.to_string_lossy();
+        let value = match name.to_str() {
+            Some("PATH") => "$PWD/.tools/bin:$PWD/.tools/node_modules/.bin:$PATH".to_owned(),
+            _ => quoted(&value),
+        };
+        let _ = write!(line, "{}={value} ", name.to_string_lossy());
+    }
+    line.push_str(&quoted(&command.get_program().to_string_lossy()));
+    for arg in command.get_args() {
+        let arg = arg.to_string_lossy();
+        let relative = Path::new(&*arg).strip_prefix(workspace::root());
+        let arg = relative.map_or(arg.as_ref(), |path| path.to_str().unwrap_or(&arg));
+        line.push(' ');
+        line.push_str(&quoted(arg));
+    }
+    line
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_as_one_would_type_it() {
+        let mut command = Command::new("cargo");
+        command.env("RUSTDOCFLAGS", "-D warnings").args([
+            "doc",
+            "it's",
+            workspace::root().join("dist").to_str().expect("utf-8"),
+        ]);
+        assert_eq!(
+            line(&command),
+            r"RUSTDOCFLAGS='-D warnings' cargo doc 'it'\''s' dist"
+        );
+    }
+
+    #[test]
+    fn the_first_failure_ends_the_job_and_is_named() {
+        let steps = vec![
+            Step::new("one", || Ok(())),
+            Step::new("two", || bail!("no")),
+            Step::new("three", || panic!("must not run")),
+        ];
+        let error = run_all(steps).expect_err("step two fails");
+        assert_eq!(format!("{error:#}"), "step 'two' failed: no");
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_given_up() {
+        let started = Instant::now();
+        let error = run_within(Command::new("sleep").arg("60"), Duration::from_millis(100));
+        assert!(error.is_err());
+        assert!(started.elapsed() < Duration::from_secs(30));
+    }
+}
