@@ -48,7 +48,9 @@ fn Root() -> impl IntoView {
 /// The fragment names the page, so a jump within it has to be done by hand.
 fn skip(event: web_sys::MouseEvent) {
     event.prevent_default();
-    let Some(main) = document().get_element_by_id("main") else { return };
+    let Some(main) = document().get_element_by_id("main") else {
+        return;
+    };
     let main: web_sys::HtmlElement = wasm_bindgen::JsCast::unchecked_into(main);
     main.set_tab_index(-1);
     // A focus that is refused leaves it where it was.

@@ -14,7 +14,11 @@ pub enum HttpError {
     /// No answer: the server is down, the address is wrong, the network is away, or the time is up.
     Unreachable,
     /// An answer that says no. `error` is the server's sentence; `retry_after` is in seconds.
-    Status { status: u16, error: String, retry_after: Option<u32> },
+    Status {
+        status: u16,
+        error: String,
+        retry_after: Option<u32>,
+    },
     /// An answer that is not what was asked for: probably not a Weir server.
     Unreadable,
 }
@@ -46,7 +50,9 @@ impl Request<'_> {
         let started = self.start();
         async move {
             let response = match started {
-                Some(promise) => JsFuture::from(promise).await.map_err(|_| HttpError::Unreachable)?,
+                Some(promise) => JsFuture::from(promise)
+                    .await
+                    .map_err(|_| HttpError::Unreachable)?,
                 None => return Err(HttpError::Unreachable),
             };
             read(response.unchecked_into()).await
@@ -77,21 +83,39 @@ impl Request<'_> {
 async fn read(response: Response) -> Result<Answer, HttpError> {
     let header = |name: &str| response.headers().get(name).ok().flatten();
     let text = match response.text() {
-        Ok(promise) => JsFuture::from(promise).await.map_err(|_| HttpError::Unreachable)?,
+        Ok(promise) => JsFuture::from(promise)
+            .await
+            .map_err(|_| HttpError::Unreachable)?,
         Err(_) => return Err(HttpError::Unreadable),
     };
     let text = text.as_string().unwrap_or_default();
     if response.ok() {
-        return Ok(Answer { text, location: header("location"), etag: header("etag") });
+        return Ok(Answer {
+            text,
+            location: header("location"),
+            etag: header("etag"),
+        });
     }
     let status = response.status();
-    let error = serde_json::from_str::<ApiError>(&text)
-        .map_or_else(|_| format!("The server answered with status {status}."), |error| error.error);
-    Err(HttpError::Status { status, error, retry_after: header("retry-after").and_then(|text| text.trim().parse().ok()) })
+    let error = serde_json::from_str::<ApiError>(&text).map_or_else(
+        |_| format!("The server answered with status {status}."),
+        |error| error.error,
+    );
+    Err(HttpError::Status {
+        status,
+        error,
+        retry_after: header("retry-after").and_then(|text| text.trim().parse().ok()),
+    })
 }
 
 /// `GET` of JSON.
 pub async fn get_json<T: DeserializeOwned>(url: &str) -> Result<T, HttpError> {
-    let answer = Request { method: "GET", url, ..Request::default() }.send().await?;
+    let answer = Request {
+        method: "GET",
+        url,
+        ..Request::default()
+    }
+    .send()
+    .await?;
     serde_json::from_str(&answer.text).map_err(|_| HttpError::Unreadable)
 }

@@ -31,7 +31,10 @@
 //! `?stream=NAME` opens the watch page of a stream, with `&embed=1` the player alone; `?server=URL` names the server.
 
 mod app;
-#[allow(unreachable_pub, reason = "Leptos writes `pub` into what its component macro makes")]
+#[allow(
+    unreachable_pub,
+    reason = "Leptos writes `pub` into what its component macro makes"
+)]
 mod components;
 mod hooks;
 pub mod http;

@@ -276,6 +276,13 @@ fn a_b_frame_that_comes_late_changes_the_plan_and_the_picture_goes_on() {
         .map(|pair| pair[1].time.micros_since(pair[0].time))
         .max()
         .unwrap();
+    let after = played.units[played.replanned_at[0]..]
+        .iter()
+        .find(|unit| unit.codec == Codec::H264);
+    assert!(
+        after.unwrap().keyframe,
+        "the encoder begins with a keyframe"
+    );
     assert!(longest <= 400_000, "{longest}");
     assert!(units.last().unwrap().time.0 > 12_500_000);
 }
@@ -324,4 +331,111 @@ fn a_file_that_is_removed_while_it_plays_ends_with_an_error() {
     )
     .unwrap_err();
     assert!(matches!(error, MediaError::Missing(_)));
+}
+
+#[test]
+fn keyframes_that_stay_out_change_the_plan_and_the_picture_goes_on() {
+    let picture = "-f lavfi -i testsrc2=size=160x90:rate=10:duration=30 -c:v libx264 -preset ultrafast -bf 0 -pix_fmt yuv420p";
+    // Keyframes at 0, 2, 4, 6, 8 s, then none: the beginning does not show it, and ts has no index.
+    let input = Input::File(made(
+        "sparse.ts",
+        &format!("{picture} -g 9999 -sc_threshold 0 -force_key_frames 0,2,4,6,8"),
+    ));
+    let probe = probe(&input).unwrap();
+    assert!(probe.passes_through(Codec::H264));
+    let played = play_with(&input, &probe, &[Codec::H264], 36.0, |_, _| {});
+    assert!(!played.replanned[0].passes_through(Codec::H264));
+    let after = played.units[played.replanned_at[0]..]
+        .iter()
+        .find(|unit| unit.codec == Codec::H264)
+        .unwrap();
+    assert!(
+        after.keyframe && (27_000_000..30_000_000).contains(&after.time.0),
+        "{:?}",
+        after.time
+    );
+    let units = played.of(Codec::H264);
+    let longest = units
+        .windows(2)
+        .map(|pair| pair[1].time.micros_since(pair[0].time))
+        .max()
+        .unwrap();
+    assert!(longest <= 700_000, "{longest}");
+    decoded(&units);
+}
+
+#[test]
+fn a_codec_that_is_dropped_and_wanted_again_begins_with_a_keyframe() {
+    let input = Input::File(made("again.mp4", &format!("{} {BASELINE}", moving(2.0))));
+    let probe = probe(&input).unwrap();
+    let mut count = 0;
+    let played = play_with(&input, &probe, &[Codec::Vp8], 4.0, |control, unit| {
+        if unit.codec == Codec::H264 {
+            count += 1;
+            match count {
+                30 => control.unwant(Codec::Vp8),
+                33 => control.want(Codec::Vp8),
+                _ => {}
+            }
+        }
+    });
+    let wanted_again = played
+        .units
+        .iter()
+        .enumerate()
+        .filter(|(_, unit)| unit.codec == Codec::H264)
+        .nth(32)
+        .unwrap()
+        .0;
+    let first = played.units[wanted_again..]
+        .iter()
+        .find(|unit| unit.codec == Codec::Vp8)
+        .unwrap();
+    assert!(first.keyframe);
+    decoded(&played.of(Codec::Vp8));
+}
+
+#[test]
+fn bytes_changed_anywhere_never_panic() {
+    for name in [
+        "flip.mp4", "flip.mkv", "flip.ts", "flip.avi", "flip.ogg", "flip.flv",
+    ] {
+        let codecs = match name {
+            "flip.avi" => "-c:v mpeg4 -c:a libmp3lame",
+            "flip.ogg" => "-c:v libtheora -c:a libvorbis",
+            _ => "-c:v libx264 -preset ultrafast -bf 0 -g 5 -pix_fmt yuv420p -c:a aac",
+        };
+        let whole = fs::read(made(
+            name,
+            &format!("{} {} {codecs}", moving(0.4), tone(0.4)),
+        ))
+        .unwrap();
+        let mut seed = 7u64;
+        let mut random = || {
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) as usize
+        };
+        let path = written(name, b"");
+        for _ in 0..12 {
+            let mut bytes = whole.clone();
+            for _ in 0..20 {
+                // The first kilobyte, where the headers are, is hit more often than the rest.
+                let range = if random() % 2 == 0 {
+                    bytes.len().min(1024)
+                } else {
+                    bytes.len()
+                };
+                let at = random() % range;
+                bytes[at] = random() as u8;
+            }
+            fs::write(&path, &bytes).unwrap();
+            let input = Input::File(path.clone());
+            let _ = poster(&input);
+            if let Ok(probe) = probe(&input) {
+                let _ = try_play(&input, &probe, &[Codec::H264, Codec::Vp8], 0.6);
+            }
+        }
+    }
 }

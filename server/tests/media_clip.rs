@@ -70,11 +70,11 @@ fn it_loops_without_a_gap_and_both_tracks_stay_together() {
 
 #[test]
 fn every_unit_packetizes_within_the_limit() {
-    let played = play(&clip(), &[Codec::Vp8], 6.0);
+    let played = play(&clip(), &[Codec::Vp8], 4.0);
     for codec in [Codec::H264, Codec::Vp8, Codec::Opus] {
         let mut packetizer = Packetizer::new(codec);
         let units = played.of(codec);
-        assert!(units.len() > 100, "{codec:?} {}", units.len());
+        assert!(units.len() >= 100, "{codec:?} {}", units.len());
         for unit in units {
             let payloads = packetizer.packetize(unit).unwrap();
             assert!(

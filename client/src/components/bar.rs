@@ -70,7 +70,8 @@ fn LanguageButton() -> impl IntoView {
     let app = use_app();
     let switch = move |_| {
         let other = app.lang.get_untracked().other();
-        app.settings.update(|settings| settings.language = Some(other.code().to_owned()));
+        app.settings
+            .update(|settings| settings.language = Some(other.code().to_owned()));
     };
     view! {
         <button

@@ -24,7 +24,13 @@ pub(crate) fn Controls(
             sound.set_volume(percent / 100.0, video);
         }
     };
-    let level = move || if sound.is_muted() { 0.0 } else { (sound.volume() * 100.0).round() };
+    let level = move || {
+        if sound.is_muted() {
+            0.0
+        } else {
+            (sound.volume() * 100.0).round()
+        }
+    };
     view! {
         <div class="controls">
             <button

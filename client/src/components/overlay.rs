@@ -43,18 +43,30 @@ pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>)
     });
     let unreachable = move || {
         player.phase.with(|phase| {
-            matches!(phase, Phase::Waiting { because: Cause::Unreachable, .. } | Phase::Reconnecting { because: Cause::Unreachable })
+            matches!(
+                phase,
+                Phase::Waiting {
+                    because: Cause::Unreachable,
+                    ..
+                } | Phase::Reconnecting {
+                    because: Cause::Unreachable
+                }
+            )
         })
     };
     let title = move || {
-        player.phase.with(|phase| words::state(phase, false, None, player.clock.get(), app.text()))
+        player
+            .phase
+            .with(|phase| words::state(phase, false, None, player.clock.get(), app.text()))
     };
     let why = move || player.phase.with(|phase| words::reason(phase, app.text()));
     let again = move |id: &'static str, label: fn(&'static crate::i18n::Text) -> &'static str| {
         view! { <button id=id class="button" on:click=move |_| player.start()>{move || label(app.text())}</button> }
     };
     let elsewhere = move || {
-        (!app.embedded).then(|| view! { <a class="button plain" href="#/">{move || app.text().to_streams}</a> })
+        (!app.embedded).then(
+            || view! { <a class="button plain" href="#/">{move || app.text().to_streams}</a> },
+        )
     };
     let message = move |steps: AnyView| {
         view! {
@@ -66,7 +78,8 @@ pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>)
         }
         .into_any()
     };
-    move || match over.get() {
+    move || {
+        match over.get() {
         Over::Nothing => ().into_any(),
         Over::Busy => view! { <div class="overlay"><i class="spinner large"></i></div> }.into_any(),
         Over::Start => view! {
@@ -108,5 +121,6 @@ pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>)
         ),
         Over::Ended => message(view! { {again("watch-again", |text| text.watch_again)} {elsewhere()} }.into_any()),
         Over::Failed => message(view! { {again("try-again", |text| text.try_again)} {elsewhere()} }.into_any()),
+    }
     }
 }

@@ -19,8 +19,13 @@ pub(crate) fn Picker(
     let mine = chosen.clone();
     let names = Memo::new(move |_| {
         let mut names: Vec<String> = list.with(|list| {
-            let streams = list.value().map(|list| list.streams.as_slice()).unwrap_or_default();
-            let fitting = streams.iter().filter(|stream| !with_picture || stream.video.is_some());
+            let streams = list
+                .value()
+                .map(|list| list.streams.as_slice())
+                .unwrap_or_default();
+            let fitting = streams
+                .iter()
+                .filter(|stream| !with_picture || stream.video.is_some());
             fitting.map(|stream| stream.name.clone()).collect()
         });
         // What is shown stays choosable while the list is on its way.

@@ -65,11 +65,25 @@ pub(crate) fn Film(
     };
     let line = move || {
         let behind = player.figures.with(|figures| figures.behind);
-        player.phase.with(|phase| words::state(phase, player.shown.get(), behind, player.clock.get(), app.text()))
+        player.phase.with(|phase| {
+            words::state(
+                phase,
+                player.shown.get(),
+                behind,
+                player.clock.get(),
+                app.text(),
+            )
+        })
     };
     // Without the figure that changes every second, and the countdown: a screen reader says each state once.
     let spoken = Memo::new(move |_| match player.phase.get() {
-        Phase::Waiting { because, .. } => words::state(&Phase::Reconnecting { because }, false, None, 0.0, app.text()),
+        Phase::Waiting { because, .. } => words::state(
+            &Phase::Reconnecting { because },
+            false,
+            None,
+            0.0,
+            app.text(),
+        ),
         phase => words::state(&phase, player.shown.get(), None, 0.0, app.text()),
     });
     view! {
@@ -124,7 +138,9 @@ fn use_keys(
         if event.ctrl_key() || event.meta_key() || event.alt_key() || event.default_prevented() {
             return;
         }
-        let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+        let target = event
+            .target()
+            .and_then(|target| target.dyn_into::<web_sys::Element>().ok());
         let tag = target.map(|target| target.tag_name()).unwrap_or_default();
         let key = event.key();
         let taken = match tag.as_str() {

@@ -27,7 +27,9 @@ pub(super) fn toggle_fullscreen(frame: NodeRef<html::Div>, video: NodeRef<html::
         document().exit_fullscreen();
         return;
     }
-    let Some(frame) = frame.get_untracked() else { return };
+    let Some(frame) = frame.get_untracked() else {
+        return;
+    };
     if has(&frame, "requestFullscreen") {
         // A refusal leaves the page as it was.
         let _ = frame.request_fullscreen();
@@ -38,7 +40,8 @@ pub(super) fn toggle_fullscreen(frame: NodeRef<html::Div>, video: NodeRef<html::
 
 /// Firefox has its own button for it and no interface.
 pub(super) fn pip_is_there() -> bool {
-    js_sys::Reflect::get(&document(), &"pictureInPictureEnabled".into()).is_ok_and(|value| value.is_truthy())
+    js_sys::Reflect::get(&document(), &"pictureInPictureEnabled".into())
+        .is_ok_and(|value| value.is_truthy())
 }
 
 /// Not in web-sys without its unstable features.

@@ -23,7 +23,11 @@ pub(crate) struct Sound {
 
 impl Sound {
     pub(crate) fn new(app: App, silenced: bool) -> Self {
-        Self { app, silenced: RwSignal::new(silenced), blocked: RwSignal::new(false) }
+        Self {
+            app,
+            silenced: RwSignal::new(silenced),
+            blocked: RwSignal::new(false),
+        }
     }
 
     pub(super) fn is_muted(self) -> bool {
@@ -48,7 +52,8 @@ impl Sound {
     }
 
     pub(super) fn toggle(self, video: NodeRef<html::Video>) {
-        let muted = self.silenced.get_untracked() || self.app.settings.with_untracked(|settings| settings.muted);
+        let muted = self.silenced.get_untracked()
+            || self.app.settings.with_untracked(|settings| settings.muted);
         self.app.settings.update(|settings| {
             settings.muted = !muted;
             if muted && settings.volume == 0.0 {
@@ -61,7 +66,10 @@ impl Sound {
     /// Within a click or a key press the rules allow sound.
     fn allow(self, video: NodeRef<html::Video>) {
         self.silenced.set(false);
-        if let Some(video) = video.get_untracked().filter(|video| video.paused() && video.src_object().is_some()) {
+        if let Some(video) = video
+            .get_untracked()
+            .filter(|video| video.paused() && video.src_object().is_some())
+        {
             play(video, self);
         }
     }
@@ -76,7 +84,9 @@ pub(crate) fn play(video: web_sys::HtmlVideoElement, sound: Sound) {
                 let _ = sound.blocked.try_set(false);
                 return;
             };
-            let refused = error.dyn_ref::<web_sys::DomException>().is_some_and(|error| error.name() == "NotAllowedError");
+            let refused = error
+                .dyn_ref::<web_sys::DomException>()
+                .is_some_and(|error| error.name() == "NotAllowedError");
             if !refused {
                 return;
             }

@@ -4,9 +4,9 @@ use leptos::prelude::*;
 
 use super::plot::Plot;
 use crate::hooks::app::use_app;
+use crate::i18n::Text;
 use crate::i18n::describe::{reported_name, size};
 use crate::i18n::format::{bitrate, count};
-use crate::i18n::Text;
 use crate::state::stats::{Figures, History, Plots};
 
 const NOTHING: &str = "–";
@@ -17,7 +17,11 @@ type Read = fn(&Figures, &'static Text) -> (String, &'static str);
 #[component]
 pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> impl IntoView {
     let app = use_app();
-    let figure = move |id: &'static str, name: fn(&'static Text) -> &'static str, read: Read, plot: fn(&Plots) -> &History, least: f64| {
+    let figure = move |id: &'static str,
+                       name: fn(&'static Text) -> &'static str,
+                       read: Read,
+                       plot: fn(&Plots) -> &History,
+                       least: f64| {
         let value = Memo::new(move |_| figures.with(|figures| read(figures, app.text())));
         let history = Signal::derive(move || plots.with(|plots| plot(plots).clone()));
         view! {
@@ -32,7 +36,9 @@ pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> 
             </div>
         }
     };
-    let fact = move |id: &'static str, name: fn(&'static Text) -> &'static str, read: fn(&Figures, &'static Text) -> Option<String>| {
+    let fact = move |id: &'static str,
+                     name: fn(&'static Text) -> &'static str,
+                     read: fn(&Figures, &'static Text) -> Option<String>| {
         let value = Memo::new(move |_| figures.with(|figures| read(figures, app.text())));
         view! {
             <dt>{move || name(app.text())}</dt>
@@ -68,37 +74,65 @@ pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> 
 }
 
 fn read_bitrate(figures: &Figures, _: &'static Text) -> (String, &'static str) {
-    figures.bitrate.map_or_else(|| (NOTHING.to_owned(), "Mbit/s"), bitrate)
+    figures
+        .bitrate
+        .map_or_else(|| (NOTHING.to_owned(), "Mbit/s"), bitrate)
 }
 
 fn read_fps(figures: &Figures, text: &'static Text) -> (String, &'static str) {
-    (figures.fps.map_or_else(|| NOTHING.to_owned(), |fps| format!("{fps:.1}")), text.fps_unit)
+    (
+        figures
+            .fps
+            .map_or_else(|| NOTHING.to_owned(), |fps| format!("{fps:.1}")),
+        text.fps_unit,
+    )
 }
 
 fn millis(value: Option<f64>) -> (String, &'static str) {
-    (value.map_or_else(|| NOTHING.to_owned(), |ms| format!("{ms:.0}")), "ms")
+    (
+        value.map_or_else(|| NOTHING.to_owned(), |ms| format!("{ms:.0}")),
+        "ms",
+    )
 }
 
 fn read_loss(figures: &Figures, _: &'static Text) -> (String, &'static str) {
-    (figures.loss.map_or_else(|| NOTHING.to_owned(), |share| format!("{share:.1}")), "%")
+    (
+        figures
+            .loss
+            .map_or_else(|| NOTHING.to_owned(), |share| format!("{share:.1}")),
+        "%",
+    )
 }
 
 fn read_freezes(figures: &Figures, text: &'static Text) -> (String, &'static str) {
-    (figures.freezes_total.map_or_else(|| NOTHING.to_owned(), |times| format!("{times:.0}")), text.freezes_unit)
+    (
+        figures
+            .freezes_total
+            .map_or_else(|| NOTHING.to_owned(), |times| format!("{times:.0}")),
+        text.freezes_unit,
+    )
 }
 
 fn codecs(figures: &Figures) -> Option<String> {
-    let names: Vec<String> =
-        [&figures.video_codec, &figures.audio_codec].into_iter().flatten().map(|codec| reported_name(codec)).collect();
+    let names: Vec<String> = [&figures.video_codec, &figures.audio_codec]
+        .into_iter()
+        .flatten()
+        .map(|codec| reported_name(codec))
+        .collect();
     (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// How the media travels: the protocol, direct or relayed, and the server's end.
 fn path(figures: &Figures, text: &'static Text) -> Option<String> {
     let pair = figures.pair.as_ref()?;
-    let relayed = [&pair.local_kind, &pair.remote_kind].into_iter().flatten().any(|kind| kind == "relay");
+    let relayed = [&pair.local_kind, &pair.remote_kind]
+        .into_iter()
+        .flatten()
+        .any(|kind| kind == "relay");
     let words = [
-        pair.protocol.as_ref().map(|protocol| protocol.to_ascii_uppercase()),
+        pair.protocol
+            .as_ref()
+            .map(|protocol| protocol.to_ascii_uppercase()),
         Some((if relayed { text.relayed } else { text.direct }).to_owned()),
         pair.remote.clone(),
     ];

@@ -58,9 +58,15 @@ pub(crate) fn Loading() -> impl IntoView {
 
 fn words(app: App, error: &HttpError) -> (String, String) {
     let text = app.text();
-    let server = app.server_now().map(|server| server.base).unwrap_or_default();
+    let server = app
+        .server_now()
+        .map(|server| server.base)
+        .unwrap_or_default();
     match error {
-        HttpError::Unreachable => (text.unreachable.to_owned(), (text.unreachable_text)(&server)),
+        HttpError::Unreachable => (
+            text.unreachable.to_owned(),
+            (text.unreachable_text)(&server),
+        ),
         HttpError::Unreadable => (text.unreadable.to_owned(), (text.unreadable_text)(&server)),
         HttpError::Status { error, .. } => (text.refused.to_owned(), error.clone()),
     }

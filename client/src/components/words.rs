@@ -4,16 +4,27 @@ use crate::i18n::Text;
 use crate::state::session::{Cause, Failure, Phase};
 
 /// One line: what is happening. `behind` is in milliseconds, `now` on the clock of [`Phase::Waiting`].
-pub(crate) fn state(phase: &Phase, shown: bool, behind: Option<f64>, now: f64, text: &Text) -> String {
+pub(crate) fn state(
+    phase: &Phase,
+    shown: bool,
+    behind: Option<f64>,
+    now: f64,
+    text: &Text,
+) -> String {
     match phase {
         Phase::Stopped => text.stopped.to_owned(),
         Phase::Connecting => text.connecting.to_owned(),
         Phase::Playing if !shown => text.first_picture.to_owned(),
-        Phase::Playing => behind.map_or_else(|| text.playing.to_owned(), |ms| (text.playing_behind)(ms.round() as u32)),
+        Phase::Playing => behind.map_or_else(
+            || text.playing.to_owned(),
+            |ms| (text.playing_behind)(ms.round() as u32),
+        ),
         Phase::Unsteady => text.unsteady.to_owned(),
         Phase::Restarting => text.restarting.to_owned(),
         Phase::Closed => text.closed.to_owned(),
-        Phase::Waiting { until, .. } => (text.reconnecting_in)(((until - now) / 1_000.0).ceil().max(0.0) as u32),
+        Phase::Waiting { until, .. } => {
+            (text.reconnecting_in)(((until - now) / 1_000.0).ceil().max(0.0) as u32)
+        }
         Phase::Reconnecting { .. } => text.reconnecting.to_owned(),
         Phase::Ended => text.ended.to_owned(),
         Phase::Failed(failure) => (text.failed_because)(match failure {
@@ -35,7 +46,9 @@ pub(crate) fn reason(phase: &Phase, text: &Text) -> Option<String> {
             Cause::Refused(error) => error.clone(),
         },
         Phase::Ended => text.ended_text.to_owned(),
-        Phase::Failed(Failure::NotFound(error) | Failure::Refused(error) | Failure::Browser(error)) => error.clone(),
+        Phase::Failed(
+            Failure::NotFound(error) | Failure::Refused(error) | Failure::Browser(error),
+        ) => error.clone(),
         _ => return None,
     };
     Some(reason).filter(|reason| !reason.is_empty())

@@ -37,7 +37,9 @@ impl App {
 
         let route = RwSignal::new(Route::first(&hash, query(&search, "stream").as_deref()));
         let listener = Listener::new(&window(), "hashchange", move |_| {
-            route.set(Route::parse(&window().location().hash().unwrap_or_default()));
+            route.set(Route::parse(
+                &window().location().hash().unwrap_or_default(),
+            ));
         });
         let listener = StoredValue::new_local(Some(listener));
         on_cleanup(move || {
@@ -45,7 +47,8 @@ impl App {
         });
 
         let lang = Memo::new(move |_| {
-            let saved = settings.with(|settings| settings.language.as_deref().and_then(Lang::from_tag));
+            let saved =
+                settings.with(|settings| settings.language.as_deref().and_then(Lang::from_tag));
             saved.unwrap_or_else(|| {
                 let tags = window().navigator().languages();
                 let tags: Vec<String> = tags.iter().filter_map(|tag| tag.as_string()).collect();
@@ -69,14 +72,27 @@ impl App {
         let server = Memo::new(move |_| {
             let saved = settings.with(|settings| settings.server.clone());
             let config = config.get();
-            let found = Server::choose(asked.as_deref(), saved.as_deref(), config.clone().flatten().as_deref(), &origin);
+            let found = Server::choose(
+                asked.as_deref(),
+                saved.as_deref(),
+                config.clone().flatten().as_deref(),
+                &origin,
+            );
             let sure = config.is_some()
-                || found.as_ref().is_some_and(|server| server.source < crate::state::server::Source::Config);
+                || found
+                    .as_ref()
+                    .is_some_and(|server| server.source < crate::state::server::Source::Config);
             sure.then_some(found)
         });
 
         let embedded = query(&search, "embed").as_deref() == Some("1");
-        Self { settings, route, lang, server, embedded }
+        Self {
+            settings,
+            route,
+            lang,
+            server,
+            embedded,
+        }
     }
 
     /// The words of the language, tracked.
@@ -105,7 +121,11 @@ pub(crate) fn use_app() -> App {
 pub(crate) fn use_title(title: impl Fn() -> String + 'static) {
     Effect::new(move |_| {
         let title = title();
-        document().set_title(&if title.is_empty() { "Weir".to_owned() } else { format!("{title} · Weir") });
+        document().set_title(&if title.is_empty() {
+            "Weir".to_owned()
+        } else {
+            format!("{title} · Weir")
+        });
     });
 }
 

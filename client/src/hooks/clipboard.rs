@@ -32,10 +32,14 @@ async fn write(text: &str) -> bool {
     if clipboard.is_object() && JsFuture::from(clipboard.write_text(text)).await.is_ok() {
         return true;
     }
-    let Some(area) = document().create_element("textarea").ok() else { return false };
+    let Some(area) = document().create_element("textarea").ok() else {
+        return false;
+    };
     let area: web_sys::HtmlTextAreaElement = area.unchecked_into();
     area.set_value(text);
-    let Some(body) = document().body() else { return false };
+    let Some(body) = document().body() else {
+        return false;
+    };
     if body.append_child(&area).is_err() {
         return false;
     }

@@ -23,7 +23,11 @@ struct Asked {
 
 impl Frames {
     pub(crate) fn of(video: &HtmlVideoElement, mut draw: impl FnMut() + 'static) -> Self {
-        let asked = Rc::new(Asked { video: video.clone(), closure: RefCell::new(None), on: Cell::new(true) });
+        let asked = Rc::new(Asked {
+            video: video.clone(),
+            closure: RefCell::new(None),
+            on: Cell::new(true),
+        });
         let weak = Rc::downgrade(&asked);
         let closure = Closure::<dyn FnMut()>::new(move || {
             if let Some(asked) = weak.upgrade().filter(|asked| asked.on.get()) {
@@ -46,7 +50,9 @@ impl Drop for Frames {
 impl Asked {
     fn next(&self) {
         let closure = self.closure.borrow();
-        let Some(callback) = closure.as_ref().map(|closure| closure.as_ref()) else { return };
+        let Some(callback) = closure.as_ref().map(|closure| closure.as_ref()) else {
+            return;
+        };
         let video: &JsValue = self.video.as_ref();
         let request = Reflect::get(video, &"requestVideoFrameCallback".into())
             .ok()

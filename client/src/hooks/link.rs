@@ -15,7 +15,10 @@ pub(crate) fn bundle_link(app: App, name: &str, embedded: bool) -> String {
     if embedded {
         link.push_str("&embed=1");
     }
-    if let Some(server) = app.server_now().filter(|server| server.source != Source::Origin && server.base != origin) {
+    if let Some(server) = app
+        .server_now()
+        .filter(|server| server.source != Source::Origin && server.base != origin)
+    {
         link.push_str(&format!("&server={}", encode(&server.base)));
     }
     link

@@ -72,7 +72,10 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
     let listeners = vec![
         Listener::new(&window(), "online", move |_| player.send(Event::Online)),
         Listener::new(&window(), "pagehide", move |_| {
-            let on = player.phase.try_with_untracked(Phase::is_on).unwrap_or(false);
+            let on = player
+                .phase
+                .try_with_untracked(Phase::is_on)
+                .unwrap_or(false);
             player.owned.try_update_value(|owned| owned.resume = on);
             player.send(Event::Stop);
         }),
@@ -84,7 +87,9 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
             }
         }),
     ];
-    player.owned.update_value(|owned| owned._listeners = listeners);
+    player
+        .owned
+        .update_value(|owned| owned._listeners = listeners);
     let owned = player.owned;
     on_cleanup(move || {
         // Taken out first: dropping closes browser objects, which must not happen under the lock.
@@ -103,7 +108,9 @@ impl Player {
     }
 
     pub(crate) fn toggle(self) {
-        let active = self.phase.with_untracked(|phase| phase.is_on() && !matches!(phase, Phase::Waiting { .. }));
+        let active = self
+            .phase
+            .with_untracked(|phase| phase.is_on() && !matches!(phase, Phase::Waiting { .. }));
         self.send(if active { Event::Stop } else { Event::Start });
     }
 
@@ -113,7 +120,9 @@ impl Player {
             let effects = owned.session.step(event, now(), js_sys::Math::random());
             (effects, owned.session.phase().clone())
         });
-        let Some((effects, phase)) = stepped else { return };
+        let Some((effects, phase)) = stepped else {
+            return;
+        };
         let on = phase.is_on();
         if self.phase.with_untracked(|before| *before != phase) {
             self.count_down(&phase);
@@ -133,20 +142,28 @@ impl Player {
             Todo::Close => self.close(),
             Todo::Restart => self.restart(),
             Todo::Ask => self.ask(),
-            Todo::Arm(ms) => self.set_timer(Some(Timer::after(ms, move || self.send(Event::Timer)))),
+            Todo::Arm(ms) => {
+                self.set_timer(Some(Timer::after(ms, move || self.send(Event::Timer))))
+            }
             Todo::Disarm => self.set_timer(None),
         }
     }
 
     fn set_timer(self, timer: Option<Timer>) {
-        drop(self.owned.try_update_value(|owned| std::mem::replace(&mut owned.timer, timer)));
+        drop(
+            self.owned
+                .try_update_value(|owned| std::mem::replace(&mut owned.timer, timer)),
+        );
     }
 
     fn count_down(self, phase: &Phase) {
         let waiting = matches!(phase, Phase::Waiting { .. });
         self.clock.set(now());
         let timer = waiting.then(|| Timer::every(COUNTDOWN_MS, move || self.clock.set(now())));
-        drop(self.owned.try_update_value(|owned| std::mem::replace(&mut owned.countdown, timer)));
+        drop(
+            self.owned
+                .try_update_value(|owned| std::mem::replace(&mut owned.countdown, timer)),
+        );
     }
 
     fn open(self) {
@@ -159,11 +176,15 @@ impl Player {
             return self.send(Event::OpenFailed(OpenError::Unreachable));
         };
         let endpoint = server.url(&format!("whep/{}", encode(&self.name.get_value())));
-        let chosen = self.app.settings.with_untracked(|settings| settings.ice_servers.clone());
+        let chosen = self
+            .app
+            .settings
+            .with_untracked(|settings| settings.ice_servers.clone());
         let ice = ice_servers(chosen, server.url("api/ice"));
         spawn_local(async move {
             let heard = move |event| self.heard(generation, event);
-            let opened = Whep::open(&endpoint, |location| server.resolve(location), ice, heard).await;
+            let opened =
+                Whep::open(&endpoint, |location| server.resolve(location), ice, heard).await;
             let current = self.owned.try_with_value(|owned| owned.generation) == Some(generation);
             match opened {
                 // Stopped meanwhile: dropping it ends it.
@@ -197,9 +218,14 @@ impl Player {
 
     fn restart(self) {
         let begun = self.owned.try_with_value(|owned| {
-            owned.whep.as_ref().map(|whep| (owned.generation, whep.restart()))
+            owned
+                .whep
+                .as_ref()
+                .map(|whep| (owned.generation, whep.restart()))
         });
-        let Some((generation, restarted)) = begun.flatten() else { return self.send(Event::RestartFailed) };
+        let Some((generation, restarted)) = begun.flatten() else {
+            return self.send(Event::RestartFailed);
+        };
         spawn_local(async move {
             if restarted.await.is_err() && self.is_current(generation) {
                 self.send(Event::RestartFailed);
@@ -208,7 +234,9 @@ impl Player {
     }
 
     fn ask(self) {
-        let Some(server) = self.app.server.get_untracked().flatten() else { return };
+        let Some(server) = self.app.server.get_untracked().flatten() else {
+            return;
+        };
         let url = server.url(&format!("api/streams/{}", encode(&self.name.get_value())));
         spawn_local(async move {
             let verdict = match http::get_json::<StreamInfo>(&url).await {
@@ -240,11 +268,18 @@ impl Player {
     /// Asks the browser for its counters; once a second while a session is there.
     fn sample(self) {
         let asked = self.owned.try_with_value(|owned| {
-            owned.whep.as_ref().map(|whep| (owned.generation, whep.stats()))
+            owned
+                .whep
+                .as_ref()
+                .map(|whep| (owned.generation, whep.stats()))
         });
-        let Some((generation, report)) = asked.flatten() else { return };
+        let Some((generation, report)) = asked.flatten() else {
+            return;
+        };
         spawn_local(async move {
-            let Ok(report) = JsFuture::from(report).await else { return };
+            let Ok(report) = JsFuture::from(report).await else {
+                return;
+            };
             if self.is_current(generation) {
                 self.sampled(report::read(&report, now()));
             }
@@ -255,10 +290,16 @@ impl Player {
         let compared = self.owned.try_update_value(|owned| {
             let before = owned.before.replace(sample.clone())?;
             let figures = Figures::between(&before, &sample);
-            owned.silent = if figures.arrived == Some(0.0) { owned.silent + 1 } else { 0 };
+            owned.silent = if figures.arrived == Some(0.0) {
+                owned.silent + 1
+            } else {
+                0
+            };
             Some((figures, owned.silent))
         });
-        let Some((figures, silent)) = compared.flatten() else { return };
+        let Some((figures, silent)) = compared.flatten() else {
+            return;
+        };
         let flows = figures.arrived.is_some_and(|bytes| bytes > 0.0);
         self.plots.update(|plots| plots.push(&figures));
         self.figures.set(figures);
@@ -275,12 +316,18 @@ impl Player {
 /// Those that a person chose, else those that the server names; a server that names none costs nothing but directness.
 fn ice_servers(chosen: Vec<IceServer>, url: String) -> impl Future<Output = Vec<IceServer>> {
     let asked = chosen.is_empty().then(|| {
-        http::Request { method: "GET", url: &url, ..http::Request::default() }.send()
+        http::Request {
+            method: "GET",
+            url: &url,
+            ..http::Request::default()
+        }
+        .send()
     });
     async move {
         let Some(asked) = asked else { return chosen };
         let answer = asked.await.ok();
-        let config: Option<IceConfig> = answer.and_then(|answer| serde_json::from_str(&answer.text).ok());
+        let config: Option<IceConfig> =
+            answer.and_then(|answer| serde_json::from_str(&answer.text).ok());
         config.unwrap_or_default().ice_servers
     }
 }
@@ -290,9 +337,16 @@ fn open_error(error: WhepError) -> OpenError {
         WhepError::Browser(error) => OpenError::Browser(error),
         WhepError::Http(HttpError::Unreachable) => OpenError::Unreachable,
         WhepError::Http(HttpError::Unreadable) => OpenError::Refused(String::new()),
-        WhepError::Http(HttpError::Status { status, error, retry_after }) => match status {
+        WhepError::Http(HttpError::Status {
+            status,
+            error,
+            retry_after,
+        }) => match status {
             404 => OpenError::Gone(error),
-            429 | 500.. => OpenError::Later { error, after: retry_after.map(|s| s.saturating_mul(1_000)) },
+            429 | 500.. => OpenError::Later {
+                error,
+                after: retry_after.map(|s| s.saturating_mul(1_000)),
+            },
             _ => OpenError::Refused(error),
         },
     }

@@ -27,7 +27,9 @@ impl<T: Send + Sync + 'static> Copy for Poll<T> {}
 impl<T: Send + Sync + 'static> Poll<T> {
     /// Asks now.
     pub(crate) fn again(self) {
-        let _ = self.asked.try_update(|asked| *asked = asked.wrapping_add(1));
+        let _ = self
+            .asked
+            .try_update(|asked| *asked = asked.wrapping_add(1));
     }
 
     /// Forgets the last answer and asks now.
@@ -42,7 +44,10 @@ pub(crate) fn use_poll<T>(app: App, path: impl Fn() -> String + 'static, ms: f64
 where
     T: DeserializeOwned + Clone + PartialEq + Send + Sync + 'static,
 {
-    let poll = Poll { value: RwSignal::new(Remote::Loading), asked: RwSignal::new(0) };
+    let poll = Poll {
+        value: RwSignal::new(Remote::Loading),
+        asked: RwSignal::new(0),
+    };
     Effect::new(move |before: Option<Option<String>>| {
         let asked = poll.asked.get();
         let url = app.server_now().map(|server| server.url(&path()));
@@ -55,7 +60,8 @@ where
             let answer = http::get_json::<T>(&sent).await;
             // A newer question has its own answer.
             if poll.asked.try_get_untracked() == Some(asked) {
-                let kept = |error: &HttpError| !matches!(error, HttpError::Status { status: 404, .. });
+                let kept =
+                    |error: &HttpError| !matches!(error, HttpError::Status { status: 404, .. });
                 poll.value.try_update(|value| {
                     *value = std::mem::replace(value, Remote::Loading).next(answer, kept);
                 });

@@ -9,14 +9,22 @@ use crate::state::stats::{Pair, Sample, Track};
 
 /// Takes what is known of the report; anything absent stays `None`.
 pub(crate) fn read(report: &JsValue, at: f64) -> Sample {
-    let Some(report) = report.dyn_ref::<js_sys::Object>() else { return Sample { at, ..Sample::default() } };
+    let Some(report) = report.dyn_ref::<js_sys::Object>() else {
+        return Sample {
+            at,
+            ..Sample::default()
+        };
+    };
     let mut entries: HashMap<String, JsValue> = HashMap::new();
     report.unchecked_ref::<Map>().for_each(&mut |entry, id| {
         if let Some(id) = id.as_string() {
             entries.insert(id, entry);
         }
     });
-    let mut sample = Sample { at, ..Sample::default() };
+    let mut sample = Sample {
+        at,
+        ..Sample::default()
+    };
     let mut selected = None;
     for entry in entries.values() {
         match text(entry, "type").as_deref() {
@@ -29,12 +37,16 @@ pub(crate) fn read(report: &JsValue, at: f64) -> Sample {
                 }
             }
             Some("transport") => {
-                if let Some(pair) = text(entry, "selectedCandidatePairId").and_then(|id| entries.get(&id)) {
+                if let Some(pair) =
+                    text(entry, "selectedCandidatePairId").and_then(|id| entries.get(&id))
+                {
                     selected = Some(pair);
                 }
             }
             // Firefox marks the pair itself.
-            Some("candidate-pair") if selected.is_none() && flag(entry, "selected") => selected = Some(entry),
+            Some("candidate-pair") if selected.is_none() && flag(entry, "selected") => {
+                selected = Some(entry)
+            }
             _ => {}
         }
     }
@@ -56,7 +68,9 @@ fn track(entry: &JsValue, entries: &HashMap<String, JsValue>) -> Track {
         repaired: number(entry, "retransmittedPacketsReceived"),
         width: number(entry, "frameWidth"),
         height: number(entry, "frameHeight"),
-        codec: text(entry, "codecId").and_then(|id| entries.get(&id)).and_then(codec),
+        codec: text(entry, "codecId")
+            .and_then(|id| entries.get(&id))
+            .and_then(codec),
     }
 }
 
@@ -65,7 +79,9 @@ fn codec(entry: &JsValue) -> Option<String> {
     let kind = text(entry, "mimeType")?;
     let name = kind.rsplit('/').next()?.to_owned();
     let parameters = text(entry, "sdpFmtpLine").unwrap_or_default();
-    let profile = parameters.split(';').find_map(|pair| pair.trim().strip_prefix("profile-level-id="));
+    let profile = parameters
+        .split(';')
+        .find_map(|pair| pair.trim().strip_prefix("profile-level-id="));
     Some(profile.map_or_else(|| name.clone(), |profile| format!("{name} {profile}")))
 }
 
@@ -81,7 +97,11 @@ fn pair(entry: &JsValue, entries: &HashMap<String, JsValue>) -> Pair {
         remote: remote.and_then(|side| {
             let address = text(side, "address").filter(|address| !address.is_empty())?;
             let port = number(side, "port")?;
-            Some(if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") })
+            Some(if address.contains(':') {
+                format!("[{address}]:{port}")
+            } else {
+                format!("{address}:{port}")
+            })
         }),
     }
 }

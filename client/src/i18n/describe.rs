@@ -178,7 +178,9 @@ pub fn sound(audio: &AudioTrack, lang: Lang) -> String {
     let codec = codec_name(&audio.codec);
     let layout = channels(audio.channels, lang);
     match (&audio.delivery, lang) {
-        (Delivery::Passthrough, Lang::En) => format!("Sound passed through as it is ({codec} {layout})."),
+        (Delivery::Passthrough, Lang::En) => {
+            format!("Sound passed through as it is ({codec} {layout}).")
+        }
         (Delivery::Passthrough, Lang::Zh) => format!("声音原样传送（{codec} {layout}）。"),
         (Delivery::Reencode { codec: to, reasons }, lang) => {
             let why = because(reasons, &codec, lang);
@@ -202,10 +204,13 @@ pub fn delivery(info: &StreamInfo, received: Option<&str>, lang: Lang) -> String
             Delivery::Reencode { codec, .. } => codec.rtpmap_name().to_ascii_lowercase(),
         };
         let received = received.and_then(|codec| codec.split(' ').next());
-        if let Some(received) = received.filter(|received| !received.eq_ignore_ascii_case(&planned)) {
+        if let Some(received) = received.filter(|received| !received.eq_ignore_ascii_case(&planned))
+        {
             let (original, received) = (codec_name(&planned), reported_name(received));
             sentences.push(match lang {
-                Lang::En => format!("This browser does not take {original}, so it gets {received}."),
+                Lang::En => {
+                    format!("This browser does not take {original}, so it gets {received}.")
+                }
                 Lang::Zh => format!("此浏览器不接受 {original}，因此收到的是 {received}。"),
             });
         }
@@ -250,16 +255,42 @@ pub fn chips(info: &StreamInfo, text: &Text, lang: Lang) -> Vec<String> {
         None => {}
     }
     match (&info.audio, lang) {
-        (Some(AudioTrack { delivery: Delivery::Passthrough, codec, .. }), Lang::En) => {
+        (
+            Some(AudioTrack {
+                delivery: Delivery::Passthrough,
+                codec,
+                ..
+            }),
+            Lang::En,
+        ) => {
             chips.push(format!("{} as it is", codec_name(codec)));
         }
-        (Some(AudioTrack { delivery: Delivery::Passthrough, codec, .. }), Lang::Zh) => {
+        (
+            Some(AudioTrack {
+                delivery: Delivery::Passthrough,
+                codec,
+                ..
+            }),
+            Lang::Zh,
+        ) => {
             chips.push(format!("{} 原样传送", codec_name(codec)));
         }
-        (Some(AudioTrack { delivery: Delivery::Reencode { codec, .. }, .. }), Lang::En) => {
+        (
+            Some(AudioTrack {
+                delivery: Delivery::Reencode { codec, .. },
+                ..
+            }),
+            Lang::En,
+        ) => {
             chips.push(format!("sound to {}", sent_name(*codec)));
         }
-        (Some(AudioTrack { delivery: Delivery::Reencode { codec, .. }, .. }), Lang::Zh) => {
+        (
+            Some(AudioTrack {
+                delivery: Delivery::Reencode { codec, .. },
+                ..
+            }),
+            Lang::Zh,
+        ) => {
             chips.push(format!("声音转 {}", sent_name(*codec)));
         }
         (None, _) if info.video.is_some() => chips.push(text.no_sound.to_owned()),

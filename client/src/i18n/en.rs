@@ -30,9 +30,15 @@ pub const TEXT: Text = Text {
 
     // Trouble
     unreachable: "The server does not answer",
-    unreachable_text: |server| format!("Nothing answered at {server}. Check that Weir is running there and that its address is right."),
+    unreachable_text: |server| {
+        format!(
+            "Nothing answered at {server}. Check that Weir is running there and that its address is right."
+        )
+    },
     unreadable: "This is not a Weir server",
-    unreadable_text: |server| format!("Something answered at {server}, but not in the words of Weir. Check the address."),
+    unreadable_text: |server| {
+        format!("Something answered at {server}, but not in the words of Weir. Check the address.")
+    },
     refused: "The server said no",
     no_server: "No server yet",
     no_server_text: "This page was not opened from a Weir server, so it has to be told where one is.",
@@ -40,11 +46,17 @@ pub const TEXT: Text = Text {
 
     // Gallery
     loading_streams: "Asking for the streams…",
-    stream_count: |count| match count { 1 => "One stream on this server.".to_owned(), n => format!("{n} streams on this server.") },
+    stream_count: |count| match count {
+        1 => "One stream on this server.".to_owned(),
+        n => format!("{n} streams on this server."),
+    },
     add_files: "Add files to the media folder and they appear here.",
     no_streams: "Nothing to watch yet",
     no_streams_text: "The server is running, but has no streams. Put a video file into its media folder, or start it with the name of a file. It will appear here by itself.",
-    watching: |count| match count { 0 => "nobody watching".to_owned(), n => format!("{n} watching") },
+    watching: |count| match count {
+        0 => "nobody watching".to_owned(),
+        n => format!("{n} watching"),
+    },
     live: "live",
     loops: |length| format!("{length}, loops"),
     no_sound: "no sound",
@@ -162,7 +174,10 @@ pub const TEXT: Text = Text {
     mixed_content: "This page is secure (https) and the address is not (http): most browsers will refuse to connect.",
     test: "Test",
     testing: "Asking…",
-    test_good: |version, streams, uptime| { let plural = if streams == 1 { "stream" } else { "streams" }; format!("It answers: Weir {version}, {streams} {plural}, up for {uptime}.") },
+    test_good: |version, streams, uptime| {
+        let plural = if streams == 1 { "stream" } else { "streams" };
+        format!("It answers: Weir {version}, {streams} {plural}, up for {uptime}.")
+    },
     save: "Save",
     saved: "Saved.",
     ice_servers: "ICE servers",

@@ -22,7 +22,9 @@ pub enum Lang {
 impl Lang {
     /// The first language that a person prefers and the client speaks; English when there is none.
     pub fn preferred<'a>(tags: impl IntoIterator<Item = &'a str>) -> Self {
-        tags.into_iter().find_map(Self::from_tag).unwrap_or_default()
+        tags.into_iter()
+            .find_map(Self::from_tag)
+            .unwrap_or_default()
     }
 
     /// Reads a language tag (RFC 5646): `en`, `zh-CN`, `zh-Hans-SG`.

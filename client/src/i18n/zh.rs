@@ -44,7 +44,10 @@ pub const TEXT: Text = Text {
     add_files: "把文件放进媒体文件夹，就会出现在这里。",
     no_streams: "还没有可观看的内容",
     no_streams_text: "服务器正在运行，但没有视频流。把视频文件放进它的媒体文件夹，或在启动时指定文件，这里会自动出现。",
-    watching: |count| match count { 0 => "无人观看".to_owned(), n => format!("{n} 人正在观看") },
+    watching: |count| match count {
+        0 => "无人观看".to_owned(),
+        n => format!("{n} 人正在观看"),
+    },
     live: "直播",
     loops: |length| format!("{length}，循环"),
     no_sound: "无声音",
@@ -162,7 +165,9 @@ pub const TEXT: Text = Text {
     mixed_content: "此页面使用 https，而该地址使用 http：多数浏览器会拒绝连接。",
     test: "测试",
     testing: "正在询问…",
-    test_good: |version, streams, uptime| format!("有应答：Weir {version}，{streams} 个视频流，已运行 {uptime}。"),
+    test_good: |version, streams, uptime| {
+        format!("有应答：Weir {version}，{streams} 个视频流，已运行 {uptime}。")
+    },
     save: "保存",
     saved: "已保存。",
     ice_servers: "ICE 服务器",

@@ -37,7 +37,9 @@ pub(crate) fn Canvas(name: Option<String>) -> impl IntoView {
         name.clone().or_else(|| {
             list.value.with(|list| {
                 let mut streams = list.value()?.streams.iter();
-                streams.find(|stream| stream.video.is_some()).map(|stream| stream.name.clone())
+                streams
+                    .find(|stream| stream.video.is_some())
+                    .map(|stream| stream.name.clone())
             })
         })
     });
@@ -99,7 +101,10 @@ fn Board(name: String) -> impl IntoView {
     let canvas = NodeRef::<html::Canvas>::new();
     let frames = StoredValue::new_local(None::<Frames>);
     // Never on the page: it only decodes.
-    let video: Option<HtmlVideoElement> = document().create_element("video").ok().map(JsCast::unchecked_into);
+    let video: Option<HtmlVideoElement> = document()
+        .create_element("video")
+        .ok()
+        .map(JsCast::unchecked_into);
     let video = StoredValue::new_local(video);
     let sound = Sound::new(app, true);
     Effect::new(move |begun: Option<bool>| {
@@ -112,7 +117,9 @@ fn Board(name: String) -> impl IntoView {
     Effect::new(move |_| {
         let Some(canvas) = canvas.get() else { return };
         let media = player.media.get();
-        let Some(video) = video.get_value() else { return };
+        let Some(video) = video.get_value() else {
+            return;
+        };
         video.set_muted(true);
         video.set_src_object(media.as_ref());
         if media.is_some() {
@@ -128,16 +135,30 @@ fn Board(name: String) -> impl IntoView {
         }
     });
 
-    let state = move || player.phase.with(|phase| match phase {
-        Phase::Playing if !player.shown.get() => "connecting",
-        phase => phase.word(),
-    });
-    let line = move || player.phase.with(|phase| {
-        let behind = player.figures.with(|figures| figures.behind);
-        words::state(phase, player.shown.get(), behind, player.clock.get(), app.text())
-    });
+    let state = move || {
+        player.phase.with(|phase| match phase {
+            Phase::Playing if !player.shown.get() => "connecting",
+            phase => phase.word(),
+        })
+    };
+    let line = move || {
+        player.phase.with(|phase| {
+            let behind = player.figures.with(|figures| figures.behind);
+            words::state(
+                phase,
+                player.shown.get(),
+                behind,
+                player.clock.get(),
+                app.text(),
+            )
+        })
+    };
     let why = move || player.phase.with(|phase| words::reason(phase, app.text()));
-    let active = move || player.phase.with(|phase| phase.is_on() && !matches!(phase, Phase::Waiting { .. }));
+    let active = move || {
+        player
+            .phase
+            .with(|phase| phase.is_on() && !matches!(phase, Phase::Waiting { .. }))
+    };
     let label = name.clone();
     let still_name = name;
     view! {
@@ -186,7 +207,9 @@ fn Board(name: String) -> impl IntoView {
 #[component]
 fn FilterSwitches(filters: RwSignal<Filters>) -> impl IntoView {
     let app = use_app();
-    let switch = move |id: &'static str, name: fn(&'static Text) -> &'static str, part: fn(&mut Filters) -> &mut bool| {
+    let switch = move |id: &'static str,
+                       name: fn(&'static Text) -> &'static str,
+                       part: fn(&mut Filters) -> &mut bool| {
         let on = move || *part(&mut filters.get());
         view! {
             <label class="choice">
@@ -216,7 +239,13 @@ fn FilterSwitches(filters: RwSignal<Filters>) -> impl IntoView {
 fn HistogramView(histogram: RwSignal<Option<Histogram>>) -> impl IntoView {
     let app = use_app();
     let channel = move |index: usize, class: &'static str| {
-        let path = move || histogram.with(|histogram| histogram.as_ref().map(|histogram| histogram.path(index, 256.0, 100.0)));
+        let path = move || {
+            histogram.with(|histogram| {
+                histogram
+                    .as_ref()
+                    .map(|histogram| histogram.path(index, 256.0, 100.0))
+            })
+        };
         view! { <path class=class d=path /> }
     };
     view! {
@@ -238,14 +267,26 @@ fn HistogramView(histogram: RwSignal<Option<Histogram>>) -> impl IntoView {
 }
 
 /// Draws every frame of `video` on `canvas` until the value is dropped. `None` without a 2D context.
-fn start_drawing(video: HtmlVideoElement, canvas: HtmlCanvasElement, player: Player, drawing: Drawing) -> Option<Frames> {
+fn start_drawing(
+    video: HtmlVideoElement,
+    canvas: HtmlCanvasElement,
+    player: Player,
+    drawing: Drawing,
+) -> Option<Frames> {
     let options = js_sys::Object::new();
     // Every frame is read back.
     let _ = js_sys::Reflect::set(&options, &"willReadFrequently".into(), &true.into());
-    let context: CanvasRenderingContext2d =
-        canvas.get_context_with_context_options("2d", &options).ok().flatten()?.unchecked_into();
+    let context: CanvasRenderingContext2d = canvas
+        .get_context_with_context_options("2d", &options)
+        .ok()
+        .flatten()?
+        .unchecked_into();
     let mut count = 0_u32;
-    let mut second = Second { since: now(), frames: 0.0, spent: 0.0 };
+    let mut second = Second {
+        since: now(),
+        frames: 0.0,
+        spent: 0.0,
+    };
     let source = video.clone();
     Some(Frames::of(&video, move || {
         let began = now();
@@ -273,16 +314,23 @@ fn draw(
     count: u32,
     drawing: Drawing,
 ) {
-    if context.draw_image_with_html_video_element(source, 0.0, 0.0).is_err() {
+    if context
+        .draw_image_with_html_video_element(source, 0.0, 0.0)
+        .is_err()
+    {
         return;
     }
-    let Some(filters) = drawing.filters.try_get_untracked() else { return };
+    let Some(filters) = drawing.filters.try_get_untracked() else {
+        return;
+    };
     let measures = count % HISTOGRAM_EVERY == 1;
     if !filters.any() && !measures {
         return;
     }
     let (w, h) = (f64::from(width), f64::from(height));
-    let Ok(image) = context.get_image_data(0.0, 0.0, w, h) else { return };
+    let Ok(image) = context.get_image_data(0.0, 0.0, w, h) else {
+        return;
+    };
     let mut pixels = image.data();
     if filters.any() {
         filters.apply(&mut pixels.0, width as usize, height as usize);
@@ -296,7 +344,9 @@ fn draw(
         }
     }
     if measures {
-        drawing.histogram.set(Some(Histogram::of(&pixels.0, HISTOGRAM_STEP)));
+        drawing
+            .histogram
+            .set(Some(Histogram::of(&pixels.0, HISTOGRAM_STEP)));
     }
 }
 
@@ -314,7 +364,11 @@ impl Second {
         let passed = now() - self.since;
         if passed >= 1_000.0 {
             told.set((self.spent / self.frames, self.frames * 1_000.0 / passed));
-            *self = Self { since: now(), frames: 0.0, spent: 0.0 };
+            *self = Self {
+                since: now(),
+                frames: 0.0,
+                spent: 0.0,
+            };
         }
     }
 }

@@ -48,7 +48,12 @@ pub(crate) fn Embed(name: Option<String>) -> impl IntoView {
         let name = name.clone();
         Memo::new(move |_| {
             name.clone().or_else(|| {
-                list.value.with(|list| list.value()?.streams.first().map(|stream| stream.name.clone()))
+                list.value.with(|list| {
+                    list.value()?
+                        .streams
+                        .first()
+                        .map(|stream| stream.name.clone())
+                })
             })
         })
     };
@@ -92,7 +97,11 @@ pub(crate) fn Embed(name: Option<String>) -> impl IntoView {
 #[component]
 fn Ways(name: String) -> impl IntoView {
     let app = use_app();
-    let server = move || app.server_now().map(|server| server.base).unwrap_or_default();
+    let server = move || {
+        app.server_now()
+            .map(|server| server.base)
+            .unwrap_or_default()
+    };
     let frame = {
         let name = name.clone();
         Signal::derive(move || {
@@ -105,13 +114,20 @@ fn Ways(name: String) -> impl IntoView {
     };
     let lines = {
         let name = name.clone();
-        Signal::derive(move || TWENTY_LINES.replace("SERVER", &server()).replace("STREAM", &encode(&name)))
+        Signal::derive(move || {
+            TWENTY_LINES
+                .replace("SERVER", &server())
+                .replace("STREAM", &encode(&name))
+        })
     };
     let page = {
         let name = name.clone();
         Signal::derive(move || {
-            PAGE.replace(SERVER_MARK, &format!("data-server=\"{}\"", escape(&server())))
-                .replace(STREAM_MARK, &format!("data-stream=\"{}\"", escape(&name)))
+            PAGE.replace(
+                SERVER_MARK,
+                &format!("data-server=\"{}\"", escape(&server())),
+            )
+            .replace(STREAM_MARK, &format!("data-stream=\"{}\"", escape(&name)))
         })
     };
     let preview = RwSignal::new(false);
@@ -121,7 +137,13 @@ fn Ways(name: String) -> impl IntoView {
     };
     let file = {
         let name = name.clone();
-        move || format!("embed.html?server={}&stream={}", encode(&server()), encode(&name))
+        move || {
+            format!(
+                "embed.html?server={}&stream={}",
+                encode(&server()),
+                encode(&name)
+            )
+        }
     };
     view! {
         <section class="card way" id="way-frame">
@@ -187,7 +209,9 @@ fn Code(code: Signal<String>, id: &'static str) -> impl IntoView {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
+    text.replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
 }
 
 /// Hands a text to the browser as a file.
@@ -195,6 +219,8 @@ fn download(text: &str) {
     let parts = js_sys::Array::of1(&text.into());
     let kind = web_sys::BlobPropertyBag::new();
     kind.set_type("text/html;charset=utf-8");
-    let Ok(blob) = web_sys::Blob::new_with_str_sequence_and_options(&parts, &kind) else { return };
+    let Ok(blob) = web_sys::Blob::new_with_str_sequence_and_options(&parts, &kind) else {
+        return;
+    };
     save_as(&blob, "weir-embed.html");
 }

@@ -39,9 +39,18 @@ pub(crate) fn Gallery() -> impl IntoView {
             Remote::Ready(_) | Remote::Stale(..) => Shape::Streams,
         })
     });
-    let count = move || list.value.with(|list| list.value().map_or(0, |list| list.streams.len()));
+    let count = move || {
+        list.value
+            .with(|list| list.value().map_or(0, |list| list.streams.len()))
+    };
     let lost = Memo::new(move |_| list.value.with(|list| matches!(list, Remote::Stale(..))));
-    let streams = move || list.value.with(|list| list.value().map(|list| list.streams.clone()).unwrap_or_default());
+    let streams = move || {
+        list.value.with(|list| {
+            list.value()
+                .map(|list| list.streams.clone())
+                .unwrap_or_default()
+        })
+    };
     view! {
         <main class="page" id="main">
             <div>
@@ -93,7 +102,13 @@ fn Card(name: String, list: RwSignal<Remote<StreamList, crate::http::HttpError>>
     let app = use_app();
     let wanted = name.clone();
     let info = Memo::new(move |_| {
-        list.with(|list| list.value()?.streams.iter().find(|stream| stream.name == wanted).cloned())
+        list.with(|list| {
+            list.value()?
+                .streams
+                .iter()
+                .find(|stream| stream.name == wanted)
+                .cloned()
+        })
     });
     let address = Route::Watch(name.clone()).to_string();
     let title = name.clone();
@@ -122,7 +137,8 @@ fn Poster(info: Memo<Option<StreamInfo>>) -> impl IntoView {
     });
     move || match source.get().filter(|_| !broken.get()) {
         Some(source) => {
-            view! { <img src=source alt="" loading="lazy" on:error=move |_| broken.set(true) /> }.into_any()
+            view! { <img src=source alt="" loading="lazy" on:error=move |_| broken.set(true) /> }
+                .into_any()
         }
         None => view! { <span class="no-poster">{mark()}</span> }.into_any(),
     }

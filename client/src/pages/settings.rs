@@ -40,10 +40,18 @@ enum Test {
 #[component]
 fn ServerSettings() -> impl IntoView {
     let app = use_app();
-    let typed = RwSignal::new(app.settings.with_untracked(|settings| settings.server.clone()).unwrap_or_default());
+    let typed = RwSignal::new(
+        app.settings
+            .with_untracked(|settings| settings.server.clone())
+            .unwrap_or_default(),
+    );
     let saved = RwSignal::new(false);
     let result = RwSignal::new(Test::Not);
-    let used = move || app.server_now().map(|server| server.base).unwrap_or_else(|| app.text().unknown.to_owned());
+    let used = move || {
+        app.server_now()
+            .map(|server| server.base)
+            .unwrap_or_else(|| app.text().unknown.to_owned())
+    };
     let from = move || {
         app.server_now().map(|server| match server.source {
             Source::Query => app.text().from_query,
@@ -52,7 +60,10 @@ fn ServerSettings() -> impl IntoView {
             Source::Origin => app.text().from_origin,
         })
     };
-    let by_query = move || app.server_now().is_some_and(|server| server.source == Source::Query);
+    let by_query = move || {
+        app.server_now()
+            .is_some_and(|server| server.source == Source::Query)
+    };
     let source = move || {
         app.server_now().map(|server| match server.source {
             Source::Query => "query",
@@ -62,7 +73,10 @@ fn ServerSettings() -> impl IntoView {
         })
     };
     let mixed = move || {
-        let secure = window().location().protocol().is_ok_and(|scheme| scheme == "https:");
+        let secure = window()
+            .location()
+            .protocol()
+            .is_ok_and(|scheme| scheme == "https:");
         secure && normalize(&typed.get()).is_some_and(|address| address.starts_with("http://"))
     };
     let test = move |_| {
@@ -75,7 +89,10 @@ fn ServerSettings() -> impl IntoView {
         };
         result.set(Test::Running);
         spawn_local(async move {
-            let server = Server { base: address, source: Source::Saved };
+            let server = Server {
+                base: address,
+                source: Source::Saved,
+            };
             let answer = http::get_json::<Health>(&server.url("api/health")).await;
             let _ = result.try_set(match answer {
                 Ok(health) => Test::Good(health),
@@ -100,10 +117,17 @@ fn ServerSettings() -> impl IntoView {
         Test::Running => Some(("", app.text().testing.to_owned())),
         Test::Good(health) => {
             let up = duration(health.uptime as f64, app.lang.get());
-            Some(("ok", (app.text().test_good)(&health.version, health.streams, &up)))
+            Some((
+                "ok",
+                (app.text().test_good)(&health.version, health.streams, &up),
+            ))
         }
-        Test::Bad(address, HttpError::Unreachable) => Some(("bad", (app.text().unreachable_text)(&address))),
-        Test::Bad(address, HttpError::Unreadable) => Some(("bad", (app.text().unreadable_text)(&address))),
+        Test::Bad(address, HttpError::Unreachable) => {
+            Some(("bad", (app.text().unreachable_text)(&address)))
+        }
+        Test::Bad(address, HttpError::Unreadable) => {
+            Some(("bad", (app.text().unreadable_text)(&address)))
+        }
         Test::Bad(_, HttpError::Status { error, .. }) => Some(("bad", error)),
         Test::NotAnAddress => Some(("bad", app.text().bad_address.to_owned())),
     };
@@ -150,7 +174,10 @@ fn ServerSettings() -> impl IntoView {
 #[component]
 fn IceSettings() -> impl IntoView {
     let app = use_app();
-    let typed = RwSignal::new(app.settings.with_untracked(|settings| format_ice(&settings.ice_servers)));
+    let typed = RwSignal::new(
+        app.settings
+            .with_untracked(|settings| format_ice(&settings.ice_servers)),
+    );
     let said = RwSignal::new(None::<Result<(), String>>);
     let named = use_poll::<IceConfig>(app, || "api/ice".to_owned(), 60_000.0);
     let save = move |event: web_sys::SubmitEvent| {
@@ -158,7 +185,8 @@ fn IceSettings() -> impl IntoView {
         match parse_ice(&typed.get_untracked()) {
             Ok(servers) => {
                 typed.set(format_ice(&servers));
-                app.settings.update(|settings| settings.ice_servers = servers);
+                app.settings
+                    .update(|settings| settings.ice_servers = servers);
                 said.set(Some(Ok(())));
             }
             Err(line) => said.set(Some(Err(line.0))),
@@ -166,9 +194,17 @@ fn IceSettings() -> impl IntoView {
     };
     let from_server = move || {
         named.value.with(|named| {
-            let urls: Vec<String> =
-                named.value()?.ice_servers.iter().flat_map(|server| server.urls.clone()).collect();
-            Some(if urls.is_empty() { app.text().ice_none.to_owned() } else { urls.join(", ") })
+            let urls: Vec<String> = named
+                .value()?
+                .ice_servers
+                .iter()
+                .flat_map(|server| server.urls.clone())
+                .collect();
+            Some(if urls.is_empty() {
+                app.text().ice_none.to_owned()
+            } else {
+                urls.join(", ")
+            })
         })
     };
     view! {
@@ -213,8 +249,14 @@ fn LanguageSettings() -> impl IntoView {
     let app = use_app();
     let choice = move |lang: Option<Lang>, label: fn(crate::hooks::app::App) -> &'static str| {
         let code = lang.map(Lang::code);
-        let chosen = move || app.settings.with(|settings| settings.language.as_deref() == code);
-        let choose = move |_| app.settings.update(|settings| settings.language = code.map(str::to_owned));
+        let chosen = move || {
+            app.settings
+                .with(|settings| settings.language.as_deref() == code)
+        };
+        let choose = move |_| {
+            app.settings
+                .update(|settings| settings.language = code.map(str::to_owned))
+        };
         view! {
             <label class="choice">
                 <input type="radio" name="language" value=code.unwrap_or("auto") prop:checked=chosen on:change=choose />

@@ -28,10 +28,14 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     let how = move || {
         let received = received.get();
         info.value.with(|info| {
-            info.value().map(|info| delivery(info, received.as_deref(), app.lang.get()))
+            info.value()
+                .map(|info| delivery(info, received.as_deref(), app.lang.get()))
         })
     };
-    let watching = move || info.value.with(|info| info.value().map(|info| (app.text().watching)(info.viewers)));
+    let watching = move || {
+        info.value
+            .with(|info| info.value().map(|info| (app.text().watching)(info.viewers)))
+    };
     let active = move || player.phase.with(|phase| phase.is_on());
     let label = name.clone();
     let link = name.clone();
@@ -110,6 +114,9 @@ fn start_when_found(app: App, player: crate::hooks::player::Player) {
 }
 
 fn poster(app: App, info: Poll<StreamInfo>) -> Signal<Option<String>> {
-    let path = Memo::new(move |_| info.value.with(|info| info.value().and_then(|info| info.poster.clone())));
+    let path = Memo::new(move |_| {
+        info.value
+            .with(|info| info.value().and_then(|info| info.poster.clone()))
+    });
     Signal::derive(move || Some(app.server_now()?.resolve(&path.get()?)))
 }

@@ -8,9 +8,10 @@ use shared::api::IceServer;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    EventTarget, MediaStream, RtcBundlePolicy, RtcConfiguration, RtcIceServer, RtcOfferOptions, RtcPeerConnection,
-    RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcRtpReceiver, RtcRtpTransceiverDirection,
-    RtcRtpTransceiverInit, RtcSdpType, RtcSessionDescriptionInit, RtcTrackEvent,
+    EventTarget, MediaStream, RtcBundlePolicy, RtcConfiguration, RtcIceServer, RtcOfferOptions,
+    RtcPeerConnection, RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcRtpReceiver,
+    RtcRtpTransceiverDirection, RtcRtpTransceiverInit, RtcSdpType, RtcSessionDescriptionInit,
+    RtcTrackEvent,
 };
 
 use super::listener::Listener;
@@ -48,11 +49,17 @@ impl Peer {
         let connection = RtcPeerConnection::new_with_configuration(&configuration)?;
         let stream = MediaStream::new()?;
         let on = Rc::new(on);
-        let mut peer = Self { connection, stream, _listeners: Vec::new() };
+        let mut peer = Self {
+            connection,
+            stream,
+            _listeners: Vec::new(),
+        };
         for kind in ["video", "audio"] {
             let init = RtcRtpTransceiverInit::new();
             init.set_direction(RtcRtpTransceiverDirection::Recvonly);
-            let transceiver = peer.connection.add_transceiver_with_str_and_init(kind, &init);
+            let transceiver = peer
+                .connection
+                .add_transceiver_with_str_and_init(kind, &init);
             play_out_at_once(&transceiver.receiver());
         }
         peer._listeners = vec![
@@ -65,19 +72,29 @@ impl Peer {
 
     fn on_state(&self, on: Rc<impl Fn(PeerEvent) + 'static>) -> Listener {
         let connection = self.connection.clone();
-        Listener::new(&self.connection, "connectionstatechange", move |_| match connection.connection_state() {
-            RtcPeerConnectionState::Connected => on(PeerEvent::Connected),
-            RtcPeerConnectionState::Disconnected => on(PeerEvent::Disconnected),
-            RtcPeerConnectionState::Failed => on(PeerEvent::Failed),
-            RtcPeerConnectionState::Closed => on(PeerEvent::RemoteClosed),
-            _ => {}
-        })
+        Listener::new(
+            &self.connection,
+            "connectionstatechange",
+            move |_| match connection.connection_state() {
+                RtcPeerConnectionState::Connected => on(PeerEvent::Connected),
+                RtcPeerConnectionState::Disconnected => on(PeerEvent::Disconnected),
+                RtcPeerConnectionState::Failed => on(PeerEvent::Failed),
+                RtcPeerConnectionState::Closed => on(PeerEvent::RemoteClosed),
+                _ => {}
+            },
+        )
     }
 
     fn on_candidate(&self, on: Rc<impl Fn(PeerEvent) + 'static>) -> Listener {
         Listener::new(&self.connection, "icecandidate", move |event| {
-            let candidate = event.unchecked_into::<RtcPeerConnectionIceEvent>().candidate();
-            on(PeerEvent::Candidate(candidate.map(|candidate| candidate.candidate()).unwrap_or_default()));
+            let candidate = event
+                .unchecked_into::<RtcPeerConnectionIceEvent>()
+                .candidate();
+            on(PeerEvent::Candidate(
+                candidate
+                    .map(|candidate| candidate.candidate())
+                    .unwrap_or_default(),
+            ));
         })
     }
 
@@ -104,7 +121,11 @@ impl Peer {
         let list = Array::new();
         for server in servers {
             let entry = RtcIceServer::new();
-            let urls: Array = server.urls.iter().map(|url| JsValue::from_str(url)).collect();
+            let urls: Array = server
+                .urls
+                .iter()
+                .map(|url| JsValue::from_str(url))
+                .collect();
             entry.set_urls(&urls);
             if let Some(username) = &server.username {
                 entry.set_username(username);
@@ -116,31 +137,44 @@ impl Peer {
         }
         let configuration = self.connection.get_configuration();
         configuration.set_ice_servers(&list);
-        self.connection.set_configuration_with_configuration(&configuration)
+        self.connection
+            .set_configuration_with_configuration(&configuration)
     }
 
     /// An offer to receive, with stereo asked for; not applied yet.
     pub async fn offer(&self, restart: bool) -> Result<String, JsValue> {
         let options = RtcOfferOptions::new();
         options.set_ice_restart(restart);
-        let offer = JsFuture::from(self.connection.create_offer_with_rtc_offer_options(&options)).await?;
-        let text = Reflect::get(&offer, &"sdp".into())?.as_string().unwrap_or_default();
+        let offer = JsFuture::from(
+            self.connection
+                .create_offer_with_rtc_offer_options(&options),
+        )
+        .await?;
+        let text = Reflect::get(&offer, &"sdp".into())?
+            .as_string()
+            .unwrap_or_default();
         Ok(sdp::with_stereo(&text))
     }
 
     /// Applies an offer of [`Peer::offer`]; candidates start to be gathered.
     pub async fn set_local(&self, offer: &str) -> Result<(), JsValue> {
         let description = description(RtcSdpType::Offer, offer);
-        JsFuture::from(self.connection.set_local_description(&description)).await.map(|_| ())
+        JsFuture::from(self.connection.set_local_description(&description))
+            .await
+            .map(|_| ())
     }
 
     pub async fn set_remote(&self, answer: &str) -> Result<(), JsValue> {
         let description = description(RtcSdpType::Answer, answer);
-        JsFuture::from(self.connection.set_remote_description(&description)).await.map(|_| ())
+        JsFuture::from(self.connection.set_remote_description(&description))
+            .await
+            .map(|_| ())
     }
 
     pub fn remote_sdp(&self) -> Option<String> {
-        self.connection.remote_description().map(|description| description.sdp())
+        self.connection
+            .remote_description()
+            .map(|description| description.sdp())
     }
 
     pub fn is_connected(&self) -> bool {
@@ -189,7 +223,9 @@ fn on_goodbye(receiver: &RtcRtpReceiver, on: Rc<impl Fn(PeerEvent) + 'static>) -
     let said = Cell::new(false);
     let watched = target.clone();
     Some(Listener::new(&target, "statechange", move |_| {
-        let state = Reflect::get(&watched, &"state".into()).ok().and_then(|state| state.as_string());
+        let state = Reflect::get(&watched, &"state".into())
+            .ok()
+            .and_then(|state| state.as_string());
         if state.as_deref() == Some("closed") && !said.replace(true) {
             on(PeerEvent::RemoteClosed);
         }

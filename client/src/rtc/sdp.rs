@@ -15,7 +15,11 @@ impl Fragment {
     /// Reads a fragment, or the credentials and candidates of a whole description: the first of each credential counts,
     /// since all media is bundled. `None` without credentials.
     pub fn parse(text: &str) -> Option<Self> {
-        let find = |name: &str| lines(text).find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+        let find = |name: &str| {
+            lines(text)
+                .find_map(|line| line.strip_prefix(name))
+                .map(str::to_owned)
+        };
         Some(Self {
             ufrag: find("a=ice-ufrag:")?,
             password: find("a=ice-pwd:")?,
@@ -29,8 +33,12 @@ impl Fragment {
 
     /// Writes the body of a `PATCH`. `offer` gives the first m-line and its mid, under which candidates stand (RFC 8840 4.4).
     pub fn write(&self, offer: &str) -> String {
-        let media = lines(offer).find(|line| line.starts_with("m=")).unwrap_or("m=video 9 UDP/TLS/RTP/SAVPF 0");
-        let mid = lines(offer).find(|line| line.starts_with("a=mid:")).unwrap_or("a=mid:0");
+        let media = lines(offer)
+            .find(|line| line.starts_with("m="))
+            .unwrap_or("m=video 9 UDP/TLS/RTP/SAVPF 0");
+        let mid = lines(offer)
+            .find(|line| line.starts_with("a=mid:"))
+            .unwrap_or("a=mid:0");
         let mut text = format!(
             "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n{media}\r\n{mid}\r\n",
             self.ufrag, self.password
@@ -85,9 +93,13 @@ impl Fragment {
 pub fn with_stereo(offer: &str) -> String {
     let opus = lines(offer).find_map(|line| {
         let (kind, name) = line.strip_prefix("a=rtpmap:")?.split_once(' ')?;
-        name.to_ascii_lowercase().starts_with("opus/48000/2").then_some(kind)
+        name.to_ascii_lowercase()
+            .starts_with("opus/48000/2")
+            .then_some(kind)
     });
-    let Some(kind) = opus else { return offer.to_owned() };
+    let Some(kind) = opus else {
+        return offer.to_owned();
+    };
     let prefix = format!("a=fmtp:{kind} ");
     let mut text = String::with_capacity(offer.len() + 16);
     for line in lines(offer) {
@@ -101,7 +113,9 @@ pub fn with_stereo(offer: &str) -> String {
 }
 
 fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().map(str::trim_end).filter(|line| !line.is_empty())
+    text.lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty())
 }
 
 #[cfg(test)]
@@ -138,7 +152,9 @@ mod tests {
         let answer = fragment.apply(ANSWER);
         assert_eq!(answer.matches("a=ice-ufrag:new\r\n").count(), 2);
         assert!(!answer.contains("old") && !answer.contains("10.0.0.1"));
-        assert!(answer.contains("a=sendonly\r\na=candidate:7 1 udp 1 10.0.0.2 9 typ host\r\nm=audio"));
+        assert!(
+            answer.contains("a=sendonly\r\na=candidate:7 1 udp 1 10.0.0.2 9 typ host\r\nm=audio")
+        );
         assert_eq!(lines(&answer).count(), lines(ANSWER).count() - 1);
     }
 

@@ -28,19 +28,29 @@ impl Timer {
         let ms = ms as i32;
         let id = web_sys::window().and_then(|window| {
             if repeats {
-                window.set_interval_with_callback_and_timeout_and_arguments_0(function, ms).ok()
+                window
+                    .set_interval_with_callback_and_timeout_and_arguments_0(function, ms)
+                    .ok()
             } else {
-                window.set_timeout_with_callback_and_timeout_and_arguments_0(function, ms).ok()
+                window
+                    .set_timeout_with_callback_and_timeout_and_arguments_0(function, ms)
+                    .ok()
             }
         });
         // Ids of a browser start at 1, so 0 clears nothing.
-        Self { id: id.unwrap_or(0), repeats, _closure: closure }
+        Self {
+            id: id.unwrap_or(0),
+            repeats,
+            _closure: closure,
+        }
     }
 }
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        let Some(window) = web_sys::window() else { return };
+        let Some(window) = web_sys::window() else {
+            return;
+        };
         if self.repeats {
             window.clear_interval_with_handle(self.id);
         } else {
@@ -61,5 +71,7 @@ pub async fn sleep(ms: i32) {
 
 /// Milliseconds of a steady clock.
 pub fn now() -> f64 {
-    web_sys::window().and_then(|window| window.performance()).map_or(0.0, |performance| performance.now())
+    web_sys::window()
+        .and_then(|window| window.performance())
+        .map_or(0.0, |performance| performance.now())
 }

@@ -37,7 +37,9 @@ impl From<HttpError> for WhepError {
 
 impl From<JsValue> for WhepError {
     fn from(error: JsValue) -> Self {
-        let message = js_sys::Reflect::get(&error, &"message".into()).ok().and_then(|text| text.as_string());
+        let message = js_sys::Reflect::get(&error, &"message".into())
+            .ok()
+            .and_then(|text| text.as_string());
         Self::Browser(message.unwrap_or_else(|| format!("{error:?}")))
     }
 }
@@ -101,7 +103,9 @@ impl Whep {
         let answer = posted.await?;
         // From here on a drop deletes the session.
         whep.signal.etag.replace(answer.etag);
-        whep.signal.url.replace(answer.location.as_deref().map(resolve));
+        whep.signal
+            .url
+            .replace(answer.location.as_deref().map(resolve));
         local?;
         whep.peer.set_remote(&answer.text).await?;
         Signal::schedule(&whep.signal);
@@ -113,7 +117,8 @@ impl Whep {
     pub fn restart(&self) -> impl Future<Output = Result<(), WhepError>> + use<> {
         let (peer, signal) = (Rc::clone(&self.peer), Rc::clone(&self.signal));
         async move {
-            let gone = || WhepError::Browser("The session has no address on the server.".to_owned());
+            let gone =
+                || WhepError::Browser("The session has no address on the server.".to_owned());
             let url = signal.url.borrow().clone().ok_or_else(gone)?;
             let offer = peer.offer(true).await?;
             // Candidates of the restart must not go out under the old credentials, or before the server knows the new.
@@ -159,7 +164,13 @@ impl Drop for Whep {
         // A restart under way may hold the peer for as long as its request takes.
         self.peer.close();
         if let Some(url) = self.signal.url.take() {
-            let deleted = Request { method: "DELETE", url: &url, keepalive: true, ..Request::default() }.send();
+            let deleted = Request {
+                method: "DELETE",
+                url: &url,
+                keepalive: true,
+                ..Request::default()
+            }
+            .send();
             // Nobody is left to act on a failure; the server ends the session by itself when nothing arrives.
             spawn_local(async move {
                 let _ = deleted.await;
@@ -192,9 +203,14 @@ impl Signal {
         let candidates = self.pending.take();
         let url = self.url.borrow().clone();
         let fragment = Fragment::parse(&self.offer.borrow());
-        let (Some(url), Some(mut fragment), false) = (url, fragment, self.quiet.get()) else { return };
+        let (Some(url), Some(mut fragment), false) = (url, fragment, self.quiet.get()) else {
+            return;
+        };
         fragment.end = candidates.iter().any(String::is_empty);
-        fragment.candidates = candidates.into_iter().filter(|candidate| !candidate.is_empty()).collect();
+        fragment.candidates = candidates
+            .into_iter()
+            .filter(|candidate| !candidate.is_empty())
+            .collect();
         let body = fragment.write(&self.offer.borrow());
         let etag = self.etag.borrow().clone().unwrap_or_else(|| "*".to_owned());
         let sent = Request {

@@ -55,7 +55,10 @@ fn luma(pixel: &[u8]) -> u8 {
 
 /// Strength of the change of luma around each pixel (Sobel), as grey. The border has none.
 fn edges(pixels: &mut [u8], width: usize, height: usize) {
-    let grey: Vec<i32> = pixels.chunks_exact(4).map(|pixel| i32::from(luma(pixel))).collect();
+    let grey: Vec<i32> = pixels
+        .chunks_exact(4)
+        .map(|pixel| i32::from(luma(pixel)))
+        .collect();
     for y in 0..height {
         for x in 0..width {
             let at = y * width + x;
@@ -64,9 +67,13 @@ fn edges(pixels: &mut [u8], width: usize, height: usize) {
             } else {
                 let (up, down) = (at - width, at + width);
                 let across = grey[up + 1] + 2 * grey[at + 1] + grey[down + 1]
-                    - grey[up - 1] - 2 * grey[at - 1] - grey[down - 1];
+                    - grey[up - 1]
+                    - 2 * grey[at - 1]
+                    - grey[down - 1];
                 let along = grey[down - 1] + 2 * grey[down] + grey[down + 1]
-                    - grey[up - 1] - 2 * grey[up] - grey[up + 1];
+                    - grey[up - 1]
+                    - 2 * grey[up]
+                    - grey[up + 1];
                 (across.abs() + along.abs()).min(255)
             };
             pixels[at * 4..at * 4 + 3].fill(strength as u8);
@@ -88,12 +95,18 @@ impl Histogram {
     pub fn of(pixels: &[u8], every: usize) -> Self {
         let mut counts = [[0_u32; BINS]; 4];
         for pixel in pixels.chunks_exact(4).step_by(every.max(1)) {
-            for (counts, level) in counts.iter_mut().zip([pixel[0], pixel[1], pixel[2], luma(pixel)]) {
+            for (counts, level) in
+                counts
+                    .iter_mut()
+                    .zip([pixel[0], pixel[1], pixel[2], luma(pixel)])
+            {
                 counts[usize::from(level) * BINS / 256] += 1;
             }
         }
         let most = counts.iter().flatten().copied().max().unwrap_or(0).max(1) as f32;
-        Self { channels: counts.map(|counts| counts.map(|count| count as f32 / most)) }
+        Self {
+            channels: counts.map(|counts| counts.map(|count| count as f32 / most)),
+        }
     }
 
     /// An SVG path of one channel, filled from the bottom of a box of `width` by `height`. The scale is a square root, so
@@ -113,7 +126,12 @@ impl Histogram {
 mod tests {
     use super::*;
 
-    const ON: Filters = Filters { grey: false, invert: false, edges: false, mirror: false };
+    const ON: Filters = Filters {
+        grey: false,
+        invert: false,
+        edges: false,
+        mirror: false,
+    };
 
     fn picture() -> Vec<u8> {
         // 3 x 1: red, white, dark blue.
@@ -124,13 +142,20 @@ mod tests {
     fn grey_has_equal_channels_and_keeps_white() {
         let mut pixels = picture();
         Filters { grey: true, ..ON }.apply(&mut pixels, 3, 1);
-        assert!(pixels.chunks_exact(4).all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2] && pixel[3] == 255));
+        assert!(
+            pixels
+                .chunks_exact(4)
+                .all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2] && pixel[3] == 255)
+        );
         assert_eq!(pixels[4], 255);
     }
 
     #[test]
     fn inverting_or_mirroring_twice_gives_the_picture_back() {
-        for filters in [Filters { invert: true, ..ON }, Filters { mirror: true, ..ON }] {
+        for filters in [
+            Filters { invert: true, ..ON },
+            Filters { mirror: true, ..ON },
+        ] {
             let mut pixels = picture();
             filters.apply(&mut pixels, 3, 1);
             assert_ne!(pixels, picture());
@@ -142,8 +167,15 @@ mod tests {
     #[test]
     fn edges_are_bright_where_the_picture_changes_and_dark_where_it_does_not() {
         let (width, height) = (8, 8);
-        let mut pixels: Vec<u8> =
-            (0..width * height).flat_map(|at| if at % width < 4 { [0, 0, 0, 255] } else { [255; 4] }).collect();
+        let mut pixels: Vec<u8> = (0..width * height)
+            .flat_map(|at| {
+                if at % width < 4 {
+                    [0, 0, 0, 255]
+                } else {
+                    [255; 4]
+                }
+            })
+            .collect();
         Filters { edges: true, ..ON }.apply(&mut pixels, width, height);
         let at = |x: usize, y: usize| pixels[(y * width + x) * 4];
         assert_eq!(at(3, 4), 255);
@@ -156,7 +188,13 @@ mod tests {
     #[test]
     fn a_buffer_of_another_size_is_left_alone() {
         let mut pixels = picture();
-        Filters { edges: true, grey: true, invert: true, mirror: true }.apply(&mut pixels, 4, 1);
+        Filters {
+            edges: true,
+            grey: true,
+            invert: true,
+            mirror: true,
+        }
+        .apply(&mut pixels, 4, 1);
         assert_eq!(pixels, picture());
         Filters { edges: true, ..ON }.apply(&mut [], 0, 0);
     }
@@ -164,7 +202,11 @@ mod tests {
     #[test]
     fn a_histogram_counts_levels_as_shares_of_the_most_frequent() {
         let histogram = Histogram::of(&picture(), 1);
-        assert_eq!(histogram.channels[0][BINS - 1], 1.0, "two of three pixels are fully red");
+        assert_eq!(
+            histogram.channels[0][BINS - 1],
+            1.0,
+            "two of three pixels are fully red"
+        );
         assert_eq!(histogram.channels[0][0], 0.5);
         assert_eq!(Histogram::of(&[], 4).channels[3], [0.0; BINS]);
         assert!(histogram.path(3, 100.0, 40.0).starts_with("M0 40L0.0 "));

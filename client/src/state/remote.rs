@@ -17,7 +17,9 @@ impl<T, E> Remote<T, E> {
     pub fn next(self, answer: Result<T, E>, kept: impl Fn(&E) -> bool) -> Self {
         match (answer, self) {
             (Ok(value), _) => Self::Ready(value),
-            (Err(error), Self::Ready(value) | Self::Stale(value, _)) if kept(&error) => Self::Stale(value, error),
+            (Err(error), Self::Ready(value) | Self::Stale(value, _)) if kept(&error) => {
+                Self::Stale(value, error)
+            }
             (Err(error), _) => Self::Failed(error),
         }
     }
@@ -60,6 +62,9 @@ mod tests {
 
     #[test]
     fn a_failure_before_any_answer_shows_the_failure() {
-        assert_eq!(Remote::<i32, &str>::Loading.next(Err("down"), |_| true), Remote::Failed("down"));
+        assert_eq!(
+            Remote::<i32, &str>::Loading.next(Err("down"), |_| true),
+            Remote::Failed("down")
+        );
     }
 }

@@ -119,7 +119,15 @@ mod tests {
 
     #[test]
     fn an_address_survives_being_written_and_read() {
-        for name in ["bunny", "front door", "前门 摄像头", "a/b", "100% #1?&=", "..", "é"] {
+        for name in [
+            "bunny",
+            "front door",
+            "前门 摄像头",
+            "a/b",
+            "100% #1?&=",
+            "..",
+            "é",
+        ] {
             for route in [
                 Route::Watch(name.into()),
                 Route::Canvas(Some(name.into())),
@@ -128,7 +136,12 @@ mod tests {
                 assert_eq!(Route::parse(&route.to_string()), route);
             }
         }
-        for route in [Route::Gallery, Route::Settings, Route::Canvas(None), Route::Embed(None)] {
+        for route in [
+            Route::Gallery,
+            Route::Settings,
+            Route::Canvas(None),
+            Route::Embed(None),
+        ] {
             assert_eq!(Route::parse(&route.to_string()), route);
         }
     }

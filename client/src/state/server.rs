@@ -33,7 +33,12 @@ pub struct ConfigFile {
 
 impl Server {
     /// The first of the four that holds a usable address. `None` when there is none at all: a page opened from a file.
-    pub fn choose(query: Option<&str>, saved: Option<&str>, config: Option<&str>, origin: &str) -> Option<Self> {
+    pub fn choose(
+        query: Option<&str>,
+        saved: Option<&str>,
+        config: Option<&str>,
+        origin: &str,
+    ) -> Option<Self> {
         [
             (query, Source::Query),
             (saved, Source::Saved),
@@ -94,41 +99,90 @@ mod tests {
     use super::*;
 
     fn choose(query: Option<&str>, saved: Option<&str>, config: Option<&str>) -> (String, Source) {
-        let server = Server::choose(query, saved, config, "http://page:1").expect("the origin is always usable");
+        let server = Server::choose(query, saved, config, "http://page:1")
+            .expect("the origin is always usable");
         (server.base, server.source)
     }
 
     #[test]
     fn the_first_address_in_the_order_of_the_design_wins() {
-        assert_eq!(choose(Some("http://q"), Some("http://s"), Some("http://c")), ("http://q".into(), Source::Query));
-        assert_eq!(choose(None, Some("http://s"), Some("http://c")), ("http://s".into(), Source::Saved));
-        assert_eq!(choose(None, None, Some("http://c")), ("http://c".into(), Source::Config));
-        assert_eq!(choose(None, None, None), ("http://page:1".into(), Source::Origin));
+        assert_eq!(
+            choose(Some("http://q"), Some("http://s"), Some("http://c")),
+            ("http://q".into(), Source::Query)
+        );
+        assert_eq!(
+            choose(None, Some("http://s"), Some("http://c")),
+            ("http://s".into(), Source::Saved)
+        );
+        assert_eq!(
+            choose(None, None, Some("http://c")),
+            ("http://c".into(), Source::Config)
+        );
+        assert_eq!(
+            choose(None, None, None),
+            ("http://page:1".into(), Source::Origin)
+        );
     }
 
     #[test]
     fn an_unusable_address_is_passed_over() {
-        assert_eq!(choose(Some("ftp://q"), Some(""), Some("  ")), ("http://page:1".into(), Source::Origin));
-        assert_eq!(Server::choose(None, None, None, "null"), None, "a page opened from a file has no origin");
+        assert_eq!(
+            choose(Some("ftp://q"), Some(""), Some("  ")),
+            ("http://page:1".into(), Source::Origin)
+        );
+        assert_eq!(
+            Server::choose(None, None, None, "null"),
+            None,
+            "a page opened from a file has no origin"
+        );
     }
 
     #[test]
     fn an_address_typed_by_a_person_is_made_whole() {
-        assert_eq!(normalize(" media.local:8000/ ").as_deref(), Some("http://media.local:8000"));
-        assert_eq!(normalize("https://host/weir//").as_deref(), Some("https://host/weir"));
-        assert_eq!(normalize("http://[::1]:8000").as_deref(), Some("http://[::1]:8000"));
-        for bad in ["", "http://", "ws://host", "two words", "http://a?b", "http://u@h", "http:///x"] {
+        assert_eq!(
+            normalize(" media.local:8000/ ").as_deref(),
+            Some("http://media.local:8000")
+        );
+        assert_eq!(
+            normalize("https://host/weir//").as_deref(),
+            Some("https://host/weir")
+        );
+        assert_eq!(
+            normalize("http://[::1]:8000").as_deref(),
+            Some("http://[::1]:8000")
+        );
+        for bad in [
+            "",
+            "http://",
+            "ws://host",
+            "two words",
+            "http://a?b",
+            "http://u@h",
+            "http:///x",
+        ] {
             assert_eq!(normalize(bad), None, "{bad}");
         }
     }
 
     #[test]
     fn a_location_is_found_whether_relative_or_whole() {
-        let root = Server { base: "http://h:8000".into(), source: Source::Saved };
+        let root = Server {
+            base: "http://h:8000".into(),
+            source: Source::Saved,
+        };
         assert_eq!(root.resolve("/session/abc"), "http://h:8000/session/abc");
-        assert_eq!(root.resolve("http://other/session/abc"), "http://other/session/abc");
-        let below = Server { base: "https://h/weir".into(), source: Source::Saved };
-        assert_eq!(below.resolve("/weir/session/abc"), "https://h/weir/session/abc");
+        assert_eq!(
+            root.resolve("http://other/session/abc"),
+            "http://other/session/abc"
+        );
+        let below = Server {
+            base: "https://h/weir".into(),
+            source: Source::Saved,
+        };
+        assert_eq!(
+            below.resolve("/weir/session/abc"),
+            "https://h/weir/session/abc"
+        );
         assert_eq!(below.resolve("/session/abc"), "https://h/weir/session/abc");
         assert_eq!(below.url("/api/streams"), "https://h/weir/api/streams");
     }

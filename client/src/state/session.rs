@@ -105,7 +105,10 @@ pub enum OpenError {
     /// 404: no such stream.
     Gone(String),
     /// 503, 429, 5xx: later, at the earliest after this many milliseconds.
-    Later { error: String, after: Option<u32> },
+    Later {
+        error: String,
+        after: Option<u32>,
+    },
     /// Another 4xx.
     Refused(String),
     Browser(String),
@@ -172,7 +175,12 @@ pub struct Session {
 
 impl Default for Session {
     fn default() -> Self {
-        Self { phase: Phase::Stopped, attempts: 0, gone: 0, playing_since: None }
+        Self {
+            phase: Phase::Stopped,
+            attempts: 0,
+            gone: 0,
+            playing_since: None,
+        }
     }
 }
 
@@ -205,7 +213,10 @@ impl Session {
             }
 
             (
-                Phase::Connecting | Phase::Reconnecting { .. } | Phase::Unsteady | Phase::Restarting,
+                Phase::Connecting
+                | Phase::Reconnecting { .. }
+                | Phase::Unsteady
+                | Phase::Restarting,
                 Event::Connected,
             ) => {
                 self.playing_since = Some(now);
@@ -223,14 +234,20 @@ impl Session {
                 self.phase = Phase::Restarting;
                 vec![Effect::Restart, Effect::Arm(RESTART_WITHIN)]
             }
-            (Phase::Restarting, Event::RestartFailed | Event::Timer) => self.wait(Cause::Lost, None, now, random),
+            (Phase::Restarting, Event::RestartFailed | Event::Timer) => {
+                self.wait(Cause::Lost, None, now, random)
+            }
 
-            (phase, Event::RemoteClosed) if phase.is_on() && !matches!(phase, Phase::Waiting { .. }) => {
+            (phase, Event::RemoteClosed)
+                if phase.is_on() && !matches!(phase, Phase::Waiting { .. }) =>
+            {
                 self.phase = Phase::Closed;
                 vec![Effect::Ask, Effect::Arm(ASK_WITHIN)]
             }
             (Phase::Closed, Event::Verdict(Verdict::Gone)) => self.rest(Phase::Ended),
-            (Phase::Closed, Event::Verdict(Verdict::There)) => self.wait(Cause::Closed, None, now, random),
+            (Phase::Closed, Event::Verdict(Verdict::There)) => {
+                self.wait(Cause::Closed, None, now, random)
+            }
             (Phase::Closed, Event::Verdict(Verdict::Unreachable) | Event::Timer) => {
                 self.wait(Cause::Unreachable, None, now, random)
             }
@@ -251,7 +268,9 @@ impl Session {
     fn refused(&mut self, error: OpenError, now: f64, random: f64) -> Vec<Effect> {
         match error {
             OpenError::Unreachable => self.wait(Cause::Unreachable, None, now, random),
-            OpenError::Later { error, after } => self.wait(Cause::Refused(error), after, now, random),
+            OpenError::Later { error, after } => {
+                self.wait(Cause::Refused(error), after, now, random)
+            }
             OpenError::Gone(error) => {
                 self.gone += 1;
                 if self.gone >= GONE_AFTER {
@@ -265,13 +284,26 @@ impl Session {
         }
     }
 
-    fn wait(&mut self, because: Cause, at_least: Option<u32>, now: f64, random: f64) -> Vec<Effect> {
-        if self.playing_since.take().is_some_and(|since| now - since >= GOOD_AFTER) {
+    fn wait(
+        &mut self,
+        because: Cause,
+        at_least: Option<u32>,
+        now: f64,
+        random: f64,
+    ) -> Vec<Effect> {
+        if self
+            .playing_since
+            .take()
+            .is_some_and(|since| now - since >= GOOD_AFTER)
+        {
             self.attempts = 0;
         }
         let delay = back_off(self.attempts, random).max(at_least.map_or(0.0, f64::from));
         self.attempts = self.attempts.saturating_add(1);
-        self.phase = Phase::Waiting { until: now + delay, because };
+        self.phase = Phase::Waiting {
+            until: now + delay,
+            because,
+        };
         vec![Effect::Close, Effect::Arm(delay)]
     }
 }

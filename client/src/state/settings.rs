@@ -20,14 +20,24 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { server: None, ice_servers: Vec::new(), language: None, volume: 1.0, muted: false }
+        Self {
+            server: None,
+            ice_servers: Vec::new(),
+            language: None,
+            volume: 1.0,
+            muted: false,
+        }
     }
 }
 
 impl Settings {
     pub fn from_text(text: &str) -> Self {
         let mut settings: Self = serde_json::from_str(text).unwrap_or_default();
-        settings.volume = if settings.volume.is_finite() { settings.volume.clamp(0.0, 1.0) } else { 1.0 };
+        settings.volume = if settings.volume.is_finite() {
+            settings.volume.clamp(0.0, 1.0)
+        } else {
+            1.0
+        };
         settings
     }
 
@@ -48,11 +58,15 @@ pub fn parse_ice(text: &str) -> Result<Vec<IceServer>, BadLine> {
         .map(|line| {
             let words: Vec<&str> = line.split_whitespace().collect();
             let known = ["stun:", "stuns:", "turn:", "turns:"];
-            let scheme = known.into_iter().find(|scheme| words[0].starts_with(scheme) && words[0].len() > scheme.len());
+            let scheme = known
+                .into_iter()
+                .find(|scheme| words[0].starts_with(scheme) && words[0].len() > scheme.len());
             let with_login = scheme.is_some_and(|scheme| scheme.starts_with("turn"));
             match (scheme, &words[1..], with_login) {
                 (Some(_), [], false) => Ok(ice(words[0], None, None)),
-                (Some(_), [user, credential], true) => Ok(ice(words[0], Some(user), Some(credential))),
+                (Some(_), [user, credential], true) => {
+                    Ok(ice(words[0], Some(user), Some(credential)))
+                }
                 _ => Err(BadLine(line.to_owned())),
             }
         })
@@ -72,7 +86,11 @@ pub fn format_ice(servers: &[IceServer]) -> String {
     let mut lines = Vec::new();
     for server in servers {
         for url in &server.urls {
-            let words = [Some(url.as_str()), server.username.as_deref(), server.credential.as_deref()];
+            let words = [
+                Some(url.as_str()),
+                server.username.as_deref(),
+                server.credential.as_deref(),
+            ];
             lines.push(words.into_iter().flatten().collect::<Vec<_>>().join(" "));
         }
     }
@@ -99,7 +117,10 @@ mod tests {
     fn a_broken_or_older_text_reads_as_defaults() {
         assert_eq!(Settings::from_text("not json"), Settings::default());
         assert_eq!(Settings::from_text("{}"), Settings::default());
-        assert_eq!(Settings::from_text(r#"{"volume": 7, "gone": 1}"#).volume, 1.0);
+        assert_eq!(
+            Settings::from_text(r#"{"volume": 7, "gone": 1}"#).volume,
+            1.0
+        );
     }
 
     #[test]
@@ -113,7 +134,14 @@ mod tests {
 
     #[test]
     fn a_line_that_no_browser_would_take_is_named() {
-        for bad in ["http://host", "stun:", "turn:host", "turn:host user", "stun:host a b", "x"] {
+        for bad in [
+            "http://host",
+            "stun:",
+            "turn:host",
+            "turn:host user",
+            "stun:host a b",
+            "x",
+        ] {
             assert_eq!(parse_ice(bad), Err(BadLine(bad.into())));
         }
     }

@@ -82,28 +82,46 @@ impl Figures {
         let seconds = (after.at - before.at) / 1_000.0;
         let grown = |read: fn(&Track) -> Option<f64>| -> Option<f64> {
             sum(
-                delta(before.video.as_ref().and_then(read), after.video.as_ref().and_then(read)),
-                delta(before.audio.as_ref().and_then(read), after.audio.as_ref().and_then(read)),
+                delta(
+                    before.video.as_ref().and_then(read),
+                    after.video.as_ref().and_then(read),
+                ),
+                delta(
+                    before.audio.as_ref().and_then(read),
+                    after.audio.as_ref().and_then(read),
+                ),
             )
         };
         let total = |read: fn(&Track) -> Option<f64>| -> Option<f64> {
-            sum(after.video.as_ref().and_then(read), after.audio.as_ref().and_then(read))
+            sum(
+                after.video.as_ref().and_then(read),
+                after.audio.as_ref().and_then(read),
+            )
         };
-        let rate = |grown: Option<f64>| grown.filter(|_| seconds > 0.0).map(|value| value / seconds);
+        let rate =
+            |grown: Option<f64>| grown.filter(|_| seconds > 0.0).map(|value| value / seconds);
         // A stream without picture is measured by its sound.
         let (old, new) = match (&before.video, &after.video) {
             (_, None) => (before.audio.as_ref(), after.audio.as_ref()),
             (old, Some(new)) => (old.as_ref(), Some(new)),
         };
-        let mean = |total: fn(&Track) -> Option<f64>, count: fn(&Track) -> Option<f64>| -> Option<f64> {
-            let total = delta(old.and_then(total), new.and_then(total))?;
-            let count = delta(old.and_then(count), new.and_then(count))?;
-            (count > 0.0).then(|| total / count * 1_000.0)
-        };
+        let mean =
+            |total: fn(&Track) -> Option<f64>, count: fn(&Track) -> Option<f64>| -> Option<f64> {
+                let total = delta(old.and_then(total), new.and_then(total))?;
+                let count = delta(old.and_then(count), new.and_then(count))?;
+                (count > 0.0).then(|| total / count * 1_000.0)
+            };
         let lost = grown(|track| track.lost);
         let packets = grown(|track| track.packets);
-        let round_trip = after.pair.as_ref().and_then(|pair| pair.round_trip).map(|rtt| rtt * 1_000.0);
-        let jitter_buffer = mean(|track| track.jitter_buffer_delay, |track| track.jitter_buffer_emitted);
+        let round_trip = after
+            .pair
+            .as_ref()
+            .and_then(|pair| pair.round_trip)
+            .map(|rtt| rtt * 1_000.0);
+        let jitter_buffer = mean(
+            |track| track.jitter_buffer_delay,
+            |track| track.jitter_buffer_emitted,
+        );
         let decoding = mean(|track| track.decode_time, |track| track.frames_decoded);
         let video = after.video.as_ref();
         Self {
@@ -113,7 +131,9 @@ impl Figures {
                 video.and_then(|track| track.frames_decoded),
             ))),
             round_trip,
-            jitter: new.and_then(|track| track.jitter).map(|jitter| jitter * 1_000.0),
+            jitter: new
+                .and_then(|track| track.jitter)
+                .map(|jitter| jitter * 1_000.0),
             loss: lost.zip(packets).and_then(|(lost, packets)| {
                 let sent = lost + packets;
                 (sent > 0.0).then(|| lost / sent * 100.0)
@@ -171,16 +191,22 @@ impl History {
 
     /// Lowest and highest kept.
     pub fn range(&self) -> Option<(f64, f64)> {
-        self.0.iter().flatten().fold(None, |range, &value| match range {
-            None => Some((value, value)),
-            Some((low, high)) => Some((low.min(value), high.max(value))),
-        })
+        self.0
+            .iter()
+            .flatten()
+            .fold(None, |range, &value| match range {
+                None => Some((value, value)),
+                Some((low, high)) => Some((low.min(value), high.max(value))),
+            })
     }
 
     /// Points of an SVG path in a box of `width` by `height`, the newest at the right edge. The scale starts at zero and
     /// ends at the highest value kept, or at `least` when that is more, so that noise around a constant stays small.
     pub fn path(&self, width: f64, height: f64, least: f64) -> String {
-        let top = self.range().map_or(least, |(_, high)| high.max(least)).max(f64::MIN_POSITIVE);
+        let top = self
+            .range()
+            .map_or(least, |(_, high)| high.max(least))
+            .max(f64::MIN_POSITIVE);
         let step = width / (KEPT - 1) as f64;
         let mut path = String::new();
         let mut pen_down = false;
@@ -191,7 +217,12 @@ impl History {
             };
             let x = width - step * (self.0.len() - 1 - index) as f64;
             let y = 1.0 + (height - 2.0) * (1.0 - value.max(0.0) / top);
-            path.push_str(&format!("{}{:.1} {:.1}", if pen_down { 'L' } else { 'M' }, x, y));
+            path.push_str(&format!(
+                "{}{:.1} {:.1}",
+                if pen_down { 'L' } else { 'M' },
+                x,
+                y
+            ));
             pen_down = true;
         }
         path
@@ -239,14 +270,20 @@ mod tests {
                 ..Track::default()
             }),
             audio: None,
-            pair: Some(Pair { round_trip: Some(0.018), bytes: Some(bytes), ..Pair::default() }),
+            pair: Some(Pair {
+                round_trip: Some(0.018),
+                bytes: Some(bytes),
+                ..Pair::default()
+            }),
         }
     }
 
     #[test]
     fn figures_are_rates_between_two_samples() {
-        let figures =
-            Figures::between(&sample(1_000.0, 0.0, 0.0, 0.0, 0.0), &sample(3_000.0, 310_000.0, 99.0, 1.0, 50.0));
+        let figures = Figures::between(
+            &sample(1_000.0, 0.0, 0.0, 0.0, 0.0),
+            &sample(3_000.0, 310_000.0, 99.0, 1.0, 50.0),
+        );
         assert_eq!(figures.bitrate, Some(1_240_000.0));
         assert_eq!(figures.fps, Some(25.0));
         assert_eq!(figures.round_trip, Some(18.0));
@@ -258,7 +295,10 @@ mod tests {
 
     #[test]
     fn totals_that_shrink_are_a_new_session_and_give_no_rate() {
-        let figures = Figures::between(&sample(0.0, 500.0, 5.0, 0.0, 9.0), &sample(1_000.0, 10.0, 1.0, 0.0, 1.0));
+        let figures = Figures::between(
+            &sample(0.0, 500.0, 5.0, 0.0, 9.0),
+            &sample(1_000.0, 10.0, 1.0, 0.0, 1.0),
+        );
         assert_eq!(figures.bitrate, None);
         assert_eq!(figures.fps, None);
         assert_eq!(figures.arrived, None);
@@ -266,7 +306,13 @@ mod tests {
 
     #[test]
     fn nothing_reported_gives_nothing_rather_than_zero() {
-        let figures = Figures::between(&Sample::default(), &Sample { at: 1_000.0, ..Sample::default() });
+        let figures = Figures::between(
+            &Sample::default(),
+            &Sample {
+                at: 1_000.0,
+                ..Sample::default()
+            },
+        );
         assert_eq!(figures, Figures::default());
     }
 
@@ -279,8 +325,16 @@ mod tests {
             bytes: Some(delay * 1_000.0),
             ..Track::default()
         };
-        let before = Sample { at: 0.0, audio: Some(audio(1.0)), ..Sample::default() };
-        let after = Sample { at: 1_000.0, audio: Some(audio(2.0)), ..Sample::default() };
+        let before = Sample {
+            at: 0.0,
+            audio: Some(audio(1.0)),
+            ..Sample::default()
+        };
+        let after = Sample {
+            at: 1_000.0,
+            audio: Some(audio(2.0)),
+            ..Sample::default()
+        };
         let figures = Figures::between(&before, &after);
         assert_eq!(figures.jitter, Some(2.0));
         assert_eq!(figures.jitter_buffer, Some(20.0));

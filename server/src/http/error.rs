@@ -88,7 +88,7 @@ impl HttpError {
     fn status_of_stream(error: &StreamError) -> (StatusCode, Option<u16>) {
         match error {
             StreamError::Unreadable(_) => (StatusCode::CONFLICT, Some(10)),
-            StreamError::Removed => (StatusCode::NOT_FOUND, None),
+            StreamError::Removed | StreamError::NoPicture => (StatusCode::NOT_FOUND, None),
             StreamError::NotStarted(_) => (StatusCode::SERVICE_UNAVAILABLE, Some(2)),
         }
     }

@@ -42,6 +42,7 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route("/api/streams", get(streams::list))
         .route("/api/streams/{name}", get(streams::one))
+        .route("/api/streams/{name}/poster.jpg", get(streams::poster))
         .route("/api/ice", get(streams::ice))
         .route("/api/health", get(streams::health))
         .fallback(spa::page)

@@ -27,6 +27,20 @@ pub(super) async fn one(
     Ok((FRESH, Json(find(&app, name)?.info())).into_response())
 }
 
+/// A browser keeps a poster for a minute: long enough to look through a gallery, short enough to see
+/// that a file was replaced.
+pub(super) async fn poster(
+    State(app): State<Arc<App>>,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<Response, HttpError> {
+    let jpeg = find(&app, name)?.poster().await?;
+    let headers = [
+        (header::CONTENT_TYPE, "image/jpeg"),
+        (header::CACHE_CONTROL, "max-age=60"),
+    ];
+    Ok((headers, jpeg).into_response())
+}
+
 pub(super) async fn ice(State(app): State<Arc<App>>) -> Response {
     (
         FRESH,

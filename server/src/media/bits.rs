@@ -52,3 +52,18 @@ impl<'a> BitReader<'a> {
         i32::try_from(value).ok()
     }
 }
+
+/// Takes the emulation prevention bytes out (H.264 7.4.1).
+pub(super) fn unescape(nal: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(nal.len());
+    let mut zeros = 0;
+    for &byte in nal {
+        if zeros >= 2 && byte == 3 {
+            zeros = 0;
+            continue;
+        }
+        zeros = if byte == 0 { zeros + 1 } else { 0 };
+        out.push(byte);
+    }
+    out
+}

@@ -10,6 +10,8 @@ pub const LEAD: Duration = Duration::from_millis(400);
 
 /// A unit that comes this much after its live instant shows that the source stalled.
 const STALL: Duration = Duration::from_millis(100);
+/// One that comes this much after it shows that a stall is near.
+const LATE: Duration = Duration::from_millis(50);
 
 /// The wall clock, so that tests can put another in its place.
 pub trait Clock {
@@ -109,8 +111,12 @@ impl Pacer {
         MediaTime(anchor.0.saturating_add(ahead).saturating_sub(behind))
     }
 
-    pub(super) fn stalled(&self, time: MediaTime, now: Instant) -> bool {
+    pub(super) fn has_stalled(&self, time: MediaTime, now: Instant) -> bool {
         now.saturating_duration_since(self.live_at(time, now)) > STALL
+    }
+
+    pub(super) fn is_late(&self, time: MediaTime, now: Instant) -> bool {
+        now.saturating_duration_since(self.live_at(time, now)) > LATE
     }
 }
 
@@ -165,7 +171,7 @@ mod tests {
             pacer.live(now + Duration::from_secs(2)),
             MediaTime(3_000_000)
         );
-        assert!(!pacer.stalled(MediaTime(1_000_000), now + STALL));
-        assert!(pacer.stalled(MediaTime(1_000_000), now + STALL * 2));
+        assert!(!pacer.has_stalled(MediaTime(1_000_000), now + STALL));
+        assert!(pacer.has_stalled(MediaTime(1_000_000), now + STALL * 2));
     }
 }

@@ -9,12 +9,18 @@ use std::time::SystemTime;
 use ffmpeg_next as ffmpeg;
 
 use super::error::MediaError;
+use super::jumps::Jumps;
 use super::raw::{self, Header};
+use super::turn::Turn;
 
 /// A demuxer that finds this many bad packets in a row has lost its way.
 const MAX_BAD_IN_A_ROW: u32 = 1000;
-/// Where the container allows jumps of its clock, one longer than this is closed, in microseconds.
+/// Jumps of a clock longer than these are closed, in microseconds: where the container has them in its nature
+/// (broadcasts), and where only damage makes them, since a slide show may stand still for long.
 const MAX_JUMP: i64 = 10_000_000;
+const MAX_JUMP_OF_FILE: i64 = 300_000_000;
+/// Times beyond this, some 140 years, are cut: sums of a few of them still fit.
+const MAX_TIME: i64 = 1 << 52;
 /// How far one track is read ahead while the other one's next packet is looked for.
 const MAX_AHEAD: i64 = 2_000_000;
 const MAX_AHEAD_BYTES: usize = 16 << 20;
@@ -37,15 +43,6 @@ pub(super) struct Track {
     pub start: Option<i64>,
     /// Display matrix: clockwise degrees, and whether it mirrors.
     pub turn: Turn,
-}
-
-/// How a picture is turned to be shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Turn {
-    /// 0, 90, 180 or 270, clockwise.
-    pub degrees: i32,
-    /// Mirrored left to right after turning.
-    pub mirrored: bool,
 }
 
 /// One packet. Its packet's own times are rewritten to microseconds of the file's clock.
@@ -79,7 +76,7 @@ pub(super) struct Demuxer {
     pub fingerprint: Fingerprint,
     /// Packets left out because they were damaged.
     pub bad: u64,
-    jumps: Option<Jumps>,
+    jumps: Jumps,
     /// By kind; the newest time of decoding.
     newest: [Option<i64>; 2],
     ahead: [VecDeque<Coded>; 2],
@@ -142,7 +139,11 @@ impl Demuxer {
                 modified: metadata.modified().ok(),
             },
             bad: 0,
-            jumps: discontinuous.then(Jumps::default),
+            jumps: Jumps::longer_than(if discontinuous {
+                MAX_JUMP
+            } else {
+                MAX_JUMP_OF_FILE
+            }),
             newest: [None; 2],
             ahead: Default::default(),
             ahead_bytes: 0,
@@ -255,7 +256,7 @@ impl Demuxer {
                 .or(*newest)
                 .or(track.start)
                 .unwrap_or(0);
-            let shift = self.jumps.as_mut().map_or(0, |jumps| jumps.shift(decoded));
+            let shift = self.jumps.shift(decoded);
             let order = decoded.saturating_add(shift);
             let shown = shown.map(|time| time.saturating_add(shift));
             *newest = Some(order.saturating_add(duration));
@@ -272,28 +273,6 @@ impl Demuxer {
                 packet,
             });
         }
-    }
-}
-
-/// Closes the jumps that the clocks of broadcasts make.
-#[derive(Clone, Copy, Debug, Default)]
-struct Jumps {
-    shift: i64,
-    newest: Option<i64>,
-}
-
-impl Jumps {
-    /// What to add to the time of a packet decoded at `time`.
-    fn shift(&mut self, time: i64) -> i64 {
-        let shifted = time.saturating_add(self.shift);
-        match self.newest {
-            Some(newest) if shifted.saturating_sub(newest).saturating_abs() > MAX_JUMP => {
-                self.shift = newest.saturating_sub(time);
-            }
-            Some(newest) => self.newest = Some(newest.max(shifted)),
-            None => self.newest = Some(shifted),
-        }
-        self.shift
     }
 }
 
@@ -335,32 +314,6 @@ fn best(input: &mut ffmpeg::format::context::Input, kind: ffmpeg::media::Type) -
     })
 }
 
-impl Turn {
-    /// `matrix`: nine big 32-bit numbers of this machine's byte order, 16.16 fixed point, as FFmpeg keeps them.
-    /// The shown axes are `(a, b)` and `(c, d)`.
-    fn from_display_matrix(matrix: &[u8]) -> Self {
-        let entry = |n: usize| {
-            let bytes = matrix
-                .get(n * 4..n * 4 + 4)
-                .and_then(|bytes| bytes.try_into().ok());
-            f64::from(bytes.map_or(0, i32::from_ne_bytes))
-        };
-        let (a, b, c, d) = (entry(0), entry(1), entry(3), entry(4));
-        let mirrored = a * d - b * c < 0.0;
-        // A mirrored matrix is a turn followed by x -> -x, which negates the first column.
-        let (a, b) = if mirrored { (-a, b) } else { (a, b) };
-        let quarters = (b.atan2(a).to_degrees() / 90.0).round() as i32;
-        Self {
-            degrees: (quarters * 90).rem_euclid(360),
-            mirrored,
-        }
-    }
-
-    pub fn swaps_sides(self) -> bool {
-        self.degrees % 180 != 0
-    }
-}
-
 /// `time` in units of `base`, in microseconds.
 pub(super) fn micros(time: i64, base: ffmpeg::Rational) -> i64 {
     let (num, den) = (
@@ -368,7 +321,7 @@ pub(super) fn micros(time: i64, base: ffmpeg::Rational) -> i64 {
         i128::from(base.denominator().max(1)),
     );
     let scaled = (i128::from(time) * num * 1_000_000 + den / 2).div_euclid(den);
-    i64::try_from(scaled.clamp(i64::MIN.into(), i64::MAX.into())).unwrap_or(0)
+    i64::try_from(scaled.clamp((-MAX_TIME).into(), MAX_TIME.into())).unwrap_or(0)
 }
 
 /// Once: FFmpeg's tables, and no lines of its own on stderr. What matters comes back as an error or a count.
@@ -385,75 +338,10 @@ pub(super) fn quiet() {
 mod tests {
     use super::*;
 
-    fn matrix(a: i32, b: i32, c: i32, d: i32) -> Vec<u8> {
-        [a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30]
-            .iter()
-            .flat_map(|n: &i32| n.to_ne_bytes())
-            .collect()
-    }
-
-    #[test]
-    fn a_display_matrix_says_how_the_picture_is_turned() {
-        let turn = |a, b, c, d| Turn::from_display_matrix(&matrix(a, b, c, d));
-        assert_eq!(
-            turn(1, 0, 0, 1),
-            Turn {
-                degrees: 0,
-                mirrored: false
-            }
-        );
-        assert_eq!(
-            turn(0, 1, -1, 0),
-            Turn {
-                degrees: 90,
-                mirrored: false
-            }
-        );
-        assert_eq!(
-            turn(-1, 0, 0, -1),
-            Turn {
-                degrees: 180,
-                mirrored: false
-            }
-        );
-        assert_eq!(
-            turn(0, -1, 1, 0),
-            Turn {
-                degrees: 270,
-                mirrored: false
-            }
-        );
-        assert_eq!(
-            turn(-1, 0, 0, 1),
-            Turn {
-                degrees: 0,
-                mirrored: true
-            }
-        );
-        assert_eq!(
-            turn(1, 0, 0, -1),
-            Turn {
-                degrees: 180,
-                mirrored: true
-            }
-        );
-        assert_eq!(Turn::from_display_matrix(&[]), Turn::default());
-    }
-
-    #[test]
-    fn a_jump_of_a_broadcast_clock_is_closed() {
-        let mut jumps = Jumps::default();
-        assert_eq!(jumps.shift(1_000_000), 0);
-        assert_eq!(jumps.shift(1_040_000), 0);
-        assert_eq!(jumps.shift(90_000_000), 1_040_000 - 90_000_000);
-        assert_eq!(jumps.shift(90_040_000), 1_040_000 - 90_000_000);
-        assert_eq!(jumps.shift(5), 1_080_000 - 5);
-    }
-
     #[test]
     fn times_of_any_base_become_microseconds() {
         assert_eq!(micros(3003, ffmpeg::Rational::new(1, 90_000)), 33_367);
         assert_eq!(micros(-1024, ffmpeg::Rational::new(1, 48_000)), -21_333);
-        assert_eq!(micros(i64::MAX, ffmpeg::Rational::new(1, 1)), i64::MAX);
+        assert_eq!(micros(i64::MAX, ffmpeg::Rational::new(1, 1)), MAX_TIME);
     }
 }

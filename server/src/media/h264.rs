@@ -3,7 +3,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::bits::BitReader;
+use super::bits::{BitReader, unescape};
+use super::sps::Sequence;
 
 const IDR: u8 = 5;
 const SEI: u8 = 6;
@@ -149,131 +150,6 @@ impl H264 {
     }
 }
 
-/// The facts of a sequence parameter set (H.264 7.3.2.1.1) that decide how a track is delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sequence {
-    pub profile: u8,
-    pub constraints: u8,
-    pub level: u8,
-    /// 0 grey, 1 4:2:0, 2 4:2:2, 3 4:4:4.
-    pub chroma: u32,
-    pub bits: u32,
-    /// False: pictures may be two fields.
-    pub frames_only: bool,
-    /// After cropping.
-    pub width: u32,
-    pub height: u32,
-}
-
-impl Sequence {
-    /// From a NAL unit with its header byte. `None` when it is malformed.
-    pub fn parse(nal: &[u8]) -> Option<Self> {
-        if kind(nal) != SPS {
-            return None;
-        }
-        let payload = unescape(&nal[1..]);
-        let mut bits = BitReader::new(&payload);
-        let profile = bits.bits(8)? as u8;
-        let constraints = bits.bits(8)? as u8;
-        let level = bits.bits(8)? as u8;
-        bits.golomb()?; // seq_parameter_set_id
-        let (mut chroma, mut depth, mut separate_planes) = (1, 8, false);
-        if matches!(
-            profile,
-            100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135
-        ) {
-            chroma = bits.golomb()?;
-            if chroma == 3 {
-                separate_planes = bits.flag()?;
-            }
-            depth = bits.golomb()?.checked_add(8)?;
-            bits.golomb()?; // bit_depth_chroma_minus8
-            bits.flag()?; // qpprime_y_zero_transform_bypass_flag
-            if bits.flag()? {
-                for list in 0..if chroma == 3 { 12 } else { 8 } {
-                    if bits.flag()? {
-                        skip_scaling_list(&mut bits, if list < 6 { 16 } else { 64 })?;
-                    }
-                }
-            }
-        }
-        bits.golomb()?; // log2_max_frame_num_minus4
-        match bits.golomb()? {
-            0 => {
-                bits.golomb()?;
-            }
-            1 => {
-                bits.flag()?;
-                bits.golomb()?;
-                bits.golomb()?;
-                let cycle = bits.golomb()?;
-                if cycle > 255 {
-                    return None;
-                }
-                for _ in 0..cycle {
-                    bits.golomb()?;
-                }
-            }
-            _ => {}
-        }
-        bits.golomb()?; // max_num_ref_frames
-        bits.flag()?; // gaps_in_frame_num_value_allowed_flag
-        let width_mbs = bits.golomb()?.checked_add(1)?;
-        let height_units = bits.golomb()?.checked_add(1)?;
-        let frames_only = bits.flag()?;
-        if !frames_only {
-            bits.flag()?; // mb_adaptive_frame_field_flag
-        }
-        bits.flag()?; // direct_8x8_inference_flag
-        let mut width = width_mbs.checked_mul(16)?;
-        let field_factor = if frames_only { 1 } else { 2 };
-        let mut height = height_units.checked_mul(16)?.checked_mul(field_factor)?;
-        if bits.flag()? {
-            let unit_x = if matches!(chroma, 1 | 2) && !separate_planes {
-                2
-            } else {
-                1
-            };
-            let unit_y = if chroma == 1 {
-                2 * field_factor
-            } else {
-                field_factor
-            };
-            let (left, right, top, bottom) = (
-                bits.golomb()?,
-                bits.golomb()?,
-                bits.golomb()?,
-                bits.golomb()?,
-            );
-            width = width.checked_sub(left.checked_add(right)?.checked_mul(unit_x)?)?;
-            height = height.checked_sub(top.checked_add(bottom)?.checked_mul(unit_y)?)?;
-        }
-        Some(Self {
-            profile,
-            constraints,
-            level,
-            chroma,
-            bits: depth,
-            frames_only,
-            width,
-            height,
-        })
-    }
-}
-
-fn skip_scaling_list(bits: &mut BitReader<'_>, size: usize) -> Option<()> {
-    let (mut last, mut next) = (8i64, 8i64);
-    for _ in 0..size {
-        if next != 0 {
-            next = (last + i64::from(bits.signed_golomb()?)).rem_euclid(256);
-        }
-        if next != 0 {
-            last = next;
-        }
-    }
-    Some(())
-}
-
 /// `nal_unit_type`; 0, which no stream uses, for an empty one.
 pub(super) fn kind(nal: &[u8]) -> u8 {
     nal.first().map_or(0, |byte| byte & 0x1f)
@@ -287,21 +163,6 @@ fn sps_id(nal: &[u8]) -> Option<u32> {
 fn pps_id(nal: &[u8]) -> Option<u32> {
     let payload = unescape(nal.get(1..nal.len().min(16))?);
     BitReader::new(&payload).golomb().filter(|id| *id < 256)
-}
-
-/// Takes the emulation prevention bytes out (H.264 7.4.1).
-fn unescape(nal: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(nal.len());
-    let mut zeros = 0;
-    for &byte in nal {
-        if zeros >= 2 && byte == 3 {
-            zeros = 0;
-            continue;
-        }
-        zeros = if byte == 0 { zeros + 1 } else { 0 };
-        out.push(byte);
-    }
-    out
 }
 
 /// The NAL units of an Annex B byte stream, without start codes and trailing zeros; empty ones are
@@ -486,17 +347,6 @@ mod tests {
         let mut packet = prefixed(4, &[&[0x41, 5, 5]]);
         packet.extend([0xff, 0xff, 0xff, 0xff, 0x41]);
         assert_eq!(kinds(&h264.unit(&packet).unwrap()), [1]);
-    }
-
-    #[test]
-    fn a_sequence_parameter_set_tells_size_and_profile() {
-        let sequence = Sequence::parse(SPS_720).unwrap();
-        assert_eq!((sequence.profile, sequence.level), (77, 31));
-        assert_eq!((sequence.width, sequence.height), (1280, 720));
-        assert_eq!(
-            (sequence.chroma, sequence.bits, sequence.frames_only),
-            (1, 8, true)
-        );
     }
 
     proptest! {

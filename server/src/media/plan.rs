@@ -2,17 +2,10 @@
 
 use shared::api::{Codec, Delivery, Reason};
 
-use super::demux::Turn;
 use super::packetize::MAX_PAYLOAD;
+use super::scan::PacketFacts;
+use super::turn::Turn;
 
-/// Keyframes further apart than this, in microseconds, cost a late joiner too much.
-pub const MAX_GOP: i64 = 20_000_000;
-/// Bytes from one keyframe to the next that the log keeps.
-pub const MAX_GOP_BYTES: u64 = 32 << 20;
-/// A gap between pictures is irregular above four usual gaps and this, in microseconds. Browsers count
-/// a freeze at three usual gaps or 150 ms more than usual; a phone's clock, which wanders by some
-/// ms, stays far below either.
-const IRREGULAR_GAP: i64 = 250_000;
 /// H.264 level 5.2 ends here; hardware decoders of browsers do too.
 const MAX_DECODED: u64 = 4096 * 2304;
 /// What is encoded here: long and short side, pixels.
@@ -40,26 +33,6 @@ pub struct VideoFacts {
     pub interlaced: bool,
     pub frame_rate: Option<f64>,
     pub packets: PacketFacts,
-}
-
-/// What the packets of a picture track, or its container's index, tell.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PacketFacts {
-    /// A picture is shown before one that is stored before it.
-    pub reordered: bool,
-    /// Times are missing, run backwards, or pictures are to be hidden.
-    pub bad_times: bool,
-    /// There is exactly one picture.
-    pub still: bool,
-    /// A picture was seen, but none where decoding can begin.
-    pub no_keyframe: bool,
-    /// From keyframe to keyframe at most, in microseconds and bytes; to the end where there is no other.
-    pub longest_gop: i64,
-    pub biggest_gop: u64,
-    /// The middle one of the times between pictures, in microseconds; zero when unknown.
-    pub usual_gap: i64,
-    /// More than one in a hundred of the times between pictures is irregular.
-    pub irregular: bool,
 }
 
 /// What is known of a sound track.
@@ -128,7 +101,7 @@ pub fn video_reasons(facts: &VideoFacts) -> Vec<Reason> {
     );
     because(facts.interlaced, Reason::Interlaced);
     because(
-        facts.width % 2 != 0 || facts.height % 2 != 0,
+        !facts.width.is_multiple_of(2) || !facts.height.is_multiple_of(2),
         Reason::OddSize,
     );
     because(
@@ -141,10 +114,7 @@ pub fn video_reasons(facts: &VideoFacts) -> Vec<Reason> {
         packets.still || packets.irregular,
         Reason::VariableFrameRate,
     );
-    because(
-        packets.no_keyframe || packets.longest_gop > MAX_GOP || packets.biggest_gop > MAX_GOP_BYTES,
-        Reason::SparseKeyframes,
-    );
+    because(packets.has_sparse_keyframes(), Reason::SparseKeyframes);
     because(packets.bad_times, Reason::Timestamps);
     because(
         u64::from(facts.width) * u64::from(facts.height) > MAX_DECODED,
@@ -228,82 +198,11 @@ fn is_uneven((num, den): (u32, u32)) -> bool {
     num == 0 || den == 0 || (f64::from(num) / f64::from(den) - 1.0).abs() > 0.01
 }
 
-/// Gathers [`PacketFacts`] from packets in the order of decoding.
-#[derive(Clone, Debug, Default)]
-pub struct PacketScan {
-    facts: PacketFacts,
-    pictures: u64,
-    keyframes: u64,
-    /// Newest time shown, and decoded, microseconds.
-    newest: Option<i64>,
-    gop_start: Option<i64>,
-    gop_bytes: u64,
-    gaps: Vec<i64>,
-}
-
-/// Enough to know the usual gap.
-const MAX_GAPS: usize = 4096;
-
-impl PacketScan {
-    /// One picture, shown at `time` (microseconds).
-    pub fn picture(&mut self, time: i64, keyframe: bool, bytes: u64) {
-        self.pictures += 1;
-        if let Some(newest) = self.newest {
-            if time < newest {
-                self.facts.reordered = true;
-            } else if self.gaps.len() < MAX_GAPS {
-                self.gaps.push(time - newest);
-            }
-        }
-        if keyframe {
-            self.keyframes += 1;
-            self.gop_start = Some(time);
-            self.gop_bytes = 0;
-        }
-        self.newest = Some(self.newest.map_or(time, |newest| newest.max(time)));
-        self.gop_bytes += bytes;
-        if let Some(start) = self.gop_start {
-            self.facts.longest_gop = self.facts.longest_gop.max(time - start);
-            self.facts.biggest_gop = self.facts.biggest_gop.max(self.gop_bytes);
-        }
-    }
-
-    /// The file's times cannot be relied on.
-    pub fn bad_time(&mut self) {
-        self.facts.bad_times = true;
-    }
-
-    pub fn pictures(&self) -> u64 {
-        self.pictures
-    }
-
-    pub fn keyframes(&self) -> u64 {
-        self.keyframes
-    }
-
-    /// `complete`: the track has no more pictures than were scanned.
-    pub fn finish(mut self, complete: bool) -> PacketFacts {
-        self.facts.still = complete && self.pictures == 1;
-        self.facts.no_keyframe = self.pictures > 0 && self.keyframes == 0;
-        self.gaps.sort_unstable();
-        let usual = self.gaps.get(self.gaps.len() / 2).copied().unwrap_or(0);
-        let limit = IRREGULAR_GAP.max(usual.saturating_mul(4));
-        let irregular = self
-            .gaps
-            .iter()
-            .rev()
-            .take_while(|gap| **gap > limit)
-            .count();
-        self.facts.usual_gap = usual;
-        self.facts.irregular = irregular * 100 > self.gaps.len();
-        self.facts
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::scan::{MAX_GOP, MAX_GOP_BYTES};
     use super::*;
 
     const ALL: Encoders = Encoders {
@@ -456,31 +355,6 @@ mod tests {
     }
 
     #[test]
-    fn a_steady_or_slightly_unsteady_rate_is_regular_and_a_slide_show_is_not() {
-        let scan = |gaps: &[i64]| {
-            let mut scan = PacketScan::default();
-            let mut time = 0;
-            scan.picture(time, true, 1);
-            for gap in gaps {
-                time += gap;
-                scan.picture(time, false, 1);
-            }
-            scan.finish(true)
-        };
-        let phone: Vec<i64> = (0..300).map(|n| 33_000 + n % 7 * 2000).collect();
-        assert!(!scan(&phone).irregular);
-        let mut one_hitch = vec![40_000; 300];
-        one_hitch[7] = 2_000_000;
-        assert!(!scan(&one_hitch).irregular);
-        let screen: Vec<i64> = (0..300)
-            .map(|n| if n % 10 == 0 { 1_000_000 } else { 16_000 })
-            .collect();
-        assert!(scan(&screen).irregular);
-        // One picture in two seconds, always: slow, but regular.
-        assert!(!scan(&[2_000_000; 20]).irregular);
-    }
-
-    #[test]
     fn sizes_are_even_shrunk_to_fit_and_turned() {
         let turn = Turn {
             degrees: 90,
@@ -521,15 +395,6 @@ mod tests {
                 Delivery::Passthrough => prop_assert!(width % 2 == 0 && height % 2 == 0 && bits <= 8 && gop <= MAX_GOP),
                 Delivery::Reencode { reasons, .. } => prop_assert!(!reasons.is_empty()),
             }
-        }
-
-        #[test]
-        fn a_scan_never_panics(packets in prop::collection::vec((any::<i32>(), any::<bool>(), any::<u32>()), 0..200)) {
-            let mut scan = PacketScan::default();
-            for (time, keyframe, bytes) in packets {
-                scan.picture(time.into(), keyframe, bytes.into());
-            }
-            scan.finish(true);
         }
     }
 }

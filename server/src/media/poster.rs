@@ -4,13 +4,14 @@ use std::path::Path;
 
 use ffmpeg_next as ffmpeg;
 
-use super::demux::{Demuxer, Kind, Turn};
+use super::demux::{Demuxer, Kind};
 use super::error::MediaError;
 use super::graph::{Chain, TIME_BASE};
-use super::picture::turn_filters;
 use super::plan;
+use super::render::turn_filters;
 use super::source::Input;
 use super::test_source::{Generated, TestSource};
+use super::turn::Turn;
 
 /// Pixels.
 const MAX_WIDTH: u32 = 640;

@@ -9,7 +9,8 @@ use shared::api::{AudioTrack, Codec, Delivery, VideoTrack};
 use super::demux::{Coded, Demuxer, Kind, Track, quiet};
 use super::error::MediaError;
 use super::h264::H264;
-use super::plan::{self, AudioFacts, Encoders, PacketFacts, PacketScan, VideoFacts};
+use super::plan::{self, AudioFacts, Encoders, VideoFacts};
+use super::scan::{PacketFacts, PacketScan};
 use super::source::Input;
 
 /// As much of a file as is read to know its pictures: until this many microseconds, bytes or packets.

@@ -3,14 +3,15 @@
 
 use ffmpeg_next as ffmpeg;
 
-use super::demux::Turn;
 use super::error::MediaError;
 use super::frame::MediaTime;
 use super::graph::Chain;
-use super::picture::Setup;
-use super::plan::{PacketFacts, VideoFacts};
+use super::plan::VideoFacts;
 use super::probe::Probe;
+use super::render::Setup;
+use super::scan::PacketFacts;
 use super::sound;
+use super::turn::Turn;
 
 const WIDTH: u32 = 1280;
 const HEIGHT: u32 = 720;

@@ -13,11 +13,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use shared::api::{Codec, Rendition, StreamInfo, StreamState};
 use tokio::sync::{OnceCell, Semaphore};
 
 use self::feed::{Feed, FeedSink};
 use crate::media::control::Control;
+use crate::media::poster::poster;
 use crate::media::probe::{self, Probe};
 use crate::media::source::{self, Input};
 
@@ -26,6 +28,8 @@ use crate::media::source::{self, Input};
 pub enum StreamError {
     #[error("{0}")]
     Unreadable(String),
+    #[error("This stream has no picture, so there is no poster of it.")]
+    NoPicture,
     #[error("This stream has just been removed from the server; choose another one.")]
     Removed,
     #[error("The server could not start this stream: {0}. Try again in a moment.")]
@@ -47,6 +51,7 @@ pub struct Stream {
 #[derive(Debug, Default)]
 struct Findings {
     probe: OnceCell<Result<Arc<Probe>, StreamError>>,
+    poster: OnceCell<Result<Bytes, StreamError>>,
 }
 
 #[derive(Debug, Default)]
@@ -147,6 +152,19 @@ impl Stream {
         });
         let probe = found.await.clone()?;
         Ok(lock(&self.live).replanned.clone().unwrap_or(probe))
+    }
+
+    /// A picture of the stream, as JPEG.
+    pub async fn poster(&self) -> Result<Bytes, StreamError> {
+        if self.probe().await?.video.is_none() {
+            return Err(StreamError::NoPicture);
+        }
+        let findings = lock(&self.findings).clone();
+        let made = findings.poster.get_or_init(|| async {
+            let input = self.input.clone();
+            self.look(move || poster(&input).map(Bytes::from)).await
+        });
+        made.await.clone()
     }
 
     /// Runs FFmpeg where it may block.

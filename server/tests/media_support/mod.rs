@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use server::media::control::Control;
+use server::media::error::MediaError;
 use server::media::frame::{AccessUnit, MediaTime};
 use server::media::source::{Clock, Input, Probe, Sink, probe, run_on};
 use shared::api::Codec;
@@ -32,14 +33,18 @@ impl Clock for JumpClock {
     }
 }
 
+type OnAppend<'a> = Box<dyn FnMut(&AccessUnit) + 'a>;
+
 /// Everything that a source delivered, and orders to give at some point of it.
 #[derive(Default)]
 pub(crate) struct Recorder<'a> {
     pub(crate) units: Vec<AccessUnit>,
     pub(crate) anchors: Vec<(MediaTime, Instant)>,
     pub(crate) replanned: Vec<Probe>,
+    /// How many units there were when it was said.
+    pub(crate) replanned_at: Vec<usize>,
     pub(crate) dropped: u64,
-    on_append: Option<Box<dyn FnMut(&AccessUnit) + 'a>>,
+    on_append: Option<OnAppend<'a>>,
 }
 
 impl Recorder<'_> {
@@ -82,6 +87,7 @@ impl Sink for Recorder<'_> {
 
     fn replanned(&mut self, probe: &Probe) {
         self.replanned.push(probe.clone());
+        self.replanned_at.push(self.units.len());
     }
 
     fn dropped(&mut self, pictures: u64) {
@@ -101,40 +107,50 @@ pub(crate) fn play_with<'a>(
     probe: &Probe,
     wanted: &[Codec],
     seconds: f64,
-    mut on_append: impl FnMut(&Control, &AccessUnit),
+    on_append: impl FnMut(&Control, &AccessUnit),
 ) -> Recorder<'a> {
+    run_for(input, probe, wanted, seconds, on_append).expect("the source runs")
+}
+
+/// As [`play`], of a source that may end with an error.
+pub(crate) fn try_play<'a>(
+    input: &Input,
+    probe: &Probe,
+    wanted: &[Codec],
+    seconds: f64,
+) -> Result<Recorder<'a>, MediaError> {
+    run_for(input, probe, wanted, seconds, |_, _| {})
+}
+
+fn run_for<'a>(
+    input: &Input,
+    probe: &Probe,
+    wanted: &[Codec],
+    seconds: f64,
+    mut on_append: impl FnMut(&Control, &AccessUnit),
+) -> Result<Recorder<'a>, MediaError> {
     let control = Control::default();
     for codec in wanted {
         control.want(*codec);
     }
-    let end = MediaTime((seconds * 1e6) as i64);
     let clock = StopClock {
         clock: JumpClock::new(),
         started: Cell::new(None),
         after: Duration::from_secs_f64(seconds),
     };
     let mut recorder = Recorder {
-        on_append: Some(Box::new(|unit: &AccessUnit| {
-            on_append(&control, unit);
-            let _ = end;
-        })),
+        on_append: Some(Box::new(|unit: &AccessUnit| on_append(&control, unit))),
         ..Recorder::default()
     };
-    run_on(&clock, input, probe, &control, &mut recorder).expect("the source runs");
-    let Recorder {
-        units,
-        anchors,
-        replanned,
-        dropped,
-        ..
-    } = recorder;
-    Recorder {
-        units,
-        anchors,
-        replanned,
-        dropped,
+    run_on(&clock, input, probe, &control, &mut recorder)?;
+    Ok(Recorder {
+        units: recorder.units,
+        anchors: recorder.anchors,
+        replanned: recorder.replanned,
+        replanned_at: recorder.replanned_at,
+        dropped: recorder.dropped,
         on_append: None,
-    }
+    })
 }
 
 /// Stops the run when its time has come.

@@ -19,7 +19,10 @@ fn bunny() -> StreamInfo {
             codec: "aac".into(),
             channels: 6,
             sample_rate: 48_000,
-            delivery: Delivery::Reencode { codec: Codec::Opus, reasons: vec![Reason::Codec] },
+            delivery: Delivery::Reencode {
+                codec: Codec::Opus,
+                reasons: vec![Reason::Codec],
+            },
         }),
         renditions: Vec::new(),
         viewers: 0,
@@ -43,8 +46,13 @@ fn the_delivery_is_told_in_words_with_its_reasons() {
 
 #[test]
 fn a_browser_that_gets_another_codec_is_told_so() {
-    assert!(delivery(&bunny(), Some("VP8"), Lang::En).contains("does not take H.264, so it gets VP8."));
-    assert!(delivery(&bunny(), Some("VP8"), Lang::Zh).contains("此浏览器不接受 H.264，因此收到的是 VP8。"));
+    assert!(
+        delivery(&bunny(), Some("VP8"), Lang::En).contains("does not take H.264, so it gets VP8.")
+    );
+    assert!(
+        delivery(&bunny(), Some("VP8"), Lang::Zh)
+            .contains("此浏览器不接受 H.264，因此收到的是 VP8。")
+    );
 }
 
 #[test]
@@ -53,11 +61,21 @@ fn several_reasons_make_one_sentence() {
     let video = info.video.as_mut().expect("the clip has a picture");
     video.delivery = Delivery::Reencode {
         codec: Codec::H264,
-        reasons: vec![Reason::BFrames, Reason::OddSize, Reason::BitDepth { bits: 10 }],
+        reasons: vec![
+            Reason::BFrames,
+            Reason::OddSize,
+            Reason::BitDepth { bits: 10 },
+        ],
     };
     let sentence = picture(video, Lang::En);
-    assert!(sentence.contains("(B-frames), which WebRTC has no room for, its width"), "{sentence}");
-    assert!(sentence.ends_with("an odd number and it has 10 bits a sample and browsers take 8."), "{sentence}");
+    assert!(
+        sentence.contains("(B-frames), which WebRTC has no room for, its width"),
+        "{sentence}"
+    );
+    assert!(
+        sentence.ends_with("an odd number and it has 10 bits a sample and browsers take 8."),
+        "{sentence}"
+    );
 }
 
 #[test]
@@ -66,7 +84,9 @@ fn every_reason_is_worded_in_every_language() {
         Reason::Codec,
         Reason::BFrames,
         Reason::BitDepth { bits: 10 },
-        Reason::Chroma { format: "4:4:4".into() },
+        Reason::Chroma {
+            format: "4:4:4".into(),
+        },
         Reason::Interlaced,
         Reason::OddSize,
         Reason::Rotated { degrees: 90 },
@@ -89,5 +109,8 @@ fn a_card_says_it_in_a_few_words() {
     assert_eq!(chips, ["720p · 25 fps", "H.264 as it is", "sound to Opus"]);
     let mut silent = bunny();
     silent.audio = None;
-    assert_eq!(super::chips(&silent, Lang::Zh.text(), Lang::Zh)[2], "无声音");
+    assert_eq!(
+        super::chips(&silent, Lang::Zh.text(), Lang::Zh)[2],
+        "无声音"
+    );
 }

@@ -19,7 +19,10 @@ fn waits_for(session: &Session, now: f64) -> f64 {
 fn a_start_opens_a_session_and_a_connection_plays() {
     let mut session = Session::default();
     let effects = session.step(Event::Start, 0.0, 0.0);
-    assert_eq!(effects, [Effect::Close, Effect::Open, Effect::Arm(CONNECT_WITHIN)]);
+    assert_eq!(
+        effects,
+        [Effect::Close, Effect::Open, Effect::Arm(CONNECT_WITHIN)]
+    );
     assert_eq!(session.phase(), &Phase::Connecting);
     assert_eq!(session.step(Event::Connected, 90.0, 0.0), [Effect::Disarm]);
     assert_eq!(session.phase(), &Phase::Playing);
@@ -28,7 +31,10 @@ fn a_start_opens_a_session_and_a_connection_plays() {
 #[test]
 fn a_short_dip_heals_without_a_request() {
     let mut session = playing();
-    assert_eq!(session.step(Event::Disconnected, 200.0, 0.0), [Effect::Arm(UNSTEADY_FOR)]);
+    assert_eq!(
+        session.step(Event::Disconnected, 200.0, 0.0),
+        [Effect::Arm(UNSTEADY_FOR)]
+    );
     assert_eq!(session.step(Event::Connected, 900.0, 0.0), [Effect::Disarm]);
     assert_eq!(session.phase(), &Phase::Playing);
 }
@@ -37,7 +43,10 @@ fn a_short_dip_heals_without_a_request() {
 fn a_longer_dip_restarts_ice_before_anything_else() {
     let mut session = playing();
     session.step(Event::Disconnected, 200.0, 0.0);
-    assert_eq!(session.step(Event::Timer, 1_700.0, 0.0), [Effect::Restart, Effect::Arm(RESTART_WITHIN)]);
+    assert_eq!(
+        session.step(Event::Timer, 1_700.0, 0.0),
+        [Effect::Restart, Effect::Arm(RESTART_WITHIN)]
+    );
     session.step(Event::Connected, 2_000.0, 0.0);
     assert_eq!(session.phase(), &Phase::Playing);
 }
@@ -46,9 +55,17 @@ fn a_longer_dip_restarts_ice_before_anything_else() {
 fn a_failed_restart_starts_a_new_session_after_a_moment() {
     let mut session = playing();
     session.step(Event::Stalled, 20_000.0, 0.0);
-    assert_eq!(session.step(Event::RestartFailed, 20_100.0, 0.0), [Effect::Close, Effect::Arm(500.0)]);
+    assert_eq!(
+        session.step(Event::RestartFailed, 20_100.0, 0.0),
+        [Effect::Close, Effect::Arm(500.0)]
+    );
     assert_eq!(session.step(Event::Timer, 20_600.0, 0.0)[1], Effect::Open);
-    assert_eq!(session.phase(), &Phase::Reconnecting { because: Cause::Lost });
+    assert_eq!(
+        session.phase(),
+        &Phase::Reconnecting {
+            because: Cause::Lost
+        }
+    );
 }
 
 #[test]
@@ -62,7 +79,10 @@ fn attempts_spread_out_up_to_ten_seconds_and_go_on_for_ever() {
         session.step(Event::Timer, 20_000.0, 0.0);
         session.step(Event::OpenFailed(OpenError::Unreachable), 20_000.0, 0.0);
     }
-    assert_eq!(delays[..6], [500.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0, 10_000.0]);
+    assert_eq!(
+        delays[..6],
+        [500.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0, 10_000.0]
+    );
     assert!(delays[6..].iter().all(|delay| *delay == 10_000.0));
 }
 
@@ -71,7 +91,10 @@ fn the_back_off_keeps_its_bounds_whatever_is_drawn() {
     for attempt in 0..40 {
         for random in [0.0, 0.3, 0.99, 1.0, -4.0, 9.0] {
             let delay = back_off(attempt, random);
-            assert!((500.0..=10_000.0).contains(&delay), "{attempt} {random} {delay}");
+            assert!(
+                (500.0..=10_000.0).contains(&delay),
+                "{attempt} {random} {delay}"
+            );
         }
     }
 }
@@ -111,7 +134,10 @@ fn a_person_can_end_the_wait_or_stop_it() {
     session.step(Event::RestartFailed, 1_000.0, 0.0);
     let mut impatient = session.clone();
     assert_eq!(impatient.step(Event::Start, 1_100.0, 0.0)[1], Effect::Open);
-    assert_eq!(session.step(Event::Stop, 1_100.0, 0.0), [Effect::Close, Effect::Disarm]);
+    assert_eq!(
+        session.step(Event::Stop, 1_100.0, 0.0),
+        [Effect::Close, Effect::Disarm]
+    );
     assert_eq!(session.phase(), &Phase::Stopped);
     assert!(session.step(Event::Timer, 9_000.0, 0.0).is_empty());
 }
@@ -119,7 +145,10 @@ fn a_person_can_end_the_wait_or_stop_it() {
 #[test]
 fn a_goodbye_of_a_stream_that_is_gone_is_its_end() {
     let mut session = playing();
-    assert_eq!(session.step(Event::RemoteClosed, 1_000.0, 0.0), [Effect::Ask, Effect::Arm(ASK_WITHIN)]);
+    assert_eq!(
+        session.step(Event::RemoteClosed, 1_000.0, 0.0),
+        [Effect::Ask, Effect::Arm(ASK_WITHIN)]
+    );
     session.step(Event::Verdict(Verdict::Gone), 1_050.0, 0.0);
     assert_eq!(session.phase(), &Phase::Ended);
 }
@@ -129,7 +158,13 @@ fn a_goodbye_of_a_server_that_goes_down_waits_for_it_to_come_back() {
     let mut session = playing();
     session.step(Event::RemoteClosed, 1_000.0, 0.0);
     session.step(Event::Verdict(Verdict::Unreachable), 1_050.0, 0.0);
-    assert!(matches!(session.phase(), Phase::Waiting { because: Cause::Unreachable, .. }));
+    assert!(matches!(
+        session.phase(),
+        Phase::Waiting {
+            because: Cause::Unreachable,
+            ..
+        }
+    ));
 }
 
 #[test]
@@ -138,7 +173,10 @@ fn a_stream_that_never_was_is_a_failure_and_one_that_stays_away_is_over() {
     let mut session = Session::default();
     session.step(Event::Start, 0.0, 0.0);
     session.step(gone(), 10.0, 0.0);
-    assert_eq!(session.phase(), &Phase::Failed(Failure::NotFound("no such stream".into())));
+    assert_eq!(
+        session.phase(),
+        &Phase::Failed(Failure::NotFound("no such stream".into()))
+    );
 
     let mut session = playing();
     session.step(Event::Stalled, 1_000.0, 0.0);
@@ -146,7 +184,10 @@ fn a_stream_that_never_was_is_a_failure_and_one_that_stays_away_is_over() {
     for _ in 1..GONE_AFTER {
         session.step(Event::Timer, 1_000.0, 0.0);
         session.step(gone(), 1_000.0, 0.0);
-        assert!(matches!(session.phase(), Phase::Waiting { .. }), "the server may still be looking at its files");
+        assert!(
+            matches!(session.phase(), Phase::Waiting { .. }),
+            "the server may still be looking at its files"
+        );
     }
     session.step(Event::Timer, 1_000.0, 0.0);
     session.step(gone(), 1_000.0, 0.0);
@@ -157,7 +198,14 @@ fn a_stream_that_never_was_is_a_failure_and_one_that_stays_away_is_over() {
 fn a_full_server_is_asked_again_when_it_said() {
     let mut session = Session::default();
     session.step(Event::Start, 0.0, 0.0);
-    session.step(Event::OpenFailed(OpenError::Later { error: "full".into(), after: Some(7_000) }), 0.0, 0.0);
+    session.step(
+        Event::OpenFailed(OpenError::Later {
+            error: "full".into(),
+            after: Some(7_000),
+        }),
+        0.0,
+        0.0,
+    );
     assert_eq!(waits_for(&session, 0.0), 7_000.0);
 }
 
@@ -165,8 +213,15 @@ fn a_full_server_is_asked_again_when_it_said() {
 fn an_offer_that_is_refused_for_good_is_not_sent_again() {
     let mut session = Session::default();
     session.step(Event::Start, 0.0, 0.0);
-    session.step(Event::OpenFailed(OpenError::Refused("no common codec".into())), 0.0, 0.0);
-    assert_eq!(session.phase(), &Phase::Failed(Failure::Refused("no common codec".into())));
+    session.step(
+        Event::OpenFailed(OpenError::Refused("no common codec".into())),
+        0.0,
+        0.0,
+    );
+    assert_eq!(
+        session.phase(),
+        &Phase::Failed(Failure::Refused("no common codec".into()))
+    );
     assert!(session.step(Event::Online, 1.0, 0.0).is_empty());
     assert_eq!(session.step(Event::Start, 2.0, 0.0)[1], Effect::Open);
 }
