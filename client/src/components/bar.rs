@@ -80,7 +80,8 @@ fn LanguageButton() -> impl IntoView {
             on:click=switch
             lang=move || app.lang.get().other().tag()
         >
-            {move || app.text().other_language}
+            <span class="long">{move || app.text().other_language}</span>
+            <span class="short" aria-hidden="true">{move || app.text().other_language_short}</span>
         </button>
     }
 }

@@ -14,6 +14,8 @@ use crate::state::remote::Remote;
 pub(crate) struct Poll<T: Send + Sync + 'static> {
     pub(crate) value: RwSignal<Remote<T, HttpError>>,
     asked: RwSignal<u32>,
+    /// Questions without an answer yet: a slow server is not asked faster than it answers.
+    open: StoredValue<u32>,
 }
 
 impl<T: Send + Sync + 'static> Clone for Poll<T> {
@@ -44,10 +46,14 @@ pub(crate) fn use_poll<T>(app: App, path: impl Fn() -> String + 'static, ms: f64
 where
     T: DeserializeOwned + Clone + PartialEq + Send + Sync + 'static,
 {
+<<<<<<< HEAD
+    let poll = Poll { value: RwSignal::new(Remote::Loading), asked: RwSignal::new(0), open: StoredValue::new(0) };
+=======
     let poll = Poll {
         value: RwSignal::new(Remote::Loading),
         asked: RwSignal::new(0),
     };
+>>>>>>> main
     Effect::new(move |before: Option<Option<String>>| {
         let asked = poll.asked.get();
         let url = app.server_now().map(|server| server.url(&path()));
@@ -56,8 +62,10 @@ where
             poll.value.set(Remote::Loading);
         }
         let sent = url.clone();
+        poll.open.update_value(|open| *open += 1);
         spawn_local(async move {
             let answer = http::get_json::<T>(&sent).await;
+            poll.open.try_update_value(|open| *open -= 1);
             // A newer question has its own answer.
             if poll.asked.try_get_untracked() == Some(asked) {
                 let kept =
@@ -70,7 +78,7 @@ where
         Some(url)
     });
     let timer = Timer::every(ms, move || {
-        if !document().hidden() {
+        if !document().hidden() && poll.open.try_get_value() == Some(0) {
             poll.again();
         }
     });
