@@ -34,13 +34,23 @@ extern "C" {
 const CYCLES: u32 = 200;
 
 fn memory_pages() -> u32 {
-    wasm_bindgen::memory().unchecked_into::<js_sys::WebAssembly::Memory>().buffer().unchecked_into::<js_sys::ArrayBuffer>().byte_length()
+    wasm_bindgen::memory()
+        .unchecked_into::<js_sys::WebAssembly::Memory>()
+        .buffer()
+        .unchecked_into::<js_sys::ArrayBuffer>()
+        .byte_length()
 }
 
 async fn open(events: &Rc<RefCell<Vec<PeerEvent>>>) -> Result<Whep, WhepError> {
     let heard = Rc::clone(events);
     let resolve = |location: &str| format!("http://weir.test{location}");
-    Whep::open("http://weir.test/whep/film", resolve, ready(Vec::new()), move |event| heard.borrow_mut().push(event)).await
+    Whep::open(
+        "http://weir.test/whep/film",
+        resolve,
+        ready(Vec::new()),
+        move |event| heard.borrow_mut().push(event),
+    )
+    .await
 }
 
 async fn wait_for(events: &Rc<RefCell<Vec<PeerEvent>>>, wanted: &PeerEvent) {
@@ -66,16 +76,27 @@ async fn two_hundred_starts_and_stops_leave_nothing_behind() {
         }
         let whep = open(&events).await.expect("the server in the page answers");
         assert_eq!(open_connections(), 1);
-        assert!(Rc::strong_count(&events) > 1, "the closures hold what they report to");
+        assert!(
+            Rc::strong_count(&events) > 1,
+            "the closures hold what they report to"
+        );
         drop(whep);
         assert_eq!(open_connections(), 0, "after stop {cycle}");
-        assert_eq!(Rc::strong_count(&events), 1, "closures live on after stop {cycle}");
+        assert_eq!(
+            Rc::strong_count(&events),
+            1,
+            "closures live on after stop {cycle}"
+        );
         events.borrow_mut().clear();
         // Lets the pending request go out.
         sleep(0).await;
     }
     assert_eq!(requests("POST") - posts, CYCLES);
-    assert_eq!(requests("DELETE") - deletes, CYCLES, "every session is ended on the server");
+    assert_eq!(
+        requests("DELETE") - deletes,
+        CYCLES,
+        "every session is ended on the server"
+    );
     assert_eq!(listeners(), listeners_before, "every listener is removed");
     assert_eq!(memory_pages(), memory_before, "memory does not grow");
 }
@@ -99,9 +120,15 @@ async fn a_refused_offer_closes_its_connection_and_says_why() {
     install().await.expect("the page can be prepared");
     let events = Rc::new(RefCell::new(Vec::new()));
     refuse_with(406);
-    let error = open(&events).await.map(|_| ()).expect_err("the server says no");
+    let error = open(&events)
+        .await
+        .map(|_| ())
+        .expect_err("the server says no");
     refuse_with(0);
-    assert!(format!("{error:?}").contains("refused by the test"), "{error:?}");
+    assert!(
+        format!("{error:?}").contains("refused by the test"),
+        "{error:?}"
+    );
     assert_eq!(open_connections(), 0);
     assert_eq!(Rc::strong_count(&events), 1);
 }
@@ -116,7 +143,11 @@ async fn a_session_connects_and_survives_an_ice_restart() {
     assert_eq!(whep.stream().get_tracks().length(), 1);
     whep.restart().await.expect("the restart is answered");
     sleep(500).await;
-    assert!(!events.borrow().contains(&PeerEvent::Failed), "{:?}", events.borrow());
+    assert!(
+        !events.borrow().contains(&PeerEvent::Failed),
+        "{:?}",
+        events.borrow()
+    );
     drop(whep);
     assert_eq!(open_connections(), 0);
 }

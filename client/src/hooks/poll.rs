@@ -46,14 +46,11 @@ pub(crate) fn use_poll<T>(app: App, path: impl Fn() -> String + 'static, ms: f64
 where
     T: DeserializeOwned + Clone + PartialEq + Send + Sync + 'static,
 {
-<<<<<<< HEAD
-    let poll = Poll { value: RwSignal::new(Remote::Loading), asked: RwSignal::new(0), open: StoredValue::new(0) };
-=======
     let poll = Poll {
         value: RwSignal::new(Remote::Loading),
         asked: RwSignal::new(0),
+        open: StoredValue::new(0),
     };
->>>>>>> main
     Effect::new(move |before: Option<Option<String>>| {
         let asked = poll.asked.get();
         let url = app.server_now().map(|server| server.url(&path()));

@@ -160,7 +160,11 @@ mod tests {
     fn the_stream_parameter_opens_its_page_unless_the_fragment_says_otherwise() {
         assert_eq!(Route::first("", Some("a b")), Route::Watch("a b".into()));
         assert_eq!(Route::first("#/settings", Some("a")), Route::Settings);
-        assert_eq!(Route::first("#/", Some("a")), Route::Gallery, "a reload stays where a person went");
+        assert_eq!(
+            Route::first("#/", Some("a")),
+            Route::Gallery,
+            "a reload stays where a person went"
+        );
         assert_eq!(Route::first("", None), Route::Gallery);
         assert_eq!(Route::first("", Some("")), Route::Gallery);
     }
