@@ -65,10 +65,10 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
                             text=Signal::derive(move || bundle_link(app, &link, false))
                             label=Signal::derive(move || app.text().copy_link)
                         />
-                        <a class="button plain" href=embed>{move || app.text().get_embed}</a>
-                        <a class="button plain" href=canvas>{move || app.text().open_canvas}</a>
+                        <a class="button plain" href=embed>{app.say(|text| text.get_embed)}</a>
+                        <a class="button plain" href=canvas>{app.say(|text| text.open_canvas)}</a>
                     </div>
-                    <p class="quiet small keys">{move || app.text().keys}</p>
+                    <p class="quiet small keys">{app.say(|text| text.keys)}</p>
                 </section>
                 <Statistics figures=player.figures plots=player.plots />
             </div>
