@@ -24,6 +24,13 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     let player = use_player(app, name.clone());
     start_when_found(app, player);
 
+    // One viewer more: the count is fresh at once.
+    Effect::new(move |_| {
+        if player.shown.get() {
+            info.again();
+        }
+    });
+
     let received = Memo::new(move |_| player.figures.with(|figures| figures.video_codec.clone()));
     let how = move || {
         let received = received.get();
