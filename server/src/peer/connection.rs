@@ -8,6 +8,7 @@ use rtc::interceptor::NackResponderBuilder;
 use rtc::interceptor::Slot;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::certificate::CertificateParams;
+use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters,
     RTCRtpEncodingParameters, RTCRtpRtxParameters, RtpCodecKind,
@@ -94,6 +95,11 @@ impl Factory {
             .with(keyframes::SLOT, KeyframeRequests::new(feedback_from_peer));
         let settings = SettingEngineBuilder::new()
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+            .with_answering_dtls_role(if negotiation.peer_begins_dtls {
+                RTCDtlsRole::Server
+            } else {
+                RTCDtlsRole::Client
+            })
             .with_ice_timeouts(Some(SILENCE), Some(NEVER), Some(CONSENT))
             .with_ice_connection_attempts(Some(CHECK_EVERY), Some(MAX_CHECKS))
             .build();
@@ -112,7 +118,7 @@ impl Factory {
             .with_interceptor_registry(interceptors)
             .with_setting_engine(settings)
             .with_handler(Arc::new(Handler { state_changed }))
-            .with_runtime(Arc::new(SharedPort::new(route.clone())))
+            .with_runtime(Arc::new(SharedPort::new(route.clone(), state.clone())))
             .with_udp_addrs(addresses)
             .build()
             .await?;

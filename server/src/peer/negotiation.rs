@@ -43,6 +43,9 @@ pub(crate) struct Negotiation {
     offer: String,
     sections: Vec<Verdict>,
     bundled: bool,
+    /// The viewer offers `a=setup:active` (RFC 8842 5.3) and begins the DTLS handshake. Otherwise we do: then it is
+    /// ready for media before we send any.
+    pub(crate) peer_begins_dtls: bool,
     pub(crate) video: Option<Format>,
     pub(crate) audio: Option<Format>,
 }
@@ -97,6 +100,7 @@ impl Negotiation {
             offer: text,
             sections,
             bundled: sdp.bundle().next().is_some(),
+            peer_begins_dtls: sdp.anywhere("setup") == Some("active"),
             video,
             audio,
         })

@@ -173,6 +173,17 @@ fn offers_that_cannot_be_served_are_told_why() {
 }
 
 #[test]
+fn a_viewer_that_insists_begins_the_dtls_handshake() {
+    let offer = format!("{HEAD}{}", video("recvonly"));
+    let begins = |offer: &str| Negotiation::new(offer, &supply()).unwrap().peer_begins_dtls;
+    assert!(!begins(&offer));
+    assert!(!begins(
+        &offer.replace("a=setup:actpass", "a=setup:passive")
+    ));
+    assert!(begins(&offer.replace("a=setup:actpass", "a=setup:active")));
+}
+
+#[test]
 fn a_restart_offers_new_credentials_and_no_candidates() {
     let negotiation = Negotiation::new(&format!("{HEAD}{}", video("recvonly")), &supply()).unwrap();
     let restarted = negotiation.restarted("NEW1", "newpasswordnewpassword00");

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -118,6 +119,7 @@ impl Net {
             net: self.clone(),
             id,
             inboxes,
+            arrived: AtomicBool::new(false),
         }
     }
 }
@@ -136,6 +138,7 @@ pub(crate) struct Route {
     net: Net,
     id: RouteId,
     inboxes: Arc<Inboxes>,
+    arrived: AtomicBool,
 }
 
 impl Route {
@@ -151,6 +154,11 @@ impl Route {
             .sockets
             .iter()
             .position(|socket| socket.address.ip() == ip)
+    }
+
+    /// Whether anything was received since the last time that this was asked.
+    pub(crate) fn take_arrived(&self) -> bool {
+        self.arrived.swap(false, Ordering::Relaxed)
     }
 
     /// Sends one datagram. A datagram that the network refuses (no route, no such address family) is
@@ -195,7 +203,10 @@ impl Route {
     ) -> Poll<(SocketAddr, Bytes)> {
         let mut inbox = lock(&self.inboxes[index]);
         match inbox.datagrams.pop_front() {
-            Some(datagram) => Poll::Ready(datagram),
+            Some(datagram) => {
+                self.arrived.store(true, Ordering::Relaxed);
+                Poll::Ready(datagram)
+            }
             None => {
                 match &mut inbox.waker {
                     Some(waker) => waker.clone_from(context.waker()),

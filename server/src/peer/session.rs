@@ -140,7 +140,9 @@ impl Session {
             stop,
             over,
         });
-        sessions.add(secret.clone(), session.clone());
+        if sessions.add(secret.clone(), session.clone()).is_err() {
+            session.stop(End::Shutdown);
+        }
         let life = Life {
             secret: secret.clone(),
             sessions,
@@ -218,6 +220,11 @@ impl Session {
         if matches.is_none() {
             return Err(PeerError::Unconditional);
         }
+        self.restart(&mut agreed, fragment).await
+    }
+
+    /// Begins ICE anew with the viewer's new credentials; ours are new as well.
+    async fn restart(&self, agreed: &mut Agreed, fragment: Fragment) -> Result<Patched, PeerError> {
         let negotiation = agreed.negotiation.restarted(&fragment.ufrag, &fragment.pwd);
         let answer = answer_again(&*self.pc, &self.route, &negotiation).await?;
         self.add_candidates(&fragment).await?;
