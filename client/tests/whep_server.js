@@ -98,6 +98,13 @@ function json(status, value) {
   return new Response(JSON.stringify(value), { status, headers: { "content-type": "application/json" } });
 }
 
+// Chrome allows a page 500 connections, and a closed one counts until it is collected: one that something still holds on
+// to counts for ever.
+export async function collect() {
+  globalThis.gc?.();
+  await new Promise((resolve) => setTimeout(resolve));
+}
+
 export function open_connections() {
   return open.size;
 }

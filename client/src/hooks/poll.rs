@@ -53,8 +53,7 @@ where
     };
     Effect::new(move |before: Option<Option<String>>| {
         let asked = poll.asked.get();
-        let url = app.server_now().map(|server| server.url(&path()));
-        let Some(url) = url else { return None };
+        let url = app.server_now()?.url(&path());
         if before.flatten().is_some_and(|before| before != url) {
             poll.value.set(Remote::Loading);
         }

@@ -92,7 +92,7 @@ pub enum Cause {
 pub enum Failure {
     /// There is no such stream; the server's sentence.
     NotFound(String),
-    /// The server will not serve this offer; its sentence.
+    /// The server will not serve this offer; its sentence, empty when what answered is not a Weir server.
     Refused(String),
     /// The browser cannot do it; its sentence.
     Browser(String),
@@ -109,7 +109,7 @@ pub enum OpenError {
         error: String,
         after: Option<u32>,
     },
-    /// Another 4xx.
+    /// Another 4xx, or no Weir server (empty).
     Refused(String),
     Browser(String),
 }
