@@ -215,6 +215,8 @@ impl Player {
         });
         drop(closed);
         self.shown.set(false);
+        // What was true a moment ago is not any more; the plots keep their past.
+        self.figures.set(Figures::default());
     }
 
     fn restart(self) {

@@ -18,7 +18,7 @@ const ASK_WITHIN: f64 = 5_000.0;
 const BACK_OFF_FIRST: f64 = 500.0;
 const BACK_OFF_MOST: f64 = 10_000.0;
 /// A session that held this long was a good one: the next back-off starts small again.
-const GOOD_AFTER: f64 = 10_000.0;
+const GOOD_AFTER: f64 = 3_000.0;
 /// A server that has just come back may still be looking at its files, so "no such stream" is believed after this many.
 const GONE_AFTER: u32 = 4;
 

@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::bind::NetError;
 use super::connection::Factory;
-use super::negotiation::{Negotiation, NegotiationError, Supply};
-use super::net::{Net, NetError};
+use super::negotiation::{Negotiation, NegotiationError};
+use super::net::Net;
+use super::presence::End;
 use super::sdpfrag::FragmentError;
-use super::session::{End, Opening, Session};
+use super::session::{Opening, Session};
+use super::supply::Supply;
 use crate::media::source::Probe;
 use crate::stream::registry::Admission;
 use crate::stream::{Stream, StreamError};

@@ -4,6 +4,7 @@
 
 mod browser;
 mod canvas;
+mod codecs;
 #[path = "../common/mod.rs"]
 mod common;
 mod film;
