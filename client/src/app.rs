@@ -31,7 +31,7 @@ fn Root() -> impl IntoView {
         return player.into_any();
     }
     view! {
-        <a class="skip" href="#main" on:click=skip>{move || app.text().skip}</a>
+        <a class="skip" href="#main" on:click=skip>{app.say(|text| text.skip)}</a>
         <Bar />
         {move || match route.get() {
             Route::Gallery => view! { <Gallery /> }.into_any(),

@@ -97,10 +97,12 @@ async fn read(response: Response) -> Result<Answer, HttpError> {
         });
     }
     let status = response.status();
-    let error = serde_json::from_str::<ApiError>(&text).map_or_else(
-        |_| format!("The server answered with status {status}."),
-        |error| error.error,
-    );
+    let error = match serde_json::from_str::<ApiError>(&text) {
+        Ok(error) => error.error,
+        // A proxy speaks for a server that is away (RFC 9110 15.6).
+        Err(_) if matches!(status, 502..=504) => return Err(HttpError::Unreachable),
+        Err(_) => return Err(HttpError::Unreadable),
+    };
     Err(HttpError::Status {
         status,
         error,

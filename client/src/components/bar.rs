@@ -22,7 +22,7 @@ pub(crate) fn Bar() -> impl IntoView {
     view! {
         <header class="bar">
             <a class="mark" href="#/" aria-label="Weir">{mark()} <span>"Weir"</span></a>
-            <nav aria-label=move || app.text().main_menu>
+            <nav aria-label=app.say(|text| text.main_menu)>
                 {link(Route::Gallery, |app| app.text().streams, |route| {
                     matches!(route, Route::Gallery | Route::Watch(_))
                 })}
@@ -80,7 +80,8 @@ fn LanguageButton() -> impl IntoView {
             on:click=switch
             lang=move || app.lang.get().other().tag()
         >
-            {move || app.text().other_language}
+            <span class="long">{app.say(|text| text.other_language)}</span>
+            <span class="short" aria-hidden="true">{app.say(|text| text.other_language_short)}</span>
         </button>
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn Controls(
                 min="0"
                 max="100"
                 step="1"
-                aria-label=move || app.text().volume
+                aria-label=app.say(|text| text.volume)
                 style=move || format!("--level: {}%", level())
                 prop:value=move || level().to_string()
                 on:input=set_volume
@@ -67,8 +67,8 @@ pub(crate) fn Controls(
                 <button
                     id="pip"
                     class="round"
-                    title=move || app.text().pip
-                    aria-label=move || app.text().pip
+                    title=app.say(|text| text.pip)
+                    aria-label=app.say(|text| text.pip)
                     on:click=move |_| toggle_pip(video)
                 >
                     {icon(Icon::Pip)}

@@ -65,7 +65,7 @@ pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>)
     };
     let elsewhere = move || {
         (!app.embedded).then(
-            || view! { <a class="button plain" href="#/">{move || app.text().to_streams}</a> },
+            || view! { <a class="button plain" href="#/">{app.say(|text| text.to_streams)}</a> },
         )
     };
     let message = move |steps: AnyView| {
@@ -84,7 +84,7 @@ pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>)
         Over::Busy => view! { <div class="overlay"><i class="spinner large"></i></div> }.into_any(),
         Over::Start => view! {
             <div class="overlay">
-                <button id="start" class="big" aria-label=move || app.text().start on:click=move |_| player.start()>
+                <button id="start" class="big" aria-label=app.say(|text| text.start) on:click=move |_| player.start()>
                     {icon(Icon::Play)}
                 </button>
             </div>
@@ -95,18 +95,18 @@ pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>)
                 <button
                     id="start"
                     class="big"
-                    aria-label=move || app.text().start
+                    aria-label=app.say(|text| text.start)
                     on:click=move |_| if let Some(video) = video.get_untracked() { play(video, sound) }
                 >
                     {icon(Icon::Play)}
                 </button>
-                <p>{move || app.text().blocked}</p>
+                <p>{app.say(|text| text.blocked)}</p>
             </div>
         }
         .into_any(),
         Over::Unmute => view! {
             <button id="unmute" class="button unmute" on:click=move |_| sound.toggle(video)>
-                {icon(Icon::Silent)} {move || app.text().unmute}
+                {icon(Icon::Silent)} {app.say(|text| text.unmute)}
             </button>
         }
         .into_any(),
@@ -114,7 +114,7 @@ pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>)
             view! {
                 {again("try-now", |text| text.try_now)}
                 <Show when=move || unreachable() && !app.embedded>
-                    <a class="button plain" href="#/settings">{move || app.text().change_server}</a>
+                    <a class="button plain" href="#/settings">{app.say(|text| text.change_server)}</a>
                 </Show>
             }
             .into_any(),

@@ -45,7 +45,8 @@ impl Sound {
     /// Louder or softer, and heard.
     pub(super) fn set_volume(self, volume: f64, video: NodeRef<html::Video>) {
         self.app.settings.update(|settings| {
-            settings.volume = volume.clamp(0.0, 1.0);
+            // Steps of a twentieth add up without a tail of digits.
+            settings.volume = (volume.clamp(0.0, 1.0) * 100.0).round() / 100.0;
             settings.muted = settings.volume == 0.0;
         });
         self.allow(video);

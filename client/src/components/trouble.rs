@@ -15,8 +15,8 @@ pub(crate) fn Trouble(error: HttpError, #[prop(into)] retry: Callback<()>) -> im
             <h2>{title}</h2>
             <p class="quiet">{text}</p>
             <div class="row">
-                <button class="button" id="retry" on:click=move |_| retry.run(())>{move || app.text().try_again}</button>
-                <a class="button plain" href="#/settings">{move || app.text().change_server}</a>
+                <button class="button" id="retry" on:click=move |_| retry.run(())>{app.say(|text| text.try_again)}</button>
+                <a class="button plain" href="#/settings">{app.say(|text| text.change_server)}</a>
             </div>
         </section>
     }
@@ -28,10 +28,10 @@ pub(crate) fn NoServer() -> impl IntoView {
     let app = use_app();
     view! {
         <section class="state card" role="alert" data-state="no-server">
-            <h2>{move || app.text().no_server}</h2>
-            <p class="quiet">{move || app.text().no_server_text}</p>
+            <h2>{app.say(|text| text.no_server)}</h2>
+            <p class="quiet">{app.say(|text| text.no_server_text)}</p>
             <div class="row">
-                <a class="button" href="#/settings">{move || app.text().change_server}</a>
+                <a class="button" href="#/settings">{app.say(|text| text.change_server)}</a>
             </div>
         </section>
     }
@@ -41,7 +41,7 @@ pub(crate) fn NoServer() -> impl IntoView {
 #[component]
 pub(crate) fn LostContact() -> impl IntoView {
     let app = use_app();
-    view! { <p class="notice" role="status" data-state="lost">{move || app.text().lost_contact}</p> }
+    view! { <p class="notice" role="status" data-state="lost">{app.say(|text| text.lost_contact)}</p> }
 }
 
 /// Nothing has come yet.
@@ -51,7 +51,7 @@ pub(crate) fn Loading() -> impl IntoView {
     view! {
         <p class="state quiet" role="status" data-state="loading">
             <i class="spinner"></i>
-            {move || app.text().loading_streams}
+            {app.say(|text| text.loading_streams)}
         </p>
     }
 }

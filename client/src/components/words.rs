@@ -46,6 +46,7 @@ pub(crate) fn reason(phase: &Phase, text: &Text) -> Option<String> {
             Cause::Refused(error) => error.clone(),
         },
         Phase::Ended => text.ended_text.to_owned(),
+        Phase::Failed(Failure::Refused(error)) if error.is_empty() => text.unreadable.to_owned(),
         Phase::Failed(
             Failure::NotFound(error) | Failure::Refused(error) | Failure::Browser(error),
         ) => error.clone(),

@@ -100,6 +100,14 @@ impl App {
         self.lang.get().text()
     }
 
+    /// One message, in the language of the moment. All messages share one type, which keeps the bundle small.
+    pub(crate) fn say(
+        self,
+        read: fn(&'static Text) -> &'static str,
+    ) -> impl Fn() -> &'static str + Copy + Send + 'static {
+        move || read(self.text())
+    }
+
     /// The server, tracked; `None` while it is not known or there is none.
     pub(crate) fn server_now(self) -> Option<Server> {
         self.server.get().flatten()

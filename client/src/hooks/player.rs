@@ -196,7 +196,8 @@ impl Player {
     }
 
     fn opened(self, whep: Whep) {
-        let stream = whep.stream().clone();
+        // Not `.clone()`: that is a method of the browser, and makes another stream.
+        let stream = Clone::clone(whep.stream());
         let sampler = Timer::every(SAMPLE_MS, move || self.sample());
         self.owned.update_value(|owned| {
             owned.whep = Some(whep);
@@ -214,6 +215,8 @@ impl Player {
         });
         drop(closed);
         self.shown.set(false);
+        // What was true a moment ago is not any more; the plots keep their past.
+        self.figures.set(Figures::default());
     }
 
     fn restart(self) {

@@ -14,6 +14,8 @@ use crate::state::remote::Remote;
 pub(crate) struct Poll<T: Send + Sync + 'static> {
     pub(crate) value: RwSignal<Remote<T, HttpError>>,
     asked: RwSignal<u32>,
+    /// Questions without an answer yet: a slow server is not asked faster than it answers.
+    open: StoredValue<u32>,
 }
 
 impl<T: Send + Sync + 'static> Clone for Poll<T> {
@@ -47,17 +49,19 @@ where
     let poll = Poll {
         value: RwSignal::new(Remote::Loading),
         asked: RwSignal::new(0),
+        open: StoredValue::new(0),
     };
     Effect::new(move |before: Option<Option<String>>| {
         let asked = poll.asked.get();
-        let url = app.server_now().map(|server| server.url(&path()));
-        let Some(url) = url else { return None };
+        let url = app.server_now()?.url(&path());
         if before.flatten().is_some_and(|before| before != url) {
             poll.value.set(Remote::Loading);
         }
         let sent = url.clone();
+        poll.open.update_value(|open| *open += 1);
         spawn_local(async move {
             let answer = http::get_json::<T>(&sent).await;
+            poll.open.try_update_value(|open| *open -= 1);
             // A newer question has its own answer.
             if poll.asked.try_get_untracked() == Some(asked) {
                 let kept =
@@ -70,7 +74,7 @@ where
         Some(url)
     });
     let timer = Timer::every(ms, move || {
-        if !document().hidden() {
+        if !document().hidden() && poll.open.try_get_value() == Some(0) {
             poll.again();
         }
     });

@@ -26,6 +26,7 @@ pub(crate) fn read(report: &JsValue, at: f64) -> Sample {
         ..Sample::default()
     };
     let mut selected = None;
+    let mut on_all_pairs = None;
     for entry in entries.values() {
         match text(entry, "type").as_deref() {
             Some("inbound-rtp") => {
@@ -37,19 +38,25 @@ pub(crate) fn read(report: &JsValue, at: f64) -> Sample {
                 }
             }
             Some("transport") => {
+                sample.bytes = number(entry, "bytesReceived");
                 if let Some(pair) =
                     text(entry, "selectedCandidatePairId").and_then(|id| entries.get(&id))
                 {
                     selected = Some(pair);
                 }
             }
-            // Firefox marks the pair itself.
-            Some("candidate-pair") if selected.is_none() && flag(entry, "selected") => {
-                selected = Some(entry)
+            Some("candidate-pair") => {
+                let bytes = number(entry, "bytesReceived").unwrap_or(0.0);
+                on_all_pairs = Some(on_all_pairs.unwrap_or(0.0) + bytes);
+                // Firefox marks the pair itself.
+                if selected.is_none() && flag(entry, "selected") {
+                    selected = Some(entry);
+                }
             }
             _ => {}
         }
     }
+    sample.bytes = sample.bytes.or(on_all_pairs);
     sample.pair = selected.map(|entry| pair(entry, &entries));
     sample
 }
@@ -90,7 +97,6 @@ fn pair(entry: &JsValue, entries: &HashMap<String, JsValue>) -> Pair {
     let (local, remote) = (side("localCandidateId"), side("remoteCandidateId"));
     Pair {
         round_trip: number(entry, "currentRoundTripTime"),
-        bytes: number(entry, "bytesReceived"),
         local_kind: local.and_then(|side| text(side, "candidateType")),
         remote_kind: remote.and_then(|side| text(side, "candidateType")),
         protocol: local.and_then(|side| text(side, "protocol")),

@@ -27,6 +27,11 @@ pub fn codec_name(codec: &str) -> String {
     known.to_owned()
 }
 
+/// Made by the server for tests rather than read from a file.
+fn is_generated(codec: &str) -> bool {
+    matches!(codec, "testsrc2" | "sine")
+}
+
 /// The name of a codec that travels over RTP.
 pub fn sent_name(codec: Codec) -> &'static str {
     match codec {
@@ -158,6 +163,14 @@ fn facts(video: &VideoTrack, lang: Lang) -> String {
 
 /// One sentence about the picture.
 pub fn picture(video: &VideoTrack, lang: Lang) -> String {
+    if let (Delivery::Reencode { codec, .. }, true) = (&video.delivery, is_generated(&video.codec))
+    {
+        let (to, size) = (sent_name(*codec), size(video.width, video.height));
+        return match lang {
+            Lang::En => format!("A generated test picture, sent as {to} ({size})."),
+            Lang::Zh => format!("服务器生成的测试画面，以 {to} 传送（{size}）。"),
+        };
+    }
     let facts = facts(video, lang);
     match (&video.delivery, lang) {
         (Delivery::Passthrough, Lang::En) => format!("Picture passed through as it is ({facts})."),
@@ -175,6 +188,14 @@ pub fn picture(video: &VideoTrack, lang: Lang) -> String {
 
 /// One sentence about the sound.
 pub fn sound(audio: &AudioTrack, lang: Lang) -> String {
+    if let (Delivery::Reencode { codec, .. }, true) = (&audio.delivery, is_generated(&audio.codec))
+    {
+        let to = sent_name(*codec);
+        return match lang {
+            Lang::En => format!("A generated test tone, sent as {to}."),
+            Lang::Zh => format!("服务器生成的测试音，以 {to} 传送。"),
+        };
+    }
     let codec = codec_name(&audio.codec);
     let layout = channels(audio.channels, lang);
     match (&audio.delivery, lang) {
@@ -238,7 +259,10 @@ pub fn chips(info: &StreamInfo, text: &Text, lang: Lang) -> Vec<String> {
                 (None, _) => format!("{short}p"),
             });
             let codec = codec_name(&video.codec);
+            let generated = is_generated(&video.codec);
             chips.push(match (&video.delivery, lang) {
+                (_, Lang::En) if generated => "test picture".to_owned(),
+                (_, Lang::Zh) if generated => "测试画面".to_owned(),
                 (Delivery::Passthrough, Lang::En) => format!("{codec} as it is"),
                 (Delivery::Passthrough, Lang::Zh) => format!("{codec} 原样传送"),
                 (Delivery::Reencode { codec: to, reasons }, lang) => {
@@ -255,6 +279,8 @@ pub fn chips(info: &StreamInfo, text: &Text, lang: Lang) -> Vec<String> {
         None => {}
     }
     match (&info.audio, lang) {
+        (Some(audio), Lang::En) if is_generated(&audio.codec) => chips.push("tone".to_owned()),
+        (Some(audio), Lang::Zh) if is_generated(&audio.codec) => chips.push("测试音".to_owned()),
         (
             Some(AudioTrack {
                 delivery: Delivery::Passthrough,

@@ -15,6 +15,7 @@ pub const TEXT: Text = Text {
     language: "Language",
     this_language: "English",
     other_language: "简体中文",
+    other_language_short: "中文",
     server_online: "server online",
     server_offline: "server unreachable",
     server_asking: "asking the server",

@@ -14,6 +14,7 @@ pub struct Text {
     pub language: &'static str,
     pub this_language: &'static str,
     pub other_language: &'static str,
+    pub other_language_short: &'static str,
     pub server_online: &'static str,
     pub server_offline: &'static str,
     pub server_asking: &'static str,

@@ -15,6 +15,7 @@ pub const TEXT: Text = Text {
     language: "语言",
     this_language: "简体中文",
     other_language: "English",
+    other_language_short: "EN",
     server_online: "服务器在线",
     server_offline: "服务器无法连接",
     server_asking: "正在询问服务器",

@@ -46,8 +46,8 @@ pub(crate) fn Canvas(name: Option<String>) -> impl IntoView {
     view! {
         <main class="page" id="main">
             <div>
-                <h1>{move || app.text().canvas}</h1>
-                <p class="quiet">{move || app.text().canvas_text}</p>
+                <h1>{app.say(|text| text.canvas)}</h1>
+                <p class="quiet">{app.say(|text| text.canvas_text)}</p>
             </div>
             {move || match (app.server.get(), chosen.get()) {
                 (Some(None), _) => view! { <NoServer /> }.into_any(),
@@ -186,7 +186,7 @@ fn Board(name: String) -> impl IntoView {
                         disabled=move || !player.shown.get()
                         on:click=move |_| if let Some(canvas) = canvas.get_untracked() { save_still(&canvas, &still_name) }
                     >
-                        {move || app.text().save_still}
+                        {app.say(|text| text.save_still)}
                     </button>
                     <span class="small quiet tabular" id="cost">
                         {move || {
@@ -225,8 +225,8 @@ fn FilterSwitches(filters: RwSignal<Filters>) -> impl IntoView {
     };
     view! {
         <fieldset class="form">
-            <legend class="unseen">{move || app.text().filters}</legend>
-            <h2 aria-hidden="true">{move || app.text().filters}</h2>
+            <legend class="unseen">{app.say(|text| text.filters)}</legend>
+            <h2 aria-hidden="true">{app.say(|text| text.filters)}</h2>
             {switch("grey", |text| text.grey, |filters| &mut filters.grey)}
             {switch("invert", |text| text.invert, |filters| &mut filters.invert)}
             {switch("edges", |text| text.edges, |filters| &mut filters.edges)}
@@ -250,18 +250,18 @@ fn HistogramView(histogram: RwSignal<Option<Histogram>>) -> impl IntoView {
     };
     view! {
         <div class="form">
-            <h2>{move || app.text().histogram}</h2>
+            <h2>{app.say(|text| text.histogram)}</h2>
             <svg
                 class="histogram"
                 id="histogram"
                 viewBox="0 0 256 100"
                 preserveAspectRatio="none"
                 role="img"
-                aria-label=move || app.text().histogram_text
+                aria-label=app.say(|text| text.histogram_text)
             >
                 {channel(3, "luma")} {channel(0, "red")} {channel(1, "green")} {channel(2, "blue")}
             </svg>
-            <p class="small quiet">{move || app.text().histogram_text}</p>
+            <p class="small quiet">{app.say(|text| text.histogram_text)}</p>
         </div>
     }
 }

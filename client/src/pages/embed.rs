@@ -60,8 +60,8 @@ pub(crate) fn Embed(name: Option<String>) -> impl IntoView {
     view! {
         <main class="page narrow" id="main">
             <div>
-                <h1>{move || app.text().embed_title}</h1>
-                <p class="quiet">{move || app.text().embed_text}</p>
+                <h1>{app.say(|text| text.embed_title)}</h1>
+                <p class="quiet">{app.say(|text| text.embed_text)}</p>
             </div>
             {move || match (app.server.get(), chosen.get()) {
                 (Some(None), _) => view! { <NoServer /> }.into_any(),
@@ -147,8 +147,8 @@ fn Ways(name: String) -> impl IntoView {
     };
     view! {
         <section class="card way" id="way-frame">
-            <h2>{move || app.text().iframe}</h2>
-            <p class="quiet">{move || app.text().iframe_text}</p>
+            <h2>{app.say(|text| text.iframe)}</h2>
+            <p class="quiet">{app.say(|text| text.iframe_text)}</p>
             <Code code=frame id="code-frame" />
             <div class="row">
                 <CopyButton id="copy-frame" text=frame label=Signal::derive(move || app.text().copy) />
@@ -158,7 +158,7 @@ fn Ways(name: String) -> impl IntoView {
                     aria-pressed=move || preview.get().to_string()
                     on:click=move |_| preview.update(|shown| *shown = !*shown)
                 >
-                    {move || app.text().show_preview}
+                    {app.say(|text| text.show_preview)}
                 </button>
             </div>
             {move || {
@@ -167,7 +167,7 @@ fn Ways(name: String) -> impl IntoView {
                         <iframe
                             class="preview"
                             src=source()
-                            title=move || app.text().preview
+                            title=app.say(|text| text.preview)
                             allow="autoplay; fullscreen; picture-in-picture"
                         ></iframe>
                     }
@@ -175,24 +175,24 @@ fn Ways(name: String) -> impl IntoView {
             }}
         </section>
         <section class="card way" id="way-lines">
-            <h2>{move || app.text().twenty_lines}</h2>
-            <p class="quiet">{move || app.text().twenty_lines_text}</p>
+            <h2>{app.say(|text| text.twenty_lines)}</h2>
+            <p class="quiet">{app.say(|text| text.twenty_lines_text)}</p>
             <Code code=lines id="code-lines" />
             <div class="row">
                 <CopyButton id="copy-lines" text=lines label=Signal::derive(move || app.text().copy) />
             </div>
         </section>
         <section class="card way" id="way-page">
-            <h2>{move || app.text().whole_page}</h2>
-            <p class="quiet">{move || app.text().whole_page_text}</p>
+            <h2>{app.say(|text| text.whole_page)}</h2>
+            <p class="quiet">{app.say(|text| text.whole_page_text)}</p>
             <Code code=page id="code-page" />
             <div class="row">
                 <CopyButton id="copy-page" text=page label=Signal::derive(move || app.text().copy) />
                 <button class="button plain" id="download-page" on:click=move |_| download(&page.get_untracked())>
-                    {move || app.text().download}
+                    {app.say(|text| text.download)}
                 </button>
                 <a class="button plain" id="open-page" href=file target="_blank" rel="noopener">
-                    {move || app.text().open}
+                    {app.say(|text| text.open)}
                 </a>
             </div>
         </section>
@@ -204,7 +204,7 @@ fn Ways(name: String) -> impl IntoView {
 fn Code(code: Signal<String>, id: &'static str) -> impl IntoView {
     let app = use_app();
     view! {
-        <pre class="code" tabindex="0" role="region" aria-label=move || app.text().code><code id=id>{code}</code></pre>
+        <pre class="code" tabindex="0" role="region" aria-label=app.say(|text| text.code)><code id=id>{code}</code></pre>
     }
 }
 

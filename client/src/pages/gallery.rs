@@ -54,10 +54,10 @@ pub(crate) fn Gallery() -> impl IntoView {
     view! {
         <main class="page" id="main">
             <div>
-                <h1>{move || app.text().streams}</h1>
+                <h1>{app.say(|text| text.streams)}</h1>
                 <Show when=move || shape.get() == Shape::Streams>
                     <p class="quiet small">
-                        {move || (app.text().stream_count)(count())} " " {move || app.text().add_files}
+                        {move || (app.text().stream_count)(count())} " " {app.say(|text| text.add_files)}
                     </p>
                 </Show>
             </div>
@@ -87,10 +87,10 @@ fn Empty(#[prop(into)] again: Callback<()>) -> impl IntoView {
     let app = use_app();
     view! {
         <section class="state card" data-state="empty">
-            <h2>{move || app.text().no_streams}</h2>
-            <p class="quiet">{move || app.text().no_streams_text}</p>
+            <h2>{app.say(|text| text.no_streams)}</h2>
+            <p class="quiet">{app.say(|text| text.no_streams_text)}</p>
             <div class="row">
-                <button class="button" on:click=move |_| again.run(())>{move || app.text().try_again}</button>
+                <button class="button" on:click=move |_| again.run(())>{app.say(|text| text.try_again)}</button>
             </div>
         </section>
     }

@@ -11,10 +11,10 @@ pub(crate) fn NotFound(address: String) -> impl IntoView {
     view! {
         <main class="page" id="main">
             <section class="state card" data-state="not-found">
-                <h1>{move || app.text().not_found}</h1>
+                <h1>{app.say(|text| text.not_found)}</h1>
                 <p class="quiet">{move || (app.text().not_found_text)(&address)}</p>
                 <div class="row">
-                    <a class="button" href="#/">{move || app.text().to_streams}</a>
+                    <a class="button" href="#/">{app.say(|text| text.to_streams)}</a>
                 </div>
             </section>
         </main>

@@ -18,11 +18,11 @@ pub(crate) fn Settings() -> impl IntoView {
     use_title(move || app.text().settings.to_owned());
     view! {
         <main class="page narrow" id="main">
-            <h1>{move || app.text().settings}</h1>
+            <h1>{app.say(|text| text.settings)}</h1>
             <ServerSettings />
             <IceSettings />
             <LanguageSettings />
-            <p class="quiet small">{move || app.text().about_text}</p>
+            <p class="quiet small">{app.say(|text| text.about_text)}</p>
         </main>
     }
 }
@@ -133,13 +133,13 @@ fn ServerSettings() -> impl IntoView {
     };
     view! {
         <form class="card form" on:submit=save>
-            <h2>{move || app.text().server}</h2>
+            <h2>{app.say(|text| text.server)}</h2>
             <p class="small quiet">
-                {move || app.text().server_used} ": " <b class="mono" id="server-used" data-source=source>{used}</b>
+                {app.say(|text| text.server_used)} ": " <b class="mono" id="server-used" data-source=source>{used}</b>
                 " " {from}
             </p>
             <label>
-                <span>{move || app.text().server_address}</span>
+                <span>{app.say(|text| text.server_address)}</span>
                 <input
                     id="server"
                     class="field mono"
@@ -157,12 +157,12 @@ fn ServerSettings() -> impl IntoView {
                     }
                 />
             </label>
-            <p class="small quiet" id="server-hint">{move || app.text().server_hint}</p>
-            <Show when=by_query><p class="notice small">{move || app.text().query_wins}</p></Show>
-            <Show when=mixed><p class="notice small">{move || app.text().mixed_content}</p></Show>
+            <p class="small quiet" id="server-hint">{app.say(|text| text.server_hint)}</p>
+            <Show when=by_query><p class="notice small">{app.say(|text| text.query_wins)}</p></Show>
+            <Show when=mixed><p class="notice small">{app.say(|text| text.mixed_content)}</p></Show>
             <div class="row">
-                <button class="button" type="submit" id="save-server">{move || app.text().save}</button>
-                <button class="button plain" type="button" id="test-server" on:click=test>{move || app.text().test}</button>
+                <button class="button" type="submit" id="save-server">{app.say(|text| text.save)}</button>
+                <button class="button plain" type="button" id="test-server" on:click=test>{app.say(|text| text.test)}</button>
             </div>
             <p class="small" role="status" id="server-result">
                 {move || said().map(|(class, words)| view! { <span class=class>{words}</span> })}
@@ -209,13 +209,13 @@ fn IceSettings() -> impl IntoView {
     };
     view! {
         <form class="card form" on:submit=save>
-            <h2>{move || app.text().ice_servers}</h2>
+            <h2>{app.say(|text| text.ice_servers)}</h2>
             <p class="small quiet">
-                {move || app.text().ice_from_server} ": "
+                {app.say(|text| text.ice_from_server)} ": "
                 <span class="mono">{move || from_server().unwrap_or_else(|| app.text().unknown.to_owned())}</span>
             </p>
             <label>
-                <span class="unseen">{move || app.text().ice_servers}</span>
+                <span class="unseen">{app.say(|text| text.ice_servers)}</span>
                 <textarea
                     id="ice"
                     class="field mono"
@@ -230,9 +230,9 @@ fn IceSettings() -> impl IntoView {
                     }
                 ></textarea>
             </label>
-            <p class="small quiet" id="ice-hint">{move || app.text().ice_hint}</p>
+            <p class="small quiet" id="ice-hint">{app.say(|text| text.ice_hint)}</p>
             <div class="row">
-                <button class="button" type="submit" id="save-ice">{move || app.text().save}</button>
+                <button class="button" type="submit" id="save-ice">{app.say(|text| text.save)}</button>
             </div>
             <p class="small" role="status">
                 {move || said.get().map(|said| match said {
@@ -266,8 +266,8 @@ fn LanguageSettings() -> impl IntoView {
     };
     view! {
         <fieldset class="card form">
-            <legend class="unseen">{move || app.text().language}</legend>
-            <h2 aria-hidden="true">{move || app.text().language}</h2>
+            <legend class="unseen">{app.say(|text| text.language)}</legend>
+            <h2 aria-hidden="true">{app.say(|text| text.language)}</h2>
             {choice(None, |app| app.text().by_browser)}
             {choice(Some(Lang::En), |_| Lang::En.text().this_language)}
             {choice(Some(Lang::Zh), |_| Lang::Zh.text().this_language)}

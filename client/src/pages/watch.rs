@@ -24,6 +24,13 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     let player = use_player(app, name.clone());
     start_when_found(app, player);
 
+    // One viewer more: the count is fresh at once.
+    Effect::new(move |_| {
+        if player.shown.get() {
+            info.again();
+        }
+    });
+
     let received = Memo::new(move |_| player.figures.with(|figures| figures.video_codec.clone()));
     let how = move || {
         let received = received.get();
@@ -65,10 +72,10 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
                             text=Signal::derive(move || bundle_link(app, &link, false))
                             label=Signal::derive(move || app.text().copy_link)
                         />
-                        <a class="button plain" href=embed>{move || app.text().get_embed}</a>
-                        <a class="button plain" href=canvas>{move || app.text().open_canvas}</a>
+                        <a class="button plain" href=embed>{app.say(|text| text.get_embed)}</a>
+                        <a class="button plain" href=canvas>{app.say(|text| text.open_canvas)}</a>
                     </div>
-                    <p class="quiet small keys">{move || app.text().keys}</p>
+                    <p class="quiet small keys">{app.say(|text| text.keys)}</p>
                 </section>
                 <Statistics figures=player.figures plots=player.plots />
             </div>

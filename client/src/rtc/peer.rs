@@ -100,7 +100,8 @@ impl Peer {
 
     /// Collects the tracks and watches the transport under the first one: its `closed` is the only sign of a goodbye.
     fn on_track(&self, on: Rc<impl Fn(PeerEvent) + 'static>) -> Listener {
-        let stream = self.stream.clone();
+        // Not `stream.clone()`: that is a method of the browser, and makes another stream.
+        let stream = Clone::clone(&self.stream);
         let mut transport_listener: Option<Listener> = None;
         Listener::new(&self.connection, "track", move |event| {
             let event: RtcTrackEvent = event.unchecked_into();

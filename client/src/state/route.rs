@@ -37,9 +37,9 @@ impl Route {
 
     /// The page to open first: the fragment when there is one, else the stream that `?stream=` names.
     pub fn first(hash: &str, stream: Option<&str>) -> Self {
-        match (Self::parse(hash), stream) {
-            (Self::Gallery, Some(name)) if !name.is_empty() => Self::Watch(name.to_owned()),
-            (route, _) => route,
+        match stream.filter(|name| !name.is_empty()) {
+            Some(name) if hash.trim_start_matches('#').is_empty() => Self::Watch(name.to_owned()),
+            _ => Self::parse(hash),
         }
     }
 }
@@ -160,6 +160,11 @@ mod tests {
     fn the_stream_parameter_opens_its_page_unless_the_fragment_says_otherwise() {
         assert_eq!(Route::first("", Some("a b")), Route::Watch("a b".into()));
         assert_eq!(Route::first("#/settings", Some("a")), Route::Settings);
+        assert_eq!(
+            Route::first("#/", Some("a")),
+            Route::Gallery,
+            "a reload stays where a person went"
+        );
         assert_eq!(Route::first("", None), Route::Gallery);
         assert_eq!(Route::first("", Some("")), Route::Gallery);
     }

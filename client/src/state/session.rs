@@ -18,7 +18,7 @@ const ASK_WITHIN: f64 = 5_000.0;
 const BACK_OFF_FIRST: f64 = 500.0;
 const BACK_OFF_MOST: f64 = 10_000.0;
 /// A session that held this long was a good one: the next back-off starts small again.
-const GOOD_AFTER: f64 = 10_000.0;
+const GOOD_AFTER: f64 = 3_000.0;
 /// A server that has just come back may still be looking at its files, so "no such stream" is believed after this many.
 const GONE_AFTER: u32 = 4;
 
@@ -92,7 +92,7 @@ pub enum Cause {
 pub enum Failure {
     /// There is no such stream; the server's sentence.
     NotFound(String),
-    /// The server will not serve this offer; its sentence.
+    /// The server will not serve this offer; its sentence, empty when what answered is not a Weir server.
     Refused(String),
     /// The browser cannot do it; its sentence.
     Browser(String),
@@ -109,7 +109,7 @@ pub enum OpenError {
         error: String,
         after: Option<u32>,
     },
-    /// Another 4xx.
+    /// Another 4xx, or no Weir server (empty).
     Refused(String),
     Browser(String),
 }

@@ -33,8 +33,6 @@ pub struct Track {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pair {
     pub round_trip: Option<f64>,
-    /// Everything that arrives: media, RTCP, STUN.
-    pub bytes: Option<f64>,
     /// `host`, `srflx`, `prflx`, `relay`.
     pub local_kind: Option<String>,
     pub remote_kind: Option<String>,
@@ -52,6 +50,8 @@ pub struct Sample {
     pub video: Option<Track>,
     pub audio: Option<Track>,
     pub pair: Option<Pair>,
+    /// Everything that arrived on any path: the server may still send on another than the one that the browser selected.
+    pub bytes: Option<f64>,
 }
 
 /// What a person reads. Bits a second, milliseconds, per cent; totals where the name says so.
@@ -156,10 +156,7 @@ impl Figures {
             video_codec: video.and_then(|track| track.codec.clone()),
             audio_codec: after.audio.as_ref().and_then(|track| track.codec.clone()),
             pair: after.pair.clone(),
-            arrived: delta(
-                before.pair.as_ref().and_then(|pair| pair.bytes),
-                after.pair.as_ref().and_then(|pair| pair.bytes),
-            ),
+            arrived: delta(before.bytes, after.bytes),
         }
     }
 }
@@ -272,9 +269,9 @@ mod tests {
             audio: None,
             pair: Some(Pair {
                 round_trip: Some(0.018),
-                bytes: Some(bytes),
                 ..Pair::default()
             }),
+            bytes: Some(bytes),
         }
     }
 

@@ -34,6 +34,11 @@ pub(super) const SILENCE: Duration = Duration::from_secs(3);
 const NEVER: Duration = Duration::ZERO;
 /// Consent checks (RFC 7675) go out this often.
 const CONSENT: Duration = Duration::from_secs(1);
+/// Connectivity checks go out this often (RFC 8445 14.2 has 50 ms). The first is lost as a rule, since
+/// it is sent before the viewer has our answer; so this is what a viewer waits for its first picture.
+const CHECK_EVERY: Duration = Duration::from_millis(50);
+/// ...for as long as a session may take to connect.
+const MAX_CHECKS: u16 = 300;
 
 /// Packets kept for retransmission a track: about two seconds of a 2.5 Mbit/s picture.
 const RETRANSMITTABLE: u16 = 512;
@@ -96,6 +101,7 @@ impl Factory {
                 RTCDtlsRole::Client
             })
             .with_ice_timeouts(Some(SILENCE), Some(NEVER), Some(CONSENT))
+            .with_ice_connection_attempts(Some(CHECK_EVERY), Some(MAX_CHECKS))
             .build();
         let addresses: Vec<_> = self
             .net

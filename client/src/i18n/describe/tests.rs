@@ -104,6 +104,22 @@ fn every_reason_is_worded_in_every_language() {
 }
 
 #[test]
+fn a_test_picture_is_not_told_as_a_file() {
+    let mut info = bunny();
+    let video = info.video.as_mut().expect("the clip has a picture");
+    video.codec = "testsrc2".into();
+    video.delivery = Delivery::Reencode {
+        codec: Codec::H264,
+        reasons: vec![Reason::Codec],
+    };
+    assert_eq!(
+        picture(video, Lang::En),
+        "A generated test picture, sent as H.264 (1280×720)."
+    );
+    assert_eq!(chips(&info, Lang::Zh.text(), Lang::Zh)[1], "测试画面");
+}
+
+#[test]
 fn a_card_says_it_in_a_few_words() {
     let chips = chips(&bunny(), Lang::En.text(), Lang::En);
     assert_eq!(chips, ["720p · 25 fps", "H.264 as it is", "sound to Opus"]);

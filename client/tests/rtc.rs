@@ -1,0 +1,182 @@
+//! `rtc/` in a real browser: what it opens it closes, and a session survives an ICE restart.
+//!
+//! `fetch` is replaced by a WHEP server inside the page (`tests/whep_server.js`); connections are the browser's own.
+#![cfg(target_arch = "wasm32")]
+
+use std::cell::RefCell;
+use std::future::ready;
+use std::rc::Rc;
+
+use client::rtc::listener::Listener;
+use client::rtc::peer::{Peer, PeerEvent};
+use client::rtc::timer::{Timer, sleep};
+use client::rtc::whep::{Whep, WhepError};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+#[wasm_bindgen(module = "/tests/whep_server.js")]
+extern "C" {
+    /// Replaces `fetch` and starts counting. Once a page.
+    #[wasm_bindgen(catch)]
+    async fn install() -> Result<JsValue, JsValue>;
+    /// Connections of the page that are not closed, the server's left out.
+    fn open_connections() -> u32;
+    /// Event listeners that were added and not removed.
+    fn listeners() -> i32;
+    /// Requests so far, by method.
+    fn requests(method: &str) -> u32;
+    /// Lets the browser free what nobody holds any more.
+    async fn collect();
+    /// The next requests are answered with this status.
+    fn refuse_with(status: u16);
+}
+
+const CYCLES: u32 = 200;
+
+fn memory_pages() -> u32 {
+    wasm_bindgen::memory()
+        .unchecked_into::<js_sys::WebAssembly::Memory>()
+        .buffer()
+        .unchecked_into::<js_sys::ArrayBuffer>()
+        .byte_length()
+}
+
+async fn open(events: &Rc<RefCell<Vec<PeerEvent>>>) -> Result<Whep, WhepError> {
+    let heard = Rc::clone(events);
+    let resolve = |location: &str| format!("http://weir.test{location}");
+    Whep::open(
+        "http://weir.test/whep/film",
+        resolve,
+        ready(Vec::new()),
+        move |event| heard.borrow_mut().push(event),
+    )
+    .await
+}
+
+async fn wait_for(events: &Rc<RefCell<Vec<PeerEvent>>>, wanted: &PeerEvent) {
+    for _ in 0..200 {
+        if events.borrow().contains(wanted) {
+            return;
+        }
+        sleep(50).await;
+    }
+    panic!("no {wanted:?} within ten seconds: {:?}", events.borrow());
+}
+
+#[wasm_bindgen_test]
+async fn two_hundred_starts_and_stops_leave_nothing_behind() {
+    install().await.expect("the page can be prepared");
+    let events = Rc::new(RefCell::new(Vec::new()));
+    let (mut listeners_before, mut memory_before) = (0, 0);
+    let (posts, deletes) = (requests("POST"), requests("DELETE"));
+    for cycle in 0..CYCLES {
+        // The first ones warm up what is kept for good.
+        if cycle == 20 {
+            (listeners_before, memory_before) = (listeners(), memory_pages());
+        }
+        let whep = open(&events).await.expect("the server in the page answers");
+        assert_eq!(open_connections(), 1);
+        assert!(
+            Rc::strong_count(&events) > 1,
+            "the closures hold what they report to"
+        );
+        drop(whep);
+        assert_eq!(open_connections(), 0, "after stop {cycle}");
+        assert_eq!(
+            Rc::strong_count(&events),
+            1,
+            "closures live on after stop {cycle}"
+        );
+        events.borrow_mut().clear();
+        collect().await;
+    }
+    assert_eq!(requests("POST") - posts, CYCLES);
+    assert_eq!(
+        requests("DELETE") - deletes,
+        CYCLES,
+        "every session is ended on the server"
+    );
+    assert_eq!(listeners(), listeners_before, "every listener is removed");
+    assert_eq!(memory_pages(), memory_before, "memory does not grow");
+}
+
+#[wasm_bindgen_test]
+async fn a_peer_that_never_offered_closes_too() {
+    install().await.expect("the page can be prepared");
+    let token = Rc::new(());
+    for _ in 0..CYCLES {
+        let held = Rc::clone(&token);
+        let peer = Peer::receiver(move |_| drop(Rc::clone(&held))).expect("the browser has WebRTC");
+        assert_eq!(open_connections(), 1);
+        drop(peer);
+        assert_eq!(open_connections(), 0);
+        assert_eq!(Rc::strong_count(&token), 1);
+        collect().await;
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_refused_offer_closes_its_connection_and_says_why() {
+    install().await.expect("the page can be prepared");
+    let events = Rc::new(RefCell::new(Vec::new()));
+    refuse_with(406);
+    let error = open(&events)
+        .await
+        .map(|_| ())
+        .expect_err("the server says no");
+    refuse_with(0);
+    assert!(
+        format!("{error:?}").contains("refused by the test"),
+        "{error:?}"
+    );
+    assert_eq!(open_connections(), 0);
+    assert_eq!(Rc::strong_count(&events), 1);
+}
+
+#[wasm_bindgen_test]
+async fn a_session_connects_and_survives_an_ice_restart() {
+    install().await.expect("the page can be prepared");
+    let events = Rc::new(RefCell::new(Vec::new()));
+    let whep = open(&events).await.expect("the server in the page answers");
+    wait_for(&events, &PeerEvent::Connected).await;
+    assert!(events.borrow().contains(&PeerEvent::Track));
+    assert_eq!(whep.stream().get_tracks().length(), 1);
+    whep.restart().await.expect("the restart is answered");
+    sleep(500).await;
+    assert!(
+        !events.borrow().contains(&PeerEvent::Failed),
+        "{:?}",
+        events.borrow()
+    );
+    drop(whep);
+    assert_eq!(open_connections(), 0);
+}
+
+#[wasm_bindgen_test]
+async fn a_restart_of_a_session_that_is_gone_is_an_error() {
+    install().await.expect("the page can be prepared");
+    let events = Rc::new(RefCell::new(Vec::new()));
+    let whep = open(&events).await.expect("the server in the page answers");
+    refuse_with(404);
+    let restarted = whep.restart().await;
+    refuse_with(0);
+    assert!(restarted.is_err());
+}
+
+#[wasm_bindgen_test]
+async fn timers_and_listeners_are_silent_after_their_drop() {
+    let count = Rc::new(RefCell::new(0));
+    let window = web_sys::window().expect("tests run in a page");
+    let (by_timer, by_listener) = (Rc::clone(&count), Rc::clone(&count));
+    let timer = Timer::after(10.0, move || *by_timer.borrow_mut() += 1);
+    let listener = Listener::new(&window, "resize", move |_| *by_listener.borrow_mut() += 1);
+    drop(timer);
+    drop(listener);
+    let event = web_sys::Event::new("resize").expect("the name is valid");
+    window.dispatch_event(&event).expect("the event is ours");
+    sleep(40).await;
+    assert_eq!(*count.borrow(), 0);
+    assert_eq!(Rc::strong_count(&count), 1);
+}
