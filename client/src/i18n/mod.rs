@@ -1,6 +1,6 @@
 //! Every word that a person reads, in one typed table with a column a language: a missing translation does not compile.
 //!
-//! [`Text`] is the table, [`en`] and [`zh`] are its columns, [`format`] writes numbers, [`describe`] puts sentences about
+//! [`Text`] is the table, [`en`] and [`zh`] are its columns, [`mod@format`] writes numbers, [`describe`] puts sentences about
 //! streams together.
 
 pub mod describe;
