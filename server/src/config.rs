@@ -13,6 +13,8 @@ use crate::stream::registry::Source;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Puts video on a web page in under a second: any file, in any browser, over WebRTC.
+// The doc comments below are the text of --help, where a URL stands as it is typed.
+#[allow(rustdoc::bare_urls)]
 #[derive(Clone, Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
 pub struct Config {

@@ -1,6 +1,6 @@
 //! Flags and signals.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,6 +16,9 @@ use tracing_subscriber::EnvFilter;
 
 /// The webrtc crate logs what peers do wrong, packet by packet; a filter by module shows it again.
 const QUIET: &str = ",rtc=off,webrtc=off";
+
+/// So many streams are named at the start.
+const NAMED: usize = 10;
 
 /// A task that blocks (FFmpeg on a dead network drive) does not hold up the end.
 const LAST_TASKS: Duration = Duration::from_millis(500);
@@ -78,12 +81,11 @@ async fn serve(config: Config) -> Result<()> {
         }
     };
     let server = Server::open(&config)?;
-    announce(
-        listener
-            .local_addr()
-            .context("the listening socket has no address")?,
-        &server,
-    );
+    let address = listener
+        .local_addr()
+        .context("the listening socket has no address")?;
+    // Nobody may be reading; that is no reason not to serve.
+    let _ = std::io::stdout().write_all(announcement(address, &server).as_bytes());
     let shutdown = async {
         let _ = shutdown.await;
     };
@@ -108,53 +110,38 @@ fn start_log(filter: &str) -> Result<()> {
     Ok(())
 }
 
-/// Prints where to point a browser.
-fn announce(http: SocketAddr, server: &Server) {
+/// Where to point a browser, for people.
+fn announcement(http: SocketAddr, server: &Server) -> String {
+    let port = http.port();
+    let mut text = "Watch at\n".to_owned();
+    let everywhere = http.ip().is_unspecified();
+    if everywhere || http.ip().is_loopback() {
+        text.push_str(&format!("  http://localhost:{port}/   on this machine\n"));
+    }
+    let reachable = |ip: &IpAddr| !ip.is_loopback() && (everywhere || *ip == http.ip());
+    let same_family = |ip: &IpAddr| http.is_ipv6() || ip.is_ipv4();
+    let addresses = server.udp_addresses().iter().map(SocketAddr::ip);
+    for ip in addresses.filter(|ip| reachable(ip) && same_family(ip)) {
+        text.push_str(&format!("  http://{}/\n", SocketAddr::new(ip, port)));
+    }
     let streams = server.registry().list().streams;
-    let mut hosts: Vec<IpAddr> = vec![http.ip()];
-    if http.ip().is_unspecified() {
-        hosts = server
-            .udp_addresses()
-            .iter()
-            .map(|address| address.ip())
-            .filter(|ip| http.is_ipv6() || ip.is_ipv4())
-            .collect();
-        // This machine first: that is where the person sits.
-        hosts.sort_by_key(|ip| !ip.is_loopback());
-    }
-    println!("Watch at");
-    for host in hosts {
-        match host {
-            host if host.is_loopback() => {
-                println!("  http://localhost:{}/   on this machine", http.port())
-            }
-            host => println!("  http://{}/", SocketAddr::new(host, http.port())),
+    let names: Vec<&str> = streams
+        .iter()
+        .take(NAMED)
+        .map(|stream| stream.name.as_str())
+        .collect();
+    match streams.len() - names.len() {
+        _ if names.is_empty() => {
+            text.push_str("There is nothing to watch yet: put media files into the folder.\n")
         }
-    }
-    match streams.as_slice() {
-        [] => println!("There is nothing to watch yet: put media files into the folder."),
-        streams => {
-            let names: Vec<&str> = streams
-                .iter()
-                .take(10)
-                .map(|stream| stream.name.as_str())
-                .collect();
-            let more = streams.len() - names.len();
-            println!(
-                "Streams: {}{}",
-                names.join(", "),
-                if more > 0 {
-                    format!(", and {more} more")
-                } else {
-                    String::new()
-                }
-            );
-        }
+        0 => text.push_str(&format!("Streams: {}\n", names.join(", "))),
+        more => text.push_str(&format!("Streams: {}, and {more} more\n", names.join(", "))),
     }
     if let Some(address) = server.udp_addresses().first() {
-        println!(
-            "Pictures and sound go through UDP port {}. Ctrl-C stops.",
-            address.port()
-        );
+        let udp = address.port();
+        text.push_str(&format!(
+            "Pictures and sound go through UDP port {udp}. Ctrl-C stops.\n"
+        ));
     }
+    text
 }

@@ -33,6 +33,8 @@ pub(super) enum HttpError {
     MethodNotAllowed(Method),
     #[error("The address of this request is not valid UTF-8 when percent-decoded.")]
     BadPath,
+    #[error("The query has to be ?stream=NAME, once, or nothing.")]
+    BadQuery,
     #[error("The body has to be {wanted}; set the Content-Type header to that.")]
     WrongType { wanted: &'static str },
     #[error("The body is larger than {limit} bytes; an offer is a few thousand.")]
@@ -75,7 +77,7 @@ impl HttpError {
             }
             Self::NoStreams => (S::CONFLICT, Some(5)),
             Self::MethodNotAllowed(_) => (S::METHOD_NOT_ALLOWED, None),
-            Self::BadPath | Self::BadBody => (S::BAD_REQUEST, None),
+            Self::BadPath | Self::BadQuery | Self::BadBody => (S::BAD_REQUEST, None),
             Self::WrongType { .. } => (S::UNSUPPORTED_MEDIA_TYPE, None),
             Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, None),
             Self::TooSlow => (S::REQUEST_TIMEOUT, None),

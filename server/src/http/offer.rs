@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -27,11 +28,12 @@ pub(super) struct Which {
 
 pub(super) async fn offer(
     State(app): State<Arc<App>>,
-    Query(which): Query<Which>,
+    which: Result<Query<Which>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, HttpError> {
     let offer = body::text(&headers, body, SDP).await?;
+    let Query(which) = which.map_err(|_| HttpError::BadQuery)?;
     let stream = match which.stream {
         Some(name) => app
             .registry

@@ -81,6 +81,63 @@ pub(super) fn with_sequence_header(unit: Bytes, extradata: &[u8]) -> Bytes {
     out.freeze()
 }
 
+/// AV1 RTP 4.4: each payload is an aggregation header and OBU elements, of which the last may go on in
+/// the next payload. Up to three elements a payload are counted in W, so the last needs no length.
+pub(super) fn payloads(unit: &Bytes, keyframe: bool, most: usize) -> Vec<Bytes> {
+    /// Bytes for the length of an element; 2 are enough for a datagram.
+    const LENGTH: usize = 2;
+    let mut payloads = Vec::with_capacity(unit.len() / most + 1);
+    let mut elements: Vec<Bytes> = Vec::new();
+    let mut room = most - 1;
+    let mut continues = false;
+    let mut flush = |elements: &mut Vec<Bytes>, continues: bool, continued: bool| {
+        let counted = elements.len() <= 3;
+        let new_sequence = payloads.is_empty() && keyframe;
+        let mut out = BytesMut::with_capacity(most);
+        out.put_u8(
+            u8::from(continues) << 7
+                | u8::from(continued) << 6
+                | if counted {
+                    (elements.len() as u8) << 4
+                } else {
+                    0
+                }
+                | u8::from(new_sequence) << 3,
+        );
+        for (n, element) in elements.iter().enumerate() {
+            if !counted || n + 1 < elements.len() {
+                put_leb128(&mut out, element.len());
+            }
+            out.put_slice(element);
+        }
+        elements.clear();
+        payloads.push(out.freeze());
+    };
+    for obu in obus(unit).filter(|obu| obu.is_sent()) {
+        let mut rest = obu.without_size();
+        while !rest.is_empty() {
+            if room <= LENGTH {
+                // The element before ended with its payload unless this is a continuation.
+                flush(&mut elements, continues, false);
+                continues = false;
+                room = most - 1;
+            }
+            let piece = rest.split_to(rest.len().min(room - LENGTH));
+            room -= LENGTH + piece.len();
+            elements.push(piece);
+            if !rest.is_empty() {
+                flush(&mut elements, continues, true);
+                continues = true;
+                room = most - 1;
+            }
+        }
+    }
+    if !elements.is_empty() {
+        flush(&mut elements, continues, false);
+    }
+    payloads
+}
+
 /// Value and bytes taken; `None` past the end or past 32 bits (AV1 4.10.5).
 fn leb128(data: &[u8]) -> Option<(usize, usize)> {
     let mut value = 0u64;

@@ -3,14 +3,16 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
-use std::sync::Once;
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
+use std::time::{Duration, Instant, SystemTime};
 
 use ffmpeg_next as ffmpeg;
 
 use super::error::MediaError;
 use super::jumps::Jumps;
 use super::raw::{self, Header};
+use super::sound::RATES;
 use super::turn::Turn;
 
 /// A demuxer that finds this many bad packets in a row has lost its way.
@@ -21,6 +23,8 @@ const MAX_JUMP: i64 = 10_000_000;
 const MAX_JUMP_OF_FILE: i64 = 300_000_000;
 /// Times beyond this, some 140 years, are cut: sums of a few of them still fit.
 const MAX_TIME: i64 = 1 << 52;
+/// Opening that takes longer is given up: lists of files may wait for ever.
+const MAX_OPENING: Duration = Duration::from_secs(20);
 /// How far one track is read ahead while the other one's next packet is looked for.
 const MAX_AHEAD: i64 = 2_000_000;
 const MAX_AHEAD_BYTES: usize = 16 << 20;
@@ -99,28 +103,46 @@ impl Demuxer {
         let name = path
             .to_str()
             .ok_or_else(|| MediaError::Name(path.to_owned()))?;
-        // "file:" keeps a name such as "http:x" from being taken for an address; the white list keeps a
-        // playlist from reaching anything but files.
-        let options = ffmpeg::Dictionary::from_iter([("protocol_whitelist", "file")]);
-        let mut input = ffmpeg::format::input_with_dictionary(&format!("file:{name}"), options)
-            .map_err(|error| MediaError::NotMedia {
-                path: path.to_owned(),
-                reason: error.to_string(),
-            })?;
-        // These demuxers make a picture of any text.
-        if matches!(
-            input.format().name(),
-            "tty" | "bin" | "xbin" | "idf" | "adf"
-        ) {
+        // "file:" keeps a name such as "http:x" from being taken for an address, and no pattern one such as
+        // "50%d.png" from being taken for many; the white list keeps lists from reaching out.
+        let options = ffmpeg::Dictionary::from_iter([
+            ("protocol_whitelist", "file"),
+            ("pattern_type", "none"),
+        ]);
+        let (opened, start) = (Arc::new(AtomicBool::new(false)), Instant::now());
+        let gives_up = {
+            let opened = Arc::clone(&opened);
+            move || !opened.load(Ordering::Relaxed) && start.elapsed() > MAX_OPENING
+        };
+        let mut input = ffmpeg::format::input_with_interrupt_and_dictionary(
+            &format!("file:{name}"),
+            gives_up,
+            options,
+        )
+        .map_err(|error| MediaError::NotMedia {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
+        opened.store(true, Ordering::Relaxed);
+        let format = input.format();
+        // Demuxers that make a picture of any text; and lists, which may wait for ever for what is not written yet.
+        let refused = match format.name() {
+            "tty" | "bin" | "xbin" | "idf" | "adf" => Some("it is text"),
+            "hls" | "dash" | "imf" | "concat" | "sdp" | "rtsp" => {
+                Some("it is a list of other files")
+            }
+            _ => None,
+        };
+        if let Some(reason) = refused {
             return Err(MediaError::NotMedia {
                 path: path.to_owned(),
-                reason: "it is text".to_owned(),
+                reason: reason.to_owned(),
             });
         }
         let video = best(&mut input, ffmpeg::media::Type::Video)
             .filter(|track| track.header.width > 0 && track.header.height > 0);
         let audio = best(&mut input, ffmpeg::media::Type::Audio)
-            .filter(|track| track.header.channels > 0 && track.header.sample_rate > 0);
+            .filter(|track| track.header.channels > 0 && RATES.contains(&track.header.sample_rate));
         if video.is_none() && audio.is_none() {
             return Err(MediaError::NoTracks(path.to_owned()));
         }

@@ -21,7 +21,8 @@
 //! | `pass` | one reading of a file |
 //! | `demux`, `jumps` | a file, packet by packet; its clock's jumps |
 //! | `passthrough` | pictures that are sent as they are |
-//! | `picture`, `render`, `encode`, `graph` | pictures that are encoded again: decoder, filters, encoders |
+//! | `picture`, `render`, `encode` | pictures that are encoded again: queue, filters, encoders |
+//! | `decode`, `graph` | FFmpeg's decoders and filters, opened |
 //! | `sound`, `grid` | sound that is encoded again, and its place in time |
 //! | `test_source` | the generated picture and tone |
 //! | `raw` | the only `unsafe`: fields without a safe name |
@@ -42,6 +43,7 @@ pub mod turn;
 
 mod av1;
 mod bits;
+mod decode;
 mod demux;
 mod encode;
 mod graph;

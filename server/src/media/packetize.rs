@@ -42,7 +42,7 @@ impl Packetizer {
             Codec::H264 => h264(&unit.data),
             Codec::Vp8 => vp8(&unit.data, picture),
             Codec::Vp9 => vp9(&unit.data, picture, unit.keyframe),
-            Codec::Av1 => av1(&unit.data, unit.keyframe),
+            Codec::Av1 => av1::payloads(&unit.data, unit.keyframe, MAX_PAYLOAD),
             Codec::Opus if unit.data.len() > MAX_PAYLOAD => {
                 return Err(MediaError::TooLong {
                     bytes: unit.data.len(),
@@ -152,63 +152,6 @@ fn vp9(frame: &[u8], picture: u16, keyframe: bool) -> Vec<Bytes> {
             }
         })
         .collect()
-}
-
-/// AV1 RTP 4.4: each payload is an aggregation header and OBU elements, of which the last may go on in
-/// the next payload. Up to three elements a payload are counted in W, so the last needs no length.
-fn av1(unit: &Bytes, keyframe: bool) -> Vec<Bytes> {
-    /// Bytes for the length of an element; 2 are enough for MAX_PAYLOAD.
-    const LENGTH: usize = 2;
-    let mut payloads = Vec::with_capacity(unit.len() / MAX_PAYLOAD + 1);
-    let mut elements: Vec<Bytes> = Vec::new();
-    let mut room = MAX_PAYLOAD - 1;
-    let mut continues = false;
-    let mut flush = |elements: &mut Vec<Bytes>, continues: bool, continued: bool| {
-        let counted = elements.len() <= 3;
-        let new_sequence = payloads.is_empty() && keyframe;
-        let mut out = BytesMut::with_capacity(MAX_PAYLOAD);
-        out.put_u8(
-            u8::from(continues) << 7
-                | u8::from(continued) << 6
-                | if counted {
-                    (elements.len() as u8) << 4
-                } else {
-                    0
-                }
-                | u8::from(new_sequence) << 3,
-        );
-        for (n, element) in elements.iter().enumerate() {
-            if !counted || n + 1 < elements.len() {
-                av1::put_leb128(&mut out, element.len());
-            }
-            out.put_slice(element);
-        }
-        elements.clear();
-        payloads.push(out.freeze());
-    };
-    for obu in av1::obus(unit).filter(|obu| obu.is_sent()) {
-        let mut rest = obu.without_size();
-        while !rest.is_empty() {
-            if room <= LENGTH {
-                // The element before ended with its payload unless this is a continuation.
-                flush(&mut elements, continues, false);
-                continues = false;
-                room = MAX_PAYLOAD - 1;
-            }
-            let piece = rest.split_to(rest.len().min(room - LENGTH));
-            room -= LENGTH + piece.len();
-            elements.push(piece);
-            if !rest.is_empty() {
-                flush(&mut elements, continues, true);
-                continues = true;
-                room = MAX_PAYLOAD - 1;
-            }
-        }
-    }
-    if !elements.is_empty() {
-        flush(&mut elements, continues, false);
-    }
-    payloads
 }
 
 fn joined(header: &[u8], piece: &[u8]) -> Bytes {

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use ffmpeg_next as ffmpeg;
 use shared::api::Codec;
 
+use super::decode;
 use super::error::MediaError;
 use super::frame::MediaTime;
-use super::graph::TIME_BASE;
 use super::plan;
 use super::render::{Outcome, Renderer, Setup};
 use super::scan::MAX_GOP_BYTES;
@@ -187,7 +187,7 @@ impl Pictures {
                 if let Some(decoder) = &mut self.decoder {
                     // Fails only where the end was told before.
                     let _ = decoder.send_eof();
-                    self.receive(live, now, &mut outcome)?;
+                    self.receive(live, now, &mut outcome);
                 }
                 self.renderer.drain(&mut outcome);
                 self.decoder = None;
@@ -205,7 +205,7 @@ impl Pictures {
                     if decoder.send_packet(&packet.packet).is_err() {
                         self.bad += 1;
                     }
-                    self.receive(live, now, &mut outcome)?;
+                    self.receive(live, now, &mut outcome);
                 }
             }
         }
@@ -255,12 +255,7 @@ impl Pictures {
         Ok(())
     }
 
-    fn receive(
-        &mut self,
-        live: MediaTime,
-        now: Instant,
-        outcome: &mut Outcome,
-    ) -> Result<(), MediaError> {
+    fn receive(&mut self, live: MediaTime, now: Instant, outcome: &mut Outcome) {
         loop {
             let mut picture = ffmpeg::frame::Video::empty();
             if self
@@ -268,7 +263,7 @@ impl Pictures {
                 .as_mut()
                 .is_none_or(|decoder| decoder.receive_frame(&mut picture).is_err())
             {
-                return Ok(());
+                return;
             }
             let Some(time) = picture.timestamp().map(MediaTime) else {
                 continue;
@@ -291,7 +286,7 @@ impl Pictures {
             self.catching_up = false;
             self.rendered_at = Some(now);
             picture.set_pts(Some(time.0));
-            self.renderer.picture(picture, time, outcome)?;
+            self.renderer.picture(picture, time, outcome);
         }
     }
 
@@ -299,22 +294,9 @@ impl Pictures {
         &self,
         parameters: &ffmpeg::codec::Parameters,
     ) -> Result<ffmpeg::decoder::Video, MediaError> {
-        let failed = MediaError::ffmpeg("open the decoder for the pictures");
-        let mut context =
-            ffmpeg::codec::Context::from_parameters(parameters.clone()).map_err(&failed)?;
-        // Each thread more holds a picture back until the next one comes. Two keep that well within the lead; where the
-        // next one may be long in coming, there is one.
+        // Two threads keep well within the lead. Where the next packet may be long in coming, there is one.
         let most = if self.renderer.setup.prompt { 1 } else { 2 };
-        let count = std::thread::available_parallelism()
-            .map_or(1, usize::from)
-            .min(most);
-        context.set_threading(ffmpeg::threading::Config {
-            kind: ffmpeg::threading::Type::Frame,
-            count,
-            ..Default::default()
-        });
-        let mut decoder = context.decoder();
-        decoder.set_packet_time_base(TIME_BASE);
-        decoder.video().map_err(&failed)
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        decode::pictures(parameters, cores.min(most))
     }
 }

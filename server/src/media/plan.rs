@@ -18,8 +18,6 @@ pub const MAX_RATE: f64 = 60.0;
 pub struct VideoFacts {
     /// As FFmpeg names it.
     pub codec: String,
-    /// `AVCodecParameters.profile`; negative when unknown.
-    pub profile: i32,
     /// As stored, before turning, pixels.
     pub width: u32,
     pub height: u32,
@@ -214,7 +212,6 @@ mod tests {
     fn facts() -> VideoFacts {
         VideoFacts {
             codec: "h264".to_owned(),
-            profile: 77,
             width: 1280,
             height: 720,
             pixel_aspect: (1, 1),

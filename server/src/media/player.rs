@@ -15,6 +15,7 @@ use super::frame::{AccessUnit, MediaTime};
 use super::pass::Pass;
 use super::passthrough::Passthrough;
 use super::picture::Pictures;
+use super::plan::VideoFacts;
 use super::probe::Probe;
 use super::render::{Outcome, Setup};
 use super::sound::Sound;
@@ -53,6 +54,7 @@ impl<'a> Player<'a> {
     ) -> Result<Self, MediaError> {
         let setup = match (input, &probe.video_facts) {
             (Input::File(_), Some(facts)) => Setup::of(facts),
+            // Without pictures it is of no account.
             _ => test_source::setup(),
         };
         let encodes_sound = probe.has_audio() && !probe.passes_through(Codec::Opus);
@@ -105,6 +107,9 @@ impl<'a> Player<'a> {
                 return Err(MediaError::Nothing(path.to_owned()));
             }
             self.end_pass()?;
+            if demuxer.bad > 0 {
+                tracing::debug!(path = %path.display(), packets = demuxer.bad, "damaged packets are left out");
+            }
             clock.end_of_pass(pass.length(), changed);
             // Until the next pass is due there is time for what the decoder still holds.
             if !self.wait_until(clock.at(0))? {
@@ -130,11 +135,13 @@ impl<'a> Player<'a> {
         demuxer: &Demuxer,
         passthrough: &mut Option<Passthrough>,
     ) -> Result<(), MediaError> {
-        if self.probe.video.is_some() {
+        let changed = || MediaError::Changed(path.to_owned());
+        if let Some(video) = &self.probe.video {
             let track = demuxer
                 .video
                 .as_ref()
-                .ok_or_else(|| MediaError::Changed(path.to_owned()))?;
+                .filter(|track| track.header.codec == video.codec)
+                .ok_or_else(changed)?;
             self.pictures.begin_pass(track.parameters.clone());
             match passthrough {
                 Some(passthrough) => passthrough.begin_pass(&track.header),
@@ -147,11 +154,16 @@ impl<'a> Player<'a> {
                 }
             }
         }
-        if self.probe.has_audio() && demuxer.audio.is_none() {
-            return Err(MediaError::Changed(path.to_owned()));
+        if let Some(audio) = &self.probe.audio
+            && demuxer
+                .audio
+                .as_ref()
+                .is_none_or(|track| track.header.codec != audio.codec)
+        {
+            return Err(changed());
         }
         if let (Some(sound), Some(track)) = (&mut self.sound, &demuxer.audio)
-            && let Err(error) = sound.begin_pass(track.parameters.clone())
+            && let Err(error) = sound.begin_pass(&track.parameters)
         {
             // Pictures can be watched without it.
             tracing::error!(%error, path = %path.display(), "silent");
@@ -232,7 +244,7 @@ impl<'a> Player<'a> {
     }
 
     /// The track is other than was thought.
-    fn learn(&mut self, facts: super::plan::VideoFacts) {
+    fn learn(&mut self, facts: VideoFacts) {
         let native = self.probe.native_codec();
         self.pictures.set_up(Setup::of(&facts));
         if !self.probe.learn(facts) {

@@ -263,7 +263,6 @@ fn video_facts(track: &Track, packets: PacketFacts) -> VideoFacts {
     let pixel = header.pixel.as_ref();
     VideoFacts {
         codec: header.codec.clone(),
-        profile: header.profile_id,
         width: header.width,
         height: header.height,
         pixel_aspect: header.pixel_aspect,

@@ -12,8 +12,6 @@ use ffmpeg_next::ffi;
 pub(super) struct Header {
     pub codec: String,
     pub profile: Option<String>,
-    /// `AVCodecParameters.profile`; negative when unknown.
-    pub profile_id: i32,
     /// Decoder configuration: avcC, av1C, Annex B, OpusHead.
     pub extradata: Vec<u8>,
     pub width: u32,
@@ -82,7 +80,6 @@ pub(super) fn header(input: &mut ffmpeg::format::context::Input, index: usize) -
     Some(Header {
         codec,
         profile,
-        profile_id: parameters.profile,
         extradata,
         width: u32::try_from(parameters.width).unwrap_or(0),
         height: u32::try_from(parameters.height).unwrap_or(0),

@@ -6,7 +6,6 @@ use ffmpeg_next as ffmpeg;
 use shared::api::Codec;
 
 use super::encode::PictureEncoder;
-use super::error::MediaError;
 use super::frame::{AccessUnit, MediaTime};
 use super::graph::Chain;
 use super::plan;
@@ -147,7 +146,7 @@ impl Renderer {
         picture: ffmpeg::frame::Video,
         time: MediaTime,
         outcome: &mut Outcome,
-    ) -> Result<(), MediaError> {
+    ) {
         let form = Form {
             size: (picture.width(), picture.height()),
             format: picture.format(),
@@ -168,15 +167,18 @@ impl Renderer {
             && picture.color_range() != ffmpeg::color::Range::JPEG;
         if as_is {
             self.show(picture, time, outcome);
-            return Ok(());
+            return;
         }
         let mut chain = match self.chain.take() {
             Some((chain, made_for)) if made_for == form => chain,
-            _ => Chain::pictures(
-                &picture,
-                &filters(size, self.setup.turn, self.setup.interlaced),
-            )
-            .map_err(MediaError::ffmpeg("convert pictures"))?,
+            _ => {
+                let filters = filters(size, self.setup.turn, self.setup.interlaced);
+                let Ok(chain) = Chain::pictures(&picture, &filters) else {
+                    self.bad += 1;
+                    return;
+                };
+                chain
+            }
         };
         if chain.push(&picture).is_ok() {
             self.pull(&mut chain, outcome);
@@ -184,7 +186,6 @@ impl Renderer {
             self.bad += 1;
         }
         self.chain = Some((chain, form));
-        Ok(())
     }
 
     /// A pass is over: deinterlacing holds a picture back.
@@ -251,7 +252,9 @@ impl Renderer {
             }
             let encoder = match slot.take().filter(|encoder| encoder.size() == size) {
                 Some(encoder) => Ok(encoder),
-                None => PictureEncoder::open(*codec, size, self.setup.frame_rate, self.setup.gop),
+                None => {
+                    PictureEncoder::open(*codec, picture, self.setup.frame_rate, self.setup.gop)
+                }
             };
             let encoder = match encoder {
                 Ok(encoder) => slot.insert(encoder),

@@ -5,11 +5,14 @@ use bytes::Bytes;
 use ffmpeg_next as ffmpeg;
 use shared::api::Codec;
 
+use super::decode;
 use super::error::MediaError;
 use super::frame::{AccessUnit, MediaTime};
-use super::graph::{Chain, TIME_BASE};
+use super::graph::Chain;
 use super::grid::{FRAME, Grid, RATE};
 
+/// Samples a second that make sense: others, of damaged files, would become hours.
+pub(super) const RATES: std::ops::RangeInclusive<u32> = 1000..=1_000_000;
 const BITS_PER_SECOND: usize = 128_000;
 /// libopus puts its output this many samples later than its input. The input is laid earlier by as
 /// much, so that what is heard is in time.
@@ -64,13 +67,9 @@ impl Sound {
     /// A pass over the file begins.
     pub(super) fn begin_pass(
         &mut self,
-        parameters: ffmpeg::codec::Parameters,
+        parameters: &ffmpeg::codec::Parameters,
     ) -> Result<(), MediaError> {
-        let failed = MediaError::ffmpeg("open the decoder for the sound");
-        let context = ffmpeg::codec::Context::from_parameters(parameters).map_err(&failed)?;
-        let mut decoder = context.decoder();
-        decoder.set_packet_time_base(TIME_BASE);
-        self.decoder = Some(decoder.audio().map_err(&failed)?);
+        self.decoder = Some(decode::sound(parameters)?);
         self.chain = None;
         self.grid.realign();
         Ok(())
@@ -132,7 +131,7 @@ impl Sound {
             {
                 break;
             }
-            if frame.samples() == 0 || frame.rate() == 0 {
+            if frame.samples() == 0 || !RATES.contains(&frame.rate()) {
                 continue;
             }
             let time = frame.timestamp();

@@ -37,7 +37,6 @@ pub(super) fn probe() -> Result<Probe, MediaError> {
 fn facts() -> VideoFacts {
     VideoFacts {
         codec: "testsrc2".to_owned(),
-        profile: -1,
         width: WIDTH,
         height: HEIGHT,
         pixel_aspect: (1, 1),

@@ -8,6 +8,7 @@ use rtc::interceptor::NackResponderBuilder;
 use rtc::interceptor::Slot;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::certificate::CertificateParams;
+use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters,
     RTCRtpEncodingParameters, RTCRtpRtxParameters, RtpCodecKind,
@@ -27,12 +28,17 @@ use super::net::{Net, Route};
 use super::runtime::SharedPort;
 use crate::egress::Feedback;
 
-/// A viewer that is not heard for this long is shown as disconnected...
-const SILENCE: Duration = Duration::from_secs(3);
-/// ...and after as much again it is gone: within 10 s in all, with the checks between.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// A viewer that is not heard for this long is disconnected. Whether it is given up, the session
+/// decides; the crate would give up on viewers who have not connected yet as well.
+pub(super) const SILENCE: Duration = Duration::from_secs(3);
+const NEVER: Duration = Duration::ZERO;
 /// Consent checks (RFC 7675) go out this often.
 const CONSENT: Duration = Duration::from_secs(1);
+/// Connectivity checks go out this often (RFC 8445 14.2 has 50 ms). The first is lost as a rule, since
+/// it is sent before the viewer has our answer; so this is what a viewer waits for its first picture.
+const CHECK_EVERY: Duration = Duration::from_millis(50);
+/// ...for as long as a session may take to connect.
+const MAX_CHECKS: u16 = 300;
 
 /// Packets kept for retransmission a track: about two seconds of a 2.5 Mbit/s picture.
 const RETRANSMITTABLE: u16 = 512;
@@ -89,7 +95,13 @@ impl Factory {
             .with(keyframes::SLOT, KeyframeRequests::new(feedback_from_peer));
         let settings = SettingEngineBuilder::new()
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
-            .with_ice_timeouts(Some(SILENCE), Some(PATIENCE), Some(CONSENT))
+            .with_answering_dtls_role(if negotiation.peer_begins_dtls {
+                RTCDtlsRole::Server
+            } else {
+                RTCDtlsRole::Client
+            })
+            .with_ice_timeouts(Some(SILENCE), Some(NEVER), Some(CONSENT))
+            .with_ice_connection_attempts(Some(CHECK_EVERY), Some(MAX_CHECKS))
             .build();
         let addresses: Vec<_> = self
             .net
@@ -106,7 +118,7 @@ impl Factory {
             .with_interceptor_registry(interceptors)
             .with_setting_engine(settings)
             .with_handler(Arc::new(Handler { state_changed }))
-            .with_runtime(Arc::new(SharedPort::new(route.clone())))
+            .with_runtime(Arc::new(SharedPort::new(route.clone(), state.clone())))
             .with_udp_addrs(addresses)
             .build()
             .await?;

@@ -5,28 +5,36 @@
 //! | [`peers`] | everybody who watches: answers offers, finds sessions by their secret, ends them |
 //! | `session` | one viewer, from the answer to its end |
 //! | `negotiation` | from an offer to an answer: what is served, what is turned down (pure) |
+//! | `supply` | what a stream can give, and which m-lines get it (pure) |
 //! | `codecs` | which codec and which payload type (pure) |
 //! | `sdp`, `sdpfrag` | descriptions and fragments as text (pure) |
-//! | `connection` | a PeerConnection, set up the way that all viewers share |
+//! | `connection`, `answer` | a PeerConnection, set up the way that all viewers share, and its answers |
+//! | `presence` | whether a viewer is still there |
 //! | `outlet` | from egress to the tracks of a connection |
 //! | `keyframes` | PLI and FIR, out of the RTCP that arrives |
-//! | `net`, `routes`, `runtime` | the one UDP port: its sockets, whose datagram it is (pure), and the crate's view of it |
+//! | `net`, `bind`, `routes`, `runtime` | the one UDP port: its sockets, whose datagram it is (pure), and the crate's view of it |
 
+mod answer;
+mod bind;
 mod codecs;
 mod connection;
 mod keyframes;
 mod negotiation;
+#[cfg(test)]
+mod negotiation_tests;
 mod net;
 mod outlet;
 pub mod peers;
+mod presence;
 mod routes;
 mod runtime;
 mod sdp;
 mod sdpfrag;
 mod session;
+mod supply;
 
+pub use bind::NetError;
 pub use negotiation::NegotiationError;
-pub use net::NetError;
 pub use peers::{PeerError, Peers, Watching};
 pub use sdpfrag::FragmentError;
 pub use session::{Patched, Session};

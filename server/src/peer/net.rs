@@ -5,7 +5,8 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -15,6 +16,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use super::bind::{NetError, bind};
 use super::routes::{Remote, RouteId, Routes, is_stun};
 
 /// Datagrams that wait for one viewer; a viewer sends a few feedback packets a second.
@@ -22,27 +24,6 @@ const INBOX: usize = 128;
 
 /// Larger than any datagram of a browser, which keeps to the path's 1,200 to 1,500 bytes.
 const MAX_DATAGRAM: usize = 2048;
-
-/// Why the UDP port could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum NetError {
-    #[error(
-        "UDP port {port} of {address} is taken by another program (another server?); choose one with --udp-port, 0 for any free one."
-    )]
-    Taken { address: IpAddr, port: u16 },
-    #[error(
-        "UDP port {port} of {address} cannot be opened: {source}; choose another with --udp-port."
-    )]
-    Bind {
-        address: IpAddr,
-        port: u16,
-        source: io::Error,
-    },
-    #[error("No UDP port is free on every address of this machine; choose one with --udp-port.")]
-    NoneFree,
-    #[error("The addresses of this machine cannot be listed: {0}.")]
-    Interfaces(io::Error),
-}
 
 /// The shared port. Clones are the same port; it is closed when the last one is dropped.
 #[derive(Clone, Debug)]
@@ -80,16 +61,25 @@ impl Net {
     /// Opens `port` (0: any free one) on every address of this machine. `public` is an address that is
     /// forwarded to this machine, offered before all others.
     pub(crate) fn bind(port: u16, public: Option<IpAddr>) -> Result<Self, NetError> {
-        let addresses = local_addresses().map_err(NetError::Interfaces)?;
-        let sockets = bind_all(&addresses, port)?;
+        let mut sockets = Vec::new();
+        for io in bind(port)? {
+            let address = io.local_addr().map_err(NetError::Interfaces)?;
+            sockets.push(Arc::new(Socket {
+                io,
+                address,
+                waiting: Mutex::default(),
+                full: Notify::new(),
+            }));
+        }
         let routes = Arc::new(Mutex::new(Routes::default()));
-        let port = sockets.first().map_or(port, |socket| socket.address.port());
-        let offered = public
-            .into_iter()
-            .chain(sockets.iter().map(|socket| socket.address.ip()));
-        let candidates = offered
-            .enumerate()
-            .map(|(rank, ip)| host_candidate(rank, SocketAddr::new(ip, port)))
+        let mut offered: Vec<SocketAddr> = sockets.iter().map(|socket| socket.address).collect();
+        if let (Some(public), Some(port)) = (public, offered.first().map(SocketAddr::port)) {
+            offered.retain(|address| address.ip() != public);
+            offered.insert(0, SocketAddr::new(public, port));
+        }
+        let candidates = offered.into_iter().enumerate();
+        let candidates = candidates
+            .map(|(rank, address)| host_candidate(rank, address))
             .collect();
         let mut tasks = Vec::with_capacity(sockets.len() * 2);
         for (index, socket) in sockets.iter().enumerate() {
@@ -129,6 +119,7 @@ impl Net {
             net: self.clone(),
             id,
             inboxes,
+            arrived: AtomicBool::new(false),
         }
     }
 }
@@ -147,6 +138,7 @@ pub(crate) struct Route {
     net: Net,
     id: RouteId,
     inboxes: Arc<Inboxes>,
+    arrived: AtomicBool,
 }
 
 impl Route {
@@ -162,6 +154,11 @@ impl Route {
             .sockets
             .iter()
             .position(|socket| socket.address.ip() == ip)
+    }
+
+    /// Whether anything was received since the last time that this was asked.
+    pub(crate) fn take_arrived(&self) -> bool {
+        self.arrived.swap(false, Ordering::Relaxed)
     }
 
     /// Sends one datagram. A datagram that the network refuses (no route, no such address family) is
@@ -206,7 +203,10 @@ impl Route {
     ) -> Poll<(SocketAddr, Bytes)> {
         let mut inbox = lock(&self.inboxes[index]);
         match inbox.datagrams.pop_front() {
-            Some(datagram) => Poll::Ready(datagram),
+            Some(datagram) => {
+                self.arrived.store(true, Ordering::Relaxed);
+                Poll::Ready(datagram)
+            }
             None => {
                 match &mut inbox.waker {
                     Some(waker) => waker.clone_from(context.waker()),
@@ -273,88 +273,6 @@ async fn wake_when_writable(socket: Arc<Socket>) {
     }
 }
 
-/// This machine's addresses that a peer could reach, then loopback (for a browser on this machine).
-fn local_addresses() -> io::Result<Vec<IpAddr>> {
-    let mut addresses = Vec::new();
-    for interface in if_addrs::get_if_addrs()? {
-        let ip = interface.ip();
-        // Link-local IPv6 needs a scope, which a candidate cannot carry.
-        let link_local = match ip {
-            IpAddr::V4(ip) => ip.is_link_local(),
-            IpAddr::V6(ip) => ip.is_unicast_link_local(),
-        };
-        if !link_local && !ip.is_unspecified() && !addresses.contains(&ip) {
-            addresses.push(ip);
-        }
-    }
-    if addresses.is_empty() {
-        addresses.push(Ipv4Addr::LOCALHOST.into());
-    }
-    addresses.sort_by_key(|ip| (ip.is_loopback(), ip.is_ipv6()));
-    Ok(addresses)
-}
-
-fn bind_all(addresses: &[IpAddr], port: u16) -> Result<Vec<Arc<Socket>>, NetError> {
-    // A port that is free on the first address may be taken on another one.
-    let attempts = if port == 0 { 20 } else { 1 };
-    let mut outcome = Err(NetError::NoneFree);
-    for _ in 0..attempts {
-        outcome = try_bind_all(addresses, port);
-        if !matches!(outcome, Err(NetError::Taken { .. })) {
-            break;
-        }
-    }
-    match outcome {
-        Err(NetError::Taken { .. }) if port == 0 => Err(NetError::NoneFree),
-        Ok(sockets) if sockets.is_empty() => Err(NetError::NoneFree),
-        outcome => outcome,
-    }
-}
-
-fn try_bind_all(addresses: &[IpAddr], mut port: u16) -> Result<Vec<Arc<Socket>>, NetError> {
-    let mut sockets = Vec::with_capacity(addresses.len());
-    for &address in addresses {
-        let io = match std::net::UdpSocket::bind((address, port)) {
-            Ok(io) => io,
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                return Err(NetError::Taken { address, port });
-            }
-            // An address that is just coming or going (IPv6 duplicate detection, a closing tunnel).
-            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
-                tracing::warn!(%address, "this address is listed but cannot be used; it is left out");
-                continue;
-            }
-            Err(source) => {
-                return Err(NetError::Bind {
-                    address,
-                    port,
-                    source,
-                });
-            }
-        };
-        let socket = io
-            .set_nonblocking(true)
-            .and_then(|()| UdpSocket::from_std(io))
-            .and_then(|io| {
-                let address = io.local_addr()?;
-                Ok(Socket {
-                    io,
-                    address,
-                    waiting: Mutex::default(),
-                    full: Notify::new(),
-                })
-            });
-        let socket = socket.map_err(|source| NetError::Bind {
-            address,
-            port,
-            source,
-        })?;
-        port = socket.address.port();
-        sockets.push(Arc::new(socket));
-    }
-    Ok(sockets)
-}
-
 /// RFC 8839 5.1; priority as RFC 8445 5.1.2.1, lower with every rank.
 fn host_candidate(rank: usize, address: SocketAddr) -> String {
     let local_preference = 65535_u32.saturating_sub(u32::try_from(rank).unwrap_or(u32::MAX));
@@ -418,7 +336,7 @@ mod tests {
         request.extend(b"abcd:x\0\0");
         peer.send_to(&request, loopback).await.unwrap();
         peer.send_to(b"\x80media", loopback).await.unwrap();
-        let mut next = || std::future::poll_fn(|context| route.poll_receive(context, index));
+        let next = || std::future::poll_fn(|context| route.poll_receive(context, index));
         assert_eq!(
             next().await,
             (peer.local_addr().unwrap(), Bytes::from(request))

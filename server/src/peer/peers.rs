@@ -2,17 +2,20 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::bind::NetError;
 use super::connection::Factory;
-use super::negotiation::{Negotiation, NegotiationError, Supply};
-use super::net::{Net, NetError};
+use super::negotiation::{Negotiation, NegotiationError};
+use super::net::Net;
+use super::presence::End;
 use super::sdpfrag::FragmentError;
-use super::session::{End, Opening, Session};
+use super::session::{Opening, Session};
+use super::supply::Supply;
 use crate::media::source::Probe;
 use crate::stream::registry::Admission;
 use crate::stream::{Stream, StreamError};
@@ -69,7 +72,12 @@ struct Inner {
 pub(crate) struct Sessions {
     by_secret: Mutex<HashMap<String, Arc<Session>>>,
     removed: Notify,
+    closing: AtomicBool,
 }
+
+/// The server stops.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Closing;
 
 /// An answer, and what a viewer needs to change or end its session.
 #[derive(Debug)]
@@ -131,7 +139,11 @@ impl Peers {
 
     /// Ends every session: the viewers see the stream end.
     pub async fn close(&self) {
-        let all: Vec<Arc<Session>> = self.0.sessions.lock().values().cloned().collect();
+        let all: Vec<Arc<Session>> = {
+            let sessions = self.0.sessions.lock();
+            self.0.sessions.closing.store(true, Ordering::Release);
+            sessions.values().cloned().collect()
+        };
         for session in all {
             session.stop(End::Shutdown);
         }
@@ -180,8 +192,16 @@ impl Inner {
 }
 
 impl Sessions {
-    pub(crate) fn add(&self, secret: String, session: Arc<Session>) {
-        self.lock().insert(secret, session);
+    /// `Closing`: the session is added, but the server stops, and so must the session.
+    pub(crate) fn add(&self, secret: String, session: Arc<Session>) -> Result<(), Closing> {
+        let mut sessions = self.lock();
+        sessions.insert(secret, session);
+        // Under the lock, so that `Peers::close` either sees the session or is seen.
+        if self.closing.load(Ordering::Acquire) {
+            Err(Closing)
+        } else {
+            Ok(())
+        }
     }
 
     pub(crate) fn remove(&self, secret: &str) {

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::sync::watch;
+use webrtc::peer_connection::RTCPeerConnectionState;
 use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta, Runtime,
     TokioRuntime, Transmit,
@@ -20,14 +22,25 @@ use super::net::Route;
 pub(crate) struct SharedPort {
     tokio: TokioRuntime,
     route: Arc<Route>,
+    state: watch::Receiver<RTCPeerConnectionState>,
 }
 
+/// How long the crate's task sleeps after something has arrived for a connection in the making.
+const NUDGE: Duration = Duration::from_millis(1);
+
 impl SharedPort {
-    pub(crate) fn new(route: Arc<Route>) -> Self {
+    /// `state`: of the connection that this is the runtime of.
+    pub(crate) fn new(route: Arc<Route>, state: watch::Receiver<RTCPeerConnectionState>) -> Self {
         Self {
             tokio: TokioRuntime,
             route,
+            state,
         }
+    }
+
+    fn is_connecting(&self) -> bool {
+        use RTCPeerConnectionState::{Connecting, New};
+        matches!(*self.state.borrow(), New | Connecting)
     }
 }
 
@@ -72,8 +85,15 @@ impl Runtime for SharedPort {
         self.tokio.resolve_host(host)
     }
 
+    /// As long as asked, with one exception. When ICE has found its pair, webrtc 0.21.1 prepares the first
+    /// message of DTLS but sends it no sooner than its next timer, some 150 ms later; waking it early sends it.
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
-        self.tokio.sleep(duration)
+        let nudged = self.route.take_arrived() && self.is_connecting();
+        self.tokio.sleep(if nudged {
+            duration.min(NUDGE)
+        } else {
+            duration
+        })
     }
 
     fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {

@@ -4,18 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rtc::peer_connection::transport::RTCDtlsTransportState;
 use tokio::sync::{Mutex, mpsc, watch};
-use webrtc::peer_connection::{
-    PeerConnection, RTCIceCandidateInit, RTCPeerConnectionState, RTCSessionDescription,
-};
+use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCPeerConnectionState};
 use webrtc::rtp_transceiver::RtpSender;
 
-use super::connection::{Connection, Factory, track};
+use super::answer::{answer_again, answer_first};
+use super::connection::{Connection, Factory};
 use super::negotiation::Negotiation;
 use super::net::Route;
-use super::outlet::{Track, Tracks};
+use super::outlet::Tracks;
 use super::peers::{PeerError, Sessions, Watching, random_hex};
+use super::presence::{End, is_lost, lost, said_goodbye};
 use super::sdp::Sdp;
 use super::sdpfrag::{Fragment, FragmentError};
 use crate::egress::{self, Ended, Feedback};
@@ -25,23 +24,8 @@ use crate::stream::registry::Admission;
 /// An offer whose viewer has not connected by then is forgotten.
 const TO_CONNECT: Duration = Duration::from_secs(15);
 
-/// How often is looked whether the browser has said good-bye (DTLS close_notify); the crate tells of
-/// that by its state only.
-const LOOK: Duration = Duration::from_secs(1);
-
 /// A viewer may add this many candidates one by one.
 const MAX_TRICKLED: usize = 64;
-
-/// Why a session ended, as the log says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    NeverConnected,
-    Deleted,
-    Left,
-    Silent,
-    StreamOver,
-    Shutdown,
-}
 
 /// One viewer's session.
 pub struct Session {
@@ -156,7 +140,9 @@ impl Session {
             stop,
             over,
         });
-        sessions.add(secret.clone(), session.clone());
+        if sessions.add(secret.clone(), session.clone()).is_err() {
+            session.stop(End::Shutdown);
+        }
         let life = Life {
             secret: secret.clone(),
             sessions,
@@ -234,8 +220,13 @@ impl Session {
         if matches.is_none() {
             return Err(PeerError::Unconditional);
         }
+        self.restart(&mut agreed, fragment).await
+    }
+
+    /// Begins ICE anew with the viewer's new credentials; ours are new as well.
+    async fn restart(&self, agreed: &mut Agreed, fragment: Fragment) -> Result<Patched, PeerError> {
         let negotiation = agreed.negotiation.restarted(&fragment.ufrag, &fragment.pwd);
-        let answer = answer(&*self.pc, &self.route, &negotiation).await?;
+        let answer = answer_again(&*self.pc, &self.route, &negotiation).await?;
         self.add_candidates(&fragment).await?;
         let sdp = Sdp::parse(&answer).map_err(|error| PeerError::Internal(error.to_string()))?;
         let ours = Fragment {
@@ -316,10 +307,7 @@ impl Session {
                     Ended::StreamOver => End::StreamOver,
                     Ended::ViewerGone => End::Left,
                 },
-                lost = state.wait_for(|state| is_lost(*state)) => match lost.as_deref() {
-                    Ok(RTCPeerConnectionState::Failed) => End::Silent,
-                    _ => End::Left,
-                },
+                end = lost(state) => end,
                 () = said_goodbye(sender) => End::Left,
             }
         };
@@ -349,119 +337,5 @@ impl fmt::Debug for Session {
             .debug_struct("Session")
             .field("id", &self.id)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::NeverConnected => "it never connected",
-            Self::Deleted => "it ended its session",
-            Self::Left => "it closed the connection",
-            Self::Silent => "it is not heard any more",
-            Self::StreamOver => "the stream is over",
-            Self::Shutdown => "the server stops",
-        })
-    }
-}
-
-/// The crate's part of the first answer.
-struct Answered {
-    sdp: String,
-    tracks: Vec<Track>,
-    sender: Option<Arc<dyn RtpSender>>,
-}
-
-async fn answer_first(
-    pc: &dyn PeerConnection,
-    route: &Route,
-    negotiation: &Negotiation,
-) -> Result<Answered, PeerError> {
-    let offer =
-        RTCSessionDescription::offer(negotiation.offer().to_owned()).map_err(PeerError::Offer)?;
-    pc.set_remote_description(offer)
-        .await
-        .map_err(PeerError::Offer)?;
-    let stream = random_hex::<8>()?;
-    let (mut tracks, mut sender) = (Vec::new(), None);
-    for format in [&negotiation.video, &negotiation.audio]
-        .into_iter()
-        .flatten()
-    {
-        let numbers = getrandom::u64()
-            .map_err(|error| PeerError::Internal(format!("no random numbers: {error}")))?;
-        // Neither is 0, and they differ.
-        let ssrc = (numbers >> 32) as u32 | 1;
-        let rtx_ssrc = (numbers as u32 | 1) ^ 1 | 2;
-        let local = Arc::new(track(format, &stream, ssrc, rtx_ssrc));
-        sender = Some(
-            pc.add_track(local.clone())
-                .await
-                .map_err(PeerError::Offer)?,
-        );
-        tracks.push(Track::new(format, ssrc, local));
-    }
-    let sdp = answer_to_remote(pc, route).await?;
-    Ok(Answered {
-        sdp,
-        tracks,
-        sender,
-    })
-}
-
-async fn answer(
-    pc: &dyn PeerConnection,
-    route: &Route,
-    negotiation: &Negotiation,
-) -> Result<String, PeerError> {
-    let offer =
-        RTCSessionDescription::offer(negotiation.offer().to_owned()).map_err(PeerError::Offer)?;
-    pc.set_remote_description(offer)
-        .await
-        .map_err(PeerError::Offer)?;
-    answer_to_remote(pc, route).await
-}
-
-async fn answer_to_remote(pc: &dyn PeerConnection, route: &Route) -> Result<String, PeerError> {
-    let answer = pc.create_answer(None).await.map_err(PeerError::Offer)?;
-    let sdp = answer.sdp.clone();
-    // Before the answer goes out: the viewer's first request may arrive at once.
-    if let Some(ufrag) = Sdp::parse(&sdp)
-        .ok()
-        .and_then(|sdp| sdp.anywhere("ice-ufrag"))
-    {
-        route.name(ufrag);
-    }
-    pc.set_local_description(answer)
-        .await
-        .map_err(PeerError::Offer)?;
-    Ok(sdp)
-}
-
-fn is_lost(state: RTCPeerConnectionState) -> bool {
-    matches!(
-        state,
-        RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed
-    )
-}
-
-/// Returns when the browser has closed its end of DTLS.
-async fn said_goodbye(sender: Option<Arc<dyn RtpSender>>) {
-    let Some(sender) = sender else {
-        return std::future::pending().await;
-    };
-    loop {
-        tokio::time::sleep(LOOK).await;
-        let Ok(transport) = sender.transport().await else {
-            return;
-        };
-        if let Some(transport) = transport
-            && matches!(
-                transport.state().await,
-                Ok(RTCDtlsTransportState::Closed | RTCDtlsTransportState::Failed)
-            )
-        {
-            return;
-        }
     }
 }

@@ -3,6 +3,8 @@
 //! Needs `dist/` and browsers with their drivers: `cargo xtask test` sees to both.
 
 mod browser;
+mod canvas;
+mod codecs;
 #[path = "../common/mod.rs"]
 mod common;
 mod film;

@@ -85,3 +85,24 @@ async fn the_bundle_works_from_a_sub_path_of_another_origin() {
         .await;
     film::starts(&browser).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_code_that_the_embed_page_offers_plays_the_film_on_other_sites() {
+    let browser = TestBrowser::chromium().await;
+    let server = server().await;
+    browser.open(&server.url(&format!("/#/embed/{FILM}"))).await;
+    let mut pages = Vec::new();
+    for code in ["#code-frame", "#code-lines", "#code-page"] {
+        let text = format!("document.querySelector('{code}')?.textContent");
+        let text = browser.until(&format!("{code} is shown"), &text).await;
+        pages.push((code, text.as_str().expect("text").to_owned()));
+    }
+    for (code, html) in pages {
+        let site = Site::page(html).await;
+        browser.open(&site.url("/")).await;
+        if code == "#code-frame" {
+            browser.enter_frame().await;
+        }
+        film::starts(&browser).await;
+    }
+}

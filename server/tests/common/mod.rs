@@ -7,7 +7,7 @@ mod server;
 mod viewer;
 
 pub use server::TestServer;
-pub use viewer::{Heard, TestViewer, Wants};
+pub use viewer::{TestViewer, Wants};
 
 use std::future::Future;
 use std::time::{Duration, Instant};

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rtc::ice::mdns::MulticastDnsMode;
+use rtc::peer_connection::transport::RTCDtlsTransportState;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind,
 };
@@ -25,7 +26,6 @@ pub struct Wants {
     pub audio: bool,
     pub h264: bool,
     pub vp8: bool,
-    pub direction: RTCRtpTransceiverDirection,
 }
 
 impl Default for Wants {
@@ -35,7 +35,6 @@ impl Default for Wants {
             audio: true,
             h264: true,
             vp8: true,
-            direction: RTCRtpTransceiverDirection::Recvonly,
         }
     }
 }
@@ -56,9 +55,22 @@ pub struct Heard {
     pub span: u32,
     pub first_timestamp: u32,
     pub last_at: Option<Instant>,
+    /// Packets that begin with an SPS, alone (7) or in a STAP-A (24): where keyframes of H.264 begin.
+    pub keyframes: u64,
+    /// Sequence numbers that were heard before: retransmissions.
+    pub again: Vec<u16>,
+    pub ssrc: u32,
     last: Option<(u16, u32)>,
 }
 
+impl Heard {
+    /// The newest sequence number.
+    pub fn newest(&self) -> u16 {
+        self.last.expect("something was heard").0
+    }
+}
+
+type AllTracks = Arc<Mutex<Vec<Arc<dyn TrackRemote>>>>;
 type AllHeard = Arc<Mutex<BTreeMap<u8, Heard>>>;
 
 pub struct TestViewer {
@@ -70,6 +82,7 @@ pub struct TestViewer {
     pub etag: String,
     pub offered_at: Instant,
     heard: AllHeard,
+    tracks: AllTracks,
     state: watch::Receiver<RTCPeerConnectionState>,
 }
 
@@ -78,7 +91,7 @@ impl TestViewer {
     pub async fn offer(wants: Wants) -> (Self, String) {
         let (state_changed, state) = watch::channel(RTCPeerConnectionState::New);
         let (gathered, mut gathering) = watch::channel(false);
-        let heard = AllHeard::default();
+        let (heard, tracks) = (AllHeard::default(), AllTracks::default());
         let settings = SettingEngineBuilder::new()
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
             .build();
@@ -86,6 +99,7 @@ impl TestViewer {
             state_changed,
             gathered,
             heard: heard.clone(),
+            tracks: tracks.clone(),
         };
         let pc = PeerConnectionBuilder::new()
             .with_media_engine(media_engine(wants))
@@ -96,7 +110,7 @@ impl TestViewer {
             .await
             .expect("a peer connection");
         let init = || RTCRtpTransceiverInit {
-            direction: wants.direction,
+            direction: RTCRtpTransceiverDirection::Recvonly,
             ..Default::default()
         };
         for (wanted, kind) in [
@@ -123,6 +137,7 @@ impl TestViewer {
             etag: String::new(),
             offered_at: Instant::now(),
             heard,
+            tracks,
             state,
         };
         (viewer, sdp)
@@ -134,14 +149,21 @@ impl TestViewer {
     }
 
     pub async fn watch_with(server: &TestServer, stream: &str, wants: Wants) -> Self {
+        Self::watch_at(&server.url, stream, wants).await
+    }
+
+    /// Watches over WHEP at a server of any process.
+    pub async fn watch_at(server: &str, stream: &str, wants: Wants) -> Self {
         let (mut viewer, offer) = Self::offer(wants).await;
         viewer.offered_at = Instant::now();
-        let response = server
-            .post(&format!("/whep/{stream}"), "application/sdp", offer)
-            .await;
+        let request = reqwest::Client::new().post(format!("{server}/whep/{stream}"));
+        let request = request
+            .header("content-type", "application/sdp")
+            .body(offer);
+        let response = request.send().await.expect("an answer");
         assert_eq!(response.status(), 201, "{:?}", response.text().await);
         let header = |name: &str| response.headers()[name].to_str().expect("ASCII").to_owned();
-        viewer.session = server.url(&header("location"));
+        viewer.session = format!("{server}{}", header("location"));
         viewer.etag = header("etag");
         viewer
             .accept(response.text().await.expect("an answer"))
@@ -166,6 +188,23 @@ impl TestViewer {
             .await
             .expect("connects")
             .expect("lives");
+    }
+
+    /// The connection was ended by the other side, in order (DTLS close_notify) or for good.
+    pub async fn ended(&self, limit: Duration) {
+        let senders = self.pc.get_receivers().await;
+        let receiver = senders.first().expect("a track");
+        super::eventually("the viewer sees the end", limit, || async {
+            let transport = receiver.transport().await.ok().flatten();
+            match transport {
+                Some(transport) => matches!(
+                    transport.state().await,
+                    Ok(RTCDtlsTransportState::Closed | RTCDtlsTransportState::Failed)
+                ),
+                None => true,
+            }
+        })
+        .await;
     }
 
     pub fn state(&self) -> RTCPeerConnectionState {
@@ -210,15 +249,19 @@ impl TestViewer {
         self.heard(codec)
     }
 
-    pub async fn leave(self) {
-        self.pc.close().await.expect("closes");
+    /// Sends RTCP about the track of `codec`, with that track's SSRC.
+    pub async fn feedback(&self, codec: &str, about: impl Fn(u32) -> Box<dyn rtc::rtcp::Packet>) {
+        let ssrc = self.heard(codec).ssrc;
+        let tracks = self.tracks.lock().expect("not poisoned").clone();
+        for track in tracks {
+            if track.ssrcs().await.contains(&ssrc) {
+                track.write_rtcp(vec![about(ssrc)]).await.expect("sent");
+            }
+        }
     }
 
-    /// Gone without a word, as a killed tab: its socket does not answer any more.
-    pub async fn vanish(self, server: &TestServer) {
-        // The crate says good-bye on close; so it is closed where nobody hears it.
-        let _ = server;
-        drop(self.pc);
+    pub async fn leave(self) {
+        self.pc.close().await.expect("closes");
     }
 }
 
@@ -226,6 +269,7 @@ struct Handler {
     state_changed: watch::Sender<RTCPeerConnectionState>,
     gathered: watch::Sender<bool>,
     heard: AllHeard,
+    tracks: AllTracks,
 }
 
 #[async_trait::async_trait]
@@ -241,6 +285,10 @@ impl PeerConnectionEventHandler for Handler {
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
         let heard = self.heard.clone();
+        self.tracks
+            .lock()
+            .expect("not poisoned")
+            .push(track.clone());
         tokio::spawn(async move {
             while let Some(event) = track.poll().await {
                 if let TrackRemoteEvent::OnRtpPacket(packet) = event {
@@ -262,6 +310,11 @@ impl Heard {
             None => {
                 self.first = packet.payload.to_vec();
                 self.first_timestamp = timestamp;
+                self.ssrc = packet.header.ssrc;
+            }
+            Some((last_sequence, _)) if last_sequence.wrapping_sub(sequence) < 1000 => {
+                self.again.push(sequence);
+                return;
             }
             Some((last_sequence, last_timestamp)) => {
                 self.gaps += u64::from(sequence != last_sequence.wrapping_add(1));
@@ -271,6 +324,8 @@ impl Heard {
         self.last = Some((sequence, timestamp));
         self.span = timestamp.wrapping_sub(self.first_timestamp);
         self.packets += 1;
+        let unit = packet.payload.first().map(|byte| byte & 0x1F);
+        self.keyframes += u64::from(matches!(unit, Some(7 | 24)));
         self.markers += u64::from(packet.header.marker);
         self.last_at = Some(Instant::now());
     }
@@ -291,7 +346,7 @@ fn media_engine(wants: Wants) -> MediaEngine {
             clock_rate,
             channels,
             sdp_fmtp_line: fmtp.to_owned(),
-            rtcp_feedback: if kind == RtpCodecKind::Video {
+            rtcp_feedback: if kind == RtpCodecKind::Video && !name.ends_with("rtx") {
                 feedback.to_vec()
             } else {
                 vec![]
@@ -317,10 +372,12 @@ fn media_engine(wants: Wants) -> MediaEngine {
     );
     if wants.vp8 {
         register("video/VP8", 96, 90_000, 0, "", RtpCodecKind::Video);
+        register("video/rtx", 97, 90_000, 0, "apt=96", RtpCodecKind::Video);
     }
     if wants.h264 {
         let fmtp = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
         register("video/H264", 102, 90_000, 0, fmtp, RtpCodecKind::Video);
+        register("video/rtx", 103, 90_000, 0, "apt=102", RtpCodecKind::Video);
     }
     if !wants.vp8 && !wants.h264 {
         register("video/H265", 104, 90_000, 0, "", RtpCodecKind::Video);

@@ -320,3 +320,31 @@ pub(crate) fn first_picture(units: &[&AccessUnit]) -> ffmpeg_next::frame::Video 
     }
     panic!("no picture can be decoded");
 }
+
+/// When each picture is shown, and how bright it is, 0 to 255.
+pub(crate) fn bright(units: &[&AccessUnit]) -> Vec<(MediaTime, f32)> {
+    use ffmpeg_next as ffmpeg;
+    let name = if units[0].codec == Codec::H264 {
+        "h264"
+    } else {
+        "vp8"
+    };
+    let codec = ffmpeg::decoder::find_by_name(name).unwrap();
+    let mut decoder = ffmpeg::codec::Context::new_with_codec(codec)
+        .decoder()
+        .video()
+        .unwrap();
+    let mut out = Vec::new();
+    for unit in units {
+        let mut packet = ffmpeg::Packet::copy(&unit.data);
+        packet.set_pts(Some(unit.time.0));
+        decoder.send_packet(&packet).unwrap();
+        let mut picture = ffmpeg::frame::Video::empty();
+        while decoder.receive_frame(&mut picture).is_ok() {
+            let row = &picture.data(0)[..picture.width() as usize];
+            let mean = row.iter().map(|byte| f32::from(*byte)).sum::<f32>() / row.len() as f32;
+            out.push((MediaTime(picture.pts().unwrap()), mean));
+        }
+    }
+    out
+}

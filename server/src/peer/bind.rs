@@ -1,0 +1,103 @@
+//! Opening the one UDP port: a socket for every address of this machine.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+
+use tokio::net::UdpSocket;
+
+/// Why the UDP port could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum NetError {
+    #[error(
+        "UDP port {port} of {address} is taken by another program (another server?); choose one with --udp-port, 0 for any free one."
+    )]
+    Taken { address: IpAddr, port: u16 },
+    #[error(
+        "UDP port {port} of {address} cannot be opened: {source}; choose another with --udp-port."
+    )]
+    Bind {
+        address: IpAddr,
+        port: u16,
+        source: io::Error,
+    },
+    #[error("No UDP port is free on every address of this machine; choose one with --udp-port.")]
+    NoneFree,
+    #[error("The addresses of this machine cannot be listed: {0}.")]
+    Interfaces(io::Error),
+}
+
+/// This machine's addresses that a peer could reach, then loopback (for a browser on this machine).
+fn local_addresses() -> io::Result<Vec<IpAddr>> {
+    let mut addresses = Vec::new();
+    for interface in if_addrs::get_if_addrs()? {
+        let ip = interface.ip();
+        // Link-local IPv6 needs a scope, which a candidate cannot carry.
+        let link_local = match ip {
+            IpAddr::V4(ip) => ip.is_link_local(),
+            IpAddr::V6(ip) => ip.is_unicast_link_local(),
+        };
+        if !link_local && !ip.is_unspecified() && !addresses.contains(&ip) {
+            addresses.push(ip);
+        }
+    }
+    if addresses.is_empty() {
+        addresses.push(Ipv4Addr::LOCALHOST.into());
+    }
+    addresses.sort_by_key(|ip| (ip.is_loopback(), ip.is_ipv6()));
+    Ok(addresses)
+}
+
+/// Opens `port` (0: any free one) on every address of this machine; all sockets have the same port.
+pub(super) fn bind(port: u16) -> Result<Vec<UdpSocket>, NetError> {
+    let addresses = local_addresses().map_err(NetError::Interfaces)?;
+    // A port that is free on the first address may be taken on another one.
+    let attempts = if port == 0 { 20 } else { 1 };
+    let mut outcome = Err(NetError::NoneFree);
+    for _ in 0..attempts {
+        outcome = try_bind(&addresses, port);
+        if !matches!(outcome, Err(NetError::Taken { .. })) {
+            break;
+        }
+    }
+    match outcome {
+        Err(NetError::Taken { .. }) if port == 0 => Err(NetError::NoneFree),
+        Ok(sockets) if sockets.is_empty() => Err(NetError::NoneFree),
+        outcome => outcome,
+    }
+}
+
+fn try_bind(addresses: &[IpAddr], mut port: u16) -> Result<Vec<UdpSocket>, NetError> {
+    let mut sockets = Vec::with_capacity(addresses.len());
+    for &address in addresses {
+        let io = match std::net::UdpSocket::bind((address, port)) {
+            Ok(io) => io,
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                return Err(NetError::Taken { address, port });
+            }
+            // An address that is just coming or going (IPv6 duplicate detection, a closing tunnel).
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
+                tracing::warn!(%address, "this address is listed but cannot be used; it is left out");
+                continue;
+            }
+            Err(source) => {
+                return Err(NetError::Bind {
+                    address,
+                    port,
+                    source,
+                });
+            }
+        };
+        let socket = io
+            .set_nonblocking(true)
+            .and_then(|()| UdpSocket::from_std(io))
+            .and_then(|socket| Ok((socket.local_addr()?.port(), socket)));
+        let (bound, socket) = socket.map_err(|source| NetError::Bind {
+            address,
+            port,
+            source,
+        })?;
+        port = bound;
+        sockets.push(socket);
+    }
+    Ok(sockets)
+}

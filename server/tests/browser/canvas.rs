@@ -1,0 +1,63 @@
+//! The canvas page.
+
+use crate::{FILM, browser::TestBrowser, server};
+
+/// Mean distance between the colours of a pixel, and between this picture and the one 300 ms later.
+const LOOK: &str = r"
+    const canvas = document.querySelector('#canvas');
+    const pixels = () => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+    const before = pixels();
+    await new Promise(done => setTimeout(done, 300));
+    const after = pixels();
+    let [colour, change, count] = [0, 0, 0];
+    for (let at = 0; at < after.length; at += 4 * 101) {
+        colour += Math.abs(after[at] - after[at + 1]) + Math.abs(after[at + 1] - after[at + 2]);
+        change += Math.abs(after[at] - before[at]);
+        count += 1;
+    }
+    return { width: canvas.width, height: canvas.height, colour: colour / count, change: change / count };
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_canvas_draws_the_film_without_a_video_element_and_filters_change_it() {
+    let browser = TestBrowser::chromium().await;
+    let server = server().await;
+    browser
+        .open(&server.url(&format!("/#/canvas/{FILM}")))
+        .await;
+    browser
+        .until(
+            "the canvas draws",
+            "document.querySelector('#board')?.dataset.state == 'playing'",
+        )
+        .await;
+    let plain = browser.run(LOOK).await;
+    assert_eq!(
+        (&plain["width"], &plain["height"]),
+        (&1280.into(), &720.into()),
+        "{plain}"
+    );
+    assert!(
+        plain["colour"].as_f64() > Some(5.0),
+        "a colourful film: {plain}"
+    );
+    assert!(
+        plain["change"].as_f64() > Some(0.5),
+        "a moving film: {plain}"
+    );
+    assert_eq!(
+        browser
+            .run("return document.querySelectorAll('video').length")
+            .await,
+        0
+    );
+    browser.click("#grey").await;
+    browser
+        .until(
+            "the film is grey",
+            &format!("(await (async () => {{ {LOOK} }})()).colour < 1"),
+        )
+        .await;
+    browser.click("#edges").await;
+    browser.screenshot("canvas-edges").await;
+}
