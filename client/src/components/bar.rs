@@ -58,10 +58,12 @@ fn ServerChip() -> impl IntoView {
         _ => app.text().server_offline,
     };
     view! {
-        <a class="chip" id="server-state" href="#/settings" data-state=state title=words role="status">
-            <i class="dot" class:ok=move || state() == "online" class:bad=move || state() == "offline"></i>
-            <b>{words}</b>
-        </a>
+        <span role="status">
+            <a class="chip" id="server-state" href="#/settings" data-state=state title=words>
+                <i class="dot" class:ok=move || state() == "online" class:bad=move || state() == "offline"></i>
+                <b>{words}</b>
+            </a>
+        </span>
     }
 }
 

@@ -3,6 +3,8 @@
 pub(crate) mod bar;
 pub(crate) mod controls;
 pub(crate) mod copy;
+pub(crate) mod filters;
+pub(crate) mod histogram;
 pub(crate) mod icon;
 pub(crate) mod overlay;
 pub(crate) mod picker;

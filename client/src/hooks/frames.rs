@@ -18,7 +18,14 @@ pub(crate) struct Frames {
 struct Asked {
     video: HtmlVideoElement,
     closure: RefCell<Option<Closure<dyn FnMut()>>>,
-    on: Cell<bool>,
+    handle: Cell<Option<Handle>>,
+}
+
+/// What takes the request back.
+#[derive(Clone, Copy)]
+enum Handle {
+    Video(f64),
+    Screen(i32),
 }
 
 impl Frames {
@@ -26,11 +33,11 @@ impl Frames {
         let asked = Rc::new(Asked {
             video: video.clone(),
             closure: RefCell::new(None),
-            on: Cell::new(true),
+            handle: Cell::new(None),
         });
         let weak = Rc::downgrade(&asked);
         let closure = Closure::<dyn FnMut()>::new(move || {
-            if let Some(asked) = weak.upgrade().filter(|asked| asked.on.get()) {
+            if let Some(asked) = weak.upgrade() {
                 draw();
                 asked.next();
             }
@@ -43,7 +50,18 @@ impl Frames {
 
 impl Drop for Frames {
     fn drop(&mut self) {
-        self.asked.on.set(false);
+        match self.asked.handle.take() {
+            Some(Handle::Video(id)) => {
+                drop(self.asked.call("cancelVideoFrameCallback", &id.into()))
+            }
+            Some(Handle::Screen(id)) => {
+                if let Some(window) = web_sys::window() {
+                    // Fails only for a window that is gone.
+                    let _ = window.cancel_animation_frame(id);
+                }
+            }
+            None => {}
+        }
     }
 }
 
@@ -53,15 +71,23 @@ impl Asked {
         let Some(callback) = closure.as_ref().map(|closure| closure.as_ref()) else {
             return;
         };
-        let video: &JsValue = self.video.as_ref();
-        let request = Reflect::get(video, &"requestVideoFrameCallback".into())
+        let by_video = self
+            .call("requestVideoFrameCallback", callback)
+            .and_then(|id| id.as_f64())
+            .map(Handle::Video);
+        let by_screen = || {
+            let id = web_sys::window()?.request_animation_frame(callback.unchecked_ref());
+            Some(Handle::Screen(id.ok()?))
+        };
+        self.handle.set(by_video.or_else(by_screen));
+    }
+
+    /// Calls a method of the element; `None` where the browser does not have it.
+    fn call(&self, method: &str, argument: &JsValue) -> Option<JsValue> {
+        let function = Reflect::get(&self.video, &method.into()).ok()?;
+        function
+            .dyn_ref::<Function>()?
+            .call1(&self.video, argument)
             .ok()
-            .and_then(|function| function.dyn_into::<Function>().ok());
-        let callback: &Function = callback.unchecked_ref();
-        match (request, web_sys::window()) {
-            (Some(request), _) => drop(request.call1(video, callback)),
-            (None, Some(window)) => drop(window.request_animation_frame(callback)),
-            (None, None) => {}
-        }
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod app;
 pub(crate) mod clipboard;
 pub(crate) mod download;
+pub(crate) mod drawing;
 pub(crate) mod frames;
 pub(crate) mod link;
 pub(crate) mod player;

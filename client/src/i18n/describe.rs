@@ -236,6 +236,12 @@ pub fn delivery(info: &StreamInfo, received: Option<&str>, lang: Lang) -> String
             });
         }
     }
+    if info.video.is_none() && info.audio.is_some() {
+        sentences.push(match lang {
+            Lang::En => "This stream has sound and no picture.".to_owned(),
+            Lang::Zh => "这个视频流只有声音，没有画面。".to_owned(),
+        });
+    }
     match &info.audio {
         Some(audio) => sentences.push(sound(audio, lang)),
         None if info.video.is_some() => sentences.push(match lang {

@@ -27,7 +27,6 @@ pub const TEXT: Text = Text {
     try_now: "Try now",
     to_streams: "All streams",
     change_server: "Change the server address",
-    reload: "Reload the page",
 
     // Trouble
     unreachable: "The server does not answer",
@@ -105,11 +104,9 @@ pub const TEXT: Text = Text {
     copy_failed: "Select the text and copy it yourself",
     open_canvas: "Open on a canvas",
     get_embed: "Embed code",
-    sound_only: "This stream has sound and no picture.",
 
     // Statistics
     statistics: "Statistics",
-    no_statistics: "Figures appear here while the stream plays.",
     last_minute: "last minute",
     bitrate: "Bitrate",
     frames: "Frames",
@@ -158,7 +155,6 @@ pub const TEXT: Text = Text {
     open: "Open",
     preview: "Preview",
     show_preview: "Show the preview",
-    code: "Code",
     no_streams_embed: "There is no stream to embed yet.",
 
     // Settings
@@ -187,6 +183,5 @@ pub const TEXT: Text = Text {
     ice_from_server: "From the server",
     ice_none: "none: only direct connections",
     by_browser: "As the browser",
-    about: "About",
     about_text: "Settings are kept in this browser only.",
 };

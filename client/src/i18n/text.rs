@@ -26,7 +26,6 @@ pub struct Text {
     pub try_now: &'static str,
     pub to_streams: &'static str,
     pub change_server: &'static str,
-    pub reload: &'static str,
 
     // Trouble
     pub unreachable: &'static str,
@@ -92,11 +91,9 @@ pub struct Text {
     pub copy_failed: &'static str,
     pub open_canvas: &'static str,
     pub get_embed: &'static str,
-    pub sound_only: &'static str,
 
     // Statistics
     pub statistics: &'static str,
-    pub no_statistics: &'static str,
     pub last_minute: &'static str,
     pub bitrate: &'static str,
     pub frames: &'static str,
@@ -145,7 +142,6 @@ pub struct Text {
     pub open: &'static str,
     pub preview: &'static str,
     pub show_preview: &'static str,
-    pub code: &'static str,
     pub no_streams_embed: &'static str,
 
     // Settings
@@ -171,6 +167,5 @@ pub struct Text {
     pub ice_from_server: &'static str,
     pub ice_none: &'static str,
     pub by_browser: &'static str,
-    pub about: &'static str,
     pub about_text: &'static str,
 }

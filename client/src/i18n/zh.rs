@@ -27,7 +27,6 @@ pub const TEXT: Text = Text {
     try_now: "立即重试",
     to_streams: "全部视频流",
     change_server: "更改服务器地址",
-    reload: "重新加载页面",
 
     // Trouble
     unreachable: "服务器没有应答",
@@ -96,11 +95,9 @@ pub const TEXT: Text = Text {
     copy_failed: "请手动选择并复制",
     open_canvas: "在画布上打开",
     get_embed: "嵌入代码",
-    sound_only: "这个视频流只有声音，没有画面。",
 
     // Statistics
     statistics: "统计",
-    no_statistics: "播放时这里会显示数据。",
     last_minute: "最近一分钟",
     bitrate: "码率",
     frames: "帧率",
@@ -149,7 +146,6 @@ pub const TEXT: Text = Text {
     open: "打开",
     preview: "预览",
     show_preview: "显示预览",
-    code: "代码",
     no_streams_embed: "还没有可以嵌入的视频流。",
 
     // Settings
@@ -177,6 +173,5 @@ pub const TEXT: Text = Text {
     ice_from_server: "来自服务器",
     ice_none: "无：仅直接连接",
     by_browser: "跟随浏览器",
-    about: "关于",
     about_text: "设置只保存在此浏览器中。",
 };

@@ -4,29 +4,23 @@ use leptos::html;
 use leptos::prelude::*;
 use shared::api::StreamList;
 use wasm_bindgen::JsCast;
-use wasm_bindgen::closure::Closure;
-use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, HtmlVideoElement};
+use web_sys::HtmlVideoElement;
 
+use crate::components::filters::FilterSwitches;
+use crate::components::histogram::HistogramView;
 use crate::components::picker::Picker;
 use crate::components::sound::{Sound, play};
 use crate::components::trouble::{Loading, NoServer, Trouble};
 use crate::components::words;
 use crate::hooks::app::{use_app, use_title};
-use crate::hooks::download::save_as;
+use crate::hooks::drawing::{Drawing, save_still, start_drawing};
 use crate::hooks::frames::Frames;
-use crate::hooks::player::{Player, use_player};
+use crate::hooks::player::use_player;
 use crate::hooks::poll::use_poll;
-use crate::i18n::Text;
-use crate::rtc::timer::now;
-use crate::state::filter::{Filters, Histogram};
+use crate::state::filter::Filters;
 use crate::state::remote::Remote;
 use crate::state::route::Route;
 use crate::state::session::Phase;
-
-/// The histogram is read by people: every so many frames is enough.
-const HISTOGRAM_EVERY: u32 = 5;
-/// It looks at one pixel in so many.
-const HISTOGRAM_STEP: usize = 7;
 
 #[component]
 pub(crate) fn Canvas(name: Option<String>) -> impl IntoView {
@@ -78,15 +72,6 @@ pub(crate) fn Canvas(name: Option<String>) -> impl IntoView {
             }}
         </main>
     }
-}
-
-/// What the drawing found out, for the page.
-#[derive(Clone, Copy)]
-struct Drawing {
-    filters: RwSignal<Filters>,
-    histogram: RwSignal<Option<Histogram>>,
-    /// Milliseconds that the last second's frames took, on average, and how many there were.
-    cost: RwSignal<(f64, f64)>,
 }
 
 #[component]
@@ -202,185 +187,4 @@ fn Board(name: String) -> impl IntoView {
             </aside>
         </div>
     }
-}
-
-#[component]
-fn FilterSwitches(filters: RwSignal<Filters>) -> impl IntoView {
-    let app = use_app();
-    let switch = move |id: &'static str,
-                       name: fn(&'static Text) -> &'static str,
-                       part: fn(&mut Filters) -> &mut bool| {
-        let on = move || *part(&mut filters.get());
-        view! {
-            <label class="choice">
-                <input
-                    type="checkbox"
-                    id=id
-                    prop:checked=on
-                    on:change=move |_| filters.update(|filters| *part(filters) ^= true)
-                />
-                <span>{move || name(app.text())}</span>
-            </label>
-        }
-    };
-    view! {
-        <fieldset class="form">
-            <legend class="unseen">{app.say(|text| text.filters)}</legend>
-            <h2 aria-hidden="true">{app.say(|text| text.filters)}</h2>
-            {switch("grey", |text| text.grey, |filters| &mut filters.grey)}
-            {switch("invert", |text| text.invert, |filters| &mut filters.invert)}
-            {switch("edges", |text| text.edges, |filters| &mut filters.edges)}
-            {switch("mirror", |text| text.mirror, |filters| &mut filters.mirror)}
-        </fieldset>
-    }
-}
-
-#[component]
-fn HistogramView(histogram: RwSignal<Option<Histogram>>) -> impl IntoView {
-    let app = use_app();
-    let channel = move |index: usize, class: &'static str| {
-        let path = move || {
-            histogram.with(|histogram| {
-                histogram
-                    .as_ref()
-                    .map(|histogram| histogram.path(index, 256.0, 100.0))
-            })
-        };
-        view! { <path class=class d=path /> }
-    };
-    view! {
-        <div class="form">
-            <h2>{app.say(|text| text.histogram)}</h2>
-            <svg
-                class="histogram"
-                id="histogram"
-                viewBox="0 0 256 100"
-                preserveAspectRatio="none"
-                role="img"
-                aria-label=app.say(|text| text.histogram_text)
-            >
-                {channel(3, "luma")} {channel(0, "red")} {channel(1, "green")} {channel(2, "blue")}
-            </svg>
-            <p class="small quiet">{app.say(|text| text.histogram_text)}</p>
-        </div>
-    }
-}
-
-/// Draws every frame of `video` on `canvas` until the value is dropped. `None` without a 2D context.
-fn start_drawing(
-    video: HtmlVideoElement,
-    canvas: HtmlCanvasElement,
-    player: Player,
-    drawing: Drawing,
-) -> Option<Frames> {
-    let options = js_sys::Object::new();
-    // Every frame is read back.
-    let _ = js_sys::Reflect::set(&options, &"willReadFrequently".into(), &true.into());
-    let context: CanvasRenderingContext2d = canvas
-        .get_context_with_context_options("2d", &options)
-        .ok()
-        .flatten()?
-        .unchecked_into();
-    let mut count = 0_u32;
-    let mut second = Second {
-        since: now(),
-        frames: 0.0,
-        spent: 0.0,
-    };
-    let source = video.clone();
-    Some(Frames::of(&video, move || {
-        let began = now();
-        let (width, height) = (source.video_width(), source.video_height());
-        if width == 0 || height == 0 || source.ready_state() < 2 {
-            return;
-        }
-        if canvas.width() != width || canvas.height() != height {
-            canvas.set_width(width);
-            canvas.set_height(height);
-        }
-        count = count.wrapping_add(1);
-        draw(&source, &context, (width, height), count, drawing);
-        if !player.shown.get_untracked() {
-            player.shown.set(true);
-        }
-        second.frame(now() - began, drawing.cost);
-    }))
-}
-
-fn draw(
-    source: &HtmlVideoElement,
-    context: &CanvasRenderingContext2d,
-    (width, height): (u32, u32),
-    count: u32,
-    drawing: Drawing,
-) {
-    if context
-        .draw_image_with_html_video_element(source, 0.0, 0.0)
-        .is_err()
-    {
-        return;
-    }
-    let Some(filters) = drawing.filters.try_get_untracked() else {
-        return;
-    };
-    let measures = count % HISTOGRAM_EVERY == 1;
-    if !filters.any() && !measures {
-        return;
-    }
-    let (w, h) = (f64::from(width), f64::from(height));
-    let Ok(image) = context.get_image_data(0.0, 0.0, w, h) else {
-        return;
-    };
-    let mut pixels = image.data();
-    if filters.any() {
-        filters.apply(&mut pixels.0, width as usize, height as usize);
-        let done = web_sys::ImageData::new_with_u8_clamped_array_and_sh(
-            wasm_bindgen::Clamped(&pixels.0),
-            width,
-            height,
-        );
-        if let Ok(done) = done {
-            let _ = context.put_image_data(&done, 0.0, 0.0);
-        }
-    }
-    if measures {
-        drawing
-            .histogram
-            .set(Some(Histogram::of(&pixels.0, HISTOGRAM_STEP)));
-    }
-}
-
-/// Frames of the running second.
-struct Second {
-    since: f64,
-    frames: f64,
-    spent: f64,
-}
-
-impl Second {
-    fn frame(&mut self, spent: f64, told: RwSignal<(f64, f64)>) {
-        self.frames += 1.0;
-        self.spent += spent;
-        let passed = now() - self.since;
-        if passed >= 1_000.0 {
-            told.set((self.spent / self.frames, self.frames * 1_000.0 / passed));
-            *self = Self {
-                since: now(),
-                frames: 0.0,
-                spent: 0.0,
-            };
-        }
-    }
-}
-
-/// Saves the canvas as it is, filters included.
-fn save_still(canvas: &HtmlCanvasElement, name: &str) {
-    let name = format!("{name}.png");
-    let save = Closure::once_into_js(move |blob: Option<web_sys::Blob>| {
-        if let Some(blob) = blob {
-            save_as(&blob, &name);
-        }
-    });
-    // Fails only for a canvas that holds another origin's pixels.
-    let _ = canvas.to_blob(save.unchecked_ref());
 }

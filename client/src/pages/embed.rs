@@ -10,6 +10,7 @@ use crate::hooks::app::{use_app, use_title};
 use crate::hooks::download::save_as;
 use crate::hooks::link::bundle_link;
 use crate::hooks::poll::use_poll;
+use crate::i18n::Text;
 use crate::state::remote::Remote;
 use crate::state::route::{Route, encode};
 
@@ -149,7 +150,7 @@ fn Ways(name: String) -> impl IntoView {
         <section class="card way" id="way-frame">
             <h2>{app.say(|text| text.iframe)}</h2>
             <p class="quiet">{app.say(|text| text.iframe_text)}</p>
-            <Code code=frame id="code-frame" />
+            <Code code=frame id="code-frame" name=|text| text.iframe />
             <div class="row">
                 <CopyButton id="copy-frame" text=frame label=Signal::derive(move || app.text().copy) />
                 <button
@@ -177,7 +178,7 @@ fn Ways(name: String) -> impl IntoView {
         <section class="card way" id="way-lines">
             <h2>{app.say(|text| text.twenty_lines)}</h2>
             <p class="quiet">{app.say(|text| text.twenty_lines_text)}</p>
-            <Code code=lines id="code-lines" />
+            <Code code=lines id="code-lines" name=|text| text.twenty_lines />
             <div class="row">
                 <CopyButton id="copy-lines" text=lines label=Signal::derive(move || app.text().copy) />
             </div>
@@ -185,7 +186,7 @@ fn Ways(name: String) -> impl IntoView {
         <section class="card way" id="way-page">
             <h2>{app.say(|text| text.whole_page)}</h2>
             <p class="quiet">{app.say(|text| text.whole_page_text)}</p>
-            <Code code=page id="code-page" />
+            <Code code=page id="code-page" name=|text| text.whole_page />
             <div class="row">
                 <CopyButton id="copy-page" text=page label=Signal::derive(move || app.text().copy) />
                 <button class="button plain" id="download-page" on:click=move |_| download(&page.get_untracked())>
@@ -201,10 +202,15 @@ fn Ways(name: String) -> impl IntoView {
 
 /// Focusable, so that a keyboard can scroll it.
 #[component]
-fn Code(code: Signal<String>, id: &'static str) -> impl IntoView {
+fn Code(
+    code: Signal<String>,
+    id: &'static str,
+    /// The words of the heading that names it.
+    name: fn(&'static Text) -> &'static str,
+) -> impl IntoView {
     let app = use_app();
     view! {
-        <pre class="code" tabindex="0" role="region" aria-label=app.say(|text| text.code)><code id=id>{code}</code></pre>
+        <pre class="code" tabindex="0" role="region" aria-label=app.say(name)><code id=id>{code}</code></pre>
     }
 }
 

@@ -1,0 +1,38 @@
+//! Switches of the canvas page's filters.
+
+use leptos::prelude::*;
+
+use crate::hooks::app::use_app;
+use crate::i18n::Text;
+use crate::state::filter::Filters;
+
+#[component]
+pub(crate) fn FilterSwitches(filters: RwSignal<Filters>) -> impl IntoView {
+    let app = use_app();
+    let switch = move |id: &'static str,
+                       name: fn(&'static Text) -> &'static str,
+                       part: fn(&mut Filters) -> &mut bool| {
+        let on = move || *part(&mut filters.get());
+        view! {
+            <label class="choice">
+                <input
+                    type="checkbox"
+                    id=id
+                    prop:checked=on
+                    on:change=move |_| filters.update(|filters| *part(filters) ^= true)
+                />
+                <span>{move || name(app.text())}</span>
+            </label>
+        }
+    };
+    view! {
+        <fieldset class="form">
+            <legend class="unseen">{app.say(|text| text.filters)}</legend>
+            <h2 aria-hidden="true">{app.say(|text| text.filters)}</h2>
+            {switch("grey", |text| text.grey, |filters| &mut filters.grey)}
+            {switch("invert", |text| text.invert, |filters| &mut filters.invert)}
+            {switch("edges", |text| text.edges, |filters| &mut filters.edges)}
+            {switch("mirror", |text| text.mirror, |filters| &mut filters.mirror)}
+        </fieldset>
+    }
+}

@@ -1,0 +1,37 @@
+//! How often each level of each colour occurs.
+
+use leptos::prelude::*;
+
+use crate::hooks::app::use_app;
+use crate::state::filter::Histogram;
+
+#[component]
+pub(crate) fn HistogramView(histogram: RwSignal<Option<Histogram>>) -> impl IntoView {
+    let app = use_app();
+    let channel = move |index: usize, class: &'static str| {
+        let path = move || {
+            histogram.with(|histogram| {
+                histogram
+                    .as_ref()
+                    .map(|histogram| histogram.path(index, 256.0, 100.0))
+            })
+        };
+        view! { <path class=class d=path /> }
+    };
+    view! {
+        <div class="form">
+            <h2>{app.say(|text| text.histogram)}</h2>
+            <svg
+                class="histogram"
+                id="histogram"
+                viewBox="0 0 256 100"
+                preserveAspectRatio="none"
+                role="img"
+                aria-label=app.say(|text| text.histogram_text)
+            >
+                {channel(3, "luma")} {channel(0, "red")} {channel(1, "green")} {channel(2, "blue")}
+            </svg>
+            <p class="small quiet">{app.say(|text| text.histogram_text)}</p>
+        </div>
+    }
+}
