@@ -3,43 +3,8 @@
 mod media_support;
 
 use media_support::*;
-use server::media::source::{Input, probe};
+use server::media::source::probe;
 use shared::api::{Codec, Delivery, Reason};
-
-const BASELINE: &str = "-c:v libx264 -preset ultrafast -bf 0 -g 25 -pix_fmt yuv420p";
-
-/// How the pictures are delivered: `None` when passed through.
-fn reasons(input: &Input) -> Option<Vec<Reason>> {
-    match probe(input)
-        .unwrap()
-        .video
-        .expect("it has pictures")
-        .delivery
-    {
-        Delivery::Passthrough => None,
-        Delivery::Reencode { reasons, .. } => Some(reasons),
-    }
-}
-
-fn file(name: &str, arguments: &str) -> Input {
-    Input::File(made(name, arguments))
-}
-
-/// Plays the file twice over; every picture of the file comes out, of this size, in this codec.
-fn plays(input: &Input, codec: Codec, size: (u32, u32), pictures: std::ops::RangeInclusive<usize>) {
-    let played = play(input, &[codec], 2.5);
-    let units = played.of(codec);
-    assert!(
-        units[0].time.0 < 200_000,
-        "the first picture is of {:?}",
-        units[0].time
-    );
-    let (count, shown) = decoded(&units);
-    assert_eq!(shown, size);
-    assert!(pictures.contains(&count), "{count} pictures in 2.5 s");
-    assert_eq!(count, units.len(), "every unit is a picture");
-    assert_eq!(played.dropped, 0);
-}
 
 #[test]
 fn other_codecs_are_encoded_again() {

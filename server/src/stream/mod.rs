@@ -19,6 +19,7 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use self::feed::{Feed, FeedSink};
 use crate::media::control::Control;
+use crate::media::error::MediaError;
 use crate::media::poster::poster;
 use crate::media::probe::{self, Probe};
 use crate::media::source::{self, Input};
@@ -261,7 +262,11 @@ impl Stream {
             sink.finish();
             if let (Err(error), Some(stream)) = (result, stream.upgrade()) {
                 tracing::warn!(stream = stream.name, "the source stopped: {error}");
-                lock(&stream.live).failure = Some(stream.sentence(&error));
+                match error {
+                    // Another film by the same name: it is shown from the next viewer on.
+                    MediaError::Changed(_) => stream.look_again(),
+                    error => lock(&stream.live).failure = Some(stream.sentence(&error)),
+                }
             }
         });
         let thread = thread.map_err(|error| StreamError::NotStarted(error.to_string()))?;

@@ -11,7 +11,7 @@ use server::media::control::Control;
 use server::media::error::MediaError;
 use server::media::frame::{AccessUnit, MediaTime};
 use server::media::source::{Clock, Input, Probe, Sink, probe, run_on};
-use shared::api::Codec;
+use shared::api::{Codec, Delivery, Reason};
 
 /// Sleeping takes no time: the clock jumps.
 #[derive(Debug)]
@@ -347,4 +347,45 @@ pub(crate) fn bright(units: &[&AccessUnit]) -> Vec<(MediaTime, f32)> {
         }
     }
     out
+}
+
+/// Pictures that browsers take as they are.
+pub(crate) const BASELINE: &str = "-c:v libx264 -preset ultrafast -bf 0 -g 25 -pix_fmt yuv420p";
+
+/// How the pictures are delivered: `None` when passed through.
+pub(crate) fn reasons(input: &Input) -> Option<Vec<Reason>> {
+    match probe(input)
+        .unwrap()
+        .video
+        .expect("it has pictures")
+        .delivery
+    {
+        Delivery::Passthrough => None,
+        Delivery::Reencode { reasons, .. } => Some(reasons),
+    }
+}
+
+pub(crate) fn file(name: &str, arguments: &str) -> Input {
+    Input::File(made(name, arguments))
+}
+
+/// Plays the file twice over; every picture of the file comes out, of this size, in this codec.
+pub(crate) fn plays(
+    input: &Input,
+    codec: Codec,
+    size: (u32, u32),
+    pictures: std::ops::RangeInclusive<usize>,
+) {
+    let played = play(input, &[codec], 2.5);
+    let units = played.of(codec);
+    assert!(
+        units[0].time.0 < 200_000,
+        "the first picture is of {:?}",
+        units[0].time
+    );
+    let (count, shown) = decoded(&units);
+    assert_eq!(shown, size);
+    assert!(pictures.contains(&count), "{count} pictures in 2.5 s");
+    assert_eq!(count, units.len(), "every unit is a picture");
+    assert_eq!(played.dropped, 0);
 }
