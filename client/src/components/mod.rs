@@ -1,6 +1,7 @@
 //! The pieces that pages are made of.
 
 pub(crate) mod bar;
+pub(crate) mod chosen;
 pub(crate) mod controls;
 pub(crate) mod copy;
 pub(crate) mod filters;

@@ -2,23 +2,19 @@
 
 use leptos::html;
 use leptos::prelude::*;
-use shared::api::StreamList;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlVideoElement;
 
+use crate::components::chosen::Chosen;
 use crate::components::filters::FilterSwitches;
 use crate::components::histogram::HistogramView;
-use crate::components::picker::Picker;
 use crate::components::sound::{Sound, play};
-use crate::components::trouble::{Loading, NoServer, Trouble};
 use crate::components::words;
 use crate::hooks::app::{use_app, use_title};
 use crate::hooks::drawing::{Drawing, save_still, start_drawing};
 use crate::hooks::frames::Frames;
 use crate::hooks::player::use_player;
-use crate::hooks::poll::use_poll;
 use crate::state::filter::Filters;
-use crate::state::remote::Remote;
 use crate::state::route::Route;
 use crate::state::session::Phase;
 
@@ -26,50 +22,19 @@ use crate::state::session::Phase;
 pub(crate) fn Canvas(name: Option<String>) -> impl IntoView {
     let app = use_app();
     use_title(move || app.text().canvas.to_owned());
-    let list = use_poll::<StreamList>(app, || "api/streams".to_owned(), 10_000.0);
-    let chosen = Memo::new(move |_| {
-        name.clone().or_else(|| {
-            list.value.with(|list| {
-                let mut streams = list.value()?.streams.iter();
-                streams
-                    .find(|stream| stream.video.is_some())
-                    .map(|stream| stream.name.clone())
-            })
-        })
-    });
     view! {
         <main class="page" id="main">
             <div>
                 <h1>{app.say(|text| text.canvas)}</h1>
                 <p class="quiet">{app.say(|text| text.canvas_text)}</p>
             </div>
-            {move || match (app.server.get(), chosen.get()) {
-                (Some(None), _) => view! { <NoServer /> }.into_any(),
-                (_, Some(name)) => view! {
-                    <Picker
-                        list=list.value
-                        chosen=name.clone()
-                        with_picture=true
-                        to=move |name| app.go(&Route::Canvas(Some(name)))
-                    />
-                    <Board name />
-                }
-                .into_any(),
-                (_, None) => list.value.with(|list_now| match list_now {
-                    Remote::Failed(error) => {
-                        view! { <Trouble error=error.clone() retry=move |()| list.afresh() /> }.into_any()
-                    }
-                    Remote::Loading => view! { <Loading /> }.into_any(),
-                    Remote::Ready(_) | Remote::Stale(..) => view! {
-                        <section class="state card" data-state="empty">
-                            <h2>{app.text().no_picture_streams}</h2>
-                            <p class="quiet">{app.text().no_streams_text}</p>
-                            <div class="row"><a class="button" href="#/">{app.text().to_streams}</a></div>
-                        </section>
-                    }
-                    .into_any(),
-                }),
-            }}
+            <Chosen
+                name
+                with_picture=true
+                page=Route::Canvas
+                none=|text| text.no_picture_streams
+                show=|name| view! { <Board name /> }.into_any()
+            />
         </main>
     }
 }

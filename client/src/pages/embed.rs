@@ -1,17 +1,13 @@
 //! How to put a stream on another page: three ways, each with its code.
 
 use leptos::prelude::*;
-use shared::api::StreamList;
 
+use crate::components::chosen::Chosen;
 use crate::components::copy::CopyButton;
-use crate::components::picker::Picker;
-use crate::components::trouble::{Loading, NoServer, Trouble};
 use crate::hooks::app::{use_app, use_title};
 use crate::hooks::download::save_as;
 use crate::hooks::link::bundle_link;
-use crate::hooks::poll::use_poll;
 use crate::i18n::Text;
-use crate::state::remote::Remote;
 use crate::state::route::{Route, encode};
 
 /// The file that is also served as `embed.html`.
@@ -44,53 +40,19 @@ const TWENTY_LINES: &str = r#"<video id="film" autoplay muted playsinline contro
 pub(crate) fn Embed(name: Option<String>) -> impl IntoView {
     let app = use_app();
     use_title(move || app.text().embed.to_owned());
-    let list = use_poll::<StreamList>(app, || "api/streams".to_owned(), 10_000.0);
-    let chosen = {
-        let name = name.clone();
-        Memo::new(move |_| {
-            name.clone().or_else(|| {
-                list.value.with(|list| {
-                    list.value()?
-                        .streams
-                        .first()
-                        .map(|stream| stream.name.clone())
-                })
-            })
-        })
-    };
     view! {
         <main class="page narrow" id="main">
             <div>
                 <h1>{app.say(|text| text.embed_title)}</h1>
                 <p class="quiet">{app.say(|text| text.embed_text)}</p>
             </div>
-            {move || match (app.server.get(), chosen.get()) {
-                (Some(None), _) => view! { <NoServer /> }.into_any(),
-                (_, Some(name)) => view! {
-                    <Picker
-                        list=list.value
-                        chosen=name.clone()
-                        with_picture=false
-                        to=move |name| app.go(&Route::Embed(Some(name)))
-                    />
-                    <Ways name />
-                }
-                .into_any(),
-                (_, None) => list.value.with(|list_now| match list_now {
-                    Remote::Failed(error) => {
-                        view! { <Trouble error=error.clone() retry=move |()| list.afresh() /> }.into_any()
-                    }
-                    Remote::Loading => view! { <Loading /> }.into_any(),
-                    Remote::Ready(_) | Remote::Stale(..) => view! {
-                        <section class="state card" data-state="empty">
-                            <h2>{app.text().no_streams_embed}</h2>
-                            <p class="quiet">{app.text().no_streams_text}</p>
-                            <div class="row"><a class="button" href="#/">{app.text().to_streams}</a></div>
-                        </section>
-                    }
-                    .into_any(),
-                }),
-            }}
+            <Chosen
+                name
+                with_picture=false
+                page=Route::Embed
+                none=|text| text.no_streams_embed
+                show=|name| view! { <Ways name /> }.into_any()
+            />
         </main>
     }
 }

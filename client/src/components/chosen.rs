@@ -1,0 +1,65 @@
+//! A page that is about one stream: the choice of it, and what is shown for the chosen one.
+
+use leptos::prelude::*;
+use shared::api::StreamList;
+
+use super::picker::Picker;
+use super::trouble::{Loading, NoServer, Trouble};
+use crate::hooks::app::use_app;
+use crate::hooks::poll::use_poll;
+use crate::i18n::Text;
+use crate::state::remote::Remote;
+use crate::state::route::Route;
+
+/// Without a name it is the first stream of the server.
+#[component]
+pub(crate) fn Chosen(
+    name: Option<String>,
+    /// Only streams that have one.
+    with_picture: bool,
+    /// The same page for another stream.
+    page: fn(Option<String>) -> Route,
+    /// What is said when there is no stream to choose.
+    none: fn(&'static Text) -> &'static str,
+    /// What is shown for the chosen stream.
+    show: fn(String) -> AnyView,
+) -> impl IntoView {
+    let app = use_app();
+    let list = use_poll::<StreamList>(app, || "api/streams".to_owned(), 10_000.0);
+    let chosen = Memo::new(move |_| {
+        name.clone().or_else(|| {
+            list.value.with(|list| {
+                let mut streams = list.value()?.streams.iter();
+                let first = streams.find(|stream| !with_picture || stream.video.is_some());
+                first.map(|stream| stream.name.clone())
+            })
+        })
+    });
+    move || match (app.server.get(), chosen.get()) {
+        (Some(None), _) => view! { <NoServer /> }.into_any(),
+        (_, Some(name)) => view! {
+            <Picker
+                list=list.value
+                chosen=name.clone()
+                with_picture
+                to=move |name| app.go(&page(Some(name)))
+            />
+            {show(name)}
+        }
+        .into_any(),
+        (_, None) => list.value.with(|list_now| match list_now {
+            Remote::Failed(error) => {
+                view! { <Trouble error=error.clone() retry=move |()| list.afresh() /> }.into_any()
+            }
+            Remote::Loading => view! { <Loading /> }.into_any(),
+            Remote::Ready(_) | Remote::Stale(..) => view! {
+                <section class="state card" data-state="empty">
+                    <h2>{none(app.text())}</h2>
+                    <p class="quiet">{app.text().no_streams_text}</p>
+                    <div class="row"><a class="button" href="#/">{app.text().to_streams}</a></div>
+                </section>
+            }
+            .into_any(),
+        }),
+    }
+}
