@@ -29,6 +29,9 @@ pub struct StreamInfo {
     /// What is being sent right now: one entry a codec that somebody watches.
     #[serde(default)]
     pub renditions: Vec<Rendition>,
+    /// Pictures that were left out since the source started, because encoding could not keep up.
+    #[serde(default)]
+    pub dropped: u64,
     /// People watching now.
     #[serde(default)]
     pub viewers: u32,

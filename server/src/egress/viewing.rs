@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::outlet::{Gone, Outlet, RtpStream};
 use crate::stream::Subscription;
+use crate::stream::feed::Feed;
 use crate::timeline::cursor::{Due, Playhead, Step};
 
 /// What a viewer tells about what it receives.
@@ -52,41 +53,50 @@ pub async fn run(
         next_report: now + FIRST_REPORT,
         restarted: None,
     };
-    let feed = subscription.feed();
-    loop {
-        let appended = feed.appended();
-        tokio::pin!(appended);
-        // From here on an append is noticed, so none is missed between looking at the log and waiting.
-        appended.as_mut().enable();
-        let now = Instant::now();
-        let step = viewing.playhead.step(&feed.log(), now);
-        let until = match step {
-            Step::Over => return Ended::StreamOver,
-            Step::Send(due) => {
-                if viewing.send(due).await.is_err() {
-                    return Ended::ViewerGone;
-                }
-                continue;
-            }
-            Step::Wait(until) => Some(until),
-            Step::Starved => None,
-        };
-        if viewing.report(now).await.is_err() {
-            return Ended::ViewerGone;
-        }
-        let wake = until.map_or(viewing.next_report, |until| until.min(viewing.next_report));
-        tokio::select! {
-            () = tokio::time::sleep_until(wake.into()) => {}
-            () = appended, if until.is_none() => {}
-            told = feedback.recv() => match told {
-                Some(Feedback::KeyframeNeeded) => viewing.begin_again(Instant::now()),
-                None => return Ended::ViewerGone,
-            },
-        }
+    let ended = viewing.watch(subscription.feed(), &mut feedback).await;
+    let skips = viewing.playhead.skips();
+    if skips > 0 {
+        let stream = subscription.stream().name();
+        tracing::info!(stream, skips, "a viewer was too slow and missed pictures");
     }
+    ended
 }
 
 impl<O: Outlet> Viewing<O> {
+    async fn watch(&mut self, feed: &Feed, feedback: &mut mpsc::Receiver<Feedback>) -> Ended {
+        loop {
+            let appended = feed.appended();
+            tokio::pin!(appended);
+            // From here on an append is noticed, so none is missed between looking at the log and waiting.
+            appended.as_mut().enable();
+            let now = Instant::now();
+            let step = self.playhead.step(&feed.log(), now);
+            let until = match step {
+                Step::Over => return Ended::StreamOver,
+                Step::Send(due) => {
+                    if self.send(due).await.is_err() {
+                        return Ended::ViewerGone;
+                    }
+                    continue;
+                }
+                Step::Wait(until) => Some(until),
+                Step::Starved => None,
+            };
+            if self.report(now).await.is_err() {
+                return Ended::ViewerGone;
+            }
+            let wake = until.map_or(self.next_report, |until| until.min(self.next_report));
+            tokio::select! {
+                () = tokio::time::sleep_until(wake.into()) => {}
+                () = appended, if until.is_none() => {}
+                told = feedback.recv() => match told {
+                    Some(Feedback::KeyframeNeeded) => self.begin_again(Instant::now()),
+                    None => return Ended::ViewerGone,
+                },
+            }
+        }
+    }
+
     async fn send(&mut self, Due { codec, frame, at }: Due) -> Result<(), Gone> {
         let Some(stream) = self
             .streams

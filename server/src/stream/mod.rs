@@ -140,6 +140,7 @@ impl Stream {
             video,
             audio: probe.as_ref().and_then(|probe| probe.audio.clone()),
             renditions,
+            dropped: live.run.as_ref().map_or(0, |run| run.feed.dropped()),
             viewers: live.viewers,
         }
     }

@@ -97,12 +97,6 @@ impl Playhead {
         MediaTime(now.saturating_duration_since(self.started).as_micros() as i64)
     }
 
-    /// The time in the stream that the viewer sees at `now`.
-    pub fn position(&self, now: Instant) -> Option<MediaTime> {
-        let Origin { time, at } = self.origin?;
-        Some(time.plus_micros(now.saturating_duration_since(at).as_micros() as i64))
-    }
-
     /// Begins again on the newest keyframe: for a decoder that has lost what it needs to go on.
     pub fn restart(&mut self) {
         self.origin = None;

@@ -1,7 +1,7 @@
 //! The tracks of one running stream.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use shared::api::Codec;
 
@@ -81,15 +81,5 @@ impl Log {
 
     pub fn is_over(&self) -> bool {
         self.over
-    }
-
-    /// Bytes of payload held.
-    pub fn bytes(&self) -> usize {
-        self.tracks.values().map(Track::bytes).sum()
-    }
-
-    /// How far behind `now` a viewer is who sees `time` now.
-    pub fn lag(&self, time: MediaTime, now: Instant) -> Duration {
-        Duration::from_micros(u64::try_from(self.live(now).micros_since(time)).unwrap_or(0))
     }
 }

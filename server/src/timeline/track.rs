@@ -62,10 +62,6 @@ impl Track {
         self.next
     }
 
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     /// How long a GOP lasts here at most, in microseconds, the open one counted as far as it goes.
     pub fn longest_gop(&self) -> i64 {
         let open = match (self.gops.back(), self.newest_time()) {

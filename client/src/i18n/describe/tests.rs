@@ -25,6 +25,7 @@ fn bunny() -> StreamInfo {
             },
         }),
         renditions: Vec::new(),
+        dropped: 0,
         viewers: 0,
         poster: None,
     }
