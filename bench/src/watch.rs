@@ -32,13 +32,12 @@ impl Watch {
             .source
             .clone()
             .unwrap_or_else(|| clip.display().to_string());
-        println!(
-            "viewers | CPU ms per viewer-second | kB per viewer | first picture p50, p95 ms | pictures/s, gaps"
-        );
+        println!("        | CPU ms a viewer-second | kB       | first picture | pictures/s,");
+        println!("viewers |       all | one more   | one more | p50, p95 ms   | gaps");
         for &viewers in &self.viewers {
             println!("{}", self.row(&source, viewers)?);
         }
-        println!("aims    |                      3.00 |           600 |                 -, 150 |");
+        println!("aims    |           |       3.00 |      600 |     -,  150   |");
         Ok(())
     }
 
@@ -48,8 +47,7 @@ impl Watch {
         // The first viewer starts the source; what that takes belongs to no viewer.
         let opener = Viewer::join(&url)?;
         opener.first_picture()?;
-        std::thread::sleep(Duration::from_secs(2));
-        let empty = server.usage()?;
+        let (one, alone) = self.cost(&server)?;
         let mut watching = vec![opener];
         for _ in 1..viewers {
             watching.push(Viewer::join(&url)?);
@@ -59,18 +57,16 @@ impl Watch {
         for viewer in &watching[1..] {
             viewer.first_picture()?;
         }
-        std::thread::sleep(Duration::from_secs(2));
-
-        let (before, began) = (server.usage()?, Instant::now());
-        std::thread::sleep(Duration::from_secs(self.seconds));
-        let (after, lasted) = (server.usage()?, began.elapsed());
-        let cpu =
-            (after.cpu - before.cpu).as_secs_f64() * 1000.0 / lasted.as_secs_f64() / viewers as f64;
-        let memory = match viewers {
-            1 => "-".to_owned(),
-            _ => format!(
-                "{:.0}",
-                after.memory.saturating_sub(empty.memory) as f64 / 1000.0 / (viewers - 1) as f64
+        let (cpu, memory) = self.cost(&server)?;
+        // What the source costs, its sound encoded again, is in the first viewer's share.
+        let (more_cpu, more_memory) = match viewers - 1 {
+            0 => ("-".to_owned(), "-".to_owned()),
+            more => (
+                format!("{:.2}", (cpu - one) / more as f64),
+                format!(
+                    "{:.0}",
+                    memory.saturating_sub(alone) as f64 / 1000.0 / more as f64
+                ),
             ),
         };
 
@@ -98,8 +94,20 @@ impl Watch {
         let rate = |seen: &Seen| seen.pictures.saturating_sub(1) as f64 / seen.lasted.as_secs_f64();
         let pictures = seen.iter().map(rate).sum::<f64>() / viewers as f64;
         let gaps: u64 = seen.iter().map(|seen| seen.gaps).sum();
+        let all = cpu / viewers as f64;
         Ok(format!(
-            "{viewers:>7} | {cpu:>25.2} | {memory:>13} | {half:>15.0}, {most:>6.0} | {pictures:.1}, {gaps}"
+            "{viewers:>7} | {all:>9.2} | {more_cpu:>10} | {more_memory:>8} | {half:>5.0}, {most:>4.0}   | {pictures:.1}, {gaps}"
         ))
+    }
+
+    /// CPU time that the server takes, in ms a second, and its resident memory in bytes, as things are.
+    fn cost(&self, server: &Server) -> Result<(f64, u64)> {
+        // What joining costs is over by then.
+        std::thread::sleep(Duration::from_secs(2));
+        let (before, began) = (server.usage()?, Instant::now());
+        std::thread::sleep(Duration::from_secs(self.seconds));
+        let after = server.usage()?;
+        let cpu = (after.cpu - before.cpu).as_secs_f64() * 1000.0;
+        Ok((cpu / began.elapsed().as_secs_f64(), after.memory))
     }
 }
