@@ -35,9 +35,9 @@ pub struct Config {
     #[arg(long, value_name = "PORT", default_value_t = 8189)]
     pub udp_port: u16,
 
-    /// How many may watch at once; the next one is told to try again. Without it, no limit. Example: --max-viewers 100
-    #[arg(long, value_name = "NUMBER")]
-    pub max_viewers: Option<u32>,
+    /// How many may watch at once, at some 300 kB each; the next one is told to try again. Example: --max-viewers 100
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
+    pub max_viewers: u32,
 
     /// A web site whose pages may use this server; may be given several times. Without it, every site may.
     /// Example: --cors-origin https://www.example.org

@@ -16,7 +16,7 @@ fn clip() -> PathBuf {
 }
 
 fn open(source: Source) -> Registry {
-    Registry::open(vec![source], None, GRACE)
+    Registry::open(vec![source], 10, GRACE)
 }
 
 fn clip_as(name: &str) -> Source {

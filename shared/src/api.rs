@@ -192,9 +192,8 @@ pub struct Health {
     pub version: String,
     pub streams: u32,
     pub viewers: u32,
-    /// Absent: no limit is set.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_viewers: Option<u32>,
+    /// As many may watch at once.
+    pub max_viewers: u32,
     /// Seconds since the server started.
     pub uptime: u64,
 }

@@ -31,7 +31,7 @@ pub struct Registry(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     sources: Vec<Source>,
-    max_viewers: Option<u32>,
+    max_viewers: u32,
     grace: Duration,
     /// How many files are looked at at once.
     looking: Arc<Semaphore>,
@@ -73,7 +73,7 @@ const SCAN_EVERY: Duration = Duration::from_secs(1);
 
 impl Registry {
     /// Reads the folders once and goes on watching them, on the runtime of the caller, until [`Registry::close`].
-    pub fn open(sources: Vec<Source>, max_viewers: Option<u32>, grace: Duration) -> Self {
+    pub fn open(sources: Vec<Source>, max_viewers: u32, grace: Duration) -> Self {
         let looking = Arc::new(Semaphore::new(LOOKING));
         let viewers = Arc::default();
         let inner = Arc::new(Inner {
@@ -139,8 +139,8 @@ impl Registry {
 
     /// `None`: as many watch as may.
     pub fn admit(&self) -> Option<Admission> {
-        let most = self.0.max_viewers.unwrap_or(u32::MAX);
-        let place = |viewers: u32| (viewers < most).then(|| viewers.saturating_add(1));
+        let most = self.0.max_viewers;
+        let place = |viewers: u32| (viewers < most).then(|| viewers + 1);
         let place = self
             .0
             .viewers
@@ -152,7 +152,7 @@ impl Registry {
         self.0.viewers.load(Ordering::Acquire)
     }
 
-    pub fn max_viewers(&self) -> Option<u32> {
+    pub fn max_viewers(&self) -> u32 {
         self.0.max_viewers
     }
 
@@ -362,7 +362,7 @@ mod tests {
             .build()
             .expect("a runtime");
         runtime.block_on(async {
-            let registry = Registry::open(Vec::new(), Some(1), Duration::ZERO);
+            let registry = Registry::open(Vec::new(), 1, Duration::ZERO);
             let place = registry.admit();
             assert!(place.is_some() && registry.admit().is_none());
             drop(place);
