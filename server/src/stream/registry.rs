@@ -1,10 +1,10 @@
 //! Every stream of this server, by name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use shared::api::StreamList;
@@ -88,13 +88,18 @@ impl Registry {
         let watched = Arc::downgrade(&inner);
         tokio::spawn(async move {
             loop {
-                // One after the other, so that a folder of thousands does not take the machine.
+                // One after the other, so that a folder of thousands does not take the machine; and
+                // not for long, so that what comes and goes is seen meanwhile.
+                let until = Instant::now() + SCAN_EVERY;
                 let Some(streams) = watched.upgrade().map(|inner| inner.streams()) else {
                     return;
                 };
                 for stream in streams {
                     // What is wrong with a file is in its `info`.
                     let _ = stream.probe().await;
+                    if Instant::now() > until {
+                        break;
+                    }
                 }
                 tokio::time::sleep(SCAN_EVERY).await;
                 let Some(inner) = watched.upgrade() else {
@@ -113,10 +118,9 @@ impl Registry {
     }
 
     pub fn get(&self, name: &str) -> Option<Arc<Stream>> {
-        self.0
-            .streams()
-            .into_iter()
-            .find(|stream| stream.name() == name)
+        let entries = lock(&self.0.entries);
+        let entry = entries.iter().find(|entry| entry.stream.name() == name)?;
+        Some(Arc::clone(&entry.stream))
     }
 
     /// What is played when no name is given: the first source of the command line.
@@ -180,35 +184,41 @@ impl Inner {
 
     /// Brings the entries in line with what is on the disk. Returns the streams that are gone.
     fn scan(&self) -> Vec<Arc<Stream>> {
-        let wanted = wanted(&self.sources);
+        // A disk may take its time; nobody who asks for a stream waits for it.
+        let wanted: Vec<_> = wanted(&self.sources)
+            .into_iter()
+            .map(|(name, input)| (name, fingerprint(&input), input))
+            .collect();
         let mut entries = lock(&self.entries);
-        let mut old = std::mem::take(&mut *entries);
-        for (name, input) in wanted {
-            let known = old
-                .iter()
-                .position(|entry| entry.stream.name() == name && *entry.stream.input() == input);
+        let mut old: BTreeMap<String, Entry> = std::mem::take(&mut *entries)
+            .into_iter()
+            .map(|entry| (entry.stream.name().to_owned(), entry))
+            .collect();
+        let mut gone = Vec::new();
+        for (name, now, input) in wanted {
+            let known = old.remove(&name);
             let mut entry = match known {
-                Some(index) => old.swap_remove(index),
-                None => Entry {
-                    stream: Stream::new(name, input, self.grace, Arc::clone(&self.looking)),
-                    probed: None,
-                    seen: None,
-                },
+                Some(entry) if *entry.stream.input() == input => entry,
+                other => {
+                    gone.extend(other.map(|entry| entry.stream));
+                    Entry {
+                        stream: Stream::new(name, input, self.grace, Arc::clone(&self.looking)),
+                        probed: None,
+                        seen: None,
+                    }
+                }
             };
-            entry.look();
+            entry.look(now);
             entries.push(entry);
         }
-        old.into_iter().map(|entry| entry.stream).collect()
+        gone.extend(old.into_values().map(|entry| entry.stream));
+        gone
     }
 }
 
 impl Entry {
     /// Has the file looked at again when it has changed and then stood still between two scans.
-    fn look(&mut self) {
-        let now = match self.stream.input() {
-            Input::File(path) => fingerprint(path),
-            Input::Test => None,
-        };
+    fn look(&mut self, now: Option<Fingerprint>) {
         let still = self.seen == now;
         self.seen = now;
         if self.probed.is_none() {
@@ -309,7 +319,10 @@ fn unique(names: &mut BTreeSet<String>, candidates: Vec<String>) -> String {
     name
 }
 
-fn fingerprint(path: &Path) -> Option<Fingerprint> {
+fn fingerprint(input: &Input) -> Option<Fingerprint> {
+    let Input::File(path) = input else {
+        return None;
+    };
     let data = std::fs::metadata(path).ok()?;
     Some((data.len(), data.modified().ok()))
 }
