@@ -35,6 +35,10 @@ struct Viewing<O> {
 /// Sender reports go out this often; the first follows the first packets at once, for lips to match early.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 const FIRST_REPORT: Duration = Duration::from_millis(60);
+/// A keyframe leaves in bursts of so many packets with a breath between them, some 200 Mbit/s: a whole
+/// one at once is more than the socket buffer of a browser takes.
+const BURST: usize = 24;
+const BREATH: Duration = Duration::from_millis(1);
 /// A viewer goes back to a keyframe this often at most.
 const RESTART_EVERY: Duration = Duration::from_secs(1);
 
@@ -107,6 +111,9 @@ impl<O: Outlet> Viewing<O> {
         };
         let last = frame.payloads.len().saturating_sub(1);
         for (index, payload) in frame.payloads.iter().enumerate() {
+            if index > 0 && index % BURST == 0 {
+                tokio::time::sleep(BREATH).await;
+            }
             let marker = codec.is_video() && index == last;
             self.outlet
                 .send(stream.packet(at, marker, payload.clone()))
