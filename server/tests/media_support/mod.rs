@@ -221,18 +221,7 @@ pub(crate) fn clip() -> Input {
 /// Pictures of one codec, decoded: how many, and the size of the last.
 pub(crate) fn decoded(units: &[&AccessUnit]) -> (usize, (u32, u32)) {
     use ffmpeg_next as ffmpeg;
-    let id = match units[0].codec {
-        Codec::H264 => ffmpeg::codec::Id::H264,
-        Codec::Vp8 => ffmpeg::codec::Id::VP8,
-        Codec::Vp9 => ffmpeg::codec::Id::VP9,
-        Codec::Av1 => ffmpeg::codec::Id::AV1,
-        Codec::Opus => panic!("not a picture"),
-    };
-    let codec = ffmpeg::decoder::find(id).unwrap();
-    let mut decoder = ffmpeg::codec::Context::new_with_codec(codec)
-        .decoder()
-        .video()
-        .unwrap();
+    let mut decoder = picture_decoder(units[0].codec);
     let (mut count, mut size) = (0, (0, 0));
     let mut receive = |decoder: &mut ffmpeg::decoder::Video| {
         let mut picture = ffmpeg::frame::Video::empty();
@@ -296,19 +285,27 @@ pub(crate) fn loudness(samples: &[f32]) -> f32 {
     (samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len() as f32).sqrt()
 }
 
+/// FFmpeg's own decoder of pictures in `codec`.
+fn picture_decoder(codec: Codec) -> ffmpeg_next::decoder::Video {
+    use ffmpeg_next as ffmpeg;
+    let id = match codec {
+        Codec::H264 => ffmpeg::codec::Id::H264,
+        Codec::Vp8 => ffmpeg::codec::Id::VP8,
+        Codec::Vp9 => ffmpeg::codec::Id::VP9,
+        Codec::Av1 => ffmpeg::codec::Id::AV1,
+        Codec::Opus => panic!("not a picture"),
+    };
+    let found = ffmpeg::decoder::find(id).unwrap();
+    ffmpeg::codec::Context::new_with_codec(found)
+        .decoder()
+        .video()
+        .unwrap()
+}
+
 /// The first picture of what was encoded.
 pub(crate) fn first_picture(units: &[&AccessUnit]) -> ffmpeg_next::frame::Video {
     use ffmpeg_next as ffmpeg;
-    let name = if units[0].codec == Codec::H264 {
-        "h264"
-    } else {
-        "vp8"
-    };
-    let codec = ffmpeg::decoder::find_by_name(name).unwrap();
-    let mut decoder = ffmpeg::codec::Context::new_with_codec(codec)
-        .decoder()
-        .video()
-        .unwrap();
+    let mut decoder = picture_decoder(units[0].codec);
     for unit in units {
         decoder
             .send_packet(&ffmpeg::Packet::copy(&unit.data))
@@ -324,16 +321,7 @@ pub(crate) fn first_picture(units: &[&AccessUnit]) -> ffmpeg_next::frame::Video 
 /// When each picture is shown, and how bright it is, 0 to 255.
 pub(crate) fn bright(units: &[&AccessUnit]) -> Vec<(MediaTime, f32)> {
     use ffmpeg_next as ffmpeg;
-    let name = if units[0].codec == Codec::H264 {
-        "h264"
-    } else {
-        "vp8"
-    };
-    let codec = ffmpeg::decoder::find_by_name(name).unwrap();
-    let mut decoder = ffmpeg::codec::Context::new_with_codec(codec)
-        .decoder()
-        .video()
-        .unwrap();
+    let mut decoder = picture_decoder(units[0].codec);
     let mut out = Vec::new();
     for unit in units {
         let mut packet = ffmpeg::Packet::copy(&unit.data);
