@@ -7,6 +7,7 @@
 //! | [`negotiation`] | who gives way when two offers cross |
 //! | [`chat`] | what two peers say to each other over data channels |
 //! | [`conversation`] | the messages of a room: order, ticks, and what has to be sent again |
+//! | [`transfer`] | a file on its way: how much has come, whether it is whole, how fast it goes |
 //! | [`safety`] | the number that two people compare to know that nobody is between them |
 
 pub mod api;
@@ -15,3 +16,4 @@ pub mod conversation;
 pub mod negotiation;
 pub mod safety;
 pub mod signaling;
+pub mod transfer;
