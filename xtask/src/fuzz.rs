@@ -66,6 +66,7 @@ fn build(host: &str) -> Command {
 }
 
 fn run(name: &str, seconds: u32, host: &str) -> Result<()> {
+    let folder = workspace::root().join("target/fuzz");
     let corpus = format!("target/fuzz/corpus/{name}");
     fs::create_dir_all(workspace::root().join(&corpus))?;
     let program = format!("target/fuzz/{host}/fuzz/{name}");
@@ -75,13 +76,25 @@ fn run(name: &str, seconds: u32, host: &str) -> Result<()> {
         .arg(format!("-max_len={LONGEST}"))
         .arg(format!("-dict=server/fuzz/seeds/{name}.dict"))
         .arg(format!("-artifact_prefix=target/fuzz/{name}-"))
-        .args(["-timeout=10", "-rss_limit_mb=1024", "-verbosity=0"])
+        .args(["-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1"])
         .args([corpus, format!("server/fuzz/seeds/{name}")]);
-    step::run(&mut fuzzer).with_context(|| {
-        format!(
-            "the input that did it lies in target/fuzz/{name}-*; `{program} FILE` runs it again"
-        )
-    })
+    // It says much, of which little is of interest when all is well.
+    let log = folder.join(format!("{name}.log"));
+    fuzzer.stderr(fs::File::create(&log)?);
+    let outcome = step::run(&mut fuzzer);
+    let said = fs::read(&log)?;
+    let said = String::from_utf8_lossy(&said);
+    let lines: Vec<&str> = said.lines().collect();
+    if let Err(error) = outcome {
+        let last = lines[lines.len().saturating_sub(30)..].join("\n");
+        bail!(
+            "{last}\n\n{error:#}\nThe input that did it lies in target/fuzz/{name}-*; `{program} FILE` runs it again."
+        );
+    }
+    for line in lines.iter().filter(|line| line.starts_with("Done ")) {
+        println!("{line}");
+    }
+    Ok(())
 }
 
 fn parse(args: &[String]) -> Result<(Vec<&'static str>, u32)> {
