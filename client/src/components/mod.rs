@@ -8,6 +8,7 @@ pub(crate) mod filters;
 pub(crate) mod histogram;
 pub(crate) mod icon;
 pub(crate) mod overlay;
+pub(crate) mod part;
 pub(crate) mod picker;
 pub(crate) mod player;
 pub(crate) mod plot;
