@@ -7,8 +7,8 @@ use std::time::Instant;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
-use shared::api::IceServer;
 
+use super::ice::{self, Ice};
 use super::{cors, error, offer, session, spa, streams, whep};
 use crate::peer::Peers;
 use crate::stream::registry::Registry;
@@ -18,8 +18,8 @@ use crate::stream::registry::Registry;
 pub struct App {
     pub registry: Registry,
     pub peers: Peers,
-    /// Told to clients.
-    pub ice_servers: Vec<IceServer>,
+    /// What clients are told about STUN and TURN.
+    pub ice: Ice,
     /// Origins that may call; empty: all.
     pub cors_origins: Vec<String>,
     /// The built client.
@@ -43,7 +43,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/streams", get(streams::list))
         .route("/api/streams/{name}", get(streams::one))
         .route("/api/streams/{name}/poster.jpg", get(streams::poster))
-        .route("/api/ice", get(streams::ice))
+        .route("/api/ice", get(ice::config))
         .route("/api/health", get(streams::health))
         .fallback(spa::page)
         .method_not_allowed_fallback(error::method_not_allowed)

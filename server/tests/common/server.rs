@@ -1,5 +1,6 @@
 //! A server in this process, on free ports.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -7,6 +8,7 @@ use server::Server;
 use server::config::Config;
 use server::peer::Peers;
 use server::stream::registry::Registry;
+use server::turn::Turn;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -16,6 +18,8 @@ pub struct TestServer {
     pub url: String,
     pub peers: Peers,
     pub registry: Registry,
+    /// Absent with `--turn off`.
+    pub turn: Option<Arc<Turn>>,
     pub http: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
@@ -34,13 +38,18 @@ impl TestServer {
 
     /// The same on this address, which an earlier server may have had.
     pub async fn at(address: &str, arguments: &[&str]) -> Self {
-        let arguments = [&["server", "--udp-port", "0"], arguments].concat();
+        let arguments = [
+            &["server", "--udp-port", "0", "--turn-port", "0"],
+            arguments,
+        ]
+        .concat();
         let mut config = Config::try_parse_from(arguments).expect("the arguments are valid");
         config.grace = Duration::from_millis(300);
         let listener = TcpListener::bind(address).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
-        let server = Server::open(&config).expect("a free UDP port");
+        let server = Server::open(&config).expect("free ports");
         let (peers, registry) = (server.peers().clone(), server.registry().clone());
+        let turn = server.turn().cloned();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(listener, async {
             let _ = stopped.await;
@@ -49,6 +58,7 @@ impl TestServer {
             url,
             peers,
             registry,
+            turn,
             http: reqwest::Client::new(),
             stop: Some(stop),
             running: Some(running),
