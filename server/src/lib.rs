@@ -10,7 +10,8 @@
 //! | [`egress`] | from a cursor to RTP packets, in time | `stream` |
 //! | [`peer`] | viewers over WebRTC, on one UDP port | `egress` |
 //! | [`turn`] | STUN and TURN, for people behind any NAT | `peer` |
-//! | [`http`] | offers, WHEP, the API, the page | `peer` |
+//! | [`room`] | who is in which room, and who is told what; its rules are pure | |
+//! | [`http`] | offers, WHEP, rooms, the API, the page | `peer`, `room`, `turn` |
 //! | [`config`] | the command line | |
 //!
 //! [`serve`] puts them together.
@@ -20,6 +21,7 @@ pub mod egress;
 pub mod http;
 pub mod media;
 pub mod peer;
+pub mod room;
 pub mod stream;
 pub mod timeline;
 pub mod turn;
@@ -38,6 +40,7 @@ use crate::http::ice::Ice;
 use crate::http::router::{App, router};
 use crate::peer::Peers;
 use crate::peer::peers::{Options, PeersError};
+use crate::room::registry::{Limits, Rooms};
 use crate::stream::registry::Registry;
 use crate::turn::{Secret, Turn, TurnError};
 
@@ -50,6 +53,7 @@ pub struct Server {
     registry: Registry,
     peers: Peers,
     turn: Option<Arc<Turn>>,
+    rooms: Rooms,
     app: Arc<App>,
 }
 
@@ -94,6 +98,11 @@ impl Server {
             config.max_viewers,
             config.grace,
         );
+        let rooms = Rooms::new(Limits {
+            rooms: config.max_rooms as usize,
+            sockets: config.max_peers as usize,
+            ..config.room_limits.clone()
+        });
         let app = Arc::new(App {
             registry: registry.clone(),
             peers: peers.clone(),
@@ -107,6 +116,7 @@ impl Server {
                     false => IceTransportPolicy::All,
                 },
             },
+            rooms: rooms.clone(),
             cors_origins: config.cors_origins.clone(),
             dist: config.dist.clone(),
             started: Instant::now(),
@@ -115,6 +125,7 @@ impl Server {
             registry,
             peers,
             turn,
+            rooms,
             app,
         })
     }
@@ -137,17 +148,23 @@ impl Server {
         &self.registry
     }
 
-    /// Serves until `shutdown` is done; then the viewers are told, and the sources are joined.
+    pub fn rooms(&self) -> &Rooms {
+        &self.rooms
+    }
+
+    /// Serves until `shutdown` is done; then peers and viewers are told, and the sources are joined.
     pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(false);
         let mut listening = tokio::spawn(http::listen::serve(listener, router(self.app), stopped));
+        let clock = tokio::spawn(self.rooms.clone().keep_time());
         tokio::select! {
             () = shutdown => {}
             // It only ends before when it panicked; the rest is then shut down in order.
             _ = &mut listening => {}
         }
         stop.send_replace(true);
-        self.peers.close().await;
+        clock.abort();
+        tokio::join!(self.rooms.close(), self.peers.close());
         if let Some(turn) = self.turn {
             turn.close().await;
         }

@@ -21,6 +21,7 @@ const SERVER: &[Area] = &[
     area("egress", &[]),
     area("peer", &["webrtc", "rtc"]),
     area("turn", &["turn_types"]),
+    area("room", &[]),
     area("config", &["clap"]),
     area("http", &["axum", "tower", "tower_http"]),
 ];

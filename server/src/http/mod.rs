@@ -5,6 +5,7 @@
 //! | [`router`] | every route on one page |
 //! | `offer`, `whep` | an SDP offer in, an answer out: plain, and as draft-ietf-wish-whep says |
 //! | `session` | candidates, ICE restart and the end of a session |
+//! | `ws` | rooms |
 //! | `streams` | what can be watched; health |
 //! | [`ice`] | STUN and TURN servers for clients, with credentials that expire |
 //! | `spa` | the page for browsers |
@@ -24,3 +25,4 @@ mod session;
 mod spa;
 mod streams;
 mod whep;
+mod ws;

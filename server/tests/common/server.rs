@@ -7,6 +7,7 @@ use clap::Parser;
 use server::Server;
 use server::config::Config;
 use server::peer::Peers;
+use server::room::registry::{Limits, Rooms};
 use server::stream::registry::Registry;
 use server::turn::Turn;
 use tokio::net::TcpListener;
@@ -20,6 +21,7 @@ pub struct TestServer {
     pub registry: Registry,
     /// Absent with `--turn off`.
     pub turn: Option<Arc<Turn>>,
+    pub rooms: Rooms,
     pub http: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
@@ -38,18 +40,23 @@ impl TestServer {
 
     /// The same on this address, which an earlier server may have had.
     pub async fn at(address: &str, arguments: &[&str]) -> Self {
-        let arguments = [
-            &["server", "--udp-port", "0", "--turn-port", "0"],
-            arguments,
-        ]
-        .concat();
-        let mut config = Config::try_parse_from(arguments).expect("the arguments are valid");
-        config.grace = Duration::from_millis(300);
+        Self::run(address, config(arguments)).await
+    }
+
+    /// With other limits on rooms than those that come by themselves.
+    pub async fn with_limits(change: impl FnOnce(&mut Limits)) -> Self {
+        let mut config = config(&["test:"]);
+        change(&mut config.room_limits);
+        Self::run("127.0.0.1:0", config).await
+    }
+
+    async fn run(address: &str, config: Config) -> Self {
         let listener = TcpListener::bind(address).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let server = Server::open(&config).expect("free ports");
         let (peers, registry) = (server.peers().clone(), server.registry().clone());
         let turn = server.turn().cloned();
+        let rooms = server.rooms().clone();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(listener, async {
             let _ = stopped.await;
@@ -59,6 +66,7 @@ impl TestServer {
             peers,
             registry,
             turn,
+            rooms,
             http: reqwest::Client::new(),
             stop: Some(stop),
             running: Some(running),
@@ -95,4 +103,15 @@ impl TestServer {
             .await
             .expect("an answer")
     }
+}
+
+fn config(arguments: &[&str]) -> Config {
+    let arguments = [
+        &["server", "--udp-port", "0", "--turn-port", "0"],
+        arguments,
+    ]
+    .concat();
+    let mut config = Config::try_parse_from(arguments).expect("the arguments are valid");
+    config.grace = Duration::from_millis(300);
+    config
 }

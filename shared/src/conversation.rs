@@ -1,0 +1,423 @@
+//! The messages of a room, as one peer holds them: their order, who has which, and what must be sent again. Pure; saved as JSON.
+//!
+//! ```text
+//! I write        -> say()      -> send the message on every open channel
+//! channel opens  -> on_open()  -> send what is returned, before anything else
+//! message comes  -> hear()     -> answer `received` with the number that is returned
+//! received comes -> received() -> ticks
+//! ```
+//!
+//! A message is meant for those who are in the room when it is written, away ones included; with nobody there, for the first who comes. It is sent to each
+//! of them again, whenever a channel to it opens, until it says `received`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::chat::{Body, Message};
+use crate::signaling::PeerId;
+
+/// As many messages are kept; the oldest go first.
+pub const MAX_ENTRIES: usize = 500;
+/// Bytes of texts that are kept, so that the whole fits into a browser's local storage.
+pub const MAX_BYTES: usize = 1024 * 1024;
+/// Authors whose numbers are remembered.
+const MAX_AUTHORS: usize = 256;
+/// No number is above it: JavaScript counts in integers up to 2^53, and some room is left to count on.
+const MAX_NUMBER: u64 = (1 << 53) - (1 << 32);
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversation {
+    me: PeerId,
+    /// The greatest number sent or heard.
+    clock: u64,
+    /// The greatest number heard of each author.
+    heard: BTreeMap<PeerId, u64>,
+    /// By number, then author.
+    entries: Vec<Entry>,
+}
+
+/// One message and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub author: PeerId,
+    /// As the author was called then.
+    pub name: String,
+    pub message: Message,
+    /// Own messages: those who were meant and have not said `received`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    waiting: Vec<PeerId>,
+    /// Own messages: how many have said it.
+    #[serde(default)]
+    reached: usize,
+    /// Others' messages: not yet looked at.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unread: bool,
+}
+
+/// How far an own message has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ticks {
+    /// Nobody has it yet.
+    Waiting,
+    /// So many of so many have it.
+    Some {
+        reached: usize,
+        of: usize,
+    },
+    All,
+}
+
+/// What came of a message from somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// It stands at this place of [`Conversation::entries`]. Say `received` with its number.
+    New { at: usize, received: u64 },
+    /// It has come before. Say `received` with this number again.
+    Again { received: u64 },
+    /// It breaks the protocol; nothing was kept, and nothing is answered.
+    Refused,
+}
+
+impl Entry {
+    pub fn ticks(&self) -> Ticks {
+        let of = self.reached + self.waiting.len();
+        match self.reached {
+            0 => Ticks::Waiting,
+            reached if reached < of => Ticks::Some { reached, of },
+            _ => Ticks::All,
+        }
+    }
+
+    fn key(&self) -> (u64, &PeerId) {
+        (self.message.number, &self.author)
+    }
+
+    fn bytes(&self) -> usize {
+        match &self.message.body {
+            Body::Text { text } => text.len(),
+            Body::File(file) => file.name.len() + file.mime.len(),
+        }
+    }
+}
+
+impl Conversation {
+    pub fn new(me: PeerId) -> Self {
+        Self {
+            me,
+            clock: 0,
+            heard: BTreeMap::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    pub fn me(&self) -> &PeerId {
+        &self.me
+    }
+
+    /// The same conversation under another id: own messages stay own, and wait for the same peers.
+    pub fn become_peer(&mut self, me: PeerId) {
+        for entry in &mut self.entries {
+            if entry.author == self.me {
+                entry.author = me.clone();
+            }
+        }
+        self.me = me;
+        self.entries.sort_by(|a, b| a.key().cmp(&b.key()));
+    }
+
+    /// All messages that are kept, in the order that every peer sees.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    pub fn is_mine(&self, entry: &Entry) -> bool {
+        entry.author == self.me
+    }
+
+    pub fn entry(&self, author: &PeerId, number: u64) -> Option<&Entry> {
+        let at = self
+            .entries
+            .binary_search_by(|entry| entry.key().cmp(&(number, author)));
+        at.ok().map(|at| &self.entries[at])
+    }
+
+    pub fn unread(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.unread).count()
+    }
+
+    pub fn mark_read(&mut self) {
+        for entry in &mut self.entries {
+            entry.unread = false;
+        }
+    }
+
+    /// A message of mine, for `others`, who are in the room. `now`: milliseconds since 1970. `None` when the body breaks a limit of [`crate::chat`].
+    pub fn say(&mut self, now: u64, name: &str, body: Body, others: &[PeerId]) -> Option<Message> {
+        // The clock of the day keeps numbers rising even for a peer that has lost its history.
+        let number = (self.clock + 1).max(now.min(MAX_NUMBER));
+        let message = Message {
+            number,
+            at: now,
+            body,
+        };
+        if !message.is_sound() {
+            return None;
+        }
+        self.clock = number;
+        let waiting = others
+            .iter()
+            .filter(|id| **id != self.me)
+            .cloned()
+            .collect();
+        self.insert(Entry {
+            author: self.me.clone(),
+            name: name.to_owned(),
+            message: message.clone(),
+            waiting,
+            reached: 0,
+            unread: false,
+        });
+        Some(message)
+    }
+
+    /// A message from somebody else came.
+    pub fn hear(&mut self, from: &PeerId, name: &str, message: Message) -> Heard {
+        let number = message.number;
+        if !message.is_sound() || number > MAX_NUMBER || *from == self.me {
+            return Heard::Refused;
+        }
+        let heard = self.heard.get(from).copied().unwrap_or(0);
+        if number <= heard {
+            return Heard::Again { received: heard };
+        }
+        self.clock = self.clock.max(number);
+        self.heard.insert(from.clone(), number);
+        self.forget_authors();
+        let entry = Entry {
+            author: from.clone(),
+            name: name.to_owned(),
+            message,
+            waiting: Vec::new(),
+            reached: 0,
+            unread: true,
+        };
+        let at = self.insert(entry);
+        Heard::New {
+            at,
+            received: number,
+        }
+    }
+
+    /// `from` has all of mine up to `number`.
+    pub fn received(&mut self, from: &PeerId, number: u64) {
+        for entry in &mut self.entries {
+            if entry.message.number > number {
+                break;
+            }
+            if let Some(at) = entry.waiting.iter().position(|id| id == from) {
+                entry.waiting.swap_remove(at);
+                entry.reached += 1;
+            }
+        }
+    }
+
+    /// A channel to `peer` is open: what it has not got of mine, in order.
+    pub fn on_open(&mut self, peer: &PeerId) -> Vec<Message> {
+        let mut missing = Vec::new();
+        for entry in &mut self.entries {
+            if entry.author != self.me {
+                continue;
+            }
+            if entry.waiting.is_empty() && entry.reached == 0 {
+                entry.waiting.push(peer.clone());
+            }
+            if entry.waiting.contains(peer) {
+                missing.push(entry.message.clone());
+            }
+        }
+        missing
+    }
+
+    /// Puts an entry into its place, which is near the end, and lets the oldest go. Returns the place.
+    fn insert(&mut self, entry: Entry) -> usize {
+        let mut at = self
+            .entries
+            .partition_point(|other| other.key() < entry.key());
+        self.entries.insert(at, entry);
+        let mut bytes: usize = self.entries.iter().map(Entry::bytes).sum();
+        let mut gone = 0;
+        while self.entries.len() - gone > MAX_ENTRIES
+            || (bytes > MAX_BYTES && gone + 1 < self.entries.len())
+        {
+            bytes -= self.entries[gone].bytes();
+            gone += 1;
+        }
+        self.entries.drain(..gone);
+        at = at.saturating_sub(gone);
+        at
+    }
+
+    fn forget_authors(&mut self) {
+        while self.heard.len() > MAX_AUTHORS {
+            let quiet = self.heard.iter().min_by_key(|(_, number)| **number);
+            let Some(quiet) = quiet.map(|(id, _)| id.clone()) else {
+                return;
+            };
+            self.heard.remove(&quiet);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u64) -> PeerId {
+        PeerId::try_from(format!("{n:016x}")).unwrap()
+    }
+
+    fn text(text: &str) -> Body {
+        Body::Text { text: text.into() }
+    }
+
+    fn texts(conversation: &Conversation) -> Vec<&str> {
+        let entries = conversation.entries().iter();
+        entries
+            .map(|entry| match &entry.message.body {
+                Body::Text { text } => text.as_str(),
+                Body::File(file) => file.name.as_str(),
+            })
+            .collect()
+    }
+
+    /// Carries messages to the other side, as a channel does, and the answer back.
+    fn deliver(messages: &[Message], from: &mut Conversation, to: &mut Conversation) {
+        for message in messages {
+            match to.hear(&from.me.clone(), "them", message.clone()) {
+                Heard::New { received, .. } | Heard::Again { received } => {
+                    from.received(&to.me.clone(), received);
+                }
+                Heard::Refused => panic!("an honest message is never refused"),
+            }
+        }
+    }
+
+    #[test]
+    fn both_sides_see_one_order_even_when_both_write_at_once() {
+        let (mut a, mut b) = (Conversation::new(id(1)), Conversation::new(id(2)));
+        let one = a.say(1000, "a", text("one"), &[id(2)]).unwrap();
+        let two = b.say(900, "b", text("two"), &[id(1)]).unwrap();
+        deliver(&[one], &mut a, &mut b);
+        deliver(&[two], &mut b, &mut a);
+        let three = b.say(901, "b", text("three"), &[id(1)]).unwrap();
+        deliver(&[three], &mut b, &mut a);
+        assert_eq!(texts(&a), ["two", "one", "three"]);
+        assert_eq!(texts(&a), texts(&b));
+    }
+
+    #[test]
+    fn what_was_not_received_is_sent_again_once() {
+        let (mut a, mut b) = (Conversation::new(id(1)), Conversation::new(id(2)));
+        let one = a.say(10, "a", text("one"), &[id(2)]).unwrap();
+        // It arrives, and the answer is lost with the connection.
+        b.hear(&id(1), "a", one);
+        a.say(11, "a", text("two"), &[id(2)]).unwrap();
+        assert_eq!(a.entries()[0].ticks(), Ticks::Waiting);
+        let again = a.on_open(&id(2));
+        assert_eq!(again.len(), 2);
+        deliver(&again, &mut a, &mut b);
+        assert_eq!(texts(&b), ["one", "two"]);
+        assert!(a.on_open(&id(2)).is_empty());
+        assert!(a.entries().iter().all(|entry| entry.ticks() == Ticks::All));
+    }
+
+    #[test]
+    fn a_message_into_an_empty_room_waits_for_the_first_who_comes() {
+        let mut a = Conversation::new(id(1));
+        a.say(1, "a", text("anybody?"), &[]).unwrap();
+        assert_eq!(a.on_open(&id(2)).len(), 1);
+        assert!(a.on_open(&id(3)).is_empty());
+        a.received(&id(2), a.entries()[0].message.number);
+        assert_eq!(a.entries()[0].ticks(), Ticks::All);
+    }
+
+    #[test]
+    fn ticks_count_who_has_it() {
+        let mut a = Conversation::new(id(1));
+        let message = a.say(1, "a", text("x"), &[id(2), id(3)]).unwrap();
+        a.received(&id(2), message.number);
+        assert_eq!(a.entries()[0].ticks(), Ticks::Some { reached: 1, of: 2 });
+        a.received(&id(2), message.number);
+        assert_eq!(a.entries()[0].ticks(), Ticks::Some { reached: 1, of: 2 });
+        a.received(&id(3), message.number);
+        assert_eq!(a.entries()[0].ticks(), Ticks::All);
+    }
+
+    #[test]
+    fn it_survives_being_saved_and_a_new_id() {
+        let mut a = Conversation::new(id(9));
+        a.say(5, "a", text("kept"), &[id(2)]).unwrap();
+        let saved = serde_json::to_string(&a).unwrap();
+        let mut again: Conversation = serde_json::from_str(&saved).unwrap();
+        assert_eq!(again, a);
+        again.become_peer(id(1));
+        assert!(again.is_mine(&again.entries()[0]));
+        assert_eq!(again.on_open(&id(2)).len(), 1);
+    }
+
+    #[test]
+    fn a_peer_that_lost_its_history_is_still_heard() {
+        let mut b = Conversation::new(id(2));
+        let mut a = Conversation::new(id(1));
+        let one = a.say(1_000, "a", text("one"), &[id(2)]).unwrap();
+        deliver(&[one], &mut a, &mut b);
+        let mut a = Conversation::new(id(1));
+        let two = a.say(2_000, "a", text("two"), &[id(2)]).unwrap();
+        deliver(&[two], &mut a, &mut b);
+        assert_eq!(texts(&b), ["one", "two"]);
+    }
+
+    #[test]
+    fn nothing_grows_without_bound() {
+        let mut a = Conversation::new(id(1));
+        for n in 0..2 * MAX_ENTRIES as u64 {
+            let message = Message {
+                number: n + 1,
+                at: 0,
+                body: text("x"),
+            };
+            assert!(matches!(
+                a.hear(&id(n + 2), "n", message),
+                Heard::New { .. }
+            ));
+        }
+        assert_eq!(a.entries().len(), MAX_ENTRIES);
+        assert_eq!(a.heard.len(), MAX_AUTHORS);
+        for n in 0..100 {
+            a.say(n, "a", text(&"y".repeat(60_000)), &[]).unwrap();
+        }
+        assert!(a.entries().iter().map(Entry::bytes).sum::<usize>() <= MAX_BYTES);
+    }
+
+    #[test]
+    fn a_message_out_of_bounds_is_refused() {
+        let mut a = Conversation::new(id(1));
+        let message = |number, body| Message {
+            number,
+            at: 0,
+            body,
+        };
+        for bad in [
+            message(0, text("x")),
+            message(u64::MAX, text("x")),
+            message(1, text("")),
+            message(1, text(&"x".repeat(70_000))),
+        ] {
+            assert_eq!(a.hear(&id(2), "n", bad), Heard::Refused);
+        }
+        assert_eq!(a.hear(&id(1), "me", message(1, text("x"))), Heard::Refused);
+        assert!(a.say(1, "a", text(""), &[]).is_none());
+    }
+}

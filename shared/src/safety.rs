@@ -1,0 +1,75 @@
+//! The safety code: twenty digits that two people read to each other to know that nobody sits between them.
+//!
+//! Peers find each other through a server, which could in principle hand each of them its own DTLS fingerprint instead of the other's. Both sides
+//! compute the code from the two fingerprints that their connection really uses; with somebody in the middle the codes differ.
+//!
+//! Twenty digits are 66 bits. A middle has to find *two* keys whose codes are equal, about 2^33 tries, while the two wait for their connection; [`ROUNDS`] makes
+//! each try some thousand hashes long.
+
+use sha2::{Digest, Sha256};
+
+const ROUNDS: u32 = 4096;
+const DIGITS: usize = 20;
+
+/// Five groups of four digits, the same on both sides: `4821 0937 5510 0042 7713`.
+///
+/// A fingerprint is the value of `a=fingerprint` (RFC 8122 5), as `sha-256 AB:CD:..`; case and white space do not matter.
+pub fn safety_code(one: &str, other: &str) -> String {
+    let (one, other) = (normal(one), normal(other));
+    let (first, second) = if one <= other {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    let text = format!("weir safety code 1\n{first}\n{second}");
+    let mut hash = Sha256::digest(text.as_bytes());
+    for _ in 1..ROUNDS {
+        hash = Sha256::digest(hash);
+    }
+    let mut number =
+        u128::from_be_bytes(hash[..16].try_into().expect("a SHA-256 hash has 32 bytes"));
+    let mut code = String::with_capacity(DIGITS + DIGITS / 4);
+    for at in 0..DIGITS {
+        if at > 0 && at % 4 == 0 {
+            code.push(' ');
+        }
+        code.push(char::from(b'0' + (number % 10) as u8));
+        number /= 10;
+    }
+    code
+}
+
+/// The fingerprint of the first `a=fingerprint` line of a description.
+pub fn fingerprint(sdp: &str) -> Option<&str> {
+    sdp.lines()
+        .find_map(|line| line.trim_end().strip_prefix("a=fingerprint:"))
+}
+
+fn normal(fingerprint: &str) -> String {
+    fingerprint
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_sides_see_the_same_code_and_a_third_another() {
+        let code = safety_code("sha-256 AA:BB", "sha-256 CC:DD");
+        assert_eq!(code, safety_code("SHA-256 cc:dd", "sha-256 aa:bb"));
+        assert_ne!(code, safety_code("sha-256 AA:BB", "sha-256 CC:DE"));
+        let groups: Vec<_> = code.split(' ').map(str::len).collect();
+        assert_eq!(groups, [4; 5]);
+    }
+
+    #[test]
+    fn the_fingerprint_is_found_in_a_description() {
+        let sdp = "v=0\r\na=fingerprint:sha-256 AA:BB\r\na=setup:actpass\r\n";
+        assert_eq!(fingerprint(sdp), Some("sha-256 AA:BB"));
+        assert_eq!(fingerprint("v=0\r\n"), None);
+    }
+}
