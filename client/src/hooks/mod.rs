@@ -9,3 +9,6 @@ pub(crate) mod link;
 pub(crate) mod player;
 pub(crate) mod poll;
 pub(crate) mod report;
+pub(crate) mod room;
+pub(crate) mod visited;
+pub(crate) mod window;

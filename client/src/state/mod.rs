@@ -9,10 +9,18 @@
 //! | [`remote`] | what is shown of an answer that is asked for again and again |
 //! | [`stats`] | figures a second from the counters that a browser reports |
 //! | [`filter`] | pixels of the canvas page |
+//! | [`room`] | what a room shows |
+//! | [`rows`] | messages, days, notes in the order they are read |
+//! | [`links`] | addresses in a text |
+//! | [`face`] | initials and colours of people, names for rooms |
 
+pub mod face;
 pub mod filter;
+pub mod links;
 pub mod remote;
+pub mod room;
 pub mod route;
+pub mod rows;
 pub mod server;
 pub mod session;
 pub mod settings;

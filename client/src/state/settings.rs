@@ -11,6 +11,10 @@ pub struct Settings {
     pub server: Option<String>,
     /// ICE servers to use instead of those that the server names. Empty: the server's.
     pub ice_servers: Vec<IceServer>,
+    /// Peers are reached through a TURN server only, which hides the addresses of this machine from them.
+    pub relay_only: bool,
+    /// What others in a room call this person. Absent: asked for.
+    pub name: Option<String>,
     /// `en` or `zh`. Absent: the browser's language.
     pub language: Option<String>,
     /// 0.0 to 1.0.
@@ -23,6 +27,8 @@ impl Default for Settings {
         Self {
             server: None,
             ice_servers: Vec::new(),
+            relay_only: false,
+            name: None,
             language: None,
             volume: 1.0,
             muted: false,
@@ -106,6 +112,8 @@ mod tests {
         let settings = Settings {
             server: Some("http://h".into()),
             ice_servers: parse_ice("stun:a:3478\nturn:b u p").expect("both lines are well formed"),
+            relay_only: true,
+            name: Some("李雷".into()),
             language: Some("zh".into()),
             volume: 0.4,
             muted: true,
