@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Parser;
 use shared::api::IceServer;
 
+use crate::room::registry::Limits;
 use crate::stream::registry::Source;
 
 /// A source runs on for this long after its last viewer.
@@ -39,6 +40,14 @@ pub struct Config {
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
     pub max_viewers: u32,
 
+    /// How many rooms there may be at once. Example: --max-rooms 20
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
+    pub max_rooms: u32,
+
+    /// How many may be in all rooms together; the next one is told to try again. Example: --max-peers 100
+    #[arg(long, value_name = "NUMBER", default_value_t = 4000)]
+    pub max_peers: u32,
+
     /// A web site whose pages may use this server; may be given several times. Without it, every site may.
     /// Example: --cors-origin https://www.example.org
     #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = origin)]
@@ -60,6 +69,10 @@ pub struct Config {
     /// Not a flag: how long a source runs on without viewers.
     #[arg(skip = GRACE)]
     pub grace: Duration,
+
+    /// Not a flag: what else rooms may cost.
+    #[arg(skip)]
+    pub room_limits: Limits,
 }
 
 const EXAMPLES: &str = "Examples:

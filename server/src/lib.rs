@@ -9,7 +9,8 @@
 //! | [`stream`] | named sources, started by their first viewer; the registry of all | `timeline` |
 //! | [`egress`] | from a cursor to RTP packets, in time | `stream` |
 //! | [`peer`] | viewers over WebRTC, on one UDP port | `egress` |
-//! | [`http`] | offers, WHEP, the API, the page | `peer` |
+//! | [`room`] | who is in which room, and who is told what; its rules are pure | |
+//! | [`http`] | offers, WHEP, rooms, the API, the page | `peer`, `room` |
 //! | [`config`] | the command line | |
 //!
 //! [`serve`] puts them together.
@@ -19,6 +20,7 @@ pub mod egress;
 pub mod http;
 pub mod media;
 pub mod peer;
+pub mod room;
 pub mod stream;
 pub mod timeline;
 
@@ -34,6 +36,7 @@ use crate::config::Config;
 use crate::http::router::{App, router};
 use crate::peer::Peers;
 use crate::peer::peers::{Options, PeersError};
+use crate::room::registry::{Limits, Rooms};
 use crate::stream::registry::Registry;
 
 /// Sources that have not ended by then are left to the end of the process.
@@ -44,6 +47,7 @@ const SOURCES_END: Duration = Duration::from_millis(1500);
 pub struct Server {
     registry: Registry,
     peers: Peers,
+    rooms: Rooms,
     app: Arc<App>,
 }
 
@@ -62,9 +66,15 @@ impl Server {
             config.max_viewers,
             config.grace,
         );
+        let rooms = Rooms::new(Limits {
+            rooms: config.max_rooms as usize,
+            sockets: config.max_peers as usize,
+            ..config.room_limits.clone()
+        });
         let app = Arc::new(App {
             registry: registry.clone(),
             peers: peers.clone(),
+            rooms: rooms.clone(),
             ice_servers: config.ice_servers.clone(),
             cors_origins: config.cors_origins.clone(),
             dist: config.dist.clone(),
@@ -73,6 +83,7 @@ impl Server {
         Ok(Self {
             registry,
             peers,
+            rooms,
             app,
         })
     }
@@ -90,17 +101,23 @@ impl Server {
         &self.registry
     }
 
-    /// Serves until `shutdown` is done; then the viewers are told, and the sources are joined.
+    pub fn rooms(&self) -> &Rooms {
+        &self.rooms
+    }
+
+    /// Serves until `shutdown` is done; then peers and viewers are told, and the sources are joined.
     pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(false);
         let mut listening = tokio::spawn(http::listen::serve(listener, router(self.app), stopped));
+        let clock = tokio::spawn(self.rooms.clone().keep_time());
         tokio::select! {
             () = shutdown => {}
             // It only ends before when it panicked; the rest is then shut down in order.
             _ = &mut listening => {}
         }
         stop.send_replace(true);
-        self.peers.close().await;
+        clock.abort();
+        tokio::join!(self.rooms.close(), self.peers.close());
         if tokio::time::timeout(SOURCES_END, self.registry.close())
             .await
             .is_err()

@@ -194,6 +194,12 @@ pub struct Health {
     pub viewers: u32,
     /// As many may watch at once.
     pub max_viewers: u32,
+    /// Rooms that somebody is in.
+    #[serde(default)]
+    pub rooms: u32,
+    /// Sockets of people in rooms, or about to join one.
+    #[serde(default)]
+    pub sockets: u32,
     /// Seconds since the server started.
     pub uptime: u64,
 }

@@ -11,15 +11,15 @@ pub struct Settings {
     pub server: Option<String>,
     /// ICE servers to use instead of those that the server names. Empty: the server's.
     pub ice_servers: Vec<IceServer>,
-    /// Peers are reached through a TURN server only, which hides the addresses of this machine from them.
-    pub relay_only: bool,
-    /// What others in a room call this person. Absent: asked for.
-    pub name: Option<String>,
     /// `en` or `zh`. Absent: the browser's language.
     pub language: Option<String>,
     /// 0.0 to 1.0.
     pub volume: f64,
     pub muted: bool,
+    /// The person's name in rooms.
+    pub name: Option<String>,
+    /// Connect to others through a relay only: they do not learn this machine's addresses.
+    pub relay_only: bool,
 }
 
 impl Default for Settings {
@@ -27,11 +27,11 @@ impl Default for Settings {
         Self {
             server: None,
             ice_servers: Vec::new(),
-            relay_only: false,
-            name: None,
             language: None,
             volume: 1.0,
             muted: false,
+            name: None,
+            relay_only: false,
         }
     }
 }
@@ -112,11 +112,11 @@ mod tests {
         let settings = Settings {
             server: Some("http://h".into()),
             ice_servers: parse_ice("stun:a:3478\nturn:b u p").expect("both lines are well formed"),
-            relay_only: true,
-            name: Some("李雷".into()),
             language: Some("zh".into()),
             volume: 0.4,
             muted: true,
+            name: Some("小雨".into()),
+            relay_only: true,
         };
         assert_eq!(Settings::from_text(&settings.to_text()), settings);
     }

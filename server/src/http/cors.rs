@@ -62,6 +62,21 @@ fn grant(headers: &mut HeaderMap, asked: &HeaderMap) {
     }
 }
 
+/// Whether a WebSocket may be opened: browsers say where a page is from, and leave it to the server (RFC 6455 10.2).
+/// A page of this server itself may.
+pub(super) fn may_connect(allowed: &[String], headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return true;
+    };
+    let host = headers.get(header::HOST).map(HeaderValue::as_bytes);
+    let page = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.split_once("://"));
+    page.is_some_and(|(_, page)| host == Some(page.as_bytes()))
+        || allowed_origin(allowed, Some(origin)).is_some()
+}
+
 fn allowed_origin(allowed: &[String], origin: Option<&HeaderValue>) -> Option<HeaderValue> {
     if allowed.is_empty() {
         return Some(HeaderValue::from_static("*"));

@@ -26,7 +26,7 @@ pub(super) enum HttpError {
     #[error("There is no such session; it has ended, or it never was. Send a new offer.")]
     NoSuchSession,
     #[error(
-        "Nothing is at {0}. The routes are /offer, /whep/STREAM, /session/SECRET, /api/streams, /api/ice and /api/health."
+        "Nothing is at {0}. The routes are /offer, /whep/STREAM, /session/SECRET, /ws, /api/streams, /api/ice and /api/health."
     )]
     NoSuchRoute(String),
     #[error("{0} is not possible here; the Allow header says what is.")]
@@ -45,6 +45,17 @@ pub(super) enum HttpError {
     BadBody,
     #[error("All places for viewers are taken. Try again in a while.")]
     Full,
+    #[error(
+        "This is a WebSocket, for rooms; open it with new WebSocket(...), or with the peer program."
+    )]
+    NotAWebSocket,
+    #[error(
+        "Pages of this origin may not use this server; its owner names those that may with --cors-origin."
+    )]
+    ForeignOrigin,
+    /// No socket could be opened, for this reason.
+    #[error("{0}")]
+    NoSocket(String),
     #[error("The stream took too long to start. Try again in a moment.")]
     Stalled,
 }
@@ -81,7 +92,9 @@ impl HttpError {
             Self::WrongType { .. } => (S::UNSUPPORTED_MEDIA_TYPE, None),
             Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, None),
             Self::TooSlow => (S::REQUEST_TIMEOUT, None),
-            Self::Full => (S::SERVICE_UNAVAILABLE, Some(10)),
+            Self::NotAWebSocket => (S::UPGRADE_REQUIRED, None),
+            Self::ForeignOrigin => (S::FORBIDDEN, None),
+            Self::Full | Self::NoSocket(_) => (S::SERVICE_UNAVAILABLE, Some(10)),
             Self::Stalled => (S::SERVICE_UNAVAILABLE, Some(2)),
         }
     }
@@ -119,7 +132,9 @@ impl IntoResponse for HttpError {
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-
+        if status == StatusCode::UPGRADE_REQUIRED {
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        }
         response
     }
 }

@@ -5,6 +5,7 @@
 //! | [`router`] | every route on one page |
 //! | `offer`, `whep` | an SDP offer in, an answer out: plain, and as draft-ietf-wish-whep says |
 //! | `session` | candidates, ICE restart and the end of a session |
+//! | `ws` | rooms |
 //! | `streams` | what can be watched; ICE servers; health |
 //! | `spa` | the page for browsers |
 //! | `body` | request bodies, bounded in size and time |
@@ -22,3 +23,4 @@ mod session;
 mod spa;
 mod streams;
 mod whep;
+mod ws;

@@ -9,8 +9,9 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 use shared::api::IceServer;
 
-use super::{cors, error, offer, session, spa, streams, whep};
+use super::{cors, error, offer, session, spa, streams, whep, ws};
 use crate::peer::Peers;
+use crate::room::registry::Rooms;
 use crate::stream::registry::Registry;
 
 /// What the handlers work with.
@@ -18,6 +19,7 @@ use crate::stream::registry::Registry;
 pub struct App {
     pub registry: Registry,
     pub peers: Peers,
+    pub rooms: Rooms,
     /// Told to clients.
     pub ice_servers: Vec<IceServer>,
     /// Origins that may call; empty: all.
@@ -45,6 +47,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/streams/{name}/poster.jpg", get(streams::poster))
         .route("/api/ice", get(streams::ice))
         .route("/api/health", get(streams::health))
+        .route("/ws", get(ws::open))
         .fallback(spa::page)
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(from_fn_with_state(app.clone(), cors::allow))

@@ -54,10 +54,16 @@ pub(super) async fn ice(State(app): State<Arc<App>>) -> Response {
 pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
     let health = Health {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        streams: u32::try_from(app.registry.list().streams.len()).unwrap_or(u32::MAX),
+        streams: count(app.registry.list().streams.len()),
         viewers: app.registry.viewers(),
         max_viewers: app.registry.max_viewers(),
+        rooms: count(app.rooms.rooms()),
+        sockets: count(app.rooms.sockets()),
         uptime: app.started.elapsed().as_secs(),
     };
     (FRESH, Json(health)).into_response()
+}
+
+fn count(items: usize) -> u32 {
+    u32::try_from(items).unwrap_or(u32::MAX)
 }

@@ -1,9 +1,10 @@
-//! The harness: a server in this process, and a viewer of another make.
+//! The harness: a server in this process, a viewer of another make, and somebody in a room.
 
 // Each test file uses a part of it.
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
 mod server;
+pub mod socket;
 mod viewer;
 
 pub use server::TestServer;

@@ -6,6 +6,7 @@ use clap::Parser;
 use server::Server;
 use server::config::Config;
 use server::peer::Peers;
+use server::room::registry::{Limits, Rooms};
 use server::stream::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -16,6 +17,7 @@ pub struct TestServer {
     pub url: String,
     pub peers: Peers,
     pub registry: Registry,
+    pub rooms: Rooms,
     pub http: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
@@ -34,13 +36,22 @@ impl TestServer {
 
     /// The same on this address, which an earlier server may have had.
     pub async fn at(address: &str, arguments: &[&str]) -> Self {
-        let arguments = [&["server", "--udp-port", "0"], arguments].concat();
-        let mut config = Config::try_parse_from(arguments).expect("the arguments are valid");
-        config.grace = Duration::from_millis(300);
+        Self::run(address, config(arguments)).await
+    }
+
+    /// With other limits on rooms than those that come by themselves.
+    pub async fn with_limits(change: impl FnOnce(&mut Limits)) -> Self {
+        let mut config = config(&["test:"]);
+        change(&mut config.room_limits);
+        Self::run("127.0.0.1:0", config).await
+    }
+
+    async fn run(address: &str, config: Config) -> Self {
         let listener = TcpListener::bind(address).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let server = Server::open(&config).expect("a free UDP port");
         let (peers, registry) = (server.peers().clone(), server.registry().clone());
+        let rooms = server.rooms().clone();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(listener, async {
             let _ = stopped.await;
@@ -49,6 +60,7 @@ impl TestServer {
             url,
             peers,
             registry,
+            rooms,
             http: reqwest::Client::new(),
             stop: Some(stop),
             running: Some(running),
@@ -85,4 +97,11 @@ impl TestServer {
             .await
             .expect("an answer")
     }
+}
+
+fn config(arguments: &[&str]) -> Config {
+    let arguments = [&["server", "--udp-port", "0"], arguments].concat();
+    let mut config = Config::try_parse_from(arguments).expect("the arguments are valid");
+    config.grace = Duration::from_millis(300);
+    config
 }

@@ -1,0 +1,184 @@
+//! `GET /ws`: a WebSocket for rooms ([`shared::signaling`]).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{ConnectInfo, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use shared::signaling::{Code, MAX_MESSAGE};
+use tokio::time::{sleep, sleep_until, timeout};
+use tokio_tungstenite::tungstenite;
+
+use super::cors;
+use super::error::HttpError;
+use super::router::App;
+use crate::room::outbox::{End, Next, Outbox};
+use crate::room::refusal::Refusal;
+use crate::room::seat::Seat;
+
+/// A message that is longer than allowed, yet not longer than this, is read to its end, so that its sender can be told.
+const READ_AT_MOST: usize = 4 * MAX_MESSAGE;
+
+/// Most messages are candidates.
+const BUFFER: usize = 4 * 1024;
+
+/// What is still to be said may take so long, and so may the other side to close.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Opens the socket: 101, or why not.
+pub(super) async fn open(
+    State(app): State<Arc<App>>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, HttpError> {
+    let upgrade = upgrade.map_err(|_| HttpError::NotAWebSocket)?;
+    if !cors::may_connect(&app.cors_origins, &headers) {
+        return Err(HttpError::ForeignOrigin);
+    }
+    let seat = app
+        .rooms
+        .connect(address.ip(), Instant::now())
+        .map_err(|refusal| HttpError::NoSocket(refusal.sentence))?;
+    Ok(upgrade
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(0)
+        .max_frame_size(READ_AT_MOST)
+        .max_message_size(READ_AT_MOST)
+        .on_upgrade(move |socket| serve(socket, seat)))
+}
+
+async fn serve(mut socket: WebSocket, mut seat: Seat) {
+    let outbox = seat.outbox();
+    let overdue = async {
+        outbox.ended().await;
+        sleep(FAREWELL).await;
+    };
+    let readable = tokio::select! {
+        readable = talk(&mut socket, &mut seat, &outbox) => readable,
+        () = overdue => true,
+    };
+    seat.leave_room(Instant::now());
+    outbox.finish();
+    let _ = timeout(FAREWELL, farewell(&mut socket, &outbox, readable)).await;
+}
+
+/// Carries messages both ways until either side ends it. False: nothing more can be read from the socket.
+async fn talk(socket: &mut WebSocket, seat: &mut Seat, outbox: &Outbox) -> bool {
+    let limits = seat.limits().clone();
+    let opened = Instant::now();
+    let (mut heard, mut pinged, mut readable) = (opened, opened, true);
+    loop {
+        let idle = heard + limits.idle;
+        // Browsers answer these by themselves, even in a tab whose timers sleep.
+        let ping = heard.max(pinged) + limits.idle / 3;
+        let mut wake = idle.min(ping);
+        if !seat.has_joined() {
+            wake = wake.min(opened + limits.join);
+        }
+        tokio::select! {
+            next = outbox.next() => {
+                let Next::Say(text) = next else { return readable };
+                match timeout(limits.write, socket.send(Message::Text(text.into()))).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) => return false,
+                    Err(_) => {
+                        seat.give_up(Instant::now());
+                        return readable;
+                    }
+                }
+            }
+            frame = socket.recv(), if readable => {
+                heard = Instant::now();
+                match frame {
+                    Some(Ok(Message::Text(text))) => seat.hear(&text, heard),
+                    Some(Ok(Message::Binary(bytes))) => seat.hear_binary(bytes.len(), heard),
+                    Some(Ok(Message::Ping(bytes) | Message::Pong(bytes))) => {
+                        seat.hear_control(bytes.len(), heard);
+                    }
+                    Some(Ok(Message::Close(_))) | None => return true,
+                    Some(Err(error)) => {
+                        let Some(refusal) = refusal(error) else { return false };
+                        seat.end(refusal, heard);
+                        readable = false;
+                    }
+                }
+            }
+            () = sleep_until(wake.into()) => {
+                let now = Instant::now();
+                if now >= idle {
+                    seat.end(Refusal::idle(), now);
+                } else if !seat.has_joined() && now >= opened + limits.join {
+                    seat.end(Refusal::no_join(), now);
+                } else if now >= ping {
+                    pinged = now;
+                    // One that cannot be sent shows in what follows.
+                    let _ = timeout(limits.write, socket.send(Message::Ping(Default::default()))).await;
+                }
+            }
+        }
+    }
+}
+
+/// What is still to be said, the reason, and the other side's turn to close.
+async fn farewell(socket: &mut WebSocket, outbox: &Outbox, readable: bool) {
+    let end = loop {
+        match outbox.next().await {
+            Next::Say(text) => {
+                if socket.send(Message::Text(text.into())).await.is_err() {
+                    return;
+                }
+            }
+            Next::Close(end) => break end,
+        }
+    };
+    if socket
+        .send(Message::Close(Some(close_frame(end))))
+        .await
+        .is_err()
+    {
+        return;
+    }
+    if readable {
+        while let Some(Ok(_)) = socket.recv().await {}
+    } else {
+        // To close while something has not been read would undo what was just sent (RFC 1122 4.2.2.13).
+        sleep(FAREWELL).await;
+    }
+}
+
+/// What the sender of bytes that are no message is told, if it is still there.
+fn refusal(error: axum::Error) -> Option<Refusal> {
+    let error = error.into_inner();
+    match error.downcast_ref::<tungstenite::Error>()? {
+        tungstenite::Error::Capacity(_) => Some(Refusal::too_long()),
+        tungstenite::Error::Utf8(_) => Some(Refusal::not_text()),
+        _ => None,
+    }
+}
+
+/// RFC 6455 7.4, and the registry that it founds. The reason is the code's name, as in the message before.
+fn close_frame(end: End) -> CloseFrame {
+    let End::Refused(code) = end else {
+        return CloseFrame {
+            code: 1000,
+            reason: "left".into(),
+        };
+    };
+    let number = match code {
+        Code::TooLong => 1009,
+        Code::ShuttingDown => 1012,
+        Code::ServerFull => 1013,
+        _ => 1008,
+    };
+    let name = serde_json::to_value(code).ok();
+    let name = name.as_ref().and_then(|name| name.as_str());
+    CloseFrame {
+        code: number,
+        reason: name.unwrap_or_default().into(),
+    }
+}

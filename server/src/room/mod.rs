@@ -1,0 +1,298 @@
+//! Rooms: who is in which, and who is told what ([`shared::signaling`]).
+//!
+//! | module | noun |
+//! |---|---|
+//! | this one | [`Room`]: the rules of one room; pure |
+//! | [`name`] | names of rooms and peers, and which of them look alike; pure |
+//! | [`pace`] | how fast one socket may talk; pure |
+//! | [`refusal`] | what is refused, and the sentence that says what to do |
+//! | [`outbox`] | what one socket has yet to be sent, bounded |
+//! | [`registry`] | every room of this server, and the limits on them |
+//! | [`seat`] | one socket's place: from a text that came in to a room |
+//!
+//! A room decides without I/O: it takes what happened, and returns what has to be delivered to whom.
+
+pub mod name;
+pub mod outbox;
+pub mod pace;
+pub mod refusal;
+pub mod registry;
+pub mod seat;
+
+#[cfg(test)]
+mod crowd;
+#[cfg(test)]
+mod properties;
+
+use std::time::{Duration, Instant};
+
+use shared::signaling::{
+    ClientMessage, MAX_PEERS, Peer, PeerId, PeerKey, PeerKind, ServerMessage, VERSION, Why,
+};
+
+use self::refusal::Refusal;
+
+/// One connection to this server, and never another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SocketId(pub u64);
+
+/// A message for a socket. One that ends the socket is its last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    pub to: SocketId,
+    pub message: ServerMessage,
+}
+
+/// Who wants to join, once the server has checked the version and the room's name.
+#[derive(Clone, Debug)]
+pub struct Newcomer {
+    pub name: String,
+    pub key: PeerKey,
+    pub kind: PeerKind,
+}
+
+/// Peers that know of each other.
+#[derive(Debug)]
+pub struct Room {
+    name: String,
+    /// A peer that is away for so long has left.
+    patience: Duration,
+    /// In the order they came.
+    members: Vec<Member>,
+}
+
+#[derive(Debug)]
+struct Member {
+    id: PeerId,
+    key: PeerKey,
+    name: String,
+    kind: PeerKind,
+    presence: Presence,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    Here(SocketId),
+    AwaySince(Instant),
+}
+
+impl Member {
+    fn peer(&self) -> Peer {
+        Peer {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            kind: self.kind,
+            away: self.socket().is_none(),
+        }
+    }
+
+    fn socket(&self) -> Option<SocketId> {
+        match self.presence {
+            Presence::Here(socket) => Some(socket),
+            Presence::AwaySince(_) => None,
+        }
+    }
+}
+
+impl Room {
+    pub fn new(name: String, patience: Duration) -> Self {
+        Self {
+            name,
+            patience,
+            members: Vec::new(),
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Everybody, in the order they came.
+    pub fn peers(&self) -> Vec<Peer> {
+        self.members.iter().map(Member::peer).collect()
+    }
+
+    /// A socket asks to join. With the key of a peer that is in the room it goes on as that peer, and the peer's older socket,
+    /// if it has one, is told [`Code::Replaced`](shared::signaling::Code::Replaced).
+    ///
+    /// # Errors
+    /// The name cannot be used or is taken, or the room is full. Nothing has changed then.
+    pub fn join(&mut self, socket: SocketId, newcomer: Newcomer) -> Result<Vec<Delivery>, Refusal> {
+        let Newcomer { name, key, kind } = newcomer;
+        let name = name::of_peer(&name)?;
+        let id = PeerId::of(&self.name, &key);
+        let known = self.position(&id);
+        if let Some(known) = known
+            && self.members[known].key != key
+        {
+            // Two keys with one id: nobody meets that by chance.
+            return Err(Refusal::id_taken());
+        }
+        let alike = name::fold(&name);
+        let taken = |member: &Member| member.id != id && name::fold(&member.name) == alike;
+        if self.members.iter().any(taken) {
+            return Err(Refusal::name_taken(&name));
+        }
+        let mut deliveries = Vec::new();
+        let presence = Presence::Here(socket);
+        let position = match known {
+            Some(known) => {
+                let member = &mut self.members[known];
+                if let Some(older) = member.socket().filter(|older| *older != socket) {
+                    deliveries.push(Delivery {
+                        to: older,
+                        message: Refusal::replaced().into(),
+                    });
+                }
+                (member.name, member.kind, member.presence) = (name, kind, presence);
+                known
+            }
+            None if self.members.len() >= MAX_PEERS => return Err(Refusal::room_full()),
+            None => {
+                self.members.push(Member {
+                    id,
+                    key,
+                    name,
+                    kind,
+                    presence,
+                });
+                self.members.len() - 1
+            }
+        };
+        let you = self.members[position].peer();
+        let others = self.members.iter().filter(|member| member.id != you.id);
+        deliveries.push(Delivery {
+            to: socket,
+            message: ServerMessage::Welcome {
+                version: VERSION,
+                room: self.name.clone(),
+                you: you.clone(),
+                peers: others.map(Member::peer).collect(),
+            },
+        });
+        let id = you.id.clone();
+        self.tell_others(&id, ServerMessage::Arrived { peer: you }, &mut deliveries);
+        Ok(deliveries)
+    }
+
+    /// A message of a socket that has joined. One that is no longer its peer's socket is not heard.
+    pub fn handle(&mut self, from: SocketId, message: ClientMessage) -> Vec<Delivery> {
+        let Some(position) = self.seated(from) else {
+            return Vec::new();
+        };
+        let sender = self.members[position].id.clone();
+        match message {
+            ClientMessage::Join { .. } => vec![refuse(from, Refusal::joined_already())],
+            ClientMessage::Leave => {
+                self.members.remove(position);
+                let mut deliveries = Vec::new();
+                self.left(sender, Why::Left, &mut deliveries);
+                deliveries
+            }
+            ClientMessage::Offer { to, sdp } => {
+                self.relay(from, &sender, to, |from| ServerMessage::Offer { from, sdp })
+            }
+            ClientMessage::Answer { to, sdp } => self.relay(from, &sender, to, |from| {
+                ServerMessage::Answer { from, sdp }
+            }),
+            ClientMessage::Candidate { to, candidate } => self.relay(from, &sender, to, |from| {
+                ServerMessage::Candidate { from, candidate }
+            }),
+            ClientMessage::Ping => vec![Delivery {
+                to: from,
+                message: ServerMessage::Pong,
+            }],
+        }
+    }
+
+    /// A socket is gone. Its peer, if it still was that peer's, is away.
+    pub fn dropped(&mut self, socket: SocketId, now: Instant) -> Vec<Delivery> {
+        let mut deliveries = Vec::new();
+        if let Some(position) = self.seated(socket) {
+            let member = &mut self.members[position];
+            member.presence = Presence::AwaySince(now);
+            let id = member.id.clone();
+            let message = ServerMessage::Away { id: id.clone() };
+            self.tell_others(&id, message, &mut deliveries);
+        }
+        deliveries
+    }
+
+    /// Those who were away for too long have left.
+    pub fn expire(&mut self, now: Instant) -> Vec<Delivery> {
+        let mut lost = Vec::new();
+        self.members.retain(|member| {
+            let gone = match member.presence {
+                Presence::Here(_) => false,
+                Presence::AwaySince(since) => now.saturating_duration_since(since) >= self.patience,
+            };
+            if gone {
+                lost.push(member.id.clone());
+            }
+            !gone
+        });
+        let mut deliveries = Vec::new();
+        for id in lost {
+            self.left(id, Why::Lost, &mut deliveries);
+        }
+        deliveries
+    }
+
+    fn relay(
+        &self,
+        socket: SocketId,
+        sender: &PeerId,
+        to: PeerId,
+        message: impl FnOnce(PeerId) -> ServerMessage,
+    ) -> Vec<Delivery> {
+        let target = self.position(&to).filter(|_| to != *sender);
+        let delivery = match target.map(|position| self.members[position].presence) {
+            None => refuse(socket, Refusal::no_such_peer(to)),
+            Some(Presence::AwaySince(_)) => refuse(socket, Refusal::peer_away(to)),
+            Some(Presence::Here(target)) => Delivery {
+                to: target,
+                message: message(sender.clone()),
+            },
+        };
+        vec![delivery]
+    }
+
+    fn left(&self, id: PeerId, why: Why, deliveries: &mut Vec<Delivery>) {
+        let message = ServerMessage::Left {
+            id: id.clone(),
+            why,
+        };
+        self.tell_others(&id, message, deliveries);
+    }
+
+    /// Those who are away hear nothing: when they are back, `welcome` tells them how things are.
+    fn tell_others(&self, about: &PeerId, message: ServerMessage, deliveries: &mut Vec<Delivery>) {
+        let others = self.members.iter().filter(|member| member.id != *about);
+        let sockets = others.filter_map(Member::socket);
+        deliveries.extend(sockets.map(|to| Delivery {
+            to,
+            message: message.clone(),
+        }));
+    }
+
+    fn position(&self, id: &PeerId) -> Option<usize> {
+        self.members.iter().position(|member| member.id == *id)
+    }
+
+    fn seated(&self, socket: SocketId) -> Option<usize> {
+        self.members
+            .iter()
+            .position(|member| member.socket() == Some(socket))
+    }
+}
+
+fn refuse(to: SocketId, refusal: Refusal) -> Delivery {
+    Delivery {
+        to,
+        message: refusal.into(),
+    }
+}

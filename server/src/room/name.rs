@@ -1,0 +1,95 @@
+//! Names of rooms and peers, and which of them look alike.
+
+use shared::signaling::{MAX_NAME, MAX_ROOM_NAME};
+
+use super::refusal::Refusal;
+
+/// A room's name as it is used: white space around it cut off.
+pub(super) fn of_room(name: &str) -> Result<String, Refusal> {
+    checked("room's", name, MAX_ROOM_NAME)
+}
+
+/// A peer's name as others see it: white space around it cut off.
+pub(super) fn of_peer(name: &str) -> Result<String, Refusal> {
+    checked("peer's", name, MAX_NAME)
+}
+
+fn checked(whose: &'static str, name: &str, limit: usize) -> Result<String, Refusal> {
+    let name = name.trim();
+    if fold(name).is_empty() {
+        return Err(Refusal::bad_name(whose, "is empty; give it one".to_owned()));
+    }
+    if name.len() > limit {
+        let why = format!("is longer than {limit} bytes; take a shorter one");
+        return Err(Refusal::bad_name(whose, why));
+    }
+    if name.chars().any(|c| c.is_control() || is_disruptive(c)) {
+        let why = "has control characters in it; leave them out".to_owned();
+        return Err(Refusal::bad_name(whose, why));
+    }
+    Ok(name.to_owned())
+}
+
+/// Names that read the same to a person: case and characters without width make no difference.
+pub(super) fn fold(name: &str) -> String {
+    let seen = name.chars().filter(|c| !is_invisible(*c));
+    // Up, then down: ß and ss, and the two small sigmas, become one.
+    let upper = seen.flat_map(char::to_uppercase);
+    upper.flat_map(char::to_lowercase).collect()
+}
+
+/// Marks that turn the direction of writing or end a line reach beyond the name that they stand in.
+fn is_disruptive(c: char) -> bool {
+    matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Without width. Emoji are joined by some of these, so a name may have them.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::signaling::Code;
+
+    #[test]
+    fn white_space_around_a_name_is_cut_off() {
+        assert_eq!(of_room("  demo\u{3000}\n").unwrap(), "demo");
+        assert_eq!(of_peer(" 张 三 ").unwrap(), "张 三");
+        assert_eq!(of_peer("👨‍👩‍👧").unwrap(), "👨‍👩‍👧");
+    }
+
+    #[test]
+    fn what_cannot_be_a_name_is_refused_with_a_reason() {
+        for (name, reason) in [
+            ("", "empty"),
+            ("  \t", "empty"),
+            ("\u{200b}\u{feff}", "empty"),
+            ("a\u{0}b", "control"),
+            ("a\u{202e}b", "control"),
+            ("a\nb", "control"),
+            (&"名".repeat(17), "longer than 48 bytes"),
+        ] {
+            let refusal = of_peer(name).unwrap_err();
+            assert_eq!(refusal.code, Code::BadName);
+            assert!(refusal.sentence.contains(reason), "{}", refusal.sentence);
+        }
+        assert!(of_peer(&"名".repeat(16)).is_ok());
+        assert!(of_room(&"x".repeat(64)).is_ok());
+        assert!(of_room(&"x".repeat(65)).is_err());
+    }
+
+    #[test]
+    fn names_that_read_the_same_are_the_same() {
+        for (a, b) in [
+            ("Ada", "aDA"),
+            ("ada", "a\u{200b}da"),
+            ("ΟΔΟΣ", "οδος"),
+            ("STRASSE", "straße"),
+        ] {
+            assert_eq!(fold(a), fold(b), "{a} {b}");
+        }
+        assert_ne!(fold("ada"), fold("adb"));
+    }
+}

@@ -1,0 +1,210 @@
+//! What one socket has yet to be sent: bounded, so that one who does not read costs nobody else anything.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use shared::signaling::{Code, ServerMessage};
+use tokio::sync::Notify;
+
+use super::refusal::Refusal;
+
+/// Bytes that wait for a socket. A newcomer to a full room is sent some 200 kB at once.
+pub const CAPACITY: usize = 512 * 1024;
+
+/// What a message costs besides its text.
+const ENVELOPE: usize = 64;
+
+/// Filled by rooms, emptied by the task of its socket.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    state: Mutex<State>,
+    changed: Notify,
+    over: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    texts: VecDeque<String>,
+    bytes: usize,
+    end: Option<End>,
+}
+
+/// Why a socket is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its peer said goodbye.
+    Left,
+    Refused(Code),
+}
+
+/// What the socket's task has to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    Say(String),
+    Close(End),
+}
+
+/// The socket was ended just now, because it does not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Overflow;
+
+impl Outbox {
+    /// Adds a message. One that ends the socket ([`Code::is_final`]) is the last one; nothing is added after it.
+    pub(super) fn push(&self, message: &ServerMessage) -> Result<(), Overflow> {
+        let text = json(message);
+        let mut state = self.lock();
+        if state.end.is_some() {
+            return Ok(());
+        }
+        let size = text.len() + ENVELOPE;
+        let last = match message {
+            ServerMessage::Error { code, .. } if code.is_final() => Some(End::Refused(*code)),
+            _ => None,
+        };
+        // There is always room for a last word.
+        if last.is_none() && state.bytes + size > CAPACITY {
+            state.overflow();
+            self.wake(state);
+            return Err(Overflow);
+        }
+        state.bytes += size;
+        state.texts.push_back(text);
+        state.end = last;
+        self.wake(state);
+        Ok(())
+    }
+
+    /// Says why and ends the socket, whatever the code.
+    pub fn refuse(&self, refusal: Refusal) {
+        let end = End::Refused(refusal.code);
+        let text = json(&refusal.into());
+        let mut state = self.lock();
+        if state.end.is_none() {
+            state.texts.push_back(text);
+            state.end = Some(end);
+            self.wake(state);
+        }
+    }
+
+    /// Ends the socket without another word.
+    pub fn finish(&self) {
+        let mut state = self.lock();
+        state.end.get_or_insert(End::Left);
+        self.wake(state);
+    }
+
+    /// The socket takes nothing more: all that waits is given up.
+    pub(super) fn give_up(&self) {
+        let mut state = self.lock();
+        state.overflow();
+        self.wake(state);
+    }
+
+    pub fn is_ended(&self) -> bool {
+        self.lock().end.is_some()
+    }
+
+    /// Waits for something to do. To be called by one task only.
+    pub async fn next(&self) -> Next {
+        loop {
+            {
+                let mut state = self.lock();
+                if let Some(text) = state.texts.pop_front() {
+                    state.bytes = state.bytes.saturating_sub(text.len() + ENVELOPE);
+                    return Next::Say(text);
+                }
+                if let Some(end) = state.end {
+                    return Next::Close(end);
+                }
+            }
+            self.changed.notified().await;
+        }
+    }
+
+    /// Waits until nothing more is added. To be called by one task only.
+    pub async fn ended(&self) {
+        while !self.is_ended() {
+            self.over.notified().await;
+        }
+    }
+
+    fn wake(&self, state: MutexGuard<'_, State>) {
+        let ended = state.end.is_some();
+        drop(state);
+        self.changed.notify_one();
+        if ended {
+            self.over.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is whole between two statements.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn overflow(&mut self) {
+        self.texts.clear();
+        self.bytes = 0;
+        if self.end.is_none() {
+            let refusal = Refusal::too_slow();
+            self.end = Some(End::Refused(refusal.code));
+            self.texts.push_back(json(&refusal.into()));
+        }
+    }
+}
+
+fn json(message: &ServerMessage) -> String {
+    serde_json::to_string(message).expect("strings and numbers have a form in JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::signaling::PeerId;
+
+    fn offer(length: usize) -> ServerMessage {
+        ServerMessage::Offer {
+            from: PeerId::try_from("0123456789abcdef".to_owned()).unwrap(),
+            sdp: "x".repeat(length),
+        }
+    }
+
+    #[tokio::test]
+    async fn messages_leave_in_order_and_the_end_comes_last() {
+        let outbox = Outbox::default();
+        outbox.push(&ServerMessage::Pong).unwrap();
+        outbox.push(&Refusal::no_join().into()).unwrap();
+        outbox.push(&ServerMessage::Pong).unwrap();
+        assert_eq!(
+            outbox.next().await,
+            Next::Say(r#"{"type":"pong"}"#.to_owned())
+        );
+        assert!(matches!(outbox.next().await, Next::Say(text) if text.contains("\"idle\"")));
+        assert_eq!(outbox.next().await, Next::Close(End::Refused(Code::Idle)));
+    }
+
+    #[tokio::test]
+    async fn who_does_not_read_is_ended_and_told_why() {
+        let outbox = Outbox::default();
+        let fit = (0..).take_while(|_| outbox.push(&offer(10_000)).is_ok());
+        let fit = fit.count();
+        assert!((45..60).contains(&fit), "{fit} offers fit");
+        assert!(matches!(outbox.next().await, Next::Say(text) if text.contains("too_slow")));
+        assert_eq!(
+            outbox.next().await,
+            Next::Close(End::Refused(Code::TooSlow))
+        );
+    }
+
+    #[tokio::test]
+    async fn what_was_read_makes_room_again() {
+        let outbox = Outbox::default();
+        for _ in 0..1000 {
+            outbox.push(&offer(10_000)).unwrap();
+            outbox.next().await;
+        }
+        assert_eq!(outbox.lock().bytes, 0);
+    }
+}

@@ -1,0 +1,132 @@
+//! How fast one socket may talk: a token bucket for messages and one for bytes.
+
+use std::time::{Duration, Instant};
+
+/// What flows into a bucket a second, and what it holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    pub per_second: u32,
+    pub burst: u32,
+}
+
+/// Of one socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    pub messages: Rate,
+    pub bytes: Rate,
+}
+
+impl Default for Rates {
+    /// Joining a full room is 15 offers of about 10 kB with a dozen candidates each, all in a second or two.
+    fn default() -> Self {
+        Self {
+            messages: Rate {
+                per_second: 50,
+                burst: 400,
+            },
+            bytes: Rate {
+                per_second: 64 * 1024,
+                burst: 384 * 1024,
+            },
+        }
+    }
+}
+
+/// Where one socket stands.
+#[derive(Debug)]
+pub struct Pace {
+    messages: Bucket,
+    bytes: Bucket,
+}
+
+impl Pace {
+    pub fn new(rates: Rates, now: Instant) -> Self {
+        Self {
+            messages: Bucket::full(rates.messages, now),
+            bytes: Bucket::full(rates.bytes, now),
+        }
+    }
+
+    /// A message of so many bytes came in. False: that is too fast.
+    pub fn allows(&mut self, bytes: usize, now: Instant) -> bool {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        // Both, whatever the first says.
+        self.messages.take(1, now) & self.bytes.take(bytes, now)
+    }
+}
+
+#[derive(Debug)]
+struct Bucket {
+    rate: Rate,
+    /// When it is full again; not later than it takes to fill from empty.
+    full_at: Instant,
+}
+
+impl Bucket {
+    fn full(rate: Rate, now: Instant) -> Self {
+        Self { rate, full_at: now }
+    }
+
+    fn take(&mut self, amount: u32, now: Instant) -> bool {
+        let full_at = self.full_at.max(now) + self.filling(amount);
+        let enough = full_at.saturating_duration_since(now) <= self.filling(self.rate.burst);
+        if enough {
+            self.full_at = full_at;
+        }
+        enough
+    }
+
+    /// The time in which so much flows in.
+    fn filling(&self, amount: u32) -> Duration {
+        Duration::from_secs(1) * amount / self.rate.per_second.max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATES: Rates = Rates {
+        messages: Rate {
+            per_second: 50,
+            burst: 200,
+        },
+        bytes: Rate {
+            per_second: 1000,
+            burst: 4000,
+        },
+    };
+
+    #[test]
+    fn a_burst_passes_and_a_flood_does_not() {
+        let now = Instant::now();
+        let mut pace = Pace::new(RATES, now);
+        assert!((0..200).all(|_| pace.allows(0, now)));
+        assert!(!pace.allows(0, now));
+    }
+
+    #[test]
+    fn who_keeps_to_the_rate_is_never_stopped() {
+        let start = Instant::now();
+        let mut pace = Pace::new(RATES, start);
+        assert!((0..100_000).all(|n| pace.allows(20, start + Duration::from_millis(20 * n))));
+    }
+
+    #[test]
+    fn a_second_of_rest_gives_a_second_of_messages() {
+        let start = Instant::now();
+        let mut pace = Pace::new(RATES, start);
+        while pace.allows(0, start) {}
+        let later = start + Duration::from_secs(1);
+        assert_eq!((0..1000).filter(|_| pace.allows(0, later)).count(), 50);
+    }
+
+    #[test]
+    fn large_messages_count_by_their_bytes() {
+        let now = Instant::now();
+        let mut pace = Pace::new(RATES, now);
+        assert!(pace.allows(4000, now));
+        assert!(!pace.allows(1, now));
+        assert!(!pace.allows(usize::MAX, now + Duration::from_secs(10)));
+    }
+}

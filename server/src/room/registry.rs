@@ -1,0 +1,356 @@
+//! Every room of this server, and the limits on them.
+//!
+//! Three kinds of locks, each held for a few microseconds and never over an await: the map of rooms, one for each room, and the list of
+//! sockets. The map's may be held while a room's is taken, never the other way round.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use shared::signaling::{AWAY, IDLE};
+use tokio::sync::Notify;
+
+use super::outbox::Outbox;
+use super::pace::Rates;
+use super::refusal::Refusal;
+use super::seat::Seat;
+use super::{Delivery, Newcomer, Room, SocketId};
+
+/// How often is looked who has been away for too long.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// At shutdown, sockets have this long to take their last message.
+const FAREWELL: Duration = Duration::from_millis(1500);
+
+/// So many sockets over the limit are told why they are turned away; more are not even opened.
+const TOLD: usize = 64;
+
+/// What rooms may cost.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    pub rooms: usize,
+    pub sockets: usize,
+    /// Of one address, or one network of IPv6. The machine itself, perhaps a proxy, is not counted.
+    pub sockets_of_an_address: usize,
+    /// A peer whose socket dropped has left after this time.
+    pub away: Duration,
+    /// A socket that brings nothing is closed after this time.
+    pub idle: Duration,
+    /// A socket that has not joined by then is closed.
+    pub join: Duration,
+    /// One message that is not taken in this time is the last.
+    pub write: Duration,
+    pub rates: Rates,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            rooms: 1000,
+            sockets: 4000,
+            sockets_of_an_address: 1000,
+            away: Duration::from_secs(AWAY),
+            idle: Duration::from_secs(IDLE),
+            join: Duration::from_secs(10),
+            write: Duration::from_secs(10),
+            rates: Rates::default(),
+        }
+    }
+}
+
+/// Every room. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Rooms(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    limits: Limits,
+    rooms: Mutex<HashMap<String, Arc<Cell>>>,
+    sockets: Mutex<Sockets>,
+    socket_closed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Sockets {
+    opened: u64,
+    outboxes: HashMap<SocketId, Arc<Outbox>>,
+    by_address: HashMap<IpAddr, usize>,
+    closing: bool,
+}
+
+/// A room and the outboxes of its sockets.
+#[derive(Debug)]
+pub(super) struct Cell(Mutex<Inside>);
+
+#[derive(Debug)]
+struct Inside {
+    room: Room,
+    outboxes: HashMap<SocketId, Arc<Outbox>>,
+    /// No longer in the map: who finds it like this looks again.
+    gone: bool,
+}
+
+impl Rooms {
+    pub fn new(limits: Limits) -> Self {
+        Self(Arc::new(Inner {
+            limits,
+            rooms: Mutex::default(),
+            sockets: Mutex::default(),
+            socket_closed: Notify::new(),
+        }))
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Rooms that somebody is in.
+    pub fn rooms(&self) -> usize {
+        self.lock_rooms().len()
+    }
+
+    /// Sockets that are open, joined or not.
+    pub fn sockets(&self) -> usize {
+        self.lock_sockets().outboxes.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn peers(&self, room: &str) -> Vec<shared::signaling::Peer> {
+        let cell = self.lock_rooms().get(room).cloned();
+        cell.map(|cell| cell.lock().room.peers())
+            .unwrap_or_default()
+    }
+
+    /// A place for a new socket, from `address`. One over a limit gets a place too, just long enough to be told so.
+    ///
+    /// # Errors
+    /// Even for that there is no place, or the server stops.
+    pub fn connect(&self, address: IpAddr, now: Instant) -> Result<Seat, Refusal> {
+        let limits = &self.0.limits;
+        let address = counted(address);
+        let mut sockets = self.lock_sockets();
+        if sockets.closing {
+            return Err(Refusal::shutting_down());
+        }
+        let of_address = address.and_then(|address| sockets.by_address.get(&address));
+        let refusal = if sockets.outboxes.len() >= limits.sockets {
+            Some(Refusal::too_many_sockets())
+        } else if of_address.is_some_and(|count| *count >= limits.sockets_of_an_address) {
+            Some(Refusal::too_many_from_here())
+        } else {
+            None
+        };
+        if let Some(refusal) = &refusal
+            && sockets.outboxes.len() >= limits.sockets + TOLD
+        {
+            return Err(refusal.clone());
+        }
+        let outbox = Arc::new(Outbox::default());
+        if let Some(refusal) = refusal {
+            outbox.refuse(refusal);
+        }
+        sockets.opened += 1;
+        let id = SocketId(sockets.opened);
+        sockets.outboxes.insert(id, outbox.clone());
+        if let Some(address) = address {
+            *sockets.by_address.entry(address).or_default() += 1;
+        }
+        drop(sockets);
+        Ok(Seat::new(self.clone(), id, address, outbox, now))
+    }
+
+    pub(super) fn disconnect(&self, socket: SocketId, address: Option<IpAddr>) {
+        let mut sockets = self.lock_sockets();
+        sockets.outboxes.remove(&socket);
+        if let Some(address) = address
+            && let Some(count) = sockets.by_address.get_mut(&address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                sockets.by_address.remove(&address);
+            }
+        }
+        drop(sockets);
+        self.0.socket_closed.notify_waiters();
+    }
+
+    /// Puts a socket into the room of this name, which begins with its first peer.
+    pub(super) fn join(
+        &self,
+        socket: SocketId,
+        outbox: &Arc<Outbox>,
+        room: &str,
+        newcomer: Newcomer,
+        now: Instant,
+    ) -> Result<Arc<Cell>, Refusal> {
+        loop {
+            let cell = self.cell(room)?;
+            let mut inside = cell.lock();
+            if inside.gone {
+                continue;
+            }
+            let expired = inside.room.expire(now);
+            inside.deliver(expired, now);
+            inside.outboxes.insert(socket, outbox.clone());
+            let joined = match inside.room.join(socket, newcomer) {
+                Ok(deliveries) => {
+                    inside.deliver(deliveries, now);
+                    Ok(())
+                }
+                Err(refusal) => {
+                    inside.outboxes.remove(&socket);
+                    Err(refusal)
+                }
+            };
+            drop(inside);
+            if let Err(refusal) = joined {
+                self.remove_if_empty(&cell);
+                return Err(refusal);
+            }
+            return Ok(cell);
+        }
+    }
+
+    fn cell(&self, room: &str) -> Result<Arc<Cell>, Refusal> {
+        let mut rooms = self.lock_rooms();
+        if let Some(cell) = rooms.get(room) {
+            return Ok(cell.clone());
+        }
+        if rooms.len() >= self.0.limits.rooms {
+            return Err(Refusal::too_many_rooms());
+        }
+        let cell = Arc::new(Cell(Mutex::new(Inside {
+            room: Room::new(room.to_owned(), self.0.limits.away),
+            outboxes: HashMap::new(),
+            gone: false,
+        })));
+        rooms.insert(room.to_owned(), cell.clone());
+        Ok(cell)
+    }
+
+    pub(super) fn remove_if_empty(&self, cell: &Cell) {
+        let mut rooms = self.lock_rooms();
+        let mut inside = cell.lock();
+        if inside.room.is_empty() && !inside.gone {
+            inside.gone = true;
+            rooms.remove(inside.room.name());
+        }
+    }
+
+    /// Lets those go who have been away for too long, for as long as it is polled.
+    pub async fn keep_time(self) {
+        let mut ticks = tokio::time::interval(SWEEP);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.sweep(Instant::now());
+        }
+    }
+
+    pub fn sweep(&self, now: Instant) {
+        let cells: Vec<Arc<Cell>> = self.lock_rooms().values().cloned().collect();
+        for cell in cells {
+            let empty = {
+                let mut inside = cell.lock();
+                let expired = inside.room.expire(now);
+                inside.deliver(expired, now);
+                inside.room.is_empty()
+            };
+            if empty {
+                self.remove_if_empty(&cell);
+            }
+        }
+    }
+
+    /// Tells every socket that the server stops, and waits a moment until they are closed.
+    pub async fn close(&self) {
+        let outboxes: Vec<Arc<Outbox>> = {
+            let mut sockets = self.lock_sockets();
+            sockets.closing = true;
+            sockets.outboxes.values().cloned().collect()
+        };
+        for outbox in outboxes {
+            outbox.refuse(Refusal::shutting_down());
+        }
+        if tokio::time::timeout(FAREWELL, self.emptied())
+            .await
+            .is_err()
+        {
+            let sockets = self.sockets();
+            tracing::warn!(
+                sockets,
+                "some sockets did not take the news that the server stops"
+            );
+        }
+    }
+
+    async fn emptied(&self) {
+        loop {
+            let closed = self.0.socket_closed.notified();
+            tokio::pin!(closed);
+            closed.as_mut().enable();
+            if self.sockets() == 0 {
+                return;
+            }
+            closed.await;
+        }
+    }
+
+    fn lock_rooms(&self) -> MutexGuard<'_, HashMap<String, Arc<Cell>>> {
+        // Maps are whole between two statements.
+        self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_sockets(&self) -> MutexGuard<'_, Sockets> {
+        self.0
+            .sockets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cell {
+    /// Changes the room, and delivers what follows from that.
+    pub(super) fn change(&self, now: Instant, change: impl FnOnce(&mut Room) -> Vec<Delivery>) {
+        let mut inside = self.lock();
+        let deliveries = change(&mut inside.room);
+        inside.deliver(deliveries, now);
+    }
+
+    pub(super) fn forget(&self, socket: SocketId) {
+        self.lock().outboxes.remove(&socket);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inside {
+    /// A socket that is sent more than it takes is closed, which others are told in turn.
+    fn deliver(&mut self, deliveries: Vec<Delivery>, now: Instant) {
+        let mut deliveries = VecDeque::from(deliveries);
+        while let Some(Delivery { to, message }) = deliveries.pop_front() {
+            let Some(outbox) = self.outboxes.get(&to) else {
+                continue;
+            };
+            if outbox.push(&message).is_err() {
+                self.outboxes.remove(&to);
+                deliveries.extend(self.room.dropped(to, now));
+            }
+        }
+    }
+}
+
+/// The address that sockets are counted by: what one subscriber has, which of IPv6 is a network (RFC 6177).
+fn counted(address: IpAddr) -> Option<IpAddr> {
+    match address.to_canonical() {
+        address if address.is_loopback() => None,
+        IpAddr::V6(address) => {
+            let network = u128::from(address) >> 64 << 64;
+            Some(IpAddr::V6(network.into()))
+        }
+        address => Some(address),
+    }
+}

@@ -1,0 +1,195 @@
+//! Somebody in a room, over a WebSocket.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use shared::signaling::{
+    Candidate, ClientMessage, Code, Peer, PeerId, PeerKey, PeerKind, ServerMessage, VERSION,
+};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+/// Longer than anything that is waited for here.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub struct TestSocket {
+    pub socket: WebSocketStream<TcpStream>,
+}
+
+/// Somebody who has joined.
+pub struct TestMember {
+    pub socket: TestSocket,
+    pub me: Peer,
+    /// Those who were there before.
+    pub others: Vec<Peer>,
+}
+
+/// What a WebSocket was closed with.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Closed {
+    pub number: u16,
+    pub reason: String,
+}
+
+pub fn key(number: u128) -> PeerKey {
+    PeerKey::from_random(number)
+}
+
+pub fn join(room: &str, name: &str, key_number: u128) -> ClientMessage {
+    ClientMessage::Join {
+        version: VERSION,
+        room: room.to_owned(),
+        name: name.to_owned(),
+        key: key(key_number),
+        kind: PeerKind::Terminal,
+    }
+}
+
+pub fn offer(to: &PeerId, sdp: impl Into<String>) -> ClientMessage {
+    ClientMessage::Offer {
+        to: to.clone(),
+        sdp: sdp.into(),
+    }
+}
+
+pub fn candidate(to: &PeerId, line: &str) -> ClientMessage {
+    ClientMessage::Candidate {
+        to: to.clone(),
+        candidate: Candidate {
+            candidate: line.to_owned(),
+            sdp_mid: Some("0".to_owned()),
+            sdp_m_line_index: Some(0),
+            username_fragment: None,
+        },
+    }
+}
+
+impl TestSocket {
+    /// Opens a socket at a server (`http://...`).
+    pub async fn open(server: &str) -> Self {
+        Self::open_from(server, None)
+            .await
+            .expect("the socket opens")
+    }
+
+    /// As a page of this origin does.
+    pub async fn open_from(
+        server: &str,
+        origin: Option<&str>,
+    ) -> Result<Self, Box<tungstenite::Error>> {
+        let address = server.trim_start_matches("http://");
+        let mut request = format!("ws://{address}/ws")
+            .into_client_request()
+            .expect("a URL");
+        if let Some(origin) = origin {
+            let origin = origin.parse().expect("an origin");
+            request.headers_mut().insert("origin", origin);
+        }
+        let stream = TcpStream::connect(address).await.expect("the server runs");
+        let (socket, _) = tokio_tungstenite::client_async(request, stream)
+            .await
+            .map_err(Box::new)?;
+        Ok(Self { socket })
+    }
+
+    pub async fn say(&mut self, message: &ClientMessage) {
+        let text = serde_json::to_string(message).expect("has a form in JSON");
+        self.send(Message::text(text)).await;
+    }
+
+    pub async fn send(&mut self, message: Message) {
+        self.socket.send(message).await.expect("sent");
+    }
+
+    /// The next message, or how the socket was closed.
+    pub async fn hear_or_closed(&mut self) -> Result<ServerMessage, Closed> {
+        loop {
+            let next = tokio::time::timeout(PATIENCE, self.socket.next()).await;
+            match next.expect("something comes") {
+                Some(Ok(Message::Text(text))) => {
+                    return Ok(serde_json::from_str(&text).expect("a message"));
+                }
+                Some(Ok(Message::Close(frame))) => {
+                    let frame = frame.expect("a reason");
+                    return Err(Closed {
+                        number: frame.code.into(),
+                        reason: frame.reason.to_string(),
+                    });
+                }
+                Some(Ok(_)) => {}
+                other => panic!("closed without a reason: {other:?}"),
+            }
+        }
+    }
+
+    pub async fn hear(&mut self) -> ServerMessage {
+        self.hear_or_closed().await.expect("a message")
+    }
+
+    /// The next message is an error: its code and its sentence.
+    pub async fn refused(&mut self) -> (Code, String) {
+        match self.hear().await {
+            ServerMessage::Error { code, message, .. } => (code, message),
+            other => panic!("not refused, but told {other:?}"),
+        }
+    }
+
+    /// The next messages are an error of `code` with a sentence, and the end with `number`; nothing after.
+    pub async fn ended(&mut self, code: Code, number: u16) -> String {
+        let (refused, sentence) = self.refused().await;
+        assert_eq!(refused, code, "{sentence}");
+        self.closed(code, number).await;
+        sentence
+    }
+
+    /// The socket is closed, with the code's name for a reason.
+    pub async fn closed(&mut self, code: Code, number: u16) {
+        let closed = self.hear_or_closed().await.expect_err("it is closed");
+        let name = serde_json::to_value(code).expect("a name");
+        assert_eq!(Some(closed.reason.as_str()), name.as_str());
+        assert_eq!(closed.number, number, "{}", closed.reason);
+        let rest = tokio::time::timeout(PATIENCE, self.socket.next()).await;
+        let rest = rest.expect("the connection ends");
+        assert!(!matches!(rest, Some(Ok(_))), "{rest:?}");
+    }
+
+    /// Nothing was sent up to now: the answer to a ping is the next message.
+    pub async fn heard_nothing(&mut self) {
+        self.say(&ClientMessage::Ping).await;
+        assert_eq!(self.hear().await, ServerMessage::Pong);
+    }
+}
+
+impl TestMember {
+    pub async fn join(server: &str, room: &str, name: &str, key_number: u128) -> Self {
+        let mut socket = TestSocket::open(server).await;
+        socket.say(&join(room, name, key_number)).await;
+        match socket.hear().await {
+            ServerMessage::Welcome { you, peers, .. } => Self {
+                socket,
+                me: you,
+                others: peers,
+            },
+            other => panic!("not welcome: {other:?}"),
+        }
+    }
+
+    pub fn id(&self) -> &PeerId {
+        &self.me.id
+    }
+
+    pub async fn say(&mut self, message: &ClientMessage) {
+        self.socket.say(message).await;
+    }
+
+    pub async fn hear(&mut self) -> ServerMessage {
+        self.socket.hear().await
+    }
+
+    /// The connection breaks, and nobody says goodbye.
+    pub fn drop_socket(self) {
+        drop(self);
+    }
+}
