@@ -14,3 +14,5 @@ pub(crate) mod player;
 pub(crate) mod poll;
 pub(crate) mod report;
 pub(crate) mod room;
+pub(crate) mod visited;
+pub(crate) mod window;
