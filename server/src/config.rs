@@ -9,6 +9,7 @@ use shared::api::IceServer;
 
 use crate::room::registry::Limits;
 use crate::stream::registry::Source;
+use crate::turn::{self, Ports, Secret};
 
 /// A source runs on for this long after its last viewer.
 const GRACE: Duration = Duration::from_secs(10);
@@ -53,10 +54,18 @@ pub struct Config {
     #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = origin)]
     pub cors_origins: Vec<String>,
 
-    /// A STUN or TURN server that browsers are told to use; may be given several times.
+    /// A STUN or TURN server that clients are told to use, besides the one in here; may be given several times.
+    /// TURN with a user and a password, or with neither and --turn-secret.
     /// Example: --ice-server stun:stun.example.org:3478 --ice-server turn:user:secret@turn.example.org:3478
     #[arg(long = "ice-server", value_name = "URL", value_parser = ice_server)]
     pub ice_servers: Vec<IceServer>,
+
+    /// Tell clients to connect through TURN servers only, so that they do not learn each other's addresses.
+    #[arg(long)]
+    pub relay_only: bool,
+
+    #[command(flatten)]
+    pub turn: TurnFlags,
 
     /// What is logged: error, warn, info, debug, trace, or a filter by module. Example: --log info,server::peer=debug
     #[arg(long, value_name = "FILTER", default_value = "info")]
@@ -75,6 +84,84 @@ pub struct Config {
     pub room_limits: Limits,
 }
 
+/// The STUN and TURN server in here, by which people behind any NAT meet.
+#[allow(rustdoc::bare_urls)]
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "STUN and TURN")]
+pub struct TurnFlags {
+    /// Whether this server is a STUN and TURN server too, for people behind NATs. Example: --turn off
+    #[arg(long = "turn", value_name = "on|off", default_value = "on")]
+    pub switch: Switch,
+
+    /// Its port, UDP and TCP; 0 for any free one [default: 3478, or any free one when that is taken]
+    #[arg(long = "turn-port", value_name = "PORT")]
+    pub port: Option<u16>,
+
+    /// UDP ports that it relays through. Example: --turn-ports 50000-50999
+    #[arg(
+        long = "turn-ports",
+        value_name = "FIRST-LAST",
+        default_value = "49152-65535"
+    )]
+    pub ports: Ports,
+
+    /// What credentials are made with, so that they outlive a restart, or are those of a coturn with use-auth-secret
+    /// [default: random]. Example: --turn off --ice-server turn:turn.example.org:3478 --turn-secret "$SECRET"
+    #[arg(
+        long = "turn-secret",
+        value_name = "SECRET",
+        env = "WEIR_TURN_SECRET",
+        hide_env_values = true
+    )]
+    pub secret: Option<Secret>,
+
+    /// Relay to private addresses as well: to this network, and to this machine. For tests and closed networks.
+    #[arg(long = "turn-allow-private")]
+    pub allow_private: bool,
+
+    /// Relayed ports of everybody at once.
+    #[arg(
+        long = "turn-max-allocations",
+        value_name = "NUMBER",
+        default_value_t = 1000
+    )]
+    pub max_allocations: u32,
+
+    /// Relayed ports of one user at once; a browser takes two or more for each person that it talks to.
+    #[arg(
+        long = "turn-user-allocations",
+        value_name = "NUMBER",
+        default_value_t = 64
+    )]
+    pub user_allocations: u32,
+
+    /// What one user may relay, in Mbit/s, both ways together.
+    #[arg(long = "turn-user-rate", value_name = "MBIT/S", default_value_t = 50)]
+    pub user_rate: u32,
+}
+
+/// A flag that is on by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Switch {
+    On,
+    Off,
+}
+
+/// One address may have the allocations of so many users: a household, or an office.
+const USERS_OF_AN_ADDRESS: usize = 4;
+
+impl TurnFlags {
+    pub fn limits(&self) -> turn::Limits {
+        let per_user = self.user_allocations as usize;
+        turn::Limits {
+            all: self.max_allocations as usize,
+            per_user,
+            per_address: per_user.saturating_mul(USERS_OF_AN_ADDRESS),
+            user_rate: u64::from(self.user_rate) * 1_000_000 / 8,
+        }
+    }
+}
+
 const EXAMPLES: &str = "Examples:
   server film.mp4                       one film
   server ~/Videos                       every film in a folder, by its name
@@ -82,6 +169,20 @@ const EXAMPLES: &str = "Examples:
   server --listen 127.0.0.1:9000 ~/Videos --max-viewers 50";
 
 impl Config {
+    /// What one flag alone cannot tell.
+    ///
+    /// # Errors
+    /// A sentence that says which flags do not go together.
+    pub fn check(&self) -> Result<(), String> {
+        match self.ice_servers.iter().find(|server| shares_secret(server)) {
+            Some(server) if self.turn.secret.is_none() => Err(format!(
+                "{} needs a user and a password, as turn:user:password@host, or --turn-secret with the secret that it shares with this server",
+                server.urls.join(", ")
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// The sources to show: those given, or what a first run has.
     pub fn sources_or_default(&self) -> Vec<Source> {
         if !self.sources.is_empty() {
@@ -94,6 +195,11 @@ impl Config {
             vec![Source::Test { name: None }]
         }
     }
+}
+
+/// True for a TURN server without an account: credentials for it are made with the secret that it shares with us.
+pub fn shares_secret(server: &IceServer) -> bool {
+    server.username.is_none() && server.urls.iter().any(|url| url.starts_with("turn"))
 }
 
 /// `file`, `folder`, `name=path`, `test:`, `name=test:`. An existing path is never split at its `=`.
@@ -154,15 +260,15 @@ fn origin(argument: &str) -> Result<String, String> {
     }
 }
 
-/// `stun:host[:port]`, `turn:user:password@host[:port][?transport=tcp]`, and with `turns:`.
+/// `stun:host[:port]`, `turn:[user:password@]host[:port][?transport=tcp]`, and with `stuns:` and `turns:`.
 fn ice_server(argument: &str) -> Result<IceServer, String> {
-    const HINT: &str = "write it as stun:host:3478 or turn:user:password@host:3478";
+    const HINT: &str = "write it as stun:host:3478, turn:user:password@host:3478, or turn:host:3478 with --turn-secret";
     let (scheme, rest) = argument.split_once(':').ok_or(HINT)?;
     if rest.is_empty() {
         return Err(HINT.to_owned());
     }
     match (scheme, rest.rsplit_once('@')) {
-        ("stun" | "stuns", None) => Ok(IceServer {
+        ("stun" | "stuns" | "turn" | "turns", None) => Ok(IceServer {
             urls: vec![argument.to_owned()],
             username: None,
             credential: None,
@@ -174,9 +280,6 @@ fn ice_server(argument: &str) -> Result<IceServer, String> {
                 username: Some(username.to_owned()),
                 credential: Some(credential.to_owned()),
             })
-        }
-        ("turn" | "turns", None) => {
-            Err(format!("a TURN server needs a user and a password; {HINT}"))
         }
         _ => Err(HINT.to_owned()),
     }
@@ -237,9 +340,19 @@ mod tests {
                 .contains("https://www.example.org")
         );
         assert!(
-            parse(&["--ice-server", "turn:host"])
+            parse(&["--turn-ports", "9"])
                 .unwrap_err()
-                .contains("user and a password")
+                .contains("49152-65535")
+        );
+        assert!(
+            parse(&["--turn-secret", "short"])
+                .unwrap_err()
+                .contains("8 characters")
+        );
+        assert!(
+            parse(&["--turn", "maybe"])
+                .unwrap_err()
+                .contains("[possible values: on, off]")
         );
         assert!(parse(&["--no-such-flag"]).is_err());
     }
@@ -256,5 +369,23 @@ mod tests {
         assert_eq!(config.ice_servers[0].urls, ["stun:a.example:3478"]);
         assert_eq!(config.ice_servers[1].urls, ["turn:b.example?transport=tcp"]);
         assert_eq!(config.ice_servers[1].credential.as_deref(), Some("p:w"));
+        let shared = parse(&[
+            "--ice-server",
+            "turn:c.example",
+            "--turn-secret",
+            "12345678",
+        ])
+        .unwrap();
+        assert_eq!(shared.ice_servers[0].urls, ["turn:c.example"]);
+        assert_eq!(shared.ice_servers[0].username, None);
+        assert!(!format!("{shared:?}").contains("12345678"));
+    }
+
+    #[test]
+    fn a_turn_server_without_an_account_needs_the_secret() {
+        let config = parse(&["--ice-server", "turn:c.example"]).unwrap();
+        assert!(config.check().unwrap_err().contains("--turn-secret"));
+        let config = parse(&["--ice-server", "stun:c.example"]).unwrap();
+        assert_eq!(config.check(), Ok(()));
     }
 }

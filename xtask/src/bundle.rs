@@ -97,7 +97,11 @@ pub(crate) fn check_size() -> Result<()> {
     let (mut first, mut second) = (0, 0);
     for file in files(&dist)? {
         let size = gzipped(&file)?;
-        let name = file.strip_prefix(&dist).unwrap_or(&file).display().to_string();
+        let name = file
+            .strip_prefix(&dist)
+            .unwrap_or(&file)
+            .display()
+            .to_string();
         println!("    {:>7.1} kB  {name}", size as f64 / 1000.0);
         if name.starts_with(SECOND_PART) {
             second += size;
