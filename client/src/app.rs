@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use crate::components::bar::Bar;
 use crate::hooks::app::App;
 use crate::pages::canvas::Canvas;
+use crate::pages::doctor::Examination;
 use crate::pages::embed::Embed;
 use crate::pages::gallery::Gallery;
 use crate::pages::not_found::NotFound;
@@ -42,7 +43,7 @@ fn Root() -> impl IntoView {
             Route::Embed(name) => view! { <Embed name /> }.into_any(),
             Route::Rooms => view! { <Rooms /> }.into_any(),
             Route::Room(name) => view! { <Room name /> }.into_any(),
-            Route::Doctor => view! { <NotFound address="/doctor".to_owned() /> }.into_any(),
+            Route::Doctor => view! { <Examination /> }.into_any(),
             Route::Settings => view! { <Settings /> }.into_any(),
             Route::Unknown(address) => view! { <NotFound address /> }.into_any(),
         }}

@@ -187,4 +187,5 @@ pub const TEXT: Text = Text {
 
     // Pages of their own
     room: super::room::en::TEXT,
+    doctor: super::doctor::en::TEXT,
 };
