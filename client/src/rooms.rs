@@ -10,7 +10,7 @@ use leptos::prelude::*;
 use web_sys::HtmlElement;
 
 use crate::hooks::app::App;
-use crate::pages::not_found::NotFound;
+use crate::pages::doctor::Examination;
 use crate::pages::room::Room;
 use crate::pages::rooms::Rooms;
 use crate::state::route::Route;
@@ -42,7 +42,7 @@ fn Root() -> impl IntoView {
     move || match route.get() {
         Route::Rooms => view! { <Rooms /> }.into_any(),
         Route::Room(name) => view! { <Room name /> }.into_any(),
-        Route::Doctor => view! { <NotFound address="/doctor".to_owned() /> }.into_any(),
+        Route::Doctor => view! { <Examination /> }.into_any(),
         // The first part is about to unmount this one.
         _ => ().into_any(),
     }

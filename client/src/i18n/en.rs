@@ -190,4 +190,5 @@ pub const TEXT: Text = Text {
 
     // Pages of their own
     room: super::room::en::TEXT,
+    doctor: super::doctor::en::TEXT,
 };

@@ -174,4 +174,5 @@ pub struct Text {
 
     // Pages of their own
     pub room: super::room::Room,
+    pub doctor: super::doctor::Doctor,
 }

@@ -180,4 +180,5 @@ pub const TEXT: Text = Text {
 
     // Pages of their own
     room: super::room::zh::TEXT,
+    doctor: super::doctor::zh::TEXT,
 };
