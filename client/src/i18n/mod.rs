@@ -1,11 +1,12 @@
 //! Every word that a person reads, in one typed table with a column a language: a missing translation does not compile.
 //!
 //! [`Text`] is the table, [`en`] and [`zh`] are its columns, [`mod@format`] writes numbers, [`describe`] puts sentences about
-//! streams together.
+//! streams together. [`room`] is the table's part about rooms.
 
 pub mod describe;
 pub mod en;
 pub mod format;
+pub mod room;
 mod text;
 pub mod zh;
 

@@ -4,5 +4,7 @@ pub(crate) mod canvas;
 pub(crate) mod embed;
 pub(crate) mod gallery;
 pub(crate) mod not_found;
+pub(crate) mod room;
+pub(crate) mod rooms;
 pub(crate) mod settings;
 pub(crate) mod watch;

@@ -19,6 +19,11 @@ pub mod refusal;
 pub mod registry;
 pub mod seat;
 
+#[cfg(test)]
+mod crowd;
+#[cfg(test)]
+mod properties;
+
 use std::time::{Duration, Instant};
 
 use shared::signaling::{

@@ -115,6 +115,13 @@ impl Rooms {
         self.lock_sockets().outboxes.len()
     }
 
+    #[cfg(test)]
+    pub(super) fn peers(&self, room: &str) -> Vec<shared::signaling::Peer> {
+        let cell = self.lock_rooms().get(room).cloned();
+        cell.map(|cell| cell.lock().room.peers())
+            .unwrap_or_default()
+    }
+
     /// A place for a new socket, from `address`. One over a limit gets a place too, just long enough to be told so.
     ///
     /// # Errors
@@ -241,7 +248,7 @@ impl Rooms {
         }
     }
 
-    fn sweep(&self, now: Instant) {
+    pub fn sweep(&self, now: Instant) {
         let cells: Vec<Arc<Cell>> = self.lock_rooms().values().cloned().collect();
         for cell in cells {
             let empty = {

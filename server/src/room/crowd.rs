@@ -1,0 +1,211 @@
+//! What must hold for the whole server, whatever its sockets send, and however little some of them read.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use shared::signaling::{AWAY, Peer, PeerId, PeerKey, ServerMessage};
+
+use super::outbox::Next;
+use super::registry::{Limits, Rooms};
+use super::seat::Seat;
+
+const ROOMS: [&str; 3] = ["a", "b", "c"];
+/// Of these, two fit.
+const MAX_ROOMS: usize = 2;
+const MAX_SOCKETS: usize = 10;
+
+#[derive(Clone, Debug)]
+enum Event {
+    Connect,
+    Join {
+        seat: usize,
+        room: usize,
+        person: u8,
+    },
+    /// An offer to another of the same room, of so many kB.
+    Offer {
+        seat: usize,
+        to: u8,
+        size: usize,
+    },
+    Junk {
+        seat: usize,
+        text: String,
+    },
+    Leave {
+        seat: usize,
+    },
+    /// Takes so many messages.
+    Read {
+        seat: usize,
+        messages: usize,
+    },
+    /// The connection breaks.
+    Drop {
+        seat: usize,
+    },
+    Wait {
+        seconds: u64,
+    },
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let seat = || 0..MAX_SOCKETS;
+    prop_oneof![
+        3 => Just(Event::Connect),
+        6 => (seat(), 0..ROOMS.len(), 0..8_u8).prop_map(|(seat, room, person)| Event::Join { seat, room, person }),
+        8 => (seat(), 0..8_u8, 0..60_usize).prop_map(|(seat, to, size)| Event::Offer { seat, to, size }),
+        1 => (seat(), ".{0,40}").prop_map(|(seat, text)| Event::Junk { seat, text }),
+        1 => seat().prop_map(|seat| Event::Leave { seat }),
+        4 => (seat(), 0..50_usize).prop_map(|(seat, messages)| Event::Read { seat, messages }),
+        1 => seat().prop_map(|seat| Event::Drop { seat }),
+        3 => (0..20_u64).prop_map(|seconds| Event::Wait { seconds }),
+    ]
+}
+
+/// A socket, and what it knows from nothing but what it was sent.
+struct Socket {
+    seat: Seat,
+    room: usize,
+    me: Option<PeerId>,
+    view: BTreeMap<PeerId, Peer>,
+    over: bool,
+}
+
+impl Socket {
+    /// Takes what there is, up to so many messages.
+    fn read(&mut self, messages: usize) {
+        use futures_util::FutureExt;
+        let outbox = self.seat.outbox();
+        for _ in 0..messages {
+            let Some(Next::Say(text)) = outbox.next().now_or_never() else {
+                return;
+            };
+            assert!(!self.over, "said after the last word: {text}");
+            match serde_json::from_str(&text).expect("what the server says is a message") {
+                ServerMessage::Welcome { you, peers, .. } => {
+                    assert_eq!(self.me, None, "welcome once");
+                    self.me = Some(you.id);
+                    let peers = peers.into_iter().map(|peer| (peer.id.clone(), peer));
+                    self.view = peers.collect();
+                }
+                ServerMessage::Arrived { peer } => {
+                    self.view.insert(peer.id.clone(), peer);
+                }
+                ServerMessage::Away { id } => self.view.get_mut(&id).expect("known").away = true,
+                ServerMessage::Left { id, .. } => {
+                    self.view.remove(&id).expect("known");
+                }
+                ServerMessage::Error { code, .. } => self.over = code.is_final(),
+                ServerMessage::Offer { from, .. } => assert!(self.view.contains_key(&from)),
+                other => panic!("nobody says {other:?} here"),
+            }
+        }
+    }
+}
+
+fn limits() -> Limits {
+    Limits {
+        rooms: MAX_ROOMS,
+        sockets: MAX_SOCKETS,
+        ..Limits::default()
+    }
+}
+
+fn join(room: usize, person: u8) -> String {
+    let key = PeerKey::from_random(person.into());
+    format!(
+        r#"{{"type":"join","version":1,"room":"{}","name":"p{person}","key":"{}","kind":"browser"}}"#,
+        ROOMS[room],
+        key.as_str()
+    )
+}
+
+fn offer(room: usize, to: u8, size: usize) -> String {
+    let to = PeerId::of(ROOMS[room], &PeerKey::from_random(to.into()));
+    let sdp = "x".repeat(size * 1000);
+    format!(r#"{{"type":"offer","to":"{to}","sdp":"{sdp}"}}"#)
+}
+
+fn take(rooms: &Rooms, sockets: &mut Vec<Socket>, event: Event, now: &mut Instant) {
+    let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let seat = match &event {
+        Event::Connect => {
+            let seat = rooms
+                .connect(address, *now)
+                .expect("within the limit and a few");
+            let full = sockets.len() >= MAX_SOCKETS;
+            assert_eq!(seat.outbox().is_ended(), full, "one too many is told so");
+            if !full {
+                sockets.push(Socket {
+                    seat,
+                    room: 0,
+                    me: None,
+                    view: BTreeMap::new(),
+                    over: false,
+                });
+            }
+            return;
+        }
+        Event::Wait { seconds } => {
+            *now += Duration::from_secs(*seconds);
+            return rooms.sweep(*now);
+        }
+        Event::Join { seat, .. }
+        | Event::Offer { seat, .. }
+        | Event::Junk { seat, .. }
+        | Event::Leave { seat }
+        | Event::Read { seat, .. }
+        | Event::Drop { seat } => *seat,
+    };
+    let Some(socket) = sockets.get_mut(seat) else {
+        return;
+    };
+    match event {
+        Event::Join { room, person, .. } => {
+            if !socket.seat.has_joined() {
+                socket.room = room;
+            }
+            socket.seat.hear(&join(room, person), *now);
+        }
+        Event::Offer { to, size, .. } => socket.seat.hear(&offer(socket.room, to, size), *now),
+        Event::Junk { text, .. } => socket.seat.hear(&text, *now),
+        Event::Leave { .. } => socket.seat.hear(r#"{"type":"leave"}"#, *now),
+        Event::Read { messages, .. } => socket.read(messages),
+        Event::Drop { .. } => drop(sockets.swap_remove(seat)),
+        Event::Connect | Event::Wait { .. } => unreachable!("taken above"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn who_reads_sees_the_room_as_it_is_and_nothing_stays_in_the_end(
+        events in prop::collection::vec(event(), 1..120),
+    ) {
+        let rooms = Rooms::new(limits());
+        let (mut sockets, mut now) = (Vec::new(), Instant::now());
+        for event in events {
+            take(&rooms, &mut sockets, event, &mut now);
+            prop_assert!(rooms.rooms() <= MAX_ROOMS);
+            prop_assert_eq!(rooms.sockets(), sockets.len());
+        }
+        for socket in &mut sockets {
+            socket.read(usize::MAX);
+            if socket.seat.has_joined() && !socket.over {
+                let me = socket.me.clone().expect("who has joined is welcome");
+                let peers = rooms.peers(ROOMS[socket.room]).into_iter();
+                let others = peers.filter(|peer| peer.id != me);
+                let others: BTreeMap<_, _> = others.map(|peer| (peer.id.clone(), peer)).collect();
+                prop_assert_eq!(&socket.view, &others);
+            }
+        }
+        sockets.clear();
+        // Those that just dropped did so by the clock on the wall.
+        rooms.sweep(now.max(Instant::now()) + Duration::from_secs(AWAY));
+        prop_assert_eq!((rooms.rooms(), rooms.sockets()), (0, 0));
+    }
+}
