@@ -86,6 +86,23 @@ const NEEDS: &[Need] = &[
         names: ["firefox-esr", "firefox", "firefox", "firefox"],
     },
     Need {
+        what: "coturn, with its test client",
+        scope: Scope::Test,
+        present: || has("turnserver") && has("turnutils_uclient"),
+        names: ["coturn", "coturn coturn-utils", "coturn", "coturn"],
+    },
+    Need {
+        what: "network namespaces and nftables (on Linux)",
+        scope: Scope::Test,
+        present: || !cfg!(target_os = "linux") || (has("ip") && has("nft")),
+        names: [
+            "iproute2 nftables",
+            "iproute nftables",
+            "iproute2 nftables",
+            "",
+        ],
+    },
+    Need {
         what: "a font with Chinese characters (for screenshots)",
         scope: Scope::Test,
         present: has_chinese_font,
