@@ -1,6 +1,7 @@
 //! One page a file.
 
 pub(crate) mod canvas;
+pub(crate) mod doctor;
 pub(crate) mod embed;
 pub(crate) mod gallery;
 pub(crate) mod not_found;

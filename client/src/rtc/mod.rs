@@ -11,10 +11,12 @@
 //! | [`mesh`] | the connections to the other peers of a room, through `pair` and `connection` |
 //! | [`channel`] | one data channel |
 //! | [`repair`] | when a connection is mended, and how (pure) |
+//! | [`doctor`] | short-lived connections that find out what can be reached |
 //! | [`sdp`] | the few lines of SDP that are read or changed (pure) |
 
 pub mod channel;
 mod connection;
+pub mod doctor;
 pub mod listener;
 pub mod mesh;
 mod pair;

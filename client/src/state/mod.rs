@@ -14,8 +14,10 @@
 //! | [`filter`] | pixels of the canvas page |
 //! | [`rows`] | messages, days, notes in the order they are read |
 //! | [`links`] | addresses in a text |
+//! | [`doctor`] | what a browser can reach from where it is, and what would help |
 //! | [`face`] | initials and colours of people, names for rooms |
 
+pub mod doctor;
 pub mod face;
 pub mod filter;
 pub mod joining;
