@@ -5,9 +5,12 @@ use leptos::prelude::*;
 use crate::components::bar::Bar;
 use crate::hooks::app::App;
 use crate::pages::canvas::Canvas;
+use crate::pages::doctor::Examination;
 use crate::pages::embed::Embed;
 use crate::pages::gallery::Gallery;
 use crate::pages::not_found::NotFound;
+use crate::pages::room::Room;
+use crate::pages::rooms::Rooms;
 use crate::pages::settings::Settings;
 use crate::pages::watch::{Embedded, Watch};
 use crate::state::route::Route;
@@ -38,6 +41,9 @@ fn Root() -> impl IntoView {
             Route::Watch(name) => view! { <Watch name /> }.into_any(),
             Route::Canvas(name) => view! { <Canvas name /> }.into_any(),
             Route::Embed(name) => view! { <Embed name /> }.into_any(),
+            Route::Rooms => view! { <Rooms /> }.into_any(),
+            Route::Room(name) => view! { <Room name /> }.into_any(),
+            Route::Doctor => view! { <Examination /> }.into_any(),
             Route::Settings => view! { <Settings /> }.into_any(),
             Route::Unknown(address) => view! { <NotFound address /> }.into_any(),
         }}

@@ -138,7 +138,7 @@ pub(crate) fn use_title(title: impl Fn() -> String + 'static) {
 }
 
 /// A browser may deny its storage; then nothing is remembered.
-fn storage() -> Option<web_sys::Storage> {
+pub(crate) fn storage() -> Option<web_sys::Storage> {
     window().local_storage().ok().flatten()
 }
 

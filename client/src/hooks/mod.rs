@@ -2,6 +2,7 @@
 
 pub(crate) mod app;
 pub(crate) mod clipboard;
+pub(crate) mod doctor;
 pub(crate) mod download;
 pub(crate) mod drawing;
 pub(crate) mod engine;
@@ -14,3 +15,5 @@ pub(crate) mod player;
 pub(crate) mod poll;
 pub(crate) mod report;
 pub(crate) mod room;
+pub(crate) mod visited;
+pub(crate) mod window;

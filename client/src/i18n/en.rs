@@ -184,4 +184,8 @@ pub const TEXT: Text = Text {
     ice_none: "none: only direct connections",
     by_browser: "As the browser",
     about_text: "Settings are kept in this browser only.",
+
+    // Pages of their own
+    room: super::room::en::TEXT,
+    doctor: super::doctor::en::TEXT,
 };

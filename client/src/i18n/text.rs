@@ -168,4 +168,8 @@ pub struct Text {
     pub ice_none: &'static str,
     pub by_browser: &'static str,
     pub about_text: &'static str,
+
+    // Pages of their own
+    pub room: super::room::Room,
+    pub doctor: super::doctor::Doctor,
 }

@@ -174,4 +174,8 @@ pub const TEXT: Text = Text {
     ice_none: "无：仅直接连接",
     by_browser: "跟随浏览器",
     about_text: "设置只保存在此浏览器中。",
+
+    // Pages of their own
+    room: super::room::zh::TEXT,
+    doctor: super::doctor::zh::TEXT,
 };

@@ -13,13 +13,21 @@
 //! | [`people`] | who is in a room, and what follows for the connections |
 //! | [`transfers`] | files on their way: what is shown, what may be asked for |
 //! | [`filter`] | pixels of the canvas page |
+//! | [`rows`] | messages, days, notes in the order they are read |
+//! | [`links`] | addresses in a text |
+//! | [`doctor`] | what a browser can reach from where it is, and what would help |
+//! | [`face`] | initials and colours of people, names for rooms |
 
+pub mod doctor;
+pub mod face;
 pub mod filter;
 pub mod joining;
+pub mod links;
 pub mod people;
 pub mod remote;
 pub mod room;
 pub mod route;
+pub mod rows;
 pub mod server;
 pub mod session;
 pub mod settings;
