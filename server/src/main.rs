@@ -14,8 +14,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
-/// The webrtc crate logs what peers do wrong, packet by packet; a filter by module shows it again.
-const QUIET: &str = ",rtc=off,webrtc=off";
+/// These crates log what peers do wrong, packet by packet; a filter by module shows it again.
+const QUIET: &str = ",rtc=off,webrtc=off,stun_types=off,turn_types=off";
 
 /// So many streams are named at the start.
 const NAMED: usize = 10;
@@ -141,6 +141,12 @@ fn announcement(http: SocketAddr, server: &Server) -> String {
         let udp = address.port();
         text.push_str(&format!(
             "Pictures and sound go through UDP port {udp}. Ctrl-C stops.\n"
+        ));
+    }
+    if let Some(turn) = server.turn() {
+        text.push_str(&format!(
+            "STUN and TURN, for people behind NATs: port {}, UDP and TCP.\n",
+            turn.port()
         ));
     }
     text

@@ -3,23 +3,36 @@
 use leptos::prelude::*;
 
 use super::app::App;
-use crate::state::route::encode;
+use crate::state::route::{Route, encode};
 use crate::state::server::Source;
 
-/// The address of the bundle for one stream. The server is named unless the bundle comes from it.
+/// The address of the bundle for one stream.
 pub(crate) fn bundle_link(app: App, name: &str, embedded: bool) -> String {
+    let mut query = format!("stream={}", encode(name));
+    if embedded {
+        query.push_str("&embed=1");
+    }
+    link(app, &query, "")
+}
+
+/// The address of a room, to invite others.
+pub(crate) fn room_link(app: App, name: &str) -> String {
+    link(app, "", &Route::Room(name.to_owned()).to_string())
+}
+
+/// The server is named unless the bundle comes from it.
+fn link(app: App, query: &str, fragment: &str) -> String {
     let location = window().location();
     let origin = location.origin().unwrap_or_default();
     let path = location.pathname().unwrap_or_default();
-    let mut link = format!("{origin}{path}?stream={}", encode(name));
-    if embedded {
-        link.push_str("&embed=1");
-    }
-    if let Some(server) = app
+    let server = app
         .server_now()
         .filter(|server| server.source != Source::Origin && server.base != origin)
-    {
-        link.push_str(&format!("&server={}", encode(&server.base)));
-    }
-    link
+        .map(|server| format!("server={}", encode(&server.base)));
+    let parts: Vec<&str> = [query, server.as_deref().unwrap_or_default()]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect();
+    let mark = if parts.is_empty() { "" } else { "?" };
+    format!("{origin}{path}{mark}{}{fragment}", parts.join("&"))
 }

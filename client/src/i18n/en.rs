@@ -45,6 +45,9 @@ pub const TEXT: Text = Text {
     lost_contact: "Lost contact with the server; this is what was here a moment ago. Trying again by itself.",
 
     // Gallery
+    loading_rooms: "Loading rooms…",
+    rooms_missing: "Rooms could not be loaded",
+    rooms_missing_text: "A part of this page did not arrive. Check the connection, then try again.",
     loading_streams: "Asking for the streams…",
     stream_count: |count| match count {
         1 => "One stream on this server.".to_owned(),
@@ -184,4 +187,8 @@ pub const TEXT: Text = Text {
     ice_none: "none: only direct connections",
     by_browser: "As the browser",
     about_text: "Settings are kept in this browser only.",
+
+    // Pages of their own
+    room: super::room::en::TEXT,
+    doctor: super::doctor::en::TEXT,
 };

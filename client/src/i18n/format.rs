@@ -47,6 +47,45 @@ pub fn count(value: f64) -> String {
     out
 }
 
+const UNITS: [(&str, u64); 4] = [
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("kB", 1_000),
+    ("B", 1),
+];
+
+fn unit(bytes: u64) -> (&'static str, u64) {
+    let fits = UNITS.into_iter().find(|(_, unit)| bytes >= *unit);
+    fits.unwrap_or(("B", 1))
+}
+
+/// In integers: floats bring kilobytes of code. One decimal below a hundred, cut off, so that 100 % is said only at the end.
+fn figure(bytes: u64, unit: u64) -> String {
+    let (whole, tenth) = (bytes / unit, bytes % unit * 10 / unit);
+    if whole < 100 && unit > 1 {
+        format!("{whole}.{tenth}")
+    } else {
+        whole.to_string()
+    }
+}
+
+/// A size: `512 B`, `1.2 MB`, `128 MB`. Decimal, as in the units of the network.
+pub fn bytes(size: u64) -> String {
+    let (name, unit) = unit(size);
+    format!("{} {name}", figure(size, unit))
+}
+
+/// A part of a size in the unit of the whole: `82.1`, for `82.1 of 128 MB`.
+pub fn part_of(done: u64, size: u64) -> String {
+    figure(done, unit(size).1)
+}
+
+/// Minutes of the day, of milliseconds on the reader's clock: `09:05`.
+pub fn clock(local_ms: u64) -> String {
+    let minutes = local_ms / 60_000;
+    format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +113,24 @@ mod tests {
         assert_eq!(frame_rate(30_000.0 / 1_001.0), "29.97");
         assert_eq!(count(12_345.0), "12\u{202f}345");
         assert_eq!(count(7.0), "7");
+    }
+
+    #[test]
+    fn sizes_have_three_figures_or_so() {
+        assert_eq!(bytes(0), "0 B");
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(1_234), "1.2 kB");
+        assert_eq!(bytes(99_999_999), "99.9 MB");
+        assert_eq!(bytes(128_000_000), "128 MB");
+        assert_eq!(bytes(2_000_000_000), "2.0 GB");
+        assert_eq!(part_of(82_140_000, 128_000_000), "82.1");
+        assert_eq!(part_of(127_999_999, 128_000_000), "127");
+        assert_eq!(part_of(5, 900), "5");
+    }
+
+    #[test]
+    fn a_clock_shows_two_digits_each() {
+        assert_eq!(clock(0), "00:00");
+        assert_eq!(clock(((3 * 24 + 9) * 60 + 5) * 60_000), "09:05");
     }
 }

@@ -1,11 +1,13 @@
 //! Every word that a person reads, in one typed table with a column a language: a missing translation does not compile.
 //!
 //! [`Text`] is the table, [`en`] and [`zh`] are its columns, [`mod@format`] writes numbers, [`describe`] puts sentences about
-//! streams together.
+//! streams together. [`room`] and [`mod@doctor`] are parts of the table.
 
 pub mod describe;
+pub mod doctor;
 pub mod en;
 pub mod format;
+pub mod room;
 mod text;
 pub mod zh;
 

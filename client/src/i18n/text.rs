@@ -38,6 +38,9 @@ pub struct Text {
     pub lost_contact: &'static str,
 
     // Gallery
+    pub loading_rooms: &'static str,
+    pub rooms_missing: &'static str,
+    pub rooms_missing_text: &'static str,
     pub loading_streams: &'static str,
     pub stream_count: fn(count: usize) -> String,
     pub add_files: &'static str,
@@ -168,4 +171,8 @@ pub struct Text {
     pub ice_none: &'static str,
     pub by_browser: &'static str,
     pub about_text: &'static str,
+
+    // Pages of their own
+    pub room: super::room::Room,
+    pub doctor: super::doctor::Doctor,
 }

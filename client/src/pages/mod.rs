@@ -1,8 +1,11 @@
 //! One page a file.
 
 pub(crate) mod canvas;
+pub(crate) mod doctor;
 pub(crate) mod embed;
 pub(crate) mod gallery;
 pub(crate) mod not_found;
+pub(crate) mod room;
+pub(crate) mod rooms;
 pub(crate) mod settings;
 pub(crate) mod watch;

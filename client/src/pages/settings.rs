@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::api::{Health, IceConfig};
 
+use crate::components::parts::{nothing, part, say, words};
 use crate::hooks::app::{use_app, use_title};
 use crate::hooks::poll::use_poll;
 use crate::http::{self, HttpError};
@@ -20,6 +21,7 @@ pub(crate) fn Settings() -> impl IntoView {
         <main class="page narrow" id="main">
             <h1>{app.say(|text| text.settings)}</h1>
             <ServerSettings />
+            <RoomSettings />
             <IceSettings />
             <LanguageSettings />
             <p class="quiet small">{app.say(|text| text.about_text)}</p>
@@ -192,30 +194,49 @@ fn IceSettings() -> impl IntoView {
             Err(line) => said.set(Some(Err(line.0))),
         }
     };
-    let from_server = move || {
-        named.value.with(|named| {
-            let urls: Vec<String> = named
-                .value()?
-                .ice_servers
-                .iter()
-                .flat_map(|server| server.urls.clone())
-                .collect();
-            Some(if urls.is_empty() {
-                app.text().ice_none.to_owned()
-            } else {
-                urls.join(", ")
-            })
-        })
+    // Those in force: one's own when there are any, else the server's.
+    let in_use = move || {
+        let own = app.settings.with(|settings| settings.ice_servers.clone());
+        let mine = !own.is_empty();
+        let named = || {
+            named
+                .value
+                .with(|named| Some(named.value()?.ice_servers.clone()))
+        };
+        let servers = if mine { Some(own) } else { named() };
+        let urls = servers?
+            .into_iter()
+            .flat_map(|server| server.urls)
+            .collect::<Vec<_>>();
+        Some((mine, urls))
     };
+    let shown = words(move || match in_use() {
+        None => app.text().unknown.to_owned(),
+        Some((_, urls)) if urls.is_empty() => app.text().ice_none.to_owned(),
+        Some((_, urls)) => urls.join(", "),
+    });
+    let whose = words(move || match in_use() {
+        Some((true, _)) => app.text().room.ice_yours.to_owned(),
+        _ => app.text().ice_from_server.to_owned(),
+    });
+    let relay_only = move || app.settings.with(|settings| settings.relay_only);
+    let unreachable = part(move || {
+        let none =
+            in_use().is_some_and(|(_, urls)| !urls.iter().any(|url| url.starts_with("turn")));
+        if relay_only() && none {
+            view! { <p class="notice small">{say(app, |text| text.relay_only_none)}</p> }.into_any()
+        } else {
+            nothing()
+        }
+    });
     view! {
         <form class="card form" on:submit=save>
             <h2>{app.say(|text| text.ice_servers)}</h2>
             <p class="small quiet">
-                {app.say(|text| text.ice_from_server)} ": "
-                <span class="mono">{move || from_server().unwrap_or_else(|| app.text().unknown.to_owned())}</span>
+                {say(app, |text| text.ice_used)} " (" {whose} "): " <span class="mono" id="ice-used">{shown}</span>
             </p>
             <label>
-                <span class="unseen">{app.say(|text| text.ice_servers)}</span>
+                <span>{say(app, |text| text.ice_servers_own)}</span>
                 <textarea
                     id="ice"
                     class="field mono"
@@ -233,6 +254,7 @@ fn IceSettings() -> impl IntoView {
             <p class="small quiet" id="ice-hint">{app.say(|text| text.ice_hint)}</p>
             <div class="row">
                 <button class="button" type="submit" id="save-ice">{app.say(|text| text.save)}</button>
+                <a class="button plain" href="#/doctor">{words(move || app.text().doctor.open_doctor.to_owned())}</a>
             </div>
             <p class="small" role="status">
                 {move || said.get().map(|said| match said {
@@ -240,7 +262,51 @@ fn IceSettings() -> impl IntoView {
                     Err(line) => view! { <span class="bad">{(app.text().bad_ice)(&line)}</span> },
                 })}
             </p>
+            <label class="choice">
+                <input
+                    type="checkbox"
+                    id="relay-only"
+                    prop:checked=relay_only
+                    on:change=move |event| app.settings.update(|settings| settings.relay_only = event_target_checked(&event))
+                />
+                <span>{say(app, |text| text.relay_only)} <span class="small quiet">" " {say(app, |text| text.relay_only_text)}</span></span>
+            </label>
+            {unreachable}
         </form>
+    }
+}
+
+#[component]
+fn RoomSettings() -> impl IntoView {
+    let app = use_app();
+    let name = move || {
+        app.settings
+            .with(|settings| settings.name.clone().unwrap_or_default())
+    };
+    let save = move |event: web_sys::Event| {
+        let name = event_target_value(&event).trim().to_owned();
+        // A longer one is refused by the server, in words.
+        app.settings
+            .update(|settings| settings.name = Some(name).filter(|name| !name.is_empty()));
+    };
+    view! {
+        <section class="card form">
+            <h2>{say(app, |text| text.rooms)}</h2>
+            <label>
+                <span>{say(app, |text| text.your_name)}</span>
+                <input
+                    id="person"
+                    class="field"
+                    type="text"
+                    autocomplete="nickname"
+                    spellcheck="false"
+                    aria-describedby="person-hint"
+                    prop:value=name
+                    on:change=save
+                />
+            </label>
+            <p class="small quiet" id="person-hint">{say(app, |text| text.name_hint)}</p>
+        </section>
     }
 }
 

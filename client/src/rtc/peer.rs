@@ -119,25 +119,8 @@ impl Peer {
     }
 
     pub fn set_ice_servers(&self, servers: &[IceServer]) -> Result<(), JsValue> {
-        let list = Array::new();
-        for server in servers {
-            let entry = RtcIceServer::new();
-            let urls: Array = server
-                .urls
-                .iter()
-                .map(|url| JsValue::from_str(url))
-                .collect();
-            entry.set_urls(&urls);
-            if let Some(username) = &server.username {
-                entry.set_username(username);
-            }
-            if let Some(credential) = &server.credential {
-                entry.set_credential(credential);
-            }
-            list.push(&entry);
-        }
         let configuration = self.connection.get_configuration();
-        configuration.set_ice_servers(&list);
+        configuration.set_ice_servers(&ice_servers(servers));
         self.connection
             .set_configuration_with_configuration(&configuration)
     }
@@ -204,7 +187,29 @@ impl Drop for Peer {
     }
 }
 
-fn description(kind: RtcSdpType, text: &str) -> RtcSessionDescriptionInit {
+/// As an `RTCConfiguration` holds them.
+pub(super) fn ice_servers(servers: &[IceServer]) -> Array {
+    let list = Array::new();
+    for server in servers {
+        let entry = RtcIceServer::new();
+        let urls: Array = server
+            .urls
+            .iter()
+            .map(|url| JsValue::from_str(url))
+            .collect();
+        entry.set_urls(&urls);
+        if let Some(username) = &server.username {
+            entry.set_username(username);
+        }
+        if let Some(credential) = &server.credential {
+            entry.set_credential(credential);
+        }
+        list.push(&entry);
+    }
+    list
+}
+
+pub(super) fn description(kind: RtcSdpType, text: &str) -> RtcSessionDescriptionInit {
     let description = RtcSessionDescriptionInit::new(kind);
     description.set_sdp(text);
     description

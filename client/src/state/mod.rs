@@ -8,12 +8,28 @@
 //! | [`session`] | when to connect, restart, wait, give up: the life of one viewing |
 //! | [`remote`] | what is shown of an answer that is asked for again and again |
 //! | [`stats`] | figures a second from the counters that a browser reports |
+//! | [`room`] | what a room shows, as types |
+//! | [`joining`] | when to open the link to the server of a room, and when to give it up |
+//! | [`people`] | who is in a room, and what follows for the connections |
+//! | [`transfers`] | files on their way: what is shown, what may be asked for |
 //! | [`filter`] | pixels of the canvas page |
+//! | [`rows`] | messages, days, notes in the order they are read |
+//! | [`links`] | addresses in a text |
+//! | [`doctor`] | what a browser can reach from where it is, and what would help |
+//! | [`face`] | initials and colours of people, names for rooms |
 
+pub mod doctor;
+pub mod face;
 pub mod filter;
+pub mod joining;
+pub mod links;
+pub mod people;
 pub mod remote;
+pub mod room;
 pub mod route;
+pub mod rows;
 pub mod server;
 pub mod session;
 pub mod settings;
 pub mod stats;
+pub mod transfers;

@@ -12,9 +12,14 @@ pub enum Link {
     Connecting,
     Joined,
     /// It dropped; tried again in so many seconds.
-    Lost { retry_in: u32 },
+    Lost {
+        retry_in: u32,
+    },
     /// The server said no, and a person has to change something. `message` is its sentence.
-    Refused { code: Code, message: String },
+    Refused {
+        code: Code,
+        message: String,
+    },
     /// Left by the person.
     Left,
 }
@@ -46,7 +51,10 @@ pub enum Presence {
 pub enum Path {
     Connecting,
     /// Messages flow. `rtt`: milliseconds there and back, once measured.
-    Open { relayed: bool, rtt: Option<u32> },
+    Open {
+        relayed: bool,
+        rtt: Option<u32>,
+    },
     /// No answer; being repaired.
     Broken,
     /// It cannot be had from these networks; the doctor tells why.
@@ -65,11 +73,20 @@ pub struct Note {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happened {
-    Arrived { name: String },
-    Left { name: String },
+    Arrived {
+        name: String,
+    },
+    Left {
+        name: String,
+    },
     /// Its link dropped and it did not come back.
-    Lost { name: String },
-    Renamed { from: String, to: String },
+    Lost {
+        name: String,
+    },
+    Renamed {
+        from: String,
+        to: String,
+    },
 }
 
 /// One file between this browser and one other peer. A file offered to three is three transfers once they want it.
@@ -103,7 +120,9 @@ pub enum Stage {
     /// The connection is away; goes on by itself when it is back.
     Paused,
     /// All bytes are there and the hash is right. For an incoming file, an object URL of it.
-    Kept { url: Option<String> },
+    Kept {
+        url: Option<String>,
+    },
     /// Stopped by one side.
     Stopped,
     /// Its author no longer has it.

@@ -11,6 +11,11 @@ pub enum Route {
     Canvas(Option<String>),
     /// Without a name the page takes the first stream.
     Embed(Option<String>),
+    /// The lobby: which room, under which name.
+    Rooms,
+    Room(String),
+    /// Tries what connects here and what does not.
+    Doctor,
     Settings,
     /// An address that names no page, as it was typed.
     Unknown(String),
@@ -30,9 +35,17 @@ impl Route {
             ("watch", None) => Self::Gallery,
             ("canvas", name) => Self::Canvas(name),
             ("embed", name) => Self::Embed(name),
+            ("rooms" | "room", None) => Self::Rooms,
+            ("room", Some(name)) => Self::Room(name),
+            ("doctor", None) => Self::Doctor,
             ("settings", None) => Self::Settings,
             _ => Self::Unknown(path.to_owned()),
         }
+    }
+
+    /// Whether the second part of the bundle shows it.
+    pub const fn is_of_rooms(&self) -> bool {
+        matches!(self, Self::Rooms | Self::Room(_) | Self::Doctor)
     }
 
     /// The page to open first: the fragment when there is one, else the stream that `?stream=` names.
@@ -54,6 +67,9 @@ impl fmt::Display for Route {
             Self::Canvas(Some(name)) => write!(f, "#/canvas/{}", encode(name)),
             Self::Embed(None) => f.write_str("#/embed"),
             Self::Embed(Some(name)) => write!(f, "#/embed/{}", encode(name)),
+            Self::Rooms => f.write_str("#/rooms"),
+            Self::Room(name) => write!(f, "#/room/{}", encode(name)),
+            Self::Doctor => f.write_str("#/doctor"),
             Self::Settings => f.write_str("#/settings"),
             Self::Unknown(path) => write!(f, "#{path}"),
         }

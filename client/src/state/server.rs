@@ -60,6 +60,12 @@ impl Server {
         format!("{}/{}", self.base, path.trim_start_matches('/'))
     }
 
+    /// The address of the server's WebSocket for rooms.
+    pub fn socket(&self) -> String {
+        // The scheme is `http` or `https`, for which `ws` and `wss` stand (RFC 6455 3).
+        format!("ws{}", self.url("ws").trim_start_matches("http"))
+    }
+
     /// The address of a path from the server's root, as a `Location` header gives it (RFC 9110 10.2.2).
     pub fn resolve(&self, location: &str) -> String {
         if !location.starts_with('/') {
@@ -185,5 +191,7 @@ mod tests {
         );
         assert_eq!(below.resolve("/session/abc"), "https://h/weir/session/abc");
         assert_eq!(below.url("/api/streams"), "https://h/weir/api/streams");
+        assert_eq!(below.socket(), "wss://h/weir/ws");
+        assert_eq!(root.socket(), "ws://h:8000/ws");
     }
 }

@@ -16,6 +16,10 @@ pub struct Settings {
     /// 0.0 to 1.0.
     pub volume: f64,
     pub muted: bool,
+    /// The person's name in rooms.
+    pub name: Option<String>,
+    /// Connect to others through a relay only: they do not learn this machine's addresses.
+    pub relay_only: bool,
 }
 
 impl Default for Settings {
@@ -26,6 +30,8 @@ impl Default for Settings {
             language: None,
             volume: 1.0,
             muted: false,
+            name: None,
+            relay_only: false,
         }
     }
 }
@@ -109,6 +115,8 @@ mod tests {
             language: Some("zh".into()),
             volume: 0.4,
             muted: true,
+            name: Some("小雨".into()),
+            relay_only: true,
         };
         assert_eq!(Settings::from_text(&settings.to_text()), settings);
     }

@@ -1,0 +1,186 @@
+//! Where a message is written and files are attached.
+
+use leptos::ev::SubmitEvent;
+use leptos::html;
+use leptos::prelude::*;
+use shared::chat::MAX_TEXT;
+use wasm_bindgen::JsCast;
+use web_sys::{
+    ClipboardEvent, DragEvent, Element, Event, File, FileList, HtmlElement, KeyboardEvent,
+};
+
+use super::files::Own;
+use super::parts::{nothing, part, press, say, words};
+use super::talk::Reading;
+use crate::hooks::app::App;
+use crate::hooks::room::Room;
+use crate::hooks::window::use_window;
+use crate::i18n::format::bytes;
+
+/// The number that browsers give a key that an input method has taken.
+const TAKEN_BY_INPUT_METHOD: u32 = 229;
+
+pub(crate) fn compose(app: App, room: Room, reading: Reading, own: Own) -> AnyView {
+    let field = NodeRef::<html::Textarea>::new();
+    let chosen = NodeRef::<html::Input>::new();
+    let too_long = RwSignal::new(None::<usize>);
+    let written = move || {
+        let Some(field) = field.get_untracked() else {
+            return;
+        };
+        let text = field.value();
+        too_long.set(Some(text.trim().len()).filter(|length| *length > MAX_TEXT));
+        room.typing(!text.trim().is_empty());
+        // The height follows the text; the style sheet limits it.
+        let style = HtmlElement::style(&field);
+        let _ = style.set_property("height", "auto");
+        let _ = style.set_property("height", &format!("{}px", field.scroll_height() + 2));
+    };
+    let send = move || {
+        let Some(field) = field.get_untracked() else {
+            return;
+        };
+        let text = field.value();
+        if text.trim().is_empty() || text.trim().len() > MAX_TEXT {
+            return;
+        }
+        room.say(text);
+        field.set_value("");
+        written();
+        reading.said();
+        let _ = field.focus();
+    };
+    let key = move |event: KeyboardEvent| {
+        let composing = event.is_composing() || event.key_code() == TAKEN_BY_INPUT_METHOD;
+        if event.key() == "Enter" && !event.shift_key() && !composing {
+            event.prevent_default();
+            send();
+        }
+    };
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        send();
+    };
+    let pick = move |_: Event| {
+        if let Some(chosen) = chosen.get_untracked() {
+            offer(room, reading, own, chosen.files());
+            // The same file may be chosen again.
+            chosen.set_value("");
+        }
+    };
+    let warning = part(move || {
+        match too_long.get() {
+        Some(length) => view! {
+            <p class="bad small limit" role="alert">{words(move || (app.text().room.text_limit)(&bytes(length as u64)))}</p>
+        }
+        .into_any(),
+        None => nothing(),
+    }
+    });
+    let attach = press(move || {
+        if let Some(chosen) = chosen.get_untracked() {
+            chosen.click();
+        }
+    });
+    view! {
+        {warning}
+        <form class="compose" on:submit=submit>
+            <input type="file" multiple hidden node_ref=chosen id="attached" on:change=pick />
+            <button type="button" class="button plain square" id="attach" aria-label=say(app, |text| text.attach) title=say(app, |text| text.attach) on:click=attach>
+                "+"
+            </button>
+            <textarea
+                id="message"
+                class="field"
+                rows="1"
+                autocomplete="off"
+                aria-label=say(app, |text| text.write)
+                placeholder=say(app, |text| text.write)
+                node_ref=field
+                on:input=move |_| written()
+                on:keydown=key
+            ></textarea>
+            <button type="submit" class="button" id="send" disabled=move || too_long.get().is_some()>{say(app, |text| text.send)}</button>
+        </form>
+    }
+    .into_any()
+}
+
+fn offer(room: Room, reading: Reading, own: Own, files: Option<FileList>) -> bool {
+    let files = files.map_or_else(Vec::new, |files| {
+        let all = (0..files.length()).filter_map(|at| files.get(at));
+        all.collect::<Vec<File>>()
+    });
+    if files.is_empty() {
+        return false;
+    }
+    for file in &files {
+        if file.type_().starts_with("image/") {
+            own.add(file);
+        }
+    }
+    room.offer_files(files);
+    reading.said();
+    true
+}
+
+/// What happens anywhere on the page: files dropped or pasted, `/` for the message field. `dragging` is true while files are held over the page.
+pub(crate) fn use_whole_page(room: Room, reading: Reading, own: Own, dragging: RwSignal<bool>) {
+    use_window(
+        &["paste", "dragover", "dragleave", "drop", "keydown"],
+        move |event| match event.type_().as_str() {
+            "paste" => {
+                let event: &ClipboardEvent = event.unchecked_ref();
+                if offer(
+                    room,
+                    reading,
+                    own,
+                    event.clipboard_data().and_then(|data| data.files()),
+                ) {
+                    event.prevent_default();
+                }
+            }
+            "keydown" => {
+                let event: &KeyboardEvent = event.unchecked_ref();
+                if event.key() == "/"
+                    && !(event.ctrl_key() || event.meta_key() || event.alt_key())
+                    && !types(event)
+                {
+                    event.prevent_default();
+                    focus("message");
+                }
+            }
+            kind => {
+                let event: &DragEvent = event.unchecked_ref();
+                let Some(data) = event
+                    .data_transfer()
+                    .filter(|data| data.types().includes(&"Files".into(), 0))
+                else {
+                    return;
+                };
+                // Otherwise the browser leaves the page and shows the file.
+                event.prevent_default();
+                dragging.set(kind == "dragover");
+                if kind == "drop" {
+                    offer(room, reading, own, data.files());
+                }
+            }
+        },
+    );
+}
+
+/// The key goes into a field.
+fn types(event: &Event) -> bool {
+    let target = event
+        .target()
+        .and_then(|target| target.dyn_into::<Element>().ok());
+    target
+        .is_some_and(|target| matches!(target.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"))
+}
+
+/// A focus that is refused leaves it where it was.
+pub(crate) fn focus(id: &str) {
+    if let Some(element) = document().get_element_by_id(id) {
+        let _ = element.unchecked_into::<HtmlElement>().focus();
+    }
+}

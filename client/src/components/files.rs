@@ -1,0 +1,294 @@
+//! Files that are offered in a room, and how far they have come.
+
+use leptos::prelude::*;
+use shared::chat::{Body, FileInfo};
+use shared::signaling::PeerId;
+use web_sys::{File, Url};
+
+use super::parts::{button, nothing, part, say, words};
+use crate::hooks::app::App;
+use crate::hooks::room::Room;
+use crate::i18n::format::{bytes, part_of};
+use crate::i18n::room::Room as Text;
+use crate::state::room::{Direction, Stage, Transfer};
+
+/// Larger pictures are files like others, in bytes.
+const SHOWN: f64 = 8_000_000.0;
+
+/// Pictures that were offered from here, to be seen here too: name, size, object URL.
+#[derive(Clone, Copy)]
+pub(crate) struct Own(RwSignal<Vec<(String, u64, String)>>);
+
+impl Own {
+    /// For everything below the component of a room.
+    pub(crate) fn provide() -> Self {
+        let own = Self(RwSignal::new(Vec::new()));
+        provide_context(own);
+        on_cleanup(move || {
+            for (.., url) in own.0.try_get_untracked().unwrap_or_default() {
+                // It is a URL of ours.
+                let _ = Url::revoke_object_url(&url);
+            }
+        });
+        own
+    }
+
+    pub(crate) fn add(self, file: &File) {
+        if file.size() > SHOWN {
+            return;
+        }
+        if let Ok(url) = Url::create_object_url_with_blob(file) {
+            self.0
+                .update(|own| own.push((file.name(), file.size() as u64, url)));
+        }
+    }
+
+    fn url(self, info: &FileInfo) -> Option<String> {
+        self.0.with(|own| {
+            let found = own
+                .iter()
+                .find(|(name, size, _)| (name, *size) == (&info.name, info.size));
+            found.map(|(.., url)| url.clone())
+        })
+    }
+}
+
+/// The files of a conversation, the newest first.
+pub(crate) fn files(app: App, room: Room) -> AnyView {
+    let keys = Memo::new(move |_| {
+        room.conversation.with(|conversation| {
+            let entries = conversation.entries().iter().rev();
+            let files = entries.filter(|entry| matches!(entry.message.body, Body::File(_)));
+            files
+                .map(|entry| (entry.message.number, entry.author.clone()))
+                .collect::<Vec<_>>()
+        })
+    });
+    let none = part(move || {
+        if keys.with(Vec::is_empty) {
+            view! { <p class="small quiet">{say(app, |text| text.no_files)}</p> }.into_any()
+        } else {
+            nothing()
+        }
+    });
+    view! {
+        {none}
+        <ul class="column" id="files">
+            <For
+                each=move || keys.get()
+                key=Clone::clone
+                children=move |(number, author): (u64, PeerId)| view! { <li>{file(app, room, author, number, false)}</li> }
+            />
+        </ul>
+    }
+    .into_any()
+}
+
+/// One file. With `picture` it shows itself once it is here.
+pub(crate) fn file(app: App, room: Room, author: PeerId, number: u64, picture: bool) -> AnyView {
+    let known = room.conversation.with_untracked(|conversation| {
+        let entry = conversation.entry(&author, number)?;
+        match &entry.message.body {
+            Body::File(info) => Some((
+                info.clone(),
+                entry.name.clone(),
+                conversation.is_mine(entry),
+            )),
+            Body::Text { .. } => None,
+        }
+    });
+    let Some((info, from, mine)) = known else {
+        return nothing();
+    };
+    let wanted = author.clone();
+    let transfers = Memo::new(move |_| {
+        room.transfers.with(|all| {
+            let these = all
+                .iter()
+                .filter(|one| one.number == number && one.author == wanted);
+            these.cloned().collect::<Vec<_>>()
+        })
+    });
+    let name = info.safe_name();
+    let own = use_context::<Own>();
+    let (shown, alt) = (info.clone(), name.clone());
+    let source = Memo::new(move |_| {
+        let shows = picture && shown.is_picture();
+        let came = || transfers.with(|all| all.iter().find_map(url));
+        let mine = || own.filter(|_| mine).and_then(|own| own.url(&shown));
+        shows.then(|| came().or_else(mine)).flatten()
+    });
+    let image = part(move || match source.get() {
+        Some(url) => {
+            let href = url.clone();
+            view! {
+                <a href=href target="_blank" rel="noopener">
+                    <img class="picture" src=url alt=alt.clone() />
+                </a>
+            }
+            .into_any()
+        }
+        None => nothing(),
+    });
+    let lines = part({
+        let (author, info) = (author.clone(), info.clone());
+        move || {
+            let all = transfers.get();
+            if all.is_empty() {
+                return offered(app, room, &author, number, info.size, mine);
+            }
+            let lines = all.into_iter().map(|transfer| line(app, room, transfer));
+            lines.collect::<Vec<_>>().into_any()
+        }
+    });
+    let from = words(move || {
+        if mine {
+            app.text().room.offered.to_owned()
+        } else {
+            (app.text().room.from)(&from)
+        }
+    });
+    view! {
+        <div class="file" data-name=info.name data-stage=words(move || transfers.with(|all| stage_word(all).to_owned()))>
+            {image}
+            <p class="file-name">{name}</p>
+            <p class="small quiet">{from}</p>
+            {lines}
+        </div>
+    }
+    .into_any()
+}
+
+fn url(transfer: &Transfer) -> Option<String> {
+    match &transfer.stage {
+        Stage::Kept { url } => url.clone(),
+        _ => None,
+    }
+}
+
+fn offered(app: App, room: Room, author: &PeerId, number: u64, size: u64, mine: bool) -> AnyView {
+    let get = (!mine).then(|| {
+        let author = author.clone();
+        button(
+            "button plain get",
+            "",
+            say(app, |text| text.get),
+            move || room.want(author.clone(), number),
+        )
+    });
+    view! { <div class="row between"><span class="small quiet tabular">{bytes(size)}</span> {get}</div> }.into_any()
+}
+
+/// Between this browser and one other: a bar, a sentence, a button.
+fn line(app: App, room: Room, transfer: Transfer) -> AnyView {
+    let incoming = transfer.direction == Direction::Incoming;
+    let Transfer {
+        author,
+        number,
+        peer,
+        ..
+    } = transfer.clone();
+    let act = match (&transfer.stage, incoming) {
+        (Stage::Asked | Stage::Running | Stage::Paused, _) => Some(button(
+            "button plain cancel",
+            "",
+            say(app, |text| text.cancel),
+            move || {
+                room.stop(author.clone(), number, peer.clone());
+            },
+        )),
+        (Stage::Kept { url: Some(url) }, true) => {
+            let (href, name) = (url.clone(), transfer.info.safe_name());
+            Some(view! { <a class="button plain save" href=href download=name>{say(app, |text| text.save)}</a> }.into_any())
+        }
+        (Stage::Kept { .. }, _) | (_, false) => None,
+        (stage, true) => {
+            let label = if *stage == Stage::Stopped {
+                |text: &'static Text| text.resume
+            } else {
+                |text: &'static Text| text.get
+            };
+            Some(button("button plain get", "", say(app, label), move || {
+                room.want(author.clone(), number)
+            }))
+        }
+    };
+    let moving = matches!(
+        transfer.stage,
+        Stage::Asked | Stage::Running | Stage::Paused | Stage::Stopped
+    );
+    let bar = moving.then(|| {
+        let (done, size) = (
+            transfer.done.to_string(),
+            transfer.info.size.max(1).to_string(),
+        );
+        let label = transfer.info.name.clone();
+        view! { <progress value=done max=size aria-label=label></progress> }
+    });
+    let peer = transfer.peer.clone();
+    let sentence = words(move || {
+        let text = &app.text().room;
+        let what = sentence(&transfer, text);
+        if incoming {
+            return what;
+        }
+        let name = room.people.with(|people| {
+            people
+                .iter()
+                .find(|person| person.id == peer)
+                .map(|person| person.name.clone())
+        });
+        name.map_or_else(|| what.clone(), |name| (text.to)(&name, &what))
+    });
+    view! { {bar} <div class="row between"><p class="small quiet tabular">{sentence}</p> {act}</div> }.into_any()
+}
+
+/// `82.1 of 128 MB · 34 MB/s · 1 s left`
+fn sentence(transfer: &Transfer, text: &Text) -> String {
+    let (done, size) = (transfer.done, transfer.info.size);
+    let incoming = transfer.direction == Direction::Incoming;
+    let progress = (text.of)(&part_of(done, size), &bytes(size));
+    let more = match &transfer.stage {
+        Stage::Asked => return text.asked.to_owned(),
+        Stage::Running if transfer.speed == 0 => return progress,
+        Stage::Running => {
+            let left = size.saturating_sub(done).div_ceil(transfer.speed);
+            return format!(
+                "{progress} · {}/s · {}",
+                bytes(transfer.speed),
+                (text.seconds_left)(left)
+            );
+        }
+        Stage::Paused => text.paused,
+        Stage::Stopped => text.stopped,
+        Stage::Kept { url } => {
+            let what = match (incoming, url) {
+                (true, Some(_)) => text.checked,
+                (true, None) => text.on_disk,
+                (false, _) => text.has_it,
+            };
+            return format!("{} · {what}", bytes(size));
+        }
+        Stage::Gone if incoming => return text.author_gone.to_owned(),
+        Stage::Gone => return text.here_gone.to_owned(),
+        Stage::Spoiled => return text.spoiled.to_owned(),
+        Stage::Failed if incoming => return text.not_written.to_owned(),
+        Stage::Failed => return text.not_read.to_owned(),
+    };
+    format!("{progress} · {more}")
+}
+
+/// The liveliest of the stages, for tests.
+fn stage_word(transfers: &[Transfer]) -> &'static str {
+    let ranked = transfers.iter().map(|transfer| match transfer.stage {
+        Stage::Running => (0, "running"),
+        Stage::Paused => (1, "paused"),
+        Stage::Asked => (2, "asked"),
+        Stage::Kept { .. } => (3, "kept"),
+        Stage::Stopped => (4, "stopped"),
+        Stage::Spoiled => (5, "spoiled"),
+        Stage::Failed => (6, "failed"),
+        Stage::Gone => (7, "gone"),
+    });
+    ranked.min().map_or("offered", |(_, word)| word)
+}

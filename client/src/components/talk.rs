@@ -1,0 +1,262 @@
+//! The conversation: messages in order, days, what happened, ticks.
+
+use leptos::html;
+use leptos::prelude::*;
+use shared::chat::Body;
+use shared::conversation::{Entry, Ticks};
+use wasm_bindgen::JsValue;
+
+use super::files::file;
+use super::parts::{Words, button, nothing, part, say, words};
+use super::people::face;
+use crate::hooks::app::App;
+use crate::hooks::room::Room;
+use crate::i18n::format::clock;
+use crate::state::links::{Piece, pieces};
+use crate::state::room::{Happened, Note};
+use crate::state::rows::{Key, Row, rows};
+
+/// So close to the end counts as being there, in pixels.
+const NEAR: i32 = 40;
+
+/// Where the reader is in the conversation.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading {
+    log: NodeRef<html::Div>,
+    at_end: RwSignal<bool>,
+    /// The first message that had not been looked at when it came.
+    unread: RwSignal<Option<Key>>,
+}
+
+impl Reading {
+    /// Follows what is looked at: `attended` says whether the page is in front of somebody.
+    pub(crate) fn new(room: Room, attended: RwSignal<bool>) -> Self {
+        let reading = Self {
+            log: NodeRef::new(),
+            at_end: RwSignal::new(true),
+            unread: RwSignal::new(None),
+        };
+        Effect::new(move |before: Option<()>| {
+            let looking = attended.get() && reading.at_end.get();
+            let first = room.conversation.with(|conversation| {
+                let first = conversation.entries().iter().find(|entry| entry.unread);
+                first.map(|entry| (entry.message.number, entry.author.clone()))
+            });
+            if first.is_none() {
+                return;
+            }
+            // What was unread when the page was opened is marked even though it is seen at once.
+            if before.is_none() || !looking {
+                reading.unread.set(first);
+            }
+            if looking {
+                room.mark_read();
+            }
+        });
+        reading
+    }
+
+    /// The list is laid out from its end, which a browser then keeps in view by itself.
+    pub(crate) fn to_end(self) {
+        if let Some(log) = self.log.get_untracked() {
+            log.set_scroll_top(0);
+        }
+    }
+
+    /// Something was said here: what came before has been read.
+    pub(crate) fn said(self) {
+        self.unread.set(None);
+        self.to_end();
+    }
+
+    fn scrolled(self) {
+        if let Some(log) = self.log.get_untracked() {
+            let at_end = log.scroll_top() > -NEAR;
+            if at_end != self.at_end.get_untracked() {
+                self.at_end.set(at_end);
+            }
+        }
+    }
+}
+
+/// Milliseconds since 1970 on the reader's clock.
+fn local(at: u64) -> u64 {
+    let offset = js_sys::Date::new(&JsValue::from_f64(at as f64)).get_timezone_offset();
+    at.saturating_add_signed(-(offset as i64) * 60_000)
+}
+
+pub(crate) fn talk(app: App, room: Room, reading: Reading, end: AnyView) -> AnyView {
+    let lines = Memo::new(move |_| {
+        let unread = reading.unread.get();
+        room.notes.with(|notes| {
+            room.conversation
+                .with(|conversation| rows(conversation.entries(), notes, unread.as_ref(), &local))
+        })
+    });
+    let below = part(move || {
+        let news = !reading.at_end.get()
+            && room
+                .conversation
+                .with(|conversation| conversation.unread() > 0);
+        if news {
+            button(
+                "button below",
+                "new-messages",
+                say(app, |text| text.new_messages),
+                move || reading.to_end(),
+            )
+        } else {
+            nothing()
+        }
+    });
+    view! {
+        <div
+            class="talk"
+            role="log"
+            aria-live="polite"
+            tabindex="0"
+            aria-label=say(app, |text| text.messages)
+            node_ref=reading.log
+            on:scroll=move |_| reading.scrolled()
+        >
+            <div class="lines">
+                <For each=move || lines.get() key=Row::id children=move |line: Row| row(app, room, line) />
+                {end}
+            </div>
+        </div>
+        {below}
+    }
+    .into_any()
+}
+
+fn row(app: App, room: Room, row: Row) -> AnyView {
+    match row {
+        Row::Day(day) => divider("divider", words(move || day_name(app, day))),
+        Row::Unread => divider("divider unread", say(app, |text| text.unread)),
+        Row::Note(note) => divider("divider note", words(move || note_text(app, &note))),
+        Row::Say { key, first } => {
+            let entry = room.conversation.with_untracked(|conversation| {
+                let entry = conversation.entry(&key.1, key.0)?;
+                Some((entry.clone(), conversation.is_mine(entry)))
+            });
+            entry.map_or_else(nothing, |(entry, mine)| {
+                message(app, room, entry, mine, first)
+            })
+        }
+    }
+}
+
+fn divider(class: &'static str, text: Words) -> AnyView {
+    view! { <p class=class>{text}</p> }.into_any()
+}
+
+fn day_name(app: App, day: u64) -> String {
+    const DAY: u64 = 24 * 60 * 60_000;
+    let text = &app.text().room;
+    let today = local(js_sys::Date::now() as u64) / DAY;
+    match today.saturating_sub(day) {
+        0 => text.today.to_owned(),
+        1 => text.yesterday.to_owned(),
+        _ => {
+            // The day is one of a calendar, whatever the time zone.
+            let options = js_sys::Object::new();
+            for (name, value) in [("timeZone", "UTC"), ("dateStyle", "long")] {
+                // Setting a property of a plain object cannot fail.
+                let _ = js_sys::Reflect::set(&options, &name.into(), &value.into());
+            }
+            let date = js_sys::Date::new(&JsValue::from_f64((day * DAY) as f64));
+            date.to_locale_date_string(app.lang.get().tag(), &options)
+                .into()
+        }
+    }
+}
+
+fn note_text(app: App, note: &Note) -> String {
+    let text = &app.text().room;
+    match &note.what {
+        Happened::Arrived { name } => (text.arrived)(name),
+        Happened::Left { name } => (text.gone)(name),
+        Happened::Lost { name } => (text.lost_peer)(name),
+        Happened::Renamed { from, to } => (text.renamed)(from, to),
+    }
+}
+
+fn message(app: App, room: Room, entry: Entry, mine: bool, first: bool) -> AnyView {
+    let class = match (mine, first) {
+        (true, true) => "say me first",
+        (true, false) => "say me",
+        (false, true) => "say first",
+        (false, false) => "say",
+    };
+    let (number, author) = (entry.message.number, entry.author.clone());
+    let ticks = Memo::new(move |_| {
+        room.conversation.with(|conversation| {
+            conversation
+                .entry(&author, number)
+                .filter(|_| mine)
+                .map(Entry::ticks)
+        })
+    });
+    let body = match entry.message.body {
+        Body::Text { text } => {
+            view! { <div class="bubble" dir="auto">{linked(&text)}</div> }.into_any()
+        }
+        Body::File(_) => file(app, room, entry.author.clone(), number, true),
+    };
+    let who = (first && !mine).then(|| {
+        view! { {face(&entry.author, &entry.name)} <b class="who small">{entry.name.clone()}</b> }
+    });
+    let unseen = words(move || {
+        if mine || first {
+            String::new()
+        } else {
+            format!("{}: ", entry.name)
+        }
+    });
+    let tick = part(move || match ticks.get() {
+        Some(ticks) => tick(app, ticks),
+        None => nothing(),
+    });
+    let data = move || {
+        ticks.get().map(|ticks| match ticks {
+            Ticks::Waiting => "waiting",
+            Ticks::Some { .. } => "some",
+            Ticks::All => "all",
+        })
+    };
+    view! {
+        <div class=class data-ticks=data>
+            {who}
+            <span class="unseen">{unseen}</span>
+            {body}
+            <p class="when tabular">{clock(local(entry.message.at))} {tick}</p>
+        </div>
+    }
+    .into_any()
+}
+
+fn tick(app: App, ticks: Ticks) -> AnyView {
+    let text = &app.text().room;
+    let (mark, label) = match ticks {
+        Ticks::Waiting => ("✓".to_owned(), text.tick_waiting.to_owned()),
+        Ticks::Some { reached, of } => (
+            format!("✓ {}", (text.some)(reached, of)),
+            (text.tick_some)(reached, of),
+        ),
+        Ticks::All => ("✓✓".to_owned(), text.tick_all.to_owned()),
+    };
+    let title = label.clone();
+    view! { <span class="tick" role="img" aria-label=label title=title>{mark}</span> }.into_any()
+}
+
+fn linked(text: &str) -> AnyView {
+    let parts = pieces(text).into_iter().map(|piece| match piece {
+        Piece::Text(text) => text.to_owned().into_any(),
+        Piece::Link(link) => {
+            let href = link.to_owned();
+            view! { <a href=href target="_blank" rel="noopener noreferrer">{link.to_owned()}</a> }
+                .into_any()
+        }
+    });
+    parts.collect::<Vec<_>>().into_any()
+}

@@ -1,0 +1,54 @@
+//! How to reach others: what the person set, or what the server names, whose credentials expire.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use leptos::prelude::*;
+use shared::api::{IceConfig, IceServer};
+
+use super::app::App;
+use crate::http;
+use crate::rtc::mesh::{AskIce, Ice};
+use crate::rtc::timer::now;
+
+/// Milliseconds for which an answer of the server is good enough for new connections.
+const FRESH: f64 = 600_000.0;
+
+/// Asks the server when there is nothing fresh; one that does not answer costs nothing but directness.
+pub(crate) fn ask(app: App) -> AskIce {
+    let known: Rc<RefCell<Option<(f64, Vec<IceServer>)>>> = Rc::default();
+    Box::new(move || {
+        let (chosen, relay_only) = app
+            .settings
+            .with_untracked(|settings| (settings.ice_servers.clone(), settings.relay_only));
+        let url = app.server.get_untracked().flatten();
+        let url = url.map(|server| server.url("api/ice"));
+        let known = Rc::clone(&known);
+        Box::pin(async move {
+            let servers = match url.filter(|_| chosen.is_empty()) {
+                Some(url) => named(&url, &known).await,
+                None => chosen,
+            };
+            Ice {
+                servers,
+                relay_only,
+            }
+        })
+    })
+}
+
+async fn named(url: &str, known: &RefCell<Option<(f64, Vec<IceServer>)>>) -> Vec<IceServer> {
+    let before = known.borrow().clone();
+    if let Some((at, servers)) = &before
+        && now() < at + FRESH
+    {
+        return servers.clone();
+    }
+    match http::get_json::<IceConfig>(url).await {
+        Ok(config) => {
+            known.replace(Some((now(), config.ice_servers.clone())));
+            config.ice_servers
+        }
+        Err(_) => before.map(|(_, servers)| servers).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,50 @@
+//! Rooms whose conversation is kept in this browser.
+
+use leptos::prelude::window;
+use shared::conversation::Conversation;
+
+use super::app::storage;
+
+/// Before the room's name, in the browser's local storage.
+pub(crate) const STORED_AS: &str = "weir.room.";
+
+#[derive(Clone, PartialEq)]
+pub(crate) struct Visited {
+    pub(crate) name: String,
+    pub(crate) unread: usize,
+    /// Of the newest message, in milliseconds since 1970.
+    at: u64,
+}
+
+/// The rooms with the newest messages first.
+pub(crate) fn visited() -> Vec<Visited> {
+    let Some(storage) = storage() else {
+        return Vec::new();
+    };
+    let keys = (0..storage.length().unwrap_or(0)).filter_map(|at| storage.key(at).ok().flatten());
+    let rooms = keys.filter_map(|key| {
+        let name = key.strip_prefix(STORED_AS)?.to_owned();
+        let text = storage.get_item(&key).ok().flatten()?;
+        let conversation: Option<Conversation> = serde_json::from_str(&text).ok();
+        let (unread, at) = conversation.map_or((0, 0), |conversation| {
+            let newest = conversation
+                .entries()
+                .last()
+                .map_or(0, |entry| entry.message.at);
+            (conversation.unread(), newest)
+        });
+        Some(Visited { name, unread, at })
+    });
+    let mut rooms: Vec<Visited> = rooms.collect();
+    rooms.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.name.cmp(&b.name)));
+    rooms
+}
+
+/// Forgets a room and its messages, once a person has agreed to `question`.
+pub(crate) fn forget(name: &str, question: &str) -> bool {
+    let agreed = window().confirm_with_message(question).unwrap_or(false);
+    if let Some(storage) = storage().filter(|_| agreed) {
+        let _ = storage.remove_item(&format!("{STORED_AS}{name}"));
+    }
+    agreed
+}

@@ -1,0 +1,33 @@
+//! Events of the whole window, for as long as a component lives.
+
+use leptos::prelude::*;
+use web_sys::Event;
+
+use crate::rtc::listener::Listener;
+
+/// Calls `handle` for each event of these names.
+pub(crate) fn use_window(names: &[&'static str], handle: impl Fn(Event) + Clone + 'static) {
+    let listeners: Vec<Listener> = names
+        .iter()
+        .map(|name| Listener::new(&window(), name, handle.clone()))
+        .collect();
+    let listeners = StoredValue::new_local(listeners);
+    on_cleanup(move || {
+        drop(listeners.try_update_value(std::mem::take));
+    });
+}
+
+/// Whether the page is in front of somebody: it is visible and has the focus.
+pub(crate) fn use_attended() -> RwSignal<bool> {
+    let now = || !document().hidden() && document().has_focus().unwrap_or(true);
+    let attended = RwSignal::new(now());
+    use_window(
+        &["focus", "blur", "visibilitychange", "pageshow"],
+        move |_| {
+            if attended.get_untracked() != now() {
+                attended.set(now());
+            }
+        },
+    );
+    attended
+}

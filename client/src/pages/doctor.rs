@@ -1,0 +1,212 @@
+//! The connection doctor: what works from here, and what to change.
+
+use leptos::prelude::*;
+
+use crate::components::copy::CopyButton;
+use crate::components::parts::{button, nothing, part, words};
+use crate::hooks::app::{App, use_app, use_title};
+use crate::hooks::doctor::Doctor;
+use crate::i18n::doctor::Doctor as Text;
+use crate::state::doctor::{Advice, Facts, Kind, Nat, Outcome, Verdict};
+
+#[component]
+pub(crate) fn Examination() -> impl IntoView {
+    let app = use_app();
+    use_title(move || app.text().doctor.title.to_owned());
+    let doctor = Doctor::new();
+    let say = move |read: fn(&'static Text) -> &'static str| {
+        words(move || read(&app.text().doctor).to_owned())
+    };
+    let label = words(move || {
+        let text = &app.text().doctor;
+        let label = match (doctor.running.get(), doctor.done.get()) {
+            (true, _) => text.examining,
+            (false, true) => text.again,
+            (false, false) => text.examine,
+        };
+        label.to_owned()
+    });
+    let tries = part(move || {
+        let lines = doctor.facts.with(|facts| lines(app, facts));
+        if lines.is_empty() {
+            return nothing();
+        }
+        let lines = lines.into_iter().map(|line| {
+            view! {
+                <li class="try" data-kind=line.kind data-outcome=line.word>
+                    <i class=line.dot></i>
+                    <div class="grow">
+                        <p>{line.what}</p>
+                        <p class="small quiet mono">{line.url}</p>
+                    </div>
+                    <p class="small tabular">{line.outcome}</p>
+                </li>
+            }
+        });
+        view! { <section class="card form"><h2>{say(|text| text.tried)}</h2> <ul>{lines.collect::<Vec<_>>()}</ul></section> }.into_any()
+    });
+    let sum = part(move || {
+        if !doctor.done.get() {
+            return nothing();
+        }
+        let text = &app.text().doctor;
+        let text_settings = app.text().settings;
+        let (verdict, facts, advice) = doctor
+            .facts
+            .with(|facts| (facts.verdict(), sights(text, facts), advice(text, facts)));
+        let word = match verdict {
+            Verdict::Anybody => "anybody",
+            Verdict::Most => "most",
+            Verdict::Near => "near",
+            Verdict::Nobody => "nobody",
+        };
+        let facts = facts
+            .into_iter()
+            .map(|(what, is)| view! { <dt>{what}</dt> <dd>{is}</dd> });
+        let advice = advice.into_iter().map(|advice| view! { <li>{advice}</li> });
+        view! {
+            <section class="card form" id="verdict" data-verdict=word>
+                <h2>{verdict_text(text, verdict)}</h2>
+                <dl class="facts bare">{facts.collect::<Vec<_>>()}</dl>
+                <h2>{text.to_do}</h2>
+                <ul class="advice">{advice.collect::<Vec<_>>()}</ul>
+                <div class="row">
+                    <CopyButton
+                        id="copy-report"
+                        text=Signal::derive(move || doctor.facts.with(|facts| report(app, facts)))
+                        label=Signal::derive(move || app.text().doctor.copy_report)
+                    />
+                    <a class="button plain" href="#/settings">{text_settings}</a>
+                </div>
+            </section>
+        }
+        .into_any()
+    });
+    view! {
+        <main class="page narrow" id="main">
+            <div>
+                <h1>{say(|text| text.title)}</h1>
+                <p class="quiet">{say(|text| text.intro)}</p>
+            </div>
+            <div class="row" aria-busy=words(move || doctor.running.get().to_string())>
+                {button("button", "examine", label, move || doctor.examine(app))}
+            </div>
+            <div class="column" role="status">{sum}</div>
+            {tries}
+        </main>
+    }
+}
+
+/// One try as it is shown.
+struct Line {
+    kind: &'static str,
+    word: &'static str,
+    dot: &'static str,
+    what: &'static str,
+    url: String,
+    outcome: String,
+}
+
+fn lines(app: App, facts: &Facts) -> Vec<Line> {
+    let text = &app.text().doctor;
+    let lines = facts.tries.iter().map(|one| {
+        let (kind, what) = match one.kind {
+            Kind::Server => ("server", text.server),
+            Kind::Signaling => ("signaling", text.signaling),
+            Kind::Local => ("local", text.local),
+            Kind::Stun => ("stun", text.stun),
+            Kind::TurnUdp => ("turn-udp", text.turn_udp),
+            Kind::TurnTcp => ("turn-tcp", text.turn_tcp),
+            Kind::Loop => ("loop", text.relay_loop),
+        };
+        let (word, dot, outcome) = match &one.outcome {
+            Outcome::Running => ("running", "spinner", text.running.to_owned()),
+            Outcome::Works { ms } => ("works", "dot ok", (text.works)(*ms)),
+            Outcome::Quiet => ("quiet", "dot warn", text.quiet.to_owned()),
+            Outcome::NoAnswer => ("no-answer", "dot bad", text.no_answer.to_owned()),
+            Outcome::Refused { code, text: why } => {
+                ("refused", "dot bad", (text.refused)(*code, why))
+            }
+        };
+        Line {
+            kind,
+            word,
+            dot,
+            what,
+            url: one.url.clone(),
+            outcome,
+        }
+    });
+    lines.collect()
+}
+
+fn verdict_text(text: &Text, verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Anybody => text.anybody,
+        Verdict::Most => text.most,
+        Verdict::Near => text.near,
+        Verdict::Nobody => text.nobody,
+    }
+}
+
+/// What else was seen, and how to read it.
+fn sights(text: &Text, facts: &Facts) -> Vec<(&'static str, &'static str)> {
+    let nat = facts.nat.map(|nat| match nat {
+        Nat::Open => text.nat_open,
+        Nat::Steady => text.nat_steady,
+        Nat::Symmetric => text.nat_symmetric,
+        Nat::Untold => text.nat_untold,
+        Nat::Unknown => text.nat_unknown,
+    });
+    let addresses = facts
+        .hidden
+        .map(|hidden| if hidden { text.hidden } else { text.shown });
+    let sights = [(text.nat, nat), (text.addresses, addresses)];
+    sights
+        .into_iter()
+        .filter_map(|(what, is)| Some((what, is?)))
+        .collect()
+}
+
+fn advice(text: &Text, facts: &Facts) -> Vec<&'static str> {
+    let advice: Vec<&str> = facts
+        .advice()
+        .into_iter()
+        .map(|advice| match advice {
+            Advice::StartServer => text.start_server,
+            Advice::PassWebSocket => text.pass_websocket,
+            Advice::AllowWebRtc => text.allow_webrtc,
+            Advice::NameServers => text.name_servers,
+            Advice::FixLogin => text.fix_login,
+            Advice::UdpBlocked => text.udp_blocked,
+            Advice::AllBlocked => text.all_blocked,
+            Advice::TurnSilent => text.turn_silent,
+            Advice::LoopRefused => text.loop_refused,
+            Advice::RelayOnly => text.relay_only,
+            Advice::AddTurn => text.add_turn,
+            Advice::SymmetricNeedsTurn => text.symmetric_needs_turn,
+        })
+        .collect();
+    if advice.is_empty() {
+        vec![text.nothing_to_do]
+    } else {
+        advice
+    }
+}
+
+/// Everything as text, to send to somebody who can help. No address of this machine is in it, and no password.
+fn report(app: App, facts: &Facts) -> String {
+    let text = &app.text().doctor;
+    let mut report = format!("{}: {}\n", text.title, verdict_text(text, facts.verdict()));
+    for line in lines(app, facts) {
+        report.push_str(&format!("- {} {}: {}\n", line.what, line.url, line.outcome));
+    }
+    for (what, is) in sights(text, facts) {
+        report.push_str(&format!("{what}: {is}\n"));
+    }
+    for advice in advice(text, facts) {
+        report.push_str(&format!("> {advice}\n"));
+    }
+    report.push_str(&window().navigator().user_agent().unwrap_or_default());
+    report
+}

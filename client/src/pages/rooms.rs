@@ -1,0 +1,125 @@
+//! The lobby: which room, under which name.
+
+use leptos::prelude::*;
+use shared::signaling::{MAX_NAME, MAX_ROOM_NAME};
+
+use crate::components::parts::{Read, button, nothing, part, say, words};
+use crate::hooks::app::{use_app, use_title};
+use crate::hooks::visited::{Visited, forget, visited};
+use crate::state::face::invented_room;
+use crate::state::route::Route;
+
+#[component]
+pub(crate) fn Rooms() -> impl IntoView {
+    let app = use_app();
+    use_title(move || app.text().room.rooms.to_owned());
+    let name = RwSignal::new(
+        app.settings
+            .with_untracked(|settings| settings.name.clone())
+            .unwrap_or_default(),
+    );
+    let room = RwSignal::new(invented_room(random()));
+    let wrong = RwSignal::new(None::<Read>);
+    let rooms = RwSignal::new(visited());
+    let join = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let (name, room) = (name.get_untracked(), room.get_untracked());
+        let (name, room) = (name.trim(), room.trim());
+        let problem: Option<Read> = if name.is_empty() {
+            Some(|text| text.need_name)
+        } else if room.is_empty() {
+            Some(|text| text.need_room)
+        } else if name.len() > MAX_NAME || room.len() > MAX_ROOM_NAME {
+            Some(|text| text.too_long)
+        } else {
+            None
+        };
+        wrong.set(problem);
+        if problem.is_none() {
+            app.settings
+                .update(|settings| settings.name = Some(name.to_owned()));
+            app.go(&Route::Room(room.to_owned()));
+        }
+    };
+    let field = move |id: &'static str, label: Read, hint: Read, value: RwSignal<String>| {
+        view! {
+            <label>
+                <span>{say(app, label)}</span>
+                <input
+                    id=id
+                    class="field"
+                    type="text"
+                    autocomplete=if id == "name" { "nickname" } else { "off" }
+                    spellcheck="false"
+                    prop:value=value
+                    on:input=move |event| {
+                        value.set(event_target_value(&event));
+                        wrong.set(None);
+                    }
+                />
+                <span class="small quiet">{say(app, hint)}</span>
+            </label>
+        }
+        .into_any()
+    };
+    let list = part(move || {
+        let rooms_now = rooms.get();
+        if rooms_now.is_empty() {
+            return view! { <p class="quiet small">{say(app, |text| text.none_visited)}</p> }
+                .into_any();
+        }
+        let lines = rooms_now.into_iter().map(|Visited { name, unread, .. }| {
+            let (address, shown) = (Route::Room(name.clone()).to_string(), name.clone());
+            let count = words(move || {
+                if unread > 0 {
+                    (app.text().room.unread_count)(unread)
+                } else {
+                    String::new()
+                }
+            });
+            let gone = move || {
+                if forget(&name, &(app.text().room.forget_sure)(&name)) {
+                    rooms.set(visited());
+                }
+            };
+            view! {
+                <li class="row visited">
+                    <a class="grow" href=address>{shown}</a>
+                    <span class="chip">{count}</span>
+                    {button("link", "", say(app, |text| text.forget), gone)}
+                </li>
+            }
+            .into_any()
+        });
+        view! { <ul id="visited">{lines.collect::<Vec<_>>()}</ul> }.into_any()
+    });
+    view! {
+        <main class="page narrow" id="main">
+            <div>
+                <h1>{say(app, |text| text.rooms)}</h1>
+                <p class="quiet">{say(app, |text| text.intro)}</p>
+            </div>
+            <form class="card form" on:submit=join novalidate>
+                {field("name", |text| text.your_name, |text| text.name_hint, name)}
+                {field("room", |text| text.room, |text| text.room_hint, room)}
+                <div class="row"><button class="button" type="submit" id="join">{say(app, |text| text.join)}</button></div>
+                {part(move || wrong.get().map_or_else(nothing, |read| {
+                    view! { <p class="small bad" role="alert" id="wrong">{say(app, read)}</p> }.into_any()
+                }))}
+            </form>
+            <section class="card form">
+                <h2>{say(app, |text| text.visited)}</h2>
+                {list}
+            </section>
+        </main>
+    }
+}
+
+/// For a name that is not to be guessed.
+fn random() -> u32 {
+    let mut bytes = [0; 4];
+    if let Ok(crypto) = window().crypto() {
+        let _ = crypto.get_random_values_with_u8_array(&mut bytes);
+    }
+    u32::from_le_bytes(bytes)
+}

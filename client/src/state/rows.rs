@@ -1,0 +1,161 @@
+//! The lines of a conversation as they are read: messages, the days between them, what happened, where the unread begins.
+
+use shared::conversation::Entry;
+use shared::signaling::PeerId;
+
+use super::room::{Happened, Note};
+
+/// Milliseconds in which messages of one author stand together under one name.
+const TOGETHER: u64 = 5 * 60_000;
+const DAY: u64 = 24 * 60 * 60_000;
+
+/// A message among all of a room.
+pub type Key = (u64, PeerId);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Row {
+    /// Days since 1970 where the reader is.
+    Day(u64),
+    Unread,
+    Note(Note),
+    Say {
+        key: Key,
+        /// The first of some by one author: it has a face and a name.
+        first: bool,
+    },
+}
+
+impl Row {
+    /// Different for different rows of one conversation.
+    pub fn id(&self) -> (u8, u64, String) {
+        match self {
+            Self::Day(day) => (0, *day, String::new()),
+            Self::Unread => (1, 0, String::new()),
+            Self::Say { key, first } => (2 + u8::from(*first), key.0, key.1.to_string()),
+            Self::Note(note) => {
+                let (kind, name) = match &note.what {
+                    Happened::Arrived { name } => (4, name),
+                    Happened::Left { name } => (5, name),
+                    Happened::Lost { name } => (6, name),
+                    Happened::Renamed { to, .. } => (7, to),
+                };
+                (kind, note.at, name.clone())
+            }
+        }
+    }
+}
+
+/// Puts them in order. `unread`: the first message that had not been looked at. `local` turns milliseconds since 1970 UTC into those of the reader's clock.
+pub fn rows(
+    entries: &[Entry],
+    notes: &[Note],
+    unread: Option<&Key>,
+    local: &dyn Fn(u64) -> u64,
+) -> Vec<Row> {
+    let mut rows = Vec::with_capacity(entries.len() + notes.len() + 8);
+    let mut notes = notes.iter().peekable();
+    let mut day = 0;
+    let mut before: Option<&Entry> = None;
+    for entry in entries {
+        let message = &entry.message;
+        while let Some(note) = notes.next_if(|note| note.after < message.number) {
+            rows.push(Row::Note(note.clone()));
+            before = None;
+        }
+        // Clocks of authors differ: a day never comes back.
+        let today = local(message.at) / DAY;
+        if today > day {
+            day = today;
+            rows.push(Row::Day(day));
+            before = None;
+        }
+        let key = (message.number, entry.author.clone());
+        if unread == Some(&key) {
+            rows.push(Row::Unread);
+            before = None;
+        }
+        let together = before.is_some_and(|before| {
+            before.author == entry.author
+                && before.name == entry.name
+                && message.at.abs_diff(before.message.at) < TOGETHER
+        });
+        rows.push(Row::Say {
+            key,
+            first: !together,
+        });
+        before = Some(entry);
+    }
+    rows.extend(notes.cloned().map(Row::Note));
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::chat::Body;
+    use shared::conversation::Conversation;
+
+    use super::*;
+
+    fn id(n: u64) -> PeerId {
+        PeerId::try_from(format!("{n:016x}")).expect("16 digits")
+    }
+
+    fn conversation(at: &[u64]) -> Conversation {
+        let mut conversation = Conversation::new(id(1));
+        for at in at {
+            let body = Body::Text { text: "x".into() };
+            conversation
+                .say(*at, "me", body, &[])
+                .expect("a sound message");
+        }
+        conversation
+    }
+
+    fn shape(rows: &[Row]) -> String {
+        let letters = rows.iter().map(|row| match row {
+            Row::Day(_) => 'd',
+            Row::Unread => 'u',
+            Row::Note(_) => 'n',
+            Row::Say { first: true, .. } => 'S',
+            Row::Say { first: false, .. } => 's',
+        });
+        letters.collect()
+    }
+
+    #[test]
+    fn days_and_pauses_part_messages() {
+        let conversation = conversation(&[DAY, DAY + 1, DAY + TOGETHER + 1, 2 * DAY, 2 * DAY + 1]);
+        let rows = rows(conversation.entries(), &[], None, &|at| at);
+        assert_eq!(shape(&rows), "dSsSdSs");
+    }
+
+    #[test]
+    fn a_day_begins_at_the_readers_midnight() {
+        let conversation = conversation(&[DAY - 3_600_000, DAY + 1]);
+        let east = rows(conversation.entries(), &[], None, &|at| at + 8 * 3_600_000);
+        assert_eq!(shape(&east), "dSS");
+    }
+
+    #[test]
+    fn notes_stand_where_they_happened_and_unread_before_its_message() {
+        let conversation = conversation(&[DAY, DAY + 1]);
+        let numbers: Vec<u64> = conversation
+            .entries()
+            .iter()
+            .map(|entry| entry.message.number)
+            .collect();
+        let note = |after, name: &str| Note {
+            at: 1,
+            after,
+            what: Happened::Arrived { name: name.into() },
+        };
+        let notes = [note(0, "a"), note(numbers[0], "b"), note(numbers[1], "c")];
+        let unread = (numbers[1], id(1));
+        let rows = rows(conversation.entries(), &notes, Some(&unread), &|at| at);
+        assert_eq!(shape(&rows), "ndSnuSn");
+        let mut ids: Vec<_> = rows.iter().map(Row::id).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), rows.len(), "each row is found again");
+    }
+}
