@@ -57,6 +57,12 @@ const NEEDS: &[Need] = &[
         names: ["npm", "nodejs-npm", "npm", "node"],
     },
     Need {
+        what: "a C++ compiler (for libFuzzer)",
+        scope: Scope::Test,
+        present: || has("c++"),
+        names: ["g++", "gcc-c++", "gcc", ""],
+    },
+    Need {
         what: "the ffmpeg command",
         scope: Scope::Test,
         present: || has("ffmpeg") && has("ffprobe"),

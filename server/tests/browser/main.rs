@@ -10,6 +10,7 @@ mod common;
 mod film;
 mod origin;
 mod pages;
+mod rooms;
 mod site;
 mod watch;
 mod webdriver;
