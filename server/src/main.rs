@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::Server;
 use server::config::Config;
 use tokio::net::TcpListener;
@@ -16,6 +17,9 @@ use tracing_subscriber::EnvFilter;
 
 /// These crates log what peers do wrong, packet by packet; a filter by module shows it again.
 const QUIET: &str = ",rtc=off,webrtc=off,stun_types=off,turn_types=off";
+
+/// Open files and sockets at most, where the system allows as many.
+const DESCRIPTORS: u64 = 65_536;
 
 /// So many streams are named at the start.
 const NAMED: usize = 10;
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
 
 fn run(config: Config) -> Result<()> {
     start_log(&config.log)?;
+    raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -43,6 +48,23 @@ fn run(config: Config) -> Result<()> {
     let outcome = runtime.block_on(serve(config));
     runtime.shutdown_timeout(LAST_TASKS);
     outcome
+}
+
+/// Everybody in a room and everything relayed takes a descriptor; systems allow few until they are asked.
+fn raise_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit
+        .maximum
+        .map_or(DESCRIPTORS, |most| most.min(DESCRIPTORS));
+    if limit.current.is_some_and(|current| current < wanted) {
+        let raised = Rlimit {
+            current: Some(wanted),
+            maximum: limit.maximum,
+        };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::debug!(%error, "the limit of open files stays as it is");
+        }
+    }
 }
 
 async fn serve(config: Config) -> Result<()> {
