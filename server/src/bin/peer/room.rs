@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use shared::api::IceServer;
+use shared::api::{IceConfig, IceServer, IceTransportPolicy};
 use shared::chat::{Body, Frame, MAX_TEXT, Message};
 use shared::conversation::{Conversation, Heard, Ticks};
 use shared::negotiation::is_polite;
@@ -80,7 +80,7 @@ impl Room {
                 ice,
             } => {
                 match ice {
-                    Ok(servers) => self.use_ice(&servers),
+                    Ok(config) => self.use_ice(&config),
                     Err(message) => self.face.show(&Event::Error { message }),
                 }
                 self.on_welcome(room, you, peers, now);
@@ -98,9 +98,16 @@ impl Room {
         }
     }
 
-    pub(crate) fn use_ice(&mut self, servers: &[IceServer]) {
-        let all: Vec<_> = servers.iter().chain(&self.own_ice).cloned().collect();
+    pub(crate) fn use_ice(&mut self, config: &IceConfig) {
+        let all: Vec<_> = config
+            .ice_servers
+            .iter()
+            .chain(&self.own_ice)
+            .cloned()
+            .collect();
         self.setup.ice_servers = ice::usable(&all);
+        let asked = config.ice_transport_policy == IceTransportPolicy::Relay;
+        self.setup.relay_only = asked || self.options.relay_only;
     }
 
     fn on_welcome(&mut self, room: String, you: Peer, peers: Vec<Peer>, now: Instant) {
