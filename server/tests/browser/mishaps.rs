@@ -56,8 +56,9 @@ async fn chat_goes_on_while_the_server_is_away_and_after() {
     assert_eq!(said(&ann).await, all, "nothing is lost and nothing doubled");
     // Somebody new finds them.
     let mut late = TestPeer::start(&second.url, "demo", "late", &[]);
-    late.connected_to("Ann").await;
-    late.connected_to("Lin").await;
+    for _ in ["Ann", "Lin", "term"] {
+        late.event("connected", |_| true).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
