@@ -130,7 +130,16 @@ impl Service {
 
     fn request(&self, slot: &mut Slot, client: &Client, message: &Message<'_>, now: Duration) {
         let (answer, key) = if message.has_method(BINDING) {
-            (Answer::Seen, None)
+            let unknown = unknown(message);
+            let seen = unknown.is_empty();
+            (
+                if seen {
+                    Answer::Seen
+                } else {
+                    Answer::Unknown(unknown)
+                },
+                None,
+            )
         } else {
             let owned =
                 |username: &str| slot.as_ref().is_some_and(|kept| kept.belongs_to(username));

@@ -2,7 +2,13 @@
 //!
 //! They need root, as no other test does; without, they say that they are skipped.
 
+#[allow(dead_code, reason = "other tests look and type more")]
+#[path = "../browser/browser.rs"]
+mod browser;
+mod browsers;
 mod chat;
+#[path = "../browser/webdriver.rs"]
+mod webdriver;
 mod world;
 
 use std::process::Command;

@@ -8,10 +8,15 @@
 //!
 //! Nothing of it touches the network of the machine, and all of it is gone with the [`World`].
 
-use std::fs;
+use std::fs::{self, File};
+use std::future::poll_fn;
 use std::io::Write;
+use std::os::fd::AsFd;
+use std::pin::pin;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// The server's address on the public net.
 pub(crate) const SERVER: &str = "198.51.100.1";
@@ -34,6 +39,15 @@ pub(crate) enum Place {
     Public,
     /// 1 or 2.
     Home(u8),
+}
+
+impl Place {
+    fn space(self) -> String {
+        match self {
+            Self::Public => "public".to_owned(),
+            Self::Home(number) => format!("home{number}"),
+        }
+    }
 }
 
 /// The namespaces, and the programs in them. Dropped, both are gone.
@@ -65,18 +79,18 @@ impl World {
         };
         for place in ["public", "router1", "home1", "router2", "home2"] {
             ip(&format!("netns add {}", world.space(place)));
-            world.inside(place, "link set lo up");
+            world.set(place, "link set lo up");
         }
-        world.inside("public", "link add bridge0 type bridge");
-        world.inside("public", &format!("addr add {SERVER}/24 dev bridge0"));
-        world.inside("public", "link set bridge0 up");
+        world.set("public", "link add bridge0 type bridge");
+        world.set("public", &format!("addr add {SERVER}/24 dev bridge0"));
+        world.set("public", "link set bridge0 up");
         // The rest of the internet, where private addresses lead nowhere: nobody has this hardware address.
         let nobody = "198.51.100.254";
-        world.inside(
+        world.set(
             "public",
             &format!("neigh add {nobody} lladdr 02:00:00:00:00:fe dev bridge0"),
         );
-        world.inside("public", &format!("route add default via {nobody}"));
+        world.set("public", &format!("route add default via {nobody}"));
         for (number, nat) in (1..).zip(routers) {
             world.build_home(number, nat);
         }
@@ -92,20 +106,20 @@ impl World {
         ip(&format!(
             "link add lan netns {outside} type veth peer name wire netns {inside}"
         ));
-        self.inside(
+        self.set(
             "public",
             &format!("link set port{number} master bridge0 up"),
         );
-        self.inside(
+        self.set(
             &router,
             &format!("addr add 198.51.100.1{number}/24 dev wan"),
         );
-        self.inside(&router, &format!("addr add 10.{number}.0.1/24 dev lan"));
-        self.inside(&router, "link set wan up");
-        self.inside(&router, "link set lan up");
-        self.inside(&home, &format!("addr add 10.{number}.0.2/24 dev wire"));
-        self.inside(&home, "link set wire up");
-        self.inside(&home, &format!("route add default via 10.{number}.0.1"));
+        self.set(&router, &format!("addr add 10.{number}.0.1/24 dev lan"));
+        self.set(&router, "link set wan up");
+        self.set(&router, "link set lan up");
+        self.set(&home, &format!("addr add 10.{number}.0.2/24 dev wire"));
+        self.set(&home, "link set wire up");
+        self.set(&home, &format!("route add default via 10.{number}.0.1"));
         let forward = ["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"];
         run(self.command(&router, &forward));
         self.load(&router, &rules(number, nat));
@@ -126,17 +140,30 @@ impl World {
 
     /// Starts a program, which ends with the world. Its standard streams are piped, but for errors.
     pub(crate) fn start(&mut self, place: Place, command: &[&str]) -> &mut Child {
-        let mut command = match place {
-            Place::Public => self.command("public", command),
-            Place::Home(number) => self.command(&format!("home{number}"), command),
-        };
-        let child = command
+        let child = self
+            .command(&place.space(), command)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("ip is there");
         self.programs.push(child);
         self.programs.last_mut().expect("just pushed")
+    }
+
+    /// Runs a future as if this process were there: whatever sockets it opens and programs it starts are there.
+    pub(crate) async fn inside<F: Future>(&self, place: Place, future: F) -> F::Output {
+        let there = self.space(&place.space());
+        let there = File::open(format!("/run/netns/{there}")).expect("a namespace");
+        let back = File::open("/proc/thread-self/ns/net").expect("a namespace");
+        let mut future = pin!(future);
+        poll_fn(|context| {
+            // Only for the time of a poll: other tests are on this thread too.
+            go(&there);
+            let outcome = future.as_mut().poll(context);
+            go(&back);
+            outcome
+        })
+        .await
     }
 
     fn command(&self, place: &str, arguments: &[&str]) -> Command {
@@ -148,7 +175,7 @@ impl World {
     }
 
     /// `ip` in a namespace.
-    fn inside(&self, place: &str, arguments: &str) {
+    fn set(&self, place: &str, arguments: &str) {
         ip(&format!("-n {} {arguments}", self.space(place)));
     }
 
@@ -225,6 +252,12 @@ fn remove(world: &str) {
         let space = format!("{world}-{place}");
         let _ = Command::new("ip").args(["netns", "del", &space]).output();
     }
+}
+
+/// Moves this thread into a namespace.
+fn go(space: &File) {
+    let network = Some(LinkNameSpaceType::Network);
+    move_into_link_name_space(space.as_fd(), network).expect("root may go anywhere");
 }
 
 fn ip(arguments: &str) {

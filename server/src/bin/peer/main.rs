@@ -42,7 +42,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use shared::api::IceServer;
+use shared::api::IceConfig;
 use shared::conversation::Conversation;
 use shared::signaling::{ClientMessage, PeerId};
 use time::UtcOffset;
@@ -117,7 +117,7 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
     let (tell_news, mut news) = mpsc::channel(64);
     let (reports, mut reported) = mpsc::channel(QUEUE);
     let (told, mut telling) = mpsc::channel(64);
-    let (tell_ice, mut new_ice) = mpsc::channel::<Vec<IceServer>>(1);
+    let (tell_ice, mut new_ice) = mpsc::channel::<IceConfig>(1);
     let entrance = Entrance {
         server: options.server.clone(),
         room: options.room.clone(),
@@ -172,7 +172,7 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
                 input = line.is_some();
                 room.on_line(line, Instant::now());
             }
-            Some(servers) = new_ice.recv() => room.use_ice(&servers),
+            Some(config) = new_ice.recv() => room.use_ice(&config),
             Some(_) = room.links.join_next() => {}
             _ = interrupt.recv() => break End::Left,
             _ = terminate.recv() => break End::Left,
@@ -180,8 +180,8 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
             _ = renew.tick() => {
                 let (server, tell) = (server.clone(), tell_ice.clone());
                 tokio::spawn(async move {
-                    if let Ok(servers) = ice::fetch(&server).await {
-                        let _ = tell.send(servers).await;
+                    if let Ok(config) = ice::fetch(&server).await {
+                        let _ = tell.send(config).await;
                     }
                 });
             }

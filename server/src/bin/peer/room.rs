@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use shared::api::IceServer;
+use shared::api::{IceConfig, IceServer, IceTransportPolicy};
 use shared::chat::Frame;
 use shared::conversation::Conversation;
 use shared::negotiation::is_polite;
@@ -68,7 +68,7 @@ impl Room {
                 ice,
             } => {
                 match ice {
-                    Ok(servers) => self.use_ice(&servers),
+                    Ok(config) => self.use_ice(&config),
                     Err(message) => self.face.show(&Event::Error { message }),
                 }
                 self.on_welcome(room, you, peers, now);
@@ -85,9 +85,16 @@ impl Room {
         }
     }
 
-    pub(crate) fn use_ice(&mut self, servers: &[IceServer]) {
-        let all: Vec<_> = servers.iter().chain(&self.own_ice).cloned().collect();
+    pub(crate) fn use_ice(&mut self, config: &IceConfig) {
+        let all: Vec<_> = config
+            .ice_servers
+            .iter()
+            .chain(&self.own_ice)
+            .cloned()
+            .collect();
         self.setup.ice_servers = ice::usable(&all);
+        let asked = config.ice_transport_policy == IceTransportPolicy::Relay;
+        self.setup.relay_only = asked || self.options.relay_only;
     }
 
     fn on_welcome(&mut self, room: String, you: Peer, peers: Vec<Peer>, now: Instant) {
