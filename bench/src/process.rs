@@ -6,11 +6,27 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// A running server. Dropping it ends it.
 pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
+}
+
+/// Lets this process, and those that it starts, open so many files.
+pub(crate) fn need_files(count: u64) -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < count) {
+        let raised = Rlimit {
+            current: Some(count),
+            maximum: limit.maximum,
+        };
+        setrlimit(Resource::Nofile, raised).with_context(|| {
+            format!("this needs {count} open files; `ulimit -Hn` tells how many there may be")
+        })?;
+    }
+    Ok(())
 }
 
 /// What a process has used so far.

@@ -17,7 +17,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::dice::Dice;
-use crate::process::Server;
+use crate::process::{Server, need_files};
 
 #[derive(Args)]
 pub(crate) struct Rooms {
@@ -74,6 +74,7 @@ impl Rooms {
             self.sockets as usize <= self.rooms as usize * MAX_PEERS,
             "{MAX_PEERS} fit into a room; take more rooms"
         );
+        need_files(u64::from(self.sockets) + 200)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;

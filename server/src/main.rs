@@ -18,11 +18,11 @@ use tracing_subscriber::EnvFilter;
 /// These crates log what peers do wrong, packet by packet; a filter by module shows it again.
 const QUIET: &str = ",rtc=off,webrtc=off,stun_types=off,turn_types=off";
 
-/// Open files and sockets at most, where the system allows as many.
-const DESCRIPTORS: u64 = 65_536;
-
 /// So many streams are named at the start.
 const NAMED: usize = 10;
+
+/// Enough for every socket that the limits allow.
+const FILES: u64 = 65_536;
 
 /// A task that blocks (FFmpeg on a dead network drive) does not hold up the end.
 const LAST_TASKS: Duration = Duration::from_millis(500);
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 
 fn run(config: Config) -> Result<()> {
     start_log(&config.log)?;
-    raise_limit();
+    raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -48,23 +48,6 @@ fn run(config: Config) -> Result<()> {
     let outcome = runtime.block_on(serve(config));
     runtime.shutdown_timeout(LAST_TASKS);
     outcome
-}
-
-/// Everybody in a room and everything relayed takes a descriptor; systems allow few until they are asked.
-fn raise_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = limit
-        .maximum
-        .map_or(DESCRIPTORS, |most| most.min(DESCRIPTORS));
-    if limit.current.is_some_and(|current| current < wanted) {
-        let raised = Rlimit {
-            current: Some(wanted),
-            maximum: limit.maximum,
-        };
-        if let Err(error) = setrlimit(Resource::Nofile, raised) {
-            tracing::debug!(%error, "the limit of open files stays as it is");
-        }
-    }
 }
 
 async fn serve(config: Config) -> Result<()> {
@@ -113,6 +96,21 @@ async fn serve(config: Config) -> Result<()> {
     };
     server.run(listener, shutdown).await;
     Ok(())
+}
+
+/// A socket is a file. Many systems begin with 1024, and let a program raise that up to a hard limit (setrlimit(2)).
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(FILES).min(FILES);
+    if limit.current.is_some_and(|current| current < most) {
+        let raised = Rlimit {
+            current: Some(most),
+            maximum: limit.maximum,
+        };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::warn!(%error, ?limit.current, "there may be too few files for many sockets");
+        }
+    }
 }
 
 fn start_log(filter: &str) -> Result<()> {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
+use rtc::peer_connection::transport::RTCDtlsRole;
 use shared::chat::{CHANNEL, CHANNEL_ID, MAX_FRAME};
 use tokio::sync::mpsc;
 use webrtc::data_channel::{DataChannel, RTCDataChannelInit};
@@ -17,6 +18,7 @@ use webrtc::peer_connection::{
 };
 
 use crate::interfaces::Interfaces;
+use crate::runtime::{Beginning, Careful};
 
 /// A peer that is not heard for this long is disconnected; what follows is decided in [`crate::path`].
 const SILENCE: Duration = Duration::from_secs(5);
@@ -57,6 +59,7 @@ pub(crate) struct Connection {
     /// Opens by itself once connected.
     pub(crate) chat: Arc<dyn DataChannel>,
     pub(crate) happenings: mpsc::Receiver<Happening>,
+    pub(crate) beginning: Arc<Beginning>,
 }
 
 /// The nominated pair of candidates.
@@ -87,6 +90,8 @@ impl Connection {
             .with_ice_connection_attempts(Some(CHECK_EVERY), Some(MAX_CHECKS))
             .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_FRAME as u32))
             .with_sctp_max_receive_buffer_size(RECEIVE_BUFFER)
+            // The side that begins SCTP is the one that may lose a first message ([`crate::runtime`]) when datagrams change places.
+            .with_answering_dtls_role(RTCDtlsRole::Server)
             // New sockets for an ICE restart: the old ones may belong to a network that is gone.
             .with_discard_local_candidates_during_ice_restart(true)
             .build();
@@ -95,6 +100,8 @@ impl Connection {
         } else {
             RTCIceTransportPolicy::All
         };
+        let runtime = Careful::new();
+        let beginning = runtime.beginning();
         let pc = PeerConnectionBuilder::new()
             .with_configuration(
                 RTCConfigurationBuilder::new()
@@ -103,6 +110,7 @@ impl Connection {
                     .build(),
             )
             .with_setting_engine(settings)
+            .with_runtime(Arc::new(runtime))
             .with_handler(Arc::new(Handler { happens }))
             .with_udp_addrs(vec![setup.interfaces])
             .with_data_channel_send_buffer_limit(SEND_BUFFER)
@@ -118,6 +126,7 @@ impl Connection {
             pc,
             chat,
             happenings,
+            beginning,
         })
     }
 }

@@ -21,6 +21,7 @@ use rtc::peer_connection::configuration::RTCOfferOptions;
 
 use crate::connection::{Connection, Happening, Pair, Setup, pair, round_trip};
 use crate::description::{is_same_connection, is_usable, without_unusable};
+use crate::runtime;
 
 /// Frames that wait to be sent. A peer that lets more pile up does not read.
 const FRAMES: usize = 512;
@@ -199,8 +200,9 @@ async fn run(
         pc,
         chat,
         mut happenings,
+        beginning: begins,
     } = connection;
-    let reader = tokio::spawn(read(chat.clone(), reporter.clone()));
+    let reader = tokio::spawn(read(chat.clone(), begins, reporter.clone()));
     let writer = tokio::spawn(write(chat.clone(), frames));
     let mut talks = Talks {
         pc: pc.clone(),
@@ -275,10 +277,13 @@ async fn flush(chat: &dyn DataChannel, writer: JoinHandle<()>) {
     let _ = timeout(TO_FLUSH, flushed).await;
 }
 
-async fn read(chat: Arc<dyn DataChannel>, reporter: Reporter) {
+async fn read(chat: Arc<dyn DataChannel>, begins: Arc<runtime::Beginning>, reporter: Reporter) {
     while let Some(event) = chat.poll().await {
         match event {
-            DataChannelEvent::OnOpen => reporter.tell(Report::Open).await,
+            DataChannelEvent::OnOpen => {
+                begins.is_over();
+                reporter.tell(Report::Open).await;
+            }
             DataChannelEvent::OnMessage(message) if message.data.len() <= MAX_FRAME => {
                 match serde_json::from_slice(&message.data) {
                     Ok(frame) => reporter.tell(Report::Frame(frame)).await,

@@ -7,7 +7,7 @@
 //! | [`room`] | the one task that owns the state; [`member`]: somebody else in the room |
 //! | [`signaling`], [`ice`] | the server: the WebSocket, the STUN and TURN servers |
 //! | [`link`] | the connection to one other peer; [`path`]: when something has to be done about it; [`advice`]: when it is not to be had |
-//! | [`connection`], [`description`], [`interfaces`] | the webrtc crate, set up |
+//! | [`connection`], [`runtime`], [`description`], [`interfaces`] | the webrtc crate, set up |
 //! | [`giving`], [`taking`], [`transfer`] | files; [`sending`], [`receiving`], [`folder`]: their bytes |
 
 mod address;
@@ -27,6 +27,7 @@ mod options;
 mod path;
 mod receiving;
 mod room;
+mod runtime;
 mod sending;
 mod signaling;
 mod taking;
