@@ -54,7 +54,7 @@ pub(super) struct Service {
 }
 
 /// The place where a client's allocation is, if it has one.
-type Slot = Option<Arc<Allocation>>;
+pub(super) type Slot = Option<Arc<Allocation>>;
 
 /// Ends allocations whose time is over, until the task is aborted.
 pub(super) async fn sweep(service: Arc<Service>) {

@@ -8,16 +8,20 @@ use crate::world::{Nat, Place, SERVER, World};
 
 /// The bundle, built.
 const DIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../dist");
+const KEEP_PEERS: &str =
+    "window.peers = []; window.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(...all) { super(...all); peers.push(this) }
+}";
 const ENTER: &str = "\u{E007}";
 
 /// A world with a server that has the page.
 fn world(routers: [Nat; 2]) -> Option<World> {
+    let mut world = World::build(routers)?;
     let index = format!("{DIST}/index.html");
     assert!(
         Path::new(&index).is_file(),
         "{index} is missing: build the bundle with `cargo xtask test`, or with `trunk build --release`"
     );
-    let mut world = World::build(routers)?;
     serve(&mut world, &["--dist", DIST]);
     Some(world)
 }
@@ -35,10 +39,17 @@ impl Person<'_> {
         self.browser.as_ref().expect("still there")
     }
 
+    /// Opens a page of this server, whose connections are kept, to ask them how they are connected.
     async fn open(&self, page: &str) {
-        let url = format!("http://{SERVER}:8000/{page}");
         self.world
-            .inside(self.home, self.browser().open(&url))
+            .inside(self.home, async {
+                let browser = self.browser();
+                browser
+                    .open(&format!("http://{SERVER}:8000/#/settings"))
+                    .await;
+                browser.run(KEEP_PEERS).await;
+                browser.run(&format!("location.hash = '{page}'")).await;
+            })
             .await;
     }
 
@@ -47,10 +58,6 @@ impl Person<'_> {
         self.world
             .inside(self.home, async {
                 let browser = self.browser();
-                // Kept, to ask them how they are connected.
-                browser
-                    .run("window.peers = []; window.RTCPeerConnection = class extends RTCPeerConnection { constructor(...all) { super(...all); peers.push(this) } }")
-                    .await;
                 browser.fill("#name", name).await;
                 browser.click("#join").await;
                 let joined = "document.querySelector('main.room[data-link=joined]')";
@@ -172,4 +179,25 @@ async fn a_browser_without_udp_talks_through_turn_over_tcp() {
     for person in [ann, lin] {
         person.leave().await;
     }
+}
+
+/// The media port of the server takes UDP only; the server's own TURN leads there.
+#[tokio::test]
+async fn a_viewer_without_udp_watches_through_turn_over_tcp() {
+    let Some(world) = world([Nat::Symmetric, Nat::NoUdp]) else {
+        return;
+    };
+    let home = Place::Home(2);
+    let browser = world.inside(home, TestBrowser::chromium()).await;
+    let viewer = Person {
+        world: &world,
+        home,
+        browser: Some(browser),
+    };
+    viewer.open("#/watch/test").await;
+    let plays = "document.querySelector('video')?.currentTime > 1";
+    let playing = viewer.browser().until("the picture moves", plays);
+    world.inside(home, playing).await;
+    assert_eq!(viewer.relay_protocols().await, ["tcp"]);
+    viewer.leave().await;
 }
