@@ -2,11 +2,15 @@
 //!
 //! | module | noun |
 //! |---|---|
+//! | [`dice`] | numbers that look random |
 //! | [`process`] | a server in a process of its own: its CPU time and memory |
 //! | [`viewer`] | someone who watches, made of str0m and one thread |
 //! | [`watch`] | `bench watch`: cost per viewer and time to the first picture |
+//! | [`rooms`] | `bench rooms`: relay time, memory, and what stays behind |
 
+mod dice;
 mod process;
+mod rooms;
 mod viewer;
 mod watch;
 
@@ -26,11 +30,14 @@ struct Arguments {
 enum Bench {
     /// Cost per viewer, memory per viewer, time from POST to the first picture.
     Watch(watch::Watch),
+    /// Relay time and memory with a thousand people in rooms, and whether anything stays behind.
+    Rooms(rooms::Rooms),
 }
 
 fn main() -> anyhow::Result<()> {
     str0m::crypto::from_feature_flags().install_process_default();
     match Arguments::parse().bench {
         Bench::Watch(watch) => watch.run(),
+        Bench::Rooms(rooms) => rooms.run(),
     }
 }

@@ -6,11 +6,27 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// A running server. Dropping it ends it.
 pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
+}
+
+/// Lets this process, and those that it starts, open so many files.
+pub(crate) fn need_files(count: u64) -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < count) {
+        let raised = Rlimit {
+            current: Some(count),
+            maximum: limit.maximum,
+        };
+        setrlimit(Resource::Nofile, raised).with_context(|| {
+            format!("this needs {count} open files; `ulimit -Hn` tells how many there may be")
+        })?;
+    }
+    Ok(())
 }
 
 /// What a process has used so far.
@@ -19,6 +35,9 @@ pub(crate) struct Usage {
     pub(crate) cpu: Duration,
     /// Resident memory, in bytes.
     pub(crate) memory: u64,
+    pub(crate) threads: u64,
+    /// Open ones, sockets among them.
+    pub(crate) files: usize,
 }
 
 impl Server {
@@ -86,18 +105,19 @@ impl Server {
         let ticks = field(11)
             .zip(field(12))
             .context("/proc/PID/stat is not as expected")?;
-        let resident = read("status")?.lines().find_map(|line| {
-            line.strip_prefix("VmRSS:")?
-                .trim()
-                .strip_suffix(" kB")?
-                .trim()
-                .parse::<u64>()
-                .ok()
-        });
-        let resident = resident.context("/proc/PID/status is not as expected")?;
+        let status = read("status")?;
+        let number = |name: &str| {
+            let value = status.lines().find_map(|line| line.strip_prefix(name));
+            let value =
+                value.and_then(|value| value.split_whitespace().next()?.parse::<u64>().ok());
+            value.context("/proc/PID/status is not as expected")
+        };
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count();
         Ok(Usage {
             cpu: Duration::from_millis((ticks.0 + ticks.1) * 1000 / TICKS),
-            memory: resident * 1024,
+            memory: number("VmRSS:")? * 1024,
+            threads: number("Threads:")?,
+            files,
         })
     }
 }

@@ -1,8 +1,9 @@
 //! Files that are offered in a room, and how far they have come.
 
 use leptos::prelude::*;
-use shared::chat::Body;
+use shared::chat::{Body, FileInfo};
 use shared::signaling::PeerId;
+use web_sys::{File, Url};
 
 use super::parts::{button, nothing, part, say, words};
 use crate::hooks::app::App;
@@ -10,6 +11,47 @@ use crate::hooks::room::Room;
 use crate::i18n::format::{bytes, part_of};
 use crate::i18n::room::Room as Text;
 use crate::state::room::{Direction, Stage, Transfer};
+
+/// Larger pictures are files like others, in bytes.
+const SHOWN: f64 = 8_000_000.0;
+
+/// Pictures that were offered from here, to be seen here too: name, size, object URL.
+#[derive(Clone, Copy)]
+pub(crate) struct Own(RwSignal<Vec<(String, u64, String)>>);
+
+impl Own {
+    /// For everything below the component of a room.
+    pub(crate) fn provide() -> Self {
+        let own = Self(RwSignal::new(Vec::new()));
+        provide_context(own);
+        on_cleanup(move || {
+            for (.., url) in own.0.try_get_untracked().unwrap_or_default() {
+                // It is a URL of ours.
+                let _ = Url::revoke_object_url(&url);
+            }
+        });
+        own
+    }
+
+    pub(crate) fn add(self, file: &File) {
+        if file.size() > SHOWN {
+            return;
+        }
+        if let Ok(url) = Url::create_object_url_with_blob(file) {
+            self.0
+                .update(|own| own.push((file.name(), file.size() as u64, url)));
+        }
+    }
+
+    fn url(self, info: &FileInfo) -> Option<String> {
+        self.0.with(|own| {
+            let found = own
+                .iter()
+                .find(|(name, size, _)| (name, *size) == (&info.name, info.size));
+            found.map(|(.., url)| url.clone())
+        })
+    }
+}
 
 /// The files of a conversation, the newest first.
 pub(crate) fn files(app: App, room: Room) -> AnyView {
@@ -68,15 +110,25 @@ pub(crate) fn file(app: App, room: Room, author: PeerId, number: u64, picture: b
         })
     });
     let name = info.safe_name();
-    let image = part({
-        let (name, shows) = (name.clone(), picture && info.is_picture());
-        move || match transfers.with(|all| shows.then(|| all.iter().find_map(url)).flatten()) {
-            Some(url) => {
-                let href = url.clone();
-                view! { <a href=href target="_blank" rel="noopener"><img class="picture" src=url alt=name.clone() /></a> }.into_any()
+    let own = use_context::<Own>();
+    let (shown, alt) = (info.clone(), name.clone());
+    let source = Memo::new(move |_| {
+        let shows = picture && shown.is_picture();
+        let came = || transfers.with(|all| all.iter().find_map(url));
+        let mine = || own.filter(|_| mine).and_then(|own| own.url(&shown));
+        shows.then(|| came().or_else(mine)).flatten()
+    });
+    let image = part(move || match source.get() {
+        Some(url) => {
+            let href = url.clone();
+            view! {
+                <a href=href target="_blank" rel="noopener">
+                    <img class="picture" src=url alt=alt.clone() />
+                </a>
             }
-            None => nothing(),
+            .into_any()
         }
+        None => nothing(),
     });
     let lines = part({
         let (author, info) = (author.clone(), info.clone());
