@@ -133,7 +133,8 @@ pub(crate) fn file(app: App, room: Room, author: PeerId, number: u64, picture: b
     let lines = part({
         let (author, info) = (author.clone(), info.clone());
         move || {
-            let all = transfers.get();
+            let mut all = transfers.get();
+            all.retain(between_two);
             if all.is_empty() {
                 return offered(app, room, &author, number, info.size, mine);
             }
@@ -157,6 +158,11 @@ pub(crate) fn file(app: App, room: Room, author: PeerId, number: u64, picture: b
         </div>
     }
     .into_any()
+}
+
+/// An own picture has a transfer to nobody, for its address.
+fn between_two(transfer: &Transfer) -> bool {
+    transfer.direction == Direction::Incoming || transfer.peer != transfer.author
 }
 
 fn url(transfer: &Transfer) -> Option<String> {
@@ -280,7 +286,8 @@ fn sentence(transfer: &Transfer, text: &Text) -> String {
 
 /// The liveliest of the stages, for tests.
 fn stage_word(transfers: &[Transfer]) -> &'static str {
-    let ranked = transfers.iter().map(|transfer| match transfer.stage {
+    let others = transfers.iter().filter(|transfer| between_two(transfer));
+    let ranked = others.map(|transfer| match transfer.stage {
         Stage::Running => (0, "running"),
         Stage::Paused => (1, "paused"),
         Stage::Asked => (2, "asked"),
