@@ -61,7 +61,6 @@ impl TestBrowser {
     }
 
     /// As [`TestBrowser::and_chromium`].
-    #[allow(dead_code, reason = "for tests of browsers of two makes")]
     pub(crate) async fn and_firefox(&self) -> Self {
         Self::start_firefox(Arc::clone(&self.turn)).await
     }
