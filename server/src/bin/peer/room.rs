@@ -326,13 +326,6 @@ impl Room {
         }
     }
 
-    /// What it has not received of what was said.
-    fn send_missing(&mut self, id: &PeerId, now: Instant) {
-        for message in self.conversation.on_open(id) {
-            self.send(id, Frame::Message(message), now);
-        }
-    }
-
     pub(crate) fn on_dead(&mut self, id: &PeerId, now: Instant) {
         let Some(member) = self.members.get_mut(id) else {
             return;
