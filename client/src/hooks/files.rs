@@ -1,34 +1,326 @@
-//! Files.
+//! Files of a room: those that this side offers, and those on their way. Which is decided in [`crate::state::transfers`], and the bytes flow in [`crate::rtc`].
+
+mod reading;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use shared::chat::{Body, FileInfo, Frame, MAX_FILE_NAME, MAX_MIME};
+use shared::signaling::PeerId;
+use shared::transfer::Speed;
+use web_sys::{Blob, File, Url};
+
 use super::engine::Engine;
 use super::room::Room;
-use shared::signaling::PeerId;
-use std::rc::{Rc, Weak};
-use web_sys::RtcDataChannel;
+use crate::rtc::folder::{self, Folder};
+use crate::rtc::incoming::Incoming;
+use crate::rtc::outgoing::{Outgoing, OutgoingEvent};
+use crate::rtc::timer::{Timer, now};
+use crate::state::room::{Direction, Stage, Transfer};
+use crate::state::transfers::{self, Key, is_wanted};
+
+/// Progress is shown so often. Milliseconds.
+const SHOW_MS: f64 = 250.0;
 pub(crate) struct Files {
-    _room: Room,
-    _engine: Weak<Engine>,
+    room: Room,
+    engine: Weak<Engine>,
+    me: Weak<Files>,
+    /// Files of this side, by the numbers of their messages.
+    own: RefCell<BTreeMap<u64, File>>,
+    incoming: RefCell<BTreeMap<Key, Part>>,
+    outgoing: RefCell<BTreeMap<Key, Outgoing>>,
+    /// Bytes that have passed since it was last shown, and how fast.
+    passed: RefCell<BTreeMap<Key, (u64, Speed)>>,
+    showing: RefCell<Option<Timer>>,
+    /// Object URLs, to be given back.
+    urls: RefCell<Vec<String>>,
+    folder: RefCell<Option<Rc<Folder>>>,
+    /// Counts files, for names in the folder.
+    files: Cell<u32>,
 }
+
+/// A file that has come in part.
+struct Part {
+    incoming: Incoming,
+    /// Channels that ended since something came, and how much had come then.
+    tries: u32,
+    had: u64,
+}
+
 impl Files {
     pub(crate) fn new(room: Room, engine: Weak<Engine>) -> Rc<Self> {
-        Rc::new(Self {
-            _room: room,
-            _engine: engine,
+        spawn_local(async {
+            // Without a folder there is nothing left over in it.
+            let _ = folder::sweep().await;
+        });
+        Rc::new_cyclic(|me| Self {
+            room,
+            engine,
+            me: me.clone(),
+            own: RefCell::default(),
+            incoming: RefCell::default(),
+            outgoing: RefCell::default(),
+            passed: RefCell::default(),
+            showing: RefCell::default(),
+            urls: RefCell::default(),
+            folder: RefCell::default(),
+            files: Cell::default(),
         })
     }
-    pub(crate) fn offer(&self, _file: web_sys::File) {}
-    pub(crate) fn want(&self, _: &PeerId, _: u64) {}
-    pub(crate) fn stop(&self, _: &PeerId, _: u64, _: &PeerId) {}
-    pub(crate) fn take(&self, _: &PeerId, channel: RtcDataChannel, _: u64, _: u64) {
-        channel.close();
+
+    /// Tells everybody of a file; who wants it asks for it.
+    pub(crate) fn offer(&self, file: File) {
+        let Some(engine) = self.engine.upgrade() else {
+            return;
+        };
+        let info = describe(&file);
+        let Some(number) = engine.say(Body::File(info.clone())) else {
+            return;
+        };
+        if is_wanted(&info) {
+            // Its author sees it as the others do.
+            let me = self.room.conversation.with_untracked(|c| c.me().clone());
+            let key = Key::incoming(&me, number);
+            let stage = Stage::Kept {
+                url: self.url(&file),
+            };
+            let size = info.size;
+            self.change(|all| {
+                transfers::begin(all, &key, Direction::Outgoing, info, size, stage);
+                true
+            });
+        }
+        self.own.borrow_mut().insert(number, file);
     }
-    pub(crate) fn wanted(&self, _: &PeerId, _: u64, _: u64) {}
-    pub(crate) fn stopped(&self, _: &PeerId, _: u64) {}
-    pub(crate) fn gone(&self, _: &PeerId, _: u64) {}
-    pub(crate) fn kept(&self, _: &PeerId, _: u64) {}
-    pub(crate) fn heard(&self, _: &PeerId, _: u64) {}
-    pub(crate) fn opened(&self, _: &PeerId) {}
-    pub(crate) fn closed(&self, _: &PeerId) {}
-    pub(crate) fn alone(&self) {}
-    pub(crate) fn tick(&self) {}
-    pub(crate) fn end(&self) {}
+
+    /// Cancels, in either direction.
+    pub(crate) fn stop(&self, author: &PeerId, number: u64, peer: &PeerId) {
+        let key = Key {
+            author: author.clone(),
+            number,
+            peer: peer.clone(),
+        };
+        let Some(engine) = self.engine.upgrade() else {
+            return;
+        };
+        let changed = self.change(|all| transfers::turn(all, &key, Stage::Stopped));
+        if !changed {
+            return;
+        }
+        if author == peer {
+            if let Some(part) = self.incoming.borrow().get(&key) {
+                part.incoming.detach();
+            }
+            engine.send(peer, &Frame::Stop { number });
+        } else {
+            drop(self.take_outgoing(&key));
+            engine.send(peer, &Frame::Gone { number });
+        }
+    }
+
+    /// Somebody wants a file of this side.
+    pub(crate) fn wanted(&self, peer: &PeerId, number: u64, offset: u64) {
+        let Some(engine) = self.engine.upgrade() else {
+            return;
+        };
+        let file = self.own.borrow().get(&number).cloned();
+        let file = file.filter(|file| offset <= file.size() as u64);
+        let opened = engine
+            .mesh()
+            .and_then(|mesh| mesh.open_file(peer, number, offset));
+        let (Some(file), Some((channel, max_message))) = (file, opened) else {
+            return engine.send(peer, &Frame::Gone { number });
+        };
+        let key = Key {
+            author: self.room.conversation.with_untracked(|c| c.me().clone()),
+            number,
+            peer: peer.clone(),
+        };
+        drop(self.take_outgoing(&key));
+        let info = describe(&file);
+        self.change(|all| {
+            // Asked for again, it is on its way again, whatever it was.
+            transfers::begin(all, &key, Direction::Outgoing, info, offset, Stage::Running);
+            true
+        });
+        let (me, told) = (self.me.clone(), key.clone());
+        let on = move |event| {
+            if let Some(files) = me.upgrade() {
+                files.went(&told, event);
+            }
+        };
+        let file: Blob = file.into();
+        let outgoing = Outgoing::new(channel, max_message, file, offset, Box::new(on));
+        self.outgoing.borrow_mut().insert(key, outgoing);
+    }
+
+    /// Somebody no longer wants a file of this side.
+    pub(crate) fn stopped(&self, peer: &PeerId, number: u64) {
+        self.finish(peer, number, Stage::Stopped);
+    }
+
+    /// Somebody has a file of this side, whole.
+    pub(crate) fn kept(&self, peer: &PeerId, number: u64) {
+        self.finish(peer, number, Stage::Kept { url: None });
+    }
+
+    fn finish(&self, peer: &PeerId, number: u64, stage: Stage) {
+        let key = Key {
+            author: self.room.conversation.with_untracked(|c| c.me().clone()),
+            number,
+            peer: peer.clone(),
+        };
+        drop(self.take_outgoing(&key));
+        self.change(|all| transfers::turn(all, &key, stage));
+    }
+
+    /// The connection to somebody is away.
+    pub(crate) fn closed(&self, peer: &PeerId) {
+        self.outgoing
+            .borrow_mut()
+            .retain(|key, _| key.peer != *peer);
+        for (key, part) in &*self.incoming.borrow() {
+            if key.peer == *peer {
+                part.incoming.detach();
+            }
+        }
+        self.change(|all| transfers::pause(all, peer));
+    }
+
+    /// All connections are away.
+    pub(crate) fn alone(&self) {
+        let peers = self
+            .room
+            .transfers
+            .try_with_untracked(|all| all.iter().map(|t| t.peer.clone()).collect::<Vec<_>>());
+        for peer in peers.unwrap_or_default() {
+            self.closed(&peer);
+        }
+    }
+
+    /// The room is left: what came goes.
+    pub(crate) fn end(&self) {
+        self.outgoing.take();
+        self.incoming.take();
+        self.showing.take();
+        for url in self.urls.take() {
+            // It is one of ours.
+            let _ = Url::revoke_object_url(&url);
+        }
+        if let Some(folder) = self.folder.take() {
+            folder.remove();
+        }
+    }
+
+    fn went(&self, key: &Key, event: OutgoingEvent) {
+        match event {
+            OutgoingEvent::Progress(bytes) => self.pass(key, bytes),
+            // Its reader asks again.
+            OutgoingEvent::Ended => {
+                drop(self.take_outgoing(key));
+                self.change(|all| transfers::turn(all, key, Stage::Paused));
+            }
+            OutgoingEvent::Unreadable => {
+                drop(self.take_outgoing(key));
+                self.own.borrow_mut().remove(&key.number);
+                self.change(|all| transfers::turn(all, key, Stage::Failed));
+                if let Some(engine) = self.engine.upgrade() {
+                    let number = key.number;
+                    engine.send(&key.peer, &Frame::Gone { number });
+                }
+            }
+        }
+    }
+
+    fn take_outgoing(&self, key: &Key) -> Option<Outgoing> {
+        self.outgoing.borrow_mut().remove(key)
+    }
+
+    fn stage(&self, key: &Key) -> Option<Stage> {
+        let stage = self
+            .room
+            .transfers
+            .try_with_untracked(|all| transfers::stage(all, key).cloned());
+        stage.flatten()
+    }
+
+    /// Tells the page when something changed.
+    fn change(&self, change: impl FnOnce(&mut Vec<Transfer>) -> bool) -> bool {
+        self.room.transfers.try_maybe_update(|all| {
+            let changed = change(all);
+            (changed, changed)
+        }) == Some(true)
+    }
+
+    /// Notes how far a transfer is; shown a few times a second.
+    fn pass(&self, key: &Key, bytes: u64) {
+        let mut passed = self.passed.borrow_mut();
+        if let Some((done, _)) = passed.get_mut(key) {
+            *done = bytes;
+        } else {
+            passed.insert(key.clone(), (bytes, Speed::default()));
+        }
+        drop(passed);
+        let mut showing = self.showing.borrow_mut();
+        if showing.is_none() {
+            let me = self.me.clone();
+            *showing = Some(Timer::every(SHOW_MS, move || {
+                if let Some(files) = me.upgrade() {
+                    files.show();
+                }
+            }));
+        }
+    }
+
+    fn show(&self) {
+        let (mut passed, now) = (self.passed.borrow_mut(), now() as u64);
+        self.change(|all| {
+            let mut changed = false;
+            passed.retain(|key, (done, speed)| {
+                let Some(transfer) = transfers::find(all, key) else {
+                    return false;
+                };
+                if transfer.stage == Stage::Asked {
+                    transfer.stage = Stage::Running;
+                }
+                let running = transfer.stage == Stage::Running;
+                if running {
+                    speed.at(now, *done);
+                    (transfer.done, transfer.speed) = (*done, speed.now());
+                    changed = true;
+                }
+                running
+            });
+            changed
+        });
+        if passed.is_empty() {
+            self.showing.take();
+        }
+    }
+
+    fn url(&self, file: &Blob) -> Option<String> {
+        let url = Url::create_object_url_with_blob(file).ok()?;
+        self.urls.borrow_mut().push(url.clone());
+        Some(url)
+    }
+}
+
+/// Within the limits of the chat, whatever a system calls its files.
+fn describe(file: &File) -> FileInfo {
+    let (mut name, mut mime) = (file.name(), file.type_());
+    name.truncate(name.floor_char_boundary(MAX_FILE_NAME));
+    if name.is_empty() {
+        name.push_str("file");
+    }
+    if mime.len() > MAX_MIME {
+        mime.clear();
+    }
+    FileInfo {
+        name,
+        size: file.size() as u64,
+        mime,
+    }
 }

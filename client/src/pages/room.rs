@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::components::compose::{compose, use_whole_page};
 use crate::components::copy::CopyButton;
 use crate::components::entrance::{banner, name_form};
-use crate::components::files::files;
+use crate::components::files::{Own, files};
 use crate::components::parts::{Read, button, nothing, part, press, say, words};
 use crate::components::people::{face, people};
 use crate::components::talk::{Reading, talk};
@@ -32,20 +32,21 @@ pub(crate) fn Room(name: String) -> impl IntoView {
     // Which of the three faces of the page; news of the link alone do not draw it anew.
     let shape = Memo::new(move |_| {
         if matches!(app.server.get(), Some(None)) {
-            0
+            "no-server"
         } else if room.link.with(|link| *link == Link::Unnamed) {
-            1
+            "door"
         } else {
-            2
+            "inside"
         }
     });
     let reading = Reading::new(room, use_attended());
     let dragging = RwSignal::new(false);
-    use_whole_page(room, reading, dragging);
+    let own = Own::provide();
+    use_whole_page(room, reading, own, dragging);
     part(move || match shape.get() {
-        0 => view! { <main class="page narrow" id="main"><NoServer /></main> }.into_any(),
-        1 => door(app, room, &name),
-        _ => inside(app, room, &name, reading, dragging),
+        "no-server" => view! { <main class="page narrow" id="main"><NoServer /></main> }.into_any(),
+        "door" => door(app, room, &name),
+        _ => inside(app, room, &name, reading, own, dragging),
     })
 }
 
@@ -63,7 +64,14 @@ fn door(app: App, room: Hook, name: &str) -> AnyView {
     .into_any()
 }
 
-fn inside(app: App, room: Hook, name: &str, reading: Reading, dragging: RwSignal<bool>) -> AnyView {
+fn inside(
+    app: App,
+    room: Hook,
+    name: &str,
+    reading: Reading,
+    own: Own,
+    dragging: RwSignal<bool>,
+) -> AnyView {
     let tab = RwSignal::new("chat");
     let tab_button = move |which: &'static str, label: Read, count: fn(Hook) -> usize| {
         let label = words(move || {
@@ -147,7 +155,7 @@ fn inside(app: App, room: Hook, name: &str, reading: Reading, dragging: RwSignal
                 {banner(app, room)}
                 {talk(app, room, reading, alone)}
                 <p class="typing small quiet" aria-live="polite">{typing}</p>
-                {part(move || if writes.get() { compose(app, room, reading) } else { nothing() })}
+                {part(move || if writes.get() { compose(app, room, reading, own) } else { nothing() })}
             </section>
             <aside class="side">
                 <h2>{say(app, |text| text.files)}</h2>
@@ -161,15 +169,14 @@ fn inside(app: App, room: Hook, name: &str, reading: Reading, dragging: RwSignal
 
 fn myself(app: App, room: Hook) -> AnyView {
     let renaming = RwSignal::new(false);
-    let me = Memo::new(move |_| room.me.get().map(|me| (me.id, me.name)));
     let line = part(move || {
-        let Some((id, name)) = me.get() else {
+        let Some(me) = room.me.get() else {
             return nothing();
         };
         view! {
-            {face(&id, &name)}
+            {face(&me.id, &me.name)}
             <div class="grow">
-                <p class="name">{name}</p>
+                <p class="name">{me.name}</p>
                 <p class="small quiet">{say(app, |text| text.this_browser)}</p>
                 {button("link", "rename", say(app, |text| text.rename), move || renaming.update(|on| *on = !*on))}
             </div>

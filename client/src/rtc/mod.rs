@@ -10,6 +10,8 @@
 //! | [`signaling`] | the socket to the server of a room |
 //! | [`mesh`] | the connections to the other peers of a room, through `pair` and `connection` |
 //! | [`channel`] | one data channel |
+//! | [`outgoing`], [`incoming`] | one file on its way to or from another peer |
+//! | [`folder`] | the page's folder on disk for files that arrive |
 //! | [`repair`] | when a connection is mended, and how (pure) |
 //! | [`doctor`] | short-lived connections that find out what can be reached |
 //! | [`sdp`] | the few lines of SDP that are read or changed (pure) |
@@ -17,12 +19,16 @@
 pub mod channel;
 mod connection;
 pub mod doctor;
+pub mod folder;
+pub mod incoming;
 pub mod listener;
 pub mod mesh;
+pub mod outgoing;
 mod pair;
 pub mod peer;
 pub mod repair;
 pub mod sdp;
 pub mod signaling;
+mod store;
 pub mod timer;
 pub mod whep;

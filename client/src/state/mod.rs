@@ -11,6 +11,7 @@
 //! | [`room`] | what a room shows, as types |
 //! | [`joining`] | when to open the link to the server of a room, and when to give it up |
 //! | [`people`] | who is in a room, and what follows for the connections |
+//! | [`transfers`] | files on their way: what is shown, what may be asked for |
 //! | [`filter`] | pixels of the canvas page |
 //! | [`rows`] | messages, days, notes in the order they are read |
 //! | [`links`] | addresses in a text |
@@ -31,3 +32,4 @@ pub mod server;
 pub mod session;
 pub mod settings;
 pub mod stats;
+pub mod transfers;

@@ -53,6 +53,8 @@ mod policy;
 mod quota;
 mod relays;
 mod service;
+#[cfg(test)]
+mod service_tests;
 mod tcp;
 mod udp;
 

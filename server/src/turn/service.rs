@@ -54,7 +54,7 @@ pub(super) struct Service {
 }
 
 /// The place where a client's allocation is, if it has one.
-type Slot = Option<Arc<Allocation>>;
+pub(super) type Slot = Option<Arc<Allocation>>;
 
 /// Ends allocations whose time is over, until the task is aborted.
 pub(super) async fn sweep(service: Arc<Service>) {
@@ -130,7 +130,16 @@ impl Service {
 
     fn request(&self, slot: &mut Slot, client: &Client, message: &Message<'_>, now: Duration) {
         let (answer, key) = if message.has_method(BINDING) {
-            (Answer::Seen, None)
+            let unknown = unknown(message);
+            let seen = unknown.is_empty();
+            (
+                if seen {
+                    Answer::Seen
+                } else {
+                    Answer::Unknown(unknown)
+                },
+                None,
+            )
         } else {
             let owned =
                 |username: &str| slot.as_ref().is_some_and(|kept| kept.belongs_to(username));

@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,12 +15,14 @@ use crate::webdriver::Session;
 /// How long a page may take to come to what a test waits for. Generous: a build machine is slow, and this is no race.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-/// Two browsers at once starve each other on a small machine: one test at a time has one.
+/// Browsers starve each other on a small machine: one test at a time has some.
 static TURN: Mutex<()> = Mutex::const_new(());
+
+type Turn = Arc<MutexGuard<'static, ()>>;
 
 pub(crate) struct TestBrowser {
     session: Session,
-    _turn: MutexGuard<'static, ()>,
+    turn: Turn,
 }
 
 /// How a page is looked at.
@@ -44,6 +47,25 @@ impl Default for Look {
 impl TestBrowser {
     /// Plays H.264, speaks English.
     pub(crate) async fn chromium() -> Self {
+        Self::start_chromium(Arc::new(TURN.lock().await)).await
+    }
+
+    /// Debian's plays no H.264 over WebRTC: it needs the VP8 rendition.
+    pub(crate) async fn firefox() -> Self {
+        Self::start_firefox(Arc::new(TURN.lock().await)).await
+    }
+
+    /// One more, of somebody else: with a profile of its own, in the same test.
+    pub(crate) async fn and_chromium(&self) -> Self {
+        Self::start_chromium(Arc::clone(&self.turn)).await
+    }
+
+    /// As [`TestBrowser::and_chromium`].
+    pub(crate) async fn and_firefox(&self) -> Self {
+        Self::start_firefox(Arc::clone(&self.turn)).await
+    }
+
+    async fn start_chromium(turn: Turn) -> Self {
         let arguments = [
             "--headless",
             "--no-sandbox",
@@ -62,12 +84,12 @@ impl TestBrowser {
         Self::start(
             "chromedriver",
             json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } }),
+            turn,
         )
         .await
     }
 
-    /// Debian's plays no H.264 over WebRTC: it needs the VP8 rendition.
-    pub(crate) async fn firefox() -> Self {
+    async fn start_firefox(turn: Turn) -> Self {
         let preferences = json!({
             "intl.accept_languages": "en",
             "media.autoplay.default": 0,
@@ -85,16 +107,16 @@ impl TestBrowser {
                 "browserName": "firefox",
                 "moz:firefoxOptions": { "args": ["-headless"], "prefs": preferences },
             }),
+            turn,
         )
         .await
     }
 
-    async fn start(driver: &str, mut capabilities: Value) -> Self {
+    async fn start(driver: &str, mut capabilities: Value, turn: Turn) -> Self {
         capabilities["timeouts"] = json!({ "script": 90_000, "pageLoad": 60_000 });
-        let turn = TURN.lock().await;
         Self {
             session: Session::start(driver, capabilities).await,
-            _turn: turn,
+            turn,
         }
     }
 
@@ -151,6 +173,20 @@ impl TestBrowser {
 
     /// Clicks what a CSS selector finds first, once it is there. A real click, with what browsers allow only after one.
     pub(crate) async fn click(&self, selector: &str) {
+        let path = format!("{}/click", self.element(selector).await);
+        self.session.command("POST", &path, json!({})).await;
+    }
+
+    /// Types into what a CSS selector finds first, after what is there. `\u{E007}` is Enter.
+    pub(crate) async fn fill(&self, selector: &str, text: &str) {
+        let path = format!("{}/value", self.element(selector).await);
+        self.session
+            .command("POST", &path, json!({ "text": text }))
+            .await;
+    }
+
+    /// The path of an element in the driver, once the page has it.
+    async fn element(&self, selector: &str) -> String {
         let find = format!("document.querySelector({})", json!(selector));
         let element = self.until(&format!("there is {selector}"), &find).await;
         let id = element
@@ -159,8 +195,7 @@ impl TestBrowser {
         let id = id
             .and_then(Value::as_str)
             .expect("WebDriver returns elements by reference");
-        let path = format!("/element/{id}/click");
-        self.session.command("POST", &path, json!({})).await;
+        format!("/element/{id}")
     }
 
     /// From now on, the document is that of the page's first frame.

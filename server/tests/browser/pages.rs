@@ -20,7 +20,7 @@ struct Page {
 }
 
 /// The film is called as in `crate::FILM`.
-const PAGES: [Page; 6] = [
+const PAGES: [Page; 9] = [
     Page {
         name: "gallery",
         address: "/",
@@ -45,6 +45,21 @@ const PAGES: [Page; 6] = [
         name: "settings",
         address: "/settings",
         complete: "document.querySelector('h1')?.innerText",
+    },
+    Page {
+        name: "rooms",
+        address: "/rooms",
+        complete: "document.querySelector('#room')?.value",
+    },
+    Page {
+        name: "room-door",
+        address: "/room/demo",
+        complete: "document.querySelector('#name')",
+    },
+    Page {
+        name: "doctor",
+        address: "/doctor",
+        complete: "document.querySelector('#examine')",
     },
     Page {
         name: "unknown",

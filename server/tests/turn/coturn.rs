@@ -25,9 +25,7 @@ async fn the_client_of_coturn_relays_over_udp_and_tcp() {
         let run = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output());
         let output = run.await.unwrap().expect("coreutils");
         if output.status.code() == Some(MISSING) {
-            println!(
-                "skipped: turnutils_uclient is missing; `cargo xtask setup --test` installs coturn"
-            );
+            println!("skipped: turnutils_uclient is missing; `cargo xtask setup` installs coturn");
             return;
         }
         let text = String::from_utf8_lossy(&output.stdout);

@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
+use clap::Parser;
+use server::Server;
+use server::config::Config;
 use server::turn::Secret;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
@@ -210,6 +213,29 @@ async fn requests_that_make_no_sense_get_their_error() {
         client.bind(0x4000, "203.0.113.8:80".parse().unwrap()).await,
         Err(400)
     );
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_an_error_when_it_was_asked_for() {
+    let taken = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let arguments = ["server", "test:", "--udp-port", "0", "--turn-port", &port];
+    let config = Config::try_parse_from(arguments).unwrap();
+    let error = Server::open(&config).unwrap_err().to_string();
+    assert!(error.contains(&port), "{error}");
+    assert!(error.contains("choose one with --turn-port"), "{error}");
+}
+
+/// The first start is to work, whatever else runs on the machine.
+#[tokio::test]
+async fn the_usual_port_that_is_taken_is_no_reason_not_to_start() {
+    // It is, from here on, whoever has it.
+    let _taken = UdpSocket::bind("127.0.0.1:3478").await;
+    let config = Config::try_parse_from(["server", "test:", "--udp-port", "0"]).unwrap();
+    let server = Server::open(&config).unwrap();
+    let port = server.turn().unwrap().port();
+    assert!(port != 0 && port != 3478);
+    server.turn().unwrap().close().await;
 }
 
 #[tokio::test]

@@ -4,19 +4,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rtc::ice::mdns::MulticastDnsMode;
+use rtc::peer_connection::certificate::CertificateParams;
 use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
+use rtc::peer_connection::transport::RTCDtlsRole;
 use shared::chat::{CHANNEL, CHANNEL_ID, MAX_FRAME};
 use tokio::sync::mpsc;
 use webrtc::data_channel::{DataChannel, RTCDataChannelInit};
-use webrtc::error::Result;
+use webrtc::error::{Error, Result};
 use webrtc::peer_connection::{
-    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
-    RTCIceCandidateInit, RTCIceCandidateType, RTCIceGatheringState, RTCIceServer,
-    RTCIceTransportPolicy, RTCPeerConnectionIceEvent, RTCPeerConnectionState, SettingEngineBuilder,
-    StatsSelector,
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCCertificate,
+    RTCConfigurationBuilder, RTCIceCandidateInit, RTCIceCandidateType, RTCIceGatheringState,
+    RTCIceServer, RTCIceTransportPolicy, RTCPeerConnectionIceEvent, RTCPeerConnectionState,
+    SettingEngineBuilder, StatsSelector, crypto,
 };
 
 use crate::interfaces::Interfaces;
+use crate::runtime::{Beginning, Careful};
 
 /// A peer that is not heard for this long is disconnected; what follows is decided in [`crate::path`].
 const SILENCE: Duration = Duration::from_secs(5);
@@ -40,6 +43,8 @@ pub(crate) struct Setup {
     pub(crate) ice_servers: Vec<RTCIceServer>,
     pub(crate) relay_only: bool,
     pub(crate) interfaces: Interfaces,
+    /// One for all, so that the safety code with somebody stays the same.
+    pub(crate) certificate: RTCCertificate,
 }
 
 /// What the crate tells.
@@ -57,6 +62,7 @@ pub(crate) struct Connection {
     /// Opens by itself once connected.
     pub(crate) chat: Arc<dyn DataChannel>,
     pub(crate) happenings: mpsc::Receiver<Happening>,
+    pub(crate) beginning: Arc<Beginning>,
 }
 
 /// The nominated pair of candidates.
@@ -78,7 +84,8 @@ impl Pair {
 }
 
 impl Connection {
-    pub(crate) async fn open(setup: &Setup) -> Result<Self> {
+    /// `fresh`: with another certificate than the others.
+    pub(crate) async fn open(setup: &Setup, fresh: bool) -> Result<Self> {
         let (happens, happenings) = mpsc::channel(HAPPENINGS);
         let settings = SettingEngineBuilder::new()
             // Browsers hide their addresses behind `.local` names; they connect all the same, as peer-reflexive.
@@ -87,6 +94,8 @@ impl Connection {
             .with_ice_connection_attempts(Some(CHECK_EVERY), Some(MAX_CHECKS))
             .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_FRAME as u32))
             .with_sctp_max_receive_buffer_size(RECEIVE_BUFFER)
+            // The side that begins SCTP is the one that may lose a first message ([`crate::runtime`]) when datagrams change places.
+            .with_answering_dtls_role(RTCDtlsRole::Server)
             // New sockets for an ICE restart: the old ones may belong to a network that is gone.
             .with_discard_local_candidates_during_ice_restart(true)
             .build();
@@ -95,14 +104,23 @@ impl Connection {
         } else {
             RTCIceTransportPolicy::All
         };
+        let certificate = if fresh {
+            certificate()?
+        } else {
+            setup.certificate.clone()
+        };
+        let runtime = Careful::new();
+        let beginning = runtime.beginning();
         let pc = PeerConnectionBuilder::new()
             .with_configuration(
                 RTCConfigurationBuilder::new()
                     .with_ice_servers(setup.ice_servers.clone())
                     .with_ice_transport_policy(policy)
+                    .with_certificates(vec![certificate])
                     .build(),
             )
             .with_setting_engine(settings)
+            .with_runtime(Arc::new(runtime))
             .with_handler(Arc::new(Handler { happens }))
             .with_udp_addrs(vec![setup.interfaces])
             .with_data_channel_send_buffer_limit(SEND_BUFFER)
@@ -118,8 +136,18 @@ impl Connection {
             pc,
             chat,
             happenings,
+            beginning,
         })
     }
+}
+
+/// A new key, and a certificate that it has signed itself.
+pub(crate) fn certificate() -> Result<RTCCertificate> {
+    let provider = crypto::default_provider().map_err(|error| Error::Crypto(error.to_string()))?;
+    let params = CertificateParams::new(vec!["weir".to_owned()])
+        .map_err(|error| Error::Other(error.to_string()))?;
+    let scheme = crypto::SignatureScheme::EcdsaP256Sha256;
+    RTCCertificate::generate(provider.crypto(), scheme, params)
 }
 
 /// The nominated pair, once there is one.

@@ -17,7 +17,7 @@ const MAX_URLS: usize = 16;
 ///
 /// # Errors
 /// A sentence, when there is no answer or another one.
-pub(crate) async fn fetch(server: &Address) -> Result<Vec<IceServer>, String> {
+pub(crate) async fn fetch(server: &Address) -> Result<IceConfig, String> {
     let url = server.ice();
     let asked = tokio::task::spawn_blocking(move || {
         let agent: ureq::Agent = ureq::Agent::config_builder()
@@ -34,9 +34,8 @@ pub(crate) async fn fetch(server: &Address) -> Result<Vec<IceServer>, String> {
             .limit(MAX_ANSWER)
             .read_to_string()
             .map_err(|error| format!("the answer of {url} broke off: {error}"))?;
-        let config: IceConfig = serde_json::from_str(&text)
-            .map_err(|error| format!("{url} does not name ICE servers: {error}"))?;
-        Ok(config.ice_servers)
+        serde_json::from_str(&text)
+            .map_err(|error| format!("{url} does not name ICE servers: {error}"))
     });
     asked
         .await

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use shared::api::IceServer;
+use shared::api::IceConfig;
 use shared::signaling::{
     ClientMessage, Code, MAX_MESSAGE, PING_EVERY, Peer, PeerKey, PeerKind, ServerMessage, VERSION,
 };
@@ -48,7 +48,7 @@ pub(crate) enum News {
         you: Peer,
         peers: Vec<Peer>,
         /// The STUN and TURN servers that it names, or why they are not known.
-        ice: Result<Vec<IceServer>, String>,
+        ice: Result<IceConfig, String>,
     },
     /// Anything that comes after.
     Message(ServerMessage),

@@ -1,0 +1,115 @@
+//! Where the bytes of an arriving file go: a file on disk, or where there is none, memory.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::{Array, ArrayBuffer, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, BlobPropertyBag, FileSystemFileHandle, FileSystemWritableFileStream};
+
+use super::folder::Folder;
+
+/// A file that is being written. What was not finished is deleted when dropped.
+#[derive(Debug)]
+pub(super) enum Store {
+    Disk(Disk),
+    /// Blobs of some MB, which a browser may put on disk by itself.
+    Memory(RefCell<Vec<Blob>>),
+}
+
+#[derive(Debug)]
+pub(super) struct Disk {
+    folder: Rc<Folder>,
+    name: String,
+    handle: FileSystemFileHandle,
+    stream: FileSystemWritableFileStream,
+    finished: RefCell<bool>,
+}
+
+impl Store {
+    /// On disk when there is a folder that takes it.
+    pub(super) async fn open(folder: Option<Rc<Folder>>, name: String) -> Self {
+        match folder {
+            Some(folder) => match Disk::open(folder, name).await {
+                Ok(disk) => Self::Disk(disk),
+                Err(_) => Self::Memory(RefCell::default()),
+            },
+            None => Self::Memory(RefCell::default()),
+        }
+    }
+
+    /// Appends; one call at a time.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub(super) async fn write(&self, buffers: &[ArrayBuffer]) -> Result<(), JsValue> {
+        match self {
+            Self::Disk(disk) => {
+                let length: u32 = buffers.iter().map(ArrayBuffer::byte_length).sum();
+                // One write costs a trip to another process; a copy costs little.
+                let all = Uint8Array::new_with_length(length);
+                let mut at = 0;
+                for buffer in buffers {
+                    all.set(&Uint8Array::new(buffer), at);
+                    at += buffer.byte_length();
+                }
+                let written = disk.stream.write_with_buffer_source(&all)?;
+                JsFuture::from(written).await.map(drop)
+            }
+            Self::Memory(blobs) => {
+                let parts: Array = buffers.iter().collect();
+                let blob = Blob::new_with_buffer_source_sequence(&parts)?;
+                blobs.borrow_mut().push(blob);
+                Ok(())
+            }
+        }
+    }
+
+    /// The whole file, of the type `mime`.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub(super) async fn finish(&self, mime: &str) -> Result<Blob, JsValue> {
+        match self {
+            Self::Disk(disk) => {
+                disk.finished.replace(true);
+                JsFuture::from(disk.stream.close()).await?;
+                let file: Blob = JsFuture::from(disk.handle.get_file())
+                    .await?
+                    .unchecked_into();
+                file.slice_with_f64_and_f64_and_content_type(0.0, file.size(), mime)
+            }
+            Self::Memory(blobs) => {
+                let options = BlobPropertyBag::new();
+                options.set_type(mime);
+                let parts: Array = blobs.borrow().iter().collect();
+                Blob::new_with_blob_sequence_and_options(&parts, &options)
+            }
+        }
+    }
+}
+
+impl Disk {
+    async fn open(folder: Rc<Folder>, name: String) -> Result<Self, JsValue> {
+        let handle = folder.file(&name).await?;
+        let stream = JsFuture::from(handle.create_writable()).await?;
+        Ok(Self {
+            folder,
+            name,
+            handle,
+            stream: stream.unchecked_into(),
+            finished: RefCell::new(false),
+        })
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if !self.finished.take() {
+            // Nobody waits for it, and it cannot fail in a way that matters.
+            let _ = self.stream.abort();
+            self.folder.delete(&self.name);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Files on their way: what is shown of each, and what may be asked for.
+
+use shared::chat::FileInfo;
+use shared::signaling::PeerId;
+
+use super::room::{Direction, Stage, Transfer};
+
+/// Pictures up to this size are received without being asked for. Bytes.
+pub const SMALL: u64 = 8_000_000;
+/// After so many channels that ended without bringing anything, a file is not asked for again by itself.
+pub const TRIES: u32 = 5;
+
+/// Which transfer: the author, its number, and the other end.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    pub author: PeerId,
+    pub number: u64,
+    pub peer: PeerId,
+}
+
+impl Key {
+    /// Of a file that `author` gives to this side.
+    pub fn incoming(author: &PeerId, number: u64) -> Self {
+        Self {
+            author: author.clone(),
+            number,
+            peer: author.clone(),
+        }
+    }
+
+    fn is_of(&self, transfer: &Transfer) -> bool {
+        transfer.number == self.number
+            && transfer.author == self.author
+            && transfer.peer == self.peer
+    }
+}
+
+/// Whether a file shows itself, small as it is.
+pub fn is_wanted(info: &FileInfo) -> bool {
+    info.is_picture() && info.size <= SMALL
+}
+
+pub fn find<'a>(transfers: &'a mut [Transfer], key: &Key) -> Option<&'a mut Transfer> {
+    transfers.iter_mut().find(|transfer| key.is_of(transfer))
+}
+
+pub fn stage<'a>(transfers: &'a [Transfer], key: &Key) -> Option<&'a Stage> {
+    let transfer = transfers.iter().find(|transfer| key.is_of(transfer));
+    transfer.map(|transfer| &transfer.stage)
+}
+
+/// Begins a transfer, or begins it again with `done` bytes.
+pub fn begin(
+    transfers: &mut Vec<Transfer>,
+    key: &Key,
+    direction: Direction,
+    info: FileInfo,
+    done: u64,
+    stage: Stage,
+) {
+    let transfer = Transfer {
+        author: key.author.clone(),
+        number: key.number,
+        peer: key.peer.clone(),
+        direction,
+        info,
+        done,
+        speed: 0,
+        stage,
+    };
+    match find(transfers, key) {
+        Some(before) => *before = transfer,
+        None => transfers.push(transfer),
+    }
+}
+
+/// A stage that a transfer comes to. What is whole stays whole, whatever its channel does afterwards. True when it changed.
+pub fn turn(transfers: &mut [Transfer], key: &Key, stage: Stage) -> bool {
+    let Some(transfer) = find(transfers, key) else {
+        return false;
+    };
+    if matches!(transfer.stage, Stage::Kept { .. }) || transfer.stage == stage {
+        return false;
+    }
+    transfer.speed = 0;
+    if matches!(stage, Stage::Kept { .. }) {
+        transfer.done = transfer.info.size;
+    }
+    transfer.stage = stage;
+    true
+}
+
+/// The connection to somebody is away, for now. True when something changed.
+pub fn pause(transfers: &mut [Transfer], peer: &PeerId) -> bool {
+    let mut changed = false;
+    for transfer in transfers.iter_mut().filter(|t| t.peer == *peer) {
+        if matches!(transfer.stage, Stage::Asked | Stage::Running) {
+            transfer.stage = Stage::Paused;
+            transfer.speed = 0;
+            changed = true;
+        }
+    }
+    changed
+}
+
+/// The numbers of files that are to be asked for again from somebody to whom there is a connection.
+pub fn paused(transfers: &[Transfer], author: &PeerId) -> Vec<u64> {
+    transfers
+        .iter()
+        .filter(|t| t.direction == Direction::Incoming && t.author == *author)
+        .filter(|t| t.stage == Stage::Paused)
+        .map(|t| t.number)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u8) -> PeerId {
+        PeerId::try_from(format!("{n:016x}")).expect("sixteen digits")
+    }
+
+    fn info(mime: &str, size: u64) -> FileInfo {
+        FileInfo {
+            name: "f".into(),
+            size,
+            mime: mime.into(),
+        }
+    }
+
+    fn one(stage: Stage) -> (Vec<Transfer>, Key) {
+        let (mut transfers, key) = (Vec::new(), Key::incoming(&id(1), 7));
+        begin(
+            &mut transfers,
+            &key,
+            Direction::Incoming,
+            info("", 9),
+            0,
+            stage,
+        );
+        (transfers, key)
+    }
+
+    #[test]
+    fn a_transfer_pauses_with_its_connection_and_is_asked_for_again() {
+        let (mut transfers, key) = one(Stage::Running);
+        assert!(!pause(&mut transfers, &id(2)));
+        assert!(pause(&mut transfers, &id(1)));
+        assert_eq!(stage(&transfers, &key), Some(&Stage::Paused));
+        assert_eq!(paused(&transfers, &id(1)), [7]);
+        assert!(paused(&transfers, &id(2)).is_empty());
+    }
+
+    #[test]
+    fn what_is_whole_stays_whole() {
+        let (mut transfers, key) = one(Stage::Running);
+        assert!(turn(&mut transfers, &key, Stage::Kept { url: None }));
+        assert_eq!(transfers[0].done, 9);
+        assert!(!turn(&mut transfers, &key, Stage::Stopped));
+        assert!(!pause(&mut transfers, &id(1)));
+    }
+
+    #[test]
+    fn what_a_person_stopped_is_not_asked_for_by_itself() {
+        let (mut transfers, key) = one(Stage::Running);
+        assert!(turn(&mut transfers, &key, Stage::Stopped));
+        assert!(!pause(&mut transfers, &id(1)));
+        assert!(paused(&transfers, &id(1)).is_empty());
+        begin(
+            &mut transfers,
+            &key,
+            Direction::Incoming,
+            info("", 9),
+            4,
+            Stage::Asked,
+        );
+        assert_eq!((transfers.len(), transfers[0].done), (1, 4));
+    }
+
+    #[test]
+    fn only_small_pictures_come_by_themselves() {
+        assert!(is_wanted(&info("image/png", 1_000)));
+        assert!(!is_wanted(&info("image/png", SMALL + 1)));
+        assert!(!is_wanted(&info("image/svg+xml", 1_000)));
+    }
+}

@@ -1,0 +1,361 @@
+//! Rooms as people use them: two browsers, two profiles, one server that introduces them.
+
+use crate::{
+    browser::{Look, TestBrowser},
+    common::TestServer,
+    server,
+};
+
+const ENTER: &str = "\u{E007}";
+
+/// Opens a room and gives a name, as a newcomer does.
+pub(crate) async fn come_in(browser: &TestBrowser, server: &TestServer, room: &str, name: &str) {
+    browser.open(&server.url(&format!("/#/room/{room}"))).await;
+    browser.fill("#name", name).await;
+    browser.click("#join").await;
+    link_is(browser, "joined").await;
+}
+
+pub(crate) async fn link_is(browser: &TestBrowser, state: &str) {
+    let there = format!("document.querySelector('main.room[data-link={state}]')");
+    browser.until(&format!("the link is {state}"), &there).await;
+}
+
+/// Waits until messages can flow to this person.
+pub(crate) async fn connected_to(browser: &TestBrowser, name: &str) {
+    let there =
+        format!("document.querySelector('.person[data-name=\"{name}\"][data-path=direct]')");
+    browser.until(&format!("{name} is connected"), &there).await;
+}
+
+pub(crate) async fn say(browser: &TestBrowser, text: &str) {
+    browser.fill("#message", text).await;
+    browser.fill("#message", ENTER).await;
+}
+
+/// The texts of all messages, in order, own ones with a star.
+pub(crate) async fn said(browser: &TestBrowser) -> Vec<String> {
+    let texts = browser
+        .run("return [...document.querySelectorAll('.say')].map(say => (say.matches('.me') ? '*' : '') + say.querySelector('.bubble').innerText)")
+        .await;
+    let texts = texts.as_array().expect("a list").iter();
+    texts
+        .map(|text| text.as_str().expect("a text").to_owned())
+        .collect()
+}
+
+/// Waits for a message of somebody else.
+pub(crate) async fn hears(browser: &TestBrowser, text: &str) {
+    let there = format!(
+        "[...document.querySelectorAll('.say:not(.me) .bubble')].some(say => say.innerText == '{text}')"
+    );
+    browser.until(&format!("it hears {text}"), &there).await;
+}
+
+pub(crate) async fn all_delivered(browser: &TestBrowser) {
+    let there = "document.querySelector('.say.me') && !document.querySelector('.say.me:not([data-ticks=all])')";
+    browser.until("everything is delivered", there).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_talk_and_a_reload_keeps_what_was_said() {
+    let server = server().await;
+    let ann = TestBrowser::chromium().await;
+    let lin = ann.and_chromium().await;
+    come_in(&ann, &server, "demo", "Ann").await;
+    ann.says("Nobody else is here yet").await;
+    come_in(&lin, &server, "demo", "Lin").await;
+    connected_to(&ann, "Lin").await;
+    connected_to(&lin, "Ann").await;
+
+    say(&ann, "Hello https://weir.example/a?b=1, Lin!").await;
+    hears(&lin, "Hello https://weir.example/a?b=1, Lin!").await;
+    let link =
+        "const link = document.querySelector('.bubble a'); return link.href + ' ' + link.rel";
+    assert_eq!(
+        lin.run(link).await,
+        "https://weir.example/a?b=1 noopener noreferrer"
+    );
+    say(&lin, "收到，我这边画面很清楚。").await;
+    hears(&ann, "收到，我这边画面很清楚。").await;
+    all_delivered(&ann).await;
+    all_delivered(&lin).await;
+
+    lin.fill("#message", "wait").await;
+    ann.until(
+        "Lin is seen typing",
+        "document.querySelector('.typing').innerText.includes('Lin')",
+    )
+    .await;
+    ann.screenshot("room-two-people").await;
+
+    lin.reload().await;
+    link_is(&lin, "joined").await;
+    connected_to(&lin, "Ann").await;
+    say(&ann, "Still there?").await;
+    hears(&lin, "Still there?").await;
+    assert_eq!(
+        said(&lin).await,
+        [
+            "Hello https://weir.example/a?b=1, Lin!",
+            "*收到，我这边画面很清楚。",
+            "Still there?"
+        ],
+        "nothing is lost and nothing is doubled"
+    );
+    all_delivered(&ann).await;
+
+    let codes = "return [...document.querySelectorAll('.code-digits')].map(code => code.textContent).join()";
+    let code = ann.run(codes).await;
+    assert_eq!(code.as_str().map(str::len), Some(24), "{code}");
+    assert_eq!(code, lin.run(codes).await, "both see one safety code");
+
+    lin.click("#leave").await;
+    link_is(&lin, "left").await;
+    ann.until(
+        "a note says that Lin left",
+        "[...document.querySelectorAll('.note')].some(note => note.innerText == 'Lin left')",
+    )
+    .await;
+    lin.click("#rejoin").await;
+    connected_to(&lin, "Ann").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_looked_at_is_counted_and_marked() {
+    let server = server().await;
+    let ann = TestBrowser::chromium().await;
+    let lin = ann.and_firefox().await;
+    come_in(&ann, &server, "demo", "Ann").await;
+    come_in(&lin, &server, "demo", "Lin").await;
+    connected_to(&ann, "Lin").await;
+    connected_to(&lin, "Ann").await;
+    say(
+        &lin,
+        &"a line\n"
+            .repeat(60)
+            .replace('\n', "\u{E008}\u{E007}\u{E000}"),
+    )
+    .await;
+    all_delivered(&lin).await;
+
+    ann.run("document.hasFocus = () => false; window.dispatchEvent(new Event('blur'))")
+        .await;
+    say(&lin, "one").await;
+    say(&lin, "two").await;
+    ann.until(
+        "the tab counts two",
+        "document.title.startsWith('(2) demo')",
+    )
+    .await;
+    ann.run("document.hasFocus = () => true; window.dispatchEvent(new Event('focus'))")
+        .await;
+    ann.until("they are read", "document.title.startsWith('demo')")
+        .await;
+    let after = "document.querySelector('.divider.unread').nextElementSibling.querySelector('.bubble').innerText";
+    assert_eq!(ann.run(&format!("return {after}")).await, "one");
+
+    let away = "Math.abs(document.querySelector('.talk').scrollTop)";
+    ann.run("document.querySelector('.talk').scrollTop = -400")
+        .await;
+    ann.until("it is scrolled back", &format!("{away} > 300"))
+        .await;
+    say(&lin, "three").await;
+    ann.click("#new-messages").await;
+    ann.until(
+        "the end is in view, and read",
+        &format!("{away} < 40 && document.title.startsWith('demo')"),
+    )
+    .await;
+    ann.until(
+        "the button is gone",
+        "!document.querySelector('#new-messages')",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_is_seen_on_both_sides_and_a_file_is_fetched_when_wanted() {
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\0\0\0\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\0\x05\0\x01\xff\x89\x99=\x1d\0\0\0\0IEND\xaeB`\x82";
+    let folder = tempfile::TempDir::with_prefix("weir-files-").expect("a folder");
+    let path = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).expect("a file is written");
+        path.to_str().expect("a path in UTF-8").to_owned()
+    };
+    let server = server().await;
+    let ann = TestBrowser::chromium().await;
+    let lin = ann.and_chromium().await;
+    come_in(&ann, &server, "demo", "Ann").await;
+    come_in(&lin, &server, "demo", "Lin").await;
+    connected_to(&ann, "Lin").await;
+    ann.fill("#attached", &path("dot.png", PNG)).await;
+    for browser in [&ann, &lin] {
+        browser
+            .until(
+                "the picture shows",
+                "document.querySelector('.say img.picture')?.naturalWidth > 0",
+            )
+            .await;
+    }
+    ann.fill("#attached", &path("notes.txt", &vec![b'x'; 3_000_000]))
+        .await;
+    lin.click(".say .file[data-name='notes.txt'] .get").await;
+    lin.until(
+        "it is here",
+        "document.querySelector('#files .file[data-name=\"notes.txt\"][data-stage=kept]')",
+    )
+    .await;
+    lin.screenshot("room-files").await;
+    ann.until(
+        "its author knows",
+        "document.querySelector('#files .file[data-name=\"notes.txt\"][data-stage=kept]')",
+    )
+    .await;
+    ann.screenshot("room-files-author").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_is_taken_is_refused_with_a_way_in() {
+    let server = server().await;
+    let ann = TestBrowser::chromium().await;
+    let other = ann.and_chromium().await;
+    come_in(&ann, &server, "demo", "Ann").await;
+    other.open(&server.url("/#/rooms")).await;
+    other.run("document.querySelector('#room').value = ''; document.querySelector('#room').dispatchEvent(new Event('input'))").await;
+    other.click("#join").await;
+    other
+        .says("Please say what the others should call you")
+        .await;
+    other.fill("#name", "ann").await;
+    other.fill("#room", "demo").await;
+    other.click("#join").await;
+    link_is(&other, "refused").await;
+    other
+        .says("Somebody in this room has that name already")
+        .await;
+    other.screenshot("room-refused").await;
+    other.fill("#name", " Lee").await;
+    other.click("#join").await;
+    connected_to(&other, "Ann").await;
+    connected_to(&ann, "ann Lee").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_message_field_heeds_input_methods_and_limits() {
+    let server = server().await;
+    let browser = TestBrowser::chromium().await;
+    come_in(&browser, &server, "demo", "Ann").await;
+    browser.fill("#message", "ni hao").await;
+    let composing = "document.querySelector('#message').dispatchEvent(\
+        new KeyboardEvent('keydown', { key: 'Enter', isComposing: true, bubbles: true, cancelable: true }))";
+    browser.run(composing).await;
+    assert!(
+        said(&browser).await.is_empty(),
+        "Enter chose a candidate of the input method"
+    );
+    // Shift and Enter, then Enter alone.
+    browser
+        .fill("#message", "\u{E008}\u{E007}\u{E000}two")
+        .await;
+    assert!(
+        said(&browser).await.is_empty(),
+        "Shift and Enter begin a line"
+    );
+    browser.fill("#message", ENTER).await;
+    browser
+        .until("it is said", "document.querySelector('.say.me')")
+        .await;
+    assert_eq!(said(&browser).await, ["*ni hao\ntwo"]);
+    let value = browser
+        .run("return document.querySelector('#message').value")
+        .await;
+    assert_eq!(value, "");
+
+    browser
+        .run("const field = document.querySelector('#message'); field.value = '长'.repeat(30000); field.dispatchEvent(new Event('input'))")
+        .await;
+    browser.says("a message holds 64 kB").await;
+    let disabled = browser
+        .run("return document.querySelector('#send').disabled")
+        .await;
+    assert_eq!(disabled, true);
+
+    browser.run("document.activeElement.blur()").await;
+    browser.press("/").await;
+    browser
+        .until(
+            "/ leads to the field",
+            "document.activeElement.id == 'message'",
+        )
+        .await;
+    browser.click("#copy-link").await;
+    browser.until("the link is copied, or it is said why not", "['Copied', 'Select the text and copy it yourself'].includes(document.querySelector('#copy-link').innerText)").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_fits_a_phone_and_a_desk_in_both_languages_and_both_colours() {
+    let server = server().await;
+    let ann = TestBrowser::chromium().await;
+    let lin = ann.and_chromium().await;
+    come_in(&ann, &server, "demo", "Ann").await;
+    come_in(&lin, &server, "demo", "小雨").await;
+    connected_to(&lin, "Ann").await;
+    say(&lin, "我把前门的片段发给你。").await;
+    say(
+        &lin,
+        &"An address that is long: https://weir.example/".repeat(3),
+    )
+    .await;
+    for language in ["en", "zh-CN"] {
+        for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {
+            ann.look(Look {
+                width,
+                dark,
+                language,
+            })
+            .await;
+            ann.reload().await;
+            // The people are on a tab of their own on a phone.
+            connected_to(&ann, "小雨").await;
+            ann.until(
+                "the history is shown",
+                "document.querySelectorAll('.say').length == 2",
+            )
+            .await;
+            let colour = if dark { "dark" } else { "light" };
+            for tab in ["chat", "people", "files"] {
+                if width > 400 && tab != "chat" {
+                    continue;
+                }
+                ann.run(&format!("document.querySelector('#tab-{tab}').click()"))
+                    .await;
+                let picture = format!("room-{tab}-{language}-{width}-{colour}");
+                ann.screenshot(&picture).await;
+                let overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+                assert_eq!(
+                    ann.run(overflow).await,
+                    0,
+                    "{picture} is wider than its window"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_says_who_can_be_reached_and_what_would_help() {
+    let server = server().await;
+    let browser = TestBrowser::chromium().await;
+    browser.open(&server.url("/#/doctor")).await;
+    browser.click("#examine").await;
+    browser
+        .until("there is a verdict", "document.querySelector('#verdict')")
+        .await;
+    for kind in ["server", "signaling", "local"] {
+        let works =
+            format!("return document.querySelector('.try[data-kind={kind}]').dataset.outcome");
+        assert_eq!(browser.run(&works).await, "works", "{kind}");
+    }
+    browser.screenshot("doctor").await;
+}
