@@ -6,13 +6,18 @@
 //! | [`process`] | a server in a process of its own: its CPU time and memory |
 //! | [`viewer`] | someone who watches, made of str0m and one thread |
 //! | [`watch`] | `bench watch`: cost per viewer and time to the first picture |
+//! | [`files`] | `bench files`: a file between two browsers, and between two terminals |
+//! | [`webdriver`] | a browser, as the tests drive it |
 //! | [`rooms`] | `bench rooms`: relay time, memory, and what stays behind |
 
 mod dice;
+mod files;
 mod process;
 mod rooms;
 mod viewer;
 mod watch;
+#[path = "../../server/tests/browser/webdriver.rs"]
+mod webdriver;
 
 use clap::{Parser, Subcommand};
 
@@ -32,6 +37,8 @@ enum Bench {
     Watch(watch::Watch),
     /// Relay time and memory with a thousand people in rooms, and whether anything stays behind.
     Rooms(rooms::Rooms),
+    /// Throughput of a file between two peers of a room.
+    Files(files::Files),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -39,5 +46,6 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().bench {
         Bench::Watch(watch) => watch.run(),
         Bench::Rooms(rooms) => rooms.run(),
+        Bench::Files(files) => files.run(),
     }
 }

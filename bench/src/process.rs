@@ -1,7 +1,7 @@
 //! A server in a process of its own, and what Linux says that it uses.
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,19 @@ pub(crate) fn need_files(count: u64) -> Result<()> {
     Ok(())
 }
 
+/// The release build of a program.
+pub(crate) fn release(program: &str) -> Result<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../target/release")
+        .join(program);
+    if !path.is_file() {
+        bail!(
+            "there is no release build of the {program} yet; `cargo build --release -p server --bin {program}` makes it"
+        );
+    }
+    Ok(path)
+}
+
 /// What a process has used so far.
 #[derive(Clone, Copy)]
 pub(crate) struct Usage {
@@ -43,19 +56,17 @@ pub(crate) struct Usage {
 impl Server {
     /// The release build of the server, on free ports, showing `source`.
     pub(crate) fn start(source: &str) -> Result<Self> {
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/server");
-        if !program.is_file() {
-            bail!(
-                "there is no release build of the server yet; `cargo build --release -p server` makes it"
-            );
-        }
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut command = Command::new(program);
+        let mut command = Command::new(release("server")?);
         command.args([
             "--listen",
             &format!("127.0.0.1:{port}"),
             "--udp-port",
             "0",
+            "--turn-port",
+            "0",
+            "--dist",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../dist"),
             "--log",
             "warn",
             source,

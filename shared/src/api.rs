@@ -42,7 +42,11 @@ pub struct StreamInfo {
 
 /// Where a stream is in its life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
+#[serde(
+    tag = "is",
+    rename_all = "snake_case",
+    try_from = "crate::flat::FlatState"
+)]
 pub enum StreamState {
     /// The file is being looked at; tracks are not known yet.
     Probing,
@@ -84,7 +88,11 @@ pub struct AudioTrack {
 
 /// How a track reaches a browser that could take any codec.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "how", rename_all = "snake_case")]
+#[serde(
+    tag = "how",
+    rename_all = "snake_case",
+    try_from = "crate::flat::FlatDelivery"
+)]
 pub enum Delivery {
     /// The coded bytes of the file are sent untouched.
     Passthrough,
@@ -94,7 +102,11 @@ pub enum Delivery {
 
 /// Why a track cannot be passed through.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "why", rename_all = "snake_case")]
+#[serde(
+    tag = "why",
+    rename_all = "snake_case",
+    try_from = "crate::flat::FlatReason"
+)]
 pub enum Reason {
     /// Browsers do not take this codec over WebRTC.
     Codec,

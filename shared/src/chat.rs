@@ -41,6 +41,7 @@ pub const TYPING: u64 = 6;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "type",
+    try_from = "crate::flat::FlatFrame",
     rename_all = "snake_case",
     rename_all_fields = "camelCase"
 )]
@@ -72,7 +73,11 @@ pub struct Message {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
+#[serde(
+    tag = "is",
+    rename_all = "snake_case",
+    try_from = "crate::flat::FlatBody"
+)]
 pub enum Body {
     /// 1 to [`MAX_TEXT`] bytes.
     Text {

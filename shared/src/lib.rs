@@ -13,6 +13,7 @@
 pub mod api;
 pub mod chat;
 pub mod conversation;
+mod flat;
 pub mod negotiation;
 pub mod safety;
 pub mod signaling;

@@ -176,6 +176,7 @@ pub enum ClientMessage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "type",
+    try_from = "crate::flat::FlatServerMessage",
     rename_all = "snake_case",
     rename_all_fields = "camelCase"
 )]

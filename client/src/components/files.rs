@@ -5,7 +5,7 @@ use shared::chat::{Body, FileInfo};
 use shared::signaling::PeerId;
 use web_sys::{File, Url};
 
-use super::parts::{button, nothing, part, say, words};
+use super::parts::{button, list, nothing, part, say, words};
 use crate::hooks::app::App;
 use crate::hooks::room::Room;
 use crate::i18n::format::{bytes, part_of};
@@ -60,7 +60,7 @@ pub(crate) fn files(app: App, room: Room) -> AnyView {
             let entries = conversation.entries().iter().rev();
             let files = entries.filter(|entry| matches!(entry.message.body, Body::File(_)));
             files
-                .map(|entry| (entry.message.number, entry.author.clone()))
+                .map(|entry| format!("{} {}", entry.message.number, entry.author))
                 .collect::<Vec<_>>()
         })
     });
@@ -71,17 +71,16 @@ pub(crate) fn files(app: App, room: Room) -> AnyView {
             nothing()
         }
     });
-    view! {
-        {none}
-        <ul class="column" id="files">
-            <For
-                each=move || keys.get()
-                key=Clone::clone
-                children=move |(number, author): (u64, PeerId)| view! { <li>{file(app, room, author, number, false)}</li> }
-            />
-        </ul>
-    }
-    .into_any()
+    let show = move |key: String| {
+        let (number, author) = key.split_once(' ').unwrap_or_default();
+        match (number.parse(), PeerId::try_from(author.to_owned())) {
+            (Ok(number), Ok(author)) => {
+                view! { <li>{file(app, room, author, number, false)}</li> }.into_any()
+            }
+            _ => nothing(),
+        }
+    };
+    view! { {none} <ul class="column" id="files">{list(move || keys.get(), show)}</ul> }.into_any()
 }
 
 /// One file. With `picture` it shows itself once it is here.
@@ -101,20 +100,22 @@ pub(crate) fn file(app: App, room: Room, author: PeerId, number: u64, picture: b
         return nothing();
     };
     let wanted = author.clone();
-    let transfers = Memo::new(move |_| {
+    // Those of this file. Not a signal of its own: they change together.
+    let transfers = move || {
         room.transfers.with(|all| {
             let these = all
                 .iter()
                 .filter(|one| one.number == number && one.author == wanted);
             these.cloned().collect::<Vec<_>>()
         })
-    });
+    };
     let name = info.safe_name();
     let own = use_context::<Own>();
     let (shown, alt) = (info.clone(), name.clone());
+    let came = transfers.clone();
     let source = Memo::new(move |_| {
         let shows = picture && shown.is_picture();
-        let came = || transfers.with(|all| all.iter().find_map(url));
+        let came = || came().iter().find_map(url);
         let mine = || own.filter(|_| mine).and_then(|own| own.url(&shown));
         shows.then(|| came().or_else(mine)).flatten()
     });
@@ -131,9 +132,10 @@ pub(crate) fn file(app: App, room: Room, author: PeerId, number: u64, picture: b
         None => nothing(),
     });
     let lines = part({
-        let (author, info) = (author.clone(), info.clone());
+        let (author, transfers) = (author.clone(), transfers.clone());
         move || {
-            let all = transfers.get();
+            let mut all = transfers();
+            all.retain(between_two);
             if all.is_empty() {
                 return offered(app, room, &author, number, info.size, mine);
             }
@@ -149,7 +151,7 @@ pub(crate) fn file(app: App, room: Room, author: PeerId, number: u64, picture: b
         }
     });
     view! {
-        <div class="file" data-name=info.name data-stage=words(move || transfers.with(|all| stage_word(all).to_owned()))>
+        <div class="file" data-name=info.name data-stage=words(move || stage_word(&transfers()).to_owned())>
             {image}
             <p class="file-name">{name}</p>
             <p class="small quiet">{from}</p>
@@ -157,6 +159,11 @@ pub(crate) fn file(app: App, room: Room, author: PeerId, number: u64, picture: b
         </div>
     }
     .into_any()
+}
+
+/// An own picture has a transfer to nobody, for its address.
+fn between_two(transfer: &Transfer) -> bool {
+    transfer.direction == Direction::Incoming || transfer.peer != transfer.author
 }
 
 fn url(transfer: &Transfer) -> Option<String> {
@@ -280,7 +287,8 @@ fn sentence(transfer: &Transfer, text: &Text) -> String {
 
 /// The liveliest of the stages, for tests.
 fn stage_word(transfers: &[Transfer]) -> &'static str {
-    let ranked = transfers.iter().map(|transfer| match transfer.stage {
+    let others = transfers.iter().filter(|transfer| between_two(transfer));
+    let ranked = others.map(|transfer| match transfer.stage {
         Stage::Running => (0, "running"),
         Stage::Paused => (1, "paused"),
         Stage::Asked => (2, "asked"),

@@ -1,26 +1,29 @@
 //! Views that change, each kind under one type: every closure of its own type is compiled again with all that shows it.
 
+use std::sync::{Arc, Mutex};
+
 use leptos::prelude::*;
+use leptos::tachys::reactive_graph::SharedReactiveFunction;
 use web_sys::MouseEvent;
 
 use crate::hooks::app::App;
 use crate::i18n::room::Room;
 
-/// A text that follows signals.
-pub(crate) type Words = Box<dyn Fn() -> String + Send>;
+/// A text that follows signals. The type is the one that Leptos's macro makes of every closure.
+pub(crate) type Words = SharedReactiveFunction<String>;
 /// A part of the page that follows signals.
-pub(crate) type Part = Box<dyn Fn() -> AnyView + Send>;
+pub(crate) type Part = SharedReactiveFunction<AnyView>;
 /// One message about rooms.
 pub(crate) type Read = fn(&'static Room) -> &'static str;
 /// What a click does.
 pub(crate) type Press = Box<dyn FnMut(MouseEvent)>;
 
 pub(crate) fn words(read: impl Fn() -> String + Send + 'static) -> Words {
-    Box::new(read)
+    Arc::new(Mutex::new(read))
 }
 
 pub(crate) fn part(show: impl Fn() -> AnyView + Send + 'static) -> Part {
-    Box::new(show)
+    Arc::new(Mutex::new(show))
 }
 
 pub(crate) fn press(mut act: impl FnMut() + 'static) -> Press {
@@ -37,14 +40,33 @@ pub(crate) fn say(app: App, read: Read) -> Words {
     words(move || read(&app.text().room).to_owned())
 }
 
-/// A button with an icon's or a word's worth of text.
+/// A button with a word or two on it.
 pub(crate) fn button(
     class: &'static str,
     id: &'static str,
     label: Words,
     act: impl FnMut() + 'static,
 ) -> AnyView {
+    // Only this much is compiled for each button.
+    pressed(class, id, label, press(act))
+}
+
+fn pressed(class: &'static str, id: &'static str, label: Words, act: Press) -> AnyView {
     let id = (!id.is_empty()).then_some(id);
-    view! { <button type="button" class=class id=id on:click=press(act)>{label}</button> }
-        .into_any()
+    view! { <button type="button" class=class id=id on:click=act>{label}</button> }.into_any()
+}
+
+/// A list that keeps what is shown of an item for as long as its key stays. An item is looked up by its key, so that one type serves all lists.
+pub(crate) fn list(
+    keys: impl Fn() -> Vec<String> + Send + Sync + 'static,
+    show: impl Fn(String) -> AnyView + Send + Sync + 'static,
+) -> AnyView {
+    listed(Box::new(keys), Arc::new(show))
+}
+
+type Keys = Box<dyn Fn() -> Vec<String> + Send + Sync>;
+type Show = Arc<dyn Fn(String) -> AnyView + Send + Sync>;
+
+fn listed(keys: Keys, show: Show) -> AnyView {
+    view! { <For each=keys key=String::clone children=move |key| show(key) /> }.into_any()
 }

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use shared::signaling::{PeerId, PeerKind};
 
-use super::parts::{nothing, part, say, words};
+use super::parts::{list, nothing, part, say, words};
 use crate::hooks::app::App;
 use crate::hooks::room::Room;
 use crate::i18n::room::Room as Text;
@@ -12,86 +12,83 @@ use crate::state::room::{Path, Person, Presence};
 
 /// A round face: initials on the colour of an id.
 pub(crate) fn face(id: &PeerId, name: &str) -> AnyView {
-    let style = format!("--c: oklch(.48 .1 {})", hue(id));
-    view! { <span class="face" aria-hidden="true" style=style>{initials(name)}</span> }.into_any()
+    view! { <span class="face" aria-hidden="true" style=colour(id)>{initials(name)}</span> }
+        .into_any()
+}
+
+/// The same lightness for all, so that white can be read on each.
+fn colour(id: &PeerId) -> String {
+    format!("--c: oklch(.48 .1 {})", hue(id))
 }
 
 /// The others, each with its path in words.
 pub(crate) fn people(app: App, room: Room) -> AnyView {
     let ids = move || {
-        room.people.with(|people| {
-            people
-                .iter()
-                .map(|person| person.id.clone())
-                .collect::<Vec<_>>()
-        })
+        room.people
+            .with(|people| people.iter().map(|person| person.id.to_string()).collect())
     };
-    view! {
-        <ul class="column people" id="people">
-            <For each=ids key=PeerId::clone children=move |id: PeerId| person(app, room, id) />
-        </ul>
-    }
-    .into_any()
+    view! { <ul class="column people" id="people">{list(ids, move |id| person(app, room, id))}</ul> }.into_any()
 }
 
-fn person(app: App, room: Room, id: PeerId) -> AnyView {
-    let wanted = id.clone();
-    let shown = Memo::new(move |_| {
-        room.people
-            .with(|people| people.iter().find(|person| person.id == wanted).cloned())
-    });
-    // Gone with its row in a moment.
-    let of = move |read: fn(&Person) -> String| {
-        words(move || shown.with(|person| person.as_ref().map(read).unwrap_or_default()))
+fn person(app: App, room: Room, id: String) -> AnyView {
+    let with = move |read: &dyn Fn(&Person) -> String| {
+        // Gone with its row in a moment.
+        let text = room.people.with(|people| {
+            people
+                .iter()
+                .find(|person| person.id.as_str() == id)
+                .map(read)
+        });
+        text.unwrap_or_default()
     };
-    let facts = words(move || {
-        shown.with(|person| {
-            person
-                .as_ref()
-                .map(|person| facts(person, &app.text().room))
-                .unwrap_or_default()
-        })
+    let of = |read: fn(&Person) -> String| {
+        let with = with.clone();
+        words(move || with(&read))
+    };
+    let facts = {
+        let with = with.clone();
+        words(move || with(&|person| facts(person, &app.text().room)))
+    };
+    let failed = Memo::new({
+        let with = with.clone();
+        move |_| with(&|person| path_word(person.path).to_owned()) == "failed"
     });
     let help = part(move || {
-        if shown.with(|person| {
-            person
-                .as_ref()
-                .is_some_and(|person| person.path == Path::Failed)
-        }) {
+        if failed.get() {
             view! { " " <a href="#/doctor">{say(app, |text| text.ask_doctor)}</a> }.into_any()
         } else {
             nothing()
         }
     });
+    // As long as the two stay, an opened code stays open.
+    let code = Memo::new({
+        let with = with.clone();
+        move |_| {
+            Some(with(&|person| person.safety.clone().unwrap_or_default()))
+                .filter(|code| !code.is_empty())
+        }
+    });
+    let name = of(|person| person.name.clone());
+    let read_to = with.clone();
     let safety = part(move || {
-        let Some((name, code)) = shown.with(|person| {
-            person
-                .as_ref()
-                .and_then(|person| Some((person.name.clone(), person.safety.clone()?)))
-        }) else {
+        let Some(code) = code.get() else {
             return nothing();
         };
+        let with = read_to.clone();
         view! {
             <details class="small">
                 <summary>{say(app, |text| text.safety)}</summary>
                 <p class="mono code-digits">{code}</p>
-                <p class="quiet">{words(move || (app.text().room.safety_text)(&name))}</p>
+                <p class="quiet">{words(move || (app.text().room.safety_text)(&with(&|person| person.name.clone())))}</p>
             </details>
         }
         .into_any()
     });
-    let drawn = part(move || {
-        shown.with(|person| {
-            person
-                .as_ref()
-                .map_or_else(nothing, |person| face(&person.id, &person.name))
-        })
-    });
     view! {
         <li class="person" data-path=of(|person| path_word(person.path).to_owned()) data-name=of(|person| person.name.clone())>
-            {drawn}
+            <span class="face" aria-hidden="true" style=of(|person| colour(&person.id))>{of(|person| initials(&person.name))}</span>
             <div class="grow">
-                <p class="name">{of(|person| person.name.clone())}</p>
+                <p class="name">{name}</p>
                 <p class="small quiet">{facts} {help}</p>
                 {safety}
             </div>

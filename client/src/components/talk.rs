@@ -3,11 +3,11 @@
 use leptos::html;
 use leptos::prelude::*;
 use shared::chat::Body;
-use shared::conversation::{Entry, Ticks};
+use shared::conversation::{Conversation, Entry, Ticks};
 use wasm_bindgen::JsValue;
 
 use super::files::file;
-use super::parts::{Words, button, nothing, part, say, words};
+use super::parts::{Words, button, list, nothing, part, say, words};
 use super::people::face;
 use crate::hooks::app::App;
 use crate::hooks::room::Room;
@@ -86,13 +86,20 @@ fn local(at: u64) -> u64 {
 }
 
 pub(crate) fn talk(app: App, room: Room, reading: Reading, end: AnyView) -> AnyView {
-    let lines = Memo::new(move |_| {
+    let lines = move || {
         let unread = reading.unread.get();
-        room.notes.with(|notes| {
-            room.conversation
-                .with(|conversation| rows(conversation.entries(), notes, unread.as_ref(), &local))
-        })
-    });
+        let rows = room.notes.with(|notes| {
+            let with = |conversation: &Conversation| {
+                rows(conversation.entries(), notes, unread.as_ref(), &local)
+            };
+            room.conversation.with(with)
+        });
+        rows.iter().map(Row::id).collect()
+    };
+    let show = move |id: String| {
+        let row = room.notes.with_untracked(|notes| Row::of(&id, notes));
+        row.map_or_else(nothing, |row| line(app, room, row))
+    };
     let below = part(move || {
         let news = !reading.at_end.get()
             && room
@@ -120,7 +127,7 @@ pub(crate) fn talk(app: App, room: Room, reading: Reading, end: AnyView) -> AnyV
             on:scroll=move |_| reading.scrolled()
         >
             <div class="lines">
-                <For each=move || lines.get() key=Row::id children=move |line: Row| row(app, room, line) />
+                {list(lines, show)}
                 {end}
             </div>
         </div>
@@ -129,7 +136,7 @@ pub(crate) fn talk(app: App, room: Room, reading: Reading, end: AnyView) -> AnyV
     .into_any()
 }
 
-fn row(app: App, room: Room, row: Row) -> AnyView {
+fn line(app: App, room: Room, row: Row) -> AnyView {
     match row {
         Row::Day(day) => divider("divider", words(move || day_name(app, day))),
         Row::Unread => divider("divider unread", say(app, |text| text.unread)),
@@ -189,14 +196,14 @@ fn message(app: App, room: Room, entry: Entry, mine: bool, first: bool) -> AnyVi
         (false, false) => "say",
     };
     let (number, author) = (entry.message.number, entry.author.clone());
-    let ticks = Memo::new(move |_| {
+    let ticks = move || {
         room.conversation.with(|conversation| {
             conversation
                 .entry(&author, number)
                 .filter(|_| mine)
                 .map(Entry::ticks)
         })
-    });
+    };
     let body = match entry.message.body {
         Body::Text { text } => {
             view! { <div class="bubble" dir="auto">{linked(&text)}</div> }.into_any()
@@ -213,17 +220,16 @@ fn message(app: App, room: Room, entry: Entry, mine: bool, first: bool) -> AnyVi
             format!("{}: ", entry.name)
         }
     });
-    let tick = part(move || match ticks.get() {
-        Some(ticks) => tick(app, ticks),
-        None => nothing(),
-    });
-    let data = move || {
-        ticks.get().map(|ticks| match ticks {
+    let ticked = ticks.clone();
+    let tick = part(move || ticked().map_or_else(nothing, |ticks| tick(app, ticks)));
+    let data = words(move || {
+        let word = ticks().map_or("", |ticks| match ticks {
             Ticks::Waiting => "waiting",
             Ticks::Some { .. } => "some",
             Ticks::All => "all",
-        })
-    };
+        });
+        word.to_owned()
+    });
     view! {
         <div class=class data-ticks=data>
             {who}

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use shared::api::{StreamInfo, StreamList, StreamState};
 
 use crate::components::icon::mark;
+use crate::components::parts::list as keyed;
 use crate::components::trouble::{Loading, LostContact, NoServer, Trouble};
 use crate::hooks::app::{App, use_app, use_title};
 use crate::hooks::poll::use_poll;
@@ -47,7 +48,12 @@ pub(crate) fn Gallery() -> impl IntoView {
     let streams = move || {
         list.value.with(|list| {
             list.value()
-                .map(|list| list.streams.clone())
+                .map(|list| {
+                    list.streams
+                        .iter()
+                        .map(|stream| stream.name.clone())
+                        .collect()
+                })
                 .unwrap_or_default()
         })
     };
@@ -71,9 +77,7 @@ pub(crate) fn Gallery() -> impl IntoView {
                 Shape::Empty => view! { <Empty again=move |()| list.again() /> }.into_any(),
                 Shape::Streams => view! {
                     <ul class="gallery" id="streams">
-                        <For each=streams key=|stream| stream.name.clone() let:stream>
-                            <li><Card name=stream.name.clone() list=list.value /></li>
-                        </For>
+                        {keyed(streams, move |name| view! { <li><Card name list=list.value /></li> }.into_any())}
                     </ul>
                 }
                 .into_any(),

@@ -32,11 +32,11 @@ pub(crate) fn Room(name: String) -> impl IntoView {
     // Which of the three faces of the page; news of the link alone do not draw it anew.
     let shape = Memo::new(move |_| {
         if matches!(app.server.get(), Some(None)) {
-            0
+            "no-server"
         } else if room.link.with(|link| *link == Link::Unnamed) {
-            1
+            "door"
         } else {
-            2
+            "inside"
         }
     });
     let reading = Reading::new(room, use_attended());
@@ -44,8 +44,8 @@ pub(crate) fn Room(name: String) -> impl IntoView {
     let own = Own::provide();
     use_whole_page(room, reading, own, dragging);
     part(move || match shape.get() {
-        0 => view! { <main class="page narrow" id="main"><NoServer /></main> }.into_any(),
-        1 => door(app, room, &name),
+        "no-server" => view! { <main class="page narrow" id="main"><NoServer /></main> }.into_any(),
+        "door" => door(app, room, &name),
         _ => inside(app, room, &name, reading, own, dragging),
     })
 }
@@ -169,15 +169,14 @@ fn inside(
 
 fn myself(app: App, room: Hook) -> AnyView {
     let renaming = RwSignal::new(false);
-    let me = Memo::new(move |_| room.me.get().map(|me| (me.id, me.name)));
     let line = part(move || {
-        let Some((id, name)) = me.get() else {
+        let Some(me) = room.me.get() else {
             return nothing();
         };
         view! {
-            {face(&id, &name)}
+            {face(&me.id, &me.name)}
             <div class="grow">
-                <p class="name">{name}</p>
+                <p class="name">{me.name}</p>
                 <p class="small quiet">{say(app, |text| text.this_browser)}</p>
                 {button("link", "rename", say(app, |text| text.rename), move || renaming.update(|on| *on = !*on))}
             </div>

@@ -27,19 +27,38 @@ pub enum Row {
 
 impl Row {
     /// Different for different rows of one conversation.
-    pub fn id(&self) -> (u8, u64, String) {
+    pub fn id(&self) -> String {
         match self {
-            Self::Day(day) => (0, *day, String::new()),
-            Self::Unread => (1, 0, String::new()),
-            Self::Say { key, first } => (2 + u8::from(*first), key.0, key.1.to_string()),
+            Self::Day(day) => format!("day {day}"),
+            Self::Unread => "unread".to_owned(),
+            Self::Say { key, first } => format!("{first} {} {}", key.0, key.1),
             Self::Note(note) => {
                 let (kind, name) = match &note.what {
-                    Happened::Arrived { name } => (4, name),
-                    Happened::Left { name } => (5, name),
-                    Happened::Lost { name } => (6, name),
-                    Happened::Renamed { to, .. } => (7, to),
+                    Happened::Arrived { name } => ("+", name),
+                    Happened::Left { name } => ("-", name),
+                    Happened::Lost { name } => ("?", name),
+                    Happened::Renamed { to, .. } => ("=", to),
                 };
-                (kind, note.at, name.clone())
+                format!("{kind} {} {name}", note.at)
+            }
+        }
+    }
+
+    /// The row of an [`Row::id`]; a note is one of these.
+    pub fn of(id: &str, notes: &[Note]) -> Option<Self> {
+        let mut words = id.splitn(3, ' ');
+        let (kind, number) = (words.next()?, words.next());
+        let number = number.and_then(|number| number.parse().ok());
+        match (kind, number) {
+            ("unread", _) => Some(Self::Unread),
+            ("day", Some(day)) => Some(Self::Day(day)),
+            ("true" | "false", Some(number)) => Some(Self::Say {
+                key: (number, PeerId::try_from(words.next()?.to_owned()).ok()?),
+                first: kind == "true",
+            }),
+            _ => {
+                let mut notes = notes.iter().cloned().map(Self::Note);
+                notes.find(|note| note.id() == id)
             }
         }
     }
@@ -153,6 +172,9 @@ mod tests {
         let unread = (numbers[1], id(1));
         let rows = rows(conversation.entries(), &notes, Some(&unread), &|at| at);
         assert_eq!(shape(&rows), "ndSnuSn");
+        for row in &rows {
+            assert_eq!(Row::of(&row.id(), &notes).as_ref(), Some(row));
+        }
         let mut ids: Vec<_> = rows.iter().map(Row::id).collect();
         ids.sort();
         ids.dedup();

@@ -95,7 +95,8 @@ async fn a_file_is_cancelled_by_either_side_and_goes_on_where_it_was() {
     lin.click(&get).await;
     stage_is(&ann, "a.bin", "running").await;
     ann.click(&cancel).await;
-    stage_is(&lin, "a.bin", "stopped").await;
+    stage_is(&lin, "a.bin", "gone").await;
+    lin.says("its owner no longer offers it").await;
     lin.click(&get).await;
     stage_is(&lin, "a.bin", "kept").await;
     assert_eq!(kept_hash(&lin, "a.bin").await, hash);

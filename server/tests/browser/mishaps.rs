@@ -151,12 +151,13 @@ async fn over_a_lossy_link() {
         term.hears("ann 19").await;
     }
     assert_eq!(term.texts(), expected, "in order, none twice");
-    crate::exchange::offer(&ann, "lossy.bin", 1_000_000).await;
+    // SCTP waits a second for each packet whose repeat is lost too (RFC 9260 16), so a large file would take minutes.
+    crate::exchange::offer(&ann, "lossy.bin", 100_000).await;
     ann.until(
         "the file has arrived, whole",
         "document.querySelector('.file[data-name=\"lossy.bin\"][data-stage=kept]')",
     )
     .await;
     let size = std::fs::metadata(folder.path().join("lossy.bin")).expect("the file is there");
-    assert_eq!(size.len(), 1_000_000);
+    assert_eq!(size.len(), 100_000);
 }

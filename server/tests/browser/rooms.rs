@@ -122,6 +122,100 @@ async fn two_people_talk_and_a_reload_keeps_what_was_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_looked_at_is_counted_and_marked() {
+    let server = server().await;
+    let ann = TestBrowser::chromium().await;
+    let lin = ann.and_firefox().await;
+    come_in(&ann, &server, "demo", "Ann").await;
+    come_in(&lin, &server, "demo", "Lin").await;
+    connected_to(&ann, "Lin").await;
+    connected_to(&lin, "Ann").await;
+    say(
+        &lin,
+        &"a line\n"
+            .repeat(60)
+            .replace('\n', "\u{E008}\u{E007}\u{E000}"),
+    )
+    .await;
+    all_delivered(&lin).await;
+
+    ann.run("document.hasFocus = () => false; window.dispatchEvent(new Event('blur'))")
+        .await;
+    say(&lin, "one").await;
+    say(&lin, "two").await;
+    ann.until(
+        "the tab counts two",
+        "document.title.startsWith('(2) demo')",
+    )
+    .await;
+    ann.run("document.hasFocus = () => true; window.dispatchEvent(new Event('focus'))")
+        .await;
+    ann.until("they are read", "document.title.startsWith('demo')")
+        .await;
+    let after = "document.querySelector('.divider.unread').nextElementSibling.querySelector('.bubble').innerText";
+    assert_eq!(ann.run(&format!("return {after}")).await, "one");
+
+    let away = "Math.abs(document.querySelector('.talk').scrollTop)";
+    ann.run("document.querySelector('.talk').scrollTop = -400")
+        .await;
+    ann.until("it is scrolled back", &format!("{away} > 300"))
+        .await;
+    say(&lin, "three").await;
+    ann.click("#new-messages").await;
+    ann.until(
+        "the end is in view, and read",
+        &format!("{away} < 40 && document.title.startsWith('demo')"),
+    )
+    .await;
+    ann.until(
+        "the button is gone",
+        "!document.querySelector('#new-messages')",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_is_seen_on_both_sides_and_a_file_is_fetched_when_wanted() {
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\0\0\0\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\0\x05\0\x01\xff\x89\x99=\x1d\0\0\0\0IEND\xaeB`\x82";
+    let folder = tempfile::TempDir::with_prefix("weir-files-").expect("a folder");
+    let path = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).expect("a file is written");
+        path.to_str().expect("a path in UTF-8").to_owned()
+    };
+    let server = server().await;
+    let ann = TestBrowser::chromium().await;
+    let lin = ann.and_chromium().await;
+    come_in(&ann, &server, "demo", "Ann").await;
+    come_in(&lin, &server, "demo", "Lin").await;
+    connected_to(&ann, "Lin").await;
+    ann.fill("#attached", &path("dot.png", PNG)).await;
+    for browser in [&ann, &lin] {
+        browser
+            .until(
+                "the picture shows",
+                "document.querySelector('.say img.picture')?.naturalWidth > 0",
+            )
+            .await;
+    }
+    ann.fill("#attached", &path("notes.txt", &vec![b'x'; 3_000_000]))
+        .await;
+    lin.click(".say .file[data-name='notes.txt'] .get").await;
+    lin.until(
+        "it is here",
+        "document.querySelector('#files .file[data-name=\"notes.txt\"][data-stage=kept]')",
+    )
+    .await;
+    lin.screenshot("room-files").await;
+    ann.until(
+        "its author knows",
+        "document.querySelector('#files .file[data-name=\"notes.txt\"][data-stage=kept]')",
+    )
+    .await;
+    ann.screenshot("room-files-author").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_is_taken_is_refused_with_a_way_in() {
     let server = server().await;
     let ann = TestBrowser::chromium().await;

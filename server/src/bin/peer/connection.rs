@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rtc::ice::mdns::MulticastDnsMode;
+use rtc::peer_connection::certificate::CertificateParams;
 use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
 use rtc::peer_connection::transport::RTCDtlsRole;
 use shared::chat::{CHANNEL, CHANNEL_ID, MAX_FRAME};
 use tokio::sync::mpsc;
 use webrtc::data_channel::{DataChannel, RTCDataChannelInit};
-use webrtc::error::Result;
+use webrtc::error::{Error, Result};
 use webrtc::peer_connection::{
-    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
-    RTCIceCandidateInit, RTCIceCandidateType, RTCIceGatheringState, RTCIceServer,
-    RTCIceTransportPolicy, RTCPeerConnectionIceEvent, RTCPeerConnectionState, SettingEngineBuilder,
-    StatsSelector,
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCCertificate,
+    RTCConfigurationBuilder, RTCIceCandidateInit, RTCIceCandidateType, RTCIceGatheringState,
+    RTCIceServer, RTCIceTransportPolicy, RTCPeerConnectionIceEvent, RTCPeerConnectionState,
+    SettingEngineBuilder, StatsSelector, crypto,
 };
 
 use crate::interfaces::Interfaces;
@@ -42,6 +43,8 @@ pub(crate) struct Setup {
     pub(crate) ice_servers: Vec<RTCIceServer>,
     pub(crate) relay_only: bool,
     pub(crate) interfaces: Interfaces,
+    /// One for all, so that the safety code with somebody stays the same.
+    pub(crate) certificate: RTCCertificate,
 }
 
 /// What the crate tells.
@@ -81,7 +84,8 @@ impl Pair {
 }
 
 impl Connection {
-    pub(crate) async fn open(setup: &Setup) -> Result<Self> {
+    /// `fresh`: with another certificate than the others.
+    pub(crate) async fn open(setup: &Setup, fresh: bool) -> Result<Self> {
         let (happens, happenings) = mpsc::channel(HAPPENINGS);
         let settings = SettingEngineBuilder::new()
             // Browsers hide their addresses behind `.local` names; they connect all the same, as peer-reflexive.
@@ -100,6 +104,11 @@ impl Connection {
         } else {
             RTCIceTransportPolicy::All
         };
+        let certificate = if fresh {
+            certificate()?
+        } else {
+            setup.certificate.clone()
+        };
         let runtime = Careful::new();
         let beginning = runtime.beginning();
         let pc = PeerConnectionBuilder::new()
@@ -107,6 +116,7 @@ impl Connection {
                 RTCConfigurationBuilder::new()
                     .with_ice_servers(setup.ice_servers.clone())
                     .with_ice_transport_policy(policy)
+                    .with_certificates(vec![certificate])
                     .build(),
             )
             .with_setting_engine(settings)
@@ -129,6 +139,15 @@ impl Connection {
             beginning,
         })
     }
+}
+
+/// A new key, and a certificate that it has signed itself.
+pub(crate) fn certificate() -> Result<RTCCertificate> {
+    let provider = crypto::default_provider().map_err(|error| Error::Crypto(error.to_string()))?;
+    let params = CertificateParams::new(vec!["weir".to_owned()])
+        .map_err(|error| Error::Other(error.to_string()))?;
+    let scheme = crypto::SignatureScheme::EcdsaP256Sha256;
+    RTCCertificate::generate(provider.crypto(), scheme, params)
 }
 
 /// The nominated pair, once there is one.

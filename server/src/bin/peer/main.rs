@@ -4,14 +4,15 @@
 //! |---|---|
 //! | [`options`], [`address`] | the command line |
 //! | [`face`], [`event`], [`command`] | the terminal: what is shown, what is typed |
-//! | [`room`] | the one task that owns the state; [`member`]: somebody else in the room |
-//! | [`signaling`], [`ice`] | the server: the WebSocket, the STUN and TURN servers |
-//! | [`link`] | the connection to one other peer; [`path`]: when something has to be done about it; [`advice`]: when it is not to be had |
+//! | [`room`], [`chat`] | the state, which one task owns: who is there, and what is said; [`member`]: somebody else in the room |
+//! | [`signaling`], [`ice`], [`identity`] | the server: the WebSocket, the STUN and TURN servers, and who this peer is to it |
+//! | [`link`], [`talks`] | the connection to one other peer, and what is negotiated; [`path`]: when something has to be done about it; [`advice`]: when it is not to be had |
 //! | [`connection`], [`runtime`], [`description`], [`interfaces`] | the webrtc crate, set up |
 //! | [`giving`], [`taking`], [`transfer`] | files; [`sending`], [`receiving`], [`folder`]: their bytes |
 
 mod address;
 mod advice;
+mod chat;
 mod command;
 mod connection;
 mod description;
@@ -20,6 +21,7 @@ mod face;
 mod folder;
 mod giving;
 mod ice;
+mod identity;
 mod interfaces;
 mod link;
 mod member;
@@ -31,6 +33,7 @@ mod runtime;
 mod sending;
 mod signaling;
 mod taking;
+mod talks;
 mod transfer;
 
 use std::collections::BTreeMap;
@@ -41,17 +44,18 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use shared::api::IceConfig;
 use shared::conversation::Conversation;
-use shared::signaling::{ClientMessage, PeerId, PeerKey};
+use shared::signaling::{ClientMessage, PeerId};
 use time::UtcOffset;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 
-use crate::connection::Setup;
+use crate::connection::{Setup, certificate};
 use crate::event::Event;
 use crate::face::Face;
 use crate::giving::Giving;
+use crate::identity::Identity;
 use crate::interfaces::Interfaces;
 use crate::options::Options;
 use crate::room::{End, Room};
@@ -105,10 +109,9 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
         .map(|url| ice::parse(url))
         .collect();
     let own_ice = own_ice?;
-    let random = getrandom::u64()
-        .and_then(|low| Ok(u128::from(getrandom::u64()?) << 64 | u128::from(low)))
+    let identity = Identity::open(&options.server, &options.room, &options.name)
         .map_err(|error| format!("There are no random numbers: {error}."))?;
-    let key = PeerKey::from_random(random);
+    let key = identity.key().clone();
     let me = PeerId::of(&options.room, &key);
     let (to_server, for_server) = mpsc::channel(QUEUE);
     let (tell_news, mut news) = mpsc::channel(64);
@@ -124,6 +127,7 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
     let setup = Setup {
         ice_servers: ice::usable(&own_ice),
         relay_only: options.relay_only,
+        certificate: certificate().map_err(|error| format!("No key could be made: {error}."))?,
         interfaces: Interfaces {
             loopback: options.server.is_loopback(),
         },
@@ -141,13 +145,13 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
         links: JoinSet::new(),
         members: BTreeMap::new(),
         online: false,
-        was_in: false,
+        offline_told: false,
+        welcomed: false,
         generations: 0,
         no_more_input: false,
         end: None,
         options,
     };
-    room.begin();
     let server = entrance.server.clone();
     let mut signaling = tokio::spawn(signaling::run(entrance, for_server, tell_news));
     let mut lines = read_lines();
@@ -184,6 +188,7 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
         }
     };
     leave(room, &mut signaling, &mut reported).await;
+    drop(identity);
     match end {
         End::Left => Ok(()),
         End::Refused(sentence) => Err(sentence),

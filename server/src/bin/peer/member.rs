@@ -15,6 +15,8 @@ pub(crate) struct Member {
     pub(crate) peer: Peer,
     pub(crate) path: Path,
     pub(crate) link: Option<Link>,
+    /// There was a link before.
+    pub(crate) linked: bool,
     /// Frames can be sent on the link.
     pub(crate) open: bool,
     pub(crate) route: Option<(Pair, String)>,
@@ -51,6 +53,7 @@ impl Member {
             peer,
             path,
             link: None,
+            linked: false,
             open: false,
             route: None,
             rtt_ms: None,
