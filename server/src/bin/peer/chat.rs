@@ -152,6 +152,13 @@ impl Room {
         Some(message)
     }
 
+    /// What it has not received of what was said.
+    pub(crate) fn send_missing(&mut self, id: &PeerId, now: Instant) {
+        for message in self.conversation.on_open(id) {
+            self.send(id, Frame::Message(message), now);
+        }
+    }
+
     pub(crate) fn send(&mut self, id: &PeerId, frame: Frame, now: Instant) {
         if let Some(link) = self.link(id)
             && !link.send(frame)

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{interval, sleep, timeout};
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
+use webrtc::error::Error;
 use webrtc::peer_connection::{RTCIceCandidateType, RTCPeerConnectionState};
 
 use crate::connection::{Connection, Happening, Pair, Setup};
@@ -287,9 +288,14 @@ async fn write(chat: Arc<dyn DataChannel>, mut frames: mpsc::Receiver<Frame>) {
         let Ok(text) = serde_json::to_string(&frame) else {
             continue;
         };
-        if let Err(error) = chat.send_text(&text).await {
-            tracing::debug!(%error, "a frame was not sent");
-            return;
+        match chat.send_text(&text).await {
+            Ok(()) => {}
+            // The other side takes shorter ones only; sending it again would not help.
+            Err(Error::ErrOutboundPacketTooLarge) => tracing::debug!("a frame is too long"),
+            Err(error) => {
+                tracing::debug!(%error, "a frame was not sent");
+                return;
+            }
         }
     }
 }

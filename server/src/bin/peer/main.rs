@@ -24,6 +24,8 @@ mod ice;
 mod identity;
 mod interfaces;
 mod link;
+#[cfg(test)]
+mod link_tests;
 mod member;
 mod options;
 mod path;

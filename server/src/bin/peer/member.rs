@@ -19,6 +19,8 @@ pub(crate) struct Member {
     pub(crate) linked: bool,
     /// Frames can be sent on the link.
     pub(crate) open: bool,
+    /// When what it has not received is sent again.
+    pub(crate) again_at: Option<Instant>,
     pub(crate) route: Option<(Pair, String)>,
     pub(crate) rtt_ms: Option<f64>,
     pub(crate) found: Found,
@@ -55,6 +57,7 @@ impl Member {
             link: None,
             linked: false,
             open: false,
+            again_at: None,
             route: None,
             rtt_ms: None,
             found: Found::default(),
@@ -70,6 +73,7 @@ impl Member {
     /// Closes the link, if there is one. True when it was open.
     pub(crate) fn drop_link(&mut self) -> bool {
         self.link = None;
+        self.again_at = None;
         self.route = None;
         self.rtt_ms = None;
         self.found = Found::default();

@@ -24,6 +24,10 @@ use crate::path::{Path, Step};
 use crate::signaling::News;
 use crate::taking::Taking;
 
+/// So long after a chat has opened, what was not received is sent again. The other side may have lost the first frames ([`crate::runtime`] tells how);
+/// doubles are known by their number.
+const AGAIN: Duration = Duration::from_secs(3);
+
 /// How it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -216,7 +220,9 @@ impl Room {
 
     fn remove(&mut self, id: &PeerId) {
         if let Some(member) = self.members.remove(id) {
-            self.taking.on_dead(id);
+            self.giving.on_left(id);
+            let acts = self.taking.on_left(id);
+            self.act(acts, Instant::now());
             self.face.show(&Event::Left {
                 peer: id.clone(),
                 name: member.peer.name,
@@ -273,12 +279,11 @@ impl Room {
             Report::Open => {
                 member.open = true;
                 member.path.open();
+                member.again_at = Some(now + AGAIN);
                 if let Some(event) = member.connected() {
                     self.face.show(&event);
                 }
-                for message in self.conversation.on_open(&id) {
-                    self.send(&id, Frame::Message(message), now);
-                }
+                self.send_missing(&id, now);
                 self.ask_for_files(now);
             }
             Report::Route { pair, safety_code } => {
@@ -351,6 +356,11 @@ impl Room {
             });
             if given_up {
                 self.remove(&id);
+                continue;
+            }
+            if member.again_at.is_some_and(|at| now >= at) {
+                member.again_at = None;
+                self.send_missing(&id, now);
                 continue;
             }
             match member.path.step(now, self.online && member.is_present()) {
