@@ -1,5 +1,6 @@
 //! The root component: the bar and the page of the route.
 
+use crate::hooks::derived::memo;
 use leptos::prelude::*;
 
 use crate::components::bar::Bar;
@@ -25,7 +26,7 @@ pub fn mount() {
 fn Root() -> impl IntoView {
     let app = App::start();
     provide_context(app);
-    let route = Memo::new(move |_| app.route.get());
+    let route = memo(move || app.route.get());
     if app.embedded {
         let player = move || match route.get() {
             Route::Watch(name) => view! { <Embedded name /> }.into_any(),

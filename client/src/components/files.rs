@@ -1,5 +1,6 @@
 //! Files that are offered in a room, and how far they have come.
 
+use crate::hooks::derived::memo;
 use leptos::prelude::*;
 use shared::chat::{Body, FileInfo};
 use shared::signaling::PeerId;
@@ -55,7 +56,7 @@ impl Own {
 
 /// The files of a conversation, the newest first.
 pub(crate) fn files(app: App, room: Room) -> AnyView {
-    let keys = Memo::new(move |_| {
+    let keys = memo(move || {
         room.conversation.with(|conversation| {
             let entries = conversation.entries().iter().rev();
             let files = entries.filter(|entry| matches!(entry.message.body, Body::File(_)));
@@ -113,7 +114,7 @@ pub(crate) fn file(app: App, room: Room, author: PeerId, number: u64, picture: b
     let own = use_context::<Own>();
     let (shown, alt) = (info.clone(), name.clone());
     let came = transfers.clone();
-    let source = Memo::new(move |_| {
+    let source = memo(move || {
         let shows = picture && shown.is_picture();
         let came = || came().iter().find_map(url);
         let mine = || own.filter(|_| mine).and_then(|own| own.url(&shown));

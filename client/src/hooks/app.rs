@@ -1,5 +1,6 @@
 //! What every page shares: settings, language, server and route.
 
+use super::derived::{effect, memo};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -33,7 +34,7 @@ impl App {
         let origin = location.origin().unwrap_or_default();
 
         let settings = RwSignal::new(load());
-        Effect::new(move |_| save(&settings.get()));
+        effect(move || save(&settings.get()));
 
         let route = RwSignal::new(Route::first(&hash, query(&search, "stream").as_deref()));
         let listener = Listener::new(&window(), "hashchange", move |_| {
@@ -46,7 +47,7 @@ impl App {
             listener.try_update_value(Option::take);
         });
 
-        let lang = Memo::new(move |_| {
+        let lang = memo(move || {
             let saved =
                 settings.with(|settings| settings.language.as_deref().and_then(Lang::from_tag));
             saved.unwrap_or_else(|| {
@@ -55,7 +56,7 @@ impl App {
                 Lang::preferred(tags.iter().map(String::as_str))
             })
         });
-        Effect::new(move |_| {
+        effect(move || {
             if let Some(root) = document().document_element() {
                 // The names are valid.
                 let _ = root.set_attribute("lang", lang.get().tag());
@@ -69,7 +70,7 @@ impl App {
             config.set(Some(file.and_then(|file| file.server)));
         });
         let asked = query(&search, "server");
-        let server = Memo::new(move |_| {
+        let server = memo(move || {
             let saved = settings.with(|settings| settings.server.clone());
             let config = config.get();
             let found = Server::choose(
@@ -127,7 +128,7 @@ pub(crate) fn use_app() -> App {
 
 /// Sets the title of the tab: the page's name, then ours.
 pub(crate) fn use_title(title: impl Fn() -> String + 'static) {
-    Effect::new(move |_| {
+    effect(move || {
         let title = title();
         document().set_title(&if title.is_empty() {
             "Weir".to_owned()

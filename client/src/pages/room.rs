@@ -1,5 +1,6 @@
 //! A room: who is in it, what is said, which files are offered.
 
+use crate::hooks::derived::memo;
 use leptos::prelude::*;
 
 use crate::components::compose::{compose, use_whole_page};
@@ -30,7 +31,7 @@ pub(crate) fn Room(name: String) -> impl IntoView {
         }
     });
     // Which of the three faces of the page; news of the link alone do not draw it anew.
-    let shape = Memo::new(move |_| {
+    let shape = memo(move || {
         if matches!(app.server.get(), Some(None)) {
             "no-server"
         } else if room.link.with(|link| *link == Link::Unnamed) {
@@ -104,7 +105,7 @@ fn inside(
         view! { <CopyButton id=id text=Signal::derive(move || address.clone()) label=Signal::derive(move || app.text().copy_link) /> }.into_any()
     };
     let invite = copy("copy-invite");
-    let nobody = Memo::new(move |_| {
+    let nobody = memo(move || {
         room.people.with(Vec::is_empty) && room.link.with(|link| *link == Link::Joined)
     });
     let alone = view! {
@@ -116,7 +117,7 @@ fn inside(
         </section>
     }
     .into_any();
-    let writes = Memo::new(move |_| {
+    let writes = memo(move || {
         room.link
             .with(|link| !matches!(link, Link::Left | Link::Refused { .. }))
     });
