@@ -2,13 +2,22 @@
 //!
 //! | module | noun |
 //! |---|---|
+//! | [`dice`] | numbers that look random |
 //! | [`process`] | a server in a process of its own: its CPU time and memory |
 //! | [`viewer`] | someone who watches, made of str0m and one thread |
 //! | [`watch`] | `bench watch`: cost per viewer and time to the first picture |
+//! | [`files`] | `bench files`: a file between two browsers, and between two terminals |
+//! | [`webdriver`] | a browser, as the tests drive it |
+//! | [`rooms`] | `bench rooms`: relay time, memory, and what stays behind |
 
+mod dice;
+mod files;
 mod process;
+mod rooms;
 mod viewer;
 mod watch;
+#[path = "../../server/tests/browser/webdriver.rs"]
+mod webdriver;
 
 use clap::{Parser, Subcommand};
 
@@ -26,11 +35,17 @@ struct Arguments {
 enum Bench {
     /// Cost per viewer, memory per viewer, time from POST to the first picture.
     Watch(watch::Watch),
+    /// Relay time and memory with a thousand people in rooms, and whether anything stays behind.
+    Rooms(rooms::Rooms),
+    /// Throughput of a file between two peers of a room.
+    Files(files::Files),
 }
 
 fn main() -> anyhow::Result<()> {
     str0m::crypto::from_feature_flags().install_process_default();
     match Arguments::parse().bench {
         Bench::Watch(watch) => watch.run(),
+        Bench::Rooms(rooms) => rooms.run(),
+        Bench::Files(files) => files.run(),
     }
 }

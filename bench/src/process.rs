@@ -1,16 +1,45 @@
 //! A server in a process of its own, and what Linux says that it uses.
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// A running server. Dropping it ends it.
 pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
+}
+
+/// Lets this process, and those that it starts, open so many files.
+pub(crate) fn need_files(count: u64) -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < count) {
+        let raised = Rlimit {
+            current: Some(count),
+            maximum: limit.maximum,
+        };
+        setrlimit(Resource::Nofile, raised).with_context(|| {
+            format!("this needs {count} open files; `ulimit -Hn` tells how many there may be")
+        })?;
+    }
+    Ok(())
+}
+
+/// The release build of a program.
+pub(crate) fn release(program: &str) -> Result<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../target/release")
+        .join(program);
+    if !path.is_file() {
+        bail!(
+            "there is no release build of the {program} yet; `cargo build --release -p server --bin {program}` makes it"
+        );
+    }
+    Ok(path)
 }
 
 /// What a process has used so far.
@@ -19,24 +48,25 @@ pub(crate) struct Usage {
     pub(crate) cpu: Duration,
     /// Resident memory, in bytes.
     pub(crate) memory: u64,
+    pub(crate) threads: u64,
+    /// Open ones, sockets among them.
+    pub(crate) files: usize,
 }
 
 impl Server {
     /// The release build of the server, on free ports, showing `source`.
     pub(crate) fn start(source: &str) -> Result<Self> {
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/server");
-        if !program.is_file() {
-            bail!(
-                "there is no release build of the server yet; `cargo build --release -p server` makes it"
-            );
-        }
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut command = Command::new(program);
+        let mut command = Command::new(release("server")?);
         command.args([
             "--listen",
             &format!("127.0.0.1:{port}"),
             "--udp-port",
             "0",
+            "--turn-port",
+            "0",
+            "--dist",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../dist"),
             "--log",
             "warn",
             source,
@@ -86,18 +116,19 @@ impl Server {
         let ticks = field(11)
             .zip(field(12))
             .context("/proc/PID/stat is not as expected")?;
-        let resident = read("status")?.lines().find_map(|line| {
-            line.strip_prefix("VmRSS:")?
-                .trim()
-                .strip_suffix(" kB")?
-                .trim()
-                .parse::<u64>()
-                .ok()
-        });
-        let resident = resident.context("/proc/PID/status is not as expected")?;
+        let status = read("status")?;
+        let number = |name: &str| {
+            let value = status.lines().find_map(|line| line.strip_prefix(name));
+            let value =
+                value.and_then(|value| value.split_whitespace().next()?.parse::<u64>().ok());
+            value.context("/proc/PID/status is not as expected")
+        };
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count();
         Ok(Usage {
             cpu: Duration::from_millis((ticks.0 + ticks.1) * 1000 / TICKS),
-            memory: resident * 1024,
+            memory: number("VmRSS:")? * 1024,
+            threads: number("Threads:")?,
+            files,
         })
     }
 }

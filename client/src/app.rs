@@ -4,14 +4,12 @@ use crate::hooks::derived::memo;
 use leptos::prelude::*;
 
 use crate::components::bar::Bar;
+use crate::components::part::RoomsPart;
 use crate::hooks::app::App;
 use crate::pages::canvas::Canvas;
-use crate::pages::doctor::Examination;
 use crate::pages::embed::Embed;
 use crate::pages::gallery::Gallery;
 use crate::pages::not_found::NotFound;
-use crate::pages::room::Room;
-use crate::pages::rooms::Rooms;
 use crate::pages::settings::Settings;
 use crate::pages::watch::{Embedded, Watch};
 use crate::state::route::Route;
@@ -26,7 +24,11 @@ pub fn mount() {
 fn Root() -> impl IntoView {
     let app = App::start();
     provide_context(app);
-    let route = memo(move || app.route.get());
+    // To go from room to room is the second part's own business.
+    let route = memo(move || match app.route.get() {
+        route if route.is_of_rooms() => Route::Rooms,
+        route => route,
+    });
     if app.embedded {
         let player = move || match route.get() {
             Route::Watch(name) => view! { <Embedded name /> }.into_any(),
@@ -42,9 +44,7 @@ fn Root() -> impl IntoView {
             Route::Watch(name) => view! { <Watch name /> }.into_any(),
             Route::Canvas(name) => view! { <Canvas name /> }.into_any(),
             Route::Embed(name) => view! { <Embed name /> }.into_any(),
-            Route::Rooms => view! { <Rooms /> }.into_any(),
-            Route::Room(name) => view! { <Room name /> }.into_any(),
-            Route::Doctor => view! { <Examination /> }.into_any(),
+            Route::Rooms | Route::Room(_) | Route::Doctor => view! { <RoomsPart /> }.into_any(),
             Route::Settings => view! { <Settings /> }.into_any(),
             Route::Unknown(address) => view! { <NotFound address /> }.into_any(),
         }}

@@ -9,6 +9,8 @@
 //! | `hooks` | signals over all of these | no |
 //! | `components`, `pages` | what is seen | no |
 //!
+//! The bundle has two parts: `main.rs` starts the first, which watches; it loads the second, [`rooms`], when a room is opened.
+//!
 //! Imports run one way: `pages -> components -> hooks -> {rtc, state, i18n} -> http -> shared`.
 //!
 //! # Hooks for tests in a browser
@@ -41,6 +43,7 @@ pub mod http;
 pub mod i18n;
 #[allow(unreachable_pub, reason = "as above")]
 mod pages;
+pub mod rooms;
 pub mod rtc;
 pub mod state;
 

@@ -1,4 +1,4 @@
-//! What Trunk builds into the bundle.
+//! What Trunk builds into the first part of the bundle.
 
 fn main() {
     client::mount();

@@ -1,5 +1,7 @@
 //! The command line: one [`Config`], parsed once.
 
+mod turn;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +11,7 @@ use shared::api::IceServer;
 
 use crate::room::registry::Limits;
 use crate::stream::registry::Source;
+pub use turn::{Switch, TurnFlags};
 
 /// A source runs on for this long after its last viewer.
 const GRACE: Duration = Duration::from_secs(10);
@@ -53,10 +56,15 @@ pub struct Config {
     #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = origin)]
     pub cors_origins: Vec<String>,
 
-    /// A STUN or TURN server that browsers are told to use; may be given several times.
+    /// A STUN or TURN server that clients are told to use, besides the one in here; may be given several times.
+    /// TURN with a user and a password, or with neither and --turn-secret.
     /// Example: --ice-server stun:stun.example.org:3478 --ice-server turn:user:secret@turn.example.org:3478
     #[arg(long = "ice-server", value_name = "URL", value_parser = ice_server)]
     pub ice_servers: Vec<IceServer>,
+
+    /// Tell clients to connect through TURN servers only, so that they do not learn each other's addresses.
+    #[arg(long)]
+    pub relay_only: bool,
 
     /// What is logged: error, warn, info, debug, trace, or a filter by module. Example: --log info,server::peer=debug
     #[arg(long, value_name = "FILTER", default_value = "info")]
@@ -65,6 +73,9 @@ pub struct Config {
     /// The folder of the built web page. Example: --dist /usr/share/weir
     #[arg(long, value_name = "FOLDER", default_value = "dist")]
     pub dist: PathBuf,
+
+    #[command(flatten)]
+    pub turn: TurnFlags,
 
     /// Not a flag: how long a source runs on without viewers.
     #[arg(skip = GRACE)]
@@ -82,6 +93,20 @@ const EXAMPLES: &str = "Examples:
   server --listen 127.0.0.1:9000 ~/Videos --max-viewers 50";
 
 impl Config {
+    /// What one flag alone cannot tell.
+    ///
+    /// # Errors
+    /// A sentence that says which flags do not go together.
+    pub fn check(&self) -> Result<(), String> {
+        match self.ice_servers.iter().find(|server| shares_secret(server)) {
+            Some(server) if self.turn.secret.is_none() => Err(format!(
+                "{} needs a user and a password, as turn:user:password@host, or --turn-secret with the secret that it shares with this server",
+                server.urls.join(", ")
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// The sources to show: those given, or what a first run has.
     pub fn sources_or_default(&self) -> Vec<Source> {
         if !self.sources.is_empty() {
@@ -94,6 +119,11 @@ impl Config {
             vec![Source::Test { name: None }]
         }
     }
+}
+
+/// True for a TURN server without an account: credentials for it are made with the secret that it shares with us.
+pub fn shares_secret(server: &IceServer) -> bool {
+    server.username.is_none() && server.urls.iter().any(|url| url.starts_with("turn"))
 }
 
 /// `file`, `folder`, `name=path`, `test:`, `name=test:`. An existing path is never split at its `=`.
@@ -154,15 +184,15 @@ fn origin(argument: &str) -> Result<String, String> {
     }
 }
 
-/// `stun:host[:port]`, `turn:user:password@host[:port][?transport=tcp]`, and with `turns:`.
+/// `stun:host[:port]`, `turn:[user:password@]host[:port][?transport=tcp]`, and with `stuns:` and `turns:`.
 fn ice_server(argument: &str) -> Result<IceServer, String> {
-    const HINT: &str = "write it as stun:host:3478 or turn:user:password@host:3478";
+    const HINT: &str = "write it as stun:host:3478, turn:user:password@host:3478, or turn:host:3478 with --turn-secret";
     let (scheme, rest) = argument.split_once(':').ok_or(HINT)?;
     if rest.is_empty() {
         return Err(HINT.to_owned());
     }
     match (scheme, rest.rsplit_once('@')) {
-        ("stun" | "stuns", None) => Ok(IceServer {
+        ("stun" | "stuns" | "turn" | "turns", None) => Ok(IceServer {
             urls: vec![argument.to_owned()],
             username: None,
             credential: None,
@@ -174,9 +204,6 @@ fn ice_server(argument: &str) -> Result<IceServer, String> {
                 username: Some(username.to_owned()),
                 credential: Some(credential.to_owned()),
             })
-        }
-        ("turn" | "turns", None) => {
-            Err(format!("a TURN server needs a user and a password; {HINT}"))
         }
         _ => Err(HINT.to_owned()),
     }
@@ -237,9 +264,19 @@ mod tests {
                 .contains("https://www.example.org")
         );
         assert!(
-            parse(&["--ice-server", "turn:host"])
+            parse(&["--turn-ports", "9"])
                 .unwrap_err()
-                .contains("user and a password")
+                .contains("49152-65535")
+        );
+        assert!(
+            parse(&["--turn-secret", "short"])
+                .unwrap_err()
+                .contains("8 characters")
+        );
+        assert!(
+            parse(&["--turn", "maybe"])
+                .unwrap_err()
+                .contains("[possible values: on, off]")
         );
         assert!(parse(&["--no-such-flag"]).is_err());
     }
@@ -256,5 +293,23 @@ mod tests {
         assert_eq!(config.ice_servers[0].urls, ["stun:a.example:3478"]);
         assert_eq!(config.ice_servers[1].urls, ["turn:b.example?transport=tcp"]);
         assert_eq!(config.ice_servers[1].credential.as_deref(), Some("p:w"));
+        let shared = parse(&[
+            "--ice-server",
+            "turn:c.example",
+            "--turn-secret",
+            "12345678",
+        ])
+        .unwrap();
+        assert_eq!(shared.ice_servers[0].urls, ["turn:c.example"]);
+        assert_eq!(shared.ice_servers[0].username, None);
+        assert!(!format!("{shared:?}").contains("12345678"));
+    }
+
+    #[test]
+    fn a_turn_server_without_an_account_needs_the_secret() {
+        let config = parse(&["--ice-server", "turn:c.example"]).unwrap();
+        assert!(config.check().unwrap_err().contains("--turn-secret"));
+        let config = parse(&["--ice-server", "stun:c.example"]).unwrap();
+        assert_eq!(config.check(), Ok(()));
     }
 }

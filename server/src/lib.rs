@@ -9,8 +9,9 @@
 //! | [`stream`] | named sources, started by their first viewer; the registry of all | `timeline` |
 //! | [`egress`] | from a cursor to RTP packets, in time | `stream` |
 //! | [`peer`] | viewers over WebRTC, on one UDP port | `egress` |
+//! | [`turn`] | STUN and TURN, for people behind any NAT | `peer` |
 //! | [`room`] | who is in which room, and who is told what; its rules are pure | |
-//! | [`http`] | offers, WHEP, rooms, the API, the page | `peer`, `room` |
+//! | [`http`] | offers, WHEP, rooms, the API, the page | `peer`, `room`, `turn` |
 //! | [`config`] | the command line | |
 //!
 //! [`serve`] puts them together.
@@ -23,21 +24,25 @@ pub mod peer;
 pub mod room;
 pub mod stream;
 pub mod timeline;
+pub mod turn;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use shared::api::IceTransportPolicy;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::config::Config;
+use crate::config::{Config, Switch};
+use crate::http::ice::Ice;
 use crate::http::router::{App, router};
 use crate::peer::Peers;
 use crate::peer::peers::{Options, PeersError};
 use crate::room::registry::{Limits, Rooms};
 use crate::stream::registry::Registry;
+use crate::turn::{Secret, Turn, TurnError};
 
 /// Sources that have not ended by then are left to the end of the process.
 const SOURCES_END: Duration = Duration::from_millis(1500);
@@ -47,20 +52,47 @@ const SOURCES_END: Duration = Duration::from_millis(1500);
 pub struct Server {
     registry: Registry,
     peers: Peers,
+    turn: Option<Arc<Turn>>,
     rooms: Rooms,
     app: Arc<App>,
 }
 
+/// Why the server cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Peers(#[from] PeersError),
+    #[error(transparent)]
+    Turn(#[from] TurnError),
+    /// Flags that do not go together.
+    #[error("{0}.")]
+    Config(String),
+}
+
 impl Server {
-    /// Opens the UDP port and looks for the sources.
+    /// Opens the UDP port and that of TURN, and looks for the sources.
     ///
     /// # Errors
-    /// The UDP port is taken.
-    pub fn open(config: &Config) -> Result<Self, PeersError> {
+    /// A port is taken.
+    pub fn open(config: &Config) -> Result<Self, OpenError> {
+        config.check().map_err(OpenError::Config)?;
         let peers = Peers::new(&Options {
             udp_port: config.udp_port,
             public_ip: config.public_ip,
         })?;
+        let secret = config.turn.secret.clone().unwrap_or_else(Secret::random);
+        let turn = match config.turn.switch {
+            Switch::Off => None,
+            Switch::On => Some(Arc::new(Turn::open(turn::Options {
+                port: config.turn.port,
+                ports: config.turn.ports,
+                secret: secret.clone(),
+                public_ip: config.public_ip,
+                allow_private: config.turn.allow_private,
+                limits: config.turn.limits(),
+                services: peers.addresses().to_vec(),
+            })?)),
+        };
         let registry = Registry::open(
             config.sources_or_default(),
             config.max_viewers,
@@ -74,8 +106,17 @@ impl Server {
         let app = Arc::new(App {
             registry: registry.clone(),
             peers: peers.clone(),
+            ice: Ice {
+                servers: config.ice_servers.clone(),
+                secret,
+                turn_port: turn.as_deref().map(Turn::port),
+                public_ip: config.public_ip,
+                policy: match config.relay_only {
+                    true => IceTransportPolicy::Relay,
+                    false => IceTransportPolicy::All,
+                },
+            },
             rooms: rooms.clone(),
-            ice_servers: config.ice_servers.clone(),
             cors_origins: config.cors_origins.clone(),
             dist: config.dist.clone(),
             started: Instant::now(),
@@ -83,6 +124,7 @@ impl Server {
         Ok(Self {
             registry,
             peers,
+            turn,
             rooms,
             app,
         })
@@ -95,6 +137,11 @@ impl Server {
 
     pub fn peers(&self) -> &Peers {
         &self.peers
+    }
+
+    /// The STUN and TURN server, unless it is off.
+    pub fn turn(&self) -> Option<&Arc<Turn>> {
+        self.turn.as_ref()
     }
 
     pub fn registry(&self) -> &Registry {
@@ -118,6 +165,9 @@ impl Server {
         stop.send_replace(true);
         clock.abort();
         tokio::join!(self.rooms.close(), self.peers.close());
+        if let Some(turn) = self.turn {
+            turn.close().await;
+        }
         if tokio::time::timeout(SOURCES_END, self.registry.close())
             .await
             .is_err()
@@ -133,12 +183,12 @@ impl Server {
 /// Serves the web page and the API on `listener` until `shutdown` is done.
 ///
 /// # Errors
-/// The UDP port is taken.
+/// A port is taken.
 pub async fn serve(
     listener: TcpListener,
     config: Config,
     shutdown: impl Future<Output = ()>,
-) -> Result<(), PeersError> {
+) -> Result<(), OpenError> {
     Server::open(&config)?.run(listener, shutdown).await;
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::Server;
 use server::config::Config;
 use tokio::net::TcpListener;
@@ -14,11 +15,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
-/// The webrtc crate logs what peers do wrong, packet by packet; a filter by module shows it again.
-const QUIET: &str = ",rtc=off,webrtc=off";
+/// These crates log what peers do wrong, packet by packet; a filter by module shows it again.
+const QUIET: &str = ",rtc=off,webrtc=off,stun_types=off,turn_types=off";
 
 /// So many streams are named at the start.
 const NAMED: usize = 10;
+
+/// Enough for every socket that the limits allow.
+const FILES: u64 = 65_536;
 
 /// A task that blocks (FFmpeg on a dead network drive) does not hold up the end.
 const LAST_TASKS: Duration = Duration::from_millis(500);
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
 
 fn run(config: Config) -> Result<()> {
     start_log(&config.log)?;
+    raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -93,6 +98,21 @@ async fn serve(config: Config) -> Result<()> {
     Ok(())
 }
 
+/// A socket is a file. Many systems begin with 1024, and let a program raise that up to a hard limit (setrlimit(2)).
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(FILES).min(FILES);
+    if limit.current.is_some_and(|current| current < most) {
+        let raised = Rlimit {
+            current: Some(most),
+            maximum: limit.maximum,
+        };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::warn!(%error, ?limit.current, "there may be too few files for many sockets");
+        }
+    }
+}
+
 fn start_log(filter: &str) -> Result<()> {
     // A filter by module is taken as it is.
     let directives = if filter.contains(['=', ',']) {
@@ -141,6 +161,12 @@ fn announcement(http: SocketAddr, server: &Server) -> String {
         let udp = address.port();
         text.push_str(&format!(
             "Pictures and sound go through UDP port {udp}. Ctrl-C stops.\n"
+        ));
+    }
+    if let Some(turn) = server.turn() {
+        text.push_str(&format!(
+            "STUN and TURN, for people behind NATs: port {}, UDP and TCP.\n",
+            turn.port()
         ));
     }
     text

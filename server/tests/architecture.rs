@@ -20,6 +20,7 @@ const SERVER: &[Area] = &[
     area("stream", &[]),
     area("egress", &[]),
     area("peer", &["webrtc", "rtc"]),
+    area("turn", &["turn_types"]),
     area("room", &[]),
     area("config", &["clap"]),
     area("http", &["axum", "tower", "tower_http"]),

@@ -184,6 +184,21 @@ impl Codec {
 #[serde(rename_all = "camelCase")]
 pub struct IceConfig {
     pub ice_servers: Vec<IceServer>,
+    #[serde(default)]
+    pub ice_transport_policy: IceTransportPolicy,
+    /// Seconds until the credentials in it end; ask again before a new connection then. Absent when none end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<u64>,
+}
+
+/// Which candidates may be used (`RTCIceTransportPolicy`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IceTransportPolicy {
+    #[default]
+    All,
+    /// Only relayed ones: peers do not learn each other's addresses.
+    Relay,
 }
 
 /// One STUN or TURN server, in the words of `RTCIceServer`.

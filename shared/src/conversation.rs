@@ -23,8 +23,10 @@ pub const MAX_ENTRIES: usize = 500;
 pub const MAX_BYTES: usize = 1024 * 1024;
 /// Authors whose numbers are remembered.
 const MAX_AUTHORS: usize = 256;
-/// No number is above it: JavaScript counts in integers up to 2^53, and some room is left to count on.
-const MAX_NUMBER: u64 = (1 << 53) - (1 << 32);
+/// The greatest number that anybody may send: JavaScript counts in integers up to there.
+const MAX_NUMBER: u64 = (1 << 53) - 1;
+/// What others send moves our clock up to here, so that nobody can use up the numbers that we are to count on.
+const MAX_CLOCK: u64 = MAX_NUMBER - (1 << 32);
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,7 +158,7 @@ impl Conversation {
     /// A message of mine, for `others`, who are in the room. `now`: milliseconds since 1970. `None` when the body breaks a limit of [`crate::chat`].
     pub fn say(&mut self, now: u64, name: &str, body: Body, others: &[PeerId]) -> Option<Message> {
         // The clock of the day keeps numbers rising even for a peer that has lost its history.
-        let number = (self.clock + 1).max(now.min(MAX_NUMBER));
+        let number = (self.clock + 1).max(now.min(MAX_CLOCK));
         let message = Message {
             number,
             at: now,
@@ -192,7 +194,7 @@ impl Conversation {
         if number <= heard {
             return Heard::Again { received: heard };
         }
-        self.clock = self.clock.max(number);
+        self.clock = self.clock.max(number.min(MAX_CLOCK));
         self.heard.insert(from.clone(), number);
         self.forget_authors();
         let entry = Entry {
@@ -399,6 +401,23 @@ mod tests {
             a.say(n, "a", text(&"y".repeat(60_000)), &[]).unwrap();
         }
         assert!(a.entries().iter().map(Entry::bytes).sum::<usize>() <= MAX_BYTES);
+    }
+
+    #[test]
+    fn nobody_can_use_up_the_numbers_of_others() {
+        let (mut a, mut b) = (Conversation::new(id(1)), Conversation::new(id(2)));
+        let message = |number| Message {
+            number,
+            at: 0,
+            body: text("far ahead"),
+        };
+        for number in [MAX_CLOCK, MAX_NUMBER] {
+            let heard = a.hear(&id(3), "mallory", message(number));
+            assert!(matches!(heard, Heard::New { .. }));
+            let said = a.say(10, "a", text("still heard"), &[id(2)]).unwrap();
+            deliver(&[said], &mut a, &mut b);
+        }
+        assert_eq!(texts(&b), ["still heard", "still heard"]);
     }
 
     #[test]

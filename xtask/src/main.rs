@@ -1,6 +1,7 @@
 //! `cargo xtask`: sets up, builds, checks and starts Weir. The only build tooling.
 
 mod bundle;
+mod fuzz;
 mod packages;
 mod run;
 mod setup;
@@ -24,6 +25,8 @@ Usage: cargo xtask COMMAND
   setup           only set up, for both of the above; a second time it finds nothing to do
   ci              what the build machine runs: test, without anything that only helps the next build
   bench NAME      measure, in release: cargo xtask bench watch
+  fuzz [NAME] [--seconds 60]
+                  mutate what strangers may send us, and look for what breaks: signaling, chat
 ";
 
 fn main() -> ExitCode {
@@ -50,6 +53,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "ci" => test::ci(),
         "setup" => setup::setup(),
         "bench" => run::bench(rest),
+        "fuzz" => fuzz::fuzz(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())

@@ -57,6 +57,12 @@ const NEEDS: &[Need] = &[
         names: ["npm", "nodejs-npm", "npm", "node"],
     },
     Need {
+        what: "a C++ compiler (for libFuzzer)",
+        scope: Scope::Test,
+        present: || has("c++"),
+        names: ["g++", "gcc-c++", "gcc", ""],
+    },
+    Need {
         what: "the ffmpeg command",
         scope: Scope::Test,
         present: || has("ffmpeg") && has("ffprobe"),
@@ -78,6 +84,23 @@ const NEEDS: &[Need] = &[
         scope: Scope::Test,
         present: || has("firefox") || has("firefox-esr"),
         names: ["firefox-esr", "firefox", "firefox", "firefox"],
+    },
+    Need {
+        what: "coturn, with its test client",
+        scope: Scope::Test,
+        present: || has("turnserver") && has("turnutils_uclient"),
+        names: ["coturn", "coturn coturn-utils", "coturn", "coturn"],
+    },
+    Need {
+        what: "network namespaces and nftables (on Linux)",
+        scope: Scope::Test,
+        present: || !cfg!(target_os = "linux") || (has("ip") && has("nft")),
+        names: [
+            "iproute2 nftables",
+            "iproute nftables",
+            "iproute2 nftables",
+            "",
+        ],
     },
     Need {
         what: "a font with Chinese characters (for screenshots)",

@@ -15,7 +15,7 @@ use crate::{
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let mut steps = setup::missing(Scope::Run)?;
     steps.push(Step::new("client", bundle::build));
-    steps.push(Step::command("server", release_build("server")));
+    steps.push(Step::command("server", release_build("server", "server")));
     step::run_all(steps)?;
     become_program(&mut server(args)?)
 }
@@ -41,18 +41,27 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
     if args.is_empty() {
         bail!("say what to measure, for example: cargo xtask bench watch");
     }
-    // A bench starts the server itself; it needs no client and no browser.
-    let mut steps = setup::missing(Scope::Run)?;
-    steps.push(Step::command("server", release_build("server")));
-    steps.push(Step::command("bench", release_build("bench")));
+    // A bench starts the server itself, and only one of them needs browsers and what they show.
+    let with_browsers = args[0] == "files";
+    let scope = if with_browsers {
+        Scope::Test
+    } else {
+        Scope::Run
+    };
+    let mut steps = setup::missing(scope)?;
+    if with_browsers {
+        steps.push(Step::new("client", bundle::build));
+        steps.push(Step::command("chat peer", release_build("server", "peer")));
+    }
+    steps.push(Step::command("server", release_build("server", "server")));
+    steps.push(Step::command("bench", release_build("bench", "bench")));
     step::run_all(steps)?;
     become_program(workspace::command("target/release/bench").args(args))
 }
 
-/// The program of `package`, which is called like it.
-fn release_build(package: &str) -> Command {
+fn release_build(package: &str, program: &str) -> Command {
     let mut cargo = workspace::command("cargo");
-    cargo.args(["build", "--release", "--package", package, "--bin", package]);
+    cargo.args(["build", "--release", "--package", package, "--bin", program]);
     cargo
 }
 

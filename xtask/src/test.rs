@@ -5,7 +5,7 @@ use std::{process::Command, time::Duration};
 use anyhow::{Context, Result};
 
 use crate::{
-    bundle,
+    bundle, fuzz,
     setup::{self, Scope},
     step::{self, Step},
     wasm::Wasm,
@@ -32,6 +32,9 @@ fn check(name: Option<&str>, once: bool) -> Result<()> {
             Step::command("tests", native_tests(once, Some(name))),
         ],
     });
+    if once {
+        steps.extend(fuzz::all()?);
+    }
     let times = step::run_all(steps)?;
     report(&times);
     Ok(())

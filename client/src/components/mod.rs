@@ -11,6 +11,7 @@ pub(crate) mod filters;
 pub(crate) mod histogram;
 pub(crate) mod icon;
 pub(crate) mod overlay;
+pub(crate) mod part;
 pub(crate) mod parts;
 pub(crate) mod people;
 pub(crate) mod picker;

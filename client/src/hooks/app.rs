@@ -12,6 +12,8 @@ use crate::state::server::{ConfigFile, Server};
 use crate::state::settings::Settings;
 
 const STORED_AS: &str = "weir";
+/// The event that one part of the bundle tells the other with: the browser's own `storage` only reaches other tabs.
+const SAVED: &str = "weir-saved";
 
 /// Given to every component as context.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +37,12 @@ impl App {
 
         let settings = RwSignal::new(load());
         effect(move || save(&settings.get()));
+        let saved = Listener::new(&window(), SAVED, move |_| {
+            let now = load();
+            if settings.with_untracked(|settings| *settings != now) {
+                settings.set(now);
+            }
+        });
 
         let route = RwSignal::new(Route::first(&hash, query(&search, "stream").as_deref()));
         let listener = Listener::new(&window(), "hashchange", move |_| {
@@ -42,9 +50,9 @@ impl App {
                 &window().location().hash().unwrap_or_default(),
             ));
         });
-        let listener = StoredValue::new_local(Some(listener));
+        let listeners = StoredValue::new_local(Some([saved, listener]));
         on_cleanup(move || {
-            listener.try_update_value(Option::take);
+            listeners.try_update_value(Option::take);
         });
 
         let lang = memo(move || {
@@ -67,7 +75,8 @@ impl App {
         spawn_local(async move {
             // A host without the file, or one that answers every path with a page, has nothing to say.
             let file: Option<ConfigFile> = http::get_json("config.json").await.ok();
-            config.set(Some(file.and_then(|file| file.server)));
+            // The second part may have been taken away meanwhile.
+            let _ = config.try_set(Some(file.and_then(|file| file.server)));
         });
         let asked = query(&search, "server");
         let server = memo(move || {
@@ -149,7 +158,14 @@ fn load() -> Settings {
 }
 
 fn save(settings: &Settings) {
-    if let Some(storage) = storage() {
-        let _ = storage.set_item(STORED_AS, &settings.to_text());
+    let (Some(storage), text) = (storage(), settings.to_text()) else {
+        return;
+    };
+    if storage.get_item(STORED_AS).ok().flatten().as_ref() == Some(&text) {
+        return;
+    }
+    let _ = storage.set_item(STORED_AS, &text);
+    if let Ok(event) = web_sys::Event::new(SAVED) {
+        let _ = window().dispatch_event(&event);
     }
 }

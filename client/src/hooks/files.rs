@@ -1,5 +1,7 @@
 //! Files of a room: those that this side offers, and those on their way. Which is decided in [`crate::state::transfers`], and the bytes flow in [`crate::rtc`].
 
+mod reading;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
@@ -9,22 +11,19 @@ use leptos::task::spawn_local;
 use shared::chat::{Body, FileInfo, Frame, MAX_FILE_NAME, MAX_MIME};
 use shared::signaling::PeerId;
 use shared::transfer::Speed;
-use web_sys::{Blob, File, RtcDataChannel, Url};
+use web_sys::{Blob, File, Url};
 
 use super::engine::Engine;
 use super::room::Room;
 use crate::rtc::folder::{self, Folder};
-use crate::rtc::incoming::{Incoming, IncomingEvent};
+use crate::rtc::incoming::Incoming;
 use crate::rtc::outgoing::{Outgoing, OutgoingEvent};
 use crate::rtc::timer::{Timer, now};
 use crate::state::room::{Direction, Stage, Transfer};
-use crate::state::transfers::{self, Key, TRIES, is_wanted};
+use crate::state::transfers::{self, Key, is_wanted};
 
 /// Progress is shown so often. Milliseconds.
 const SHOW_MS: f64 = 250.0;
-/// Pictures of the history that are received again after a reload.
-const PICTURES: usize = 20;
-
 pub(crate) struct Files {
     room: Room,
     engine: Weak<Engine>,
@@ -97,83 +96,6 @@ impl Files {
         self.own.borrow_mut().insert(number, file);
     }
 
-    /// Receives a file, goes on with it, or tries again.
-    pub(crate) fn want(&self, author: &PeerId, number: u64) {
-        let key = Key::incoming(author, number);
-        let info = self.room.conversation.try_with_untracked(|c| {
-            match &c.entry(author, number)?.message.body {
-                Body::File(info) if c.me() != author => Some(info.clone()),
-                _ => None,
-            }
-        });
-        let (Some(info), Some(engine)) = (info.flatten(), self.engine.upgrade()) else {
-            return;
-        };
-        let stage = self.stage(&key);
-        if matches!(
-            stage,
-            Some(Stage::Asked | Stage::Running | Stage::Kept { .. })
-        ) {
-            return;
-        }
-        let part = self.incoming.borrow_mut().remove(&key);
-        // What a person stopped goes on; what failed begins anew.
-        let part = part.unwrap_or_else(|| Part {
-            incoming: self.receive(&key, &info),
-            tries: 0,
-            had: 0,
-        });
-        let done = part.incoming.received();
-        let part = Part { tries: 0, ..part };
-        self.incoming.borrow_mut().insert(key.clone(), part);
-        let ready = engine.is_ready(author);
-        let stage = if ready { Stage::Asked } else { Stage::Paused };
-        self.change(|all| {
-            transfers::begin(all, &key, Direction::Incoming, info, done, stage);
-            true
-        });
-        if ready {
-            let offset = done;
-            engine.send(author, &Frame::Want { number, offset });
-        }
-    }
-
-    fn receive(&self, key: &Key, info: &FileInfo) -> Incoming {
-        let (me, heard) = (self.me.clone(), key.clone());
-        let on = move |event| {
-            if let Some(files) = me.upgrade() {
-                files.came(&heard, event);
-            }
-        };
-        let me = self.me.clone();
-        let ask = move || -> std::pin::Pin<Box<dyn Future<Output = Option<Rc<Folder>>>>> {
-            Box::pin(async move {
-                let files = me.upgrade()?;
-                if let Some(folder) = &*files.folder.borrow() {
-                    return Some(Rc::clone(folder));
-                }
-                let opened = Rc::new(Folder::open().await.ok()?);
-                let mut folder = files.folder.borrow_mut();
-                // Another file may have been faster; the lock of the one that is not used ends with the page.
-                Some(Rc::clone(folder.get_or_insert(opened)))
-            })
-        };
-        self.files.set(self.files.get().wrapping_add(1));
-        // A file is opened by its object URL, in this origin: nothing that a browser would run.
-        let mime = if info.is_picture() {
-            &info.mime
-        } else {
-            "application/octet-stream"
-        };
-        Incoming::new(
-            info.size,
-            self.files.get().to_string(),
-            mime.to_owned(),
-            Box::new(ask),
-            Box::new(on),
-        )
-    }
-
     /// Cancels, in either direction.
     pub(crate) fn stop(&self, author: &PeerId, number: u64, peer: &PeerId) {
         let key = Key {
@@ -196,22 +118,6 @@ impl Files {
         } else {
             drop(self.take_outgoing(&key));
             engine.send(peer, &Frame::Gone { number });
-        }
-    }
-
-    /// Its author opened a channel for a file that was asked for.
-    pub(crate) fn take(&self, peer: &PeerId, channel: RtcDataChannel, number: u64, offset: u64) {
-        let key = Key::incoming(peer, number);
-        let asked = matches!(
-            self.stage(&key),
-            Some(Stage::Asked | Stage::Running | Stage::Paused)
-        );
-        let incoming = self.incoming.borrow();
-        match incoming.get(&key).filter(|_| asked) {
-            Some(part) => {
-                part.incoming.attach(channel, offset);
-            }
-            None => channel.close(),
         }
     }
 
@@ -271,36 +177,6 @@ impl Files {
         self.change(|all| transfers::turn(all, &key, stage));
     }
 
-    /// Its author no longer has a file.
-    pub(crate) fn gone(&self, author: &PeerId, number: u64) {
-        self.over(&Key::incoming(author, number), Stage::Gone);
-    }
-
-    /// A message came.
-    pub(crate) fn heard(&self, author: &PeerId, number: u64) {
-        let wanted = self.room.conversation.try_with_untracked(|c| {
-            let body = &c.entry(author, number)?.message.body;
-            Some(matches!(body, Body::File(info) if is_wanted(info)))
-        });
-        if wanted.flatten() == Some(true) && self.stage(&Key::incoming(author, number)).is_none() {
-            self.want(author, number);
-        }
-    }
-
-    /// There is a connection to somebody: what was under way goes on.
-    pub(crate) fn opened(&self, peer: &PeerId) {
-        self.resume(peer);
-        let pictures = self.room.conversation.try_with_untracked(|c| {
-            let of = c.entries().iter().rev().filter(|e| e.author == *peer);
-            let files = of.filter(|e| matches!(&e.message.body, Body::File(i) if is_wanted(i)));
-            files.take(PICTURES).map(|e| e.message.number).collect()
-        });
-        let pictures: Vec<u64> = pictures.unwrap_or_default();
-        for number in pictures {
-            self.heard(peer, number);
-        }
-    }
-
     /// The connection to somebody is away.
     pub(crate) fn closed(&self, peer: &PeerId) {
         self.outgoing
@@ -325,44 +201,6 @@ impl Files {
         }
     }
 
-    /// About once a second: channels that ended while the connection lives are asked for again.
-    pub(crate) fn tick(&self) {
-        let peers: Vec<PeerId> = self
-            .incoming
-            .borrow()
-            .keys()
-            .map(|key| key.peer.clone())
-            .collect();
-        for peer in peers {
-            self.resume(&peer);
-        }
-    }
-
-    fn resume(&self, author: &PeerId) {
-        let Some(engine) = self
-            .engine
-            .upgrade()
-            .filter(|engine| engine.is_ready(author))
-        else {
-            return;
-        };
-        let numbers = self
-            .room
-            .transfers
-            .try_with_untracked(|all| transfers::paused(all, author));
-        for number in numbers.unwrap_or_default() {
-            let key = Key::incoming(author, number);
-            let offset = self
-                .incoming
-                .borrow()
-                .get(&key)
-                .map(|part| part.incoming.received());
-            let Some(offset) = offset else { continue };
-            self.change(|all| transfers::turn(all, &key, Stage::Asked));
-            engine.send(author, &Frame::Want { number, offset });
-        }
-    }
-
     /// The room is left: what came goes.
     pub(crate) fn end(&self) {
         self.outgoing.take();
@@ -374,36 +212,6 @@ impl Files {
         }
         if let Some(folder) = self.folder.take() {
             folder.remove();
-        }
-    }
-
-    fn came(&self, key: &Key, event: IncomingEvent) {
-        match event {
-            IncomingEvent::Progress(bytes) => self.pass(key, bytes),
-            IncomingEvent::Ended => {
-                let mut given_up = false;
-                if let Some(part) = self.incoming.borrow_mut().get_mut(key) {
-                    let has = part.incoming.received();
-                    part.tries = if has > part.had { 0 } else { part.tries + 1 };
-                    part.had = has;
-                    given_up = part.tries >= TRIES;
-                }
-                if given_up {
-                    self.over(key, Stage::Failed);
-                } else if matches!(self.stage(key), Some(Stage::Asked | Stage::Running)) {
-                    self.change(|all| transfers::turn(all, key, Stage::Paused));
-                }
-            }
-            IncomingEvent::Kept(file) => {
-                let url = self.url(&file);
-                self.over(key, Stage::Kept { url });
-                if let Some(engine) = self.engine.upgrade() {
-                    let number = key.number;
-                    engine.send(&key.author, &Frame::Kept { number });
-                }
-            }
-            IncomingEvent::Spoiled => self.over(key, Stage::Spoiled),
-            IncomingEvent::Failed => self.over(key, Stage::Failed),
         }
     }
 
@@ -425,13 +233,6 @@ impl Files {
                 }
             }
         }
-    }
-
-    /// An incoming file is at its end, one way or another.
-    fn over(&self, key: &Key, stage: Stage) {
-        let part = self.incoming.borrow_mut().remove(key);
-        self.change(|all| transfers::turn(all, key, stage));
-        drop(part);
     }
 
     fn take_outgoing(&self, key: &Key) -> Option<Outgoing> {

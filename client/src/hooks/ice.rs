@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use leptos::prelude::*;
-use shared::api::{IceConfig, IceServer};
+use shared::api::{IceConfig, IceTransportPolicy};
 
 use super::app::App;
 use crate::http;
@@ -16,7 +16,7 @@ const FRESH: f64 = 600_000.0;
 
 /// Asks the server when there is nothing fresh; one that does not answer costs nothing but directness.
 pub(crate) fn ask(app: App) -> AskIce {
-    let known: Rc<RefCell<Option<(f64, Vec<IceServer>)>>> = Rc::default();
+    let known: Rc<RefCell<Option<(f64, IceConfig)>>> = Rc::default();
     Box::new(move || {
         let (chosen, relay_only) = app
             .settings
@@ -25,30 +25,34 @@ pub(crate) fn ask(app: App) -> AskIce {
         let url = url.map(|server| server.url("api/ice"));
         let known = Rc::clone(&known);
         Box::pin(async move {
-            let servers = match url.filter(|_| chosen.is_empty()) {
-                Some(url) => named(&url, &known).await,
-                None => chosen,
+            let Some(url) = url.filter(|_| chosen.is_empty()) else {
+                return Ice {
+                    servers: chosen,
+                    relay_only,
+                };
             };
+            let config = named(&url, &known).await;
+            let relayed = config.ice_transport_policy == IceTransportPolicy::Relay;
             Ice {
-                servers,
-                relay_only,
+                servers: config.ice_servers,
+                relay_only: relay_only || relayed,
             }
         })
     })
 }
 
-async fn named(url: &str, known: &RefCell<Option<(f64, Vec<IceServer>)>>) -> Vec<IceServer> {
+async fn named(url: &str, known: &RefCell<Option<(f64, IceConfig)>>) -> IceConfig {
     let before = known.borrow().clone();
-    if let Some((at, servers)) = &before
+    if let Some((at, config)) = &before
         && now() < at + FRESH
     {
-        return servers.clone();
+        return config.clone();
     }
     match http::get_json::<IceConfig>(url).await {
         Ok(config) => {
-            known.replace(Some((now(), config.ice_servers.clone())));
-            config.ice_servers
+            known.replace(Some((now(), config.clone())));
+            config
         }
-        Err(_) => before.map(|(_, servers)| servers).unwrap_or_default(),
+        Err(_) => before.map(|(_, config)| config).unwrap_or_default(),
     }
 }

@@ -15,7 +15,7 @@ use crate::rtc::peer::PeerEvent;
 use crate::rtc::timer::{Timer, now};
 use crate::rtc::whep::{Whep, WhepError};
 use crate::state::route::encode;
-use crate::state::session::{Effect as Todo, Event, OpenError, Phase, Session, Verdict};
+use crate::state::session::{Cause, Effect as Todo, Event, OpenError, Phase, Session, Verdict};
 use crate::state::stats::{Figures, Plots, Sample};
 
 const SAMPLE_MS: f64 = 1_000.0;
@@ -180,7 +180,12 @@ impl Player {
             .app
             .settings
             .with_untracked(|settings| settings.ice_servers.clone());
-        let ice = ice_servers(chosen, server.url("api/ice"));
+        // A relay costs the server a port for each viewer, and nearly all reach its media port without.
+        let no_path = Phase::Reconnecting {
+            because: Cause::NoPath,
+        };
+        let relays = self.phase.with_untracked(|phase| *phase == no_path);
+        let ice = ice_servers(chosen, server.url("api/ice"), relays);
         spawn_local(async move {
             let heard = move |event| self.heard(generation, event);
             let opened =
@@ -316,8 +321,13 @@ impl Player {
     }
 }
 
-/// Those that a person chose, else those that the server names; a server that names none costs nothing but directness.
-fn ice_servers(chosen: Vec<IceServer>, url: String) -> impl Future<Output = Vec<IceServer>> {
+/// Those that a person chose, else those that the server names, with its `relays` or without; a server that names none
+/// costs nothing but directness.
+fn ice_servers(
+    chosen: Vec<IceServer>,
+    url: String,
+    relays: bool,
+) -> impl Future<Output = Vec<IceServer>> {
     let asked = chosen.is_empty().then(|| {
         http::Request {
             method: "GET",
@@ -331,7 +341,10 @@ fn ice_servers(chosen: Vec<IceServer>, url: String) -> impl Future<Output = Vec<
         let answer = asked.await.ok();
         let config: Option<IceConfig> =
             answer.and_then(|answer| serde_json::from_str(&answer.text).ok());
-        config.unwrap_or_default().ice_servers
+        let mut servers = config.unwrap_or_default().ice_servers;
+        let relay = |server: &IceServer| server.urls.iter().any(|url| url.starts_with("turn"));
+        servers.retain(|server| relays || !relay(server));
+        servers
     }
 }
 

@@ -63,7 +63,12 @@ pub(crate) fn use_room(app: App, name: String) -> Room {
         })
     };
     let listeners = [
-        on("online", |engine, _| engine.step(Event::Online)),
+        on("online", |engine, _| {
+            engine.step(Event::Online);
+            if let Some(mesh) = engine.mesh() {
+                mesh.renew();
+            }
+        }),
         on("pagehide", |engine, event| {
             let kept = event.unchecked_into::<PageTransitionEvent>().persisted();
             engine.hide(!kept);

@@ -45,6 +45,9 @@ pub const TEXT: Text = Text {
     lost_contact: "Lost contact with the server; this is what was here a moment ago. Trying again by itself.",
 
     // Gallery
+    loading_rooms: "Loading rooms…",
+    rooms_missing: "Rooms could not be loaded",
+    rooms_missing_text: "A part of this page did not arrive. Check the connection, then try again.",
     loading_streams: "Asking for the streams…",
     stream_count: |count| match count {
         1 => "One stream on this server.".to_owned(),

@@ -38,6 +38,9 @@ pub struct Text {
     pub lost_contact: &'static str,
 
     // Gallery
+    pub loading_rooms: &'static str,
+    pub rooms_missing: &'static str,
+    pub rooms_missing_text: &'static str,
     pub loading_streams: &'static str,
     pub stream_count: fn(count: usize) -> String,
     pub add_files: &'static str,

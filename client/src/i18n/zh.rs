@@ -39,6 +39,9 @@ pub const TEXT: Text = Text {
     lost_contact: "与服务器失去联系，下面是刚才的内容。正在自动重试。",
 
     // Gallery
+    loading_rooms: "正在加载房间…",
+    rooms_missing: "房间页面未能加载",
+    rooms_missing_text: "页面的一部分没有下载成功。请检查网络连接，然后重试。",
     loading_streams: "正在获取视频流…",
     stream_count: |count| format!("此服务器上有 {count} 个视频流。"),
     add_files: "把文件放进媒体文件夹，就会出现在这里。",

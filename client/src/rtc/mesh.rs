@@ -153,6 +153,13 @@ impl Mesh {
         }
     }
 
+    /// The network may be another one: looks for new paths at once. What is open stays so meanwhile.
+    pub fn renew(&self) {
+        for pair in self.shared.all() {
+            pair.renew();
+        }
+    }
+
     /// A peer has gone for good.
     pub fn part(&self, peer: &PeerId) {
         let pair = self.shared.pairs.borrow_mut().remove(peer);

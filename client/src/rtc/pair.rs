@@ -88,6 +88,12 @@ impl Pair {
         self.repair.get().health() == Health::Open
     }
 
+    pub(super) fn renew(&self) {
+        if self.connection.borrow().is_some() {
+            self.push(Task::Mend(Remedy::Restart));
+        }
+    }
+
     /// The connection is of no more use, whatever it says itself.
     pub(super) fn distrust(&self) {
         self.mend(Repair::ended);

@@ -12,7 +12,7 @@ const LONGEST_TRY: u64 = 30_000;
 /// From this try on a new connection is made, not only a new path.
 const REBUILD: u32 = 3;
 /// After so many tries it is said that it cannot be done; it is tried on.
-const GIVE_UP: u32 = 3;
+const GIVE_UP: u32 = 2;
 /// What the polite side waits longer.
 const POLITE: u64 = 1_000;
 

@@ -43,6 +43,11 @@ impl Route {
         }
     }
 
+    /// Whether the second part of the bundle shows it.
+    pub const fn is_of_rooms(&self) -> bool {
+        matches!(self, Self::Rooms | Self::Room(_) | Self::Doctor)
+    }
+
     /// The page to open first: the fragment when there is one, else the stream that `?stream=` names.
     pub fn first(hash: &str, stream: Option<&str>) -> Self {
         match stream.filter(|name| !name.is_empty()) {

@@ -6,7 +6,8 @@
 //! | `offer`, `whep` | an SDP offer in, an answer out: plain, and as draft-ietf-wish-whep says |
 //! | `session` | candidates, ICE restart and the end of a session |
 //! | `ws` | rooms |
-//! | `streams` | what can be watched; ICE servers; health |
+//! | `streams` | what can be watched; health |
+//! | [`ice`] | STUN and TURN servers for clients, with credentials that expire |
 //! | `spa` | the page for browsers |
 //! | `body` | request bodies, bounded in size and time |
 //! | `cors` | who may call from another origin |
@@ -16,6 +17,7 @@
 mod body;
 mod cors;
 mod error;
+pub mod ice;
 pub mod listen;
 mod offer;
 pub mod router;

@@ -7,8 +7,8 @@ use std::time::Instant;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
-use shared::api::IceServer;
 
+use super::ice::{self, Ice};
 use super::{cors, error, offer, session, spa, streams, whep, ws};
 use crate::peer::Peers;
 use crate::room::registry::Rooms;
@@ -20,8 +20,8 @@ pub struct App {
     pub registry: Registry,
     pub peers: Peers,
     pub rooms: Rooms,
-    /// Told to clients.
-    pub ice_servers: Vec<IceServer>,
+    /// What clients are told about STUN and TURN.
+    pub ice: Ice,
     /// Origins that may call; empty: all.
     pub cors_origins: Vec<String>,
     /// The built client.
@@ -45,7 +45,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/streams", get(streams::list))
         .route("/api/streams/{name}", get(streams::one))
         .route("/api/streams/{name}/poster.jpg", get(streams::poster))
-        .route("/api/ice", get(streams::ice))
+        .route("/api/ice", get(ice::config))
         .route("/api/health", get(streams::health))
         .route("/ws", get(ws::open))
         .fallback(spa::page)

@@ -1,4 +1,4 @@
-//! What can be watched, and what a client needs to know before it does.
+//! What can be watched, and how the server is.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use shared::api::{Health, IceConfig};
+use shared::api::Health;
 
 use super::error::HttpError;
 use super::router::App;
 use super::whep::find;
 
 /// What changes from one moment to the next is not kept.
-const FRESH: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
+pub(super) const FRESH: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
 pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
     (FRESH, Json(app.registry.list())).into_response()
@@ -39,16 +39,6 @@ pub(super) async fn poster(
         (header::CACHE_CONTROL, "max-age=60"),
     ];
     Ok((headers, jpeg).into_response())
-}
-
-pub(super) async fn ice(State(app): State<Arc<App>>) -> Response {
-    (
-        FRESH,
-        Json(IceConfig {
-            ice_servers: app.ice_servers.clone(),
-        }),
-    )
-        .into_response()
 }
 
 pub(super) async fn health(State(app): State<Arc<App>>) -> Response {

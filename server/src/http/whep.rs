@@ -1,6 +1,7 @@
 //! `/whep/{stream}`: draft-ietf-wish-whep, in the mode where the client offers.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -43,7 +44,7 @@ pub(super) async fn watch(
             HeaderValue::try_from(value).expect("hexadecimal digits are valid in a header"),
         );
     }
-    link(headers, &app.ice_servers);
+    link(headers, &app.ice.configured(SystemTime::now()));
     Ok(response)
 }
 
@@ -60,7 +61,7 @@ pub(super) async fn discover(
         header::ALLOW,
         HeaderValue::from_static("POST, OPTIONS, HEAD"),
     );
-    link(headers, &app.ice_servers);
+    link(headers, &app.ice.configured(SystemTime::now()));
     Ok(response)
 }
 

@@ -27,7 +27,7 @@ pub enum NetError {
 }
 
 /// This machine's addresses that a peer could reach, then loopback (for a browser on this machine).
-fn local_addresses() -> io::Result<Vec<IpAddr>> {
+pub(crate) fn local_addresses() -> io::Result<Vec<IpAddr>> {
     let mut addresses = Vec::new();
     for interface in if_addrs::get_if_addrs()? {
         let ip = interface.ip();

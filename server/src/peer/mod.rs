@@ -34,6 +34,7 @@ mod session;
 mod supply;
 
 pub use bind::NetError;
+pub(crate) use bind::local_addresses;
 pub use negotiation::NegotiationError;
 pub use peers::{PeerError, Peers, Watching};
 pub use sdpfrag::FragmentError;

@@ -77,10 +77,9 @@ struct Socket {
 impl Socket {
     /// Takes what there is, up to so many messages.
     fn read(&mut self, messages: usize) {
-        use futures_util::FutureExt;
         let outbox = self.seat.outbox();
         for _ in 0..messages {
-            let Some(Next::Say(text)) = outbox.next().now_or_never() else {
+            let Some(Next::Say(text)) = outbox.try_next() else {
                 return;
             };
             assert!(!self.over, "said after the last word: {text}");

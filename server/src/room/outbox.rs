@@ -107,18 +107,21 @@ impl Outbox {
     /// Waits for something to do. To be called by one task only.
     pub async fn next(&self) -> Next {
         loop {
-            {
-                let mut state = self.lock();
-                if let Some(text) = state.texts.pop_front() {
-                    state.bytes = state.bytes.saturating_sub(text.len() + ENVELOPE);
-                    return Next::Say(text);
-                }
-                if let Some(end) = state.end {
-                    return Next::Close(end);
-                }
+            if let Some(next) = self.try_next() {
+                return next;
             }
             self.changed.notified().await;
         }
+    }
+
+    /// What there is to do now.
+    pub fn try_next(&self) -> Option<Next> {
+        let mut state = self.lock();
+        if let Some(text) = state.texts.pop_front() {
+            state.bytes = state.bytes.saturating_sub(text.len() + ENVELOPE);
+            return Some(Next::Say(text));
+        }
+        state.end.map(Next::Close)
     }
 
     /// Waits until nothing more is added. To be called by one task only.

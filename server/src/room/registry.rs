@@ -31,7 +31,7 @@ const TOLD: usize = 64;
 pub struct Limits {
     pub rooms: usize,
     pub sockets: usize,
-    /// Of one address, or one network of IPv6. The machine itself, perhaps a proxy, is not counted.
+    /// Of one public address, or one network of IPv6; others may be a proxy's.
     pub sockets_of_an_address: usize,
     /// A peer whose socket dropped has left after this time.
     pub away: Duration,
@@ -49,7 +49,7 @@ impl Default for Limits {
         Self {
             rooms: 1000,
             sockets: 4000,
-            sockets_of_an_address: 1000,
+            sockets_of_an_address: 250,
             away: Duration::from_secs(AWAY),
             idle: Duration::from_secs(IDLE),
             join: Duration::from_secs(10),
@@ -238,7 +238,7 @@ impl Rooms {
         }
     }
 
-    /// Lets those go who have been away for too long, for as long as it is polled.
+    /// Sweeps every second, for as long as it is polled.
     pub async fn keep_time(self) {
         let mut ticks = tokio::time::interval(SWEEP);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -248,6 +248,7 @@ impl Rooms {
         }
     }
 
+    /// Lets those go who have been away for too long.
     pub fn sweep(&self, now: Instant) {
         let cells: Vec<Arc<Cell>> = self.lock_rooms().values().cloned().collect();
         for cell in cells {
@@ -344,13 +345,42 @@ impl Inside {
 }
 
 /// The address that sockets are counted by: what one subscriber has, which of IPv6 is a network (RFC 6177).
+/// None where it may be a proxy's, behind which is everybody.
 fn counted(address: IpAddr) -> Option<IpAddr> {
     match address.to_canonical() {
-        address if address.is_loopback() => None,
+        IpAddr::V4(address) if address.is_loopback() || address.is_private() => None,
+        IpAddr::V6(address) if address.is_loopback() || address.is_unique_local() => None,
         IpAddr::V6(address) => {
             let network = u128::from(address) >> 64 << 64;
             Some(IpAddr::V6(network.into()))
         }
         address => Some(address),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_cannot_take_every_place() {
+        let rooms = Rooms::new(Limits {
+            sockets_of_an_address: 2,
+            ..Limits::default()
+        });
+        let now = Instant::now();
+        let connect = |address: &str| rooms.connect(address.parse().unwrap(), now).unwrap();
+        let one = connect("198.51.100.7");
+        let two = connect("::ffff:198.51.100.7");
+        assert!(!one.outbox().is_ended() && !two.outbox().is_ended());
+        assert!(connect("198.51.100.7").outbox().is_ended());
+        assert!(!connect("198.51.100.8").outbox().is_ended());
+        drop(one);
+        assert!(!connect("198.51.100.7").outbox().is_ended());
+        // A subscriber of IPv6 has a network; and behind a proxy is everybody.
+        let _neighbours = [connect("2001:db8::1"), connect("2001:db8::2")];
+        assert!(connect("2001:db8::3").outbox().is_ended());
+        let proxied: Vec<Seat> = (0..10).map(|_| connect("127.0.0.1")).collect();
+        assert!(proxied.iter().all(|seat| !seat.outbox().is_ended()));
     }
 }

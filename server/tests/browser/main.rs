@@ -7,7 +7,10 @@ mod canvas;
 mod codecs;
 #[path = "../common/mod.rs"]
 mod common;
+mod exchange;
 mod film;
+mod gathering;
+mod mishaps;
 mod origin;
 mod pages;
 mod rooms;

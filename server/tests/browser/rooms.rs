@@ -9,32 +9,32 @@ use crate::{
 const ENTER: &str = "\u{E007}";
 
 /// Opens a room and gives a name, as a newcomer does.
-async fn come_in(browser: &TestBrowser, server: &TestServer, room: &str, name: &str) {
+pub(crate) async fn come_in(browser: &TestBrowser, server: &TestServer, room: &str, name: &str) {
     browser.open(&server.url(&format!("/#/room/{room}"))).await;
     browser.fill("#name", name).await;
     browser.click("#join").await;
     link_is(browser, "joined").await;
 }
 
-async fn link_is(browser: &TestBrowser, state: &str) {
+pub(crate) async fn link_is(browser: &TestBrowser, state: &str) {
     let there = format!("document.querySelector('main.room[data-link={state}]')");
     browser.until(&format!("the link is {state}"), &there).await;
 }
 
 /// Waits until messages can flow to this person.
-async fn connected_to(browser: &TestBrowser, name: &str) {
+pub(crate) async fn connected_to(browser: &TestBrowser, name: &str) {
     let there =
         format!("document.querySelector('.person[data-name=\"{name}\"][data-path=direct]')");
     browser.until(&format!("{name} is connected"), &there).await;
 }
 
-async fn say(browser: &TestBrowser, text: &str) {
+pub(crate) async fn say(browser: &TestBrowser, text: &str) {
     browser.fill("#message", text).await;
     browser.fill("#message", ENTER).await;
 }
 
 /// The texts of all messages, in order, own ones with a star.
-async fn said(browser: &TestBrowser) -> Vec<String> {
+pub(crate) async fn said(browser: &TestBrowser) -> Vec<String> {
     let texts = browser
         .run("return [...document.querySelectorAll('.say')].map(say => (say.matches('.me') ? '*' : '') + say.querySelector('.bubble').innerText)")
         .await;
@@ -45,14 +45,14 @@ async fn said(browser: &TestBrowser) -> Vec<String> {
 }
 
 /// Waits for a message of somebody else.
-async fn hears(browser: &TestBrowser, text: &str) {
+pub(crate) async fn hears(browser: &TestBrowser, text: &str) {
     let there = format!(
         "[...document.querySelectorAll('.say:not(.me) .bubble')].some(say => say.innerText == '{text}')"
     );
     browser.until(&format!("it hears {text}"), &there).await;
 }
 
-async fn all_delivered(browser: &TestBrowser) {
+pub(crate) async fn all_delivered(browser: &TestBrowser) {
     let there = "document.querySelector('.say.me') && !document.querySelector('.say.me:not([data-ticks=all])')";
     browser.until("everything is delivered", there).await;
 }

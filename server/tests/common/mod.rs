@@ -3,10 +3,12 @@
 // Each test file uses a part of it.
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
+mod peer;
 mod server;
 pub mod socket;
 mod viewer;
 
+pub use peer::{TestPeer, write_file};
 pub use server::TestServer;
 pub use viewer::{TestViewer, Wants};
 

@@ -1,5 +1,6 @@
 //! A server in this process, on free ports.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -8,6 +9,7 @@ use server::config::Config;
 use server::peer::Peers;
 use server::room::registry::{Limits, Rooms};
 use server::stream::registry::Registry;
+use server::turn::Turn;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -17,6 +19,8 @@ pub struct TestServer {
     pub url: String,
     pub peers: Peers,
     pub registry: Registry,
+    /// Absent with `--turn off`.
+    pub turn: Option<Arc<Turn>>,
     pub rooms: Rooms,
     pub http: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
@@ -49,8 +53,9 @@ impl TestServer {
     async fn run(address: &str, config: Config) -> Self {
         let listener = TcpListener::bind(address).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
-        let server = Server::open(&config).expect("a free UDP port");
+        let server = Server::open(&config).expect("free ports");
         let (peers, registry) = (server.peers().clone(), server.registry().clone());
+        let turn = server.turn().cloned();
         let rooms = server.rooms().clone();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(listener, async {
@@ -60,6 +65,7 @@ impl TestServer {
             url,
             peers,
             registry,
+            turn,
             rooms,
             http: reqwest::Client::new(),
             stop: Some(stop),
@@ -100,7 +106,11 @@ impl TestServer {
 }
 
 fn config(arguments: &[&str]) -> Config {
-    let arguments = [&["server", "--udp-port", "0"], arguments].concat();
+    let arguments = [
+        &["server", "--udp-port", "0", "--turn-port", "0"],
+        arguments,
+    ]
+    .concat();
     let mut config = Config::try_parse_from(arguments).expect("the arguments are valid");
     config.grace = Duration::from_millis(300);
     config

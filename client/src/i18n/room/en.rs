@@ -114,7 +114,7 @@ pub const TEXT: Room = Room {
     on_disk: "saved and checked",
     has_it: "arrived and checked",
     stopped: "stopped",
-    author_gone: "its owner no longer has it",
+    author_gone: "its owner no longer offers it",
     here_gone: "this page no longer has it: attach it again",
     spoiled: "what came is not what was announced",
     not_written: "it could not be written here; is the disk full?",

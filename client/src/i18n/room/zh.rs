@@ -110,7 +110,7 @@ pub const TEXT: Room = Room {
     on_disk: "已保存，校验无误",
     has_it: "已收到，校验无误",
     stopped: "已停止",
-    author_gone: "对方已不再持有此文件",
+    author_gone: "对方已不再提供此文件",
     here_gone: "此页面已不再持有该文件，请重新添加",
     spoiled: "收到的内容与声明的不一致",
     not_written: "无法写入本机，磁盘是否已满？",

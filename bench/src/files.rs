@@ -1,0 +1,219 @@
+//! `bench files`: how fast a file goes from one peer of a room to another, hashed on both sides and written to disk.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::process::{Server, release};
+use crate::webdriver::Session;
+
+#[derive(Args)]
+pub(crate) struct Files {
+    /// The size of the file.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=2000))]
+    megabytes: u64,
+    /// How often; the best counts, since everything else on the machine only slows it down.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
+    times: u32,
+}
+
+/// As the tests start Chromium.
+const CHROMIUM: [&str; 9] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--allow-loopback-in-peer-connection",
+];
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+impl Files {
+    pub(crate) fn run(&self) -> Result<()> {
+        let server = Server::start("test:")?;
+        println!(
+            "a file of {} MB over loopback, from asking for it to its checked hash; best of {}\n",
+            self.megabytes, self.times
+        );
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let chromium = runtime.block_on(self.between_browsers(&server))?;
+        self.print("Chromium to Chromium", &chromium);
+        let terminals: Result<Vec<_>> = (0..self.times)
+            .map(|round| self.between_terminals(&server, round))
+            .collect();
+        self.print("terminal to terminal", &terminals?);
+        Ok(())
+    }
+
+    fn print(&self, who: &str, took: &[Duration]) {
+        let rate = |took: &Duration| self.megabytes as f64 * 8.0 / took.as_secs_f64();
+        let best = took.iter().map(rate).fold(0.0, f64::max);
+        let all: Vec<_> = took
+            .iter()
+            .map(|took| format!("{:.0}", rate(took)))
+            .collect();
+        println!("{who:<24} {best:>6.0} Mbit/s   (each: {})", all.join(", "));
+    }
+
+    async fn between_browsers(&self, server: &Server) -> Result<Vec<Duration>> {
+        let capabilities = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": CHROMIUM }, "timeouts": { "script": 110_000 } });
+        let giver = Session::start("chromedriver", capabilities.clone()).await;
+        let taker = Session::start("chromedriver", capabilities).await;
+        for (session, name) in [(&giver, "giver"), (&taker, "taker")] {
+            let url = format!("{}/#/room/bench", server.url);
+            session.command("POST", "/url", json!({ "url": url })).await;
+            run(session, &join(name)).await;
+        }
+        let mut took = Vec::new();
+        for round in 0..self.times {
+            let name = format!("{round}.bin");
+            run(&giver, &offer(&name, self.megabytes * 1_000_000)).await;
+            let time = run(&taker, &take(&name)).await;
+            let time = time.as_f64().context("the page measures milliseconds")?;
+            took.push(Duration::from_secs_f64(time / 1000.0));
+        }
+        Ok(took)
+    }
+
+    fn between_terminals(&self, server: &Server, round: u32) -> Result<Duration> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("file.bin");
+        let mut state = 2_463_534_242_u32;
+        let bytes: Vec<u8> = (0..self.megabytes * 1_000_000)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 17;
+                state ^= state << 5;
+                state as u8
+            })
+            .collect();
+        std::fs::write(&file, bytes)?;
+        let saved = folder.path().join("saved");
+        std::fs::create_dir(&saved)?;
+        let room = format!("terminals-{round}");
+        let mut taker = Terminal::start(server, &room, "taker", &["--save", text(&saved)?])?;
+        taker.event("welcome", "")?;
+        let mut giver = Terminal::start(server, &room, "giver", &["--file", text(&file)?])?;
+        giver.event("connected", "")?;
+        let began = Instant::now();
+        giver.event("file", "sent")?;
+        Ok(began.elapsed())
+    }
+}
+
+/// Runs the body of an async function in the page.
+async fn run(session: &Session, script: &str) -> Value {
+    let wait = "const until = async holds => { for (;;) { const it = holds(); if (it) return it; await new Promise(done => setTimeout(done, 10)); } };";
+    let script = format!("return (async () => {{ {wait} {script} }})()");
+    session
+        .command(
+            "POST",
+            "/execute/sync",
+            json!({ "script": script, "args": [] }),
+        )
+        .await
+}
+
+fn join(name: &str) -> String {
+    format!(
+        "const field = await until(() => document.querySelector('#name'));
+         field.value = '{name}'; field.dispatchEvent(new Event('input', {{ bubbles: true }}));
+         document.querySelector('#join').click();
+         await until(() => document.querySelector('main.room[data-link=joined]'));"
+    )
+}
+
+fn offer(name: &str, bytes: u64) -> String {
+    format!(
+        "await until(() => document.querySelector('.person[data-path=direct]'));
+         const words = new Uint32Array({bytes} / 4); let seed = 2463534242;
+         for (let at = 0; at < words.length; at++) {{ seed ^= seed << 13; seed ^= seed >>> 17; seed ^= seed << 5; words[at] = seed; }}
+         const list = new DataTransfer(); list.items.add(new File([words], '{name}'));
+         const field = document.querySelector('#attached'); field.files = list.files;
+         field.dispatchEvent(new Event('change', {{ bubbles: true }}));"
+    )
+}
+
+fn take(name: &str) -> String {
+    let card = format!("#files .file[data-name=\"{name}\"]");
+    format!(
+        "const get = await until(() => document.querySelector('{card} .get'));
+         const began = performance.now(); get.click();
+         await until(() => document.querySelector('{card}[data-stage=kept]'));
+         return performance.now() - began;"
+    )
+}
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str()
+        .context("a temporary folder has a name in UTF-8")
+}
+
+/// The chat peer as a program.
+struct Terminal {
+    child: Child,
+    output: BufReader<std::process::ChildStdout>,
+}
+
+impl Terminal {
+    fn start(server: &Server, room: &str, name: &str, arguments: &[&str]) -> Result<Self> {
+        let mut child = Command::new(release("peer")?)
+            .args([
+                "--server",
+                &server.url,
+                "--room",
+                room,
+                "--name",
+                name,
+                "--json",
+            ])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("the chat peer does not start")?;
+        let output = child.stdout.take().context("its output is piped")?;
+        Ok(Self {
+            child,
+            output: BufReader::new(output),
+        })
+    }
+
+    /// The next event of a kind, and of what it tells when that is not empty.
+    fn event(&mut self, kind: &str, what: &str) -> Result<()> {
+        let until = Instant::now() + PATIENCE;
+        let mut line = String::new();
+        loop {
+            line.clear();
+            ensure!(
+                self.output.read_line(&mut line)? > 0,
+                "the chat peer has ended before {kind} {what}"
+            );
+            let event: Value = serde_json::from_str(&line)?;
+            if event["event"] == kind && (what.is_empty() || event["what"] == what) {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                bail!("the chat peer never came to {kind} {what}");
+            }
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,146 @@
+//! What is said in a room: to whom it is sent when, and what becomes of it.
+
+use leptos::prelude::*;
+use shared::chat::{Body, Frame, Message, TYPING};
+use shared::conversation::Heard;
+use shared::signaling::PeerId;
+
+use super::super::room::wall_ms;
+use super::Engine;
+use crate::state::people::find;
+
+impl Engine {
+    pub(super) fn opened(&self, peer: &PeerId) {
+        let missing = self.room.conversation.try_update(|c| c.on_open(peer));
+        let Some(mesh) = self.mesh() else { return };
+        for message in missing.unwrap_or_default() {
+            if !mesh.send(peer, &Frame::Message(message)) {
+                return mesh.distrust(peer);
+            }
+        }
+        self.ready.borrow_mut().insert(peer.clone());
+        self.files.opened(peer);
+    }
+
+    pub(super) fn closed(&self, peer: &PeerId) {
+        self.ready.borrow_mut().remove(peer);
+        self.show_typing(peer, false);
+        self.files.closed(peer);
+    }
+
+    /// Sends a frame to somebody who is up to date.
+    pub(crate) fn send(&self, peer: &PeerId, frame: &Frame) {
+        let ready = self.ready.borrow().contains(peer);
+        if let (Some(mesh), true) = (self.mesh(), ready)
+            && !mesh.send(peer, frame)
+        {
+            // Nothing may be sent after what was not: it is sent again on another channel.
+            self.ready.borrow_mut().remove(peer);
+            mesh.distrust(peer);
+        }
+    }
+
+    fn send_all(&self, frame: &Frame) {
+        let ready: Vec<PeerId> = self.ready.borrow().iter().cloned().collect();
+        for peer in ready {
+            self.send(&peer, frame);
+        }
+    }
+
+    pub(crate) fn is_ready(&self, peer: &PeerId) -> bool {
+        self.ready.borrow().contains(peer)
+    }
+
+    pub(super) fn hear(&self, from: &PeerId, frame: Frame) {
+        match frame {
+            Frame::Message(message) => self.hear_message(from, message),
+            Frame::Received { number } => {
+                let _ = self
+                    .room
+                    .conversation
+                    .try_update(|c| c.received(from, number));
+            }
+            Frame::Typing { on } => self.show_typing(from, on),
+            Frame::Want { number, offset } => self.files.wanted(from, number, offset),
+            Frame::Stop { number } => self.files.stopped(from, number),
+            Frame::Gone { number } => self.files.gone(from, number),
+            Frame::Kept { number } => self.files.kept(from, number),
+        }
+    }
+
+    fn hear_message(&self, from: &PeerId, message: Message) {
+        let name = self.room.people.try_with_untracked(|people| {
+            let person = people.iter().find(|person| person.id == *from)?;
+            Some(person.name.clone())
+        });
+        let Some(name) = name.flatten() else { return };
+        self.show_typing(from, false);
+        let heard = self
+            .room
+            .conversation
+            .try_update(|c| c.hear(from, &name, message));
+        let received = match heard {
+            Some(Heard::New { received, .. } | Heard::Again { received }) => received,
+            _ => return,
+        };
+        self.send(from, &Frame::Received { number: received });
+        self.files.heard(from, received);
+    }
+
+    pub(crate) fn say_text(&self, text: &str) {
+        let text = text.trim();
+        if text.is_empty() {
+            return;
+        }
+        self.say(Body::Text {
+            text: text.to_owned(),
+        });
+        self.typing.set(None);
+    }
+
+    /// The number of the message; `None` when a limit of the chat is broken.
+    pub(crate) fn say(&self, body: Body) -> Option<u64> {
+        let others = self
+            .room
+            .people
+            .try_with_untracked(|people| people.iter().map(|p| p.id.clone()).collect::<Vec<_>>());
+        let (others, name) = (others.unwrap_or_default(), self.my_name());
+        let said = self
+            .room
+            .conversation
+            .try_update(|c| c.say(wall_ms(), &name, body, &others));
+        let message = said.flatten()?;
+        let number = message.number;
+        self.send_all(&Frame::Message(message));
+        Some(number)
+    }
+
+    pub(crate) fn typing(&self, on: bool) {
+        let (now, said) = (wall_ms(), self.typing.get());
+        let fresh = said.is_some_and(|at| now < at + TYPING * 500);
+        if on != said.is_some() || (on && !fresh) {
+            self.typing.set(on.then_some(now));
+            self.send_all(&Frame::Typing { on });
+        }
+    }
+
+    pub(super) fn show_typing(&self, peer: &PeerId, on: bool) {
+        let mut typists = self.typists.borrow_mut();
+        typists.retain(|(typist, _)| typist != peer);
+        if on {
+            typists.push((peer.clone(), wall_ms() + TYPING * 1_000));
+        }
+        drop(typists);
+        let shown = self
+            .room
+            .people
+            .try_with_untracked(|people| people.iter().any(|p| p.id == *peer && p.typing != on));
+        if shown == Some(true) {
+            let _ = self.room.people.try_update(|people| {
+                if let Some(person) = find(people, peer) {
+                    person.typing = on;
+                }
+            });
+        }
+    }
+}

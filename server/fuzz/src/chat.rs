@@ -1,0 +1,190 @@
+//! Frames of several peers, to a conversation; names of files; the protocol field of file channels.
+//!
+//! An input is a list of lines. The first character of a line says what happens:
+//!
+//! | line | meaning |
+//! |---|---|
+//! | `3{"type":"typing","on":true}` | peer 3 sends this frame; peer 0 is another copy of us |
+//! | `=text` | we say this to peers 1 and 2 |
+//! | `*3` | peer 3 says something as long as may be |
+//! | `+3` | a channel to peer 3 opens |
+//! | `^3` | we get the id 103 |
+//! | `>text` | a protocol field |
+
+use serde_json::{from_str, to_string};
+use shared::chat::{
+    Body, FileInfo, Frame, MAX_FRAME, MAX_TEXT, Message, file_protocol, parse_file_protocol,
+};
+use shared::conversation::{Conversation, Heard, MAX_BYTES, MAX_ENTRIES, Ticks};
+use shared::signaling::PeerId;
+
+/// Runs one input. Panics when an invariant does not hold.
+pub fn run(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let mut us = Conversation::new(id(0));
+    let mut clock = 1_000_000;
+    for line in text.lines() {
+        let mut characters = line.chars();
+        let Some(first) = characters.next() else {
+            continue;
+        };
+        let rest = characters.as_str();
+        clock += 1;
+        if let Some(peer) = first.to_digit(10) {
+            if let Ok(frame) = from_str::<Frame>(rest) {
+                let again = to_string(&frame).expect("has a form in JSON");
+                assert_eq!(from_str::<Frame>(&again).ok().as_ref(), Some(&frame));
+                take(&mut us, &id(peer), frame);
+            }
+            continue;
+        }
+        let digit = rest.chars().next().and_then(|c| c.to_digit(10));
+        let peer = id(digit.unwrap_or(9));
+        match first {
+            '=' => say(&mut us, clock, rest),
+            '*' => {
+                let body = Body::Text {
+                    text: "x".repeat(MAX_TEXT),
+                };
+                let message = Message {
+                    number: clock,
+                    at: 0,
+                    body,
+                };
+                take(&mut us, &peer, Frame::Message(message));
+            }
+            '+' => {
+                let missing = us.on_open(&peer);
+                assert!(missing.is_sorted_by(|a, b| a.number < b.number), "in order");
+            }
+            // One that nobody else has.
+            '^' => us.become_peer(id(100 + digit.unwrap_or(9))),
+            '>' => {
+                if let Some((number, offset)) = parse_file_protocol(rest) {
+                    let field = file_protocol(number, offset);
+                    assert_eq!(parse_file_protocol(&field), Some((number, offset)));
+                }
+            }
+            _ => {}
+        }
+        check(&us);
+    }
+    // To save much text takes long, and is no different.
+    if bytes(&us) < MAX_TEXT {
+        let saved = to_string(&us).expect("has a form in JSON");
+        assert_eq!(from_str::<Conversation>(&saved).ok(), Some(us));
+    }
+}
+
+/// What others sound like to us, our own words sound like to others.
+fn say(us: &mut Conversation, now: u64, text: &str) {
+    let body = Body::Text {
+        text: text.to_owned(),
+    };
+    let Some(message) = us.say(now, "us", body, &[id(1), id(2)]) else {
+        return assert!(text.is_empty() || text.len() > MAX_TEXT);
+    };
+    // Numbers out of this world move nobody's clock.
+    let newer = |number| message.number < number && number < 1 << 52;
+    let mut entries = us.entries().iter();
+    assert!(
+        !entries.any(|entry| newer(entry.message.number)),
+        "it is the newest"
+    );
+    let frame = to_string(&Frame::Message(message.clone())).expect("has a form in JSON");
+    assert!(frame.len() <= MAX_FRAME);
+    let mut other = Conversation::new(id(10));
+    let heard = other.hear(us.me(), "us", message);
+    assert!(matches!(heard, Heard::New { .. }), "we are heard");
+}
+
+fn take(us: &mut Conversation, from: &PeerId, frame: Frame) {
+    match frame {
+        Frame::Message(message) => {
+            if let Body::File(file) = &message.body {
+                check_name(file);
+            }
+            let sound = message.is_sound();
+            let number = message.number;
+            match us.hear(from, "somebody", message.clone()) {
+                Heard::New { at, received } => {
+                    assert!(sound && received == number);
+                    // What is older than all that is kept may be gone again.
+                    if let Some(entry) = us.entry(from, number) {
+                        assert_eq!(*entry, us.entries()[at]);
+                        assert_eq!(entry.message, message);
+                    }
+                }
+                Heard::Again { received } => assert!(received >= number),
+                Heard::Refused => {}
+            }
+            // Twice is once.
+            let before = (us.entries().len(), us.unread());
+            let again = us.hear(from, "somebody", message);
+            assert!(!matches!(again, Heard::New { .. }));
+            assert_eq!((us.entries().len(), us.unread()), before);
+        }
+        Frame::Received { number } => us.received(from, number),
+        Frame::Typing { .. }
+        | Frame::Want { .. }
+        | Frame::Stop { .. }
+        | Frame::Gone { .. }
+        | Frame::Kept { .. } => {}
+    }
+    check(us);
+}
+
+fn check(us: &Conversation) {
+    let entries = us.entries();
+    assert!(entries.len() <= MAX_ENTRIES);
+    let key = |at: usize| (entries[at].message.number, &entries[at].author);
+    assert!(
+        (1..entries.len()).all(|at| key(at - 1) < key(at)),
+        "in order, and none twice"
+    );
+    for entry in entries {
+        assert!(entry.message.is_sound());
+        if let Ticks::Some { reached, of } = entry.ticks() {
+            assert!(0 < reached && reached < of);
+        }
+    }
+    assert!(bytes(us) <= MAX_BYTES);
+}
+
+fn bytes(us: &Conversation) -> usize {
+    let bodies = us.entries().iter().map(|entry| &entry.message.body);
+    let bytes = bodies.map(|body| match body {
+        Body::Text { text } => text.len(),
+        Body::File(file) => file.name.len() + file.mime.len(),
+    });
+    bytes.sum()
+}
+
+/// A name that may be used for a file of its own, here and on other systems.
+fn check_name(file: &FileInfo) {
+    let name = file.safe_name();
+    assert!(!name.is_empty() && name != "." && name != "..");
+    assert!(!name.starts_with('.') && name.trim() == name, "{name:?}");
+    assert!(name.len() <= file.name.len().max("file".len()), "{name:?}");
+    let path = std::path::Path::new(&name);
+    assert_eq!(path.file_name(), Some(name.as_ref()), "no path: {name:?}");
+    assert!(
+        !name.contains(|c: char| c.is_control() || "/\\<>:\"|?*".contains(c)),
+        "{name:?}"
+    );
+    assert_eq!(
+        FileInfo {
+            name: name.clone(),
+            ..file.clone()
+        }
+        .safe_name(),
+        name,
+        "safe once is safe"
+    );
+}
+
+fn id(peer: u32) -> PeerId {
+    PeerId::try_from(format!("{peer:016x}")).expect("16 digits")
+}

@@ -1,0 +1,16 @@
+//! What is fuzzed: everything that strangers may send us, less the parsers that are others' (HTTP, WebSocket, SDP).
+//!
+//! `cargo xtask fuzz [NAME] [--seconds 60]` builds each target with the compiler's coverage and runs it in libFuzzer
+//! (<https://llvm.org/docs/LibFuzzer.html>), from the inputs in `seeds/`.
+//!
+//! | target | feeds |
+//! |---|---|
+//! | [`signaling`] | texts of several sockets to rooms |
+//! | [`chat`] | frames of several peers to a conversation; names of files; the protocol field of file channels |
+//!
+//! Rooms are compiled from the server's source, not linked from its library: that brings FFmpeg and webrtc, minutes of compiling.
+
+pub mod chat;
+#[path = "../../src/room/mod.rs"]
+pub mod room;
+pub mod signaling;

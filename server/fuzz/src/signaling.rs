@@ -1,0 +1,188 @@
+//! Texts of several sockets, to rooms.
+//!
+//! An input is a list of lines. The first character of a line says which of ten sockets speaks, or what happens:
+//!
+//! | line | meaning |
+//! |---|---|
+//! | `3{"type":"ping"}` | socket 3, which is opened when it is not, sends this text |
+//! | `+3` | socket 3 reads everything that it was sent |
+//! | `-3` | socket 3 drops |
+//! | `!3` | socket 3 sends something binary |
+//! | `~25` | so many seconds pass |
+//!
+//! In a text, `#3` stands for the key of person 3, and `@3` for that person's id in the room `demo`: nobody guesses them.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+
+use shared::signaling::{AWAY, ClientMessage, Peer, PeerId, PeerKey, ServerMessage};
+
+use crate::room::outbox::Next;
+use crate::room::registry::{Limits, Rooms};
+use crate::room::seat::Seat;
+
+const ROOM: &str = "demo";
+const SOCKETS: usize = 10;
+const MAX_ROOMS: usize = 3;
+
+struct Socket {
+    seat: Seat,
+    room: String,
+    me: Option<Peer>,
+    others: BTreeMap<PeerId, Peer>,
+    over: bool,
+}
+
+/// Runs one input. Panics when an invariant does not hold.
+pub fn run(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let rooms = Rooms::new(Limits {
+        rooms: MAX_ROOMS,
+        sockets: SOCKETS,
+        ..Limits::default()
+    });
+    let mut sockets: [Option<Socket>; SOCKETS] = Default::default();
+    let mut now = Instant::now();
+    for line in text.lines() {
+        let mut characters = line.chars();
+        let Some(first) = characters.next() else {
+            continue;
+        };
+        let rest = characters.as_str();
+        let named = |text: &str| text.parse::<usize>().ok().filter(|at| *at < SOCKETS);
+        if let Some(at) = first.to_digit(10) {
+            let socket = sockets[at as usize].get_or_insert_with(|| Socket::open(&rooms, now));
+            socket.say(&spelled_out(rest), now);
+        } else if first == '~' {
+            now += Duration::from_secs(rest.parse::<u8>().unwrap_or(1).into());
+            rooms.sweep(now);
+        } else if let Some(at) = named(rest) {
+            match (first, &mut sockets[at]) {
+                ('+', Some(socket)) => socket.read(),
+                ('-', socket) => *socket = None,
+                ('!', Some(socket)) => socket.seat.hear_binary(rest.len(), now),
+                _ => {}
+            }
+        }
+        let open = sockets.iter().flatten().count();
+        assert_eq!(rooms.sockets(), open);
+        assert!(rooms.rooms() <= MAX_ROOMS);
+    }
+    agree(&mut sockets);
+    drop(sockets);
+    // Those that are dropped here are so by the clock on the wall.
+    rooms.sweep(now.max(Instant::now()) + Duration::from_secs(AWAY));
+    assert_eq!((rooms.rooms(), rooms.sockets()), (0, 0), "nothing stays");
+}
+
+impl Socket {
+    fn open(rooms: &Rooms, now: Instant) -> Self {
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let seat = rooms.connect(address, now);
+        Self {
+            seat: seat.expect("within the limit"),
+            room: String::new(),
+            me: None,
+            others: BTreeMap::new(),
+            over: false,
+        }
+    }
+
+    fn say(&mut self, text: &str, now: Instant) {
+        if let Ok(message) = serde_json::from_str::<ClientMessage>(text) {
+            let again = serde_json::to_string(&message).expect("has a form in JSON");
+            assert_eq!(
+                serde_json::from_str::<ClientMessage>(&again).ok(),
+                Some(message)
+            );
+        }
+        self.seat.hear(text, now);
+    }
+
+    fn read(&mut self) {
+        let outbox = self.seat.outbox();
+        while let Some(Next::Say(text)) = outbox.try_next() {
+            assert!(!self.over, "said after the last word: {text}");
+            match serde_json::from_str(&text).expect("what the server says is a message") {
+                ServerMessage::Welcome {
+                    you, peers, room, ..
+                } => {
+                    assert!(self.me.is_none(), "welcome once");
+                    self.room = room;
+                    let peers = peers.into_iter().map(|peer| (peer.id.clone(), peer));
+                    self.others = peers.collect();
+                    assert!(!self.others.contains_key(&you.id));
+                    self.me = Some(you);
+                }
+                ServerMessage::Arrived { peer } => {
+                    assert_ne!(Some(&peer.id), self.id());
+                    self.others.insert(peer.id.clone(), peer);
+                }
+                ServerMessage::Away { id } => self.others.get_mut(&id).expect("known").away = true,
+                ServerMessage::Left { id, .. } => {
+                    self.others.remove(&id).expect("known");
+                }
+                ServerMessage::Offer { from, .. }
+                | ServerMessage::Answer { from, .. }
+                | ServerMessage::Candidate { from, .. } => {
+                    assert!(self.others.contains_key(&from), "from somebody who is here");
+                }
+                ServerMessage::Error { code, message, .. } => {
+                    assert!(message.ends_with('.'), "a sentence: {message}");
+                    self.over = code.is_final();
+                }
+                ServerMessage::Pong => {}
+            }
+        }
+    }
+
+    fn id(&self) -> Option<&PeerId> {
+        self.me.as_ref().map(|me| &me.id)
+    }
+}
+
+/// All who are in a room see the same room.
+fn agree(sockets: &mut [Option<Socket>]) {
+    let mut seen: BTreeMap<String, BTreeMap<PeerId, Peer>> = BTreeMap::new();
+    for socket in sockets.iter_mut().flatten() {
+        socket.read();
+        let Some(me) = &socket.me else { continue };
+        if socket.seat.outbox().is_ended() {
+            continue;
+        }
+        let mut all = socket.others.clone();
+        all.insert(me.id.clone(), me.clone());
+        let names: std::collections::BTreeSet<String> =
+            all.values().map(|peer| peer.name.to_lowercase()).collect();
+        assert_eq!(names.len(), all.len(), "names are unique");
+        let before = seen
+            .entry(socket.room.clone())
+            .or_insert_with(|| all.clone());
+        assert_eq!(*before, all, "in {}", socket.room);
+    }
+}
+
+/// With keys and ids for what stands for them.
+fn spelled_out(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        let person = characters.peek().and_then(|next| next.to_digit(10));
+        match (c, person) {
+            ('#' | '@', Some(person)) => {
+                characters.next();
+                let key = PeerKey::from_random(person.into());
+                if c == '#' {
+                    out.push_str(key.as_str());
+                } else {
+                    out.push_str(PeerId::of(ROOM, &key).as_str());
+                }
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}

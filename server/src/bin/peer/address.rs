@@ -1,0 +1,118 @@
+//! The server's address, as a person writes it.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use tokio_tungstenite::tungstenite::http::Uri;
+
+/// `http://host:8000`, with the path that the server's routes stand under, if any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    secure: bool,
+    /// Host and port, as in the URL.
+    authority: String,
+    host: String,
+    /// Without a slash at the end.
+    path: String,
+}
+
+impl Address {
+    /// Where rooms are: `GET /ws`.
+    pub(crate) fn signaling(&self) -> String {
+        let scheme = if self.secure { "wss" } else { "ws" };
+        format!("{scheme}://{}{}/ws", self.authority, self.path)
+    }
+
+    /// Where the STUN and TURN servers are named: `GET /api/ice`.
+    pub(crate) fn ice(&self) -> String {
+        format!("{self}/api/ice")
+    }
+
+    /// The server runs on this machine, and so may the other peers.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let host = self.host.trim_matches(['[', ']']);
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let text = if text.contains("://") {
+            text.to_owned()
+        } else {
+            format!("http://{text}")
+        };
+        let wrong = || format!("{text} is no address of a server, such as http://127.0.0.1:8000");
+        let uri: Uri = text.parse().map_err(|_| wrong())?;
+        let secure = match uri.scheme_str() {
+            Some("http" | "ws") => false,
+            Some("https" | "wss") => true,
+            _ => return Err(wrong()),
+        };
+        let authority = uri.authority().ok_or_else(wrong)?;
+        if authority.host().is_empty() || authority.as_str().contains('@') {
+            return Err(wrong());
+        }
+        Ok(Self {
+            secure,
+            authority: authority.to_string(),
+            host: authority.host().to_owned(),
+            path: uri.path().trim_end_matches('/').to_owned(),
+        })
+    }
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = if self.secure { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.authority, self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Address {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_address_is_taken_as_people_write_it() {
+        assert_eq!(
+            address("http://10.0.0.1:8000/").signaling(),
+            "ws://10.0.0.1:8000/ws"
+        );
+        assert_eq!(
+            address("https://weir.example").signaling(),
+            "wss://weir.example/ws"
+        );
+        assert_eq!(
+            address("localhost:8000").ice(),
+            "http://localhost:8000/api/ice"
+        );
+        assert_eq!(
+            address("https://a.example/live/").ice(),
+            "https://a.example/live/api/ice"
+        );
+        assert_eq!(address("[::1]:8000").signaling(), "ws://[::1]:8000/ws");
+    }
+
+    #[test]
+    fn a_server_on_this_machine_is_known() {
+        assert!(address("http://127.0.0.1:8000").is_loopback());
+        assert!(address("http://[::1]:8000").is_loopback());
+        assert!(address("localhost").is_loopback());
+        assert!(!address("http://192.0.2.1").is_loopback());
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in ["", "ftp://host", "http://", "http://user@host", "a b"] {
+            assert!(text.parse::<Address>().is_err(), "{text}");
+        }
+    }
+}

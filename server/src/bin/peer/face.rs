@@ -1,0 +1,232 @@
+//! How events look: lines for a person, or JSON for a program.
+
+use std::io::Write;
+
+use shared::signaling::PeerKind;
+use time::{OffsetDateTime, UtcOffset};
+
+use crate::event::{Event, FileEvent, FileStep, Somebody};
+
+/// Standard output.
+#[derive(Debug)]
+pub(crate) struct Face {
+    json: bool,
+    zone: UtcOffset,
+    broken: bool,
+}
+
+impl Face {
+    pub(crate) fn new(json: bool, zone: UtcOffset) -> Self {
+        Self {
+            json,
+            zone,
+            broken: false,
+        }
+    }
+
+    /// Nobody reads any more.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    pub(crate) fn show(&mut self, event: &Event) {
+        let text = if self.json {
+            serde_json::to_string(event).ok()
+        } else {
+            let hour = OffsetDateTime::now_utc().to_offset(self.zone);
+            line(event).map(|line| format!("{:02}:{:02} {line}", hour.hour(), hour.minute()))
+        };
+        if let Some(text) = text {
+            let mut out = std::io::stdout().lock();
+            let written = writeln!(out, "{text}").and_then(|()| out.flush());
+            self.broken |= written.is_err();
+        }
+    }
+}
+
+/// None for what a person need not see.
+fn line(event: &Event) -> Option<String> {
+    let line = match event {
+        Event::Welcome { again: true, .. } => "* back in the room".to_owned(),
+        Event::Welcome {
+            room, name, peers, ..
+        } => {
+            let others = if peers.is_empty() {
+                "nobody else is here yet".to_owned()
+            } else {
+                let names: Vec<_> = peers.iter().map(|peer| clean(&peer.name)).collect();
+                format!("here: {}", names.join(", "))
+            };
+            let (room, name) = (clean(room), clean(name));
+            format!("* in room {room} as {name}; {others} (/help for commands)")
+        }
+        Event::Offline { message } => format!("! {message}"),
+        Event::Joined { name, .. } => format!("* {} joined", clean(name)),
+        Event::Away { name, .. } => format!("* {} is away", clean(name)),
+        Event::Back { name, .. } => format!("* {} is back", clean(name)),
+        Event::Left { name, .. } => format!("* {} left", clean(name)),
+        Event::Connected {
+            name,
+            relayed,
+            local_type,
+            remote_type,
+            ..
+        } => {
+            let how = if *relayed {
+                "through a relay"
+            } else {
+                "directly"
+            };
+            let name = clean(name);
+            format!("* connected to {name} {how} ({local_type} to {remote_type})")
+        }
+        Event::Disconnected { name, .. } => {
+            format!(
+                "* nothing is heard from {}; looking for another way",
+                clean(name)
+            )
+        }
+        Event::Failed { message, .. } | Event::Error { message } => format!("! {message}"),
+        Event::Message { name, text, .. } => format!("{}: {}", clean(name), indented(text)),
+        Event::Said { text, .. } => format!("> {}", indented(text)),
+        Event::Typing { name, on: true, .. } => format!("* {} is writing ...", clean(name)),
+        Event::Typing { .. } | Event::Received { .. } => return None,
+        Event::File(file) => file_line(file)?,
+        Event::Who { name, peers, .. } => {
+            let mut lines = vec![format!("* you are {}", clean(name))];
+            lines.extend(peers.iter().map(who));
+            lines.join("\n")
+        }
+        Event::Note { message } => indented(message),
+        Event::Bye { message } => format!("* {message}"),
+    };
+    Some(line)
+}
+
+fn who(somebody: &Somebody) -> String {
+    let kind = match somebody.kind {
+        PeerKind::Browser => "browser",
+        PeerKind::Terminal => "terminal",
+        PeerKind::Other => "other",
+    };
+    let mut text = format!("      {} ({kind})", clean(&somebody.name));
+    if somebody.away {
+        text.push_str(", away");
+    }
+    match somebody.relayed {
+        Some(true) => text.push_str(", through a relay"),
+        Some(false) => text.push_str(", direct"),
+        None => text.push_str(", not connected"),
+    }
+    if let Some(milliseconds) = somebody.rtt_ms {
+        text.push_str(&format!(", {milliseconds} ms"));
+    }
+    if let Some(code) = &somebody.safety_code {
+        text.push_str(&format!(", safety code {code}"));
+    }
+    text
+}
+
+fn file_line(file: &FileEvent) -> Option<String> {
+    let (name, what) = (clean(&file.name), clean(&file.file));
+    let size = size(file.size);
+    let why = file.message.as_deref().map(clean).unwrap_or_default();
+    let line = match file.what {
+        FileStep::Offered => format!("* {what} ({size}) is offered to all"),
+        FileStep::Offer => format!("* {name} offers {what} ({size}); /accept receives it"),
+        FileStep::Sending if file.bytes > 0 => return None,
+        FileStep::Sending => format!("* sending {what} ({size}) to {name}"),
+        FileStep::Receiving if file.bytes > 0 => return None,
+        FileStep::Receiving => format!("* receiving {what} ({size}) from {name}"),
+        FileStep::Paused => format!("* {what} broke off; it goes on when {name} is connected"),
+        FileStep::Sent => format!("* {name} has {what}{}", speed(file)),
+        FileStep::Received => {
+            let path = file.path.as_deref().map(clean).unwrap_or_default();
+            format!("* {what} from {name} is in {path}{}", speed(file))
+        }
+        FileStep::Cancelled => format!("* {what} was cancelled"),
+        FileStep::Failed => format!("! {what}: {why}"),
+    };
+    Some(line)
+}
+
+fn speed(file: &FileEvent) -> String {
+    if file.speed == 0 {
+        return String::new();
+    }
+    format!(" ({}/s)", size(file.speed))
+}
+
+/// Bytes as people say them.
+fn size(bytes: u64) -> String {
+    let (mut value, mut unit) = (bytes as f64, "B");
+    for next in ["kB", "MB", "GB", "TB"] {
+        if value < 1000.0 {
+            break;
+        }
+        (value, unit) = (value / 1000.0, next);
+    }
+    if unit == "B" {
+        format!("{bytes} B")
+    } else {
+        format!("{value:.1} {unit}")
+    }
+}
+
+/// Lines after the first stand under it.
+fn indented(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(clean).collect();
+    lines.join("\n      ")
+}
+
+/// Without what a terminal would obey: others choose their names and texts.
+fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\t' => ' ',
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::signaling::PeerId;
+
+    use super::*;
+
+    fn message(name: &str, text: &str) -> Event {
+        Event::Message {
+            peer: PeerId::try_from("0123456789abcdef".to_owned()).unwrap(),
+            name: name.into(),
+            number: 1,
+            at: 0,
+            text: text.into(),
+        }
+    }
+
+    #[test]
+    fn what_others_write_cannot_steer_the_terminal() {
+        let line = line(&message("a\x1b[2J", "x\x1b]0;title\x07\ny\r")).unwrap();
+        assert_eq!(
+            line,
+            "a\u{fffd}[2J: x\u{fffd}]0;title\u{fffd}\n      y\u{fffd}"
+        );
+    }
+
+    #[test]
+    fn an_event_is_one_line_of_json() {
+        let text = serde_json::to_string(&message("a", "x\ny")).unwrap();
+        assert_eq!(
+            text,
+            r#"{"event":"message","peer":"0123456789abcdef","name":"a","number":1,"at":0,"text":"x\ny"}"#
+        );
+    }
+
+    #[test]
+    fn sizes_are_readable() {
+        assert_eq!(size(999), "999 B");
+        assert_eq!(size(1_500_000), "1.5 MB");
+    }
+}

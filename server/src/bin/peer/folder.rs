@@ -1,0 +1,147 @@
+//! Where received files lie: never over another file, never outside the folder.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use shared::transfer::{Receipt, Spoiled};
+
+/// Bytes of a name; the file systems have 255, and some is added to it.
+const MAX_NAME: usize = 200;
+/// Tries for a name that is not taken.
+const MAX_NAMES: usize = 10_000;
+
+/// A file of which a part is here. Dropped before it is whole, it is deleted.
+#[derive(Debug)]
+pub(crate) struct Partial {
+    file: File,
+    path: PathBuf,
+    receipt: Receipt,
+    kept: bool,
+}
+
+impl Partial {
+    /// Begins a file of `size` bytes. `name`: without a path ([`shared::chat::FileInfo::safe_name`]).
+    pub(crate) fn create(folder: &Path, name: &str, size: u64) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let (file, path) = create_new(folder, &format!("{}.part", shortened(name)))?;
+        Ok(Self {
+            file,
+            path,
+            receipt: Receipt::new(size),
+            kept: false,
+        })
+    }
+
+    pub(crate) fn receipt(&self) -> &Receipt {
+        &self.receipt
+    }
+
+    /// # Errors
+    /// The disk's, or that more has come than was announced.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<Result<(), Spoiled>> {
+        let pushed = self.receipt.push(bytes);
+        if pushed.is_ok() {
+            self.file.write_all(bytes)?;
+        }
+        Ok(pushed)
+    }
+
+    /// The file is whole: it gets its name. Returns where it lies.
+    pub(crate) fn keep(mut self, folder: &Path, name: &str) -> io::Result<PathBuf> {
+        self.file.flush()?;
+        // Takes the name first; then the file takes the place of the empty one.
+        let (_, path) = create_new(folder, &shortened(name))?;
+        if let Err(error) = fs::rename(&self.path, &path) {
+            let _ = fs::remove_file(&path);
+            return Err(error);
+        }
+        self.kept = true;
+        Ok(path)
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if !self.kept {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Creates `name`, or `name (2)` and so on when it is taken; before the ending, if it has one.
+fn create_new(folder: &Path, name: &str) -> io::Result<(File, PathBuf)> {
+    let (stem, ending) = match name.rfind('.') {
+        Some(at) if at > 0 => name.split_at(at),
+        _ => (name, ""),
+    };
+    for number in 1..MAX_NAMES {
+        let path = match number {
+            1 => folder.join(name),
+            _ => folder.join(format!("{stem} ({number}){ending}")),
+        };
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(file) => return Ok((file, path)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Cut in the middle, so that the ending stays.
+fn shortened(name: &str) -> String {
+    if name.len() <= MAX_NAME {
+        return name.to_owned();
+    }
+    let (stem, ending) = match name.rfind('.') {
+        Some(at) if name.len() - at <= 20 => name.split_at(at),
+        _ => (name, ""),
+    };
+    let mut end = MAX_NAME - ending.len();
+    while !stem.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{ending}", &stem[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn received(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+        let mut partial = Partial::create(folder, name, bytes.len() as u64).unwrap();
+        partial.push(bytes).unwrap().unwrap();
+        partial.keep(folder, name).unwrap()
+    }
+
+    #[test]
+    fn a_file_never_overwrites_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let one = received(folder.path(), "a.tar.gz", b"one");
+        let two = received(folder.path(), "a.tar.gz", b"two");
+        assert_eq!(one, folder.path().join("a.tar.gz"));
+        assert_eq!(two, folder.path().join("a.tar (2).gz"));
+        assert_eq!(fs::read(one).unwrap(), b"one");
+        assert_eq!(fs::read(two).unwrap(), b"two");
+    }
+
+    #[test]
+    fn a_part_is_deleted_when_nobody_goes_on_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut partial = Partial::create(folder.path(), "a", 3).unwrap();
+        partial.push(b"on").unwrap().unwrap();
+        assert_eq!(partial.push(b"eee").unwrap(), Err(Spoiled::TooLong));
+        drop(partial);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_long_name_keeps_its_ending() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = format!("{}.pdf", "会".repeat(83));
+        let path = received(folder.path(), &name, b"x");
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(name.ends_with("会.pdf") && name.len() <= MAX_NAME);
+    }
+}

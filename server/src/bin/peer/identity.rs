@@ -1,0 +1,110 @@
+//! Who this peer is to the server: a secret key, which it finds again when it is started again with the same name. So a terminal that crashed
+//! is the same peer when it is back, rather than one whose name is still taken for half a minute.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+use shared::signaling::PeerKey;
+
+use crate::address::Address;
+
+/// Held for as long as the program runs.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    key: PeerKey,
+    /// Locked: a second program with this name is another peer, and is told that the name is taken.
+    _file: Option<File>,
+}
+
+impl Identity {
+    /// The key that was used last on this server, in this room, with this name; or a new one, which is kept if it can be.
+    ///
+    /// # Errors
+    /// There are no random numbers.
+    pub(crate) fn open(server: &Address, room: &str, name: &str) -> Result<Self, getrandom::Error> {
+        let fresh = fresh()?;
+        let Some(folder) = folder() else {
+            return Ok(Self::without_file(fresh));
+        };
+        let of = format!("{server}\n{room}\n{name}");
+        let hash = Sha256::digest(of.as_bytes());
+        let file: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = folder.join(format!("{file}.key"));
+        let opened = kept(&path, &fresh);
+        Ok(opened.unwrap_or_else(|error| {
+            tracing::debug!(%error, path = %path.display(), "the key is for this time only");
+            Self::without_file(fresh)
+        }))
+    }
+
+    pub(crate) fn key(&self) -> &PeerKey {
+        &self.key
+    }
+
+    fn without_file(key: PeerKey) -> Self {
+        Self { key, _file: None }
+    }
+}
+
+fn fresh() -> Result<PeerKey, getrandom::Error> {
+    let (high, low) = (getrandom::u64()?, getrandom::u64()?);
+    Ok(PeerKey::from_random(
+        u128::from(high) << 64 | u128::from(low),
+    ))
+}
+
+/// XDG Base Directory: state.
+fn folder() -> Option<PathBuf> {
+    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    let state = state.filter(|path| path.is_absolute());
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state"));
+    Some(state.or_else(home)?.join("weir"))
+}
+
+fn kept(path: &PathBuf, fresh: &PeerKey) -> io::Result<Identity> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = options.mode(0o600).open(path)?;
+    file.try_lock().map_err(io::Error::from)?;
+    let mut text = String::new();
+    (&mut file).take(64).read_to_string(&mut text)?;
+    if let Ok(key) = PeerKey::try_from(text) {
+        return Ok(Identity {
+            key,
+            _file: Some(file),
+        });
+    }
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(fresh.as_str().as_bytes())?;
+    Ok(Identity {
+        key: fresh.clone(),
+        _file: Some(file),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_found_again_unless_another_program_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state/weir.key");
+        let first = kept(&path, &fresh().unwrap()).unwrap();
+        let key = first.key().clone();
+        assert!(kept(&path, &fresh().unwrap()).is_err(), "it is in use");
+        drop(first);
+        let again = kept(&path, &fresh().unwrap()).unwrap();
+        assert_eq!(again.key(), &key);
+        drop(again);
+        fs::write(&path, "spoiled").unwrap();
+        assert_ne!(kept(&path, &fresh().unwrap()).unwrap().key(), &key);
+    }
+}

@@ -1,0 +1,127 @@
+//! Receives one file from one peer, from an offset to its end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use shared::chat::{Complete, MAX_PIECE};
+use shared::transfer::Spoiled;
+use tokio::sync::{mpsc, oneshot};
+use webrtc::data_channel::{DataChannel, DataChannelEvent};
+
+use crate::folder::Partial;
+use crate::transfer::{Progress, Teller};
+
+/// Pieces that wait for the disk. When they are this many, the sender has to wait as well.
+const BEHIND: usize = 16;
+const TELL_EVERY: Duration = Duration::from_millis(500);
+
+/// How receiving ended.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// Whole, and at its place.
+    Kept(PathBuf),
+    /// The channel ended before: the part can be continued.
+    BrokeOff(Partial),
+    /// It is not what its author announced; it has to come again from the first byte.
+    Spoiled(Spoiled),
+    /// Called off by this side.
+    Stopped,
+    /// The disk did not take it. A sentence.
+    Failed(String),
+}
+
+/// Where the file goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) folder: PathBuf,
+    pub(crate) name: String,
+}
+
+enum Chunk {
+    Bytes(BytesMut),
+    End(Complete),
+}
+
+/// Receives on `channel` into `partial`. `stop`: ends it when fulfilled or dropped.
+pub(crate) async fn receive(
+    channel: Arc<dyn DataChannel>,
+    partial: Partial,
+    target: Target,
+    stop: oneshot::Receiver<()>,
+    teller: Teller,
+) {
+    let (chunks, behind) = mpsc::channel(BEHIND);
+    let mut at = partial.receipt().received();
+    let writing = tokio::task::spawn_blocking(move || write(partial, &target, behind));
+    let mut told = Instant::now();
+    let reading = async {
+        while let Some(event) = channel.poll().await {
+            let chunk = match event {
+                DataChannelEvent::OnMessage(message) if message.is_string => {
+                    match serde_json::from_slice(&message.data) {
+                        Ok(complete) => Chunk::End(complete),
+                        Err(_) => break,
+                    }
+                }
+                DataChannelEvent::OnMessage(message) if message.data.len() > MAX_PIECE => break,
+                DataChannelEvent::OnMessage(message) => Chunk::Bytes(message.data),
+                DataChannelEvent::OnClose => break,
+                _ => continue,
+            };
+            let last = matches!(chunk, Chunk::End(_));
+            if let Chunk::Bytes(bytes) = &chunk {
+                at += bytes.len() as u64;
+            }
+            // The writer ends by itself when something is wrong.
+            if chunks.send(chunk).await.is_err() || last {
+                break;
+            }
+            if told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
+                teller.receiving(Progress::Bytes(at)).await;
+            }
+        }
+    };
+    let stopped = tokio::select! {
+        _ = stop => true,
+        () = reading => false,
+    };
+    drop(chunks);
+    let outcome = writing.await;
+    let outcome = match outcome {
+        _ if stopped => Received::Stopped,
+        Ok(outcome) => outcome,
+        Err(_) => Received::Failed("writing was abandoned".to_owned()),
+    };
+    teller.receiving(Progress::Over(outcome)).await;
+    let _ = channel.close().await;
+}
+
+fn write(mut partial: Partial, target: &Target, mut chunks: mpsc::Receiver<Chunk>) -> Received {
+    let wrong = |error: std::io::Error| {
+        let folder = target.folder.display();
+        Received::Failed(format!(
+            "the file cannot be written in {folder}: {error}; make room or choose another folder (--save)."
+        ))
+    };
+    while let Some(chunk) = chunks.blocking_recv() {
+        match chunk {
+            Chunk::Bytes(bytes) => match partial.push(&bytes) {
+                Ok(Ok(())) => {}
+                Ok(Err(spoiled)) => return Received::Spoiled(spoiled),
+                Err(error) => return wrong(error),
+            },
+            Chunk::End(complete) => {
+                return match partial.receipt().check(&complete) {
+                    Ok(()) => partial
+                        .keep(&target.folder, &target.name)
+                        .map_or_else(wrong, Received::Kept),
+                    Err(spoiled) => Received::Spoiled(spoiled),
+                };
+            }
+        }
+    }
+    Received::BrokeOff(partial)
+}

@@ -1,0 +1,282 @@
+//! The WebSocket to the server: joins, keeps it up, comes back when it drops.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use shared::api::IceConfig;
+use shared::signaling::{
+    ClientMessage, Code, MAX_MESSAGE, PING_EVERY, Peer, PeerKey, PeerKind, ServerMessage, VERSION,
+};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+
+use crate::address::Address;
+use crate::ice;
+
+/// Waits between two tries, in seconds; the last for ever.
+const WAITS: [f64; 6] = [0.3, 1.0, 2.0, 4.0, 8.0, 15.0];
+/// A visit that lasts so long was none of a row of failures.
+const LASTING: Duration = Duration::from_secs(5);
+/// To reach the server, and for its first answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The server answers pings, so silence means that the path is dead.
+const SILENCE: Duration = Duration::from_secs(PING_EVERY * 2 + 5);
+/// `welcome` names every peer of a room; what is relayed is as long as a peer may send.
+const LONGEST: usize = 2 * MAX_MESSAGE;
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Who joins what.
+#[derive(Clone, Debug)]
+pub(crate) struct Entrance {
+    pub(crate) server: Address,
+    pub(crate) room: String,
+    pub(crate) name: String,
+    pub(crate) key: PeerKey,
+}
+
+/// What comes of it.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// In the room.
+    Welcome {
+        room: String,
+        you: Peer,
+        peers: Vec<Peer>,
+        /// The STUN and TURN servers that it names, or why they are not known.
+        ice: Result<IceConfig, String>,
+    },
+    /// Anything that comes after.
+    Message(ServerMessage),
+    /// The socket is gone, or was not to be had; it is tried again by itself. A sentence.
+    Down { why: String },
+    /// A person has to change something: the server's sentence.
+    Refused { message: String },
+}
+
+/// Runs until refused, or until nobody listens.
+pub(crate) async fn run(
+    entrance: Entrance,
+    mut outgoing: mpsc::Receiver<ClientMessage>,
+    news: mpsc::Sender<News>,
+) {
+    let mut failures = 0;
+    loop {
+        let began = Instant::now();
+        let ended = visit(&entrance, &mut outgoing, &news).await;
+        if began.elapsed() > LASTING {
+            failures = 0;
+        }
+        let why = match ended {
+            Ended::Left => return,
+            Ended::Refused(message) => {
+                let _ = news.send(News::Refused { message }).await;
+                return;
+            }
+            Ended::Lost(why) => why,
+        };
+        if news.send(News::Down { why }).await.is_err() {
+            return;
+        }
+        let wait = Duration::from_secs_f64(WAITS[failures.min(WAITS.len() - 1)]);
+        failures += 1;
+        if !pause(jittered(wait), &mut outgoing).await {
+            return;
+        }
+    }
+}
+
+/// Waits, and lets go of what cannot be sent meanwhile. False: it is time to leave.
+async fn pause(wait: Duration, outgoing: &mut mpsc::Receiver<ClientMessage>) -> bool {
+    let over = sleep(wait);
+    tokio::pin!(over);
+    loop {
+        tokio::select! {
+            () = &mut over => return true,
+            message = outgoing.recv() => match message {
+                None | Some(ClientMessage::Leave) => return false,
+                Some(_) => {}
+            },
+        }
+    }
+}
+
+/// A quarter more or less, so that the peers of a server that restarts do not come all at once.
+fn jittered(wait: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or(0);
+    wait.mul_f64(0.75 + 0.5 * f64::from(random) / f64::from(u32::MAX))
+}
+
+enum Ended {
+    /// This peer said goodbye.
+    Left,
+    Refused(String),
+    Lost(String),
+}
+
+/// One socket, from opening to end.
+async fn visit(
+    entrance: &Entrance,
+    outgoing: &mut mpsc::Receiver<ClientMessage>,
+    news: &mpsc::Sender<News>,
+) -> Ended {
+    let mut socket = match timeout(PATIENCE, open(entrance)).await {
+        Ok(Ok(socket)) => socket,
+        Ok(Err(why)) => return Ended::Lost(why),
+        Err(_) => return Ended::Lost(unreachable(entrance, "it does not answer")),
+    };
+    let ice = ice::fetch(&entrance.server).await;
+    let first = timeout(PATIENCE, next(&mut socket)).await;
+    let welcome = match first {
+        Ok(Ok(ServerMessage::Welcome {
+            room, you, peers, ..
+        })) => News::Welcome {
+            room,
+            you,
+            peers,
+            ice,
+        },
+        Ok(Ok(ServerMessage::Error { code, message, .. })) => {
+            return refusal(code, message);
+        }
+        Ok(Ok(_)) => {
+            let why = "The server's first message was not a welcome".to_owned();
+            return Ended::Lost(why);
+        }
+        Ok(Err(why)) => return Ended::Lost(why),
+        Err(_) => return Ended::Lost("The server does not answer".to_owned()),
+    };
+    // While the socket was being opened; whoever sent it will see the welcome and begin anew.
+    while outgoing.try_recv().is_ok() {}
+    if news.send(welcome).await.is_err() {
+        return Ended::Left;
+    }
+    stay(&mut socket, outgoing, news).await
+}
+
+async fn open(entrance: &Entrance) -> Result<Socket, String> {
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(LONGEST))
+        .max_frame_size(Some(LONGEST));
+    let url = entrance.server.signaling();
+    let (mut socket, _) = connect_async_with_config(&url, Some(config), true)
+        .await
+        .map_err(|error| match error {
+            Error::Http(response) => format!(
+                "{} has no rooms (it answers {} to {url}); is it a Weir server?",
+                entrance.server,
+                response.status()
+            ),
+            Error::Io(error) => unreachable(entrance, &error.to_string()),
+            other => unreachable(entrance, &other.to_string()),
+        })?;
+    let join = ClientMessage::Join {
+        version: VERSION,
+        room: entrance.room.clone(),
+        name: entrance.name.clone(),
+        key: entrance.key.clone(),
+        kind: PeerKind::Terminal,
+    };
+    send(&mut socket, &join).await?;
+    Ok(socket)
+}
+
+fn unreachable(entrance: &Entrance, why: &str) -> String {
+    format!(
+        "The server {} cannot be reached ({why}); is it running, and is the address right (--server)?",
+        entrance.server
+    )
+}
+
+/// In the room, until the socket ends.
+async fn stay(
+    socket: &mut Socket,
+    outgoing: &mut mpsc::Receiver<ClientMessage>,
+    news: &mpsc::Sender<News>,
+) -> Ended {
+    let mut ping = tokio::time::interval(Duration::from_secs(PING_EVERY));
+    ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut heard = Instant::now();
+    loop {
+        let sent = tokio::select! {
+            message = next(socket) => {
+                heard = Instant::now();
+                match message {
+                    Ok(ServerMessage::Pong) => {}
+                    Ok(ServerMessage::Error { code, message, .. }) if code.is_final() => {
+                        return refusal(code, message);
+                    }
+                    Ok(message) => {
+                        if news.send(News::Message(message)).await.is_err() {
+                            return Ended::Left;
+                        }
+                    }
+                    Err(why) => return Ended::Lost(why),
+                }
+                continue;
+            }
+            message = outgoing.recv() => match message {
+                None | Some(ClientMessage::Leave) => {
+                    let _ = send(socket, &ClientMessage::Leave).await;
+                    let _ = socket.close(None).await;
+                    return Ended::Left;
+                }
+                Some(message) => send(socket, &message).await,
+            },
+            _ = ping.tick() => {
+                if heard.elapsed() > SILENCE {
+                    return Ended::Lost("The server has fallen silent".to_owned());
+                }
+                send(socket, &ClientMessage::Ping).await
+            }
+        };
+        if let Err(why) = sent {
+            return Ended::Lost(why);
+        }
+    }
+}
+
+fn refusal(code: Code, message: String) -> Ended {
+    if code.needs_a_person() {
+        Ended::Refused(message)
+    } else {
+        Ended::Lost(message)
+    }
+}
+
+async fn send(socket: &mut Socket, message: &ClientMessage) -> Result<(), String> {
+    let text = serde_json::to_string(message).map_err(|error| error.to_string())?;
+    let sent = timeout(PATIENCE, socket.send(Message::text(text))).await;
+    match sent {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(format!("The connection to the server broke off ({error})")),
+        Err(_) => Err("The server does not read".to_owned()),
+    }
+}
+
+/// The next message that this version understands.
+async fn next(socket: &mut Socket) -> Result<ServerMessage, String> {
+    loop {
+        let text = match socket.next().await {
+            Some(Ok(Message::Text(text))) => text,
+            Some(Ok(Message::Close(frame))) => {
+                let why = frame.map(|frame| frame.reason.to_string());
+                let why = why.filter(|why| !why.is_empty());
+                return Err(why.unwrap_or_else(|| "The server closed the connection".to_owned()));
+            }
+            Some(Ok(_)) => continue,
+            Some(Err(error)) => {
+                return Err(format!("The connection to the server broke off ({error})"));
+            }
+            None => return Err("The connection to the server broke off".to_owned()),
+        };
+        match serde_json::from_str(&text) {
+            Ok(message) => return Ok(message),
+            Err(error) => tracing::debug!(%error, "a message of a newer server was skipped"),
+        }
+    }
+}

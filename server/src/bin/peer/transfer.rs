@@ -1,0 +1,109 @@
+//! How the tasks that move files tell what becomes of it, and what is then to be done.
+
+use std::time::Instant;
+
+use shared::chat::Frame;
+use shared::signaling::PeerId;
+use shared::transfer::Speed;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::event::Event;
+use crate::receiving::Received;
+use crate::sending::Sent;
+
+/// What a transfer tells.
+#[derive(Debug)]
+pub(crate) enum Progress<T> {
+    /// Bytes of the file that have passed.
+    Bytes(u64),
+    Over(T),
+}
+
+#[derive(Debug)]
+pub(crate) enum What {
+    Sending(Progress<Sent>),
+    Receiving(Progress<Received>),
+}
+
+/// Of which transfer: the other peer, the file's number, and which try.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) peer: PeerId,
+    pub(crate) number: u64,
+    pub(crate) attempt: u64,
+    pub(crate) what: What,
+}
+
+/// How a task tells.
+#[derive(Clone, Debug)]
+pub(crate) struct Teller {
+    pub(crate) peer: PeerId,
+    pub(crate) number: u64,
+    pub(crate) attempt: u64,
+    pub(crate) told: mpsc::Sender<Told>,
+}
+
+impl Teller {
+    pub(crate) async fn sending(&self, progress: Progress<Sent>) {
+        self.tell(What::Sending(progress)).await;
+    }
+
+    pub(crate) async fn receiving(&self, progress: Progress<Received>) {
+        self.tell(What::Receiving(progress)).await;
+    }
+
+    async fn tell(&self, what: What) {
+        let told = Told {
+            peer: self.peer.clone(),
+            number: self.number,
+            attempt: self.attempt,
+            what,
+        };
+        let _ = self.told.send(told).await;
+    }
+}
+
+/// What follows from something that happened to a file.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Act {
+    Send(PeerId, Frame),
+    Show(Event),
+}
+
+/// A transfer under way. Dropping it stops its task.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) attempt: u64,
+    _stop: oneshot::Sender<()>,
+    began: Instant,
+    from: u64,
+    speed: Speed,
+}
+
+impl Running {
+    /// `from`: bytes that have passed before. The receiver is the task's.
+    pub(crate) fn begin(attempt: u64, from: u64) -> (Self, oneshot::Receiver<()>) {
+        let (stop, stopped) = oneshot::channel();
+        let running = Self {
+            attempt,
+            _stop: stop,
+            began: Instant::now(),
+            from,
+            speed: Speed::default(),
+        };
+        (running, stopped)
+    }
+
+    /// Bytes a second over the last seconds.
+    pub(crate) fn speed_at(&mut self, bytes: u64) -> u64 {
+        self.speed
+            .at(self.began.elapsed().as_millis() as u64, bytes);
+        self.speed.now()
+    }
+
+    /// Bytes a second since it began.
+    pub(crate) fn mean_speed(&self, bytes: u64) -> u64 {
+        let seconds = self.began.elapsed().as_secs_f64().max(0.001);
+        (bytes.saturating_sub(self.from) as f64 / seconds) as u64
+    }
+}

@@ -1,0 +1,81 @@
+//! Flags of the embedded STUN and TURN server.
+
+use crate::turn::{Limits, Ports, Secret};
+
+/// The STUN and TURN server in here, by which people behind any NAT meet.
+#[allow(rustdoc::bare_urls)]
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "STUN and TURN")]
+pub struct TurnFlags {
+    /// Whether this server is a STUN and TURN server too, for people behind NATs. Example: --turn off
+    #[arg(long = "turn", value_name = "on|off", default_value = "on")]
+    pub switch: Switch,
+
+    /// Its port, UDP and TCP; 0 for any free one [default: 3478, or any free one when that is taken]
+    #[arg(long = "turn-port", value_name = "PORT")]
+    pub port: Option<u16>,
+
+    /// UDP ports that it relays through. Example: --turn-ports 50000-50999
+    #[arg(
+        long = "turn-ports",
+        value_name = "FIRST-LAST",
+        default_value = "49152-65535"
+    )]
+    pub ports: Ports,
+
+    /// What credentials are made with, so that they outlive a restart, or are those of a coturn with use-auth-secret
+    /// [default: random]. Example: --turn off --ice-server turn:turn.example.org:3478 --turn-secret "$SECRET"
+    #[arg(
+        long = "turn-secret",
+        value_name = "SECRET",
+        env = "WEIR_TURN_SECRET",
+        hide_env_values = true
+    )]
+    pub secret: Option<Secret>,
+
+    /// Relay to private addresses as well: to this network, and to this machine. For tests and closed networks.
+    #[arg(long = "turn-allow-private")]
+    pub allow_private: bool,
+
+    /// Relayed ports of everybody at once.
+    #[arg(
+        long = "turn-max-allocations",
+        value_name = "NUMBER",
+        default_value_t = 1000
+    )]
+    pub max_allocations: u32,
+
+    /// Relayed ports of one user at once; a browser takes two or more for each person that it talks to.
+    #[arg(
+        long = "turn-user-allocations",
+        value_name = "NUMBER",
+        default_value_t = 64
+    )]
+    pub user_allocations: u32,
+
+    /// What one user may relay, in Mbit/s, both ways together.
+    #[arg(long = "turn-user-rate", value_name = "MBIT/S", default_value_t = 50)]
+    pub user_rate: u32,
+}
+
+/// A flag that is on by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Switch {
+    On,
+    Off,
+}
+
+/// One address may have the allocations of so many users: a household, or an office.
+const USERS_OF_AN_ADDRESS: usize = 4;
+
+impl TurnFlags {
+    pub fn limits(&self) -> Limits {
+        let per_user = self.user_allocations as usize;
+        Limits {
+            all: self.max_allocations as usize,
+            per_user,
+            per_address: per_user.saturating_mul(USERS_OF_AN_ADDRESS),
+            user_rate: u64::from(self.user_rate) * 1_000_000 / 8,
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! `GET /api/ice`: STUN and TURN servers for a client, with credentials that expire.
+
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, Uri, header};
+use axum::response::{IntoResponse, Response};
+use shared::api::{IceConfig, IceServer, IceTransportPolicy};
+
+use super::router::App;
+use super::streams::FRESH;
+use crate::config::shares_secret;
+use crate::turn::{Secret, is_public};
+
+/// Long enough for any visit: an allocation that lives may outlive its credential.
+const TTL: Duration = Duration::from_secs(12 * 3600);
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// The longest name of a host (RFC 1035 2.3.4).
+const LONGEST_HOST: usize = 253;
+
+/// What clients are told about STUN and TURN.
+#[derive(Debug)]
+pub struct Ice {
+    /// As configured. TURN servers without an account take credentials made with the secret.
+    pub servers: Vec<IceServer>,
+    pub secret: Secret,
+    /// Of the embedded server, unless it is off.
+    pub turn_port: Option<u16>,
+    /// An address by which this server is known outside.
+    pub public_ip: Option<IpAddr>,
+    pub policy: IceTransportPolicy,
+}
+
+pub(super) async fn config(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
+    let host = reached_by(&uri, &headers);
+    let config = app.ice.config(host, SystemTime::now());
+    (FRESH, Json(config)).into_response()
+}
+
+impl Ice {
+    /// For a client that reached us by `host`.
+    fn config(&self, host: Option<Host>, now: SystemTime) -> IceConfig {
+        let mut ice_servers = self.configured(now);
+        let mut expires = self.servers.iter().any(shares_secret);
+        if let (Some(port), Some(host)) = (self.turn_port, self.host(host)) {
+            let place = format!("{host}:{port}");
+            ice_servers.push(IceServer {
+                urls: vec![format!("stun:{place}")],
+                username: None,
+                credential: None,
+            });
+            let urls = ["udp", "tcp"].map(|by| format!("turn:{place}?transport={by}"));
+            ice_servers.push(self.with_credential(urls.to_vec(), now));
+            expires = true;
+        }
+        IceConfig {
+            ice_servers,
+            ice_transport_policy: self.policy,
+            ttl: expires.then_some(TTL.as_secs()),
+        }
+    }
+
+    /// The configured servers, with credentials where they are ours to make.
+    pub(super) fn configured(&self, now: SystemTime) -> Vec<IceServer> {
+        let servers = self
+            .servers
+            .iter()
+            .map(|server| match shares_secret(server) {
+                true => self.with_credential(server.urls.clone(), now),
+                false => server.clone(),
+            });
+        servers.collect()
+    }
+
+    /// Each answer has its own name: quotas tell clients apart by it.
+    fn with_credential(&self, urls: Vec<String>, now: SystemTime) -> IceServer {
+        let mut random = [0; 6];
+        getrandom::fill(&mut random).expect("the operating system gives random bytes");
+        let name = random.iter().fold(String::new(), |mut name, byte| {
+            let _ = write!(name, "{byte:02x}");
+            name
+        });
+        let credential = self.secret.issue(&name, TTL, now);
+        IceServer {
+            urls,
+            username: Some(credential.username),
+            credential: Some(credential.password),
+        }
+    }
+
+    /// By what the client reaches the embedded server: as it reached us, or by the public address where that is surely
+    /// better (a proxy's name leads to the proxy).
+    fn host(&self, reached_by: Option<Host>) -> Option<Host> {
+        let public = self.public_ip.map(Host::Ip);
+        match reached_by {
+            Some(Host::Ip(ip)) if !is_public(ip) => Some(Host::Ip(ip)),
+            reached_by => public.or(reached_by),
+        }
+    }
+}
+
+/// A host, as in a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Host {
+    Ip(IpAddr),
+    Name(String),
+}
+
+impl Host {
+    /// From `host` or `host:port`, as browsers send it. Whatever else stands there is not ours to repeat.
+    fn parse(text: &str) -> Option<Self> {
+        if let Some(rest) = text.strip_prefix('[') {
+            let (ip, _) = rest.split_once(']')?;
+            let ip: Ipv6Addr = ip.parse().ok()?;
+            return Some(Self::Ip(ip.into()));
+        }
+        let name = text.split_once(':').map_or(text, |(name, _)| name);
+        let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        if name.is_empty() || name.len() > LONGEST_HOST || !name.chars().all(valid) {
+            return None;
+        }
+        // Not every client looks up this name in the same way.
+        if name.eq_ignore_ascii_case("localhost") {
+            return Some(Self::Ip(IpAddr::from([127, 0, 0, 1])));
+        }
+        let ip = name.parse().map(Self::Ip);
+        Some(ip.unwrap_or_else(|_| Self::Name(name.to_owned())))
+    }
+}
+
+impl std::fmt::Display for Host {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ip(IpAddr::V6(ip)) => write!(out, "[{ip}]"),
+            Self::Ip(ip) => write!(out, "{ip}"),
+            Self::Name(name) => out.write_str(name),
+        }
+    }
+}
+
+/// The host in the address that the client used: a proxy says in X-Forwarded-Host which one that was.
+fn reached_by(uri: &Uri, headers: &HeaderMap) -> Option<Host> {
+    let header = |name| {
+        let value = headers.get(name)?.to_str().ok()?;
+        let first = value.split(',').next().unwrap_or(value);
+        Host::parse(first.trim())
+    };
+    header(FORWARDED_HOST)
+        .or_else(|| {
+            uri.authority()
+                .and_then(|authority| Host::parse(authority.as_str()))
+        })
+        .or_else(|| header(header::HOST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ice(turn_port: Option<u16>, public_ip: Option<&str>, servers: Vec<IceServer>) -> Ice {
+        Ice {
+            servers,
+            secret: "north-by-northwest".parse().unwrap(),
+            turn_port,
+            public_ip: public_ip.map(|ip| ip.parse().unwrap()),
+            policy: IceTransportPolicy::All,
+        }
+    }
+
+    fn urls(config: &IceConfig) -> Vec<&str> {
+        let servers = config.ice_servers.iter();
+        servers
+            .flat_map(|server| &server.urls)
+            .map(String::as_str)
+            .collect()
+    }
+
+    #[test]
+    fn hosts_are_read_and_nonsense_is_not() {
+        let read = |text| Host::parse(text).map(|host| host.to_string());
+        for (text, host) in [
+            ("example.org:8000", "example.org"),
+            ("192.168.1.5", "192.168.1.5"),
+            ("[2001:db8::1]:8000", "[2001:db8::1]"),
+            ("[::1]", "[::1]"),
+            ("LocalHost:8000", "127.0.0.1"),
+            ("my_host-2", "my_host-2"),
+        ] {
+            assert_eq!(read(text).as_deref(), Some(host));
+        }
+        let long = "x".repeat(300);
+        for odd in [
+            "",
+            ":80",
+            "a b",
+            "a/b",
+            "a?transport=tcp",
+            "[::1",
+            "[a]",
+            "ü.example",
+            &long,
+        ] {
+            assert_eq!(read(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn the_embedded_server_is_named_as_the_client_reached_us() {
+        let now = SystemTime::now();
+        let by = |text| Host::parse(text);
+        let config = ice(Some(3478), None, vec![]).config(by("[::1]:8000"), now);
+        assert_eq!(
+            urls(&config),
+            [
+                "stun:[::1]:3478",
+                "turn:[::1]:3478?transport=udp",
+                "turn:[::1]:3478?transport=tcp"
+            ]
+        );
+        assert_eq!(config.ttl, Some(12 * 3600));
+        let public = ice(Some(3478), Some("203.0.113.5"), vec![]);
+        for (host, told) in [
+            ("www.example.org", "stun:203.0.113.5:3478"),
+            ("192.168.1.5:8000", "stun:192.168.1.5:3478"),
+            ("localhost", "stun:127.0.0.1:3478"),
+        ] {
+            assert_eq!(urls(&public.config(by(host), now))[0], told);
+        }
+        assert_eq!(urls(&public.config(None, now))[0], "stun:203.0.113.5:3478");
+        let unknown = ice(Some(3478), None, vec![]).config(None, now);
+        assert_eq!((urls(&unknown).len(), unknown.ttl), (0, None));
+    }
+
+    #[test]
+    fn a_shared_secret_makes_credentials_and_an_account_stays() {
+        let server = |url: &str, username: Option<&str>| IceServer {
+            urls: vec![url.to_owned()],
+            username: username.map(str::to_owned),
+            credential: username.map(|_| "password".to_owned()),
+        };
+        let now = SystemTime::now();
+        let account = server("turn:a.example", Some("me"));
+        let ice = ice(
+            None,
+            None,
+            vec![account.clone(), server("turn:b.example", None)],
+        );
+        let config = ice.config(None, now);
+        assert_eq!(config.ice_servers[0], account);
+        let username = config.ice_servers[1].username.as_deref().unwrap();
+        let name = username.split_once(':').unwrap().1;
+        let expected = ice.secret.issue(name, TTL, now);
+        assert_eq!(config.ice_servers[1].credential, Some(expected.password));
+        let again = ice.config(None, now);
+        assert_ne!(again.ice_servers[1].username.as_deref(), Some(username));
+    }
+}

@@ -1,0 +1,193 @@
+//! Files from one side to the other: whole, with their hash; cancelled; resumed; pictures inline.
+
+use serde_json::Value;
+
+use crate::{
+    browser::TestBrowser,
+    common::TestPeer,
+    rooms::{come_in, connected_to, link_is},
+    server,
+};
+
+/// Attaches a file of so many bytes that look random. Returns its SHA-256.
+pub(crate) async fn offer(browser: &TestBrowser, name: &str, size: usize) -> String {
+    let script = format!(
+        "const words = new Uint32Array({size} / 4); let seed = 2463534242;
+         for (let at = 0; at < words.length; at++) {{
+             seed ^= seed << 13; seed ^= seed >>> 17; seed ^= seed << 5; words[at] = seed;
+         }}
+         const list = new DataTransfer(); list.items.add(new File([words], '{name}'));
+         const field = document.querySelector('#attached'); field.files = list.files;
+         field.dispatchEvent(new Event('change', {{ bubbles: true }}));
+         {HASH}
+         return hex(await crypto.subtle.digest('SHA-256', words));"
+    );
+    text(browser.run(&script).await)
+}
+
+const HASH: &str = "const hex = hash => [...new Uint8Array(hash)].map(byte => byte.toString(16).padStart(2, '0')).join('');";
+
+fn text(value: Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+fn card(name: &str) -> String {
+    format!("#files .file[data-name=\"{name}\"]")
+}
+
+async fn stage_is(browser: &TestBrowser, name: &str, stage: &str) {
+    let there = format!(
+        "document.querySelector('{}[data-stage={stage}]')",
+        card(name)
+    );
+    browser.until(&format!("{name} is {stage}"), &there).await;
+}
+
+/// The SHA-256 of a file that has arrived, as the browser would save it.
+async fn kept_hash(browser: &TestBrowser, name: &str) -> String {
+    let script = format!(
+        "const link = document.querySelector('{} a.save');
+         const bytes = await (await fetch(link.href)).arrayBuffer();
+         {HASH}
+         return hex(await crypto.subtle.digest('SHA-256', bytes));",
+        card(name)
+    );
+    text(browser.run(&script).await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_megabytes_arrive_with_their_hash() {
+    let server = server().await;
+    let ann = TestBrowser::chromium().await;
+    let lin = ann.and_chromium().await;
+    come_in(&ann, &server, "files", "Ann").await;
+    come_in(&lin, &server, "files", "Lin").await;
+    connected_to(&ann, "Lin").await;
+    connected_to(&lin, "Ann").await;
+    let hash = offer(&ann, "big.bin", 100_000_000).await;
+    lin.click(&format!("{} .get", card("big.bin"))).await;
+    stage_is(&lin, "big.bin", "running").await;
+    lin.screenshot("room-file-running").await;
+    stage_is(&lin, "big.bin", "kept").await;
+    stage_is(&ann, "big.bin", "kept").await;
+    assert_eq!(kept_hash(&lin, "big.bin").await, hash);
+    lin.screenshot("room-file-kept").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_cancelled_by_either_side_and_goes_on_where_it_was() {
+    let server = server().await;
+    let ann = TestBrowser::chromium().await;
+    let lin = ann.and_chromium().await;
+    come_in(&ann, &server, "files", "Ann").await;
+    come_in(&lin, &server, "files", "Lin").await;
+    connected_to(&lin, "Ann").await;
+    let hash = offer(&ann, "a.bin", 60_000_000).await;
+    let (get, cancel) = (
+        format!("{} .get", card("a.bin")),
+        format!("{} .cancel", card("a.bin")),
+    );
+    lin.click(&get).await;
+    stage_is(&lin, "a.bin", "running").await;
+    lin.click(&cancel).await;
+    stage_is(&lin, "a.bin", "stopped").await;
+    stage_is(&ann, "a.bin", "stopped").await;
+    lin.click(&get).await;
+    stage_is(&ann, "a.bin", "running").await;
+    ann.click(&cancel).await;
+    stage_is(&lin, "a.bin", "gone").await;
+    lin.says("its owner no longer offers it").await;
+    lin.click(&get).await;
+    stage_is(&lin, "a.bin", "kept").await;
+    assert_eq!(kept_hash(&lin, "a.bin").await, hash);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_reloads_is_offered_the_file_again() {
+    let server = server().await;
+    let ann = TestBrowser::chromium().await;
+    let lin = ann.and_chromium().await;
+    come_in(&ann, &server, "files", "Ann").await;
+    come_in(&lin, &server, "files", "Lin").await;
+    connected_to(&lin, "Ann").await;
+    let hash = offer(&ann, "r.bin", 30_000_000).await;
+    lin.click(&format!("{} .get", card("r.bin"))).await;
+    stage_is(&lin, "r.bin", "running").await;
+    lin.reload().await;
+    link_is(&lin, "joined").await;
+    connected_to(&lin, "Ann").await;
+    lin.click(&format!("{} .get", card("r.bin"))).await;
+    stage_is(&lin, "r.bin", "kept").await;
+    assert_eq!(kept_hash(&lin, "r.bin").await, hash);
+    // The other way round, the file is gone with the page that had it.
+    ann.reload().await;
+    connected_to(&ann, "Lin").await;
+    lin.reload().await;
+    connected_to(&lin, "Ann").await;
+    lin.click(&format!("{} .get", card("r.bin"))).await;
+    stage_is(&lin, "r.bin", "gone").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_pass_between_firefox_and_a_terminal() {
+    let server = server().await;
+    let fox = TestBrowser::firefox().await;
+    come_in(&fox, &server, "files", "Fox").await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let saved = folder.path().to_str().expect("its name is text");
+    let film = crate::common::clip();
+    let mut term = TestPeer::start(
+        &server.url,
+        "files",
+        "term",
+        &["--save", saved, "--file", &film],
+    );
+    connected_to(&fox, "term").await;
+    term.connected_to("Fox").await;
+    let hash = offer(&fox, "from-fox.bin", 5_000_000).await;
+    stage_is(&fox, "from-fox.bin", "kept").await;
+    let received = std::fs::read(folder.path().join("from-fox.bin")).expect("it was saved");
+    assert_eq!(sha256(&received), hash);
+    let name = std::path::Path::new(&film)
+        .file_name()
+        .expect("a file")
+        .to_string_lossy();
+    fox.click(&format!("{} .get", card(&name))).await;
+    stage_is(&fox, &name, "kept").await;
+    let original = std::fs::read(&film).expect("the clip is there");
+    assert_eq!(kept_hash(&fox, &name).await, sha256(&original));
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let mut hash = shared::transfer::FileHash::default();
+    hash.push(bytes);
+    hash.complete().sha256
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pasted_picture_shows_by_itself_on_both_sides() {
+    let server = server().await;
+    let ann = TestBrowser::chromium().await;
+    let lin = ann.and_chromium().await;
+    come_in(&ann, &server, "pictures", "Ann").await;
+    come_in(&lin, &server, "pictures", "Lin").await;
+    connected_to(&lin, "Ann").await;
+    ann.run(
+        "const canvas = document.createElement('canvas'); canvas.width = 64; canvas.height = 48;
+         const paint = canvas.getContext('2d'); paint.fillStyle = '#06a'; paint.fillRect(0, 0, 64, 48);
+         const blob = await new Promise(done => canvas.toBlob(done, 'image/png'));
+         const data = new DataTransfer(); data.items.add(new File([blob], 'blue.png', { type: 'image/png' }));
+         document.querySelector('#message').dispatchEvent(
+             new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));",
+    )
+    .await;
+    for browser in [&ann, &lin] {
+        browser
+            .until(
+                "the picture shows",
+                "[...document.querySelectorAll('.talk img.picture')].some(image => image.naturalWidth == 64)",
+            )
+            .await;
+    }
+    lin.screenshot("room-picture").await;
+}

@@ -1,0 +1,163 @@
+//! What must not end a conversation: a server that restarts, both sides offering at once, a link that loses packets.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::{
+    browser::TestBrowser,
+    common::{TestPeer, eventually},
+    rooms::{all_delivered, come_in, connected_to, hears, link_is, said, say},
+    server, server_at,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chat_goes_on_while_the_server_is_away_and_after() {
+    let first = server().await;
+    let address = first.url.trim_start_matches("http://").to_owned();
+    let ann = TestBrowser::chromium().await;
+    let lin = ann.and_chromium().await;
+    come_in(&ann, &first, "demo", "Ann").await;
+    come_in(&lin, &first, "demo", "Lin").await;
+    let mut term = TestPeer::start(&first.url, "demo", "term", &[]);
+    for browser in [&ann, &lin] {
+        connected_to(browser, "term").await;
+    }
+    connected_to(&ann, "Lin").await;
+    first.stop().await;
+    link_is(&ann, "lost").await;
+    link_is(&lin, "lost").await;
+    ann.screenshot("room-server-away").await;
+    say(&ann, "Is it down?").await;
+    hears(&lin, "Is it down?").await;
+    term.hears("Is it down?").await;
+    say(&lin, "Yes, and we are not.").await;
+    hears(&ann, "Yes, and we are not.").await;
+
+    let second = server_at(&address).await;
+    for browser in [&ann, &lin] {
+        link_is(browser, "joined").await;
+    }
+    term.event("welcome", |_| true).await;
+    eventually(
+        "all are in the room again",
+        Duration::from_secs(30),
+        || async {
+            ann.run("return document.querySelectorAll('.person[data-path=direct]').length")
+                .await
+                == 2
+        },
+    )
+    .await;
+    term.type_line("back");
+    hears(&ann, "back").await;
+    hears(&lin, "back").await;
+    all_delivered(&ann).await;
+    let all = ["*Is it down?", "Yes, and we are not.", "back"];
+    assert_eq!(said(&ann).await, all, "nothing is lost and nothing doubled");
+    // Somebody new finds them.
+    let mut late = TestPeer::start(&second.url, "demo", "late", &[]);
+    for _ in ["Ann", "Lin", "term"] {
+        late.event("connected", |_| true).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_reload_at_once_offer_at_once_and_still_meet() {
+    let server = server().await;
+    let ann = TestBrowser::chromium().await;
+    let lin = ann.and_chromium().await;
+    come_in(&ann, &server, "glare", "Ann").await;
+    come_in(&lin, &server, "glare", "Lin").await;
+    connected_to(&ann, "Lin").await;
+    for round in 0..3 {
+        // Each is welcomed to a room where the other is, and offers.
+        tokio::join!(ann.reload(), lin.reload());
+        let (hello, answer) = (format!("hello {round}"), format!("answer {round}"));
+        say(&ann, &hello).await;
+        hears(&lin, &hello).await;
+        say(&lin, &answer).await;
+        hears(&ann, &answer).await;
+    }
+    all_delivered(&ann).await;
+    all_delivered(&lin).await;
+    assert_eq!(said(&ann).await.len(), 6);
+}
+
+/// The test below, in a namespace of its own, where one packet of ten is lost.
+const LOSSY: &str = "WEIR_LOSSY";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_loses_one_packet_of_ten_carries_chat_and_files() {
+    if std::env::var_os(LOSSY).is_some() {
+        return over_a_lossy_link().await;
+    }
+    let space = format!("weir-lossy-{}", std::process::id());
+    let run = |program: &str, arguments: &[&str]| {
+        Command::new(program)
+            .args(arguments)
+            .status()
+            .is_ok_and(|status| status.success())
+    };
+    if !run("ip", &["netns", "add", &space]) {
+        println!("skipped: network namespaces need Linux, root and iproute2");
+        return;
+    }
+    let inside = |words: &str| {
+        let words: Vec<_> = ["netns", "exec", &space]
+            .into_iter()
+            .chain(words.split(' '))
+            .collect();
+        run("ip", &words)
+    };
+    let rule = "nft add rule inet loss input meta l4proto udp numgen random mod 100 < 10 drop";
+    let ready = inside("ip link set lo up")
+        && inside("nft add table inet loss")
+        && inside("nft add chain inet loss input { type filter hook input priority 0 ; }")
+        && inside(rule);
+    let this = std::env::current_exe().expect("a test is a program");
+    let name = "mishaps::a_link_that_loses_one_packet_of_ten_carries_chat_and_files";
+    let passed = ready
+        && Command::new("ip")
+            .args(["netns", "exec", &space])
+            .arg(this)
+            .args(["--exact", name, "--nocapture"])
+            .env(LOSSY, "1")
+            .status()
+            .is_ok_and(|status| status.success());
+    run("ip", &["netns", "delete", &space]);
+    assert!(
+        ready,
+        "the namespace could not be set up; are nftables installed?"
+    );
+    assert!(passed, "see above");
+}
+
+async fn over_a_lossy_link() {
+    let server = server().await;
+    let ann = TestBrowser::chromium().await;
+    come_in(&ann, &server, "lossy", "Ann").await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let saved = folder.path().to_str().expect("its name is text");
+    let mut term = TestPeer::start(&server.url, "lossy", "term", &["--save", saved]);
+    connected_to(&ann, "term").await;
+    for n in 0..20 {
+        say(&ann, &format!("ann {n}")).await;
+        term.type_line(&format!("term {n}"));
+    }
+    hears(&ann, "term 19").await;
+    all_delivered(&ann).await;
+    let expected: Vec<_> = (0..20).map(|n| format!("ann {n}")).collect();
+    if term.texts().len() < expected.len() {
+        term.hears("ann 19").await;
+    }
+    assert_eq!(term.texts(), expected, "in order, none twice");
+    // SCTP waits a second for each packet whose repeat is lost too (RFC 9260 16), so a large file would take minutes.
+    crate::exchange::offer(&ann, "lossy.bin", 100_000).await;
+    ann.until(
+        "the file has arrived, whole",
+        "document.querySelector('.file[data-name=\"lossy.bin\"][data-stage=kept]')",
+    )
+    .await;
+    let size = std::fs::metadata(folder.path().join("lossy.bin")).expect("the file is there");
+    assert_eq!(size.len(), 100_000);
+}

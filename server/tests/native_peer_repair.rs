@@ -1,0 +1,98 @@
+//! The chat peer of the terminal: what breaks is mended.
+
+mod common;
+
+use std::process::Command;
+use std::time::Duration;
+
+use common::{TestPeer, TestServer};
+
+async fn server() -> TestServer {
+    TestServer::with(&["test:"]).await
+}
+
+#[tokio::test]
+async fn the_chat_goes_on_while_the_server_restarts() {
+    let server = server().await;
+    let address = server.url.trim_start_matches("http://").to_owned();
+    let mut ann = TestPeer::start(&server.url, "restart", "ann", &[]);
+    let mut bob = TestPeer::start(&server.url, "restart", "bob", &[]);
+    ann.connected_to("bob").await;
+    bob.connected_to("ann").await;
+    server.stop().await;
+    ann.event("offline", |_| true).await;
+    bob.event("offline", |_| true).await;
+    ann.type_line("without a server");
+    bob.hears("without a server").await;
+    bob.type_line("so it is");
+    ann.hears("so it is").await;
+    let server = TestServer::at(&address, &["test:"]).await;
+    for peer in [&mut ann, &mut bob] {
+        peer.event("welcome", |event| event["again"] == true).await;
+    }
+    ann.type_line("with a server");
+    bob.hears("with a server").await;
+    // Somebody who comes now meets both.
+    let mut cyd = TestPeer::start(&server.url, "restart", "cyd", &["--send", "hello"]);
+    cyd.event("connected", |_| true).await;
+    cyd.event("connected", |_| true).await;
+    ann.hears("hello").await;
+    bob.hears("hello").await;
+    bob.watch(Duration::from_secs(1)).await;
+    assert_eq!(bob.texts(), ["without a server", "with a server", "hello"]);
+    for (peer, name) in [(&ann, "bob"), (&bob, "ann")] {
+        let of = |kind: &str| {
+            let events = peer.seen.iter();
+            events
+                .filter(|event| event["event"] == kind && event["name"] == name)
+                .count()
+        };
+        assert_eq!(of("connected"), 1, "nobody connected anew");
+        assert_eq!((of("disconnected"), of("left")), (0, 0));
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_crashed_is_missed_and_is_itself_again_when_it_is_back() {
+    let server = server().await;
+    let state = tempfile::tempdir().unwrap();
+    let start = |name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_peer"));
+        command.env("XDG_STATE_HOME", state.path());
+        TestPeer::with(command, &server.url, "crash", name, &[])
+    };
+    let mut ann = start("ann");
+    let mut bob = start("bob");
+    let first = ann.connected_to("bob").await;
+    bob.connected_to("ann").await;
+    bob.kill();
+    ann.event("away", |event| event["name"] == "bob").await;
+    ann.event("disconnected", |event| event["name"] == "bob")
+        .await;
+    ann.type_line("are you there?");
+    let mut bob = start("bob");
+    ann.event("back", |event| event["name"] == "bob").await;
+    let second = ann.connected_to("bob").await;
+    assert_eq!(first["peer"], second["peer"]);
+    bob.hears("are you there?").await;
+    bob.type_line("again");
+    ann.hears("again").await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn both_may_begin_at_once() {
+    // The one that is there begins when no offer comes; a peer that is stopped for a moment makes them begin together.
+    let server = server().await;
+    for round in 0..3 {
+        let room = format!("glare {round}");
+        let mut ann = TestPeer::start(&server.url, &room, "ann", &[]);
+        ann.event("welcome", |_| true).await;
+        let mut bob = TestPeer::start(&server.url, &room, "bob", &[]);
+        bob.event("welcome", |_| true).await;
+        ann.type_line("hello");
+        bob.hears("hello").await;
+    }
+    server.stop().await;
+}

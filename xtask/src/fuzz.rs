@@ -1,0 +1,149 @@
+//! `cargo xtask fuzz`: what strangers may send us, mutated by libFuzzer with the compiler's coverage to guide it.
+
+use std::{fs, process::Command};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    packages,
+    setup::Scope,
+    step::{self, Step},
+    workspace::{self, answer, command},
+};
+
+/// The programs of server/fuzz.
+const TARGETS: [&str; 2] = ["signaling", "chat"];
+
+const SECONDS: u32 = 60;
+
+/// Longer inputs find nothing that these do not, only more slowly.
+const LONGEST: u32 = 8 * 1024;
+
+/// What `cargo fuzz --sanitizer none` passes; stable Rust takes it. A counter for each edge of the code, and a hook for each comparison.
+const COVERAGE: &str = "-Cpasses=sancov-module \
+    -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+    -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-sanitizer-coverage-trace-compares \
+    -Cllvm-args=-simplifycfg-branch-fold-threshold=0";
+
+/// `cargo xtask fuzz [NAME] [--seconds N]`
+pub(crate) fn fuzz(args: &[String]) -> Result<()> {
+    let (names, seconds) = parse(args)?;
+    // No more of the set-up: this needs no tools for the Web.
+    let mut steps = Vec::from_iter(packages::missing(Scope::Test));
+    steps.extend(steps_for(&names, seconds)?);
+    step::run_all(steps)?;
+    Ok(())
+}
+
+/// Every target, a minute each.
+pub(crate) fn all() -> Result<Vec<Step>> {
+    steps_for(&TARGETS, SECONDS)
+}
+
+fn steps_for(names: &[&'static str], seconds: u32) -> Result<Vec<Step>> {
+    let host = answer("rustc", &["--print", "host-tuple"]).context("rustc does not answer")?;
+    let mut steps = vec![Step::command("fuzz targets", build(&host))];
+    for &name in names {
+        let host = host.clone();
+        steps.push(Step::new(format!("fuzz {name}, {seconds} s"), move || {
+            run(name, seconds, &host)
+        }));
+    }
+    Ok(steps)
+}
+
+/// In a folder of its own, for the flags change everything. `--target` keeps them from build scripts, which run without libFuzzer.
+fn build(host: &str) -> Command {
+    let mut cargo = command("cargo");
+    cargo
+        .args(["build", "--package", "fuzz", "--bins", "--features", "run"])
+        .args(["--profile", "fuzz", "--target", host])
+        .args(["--target-dir", "target/fuzz"])
+        .env("RUSTFLAGS", COVERAGE);
+    cargo
+}
+
+fn run(name: &str, seconds: u32, host: &str) -> Result<()> {
+    let folder = workspace::root().join("target/fuzz");
+    let corpus = format!("target/fuzz/corpus/{name}");
+    fs::create_dir_all(workspace::root().join(&corpus))?;
+    let program = format!("target/fuzz/{host}/fuzz/{name}");
+    let mut fuzzer = command(&program);
+    fuzzer
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-max_len={LONGEST}"))
+        .arg(format!("-dict=server/fuzz/seeds/{name}.dict"))
+        .arg(format!("-artifact_prefix=target/fuzz/{name}-"))
+        .args(["-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1"])
+        .args([corpus, format!("server/fuzz/seeds/{name}")]);
+    // It says much, of which little is of interest when all is well.
+    let log = folder.join(format!("{name}.log"));
+    fuzzer.stderr(fs::File::create(&log)?);
+    let outcome = step::run(&mut fuzzer);
+    let said = fs::read(&log)?;
+    let said = String::from_utf8_lossy(&said);
+    let lines: Vec<&str> = said.lines().collect();
+    if let Err(error) = outcome {
+        let last = lines[lines.len().saturating_sub(30)..].join("\n");
+        bail!(
+            "{last}\n\n{error:#}\nThe input that did it lies in target/fuzz/{name}-*; `{program} FILE` runs it again."
+        );
+    }
+    for line in lines.iter().filter(|line| line.starts_with("Done ")) {
+        println!("{line}");
+    }
+    Ok(())
+}
+
+fn parse(args: &[String]) -> Result<(Vec<&'static str>, u32)> {
+    let (mut names, mut seconds) = (Vec::new(), SECONDS);
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        if arg == "--seconds" {
+            let value = args.next().and_then(|value| value.parse().ok());
+            seconds = value.context("--seconds takes a number: --seconds 60")?;
+        } else if let Some(name) = TARGETS.iter().find(|name| *name == arg) {
+            names.push(*name);
+        } else {
+            bail!(
+                "there is no fuzz target '{arg}'; there are {}",
+                TARGETS.join(", ")
+            );
+        }
+    }
+    if names.is_empty() {
+        names = TARGETS.to_vec();
+    }
+    Ok((names, seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &[&str]) -> Result<(Vec<&'static str>, u32)> {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        parse(&words)
+    }
+
+    #[test]
+    fn without_a_name_every_target_runs() {
+        assert_eq!(parsed(&["--seconds", "5"]).unwrap(), (TARGETS.to_vec(), 5));
+        assert_eq!(parsed(&["chat"]).unwrap(), (vec!["chat"], SECONDS));
+        assert!(parsed(&["--seconds"]).is_err());
+        let error = parsed(&["nothing"]).unwrap_err().to_string();
+        assert!(error.contains("signaling, chat"), "{error}");
+    }
+
+    #[test]
+    fn every_target_has_its_inputs() {
+        for name in TARGETS {
+            let folder = workspace::root().join("server/fuzz");
+            assert!(folder.join(format!("src/bin/{name}.rs")).is_file());
+            assert!(folder.join(format!("seeds/{name}.dict")).is_file());
+            assert!(folder.join(format!("seeds/{name}")).is_dir());
+        }
+    }
+}
