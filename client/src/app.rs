@@ -1,5 +1,6 @@
 //! The root component: the bar and the page of the route.
 
+use crate::hooks::derived::memo;
 use leptos::prelude::*;
 
 use crate::components::bar::Bar;
@@ -24,7 +25,7 @@ fn Root() -> impl IntoView {
     let app = App::start();
     provide_context(app);
     // To go from room to room is the second part's own business.
-    let route = Memo::new(move |_| match app.route.get() {
+    let route = memo(move || match app.route.get() {
         route if route.is_of_rooms() => Route::Rooms,
         route => route,
     });

@@ -10,6 +10,7 @@ use leptos::prelude::*;
 use web_sys::HtmlElement;
 
 use crate::hooks::app::App;
+use crate::hooks::derived::memo;
 use crate::pages::doctor::Examination;
 use crate::pages::room::Room;
 use crate::pages::rooms::Rooms;
@@ -38,7 +39,7 @@ pub fn unmount() {
 fn Root() -> impl IntoView {
     let app = App::start();
     provide_context(app);
-    let route = Memo::new(move |_| app.route.get());
+    let route = memo(move || app.route.get());
     move || match route.get() {
         Route::Rooms => view! { <Rooms /> }.into_any(),
         Route::Room(name) => view! { <Room name /> }.into_any(),

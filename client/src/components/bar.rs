@@ -17,7 +17,7 @@ pub(crate) fn Bar() -> impl IntoView {
     let app = use_app();
     let link = move |route: Route, name: fn(App) -> &'static str, here: fn(&Route) -> bool| {
         let current = move || app.route.with(here).then_some("page");
-        view! { <a href=route.to_string() aria-current=current>{move || name(app)}</a> }
+        view! { <a href=route.to_string() aria-current=move || current()>{move || name(app)}</a> }
     };
     view! {
         <header class="bar">
@@ -60,9 +60,9 @@ fn ServerChip() -> impl IntoView {
     };
     view! {
         <span role="status">
-            <a class="chip" id="server-state" href="#/settings" data-state=state title=words>
+            <a class="chip" id="server-state" href="#/settings" data-state=move || state() title=move || words()>
                 <i class="dot" class:ok=move || state() == "online" class:bad=move || state() == "offline"></i>
-                <b>{words}</b>
+                <b>{move || words()}</b>
             </a>
         </span>
     }

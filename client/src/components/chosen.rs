@@ -1,5 +1,6 @@
 //! A page that is about one stream: the choice of it, and what is shown for the chosen one.
 
+use crate::hooks::derived::memo;
 use leptos::prelude::*;
 use shared::api::StreamList;
 
@@ -26,7 +27,7 @@ pub(crate) fn Chosen(
 ) -> impl IntoView {
     let app = use_app();
     let list = use_poll::<StreamList>(app, || "api/streams".to_owned(), 10_000.0);
-    let chosen = Memo::new(move |_| {
+    let chosen = memo(move || {
         name.clone().or_else(|| {
             list.value.with(|list| {
                 let mut streams = list.value()?.streams.iter();

@@ -9,7 +9,6 @@ use web_sys::{
     ClipboardEvent, DragEvent, Element, Event, File, FileList, HtmlElement, KeyboardEvent,
 };
 
-use super::files::Own;
 use super::parts::{nothing, part, press, say, words};
 use super::talk::Reading;
 use crate::hooks::app::App;
@@ -20,7 +19,7 @@ use crate::i18n::format::bytes;
 /// The number that browsers give a key that an input method has taken.
 const TAKEN_BY_INPUT_METHOD: u32 = 229;
 
-pub(crate) fn compose(app: App, room: Room, reading: Reading, own: Own) -> AnyView {
+pub(crate) fn compose(app: App, room: Room, reading: Reading) -> AnyView {
     let field = NodeRef::<html::Textarea>::new();
     let chosen = NodeRef::<html::Input>::new();
     let too_long = RwSignal::new(None::<usize>);
@@ -63,7 +62,7 @@ pub(crate) fn compose(app: App, room: Room, reading: Reading, own: Own) -> AnyVi
     };
     let pick = move |_: Event| {
         if let Some(chosen) = chosen.get_untracked() {
-            offer(room, reading, own, chosen.files());
+            offer(room, reading, chosen.files());
             // The same file may be chosen again.
             chosen.set_value("");
         }
@@ -106,7 +105,7 @@ pub(crate) fn compose(app: App, room: Room, reading: Reading, own: Own) -> AnyVi
     .into_any()
 }
 
-fn offer(room: Room, reading: Reading, own: Own, files: Option<FileList>) -> bool {
+fn offer(room: Room, reading: Reading, files: Option<FileList>) -> bool {
     let files = files.map_or_else(Vec::new, |files| {
         let all = (0..files.length()).filter_map(|at| files.get(at));
         all.collect::<Vec<File>>()
@@ -114,18 +113,13 @@ fn offer(room: Room, reading: Reading, own: Own, files: Option<FileList>) -> boo
     if files.is_empty() {
         return false;
     }
-    for file in &files {
-        if file.type_().starts_with("image/") {
-            own.add(file);
-        }
-    }
     room.offer_files(files);
     reading.said();
     true
 }
 
 /// What happens anywhere on the page: files dropped or pasted, `/` for the message field. `dragging` is true while files are held over the page.
-pub(crate) fn use_whole_page(room: Room, reading: Reading, own: Own, dragging: RwSignal<bool>) {
+pub(crate) fn use_whole_page(room: Room, reading: Reading, dragging: RwSignal<bool>) {
     use_window(
         &["paste", "dragover", "dragleave", "drop", "keydown"],
         move |event| match event.type_().as_str() {
@@ -134,7 +128,6 @@ pub(crate) fn use_whole_page(room: Room, reading: Reading, own: Own, dragging: R
                 if offer(
                     room,
                     reading,
-                    own,
                     event.clipboard_data().and_then(|data| data.files()),
                 ) {
                     event.prevent_default();
@@ -162,7 +155,7 @@ pub(crate) fn use_whole_page(room: Room, reading: Reading, own: Own, dragging: R
                 event.prevent_default();
                 dragging.set(kind == "dragover");
                 if kind == "drop" {
-                    offer(room, reading, own, data.files());
+                    offer(room, reading, data.files());
                 }
             }
         },

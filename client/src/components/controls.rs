@@ -1,5 +1,6 @@
 //! The row of controls over the film.
 
+use super::parts::press;
 use leptos::html;
 use leptos::prelude::*;
 
@@ -39,7 +40,7 @@ pub(crate) fn Controls(
                 class="round"
                 title=move || if on() { app.text().stop } else { app.text().start }
                 aria-label=move || if on() { app.text().stop } else { app.text().start }
-                on:click=move |_| if on() { player.stop() } else { player.start() }
+                on:click=press(move || if on() { player.stop() } else { player.start() })
             >
                 {move || icon(if on() { Icon::Stop } else { Icon::Play })}
             </button>
@@ -48,7 +49,7 @@ pub(crate) fn Controls(
                 class="round"
                 title=move || if sound.is_muted() { app.text().unmute } else { app.text().mute }
                 aria-label=move || if sound.is_muted() { app.text().unmute } else { app.text().mute }
-                on:click=move |_| sound.toggle(video)
+                on:click=press(move || sound.toggle(video))
             >
                 {move || icon(if sound.is_muted() { Icon::Silent } else { Icon::Sound })}
             </button>
@@ -70,7 +71,7 @@ pub(crate) fn Controls(
                     class="round"
                     title=app.say(|text| text.pip)
                     aria-label=app.say(|text| text.pip)
-                    on:click=move |_| toggle_pip(video)
+                    on:click=press(move || toggle_pip(video))
                 >
                     {icon(Icon::Pip)}
                 </button>
@@ -80,7 +81,7 @@ pub(crate) fn Controls(
                 class="round"
                 title=move || if full.get() { app.text().leave_fullscreen } else { app.text().fullscreen }
                 aria-label=move || if full.get() { app.text().leave_fullscreen } else { app.text().fullscreen }
-                on:click=move |_| toggle_fullscreen(frame, video)
+                on:click=press(move || toggle_fullscreen(frame, video))
             >
                 {move || icon(if full.get() { Icon::Unfull } else { Icon::Full })}
             </button>

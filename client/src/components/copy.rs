@@ -1,5 +1,6 @@
 //! A button that copies a text and says whether it could.
 
+use super::parts::press;
 use leptos::prelude::*;
 
 use crate::hooks::app::use_app;
@@ -23,8 +24,8 @@ pub(crate) fn CopyButton(
         Copied::Refused => app.text().copy_failed,
     };
     view! {
-        <button id=id class="button plain" aria-live="polite" on:click=move |_| copy(text.get_untracked(), copied)>
-            {words}
+        <button id=id class="button plain" aria-live="polite" on:click=press(move || copy(text.get_untracked(), copied))>
+            {move || words()}
         </button>
     }
 }

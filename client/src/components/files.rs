@@ -1,9 +1,9 @@
 //! Files that are offered in a room, and how far they have come.
 
+use crate::hooks::derived::memo;
 use leptos::prelude::*;
-use shared::chat::{Body, FileInfo};
+use shared::chat::Body;
 use shared::signaling::PeerId;
-use web_sys::{File, Url};
 
 use super::parts::{button, list, nothing, part, say, words};
 use crate::hooks::app::App;
@@ -12,50 +12,9 @@ use crate::i18n::format::{bytes, part_of};
 use crate::i18n::room::Room as Text;
 use crate::state::room::{Direction, Stage, Transfer};
 
-/// Larger pictures are files like others, in bytes.
-const SHOWN: f64 = 8_000_000.0;
-
-/// Pictures that were offered from here, to be seen here too: name, size, object URL.
-#[derive(Clone, Copy)]
-pub(crate) struct Own(RwSignal<Vec<(String, u64, String)>>);
-
-impl Own {
-    /// For everything below the component of a room.
-    pub(crate) fn provide() -> Self {
-        let own = Self(RwSignal::new(Vec::new()));
-        provide_context(own);
-        on_cleanup(move || {
-            for (.., url) in own.0.try_get_untracked().unwrap_or_default() {
-                // It is a URL of ours.
-                let _ = Url::revoke_object_url(&url);
-            }
-        });
-        own
-    }
-
-    pub(crate) fn add(self, file: &File) {
-        if file.size() > SHOWN {
-            return;
-        }
-        if let Ok(url) = Url::create_object_url_with_blob(file) {
-            self.0
-                .update(|own| own.push((file.name(), file.size() as u64, url)));
-        }
-    }
-
-    fn url(self, info: &FileInfo) -> Option<String> {
-        self.0.with(|own| {
-            let found = own
-                .iter()
-                .find(|(name, size, _)| (name, *size) == (&info.name, info.size));
-            found.map(|(.., url)| url.clone())
-        })
-    }
-}
-
 /// The files of a conversation, the newest first.
 pub(crate) fn files(app: App, room: Room) -> AnyView {
-    let keys = Memo::new(move |_| {
+    let keys = memo(move || {
         room.conversation.with(|conversation| {
             let entries = conversation.entries().iter().rev();
             let files = entries.filter(|entry| matches!(entry.message.body, Body::File(_)));
@@ -110,15 +69,10 @@ pub(crate) fn file(app: App, room: Room, author: PeerId, number: u64, picture: b
         })
     };
     let name = info.safe_name();
-    let own = use_context::<Own>();
-    let (shown, alt) = (info.clone(), name.clone());
+    let (shows, alt) = (picture && info.is_picture(), name.clone());
     let came = transfers.clone();
-    let source = Memo::new(move |_| {
-        let shows = picture && shown.is_picture();
-        let came = || came().iter().find_map(url);
-        let mine = || own.filter(|_| mine).and_then(|own| own.url(&shown));
-        shows.then(|| came().or_else(mine)).flatten()
-    });
+    // An own picture comes from here.
+    let source = memo(move || came().iter().find_map(url).filter(|_| shows));
     let image = part(move || match source.get() {
         Some(url) => {
             let href = url.clone();

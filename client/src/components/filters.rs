@@ -18,7 +18,7 @@ pub(crate) fn FilterSwitches(filters: RwSignal<Filters>) -> impl IntoView {
                 <input
                     type="checkbox"
                     id=id
-                    prop:checked=on
+                    prop:checked=move || on()
                     on:change=move |_| filters.update(|filters| *part(filters) ^= true)
                 />
                 <span>{move || name(app.text())}</span>

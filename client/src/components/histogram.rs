@@ -16,7 +16,7 @@ pub(crate) fn HistogramView(histogram: RwSignal<Option<Histogram>>) -> impl Into
                     .map(|histogram| histogram.path(index, 256.0, 100.0))
             })
         };
-        view! { <path class=class d=path /> }
+        view! { <path class=class d=move || path() /> }
     };
     view! {
         <div class="form">

@@ -1,5 +1,7 @@
 //! What stands over the film while there is none: what happened, why, and the next step as a button.
 
+use super::parts::press;
+use crate::hooks::derived::memo;
 use leptos::html;
 use leptos::prelude::*;
 
@@ -28,7 +30,7 @@ enum Over {
 #[component]
 pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>) -> impl IntoView {
     let app = use_app();
-    let over = Memo::new(move |_| {
+    let over = memo(move || {
         player.phase.with(|phase| match phase {
             Phase::Stopped => Over::Start,
             Phase::Playing | Phase::Unsteady if sound.blocked.get() => Over::Blocked,
@@ -61,7 +63,7 @@ pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>)
     };
     let why = move || player.phase.with(|phase| words::reason(phase, app.text()));
     let again = move |id: &'static str, label: fn(&'static crate::i18n::Text) -> &'static str| {
-        view! { <button id=id class="button" on:click=move |_| player.start()>{move || label(app.text())}</button> }
+        view! { <button id=id class="button" on:click=press(move || player.start())>{move || label(app.text())}</button> }
     };
     let elsewhere = move || {
         (!app.embedded).then(
@@ -71,8 +73,8 @@ pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>)
     let message = move |steps: AnyView| {
         view! {
             <div class="overlay message">
-                <p class="title tabular">{title}</p>
-                <p id="why">{why}</p>
+                <p class="title tabular">{move || title()}</p>
+                <p id="why">{move || why()}</p>
                 <div class="row">{steps}</div>
             </div>
         }
@@ -84,7 +86,7 @@ pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>)
         Over::Busy => view! { <div class="overlay"><i class="spinner large"></i></div> }.into_any(),
         Over::Start => view! {
             <div class="overlay">
-                <button id="start" class="big" aria-label=app.say(|text| text.start) on:click=move |_| player.start()>
+                <button id="start" class="big" aria-label=app.say(|text| text.start) on:click=press(move || player.start())>
                     {icon(Icon::Play)}
                 </button>
             </div>
@@ -96,7 +98,7 @@ pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>)
                     id="start"
                     class="big"
                     aria-label=app.say(|text| text.start)
-                    on:click=move |_| if let Some(video) = video.get_untracked() { play(video, sound) }
+                    on:click=press(move || if let Some(video) = video.get_untracked() { play(video, sound) })
                 >
                     {icon(Icon::Play)}
                 </button>
@@ -105,7 +107,7 @@ pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>)
         }
         .into_any(),
         Over::Unmute => view! {
-            <button id="unmute" class="button unmute" on:click=move |_| sound.toggle(video)>
+            <button id="unmute" class="button unmute" on:click=press(move || sound.toggle(video))>
                 {icon(Icon::Silent)} {app.say(|text| text.unmute)}
             </button>
         }

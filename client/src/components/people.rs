@@ -1,5 +1,6 @@
 //! Who is in a room and how they are connected.
 
+use crate::hooks::derived::memo;
 use leptos::prelude::*;
 use shared::signaling::{PeerId, PeerKind};
 
@@ -49,9 +50,9 @@ fn person(app: App, room: Room, id: String) -> AnyView {
         let with = with.clone();
         words(move || with(&|person| facts(person, &app.text().room)))
     };
-    let failed = Memo::new({
+    let failed = memo({
         let with = with.clone();
-        move |_| with(&|person| path_word(person.path).to_owned()) == "failed"
+        move || with(&|person| path_word(person.path).to_owned()) == "failed"
     });
     let help = part(move || {
         if failed.get() {
@@ -61,9 +62,9 @@ fn person(app: App, room: Room, id: String) -> AnyView {
         }
     });
     // As long as the two stay, an opened code stays open.
-    let code = Memo::new({
+    let code = memo({
         let with = with.clone();
-        move |_| {
+        move || {
             Some(with(&|person| person.safety.clone().unwrap_or_default()))
                 .filter(|code| !code.is_empty())
         }

@@ -1,5 +1,6 @@
 //! Chooses a stream.
 
+use crate::hooks::derived::memo;
 use leptos::prelude::*;
 use shared::api::StreamList;
 
@@ -17,7 +18,7 @@ pub(crate) fn Picker(
 ) -> impl IntoView {
     let app = use_app();
     let mine = chosen.clone();
-    let names = Memo::new(move |_| {
+    let names = memo(move || {
         let mut names: Vec<String> = list.with(|list| {
             let streams = list
                 .value()

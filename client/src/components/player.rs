@@ -1,5 +1,6 @@
 //! The film: a video element, what is happening in words, and controls that keep out of its way.
 
+use crate::hooks::derived::{effect, memo};
 use leptos::html;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -33,7 +34,7 @@ pub(crate) fn Film(
     let sound = Sound::new(app, muted);
     let idle = RwSignal::new(false);
 
-    Effect::new(move |_| {
+    effect(move || {
         let Some(video) = video.get() else { return };
         let media = player.media.get();
         video.set_src_object(media.as_ref());
@@ -41,7 +42,7 @@ pub(crate) fn Film(
             play(video, sound);
         }
     });
-    Effect::new(move |_| {
+    effect(move || {
         let Some(video) = video.get() else { return };
         video.set_muted(sound.is_muted());
         video.set_volume(sound.volume());
@@ -76,7 +77,7 @@ pub(crate) fn Film(
         })
     };
     // Without the figure that changes every second, and the countdown: a screen reader says each state once.
-    let spoken = Memo::new(move |_| match player.phase.get() {
+    let spoken = memo(move || match player.phase.get() {
         Phase::Waiting { because, .. } => words::state(
             &Phase::Reconnecting { because },
             false,
@@ -92,8 +93,8 @@ pub(crate) fn Film(
             id="player"
             node_ref=frame
             role="region"
-            aria-label=label
-            data-state=state
+            aria-label=move || label.get()
+            data-state=move || state()
             data-idle=move || idle.get().to_string()
             on:pointermove=move |_| wake()
             on:pointerdown=move |_| wake()
@@ -104,8 +105,8 @@ pub(crate) fn Film(
                 node_ref=video
                 playsinline
                 autoplay
-                poster=poster
-                aria-label=label
+                poster=move || poster.get()
+                aria-label=move || label.get()
                 on:playing=move |_| player.shown.set(true)
                 on:dblclick=move |_| toggle_fullscreen(frame, video)
             ></video>
@@ -116,9 +117,9 @@ pub(crate) fn Film(
                     class:warn=move || matches!(state(), "unsteady" | "waiting" | "reconnecting" | "connecting")
                     class:bad=move || state() == "failed"
                 ></i>
-                <span id="state" class="tabular">{line}</span>
+                <span id="state" class="tabular">{move || line()}</span>
             </span>
-            <span class="unseen" role="status">{spoken}</span>
+            <span class="unseen" role="status">{move || spoken.get()}</span>
             <Overlay player sound video />
             <Controls player sound frame video />
         </div>

@@ -1,5 +1,6 @@
 //! A line over the last minute.
 
+use crate::hooks::derived::memo;
 use leptos::prelude::*;
 
 use crate::state::stats::History;
@@ -11,10 +12,10 @@ const HEIGHT: f64 = 30.0;
 /// says the same in words, so screen readers skip it.
 #[component]
 pub(crate) fn Plot(#[prop(into)] history: Signal<History>, least: f64) -> impl IntoView {
-    let line = Memo::new(move |_| history.with(|history| history.path(WIDTH, HEIGHT, least)));
+    let line = memo(move || history.with(|history| history.path(WIDTH, HEIGHT, least)));
     view! {
         <svg class="plot" viewBox="0 0 120 30" preserveAspectRatio="none" aria-hidden="true" focusable="false">
-            <path d=line fill="none" stroke="currentColor" stroke-width="1.6" vector-effect="non-scaling-stroke" />
+            <path d=move || line.get() fill="none" stroke="currentColor" stroke-width="1.6" vector-effect="non-scaling-stroke" />
         </svg>
     }
 }

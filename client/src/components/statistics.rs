@@ -1,5 +1,6 @@
 //! The statistics panel: figures with a plot of the last minute, then facts.
 
+use crate::hooks::derived::memo;
 use leptos::prelude::*;
 
 use super::plot::Plot;
@@ -22,7 +23,7 @@ pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> 
                        read: Read,
                        plot: fn(&Plots) -> &History,
                        least: f64| {
-        let value = Memo::new(move |_| figures.with(|figures| read(figures, app.text())));
+        let value = memo(move || figures.with(|figures| read(figures, app.text())));
         let history = Signal::derive(move || plots.with(|plots| plot(plots).clone()));
         view! {
             <div class="figure" data-figure=id>
@@ -39,7 +40,7 @@ pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> 
     let fact = move |id: &'static str,
                      name: fn(&'static Text) -> &'static str,
                      read: fn(&Figures, &'static Text) -> Option<String>| {
-        let value = Memo::new(move |_| figures.with(|figures| read(figures, app.text())));
+        let value = memo(move || figures.with(|figures| read(figures, app.text())));
         view! {
             <dt>{move || name(app.text())}</dt>
             <dd data-figure=id>{move || value.get().unwrap_or_else(|| NOTHING.to_owned())}</dd>

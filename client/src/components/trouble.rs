@@ -1,5 +1,6 @@
 //! The empty, the failed and the lost: always a title, a sentence and the next step as a button.
 
+use super::parts::press;
 use leptos::prelude::*;
 
 use crate::hooks::app::{App, use_app};
@@ -15,7 +16,7 @@ pub(crate) fn Trouble(error: HttpError, #[prop(into)] retry: Callback<()>) -> im
             <h2>{title}</h2>
             <p class="quiet">{text}</p>
             <div class="row">
-                <button class="button" id="retry" on:click=move |_| retry.run(())>{app.say(|text| text.try_again)}</button>
+                <button class="button" id="retry" on:click=press(move || retry.run(()))>{app.say(|text| text.try_again)}</button>
                 <a class="button plain" href="#/settings">{app.say(|text| text.change_server)}</a>
             </div>
         </section>

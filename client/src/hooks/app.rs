@@ -1,5 +1,6 @@
 //! What every page shares: settings, language, server and route.
 
+use super::derived::{effect, memo};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -35,7 +36,7 @@ impl App {
         let origin = location.origin().unwrap_or_default();
 
         let settings = RwSignal::new(load());
-        Effect::new(move |_| save(&settings.get()));
+        effect(move || save(&settings.get()));
         let saved = Listener::new(&window(), SAVED, move |_| {
             let now = load();
             if settings.with_untracked(|settings| *settings != now) {
@@ -54,7 +55,7 @@ impl App {
             listeners.try_update_value(Option::take);
         });
 
-        let lang = Memo::new(move |_| {
+        let lang = memo(move || {
             let saved =
                 settings.with(|settings| settings.language.as_deref().and_then(Lang::from_tag));
             saved.unwrap_or_else(|| {
@@ -63,7 +64,7 @@ impl App {
                 Lang::preferred(tags.iter().map(String::as_str))
             })
         });
-        Effect::new(move |_| {
+        effect(move || {
             if let Some(root) = document().document_element() {
                 // The names are valid.
                 let _ = root.set_attribute("lang", lang.get().tag());
@@ -78,7 +79,7 @@ impl App {
             let _ = config.try_set(Some(file.and_then(|file| file.server)));
         });
         let asked = query(&search, "server");
-        let server = Memo::new(move |_| {
+        let server = memo(move || {
             let saved = settings.with(|settings| settings.server.clone());
             let config = config.get();
             let found = Server::choose(
@@ -136,7 +137,7 @@ pub(crate) fn use_app() -> App {
 
 /// Sets the title of the tab: the page's name, then ours.
 pub(crate) fn use_title(title: impl Fn() -> String + 'static) {
-    Effect::new(move |_| {
+    effect(move || {
         let title = title();
         document().set_title(&if title.is_empty() {
             "Weir".to_owned()

@@ -2,6 +2,7 @@
 
 pub(crate) mod app;
 pub(crate) mod clipboard;
+pub(crate) mod derived;
 pub(crate) mod doctor;
 pub(crate) mod download;
 pub(crate) mod drawing;

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::derived::effect;
 use leptos::prelude::*;
 use shared::conversation::Conversation;
 use shared::signaling::{Peer, PeerId};
@@ -89,7 +90,7 @@ pub(crate) fn use_room(app: App, name: String) -> Room {
         _timer: timer,
         _listeners: listeners,
     }));
-    Effect::new(move |_| {
+    effect(move || {
         let known = app.server_now().is_some();
         let named = app.settings.with(|settings| settings.name.is_some());
         let fresh = room.link.with_untracked(|link| *link == Link::Unnamed);
@@ -97,7 +98,7 @@ pub(crate) fn use_room(app: App, name: String) -> Room {
             room.with(|engine| engine.step(Event::Join));
         }
     });
-    Effect::new(move |_| {
+    effect(move || {
         room.conversation.track();
         room.with(Engine::save_soon);
     });

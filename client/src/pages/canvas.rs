@@ -1,5 +1,7 @@
 //! Frames drawn to a canvas as they arrive, with no video element on the page: filters, a histogram, stills.
 
+use crate::components::parts::press;
+use crate::hooks::derived::effect;
 use leptos::html;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -64,7 +66,7 @@ fn Board(name: String) -> impl IntoView {
         }
         found
     });
-    Effect::new(move |_| {
+    effect(move || {
         let Some(canvas) = canvas.get() else { return };
         let media = player.media.get();
         let Some(video) = video.get_value() else {
@@ -114,19 +116,19 @@ fn Board(name: String) -> impl IntoView {
     view! {
         <div class="watch">
             <section class="column">
-                <div class="player" id="board" data-state=state>
+                <div class="player" id="board" data-state=move || state()>
                     <canvas id="canvas" node_ref=canvas width="1280" height="720" role="img" aria-label=label></canvas>
                     <span class="chip state-line">
                         <i class="dot" class:ok=move || state() == "playing" class:bad=move || state() == "failed"></i>
-                        <span id="state" class="tabular">{line}</span>
+                        <span id="state" class="tabular">{move || line()}</span>
                     </span>
                 </div>
-                <p class="quiet" role="status">{why}</p>
+                <p class="quiet" role="status">{move || why()}</p>
                 <div class="row">
                     <button
                         class="button plain"
                         id="stop"
-                        on:click=move |_| if active() { player.stop() } else { player.start() }
+                        on:click=press(move || if active() { player.stop() } else { player.start() })
                     >
                         {move || if active() { app.text().stop } else { app.text().start }}
                     </button>
@@ -134,7 +136,7 @@ fn Board(name: String) -> impl IntoView {
                         class="button"
                         id="still"
                         disabled=move || !player.shown.get()
-                        on:click=move |_| if let Some(canvas) = canvas.get_untracked() { save_still(&canvas, &still_name) }
+                        on:click=press(move || if let Some(canvas) = canvas.get_untracked() { save_still(&canvas, &still_name) })
                     >
                         {app.say(|text| text.save_still)}
                     </button>

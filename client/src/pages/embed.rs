@@ -1,5 +1,6 @@
 //! How to put a stream on another page: three ways, each with its code.
 
+use crate::components::parts::press;
 use leptos::prelude::*;
 
 use crate::components::chosen::Chosen;
@@ -119,7 +120,7 @@ fn Ways(name: String) -> impl IntoView {
                     class="button plain"
                     id="preview"
                     aria-pressed=move || preview.get().to_string()
-                    on:click=move |_| preview.update(|shown| *shown = !*shown)
+                    on:click=press(move || preview.update(|shown| *shown = !*shown))
                 >
                     {app.say(|text| text.show_preview)}
                 </button>
@@ -151,7 +152,7 @@ fn Ways(name: String) -> impl IntoView {
             <Code code=page id="code-page" name=|text| text.whole_page />
             <div class="row">
                 <CopyButton id="copy-page" text=page label=Signal::derive(move || app.text().copy) />
-                <button class="button plain" id="download-page" on:click=move |_| download(&page.get_untracked())>
+                <button class="button plain" id="download-page" on:click=press(move || download(&page.get_untracked()))>
                     {app.say(|text| text.download)}
                 </button>
                 <a class="button plain" id="open-page" href=file target="_blank" rel="noopener">

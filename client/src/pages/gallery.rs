@@ -1,10 +1,11 @@
 //! Everything that can be watched here.
 
+use crate::hooks::derived::memo;
 use leptos::prelude::*;
 use shared::api::{StreamInfo, StreamList, StreamState};
 
 use crate::components::icon::mark;
-use crate::components::parts::list as keyed;
+use crate::components::parts::{list as keyed, press};
 use crate::components::trouble::{Loading, LostContact, NoServer, Trouble};
 use crate::hooks::app::{App, use_app, use_title};
 use crate::hooks::poll::use_poll;
@@ -29,7 +30,7 @@ pub(crate) fn Gallery() -> impl IntoView {
         Empty,
         Streams,
     }
-    let shape = Memo::new(move |_| {
+    let shape = memo(move || {
         if matches!(app.server.get(), Some(None)) {
             return Shape::NoServer;
         }
@@ -44,7 +45,7 @@ pub(crate) fn Gallery() -> impl IntoView {
         list.value
             .with(|list| list.value().map_or(0, |list| list.streams.len()))
     };
-    let lost = Memo::new(move |_| list.value.with(|list| matches!(list, Remote::Stale(..))));
+    let lost = memo(move || list.value.with(|list| matches!(list, Remote::Stale(..))));
     let streams = move || {
         list.value.with(|list| {
             list.value()
@@ -94,7 +95,7 @@ fn Empty(#[prop(into)] again: Callback<()>) -> impl IntoView {
             <h2>{app.say(|text| text.no_streams)}</h2>
             <p class="quiet">{app.say(|text| text.no_streams_text)}</p>
             <div class="row">
-                <button class="button" on:click=move |_| again.run(())>{app.say(|text| text.try_again)}</button>
+                <button class="button" on:click=press(move || again.run(()))>{app.say(|text| text.try_again)}</button>
             </div>
         </section>
     }
@@ -105,7 +106,7 @@ fn Empty(#[prop(into)] again: Callback<()>) -> impl IntoView {
 fn Card(name: String, list: RwSignal<Remote<StreamList, crate::http::HttpError>>) -> impl IntoView {
     let app = use_app();
     let wanted = name.clone();
-    let info = Memo::new(move |_| {
+    let info = memo(move || {
         list.with(|list| {
             list.value()?
                 .streams
@@ -135,7 +136,7 @@ fn Card(name: String, list: RwSignal<Remote<StreamList, crate::http::HttpError>>
 fn Poster(info: Memo<Option<StreamInfo>>) -> impl IntoView {
     let app = use_app();
     let broken = RwSignal::new(false);
-    let source = Memo::new(move |_| {
+    let source = memo(move || {
         let path = info.with(|info| info.as_ref()?.poster.clone())?;
         Some(app.server_now()?.resolve(&path))
     });

@@ -1,11 +1,12 @@
 //! A room: who is in it, what is said, which files are offered.
 
+use crate::hooks::derived::memo;
 use leptos::prelude::*;
 
 use crate::components::compose::{compose, use_whole_page};
 use crate::components::copy::CopyButton;
 use crate::components::entrance::{banner, name_form};
-use crate::components::files::{Own, files};
+use crate::components::files::files;
 use crate::components::parts::{Read, button, nothing, part, press, say, words};
 use crate::components::people::{face, people};
 use crate::components::talk::{Reading, talk};
@@ -30,7 +31,7 @@ pub(crate) fn Room(name: String) -> impl IntoView {
         }
     });
     // Which of the three faces of the page; news of the link alone do not draw it anew.
-    let shape = Memo::new(move |_| {
+    let shape = memo(move || {
         if matches!(app.server.get(), Some(None)) {
             "no-server"
         } else if room.link.with(|link| *link == Link::Unnamed) {
@@ -41,12 +42,11 @@ pub(crate) fn Room(name: String) -> impl IntoView {
     });
     let reading = Reading::new(room, use_attended());
     let dragging = RwSignal::new(false);
-    let own = Own::provide();
-    use_whole_page(room, reading, own, dragging);
+    use_whole_page(room, reading, dragging);
     part(move || match shape.get() {
         "no-server" => view! { <main class="page narrow" id="main"><NoServer /></main> }.into_any(),
         "door" => door(app, room, &name),
-        _ => inside(app, room, &name, reading, own, dragging),
+        _ => inside(app, room, &name, reading, dragging),
     })
 }
 
@@ -64,14 +64,7 @@ fn door(app: App, room: Hook, name: &str) -> AnyView {
     .into_any()
 }
 
-fn inside(
-    app: App,
-    room: Hook,
-    name: &str,
-    reading: Reading,
-    own: Own,
-    dragging: RwSignal<bool>,
-) -> AnyView {
+fn inside(app: App, room: Hook, name: &str, reading: Reading, dragging: RwSignal<bool>) -> AnyView {
     let tab = RwSignal::new("chat");
     let tab_button = move |which: &'static str, label: Read, count: fn(Hook) -> usize| {
         let label = words(move || {
@@ -104,7 +97,7 @@ fn inside(
         view! { <CopyButton id=id text=Signal::derive(move || address.clone()) label=Signal::derive(move || app.text().copy_link) /> }.into_any()
     };
     let invite = copy("copy-invite");
-    let nobody = Memo::new(move |_| {
+    let nobody = memo(move || {
         room.people.with(Vec::is_empty) && room.link.with(|link| *link == Link::Joined)
     });
     let alone = view! {
@@ -116,7 +109,7 @@ fn inside(
         </section>
     }
     .into_any();
-    let writes = Memo::new(move |_| {
+    let writes = memo(move || {
         room.link
             .with(|link| !matches!(link, Link::Left | Link::Refused { .. }))
     });
@@ -155,7 +148,7 @@ fn inside(
                 {banner(app, room)}
                 {talk(app, room, reading, alone)}
                 <p class="typing small quiet" aria-live="polite">{typing}</p>
-                {part(move || if writes.get() { compose(app, room, reading, own) } else { nothing() })}
+                {part(move || if writes.get() { compose(app, room, reading) } else { nothing() })}
             </section>
             <aside class="side">
                 <h2>{say(app, |text| text.files)}</h2>

@@ -137,8 +137,8 @@ fn ServerSettings() -> impl IntoView {
         <form class="card form" on:submit=save>
             <h2>{app.say(|text| text.server)}</h2>
             <p class="small quiet">
-                {app.say(|text| text.server_used)} ": " <b class="mono" id="server-used" data-source=source>{used}</b>
-                " " {from}
+                {app.say(|text| text.server_used)} ": " <b class="mono" id="server-used" data-source=move || source()>{move || used()}</b>
+                " " {move || from()}
             </p>
             <label>
                 <span>{app.say(|text| text.server_address)}</span>
@@ -266,7 +266,7 @@ fn IceSettings() -> impl IntoView {
                 <input
                     type="checkbox"
                     id="relay-only"
-                    prop:checked=relay_only
+                    prop:checked=move || relay_only()
                     on:change=move |event| app.settings.update(|settings| settings.relay_only = event_target_checked(&event))
                 />
                 <span>{say(app, |text| text.relay_only)} <span class="small quiet">" " {say(app, |text| text.relay_only_text)}</span></span>
@@ -301,7 +301,7 @@ fn RoomSettings() -> impl IntoView {
                     autocomplete="nickname"
                     spellcheck="false"
                     aria-describedby="person-hint"
-                    prop:value=name
+                    prop:value=move || name()
                     on:change=save
                 />
             </label>
@@ -325,7 +325,7 @@ fn LanguageSettings() -> impl IntoView {
         };
         view! {
             <label class="choice">
-                <input type="radio" name="language" value=code.unwrap_or("auto") prop:checked=chosen on:change=choose />
+                <input type="radio" name="language" value=code.unwrap_or("auto") prop:checked=move || chosen() on:change=choose />
                 <span lang=lang.map(Lang::tag)>{move || label(app)}</span>
             </label>
         }

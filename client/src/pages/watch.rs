@@ -1,5 +1,7 @@
 //! One stream: the film, what is sent and why, and the figures.
 
+use crate::components::parts::press;
+use crate::hooks::derived::{effect, memo};
 use leptos::prelude::*;
 use shared::api::StreamInfo;
 
@@ -25,13 +27,13 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     start_when_found(app, player);
 
     // One viewer more: the count is fresh at once.
-    Effect::new(move |_| {
+    effect(move || {
         if player.shown.get() {
             info.again();
         }
     });
 
-    let received = Memo::new(move |_| player.figures.with(|figures| figures.video_codec.clone()));
+    let received = memo(move || player.figures.with(|figures| figures.video_codec.clone()));
     let how = move || {
         let received = received.get();
         info.value.with(|info| {
@@ -56,14 +58,14 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
                     <Film player label=Signal::derive(move || format!("{}: {label}", app.text().player)) poster=poster(app, info) />
                     <div>
                         <h1>{heading}</h1>
-                        <p class="quiet" id="delivery">{how}</p>
-                        <p class="quiet small" id="watching">{watching}</p>
+                        <p class="quiet" id="delivery">{move || how()}</p>
+                        <p class="quiet small" id="watching">{move || watching()}</p>
                     </div>
                     <div class="row">
                         <button
                             class="button plain"
                             id="stop"
-                            on:click=move |_| if active() { player.stop() } else { player.start() }
+                            on:click=press(move || if active() { player.stop() } else { player.start() })
                         >
                             {move || if active() { app.text().stop } else { app.text().start }}
                         </button>
@@ -121,7 +123,7 @@ fn start_when_found(app: App, player: crate::hooks::player::Player) {
 }
 
 fn poster(app: App, info: Poll<StreamInfo>) -> Signal<Option<String>> {
-    let path = Memo::new(move |_| {
+    let path = memo(move || {
         info.value
             .with(|info| info.value().and_then(|info| info.poster.clone()))
     });
