@@ -79,7 +79,7 @@ async fn until(one: &mut Side, two: &mut Side, done: impl Fn(&Report) -> bool) {
             continue;
         };
         if let Report::Dead(why) = &report {
-            panic!("{} is dead: {why}", if mine { &one.me } else { &two.me });
+            panic!("{} is dead: {why:?}", if mine { &one.me } else { &two.me });
         }
         let done = done(&report);
         first |= mine && done;
