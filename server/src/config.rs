@@ -31,7 +31,8 @@ pub struct Config {
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8000")]
     pub listen: SocketAddr,
 
-    /// An address of a router or cloud that forwards the UDP port to this machine. Example: --public-ip 203.0.113.5
+    /// An address of a router or cloud that forwards the UDP port, and the ports of TURN, to this machine.
+    /// Example: --public-ip 203.0.113.5
     #[arg(long, value_name = "IP")]
     pub public_ip: Option<IpAddr>,
 

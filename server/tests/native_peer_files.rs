@@ -78,7 +78,7 @@ async fn a_file_is_taken_only_when_asked_for_and_can_be_called_off() {
     let server = server().await;
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("film.mp4");
-    write_file(&source, 200 * MEGABYTE);
+    write_file(&source, 60 * MEGABYTE);
     let save = folder.path().join("in");
     std::fs::create_dir(&save).unwrap();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_peer"));

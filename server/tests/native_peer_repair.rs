@@ -82,17 +82,38 @@ async fn a_peer_that_crashed_is_missed_and_is_itself_again_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn both_may_begin_at_once() {
-    // The one that is there begins when no offer comes; a peer that is stopped for a moment makes them begin together.
+async fn a_peer_that_sleeps_for_a_while_is_found_again() {
     let server = server().await;
-    for round in 0..3 {
-        let room = format!("glare {round}");
-        let mut ann = TestPeer::start(&server.url, &room, "ann", &[]);
-        ann.event("welcome", |_| true).await;
-        let mut bob = TestPeer::start(&server.url, &room, "bob", &[]);
-        bob.event("welcome", |_| true).await;
-        ann.type_line("hello");
-        bob.hears("hello").await;
-    }
+    let mut ann = TestPeer::start(&server.url, "sleep", "ann", &[]);
+    let mut bob = TestPeer::start(&server.url, "sleep", "bob", &[]);
+    ann.connected_to("bob").await;
+    bob.connected_to("ann").await;
+    bob.signal("STOP");
+    ann.event("disconnected", |event| event["name"] == "bob")
+        .await;
+    ann.type_line("wake up");
+    bob.signal("CONT");
+    ann.connected_to("bob").await;
+    bob.hears("wake up").await;
+    bob.type_line("I am");
+    ann.hears("I am").await;
+    // Nobody says anything twice, and Ctrl-C is a goodbye.
+    bob.signal("INT");
+    assert!(bob.ended().await.success());
+    ann.event("left", |event| event["name"] == "bob").await;
+    assert_eq!((ann.texts(), bob.texts()), (vec!["I am"], vec!["wake up"]));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_speak_tls_is_an_answer_not_a_crash() {
+    let server = server().await;
+    let url = server.url.replace("http://", "https://");
+    let mut ann = TestPeer::start(&url, "tls", "ann", &[]);
+    let offline = ann.event("offline", |_| true).await;
+    let message = offline["message"].as_str().unwrap();
+    assert!(message.contains("cannot be reached"), "{message}");
+    ann.type_line("/quit");
+    assert!(ann.ended().await.success());
     server.stop().await;
 }

@@ -33,7 +33,7 @@ impl Bystanders {
             matches!(&heard, ServerMessage::Offer { sdp, .. } if sdp == "still there?"),
             "{heard:?}"
         );
-        assert!(began.elapsed() < Duration::from_secs(1));
+        assert!(began.elapsed() < Duration::from_secs(3));
     }
 }
 

@@ -7,10 +7,14 @@ use shared::signaling::PeerId;
 
 use super::parts::{button, list, nothing, part, say, words};
 use crate::hooks::app::App;
+use crate::hooks::files::streams_to_disk;
 use crate::hooks::room::Room;
 use crate::i18n::format::{bytes, part_of};
 use crate::i18n::room::Room as Text;
 use crate::state::room::{Direction, Stage, Transfer};
+
+/// Bytes that a tab should not hold in memory without a word.
+const LARGE: u64 = 500_000_000;
 
 /// The files of a conversation, the newest first.
 pub(crate) fn files(app: App, room: Room) -> AnyView {
@@ -137,7 +141,9 @@ fn offered(app: App, room: Room, author: &PeerId, number: u64, size: u64, mine: 
             move || room.want(author.clone(), number),
         )
     });
-    view! { <div class="row between"><span class="small quiet tabular">{bytes(size)}</span> {get}</div> }.into_any()
+    let held = (!mine && size > LARGE && !streams_to_disk())
+        .then(|| view! { <p class="small quiet">{say(app, |text| text.no_disk)}</p> });
+    view! { <div class="row between"><span class="small quiet tabular">{bytes(size)}</span> {get}</div> {held} }.into_any()
 }
 
 /// Between this browser and one other: a bar, a sentence, a button.

@@ -4,7 +4,6 @@ mod others;
 mod talk;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::rc::{Rc, Weak};
 
 use leptos::prelude::*;
@@ -36,7 +35,7 @@ pub(crate) struct Engine {
     socket: RefCell<Option<Socket>>,
     mesh: RefCell<Option<Rc<Mesh>>>,
     /// Those who have been sent what they had missed. What is new goes to them, and only to them, so that all arrives in order.
-    ready: RefCell<BTreeSet<PeerId>>,
+    ready: RefCell<Vec<PeerId>>,
     /// When it was last said that this side is writing.
     typing: Cell<Option<u64>>,
     /// Who is writing, and until when that holds.

@@ -3,7 +3,6 @@
 mod reading;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
 use leptos::prelude::*;
@@ -29,11 +28,11 @@ pub(crate) struct Files {
     engine: Weak<Engine>,
     me: Weak<Files>,
     /// Files of this side, by the numbers of their messages.
-    own: RefCell<BTreeMap<u64, File>>,
-    incoming: RefCell<BTreeMap<Key, Part>>,
-    outgoing: RefCell<BTreeMap<Key, Outgoing>>,
+    own: RefCell<Vec<(u64, File)>>,
+    incoming: RefCell<Vec<Part>>,
+    outgoing: RefCell<Vec<(Key, Outgoing)>>,
     /// Bytes that have passed since it was last shown, and how fast.
-    passed: RefCell<BTreeMap<Key, (u64, Speed)>>,
+    passed: RefCell<Vec<(Key, u64, Speed)>>,
     showing: RefCell<Option<Timer>>,
     /// Object URLs, to be given back.
     urls: RefCell<Vec<String>>,
@@ -44,6 +43,7 @@ pub(crate) struct Files {
 
 /// A file that has come in part.
 struct Part {
+    key: Key,
     incoming: Incoming,
     /// Channels that ended since something came, and how much had come then.
     tries: u32,
@@ -93,7 +93,7 @@ impl Files {
                 true
             });
         }
-        self.own.borrow_mut().insert(number, file);
+        self.own.borrow_mut().push((number, file));
     }
 
     /// Cancels, in either direction.
@@ -111,7 +111,7 @@ impl Files {
             return;
         }
         if author == peer {
-            if let Some(part) = self.incoming.borrow().get(&key) {
+            if let Some(part) = self.incoming.borrow().iter().find(|part| part.key == key) {
                 part.incoming.detach();
             }
             engine.send(peer, &Frame::Stop { number });
@@ -126,7 +126,10 @@ impl Files {
         let Some(engine) = self.engine.upgrade() else {
             return;
         };
-        let file = self.own.borrow().get(&number).cloned();
+        let own = self.own.borrow();
+        let file = own.iter().find(|(own, _)| *own == number);
+        let file = file.map(|(_, file)| file.clone());
+        drop(own);
         let file = file.filter(|file| offset <= file.size() as u64);
         let opened = engine
             .mesh()
@@ -154,7 +157,7 @@ impl Files {
         };
         let file: Blob = file.into();
         let outgoing = Outgoing::new(channel, max_message, file, offset, Box::new(on));
-        self.outgoing.borrow_mut().insert(key, outgoing);
+        self.outgoing.borrow_mut().push((key, outgoing));
     }
 
     /// Somebody no longer wants a file of this side.
@@ -181,9 +184,9 @@ impl Files {
     pub(crate) fn closed(&self, peer: &PeerId) {
         self.outgoing
             .borrow_mut()
-            .retain(|key, _| key.peer != *peer);
-        for (key, part) in &*self.incoming.borrow() {
-            if key.peer == *peer {
+            .retain(|(key, _)| key.peer != *peer);
+        for part in &*self.incoming.borrow() {
+            if part.key.peer == *peer {
                 part.incoming.detach();
             }
         }
@@ -225,7 +228,9 @@ impl Files {
             }
             OutgoingEvent::Unreadable => {
                 drop(self.take_outgoing(key));
-                self.own.borrow_mut().remove(&key.number);
+                self.own
+                    .borrow_mut()
+                    .retain(|(number, _)| *number != key.number);
                 self.change(|all| transfers::turn(all, key, Stage::Failed));
                 if let Some(engine) = self.engine.upgrade() {
                     let number = key.number;
@@ -236,7 +241,9 @@ impl Files {
     }
 
     fn take_outgoing(&self, key: &Key) -> Option<Outgoing> {
-        self.outgoing.borrow_mut().remove(key)
+        let mut outgoing = self.outgoing.borrow_mut();
+        let at = outgoing.iter().position(|(other, _)| other == key)?;
+        Some(outgoing.swap_remove(at).1)
     }
 
     fn stage(&self, key: &Key) -> Option<Stage> {
@@ -258,10 +265,9 @@ impl Files {
     /// Notes how far a transfer is; shown a few times a second.
     fn pass(&self, key: &Key, bytes: u64) {
         let mut passed = self.passed.borrow_mut();
-        if let Some((done, _)) = passed.get_mut(key) {
-            *done = bytes;
-        } else {
-            passed.insert(key.clone(), (bytes, Speed::default()));
+        match passed.iter_mut().find(|(other, ..)| other == key) {
+            Some((_, done, _)) => *done = bytes,
+            None => passed.push((key.clone(), bytes, Speed::default())),
         }
         drop(passed);
         let mut showing = self.showing.borrow_mut();
@@ -279,7 +285,7 @@ impl Files {
         let (mut passed, now) = (self.passed.borrow_mut(), now() as u64);
         self.change(|all| {
             let mut changed = false;
-            passed.retain(|key, (done, speed)| {
+            passed.retain_mut(|(key, done, speed)| {
                 let Some(transfer) = transfers::find(all, key) else {
                     return false;
                 };
@@ -306,6 +312,11 @@ impl Files {
         self.urls.borrow_mut().push(url.clone());
         Some(url)
     }
+}
+
+/// Whether files that arrive are written to disk as they come, rather than held in memory.
+pub(crate) fn streams_to_disk() -> bool {
+    folder::is_there()
 }
 
 /// Within the limits of the chat, whatever a system calls its files.

@@ -1,7 +1,6 @@
 //! The connections to all other peers of a room.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -94,13 +93,14 @@ pub struct Mesh {
 
 struct Shared {
     context: Rc<Context>,
-    pairs: RefCell<BTreeMap<PeerId, Rc<Pair>>>,
+    /// A room is small: looked through from the start.
+    pairs: RefCell<Vec<Rc<Pair>>>,
 }
 
 impl std::fmt::Debug for Mesh {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let pairs = self.shared.pairs.borrow();
-        f.debug_set().entries(pairs.keys()).finish()
+        f.debug_tuple("Mesh").field(&pairs.len()).finish()
     }
 }
 
@@ -162,9 +162,9 @@ impl Mesh {
 
     /// A peer has gone for good.
     pub fn part(&self, peer: &PeerId) {
-        let pair = self.shared.pairs.borrow_mut().remove(peer);
-        if let Some(pair) = pair {
-            pair.close();
+        let mut pairs = self.shared.pairs.borrow_mut();
+        if let Some(at) = pairs.iter().position(|pair| pair.peer() == peer) {
+            pairs.remove(at).close();
         }
     }
 
@@ -214,19 +214,20 @@ impl Mesh {
 
 impl Shared {
     fn known(&self, peer: &PeerId) -> Option<Rc<Pair>> {
-        self.pairs.borrow().get(peer).cloned()
+        let pairs = self.pairs.borrow();
+        pairs.iter().find(|pair| pair.peer() == peer).cloned()
     }
 
     fn pair(&self, peer: &PeerId) -> Rc<Pair> {
-        let mut pairs = self.pairs.borrow_mut();
-        let pair = pairs
-            .entry(peer.clone())
-            .or_insert_with(|| Pair::new(peer.clone(), Rc::clone(&self.context)));
-        Rc::clone(pair)
+        self.known(peer).unwrap_or_else(|| {
+            let pair = Pair::new(peer.clone(), Rc::clone(&self.context));
+            self.pairs.borrow_mut().push(Rc::clone(&pair));
+            pair
+        })
     }
 
     fn all(&self) -> Vec<Rc<Pair>> {
-        self.pairs.borrow().values().cloned().collect()
+        self.pairs.borrow().clone()
     }
 }
 

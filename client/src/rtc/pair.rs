@@ -1,7 +1,6 @@
 //! The connection to one other peer: perfect negotiation (W3C WebRTC 10.7), trickle ICE, and its repair. What happens is done in order, one step at a time.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
 use shared::chat::{FILE_CHANNEL, Frame, MAX_FRAME, parse_file_protocol};
@@ -35,7 +34,7 @@ pub(super) struct Pair {
     negotiation: Cell<Negotiation>,
     repair: Cell<Repair>,
     connection: RefCell<Option<Rc<Connection>>>,
-    tasks: RefCell<VecDeque<Task>>,
+    tasks: RefCell<Vec<Task>>,
     working: Cell<bool>,
     /// Their candidates that came before their description.
     early: RefCell<Vec<Candidate>>,
@@ -64,6 +63,10 @@ impl Pair {
             shown: Cell::default(),
             over: Cell::default(),
         })
+    }
+
+    pub(super) fn peer(&self) -> &PeerId {
+        &self.peer
     }
 
     /// The server can carry offers to it. `offer`: this side arrived later, and offers.
@@ -156,22 +159,29 @@ impl Pair {
     }
 
     fn push(&self, task: Task) {
-        self.tasks.borrow_mut().push_back(task);
+        self.tasks.borrow_mut().push(task);
         let Some(me) = self.me.upgrade().filter(|_| !self.working.replace(true)) else {
             return;
         };
         spawn_local(async move {
             loop {
-                let task = me.tasks.borrow_mut().pop_front();
-                let Some(task) = task else { break };
-                // A step that the browser refuses leaves things as they are; the repair notices when nothing comes of it.
-                let _ = me.perform(task).await;
+                let tasks = me.tasks.take();
+                if tasks.is_empty() {
+                    break;
+                }
+                for task in tasks {
+                    // A step that the browser refuses leaves things as they are; the repair notices when nothing comes of it.
+                    let _ = me.perform(task).await;
+                }
             }
             me.working.set(false);
         });
     }
 
     async fn perform(&self, task: Task) -> Result<(), JsValue> {
+        if self.over.get() {
+            return Ok(());
+        }
         let connection = self.connection();
         match (task, connection) {
             (Task::Offer, Some(connection)) => self.offer(&connection).await,

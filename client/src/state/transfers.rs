@@ -105,10 +105,20 @@ pub fn pause(transfers: &mut [Transfer], peer: &PeerId) -> bool {
 
 /// The numbers of files that are to be asked for again from somebody to whom there is a connection.
 pub fn paused(transfers: &[Transfer], author: &PeerId) -> Vec<u64> {
+    incoming(transfers, author, |stage| *stage == Stage::Paused)
+}
+
+/// The numbers of somebody's files that are here, whole.
+pub fn kept(transfers: &[Transfer], author: &PeerId) -> Vec<u64> {
+    incoming(transfers, author, |stage| {
+        matches!(stage, Stage::Kept { .. })
+    })
+}
+
+fn incoming(transfers: &[Transfer], author: &PeerId, at: fn(&Stage) -> bool) -> Vec<u64> {
     transfers
         .iter()
-        .filter(|t| t.direction == Direction::Incoming && t.author == *author)
-        .filter(|t| t.stage == Stage::Paused)
+        .filter(|t| t.direction == Direction::Incoming && t.author == *author && at(&t.stage))
         .map(|t| t.number)
         .collect()
 }
@@ -158,6 +168,7 @@ mod tests {
         assert!(turn(&mut transfers, &key, Stage::Kept { url: None }));
         assert_eq!(transfers[0].done, 9);
         assert!(!turn(&mut transfers, &key, Stage::Stopped));
+        assert_eq!(kept(&transfers, &id(1)), [7]);
         assert!(!pause(&mut transfers, &id(1)));
     }
 

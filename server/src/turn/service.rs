@@ -20,7 +20,7 @@ use super::bindings::NotBound;
 use super::client::Client;
 use super::credentials::{self, Secret};
 use super::frame;
-use super::meter::Throttle;
+use super::meter::{Meter, Throttle};
 use super::policy::{Policy, Reach};
 use super::quota::{Full, Limits, Quotas};
 use super::relays::Relays;
@@ -28,6 +28,8 @@ use super::relays::Relays;
 /// Lifetimes of allocations, in seconds (RFC 8656 3.2 and 7.2).
 const LIFETIME: u32 = 600;
 const LONGEST_LIFETIME: u32 = 3600;
+/// Between two warnings.
+const WARNING: Duration = Duration::from_secs(60);
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// What a service is made of.
@@ -49,6 +51,8 @@ pub(super) struct Service {
     started: Instant,
     auth: Auth,
     strangers: Throttle,
+    /// Clients cannot fill the log.
+    warnings: Meter,
     quotas: Arc<Quotas>,
     relays: Relays,
 }
@@ -74,6 +78,7 @@ impl Service {
             setup,
             started: Instant::now(),
             strangers: Throttle::default(),
+            warnings: Meter::default(),
             relays: Relays::default(),
         }
     }
@@ -216,7 +221,7 @@ impl Service {
                 ErrorCode::ALLOCATION_QUOTA_REACHED
             }
             Full::Server => {
-                tracing::warn!("TURN refused: there are as many allocations as --turn-max-allocations allows");
+                self.warn(now, "there are as many allocations as --turn-max-allocations allows");
                 ErrorCode::INSUFFICIENT_CAPACITY
             }
         })?;
@@ -230,7 +235,7 @@ impl Service {
         let socket = self.setup.ports.open(ip, wanted.even_port, in_use);
         let bound = socket.and_then(|socket| Some((socket.local_addr().ok()?.port(), socket)));
         let Some((port, socket)) = bound else {
-            tracing::warn!(ports = %self.setup.ports, "TURN refused: no relayed port is free; widen --turn-ports");
+            self.warn(now, "no relayed port is free; widen --turn-ports");
             return Err(ErrorCode::INSUFFICIENT_CAPACITY);
         };
         let allocation = Arc::new(Allocation::new(
@@ -247,6 +252,13 @@ impl Service {
         }
         tracing::debug!(client = %client.remote, relayed = %allocation.relayed(), "TURN allocation");
         Ok(allocation)
+    }
+
+    /// To whoever runs the server, once in a while.
+    fn warn(&self, now: Duration, why: &str) {
+        if self.warnings.take(now, WARNING, WARNING) {
+            tracing::warn!("TURN refused: {why}");
+        }
     }
 
     /// The address that the client reached us at, unless that is of no use to peers.

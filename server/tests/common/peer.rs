@@ -137,6 +137,13 @@ impl TestPeer {
         self.child.wait().expect("it ends");
     }
 
+    /// Sends it a signal: `STOP`, `CONT`, `INT`.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.expect("there is kill").success());
+    }
+
     /// Waits for it to end by itself.
     pub async fn ended(&mut self) -> ExitStatus {
         let until = Instant::now() + PATIENCE;

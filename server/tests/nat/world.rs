@@ -15,6 +15,7 @@ use std::os::fd::AsFd;
 use std::pin::pin;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
@@ -55,7 +56,11 @@ impl Place {
 pub(crate) struct World {
     name: String,
     programs: Vec<Child>,
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// Worlds starve each other on a small machine, and haste decides which way is found: one at a time.
+static ALONE: Mutex<()> = Mutex::new(());
 
 impl World {
     /// Nothing when this is not possible here, which is said.
@@ -76,6 +81,7 @@ impl World {
         let world = Self {
             name: format!("{PREFIX}{}-{number}", std::process::id()),
             programs: Vec::new(),
+            _alone: ALONE.lock().unwrap_or_else(PoisonError::into_inner),
         };
         for place in ["public", "router1", "home1", "router2", "home2"] {
             ip(&format!("netns add {}", world.space(place)));

@@ -18,12 +18,12 @@ impl Engine {
                 return mesh.distrust(peer);
             }
         }
-        self.ready.borrow_mut().insert(peer.clone());
+        self.ready.borrow_mut().push(peer.clone());
         self.files.opened(peer);
     }
 
     pub(super) fn closed(&self, peer: &PeerId) {
-        self.ready.borrow_mut().remove(peer);
+        self.ready.borrow_mut().retain(|ready| ready != peer);
         self.show_typing(peer, false);
         self.files.closed(peer);
     }
@@ -35,13 +35,13 @@ impl Engine {
             && !mesh.send(peer, frame)
         {
             // Nothing may be sent after what was not: it is sent again on another channel.
-            self.ready.borrow_mut().remove(peer);
+            self.ready.borrow_mut().retain(|ready| ready != peer);
             mesh.distrust(peer);
         }
     }
 
     fn send_all(&self, frame: &Frame) {
-        let ready: Vec<PeerId> = self.ready.borrow().iter().cloned().collect();
+        let ready = self.ready.borrow().clone();
         for peer in ready {
             self.send(&peer, frame);
         }

@@ -37,16 +37,17 @@ impl Files {
         ) {
             return;
         }
-        let part = self.incoming.borrow_mut().remove(&key);
+        let part = self.take_incoming(&key);
         // What a person stopped goes on; what failed begins anew.
         let part = part.unwrap_or_else(|| Part {
+            key: key.clone(),
             incoming: self.receive(&key, &info),
             tries: 0,
             had: 0,
         });
         let done = part.incoming.received();
         let part = Part { tries: 0, ..part };
-        self.incoming.borrow_mut().insert(key.clone(), part);
+        self.incoming.borrow_mut().push(part);
         let ready = engine.is_ready(author);
         let stage = if ready { Stage::Asked } else { Stage::Paused };
         self.change(|all| {
@@ -103,7 +104,7 @@ impl Files {
             Some(Stage::Asked | Stage::Running | Stage::Paused)
         );
         let incoming = self.incoming.borrow();
-        match incoming.get(&key).filter(|_| asked) {
+        match incoming.iter().find(|part| asked && part.key == key) {
             Some(part) => {
                 part.incoming.attach(channel, offset);
             }
@@ -130,6 +131,16 @@ impl Files {
     /// There is a connection to somebody: what was under way goes on.
     pub(crate) fn opened(&self, peer: &PeerId) {
         self.resume(peer);
+        // The word that a file is here may have been lost with the last connection.
+        let kept = self
+            .room
+            .transfers
+            .try_with_untracked(|all| transfers::kept(all, peer));
+        if let Some(engine) = self.engine.upgrade() {
+            for number in kept.unwrap_or_default() {
+                engine.send(peer, &Frame::Kept { number });
+            }
+        }
         let pictures = self.room.conversation.try_with_untracked(|c| {
             let of = c.entries().iter().rev().filter(|e| e.author == *peer);
             let files = of.filter(|e| matches!(&e.message.body, Body::File(i) if is_wanted(i)));
@@ -146,8 +157,8 @@ impl Files {
         let peers: Vec<PeerId> = self
             .incoming
             .borrow()
-            .keys()
-            .map(|key| key.peer.clone())
+            .iter()
+            .map(|part| part.key.peer.clone())
             .collect();
         for peer in peers {
             self.resume(&peer);
@@ -171,8 +182,8 @@ impl Files {
             let offset = self
                 .incoming
                 .borrow()
-                .get(&key)
-                .map(|part| part.incoming.received());
+                .iter()
+                .find_map(|part| (part.key == key).then(|| part.incoming.received()));
             let Some(offset) = offset else { continue };
             self.change(|all| transfers::turn(all, &key, Stage::Asked));
             engine.send(author, &Frame::Want { number, offset });
@@ -184,12 +195,14 @@ impl Files {
             IncomingEvent::Progress(bytes) => self.pass(key, bytes),
             IncomingEvent::Ended => {
                 let mut given_up = false;
-                if let Some(part) = self.incoming.borrow_mut().get_mut(key) {
+                let mut parts = self.incoming.borrow_mut();
+                if let Some(part) = parts.iter_mut().find(|part| part.key == *key) {
                     let has = part.incoming.received();
                     part.tries = if has > part.had { 0 } else { part.tries + 1 };
                     part.had = has;
                     given_up = part.tries >= TRIES;
                 }
+                drop(parts);
                 if given_up {
                     self.over(key, Stage::Failed);
                 } else if matches!(self.stage(key), Some(Stage::Asked | Stage::Running)) {
@@ -209,9 +222,15 @@ impl Files {
         }
     }
 
+    fn take_incoming(&self, key: &Key) -> Option<Part> {
+        let mut parts = self.incoming.borrow_mut();
+        let at = parts.iter().position(|part| part.key == *key)?;
+        Some(parts.swap_remove(at))
+    }
+
     /// An incoming file is at its end, one way or another.
     fn over(&self, key: &Key, stage: Stage) {
-        let part = self.incoming.borrow_mut().remove(key);
+        let part = self.take_incoming(key);
         self.change(|all| transfers::turn(all, key, stage));
         drop(part);
     }

@@ -99,6 +99,7 @@ pub const TEXT: Room = Room {
 
     // Files
     files: "Files",
+    no_disk: "This page may not write to disk (that needs https, or localhost): so large a file is held in memory.",
     no_files: "Drop files anywhere on this page, paste a picture, or press +.",
     from: |name| format!("from {name}"),
     to: |name, what| format!("{name}: {what}"),

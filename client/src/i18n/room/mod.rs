@@ -93,6 +93,7 @@ pub struct Room {
     // Files
     pub files: &'static str,
     pub no_files: &'static str,
+    pub no_disk: &'static str,
     pub from: fn(name: &str) -> String,
     pub to: fn(name: &str, what: &str) -> String,
     pub offered: &'static str,

@@ -95,6 +95,7 @@ pub const TEXT: Room = Room {
 
     // Files
     files: "文件",
+    no_disk: "此页面不能写入磁盘（需要 https 或 localhost），这么大的文件会占用内存。",
     no_files: "把文件拖到页面任意位置、粘贴图片，或点击 +。",
     from: |name| format!("来自 {name}"),
     to: |name, what| format!("{name}：{what}"),

@@ -34,7 +34,10 @@ impl Room {
             Frame::Message(message) => return self.on_said(peer, name, message, now),
             Frame::Received { number } => return self.on_received(peer, name, number),
             Frame::Typing { on } => {
-                vec![Act::Show(Event::Typing { peer, name, on })]
+                let member = self.members.get_mut(id);
+                let news = member.is_some_and(|member| member.types(on, now));
+                let event = Act::Show(Event::Typing { peer, name, on });
+                news.then_some(event).into_iter().collect()
             }
             Frame::Want { number, offset } => {
                 let link = self.members.get(id).and_then(|member| member.link.as_ref());
@@ -56,6 +59,9 @@ impl Room {
         match self.conversation.hear(&peer, &name, message) {
             Heard::New { received, .. } => {
                 self.send(&peer, Frame::Received { number: received }, now);
+                if let Some(member) = self.members.get_mut(&peer) {
+                    member.typing = None;
+                }
                 match body {
                     Body::Text { text } => {
                         let echo = (self.options.echo && !text.starts_with(ECHO))
@@ -152,12 +158,19 @@ impl Room {
         Some(message)
     }
 
+    /// What it has not received of what was said.
+    pub(crate) fn send_missing(&mut self, id: &PeerId, now: Instant) {
+        for message in self.conversation.on_open(id) {
+            self.send(id, Frame::Message(message), now);
+        }
+    }
+
     pub(crate) fn send(&mut self, id: &PeerId, frame: Frame, now: Instant) {
         if let Some(link) = self.link(id)
             && !link.send(frame)
         {
             // What it has not received is sent again on the next link.
-            self.on_dead(id, now);
+            self.on_dead(id, None, now);
         }
     }
 

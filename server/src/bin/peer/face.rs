@@ -1,6 +1,6 @@
 //! How events look: lines for a person, or JSON for a program.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use shared::signaling::PeerKind;
 use time::{OffsetDateTime, UtcOffset};
@@ -12,6 +12,8 @@ use crate::event::{Event, FileEvent, FileStep, Somebody};
 pub(crate) struct Face {
     json: bool,
     zone: UtcOffset,
+    /// What is typed stands there already.
+    typed: bool,
     broken: bool,
 }
 
@@ -20,6 +22,7 @@ impl Face {
         Self {
             json,
             zone,
+            typed: std::io::stdin().is_terminal(),
             broken: false,
         }
     }
@@ -30,7 +33,9 @@ impl Face {
     }
 
     pub(crate) fn show(&mut self, event: &Event) {
-        let text = if self.json {
+        let text = if self.typed && !self.json && matches!(event, Event::Said { .. }) {
+            None
+        } else if self.json {
             serde_json::to_string(event).ok()
         } else {
             let hour = OffsetDateTime::now_utc().to_offset(self.zone);

@@ -13,8 +13,8 @@ use crate::link::Link;
 use crate::sending::{Sent, Source, send, unreadable};
 use crate::transfer::{Act, Progress, Running, Teller, Told};
 
-/// Files that go out at a time; each is read by a thread of its own.
-const AT_ONCE: usize = 32;
+/// Files that go out at a time, each read by a thread of its own: as many as a full room asks for ([`crate::taking`]).
+const AT_ONCE: usize = 128;
 
 #[derive(Debug)]
 struct Offered {
@@ -176,6 +176,11 @@ impl Giving {
         let shown = self.show(&key, FileStep::Cancelled, None);
         self.getting.remove(&key);
         shown.into_iter().collect()
+    }
+
+    /// `peer` is no longer in the room.
+    pub(crate) fn on_left(&mut self, peer: &PeerId) {
+        self.getting.retain(|(reader, _), _| reader != peer);
     }
 
     /// `peer` has it, whole.

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{interval, sleep, timeout};
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
+use webrtc::error::Error;
 use webrtc::peer_connection::{RTCIceCandidateType, RTCPeerConnectionState};
 
 use crate::connection::{Connection, Happening, Pair, Setup};
@@ -66,8 +67,8 @@ pub(crate) enum Report {
     },
     /// The other side has a new connection, and this one is of no more use. Its offer, if it made one.
     Replaced(Option<String>),
-    /// It is over.
-    Dead(String),
+    /// It is over: the other side has ended it, or a sentence about what went wrong.
+    Dead(Option<String>),
 }
 
 /// A report, and whose: the other peer, and which of the links to it.
@@ -112,7 +113,7 @@ impl Link {
                 Ok(connection) => connection,
                 Err(error) => {
                     let why = format!("No connection could be made: {error}.");
-                    return reporter.tell(Report::Dead(why)).await;
+                    return reporter.tell(Report::Dead(Some(why))).await;
                 }
             };
             let pc = connection.pc.clone();
@@ -228,7 +229,7 @@ async fn run(
     }
     if let Err(error) = outcome {
         let why = format!("The connection could not be agreed on: {error}.");
-        reporter.tell(Report::Dead(why)).await;
+        reporter.tell(Report::Dead(Some(why))).await;
     }
     flush(&*chat, writer).await;
     reader.abort();
@@ -239,13 +240,10 @@ async fn on_state(state: RTCPeerConnectionState, reporter: &Reporter) {
         RTCPeerConnectionState::Connected => reporter.tell(Report::Heard(true)).await,
         RTCPeerConnectionState::Disconnected => reporter.tell(Report::Heard(false)).await,
         RTCPeerConnectionState::Failed => {
-            let why = "The connection failed.".to_owned();
-            reporter.tell(Report::Dead(why)).await;
+            let why = "The encrypted connection could not be set up.".to_owned();
+            reporter.tell(Report::Dead(Some(why))).await;
         }
-        RTCPeerConnectionState::Closed => {
-            let why = "The other side closed the connection.".to_owned();
-            reporter.tell(Report::Dead(why)).await;
-        }
+        RTCPeerConnectionState::Closed => reporter.tell(Report::Dead(None)).await,
         _ => {}
     }
 }
@@ -278,8 +276,7 @@ async fn read(chat: Arc<dyn DataChannel>, begins: Arc<runtime::Beginning>, repor
             _ => {}
         }
     }
-    let why = "The other side closed the chat.".to_owned();
-    reporter.tell(Report::Dead(why)).await;
+    reporter.tell(Report::Dead(None)).await;
 }
 
 async fn write(chat: Arc<dyn DataChannel>, mut frames: mpsc::Receiver<Frame>) {
@@ -287,9 +284,14 @@ async fn write(chat: Arc<dyn DataChannel>, mut frames: mpsc::Receiver<Frame>) {
         let Ok(text) = serde_json::to_string(&frame) else {
             continue;
         };
-        if let Err(error) = chat.send_text(&text).await {
-            tracing::debug!(%error, "a frame was not sent");
-            return;
+        match chat.send_text(&text).await {
+            Ok(()) => {}
+            // The other side takes shorter ones only; sending it again would not help.
+            Err(Error::ErrOutboundPacketTooLarge) => tracing::debug!("a frame is too long"),
+            Err(error) => {
+                tracing::debug!(%error, "a frame was not sent");
+                return;
+            }
         }
     }
 }

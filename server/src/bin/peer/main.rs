@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`options`], [`address`] | the command line |
 //! | [`face`], [`event`], [`command`] | the terminal: what is shown, what is typed |
-//! | [`room`], [`chat`] | the state, which one task owns: who is there, and what is said; [`member`]: somebody else in the room |
+//! | [`room`], [`presence`], [`chat`] | the state, which one task owns: the connections, who is there, what is said; [`member`]: somebody else in the room |
 //! | [`signaling`], [`ice`], [`identity`] | the server: the WebSocket, the STUN and TURN servers, and who this peer is to it |
 //! | [`link`], [`talks`] | the connection to one other peer, and what is negotiated; [`path`]: when something has to be done about it; [`advice`]: when it is not to be had |
 //! | [`connection`], [`runtime`], [`description`], [`interfaces`] | the webrtc crate, set up |
@@ -24,9 +24,12 @@ mod ice;
 mod identity;
 mod interfaces;
 mod link;
+#[cfg(test)]
+mod link_tests;
 mod member;
 mod options;
 mod path;
+mod presence;
 mod receiving;
 mod room;
 mod runtime;

@@ -1,7 +1,8 @@
 //! Somebody else in the room, and the connection to it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use shared::chat::TYPING;
 use shared::signaling::Peer;
 use webrtc::peer_connection::RTCIceCandidateType;
 
@@ -19,6 +20,12 @@ pub(crate) struct Member {
     pub(crate) linked: bool,
     /// Frames can be sent on the link.
     pub(crate) open: bool,
+    /// When what it has not received is sent again.
+    pub(crate) again_at: Option<Instant>,
+    /// When it is told that the connection has ended; by then it may have left.
+    pub(crate) missed_at: Option<Instant>,
+    /// It is writing, until then.
+    pub(crate) typing: Option<Instant>,
     pub(crate) route: Option<(Pair, String)>,
     pub(crate) rtt_ms: Option<f64>,
     pub(crate) found: Found,
@@ -55,6 +62,9 @@ impl Member {
             link: None,
             linked: false,
             open: false,
+            again_at: None,
+            missed_at: None,
+            typing: None,
             route: None,
             rtt_ms: None,
             found: Found::default(),
@@ -67,9 +77,17 @@ impl Member {
         !self.peer.away && self.gone.is_none()
     }
 
+    /// It is writing, or has stopped. True when that is news.
+    pub(crate) fn types(&mut self, on: bool, now: Instant) -> bool {
+        let before = self.typing.is_some_and(|until| now < until);
+        self.typing = on.then(|| now + Duration::from_secs(TYPING));
+        before != on
+    }
+
     /// Closes the link, if there is one. True when it was open.
     pub(crate) fn drop_link(&mut self) -> bool {
         self.link = None;
+        self.again_at = None;
         self.route = None;
         self.rtt_ms = None;
         self.found = Found::default();

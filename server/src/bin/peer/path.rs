@@ -112,14 +112,13 @@ impl Path {
         }
     }
 
-    /// The link is over.
-    pub(crate) fn dead(&mut self, now: Instant) {
-        let wait = if matches!(self.state, State::Connecting { .. }) {
-            self.fail()
-        } else {
-            TO_BEGIN
-        };
+    /// The link is over. True: it was an attempt, the first of a row that comes to nothing.
+    pub(crate) fn dead(&mut self, now: Instant) -> bool {
+        let attempt = matches!(self.state, State::Connecting { .. });
+        let first = attempt && self.failures == 0;
+        let wait = if attempt { self.fail() } else { TO_BEGIN };
         self.state = State::None { from: now + wait };
+        first
     }
 
     /// There is a connection, even if it is silent just now.
@@ -218,6 +217,21 @@ mod tests {
             assert_eq!(path.step(now + seconds(wait - 1), true), Step::Nothing);
             now += seconds(wait);
         }
+    }
+
+    #[test]
+    fn an_attempt_that_dies_is_told_once_and_a_connection_that_ends_is_not() {
+        let now = Instant::now();
+        let mut path = Path::begin_now(now, true);
+        path.connecting(now);
+        assert!(path.dead(now));
+        assert_eq!(path.step(now + seconds(4), true), Step::Nothing);
+        assert_eq!(path.step(now + seconds(5), true), Step::Connect);
+        assert!(!path.dead(now));
+        path.connecting(now);
+        path.open();
+        assert!(!path.dead(now));
+        assert_eq!(path.step(now + seconds(3), true), Step::Connect);
     }
 
     #[test]

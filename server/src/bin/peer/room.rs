@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use shared::api::{IceConfig, IceServer, IceTransportPolicy};
-use shared::chat::Frame;
+use shared::api::IceServer;
 use shared::conversation::Conversation;
-use shared::negotiation::is_polite;
-use shared::signaling::{AWAY, ClientMessage, Peer, PeerId, ServerMessage, Why};
+use shared::signaling::{AWAY, ClientMessage, PeerId};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -20,9 +18,15 @@ use crate::ice;
 use crate::link::{Beginning, Link, Report, Reported};
 use crate::member::Member;
 use crate::options::Options;
-use crate::path::{Path, Step};
-use crate::signaling::News;
+use crate::path::Step;
 use crate::taking::Taking;
+
+/// So long after a chat has opened, what was not received is sent again. The other side may have lost the first frames ([`crate::runtime`] tells how);
+/// doubles are known by their number.
+const AGAIN: Duration = Duration::from_secs(3);
+
+/// For the server to tell that a peer has left, whose connection has ended.
+const TO_LEAVE: Duration = Duration::from_secs(1);
 
 /// How it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,164 +63,11 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    pub(crate) fn on_news(&mut self, news: News, now: Instant) {
-        match news {
-            News::Welcome {
-                room,
-                you,
-                peers,
-                ice,
-            } => {
-                match ice {
-                    Ok(config) => self.use_ice(&config),
-                    Err(message) => self.face.show(&Event::Error { message }),
-                }
-                self.on_welcome(room, you, peers, now);
-            }
-            News::Message(message) => self.on_message(message, now),
-            News::Down { why } => {
-                self.online = false;
-                if !std::mem::replace(&mut self.offline_told, true) {
-                    let message = format!("{why} (trying again)");
-                    self.face.show(&Event::Offline { message });
-                }
-            }
-            News::Refused { message } => self.end = Some(End::Refused(message)),
-        }
-    }
-
-    pub(crate) fn use_ice(&mut self, config: &IceConfig) {
-        let all: Vec<_> = config
-            .ice_servers
-            .iter()
-            .chain(&self.own_ice)
-            .cloned()
-            .collect();
-        self.setup.ice_servers = ice::usable(&all);
-        let asked = config.ice_transport_policy == IceTransportPolicy::Relay;
-        self.setup.relay_only = asked || self.options.relay_only;
-    }
-
-    fn on_welcome(&mut self, room: String, you: Peer, peers: Vec<Peer>, now: Instant) {
-        self.online = true;
-        self.offline_told = false;
-        for (id, member) in &mut self.members {
-            if !peers.iter().any(|peer| peer.id == *id) {
-                member.gone.get_or_insert(now);
-            }
-        }
-        for peer in peers {
-            if peer.id == self.me {
-                continue;
-            }
-            match self.members.get_mut(&peer.id) {
-                Some(member) => {
-                    member.peer = peer;
-                    member.gone = None;
-                    if member.path.again(now) {
-                        member.drop_link();
-                    }
-                }
-                None => {
-                    let path = Path::begin_now(now, is_polite(&self.me, &peer.id));
-                    self.members
-                        .insert(peer.id.clone(), Member::new(peer, path));
-                }
-            }
-        }
-        let event = Event::Welcome {
-            room,
-            id: you.id,
-            name: you.name,
-            peers: self.members.values().map(Member::somebody).collect(),
-            again: self.welcomed,
-        };
-        self.face.show(&event);
-        // Not before: what is said is for those who are in the room.
-        if !std::mem::replace(&mut self.welcomed, true) {
-            self.begin();
-        }
-    }
-
-    fn on_message(&mut self, message: ServerMessage, now: Instant) {
-        match message {
-            ServerMessage::Arrived { peer } => self.on_arrived(peer, now),
-            ServerMessage::Away { id } => {
-                if let Some(member) = self.members.get_mut(&id) {
-                    member.peer.away = true;
-                    let name = member.peer.name.clone();
-                    self.face.show(&Event::Away { peer: id, name });
-                }
-            }
-            ServerMessage::Left { id, why } => {
-                let Some(member) = self.members.get_mut(&id) else {
-                    return;
-                };
-                if why == Why::Lost && member.path.is_alive() {
-                    member.gone.get_or_insert(now);
-                } else {
-                    self.remove(&id);
-                }
-            }
-            ServerMessage::Offer { from, sdp } => {
-                let link = self.members.get(&from).map(|member| member.link.as_ref());
-                match link {
-                    Some(Some(link)) => link.on_offer(sdp),
-                    Some(None) => self.connect(&from, Beginning::Answer(sdp), now),
-                    None => tracing::debug!(%from, "an offer of a stranger"),
-                }
-            }
-            ServerMessage::Answer { from, sdp } => {
-                if let Some(link) = self.link(&from) {
-                    link.on_answer(sdp);
-                }
-            }
-            ServerMessage::Candidate { from, candidate } => {
-                if let Some(link) = self.link(&from) {
-                    link.on_candidate(candidate);
-                }
-            }
-            // The peer is away or has left, which is told apart from this.
-            ServerMessage::Error { to: Some(_), .. } => {}
-            ServerMessage::Error { message, .. } => self.face.show(&Event::Error { message }),
-            ServerMessage::Welcome { .. } | ServerMessage::Pong => {}
-        }
-    }
-
-    fn on_arrived(&mut self, peer: Peer, now: Instant) {
-        if peer.id == self.me {
-            return;
-        }
-        let (id, name) = (peer.id.clone(), peer.name.clone());
-        let event = match self.members.get_mut(&id) {
-            Some(member) => {
-                let was_away = !member.is_present();
-                member.peer = peer;
-                member.gone = None;
-                if member.path.again(Path::after_offer(now)) {
-                    member.drop_link();
-                }
-                was_away.then_some(Event::Back { peer: id, name })
-            }
-            None => {
-                let kind = peer.kind;
-                let path = Path::wait_for_offer(now, is_polite(&self.me, &id));
-                self.members.insert(id.clone(), Member::new(peer, path));
-                Some(Event::Joined {
-                    peer: id,
-                    name,
-                    kind,
-                })
-            }
-        };
-        if let Some(event) = event {
-            self.face.show(&event);
-        }
-    }
-
-    fn remove(&mut self, id: &PeerId) {
+    pub(crate) fn remove(&mut self, id: &PeerId) {
         if let Some(member) = self.members.remove(id) {
-            self.taking.on_dead(id);
+            self.giving.on_left(id);
+            let acts = self.taking.on_left(id);
+            self.act(acts, Instant::now());
             self.face.show(&Event::Left {
                 peer: id.clone(),
                 name: member.peer.name,
@@ -229,7 +80,7 @@ impl Room {
     }
 
     /// A new link, in place of the one there is.
-    fn connect(&mut self, id: &PeerId, beginning: Beginning, now: Instant) {
+    pub(crate) fn connect(&mut self, id: &PeerId, beginning: Beginning, now: Instant) {
         let Some(member) = self.members.get_mut(id) else {
             return;
         };
@@ -272,13 +123,13 @@ impl Room {
             Report::Agreed => member.found.agreed = true,
             Report::Open => {
                 member.open = true;
+                member.missed_at = None;
                 member.path.open();
+                member.again_at = Some(now + AGAIN);
                 if let Some(event) = member.connected() {
                     self.face.show(&event);
                 }
-                for message in self.conversation.on_open(&id) {
-                    self.send(&id, Frame::Message(message), now);
-                }
+                self.send_missing(&id, now);
                 self.ask_for_files(now);
             }
             Report::Route { pair, safety_code } => {
@@ -316,25 +167,29 @@ impl Room {
             }
             Report::Dead(why) => {
                 tracing::debug!(peer = %id, why, "a link is over");
-                self.on_dead(&id, now);
+                self.on_dead(&id, why, now);
             }
         }
     }
 
-    pub(crate) fn on_dead(&mut self, id: &PeerId, now: Instant) {
+    /// `why`: a sentence, unless the other side has ended it.
+    pub(crate) fn on_dead(&mut self, id: &PeerId, why: Option<String>, now: Instant) {
         let Some(member) = self.members.get_mut(id) else {
             return;
         };
-        member.path.dead(now);
-        let was_open = member.drop_link();
+        let first = member.path.dead(now);
+        if member.drop_link() {
+            member.missed_at = Some(now + TO_LEAVE);
+        }
+        let (gone, name) = (member.gone.is_some(), member.peer.name.clone());
         self.taking.on_dead(id);
-        if member.gone.is_some() {
+        if gone {
             self.remove(id);
-        } else if was_open {
-            let name = member.peer.name.clone();
-            self.face.show(&Event::Disconnected {
+        } else if let Some(why) = why.filter(|_| first) {
+            self.face.show(&Event::Failed {
                 peer: id.clone(),
                 name,
+                message: format!("{why} It is tried again."),
             });
         }
     }
@@ -351,6 +206,17 @@ impl Room {
             });
             if given_up {
                 self.remove(&id);
+                continue;
+            }
+            if member.missed_at.is_some_and(|at| now >= at) {
+                member.missed_at = None;
+                let name = member.peer.name.clone();
+                self.face.show(&Event::Disconnected { peer: id, name });
+                continue;
+            }
+            if member.again_at.is_some_and(|at| now >= at) {
+                member.again_at = None;
+                self.send_missing(&id, now);
                 continue;
             }
             match member.path.step(now, self.online && member.is_present()) {

@@ -221,6 +221,18 @@ impl Taking {
         }
     }
 
+    /// `peer` is no longer in the room, and its files with it.
+    pub(crate) fn on_left(&mut self, peer: &PeerId) -> Vec<Act> {
+        let keys: Vec<_> = self.incoming.keys().cloned().collect();
+        let mut acts = Vec::new();
+        for key in keys.into_iter().filter(|key| key.0 == *peer) {
+            let why = "its author left before it was here.".to_owned();
+            acts.extend(self.end(&key, FileStep::Failed, Some(why)));
+            self.incoming.remove(&key);
+        }
+        acts
+    }
+
     /// Stops the file of this name, or all.
     pub(crate) fn cancel(&mut self, name: Option<&str>) -> Vec<Act> {
         let keys: Vec<_> = self

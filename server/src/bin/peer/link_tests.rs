@@ -1,0 +1,202 @@
+//! Two links in one process, and whatever order their messages take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::chat::{Frame, file_protocol};
+use shared::signaling::{ClientMessage, PeerId};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use webrtc::data_channel::DataChannel;
+
+use crate::connection::{Setup, certificate};
+use crate::folder::Partial;
+use crate::interfaces::Interfaces;
+use crate::link::{Beginning, Link, Report, Reported};
+use crate::receiving::{Received, Target, receive};
+use crate::sending::{Source, send};
+use crate::transfer::{Progress, Teller, What};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Side {
+    me: PeerId,
+    link: Link,
+    reports: mpsc::Receiver<Reported>,
+}
+
+fn id(n: u8) -> PeerId {
+    PeerId::try_from(format!("{n:016x}")).unwrap()
+}
+
+/// `me` to `other`, on loopback.
+fn side(me: u8, other: u8, beginning: Beginning) -> Side {
+    let setup = Setup {
+        ice_servers: Vec::new(),
+        relay_only: false,
+        interfaces: Interfaces { loopback: true },
+        certificate: certificate().unwrap(),
+    };
+    let (reports, reported) = mpsc::channel(1024);
+    let me = id(me);
+    let (link, task) = Link::start(setup, &me, &id(other), 1, beginning, true, reports);
+    tokio::spawn(task);
+    Side {
+        me,
+        link,
+        reports: reported,
+    }
+}
+
+/// The next report of either side that is no signal, and whether it is the first one's; signals go to the other. None: a signal went.
+async fn next(one: &mut Side, two: &mut Side) -> Option<(bool, Report)> {
+    let report = timeout(PATIENCE, async {
+        tokio::select! {
+            report = one.reports.recv() => (true, report),
+            report = two.reports.recv() => (false, report),
+        }
+    });
+    let (mine, report) = report.await.expect("it goes on");
+    let (_, _, report) = report.expect("the link lives");
+    let other = if mine { &two.link } else { &one.link };
+    let Report::Signal(signal) = report else {
+        return Some((mine, report));
+    };
+    match signal {
+        ClientMessage::Offer { sdp, .. } => other.on_offer(sdp),
+        ClientMessage::Answer { sdp, .. } => other.on_answer(sdp),
+        ClientMessage::Candidate { candidate, .. } => other.on_candidate(candidate),
+        _ => unreachable!("a link signals nothing else"),
+    }
+    None
+}
+
+/// Carries signals both ways until both sides have reported what `done` takes for good.
+async fn until(one: &mut Side, two: &mut Side, done: impl Fn(&Report) -> bool) {
+    let (mut first, mut second) = (false, false);
+    while !(first && second) {
+        let Some((mine, report)) = next(one, two).await else {
+            continue;
+        };
+        if let Report::Dead(why) = &report {
+            panic!("{} is dead: {why:?}", if mine { &one.me } else { &two.me });
+        }
+        let done = done(&report);
+        first |= mine && done;
+        second |= !mine && done;
+    }
+}
+
+async fn say_and_hear(one: &mut Side, two: &mut Side) {
+    for side in [&one, &two] {
+        assert!(side.link.send(Frame::Received { number: 7 }));
+    }
+    let heard = |report: &Report| matches!(report, Report::Frame(Frame::Received { number: 7 }));
+    until(one, two, heard).await;
+}
+
+fn is_open(report: &Report) -> bool {
+    matches!(report, Report::Open)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offers_that_cross_end_in_one_connection() {
+    for (one, two) in [(1, 2), (2, 1)] {
+        let mut one = side(one, two, Beginning::Offer);
+        let mut two = side(two, 3 - two, Beginning::Offer);
+        until(&mut one, &mut two, is_open).await;
+        say_and_hear(&mut one, &mut two).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_path_is_found_whoever_looks_for_it() {
+    let mut one = side(1, 2, Beginning::Offer);
+    let mut two = side(2, 1, Beginning::Offer);
+    until(&mut one, &mut two, is_open).await;
+    for (first, second) in [(true, false), (false, true), (true, true)] {
+        if first {
+            one.link.restart();
+        }
+        if second {
+            two.link.restart();
+        }
+        // The sockets are new, so the pair is as well.
+        let moved = |report: &Report| matches!(report, Report::Route { .. });
+        until(&mut one, &mut two, moved).await;
+        say_and_hear(&mut one, &mut two).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_goes_on_over_another_connection_where_it_broke_off() {
+    const SIZE: usize = 24 * 1024 * 1024;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("source");
+    let bytes: Vec<u8> = (0..SIZE).map(|at| (at % 251) as u8).collect();
+    std::fs::write(&path, &bytes).unwrap();
+    let source = Source {
+        path,
+        size: SIZE as u64,
+    };
+    let mut partial = Partial::create(folder.path(), "copy", SIZE as u64).unwrap();
+    let target = Target {
+        folder: folder.path().to_owned(),
+        name: "copy".to_owned(),
+    };
+    for last in [false, true] {
+        let mut one = side(1, 2, Beginning::Offer);
+        let mut two = side(2, 1, Beginning::Offer);
+        until(&mut one, &mut two, is_open).await;
+        let (told, mut telling) = mpsc::channel(64);
+        let teller = Teller {
+            peer: id(1),
+            number: 1,
+            attempt: 1,
+            told,
+        };
+        let offset = partial.receipt().received();
+        assert_eq!(offset > 0, last, "some has come when it goes on");
+        let (stop_sending, stop) = oneshot::channel();
+        let opened = one.link.open_file(file_protocol(1, offset));
+        tokio::spawn(send(source.clone(), offset, opened, stop, teller.clone()));
+        let channel = channel(&mut one, &mut two, offset).await;
+        let (stop_receiving, stop) = oneshot::channel();
+        tokio::spawn(receive(channel, partial, target.clone(), stop, teller));
+        let mut links = Some((one, two));
+        let outcome = loop {
+            let told = timeout(PATIENCE, telling.recv()).await.expect("it goes on");
+            match told.expect("the tasks live").what {
+                What::Receiving(Progress::Over(outcome)) => break outcome,
+                // The connection goes away in the middle.
+                What::Receiving(Progress::Bytes(_)) if !last => links = None,
+                _ => {}
+            }
+        };
+        drop((links, stop_sending, stop_receiving));
+        match outcome {
+            Received::BrokeOff(part) if !last => partial = part,
+            Received::Kept(path) if last => {
+                assert_eq!(std::fs::read(path).unwrap(), bytes);
+                return;
+            }
+            other => panic!("last: {last}, {other:?}"),
+        }
+    }
+}
+
+/// The channel that the other side opened.
+async fn channel(one: &mut Side, two: &mut Side, from: u64) -> Arc<dyn DataChannel> {
+    loop {
+        if let Some((
+            _,
+            Report::File {
+                channel, offset, ..
+            },
+        )) = next(one, two).await
+        {
+            assert_eq!(offset, from);
+            return channel;
+        }
+    }
+}
