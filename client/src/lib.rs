@@ -27,7 +27,15 @@
 //! | `[data-state]` of `.state` | `loading`, `empty`, `error`, `no-server`, `not-found`; `.notice[data-state=lost]` |
 //! | `#board[data-state]`, `#canvas`, `#grey`, `#invert`, `#edges`, `#mirror`, `#histogram`, `#still`, `#cost` | the canvas page |
 //! | `#code-frame`, `#code-lines`, `#code-page`, `#copy-...`, `#preview`, `#open-page` | the embed page |
-//! | `#server-used[data-source]`, `#server`, `#save-server`, `#test-server`, `#server-result`, `#ice`, `#save-ice` | settings |
+//! | `#server-used[data-source]`, `#server`, `#save-server`, `#test-server`, `#server-result`, `#ice`, `#save-ice`, `#ice-used`, `#relay-only`, `#person` | settings |
+//! | `#name`, `#room`, `#join`, `#wrong`, `#visited` | the lobby; `#name` and `#join` also wherever a room asks for a name |
+//! | `main.room[data-link][data-tab]` | `connecting`, `joined`, `lost`, `refused`, `left`; `unnamed` without `.room`. `#tab-chat`, `#tab-people`, `#tab-files` on a phone |
+//! | `#copy-link`, `#copy-invite`, `#leave`, `#rename`, `#retry`, `#rejoin`, `#reload`, `#why` | what can be done in and around a room |
+//! | `.person[data-name][data-path]`, `.code-digits` | `connecting`, `direct`, `relayed`, `broken`, `failed`; safety codes |
+//! | `.talk`, `.say`, `.say.me[data-ticks]`, `.bubble`, `.note`, `.divider.unread`, `#new-messages`, `.typing` | the conversation; `waiting`, `some`, `all` |
+//! | `#message`, `#send`, `#attach`, `#attached`, `.limit`, `.drop` | where messages are written; `#attached` takes files |
+//! | `.file[data-name][data-stage]` in `.say` and in `#files` | `offered`, `asked`, `running`, `paused`, `kept`, `stopped`, `spoiled`, `failed`, `gone`; `.get`, `.cancel`, `.save`, `img.picture` |
+//! | `#examine`, `.try[data-kind][data-outcome]`, `#verdict[data-verdict]`, `#copy-report` | the doctor; `anybody`, `most`, `near`, `nobody` |
 //! | `#language`, `#server-state[data-state]` | in the bar; `asking`, `online`, `offline` |
 //!
 //! `?stream=NAME` opens the watch page of a stream, with `&embed=1` the player alone; `?server=URL` names the server.

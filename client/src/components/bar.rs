@@ -26,7 +26,7 @@ pub(crate) fn Bar() -> impl IntoView {
                 {link(Route::Gallery, |app| app.text().streams, |route| {
                     matches!(route, Route::Gallery | Route::Watch(_))
                 })}
-                {link(Route::Rooms, |app| app.text().room.rooms, |route| matches!(route, Route::Rooms | Route::Room(_)))}
+                {link(Route::Rooms, |app| app.common().rooms, |route| matches!(route, Route::Rooms | Route::Room(_)))}
                 {link(Route::Canvas(None), |app| app.text().canvas, |route| matches!(route, Route::Canvas(_)))}
                 {link(Route::Embed(None), |app| app.text().embed, |route| matches!(route, Route::Embed(_)))}
                 {link(Route::Settings, |app| app.text().settings, |route| matches!(route, Route::Settings))}

@@ -70,7 +70,7 @@ pub(crate) fn compose(app: App, room: Room, reading: Reading) -> AnyView {
     let warning = part(move || {
         match too_long.get() {
         Some(length) => view! {
-            <p class="bad small limit" role="alert">{words(move || (app.text().room.text_limit)(&bytes(length as u64)))}</p>
+            <p class="bad small limit" role="alert">{words(move || (app.room().text_limit)(&bytes(length as u64)))}</p>
         }
         .into_any(),
         None => nothing(),

@@ -20,8 +20,8 @@ pub(crate) fn CopyButton(
     let copied = RwSignal::new(Copied::Not);
     let words = move || match copied.get() {
         Copied::Not => label.get(),
-        Copied::Yes => app.text().copied,
-        Copied::Refused => app.text().copy_failed,
+        Copied::Yes => app.common().copied,
+        Copied::Refused => app.common().copy_failed,
     };
     view! {
         <button id=id class="button plain" aria-live="polite" on:click=press(move || copy(text.get_untracked(), copied))>

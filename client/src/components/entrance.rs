@@ -35,7 +35,7 @@ pub(crate) fn name_form(app: App, room: Room, done: impl Fn() + 'static) -> AnyV
     view! {
         <form class="form plain" on:submit=join novalidate>
             <label>
-                <span>{say(app, |text| text.your_name)}</span>
+                <span>{move || app.common().your_name}</span>
                 <input
                     id="name"
                     class="field"
@@ -65,8 +65,8 @@ pub(crate) fn banner(app: App, room: Room) -> AnyView {
         .into_any(),
         Link::Lost { retry_in } => view! {
             <div class="notice row between">
-                <p role="status">{words(move || (app.text().room.lost)(retry_in))}</p>
-                {button("button plain", "retry", words(move || app.text().try_now.to_owned()), move || room.retry())}
+                <p role="status">{words(move || (app.room().lost)(retry_in))}</p>
+                {button("button plain", "retry", words(move || app.room().try_now.to_owned()), move || room.retry())}
             </div>
         }
         .into_any(),
@@ -93,9 +93,8 @@ fn refused(app: App, room: Room, code: Code, message: String) -> AnyView {
         Code::Replaced => Some(|text| text.replaced),
         _ => None,
     };
-    let why = words(move || {
-        known.map_or_else(|| message.clone(), |read| read(&app.text().room).to_owned())
-    });
+    let why =
+        words(move || known.map_or_else(|| message.clone(), |read| read(app.room()).to_owned()));
     let way_out = match code {
         Code::BadName | Code::NameTaken => name_form(app, room, || {}),
         Code::Version => button("button", "reload", say(app, |text| text.reload), || {
@@ -108,7 +107,7 @@ fn refused(app: App, room: Room, code: Code, message: String) -> AnyView {
         _ => button(
             "button",
             "rejoin",
-            words(move || app.text().try_again.to_owned()),
+            words(move || app.room().try_again.to_owned()),
             move || again(app, room),
         ),
     };

@@ -103,9 +103,9 @@ pub(crate) fn file(app: App, room: Room, author: PeerId, number: u64, picture: b
     });
     let from = words(move || {
         if mine {
-            app.text().room.offered.to_owned()
+            app.room().offered.to_owned()
         } else {
-            (app.text().room.from)(&from)
+            (app.room().from)(&from)
         }
     });
     view! {
@@ -194,7 +194,7 @@ fn line(app: App, room: Room, transfer: Transfer) -> AnyView {
     });
     let peer = transfer.peer.clone();
     let sentence = words(move || {
-        let text = &app.text().room;
+        let text = app.room();
         let what = sentence(&transfer, text);
         if incoming {
             return what;

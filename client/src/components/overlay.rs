@@ -116,7 +116,7 @@ pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>)
             view! {
                 {again("try-now", |text| text.try_now)}
                 <Show when=move || unreachable() && !app.embedded>
-                    <a class="button plain" href="#/settings">{app.say(|text| text.change_server)}</a>
+                    <a class="button plain" href="#/settings">{move || app.common().change_server}</a>
                 </Show>
             }
             .into_any(),

@@ -37,7 +37,7 @@ pub(crate) fn nothing() -> AnyView {
 
 /// A message about rooms, in the language of the moment.
 pub(crate) fn say(app: App, read: Read) -> Words {
-    words(move || read(&app.text().room).to_owned())
+    words(move || read(app.room()).to_owned())
 }
 
 /// A button with a word or two on it.

@@ -48,7 +48,7 @@ fn person(app: App, room: Room, id: String) -> AnyView {
     };
     let facts = {
         let with = with.clone();
-        words(move || with(&|person| facts(person, &app.text().room)))
+        words(move || with(&|person| facts(person, app.room())))
     };
     let failed = memo({
         let with = with.clone();
@@ -80,7 +80,7 @@ fn person(app: App, room: Room, id: String) -> AnyView {
             <details class="small">
                 <summary>{say(app, |text| text.safety)}</summary>
                 <p class="mono code-digits">{code}</p>
-                <p class="quiet">{words(move || (app.text().room.safety_text)(&with(&|person| person.name.clone())))}</p>
+                <p class="quiet">{words(move || (app.room().safety_text)(&with(&|person| person.name.clone())))}</p>
             </details>
         }
         .into_any()

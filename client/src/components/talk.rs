@@ -159,7 +159,7 @@ fn divider(class: &'static str, text: Words) -> AnyView {
 
 fn day_name(app: App, day: u64) -> String {
     const DAY: u64 = 24 * 60 * 60_000;
-    let text = &app.text().room;
+    let text = app.room();
     let today = local(js_sys::Date::now() as u64) / DAY;
     match today.saturating_sub(day) {
         0 => text.today.to_owned(),
@@ -179,7 +179,7 @@ fn day_name(app: App, day: u64) -> String {
 }
 
 fn note_text(app: App, note: &Note) -> String {
-    let text = &app.text().room;
+    let text = app.room();
     match &note.what {
         Happened::Arrived { name } => (text.arrived)(name),
         Happened::Left { name } => (text.gone)(name),
@@ -242,7 +242,7 @@ fn message(app: App, room: Room, entry: Entry, mine: bool, first: bool) -> AnyVi
 }
 
 fn tick(app: App, ticks: Ticks) -> AnyView {
-    let text = &app.text().room;
+    let text = app.room();
     let (mark, label) = match ticks {
         Ticks::Waiting => ("✓".to_owned(), text.tick_waiting.to_owned()),
         Ticks::Some { reached, of } => (

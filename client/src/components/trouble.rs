@@ -17,7 +17,7 @@ pub(crate) fn Trouble(error: HttpError, #[prop(into)] retry: Callback<()>) -> im
             <p class="quiet">{text}</p>
             <div class="row">
                 <button class="button" id="retry" on:click=press(move || retry.run(()))>{app.say(|text| text.try_again)}</button>
-                <a class="button plain" href="#/settings">{app.say(|text| text.change_server)}</a>
+                <a class="button plain" href="#/settings">{move || app.common().change_server}</a>
             </div>
         </section>
     }
@@ -29,10 +29,10 @@ pub(crate) fn NoServer() -> impl IntoView {
     let app = use_app();
     view! {
         <section class="state card" role="alert" data-state="no-server">
-            <h2>{app.say(|text| text.no_server)}</h2>
-            <p class="quiet">{app.say(|text| text.no_server_text)}</p>
+            <h2>{move || app.common().no_server}</h2>
+            <p class="quiet">{move || app.common().no_server_text}</p>
             <div class="row">
-                <a class="button" href="#/settings">{app.say(|text| text.change_server)}</a>
+                <a class="button" href="#/settings">{move || app.common().change_server}</a>
             </div>
         </section>
     }

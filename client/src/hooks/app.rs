@@ -5,6 +5,8 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::http;
+use crate::i18n::common::Common;
+use crate::i18n::room::Room;
 use crate::i18n::{Lang, Text};
 use crate::rtc::listener::Listener;
 use crate::state::route::{Route, query};
@@ -108,6 +110,16 @@ impl App {
     /// The words of the language, tracked.
     pub(crate) fn text(self) -> &'static Text {
         self.lang.get().text()
+    }
+
+    /// As [`App::text`], of rooms.
+    pub(crate) fn room(self) -> &'static Room {
+        self.lang.get().room()
+    }
+
+    /// As [`App::text`], of what is said everywhere.
+    pub(crate) fn common(self) -> &'static Common {
+        self.lang.get().common()
     }
 
     /// One message, in the language of the moment. All messages share one type, which keeps the bundle small.

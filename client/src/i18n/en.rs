@@ -26,7 +26,6 @@ pub const TEXT: Text = Text {
     try_again: "Try again",
     try_now: "Try now",
     to_streams: "All streams",
-    change_server: "Change the server address",
 
     // Trouble
     unreachable: "The server does not answer",
@@ -40,8 +39,6 @@ pub const TEXT: Text = Text {
         format!("Something answered at {server}, but not in the words of Weir. Check the address.")
     },
     refused: "The server said no",
-    no_server: "No server yet",
-    no_server_text: "This page was not opened from a Weir server, so it has to be told where one is.",
     lost_contact: "Lost contact with the server; this is what was here a moment ago. Trying again by itself.",
 
     // Gallery
@@ -103,8 +100,6 @@ pub const TEXT: Text = Text {
     pip: "Picture in picture",
     keys: "Keys: space plays and stops, m sound, arrows volume, f full screen, p picture in picture",
     copy_link: "Copy link",
-    copied: "Copied",
-    copy_failed: "Select the text and copy it yourself",
     open_canvas: "Open on a canvas",
     get_embed: "Embed code",
 
@@ -187,8 +182,11 @@ pub const TEXT: Text = Text {
     ice_none: "none: only direct connections",
     by_browser: "As the browser",
     about_text: "Settings are kept in this browser only.",
-
-    // Pages of their own
-    room: super::room::en::TEXT,
-    doctor: super::doctor::en::TEXT,
+    relay_only: "In rooms, connect through a relay only",
+    relay_only_text: "Others then do not learn the address of this machine. It needs a TURN server.",
+    relay_only_none: "There is no TURN server among those in use: nobody could be reached.",
+    ice_used: "In use",
+    ice_yours: "yours, as below",
+    ice_servers_own: "Your own ICE servers",
+    open_doctor: "Connection doctor",
 };

@@ -1,8 +1,10 @@
 //! Every word that a person reads, in one typed table with a column a language: a missing translation does not compile.
 //!
 //! [`Text`] is the table, [`en`] and [`zh`] are its columns, [`mod@format`] writes numbers, [`describe`] puts sentences about
-//! streams together. [`room`] and [`mod@doctor`] are parts of the table.
+//! streams together. [`room`], [`mod@doctor`] and
+//! [`common`] are tables of their own: a part of the bundle has only those that it speaks.
 
+pub mod common;
 pub mod describe;
 pub mod doctor;
 pub mod en;
@@ -58,6 +60,27 @@ impl Lang {
         match self {
             Self::En => &en::TEXT,
             Self::Zh => &zh::TEXT,
+        }
+    }
+
+    pub fn common(self) -> &'static common::Common {
+        match self {
+            Self::En => &common::en::TEXT,
+            Self::Zh => &common::zh::TEXT,
+        }
+    }
+
+    pub fn room(self) -> &'static room::Room {
+        match self {
+            Self::En => &room::en::TEXT,
+            Self::Zh => &room::zh::TEXT,
+        }
+    }
+
+    pub fn doctor(self) -> &'static doctor::Doctor {
+        match self {
+            Self::En => &doctor::en::TEXT,
+            Self::Zh => &doctor::zh::TEXT,
         }
     }
 

@@ -25,7 +25,6 @@ pub struct Text {
     pub try_again: &'static str,
     pub try_now: &'static str,
     pub to_streams: &'static str,
-    pub change_server: &'static str,
 
     // Trouble
     pub unreachable: &'static str,
@@ -33,8 +32,6 @@ pub struct Text {
     pub unreadable: &'static str,
     pub unreadable_text: fn(server: &str) -> String,
     pub refused: &'static str,
-    pub no_server: &'static str,
-    pub no_server_text: &'static str,
     pub lost_contact: &'static str,
 
     // Gallery
@@ -90,8 +87,6 @@ pub struct Text {
     pub pip: &'static str,
     pub keys: &'static str,
     pub copy_link: &'static str,
-    pub copied: &'static str,
-    pub copy_failed: &'static str,
     pub open_canvas: &'static str,
     pub get_embed: &'static str,
 
@@ -171,8 +166,11 @@ pub struct Text {
     pub ice_none: &'static str,
     pub by_browser: &'static str,
     pub about_text: &'static str,
-
-    // Pages of their own
-    pub room: super::room::Room,
-    pub doctor: super::doctor::Doctor,
+    pub relay_only: &'static str,
+    pub relay_only_text: &'static str,
+    pub relay_only_none: &'static str,
+    pub ice_used: &'static str,
+    pub ice_yours: &'static str,
+    pub ice_servers_own: &'static str,
+    pub open_doctor: &'static str,
 }

@@ -26,7 +26,6 @@ pub const TEXT: Text = Text {
     try_again: "重试",
     try_now: "立即重试",
     to_streams: "全部视频流",
-    change_server: "更改服务器地址",
 
     // Trouble
     unreachable: "服务器没有应答",
@@ -34,8 +33,6 @@ pub const TEXT: Text = Text {
     unreadable: "这不是 Weir 服务器",
     unreadable_text: |server| format!("{server} 有应答，但不是 Weir 的应答。请检查地址。"),
     refused: "服务器拒绝了请求",
-    no_server: "还没有服务器",
-    no_server_text: "此页面不是从 Weir 服务器打开的，请告诉它服务器在哪里。",
     lost_contact: "与服务器失去联系，下面是刚才的内容。正在自动重试。",
 
     // Gallery
@@ -94,8 +91,6 @@ pub const TEXT: Text = Text {
     pip: "画中画",
     keys: "按键：空格 播放/停止，m 声音，方向键 音量，f 全屏，p 画中画",
     copy_link: "复制链接",
-    copied: "已复制",
-    copy_failed: "请手动选择并复制",
     open_canvas: "在画布上打开",
     get_embed: "嵌入代码",
 
@@ -177,8 +172,11 @@ pub const TEXT: Text = Text {
     ice_none: "无：仅直接连接",
     by_browser: "跟随浏览器",
     about_text: "设置只保存在此浏览器中。",
-
-    // Pages of their own
-    room: super::room::zh::TEXT,
-    doctor: super::doctor::zh::TEXT,
+    relay_only: "在房间中只通过中继连接",
+    relay_only_text: "这样其他人不会得知本机的地址。需要 TURN 服务器。",
+    relay_only_none: "正在使用的服务器中没有 TURN 服务器，无法连接任何人。",
+    ice_used: "正在使用",
+    ice_yours: "您自己的，见下",
+    ice_servers_own: "自己的 ICE 服务器",
+    open_doctor: "连接诊断",
 };

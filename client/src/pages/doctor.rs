@@ -12,13 +12,13 @@ use crate::state::doctor::{Advice, Facts, Kind, Nat, Outcome, Verdict};
 #[component]
 pub(crate) fn Examination() -> impl IntoView {
     let app = use_app();
-    use_title(move || app.text().doctor.title.to_owned());
+    use_title(move || app.lang.get().doctor().title.to_owned());
     let doctor = Doctor::new();
     let say = move |read: fn(&'static Text) -> &'static str| {
-        words(move || read(&app.text().doctor).to_owned())
+        words(move || read(app.lang.get().doctor()).to_owned())
     };
     let label = words(move || {
-        let text = &app.text().doctor;
+        let text = app.lang.get().doctor();
         let label = match (doctor.running.get(), doctor.done.get()) {
             (true, _) => text.examining,
             (false, true) => text.again,
@@ -49,8 +49,8 @@ pub(crate) fn Examination() -> impl IntoView {
         if !doctor.done.get() {
             return nothing();
         }
-        let text = &app.text().doctor;
-        let text_settings = app.text().settings;
+        let text = app.lang.get().doctor();
+        let text_settings = text.settings;
         let (verdict, facts, advice) = doctor
             .facts
             .with(|facts| (facts.verdict(), sights(text, facts), advice(text, facts)));
@@ -74,7 +74,7 @@ pub(crate) fn Examination() -> impl IntoView {
                     <CopyButton
                         id="copy-report"
                         text=Signal::derive(move || doctor.facts.with(|facts| report(app, facts)))
-                        label=Signal::derive(move || app.text().doctor.copy_report)
+                        label=Signal::derive(move || app.lang.get().doctor().copy_report)
                     />
                     <a class="button plain" href="#/settings">{text_settings}</a>
                 </div>
@@ -108,7 +108,7 @@ struct Line {
 }
 
 fn lines(app: App, facts: &Facts) -> Vec<Line> {
-    let text = &app.text().doctor;
+    let text = app.lang.get().doctor();
     let lines = facts.tries.iter().map(|one| {
         let (kind, what) = match one.kind {
             Kind::Server => ("server", text.server),
@@ -196,7 +196,7 @@ fn advice(text: &Text, facts: &Facts) -> Vec<&'static str> {
 
 /// Everything as text, to send to somebody who can help. No address of this machine is in it, and no password.
 fn report(app: App, facts: &Facts) -> String {
-    let text = &app.text().doctor;
+    let text = app.lang.get().doctor();
     let mut report = format!("{}: {}\n", text.title, verdict_text(text, facts.verdict()));
     for line in lines(app, facts) {
         report.push_str(&format!("- {} {}: {}\n", line.what, line.url, line.outcome));

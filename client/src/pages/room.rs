@@ -55,7 +55,7 @@ fn door(app: App, room: Hook, name: &str) -> AnyView {
     view! {
         <main class="page narrow" id="main" data-link="unnamed">
             <section class="card form">
-                <h1>{words(move || (app.text().room.name_for)(&name))}</h1>
+                <h1>{words(move || (app.room().name_for)(&name))}</h1>
                 <p class="quiet">{say(app, |text| text.intro)}</p>
                 {name_form(app, room, || {})}
             </section>
@@ -69,7 +69,7 @@ fn inside(app: App, room: Hook, name: &str, reading: Reading, dragging: RwSignal
     let tab_button = move |which: &'static str, label: Read, count: fn(Hook) -> usize| {
         let label = words(move || {
             let count = count(room);
-            let label = label(&app.text().room);
+            let label = label(app.room());
             if count > 0 {
                 format!("{label} {count}")
             } else {
@@ -94,7 +94,7 @@ fn inside(app: App, room: Hook, name: &str, reading: Reading, dragging: RwSignal
     let shown = address.clone();
     let copy = move |id: &'static str| {
         let address = address.clone();
-        view! { <CopyButton id=id text=Signal::derive(move || address.clone()) label=Signal::derive(move || app.text().copy_link) /> }.into_any()
+        view! { <CopyButton id=id text=Signal::derive(move || address.clone()) label=Signal::derive(move || app.room().copy_link) /> }.into_any()
     };
     let invite = copy("copy-invite");
     let nobody = memo(move || {
@@ -121,7 +121,7 @@ fn inside(app: App, room: Hook, name: &str, reading: Reading, dragging: RwSignal
         if names.is_empty() {
             String::new()
         } else {
-            (app.text().room.is_typing)(&names.join(", "))
+            (app.room().is_typing)(&names.join(", "))
         }
     });
     view! {
@@ -139,7 +139,7 @@ fn inside(app: App, room: Hook, name: &str, reading: Reading, dragging: RwSignal
                 </nav>
             </header>
             <aside class="side who-is-here">
-                <h2 class="small quiet">{words(move || (app.text().room.people)(room.people.with(Vec::len) + 1))}</h2>
+                <h2 class="small quiet">{words(move || (app.room().people)(room.people.with(Vec::len) + 1))}</h2>
                 {myself(app, room)}
                 {people(app, room)}
                 <p class="small quiet privacy">{say(app, |text| text.privacy)}</p>

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use shared::signaling::{MAX_NAME, MAX_ROOM_NAME};
 
-use crate::components::parts::{Read, button, nothing, part, say, words};
+use crate::components::parts::{Read, Words, button, nothing, part, say, words};
 use crate::hooks::app::{use_app, use_title};
 use crate::hooks::visited::{Visited, forget, visited};
 use crate::state::face::invented_room;
@@ -12,7 +12,7 @@ use crate::state::route::Route;
 #[component]
 pub(crate) fn Rooms() -> impl IntoView {
     let app = use_app();
-    use_title(move || app.text().room.rooms.to_owned());
+    use_title(move || app.common().rooms.to_owned());
     let name = RwSignal::new(
         app.settings
             .with_untracked(|settings| settings.name.clone())
@@ -41,10 +41,10 @@ pub(crate) fn Rooms() -> impl IntoView {
             app.go(&Route::Room(room.to_owned()));
         }
     };
-    let field = move |id: &'static str, label: Read, hint: Read, value: RwSignal<String>| {
+    let field = move |id: &'static str, label: Words, hint: Words, value: RwSignal<String>| {
         view! {
             <label>
-                <span>{say(app, label)}</span>
+                <span>{label}</span>
                 <input
                     id=id
                     class="field"
@@ -57,7 +57,7 @@ pub(crate) fn Rooms() -> impl IntoView {
                         wrong.set(None);
                     }
                 />
-                <span class="small quiet">{say(app, hint)}</span>
+                <span class="small quiet">{hint}</span>
             </label>
         }
         .into_any()
@@ -72,13 +72,13 @@ pub(crate) fn Rooms() -> impl IntoView {
             let (address, shown) = (Route::Room(name.clone()).to_string(), name.clone());
             let count = words(move || {
                 if unread > 0 {
-                    (app.text().room.unread_count)(unread)
+                    (app.room().unread_count)(unread)
                 } else {
                     String::new()
                 }
             });
             let gone = move || {
-                if forget(&name, &(app.text().room.forget_sure)(&name)) {
+                if forget(&name, &(app.room().forget_sure)(&name)) {
                     rooms.set(visited());
                 }
             };
@@ -96,12 +96,12 @@ pub(crate) fn Rooms() -> impl IntoView {
     view! {
         <main class="page narrow" id="main">
             <div>
-                <h1>{say(app, |text| text.rooms)}</h1>
+                <h1>{move || app.common().rooms}</h1>
                 <p class="quiet">{say(app, |text| text.intro)}</p>
             </div>
             <form class="card form" on:submit=join novalidate>
-                {field("name", |text| text.your_name, |text| text.name_hint, name)}
-                {field("room", |text| text.room, |text| text.room_hint, room)}
+                {field("name", words(move || app.common().your_name.to_owned()), words(move || app.common().name_hint.to_owned()), name)}
+                {field("room", say(app, |text| text.room), say(app, |text| text.room_hint), room)}
                 <div class="row"><button class="button" type="submit" id="join">{say(app, |text| text.join)}</button></div>
                 {part(move || wrong.get().map_or_else(nothing, |read| {
                     view! { <p class="small bad" role="alert" id="wrong">{say(app, read)}</p> }.into_any()

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::api::{Health, IceConfig};
 
-use crate::components::parts::{nothing, part, say, words};
+use crate::components::parts::{nothing, part, words};
 use crate::hooks::app::{use_app, use_title};
 use crate::hooks::poll::use_poll;
 use crate::http::{self, HttpError};
@@ -216,7 +216,7 @@ fn IceSettings() -> impl IntoView {
         Some((_, urls)) => urls.join(", "),
     });
     let whose = words(move || match in_use() {
-        Some((true, _)) => app.text().room.ice_yours.to_owned(),
+        Some((true, _)) => app.text().ice_yours.to_owned(),
         _ => app.text().ice_from_server.to_owned(),
     });
     let relay_only = move || app.settings.with(|settings| settings.relay_only);
@@ -224,7 +224,7 @@ fn IceSettings() -> impl IntoView {
         let none =
             in_use().is_some_and(|(_, urls)| !urls.iter().any(|url| url.starts_with("turn")));
         if relay_only() && none {
-            view! { <p class="notice small">{say(app, |text| text.relay_only_none)}</p> }.into_any()
+            view! { <p class="notice small">{app.say(|text| text.relay_only_none)}</p> }.into_any()
         } else {
             nothing()
         }
@@ -233,10 +233,10 @@ fn IceSettings() -> impl IntoView {
         <form class="card form" on:submit=save>
             <h2>{app.say(|text| text.ice_servers)}</h2>
             <p class="small quiet">
-                {say(app, |text| text.ice_used)} " (" {whose} "): " <span class="mono" id="ice-used">{shown}</span>
+                {app.say(|text| text.ice_used)} " (" {whose} "): " <span class="mono" id="ice-used">{shown}</span>
             </p>
             <label>
-                <span>{say(app, |text| text.ice_servers_own)}</span>
+                <span>{app.say(|text| text.ice_servers_own)}</span>
                 <textarea
                     id="ice"
                     class="field mono"
@@ -254,7 +254,7 @@ fn IceSettings() -> impl IntoView {
             <p class="small quiet" id="ice-hint">{app.say(|text| text.ice_hint)}</p>
             <div class="row">
                 <button class="button" type="submit" id="save-ice">{app.say(|text| text.save)}</button>
-                <a class="button plain" href="#/doctor">{words(move || app.text().doctor.open_doctor.to_owned())}</a>
+                <a class="button plain" href="#/doctor">{words(move || app.text().open_doctor.to_owned())}</a>
             </div>
             <p class="small" role="status">
                 {move || said.get().map(|said| match said {
@@ -269,7 +269,7 @@ fn IceSettings() -> impl IntoView {
                     prop:checked=move || relay_only()
                     on:change=move |event| app.settings.update(|settings| settings.relay_only = event_target_checked(&event))
                 />
-                <span>{say(app, |text| text.relay_only)} <span class="small quiet">" " {say(app, |text| text.relay_only_text)}</span></span>
+                <span>{app.say(|text| text.relay_only)} <span class="small quiet">" " {app.say(|text| text.relay_only_text)}</span></span>
             </label>
             {unreachable}
         </form>
@@ -291,9 +291,9 @@ fn RoomSettings() -> impl IntoView {
     };
     view! {
         <section class="card form">
-            <h2>{say(app, |text| text.rooms)}</h2>
+            <h2>{move || app.common().rooms}</h2>
             <label>
-                <span>{say(app, |text| text.your_name)}</span>
+                <span>{move || app.common().your_name}</span>
                 <input
                     id="person"
                     class="field"
@@ -305,7 +305,7 @@ fn RoomSettings() -> impl IntoView {
                     on:change=save
                 />
             </label>
-            <p class="small quiet" id="person-hint">{say(app, |text| text.name_hint)}</p>
+            <p class="small quiet" id="person-hint">{move || app.common().name_hint}</p>
         </section>
     }
 }

@@ -148,6 +148,7 @@ mod tests {
                 Route::Watch(name.into()),
                 Route::Canvas(Some(name.into())),
                 Route::Embed(Some(name.into())),
+                Route::Room(name.into()),
             ] {
                 assert_eq!(Route::parse(&route.to_string()), route);
             }
@@ -155,6 +156,8 @@ mod tests {
         for route in [
             Route::Gallery,
             Route::Settings,
+            Route::Rooms,
+            Route::Doctor,
             Route::Canvas(None),
             Route::Embed(None),
         ] {
@@ -168,6 +171,8 @@ mod tests {
         assert_eq!(Route::parse("#"), Route::Gallery);
         assert_eq!(Route::parse("#/watch/"), Route::Gallery);
         assert_eq!(Route::parse("#settings"), Route::Settings);
+        assert_eq!(Route::parse("#/room/"), Route::Rooms);
+        assert_eq!(Route::parse("#/room/demo"), Route::Room("demo".into()));
         assert_eq!(Route::parse("#/watch/前门"), Route::Watch("前门".into()));
         assert_eq!(Route::parse("#/nowhere"), Route::Unknown("/nowhere".into()));
     }

@@ -222,6 +222,9 @@ async fn a_name_that_is_taken_is_refused_with_a_way_in() {
     let other = ann.and_chromium().await;
     come_in(&ann, &server, "demo", "Ann").await;
     other.open(&server.url("/#/rooms")).await;
+    other
+        .until("the lobby is there", "document.querySelector('#room')")
+        .await;
     other.run("document.querySelector('#room').value = ''; document.querySelector('#room').dispatchEvent(new Event('input'))").await;
     other.click("#join").await;
     other

@@ -9,8 +9,8 @@ pub const TEXT: Doctor = Doctor {
     examine: "Examine",
     again: "Examine again",
     examining: "Examining…",
+    settings: "Settings",
     copy_report: "Copy the report",
-    open_doctor: "Connection doctor",
 
     // What is tried
     tried: "What was tried",
@@ -38,7 +38,7 @@ pub const TEXT: Doctor = Doctor {
     nat_open: "None on the way: the outside sees this machine's own address.",
     nat_steady: "It keeps one outside port for everybody (endpoint-independent). Direct connections mostly work.",
     nat_symmetric: "It takes another outside port for everybody you talk with (symmetric). Two of this kind meet only through a relay.",
-    nat_untold: "There is one. With a second STUN server it could be told which kind.",
+    nat_untold: "One STUN server cannot tell which kind it is. A second one could.",
     nat_unknown: "It cannot be told: no STUN server showed an outside address.",
     addresses: "Your addresses",
     hidden: "The browser hides those of this machine (mDNS), which is fine.",

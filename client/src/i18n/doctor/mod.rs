@@ -11,8 +11,8 @@ pub struct Doctor {
     pub examine: &'static str,
     pub again: &'static str,
     pub examining: &'static str,
+    pub settings: &'static str,
     pub copy_report: &'static str,
-    pub open_doctor: &'static str,
 
     // What is tried
     pub tried: &'static str,

@@ -9,8 +9,8 @@ pub const TEXT: Doctor = Doctor {
     examine: "开始诊断",
     again: "重新诊断",
     examining: "正在诊断…",
+    settings: "设置",
     copy_report: "复制报告",
-    open_doctor: "连接诊断",
 
     // What is tried
     tried: "检查项目",
@@ -38,7 +38,7 @@ pub const TEXT: Doctor = Doctor {
     nat_open: "途中没有 NAT：外部看到的就是本机地址。",
     nat_steady: "对所有人使用同一个外部端口（端点无关映射），直连大多可行。",
     nat_symmetric: "对每个对象使用不同的外部端口（对称型）。两个这样的网络之间只能经中继连接。",
-    nat_untold: "有 NAT。再有一个 STUN 服务器才能判断类型。",
+    nat_untold: "只有一个 STUN 服务器，无法判断类型；再有一个即可判断。",
     nat_unknown: "无法判断：没有 STUN 服务器给出外部地址。",
     addresses: "您的地址",
     hidden: "浏览器隐藏了本机地址（mDNS），这没有问题。",

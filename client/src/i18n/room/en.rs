@@ -5,10 +5,7 @@ use super::Room;
 /// The column.
 pub const TEXT: Room = Room {
     // Lobby
-    rooms: "Rooms",
     intro: "Whoever opens the same room talks with you: messages and files go straight from browser to browser, or to a terminal. The server only introduces you to each other.",
-    your_name: "Your name",
-    name_hint: "What the others see. Kept in this browser.",
     room: "Room",
     room_hint: "Any name will do, and whoever knows it can come in. This one was just made up for you.",
     join: "Join",
@@ -30,6 +27,9 @@ pub const TEXT: Room = Room {
     },
     left: "You have left this room",
     left_text: "Its messages are kept in this browser.",
+    copy_link: "Copy link",
+    try_now: "Try now",
+    try_again: "Try again",
     come_back: "Come back",
     leave: "Leave",
     refused: "The room did not let you in",
@@ -124,12 +124,4 @@ pub const TEXT: Room = Room {
     resume: "Continue",
     cancel: "Cancel",
     save: "Save",
-
-    // Settings
-    relay_only: "In rooms, connect through a relay only",
-    relay_only_text: "Others then do not learn the address of this machine. It needs a TURN server.",
-    relay_only_none: "There is no TURN server among those in use: nobody could be reached.",
-    ice_used: "In use",
-    ice_yours: "yours, as below",
-    ice_servers_own: "Your own ICE servers",
 };

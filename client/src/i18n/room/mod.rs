@@ -7,10 +7,7 @@ pub mod zh;
 #[derive(Debug)]
 pub struct Room {
     // Lobby
-    pub rooms: &'static str,
     pub intro: &'static str,
-    pub your_name: &'static str,
-    pub name_hint: &'static str,
     pub room: &'static str,
     pub room_hint: &'static str,
     pub join: &'static str,
@@ -29,6 +26,9 @@ pub struct Room {
     pub lost: fn(seconds: u32) -> String,
     pub left: &'static str,
     pub left_text: &'static str,
+    pub copy_link: &'static str,
+    pub try_now: &'static str,
+    pub try_again: &'static str,
     pub come_back: &'static str,
     pub leave: &'static str,
     pub refused: &'static str,
@@ -114,12 +114,4 @@ pub struct Room {
     pub resume: &'static str,
     pub cancel: &'static str,
     pub save: &'static str,
-
-    // Settings
-    pub relay_only: &'static str,
-    pub relay_only_text: &'static str,
-    pub relay_only_none: &'static str,
-    pub ice_used: &'static str,
-    pub ice_yours: &'static str,
-    pub ice_servers_own: &'static str,
 }

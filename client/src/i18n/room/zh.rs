@@ -5,10 +5,7 @@ use super::Room;
 /// The column.
 pub const TEXT: Room = Room {
     // Lobby
-    rooms: "房间",
     intro: "打开同一个房间的人就能互相交谈：消息和文件在浏览器之间（或与终端之间）直接传送，服务器只负责牵线。",
-    your_name: "您的名字",
-    name_hint: "其他人看到的名字，保存在此浏览器中。",
     room: "房间",
     room_hint: "任何名称都可以，知道名称的人都能进来。这个名称是刚刚为您起的。",
     join: "加入",
@@ -30,6 +27,9 @@ pub const TEXT: Room = Room {
     },
     left: "您已离开此房间",
     left_text: "消息保留在此浏览器中。",
+    copy_link: "复制链接",
+    try_now: "立即重试",
+    try_again: "重试",
     come_back: "重新加入",
     leave: "离开",
     refused: "未能进入房间",
@@ -120,12 +120,4 @@ pub const TEXT: Room = Room {
     resume: "继续",
     cancel: "取消",
     save: "保存",
-
-    // Settings
-    relay_only: "在房间中只通过中继连接",
-    relay_only_text: "这样其他人不会得知本机的地址。需要 TURN 服务器。",
-    relay_only_none: "正在使用的服务器中没有 TURN 服务器，无法连接任何人。",
-    ice_used: "正在使用",
-    ice_yours: "您自己的，见下",
-    ice_servers_own: "自己的 ICE 服务器",
 };

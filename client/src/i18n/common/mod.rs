@@ -1,0 +1,17 @@
+//! The words that both parts of the bundle say.
+
+pub mod en;
+pub mod zh;
+
+/// As [`super::Text`].
+#[derive(Debug)]
+pub struct Common {
+    pub rooms: &'static str,
+    pub your_name: &'static str,
+    pub name_hint: &'static str,
+    pub copied: &'static str,
+    pub copy_failed: &'static str,
+    pub no_server: &'static str,
+    pub no_server_text: &'static str,
+    pub change_server: &'static str,
+}
