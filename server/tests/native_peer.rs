@@ -123,6 +123,10 @@ async fn a_name_that_is_taken_ends_it_with_the_servers_sentence() {
     assert_eq!(output.status.code(), Some(1));
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("name"), "{error}");
+    let mut same = TestPeer::start(&server.url, "names", "ann", &[]);
+    assert_eq!(same.ended().await.code(), Some(1));
+    let last = same.seen.last().expect("it says why");
+    assert_eq!(last["event"], "error");
     server.stop().await;
 }
 

@@ -74,8 +74,8 @@ pub enum Ticks {
 /// What came of a message from somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// It stands at this place of [`Conversation::entries`]. Say `received` with its number.
-    New { at: usize, received: u64 },
+    /// It is kept, unless all that is kept is newer. Say `received` with its number.
+    New { received: u64 },
     /// It has come before. Say `received` with this number again.
     Again { received: u64 },
     /// It breaks the protocol; nothing was kept, and nothing is answered.
@@ -118,7 +118,7 @@ impl Conversation {
         &self.me
     }
 
-    /// The same conversation under another id: own messages stay own, and wait for the same peers.
+    /// The same conversation under another id, which is new to the room: own messages stay own, and wait for the same peers.
     pub fn become_peer(&mut self, me: PeerId) {
         for entry in &mut self.entries {
             if entry.author == self.me {
@@ -205,11 +205,8 @@ impl Conversation {
             reached: 0,
             unread: true,
         };
-        let at = self.insert(entry);
-        Heard::New {
-            at,
-            received: number,
-        }
+        self.insert(entry);
+        Heard::New { received: number }
     }
 
     /// `from` has all of mine up to `number`.
@@ -242,9 +239,9 @@ impl Conversation {
         missing
     }
 
-    /// Puts an entry into its place, which is near the end, and lets the oldest go. Returns the place.
-    fn insert(&mut self, entry: Entry) -> usize {
-        let mut at = self
+    /// Puts an entry into its place, which is near the end, and lets the oldest go.
+    fn insert(&mut self, entry: Entry) {
+        let at = self
             .entries
             .partition_point(|other| other.key() < entry.key());
         self.entries.insert(at, entry);
@@ -257,8 +254,6 @@ impl Conversation {
             gone += 1;
         }
         self.entries.drain(..gone);
-        at = at.saturating_sub(gone);
-        at
     }
 
     fn forget_authors(&mut self) {

@@ -188,7 +188,7 @@ pub enum ServerMessage {
         you: Peer,
         peers: Vec<Peer>,
     },
-    /// A peer that was not in the room is now; or one that was is back from being away, perhaps under another name.
+    /// A peer that was not in the room is now; or one that is has a new socket, after being away or in place of an older one, perhaps under another name.
     Arrived {
         peer: Peer,
     },

@@ -7,8 +7,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
+use turn_types::AddressFamily;
 use turn_types::attribute::{
-    ChannelNumber, Data, Lifetime, RequestedTransport, XorPeerAddress, XorRelayedAddress,
+    ChannelNumber, Data, Lifetime, RequestedAddressFamily, RequestedTransport, XorPeerAddress,
+    XorRelayedAddress,
 };
 use turn_types::message::{ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION, REFRESH, SEND};
 use turn_types::stun::attribute::{ErrorCode, Nonce, Realm, Username, XorMappedAddress};
@@ -86,14 +88,27 @@ impl TurnClient {
     }
 
     pub(crate) async fn allocate(&mut self) -> Result<SocketAddr, u16> {
-        self.allocate_for(RequestedTransport::UDP).await
+        self.allocate_with(RequestedTransport::UDP, None).await
     }
 
-    pub(crate) async fn allocate_for(&mut self, protocol: u8) -> Result<SocketAddr, u16> {
+    pub(crate) async fn allocate_ipv6(&mut self) -> Result<SocketAddr, u16> {
+        self.allocate_with(RequestedTransport::UDP, Some(AddressFamily::IPV6))
+            .await
+    }
+
+    pub(crate) async fn allocate_with(
+        &mut self,
+        protocol: u8,
+        family: Option<AddressFamily>,
+    ) -> Result<SocketAddr, u16> {
         let answer = self
             .request(ALLOCATE, &|message, _| {
                 let transport = RequestedTransport::new(protocol);
                 message.add_attribute(&transport).unwrap();
+                if let Some(family) = family {
+                    let family = RequestedAddressFamily::new(family);
+                    message.add_attribute(&family).unwrap();
+                }
             })
             .await?;
         let answer = Message::from_bytes(&answer).unwrap();

@@ -5,6 +5,7 @@ mod client;
 #[path = "../common/mod.rs"]
 mod common;
 mod coturn;
+mod naming;
 mod refusals;
 mod relaying;
 

@@ -198,7 +198,7 @@ async fn requests_that_make_no_sense_get_their_error() {
     assert_eq!(client.refresh(600).await, Err(MISMATCH));
     assert_eq!(client.permit(peer).await, Err(MISMATCH));
     assert_eq!(
-        client.allocate_for(RequestedTransport::TCP).await,
+        client.allocate_with(RequestedTransport::TCP, None).await,
         Err(WRONG_TRANSPORT)
     );
     client.allocate().await.unwrap();

@@ -129,6 +129,23 @@ async fn relaying_works_over_ipv6() {
     assert!(client.binding().await.is_ipv6());
     // RFC 8656 7.2: IPv4 unless asked for.
     assert!(client.allocate().await.unwrap().is_ipv4());
+
+    let mut one = crate::client::TurnClient::udp(v6, &username, &password).await;
+    let mut two = crate::client::TurnClient::tcp(v6, &username, &password).await;
+    let [at_one, at_two] = [
+        one.allocate_ipv6().await.unwrap(),
+        two.allocate_ipv6().await.unwrap(),
+    ];
+    assert!(at_one.is_ipv6() && at_two.is_ipv6());
+    one.permit(at_two).await.unwrap();
+    two.permit(at_one).await.unwrap();
+    one.send(at_two, b"hello").await;
+    let expected = Received::From(at_one, b"hello".to_vec());
+    assert_eq!(two.receive().await, Some(expected));
+    for inside in ["[::ffff:10.0.0.1]:80", "[fe80::1]:80", "[fd12::1]:80"] {
+        let outcome = one.permit(inside.parse().unwrap()).await;
+        assert_eq!(outcome, Err(403), "{inside}");
+    }
 }
 
 /// A viewer without UDP watches through TURN over TCP: the media port of this very server is a good peer.

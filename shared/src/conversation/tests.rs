@@ -22,7 +22,7 @@ fn texts(conversation: &Conversation) -> Vec<&str> {
 fn deliver(messages: &[Message], from: &mut Conversation, to: &mut Conversation) {
     for message in messages {
         match to.hear(&from.me.clone(), "them", message.clone()) {
-            Heard::New { received, .. } | Heard::Again { received } => {
+            Heard::New { received } | Heard::Again { received } => {
                 from.received(&to.me.clone(), received);
             }
             Heard::Refused => panic!("an honest message is never refused"),

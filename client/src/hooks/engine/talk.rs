@@ -80,7 +80,7 @@ impl Engine {
             .conversation
             .try_update(|c| c.hear(from, &name, message));
         let received = match heard {
-            Some(Heard::New { received, .. } | Heard::Again { received }) => received,
+            Some(Heard::New { received } | Heard::Again { received }) => received,
             _ => return,
         };
         self.send(from, &Frame::Received { number: received });

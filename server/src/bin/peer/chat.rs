@@ -57,7 +57,7 @@ impl Room {
     fn on_said(&mut self, peer: PeerId, name: String, message: Message, now: Instant) {
         let (number, at, body) = (message.number, message.at, message.body.clone());
         match self.conversation.hear(&peer, &name, message) {
-            Heard::New { received, .. } => {
+            Heard::New { received } => {
                 self.send(&peer, Frame::Received { number: received }, now);
                 if let Some(member) = self.members.get_mut(&peer) {
                     member.typing = None;

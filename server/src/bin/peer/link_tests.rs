@@ -200,3 +200,35 @@ async fn channel(one: &mut Side, two: &mut Side, from: u64) -> Arc<dyn DataChann
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_turned_down_and_the_chat_is_not() {
+    let mut one = side(1, 2, Beginning::Offer);
+    let offer = loop {
+        let (_, _, report) = one.reports.recv().await.unwrap();
+        if let Report::Signal(ClientMessage::Offer { sdp, .. }) = report {
+            break sdp;
+        }
+    };
+    let (session, data) = offer.split_at(offer.find("m=application").unwrap());
+    let ice: String = data
+        .split_inclusive("\r\n")
+        .filter(|line| line.starts_with("a=ice-") || line.starts_with("a=setup"))
+        .collect();
+    let session = session.replace("BUNDLE 0", "BUNDLE 0 1");
+    let offer = format!(
+        "{session}{data}m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\n{ice}\
+         a=sendrecv\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n"
+    );
+    let mut two = side(2, 1, Beginning::Answer(offer));
+    let answer = loop {
+        let (_, _, report) = two.reports.recv().await.unwrap();
+        match report {
+            Report::Signal(ClientMessage::Answer { sdp, .. }) => break sdp,
+            Report::Dead(why) => panic!("{why:?}"),
+            _ => {}
+        }
+    };
+    assert!(answer.contains("m=audio 0 "), "{answer}");
+    assert!(answer.contains("m=application 9 "), "{answer}");
+}

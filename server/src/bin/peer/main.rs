@@ -190,7 +190,7 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
             }
         }
     };
-    leave(room, &mut signaling, &mut reported).await;
+    leave(room, &end, &mut signaling, &mut reported).await;
     drop(identity);
     match end {
         End::Left => Ok(()),
@@ -198,26 +198,32 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
     }
 }
 
-/// Says goodbye to the server and to the others.
+/// Lets what was said arrive, then says goodbye.
 async fn leave(
     mut room: Room,
+    end: &End,
     signaling: &mut tokio::task::JoinHandle<()>,
     reported: &mut mpsc::Receiver<link::Reported>,
 ) {
-    let _ = room.to_server.try_send(ClientMessage::Leave);
     room.members.clear();
-    let ended = async {
-        while room.links.join_next().await.is_some() {}
-        let _ = signaling.await;
-    };
+    let closed = async { while room.links.join_next().await.is_some() {} };
     tokio::select! {
-        _ = tokio::time::timeout(TO_LEAVE, ended) => {}
+        _ = tokio::time::timeout(TO_LEAVE, closed) => {}
         // Nobody is to wait for this task to listen.
         () = async { while reported.recv().await.is_some() {} } => {}
     }
-    room.face.show(&Event::Bye {
-        message: "left the room".to_owned(),
-    });
+    let _ = room.to_server.try_send(ClientMessage::Leave);
+    let _ = tokio::time::timeout(TO_LEAVE, signaling).await;
+    match end {
+        End::Left => room.face.show(&Event::Bye {
+            message: "left the room".to_owned(),
+        }),
+        // A person reads it on standard error.
+        End::Refused(message) if room.options.json => room.face.show(&Event::Error {
+            message: message.clone(),
+        }),
+        End::Refused(_) => {}
+    }
 }
 
 /// Standard input, line by line, on a thread of its own: it cannot be waited for otherwise.
