@@ -45,11 +45,15 @@ mod app;
     unreachable_pub,
     reason = "Leptos writes `pub` into what its component macro makes"
 )]
+#[allow(
+    clippy::redundant_closure,
+    reason = "Leptos gives closures that stand in a view one type, which keeps the bundle small"
+)]
 mod components;
 mod hooks;
 pub mod http;
 pub mod i18n;
-#[allow(unreachable_pub, reason = "as above")]
+#[allow(unreachable_pub, clippy::redundant_closure, reason = "as above")]
 mod pages;
 pub mod rooms;
 pub mod rtc;

@@ -25,14 +25,10 @@ pub(crate) fn visited() -> Vec<Visited> {
     let rooms = keys.filter_map(|key| {
         let name = key.strip_prefix(STORED_AS)?.to_owned();
         let text = storage.get_item(&key).ok().flatten()?;
-        let conversation: Option<Conversation> = serde_json::from_str(&text).ok();
-        let (unread, at) = conversation.map_or((0, 0), |conversation| {
-            let newest = conversation
-                .entries()
-                .last()
-                .map_or(0, |entry| entry.message.at);
-            (conversation.unread(), newest)
-        });
+        let conversation: Conversation = serde_json::from_str(&text).ok()?;
+        // One that was only looked at from outside holds nothing.
+        let at = conversation.entries().last()?.message.at;
+        let unread = conversation.unread();
         Some(Visited { name, unread, at })
     });
     let mut rooms: Vec<Visited> = rooms.collect();

@@ -178,7 +178,7 @@ pub const TEXT: Text = Text {
     ice_servers: "ICE servers",
     ice_hint: "One a line: stun:host:3478, or turn:host:3478 user password. Leave it empty to use those of the server.",
     bad_ice: |line| format!("This line is not an ICE server: {line}"),
-    ice_from_server: "From the server",
+    ice_from_server: "from the server",
     ice_none: "none: only direct connections",
     by_browser: "As the browser",
     about_text: "Settings are kept in this browser only.",

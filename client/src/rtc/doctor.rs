@@ -156,8 +156,7 @@ pub async fn gather(
             .wait(within, |found| !wanted.is_empty() && found.ms.is_some())
             .await;
     }
-    let found = probe.found.borrow().clone();
-    found
+    probe.found.take()
 }
 
 /// Connects two ends within this page. Milliseconds until a data channel is open.

@@ -13,7 +13,7 @@ pub const TEXT: Room = Room {
     need_room: "Please give the room a name.",
     too_long: "This name is too long.",
     visited: "Rooms you have been in",
-    none_visited: "None yet. A room that you join is remembered here, with its messages, in this browser only.",
+    none_visited: "None yet. A room in which something was said is remembered here, in this browser only.",
     unread_count: |count| format!("{count} unread"),
     forget: "Forget",
     forget_sure: |room| format!("Forget the room \"{room}\" and all its messages in this browser?"),

@@ -13,7 +13,7 @@ pub const TEXT: Room = Room {
     need_room: "请给房间起个名称。",
     too_long: "这个名称太长了。",
     visited: "去过的房间",
-    none_visited: "还没有。加入过的房间及其消息会记在这里，只保存在此浏览器中。",
+    none_visited: "还没有。有过消息的房间会记在这里，只保存在此浏览器中。",
     unread_count: |count| format!("{count} 条未读"),
     forget: "忘记",
     forget_sure: |room| format!("要在此浏览器中忘记房间“{room}”及其全部消息吗？"),
