@@ -1,7 +1,7 @@
 //! The second part of the bundle: rooms and the connection doctor.
 //!
 //! Who only watches does not download it. Its own Wasm module, it shares the address, the saved settings and the document with the first part, and
-//! nothing else; [`crate::components::part`] loads it and gives it a place below the bar.
+//! nothing else; `components::part` loads it and gives it a place below the bar.
 
 use std::any::Any;
 use std::cell::RefCell;
