@@ -3,7 +3,7 @@
 //! Peers find each other through a server, which could in principle hand each of them its own DTLS fingerprint instead of the other's. Both sides
 //! compute the code from the two fingerprints that their connection really uses; with somebody in the middle the codes differ.
 //!
-//! Twenty digits are 66 bits. A middle has to find *two* keys whose codes are equal, about 2^33 tries, while the two wait for their connection; [`ROUNDS`] makes
+//! Twenty digits are 66 bits. A middle has to find *two* keys whose codes are equal, about 2^33 tries, while the two wait for their connection; `ROUNDS` makes
 //! each try some thousand hashes long.
 
 use sha2::{Digest, Sha256};
