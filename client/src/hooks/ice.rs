@@ -43,8 +43,10 @@ pub(crate) fn ask(app: App) -> AskIce {
 
 async fn named(url: &str, known: &RefCell<Option<(f64, IceConfig)>>) -> IceConfig {
     let before = known.borrow().clone();
+    // Half of their life is left for the connection that is made with them.
+    let fresh = |ttl: Option<u64>| ttl.map_or(FRESH, |ttl| FRESH.min(ttl as f64 * 500.0));
     if let Some((at, config)) = &before
-        && now() < at + FRESH
+        && now() < at + fresh(config.ttl)
     {
         return config.clone();
     }
