@@ -213,6 +213,30 @@ async fn a_picture_is_seen_on_both_sides_and_a_file_is_fetched_when_wanted() {
     )
     .await;
     ann.screenshot("room-files-author").await;
+
+    // What is dropped and what is pasted, as a browser hands it over.
+    let data = "const data = new DataTransfer(); data.items.add(new File(['x'], NAME, { type: 'text/plain' }));";
+    let held = format!(
+        "{} for (const kind of ['dragover', 'drop']) {{ \
+            window.dispatchEvent(new DragEvent(kind, {{ dataTransfer: data, cancelable: true }})); \
+            await new Promise(done => setTimeout(done, 300)); \
+            if (kind == 'dragover' && document.querySelector('.drop').hidden) return false; \
+         }} return document.querySelector('.drop').hidden",
+        data.replace("NAME", "'dropped.txt'")
+    );
+    assert_eq!(ann.run(&held).await, true, "the page shows where to drop");
+    let pasted = "window.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, cancelable: true }))";
+    ann.run(&format!(
+        "{} {pasted}",
+        data.replace("NAME", "'pasted.txt'")
+    ))
+    .await;
+    for name in ["dropped.txt", "pasted.txt"] {
+        let offered = format!(
+            "document.querySelector('.say .file[data-name=\"{name}\"][data-stage=offered]')"
+        );
+        lin.until(&format!("{name} is offered"), &offered).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
