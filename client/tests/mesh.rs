@@ -9,12 +9,12 @@ use client::rtc::incoming::{Incoming, IncomingEvent};
 use client::rtc::mesh::{Ice, Mesh, MeshEvent, News, Signal};
 use client::rtc::outgoing::{Outgoing, OutgoingEvent};
 use client::rtc::repair::Health;
-use client::rtc::timer::{now, sleep};
+use client::rtc::timer::sleep;
 use shared::chat::Frame;
 use shared::signaling::PeerId;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_sys::{Blob, RtcDataChannel};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -384,18 +384,4 @@ async fn folders_of_pages_that_are_gone_are_swept_away() {
     folder::sweep().await.expect("there is a folder");
     folder.file("2").await.expect("the own folder stays");
     folder.remove();
-}
-
-/// Not a claim, a figure: both sides, reader and writer, in one thread.
-#[wasm_bindgen_test]
-async fn a_large_file_passes_quickly() {
-    const SIZE: u32 = 100_000_000;
-    let pair = Pair::open().await;
-    let sent = file(SIZE);
-    let (_reader, heard) = pair.read(u64::from(SIZE), None);
-    let began = now();
-    let (_outgoing, _events) = pair.give(&sent, 0);
-    until(|| heard.kept().is_some()).await;
-    let seconds = (now() - began) / 1_000.0;
-    console_log!("{:.0} Mbit/s", f64::from(SIZE) * 8e-6 / seconds);
 }

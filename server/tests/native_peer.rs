@@ -115,6 +115,7 @@ async fn a_name_that_is_taken_ends_it_with_the_servers_sentence() {
     let url = server.url.clone();
     let output = tokio::task::spawn_blocking(move || {
         std::process::Command::new(env!("CARGO_BIN_EXE_peer"))
+            .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
             .args(["--server", &url, "--room", "names", "--name", "Ann"])
             .stdin(std::process::Stdio::null())
             .output()

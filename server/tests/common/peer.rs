@@ -12,6 +12,9 @@ use tokio::time::timeout;
 /// What a machine that compiles at the same time needs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Where the peer keeps its key.
+const STATE: &str = "XDG_STATE_HOME";
+
 pub struct TestPeer {
     name: String,
     child: Child,
@@ -41,6 +44,11 @@ impl TestPeer {
         name: &str,
         arguments: &[&str],
     ) -> Self {
+        // Keys of tests stay out of the home of whoever runs them.
+        let is_set = command.get_envs().any(|(name, _)| name == STATE);
+        if !is_set {
+            command.env(STATE, env!("CARGO_TARGET_TMPDIR"));
+        }
         let mut child = command
             .args(["--server", url, "--room", room, "--name", name, "--json"])
             .args(arguments)
