@@ -7,6 +7,7 @@ mod canvas;
 mod codecs;
 #[path = "../common/mod.rs"]
 mod common;
+mod doctor;
 mod exchange;
 mod film;
 mod gathering;

@@ -213,6 +213,30 @@ async fn a_picture_is_seen_on_both_sides_and_a_file_is_fetched_when_wanted() {
     )
     .await;
     ann.screenshot("room-files-author").await;
+
+    // What is dropped and what is pasted, as a browser hands it over.
+    let data = "const data = new DataTransfer(); data.items.add(new File(['x'], NAME, { type: 'text/plain' }));";
+    let held = format!(
+        "{} for (const kind of ['dragover', 'drop']) {{ \
+            window.dispatchEvent(new DragEvent(kind, {{ dataTransfer: data, cancelable: true }})); \
+            await new Promise(done => setTimeout(done, 300)); \
+            if (kind == 'dragover' && document.querySelector('.drop').hidden) return false; \
+         }} return document.querySelector('.drop').hidden",
+        data.replace("NAME", "'dropped.txt'")
+    );
+    assert_eq!(ann.run(&held).await, true, "the page shows where to drop");
+    let pasted = "window.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, cancelable: true }))";
+    ann.run(&format!(
+        "{} {pasted}",
+        data.replace("NAME", "'pasted.txt'")
+    ))
+    .await;
+    for name in ["dropped.txt", "pasted.txt"] {
+        let offered = format!(
+            "document.querySelector('.say .file[data-name=\"{name}\"][data-stage=offered]')"
+        );
+        lin.until(&format!("{name} is offered"), &offered).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -344,47 +368,4 @@ async fn a_room_fits_a_phone_and_a_desk_in_both_languages_and_both_colours() {
             }
         }
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_doctor_says_who_can_be_reached_and_what_would_help() {
-    let server = server().await;
-    let browser = TestBrowser::chromium().await;
-    browser.open(&server.url("/#/doctor")).await;
-    browser.click("#examine").await;
-    browser
-        .until("there is a verdict", "document.querySelector('#verdict')")
-        .await;
-    // The server of the test has a TURN server of its own.
-    for kind in [
-        "server",
-        "signaling",
-        "local",
-        "stun",
-        "turn-udp",
-        "turn-tcp",
-        "loop",
-    ] {
-        let works =
-            format!("return document.querySelector('.try[data-kind={kind}]').dataset.outcome");
-        assert_eq!(browser.run(&works).await, "works", "{kind}");
-    }
-    let verdict = browser
-        .run("return document.querySelector('#verdict').dataset.verdict")
-        .await;
-    assert_eq!(verdict, "anybody");
-    browser.screenshot("doctor").await;
-    // An address where nobody answers.
-    let settings = "localStorage.setItem('weir', JSON.stringify({ language: 'zh', ice_servers: [{ urls: ['turn:127.0.0.1:9?transport=tcp'], username: 'a', credential: 'b' }] }))";
-    browser.run(settings).await;
-    browser.reload().await;
-    browser.click("#examine").await;
-    browser
-        .until(
-            "there is a verdict",
-            "document.querySelector('#verdict[data-verdict=near]')",
-        )
-        .await;
-    browser.says("没有 TURN 服务器提供中继").await;
-    browser.screenshot("doctor-zh").await;
 }
