@@ -110,6 +110,7 @@ impl Server {
                 servers: config.ice_servers.clone(),
                 secret,
                 turn_port: turn.as_deref().map(Turn::port),
+                second_port: turn.as_deref().and_then(Turn::second_port),
                 public_ip: config.public_ip,
                 policy: match config.relay_only {
                     true => IceTransportPolicy::Relay,

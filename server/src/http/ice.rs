@@ -30,6 +30,8 @@ pub struct Ice {
     pub secret: Secret,
     /// Of the embedded server, unless it is off.
     pub turn_port: Option<u16>,
+    /// Another one of it, which answers STUN.
+    pub second_port: Option<u16>,
     /// An address by which this server is known outside.
     pub public_ip: Option<IpAddr>,
     pub policy: IceTransportPolicy,
@@ -48,8 +50,10 @@ impl Ice {
         let mut expires = self.servers.iter().any(shares_secret);
         if let (Some(port), Some(host)) = (self.turn_port, self.host(host)) {
             let place = format!("{host}:{port}");
+            let mut stun = vec![format!("stun:{place}")];
+            stun.extend(self.second_port.map(|port| format!("stun:{host}:{port}")));
             ice_servers.push(IceServer {
-                urls: vec![format!("stun:{place}")],
+                urls: stun,
                 username: None,
                 credential: None,
             });
@@ -166,6 +170,7 @@ mod tests {
             servers,
             secret: "north-by-northwest".parse().unwrap(),
             turn_port,
+            second_port: turn_port.map(|port| port + 1),
             public_ip: public_ip.map(|ip| ip.parse().unwrap()),
             policy: IceTransportPolicy::All,
         }
@@ -217,6 +222,7 @@ mod tests {
             urls(&config),
             [
                 "stun:[::1]:3478",
+                "stun:[::1]:3479",
                 "turn:[::1]:3478?transport=udp",
                 "turn:[::1]:3478?transport=tcp"
             ]

@@ -54,6 +54,14 @@ pub(super) fn open(addresses: &[IpAddr], port: Option<u16>) -> Result<(u16, List
     }
 }
 
+/// Opens the port after `port` for UDP, on every address; nothing where that cannot be. From two ports a client learns what kind of NAT it has (RFC 5780 4).
+pub(super) fn second(addresses: &[IpAddr], port: u16) -> Option<(u16, Vec<UdpSocket>)> {
+    let port = port.checked_add(1)?;
+    let open = |address: &IpAddr| datagrams(SocketAddr::new(*address, port)).ok();
+    let sockets: Option<Vec<_>> = addresses.iter().map(open).collect();
+    Some((port, sockets?))
+}
+
 fn open_one(addresses: &[IpAddr], port: u16) -> Result<(u16, Listeners), TurnError> {
     // A port that is free on the first address may be taken on another one.
     let attempts = if port == 0 { 20 } else { 1 };

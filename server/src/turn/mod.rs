@@ -93,6 +93,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Turn {
     port: u16,
+    second_port: Option<u16>,
     service: Arc<Service>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -105,6 +106,7 @@ impl Turn {
     pub fn open(options: Options) -> Result<Self, TurnError> {
         let addresses = local_addresses().map_err(TurnError::Interfaces)?;
         let (port, listeners) = bind::open(&addresses, options.port)?;
+        let (second_port, second) = bind::second(&addresses, port).unzip();
         let own: Vec<IpAddr> = addresses.iter().copied().chain(options.public_ip).collect();
         let service = Arc::new(Service::new(Setup {
             addresses,
@@ -124,8 +126,12 @@ impl Turn {
                 Arc::clone(&pending),
             )));
         }
+        for udp in second.into_iter().flatten() {
+            tasks.push(tokio::spawn(udp::serve(Arc::new(udp), service.clone())));
+        }
         Ok(Self {
             port,
+            second_port,
             service,
             tasks: Mutex::new(tasks),
         })
@@ -134,6 +140,11 @@ impl Turn {
     /// The one port, of UDP and of TCP.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port after it, of UDP alone, when it was free: whoever sees two ports can tell what kind of NAT it has.
+    pub fn second_port(&self) -> Option<u16> {
+        self.second_port
     }
 
     /// Allocations that live now.

@@ -162,6 +162,28 @@ async fn two_browsers_behind_symmetric_nats_and_a_terminal_talk_in_one_room() {
 }
 
 #[tokio::test]
+async fn the_doctor_tells_the_kinds_of_nats_apart() {
+    let Some(world) = world([Nat::FullCone, Nat::Symmetric]) else {
+        return;
+    };
+    let [ann, lin] = two(&world).await;
+    for (person, kind) in [(&ann, "endpoint-independent"), (&lin, "symmetric")] {
+        person.open("#/doctor").await;
+        world
+            .inside(person.home, async {
+                person.browser().click("#examine").await;
+                let done = "document.querySelector('#verdict[data-verdict=anybody]')";
+                person.browser().until("there is a verdict", done).await;
+                person.browser().says(kind).await;
+            })
+            .await;
+    }
+    for person in [ann, lin] {
+        person.leave().await;
+    }
+}
+
+#[tokio::test]
 async fn a_browser_without_udp_talks_through_turn_over_tcp() {
     let Some(world) = world([Nat::Symmetric, Nat::NoUdp]) else {
         return;

@@ -35,7 +35,7 @@ impl Turn {
         let config = ice(&server).await;
         let address = config.ice_servers.iter().flat_map(|server| &server.urls);
         let address = address
-            .filter_map(|url| url.strip_prefix("stun:"))
+            .filter_map(|url| url.strip_prefix("turn:")?.strip_suffix("?transport=udp"))
             .next_back();
         let address = address.expect("an embedded server").parse().unwrap();
         Self { server, address }

@@ -23,6 +23,37 @@ async fn a_client_learns_the_address_that_it_is_seen_at() {
 }
 
 #[tokio::test]
+async fn two_ports_answer_stun_so_that_a_nat_shows_its_kind() {
+    let turn = Turn::start(&[]).await;
+    // Where the port after it is free, which on this machine it is but for chance.
+    let Some(second) = turn
+        .server
+        .turn
+        .as_ref()
+        .and_then(|turn| turn.second_port())
+    else {
+        return;
+    };
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    for port in [turn.address.port(), second] {
+        // A Binding request without attributes (RFC 8489 5).
+        let mut request = [0; 20];
+        request[..2].copy_from_slice(&[0, 1]);
+        request[4..8].copy_from_slice(&0x2112_a442_u32.to_be_bytes());
+        request[8..].fill(port as u8);
+        socket.send_to(&request, ("127.0.0.1", port)).await.unwrap();
+        let mut answer = [0; 200];
+        let (_, from) = timeout(SOON, socket.recv_from(&mut answer))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(from.port(), port);
+        assert_eq!(answer[..2], [1, 1], "a success");
+        assert_eq!(answer[4..20], request[4..20]);
+    }
+}
+
+#[tokio::test]
 async fn an_allocation_relays_both_ways() {
     let turn = Turn::start(PRIVATE).await;
     for by in [By::Udp, By::Tcp] {
