@@ -23,7 +23,7 @@ pub(crate) struct Files {
 }
 
 /// As the tests start Chromium.
-const CHROMIUM: [&str; 9] = [
+const CHROMIUM: [&str; 10] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -33,6 +33,8 @@ const CHROMIUM: [&str; 9] = [
     "--disable-component-update",
     "--disable-sync",
     "--allow-loopback-in-peer-connection",
+    // Between two browsers of one machine, names of mDNS would have to be resolved.
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
 ];
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -47,8 +49,9 @@ impl Files {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let chromium = runtime.block_on(self.between_browsers(&server))?;
-        self.print("Chromium to Chromium", &chromium);
+        let (bare, rooms) = runtime.block_on(self.between_browsers(&server))?;
+        self.print("Chromium to Chromium", &rooms);
+        self.print("  the same bytes, bare", &bare);
         let terminals: Result<Vec<_>> = (0..self.times)
             .map(|round| self.between_terminals(&server, round))
             .collect();
@@ -66,7 +69,8 @@ impl Files {
         println!("{who:<24} {best:>6.0} Mbit/s   (each: {})", all.join(", "));
     }
 
-    async fn between_browsers(&self, server: &Server) -> Result<Vec<Duration>> {
+    /// By a data channel of a page that does nothing else, and by a room.
+    async fn between_browsers(&self, server: &Server) -> Result<(Vec<Duration>, Vec<Duration>)> {
         let capabilities = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": CHROMIUM }, "timeouts": { "script": 110_000 } });
         let giver = Session::start("chromedriver", capabilities.clone()).await;
         let taker = Session::start("chromedriver", capabilities).await;
@@ -75,15 +79,68 @@ impl Files {
             session.command("POST", "/url", json!({ "url": url })).await;
             run(session, &join(name)).await;
         }
-        let mut took = Vec::new();
+        let mut bare = Vec::new();
+        for _ in 0..self.times {
+            bare.push(self.bare(&giver, &taker).await?);
+        }
+        let mut rooms = Vec::new();
         for round in 0..self.times {
             let name = format!("{round}.bin");
             run(&giver, &offer(&name, self.megabytes * 1_000_000)).await;
-            let time = run(&taker, &take(&name)).await;
-            let time = time.as_f64().context("the page measures milliseconds")?;
-            took.push(Duration::from_secs_f64(time / 1000.0));
+            rooms.push(milliseconds(&run(&taker, &take(&name)).await)?);
         }
-        Ok(took)
+        Ok((bare, rooms))
+    }
+
+    /// What the browsers can do: the bytes are made up, and thrown away on arrival.
+    async fn bare(&self, giver: &Session, taker: &Session) -> Result<Duration> {
+        let bytes = self.megabytes * 1_000_000;
+        let gathered = "await until(() => bare.iceGatheringState == 'complete'); return bare.localDescription.sdp;";
+        let offer = run(
+            giver,
+            &format!(
+                "window.bare = new RTCPeerConnection(); window.pipe = bare.createDataChannel('bare');
+                 await bare.setLocalDescription(); {gathered}"
+            ),
+        )
+        .await;
+        let answer = run(
+            taker,
+            &format!(
+                "window.bare = new RTCPeerConnection(); window.came = 0;
+                 bare.ondatachannel = event => {{
+                     event.channel.binaryType = 'arraybuffer';
+                     event.channel.onmessage = message => {{ window.first ||= performance.now(); came += message.data.byteLength; }};
+                 }};
+                 window.first = 0;
+                 await bare.setRemoteDescription({{ type: 'offer', sdp: {offer} }});
+                 await bare.setLocalDescription(); {gathered}"
+            ),
+        )
+        .await;
+        run(
+            giver,
+            &format!(
+                "await bare.setRemoteDescription({{ type: 'answer', sdp: {answer} }});
+                 await until(() => pipe.readyState == 'open');
+                 const piece = new Uint8Array(262144); let left = {bytes};
+                 pipe.bufferedAmountLowThreshold = 2 << 20;
+                 const pump = () => {{
+                     while (left > 0 && pipe.bufferedAmount < 4 << 20) {{
+                         const size = Math.min(left, piece.length); pipe.send(piece.subarray(0, size)); left -= size;
+                     }}
+                 }};
+                 pipe.onbufferedamountlow = pump; pump();"
+            ),
+        )
+        .await;
+        let took = run(
+            taker,
+            &format!("await until(() => came == {bytes}); const took = performance.now() - first; bare.close(); return took;"),
+        )
+        .await;
+        run(giver, "bare.close();").await;
+        milliseconds(&took)
     }
 
     fn between_terminals(&self, server: &Server, round: u32) -> Result<Duration> {
@@ -123,6 +180,11 @@ async fn run(session: &Session, script: &str) -> Value {
             json!({ "script": script, "args": [] }),
         )
         .await
+}
+
+fn milliseconds(value: &Value) -> Result<Duration> {
+    let time = value.as_f64().context("the page measures milliseconds")?;
+    Ok(Duration::from_secs_f64(time / 1000.0))
 }
 
 fn join(name: &str) -> String {
