@@ -132,6 +132,28 @@ async fn who_stays_away_for_too_long_is_lost() {
 }
 
 #[tokio::test]
+async fn a_room_where_everybody_is_away_makes_place_for_another() {
+    let server = TestServer::with_limits(|limits| limits.rooms = 1).await;
+    let ada = TestMember::join(&server.url, "first", "Ada", 1).await;
+    let id = ada.me.id.clone();
+    ada.drop_socket();
+    common::eventually("Ada is away", Duration::from_secs(10), || async {
+        server.rooms.sockets() == 0
+    })
+    .await;
+    assert_eq!(server.rooms.rooms(), 1);
+    let bob = TestMember::join(&server.url, "second", "Bob", 2).await;
+    bob.drop_socket();
+    common::eventually("Bob is away", Duration::from_secs(10), || async {
+        server.rooms.sockets() == 0
+    })
+    .await;
+    let again = TestMember::join(&server.url, "first", "Ada", 1).await;
+    assert_eq!(again.me.id, id, "who comes back is the same");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_second_tab_takes_the_place_of_the_first() {
     let server = TestServer::with(&["test:"]).await;
     let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;

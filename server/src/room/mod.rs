@@ -111,6 +111,11 @@ impl Room {
         self.members.is_empty()
     }
 
+    /// Nobody has a socket: all are away, or nobody has come yet.
+    pub fn is_deserted(&self) -> bool {
+        self.members.iter().all(|member| member.socket().is_none())
+    }
+
     /// Everybody, in the order they came.
     pub fn peers(&self) -> Vec<Peer> {
         self.members.iter().map(Member::peer).collect()

@@ -217,7 +217,7 @@ impl Rooms {
         if let Some(cell) = rooms.get(room) {
             return Ok(cell.clone());
         }
-        if rooms.len() >= self.0.limits.rooms {
+        if rooms.len() >= self.0.limits.rooms && !evict(&mut rooms) {
             return Err(Refusal::too_many_rooms());
         }
         let cell = Arc::new(Cell(Mutex::new(Inside {
@@ -342,6 +342,16 @@ impl Inside {
             }
         }
     }
+}
+
+/// Ends a room where everybody is away, if there is one: who comes back is welcomed to a new one, as the same peer.
+fn evict(rooms: &mut HashMap<String, Arc<Cell>>) -> bool {
+    let deserted = rooms.values().find_map(|cell| {
+        let mut inside = cell.lock();
+        inside.gone = inside.room.is_deserted();
+        inside.gone.then(|| inside.room.name().to_owned())
+    });
+    deserted.is_some_and(|name| rooms.remove(&name).is_some())
 }
 
 /// The address that sockets are counted by: what one subscriber has, which of IPv6 is a network (RFC 6177).
