@@ -32,8 +32,9 @@ const CHECK_EVERY: Duration = Duration::from_millis(100);
 const MAX_CHECKS: u16 = 400;
 /// Bytes that a channel holds before it makes its sender wait.
 const SEND_BUFFER: usize = 1024 * 1024;
-/// What the other side may have on its way to us: bandwidth times round trip of a fast long line.
-const RECEIVE_BUFFER: u32 = 4 * 1024 * 1024;
+/// What the other side may have on its way to us: bandwidth times round trip of a fast long line. When it is full, the crate does not tell that there is place again
+/// before the sender asks, a second later: with 4 MB two terminals stood still most of the time.
+const RECEIVE_BUFFER: u32 = 32 * 1024 * 1024;
 /// Candidates, states and channels that wait for the link's task.
 const HAPPENINGS: usize = 256;
 
