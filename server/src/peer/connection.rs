@@ -25,6 +25,7 @@ use super::codecs::Format;
 use super::keyframes::{self, KeyframeRequests};
 use super::negotiation::Negotiation;
 use super::net::{Net, Route};
+use super::nudge::Nudged;
 use super::runtime::SharedPort;
 use crate::egress::Feedback;
 
@@ -118,7 +119,10 @@ impl Factory {
             .with_interceptor_registry(interceptors)
             .with_setting_engine(settings)
             .with_handler(Arc::new(Handler { state_changed }))
-            .with_runtime(Arc::new(SharedPort::new(route.clone(), state.clone())))
+            .with_runtime(Arc::new(Nudged(SharedPort::new(
+                route.clone(),
+                state.clone(),
+            ))))
             .with_udp_addrs(addresses)
             .build()
             .await?;

@@ -13,6 +13,7 @@
 //! | `outlet` | from egress to the tracks of a connection |
 //! | `keyframes` | PLI and FIR, out of the RTCP that arrives |
 //! | `net`, `bind`, `routes`, `runtime` | the one UDP port: its sockets, whose datagram it is (pure), and the crate's view of it |
+//! | `nudge` | the crate's runtime, awake while a connection begins |
 
 mod answer;
 mod bind;
@@ -23,6 +24,7 @@ mod negotiation;
 #[cfg(test)]
 mod negotiation_tests;
 mod net;
+mod nudge;
 mod outlet;
 pub mod peers;
 mod presence;

@@ -1,41 +1,28 @@
-//! The webrtc crate's runtime for one viewer: tokio's, but its UDP sockets are views of the one port.
+//! The UDP sockets of one viewer, as the webrtc crate sees them: views of the one port.
 
-use std::future::Future;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::sync::watch;
 use webrtc::peer_connection::RTCPeerConnectionState;
-use webrtc::runtime::{
-    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta, Runtime,
-    TokioRuntime, Transmit,
-};
+use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
 use super::net::Route;
+use super::nudge::Sockets;
 
-/// Delegates to tokio, except for UDP.
+/// The sockets of one viewer.
 #[derive(Debug)]
 pub(crate) struct SharedPort {
-    tokio: TokioRuntime,
     route: Arc<Route>,
     state: watch::Receiver<RTCPeerConnectionState>,
 }
 
-/// How long the crate's task sleeps after something has arrived for a connection in the making.
-const NUDGE: Duration = Duration::from_millis(1);
-
 impl SharedPort {
-    /// `state`: of the connection that this is the runtime of.
+    /// `state`: of the connection that these are the sockets of.
     pub(crate) fn new(route: Arc<Route>, state: watch::Receiver<RTCPeerConnectionState>) -> Self {
-        Self {
-            tokio: TokioRuntime,
-            route,
-            state,
-        }
+        Self { route, state }
     }
 
     fn is_connecting(&self) -> bool {
@@ -44,14 +31,9 @@ impl SharedPort {
     }
 }
 
-impl Runtime for SharedPort {
-    fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) -> Box<dyn JoinHandle> {
-        self.tokio.spawn(future)
-    }
-
-    /// The crate binds a socket of its own a local address. It tells us the address and is dropped;
-    /// the view that takes its place uses the shared socket of that address.
-    fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+impl Sockets for SharedPort {
+    /// The crate's socket tells us the address and is dropped; the view that takes its place uses the shared socket of that address.
+    fn wrap(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         let local = socket.local_addr()?;
         let index = self
             .route
@@ -64,52 +46,8 @@ impl Runtime for SharedPort {
         }))
     }
 
-    fn wrap_tcp_listener(
-        &self,
-        listener: std::net::TcpListener,
-    ) -> io::Result<Arc<dyn AsyncTcpListener>> {
-        self.tokio.wrap_tcp_listener(listener)
-    }
-
-    fn connect_tcp<'a>(
-        &'a self,
-        remote_addr: SocketAddr,
-    ) -> Pin<Box<dyn Future<Output = io::Result<Arc<dyn AsyncTcpStream>>> + Send + 'a>> {
-        self.tokio.connect_tcp(remote_addr)
-    }
-
-    fn resolve_host<'a>(
-        &'a self,
-        host: &'a str,
-    ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>> {
-        self.tokio.resolve_host(host)
-    }
-
-    /// As long as asked, with one exception. When ICE has found its pair, webrtc 0.21.1 prepares the first
-    /// message of DTLS but sends it no sooner than its next timer, some 150 ms later; waking it early sends it.
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
-        let nudged = self.route.take_arrived() && self.is_connecting();
-        self.tokio.sleep(if nudged {
-            duration.min(NUDGE)
-        } else {
-            duration
-        })
-    }
-
-    fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {
-        self.tokio.interval(period)
-    }
-
-    fn block_on(&self, future: Pin<Box<dyn Future<Output = ()> + '_>>) {
-        self.tokio.block_on(future);
-    }
-
-    fn yield_now(&self) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
-        self.tokio.yield_now()
-    }
-
-    fn name(&self) -> &'static str {
-        "tokio, one UDP port"
+    fn take_arrived(&self) -> bool {
+        self.route.take_arrived() && self.is_connecting()
     }
 }
 

@@ -19,6 +19,7 @@ use webrtc::peer_connection::{
 };
 
 use crate::interfaces::Interfaces;
+use crate::nudge::Nudged;
 use crate::runtime::{Beginning, Careful};
 
 /// A peer that is not heard for this long is disconnected; what follows is decided in [`crate::path`].
@@ -110,7 +111,7 @@ impl Connection {
         } else {
             setup.certificate.clone()
         };
-        let runtime = Careful::new();
+        let runtime = Careful::default();
         let beginning = runtime.beginning();
         let pc = PeerConnectionBuilder::new()
             .with_configuration(
@@ -121,7 +122,7 @@ impl Connection {
                     .build(),
             )
             .with_setting_engine(settings)
-            .with_runtime(Arc::new(runtime))
+            .with_runtime(Arc::new(Nudged(runtime)))
             .with_handler(Arc::new(Handler { happens }))
             .with_udp_addrs(vec![setup.interfaces])
             .with_data_channel_send_buffer_limit(SEND_BUFFER)

@@ -7,7 +7,7 @@
 //! | [`room`], [`presence`], [`chat`] | the state, which one task owns: the connections, who is there, what is said; [`member`]: somebody else in the room |
 //! | [`signaling`], [`ice`], [`identity`] | the server: the WebSocket, the STUN and TURN servers, and who this peer is to it |
 //! | [`link`], [`talks`] | the connection to one other peer, and what is negotiated; [`path`]: when something has to be done about it; [`advice`]: when it is not to be had |
-//! | [`connection`], [`runtime`], [`description`], [`interfaces`] | the webrtc crate, set up |
+//! | [`connection`], [`runtime`], [`nudge`], [`description`], [`interfaces`] | the webrtc crate, set up |
 //! | [`giving`], [`taking`], [`transfer`] | files; [`sending`], [`receiving`], [`folder`]: their bytes |
 
 mod address;
@@ -27,6 +27,8 @@ mod link;
 #[cfg(test)]
 mod link_tests;
 mod member;
+#[path = "../../peer/nudge.rs"]
+mod nudge;
 mod options;
 mod path;
 mod presence;

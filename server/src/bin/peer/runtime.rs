@@ -1,32 +1,22 @@
-//! The webrtc crate's runtime for one connection: tokio's, with two ways around how 0.21.1 begins a connection.
+//! The UDP sockets of one connection, with a way around how webrtc 0.21.1 begins it.
 //!
-//! - It reads up to 64 datagrams in a row before it looks at what they caused. When the last message of the SCTP handshake and the first one on the
-//!   channel `chat`, which is negotiated beforehand, come in one such row, the channel is not there yet, and that message is lost, though acknowledged.
-//!   So until the chat is open, sockets give one datagram at a time.
-//! - When ICE has found its pair, it prepares the first message of DTLS but sends it no sooner than its next timer, some 150 ms later; waking it early
-//!   sends it.
+//! It reads up to 64 datagrams in a row before it looks at what they caused. When the last message of the SCTP handshake and the first one on the
+//! channel `chat`, which is negotiated beforehand, come in one such row, the channel is not there yet, and that message is lost, though acknowledged.
+//! So until the chat is open, sockets give one datagram at a time.
 
-use std::future::Future;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use webrtc::runtime::{
-    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta, Runtime,
-    TokioRuntime, Transmit,
-};
+use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Runtime, TokioRuntime, Transmit};
 
-/// How long the crate's task sleeps after something has arrived, while the connection begins.
-const NUDGE: Duration = Duration::from_millis(1);
+use crate::nudge::Sockets;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Careful {
-    tokio: TokioRuntime,
     beginning: Arc<Beginning>,
 }
 
@@ -45,76 +35,23 @@ impl Beginning {
 }
 
 impl Careful {
-    pub(crate) fn new() -> Self {
-        Self {
-            tokio: TokioRuntime,
-            beginning: Arc::default(),
-        }
-    }
-
     pub(crate) fn beginning(&self) -> Arc<Beginning> {
         self.beginning.clone()
     }
 }
 
-impl Runtime for Careful {
-    fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) -> Box<dyn JoinHandle> {
-        self.tokio.spawn(future)
-    }
-
-    fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+impl Sockets for Careful {
+    fn wrap(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         Ok(Arc::new(Socket {
-            tokio: self.tokio.wrap_udp_socket(socket)?,
+            tokio: TokioRuntime.wrap_udp_socket(socket)?,
             beginning: self.beginning.clone(),
             gave: AtomicBool::new(false),
         }))
     }
 
-    fn wrap_tcp_listener(
-        &self,
-        listener: std::net::TcpListener,
-    ) -> io::Result<Arc<dyn AsyncTcpListener>> {
-        self.tokio.wrap_tcp_listener(listener)
-    }
-
-    fn connect_tcp<'a>(
-        &'a self,
-        remote_addr: SocketAddr,
-    ) -> Pin<Box<dyn Future<Output = io::Result<Arc<dyn AsyncTcpStream>>> + Send + 'a>> {
-        self.tokio.connect_tcp(remote_addr)
-    }
-
-    fn resolve_host<'a>(
-        &'a self,
-        host: &'a str,
-    ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>> {
-        self.tokio.resolve_host(host)
-    }
-
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
-        let nudged = !self.beginning.over.load(Ordering::Relaxed)
-            && self.beginning.arrived.swap(false, Ordering::Relaxed);
-        self.tokio.sleep(if nudged {
-            duration.min(NUDGE)
-        } else {
-            duration
-        })
-    }
-
-    fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {
-        self.tokio.interval(period)
-    }
-
-    fn block_on(&self, future: Pin<Box<dyn Future<Output = ()> + '_>>) {
-        self.tokio.block_on(future);
-    }
-
-    fn yield_now(&self) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
-        self.tokio.yield_now()
-    }
-
-    fn name(&self) -> &'static str {
-        "tokio, careful at the beginning"
+    fn take_arrived(&self) -> bool {
+        !self.beginning.over.load(Ordering::Relaxed)
+            && self.beginning.arrived.swap(false, Ordering::Relaxed)
     }
 }
 
