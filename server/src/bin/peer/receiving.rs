@@ -4,14 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-use shared::chat::{Complete, MAX_PIECE};
+use shared::chat::MAX_PIECE;
 use shared::transfer::Spoiled;
 use tokio::sync::{mpsc, oneshot};
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
 
 use crate::folder::Partial;
-use crate::transfer::{Progress, Teller};
+use crate::transfer::{Chunk, Progress, Teller};
 
 /// Pieces that wait for the disk. When they are this many, the sender has to wait as well.
 const BEHIND: usize = 16;
@@ -37,11 +36,6 @@ pub(crate) enum Received {
 pub(crate) struct Target {
     pub(crate) folder: PathBuf,
     pub(crate) name: String,
-}
-
-enum Chunk {
-    Bytes(BytesMut),
-    End(Complete),
 }
 
 /// Receives on `channel` into `partial`. `stop`: ends it when fulfilled or dropped.

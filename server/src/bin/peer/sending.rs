@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use shared::chat::Complete;
 use shared::transfer::FileHash;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
 
-use crate::transfer::{Progress, Teller};
+use crate::transfer::{Chunk, Progress, Teller};
 
 /// Bytes of a message. Longer ones hold up the chat, which shares the way.
 const PIECE: usize = 64 * 1024;
@@ -41,11 +40,6 @@ pub(crate) enum Sent {
 pub(crate) struct Source {
     pub(crate) path: PathBuf,
     pub(crate) size: u64,
-}
-
-enum Chunk {
-    Bytes(BytesMut),
-    End(Complete),
 }
 
 /// Sends `source` on the channel that is about to come. `stop`: ends it when fulfilled or dropped.

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use shared::chat::Frame;
+use bytes::BytesMut;
+use shared::chat::{Complete, Frame};
 use shared::signaling::PeerId;
 use shared::transfer::Speed;
 use tokio::sync::{mpsc, oneshot};
@@ -10,6 +11,12 @@ use tokio::sync::{mpsc, oneshot};
 use crate::event::Event;
 use crate::receiving::Received;
 use crate::sending::Sent;
+
+/// What is handed between the network and the disk.
+pub(crate) enum Chunk {
+    Bytes(BytesMut),
+    End(Complete),
+}
 
 /// What a transfer tells.
 #[derive(Debug)]
