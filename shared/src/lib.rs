@@ -8,12 +8,14 @@
 //! | [`chat`] | what two peers say to each other over data channels |
 //! | [`conversation`] | the messages of a room: order, ticks, and what has to be sent again |
 //! | [`transfer`] | a file on its way: how much has come, whether it is whole, how fast it goes |
+//! | [`hex`] | bytes as text |
 //! | [`safety`] | the number that two people compare to know that nobody is between them |
 
 pub mod api;
 pub mod chat;
 pub mod conversation;
 mod flat;
+pub mod hex;
 pub mod negotiation;
 pub mod safety;
 pub mod signaling;

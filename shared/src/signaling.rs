@@ -27,6 +27,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::hex::hex;
+
 /// The version of this protocol. A server refuses others with [`Code::Version`].
 pub const VERSION: u32 = 1;
 
@@ -99,7 +101,7 @@ impl PeerId {
             .chain_update([0])
             .chain_update(key.as_str())
             .finalize();
-        Self(hash[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(hex(&hash[..8]))
     }
 
     pub fn as_str(&self) -> &str {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use sha2::{Digest, Sha256};
 
 use crate::chat::Complete;
+use crate::hex::hex;
 
 /// The SHA-256 of a file that passes by from its first byte on.
 #[derive(Clone, Debug, Default)]
@@ -16,9 +17,8 @@ impl FileHash {
     }
 
     pub fn complete(self) -> Complete {
-        let hash = self.0.finalize();
         Complete {
-            sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: hex(self.0.finalize()),
         }
     }
 }

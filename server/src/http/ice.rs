@@ -1,6 +1,5 @@
 //! `GET /api/ice`: STUN and TURN servers for a client, with credentials that expire.
 
-use std::fmt::Write;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,6 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, Uri, header};
 use axum::response::{IntoResponse, Response};
 use shared::api::{IceConfig, IceServer, IceTransportPolicy};
+use shared::hex::hex;
 
 use super::router::App;
 use super::streams::FRESH;
@@ -84,10 +84,7 @@ impl Ice {
     fn with_credential(&self, urls: Vec<String>, now: SystemTime) -> IceServer {
         let mut random = [0; 6];
         getrandom::fill(&mut random).expect("the operating system gives random bytes");
-        let name = random.iter().fold(String::new(), |mut name, byte| {
-            let _ = write!(name, "{byte:02x}");
-            name
-        });
+        let name = hex(random);
         let credential = self.secret.issue(&name, TTL, now);
         IceServer {
             urls,

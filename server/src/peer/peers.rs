@@ -20,6 +20,7 @@ use crate::media::source::Probe;
 use crate::stream::registry::Admission;
 use crate::stream::{Stream, StreamError};
 use shared::api::Codec;
+use shared::hex::hex;
 
 /// At shutdown, connections have this long to tell their viewers.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -246,5 +247,5 @@ pub(crate) fn random_hex<const N: usize>() -> Result<String, PeerError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)
         .map_err(|error| PeerError::Internal(format!("no random numbers: {error}")))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(bytes))
 }

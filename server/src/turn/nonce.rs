@@ -1,11 +1,11 @@
 //! Nonces that need no memory: the time that they end at, signed for one client (RFC 8489 9.2).
 
-use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
+use shared::hex::hex;
 
 /// A nonce is good for this long; then the client gets a new one (438).
 const LIFETIME: Duration = Duration::from_secs(3600);
@@ -46,11 +46,8 @@ impl Nonces {
             IpAddr::V6(ip) => mac.update(&ip.octets()),
         }
         mac.update(&client.port().to_be_bytes());
-        let mut text = format!("{end:08x}");
-        for byte in &mac.finalize().into_bytes()[..SIGNED] {
-            let _ = write!(text, "{byte:02x}");
-        }
-        text
+        let signature = hex(&mac.finalize().into_bytes()[..SIGNED]);
+        format!("{end:08x}{signature}")
     }
 }
 

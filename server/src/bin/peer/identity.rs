@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
+use shared::hex::hex;
 use shared::signaling::PeerKey;
 
 use crate::address::Address;
@@ -31,7 +32,7 @@ impl Identity {
         };
         let of = format!("{server}\n{room}\n{name}");
         let hash = Sha256::digest(of.as_bytes());
-        let file: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let file = hex(&hash[..8]);
         let path = folder.join(format!("{file}.key"));
         let opened = kept(&path, &fresh);
         Ok(opened.unwrap_or_else(|error| {
