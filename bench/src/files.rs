@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::process::{Server, release};
-use crate::webdriver::Session;
+use crate::webdriver::{CHROMIUM, Session};
 
 #[derive(Args)]
 pub(crate) struct Files {
@@ -22,20 +22,8 @@ pub(crate) struct Files {
     times: u32,
 }
 
-/// As the tests start Chromium.
-const CHROMIUM: [&str; 10] = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--allow-loopback-in-peer-connection",
-    // Between two browsers of one machine, names of mDNS would have to be resolved.
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
-];
+/// Between two browsers of one machine, names of mDNS would have to be resolved.
+const WITHOUT_MDNS: &str = "--disable-features=WebRtcHideLocalIpsWithMdns";
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -71,7 +59,8 @@ impl Files {
 
     /// By a data channel of a page that does nothing else, and by a room.
     async fn between_browsers(&self, server: &Server) -> Result<(Vec<Duration>, Vec<Duration>)> {
-        let capabilities = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": CHROMIUM }, "timeouts": { "script": 110_000 } });
+        let arguments = [&CHROMIUM[..], &[WITHOUT_MDNS]].concat();
+        let capabilities = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments }, "timeouts": { "script": 110_000 } });
         let giver = Session::start("chromedriver", capabilities.clone()).await;
         let taker = Session::start("chromedriver", capabilities).await;
         for (session, name) in [(&giver, "giver"), (&taker, "taker")] {

@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::webdriver::Session;
+use crate::webdriver::{CHROMIUM, Session};
 
 /// How long a page may take to come to what a test waits for. Generous: a build machine is slow, and this is no race.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -66,21 +66,12 @@ impl TestBrowser {
     }
 
     async fn start_chromium(turn: Turn) -> Self {
-        let arguments = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
+        let look = [
             "--lang=en",
             "--window-size=1280,900",
-            // A machine may have no network but its loopback.
-            "--allow-loopback-in-peer-connection",
             "--autoplay-policy=no-user-gesture-required",
         ];
+        let arguments = [&CHROMIUM[..], &look].concat();
         Self::start(
             "chromedriver",
             json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } }),

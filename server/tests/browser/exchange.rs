@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     browser::TestBrowser,
     common::TestPeer,
-    rooms::{come_in, connected_to, link_is},
+    rooms::{ann_and_lin, come_in, connected_to, link_is},
     server,
 };
 
@@ -58,12 +58,7 @@ async fn kept_hash(browser: &TestBrowser, name: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_megabytes_arrive_with_their_hash() {
     let server = server().await;
-    let ann = TestBrowser::chromium().await;
-    let lin = ann.and_chromium().await;
-    come_in(&ann, &server, "files", "Ann").await;
-    come_in(&lin, &server, "files", "Lin").await;
-    connected_to(&ann, "Lin").await;
-    connected_to(&lin, "Ann").await;
+    let [ann, lin] = ann_and_lin(&server, "files").await;
     let hash = offer(&ann, "big.bin", 100_000_000).await;
     lin.click(&format!("{} .get", card("big.bin"))).await;
     stage_is(&lin, "big.bin", "running").await;
@@ -77,11 +72,7 @@ async fn a_hundred_megabytes_arrive_with_their_hash() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_cancelled_by_either_side_and_goes_on_where_it_was() {
     let server = server().await;
-    let ann = TestBrowser::chromium().await;
-    let lin = ann.and_chromium().await;
-    come_in(&ann, &server, "files", "Ann").await;
-    come_in(&lin, &server, "files", "Lin").await;
-    connected_to(&lin, "Ann").await;
+    let [ann, lin] = ann_and_lin(&server, "files").await;
     let hash = offer(&ann, "a.bin", 60_000_000).await;
     let (get, cancel) = (
         format!("{} .get", card("a.bin")),
@@ -105,11 +96,7 @@ async fn a_file_is_cancelled_by_either_side_and_goes_on_where_it_was() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_reloads_is_offered_the_file_again() {
     let server = server().await;
-    let ann = TestBrowser::chromium().await;
-    let lin = ann.and_chromium().await;
-    come_in(&ann, &server, "files", "Ann").await;
-    come_in(&lin, &server, "files", "Lin").await;
-    connected_to(&lin, "Ann").await;
+    let [ann, lin] = ann_and_lin(&server, "files").await;
     let hash = offer(&ann, "r.bin", 30_000_000).await;
     lin.click(&format!("{} .get", card("r.bin"))).await;
     stage_is(&lin, "r.bin", "running").await;
@@ -167,11 +154,7 @@ fn sha256(bytes: &[u8]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pasted_picture_shows_by_itself_on_both_sides() {
     let server = server().await;
-    let ann = TestBrowser::chromium().await;
-    let lin = ann.and_chromium().await;
-    come_in(&ann, &server, "pictures", "Ann").await;
-    come_in(&lin, &server, "pictures", "Lin").await;
-    connected_to(&lin, "Ann").await;
+    let [ann, lin] = ann_and_lin(&server, "pictures").await;
     ann.run(
         "const canvas = document.createElement('canvas'); canvas.width = 64; canvas.height = 48;
          const paint = canvas.getContext('2d'); paint.fillStyle = '#06a'; paint.fillRect(0, 0, 64, 48);

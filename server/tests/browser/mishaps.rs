@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::{
     browser::TestBrowser,
     common::{TestPeer, eventually},
-    rooms::{all_delivered, come_in, connected_to, hears, link_is, said, say},
+    rooms::{all_delivered, ann_and_lin, come_in, connected_to, hears, link_is, said, say},
     server, server_at,
 };
 
@@ -64,11 +64,7 @@ async fn chat_goes_on_while_the_server_is_away_and_after() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_who_reload_at_once_offer_at_once_and_still_meet() {
     let server = server().await;
-    let ann = TestBrowser::chromium().await;
-    let lin = ann.and_chromium().await;
-    come_in(&ann, &server, "glare", "Ann").await;
-    come_in(&lin, &server, "glare", "Lin").await;
-    connected_to(&ann, "Lin").await;
+    let [ann, lin] = ann_and_lin(&server, "glare").await;
     for round in 0..3 {
         // Each is welcomed to a room where the other is, and offers.
         tokio::join!(ann.reload(), lin.reload());

@@ -16,6 +16,17 @@ pub(crate) async fn come_in(browser: &TestBrowser, server: &TestServer, room: &s
     link_is(browser, "joined").await;
 }
 
+/// Two people in Chromium, in this room, who can talk.
+pub(crate) async fn ann_and_lin(server: &TestServer, room: &str) -> [TestBrowser; 2] {
+    let ann = TestBrowser::chromium().await;
+    let lin = ann.and_chromium().await;
+    come_in(&ann, server, room, "Ann").await;
+    come_in(&lin, server, room, "Lin").await;
+    connected_to(&ann, "Lin").await;
+    connected_to(&lin, "Ann").await;
+    [ann, lin]
+}
+
 pub(crate) async fn link_is(browser: &TestBrowser, state: &str) {
     let there = format!("document.querySelector('main.room[data-link={state}]')");
     browser.until(&format!("the link is {state}"), &there).await;
@@ -184,11 +195,7 @@ async fn a_picture_is_seen_on_both_sides_and_a_file_is_fetched_when_wanted() {
         path.to_str().expect("a path in UTF-8").to_owned()
     };
     let server = server().await;
-    let ann = TestBrowser::chromium().await;
-    let lin = ann.and_chromium().await;
-    come_in(&ann, &server, "demo", "Ann").await;
-    come_in(&lin, &server, "demo", "Lin").await;
-    connected_to(&ann, "Lin").await;
+    let [ann, lin] = ann_and_lin(&server, "demo").await;
     ann.fill("#attached", &path("dot.png", PNG)).await;
     for browser in [&ann, &lin] {
         browser

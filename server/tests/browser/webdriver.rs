@@ -11,6 +11,20 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+/// How Chromium is started here, as its driver is told: without a screen, and without calling anybody.
+pub(crate) const CHROMIUM: [&str; 9] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    // A machine may have no network but its loopback.
+    "--allow-loopback-in-peer-connection",
+];
+
 /// What a command may take on a busy machine, a script's own waiting included.
 const PATIENCE: Duration = Duration::from_secs(120);
 
