@@ -13,12 +13,29 @@ pub(crate) struct Format {
     pub(crate) fmtp: String,
     /// Payload type of retransmissions (RFC 4588), when the browser offers any.
     pub(crate) rtx: Option<u8>,
-    /// The feedback that the browser offers, of the kinds that we act on: `nack`, `nack pli`, `ccm fir`.
+    /// The feedback that the browser offers, of the kinds that we act on.
     pub(crate) feedback: Vec<String>,
+    /// The id of the header extension that numbers packets over all media, 1 to 14, when the browser tells by these
+    /// numbers what arrived (`transport-cc`).
+    pub(crate) transport: Option<u8>,
 }
 
-/// The feedback that is acted on: retransmission, and a keyframe on demand.
-const FEEDBACK: [&str; 3] = ["nack", "nack pli", "ccm fir"];
+/// The feedback that is acted on: retransmission, a keyframe on demand, what a path can carry by the receiver's own
+/// estimate (draft-alvestrand-rmcat-remb), and what arrived when, by transport-wide numbers.
+const FEEDBACK: [&str; 5] = [
+    "nack",
+    "nack pli",
+    "ccm fir",
+    "goog-remb",
+    TRANSPORT_FEEDBACK,
+];
+const TRANSPORT_FEEDBACK: &str = "transport-cc";
+
+/// The header extension of transport-wide sequence numbers (draft-holmer-rmcat-transport-wide-cc-extensions-01 2).
+pub(crate) const TRANSPORT_URI: &str =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+/// Ids that fit the one-byte header (RFC 8285 4.2).
+const ONE_BYTE_IDS: std::ops::RangeInclusive<u8> = 1..=14;
 
 /// The first of `codecs` (best first) that the section offers.
 ///
@@ -50,12 +67,16 @@ fn offered(section: &Section<'_>, codec: Codec) -> Vec<Format> {
             let fits = name.eq_ignore_ascii_case(codec.rtpmap_name())
                 && clock == codec.clock_rate()
                 && can_send(codec, fmtp);
-            fits.then(|| Format {
-                codec,
-                payload_type,
-                fmtp: fmtp.to_owned(),
-                rtx: rtx(section, payload_type),
-                feedback: feedback(section, payload_type),
+            fits.then(|| {
+                let (feedback, transport) = feedback(section, payload_type);
+                Format {
+                    codec,
+                    payload_type,
+                    fmtp: fmtp.to_owned(),
+                    rtx: rtx(section, payload_type),
+                    feedback,
+                    transport,
+                }
             })
         })
         .collect()
@@ -120,18 +141,33 @@ fn rtx(section: &Section<'_>, payload_type: u8) -> Option<u8> {
         })
 }
 
-fn feedback(section: &Section<'_>, payload_type: u8) -> Vec<String> {
+/// What the browser offers to tell, and the id of the transport-wide numbers: of use only together.
+fn feedback(section: &Section<'_>, payload_type: u8) -> (Vec<String>, Option<u8>) {
     let offered: Vec<&str> = section
         .attributes("rtcp-fb")
         .filter_map(|value| value.split_once(' '))
         .filter(|(whose, _)| *whose == "*" || whose.parse() == Ok(payload_type))
         .map(|(_, feedback)| feedback.trim())
         .collect();
-    FEEDBACK
+    let transport = transport(section).filter(|_| offered.contains(&TRANSPORT_FEEDBACK));
+    let feedback = FEEDBACK
         .iter()
         .filter(|wanted| offered.contains(wanted))
+        .filter(|wanted| **wanted != TRANSPORT_FEEDBACK || transport.is_some())
         .map(|&feedback| feedback.to_owned())
-        .collect()
+        .collect();
+    (feedback, transport)
+}
+
+/// The id in `a=extmap:ID[/DIRECTION] URI` (RFC 8285 5), when the browser takes the extension from us.
+fn transport(section: &Section<'_>) -> Option<u8> {
+    section.attributes("extmap").find_map(|value| {
+        let mut fields = value.split_ascii_whitespace();
+        let (mapped, uri) = (fields.next()?, fields.next()?);
+        let (id, direction) = mapped.split_once('/').unwrap_or((mapped, "sendrecv"));
+        let id = id.parse().ok().filter(|id| ONE_BYTE_IDS.contains(id))?;
+        (uri == TRANSPORT_URI && matches!(direction, "sendrecv" | "recvonly")).then_some(id)
+    })
 }
 
 fn of_payload_type<'a>(section: &Section<'a>, name: &str, payload_type: u8) -> Option<&'a str> {
@@ -158,6 +194,8 @@ mod tests {
     /// What Chromium offers for video, shortened.
     const CHROMIUM: &str = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96 97 103 104 107 108 109 114 115 98 99 100 45 46\r\n\
         a=mid:0\r\na=recvonly\r\n\
+        a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n\
+        a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n\
         a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 goog-remb\r\na=rtcp-fb:96 transport-cc\r\na=rtcp-fb:96 ccm fir\r\n\
         a=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\n\
         a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n\
@@ -221,8 +259,39 @@ mod tests {
     fn retransmission_and_feedback_come_from_the_offer() {
         let vp8 = pick(&[Codec::Vp8], None).unwrap();
         assert_eq!(vp8.rtx, Some(97));
-        assert_eq!(vp8.feedback, ["nack", "nack pli", "ccm fir"]);
-        assert_eq!(pick(&[Codec::H264], Some("High")).unwrap().rtx, None);
+        let all = ["nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"];
+        assert_eq!(vp8.feedback, all);
+        let high = pick(&[Codec::H264], Some("High")).unwrap();
+        assert_eq!((high.rtx, high.feedback.len()), (None, 0));
+    }
+
+    #[test]
+    fn transport_wide_numbers_need_both_the_extension_and_the_feedback() {
+        let transport = |change: &dyn Fn(&str) -> String| {
+            let offer = change(CHROMIUM);
+            let sdp = Sdp::parse(&offer).unwrap();
+            let format = choose(&sdp.media[0], &[Codec::Vp8], None).unwrap();
+            let asked = format.feedback.iter().any(|kind| kind == "transport-cc");
+            assert_eq!(asked, format.transport.is_some());
+            format.transport
+        };
+        assert_eq!(transport(&|offer| offer.to_owned()), Some(3));
+        assert_eq!(
+            transport(&|offer| offer.replace("a=rtcp-fb:96 transport-cc\r\n", "")),
+            None
+        );
+        assert_eq!(
+            transport(&|offer| offer.replace("transport-wide", "other")),
+            None
+        );
+        let mapped =
+            |id: &str| transport(&|offer| offer.replace("extmap:3", &format!("extmap:{id}")));
+        assert_eq!(mapped("14/recvonly"), Some(14));
+        for unusable in ["0", "15", "300", "3/sendonly", "3/inactive", "x"] {
+            assert_eq!(mapped(unusable), None, "{unusable}");
+        }
+        let everybody = |offer: &str| offer.replace("96 transport-cc", "* transport-cc");
+        assert_eq!(transport(&everybody), Some(3));
     }
 
     #[test]

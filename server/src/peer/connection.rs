@@ -11,7 +11,7 @@ use rtc::peer_connection::certificate::CertificateParams;
 use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters,
-    RTCRtpEncodingParameters, RTCRtpRtxParameters, RtpCodecKind,
+    RTCRtpEncodingParameters, RTCRtpHeaderExtensionCapability, RTCRtpRtxParameters, RtpCodecKind,
 };
 use tokio::sync::{mpsc, watch};
 use webrtc::error::{Error, Result};
@@ -21,7 +21,7 @@ use webrtc::peer_connection::{
     RTCConfigurationBuilder, RTCPeerConnectionState, Registry, SettingEngineBuilder, crypto,
 };
 
-use super::codecs::Format;
+use super::codecs::{Format, TRANSPORT_URI};
 use super::keyframes::{self, KeyframeRequests};
 use super::negotiation::Negotiation;
 use super::net::{Net, Route};
@@ -189,6 +189,13 @@ fn register(media: &mut MediaEngine, format: &Format) -> Result<()> {
             },
             kind,
         )?;
+    }
+    if format.transport.is_some() {
+        // The crate takes the id from the offer.
+        let extension = RTCRtpHeaderExtensionCapability {
+            uri: TRANSPORT_URI.to_owned(),
+        };
+        media.register_header_extension(extension, kind, None)?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use super::codecs::Format;
+use super::codecs::{Format, TRANSPORT_URI};
 use super::sdp::{Sdp, SdpError, Section, name_of};
 use super::supply::{Medium, Supply, decide};
 
@@ -201,6 +201,10 @@ fn write_served(text: &mut String, section: &Section<'_>, format: &Format) {
         if keep {
             push_line(text, line);
         }
+    }
+    // One id of one byte: nothing to mix (`extmap-allow-mixed`, RFC 8285 6).
+    if let Some(id) = format.transport {
+        push_line(text, &format!("a=extmap:{id} {TRANSPORT_URI}"));
     }
     push_line(text, "a=recvonly");
 }

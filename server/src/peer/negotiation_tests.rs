@@ -66,6 +66,26 @@ fn only_what_is_chosen_is_shown_to_the_crate() {
 }
 
 #[test]
+fn of_header_extensions_the_crate_is_shown_the_transport_wide_numbers_only() {
+    let transport = "a=extmap:5/recvonly http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n";
+    let head = format!("{HEAD}a=extmap-allow-mixed\r\n");
+    let section = video("recvonly").replace(
+        "a=rtcp-fb:96 nack\r\n",
+        &format!("a=extmap:1 urn:ietf:params:rtp-hdrext:toffset\r\n{transport}a=rtcp-fb:96 transport-cc\r\n"),
+    );
+    let negotiation = Negotiation::new(&format!("{head}{section}"), &supply()).unwrap();
+    let shown = negotiation.offer();
+    let extensions: Vec<_> = shown
+        .lines()
+        .filter(|line| line.contains("extmap"))
+        .collect();
+    assert_eq!(extensions, [transport.trim_end().replace("/recvonly", "")]);
+    let silent = section.replace("a=rtcp-fb:96 transport-cc\r\n", "");
+    let negotiation = Negotiation::new(&format!("{head}{silent}"), &supply()).unwrap();
+    assert!(!negotiation.offer().contains("extmap"));
+}
+
+#[test]
 fn the_answer_has_every_m_line_in_the_offers_order() {
     let offer = format!("{HEAD}{}{}{}", data(), video("sendrecv"), audio("recvonly"));
     let silent = Supply {
