@@ -79,6 +79,7 @@ impl Server {
         let peers = Peers::new(&Options {
             udp_port: config.udp_port,
             public_ip: config.public_ip,
+            ..Options::default()
         })?;
         let secret = config.turn.secret.clone().unwrap_or_else(Secret::random);
         let turn = match config.turn.switch {

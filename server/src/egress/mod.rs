@@ -3,8 +3,10 @@
 //! | module | noun |
 //! |---|---|
 //! | [`outlet`] | where a viewer's packets go, and the RTP stream that each track is to it |
+//! | [`counters`] | what has happened to viewers and shards since they began |
 //! | [`viewing`] | one viewer's loop: what is due is sent, the rest waits |
 
+pub mod counters;
 pub mod outlet;
 pub mod viewing;
 

@@ -16,6 +16,7 @@ use super::presence::End;
 use super::sdpfrag::FragmentError;
 use super::session::{Opening, Session};
 use super::supply::Supply;
+use crate::egress::counters::ShardCounters;
 use crate::media::source::Probe;
 use crate::stream::registry::Admission;
 use crate::stream::{Stream, StreamError};
@@ -54,6 +55,10 @@ pub struct Options {
     pub udp_port: u16,
     /// An address that is forwarded to this machine; offered to viewers before its own ones.
     pub public_ip: Option<IpAddr>,
+    /// So many threads send media, each through a UDP port of its own: `udp_port` and those after it. At least 1.
+    pub shards: usize,
+    /// Take viewers over ICE-TCP (RFC 6544) as well, on the same port numbers.
+    pub tcp: bool,
 }
 
 /// Everybody who watches. Clones are the same.
@@ -65,6 +70,7 @@ struct Inner {
     factory: Factory,
     addresses: Vec<SocketAddr>,
     viewers: AtomicU64,
+    shards: Vec<Arc<ShardCounters>>,
     sessions: Arc<Sessions>,
 }
 
@@ -104,6 +110,7 @@ impl Peers {
             factory,
             addresses,
             viewers: AtomicU64::new(1),
+            shards: (0..options.shards.max(1)).map(|_| Arc::default()).collect(),
             sessions: Arc::default(),
         })))
     }
@@ -131,6 +138,21 @@ impl Peers {
 
     pub fn session(&self, secret: &str) -> Option<Arc<Session>> {
         self.0.sessions.lock().get(secret).cloned()
+    }
+
+    /// What the shards have done since they began.
+    pub fn shards(&self) -> &[Arc<ShardCounters>] {
+        &self.0.shards
+    }
+
+    /// Viewers who have been sent something: those whose media is sealed by a shard, and the others.
+    pub fn by_path(&self) -> (usize, usize) {
+        let sessions = self.0.sessions.lock();
+        let served = sessions.values().map(|session| session.counters());
+        let served = served.filter(|counters| counters.sent.packets.get() > 0);
+        let (sealed, ordinary): (Vec<_>, Vec<_>) =
+            served.partition(|counters| counters.is_sealed());
+        (sealed.len(), ordinary.len())
     }
 
     /// Sessions that have not ended, connected or not.

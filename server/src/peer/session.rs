@@ -17,6 +17,7 @@ use super::peers::{PeerError, Sessions, Watching, random_hex};
 use super::presence::{End, is_lost, lost, said_goodbye};
 use super::sdp::Sdp;
 use super::sdpfrag::{Fragment, FragmentError};
+use crate::egress::counters::ViewerCounters;
 use crate::egress::{self, Ended, Feedback};
 use crate::stream::Subscription;
 use crate::stream::registry::Admission;
@@ -34,6 +35,7 @@ pub struct Session {
     route: Arc<Route>,
     candidates: Vec<String>,
     agreed: Mutex<Agreed>,
+    counters: Arc<ViewerCounters>,
     stop: watch::Sender<Option<End>>,
     /// Closed when the session is over.
     over: watch::Receiver<()>,
@@ -137,6 +139,7 @@ impl Session {
                 ufrag,
                 trickled: 0,
             }),
+            counters: Arc::default(),
             stop,
             over,
         });
@@ -187,6 +190,11 @@ impl Session {
         self.stop(End::Deleted);
         let mut over = self.over.clone();
         while over.changed().await.is_ok() {}
+    }
+
+    /// What has happened to the viewer since it was answered.
+    pub fn counters(&self) -> &Arc<ViewerCounters> {
+        &self.counters
     }
 
     pub(crate) fn stop(&self, end: End) {

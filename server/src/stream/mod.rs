@@ -3,10 +3,14 @@
 //! | module | noun |
 //! |---|---|
 //! | [`feed`] | the log of a running source, shared between its thread and its viewers |
+//! | [`subscription`] | a viewer's hold on a stream |
+//! | [`counters`] | what has happened to a stream since the server started |
 //! | [`registry`] | every stream of this server by name; folders that are watched; the limit on viewers |
 
+pub mod counters;
 pub mod feed;
 pub mod registry;
+pub mod subscription;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +21,9 @@ use bytes::Bytes;
 use shared::api::{Codec, Rendition, StreamInfo, StreamState};
 use tokio::sync::{OnceCell, Semaphore};
 
+use self::counters::Counters;
 use self::feed::{Feed, FeedSink};
+pub use self::subscription::Subscription;
 use crate::media::control::Control;
 use crate::media::error::MediaError;
 use crate::media::poster::poster;
@@ -46,6 +52,7 @@ pub struct Stream {
     looking: Arc<Semaphore>,
     findings: Mutex<Arc<Findings>>,
     live: Mutex<Live>,
+    counters: Arc<Counters>,
 }
 
 /// What has been found out about the file, once; replaced whole when the file changes.
@@ -91,6 +98,7 @@ impl Stream {
             looking,
             findings: Mutex::default(),
             live: Mutex::default(),
+            counters: Arc::default(),
         })
     }
 
@@ -100,6 +108,11 @@ impl Stream {
 
     pub fn input(&self) -> &Input {
         &self.input
+    }
+
+    /// What has happened to its viewers since the server started.
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.counters
     }
 
     /// What the API says of this stream now. Never waits.
@@ -357,39 +370,6 @@ impl Run {
         if !matches!(joined, Ok(Ok(()))) {
             tracing::error!("a source's thread panicked; please report this with the log above");
         }
-    }
-}
-
-/// A viewer's hold on a stream. Dropping it leaves.
-#[derive(Debug)]
-pub struct Subscription {
-    stream: Arc<Stream>,
-    feed: Arc<Feed>,
-    video: Option<Codec>,
-    audio: Option<Codec>,
-}
-
-impl Subscription {
-    pub fn stream(&self) -> &Stream {
-        &self.stream
-    }
-
-    pub fn feed(&self) -> &Feed {
-        &self.feed
-    }
-
-    pub fn video(&self) -> Option<Codec> {
-        self.video
-    }
-
-    pub fn audio(&self) -> Option<Codec> {
-        self.audio
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        self.stream.leave(self.video);
     }
 }
 

@@ -1,0 +1,41 @@
+//! A viewer's hold on a stream.
+
+use std::sync::Arc;
+
+use shared::api::Codec;
+
+use super::Stream;
+use super::feed::Feed;
+
+/// A viewer's hold on a stream. Dropping it leaves.
+#[derive(Debug)]
+pub struct Subscription {
+    pub(super) stream: Arc<Stream>,
+    pub(super) feed: Arc<Feed>,
+    pub(super) video: Option<Codec>,
+    pub(super) audio: Option<Codec>,
+}
+
+impl Subscription {
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    pub fn video(&self) -> Option<Codec> {
+        self.video
+    }
+
+    pub fn audio(&self) -> Option<Codec> {
+        self.audio
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.stream.leave(self.video);
+    }
+}
