@@ -3,9 +3,11 @@
 //! | module | noun |
 //! |---|---|
 //! | [`outlet`] | where a viewer's packets go, and the RTP stream that each track is to it |
+//! | [`seal`] | SRTP: packets sealed by us instead of by the crate |
 //! | [`viewing`] | one viewer's loop: what is due is sent, the rest waits |
 
 pub mod outlet;
+pub mod seal;
 pub mod viewing;
 
 pub use outlet::{Gone, Outlet, Packet, Report};
