@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`outlet`] | where a viewer's packets go, and the RTP stream that each track is to it |
 //! | [`counters`] | what has happened to viewers and shards since they began |
+//! | [`seal`] | SRTP: packets sealed by us instead of by the crate |
 //! | [`viewing`] | one viewer's loop: what is due is sent, the rest waits |
 
 pub mod counters;
 pub mod outlet;
+pub mod seal;
 pub mod viewing;
 
 pub use outlet::{Gone, Outlet, Packet, Report};

@@ -1,0 +1,153 @@
+//! One direction's cipher: nonces, tags.
+
+use rtc::crypto::{
+    AeadCipher, CryptoError, HmacAlgorithm, Mac, RTCCrypto, StreamCipher, constant_time_eq,
+};
+
+use super::SealError;
+use super::keys::{Master, Method, Protocol};
+
+/// RFC 7714 5.1: GCM in SRTP has its whole tag.
+const GCM_TAG: usize = 16;
+const SHA1: usize = 20;
+/// RFC 5764 4.1.2: RTCP has 80 bits in both profiles.
+const RTCP_TAG: usize = 10;
+
+/// The session keys of one direction and one protocol, each with its schedule made.
+pub(super) enum Cipher {
+    Gcm {
+        aead: Box<dyn AeadCipher>,
+        salt: u128,
+    },
+    Cm {
+        stream: Box<dyn StreamCipher>,
+        mac: Box<dyn Mac>,
+        salt: u128,
+        tag: usize,
+    },
+}
+
+impl Cipher {
+    pub(super) fn new(
+        crypto: &dyn RTCCrypto,
+        master: &Master,
+        protocol: Protocol,
+    ) -> Result<Self, SealError> {
+        let labels = protocol.labels();
+        let key = master.session(crypto, labels.encryption, master.key().len())?;
+        let salt = master.session(crypto, labels.salt, master.salt().len())?;
+        let salt = salt
+            .as_ref()
+            .iter()
+            .fold(0, |salt, byte| salt << 8 | u128::from(*byte));
+        match master.profile().method() {
+            Method::Gcm(algorithm) => {
+                let aead = crypto.new_aead(algorithm, key.as_ref())?;
+                Ok(Self::Gcm { aead, salt })
+            }
+            Method::Cm { algorithm, tag } => {
+                let authentication = master.session(crypto, labels.authentication, SHA1)?;
+                Ok(Self::Cm {
+                    stream: crypto.new_stream_cipher(algorithm, key.as_ref())?,
+                    mac: crypto.new_hmac(HmacAlgorithm::Sha1, authentication.as_ref())?,
+                    salt,
+                    tag: match protocol {
+                        Protocol::Rtp => tag,
+                        Protocol::Rtcp => RTCP_TAG,
+                    },
+                })
+            }
+        }
+    }
+
+    /// Bytes of a tag.
+    pub(super) fn tag(&self) -> usize {
+        match self {
+            Self::Gcm { .. } => GCM_TAG,
+            Self::Cm { tag, .. } => *tag,
+        }
+    }
+
+    /// `packet[start..payload]` is an RTP header, the rest what is encrypted, and the tag comes after it.
+    pub(super) fn seal(
+        &mut self,
+        ssrc: u32,
+        index: u64,
+        packet: &mut Vec<u8>,
+        start: usize,
+        payload: usize,
+    ) -> Result<(), CryptoError> {
+        match self {
+            Self::Gcm { aead, salt } => {
+                let (header, payload) = packet[start..].split_at_mut(payload - start);
+                let mut tag = [0; GCM_TAG];
+                aead.seal_in_place(&gcm_nonce(*salt, ssrc, index), header, payload, &mut tag)?;
+                packet.extend_from_slice(&tag);
+            }
+            Self::Cm {
+                stream,
+                mac,
+                salt,
+                tag,
+            } => {
+                stream.apply_keystream(&cm_iv(*salt, ssrc, index), &mut packet[payload..])?;
+                let roc = (index >> 16) as u32;
+                let mut whole = [0; SHA1];
+                mac.sign(&[&packet[start..], &roc.to_be_bytes()], &mut whole)?;
+                packet.extend_from_slice(&whole[..*tag]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Decrypts `rtcp` in place, which begins at its header and ends where the ciphertext does. `word`: the
+    /// flag of encryption and the 31 bits of index that came with it.
+    pub(super) fn open_rtcp(
+        &mut self,
+        ssrc: u32,
+        word: u32,
+        rtcp: &mut [u8],
+        expected: &[u8],
+    ) -> Result<(), CryptoError> {
+        let index = u64::from(word & 0x7FFF_FFFF);
+        let word = word.to_be_bytes();
+        match self {
+            Self::Gcm { aead, salt } => {
+                let (header, payload) = rtcp.split_at_mut(8);
+                // RFC 7714 9.2: what is authenticated but not encrypted is the first 8 bytes, then the word.
+                let mut associated = [0; 12];
+                associated[..8].copy_from_slice(header);
+                associated[8..].copy_from_slice(&word);
+                let nonce = gcm_nonce(*salt, ssrc, index);
+                aead.open_in_place(&nonce, &associated, payload, expected)
+            }
+            Self::Cm {
+                stream,
+                mac,
+                salt,
+                tag,
+            } => {
+                let mut whole = [0; SHA1];
+                mac.sign(&[rtcp, &word], &mut whole)?;
+                if !constant_time_eq(&whole[..*tag], expected) {
+                    return Err(CryptoError::AuthenticationFailed);
+                }
+                stream.apply_keystream(&cm_iv(*salt, ssrc, index), &mut rtcp[8..])
+            }
+        }
+    }
+}
+
+/// RFC 7714 8.1: two zero bytes, SSRC, roll-over counter and sequence number, under the salt; 9.1 has the
+/// same layout for RTCP.
+fn gcm_nonce(salt: u128, ssrc: u32, index: u64) -> [u8; 12] {
+    let whole = salt ^ u128::from(ssrc) << 48 ^ u128::from(index);
+    let mut nonce = [0; 12];
+    nonce.copy_from_slice(&whole.to_be_bytes()[4..]);
+    nonce
+}
+
+/// RFC 3711 4.1.1: the lowest 16 bits count the blocks of the packet.
+fn cm_iv(salt: u128, ssrc: u32, index: u64) -> [u8; 16] {
+    (salt << 16 ^ u128::from(ssrc) << 64 ^ u128::from(index) << 16).to_be_bytes()
+}

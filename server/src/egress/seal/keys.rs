@@ -1,0 +1,161 @@
+//! Profiles, master keys, and the session keys derived from them.
+
+use rtc::crypto::{
+    AeadAlgorithm, BlockCipherAlgorithm, CryptoError, RTCCrypto, SecretVec, StreamCipherAlgorithm,
+};
+use rtc::srtp::protection_profile::ProtectionProfile;
+
+use super::SealError;
+
+/// A protection profile of DTLS-SRTP (RFC 5764 4.1.2, RFC 7714 14.2), of those that the crate negotiates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    AeadAes128Gcm,
+    AeadAes256Gcm,
+    /// Every WebRTC endpoint has this one (RFC 8827 6.5).
+    Aes128CmSha1_80,
+    /// As the one above, with a tag of 32 bits on RTP. On RTCP it has 80, so the two look alike there.
+    Aes128CmSha1_32,
+}
+
+/// How a profile encrypts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    Gcm(AeadAlgorithm),
+    /// Counter mode; `tag`: bytes of HMAC-SHA1 after an RTP packet.
+    Cm {
+        algorithm: StreamCipherAlgorithm,
+        tag: usize,
+    },
+}
+
+impl Profile {
+    pub const ALL: [Self; 4] = [
+        Self::AeadAes128Gcm,
+        Self::AeadAes256Gcm,
+        Self::Aes128CmSha1_80,
+        Self::Aes128CmSha1_32,
+    ];
+
+    /// Bytes of a master key.
+    pub fn key_len(self) -> usize {
+        ProtectionProfile::from(self).key_len()
+    }
+
+    /// Bytes of a master salt: 12, or 14 in counter mode.
+    pub fn salt_len(self) -> usize {
+        ProtectionProfile::from(self).salt_len()
+    }
+
+    pub(super) fn method(self) -> Method {
+        let cm = |tag| Method::Cm {
+            algorithm: StreamCipherAlgorithm::Aes128Ctr,
+            tag,
+        };
+        match self {
+            Self::AeadAes128Gcm => Method::Gcm(AeadAlgorithm::Aes128Gcm),
+            Self::AeadAes256Gcm => Method::Gcm(AeadAlgorithm::Aes256Gcm),
+            Self::Aes128CmSha1_80 => cm(10),
+            Self::Aes128CmSha1_32 => cm(4),
+        }
+    }
+}
+
+impl From<Profile> for ProtectionProfile {
+    fn from(profile: Profile) -> Self {
+        match profile {
+            Profile::AeadAes128Gcm => Self::AeadAes128Gcm,
+            Profile::AeadAes256Gcm => Self::AeadAes256Gcm,
+            Profile::Aes128CmSha1_80 => Self::Aes128CmHmacSha1_80,
+            Profile::Aes128CmSha1_32 => Self::Aes128CmHmacSha1_32,
+        }
+    }
+}
+
+/// Master key and salt of one direction, as DTLS exports them (RFC 5764 4.2). `Debug` shows neither, and both
+/// are wiped when dropped.
+#[derive(Clone, Debug)]
+pub struct Master {
+    profile: Profile,
+    key: SecretVec,
+    salt: SecretVec,
+}
+
+impl Master {
+    /// # Errors
+    ///
+    /// When key or salt are not of the profile's lengths.
+    pub fn new(profile: Profile, key: SecretVec, salt: SecretVec) -> Result<Self, SealError> {
+        if key.len() != profile.key_len() || salt.len() != profile.salt_len() {
+            return Err(SealError::KeyLength);
+        }
+        Ok(Self { profile, key, salt })
+    }
+
+    pub fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    pub fn key(&self) -> &[u8] {
+        self.key.as_ref()
+    }
+
+    pub fn salt(&self) -> &[u8] {
+        self.salt.as_ref()
+    }
+
+    /// A session key of `len` bytes: AES in counter mode over the salt, with the label in its eighth byte
+    /// (RFC 3711 4.3.1 and 4.3.3; RFC 6188 3 for 256 bits; the key derivation rate is zero, RFC 5764 4.1.2).
+    pub(super) fn session(
+        &self,
+        crypto: &dyn RTCCrypto,
+        label: u8,
+        len: usize,
+    ) -> Result<SecretVec, CryptoError> {
+        let algorithm = match self.key.len() {
+            32 => BlockCipherAlgorithm::Aes256,
+            _ => BlockCipherAlgorithm::Aes128,
+        };
+        let mut input = [0; 16];
+        input[..self.salt.len()].copy_from_slice(self.salt());
+        input[7] ^= label;
+        let mut stream = SecretVec::new(vec![0; len.next_multiple_of(16)]);
+        let blocks = stream.as_mut().chunks_exact_mut(16);
+        for (counter, block) in (0u16..).zip(blocks) {
+            block.copy_from_slice(&input);
+            // No salt reaches into the last two bytes.
+            block[14..].copy_from_slice(&counter.to_be_bytes());
+            crypto.block_encrypt(algorithm, self.key(), block)?;
+        }
+        Ok(SecretVec::new(stream.as_ref()[..len].to_vec()))
+    }
+}
+
+/// Each of the two has session keys of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Rtp,
+    Rtcp,
+}
+
+/// RFC 3711 4.3.2.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Labels {
+    pub(super) encryption: u8,
+    pub(super) authentication: u8,
+    pub(super) salt: u8,
+}
+
+impl Protocol {
+    pub(super) fn labels(self) -> Labels {
+        let first = match self {
+            Self::Rtp => 0,
+            Self::Rtcp => 3,
+        };
+        Labels {
+            encryption: first,
+            authentication: first + 1,
+            salt: first + 2,
+        }
+    }
+}

@@ -1,0 +1,200 @@
+use rtc::crypto::{RTCCryptoProvider, SecretVec, default_provider};
+use rtc::shared::marshal::{Marshal, Unmarshal};
+
+use super::proof::{context, plain};
+use super::*;
+
+mod nonces;
+
+pub(super) const MEDIA: u32 = 0x1111_2222;
+
+pub(super) fn provider() -> std::sync::Arc<dyn RTCCryptoProvider> {
+    default_provider().expect("built in")
+}
+
+pub(super) fn master(profile: Profile) -> Master {
+    let bytes = |len, times: u8| SecretVec::new((0..len).map(|n| n as u8 * times).collect());
+    let (key, salt) = (bytes(profile.key_len(), 3), bytes(profile.salt_len(), 7));
+    Master::new(profile, key, salt).expect("of the right lengths")
+}
+
+pub(super) fn content(payload: &[u8]) -> Content<'_> {
+    Content {
+        marker: true,
+        timestamp: 90_000,
+        transport: None,
+        original: None,
+        payload,
+    }
+}
+
+#[test]
+fn what_is_sealed_is_what_the_crate_would_seal() {
+    assert_eq!(self_test(provider().crypto()), Ok(()));
+}
+
+#[test]
+fn a_provider_that_lacks_a_cipher_fails_the_self_test() {
+    struct Nothing;
+    impl RTCCrypto for Nothing {
+        fn supports(&self, _: rtc::crypto::CryptoAlgorithm) -> bool {
+            false
+        }
+    }
+    assert!(self_test(&Nothing).is_err());
+}
+
+#[test]
+fn session_keys_are_those_of_the_rfcs() {
+    let hex = |text: &str| -> Vec<u8> {
+        let digits = text.as_bytes().chunks(2);
+        digits
+            .map(|two| u8::from_str_radix(std::str::from_utf8(two).expect("ASCII"), 16))
+            .collect::<Result<_, _>>()
+            .expect("hex")
+    };
+    // RFC 3711 B.3.
+    let master = Master::new(
+        Profile::Aes128CmSha1_80,
+        hex("E1F97A0D3E018BE0D64FA32C06DE4139").into(),
+        hex("0EC675AD498AFEEBB6960B3AABE6").into(),
+    )
+    .expect("of the right lengths");
+    let session = |label, len| {
+        let key = master.session(provider().crypto(), label, len);
+        key.expect("derived").as_ref().to_vec()
+    };
+    assert_eq!(session(0, 16), hex("C61E7A93744F39EE10734AFE3FF7A087"));
+    assert_eq!(session(2, 14), hex("30CBBC08863D8C85D49DB34A9AE1"));
+    assert_eq!(
+        session(1, 20),
+        hex("CEBE321F6FF7716B6FD4AB49AF256A156D38BAA4")
+    );
+}
+
+#[test]
+fn every_kind_of_packet_opens_to_what_went_in() {
+    for profile in Profile::ALL {
+        let provider = provider();
+        let master = master(profile);
+        let mut sealer = Sealer::new(provider.crypto(), &master).expect("sealer");
+        let mut context = context(provider.crypto(), &master).expect("context");
+        let mut stream = RtpStream::new(MEDIA, 102, 1);
+        for (transport, original) in [
+            (None, None),
+            (Some((14, 0xFFFF)), None),
+            (None, Some(7)),
+            (Some((1, 0)), Some(0xFFFF)),
+        ] {
+            let content = Content {
+                transport,
+                original,
+                ..content(b"picture")
+            };
+            let mut out = b"before".to_vec();
+            let sequence = sealer
+                .seal(&mut stream, &content, &mut out)
+                .expect("sealed");
+            let (before, sealed) = out.split_at(6);
+            assert_eq!(before, b"before");
+            assert!(sealed.len() <= content.payload.len() + sealer.overhead());
+            let opened = context.decrypt_rtp(sealed).expect("opens");
+            let opened = rtc::rtp::Packet::unmarshal(&mut opened.freeze()).expect("RTP");
+            let went_in = plain(&stream, sequence, &content).expect("a packet");
+            assert_eq!(opened.header.sequence_number, sequence);
+            assert_eq!(opened.payload, went_in.payload);
+            assert_eq!(
+                opened.header.marshal().expect("written"),
+                went_in.header.marshal().expect("written")
+            );
+        }
+    }
+}
+
+#[test]
+fn a_day_of_sequence_numbers_opens() {
+    const PACKETS: u64 = 361 * 24 * 60 * 60;
+    // Close together around each wrap; from one to the next in steps that a receiver can follow.
+    const AROUND: u64 = 32;
+    for profile in [Profile::AeadAes128Gcm, Profile::Aes128CmSha1_80] {
+        let provider = provider();
+        let master = master(profile);
+        let mut sealer = Sealer::new(provider.crypto(), &master).expect("sealer");
+        let mut context = context(provider.crypto(), &master).expect("context");
+        let mut stream = RtpStream::new(MEDIA, 102, 0x7FFF);
+        let mut out = Vec::new();
+        while stream.next < PACKETS {
+            out.clear();
+            let index = stream.next;
+            let payload = index.to_be_bytes();
+            sealer
+                .seal(&mut stream, &content(&payload), &mut out)
+                .expect("sealed");
+            let opened = context.decrypt_rtp(&out).expect("opens");
+            assert_eq!(opened[opened.len() - 8..], payload, "packet {index}");
+            let since = index & 0xFFFF;
+            if (AROUND..0x10000 - AROUND).contains(&since) {
+                let left = 0x10000 - AROUND - since;
+                stream.skip((left - 1).min(16_000));
+            }
+        }
+    }
+}
+
+#[test]
+fn sealing_into_a_buffer_with_room_allocates_nothing_for_it() {
+    for profile in Profile::ALL {
+        let mut sealer = Sealer::new(provider().crypto(), &master(profile)).expect("sealer");
+        let mut stream = RtpStream::new(MEDIA, 102, 0);
+        let payload = [0; 1200];
+        let content = Content {
+            transport: Some((3, 9)),
+            original: Some(1),
+            ..content(&payload)
+        };
+        let mut out = Vec::with_capacity(payload.len() + sealer.overhead());
+        let room = (out.as_ptr(), out.capacity());
+        sealer
+            .seal(&mut stream, &content, &mut out)
+            .expect("sealed");
+        assert_eq!((out.as_ptr(), out.capacity()), room);
+        assert_eq!(out.len(), out.capacity(), "the overhead is exact");
+    }
+}
+
+#[test]
+fn the_last_packet_index_is_the_end() {
+    let mut sealer =
+        Sealer::new(provider().crypto(), &master(Profile::AeadAes128Gcm)).expect("sealer");
+    let mut stream = RtpStream::new(MEDIA, 102, 0);
+    stream.skip((1 << 48) - 1);
+    let mut out = Vec::new();
+    let mut seal = || sealer.seal(&mut stream, &content(b"last"), &mut out);
+    assert_eq!(seal(), Ok(0xFFFF));
+    assert_eq!(seal(), Err(SealError::Exhausted));
+    assert_eq!(seal(), Err(SealError::Exhausted));
+}
+
+#[test]
+fn an_extension_id_that_does_not_fit_is_refused_and_costs_no_number() {
+    let mut sealer =
+        Sealer::new(provider().crypto(), &master(Profile::AeadAes128Gcm)).expect("sealer");
+    let mut stream = RtpStream::new(MEDIA, 102, 5);
+    let mut out = Vec::new();
+    for id in [0, 15, 255] {
+        let content = Content {
+            transport: Some((id, 1)),
+            ..content(b"")
+        };
+        let sealed = sealer.seal(&mut stream, &content, &mut out);
+        assert_eq!(sealed, Err(SealError::ExtensionId));
+    }
+    assert_eq!((stream.next_sequence(), out.len()), (5, 0));
+}
+
+#[test]
+fn keys_are_not_shown() {
+    let text = format!("{:?}", master(Profile::AeadAes128Gcm));
+    assert!(text.contains("AeadAes128Gcm"), "{text}");
+    assert!(!text.contains("[0, 3, 6"), "{text}");
+}

@@ -1,0 +1,284 @@
+//! That no nonce is used twice with a key, whatever is sealed by whom.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+use rtc::crypto::{
+    AeadAlgorithm, AeadCipher, BlockCipherAlgorithm, CryptoAlgorithm, HmacAlgorithm, Mac,
+    StreamCipher, StreamCipherAlgorithm,
+};
+
+use super::*;
+
+type Used = Arc<Mutex<HashSet<(Vec<u8>, Vec<u8>)>>>;
+
+/// Ciphers that refuse a nonce which they, or others with the same key, have had.
+struct Recorder {
+    provider: Arc<dyn RTCCryptoProvider>,
+    used: Used,
+}
+
+struct Recording<C: ?Sized> {
+    key: Vec<u8>,
+    used: Used,
+    cipher: Box<C>,
+}
+
+impl<C: ?Sized> Recording<C> {
+    fn check(&self, nonce: &[u8]) -> Result<(), CryptoError> {
+        let mut used = self.used.lock().expect("not poisoned");
+        if used.insert((self.key.clone(), nonce.to_vec())) {
+            Ok(())
+        } else {
+            Err(CryptoError::Provider("the nonce was used before".into()))
+        }
+    }
+}
+
+impl Recorder {
+    fn new() -> Self {
+        Self {
+            provider: provider(),
+            used: Used::default(),
+        }
+    }
+
+    fn recording<C: ?Sized>(&self, key: &[u8], cipher: Box<C>) -> Box<Recording<C>> {
+        Box::new(Recording {
+            key: key.to_vec(),
+            used: self.used.clone(),
+            cipher,
+        })
+    }
+}
+
+impl RTCCrypto for Recorder {
+    fn supports(&self, algorithm: CryptoAlgorithm) -> bool {
+        self.provider.crypto().supports(algorithm)
+    }
+
+    fn block_encrypt(
+        &self,
+        algorithm: BlockCipherAlgorithm,
+        key: &[u8],
+        block: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        let crypto = self.provider.crypto();
+        crypto.block_encrypt(algorithm, key, block)
+    }
+
+    fn new_hmac(&self, algorithm: HmacAlgorithm, key: &[u8]) -> Result<Box<dyn Mac>, CryptoError> {
+        self.provider.crypto().new_hmac(algorithm, key)
+    }
+
+    fn new_stream_cipher(
+        &self,
+        algorithm: StreamCipherAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn StreamCipher>, CryptoError> {
+        let cipher = self.provider.crypto().new_stream_cipher(algorithm, key)?;
+        Ok(self.recording(key, cipher))
+    }
+
+    fn new_aead(
+        &self,
+        algorithm: AeadAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn AeadCipher>, CryptoError> {
+        let cipher = self.provider.crypto().new_aead(algorithm, key)?;
+        Ok(self.recording(key, cipher))
+    }
+}
+
+impl StreamCipher for Recording<dyn StreamCipher> {
+    fn apply_keystream(&mut self, iv: &[u8], data: &mut [u8]) -> Result<(), CryptoError> {
+        // The last two bytes count blocks: what comes before them must be new.
+        self.check(&iv[..14])?;
+        self.cipher.apply_keystream(iv, data)
+    }
+}
+
+impl AeadCipher for Recording<dyn AeadCipher> {
+    fn tag_len(&self) -> usize {
+        self.cipher.tag_len()
+    }
+
+    fn seal_in_place(
+        &mut self,
+        nonce: &[u8],
+        aad: &[u8],
+        data: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        self.check(nonce)?;
+        self.cipher.seal_in_place(nonce, aad, data, tag)
+    }
+
+    fn open_in_place(
+        &mut self,
+        nonce: &[u8],
+        aad: &[u8],
+        data: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), CryptoError> {
+        self.cipher.open_in_place(nonce, aad, data, tag)
+    }
+}
+
+/// What happens to a viewer that is first served by the crate and then by us, or by both.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// A packet of one of the SSRCs that we seal.
+    Ours { stream: usize },
+    /// It is lost, and asked for: RTX.
+    Again { stream: usize },
+    /// The sequence number comes close to its wrap.
+    Hurry { stream: usize },
+    /// A packet of one of the SSRCs that the crate seals.
+    Theirs { stream: usize },
+    /// A sender report, which always goes through the crate.
+    Report { ours: bool, stream: usize },
+    /// The ordinary path begins anew, as a viewing does: other SSRCs, the same keys.
+    Switch,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let stream = 0..2usize;
+    prop_oneof![
+        6 => stream.clone().prop_map(|stream| Event::Ours { stream }),
+        4 => stream.clone().prop_map(|stream| Event::Again { stream }),
+        2 => stream.clone().prop_map(|stream| Event::Hurry { stream }),
+        4 => stream.clone().prop_map(|stream| Event::Theirs { stream }),
+        1 => (any::<bool>(), stream).prop_map(|(ours, stream)| Event::Report { ours, stream }),
+        1 => Just(Event::Switch),
+    ]
+}
+
+fn profile() -> impl Strategy<Value = Profile> {
+    proptest::sample::select(Profile::ALL.to_vec())
+}
+
+/// Seals with us, with the given numbers.
+fn seal(sealer: &mut Sealer, stream: &mut RtpStream, original: Option<u16>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let content = Content {
+        original,
+        transport: Some((4, stream.next_sequence())),
+        ..content(b"ours")
+    };
+    sealer.seal(stream, &content, &mut out).expect("a new one");
+    out
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_nonce_is_used_twice(
+        profile in profile(),
+        firsts in proptest::array::uniform4(any::<u16>()),
+        events in proptest::collection::vec(event(), 1..200),
+    ) {
+        let recorder = Recorder::new();
+        let master = master(profile);
+        let mut sealer = Sealer::new(&recorder, &master).expect("sealer");
+        let mut crate_sends = context(&recorder, &master).expect("context");
+        let mut viewer = context(provider().crypto(), &master).expect("context");
+        let mut media = [0, 1].map(|n| RtpStream::new(100 + n as u32, 96, firsts[n]));
+        let mut rtx = [0, 1].map(|n| RtpStream::new(200 + n as u32, 97, firsts[n + 2]));
+        let mut theirs = [0, 1].map(|n| RtpStream::new(300 + n as u32, 96, firsts[n]));
+        let mut next_ssrc = 400;
+        for event in events {
+            let sealed = match event {
+                Event::Ours { stream } => seal(&mut sealer, &mut media[stream], None),
+                Event::Again { stream } => {
+                    let lost = media[stream].next_sequence().wrapping_sub(1);
+                    seal(&mut sealer, &mut rtx[stream], Some(lost))
+                }
+                Event::Hurry { stream } => {
+                    // No further than a receiver can follow, and it has to have seen one.
+                    for stream in [&mut media[stream], &mut rtx[stream]] {
+                        let sealed = seal(&mut sealer, stream, Some(0));
+                        prop_assert!(viewer.decrypt_rtp(&sealed).is_ok());
+                        let left = 0x10000 - (stream.next & 0xFFFF);
+                        stream.skip(left.saturating_sub(2).min(20_000));
+                    }
+                    continue;
+                }
+                Event::Theirs { stream } => {
+                    let stream = &mut theirs[stream];
+                    let packet = plain(stream, stream.next_sequence(), &content(b"theirs"));
+                    let packet = packet.and_then(|packet| packet.marshal()).expect("written");
+                    stream.next += 1;
+                    crate_sends.encrypt_rtp(&packet).expect("a new one").to_vec()
+                }
+                Event::Report { ours, stream } => {
+                    let ssrc = if ours { media[stream].ssrc() } else { theirs[stream].ssrc() };
+                    let mut report = [0x80, 201, 0, 1, 0, 0, 0, 0];
+                    report[4..].copy_from_slice(&ssrc.to_be_bytes());
+                    crate_sends.encrypt_rtcp(&report).expect("a new one");
+                    continue;
+                }
+                Event::Switch => {
+                    for stream in &mut theirs {
+                        next_ssrc += 1;
+                        *stream = RtpStream::new(next_ssrc, 96, stream.next_sequence());
+                    }
+                    continue;
+                }
+            };
+            prop_assert!(viewer.decrypt_rtp(&sealed).is_ok(), "{event:?}");
+        }
+    }
+}
+
+#[test]
+fn a_nonce_that_both_paths_use_would_be_noticed() {
+    for profile in Profile::ALL {
+        let recorder = Recorder::new();
+        let master = master(profile);
+        let mut sealer = Sealer::new(&recorder, &master).expect("sealer");
+        let mut crate_sends = context(&recorder, &master).expect("context");
+        let mut stream = RtpStream::new(MEDIA, 96, 9);
+        seal(&mut sealer, &mut stream, None);
+        let packet = plain(&stream, 9, &content(b"theirs")).and_then(|packet| packet.marshal());
+        let sealed = crate_sends.encrypt_rtp(&packet.expect("written"));
+        assert!(sealed.is_err(), "{profile:?}");
+    }
+}
+
+#[test]
+fn two_streams_of_one_ssrc_are_refused() {
+    let mut sealer =
+        Sealer::new(provider().crypto(), &master(Profile::AeadAes128Gcm)).expect("sealer");
+    let mut first = RtpStream::new(MEDIA, 96, 10);
+    let mut second = RtpStream::new(MEDIA, 97, 10);
+    let mut out = Vec::new();
+    seal(&mut sealer, &mut first, None);
+    let sealed = sealer.seal(&mut second, &content(b"again"), &mut out);
+    assert_eq!(sealed, Err(SealError::IndexUsed));
+    assert!(out.is_empty());
+}
+
+#[test]
+fn a_cipher_that_fails_uses_the_number_up_and_leaves_the_buffer_as_it_was() {
+    for profile in Profile::ALL {
+        let recorder = Recorder::new();
+        let master = master(profile);
+        let mut stream = RtpStream::new(MEDIA, 96, 0);
+        let mut spoiler = Sealer::new(&recorder, &master).expect("sealer");
+        seal(&mut spoiler, &mut RtpStream::new(MEDIA, 96, 0), None);
+
+        let mut sealer = Sealer::new(&recorder, &master).expect("sealer");
+        let mut out = b"before".to_vec();
+        let failed = sealer.seal(&mut stream, &content(b"fails"), &mut out);
+        assert!(matches!(failed, Err(SealError::Crypto(_))));
+        assert_eq!(out, b"before");
+        assert_eq!(stream.next_sequence(), 1);
+        assert_eq!(
+            sealer.seal(&mut stream, &content(b"works"), &mut out),
+            Ok(1)
+        );
+    }
+}
