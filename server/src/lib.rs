@@ -7,7 +7,8 @@
 //! | [`media`] | FFmpeg: from a file to access units, packetized | |
 //! | [`timeline`] | the log in GOPs, and cursors on it; pure | `media` |
 //! | [`stream`] | named sources, started by their first viewer; the registry of all | `timeline` |
-//! | [`egress`] | from a cursor to RTP packets, in time | `stream` |
+//! | [`net`] | the UDP ports: sockets, whose datagram it is, many packets in one call | |
+//! | [`egress`] | from a cursor to RTP packets, in time | `stream`, `net` |
 //! | [`peer`] | viewers over WebRTC, on one UDP port | `egress` |
 //! | [`turn`] | STUN and TURN, for people behind any NAT | `peer` |
 //! | [`room`] | who is in which room, and who is told what; its rules are pure | |
@@ -20,6 +21,7 @@ pub mod config;
 pub mod egress;
 pub mod http;
 pub mod media;
+pub mod net;
 pub mod peer;
 pub mod room;
 pub mod stream;

@@ -18,6 +18,7 @@ const SERVER: &[Area] = &[
     area("media", &["ffmpeg_next"]),
     area("timeline", &[]),
     area("stream", &[]),
+    area("net", &["quinn_udp"]),
     area("egress", &[]),
     area("peer", &["webrtc", "rtc"]),
     area("turn", &["turn_types"]),

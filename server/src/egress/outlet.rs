@@ -42,11 +42,10 @@ pub trait Outlet: Send {
     fn report(&mut self, report: Report) -> impl Future<Output = Result<(), Gone>> + Send;
 }
 
-/// The numbers of one RTP stream towards one viewer.
+/// The clock of one track towards one viewer, and what has been sent of it.
 #[derive(Debug)]
-pub(super) struct RtpStream {
+pub(super) struct Numbers {
     codec: Codec,
-    sequence: u16,
     /// The timestamp of the viewer's time zero. Random, as the first sequence number (RFC 3550 5.1).
     offset: u32,
     packets: u32,
@@ -56,18 +55,19 @@ pub(super) struct RtpStream {
 /// From 1900, where NTP counts from, to 1970.
 const NTP_TO_UNIX: u64 = 2_208_988_800;
 
-impl RtpStream {
-    pub(super) fn new(codec: Codec) -> Self {
+impl Numbers {
+    /// With them the first sequence number. It is small, so that the roll-over counter of SRTP begins
+    /// unambiguously (RFC 3711 3.3.1).
+    pub(super) fn new(codec: Codec) -> (Self, u16) {
         // Without a source of randomness DTLS would not work either; zero is then as good as any number.
         let random = getrandom::u64().unwrap_or(0);
-        // The first number is small, so that the roll-over counter of SRTP begins unambiguously (RFC 3711 3.3.1).
-        Self {
+        let numbers = Self {
             codec,
-            sequence: random as u16 >> 1,
             offset: (random >> 32) as u32,
             packets: 0,
             octets: 0,
-        }
+        };
+        (numbers, random as u16 >> 1)
     }
 
     pub(super) fn codec(&self) -> Codec {
@@ -80,31 +80,28 @@ impl RtpStream {
             .wrapping_add(at.to_clock(self.codec.clock_rate()) as u32)
     }
 
-    pub(super) fn packet(&mut self, at: MediaTime, marker: bool, payload: Bytes) -> Packet {
-        let sequence = self.sequence;
-        self.sequence = sequence.wrapping_add(1);
+    /// A packet with so many octets of payload is sent.
+    pub(super) fn count(&mut self, octets: usize) {
         self.packets = self.packets.wrapping_add(1);
-        self.octets = self.octets.wrapping_add(payload.len() as u32);
-        Packet {
-            codec: self.codec,
-            sequence,
-            timestamp: self.timestamp(at),
-            marker,
-            payload,
-        }
+        self.octets = self.octets.wrapping_add(octets as u32);
     }
 
-    /// `at` on the viewer's clock and `wall` are the same instant. `None` before the first packet.
-    pub(super) fn report(&self, at: MediaTime, wall: SystemTime) -> Option<Report> {
-        let since = wall.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        let seconds = since.as_secs() + NTP_TO_UNIX;
-        let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
-        (self.packets > 0).then(|| Report {
+    /// `at` on the viewer's clock and `wall` are the same instant.
+    pub(super) fn report(&self, at: MediaTime, wall: SystemTime) -> Report {
+        Report {
             codec: self.codec,
-            ntp: seconds << 32 | fraction,
+            ntp: ntp(wall),
             timestamp: self.timestamp(at),
             packets: self.packets,
             octets: self.octets,
-        })
+        }
     }
+}
+
+/// NTP time (RFC 3550 4): seconds since 1900 in the upper 32 bits, fractions of a second in the lower.
+pub(super) fn ntp(wall: SystemTime) -> u64 {
+    let since = wall.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let seconds = since.as_secs() + NTP_TO_UNIX;
+    let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
+    seconds << 32 | fraction
 }

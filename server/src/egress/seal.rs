@@ -135,6 +135,21 @@ impl Sealer {
         HEADER + EXTENSION + ORIGINAL + self.cipher.tag()
     }
 
+    /// Bytes of the packet that [`seal`](Self::seal) makes of this.
+    pub fn size(&self, content: &Content<'_>) -> usize {
+        let extension = if content.transport.is_some() {
+            EXTENSION
+        } else {
+            0
+        };
+        let original = if content.original.is_some() {
+            ORIGINAL
+        } else {
+            0
+        };
+        HEADER + extension + original + content.payload.len() + self.cipher.tag()
+    }
+
     /// Appends one SRTP packet to `out` and returns its sequence number. Nothing is allocated when `out` has
     /// room for the payload and [`overhead`](Self::overhead).
     ///

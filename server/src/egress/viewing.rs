@@ -1,10 +1,12 @@
-//! One viewer's loop.
+//! One viewer's loop on the ordinary path, where the peer connection seals and sends: for those whom a shard cannot serve.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
-use super::outlet::{Gone, Outlet, RtpStream};
+use super::counters::{Counters, ViewerCounters};
+use super::outlet::{Gone, Numbers, Outlet, Packet};
 use crate::stream::Subscription;
 use crate::stream::feed::Feed;
 use crate::timeline::cursor::{Due, Playhead, Step};
@@ -23,6 +25,12 @@ pub enum Ended {
     ViewerGone,
 }
 
+/// One RTP stream of the viewing.
+struct RtpStream {
+    numbers: Numbers,
+    sequence: u16,
+}
+
 /// One viewing: a playhead, and the RTP streams that it feeds.
 struct Viewing<O> {
     outlet: O,
@@ -30,6 +38,8 @@ struct Viewing<O> {
     streams: Vec<RtpStream>,
     next_report: Instant,
     restarted: Option<Instant>,
+    counters: Arc<ViewerCounters>,
+    stream: Arc<Counters>,
 }
 
 /// Sender reports go out this often; the first follows the first packets at once, for lips to match early.
@@ -39,6 +49,8 @@ const FIRST_REPORT: Duration = Duration::from_millis(60);
 /// one at once is more than the socket buffer of a browser takes.
 const BURST: usize = 24;
 const BREATH: Duration = Duration::from_millis(1);
+/// RFC 3550 5.1.
+const RTP_HEADER: usize = 12;
 /// A viewer goes back to a keyframe this often at most.
 const RESTART_EVERY: Duration = Duration::from_secs(1);
 
@@ -47,18 +59,28 @@ pub async fn run(
     subscription: Subscription,
     outlet: impl Outlet,
     mut feedback: mpsc::Receiver<Feedback>,
+    counters: Arc<ViewerCounters>,
 ) -> Ended {
     let now = Instant::now();
     let codecs = subscription.video().into_iter().chain(subscription.audio());
     let mut viewing = Viewing {
         outlet,
         playhead: Playhead::new(subscription.video(), subscription.audio(), now),
-        streams: codecs.map(RtpStream::new).collect(),
+        streams: codecs
+            .map(|codec| {
+                let (numbers, sequence) = Numbers::new(codec);
+                RtpStream { numbers, sequence }
+            })
+            .collect(),
         next_report: now + FIRST_REPORT,
         restarted: None,
+        counters,
+        stream: subscription.stream().counters().clone(),
     };
     let ended = viewing.watch(subscription.feed(), &mut feedback).await;
     let skips = viewing.playhead.skips();
+    viewing.counters.sent.skips.add(skips);
+    viewing.stream.skips.add(skips);
     if skips > 0 {
         let stream = subscription.stream().name();
         tracing::info!(stream, skips, "a viewer was too slow and missed pictures");
@@ -94,18 +116,26 @@ impl<O: Outlet> Viewing<O> {
                 () = tokio::time::sleep_until(wake.into()) => {}
                 () = appended, if until.is_none() => {}
                 told = feedback.recv() => match told {
-                    Some(Feedback::KeyframeNeeded) => self.begin_again(Instant::now()),
+                    Some(Feedback::KeyframeNeeded) => {
+                        self.counters.sent.plis.add(1);
+                        self.begin_again(Instant::now());
+                    }
                     None => return Ended::ViewerGone,
                 },
             }
         }
     }
 
-    async fn send(&mut self, Due { codec, frame, at }: Due) -> Result<(), Gone> {
+    async fn send(
+        &mut self,
+        Due {
+            codec, frame, at, ..
+        }: Due,
+    ) -> Result<(), Gone> {
         let Some(stream) = self
             .streams
             .iter_mut()
-            .find(|stream| stream.codec() == codec)
+            .find(|stream| stream.numbers.codec() == codec)
         else {
             return Ok(());
         };
@@ -115,9 +145,20 @@ impl<O: Outlet> Viewing<O> {
                 tokio::time::sleep(BREATH).await;
             }
             let marker = codec.is_video() && index == last;
-            self.outlet
-                .send(stream.packet(at, marker, payload.clone()))
-                .await?;
+            let packet = Packet {
+                codec,
+                sequence: stream.sequence,
+                timestamp: stream.numbers.timestamp(at),
+                marker,
+                payload: payload.clone(),
+            };
+            stream.sequence = stream.sequence.wrapping_add(1);
+            stream.numbers.count(payload.len());
+            for counters in [&self.counters.sent, &*self.stream] {
+                counters.packets.add(1);
+                counters.bytes.add((RTP_HEADER + payload.len()) as u64);
+            }
+            self.outlet.send(packet).await?;
         }
         Ok(())
     }
@@ -129,9 +170,7 @@ impl<O: Outlet> Viewing<O> {
         self.next_report = now + REPORT_EVERY;
         let (at, wall) = (self.playhead.clock(now), SystemTime::now());
         for stream in &self.streams {
-            if let Some(report) = stream.report(at, wall) {
-                self.outlet.report(report).await?;
-            }
+            self.outlet.report(stream.numbers.report(at, wall)).await?;
         }
         Ok(())
     }

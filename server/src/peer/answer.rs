@@ -7,10 +7,10 @@ use webrtc::rtp_transceiver::RtpSender;
 
 use super::connection::track;
 use super::negotiation::Negotiation;
-use super::net::Route;
 use super::outlet::Track;
 use super::peers::{PeerError, random_hex};
 use super::sdp::Sdp;
+use crate::net::Route;
 
 /// The crate's part of the first answer.
 pub(super) struct Answered {
@@ -47,7 +47,7 @@ pub(super) async fn answer_first(
                 .await
                 .map_err(PeerError::Offer)?,
         );
-        tracks.push(Track::new(format, ssrc, local));
+        tracks.push(Track::new(format, ssrc, rtx_ssrc, local));
     }
     let sdp = answer_to_remote(pc, route).await?;
     Ok(Answered {

@@ -1,8 +1,11 @@
 //! One PeerConnection, set up the way that all viewers share.
 
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rtc::crypto::RTCCryptoProvider;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::NackResponderBuilder;
 use rtc::interceptor::Slot;
@@ -24,10 +27,13 @@ use webrtc::peer_connection::{
 use super::codecs::{Format, TRANSPORT_URI};
 use super::keyframes::{self, KeyframeRequests};
 use super::negotiation::Negotiation;
-use super::net::{Net, Route};
 use super::nudge::Nudged;
 use super::runtime::SharedPort;
+use super::tap::Tap;
 use crate::egress::Feedback;
+use crate::egress::seal;
+use crate::egress::shard::Shard;
+use crate::net::{Port, Route};
 
 /// A viewer that is not heard for this long is disconnected. Whether it is given up, the session
 /// decides; the crate would give up on viewers who have not connected yet as well.
@@ -45,23 +51,39 @@ const MAX_CHECKS: u16 = 300;
 const RETRANSMITTABLE: u16 = 512;
 
 /// What every connection of this server has in common.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Factory {
-    net: Net,
+    shards: Vec<Shard>,
+    crypto: Arc<dyn RTCCryptoProvider>,
+    /// Whether our sealing makes what the crate's makes; else nobody is served by a shard.
+    seals: bool,
     /// One for all viewers: making a key costs more than everything else in an answer.
     certificate: RTCCertificate,
+}
+
+impl fmt::Debug for Factory {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Factory")
+            .field("shards", &self.shards)
+            .field("seals", &self.seals)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A connection that has not negotiated yet.
 pub(crate) struct Connection {
     pub(crate) pc: Arc<dyn PeerConnection>,
+    pub(crate) shard: Shard,
     pub(crate) route: Arc<Route>,
+    /// The keys of the connection, once they are agreed on. `None`: nobody wants them.
+    pub(crate) tap: Option<Arc<Tap>>,
     pub(crate) state: watch::Receiver<RTCPeerConnectionState>,
     pub(crate) feedback: mpsc::Receiver<Feedback>,
 }
 
 impl Factory {
-    pub(crate) fn new(net: Net) -> Result<Self> {
+    pub(crate) fn new(shards: Vec<Shard>) -> Result<Self> {
         let provider =
             crypto::default_provider().map_err(|error| Error::Crypto(error.to_string()))?;
         let params = CertificateParams::new(vec!["weir".to_owned()])
@@ -71,11 +93,32 @@ impl Factory {
             crypto::SignatureScheme::EcdsaP256Sha256,
             params,
         )?;
-        Ok(Self { net, certificate })
+        let proof = seal::self_test(provider.crypto());
+        if let Err(error) = &proof {
+            tracing::warn!(
+                "packets are sealed one by one by the webrtc crate, which costs several times as much: {error}"
+            );
+        }
+        Ok(Self {
+            shards,
+            crypto: provider,
+            seals: proof.is_ok(),
+            certificate,
+        })
+    }
+
+    /// The shard with the fewest viewers.
+    fn shard(&self) -> Result<&Shard> {
+        let viewers = |shard: &&Shard| shard.counters().viewers.load(Ordering::Relaxed);
+        let shard = self.shards.iter().min_by_key(viewers);
+        shard.ok_or_else(|| Error::Other("there is no shard".to_owned()))
     }
 
     pub(crate) async fn connection(&self, negotiation: &Negotiation) -> Result<Connection> {
-        let route = Arc::new(self.net.open());
+        let shard = self.shard()?.clone();
+        let port: &Arc<Port> = shard.port();
+        let route = Arc::new(port.open());
+        let tap = self.seals.then(|| Tap::new(Arc::clone(&self.crypto)));
         let (state_changed, state) = watch::channel(RTCPeerConnectionState::New);
         // One request at a time: a second one while the first waits asks for the same keyframe.
         let (feedback_from_peer, feedback) = mpsc::channel(1);
@@ -102,10 +145,13 @@ impl Factory {
                 RTCDtlsRole::Client
             })
             .with_ice_timeouts(Some(SILENCE), Some(NEVER), Some(CONSENT))
-            .with_ice_connection_attempts(Some(CHECK_EVERY), Some(MAX_CHECKS))
-            .build();
-        let addresses: Vec<_> = self
-            .net
+            .with_ice_connection_attempts(Some(CHECK_EVERY), Some(MAX_CHECKS));
+        let settings = match &tap {
+            Some(tap) => tap.listen(settings),
+            None => settings,
+        };
+        let settings = settings.build();
+        let addresses: Vec<_> = port
             .addresses()
             .map(|address| (address.ip(), 0).into())
             .collect::<Vec<std::net::SocketAddr>>();
@@ -128,14 +174,12 @@ impl Factory {
             .await?;
         Ok(Connection {
             pc: Arc::new(pc),
+            shard,
             route,
+            tap,
             state,
             feedback,
         })
-    }
-
-    pub(crate) fn candidates(&self) -> &[String] {
-        self.net.candidates()
     }
 }
 

@@ -10,33 +10,32 @@
 //! | `sdp`, `sdpfrag` | descriptions and fragments as text (pure) |
 //! | `connection`, `answer` | a PeerConnection, set up the way that all viewers share, and its answers |
 //! | `presence` | whether a viewer is still there |
+//! | `serving` | how a viewer is served: by its shard, or by its connection alone |
+//! | [`tap`] | the SRTP keys of a connection, for egress to seal with |
 //! | `outlet` | from egress to the tracks of a connection |
 //! | `keyframes` | PLI and FIR, out of the RTCP that arrives |
-//! | `net`, `bind`, `routes`, `runtime` | the one UDP port: its sockets, whose datagram it is (pure), and the crate's view of it |
+//! | `runtime` | the crate's view of the shard's UDP port |
 //! | `nudge` | the crate's runtime, awake while a connection begins |
 
 mod answer;
-mod bind;
 mod codecs;
 mod connection;
 mod keyframes;
 mod negotiation;
 #[cfg(test)]
 mod negotiation_tests;
-mod net;
 mod nudge;
 mod outlet;
 pub mod peers;
 mod presence;
-mod routes;
 mod runtime;
 mod sdp;
 mod sdpfrag;
+mod serving;
 mod session;
 mod supply;
+pub mod tap;
 
-pub use bind::NetError;
-pub(crate) use bind::local_addresses;
 pub use negotiation::NegotiationError;
 pub use peers::{PeerError, Peers, Watching};
 pub use sdpfrag::FragmentError;

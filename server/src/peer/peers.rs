@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::bind::NetError;
 use super::connection::Factory;
 use super::negotiation::{Negotiation, NegotiationError};
-use super::net::Net;
 use super::presence::End;
 use super::sdpfrag::FragmentError;
 use super::session::{Opening, Session};
 use super::supply::Supply;
 use crate::egress::counters::ShardCounters;
+use crate::egress::shard::Shard;
 use crate::media::source::Probe;
+use crate::net::{NetError, Port};
 use crate::stream::registry::Admission;
 use crate::stream::{Stream, StreamError};
 use shared::api::Codec;
@@ -102,15 +102,31 @@ impl Peers {
     /// # Errors
     /// The port is taken, or no certificate could be made.
     pub fn new(options: &Options) -> Result<Self, PeersError> {
-        let net = Net::bind(options.udp_port, options.public_ip)?;
-        let addresses = net.addresses().collect();
+        let mut shards = Vec::new();
+        for number in 0..options.shards.max(1) {
+            let port = match options.udp_port {
+                0 => 0,
+                first => {
+                    u16::try_from(usize::from(first) + number).map_err(|_| NetError::NoneFree)?
+                }
+            };
+            let port = Port::bind(port, options.public_ip, options.tcp)?;
+            let shard = Shard::start(format!("shard {number}"), port).map_err(PeersError::Shard)?;
+            shards.push(shard);
+        }
+        let ports = shards.iter().map(Shard::port);
+        let addresses = ports.flat_map(|port| port.addresses()).collect();
+        let counters = shards
+            .iter()
+            .map(|shard| shard.counters().clone())
+            .collect();
         let factory =
-            Factory::new(net).map_err(|error| PeersError::Certificate(error.to_string()))?;
+            Factory::new(shards).map_err(|error| PeersError::Certificate(error.to_string()))?;
         Ok(Self(Arc::new(Inner {
             factory,
             addresses,
             viewers: AtomicU64::new(1),
-            shards: (0..options.shards.max(1)).map(|_| Arc::default()).collect(),
+            shards: counters,
             sessions: Arc::default(),
         })))
     }
@@ -187,6 +203,8 @@ impl Peers {
 pub enum PeersError {
     #[error(transparent)]
     Net(#[from] NetError),
+    #[error("No thread for sending media could be started: {0}.")]
+    Shard(std::io::Error),
     #[error("No certificate for encrypted media could be made: {0}.")]
     Certificate(String),
 }

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use webrtc::peer_connection::RTCPeerConnectionState;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
-use super::net::Route;
 use super::nudge::Sockets;
+use crate::net::Route;
 
 /// The sockets of one viewer.
 #[derive(Debug)]

@@ -4,21 +4,22 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, watch};
 use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCPeerConnectionState};
 use webrtc::rtp_transceiver::RtpSender;
 
 use super::answer::{answer_again, answer_first};
 use super::connection::{Connection, Factory};
 use super::negotiation::Negotiation;
-use super::net::Route;
 use super::outlet::Tracks;
 use super::peers::{PeerError, Sessions, Watching, random_hex};
 use super::presence::{End, is_lost, lost, said_goodbye};
 use super::sdp::Sdp;
 use super::sdpfrag::{Fragment, FragmentError};
+use super::serving::Serving;
+use crate::egress::Ended;
 use crate::egress::counters::ViewerCounters;
-use crate::egress::{self, Ended, Feedback};
+use crate::net::Route;
 use crate::stream::Subscription;
 use crate::stream::registry::Admission;
 
@@ -74,9 +75,7 @@ struct Life {
     secret: String,
     sessions: Arc<Sessions>,
     admission: Admission,
-    subscription: Subscription,
-    tracks: Tracks,
-    feedback: mpsc::Receiver<Feedback>,
+    serving: Serving,
     state: watch::Receiver<RTCPeerConnectionState>,
     stop: watch::Receiver<Option<End>>,
     sender: Option<Arc<dyn RtpSender>>,
@@ -98,7 +97,9 @@ impl Session {
         } = opening;
         let Connection {
             pc,
+            shard,
             route,
+            tap,
             state,
             feedback,
         } = factory
@@ -113,7 +114,7 @@ impl Session {
             }
         };
         let answer = negotiation
-            .complete(&answered.sdp, factory.candidates())
+            .complete(&answered.sdp, shard.port().candidates())
             .map_err(|error| PeerError::Internal(error.to_string()));
         let (answer, etag) = match (answer, random_hex::<8>()) {
             (Ok(answer), Ok(etag)) => (answer, etag),
@@ -132,7 +133,7 @@ impl Session {
             id,
             pc,
             route,
-            candidates: factory.candidates().to_vec(),
+            candidates: shard.port().candidates().to_vec(),
             agreed: Mutex::new(Agreed {
                 negotiation,
                 etag: etag.clone(),
@@ -150,9 +151,15 @@ impl Session {
             secret: secret.clone(),
             sessions,
             admission,
-            subscription,
-            tracks: Tracks::new(answered.tracks),
-            feedback,
+            serving: Serving {
+                subscription,
+                tracks: Tracks::new(answered.tracks),
+                feedback,
+                shard,
+                route: session.route.clone(),
+                tap,
+                counters: session.counters.clone(),
+            },
             state,
             stop: stopped,
             sender: answered.sender,
@@ -280,18 +287,16 @@ impl Session {
             secret,
             sessions,
             admission,
-            subscription,
-            tracks,
-            feedback,
+            serving,
             mut state,
             mut stop,
             sender,
             over,
         } = life;
-        let stream = subscription.stream().name().to_owned();
-        let codec = subscription
-            .video()
-            .or(subscription.audio())
+        let stream = serving.subscription.stream().name().to_owned();
+        let codec = serving.subscription.video();
+        let codec = codec
+            .or(serving.subscription.audio())
             .map_or("nothing", |codec| codec.rtpmap_name());
         let began = Instant::now();
         let stopped = async {
@@ -311,7 +316,7 @@ impl Session {
             }
             tracing::info!(viewer = self.id, stream, codec, "viewer joined");
             tokio::select! {
-                ended = egress::run(subscription, tracks, feedback) => match ended {
+                ended = serving.serve(self.id) => match ended {
                     Ended::StreamOver => End::StreamOver,
                     Ended::ViewerGone => End::Left,
                 },

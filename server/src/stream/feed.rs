@@ -1,7 +1,7 @@
 //! The log of a running source, shared between the thread that fills it and the viewers that read it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
@@ -16,12 +16,48 @@ use crate::media::source::Sink;
 use crate::timeline::gop::Frame;
 use crate::timeline::log::Log;
 
-/// A log, and the bell that rings when something was appended.
+/// A log, and the bells that ring when something was appended.
 #[derive(Debug, Default)]
 pub struct Feed {
     log: Mutex<Log>,
     appended: Notify,
+    bells: Mutex<Vec<Weak<Bell>>>,
     dropped: AtomicU64,
+}
+
+/// Wakes one shard, once, after it was set: many viewers of it may wait at the end of a log.
+#[derive(Debug)]
+pub struct Bell {
+    set: AtomicBool,
+    rung: AtomicBool,
+    wakes: Arc<Notify>,
+}
+
+impl Bell {
+    pub fn new(wakes: Arc<Notify>) -> Self {
+        Self {
+            set: AtomicBool::new(false),
+            rung: AtomicBool::new(false),
+            wakes,
+        }
+    }
+
+    /// The next append rings. Set it while the log is held, so that none is missed.
+    pub fn set(&self) {
+        self.set.store(true, Ordering::Release);
+    }
+
+    /// Whether it has rung since this was last asked.
+    pub fn take_rung(&self) -> bool {
+        self.rung.swap(false, Ordering::AcqRel)
+    }
+
+    fn ring(&self) {
+        if self.set.swap(false, Ordering::AcqRel) {
+            self.rung.store(true, Ordering::Release);
+            self.wakes.notify_one();
+        }
+    }
 }
 
 impl Feed {
@@ -36,9 +72,27 @@ impl Feed {
         self.appended.notified()
     }
 
+    /// `bell` rings as long as somebody else holds it.
+    pub fn hang(&self, bell: &Arc<Bell>) {
+        let mut bells = self.bells();
+        bells.retain(|bell| bell.strong_count() > 0);
+        bells.push(Arc::downgrade(bell));
+    }
+
     pub fn finish(&self) {
         self.log().finish();
+        self.ring();
+    }
+
+    fn ring(&self) {
         self.appended.notify_waiters();
+        for bell in self.bells().iter().filter_map(Weak::upgrade) {
+            bell.ring();
+        }
+    }
+
+    fn bells(&self) -> MutexGuard<'_, Vec<Weak<Bell>>> {
+        self.bells.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn is_over(&self) -> bool {
@@ -91,13 +145,15 @@ impl Sink for FeedSink {
                 return;
             }
         };
+        let now = Instant::now();
         let frame = Frame {
             time: unit.time,
             keyframe: unit.keyframe,
+            appended: now,
             payloads,
         };
-        if self.feed.log().append(unit.codec, frame, Instant::now()) {
-            self.feed.appended.notify_waiters();
+        if self.feed.log().append(unit.codec, frame, now) {
+            self.feed.ring();
         }
     }
 

@@ -5,16 +5,17 @@
 //! | [`feed`] | the log of a running source, shared between its thread and its viewers |
 //! | [`subscription`] | a viewer's hold on a stream |
 //! | [`counters`] | what has happened to a stream since the server started |
+//! | `run` | a source while it runs, on a thread of its own |
 //! | [`registry`] | every stream of this server by name; folders that are watched; the limit on viewers |
 
 pub mod counters;
 pub mod feed;
 pub mod registry;
+mod run;
 pub mod subscription;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -22,13 +23,11 @@ use shared::api::{Codec, Rendition, StreamInfo, StreamState};
 use tokio::sync::{OnceCell, Semaphore};
 
 use self::counters::Counters;
-use self::feed::{Feed, FeedSink};
+use self::run::Run;
 pub use self::subscription::Subscription;
-use crate::media::control::Control;
-use crate::media::error::MediaError;
 use crate::media::poster::poster;
 use crate::media::probe::{self, Probe};
-use crate::media::source::{self, Input};
+use crate::media::source::Input;
 
 /// Why a stream cannot be watched; the text is a sentence for people.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -79,14 +78,13 @@ struct Live {
 struct Watched {
     viewers: u32,
     idle_since: Option<Instant>,
+    encoded: bool,
+    /// When a keyframe was last asked of the encoder.
+    asked: Option<Instant>,
 }
 
-#[derive(Debug)]
-struct Run {
-    feed: Arc<Feed>,
-    control: Arc<Control>,
-    thread: JoinHandle<()>,
-}
+/// An encoder is asked for a keyframe this often at most, however many viewers have lost theirs.
+const ASK_EVERY: Duration = Duration::from_secs(1);
 
 impl Stream {
     /// `looking` limits how many files are looked at at once, over all streams.
@@ -233,16 +231,20 @@ impl Stream {
         }
         let run = match live.run.take() {
             Some(run) => run,
-            None => self.start(&probe)?,
+            None => Run::start(self, &probe)?,
         };
         if let Some(codec) = video {
             let watched = live.watched.entry(codec).or_insert_with(|| {
-                if !probe.passes_through(codec) {
+                let encoded = !probe.passes_through(codec);
+                if encoded {
                     // Frames of an encoder that was stopped long ago are no place to begin.
                     run.feed.log().clear(codec);
                 }
                 run.control.want(codec);
-                Watched::default()
+                Watched {
+                    encoded,
+                    ..Watched::default()
+                }
             });
             watched.viewers += 1;
             watched.idle_since = None;
@@ -260,36 +262,19 @@ impl Stream {
         })
     }
 
-    fn start(self: &Arc<Self>, probe: &Arc<Probe>) -> Result<Run, StreamError> {
-        let feed = Arc::new(Feed::default());
-        let control = Arc::new(Control::default());
-        let mut sink = FeedSink::new(Arc::clone(&feed), Arc::downgrade(self));
-        let (stream, probe, orders) = (
-            Arc::downgrade(self),
-            Arc::clone(probe),
-            Arc::clone(&control),
-        );
-        let input = self.input.clone();
-        let thread = std::thread::Builder::new().name(format!("source {}", self.name));
-        let thread = thread.spawn(move || {
-            let result = source::run(&input, &probe, &orders, &mut sink);
-            sink.finish();
-            if let (Err(error), Some(stream)) = (result, stream.upgrade()) {
-                tracing::warn!(stream = stream.name, "the source stopped: {error}");
-                match error {
-                    // Another film by the same name: it is shown from the next viewer on.
-                    MediaError::Changed(_) => stream.look_again(),
-                    error => lock(&stream.live).failure = Some(stream.sentence(&error)),
-                }
-            }
-        });
-        let thread = thread.map_err(|error| StreamError::NotStarted(error.to_string()))?;
-        tracing::info!(stream = self.name, "the source starts");
-        Ok(Run {
-            feed,
-            control,
-            thread,
-        })
+    /// True: the encoder makes one, or has just been asked to. False: there is none to ask.
+    fn request_keyframe(&self, codec: Codec, now: Instant) -> bool {
+        let mut live = lock(&self.live);
+        let Live { run, watched, .. } = &mut *live;
+        let (Some(run), Some(watched)) = (run, watched.get_mut(&codec)) else {
+            return false;
+        };
+        let lately = |asked| now.saturating_duration_since(asked) < ASK_EVERY;
+        if watched.encoded && !watched.asked.is_some_and(lately) {
+            watched.asked = Some(now);
+            run.control.request_keyframe(codec);
+        }
+        watched.encoded
     }
 
     fn replanned(&self, probe: Probe) {
@@ -357,18 +342,6 @@ impl Stream {
         };
         if let Some(run) = run {
             run.end().await;
-        }
-    }
-}
-
-impl Run {
-    async fn end(self) {
-        self.control.stop();
-        self.feed.finish();
-        // The thread is between two packets, or sleeping on `control`: this takes milliseconds.
-        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("a source's thread panicked; please report this with the log above");
         }
     }
 }

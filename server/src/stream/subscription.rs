@@ -1,6 +1,7 @@
 //! A viewer's hold on a stream.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use shared::api::Codec;
 
@@ -21,7 +22,7 @@ impl Subscription {
         &self.stream
     }
 
-    pub fn feed(&self) -> &Feed {
+    pub fn feed(&self) -> &Arc<Feed> {
         &self.feed
     }
 
@@ -31,6 +32,12 @@ impl Subscription {
 
     pub fn audio(&self) -> Option<Codec> {
         self.audio
+    }
+
+    /// Asks the encoder for a keyframe of the pictures. False: they are passed through, and come as they are.
+    pub fn request_keyframe(&self, now: Instant) -> bool {
+        self.video
+            .is_some_and(|codec| self.stream.request_keyframe(codec, now))
     }
 }
 

@@ -35,6 +35,8 @@ enum Next {
     Number(u64),
     /// Whatever is appended first at this time or later.
     From(MediaTime),
+    /// The first keyframe at this time or later.
+    Keyframe(MediaTime),
 }
 
 /// A frame of `time` is due at the instant `at`.
@@ -62,8 +64,12 @@ pub enum Step {
 pub struct Due {
     pub codec: Codec,
     pub frame: Frame,
+    /// Its number in the track.
+    pub number: u64,
     /// On the viewer's clock, since the playhead was made.
     pub at: MediaTime,
+    /// When it could have been sent first, as far as the playhead knows.
+    pub due: Instant,
 }
 
 /// A viewer that is later than this skips ahead when there is a newer keyframe, and otherwise lags more.
@@ -102,6 +108,51 @@ impl Playhead {
         self.origin = None;
     }
 
+    /// Leaves pictures out up to the next keyframe that is not due yet, and counts it; sound goes on. For a
+    /// viewer whose network does not carry the pictures.
+    pub fn skip_pictures(&mut self, log: &Log, now: Instant) {
+        self.skips += 1;
+        self.pictures_from_keyframe(log, now);
+    }
+
+    /// The same, not counted: for a decoder that needs a keyframe when one is about to come.
+    pub fn pictures_from_keyframe(&mut self, log: &Log, now: Instant) {
+        let time = self
+            .origin
+            .map_or(log.live(now), |origin| origin.time_of(now));
+        if let Some(cursor) = &mut self.video {
+            cursor.next = Next::Keyframe(time);
+        }
+    }
+
+    /// What is due of the sound alone, while a picture is still on its way out.
+    pub fn step_sound(&mut self, log: &Log, now: Instant) -> Step {
+        if log.is_over() {
+            return Step::Over;
+        }
+        let (Some(origin), Some(cursor)) = (self.origin, &mut self.audio) else {
+            return Step::Starved;
+        };
+        let codec = cursor.codec;
+        let Some((number, frame)) = log.track(codec).and_then(|track| cursor.frame(track)) else {
+            return Step::Starved;
+        };
+        let frame = frame.clone();
+        let due = origin.instant_of(frame.time);
+        if due > now {
+            return Step::Wait(due);
+        }
+        let at = self.clock(due);
+        self.advance(codec);
+        Step::Send(Due {
+            codec,
+            frame,
+            number,
+            at,
+            due,
+        })
+    }
+
     pub fn step(&mut self, log: &Log, now: Instant) -> Step {
         if log.is_over() {
             return Step::Over;
@@ -113,7 +164,7 @@ impl Playhead {
         let Some(mut origin) = self.origin.or_else(|| self.join(log, now)) else {
             return Step::Starved;
         };
-        let Some((codec, frame)) = self.earliest(log) else {
+        let Some((codec, number, frame)) = self.earliest(log) else {
             return Step::Starved;
         };
         let mut due = origin.instant_of(frame.time);
@@ -136,7 +187,13 @@ impl Playhead {
         }
         let at = self.clock(due);
         self.advance(codec);
-        Step::Send(Due { codec, frame, at })
+        Step::Send(Due {
+            codec,
+            frame,
+            number,
+            at,
+            due,
+        })
     }
 
     /// Places both cursors. `None` while the log has nothing to begin with.
@@ -167,18 +224,18 @@ impl Playhead {
     }
 
     /// Resolves what each cursor points at, and takes the earlier of the two.
-    fn earliest(&mut self, log: &Log) -> Option<(Codec, Frame)> {
-        let mut earliest: Option<(Codec, &Frame)> = None;
+    fn earliest(&mut self, log: &Log) -> Option<(Codec, u64, Frame)> {
+        let mut earliest: Option<(Codec, u64, &Frame)> = None;
         for cursor in self.video.iter_mut().chain(&mut self.audio) {
-            if let Some(frame) = log
+            if let Some((number, frame)) = log
                 .track(cursor.codec)
                 .and_then(|track| cursor.frame(track))
-                && earliest.is_none_or(|(_, other)| frame.time < other.time)
+                && earliest.is_none_or(|(_, _, other)| frame.time < other.time)
             {
-                earliest = Some((cursor.codec, frame));
+                earliest = Some((cursor.codec, number, frame));
             }
         }
-        earliest.map(|(codec, frame)| (codec, frame.clone()))
+        earliest.map(|(codec, number, frame)| (codec, number, frame.clone()))
     }
 
     fn advance(&mut self, codec: Codec) {
@@ -199,7 +256,7 @@ impl Playhead {
                 .iter()
                 .chain(&self.audio)
                 .any(|cursor| match cursor.next {
-                    Next::From(_) => false,
+                    Next::From(_) | Next::Keyframe(_) => false,
                     Next::Number(number) => log
                         .track(cursor.codec)
                         .is_some_and(|track| number < track.oldest().unwrap_or(track.end())),
@@ -210,7 +267,7 @@ impl Playhead {
     fn newer_entry(&self, log: &Log, now: Instant) -> bool {
         let cursor = self.video.as_ref().or(self.audio.as_ref());
         cursor.is_some_and(|cursor| match cursor.next {
-            Next::From(_) => false,
+            Next::From(_) | Next::Keyframe(_) => false,
             Next::Number(number) => log
                 .track(cursor.codec)
                 .and_then(|track| track.entry(log.live(now)))
@@ -220,13 +277,14 @@ impl Playhead {
 }
 
 impl Cursor {
-    fn frame<'log>(&mut self, track: &'log Track) -> Option<&'log Frame> {
+    fn frame<'log>(&mut self, track: &'log Track) -> Option<(u64, &'log Frame)> {
         let number = match self.next {
             Next::Number(number) => number,
             Next::From(time) => track.at_or_after(time)?,
+            Next::Keyframe(time) => track.keyframe_at_or_after(time)?,
         };
         self.next = Next::Number(number);
-        track.get(number)
+        Some((number, track.get(number)?))
     }
 }
 
@@ -239,5 +297,10 @@ impl Origin {
         } else {
             self.at.checked_sub(distance).unwrap_or(self.at)
         }
+    }
+
+    fn time_of(self, instant: Instant) -> MediaTime {
+        let ahead = instant.saturating_duration_since(self.at).as_micros() as i64;
+        self.time.plus_micros(ahead)
     }
 }

@@ -1,6 +1,7 @@
 //! A run of frames that begins where decoding can begin.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -13,6 +14,8 @@ pub struct Frame {
     pub time: MediaTime,
     /// True where decoding can begin.
     pub keyframe: bool,
+    /// When it was appended to the log.
+    pub appended: Instant,
     /// In order; the last one closes the access unit (RTP marker bit). Never empty.
     pub payloads: Arc<[Bytes]>,
 }

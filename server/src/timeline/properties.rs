@@ -17,6 +17,7 @@ fn frame(time: i64, keyframe: bool, mark: u32) -> Frame {
     Frame {
         time: MediaTime(time),
         keyframe,
+        appended: Instant::now(),
         payloads: Arc::from([Bytes::copy_from_slice(&mark.to_be_bytes())]),
     }
 }

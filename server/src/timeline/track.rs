@@ -96,6 +96,17 @@ impl Track {
         (number < self.next).then_some(number)
     }
 
+    /// The first GOP that begins at `time` or later.
+    pub fn keyframe_at_or_after(&self, time: MediaTime) -> Option<u64> {
+        let after = self.gops.partition_point(|gop| gop.start() < time);
+        self.gops.get(after).map(|gop| gop.first)
+    }
+
+    /// The number and the time of the newest place where decoding can begin.
+    pub fn newest_keyframe(&self) -> Option<(u64, MediaTime)> {
+        self.gops.back().map(|gop| (gop.first, gop.start()))
+    }
+
     /// Drops the oldest GOPs that end before `horizon`, and more while the track holds over
     /// `max_bytes`; never the newest one that has begun by `live`, nor what follows it.
     pub fn trim(&mut self, horizon: MediaTime, live: MediaTime, max_bytes: usize) {

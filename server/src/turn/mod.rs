@@ -68,7 +68,7 @@ pub use credentials::Secret;
 pub(crate) use policy::is_public;
 pub use quota::Limits;
 
-use crate::peer::local_addresses;
+use crate::net::local_addresses;
 use policy::Policy;
 use service::{Service, Setup};
 

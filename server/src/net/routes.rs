@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::kind::Kind;
+
 /// Addresses that one viewer may be known by; a browser uses a handful.
 const MAX_REMOTES: usize = 32;
 
@@ -17,11 +19,11 @@ const HOLD: Duration = Duration::from_secs(5);
 
 /// One viewer's place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct RouteId(u64);
+pub struct RouteId(u64);
 
 /// Where the datagrams of the viewers go. `L` is what leads to a viewer.
 #[derive(Debug)]
-pub(crate) struct Routes<L> {
+pub struct Routes<L> {
     next: u64,
     links: HashMap<RouteId, Link<L>>,
     ufrags: HashMap<String, RouteId>,
@@ -37,10 +39,12 @@ struct Link<L> {
 
 /// A peer's address as one of our sockets sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Remote {
+pub struct Remote {
     /// Which of our sockets.
-    pub(crate) socket: usize,
-    pub(crate) address: SocketAddr,
+    pub socket: usize,
+    pub address: SocketAddr,
+    /// Over a TCP connection, not UDP.
+    pub tcp: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +65,7 @@ impl<L> Default for Routes<L> {
 }
 
 impl<L> Routes<L> {
-    pub(crate) fn add(&mut self, to: L) -> RouteId {
+    pub fn add(&mut self, to: L) -> RouteId {
         let id = RouteId(self.next);
         self.next += 1;
         self.links.insert(
@@ -75,7 +79,7 @@ impl<L> Routes<L> {
         id
     }
 
-    pub(crate) fn remove(&mut self, id: RouteId) {
+    pub fn remove(&mut self, id: RouteId) {
         let Some(link) = self.links.remove(&id) else {
             return;
         };
@@ -94,7 +98,7 @@ impl<L> Routes<L> {
     }
 
     /// The viewer's ufrag as of now; it changes with every ICE restart.
-    pub(crate) fn name(&mut self, id: RouteId, ufrag: &str) {
+    pub fn name(&mut self, id: RouteId, ufrag: &str) {
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };
@@ -105,14 +109,20 @@ impl<L> Routes<L> {
     }
 
     /// The viewer is about to ask `remote` something; the response is to reach it.
-    pub(crate) fn expect(&mut self, now: Instant, id: RouteId, remote: Remote) {
+    pub fn expect(&mut self, now: Instant, id: RouteId, remote: Remote) {
         if !self.remotes.contains_key(&remote) {
             self.learn(now, id, remote);
         }
     }
 
+    /// Who was heard from there last.
+    pub fn known(&self, remote: Remote) -> Option<&L> {
+        let heard = self.remotes.get(&remote)?;
+        self.links.get(&heard.by).map(|link| &link.to)
+    }
+
     /// Who is to get this datagram; nobody for a stray one.
-    pub(crate) fn route(&mut self, now: Instant, remote: Remote, datagram: &[u8]) -> Option<&L> {
+    pub fn route(&mut self, now: Instant, remote: Remote, datagram: &[u8]) -> Option<&L> {
         let named = stun_ufrag(datagram)
             .and_then(|ufrag| self.ufrags.get(ufrag))
             .copied();
@@ -158,15 +168,10 @@ impl<L> Routes<L> {
     }
 }
 
-/// True for a STUN message (RFC 7983: first byte 0 to 3; RFC 8489 5: the magic cookie).
-pub(crate) fn is_stun(datagram: &[u8]) -> bool {
-    datagram.len() >= 20 && datagram[0] < 4 && datagram[4..8] == [0x21, 0x12, 0xA4, 0x42]
-}
-
 /// The receiver's ufrag of a STUN request: what is before the colon of USERNAME (RFC 8445 7.2.2).
 fn stun_ufrag(datagram: &[u8]) -> Option<&str> {
     const USERNAME: u16 = 0x0006;
-    if !is_stun(datagram) {
+    if Kind::of(datagram) != Kind::Stun {
         return None;
     }
     let mut attributes = &datagram[20..];
@@ -206,6 +211,7 @@ mod tests {
         Remote {
             socket: 0,
             address: SocketAddr::from(([192, 0, 2, 1], port)),
+            tcp: false,
         }
     }
 

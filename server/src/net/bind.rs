@@ -1,9 +1,10 @@
 //! Opening the one UDP port: a socket for every address of this machine.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
-use tokio::net::UdpSocket;
+/// A socket, and where it is.
+pub(super) type Bound = (SocketAddr, UdpSocket);
 
 /// Why the UDP port could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +28,7 @@ pub enum NetError {
 }
 
 /// This machine's addresses that a peer could reach, then loopback (for a browser on this machine).
-pub(crate) fn local_addresses() -> io::Result<Vec<IpAddr>> {
+pub fn local_addresses() -> io::Result<Vec<IpAddr>> {
     let mut addresses = Vec::new();
     for interface in if_addrs::get_if_addrs()? {
         let ip = interface.ip();
@@ -48,7 +49,7 @@ pub(crate) fn local_addresses() -> io::Result<Vec<IpAddr>> {
 }
 
 /// Opens `port` (0: any free one) on every address of this machine; all sockets have the same port.
-pub(super) fn bind(port: u16) -> Result<Vec<UdpSocket>, NetError> {
+pub(super) fn bind(port: u16) -> Result<Vec<Bound>, NetError> {
     let addresses = local_addresses().map_err(NetError::Interfaces)?;
     // A port that is free on the first address may be taken on another one.
     let attempts = if port == 0 { 20 } else { 1 };
@@ -66,10 +67,10 @@ pub(super) fn bind(port: u16) -> Result<Vec<UdpSocket>, NetError> {
     }
 }
 
-fn try_bind(addresses: &[IpAddr], mut port: u16) -> Result<Vec<UdpSocket>, NetError> {
+fn try_bind(addresses: &[IpAddr], mut port: u16) -> Result<Vec<Bound>, NetError> {
     let mut sockets = Vec::with_capacity(addresses.len());
     for &address in addresses {
-        let io = match std::net::UdpSocket::bind((address, port)) {
+        let io = match UdpSocket::bind((address, port)) {
             Ok(io) => io,
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 return Err(NetError::Taken { address, port });
@@ -87,17 +88,13 @@ fn try_bind(addresses: &[IpAddr], mut port: u16) -> Result<Vec<UdpSocket>, NetEr
                 });
             }
         };
-        let socket = io
-            .set_nonblocking(true)
-            .and_then(|()| UdpSocket::from_std(io))
-            .and_then(|socket| Ok((socket.local_addr()?.port(), socket)));
-        let (bound, socket) = socket.map_err(|source| NetError::Bind {
+        let bound = io.local_addr().map_err(|source| NetError::Bind {
             address,
             port,
             source,
         })?;
-        port = bound;
-        sockets.push(socket);
+        port = bound.port();
+        sockets.push((bound, io));
     }
     Ok(sockets)
 }

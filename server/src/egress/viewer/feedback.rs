@@ -1,0 +1,91 @@
+//! What a viewer tells: losses, lost keyframes, the state of its network.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::{MAX_REPAIRS, Viewer};
+use crate::egress::counters::ShardCounters;
+use crate::egress::outlet::ntp;
+use crate::egress::rtcp::{self, Item};
+
+impl Viewer {
+    /// Takes one SRTCP datagram. True: something is to be sent at once.
+    pub(in crate::egress) fn feedback(
+        &mut self,
+        now: Instant,
+        datagram: &[u8],
+        shard: &ShardCounters,
+    ) -> bool {
+        let Some(compound) = self.opener.open(datagram) else {
+            // Not from the viewer, or a copy.
+            return false;
+        };
+        shard.feedback.add(1);
+        let waiting = self.repairs.len();
+        rtcp::read(&compound, |item| match item {
+            Item::Nack { media, lost } => self.lost(now, media, lost, shard),
+            Item::Pli { .. } | Item::Fir { .. } => {
+                self.keyframe_needed = true;
+                self.counters.sent.plis.add(1);
+                shard.sent.plis.add(1);
+                self.subscription.stream().counters().plis.add(1);
+            }
+            Item::Remb { bitrate } => self.estimate.on_remb(now, bitrate),
+            Item::Report(report) => self.reported(now, &report),
+            Item::Transport(feedback) => {
+                let reports = self.history.feedback(now, &feedback);
+                self.estimate.on_feedback(now, reports);
+            }
+        });
+        if let Some(estimate) = self.estimate.bitrate(now) {
+            self.counters.set_estimate(estimate);
+        }
+        self.keyframe_needed || self.repairs.len() > waiting
+    }
+
+    fn lost(
+        &mut self,
+        now: Instant,
+        media: u32,
+        lost: impl Iterator<Item = u16>,
+        shard: &ShardCounters,
+    ) {
+        let Some(index) = self.tracks.iter().position(|track| track.ssrc() == media) else {
+            return;
+        };
+        let rtt = self.estimate.rtt().unwrap_or(UNKNOWN_RTT);
+        let track = &mut self.tracks[index];
+        let mut asked = 0;
+        for sequence in lost {
+            asked += 1;
+            if track.can_repeat()
+                && self.repairs.len() < MAX_REPAIRS
+                && track.sent.may_repeat(sequence, now, rtt)
+            {
+                self.repairs.push_back((index, sequence));
+            }
+        }
+        self.counters.sent.nacks.add(asked);
+        shard.sent.nacks.add(asked);
+        self.subscription.stream().counters().nacks.add(asked);
+    }
+
+    /// The round trip is the time since our report that it had last, less the time that it held it (RFC 3550 6.4.1).
+    fn reported(&mut self, now: Instant, report: &rtcp::Report) {
+        let arrived = (ntp(SystemTime::now()) >> 16) as u32;
+        let away = arrived
+            .wrapping_sub(report.last_report)
+            .wrapping_sub(report.delay);
+        // A viewer whose clock is a little fast makes it negative.
+        let rtt = (report.last_report != 0 && away < LONGEST_RTT)
+            .then(|| Duration::from_secs_f64(f64::from(away) / 65536.0));
+        self.estimate.on_report(now, report.fraction_lost, rtt);
+        if let Some(rtt) = self.estimate.rtt() {
+            self.counters.set_rtt(rtt);
+        }
+    }
+}
+
+/// Until the first report has come back.
+const UNKNOWN_RTT: Duration = Duration::from_millis(100);
+/// In 1/65536 s; more is no round trip but nonsense.
+const LONGEST_RTT: u32 = 10 << 16;

@@ -1,0 +1,258 @@
+//! One viewer of a shard: a playhead, and everything between it and the wire.
+//!
+//! | module | noun |
+//! |---|---|
+//! | `sending` | what is due, in its order, sealed into batches |
+//! | `feedback` | what the viewer tells: losses, lost keyframes, the state of its network |
+
+mod feedback;
+mod sending;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use shared::api::Codec;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::counters::{ShardCounters, ViewerCounters};
+use super::estimate::Estimate;
+use super::outlet::{Gone, Report};
+use super::pacer::Pacer;
+use super::seal::{Opener, Sealer};
+use super::sent::RepairBudget;
+use super::track::{Negotiated, Track};
+use super::transport::TransportLog;
+use crate::net::batch::{Batch, Flushed};
+use crate::net::{Path, Route};
+use crate::stream::Subscription;
+use crate::stream::feed::Bell;
+use crate::timeline::cursor::{Due, Playhead};
+use crate::timeline::gop::Frame;
+use crate::timeline::log::Log;
+
+/// What a shard is given of a viewer.
+#[derive(Debug)]
+pub struct Watch {
+    pub subscription: Subscription,
+    pub route: Arc<Route>,
+    pub tracks: Vec<Negotiated>,
+    pub sealer: Sealer,
+    pub opener: Opener,
+    /// Sender reports go through the peer connection, which numbers and seals RTCP. One set waits at most.
+    pub reports: mpsc::Sender<Vec<Report>>,
+    pub counters: Arc<ViewerCounters>,
+}
+
+/// When a viewer is to be looked at again.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Next {
+    At(Instant),
+    /// When something is appended to its stream.
+    Appended,
+    /// Its batch waits for room in the socket's buffer; then at once.
+    Full,
+    Over,
+    Gone,
+}
+
+/// A picture on its way out.
+#[derive(Debug)]
+struct Picture {
+    frame: Frame,
+    number: u64,
+    timestamp: u32,
+    /// Packets that have been sent.
+    done: usize,
+    due: Instant,
+    /// The pacer has held it back.
+    held: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Viewer {
+    pub(super) subscription: Subscription,
+    route: Arc<Route>,
+    path: Path,
+    path_changes: u64,
+    /// Packets that may leave as one on this path.
+    segments: usize,
+    bell: Arc<Bell>,
+    playhead: Playhead,
+    /// At most one of pictures and one of sound.
+    tracks: Vec<Track>,
+    sealer: Sealer,
+    opener: Opener,
+    history: TransportLog,
+    estimate: Estimate,
+    pacer: Pacer,
+    picture: Option<Picture>,
+    /// Sound that found the socket's buffer full.
+    sound: Option<Due>,
+    /// The network does not carry the pictures.
+    too_slow: bool,
+    /// Sequence numbers that are to be sent again, and which track's.
+    repairs: VecDeque<(usize, u16)>,
+    repair_budget: RepairBudget,
+    /// Repairs in the batch.
+    repaired: u64,
+    reports: mpsc::Sender<Vec<Report>>,
+    next_report: Instant,
+    restarted: Option<Instant>,
+    keyframe_needed: bool,
+    counters: Arc<ViewerCounters>,
+}
+
+/// What a viewer sends into, for the time of one look at it.
+pub(super) struct Outgoing<'a> {
+    pub(super) batch: &'a mut Batch,
+    pub(super) counters: &'a ShardCounters,
+}
+
+impl Outgoing<'_> {
+    /// A frame leaves that could have left at `ready`.
+    fn note_late(&self, now: Instant, ready: Instant) {
+        self.counters
+            .lateness
+            .add(now.saturating_duration_since(ready));
+    }
+}
+
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// The first report follows the first packets soon, for lips to match early.
+const FIRST_REPORT: Duration = Duration::from_millis(60);
+/// A viewer goes back to a keyframe this often at most.
+const RESTART_EVERY: Duration = Duration::from_secs(1);
+/// A keyframe of the log no older than this is as good as one that is asked for, in microseconds.
+const FRESH: i64 = 1_000_000;
+/// Pictures that the pacer holds back for longer than this are left out up to the next keyframe.
+const TOO_SLOW: Duration = Duration::from_millis(600);
+/// Repairs that may wait; what is asked for beyond that is asked for again.
+const MAX_REPAIRS: usize = 512;
+
+impl Viewer {
+    /// `None`: it has left before it began.
+    pub(super) fn new(watch: Watch, bell: Arc<Bell>, now: Instant) -> Option<Self> {
+        let Watch {
+            subscription,
+            route,
+            tracks,
+            sealer,
+            opener,
+            reports,
+            counters,
+        } = watch;
+        let path_changes = route.changes();
+        let path = route.path()?;
+        Some(Self {
+            playhead: Playhead::new(subscription.video(), subscription.audio(), now),
+            subscription,
+            segments: path.segments(route.port()),
+            path,
+            path_changes,
+            bell,
+            route,
+            tracks: tracks.iter().map(|track| Track::new(track, now)).collect(),
+            sealer,
+            opener,
+            history: TransportLog::new(now),
+            estimate: Estimate::new(now),
+            pacer: Pacer::new(now),
+            picture: None,
+            sound: None,
+            too_slow: false,
+            repairs: VecDeque::new(),
+            repair_budget: RepairBudget::new(),
+            repaired: 0,
+            reports,
+            next_report: now + FIRST_REPORT,
+            restarted: None,
+            keyframe_needed: false,
+            counters,
+        })
+    }
+
+    /// Where the viewer's packets go.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Sends what is due into `out`, and through it.
+    pub(super) fn run(&mut self, now: Instant, out: &mut Outgoing<'_>) -> Next {
+        if self.route.changes() != self.path_changes {
+            self.path_changes = self.route.changes();
+            if let Some(path) = self.route.path() {
+                self.segments = path.segments(self.route.port());
+                self.path = path;
+            }
+        }
+        self.pacer.set_rate(now, self.estimate.bitrate(now));
+        let next = match self.fill(now, out) {
+            Ok(next) => next,
+            Err(sending::Full) => return Next::Full,
+        };
+        if self.flush(out) == Flushed::Full {
+            return Next::Full;
+        }
+        if self.report(now).is_err() {
+            return Next::Gone;
+        }
+        match next {
+            Next::At(at) => Next::At(at.min(self.next_report)),
+            other => other,
+        }
+    }
+
+    /// Asks for a keyframe, or goes back to one: the decoder of the viewer has lost what it needs to go on.
+    fn find_keyframe(&mut self, log: &Log, now: Instant) {
+        let lately = |last| now.saturating_duration_since(last) < RESTART_EVERY;
+        let Some(codec) = self.subscription.video() else {
+            return;
+        };
+        if self.restarted.is_some_and(lately) {
+            return;
+        }
+        self.restarted = Some(now);
+        self.picture = None;
+        let newest = log.track(codec).and_then(|track| track.newest_keyframe());
+        let old = newest.is_none_or(|(_, time)| log.live(now).micros_since(time) > FRESH);
+        if old && self.subscription.request_keyframe(now) {
+            self.playhead.pictures_from_keyframe(log, now);
+        } else {
+            self.playhead.restart();
+        }
+    }
+
+    /// When it is to be looked at even when nothing is due.
+    pub(super) fn next_report(&self) -> Instant {
+        self.next_report
+    }
+
+    fn track_of(&self, codec: Codec) -> Option<usize> {
+        self.tracks.iter().position(|track| track.codec() == codec)
+    }
+
+    fn count_skip(&self, out: &Outgoing<'_>) {
+        self.counters.sent.skips.add(1);
+        out.counters.sent.skips.add(1);
+        self.subscription.stream().counters().skips.add(1);
+    }
+
+    fn report(&mut self, now: Instant) -> Result<(), Gone> {
+        if now < self.next_report {
+            return Ok(());
+        }
+        self.next_report = now + REPORT_EVERY;
+        let (at, wall) = (self.playhead.clock(now), SystemTime::now());
+        let reports = self.tracks.iter();
+        let reports = reports
+            .map(|track| track.numbers.report(at, wall))
+            .collect();
+        match self.reports.try_send(reports) {
+            // The connection has not taken the last ones yet; the next ones say the same.
+            Ok(()) | Err(TrySendError::Full(_)) => Ok(()),
+            Err(TrySendError::Closed(_)) => Err(Gone),
+        }
+    }
+}

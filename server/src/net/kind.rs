@@ -1,0 +1,43 @@
+//! What a datagram is, by its first bytes.
+
+/// What shares one port (RFC 7983 7, RFC 5761 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Stun,
+    Dtls,
+    Rtp,
+    Rtcp,
+    Other,
+}
+
+impl Kind {
+    pub fn of(datagram: &[u8]) -> Self {
+        match *datagram {
+            // The magic cookie too (RFC 8489 5): STUN without it is older than ICE.
+            [0..=3, _, _, _, 0x21, 0x12, 0xA4, 0x42, ..] if datagram.len() >= 20 => Self::Stun,
+            [20..=63, ..] => Self::Dtls,
+            [128..=191, 192..=223, ..] => Self::Rtcp,
+            [128..=191, ..] => Self::Rtp,
+            _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_shares_a_port_is_told_apart() {
+        let mut binding = [0; 20];
+        binding[4..8].copy_from_slice(&[0x21, 0x12, 0xA4, 0x42]);
+        assert_eq!(Kind::of(&binding), Kind::Stun);
+        assert_eq!(Kind::of(&binding[..19]), Kind::Other);
+        assert_eq!(Kind::of(&[22, 254, 253]), Kind::Dtls);
+        assert_eq!(Kind::of(&[0x80, 96]), Kind::Rtp);
+        assert_eq!(Kind::of(&[0x90, 96 | 0x80]), Kind::Rtp);
+        assert_eq!(Kind::of(&[0x81, 201]), Kind::Rtcp);
+        assert_eq!(Kind::of(&[64, 1]), Kind::Other);
+        assert_eq!(Kind::of(&[]), Kind::Other);
+    }
+}

@@ -1,0 +1,298 @@
+//! One peer's share of a port: what arrives for it, and where what it sends goes.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::kind::Kind;
+use super::port::{Port, lock};
+use super::routes::{Remote, RouteId};
+use super::tcp::Stream;
+
+/// Datagrams that wait for one peer; what passes through here is a few a second.
+const INBOX: usize = 128;
+
+/// A browser tries a connection for each of our addresses.
+const MAX_STREAMS: usize = 16;
+
+/// One peer's share of a port.
+#[derive(Debug)]
+pub struct Route {
+    port: Arc<Port>,
+    id: RouteId,
+    link: Arc<Link>,
+    departure: Mutex<Departure>,
+    /// Counts the changes of the path, so that whoever keeps a copy of it knows when it is old.
+    changes: AtomicU64,
+    reported: Notify,
+}
+
+/// Where packets leave: which of the sockets of the port, and to whom.
+#[derive(Clone, Debug)]
+pub struct Path {
+    pub remote: Remote,
+    /// The connection, where it is TCP.
+    pub stream: Option<Arc<Stream>>,
+}
+
+impl Path {
+    /// So many packets of one size may leave as one.
+    pub fn segments(&self, port: &Port) -> usize {
+        match self.stream {
+            Some(_) => usize::MAX,
+            None => port.sockets()[self.remote.socket].segments(),
+        }
+    }
+
+    /// True while media had better wait: what was sent has not left yet.
+    pub fn is_full(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| stream.is_full())
+    }
+}
+
+/// The last that was sent encrypted.
+#[derive(Debug, Default)]
+struct Departure {
+    path: Option<Path>,
+    /// Kept while somebody wants to see one: see [`Route::sealed_report`].
+    report: Option<Bytes>,
+    report_wanted: bool,
+}
+
+/// What the port knows of a peer.
+#[derive(Debug)]
+pub(super) struct Link {
+    /// One a socket of the port.
+    inboxes: Vec<Mutex<Inbox>>,
+    arrived: AtomicBool,
+    /// Who gets the SRTCP of the peer, plus one; 0 is nobody.
+    feedback: AtomicU64,
+    /// TCP connections of the peer, and whether there are any.
+    streams: Mutex<Vec<(Remote, Arc<Stream>)>>,
+    over_tcp: AtomicBool,
+}
+
+/// What has arrived on one socket.
+#[derive(Debug, Default)]
+struct Inbox {
+    datagrams: VecDeque<(SocketAddr, Bytes)>,
+    waker: Option<Waker>,
+}
+
+impl Route {
+    pub(super) fn new(port: Arc<Port>, sockets: usize) -> Self {
+        let link = Arc::new(Link {
+            inboxes: (0..sockets).map(|_| Mutex::default()).collect(),
+            arrived: AtomicBool::new(false),
+            feedback: AtomicU64::new(0),
+            streams: Mutex::default(),
+            over_tcp: AtomicBool::new(false),
+        });
+        let id = port.routes().add(Arc::clone(&link));
+        Self {
+            port,
+            id,
+            link,
+            departure: Mutex::default(),
+            changes: AtomicU64::new(0),
+            reported: Notify::new(),
+        }
+    }
+
+    /// Names the peer by the ufrag of our answer; again after every ICE restart.
+    pub fn name(&self, ufrag: &str) {
+        self.port.routes().name(self.id, ufrag);
+    }
+
+    /// Which socket has this local address.
+    pub fn socket_of(&self, ip: IpAddr) -> Option<usize> {
+        let mut addresses = self.port.addresses();
+        addresses.position(|address| address.ip() == ip)
+    }
+
+    pub fn port(&self) -> &Port {
+        &self.port
+    }
+
+    /// From now on the peer's SRTCP is given to whom the shard knows by this number.
+    pub fn feedback_to(&self, number: u64) {
+        self.link.feedback.store(number + 1, Ordering::Release);
+    }
+
+    /// Whether anything was received since the last time that this was asked.
+    pub fn take_arrived(&self) -> bool {
+        self.link.arrived.swap(false, Ordering::Relaxed)
+    }
+
+    /// The path that the last encrypted datagram took: the one that ICE has selected.
+    pub fn path(&self) -> Option<Path> {
+        lock(&self.departure).path.clone()
+    }
+
+    /// How often the path has changed.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// The next SRTCP datagram that the connection sends, as it leaves. `send` makes it send one.
+    pub async fn sealed_report(&self, send: impl Future<Output = ()>) -> Bytes {
+        lock(&self.departure).report_wanted = true;
+        send.await;
+        loop {
+            let reported = self.reported.notified();
+            if let Some(report) = lock(&self.departure).report.take() {
+                return report;
+            }
+            reported.await;
+        }
+    }
+
+    /// Sends one datagram. A datagram that the network refuses (no route, no such address family) is
+    /// lost, as it may be further on; `Pending` only while the socket's buffer is full.
+    pub fn poll_send(
+        &self,
+        context: &mut Context<'_>,
+        index: usize,
+        datagram: &[u8],
+        to: SocketAddr,
+    ) -> Poll<()> {
+        let stream = self.link.stream(index, to);
+        let remote = Remote {
+            socket: index,
+            address: to,
+            tcp: stream.is_some(),
+        };
+        match Kind::of(datagram) {
+            Kind::Stun => self.port.routes().expect(Instant::now(), self.id, remote),
+            Kind::Rtcp => self.note(remote, &stream, datagram),
+            _ => {}
+        }
+        match stream {
+            None => self.port.sockets()[index].poll_send(context, to, datagram),
+            Some(stream) => {
+                // A peer that takes nothing is soon not heard either.
+                let _ = stream.send(datagram);
+                Poll::Ready(())
+            }
+        }
+    }
+
+    /// Takes the next datagram that came on socket `index` for this peer.
+    pub fn poll_receive(
+        &self,
+        context: &mut Context<'_>,
+        index: usize,
+    ) -> Poll<(SocketAddr, Bytes)> {
+        let mut inbox = lock(&self.link.inboxes[index]);
+        match inbox.datagrams.pop_front() {
+            Some(datagram) => {
+                self.link.arrived.store(true, Ordering::Relaxed);
+                Poll::Ready(datagram)
+            }
+            None => {
+                match &mut inbox.waker {
+                    Some(waker) => waker.clone_from(context.waker()),
+                    empty => *empty = Some(context.waker().clone()),
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    fn note(&self, remote: Remote, stream: &Option<Arc<Stream>>, report: &[u8]) {
+        let mut departure = lock(&self.departure);
+        let same = departure.path.as_ref().is_some_and(|path| {
+            let streams = path.stream.as_ref().zip(stream.as_ref());
+            path.remote == remote && streams.is_none_or(|(one, other)| Arc::ptr_eq(one, other))
+        });
+        if !same {
+            departure.path = Some(Path {
+                remote,
+                stream: stream.clone(),
+            });
+            self.changes.fetch_add(1, Ordering::Release);
+        }
+        if std::mem::take(&mut departure.report_wanted) {
+            departure.report = Some(Bytes::copy_from_slice(report));
+            // Stores a permit when nobody waits yet.
+            self.reported.notify_one();
+        }
+    }
+}
+
+impl Drop for Route {
+    fn drop(&mut self) {
+        self.port.routes().remove(self.id);
+    }
+}
+
+impl Link {
+    fn feedback(&self) -> Option<u64> {
+        self.feedback.load(Ordering::Acquire).checked_sub(1)
+    }
+
+    /// Remembers a connection of the peer. False: it has too many.
+    pub(super) fn connected(&self, remote: Remote, stream: &Arc<Stream>) -> bool {
+        let mut streams = lock(&self.streams);
+        streams.retain(|(other, _)| *other != remote);
+        if streams.len() == MAX_STREAMS {
+            return false;
+        }
+        streams.push((remote, Arc::clone(stream)));
+        self.over_tcp.store(true, Ordering::Release);
+        true
+    }
+
+    pub(super) fn disconnected(&self, remote: Remote) {
+        let mut streams = lock(&self.streams);
+        streams.retain(|(other, _)| *other != remote);
+        self.over_tcp.store(!streams.is_empty(), Ordering::Release);
+    }
+
+    /// The connection to this address, if that is how it is reached.
+    fn stream(&self, socket: usize, address: SocketAddr) -> Option<Arc<Stream>> {
+        if !self.over_tcp.load(Ordering::Acquire) {
+            return None;
+        }
+        let remote = Remote {
+            socket,
+            address,
+            tcp: true,
+        };
+        let streams = lock(&self.streams);
+        let (_, stream) = streams.iter().find(|(other, _)| *other == remote)?;
+        Some(Arc::clone(stream))
+    }
+
+    pub(super) fn hand_out(
+        &self,
+        from: Remote,
+        datagram: &[u8],
+        feedback: &mut impl FnMut(u64, &[u8]),
+    ) {
+        match (Kind::of(datagram), self.feedback()) {
+            (Kind::Rtcp, Some(to)) => feedback(to, datagram),
+            // Nobody here receives media from a viewer.
+            (Kind::Rtp, Some(_)) => {}
+            _ => self.put(from, datagram),
+        }
+    }
+
+    fn put(&self, from: Remote, datagram: &[u8]) {
+        let mut inbox = lock(&self.inboxes[from.socket]);
+        if inbox.datagrams.len() < INBOX {
+            let datagram = Bytes::copy_from_slice(datagram);
+            inbox.datagrams.push_back((from.address, datagram));
+            if let Some(waker) = inbox.waker.take() {
+                drop(inbox);
+                waker.wake();
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Pairs of the crate's connections, without sockets and without waiting: what one writes the other reads,
+//! and the clock is turned.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use rtc::crypto::default_provider;
+use rtc::media_stream::MediaStreamTrack;
+use rtc::peer_connection::configuration::media_engine::MIME_TYPE_VP8;
+use rtc::peer_connection::event::RTCPeerConnectionEvent;
+use rtc::peer_connection::message::{RTCMessage, TaggedRTCMessage};
+use rtc::peer_connection::transport::{
+    CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCIceCandidate,
+};
+use rtc::peer_connection::{RTCPeerConnection, RTCPeerConnectionBuilder};
+use rtc::rtcp::sender_report::SenderReport;
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
+    RtpCodecKind,
+};
+use rtc::rtp_transceiver::{RTCRtpReceiverId, RTCRtpSenderId};
+use rtc::sansio::Protocol;
+use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
+use webrtc::peer_connection::{MediaEngine, RTCPeerConnectionState, SettingEngineBuilder};
+
+use super::super::Tap;
+
+pub(super) const SSRC: u32 = 0x1122_3344;
+pub(super) const PAYLOAD_TYPE: u8 = 96;
+
+pub(super) struct Peer {
+    pub(super) pc: RTCPeerConnection,
+    pub(super) address: SocketAddr,
+    connected: bool,
+    pub(super) receiver: Option<RTCRtpReceiverId>,
+    /// SRTP and SRTCP that it wrote.
+    pub(super) sealed: Vec<Vec<u8>>,
+    /// Payloads of the RTP that it took in.
+    pub(super) heard: Vec<Vec<u8>>,
+}
+
+impl Peer {
+    fn new(now: Instant, port: u16, settings: SettingEngineBuilder) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let mut media = MediaEngine::default();
+        media
+            .register_codec(codec(), RtpCodecKind::Video)
+            .expect("registered");
+        let mut pc = RTCPeerConnectionBuilder::new()
+            .with_setting_engine(settings.build())
+            .with_media_engine(media)
+            .build(now)
+            .expect("a connection");
+        let candidate = CandidateHostConfig {
+            base_config: CandidateConfig {
+                network: "udp".to_owned(),
+                address: address.ip().to_string(),
+                port,
+                component: 1,
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        let candidate = candidate.new_candidate_host().expect("a candidate");
+        let candidate = RTCIceCandidate::from(&candidate).to_json();
+        pc.add_local_candidate(candidate.expect("written"))
+            .expect("added");
+        Self {
+            pc,
+            address,
+            connected: false,
+            receiver: None,
+            sealed: Vec::new(),
+            heard: Vec::new(),
+        }
+    }
+
+    fn add_track(&mut self) -> RTCRtpSenderId {
+        let coding = RTCRtpEncodingParameters {
+            rtp_coding_parameters: RTCRtpCodingParameters {
+                ssrc: Some(SSRC),
+                ..Default::default()
+            },
+            codec: codec().rtp_codec,
+            ..Default::default()
+        };
+        let name = || "picture".to_owned();
+        let track =
+            MediaStreamTrack::new(name(), name(), name(), RtpCodecKind::Video, vec![coding]);
+        self.pc.add_track(track).expect("added")
+    }
+
+    pub(super) fn read(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        let read = self.pc.handle_read(TaggedBytesMut {
+            now,
+            transport: TransportContext {
+                local_addr: self.address,
+                peer_addr: from,
+                ecn: None,
+                transport_protocol: TransportProtocol::UDP,
+            },
+            message: BytesMut::from(datagram),
+        });
+        read.expect("taken in");
+    }
+
+    /// What it has to say to the other; how many datagrams that was.
+    fn pass(&mut self, to: &mut Self, now: Instant) -> usize {
+        let mut passed = 0;
+        while let Some(written) = self.pc.poll_write() {
+            passed += 1;
+            // RFC 7983 7: what is neither STUN nor DTLS.
+            if matches!(written.message.first(), Some(128..=191)) {
+                self.sealed.push(written.message.to_vec());
+            }
+            to.read(now, self.address, &written.message);
+        }
+        to.look();
+        passed
+    }
+
+    fn look(&mut self) {
+        while let Some(event) = self.pc.poll_event() {
+            use rtc::peer_connection::event::RTCTrackEvent::OnOpen;
+            match event {
+                RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) => {
+                    self.connected = state == RTCPeerConnectionState::Connected;
+                }
+                RTCPeerConnectionEvent::OnTrack(OnOpen(track)) => {
+                    self.receiver = Some(track.receiver_id);
+                }
+                _ => {}
+            }
+        }
+        while let Some(TaggedRTCMessage { message, .. }) = self.pc.poll_read() {
+            if let RTCMessage::RtpPacket(_, packet) = message {
+                self.heard.push(packet.payload.to_vec());
+            }
+        }
+    }
+}
+
+fn codec() -> RTCRtpCodecParameters {
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: MIME_TYPE_VP8.to_owned(),
+            clock_rate: 90_000,
+            ..Default::default()
+        },
+        payload_type: PAYLOAD_TYPE,
+    }
+}
+
+/// A viewer that offers, and a server that answers, listened to by a tap.
+pub(super) struct Pair {
+    pub(super) now: Instant,
+    pub(super) viewer: Peer,
+    pub(super) server: Peer,
+    sender: RTCRtpSenderId,
+    pub(super) tap: Arc<Tap>,
+}
+
+impl Pair {
+    pub(super) fn new(viewer: SettingEngineBuilder, role: RTCDtlsRole) -> Self {
+        let now = Instant::now();
+        let tap = Tap::new(default_provider().expect("built in"));
+        let settings = SettingEngineBuilder::new().with_answering_dtls_role(role);
+        let mut viewer = Peer::new(now, 1000, viewer);
+        let mut server = Peer::new(now, 2000, tap.listen(settings));
+        let init = rtc::rtp_transceiver::RTCRtpTransceiverInit {
+            direction: rtc::rtp_transceiver::RTCRtpTransceiverDirection::Recvonly,
+            ..Default::default()
+        };
+        viewer
+            .pc
+            .add_transceiver_from_kind(RtpCodecKind::Video, Some(init))
+            .expect("a transceiver");
+        let offer = viewer.pc.create_offer(None).expect("an offer");
+        viewer
+            .pc
+            .set_local_description(now, offer.clone())
+            .expect("set");
+        server.pc.set_remote_description(now, offer).expect("set");
+        let sender = server.add_track();
+        let answer = server.pc.create_answer(None).expect("an answer");
+        server
+            .pc
+            .set_local_description(now, answer.clone())
+            .expect("set");
+        viewer.pc.set_remote_description(now, answer).expect("set");
+        Self {
+            now,
+            viewer,
+            server,
+            sender,
+            tap,
+        }
+    }
+
+    /// Until nothing is on its way any more; then the clock goes on a little.
+    fn turn(&mut self) {
+        let (viewer, server) = (&mut self.viewer, &mut self.server);
+        loop {
+            let passed = viewer.pass(server, self.now) + server.pass(viewer, self.now);
+            if passed == 0 {
+                break;
+            }
+        }
+        self.now += Duration::from_millis(10);
+        for peer in [viewer, server] {
+            peer.pc.handle_timeout(self.now).expect("in time");
+            peer.look();
+        }
+    }
+
+    pub(super) fn until(&mut self, what: &str, mut done: impl FnMut(&Self) -> bool) {
+        for _ in 0..1000 {
+            if done(self) {
+                return;
+            }
+            self.turn();
+        }
+        panic!("{what} does not happen within ten seconds of the clock");
+    }
+
+    pub(super) fn connect(&mut self) {
+        self.until("connecting", |pair| {
+            pair.viewer.connected && pair.server.connected
+        });
+    }
+
+    /// A sender report through the crate, as it went out.
+    pub(super) fn report(&mut self) -> Vec<u8> {
+        let report = SenderReport {
+            ssrc: SSRC,
+            ..Default::default()
+        };
+        self.server.sealed.clear();
+        let mut sender = self.server.pc.rtp_sender(self.sender).expect("a sender");
+        sender
+            .write_rtcp(self.now, vec![Box::new(report)])
+            .expect("written");
+        self.until("a report", |pair| !pair.server.sealed.is_empty());
+        self.server.sealed[0].clone()
+    }
+}
