@@ -221,6 +221,12 @@ pub struct Health {
     pub viewers: u32,
     /// As many may watch at once.
     pub max_viewers: u32,
+    /// What goes to all viewers together, in bits a second: viewers times what their renditions have, headers included.
+    #[serde(default)]
+    pub egress: u64,
+    /// As much may go to them. Absent without a limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_egress: Option<u64>,
     /// Rooms that somebody is in.
     #[serde(default)]
     pub rooms: u32,

@@ -104,6 +104,7 @@ impl HttpError {
         match error {
             StreamError::Unreadable(_) => (StatusCode::CONFLICT, Some(10)),
             StreamError::Removed | StreamError::NoPicture => (StatusCode::NOT_FOUND, None),
+            StreamError::Full => (StatusCode::SERVICE_UNAVAILABLE, Some(10)),
             StreamError::NotStarted(_) => (StatusCode::SERVICE_UNAVAILABLE, Some(2)),
         }
     }

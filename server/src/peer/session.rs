@@ -20,7 +20,7 @@ use super::sdpfrag::{Fragment, FragmentError};
 use crate::egress::counters::ViewerCounters;
 use crate::egress::{self, Ended, Feedback};
 use crate::stream::Subscription;
-use crate::stream::registry::Admission;
+use crate::stream::admission::Admission;
 
 /// An offer whose viewer has not connected by then is forgotten.
 const TO_CONNECT: Duration = Duration::from_secs(15);

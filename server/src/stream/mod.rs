@@ -2,19 +2,24 @@
 //!
 //! | module | noun |
 //! |---|---|
+//! | [`admission`] | who may watch: so many, and so many bits a second to all together |
+//! | [`meter`] | how many bits a second a rendition has |
 //! | [`feed`] | the log of a running source, shared between its thread and its viewers |
+//! | `run` | a source while it runs: its thread, its log, its orders |
 //! | [`subscription`] | a viewer's hold on a stream |
 //! | [`counters`] | what has happened to a stream since the server started |
-//! | [`registry`] | every stream of this server by name; folders that are watched; the limit on viewers |
+//! | [`registry`] | every stream of this server by name; folders that are watched |
 
+pub mod admission;
 pub mod counters;
 pub mod feed;
+pub mod meter;
 pub mod registry;
+mod run;
 pub mod subscription;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -22,13 +27,12 @@ use shared::api::{Codec, Rendition, StreamInfo, StreamState};
 use tokio::sync::{OnceCell, Semaphore};
 
 use self::counters::Counters;
-use self::feed::{Feed, FeedSink};
+use self::meter::Meter;
+use self::run::Run;
 pub use self::subscription::Subscription;
-use crate::media::control::Control;
-use crate::media::error::MediaError;
 use crate::media::poster::poster;
 use crate::media::probe::{self, Probe};
-use crate::media::source::{self, Input};
+use crate::media::source::Input;
 
 /// Why a stream cannot be watched; the text is a sentence for people.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -41,6 +45,8 @@ pub enum StreamError {
     Removed,
     #[error("The server could not start this stream: {0}. Try again in a moment.")]
     NotStarted(String),
+    #[error("The server sends as much as it may. Try again in a while.")]
+    Full,
 }
 
 /// One named source. It runs from its first viewer until a grace period after its last.
@@ -53,6 +59,7 @@ pub struct Stream {
     findings: Mutex<Arc<Findings>>,
     live: Mutex<Live>,
     counters: Arc<Counters>,
+    meters: Mutex<BTreeMap<Codec, Arc<Meter>>>,
 }
 
 /// What has been found out about the file, once; replaced whole when the file changes.
@@ -81,13 +88,6 @@ struct Watched {
     idle_since: Option<Instant>,
 }
 
-#[derive(Debug)]
-struct Run {
-    feed: Arc<Feed>,
-    control: Arc<Control>,
-    thread: JoinHandle<()>,
-}
-
 impl Stream {
     /// `looking` limits how many files are looked at at once, over all streams.
     pub fn new(name: String, input: Input, grace: Duration, looking: Arc<Semaphore>) -> Arc<Self> {
@@ -99,6 +99,7 @@ impl Stream {
             findings: Mutex::default(),
             live: Mutex::default(),
             counters: Arc::default(),
+            meters: Mutex::default(),
         })
     }
 
@@ -113,6 +114,21 @@ impl Stream {
     /// What has happened to its viewers since the server started.
     pub fn counters(&self) -> &Arc<Counters> {
         &self.counters
+    }
+
+    /// What one viewer of these renditions costs. `probe`: this stream's, to guess from until something is measured.
+    pub fn meters(&self, probe: &Probe, video: Option<Codec>, audio: bool) -> Vec<Arc<Meter>> {
+        let codecs = video.into_iter().chain(audio.then_some(Codec::Opus));
+        let metered = codecs.map(|codec| {
+            let meter = self.meter(codec);
+            meter.guess(probe.bit_rate(codec));
+            meter
+        });
+        metered.collect()
+    }
+
+    fn meter(&self, codec: Codec) -> Arc<Meter> {
+        Arc::clone(lock(&self.meters).entry(codec).or_default())
     }
 
     /// What the API says of this stream now. Never waits.
@@ -212,6 +228,7 @@ impl Stream {
     /// Forgets what was found out: the file has changed.
     fn look_again(&self) {
         *lock(&self.findings) = Arc::default();
+        lock(&self.meters).clear();
         let mut live = lock(&self.live);
         live.replanned = None;
         live.failure = None;
@@ -233,7 +250,7 @@ impl Stream {
         }
         let run = match live.run.take() {
             Some(run) => run,
-            None => self.start(&probe)?,
+            None => Run::start(self, &probe)?,
         };
         if let Some(codec) = video {
             let watched = live.watched.entry(codec).or_insert_with(|| {
@@ -257,38 +274,6 @@ impl Stream {
             feed,
             video,
             audio: audio.then_some(Codec::Opus),
-        })
-    }
-
-    fn start(self: &Arc<Self>, probe: &Arc<Probe>) -> Result<Run, StreamError> {
-        let feed = Arc::new(Feed::default());
-        let control = Arc::new(Control::default());
-        let mut sink = FeedSink::new(Arc::clone(&feed), Arc::downgrade(self));
-        let (stream, probe, orders) = (
-            Arc::downgrade(self),
-            Arc::clone(probe),
-            Arc::clone(&control),
-        );
-        let input = self.input.clone();
-        let thread = std::thread::Builder::new().name(format!("source {}", self.name));
-        let thread = thread.spawn(move || {
-            let result = source::run(&input, &probe, &orders, &mut sink);
-            sink.finish();
-            if let (Err(error), Some(stream)) = (result, stream.upgrade()) {
-                tracing::warn!(stream = stream.name, "the source stopped: {error}");
-                match error {
-                    // Another film by the same name: it is shown from the next viewer on.
-                    MediaError::Changed(_) => stream.look_again(),
-                    error => lock(&stream.live).failure = Some(stream.sentence(&error)),
-                }
-            }
-        });
-        let thread = thread.map_err(|error| StreamError::NotStarted(error.to_string()))?;
-        tracing::info!(stream = self.name, "the source starts");
-        Ok(Run {
-            feed,
-            control,
-            thread,
         })
     }
 
@@ -357,18 +342,6 @@ impl Stream {
         };
         if let Some(run) = run {
             run.end().await;
-        }
-    }
-}
-
-impl Run {
-    async fn end(self) {
-        self.control.stop();
-        self.feed.finish();
-        // The thread is between two packets, or sleeping on `control`: this takes milliseconds.
-        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("a source's thread panicked; please report this with the log above");
         }
     }
 }
