@@ -26,7 +26,7 @@ pub(super) enum HttpError {
     #[error("There is no such session; it has ended, or it never was. Send a new offer.")]
     NoSuchSession,
     #[error(
-        "Nothing is at {0}. The routes are /offer, /whep/STREAM, /session/SECRET, /ws, /api/streams, /api/ice and /api/health."
+        "Nothing is at {0}. The routes are /offer, /whep/STREAM, /session/SECRET, /ws, /api/streams, /api/ice, /api/health and /metrics."
     )]
     NoSuchRoute(String),
     #[error("{0} is not possible here; the Allow header says what is.")]
