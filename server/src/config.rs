@@ -3,13 +3,16 @@
 mod turn;
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
 use shared::api::IceServer;
 
 use crate::room::registry::Limits;
+use crate::stream::admission;
 use crate::stream::registry::Source;
 pub use turn::{Switch, TurnFlags};
 
@@ -36,13 +39,27 @@ pub struct Config {
     #[arg(long, value_name = "IP")]
     pub public_ip: Option<IpAddr>,
 
-    /// The one UDP port that pictures and sound of all viewers go through; 0 for any free one. Example: --udp-port 9189
+    /// The UDP port that pictures and sound of all viewers go through, with one more above it for each further
+    /// shard; 0 for any free one. Example: --udp-port 9189
     #[arg(long, value_name = "PORT", default_value_t = 8189)]
     pub udp_port: u16,
+
+    /// How many threads send pictures and sound, each through a UDP port of its own [default: one a core]. Example: --shards 4
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub shards: Option<u16>,
+
+    /// Whether viewers whose network lets no UDP through may come over TCP, on the same port numbers (ICE-TCP). Example: --ice-tcp off
+    #[arg(long, value_name = "on|off", default_value = "on")]
+    pub ice_tcp: Switch,
 
     /// How many may watch at once, at some 300 kB each; the next one is told to try again. Example: --max-viewers 100
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
     pub max_viewers: u32,
+
+    /// How much may go to all viewers together, in Mbit/s; who would need more is told to try again [default: no limit].
+    /// Example: --max-egress-mbps 900
+    #[arg(long, value_name = "MBIT/S", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_egress_mbps: Option<u32>,
 
     /// How many rooms there may be at once. Example: --max-rooms 20
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
@@ -99,12 +116,35 @@ impl Config {
     /// # Errors
     /// A sentence that says which flags do not go together.
     pub fn check(&self) -> Result<(), String> {
+        let shards = self.shard_count();
+        if usize::from(self.udp_port) + shards > usize::from(u16::MAX) + 1 {
+            return Err(format!(
+                "--udp-port {} leaves no room for {shards} ports, one for each shard; choose a lower one, or fewer --shards",
+                self.udp_port
+            ));
+        }
         match self.ice_servers.iter().find(|server| shares_secret(server)) {
             Some(server) if self.turn.secret.is_none() => Err(format!(
                 "{} needs a user and a password, as turn:user:password@host, or --turn-secret with the secret that it shares with this server",
                 server.urls.join(", ")
             )),
             _ => Ok(()),
+        }
+    }
+
+    /// Threads that send media: as told, or one a core.
+    pub fn shard_count(&self) -> usize {
+        match self.shards {
+            Some(shards) => usize::from(shards),
+            None => thread::available_parallelism().map_or(1, NonZero::get),
+        }
+    }
+
+    /// Bounds on all viewers together.
+    pub fn viewer_limits(&self) -> admission::Limits {
+        admission::Limits {
+            viewers: self.max_viewers,
+            egress: self.max_egress_mbps.map(|mbit| u64::from(mbit) * 1_000_000),
         }
     }
 
@@ -304,6 +344,27 @@ mod tests {
         assert_eq!(shared.ice_servers[0].urls, ["turn:c.example"]);
         assert_eq!(shared.ice_servers[0].username, None);
         assert!(!format!("{shared:?}").contains("12345678"));
+    }
+
+    #[test]
+    fn every_shard_has_a_port() {
+        let config = parse(&["--udp-port", "65534", "--shards", "2"]).unwrap();
+        assert_eq!((config.check(), config.shard_count()), (Ok(()), 2));
+        let config = parse(&["--udp-port", "65534", "--shards", "3"]).unwrap();
+        assert!(config.check().unwrap_err().contains("--shards"));
+        assert!(parse(&[]).unwrap().shard_count() >= 1);
+        assert!(parse(&["--shards", "0"]).is_err());
+    }
+
+    #[test]
+    fn what_goes_to_all_viewers_is_told_in_megabits() {
+        let limits = |arguments: &[&str]| parse(arguments).unwrap().viewer_limits();
+        assert_eq!(limits(&[]).egress, None);
+        assert_eq!(
+            limits(&["--max-egress-mbps", "900"]).egress,
+            Some(900_000_000)
+        );
+        assert!(parse(&["--max-egress-mbps", "0"]).is_err());
     }
 
     #[test]

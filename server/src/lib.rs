@@ -81,7 +81,8 @@ impl Server {
         let peers = Peers::new(&Options {
             udp_port: config.udp_port,
             public_ip: config.public_ip,
-            ..Options::default()
+            shards: config.shard_count(),
+            tcp: config.ice_tcp == Switch::On,
         })?;
         let secret = config.turn.secret.clone().unwrap_or_else(Secret::random);
         let turn = match config.turn.switch {
@@ -98,7 +99,7 @@ impl Server {
         };
         let registry = Registry::open(
             config.sources_or_default(),
-            config.max_viewers,
+            config.viewer_limits(),
             config.grace,
         );
         let rooms = Rooms::new(Limits {

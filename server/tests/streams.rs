@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use server::egress::{self, Gone, Outlet, Packet, Report};
+use server::stream::admission::Limits;
 use server::stream::registry::{Registry, Source};
 use shared::api::{Codec, StreamInfo, StreamState};
 use tokio::sync::mpsc;
@@ -16,7 +17,11 @@ fn clip() -> PathBuf {
 }
 
 fn open(source: Source) -> Registry {
-    Registry::open(vec![source], 10, GRACE)
+    let limits = Limits {
+        viewers: 10,
+        egress: None,
+    };
+    Registry::open(vec![source], limits, GRACE)
 }
 
 fn clip_as(name: &str) -> Source {

@@ -221,6 +221,12 @@ pub struct Health {
     pub viewers: u32,
     /// As many may watch at once.
     pub max_viewers: u32,
+    /// What goes to all viewers together, in bits a second: viewers times what their renditions have, headers included.
+    #[serde(default)]
+    pub egress: u64,
+    /// As much may go to them. Absent without a limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_egress: Option<u64>,
     /// Rooms that somebody is in.
     #[serde(default)]
     pub rooms: u32,
@@ -229,6 +235,51 @@ pub struct Health {
     pub sockets: u32,
     /// Seconds since the server started.
     pub uptime: u64,
+}
+
+/// `GET /session/{secret}`: how it goes for one viewer. Totals are since its offer was answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ViewerInfo {
+    pub path: MediaPath,
+    /// What its network can carry by the server's estimate, in bits a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<u64>,
+    /// The newest round trip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtt: Option<f64>,
+    /// RTP packets sent to it, and their octets.
+    pub packets: u64,
+    pub bytes: u64,
+    /// Packets sent again.
+    pub rtx: u64,
+    /// Packets that it asked for again.
+    pub nacks: u64,
+    /// Keyframes that it asked for.
+    pub plis: u64,
+    /// Times that it was too slow: pictures were left out up to a later keyframe.
+    pub skips: u64,
+    /// Sends that the server's system refused.
+    pub send_errors: u64,
+}
+
+/// Which way a viewer's pictures and sound take through the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MediaPath {
+    /// Sealed by the fan-out, many viewers at once.
+    Sealed,
+    /// Through a connection of its own, packet by packet.
+    Ordinary,
+}
+
+impl MediaPath {
+    /// As it stands in JSON and in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sealed => "sealed",
+            Self::Ordinary => "ordinary",
+        }
+    }
 }
 
 /// Every error of the HTTP interface: a sentence that says what to do.

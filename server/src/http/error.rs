@@ -26,7 +26,7 @@ pub(super) enum HttpError {
     #[error("There is no such session; it has ended, or it never was. Send a new offer.")]
     NoSuchSession,
     #[error(
-        "Nothing is at {0}. The routes are /offer, /whep/STREAM, /session/SECRET, /ws, /api/streams, /api/ice and /api/health."
+        "Nothing is at {0}. The routes are /offer, /whep/STREAM, /session/SECRET, /ws, /api/streams, /api/ice, /api/health and /metrics."
     )]
     NoSuchRoute(String),
     #[error("{0} is not possible here; the Allow header says what is.")]
@@ -104,6 +104,7 @@ impl HttpError {
         match error {
             StreamError::Unreadable(_) => (StatusCode::CONFLICT, Some(10)),
             StreamError::Removed | StreamError::NoPicture => (StatusCode::NOT_FOUND, None),
+            StreamError::Full => (StatusCode::SERVICE_UNAVAILABLE, Some(10)),
             StreamError::NotStarted(_) => (StatusCode::SERVICE_UNAVAILABLE, Some(2)),
         }
     }

@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::routing::{get, post};
 
 use super::ice::{self, Ice};
-use super::{cors, error, offer, session, spa, streams, whep, ws};
+use super::{cors, error, metrics, offer, session, spa, streams, whep, ws};
 use crate::peer::Peers;
 use crate::room::registry::Rooms;
 use crate::stream::registry::Registry;
@@ -40,13 +40,16 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route(
             "/session/{secret}",
-            delete(session::end).patch(session::patch),
+            get(session::info)
+                .patch(session::patch)
+                .delete(session::end),
         )
         .route("/api/streams", get(streams::list))
         .route("/api/streams/{name}", get(streams::one))
         .route("/api/streams/{name}/poster.jpg", get(streams::poster))
         .route("/api/ice", get(ice::config))
         .route("/api/health", get(streams::health))
+        .route("/metrics", get(metrics::metrics))
         .route("/ws", get(ws::open))
         .fallback(spa::page)
         .method_not_allowed_fallback(error::method_not_allowed)

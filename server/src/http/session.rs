@@ -1,16 +1,19 @@
-//! `/session/{secret}`: candidates, ICE restart, and the end of a session.
+//! `/session/{secret}`: candidates, ICE restart, how it goes, and the end of a session.
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use shared::api::{MediaPath, ViewerInfo};
 
 use super::body;
 use super::error::HttpError;
 use super::router::App;
+use super::streams::FRESH;
 use super::whep::FRAGMENT;
 use crate::peer::{Patched, Session};
 
@@ -39,6 +42,32 @@ pub(super) async fn patch(
             response
         }
     })
+}
+
+/// `GET`: how it goes for this viewer.
+pub(super) async fn info(
+    State(app): State<Arc<App>>,
+    secret: Result<Path<String>, PathRejection>,
+) -> Result<Response, HttpError> {
+    let session = find(&app, secret)?;
+    let counters = session.counters();
+    let sent = &counters.sent;
+    let info = ViewerInfo {
+        path: match counters.is_sealed() {
+            true => MediaPath::Sealed,
+            false => MediaPath::Ordinary,
+        },
+        estimate: counters.estimate(),
+        rtt: counters.rtt().map(|rtt| rtt.as_secs_f64()),
+        packets: sent.packets.get(),
+        bytes: sent.bytes.get(),
+        rtx: sent.rtx.get(),
+        nacks: sent.nacks.get(),
+        plis: sent.plis.get(),
+        skips: sent.skips.get(),
+        send_errors: sent.send_errors.get(),
+    };
+    Ok((FRESH, Json(info)).into_response())
 }
 
 /// `DELETE`: returns when the viewer has been told.

@@ -42,11 +42,14 @@ pub(super) async fn poster(
 }
 
 pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
+    let limits = app.registry.limits();
     let health = Health {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         streams: count(app.registry.list().streams.len()),
         viewers: app.registry.viewers(),
-        max_viewers: app.registry.max_viewers(),
+        max_viewers: limits.viewers,
+        egress: app.registry.egress(),
+        max_egress: limits.egress,
         rooms: count(app.rooms.rooms()),
         sockets: count(app.rooms.sockets()),
         uptime: app.started.elapsed().as_secs(),

@@ -68,7 +68,7 @@ pub(super) struct Coded {
 /// What tells that a file was written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fingerprint {
-    size: u64,
+    pub size: u64,
     modified: Option<SystemTime>,
 }
 

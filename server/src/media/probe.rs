@@ -11,6 +11,7 @@ use super::error::MediaError;
 use super::h264::H264;
 use super::plan::{self, AudioFacts, Encoders, VideoFacts};
 use super::scan::{PacketFacts, PacketScan};
+use super::sound::BITS_PER_SECOND;
 use super::source::Input;
 
 /// As much of a file as is read to know its pictures: until this many microseconds, bytes or packets.
@@ -29,7 +30,12 @@ pub struct Probe {
     pub audio: Option<AudioTrack>,
     pub(super) video_facts: Option<VideoFacts>,
     pub(super) encoders: Encoders,
+    /// Of everything that is in the file, in bits a second.
+    pub(super) bit_rate: Option<u64>,
 }
+
+/// What an unknown track is taken to have, in bits a second.
+const USUAL_RATE: u64 = 2_500_000;
 
 impl Probe {
     /// What pictures it can give, best first: the original when that is passed through, then what can
@@ -63,6 +69,21 @@ impl Probe {
         }
     }
 
+    /// What a rendition may have, in bits a second, before it was measured: as it is to be encoded, or else no more than
+    /// the whole file has.
+    pub fn bit_rate(&self, codec: Codec) -> u64 {
+        if self.passes_through(codec) && (codec.is_video() || self.video.is_none()) {
+            return self.bit_rate.unwrap_or(USUAL_RATE);
+        }
+        match &self.video {
+            Some(video) if codec.is_video() => {
+                let rate = plan::bit_rate(video.width, video.height, video.fps.unwrap_or(30.0));
+                rate as u64
+            }
+            _ => BITS_PER_SECOND as u64,
+        }
+    }
+
     /// The codec of the pictures that are passed through.
     pub(super) fn native_codec(&self) -> Option<Codec> {
         match &self.video.as_ref()?.delivery {
@@ -87,6 +108,7 @@ impl Probe {
             audio: audio_track(&audio, encoders),
             video_facts: Some(facts),
             encoders,
+            bit_rate: None,
         })
     }
 
@@ -168,7 +190,14 @@ fn file(path: &Path) -> Result<Probe, MediaError> {
         audio,
         video_facts,
         encoders,
+        bit_rate: duration.and_then(|duration| rate(demuxer.fingerprint.size, duration)),
     })
+}
+
+/// Bits a second.
+fn rate(bytes: u64, duration: Duration) -> Option<u64> {
+    let rate = bytes as f64 * 8.0 / duration.as_secs_f64();
+    rate.is_finite().then_some(rate as u64)
 }
 
 /// What was found by reading.

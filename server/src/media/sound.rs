@@ -13,7 +13,7 @@ use super::grid::{FRAME, Grid, RATE};
 
 /// Samples a second that make sense: others, of damaged files, would become hours.
 pub(super) const RATES: std::ops::RangeInclusive<u32> = 1000..=1_000_000;
-const BITS_PER_SECOND: usize = 128_000;
+pub(super) const BITS_PER_SECOND: usize = 128_000;
 /// libopus puts its output this many samples later than its input. The input is laid earlier by as
 /// much, so that what is heard is in time.
 const LOOK_AHEAD: i64 = 312;

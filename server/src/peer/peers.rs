@@ -18,7 +18,7 @@ use crate::egress::counters::ShardCounters;
 use crate::egress::shard::Shard;
 use crate::media::source::Probe;
 use crate::net::{NetError, Port};
-use crate::stream::registry::Admission;
+use crate::stream::admission::Admission;
 use crate::stream::{Stream, StreamError};
 use shared::api::Codec;
 use shared::hex::hex;
@@ -212,13 +212,14 @@ pub enum PeersError {
 impl Inner {
     async fn watch(
         &self,
-        admission: Admission,
+        mut admission: Admission,
         stream: Arc<Stream>,
         offer: &str,
     ) -> Result<Watching, PeerError> {
         let probe = stream.probe().await?;
         let negotiation = Negotiation::new(offer, &supply(&probe))?;
         let video = negotiation.video.as_ref().map(|format| format.codec);
+        admission.take(stream.meters(&probe, video, negotiation.audio.is_some()))?;
         let subscription = stream.subscribe(video, negotiation.audio.is_some()).await?;
         let opening = Opening {
             id: self.viewers.fetch_add(1, Ordering::Relaxed),

@@ -21,7 +21,7 @@ use crate::egress::Ended;
 use crate::egress::counters::ViewerCounters;
 use crate::net::Route;
 use crate::stream::Subscription;
-use crate::stream::registry::Admission;
+use crate::stream::admission::Admission;
 
 /// An offer whose viewer has not connected by then is forgotten.
 const TO_CONNECT: Duration = Duration::from_secs(15);

@@ -9,6 +9,7 @@ use shared::api::Codec;
 use tokio::sync::Notify;
 
 use super::Stream;
+use super::meter::Measure;
 use crate::media::frame::{AccessUnit, MediaTime};
 use crate::media::packetize::Packetizer;
 use crate::media::probe::Probe;
@@ -110,7 +111,13 @@ impl Feed {
 pub(super) struct FeedSink {
     feed: Arc<Feed>,
     stream: Weak<Stream>,
-    packetizers: BTreeMap<Codec, Packetizer>,
+    renditions: BTreeMap<Codec, Rendition>,
+}
+
+#[derive(Debug)]
+struct Rendition {
+    packetizer: Packetizer,
+    measure: Measure,
 }
 
 impl FeedSink {
@@ -118,7 +125,7 @@ impl FeedSink {
         Self {
             feed,
             stream,
-            packetizers: BTreeMap::new(),
+            renditions: BTreeMap::new(),
         }
     }
 
@@ -133,11 +140,15 @@ impl Sink for FeedSink {
     }
 
     fn append(&mut self, unit: AccessUnit) {
-        let packetizer = self
-            .packetizers
-            .entry(unit.codec)
-            .or_insert_with(|| Packetizer::new(unit.codec));
-        let payloads: Arc<[_]> = match packetizer.packetize(&unit) {
+        let rendition = self.renditions.entry(unit.codec).or_insert_with(|| {
+            // Nobody reads the meter of a stream that is gone.
+            let meter = self.stream.upgrade().map(|stream| stream.meter(unit.codec));
+            Rendition {
+                packetizer: Packetizer::new(unit.codec),
+                measure: Measure::new(meter.unwrap_or_default()),
+            }
+        });
+        let payloads: Arc<[_]> = match rendition.packetizer.packetize(&unit) {
             Ok(payloads) if payloads.is_empty() => return,
             Ok(payloads) => payloads.into(),
             Err(error) => {
@@ -152,6 +163,9 @@ impl Sink for FeedSink {
             appended: now,
             payloads,
         };
+        rendition
+            .measure
+            .add(frame.time, frame.payloads.len(), frame.bytes());
         if self.feed.log().append(unit.codec, frame, now) {
             self.feed.ring();
         }

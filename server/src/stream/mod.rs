@@ -2,14 +2,18 @@
 //!
 //! | module | noun |
 //! |---|---|
+//! | [`admission`] | who may watch: so many, and so many bits a second to all together |
+//! | [`meter`] | how many bits a second a rendition has |
 //! | [`feed`] | the log of a running source, shared between its thread and its viewers |
+//! | `run` | a source while it runs: its thread, its log, its orders |
 //! | [`subscription`] | a viewer's hold on a stream |
 //! | [`counters`] | what has happened to a stream since the server started |
-//! | `run` | a source while it runs, on a thread of its own |
-//! | [`registry`] | every stream of this server by name; folders that are watched; the limit on viewers |
+//! | [`registry`] | every stream of this server by name; folders that are watched |
 
+pub mod admission;
 pub mod counters;
 pub mod feed;
+pub mod meter;
 pub mod registry;
 mod run;
 pub mod subscription;
@@ -23,6 +27,7 @@ use shared::api::{Codec, Rendition, StreamInfo, StreamState};
 use tokio::sync::{OnceCell, Semaphore};
 
 use self::counters::Counters;
+use self::meter::Meter;
 use self::run::Run;
 pub use self::subscription::Subscription;
 use crate::media::poster::poster;
@@ -40,6 +45,8 @@ pub enum StreamError {
     Removed,
     #[error("The server could not start this stream: {0}. Try again in a moment.")]
     NotStarted(String),
+    #[error("The server sends as much as it may. Try again in a while.")]
+    Full,
 }
 
 /// One named source. It runs from its first viewer until a grace period after its last.
@@ -52,6 +59,7 @@ pub struct Stream {
     findings: Mutex<Arc<Findings>>,
     live: Mutex<Live>,
     counters: Arc<Counters>,
+    meters: Mutex<BTreeMap<Codec, Arc<Meter>>>,
 }
 
 /// What has been found out about the file, once; replaced whole when the file changes.
@@ -97,6 +105,7 @@ impl Stream {
             findings: Mutex::default(),
             live: Mutex::default(),
             counters: Arc::default(),
+            meters: Mutex::default(),
         })
     }
 
@@ -111,6 +120,21 @@ impl Stream {
     /// What has happened to its viewers since the server started.
     pub fn counters(&self) -> &Arc<Counters> {
         &self.counters
+    }
+
+    /// What one viewer of these renditions costs. `probe`: this stream's, to guess from until something is measured.
+    pub fn meters(&self, probe: &Probe, video: Option<Codec>, audio: bool) -> Vec<Arc<Meter>> {
+        let codecs = video.into_iter().chain(audio.then_some(Codec::Opus));
+        let metered = codecs.map(|codec| {
+            let meter = self.meter(codec);
+            meter.guess(probe.bit_rate(codec));
+            meter
+        });
+        metered.collect()
+    }
+
+    fn meter(&self, codec: Codec) -> Arc<Meter> {
+        Arc::clone(lock(&self.meters).entry(codec).or_default())
     }
 
     /// What the API says of this stream now. Never waits.
@@ -210,6 +234,7 @@ impl Stream {
     /// Forgets what was found out: the file has changed.
     fn look_again(&self) {
         *lock(&self.findings) = Arc::default();
+        lock(&self.meters).clear();
         let mut live = lock(&self.live);
         live.replanned = None;
         live.failure = None;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,6 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use shared::api::StreamList;
 use tokio::sync::Semaphore;
 
+use super::admission::{Admission, Gate, Limits};
 use super::{Stream, lock};
 use crate::media::source::Input;
 
@@ -31,13 +31,12 @@ pub struct Registry(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     sources: Vec<Source>,
-    max_viewers: u32,
+    gate: Gate,
     grace: Duration,
     /// How many files are looked at at once.
     looking: Arc<Semaphore>,
     /// In the order of the sources, then by name.
     entries: Mutex<Vec<Entry>>,
-    viewers: Arc<AtomicU32>,
 }
 
 #[derive(Clone, Debug)]
@@ -50,10 +49,6 @@ struct Entry {
 
 /// Changes when a file does.
 type Fingerprint = (u64, Option<SystemTime>);
-
-/// A place among the viewers. Dropping it gives the place back.
-#[derive(Debug)]
-pub struct Admission(Arc<AtomicU32>);
 
 /// Endings of file names that are taken up from a watched folder. A file that is named on the command
 /// line is tried whatever its name.
@@ -73,16 +68,14 @@ const SCAN_EVERY: Duration = Duration::from_secs(1);
 
 impl Registry {
     /// Reads the folders once and goes on watching them, on the runtime of the caller, until [`Registry::close`].
-    pub fn open(sources: Vec<Source>, max_viewers: u32, grace: Duration) -> Self {
+    pub fn open(sources: Vec<Source>, limits: Limits, grace: Duration) -> Self {
         let looking = Arc::new(Semaphore::new(LOOKING));
-        let viewers = Arc::default();
         let inner = Arc::new(Inner {
             sources,
-            max_viewers,
+            gate: Gate::new(limits),
             grace,
             looking,
             entries: Mutex::default(),
-            viewers,
         });
         inner.scan();
         let watched = Arc::downgrade(&inner);
@@ -143,21 +136,25 @@ impl Registry {
 
     /// `None`: as many watch as may.
     pub fn admit(&self) -> Option<Admission> {
-        let most = self.0.max_viewers;
-        let place = |viewers: u32| (viewers < most).then(|| viewers + 1);
-        let place = self
-            .0
-            .viewers
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, place);
-        place.ok().map(|_| Admission(Arc::clone(&self.0.viewers)))
+        self.0.gate.admit()
     }
 
     pub fn viewers(&self) -> u32 {
-        self.0.viewers.load(Ordering::Acquire)
+        self.0.gate.viewers()
     }
 
-    pub fn max_viewers(&self) -> u32 {
-        self.0.max_viewers
+    /// What goes to all viewers together as far as is known, in bits a second.
+    pub fn egress(&self) -> u64 {
+        self.0.gate.egress()
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.0.gate.limits()
+    }
+
+    /// Every stream, in the order of the sources.
+    pub fn streams(&self) -> Vec<Arc<Stream>> {
+        self.0.streams()
     }
 
     /// Ends every stream and joins the threads of their sources.
@@ -227,12 +224,6 @@ impl Entry {
             self.probed = now;
             self.stream.look_again();
         }
-    }
-}
-
-impl Drop for Admission {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -366,20 +357,5 @@ mod tests {
             encode("我的 影片/..%"),
             "%E6%88%91%E7%9A%84%20%E5%BD%B1%E7%89%87%2F..%25"
         );
-    }
-
-    #[test]
-    fn a_place_is_given_back_when_its_viewer_leaves() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async {
-            let registry = Registry::open(Vec::new(), 1, Duration::ZERO);
-            let place = registry.admit();
-            assert!(place.is_some() && registry.admit().is_none());
-            drop(place);
-            assert!(registry.admit().is_some());
-        });
     }
 }

@@ -1,4 +1,4 @@
-//! A source while it runs, on a thread of its own.
+//! A source while it runs.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -10,6 +10,7 @@ use crate::media::error::MediaError;
 use crate::media::probe::Probe;
 use crate::media::source;
 
+/// A thread that fills a log, and takes orders.
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) feed: Arc<Feed>,

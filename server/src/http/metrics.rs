@@ -1,0 +1,252 @@
+//! `GET /metrics`: what happens, in the text format that Prometheus reads (0.0.4).
+//!
+//! A viewer has no series of its own, since these would grow without end: `GET /session/{secret}` tells of one.
+
+use std::fmt::{Display, Write};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use shared::api::MediaPath;
+
+use super::router::App;
+use crate::egress::counters::{Counter, Counters, Lateness, ShardCounters};
+
+const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// What [`Counters`] hold: the end of the series' name, what it means, and where it is.
+type Column = (&'static str, &'static str, fn(&Counters) -> &Counter);
+
+const COLUMNS: [Column; 8] = [
+    (
+        "sent_packets",
+        "RTP packets sent, retransmissions among them.",
+        |sent| &sent.packets,
+    ),
+    (
+        "sent_bytes",
+        "Octets of these, without UDP and IP.",
+        |sent| &sent.bytes,
+    ),
+    ("rtx_packets", "Packets sent again.", |sent| &sent.rtx),
+    ("nacks", "Packets that viewers asked for again.", |sent| {
+        &sent.nacks
+    }),
+    ("plis", "Requests for a keyframe, PLI and FIR.", |sent| {
+        &sent.plis
+    }),
+    (
+        "skips",
+        "Times that a viewer was too slow and went on at a later keyframe.",
+        |sent| &sent.skips,
+    ),
+    ("send_errors", "Sends that the system refused.", |sent| {
+        &sent.send_errors
+    }),
+    (
+        "batches",
+        "Sends to the system, each of one datagram or more.",
+        |sent| &sent.batches,
+    ),
+];
+
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let mut text = Exposition::default();
+    viewers(&mut text, &app);
+    shards(&mut text, app.peers.shards());
+    streams(&mut text, &app);
+    let headers = [
+        (header::CONTENT_TYPE, CONTENT_TYPE),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, text.0).into_response()
+}
+
+fn viewers(text: &mut Exposition, app: &App) {
+    text.family(
+        "weir_viewers",
+        "gauge",
+        "Places taken by viewers, connected or not.",
+    );
+    text.sample("weir_viewers", &[], app.registry.viewers());
+    let (sealed, ordinary) = app.peers.by_path();
+    let name = "weir_viewers_by_path";
+    text.family(
+        name,
+        "gauge",
+        "Viewers who have been sent something, by the way that their media takes.",
+    );
+    for (path, viewers) in [(MediaPath::Sealed, sealed), (MediaPath::Ordinary, ordinary)] {
+        text.sample(name, &[("path", path.name())], viewers);
+    }
+    let name = "weir_egress_bits_per_second";
+    text.family(
+        name,
+        "gauge",
+        "What goes to all viewers, as --max-egress-mbps counts it: estimated from their streams.",
+    );
+    text.sample(name, &[], app.registry.egress());
+}
+
+fn shards(text: &mut Exposition, shards: &[Arc<ShardCounters>]) {
+    let shards: Vec<(String, &ShardCounters)> = shards
+        .iter()
+        .enumerate()
+        .map(|(number, shard)| (number.to_string(), &**shard))
+        .collect();
+    text.family("weir_shard_viewers", "gauge", "Viewers of each shard.");
+    for (number, shard) in &shards {
+        let viewers = shard.viewers.load(Ordering::Relaxed);
+        text.sample("weir_shard_viewers", &[("shard", number)], viewers);
+    }
+    for (what, help, counter) in COLUMNS {
+        let name = format!("weir_{what}_total");
+        text.family(&name, "counter", help);
+        for (number, shard) in &shards {
+            text.sample(&name, &[("shard", number)], counter(&shard.sent).get());
+        }
+    }
+    text.family(
+        "weir_stray_datagrams_total",
+        "counter",
+        "Datagrams that belong to nobody.",
+    );
+    for (number, shard) in &shards {
+        text.sample(
+            "weir_stray_datagrams_total",
+            &[("shard", number)],
+            shard.stray.get(),
+        );
+    }
+    text.family(
+        "weir_rtcp_datagrams_total",
+        "counter",
+        "RTCP datagrams that arrived.",
+    );
+    for (number, shard) in &shards {
+        text.sample(
+            "weir_rtcp_datagrams_total",
+            &[("shard", number)],
+            shard.feedback.get(),
+        );
+    }
+    text.family(
+        "weir_lateness_seconds",
+        "histogram",
+        "From when a frame could have gone, due and appended, to its send.",
+    );
+    for (number, shard) in &shards {
+        lateness(text, number, &shard.lateness);
+    }
+}
+
+fn lateness(text: &mut Exposition, shard: &str, lateness: &Lateness) {
+    let bounds = Lateness::BOUNDS_MS
+        .iter()
+        .map(|&bound| (bound as f64 / 1000.0).to_string());
+    let bounds = bounds.chain(["+Inf".to_owned()]);
+    // Each bucket of a histogram holds those below it too.
+    let mut count = 0;
+    for (bound, frames) in bounds.zip(lateness.buckets()) {
+        count += frames;
+        text.sample(
+            "weir_lateness_seconds_bucket",
+            &[("shard", shard), ("le", &bound)],
+            count,
+        );
+    }
+    let sum = lateness.sum().as_secs_f64();
+    text.sample("weir_lateness_seconds_sum", &[("shard", shard)], sum);
+    text.sample("weir_lateness_seconds_count", &[("shard", shard)], count);
+}
+
+/// Of those that have ever been sent: a folder may show thousands.
+fn streams(text: &mut Exposition, app: &App) {
+    let mut streams = app.registry.streams();
+    streams.retain(|stream| stream.counters().packets.get() > 0);
+    text.family("weir_stream_viewers", "gauge", "Viewers of each stream.");
+    for stream in &streams {
+        let viewers = stream.info().viewers;
+        text.sample("weir_stream_viewers", &[("stream", stream.name())], viewers);
+    }
+    for (what, help, counter) in COLUMNS {
+        let name = format!("weir_stream_{what}_total");
+        text.family(&name, "counter", help);
+        for stream in &streams {
+            let value = counter(stream.counters()).get();
+            text.sample(&name, &[("stream", stream.name())], value);
+        }
+    }
+}
+
+/// The text, line by line.
+#[derive(Debug, Default)]
+struct Exposition(String);
+
+impl Exposition {
+    /// Begins the series of one name. `help` is one line without a backslash.
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        self.line(format_args!("# HELP {name} {help}"));
+        self.line(format_args!("# TYPE {name} {kind}"));
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        let labels: Vec<String> = labels
+            .iter()
+            .map(|(label, value)| format!("{label}=\"{}\"", escape(value)))
+            .collect();
+        match labels.is_empty() {
+            true => self.line(format_args!("{name} {value}")),
+            false => self.line(format_args!("{name}{{{}}} {value}", labels.join(","))),
+        }
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        // Writing to a string does not fail.
+        let _ = writeln!(self.0, "{line}");
+    }
+}
+
+/// The value of a label; file names may have anything in them.
+fn escape(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_label_may_hold_anything() {
+        let mut text = Exposition::default();
+        text.sample("x", &[("stream", "a\"b\\c\nd 影"), ("n", "1")], 0.5);
+        assert_eq!(text.0, "x{stream=\"a\\\"b\\\\c\\nd 影\",n=\"1\"} 0.5\n");
+    }
+
+    #[test]
+    fn a_bucket_holds_those_below_it_too() {
+        let late = Lateness::default();
+        for micros in [500, 3_000, 4_500, 2_000_000] {
+            late.add(Duration::from_micros(micros));
+        }
+        let mut text = Exposition::default();
+        lateness(&mut text, "0", &late);
+        for line in [
+            "weir_lateness_seconds_bucket{shard=\"0\",le=\"0.001\"} 1\n",
+            "weir_lateness_seconds_bucket{shard=\"0\",le=\"0.005\"} 3\n",
+            "weir_lateness_seconds_bucket{shard=\"0\",le=\"1\"} 3\n",
+            "weir_lateness_seconds_bucket{shard=\"0\",le=\"+Inf\"} 4\n",
+            "weir_lateness_seconds_sum{shard=\"0\"} 2.008\n",
+            "weir_lateness_seconds_count{shard=\"0\"} 4\n",
+        ] {
+            assert!(text.0.contains(line), "{line} in\n{}", text.0);
+        }
+    }
+}
