@@ -1,0 +1,61 @@
+//! A line that is cut, and addresses that change.
+
+use crate::film::Film;
+use crate::findings::Findings;
+use crate::viewer::Viewer;
+use crate::world::World;
+
+#[tokio::test]
+async fn a_cut_of_8_s_is_over_2_s_after() {
+    let Some(world) = World::build(&Film::usual()) else {
+        return;
+    };
+    let mut findings = Findings::of("a cut of 8 s");
+    let viewer = Viewer::watch(&world).await;
+    world.lose(100);
+    let began = viewer.now().await;
+    viewer.until(began + 8.0).await;
+    world.lose(0);
+    let ended = viewer.now().await;
+    let record = findings.must_recover(&viewer, ended).await;
+    viewer.leave().await;
+    findings.note("during", record.span(began, ended));
+    findings.tell(world);
+}
+
+/// Chromium checks a pair that works every 2.5 s, and nothing before that tells who it is that now sends from elsewhere.
+const TO_CHECK: f64 = 3.0;
+
+#[tokio::test]
+async fn a_router_that_gets_another_address_is_followed() {
+    let Some(world) = World::build(&Film::usual()) else {
+        return;
+    };
+    let mut findings = Findings::of("another address of the router (NAT)");
+    let viewer = Viewer::watch(&world).await;
+    let began = viewer.now().await;
+    world.rebind();
+    let _ = findings.must_recover_within(&viewer, began, TO_CHECK).await;
+    viewer.leave().await;
+    findings.tell(world);
+}
+
+/// A browser keeps to the addresses that it had when it gathered candidates: it has to notice that nothing comes, and
+/// its page to restart ICE.
+const TO_NOTICE: f64 = 10.0;
+
+#[tokio::test]
+async fn a_device_that_gets_another_address_watches_on() {
+    let Some(world) = World::build(&Film::usual()) else {
+        return;
+    };
+    let mut findings = Findings::of("another address of the device");
+    let viewer = Viewer::watch(&world).await;
+    let began = viewer.now().await;
+    world.move_viewer();
+    let _ = findings
+        .must_recover_within(&viewer, began, TO_NOTICE)
+        .await;
+    viewer.leave().await;
+    findings.tell(world);
+}
