@@ -23,9 +23,6 @@ async fn a_cut_of_8_s_is_over_2_s_after() {
     findings.tell(world);
 }
 
-/// Chromium checks a pair that works every 2.5 s, and nothing before that tells who it is that now sends from elsewhere.
-const TO_CHECK: f64 = 3.0;
-
 #[tokio::test]
 async fn a_router_that_gets_another_address_is_followed() {
     let Some(world) = World::build(&Film::usual()) else {
@@ -35,14 +32,14 @@ async fn a_router_that_gets_another_address_is_followed() {
     let viewer = Viewer::watch(&world).await;
     let began = viewer.now().await;
     world.rebind();
-    let _ = findings.must_recover_within(&viewer, began, TO_CHECK).await;
+    let _ = findings.must_recover(&viewer, began).await;
     viewer.leave().await;
     findings.tell(world);
 }
 
-/// A browser keeps to the addresses that it had when it gathered candidates: it has to notice that nothing comes, and
-/// its page to restart ICE.
-const TO_NOTICE: f64 = 10.0;
+/// A browser keeps to the addresses that it had when it gathered candidates. Nobody but itself can notice that nothing
+/// comes any more, which takes Chromium 5 s; the page then waits a moment and restarts ICE.
+const TO_NOTICE: f64 = 12.0;
 
 #[tokio::test]
 async fn a_device_that_gets_another_address_watches_on() {

@@ -60,12 +60,17 @@ async fn narrow(name: &'static str, film: &Film, bits: u64, seconds: f64) {
         .filter_map(|(_, estimate)| *estimate)
         .collect();
     #[allow(clippy::cast_precision_loss, reason = "some dozens, and Mbit/s")]
-    let (mean, limit) = (found.iter().sum::<f64>() / found.len() as f64, bits as f64);
-    findings.note("estimates", format!("{estimates:.0?}"));
-    findings.must(
-        (mean - limit).abs() <= NEAR * limit,
-        format!("from {TO_FIND} s on the estimate is {mean:.0} bit/s, and the bottleneck {limit:.0}: {estimates:.0?}"),
-    );
+    let (count, limit) = (found.len() as f64, bits as f64);
+    let mean = found.iter().sum::<f64>() / count;
+    let near = (mean - limit).abs() <= NEAR * limit;
+    findings.note("estimates", format!("{estimates:.1?}"));
+    let what = match found.is_empty() {
+        true => "the server tells no estimate".to_owned(),
+        false => format!(
+            "from {TO_FIND} s on the estimate is {mean:.0} bit/s, and the bottleneck {limit:.0}: {estimates:.1?}"
+        ),
+    };
+    findings.must(near, what);
     findings.tell(world);
 }
 

@@ -165,3 +165,47 @@ impl fmt::Display for Span {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten samples a second; `shown` tells whether the tenth of a second that begins then has its pictures.
+    fn record(seconds: f64, shown: impl Fn(f64) -> bool) -> Record {
+        let mut pictures = 0.0;
+        let mut samples = Vec::new();
+        for tenth in 0..=(seconds * 10.0) as u32 {
+            let at = f64::from(tenth) / 10.0;
+            let sample = serde_json::json!({
+                "at": at, "connections": 1, "rtt": null, "state": "playing", "pictures": pictures, "freezes": 0, "frozen": 0.0,
+                "nacks": 0, "plis": 0, "lost": 0, "repaired": 0, "heard": 0.0, "concealed": 0.0, "bytes": 0.0,
+            });
+            samples.push(serde_json::from_value(sample).unwrap());
+            if shown(at) {
+                pictures += 2.5;
+            }
+        }
+        Record::new(samples)
+    }
+
+    #[test]
+    fn a_recovery_begins_with_the_first_whole_second_of_pictures() {
+        // A burst at 5.0 s, and all of them from 6.5 s on.
+        let record = record(10.0, |at| at < 3.0 || (5.0..5.3).contains(&at) || at >= 6.5);
+        let recovery = record.recovery(4.0, 25.0).unwrap();
+        assert!((2.3..=2.5).contains(&recovery), "{recovery}");
+        assert_eq!(record.recovery(0.0, 25.0), Some(0.0));
+    }
+
+    #[test]
+    fn without_a_whole_second_of_pictures_there_is_no_recovery() {
+        assert_eq!(record(10.0, |at| at < 3.0).recovery(4.0, 25.0), None);
+        assert_eq!(record(4.5, |at| at >= 4.0).recovery(3.0, 25.0), None);
+    }
+
+    #[test]
+    fn a_gap_lasts_to_the_end_when_nothing_comes_any_more() {
+        let span = record(10.0, |at| at < 3.0).span(2.0, 9.0);
+        assert!((5.9..=6.1).contains(&span.gap), "{span}");
+    }
+}

@@ -59,7 +59,7 @@ impl World {
             (SERVER_SIDE, "wire", SERVER),
         ] {
             spaces.set(place, &format!("addr add {address}/24 dev {end}"));
-            // A batch that the kernel is to cut is cut before the line, so that packets are lost and queued one by one.
+            // A batch that the kernel is to cut (GSO) would pass as one packet, and be lost as one. So it is cut at once.
             spaces.set(place, &format!("link set {end} gso_max_segs 1 up"));
         }
         spaces.set(VIEWER_SIDE, "route add default via 10.0.0.1");
@@ -95,10 +95,15 @@ impl World {
         };
         self.load("ways", "");
         match queue {
-            Queue::Free => drop(tc("qdisc replace dev lan root pfifo limit 1000")),
-            Queue::Bottleneck { bits, queue_ms } => drop(tc(&format!(
-                "qdisc replace dev lan root tbf rate {bits}bit burst 3000 latency {queue_ms}ms"
-            ))),
+            Queue::Free => {
+                tc("qdisc replace dev lan root pfifo limit 1000");
+            }
+            Queue::Bottleneck { bits, queue_ms } => {
+                let limit = bits * u64::from(queue_ms) / 8_000;
+                tc(&format!(
+                    "qdisc replace dev lan root tbf rate {bits}bit burst 3000 limit {limit}"
+                ));
+            }
             Queue::TwoWays { every, bits } => {
                 tc("qdisc replace dev lan root handle 1: htb default 1");
                 tc("class replace dev lan parent 1: classid 1:1 htb rate 1gbit");
