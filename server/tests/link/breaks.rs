@@ -19,7 +19,9 @@ async fn a_cut_of_8_s_is_over_2_s_after() {
     let ended = viewer.now().await;
     let record = findings.must_recover(&viewer, ended).await;
     viewer.leave().await;
-    findings.note("during", record.span(began, ended));
+    let span = record.span(began, ended);
+    findings.note("during", &span);
+    findings.must(span.gap > 7.0, format!("the line was not cut: {span}"));
     findings.tell(world);
 }
 
@@ -34,6 +36,8 @@ async fn a_router_that_gets_another_address_is_followed() {
     world.rebind();
     let _ = findings.must_recover(&viewer, began).await;
     viewer.leave().await;
+    let used = world.uses_new_address();
+    findings.must(used, "nothing came by the new address");
     findings.tell(world);
 }
 

