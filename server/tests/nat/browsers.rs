@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::browser::TestBrowser;
-use crate::chat::{Peer, serve};
+use crate::chat::Peer;
 use crate::world::{Nat, Place, SERVER, World};
 
 /// The bundle, built.
@@ -22,7 +22,7 @@ fn world(routers: [Nat; 2]) -> Option<World> {
         Path::new(&index).is_file(),
         "{index} is missing: build the bundle with `cargo xtask test`, or with `trunk build --release`"
     );
-    serve(&mut world, &["--dist", DIST]);
+    world.serve(&["--dist", DIST]);
     Some(world)
 }
 

@@ -13,29 +13,6 @@ use crate::world::{Place, SERVER, World};
 /// For everything to happen on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Starts the server on port 8000 of the public net, and waits until it says where it is.
-pub(crate) fn serve(world: &mut World, arguments: &[&str]) {
-    let program = env!("CARGO_BIN_EXE_server");
-    let fixed = [
-        program,
-        "test:",
-        "--listen",
-        "0.0.0.0:8000",
-        "--udp-port",
-        "0",
-        "--log",
-        "warn",
-    ];
-    let server = world.start(Place::Public, &[&fixed, arguments].concat());
-    let stdout = server.stdout.take().expect("piped");
-    let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-    assert!(
-        lines.any(|line| line.contains("Watch at")),
-        "the server does not start"
-    );
-    thread::spawn(move || lines.for_each(drop));
-}
-
 /// A native peer, by what it says as JSON.
 pub(crate) struct Peer {
     name: String,

@@ -7,13 +7,15 @@
 mod browser;
 mod browsers;
 mod chat;
+#[path = "../common/netns.rs"]
+mod netns;
 #[path = "../browser/webdriver.rs"]
 mod webdriver;
 mod world;
 
 use std::process::Command;
 
-use chat::{Peer, serve};
+use chat::Peer;
 use serde_json::Value;
 use world::{Nat, Place, SERVER, World};
 
@@ -58,7 +60,7 @@ fn behind_full_cone_nats_two_peers_connect_directly() {
         return;
     };
     // Nothing is relayed: on a busy machine a relay may be the first way that is found, and the first one is kept.
-    serve(&mut world, &["--turn-max-allocations", "0"]);
+    world.serve(&["--turn-max-allocations", "0"]);
     assert_direct(&talk(&mut world));
 }
 
@@ -67,7 +69,7 @@ fn behind_symmetric_nats_two_peers_talk_through_this_server() {
     let Some(mut world) = World::build([Nat::Symmetric; 2]) else {
         return;
     };
-    serve(&mut world, &[]);
+    world.serve(&[]);
     assert_relayed(&talk(&mut world));
 }
 
@@ -107,7 +109,7 @@ fn behind_symmetric_nats_two_peers_talk_through_coturn() {
         "--turn-secret",
         secret,
     ];
-    serve(&mut world, &[&servers[..], &["--turn", "off"]].concat());
+    world.serve(&[&servers[..], &["--turn", "off"]].concat());
     assert_relayed(&talk(&mut world));
 }
 
@@ -116,7 +118,7 @@ fn where_udp_is_blocked_a_peer_says_so_and_what_helps() {
     let Some(mut world) = World::build([Nat::Symmetric, Nat::NoUdp]) else {
         return;
     };
-    serve(&mut world, &[]);
+    world.serve(&[]);
     let _one = Peer::enter(&mut world, 1);
     let mut two = Peer::enter(&mut world, 2);
     let failed = two.wait_for("failed", |_| true);
