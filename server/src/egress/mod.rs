@@ -3,6 +3,8 @@
 //! | module | noun |
 //! |---|---|
 //! | [`shard`] | a thread that owns a UDP port and sends the media of its viewers |
+//! | `engine` | its viewers, and when each of them is to be looked at |
+//! | `strays` | how often a stray datagram may cost more than a look-up (pure) |
 //! | `ticks` | when whom is to be looked at (pure) |
 //! | [`viewer`] | one viewer of a shard: what is due, repairs, feedback |
 //! | [`track`] | one track on its way to one viewer |
@@ -16,6 +18,7 @@
 //! | [`outlet`], [`viewing`] | the ordinary path, where the connection seals: where packets go, and one viewer's loop |
 
 pub mod counters;
+mod engine;
 pub mod estimate;
 pub mod outlet;
 pub mod pacer;
@@ -23,6 +26,7 @@ pub mod rtcp;
 pub mod seal;
 pub mod sent;
 pub mod shard;
+mod strays;
 mod ticks;
 pub mod track;
 pub mod transport;

@@ -131,12 +131,15 @@ impl Port {
         now: Instant,
         from: Remote,
         datagram: &[u8],
-        feedback: &mut impl FnMut(u64, &[u8]),
+        feedback: &mut impl FnMut(Option<u64>, Remote, &[u8]),
     ) {
         match self.routes().route(now, from, datagram).cloned() {
             Some(link) => link.hand_out(from, datagram, feedback),
             None => {
                 self.stray.fetch_add(1, Ordering::Relaxed);
+                if Kind::of(datagram) == Kind::Rtcp {
+                    feedback(None, from, datagram);
+                }
             }
         }
     }
@@ -148,7 +151,7 @@ impl Port {
         from: Remote,
         stream: &Arc<Stream>,
         datagram: &[u8],
-        feedback: &mut impl FnMut(u64, &[u8]),
+        feedback: &mut impl FnMut(Option<u64>, Remote, &[u8]),
     ) -> bool {
         let Some(link) = self.routes().route(now, from, datagram).cloned() else {
             self.stray.fetch_add(1, Ordering::Relaxed);
@@ -241,8 +244,8 @@ pub struct Registered {
 
 impl Registered {
     /// Hands out what arrives, until the task is dropped; `feedback` gets the SRTCP of those who asked
-    /// for it ([`Route::feedback_to`]), by the number that they gave.
-    pub async fn receive(&self, mut feedback: impl FnMut(u64, &[u8])) {
+    /// for it ([`Route::feedback_to`]), by the number that they gave, and that of addresses that nobody is known by.
+    pub async fn receive(&self, mut feedback: impl FnMut(Option<u64>, Remote, &[u8])) {
         let socket = &self.port.sockets[self.index];
         let mut memory = vec![0; COALESCED * AT_ONCE];
         let mut metas = [RecvMeta::default(); AT_ONCE];
@@ -355,7 +358,7 @@ mod tests {
         let (told, mut feedback) = tokio::sync::mpsc::unbounded_channel();
         tokio::spawn(async move {
             registered
-                .receive(|number, datagram| told.send((number, datagram.to_vec())).unwrap())
+                .receive(|number, _, datagram| told.send((number, datagram.to_vec())).unwrap())
                 .await;
         });
         let peer = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -377,7 +380,7 @@ mod tests {
         peer.send_to(b"\x81\xc9report", loopback).await.unwrap();
         assert_eq!(
             feedback.recv().await.unwrap(),
-            (7, b"\x81\xc9report".to_vec())
+            (Some(7), b"\x81\xc9report".to_vec())
         );
     }
 }

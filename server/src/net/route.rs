@@ -60,6 +60,8 @@ impl Path {
 #[derive(Debug, Default)]
 struct Departure {
     path: Option<Path>,
+    /// Where ICE believes the peer to be.
+    believed: Option<Remote>,
     /// Kept while somebody wants to see one: see [`Route::sealed_report`].
     report: Option<Bytes>,
     report_wanted: bool,
@@ -76,6 +78,9 @@ pub(super) struct Link {
     /// TCP connections of the peer, and whether there are any.
     streams: Mutex<Vec<(Remote, Arc<Stream>)>>,
     over_tcp: AtomicBool,
+    /// Where ICE believes the peer to be, and where it is.
+    moved: Mutex<Option<(Remote, Remote)>>,
+    has_moved: AtomicBool,
 }
 
 /// What has arrived on one socket.
@@ -93,6 +98,8 @@ impl Route {
             feedback: AtomicU64::new(0),
             streams: Mutex::default(),
             over_tcp: AtomicBool::new(false),
+            moved: Mutex::default(),
+            has_moved: AtomicBool::new(false),
         });
         let id = port.routes().add(Arc::clone(&link));
         Self {
@@ -162,19 +169,23 @@ impl Route {
         datagram: &[u8],
         to: SocketAddr,
     ) -> Poll<()> {
-        let stream = self.link.stream(index, to);
-        let remote = Remote {
+        let believed = Remote {
             socket: index,
             address: to,
-            tcp: stream.is_some(),
+            tcp: self.link.is_over_tcp(index, to),
         };
+        let remote = self.link.moved_to(believed);
+        let stream = self.link.stream(remote);
         match Kind::of(datagram) {
             Kind::Stun => self.port.routes().expect(Instant::now(), self.id, remote),
-            Kind::Rtcp => self.note(remote, &stream, datagram),
+            Kind::Rtcp => self.note(believed, remote, &stream, datagram),
             _ => {}
         }
         match stream {
-            None => self.port.sockets()[index].poll_send(context, to, datagram),
+            None => {
+                let socket = &self.port.sockets()[remote.socket];
+                socket.poll_send(context, remote.address, datagram)
+            }
             Some(stream) => {
                 // A peer that takes nothing is soon not heard either.
                 let _ = stream.send(datagram);
@@ -205,8 +216,32 @@ impl Route {
         }
     }
 
-    fn note(&self, remote: Remote, stream: &Option<Arc<Stream>>, report: &[u8]) {
+    /// The peer proves (by a packet that only it can seal) that it is at another address now: a NAT has given it a new one. ICE does not
+    /// follow that (webrtc 0.21.1 selects a pair once), so it goes on believing in the old address.
+    pub fn adopt(&self, remote: Remote) {
         let mut departure = lock(&self.departure);
+        let Some(believed) = departure.believed else {
+            return;
+        };
+        if departure
+            .path
+            .as_ref()
+            .is_some_and(|path| path.remote == remote)
+        {
+            return;
+        }
+        self.port.routes().claim(Instant::now(), self.id, remote);
+        self.link.move_to(believed, remote);
+        departure.path = Some(Path {
+            remote,
+            stream: self.link.stream(remote),
+        });
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    fn note(&self, believed: Remote, remote: Remote, stream: &Option<Arc<Stream>>, report: &[u8]) {
+        let mut departure = lock(&self.departure);
+        departure.believed = Some(believed);
         let same = departure.path.as_ref().is_some_and(|path| {
             let streams = path.stream.as_ref().zip(stream.as_ref());
             path.remote == remote && streams.is_none_or(|(one, other)| Arc::ptr_eq(one, other))
@@ -255,16 +290,21 @@ impl Link {
         self.over_tcp.store(!streams.is_empty(), Ordering::Release);
     }
 
-    /// The connection to this address, if that is how it is reached.
-    fn stream(&self, socket: usize, address: SocketAddr) -> Option<Arc<Stream>> {
-        if !self.over_tcp.load(Ordering::Acquire) {
-            return None;
-        }
+    /// Whether this address is the other end of a connection.
+    fn is_over_tcp(&self, socket: usize, address: SocketAddr) -> bool {
         let remote = Remote {
             socket,
             address,
             tcp: true,
         };
+        self.over_tcp.load(Ordering::Acquire) && self.stream(remote).is_some()
+    }
+
+    /// The connection to this address.
+    fn stream(&self, remote: Remote) -> Option<Arc<Stream>> {
+        if !remote.tcp {
+            return None;
+        }
         let streams = lock(&self.streams);
         let (_, stream) = streams.iter().find(|(other, _)| *other == remote)?;
         Some(Arc::clone(stream))
@@ -274,17 +314,44 @@ impl Link {
         &self,
         from: Remote,
         datagram: &[u8],
-        feedback: &mut impl FnMut(u64, &[u8]),
+        feedback: &mut impl FnMut(Option<u64>, Remote, &[u8]),
     ) {
         match (Kind::of(datagram), self.feedback()) {
-            (Kind::Rtcp, Some(to)) => feedback(to, datagram),
+            (Kind::Rtcp, Some(to)) => feedback(Some(to), from, datagram),
             // Nobody here receives media from a viewer.
             (Kind::Rtp, Some(_)) => {}
             _ => self.put(from, datagram),
         }
     }
 
+    /// ICE goes on seeing the peer at `believed`.
+    fn move_to(&self, believed: Remote, actual: Remote) {
+        *lock(&self.moved) = (believed != actual).then_some((believed, actual));
+        self.has_moved.store(believed != actual, Ordering::Release);
+    }
+
+    fn moved_to(&self, believed: Remote) -> Remote {
+        if !self.has_moved.load(Ordering::Acquire) {
+            return believed;
+        }
+        match *lock(&self.moved) {
+            Some((from, to)) if from == believed => to,
+            _ => believed,
+        }
+    }
+
+    fn moved_from(&self, actual: Remote) -> Remote {
+        if !self.has_moved.load(Ordering::Acquire) {
+            return actual;
+        }
+        match *lock(&self.moved) {
+            Some((from, to)) if to == actual => from,
+            _ => actual,
+        }
+    }
+
     fn put(&self, from: Remote, datagram: &[u8]) {
+        let from = self.moved_from(from);
         let mut inbox = lock(&self.inboxes[from.socket]);
         if inbox.datagrams.len() < INBOX {
             let datagram = Bytes::copy_from_slice(datagram);

@@ -121,6 +121,11 @@ impl<L> Routes<L> {
         self.links.get(&heard.by).map(|link| &link.to)
     }
 
+    /// The peer has proved to be at `remote`, whoever was there before.
+    pub fn claim(&mut self, now: Instant, id: RouteId, remote: Remote) {
+        self.learn(now, id, remote);
+    }
+
     /// Who is to get this datagram; nobody for a stray one.
     pub fn route(&mut self, now: Instant, remote: Remote, datagram: &[u8]) -> Option<&L> {
         let named = stun_ufrag(datagram)

@@ -88,7 +88,7 @@ impl Stream {
 /// [`Registered::receive`](super::port::Registered::receive). To be run on the shard's thread.
 pub async fn serve<F>(port: Arc<Port>, index: usize, listener: TcpListener, feedback: F)
 where
-    F: FnMut(u64, &[u8]) + Clone + 'static,
+    F: FnMut(Option<u64>, Remote, &[u8]) + Clone + 'static,
 {
     let unnamed = Rc::new(Cell::new(0));
     loop {
@@ -127,7 +127,11 @@ struct Peer {
 }
 
 impl Peer {
-    async fn live(mut self, connection: TcpStream, feedback: impl FnMut(u64, &[u8])) {
+    async fn live(
+        mut self,
+        connection: TcpStream,
+        feedback: impl FnMut(Option<u64>, Remote, &[u8]),
+    ) {
         let (from, to) = connection.into_split();
         let stream = Arc::new(Stream::new());
         tokio::select! {
@@ -141,7 +145,7 @@ impl Peer {
         &mut self,
         mut from: OwnedReadHalf,
         stream: &Arc<Stream>,
-        mut feedback: impl FnMut(u64, &[u8]),
+        mut feedback: impl FnMut(Option<u64>, Remote, &[u8]),
     ) {
         let began = Instant::now();
         let mut bytes = BytesMut::with_capacity(LONGEST);

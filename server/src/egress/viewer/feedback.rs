@@ -2,24 +2,30 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{MAX_REPAIRS, Viewer};
+use super::{Heard, MAX_REPAIRS, Viewer};
 use crate::egress::counters::ShardCounters;
 use crate::egress::outlet::ntp;
 use crate::egress::rtcp::{self, Item};
+use crate::net::routes::Remote;
 
 impl Viewer {
-    /// Takes one SRTCP datagram. True: something is to be sent at once.
+    /// Takes one SRTCP datagram.
     pub(in crate::egress) fn feedback(
         &mut self,
         now: Instant,
+        from: Remote,
         datagram: &[u8],
         shard: &ShardCounters,
-    ) -> bool {
+    ) -> Heard {
         let Some(compound) = self.opener.open(datagram) else {
             // Not from the viewer, or a copy.
-            return false;
+            return Heard::Nothing;
         };
         shard.feedback.add(1);
+        self.heard = now;
+        if from != self.path.remote {
+            self.route.adopt(from);
+        }
         let waiting = self.repairs.len();
         rtcp::read(&compound, |item| match item {
             Item::Nack { media, lost } => self.lost(now, media, lost, shard),
@@ -39,7 +45,11 @@ impl Viewer {
         if let Some(estimate) = self.estimate.bitrate(now) {
             self.counters.set_estimate(estimate);
         }
-        self.keyframe_needed || self.repairs.len() > waiting
+        if self.keyframe_needed || self.repairs.len() > waiting {
+            Heard::Urgent
+        } else {
+            Heard::Feedback
+        }
     }
 
     fn lost(

@@ -57,6 +57,16 @@ pub(super) enum Next {
     Gone,
 }
 
+/// What a datagram was to a viewer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Not of this viewer, or a copy.
+    Nothing,
+    Feedback,
+    /// Something is to be sent at once.
+    Urgent,
+}
+
 /// A picture on its way out.
 #[derive(Debug)]
 struct Picture {
@@ -101,6 +111,8 @@ pub(super) struct Viewer {
     next_report: Instant,
     restarted: Option<Instant>,
     keyframe_needed: bool,
+    /// When it was last heard.
+    heard: Instant,
     counters: Arc<ViewerCounters>,
 }
 
@@ -128,6 +140,8 @@ const RESTART_EVERY: Duration = Duration::from_secs(1);
 const FRESH: i64 = 1_000_000;
 /// Pictures that the pacer holds back for longer than this are left out up to the next keyframe.
 const TOO_SLOW: Duration = Duration::from_millis(600);
+/// Browsers report on what they receive several times a second.
+const SILENT: Duration = Duration::from_millis(250);
 /// Repairs that may wait; what is asked for beyond that is asked for again.
 const MAX_REPAIRS: usize = 512;
 
@@ -169,8 +183,14 @@ impl Viewer {
             next_report: now + FIRST_REPORT,
             restarted: None,
             keyframe_needed: false,
+            heard: now,
             counters,
         })
+    }
+
+    /// True when its feedback, which comes some times a second, is overdue.
+    pub(super) fn is_silent(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.heard) > SILENT
     }
 
     /// Where the viewer's packets go.
