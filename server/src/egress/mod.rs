@@ -3,10 +3,15 @@
 //! | module | noun |
 //! |---|---|
 //! | [`outlet`] | where a viewer's packets go, and the RTP stream that each track is to it |
+//! | [`rtcp`] | what viewers say about what they receive |
 //! | [`viewing`] | one viewer's loop: what is due is sent, the rest waits |
 
 pub mod outlet;
+pub mod rtcp;
 pub mod viewing;
+
+#[cfg(test)]
+mod rtcp_tests;
 
 pub use outlet::{Gone, Outlet, Packet, Report};
 pub use viewing::{Ended, Feedback, run};
