@@ -4,10 +4,14 @@
 //! |---|---|
 //! | [`outlet`] | where a viewer's packets go, and the RTP stream that each track is to it |
 //! | [`rtcp`] | what viewers say about what they receive |
+//! | [`sent`] | which frame is behind a sequence number, and what of it may be repeated |
+//! | [`transport`] | what a viewer was sent and when, joined with what it says about that |
 //! | [`viewing`] | one viewer's loop: what is due is sent, the rest waits |
 
 pub mod outlet;
 pub mod rtcp;
+pub mod sent;
+pub mod transport;
 pub mod viewing;
 
 #[cfg(test)]
