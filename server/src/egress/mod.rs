@@ -33,5 +33,14 @@ pub mod transport;
 pub mod viewer;
 pub mod viewing;
 
+#[cfg(test)]
+mod estimate_tests;
+#[cfg(test)]
+mod link;
+#[cfg(test)]
+mod link_tests;
+#[cfg(test)]
+mod rtcp_tests;
+
 pub use outlet::{Gone, Outlet, Packet, Report};
 pub use viewing::{Ended, Feedback, run};

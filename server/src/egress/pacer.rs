@@ -111,3 +111,93 @@ impl Bucket {
         Duration::from_secs_f64(-self.bytes / rate) + Duration::from_micros(1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK: Duration = Duration::from_millis(5);
+    const PACKET: usize = 1200;
+
+    /// Bytes that go in each of so many ticks, when there is always something to send.
+    fn ticks(pacer: &mut Pacer, now: &mut Instant, count: usize) -> Vec<usize> {
+        let mut gone = Vec::new();
+        for _ in 0..count {
+            *now += TICK;
+            let mut bytes = 0;
+            while pacer.may_send(*now) {
+                pacer.sent(PACKET);
+                bytes += PACKET;
+            }
+            gone.push(bytes);
+        }
+        gone
+    }
+
+    #[test]
+    fn a_first_keyframe_takes_some_tens_of_milliseconds() {
+        let mut now = Instant::now();
+        let mut pacer = Pacer::new(now);
+        let gone = ticks(&mut pacer, &mut now, 8);
+        let all: usize = gone.iter().sum();
+        assert!((90_000..200_000).contains(&all), "{gone:?}");
+        assert!(gone.iter().skip(1).all(|bytes| *bytes < 20_000), "{gone:?}");
+    }
+
+    #[test]
+    fn the_average_is_the_estimate_and_a_burst_is_little_more() {
+        let mut now = Instant::now();
+        let mut pacer = Pacer::new(now);
+        pacer.set_rate(now, Some(2_000_000));
+        now += Duration::from_secs(3);
+        let burst: usize = ticks(&mut pacer, &mut now, 10).iter().sum();
+        // 50 ms at 2.5 times the rate would be 31 kB.
+        assert!((12_500..28_000).contains(&burst), "{burst}");
+        let second: usize = ticks(&mut pacer, &mut now, 200).iter().sum();
+        assert!((240_000..260_000).contains(&second), "{second}");
+    }
+
+    #[test]
+    fn sound_is_counted() {
+        let mut now = Instant::now();
+        let mut pacer = Pacer::new(now);
+        pacer.set_rate(now, Some(1_000_000));
+        ticks(&mut pacer, &mut now, 200);
+        let (mut pictures, mut sound) = (0, 0);
+        for _ in 0..100 {
+            pacer.sent(300);
+            sound += 300;
+            pictures += ticks(&mut pacer, &mut now, 4).iter().sum::<usize>();
+        }
+        let rate = (pictures + sound) * 8 / 2;
+        assert!((950_000..1_050_000).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn a_debt_is_forgotten_after_half_a_second() {
+        let now = Instant::now();
+        let mut pacer = Pacer::new(now);
+        pacer.set_rate(now, Some(100_000));
+        pacer.sent(1_000_000);
+        assert!(!pacer.may_send(now));
+        assert!(pacer.may_send(now + Duration::from_millis(501)));
+    }
+
+    #[test]
+    fn it_may_go_when_it_says() {
+        let mut now = Instant::now();
+        let mut pacer = Pacer::new(now);
+        for rate in [None, Some(64_000), Some(2_500_000), Some(0)] {
+            pacer.set_rate(now, rate);
+            for _ in 0..100 {
+                while pacer.may_send(now) {
+                    pacer.sent(PACKET);
+                }
+                let next = pacer.next(now);
+                assert!(next > now && next < now + Duration::from_secs(86_400));
+                assert!(rate == Some(0) || pacer.may_send(next));
+                now = next;
+            }
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! What was sent of one RTP stream to one viewer: for a sequence number the frame of the log, never the packet itself.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 /// The last frames sent, and the last packets repeated: under 5 kB.
@@ -41,8 +42,8 @@ struct Part {
 #[derive(Clone, Copy, Debug)]
 struct Repeat {
     sequence: u16,
-    /// Milliseconds since the log began.
-    at: Option<u32>,
+    /// Milliseconds since the log began, and one; `None`: never.
+    at: Option<NonZeroU32>,
 }
 
 /// Viewers ask for what they can still show: Chromium waits 3 s for a picture before it asks for a keyframe. At 30 pictures a second this is 5 s.
@@ -121,11 +122,11 @@ impl SentLog {
     /// the viewer cannot have seen that yet.
     pub fn may_repeat(&mut self, sequence: u16, now: Instant, round_trip: Duration) -> bool {
         let at = now.saturating_duration_since(self.start).as_millis() as u32;
+        let at = NonZeroU32::MIN.saturating_add(at);
         let last = &mut self.repeats[usize::from(sequence) % REPEATS];
-        let just = last
-            .at
-            .filter(|_| last.sequence == sequence)
-            .is_some_and(|last| u128::from(at.wrapping_sub(last)) < round_trip.as_millis());
+        let ago = |last: NonZeroU32| at.get().wrapping_sub(last.get());
+        let known = last.at.filter(|_| last.sequence == sequence);
+        let just = known.is_some_and(|last| u128::from(ago(last)) < round_trip.as_millis());
         if !just {
             *last = Repeat {
                 sequence,

@@ -120,3 +120,97 @@ impl Clock {
         self.time.wrapping_mul(64_000)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::rtcp::{Item, read};
+    use super::*;
+
+    /// Feedback on packets from `base` on: arrived so many units of 250 µs after the one before, or lost.
+    fn feedback(base: u16, reference: u32, packets: &[Option<u8>]) -> Vec<u8> {
+        let mut packet = vec![0x8f, 205, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2];
+        packet.extend(base.to_be_bytes());
+        packet.extend((packets.len() as u16).to_be_bytes());
+        packet.extend((reference << 8).to_be_bytes());
+        for chunk in packets.chunks(14) {
+            let symbols = chunk.iter().enumerate();
+            let chunk = symbols.fold(0x8000u16, |chunk, (index, arrived)| {
+                chunk | u16::from(arrived.is_some()) << (13 - index)
+            });
+            packet.extend(chunk.to_be_bytes());
+        }
+        packet.extend(packets.iter().flatten());
+        packet.resize(packet.len().next_multiple_of(4), 0);
+        let words = (packet.len() / 4 - 1) as u16;
+        packet[2..4].copy_from_slice(&words.to_be_bytes());
+        packet
+    }
+
+    fn fates(log: &mut TransportLog, now: Instant, packet: &[u8]) -> Vec<Fate> {
+        let mut fates = Vec::new();
+        read(packet, |item| {
+            if let Item::Transport(feedback) = item {
+                fates.extend(log.feedback(now, &feedback));
+            }
+        });
+        fates
+    }
+
+    #[test]
+    fn arrivals_join_departures_across_every_wrap() {
+        let start = Instant::now();
+        let mut log = TransportLog::new(start);
+        let mut now = start;
+        // 71 minutes of microseconds, 65,536 numbers and 2^24 references wrap on the way.
+        let mut reference = (1 << 24) - 1000;
+        let mut last = None;
+        for round in 0u32..20_000 {
+            let sent = now;
+            let numbers = [log.sent(now, 1200), log.sent(now, 800), log.sent(now, 600)];
+            now += Duration::from_millis(256);
+            let packet = feedback(numbers[0], reference, &[Some(4), None, Some(8)]);
+            reference = (reference + 4) & 0xff_ffff;
+            let fates = fates(&mut log, now, &packet);
+            let [first, lost, third] = fates[..] else {
+                panic!("{fates:?} in round {round}");
+            };
+            assert_eq!((first.sent, first.bytes), (sent, 1200));
+            assert_eq!((lost.arrived, lost.bytes), (None, 800));
+            let arrived = first.arrived.expect("it arrived");
+            assert_eq!(third.arrived, Some(arrived + 2000));
+            if let Some(last) = last.replace(arrived) {
+                assert_eq!(arrived - last, 256_000);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_known_is_not_told_again_but_a_late_arrival_is() {
+        let now = Instant::now();
+        let mut log = TransportLog::new(now);
+        let base = log.sent(now, 100);
+        log.sent(now, 100);
+        let first = feedback(base, 1, &[None, Some(0)]);
+        assert_eq!(fates(&mut log, now, &first).len(), 2);
+        assert_eq!(fates(&mut log, now, &first), []);
+        let late = feedback(base, 1, &[Some(9), Some(0)]);
+        let told = fates(&mut log, now, &late);
+        assert_eq!(told.len(), 1);
+        assert!(told[0].arrived.is_some());
+    }
+
+    #[test]
+    fn what_was_never_sent_or_long_ago_is_passed_over() {
+        let now = Instant::now();
+        let mut log = TransportLog::new(now);
+        let packet = feedback(0, 1, &[Some(0), Some(0)]);
+        assert_eq!(fates(&mut log, now, &packet), []);
+        log.sent(now, 100);
+        assert_eq!(fates(&mut log, now + 2 * OLDEST, &packet), []);
+        for _ in 0..SLOTS {
+            log.sent(now, 100);
+        }
+        let told = fates(&mut log, now, &packet);
+        assert_eq!(told.len(), 1, "the other one is forgotten");
+    }
+}

@@ -1,4 +1,4 @@
-//! Whether packets are lost because there are too many of them.
+//! Whether packets are lost because there are too many of them (draft-ietf-rmcat-gcc-02 6, for links that also lose at random).
 
 use std::time::{Duration, Instant};
 
@@ -14,32 +14,41 @@ pub(super) struct Loss {
     last: Option<Instant>,
     /// The fraction that is lost however little is sent.
     inherent: f64,
-    /// What was lost before the rate was last lowered for it, and that rate.
-    lowered: Option<(f64, f64)>,
+    lowered: Option<Lowered>,
+}
+
+/// What was lost before less was sent for it, and the rate then.
+#[derive(Clone, Copy, Debug)]
+struct Lowered {
+    loss: f64,
+    rate: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Verdict {
-    /// Not more is lost than always.
+    /// Not more is lost than always, or not enough is known.
     Usual,
     /// Too much is sent.
     Congested,
-    /// Less was sent and as much was lost: it may go as fast as before, in bits a second.
-    NotOurs(f64),
+    /// Less was sent, and as much was lost: it may be as fast as before.
+    NotOurs(Option<f64>),
 }
 
-/// What the draft takes as a sign of congestion (draft-ietf-rmcat-gcc-02 6).
+/// The fraction from which on the draft takes it as a sign of congestion.
 const HIGH: f64 = 0.1;
-/// A window lasts so long, and less when it is clear what goes on.
+/// What it takes for a verdict: so long; or less, and so much loss.
 const WINDOW: Duration = Duration::from_secs(1);
-const CLEAR: (Duration, f64) = (Duration::from_millis(300), 0.3);
+const SHORT_WINDOW: Duration = Duration::from_millis(300);
+const CLEAR: f64 = 0.3;
 const LEAST: u32 = 20;
-/// What fills a queue when the rate is lowered takes so long to leave it.
-const SETTLE: Duration = Duration::from_millis(200);
-/// When nothing at all arrives for so long, that is a cut and no queue that is full.
+/// When nothing at all arrives of what left in so long, that is a cut; a queue that is full lets some pass.
 const CUT: Duration = Duration::from_millis(400);
-/// Of the loss, so much has to go when less is sent.
-const FALL: f64 = 0.4;
+/// So long after less is sent the queue is still full.
+const SETTLE: Duration = Duration::from_millis(200);
+/// Of the loss, what must be gone by then.
+const FALL: f64 = 0.6;
+/// Each time, for what is taken as inherent may have become ours: after a minute it is tried again.
+const DOUBT: f64 = 0.99;
 const MOST_INHERENT: f64 = 0.5;
 
 impl Loss {
@@ -62,50 +71,58 @@ impl Loss {
             return;
         }
         if !arrived {
-            self.run += 1;
+            self.run = self.run.saturating_add(1);
             return;
         }
+        let run = std::mem::take(&mut self.run);
         let last = self.last.unwrap_or(sent);
         self.last = Some(last.max(sent));
         if sent.saturating_duration_since(last) < CUT {
-            self.lost += self.run;
-            self.total += self.run;
+            self.lost = self.lost.saturating_add(run);
+            self.total = self.total.saturating_add(run);
         }
-        self.total += 1;
-        self.run = 0;
+        self.total = self.total.saturating_add(1);
     }
 
-    /// Looks at what was added when that is enough. `rate`: what is aimed at, in bits a second.
-    pub(super) fn judge(&mut self, now: Instant, rate: f64) -> Verdict {
+    /// Looks at what was added, when that is enough. `rate`: what is aimed at, in bits a second.
+    pub(super) fn judge(&mut self, now: Instant, rate: Option<f64>, queued: bool) -> Verdict {
         let began = *self.began.get_or_insert(now);
         let passed = now.saturating_duration_since(began);
         let loss = f64::from(self.lost) / f64::from(self.total.max(1));
-        let clear = passed >= CLEAR.0 && loss > self.inherent + CLEAR.1;
+        let clear = passed >= SHORT_WINDOW && loss > self.inherent + CLEAR;
         if self.total < LEAST || !(clear || passed >= WINDOW) {
             return Verdict::Usual;
         }
         self.began = Some(now);
         (self.lost, self.total) = (0, 0);
-        self.verdict(now, loss, rate)
+        self.verdict(now, loss, rate, queued)
     }
 
-    /// `loss`: of what was sent over a while.
-    pub(super) fn verdict(&mut self, now: Instant, loss: f64, rate: f64) -> Verdict {
-        let lowered = self.lowered.take();
-        self.inherent = self.inherent.min(loss);
+    /// `loss`: the fraction that was lost over a while. `queued`: there is a long queue, so it is full.
+    pub(super) fn verdict(
+        &mut self,
+        now: Instant,
+        loss: f64,
+        rate: Option<f64>,
+        queued: bool,
+    ) -> Verdict {
+        let lowered = self.lowered.take().filter(|_| !queued);
+        self.inherent = if queued {
+            0.0
+        } else {
+            (self.inherent * DOUBT).min(loss)
+        };
+        if let Some(before) = lowered
+            && loss > before.loss * (1.0 - FALL)
+        {
+            self.inherent = loss.min(MOST_INHERENT);
+            return Verdict::NotOurs(before.rate);
+        }
         if loss < self.inherent + HIGH {
             return Verdict::Usual;
         }
-        match lowered {
-            Some((before, rate)) if loss > before * (1.0 - FALL) => {
-                self.inherent = loss.min(MOST_INHERENT);
-                Verdict::NotOurs(rate)
-            }
-            _ => {
-                self.lowered = Some((loss, rate));
-                self.from = Some(now + SETTLE);
-                Verdict::Congested
-            }
-        }
+        self.lowered = Some(Lowered { loss, rate });
+        self.from = Some(now + SETTLE);
+        Verdict::Congested
     }
 }

@@ -1,57 +1,91 @@
-//! How many bits a second the network carries to one viewer.
+//! How many bits a second the network carries to one viewer, as the sender sees it: the control of draft-ietf-rmcat-gcc-02, with two changes.
+//!
+//! - It grows like CUBIC instead of by 8 % a second, so that it is back within seconds after a link that was slow is fast again.
+//! - Loss counts only as far as less is lost when less is sent; on a link that loses at random, a tenth even, it does not fall and fall.
+//!
+//! What is sent is a stream of a given rate: it may be far less than the network carries, and then nothing is learned about that. So the
+//! estimate only falls when there is a queue or loss, and only grows to [`HEADROOM`] times what arrived.
 //!
 //! | module | noun |
 //! |---|---|
 //! | `trend` | whether the queue on the way grows |
+//! | `queue` | how long packets wait on the way |
 //! | `loss` | whether packets are lost because there are too many |
+//! | `train` | what the first burst tells |
 //! | `meter` | bits a second, of what is sent or arrives |
 
 mod loss;
 mod meter;
+mod queue;
+mod train;
 mod trend;
 
 use std::time::{Duration, Instant};
 
 use loss::{Loss, Verdict};
 use meter::Meter;
+use queue::Queue;
+use train::Train;
 use trend::{Trend, Usage};
 
 use super::transport::Fate;
 
+/// The estimate for one viewer, over all its streams. About 1 kB.
 #[derive(Debug)]
 pub struct Estimate {
     start: Instant,
-    /// Bits a second.
+    /// Bits a second; `None` while nothing is known.
     rate: Option<f64>,
-    /// What arrived when it was last too much: the rate is near it for long, and far from it for short.
+    /// What the network carried when it was last too much.
     ceiling: Option<f64>,
     lowered: Option<Instant>,
     grown: Option<Instant>,
     trend: Trend,
+    queue: Queue,
     loss: Loss,
     sent: Meter,
     arrived: Meter,
     remb: Option<(Instant, f64)>,
-    rtt: Option<Duration>,
-    /// From feedback, which comes late: the least lately, and the least before.
-    least: Option<Duration>,
+    /// From reports, and from transport-wide feedback, which comes a little late.
+    reported_trip: Option<Duration>,
+    trip: Option<Duration>,
+    /// It gives transport-wide feedback.
     transport: bool,
-    /// When the first packet left that nothing was heard of.
+    /// When the first packet left since something was heard.
     waiting: Option<Instant>,
+    /// The next report still tells of the time before the rate was lowered.
+    stale: bool,
 }
 
+/// Bits a second: enough for sound, and to notice when more is possible.
 const LEAST: f64 = 100_000.0;
 const MOST: f64 = 100_000_000.0;
+/// Of what arrives: the queue that has built up drains in the rest.
 const LOWER: f64 = 0.85;
-/// To grow further needs evidence: no more than this times what arrived.
+/// A queue that grows and yet is no longer than this is that of one picture, on a link of little more than the stream needs, or a hiccup
+/// that is over.
+const SHORT_QUEUE: Duration = Duration::from_millis(30);
+/// Loss with a queue of this is that of a queue that is full.
+const FULL_QUEUE: Duration = Duration::from_millis(60);
+/// A queue that stays and is longer than this is let drain for a while. Not all the time: it may be somebody else's, who would get it all.
+const DEEP_QUEUE: Duration = Duration::from_millis(150);
+const DRAIN: Duration = Duration::from_secs(3);
+const REGAIN: Duration = Duration::from_secs(2);
+/// To grow further needs evidence: so many times what arrived.
 const HEADROOM: f64 = 1.5;
-/// Growth is that of CUBIC (RFC 9438 4.2), relative to the ceiling, in 1/s³.
-const CUBIC: f64 = 0.19;
-/// Without a ceiling: a doubling each second.
-const DOUBLING: f64 = 1.0;
+/// Growth is that of CUBIC (RFC 9438 4.2), relative to the ceiling, in 1/s³: back at the ceiling after a second, at twice that after three.
+const CUBIC: f64 = 0.15;
+/// Before there is a ceiling, it doubles in a second.
+const DOUBLINGS: f64 = 1.0;
+/// After a pause it grows as after so long at most.
 const STEP: Duration = Duration::from_millis(300);
+const REPORT_STEP: Duration = Duration::from_secs(1);
+/// Viewers that send REMB do so each second.
 const REMB_FRESH: Duration = Duration::from_secs(5);
+/// Browsers give feedback each 50 to 250 ms. After so long without, only a trickle goes into what may be a cut; when feedback is back the
+/// estimate is what it was.
 const SILENCE: Duration = Duration::from_secs(2);
+const LONGEST_TRIP: Duration = Duration::from_secs(5);
 
 impl Estimate {
     pub fn new(now: Instant) -> Self {
@@ -62,127 +96,161 @@ impl Estimate {
             lowered: None,
             grown: None,
             trend: Trend::new(),
+            queue: Queue::default(),
             loss: Loss::new(),
             sent: Meter::default(),
             arrived: Meter::default(),
             remb: None,
-            rtt: None,
-            least: None,
+            reported_trip: None,
+            trip: None,
             transport: false,
             waiting: None,
+            stale: false,
         }
     }
 
+    /// Notes a packet that leaves now.
     pub fn sent(&mut self, now: Instant, bytes: usize) {
-        let at = now.saturating_duration_since(self.start).as_micros() as i64;
-        self.sent.add(at, u32::try_from(bytes).unwrap_or(u32::MAX));
+        let at = now.saturating_duration_since(self.start).as_micros();
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.sent.add(at as i64, bytes);
         self.waiting.get_or_insert(now);
     }
 
+    /// What one transport-wide feedback says, from [`TransportLog::feedback`](super::transport::TransportLog::feedback).
     pub fn on_feedback(&mut self, now: Instant, fates: impl Iterator<Item = Fate>) {
         self.transport = true;
         self.waiting = None;
-        let mut newest = None;
+        let mut train = Train::new();
         for fate in fates {
             self.loss.add(fate.sent, fate.arrived.is_some());
-            let Some(arrived) = fate.arrived else {
-                continue;
-            };
-            newest = newest.max(Some(fate.sent));
-            self.arrived.add(arrived, fate.bytes);
-            self.trend.add(fate.sent, arrived, fate.bytes);
+            if let Some(arrived) = fate.arrived {
+                self.arrived.add(arrived, fate.bytes);
+                self.trend.add(fate.sent, arrived, fate.bytes);
+                self.queue.add(fate.sent, arrived);
+                train.add(fate.sent, arrived, fate.bytes);
+            }
         }
-        if let Some(newest) = newest {
+        if let Some(newest) = train.newest() {
             let trip = now.saturating_duration_since(newest);
-            self.least = Some(self.least.map_or(trip, |least| least.min(trip)));
+            self.trip = Some(self.trip.map_or(trip, |known| smaller(known, trip)));
         }
+        self.rate = self.rate.or_else(|| train.carried().map(within));
         let Some(arrived) = self.arrived.rate() else {
             return;
         };
-        let rate = *self.rate.get_or_insert(arrived);
-        match self.loss.judge(now, rate) {
+        let wait = self.queue.wait();
+        match self.loss.judge(now, self.rate, wait > FULL_QUEUE) {
             Verdict::Usual => {}
-            Verdict::NotOurs(before) => {
-                self.rate = Some(rate.max(before));
-                return;
-            }
-            Verdict::Congested => {
-                self.lower(now, arrived, 0.95);
-                return;
-            }
+            verdict => return self.obey(now, verdict, arrived),
         }
+        let since = self.lowered.map(|last| now.saturating_duration_since(last));
         match self.trend.usage() {
-            Usage::Over if self.may_lower(now) => {
-                let throughput = self.trend.throughput().unwrap_or(arrived);
-                self.lower(now, throughput, LOWER);
+            Usage::Over if wait > SHORT_QUEUE => {
+                // What was done about it takes a round trip, and a feedback, to show.
+                let pause = self.rtt().unwrap_or_default() + Duration::from_millis(100);
+                if since.is_none_or(|since| since >= pause) {
+                    let carried = self.trend.throughput().unwrap_or(arrived);
+                    self.lower(now, carried);
+                }
             }
-            Usage::Normal => self.grow(now, arrived),
-            _ => self.grown = Some(now),
+            // What was too much is not yet gone.
+            Usage::Under => self.grown = Some(now),
+            _ if wait > DEEP_QUEUE && since.is_some_and(|since| since < DRAIN) => {
+                self.grown = Some(now);
+            }
+            _ if wait > DEEP_QUEUE && since.is_none_or(|since| since > DRAIN + REGAIN) => {
+                self.lower(now, arrived);
+            }
+            Usage::Over | Usage::Normal => self.grow(now, arrived, STEP),
         }
     }
 
-    fn may_lower(&self, now: Instant) -> bool {
-        let pause = self.rtt().unwrap_or_default() + Duration::from_millis(100);
-        self.lowered
-            .is_none_or(|last| now.saturating_duration_since(last) >= pause)
+    /// A report block on the pictures (RFC 3550 6.4.1): 256ths of the packets lost, and the round trip when it tells.
+    ///
+    /// The loss is looked at when there is no transport-wide feedback.
+    pub fn on_report(&mut self, now: Instant, fraction_lost: u8, trip: Option<Duration>) {
+        if let Some(trip) = trip {
+            let trip = trip.min(LONGEST_TRIP);
+            let smooth = |known: Duration| (7 * known + trip) / 8;
+            self.reported_trip = Some(self.reported_trip.map_or(trip, smooth));
+        }
+        let Some(sent) = self.sent.rate().filter(|_| !self.transport) else {
+            return;
+        };
+        if std::mem::take(&mut self.stale) {
+            return;
+        }
+        let loss = f64::from(fraction_lost) / 256.0;
+        let arrived = sent * (1.0 - loss);
+        match self.loss.verdict(now, loss, self.rate, false) {
+            Verdict::Usual => self.grow(now, arrived, REPORT_STEP),
+            verdict => {
+                self.stale = verdict == Verdict::Congested;
+                self.obey(now, verdict, arrived);
+            }
+        }
     }
 
-    fn lower(&mut self, now: Instant, carried: f64, factor: f64) {
-        let rate = self
-            .rate
-            .unwrap_or(carried)
-            .min(factor * carried)
-            .max(LEAST);
-        self.rate = Some(rate);
-        self.ceiling = Some(carried.max(LEAST));
+    /// What the viewer thinks that it can receive, in bits a second. It is a ceiling for some seconds.
+    pub fn on_remb(&mut self, now: Instant, bits: u64) {
+        self.remb = Some((now, bits as f64));
+    }
+
+    /// Bits a second that the network carries to this viewer; `None`: nothing speaks against any rate yet.
+    pub fn bitrate(&self, now: Instant) -> Option<u64> {
+        let past = |since: Instant| now.saturating_duration_since(since);
+        let remb = self.remb.filter(|(at, _)| past(*at) < REMB_FRESH);
+        let remb = remb.map(|(_, bits)| within(bits));
+        let cut = self.transport && self.waiting.is_some_and(|since| past(since) > SILENCE);
+        let all = [self.rate, remb, cut.then_some(LEAST)];
+        let least = all.into_iter().flatten().reduce(f64::min);
+        least.map(|bits| bits as u64)
+    }
+
+    /// The round trip, not less than it is.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.reported_trip.or(self.trip)
+    }
+
+    fn obey(&mut self, now: Instant, verdict: Verdict, arrived: f64) {
+        match verdict {
+            Verdict::Usual => {}
+            Verdict::Congested => self.lower(now, arrived),
+            Verdict::NotOurs(before) => self.rate = before,
+        }
+    }
+
+    fn lower(&mut self, now: Instant, carried: f64) {
+        let rate = within(LOWER * carried);
+        self.rate = Some(self.rate.map_or(rate, |before| before.min(rate)));
+        self.ceiling = Some(within(carried));
         self.lowered = Some(now);
         self.grown = Some(now);
     }
 
-    fn grow(&mut self, now: Instant, arrived: f64) {
+    fn grow(&mut self, now: Instant, arrived: f64, step: Duration) {
         let last = self.grown.replace(now).unwrap_or(now);
-        let passed = now.saturating_duration_since(last).min(STEP).as_secs_f64();
-        let Some(rate) = self.rate else { return };
+        let passed = now.saturating_duration_since(last).min(step).as_secs_f64();
+        let Some(rate) = self.rate else {
+            return;
+        };
         let grown = match self.ceiling {
-            None => rate * (DOUBLING * passed).exp2(),
+            None => rate * (DOUBLINGS * passed).exp2(),
             Some(ceiling) => {
                 let after = ((rate / ceiling - 1.0) / CUBIC).cbrt() + passed;
                 ceiling * (1.0 + CUBIC * after.powi(3))
             }
         };
-        self.rate = Some(grown.min(HEADROOM * arrived).max(rate).min(MOST));
+        self.rate = Some(within(grown.min(HEADROOM * arrived).max(rate)));
     }
+}
 
-    pub fn on_report(&mut self, now: Instant, fraction_lost: u8, rtt: Option<Duration>) {
-        self.rtt = rtt.or(self.rtt);
-        if self.transport {
-            return;
-        }
-        let _ = (now, fraction_lost);
-    }
+fn within(bits: f64) -> f64 {
+    bits.clamp(LEAST, MOST)
+}
 
-    pub fn on_remb(&mut self, now: Instant, bits: u64) {
-        self.remb = Some((now, bits as f64));
-    }
-
-    pub fn bitrate(&self, now: Instant) -> Option<u64> {
-        let remb = self
-            .remb
-            .filter(|(at, _)| now.saturating_duration_since(*at) < REMB_FRESH);
-        let remb = remb.map(|(_, bits)| bits.clamp(LEAST, MOST));
-        let silent = self.transport
-            && self
-                .waiting
-                .is_some_and(|since| now.saturating_duration_since(since) > SILENCE);
-        let rate = self.rate.map(|rate| if silent { LEAST } else { rate });
-        let least = match (rate, remb) {
-            (Some(rate), Some(remb)) => Some(rate.min(remb)),
-            (rate, remb) => rate.or(remb),
-        };
-        least.map(|bits| bits as u64)
-    }
-
-    pub fn rtt(&self) -> Option<Duration> {
-        self.rtt.or(self.least)
-    }
+/// The smaller of two, but it follows slowly when the way becomes longer.
+fn smaller(known: Duration, trip: Duration) -> Duration {
+    trip.min(known + trip.saturating_sub(known) / 32)
 }

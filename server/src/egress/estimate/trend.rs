@@ -15,10 +15,6 @@ pub(super) struct Trend {
     delay: f64,
     smoothed: f64,
     origin: i64,
-    /// The least delay lately, and before.
-    floor: (f64, f64),
-    /// When, in milliseconds since the origin, the two were last moved on.
-    moved: f64,
     threshold: f64,
     last_slope: f64,
     over: f64,
@@ -68,9 +64,6 @@ const FIRST_THRESHOLD: f64 = 12.5;
 /// For so many milliseconds.
 const OVER_FOR: f64 = 10.0;
 /// Milliseconds; over less, a throughput is chance.
-/// A shorter queue is that of one picture, on a link of little more than the stream needs.
-const LEAST_QUEUE: f64 = 30.0;
-const FLOOR_FOR: f64 = 5000.0;
 const LEAST_SPAN: f64 = 10.0;
 /// After a pause, or a jump of a clock, it begins anew.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -85,8 +78,6 @@ impl Trend {
             delay: 0.0,
             smoothed: 0.0,
             origin: 0,
-            floor: (f64::MAX, f64::MAX),
-            moved: 0.0,
             threshold: FIRST_THRESHOLD,
             last_slope: 0.0,
             over: 0.0,
@@ -96,10 +87,7 @@ impl Trend {
     }
 
     pub(super) fn usage(&self) -> Usage {
-        match self.usage {
-            Usage::Over if self.queue() < LEAST_QUEUE => Usage::Normal,
-            usage => usage,
-        }
+        self.usage
     }
 
     /// Bits a second that arrived while the queue grew: what the narrowest link carries.
@@ -160,25 +148,10 @@ impl Trend {
             smoothed: self.smoothed,
             bytes: group.bytes,
         });
-        self.lower_floor();
         if self.points.len() == WINDOW {
             let slope = self.slope().unwrap_or(self.last_slope);
             self.judge(slope, sent);
         }
-    }
-
-    fn lower_floor(&mut self) {
-        let at = self.points.back().map_or(0.0, |point| point.at);
-        if at - self.moved > FLOOR_FOR {
-            self.floor = (f64::MAX, self.floor.0);
-            self.moved = at;
-        }
-        self.floor.0 = self.floor.0.min(self.delay);
-    }
-
-    /// Milliseconds that packets wait in a queue.
-    fn queue(&self) -> f64 {
-        self.delay - self.floor.0.min(self.floor.1)
     }
 
     /// Milliseconds of delay that each millisecond adds: least squares.
