@@ -7,10 +7,21 @@
 //! |---|---|
 //! | [`signaling`] | texts of several sockets to rooms |
 //! | [`chat`] | frames of several peers to a conversation; names of files; the protocol field of file channels |
+//! | [`feedback`] | RTCP of a viewer to what reads it, and to what is concluded from it |
 //!
-//! Rooms are compiled from the server's source, not linked from its library: that brings FFmpeg and webrtc, minutes of compiling.
+//! Rooms and parts of egress are compiled from the server's source, not linked from its library: that brings FFmpeg and webrtc, minutes of
+//! compiling.
 
 pub mod chat;
+#[path = "../../src/egress/estimate/mod.rs"]
+pub mod estimate;
+pub mod feedback;
 #[path = "../../src/room/mod.rs"]
 pub mod room;
+#[path = "../../src/egress/rtcp/mod.rs"]
+pub mod rtcp;
+#[path = "../../src/egress/sent.rs"]
+pub mod sent;
 pub mod signaling;
+#[path = "../../src/egress/transport.rs"]
+pub mod transport;

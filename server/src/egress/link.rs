@@ -69,7 +69,8 @@ pub(super) struct Simulation {
     /// Bytes.
     pub(super) sent: usize,
     pub(super) lost: usize,
-    /// The longest that a packet has waited for the pacer and in the queue.
+    /// The longest that a packet has waited in the queue, and for the pacer before that.
+    pub(super) longest_queue: Duration,
     pub(super) longest: Duration,
 }
 
@@ -106,13 +107,15 @@ impl Simulation {
             arrived: 0,
             sent: 0,
             lost: 0,
+            longest_queue: Duration::ZERO,
             longest: Duration::ZERO,
         }
     }
 
     /// The estimate every 100 ms of so many seconds, 0 for none, and how many bits a second arrived.
     pub(super) fn run(&mut self, seconds: f64) -> (Vec<f64>, f64) {
-        (self.sent, self.lost, self.longest) = (0, 0, Duration::ZERO);
+        (self.sent, self.lost) = (0, 0);
+        (self.longest_queue, self.longest) = (Duration::ZERO, Duration::ZERO);
         let before = self.arrived;
         let mut estimates = Vec::new();
         for _ in 0..(seconds * 10.0) as usize {
@@ -185,6 +188,7 @@ impl Simulation {
             self.lost += bytes;
             return;
         }
+        self.longest_queue = self.longest_queue.max(queued);
         self.longest = self.longest.max(queued + (now - since));
         let passing = Duration::from_secs_f64(bytes as f64 * 8.0 / self.link.rate);
         self.busy = self.busy.max(now) + passing;

@@ -156,7 +156,8 @@ fn a_long_queue_does_not_stay_full() {
         simulation.run(15.0);
         let (_, arrived) = simulation.run(45.0);
         assert!(arrived > 0.9e6, "{seed} {arrived}");
-        assert_eq!(simulation.lost, 0, "{seed}");
+        let queue = simulation.longest_queue.as_millis();
+        assert!(queue < 100, "{seed} {queue} ms");
     }
 }
 

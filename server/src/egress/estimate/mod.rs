@@ -4,7 +4,7 @@
 //! - Loss counts only as far as less is lost when less is sent; on a link that loses at random, a tenth even, it does not fall and fall.
 //!
 //! What is sent is a stream of a given rate: it may be far less than the network carries, and then nothing is learned about that. So the
-//! estimate only falls when there is a queue or loss, and only grows to [`HEADROOM`] times what arrived.
+//! estimate only falls when there is a queue or loss, and only grows to `HEADROOM` times what arrived.
 //!
 //! | module | noun |
 //! |---|---|
