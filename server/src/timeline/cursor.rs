@@ -28,6 +28,8 @@ pub struct Playhead {
 struct Cursor {
     codec: Codec,
     next: Next,
+    /// When the last frame was shown, on the viewer's clock.
+    last: MediaTime,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,8 +74,12 @@ pub struct Due {
     pub due: Instant,
 }
 
-/// A viewer that is later than this skips ahead when there is a newer keyframe, and otherwise lags more.
+/// A viewer that is later than this leaves frames out: pictures when there is a newer keyframe, sound always.
 const LATE: Duration = Duration::from_millis(800);
+/// Pictures that are less late than this are shown as if they were not.
+const NOTICEABLE: Duration = Duration::from_millis(150);
+/// No two frames are shown at the same time, however fast a viewer catches up; in microseconds.
+const LEAST_STEP: i64 = 200;
 /// How long pictures may hold up the sound when a stream starts, in microseconds.
 const PICTURE_PATIENCE: i64 = 1_000_000;
 
@@ -83,6 +89,7 @@ impl Playhead {
         let cursor = |codec| Cursor {
             codec,
             next: Next::From(MediaTime::ZERO),
+            last: MediaTime(-LEAST_STEP),
         };
         Self {
             started: now,
@@ -100,7 +107,7 @@ impl Playhead {
 
     /// `now` on the viewer's clock.
     pub fn clock(&self, now: Instant) -> MediaTime {
-        MediaTime(now.saturating_duration_since(self.started).as_micros() as i64)
+        micros(now.saturating_duration_since(self.started))
     }
 
     /// Begins again on the newest keyframe: for a decoder that has lost what it needs to go on.
@@ -108,21 +115,20 @@ impl Playhead {
         self.origin = None;
     }
 
-    /// Leaves pictures out up to the next keyframe that is not due yet, and counts it; sound goes on. For a
-    /// viewer whose network does not carry the pictures.
-    pub fn skip_pictures(&mut self, log: &Log, now: Instant) {
-        self.skips += 1;
-        self.pictures_from_keyframe(log, now);
-    }
-
-    /// The same, not counted: for a decoder that needs a keyframe when one is about to come.
-    pub fn pictures_from_keyframe(&mut self, log: &Log, now: Instant) {
+    /// Goes on with the next keyframe that comes: for a decoder that needs one when one has been asked for. Sound goes on.
+    pub fn await_keyframe(&mut self, log: &Log, now: Instant) {
         let time = self
             .origin
             .map_or(log.live(now), |origin| origin.time_of(now));
         if let Some(cursor) = &mut self.video {
             cursor.next = Next::Keyframe(time);
         }
+    }
+
+    /// True when the picture that was last given may be broken off: it is late, and there is a newer keyframe to go on with.
+    pub fn is_overtaken(&mut self, log: &Log, now: Instant) -> bool {
+        self.origin
+            .is_some_and(|origin| self.newer_keyframe(log, now, origin).is_some())
     }
 
     /// What is due of the sound alone, while a picture is still on its way out.
@@ -133,24 +139,14 @@ impl Playhead {
         let (Some(origin), Some(cursor)) = (self.origin, &mut self.audio) else {
             return Step::Starved;
         };
-        let codec = cursor.codec;
-        let Some((number, frame)) = log.track(codec).and_then(|track| cursor.frame(track)) else {
-            return Step::Starved;
-        };
-        let frame = frame.clone();
-        let due = origin.instant_of(frame.time);
-        if due > now {
-            return Step::Wait(due);
+        let track = log.track(cursor.codec);
+        match track.and_then(|track| cursor.frame(track)) {
+            Some((number, frame)) => {
+                let (codec, frame) = (cursor.codec, frame.clone());
+                self.give(origin, codec, number, frame, now)
+            }
+            None => Step::Starved,
         }
-        let at = self.clock(due);
-        self.advance(codec);
-        Step::Send(Due {
-            codec,
-            frame,
-            number,
-            at,
-            due,
-        })
     }
 
     pub fn step(&mut self, log: &Log, now: Instant) -> Step {
@@ -161,32 +157,43 @@ impl Playhead {
             self.skips += 1;
             self.restart();
         }
-        let Some(mut origin) = self.origin.or_else(|| self.join(log, now)) else {
+        let Some(origin) = self.origin.or_else(|| self.join(log, now)) else {
             return Step::Starved;
         };
-        let Some((codec, number, frame)) = self.earliest(log) else {
-            return Step::Starved;
-        };
-        let mut due = origin.instant_of(frame.time);
-        if now.saturating_duration_since(due) > LATE {
-            if self.newer_entry(log, now) {
-                self.skips += 1;
-                self.restart();
-                return self.step(log, now);
-            }
-            // Nothing newer to decode from: everything is shown this much later from here on.
-            origin = Origin {
-                time: frame.time,
-                at: now,
-            };
-            self.origin = Some(origin);
-            due = now;
+        let origin = self.keep_up(log, now, origin);
+        match self.earliest(log) {
+            Some((codec, number, frame)) => self.give(origin, codec, number, frame, now),
+            None => Step::Starved,
         }
+    }
+
+    fn give(
+        &mut self,
+        origin: Origin,
+        codec: Codec,
+        number: u64,
+        frame: Frame,
+        now: Instant,
+    ) -> Step {
+        let due = origin.instant_of(frame.time);
         if due > now {
             return Step::Wait(due);
         }
-        let at = self.clock(due);
-        self.advance(codec);
+        let cursor = if codec.is_video() {
+            &mut self.video
+        } else {
+            &mut self.audio
+        };
+        let Some(cursor) = cursor else {
+            return Step::Starved;
+        };
+        cursor.next = Next::Number(number + 1);
+        // What is shown late is stamped late: a viewer would else hold back the sound until it fits.
+        let late = codec.is_video() && now.saturating_duration_since(due) > NOTICEABLE;
+        let shown = if late { now } else { due };
+        let at = micros(shown.saturating_duration_since(self.started));
+        let at = at.max(cursor.last.plus_micros(LEAST_STEP));
+        cursor.last = at;
         Step::Send(Due {
             codec,
             frame,
@@ -194,6 +201,48 @@ impl Playhead {
             at,
             due,
         })
+    }
+
+    /// Lets a late viewer leave frames out: pictures up to a newer keyframe, when there is one; sound up to what is due.
+    fn keep_up(&mut self, log: &Log, now: Instant, origin: Origin) -> Origin {
+        let codecs = self.video.iter().chain(&self.audio);
+        let newest = codecs.filter_map(|cursor| log.track(cursor.codec)?.newest_time());
+        let behind = newest.max().map(|newest| origin.instant_of(newest));
+        if behind.is_some_and(|newest| is_late(newest, now)) {
+            // It is not the viewer who is late, but the source: from here on everything is due this much later.
+            if let Some((_, _, frame)) = self.earliest(log) {
+                let origin = Origin {
+                    time: frame.time,
+                    at: now,
+                };
+                self.origin = Some(origin);
+                return origin;
+            }
+        }
+        if let Some(number) = self.newer_keyframe(log, now, origin)
+            && let Some(cursor) = &mut self.video
+        {
+            cursor.next = Next::Number(number);
+            self.skips += 1;
+        }
+        if let Some(cursor) = &mut self.audio
+            && let Some(track) = log.track(cursor.codec)
+            && let Some((_, frame)) = cursor.frame(track)
+            && is_late(origin.instant_of(frame.time), now)
+        {
+            cursor.next = Next::From(origin.time_of(now));
+            self.skips += 1;
+        }
+        origin
+    }
+
+    /// The keyframe to go on with when pictures are late.
+    fn newer_keyframe(&mut self, log: &Log, now: Instant, origin: Origin) -> Option<u64> {
+        let cursor = self.video.as_mut()?;
+        let track = log.track(cursor.codec)?;
+        let (number, frame) = cursor.frame(track)?;
+        let entry = track.entry(origin.time_of(now))?;
+        (entry > number && is_late(origin.instant_of(frame.time), now)).then_some(entry)
     }
 
     /// Places both cursors. `None` while the log has nothing to begin with.
@@ -238,16 +287,6 @@ impl Playhead {
         earliest.map(|(codec, number, frame)| (codec, number, frame.clone()))
     }
 
-    fn advance(&mut self, codec: Codec) {
-        for cursor in self.video.iter_mut().chain(&mut self.audio) {
-            if let Next::Number(number) = &mut cursor.next
-                && cursor.codec == codec
-            {
-                *number += 1;
-            }
-        }
-    }
-
     /// True when a frame that is still to be sent has been dropped from the log.
     fn fell_off(&self, log: &Log) -> bool {
         self.origin.is_some()
@@ -261,18 +300,6 @@ impl Playhead {
                         .track(cursor.codec)
                         .is_some_and(|track| number < track.oldest().unwrap_or(track.end())),
                 })
-    }
-
-    /// True when beginning again would leave frames out rather than repeat some.
-    fn newer_entry(&self, log: &Log, now: Instant) -> bool {
-        let cursor = self.video.as_ref().or(self.audio.as_ref());
-        cursor.is_some_and(|cursor| match cursor.next {
-            Next::From(_) | Next::Keyframe(_) => false,
-            Next::Number(number) => log
-                .track(cursor.codec)
-                .and_then(|track| track.entry(log.live(now)))
-                .is_some_and(|entry| entry > number),
-        })
     }
 }
 
@@ -303,4 +330,12 @@ impl Origin {
         let ahead = instant.saturating_duration_since(self.at).as_micros() as i64;
         self.time.plus_micros(ahead)
     }
+}
+
+fn is_late(due: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(due) > LATE
+}
+
+fn micros(duration: Duration) -> MediaTime {
+    MediaTime(duration.as_micros() as i64)
 }

@@ -254,7 +254,9 @@ proptest! {
             while let Step::Send(due) = playhead.step(&log, start + Duration::from_micros(now)) {
                 let at = &mut last_at[usize::from(due.codec == Codec::Opus)];
                 prop_assert!(due.at >= *at, "the clock goes back");
-                prop_assert!(due.at.0 <= now as i64, "sent before it is due");
+                prop_assert!(due.due <= start + Duration::from_micros(now), "sent before it is due");
+                // Those of one moment are told apart by a little.
+                prop_assert!(due.at.0 <= now as i64 + 60_000, "shown before it is due");
                 *at = due.at;
                 if due.codec == Codec::Vp9 {
                     let follows = last_mark.is_some_and(|last| mark(&due.frame) == last + 1);

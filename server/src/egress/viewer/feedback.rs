@@ -88,7 +88,13 @@ impl Viewer {
         // A viewer whose clock is a little fast makes it negative.
         let rtt = (report.last_report != 0 && away < LONGEST_RTT)
             .then(|| Duration::from_secs_f64(f64::from(away) / 65536.0));
-        self.estimate.on_report(now, report.fraction_lost, rtt);
+        let picture = self
+            .tracks
+            .iter()
+            .find(|track| track.ssrc() == report.source);
+        if picture.is_some_and(|track| track.codec().is_video()) || self.tracks.len() == 1 {
+            self.estimate.on_report(now, report.fraction_lost, rtt);
+        }
         if let Some(rtt) = self.estimate.rtt() {
             self.counters.set_rtt(rtt);
         }

@@ -75,9 +75,6 @@ struct Picture {
     timestamp: u32,
     /// Packets that have been sent.
     done: usize,
-    due: Instant,
-    /// The pacer has held it back.
-    held: bool,
 }
 
 #[derive(Debug)]
@@ -100,8 +97,6 @@ pub(super) struct Viewer {
     picture: Option<Picture>,
     /// Sound that found the socket's buffer full.
     sound: Option<Due>,
-    /// The network does not carry the pictures.
-    too_slow: bool,
     /// Sequence numbers that are to be sent again, and which track's.
     repairs: VecDeque<(usize, u16)>,
     repair_budget: RepairBudget,
@@ -138,8 +133,6 @@ const FIRST_REPORT: Duration = Duration::from_millis(60);
 const RESTART_EVERY: Duration = Duration::from_secs(1);
 /// A keyframe of the log no older than this is as good as one that is asked for, in microseconds.
 const FRESH: i64 = 1_000_000;
-/// Pictures that the pacer holds back for longer than this are left out up to the next keyframe.
-const TOO_SLOW: Duration = Duration::from_millis(600);
 /// Browsers report on what they receive several times a second.
 const SILENT: Duration = Duration::from_millis(250);
 /// Repairs that may wait; what is asked for beyond that is asked for again.
@@ -175,7 +168,6 @@ impl Viewer {
             pacer: Pacer::new(now),
             picture: None,
             sound: None,
-            too_slow: false,
             repairs: VecDeque::new(),
             repair_budget: RepairBudget::new(),
             repaired: 0,
@@ -238,7 +230,7 @@ impl Viewer {
         let newest = log.track(codec).and_then(|track| track.newest_keyframe());
         let old = newest.is_none_or(|(_, time)| log.live(now).micros_since(time) > FRESH);
         if old && self.subscription.request_keyframe(now) {
-            self.playhead.pictures_from_keyframe(log, now);
+            self.playhead.await_keyframe(log, now);
         } else {
             self.playhead.restart();
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Next, Outgoing, Picture, TOO_SLOW, Viewer};
+use super::{Next, Outgoing, Picture, Viewer};
 use crate::egress::seal::Content;
 use crate::egress::sent::Sent;
 use crate::net::batch::Flushed;
@@ -54,10 +54,8 @@ impl Viewer {
             self.find_keyframe(log, now);
         }
         let skips = self.playhead.skips();
-        if self.too_slow {
-            self.too_slow = false;
+        if self.picture.is_some() && self.playhead.is_overtaken(log, now) {
             self.picture = None;
-            self.playhead.skip_pictures(log, now);
         }
         let step = match self.picture {
             Some(_) => self.playhead.step_sound(log, now),
@@ -82,8 +80,6 @@ impl Viewer {
                 number: due.number,
                 timestamp,
                 done: 0,
-                due: due.due,
-                held: false,
             });
             return Ok(());
         }
@@ -127,7 +123,6 @@ impl Viewer {
         let mut outcome = Ok(());
         while picture.done < count {
             if !self.pacer.may_send(now) {
-                picture.held = true;
                 break;
             }
             let content = Content {
@@ -150,11 +145,7 @@ impl Viewer {
             self.tracks[track].sent.sent(sequence, 1, sent);
             picture.done += 1;
         }
-        let whole = picture.done == count;
-        // A keyframe is sent to its end: without one nothing is ever seen on a slow network.
-        let late = now.saturating_duration_since(picture.due) > TOO_SLOW;
-        self.too_slow |= picture.held && late && (whole || !picture.frame.keyframe);
-        if !whole {
+        if picture.done < count {
             self.picture = Some(picture);
         }
         outcome
