@@ -120,10 +120,24 @@ pub(crate) fn Film(
                 <span id="state" class="tabular">{move || line()}</span>
             </span>
             <span class="unseen" role="status">{move || spoken.get()}</span>
+            <TooSlow player />
             <Overlay player sound video />
             <Controls player sound frame video />
         </div>
     }
+}
+
+/// Says that pictures were left out, while that lasts.
+#[component]
+pub(crate) fn TooSlow(player: Player) -> impl IntoView {
+    let app = use_app();
+    let sentence = move || {
+        player
+            .slow
+            .get()
+            .then(|| view! { <p class="notice" id="slow">{app.say(|text| text.too_slow)}</p> })
+    };
+    view! { <div role="status">{sentence}</div> }
 }
 
 /// Keys of the whole page, while nothing is being typed: space, m, f, p, arrows up and down.

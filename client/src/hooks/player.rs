@@ -1,5 +1,7 @@
 //! A viewing of one stream: runs the effects of [`Session`] on a WHEP session, and keeps its figures.
 
+mod slow;
+
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::api::{IceConfig, IceServer, StreamInfo};
@@ -16,6 +18,7 @@ use crate::rtc::timer::{Timer, now};
 use crate::rtc::whep::{Whep, WhepError};
 use crate::state::route::encode;
 use crate::state::session::{Cause, Effect as Todo, Event, OpenError, Phase, Session, Verdict};
+use crate::state::slow::Slow;
 use crate::state::stats::{Figures, Plots, Sample};
 
 const SAMPLE_MS: f64 = 1_000.0;
@@ -31,6 +34,8 @@ pub(crate) struct Player {
     pub(crate) media: RwSignal<Option<MediaStream>, LocalStorage>,
     /// A picture or sound of this session has been played.
     pub(crate) shown: RwSignal<bool>,
+    /// The server leaves out pictures, since the connection does not carry them.
+    pub(crate) slow: RwSignal<bool>,
     pub(crate) figures: RwSignal<Figures>,
     pub(crate) plots: RwSignal<Plots>,
     /// The clock of a countdown, in the milliseconds of [`Phase::Waiting`].
@@ -52,6 +57,7 @@ struct Owned {
     countdown: Option<Timer>,
     before: Option<Sample>,
     silent: u32,
+    slow: Slow,
     resume: bool,
     _listeners: Vec<Listener>,
 }
@@ -62,6 +68,7 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
         phase: RwSignal::new(Phase::Stopped),
         media: RwSignal::new_local(None),
         shown: RwSignal::new(false),
+        slow: RwSignal::new(false),
         figures: RwSignal::new(Figures::default()),
         plots: RwSignal::new(Plots::default()),
         clock: RwSignal::new(0.0),
@@ -216,10 +223,12 @@ impl Player {
     fn close(self) {
         let closed = self.owned.try_update_value(|owned| {
             owned.generation = owned.generation.wrapping_add(1);
+            owned.slow = Slow::default();
             (owned.whep.take(), owned.sampler.take())
         });
         drop(closed);
         self.shown.set(false);
+        self.slow.set(false);
         // What was true a moment ago is not any more; the plots keep their past.
         self.figures.set(Figures::default());
     }
@@ -310,6 +319,7 @@ impl Player {
         };
         let flows = figures.arrived.is_some_and(|bytes| bytes > 0.0);
         self.plots.update(|plots| plots.push(&figures));
+        self.look_for_skips(&figures);
         self.figures.set(figures);
         let phase = self.phase.get_untracked();
         // After a restart on the same path the connection never says "connected" again, but bytes arrive.

@@ -86,6 +86,7 @@ pub const TEXT: Text = Text {
     failed_refused: "the server refused",
     failed_browser: "this browser could not do it",
     ended_text: "The server has closed this stream.",
+    too_slow: "Your connection is too slow for this film: pictures were left out. Sound goes on.",
 
     // Player, controls
     player: "Player",

@@ -73,6 +73,7 @@ pub struct Text {
     pub failed_refused: &'static str,
     pub failed_browser: &'static str,
     pub ended_text: &'static str,
+    pub too_slow: &'static str,
 
     // Player, controls
     pub player: &'static str,

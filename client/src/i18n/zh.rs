@@ -77,6 +77,7 @@ pub const TEXT: Text = Text {
     failed_refused: "服务器拒绝了请求",
     failed_browser: "此浏览器无法完成",
     ended_text: "服务器已关闭这个视频流。",
+    too_slow: "您的网络跟不上这个视频：略过了一些画面，声音继续播放。",
 
     // Player, controls
     player: "播放器",

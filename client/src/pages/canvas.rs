@@ -10,6 +10,7 @@ use web_sys::HtmlVideoElement;
 use crate::components::chosen::Chosen;
 use crate::components::filters::FilterSwitches;
 use crate::components::histogram::HistogramView;
+use crate::components::player::TooSlow;
 use crate::components::sound::{Sound, play};
 use crate::components::words;
 use crate::hooks::app::{use_app, use_title};
@@ -122,6 +123,7 @@ fn Board(name: String) -> impl IntoView {
                         <i class="dot" class:ok=move || state() == "playing" class:bad=move || state() == "failed"></i>
                         <span id="state" class="tabular">{move || line()}</span>
                     </span>
+                    <TooSlow player />
                 </div>
                 <p class="quiet" role="status">{move || why()}</p>
                 <div class="row">

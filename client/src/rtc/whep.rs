@@ -152,6 +152,11 @@ impl Whep {
         self.peer.stream()
     }
 
+    /// The session on the server: `GET` tells how it goes.
+    pub fn url(&self) -> Option<String> {
+        self.signal.url.borrow().clone()
+    }
+
     /// An `RTCStatsReport`.
     pub fn stats(&self) -> js_sys::Promise {
         self.peer.stats()

@@ -8,6 +8,7 @@
 //! | [`session`] | when to connect, restart, wait, give up: the life of one viewing |
 //! | [`remote`] | what is shown of an answer that is asked for again and again |
 //! | [`stats`] | figures a second from the counters that a browser reports |
+//! | [`slow`] | whether to tell a person that the connection is too slow |
 //! | [`room`] | what a room shows, as types |
 //! | [`joining`] | when to open the link to the server of a room, and when to give it up |
 //! | [`people`] | who is in a room, and what follows for the connections |
@@ -31,5 +32,6 @@ pub mod rows;
 pub mod server;
 pub mod session;
 pub mod settings;
+pub mod slow;
 pub mod stats;
 pub mod transfers;

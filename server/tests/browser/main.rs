@@ -16,6 +16,7 @@ mod origin;
 mod pages;
 mod rooms;
 mod site;
+mod slow;
 mod watch;
 mod webdriver;
 

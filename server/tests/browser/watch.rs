@@ -34,6 +34,15 @@ async fn chromium_plays_the_film_passed_through_across_the_seam_of_its_loop() {
     film::is_the_film(&film::watch(&browser, 8.0).await);
     assert_eq!(film::codec(&browser).await, "video/H264");
     player_is(&browser, "playing").await;
+    tells_what_arrived(&browser, 2).await;
+}
+
+/// So many media agreed on transport-wide numbers and their feedback, by the ids that the browser offered.
+async fn tells_what_arrived(browser: &TestBrowser, media: u64) {
+    let script = "const lines = sdp => sdp.split('\\r\\n').filter(line => /extmap:.*transport-wide-cc|rtcp-fb:.* transport-cc/.test(line)); \
+        const [peer] = peers, offered = lines(peer.localDescription.sdp), agreed = lines(peer.remoteDescription.sdp); \
+        return agreed.every(line => offered.includes(line)) ? agreed.length : agreed.concat(offered)";
+    assert_eq!(browser.run(script).await, 2 * media);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,6 +52,7 @@ async fn firefox_plays_a_vp8_rendition_across_the_seam_of_its_loop() {
     watch_page(&browser, &server).await;
     film::is_the_film(&film::watch(&browser, 8.0).await);
     assert_eq!(film::codec(&browser).await, "video/VP8");
+    tells_what_arrived(&browser, 2).await;
     browser.screenshot("watch-firefox").await;
 }
 

@@ -1,0 +1,47 @@
+//! Asks the server whether it left out pictures, when the browser sees them stand still.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use shared::api::ViewerInfo;
+
+use super::Player;
+use crate::http;
+use crate::rtc::timer::now;
+use crate::state::session::Phase;
+use crate::state::stats::Figures;
+
+impl Player {
+    /// Once a second, with what happened in it.
+    pub(super) fn look_for_skips(self, figures: &Figures) {
+        // In a tab that nobody looks at, browsers themselves leave out pictures.
+        let watched =
+            self.phase.with_untracked(|phase| *phase == Phase::Playing) && !document().hidden();
+        let asked = self.owned.try_update_value(|owned| {
+            let ask = watched && owned.slow.sampled(now(), figures);
+            let url = owned.whep.as_ref().filter(|_| ask)?.url()?;
+            Some((url, owned.generation))
+        });
+        self.show_skips();
+        let Some((url, generation)) = asked.flatten() else {
+            return;
+        };
+        spawn_local(async move {
+            // A server that does not answer is another trouble, which shows elsewhere.
+            let Ok(info) = http::get_json::<ViewerInfo>(&url).await else {
+                return;
+            };
+            if self.is_current(generation) {
+                self.owned
+                    .update_value(|owned| owned.slow.answered(now(), info.skips));
+                self.show_skips();
+            }
+        });
+    }
+
+    fn show_skips(self) {
+        let told = self.owned.with_value(|owned| owned.slow.is_told(now()));
+        if self.slow.get_untracked() != told {
+            self.slow.set(told);
+        }
+    }
+}
