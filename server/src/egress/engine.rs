@@ -60,26 +60,24 @@ impl Engine {
         }
     }
 
-    /// Looks at everybody whose time has come. `Some`: this socket's buffer is full; run again when it has room.
-    pub(super) fn run(&mut self, now: Instant, port: &Port) -> Option<usize> {
+    /// Looks at everybody whose time has come. True: a socket's buffer is full; run again when it may have room.
+    pub(super) fn run(&mut self, now: Instant, port: &Port) -> bool {
         if let Some(path) = self.stuck.take()
             && self.batch.flush(port, &path) == Flushed::Full
         {
-            let socket = path.remote.socket;
             self.stuck = Some(path);
-            return Some(socket);
+            return true;
         }
         self.ticks.turn(now);
         while let Some(place) = self.ticks.pop() {
             // The time of each look: a tick with many viewers takes some milliseconds.
             if let Some(path) = self.look(place, Instant::now()) {
-                let socket = path.remote.socket;
                 self.stuck = Some(path);
                 self.ticks.again(place);
-                return Some(socket);
+                return true;
             }
         }
-        None
+        false
     }
 
     /// `Some`: the batch could not leave on this path.

@@ -20,7 +20,7 @@ use super::counters::ShardCounters;
 use super::engine::Engine;
 use super::viewer::Watch;
 use super::viewing::Ended;
-use crate::net::port::Registered;
+use crate::net::port::ROOM_AGAIN;
 use crate::net::routes::Remote;
 use crate::net::{Port, tcp};
 
@@ -113,13 +113,11 @@ async fn run(
     let awake = Rc::new(Notify::new());
     let rung = Arc::new(Notify::new());
     let engine = Rc::new(RefCell::new(Engine::new(counters, Arc::clone(&rung))));
-    let mut sockets = Vec::new();
     for index in 0..port.sockets().len() {
         let Ok(socket) = port.register(index).map(Rc::new) else {
             tracing::error!("a socket cannot be waited for; restart the server");
             return;
         };
-        sockets.push(Rc::clone(&socket));
         let feedback = feedback(&engine, &awake);
         let receiving = Rc::clone(&socket);
         tokio::task::spawn_local(async move { receiving.receive(feedback).await });
@@ -141,9 +139,9 @@ async fn run(
         let next = engine.borrow().ticks.next();
         let tick = async {
             match (full, next) {
-                (Some(socket), _) => writable(&sockets, socket).await,
-                (None, Some(next)) => tokio::time::sleep_until(next.into()).await,
-                (None, None) => std::future::pending().await,
+                (true, _) => tokio::time::sleep(ROOM_AGAIN).await,
+                (false, Some(next)) => tokio::time::sleep_until(next.into()).await,
+                (false, None) => std::future::pending().await,
             }
         };
         tokio::select! {
@@ -173,12 +171,5 @@ fn feedback(
         if urgent {
             awake.notify_one();
         }
-    }
-}
-
-async fn writable(sockets: &[Rc<Registered>], index: usize) {
-    match sockets.get(index) {
-        Some(socket) => socket.writable().await,
-        None => std::future::pending().await,
     }
 }

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use tokio::io::Interest;
@@ -27,6 +27,8 @@ const COALESCED: usize = 64 * 1024;
 const AT_ONCE: usize = 8;
 /// A keyframe for some hundreds of viewers at the same moment.
 const SEND_BUFFER: usize = 4 << 20;
+/// A full buffer is tried again after this: it is emptied at the speed of a network card.
+pub const ROOM_AGAIN: Duration = Duration::from_millis(1);
 /// Some thousands of viewers' feedback.
 const RECEIVE_BUFFER: usize = 2 << 20;
 
@@ -286,22 +288,12 @@ impl Registered {
         }
     }
 
-    /// Returns when the socket's buffer has room again.
-    pub async fn writable(&self) {
-        if self.io.writable().await.is_ok() {
-            // Next time it is to wait again.
-            let _ = self.io.try_io(Interest::WRITABLE, || {
-                Err::<(), _>(io::ErrorKind::WouldBlock.into())
-            });
-        }
-    }
-
     /// Wakes the tasks that met a full buffer, until the task is dropped.
     pub async fn wake_when_writable(&self) {
         let socket = &self.port.sockets[self.index];
         loop {
             socket.full.notified().await;
-            self.writable().await;
+            tokio::time::sleep(ROOM_AGAIN).await;
             for waker in std::mem::take(&mut *lock(&socket.waiting)) {
                 waker.wake();
             }

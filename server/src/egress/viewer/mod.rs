@@ -30,7 +30,6 @@ use crate::stream::Subscription;
 use crate::stream::feed::Bell;
 use crate::timeline::cursor::{Due, Playhead};
 use crate::timeline::gop::Frame;
-use crate::timeline::log::Log;
 
 /// What a shard is given of a viewer.
 #[derive(Debug)]
@@ -217,7 +216,7 @@ impl Viewer {
     }
 
     /// Asks for a keyframe, or goes back to one: the decoder of the viewer has lost what it needs to go on.
-    fn find_keyframe(&mut self, log: &Log, now: Instant) {
+    fn find_keyframe(&mut self, now: Instant) {
         let lately = |last| now.saturating_duration_since(last) < RESTART_EVERY;
         let Some(codec) = self.subscription.video() else {
             return;
@@ -227,10 +226,15 @@ impl Viewer {
         }
         self.restarted = Some(now);
         self.picture = None;
-        let newest = log.track(codec).and_then(|track| track.newest_keyframe());
-        let old = newest.is_none_or(|(_, time)| log.live(now).micros_since(time) > FRESH);
-        if old && self.subscription.request_keyframe(now) {
-            self.playhead.await_keyframe(log, now);
+        let feed = self.subscription.feed();
+        let newest = {
+            let log = feed.log();
+            let newest = log.track(codec).and_then(|track| track.newest_keyframe());
+            newest.map(|(_, time)| log.live(now).micros_since(time))
+        };
+        // The log is not held here: whoever holds the stream may be waiting for it.
+        if newest.is_none_or(|age| age > FRESH) && self.subscription.request_keyframe(now) {
+            self.playhead.await_keyframe(&feed.log(), now);
         } else {
             self.playhead.restart();
         }

@@ -26,6 +26,9 @@ impl Viewer {
         if let Some(sound) = self.sound.take() {
             self.begin(sound, now, out)?;
         }
+        if std::mem::take(&mut self.keyframe_needed) {
+            self.find_keyframe(now);
+        }
         loop {
             self.send_picture(now, out)?;
             let step = {
@@ -50,9 +53,6 @@ impl Viewer {
     }
 
     fn step(&mut self, log: &Log, now: Instant, out: &Outgoing<'_>) -> Step {
-        if std::mem::take(&mut self.keyframe_needed) {
-            self.find_keyframe(log, now);
-        }
         let skips = self.playhead.skips();
         if self.picture.is_some() && self.playhead.is_overtaken(log, now) {
             self.picture = None;
