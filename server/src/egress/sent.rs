@@ -103,6 +103,11 @@ impl SentLog {
         }
     }
 
+    /// Nothing of what was sent is found any more.
+    pub fn forget(&mut self) {
+        self.parts.clear();
+    }
+
     /// `None`: never sent, or too long ago.
     pub fn find(&self, sequence: u16) -> Option<Sent> {
         let age = self.end.wrapping_sub(sequence);

@@ -135,7 +135,9 @@ impl Port {
         datagram: &[u8],
         feedback: &mut impl FnMut(Option<u64>, Remote, &[u8]),
     ) {
-        match self.routes().route(now, from, datagram).cloned() {
+        // A statement of its own: whoever is handed the datagram may change the routes.
+        let link = self.routes().route(now, from, datagram).cloned();
+        match link {
             Some(link) => link.hand_out(from, datagram, feedback),
             None => {
                 self.stray.fetch_add(1, Ordering::Relaxed);

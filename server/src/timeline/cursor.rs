@@ -125,6 +125,17 @@ impl Playhead {
         }
     }
 
+    /// Goes back to the newest keyframe with the pictures, which then catch up with the sound: for a decoder that has lost what it needs.
+    pub fn repeat_pictures(&mut self, log: &Log, now: Instant) {
+        let Some((origin, cursor)) = self.origin.zip(self.video.as_mut()) else {
+            return;
+        };
+        let track = log.track(cursor.codec);
+        if let Some(entry) = track.and_then(|track| track.entry(origin.time_of(now))) {
+            cursor.next = Next::Number(entry);
+        }
+    }
+
     /// True when the picture that was last given may be broken off: it is late, and there is a newer keyframe to go on with.
     pub fn is_overtaken(&mut self, log: &Log, now: Instant) -> bool {
         self.origin

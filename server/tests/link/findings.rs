@@ -84,8 +84,9 @@ impl Findings {
             format!("it does not recover within {within} s, but after {recovery:?}: {all}"),
         );
         if let Some(seconds) = recovery {
-            // The freeze that the fault made is counted with the first picture after it.
-            let calm = record.span(ended + seconds + 0.5, end);
+            // The freeze that the fault made is counted with the first picture after it, which may come within the second that is
+            // smooth already.
+            let calm = record.span(ended + seconds + 1.0, end);
             self.must(
                 calm.frozen <= STUMBLE,
                 format!("it freezes again once it has recovered: {calm}"),

@@ -116,12 +116,20 @@ impl Record {
         let mut from = after;
         while from <= end {
             let came = self.pictures(from + RATE_OVER) - self.pictures(from);
-            if came >= ALL * film_rate * RATE_OVER {
+            if came >= ALL * film_rate * RATE_OVER && self.is_steady(from) {
                 return Some(from - after);
             }
             from += 0.05;
         }
         None
+    }
+
+    /// Pictures come in every part of the second that follows: a few at its end, fast, would also be as many.
+    fn is_steady(&self, from: f64) -> bool {
+        let parts = (0..4).map(|part| from + RATE_OVER * f64::from(part) / 4.0);
+        parts
+            .into_iter()
+            .all(|part| self.pictures(part + RATE_OVER / 4.0) > self.pictures(part))
     }
 
     /// The newest sample at a moment.

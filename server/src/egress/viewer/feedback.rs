@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Heard, MAX_REPAIRS, Viewer};
+use super::{Heard, MAX_REPAIRS, SHORT_SILENCE, SILENT, Viewer};
 use crate::egress::counters::ShardCounters;
 use crate::egress::outlet::ntp;
 use crate::egress::rtcp::{self, Item};
@@ -22,10 +22,15 @@ impl Viewer {
             return Heard::Nothing;
         };
         shard.feedback.add(1);
-        self.heard = now;
-        if from != self.path.remote {
+        let moved = from != self.path.remote;
+        if moved {
             self.route.adopt(from);
         }
+        let silence = now.saturating_duration_since(self.heard);
+        if silence > self.cut_off || moved && silence > SILENT {
+            self.begin_anew();
+        }
+        self.heard = now;
         let waiting = self.repairs.len();
         rtcp::read(&compound, |item| match item {
             Item::Nack { media, lost } => self.lost(now, media, lost, shard),
@@ -38,6 +43,7 @@ impl Viewer {
             Item::Remb { bitrate } => self.estimate.on_remb(now, bitrate),
             Item::Report(report) => self.reported(now, &report),
             Item::Transport(feedback) => {
+                self.cut_off = SHORT_SILENCE;
                 let reports = self.history.feedback(now, &feedback);
                 self.estimate.on_feedback(now, reports);
             }

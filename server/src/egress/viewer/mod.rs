@@ -105,8 +105,9 @@ pub(super) struct Viewer {
     next_report: Instant,
     restarted: Option<Instant>,
     keyframe_needed: bool,
-    /// When it was last heard.
+    /// When it was last heard, and after how long a silence it was cut off.
     heard: Instant,
+    cut_off: Duration,
     counters: Arc<ViewerCounters>,
 }
 
@@ -134,6 +135,10 @@ const RESTART_EVERY: Duration = Duration::from_secs(1);
 const FRESH: i64 = 1_000_000;
 /// Browsers report on what they receive several times a second.
 const SILENT: Duration = Duration::from_millis(250);
+/// Who reports when each packet arrives is not silent for so long, unless nothing arrives...
+const SHORT_SILENCE: Duration = Duration::from_secs(1);
+/// ...and others report every few seconds.
+const LONG_SILENCE: Duration = Duration::from_secs(6);
 /// Repairs that may wait; what is asked for beyond that is asked for again.
 const MAX_REPAIRS: usize = 512;
 
@@ -175,6 +180,7 @@ impl Viewer {
             restarted: None,
             keyframe_needed: false,
             heard: now,
+            cut_off: LONG_SILENCE,
             counters,
         })
     }
@@ -215,6 +221,16 @@ impl Viewer {
         }
     }
 
+    /// It is heard again after having been cut off: what was lost meanwhile is of no use any more.
+    fn begin_anew(&mut self) {
+        self.repairs.clear();
+        for track in &mut self.tracks {
+            track.sent.forget();
+        }
+        self.restarted = None;
+        self.keyframe_needed = true;
+    }
+
     /// Asks for a keyframe, or goes back to one: the decoder of the viewer has lost what it needs to go on.
     fn find_keyframe(&mut self, now: Instant) {
         let lately = |last| now.saturating_duration_since(last) < RESTART_EVERY;
@@ -236,7 +252,7 @@ impl Viewer {
         if newest.is_none_or(|age| age > FRESH) && self.subscription.request_keyframe(now) {
             self.playhead.await_keyframe(&feed.log(), now);
         } else {
-            self.playhead.restart();
+            self.playhead.repeat_pictures(&feed.log(), now);
         }
     }
 
