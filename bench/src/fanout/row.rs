@@ -1,0 +1,186 @@
+//! One measurement: so many watch one server.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tokio::time::sleep;
+
+use super::arrivals::Arrivals;
+use super::crowd::{Crowd, Storm};
+use super::lateness::Lateness;
+use super::limit::thread_cpu;
+use super::source::Source;
+use super::target::Target;
+use super::watcher::{Kind, Seen};
+use crate::process::Usage;
+
+/// What joining costs is over after this.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// How each row is measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) window: Duration,
+    pub(crate) probes: usize,
+    /// Joins a second, when they are not to disturb.
+    pub(crate) rate: f64,
+    pub(crate) storm: usize,
+    pub(crate) storm_takes: Duration,
+}
+
+/// What was measured; `None` where the server's process or its counters are not known.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) viewers: usize,
+    /// CPU time of the server in ms a second.
+    pub(crate) cpu: Option<f64>,
+    /// Memory of each viewer but the first, in bytes.
+    pub(crate) memory: Option<f64>,
+    /// CPU time of a join in ms, what is sent meanwhile left out.
+    pub(crate) join: Option<f64>,
+    pub(crate) late: Option<Lateness>,
+    /// Of the probes, microseconds, rising.
+    pub(crate) late_at_probes: Vec<u64>,
+    pub(crate) storm: Storm,
+    pub(crate) late_in_storm: Option<Lateness>,
+    /// RTP packets a second for each of the crowd: on average, and for who got the fewest.
+    pub(crate) packets: Option<(f64, f64)>,
+    /// Of the probes, from the first join to the end of the storm.
+    pub(crate) seen: Seen,
+    /// How much of its core the crowd used.
+    pub(crate) busy: f64,
+}
+
+/// A stretch of time, and what the server used in it.
+struct Stretch {
+    began: Instant,
+    before: Option<Usage>,
+}
+
+impl Stretch {
+    fn begin(target: &Target) -> Result<Self> {
+        Ok(Self {
+            began: Instant::now(),
+            before: target.usage()?,
+        })
+    }
+
+    fn seconds(&self) -> f64 {
+        self.began.elapsed().as_secs_f64()
+    }
+
+    /// CPU time of the server so far, in ms.
+    fn cpu(&self, target: &Target) -> Result<Option<f64>> {
+        let used = |(before, after): (Usage, Usage)| (after.cpu - before.cpu).as_secs_f64() * 1e3;
+        Ok(self.before.zip(target.usage()?).map(used))
+    }
+}
+
+pub(crate) async fn measure(
+    target: &Target,
+    source: &Source,
+    plan: &Plan,
+    viewers: usize,
+) -> Result<Row> {
+    let mut crowd = Crowd::new(&target.whep, source)?;
+    // The first viewer starts the source; what that takes belongs to no other.
+    crowd.grow(1, Kind::Probe { loss: 0 }, plan.rate).await?;
+    sleep(SETTLE).await;
+    let alone = Stretch::begin(target)?;
+    sleep(SETTLE).await;
+    let alone_rate = alone.cpu(target)?.map(|cpu| cpu / alone.seconds());
+
+    let ramp = Stretch::begin(target)?;
+    let probes = plan.probes.min(viewers);
+    crowd
+        .grow(probes, Kind::Probe { loss: 0 }, plan.rate)
+        .await?;
+    crowd.grow(viewers, Kind::Crowd, plan.rate).await?;
+    let (ramp_cpu, ramp_seconds) = (ramp.cpu(target)?, ramp.seconds());
+    sleep(SETTLE).await;
+
+    let mut seen = crowd.take_seen();
+    let (late_before, arrived_before) = (target.lateness(crowd.http()).await, Arrivals::now()?);
+    let (window, own) = (Stretch::begin(target)?, thread_cpu());
+    sleep(plan.window).await;
+    let (cpu, seconds) = (window.cpu(target)?, window.seconds());
+    let busy = (thread_cpu() - own).as_secs_f64() / seconds;
+    let arrived = Arrivals::now()?;
+    let late_after = target.lateness(crowd.http()).await;
+    let memory = ramp.before.zip(target.usage()?);
+    crowd.all_here()?;
+    let mut in_window = crowd.take_seen();
+    in_window.late.sort_unstable();
+    let late_at_probes = std::mem::take(&mut in_window.late);
+    seen.add(in_window);
+
+    let storm = crowd.storm(plan.storm, plan.storm_takes).await?;
+    let late_in_storm = target.lateness(crowd.http()).await;
+    seen.add(crowd.take_seen());
+
+    let rate = cpu.map(|cpu| cpu / seconds);
+    let more = (viewers - 1) as f64;
+    let join = ramp_cpu
+        .zip(alone_rate)
+        .zip(rate)
+        .map(|((ramp, alone), rate)| {
+            // Those who had come were sent to meanwhile: half of them on average.
+            (ramp - ramp_seconds * (alone + rate) / 2.0).max(0.0) / more
+        });
+    let per_second = |(mean, least): (f64, u32)| (mean / seconds, f64::from(least) / seconds);
+    let row = Row {
+        viewers,
+        cpu: rate,
+        memory: memory
+            .map(|(before, after)| after.memory.saturating_sub(before.memory) as f64 / more)
+            .filter(|_| viewers > 1),
+        join: join.filter(|_| viewers > 1),
+        late: late_after
+            .as_ref()
+            .zip(late_before)
+            .map(|(after, before)| after.since(&before)),
+        late_at_probes,
+        late_in_storm: late_in_storm
+            .zip(late_after)
+            .map(|(after, before)| after.since(&before)),
+        storm,
+        packets: crowd.packets(&arrived_before, &arrived).map(per_second),
+        seen,
+        busy,
+    };
+    crowd.leave().await?;
+    Ok(row)
+}
+
+/// Probes that lose packets, among others who do not.
+#[derive(Debug)]
+pub(crate) struct Repair {
+    pub(crate) probes: usize,
+    pub(crate) seconds: f64,
+    pub(crate) seen: Seen,
+}
+
+/// `loss`: percent of RTP packets.
+pub(crate) async fn repair(
+    target: &Target,
+    source: &Source,
+    plan: &Plan,
+    loss: u64,
+) -> Result<Repair> {
+    let mut crowd = Crowd::new(&target.whep, source)?;
+    crowd
+        .grow(plan.probes, Kind::Probe { loss }, plan.rate)
+        .await?;
+    let began = Instant::now();
+    // A whole pass over the film, its beginning and end included.
+    sleep(Duration::from_secs_f64(source.length() + 5.0).max(plan.window)).await;
+    let seconds = began.elapsed().as_secs_f64();
+    let seen = crowd.take_seen();
+    let probes = crowd.len();
+    crowd.leave().await?;
+    Ok(Repair {
+        probes,
+        seconds,
+        seen,
+    })
+}
