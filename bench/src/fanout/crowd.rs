@@ -28,6 +28,14 @@ pub(crate) struct Storm {
     pub(crate) failed: usize,
 }
 
+/// How many reached one of the crowd.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packets {
+    pub(crate) mean: f64,
+    pub(crate) least: u32,
+    pub(crate) most: u32,
+}
+
 impl Crowd {
     /// Nobody yet. `whep`: the endpoint of a stream that plays `source`.
     pub(crate) fn new(whep: &str, source: &Source) -> Result<Self> {
@@ -43,7 +51,12 @@ impl Crowd {
         let crypto = str0m::crypto::from_feature_flags();
         let certificate = crypto.dtls_provider.generate_certificate();
         let setup = Setup {
-            http: reqwest::Client::builder().no_proxy().build()?,
+            // Each viewer comes with a connection of its own, as browsers do; and none is used in the very moment when
+            // the server ends it for having been idle.
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .pool_max_idle_per_host(0)
+                .build()?,
             address: route.local_addr()?.ip(),
             whep,
             certificate: certificate.context("no certificate can be made")?,
@@ -149,8 +162,8 @@ impl Crowd {
         all
     }
 
-    /// RTP packets that the kernel dropped for the crowd between two moments: on average, and for who got the fewest.
-    pub(crate) fn packets(&self, before: &Arrivals, after: &Arrivals) -> Option<(f64, u32)> {
+    /// RTP packets that the kernel dropped for the crowd between two moments.
+    pub(crate) fn packets(&self, before: &Arrivals, after: &Arrivals) -> Option<Packets> {
         let crowd = self
             .watchers
             .iter()
@@ -159,8 +172,11 @@ impl Crowd {
             .map(|watcher| after.since(before, watcher.port))
             .collect();
         let sum: u64 = counts.iter().copied().map(u64::from).sum();
-        let least = counts.iter().min()?;
-        Some((sum as f64 / counts.len() as f64, *least))
+        Some(Packets {
+            mean: sum as f64 / counts.len() as f64,
+            least: *counts.iter().min()?,
+            most: *counts.iter().max()?,
+        })
     }
 
     /// An error when somebody has been thrown out.

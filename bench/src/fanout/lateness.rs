@@ -1,8 +1,4 @@
-//! How late a server sends, by its own counters: a histogram of `GET /metrics`.
-
-use std::time::Duration;
-
-use anyhow::{Context, Result};
+//! How late a server sends, by its own counters: a histogram.
 
 /// Frames by how late they left: for each upper bound in seconds, rising, how many were within it and beyond the bound
 /// before.
@@ -10,15 +6,8 @@ use anyhow::{Context, Result};
 pub(crate) struct Lateness(Vec<(f64, u64)>);
 
 impl Lateness {
-    /// Since the server began. `None` when it does not tell.
-    pub(crate) async fn of(http: &reqwest::Client, metrics: &str) -> Option<Self> {
-        let request = http.get(metrics).timeout(Duration::from_secs(5));
-        let text = request.send().await.ok()?.text().await.ok()?;
-        Self::parse(&text)
-    }
-
-    /// Prometheus' text format 0.0.4; all shards together.
-    fn parse(text: &str) -> Option<Self> {
+    /// Prometheus' text format 0.0.4; all shards together. `None` when it is not in there.
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let mut cumulative: Vec<(f64, u64)> = Vec::new();
         for line in text.lines() {
             let Some(rest) = line.strip_prefix("weir_lateness_seconds_bucket{") else {
@@ -70,23 +59,14 @@ impl Lateness {
         });
         found.map(|(bound, _)| bound * 1000.0)
     }
+}
 
-    /// 50 %, 99 % and all.
-    pub(crate) fn summary(&self) -> Result<String> {
-        let at = |percent| self.percentile(percent).context("no frame was sent");
-        let bound = |ms: f64| {
-            if ms.is_infinite() {
-                "more".to_owned()
-            } else {
-                format!("<{ms}")
-            }
-        };
-        Ok(format!(
-            "{:>5} {:>5} {:>5}",
-            bound(at(50.0)?),
-            bound(at(99.0)?),
-            bound(at(100.0)?)
-        ))
+/// A bound in ms as text.
+pub(super) fn bound(ms: Option<f64>) -> String {
+    match ms {
+        None => "-".to_owned(),
+        Some(ms) if ms.is_finite() => format!("<{ms}"),
+        Some(_) => "more".to_owned(),
     }
 }
 
@@ -120,7 +100,8 @@ mod tests {
         assert_eq!(between.percentile(50.0), Some(1.0));
         assert_eq!(between.percentile(99.0), Some(10.0));
         assert_eq!(between.percentile(100.0), Some(f64::INFINITY));
-        assert_eq!(between.summary().unwrap(), "   <1   <10  more");
+        assert_eq!(bound(between.percentile(99.0)), "<10");
+        assert_eq!(bound(between.percentile(100.0)), "more");
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! | [`check`] | what a probe received, held against the film |
 //! | [`crowd`] | all viewers of a server |
 //! | [`lateness`] | the server's own histogram |
+//! | [`metrics`] | all that the server counts itself |
 //! | [`row`] | one measurement |
 //! | [`table`] | measurements as text |
 //! | [`soak`] | hours of it |
@@ -25,6 +26,7 @@ mod crowd;
 mod filter;
 mod lateness;
 mod limit;
+mod metrics;
 mod row;
 pub(crate) mod soak;
 mod source;

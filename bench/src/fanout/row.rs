@@ -6,9 +6,9 @@ use anyhow::Result;
 use tokio::time::sleep;
 
 use super::arrivals::Arrivals;
-use super::crowd::{Crowd, Storm};
-use super::lateness::Lateness;
+use super::crowd::{Crowd, Packets, Storm};
 use super::limit::thread_cpu;
+use super::metrics::Metrics;
 use super::source::Source;
 use super::target::Target;
 use super::watcher::{Kind, Seen};
@@ -38,13 +38,15 @@ pub(crate) struct Row {
     pub(crate) memory: Option<f64>,
     /// CPU time of a join in ms, what is sent meanwhile left out.
     pub(crate) join: Option<f64>,
-    pub(crate) late: Option<Lateness>,
+    /// The server's own counters, while it was measured.
+    pub(crate) metrics: Option<Metrics>,
     /// Of the probes, microseconds, rising.
     pub(crate) late_at_probes: Vec<u64>,
     pub(crate) storm: Storm,
-    pub(crate) late_in_storm: Option<Lateness>,
-    /// RTP packets a second for each of the crowd: on average, and for who got the fewest.
-    pub(crate) packets: Option<(f64, f64)>,
+    pub(crate) metrics_in_storm: Option<Metrics>,
+    pub(crate) packets: Option<Packets>,
+    /// How long it was measured for.
+    pub(crate) seconds: f64,
     /// Of the probes, from the first join to the end of the storm.
     pub(crate) seen: Seen,
     /// How much of its core the crowd used.
@@ -100,13 +102,13 @@ pub(crate) async fn measure(
     sleep(SETTLE).await;
 
     let mut seen = crowd.take_seen();
-    let (late_before, arrived_before) = (target.lateness(crowd.http()).await, Arrivals::now()?);
+    let (before, arrived_before) = (target.metrics(crowd.http()).await, Arrivals::now()?);
     let (window, own) = (Stretch::begin(target)?, thread_cpu());
     sleep(plan.window).await;
     let (cpu, seconds) = (window.cpu(target)?, window.seconds());
     let busy = (thread_cpu() - own).as_secs_f64() / seconds;
     let arrived = Arrivals::now()?;
-    let late_after = target.lateness(crowd.http()).await;
+    let after = target.metrics(crowd.http()).await;
     let memory = ramp.before.zip(target.usage()?);
     crowd.all_here()?;
     let mut in_window = crowd.take_seen();
@@ -115,7 +117,7 @@ pub(crate) async fn measure(
     seen.add(in_window);
 
     let storm = crowd.storm(plan.storm, plan.storm_takes).await?;
-    let late_in_storm = target.lateness(crowd.http()).await;
+    let after_storm = target.metrics(crowd.http()).await;
     seen.add(crowd.take_seen());
 
     let rate = cpu.map(|cpu| cpu / seconds);
@@ -127,7 +129,6 @@ pub(crate) async fn measure(
             // Those who had come were sent to meanwhile: half of them on average.
             (ramp - ramp_seconds * (alone + rate) / 2.0).max(0.0) / more
         });
-    let per_second = |(mean, least): (f64, u32)| (mean / seconds, f64::from(least) / seconds);
     let row = Row {
         viewers,
         cpu: rate,
@@ -135,16 +136,17 @@ pub(crate) async fn measure(
             .map(|(before, after)| after.memory.saturating_sub(before.memory) as f64 / more)
             .filter(|_| viewers > 1),
         join: join.filter(|_| viewers > 1),
-        late: late_after
+        metrics: after
             .as_ref()
-            .zip(late_before)
+            .zip(before)
             .map(|(after, before)| after.since(&before)),
         late_at_probes,
-        late_in_storm: late_in_storm
-            .zip(late_after)
+        metrics_in_storm: after_storm
+            .zip(after)
             .map(|(after, before)| after.since(&before)),
         storm,
-        packets: crowd.packets(&arrived_before, &arrived).map(per_second),
+        packets: crowd.packets(&arrived_before, &arrived),
+        seconds,
         seen,
         busy,
     };

@@ -9,6 +9,7 @@ use tokio::time::{interval, sleep};
 
 use super::cores::Cores;
 use super::crowd::Crowd;
+use super::lateness::bound;
 use super::source::Source;
 use super::target::Target;
 use super::watcher::Kind;
@@ -82,11 +83,12 @@ impl Soak {
                 target.usage()?.context("Weir is a process")?,
                 Instant::now(),
             );
-            let late_before = target.lateness(crowd.http()).await;
+            let metrics = target.metrics(crowd.http()).await;
             self.exchange(&mut crowd, Duration::from_secs(60)).await?;
             let after = target.usage()?.context("Weir is a process")?;
-            let late = target.lateness(crowd.http()).await.zip(late_before);
-            let late = late.and_then(|(after, before)| after.since(&before).percentile(99.0));
+            let metrics = target.metrics(crowd.http()).await.zip(metrics);
+            let lateness = metrics.and_then(|(after, before)| after.since(&before).lateness);
+            let late = lateness.and_then(|lateness| lateness.percentile(99.0));
             let cpu = (after.cpu - before.cpu).as_secs_f64() * 1e3 / began.elapsed().as_secs_f64();
             let seen = crowd.take_seen();
             let wrong_now = seen.pictures.wrong() + seen.sound.wrong();
@@ -96,7 +98,7 @@ impl Soak {
                 after.memory as f64 / 1e6,
                 after.files,
                 cpu / self.viewers as f64,
-                late.map_or_else(|| "-".to_owned(), |ms| format!("<{ms}")),
+                bound(late),
             );
             minutes.push(Minute {
                 memory: after.memory as f64,

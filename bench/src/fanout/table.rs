@@ -2,22 +2,27 @@
 
 use std::time::Duration;
 
-use super::lateness::Lateness;
+use super::lateness::bound;
+use super::metrics::Metrics;
 use super::row::{Repair, Row};
 
-const HEAD: &str = "\
-        | server: CPU ms a viewer-second        |        | kB   | joins: ms | joins/s | packets/s of each
-viewers |   all | x the limit | one more | core % | each | of CPU    | of CPU  | mean, least";
-const AIM: &str = "aim     |  0.50 |           2 |          |        |  300 |         3 |";
+const COST: &str = "\
+        | server: CPU ms a viewer-second          |        | memory  | a join:   | joins a  | viewers'
+viewers |   all | times the limit | one more viewer | core % | kB each | ms of CPU | s of CPU | core %";
+const AIM: &str = "aim     |  0.50 |               2 |                 |        |     300 |         3 |          |";
 
 const TIMES: &str = "\
-        | lateness, ms: server's own | at probes, whole  | storm: first picture, ms    | lateness   | units that probes checked:
-viewers |   p50   p99   max          |   p50   p99   max | p50   p95   max    failed   | in it, p99 | whole, missing, out of order, damaged, mistimed | crowd's core %";
+        | lateness, the server's own, ms | at probes, when whole | the same in the | first picture in the storm, ms
+viewers |     p50 |      p99 |       max |   p50 |   p99 |   max | storm, p99      |   p50 |   p95 |   max | failed";
+
+const TRUTH: &str = "\
+        | packets/s of each viewer | server's counters, a second                      | units at probes
+viewers |  mean |    least |  most | per send |  sent again | skips | send errors | whole | missing | out of order | damaged | mistimed";
 
 /// Three parts for each server: what it costs, when things come, and whether they are right.
 pub(crate) fn print(name: &str, rows: &[Row], limit: Duration) {
     let limit = limit.as_secs_f64() * 1000.0;
-    println!("\n{name}\n{HEAD}");
+    println!("\n{name}\n{COST}");
     for (index, row) in rows.iter().enumerate() {
         let before = index.checked_sub(1).map(|before| &rows[before]);
         println!("{}", cost(row, before, limit));
@@ -25,6 +30,10 @@ pub(crate) fn print(name: &str, rows: &[Row], limit: Duration) {
     println!("{AIM}\n\n{TIMES}");
     for row in rows {
         println!("{}", times(row));
+    }
+    println!("\n{TRUTH}");
+    for row in rows {
+        println!("{}", truth(row));
     }
 }
 
@@ -34,9 +43,9 @@ fn cost(row: &Row, before: Option<&Row>, limit: f64) -> String {
         let viewers = row.viewers as f64 - before.viewers as f64;
         Some((row.cpu? - before.cpu?) / viewers).filter(|more| more.is_finite())
     });
-    let (mean, least) = row.packets.unzip();
+    let joins = row.join.filter(|join| *join > 0.0);
     format!(
-        "{:>7} | {:>5} | {:>11} | {:>8} | {:>6} | {:>4} | {:>9} | {:>7} | {}, {}",
+        "{:>7} | {:>5} | {:>15} | {:>15} | {:>6} | {:>7} | {:>9} | {:>8} | {:>7.0}",
         row.viewers,
         number(each, 2),
         number(each.map(|each| each / limit), 1),
@@ -44,20 +53,18 @@ fn cost(row: &Row, before: Option<&Row>, limit: f64) -> String {
         number(row.cpu.map(|cpu| cpu / 10.0), 0),
         number(row.memory.map(|bytes| bytes / 1000.0), 0),
         number(row.join, 2),
-        number(
-            row.join
-                .filter(|join| *join > 0.0)
-                .map(|join| 1000.0 / join),
-            0
-        ),
-        number(mean, 0),
-        number(least, 0),
+        number(joins.map(|join| 1000.0 / join), 0),
+        row.busy * 100.0
     )
 }
 
 fn times(row: &Row) -> String {
-    let own = |late: &Lateness| late.summary().ok();
-    let own = row.late.as_ref().and_then(own);
+    let own = |metrics: &Option<Metrics>, percent| {
+        let late = metrics.as_ref()?.lateness.as_ref()?;
+        late.percentile(percent)
+    };
+    let late = |percent| bound(own(&row.metrics, percent));
+    let in_storm = bound(own(&row.metrics_in_storm, 99.0));
     let at_probes = |percent| {
         let micros = percentile(&row.late_at_probes, percent);
         number(micros.map(|micros| *micros as f64 / 1000.0), 1)
@@ -66,16 +73,12 @@ fn times(row: &Row) -> String {
         let time = percentile(&row.storm.first_pictures, percent);
         number(time.map(|time| time.as_secs_f64() * 1000.0), 0)
     };
-    let in_storm = row
-        .late_in_storm
-        .as_ref()
-        .and_then(|late| late.percentile(99.0));
-    let mut all = row.seen.pictures;
-    all.add(&row.seen.sound);
     format!(
-        "{:>7} | {:<26} | {:>5} {:>5} {:>5} | {:>5} {:>5} {:>5}  {:>6}   | {:>10} | {}, {}, {}, {}, {} | {:.0}",
+        "{:>7} | {:>7} | {:>8} | {:>9} | {:>5} | {:>5} | {:>5} | {in_storm:>15} | {:>5} | {:>5} | {:>5} | {:>6}",
         row.viewers,
-        own.unwrap_or_else(|| "    -     -     -".to_owned()),
+        late(50.0),
+        late(99.0),
+        late(100.0),
         at_probes(50.0),
         at_probes(99.0),
         at_probes(100.0),
@@ -83,13 +86,32 @@ fn times(row: &Row) -> String {
         first(95.0),
         first(100.0),
         row.storm.failed,
-        in_storm.map_or_else(|| "-".to_owned(), |ms| format!("<{ms}")),
-        all.whole,
-        all.missing,
-        all.disordered,
-        all.damaged,
-        all.mistimed,
-        row.busy * 100.0
+    )
+}
+
+fn truth(row: &Row) -> String {
+    let packets = row.packets;
+    let rate = |count: f64| count / row.seconds;
+    let counted = |name: &str| row.metrics.as_ref().map(|metrics| rate(metrics.sum(name)));
+    let batches = counted("weir_batches_total").filter(|batches| *batches > 0.0);
+    let per_send = counted("weir_sent_packets_total").zip(batches);
+    let mut units = row.seen.pictures;
+    units.add(&row.seen.sound);
+    format!(
+        "{:>7} | {:>5} | {:>8} | {:>5} | {:>8} | {:>11} | {:>5} | {:>11} | {:>5} | {:>7} | {:>12} | {:>7} | {:>8}",
+        row.viewers,
+        number(packets.map(|packets| rate(packets.mean)), 0),
+        number(packets.map(|packets| rate(packets.least.into())), 0),
+        number(packets.map(|packets| rate(packets.most.into())), 0),
+        number(per_send.map(|(packets, batches)| packets / batches), 1),
+        number(counted("weir_rtx_packets_total"), 1),
+        number(counted("weir_skips_total"), 1),
+        number(counted("weir_send_errors_total"), 1),
+        units.whole,
+        units.missing,
+        units.disordered,
+        units.damaged,
+        units.mistimed
     )
 }
 
@@ -98,7 +120,7 @@ pub(crate) fn print_repair(repair: &Repair, loss: u64) {
     let seen = &repair.seen;
     let pictures = seen.pictures;
     println!(
-        "\n{loss} % loss: {} probes lost {} packets in {:.0} s, {} came again; pictures: {} whole, {} missing, {} out of order, {} damaged",
+        "\n{loss} % loss: {} probes lost {} packets in {:.0} s and {} came again; pictures: {} whole, {} missing, {} out of order, {} damaged, {} mistimed; sound, which is not asked for again: {} missing",
         repair.probes,
         seen.lost,
         repair.seconds,
@@ -106,7 +128,9 @@ pub(crate) fn print_repair(repair: &Repair, loss: u64) {
         pictures.whole,
         pictures.missing,
         pictures.disordered,
-        pictures.damaged
+        pictures.damaged,
+        pictures.mistimed,
+        seen.sound.missing
     );
 }
 

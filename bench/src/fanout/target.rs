@@ -3,12 +3,12 @@
 use anyhow::{Context, Result};
 
 use super::cores::Cores;
-use super::lateness::Lateness;
+use super::metrics::Metrics;
 use super::source::Source;
 use crate::process::{Server, Usage};
 
 /// For Weir: all viewers of a measurement, on one shard.
-const FLAGS: &[&str] = &["--max-viewers", "4000"];
+const FLAGS: &[&str] = &["--max-viewers", "4000", "--shards", "1"];
 /// The name of its stream.
 const STREAM: &str = "film";
 
@@ -62,7 +62,7 @@ impl Target {
     }
 
     /// `None` when the server does not tell.
-    pub(crate) async fn lateness(&self, http: &reqwest::Client) -> Option<Lateness> {
-        Lateness::of(http, self.metrics.as_deref()?).await
+    pub(crate) async fn metrics(&self, http: &reqwest::Client) -> Option<Metrics> {
+        Metrics::of(http, self.metrics.as_deref()?).await
     }
 }
