@@ -150,7 +150,7 @@ impl Server {
 }
 
 /// Linux counts CPU time for user space in hundredths of a second (time(7), USER_HZ).
-const TICKS: u64 = 100;
+pub(crate) const TICKS: u64 = 100;
 
 impl Drop for Server {
     fn drop(&mut self) {

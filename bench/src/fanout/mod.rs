@@ -126,8 +126,9 @@ impl Fanout {
         LocalSet::new().block_on(&runtime, self.repair(&source, cores))
     }
 
-    fn plan(&self) -> Plan {
+    fn plan(&self, cores: Cores) -> Plan {
         Plan {
+            cores,
             window: Duration::from_secs(self.seconds),
             probes: self.probes,
             rate: f64::from(self.join_rate),
@@ -140,10 +141,14 @@ impl Fanout {
     async fn measure(&self, source: &Source, cores: Cores, results: &mut Results) -> Result<()> {
         for &viewers in &self.viewers {
             let first = self.first(source, cores)?;
-            results.add(first, source, &self.plan(), viewers).await?;
+            results
+                .add(first, source, &self.plan(cores), viewers)
+                .await?;
             if let Some(url) = &self.beside {
                 let beside = Target::other(url, self.beside_pid, cores)?;
-                results.add(beside, source, &self.plan(), viewers).await?;
+                results
+                    .add(beside, source, &self.plan(cores), viewers)
+                    .await?;
             }
         }
         Ok(())
@@ -153,7 +158,7 @@ impl Fanout {
         if self.loss > 0 {
             let target = self.first(source, cores)?;
             eprintln!("{}: {} % loss", target.name, self.loss);
-            let repair = row::repair(&target, source, &self.plan(), self.loss).await?;
+            let repair = row::repair(&target, source, &self.plan(cores), self.loss).await?;
             table::print_repair(&repair, self.loss);
         }
         Ok(())

@@ -6,6 +6,7 @@ use anyhow::Result;
 use tokio::time::sleep;
 
 use super::arrivals::Arrivals;
+use super::cores::Cores;
 use super::crowd::{Crowd, Packets, Storm};
 use super::limit::thread_cpu;
 use super::metrics::Metrics;
@@ -20,6 +21,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// How each row is measured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
+    pub(crate) cores: Cores,
     pub(crate) window: Duration,
     pub(crate) probes: usize,
     /// Joins a second, when they are not to disturb.
@@ -51,6 +53,8 @@ pub(crate) struct Row {
     pub(crate) seen: Seen,
     /// How much of its core the crowd used.
     pub(crate) busy: f64,
+    /// How much of the server's core was used by others, in ms a second.
+    pub(crate) others: Option<f64>,
 }
 
 /// A stretch of time, and what the server used in it.
@@ -103,10 +107,12 @@ pub(crate) async fn measure(
 
     let mut seen = crowd.take_seen();
     let (before, arrived_before) = (target.metrics(crowd.http()).await, Arrivals::now()?);
-    let (window, own) = (Stretch::begin(target)?, thread_cpu());
+    let (core, own) = (plan.cores.server_busy()?, thread_cpu());
+    let window = Stretch::begin(target)?;
     sleep(plan.window).await;
     let (cpu, seconds) = (window.cpu(target)?, window.seconds());
     let busy = (thread_cpu() - own).as_secs_f64() / seconds;
+    let core = plan.cores.server_busy()?.saturating_sub(core).as_secs_f64() * 1e3;
     let arrived = Arrivals::now()?;
     let after = target.metrics(crowd.http()).await;
     let memory = ramp.before.zip(target.usage()?);
@@ -149,6 +155,7 @@ pub(crate) async fn measure(
         seconds,
         seen,
         busy,
+        others: cpu.map(|cpu| (core - cpu).max(0.0) / seconds),
     };
     crowd.leave().await?;
     Ok(row)

@@ -7,9 +7,9 @@ use super::metrics::Metrics;
 use super::row::{Repair, Row};
 
 const COST: &str = "\
-        | server: CPU ms a viewer-second          |        | memory  | a join:   | joins a  | viewers'
-viewers |   all | times the limit | one more viewer | core % | kB each | ms of CPU | s of CPU | core %";
-const AIM: &str = "aim     |  0.50 |               2 |                 |        |     300 |         3 |          |";
+        | server: CPU ms a viewer-second          |        | memory  | a join:   | joins a  | viewers' | others, on the
+viewers |   all | times the limit | one more viewer | core % | kB each | ms of CPU | s of CPU |   core % | server's core, %";
+const AIM: &str = "aim     |  0.50 |               2 |                 |        |     300 |         3 |          |          |";
 
 const TIMES: &str = "\
         | lateness, the server's own, ms | at probes, when whole | the same in the | first picture in the storm, ms
@@ -45,7 +45,7 @@ fn cost(row: &Row, before: Option<&Row>, limit: f64) -> String {
     });
     let joins = row.join.filter(|join| *join > 0.0);
     format!(
-        "{:>7} | {:>5} | {:>15} | {:>15} | {:>6} | {:>7} | {:>9} | {:>8} | {:>7.0}",
+        "{:>7} | {:>5} | {:>15} | {:>15} | {:>6} | {:>7} | {:>9} | {:>8} | {:>8.0} | {:>16}",
         row.viewers,
         number(each, 2),
         number(each.map(|each| each / limit), 1),
@@ -54,7 +54,8 @@ fn cost(row: &Row, before: Option<&Row>, limit: f64) -> String {
         number(row.memory.map(|bytes| bytes / 1000.0), 0),
         number(row.join, 2),
         number(joins.map(|join| 1000.0 / join), 0),
-        row.busy * 100.0
+        row.busy * 100.0,
+        number(row.others.map(|others| others / 10.0), 0)
     )
 }
 
