@@ -6,11 +6,13 @@
 //! | [`process`] | a server in a process of its own: its CPU time and memory |
 //! | [`viewer`] | someone who watches, made of str0m and one thread |
 //! | [`watch`] | `bench watch`: cost per viewer and time to the first picture |
+//! | [`fanout`] | `bench fanout`: thousands of viewers, beside the least that they can cost; `bench soak` |
 //! | [`files`] | `bench files`: a file between two browsers, and between two terminals |
 //! | [`webdriver`] | a browser, as the tests drive it |
 //! | [`rooms`] | `bench rooms`: relay time, memory, and what stays behind |
 
 mod dice;
+mod fanout;
 mod files;
 mod process;
 mod rooms;
@@ -35,6 +37,10 @@ struct Arguments {
 enum Bench {
     /// Cost per viewer, memory per viewer, time from POST to the first picture.
     Watch(watch::Watch),
+    /// Cost, memory, lateness and correctness with up to thousands of viewers, beside this machine's limit.
+    Fanout(fanout::Fanout),
+    /// Whether anything grows while viewers come and go for minutes.
+    Soak(fanout::soak::Soak),
     /// Relay time and memory with a thousand people in rooms, and whether anything stays behind.
     Rooms(rooms::Rooms),
     /// Throughput of a file between two peers of a room.
@@ -45,6 +51,8 @@ fn main() -> anyhow::Result<()> {
     str0m::crypto::from_feature_flags().install_process_default();
     match Arguments::parse().bench {
         Bench::Watch(watch) => watch.run(),
+        Bench::Fanout(fanout) => fanout.run(),
+        Bench::Soak(soak) => soak.run(),
         Bench::Rooms(rooms) => rooms.run(),
         Bench::Files(files) => files.run(),
     }

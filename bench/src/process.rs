@@ -53,50 +53,11 @@ pub(crate) struct Usage {
     pub(crate) files: usize,
 }
 
-impl Server {
-    /// The release build of the server, on free ports, showing `source`.
-    pub(crate) fn start(source: &str) -> Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut command = Command::new(release("server")?);
-        command.args([
-            "--listen",
-            &format!("127.0.0.1:{port}"),
-            "--udp-port",
-            "0",
-            "--turn-port",
-            "0",
-            "--dist",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/../dist"),
-            "--log",
-            "warn",
-            source,
-        ]);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
-        let server = Self {
-            child: child.context("the server does not start")?,
-            url: format!("http://127.0.0.1:{port}"),
-        };
-        server.wait_until_ready()?;
-        Ok(server)
-    }
-
-    fn wait_until_ready(&self) -> Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while ureq::get(format!("{}/api/health", self.url))
-            .call()
-            .is_err()
-        {
-            if Instant::now() > deadline {
-                bail!("the server does not answer at {}", self.url);
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn usage(&self) -> Result<Usage> {
+impl Usage {
+    /// Of a process, by its id.
+    pub(crate) fn of(process: u32) -> Result<Self> {
         let read = |name: &str| {
-            let path = format!("/proc/{}/{name}", self.child.id());
+            let path = format!("/proc/{}/{name}", process);
             std::fs::read_to_string(&path)
                 .with_context(|| format!("{path} cannot be read; this bench needs Linux"))
         };
@@ -123,8 +84,8 @@ impl Server {
                 value.and_then(|value| value.split_whitespace().next()?.parse::<u64>().ok());
             value.context("/proc/PID/status is not as expected")
         };
-        let files = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count();
-        Ok(Usage {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", process))?.count();
+        Ok(Self {
             cpu: Duration::from_millis((ticks.0 + ticks.1) * 1000 / TICKS),
             memory: number("VmRSS:")? * 1024,
             threads: number("Threads:")?,
@@ -133,8 +94,63 @@ impl Server {
     }
 }
 
+impl Server {
+    /// The release build of the server, on free ports, showing `source`.
+    pub(crate) fn start(source: &str) -> Result<Self> {
+        Self::start_with(&[], source)
+    }
+
+    /// The same with more flags.
+    pub(crate) fn start_with(flags: &[&str], source: &str) -> Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut command = Command::new(release("server")?);
+        command.args([
+            "--listen",
+            &format!("127.0.0.1:{port}"),
+            "--udp-port",
+            "0",
+            "--turn-port",
+            "0",
+            "--dist",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../dist"),
+            "--log",
+            "warn",
+        ]);
+        command.args(flags).arg(source);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        let server = Self {
+            child: child.context("the server does not start")?,
+            url: format!("http://127.0.0.1:{port}"),
+        };
+        server.wait_until_ready()?;
+        Ok(server)
+    }
+
+    fn wait_until_ready(&self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while ureq::get(format!("{}/api/health", self.url))
+            .call()
+            .is_err()
+        {
+            if Instant::now() > deadline {
+                bail!("the server does not answer at {}", self.url);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn usage(&self) -> Result<Usage> {
+        Usage::of(self.id())
+    }
+}
+
 /// Linux counts CPU time for user space in hundredths of a second (time(7), USER_HZ).
-const TICKS: u64 = 100;
+pub(crate) const TICKS: u64 = 100;
 
 impl Drop for Server {
     fn drop(&mut self) {
