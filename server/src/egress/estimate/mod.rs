@@ -73,10 +73,12 @@ const DRAIN: Duration = Duration::from_secs(3);
 const REGAIN: Duration = Duration::from_secs(2);
 /// To grow further needs evidence: so many times what arrived.
 const HEADROOM: f64 = 1.5;
-/// Growth is that of CUBIC (RFC 9438 4.2), relative to the ceiling, in 1/s³: back at the ceiling after a second, at twice that after three.
-const CUBIC: f64 = 0.15;
-/// Before there is a ceiling, it doubles in a second.
-const DOUBLINGS: f64 = 1.0;
+/// Growth is that of CUBIC (RFC 9438 4.2), relative to the ceiling, in 1/s³: back at the ceiling after 0.8 s.
+const CUBIC: f64 = 0.3;
+/// How far above the ceiling it is taken to be gone.
+const PASSED: f64 = 1.3;
+/// Without a ceiling, doublings a second.
+const DOUBLINGS: f64 = 1.6;
 /// After a pause it grows as after so long at most.
 const STEP: Duration = Duration::from_millis(300);
 const REPORT_STEP: Duration = Duration::from_secs(1);
@@ -242,7 +244,12 @@ impl Estimate {
                 ceiling * (1.0 + CUBIC * after.powi(3))
             }
         };
-        self.rate = Some(within(grown.min(HEADROOM * arrived).max(rate)));
+        let grown = within(grown.min(HEADROOM * arrived).max(rate));
+        self.rate = Some(grown);
+        // So far above it without a queue: it is no ceiling any more.
+        if self.ceiling.is_some_and(|ceiling| grown > PASSED * ceiling) {
+            self.ceiling = None;
+        }
     }
 }
 
