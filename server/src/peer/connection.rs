@@ -37,10 +37,10 @@ use crate::net::{Port, Route};
 
 /// A viewer that is not heard for this long is disconnected. Whether it is given up, the session
 /// decides; the crate would give up on viewers who have not connected yet as well.
-pub(super) const SILENCE: Duration = Duration::from_secs(3);
+pub(super) const SILENCE: Duration = Duration::from_secs(5);
 const NEVER: Duration = Duration::ZERO;
 /// Consent checks (RFC 7675) go out this often.
-const CONSENT: Duration = Duration::from_secs(1);
+const CONSENT: Duration = Duration::from_secs(2);
 /// Connectivity checks go out this often (RFC 8445 14.2 has 50 ms). The first is lost as a rule, since
 /// it is sent before the viewer has our answer; so this is what a viewer waits for its first picture.
 const CHECK_EVERY: Duration = Duration::from_millis(50);

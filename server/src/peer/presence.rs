@@ -11,7 +11,7 @@ use webrtc::rtp_transceiver::RtpSender;
 
 /// A viewer that is not heard for a while ([`super::connection::SILENCE`]) may come back within this
 /// time; both together are less than 10 s.
-const PATIENCE: Duration = Duration::from_millis(6_500);
+const PATIENCE: Duration = Duration::from_millis(4_500);
 
 /// How often is looked whether the browser has said good-bye (DTLS close_notify); the crate tells of
 /// that by its state only.
