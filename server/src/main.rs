@@ -1,5 +1,6 @@
 //! Flags and signals.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
@@ -157,12 +158,16 @@ fn announcement(http: SocketAddr, server: &Server) -> String {
         0 => text.push_str(&format!("Streams: {}\n", names.join(", "))),
         more => text.push_str(&format!("Streams: {}, and {more} more\n", names.join(", "))),
     }
-    if let Some(address) = server.udp_addresses().first() {
-        let udp = address.port();
-        text.push_str(&format!(
-            "Pictures and sound go through UDP port {udp}. Ctrl-C stops.\n"
-        ));
-    }
+    let ports: BTreeSet<u16> = server
+        .udp_addresses()
+        .iter()
+        .map(SocketAddr::port)
+        .collect();
+    let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+    text.push_str(&format!(
+        "Pictures and sound go through UDP port {}. Ctrl-C stops.\n",
+        ports.join(" and ")
+    ));
     if let Some(turn) = server.turn() {
         text.push_str(&format!(
             "STUN and TURN, for people behind NATs: port {}, UDP and TCP.\n",

@@ -71,7 +71,8 @@ impl Viewer {
         let rtt = self.estimate.rtt().unwrap_or(UNKNOWN_RTT);
         let track = &mut self.tracks[index];
         let mut asked = 0;
-        for sequence in lost {
+        // Nobody can miss more than is kept; who says so is not believed.
+        for sequence in lost.take(MAX_REPAIRS) {
             asked += 1;
             if track.can_repeat()
                 && self.repairs.len() < MAX_REPAIRS
