@@ -99,6 +99,10 @@ pub struct Config {
     #[arg(skip = GRACE)]
     pub grace: Duration,
 
+    /// Not a flag: whether shards seal media themselves.
+    #[arg(skip = true)]
+    pub sealing: bool,
+
     /// Not a flag: what else rooms may cost.
     #[arg(skip)]
     pub room_limits: Limits,

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use server::egress::{self, Gone, Outlet, Packet, Report};
@@ -104,7 +105,7 @@ async fn a_source_runs_from_its_first_viewer_to_a_grace_period_after_its_last() 
         .await
         .expect("another viewer");
     assert!(
-        std::ptr::eq(one.feed(), other.feed()),
+        Arc::ptr_eq(one.feed(), other.feed()),
         "they share one log, one demuxer, one packetizer"
     );
     assert_eq!(
@@ -191,7 +192,12 @@ async fn every_viewer_begins_on_a_keyframe_and_hears_sound() {
         let (tap, packets) = mpsc::unbounded_channel();
         let (told, feedback) = mpsc::channel(1);
         viewings.push((
-            tokio::spawn(egress::run(subscription, Tap(tap), feedback)),
+            tokio::spawn(egress::run(
+                subscription,
+                Tap(tap),
+                feedback,
+                Arc::default(),
+            )),
             packets,
             told,
         ));

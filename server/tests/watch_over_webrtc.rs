@@ -1,4 +1,4 @@
-//! Watching, from the offer to the last packet.
+//! Watching, from the offer to the last packet: the same on both paths that media can take.
 
 mod common;
 
@@ -8,10 +8,41 @@ use common::{TestServer, TestViewer, Wants, eventually};
 use rtc::rtcp::payload_feedbacks::full_intra_request::{FirEntry, FullIntraRequest};
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{NackPair, TransportLayerNack};
+use shared::api::MediaPath;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn pictures_and_sound_arrive_whole_and_in_order() {
-    let server = TestServer::start().await;
+/// Makes tests of scenarios, one for each path.
+macro_rules! on_both_paths {
+    ($($scenario:ident,)*) => {
+        mod sealed {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $scenario() {
+                super::$scenario(shared::api::MediaPath::Sealed).await;
+            })*
+        }
+
+        mod ordinary {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $scenario() {
+                super::$scenario(shared::api::MediaPath::Ordinary).await;
+            })*
+        }
+    };
+}
+
+on_both_paths! {
+    pictures_and_sound_arrive_whole_and_in_order,
+    the_first_picture_is_a_keyframe_for_early_and_late_viewers,
+    an_offer_of_sound_only_gets_sound_only,
+    an_offer_of_pictures_only_gets_pictures_only,
+    a_viewer_without_h264_gets_vp8,
+    viewers_of_one_stream_are_counted_and_forgotten,
+    a_lost_packet_is_sent_again,
+    a_viewer_that_cannot_go_on_gets_a_keyframe,
+    stray_packets_disturb_nobody,
+}
+
+async fn pictures_and_sound_arrive_whole_and_in_order(path: MediaPath) {
+    let server = TestServer::on(path).await;
     let viewer = TestViewer::watch(&server, "film").await;
     let sound = viewer.packets_of("opus", 60).await;
     let picture = viewer.heard("H264");
@@ -31,13 +62,13 @@ async fn pictures_and_sound_arrive_whole_and_in_order() {
         viewer.payload_type("VP8").is_none(),
         "the answer names just what is sent"
     );
+    assert_eq!(viewer.info().await.path, path);
     viewer.leave().await;
     server.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_first_picture_is_a_keyframe_for_early_and_late_viewers() {
-    let server = TestServer::start().await;
+async fn the_first_picture_is_a_keyframe_for_early_and_late_viewers(path: MediaPath) {
+    let server = TestServer::on(path).await;
     let early = TestViewer::watch(&server, "film").await;
     assert!(begins_with_parameter_sets(
         &early.packets_of("H264", 1).await.first
@@ -56,6 +87,7 @@ async fn the_first_picture_is_a_keyframe_for_early_and_late_viewers() {
         waited < Duration::from_secs(3),
         "{waited:?} to the first packet"
     );
+    assert_eq!(late.info().await.path, path);
     server.stop().await;
 }
 
@@ -64,9 +96,8 @@ fn begins_with_parameter_sets(payload: &[u8]) -> bool {
     matches!(payload.first().map(|byte| byte & 0x1F), Some(7 | 24))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_offer_of_sound_only_gets_sound_only() {
-    let server = TestServer::start().await;
+async fn an_offer_of_sound_only_gets_sound_only(path: MediaPath) {
+    let server = TestServer::on(path).await;
     let viewer = TestViewer::watch_with(
         &server,
         "film",
@@ -78,12 +109,12 @@ async fn an_offer_of_sound_only_gets_sound_only() {
     .await;
     viewer.packets_of("opus", 10).await;
     assert!(!viewer.answer.contains("m=video"));
+    assert_eq!(viewer.info().await.path, path);
     server.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_offer_of_pictures_only_gets_pictures_only() {
-    let server = TestServer::start().await;
+async fn an_offer_of_pictures_only_gets_pictures_only(path: MediaPath) {
+    let server = TestServer::on(path).await;
     let viewer = TestViewer::watch_with(
         &server,
         "film",
@@ -95,12 +126,12 @@ async fn an_offer_of_pictures_only_gets_pictures_only() {
     .await;
     viewer.packets_of("H264", 10).await;
     assert!(!viewer.answer.contains("m=audio"));
+    assert_eq!(viewer.info().await.path, path);
     server.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_viewer_without_h264_gets_vp8() {
-    let server = TestServer::start().await;
+async fn a_viewer_without_h264_gets_vp8(path: MediaPath) {
+    let server = TestServer::on(path).await;
     let viewer = TestViewer::watch_with(
         &server,
         "film",
@@ -113,17 +144,18 @@ async fn a_viewer_without_h264_gets_vp8() {
     let picture = viewer.packets_of("VP8", 20).await;
     // RFC 7741 4.2: S=1 and PID=0 begin a picture; 4.3: P=0 is a keyframe. The descriptor's length depends on its X bit.
     assert_eq!(picture.first[0] & 0x17, 0x10);
+    assert_eq!(viewer.info().await.path, path);
     server.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn viewers_of_one_stream_are_counted_and_forgotten() {
-    let server = TestServer::start().await;
+async fn viewers_of_one_stream_are_counted_and_forgotten(path: MediaPath) {
+    let server = TestServer::on(path).await;
     let one = TestViewer::watch(&server, "film").await;
     let two = TestViewer::watch(&server, "film").await;
     one.packets_of("H264", 5).await;
     two.packets_of("H264", 5).await;
     assert_eq!(server.registry.viewers(), 2);
+    assert_eq!(two.info().await.path, path);
     one.leave().await;
     eventually("one viewer is left", Duration::from_secs(5), || async {
         server.registry.viewers() == 1
@@ -142,9 +174,8 @@ async fn viewers_of_one_stream_are_counted_and_forgotten() {
     server.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lost_packet_is_sent_again() {
-    let server = TestServer::start().await;
+async fn a_lost_packet_is_sent_again(path: MediaPath) {
+    let server = TestServer::on(path).await;
     let viewer = TestViewer::watch(&server, "film").await;
     assert!(
         viewer.answer.contains("a=ssrc-group:FID "),
@@ -174,12 +205,12 @@ async fn a_lost_packet_is_sent_again() {
     )
     .await;
     assert_eq!(viewer.heard("H264").gaps, 0, "nothing else is disturbed");
+    assert_eq!(viewer.info().await.path, path);
     server.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_viewer_that_cannot_go_on_gets_a_keyframe() {
-    let server = TestServer::start().await;
+async fn a_viewer_that_cannot_go_on_gets_a_keyframe(path: MediaPath) {
+    let server = TestServer::on(path).await;
     let viewer = TestViewer::watch(&server, "film").await;
     for round in 0..2 {
         let keyframes = viewer.packets_of("H264", 50).await.keyframes;
@@ -208,12 +239,12 @@ async fn a_viewer_that_cannot_go_on_gets_a_keyframe() {
         tokio::time::sleep(Duration::from_millis(1200)).await;
     }
     assert_eq!(viewer.heard("H264").gaps, 0);
+    assert_eq!(viewer.info().await.path, path);
     server.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn stray_packets_disturb_nobody() {
-    let server = TestServer::start().await;
+async fn stray_packets_disturb_nobody(path: MediaPath) {
+    let server = TestServer::on(path).await;
     let viewer = TestViewer::watch(&server, "film").await;
     viewer.packets_of("H264", 20).await;
     let port = server.peers.addresses()[0].port();
@@ -240,5 +271,6 @@ async fn stray_packets_disturb_nobody() {
     assert_eq!(viewer.heard("H264").gaps, 0);
     let newcomer = TestViewer::watch(&server, "film").await;
     newcomer.packets_of("H264", 5).await;
+    assert_eq!(viewer.info().await.path, path);
     server.stop().await;
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The programs of server/fuzz.
-const TARGETS: [&str; 3] = ["signaling", "chat", "feedback"];
+const TARGETS: [&str; 4] = ["signaling", "chat", "feedback", "demux"];
 
 const SECONDS: u32 = 60;
 
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(parsed(&["chat"]).unwrap(), (vec!["chat"], SECONDS));
         assert!(parsed(&["--seconds"]).is_err());
         let error = parsed(&["nothing"]).unwrap_err().to_string();
-        assert!(error.contains("signaling, chat, feedback"), "{error}");
+        assert!(error.contains(&TARGETS.join(", ")), "{error}");
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub mod route;
 pub mod routes;
 pub mod tcp;
 
+#[cfg(test)]
+mod routes_tests;
+
 pub use bind::{NetError, local_addresses};
 pub use port::Port;
 pub use route::{Path, Route};

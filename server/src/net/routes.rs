@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use super::kind::Kind;
 
-/// Addresses that one viewer may be known by; a browser uses a handful.
-const MAX_REMOTES: usize = 32;
+/// Addresses that one viewer may be known by; a browser uses a handful at a time.
+pub const MAX_REMOTES: usize = 32;
 
 /// An address that was heard this lately is not handed to another viewer: whoever forges a source
 /// address and knows some ufrag could else cut a stranger off.
-const HOLD: Duration = Duration::from_secs(5);
+pub const HOLD: Duration = Duration::from_secs(5);
 
 /// One viewer's place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,7 +84,7 @@ impl<L> Routes<L> {
             return;
         };
         if let Some(ufrag) = link.ufrag {
-            self.ufrags.remove(&ufrag);
+            self.forget_name(id, &ufrag);
         }
         for remote in link.remotes {
             if self
@@ -103,9 +103,16 @@ impl<L> Routes<L> {
             return;
         };
         if let Some(old) = link.ufrag.replace(ufrag.to_owned()) {
-            self.ufrags.remove(&old);
+            self.forget_name(id, &old);
         }
         self.ufrags.insert(ufrag.to_owned(), id);
+    }
+
+    /// Who has that name by now keeps it.
+    fn forget_name(&mut self, id: RouteId, ufrag: &str) {
+        if self.ufrags.get(ufrag) == Some(&id) {
+            self.ufrags.remove(ufrag);
+        }
     }
 
     /// The viewer is about to ask `remote` something; the response is to reach it.
@@ -154,9 +161,9 @@ impl<L> Routes<L> {
         self.links.get(&id).map(|link| &link.to)
     }
 
-    #[cfg(test)]
-    fn is_empty(&self) -> bool {
-        self.links.is_empty() && self.ufrags.is_empty() && self.remotes.is_empty()
+    /// How many viewers, names and addresses there are.
+    pub fn counts(&self) -> [usize; 3] {
+        [self.links.len(), self.ufrags.len(), self.remotes.len()]
     }
 
     fn learn(&mut self, now: Instant, id: RouteId, remote: Remote) {
@@ -165,7 +172,18 @@ impl<L> Routes<L> {
         };
         if !link.remotes.contains(&remote) {
             if link.remotes.len() == MAX_REMOTES {
-                return;
+                // One that is in use stays, whatever comes under the viewer's name from elsewhere.
+                let unused = |old: &Remote| {
+                    let heard = self.remotes.get(old).filter(|heard| heard.by == id);
+                    heard.is_none_or(|heard| now.saturating_duration_since(heard.at) >= HOLD)
+                };
+                let Some(place) = link.remotes.iter().position(unused) else {
+                    return;
+                };
+                let old = link.remotes.swap_remove(place);
+                if self.remotes.get(&old).is_some_and(|heard| heard.by == id) {
+                    self.remotes.remove(&old);
+                }
             }
             link.remotes.push(remote);
         }
@@ -193,135 +211,4 @@ fn stun_ufrag(datagram: &[u8]) -> Option<&str> {
         attributes = rest.get(length.next_multiple_of(4)..)?;
     }
     None
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn binding_request(username: &str) -> Vec<u8> {
-        let mut datagram = vec![0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42];
-        datagram.extend([7; 12]);
-        // Some other attribute first, of an odd length.
-        datagram.extend([0x80, 0x22, 0, 3, 1, 2, 3, 0]);
-        datagram.extend([0, 6, 0, username.len() as u8]);
-        datagram.extend(username.bytes());
-        datagram.resize(datagram.len().next_multiple_of(4), 0);
-        datagram
-    }
-
-    fn remote(port: u16) -> Remote {
-        Remote {
-            socket: 0,
-            address: SocketAddr::from(([192, 0, 2, 1], port)),
-            tcp: false,
-        }
-    }
-
-    #[test]
-    fn a_viewer_is_known_by_its_ufrag_then_by_its_address() {
-        let now = Instant::now();
-        let mut routes = Routes::default();
-        let (one, two) = (routes.add("one"), routes.add("two"));
-        routes.name(one, "aaaa");
-        routes.name(two, "bbbb");
-        assert_eq!(routes.route(now, remote(1), &[0x80; 40]), None);
-        assert_eq!(
-            routes.route(now, remote(1), &binding_request("aaaa:x")),
-            Some(&"one")
-        );
-        assert_eq!(
-            routes.route(now, remote(2), &binding_request("bbbb:x")),
-            Some(&"two")
-        );
-        assert_eq!(routes.route(now, remote(1), &[0x80; 40]), Some(&"one"));
-        assert_eq!(routes.route(now, remote(2), &[22; 40]), Some(&"two"));
-        assert_eq!(
-            routes.route(now, remote(3), &binding_request("cccc:x")),
-            None
-        );
-    }
-
-    #[test]
-    fn a_response_reaches_the_one_who_asked() {
-        let now = Instant::now();
-        let mut routes = Routes::default();
-        let one = routes.add("one");
-        routes.expect(now, one, remote(1));
-        assert_eq!(routes.route(now, remote(1), &[1; 20]), Some(&"one"));
-    }
-
-    #[test]
-    fn an_address_in_use_is_not_taken_over() {
-        let now = Instant::now();
-        let mut routes = Routes::default();
-        let (victim, thief) = (routes.add("victim"), routes.add("thief"));
-        routes.name(victim, "aaaa");
-        routes.name(thief, "bbbb");
-        routes.route(now, remote(1), &binding_request("aaaa:x"));
-        assert_eq!(
-            routes.route(now, remote(1), &binding_request("bbbb:x")),
-            Some(&"thief")
-        );
-        routes.expect(now, thief, remote(1));
-        assert_eq!(routes.route(now, remote(1), &[0x80; 40]), Some(&"victim"));
-        let later = now + HOLD;
-        assert_eq!(
-            routes.route(later, remote(1), &binding_request("bbbb:x")),
-            Some(&"thief")
-        );
-        assert_eq!(
-            routes.route(later, remote(1), &[0x80; 40]),
-            Some(&"thief"),
-            "after a silence the address is free"
-        );
-    }
-
-    #[test]
-    fn a_restart_changes_the_name() {
-        let now = Instant::now();
-        let mut routes = Routes::default();
-        let one = routes.add("one");
-        routes.name(one, "aaaa");
-        routes.name(one, "zzzz");
-        assert_eq!(
-            routes.route(now, remote(1), &binding_request("aaaa:x")),
-            None
-        );
-        assert_eq!(
-            routes.route(now, remote(1), &binding_request("zzzz:x")),
-            Some(&"one")
-        );
-    }
-
-    #[test]
-    fn nothing_is_left_of_a_viewer_that_went() {
-        let now = Instant::now();
-        let mut routes = Routes::default();
-        let one = routes.add("one");
-        routes.name(one, "aaaa");
-        for port in 0..1000 {
-            routes.route(now, remote(port), &binding_request("aaaa:x"));
-        }
-        assert_eq!(
-            routes.remotes.len(),
-            MAX_REMOTES,
-            "addresses of one viewer are bounded"
-        );
-        routes.remove(one);
-        assert!(routes.is_empty());
-    }
-
-    proptest! {
-        #[test]
-        fn no_datagram_makes_it_panic(mut datagram in proptest::collection::vec(any::<u8>(), 0..200), stun: bool) {
-            if stun && datagram.len() > 8 {
-                datagram[0] = 0;
-                datagram[4..8].copy_from_slice(&[0x21, 0x12, 0xA4, 0x42]);
-            }
-            let _ = stun_ufrag(&datagram);
-        }
-    }
 }

@@ -55,7 +55,7 @@ const RETRANSMITTABLE: u16 = 512;
 pub(crate) struct Factory {
     shards: Vec<Shard>,
     crypto: Arc<dyn RTCCryptoProvider>,
-    /// Whether our sealing makes what the crate's makes; else nobody is served by a shard.
+    /// Whether our sealing is wanted, and makes what the crate's makes; else nobody is served by a shard.
     seals: bool,
     /// One for all viewers: making a key costs more than everything else in an answer.
     certificate: RTCCertificate,
@@ -83,7 +83,7 @@ pub(crate) struct Connection {
 }
 
 impl Factory {
-    pub(crate) fn new(shards: Vec<Shard>) -> Result<Self> {
+    pub(crate) fn new(shards: Vec<Shard>, sealing: bool) -> Result<Self> {
         let provider =
             crypto::default_provider().map_err(|error| Error::Crypto(error.to_string()))?;
         let params = CertificateParams::new(vec!["weir".to_owned()])
@@ -102,7 +102,7 @@ impl Factory {
         Ok(Self {
             shards,
             crypto: provider,
-            seals: proof.is_ok(),
+            seals: sealing && proof.is_ok(),
             certificate,
         })
     }

@@ -49,7 +49,7 @@ pub enum PeerError {
 }
 
 /// Where viewers are met.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// 0: any free one.
     pub udp_port: u16,
@@ -59,6 +59,9 @@ pub struct Options {
     pub shards: usize,
     /// Take viewers over ICE-TCP (RFC 6544) as well, on the same port numbers.
     pub tcp: bool,
+    /// Let shards seal the media of those whose keys can be learned. Without it everybody is sent to by their connection alone, which costs several
+    /// times as much.
+    pub sealing: bool,
 }
 
 /// Everybody who watches. Clones are the same.
@@ -120,8 +123,8 @@ impl Peers {
             .iter()
             .map(|shard| shard.counters().clone())
             .collect();
-        let factory =
-            Factory::new(shards).map_err(|error| PeersError::Certificate(error.to_string()))?;
+        let factory = Factory::new(shards, options.sealing)
+            .map_err(|error| PeersError::Certificate(error.to_string()))?;
         Ok(Self(Arc::new(Inner {
             factory,
             addresses,

@@ -10,6 +10,7 @@ use server::peer::Peers;
 use server::room::registry::{Limits, Rooms};
 use server::stream::registry::Registry;
 use server::turn::Turn;
+use shared::api::MediaPath;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -41,6 +42,13 @@ impl TestServer {
     /// The same on this address, which an earlier server may have had.
     pub async fn at(address: &str, arguments: &[&str]) -> Self {
         Self::run(address, config(arguments)).await
+    }
+
+    /// Shows the clip in assets/ as `film`, and sends it on this path.
+    pub async fn on(path: MediaPath) -> Self {
+        let mut config = config(&[&format!("film={}", super::clip())]);
+        config.sealing = path == MediaPath::Sealed;
+        Self::run("127.0.0.1:0", config).await
     }
 
     /// With other limits on rooms than those that come by themselves.

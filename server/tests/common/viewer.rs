@@ -10,6 +10,7 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind,
 };
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
+use shared::api::ViewerInfo;
 use tokio::sync::watch;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
@@ -247,6 +248,12 @@ impl TestViewer {
         })
         .await;
         self.heard(codec)
+    }
+
+    /// What the server says of this viewer.
+    pub async fn info(&self) -> ViewerInfo {
+        let response = reqwest::get(&self.session).await.expect("an answer");
+        response.json().await.expect("a session tells how it goes")
     }
 
     /// Sends RTCP about the track of `codec`, with that track's SSRC.

@@ -1,0 +1,178 @@
+//! Whose datagram is it, as behaviours.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::routes::{HOLD, MAX_REMOTES, Remote, Routes};
+
+fn binding_request(username: &str) -> Vec<u8> {
+    let mut datagram = vec![0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42];
+    datagram.extend([7; 12]);
+    // Some other attribute first, of an odd length.
+    datagram.extend([0x80, 0x22, 0, 3, 1, 2, 3, 0]);
+    datagram.extend([0, 6, 0, username.len() as u8]);
+    datagram.extend(username.bytes());
+    datagram.resize(datagram.len().next_multiple_of(4), 0);
+    datagram
+}
+
+fn remote(port: u16) -> Remote {
+    Remote {
+        socket: 0,
+        address: SocketAddr::from(([192, 0, 2, 1], port)),
+        tcp: false,
+    }
+}
+
+#[test]
+fn a_viewer_is_known_by_its_ufrag_then_by_its_address() {
+    let now = Instant::now();
+    let mut routes = Routes::default();
+    let (one, two) = (routes.add("one"), routes.add("two"));
+    routes.name(one, "aaaa");
+    routes.name(two, "bbbb");
+    assert_eq!(routes.route(now, remote(1), &[0x80; 40]), None);
+    assert_eq!(
+        routes.route(now, remote(1), &binding_request("aaaa:x")),
+        Some(&"one")
+    );
+    assert_eq!(
+        routes.route(now, remote(2), &binding_request("bbbb:x")),
+        Some(&"two")
+    );
+    assert_eq!(routes.route(now, remote(1), &[0x80; 40]), Some(&"one"));
+    assert_eq!(routes.route(now, remote(2), &[22; 40]), Some(&"two"));
+    assert_eq!(
+        routes.route(now, remote(3), &binding_request("cccc:x")),
+        None
+    );
+}
+
+#[test]
+fn a_response_reaches_the_one_who_asked() {
+    let now = Instant::now();
+    let mut routes = Routes::default();
+    let one = routes.add("one");
+    routes.expect(now, one, remote(1));
+    assert_eq!(routes.route(now, remote(1), &[1; 20]), Some(&"one"));
+}
+
+#[test]
+fn an_address_in_use_is_not_taken_over() {
+    let now = Instant::now();
+    let mut routes = Routes::default();
+    let (victim, thief) = (routes.add("victim"), routes.add("thief"));
+    routes.name(victim, "aaaa");
+    routes.name(thief, "bbbb");
+    routes.route(now, remote(1), &binding_request("aaaa:x"));
+    assert_eq!(
+        routes.route(now, remote(1), &binding_request("bbbb:x")),
+        Some(&"thief")
+    );
+    routes.expect(now, thief, remote(1));
+    assert_eq!(routes.route(now, remote(1), &[0x80; 40]), Some(&"victim"));
+    let later = now + HOLD;
+    assert_eq!(
+        routes.route(later, remote(1), &binding_request("bbbb:x")),
+        Some(&"thief")
+    );
+    assert_eq!(
+        routes.route(later, remote(1), &[0x80; 40]),
+        Some(&"thief"),
+        "after a silence the address is free"
+    );
+}
+
+#[test]
+fn a_restart_changes_the_name() {
+    let now = Instant::now();
+    let mut routes = Routes::default();
+    let one = routes.add("one");
+    routes.name(one, "aaaa");
+    routes.name(one, "zzzz");
+    assert_eq!(
+        routes.route(now, remote(1), &binding_request("aaaa:x")),
+        None
+    );
+    assert_eq!(
+        routes.route(now, remote(1), &binding_request("zzzz:x")),
+        Some(&"one")
+    );
+}
+
+#[test]
+fn nothing_is_left_of_a_viewer_that_went() {
+    let now = Instant::now();
+    let mut routes = Routes::default();
+    let one = routes.add("one");
+    routes.name(one, "aaaa");
+    for port in 0..1000 {
+        routes.route(now, remote(port), &binding_request("aaaa:x"));
+    }
+    assert_eq!(
+        routes.counts(),
+        [1, 1, MAX_REMOTES],
+        "addresses of one viewer are bounded"
+    );
+    routes.remove(one);
+    assert_eq!(routes.counts(), [0; 3]);
+}
+
+#[test]
+fn whoever_moves_often_is_found_at_the_newest_address() {
+    let mut now = Instant::now();
+    let mut routes = Routes::default();
+    let one = routes.add("one");
+    for port in 0..1000 {
+        now += HOLD;
+        routes.claim(now, one, remote(port));
+        assert_eq!(routes.known(remote(port)), Some(&"one"));
+    }
+    assert_eq!(routes.counts(), [1, 0, MAX_REMOTES]);
+}
+
+#[test]
+fn names_sent_from_everywhere_do_not_cost_a_viewer_the_address_in_use() {
+    let mut now = Instant::now();
+    let mut routes = Routes::default();
+    let one = routes.add("one");
+    routes.name(one, "aaaa");
+    routes.route(now, remote(1), &binding_request("aaaa:x"));
+    for port in 2..10_000 {
+        now += Duration::from_millis(100);
+        routes.route(now, remote(port), &binding_request("aaaa:x"));
+        routes.route(now, remote(1), &[0x80; 40]);
+        assert_eq!(routes.known(remote(1)), Some(&"one"));
+    }
+}
+
+#[test]
+fn a_name_belongs_to_whoever_has_taken_it_last() {
+    let now = Instant::now();
+    let mut routes = Routes::default();
+    let [one, two] = ["one", "two"].map(|to| routes.add(to));
+    routes.name(one, "aaaa");
+    routes.name(two, "aaaa");
+    routes.name(one, "bbbb");
+    let found = |routes: &mut Routes<_>| {
+        routes
+            .route(now, remote(1), &binding_request("aaaa:x"))
+            .copied()
+    };
+    assert_eq!(found(&mut routes), Some("two"));
+    routes.remove(one);
+    assert_eq!(found(&mut routes), Some("two"));
+}
+
+proptest! {
+    #[test]
+    fn no_datagram_makes_it_panic(mut datagram in proptest::collection::vec(any::<u8>(), 0..200), stun: bool) {
+        if stun && datagram.len() > 8 {
+            datagram[0] = 0;
+            datagram[4..8].copy_from_slice(&[0x21, 0x12, 0xA4, 0x42]);
+        }
+        let _ = Routes::<()>::default().route(Instant::now(), remote(1), &datagram);
+    }
+}
