@@ -4,12 +4,14 @@ use std::net::UdpSocket;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use tokio::time::{interval, sleep};
 
 use super::arrivals::Arrivals;
+use super::seen::Seen;
 use super::source::Source;
-use super::watcher::{Kind, Seen, Setup, Watcher};
+use super::watcher::Watcher;
+use super::watching::{Kind, Setup};
 
 /// Who begins to join before the first of them has come: more would be a storm.
 const AT_ONCE: usize = 50;
@@ -137,7 +139,7 @@ impl Crowd {
         if politely {
             oldest.leave().await?;
         } else {
-            drop(oldest);
+            oldest.vanish();
         }
         self.watchers
             .push(Watcher::join(&self.setup, Kind::Crowd).await?);
@@ -180,17 +182,18 @@ impl Crowd {
     }
 
     /// An error when somebody has been thrown out.
-    pub(crate) fn all_here(&self) -> Result<()> {
-        let lost = self
-            .watchers
-            .iter()
-            .filter(|watcher| watcher.is_lost())
-            .count();
-        ensure!(
-            lost == 0,
-            "{lost} of {} viewers lost their connection",
-            self.len()
+    pub(crate) async fn all_here(&mut self) -> Result<()> {
+        let (total, lost) = (
+            self.len(),
+            self.watchers.iter().filter(|watcher| watcher.is_lost()),
         );
-        Ok(())
+        let count = lost.count();
+        match self.watchers.iter_mut().find(|watcher| watcher.is_lost()) {
+            Some(first) => {
+                let why = first.ended().await;
+                why.with_context(|| format!("{count} of {total} viewers are gone"))
+            }
+            None => Ok(()),
+        }
     }
 }

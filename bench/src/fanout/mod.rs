@@ -6,11 +6,13 @@
 //! | [`cores`] | one core for the server, one for those who watch |
 //! | [`limit`] | copying, sealing and sending, and nothing else |
 //! | [`target`] | the server that is measured |
+//! | [`watching`] | what a viewer does, from the offer to the end |
 //! | [`watcher`] | one of many viewers on one thread |
 //! | [`answer`] | what a viewer reads in an SDP answer |
 //! | [`filter`] | what the kernel drops for the crowd |
 //! | [`arrivals`] | how much of it there was |
 //! | [`check`] | what a probe received, held against the film |
+//! | [`seen`] | what probes received |
 //! | [`crowd`] | all viewers of a server |
 //! | [`lateness`] | the server's own histogram |
 //! | [`metrics`] | all that the server counts itself |
@@ -28,11 +30,13 @@ mod lateness;
 mod limit;
 mod metrics;
 mod row;
+mod seen;
 pub(crate) mod soak;
 mod source;
 mod table;
 mod target;
 mod watcher;
+mod watching;
 
 use std::path::Path;
 use std::time::Duration;

@@ -10,9 +10,10 @@ use super::cores::Cores;
 use super::crowd::{Crowd, Packets, Storm};
 use super::limit::thread_cpu;
 use super::metrics::Metrics;
+use super::seen::Seen;
 use super::source::Source;
 use super::target::Target;
-use super::watcher::{Kind, Seen};
+use super::watching::Kind;
 use crate::process::Usage;
 
 /// What joining costs is over after this.
@@ -116,7 +117,7 @@ pub(crate) async fn measure(
     let arrived = Arrivals::now()?;
     let after = target.metrics(crowd.http()).await;
     let memory = ramp.before.zip(target.usage()?);
-    crowd.all_here()?;
+    crowd.all_here().await?;
     let mut in_window = crowd.take_seen();
     in_window.late.sort_unstable();
     let late_at_probes = std::mem::take(&mut in_window.late);

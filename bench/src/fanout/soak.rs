@@ -12,7 +12,7 @@ use super::crowd::Crowd;
 use super::lateness::bound;
 use super::source::Source;
 use super::target::Target;
-use super::watcher::Kind;
+use super::watching::Kind;
 use crate::process::need_files;
 
 /// Half of those who leave tell the server, half just vanish. What the server has is printed every minute.
@@ -74,7 +74,7 @@ impl Soak {
         self.exchange(&mut crowd, WARM_UP).await?;
         crowd.take_seen();
         println!(
-            "minute | memory MB | files | CPU ms a viewer-second | lateness p99 ms | wrong units at probes"
+            "minute | memory MB | files | CPU ms a viewer-second | lateness p99 ms | units at probes: missing, out of order, damaged, mistimed"
         );
         let mut minutes = Vec::new();
         let mut wrong = 0;
@@ -91,14 +91,19 @@ impl Soak {
             let late = lateness.and_then(|lateness| lateness.percentile(99.0));
             let cpu = (after.cpu - before.cpu).as_secs_f64() * 1e3 / began.elapsed().as_secs_f64();
             let seen = crowd.take_seen();
-            let wrong_now = seen.pictures.wrong() + seen.sound.wrong();
-            wrong += wrong_now;
+            let mut units = seen.pictures;
+            units.add(&seen.sound);
+            wrong += units.wrong();
             println!(
-                "{minute:>6} | {:>9.1} | {:>5} | {:>22.2} | {:>15} | {wrong_now}",
+                "{minute:>6} | {:>9.1} | {:>5} | {:>22.2} | {:>15} | {}, {}, {}, {}",
                 after.memory as f64 / 1e6,
                 after.files,
                 cpu / self.viewers as f64,
                 bound(late),
+                units.missing,
+                units.disordered,
+                units.damaged,
+                units.mistimed
             );
             minutes.push(Minute {
                 memory: after.memory as f64,
@@ -121,7 +126,7 @@ impl Soak {
                 crowd.exchange(turn % 2 == 0).await?;
             }
         }
-        crowd.all_here()
+        crowd.all_here().await
     }
 }
 
