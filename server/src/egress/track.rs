@@ -6,7 +6,7 @@ use shared::api::Codec;
 
 use super::outlet::Numbers;
 use super::seal::{Content, RtpStream, SealError, Sealer};
-use super::sent::SentLog;
+use super::sent::{Sent, SentLog};
 use crate::media::frame::MediaTime;
 
 /// A track as it was negotiated with one viewer.
@@ -25,9 +25,9 @@ pub struct Negotiated {
 #[derive(Debug)]
 pub(super) struct Track {
     pub(super) numbers: Numbers,
-    pub(super) sent: SentLog,
     media: RtpStream,
-    rtx: Option<RtpStream>,
+    /// What repeats packets: their stream, and which frames they are of.
+    rtx: Option<(RtpStream, SentLog)>,
     transport: Option<u8>,
 }
 
@@ -36,11 +36,11 @@ impl Track {
         let (numbers, first) = Numbers::new(negotiated.codec);
         let rtx = negotiated.rtx.map(|(payload_type, ssrc)| {
             let (_, first) = Numbers::new(negotiated.codec);
-            RtpStream::new(ssrc, payload_type, first)
+            let stream = RtpStream::new(ssrc, payload_type, first);
+            (stream, SentLog::new(now))
         });
         Self {
             numbers,
-            sent: SentLog::new(now),
             media: RtpStream::new(negotiated.ssrc, negotiated.payload_type, first),
             rtx,
             transport: negotiated.transport,
@@ -55,8 +55,16 @@ impl Track {
         self.media.ssrc()
     }
 
-    pub(super) fn can_repeat(&self) -> bool {
-        self.rtx.is_some()
+    /// What was sent, where it can be repeated.
+    pub(super) fn sent(&mut self) -> Option<&mut SentLog> {
+        self.rtx.as_mut().map(|(_, sent)| sent)
+    }
+
+    /// Notes that packets of a frame have left (see [`SentLog::sent`]).
+    pub(super) fn note(&mut self, first: u16, packets: usize, from: Sent) {
+        if let Some(sent) = self.sent() {
+            sent.sent(first, packets as u16, from);
+        }
     }
 
     /// The id of the extension for which the next packet needs a transport-wide number.
@@ -81,7 +89,7 @@ impl Track {
         out: &mut Vec<u8>,
     ) -> Result<(), SealError> {
         match (&mut self.rtx, content.original) {
-            (Some(rtx), Some(_)) => sealer.seal(rtx, content, out)?,
+            (Some((rtx, _)), Some(_)) => sealer.seal(rtx, content, out)?,
             _ => {
                 self.numbers.count(content.payload.len());
                 sealer.seal(&mut self.media, content, out)?

@@ -72,7 +72,7 @@ const DEEP_QUEUE: Duration = Duration::from_millis(150);
 const DRAIN: Duration = Duration::from_secs(3);
 const REGAIN: Duration = Duration::from_secs(2);
 /// To grow further needs evidence: so many times what arrived.
-const HEADROOM: f64 = 1.5;
+const HEADROOM: f64 = 1.75;
 /// Growth is that of CUBIC (RFC 9438 4.2), relative to the ceiling, in 1/s³: back at the ceiling after 0.8 s.
 const CUBIC: f64 = 0.3;
 /// How far above the ceiling it is taken to be gone.

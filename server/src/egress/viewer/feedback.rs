@@ -74,9 +74,9 @@ impl Viewer {
         // Nobody can miss more than is kept; who says so is not believed.
         for sequence in lost.take(MAX_REPAIRS) {
             asked += 1;
-            if track.can_repeat()
+            if let Some(sent) = track.sent()
                 && self.repairs.len() < MAX_REPAIRS
-                && track.sent.may_repeat(sequence, now, rtt)
+                && sent.may_repeat(sequence, now, rtt)
             {
                 self.repairs.push_back((index, sequence));
             }

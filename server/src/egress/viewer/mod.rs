@@ -224,8 +224,8 @@ impl Viewer {
     /// It is heard again after having been cut off: what was lost meanwhile is of no use any more.
     fn begin_anew(&mut self) {
         self.repairs.clear();
-        for track in &mut self.tracks {
-            track.sent.forget();
+        for sent in self.tracks.iter_mut().filter_map(Track::sent) {
+            sent.forget();
         }
         self.restarted = None;
         self.keyframe_needed = true;

@@ -107,7 +107,7 @@ impl Viewer {
                 index: index as u16,
                 timestamp,
             };
-            self.tracks[track].sent.sent(sequence, 1, sent);
+            self.tracks[track].note(sequence, 1, sent);
         }
         out.note_late(now, due.due.max(due.frame.appended));
         Ok(())
@@ -151,8 +151,7 @@ impl Viewer {
                 index: began as u16,
                 timestamp: picture.timestamp,
             };
-            let packets = (picture.done - began) as u16;
-            self.tracks[track].sent.sent(first, packets, sent);
+            self.tracks[track].note(first, picture.done - began, sent);
         }
         if picture.done < count {
             self.picture = Some(picture);
@@ -167,7 +166,8 @@ impl Viewer {
                 break;
             }
             let codec = self.tracks[track].codec();
-            let found = self.tracks[track].sent.find(sequence).and_then(|sent| {
+            let sent = self.tracks[track].sent();
+            let found = sent.and_then(|sent| sent.find(sequence)).and_then(|sent| {
                 let log = self.subscription.feed().log();
                 let frame = log.track(codec)?.get(sent.frame)?;
                 Some((sent, frame.clone()))
