@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,6 +32,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 const LONGEST: usize = 2048;
 /// Media waits while more than this is waiting, in bytes: some 200 ms of 2.5 Mbit/s.
 const FULL: usize = 64 << 10;
+/// So many octets the kernel takes before it can send them: what waits there waits where nobody sees it, megabytes if it may, which are seconds.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 32 << 10;
 /// More than this never waits: what comes then is lost.
 const MOST: usize = 512 << 10;
 /// RFC 4571 2.
@@ -101,7 +106,7 @@ where
                 continue;
             }
         };
-        if unnamed.get() >= UNNAMED || connection.set_nodelay(true).is_err() {
+        if unnamed.get() >= UNNAMED || set_up(&connection).is_err() {
             continue;
         }
         unnamed.set(unnamed.get() + 1);
@@ -116,6 +121,13 @@ where
         };
         tokio::task::spawn_local(peer.live(connection, feedback.clone()));
     }
+}
+
+fn set_up(connection: &TcpStream) -> io::Result<()> {
+    connection.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    SockRef::from(connection).set_tcp_notsent_lowat(UNSENT)?;
+    Ok(())
 }
 
 /// Who is at the other end of a connection.

@@ -16,13 +16,18 @@ const ENTER: &str = "\u{E007}";
 
 /// A world with a server that has the page.
 fn world(routers: [Nat; 2]) -> Option<World> {
+    world_with(routers, &[])
+}
+
+/// With these arguments of the server besides.
+fn world_with(routers: [Nat; 2], arguments: &[&str]) -> Option<World> {
     let mut world = World::build(routers)?;
     let index = format!("{DIST}/index.html");
     assert!(
         Path::new(&index).is_file(),
         "{index} is missing: build the bundle with `cargo xtask test`, or with `trunk build --release`"
     );
-    world.serve(&["--dist", DIST]);
+    world.serve(&[&["--dist", DIST], arguments].concat());
     Some(world)
 }
 
@@ -203,23 +208,70 @@ async fn a_browser_without_udp_talks_through_turn_over_tcp() {
     }
 }
 
-/// The media port of the server takes UDP only; the server's own TURN leads there.
-#[tokio::test]
-async fn a_viewer_without_udp_watches_through_turn_over_tcp() {
-    let Some(world) = world([Nat::Symmetric, Nat::NoUdp]) else {
-        return;
-    };
+/// Somebody behind the second router, who watches the film.
+async fn viewer(world: &World) -> Person<'_> {
     let home = Place::Home(2);
     let browser = world.inside(home, TestBrowser::chromium()).await;
     let viewer = Person {
-        world: &world,
+        world,
         home,
         browser: Some(browser),
     };
-    viewer.open("#/watch/test").await;
+    viewer.open("#/watch/film").await;
     let plays = "document.querySelector('video')?.currentTime > 1";
     let playing = viewer.browser().until("the picture moves", plays);
     world.inside(home, playing).await;
+    viewer
+}
+
+/// The media port takes UDP only then; the server's own TURN leads there.
+#[tokio::test]
+async fn without_udp_and_ice_tcp_a_viewer_watches_through_turn_over_tcp() {
+    let routers = [Nat::Symmetric, Nat::NoUdp];
+    let Some(world) = world_with(routers, &["--ice-tcp", "off"]) else {
+        return;
+    };
+    let viewer = viewer(&world).await;
     assert_eq!(viewer.relay_protocols().await, ["tcp"]);
     viewer.leave().await;
+}
+
+#[tokio::test]
+async fn a_viewer_without_udp_watches_over_ice_tcp() {
+    let Some(world) = world([Nat::Symmetric, Nat::NoUdp]) else {
+        return;
+    };
+    let viewer = viewer(&world).await;
+    let script = "const [peer] = peers, stats = await peer.getStats();
+        const transport = [...stats.values()].find(entry => entry.type == 'transport');
+        const pair = stats.get(transport.selectedCandidatePairId);
+        const [local, remote] = [stats.get(pair.localCandidateId), stats.get(pair.remoteCandidateId)];
+        const pictures = async () => [...(await peer.getStats()).values()]
+            .find(entry => entry.type == 'inbound-rtp' && entry.kind == 'video').framesDecoded;
+        const before = await pictures();
+        await new Promise(done => setTimeout(done, 4000));
+        return { connections: peers.length, types: [local.candidateType, remote.candidateType], protocols: [local.protocol, remote.protocol],
+            pictures: await pictures() - before }";
+    let found = world
+        .inside(viewer.home, viewer.browser().run(script))
+        .await;
+    let counters = world
+        .inside(Place::Public, async {
+            let counters = reqwest::get(format!("http://{SERVER}:8000/metrics")).await;
+            counters.expect("an answer").text().await.expect("text")
+        })
+        .await;
+    viewer.leave().await;
+    let sealed = "weir_viewers_by_path{path=\"sealed\"} 1";
+    assert!(counters.lines().any(|line| line == sealed), "{counters}");
+    assert_eq!(found["connections"], 1, "{found}");
+    assert_eq!(
+        found["protocols"],
+        serde_json::json!(["tcp", "tcp"]),
+        "{found}"
+    );
+    let types = found["types"].as_array().expect("two");
+    assert!(types.iter().all(|kind| kind != "relay"), "{found}");
+    // The film has 25 a second.
+    assert!(found["pictures"].as_f64() > Some(50.0), "{found}");
 }

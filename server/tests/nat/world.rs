@@ -15,6 +15,12 @@ use crate::netns::Spaces;
 /// The server's address on the public net.
 pub(crate) const SERVER: &str = "198.51.100.1";
 
+/// What the server shows.
+const CLIP: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../assets/big-buck-bunny-720p.mp4"
+);
+
 /// What a router does to UDP.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Nat {
@@ -71,7 +77,8 @@ impl World {
 
     /// Starts the server on port 8000 of the public net, and waits until it says where it is.
     pub(crate) fn serve(&mut self, arguments: &[&str]) {
-        let fixed = ["test:", "--udp-port", "0"];
+        let film = format!("film={CLIP}");
+        let fixed = [film.as_str(), "--udp-port", "0"];
         self.0
             .serve(Place::Public.space(), &[&fixed, arguments].concat());
     }
