@@ -14,7 +14,7 @@ use super::watcher::Watcher;
 use super::watching::{Kind, Setup};
 
 /// Who begins to join before the first of them has come: more would be a storm.
-const AT_ONCE: usize = 50;
+const AT_ONCE: usize = 10;
 
 #[derive(Debug)]
 pub(crate) struct Crowd {
@@ -87,18 +87,20 @@ impl Crowd {
         for number in first..total {
             pace.tick().await;
             if number >= first + AT_ONCE {
-                self.watchers[number - AT_ONCE].came().await?;
+                self.came(number - AT_ONCE).await?;
             }
             self.watchers.push(Watcher::join(&self.setup, kind).await?);
         }
-        for watcher in self
-            .watchers
-            .iter_mut()
-            .skip(first.max(total.saturating_sub(AT_ONCE)))
-        {
-            watcher.came().await?;
+        for number in first.max(total.saturating_sub(AT_ONCE))..total {
+            self.came(number).await?;
         }
         Ok(())
+    }
+
+    async fn came(&mut self, number: usize) -> Result<()> {
+        let came = self.watchers[number].came().await;
+        came.map(drop)
+            .with_context(|| format!("{number} watch, and one more does not come"))
     }
 
     /// So many join within `over`, whether or not those before have come, and leave when all have seen a picture.

@@ -122,12 +122,12 @@ impl Fanout {
         let mut results = Results::default();
         let measured =
             LocalSet::new().block_on(&runtime, self.measure(&source, cores, &mut results));
-        // What was measured before a failure is worth having.
+        // What was measured besides a failure is worth having.
         for (name, rows) in &results.0 {
             table::print(name, rows, limit);
         }
-        measured?;
-        LocalSet::new().block_on(&runtime, self.repair(&source, cores))
+        let repaired = LocalSet::new().block_on(&runtime, self.repair(&source, cores));
+        measured.and(repaired)
     }
 
     fn plan(&self, cores: Cores) -> Plan {

@@ -158,7 +158,9 @@ pub(crate) async fn measure(
         busy,
         others: cpu.map(|cpu| (core - cpu).max(0.0) / seconds),
     };
-    crowd.leave().await?;
+    if target.stays() {
+        crowd.leave().await?;
+    }
     Ok(row)
 }
 
@@ -168,6 +170,8 @@ pub(crate) struct Repair {
     pub(crate) probes: usize,
     pub(crate) seconds: f64,
     pub(crate) seen: Seen,
+    /// The server's own counters meanwhile.
+    pub(crate) metrics: Option<Metrics>,
 }
 
 /// `loss`: percent of RTP packets.
@@ -181,16 +185,18 @@ pub(crate) async fn repair(
     crowd
         .grow(plan.probes, Kind::Probe { loss }, plan.rate)
         .await?;
-    let began = Instant::now();
+    let (began, before) = (Instant::now(), target.metrics(crowd.http()).await);
     // A whole pass over the film, its beginning and end included.
     sleep(Duration::from_secs_f64(source.length() + 5.0).max(plan.window)).await;
     let seconds = began.elapsed().as_secs_f64();
     let seen = crowd.take_seen();
+    let metrics = target.metrics(crowd.http()).await.zip(before);
     let probes = crowd.len();
     crowd.leave().await?;
     Ok(Repair {
         probes,
         seconds,
         seen,
+        metrics: metrics.map(|(after, before)| after.since(&before)),
     })
 }

@@ -133,6 +133,14 @@ pub(crate) fn print_repair(repair: &Repair, loss: u64) {
         pictures.mistimed,
         seen.sound.missing
     );
+    if let Some(metrics) = &repair.metrics {
+        println!(
+            "the server counts {} packets sent again, {} asked for, and {} skips",
+            metrics.sum("weir_rtx_packets_total"),
+            metrics.sum("weir_nacks_total"),
+            metrics.sum("weir_skips_total")
+        );
+    }
 }
 
 /// Of values that rise.

@@ -19,7 +19,7 @@ pub(crate) struct Target {
     metrics: Option<String>,
     process: Option<u32>,
     /// Ends with this.
-    _server: Option<Server>,
+    server: Option<Server>,
 }
 
 impl Target {
@@ -38,7 +38,7 @@ impl Target {
             whep: format!("{}/whep/{STREAM}", server.url),
             metrics: Some(format!("{}/metrics", server.url)),
             process: Some(server.id()),
-            _server: Some(server),
+            server: Some(server),
         })
     }
 
@@ -52,8 +52,13 @@ impl Target {
             whep: whep.to_owned(),
             metrics: None,
             process,
-            _server: None,
+            server: None,
         })
+    }
+
+    /// It goes on after the measurement, so whoever watches has to leave.
+    pub(crate) fn stays(&self) -> bool {
+        self.server.is_none()
     }
 
     /// `None` when the process is not known.
