@@ -17,6 +17,8 @@ mod candidates;
 pub mod kind;
 pub mod port;
 pub mod route;
+#[cfg(test)]
+mod route_tests;
 pub mod routes;
 pub mod tcp;
 

@@ -1,0 +1,118 @@
+//! A peer that gets another address: it is followed, and ICE does not see it.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use super::port::Port;
+use super::route::Route;
+use super::routes::Remote;
+
+struct World {
+    route: Route,
+    index: usize,
+    server: SocketAddr,
+}
+
+async fn world() -> World {
+    let port = Port::bind(0, None, false).unwrap();
+    let route = port.open();
+    route.name("abcd");
+    let index = route.socket_of([127, 0, 0, 1].into()).unwrap();
+    let server = port.sockets()[index].address();
+    let registered = port.register(index).unwrap();
+    tokio::spawn(async move { registered.receive(|_, _, _| {}).await });
+    World {
+        route,
+        index,
+        server,
+    }
+}
+
+fn peer() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let patience = Some(Duration::from_secs(5));
+    socket.set_read_timeout(patience).unwrap();
+    socket
+}
+
+fn binding_request() -> Vec<u8> {
+    let mut request = vec![0, 1, 0, 12, 0x21, 0x12, 0xA4, 0x42];
+    request.extend([0; 12]);
+    request.extend([0, 6, 0, 6]);
+    request.extend(b"abcd:x\0\0");
+    request
+}
+
+impl World {
+    async fn send(&self, datagram: &[u8], to: SocketAddr) {
+        std::future::poll_fn(|context| self.route.poll_send(context, self.index, datagram, to))
+            .await;
+    }
+
+    async fn receive(&self) -> (SocketAddr, Vec<u8>) {
+        let (from, datagram) =
+            std::future::poll_fn(|context| self.route.poll_receive(context, self.index)).await;
+        (from, datagram.to_vec())
+    }
+
+    fn remote(&self, socket: &UdpSocket) -> Remote {
+        Remote {
+            socket: self.index,
+            address: socket.local_addr().unwrap(),
+            tcp: false,
+        }
+    }
+}
+
+fn receive(socket: &UdpSocket) -> Vec<u8> {
+    let mut buffer = [0; 2000];
+    let (length, _) = socket.recv_from(&mut buffer).unwrap();
+    buffer[..length].to_vec()
+}
+
+#[tokio::test]
+async fn a_peer_that_moves_is_followed_and_ice_sees_it_where_it_was() {
+    let (world, old, new) = (world().await, peer(), peer());
+    let (was, is) = (old.local_addr().unwrap(), new.local_addr().unwrap());
+    old.send_to(&binding_request(), world.server).unwrap();
+    assert_eq!(world.receive().await.0, was);
+    assert!(world.route.path().is_none(), "nothing was sent to it yet");
+    world.send(b"\x80\xc8report", was).await;
+    assert_eq!(receive(&old), b"\x80\xc8report");
+    assert_eq!(world.route.path().unwrap().remote, world.remote(&old));
+
+    let changes = world.route.changes();
+    world.route.adopt(world.remote(&new));
+    assert_eq!(world.route.changes(), changes + 1);
+    assert_eq!(world.route.path().unwrap().remote, world.remote(&new));
+    world
+        .send(b"\x16what ICE sends to the old place", was)
+        .await;
+    assert_eq!(receive(&new), b"\x16what ICE sends to the old place");
+    new.send_to(b"\x16from the new place", world.server)
+        .unwrap();
+    assert_eq!(
+        world.receive().await,
+        (was, b"\x16from the new place".to_vec())
+    );
+
+    world.send(b"\x80\xc8report", was).await;
+    assert_eq!(receive(&new), b"\x80\xc8report");
+    assert_eq!(
+        world.route.changes(),
+        changes + 1,
+        "a report on the same way is no change"
+    );
+    world.route.adopt(world.remote(&old));
+    world.send(b"\x16back", was).await;
+    assert_eq!(receive(&old), b"\x16back");
+    assert_ne!(was, is);
+}
+
+#[tokio::test]
+async fn who_has_not_been_sent_anything_is_not_moved() {
+    let (world, new) = (world().await, peer());
+    world.route.adopt(world.remote(&new));
+    assert!(world.route.path().is_none());
+    assert_eq!(world.route.changes(), 0);
+}
