@@ -86,6 +86,12 @@ const NEEDS: &[Need] = &[
         names: ["firefox-esr", "firefox", "firefox", "firefox"],
     },
     Need {
+        what: "Python with venv (for aiortc)",
+        scope: Scope::Test,
+        present: || tools::has_aiortc() || answer("python3", &["-c", "import ensurepip"]).is_some(),
+        names: ["python3-venv", "python3-pip", "python", "python"],
+    },
+    Need {
         what: "coturn, with its test client",
         scope: Scope::Test,
         present: || has("turnserver") && has("turnutils_uclient"),

@@ -1,5 +1,5 @@
-//! Build tools: trunk, wasm-bindgen, wasm-opt, geckodriver. One on `PATH` serves when it is of the right version;
-//! else it is installed into `.tools/`.
+//! Tools to build and to test with: trunk, wasm-bindgen, wasm-opt, geckodriver, aiortc. One on `PATH` serves when it is of the right
+//! version; else it is installed into `.tools/`, and aiortc always.
 
 use std::{fs, io::ErrorKind};
 
@@ -14,6 +14,8 @@ use crate::{
 /// 0.22 needs a newer Rust than this workspace.
 const TRUNK: &str = "0.21.14";
 const GECKODRIVER: &str = "0.37.1";
+/// A viewer of another make, for tests.
+const AIORTC: &str = "1.16.0";
 const BINARYEN: &str = "132.0.0";
 /// Older ones do not know every instruction that rustc emits today.
 const OLDEST_WASM_OPT: u32 = 120;
@@ -53,6 +55,9 @@ pub(crate) fn missing(scope: Scope) -> Result<Vec<Step>> {
     if scope >= Scope::Test && !has("geckodriver") {
         steps.push(cargo_install("geckodriver", GECKODRIVER.to_owned(), &[]));
     }
+    if scope >= Scope::Test && !has_aiortc() {
+        steps.push(Step::new(format!("aiortc {AIORTC}"), install_aiortc));
+    }
     if !steps.is_empty() {
         fs::create_dir_all(workspace::tools())?;
         steps.push(Step::new(
@@ -76,6 +81,31 @@ pub(crate) fn has_wasm_opt() -> bool {
     answer("wasm-opt", &["--version"])
         .and_then(|line| wasm_opt_version(&line))
         .is_some_and(|version| version >= OLDEST_WASM_OPT)
+}
+
+/// Is aiortc in its virtual environment, and of our version?
+pub(crate) fn has_aiortc() -> bool {
+    let ask = "from importlib.metadata import version; print(version('aiortc'))";
+    answer(&its_python(), &["-c", ask]).as_deref() == Some(AIORTC)
+}
+
+fn install_aiortc() -> Result<()> {
+    let folder = workspace::tools().join("aiortc");
+    let mut venv = command("python3");
+    venv.args(["-m", "venv", "--clear"]).arg(folder);
+    step::run(&mut venv)?;
+    let mut pip = command(&its_python());
+    pip.args(["-m", "pip", "install", "--disable-pip-version-check"]);
+    if !step::watched() {
+        pip.arg("--quiet");
+    }
+    pip.arg(format!("aiortc=={AIORTC}"));
+    step::run(&mut pip)
+}
+
+fn its_python() -> String {
+    let python = workspace::tools().join("aiortc/bin/python");
+    python.display().to_string()
 }
 
 /// `wasm-opt version 132 (version_132)` is version 132.

@@ -1,7 +1,7 @@
 //! One UDP port: real sockets that all peers of a shard share, bound once at start.
 //!
 //! One socket a local address, all on the same port, so that a reply leaves from the address that was asked. What arrives is handed to the peer that
-//! [`Routes`](super::routes::Routes) names: media feedback to whoever asked for it, all else through a bounded inbox.
+//! [`Routes`] names: media feedback to whoever asked for it, all else through a bounded inbox.
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
