@@ -78,7 +78,7 @@ pub(crate) struct Unit {
 impl Source {
     /// Makes the file in `folder` if it is not there yet.
     pub(crate) fn make(folder: &Path) -> Result<Self> {
-        let path = folder.join("fanout-720p30.mp4");
+        let path = folder.join("fanout.mp4");
         if !path.is_file() {
             std::fs::create_dir_all(folder)?;
             let clip =
