@@ -77,7 +77,7 @@ pub(crate) struct Fanout {
     /// Percent of packets that probes lose in the last measurement.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=50))]
     loss: u64,
-    /// A WHEP endpoint of a server that plays target/bench/fanout-720p30.mp4 in a loop, to be measured instead of Weir.
+    /// A WHEP endpoint of a server that plays target/bench/fanout.mp4 in a loop, to be measured instead of Weir.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
     /// Its process, on this machine; without it there is no CPU time.

@@ -11,7 +11,9 @@ use serde_json::Value;
 
 /// Seconds of it; after them it begins again.
 const SECONDS: &str = "20";
-/// 720p30, 2.5 Mbit/s and no B-frames, so that any server can pass it through; a keyframe every 2 s.
+/// 720p30 without B-frames, so that any server can pass it through; a keyframe every 2 s. What comes out has 2.5 Mbit/s,
+/// as the small buffer holds the rate down; it keeps keyframes within some 60 packets, and with the pictures that follow
+/// meanwhile within the 100 for which str0m asks again.
 const PICTURES: &[&str] = &[
     "-vf",
     "fps=30,format=yuv420p",
@@ -28,13 +30,13 @@ const PICTURES: &[&str] = &[
     "-sc_threshold",
     "0",
     "-b:v",
-    "2500k",
+    "2750k",
     "-minrate",
-    "2500k",
+    "2750k",
     "-maxrate",
-    "2500k",
+    "2750k",
     "-bufsize",
-    "1250k",
+    "600k",
 ];
 const SOUND: &[&str] = &["-c:a", "libopus", "-b:a", "64k", "-ac", "2", "-ar", "48000"];
 
@@ -76,7 +78,7 @@ pub(crate) struct Unit {
 impl Source {
     /// Makes the file in `folder` if it is not there yet.
     pub(crate) fn make(folder: &Path) -> Result<Self> {
-        let path = folder.join("fanout-720p30.mp4");
+        let path = folder.join("fanout.mp4");
         if !path.is_file() {
             std::fs::create_dir_all(folder)?;
             let clip =
