@@ -9,8 +9,6 @@ use crate::net::batch::Flushed;
 use crate::timeline::cursor::{Due, Step};
 use crate::timeline::log::Log;
 
-/// When something leaves, what is due so soon after it leaves with it: a third fewer calls of the kernel.
-const EARLY: Duration = Duration::from_millis(8);
 /// A TCP connection that takes nothing more is looked at again after this.
 const FULL_AGAIN: Duration = Duration::from_millis(20);
 
@@ -31,12 +29,11 @@ impl Viewer {
         if std::mem::take(&mut self.keyframe_needed) {
             self.find_keyframe(now);
         }
-        let mut until = now;
         loop {
             self.send_picture(now, out)?;
             let step = {
                 let log = feed.log();
-                let step = self.step(&log, until, out);
+                let step = self.step(&log, now, out);
                 if matches!(step, Step::Starved) {
                     self.bell.set();
                 }
@@ -46,10 +43,7 @@ impl Viewer {
             let paced = held.then(|| self.pacer.next(now));
             match (step, paced) {
                 (Step::Over, _) => return Ok(Next::Over),
-                (Step::Send(due), _) => {
-                    self.begin(due, now, out)?;
-                    until = now + EARLY;
-                }
+                (Step::Send(due), _) => self.begin(due, now, out)?,
                 (Step::Wait(until), Some(paced)) => return Ok(Next::At(until.min(paced))),
                 (Step::Wait(until), None) => return Ok(Next::At(until)),
                 (Step::Starved, Some(paced)) => return Ok(Next::At(paced)),
