@@ -18,6 +18,8 @@ use super::tcp::Stream;
 /// Datagrams that wait for one peer; what passes through here is a few a second.
 const INBOX: usize = 128;
 
+/// What the first byte of a DTLS record with an alert is (RFC 6347 4.1, RFC 5246 6.2.1).
+const ALERT: u8 = 21;
 /// A browser tries a connection for each of our addresses.
 const MAX_STREAMS: usize = 16;
 
@@ -73,6 +75,7 @@ pub(super) struct Link {
     /// One a socket of the port.
     inboxes: Vec<Mutex<Inbox>>,
     arrived: AtomicBool,
+    alerted: Notify,
     /// Who gets the SRTCP of the peer, plus one; 0 is nobody.
     feedback: AtomicU64,
     /// TCP connections of the peer, and whether there are any.
@@ -95,6 +98,7 @@ impl Route {
         let link = Arc::new(Link {
             inboxes: (0..sockets).map(|_| Mutex::default()).collect(),
             arrived: AtomicBool::new(false),
+            alerted: Notify::new(),
             feedback: AtomicU64::new(0),
             streams: Mutex::default(),
             over_tcp: AtomicBool::new(false),
@@ -130,6 +134,11 @@ impl Route {
     /// From now on the peer's SRTCP is given to whom the shard knows by this number.
     pub fn feedback_to(&self, number: u64) {
         self.link.feedback.store(number + 1, Ordering::Release);
+    }
+
+    /// Returns when a DTLS alert arrives.
+    pub async fn alerted(&self) {
+        self.link.alerted.notified().await;
     }
 
     /// Whether anything was received since the last time that this was asked.
@@ -351,6 +360,9 @@ impl Link {
     }
 
     fn put(&self, from: Remote, datagram: &[u8]) {
+        if datagram.first() == Some(&ALERT) {
+            self.alerted.notify_one();
+        }
         let from = self.moved_from(from);
         let mut inbox = lock(&self.inboxes[from.socket]);
         if inbox.datagrams.len() < INBOX {

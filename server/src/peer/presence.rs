@@ -9,13 +9,14 @@ use tokio::sync::watch;
 use webrtc::peer_connection::RTCPeerConnectionState;
 use webrtc::rtp_transceiver::RtpSender;
 
+use crate::net::Route;
+
 /// A viewer that is not heard for a while ([`super::connection::SILENCE`]) may come back within this
 /// time; both together are less than 10 s.
 const PATIENCE: Duration = Duration::from_millis(4_500);
 
-/// How often is looked whether the browser has said good-bye (DTLS close_notify); the crate tells of
-/// that by its state only.
-const LOOK: Duration = Duration::from_secs(1);
+/// After an alert has arrived, the crate has read it by then; it tells of that by its state only.
+const TO_READ: Duration = Duration::from_millis(100);
 
 /// Why a session ended, as the log says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,13 +61,14 @@ pub(super) fn is_lost(state: RTCPeerConnectionState) -> bool {
     )
 }
 
-/// Returns when the browser has closed its end of DTLS.
-pub(super) async fn said_goodbye(sender: Option<Arc<dyn RtpSender>>) {
+/// Returns when the browser has closed its end of DTLS, by an alert (close_notify).
+pub(super) async fn said_goodbye(sender: Option<Arc<dyn RtpSender>>, route: Arc<Route>) {
     let Some(sender) = sender else {
         return std::future::pending().await;
     };
     loop {
-        tokio::time::sleep(LOOK).await;
+        route.alerted().await;
+        tokio::time::sleep(TO_READ).await;
         let Ok(transport) = sender.transport().await else {
             return;
         };

@@ -321,7 +321,7 @@ impl Session {
                     Ended::ViewerGone => End::Left,
                 },
                 end = lost(state) => end,
-                () = said_goodbye(sender) => End::Left,
+                () = said_goodbye(sender, self.route.clone()) => End::Left,
             }
         };
         let end = tokio::select! {

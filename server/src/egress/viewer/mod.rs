@@ -126,7 +126,7 @@ impl Outgoing<'_> {
     }
 }
 
-const REPORT_EVERY: Duration = Duration::from_secs(2);
+const REPORT_EVERY: Duration = Duration::from_secs(3);
 /// The first report follows the first packets soon, for lips to match early.
 const FIRST_REPORT: Duration = Duration::from_millis(60);
 /// A viewer goes back to a keyframe this often at most.
