@@ -4,8 +4,6 @@
 //! |---|---|
 //! | [`dice`] | numbers that look random |
 //! | [`process`] | a server in a process of its own: its CPU time and memory |
-//! | [`viewer`] | someone who watches, made of str0m and one thread |
-//! | [`watch`] | `bench watch`: cost per viewer and time to the first picture |
 //! | [`fanout`] | `bench fanout`: thousands of viewers, beside the least that they can cost; `bench soak` |
 //! | [`files`] | `bench files`: a file between two browsers, and between two terminals |
 //! | [`webdriver`] | a browser, as the tests drive it |
@@ -16,8 +14,6 @@ mod fanout;
 mod files;
 mod process;
 mod rooms;
-mod viewer;
-mod watch;
 #[path = "../../server/tests/browser/webdriver.rs"]
 mod webdriver;
 
@@ -35,8 +31,6 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// Cost per viewer, memory per viewer, time from POST to the first picture.
-    Watch(watch::Watch),
     /// Cost, memory, lateness and correctness with up to thousands of viewers, beside this machine's limit.
     Fanout(fanout::Fanout),
     /// Whether anything grows while viewers come and go for minutes.
@@ -50,7 +44,6 @@ enum Bench {
 fn main() -> anyhow::Result<()> {
     str0m::crypto::from_feature_flags().install_process_default();
     match Arguments::parse().bench {
-        Bench::Watch(watch) => watch.run(),
         Bench::Fanout(fanout) => fanout.run(),
         Bench::Soak(soak) => soak.run(),
         Bench::Rooms(rooms) => rooms.run(),

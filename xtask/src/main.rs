@@ -24,7 +24,7 @@ Usage: cargo xtask COMMAND
   test [NAME]     set up, then run every check and test; NAME keeps only the tests whose name contains it
   setup           only set up, for both of the above; a second time it finds nothing to do
   ci              what the build machine runs: test, without anything that only helps the next build
-  bench NAME      measure, in release: cargo xtask bench watch
+  bench NAME      measure, in release: cargo xtask bench fanout
   fuzz [NAME] [--seconds 60]
                   mutate what strangers may send us, and look for what breaks: signaling, chat
 ";

@@ -39,7 +39,7 @@ fn server(args: &[String]) -> Result<Command> {
 /// `cargo xtask bench NAME [ARGS]`
 pub(crate) fn bench(args: &[String]) -> Result<()> {
     if args.is_empty() {
-        bail!("say what to measure, for example: cargo xtask bench watch");
+        bail!("say what to measure, for example: cargo xtask bench fanout");
     }
     // A bench starts the server itself, and only one of them needs browsers and what they show.
     let with_browsers = args[0] == "files";
