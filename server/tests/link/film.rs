@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, id};
+use std::sync::{Mutex, PoisonError};
 
 /// The clip in assets/: H.264 with a keyframe every 5.3 s.
 const CLIP: &str = concat!(
@@ -32,6 +33,9 @@ impl Film {
     pub(crate) fn usual() -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let path = folder.join("link-2500k-2s.mkv");
+        // Of two tests that begin together, one makes it.
+        static MAKING: Mutex<()> = Mutex::new(());
+        let _alone = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
         if !path.exists() {
             let part = folder.join(format!("link-{}.mkv", id()));
             let made = Command::new("ffmpeg")
