@@ -136,7 +136,7 @@ async fn cut_frames() {
         };
         tokio::join!(write, read);
     }
-    assert_eq!(door.port.stray(), 0);
+    assert_eq!(door.port.stray().get(), 0);
 }
 
 #[tokio::test]

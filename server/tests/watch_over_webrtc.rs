@@ -269,6 +269,8 @@ async fn stray_packets_disturb_nobody(path: MediaPath) {
     })
     .await;
     assert_eq!(viewer.heard("H264").gaps, 0);
+    let mut strays = server.peers.shards().iter().map(|shard| shard.stray.get());
+    assert!(strays.any(|strays| strays > 0), "they are counted");
     let newcomer = TestViewer::watch(&server, "film").await;
     newcomer.packets_of("H264", 5).await;
     assert_eq!(viewer.info().await.path, path);

@@ -1,5 +1,6 @@
 //! What has happened to viewers and shards since they began, in numbers for machines.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -55,8 +56,8 @@ pub struct ShardCounters {
     pub lateness: Lateness,
     /// Its viewers now.
     pub viewers: AtomicU64,
-    /// Datagrams that belong to nobody.
-    pub stray: Counter,
+    /// Datagrams that belong to nobody: the port's own count.
+    pub stray: Arc<Counter>,
     /// RTCP datagrams that arrived.
     pub feedback: Counter,
 }

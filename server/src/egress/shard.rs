@@ -54,7 +54,10 @@ impl Shard {
     /// The system gives no thread, or no way to wait for sockets.
     pub fn start(name: String, port: Arc<Port>) -> io::Result<Self> {
         let (orders, taken) = mpsc::unbounded_channel();
-        let counters = Arc::<ShardCounters>::default();
+        let counters = Arc::new(ShardCounters {
+            stray: Arc::clone(port.stray()),
+            ..ShardCounters::default()
+        });
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (its_port, its_counters) = (Arc::clone(&port), Arc::clone(&counters));
         thread::Builder::new().name(name).spawn(move || {

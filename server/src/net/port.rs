@@ -5,7 +5,6 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -20,6 +19,7 @@ use super::kind::Kind;
 use super::route::{Link, Route};
 use super::routes::{Remote, Routes};
 use super::tcp::{self, Stream};
+use crate::stream::counters::Counter;
 
 /// What the kernel may hand over as one when it has put datagrams of one sender together (GRO).
 const COALESCED: usize = 64 * 1024;
@@ -40,7 +40,7 @@ pub struct Port {
     /// Of TCP, with the index of the socket that has the same address; until the shard takes them.
     listeners: Mutex<Vec<(usize, TcpListener)>>,
     candidates: Vec<String>,
-    stray: AtomicU64,
+    stray: Arc<Counter>,
 }
 
 /// One address of the port.
@@ -82,7 +82,7 @@ impl Port {
             routes: Mutex::default(),
             listeners: Mutex::new(listeners),
             candidates,
-            stray: AtomicU64::new(0),
+            stray: Arc::default(),
         }))
     }
 
@@ -96,8 +96,8 @@ impl Port {
     }
 
     /// Datagrams that were nobody's.
-    pub fn stray(&self) -> u64 {
-        self.stray.load(Ordering::Relaxed)
+    pub fn stray(&self) -> &Arc<Counter> {
+        &self.stray
     }
 
     /// The TCP listeners, each with the index of the socket of the same address; once.
@@ -140,7 +140,7 @@ impl Port {
         match link {
             Some(link) => link.hand_out(from, datagram, feedback),
             None => {
-                self.stray.fetch_add(1, Ordering::Relaxed);
+                self.stray.add(1);
                 if Kind::of(datagram) == Kind::Rtcp {
                     feedback(None, from, datagram);
                 }
@@ -158,7 +158,7 @@ impl Port {
         feedback: &mut impl FnMut(Option<u64>, Remote, &[u8]),
     ) -> bool {
         let Some(link) = self.routes().route(now, from, datagram).cloned() else {
-            self.stray.fetch_add(1, Ordering::Relaxed);
+            self.stray.add(1);
             return false;
         };
         if Kind::of(datagram) == Kind::Stun && !link.connected(from, stream) {
@@ -369,7 +369,7 @@ mod tests {
             (peer.local_addr().unwrap(), Bytes::from(request))
         );
         assert_eq!(next().await.1, Bytes::from_static(b"\x16handshake"));
-        assert_eq!(port.stray(), 1);
+        assert_eq!(port.stray().get(), 1);
         route.feedback_to(7);
         peer.send_to(b"\x81\xc9report", loopback).await.unwrap();
         assert_eq!(
