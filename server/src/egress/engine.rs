@@ -92,10 +92,8 @@ impl Engine {
             Next::Appended => {
                 let feed = Arc::as_ptr(viewer.subscription.feed());
                 self.ticks.set(place, viewer.next_report());
-                let hung = self.feeds.iter_mut();
-                if let Some(hung) = hung
-                    .into_iter()
-                    .find(|hung| Arc::as_ptr(&hung.feed) == feed)
+                let mut feeds = self.feeds.iter_mut();
+                if let Some(hung) = feeds.find(|hung| Arc::as_ptr(&hung.feed) == feed)
                     && !hung.starved.contains(&place)
                 {
                     hung.starved.push(place);
@@ -191,8 +189,8 @@ impl Engine {
     }
 
     fn bell_of(&mut self, feed: &Arc<Feed>) -> Arc<Bell> {
-        let hung = self.feeds.iter();
-        if let Some(hung) = hung.into_iter().find(|hung| Arc::ptr_eq(&hung.feed, feed)) {
+        let mut feeds = self.feeds.iter();
+        if let Some(hung) = feeds.find(|hung| Arc::ptr_eq(&hung.feed, feed)) {
             return Arc::clone(&hung.bell);
         }
         let bell = Arc::new(Bell::new(Arc::clone(&self.rung)));
@@ -228,11 +226,8 @@ impl Engine {
         for hung in &mut self.feeds {
             hung.starved.retain(|starved| *starved != place);
         }
-        let watched = self.places.iter().filter_map(|place| place.viewer.as_ref());
-        if !watched
-            .into_iter()
-            .any(|(viewer, _)| Arc::as_ptr(viewer.subscription.feed()) == feed)
-        {
+        let mut watched = self.places.iter().filter_map(|place| place.viewer.as_ref());
+        if !watched.any(|(viewer, _)| Arc::as_ptr(viewer.subscription.feed()) == feed) {
             self.feeds.retain(|hung| Arc::as_ptr(&hung.feed) != feed);
         }
         Some(left)

@@ -36,9 +36,7 @@ impl Viewer {
             Item::Nack { media, lost } => self.lost(now, media, lost, shard),
             Item::Pli { .. } | Item::Fir { .. } => {
                 self.keyframe_needed = true;
-                self.counters.sent.plis.add(1);
-                shard.sent.plis.add(1);
-                self.subscription.stream().counters().plis.add(1);
+                self.count(shard, |counters| counters.plis.add(1));
             }
             Item::Remb { bitrate } => self.estimate.on_remb(now, bitrate),
             Item::Report(report) => self.reported(now, &report),
@@ -81,9 +79,7 @@ impl Viewer {
                 self.repairs.push_back((index, sequence));
             }
         }
-        self.counters.sent.nacks.add(asked);
-        shard.sent.nacks.add(asked);
-        self.subscription.stream().counters().nacks.add(asked);
+        self.count(shard, |counters| counters.nacks.add(asked));
     }
 
     /// The round trip is the time since our report that it had last, less the time that it held it (RFC 3550 6.4.1).

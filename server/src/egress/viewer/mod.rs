@@ -16,7 +16,7 @@ use shared::api::Codec;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::counters::{ShardCounters, ViewerCounters};
+use super::counters::{Counters, ShardCounters, ViewerCounters};
 use super::estimate::Estimate;
 use super::outlet::{Gone, Report};
 use super::pacer::Pacer;
@@ -265,10 +265,11 @@ impl Viewer {
         self.tracks.iter().position(|track| track.codec() == codec)
     }
 
-    fn count_skip(&self, out: &Outgoing<'_>) {
-        self.counters.sent.skips.add(1);
-        out.counters.sent.skips.add(1);
-        self.subscription.stream().counters().skips.add(1);
+    /// Counts something for this viewer, its shard and its stream.
+    fn count(&self, shard: &ShardCounters, add: impl Fn(&Counters)) {
+        add(&self.counters.sent);
+        add(&shard.sent);
+        add(self.subscription.stream().counters());
     }
 
     fn report(&mut self, now: Instant) -> Result<(), Gone> {

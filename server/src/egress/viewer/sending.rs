@@ -62,7 +62,7 @@ impl Viewer {
             None => self.playhead.step(log, now),
         };
         if self.playhead.skips() > skips {
-            self.count_skip(out);
+            self.count(out.counters, |counters| counters.skips.add(1));
         }
         step
     }
@@ -221,8 +221,7 @@ impl Viewer {
     pub(super) fn flush(&mut self, out: &mut Outgoing<'_>) -> Flushed {
         let (packets, bytes) = (out.batch.packets() as u64, out.batch.bytes() as u64);
         let flushed = out.batch.flush(self.route.port(), &self.path);
-        let stream = self.subscription.stream().counters();
-        for counters in [&self.counters.sent, &out.counters.sent, stream] {
+        self.count(out.counters, |counters| {
             match flushed {
                 Flushed::Sent => {
                     counters.packets.add(packets);
@@ -233,7 +232,7 @@ impl Viewer {
                 Flushed::Empty | Flushed::Full => {}
             }
             counters.rtx.add(self.repaired);
-        }
+        });
         self.repaired = 0;
         flushed
     }
