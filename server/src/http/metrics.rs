@@ -96,42 +96,28 @@ fn shards(text: &mut Exposition, shards: &[Arc<ShardCounters>]) {
         .enumerate()
         .map(|(number, shard)| (number.to_string(), &**shard))
         .collect();
-    text.family("weir_shard_viewers", "gauge", "Viewers of each shard.");
-    for (number, shard) in &shards {
-        let viewers = shard.viewers.load(Ordering::Relaxed);
-        text.sample("weir_shard_viewers", &[("shard", number)], viewers);
-    }
+    let mut family = |name: &str, kind, help, value: &dyn Fn(&ShardCounters) -> u64| {
+        text.family(name, kind, help);
+        for (number, shard) in &shards {
+            text.sample(name, &[("shard", number)], value(shard));
+        }
+    };
+    let help = "Viewers of each shard.";
+    family("weir_shard_viewers", "gauge", help, &|shard| {
+        shard.viewers.load(Ordering::Relaxed)
+    });
     for (what, help, counter) in COLUMNS {
         let name = format!("weir_{what}_total");
-        text.family(&name, "counter", help);
-        for (number, shard) in &shards {
-            text.sample(&name, &[("shard", number)], counter(&shard.sent).get());
-        }
+        family(&name, "counter", help, &|shard| counter(&shard.sent).get());
     }
-    text.family(
-        "weir_stray_datagrams_total",
-        "counter",
-        "Datagrams that belong to nobody.",
-    );
-    for (number, shard) in &shards {
-        text.sample(
-            "weir_stray_datagrams_total",
-            &[("shard", number)],
-            shard.stray.get(),
-        );
-    }
-    text.family(
-        "weir_rtcp_datagrams_total",
-        "counter",
-        "RTCP datagrams that arrived.",
-    );
-    for (number, shard) in &shards {
-        text.sample(
-            "weir_rtcp_datagrams_total",
-            &[("shard", number)],
-            shard.feedback.get(),
-        );
-    }
+    let help = "Datagrams that belong to nobody.";
+    family("weir_stray_datagrams_total", "counter", help, &|shard| {
+        shard.stray.get()
+    });
+    let help = "RTCP datagrams that arrived.";
+    family("weir_rtcp_datagrams_total", "counter", help, &|shard| {
+        shard.feedback.get()
+    });
     text.family(
         "weir_lateness_seconds",
         "histogram",
