@@ -257,8 +257,9 @@ impl Registered {
             if self.io.readable().await.is_err() {
                 return;
             }
-            let mut buffers: Vec<IoSliceMut<'_>> =
-                memory.chunks_mut(COALESCED).map(IoSliceMut::new).collect();
+            let mut parts = memory.chunks_mut(COALESCED);
+            let mut buffers: [IoSliceMut<'_>; AT_ONCE] =
+                std::array::from_fn(|_| IoSliceMut::new(parts.next().unwrap_or_default()));
             let received = self.io.try_io(Interest::READABLE, || {
                 let socket_ref = (&socket.io).into();
                 socket.state.recv(socket_ref, &mut buffers, &mut metas)
