@@ -44,7 +44,7 @@ fn Root() -> impl IntoView {
             Route::Watch(name) => view! { <Watch name /> }.into_any(),
             Route::Canvas(name) => view! { <Canvas name /> }.into_any(),
             Route::Embed(name) => view! { <Embed name /> }.into_any(),
-            Route::Rooms | Route::Room(_) | Route::Doctor => view! { <RoomsPart /> }.into_any(),
+            Route::Rooms | Route::Room(_) | Route::ConnectionTest => view! { <RoomsPart /> }.into_any(),
             Route::Settings => view! { <Settings /> }.into_any(),
             Route::Unknown(address) => view! { <NotFound address /> }.into_any(),
         }}

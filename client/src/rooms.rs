@@ -43,7 +43,7 @@ fn Root() -> impl IntoView {
     move || match route.get() {
         Route::Rooms => view! { <Rooms /> }.into_any(),
         Route::Room(name) => view! { <Room name /> }.into_any(),
-        Route::Doctor => view! { <Examination /> }.into_any(),
+        Route::ConnectionTest => view! { <Examination /> }.into_any(),
         // The first part is about to unmount this one.
         _ => ().into_any(),
     }

@@ -7,7 +7,7 @@ use super::icon::mark;
 use crate::hooks::app::{App, use_app};
 use crate::hooks::poll::use_poll;
 use crate::http::HttpError;
-use crate::state::remote::Remote;
+use crate::state::remote::RemoteData;
 use crate::state::route::Route;
 
 const ASK_EVERY_MS: f64 = 5_000.0;
@@ -48,9 +48,9 @@ fn ServerChip() -> impl IntoView {
             return "offline";
         }
         health.value.with(|health| match health {
-            Remote::Loading => "asking",
-            Remote::Ready(_) | Remote::Failed(HttpError::Status { .. }) => "online",
-            Remote::Stale(..) | Remote::Failed(_) => "offline",
+            RemoteData::Loading => "asking",
+            RemoteData::Ready(_) | RemoteData::Failed(HttpError::Status { .. }) => "online",
+            RemoteData::Stale(..) | RemoteData::Failed(_) => "offline",
         })
     };
     let words = move || match state() {

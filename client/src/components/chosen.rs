@@ -9,7 +9,7 @@ use super::trouble::{Loading, NoServer, Trouble};
 use crate::hooks::app::use_app;
 use crate::hooks::poll::use_poll;
 use crate::i18n::Text;
-use crate::state::remote::Remote;
+use crate::state::remote::RemoteData;
 use crate::state::route::Route;
 
 /// Without a name it is the first stream of the server.
@@ -49,11 +49,11 @@ pub(crate) fn Chosen(
         }
         .into_any(),
         (_, None) => list.value.with(|list_now| match list_now {
-            Remote::Failed(error) => {
-                view! { <Trouble error=error.clone() retry=move |()| list.afresh() /> }.into_any()
+            RemoteData::Failed(error) => {
+                view! { <Trouble error=error.clone() retry=move |()| list.reload() /> }.into_any()
             }
-            Remote::Loading => view! { <Loading /> }.into_any(),
-            Remote::Ready(_) | Remote::Stale(..) => view! {
+            RemoteData::Loading => view! { <Loading /> }.into_any(),
+            RemoteData::Ready(_) | RemoteData::Stale(..) => view! {
                 <section class="state card" data-state="empty">
                     <h2>{none(app.text())}</h2>
                     <p class="quiet">{app.text().no_streams_text}</p>

@@ -12,14 +12,14 @@ use web_sys::{
 use super::parts::{nothing, part, press, say, words};
 use super::talk::Reading;
 use crate::hooks::app::App;
-use crate::hooks::room::Room;
+use crate::hooks::room::RoomHandle;
 use crate::hooks::window::use_window;
 use crate::i18n::format::bytes;
 
 /// The number that browsers give a key that an input method has taken.
 const TAKEN_BY_INPUT_METHOD: u32 = 229;
 
-pub(crate) fn compose(app: App, room: Room, reading: Reading) -> AnyView {
+pub(crate) fn compose(app: App, room: RoomHandle, reading: Reading) -> AnyView {
     let field = NodeRef::<html::Textarea>::new();
     let chosen = NodeRef::<html::Input>::new();
     let too_long = RwSignal::new(None::<usize>);
@@ -105,7 +105,7 @@ pub(crate) fn compose(app: App, room: Room, reading: Reading) -> AnyView {
     .into_any()
 }
 
-fn offer(room: Room, reading: Reading, files: Option<FileList>) -> bool {
+fn offer(room: RoomHandle, reading: Reading, files: Option<FileList>) -> bool {
     let files = files.map_or_else(Vec::new, |files| {
         let all = (0..files.length()).filter_map(|at| files.get(at));
         all.collect::<Vec<File>>()
@@ -119,7 +119,7 @@ fn offer(room: Room, reading: Reading, files: Option<FileList>) -> bool {
 }
 
 /// What happens anywhere on the page: files dropped or pasted, `/` for the message field. `dragging` is true while files are held over the page.
-pub(crate) fn use_whole_page(room: Room, reading: Reading, dragging: RwSignal<bool>) {
+pub(crate) fn use_whole_page(room: RoomHandle, reading: Reading, dragging: RwSignal<bool>) {
     use_window(
         &["paste", "dragover", "dragleave", "drop", "keydown"],
         move |event| match event.type_().as_str() {

@@ -18,7 +18,7 @@ pub(crate) fn Controls(
     video: NodeRef<html::Video>,
 ) -> impl IntoView {
     let app = use_app();
-    let on = move || player.phase.with(|phase| phase.is_on());
+    let on = move || player.phase.with(|phase| phase.is_active());
     let full = use_is_fullscreen();
     let set_volume = move |event| {
         // Whole numbers, by the field's step: reading a fraction would cost ten kilobytes of tables.

@@ -4,7 +4,7 @@ use super::parts::press;
 use leptos::prelude::*;
 
 use crate::hooks::app::use_app;
-use crate::hooks::clipboard::{Copied, copy};
+use crate::hooks::clipboard::{CopyState, copy};
 
 #[component]
 pub(crate) fn CopyButton(
@@ -17,11 +17,11 @@ pub(crate) fn CopyButton(
     id: &'static str,
 ) -> impl IntoView {
     let app = use_app();
-    let copied = RwSignal::new(Copied::Not);
+    let copied = RwSignal::new(CopyState::Idle);
     let words = move || match copied.get() {
-        Copied::Not => label.get(),
-        Copied::Yes => app.common().copied,
-        Copied::Refused => app.common().copy_failed,
+        CopyState::Idle => label.get(),
+        CopyState::Copied => app.common().copied,
+        CopyState::Failed => app.common().copy_failed,
     };
     view! {
         <button id=id class="button plain" aria-live="polite" on:click=press(move || copy(text.get_untracked(), copied))>

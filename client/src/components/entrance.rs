@@ -5,11 +5,11 @@ use shared::signaling::{Code, MAX_NAME};
 
 use super::parts::{Read, button, nothing, part, say, words};
 use crate::hooks::app::App;
-use crate::hooks::room::Room;
-use crate::state::room::Link;
+use crate::hooks::room::RoomHandle;
+use crate::state::room::JoinState;
 
 /// Asks for a name, then goes in with it.
-pub(crate) fn name_form(app: App, room: Room, done: impl Fn() + 'static) -> AnyView {
+pub(crate) fn name_form(app: App, room: RoomHandle, done: impl Fn() + 'static) -> AnyView {
     let name = RwSignal::new(
         app.settings
             .with_untracked(|settings| settings.name.clone())
@@ -56,22 +56,22 @@ pub(crate) fn name_form(app: App, room: Room, done: impl Fn() + 'static) -> AnyV
 }
 
 /// Stands over the conversation while the link is not up.
-pub(crate) fn banner(app: App, room: Room) -> AnyView {
-    part(move || match room.link.get() {
-        Link::Joined | Link::Unnamed => nothing(),
-        Link::Connecting => view! {
+pub(crate) fn banner(app: App, room: RoomHandle) -> AnyView {
+    part(move || match room.join_state.get() {
+        JoinState::Joined | JoinState::Unnamed => nothing(),
+        JoinState::Connecting => view! {
             <p class="notice calm row" role="status"><i class="spinner"></i> {say(app, |text| text.joining)}</p>
         }
         .into_any(),
-        Link::Lost { retry_in } => view! {
+        JoinState::Lost { retry_in } => view! {
             <div class="notice row between">
                 <p role="status">{words(move || (app.room().lost)(retry_in))}</p>
                 {button("button plain", "retry", words(move || app.room().try_now.to_owned()), move || room.retry())}
             </div>
         }
         .into_any(),
-        Link::Refused { code, message } => refused(app, room, code, message),
-        Link::Left => view! {
+        JoinState::Refused { code, message } => refused(app, room, code, message),
+        JoinState::Left => view! {
             <section class="state" data-state="left">
                 <h2>{say(app, |text| text.left)}</h2>
                 <p class="quiet">{say(app, |text| text.left_text)}</p>
@@ -83,7 +83,7 @@ pub(crate) fn banner(app: App, room: Room) -> AnyView {
     .into_any()
 }
 
-fn refused(app: App, room: Room, code: Code, message: String) -> AnyView {
+fn refused(app: App, room: RoomHandle, code: Code, message: String) -> AnyView {
     let known: Option<Read> = match code {
         Code::BadName => Some(|text| text.bad_name),
         Code::NameTaken => Some(|text| text.name_taken),
@@ -132,7 +132,7 @@ fn other_room(app: App) -> AnyView {
         .into_any()
 }
 
-fn again(app: App, room: Room) {
+fn again(app: App, room: RoomHandle) {
     if let Some(name) = app
         .settings
         .with_untracked(|settings| settings.name.clone())

@@ -8,16 +8,16 @@ use shared::signaling::PeerId;
 use super::parts::{button, list, nothing, part, say, words};
 use crate::hooks::app::App;
 use crate::hooks::files::streams_to_disk;
-use crate::hooks::room::Room;
+use crate::hooks::room::RoomHandle;
 use crate::i18n::format::{bytes, part_of};
 use crate::i18n::room::Room as Text;
-use crate::state::room::{Direction, Stage, Transfer};
+use crate::state::room::{Direction, Transfer, TransferStage};
 
 /// Bytes that a tab should not hold in memory without a word.
 const LARGE: u64 = 500_000_000;
 
 /// The files of a conversation, the newest first.
-pub(crate) fn files(app: App, room: Room) -> AnyView {
+pub(crate) fn files(app: App, room: RoomHandle) -> AnyView {
     let keys = memo(move || {
         room.conversation.with(|conversation| {
             let entries = conversation.entries().iter().rev();
@@ -47,7 +47,13 @@ pub(crate) fn files(app: App, room: Room) -> AnyView {
 }
 
 /// One file. With `picture` it shows itself once it is here.
-pub(crate) fn file(app: App, room: Room, author: PeerId, number: u64, picture: bool) -> AnyView {
+pub(crate) fn file(
+    app: App,
+    room: RoomHandle,
+    author: PeerId,
+    number: u64,
+    picture: bool,
+) -> AnyView {
     let known = room.conversation.with_untracked(|conversation| {
         let entry = conversation.entry(&author, number)?;
         match &entry.message.body {
@@ -126,12 +132,19 @@ fn between_two(transfer: &Transfer) -> bool {
 
 fn url(transfer: &Transfer) -> Option<String> {
     match &transfer.stage {
-        Stage::Kept { url } => url.clone(),
+        TransferStage::Complete { url } => url.clone(),
         _ => None,
     }
 }
 
-fn offered(app: App, room: Room, author: &PeerId, number: u64, size: u64, mine: bool) -> AnyView {
+fn offered(
+    app: App,
+    room: RoomHandle,
+    author: &PeerId,
+    number: u64,
+    size: u64,
+    mine: bool,
+) -> AnyView {
     let get = (!mine).then(|| {
         let author = author.clone();
         button(
@@ -147,7 +160,7 @@ fn offered(app: App, room: Room, author: &PeerId, number: u64, size: u64, mine: 
 }
 
 /// Between this browser and one other: a bar, a sentence, a button.
-fn line(app: App, room: Room, transfer: Transfer) -> AnyView {
+fn line(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
     let incoming = transfer.direction == Direction::Incoming;
     let Transfer {
         author,
@@ -156,21 +169,23 @@ fn line(app: App, room: Room, transfer: Transfer) -> AnyView {
         ..
     } = transfer.clone();
     let act = match (&transfer.stage, incoming) {
-        (Stage::Asked | Stage::Running | Stage::Paused, _) => Some(button(
-            "button plain cancel",
-            "",
-            say(app, |text| text.cancel),
-            move || {
-                room.stop(author.clone(), number, peer.clone());
-            },
-        )),
-        (Stage::Kept { url: Some(url) }, true) => {
+        (TransferStage::Requested | TransferStage::Running | TransferStage::Paused, _) => {
+            Some(button(
+                "button plain cancel",
+                "",
+                say(app, |text| text.cancel),
+                move || {
+                    room.stop(author.clone(), number, peer.clone());
+                },
+            ))
+        }
+        (TransferStage::Complete { url: Some(url) }, true) => {
             let (href, name) = (url.clone(), transfer.info.safe_name());
             Some(view! { <a class="button plain save" href=href download=name>{say(app, |text| text.save)}</a> }.into_any())
         }
-        (Stage::Kept { .. }, _) | (_, false) => None,
+        (TransferStage::Complete { .. }, _) | (_, false) => None,
         (stage, true) => {
-            let label = if *stage == Stage::Stopped {
+            let label = if *stage == TransferStage::Stopped {
                 |text: &'static Text| text.resume
             } else {
                 |text: &'static Text| text.get
@@ -182,7 +197,10 @@ fn line(app: App, room: Room, transfer: Transfer) -> AnyView {
     };
     let moving = matches!(
         transfer.stage,
-        Stage::Asked | Stage::Running | Stage::Paused | Stage::Stopped
+        TransferStage::Requested
+            | TransferStage::Running
+            | TransferStage::Paused
+            | TransferStage::Stopped
     );
     let bar = moving.then(|| {
         let (done, size) = (
@@ -216,9 +234,9 @@ fn sentence(transfer: &Transfer, text: &Text) -> String {
     let incoming = transfer.direction == Direction::Incoming;
     let progress = (text.of)(&part_of(done, size), &bytes(size));
     let more = match &transfer.stage {
-        Stage::Asked => return text.asked.to_owned(),
-        Stage::Running if transfer.speed == 0 => return progress,
-        Stage::Running => {
+        TransferStage::Requested => return text.asked.to_owned(),
+        TransferStage::Running if transfer.speed == 0 => return progress,
+        TransferStage::Running => {
             let left = size.saturating_sub(done).div_ceil(transfer.speed);
             return format!(
                 "{progress} · {}/s · {}",
@@ -226,9 +244,9 @@ fn sentence(transfer: &Transfer, text: &Text) -> String {
                 (text.seconds_left)(left)
             );
         }
-        Stage::Paused => text.paused,
-        Stage::Stopped => text.stopped,
-        Stage::Kept { url } => {
+        TransferStage::Paused => text.paused,
+        TransferStage::Stopped => text.stopped,
+        TransferStage::Complete { url } => {
             let what = match (incoming, url) {
                 (true, Some(_)) => text.checked,
                 (true, None) => text.on_disk,
@@ -236,11 +254,11 @@ fn sentence(transfer: &Transfer, text: &Text) -> String {
             };
             return format!("{} · {what}", bytes(size));
         }
-        Stage::Gone if incoming => return text.author_gone.to_owned(),
-        Stage::Gone => return text.here_gone.to_owned(),
-        Stage::Spoiled => return text.spoiled.to_owned(),
-        Stage::Failed if incoming => return text.not_written.to_owned(),
-        Stage::Failed => return text.not_read.to_owned(),
+        TransferStage::Withdrawn if incoming => return text.author_gone.to_owned(),
+        TransferStage::Withdrawn => return text.here_gone.to_owned(),
+        TransferStage::Corrupt => return text.spoiled.to_owned(),
+        TransferStage::Failed if incoming => return text.not_written.to_owned(),
+        TransferStage::Failed => return text.not_read.to_owned(),
     };
     format!("{progress} · {more}")
 }
@@ -249,14 +267,14 @@ fn sentence(transfer: &Transfer, text: &Text) -> String {
 fn stage_word(transfers: &[Transfer]) -> &'static str {
     let others = transfers.iter().filter(|transfer| between_two(transfer));
     let ranked = others.map(|transfer| match transfer.stage {
-        Stage::Running => (0, "running"),
-        Stage::Paused => (1, "paused"),
-        Stage::Asked => (2, "asked"),
-        Stage::Kept { .. } => (3, "kept"),
-        Stage::Stopped => (4, "stopped"),
-        Stage::Spoiled => (5, "spoiled"),
-        Stage::Failed => (6, "failed"),
-        Stage::Gone => (7, "gone"),
+        TransferStage::Running => (0, "running"),
+        TransferStage::Paused => (1, "paused"),
+        TransferStage::Requested => (2, "asked"),
+        TransferStage::Complete { .. } => (3, "kept"),
+        TransferStage::Stopped => (4, "stopped"),
+        TransferStage::Corrupt => (5, "spoiled"),
+        TransferStage::Failed => (6, "failed"),
+        TransferStage::Withdrawn => (7, "gone"),
     });
     ranked.min().map_or("offered", |(_, word)| word)
 }

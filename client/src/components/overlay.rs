@@ -10,7 +10,7 @@ use super::sound::{Sound, play};
 use super::words;
 use crate::hooks::app::use_app;
 use crate::hooks::player::Player;
-use crate::state::session::{Cause, Phase};
+use crate::state::session::{Phase, RetryCause};
 
 /// Which overlay a phase has; countdowns and figures change without a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +48,10 @@ pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>)
             matches!(
                 phase,
                 Phase::Waiting {
-                    because: Cause::Unreachable,
+                    cause: RetryCause::Unreachable,
                     ..
                 } | Phase::Reconnecting {
-                    because: Cause::Unreachable
+                    cause: RetryCause::Unreachable
                 }
             )
         })

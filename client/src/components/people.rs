@@ -6,10 +6,10 @@ use shared::signaling::{PeerId, PeerKind};
 
 use super::parts::{list, nothing, part, say, words};
 use crate::hooks::app::App;
-use crate::hooks::room::Room;
+use crate::hooks::room::RoomHandle;
 use crate::i18n::room::Room as Text;
-use crate::state::face::{hue, initials};
-use crate::state::room::{Path, Person, Presence};
+use crate::state::avatar::{hue, initials};
+use crate::state::room::{PeerPath, Person, Presence};
 
 /// A round face: initials on the colour of an id.
 pub(crate) fn face(id: &PeerId, name: &str) -> AnyView {
@@ -23,7 +23,7 @@ fn colour(id: &PeerId) -> String {
 }
 
 /// The others, each with its path in words.
-pub(crate) fn people(app: App, room: Room) -> AnyView {
+pub(crate) fn people(app: App, room: RoomHandle) -> AnyView {
     let ids = move || {
         room.people
             .with(|people| people.iter().map(|person| person.id.to_string()).collect())
@@ -31,7 +31,7 @@ pub(crate) fn people(app: App, room: Room) -> AnyView {
     view! { <ul class="column people" id="people">{list(ids, move |id| person(app, room, id))}</ul> }.into_any()
 }
 
-fn person(app: App, room: Room, id: String) -> AnyView {
+fn person(app: App, room: RoomHandle, id: String) -> AnyView {
     let with = move |read: &dyn Fn(&Person) -> String| {
         // Gone with its row in a moment.
         let text = room.people.with(|people| {
@@ -98,13 +98,13 @@ fn person(app: App, room: Room, id: String) -> AnyView {
     .into_any()
 }
 
-fn path_word(path: Path) -> &'static str {
+fn path_word(path: PeerPath) -> &'static str {
     match path {
-        Path::Connecting => "connecting",
-        Path::Open { relayed: false, .. } => "direct",
-        Path::Open { relayed: true, .. } => "relayed",
-        Path::Broken => "broken",
-        Path::Failed => "failed",
+        PeerPath::Connecting => "connecting",
+        PeerPath::Open { relayed: false, .. } => "direct",
+        PeerPath::Open { relayed: true, .. } => "relayed",
+        PeerPath::Broken => "broken",
+        PeerPath::Failed => "failed",
     }
 }
 
@@ -116,16 +116,16 @@ fn facts(person: &Person, text: &Text) -> String {
         PeerKind::Other => text.other,
     };
     let path = match person.path {
-        Path::Connecting => text.connecting.to_owned(),
-        Path::Open { relayed, rtt } => {
+        PeerPath::Connecting => text.connecting.to_owned(),
+        PeerPath::Open { relayed, rtt } => {
             let path = if relayed { text.relayed } else { text.direct };
             rtt.map_or_else(|| path.to_owned(), |ms| (text.rtt)(path, ms))
         }
-        Path::Broken => text.broken.to_owned(),
-        Path::Failed => text.failed.to_owned(),
+        PeerPath::Broken => text.broken.to_owned(),
+        PeerPath::Failed => text.failed.to_owned(),
     };
     let presence = match person.presence {
-        Presence::Here => "",
+        Presence::Present => "",
         Presence::Away => text.away,
         Presence::Unlisted => text.unlisted,
     };

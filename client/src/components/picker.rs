@@ -6,11 +6,11 @@ use shared::api::StreamList;
 
 use crate::hooks::app::use_app;
 use crate::http::HttpError;
-use crate::state::remote::Remote;
+use crate::state::remote::RemoteData;
 
 #[component]
 pub(crate) fn Picker(
-    list: RwSignal<Remote<StreamList, HttpError>>,
+    list: RwSignal<RemoteData<StreamList, HttpError>>,
     chosen: String,
     /// Only streams that have one.
     with_picture: bool,

@@ -61,11 +61,11 @@ pub(crate) fn Film(
     let state = move || {
         player.phase.with(|phase| match phase {
             Phase::Playing if !player.shown.get() => "connecting",
-            phase => phase.word(),
+            phase => phase.as_str(),
         })
     };
     let line = move || {
-        let behind = player.figures.with(|figures| figures.behind);
+        let behind = player.figures.with(|figures| figures.latency_ms);
         player.phase.with(|phase| {
             words::state(
                 phase,
@@ -78,13 +78,9 @@ pub(crate) fn Film(
     };
     // Without the figure that changes every second, and the countdown: a screen reader says each state once.
     let spoken = memo(move || match player.phase.get() {
-        Phase::Waiting { because, .. } => words::state(
-            &Phase::Reconnecting { because },
-            false,
-            None,
-            0.0,
-            app.text(),
-        ),
+        Phase::Waiting { cause, .. } => {
+            words::state(&Phase::Reconnecting { cause }, false, None, 0.0, app.text())
+        }
         phase => words::state(&phase, player.shown.get(), None, 0.0, app.text()),
     });
     view! {
@@ -133,7 +129,7 @@ pub(crate) fn TooSlow(player: Player) -> impl IntoView {
     let app = use_app();
     let sentence = move || {
         player
-            .slow
+            .skipping
             .get()
             .then(|| view! { <p class="notice" id="slow">{app.say(|text| text.too_slow)}</p> })
     };

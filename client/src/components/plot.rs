@@ -3,7 +3,7 @@
 use crate::hooks::derived::memo;
 use leptos::prelude::*;
 
-use crate::state::stats::History;
+use crate::state::stats::PlotHistory;
 
 const WIDTH: f64 = 120.0;
 const HEIGHT: f64 = 30.0;
@@ -11,7 +11,7 @@ const HEIGHT: f64 = 30.0;
 /// `least` is the smallest full scale, so that noise around a constant does not look like trouble. The figure beside it
 /// says the same in words, so screen readers skip it.
 #[component]
-pub(crate) fn Plot(#[prop(into)] history: Signal<History>, least: f64) -> impl IntoView {
+pub(crate) fn Plot(#[prop(into)] history: Signal<PlotHistory>, least: f64) -> impl IntoView {
     let line = memo(move || history.with(|history| history.path(WIDTH, HEIGHT, least)));
     view! {
         <svg class="plot" viewBox="0 0 120 30" preserveAspectRatio="none" aria-hidden="true" focusable="false">

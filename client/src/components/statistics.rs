@@ -8,7 +8,7 @@ use crate::hooks::app::use_app;
 use crate::i18n::Text;
 use crate::i18n::describe::{reported_name, size};
 use crate::i18n::format::{bitrate, count};
-use crate::state::stats::{Figures, History, Plots};
+use crate::state::stats::{Figures, PlotHistory, Plots};
 
 const NOTHING: &str = "–";
 
@@ -21,7 +21,7 @@ pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> 
     let figure = move |id: &'static str,
                        name: fn(&'static Text) -> &'static str,
                        read: Read,
-                       plot: fn(&Plots) -> &History,
+                       plot: fn(&Plots) -> &PlotHistory,
                        least: f64| {
         let value = memo(move || figures.with(|figures| read(figures, app.text())));
         let history = Signal::derive(move || plots.with(|plots| plot(plots).clone()));
@@ -55,8 +55,8 @@ pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> 
             <div class="figures">
                 {figure("bitrate", |text| text.bitrate, read_bitrate, |plots| &plots.bitrate, 100_000.0)}
                 {figure("fps", |text| text.frames, read_fps, |plots| &plots.fps, 1.0)}
-                {figure("round-trip", |text| text.round_trip, |f, _| millis(f.round_trip), |plots| &plots.round_trip, 10.0)}
-                {figure("jitter", |text| text.jitter, |f, _| millis(f.jitter), |plots| &plots.jitter, 10.0)}
+                {figure("round-trip", |text| text.round_trip, |f, _| millis(f.round_trip_ms), |plots| &plots.round_trip, 10.0)}
+                {figure("jitter", |text| text.jitter, |f, _| millis(f.jitter_ms), |plots| &plots.jitter, 10.0)}
                 {figure("loss", |text| text.lost, read_loss, |plots| &plots.loss, 2.0)}
                 {figure("freezes", |text| text.freezes, read_freezes, |plots| &plots.freezes, 1.0)}
             </div>
@@ -65,9 +65,9 @@ pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> 
                 {fact("resolution", |text| text.resolution, |figures, _| figures.size.map(|(w, h)| size(w, h)))}
                 {fact("pair", |text| text.path, path)}
                 {fact("jitter-buffer", |text| text.jitter_buffer, |figures, _| {
-                    figures.jitter_buffer.map(|ms| format!("{ms:.0} ms"))
+                    figures.jitter_buffer_ms.map(|ms| format!("{ms:.0} ms"))
                 })}
-                {fact("repaired", |text| text.repaired, |figures, text| packets(figures.repaired_total, text))}
+                {fact("repaired", |text| text.repaired, |figures, text| packets(figures.retransmitted_total, text))}
                 {fact("lost-total", |text| text.lost_total, |figures, text| packets(figures.lost_total, text))}
             </dl>
         </aside>
@@ -76,7 +76,7 @@ pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> 
 
 fn read_bitrate(figures: &Figures, _: &'static Text) -> (String, &'static str) {
     figures
-        .bitrate
+        .bitrate_bps
         .map_or_else(|| (NOTHING.to_owned(), "Mbit/s"), bitrate)
 }
 
@@ -99,7 +99,7 @@ fn millis(value: Option<f64>) -> (String, &'static str) {
 fn read_loss(figures: &Figures, _: &'static Text) -> (String, &'static str) {
     (
         figures
-            .loss
+            .loss_percent
             .map_or_else(|| NOTHING.to_owned(), |share| format!("{share:.1}")),
         "%",
     )

@@ -10,11 +10,11 @@ use super::files::file;
 use super::parts::{Words, button, list, nothing, part, say, words};
 use super::people::face;
 use crate::hooks::app::App;
-use crate::hooks::room::Room;
+use crate::hooks::room::RoomHandle;
 use crate::i18n::format::clock;
-use crate::state::links::{Piece, pieces};
-use crate::state::room::{Happened, Note};
-use crate::state::rows::{Key, Row, rows};
+use crate::state::links::{TextSegment, segments};
+use crate::state::room::{Note, RoomEvent};
+use crate::state::rows::{MessageKey, Row, rows};
 
 /// So close to the end counts as being there, in pixels.
 const NEAR: i32 = 40;
@@ -25,12 +25,12 @@ pub(crate) struct Reading {
     log: NodeRef<html::Div>,
     at_end: RwSignal<bool>,
     /// The first message that had not been looked at when it came.
-    unread: RwSignal<Option<Key>>,
+    unread: RwSignal<Option<MessageKey>>,
 }
 
 impl Reading {
     /// Follows what is looked at: `attended` says whether the page is in front of somebody.
-    pub(crate) fn new(room: Room, attended: RwSignal<bool>) -> Self {
+    pub(crate) fn new(room: RoomHandle, attended: RwSignal<bool>) -> Self {
         let reading = Self {
             log: NodeRef::new(),
             at_end: RwSignal::new(true),
@@ -85,7 +85,7 @@ fn local(at: u64) -> u64 {
     at.saturating_add_signed(-(offset as i64) * 60_000)
 }
 
-pub(crate) fn talk(app: App, room: Room, reading: Reading, end: AnyView) -> AnyView {
+pub(crate) fn talk(app: App, room: RoomHandle, reading: Reading, end: AnyView) -> AnyView {
     let lines = move || {
         let unread = reading.unread.get();
         let rows = room.notes.with(|notes| {
@@ -97,7 +97,7 @@ pub(crate) fn talk(app: App, room: Room, reading: Reading, end: AnyView) -> AnyV
         rows.iter().map(Row::id).collect()
     };
     let show = move |id: String| {
-        let row = room.notes.with_untracked(|notes| Row::of(&id, notes));
+        let row = room.notes.with_untracked(|notes| Row::from_id(&id, notes));
         row.map_or_else(nothing, |row| line(app, room, row))
     };
     let below = part(move || {
@@ -136,12 +136,12 @@ pub(crate) fn talk(app: App, room: Room, reading: Reading, end: AnyView) -> AnyV
     .into_any()
 }
 
-fn line(app: App, room: Room, row: Row) -> AnyView {
+fn line(app: App, room: RoomHandle, row: Row) -> AnyView {
     match row {
         Row::Day(day) => divider("divider", words(move || day_name(app, day))),
         Row::Unread => divider("divider unread", say(app, |text| text.unread)),
         Row::Note(note) => divider("divider note", words(move || note_text(app, &note))),
-        Row::Say { key, first } => {
+        Row::Message { key, first } => {
             let entry = room.conversation.with_untracked(|conversation| {
                 let entry = conversation.entry(&key.1, key.0)?;
                 Some((entry.clone(), conversation.is_mine(entry)))
@@ -181,14 +181,14 @@ fn day_name(app: App, day: u64) -> String {
 fn note_text(app: App, note: &Note) -> String {
     let text = app.room();
     match &note.what {
-        Happened::Arrived { name } => (text.arrived)(name),
-        Happened::Left { name } => (text.gone)(name),
-        Happened::Lost { name } => (text.lost_peer)(name),
-        Happened::Renamed { from, to } => (text.renamed)(from, to),
+        RoomEvent::Arrived { name } => (text.arrived)(name),
+        RoomEvent::Left { name } => (text.gone)(name),
+        RoomEvent::Lost { name } => (text.lost_peer)(name),
+        RoomEvent::Renamed { from, to } => (text.renamed)(from, to),
     }
 }
 
-fn message(app: App, room: Room, entry: Entry, mine: bool, first: bool) -> AnyView {
+fn message(app: App, room: RoomHandle, entry: Entry, mine: bool, first: bool) -> AnyView {
     let class = match (mine, first) {
         (true, true) => "say me first",
         (true, false) => "say me",
@@ -256,9 +256,9 @@ fn tick(app: App, ticks: Ticks) -> AnyView {
 }
 
 fn linked(text: &str) -> AnyView {
-    let parts = pieces(text).into_iter().map(|piece| match piece {
-        Piece::Text(text) => text.to_owned().into_any(),
-        Piece::Link(link) => {
+    let parts = segments(text).into_iter().map(|piece| match piece {
+        TextSegment::Text(text) => text.to_owned().into_any(),
+        TextSegment::Url(link) => {
             let href = link.to_owned();
             view! { <a href=href target="_blank" rel="noopener noreferrer">{link.to_owned()}</a> }
                 .into_any()

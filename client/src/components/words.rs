@@ -1,7 +1,7 @@
 //! The state of a player in words.
 
 use crate::i18n::Text;
-use crate::state::session::{Cause, Failure, Phase};
+use crate::state::session::{Failure, Phase, RetryCause};
 
 /// One line: what is happening. `behind` is in milliseconds, `now` on the clock of [`Phase::Waiting`].
 pub(crate) fn state(
@@ -38,12 +38,12 @@ pub(crate) fn state(
 /// A sentence more, where there is one: why, and what may help.
 pub(crate) fn reason(phase: &Phase, text: &Text) -> Option<String> {
     let reason = match phase {
-        Phase::Waiting { because, .. } | Phase::Reconnecting { because } => match because {
-            Cause::Lost => text.why_lost.to_owned(),
-            Cause::Closed => text.why_closed.to_owned(),
-            Cause::Unreachable => text.why_unreachable.to_owned(),
-            Cause::NoPath => text.why_no_path.to_owned(),
-            Cause::Refused(error) => error.clone(),
+        Phase::Waiting { cause, .. } | Phase::Reconnecting { cause } => match cause {
+            RetryCause::Lost => text.why_lost.to_owned(),
+            RetryCause::Closed => text.why_closed.to_owned(),
+            RetryCause::Unreachable => text.why_unreachable.to_owned(),
+            RetryCause::NoPath => text.why_no_path.to_owned(),
+            RetryCause::Refused(error) => error.clone(),
         },
         Phase::Ended => text.ended_text.to_owned(),
         Phase::Failed(Failure::Refused(error)) if error.is_empty() => text.unreadable.to_owned(),

@@ -9,20 +9,24 @@ use crate::rtc::timer::sleep;
 
 /// What became of the last copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(crate) enum Copied {
+pub(crate) enum CopyState {
     #[default]
-    Not,
-    Yes,
-    Refused,
+    Idle,
+    Copied,
+    Failed,
 }
 
 /// Copies, and tells about it for two seconds.
-pub(crate) fn copy(text: String, told: RwSignal<Copied>) {
+pub(crate) fn copy(text: String, state: RwSignal<CopyState>) {
     spawn_local(async move {
         let done = write(&text).await;
-        let _ = told.try_set(if done { Copied::Yes } else { Copied::Refused });
+        let _ = state.try_set(if done {
+            CopyState::Copied
+        } else {
+            CopyState::Failed
+        });
         sleep(2_000).await;
-        let _ = told.try_set(Copied::Not);
+        let _ = state.try_set(CopyState::Idle);
     });
 }
 

@@ -5,9 +5,9 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, HtmlVideoElement};
 
-use super::download::save_as;
-use super::frames::Frames;
+use super::frames::FrameCallbacks;
 use super::player::Player;
+use super::save::save_as;
 use crate::rtc::timer::now;
 use crate::state::filter::{Filters, Histogram};
 
@@ -31,7 +31,7 @@ pub(crate) fn start_drawing(
     canvas: HtmlCanvasElement,
     player: Player,
     drawing: Drawing,
-) -> Option<Frames> {
+) -> Option<FrameCallbacks> {
     let options = js_sys::Object::new();
     // Every frame is read back.
     let _ = js_sys::Reflect::set(&options, &"willReadFrequently".into(), &true.into());
@@ -47,7 +47,7 @@ pub(crate) fn start_drawing(
         spent: 0.0,
     };
     let source = video.clone();
-    Some(Frames::of(&video, move || {
+    Some(FrameCallbacks::of(&video, move || {
         let began = now();
         let (width, height) = (source.video_width(), source.video_height());
         if width == 0 || height == 0 || source.ready_state() < 2 {
@@ -109,7 +109,7 @@ fn draw(
     }
 }
 
-/// Frames of the running second.
+/// FrameCallbacks of the running second.
 struct Second {
     since: f64,
     frames: f64,

@@ -1,6 +1,6 @@
 //! Files of a room: those that this side offers, and those on their way. Which is decided in [`crate::state::transfers`], and the bytes flow in [`crate::rtc`].
 
-mod reading;
+mod downloads;
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -12,27 +12,27 @@ use shared::signaling::PeerId;
 use shared::transfer::Speed;
 use web_sys::{Blob, File, Url};
 
-use super::engine::Engine;
-use super::room::Room;
+use super::room::RoomHandle;
+use super::room_client::RoomClient;
 use crate::rtc::folder::{self, Folder};
 use crate::rtc::incoming::Incoming;
 use crate::rtc::outgoing::{Outgoing, OutgoingEvent};
 use crate::rtc::timer::{Timer, now};
-use crate::state::room::{Direction, Stage, Transfer};
-use crate::state::transfers::{self, Key, is_wanted};
+use crate::state::room::{Direction, Transfer, TransferStage};
+use crate::state::transfers::{self, TransferKey, is_auto_received};
 
 /// Progress is shown so often. Milliseconds.
 const SHOW_MS: f64 = 250.0;
 pub(crate) struct Files {
-    room: Room,
-    engine: Weak<Engine>,
+    room: RoomHandle,
+    client: Weak<RoomClient>,
     me: Weak<Files>,
     /// Files of this side, by the numbers of their messages.
     own: RefCell<Vec<(u64, File)>>,
     incoming: RefCell<Vec<Part>>,
-    outgoing: RefCell<Vec<(Key, Outgoing)>>,
+    outgoing: RefCell<Vec<(TransferKey, Outgoing)>>,
     /// Bytes that have passed since it was last shown, and how fast.
-    passed: RefCell<Vec<(Key, u64, Speed)>>,
+    passed: RefCell<Vec<(TransferKey, u64, Speed)>>,
     showing: RefCell<Option<Timer>>,
     /// Object URLs, to be given back.
     urls: RefCell<Vec<String>>,
@@ -43,7 +43,7 @@ pub(crate) struct Files {
 
 /// A file that has come in part.
 struct Part {
-    key: Key,
+    key: TransferKey,
     incoming: Incoming,
     /// Channels that ended since something came, and how much had come then.
     tries: u32,
@@ -51,14 +51,14 @@ struct Part {
 }
 
 impl Files {
-    pub(crate) fn new(room: Room, engine: Weak<Engine>) -> Rc<Self> {
+    pub(crate) fn new(room: RoomHandle, client: Weak<RoomClient>) -> Rc<Self> {
         spawn_local(async {
             // Without a folder there is nothing left over in it.
             let _ = folder::sweep().await;
         });
         Rc::new_cyclic(|me| Self {
             room,
-            engine,
+            client,
             me: me.clone(),
             own: RefCell::default(),
             incoming: RefCell::default(),
@@ -73,18 +73,18 @@ impl Files {
 
     /// Tells everybody of a file; who wants it asks for it.
     pub(crate) fn offer(&self, file: File) {
-        let Some(engine) = self.engine.upgrade() else {
+        let Some(client) = self.client.upgrade() else {
             return;
         };
         let info = describe(&file);
-        let Some(number) = engine.say(Body::File(info.clone())) else {
+        let Some(number) = client.say(Body::File(info.clone())) else {
             return;
         };
-        if is_wanted(&info) {
+        if is_auto_received(&info) {
             // Its author sees it as the others do.
             let me = self.room.conversation.with_untracked(|c| c.me().clone());
-            let key = Key::incoming(&me, number);
-            let stage = Stage::Kept {
+            let key = TransferKey::incoming(&me, number);
+            let stage = TransferStage::Complete {
                 url: self.url(&file),
             };
             let size = info.size;
@@ -98,15 +98,15 @@ impl Files {
 
     /// Cancels, in either direction.
     pub(crate) fn stop(&self, author: &PeerId, number: u64, peer: &PeerId) {
-        let key = Key {
+        let key = TransferKey {
             author: author.clone(),
             number,
             peer: peer.clone(),
         };
-        let Some(engine) = self.engine.upgrade() else {
+        let Some(client) = self.client.upgrade() else {
             return;
         };
-        let changed = self.change(|all| transfers::turn(all, &key, Stage::Stopped));
+        let changed = self.change(|all| transfers::set_stage(all, &key, TransferStage::Stopped));
         if !changed {
             return;
         }
@@ -114,16 +114,16 @@ impl Files {
             if let Some(part) = self.incoming.borrow().iter().find(|part| part.key == key) {
                 part.incoming.detach();
             }
-            engine.send(peer, &Frame::Stop { number });
+            client.send(peer, &Frame::Stop { number });
         } else {
             drop(self.take_outgoing(&key));
-            engine.send(peer, &Frame::Gone { number });
+            client.send(peer, &Frame::Gone { number });
         }
     }
 
     /// Somebody wants a file of this side.
     pub(crate) fn wanted(&self, peer: &PeerId, number: u64, offset: u64) {
-        let Some(engine) = self.engine.upgrade() else {
+        let Some(client) = self.client.upgrade() else {
             return;
         };
         let own = self.own.borrow();
@@ -131,13 +131,13 @@ impl Files {
         let file = file.map(|(_, file)| file.clone());
         drop(own);
         let file = file.filter(|file| offset <= file.size() as u64);
-        let opened = engine
+        let opened = client
             .mesh()
             .and_then(|mesh| mesh.open_file(peer, number, offset));
         let (Some(file), Some((channel, max_message))) = (file, opened) else {
-            return engine.send(peer, &Frame::Gone { number });
+            return client.send(peer, &Frame::Gone { number });
         };
-        let key = Key {
+        let key = TransferKey {
             author: self.room.conversation.with_untracked(|c| c.me().clone()),
             number,
             peer: peer.clone(),
@@ -146,7 +146,14 @@ impl Files {
         let info = describe(&file);
         self.change(|all| {
             // Asked for again, it is on its way again, whatever it was.
-            transfers::begin(all, &key, Direction::Outgoing, info, offset, Stage::Running);
+            transfers::begin(
+                all,
+                &key,
+                Direction::Outgoing,
+                info,
+                offset,
+                TransferStage::Running,
+            );
             true
         });
         let (me, told) = (self.me.clone(), key.clone());
@@ -162,22 +169,22 @@ impl Files {
 
     /// Somebody no longer wants a file of this side.
     pub(crate) fn stopped(&self, peer: &PeerId, number: u64) {
-        self.finish(peer, number, Stage::Stopped);
+        self.finish(peer, number, TransferStage::Stopped);
     }
 
     /// Somebody has a file of this side, whole.
     pub(crate) fn kept(&self, peer: &PeerId, number: u64) {
-        self.finish(peer, number, Stage::Kept { url: None });
+        self.finish(peer, number, TransferStage::Complete { url: None });
     }
 
-    fn finish(&self, peer: &PeerId, number: u64, stage: Stage) {
-        let key = Key {
+    fn finish(&self, peer: &PeerId, number: u64, stage: TransferStage) {
+        let key = TransferKey {
             author: self.room.conversation.with_untracked(|c| c.me().clone()),
             number,
             peer: peer.clone(),
         };
         drop(self.take_outgoing(&key));
-        self.change(|all| transfers::turn(all, &key, stage));
+        self.change(|all| transfers::set_stage(all, &key, stage));
     }
 
     /// The connection to somebody is away.
@@ -218,35 +225,35 @@ impl Files {
         }
     }
 
-    fn went(&self, key: &Key, event: OutgoingEvent) {
+    fn went(&self, key: &TransferKey, event: OutgoingEvent) {
         match event {
             OutgoingEvent::Progress(bytes) => self.pass(key, bytes),
             // Its reader asks again.
             OutgoingEvent::Ended => {
                 drop(self.take_outgoing(key));
-                self.change(|all| transfers::turn(all, key, Stage::Paused));
+                self.change(|all| transfers::set_stage(all, key, TransferStage::Paused));
             }
             OutgoingEvent::Unreadable => {
                 drop(self.take_outgoing(key));
                 self.own
                     .borrow_mut()
                     .retain(|(number, _)| *number != key.number);
-                self.change(|all| transfers::turn(all, key, Stage::Failed));
-                if let Some(engine) = self.engine.upgrade() {
+                self.change(|all| transfers::set_stage(all, key, TransferStage::Failed));
+                if let Some(client) = self.client.upgrade() {
                     let number = key.number;
-                    engine.send(&key.peer, &Frame::Gone { number });
+                    client.send(&key.peer, &Frame::Gone { number });
                 }
             }
         }
     }
 
-    fn take_outgoing(&self, key: &Key) -> Option<Outgoing> {
+    fn take_outgoing(&self, key: &TransferKey) -> Option<Outgoing> {
         let mut outgoing = self.outgoing.borrow_mut();
         let at = outgoing.iter().position(|(other, _)| other == key)?;
         Some(outgoing.swap_remove(at).1)
     }
 
-    fn stage(&self, key: &Key) -> Option<Stage> {
+    fn stage(&self, key: &TransferKey) -> Option<TransferStage> {
         let stage = self
             .room
             .transfers
@@ -263,7 +270,7 @@ impl Files {
     }
 
     /// Notes how far a transfer is; shown a few times a second.
-    fn pass(&self, key: &Key, bytes: u64) {
+    fn pass(&self, key: &TransferKey, bytes: u64) {
         let mut passed = self.passed.borrow_mut();
         match passed.iter_mut().find(|(other, ..)| other == key) {
             Some((_, done, _)) => *done = bytes,
@@ -289,10 +296,10 @@ impl Files {
                 let Some(transfer) = transfers::find(all, key) else {
                     return false;
                 };
-                if transfer.stage == Stage::Asked {
-                    transfer.stage = Stage::Running;
+                if transfer.stage == TransferStage::Requested {
+                    transfer.stage = TransferStage::Running;
                 }
-                let running = transfer.stage == Stage::Running;
+                let running = transfer.stage == TransferStage::Running;
                 if running {
                     speed.at(now, *done);
                     (transfer.done, transfer.speed) = (*done, speed.now());

@@ -9,7 +9,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::HtmlVideoElement;
 
 /// Stops, and frees its closure, when dropped.
-pub(crate) struct Frames {
+pub(crate) struct FrameCallbacks {
     asked: Rc<Asked>,
 }
 
@@ -28,7 +28,7 @@ enum Handle {
     Screen(i32),
 }
 
-impl Frames {
+impl FrameCallbacks {
     pub(crate) fn of(video: &HtmlVideoElement, mut draw: impl FnMut() + 'static) -> Self {
         let asked = Rc::new(Asked {
             video: video.clone(),
@@ -48,7 +48,7 @@ impl Frames {
     }
 }
 
-impl Drop for Frames {
+impl Drop for FrameCallbacks {
     fn drop(&mut self) {
         match self.asked.handle.take() {
             Some(Handle::Video(id)) => {

@@ -2,19 +2,19 @@
 
 pub(crate) mod app;
 pub(crate) mod clipboard;
+pub(crate) mod connection_test;
 pub(crate) mod derived;
-pub(crate) mod doctor;
-pub(crate) mod download;
 pub(crate) mod drawing;
-pub(crate) mod engine;
 pub(crate) mod files;
 pub(crate) mod frames;
-pub(crate) mod history;
 pub(crate) mod ice;
-pub(crate) mod link;
 pub(crate) mod player;
 pub(crate) mod poll;
 pub(crate) mod report;
 pub(crate) mod room;
+pub(crate) mod room_client;
+pub(crate) mod room_storage;
+pub(crate) mod save;
+pub(crate) mod share_link;
 pub(crate) mod visited;
 pub(crate) mod window;

@@ -1,6 +1,6 @@
-//! A viewing of one stream: runs the effects of [`Session`] on a WHEP session, and keeps its figures.
+//! A viewing of one stream: runs the effects of [`PlayerSession`] on a WHEP session, and keeps its figures.
 
-mod slow;
+mod frame_skips;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -16,10 +16,12 @@ use crate::rtc::listener::Listener;
 use crate::rtc::peer::PeerEvent;
 use crate::rtc::timer::{Timer, now};
 use crate::rtc::whep::{Whep, WhepError};
+use crate::state::frame_skips::FrameSkips;
 use crate::state::route::encode;
-use crate::state::session::{Cause, Effect as Todo, Event, OpenError, Phase, Session, Verdict};
-use crate::state::slow::Slow;
-use crate::state::stats::{Figures, Plots, Sample};
+use crate::state::session::{
+    OpenError, Phase, PlayerSession, RetryCause, SessionEffect, SessionEvent, StreamStatus,
+};
+use crate::state::stats::{Figures, Plots, StatsSample};
 
 const SAMPLE_MS: f64 = 1_000.0;
 const COUNTDOWN_MS: f64 = 250.0;
@@ -35,7 +37,7 @@ pub(crate) struct Player {
     /// A picture or sound of this session has been played.
     pub(crate) shown: RwSignal<bool>,
     /// The server leaves out pictures, since the connection does not carry them.
-    pub(crate) slow: RwSignal<bool>,
+    pub(crate) skipping: RwSignal<bool>,
     pub(crate) figures: RwSignal<Figures>,
     pub(crate) plots: RwSignal<Plots>,
     /// The clock of a countdown, in the milliseconds of [`Phase::Waiting`].
@@ -48,16 +50,16 @@ pub(crate) struct Player {
 /// Dropped with the component: the session closes, timers and listeners go.
 #[derive(Default)]
 struct Owned {
-    session: Session,
+    session: PlayerSession,
     whep: Option<Whep>,
     /// Counts sessions, so that news of an earlier one is not taken for news of this one.
     generation: u32,
     timer: Option<Timer>,
     sampler: Option<Timer>,
     countdown: Option<Timer>,
-    before: Option<Sample>,
+    before: Option<StatsSample>,
     silent: u32,
-    slow: Slow,
+    skips: FrameSkips,
     resume: bool,
     _listeners: Vec<Listener>,
 }
@@ -68,7 +70,7 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
         phase: RwSignal::new(Phase::Stopped),
         media: RwSignal::new_local(None),
         shown: RwSignal::new(false),
-        slow: RwSignal::new(false),
+        skipping: RwSignal::new(false),
         figures: RwSignal::new(Figures::default()),
         plots: RwSignal::new(Plots::default()),
         clock: RwSignal::new(0.0),
@@ -77,20 +79,22 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
         owned: StoredValue::new_local(Owned::default()),
     };
     let listeners = vec![
-        Listener::new(&window(), "online", move |_| player.send(Event::Online)),
+        Listener::new(&window(), "online", move |_| {
+            player.send(SessionEvent::Online)
+        }),
         Listener::new(&window(), "pagehide", move |_| {
             let on = player
                 .phase
-                .try_with_untracked(Phase::is_on)
+                .try_with_untracked(Phase::is_active)
                 .unwrap_or(false);
             player.owned.try_update_value(|owned| owned.resume = on);
-            player.send(Event::Stop);
+            player.send(SessionEvent::Stop);
         }),
         // A page that comes back from the browser's cache goes on where it was.
         Listener::new(&window(), "pageshow", move |event| {
             let back = event.unchecked_into::<PageTransitionEvent>().persisted();
             if back && player.owned.try_update_value(|owned| owned.resume) == Some(true) {
-                player.send(Event::Start);
+                player.send(SessionEvent::Start);
             }
         }),
     ];
@@ -107,22 +111,26 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
 
 impl Player {
     pub(crate) fn start(self) {
-        self.send(Event::Start);
+        self.send(SessionEvent::Start);
     }
 
     pub(crate) fn stop(self) {
-        self.send(Event::Stop);
+        self.send(SessionEvent::Stop);
     }
 
     pub(crate) fn toggle(self) {
         let active = self
             .phase
-            .with_untracked(|phase| phase.is_on() && !matches!(phase, Phase::Waiting { .. }));
-        self.send(if active { Event::Stop } else { Event::Start });
+            .with_untracked(|phase| phase.is_active() && !matches!(phase, Phase::Waiting { .. }));
+        self.send(if active {
+            SessionEvent::Stop
+        } else {
+            SessionEvent::Start
+        });
     }
 
     /// Gives an event to the machine and does what it says. After the component is gone, nothing.
-    fn send(self, event: Event) {
+    fn send(self, event: SessionEvent) {
         let stepped = self.owned.try_update_value(|owned| {
             let effects = owned.session.step(event, now(), js_sys::Math::random());
             (effects, owned.session.phase().clone())
@@ -130,7 +138,7 @@ impl Player {
         let Some((effects, phase)) = stepped else {
             return;
         };
-        let on = phase.is_on();
+        let on = phase.is_active();
         if self.phase.with_untracked(|before| *before != phase) {
             self.count_down(&phase);
             self.phase.set(phase);
@@ -143,16 +151,16 @@ impl Player {
         }
     }
 
-    fn run(self, effect: Todo) {
+    fn run(self, effect: SessionEffect) {
         match effect {
-            Todo::Open => self.open(),
-            Todo::Close => self.close(),
-            Todo::Restart => self.restart(),
-            Todo::Ask => self.ask(),
-            Todo::Arm(ms) => {
-                self.set_timer(Some(Timer::after(ms, move || self.send(Event::Timer))))
-            }
-            Todo::Disarm => self.set_timer(None),
+            SessionEffect::Open => self.open(),
+            SessionEffect::Close => self.close(),
+            SessionEffect::RestartIce => self.restart(),
+            SessionEffect::QueryStream => self.ask(),
+            SessionEffect::SetTimer(ms) => self.set_timer(Some(Timer::after(ms, move || {
+                self.send(SessionEvent::Timer)
+            }))),
+            SessionEffect::ClearTimer => self.set_timer(None),
         }
     }
 
@@ -180,7 +188,7 @@ impl Player {
         });
         let Some(generation) = opened else { return };
         let Some(server) = self.app.server.get_untracked().flatten() else {
-            return self.send(Event::OpenFailed(OpenError::Unreachable));
+            return self.send(SessionEvent::OpenFailed(OpenError::Unreachable));
         };
         let endpoint = server.url(&format!("whep/{}", encode(&self.name.get_value())));
         let chosen = self
@@ -189,7 +197,7 @@ impl Player {
             .with_untracked(|settings| settings.ice_servers.clone());
         // A relay costs the server a port for each viewer, and nearly all reach its media port without.
         let no_path = Phase::Reconnecting {
-            because: Cause::NoPath,
+            cause: RetryCause::NoPath,
         };
         let relays = self.phase.with_untracked(|phase| *phase == no_path);
         let ice = ice_servers(chosen, server.url("api/ice"), relays);
@@ -202,7 +210,7 @@ impl Player {
                 // Stopped meanwhile: dropping it ends it.
                 opened if !current => drop(opened),
                 Ok(whep) => self.opened(whep),
-                Err(error) => self.send(Event::OpenFailed(open_error(error))),
+                Err(error) => self.send(SessionEvent::OpenFailed(open_error(error))),
             }
         });
     }
@@ -223,12 +231,12 @@ impl Player {
     fn close(self) {
         let closed = self.owned.try_update_value(|owned| {
             owned.generation = owned.generation.wrapping_add(1);
-            owned.slow = Slow::default();
+            owned.skips = FrameSkips::default();
             (owned.whep.take(), owned.sampler.take())
         });
         drop(closed);
         self.shown.set(false);
-        self.slow.set(false);
+        self.skipping.set(false);
         // What was true a moment ago is not any more; the plots keep their past.
         self.figures.set(Figures::default());
     }
@@ -241,11 +249,11 @@ impl Player {
                 .map(|whep| (owned.generation, whep.restart()))
         });
         let Some((generation, restarted)) = begun.flatten() else {
-            return self.send(Event::RestartFailed);
+            return self.send(SessionEvent::RestartFailed);
         };
         spawn_local(async move {
             if restarted.await.is_err() && self.is_current(generation) {
-                self.send(Event::RestartFailed);
+                self.send(SessionEvent::RestartFailed);
             }
         });
     }
@@ -256,12 +264,12 @@ impl Player {
         };
         let url = server.url(&format!("api/streams/{}", encode(&self.name.get_value())));
         spawn_local(async move {
-            let verdict = match http::get_json::<StreamInfo>(&url).await {
-                Err(HttpError::Status { status: 404, .. }) => Verdict::Gone,
-                Err(HttpError::Unreachable) => Verdict::Unreachable,
-                Ok(_) | Err(_) => Verdict::There,
+            let status = match http::get_json::<StreamInfo>(&url).await {
+                Err(HttpError::Status { status: 404, .. }) => StreamStatus::Gone,
+                Err(HttpError::Unreachable) => StreamStatus::Unreachable,
+                Ok(_) | Err(_) => StreamStatus::Available,
             };
-            self.send(Event::Verdict(verdict));
+            self.send(SessionEvent::StreamStatus(status));
         });
     }
 
@@ -270,10 +278,10 @@ impl Player {
             return;
         }
         match event {
-            PeerEvent::Connected => self.send(Event::Connected),
-            PeerEvent::Disconnected => self.send(Event::Disconnected),
-            PeerEvent::Failed => self.send(Event::IceFailed),
-            PeerEvent::RemoteClosed => self.send(Event::RemoteClosed),
+            PeerEvent::Connected => self.send(SessionEvent::Connected),
+            PeerEvent::Disconnected => self.send(SessionEvent::Disconnected),
+            PeerEvent::Failed => self.send(SessionEvent::IceFailed),
+            PeerEvent::RemoteClosed => self.send(SessionEvent::RemoteClosed),
             PeerEvent::Candidate(_) | PeerEvent::Track => {}
         }
     }
@@ -303,7 +311,7 @@ impl Player {
         });
     }
 
-    fn sampled(self, sample: Sample) {
+    fn sampled(self, sample: StatsSample) {
         let compared = self.owned.try_update_value(|owned| {
             let before = owned.before.replace(sample.clone())?;
             let figures = Figures::between(&before, &sample);
@@ -319,14 +327,14 @@ impl Player {
         };
         let flows = figures.arrived.is_some_and(|bytes| bytes > 0.0);
         self.plots.update(|plots| plots.push(&figures));
-        self.look_for_skips(&figures);
+        self.check_skips(&figures);
         self.figures.set(figures);
         let phase = self.phase.get_untracked();
         // After a restart on the same path the connection never says "connected" again, but bytes arrive.
         if phase == Phase::Restarting && flows {
-            self.send(Event::Connected);
+            self.send(SessionEvent::Connected);
         } else if phase == Phase::Playing && silent >= STALLED_SAMPLES {
-            self.send(Event::Stalled);
+            self.send(SessionEvent::Stalled);
         }
     }
 }

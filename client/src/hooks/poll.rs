@@ -7,12 +7,12 @@ use serde::de::DeserializeOwned;
 use super::app::App;
 use crate::http::{self, HttpError};
 use crate::rtc::timer::Timer;
-use crate::state::remote::Remote;
+use crate::state::remote::RemoteData;
 
 /// An answer that keeps itself up to date.
 #[derive(Debug)]
 pub(crate) struct Poll<T: Send + Sync + 'static> {
-    pub(crate) value: RwSignal<Remote<T, HttpError>>,
+    pub(crate) value: RwSignal<RemoteData<T, HttpError>>,
     asked: RwSignal<u32>,
     /// Questions without an answer yet: a slow server is not asked faster than it answers.
     open: StoredValue<u32>,
@@ -28,16 +28,16 @@ impl<T: Send + Sync + 'static> Copy for Poll<T> {}
 
 impl<T: Send + Sync + 'static> Poll<T> {
     /// Asks now.
-    pub(crate) fn again(self) {
+    pub(crate) fn refresh(self) {
         let _ = self
             .asked
             .try_update(|asked| *asked = asked.wrapping_add(1));
     }
 
     /// Forgets the last answer and asks now.
-    pub(crate) fn afresh(self) {
-        self.value.set(Remote::Loading);
-        self.again();
+    pub(crate) fn reload(self) {
+        self.value.set(RemoteData::Loading);
+        self.refresh();
     }
 }
 
@@ -47,7 +47,7 @@ where
     T: DeserializeOwned + Clone + PartialEq + Send + Sync + 'static,
 {
     let poll = Poll {
-        value: RwSignal::new(Remote::Loading),
+        value: RwSignal::new(RemoteData::Loading),
         asked: RwSignal::new(0),
         open: StoredValue::new(0),
     };
@@ -55,7 +55,7 @@ where
         let asked = poll.asked.get();
         let url = app.server_now()?.url(&path());
         if before.flatten().is_some_and(|before| before != url) {
-            poll.value.set(Remote::Loading);
+            poll.value.set(RemoteData::Loading);
         }
         let sent = url.clone();
         poll.open.update_value(|open| *open += 1);
@@ -67,7 +67,7 @@ where
                 let kept =
                     |error: &HttpError| !matches!(error, HttpError::Status { status: 404, .. });
                 poll.value.try_update(|value| {
-                    *value = std::mem::replace(value, Remote::Loading).next(answer, kept);
+                    *value = std::mem::replace(value, RemoteData::Loading).next(answer, kept);
                 });
             }
         });
@@ -75,7 +75,7 @@ where
     });
     let timer = Timer::every(ms, move || {
         if !document().hidden() && poll.open.try_get_value() == Some(0) {
-            poll.again();
+            poll.refresh();
         }
     });
     let timer = StoredValue::new_local(Some(timer));

@@ -1,18 +1,18 @@
-//! Reads a browser's `RTCStatsReport` into a [`Sample`].
+//! Reads a browser's `RTCStatsReport` into a [`StatsSample`].
 
 use std::collections::HashMap;
 
 use js_sys::{Map, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::state::stats::{Pair, Sample, Track};
+use crate::state::stats::{InboundStats, PairStats, StatsSample};
 
 /// Takes what is known of the report; anything absent stays `None`.
-pub(crate) fn read(report: &JsValue, at: f64) -> Sample {
+pub(crate) fn read(report: &JsValue, at: f64) -> StatsSample {
     let Some(report) = report.dyn_ref::<js_sys::Object>() else {
-        return Sample {
+        return StatsSample {
             at,
-            ..Sample::default()
+            ..StatsSample::default()
         };
     };
     let mut entries: HashMap<String, JsValue> = HashMap::new();
@@ -21,9 +21,9 @@ pub(crate) fn read(report: &JsValue, at: f64) -> Sample {
             entries.insert(id, entry);
         }
     });
-    let mut sample = Sample {
+    let mut sample = StatsSample {
         at,
-        ..Sample::default()
+        ..StatsSample::default()
     };
     let mut selected = None;
     let mut on_all_pairs = None;
@@ -61,8 +61,8 @@ pub(crate) fn read(report: &JsValue, at: f64) -> Sample {
     sample
 }
 
-fn track(entry: &JsValue, entries: &HashMap<String, JsValue>) -> Track {
-    Track {
+fn track(entry: &JsValue, entries: &HashMap<String, JsValue>) -> InboundStats {
+    InboundStats {
         bytes: number(entry, "bytesReceived"),
         packets: number(entry, "packetsReceived"),
         lost: number(entry, "packetsLost"),
@@ -72,7 +72,7 @@ fn track(entry: &JsValue, entries: &HashMap<String, JsValue>) -> Track {
         jitter_buffer_delay: number(entry, "jitterBufferDelay"),
         jitter_buffer_emitted: number(entry, "jitterBufferEmittedCount"),
         decode_time: number(entry, "totalDecodeTime"),
-        repaired: number(entry, "retransmittedPacketsReceived"),
+        retransmitted: number(entry, "retransmittedPacketsReceived"),
         width: number(entry, "frameWidth"),
         height: number(entry, "frameHeight"),
         codec: text(entry, "codecId")
@@ -92,10 +92,10 @@ fn codec(entry: &JsValue) -> Option<String> {
     Some(profile.map_or_else(|| name.clone(), |profile| format!("{name} {profile}")))
 }
 
-fn pair(entry: &JsValue, entries: &HashMap<String, JsValue>) -> Pair {
+fn pair(entry: &JsValue, entries: &HashMap<String, JsValue>) -> PairStats {
     let side = |name: &str| text(entry, name).and_then(|id| entries.get(&id));
     let (local, remote) = (side("localCandidateId"), side("remoteCandidateId"));
-    Pair {
+    PairStats {
         round_trip: number(entry, "currentRoundTripTime"),
         local_kind: local.and_then(|side| text(side, "candidateType")),
         remote_kind: remote.and_then(|side| text(side, "candidateType")),

@@ -1,4 +1,4 @@
-//! A room: signals for its page, over an [`Engine`] that ends with the component.
+//! A room: signals for its page, over an [`RoomClient`] that ends with the component.
 
 use std::rc::Rc;
 
@@ -10,19 +10,19 @@ use wasm_bindgen::JsCast;
 use web_sys::PageTransitionEvent;
 
 use super::app::App;
-use super::engine::Engine;
-use super::history::History;
+use super::room_client::RoomClient;
+use super::room_storage::RoomStorage;
 use crate::rtc::listener::Listener;
 use crate::rtc::timer::Timer;
-use crate::state::joining::Event;
-use crate::state::room::{Link, Note, Person, Transfer};
+use crate::state::join::JoinEvent;
+use crate::state::room::{JoinState, Note, Person, Transfer};
 
 const TICK_MS: f64 = 1_000.0;
 
 /// A handle for components.
 #[derive(Clone, Copy)]
-pub(crate) struct Room {
-    pub(crate) link: RwSignal<Link>,
+pub(crate) struct RoomHandle {
+    pub(crate) join_state: RwSignal<JoinState>,
     /// The others, in the order they came.
     pub(crate) people: RwSignal<Vec<Person>>,
     pub(crate) conversation: RwSignal<Conversation>,
@@ -31,122 +31,124 @@ pub(crate) struct Room {
     pub(crate) transfers: RwSignal<Vec<Transfer>>,
     /// This side, as it was welcomed.
     pub(crate) me: RwSignal<Option<Peer>>,
-    engine: StoredValue<Option<Owned>, LocalStorage>,
+    client: StoredValue<Option<Owned>, LocalStorage>,
 }
 
 struct Owned {
-    engine: Rc<Engine>,
+    client: Rc<RoomClient>,
     _timer: Timer,
     _listeners: [Listener; 3],
 }
 
 /// The room `name`. Joins as soon as there is a server and a name in the settings.
-pub(crate) fn use_room(app: App, name: String) -> Room {
+pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
     let name = name.trim().to_owned();
-    let history = History::open(&name, wall_ms());
-    let room = Room {
-        link: RwSignal::new(Link::Unnamed),
+    let storage = RoomStorage::open(&name, wall_ms());
+    let room = RoomHandle {
+        join_state: RwSignal::new(JoinState::Unnamed),
         people: RwSignal::new(Vec::new()),
-        conversation: RwSignal::new(history.load()),
+        conversation: RwSignal::new(storage.load()),
         notes: RwSignal::new(Vec::new()),
         transfers: RwSignal::new(Vec::new()),
         me: RwSignal::new(None),
-        engine: StoredValue::new_local(None),
+        client: StoredValue::new_local(None),
     };
-    let engine = Engine::new(app, name, history, room);
-    let on = |event: &'static str, act: fn(&Rc<Engine>, web_sys::Event)| {
-        let engine = Rc::downgrade(&engine);
+    let client = RoomClient::new(app, name, storage, room);
+    let on = |event: &'static str, act: fn(&Rc<RoomClient>, web_sys::Event)| {
+        let client = Rc::downgrade(&client);
         Listener::new(&window(), event, move |event| {
-            if let Some(engine) = engine.upgrade() {
-                act(&engine, event);
+            if let Some(client) = client.upgrade() {
+                act(&client, event);
             }
         })
     };
     let listeners = [
-        on("online", |engine, _| {
-            engine.step(Event::Online);
-            if let Some(mesh) = engine.mesh() {
+        on("online", |client, _| {
+            client.step(JoinEvent::Online);
+            if let Some(mesh) = client.mesh() {
                 mesh.renew();
             }
         }),
-        on("pagehide", |engine, event| {
+        on("pagehide", |client, event| {
             let kept = event.unchecked_into::<PageTransitionEvent>().persisted();
-            engine.hide(!kept);
+            client.hide(!kept);
         }),
-        on("pageshow", |engine, event| {
+        on("pageshow", |client, event| {
             if event.unchecked_into::<PageTransitionEvent>().persisted() {
-                engine.step(Event::Online);
+                client.step(JoinEvent::Online);
             }
         }),
     ];
-    let weak = Rc::downgrade(&engine);
+    let weak = Rc::downgrade(&client);
     let timer = Timer::every(TICK_MS, move || {
-        if let Some(engine) = weak.upgrade() {
-            engine.tick();
+        if let Some(client) = weak.upgrade() {
+            client.tick();
         }
     });
-    room.engine.set_value(Some(Owned {
-        engine,
+    room.client.set_value(Some(Owned {
+        client,
         _timer: timer,
         _listeners: listeners,
     }));
     effect(move || {
         let known = app.server_now().is_some();
         let named = app.settings.with(|settings| settings.name.is_some());
-        let fresh = room.link.with_untracked(|link| *link == Link::Unnamed);
+        let fresh = room
+            .join_state
+            .with_untracked(|state| *state == JoinState::Unnamed);
         if known && named && fresh {
-            room.with(|engine| engine.step(Event::Join));
+            room.with(|client| client.step(JoinEvent::Join));
         }
     });
     effect(move || {
         room.conversation.track();
-        room.with(Engine::save_soon);
+        room.with(RoomClient::save_soon);
     });
     on_cleanup(move || {
         // Taken out first: what it does on its way must not happen under the lock.
-        if let Some(owned) = room.engine.try_update_value(Option::take).flatten() {
-            owned.engine.end();
+        if let Some(owned) = room.client.try_update_value(Option::take).flatten() {
+            owned.client.end();
         }
     });
     room
 }
 
-impl Room {
+impl RoomHandle {
     /// Sets the person's name and joins, also after a refusal or a goodbye.
     pub(crate) fn join(self, name: String) {
-        self.with(|engine| engine.join(name));
+        self.with(|client| client.join(name));
     }
 
     pub(crate) fn leave(self) {
-        self.with(|engine| engine.step(Event::Leave));
+        self.with(|client| client.step(JoinEvent::Leave));
     }
 
     /// Now, instead of waiting.
     pub(crate) fn retry(self) {
-        self.with(|engine| engine.step(Event::Join));
+        self.with(|client| client.step(JoinEvent::Join));
     }
 
     pub(crate) fn say(self, text: String) {
-        self.with(|engine| engine.say_text(&text));
+        self.with(|client| client.say_text(&text));
     }
 
     /// Call freely: it is not sent more often than needed.
     pub(crate) fn typing(self, on: bool) {
-        self.with(|engine| engine.typing(on));
+        self.with(|client| client.typing(on));
     }
 
     pub(crate) fn offer_files(self, files: Vec<web_sys::File>) {
-        self.with(|engine| engine.offer_files(files));
+        self.with(|client| client.offer_files(files));
     }
 
     /// Receives a file, goes on with it, or tries again.
     pub(crate) fn want(self, author: PeerId, number: u64) {
-        self.with(|engine| engine.files().want(&author, number));
+        self.with(|client| client.files().want(&author, number));
     }
 
     /// Cancels, in either direction.
     pub(crate) fn stop(self, author: PeerId, number: u64, peer: PeerId) {
-        self.with(|engine| engine.files().stop(&author, number, &peer));
+        self.with(|client| client.files().stop(&author, number, &peer));
     }
 
     pub(crate) fn mark_read(self) {
@@ -156,13 +158,13 @@ impl Room {
         }
     }
 
-    fn with(self, act: impl FnOnce(&Rc<Engine>)) {
-        let engine = self.engine.try_with_value(|owned| {
+    fn with(self, act: impl FnOnce(&Rc<RoomClient>)) {
+        let client = self.client.try_with_value(|owned| {
             let owned = owned.as_ref()?;
-            Some(Rc::clone(&owned.engine))
+            Some(Rc::clone(&owned.client))
         });
-        if let Some(engine) = engine.flatten() {
-            act(&engine);
+        if let Some(client) = client.flatten() {
+            act(&client);
         }
     }
 }

@@ -6,10 +6,10 @@ use shared::conversation::Conversation;
 use super::app::storage;
 
 /// Before the room's name, in the browser's local storage.
-pub(crate) const STORED_AS: &str = "weir.room.";
+pub(crate) const STORAGE_PREFIX: &str = "weir.room.";
 
 #[derive(Clone, PartialEq)]
-pub(crate) struct Visited {
+pub(crate) struct VisitedRoom {
     pub(crate) name: String,
     pub(crate) unread: usize,
     /// Of the newest message, in milliseconds since 1970.
@@ -17,21 +17,21 @@ pub(crate) struct Visited {
 }
 
 /// The rooms with the newest messages first.
-pub(crate) fn visited() -> Vec<Visited> {
+pub(crate) fn visited() -> Vec<VisitedRoom> {
     let Some(storage) = storage() else {
         return Vec::new();
     };
     let keys = (0..storage.length().unwrap_or(0)).filter_map(|at| storage.key(at).ok().flatten());
     let rooms = keys.filter_map(|key| {
-        let name = key.strip_prefix(STORED_AS)?.to_owned();
+        let name = key.strip_prefix(STORAGE_PREFIX)?.to_owned();
         let text = storage.get_item(&key).ok().flatten()?;
         let conversation: Conversation = serde_json::from_str(&text).ok()?;
         // One that was only looked at from outside holds nothing.
         let at = conversation.entries().last()?.message.at;
         let unread = conversation.unread();
-        Some(Visited { name, unread, at })
+        Some(VisitedRoom { name, unread, at })
     });
-    let mut rooms: Vec<Visited> = rooms.collect();
+    let mut rooms: Vec<VisitedRoom> = rooms.collect();
     rooms.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.name.cmp(&b.name)));
     rooms
 }
@@ -40,7 +40,7 @@ pub(crate) fn visited() -> Vec<Visited> {
 pub(crate) fn forget(name: &str, question: &str) -> bool {
     let agreed = window().confirm_with_message(question).unwrap_or(false);
     if let Some(storage) = storage().filter(|_| agreed) {
-        let _ = storage.remove_item(&format!("{STORED_AS}{name}"));
+        let _ = storage.remove_item(&format!("{STORAGE_PREFIX}{name}"));
     }
     agreed
 }

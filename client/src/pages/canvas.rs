@@ -15,7 +15,7 @@ use crate::components::sound::{Sound, play};
 use crate::components::words;
 use crate::hooks::app::{use_app, use_title};
 use crate::hooks::drawing::{Drawing, save_still, start_drawing};
-use crate::hooks::frames::Frames;
+use crate::hooks::frames::FrameCallbacks;
 use crate::hooks::player::use_player;
 use crate::state::filter::Filters;
 use crate::state::route::Route;
@@ -52,7 +52,7 @@ fn Board(name: String) -> impl IntoView {
         cost: RwSignal::new((0.0, 0.0)),
     };
     let canvas = NodeRef::<html::Canvas>::new();
-    let frames = StoredValue::new_local(None::<Frames>);
+    let frames = StoredValue::new_local(None::<FrameCallbacks>);
     // Never on the page: it only decodes.
     let video: Option<HtmlVideoElement> = document()
         .create_element("video")
@@ -91,12 +91,12 @@ fn Board(name: String) -> impl IntoView {
     let state = move || {
         player.phase.with(|phase| match phase {
             Phase::Playing if !player.shown.get() => "connecting",
-            phase => phase.word(),
+            phase => phase.as_str(),
         })
     };
     let line = move || {
         player.phase.with(|phase| {
-            let behind = player.figures.with(|figures| figures.behind);
+            let behind = player.figures.with(|figures| figures.latency_ms);
             words::state(
                 phase,
                 player.shown.get(),
@@ -110,7 +110,7 @@ fn Board(name: String) -> impl IntoView {
     let active = move || {
         player
             .phase
-            .with(|phase| phase.is_on() && !matches!(phase, Phase::Waiting { .. }))
+            .with(|phase| phase.is_active() && !matches!(phase, Phase::Waiting { .. }))
     };
     let label = name.clone();
     let still_name = name;

@@ -5,15 +5,17 @@ use leptos::prelude::*;
 use crate::components::copy::CopyButton;
 use crate::components::parts::{button, nothing, part, words};
 use crate::hooks::app::{App, use_app, use_title};
-use crate::hooks::doctor::Doctor;
+use crate::hooks::connection_test::ConnectionTest;
 use crate::i18n::doctor::Doctor as Text;
-use crate::state::doctor::{Advice, Facts, Kind, Nat, Outcome, Verdict};
+use crate::state::connection_test::{
+    Advice, CheckKind, CheckOutcome, Nat, Reachability, TestReport,
+};
 
 #[component]
 pub(crate) fn Examination() -> impl IntoView {
     let app = use_app();
     use_title(move || app.lang.get().doctor().title.to_owned());
-    let doctor = Doctor::new();
+    let doctor = ConnectionTest::new();
     let say = move |read: fn(&'static Text) -> &'static str| {
         words(move || read(app.lang.get().doctor()).to_owned())
     };
@@ -27,7 +29,7 @@ pub(crate) fn Examination() -> impl IntoView {
         label.to_owned()
     });
     let tries = part(move || {
-        let lines = doctor.facts.with(|facts| lines(app, facts));
+        let lines = doctor.report.with(|facts| lines(app, facts));
         if lines.is_empty() {
             return nothing();
         }
@@ -51,14 +53,18 @@ pub(crate) fn Examination() -> impl IntoView {
         }
         let text = app.lang.get().doctor();
         let text_settings = text.settings;
-        let (verdict, facts, advice) = doctor
-            .facts
-            .with(|facts| (facts.verdict(), sights(text, facts), advice(text, facts)));
+        let (verdict, facts, advice) = doctor.report.with(|facts| {
+            (
+                facts.reachability(),
+                sights(text, facts),
+                advice(text, facts),
+            )
+        });
         let word = match verdict {
-            Verdict::Anybody => "anybody",
-            Verdict::Most => "most",
-            Verdict::Near => "near",
-            Verdict::Nobody => "nobody",
+            Reachability::Everybody => "anybody",
+            Reachability::Most => "most",
+            Reachability::LocalNetwork => "near",
+            Reachability::Nobody => "nobody",
         };
         let facts = facts
             .into_iter()
@@ -73,7 +79,7 @@ pub(crate) fn Examination() -> impl IntoView {
                 <div class="row">
                     <CopyButton
                         id="copy-report"
-                        text=Signal::derive(move || doctor.facts.with(|facts| report(app, facts)))
+                        text=Signal::derive(move || doctor.report.with(|facts| report(app, facts)))
                         label=Signal::derive(move || app.lang.get().doctor().copy_report)
                     />
                     <a class="button plain" href="#/settings">{text_settings}</a>
@@ -89,7 +95,7 @@ pub(crate) fn Examination() -> impl IntoView {
                 <p class="quiet">{say(|text| text.intro)}</p>
             </div>
             <div class="row" aria-busy=words(move || doctor.running.get().to_string())>
-                {button("button", "examine", label, move || doctor.examine(app))}
+                {button("button", "examine", label, move || doctor.run(app))}
             </div>
             <div class="column" role="status">{sum}</div>
             {tries}
@@ -107,24 +113,24 @@ struct Line {
     outcome: String,
 }
 
-fn lines(app: App, facts: &Facts) -> Vec<Line> {
+fn lines(app: App, facts: &TestReport) -> Vec<Line> {
     let text = app.lang.get().doctor();
-    let lines = facts.tries.iter().map(|one| {
+    let lines = facts.checks.iter().map(|one| {
         let (kind, what) = match one.kind {
-            Kind::Server => ("server", text.server),
-            Kind::Signaling => ("signaling", text.signaling),
-            Kind::Local => ("local", text.local),
-            Kind::Stun => ("stun", text.stun),
-            Kind::TurnUdp => ("turn-udp", text.turn_udp),
-            Kind::TurnTcp => ("turn-tcp", text.turn_tcp),
-            Kind::Loop => ("loop", text.relay_loop),
+            CheckKind::Server => ("server", text.server),
+            CheckKind::Signaling => ("signaling", text.signaling),
+            CheckKind::Local => ("local", text.local),
+            CheckKind::Stun => ("stun", text.stun),
+            CheckKind::TurnUdp => ("turn-udp", text.turn_udp),
+            CheckKind::TurnTcp => ("turn-tcp", text.turn_tcp),
+            CheckKind::RelayLoop => ("loop", text.relay_loop),
         };
         let (word, dot, outcome) = match &one.outcome {
-            Outcome::Running => ("running", "spinner", text.running.to_owned()),
-            Outcome::Works { ms } => ("works", "dot ok", (text.works)(*ms)),
-            Outcome::Quiet => ("quiet", "dot warn", text.quiet.to_owned()),
-            Outcome::NoAnswer => ("no-answer", "dot bad", text.no_answer.to_owned()),
-            Outcome::Refused { code, text: why } => {
+            CheckOutcome::Running => ("running", "spinner", text.running.to_owned()),
+            CheckOutcome::Works { ms } => ("works", "dot ok", (text.works)(*ms)),
+            CheckOutcome::NoCandidate => ("quiet", "dot warn", text.quiet.to_owned()),
+            CheckOutcome::NoAnswer => ("no-answer", "dot bad", text.no_answer.to_owned()),
+            CheckOutcome::Refused { code, text: why } => {
                 ("refused", "dot bad", (text.refused)(*code, why))
             }
         };
@@ -140,26 +146,26 @@ fn lines(app: App, facts: &Facts) -> Vec<Line> {
     lines.collect()
 }
 
-fn verdict_text(text: &Text, verdict: Verdict) -> &'static str {
+fn verdict_text(text: &Text, verdict: Reachability) -> &'static str {
     match verdict {
-        Verdict::Anybody => text.anybody,
-        Verdict::Most => text.most,
-        Verdict::Near => text.near,
-        Verdict::Nobody => text.nobody,
+        Reachability::Everybody => text.anybody,
+        Reachability::Most => text.most,
+        Reachability::LocalNetwork => text.near,
+        Reachability::Nobody => text.nobody,
     }
 }
 
 /// What else was seen, and how to read it.
-fn sights(text: &Text, facts: &Facts) -> Vec<(&'static str, &'static str)> {
+fn sights(text: &Text, facts: &TestReport) -> Vec<(&'static str, &'static str)> {
     let nat = facts.nat.map(|nat| match nat {
-        Nat::Open => text.nat_open,
-        Nat::Steady => text.nat_steady,
+        Nat::None => text.nat_open,
+        Nat::EndpointIndependent => text.nat_steady,
         Nat::Symmetric => text.nat_symmetric,
-        Nat::Untold => text.nat_untold,
+        Nat::Undetermined => text.nat_untold,
         Nat::Unknown => text.nat_unknown,
     });
     let addresses = facts
-        .hidden
+        .hosts_hidden
         .map(|hidden| if hidden { text.hidden } else { text.shown });
     let sights = [(text.nat, nat), (text.addresses, addresses)];
     sights
@@ -168,20 +174,20 @@ fn sights(text: &Text, facts: &Facts) -> Vec<(&'static str, &'static str)> {
         .collect()
 }
 
-fn advice(text: &Text, facts: &Facts) -> Vec<&'static str> {
+fn advice(text: &Text, facts: &TestReport) -> Vec<&'static str> {
     let advice: Vec<&str> = facts
         .advice()
         .into_iter()
         .map(|advice| match advice {
             Advice::StartServer => text.start_server,
-            Advice::PassWebSocket => text.pass_websocket,
+            Advice::ForwardWebSocket => text.pass_websocket,
             Advice::AllowWebRtc => text.allow_webrtc,
-            Advice::NameServers => text.name_servers,
-            Advice::FixLogin => text.fix_login,
+            Advice::ConfigureIceServers => text.name_servers,
+            Advice::FixCredentials => text.fix_login,
             Advice::UdpBlocked => text.udp_blocked,
             Advice::AllBlocked => text.all_blocked,
             Advice::TurnSilent => text.turn_silent,
-            Advice::LoopRefused => text.loop_refused,
+            Advice::RelayLoopFails => text.loop_refused,
             Advice::RelayOnly => text.relay_only,
             Advice::AddTurn => text.add_turn,
             Advice::SymmetricNeedsTurn => text.symmetric_needs_turn,
@@ -195,9 +201,13 @@ fn advice(text: &Text, facts: &Facts) -> Vec<&'static str> {
 }
 
 /// Everything as text, to send to somebody who can help. No address of this machine is in it, and no password.
-fn report(app: App, facts: &Facts) -> String {
+fn report(app: App, facts: &TestReport) -> String {
     let text = app.lang.get().doctor();
-    let mut report = format!("{}: {}\n", text.title, verdict_text(text, facts.verdict()));
+    let mut report = format!(
+        "{}: {}\n",
+        text.title,
+        verdict_text(text, facts.reachability())
+    );
     for line in lines(app, facts) {
         report.push_str(&format!("- {} {}: {}\n", line.what, line.url, line.outcome));
     }

@@ -6,8 +6,8 @@ use leptos::prelude::*;
 use crate::components::chosen::Chosen;
 use crate::components::copy::CopyButton;
 use crate::hooks::app::{use_app, use_title};
-use crate::hooks::download::save_as;
-use crate::hooks::link::bundle_link;
+use crate::hooks::save::save_as;
+use crate::hooks::share_link::stream_link;
 use crate::i18n::Text;
 use crate::state::route::{Route, encode};
 
@@ -71,7 +71,7 @@ fn Ways(name: String) -> impl IntoView {
         Signal::derive(move || {
             format!(
                 "<iframe src=\"{}\" title=\"{}\" width=\"640\" height=\"360\" style=\"border:0\"\n  allow=\"autoplay; fullscreen; picture-in-picture\"></iframe>",
-                escape(&bundle_link(app, &name, true)),
+                escape(&stream_link(app, &name, true)),
                 escape(&name)
             )
         })
@@ -97,7 +97,7 @@ fn Ways(name: String) -> impl IntoView {
     let preview = RwSignal::new(false);
     let source = {
         let name = name.clone();
-        move || bundle_link(app, &name, true)
+        move || stream_link(app, &name, true)
     };
     let file = {
         let name = name.clone();

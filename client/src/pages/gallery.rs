@@ -11,7 +11,7 @@ use crate::hooks::app::{App, use_app, use_title};
 use crate::hooks::poll::use_poll;
 use crate::i18n::describe::chips;
 use crate::i18n::format::duration;
-use crate::state::remote::Remote;
+use crate::state::remote::RemoteData;
 use crate::state::route::Route;
 
 const ASK_EVERY_MS: f64 = 3_000.0;
@@ -35,17 +35,22 @@ pub(crate) fn Gallery() -> impl IntoView {
             return Shape::NoServer;
         }
         list.value.with(|list| match list {
-            Remote::Loading => Shape::Loading,
-            Remote::Failed(error) => Shape::Failed(error.clone()),
-            Remote::Ready(list) | Remote::Stale(list, _) if list.streams.is_empty() => Shape::Empty,
-            Remote::Ready(_) | Remote::Stale(..) => Shape::Streams,
+            RemoteData::Loading => Shape::Loading,
+            RemoteData::Failed(error) => Shape::Failed(error.clone()),
+            RemoteData::Ready(list) | RemoteData::Stale(list, _) if list.streams.is_empty() => {
+                Shape::Empty
+            }
+            RemoteData::Ready(_) | RemoteData::Stale(..) => Shape::Streams,
         })
     });
     let count = move || {
         list.value
             .with(|list| list.value().map_or(0, |list| list.streams.len()))
     };
-    let lost = memo(move || list.value.with(|list| matches!(list, Remote::Stale(..))));
+    let lost = memo(move || {
+        list.value
+            .with(|list| matches!(list, RemoteData::Stale(..)))
+    });
     let streams = move || {
         list.value.with(|list| {
             list.value()
@@ -74,8 +79,8 @@ pub(crate) fn Gallery() -> impl IntoView {
             {move || match shape.get() {
                 Shape::NoServer => view! { <NoServer /> }.into_any(),
                 Shape::Loading => view! { <Loading /> }.into_any(),
-                Shape::Failed(error) => view! { <Trouble error retry=move |()| list.afresh() /> }.into_any(),
-                Shape::Empty => view! { <Empty again=move |()| list.again() /> }.into_any(),
+                Shape::Failed(error) => view! { <Trouble error retry=move |()| list.reload() /> }.into_any(),
+                Shape::Empty => view! { <Empty again=move |()| list.refresh() /> }.into_any(),
                 Shape::Streams => view! {
                     <ul class="gallery" id="streams">
                         {keyed(streams, move |name| view! { <li><Card name list=list.value /></li> }.into_any())}
@@ -103,7 +108,10 @@ fn Empty(#[prop(into)] again: Callback<()>) -> impl IntoView {
 
 /// One stream. It reads its facts from the list, so the card stays while they change.
 #[component]
-fn Card(name: String, list: RwSignal<Remote<StreamList, crate::http::HttpError>>) -> impl IntoView {
+fn Card(
+    name: String,
+    list: RwSignal<RemoteData<StreamList, crate::http::HttpError>>,
+) -> impl IntoView {
     let app = use_app();
     let wanted = name.clone();
     let info = memo(move || {

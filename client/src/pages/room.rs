@@ -12,10 +12,10 @@ use crate::components::people::{face, people};
 use crate::components::talk::{Reading, talk};
 use crate::components::trouble::NoServer;
 use crate::hooks::app::{App, use_app, use_title};
-use crate::hooks::link::room_link;
-use crate::hooks::room::{Room as Hook, use_room};
+use crate::hooks::room::{RoomHandle, use_room};
+use crate::hooks::share_link::room_link;
 use crate::hooks::window::use_attended;
-use crate::state::room::Link;
+use crate::state::room::JoinState;
 
 #[component]
 pub(crate) fn Room(name: String) -> impl IntoView {
@@ -34,7 +34,7 @@ pub(crate) fn Room(name: String) -> impl IntoView {
     let shape = memo(move || {
         if matches!(app.server.get(), Some(None)) {
             "no-server"
-        } else if room.link.with(|link| *link == Link::Unnamed) {
+        } else if room.join_state.with(|link| *link == JoinState::Unnamed) {
             "door"
         } else {
             "inside"
@@ -50,7 +50,7 @@ pub(crate) fn Room(name: String) -> impl IntoView {
     })
 }
 
-fn door(app: App, room: Hook, name: &str) -> AnyView {
+fn door(app: App, room: RoomHandle, name: &str) -> AnyView {
     let name = name.to_owned();
     view! {
         <main class="page narrow" id="main" data-link="unnamed">
@@ -64,9 +64,15 @@ fn door(app: App, room: Hook, name: &str) -> AnyView {
     .into_any()
 }
 
-fn inside(app: App, room: Hook, name: &str, reading: Reading, dragging: RwSignal<bool>) -> AnyView {
+fn inside(
+    app: App,
+    room: RoomHandle,
+    name: &str,
+    reading: Reading,
+    dragging: RwSignal<bool>,
+) -> AnyView {
     let tab = RwSignal::new("chat");
-    let tab_button = move |which: &'static str, label: Read, count: fn(Hook) -> usize| {
+    let tab_button = move |which: &'static str, label: Read, count: fn(RoomHandle) -> usize| {
         let label = words(move || {
             let count = count(room);
             let label = label(app.room());
@@ -80,13 +86,13 @@ fn inside(app: App, room: Hook, name: &str, reading: Reading, dragging: RwSignal
         view! { <button type="button" id=format!("tab-{which}") aria-pressed=pressed on:click=press(move || tab.set(which))>{label}</button> }.into_any()
     };
     let link = words(move || {
-        let word = room.link.with(|link| match link {
-            Link::Unnamed => "unnamed",
-            Link::Connecting => "connecting",
-            Link::Joined => "joined",
-            Link::Lost { .. } => "lost",
-            Link::Refused { .. } => "refused",
-            Link::Left => "left",
+        let word = room.join_state.with(|link| match link {
+            JoinState::Unnamed => "unnamed",
+            JoinState::Connecting => "connecting",
+            JoinState::Joined => "joined",
+            JoinState::Lost { .. } => "lost",
+            JoinState::Refused { .. } => "refused",
+            JoinState::Left => "left",
         });
         word.to_owned()
     });
@@ -98,7 +104,7 @@ fn inside(app: App, room: Hook, name: &str, reading: Reading, dragging: RwSignal
     };
     let invite = copy("copy-invite");
     let nobody = memo(move || {
-        room.people.with(Vec::is_empty) && room.link.with(|link| *link == Link::Joined)
+        room.people.with(Vec::is_empty) && room.join_state.with(|link| *link == JoinState::Joined)
     });
     let alone = view! {
         <section class="state alone" data-state="empty" hidden=move || !nobody.get()>
@@ -110,8 +116,8 @@ fn inside(app: App, room: Hook, name: &str, reading: Reading, dragging: RwSignal
     }
     .into_any();
     let writes = memo(move || {
-        room.link
-            .with(|link| !matches!(link, Link::Left | Link::Refused { .. }))
+        room.join_state
+            .with(|link| !matches!(link, JoinState::Left | JoinState::Refused { .. }))
     });
     let typing = words(move || {
         let names: Vec<String> = room.people.with(|people| {
@@ -160,7 +166,7 @@ fn inside(app: App, room: Hook, name: &str, reading: Reading, dragging: RwSignal
     .into_any()
 }
 
-fn myself(app: App, room: Hook) -> AnyView {
+fn myself(app: App, room: RoomHandle) -> AnyView {
     let renaming = RwSignal::new(false);
     let line = part(move || {
         let Some(me) = room.me.get() else {

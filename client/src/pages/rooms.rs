@@ -5,8 +5,8 @@ use shared::signaling::{MAX_NAME, MAX_ROOM_NAME};
 
 use crate::components::parts::{Read, Words, button, nothing, part, say, words};
 use crate::hooks::app::{use_app, use_title};
-use crate::hooks::visited::{Visited, forget, visited};
-use crate::state::face::invented_room;
+use crate::hooks::visited::{VisitedRoom, forget, visited};
+use crate::state::room_name::random_room_name;
 use crate::state::route::Route;
 
 #[component]
@@ -18,7 +18,7 @@ pub(crate) fn Rooms() -> impl IntoView {
             .with_untracked(|settings| settings.name.clone())
             .unwrap_or_default(),
     );
-    let room = RwSignal::new(invented_room(random()));
+    let room = RwSignal::new(random_room_name(random()));
     let wrong = RwSignal::new(None::<Read>);
     let rooms = RwSignal::new(visited());
     let join = move |event: web_sys::SubmitEvent| {
@@ -68,29 +68,31 @@ pub(crate) fn Rooms() -> impl IntoView {
             return view! { <p class="quiet small">{say(app, |text| text.none_visited)}</p> }
                 .into_any();
         }
-        let lines = rooms_now.into_iter().map(|Visited { name, unread, .. }| {
-            let (address, shown) = (Route::Room(name.clone()).to_string(), name.clone());
-            let count = words(move || {
-                if unread > 0 {
-                    (app.room().unread_count)(unread)
-                } else {
-                    String::new()
+        let lines = rooms_now
+            .into_iter()
+            .map(|VisitedRoom { name, unread, .. }| {
+                let (address, shown) = (Route::Room(name.clone()).to_string(), name.clone());
+                let count = words(move || {
+                    if unread > 0 {
+                        (app.room().unread_count)(unread)
+                    } else {
+                        String::new()
+                    }
+                });
+                let gone = move || {
+                    if forget(&name, &(app.room().forget_sure)(&name)) {
+                        rooms.set(visited());
+                    }
+                };
+                view! {
+                    <li class="row visited">
+                        <a class="grow" href=address>{shown}</a>
+                        <span class="chip">{count}</span>
+                        {button("link", "", say(app, |text| text.forget), gone)}
+                    </li>
                 }
+                .into_any()
             });
-            let gone = move || {
-                if forget(&name, &(app.room().forget_sure)(&name)) {
-                    rooms.set(visited());
-                }
-            };
-            view! {
-                <li class="row visited">
-                    <a class="grow" href=address>{shown}</a>
-                    <span class="chip">{count}</span>
-                    {button("link", "", say(app, |text| text.forget), gone)}
-                </li>
-            }
-            .into_any()
-        });
         view! { <ul id="visited">{lines.collect::<Vec<_>>()}</ul> }.into_any()
     });
     view! {

@@ -9,9 +9,9 @@ use crate::components::copy::CopyButton;
 use crate::components::player::Film;
 use crate::components::statistics::Statistics;
 use crate::hooks::app::{App, use_app, use_title};
-use crate::hooks::link::bundle_link;
 use crate::hooks::player::use_player;
 use crate::hooks::poll::{Poll, use_poll};
+use crate::hooks::share_link::stream_link;
 use crate::i18n::describe::delivery;
 use crate::state::route::{Route, encode};
 
@@ -29,7 +29,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     // One viewer more: the count is fresh at once.
     effect(move || {
         if player.shown.get() {
-            info.again();
+            info.refresh();
         }
     });
 
@@ -45,7 +45,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
         info.value
             .with(|info| info.value().map(|info| (app.text().watching)(info.viewers)))
     };
-    let active = move || player.phase.with(|phase| phase.is_on());
+    let active = move || player.phase.with(|phase| phase.is_active());
     let label = name.clone();
     let link = name.clone();
     let heading = name.clone();
@@ -71,7 +71,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
                         </button>
                         <CopyButton
                             id="copy-link"
-                            text=Signal::derive(move || bundle_link(app, &link, false))
+                            text=Signal::derive(move || stream_link(app, &link, false))
                             label=Signal::derive(move || app.text().copy_link)
                         />
                         <a class="button plain" href=embed>{app.say(|text| text.get_embed)}</a>

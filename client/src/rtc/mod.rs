@@ -13,12 +13,12 @@
 //! | [`outgoing`], [`incoming`] | one file on its way to or from another peer |
 //! | [`folder`] | the page's folder on disk for files that arrive |
 //! | [`repair`] | when a connection is mended, and how (pure) |
-//! | [`doctor`] | short-lived connections that find out what can be reached |
+//! | [`connection_test`] | short-lived connections that find out what can be reached |
 //! | [`sdp`] | the few lines of SDP that are read or changed (pure) |
 
 pub mod channel;
 mod connection;
-pub mod doctor;
+pub mod connection_test;
 pub mod folder;
 pub mod incoming;
 pub mod listener;

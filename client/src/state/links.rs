@@ -2,16 +2,16 @@
 
 /// A part of a text, as it stands there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Piece<'a> {
+pub enum TextSegment<'a> {
     Text(&'a str),
     /// Starts with `http://` or `https://`.
-    Link(&'a str),
+    Url(&'a str),
 }
 
 /// The whole text, cut up. An address ends at white space, at a quotation mark or angle bracket, and where another script begins: browsers
 /// copy addresses in ASCII, and Chinese is written right behind them. Punctuation at its end belongs to the sentence.
-pub fn pieces(text: &str) -> Vec<Piece<'_>> {
-    let mut pieces = Vec::new();
+pub fn segments(text: &str) -> Vec<TextSegment<'_>> {
+    let mut segments = Vec::new();
     let mut rest = text;
     let mut searched = 0;
     while let Some(found) = rest[searched..].find("http") {
@@ -23,16 +23,16 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
             continue;
         }
         if at > 0 {
-            pieces.push(Piece::Text(&rest[..at]));
+            segments.push(TextSegment::Text(&rest[..at]));
         }
-        pieces.push(Piece::Link(&rest[at..at + length]));
+        segments.push(TextSegment::Url(&rest[at..at + length]));
         rest = &rest[at + length..];
         searched = 0;
     }
     if !rest.is_empty() {
-        pieces.push(Piece::Text(rest));
+        segments.push(TextSegment::Text(rest));
     }
-    pieces
+    segments
 }
 
 /// Bytes of the address that the text starts with; 0 when it starts with none.
@@ -66,10 +66,12 @@ mod tests {
     use super::*;
 
     fn links(text: &str) -> Vec<&str> {
-        let links = pieces(text).into_iter().filter_map(|piece| match piece {
-            Piece::Link(link) => Some(link),
-            Piece::Text(_) => None,
-        });
+        let links = segments(text)
+            .into_iter()
+            .filter_map(|segment| match segment {
+                TextSegment::Url(link) => Some(link),
+                TextSegment::Text(_) => None,
+            });
         links.collect()
     }
 
@@ -82,9 +84,9 @@ mod tests {
             "see http://a.b/c, and https://d.e.",
             "http http:// 看http://a.b看",
         ] {
-            let whole: String = pieces(text)
+            let whole: String = segments(text)
                 .into_iter()
-                .map(|(Piece::Text(part) | Piece::Link(part))| part)
+                .map(|(TextSegment::Text(part) | TextSegment::Url(part))| part)
                 .collect();
             assert_eq!(whole, text);
         }

@@ -8,30 +8,32 @@
 //! | [`session`] | when to connect, restart, wait, give up: the life of one viewing |
 //! | [`remote`] | what is shown of an answer that is asked for again and again |
 //! | [`stats`] | figures a second from the counters that a browser reports |
-//! | [`slow`] | whether to tell a person that the connection is too slow |
+//! | [`frame_skips`] | whether to say that the server skips frames |
 //! | [`room`] | what a room shows, as types |
-//! | [`joining`] | when to open the link to the server of a room, and when to give it up |
+//! | [`join`] | when to open the link to the server of a room, and when to give it up |
 //! | [`people`] | who is in a room, and what follows for the connections |
 //! | [`transfers`] | files on their way: what is shown, what may be asked for |
 //! | [`filter`] | pixels of the canvas page |
 //! | [`rows`] | messages, days, notes in the order they are read |
 //! | [`links`] | addresses in a text |
-//! | [`doctor`] | what a browser can reach from where it is, and what would help |
-//! | [`face`] | initials and colours of people, names for rooms |
+//! | [`connection_test`] | which peers this browser can reach, and what would help |
+//! | [`avatar`] | initials and colours of people |
+//! | [`room_name`] | names for new rooms |
 
-pub mod doctor;
-pub mod face;
+pub mod avatar;
+pub mod connection_test;
 pub mod filter;
-pub mod joining;
+pub mod frame_skips;
+pub mod join;
 pub mod links;
 pub mod people;
 pub mod remote;
 pub mod room;
+pub mod room_name;
 pub mod route;
 pub mod rows;
 pub mod server;
 pub mod session;
 pub mod settings;
-pub mod slow;
 pub mod stats;
 pub mod transfers;

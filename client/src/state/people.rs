@@ -2,72 +2,76 @@
 
 use shared::signaling::{Peer, PeerId, ServerMessage, Why};
 
-use super::room::{Happened, Path, Person, Presence};
+use super::room::{PeerPath, Person, Presence, RoomEvent};
 
 /// What to do with the connection to somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum PeerAction {
     /// The server carries signals to it. `offer`: it was there before.
-    Meet { peer: PeerId, offer: bool },
+    Connect { peer: PeerId, offer: bool },
     /// The server does not, for now. What is connected stays so.
     Unreachable(PeerId),
     /// It is gone.
-    Part(PeerId),
+    Remove(PeerId),
 }
 
 /// What came of some news.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
-    pub steps: Vec<Step>,
-    pub notes: Vec<Happened>,
+pub struct PeopleUpdate {
+    pub actions: Vec<PeerAction>,
+    pub events: Vec<RoomEvent>,
 }
 
-impl Outcome {
-    fn of(step: Step) -> Self {
+impl PeopleUpdate {
+    fn of(action: PeerAction) -> Self {
         Self {
-            steps: vec![step],
-            notes: Vec::new(),
+            actions: vec![action],
+            events: Vec::new(),
         }
     }
 
-    fn and(mut self, note: Happened) -> Self {
-        self.notes.push(note);
+    fn and(mut self, note: RoomEvent) -> Self {
+        self.events.push(note);
         self
     }
 }
 
 /// Takes in what the server says about who is there; other messages change nothing. `again`: this is not the first `welcome`, so that those who are new
 /// in it have come meanwhile.
-pub fn told(people: &mut Vec<Person>, message: &ServerMessage, again: bool) -> Outcome {
+pub fn on_server_message(
+    people: &mut Vec<Person>,
+    message: &ServerMessage,
+    again: bool,
+) -> PeopleUpdate {
     match message {
-        ServerMessage::Welcome { peers, .. } => welcomed(people, peers, again),
-        ServerMessage::Arrived { peer } => arrived(people, peer, true),
+        ServerMessage::Welcome { peers, .. } => on_welcome(people, peers, again),
+        ServerMessage::Arrived { peer } => on_arrived(people, peer, true),
         ServerMessage::Away { id } => match find(people, id) {
             Some(person) => {
                 person.presence = Presence::Away;
-                Outcome::of(Step::Unreachable(id.clone()))
+                PeopleUpdate::of(PeerAction::Unreachable(id.clone()))
             }
-            None => Outcome::default(),
+            None => PeopleUpdate::default(),
         },
-        ServerMessage::Left { id, why } => gone(people, id, *why),
-        _ => Outcome::default(),
+        ServerMessage::Left { id, why } => on_gone(people, id, *why),
+        _ => PeopleUpdate::default(),
     }
 }
 
 /// The connection to somebody has changed. Somebody whom the server no longer knows is gone when it ends.
-pub fn moved(people: &mut Vec<Person>, id: &PeerId, path: Path) -> Outcome {
+pub fn on_path(people: &mut Vec<Person>, id: &PeerId, path: PeerPath) -> PeopleUpdate {
     let Some(person) = find(people, id) else {
-        return Outcome::default();
+        return PeopleUpdate::default();
     };
     person.path = path;
     if !is_open(person) {
         person.safety = None;
         person.typing = false;
         if person.presence == Presence::Unlisted {
-            return gone(people, id, Why::Lost);
+            return on_gone(people, id, Why::Lost);
         }
     }
-    Outcome::default()
+    PeopleUpdate::default()
 }
 
 pub fn find<'a>(people: &'a mut [Person], id: &PeerId) -> Option<&'a mut Person> {
@@ -75,46 +79,46 @@ pub fn find<'a>(people: &'a mut [Person], id: &PeerId) -> Option<&'a mut Person>
 }
 
 fn is_open(person: &Person) -> bool {
-    matches!(person.path, Path::Open { .. })
+    matches!(person.path, PeerPath::Open { .. })
 }
 
-fn welcomed(people: &mut Vec<Person>, peers: &[Peer], again: bool) -> Outcome {
+fn on_welcome(people: &mut Vec<Person>, peers: &[Peer], again: bool) -> PeopleUpdate {
     let unlisted: Vec<PeerId> = people
         .iter()
         .map(|person| person.id.clone())
         .filter(|id| !peers.iter().any(|peer| peer.id == *id))
         .collect();
-    let mut all = Outcome::default();
+    let mut all = PeopleUpdate::default();
     let after = unlisted
         .iter()
-        .map(|id| gone(people, id, Why::Lost))
+        .map(|id| on_gone(people, id, Why::Lost))
         .collect::<Vec<_>>();
     let now = peers.iter().map(|peer| {
-        let mut outcome = arrived(people, peer, again);
-        for step in &mut outcome.steps {
-            if let Step::Meet { offer, .. } = step {
+        let mut outcome = on_arrived(people, peer, again);
+        for action in &mut outcome.actions {
+            if let PeerAction::Connect { offer, .. } = action {
                 *offer = true;
             }
         }
         outcome
     });
     for mut outcome in after.into_iter().chain(now.collect::<Vec<_>>()) {
-        all.steps.append(&mut outcome.steps);
-        all.notes.append(&mut outcome.notes);
+        all.actions.append(&mut outcome.actions);
+        all.events.append(&mut outcome.events);
     }
     all
 }
 
-fn arrived(people: &mut Vec<Person>, peer: &Peer, noted: bool) -> Outcome {
+fn on_arrived(people: &mut Vec<Person>, peer: &Peer, noted: bool) -> PeopleUpdate {
     let presence = if peer.away {
         Presence::Away
     } else {
-        Presence::Here
+        Presence::Present
     };
-    let outcome = Outcome::of(if peer.away {
-        Step::Unreachable(peer.id.clone())
+    let outcome = PeopleUpdate::of(if peer.away {
+        PeerAction::Unreachable(peer.id.clone())
     } else {
-        Step::Meet {
+        PeerAction::Connect {
             peer: peer.id.clone(),
             offer: false,
         }
@@ -127,7 +131,7 @@ fn arrived(people: &mut Vec<Person>, peer: &Peer, noted: bool) -> Outcome {
         return if from == name {
             outcome
         } else {
-            outcome.and(Happened::Renamed { from, to: name })
+            outcome.and(RoomEvent::Renamed { from, to: name })
         };
     }
     people.push(Person {
@@ -135,29 +139,29 @@ fn arrived(people: &mut Vec<Person>, peer: &Peer, noted: bool) -> Outcome {
         name: name.clone(),
         kind: peer.kind,
         presence,
-        path: Path::Connecting,
+        path: PeerPath::Connecting,
         typing: false,
         safety: None,
     });
     if noted {
-        outcome.and(Happened::Arrived { name })
+        outcome.and(RoomEvent::Arrived { name })
     } else {
         outcome
     }
 }
 
-fn gone(people: &mut Vec<Person>, id: &PeerId, why: Why) -> Outcome {
+fn on_gone(people: &mut Vec<Person>, id: &PeerId, why: Why) -> PeopleUpdate {
     let Some(at) = people.iter().position(|person| person.id == *id) else {
-        return Outcome::default();
+        return PeopleUpdate::default();
     };
     if why == Why::Lost && is_open(&people[at]) {
         people[at].presence = Presence::Unlisted;
-        return Outcome::of(Step::Unreachable(id.clone()));
+        return PeopleUpdate::of(PeerAction::Unreachable(id.clone()));
     }
     let name = people.remove(at).name;
-    Outcome::of(Step::Part(id.clone())).and(match why {
-        Why::Left => Happened::Left { name },
-        Why::Lost => Happened::Lost { name },
+    PeopleUpdate::of(PeerAction::Remove(id.clone())).and(match why {
+        Why::Left => RoomEvent::Left { name },
+        Why::Lost => RoomEvent::Lost { name },
     })
 }
 
@@ -188,24 +192,30 @@ mod tests {
         }
     }
 
-    fn meet(n: u8, offer: bool) -> Step {
-        Step::Meet { peer: id(n), offer }
+    fn connect(n: u8, offer: bool) -> PeerAction {
+        PeerAction::Connect { peer: id(n), offer }
     }
 
-    const OPEN: Path = Path::Open {
+    const OPEN: PeerPath = PeerPath::Open {
         relayed: false,
         rtt: None,
     };
 
     fn room() -> Vec<Person> {
         let mut people = Vec::new();
-        let outcome = told(
+        let outcome = on_server_message(
             &mut people,
             &welcome(&[peer(1, "ann", false), peer(2, "bo", true)]),
             false,
         );
-        assert_eq!(outcome.steps, [meet(1, true), Step::Unreachable(id(2))]);
-        assert!(outcome.notes.is_empty(), "those who were there are no news");
+        assert_eq!(
+            outcome.actions,
+            [connect(1, true), PeerAction::Unreachable(id(2))]
+        );
+        assert!(
+            outcome.events.is_empty(),
+            "those who were there are no news"
+        );
         people
     }
 
@@ -215,12 +225,12 @@ mod tests {
         let arrived = ServerMessage::Arrived {
             peer: peer(3, "cy", false),
         };
-        let outcome = told(&mut people, &arrived, false);
-        assert_eq!(outcome.steps, [meet(3, false)]);
-        assert_eq!(outcome.notes, [Happened::Arrived { name: "cy".into() }]);
-        assert_eq!(people[2].path, Path::Connecting);
-        let again = told(&mut people, &arrived, false);
-        assert!(again.notes.is_empty(), "it was only away");
+        let outcome = on_server_message(&mut people, &arrived, false);
+        assert_eq!(outcome.actions, [connect(3, false)]);
+        assert_eq!(outcome.events, [RoomEvent::Arrived { name: "cy".into() }]);
+        assert_eq!(people[2].path, PeerPath::Connecting);
+        let again = on_server_message(&mut people, &arrived, false);
+        assert!(again.events.is_empty(), "it was only away");
     }
 
     #[test]
@@ -229,64 +239,68 @@ mod tests {
         let back = ServerMessage::Arrived {
             peer: peer(2, "bob", false),
         };
-        let outcome = told(&mut people, &back, false);
+        let outcome = on_server_message(&mut people, &back, false);
         let (from, to) = ("bo".into(), "bob".into());
-        assert_eq!(outcome.notes, [Happened::Renamed { from, to }]);
+        assert_eq!(outcome.events, [RoomEvent::Renamed { from, to }]);
         assert_eq!(people.len(), 2);
-        assert_eq!(people[1].presence, Presence::Here);
+        assert_eq!(people[1].presence, Presence::Present);
     }
 
     #[test]
     fn whom_the_server_forgot_stays_while_the_connection_lives() {
         let mut people = room();
-        moved(&mut people, &id(1), OPEN);
+        on_path(&mut people, &id(1), OPEN);
         let lost = ServerMessage::Left {
             id: id(1),
             why: Why::Lost,
         };
-        let outcome = told(&mut people, &lost, false);
-        assert_eq!(outcome, Outcome::of(Step::Unreachable(id(1))));
+        let outcome = on_server_message(&mut people, &lost, false);
+        assert_eq!(outcome, PeopleUpdate::of(PeerAction::Unreachable(id(1))));
         assert_eq!(people[0].presence, Presence::Unlisted);
-        let outcome = moved(&mut people, &id(1), Path::Broken);
-        assert_eq!(outcome.steps, [Step::Part(id(1))]);
-        assert_eq!(outcome.notes, [Happened::Lost { name: "ann".into() }]);
+        let outcome = on_path(&mut people, &id(1), PeerPath::Broken);
+        assert_eq!(outcome.actions, [PeerAction::Remove(id(1))]);
+        assert_eq!(outcome.events, [RoomEvent::Lost { name: "ann".into() }]);
         assert_eq!(people.len(), 1);
     }
 
     #[test]
     fn a_restarted_server_loses_nobody_who_is_connected() {
         let mut people = room();
-        moved(&mut people, &id(1), OPEN);
-        let outcome = told(&mut people, &welcome(&[peer(3, "cy", false)]), true);
+        on_path(&mut people, &id(1), OPEN);
+        let outcome = on_server_message(&mut people, &welcome(&[peer(3, "cy", false)]), true);
         assert_eq!(
-            outcome.steps,
-            [Step::Unreachable(id(1)), Step::Part(id(2)), meet(3, true)]
+            outcome.actions,
+            [
+                PeerAction::Unreachable(id(1)),
+                PeerAction::Remove(id(2)),
+                connect(3, true)
+            ]
         );
         assert_eq!(
-            outcome.notes,
+            outcome.events,
             [
-                Happened::Lost { name: "bo".into() },
-                Happened::Arrived { name: "cy".into() }
+                RoomEvent::Lost { name: "bo".into() },
+                RoomEvent::Arrived { name: "cy".into() }
             ]
         );
         let back = ServerMessage::Arrived {
             peer: peer(1, "ann", false),
         };
-        assert_eq!(told(&mut people, &back, true).notes, []);
-        assert_eq!(people[0].presence, Presence::Here);
+        assert_eq!(on_server_message(&mut people, &back, true).events, []);
+        assert_eq!(people[0].presence, Presence::Present);
         assert_eq!(people[0].path, OPEN);
     }
 
     #[test]
     fn who_says_goodbye_is_gone_whatever_the_connection() {
         let mut people = room();
-        moved(&mut people, &id(1), OPEN);
+        on_path(&mut people, &id(1), OPEN);
         let left = ServerMessage::Left {
             id: id(1),
             why: Why::Left,
         };
-        let outcome = told(&mut people, &left, false);
-        assert_eq!(outcome.steps, [Step::Part(id(1))]);
-        assert_eq!(outcome.notes, [Happened::Left { name: "ann".into() }]);
+        let outcome = on_server_message(&mut people, &left, false);
+        assert_eq!(outcome.actions, [PeerAction::Remove(id(1))]);
+        assert_eq!(outcome.events, [RoomEvent::Left { name: "ann".into() }]);
     }
 }

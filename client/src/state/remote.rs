@@ -2,7 +2,7 @@
 
 /// `T` is the answer, `E` the error.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Remote<T, E> {
+pub enum RemoteData<T, E> {
     /// Nothing has come yet.
     Loading,
     Ready(T),
@@ -12,7 +12,7 @@ pub enum Remote<T, E> {
     Failed(E),
 }
 
-impl<T, E> Remote<T, E> {
+impl<T, E> RemoteData<T, E> {
     /// What is shown after the next answer. `kept` errors keep the last answer on the screen; others replace it.
     pub fn next(self, answer: Result<T, E>, kept: impl Fn(&E) -> bool) -> Self {
         match (answer, self) {
@@ -46,25 +46,28 @@ mod tests {
 
     #[test]
     fn the_last_answer_stays_while_contact_is_lost() {
-        let shown = Remote::Loading.next(Ok(1), |_: &&str| true);
+        let shown = RemoteData::Loading.next(Ok(1), |_: &&str| true);
         let shown = shown.next(Err("down"), |_| true);
-        assert_eq!(shown, Remote::Stale(1, "down"));
+        assert_eq!(shown, RemoteData::Stale(1, "down"));
         assert_eq!(shown.value(), Some(&1));
         assert_eq!(shown.error(), Some(&"down"));
-        assert_eq!(shown.next(Ok(2), |_| true), Remote::Ready(2));
+        assert_eq!(shown.next(Ok(2), |_| true), RemoteData::Ready(2));
     }
 
     #[test]
     fn an_error_that_says_the_thing_is_gone_replaces_it() {
-        let shown: Remote<i32, &str> = Remote::Ready(1);
-        assert_eq!(shown.next(Err("gone"), |_| false), Remote::Failed("gone"));
+        let shown: RemoteData<i32, &str> = RemoteData::Ready(1);
+        assert_eq!(
+            shown.next(Err("gone"), |_| false),
+            RemoteData::Failed("gone")
+        );
     }
 
     #[test]
     fn a_failure_before_any_answer_shows_the_failure() {
         assert_eq!(
-            Remote::<i32, &str>::Loading.next(Err("down"), |_| true),
-            Remote::Failed("down")
+            RemoteData::<i32, &str>::Loading.next(Err("down"), |_| true),
+            RemoteData::Failed("down")
         );
     }
 }

@@ -6,7 +6,7 @@ use shared::signaling::{Code, PeerId, PeerKind};
 
 /// The link to the server, which introduces peers. Chat goes on without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Link {
+pub enum JoinState {
     /// No name has been given yet; nothing has been tried.
     Unnamed,
     Connecting,
@@ -31,7 +31,7 @@ pub struct Person {
     pub name: String,
     pub kind: PeerKind,
     pub presence: Presence,
-    pub path: Path,
+    pub path: PeerPath,
     pub typing: bool,
     /// The safety code of the connection to it, once there is one ([`shared::safety`]).
     pub safety: Option<String>,
@@ -39,7 +39,7 @@ pub struct Person {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    Here,
+    Present,
     /// Its link to the server dropped.
     Away,
     /// The server no longer knows it, and the connection to it still works.
@@ -48,7 +48,7 @@ pub enum Presence {
 
 /// The connection to somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Path {
+pub enum PeerPath {
     Connecting,
     /// Messages flow. `rtt`: milliseconds there and back, once measured.
     Open {
@@ -68,11 +68,11 @@ pub struct Note {
     pub at: u64,
     /// Shown after the messages up to this number.
     pub after: u64,
-    pub what: Happened,
+    pub what: RoomEvent,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Happened {
+pub enum RoomEvent {
     Arrived {
         name: String,
     },
@@ -103,7 +103,7 @@ pub struct Transfer {
     pub done: u64,
     /// Bytes a second.
     pub speed: u64,
-    pub stage: Stage,
+    pub stage: TransferStage,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,22 +113,22 @@ pub enum Direction {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Asked for; nothing has come yet.
-    Asked,
+pub enum TransferStage {
+    /// Requested for; nothing has come yet.
+    Requested,
     Running,
     /// The connection is away; goes on by itself when it is back.
     Paused,
     /// All bytes are there and the hash is right. For an incoming file, an object URL of it.
-    Kept {
+    Complete {
         url: Option<String>,
     },
     /// Stopped by one side.
     Stopped,
     /// Its author no longer has it.
-    Gone,
+    Withdrawn,
     /// The bytes are not those that were announced; asking again starts from the beginning.
-    Spoiled,
+    Corrupt,
     /// It could not be written or read here: a full disk, a changed file.
     Failed,
 }

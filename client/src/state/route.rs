@@ -15,7 +15,7 @@ pub enum Route {
     Rooms,
     Room(String),
     /// Tries what connects here and what does not.
-    Doctor,
+    ConnectionTest,
     Settings,
     /// An address that names no page, as it was typed.
     Unknown(String),
@@ -37,7 +37,7 @@ impl Route {
             ("embed", name) => Self::Embed(name),
             ("rooms" | "room", None) => Self::Rooms,
             ("room", Some(name)) => Self::Room(name),
-            ("doctor", None) => Self::Doctor,
+            ("doctor", None) => Self::ConnectionTest,
             ("settings", None) => Self::Settings,
             _ => Self::Unknown(path.to_owned()),
         }
@@ -45,7 +45,7 @@ impl Route {
 
     /// Whether the second part of the bundle shows it.
     pub const fn is_of_rooms(&self) -> bool {
-        matches!(self, Self::Rooms | Self::Room(_) | Self::Doctor)
+        matches!(self, Self::Rooms | Self::Room(_) | Self::ConnectionTest)
     }
 
     /// The page to open first: the fragment when there is one, else the stream that `?stream=` names.
@@ -69,7 +69,7 @@ impl fmt::Display for Route {
             Self::Embed(Some(name)) => write!(f, "#/embed/{}", encode(name)),
             Self::Rooms => f.write_str("#/rooms"),
             Self::Room(name) => write!(f, "#/room/{}", encode(name)),
-            Self::Doctor => f.write_str("#/doctor"),
+            Self::ConnectionTest => f.write_str("#/doctor"),
             Self::Settings => f.write_str("#/settings"),
             Self::Unknown(path) => write!(f, "#{path}"),
         }
@@ -157,7 +157,7 @@ mod tests {
             Route::Gallery,
             Route::Settings,
             Route::Rooms,
-            Route::Doctor,
+            Route::ConnectionTest,
             Route::Canvas(None),
             Route::Embed(None),
         ] {

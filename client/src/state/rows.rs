@@ -3,14 +3,14 @@
 use shared::conversation::Entry;
 use shared::signaling::PeerId;
 
-use super::room::{Happened, Note};
+use super::room::{Note, RoomEvent};
 
 /// Milliseconds in which messages of one author stand together under one name.
-const TOGETHER: u64 = 5 * 60_000;
-const DAY: u64 = 24 * 60 * 60_000;
+const GROUP_MS: u64 = 5 * 60_000;
+const DAY_MS: u64 = 24 * 60 * 60_000;
 
 /// A message among all of a room.
-pub type Key = (u64, PeerId);
+pub type MessageKey = (u64, PeerId);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
@@ -18,8 +18,8 @@ pub enum Row {
     Day(u64),
     Unread,
     Note(Note),
-    Say {
-        key: Key,
+    Message {
+        key: MessageKey,
         /// The first of some by one author: it has a face and a name.
         first: bool,
     },
@@ -31,13 +31,13 @@ impl Row {
         match self {
             Self::Day(day) => format!("day {day}"),
             Self::Unread => "unread".to_owned(),
-            Self::Say { key, first } => format!("{first} {} {}", key.0, key.1),
+            Self::Message { key, first } => format!("{first} {} {}", key.0, key.1),
             Self::Note(note) => {
                 let (kind, name) = match &note.what {
-                    Happened::Arrived { name } => ("+", name),
-                    Happened::Left { name } => ("-", name),
-                    Happened::Lost { name } => ("?", name),
-                    Happened::Renamed { to, .. } => ("=", to),
+                    RoomEvent::Arrived { name } => ("+", name),
+                    RoomEvent::Left { name } => ("-", name),
+                    RoomEvent::Lost { name } => ("?", name),
+                    RoomEvent::Renamed { to, .. } => ("=", to),
                 };
                 format!("{kind} {} {name}", note.at)
             }
@@ -45,14 +45,14 @@ impl Row {
     }
 
     /// The row of an [`Row::id`]; a note is one of these.
-    pub fn of(id: &str, notes: &[Note]) -> Option<Self> {
+    pub fn from_id(id: &str, notes: &[Note]) -> Option<Self> {
         let mut words = id.splitn(3, ' ');
         let (kind, number) = (words.next()?, words.next());
         let number = number.and_then(|number| number.parse().ok());
         match (kind, number) {
             ("unread", _) => Some(Self::Unread),
             ("day", Some(day)) => Some(Self::Day(day)),
-            ("true" | "false", Some(number)) => Some(Self::Say {
+            ("true" | "false", Some(number)) => Some(Self::Message {
                 key: (number, PeerId::try_from(words.next()?.to_owned()).ok()?),
                 first: kind == "true",
             }),
@@ -68,7 +68,7 @@ impl Row {
 pub fn rows(
     entries: &[Entry],
     notes: &[Note],
-    unread: Option<&Key>,
+    unread: Option<&MessageKey>,
     local: &dyn Fn(u64) -> u64,
 ) -> Vec<Row> {
     let mut rows = Vec::with_capacity(entries.len() + notes.len() + 8);
@@ -82,7 +82,7 @@ pub fn rows(
             before = None;
         }
         // Clocks of authors differ: a day never comes back.
-        let today = local(message.at) / DAY;
+        let today = local(message.at) / DAY_MS;
         if today > day {
             day = today;
             rows.push(Row::Day(day));
@@ -96,9 +96,9 @@ pub fn rows(
         let together = before.is_some_and(|before| {
             before.author == entry.author
                 && before.name == entry.name
-                && message.at.abs_diff(before.message.at) < TOGETHER
+                && message.at.abs_diff(before.message.at) < GROUP_MS
         });
-        rows.push(Row::Say {
+        rows.push(Row::Message {
             key,
             first: !together,
         });
@@ -135,29 +135,35 @@ mod tests {
             Row::Day(_) => 'd',
             Row::Unread => 'u',
             Row::Note(_) => 'n',
-            Row::Say { first: true, .. } => 'S',
-            Row::Say { first: false, .. } => 's',
+            Row::Message { first: true, .. } => 'S',
+            Row::Message { first: false, .. } => 's',
         });
         letters.collect()
     }
 
     #[test]
     fn days_and_pauses_part_messages() {
-        let conversation = conversation(&[DAY, DAY + 1, DAY + TOGETHER + 1, 2 * DAY, 2 * DAY + 1]);
+        let conversation = conversation(&[
+            DAY_MS,
+            DAY_MS + 1,
+            DAY_MS + GROUP_MS + 1,
+            2 * DAY_MS,
+            2 * DAY_MS + 1,
+        ]);
         let rows = rows(conversation.entries(), &[], None, &|at| at);
         assert_eq!(shape(&rows), "dSsSdSs");
     }
 
     #[test]
     fn a_day_begins_at_the_readers_midnight() {
-        let conversation = conversation(&[DAY - 3_600_000, DAY + 1]);
+        let conversation = conversation(&[DAY_MS - 3_600_000, DAY_MS + 1]);
         let east = rows(conversation.entries(), &[], None, &|at| at + 8 * 3_600_000);
         assert_eq!(shape(&east), "dSS");
     }
 
     #[test]
     fn notes_stand_where_they_happened_and_unread_before_its_message() {
-        let conversation = conversation(&[DAY, DAY + 1]);
+        let conversation = conversation(&[DAY_MS, DAY_MS + 1]);
         let numbers: Vec<u64> = conversation
             .entries()
             .iter()
@@ -166,14 +172,14 @@ mod tests {
         let note = |after, name: &str| Note {
             at: 1,
             after,
-            what: Happened::Arrived { name: name.into() },
+            what: RoomEvent::Arrived { name: name.into() },
         };
         let notes = [note(0, "a"), note(numbers[0], "b"), note(numbers[1], "c")];
         let unread = (numbers[1], id(1));
         let rows = rows(conversation.entries(), &notes, Some(&unread), &|at| at);
         assert_eq!(shape(&rows), "ndSnuSn");
         for row in &rows {
-            assert_eq!(Row::of(&row.id(), &notes).as_ref(), Some(row));
+            assert_eq!(Row::from_id(&row.id(), &notes).as_ref(), Some(row));
         }
         let mut ids: Vec<_> = rows.iter().map(Row::id).collect();
         ids.sort();

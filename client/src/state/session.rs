@@ -1,5 +1,5 @@
 //! The life of one viewing as a state machine: connect, notice trouble, restart ICE, else start anew with back-off, for
-//! as long as the page is open. It decides only; [`Effect`]s say what its owner has to do.
+//! as long as the page is open. It decides only; [`SessionEffect`]s say what its owner has to do.
 //!
 //! ```text
 //! Stopped -> Connecting -> Playing -> Unsteady -> Restarting -> Waiting -> Reconnecting -> Playing
@@ -11,16 +11,16 @@
 //! Times are milliseconds of one steady clock that the caller chooses.
 
 /// An ICE restart costs a request; a short dip heals by itself.
-const UNSTEADY_FOR: f64 = 1_500.0;
-const RESTART_WITHIN: f64 = 5_000.0;
-const CONNECT_WITHIN: f64 = 15_000.0;
-const ASK_WITHIN: f64 = 5_000.0;
-const BACK_OFF_FIRST: f64 = 500.0;
-const BACK_OFF_MOST: f64 = 10_000.0;
+const UNSTEADY_MS: f64 = 1_500.0;
+const RESTART_TIMEOUT_MS: f64 = 5_000.0;
+const CONNECT_TIMEOUT_MS: f64 = 15_000.0;
+const QUERY_TIMEOUT_MS: f64 = 5_000.0;
+const FIRST_BACKOFF_MS: f64 = 500.0;
+const MAX_BACKOFF_MS: f64 = 10_000.0;
 /// A session that held this long was a good one: the next back-off starts small again.
-const GOOD_AFTER: f64 = 3_000.0;
+const STABLE_AFTER_MS: f64 = 3_000.0;
 /// A server that has just come back may still be looking at its files, so "no such stream" is believed after this many.
-const GONE_AFTER: u32 = 4;
+const MAX_GONE: u32 = 4;
 
 /// What a viewer sees.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,11 +39,11 @@ pub enum Phase {
     /// Trying again at `until`.
     Waiting {
         until: f64,
-        because: Cause,
+        cause: RetryCause,
     },
-    /// A new session is being set up after one was lost or refused.
+    /// A new session is being set up after one was lost or open_failed.
     Reconnecting {
-        because: Cause,
+        cause: RetryCause,
     },
     /// The stream is over.
     Ended,
@@ -52,8 +52,8 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// One word for tests and styles: `data-state`.
-    pub fn word(&self) -> &'static str {
+    /// One as_str for tests and styles: `data-state`.
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Stopped => "stopped",
             Self::Connecting => "connecting",
@@ -67,14 +67,14 @@ impl Phase {
     }
 
     /// True while something is being done or watched: a stop makes sense.
-    pub fn is_on(&self) -> bool {
+    pub fn is_active(&self) -> bool {
         !matches!(self, Self::Stopped | Self::Ended | Self::Failed(_))
     }
 }
 
 /// Why a session is not there although the viewer wants one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cause {
+pub enum RetryCause {
     /// Nothing arrived any more.
     Lost,
     /// The server said goodbye, and still has the stream.
@@ -116,15 +116,15 @@ pub enum OpenError {
 
 /// What the server says of a stream whose connection it closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    There,
+pub enum StreamStatus {
+    Available,
     Gone,
     Unreachable,
 }
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Event {
+pub enum SessionEvent {
     /// A person asks to watch, or to try again at once.
     Start,
     Stop,
@@ -137,10 +137,10 @@ pub enum Event {
     RemoteClosed,
     /// Connected, and yet nothing arrives.
     Stalled,
-    /// The server refused the ICE restart, or could not be asked.
+    /// The server open_failed the ICE restart, or could not be asked.
     RestartFailed,
-    Verdict(Verdict),
-    /// The time of the last [`Effect::Arm`] is up.
+    StreamStatus(StreamStatus),
+    /// The time of the last [`SessionEffect::SetTimer`] is up.
     Timer,
     /// The device is back on a network.
     Online,
@@ -148,23 +148,23 @@ pub enum Event {
 
 /// What the owner of the machine has to do, in this order.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Effect {
+pub enum SessionEffect {
     /// Start a new session.
     Open,
     /// End the session, if there is one: close the connection and tell the server.
     Close,
     /// Restart ICE on the session.
-    Restart,
+    RestartIce,
     /// Ask the server whether the stream is still there.
-    Ask,
-    /// Send [`Event::Timer`] after this many milliseconds, in place of any earlier one.
-    Arm(f64),
-    Disarm,
+    QueryStream,
+    /// Send [`SessionEvent::Timer`] after this many milliseconds, in place of any earlier one.
+    SetTimer(f64),
+    ClearTimer,
 }
 
 /// The machine. `random` is drawn by the caller, from 0.0 to 1.0.
 #[derive(Clone, Debug)]
-pub struct Session {
+pub struct PlayerSession {
     phase: Phase,
     /// Attempts since the last good session.
     attempts: u32,
@@ -173,7 +173,7 @@ pub struct Session {
     playing_since: Option<f64>,
 }
 
-impl Default for Session {
+impl Default for PlayerSession {
     fn default() -> Self {
         Self {
             phase: Phase::Stopped,
@@ -184,135 +184,152 @@ impl Default for Session {
     }
 }
 
-impl Session {
+impl PlayerSession {
     pub fn phase(&self) -> &Phase {
         &self.phase
     }
 
-    pub fn step(&mut self, event: Event, now: f64, random: f64) -> Vec<Effect> {
+    pub fn step(&mut self, event: SessionEvent, now: f64, random: f64) -> Vec<SessionEffect> {
         match (&self.phase, event) {
-            (_, Event::Stop) => self.rest(Phase::Stopped),
-            (Phase::Waiting { because, .. }, Event::Start | Event::Timer | Event::Online) => {
-                let because = because.clone();
-                self.open(Phase::Reconnecting { because })
+            (_, SessionEvent::Stop) => self.stop_in(Phase::Stopped),
+            (
+                Phase::Waiting { cause, .. },
+                SessionEvent::Start | SessionEvent::Timer | SessionEvent::Online,
+            ) => {
+                let cause = cause.clone();
+                self.open(Phase::Reconnecting { cause })
             }
-            (phase, Event::Start) if !phase.is_on() => {
+            (phase, SessionEvent::Start) if !phase.is_active() => {
                 self.attempts = 0;
                 self.gone = 0;
                 self.open(Phase::Connecting)
             }
 
-            (Phase::Connecting, Event::OpenFailed(OpenError::Gone(error))) => {
-                self.rest(Phase::Failed(Failure::NotFound(error)))
+            (Phase::Connecting, SessionEvent::OpenFailed(OpenError::Gone(error))) => {
+                self.stop_in(Phase::Failed(Failure::NotFound(error)))
             }
-            (Phase::Connecting | Phase::Reconnecting { .. }, Event::OpenFailed(error)) => {
-                self.refused(error, now, random)
+            (Phase::Connecting | Phase::Reconnecting { .. }, SessionEvent::OpenFailed(error)) => {
+                self.open_failed(error, now, random)
             }
-            (Phase::Connecting | Phase::Reconnecting { .. }, Event::IceFailed | Event::Timer) => {
-                self.wait(Cause::NoPath, None, now, random)
-            }
+            (
+                Phase::Connecting | Phase::Reconnecting { .. },
+                SessionEvent::IceFailed | SessionEvent::Timer,
+            ) => self.wait(RetryCause::NoPath, None, now, random),
 
             (
                 Phase::Connecting
                 | Phase::Reconnecting { .. }
                 | Phase::Unsteady
                 | Phase::Restarting,
-                Event::Connected,
+                SessionEvent::Connected,
             ) => {
                 self.playing_since = Some(now);
                 self.gone = 0;
                 self.phase = Phase::Playing;
-                vec![Effect::Disarm]
+                vec![SessionEffect::ClearTimer]
             }
 
-            (Phase::Playing, Event::Disconnected) => {
+            (Phase::Playing, SessionEvent::Disconnected) => {
                 self.phase = Phase::Unsteady;
-                vec![Effect::Arm(UNSTEADY_FOR)]
+                vec![SessionEffect::SetTimer(UNSTEADY_MS)]
             }
-            (Phase::Playing | Phase::Unsteady, Event::IceFailed | Event::Stalled)
-            | (Phase::Unsteady, Event::Timer | Event::Online) => {
+            (Phase::Playing | Phase::Unsteady, SessionEvent::IceFailed | SessionEvent::Stalled)
+            | (Phase::Unsteady, SessionEvent::Timer | SessionEvent::Online) => {
                 self.phase = Phase::Restarting;
-                vec![Effect::Restart, Effect::Arm(RESTART_WITHIN)]
+                vec![
+                    SessionEffect::RestartIce,
+                    SessionEffect::SetTimer(RESTART_TIMEOUT_MS),
+                ]
             }
-            (Phase::Restarting, Event::RestartFailed | Event::Timer) => {
-                self.wait(Cause::Lost, None, now, random)
+            (Phase::Restarting, SessionEvent::RestartFailed | SessionEvent::Timer) => {
+                self.wait(RetryCause::Lost, None, now, random)
             }
 
-            (phase, Event::RemoteClosed)
-                if phase.is_on() && !matches!(phase, Phase::Waiting { .. }) =>
+            (phase, SessionEvent::RemoteClosed)
+                if phase.is_active() && !matches!(phase, Phase::Waiting { .. }) =>
             {
                 self.phase = Phase::Closed;
-                vec![Effect::Ask, Effect::Arm(ASK_WITHIN)]
+                vec![
+                    SessionEffect::QueryStream,
+                    SessionEffect::SetTimer(QUERY_TIMEOUT_MS),
+                ]
             }
-            (Phase::Closed, Event::Verdict(Verdict::Gone)) => self.rest(Phase::Ended),
-            (Phase::Closed, Event::Verdict(Verdict::There)) => {
-                self.wait(Cause::Closed, None, now, random)
+            (Phase::Closed, SessionEvent::StreamStatus(StreamStatus::Gone)) => {
+                self.stop_in(Phase::Ended)
             }
-            (Phase::Closed, Event::Verdict(Verdict::Unreachable) | Event::Timer) => {
-                self.wait(Cause::Unreachable, None, now, random)
+            (Phase::Closed, SessionEvent::StreamStatus(StreamStatus::Available)) => {
+                self.wait(RetryCause::Closed, None, now, random)
             }
+            (
+                Phase::Closed,
+                SessionEvent::StreamStatus(StreamStatus::Unreachable) | SessionEvent::Timer,
+            ) => self.wait(RetryCause::Unreachable, None, now, random),
             _ => Vec::new(),
         }
     }
 
-    fn open(&mut self, phase: Phase) -> Vec<Effect> {
+    fn open(&mut self, phase: Phase) -> Vec<SessionEffect> {
         self.phase = phase;
-        vec![Effect::Close, Effect::Open, Effect::Arm(CONNECT_WITHIN)]
+        vec![
+            SessionEffect::Close,
+            SessionEffect::Open,
+            SessionEffect::SetTimer(CONNECT_TIMEOUT_MS),
+        ]
     }
 
-    fn rest(&mut self, phase: Phase) -> Vec<Effect> {
+    fn stop_in(&mut self, phase: Phase) -> Vec<SessionEffect> {
         self.phase = phase;
-        vec![Effect::Close, Effect::Disarm]
+        vec![SessionEffect::Close, SessionEffect::ClearTimer]
     }
 
-    fn refused(&mut self, error: OpenError, now: f64, random: f64) -> Vec<Effect> {
+    fn open_failed(&mut self, error: OpenError, now: f64, random: f64) -> Vec<SessionEffect> {
         match error {
-            OpenError::Unreachable => self.wait(Cause::Unreachable, None, now, random),
+            OpenError::Unreachable => self.wait(RetryCause::Unreachable, None, now, random),
             OpenError::Later { error, after } => {
-                self.wait(Cause::Refused(error), after, now, random)
+                self.wait(RetryCause::Refused(error), after, now, random)
             }
             OpenError::Gone(error) => {
                 self.gone += 1;
-                if self.gone >= GONE_AFTER {
-                    self.rest(Phase::Ended)
+                if self.gone >= MAX_GONE {
+                    self.stop_in(Phase::Ended)
                 } else {
-                    self.wait(Cause::Refused(error), None, now, random)
+                    self.wait(RetryCause::Refused(error), None, now, random)
                 }
             }
-            OpenError::Refused(error) => self.rest(Phase::Failed(Failure::Refused(error))),
-            OpenError::Browser(error) => self.rest(Phase::Failed(Failure::Browser(error))),
+            OpenError::Refused(error) => self.stop_in(Phase::Failed(Failure::Refused(error))),
+            OpenError::Browser(error) => self.stop_in(Phase::Failed(Failure::Browser(error))),
         }
     }
 
     fn wait(
         &mut self,
-        because: Cause,
+        cause: RetryCause,
         at_least: Option<u32>,
         now: f64,
         random: f64,
-    ) -> Vec<Effect> {
+    ) -> Vec<SessionEffect> {
         if self
             .playing_since
             .take()
-            .is_some_and(|since| now - since >= GOOD_AFTER)
+            .is_some_and(|since| now - since >= STABLE_AFTER_MS)
         {
             self.attempts = 0;
         }
-        let delay = back_off(self.attempts, random).max(at_least.map_or(0.0, f64::from));
+        let delay = backoff(self.attempts, random).max(at_least.map_or(0.0, f64::from));
         self.attempts = self.attempts.saturating_add(1);
         self.phase = Phase::Waiting {
             until: now + delay,
-            because,
+            cause,
         };
-        vec![Effect::Close, Effect::Arm(delay)]
+        vec![SessionEffect::Close, SessionEffect::SetTimer(delay)]
     }
 }
 
 /// Milliseconds to wait before attempt number `attempt`: 0.5 s, doubled up to 10 s, spread by half upwards so that the
 /// viewers of a server that went away do not all come back in the same moment.
-pub fn back_off(attempt: u32, random: f64) -> f64 {
-    let doubled = BACK_OFF_FIRST * f64::from(1_u32 << attempt.min(10));
-    (doubled * (1.0 + 0.5 * random.clamp(0.0, 1.0))).min(BACK_OFF_MOST)
+pub fn backoff(attempt: u32, random: f64) -> f64 {
+    let doubled = FIRST_BACKOFF_MS * f64::from(1_u32 << attempt.min(10));
+    (doubled * (1.0 + 0.5 * random.clamp(0.0, 1.0))).min(MAX_BACKOFF_MS)
 }
 
 #[cfg(test)]

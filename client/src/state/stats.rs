@@ -1,16 +1,16 @@
 //! Figures for people, from the counters of a browser's statistics (W3C "Identifiers for WebRTC's Statistics API").
 //!
-//! A [`Sample`] is what the browser says at one moment, mostly totals since the start; [`Figures`] is what happened
-//! between two of them; [`History`] keeps the last minute of the figures that are plotted.
+//! A [`StatsSample`] is what the browser says at one moment, mostly totals since the start; [`Figures`] is what happened
+//! between two of them; [`PlotHistory`] keeps the last minute of the figures that are plotted.
 
 use std::collections::VecDeque;
 
 /// Points a plot keeps, one a second.
-pub const KEPT: usize = 60;
+pub const PLOT_POINTS: usize = 60;
 
 /// `inbound-rtp` of one track. Totals since the start; seconds where a time. What a browser does not report is `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Track {
+pub struct InboundStats {
     pub bytes: Option<f64>,
     pub packets: Option<f64>,
     pub lost: Option<f64>,
@@ -22,7 +22,7 @@ pub struct Track {
     pub jitter_buffer_emitted: Option<f64>,
     /// Total decode time of all frames.
     pub decode_time: Option<f64>,
-    pub repaired: Option<f64>,
+    pub retransmitted: Option<f64>,
     pub width: Option<f64>,
     pub height: Option<f64>,
     /// `H264 42e01f`, `opus`.
@@ -31,7 +31,7 @@ pub struct Track {
 
 /// The `candidate-pair` in use.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Pair {
+pub struct PairStats {
     pub round_trip: Option<f64>,
     /// `host`, `srflx`, `prflx`, `relay`.
     pub local_kind: Option<String>,
@@ -44,12 +44,12 @@ pub struct Pair {
 
 /// One report.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sample {
+pub struct StatsSample {
     /// Milliseconds of a steady clock.
     pub at: f64,
-    pub video: Option<Track>,
-    pub audio: Option<Track>,
-    pub pair: Option<Pair>,
+    pub video: Option<InboundStats>,
+    pub audio: Option<InboundStats>,
+    pub pair: Option<PairStats>,
     /// Everything that arrived on any path: the server may still send on another than the one that the browser selected.
     pub bytes: Option<f64>,
 }
@@ -57,30 +57,30 @@ pub struct Sample {
 /// What a person reads. Bits a second, milliseconds, per cent; totals where the name says so.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
-    pub bitrate: Option<f64>,
+    pub bitrate_bps: Option<f64>,
     pub fps: Option<f64>,
-    pub round_trip: Option<f64>,
-    pub jitter: Option<f64>,
-    pub loss: Option<f64>,
+    pub round_trip_ms: Option<f64>,
+    pub jitter_ms: Option<f64>,
+    pub loss_percent: Option<f64>,
     pub freezes_total: Option<f64>,
     pub freezes: Option<f64>,
-    pub jitter_buffer: Option<f64>,
+    pub jitter_buffer_ms: Option<f64>,
     /// How old the picture on the screen is: half a round trip, the wait in the jitter buffer, the decoding.
-    pub behind: Option<f64>,
-    pub repaired_total: Option<f64>,
+    pub latency_ms: Option<f64>,
+    pub retransmitted_total: Option<f64>,
     pub lost_total: Option<f64>,
     pub size: Option<(u32, u32)>,
     pub video_codec: Option<String>,
     pub audio_codec: Option<String>,
-    pub pair: Option<Pair>,
+    pub pair: Option<PairStats>,
     /// Bytes that arrived between the two samples, of any kind.
     pub arrived: Option<f64>,
 }
 
 impl Figures {
-    pub fn between(before: &Sample, after: &Sample) -> Self {
+    pub fn between(before: &StatsSample, after: &StatsSample) -> Self {
         let seconds = (after.at - before.at) / 1_000.0;
-        let grown = |read: fn(&Track) -> Option<f64>| -> Option<f64> {
+        let grown = |read: fn(&InboundStats) -> Option<f64>| -> Option<f64> {
             sum(
                 delta(
                     before.video.as_ref().and_then(read),
@@ -92,7 +92,7 @@ impl Figures {
                 ),
             )
         };
-        let total = |read: fn(&Track) -> Option<f64>| -> Option<f64> {
+        let total = |read: fn(&InboundStats) -> Option<f64>| -> Option<f64> {
             sum(
                 after.video.as_ref().and_then(read),
                 after.audio.as_ref().and_then(read),
@@ -105,36 +105,37 @@ impl Figures {
             (_, None) => (before.audio.as_ref(), after.audio.as_ref()),
             (old, Some(new)) => (old.as_ref(), Some(new)),
         };
-        let mean =
-            |total: fn(&Track) -> Option<f64>, count: fn(&Track) -> Option<f64>| -> Option<f64> {
-                let total = delta(old.and_then(total), new.and_then(total))?;
-                let count = delta(old.and_then(count), new.and_then(count))?;
-                (count > 0.0).then(|| total / count * 1_000.0)
-            };
+        let mean = |total: fn(&InboundStats) -> Option<f64>,
+                    count: fn(&InboundStats) -> Option<f64>|
+         -> Option<f64> {
+            let total = delta(old.and_then(total), new.and_then(total))?;
+            let count = delta(old.and_then(count), new.and_then(count))?;
+            (count > 0.0).then(|| total / count * 1_000.0)
+        };
         let lost = grown(|track| track.lost);
         let packets = grown(|track| track.packets);
-        let round_trip = after
+        let round_trip_ms = after
             .pair
             .as_ref()
             .and_then(|pair| pair.round_trip)
             .map(|rtt| rtt * 1_000.0);
-        let jitter_buffer = mean(
+        let jitter_buffer_ms = mean(
             |track| track.jitter_buffer_delay,
             |track| track.jitter_buffer_emitted,
         );
         let decoding = mean(|track| track.decode_time, |track| track.frames_decoded);
         let video = after.video.as_ref();
         Self {
-            bitrate: rate(grown(|track| track.bytes)).map(|bytes| bytes * 8.0),
+            bitrate_bps: rate(grown(|track| track.bytes)).map(|bytes| bytes * 8.0),
             fps: rate(video.and(delta(
                 before.video.as_ref().and_then(|track| track.frames_decoded),
                 video.and_then(|track| track.frames_decoded),
             ))),
-            round_trip,
-            jitter: new
+            round_trip_ms,
+            jitter_ms: new
                 .and_then(|track| track.jitter)
                 .map(|jitter| jitter * 1_000.0),
-            loss: lost.zip(packets).and_then(|(lost, packets)| {
+            loss_percent: lost.zip(packets).and_then(|(lost, packets)| {
                 let sent = lost + packets;
                 (sent > 0.0).then(|| lost / sent * 100.0)
             }),
@@ -143,10 +144,11 @@ impl Figures {
                 before.video.as_ref().and_then(|track| track.freezes),
                 video.and_then(|track| track.freezes),
             )),
-            jitter_buffer,
-            behind: jitter_buffer
-                .map(|buffer| round_trip.unwrap_or(0.0) / 2.0 + buffer + decoding.unwrap_or(0.0)),
-            repaired_total: total(|track| track.repaired),
+            jitter_buffer_ms,
+            latency_ms: jitter_buffer_ms.map(|buffer| {
+                round_trip_ms.unwrap_or(0.0) / 2.0 + buffer + decoding.unwrap_or(0.0)
+            }),
+            retransmitted_total: total(|track| track.retransmitted),
             lost_total: total(|track| track.lost),
             size: video.and_then(|track| {
                 let (width, height) = track.width.zip(track.height)?;
@@ -176,11 +178,11 @@ fn sum(one: Option<f64>, other: Option<f64>) -> Option<f64> {
 
 /// The last minute of one figure, oldest first. A second without a figure is a gap.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct History(VecDeque<Option<f64>>);
+pub struct PlotHistory(VecDeque<Option<f64>>);
 
-impl History {
+impl PlotHistory {
     pub fn push(&mut self, value: Option<f64>) {
-        if self.0.len() == KEPT {
+        if self.0.len() == PLOT_POINTS {
             self.0.pop_front();
         }
         self.0.push_back(value.filter(|value| value.is_finite()));
@@ -204,7 +206,7 @@ impl History {
             .range()
             .map_or(least, |(_, high)| high.max(least))
             .max(f64::MIN_POSITIVE);
-        let step = width / (KEPT - 1) as f64;
+        let step = width / (PLOT_POINTS - 1) as f64;
         let mut path = String::new();
         let mut pen_down = false;
         for (index, value) in self.0.iter().enumerate() {
@@ -229,21 +231,21 @@ impl History {
 /// The histories that the panel plots, in its order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plots {
-    pub bitrate: History,
-    pub fps: History,
-    pub round_trip: History,
-    pub jitter: History,
-    pub loss: History,
-    pub freezes: History,
+    pub bitrate: PlotHistory,
+    pub fps: PlotHistory,
+    pub round_trip: PlotHistory,
+    pub jitter: PlotHistory,
+    pub loss: PlotHistory,
+    pub freezes: PlotHistory,
 }
 
 impl Plots {
     pub fn push(&mut self, figures: &Figures) {
-        self.bitrate.push(figures.bitrate);
+        self.bitrate.push(figures.bitrate_bps);
         self.fps.push(figures.fps);
-        self.round_trip.push(figures.round_trip);
-        self.jitter.push(figures.jitter);
-        self.loss.push(figures.loss);
+        self.round_trip.push(figures.round_trip_ms);
+        self.jitter.push(figures.jitter_ms);
+        self.loss.push(figures.loss_percent);
         self.freezes.push(figures.freezes);
     }
 }

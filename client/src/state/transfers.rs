@@ -3,22 +3,22 @@
 use shared::chat::FileInfo;
 use shared::signaling::PeerId;
 
-use super::room::{Direction, Stage, Transfer};
+use super::room::{Direction, Transfer, TransferStage};
 
 /// Pictures up to this size are received without being asked for. Bytes.
-pub const SMALL: u64 = 8_000_000;
+pub const MAX_AUTO_RECEIVE: u64 = 8_000_000;
 /// After so many channels that ended without bringing anything, a file is not asked for again by itself.
-pub const TRIES: u32 = 5;
+pub const MAX_EMPTY_CHANNELS: u32 = 5;
 
 /// Which transfer: the author, its number, and the other end.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key {
+pub struct TransferKey {
     pub author: PeerId,
     pub number: u64,
     pub peer: PeerId,
 }
 
-impl Key {
+impl TransferKey {
     /// Of a file that `author` gives to this side.
     pub fn incoming(author: &PeerId, number: u64) -> Self {
         Self {
@@ -36,15 +36,15 @@ impl Key {
 }
 
 /// Whether a file shows itself, small as it is.
-pub fn is_wanted(info: &FileInfo) -> bool {
-    info.is_picture() && info.size <= SMALL
+pub fn is_auto_received(info: &FileInfo) -> bool {
+    info.is_picture() && info.size <= MAX_AUTO_RECEIVE
 }
 
-pub fn find<'a>(transfers: &'a mut [Transfer], key: &Key) -> Option<&'a mut Transfer> {
+pub fn find<'a>(transfers: &'a mut [Transfer], key: &TransferKey) -> Option<&'a mut Transfer> {
     transfers.iter_mut().find(|transfer| key.is_of(transfer))
 }
 
-pub fn stage<'a>(transfers: &'a [Transfer], key: &Key) -> Option<&'a Stage> {
+pub fn stage<'a>(transfers: &'a [Transfer], key: &TransferKey) -> Option<&'a TransferStage> {
     let transfer = transfers.iter().find(|transfer| key.is_of(transfer));
     transfer.map(|transfer| &transfer.stage)
 }
@@ -52,11 +52,11 @@ pub fn stage<'a>(transfers: &'a [Transfer], key: &Key) -> Option<&'a Stage> {
 /// Begins a transfer, or begins it again with `done` bytes.
 pub fn begin(
     transfers: &mut Vec<Transfer>,
-    key: &Key,
+    key: &TransferKey,
     direction: Direction,
     info: FileInfo,
     done: u64,
-    stage: Stage,
+    stage: TransferStage,
 ) {
     let transfer = Transfer {
         author: key.author.clone(),
@@ -75,15 +75,15 @@ pub fn begin(
 }
 
 /// A stage that a transfer comes to. What is whole stays whole, whatever its channel does afterwards. True when it changed.
-pub fn turn(transfers: &mut [Transfer], key: &Key, stage: Stage) -> bool {
+pub fn set_stage(transfers: &mut [Transfer], key: &TransferKey, stage: TransferStage) -> bool {
     let Some(transfer) = find(transfers, key) else {
         return false;
     };
-    if matches!(transfer.stage, Stage::Kept { .. }) || transfer.stage == stage {
+    if matches!(transfer.stage, TransferStage::Complete { .. }) || transfer.stage == stage {
         return false;
     }
     transfer.speed = 0;
-    if matches!(stage, Stage::Kept { .. }) {
+    if matches!(stage, TransferStage::Complete { .. }) {
         transfer.done = transfer.info.size;
     }
     transfer.stage = stage;
@@ -94,8 +94,11 @@ pub fn turn(transfers: &mut [Transfer], key: &Key, stage: Stage) -> bool {
 pub fn pause(transfers: &mut [Transfer], peer: &PeerId) -> bool {
     let mut changed = false;
     for transfer in transfers.iter_mut().filter(|t| t.peer == *peer) {
-        if matches!(transfer.stage, Stage::Asked | Stage::Running) {
-            transfer.stage = Stage::Paused;
+        if matches!(
+            transfer.stage,
+            TransferStage::Requested | TransferStage::Running
+        ) {
+            transfer.stage = TransferStage::Paused;
             transfer.speed = 0;
             changed = true;
         }
@@ -105,17 +108,17 @@ pub fn pause(transfers: &mut [Transfer], peer: &PeerId) -> bool {
 
 /// The numbers of files that are to be asked for again from somebody to whom there is a connection.
 pub fn paused(transfers: &[Transfer], author: &PeerId) -> Vec<u64> {
-    incoming(transfers, author, |stage| *stage == Stage::Paused)
+    incoming(transfers, author, |stage| *stage == TransferStage::Paused)
 }
 
 /// The numbers of somebody's files that are here, whole.
-pub fn kept(transfers: &[Transfer], author: &PeerId) -> Vec<u64> {
+pub fn complete(transfers: &[Transfer], author: &PeerId) -> Vec<u64> {
     incoming(transfers, author, |stage| {
-        matches!(stage, Stage::Kept { .. })
+        matches!(stage, TransferStage::Complete { .. })
     })
 }
 
-fn incoming(transfers: &[Transfer], author: &PeerId, at: fn(&Stage) -> bool) -> Vec<u64> {
+fn incoming(transfers: &[Transfer], author: &PeerId, at: fn(&TransferStage) -> bool) -> Vec<u64> {
     transfers
         .iter()
         .filter(|t| t.direction == Direction::Incoming && t.author == *author && at(&t.stage))
@@ -139,8 +142,8 @@ mod tests {
         }
     }
 
-    fn one(stage: Stage) -> (Vec<Transfer>, Key) {
-        let (mut transfers, key) = (Vec::new(), Key::incoming(&id(1), 7));
+    fn one(stage: TransferStage) -> (Vec<Transfer>, TransferKey) {
+        let (mut transfers, key) = (Vec::new(), TransferKey::incoming(&id(1), 7));
         begin(
             &mut transfers,
             &key,
@@ -154,28 +157,32 @@ mod tests {
 
     #[test]
     fn a_transfer_pauses_with_its_connection_and_is_asked_for_again() {
-        let (mut transfers, key) = one(Stage::Running);
+        let (mut transfers, key) = one(TransferStage::Running);
         assert!(!pause(&mut transfers, &id(2)));
         assert!(pause(&mut transfers, &id(1)));
-        assert_eq!(stage(&transfers, &key), Some(&Stage::Paused));
+        assert_eq!(stage(&transfers, &key), Some(&TransferStage::Paused));
         assert_eq!(paused(&transfers, &id(1)), [7]);
         assert!(paused(&transfers, &id(2)).is_empty());
     }
 
     #[test]
     fn what_is_whole_stays_whole() {
-        let (mut transfers, key) = one(Stage::Running);
-        assert!(turn(&mut transfers, &key, Stage::Kept { url: None }));
+        let (mut transfers, key) = one(TransferStage::Running);
+        assert!(set_stage(
+            &mut transfers,
+            &key,
+            TransferStage::Complete { url: None }
+        ));
         assert_eq!(transfers[0].done, 9);
-        assert!(!turn(&mut transfers, &key, Stage::Stopped));
-        assert_eq!(kept(&transfers, &id(1)), [7]);
+        assert!(!set_stage(&mut transfers, &key, TransferStage::Stopped));
+        assert_eq!(complete(&transfers, &id(1)), [7]);
         assert!(!pause(&mut transfers, &id(1)));
     }
 
     #[test]
     fn what_a_person_stopped_is_not_asked_for_by_itself() {
-        let (mut transfers, key) = one(Stage::Running);
-        assert!(turn(&mut transfers, &key, Stage::Stopped));
+        let (mut transfers, key) = one(TransferStage::Running);
+        assert!(set_stage(&mut transfers, &key, TransferStage::Stopped));
         assert!(!pause(&mut transfers, &id(1)));
         assert!(paused(&transfers, &id(1)).is_empty());
         begin(
@@ -184,15 +191,15 @@ mod tests {
             Direction::Incoming,
             info("", 9),
             4,
-            Stage::Asked,
+            TransferStage::Requested,
         );
         assert_eq!((transfers.len(), transfers[0].done), (1, 4));
     }
 
     #[test]
     fn only_small_pictures_come_by_themselves() {
-        assert!(is_wanted(&info("image/png", 1_000)));
-        assert!(!is_wanted(&info("image/png", SMALL + 1)));
-        assert!(!is_wanted(&info("image/svg+xml", 1_000)));
+        assert!(is_auto_received(&info("image/png", 1_000)));
+        assert!(!is_auto_received(&info("image/png", MAX_AUTO_RECEIVE + 1)));
+        assert!(!is_auto_received(&info("image/svg+xml", 1_000)));
     }
 }

@@ -1,14 +1,14 @@
 use super::*;
 
-fn playing() -> Session {
-    let mut session = Session::default();
-    session.step(Event::Start, 0.0, 0.0);
-    session.step(Event::Connected, 100.0, 0.0);
+fn playing() -> PlayerSession {
+    let mut session = PlayerSession::default();
+    session.step(SessionEvent::Start, 0.0, 0.0);
+    session.step(SessionEvent::Connected, 100.0, 0.0);
     assert_eq!(session.phase(), &Phase::Playing);
     session
 }
 
-fn waits_for(session: &Session, now: f64) -> f64 {
+fn waits_for(session: &PlayerSession, now: f64) -> f64 {
     match session.phase() {
         Phase::Waiting { until, .. } => until - now,
         other => panic!("expected to be waiting, not {other:?}"),
@@ -17,14 +17,21 @@ fn waits_for(session: &Session, now: f64) -> f64 {
 
 #[test]
 fn a_start_opens_a_session_and_a_connection_plays() {
-    let mut session = Session::default();
-    let effects = session.step(Event::Start, 0.0, 0.0);
+    let mut session = PlayerSession::default();
+    let effects = session.step(SessionEvent::Start, 0.0, 0.0);
     assert_eq!(
         effects,
-        [Effect::Close, Effect::Open, Effect::Arm(CONNECT_WITHIN)]
+        [
+            SessionEffect::Close,
+            SessionEffect::Open,
+            SessionEffect::SetTimer(CONNECT_TIMEOUT_MS)
+        ]
     );
     assert_eq!(session.phase(), &Phase::Connecting);
-    assert_eq!(session.step(Event::Connected, 90.0, 0.0), [Effect::Disarm]);
+    assert_eq!(
+        session.step(SessionEvent::Connected, 90.0, 0.0),
+        [SessionEffect::ClearTimer]
+    );
     assert_eq!(session.phase(), &Phase::Playing);
 }
 
@@ -32,38 +39,47 @@ fn a_start_opens_a_session_and_a_connection_plays() {
 fn a_short_dip_heals_without_a_request() {
     let mut session = playing();
     assert_eq!(
-        session.step(Event::Disconnected, 200.0, 0.0),
-        [Effect::Arm(UNSTEADY_FOR)]
+        session.step(SessionEvent::Disconnected, 200.0, 0.0),
+        [SessionEffect::SetTimer(UNSTEADY_MS)]
     );
-    assert_eq!(session.step(Event::Connected, 900.0, 0.0), [Effect::Disarm]);
+    assert_eq!(
+        session.step(SessionEvent::Connected, 900.0, 0.0),
+        [SessionEffect::ClearTimer]
+    );
     assert_eq!(session.phase(), &Phase::Playing);
 }
 
 #[test]
 fn a_longer_dip_restarts_ice_before_anything_else() {
     let mut session = playing();
-    session.step(Event::Disconnected, 200.0, 0.0);
+    session.step(SessionEvent::Disconnected, 200.0, 0.0);
     assert_eq!(
-        session.step(Event::Timer, 1_700.0, 0.0),
-        [Effect::Restart, Effect::Arm(RESTART_WITHIN)]
+        session.step(SessionEvent::Timer, 1_700.0, 0.0),
+        [
+            SessionEffect::RestartIce,
+            SessionEffect::SetTimer(RESTART_TIMEOUT_MS)
+        ]
     );
-    session.step(Event::Connected, 2_000.0, 0.0);
+    session.step(SessionEvent::Connected, 2_000.0, 0.0);
     assert_eq!(session.phase(), &Phase::Playing);
 }
 
 #[test]
 fn a_failed_restart_starts_a_new_session_after_a_moment() {
     let mut session = playing();
-    session.step(Event::Stalled, 20_000.0, 0.0);
+    session.step(SessionEvent::Stalled, 20_000.0, 0.0);
     assert_eq!(
-        session.step(Event::RestartFailed, 20_100.0, 0.0),
-        [Effect::Close, Effect::Arm(500.0)]
+        session.step(SessionEvent::RestartFailed, 20_100.0, 0.0),
+        [SessionEffect::Close, SessionEffect::SetTimer(500.0)]
     );
-    assert_eq!(session.step(Event::Timer, 20_600.0, 0.0)[1], Effect::Open);
+    assert_eq!(
+        session.step(SessionEvent::Timer, 20_600.0, 0.0)[1],
+        SessionEffect::Open
+    );
     assert_eq!(
         session.phase(),
         &Phase::Reconnecting {
-            because: Cause::Lost
+            cause: RetryCause::Lost
         }
     );
 }
@@ -71,13 +87,17 @@ fn a_failed_restart_starts_a_new_session_after_a_moment() {
 #[test]
 fn attempts_spread_out_up_to_ten_seconds_and_go_on_for_ever() {
     let mut session = playing();
-    session.step(Event::Stalled, 20_000.0, 0.0);
-    session.step(Event::RestartFailed, 20_000.0, 0.0);
+    session.step(SessionEvent::Stalled, 20_000.0, 0.0);
+    session.step(SessionEvent::RestartFailed, 20_000.0, 0.0);
     let mut delays = Vec::new();
     for _ in 0..200 {
         delays.push(waits_for(&session, 20_000.0));
-        session.step(Event::Timer, 20_000.0, 0.0);
-        session.step(Event::OpenFailed(OpenError::Unreachable), 20_000.0, 0.0);
+        session.step(SessionEvent::Timer, 20_000.0, 0.0);
+        session.step(
+            SessionEvent::OpenFailed(OpenError::Unreachable),
+            20_000.0,
+            0.0,
+        );
     }
     assert_eq!(
         delays[..6],
@@ -90,7 +110,7 @@ fn attempts_spread_out_up_to_ten_seconds_and_go_on_for_ever() {
 fn the_back_off_keeps_its_bounds_whatever_is_drawn() {
     for attempt in 0..40 {
         for random in [0.0, 0.3, 0.99, 1.0, -4.0, 9.0] {
-            let delay = back_off(attempt, random);
+            let delay = backoff(attempt, random);
             assert!(
                 (500.0..=10_000.0).contains(&delay),
                 "{attempt} {random} {delay}"
@@ -101,67 +121,80 @@ fn the_back_off_keeps_its_bounds_whatever_is_drawn() {
 
 #[test]
 fn a_session_that_dies_at_once_does_not_reset_the_back_off() {
-    let mut session = Session::default();
-    session.step(Event::Start, 0.0, 0.0);
+    let mut session = PlayerSession::default();
+    session.step(SessionEvent::Start, 0.0, 0.0);
     let mut now = 0.0;
     for expected in [500.0, 1_000.0, 2_000.0] {
-        session.step(Event::Connected, now, 0.0);
+        session.step(SessionEvent::Connected, now, 0.0);
         now += 100.0;
-        session.step(Event::Stalled, now, 0.0);
-        session.step(Event::RestartFailed, now, 0.0);
+        session.step(SessionEvent::Stalled, now, 0.0);
+        session.step(SessionEvent::RestartFailed, now, 0.0);
         assert_eq!(waits_for(&session, now), expected);
-        session.step(Event::Timer, now, 0.0);
+        session.step(SessionEvent::Timer, now, 0.0);
     }
-    session.step(Event::Connected, now, 0.0);
-    now += GOOD_AFTER;
-    session.step(Event::Stalled, now, 0.0);
-    session.step(Event::RestartFailed, now, 0.0);
+    session.step(SessionEvent::Connected, now, 0.0);
+    now += STABLE_AFTER_MS;
+    session.step(SessionEvent::Stalled, now, 0.0);
+    session.step(SessionEvent::RestartFailed, now, 0.0);
     assert_eq!(waits_for(&session, now), 500.0);
 }
 
 #[test]
 fn a_network_that_comes_back_ends_the_wait() {
     let mut session = playing();
-    session.step(Event::Stalled, 1_000.0, 0.0);
-    session.step(Event::RestartFailed, 1_000.0, 0.0);
-    assert_eq!(session.step(Event::Online, 1_100.0, 0.0)[1], Effect::Open);
+    session.step(SessionEvent::Stalled, 1_000.0, 0.0);
+    session.step(SessionEvent::RestartFailed, 1_000.0, 0.0);
+    assert_eq!(
+        session.step(SessionEvent::Online, 1_100.0, 0.0)[1],
+        SessionEffect::Open
+    );
 }
 
 #[test]
 fn a_person_can_end_the_wait_or_stop_it() {
     let mut session = playing();
-    session.step(Event::Stalled, 1_000.0, 0.0);
-    session.step(Event::RestartFailed, 1_000.0, 0.0);
+    session.step(SessionEvent::Stalled, 1_000.0, 0.0);
+    session.step(SessionEvent::RestartFailed, 1_000.0, 0.0);
     let mut impatient = session.clone();
-    assert_eq!(impatient.step(Event::Start, 1_100.0, 0.0)[1], Effect::Open);
     assert_eq!(
-        session.step(Event::Stop, 1_100.0, 0.0),
-        [Effect::Close, Effect::Disarm]
+        impatient.step(SessionEvent::Start, 1_100.0, 0.0)[1],
+        SessionEffect::Open
+    );
+    assert_eq!(
+        session.step(SessionEvent::Stop, 1_100.0, 0.0),
+        [SessionEffect::Close, SessionEffect::ClearTimer]
     );
     assert_eq!(session.phase(), &Phase::Stopped);
-    assert!(session.step(Event::Timer, 9_000.0, 0.0).is_empty());
+    assert!(session.step(SessionEvent::Timer, 9_000.0, 0.0).is_empty());
 }
 
 #[test]
 fn a_goodbye_of_a_stream_that_is_gone_is_its_end() {
     let mut session = playing();
     assert_eq!(
-        session.step(Event::RemoteClosed, 1_000.0, 0.0),
-        [Effect::Ask, Effect::Arm(ASK_WITHIN)]
+        session.step(SessionEvent::RemoteClosed, 1_000.0, 0.0),
+        [
+            SessionEffect::QueryStream,
+            SessionEffect::SetTimer(QUERY_TIMEOUT_MS)
+        ]
     );
-    session.step(Event::Verdict(Verdict::Gone), 1_050.0, 0.0);
+    session.step(SessionEvent::StreamStatus(StreamStatus::Gone), 1_050.0, 0.0);
     assert_eq!(session.phase(), &Phase::Ended);
 }
 
 #[test]
 fn a_goodbye_of_a_server_that_goes_down_waits_for_it_to_come_back() {
     let mut session = playing();
-    session.step(Event::RemoteClosed, 1_000.0, 0.0);
-    session.step(Event::Verdict(Verdict::Unreachable), 1_050.0, 0.0);
+    session.step(SessionEvent::RemoteClosed, 1_000.0, 0.0);
+    session.step(
+        SessionEvent::StreamStatus(StreamStatus::Unreachable),
+        1_050.0,
+        0.0,
+    );
     assert!(matches!(
         session.phase(),
         Phase::Waiting {
-            because: Cause::Unreachable,
+            cause: RetryCause::Unreachable,
             ..
         }
     ));
@@ -169,9 +202,9 @@ fn a_goodbye_of_a_server_that_goes_down_waits_for_it_to_come_back() {
 
 #[test]
 fn a_stream_that_never_was_is_a_failure_and_one_that_stays_away_is_over() {
-    let gone = || Event::OpenFailed(OpenError::Gone("no such stream".into()));
-    let mut session = Session::default();
-    session.step(Event::Start, 0.0, 0.0);
+    let gone = || SessionEvent::OpenFailed(OpenError::Gone("no such stream".into()));
+    let mut session = PlayerSession::default();
+    session.step(SessionEvent::Start, 0.0, 0.0);
     session.step(gone(), 10.0, 0.0);
     assert_eq!(
         session.phase(),
@@ -179,27 +212,27 @@ fn a_stream_that_never_was_is_a_failure_and_one_that_stays_away_is_over() {
     );
 
     let mut session = playing();
-    session.step(Event::Stalled, 1_000.0, 0.0);
-    session.step(Event::RestartFailed, 1_000.0, 0.0);
-    for _ in 1..GONE_AFTER {
-        session.step(Event::Timer, 1_000.0, 0.0);
+    session.step(SessionEvent::Stalled, 1_000.0, 0.0);
+    session.step(SessionEvent::RestartFailed, 1_000.0, 0.0);
+    for _ in 1..MAX_GONE {
+        session.step(SessionEvent::Timer, 1_000.0, 0.0);
         session.step(gone(), 1_000.0, 0.0);
         assert!(
             matches!(session.phase(), Phase::Waiting { .. }),
             "the server may still be looking at its files"
         );
     }
-    session.step(Event::Timer, 1_000.0, 0.0);
+    session.step(SessionEvent::Timer, 1_000.0, 0.0);
     session.step(gone(), 1_000.0, 0.0);
     assert_eq!(session.phase(), &Phase::Ended);
 }
 
 #[test]
 fn a_full_server_is_asked_again_when_it_said() {
-    let mut session = Session::default();
-    session.step(Event::Start, 0.0, 0.0);
+    let mut session = PlayerSession::default();
+    session.step(SessionEvent::Start, 0.0, 0.0);
     session.step(
-        Event::OpenFailed(OpenError::Later {
+        SessionEvent::OpenFailed(OpenError::Later {
             error: "full".into(),
             after: Some(7_000),
         }),
@@ -211,10 +244,10 @@ fn a_full_server_is_asked_again_when_it_said() {
 
 #[test]
 fn an_offer_that_is_refused_for_good_is_not_sent_again() {
-    let mut session = Session::default();
-    session.step(Event::Start, 0.0, 0.0);
+    let mut session = PlayerSession::default();
+    session.step(SessionEvent::Start, 0.0, 0.0);
     session.step(
-        Event::OpenFailed(OpenError::Refused("no common codec".into())),
+        SessionEvent::OpenFailed(OpenError::Refused("no common codec".into())),
         0.0,
         0.0,
     );
@@ -222,23 +255,26 @@ fn an_offer_that_is_refused_for_good_is_not_sent_again() {
         session.phase(),
         &Phase::Failed(Failure::Refused("no common codec".into()))
     );
-    assert!(session.step(Event::Online, 1.0, 0.0).is_empty());
-    assert_eq!(session.step(Event::Start, 2.0, 0.0)[1], Effect::Open);
+    assert!(session.step(SessionEvent::Online, 1.0, 0.0).is_empty());
+    assert_eq!(
+        session.step(SessionEvent::Start, 2.0, 0.0)[1],
+        SessionEffect::Open
+    );
 }
 
 #[test]
 fn late_news_of_an_earlier_session_changes_nothing() {
-    let mut session = Session::default();
+    let mut session = PlayerSession::default();
     for event in [
-        Event::Connected,
-        Event::Disconnected,
-        Event::IceFailed,
-        Event::RemoteClosed,
-        Event::Stalled,
-        Event::RestartFailed,
-        Event::Verdict(Verdict::Gone),
-        Event::Timer,
-        Event::Online,
+        SessionEvent::Connected,
+        SessionEvent::Disconnected,
+        SessionEvent::IceFailed,
+        SessionEvent::RemoteClosed,
+        SessionEvent::Stalled,
+        SessionEvent::RestartFailed,
+        SessionEvent::StreamStatus(StreamStatus::Gone),
+        SessionEvent::Timer,
+        SessionEvent::Online,
     ] {
         assert!(session.step(event, 0.0, 0.0).is_empty());
         assert_eq!(session.phase(), &Phase::Stopped);

@@ -1,9 +1,9 @@
 use super::*;
 
-fn sample(at: f64, bytes: f64, packets: f64, lost: f64, frames: f64) -> Sample {
-    Sample {
+fn sample(at: f64, bytes: f64, packets: f64, lost: f64, frames: f64) -> StatsSample {
+    StatsSample {
         at,
-        video: Some(Track {
+        video: Some(InboundStats {
             bytes: Some(bytes),
             packets: Some(packets),
             lost: Some(lost),
@@ -12,12 +12,12 @@ fn sample(at: f64, bytes: f64, packets: f64, lost: f64, frames: f64) -> Sample {
             jitter_buffer_delay: Some(frames * 0.040),
             jitter_buffer_emitted: Some(frames),
             decode_time: Some(frames * 0.005),
-            ..Track::default()
+            ..InboundStats::default()
         }),
         audio: None,
-        pair: Some(Pair {
+        pair: Some(PairStats {
             round_trip: Some(0.018),
-            ..Pair::default()
+            ..PairStats::default()
         }),
         bytes: Some(bytes),
     }
@@ -29,13 +29,13 @@ fn figures_are_rates_between_two_samples() {
         &sample(1_000.0, 0.0, 0.0, 0.0, 0.0),
         &sample(3_000.0, 310_000.0, 99.0, 1.0, 50.0),
     );
-    assert_eq!(figures.bitrate, Some(1_240_000.0));
+    assert_eq!(figures.bitrate_bps, Some(1_240_000.0));
     assert_eq!(figures.fps, Some(25.0));
-    assert_eq!(figures.round_trip, Some(18.0));
-    assert_eq!(figures.jitter, Some(4.0));
-    assert_eq!(figures.loss, Some(1.0));
-    assert_eq!(figures.jitter_buffer.map(f64::round), Some(40.0));
-    assert_eq!(figures.behind.map(f64::round), Some(9.0 + 40.0 + 5.0));
+    assert_eq!(figures.round_trip_ms, Some(18.0));
+    assert_eq!(figures.jitter_ms, Some(4.0));
+    assert_eq!(figures.loss_percent, Some(1.0));
+    assert_eq!(figures.jitter_buffer_ms.map(f64::round), Some(40.0));
+    assert_eq!(figures.latency_ms.map(f64::round), Some(9.0 + 40.0 + 5.0));
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn totals_that_shrink_are_a_new_session_and_give_no_rate() {
         &sample(0.0, 500.0, 5.0, 0.0, 9.0),
         &sample(1_000.0, 10.0, 1.0, 0.0, 1.0),
     );
-    assert_eq!(figures.bitrate, None);
+    assert_eq!(figures.bitrate_bps, None);
     assert_eq!(figures.fps, None);
     assert_eq!(figures.arrived, None);
 }
@@ -52,10 +52,10 @@ fn totals_that_shrink_are_a_new_session_and_give_no_rate() {
 #[test]
 fn nothing_reported_gives_nothing_rather_than_zero() {
     let figures = Figures::between(
-        &Sample::default(),
-        &Sample {
+        &StatsSample::default(),
+        &StatsSample {
             at: 1_000.0,
-            ..Sample::default()
+            ..StatsSample::default()
         },
     );
     assert_eq!(figures, Figures::default());
@@ -63,45 +63,45 @@ fn nothing_reported_gives_nothing_rather_than_zero() {
 
 #[test]
 fn a_stream_of_sound_alone_is_measured_by_its_sound() {
-    let audio = |delay| Track {
+    let audio = |delay| InboundStats {
         jitter: Some(0.002),
         jitter_buffer_delay: Some(delay),
         jitter_buffer_emitted: Some(delay * 50.0),
         bytes: Some(delay * 1_000.0),
-        ..Track::default()
+        ..InboundStats::default()
     };
-    let before = Sample {
+    let before = StatsSample {
         at: 0.0,
         audio: Some(audio(1.0)),
-        ..Sample::default()
+        ..StatsSample::default()
     };
-    let after = Sample {
+    let after = StatsSample {
         at: 1_000.0,
         audio: Some(audio(2.0)),
-        ..Sample::default()
+        ..StatsSample::default()
     };
     let figures = Figures::between(&before, &after);
-    assert_eq!(figures.jitter, Some(2.0));
-    assert_eq!(figures.jitter_buffer, Some(20.0));
+    assert_eq!(figures.jitter_ms, Some(2.0));
+    assert_eq!(figures.jitter_buffer_ms, Some(20.0));
     assert_eq!(figures.fps, None);
 }
 
 #[test]
 fn a_plot_keeps_the_last_minute() {
-    let mut history = History::default();
+    let mut history = PlotHistory::default();
     for second in 0..200 {
         history.push(Some(f64::from(second)));
     }
     assert_eq!(history.range(), Some((140.0, 199.0)));
     let path = history.path(120.0, 30.0, 1.0);
-    assert_eq!(path.matches(['M', 'L']).count(), KEPT);
+    assert_eq!(path.matches(['M', 'L']).count(), PLOT_POINTS);
     assert!(path.starts_with("M0.0 "));
     assert!(path.ends_with("L120.0 1.0"));
 }
 
 #[test]
 fn a_gap_lifts_the_pen() {
-    let mut history = History::default();
+    let mut history = PlotHistory::default();
     for value in [Some(1.0), None, Some(f64::NAN), Some(1.0), Some(0.5)] {
         history.push(value);
     }

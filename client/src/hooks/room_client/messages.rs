@@ -6,10 +6,10 @@ use shared::conversation::Heard;
 use shared::signaling::PeerId;
 
 use super::super::room::wall_ms;
-use super::Engine;
+use super::RoomClient;
 use crate::state::people::find;
 
-impl Engine {
+impl RoomClient {
     pub(super) fn opened(&self, peer: &PeerId) {
         let missing = self.room.conversation.try_update(|c| c.on_open(peer));
         let Some(mesh) = self.mesh() else { return };

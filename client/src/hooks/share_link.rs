@@ -7,7 +7,7 @@ use crate::state::route::{Route, encode};
 use crate::state::server::Source;
 
 /// The address of the bundle for one stream.
-pub(crate) fn bundle_link(app: App, name: &str, embedded: bool) -> String {
+pub(crate) fn stream_link(app: App, name: &str, embedded: bool) -> String {
     let mut query = format!("stream={}", encode(name));
     if embedded {
         query.push_str("&embed=1");

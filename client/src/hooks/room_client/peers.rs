@@ -7,24 +7,24 @@ use shared::signaling::{ClientMessage, PeerId, ServerMessage};
 
 use super::super::room::wall_ms;
 use super::super::{ice, report};
-use super::Engine;
+use super::RoomClient;
 use crate::rtc::mesh::{Mesh, MeshEvent, News, Signal};
 use crate::rtc::repair::Health;
 use crate::rtc::timer::now;
-use crate::state::joining::Event;
-use crate::state::people::{Outcome, Step, find, moved, told};
-use crate::state::room::{Note, Path};
+use crate::state::join::JoinEvent;
+use crate::state::people::{PeerAction, PeopleUpdate, find, on_path, on_server_message};
+use crate::state::room::{Note, PeerPath};
 
 const MAX_NOTES: usize = 100;
 
-impl Engine {
+impl RoomClient {
     pub(super) fn told(&self, message: ServerMessage) {
         let mut again = false;
         let (from, signal) = match message {
             ServerMessage::Pong => return,
             ServerMessage::Error { to: Some(_), .. } => return,
             ServerMessage::Error { code, message, .. } => {
-                return self.step(Event::Refused { code, message });
+                return self.step(JoinEvent::Refused { code, message });
             }
             ServerMessage::Offer { from, sdp } => (from, Signal::Offer(sdp)),
             ServerMessage::Answer { from, sdp } => (from, Signal::Answer(sdp)),
@@ -35,11 +35,11 @@ impl Engine {
                     self.welcomed(&you.id);
                     let _ = self.room.me.try_set(Some(you.clone()));
                 }
-                let outcome = self
+                let update = self
                     .room
                     .people
-                    .try_update(|people| told(people, &message, again));
-                return self.follow(outcome.unwrap_or_default());
+                    .try_update(|people| on_server_message(people, &message, again));
+                return self.follow(update.unwrap_or_default());
             }
         };
         let listed = self
@@ -52,7 +52,7 @@ impl Engine {
     }
 
     fn welcomed(&self, id: &PeerId) {
-        self.step(Event::Welcomed);
+        self.step(JoinEvent::Welcomed);
         let other = self.room.conversation.try_with_untracked(|c| c.me() != id);
         if other == Some(true) {
             let _ = self
@@ -63,8 +63,8 @@ impl Engine {
         if self.mesh.borrow().is_none() {
             let me = self.me.clone();
             let on = move |event| {
-                if let Some(engine) = me.upgrade() {
-                    engine.happened(event);
+                if let Some(client) = me.upgrade() {
+                    client.happened(event);
                 }
             };
             let mesh = Mesh::new(id.clone(), ice::ask(self.app), Box::new(on));
@@ -72,12 +72,12 @@ impl Engine {
         }
     }
 
-    fn follow(&self, outcome: Outcome) {
+    fn follow(&self, update: PeopleUpdate) {
         let after = self
             .room
             .conversation
             .try_with_untracked(|c| c.entries().last().map(|entry| entry.message.number));
-        for what in outcome.notes {
+        for what in update.events {
             let note = Note {
                 at: wall_ms(),
                 after: after.flatten().unwrap_or(0),
@@ -90,11 +90,11 @@ impl Engine {
             });
         }
         let Some(mesh) = self.mesh() else { return };
-        for step in outcome.steps {
-            match step {
-                Step::Meet { peer, offer } => mesh.meet(&peer, offer),
-                Step::Unreachable(peer) => mesh.unreachable(&peer),
-                Step::Part(peer) => {
+        for action in update.actions {
+            match action {
+                PeerAction::Connect { peer, offer } => mesh.meet(&peer, offer),
+                PeerAction::Unreachable(peer) => mesh.unreachable(&peer),
+                PeerAction::Remove(peer) => {
                     mesh.part(&peer);
                     self.closed(&peer);
                 }
@@ -134,12 +134,12 @@ impl Engine {
                     return;
                 };
                 let relay = |kind: &Option<String>| kind.as_deref() == Some("relay");
-                let path = Path::Open {
+                let path = PeerPath::Open {
                     relayed: relay(&pair.local_kind) || relay(&pair.remote_kind),
                     // The counter is in seconds.
                     rtt: pair.round_trip.map(|rtt| (rtt * 1_000.0) as u32),
                 };
-                if matches!(self.path(&peer), Some(Path::Open { .. })) {
+                if matches!(self.path(&peer), Some(PeerPath::Open { .. })) {
                     self.moved(&peer, path);
                 }
             }
@@ -148,18 +148,18 @@ impl Engine {
 
     fn mended(&self, peer: &PeerId, health: Health) {
         let path = match health {
-            Health::Connecting => Path::Connecting,
-            Health::Open => Path::Open {
+            Health::Connecting => PeerPath::Connecting,
+            Health::Open => PeerPath::Open {
                 relayed: false,
                 rtt: None,
             },
-            Health::Broken => Path::Broken,
-            Health::Failed => Path::Failed,
+            Health::Broken => PeerPath::Broken,
+            Health::Failed => PeerPath::Failed,
         };
         self.moved(peer, path);
     }
 
-    fn path(&self, peer: &PeerId) -> Option<Path> {
+    fn path(&self, peer: &PeerId) -> Option<PeerPath> {
         let path = self.room.people.try_with_untracked(|people| {
             let person = people.iter().find(|person| person.id == *peer)?;
             Some(person.path)
@@ -167,14 +167,14 @@ impl Engine {
         path.flatten()
     }
 
-    fn moved(&self, peer: &PeerId, path: Path) {
+    fn moved(&self, peer: &PeerId, path: PeerPath) {
         if self.path(peer).is_none_or(|before| before == path) {
             return;
         }
-        let outcome = self
+        let update = self
             .room
             .people
-            .try_update(|people| moved(people, peer, path));
-        self.follow(outcome.unwrap_or_default());
+            .try_update(|people| on_path(people, peer, path));
+        self.follow(update.unwrap_or_default());
     }
 }

@@ -10,55 +10,57 @@ use shared::api::{Health, IceConfig, IceServer};
 
 use super::app::App;
 use crate::http;
-use crate::rtc::doctor::{Gathered, connect, gather, socket};
+use crate::rtc::connection_test::{Gathered, connect, gather, socket};
 use crate::rtc::timer::{now, sleep};
-use crate::state::doctor::{Facts, Kind, Outcome, Try, hidden, nat};
+use crate::state::connection_test::{
+    Check, CheckKind, CheckOutcome, TestReport, detect_nat, hosts_hidden,
+};
 
 /// Milliseconds for one try. Browsers give up on a STUN server after ten seconds.
-const WITHIN: f64 = 7_000.0;
+const CHECK_TIMEOUT_MS: f64 = 7_000.0;
 /// Addresses of ICE servers that are tried.
 const MAX_URLS: usize = 12;
 
 #[derive(Clone, Copy)]
-pub(crate) struct Doctor {
-    pub(crate) facts: RwSignal<Facts>,
+pub(crate) struct ConnectionTest {
+    pub(crate) report: RwSignal<TestReport>,
     pub(crate) running: RwSignal<bool>,
     /// Everything has been tried.
     pub(crate) done: RwSignal<bool>,
 }
 
-type Task = Pin<Box<dyn Future<Output = Outcome>>>;
+type Task = Pin<Box<dyn Future<Output = CheckOutcome>>>;
 
-impl Doctor {
+impl ConnectionTest {
     pub(crate) fn new() -> Self {
         Self {
-            facts: RwSignal::new(Facts::default()),
+            report: RwSignal::new(TestReport::default()),
             running: RwSignal::new(false),
             done: RwSignal::new(false),
         }
     }
 
-    pub(crate) fn examine(self, app: App) {
+    pub(crate) fn run(self, app: App) {
         if self.running.get_untracked() {
             return;
         }
         self.running.set(true);
         self.done.set(false);
         spawn_local(async move {
-            self.all(app).await;
+            self.run_all(app).await;
             // The page may have been left.
             let _ = self.done.try_set(true);
             let _ = self.running.try_set(false);
         });
     }
 
-    async fn all(self, app: App) {
+    async fn run_all(self, app: App) {
         let (own, relay_only) = app
             .settings
             .with_untracked(|settings| (settings.ice_servers.clone(), settings.relay_only));
-        self.facts.set(Facts {
+        self.report.set(TestReport {
             relay_only,
-            ..Facts::default()
+            ..TestReport::default()
         });
         let pending = Rc::new(Cell::new(0));
         let server = app.server.get_untracked().flatten();
@@ -72,12 +74,12 @@ impl Doctor {
             .unwrap_or_default();
         self.start(
             &pending,
-            Kind::Server,
+            CheckKind::Server,
             base,
             Box::pin(async move {
                 let began = now();
                 let answer = http::get_json::<Health>(&health).await;
-                answer.map_or(Outcome::NoAnswer, |_| Outcome::Works {
+                answer.map_or(CheckOutcome::NoAnswer, |_| CheckOutcome::Works {
                     ms: (now() - began).round() as u32,
                 })
             }),
@@ -89,15 +91,15 @@ impl Doctor {
         let shown = address.clone();
         self.start(
             &pending,
-            Kind::Signaling,
+            CheckKind::Signaling,
             shown,
-            Box::pin(async move { works(socket(&address, WITHIN).await) }),
+            Box::pin(async move { works(socket(&address, CHECK_TIMEOUT_MS).await) }),
         );
         self.start(
             &pending,
-            Kind::Local,
+            CheckKind::Local,
             String::new(),
-            Box::pin(async { works(connect(&[], false, WITHIN).await) }),
+            Box::pin(async { works(connect(&[], false, CHECK_TIMEOUT_MS).await) }),
         );
 
         let servers = match &server {
@@ -107,7 +109,7 @@ impl Doctor {
             }
             _ => own,
         };
-        let servers: Vec<(Kind, IceServer)> = servers
+        let servers: Vec<(CheckKind, IceServer)> = servers
             .iter()
             .flat_map(|server| {
                 server.urls.iter().map(|url| IceServer {
@@ -115,7 +117,7 @@ impl Doctor {
                     ..server.clone()
                 })
             })
-            .filter_map(|server| Some((Kind::of(&server.urls[0])?, server)))
+            .filter_map(|server| Some((CheckKind::of(&server.urls[0])?, server)))
             .take(MAX_URLS)
             .collect();
         for (kind, server) in servers.clone() {
@@ -125,26 +127,29 @@ impl Doctor {
                 kind,
                 url,
                 Box::pin(async move {
-                    let stun = kind == Kind::Stun;
+                    let stun = kind == CheckKind::Stun;
                     let wanted = if stun { "typ srflx" } else { "typ relay" };
-                    judge(gather(&[server], !stun, wanted, WITHIN).await, stun)
+                    judge(
+                        gather(&[server], !stun, wanted, CHECK_TIMEOUT_MS).await,
+                        stun,
+                    )
                 }),
             );
         }
         wait(&pending).await;
 
         let working: Vec<bool> = self
-            .facts
-            .try_with_untracked(|facts| {
-                facts
-                    .tries
+            .report
+            .try_with_untracked(|report| {
+                report
+                    .checks
                     .iter()
                     .skip(3)
-                    .map(|one| matches!(one.outcome, Outcome::Works { .. }))
+                    .map(|one| matches!(one.outcome, CheckOutcome::Works { .. }))
                     .collect()
             })
             .unwrap_or_default();
-        let good = |kinds: &[Kind]| {
+        let good = |kinds: &[CheckKind]| {
             let these = servers
                 .iter()
                 .zip(&working)
@@ -153,40 +158,43 @@ impl Doctor {
                 .map(|((_, server), _)| server.clone())
                 .collect::<Vec<_>>()
         };
-        let (stun, relays) = (good(&[Kind::Stun]), good(&[Kind::TurnUdp, Kind::TurnTcp]));
+        let (stun, relays) = (
+            good(&[CheckKind::Stun]),
+            good(&[CheckKind::TurnUdp, CheckKind::TurnTcp]),
+        );
         if let Some(relay) = relays.into_iter().next() {
             let url = relay.urls[0].clone();
             self.start(
                 &pending,
-                Kind::Loop,
+                CheckKind::RelayLoop,
                 url,
-                Box::pin(async move { works(connect(&[relay], true, WITHIN).await) }),
+                Box::pin(async move { works(connect(&[relay], true, CHECK_TIMEOUT_MS).await) }),
             );
         }
-        let found = gather(&stun, false, "", WITHIN).await;
-        let _ = self.facts.try_update(|facts| {
-            facts.hidden = hidden(&found.lines);
-            facts.nat = Some(nat(&found.lines, stun.len()));
+        let found = gather(&stun, false, "", CHECK_TIMEOUT_MS).await;
+        let _ = self.report.try_update(|report| {
+            report.hosts_hidden = hosts_hidden(&found.lines);
+            report.nat = Some(detect_nat(&found.lines, stun.len()));
         });
         wait(&pending).await;
     }
 
     /// Begins a try, beside those that are running.
-    fn start(self, pending: &Rc<Cell<usize>>, kind: Kind, url: String, task: Task) {
+    fn start(self, pending: &Rc<Cell<usize>>, kind: CheckKind, url: String, task: Task) {
         pending.set(pending.get() + 1);
         let pending = Rc::clone(pending);
-        let at = self.facts.try_update(|facts| {
-            facts.tries.push(Try {
+        let at = self.report.try_update(|report| {
+            report.checks.push(Check {
                 kind,
                 url,
-                outcome: Outcome::Running,
+                outcome: CheckOutcome::Running,
             });
-            facts.tries.len() - 1
+            report.checks.len() - 1
         });
         spawn_local(async move {
             let outcome = task.await;
-            let _ = self.facts.try_update(|facts| {
-                if let Some(one) = at.and_then(|at| facts.tries.get_mut(at)) {
+            let _ = self.report.try_update(|report| {
+                if let Some(one) = at.and_then(|at| report.checks.get_mut(at)) {
                     one.outcome = outcome;
                 }
             });
@@ -195,17 +203,17 @@ impl Doctor {
     }
 }
 
-fn works(ms: Option<u32>) -> Outcome {
-    ms.map_or(Outcome::NoAnswer, |ms| Outcome::Works { ms })
+fn works(ms: Option<u32>) -> CheckOutcome {
+    ms.map_or(CheckOutcome::NoAnswer, |ms| CheckOutcome::Works { ms })
 }
 
 /// 701 is what a browser calls a server that it did not reach.
-fn judge(found: Gathered, stun: bool) -> Outcome {
+fn judge(found: Gathered, stun: bool) -> CheckOutcome {
     match (found.ms, found.error) {
-        (Some(ms), _) => Outcome::Works { ms },
-        (None, Some((code, text))) if code != 701 => Outcome::Refused { code, text },
-        (None, None) if stun && found.complete => Outcome::Quiet,
-        _ => Outcome::NoAnswer,
+        (Some(ms), _) => CheckOutcome::Works { ms },
+        (None, Some((code, text))) if code != 701 => CheckOutcome::Refused { code, text },
+        (None, None) if stun && found.complete => CheckOutcome::NoCandidate,
+        _ => CheckOutcome::NoAnswer,
     }
 }
 

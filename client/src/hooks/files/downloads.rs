@@ -11,29 +11,31 @@ use web_sys::RtcDataChannel;
 use super::{Files, Part};
 use crate::rtc::folder::Folder;
 use crate::rtc::incoming::{Incoming, IncomingEvent};
-use crate::state::room::{Direction, Stage};
-use crate::state::transfers::{self, Key, TRIES, is_wanted};
+use crate::state::room::{Direction, TransferStage};
+use crate::state::transfers::{self, MAX_EMPTY_CHANNELS, TransferKey, is_auto_received};
 
-/// Pictures of the history that are received again after a reload.
+/// Pictures of the storage that are received again after a reload.
 const PICTURES: usize = 20;
 
 impl Files {
     /// Receives a file, goes on with it, or tries again.
     pub(crate) fn want(&self, author: &PeerId, number: u64) {
-        let key = Key::incoming(author, number);
+        let key = TransferKey::incoming(author, number);
         let info = self.room.conversation.try_with_untracked(|c| {
             match &c.entry(author, number)?.message.body {
                 Body::File(info) if c.me() != author => Some(info.clone()),
                 _ => None,
             }
         });
-        let (Some(info), Some(engine)) = (info.flatten(), self.engine.upgrade()) else {
+        let (Some(info), Some(client)) = (info.flatten(), self.client.upgrade()) else {
             return;
         };
         let stage = self.stage(&key);
         if matches!(
             stage,
-            Some(Stage::Asked | Stage::Running | Stage::Kept { .. })
+            Some(
+                TransferStage::Requested | TransferStage::Running | TransferStage::Complete { .. }
+            )
         ) {
             return;
         }
@@ -48,19 +50,23 @@ impl Files {
         let done = part.incoming.received();
         let part = Part { tries: 0, ..part };
         self.incoming.borrow_mut().push(part);
-        let ready = engine.is_ready(author);
-        let stage = if ready { Stage::Asked } else { Stage::Paused };
+        let ready = client.is_ready(author);
+        let stage = if ready {
+            TransferStage::Requested
+        } else {
+            TransferStage::Paused
+        };
         self.change(|all| {
             transfers::begin(all, &key, Direction::Incoming, info, done, stage);
             true
         });
         if ready {
             let offset = done;
-            engine.send(author, &Frame::Want { number, offset });
+            client.send(author, &Frame::Want { number, offset });
         }
     }
 
-    fn receive(&self, key: &Key, info: &FileInfo) -> Incoming {
+    fn receive(&self, key: &TransferKey, info: &FileInfo) -> Incoming {
         let (me, heard) = (self.me.clone(), key.clone());
         let on = move |event| {
             if let Some(files) = me.upgrade() {
@@ -98,10 +104,10 @@ impl Files {
 
     /// Its author opened a channel for a file that was asked for.
     pub(crate) fn take(&self, peer: &PeerId, channel: RtcDataChannel, number: u64, offset: u64) {
-        let key = Key::incoming(peer, number);
+        let key = TransferKey::incoming(peer, number);
         let asked = matches!(
             self.stage(&key),
-            Some(Stage::Asked | Stage::Running | Stage::Paused)
+            Some(TransferStage::Requested | TransferStage::Running | TransferStage::Paused)
         );
         let incoming = self.incoming.borrow();
         match incoming.iter().find(|part| asked && part.key == key) {
@@ -114,16 +120,21 @@ impl Files {
 
     /// Its author no longer has a file.
     pub(crate) fn gone(&self, author: &PeerId, number: u64) {
-        self.over(&Key::incoming(author, number), Stage::Gone);
+        self.over(
+            &TransferKey::incoming(author, number),
+            TransferStage::Withdrawn,
+        );
     }
 
     /// A message came.
     pub(crate) fn heard(&self, author: &PeerId, number: u64) {
         let wanted = self.room.conversation.try_with_untracked(|c| {
             let body = &c.entry(author, number)?.message.body;
-            Some(matches!(body, Body::File(info) if is_wanted(info)))
+            Some(matches!(body, Body::File(info) if is_auto_received(info)))
         });
-        if wanted.flatten() == Some(true) && self.stage(&Key::incoming(author, number)).is_none() {
+        if wanted.flatten() == Some(true)
+            && self.stage(&TransferKey::incoming(author, number)).is_none()
+        {
             self.want(author, number);
         }
     }
@@ -135,15 +146,16 @@ impl Files {
         let kept = self
             .room
             .transfers
-            .try_with_untracked(|all| transfers::kept(all, peer));
-        if let Some(engine) = self.engine.upgrade() {
+            .try_with_untracked(|all| transfers::complete(all, peer));
+        if let Some(client) = self.client.upgrade() {
             for number in kept.unwrap_or_default() {
-                engine.send(peer, &Frame::Kept { number });
+                client.send(peer, &Frame::Kept { number });
             }
         }
         let pictures = self.room.conversation.try_with_untracked(|c| {
             let of = c.entries().iter().rev().filter(|e| e.author == *peer);
-            let files = of.filter(|e| matches!(&e.message.body, Body::File(i) if is_wanted(i)));
+            let files =
+                of.filter(|e| matches!(&e.message.body, Body::File(i) if is_auto_received(i)));
             files.take(PICTURES).map(|e| e.message.number).collect()
         });
         let pictures: Vec<u64> = pictures.unwrap_or_default();
@@ -166,10 +178,10 @@ impl Files {
     }
 
     fn resume(&self, author: &PeerId) {
-        let Some(engine) = self
-            .engine
+        let Some(client) = self
+            .client
             .upgrade()
-            .filter(|engine| engine.is_ready(author))
+            .filter(|client| client.is_ready(author))
         else {
             return;
         };
@@ -178,19 +190,19 @@ impl Files {
             .transfers
             .try_with_untracked(|all| transfers::paused(all, author));
         for number in numbers.unwrap_or_default() {
-            let key = Key::incoming(author, number);
+            let key = TransferKey::incoming(author, number);
             let offset = self
                 .incoming
                 .borrow()
                 .iter()
                 .find_map(|part| (part.key == key).then(|| part.incoming.received()));
             let Some(offset) = offset else { continue };
-            self.change(|all| transfers::turn(all, &key, Stage::Asked));
-            engine.send(author, &Frame::Want { number, offset });
+            self.change(|all| transfers::set_stage(all, &key, TransferStage::Requested));
+            client.send(author, &Frame::Want { number, offset });
         }
     }
 
-    fn came(&self, key: &Key, event: IncomingEvent) {
+    fn came(&self, key: &TransferKey, event: IncomingEvent) {
         match event {
             IncomingEvent::Progress(bytes) => self.pass(key, bytes),
             IncomingEvent::Ended => {
@@ -200,38 +212,41 @@ impl Files {
                     let has = part.incoming.received();
                     part.tries = if has > part.had { 0 } else { part.tries + 1 };
                     part.had = has;
-                    given_up = part.tries >= TRIES;
+                    given_up = part.tries >= MAX_EMPTY_CHANNELS;
                 }
                 drop(parts);
                 if given_up {
-                    self.over(key, Stage::Failed);
-                } else if matches!(self.stage(key), Some(Stage::Asked | Stage::Running)) {
-                    self.change(|all| transfers::turn(all, key, Stage::Paused));
+                    self.over(key, TransferStage::Failed);
+                } else if matches!(
+                    self.stage(key),
+                    Some(TransferStage::Requested | TransferStage::Running)
+                ) {
+                    self.change(|all| transfers::set_stage(all, key, TransferStage::Paused));
                 }
             }
             IncomingEvent::Kept(file) => {
                 let url = self.url(&file);
-                self.over(key, Stage::Kept { url });
-                if let Some(engine) = self.engine.upgrade() {
+                self.over(key, TransferStage::Complete { url });
+                if let Some(client) = self.client.upgrade() {
                     let number = key.number;
-                    engine.send(&key.author, &Frame::Kept { number });
+                    client.send(&key.author, &Frame::Kept { number });
                 }
             }
-            IncomingEvent::Spoiled => self.over(key, Stage::Spoiled),
-            IncomingEvent::Failed => self.over(key, Stage::Failed),
+            IncomingEvent::Spoiled => self.over(key, TransferStage::Corrupt),
+            IncomingEvent::Failed => self.over(key, TransferStage::Failed),
         }
     }
 
-    fn take_incoming(&self, key: &Key) -> Option<Part> {
+    fn take_incoming(&self, key: &TransferKey) -> Option<Part> {
         let mut parts = self.incoming.borrow_mut();
         let at = parts.iter().position(|part| part.key == *key)?;
         Some(parts.swap_remove(at))
     }
 
     /// An incoming file is at its end, one way or another.
-    fn over(&self, key: &Key, stage: Stage) {
+    fn over(&self, key: &TransferKey, stage: TransferStage) {
         let part = self.take_incoming(key);
-        self.change(|all| transfers::turn(all, key, stage));
+        self.change(|all| transfers::set_stage(all, key, stage));
         drop(part);
     }
 }

@@ -1,4 +1,4 @@
-//! How a person, and a room without a name yet, is shown at a glance.
+//! Initials and a colour for each person.
 
 use shared::signaling::PeerId;
 
@@ -26,26 +26,6 @@ pub fn hue(id: &PeerId) -> u32 {
     u32::from_str_radix(&id.as_str()[..4], 16).unwrap_or(0) % 360
 }
 
-const HOW: [&str; 16] = [
-    "quiet", "bright", "gentle", "deep", "silver", "early", "calm", "clear", "green", "winding",
-    "open", "north", "slow", "golden", "cool", "little",
-];
-const WHAT: [&str; 16] = [
-    "river", "brook", "harbour", "lake", "ferry", "bridge", "island", "tide", "mill", "delta",
-    "spring", "weir", "canal", "heron", "willow", "rain",
-];
-
-/// A name for a new room, easy to say and hard to guess: `quiet-river-7k3q`.
-pub fn invented_room(random: u32) -> String {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let pick = |shift: u32, of: usize| (random >> shift) as usize % of;
-    let mut name = format!("{}-{}-", HOW[pick(0, 16)], WHAT[pick(4, 16)]);
-    for place in 0..4 {
-        name.push(char::from(LETTERS[pick(8 + 5 * place, 32)]));
-    }
-    name
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,19 +44,5 @@ mod tests {
         ] {
             assert_eq!(initials(name), letters, "{name}");
         }
-    }
-
-    #[test]
-    fn an_invented_name_fits_into_an_address() {
-        for random in [0, u32::MAX, 0x1234_5678] {
-            let name = invented_room(random);
-            assert!(name.len() <= shared::signaling::MAX_ROOM_NAME);
-            assert!(
-                name.bytes()
-                    .all(|byte| byte == b'-' || byte.is_ascii_alphanumeric()),
-                "{name}"
-            );
-        }
-        assert_ne!(invented_room(1), invented_room(2));
     }
 }

@@ -1,7 +1,7 @@
-//! What runs a room: the socket to the server, the connections to the others, what they say. The page sees it through [`Room`].
+//! What runs a room: the socket to the server, the connections to the others, what they say. The page sees it through [`RoomHandle`].
 
-mod others;
-mod talk;
+mod messages;
+mod peers;
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -12,26 +12,26 @@ use wasm_bindgen::JsValue;
 
 use super::app::App;
 use super::files::Files;
-use super::history::History;
-use super::room::{Room, wall_ms};
+use super::room::{RoomHandle, wall_ms};
+use super::room_storage::RoomStorage;
 use crate::rtc::mesh::Mesh;
 use crate::rtc::signaling::{Socket, SocketEvent};
 use crate::rtc::timer::{Timer, now};
-use crate::state::joining::{Effect, Event, Joining};
-use crate::state::room::Link;
+use crate::state::join::{JoinEffect, JoinEvent, JoinMachine};
+use crate::state::room::JoinState;
 
 const SAVE_MS: f64 = 1_000.0;
-/// Seconds between two claims to the room's history.
+/// Seconds between two claims to the room's storage.
 const HOLD_EVERY: u32 = 5;
 
-pub(crate) struct Engine {
+pub(crate) struct RoomClient {
     app: App,
     /// Of the room.
     name: String,
-    room: Room,
-    history: History,
-    me: Weak<Engine>,
-    joining: RefCell<Joining>,
+    room: RoomHandle,
+    storage: RoomStorage,
+    me: Weak<RoomClient>,
+    join: RefCell<JoinMachine>,
     socket: RefCell<Option<Socket>>,
     mesh: RefCell<Option<Rc<Mesh>>>,
     /// Those who have been sent what they had missed. What is new goes to them, and only to them, so that all arrives in order.
@@ -45,15 +45,15 @@ pub(crate) struct Engine {
     ticks: Cell<u32>,
 }
 
-impl Engine {
-    pub(crate) fn new(app: App, name: String, history: History, room: Room) -> Rc<Self> {
+impl RoomClient {
+    pub(crate) fn new(app: App, name: String, storage: RoomStorage, room: RoomHandle) -> Rc<Self> {
         Rc::new_cyclic(|me| Self {
             app,
             name,
             room,
-            history,
+            storage,
             me: me.clone(),
-            joining: RefCell::default(),
+            join: RefCell::default(),
             socket: RefCell::default(),
             mesh: RefCell::default(),
             ready: RefCell::default(),
@@ -75,9 +75,9 @@ impl Engine {
 
     /// Leaves the room for good.
     pub(crate) fn end(&self) {
-        self.step(Event::Leave);
+        self.step(JoinEvent::Leave);
         self.save();
-        self.history.release();
+        self.storage.release();
         self.files.end();
     }
 
@@ -85,7 +85,7 @@ impl Engine {
     pub(crate) fn hide(&self, forever: bool) {
         self.save();
         if forever {
-            self.history.release();
+            self.storage.release();
             drop(self.mesh.take());
         }
     }
@@ -98,15 +98,15 @@ impl Engine {
         self.app
             .settings
             .update(|settings| settings.name = Some(name));
-        self.step(Event::Join);
+        self.step(JoinEvent::Join);
     }
 
     /// About once a second.
     pub(crate) fn tick(&self) {
-        self.step(Event::Tick);
+        self.step(JoinEvent::Tick);
         self.ticks.set(self.ticks.get().wrapping_add(1));
         if self.ticks.get().is_multiple_of(HOLD_EVERY) {
-            self.history.hold(wall_ms());
+            self.storage.hold(wall_ms());
         }
         let now = wall_ms();
         let mut over = Vec::new();
@@ -123,21 +123,21 @@ impl Engine {
         self.files.tick();
     }
 
-    pub(crate) fn step(&self, event: Event) {
-        let (effects, link) = {
-            let mut joining = self.joining.borrow_mut();
-            let effects = joining.step(event, now() as u64, js_sys::Math::random());
-            (effects, joining.link().clone())
+    pub(crate) fn step(&self, event: JoinEvent) {
+        let (effects, state) = {
+            let mut join = self.join.borrow_mut();
+            let effects = join.step(event, now() as u64, js_sys::Math::random());
+            (effects, join.state().clone())
         };
-        let before = self.room.link.try_get_untracked();
-        if before.as_ref() != Some(&link) {
+        let before = self.room.join_state.try_get_untracked();
+        if before.as_ref() != Some(&state) {
             let replaced = Code::Replaced;
-            let over = matches!(&link, Link::Left)
-                || matches!(&link, Link::Refused { code, .. } if *code == replaced);
+            let over = matches!(&state, JoinState::Left)
+                || matches!(&state, JoinState::Refused { code, .. } if *code == replaced);
             if let Some(mesh) = self.mesh() {
                 mesh.alone();
             }
-            let _ = self.room.link.try_set(link);
+            let _ = self.room.join_state.try_set(state);
             for effect in effects {
                 self.run(effect);
             }
@@ -151,17 +151,17 @@ impl Engine {
         }
     }
 
-    fn run(&self, effect: Effect) {
+    fn run(&self, effect: JoinEffect) {
         match effect {
-            Effect::Open => self.open(),
-            Effect::Close => drop(self.socket.take()),
-            Effect::Ping => self.tell(&ClientMessage::Ping),
-            Effect::Bye => self.tell(&ClientMessage::Leave),
-            Effect::Hello => self.tell(&ClientMessage::Join {
+            JoinEffect::OpenSocket => self.open(),
+            JoinEffect::CloseSocket => drop(self.socket.take()),
+            JoinEffect::SendPing => self.tell(&ClientMessage::Ping),
+            JoinEffect::SendLeave => self.tell(&ClientMessage::Leave),
+            JoinEffect::SendJoin => self.tell(&ClientMessage::Join {
                 version: VERSION,
                 room: self.name.clone(),
                 name: self.my_name(),
-                key: self.history.key().clone(),
+                key: self.storage.key().clone(),
                 kind: PeerKind::Browser,
             }),
         }
@@ -173,14 +173,14 @@ impl Engine {
         let me = self.me.clone();
         let opened = server.ok_or(JsValue::NULL).and_then(|server| {
             Socket::open(&server.socket(), move |event| {
-                if let Some(engine) = me.upgrade() {
-                    engine.heard(event);
+                if let Some(client) = me.upgrade() {
+                    client.heard(event);
                 }
             })
         });
         match opened {
             Ok(socket) => drop(self.socket.replace(Some(socket))),
-            Err(_) => self.step(Event::Closed),
+            Err(_) => self.step(JoinEvent::Closed),
         }
     }
 
@@ -209,10 +209,10 @@ impl Engine {
 
     fn heard(&self, event: SocketEvent) {
         match event {
-            SocketEvent::Opened => self.step(Event::Opened),
-            SocketEvent::Closed => self.step(Event::Closed),
+            SocketEvent::Opened => self.step(JoinEvent::Opened),
+            SocketEvent::Closed => self.step(JoinEvent::Closed),
             SocketEvent::Message(message) => {
-                self.step(Event::Heard);
+                self.step(JoinEvent::Received);
                 self.told(message);
             }
         }
@@ -231,8 +231,8 @@ impl Engine {
         }
         let me = self.me.clone();
         let timer = Timer::after(SAVE_MS, move || {
-            if let Some(engine) = me.upgrade() {
-                engine.save();
+            if let Some(client) = me.upgrade() {
+                client.save();
             }
         });
         self.saving.replace(Some(timer));
@@ -242,6 +242,6 @@ impl Engine {
         drop(self.saving.take());
         self.room
             .conversation
-            .try_with_untracked(|conversation| self.history.save(conversation));
+            .try_with_untracked(|conversation| self.storage.save(conversation));
     }
 }

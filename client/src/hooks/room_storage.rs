@@ -13,7 +13,7 @@ const HELD: u64 = 20_000;
 
 /// The storage of one room. A browser may deny it; then nothing is remembered.
 #[derive(Clone, Debug)]
-pub(crate) struct History {
+pub(crate) struct RoomStorage {
     room: String,
     key: PeerKey,
     me: PeerId,
@@ -22,7 +22,7 @@ pub(crate) struct History {
     holds: bool,
 }
 
-impl History {
+impl RoomStorage {
     /// `now`: milliseconds since 1970.
     pub(crate) fn open(room: &str, now: u64) -> Self {
         let (local, session) = (
@@ -44,15 +44,15 @@ impl History {
                 // Once the second, it stays so: it has its own conversation.
                 session.get_item(&saved(room)).ok().flatten().is_some()
             });
-        let history = Self {
+        let storage = Self {
             room: room.to_owned(),
             key,
             me,
             storage: if second { session } else { local },
             holds: !second,
         };
-        history.hold(now);
-        history
+        storage.hold(now);
+        storage
     }
 
     pub(crate) fn key(&self) -> &PeerKey {

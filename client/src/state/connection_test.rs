@@ -2,7 +2,7 @@
 
 /// What is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum CheckKind {
     /// The server answers a request.
     Server,
     /// Its WebSocket opens.
@@ -14,10 +14,10 @@ pub enum Kind {
     /// TCP, or TLS over it.
     TurnTcp,
     /// Two connections within this page find each other through the TURN server.
-    Loop,
+    RelayLoop,
 }
 
-impl Kind {
+impl CheckKind {
     /// Of an ICE server, by its address (RFC 7064, RFC 7065). `None`: nothing that is known.
     pub fn of(url: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once(':')?;
@@ -31,13 +31,13 @@ impl Kind {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CheckOutcome {
     Running,
     Works {
         ms: u32,
     },
     /// Neither an address nor an error: there is no NAT on the way, or no answer.
-    Quiet,
+    NoCandidate,
     NoAnswer,
     /// An error that a server or the browser gave.
     Refused {
@@ -47,20 +47,20 @@ pub enum Outcome {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Try {
-    pub kind: Kind,
-    /// Empty for [`Kind::Local`].
+pub struct Check {
+    pub kind: CheckKind,
+    /// Empty for [`CheckKind::Local`].
     pub url: String,
-    pub outcome: Outcome,
+    pub outcome: CheckOutcome,
 }
 
 /// Everything that is known at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    pub tries: Vec<Try>,
+pub struct TestReport {
+    pub checks: Vec<Check>,
     pub nat: Option<Nat>,
     /// The browser gives host addresses as names under `.local` (mDNS) or not at all.
-    pub hidden: Option<bool>,
+    pub hosts_hidden: Option<bool>,
     pub relay_only: bool,
 }
 
@@ -68,113 +68,114 @@ pub struct Facts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nat {
     /// The outside sees the address that the machine has.
-    Open,
+    None,
     /// One outside port for one inside port, whoever is called: endpoint-independent mapping (RFC 4787 4.1).
-    Steady,
+    EndpointIndependent,
     /// Another outside port for each who is called.
     Symmetric,
     /// There is one, and only one server to look at it from.
-    Untold,
+    Undetermined,
     Unknown,
 }
 
 /// Who can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    Anybody,
+pub enum Reachability {
+    Everybody,
     Most,
     /// Those in the same network.
-    Near,
+    LocalNetwork,
     Nobody,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advice {
     StartServer,
-    PassWebSocket,
+    ForwardWebSocket,
     AllowWebRtc,
-    NameServers,
-    FixLogin,
+    ConfigureIceServers,
+    FixCredentials,
     UdpBlocked,
     AllBlocked,
     TurnSilent,
-    LoopRefused,
+    RelayLoopFails,
     RelayOnly,
     AddTurn,
     SymmetricNeedsTurn,
 }
 
-impl Facts {
-    fn of(&self, kinds: &[Kind]) -> impl Iterator<Item = &Outcome> {
+impl TestReport {
+    fn of(&self, kinds: &[CheckKind]) -> impl Iterator<Item = &CheckOutcome> {
         let these = self
-            .tries
+            .checks
             .iter()
             .filter(move |one| kinds.contains(&one.kind));
         these.map(|one| &one.outcome)
     }
 
-    fn works(&self, kinds: &[Kind]) -> bool {
+    fn works(&self, kinds: &[CheckKind]) -> bool {
         self.of(kinds)
-            .any(|outcome| matches!(outcome, Outcome::Works { .. }))
+            .any(|outcome| matches!(outcome, CheckOutcome::Works { .. }))
     }
 
     /// Something was tried, and nothing of it works.
-    fn fails(&self, kinds: &[Kind]) -> bool {
+    fn fails(&self, kinds: &[CheckKind]) -> bool {
         self.of(kinds).next().is_some() && !self.works(kinds)
     }
 
     fn sees_outside(&self) -> bool {
-        self.works(&[Kind::Stun]) || self.nat == Some(Nat::Open)
+        self.works(&[CheckKind::Stun]) || self.nat == Some(Nat::None)
     }
 
-    pub fn verdict(&self) -> Verdict {
-        let relayed = self.works(&[Kind::TurnUdp, Kind::TurnTcp]) && !self.fails(&[Kind::Loop]);
-        if [Kind::Server, Kind::Signaling, Kind::Local]
+    pub fn reachability(&self) -> Reachability {
+        let relayed = self.works(&[CheckKind::TurnUdp, CheckKind::TurnTcp])
+            && !self.fails(&[CheckKind::RelayLoop]);
+        if [CheckKind::Server, CheckKind::Signaling, CheckKind::Local]
             .into_iter()
             .any(|kind| self.fails(&[kind]))
         {
-            Verdict::Nobody
+            Reachability::Nobody
         } else if relayed {
-            Verdict::Anybody
+            Reachability::Everybody
         } else if self.relay_only {
-            Verdict::Nobody
+            Reachability::Nobody
         } else if self.sees_outside() && self.nat != Some(Nat::Symmetric) {
-            Verdict::Most
+            Reachability::Most
         } else {
-            Verdict::Near
+            Reachability::LocalNetwork
         }
     }
 
     /// What to change, the weightiest first. Empty: nothing.
     pub fn advice(&self) -> Vec<Advice> {
-        use Kind::{Local, Loop, Server, Signaling, Stun, TurnTcp, TurnUdp};
+        use CheckKind::{Local, RelayLoop, Server, Signaling, Stun, TurnTcp, TurnUdp};
         let turn = [TurnUdp, TurnTcp];
         let no_turn = self.of(&turn).next().is_none();
         let login = self.of(&turn).any(|outcome| {
             matches!(
                 outcome,
-                Outcome::Refused {
+                CheckOutcome::Refused {
                     code: 401 | 403 | 441,
                     ..
                 }
             )
         });
-        let by_udp = self.fails(&[Stun, TurnUdp]) && self.nat != Some(Nat::Open);
+        let by_udp = self.fails(&[Stun, TurnUdp]) && self.nat != Some(Nat::None);
         let silent = self
             .of(&[Stun, TurnUdp])
-            .all(|outcome| *outcome == Outcome::NoAnswer);
+            .all(|outcome| *outcome == CheckOutcome::NoAnswer);
         let rules = [
             (self.fails(&[Server]), Advice::StartServer),
             (
                 self.works(&[Server]) && self.fails(&[Signaling]),
-                Advice::PassWebSocket,
+                Advice::ForwardWebSocket,
             ),
             (self.fails(&[Local]), Advice::AllowWebRtc),
             (
                 !self.fails(&[Server]) && self.of(&[Stun, TurnUdp, TurnTcp]).next().is_none(),
-                Advice::NameServers,
+                Advice::ConfigureIceServers,
             ),
-            (login, Advice::FixLogin),
+            (login, Advice::FixCredentials),
             (by_udp && self.works(&[TurnTcp]), Advice::UdpBlocked),
             (
                 by_udp && silent && !self.works(&[TurnTcp]),
@@ -182,8 +183,8 @@ impl Facts {
             ),
             (!by_udp && self.fails(&turn) && !login, Advice::TurnSilent),
             (
-                self.works(&turn) && self.fails(&[Loop]),
-                Advice::LoopRefused,
+                self.works(&turn) && self.fails(&[RelayLoop]),
+                Advice::RelayLoopFails,
             ),
             (self.relay_only && !self.works(&turn), Advice::RelayOnly),
             (
@@ -204,7 +205,7 @@ impl Facts {
 
 /// What matters of a candidate's line (RFC 8839 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Candidate<'a> {
+pub struct CandidateLine<'a> {
     pub address: &'a str,
     pub port: u16,
     /// `host`, `srflx`, `prflx`, `relay`.
@@ -214,7 +215,7 @@ pub struct Candidate<'a> {
     pub udp: bool,
 }
 
-impl<'a> Candidate<'a> {
+impl<'a> CandidateLine<'a> {
     pub fn parse(line: &'a str) -> Option<Self> {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         let after = |name: &str| {
@@ -237,10 +238,10 @@ impl<'a> Candidate<'a> {
 }
 
 /// Whether host addresses are hidden; `None` when there is no host candidate to tell by.
-pub fn hidden(lines: &[String]) -> Option<bool> {
+pub fn hosts_hidden(lines: &[String]) -> Option<bool> {
     let mut hosts = lines
         .iter()
-        .filter_map(|line| Candidate::parse(line))
+        .filter_map(|line| CandidateLine::parse(line))
         .filter(|one| one.kind == "host")
         .peekable();
     hosts.peek()?;
@@ -250,19 +251,19 @@ pub fn hidden(lines: &[String]) -> Option<bool> {
 /// The NAT, from candidates that one connection gathered with several STUN servers, of which `answering` answer.
 ///
 /// A connection has one port within for all servers; a browser reports what they saw, equal sights once.
-pub fn nat(lines: &[String], answering: usize) -> Nat {
-    let all: Vec<Candidate> = lines
+pub fn detect_nat(lines: &[String], answering: usize) -> Nat {
+    let all: Vec<CandidateLine> = lines
         .iter()
-        .filter_map(|line| Candidate::parse(line))
+        .filter_map(|line| CandidateLine::parse(line))
         .filter(|one| one.udp)
         .collect();
-    let seen: Vec<&Candidate> = all.iter().filter(|one| one.kind == "srflx").collect();
-    let host = |of: &Candidate| {
+    let seen: Vec<&CandidateLine> = all.iter().filter(|one| one.kind == "srflx").collect();
+    let host = |of: &CandidateLine| {
         all.iter()
             .any(|one| one.kind == "host" && one.address == of.address)
     };
     // Of one family and one port within.
-    let alike = |a: &Candidate, b: &Candidate| {
+    let alike = |a: &CandidateLine, b: &CandidateLine| {
         a.related == b.related && a.address.contains(':') == b.address.contains(':')
     };
     let differ = seen.iter().any(|a| {
@@ -271,10 +272,10 @@ pub fn nat(lines: &[String], answering: usize) -> Nat {
     });
     match (seen.first(), answering) {
         (None, _) => Nat::Unknown,
-        (Some(first), _) if host(first) => Nat::Open,
+        (Some(first), _) if host(first) => Nat::None,
         _ if differ => Nat::Symmetric,
-        (_, 2..) => Nat::Steady,
-        _ => Nat::Untold,
+        (_, 2..) => Nat::EndpointIndependent,
+        _ => Nat::Undetermined,
     }
 }
 

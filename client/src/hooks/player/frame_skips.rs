@@ -12,12 +12,12 @@ use crate::state::stats::Figures;
 
 impl Player {
     /// Once a second, with what happened in it.
-    pub(super) fn look_for_skips(self, figures: &Figures) {
+    pub(super) fn check_skips(self, figures: &Figures) {
         // In a tab that nobody looks at, browsers themselves leave out pictures.
         let watched =
             self.phase.with_untracked(|phase| *phase == Phase::Playing) && !document().hidden();
         let asked = self.owned.try_update_value(|owned| {
-            let ask = watched && owned.slow.sampled(now(), figures);
+            let ask = watched && owned.skips.on_sample(now(), figures);
             let url = owned.whep.as_ref().filter(|_| ask)?.url()?;
             Some((url, owned.generation))
         });
@@ -32,16 +32,16 @@ impl Player {
             };
             if self.is_current(generation) {
                 self.owned
-                    .update_value(|owned| owned.slow.answered(now(), info.skips));
+                    .update_value(|owned| owned.skips.on_answer(now(), info.skips));
                 self.show_skips();
             }
         });
     }
 
     fn show_skips(self) {
-        let told = self.owned.with_value(|owned| owned.slow.is_told(now()));
-        if self.slow.get_untracked() != told {
-            self.slow.set(told);
+        let told = self.owned.with_value(|owned| owned.skips.is_visible(now()));
+        if self.skipping.get_untracked() != told {
+            self.skipping.set(told);
         }
     }
 }

@@ -1,0 +1,331 @@
+//! The state to the server of a room: when to open it, what to make of silence, how long to wait before another try.
+//!
+//! Chat goes on without it; it is needed to meet others, and to mend a connection.
+
+use shared::signaling::{Code, PING_EVERY};
+
+use super::room::JoinState;
+
+/// Milliseconds for a socket to open and be welcomed.
+const JOIN_TIMEOUT_MS: u64 = 10_000;
+/// Nothing for so long after a `ping`: the path is dead.
+const PONG_TIMEOUT_MS: u64 = 8_000;
+/// The same, when there is reason to doubt it.
+const SUSPECT_TIMEOUT_MS: u64 = 4_000;
+/// No tick for so long: the page suspended, and what it waited for may have come and gone.
+const SUSPENDED_MS: u64 = 5_000;
+const FIRST_RETRY_MS: u64 = 500;
+const MAX_RETRY_MS: u64 = 15_000;
+
+/// See the module. Times are milliseconds of any steady clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinMachine {
+    state: JoinState,
+    tries: u32,
+    /// When this state began.
+    since: u64,
+    /// When to try again, while lost.
+    retry_at: u64,
+    pinged_at: u64,
+    /// Something must have been heard by then.
+    deadline: Option<u64>,
+    ticked: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JoinEvent {
+    /// A person wants in, or wants to try now.
+    Join,
+    Leave,
+    /// The socket is open.
+    Opened,
+    Welcomed,
+    /// Anything else came.
+    Received,
+    Refused {
+        code: Code,
+        message: String,
+    },
+    /// The socket closed, or could not be opened.
+    Closed,
+    /// The browser has a network again.
+    Online,
+    /// About once a second.
+    Tick,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinEffect {
+    /// Open a socket, closing the one there may be.
+    OpenSocket,
+    /// Send `join`.
+    SendJoin,
+    SendPing,
+    /// Send `leave`.
+    SendLeave,
+    CloseSocket,
+}
+
+impl Default for JoinMachine {
+    fn default() -> Self {
+        Self {
+            state: JoinState::Unnamed,
+            tries: 0,
+            since: 0,
+            retry_at: 0,
+            pinged_at: 0,
+            deadline: None,
+            ticked: 0,
+        }
+    }
+}
+
+impl JoinMachine {
+    pub fn state(&self) -> &JoinState {
+        &self.state
+    }
+
+    /// `random`: 0.0 to 1.0, so that a room does not come back to a server all at once.
+    pub fn step(&mut self, event: JoinEvent, now: u64, random: f64) -> Vec<JoinEffect> {
+        match event {
+            JoinEvent::Join => {
+                self.tries = 0;
+                self.open(now)
+            }
+            JoinEvent::Leave => {
+                let joined = self.state == JoinState::Joined;
+                self.state = JoinState::Left;
+                if joined {
+                    vec![JoinEffect::SendLeave, JoinEffect::CloseSocket]
+                } else {
+                    vec![JoinEffect::CloseSocket]
+                }
+            }
+            JoinEvent::Opened if self.state == JoinState::Connecting => vec![JoinEffect::SendJoin],
+            JoinEvent::Welcomed if self.state == JoinState::Connecting => {
+                self.state = JoinState::Joined;
+                self.tries = 0;
+                self.pinged_at = now;
+                self.deadline = None;
+                Vec::new()
+            }
+            JoinEvent::Received => {
+                self.deadline = None;
+                Vec::new()
+            }
+            JoinEvent::Refused { code, message } if self.is_up() => {
+                if code.needs_a_person() {
+                    self.state = JoinState::Refused { code, message };
+                    vec![JoinEffect::CloseSocket]
+                } else if code.is_final() {
+                    self.lose(now, random)
+                } else {
+                    Vec::new()
+                }
+            }
+            JoinEvent::Closed if self.is_up() => self.lose(now, random),
+            JoinEvent::Online => self.online(now),
+            JoinEvent::Tick => self.tick(now, random),
+            _ => Vec::new(),
+        }
+    }
+
+    fn is_up(&self) -> bool {
+        matches!(self.state, JoinState::Connecting | JoinState::Joined)
+    }
+
+    fn open(&mut self, now: u64) -> Vec<JoinEffect> {
+        self.state = JoinState::Connecting;
+        self.since = now;
+        vec![JoinEffect::OpenSocket]
+    }
+
+    fn lose(&mut self, now: u64, random: f64) -> Vec<JoinEffect> {
+        let longest = (FIRST_RETRY_MS << self.tries.min(8)).min(MAX_RETRY_MS);
+        self.tries += 1;
+        // Between half and the whole of it.
+        let wait = longest / 2 + (random * (longest / 2) as f64) as u64;
+        self.retry_at = now + wait;
+        self.state = JoinState::Lost {
+            retry_in: seconds(wait),
+        };
+        vec![JoinEffect::CloseSocket]
+    }
+
+    fn online(&mut self, now: u64) -> Vec<JoinEffect> {
+        match self.state {
+            JoinState::Lost { .. } => self.open(now),
+            // The network may be another one, and the socket dead without knowing.
+            JoinState::Joined => self.ping(now, SUSPECT_TIMEOUT_MS),
+            _ => Vec::new(),
+        }
+    }
+
+    fn ping(&mut self, now: u64, within: u64) -> Vec<JoinEffect> {
+        self.pinged_at = now;
+        self.deadline.get_or_insert(now + within);
+        vec![JoinEffect::SendPing]
+    }
+
+    fn tick(&mut self, now: u64, random: f64) -> Vec<JoinEffect> {
+        let suspended = now > self.ticked + SUSPENDED_MS;
+        self.ticked = now;
+        match self.state {
+            JoinState::Connecting if now > self.since + JOIN_TIMEOUT_MS => self.lose(now, random),
+            JoinState::Lost { .. } if now >= self.retry_at => self.open(now),
+            JoinState::Lost { .. } => {
+                self.state = JoinState::Lost {
+                    retry_in: seconds(self.retry_at - now),
+                };
+                Vec::new()
+            }
+            JoinState::Joined if suspended => {
+                self.deadline = None;
+                self.ping(now, SUSPECT_TIMEOUT_MS)
+            }
+            JoinState::Joined if self.deadline.is_some_and(|deadline| now > deadline) => {
+                self.lose(now, random)
+            }
+            JoinState::Joined if now >= self.pinged_at + PING_EVERY * 1_000 => {
+                self.ping(now, PONG_TIMEOUT_MS)
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn seconds(ms: u64) -> u32 {
+    u32::try_from(ms.div_ceil(1_000)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(at: u64) -> JoinMachine {
+        let mut join = JoinMachine::default();
+        assert_eq!(
+            join.step(JoinEvent::Join, at, 0.5),
+            [JoinEffect::OpenSocket]
+        );
+        assert_eq!(
+            join.step(JoinEvent::Opened, at, 0.5),
+            [JoinEffect::SendJoin]
+        );
+        join.step(JoinEvent::Welcomed, at, 0.5);
+        assert_eq!(*join.state(), JoinState::Joined);
+        join
+    }
+
+    /// Ticks once a second; the times at which `wanted` was asked for.
+    fn times(
+        join: &mut JoinMachine,
+        seconds: std::ops::Range<u64>,
+        wanted: JoinEffect,
+    ) -> Vec<u64> {
+        let asked = |s: &u64| join.step(JoinEvent::Tick, s * 1_000, 1.0).contains(&wanted);
+        seconds.filter(asked).collect()
+    }
+
+    fn refused(code: Code) -> JoinEvent {
+        JoinEvent::Refused {
+            code,
+            message: "No.".into(),
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_away_is_tried_ever_less_often() {
+        let mut join = joined(0);
+        assert_eq!(
+            join.step(JoinEvent::Closed, 0, 1.0),
+            [JoinEffect::CloseSocket]
+        );
+        assert_eq!(*join.state(), JoinState::Lost { retry_in: 1 });
+        let mut tries = Vec::new();
+        for second in 1..60 {
+            if join.step(JoinEvent::Tick, second * 1_000, 1.0) == [JoinEffect::OpenSocket] {
+                tries.push(second);
+                join.step(JoinEvent::Closed, second * 1_000, 1.0);
+            }
+        }
+        assert_eq!(tries, [1, 2, 4, 8, 16, 31, 46]);
+    }
+
+    #[test]
+    fn a_network_that_is_back_is_used_at_once() {
+        let mut join = joined(0);
+        join.step(JoinEvent::Closed, 0, 1.0);
+        assert_eq!(
+            join.step(JoinEvent::Online, 10, 1.0),
+            [JoinEffect::OpenSocket]
+        );
+    }
+
+    #[test]
+    fn a_dead_path_is_noticed_by_a_ping_without_answer() {
+        let mut join = joined(0);
+        assert_eq!(times(&mut join, 1..12, JoinEffect::SendPing), [10]);
+        join.step(JoinEvent::Received, 12_000, 0.0);
+        assert_eq!(times(&mut join, 12..28, JoinEffect::SendPing), [20]);
+        assert_eq!(times(&mut join, 28..30, JoinEffect::CloseSocket), [29]);
+        assert!(matches!(join.state(), JoinState::Lost { .. }));
+    }
+
+    #[test]
+    fn a_page_that_slept_asks_before_it_gives_up() {
+        let mut join = joined(0);
+        times(&mut join, 1..12, JoinEffect::SendPing);
+        assert_eq!(
+            join.step(JoinEvent::Tick, 600_000, 0.0),
+            [JoinEffect::SendPing]
+        );
+        join.step(JoinEvent::Received, 600_100, 0.0);
+        assert!(times(&mut join, 601..609, JoinEffect::CloseSocket).is_empty());
+    }
+
+    #[test]
+    fn a_person_decides_after_a_refusal_that_only_a_person_can_change() {
+        let mut join = joined(0);
+        assert_eq!(
+            join.step(refused(Code::Replaced), 1, 0.0),
+            [JoinEffect::CloseSocket]
+        );
+        assert!(join.step(JoinEvent::Closed, 2, 0.0).is_empty());
+        assert!(join.step(JoinEvent::Online, 3, 0.0).is_empty());
+        assert!(times(&mut join, 1..100, JoinEffect::OpenSocket).is_empty());
+        assert!(matches!(join.state(), JoinState::Refused { .. }));
+        assert_eq!(
+            join.step(JoinEvent::Join, 200_000, 0.0),
+            [JoinEffect::OpenSocket]
+        );
+    }
+
+    #[test]
+    fn other_refusals_are_waited_out_or_passed_over() {
+        let mut join = joined(0);
+        assert!(join.step(refused(Code::PeerAway), 1, 0.0).is_empty());
+        assert_eq!(*join.state(), JoinState::Joined);
+        join.step(refused(Code::ShuttingDown), 2, 0.0);
+        assert!(matches!(join.state(), JoinState::Lost { .. }));
+    }
+
+    #[test]
+    fn a_server_that_says_nothing_is_given_up_after_a_while() {
+        let mut join = JoinMachine::default();
+        join.step(JoinEvent::Join, 0, 0.0);
+        assert_eq!(times(&mut join, 1..12, JoinEffect::CloseSocket), [11]);
+    }
+
+    #[test]
+    fn who_leaves_says_so_and_does_not_come_back() {
+        let mut join = joined(0);
+        assert_eq!(
+            join.step(JoinEvent::Leave, 1, 0.0),
+            [JoinEffect::SendLeave, JoinEffect::CloseSocket]
+        );
+        assert!(join.step(JoinEvent::Closed, 2, 0.0).is_empty());
+        assert!(times(&mut join, 1..100, JoinEffect::OpenSocket).is_empty());
+        assert_eq!(*join.state(), JoinState::Left);
+    }
+}
