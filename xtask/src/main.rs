@@ -2,6 +2,9 @@
 
 mod bundle;
 mod fuzz;
+mod harness;
+mod linking;
+mod native;
 mod packages;
 mod run;
 mod setup;
@@ -21,7 +24,9 @@ Usage: cargo xtask COMMAND
   run [-- ARGS]   set up what is missing, build, and start the server on the film in assets/.
                   ARGS go to the server: files, directories, flags. Example:
                   cargo xtask run -- ~/Videos --listen 127.0.0.1:9000
-  test [NAME]     set up, then run every check and test; NAME keeps only the tests whose name contains it
+  test [NAME] [--full]
+                  set up, then run every check and test; with NAME only the tests whose name contains it.
+                  --full adds full matrices, repeated tries and long runs
   setup           only set up, for both of the above; a second time it finds nothing to do
   ci              what the build machine runs: test, without anything that only helps the next build
   bench NAME      measure, in release: cargo xtask bench fanout
@@ -49,7 +54,7 @@ fn dispatch(args: &[String]) -> Result<()> {
     let rest = rest.strip_prefix(&["--".to_owned()]).unwrap_or(rest);
     match command {
         "run" => run::run(rest),
-        "test" => test::test(rest.first().map(String::as_str)),
+        "test" => test::test(rest),
         "ci" => test::ci(),
         "setup" => setup::setup(),
         "bench" => run::bench(rest),

@@ -2,9 +2,11 @@
 
 use std::{
     fmt::Write as _,
-    io::{IsTerminal, Write as _, stderr, stdout},
+    io::{self, BufRead, BufReader, IsTerminal, Write as _, stderr, stdout},
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -58,6 +60,43 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command
         .status()
         .with_context(|| format!("cannot start {program}; is it installed?"))?;
+    if !status.success() {
+        bail!("{status}. To run it alone:\n\n    {}\n", line(command));
+    }
+    Ok(())
+}
+
+/// Like [`run`], and passes each line of both its outputs on to `read`, without its line break, as well as to our own output.
+///
+/// Both go through one pipe, so the lines keep their order.
+pub(crate) fn run_reading(command: &mut Command, mut read: impl FnMut(&str)) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let (output, input) = io::pipe()?;
+    command.stdout(input.try_clone()?).stderr(input);
+    let child = command.spawn();
+    // Closes our end of the pipe.
+    command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    let mut child = child.with_context(|| format!("cannot start {program}; is it installed?"))?;
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        let lines = BufReader::new(output).split(b'\n').map_while(Result::ok);
+        lines.for_each(|line| drop(sender.send(line)));
+    });
+    let mut status = None;
+    loop {
+        match lines.recv_timeout(Duration::from_millis(200)) {
+            Ok(line) => {
+                let line = String::from_utf8_lossy(&line);
+                println!("{line}");
+                read(&line);
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+            // A program that a test left behind may hold the pipe open for ever.
+            Err(RecvTimeoutError::Timeout) if status.is_some() => break,
+            Err(RecvTimeoutError::Timeout) => status = child.try_wait()?,
+        }
+    }
+    let status = status.map_or_else(|| child.wait(), Ok)?;
     if !status.success() {
         bail!("{status}. To run it alone:\n\n    {}\n", line(command));
     }
@@ -146,6 +185,27 @@ mod tests {
         ];
         let error = run_all(steps).expect_err("step two fails");
         assert_eq!(format!("{error:#}"), "step 'two' failed: no");
+    }
+
+    #[test]
+    fn lines_of_both_outputs_are_read_in_order() {
+        let mut lines = Vec::new();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo one; echo two >&2; echo three; exit 3"]);
+        let error = run_reading(&mut command, |line| lines.push(line.to_owned()));
+        assert_eq!(lines, ["one", "two", "three"]);
+        let error = error.expect_err("it exits with 3").to_string();
+        assert!(error.contains("exit status: 3"), "{error}");
+        assert!(error.contains("To run it alone"), "{error}");
+    }
+
+    #[test]
+    fn a_program_left_behind_does_not_delay_the_end() {
+        let started = Instant::now();
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 60 & echo done"]);
+        run_reading(&mut command, |_| ()).expect("sh succeeds");
+        assert!(started.elapsed() < Duration::from_secs(30));
     }
 
     #[test]

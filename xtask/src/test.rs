@@ -1,99 +1,105 @@
-//! `cargo xtask test`: every check and every test, cheap ones first.
+//! `cargo xtask test` and `cargo xtask ci`: every check and every test, cheap ones first.
 
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::{
     bundle, fuzz,
+    native::{self, Options},
     setup::{self, Scope},
     step::{self, Step},
     wasm::Wasm,
-    workspace,
+    workspace::{self, cargo, for_once},
 };
 
-/// `cargo xtask test [NAME]`
-pub(crate) fn test(name: Option<&str>) -> Result<()> {
-    check(name, false)
+/// The whole of `ci` on a bare machine takes at most this.
+const BUDGET: Duration = Duration::from_secs(50 * 60);
+
+/// `cargo xtask test [NAME] [--full]`
+pub(crate) fn test(args: &[String]) -> Result<()> {
+    check(parse(args)?)
 }
 
 /// `cargo xtask ci`
 pub(crate) fn ci() -> Result<()> {
-    check(None, true)
+    check(Options {
+        ci: true,
+        ..Options::default()
+    })
 }
 
-fn check(name: Option<&str>, once: bool) -> Result<()> {
+fn parse(args: &[String]) -> Result<Options> {
+    let mut options = Options::default();
+    for arg in args {
+        match arg.as_str() {
+            "--full" => options.full = true,
+            flag if flag.starts_with('-') => {
+                bail!("there is no flag '{flag}': cargo xtask test [NAME] [--full]")
+            }
+            name if options.name.is_none() => options.name = Some(name.to_owned()),
+            name => bail!("one name at a time: '{name}' is the second"),
+        }
+    }
+    Ok(options)
+}
+
+fn check(options: Options) -> Result<()> {
     let mut steps = setup::missing(Scope::Test)?;
-    steps.extend(match name {
-        None => everything(once),
-        // Whoever names a test wants its answer soon.
-        Some(name) => vec![
-            Step::new("bundle", bundle::build),
-            Step::command("tests", native_tests(once, Some(name))),
-        ],
-    });
-    if once {
+    if options.name.is_none() {
+        steps.extend(static_checks(options.ci));
+    }
+    // The server's tests drive real browsers against the bundle.
+    steps.push(Step::new("bundle", bundle::build));
+    if options.name.is_none() {
+        steps.push(Step::new("size of the bundle", bundle::check_size));
+    }
+    steps.extend(native::steps(&options));
+    if options.name.is_none() {
+        let options = options.clone();
+        steps.push(Step::new("tests in Chromium", move || {
+            browser_tests(&options)
+        }));
+    }
+    if options.ci {
         steps.extend(fuzz::all()?);
     }
     let times = step::run_all(steps)?;
-    report(&times);
+    print_times(&times);
     Ok(())
 }
 
-fn everything(once: bool) -> Vec<Step> {
+/// What needs no test to run.
+fn static_checks(ci: bool) -> Vec<Step> {
     vec![
-        Step::command("format", cargo(once, &["fmt", "--all", "--check"])),
+        Step::command("format", cargo(ci, &["fmt", "--all", "--check"])),
         Step::command("clippy, native", {
-            cargo(
-                once,
-                &[
-                    "clippy",
-                    "--workspace",
-                    "--all-targets",
-                    "--",
-                    "-D",
-                    "warnings",
-                ],
-            )
+            let mut clippy = cargo(ci, &["clippy", "--workspace", "--all-targets"]);
+            clippy.args(["--", "-D", "warnings"]);
+            clippy
         }),
         Step::new("clippy, Wasm", move || {
             let mut cargo = Wasm::find()?.command("cargo");
             cargo.args(["clippy", "--package", "client", "--all-targets"]);
             cargo.args(["--target", "wasm32-unknown-unknown", "--", "-D", "warnings"]);
-            step::run(for_once(&mut cargo, once))
+            step::run(for_once(&mut cargo, ci))
         }),
         Step::command("documentation", {
-            let mut doc = cargo(once, &["doc", "--workspace", "--no-deps"]);
+            let mut doc = cargo(ci, &["doc", "--workspace", "--no-deps"]);
             doc.env("RUSTDOCFLAGS", "-D warnings");
             doc
         }),
-        Step::new("bundle", bundle::build),
-        Step::new("size of the bundle", bundle::check_size),
-        Step::command("tests", native_tests(once, None)),
-        Step::new("tests in Chromium", move || browser_tests(once)),
     ]
 }
 
-/// The server's tests drive real browsers against the bundle, so it is built before them.
-fn native_tests(once: bool, name: Option<&str>) -> Command {
-    let mut tests = cargo(once, &["test", "--workspace"]);
-    tests.args(name);
-    tests
-}
-
 /// The client's own tests, compiled to Wasm, in a headless browser.
-fn browser_tests(once: bool) -> Result<()> {
+fn browser_tests(options: &Options) -> Result<()> {
     let driver = workspace::find("chromedriver")
         .context("chromedriver is missing: `cargo xtask setup` installs it")?;
     let mut tests = Wasm::find()?.command("cargo");
     tests
-        .args([
-            "test",
-            "--package",
-            "client",
-            "--target",
-            "wasm32-unknown-unknown",
-        ])
+        .args(["test", "--package", "client"])
+        .args(["--target", "wasm32-unknown-unknown"])
         .env(
             "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
             "wasm-bindgen-test-runner",
@@ -101,29 +107,47 @@ fn browser_tests(once: bool) -> Result<()> {
         .env("CHROMEDRIVER", driver)
         // Seconds for one test; the default of 20 is short on a slow machine.
         .env("WASM_BINDGEN_TEST_TIMEOUT", "180");
-    step::run(for_once(&mut tests, once))
+    native::run_counting(for_once(&mut tests, options.ci), options).map(drop)
 }
 
-fn cargo(once: bool, args: &[&str]) -> Command {
-    let mut cargo = workspace::command("cargo");
-    cargo.args(args);
-    for_once(&mut cargo, once);
-    cargo
-}
-
-/// What is built once needs nothing kept for the next build.
-fn for_once(command: &mut Command, once: bool) -> &mut Command {
-    if once {
-        command.env("CARGO_INCREMENTAL", "0");
-    }
-    command
-}
-
-fn report(times: &[(String, Duration)]) {
+fn print_times(times: &[(String, Duration)]) {
     println!("\nAll passed.");
     for (name, took) in times {
         println!("    {:>7.1} s  {name}", took.as_secs_f64());
     }
     let total: Duration = times.iter().map(|(_, took)| *took).sum();
-    println!("    {:>7.1} s  together", total.as_secs_f64());
+    println!("    {:>7.1} s  in total", total.as_secs_f64());
+    if total > BUDGET {
+        println!(
+            "Warning: this took longer than the {} minutes that a bare machine may take.",
+            BUDGET.as_secs() / 60
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &[&str]) -> Result<Options> {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        parse(&words)
+    }
+
+    #[test]
+    fn a_name_and_flags_come_in_any_order() {
+        for words in [["rooms", "--full"], ["--full", "rooms"]] {
+            let options = parsed(&words).expect("both are known");
+            assert_eq!(options.name.as_deref(), Some("rooms"));
+            assert!(options.full);
+        }
+        assert!(!parsed(&[]).expect("nothing is needed").full);
+    }
+
+    #[test]
+    fn a_flag_that_does_not_exist_is_no_name() {
+        let error = parsed(&["--ful"]).expect_err("a typing error").to_string();
+        assert!(error.contains("--full"), "{error}");
+        assert!(parsed(&["one", "two"]).is_err());
+    }
 }

@@ -37,6 +37,22 @@ pub(crate) fn command(program: &str) -> Command {
     command
 }
 
+/// cargo with these arguments; `once` as in [`for_once`].
+pub(crate) fn cargo(once: bool, args: &[&str]) -> Command {
+    let mut cargo = command("cargo");
+    cargo.args(args);
+    for_once(&mut cargo, once);
+    cargo
+}
+
+/// Keeps nothing for the next build, where there is none.
+pub(crate) fn for_once(command: &mut Command, once: bool) -> &mut Command {
+    if once {
+        command.env("CARGO_INCREMENTAL", "0");
+    }
+    command
+}
+
 /// `PATH` with our tools in front.
 fn path() -> std::ffi::OsString {
     let ours = [tools().join("bin"), tools().join("node_modules/.bin")];
@@ -44,6 +60,14 @@ fn path() -> std::ffi::OsString {
     let all = ours.into_iter().chain(env::split_paths(&inherited));
     // Entries taken from PATH hold no separator, and the root would not build with one in its path.
     env::join_paths(all).unwrap_or(inherited)
+}
+
+/// `PATH` with this folder in front of our tools.
+pub(crate) fn path_behind(folder: &Path) -> std::ffi::OsString {
+    let mut path = folder.as_os_str().to_owned();
+    path.push(if cfg!(windows) { ";" } else { ":" });
+    path.push(self::path());
+    path
 }
 
 /// The first line that `program args` prints, or None when it is missing or fails.

@@ -1,0 +1,178 @@
+//! The native tests: compiling them, running them with a time for each, and the examples in the documentation.
+
+use std::{process::Command, time::Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    harness::Tally,
+    linking::LinkTimer,
+    step::{self, Step},
+    workspace::{self, answer},
+};
+
+const SLOWEST: usize = 10;
+
+/// Which tests run, and how.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    /// Only tests whose name contains this.
+    pub(crate) name: Option<String>,
+    /// With full matrices, repeated tries and long runs.
+    pub(crate) full: bool,
+    /// As on the build machine: no test may be skipped, and nothing is kept for the next build.
+    pub(crate) ci: bool,
+}
+
+pub(crate) fn steps(options: &Options) -> Vec<Step> {
+    let [compiled, run, examples] = [(); 3].map(|()| options.clone());
+    vec![
+        Step::new("tests: compile", move || compile(&compiled)),
+        Step::new("tests: run", move || self::run(&run)),
+        Step::new("tests: examples in documentation", move || {
+            run_examples(&examples)
+        }),
+    ]
+}
+
+fn compile(options: &Options) -> Result<()> {
+    let mut cargo = workspace::cargo(options.ci, &["test", "--workspace", "--all-targets"]);
+    cargo.arg("--no-run");
+    let timer = LinkTimer::attach(&mut cargo)?;
+    let began = Instant::now();
+    step::run(&mut cargo)?;
+    let took = began.elapsed();
+    if let Some((links, linking)) = timer.map(LinkTimer::finish).transpose()? {
+        println!(
+            "    {:.1} s to compile and link; {links} links took {:.1} s, added up over the cores",
+            took.as_secs_f64(),
+            linking.as_secs_f64()
+        );
+    }
+    Ok(())
+}
+
+/// Cargo runs the programs, so that each gets the folder and the environment that cargo promises.
+fn run(options: &Options) -> Result<()> {
+    let mut cargo = workspace::cargo(options.ci, &["test", "--workspace", "--all-targets"]);
+    cargo.arg("--no-fail-fast").args(&options.name);
+    // libtest tells times only with unstable options, which RUSTC_BOOTSTRAP unlocks on stable Rust. Set for cargo it
+    // would also reach rustc and recompile everything; the runner sets it for the test programs only.
+    let runner = format!("CARGO_TARGET_{}_RUNNER", host()?);
+    cargo.env(runner, "env RUSTC_BOOTSTRAP=1").args([
+        "--",
+        "-Z",
+        "unstable-options",
+        "--report-time",
+    ]);
+    let tally = run_counting(&mut cargo, options)?;
+    if let Some(name) = options.name.as_ref().filter(|_| tally.passed == 0) {
+        bail!("there is no test whose name contains '{name}'");
+    }
+    println!("The slowest tests:");
+    for test in tally.slowest(SLOWEST) {
+        let took = test.took.as_secs_f64();
+        println!("    {took:>7.1} s  {}  {}", test.program, test.name);
+    }
+    Ok(())
+}
+
+fn run_examples(options: &Options) -> Result<()> {
+    let mut cargo = workspace::cargo(options.ci, &["test", "--workspace", "--doc"]);
+    cargo.args(&options.name);
+    run_counting(&mut cargo, options).map(drop)
+}
+
+/// Runs a command that prints what `cargo test` prints. On the build machine a skipped test is a failure.
+pub(crate) fn run_counting(command: &mut Command, options: &Options) -> Result<Tally> {
+    if options.ci {
+        command.env("WEIR_NO_SKIPS", "1");
+    }
+    if options.full {
+        command.env("WEIR_FULL", "1");
+    }
+    let mut tally = Tally::default();
+    let outcome = step::run_reading(command, |line| tally.read(line));
+    if !tally.failed.is_empty() {
+        println!("\nFailed; `cargo xtask test NAME` runs one alone:");
+        for name in &tally.failed {
+            println!("    {name}");
+        }
+    }
+    outcome?;
+    let skipped = skips(&tally);
+    if options.ci && !skipped.is_empty() {
+        bail!("tests were skipped:\n    {}", skipped.join("\n    "));
+    }
+    for reason in skipped {
+        println!("skipped: {reason}");
+    }
+    Ok(tally)
+}
+
+/// Why tests did not run, without duplicates.
+fn skips(tally: &Tally) -> Vec<String> {
+    let mut reasons = tally.skipped.clone();
+    reasons.sort();
+    reasons.dedup();
+    if tally.ignored > 0 {
+        reasons.push(format!("{} tests are marked `ignore`", tally.ignored));
+    }
+    reasons
+}
+
+/// The name of this system in the environment variables of cargo: `X86_64_UNKNOWN_LINUX_GNU`.
+fn host() -> Result<String> {
+    let host = answer("rustc", &["--print", "host-tuple"]).context("rustc does not answer")?;
+    Ok(host.to_uppercase().replace(['-', '.'], "_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Stands in for cargo: prints these lines.
+    fn printing(lines: &str) -> Command {
+        let mut command = Command::new("printf");
+        command.args(["%s\n", lines]);
+        command
+    }
+
+    fn on_the_build_machine() -> Options {
+        Options {
+            ci: true,
+            ..Options::default()
+        }
+    }
+
+    #[test]
+    fn on_the_build_machine_an_ignored_test_fails() {
+        let lines = "test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out";
+        run_counting(&mut printing(lines), &Options::default()).expect("elsewhere it passes");
+        let error = run_counting(&mut printing(lines), &on_the_build_machine());
+        let error = error.expect_err("one is ignored").to_string();
+        assert!(error.contains("1 tests are marked"), "{error}");
+    }
+
+    #[test]
+    fn on_the_build_machine_a_test_that_skips_itself_fails() {
+        let lines = "skipped: no IPv6\ntest result: ok. 5 passed; 0 failed; 0 ignored";
+        run_counting(&mut printing(lines), &Options::default()).expect("elsewhere it passes");
+        let error = run_counting(&mut printing(lines), &on_the_build_machine());
+        let error = error.expect_err("one is skipped").to_string();
+        assert!(error.contains("no IPv6"), "{error}");
+    }
+
+    #[test]
+    fn tests_learn_how_they_are_run() {
+        let mut command = printing("test result: ok. 1 passed; 0 failed; 0 ignored");
+        let options = Options {
+            full: true,
+            ..on_the_build_machine()
+        };
+        let tally = run_counting(&mut command, &options).expect("nothing is skipped");
+        assert_eq!(tally.passed, 1);
+        let set: Vec<_> = command.get_envs().map(|(name, _)| name).collect();
+        assert_eq!(set, ["WEIR_FULL", "WEIR_NO_SKIPS"]);
+    }
+}
