@@ -55,8 +55,8 @@ pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> 
             <div class="figures">
                 {figure("bitrate", |text| text.bitrate, read_bitrate, |plots| &plots.bitrate, 100_000.0)}
                 {figure("fps", |text| text.frames, read_fps, |plots| &plots.fps, 1.0)}
-                {figure("round-trip", |text| text.round_trip, |f, _| millis(f.round_trip_ms), |plots| &plots.round_trip, 10.0)}
-                {figure("jitter", |text| text.jitter, |f, _| millis(f.jitter_ms), |plots| &plots.jitter, 10.0)}
+                {figure("round-trip", |text| text.round_trip, |f, text| millis(f.round_trip_ms, text), |plots| &plots.round_trip, 10.0)}
+                {figure("jitter", |text| text.jitter, |f, text| millis(f.jitter_ms, text), |plots| &plots.jitter, 10.0)}
                 {figure("loss", |text| text.lost, read_loss, |plots| &plots.loss, 2.0)}
                 {figure("freezes", |text| text.freezes, read_freezes, |plots| &plots.freezes, 1.0)}
             </div>
@@ -64,8 +64,8 @@ pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> 
                 {fact("codec", |text| text.codec, |figures, _| codecs(figures))}
                 {fact("resolution", |text| text.resolution, |figures, _| figures.size.map(|(w, h)| size(w, h)))}
                 {fact("pair", |text| text.path, path)}
-                {fact("jitter-buffer", |text| text.jitter_buffer, |figures, _| {
-                    figures.jitter_buffer_ms.map(|ms| format!("{ms:.0} ms"))
+                {fact("jitter-buffer", |text| text.jitter_buffer, |figures, text| {
+                    figures.jitter_buffer_ms.map(|ms| format!("{ms:.0} {}", text.ms_unit))
                 })}
                 {fact("repaired", |text| text.repaired, |figures, text| packets(figures.retransmitted_total, text))}
                 {fact("lost-total", |text| text.lost_total, |figures, text| packets(figures.lost_total, text))}
@@ -89,10 +89,10 @@ fn read_fps(figures: &Figures, text: &'static Text) -> (String, &'static str) {
     )
 }
 
-fn millis(value: Option<f64>) -> (String, &'static str) {
+fn millis(value: Option<f64>, text: &'static Text) -> (String, &'static str) {
     (
         value.map_or_else(|| NOTHING.to_owned(), |ms| format!("{ms:.0}")),
-        "ms",
+        text.ms_unit,
     )
 }
 
@@ -120,7 +120,7 @@ fn codecs(figures: &Figures) -> Option<String> {
         .flatten()
         .map(|codec| reported_name(codec))
         .collect();
-    (!names.is_empty()).then(|| names.join(", "))
+    (!names.is_empty()).then(|| names.join(" · "))
 }
 
 /// How the media travels: the protocol, direct or relayed, and the server's end.

@@ -217,7 +217,7 @@ fn message(app: App, room: RoomHandle, entry: Entry, mine: bool, first: bool) ->
         if mine || first {
             String::new()
         } else {
-            format!("{}: ", entry.name)
+            format!("{}{}", entry.name, app.common().colon)
         }
     });
     let ticked = ticks.clone();

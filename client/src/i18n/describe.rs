@@ -76,30 +76,38 @@ fn channels(count: u32, lang: Lang) -> String {
 /// Why, as a clause after "because".
 fn reason(reason: &Reason, codec: &str, lang: Lang) -> String {
     match (lang, reason) {
-        (Lang::En, Reason::Codec) => format!("browsers do not take {codec} over WebRTC"),
-        (Lang::Zh, Reason::Codec) => format!("浏览器无法通过 WebRTC 接收 {codec}"),
-        (Lang::En, Reason::BFrames) => {
-            "its pictures are stored in another order than shown (B-frames), which WebRTC has no room for".to_owned()
+        (Lang::En, Reason::Codec) => format!("browsers do not support {codec} over WebRTC"),
+        (Lang::Zh, Reason::Codec) => format!("浏览器不支持通过 WebRTC 接收 {codec}"),
+        (Lang::En, Reason::BFrames) => "it has B-frames, which WebRTC does not support".to_owned(),
+        (Lang::Zh, Reason::BFrames) => "含有 WebRTC 不支持的 B 帧".to_owned(),
+        (Lang::En, Reason::BitDepth { bits }) => {
+            format!("it has {bits} bits per sample and browsers support 8")
         }
-        (Lang::Zh, Reason::BFrames) => "画面的存储顺序与显示顺序不同（B 帧），WebRTC 无法传送".to_owned(),
-        (Lang::En, Reason::BitDepth { bits }) => format!("it has {bits} bits a sample and browsers take 8"),
-        (Lang::Zh, Reason::BitDepth { bits }) => format!("每个样本 {bits} 位，而浏览器只接受 8 位"),
-        (Lang::En, Reason::Chroma { format }) => format!("its colour is stored as {format} and browsers take 4:2:0"),
-        (Lang::Zh, Reason::Chroma { format }) => format!("色度格式为 {format}，而浏览器只接受 4:2:0"),
+        (Lang::Zh, Reason::BitDepth { bits }) => format!("每个样本 {bits} 位，而浏览器只支持 8 位"),
+        (Lang::En, Reason::Chroma { format }) => {
+            format!("its chroma format is {format} and browsers support 4:2:0")
+        }
+        (Lang::Zh, Reason::Chroma { format }) => {
+            format!("色度格式为 {format}，而浏览器只支持 4:2:0")
+        }
         (Lang::En, Reason::Interlaced) => "it is interlaced".to_owned(),
-        (Lang::Zh, Reason::Interlaced) => "它是隔行扫描的".to_owned(),
+        (Lang::Zh, Reason::Interlaced) => "采用隔行扫描".to_owned(),
         (Lang::En, Reason::OddSize) => "its width or height is an odd number".to_owned(),
         (Lang::Zh, Reason::OddSize) => "宽度或高度是奇数".to_owned(),
-        (Lang::En, Reason::Rotated { degrees }) => format!("it has to be turned by {degrees}°"),
+        (Lang::En, Reason::Rotated { degrees }) => format!("it has to be rotated by {degrees}°"),
         (Lang::Zh, Reason::Rotated { degrees }) => format!("需要旋转 {degrees}°"),
-        (Lang::En, Reason::VariableFrameRate) => "the time between its pictures varies too much".to_owned(),
-        (Lang::Zh, Reason::VariableFrameRate) => "画面之间的间隔变化太大".to_owned(),
-        (Lang::En, Reason::SparseKeyframes) => "its keyframes are too far apart for a quick start".to_owned(),
+        (Lang::En, Reason::VariableFrameRate) => "its frame rate varies too much".to_owned(),
+        (Lang::Zh, Reason::VariableFrameRate) => "帧率变化太大".to_owned(),
+        (Lang::En, Reason::SparseKeyframes) => {
+            "its keyframes are too far apart for a quick start".to_owned()
+        }
         (Lang::Zh, Reason::SparseKeyframes) => "关键帧间隔太大，无法快速开始播放".to_owned(),
-        (Lang::En, Reason::Timestamps) => "its timestamps are missing or run backwards".to_owned(),
+        (Lang::En, Reason::Timestamps) => "its timestamps are missing or go backwards".to_owned(),
         (Lang::Zh, Reason::Timestamps) => "时间戳缺失或倒退".to_owned(),
-        (Lang::En, Reason::TooLarge) => "it is larger than browsers decode in time".to_owned(),
-        (Lang::Zh, Reason::TooLarge) => "画面太大，浏览器来不及解码".to_owned(),
+        (Lang::En, Reason::TooLarge) => {
+            "its resolution is too high for browsers to decode in real time".to_owned()
+        }
+        (Lang::Zh, Reason::TooLarge) => "分辨率太高，浏览器无法实时解码".to_owned(),
         (Lang::En, Reason::PixelAspect) => "its pixels are not square".to_owned(),
         (Lang::Zh, Reason::PixelAspect) => "像素不是正方形".to_owned(),
     }
@@ -111,25 +119,25 @@ fn short_reason(reason: &Reason, lang: Lang) -> Option<String> {
         (_, Reason::Codec) => return None,
         (Lang::En, Reason::BFrames) => "B-frames".to_owned(),
         (Lang::Zh, Reason::BFrames) => "B 帧".to_owned(),
-        (Lang::En, Reason::BitDepth { bits }) => format!("{bits} bit"),
+        (Lang::En, Reason::BitDepth { bits }) => format!("{bits}-bit"),
         (Lang::Zh, Reason::BitDepth { bits }) => format!("{bits} 位"),
         (_, Reason::Chroma { format }) => format.clone(),
         (Lang::En, Reason::Interlaced) => "interlaced".to_owned(),
         (Lang::Zh, Reason::Interlaced) => "隔行扫描".to_owned(),
-        (Lang::En, Reason::OddSize) => "odd size".to_owned(),
-        (Lang::Zh, Reason::OddSize) => "奇数尺寸".to_owned(),
-        (Lang::En, Reason::Rotated { .. }) => "turned".to_owned(),
+        (Lang::En, Reason::OddSize) => "odd width or height".to_owned(),
+        (Lang::Zh, Reason::OddSize) => "宽高为奇数".to_owned(),
+        (Lang::En, Reason::Rotated { .. }) => "rotated".to_owned(),
         (Lang::Zh, Reason::Rotated { .. }) => "旋转".to_owned(),
-        (Lang::En, Reason::VariableFrameRate) => "varying frame rate".to_owned(),
-        (Lang::Zh, Reason::VariableFrameRate) => "帧率不定".to_owned(),
-        (Lang::En, Reason::SparseKeyframes) => "few keyframes".to_owned(),
-        (Lang::Zh, Reason::SparseKeyframes) => "关键帧少".to_owned(),
+        (Lang::En, Reason::VariableFrameRate) => "variable frame rate".to_owned(),
+        (Lang::Zh, Reason::VariableFrameRate) => "可变帧率".to_owned(),
+        (Lang::En, Reason::SparseKeyframes) => "sparse keyframes".to_owned(),
+        (Lang::Zh, Reason::SparseKeyframes) => "关键帧稀疏".to_owned(),
         (Lang::En, Reason::Timestamps) => "timestamps".to_owned(),
         (Lang::Zh, Reason::Timestamps) => "时间戳".to_owned(),
-        (Lang::En, Reason::TooLarge) => "too large".to_owned(),
-        (Lang::Zh, Reason::TooLarge) => "尺寸过大".to_owned(),
-        (Lang::En, Reason::PixelAspect) => "pixel shape".to_owned(),
-        (Lang::Zh, Reason::PixelAspect) => "像素比例".to_owned(),
+        (Lang::En, Reason::TooLarge) => "high resolution".to_owned(),
+        (Lang::Zh, Reason::TooLarge) => "分辨率过高".to_owned(),
+        (Lang::En, Reason::PixelAspect) => "non-square pixels".to_owned(),
+        (Lang::Zh, Reason::PixelAspect) => "非方形像素".to_owned(),
     })
 }
 
@@ -167,20 +175,20 @@ pub fn picture(video: &VideoTrack, lang: Lang) -> String {
     {
         let (to, size) = (sent_name(*codec), size(video.width, video.height));
         return match lang {
-            Lang::En => format!("A generated test picture, sent as {to} ({size})."),
-            Lang::Zh => format!("服务器生成的测试画面，以 {to} 传送（{size}）。"),
+            Lang::En => format!("Generated test pattern, sent as {to} ({size})."),
+            Lang::Zh => format!("生成的测试图像，以 {to} 传送（{size}）。"),
         };
     }
     let facts = facts(video, lang);
     match (&video.delivery, lang) {
-        (Delivery::Passthrough, Lang::En) => format!("Picture passed through as it is ({facts})."),
-        (Delivery::Passthrough, Lang::Zh) => format!("画面原样传送（{facts}）。"),
+        (Delivery::Passthrough, Lang::En) => format!("Video passed through ({facts})."),
+        (Delivery::Passthrough, Lang::Zh) => format!("视频原样传送（{facts}）。"),
         (Delivery::Reencode { codec, reasons }, lang) => {
             let why = because(reasons, &codec_name(&video.codec), lang);
             let to = sent_name(*codec);
             match lang {
-                Lang::En => format!("Picture re-encoded to {to} ({facts}){why}."),
-                Lang::Zh => format!("画面（{facts}）重新编码为 {to}{why}。"),
+                Lang::En => format!("Video re-encoded to {to} ({facts}){why}."),
+                Lang::Zh => format!("视频（{facts}）重新编码为 {to}{why}。"),
             }
         }
     }
@@ -192,23 +200,23 @@ pub fn sound(audio: &AudioTrack, lang: Lang) -> String {
     {
         let to = sent_name(*codec);
         return match lang {
-            Lang::En => format!("A generated test tone, sent as {to}."),
-            Lang::Zh => format!("服务器生成的测试音，以 {to} 传送。"),
+            Lang::En => format!("Generated test tone, sent as {to}."),
+            Lang::Zh => format!("生成的测试音，以 {to} 传送。"),
         };
     }
     let codec = codec_name(&audio.codec);
     let layout = channels(audio.channels, lang);
     match (&audio.delivery, lang) {
         (Delivery::Passthrough, Lang::En) => {
-            format!("Sound passed through as it is ({codec} {layout}).")
+            format!("Audio passed through ({codec} {layout}).")
         }
-        (Delivery::Passthrough, Lang::Zh) => format!("声音原样传送（{codec} {layout}）。"),
+        (Delivery::Passthrough, Lang::Zh) => format!("音频原样传送（{codec} {layout}）。"),
         (Delivery::Reencode { codec: to, reasons }, lang) => {
             let why = because(reasons, &codec, lang);
             let to = sent_name(*to);
             match lang {
-                Lang::En => format!("Sound re-encoded from {codec} {layout} to {to} stereo{why}."),
-                Lang::Zh => format!("声音由 {codec} {layout}重新编码为 {to} 立体声{why}。"),
+                Lang::En => format!("Audio re-encoded from {codec} {layout} to {to} stereo{why}."),
+                Lang::Zh => format!("音频由 {codec} {layout}重新编码为 {to} 立体声{why}。"),
             }
         }
     }
@@ -230,23 +238,23 @@ pub fn delivery(info: &StreamInfo, received: Option<&str>, lang: Lang) -> String
             let (original, received) = (codec_name(&planned), reported_name(received));
             sentences.push(match lang {
                 Lang::En => {
-                    format!("This browser does not take {original}, so it gets {received}.")
+                    format!("This browser does not support {original}, so it receives {received}.")
                 }
-                Lang::Zh => format!("此浏览器不接受 {original}，因此收到的是 {received}。"),
+                Lang::Zh => format!("此浏览器不支持 {original}，因此收到的是 {received}。"),
             });
         }
     }
     if info.video.is_none() && info.audio.is_some() {
         sentences.push(match lang {
-            Lang::En => "This stream has sound and no picture.".to_owned(),
-            Lang::Zh => "这个视频流只有声音，没有画面。".to_owned(),
+            Lang::En => "This stream has no video.".to_owned(),
+            Lang::Zh => "此流没有视频。".to_owned(),
         });
     }
     match &info.audio {
         Some(audio) => sentences.push(sound(audio, lang)),
         None if info.video.is_some() => sentences.push(match lang {
-            Lang::En => "There is no sound.".to_owned(),
-            Lang::Zh => "没有声音。".to_owned(),
+            Lang::En => "This stream has no audio.".to_owned(),
+            Lang::Zh => "此流没有音频。".to_owned(),
         }),
         None => {}
     }
@@ -267,10 +275,10 @@ pub fn chips(info: &StreamInfo, text: &Text, lang: Lang) -> Vec<String> {
             let codec = codec_name(&video.codec);
             let generated = is_generated(&video.codec);
             chips.push(match (&video.delivery, lang) {
-                (_, Lang::En) if generated => "test picture".to_owned(),
-                (_, Lang::Zh) if generated => "测试画面".to_owned(),
-                (Delivery::Passthrough, Lang::En) => format!("{codec} as it is"),
-                (Delivery::Passthrough, Lang::Zh) => format!("{codec} 原样传送"),
+                (_, Lang::En) if generated => "test pattern".to_owned(),
+                (_, Lang::Zh) if generated => "测试图像".to_owned(),
+                (Delivery::Passthrough, Lang::En) => format!("{codec}, passed through"),
+                (Delivery::Passthrough, Lang::Zh) => format!("{codec}，原样传送"),
                 (Delivery::Reencode { codec: to, reasons }, lang) => {
                     match (reasons.iter().find_map(|why| short_reason(why, lang)), lang) {
                         (Some(why), Lang::En) => format!("re-encoded: {why}"),
@@ -285,7 +293,7 @@ pub fn chips(info: &StreamInfo, text: &Text, lang: Lang) -> Vec<String> {
         None => {}
     }
     match (&info.audio, lang) {
-        (Some(audio), Lang::En) if is_generated(&audio.codec) => chips.push("tone".to_owned()),
+        (Some(audio), Lang::En) if is_generated(&audio.codec) => chips.push("test tone".to_owned()),
         (Some(audio), Lang::Zh) if is_generated(&audio.codec) => chips.push("测试音".to_owned()),
         (
             Some(AudioTrack {
@@ -295,7 +303,7 @@ pub fn chips(info: &StreamInfo, text: &Text, lang: Lang) -> Vec<String> {
             }),
             Lang::En,
         ) => {
-            chips.push(format!("{} as it is", codec_name(codec)));
+            chips.push(format!("{}, passed through", codec_name(codec)));
         }
         (
             Some(AudioTrack {
@@ -305,7 +313,7 @@ pub fn chips(info: &StreamInfo, text: &Text, lang: Lang) -> Vec<String> {
             }),
             Lang::Zh,
         ) => {
-            chips.push(format!("{} 原样传送", codec_name(codec)));
+            chips.push(format!("{}，原样传送", codec_name(codec)));
         }
         (
             Some(AudioTrack {
@@ -314,7 +322,7 @@ pub fn chips(info: &StreamInfo, text: &Text, lang: Lang) -> Vec<String> {
             }),
             Lang::En,
         ) => {
-            chips.push(format!("sound to {}", sent_name(*codec)));
+            chips.push(format!("audio to {}", sent_name(*codec)));
         }
         (
             Some(AudioTrack {
@@ -323,7 +331,7 @@ pub fn chips(info: &StreamInfo, text: &Text, lang: Lang) -> Vec<String> {
             }),
             Lang::Zh,
         ) => {
-            chips.push(format!("声音转 {}", sent_name(*codec)));
+            chips.push(format!("音频转 {}", sent_name(*codec)));
         }
         (None, _) if info.video.is_some() => chips.push(text.no_sound.to_owned()),
         (None, _) => {}

@@ -4,7 +4,6 @@
 #[derive(Debug)]
 pub struct Text {
     // Frame of every page
-    pub app: &'static str,
     pub skip: &'static str,
     pub main_menu: &'static str,
     pub streams: &'static str,
@@ -97,6 +96,7 @@ pub struct Text {
     pub bitrate: &'static str,
     pub frames: &'static str,
     pub fps_unit: &'static str,
+    pub ms_unit: &'static str,
     pub round_trip: &'static str,
     pub jitter: &'static str,
     pub lost: &'static str,
@@ -163,15 +163,14 @@ pub struct Text {
     pub ice_servers: &'static str,
     pub ice_hint: &'static str,
     pub bad_ice: fn(line: &str) -> String,
-    pub ice_from_server: &'static str,
     pub ice_none: &'static str,
     pub by_browser: &'static str,
     pub about_text: &'static str,
     pub relay_only: &'static str,
     pub relay_only_text: &'static str,
     pub relay_only_none: &'static str,
-    pub ice_used: &'static str,
-    pub ice_yours: &'static str,
+    pub ice_used_server: &'static str,
+    pub ice_used_own: &'static str,
     pub ice_servers_own: &'static str,
     pub open_doctor: &'static str,
 }

@@ -203,16 +203,17 @@ fn advice(text: &Text, facts: &TestReport) -> Vec<&'static str> {
 /// Everything as text, to send to somebody who can help. No address of this machine is in it, and no password.
 fn report(app: App, facts: &TestReport) -> String {
     let text = app.lang.get().doctor();
-    let mut report = format!(
-        "{}: {}\n",
-        text.title,
-        verdict_text(text, facts.reachability())
-    );
+    let colon = app.common().colon;
+    let verdict = verdict_text(text, facts.reachability());
+    let mut report = format!("{}{colon}{verdict}\n", text.title);
     for line in lines(app, facts) {
-        report.push_str(&format!("- {} {}: {}\n", line.what, line.url, line.outcome));
+        report.push_str(&format!(
+            "- {} {}{colon}{}\n",
+            line.what, line.url, line.outcome
+        ));
     }
     for (what, is) in sights(text, facts) {
-        report.push_str(&format!("{what}: {is}\n"));
+        report.push_str(&format!("{what}{colon}{is}\n"));
     }
     for advice in advice(text, facts) {
         report.push_str(&format!("> {advice}\n"));

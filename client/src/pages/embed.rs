@@ -16,12 +16,12 @@ const PAGE: &str = include_str!("../../../assets/embed.html");
 const SERVER_MARK: &str = "data-server=\"\"";
 const STREAM_MARK: &str = "data-stream=\"\"";
 
-const TWENTY_LINES: &str = r#"<video id="film" autoplay muted playsinline controls></video>
+const TWENTY_LINES: &str = r#"<video id="video" autoplay muted playsinline controls></video>
 <script type="module">
   const pc = new RTCPeerConnection();
-  const film = document.getElementById("film");
-  film.srcObject = new MediaStream();
-  pc.ontrack = (event) => film.srcObject.addTrack(event.track);
+  const video = document.getElementById("video");
+  video.srcObject = new MediaStream();
+  pc.ontrack = (event) => video.srcObject.addTrack(event.track);
   pc.addTransceiver("video", { direction: "recvonly" });
   pc.addTransceiver("audio", { direction: "recvonly" });
   const offer = await pc.createOffer();

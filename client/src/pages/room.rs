@@ -127,7 +127,7 @@ fn inside(
         if names.is_empty() {
             String::new()
         } else {
-            (app.room().is_typing)(&names.join(", "))
+            (app.room().is_typing)(&names.join(app.common().comma))
         }
     });
     view! {

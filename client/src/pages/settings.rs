@@ -137,7 +137,7 @@ fn ServerSettings() -> impl IntoView {
         <form class="card form" on:submit=save>
             <h2>{app.say(|text| text.server)}</h2>
             <p class="small quiet">
-                {app.say(|text| text.server_used)} ": " <b class="mono" id="server-used" data-source=move || source()>{move || used()}</b>
+                {app.say(|text| text.server_used)} {move || app.common().colon} <b class="mono" id="server-used" data-source=move || source()>{move || used()}</b>
                 " " {move || from()}
             </p>
             <label>
@@ -213,11 +213,11 @@ fn IceSettings() -> impl IntoView {
     let shown = words(move || match in_use() {
         None => app.text().unknown.to_owned(),
         Some((_, urls)) if urls.is_empty() => app.text().ice_none.to_owned(),
-        Some((_, urls)) => urls.join(", "),
+        Some((_, urls)) => urls.join(app.common().comma),
     });
     let whose = words(move || match in_use() {
-        Some((true, _)) => app.text().ice_yours.to_owned(),
-        _ => app.text().ice_from_server.to_owned(),
+        Some((true, _)) => app.text().ice_used_own.to_owned(),
+        _ => app.text().ice_used_server.to_owned(),
     });
     let relay_only = move || app.settings.with(|settings| settings.relay_only);
     let unreachable = part(move || {
@@ -233,7 +233,7 @@ fn IceSettings() -> impl IntoView {
         <form class="card form" on:submit=save>
             <h2>{app.say(|text| text.ice_servers)}</h2>
             <p class="small quiet">
-                {app.say(|text| text.ice_used)} " (" {whose} "): " <span class="mono" id="ice-used">{shown}</span>
+                {whose} {move || app.common().colon} <span class="mono" id="ice-used">{shown}</span>
             </p>
             <label>
                 <span>{app.say(|text| text.ice_servers_own)}</span>

@@ -55,7 +55,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
         <main class="page" id="main">
             <div class="watch">
                 <section class="column">
-                    <Film player label=Signal::derive(move || format!("{}: {label}", app.text().player)) poster=poster(app, info) />
+                    <Film player label=Signal::derive(move || format!("{}{}{label}", app.text().player, app.common().colon)) poster=poster(app, info) />
                     <div>
                         <h1>{heading}</h1>
                         <p class="quiet" id="delivery">{move || how()}</p>
@@ -98,7 +98,7 @@ pub(crate) fn Embedded(name: String) -> impl IntoView {
         <main class="embedded" id="main">
             <Film
                 player
-                label=Signal::derive(move || format!("{}: {name}", app.text().player))
+                label=Signal::derive(move || format!("{}{}{name}", app.text().player, app.common().colon))
                 poster=poster(app, info)
                 muted=true
             />

@@ -14,4 +14,8 @@ pub struct Common {
     pub no_server: &'static str,
     pub no_server_text: &'static str,
     pub change_server: &'static str,
+    /// Between a label and its value.
+    pub colon: &'static str,
+    /// Between the items of a list.
+    pub comma: &'static str,
 }

@@ -35,24 +35,25 @@ fn bunny() -> StreamInfo {
 fn the_delivery_is_told_in_words_with_its_reasons() {
     assert_eq!(
         delivery(&bunny(), Some("H264 42e01f"), Lang::En),
-        "Picture passed through as it is (H.264 Main, 1280×720, 25 fps). Sound re-encoded from AAC 5.1 to Opus \
-         stereo, because browsers do not take AAC over WebRTC."
+        "Video passed through (H.264 Main, 1280×720, 25 fps). Audio re-encoded from AAC 5.1 to Opus \
+         stereo, because browsers do not support AAC over WebRTC."
     );
     assert_eq!(
         delivery(&bunny(), None, Lang::Zh),
-        "画面原样传送（H.264 Main，1280×720，25 帧/秒）。声音由 AAC 5.1 声道重新编码为 Opus \
-         立体声，因为浏览器无法通过 WebRTC 接收 AAC。"
+        "视频原样传送（H.264 Main，1280×720，25 帧/秒）。音频由 AAC 5.1 声道重新编码为 Opus \
+         立体声，因为浏览器不支持通过 WebRTC 接收 AAC。"
     );
 }
 
 #[test]
 fn a_browser_that_gets_another_codec_is_told_so() {
     assert!(
-        delivery(&bunny(), Some("VP8"), Lang::En).contains("does not take H.264, so it gets VP8.")
+        delivery(&bunny(), Some("VP8"), Lang::En)
+            .contains("does not support H.264, so it receives VP8.")
     );
     assert!(
         delivery(&bunny(), Some("VP8"), Lang::Zh)
-            .contains("此浏览器不接受 H.264，因此收到的是 VP8。")
+            .contains("此浏览器不支持 H.264，因此收到的是 VP8。")
     );
 }
 
@@ -70,11 +71,11 @@ fn several_reasons_make_one_sentence() {
     };
     let sentence = picture(video, Lang::En);
     assert!(
-        sentence.contains("(B-frames), which WebRTC has no room for, its width"),
+        sentence.contains("it has B-frames, which WebRTC does not support, its width"),
         "{sentence}"
     );
     assert!(
-        sentence.ends_with("an odd number and it has 10 bits a sample and browsers take 8."),
+        sentence.ends_with("an odd number and it has 10 bits per sample and browsers support 8."),
         "{sentence}"
     );
 }
@@ -115,19 +116,22 @@ fn a_test_picture_is_not_told_as_a_file() {
     };
     assert_eq!(
         picture(video, Lang::En),
-        "A generated test picture, sent as H.264 (1280×720)."
+        "Generated test pattern, sent as H.264 (1280×720)."
     );
-    assert_eq!(chips(&info, Lang::Zh.text(), Lang::Zh)[1], "测试画面");
+    assert_eq!(chips(&info, Lang::Zh.text(), Lang::Zh)[1], "测试图像");
 }
 
 #[test]
 fn a_card_says_it_in_a_few_words() {
     let chips = chips(&bunny(), Lang::En.text(), Lang::En);
-    assert_eq!(chips, ["720p · 25 fps", "H.264 as it is", "sound to Opus"]);
+    assert_eq!(
+        chips,
+        ["720p · 25 fps", "H.264, passed through", "audio to Opus"]
+    );
     let mut silent = bunny();
     silent.audio = None;
     assert_eq!(
         super::chips(&silent, Lang::Zh.text(), Lang::Zh)[2],
-        "无声音"
+        "无音频"
     );
 }

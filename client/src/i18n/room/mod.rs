@@ -71,7 +71,6 @@ pub struct Room {
     pub who: &'static str,
     pub chat: &'static str,
     pub messages: &'static str,
-    pub quiet: &'static str,
     pub today: &'static str,
     pub yesterday: &'static str,
     pub unread: &'static str,
