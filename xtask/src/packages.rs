@@ -57,6 +57,12 @@ const NEEDS: &[Need] = &[
         names: ["npm", "nodejs-npm", "npm", "node"],
     },
     Need {
+        what: "npm (it brings axe-core)",
+        scope: Scope::Test,
+        present: || tools::has_axe() || has("npm"),
+        names: ["npm", "nodejs-npm", "npm", "node"],
+    },
+    Need {
         what: "a C++ compiler (for libFuzzer)",
         scope: Scope::Test,
         present: || has("c++"),

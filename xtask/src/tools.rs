@@ -1,5 +1,5 @@
-//! Tools to build and to test with: trunk, wasm-bindgen, wasm-opt, geckodriver, aiortc. One on `PATH` serves when it is of the right
-//! version; else it is installed into `.tools/`, and aiortc always.
+//! Tools to build and to test with: trunk, wasm-bindgen, wasm-opt, geckodriver, aiortc, axe-core. One on `PATH` serves when it is of the right
+//! version; else it is installed into `.tools/`, and aiortc and axe-core always.
 
 use std::{fs, io::ErrorKind};
 
@@ -17,6 +17,8 @@ const GECKODRIVER: &str = "0.37.1";
 /// A viewer of another make, for tests.
 const AIORTC: &str = "1.16.0";
 const BINARYEN: &str = "132.0.0";
+/// Rules of accessibility, which a test runs in a page.
+const AXE: &str = "4.14.1";
 /// Older ones do not know every instruction that rustc emits today.
 const OLDEST_WASM_OPT: u32 = 120;
 
@@ -38,20 +40,7 @@ pub(crate) fn missing(scope: Scope) -> Result<Vec<Step>> {
             &["--no-default-features"],
         ));
     }
-    if !has_wasm_opt() {
-        let mut npm = command("npm");
-        npm.args([
-            "install",
-            "--no-save",
-            "--no-package-lock",
-            "--no-audit",
-            "--no-fund",
-        ])
-        .arg("--prefix")
-        .arg(workspace::tools())
-        .arg(format!("binaryen@{BINARYEN}"));
-        steps.push(Step::command(format!("wasm-opt {BINARYEN}"), npm));
-    }
+    steps.extend(npm_install(scope));
     if scope >= Scope::Test && !has("geckodriver") {
         steps.push(cargo_install("geckodriver", GECKODRIVER.to_owned(), &[]));
     }
@@ -73,14 +62,54 @@ pub(crate) fn missing(scope: Scope) -> Result<Vec<Step>> {
 
 /// Is there a wasm-opt that is new enough?
 pub(crate) fn has_wasm_opt() -> bool {
-    // Ours is a script for Node, slow to start: its presence says its version.
-    let ours = workspace::tools().join("node_modules/binaryen/package.json");
-    if let Ok(manifest) = fs::read_to_string(ours) {
-        return manifest.contains(&format!("\"version\": \"{BINARYEN}\""));
+    // Ours is a script for Node, slow to start: its manifest says its version.
+    if let Some(version) = npm_version("binaryen") {
+        return version == BINARYEN;
     }
     answer("wasm-opt", &["--version"])
         .and_then(|line| wasm_opt_version(&line))
         .is_some_and(|version| version >= OLDEST_WASM_OPT)
+}
+
+/// Is axe-core in `.tools/`, and of our version?
+pub(crate) fn has_axe() -> bool {
+    npm_version("axe-core").as_deref() == Some(AXE)
+}
+
+/// The version of an npm package in `.tools/`.
+fn npm_version(package: &str) -> Option<String> {
+    let manifest = format!("node_modules/{package}/package.json");
+    let manifest = fs::read_to_string(workspace::tools().join(manifest)).ok()?;
+    let (_, rest) = manifest.split_once("\"version\": \"")?;
+    Some(rest.split_once('"')?.0.to_owned())
+}
+
+/// wasm-opt and axe-core, unless they are there.
+fn npm_install(scope: Scope) -> Option<Step> {
+    let needs_axe = scope >= Scope::Test && !has_axe();
+    if has_wasm_opt() && !needs_axe {
+        return None;
+    }
+    let mut packages = Vec::new();
+    // npm removes the packages that are not named here.
+    if !has_wasm_opt() || npm_version("binaryen").is_some() {
+        packages.push(format!("binaryen@{BINARYEN}"));
+    }
+    if needs_axe || has_axe() {
+        packages.push(format!("axe-core@{AXE}"));
+    }
+    let mut npm = command("npm");
+    npm.args([
+        "install",
+        "--no-save",
+        "--no-package-lock",
+        "--no-audit",
+        "--no-fund",
+    ])
+    .arg("--prefix")
+    .arg(workspace::tools())
+    .args(&packages);
+    Some(Step::command(packages.join(" and "), npm))
 }
 
 /// Is aiortc in its virtual environment, and of our version?
