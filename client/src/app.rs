@@ -3,8 +3,8 @@
 use crate::hooks::derived::memo;
 use leptos::prelude::*;
 
-use crate::components::bar::Bar;
-use crate::components::part::RoomsPart;
+use crate::components::nav_bar::NavBar;
+use crate::components::rooms_bundle::RoomsBundle;
 use crate::hooks::app::App;
 use crate::pages::canvas::Canvas;
 use crate::pages::embed::Embed;
@@ -37,14 +37,14 @@ fn Root() -> impl IntoView {
         return player.into_any();
     }
     view! {
-        <a class="skip" href="#main" on:click=skip>{app.say(|text| text.skip)}</a>
-        <Bar />
+        <a class="skip" href="#main" on:click=skip>{app.say(|text| text.skip_to_content)}</a>
+        <NavBar />
         {move || match route.get() {
             Route::Gallery => view! { <Gallery /> }.into_any(),
             Route::Watch(name) => view! { <Watch name /> }.into_any(),
             Route::Canvas(name) => view! { <Canvas name /> }.into_any(),
             Route::Embed(name) => view! { <Embed name /> }.into_any(),
-            Route::Rooms | Route::Room(_) | Route::ConnectionTest => view! { <RoomsPart /> }.into_any(),
+            Route::Rooms | Route::Room(_) | Route::ConnectionTest => view! { <RoomsBundle /> }.into_any(),
             Route::Settings => view! { <Settings /> }.into_any(),
             Route::Unknown(address) => view! { <NotFound address /> }.into_any(),
         }}

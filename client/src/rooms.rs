@@ -1,7 +1,7 @@
 //! The second part of the bundle: rooms and the connection doctor.
 //!
 //! Who only watches does not download it. Its own Wasm module, it shares the address, the saved settings and the document with the first part, and
-//! nothing else; `components::part` loads it and gives it a place below the bar.
+//! nothing else; `components::rooms_bundle` loads it and gives it a place below the bar.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -11,7 +11,7 @@ use web_sys::HtmlElement;
 
 use crate::hooks::app::App;
 use crate::hooks::derived::memo;
-use crate::pages::doctor::Examination;
+use crate::pages::connection_test::ConnectionTestPage;
 use crate::pages::room::Room;
 use crate::pages::rooms::Rooms;
 use crate::state::route::Route;
@@ -43,7 +43,7 @@ fn Root() -> impl IntoView {
     move || match route.get() {
         Route::Rooms => view! { <Rooms /> }.into_any(),
         Route::Room(name) => view! { <Room name /> }.into_any(),
-        Route::ConnectionTest => view! { <Examination /> }.into_any(),
+        Route::ConnectionTest => view! { <ConnectionTestPage /> }.into_any(),
         // The first part is about to unmount this one.
         _ => ().into_any(),
     }

@@ -1,19 +1,19 @@
 //! The row of controls over the film.
 
-use super::parts::press;
+use super::reactive::click_handler;
 use leptos::html;
 use leptos::prelude::*;
 
+use super::audio::AudioControl;
+use super::display_mode::{pip_is_there, toggle_fullscreen, toggle_pip, use_is_fullscreen};
 use super::icon::{Icon, icon};
-use super::screen::{pip_is_there, toggle_fullscreen, toggle_pip, use_is_fullscreen};
-use super::sound::Sound;
 use crate::hooks::app::use_app;
 use crate::hooks::player::Player;
 
 #[component]
 pub(crate) fn Controls(
     player: Player,
-    sound: Sound,
+    audio: AudioControl,
     frame: NodeRef<html::Div>,
     video: NodeRef<html::Video>,
 ) -> impl IntoView {
@@ -23,14 +23,14 @@ pub(crate) fn Controls(
     let set_volume = move |event| {
         // Whole numbers, by the field's step: reading a fraction would cost ten kilobytes of tables.
         if let Ok(percent) = event_target_value(&event).parse::<u8>() {
-            sound.set_volume(f64::from(percent) / 100.0, video);
+            audio.set_volume(f64::from(percent) / 100.0, video);
         }
     };
     let level = move || {
-        if sound.is_muted() {
+        if audio.is_muted() {
             0.0
         } else {
-            (sound.volume() * 100.0).round()
+            (audio.volume() * 100.0).round()
         }
     };
     view! {
@@ -38,20 +38,20 @@ pub(crate) fn Controls(
             <button
                 id="toggle"
                 class="round"
-                title=move || if on() { app.text().stop } else { app.text().start }
-                aria-label=move || if on() { app.text().stop } else { app.text().start }
-                on:click=press(move || if on() { player.stop() } else { player.start() })
+                title=move || if on() { app.text().stop } else { app.text().play }
+                aria-label=move || if on() { app.text().stop } else { app.text().play }
+                on:click=click_handler(move || if on() { player.stop() } else { player.start() })
             >
                 {move || icon(if on() { Icon::Stop } else { Icon::Play })}
             </button>
             <button
                 id="mute"
                 class="round"
-                title=move || if sound.is_muted() { app.text().unmute } else { app.text().mute }
-                aria-label=move || if sound.is_muted() { app.text().unmute } else { app.text().mute }
-                on:click=press(move || sound.toggle(video))
+                title=move || if audio.is_muted() { app.text().unmute } else { app.text().mute }
+                aria-label=move || if audio.is_muted() { app.text().unmute } else { app.text().mute }
+                on:click=click_handler(move || audio.toggle_mute(video))
             >
-                {move || icon(if sound.is_muted() { Icon::Silent } else { Icon::Sound })}
+                {move || icon(if audio.is_muted() { Icon::SpeakerOff } else { Icon::SpeakerOn })}
             </button>
             <input
                 id="volume"
@@ -69,9 +69,9 @@ pub(crate) fn Controls(
                 <button
                     id="pip"
                     class="round"
-                    title=app.say(|text| text.pip)
-                    aria-label=app.say(|text| text.pip)
-                    on:click=press(move || toggle_pip(video))
+                    title=app.say(|text| text.picture_in_picture)
+                    aria-label=app.say(|text| text.picture_in_picture)
+                    on:click=click_handler(move || toggle_pip(video))
                 >
                     {icon(Icon::Pip)}
                 </button>
@@ -79,11 +79,11 @@ pub(crate) fn Controls(
             <button
                 id="fullscreen"
                 class="round"
-                title=move || if full.get() { app.text().leave_fullscreen } else { app.text().fullscreen }
-                aria-label=move || if full.get() { app.text().leave_fullscreen } else { app.text().fullscreen }
-                on:click=press(move || toggle_fullscreen(frame, video))
+                title=move || if full.get() { app.text().exit_fullscreen } else { app.text().fullscreen }
+                aria-label=move || if full.get() { app.text().exit_fullscreen } else { app.text().fullscreen }
+                on:click=click_handler(move || toggle_fullscreen(frame, video))
             >
-                {move || icon(if full.get() { Icon::Unfull } else { Icon::Full })}
+                {move || icon(if full.get() { Icon::ExitFullscreen } else { Icon::Fullscreen })}
             </button>
         </div>
     }

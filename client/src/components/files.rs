@@ -5,11 +5,11 @@ use leptos::prelude::*;
 use shared::chat::Body;
 use shared::signaling::PeerId;
 
-use super::parts::{button, list, nothing, part, say, words};
+use super::reactive::{button, keyed_list, no_view, reactive_text, reactive_view, room_text};
 use crate::hooks::app::App;
 use crate::hooks::files::streams_to_disk;
 use crate::hooks::room::RoomHandle;
-use crate::i18n::format::{bytes, part_of};
+use crate::i18n::format::{bytes, progress_figure};
 use crate::i18n::room::Room as Text;
 use crate::state::room::{Direction, Transfer, TransferStage};
 
@@ -27,11 +27,11 @@ pub(crate) fn files(app: App, room: RoomHandle) -> AnyView {
                 .collect::<Vec<_>>()
         })
     });
-    let none = part(move || {
+    let none = reactive_view(move || {
         if keys.with(Vec::is_empty) {
-            view! { <p class="small quiet">{say(app, |text| text.no_files)}</p> }.into_any()
+            view! { <p class="small quiet">{room_text(app, |text| text.no_files)}</p> }.into_any()
         } else {
-            nothing()
+            no_view()
         }
     });
     let show = move |key: String| {
@@ -40,10 +40,11 @@ pub(crate) fn files(app: App, room: RoomHandle) -> AnyView {
             (Ok(number), Ok(author)) => {
                 view! { <li>{file(app, room, author, number, false)}</li> }.into_any()
             }
-            _ => nothing(),
+            _ => no_view(),
         }
     };
-    view! { {none} <ul class="column" id="files">{list(move || keys.get(), show)}</ul> }.into_any()
+    view! { {none} <ul class="column" id="files">{keyed_list(move || keys.get(), show)}</ul> }
+        .into_any()
 }
 
 /// One file. With `picture` it shows itself once it is here.
@@ -66,7 +67,7 @@ pub(crate) fn file(
         }
     });
     let Some((info, from, mine)) = known else {
-        return nothing();
+        return no_view();
     };
     let wanted = author.clone();
     // Those of this file. Not a signal of its own: they change together.
@@ -83,7 +84,7 @@ pub(crate) fn file(
     let came = transfers.clone();
     // An own picture comes from here.
     let source = memo(move || came().iter().find_map(url).filter(|_| shows));
-    let image = part(move || match source.get() {
+    let image = reactive_view(move || match source.get() {
         Some(url) => {
             let href = url.clone();
             view! {
@@ -93,9 +94,9 @@ pub(crate) fn file(
             }
             .into_any()
         }
-        None => nothing(),
+        None => no_view(),
     });
-    let lines = part({
+    let lines = reactive_view({
         let (author, transfers) = (author.clone(), transfers.clone());
         move || {
             let mut all = transfers();
@@ -107,15 +108,15 @@ pub(crate) fn file(
             lines.collect::<Vec<_>>().into_any()
         }
     });
-    let from = words(move || {
+    let from = reactive_text(move || {
         if mine {
-            app.room().offered.to_owned()
+            app.room().shared.to_owned()
         } else {
-            (app.room().from)(&from)
+            (app.room().from_peer)(&from)
         }
     });
     view! {
-        <div class="file" data-name=info.name data-stage=words(move || stage_word(&transfers()).to_owned())>
+        <div class="file" data-name=info.name data-stage=reactive_text(move || stage_word(&transfers()).to_owned())>
             {image}
             <p class="file-name">{name}</p>
             <p class="small quiet">{from}</p>
@@ -150,12 +151,12 @@ fn offered(
         button(
             "button plain get",
             "",
-            say(app, |text| text.get),
+            room_text(app, |text| text.download),
             move || room.want(author.clone(), number),
         )
     });
     let held = (!mine && size > LARGE && !streams_to_disk())
-        .then(|| view! { <p class="small quiet">{say(app, |text| text.no_disk)}</p> });
+        .then(|| view! { <p class="small quiet">{room_text(app, |text| text.no_disk)}</p> });
     view! { <div class="row between"><span class="small quiet tabular">{bytes(size)}</span> {get}</div> {held} }.into_any()
 }
 
@@ -173,7 +174,7 @@ fn line(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
             Some(button(
                 "button plain cancel",
                 "",
-                say(app, |text| text.cancel),
+                room_text(app, |text| text.cancel),
                 move || {
                     room.stop(author.clone(), number, peer.clone());
                 },
@@ -181,18 +182,21 @@ fn line(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
         }
         (TransferStage::Complete { url: Some(url) }, true) => {
             let (href, name) = (url.clone(), transfer.info.safe_name());
-            Some(view! { <a class="button plain save" href=href download=name>{say(app, |text| text.save)}</a> }.into_any())
+            Some(view! { <a class="button plain save" href=href download=name>{room_text(app, |text| text.save)}</a> }.into_any())
         }
         (TransferStage::Complete { .. }, _) | (_, false) => None,
         (stage, true) => {
             let label = if *stage == TransferStage::Stopped {
                 |text: &'static Text| text.resume
             } else {
-                |text: &'static Text| text.get
+                |text: &'static Text| text.download
             };
-            Some(button("button plain get", "", say(app, label), move || {
-                room.want(author.clone(), number)
-            }))
+            Some(button(
+                "button plain get",
+                "",
+                room_text(app, label),
+                move || room.want(author.clone(), number),
+            ))
         }
     };
     let moving = matches!(
@@ -211,7 +215,7 @@ fn line(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
         view! { <progress value=done max=size aria-label=label></progress> }
     });
     let peer = transfer.peer.clone();
-    let sentence = words(move || {
+    let sentence = reactive_text(move || {
         let text = app.room();
         let what = sentence(&transfer, text);
         if incoming {
@@ -223,7 +227,7 @@ fn line(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
                 .find(|person| person.id == peer)
                 .map(|person| person.name.clone())
         });
-        name.map_or_else(|| what.clone(), |name| (text.to)(&name, &what))
+        name.map_or_else(|| what.clone(), |name| (text.transfer_with)(&name, &what))
     });
     view! { {bar} <div class="row between"><p class="small quiet tabular">{sentence}</p> {act}</div> }.into_any()
 }
@@ -232,9 +236,9 @@ fn line(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
 fn sentence(transfer: &Transfer, text: &Text) -> String {
     let (done, size) = (transfer.done, transfer.info.size);
     let incoming = transfer.direction == Direction::Incoming;
-    let progress = (text.of)(&part_of(done, size), &bytes(size));
+    let progress = (text.progress)(&progress_figure(done, size), &bytes(size));
     let more = match &transfer.stage {
-        TransferStage::Requested => return text.asked.to_owned(),
+        TransferStage::Requested => return text.requested.to_owned(),
         TransferStage::Running if transfer.speed == 0 => return progress,
         TransferStage::Running => {
             let left = size.saturating_sub(done).div_ceil(transfer.speed);
@@ -244,21 +248,21 @@ fn sentence(transfer: &Transfer, text: &Text) -> String {
                 (text.seconds_left)(left)
             );
         }
-        TransferStage::Paused => text.paused,
-        TransferStage::Stopped => text.stopped,
+        TransferStage::Paused => text.transfer_paused,
+        TransferStage::Stopped => text.transfer_stopped,
         TransferStage::Complete { url } => {
             let what = match (incoming, url) {
-                (true, Some(_)) => text.checked,
-                (true, None) => text.on_disk,
-                (false, _) => text.has_it,
+                (true, Some(_)) => text.verified,
+                (true, None) => text.saved_verified,
+                (false, _) => text.delivered_verified,
             };
             return format!("{} · {what}", bytes(size));
         }
-        TransferStage::Withdrawn if incoming => return text.author_gone.to_owned(),
-        TransferStage::Withdrawn => return text.here_gone.to_owned(),
-        TransferStage::Corrupt => return text.spoiled.to_owned(),
-        TransferStage::Failed if incoming => return text.not_written.to_owned(),
-        TransferStage::Failed => return text.not_read.to_owned(),
+        TransferStage::Withdrawn if incoming => return text.withdrawn.to_owned(),
+        TransferStage::Withdrawn => return text.no_longer_available.to_owned(),
+        TransferStage::Corrupt => return text.checksum_mismatch.to_owned(),
+        TransferStage::Failed if incoming => return text.write_failed.to_owned(),
+        TransferStage::Failed => return text.read_failed.to_owned(),
     };
     format!("{progress} · {more}")
 }

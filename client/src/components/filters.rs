@@ -11,15 +11,15 @@ pub(crate) fn FilterSwitches(filters: RwSignal<Filters>) -> impl IntoView {
     let app = use_app();
     let switch = move |id: &'static str,
                        name: fn(&'static Text) -> &'static str,
-                       part: fn(&mut Filters) -> &mut bool| {
-        let on = move || *part(&mut filters.get());
+                       field: fn(&mut Filters) -> &mut bool| {
+        let on = move || *field(&mut filters.get());
         view! {
             <label class="choice">
                 <input
                     type="checkbox"
                     id=id
                     prop:checked=move || on()
-                    on:change=move |_| filters.update(|filters| *part(filters) ^= true)
+                    on:change=move |_| filters.update(|filters| *field(filters) ^= true)
                 />
                 <span>{move || name(app.text())}</span>
             </label>
@@ -29,7 +29,7 @@ pub(crate) fn FilterSwitches(filters: RwSignal<Filters>) -> impl IntoView {
         <fieldset class="form">
             <legend class="unseen">{app.say(|text| text.filters)}</legend>
             <h2 aria-hidden="true">{app.say(|text| text.filters)}</h2>
-            {switch("grey", |text| text.grey, |filters| &mut filters.grey)}
+            {switch("grey", |text| text.greyscale, |filters| &mut filters.grey)}
             {switch("invert", |text| text.invert, |filters| &mut filters.invert)}
             {switch("edges", |text| text.edges, |filters| &mut filters.edges)}
             {switch("mirror", |text| text.mirror, |filters| &mut filters.mirror)}

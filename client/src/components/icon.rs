@@ -6,11 +6,11 @@ use leptos::prelude::*;
 pub(crate) enum Icon {
     Play,
     Stop,
-    Sound,
-    Silent,
+    SpeakerOn,
+    SpeakerOff,
     Pip,
-    Full,
-    Unfull,
+    Fullscreen,
+    ExitFullscreen,
 }
 
 impl Icon {
@@ -25,17 +25,17 @@ impl Icon {
                 "M5.5 4h9a1.5 1.5 0 0 1 1.5 1.5v9a1.5 1.5 0 0 1-1.5 1.5h-9A1.5 1.5 0 0 1 4 14.5v-9A1.5 1.5 0 0 1 5.5 4z",
                 "",
             ),
-            Self::Sound => (
+            Self::SpeakerOn => (
                 "M3 8v4h3l4 3V5L6 8z",
                 "M13 7.5c1 1.3 1 3.7 0 5M15.3 5c2.3 2.6 2.3 7.4 0 10",
             ),
-            Self::Silent => ("M3 8v4h3l4 3V5L6 8z", "M13 8l4.5 4.5M17.5 8L13 12.5"),
+            Self::SpeakerOff => ("M3 8v4h3l4 3V5L6 8z", "M13 8l4.5 4.5M17.5 8L13 12.5"),
             Self::Pip => (
                 "M10 9.5h6v5h-6z",
                 "M4 4h12a1.5 1.5 0 0 1 1.5 1.5v9A1.5 1.5 0 0 1 16 16H4a1.5 1.5 0 0 1-1.5-1.5v-9A1.5 1.5 0 0 1 4 4z",
             ),
-            Self::Full => ("", "M3 7V3h4M13 3h4v4M17 13v4h-4M7 17H3v-4"),
-            Self::Unfull => ("", "M7 3v4H3M17 7h-4V3M13 17v-4h4M3 13h4v4"),
+            Self::Fullscreen => ("", "M3 7V3h4M13 3h4v4M17 13v4h-4M7 17H3v-4"),
+            Self::ExitFullscreen => ("", "M7 3v4H3M17 7h-4V3M13 17v-4h4M3 13h4v4"),
         }
     }
 }

@@ -1,20 +1,20 @@
 //! What stands over the film while there is none: what happened, why, and the next step as a button.
 
-use super::parts::press;
+use super::reactive::click_handler;
 use crate::hooks::derived::memo;
 use leptos::html;
 use leptos::prelude::*;
 
+use super::audio::{AudioControl, play};
 use super::icon::{Icon, icon};
-use super::sound::{Sound, play};
-use super::words;
+use super::phase_text;
 use crate::hooks::app::use_app;
 use crate::hooks::player::Player;
 use crate::state::session::{Phase, RetryCause};
 
 /// Which overlay a phase has; countdowns and figures change without a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Over {
+enum OverlayKind {
     Nothing,
     Start,
     Busy,
@@ -23,24 +23,30 @@ enum Over {
     Ended,
     Failed,
     Blocked,
-    /// Playing without sound, not by choice.
+    /// Playing without audio, not by choice.
     Unmute,
 }
 
 #[component]
-pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>) -> impl IntoView {
+pub(crate) fn Overlay(
+    player: Player,
+    audio: AudioControl,
+    video: NodeRef<html::Video>,
+) -> impl IntoView {
     let app = use_app();
     let over = memo(move || {
         player.phase.with(|phase| match phase {
-            Phase::Stopped => Over::Start,
-            Phase::Playing | Phase::Unsteady if sound.blocked.get() => Over::Blocked,
-            Phase::Playing if !player.shown.get() => Over::Busy,
-            Phase::Playing if sound.silenced.get() => Over::Unmute,
-            Phase::Playing | Phase::Unsteady => Over::Nothing,
-            Phase::Connecting | Phase::Restarting | Phase::Closed => Over::Busy,
-            Phase::Waiting { .. } | Phase::Reconnecting { .. } => Over::Lost,
-            Phase::Ended => Over::Ended,
-            Phase::Failed(_) => Over::Failed,
+            Phase::Stopped => OverlayKind::Start,
+            Phase::Playing | Phase::Unsteady if audio.autoplay_blocked.get() => {
+                OverlayKind::Blocked
+            }
+            Phase::Playing if !player.shown.get() => OverlayKind::Busy,
+            Phase::Playing if audio.autoplay_muted.get() => OverlayKind::Unmute,
+            Phase::Playing | Phase::Unsteady => OverlayKind::Nothing,
+            Phase::Connecting | Phase::Restarting | Phase::Closed => OverlayKind::Busy,
+            Phase::Waiting { .. } | Phase::Reconnecting { .. } => OverlayKind::Lost,
+            Phase::Ended => OverlayKind::Ended,
+            Phase::Failed(_) => OverlayKind::Failed,
         })
     });
     let unreachable = move || {
@@ -59,15 +65,19 @@ pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>)
     let title = move || {
         player
             .phase
-            .with(|phase| words::state(phase, false, None, player.clock.get(), app.text()))
+            .with(|phase| phase_text::status(phase, false, None, player.clock.get(), app.text()))
     };
-    let why = move || player.phase.with(|phase| words::reason(phase, app.text()));
+    let why = move || {
+        player
+            .phase
+            .with(|phase| phase_text::reason(phase, app.text()))
+    };
     let again = move |id: &'static str, label: fn(&'static crate::i18n::Text) -> &'static str| {
-        view! { <button id=id class="button" on:click=press(move || player.start())>{move || label(app.text())}</button> }
+        view! { <button id=id class="button" on:click=click_handler(move || player.start())>{move || label(app.text())}</button> }
     };
     let elsewhere = move || {
         (!app.embedded).then(
-            || view! { <a class="button plain" href="#/">{app.say(|text| text.to_streams)}</a> },
+            || view! { <a class="button plain" href="#/">{app.say(|text| text.all_streams)}</a> },
         )
     };
     let message = move |steps: AnyView| {
@@ -82,37 +92,37 @@ pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>)
     };
     move || {
         match over.get() {
-        Over::Nothing => ().into_any(),
-        Over::Busy => view! { <div class="overlay"><i class="spinner large"></i></div> }.into_any(),
-        Over::Start => view! {
+        OverlayKind::Nothing => ().into_any(),
+        OverlayKind::Busy => view! { <div class="overlay"><i class="spinner large"></i></div> }.into_any(),
+        OverlayKind::Start => view! {
             <div class="overlay">
-                <button id="start" class="big" aria-label=app.say(|text| text.start) on:click=press(move || player.start())>
+                <button id="start" class="big" aria-label=app.say(|text| text.play) on:click=click_handler(move || player.start())>
                     {icon(Icon::Play)}
                 </button>
             </div>
         }
         .into_any(),
-        Over::Blocked => view! {
+        OverlayKind::Blocked => view! {
             <div class="overlay message">
                 <button
                     id="start"
                     class="big"
-                    aria-label=app.say(|text| text.start)
-                    on:click=press(move || if let Some(video) = video.get_untracked() { play(video, sound) })
+                    aria-label=app.say(|text| text.play)
+                    on:click=click_handler(move || if let Some(video) = video.get_untracked() { play(video, audio) })
                 >
                     {icon(Icon::Play)}
                 </button>
-                <p>{app.say(|text| text.blocked)}</p>
+                <p>{app.say(|text| text.autoplay_blocked)}</p>
             </div>
         }
         .into_any(),
-        Over::Unmute => view! {
-            <button id="unmute" class="button unmute" on:click=press(move || sound.toggle(video))>
-                {icon(Icon::Silent)} {app.say(|text| text.unmute)}
+        OverlayKind::Unmute => view! {
+            <button id="unmute" class="button unmute" on:click=click_handler(move || audio.toggle_mute(video))>
+                {icon(Icon::SpeakerOff)} {app.say(|text| text.unmute)}
             </button>
         }
         .into_any(),
-        Over::Lost => message(
+        OverlayKind::Lost => message(
             view! {
                 {again("try-now", |text| text.try_now)}
                 <Show when=move || unreachable() && !app.embedded>
@@ -121,8 +131,8 @@ pub(crate) fn Overlay(player: Player, sound: Sound, video: NodeRef<html::Video>)
             }
             .into_any(),
         ),
-        Over::Ended => message(view! { {again("watch-again", |text| text.watch_again)} {elsewhere()} }.into_any()),
-        Over::Failed => message(view! { {again("try-again", |text| text.try_again)} {elsewhere()} }.into_any()),
+        OverlayKind::Ended => message(view! { {again("watch-again", |text| text.watch_again)} {elsewhere()} }.into_any()),
+        OverlayKind::Failed => message(view! { {again("try-again", |text| text.try_again)} {elsewhere()} }.into_any()),
     }
     }
 }

@@ -4,7 +4,7 @@ use crate::hooks::derived::memo;
 use leptos::prelude::*;
 use shared::signaling::{PeerId, PeerKind};
 
-use super::parts::{list, nothing, part, say, words};
+use super::reactive::{keyed_list, no_view, reactive_text, reactive_view, room_text};
 use crate::hooks::app::App;
 use crate::hooks::room::RoomHandle;
 use crate::i18n::room::Room as Text;
@@ -12,7 +12,7 @@ use crate::state::avatar::{hue, initials};
 use crate::state::room::{PeerPath, Person, Presence};
 
 /// A round face: initials on the colour of an id.
-pub(crate) fn face(id: &PeerId, name: &str) -> AnyView {
+pub(crate) fn avatar(id: &PeerId, name: &str) -> AnyView {
     view! { <span class="face" aria-hidden="true" style=colour(id)>{initials(name)}</span> }
         .into_any()
 }
@@ -28,7 +28,7 @@ pub(crate) fn people(app: App, room: RoomHandle) -> AnyView {
         room.people
             .with(|people| people.iter().map(|person| person.id.to_string()).collect())
     };
-    view! { <ul class="column people" id="people">{list(ids, move |id| person(app, room, id))}</ul> }.into_any()
+    view! { <ul class="column people" id="people">{keyed_list(ids, move |id| person(app, room, id))}</ul> }.into_any()
 }
 
 fn person(app: App, room: RoomHandle, id: String) -> AnyView {
@@ -44,21 +44,22 @@ fn person(app: App, room: RoomHandle, id: String) -> AnyView {
     };
     let of = |read: fn(&Person) -> String| {
         let with = with.clone();
-        words(move || with(&read))
+        reactive_text(move || with(&read))
     };
     let facts = {
         let with = with.clone();
-        words(move || with(&|person| facts(person, app.room())))
+        reactive_text(move || with(&|person| facts(person, app.room())))
     };
     let failed = memo({
         let with = with.clone();
         move || with(&|person| path_word(person.path).to_owned()) == "failed"
     });
-    let help = part(move || {
+    let help = reactive_view(move || {
         if failed.get() {
-            view! { " " <a href="#/doctor">{say(app, |text| text.ask_doctor)}</a> }.into_any()
+            view! { " " <a href="#/doctor">{room_text(app, |text| text.run_connection_test)}</a> }
+                .into_any()
         } else {
-            nothing()
+            no_view()
         }
     });
     // As long as the two stay, an opened code stays open.
@@ -71,16 +72,16 @@ fn person(app: App, room: RoomHandle, id: String) -> AnyView {
     });
     let name = of(|person| person.name.clone());
     let read_to = with.clone();
-    let safety = part(move || {
+    let safety = reactive_view(move || {
         let Some(code) = code.get() else {
-            return nothing();
+            return no_view();
         };
         let with = read_to.clone();
         view! {
             <details class="small">
-                <summary>{say(app, |text| text.safety)}</summary>
+                <summary>{room_text(app, |text| text.safety)}</summary>
                 <p class="mono code-digits">{code}</p>
-                <p class="quiet">{words(move || (app.room().safety_text)(&with(&|person| person.name.clone())))}</p>
+                <p class="quiet">{reactive_text(move || (app.room().safety_text)(&with(&|person| person.name.clone())))}</p>
             </details>
         }
         .into_any()
@@ -113,7 +114,7 @@ fn facts(person: &Person, text: &Text) -> String {
     let kind = match person.kind {
         PeerKind::Browser => text.browser,
         PeerKind::Terminal => text.terminal,
-        PeerKind::Other => text.other,
+        PeerKind::Other => text.other_client,
     };
     let path = match person.path {
         PeerPath::Connecting => text.connecting.to_owned(),
@@ -121,13 +122,13 @@ fn facts(person: &Person, text: &Text) -> String {
             let path = if relayed { text.relayed } else { text.direct };
             rtt.map_or_else(|| path.to_owned(), |ms| (text.rtt)(path, ms))
         }
-        PeerPath::Broken => text.broken.to_owned(),
-        PeerPath::Failed => text.failed.to_owned(),
+        PeerPath::Broken => text.peer_reconnecting.to_owned(),
+        PeerPath::Failed => text.peer_failed.to_owned(),
     };
     let presence = match person.presence {
         Presence::Present => "",
-        Presence::Away => text.away,
-        Presence::Unlisted => text.unlisted,
+        Presence::Away => text.peer_away,
+        Presence::Unlisted => text.peer_unlisted,
     };
     let typing = if person.typing { text.typing } else { "" };
     // The path stands last when a link follows it.

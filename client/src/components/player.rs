@@ -5,11 +5,11 @@ use leptos::html;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
+use super::audio::{AudioControl, play};
 use super::controls::Controls;
+use super::display_mode::{toggle_fullscreen, toggle_pip};
 use super::overlay::Overlay;
-use super::screen::{toggle_fullscreen, toggle_pip};
-use super::sound::{Sound, play};
-use super::words;
+use super::phase_text;
 use crate::hooks::app::use_app;
 use crate::hooks::player::Player;
 use crate::rtc::listener::Listener;
@@ -20,9 +20,9 @@ use crate::state::session::Phase;
 const IDLE_AFTER_MS: f64 = 2_500.0;
 const VOLUME_STEP: f64 = 0.05;
 
-/// Shows `player`. `muted` starts without sound whatever was saved, as an embedded player has to.
+/// Shows `player`. `muted` starts without audio whatever was saved, as an embedded player has to.
 #[component]
-pub(crate) fn Film(
+pub(crate) fn VideoPlayer(
     player: Player,
     #[prop(into)] label: Signal<String>,
     #[prop(into)] poster: Signal<Option<String>>,
@@ -31,7 +31,7 @@ pub(crate) fn Film(
     let app = use_app();
     let frame = NodeRef::<html::Div>::new();
     let video = NodeRef::<html::Video>::new();
-    let sound = Sound::new(app, muted);
+    let audio = AudioControl::new(app, muted);
     let idle = RwSignal::new(false);
 
     effect(move || {
@@ -39,13 +39,13 @@ pub(crate) fn Film(
         let media = player.media.get();
         video.set_src_object(media.as_ref());
         if media.is_some() {
-            play(video, sound);
+            play(video, audio);
         }
     });
     effect(move || {
         let Some(video) = video.get() else { return };
-        video.set_muted(sound.is_muted());
-        video.set_volume(sound.volume());
+        video.set_muted(audio.is_muted());
+        video.set_volume(audio.volume());
     });
 
     let rest = StoredValue::new_local(None::<Timer>);
@@ -56,7 +56,7 @@ pub(crate) fn Film(
         });
         drop(rest.try_update_value(|rest| rest.replace(timer)));
     };
-    use_keys(player, sound, frame, video, wake);
+    use_keys(player, audio, frame, video, wake);
 
     let state = move || {
         player.phase.with(|phase| match phase {
@@ -67,7 +67,7 @@ pub(crate) fn Film(
     let line = move || {
         let behind = player.figures.with(|figures| figures.latency_ms);
         player.phase.with(|phase| {
-            words::state(
+            phase_text::status(
                 phase,
                 player.shown.get(),
                 behind,
@@ -79,9 +79,9 @@ pub(crate) fn Film(
     // Without the figure that changes every second, and the countdown: a screen reader says each state once.
     let spoken = memo(move || match player.phase.get() {
         Phase::Waiting { cause, .. } => {
-            words::state(&Phase::Reconnecting { cause }, false, None, 0.0, app.text())
+            phase_text::status(&Phase::Reconnecting { cause }, false, None, 0.0, app.text())
         }
-        phase => words::state(&phase, player.shown.get(), None, 0.0, app.text()),
+        phase => phase_text::status(&phase, player.shown.get(), None, 0.0, app.text()),
     });
     view! {
         <div
@@ -116,16 +116,16 @@ pub(crate) fn Film(
                 <span id="state" class="tabular">{move || line()}</span>
             </span>
             <span class="unseen" role="status">{move || spoken.get()}</span>
-            <TooSlow player />
-            <Overlay player sound video />
-            <Controls player sound frame video />
+            <SlowNotice player />
+            <Overlay player audio video />
+            <Controls player audio frame video />
         </div>
     }
 }
 
 /// Says that pictures were left out, while that lasts.
 #[component]
-pub(crate) fn TooSlow(player: Player) -> impl IntoView {
+pub(crate) fn SlowNotice(player: Player) -> impl IntoView {
     let app = use_app();
     let sentence = move || {
         player
@@ -139,7 +139,7 @@ pub(crate) fn TooSlow(player: Player) -> impl IntoView {
 /// Keys of the whole page, while nothing is being typed: space, m, f, p, arrows up and down.
 fn use_keys(
     player: Player,
-    sound: Sound,
+    audio: AudioControl,
     frame: NodeRef<html::Div>,
     video: NodeRef<html::Video>,
     wake: impl Fn() + 'static,
@@ -166,11 +166,11 @@ fn use_keys(
         }
         match key.as_str() {
             " " => player.toggle(),
-            "m" | "M" => sound.toggle(video),
+            "m" | "M" => audio.toggle_mute(video),
             "f" | "F" => toggle_fullscreen(frame, video),
             "p" | "P" => toggle_pip(video),
-            "ArrowUp" => sound.set_volume(sound.volume_untracked() + VOLUME_STEP, video),
-            "ArrowDown" => sound.set_volume(sound.volume_untracked() - VOLUME_STEP, video),
+            "ArrowUp" => audio.set_volume(audio.volume_untracked() + VOLUME_STEP, video),
+            "ArrowDown" => audio.set_volume(audio.volume_untracked() - VOLUME_STEP, video),
             _ => return,
         }
         event.prevent_default();

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::plot::Plot;
 use crate::hooks::app::use_app;
 use crate::i18n::Text;
-use crate::i18n::describe::{reported_name, size};
+use crate::i18n::describe::{browser_codec_name, size};
 use crate::i18n::format::{bitrate, count};
 use crate::state::stats::{Figures, PlotHistory, Plots};
 
@@ -54,10 +54,10 @@ pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> 
             </header>
             <div class="figures">
                 {figure("bitrate", |text| text.bitrate, read_bitrate, |plots| &plots.bitrate, 100_000.0)}
-                {figure("fps", |text| text.frames, read_fps, |plots| &plots.fps, 1.0)}
+                {figure("fps", |text| text.frame_rate, read_fps, |plots| &plots.fps, 1.0)}
                 {figure("round-trip", |text| text.round_trip, |f, text| millis(f.round_trip_ms, text), |plots| &plots.round_trip, 10.0)}
                 {figure("jitter", |text| text.jitter, |f, text| millis(f.jitter_ms, text), |plots| &plots.jitter, 10.0)}
-                {figure("loss", |text| text.lost, read_loss, |plots| &plots.loss, 2.0)}
+                {figure("loss", |text| text.packet_loss, read_loss, |plots| &plots.loss, 2.0)}
                 {figure("freezes", |text| text.freezes, read_freezes, |plots| &plots.freezes, 1.0)}
             </div>
             <dl class="facts">
@@ -67,8 +67,8 @@ pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> 
                 {fact("jitter-buffer", |text| text.jitter_buffer, |figures, text| {
                     figures.jitter_buffer_ms.map(|ms| format!("{ms:.0} {}", text.ms_unit))
                 })}
-                {fact("repaired", |text| text.repaired, |figures, text| packets(figures.retransmitted_total, text))}
-                {fact("lost-total", |text| text.lost_total, |figures, text| packets(figures.lost_total, text))}
+                {fact("repaired", |text| text.retransmitted, |figures, text| packets(figures.retransmitted_total, text))}
+                {fact("lost-total", |text| text.packets_lost, |figures, text| packets(figures.lost_total, text))}
             </dl>
         </aside>
     }
@@ -118,7 +118,7 @@ fn codecs(figures: &Figures) -> Option<String> {
     let names: Vec<String> = [&figures.video_codec, &figures.audio_codec]
         .into_iter()
         .flatten()
-        .map(|codec| reported_name(codec))
+        .map(|codec| browser_codec_name(codec))
         .collect();
     (!names.is_empty()).then(|| names.join(" · "))
 }

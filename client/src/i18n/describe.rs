@@ -6,7 +6,7 @@ use super::format::frame_rate;
 use super::{Lang, Text};
 
 /// The name that people know a codec by, from ffmpeg's.
-pub fn codec_name(codec: &str) -> String {
+pub fn source_codec_name(codec: &str) -> String {
     let known = match codec {
         "h264" => "H.264",
         "hevc" => "H.265",
@@ -33,7 +33,7 @@ fn is_generated(codec: &str) -> bool {
 }
 
 /// The name of a codec that travels over RTP.
-pub fn sent_name(codec: Codec) -> &'static str {
+pub fn rtp_codec_name(codec: Codec) -> &'static str {
     match codec {
         Codec::H264 => "H.264",
         Codec::Vp8 => "VP8",
@@ -44,7 +44,7 @@ pub fn sent_name(codec: Codec) -> &'static str {
 }
 
 /// The name of a codec as a browser reports it: `H264 42e01f` becomes `H.264 42e01f`.
-pub fn reported_name(codec: &str) -> String {
+pub fn browser_codec_name(codec: &str) -> String {
     match codec.split_once(' ') {
         Some(("H264", rest)) => format!("H.264 {rest}"),
         _ if codec == "H264" => "H.264".to_owned(),
@@ -155,8 +155,8 @@ fn because(reasons: &[Reason], codec: &str, lang: Lang) -> String {
     }
 }
 
-fn facts(video: &VideoTrack, lang: Lang) -> String {
-    let mut codec = codec_name(&video.codec);
+fn properties(video: &VideoTrack, lang: Lang) -> String {
+    let mut codec = source_codec_name(&video.codec);
     if let Some(profile) = &video.profile {
         codec = format!("{codec} {profile}");
     }
@@ -170,41 +170,41 @@ fn facts(video: &VideoTrack, lang: Lang) -> String {
 }
 
 /// One sentence about the picture.
-pub fn picture(video: &VideoTrack, lang: Lang) -> String {
+pub fn video_delivery(video: &VideoTrack, lang: Lang) -> String {
     if let (Delivery::Reencode { codec, .. }, true) = (&video.delivery, is_generated(&video.codec))
     {
-        let (to, size) = (sent_name(*codec), size(video.width, video.height));
+        let (to, size) = (rtp_codec_name(*codec), size(video.width, video.height));
         return match lang {
             Lang::En => format!("Generated test pattern, sent as {to} ({size})."),
             Lang::Zh => format!("生成的测试图像，以 {to} 传送（{size}）。"),
         };
     }
-    let facts = facts(video, lang);
+    let properties = properties(video, lang);
     match (&video.delivery, lang) {
-        (Delivery::Passthrough, Lang::En) => format!("Video passed through ({facts})."),
-        (Delivery::Passthrough, Lang::Zh) => format!("视频原样传送（{facts}）。"),
+        (Delivery::Passthrough, Lang::En) => format!("Video passed through ({properties})."),
+        (Delivery::Passthrough, Lang::Zh) => format!("视频原样传送（{properties}）。"),
         (Delivery::Reencode { codec, reasons }, lang) => {
-            let why = because(reasons, &codec_name(&video.codec), lang);
-            let to = sent_name(*codec);
+            let why = because(reasons, &source_codec_name(&video.codec), lang);
+            let to = rtp_codec_name(*codec);
             match lang {
-                Lang::En => format!("Video re-encoded to {to} ({facts}){why}."),
-                Lang::Zh => format!("视频（{facts}）重新编码为 {to}{why}。"),
+                Lang::En => format!("Video re-encoded to {to} ({properties}){why}."),
+                Lang::Zh => format!("视频（{properties}）重新编码为 {to}{why}。"),
             }
         }
     }
 }
 
 /// One sentence about the sound.
-pub fn sound(audio: &AudioTrack, lang: Lang) -> String {
+pub fn audio_delivery(audio: &AudioTrack, lang: Lang) -> String {
     if let (Delivery::Reencode { codec, .. }, true) = (&audio.delivery, is_generated(&audio.codec))
     {
-        let to = sent_name(*codec);
+        let to = rtp_codec_name(*codec);
         return match lang {
             Lang::En => format!("Generated test tone, sent as {to}."),
             Lang::Zh => format!("生成的测试音，以 {to} 传送。"),
         };
     }
-    let codec = codec_name(&audio.codec);
+    let codec = source_codec_name(&audio.codec);
     let layout = channels(audio.channels, lang);
     match (&audio.delivery, lang) {
         (Delivery::Passthrough, Lang::En) => {
@@ -213,7 +213,7 @@ pub fn sound(audio: &AudioTrack, lang: Lang) -> String {
         (Delivery::Passthrough, Lang::Zh) => format!("音频原样传送（{codec} {layout}）。"),
         (Delivery::Reencode { codec: to, reasons }, lang) => {
             let why = because(reasons, &codec, lang);
-            let to = sent_name(*to);
+            let to = rtp_codec_name(*to);
             match lang {
                 Lang::En => format!("Audio re-encoded from {codec} {layout} to {to} stereo{why}."),
                 Lang::Zh => format!("音频由 {codec} {layout}重新编码为 {to} 立体声{why}。"),
@@ -227,7 +227,7 @@ pub fn sound(audio: &AudioTrack, lang: Lang) -> String {
 pub fn delivery(info: &StreamInfo, received: Option<&str>, lang: Lang) -> String {
     let mut sentences = Vec::new();
     if let Some(video) = &info.video {
-        sentences.push(picture(video, lang));
+        sentences.push(video_delivery(video, lang));
         let planned = match &video.delivery {
             Delivery::Passthrough => video.codec.clone(),
             Delivery::Reencode { codec, .. } => codec.rtpmap_name().to_ascii_lowercase(),
@@ -235,7 +235,7 @@ pub fn delivery(info: &StreamInfo, received: Option<&str>, lang: Lang) -> String
         let received = received.and_then(|codec| codec.split(' ').next());
         if let Some(received) = received.filter(|received| !received.eq_ignore_ascii_case(&planned))
         {
-            let (original, received) = (codec_name(&planned), reported_name(received));
+            let (original, received) = (source_codec_name(&planned), browser_codec_name(received));
             sentences.push(match lang {
                 Lang::En => {
                     format!("This browser does not support {original}, so it receives {received}.")
@@ -251,7 +251,7 @@ pub fn delivery(info: &StreamInfo, received: Option<&str>, lang: Lang) -> String
         });
     }
     match &info.audio {
-        Some(audio) => sentences.push(sound(audio, lang)),
+        Some(audio) => sentences.push(audio_delivery(audio, lang)),
         None if info.video.is_some() => sentences.push(match lang {
             Lang::En => "This stream has no audio.".to_owned(),
             Lang::Zh => "此流没有音频。".to_owned(),
@@ -272,7 +272,7 @@ pub fn chips(info: &StreamInfo, text: &Text, lang: Lang) -> Vec<String> {
                 (Some(fps), Lang::Zh) => format!("{short}p · {} 帧/秒", frame_rate(fps)),
                 (None, _) => format!("{short}p"),
             });
-            let codec = codec_name(&video.codec);
+            let codec = source_codec_name(&video.codec);
             let generated = is_generated(&video.codec);
             chips.push(match (&video.delivery, lang) {
                 (_, Lang::En) if generated => "test pattern".to_owned(),
@@ -283,13 +283,13 @@ pub fn chips(info: &StreamInfo, text: &Text, lang: Lang) -> Vec<String> {
                     match (reasons.iter().find_map(|why| short_reason(why, lang)), lang) {
                         (Some(why), Lang::En) => format!("re-encoded: {why}"),
                         (Some(why), Lang::Zh) => format!("重新编码：{why}"),
-                        (None, Lang::En) => format!("{codec} to {}", sent_name(*to)),
-                        (None, Lang::Zh) => format!("{codec} 转 {}", sent_name(*to)),
+                        (None, Lang::En) => format!("{codec} to {}", rtp_codec_name(*to)),
+                        (None, Lang::Zh) => format!("{codec} 转 {}", rtp_codec_name(*to)),
                     }
                 }
             });
         }
-        None if info.audio.is_some() => chips.push(text.no_picture.to_owned()),
+        None if info.audio.is_some() => chips.push(text.no_video.to_owned()),
         None => {}
     }
     match (&info.audio, lang) {
@@ -303,7 +303,7 @@ pub fn chips(info: &StreamInfo, text: &Text, lang: Lang) -> Vec<String> {
             }),
             Lang::En,
         ) => {
-            chips.push(format!("{}, passed through", codec_name(codec)));
+            chips.push(format!("{}, passed through", source_codec_name(codec)));
         }
         (
             Some(AudioTrack {
@@ -313,7 +313,7 @@ pub fn chips(info: &StreamInfo, text: &Text, lang: Lang) -> Vec<String> {
             }),
             Lang::Zh,
         ) => {
-            chips.push(format!("{}，原样传送", codec_name(codec)));
+            chips.push(format!("{}，原样传送", source_codec_name(codec)));
         }
         (
             Some(AudioTrack {
@@ -322,7 +322,7 @@ pub fn chips(info: &StreamInfo, text: &Text, lang: Lang) -> Vec<String> {
             }),
             Lang::En,
         ) => {
-            chips.push(format!("audio to {}", sent_name(*codec)));
+            chips.push(format!("audio to {}", rtp_codec_name(*codec)));
         }
         (
             Some(AudioTrack {
@@ -331,9 +331,9 @@ pub fn chips(info: &StreamInfo, text: &Text, lang: Lang) -> Vec<String> {
             }),
             Lang::Zh,
         ) => {
-            chips.push(format!("音频转 {}", sent_name(*codec)));
+            chips.push(format!("音频转 {}", rtp_codec_name(*codec)));
         }
-        (None, _) if info.video.is_some() => chips.push(text.no_sound.to_owned()),
+        (None, _) if info.video.is_some() => chips.push(text.no_audio.to_owned()),
         (None, _) => {}
     }
     chips

@@ -76,12 +76,12 @@ pub fn bytes(size: u64) -> String {
 }
 
 /// A part of a size in the unit of the whole: `82.1`, for `82.1 of 128 MB`.
-pub fn part_of(done: u64, size: u64) -> String {
+pub fn progress_figure(done: u64, size: u64) -> String {
     figure(done, unit(size).1)
 }
 
 /// Minutes of the day, of milliseconds on the reader's clock: `09:05`.
-pub fn clock(local_ms: u64) -> String {
+pub fn time_of_day(local_ms: u64) -> String {
     let minutes = local_ms / 60_000;
     format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60)
 }
@@ -123,14 +123,14 @@ mod tests {
         assert_eq!(bytes(99_999_999), "99.9 MB");
         assert_eq!(bytes(128_000_000), "128 MB");
         assert_eq!(bytes(2_000_000_000), "2.0 GB");
-        assert_eq!(part_of(82_140_000, 128_000_000), "82.1");
-        assert_eq!(part_of(127_999_999, 128_000_000), "127");
-        assert_eq!(part_of(5, 900), "5");
+        assert_eq!(progress_figure(82_140_000, 128_000_000), "82.1");
+        assert_eq!(progress_figure(127_999_999, 128_000_000), "127");
+        assert_eq!(progress_figure(5, 900), "5");
     }
 
     #[test]
     fn a_clock_shows_two_digits_each() {
-        assert_eq!(clock(0), "00:00");
-        assert_eq!(clock(((3 * 24 + 9) * 60 + 5) * 60_000), "09:05");
+        assert_eq!(time_of_day(0), "00:00");
+        assert_eq!(time_of_day(((3 * 24 + 9) * 60 + 5) * 60_000), "09:05");
     }
 }

@@ -1,12 +1,12 @@
 //! Every word that a person reads, in one typed table with a column a language: a missing translation does not compile.
 //!
 //! [`Text`] is the table, [`en`] and [`zh`] are its columns, [`mod@format`] writes numbers, [`describe`] puts sentences about
-//! streams together. [`room`], [`mod@doctor`] and
+//! streams together. [`room`], [`mod@connection_test`] and
 //! [`common`] are tables of their own: a part of the bundle has only those that it speaks.
 
 pub mod common;
+pub mod connection_test;
 pub mod describe;
-pub mod doctor;
 pub mod en;
 pub mod format;
 pub mod room;
@@ -77,10 +77,10 @@ impl Lang {
         }
     }
 
-    pub fn doctor(self) -> &'static doctor::Doctor {
+    pub fn connection_test(self) -> &'static connection_test::ConnectionTest {
         match self {
-            Self::En => &doctor::en::TEXT,
-            Self::Zh => &doctor::zh::TEXT,
+            Self::En => &connection_test::en::TEXT,
+            Self::Zh => &connection_test::zh::TEXT,
         }
     }
 

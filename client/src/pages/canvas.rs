@@ -1,18 +1,18 @@
 //! Frames drawn to a canvas as they arrive, with no video element on the page: filters, a histogram, stills.
 
-use crate::components::parts::press;
+use crate::components::reactive::click_handler;
 use crate::hooks::derived::effect;
 use leptos::html;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlVideoElement;
 
-use crate::components::chosen::Chosen;
+use crate::components::audio::{AudioControl, play};
 use crate::components::filters::FilterSwitches;
 use crate::components::histogram::HistogramView;
-use crate::components::player::TooSlow;
-use crate::components::sound::{Sound, play};
-use crate::components::words;
+use crate::components::phase_text;
+use crate::components::player::SlowNotice;
+use crate::components::stream_chooser::StreamChooser;
 use crate::hooks::app::{use_app, use_title};
 use crate::hooks::drawing::{Drawing, save_still, start_drawing};
 use crate::hooks::frames::FrameCallbacks;
@@ -31,19 +31,19 @@ pub(crate) fn Canvas(name: Option<String>) -> impl IntoView {
                 <h1>{app.say(|text| text.canvas)}</h1>
                 <p class="quiet">{app.say(|text| text.canvas_text)}</p>
             </div>
-            <Chosen
+            <StreamChooser
                 name
                 with_picture=true
                 page=Route::Canvas
-                none=|text| text.no_picture_streams
-                show=|name| view! { <Board name /> }.into_any()
+                none=|text| text.no_video_streams
+                show=|name| view! { <CanvasPlayer name /> }.into_any()
             />
         </main>
     }
 }
 
 #[component]
-fn Board(name: String) -> impl IntoView {
+fn CanvasPlayer(name: String) -> impl IntoView {
     let app = use_app();
     let player = use_player(app, name.clone());
     let drawing = Drawing {
@@ -59,7 +59,7 @@ fn Board(name: String) -> impl IntoView {
         .ok()
         .map(JsCast::unchecked_into);
     let video = StoredValue::new_local(video);
-    let sound = Sound::new(app, true);
+    let audio = AudioControl::new(app, true);
     Effect::new(move |begun: Option<bool>| {
         let found = app.server.get().is_some();
         if found && begun != Some(true) {
@@ -76,7 +76,7 @@ fn Board(name: String) -> impl IntoView {
         video.set_muted(true);
         video.set_src_object(media.as_ref());
         if media.is_some() {
-            play(video.clone(), sound);
+            play(video.clone(), audio);
             let drawn = start_drawing(video, canvas, player, drawing);
             drop(frames.try_update_value(|frames| std::mem::replace(frames, drawn)));
         }
@@ -97,7 +97,7 @@ fn Board(name: String) -> impl IntoView {
     let line = move || {
         player.phase.with(|phase| {
             let behind = player.figures.with(|figures| figures.latency_ms);
-            words::state(
+            phase_text::status(
                 phase,
                 player.shown.get(),
                 behind,
@@ -106,7 +106,11 @@ fn Board(name: String) -> impl IntoView {
             )
         })
     };
-    let why = move || player.phase.with(|phase| words::reason(phase, app.text()));
+    let why = move || {
+        player
+            .phase
+            .with(|phase| phase_text::reason(phase, app.text()))
+    };
     let active = move || {
         player
             .phase
@@ -123,29 +127,29 @@ fn Board(name: String) -> impl IntoView {
                         <i class="dot" class:ok=move || state() == "playing" class:bad=move || state() == "failed"></i>
                         <span id="state" class="tabular">{move || line()}</span>
                     </span>
-                    <TooSlow player />
+                    <SlowNotice player />
                 </div>
                 <p class="quiet" role="status">{move || why()}</p>
                 <div class="row">
                     <button
                         class="button plain"
                         id="stop"
-                        on:click=press(move || if active() { player.stop() } else { player.start() })
+                        on:click=click_handler(move || if active() { player.stop() } else { player.start() })
                     >
-                        {move || if active() { app.text().stop } else { app.text().start }}
+                        {move || if active() { app.text().stop } else { app.text().play }}
                     </button>
                     <button
                         class="button"
                         id="still"
                         disabled=move || !player.shown.get()
-                        on:click=press(move || if let Some(canvas) = canvas.get_untracked() { save_still(&canvas, &still_name) })
+                        on:click=click_handler(move || if let Some(canvas) = canvas.get_untracked() { save_still(&canvas, &still_name) })
                     >
-                        {app.say(|text| text.save_still)}
+                        {app.say(|text| text.save_image)}
                     </button>
                     <span class="small quiet tabular" id="cost">
                         {move || {
                             let (ms, fps) = drawing.cost.get();
-                            (fps > 0.0).then(|| (app.text().drawing)(&format!("{fps:.0}"), &format!("{ms:.1}")))
+                            (fps > 0.0).then(|| (app.text().render_cost)(&format!("{fps:.0}"), &format!("{ms:.1}")))
                         }}
                     </span>
                 </div>

@@ -1,10 +1,10 @@
 //! How to put a stream on another page: three ways, each with its code.
 
-use crate::components::parts::press;
+use crate::components::reactive::click_handler;
 use leptos::prelude::*;
 
-use crate::components::chosen::Chosen;
-use crate::components::copy::CopyButton;
+use crate::components::copy_button::CopyButton;
+use crate::components::stream_chooser::StreamChooser;
 use crate::hooks::app::{use_app, use_title};
 use crate::hooks::save::save_as;
 use crate::hooks::share_link::stream_link;
@@ -13,8 +13,8 @@ use crate::state::route::{Route, encode};
 
 /// The file that is also served as `embed.html`.
 const PAGE: &str = include_str!("../../../assets/embed.html");
-const SERVER_MARK: &str = "data-server=\"\"";
-const STREAM_MARK: &str = "data-stream=\"\"";
+const SERVER_ATTRIBUTE: &str = "data-server=\"\"";
+const STREAM_ATTRIBUTE: &str = "data-stream=\"\"";
 
 const TWENTY_LINES: &str = r#"<video id="video" autoplay muted playsinline controls></video>
 <script type="module">
@@ -47,19 +47,19 @@ pub(crate) fn Embed(name: Option<String>) -> impl IntoView {
                 <h1>{app.say(|text| text.embed_title)}</h1>
                 <p class="quiet">{app.say(|text| text.embed_text)}</p>
             </div>
-            <Chosen
+            <StreamChooser
                 name
                 with_picture=false
                 page=Route::Embed
                 none=|text| text.no_streams_embed
-                show=|name| view! { <Ways name /> }.into_any()
+                show=|name| view! { <EmbedOptions name /> }.into_any()
             />
         </main>
     }
 }
 
 #[component]
-fn Ways(name: String) -> impl IntoView {
+fn EmbedOptions(name: String) -> impl IntoView {
     let app = use_app();
     let server = move || {
         app.server_now()
@@ -88,10 +88,13 @@ fn Ways(name: String) -> impl IntoView {
         let name = name.clone();
         Signal::derive(move || {
             PAGE.replace(
-                SERVER_MARK,
+                SERVER_ATTRIBUTE,
                 &format!("data-server=\"{}\"", escape(&server())),
             )
-            .replace(STREAM_MARK, &format!("data-stream=\"{}\"", escape(&name)))
+            .replace(
+                STREAM_ATTRIBUTE,
+                &format!("data-stream=\"{}\"", escape(&name)),
+            )
         })
     };
     let preview = RwSignal::new(false);
@@ -120,7 +123,7 @@ fn Ways(name: String) -> impl IntoView {
                     class="button plain"
                     id="preview"
                     aria-pressed=move || preview.get().to_string()
-                    on:click=press(move || preview.update(|shown| *shown = !*shown))
+                    on:click=click_handler(move || preview.update(|shown| *shown = !*shown))
                 >
                     {app.say(|text| text.show_preview)}
                 </button>
@@ -147,12 +150,12 @@ fn Ways(name: String) -> impl IntoView {
             </div>
         </section>
         <section class="card way" id="way-page">
-            <h2>{app.say(|text| text.whole_page)}</h2>
-            <p class="quiet">{app.say(|text| text.whole_page_text)}</p>
-            <Code code=page id="code-page" name=|text| text.whole_page />
+            <h2>{app.say(|text| text.complete_page)}</h2>
+            <p class="quiet">{app.say(|text| text.complete_page_text)}</p>
+            <Code code=page id="code-page" name=|text| text.complete_page />
             <div class="row">
                 <CopyButton id="copy-page" text=page label=Signal::derive(move || app.text().copy) />
-                <button class="button plain" id="download-page" on:click=press(move || download(&page.get_untracked()))>
+                <button class="button plain" id="download-page" on:click=click_handler(move || download(&page.get_untracked()))>
                     {app.say(|text| text.download)}
                 </button>
                 <a class="button plain" id="open-page" href=file target="_blank" rel="noopener">

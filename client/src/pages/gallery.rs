@@ -5,8 +5,8 @@ use leptos::prelude::*;
 use shared::api::{StreamInfo, StreamList, StreamState};
 
 use crate::components::icon::mark;
-use crate::components::parts::{list as keyed, press};
-use crate::components::trouble::{Loading, LostContact, NoServer, Trouble};
+use crate::components::load_status::{LoadError, Loading, NoServer, StaleNotice};
+use crate::components::reactive::{click_handler, keyed_list};
 use crate::hooks::app::{App, use_app, use_title};
 use crate::hooks::poll::use_poll;
 use crate::i18n::describe::chips;
@@ -74,16 +74,16 @@ pub(crate) fn Gallery() -> impl IntoView {
                 </Show>
             </div>
             <Show when=move || lost.get()>
-                <LostContact />
+                <StaleNotice />
             </Show>
             {move || match shape.get() {
                 Shape::NoServer => view! { <NoServer /> }.into_any(),
                 Shape::Loading => view! { <Loading /> }.into_any(),
-                Shape::Failed(error) => view! { <Trouble error retry=move |()| list.reload() /> }.into_any(),
+                Shape::Failed(error) => view! { <LoadError error retry=move |()| list.reload() /> }.into_any(),
                 Shape::Empty => view! { <Empty again=move |()| list.refresh() /> }.into_any(),
                 Shape::Streams => view! {
                     <ul class="gallery" id="streams">
-                        {keyed(streams, move |name| view! { <li><Card name list=list.value /></li> }.into_any())}
+                        {keyed_list(streams, move |name| view! { <li><Card name list=list.value /></li> }.into_any())}
                     </ul>
                 }
                 .into_any(),
@@ -100,7 +100,7 @@ fn Empty(#[prop(into)] again: Callback<()>) -> impl IntoView {
             <h2>{app.say(|text| text.no_streams)}</h2>
             <p class="quiet">{app.say(|text| text.no_streams_text)}</p>
             <div class="row">
-                <button class="button" on:click=press(move || again.run(()))>{app.say(|text| text.try_again)}</button>
+                <button class="button" on:click=click_handler(move || again.run(()))>{app.say(|text| text.try_again)}</button>
             </div>
         </section>
     }
@@ -171,7 +171,7 @@ fn length(info: &StreamInfo, app: App) -> String {
     match (&info.state, info.duration) {
         (StreamState::Probing, _) => text.probing.to_owned(),
         (StreamState::Failed { .. }, _) => text.cannot_play.to_owned(),
-        (_, Some(seconds)) => (text.loops)(&duration(seconds, app.lang.get())),
+        (_, Some(seconds)) => (text.looped)(&duration(seconds, app.lang.get())),
         (_, None) => text.live.to_owned(),
     }
 }
@@ -182,7 +182,7 @@ fn facts(info: &StreamInfo, app: App) -> AnyView {
         return view! { <p class="small bad">{error.clone()}</p> }.into_any();
     }
     let chips = chips(info, text, app.lang.get());
-    let watching = (text.watching)(info.viewers);
+    let watching = (text.viewers)(info.viewers);
     view! {
         <div class="row">
             {chips.into_iter().map(|chip| view! { <span class="chip">{chip}</span> }).collect_view()}

@@ -1,7 +1,7 @@
 //! One page a file.
 
 pub(crate) mod canvas;
-pub(crate) mod doctor;
+pub(crate) mod connection_test;
 pub(crate) mod embed;
 pub(crate) mod gallery;
 pub(crate) mod not_found;

@@ -14,7 +14,7 @@ pub(crate) fn NotFound(address: String) -> impl IntoView {
                 <h1>{app.say(|text| text.not_found)}</h1>
                 <p class="quiet">{move || (app.text().not_found_text)(&address)}</p>
                 <div class="row">
-                    <a class="button" href="#/">{app.say(|text| text.to_streams)}</a>
+                    <a class="button" href="#/">{app.say(|text| text.all_streams)}</a>
                 </div>
             </section>
         </main>

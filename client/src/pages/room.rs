@@ -3,14 +3,16 @@
 use crate::hooks::derived::memo;
 use leptos::prelude::*;
 
-use crate::components::compose::{compose, use_whole_page};
-use crate::components::copy::CopyButton;
-use crate::components::entrance::{banner, name_form};
+use crate::components::composer::{composer, use_page_events};
+use crate::components::conversation::{ReadPosition, message_log};
+use crate::components::copy_button::CopyButton;
 use crate::components::files::files;
-use crate::components::parts::{Read, button, nothing, part, press, say, words};
-use crate::components::people::{face, people};
-use crate::components::talk::{Reading, talk};
-use crate::components::trouble::NoServer;
+use crate::components::load_status::NoServer;
+use crate::components::people::{avatar, people};
+use crate::components::reactive::{
+    RoomText, button, click_handler, no_view, reactive_text, reactive_view, room_text,
+};
+use crate::components::room_status::{name_form, status_banner};
 use crate::hooks::app::{App, use_app, use_title};
 use crate::hooks::room::{RoomHandle, use_room};
 use crate::hooks::share_link::room_link;
@@ -35,28 +37,28 @@ pub(crate) fn Room(name: String) -> impl IntoView {
         if matches!(app.server.get(), Some(None)) {
             "no-server"
         } else if room.join_state.with(|link| *link == JoinState::Unnamed) {
-            "door"
+            "join"
         } else {
-            "inside"
+            "room"
         }
     });
-    let reading = Reading::new(room, use_attended());
+    let read_position = ReadPosition::new(room, use_attended());
     let dragging = RwSignal::new(false);
-    use_whole_page(room, reading, dragging);
-    part(move || match shape.get() {
+    use_page_events(room, read_position, dragging);
+    reactive_view(move || match shape.get() {
         "no-server" => view! { <main class="page narrow" id="main"><NoServer /></main> }.into_any(),
-        "door" => door(app, room, &name),
-        _ => inside(app, room, &name, reading, dragging),
+        "join" => join_view(app, room, &name),
+        _ => room_view(app, room, &name, read_position, dragging),
     })
 }
 
-fn door(app: App, room: RoomHandle, name: &str) -> AnyView {
+fn join_view(app: App, room: RoomHandle, name: &str) -> AnyView {
     let name = name.to_owned();
     view! {
         <main class="page narrow" id="main" data-link="unnamed">
             <section class="card form">
-                <h1>{words(move || (app.room().name_for)(&name))}</h1>
-                <p class="quiet">{say(app, |text| text.intro)}</p>
+                <h1>{reactive_text(move || (app.room().join_room)(&name))}</h1>
+                <p class="quiet">{room_text(app, |text| text.intro)}</p>
                 {name_form(app, room, || {})}
             </section>
         </main>
@@ -64,16 +66,16 @@ fn door(app: App, room: RoomHandle, name: &str) -> AnyView {
     .into_any()
 }
 
-fn inside(
+fn room_view(
     app: App,
     room: RoomHandle,
     name: &str,
-    reading: Reading,
+    read_position: ReadPosition,
     dragging: RwSignal<bool>,
 ) -> AnyView {
     let tab = RwSignal::new("chat");
-    let tab_button = move |which: &'static str, label: Read, count: fn(RoomHandle) -> usize| {
-        let label = words(move || {
+    let tab_button = move |which: &'static str, label: RoomText, count: fn(RoomHandle) -> usize| {
+        let label = reactive_text(move || {
             let count = count(room);
             let label = label(app.room());
             if count > 0 {
@@ -82,10 +84,10 @@ fn inside(
                 label.to_owned()
             }
         });
-        let pressed = words(move || (tab.get() == which).to_string());
-        view! { <button type="button" id=format!("tab-{which}") aria-pressed=pressed on:click=press(move || tab.set(which))>{label}</button> }.into_any()
+        let pressed = reactive_text(move || (tab.get() == which).to_string());
+        view! { <button type="button" id=format!("tab-{which}") aria-pressed=pressed on:click=click_handler(move || tab.set(which))>{label}</button> }.into_any()
     };
-    let link = words(move || {
+    let link = reactive_text(move || {
         let word = room.join_state.with(|link| match link {
             JoinState::Unnamed => "unnamed",
             JoinState::Connecting => "connecting",
@@ -108,8 +110,8 @@ fn inside(
     });
     let alone = view! {
         <section class="state alone" data-state="empty" hidden=move || !nobody.get()>
-            <h2>{say(app, |text| text.nobody)}</h2>
-            <p class="quiet">{say(app, |text| text.nobody_text)}</p>
+            <h2>{room_text(app, |text| text.alone)}</h2>
+            <p class="quiet">{room_text(app, |text| text.alone_text)}</p>
             <p class="mono small address">{shown}</p>
             {invite}
         </section>
@@ -119,7 +121,7 @@ fn inside(
         room.join_state
             .with(|link| !matches!(link, JoinState::Left | JoinState::Refused { .. }))
     });
-    let typing = words(move || {
+    let typing = reactive_text(move || {
         let names: Vec<String> = room.people.with(|people| {
             let typing = people.iter().filter(|person| person.typing);
             typing.map(|person| person.name.clone()).collect()
@@ -136,55 +138,55 @@ fn inside(
                 <h1>{name.to_owned()}</h1>
                 <div class="row">
                     {copy("copy-link")}
-                    <span hidden=move || !writes.get()>{button("link", "leave", say(app, |text| text.leave), move || room.leave())}</span>
+                    <span hidden=move || !writes.get()>{button("link", "leave", room_text(app, |text| text.leave), move || room.leave())}</span>
                 </div>
                 <nav class="tabs">
                     {tab_button("chat", |text| text.chat, |room| room.conversation.with(|conversation| conversation.unread()))}
-                    {tab_button("people", |text| text.who, |room| room.people.with(Vec::len) + 1)}
+                    {tab_button("people", |text| text.people, |room| room.people.with(Vec::len) + 1)}
                     {tab_button("files", |text| text.files, |_| 0)}
                 </nav>
             </header>
             <aside class="side who-is-here">
-                <h2 class="small quiet">{words(move || (app.room().people)(room.people.with(Vec::len) + 1))}</h2>
-                {myself(app, room)}
+                <h2 class="small quiet">{reactive_text(move || (app.room().people_count)(room.people.with(Vec::len) + 1))}</h2>
+                {own_entry(app, room)}
                 {people(app, room)}
-                <p class="small quiet privacy">{say(app, |text| text.privacy)}</p>
+                <p class="small quiet privacy">{room_text(app, |text| text.privacy)}</p>
             </aside>
             <section class="conversation">
-                {banner(app, room)}
-                {talk(app, room, reading, alone)}
+                {status_banner(app, room)}
+                {message_log(app, room, read_position, alone)}
                 <p class="typing small quiet" aria-live="polite">{typing}</p>
-                {part(move || if writes.get() { compose(app, room, reading) } else { nothing() })}
+                {reactive_view(move || if writes.get() { composer(app, room, read_position) } else { no_view() })}
             </section>
             <aside class="side">
-                <h2>{say(app, |text| text.files)}</h2>
+                <h2>{room_text(app, |text| text.files)}</h2>
                 {files(app, room)}
             </aside>
-            <div class="drop" hidden=move || !dragging.get()><p>{say(app, |text| text.drop_here)}</p></div>
+            <div class="drop" hidden=move || !dragging.get()><p>{room_text(app, |text| text.drop_here)}</p></div>
         </main>
     }
     .into_any()
 }
 
-fn myself(app: App, room: RoomHandle) -> AnyView {
+fn own_entry(app: App, room: RoomHandle) -> AnyView {
     let renaming = RwSignal::new(false);
-    let line = part(move || {
+    let line = reactive_view(move || {
         let Some(me) = room.me.get() else {
-            return nothing();
+            return no_view();
         };
         view! {
-            {face(&me.id, &me.name)}
+            {avatar(&me.id, &me.name)}
             <div class="grow">
                 <p class="name">{me.name}</p>
-                <p class="small quiet">{say(app, |text| text.this_browser)}</p>
-                {button("link", "rename", say(app, |text| text.rename), move || renaming.update(|on| *on = !*on))}
+                <p class="small quiet">{room_text(app, |text| text.this_browser)}</p>
+                {button("link", "rename", room_text(app, |text| text.rename), move || renaming.update(|on| *on = !*on))}
             </div>
         }
         .into_any()
     });
     view! {
         <div class="person myself">{line}</div>
-        {part(move || if renaming.get() { name_form(app, room, move || renaming.set(false)) } else { nothing() })}
+        {reactive_view(move || if renaming.get() { name_form(app, room, move || renaming.set(false)) } else { no_view() })}
     }
     .into_any()
 }

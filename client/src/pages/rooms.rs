@@ -3,7 +3,9 @@
 use leptos::prelude::*;
 use shared::signaling::{MAX_NAME, MAX_ROOM_NAME};
 
-use crate::components::parts::{Read, Words, button, nothing, part, say, words};
+use crate::components::reactive::{
+    ReactiveText, RoomText, button, no_view, reactive_text, reactive_view, room_text,
+};
 use crate::hooks::app::{use_app, use_title};
 use crate::hooks::visited::{VisitedRoom, forget, visited};
 use crate::state::room_name::random_room_name;
@@ -19,13 +21,13 @@ pub(crate) fn Rooms() -> impl IntoView {
             .unwrap_or_default(),
     );
     let room = RwSignal::new(random_room_name(random()));
-    let wrong = RwSignal::new(None::<Read>);
+    let wrong = RwSignal::new(None::<RoomText>);
     let rooms = RwSignal::new(visited());
     let join = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let (name, room) = (name.get_untracked(), room.get_untracked());
         let (name, room) = (name.trim(), room.trim());
-        let problem: Option<Read> = if name.is_empty() {
+        let problem: Option<RoomText> = if name.is_empty() {
             Some(|text| text.need_name)
         } else if room.is_empty() {
             Some(|text| text.need_room)
@@ -41,7 +43,10 @@ pub(crate) fn Rooms() -> impl IntoView {
             app.go(&Route::Room(room.to_owned()));
         }
     };
-    let field = move |id: &'static str, label: Words, hint: Words, value: RwSignal<String>| {
+    let field = move |id: &'static str,
+                      label: ReactiveText,
+                      hint: ReactiveText,
+                      value: RwSignal<String>| {
         view! {
             <label>
                 <span>{label}</span>
@@ -62,17 +67,17 @@ pub(crate) fn Rooms() -> impl IntoView {
         }
         .into_any()
     };
-    let list = part(move || {
+    let list = reactive_view(move || {
         let rooms_now = rooms.get();
         if rooms_now.is_empty() {
-            return view! { <p class="quiet small">{say(app, |text| text.none_visited)}</p> }
+            return view! { <p class="quiet small">{room_text(app, |text| text.no_recent_rooms)}</p> }
                 .into_any();
         }
         let lines = rooms_now
             .into_iter()
             .map(|VisitedRoom { name, unread, .. }| {
                 let (address, shown) = (Route::Room(name.clone()).to_string(), name.clone());
-                let count = words(move || {
+                let count = reactive_text(move || {
                     if unread > 0 {
                         (app.room().unread_count)(unread)
                     } else {
@@ -80,7 +85,7 @@ pub(crate) fn Rooms() -> impl IntoView {
                     }
                 });
                 let gone = move || {
-                    if forget(&name, &(app.room().forget_sure)(&name)) {
+                    if forget(&name, &(app.room().confirm_delete)(&name)) {
                         rooms.set(visited());
                     }
                 };
@@ -88,7 +93,7 @@ pub(crate) fn Rooms() -> impl IntoView {
                     <li class="row visited">
                         <a class="grow" href=address>{shown}</a>
                         <span class="chip">{count}</span>
-                        {button("link", "", say(app, |text| text.forget), gone)}
+                        {button("link", "", room_text(app, |text| text.delete), gone)}
                     </li>
                 }
                 .into_any()
@@ -99,18 +104,18 @@ pub(crate) fn Rooms() -> impl IntoView {
         <main class="page narrow" id="main">
             <div>
                 <h1>{move || app.common().rooms}</h1>
-                <p class="quiet">{say(app, |text| text.intro)}</p>
+                <p class="quiet">{room_text(app, |text| text.intro)}</p>
             </div>
             <form class="card form" on:submit=join novalidate>
-                {field("name", words(move || app.common().your_name.to_owned()), words(move || app.common().name_hint.to_owned()), name)}
-                {field("room", say(app, |text| text.room), say(app, |text| text.room_hint), room)}
-                <div class="row"><button class="button" type="submit" id="join">{say(app, |text| text.join)}</button></div>
-                {part(move || wrong.get().map_or_else(nothing, |read| {
-                    view! { <p class="small bad" role="alert" id="wrong">{say(app, read)}</p> }.into_any()
+                {field("name", reactive_text(move || app.common().your_name.to_owned()), reactive_text(move || app.common().name_hint.to_owned()), name)}
+                {field("room", room_text(app, |text| text.room), room_text(app, |text| text.room_hint), room)}
+                <div class="row"><button class="button" type="submit" id="join">{room_text(app, |text| text.join)}</button></div>
+                {reactive_view(move || wrong.get().map_or_else(no_view, |read| {
+                    view! { <p class="small bad" role="alert" id="wrong">{room_text(app, read)}</p> }.into_any()
                 }))}
             </form>
             <section class="card form">
-                <h2>{say(app, |text| text.visited)}</h2>
+                <h2>{room_text(app, |text| text.recent_rooms)}</h2>
                 {list}
             </section>
         </main>

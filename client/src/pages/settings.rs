@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::api::{Health, IceConfig};
 
-use crate::components::parts::{nothing, part, words};
+use crate::components::reactive::{no_view, reactive_text, reactive_view};
 use crate::hooks::app::{use_app, use_title};
 use crate::hooks::poll::use_poll;
 use crate::http::{self, HttpError};
@@ -24,7 +24,7 @@ pub(crate) fn Settings() -> impl IntoView {
             <RoomSettings />
             <IceSettings />
             <LanguageSettings />
-            <p class="quiet small">{app.say(|text| text.about_text)}</p>
+            <p class="quiet small">{app.say(|text| text.settings_text)}</p>
         </main>
     }
 }
@@ -52,7 +52,7 @@ fn ServerSettings() -> impl IntoView {
     let used = move || {
         app.server_now()
             .map(|server| server.base)
-            .unwrap_or_else(|| app.text().unknown.to_owned())
+            .unwrap_or_else(|| app.text().no_value.to_owned())
     };
     let from = move || {
         app.server_now().map(|server| match server.source {
@@ -121,14 +121,14 @@ fn ServerSettings() -> impl IntoView {
             let up = duration(health.uptime as f64, app.lang.get());
             Some((
                 "ok",
-                (app.text().test_good)(&health.version, health.streams, &up),
+                (app.text().test_passed)(&health.version, health.streams, &up),
             ))
         }
         Test::Bad(address, HttpError::Unreachable) => {
             Some(("bad", (app.text().unreachable_text)(&address)))
         }
         Test::Bad(address, HttpError::Unreadable) => {
-            Some(("bad", (app.text().unreadable_text)(&address)))
+            Some(("bad", (app.text().not_weir_text)(&address)))
         }
         Test::Bad(_, HttpError::Status { error, .. }) => Some(("bad", error)),
         Test::NotAnAddress => Some(("bad", app.text().bad_address.to_owned())),
@@ -160,7 +160,7 @@ fn ServerSettings() -> impl IntoView {
                 />
             </label>
             <p class="small quiet" id="server-hint">{app.say(|text| text.server_hint)}</p>
-            <Show when=by_query><p class="notice small">{app.say(|text| text.query_wins)}</p></Show>
+            <Show when=by_query><p class="notice small">{app.say(|text| text.query_overrides)}</p></Show>
             <Show when=mixed><p class="notice small">{app.say(|text| text.mixed_content)}</p></Show>
             <div class="row">
                 <button class="button" type="submit" id="save-server">{app.say(|text| text.save)}</button>
@@ -210,23 +210,23 @@ fn IceSettings() -> impl IntoView {
             .collect::<Vec<_>>();
         Some((mine, urls))
     };
-    let shown = words(move || match in_use() {
-        None => app.text().unknown.to_owned(),
+    let shown = reactive_text(move || match in_use() {
+        None => app.text().no_value.to_owned(),
         Some((_, urls)) if urls.is_empty() => app.text().ice_none.to_owned(),
         Some((_, urls)) => urls.join(app.common().comma),
     });
-    let whose = words(move || match in_use() {
+    let whose = reactive_text(move || match in_use() {
         Some((true, _)) => app.text().ice_used_own.to_owned(),
         _ => app.text().ice_used_server.to_owned(),
     });
     let relay_only = move || app.settings.with(|settings| settings.relay_only);
-    let unreachable = part(move || {
+    let unreachable = reactive_view(move || {
         let none =
             in_use().is_some_and(|(_, urls)| !urls.iter().any(|url| url.starts_with("turn")));
         if relay_only() && none {
             view! { <p class="notice small">{app.say(|text| text.relay_only_none)}</p> }.into_any()
         } else {
-            nothing()
+            no_view()
         }
     });
     view! {
@@ -254,7 +254,7 @@ fn IceSettings() -> impl IntoView {
             <p class="small quiet" id="ice-hint">{app.say(|text| text.ice_hint)}</p>
             <div class="row">
                 <button class="button" type="submit" id="save-ice">{app.say(|text| text.save)}</button>
-                <a class="button plain" href="#/doctor">{words(move || app.text().open_doctor.to_owned())}</a>
+                <a class="button plain" href="#/doctor">{reactive_text(move || app.text().connection_test.to_owned())}</a>
             </div>
             <p class="small" role="status">
                 {move || said.get().map(|said| match said {
@@ -334,7 +334,7 @@ fn LanguageSettings() -> impl IntoView {
         <fieldset class="card form">
             <legend class="unseen">{app.say(|text| text.language)}</legend>
             <h2 aria-hidden="true">{app.say(|text| text.language)}</h2>
-            {choice(None, |app| app.text().by_browser)}
+            {choice(None, |app| app.text().browser_language)}
             {choice(Some(Lang::En), |_| Lang::En.text().this_language)}
             {choice(Some(Lang::Zh), |_| Lang::Zh.text().this_language)}
         </fieldset>

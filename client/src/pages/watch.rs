@@ -1,12 +1,12 @@
 //! One stream: the film, what is sent and why, and the figures.
 
-use crate::components::parts::press;
+use crate::components::reactive::click_handler;
 use crate::hooks::derived::{effect, memo};
 use leptos::prelude::*;
 use shared::api::StreamInfo;
 
-use crate::components::copy::CopyButton;
-use crate::components::player::Film;
+use crate::components::copy_button::CopyButton;
+use crate::components::player::VideoPlayer;
 use crate::components::statistics::Statistics;
 use crate::hooks::app::{App, use_app, use_title};
 use crate::hooks::player::use_player;
@@ -43,7 +43,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     };
     let watching = move || {
         info.value
-            .with(|info| info.value().map(|info| (app.text().watching)(info.viewers)))
+            .with(|info| info.value().map(|info| (app.text().viewers)(info.viewers)))
     };
     let active = move || player.phase.with(|phase| phase.is_active());
     let label = name.clone();
@@ -55,7 +55,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
         <main class="page" id="main">
             <div class="watch">
                 <section class="column">
-                    <Film player label=Signal::derive(move || format!("{}{}{label}", app.text().player, app.common().colon)) poster=poster(app, info) />
+                    <VideoPlayer player label=Signal::derive(move || format!("{}{}{label}", app.text().player, app.common().colon)) poster=poster(app, info) />
                     <div>
                         <h1>{heading}</h1>
                         <p class="quiet" id="delivery">{move || how()}</p>
@@ -65,19 +65,19 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
                         <button
                             class="button plain"
                             id="stop"
-                            on:click=press(move || if active() { player.stop() } else { player.start() })
+                            on:click=click_handler(move || if active() { player.stop() } else { player.start() })
                         >
-                            {move || if active() { app.text().stop } else { app.text().start }}
+                            {move || if active() { app.text().stop } else { app.text().play }}
                         </button>
                         <CopyButton
                             id="copy-link"
                             text=Signal::derive(move || stream_link(app, &link, false))
                             label=Signal::derive(move || app.text().copy_link)
                         />
-                        <a class="button plain" href=embed>{app.say(|text| text.get_embed)}</a>
-                        <a class="button plain" href=canvas>{app.say(|text| text.open_canvas)}</a>
+                        <a class="button plain" href=embed>{app.say(|text| text.embed_code)}</a>
+                        <a class="button plain" href=canvas>{app.say(|text| text.open_in_canvas)}</a>
                     </div>
-                    <p class="quiet small keys">{app.say(|text| text.keys)}</p>
+                    <p class="quiet small keys">{app.say(|text| text.keyboard_help)}</p>
                 </section>
                 <Statistics figures=player.figures plots=player.plots />
             </div>
@@ -96,7 +96,7 @@ pub(crate) fn Embedded(name: String) -> impl IntoView {
     start_when_found(app, player);
     view! {
         <main class="embedded" id="main">
-            <Film
+            <VideoPlayer
                 player
                 label=Signal::derive(move || format!("{}{}{name}", app.text().player, app.common().colon))
                 poster=poster(app, info)

@@ -69,7 +69,7 @@ fn several_reasons_make_one_sentence() {
             Reason::BitDepth { bits: 10 },
         ],
     };
-    let sentence = picture(video, Lang::En);
+    let sentence = video_delivery(video, Lang::En);
     assert!(
         sentence.contains("it has B-frames, which WebRTC does not support, its width"),
         "{sentence}"
@@ -115,7 +115,7 @@ fn a_test_picture_is_not_told_as_a_file() {
         reasons: vec![Reason::Codec],
     };
     assert_eq!(
-        picture(video, Lang::En),
+        video_delivery(video, Lang::En),
         "Generated test pattern, sent as H.264 (1280×720)."
     );
     assert_eq!(chips(&info, Lang::Zh.text(), Lang::Zh)[1], "测试图像");

@@ -2,36 +2,36 @@
 
 use leptos::prelude::*;
 
-use crate::components::copy::CopyButton;
-use crate::components::parts::{button, nothing, part, words};
+use crate::components::copy_button::CopyButton;
+use crate::components::reactive::{button, no_view, reactive_text, reactive_view};
 use crate::hooks::app::{App, use_app, use_title};
 use crate::hooks::connection_test::ConnectionTest;
-use crate::i18n::doctor::Doctor as Text;
+use crate::i18n::connection_test::ConnectionTest as Text;
 use crate::state::connection_test::{
     Advice, CheckKind, CheckOutcome, Nat, Reachability, TestReport,
 };
 
 #[component]
-pub(crate) fn Examination() -> impl IntoView {
+pub(crate) fn ConnectionTestPage() -> impl IntoView {
     let app = use_app();
-    use_title(move || app.lang.get().doctor().title.to_owned());
+    use_title(move || app.lang.get().connection_test().title.to_owned());
     let doctor = ConnectionTest::new();
     let say = move |read: fn(&'static Text) -> &'static str| {
-        words(move || read(app.lang.get().doctor()).to_owned())
+        reactive_text(move || read(app.lang.get().connection_test()).to_owned())
     };
-    let label = words(move || {
-        let text = app.lang.get().doctor();
+    let label = reactive_text(move || {
+        let text = app.lang.get().connection_test();
         let label = match (doctor.running.get(), doctor.done.get()) {
-            (true, _) => text.examining,
-            (false, true) => text.again,
-            (false, false) => text.examine,
+            (true, _) => text.running_test,
+            (false, true) => text.run_again,
+            (false, false) => text.run,
         };
         label.to_owned()
     });
-    let tries = part(move || {
+    let tries = reactive_view(move || {
         let lines = doctor.report.with(|facts| lines(app, facts));
         if lines.is_empty() {
-            return nothing();
+            return no_view();
         }
         let lines = lines.into_iter().map(|line| {
             view! {
@@ -45,13 +45,13 @@ pub(crate) fn Examination() -> impl IntoView {
                 </li>
             }
         });
-        view! { <section class="card form"><h2>{say(|text| text.tried)}</h2> <ul>{lines.collect::<Vec<_>>()}</ul></section> }.into_any()
+        view! { <section class="card form"><h2>{say(|text| text.checks)}</h2> <ul>{lines.collect::<Vec<_>>()}</ul></section> }.into_any()
     });
-    let sum = part(move || {
+    let sum = reactive_view(move || {
         if !doctor.done.get() {
-            return nothing();
+            return no_view();
         }
-        let text = app.lang.get().doctor();
+        let text = app.lang.get().connection_test();
         let text_settings = text.settings;
         let (verdict, facts, advice) = doctor.report.with(|facts| {
             (
@@ -74,13 +74,13 @@ pub(crate) fn Examination() -> impl IntoView {
             <section class="card form" id="verdict" data-verdict=word>
                 <h2>{verdict_text(text, verdict)}</h2>
                 <dl class="facts bare">{facts.collect::<Vec<_>>()}</dl>
-                <h2>{text.to_do}</h2>
+                <h2>{text.recommendations}</h2>
                 <ul class="advice">{advice.collect::<Vec<_>>()}</ul>
                 <div class="row">
                     <CopyButton
                         id="copy-report"
                         text=Signal::derive(move || doctor.report.with(|facts| report(app, facts)))
-                        label=Signal::derive(move || app.lang.get().doctor().copy_report)
+                        label=Signal::derive(move || app.lang.get().connection_test().copy_report)
                     />
                     <a class="button plain" href="#/settings">{text_settings}</a>
                 </div>
@@ -94,7 +94,7 @@ pub(crate) fn Examination() -> impl IntoView {
                 <h1>{say(|text| text.title)}</h1>
                 <p class="quiet">{say(|text| text.intro)}</p>
             </div>
-            <div class="row" aria-busy=words(move || doctor.running.get().to_string())>
+            <div class="row" aria-busy=reactive_text(move || doctor.running.get().to_string())>
                 {button("button", "examine", label, move || doctor.run(app))}
             </div>
             <div class="column" role="status">{sum}</div>
@@ -114,7 +114,7 @@ struct Line {
 }
 
 fn lines(app: App, facts: &TestReport) -> Vec<Line> {
-    let text = app.lang.get().doctor();
+    let text = app.lang.get().connection_test();
     let lines = facts.checks.iter().map(|one| {
         let (kind, what) = match one.kind {
             CheckKind::Server => ("server", text.server),
@@ -128,7 +128,7 @@ fn lines(app: App, facts: &TestReport) -> Vec<Line> {
         let (word, dot, outcome) = match &one.outcome {
             CheckOutcome::Running => ("running", "spinner", text.running.to_owned()),
             CheckOutcome::Works { ms } => ("works", "dot ok", (text.works)(*ms)),
-            CheckOutcome::NoCandidate => ("quiet", "dot warn", text.quiet.to_owned()),
+            CheckOutcome::NoCandidate => ("quiet", "dot warn", text.no_candidate.to_owned()),
             CheckOutcome::NoAnswer => ("no-answer", "dot bad", text.no_answer.to_owned()),
             CheckOutcome::Refused { code, text: why } => {
                 ("refused", "dot bad", (text.refused)(*code, why))
@@ -148,9 +148,9 @@ fn lines(app: App, facts: &TestReport) -> Vec<Line> {
 
 fn verdict_text(text: &Text, verdict: Reachability) -> &'static str {
     match verdict {
-        Reachability::Everybody => text.anybody,
+        Reachability::Everybody => text.everybody,
         Reachability::Most => text.most,
-        Reachability::LocalNetwork => text.near,
+        Reachability::LocalNetwork => text.local_network,
         Reachability::Nobody => text.nobody,
     }
 }
@@ -158,15 +158,19 @@ fn verdict_text(text: &Text, verdict: Reachability) -> &'static str {
 /// What else was seen, and how to read it.
 fn sights(text: &Text, facts: &TestReport) -> Vec<(&'static str, &'static str)> {
     let nat = facts.nat.map(|nat| match nat {
-        Nat::None => text.nat_open,
-        Nat::EndpointIndependent => text.nat_steady,
+        Nat::None => text.nat_none,
+        Nat::EndpointIndependent => text.nat_endpoint_independent,
         Nat::Symmetric => text.nat_symmetric,
-        Nat::Undetermined => text.nat_untold,
+        Nat::Undetermined => text.nat_undetermined,
         Nat::Unknown => text.nat_unknown,
     });
-    let addresses = facts
-        .hosts_hidden
-        .map(|hidden| if hidden { text.hidden } else { text.shown });
+    let addresses = facts.hosts_hidden.map(|hidden| {
+        if hidden {
+            text.hosts_hidden
+        } else {
+            text.hosts_shown
+        }
+    });
     let sights = [(text.nat, nat), (text.addresses, addresses)];
     sights
         .into_iter()
@@ -180,21 +184,21 @@ fn advice(text: &Text, facts: &TestReport) -> Vec<&'static str> {
         .into_iter()
         .map(|advice| match advice {
             Advice::StartServer => text.start_server,
-            Advice::ForwardWebSocket => text.pass_websocket,
+            Advice::ForwardWebSocket => text.forward_websocket,
             Advice::AllowWebRtc => text.allow_webrtc,
-            Advice::ConfigureIceServers => text.name_servers,
-            Advice::FixCredentials => text.fix_login,
+            Advice::ConfigureIceServers => text.configure_ice_servers,
+            Advice::FixCredentials => text.fix_credentials,
             Advice::UdpBlocked => text.udp_blocked,
             Advice::AllBlocked => text.all_blocked,
             Advice::TurnSilent => text.turn_silent,
-            Advice::RelayLoopFails => text.loop_refused,
+            Advice::RelayLoopFails => text.relay_loop_fails,
             Advice::RelayOnly => text.relay_only,
             Advice::AddTurn => text.add_turn,
             Advice::SymmetricNeedsTurn => text.symmetric_needs_turn,
         })
         .collect();
     if advice.is_empty() {
-        vec![text.nothing_to_do]
+        vec![text.no_recommendation]
     } else {
         advice
     }
@@ -202,7 +206,7 @@ fn advice(text: &Text, facts: &TestReport) -> Vec<&'static str> {
 
 /// Everything as text, to send to somebody who can help. No address of this machine is in it, and no password.
 fn report(app: App, facts: &TestReport) -> String {
-    let text = app.lang.get().doctor();
+    let text = app.lang.get().connection_test();
     let colon = app.common().colon;
     let verdict = verdict_text(text, facts.reachability());
     let mut report = format!("{}{colon}{verdict}\n", text.title);

@@ -1,6 +1,6 @@
 //! The empty, the failed and the lost: always a title, a sentence and the next step as a button.
 
-use super::parts::press;
+use super::reactive::click_handler;
 use leptos::prelude::*;
 
 use crate::hooks::app::{App, use_app};
@@ -8,15 +8,15 @@ use crate::http::HttpError;
 
 /// Something that keeps the page from being shown. `retry` is the next step; without a server the next step is to name one.
 #[component]
-pub(crate) fn Trouble(error: HttpError, #[prop(into)] retry: Callback<()>) -> impl IntoView {
+pub(crate) fn LoadError(error: HttpError, #[prop(into)] retry: Callback<()>) -> impl IntoView {
     let app = use_app();
-    let (title, text) = words(app, &error);
+    let (title, text) = error_text(app, &error);
     view! {
         <section class="state card" role="alert" data-state="error">
             <h2>{title}</h2>
             <p class="quiet">{text}</p>
             <div class="row">
-                <button class="button" id="retry" on:click=press(move || retry.run(()))>{app.say(|text| text.try_again)}</button>
+                <button class="button" id="retry" on:click=click_handler(move || retry.run(()))>{app.say(|text| text.try_again)}</button>
                 <a class="button plain" href="#/settings">{move || app.common().change_server}</a>
             </div>
         </section>
@@ -40,9 +40,9 @@ pub(crate) fn NoServer() -> impl IntoView {
 
 /// The last answer is shown, and it is not fresh.
 #[component]
-pub(crate) fn LostContact() -> impl IntoView {
+pub(crate) fn StaleNotice() -> impl IntoView {
     let app = use_app();
-    view! { <p class="notice" role="status" data-state="lost">{app.say(|text| text.lost_contact)}</p> }
+    view! { <p class="notice" role="status" data-state="lost">{app.say(|text| text.stale)}</p> }
 }
 
 /// Nothing has come yet.
@@ -57,7 +57,7 @@ pub(crate) fn Loading() -> impl IntoView {
     }
 }
 
-fn words(app: App, error: &HttpError) -> (String, String) {
+fn error_text(app: App, error: &HttpError) -> (String, String) {
     let text = app.text();
     let server = app
         .server_now()
@@ -68,7 +68,7 @@ fn words(app: App, error: &HttpError) -> (String, String) {
             text.unreachable.to_owned(),
             (text.unreachable_text)(&server),
         ),
-        HttpError::Unreadable => (text.unreadable.to_owned(), (text.unreadable_text)(&server)),
+        HttpError::Unreadable => (text.not_weir.to_owned(), (text.not_weir_text)(&server)),
         HttpError::Status { error, .. } => (text.refused.to_owned(), error.clone()),
     }
 }

@@ -1,6 +1,6 @@
 //! A button that copies a text and says whether it could.
 
-use super::parts::press;
+use super::reactive::click_handler;
 use leptos::prelude::*;
 
 use crate::hooks::app::use_app;
@@ -18,14 +18,14 @@ pub(crate) fn CopyButton(
 ) -> impl IntoView {
     let app = use_app();
     let copied = RwSignal::new(CopyState::Idle);
-    let words = move || match copied.get() {
+    let caption = move || match copied.get() {
         CopyState::Idle => label.get(),
         CopyState::Copied => app.common().copied,
         CopyState::Failed => app.common().copy_failed,
     };
     view! {
-        <button id=id class="button plain" aria-live="polite" on:click=press(move || copy(text.get_untracked(), copied))>
-            {move || words()}
+        <button id=id class="button plain" aria-live="polite" on:click=click_handler(move || copy(text.get_untracked(), copied))>
+            {move || caption()}
         </button>
     }
 }

@@ -13,7 +13,7 @@ use crate::state::route::Route;
 const ASK_EVERY_MS: f64 = 5_000.0;
 
 #[component]
-pub(crate) fn Bar() -> impl IntoView {
+pub(crate) fn NavBar() -> impl IntoView {
     let app = use_app();
     let link = move |route: Route, name: fn(App) -> &'static str, here: fn(&Route) -> bool| {
         let current = move || app.route.with(here).then_some("page");
@@ -32,7 +32,7 @@ pub(crate) fn Bar() -> impl IntoView {
                 {link(Route::Settings, |app| app.text().settings, |route| matches!(route, Route::Settings))}
             </nav>
             <div class="end">
-                <ServerChip />
+                <ServerStatus />
                 <LanguageButton />
             </div>
         </header>
@@ -40,7 +40,7 @@ pub(crate) fn Bar() -> impl IntoView {
 }
 
 #[component]
-fn ServerChip() -> impl IntoView {
+fn ServerStatus() -> impl IntoView {
     let app = use_app();
     let health = use_poll::<Health>(app, || "api/health".to_owned(), ASK_EVERY_MS);
     let state = move || {
@@ -53,16 +53,16 @@ fn ServerChip() -> impl IntoView {
             RemoteData::Stale(..) | RemoteData::Failed(_) => "offline",
         })
     };
-    let words = move || match state() {
+    let label = move || match state() {
         "online" => app.text().server_online,
-        "asking" => app.text().server_asking,
+        "asking" => app.text().server_checking,
         _ => app.text().server_offline,
     };
     view! {
         <span role="status">
-            <a class="chip" id="server-state" href="#/settings" data-state=move || state() title=move || words()>
+            <a class="chip" id="server-state" href="#/settings" data-state=move || state() title=move || label()>
                 <i class="dot" class:ok=move || state() == "online" class:bad=move || state() == "offline"></i>
-                <b>{move || words()}</b>
+                <b>{move || label()}</b>
             </a>
         </span>
     }

@@ -9,7 +9,7 @@ use crate::http::HttpError;
 use crate::state::remote::RemoteData;
 
 #[component]
-pub(crate) fn Picker(
+pub(crate) fn StreamSelect(
     list: RwSignal<RemoteData<StreamList, HttpError>>,
     chosen: String,
     /// Only streams that have one.

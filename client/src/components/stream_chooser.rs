@@ -4,8 +4,8 @@ use crate::hooks::derived::memo;
 use leptos::prelude::*;
 use shared::api::StreamList;
 
-use super::picker::Picker;
-use super::trouble::{Loading, NoServer, Trouble};
+use super::load_status::{LoadError, Loading, NoServer};
+use super::stream_select::StreamSelect;
 use crate::hooks::app::use_app;
 use crate::hooks::poll::use_poll;
 use crate::i18n::Text;
@@ -14,7 +14,7 @@ use crate::state::route::Route;
 
 /// Without a name it is the first stream of the server.
 #[component]
-pub(crate) fn Chosen(
+pub(crate) fn StreamChooser(
     name: Option<String>,
     /// Only streams that have one.
     with_picture: bool,
@@ -39,7 +39,7 @@ pub(crate) fn Chosen(
     move || match (app.server.get(), chosen.get()) {
         (Some(None), _) => view! { <NoServer /> }.into_any(),
         (_, Some(name)) => view! {
-            <Picker
+            <StreamSelect
                 list=list.value
                 chosen=name.clone()
                 with_picture
@@ -50,14 +50,14 @@ pub(crate) fn Chosen(
         .into_any(),
         (_, None) => list.value.with(|list_now| match list_now {
             RemoteData::Failed(error) => {
-                view! { <Trouble error=error.clone() retry=move |()| list.reload() /> }.into_any()
+                view! { <LoadError error=error.clone() retry=move |()| list.reload() /> }.into_any()
             }
             RemoteData::Loading => view! { <Loading /> }.into_any(),
             RemoteData::Ready(_) | RemoteData::Stale(..) => view! {
                 <section class="state card" data-state="empty">
                     <h2>{none(app.text())}</h2>
                     <p class="quiet">{app.text().no_streams_text}</p>
-                    <div class="row"><a class="button" href="#/">{app.text().to_streams}</a></div>
+                    <div class="row"><a class="button" href="#/">{app.text().all_streams}</a></div>
                 </section>
             }
             .into_any(),

@@ -8,30 +8,30 @@ use wasm_bindgen_futures::JsFuture;
 
 use crate::hooks::app::App;
 
-/// Turning the sound on from zero has to be heard.
-const AUDIBLE: f64 = 0.5;
+/// Turning the audio on from zero has to be heard.
+const DEFAULT_VOLUME: f64 = 0.5;
 
 /// Volume and silence: what a person chose, and what the browser's rules ask for until a click.
 #[derive(Clone, Copy)]
-pub(crate) struct Sound {
+pub(crate) struct AudioControl {
     app: App,
     /// Silent by the rules or as embedded, not by choice.
-    pub(super) silenced: RwSignal<bool>,
+    pub(super) autoplay_muted: RwSignal<bool>,
     /// Not even silent play is allowed without a click.
-    pub(super) blocked: RwSignal<bool>,
+    pub(super) autoplay_blocked: RwSignal<bool>,
 }
 
-impl Sound {
-    pub(crate) fn new(app: App, silenced: bool) -> Self {
+impl AudioControl {
+    pub(crate) fn new(app: App, autoplay_muted: bool) -> Self {
         Self {
             app,
-            silenced: RwSignal::new(silenced),
-            blocked: RwSignal::new(false),
+            autoplay_muted: RwSignal::new(autoplay_muted),
+            autoplay_blocked: RwSignal::new(false),
         }
     }
 
     pub(super) fn is_muted(self) -> bool {
-        self.silenced.get() || self.app.settings.with(|settings| settings.muted)
+        self.autoplay_muted.get() || self.app.settings.with(|settings| settings.muted)
     }
 
     pub(super) fn volume(self) -> f64 {
@@ -49,24 +49,24 @@ impl Sound {
             settings.volume = (volume.clamp(0.0, 1.0) * 100.0).round() / 100.0;
             settings.muted = settings.volume == 0.0;
         });
-        self.allow(video);
+        self.unblock(video);
     }
 
-    pub(super) fn toggle(self, video: NodeRef<html::Video>) {
-        let muted = self.silenced.get_untracked()
+    pub(super) fn toggle_mute(self, video: NodeRef<html::Video>) {
+        let muted = self.autoplay_muted.get_untracked()
             || self.app.settings.with_untracked(|settings| settings.muted);
         self.app.settings.update(|settings| {
             settings.muted = !muted;
             if muted && settings.volume == 0.0 {
-                settings.volume = AUDIBLE;
+                settings.volume = DEFAULT_VOLUME;
             }
         });
-        self.allow(video);
+        self.unblock(video);
     }
 
-    /// Within a click or a key press the rules allow sound.
-    fn allow(self, video: NodeRef<html::Video>) {
-        self.silenced.set(false);
+    /// Within a click or a key press the rules allow audio.
+    fn unblock(self, video: NodeRef<html::Video>) {
+        self.autoplay_muted.set(false);
         if let Some(video) = video
             .get_untracked()
             .filter(|video| video.paused() && video.src_object().is_some())
@@ -76,13 +76,13 @@ impl Sound {
     }
 }
 
-/// Plays, and where the browser wants a click before there is sound, plays without and offers it.
-pub(crate) fn play(video: web_sys::HtmlVideoElement, sound: Sound) {
+/// Plays, and where the browser wants a click before there is audio, plays without and offers it.
+pub(crate) fn play(video: web_sys::HtmlVideoElement, audio: AudioControl) {
     spawn_local(async move {
         for _ in 0..2 {
             let Ok(promise) = video.play() else { return };
             let Err(error) = JsFuture::from(promise).await else {
-                let _ = sound.blocked.try_set(false);
+                let _ = audio.autoplay_blocked.try_set(false);
                 return;
             };
             let refused = error
@@ -92,10 +92,10 @@ pub(crate) fn play(video: web_sys::HtmlVideoElement, sound: Sound) {
                 return;
             }
             if video.muted() {
-                let _ = sound.blocked.try_set(true);
+                let _ = audio.autoplay_blocked.try_set(true);
                 return;
             }
-            let _ = sound.silenced.try_set(true);
+            let _ = audio.autoplay_muted.try_set(true);
             video.set_muted(true);
         }
     });

@@ -4,7 +4,7 @@ use crate::i18n::Text;
 use crate::state::session::{Failure, Phase, RetryCause};
 
 /// One line: what is happening. `behind` is in milliseconds, `now` on the clock of [`Phase::Waiting`].
-pub(crate) fn state(
+pub(crate) fn status(
     phase: &Phase,
     shown: bool,
     behind: Option<f64>,
@@ -14,20 +14,20 @@ pub(crate) fn state(
     match phase {
         Phase::Stopped => text.stopped.to_owned(),
         Phase::Connecting => text.connecting.to_owned(),
-        Phase::Playing if !shown => text.first_picture.to_owned(),
+        Phase::Playing if !shown => text.waiting_for_frame.to_owned(),
         Phase::Playing => behind.map_or_else(
             || text.playing.to_owned(),
-            |ms| (text.playing_behind)(ms.round() as u32),
+            |ms| (text.playing_delay)(ms.round() as u32),
         ),
-        Phase::Unsteady => text.unsteady.to_owned(),
+        Phase::Unsteady => text.no_data.to_owned(),
         Phase::Restarting => text.restarting.to_owned(),
-        Phase::Closed => text.closed.to_owned(),
+        Phase::Closed => text.closed_by_server.to_owned(),
         Phase::Waiting { until, .. } => {
             (text.reconnecting_in)(((until - now) / 1_000.0).ceil().max(0.0) as u32)
         }
         Phase::Reconnecting { .. } => text.reconnecting.to_owned(),
         Phase::Ended => text.ended.to_owned(),
-        Phase::Failed(failure) => (text.failed_because)(match failure {
+        Phase::Failed(failure) => (text.failed)(match failure {
             Failure::NotFound(_) => text.failed_not_found,
             Failure::Refused(_) => text.failed_refused,
             Failure::Browser(_) => text.failed_browser,
@@ -39,14 +39,14 @@ pub(crate) fn state(
 pub(crate) fn reason(phase: &Phase, text: &Text) -> Option<String> {
     let reason = match phase {
         Phase::Waiting { cause, .. } | Phase::Reconnecting { cause } => match cause {
-            RetryCause::Lost => text.why_lost.to_owned(),
-            RetryCause::Closed => text.why_closed.to_owned(),
-            RetryCause::Unreachable => text.why_unreachable.to_owned(),
-            RetryCause::NoPath => text.why_no_path.to_owned(),
+            RetryCause::Lost => text.cause_lost.to_owned(),
+            RetryCause::Closed => text.cause_closed.to_owned(),
+            RetryCause::Unreachable => text.cause_unreachable.to_owned(),
+            RetryCause::NoPath => text.cause_no_path.to_owned(),
             RetryCause::Refused(error) => error.clone(),
         },
         Phase::Ended => text.ended_text.to_owned(),
-        Phase::Failed(Failure::Refused(error)) if error.is_empty() => text.unreadable.to_owned(),
+        Phase::Failed(Failure::Refused(error)) if error.is_empty() => text.not_weir.to_owned(),
         Phase::Failed(
             Failure::NotFound(error) | Failure::Refused(error) | Failure::Browser(error),
         ) => error.clone(),

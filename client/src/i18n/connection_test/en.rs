@@ -1,19 +1,19 @@
 //! English.
 
-use super::Doctor;
+use super::ConnectionTest;
 
 /// The column.
-pub const TEXT: Doctor = Doctor {
+pub const TEXT: ConnectionTest = ConnectionTest {
     title: "Connection test",
     intro: "Tries every way in which two people in a room can connect from this browser and this network. It takes a few seconds and contacts nobody else.",
-    examine: "Run test",
-    again: "Run test again",
-    examining: "Running…",
+    run: "Run test",
+    run_again: "Run test again",
+    running_test: "Running…",
     settings: "Settings",
     copy_report: "Copy the report",
 
     // What is tried
-    tried: "Checks",
+    checks: "Checks",
     server: "Server (HTTP)",
     signaling: "Signaling (WebSocket)",
     local: "WebRTC in this browser",
@@ -25,37 +25,37 @@ pub const TEXT: Doctor = Doctor {
     // What came of it
     running: "running…",
     works: |ms| format!("works, {ms} ms"),
-    quiet: "no public address: there is no NAT, or no response",
+    no_candidate: "no public address: there is no NAT, or no response",
     no_answer: "no response",
     refused: |code, text| format!("refused: {code} {text}"),
 
     // In sum
-    anybody: "You can connect to everyone: directly where possible, otherwise through the relay.",
+    everybody: "You can connect to everyone: directly where possible, otherwise through the relay.",
     most: "You can connect to most people directly. Some networks need a relay, and there is none.",
-    near: "You can connect to people on your own network, and to almost nobody else.",
+    local_network: "You can connect to people on your own network, and to almost nobody else.",
     nobody: "You cannot connect to anyone at present.",
     nat: "Your NAT",
-    nat_open: "None: the public address is that of this device.",
-    nat_steady: "It uses one public port for all destinations (endpoint-independent mapping). Direct connections mostly work.",
+    nat_none: "None: the public address is that of this device.",
+    nat_endpoint_independent: "It uses one public port for all destinations (endpoint-independent mapping). Direct connections mostly work.",
     nat_symmetric: "It uses another public port for each destination (symmetric). Two symmetric NATs connect only through a relay.",
-    nat_untold: "One STUN server does not show its type; a second one would.",
+    nat_undetermined: "One STUN server does not show its type; a second one would.",
     nat_unknown: "Unknown: no STUN server returned a public address.",
     addresses: "Your addresses",
-    hidden: "The browser hides the local addresses of this device (mDNS). This is fine.",
-    shown: "The browser sends the local addresses of this device to the others.",
+    hosts_hidden: "The browser hides the local addresses of this device (mDNS). This is fine.",
+    hosts_shown: "The browser sends the local addresses of this device to the others.",
 
     // What to change
-    to_do: "Recommendations",
-    nothing_to_do: "Nothing needs to be changed.",
+    recommendations: "Recommendations",
+    no_recommendation: "Nothing needs to be changed.",
     start_server: "The server does not respond. Start it, or correct its address in the settings.",
-    pass_websocket: "The server responds, but its WebSocket /ws does not open. A proxy in front of it must forward WebSocket upgrades.",
+    forward_websocket: "The server responds, but its WebSocket /ws does not open. A proxy in front of it must forward WebSocket upgrades.",
     allow_webrtc: "Two connections within this page cannot reach each other. WebRTC may be disabled in this browser or by an extension.",
-    name_servers: "No STUN or TURN server is in use. Start the server with its own (--turn), or enter some in the settings.",
-    fix_login: "A TURN server rejects the user name or password. Correct them in the settings, or clear the field to use fresh ones from the server.",
+    configure_ice_servers: "No STUN or TURN server is in use. Start the server with its own (--turn), or enter some in the settings.",
+    fix_credentials: "A TURN server rejects the user name or password. Correct them in the settings, or clear the field to use fresh ones from the server.",
     udp_blocked: "UDP is blocked here, so everything uses TCP, which is slower. Allow UDP on this network if you can.",
     all_blocked: "There is no response over UDP, and no relay over TCP works. A firewall probably blocks them: add a TURN server with ?transport=tcp, preferably on port 443, or use another network.",
     turn_silent: "No TURN server provides a relay. Check its address, that it is running, and that a firewall allows its port.",
-    loop_refused: "The relay accepts the connection but does not forward data. It may reject private addresses: allow them in its settings, or configure its public address.",
+    relay_loop_fails: "The relay accepts the connection but does not forward data. It may reject private addresses: allow them in its settings, or configure its public address.",
     relay_only: "\"Relay only in rooms\" is on and no relay works. Turn it off in the settings, or add a TURN server.",
     add_turn: "Add a TURN server for networks that do not allow direct connections.",
     symmetric_needs_turn: "Two symmetric NATs need a relay between them: add a TURN server.",

@@ -9,8 +9,8 @@ use web_sys::{
     ClipboardEvent, DragEvent, Element, Event, File, FileList, HtmlElement, KeyboardEvent,
 };
 
-use super::parts::{nothing, part, press, say, words};
-use super::talk::Reading;
+use super::conversation::ReadPosition;
+use super::reactive::{click_handler, no_view, reactive_text, reactive_view, room_text};
 use crate::hooks::app::App;
 use crate::hooks::room::RoomHandle;
 use crate::hooks::window::use_window;
@@ -19,9 +19,9 @@ use crate::i18n::format::bytes;
 /// The number that browsers give a key that an input method has taken.
 const TAKEN_BY_INPUT_METHOD: u32 = 229;
 
-pub(crate) fn compose(app: App, room: RoomHandle, reading: Reading) -> AnyView {
+pub(crate) fn composer(app: App, room: RoomHandle, read_position: ReadPosition) -> AnyView {
     let field = NodeRef::<html::Textarea>::new();
-    let chosen = NodeRef::<html::Input>::new();
+    let file_input = NodeRef::<html::Input>::new();
     let too_long = RwSignal::new(None::<usize>);
     let written = move || {
         let Some(field) = field.get_untracked() else {
@@ -46,7 +46,7 @@ pub(crate) fn compose(app: App, room: RoomHandle, reading: Reading) -> AnyView {
         room.say(text);
         field.set_value("");
         written();
-        reading.said();
+        read_position.message_sent();
         let _ = field.focus();
     };
     let key = move |event: KeyboardEvent| {
@@ -61,31 +61,31 @@ pub(crate) fn compose(app: App, room: RoomHandle, reading: Reading) -> AnyView {
         send();
     };
     let pick = move |_: Event| {
-        if let Some(chosen) = chosen.get_untracked() {
-            offer(room, reading, chosen.files());
+        if let Some(file_input) = file_input.get_untracked() {
+            offer_files(room, read_position, file_input.files());
             // The same file may be chosen again.
-            chosen.set_value("");
+            file_input.set_value("");
         }
     };
-    let warning = part(move || {
+    let warning = reactive_view(move || {
         match too_long.get() {
         Some(length) => view! {
-            <p class="bad small limit" role="alert">{words(move || (app.room().text_limit)(&bytes(length as u64)))}</p>
+            <p class="bad small limit" role="alert">{reactive_text(move || (app.room().text_limit)(&bytes(length as u64)))}</p>
         }
         .into_any(),
-        None => nothing(),
+        None => no_view(),
     }
     });
-    let attach = press(move || {
-        if let Some(chosen) = chosen.get_untracked() {
-            chosen.click();
+    let attach = click_handler(move || {
+        if let Some(file_input) = file_input.get_untracked() {
+            file_input.click();
         }
     });
     view! {
         {warning}
         <form class="compose" on:submit=submit>
-            <input type="file" multiple hidden node_ref=chosen id="attached" on:change=pick />
-            <button type="button" class="button plain square" id="attach" aria-label=say(app, |text| text.attach) title=say(app, |text| text.attach) on:click=attach>
+            <input type="file" multiple hidden node_ref=file_input id="attached" on:change=pick />
+            <button type="button" class="button plain square" id="attach" aria-label=room_text(app, |text| text.attach_files) title=room_text(app, |text| text.attach_files) on:click=attach>
                 "+"
             </button>
             <textarea
@@ -93,19 +93,19 @@ pub(crate) fn compose(app: App, room: RoomHandle, reading: Reading) -> AnyView {
                 class="field"
                 rows="1"
                 autocomplete="off"
-                aria-label=say(app, |text| text.write)
-                placeholder=say(app, |text| text.write)
+                aria-label=room_text(app, |text| text.write_message)
+                placeholder=room_text(app, |text| text.write_message)
                 node_ref=field
                 on:input=move |_| written()
                 on:keydown=key
             ></textarea>
-            <button type="submit" class="button" id="send" disabled=move || too_long.get().is_some()>{say(app, |text| text.send)}</button>
+            <button type="submit" class="button" id="send" disabled=move || too_long.get().is_some()>{room_text(app, |text| text.send)}</button>
         </form>
     }
     .into_any()
 }
 
-fn offer(room: RoomHandle, reading: Reading, files: Option<FileList>) -> bool {
+fn offer_files(room: RoomHandle, read_position: ReadPosition, files: Option<FileList>) -> bool {
     let files = files.map_or_else(Vec::new, |files| {
         let all = (0..files.length()).filter_map(|at| files.get(at));
         all.collect::<Vec<File>>()
@@ -114,20 +114,24 @@ fn offer(room: RoomHandle, reading: Reading, files: Option<FileList>) -> bool {
         return false;
     }
     room.offer_files(files);
-    reading.said();
+    read_position.message_sent();
     true
 }
 
 /// What happens anywhere on the page: files dropped or pasted, `/` for the message field. `dragging` is true while files are held over the page.
-pub(crate) fn use_whole_page(room: RoomHandle, reading: Reading, dragging: RwSignal<bool>) {
+pub(crate) fn use_page_events(
+    room: RoomHandle,
+    read_position: ReadPosition,
+    dragging: RwSignal<bool>,
+) {
     use_window(
         &["paste", "dragover", "dragleave", "drop", "keydown"],
         move |event| match event.type_().as_str() {
             "paste" => {
                 let event: &ClipboardEvent = event.unchecked_ref();
-                if offer(
+                if offer_files(
                     room,
-                    reading,
+                    read_position,
                     event.clipboard_data().and_then(|data| data.files()),
                 ) {
                     event.prevent_default();
@@ -137,7 +141,7 @@ pub(crate) fn use_whole_page(room: RoomHandle, reading: Reading, dragging: RwSig
                 let event: &KeyboardEvent = event.unchecked_ref();
                 if event.key() == "/"
                     && !(event.ctrl_key() || event.meta_key() || event.alt_key())
-                    && !types(event)
+                    && !is_typing(event)
                 {
                     event.prevent_default();
                     focus("message");
@@ -155,7 +159,7 @@ pub(crate) fn use_whole_page(room: RoomHandle, reading: Reading, dragging: RwSig
                 event.prevent_default();
                 dragging.set(kind == "dragover");
                 if kind == "drop" {
-                    offer(room, reading, data.files());
+                    offer_files(room, read_position, data.files());
                 }
             }
         },
@@ -163,7 +167,7 @@ pub(crate) fn use_whole_page(room: RoomHandle, reading: Reading, dragging: RwSig
 }
 
 /// The key goes into a field.
-fn types(event: &Event) -> bool {
+fn is_typing(event: &Event) -> bool {
     let target = event
         .target()
         .and_then(|target| target.dyn_into::<Element>().ok());

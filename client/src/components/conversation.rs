@@ -7,11 +7,13 @@ use shared::conversation::{Conversation, Entry, Ticks};
 use wasm_bindgen::JsValue;
 
 use super::files::file;
-use super::parts::{Words, button, list, nothing, part, say, words};
-use super::people::face;
+use super::people::avatar;
+use super::reactive::{
+    ReactiveText, button, keyed_list, no_view, reactive_text, reactive_view, room_text,
+};
 use crate::hooks::app::App;
 use crate::hooks::room::RoomHandle;
-use crate::i18n::format::clock;
+use crate::i18n::format::time_of_day;
 use crate::state::links::{TextSegment, segments};
 use crate::state::room::{Note, RoomEvent};
 use crate::state::rows::{MessageKey, Row, rows};
@@ -21,23 +23,23 @@ const NEAR: i32 = 40;
 
 /// Where the reader is in the conversation.
 #[derive(Clone, Copy)]
-pub(crate) struct Reading {
+pub(crate) struct ReadPosition {
     log: NodeRef<html::Div>,
     at_end: RwSignal<bool>,
     /// The first message that had not been looked at when it came.
     unread: RwSignal<Option<MessageKey>>,
 }
 
-impl Reading {
+impl ReadPosition {
     /// Follows what is looked at: `attended` says whether the page is in front of somebody.
     pub(crate) fn new(room: RoomHandle, attended: RwSignal<bool>) -> Self {
-        let reading = Self {
+        let read_position = Self {
             log: NodeRef::new(),
             at_end: RwSignal::new(true),
             unread: RwSignal::new(None),
         };
         Effect::new(move |before: Option<()>| {
-            let looking = attended.get() && reading.at_end.get();
+            let looking = attended.get() && read_position.at_end.get();
             let first = room.conversation.with(|conversation| {
                 let first = conversation.entries().iter().find(|entry| entry.unread);
                 first.map(|entry| (entry.message.number, entry.author.clone()))
@@ -47,29 +49,29 @@ impl Reading {
             }
             // What was unread when the page was opened is marked even though it is seen at once.
             if before.is_none() || !looking {
-                reading.unread.set(first);
+                read_position.unread.set(first);
             }
             if looking {
                 room.mark_read();
             }
         });
-        reading
+        read_position
     }
 
     /// The list is laid out from its end, which a browser then keeps in view by itself.
-    pub(crate) fn to_end(self) {
+    pub(crate) fn scroll_to_end(self) {
         if let Some(log) = self.log.get_untracked() {
             log.set_scroll_top(0);
         }
     }
 
     /// Something was said here: what came before has been read.
-    pub(crate) fn said(self) {
+    pub(crate) fn message_sent(self) {
         self.unread.set(None);
-        self.to_end();
+        self.scroll_to_end();
     }
 
-    fn scrolled(self) {
+    fn on_scroll(self) {
         if let Some(log) = self.log.get_untracked() {
             let at_end = log.scroll_top() > -NEAR;
             if at_end != self.at_end.get_untracked() {
@@ -85,9 +87,14 @@ fn local(at: u64) -> u64 {
     at.saturating_add_signed(-(offset as i64) * 60_000)
 }
 
-pub(crate) fn talk(app: App, room: RoomHandle, reading: Reading, end: AnyView) -> AnyView {
+pub(crate) fn message_log(
+    app: App,
+    room: RoomHandle,
+    read_position: ReadPosition,
+    end: AnyView,
+) -> AnyView {
     let lines = move || {
-        let unread = reading.unread.get();
+        let unread = read_position.unread.get();
         let rows = room.notes.with(|notes| {
             let with = |conversation: &Conversation| {
                 rows(conversation.entries(), notes, unread.as_ref(), &local)
@@ -98,10 +105,10 @@ pub(crate) fn talk(app: App, room: RoomHandle, reading: Reading, end: AnyView) -
     };
     let show = move |id: String| {
         let row = room.notes.with_untracked(|notes| Row::from_id(&id, notes));
-        row.map_or_else(nothing, |row| line(app, room, row))
+        row.map_or_else(no_view, |row| line(app, room, row))
     };
-    let below = part(move || {
-        let news = !reading.at_end.get()
+    let below = reactive_view(move || {
+        let news = !read_position.at_end.get()
             && room
                 .conversation
                 .with(|conversation| conversation.unread() > 0);
@@ -109,11 +116,11 @@ pub(crate) fn talk(app: App, room: RoomHandle, reading: Reading, end: AnyView) -
             button(
                 "button below",
                 "new-messages",
-                say(app, |text| text.new_messages),
-                move || reading.to_end(),
+                room_text(app, |text| text.new_messages),
+                move || read_position.scroll_to_end(),
             )
         } else {
-            nothing()
+            no_view()
         }
     });
     view! {
@@ -122,12 +129,12 @@ pub(crate) fn talk(app: App, room: RoomHandle, reading: Reading, end: AnyView) -
             role="log"
             aria-live="polite"
             tabindex="0"
-            aria-label=say(app, |text| text.messages)
-            node_ref=reading.log
-            on:scroll=move |_| reading.scrolled()
+            aria-label=room_text(app, |text| text.messages)
+            node_ref=read_position.log
+            on:scroll=move |_| read_position.on_scroll()
         >
             <div class="lines">
-                {list(lines, show)}
+                {keyed_list(lines, show)}
                 {end}
             </div>
         </div>
@@ -138,22 +145,25 @@ pub(crate) fn talk(app: App, room: RoomHandle, reading: Reading, end: AnyView) -
 
 fn line(app: App, room: RoomHandle, row: Row) -> AnyView {
     match row {
-        Row::Day(day) => divider("divider", words(move || day_name(app, day))),
-        Row::Unread => divider("divider unread", say(app, |text| text.unread)),
-        Row::Note(note) => divider("divider note", words(move || note_text(app, &note))),
+        Row::Day(day) => divider("divider", reactive_text(move || day_name(app, day))),
+        Row::Unread => divider(
+            "divider unread",
+            room_text(app, |text| text.unread_messages),
+        ),
+        Row::Note(note) => divider("divider note", reactive_text(move || note_text(app, &note))),
         Row::Message { key, first } => {
             let entry = room.conversation.with_untracked(|conversation| {
                 let entry = conversation.entry(&key.1, key.0)?;
                 Some((entry.clone(), conversation.is_mine(entry)))
             });
-            entry.map_or_else(nothing, |(entry, mine)| {
+            entry.map_or_else(no_view, |(entry, mine)| {
                 message(app, room, entry, mine, first)
             })
         }
     }
 }
 
-fn divider(class: &'static str, text: Words) -> AnyView {
+fn divider(class: &'static str, text: ReactiveText) -> AnyView {
     view! { <p class=class>{text}</p> }.into_any()
 }
 
@@ -181,10 +191,10 @@ fn day_name(app: App, day: u64) -> String {
 fn note_text(app: App, note: &Note) -> String {
     let text = app.room();
     match &note.what {
-        RoomEvent::Arrived { name } => (text.arrived)(name),
-        RoomEvent::Left { name } => (text.gone)(name),
+        RoomEvent::Arrived { name } => (text.peer_joined)(name),
+        RoomEvent::Left { name } => (text.peer_left)(name),
         RoomEvent::Lost { name } => (text.lost_peer)(name),
-        RoomEvent::Renamed { from, to } => (text.renamed)(from, to),
+        RoomEvent::Renamed { from, to } => (text.peer_renamed)(from, to),
     }
 }
 
@@ -211,9 +221,9 @@ fn message(app: App, room: RoomHandle, entry: Entry, mine: bool, first: bool) ->
         Body::File(_) => file(app, room, entry.author.clone(), number, true),
     };
     let who = (first && !mine).then(|| {
-        view! { {face(&entry.author, &entry.name)} <b class="who small">{entry.name.clone()}</b> }
+        view! { {avatar(&entry.author, &entry.name)} <b class="who small">{entry.name.clone()}</b> }
     });
-    let unseen = words(move || {
+    let unseen = reactive_text(move || {
         if mine || first {
             String::new()
         } else {
@@ -221,8 +231,8 @@ fn message(app: App, room: RoomHandle, entry: Entry, mine: bool, first: bool) ->
         }
     });
     let ticked = ticks.clone();
-    let tick = part(move || ticked().map_or_else(nothing, |ticks| tick(app, ticks)));
-    let data = words(move || {
+    let tick = reactive_view(move || ticked().map_or_else(no_view, |ticks| tick(app, ticks)));
+    let data = reactive_text(move || {
         let word = ticks().map_or("", |ticks| match ticks {
             Ticks::Waiting => "waiting",
             Ticks::Some { .. } => "some",
@@ -235,7 +245,7 @@ fn message(app: App, room: RoomHandle, entry: Entry, mine: bool, first: bool) ->
             {who}
             <span class="unseen">{unseen}</span>
             {body}
-            <p class="when tabular">{clock(local(entry.message.at))} {tick}</p>
+            <p class="when tabular">{time_of_day(local(entry.message.at))} {tick}</p>
         </div>
     }
     .into_any()
@@ -246,7 +256,7 @@ fn tick(app: App, ticks: Ticks) -> AnyView {
     let (mark, label) = match ticks {
         Ticks::Waiting => ("✓".to_owned(), text.tick_waiting.to_owned()),
         Ticks::Some { reached, of } => (
-            format!("✓ {}", (text.some)(reached, of)),
+            format!("✓ {}", (text.tick_count)(reached, of)),
             (text.tick_some)(reached, of),
         ),
         Ticks::All => ("✓✓".to_owned(), text.tick_all.to_owned()),

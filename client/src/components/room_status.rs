@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use shared::signaling::{Code, MAX_NAME};
 
-use super::parts::{Read, button, nothing, part, say, words};
+use super::reactive::{RoomText, button, no_view, reactive_text, reactive_view, room_text};
 use crate::hooks::app::App;
 use crate::hooks::room::RoomHandle;
 use crate::state::room::JoinState;
@@ -15,11 +15,11 @@ pub(crate) fn name_form(app: App, room: RoomHandle, done: impl Fn() + 'static) -
             .with_untracked(|settings| settings.name.clone())
             .unwrap_or_default(),
     );
-    let wrong = RwSignal::new(None::<Read>);
+    let wrong = RwSignal::new(None::<RoomText>);
     let join = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let name = name.get_untracked().trim().to_owned();
-        let problem: Option<Read> = if name.is_empty() {
+        let problem: Option<RoomText> = if name.is_empty() {
             Some(|text| text.need_name)
         } else if name.len() > MAX_NAME {
             Some(|text| text.too_long)
@@ -46,9 +46,9 @@ pub(crate) fn name_form(app: App, room: RoomHandle, done: impl Fn() + 'static) -
                     on:input=move |event| name.set(event_target_value(&event))
                 />
             </label>
-            <button class="button" type="submit" id="join">{say(app, |text| text.join)}</button>
-            {part(move || wrong.get().map_or_else(nothing, |read| {
-                view! { <p class="small bad" role="alert">{say(app, read)}</p> }.into_any()
+            <button class="button" type="submit" id="join">{room_text(app, |text| text.join)}</button>
+            {reactive_view(move || wrong.get().map_or_else(no_view, |read| {
+                view! { <p class="small bad" role="alert">{room_text(app, read)}</p> }.into_any()
             }))}
         </form>
     }
@@ -56,26 +56,26 @@ pub(crate) fn name_form(app: App, room: RoomHandle, done: impl Fn() + 'static) -
 }
 
 /// Stands over the conversation while the link is not up.
-pub(crate) fn banner(app: App, room: RoomHandle) -> AnyView {
-    part(move || match room.join_state.get() {
-        JoinState::Joined | JoinState::Unnamed => nothing(),
+pub(crate) fn status_banner(app: App, room: RoomHandle) -> AnyView {
+    reactive_view(move || match room.join_state.get() {
+        JoinState::Joined | JoinState::Unnamed => no_view(),
         JoinState::Connecting => view! {
-            <p class="notice calm row" role="status"><i class="spinner"></i> {say(app, |text| text.joining)}</p>
+            <p class="notice calm row" role="status"><i class="spinner"></i> {room_text(app, |text| text.joining)}</p>
         }
         .into_any(),
         JoinState::Lost { retry_in } => view! {
             <div class="notice row between">
-                <p role="status">{words(move || (app.room().lost)(retry_in))}</p>
-                {button("button plain", "retry", words(move || app.room().try_now.to_owned()), move || room.retry())}
+                <p role="status">{reactive_text(move || (app.room().server_lost)(retry_in))}</p>
+                {button("button plain", "retry", reactive_text(move || app.room().try_now.to_owned()), move || room.retry())}
             </div>
         }
         .into_any(),
-        JoinState::Refused { code, message } => refused(app, room, code, message),
+        JoinState::Refused { code, message } => refusal(app, room, code, message),
         JoinState::Left => view! {
             <section class="state" data-state="left">
-                <h2>{say(app, |text| text.left)}</h2>
-                <p class="quiet">{say(app, |text| text.left_text)}</p>
-                <div class="row">{button("button", "rejoin", say(app, |text| text.come_back), move || again(app, room))} {other_room(app)}</div>
+                <h2>{room_text(app, |text| text.left)}</h2>
+                <p class="quiet">{room_text(app, |text| text.left_text)}</p>
+                <div class="row">{button("button", "rejoin", room_text(app, |text| text.rejoin), move || rejoin(app, room))} {other_room(app)}</div>
             </section>
         }
         .into_any(),
@@ -83,8 +83,8 @@ pub(crate) fn banner(app: App, room: RoomHandle) -> AnyView {
     .into_any()
 }
 
-fn refused(app: App, room: RoomHandle, code: Code, message: String) -> AnyView {
-    let known: Option<Read> = match code {
+fn refusal(app: App, room: RoomHandle, code: Code, message: String) -> AnyView {
+    let known: Option<RoomText> = match code {
         Code::BadName => Some(|text| text.bad_name),
         Code::NameTaken => Some(|text| text.name_taken),
         Code::RoomFull => Some(|text| text.room_full),
@@ -93,32 +93,41 @@ fn refused(app: App, room: RoomHandle, code: Code, message: String) -> AnyView {
         Code::Replaced => Some(|text| text.replaced),
         _ => None,
     };
-    let why =
-        words(move || known.map_or_else(|| message.clone(), |read| read(app.room()).to_owned()));
+    let why = reactive_text(move || {
+        known.map_or_else(|| message.clone(), |read| read(app.room()).to_owned())
+    });
     let way_out = match code {
         Code::BadName | Code::NameTaken => name_form(app, room, || {}),
-        Code::Version => button("button", "reload", say(app, |text| text.reload), || {
-            // A page that cannot be loaded anew stays as it is.
-            let _ = window().location().reload();
-        }),
-        Code::Replaced => button("button", "rejoin", say(app, |text| text.here), move || {
-            again(app, room)
-        }),
+        Code::Version => button(
+            "button",
+            "reload",
+            room_text(app, |text| text.reload),
+            || {
+                // A page that cannot be loaded anew stays as it is.
+                let _ = window().location().reload();
+            },
+        ),
+        Code::Replaced => button(
+            "button",
+            "rejoin",
+            room_text(app, |text| text.continue_here),
+            move || rejoin(app, room),
+        ),
         _ => button(
             "button",
             "rejoin",
-            words(move || app.room().try_again.to_owned()),
-            move || again(app, room),
+            reactive_text(move || app.room().try_again.to_owned()),
+            move || rejoin(app, room),
         ),
     };
-    let heading: Read = if code == Code::Replaced {
-        |text| text.elsewhere
+    let heading: RoomText = if code == Code::Replaced {
+        |text| text.open_elsewhere
     } else {
         |text| text.refused
     };
     view! {
         <section class="state" role="alert" data-state="refused">
-            <h2>{say(app, heading)}</h2>
+            <h2>{room_text(app, heading)}</h2>
             <p class="quiet" id="why">{why}</p>
             {way_out}
             {other_room(app)}
@@ -128,11 +137,11 @@ fn refused(app: App, room: RoomHandle, code: Code, message: String) -> AnyView {
 }
 
 fn other_room(app: App) -> AnyView {
-    view! { <a class="button plain" href="#/rooms">{say(app, |text| text.other_room)}</a> }
+    view! { <a class="button plain" href="#/rooms">{room_text(app, |text| text.other_room)}</a> }
         .into_any()
 }
 
-fn again(app: App, room: RoomHandle) {
+fn rejoin(app: App, room: RoomHandle) {
     if let Some(name) = app
         .settings
         .with_untracked(|settings| settings.name.clone())

@@ -30,7 +30,7 @@ extern "C" {
 
 /// Where rooms are.
 #[component]
-pub(crate) fn RoomsPart() -> impl IntoView {
+pub(crate) fn RoomsBundle() -> impl IntoView {
     let app = use_app();
     let place = NodeRef::<html::Div>::new();
     // `None` while it loads.
@@ -61,8 +61,8 @@ pub(crate) fn RoomsPart() -> impl IntoView {
                     .into_any(),
                     Some(_) => view! {
                         <section class="state card" role="alert" data-state="error">
-                            <h2>{app.say(|text| text.rooms_missing)}</h2>
-                            <p class="quiet">{app.say(|text| text.rooms_missing_text)}</p>
+                            <h2>{app.say(|text| text.rooms_failed)}</h2>
+                            <p class="quiet">{app.say(|text| text.rooms_failed_text)}</p>
                             <div class="row">
                                 <button class="button" id="retry" on:click=move |_| load()>{app.say(|text| text.try_again)}</button>
                             </div>
