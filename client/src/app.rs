@@ -24,7 +24,7 @@ pub fn mount() {
 fn Root() -> impl IntoView {
     let app = App::start();
     provide_context(app);
-    // To go from room to room is the second part's own business.
+    // The second bundle handles the routes of rooms itself.
     let route = memo(move || match app.route.get() {
         route if route.is_of_rooms() => Route::Rooms,
         route => route,
@@ -52,7 +52,7 @@ fn Root() -> impl IntoView {
     .into_any()
 }
 
-/// The fragment names the page, so a jump within it has to be done by hand.
+/// The fragment is the route, so a jump within the page is done by script.
 fn skip(event: web_sys::MouseEvent) {
     event.prevent_default();
     let Some(main) = document().get_element_by_id("main") else {
@@ -60,6 +60,5 @@ fn skip(event: web_sys::MouseEvent) {
     };
     let main: web_sys::HtmlElement = wasm_bindgen::JsCast::unchecked_into(main);
     main.set_tab_index(-1);
-    // A focus that is refused leaves it where it was.
     let _ = main.focus();
 }

@@ -3,13 +3,13 @@
 //! | module | holds | runs natively too |
 //! |---|---|---|
 //! | [`state`] | pure rules: routes, server choice, the life of a session, figures, filters | yes, and is tested there |
-//! | [`i18n`] | every word, English and 简体中文 | yes |
+//! | [`i18n`] | all text, English and 简体中文 | yes |
 //! | [`rtc`] | the browser's WebRTC objects; dropping closes them | SDP only |
 //! | [`http`] | requests to the server | no |
 //! | `hooks` | signals over all of these | no |
-//! | `components`, `pages` | what is seen | no |
+//! | `components`, `pages` | views | no |
 //!
-//! The bundle has two parts: `main.rs` starts the first, which watches; it loads the second, [`rooms`], when a room is opened.
+//! There are two bundles: `main.rs` starts the first, for watching; it loads the second, [`rooms`], when a room is opened.
 //!
 //! Imports run one way: `pages -> components -> hooks -> {rtc, state, i18n} -> http -> shared`.
 //!
@@ -18,10 +18,10 @@
 //! | selector | what |
 //! |---|---|
 //! | `#player[data-state]` | `stopped`, `connecting`, `playing` (a frame was shown), `unsteady`, `waiting`, `reconnecting`, `ended`, `failed` |
-//! | `#video`, `#state`, `#why` | the film, the state in words, the reason when there is one |
-//! | `#start`, `#unmute`, `#try-now`, `#watch-again`, `#try-again` | buttons over the film |
-//! | `#toggle`, `#mute`, `#volume`, `#pip`, `#fullscreen` | controls on the film |
-//! | `#stop`, `#delivery`, `#watching`, `#copy-link` | below the film |
+//! | `#video`, `#state`, `#why` | the video, its status as text, the reason when there is one |
+//! | `#start`, `#unmute`, `#try-now`, `#watch-again`, `#try-again` | buttons over the video |
+//! | `#toggle`, `#mute`, `#volume`, `#pip`, `#fullscreen` | controls of the player |
+//! | `#stop`, `#delivery`, `#watching`, `#copy-link` | below the player |
 //! | `#statistics [data-figure]` | `bitrate`, `fps`, `round-trip`, `jitter`, `loss`, `freezes`, `codec`, `resolution`, `pair`, `jitter-buffer`, `repaired`, `lost-total` |
 //! | `#streams [data-stream=NAME][data-state]` | cards: `probing`, `idle`, `running`, `failed` |
 //! | `[data-state]` of `.state` | `loading`, `empty`, `error`, `no-server`, `not-found`; `.notice[data-state=lost]` |
@@ -35,7 +35,7 @@
 //! | `.talk`, `.say`, `.say.me[data-ticks]`, `.bubble`, `.note`, `.divider.unread`, `#new-messages`, `.typing` | the conversation; `waiting`, `some`, `all` |
 //! | `#message`, `#send`, `#attach`, `#attached`, `.limit`, `.drop` | where messages are written; `#attached` takes files |
 //! | `.file[data-name][data-stage]` in `.say` and in `#files` | `offered`, `asked`, `running`, `paused`, `kept`, `stopped`, `spoiled`, `failed`, `gone`; `.get`, `.cancel`, `.save`, `img.picture` |
-//! | `#examine`, `.try[data-kind][data-outcome]`, `#verdict[data-verdict]`, `#copy-report` | the doctor; `anybody`, `most`, `near`, `nobody` |
+//! | `#examine`, `.try[data-kind][data-outcome]`, `#verdict[data-verdict]`, `#copy-report` | the connection test; `anybody`, `most`, `near`, `nobody` |
 //! | `#language`, `#server-state[data-state]` | in the bar; `asking`, `online`, `offline` |
 //!
 //! `?stream=NAME` opens the watch page of a stream, with `&embed=1` the player alone; `?server=URL` names the server.

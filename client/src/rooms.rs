@@ -1,7 +1,7 @@
-//! The second part of the bundle: rooms and the connection doctor.
+//! The second bundle: rooms and the connection test.
 //!
-//! Who only watches does not download it. Its own Wasm module, it shares the address, the saved settings and the document with the first part, and
-//! nothing else; `components::rooms_bundle` loads it and gives it a place below the bar.
+//! Viewers do not download it. It is a Wasm module of its own, which shares the address, the saved settings and the document with the first bundle.
+//! `components::rooms_bundle` loads it and gives it an element below the bar.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -17,11 +17,11 @@ use crate::pages::rooms::Rooms;
 use crate::state::route::Route;
 
 thread_local! {
-    /// The page that is shown; dropping it cleans up. JavaScript calls from outside, so it has to be kept here.
+    /// The mounted page, which unmounts on drop. A static, because JavaScript calls `mount` and `unmount`.
     static SHOWN: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
 }
 
-/// Shows the page of the address in `element`, in place of one that is shown.
+/// Mounts the page of the current address in `element`, and unmounts the one before.
 pub fn mount(element: HtmlElement) {
     console_error_panic_hook::set_once();
     unmount();
@@ -29,7 +29,7 @@ pub fn mount(element: HtmlElement) {
     SHOWN.with(|shown| shown.replace(Some(Box::new(handle))));
 }
 
-/// Takes the page away.
+/// Unmounts the page.
 pub fn unmount() {
     let shown = SHOWN.with(RefCell::take);
     drop(shown);
@@ -44,7 +44,7 @@ fn Root() -> impl IntoView {
         Route::Rooms => view! { <Rooms /> }.into_any(),
         Route::Room(name) => view! { <Room name /> }.into_any(),
         Route::ConnectionTest => view! { <ConnectionTestPage /> }.into_any(),
-        // The first part is about to unmount this one.
+        // The first bundle is about to unmount this one.
         _ => ().into_any(),
     }
 }

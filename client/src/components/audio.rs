@@ -1,4 +1,4 @@
-//! Volume and silence, and the browser's rules about playing without a click.
+//! Volume and mute, and the autoplay policy of browsers.
 
 use leptos::html;
 use leptos::prelude::*;
@@ -8,16 +8,16 @@ use wasm_bindgen_futures::JsFuture;
 
 use crate::hooks::app::App;
 
-/// Turning the audio on from zero has to be heard.
+/// Volume after unmuting at volume zero.
 const DEFAULT_VOLUME: f64 = 0.5;
 
-/// Volume and silence: what a person chose, and what the browser's rules ask for until a click.
+/// Volume and mute: the saved setting, and what the autoplay policy allows before a click.
 #[derive(Clone, Copy)]
 pub(crate) struct AudioControl {
     app: App,
-    /// Silent by the rules or as embedded, not by choice.
+    /// Muted by the autoplay policy or because it is embedded, not by the user.
     pub(super) autoplay_muted: RwSignal<bool>,
-    /// Not even silent play is allowed without a click.
+    /// The policy does not even allow muted playback without a click.
     pub(super) autoplay_blocked: RwSignal<bool>,
 }
 
@@ -42,7 +42,7 @@ impl AudioControl {
         self.app.settings.with_untracked(|settings| settings.volume)
     }
 
-    /// Louder or softer, and heard.
+    /// Also unmutes, unless the volume is zero.
     pub(super) fn set_volume(self, volume: f64, video: NodeRef<html::Video>) {
         self.app.settings.update(|settings| {
             // Steps of a twentieth add up without a tail of digits.
@@ -64,7 +64,7 @@ impl AudioControl {
         self.unblock(video);
     }
 
-    /// Within a click or a key press the rules allow audio.
+    /// The autoplay policy allows audio after a click or a key press.
     fn unblock(self, video: NodeRef<html::Video>) {
         self.autoplay_muted.set(false);
         if let Some(video) = video
@@ -76,7 +76,7 @@ impl AudioControl {
     }
 }
 
-/// Plays, and where the browser wants a click before there is audio, plays without and offers it.
+/// Plays; where the autoplay policy refuses audio, plays muted.
 pub(crate) fn play(video: web_sys::HtmlVideoElement, audio: AudioControl) {
     spawn_local(async move {
         for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! Where a message is written and files are attached.
+//! The field for messages, and attaching files.
 
 use leptos::ev::SubmitEvent;
 use leptos::html;
@@ -16,8 +16,8 @@ use crate::hooks::room::RoomHandle;
 use crate::hooks::window::use_window;
 use crate::i18n::format::bytes;
 
-/// The number that browsers give a key that an input method has taken.
-const TAKEN_BY_INPUT_METHOD: u32 = 229;
+/// `keyCode` of a key that an input method handles (UI Events, legacy keyCode).
+const INPUT_METHOD_KEY: u32 = 229;
 
 pub(crate) fn composer(app: App, room: RoomHandle, read_position: ReadPosition) -> AnyView {
     let field = NodeRef::<html::Textarea>::new();
@@ -50,7 +50,7 @@ pub(crate) fn composer(app: App, room: RoomHandle, read_position: ReadPosition) 
         let _ = field.focus();
     };
     let key = move |event: KeyboardEvent| {
-        let composing = event.is_composing() || event.key_code() == TAKEN_BY_INPUT_METHOD;
+        let composing = event.is_composing() || event.key_code() == INPUT_METHOD_KEY;
         if event.key() == "Enter" && !event.shift_key() && !composing {
             event.prevent_default();
             send();
@@ -118,7 +118,7 @@ fn offer_files(room: RoomHandle, read_position: ReadPosition, files: Option<File
     true
 }
 
-/// What happens anywhere on the page: files dropped or pasted, `/` for the message field. `dragging` is true while files are held over the page.
+/// Events of the whole page: files dropped or pasted, `/` to focus the message field. `dragging` is true while files are dragged over the page.
 pub(crate) fn use_page_events(
     room: RoomHandle,
     read_position: ReadPosition,
@@ -155,7 +155,7 @@ pub(crate) fn use_page_events(
                 else {
                     return;
                 };
-                // Otherwise the browser leaves the page and shows the file.
+                // Otherwise the browser would navigate to the file.
                 event.prevent_default();
                 dragging.set(kind == "dragover");
                 if kind == "drop" {
@@ -166,7 +166,7 @@ pub(crate) fn use_page_events(
     );
 }
 
-/// The key goes into a field.
+/// The target of a key event is a field.
 fn is_typing(event: &Event) -> bool {
     let target = event
         .target()
@@ -175,7 +175,6 @@ fn is_typing(event: &Event) -> bool {
         .is_some_and(|target| matches!(target.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"))
 }
 
-/// A focus that is refused leaves it where it was.
 pub(crate) fn focus(id: &str) {
     if let Some(element) = document().get_element_by_id(id) {
         let _ = element.unchecked_into::<HtmlElement>().focus();

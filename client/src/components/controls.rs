@@ -1,11 +1,11 @@
-//! The row of controls over the film.
+//! The row of controls on the player.
 
 use super::reactive::click_handler;
 use leptos::html;
 use leptos::prelude::*;
 
 use super::audio::AudioControl;
-use super::display_mode::{pip_is_there, toggle_fullscreen, toggle_pip, use_is_fullscreen};
+use super::display_mode::{has_pip, toggle_fullscreen, toggle_pip, use_is_fullscreen};
 use super::icon::{Icon, icon};
 use crate::hooks::app::use_app;
 use crate::hooks::player::Player;
@@ -21,7 +21,7 @@ pub(crate) fn Controls(
     let on = move || player.phase.with(|phase| phase.is_active());
     let full = use_is_fullscreen();
     let set_volume = move |event| {
-        // Whole numbers, by the field's step: reading a fraction would cost ten kilobytes of tables.
+        // The step is 1: parsing a fraction would add ten kilobytes to the bundle.
         if let Ok(percent) = event_target_value(&event).parse::<u8>() {
             audio.set_volume(f64::from(percent) / 100.0, video);
         }
@@ -65,7 +65,7 @@ pub(crate) fn Controls(
                 on:input=set_volume
             />
             <span class="grow"></span>
-            <Show when=pip_is_there>
+            <Show when=has_pip>
                 <button
                     id="pip"
                     class="round"

@@ -1,4 +1,4 @@
-//! The conversation: messages in order, days, what happened, ticks.
+//! The message log: messages in order, days, notes, delivery ticks.
 
 use leptos::html;
 use leptos::prelude::*;
@@ -18,20 +18,20 @@ use crate::state::links::{TextSegment, segments};
 use crate::state::room::{Note, RoomEvent};
 use crate::state::rows::{MessageKey, Row, rows};
 
-/// So close to the end counts as being there, in pixels.
-const NEAR: i32 = 40;
+/// Pixels from the end that still count as the end.
+const END_MARGIN_PX: i32 = 40;
 
-/// Where the reader is in the conversation.
+/// How far the conversation has been read.
 #[derive(Clone, Copy)]
 pub(crate) struct ReadPosition {
     log: NodeRef<html::Div>,
     at_end: RwSignal<bool>,
-    /// The first message that had not been looked at when it came.
+    /// The first message that was not in view when it arrived.
     unread: RwSignal<Option<MessageKey>>,
 }
 
 impl ReadPosition {
-    /// Follows what is looked at: `attended` says whether the page is in front of somebody.
+    /// Marks messages as read while the end of the log is in view. `attended`: the page is visible and focused.
     pub(crate) fn new(room: RoomHandle, attended: RwSignal<bool>) -> Self {
         let read_position = Self {
             log: NodeRef::new(),
@@ -47,7 +47,7 @@ impl ReadPosition {
             if first.is_none() {
                 return;
             }
-            // What was unread when the page was opened is marked even though it is seen at once.
+            // Messages that were unread when the page opened are marked although they are in view at once.
             if before.is_none() || !looking {
                 read_position.unread.set(first);
             }
@@ -58,14 +58,14 @@ impl ReadPosition {
         read_position
     }
 
-    /// The list is laid out from its end, which a browser then keeps in view by itself.
+    /// The list is laid out in reverse, so the browser keeps its end in view, and 0 is the end.
     pub(crate) fn scroll_to_end(self) {
         if let Some(log) = self.log.get_untracked() {
             log.set_scroll_top(0);
         }
     }
 
-    /// Something was said here: what came before has been read.
+    /// After a message of one's own, everything before it has been read.
     pub(crate) fn message_sent(self) {
         self.unread.set(None);
         self.scroll_to_end();
@@ -73,7 +73,7 @@ impl ReadPosition {
 
     fn on_scroll(self) {
         if let Some(log) = self.log.get_untracked() {
-            let at_end = log.scroll_top() > -NEAR;
+            let at_end = log.scroll_top() > -END_MARGIN_PX;
             if at_end != self.at_end.get_untracked() {
                 self.at_end.set(at_end);
             }
@@ -81,7 +81,7 @@ impl ReadPosition {
     }
 }
 
-/// Milliseconds since 1970 on the reader's clock.
+/// Milliseconds since 1970 UTC, as those of the local time zone.
 fn local(at: u64) -> u64 {
     let offset = js_sys::Date::new(&JsValue::from_f64(at as f64)).get_timezone_offset();
     at.saturating_add_signed(-(offset as i64) * 60_000)
@@ -108,11 +108,11 @@ pub(crate) fn message_log(
         row.map_or_else(no_view, |row| line(app, room, row))
     };
     let below = reactive_view(move || {
-        let news = !read_position.at_end.get()
+        let has_unread = !read_position.at_end.get()
             && room
                 .conversation
                 .with(|conversation| conversation.unread() > 0);
-        if news {
+        if has_unread {
             button(
                 "button below",
                 "new-messages",
@@ -175,7 +175,7 @@ fn day_name(app: App, day: u64) -> String {
         0 => text.today.to_owned(),
         1 => text.yesterday.to_owned(),
         _ => {
-            // The day is one of a calendar, whatever the time zone.
+            // `day` already is a local day.
             let options = js_sys::Object::new();
             for (name, value) in [("timeZone", "UTC"), ("dateStyle", "long")] {
                 // Setting a property of a plain object cannot fail.

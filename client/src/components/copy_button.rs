@@ -1,4 +1,4 @@
-//! A button that copies a text and says whether it could.
+//! A button that copies text and shows whether it succeeded.
 
 use super::reactive::click_handler;
 use leptos::prelude::*;
@@ -8,12 +8,10 @@ use crate::hooks::clipboard::{CopyState, copy};
 
 #[component]
 pub(crate) fn CopyButton(
-    /// What is copied, read at the click.
+    /// Read at the click.
     #[prop(into)]
     text: Signal<String>,
-    /// What the button says.
-    #[prop(into)]
-    label: Signal<&'static str>,
+    #[prop(into)] label: Signal<&'static str>,
     id: &'static str,
 ) -> impl IntoView {
     let app = use_app();

@@ -8,7 +8,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use crate::rtc::listener::Listener;
 
-/// Whether anything of this page fills the screen.
+/// True while an element of this page is in full screen.
 pub(super) fn use_is_fullscreen() -> RwSignal<bool> {
     let full = RwSignal::new(false);
     let listener = Listener::new(&document(), "fullscreenchange", move |_| {
@@ -21,7 +21,7 @@ pub(super) fn use_is_fullscreen() -> RwSignal<bool> {
     full
 }
 
-/// Full screen for the film with its controls; an iPhone can only do it for the bare video.
+/// Full screen for the player with its controls; an iPhone supports it for the video element only.
 pub(super) fn toggle_fullscreen(frame: NodeRef<html::Div>, video: NodeRef<html::Video>) {
     if document().fullscreen_element().is_some() {
         document().exit_fullscreen();
@@ -31,26 +31,25 @@ pub(super) fn toggle_fullscreen(frame: NodeRef<html::Div>, video: NodeRef<html::
         return;
     };
     if has(&frame, "requestFullscreen") {
-        // A refusal leaves the page as it was.
         let _ = frame.request_fullscreen();
     } else if let Some(video) = video.get_untracked() {
         call(&video, "webkitEnterFullscreen");
     }
 }
 
-/// Firefox has its own button for it and no interface.
-pub(super) fn pip_is_there() -> bool {
+/// Firefox has its own button, and no API.
+pub(super) fn has_pip() -> bool {
     js_sys::Reflect::get(&document(), &"pictureInPictureEnabled".into())
         .is_ok_and(|value| value.is_truthy())
 }
 
-/// Not in web-sys without its unstable features.
+/// By reflection: stable web-sys does not have it.
 pub(super) fn toggle_pip(video: NodeRef<html::Video>) {
     let document = document();
     let inside = js_sys::Reflect::get(&document, &"pictureInPictureElement".into());
     if inside.is_ok_and(|element| element.is_truthy()) {
         call(&document, "exitPictureInPicture");
-    } else if let Some(video) = video.get_untracked().filter(|_| pip_is_there()) {
+    } else if let Some(video) = video.get_untracked().filter(|_| has_pip()) {
         call(&video, "requestPictureInPicture");
     }
 }
@@ -59,7 +58,7 @@ fn has(object: &JsValue, method: &str) -> bool {
     js_sys::Reflect::get(object, &method.into()).is_ok_and(|value| value.is_function())
 }
 
-/// Calls a method; a refusal, now or later, leaves everything as it is.
+/// Calls a method and ignores errors.
 fn call(object: &JsValue, method: &str) {
     let result = js_sys::Reflect::get(object, &method.into())
         .ok()

@@ -1,4 +1,4 @@
-//! Files that are offered in a room, and how far they have come.
+//! Files shared in a room, and the progress of their transfers.
 
 use crate::hooks::derived::memo;
 use leptos::prelude::*;
@@ -13,10 +13,10 @@ use crate::i18n::format::{bytes, progress_figure};
 use crate::i18n::room::Room as Text;
 use crate::state::room::{Direction, Transfer, TransferStage};
 
-/// Bytes that a tab should not hold in memory without a word.
+/// From this size in bytes, a person is told that the file is held in memory.
 const LARGE: u64 = 500_000_000;
 
-/// The files of a conversation, the newest first.
+/// All files of a conversation, newest first.
 pub(crate) fn files(app: App, room: RoomHandle) -> AnyView {
     let keys = memo(move || {
         room.conversation.with(|conversation| {
@@ -47,13 +47,13 @@ pub(crate) fn files(app: App, room: RoomHandle) -> AnyView {
         .into_any()
 }
 
-/// One file. With `picture` it shows itself once it is here.
+/// One file. With `show_image`, an image is shown once it has been downloaded.
 pub(crate) fn file(
     app: App,
     room: RoomHandle,
     author: PeerId,
     number: u64,
-    picture: bool,
+    show_image: bool,
 ) -> AnyView {
     let known = room.conversation.with_untracked(|conversation| {
         let entry = conversation.entry(&author, number)?;
@@ -70,7 +70,7 @@ pub(crate) fn file(
         return no_view();
     };
     let wanted = author.clone();
-    // Those of this file. Not a signal of its own: they change together.
+    // Transfers of this file. Not a signal of its own: they change together.
     let transfers = move || {
         room.transfers.with(|all| {
             let these = all
@@ -80,9 +80,9 @@ pub(crate) fn file(
         })
     };
     let name = info.safe_name();
-    let (shows, alt) = (picture && info.is_picture(), name.clone());
+    let (shows, alt) = (show_image && info.is_picture(), name.clone());
     let came = transfers.clone();
-    // An own picture comes from here.
+    // An image of one's own has an object URL too.
     let source = memo(move || came().iter().find_map(url).filter(|_| shows));
     let image = reactive_view(move || match source.get() {
         Some(url) => {
@@ -126,7 +126,7 @@ pub(crate) fn file(
     .into_any()
 }
 
-/// An own picture has a transfer to nobody, for its address.
+/// False for the local transfer that an image of one's own has, for its object URL.
 fn between_two(transfer: &Transfer) -> bool {
     transfer.direction == Direction::Incoming || transfer.peer != transfer.author
 }
@@ -160,7 +160,7 @@ fn offered(
     view! { <div class="row between"><span class="small quiet tabular">{bytes(size)}</span> {get}</div> {held} }.into_any()
 }
 
-/// Between this browser and one other: a bar, a sentence, a button.
+/// One transfer: progress bar, status, button.
 fn line(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
     let incoming = transfer.direction == Direction::Incoming;
     let Transfer {
@@ -267,7 +267,7 @@ fn sentence(transfer: &Transfer, text: &Text) -> String {
     format!("{progress} · {more}")
 }
 
-/// The liveliest of the stages, for tests.
+/// The most active stage of all transfers, for `data-stage`.
 fn stage_word(transfers: &[Transfer]) -> &'static str {
     let others = transfers.iter().filter(|transfer| between_two(transfer));
     let ranked = others.map(|transfer| match transfer.stage {

@@ -1,4 +1,4 @@
-//! How often each level of each colour occurs.
+//! The histogram of the canvas page.
 
 use leptos::prelude::*;
 

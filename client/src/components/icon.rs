@@ -40,7 +40,7 @@ impl Icon {
     }
 }
 
-/// Hidden from screen readers: the button around it has the words.
+/// Hidden from screen readers: the button around it has a label.
 pub(crate) fn icon(which: Icon) -> impl IntoView {
     let (filled, lines) = which.paths();
     view! {
@@ -51,7 +51,7 @@ pub(crate) fn icon(which: Icon) -> impl IntoView {
     }
 }
 
-/// Three waves: the mark of Weir.
+/// The logo: three waves.
 pub(crate) fn mark() -> impl IntoView {
     view! {
         <svg

@@ -1,4 +1,4 @@
-//! The empty, the failed and the lost: always a title, a sentence and the next step as a button.
+//! States of a page without its data: loading, failed, stale, no server. Each has a title, a sentence and the next step as a button.
 
 use super::reactive::click_handler;
 use leptos::prelude::*;
@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use crate::hooks::app::{App, use_app};
 use crate::http::HttpError;
 
-/// Something that keeps the page from being shown. `retry` is the next step; without a server the next step is to name one.
+/// A request failed, so the page has nothing to show.
 #[component]
 pub(crate) fn LoadError(error: HttpError, #[prop(into)] retry: Callback<()>) -> impl IntoView {
     let app = use_app();
@@ -23,7 +23,7 @@ pub(crate) fn LoadError(error: HttpError, #[prop(into)] retry: Callback<()>) -> 
     }
 }
 
-/// A page that has no server to talk to.
+/// No server is known.
 #[component]
 pub(crate) fn NoServer() -> impl IntoView {
     let app = use_app();
@@ -38,14 +38,14 @@ pub(crate) fn NoServer() -> impl IntoView {
     }
 }
 
-/// The last answer is shown, and it is not fresh.
+/// The newest request failed; the page shows the answer before.
 #[component]
 pub(crate) fn StaleNotice() -> impl IntoView {
     let app = use_app();
     view! { <p class="notice" role="status" data-state="lost">{app.say(|text| text.stale)}</p> }
 }
 
-/// Nothing has come yet.
+/// The first answer has not arrived.
 #[component]
 pub(crate) fn Loading() -> impl IntoView {
     let app = use_app();

@@ -1,4 +1,4 @@
-//! The pieces that pages are made of.
+//! Components of the pages.
 
 pub(crate) mod audio;
 pub(crate) mod composer;

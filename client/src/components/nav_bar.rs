@@ -1,4 +1,4 @@
-//! The bar at the top: where one is, whether the server answers, the other language.
+//! The bar at the top: links to the pages, status of the server, language.
 
 use leptos::prelude::*;
 use shared::api::Health;

@@ -1,4 +1,4 @@
-//! What stands over the film while there is none: what happened, why, and the next step as a button.
+//! Shown over the video while it does not play: what happened, why, and the next step as a button.
 
 use super::reactive::click_handler;
 use crate::hooks::derived::memo;
@@ -12,18 +12,18 @@ use crate::hooks::app::use_app;
 use crate::hooks::player::Player;
 use crate::state::session::{Phase, RetryCause};
 
-/// Which overlay a phase has; countdowns and figures change without a new one.
+/// The kind of overlay for a phase; countdowns do not create a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OverlayKind {
     Nothing,
     Start,
     Busy,
-    /// Waiting to try again.
+    /// Waiting to reconnect.
     Lost,
     Ended,
     Failed,
     Blocked,
-    /// Playing without audio, not by choice.
+    /// Playing muted because of the autoplay policy.
     Unmute,
 }
 
@@ -72,10 +72,11 @@ pub(crate) fn Overlay(
             .phase
             .with(|phase| phase_text::reason(phase, app.text()))
     };
-    let again = move |id: &'static str, label: fn(&'static crate::i18n::Text) -> &'static str| {
-        view! { <button id=id class="button" on:click=click_handler(move || player.start())>{move || label(app.text())}</button> }
-    };
-    let elsewhere = move || {
+    let start_button =
+        move |id: &'static str, label: fn(&'static crate::i18n::Text) -> &'static str| {
+            view! { <button id=id class="button" on:click=click_handler(move || player.start())>{move || label(app.text())}</button> }
+        };
+    let all_streams = move || {
         (!app.embedded).then(
             || view! { <a class="button plain" href="#/">{app.say(|text| text.all_streams)}</a> },
         )
@@ -124,15 +125,15 @@ pub(crate) fn Overlay(
         .into_any(),
         OverlayKind::Lost => message(
             view! {
-                {again("try-now", |text| text.try_now)}
+                {start_button("try-now", |text| text.try_now)}
                 <Show when=move || unreachable() && !app.embedded>
                     <a class="button plain" href="#/settings">{move || app.common().change_server}</a>
                 </Show>
             }
             .into_any(),
         ),
-        OverlayKind::Ended => message(view! { {again("watch-again", |text| text.watch_again)} {elsewhere()} }.into_any()),
-        OverlayKind::Failed => message(view! { {again("try-again", |text| text.try_again)} {elsewhere()} }.into_any()),
+        OverlayKind::Ended => message(view! { {start_button("watch-again", |text| text.watch_again)} {all_streams()} }.into_any()),
+        OverlayKind::Failed => message(view! { {start_button("try-again", |text| text.try_again)} {all_streams()} }.into_any()),
     }
     }
 }

@@ -1,4 +1,4 @@
-//! Who is in a room and how they are connected.
+//! The people in a room and their connections.
 
 use crate::hooks::derived::memo;
 use leptos::prelude::*;
@@ -11,18 +11,18 @@ use crate::i18n::room::Room as Text;
 use crate::state::avatar::{hue, initials};
 use crate::state::room::{PeerPath, Person, Presence};
 
-/// A round face: initials on the colour of an id.
+/// Initials on a disc in the colour of an id.
 pub(crate) fn avatar(id: &PeerId, name: &str) -> AnyView {
     view! { <span class="face" aria-hidden="true" style=colour(id)>{initials(name)}</span> }
         .into_any()
 }
 
-/// The same lightness for all, so that white can be read on each.
+/// One lightness for all, so that white text has enough contrast.
 fn colour(id: &PeerId) -> String {
     format!("--c: oklch(.48 .1 {})", hue(id))
 }
 
-/// The others, each with its path in words.
+/// The other people, each with its connection.
 pub(crate) fn people(app: App, room: RoomHandle) -> AnyView {
     let ids = move || {
         room.people
@@ -33,7 +33,7 @@ pub(crate) fn people(app: App, room: RoomHandle) -> AnyView {
 
 fn person(app: App, room: RoomHandle, id: String) -> AnyView {
     let with = move |read: &dyn Fn(&Person) -> String| {
-        // Gone with its row in a moment.
+        // A person who left is still in the list until it is drawn again.
         let text = room.people.with(|people| {
             people
                 .iter()
@@ -62,7 +62,7 @@ fn person(app: App, room: RoomHandle, id: String) -> AnyView {
             no_view()
         }
     });
-    // As long as the two stay, an opened code stays open.
+    // While the code does not change, an opened `details` stays open.
     let code = memo({
         let with = with.clone();
         move || {
@@ -131,7 +131,7 @@ fn facts(person: &Person, text: &Text) -> String {
         Presence::Unlisted => text.peer_unlisted,
     };
     let typing = if person.typing { text.typing } else { "" };
-    // The path stands last when a link follows it.
+    // The path is last, because a link may follow it.
     let parts = [kind, presence, typing, &path];
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join(" · ")

@@ -1,9 +1,9 @@
-//! The state of a player in words.
+//! The phase of a player as text.
 
 use crate::i18n::Text;
 use crate::state::session::{Failure, Phase, RetryCause};
 
-/// One line: what is happening. `behind` is in milliseconds, `now` on the clock of [`Phase::Waiting`].
+/// One line. `behind` is in milliseconds, `now` on the clock of [`Phase::Waiting`].
 pub(crate) fn status(
     phase: &Phase,
     shown: bool,
@@ -35,7 +35,7 @@ pub(crate) fn status(
     }
 }
 
-/// A sentence more, where there is one: why, and what may help.
+/// The cause, and what may help. `None` for phases that need no explanation.
 pub(crate) fn reason(phase: &Phase, text: &Text) -> Option<String> {
     let reason = match phase {
         Phase::Waiting { cause, .. } | Phase::Reconnecting { cause } => match cause {

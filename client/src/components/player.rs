@@ -1,4 +1,4 @@
-//! The film: a video element, what is happening in words, and controls that keep out of its way.
+//! The player: a video element, its status, overlay and controls.
 
 use crate::hooks::derived::{effect, memo};
 use leptos::html;
@@ -16,11 +16,11 @@ use crate::rtc::listener::Listener;
 use crate::rtc::timer::Timer;
 use crate::state::session::Phase;
 
-/// Controls fade after the pointer rested this long.
+/// Controls fade when the pointer has not moved for this long.
 const IDLE_AFTER_MS: f64 = 2_500.0;
 const VOLUME_STEP: f64 = 0.05;
 
-/// Shows `player`. `muted` starts without audio whatever was saved, as an embedded player has to.
+/// Shows `player`. `muted` starts muted whatever is saved, as an embedded player must.
 #[component]
 pub(crate) fn VideoPlayer(
     player: Player,
@@ -64,7 +64,7 @@ pub(crate) fn VideoPlayer(
             phase => phase.as_str(),
         })
     };
-    let line = move || {
+    let status = move || {
         let behind = player.figures.with(|figures| figures.latency_ms);
         player.phase.with(|phase| {
             phase_text::status(
@@ -76,8 +76,8 @@ pub(crate) fn VideoPlayer(
             )
         })
     };
-    // Without the figure that changes every second, and the countdown: a screen reader says each state once.
-    let spoken = memo(move || match player.phase.get() {
+    // Without the delay and the countdown, which change every second: a screen reader reads each state once.
+    let announced = memo(move || match player.phase.get() {
         Phase::Waiting { cause, .. } => {
             phase_text::status(&Phase::Reconnecting { cause }, false, None, 0.0, app.text())
         }
@@ -113,9 +113,9 @@ pub(crate) fn VideoPlayer(
                     class:warn=move || matches!(state(), "unsteady" | "waiting" | "reconnecting" | "connecting")
                     class:bad=move || state() == "failed"
                 ></i>
-                <span id="state" class="tabular">{move || line()}</span>
+                <span id="state" class="tabular">{move || status()}</span>
             </span>
-            <span class="unseen" role="status">{move || spoken.get()}</span>
+            <span class="unseen" role="status">{move || announced.get()}</span>
             <SlowNotice player />
             <Overlay player audio video />
             <Controls player audio frame video />
@@ -123,7 +123,7 @@ pub(crate) fn VideoPlayer(
     }
 }
 
-/// Says that pictures were left out, while that lasts.
+/// Says that frames are being skipped.
 #[component]
 pub(crate) fn SlowNotice(player: Player) -> impl IntoView {
     let app = use_app();
@@ -136,7 +136,7 @@ pub(crate) fn SlowNotice(player: Player) -> impl IntoView {
     view! { <div role="status">{sentence}</div> }
 }
 
-/// Keys of the whole page, while nothing is being typed: space, m, f, p, arrows up and down.
+/// Keys of the whole page, except in fields: space, m, f, p, arrows up and down.
 fn use_keys(
     player: Player,
     audio: AudioControl,
@@ -156,7 +156,7 @@ fn use_keys(
         let key = event.key();
         let taken = match tag.as_str() {
             "TEXTAREA" | "SELECT" => true,
-            // A range takes the arrows, a button and a link take the space.
+            // A range handles the arrows, a button and a link the space.
             "INPUT" => key.starts_with("Arrow"),
             "BUTTON" | "A" => key == " ",
             _ => false,

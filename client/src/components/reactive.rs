@@ -1,4 +1,4 @@
-//! Views that change, each kind under one type: every closure of its own type is compiled again with all that shows it.
+//! Views that change, each kind with one type. Leptos compiles its code again for each type of closure.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,13 +9,12 @@ use web_sys::MouseEvent;
 use crate::hooks::app::App;
 use crate::i18n::room::Room;
 
-/// A text that follows signals. The type is the one that Leptos's macro makes of every closure.
+/// Text that follows signals, of the type that Leptos's macro makes of each closure.
 pub(crate) type ReactiveText = SharedReactiveFunction<String>;
-/// A part of the page that follows signals.
+/// A view that follows signals.
 pub(crate) type ReactiveView = SharedReactiveFunction<AnyView>;
-/// One message about rooms.
+/// Selects a message of the room table.
 pub(crate) type RoomText = fn(&'static Room) -> &'static str;
-/// What a click does.
 pub(crate) type ClickHandler = Box<dyn FnMut(MouseEvent)>;
 
 pub(crate) fn reactive_text(read: impl Fn() -> String + Send + 'static) -> ReactiveText {
@@ -30,28 +29,28 @@ pub(crate) fn click_handler(mut act: impl FnMut() + 'static) -> ClickHandler {
     Box::new(move |_| act())
 }
 
-/// Nothing to be seen.
+/// An empty view.
 pub(crate) fn no_view() -> AnyView {
     ().into_any()
 }
 
-/// A message about rooms, in the language of the moment.
+/// A message of the room table, in the current language.
 pub(crate) fn room_text(app: App, read: RoomText) -> ReactiveText {
     reactive_text(move || read(app.room()).to_owned())
 }
 
-/// A button with a word or two on it.
+/// A button with a label. `id` may be empty.
 pub(crate) fn button(
     class: &'static str,
     id: &'static str,
     label: ReactiveText,
     act: impl FnMut() + 'static,
 ) -> AnyView {
-    // Only this much is compiled for each button.
-    pressed(class, id, label, click_handler(act))
+    // Only this call is compiled for each type of `act`.
+    button_view(class, id, label, click_handler(act))
 }
 
-fn pressed(
+fn button_view(
     class: &'static str,
     id: &'static str,
     label: ReactiveText,
@@ -61,17 +60,17 @@ fn pressed(
     view! { <button type="button" class=class id=id on:click=act>{label}</button> }.into_any()
 }
 
-/// A list that keeps what is shown of an item for as long as its key stays. An item is looked up by its key, so that one type serves all lists.
+/// A list that keeps the view of an item while its key is in the list. Items are found by their keys, so that all lists have one type.
 pub(crate) fn keyed_list(
     keys: impl Fn() -> Vec<String> + Send + Sync + 'static,
     show: impl Fn(String) -> AnyView + Send + Sync + 'static,
 ) -> AnyView {
-    listed(Box::new(keys), Arc::new(show))
+    list_view(Box::new(keys), Arc::new(show))
 }
 
 type Keys = Box<dyn Fn() -> Vec<String> + Send + Sync>;
 type Show = Arc<dyn Fn(String) -> AnyView + Send + Sync>;
 
-fn listed(keys: Keys, show: Show) -> AnyView {
+fn list_view(keys: Keys, show: Show) -> AnyView {
     view! { <For each=keys key=String::clone children=move |key| show(key) /> }.into_any()
 }

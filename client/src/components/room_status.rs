@@ -1,4 +1,4 @@
-//! Every state of the link to a room that is not simply being in it: each says what happened and what to do.
+//! States in which a room is not joined: each says what happened and what to do.
 
 use leptos::prelude::*;
 use shared::signaling::{Code, MAX_NAME};
@@ -8,7 +8,7 @@ use crate::hooks::app::App;
 use crate::hooks::room::RoomHandle;
 use crate::state::room::JoinState;
 
-/// Asks for a name, then goes in with it.
+/// Asks for a name, then joins the room with it.
 pub(crate) fn name_form(app: App, room: RoomHandle, done: impl Fn() + 'static) -> AnyView {
     let name = RwSignal::new(
         app.settings
@@ -55,7 +55,7 @@ pub(crate) fn name_form(app: App, room: RoomHandle, done: impl Fn() + 'static) -
     .into_any()
 }
 
-/// Stands over the conversation while the link is not up.
+/// Shown above the conversation while the room is not joined.
 pub(crate) fn status_banner(app: App, room: RoomHandle) -> AnyView {
     reactive_view(move || match room.join_state.get() {
         JoinState::Joined | JoinState::Unnamed => no_view(),
@@ -103,7 +103,7 @@ fn refusal(app: App, room: RoomHandle, code: Code, message: String) -> AnyView {
             "reload",
             room_text(app, |text| text.reload),
             || {
-                // A page that cannot be loaded anew stays as it is.
+                // If the reload fails, the page stays open.
                 let _ = window().location().reload();
             },
         ),

@@ -1,4 +1,4 @@
-//! The place of the second part of the bundle ([`crate::rooms`]), which is loaded when it is first wanted.
+//! Loads the second bundle ([`crate::rooms`]) the first time that a page of it is opened, and gives it an element to mount in.
 
 use leptos::html;
 use leptos::prelude::*;
@@ -9,45 +9,45 @@ use web_sys::HtmlElement;
 
 use crate::hooks::app::use_app;
 
-// `rooms.js` is what Trunk makes of `bin/rooms.rs`, beside the page. A failed load may be tried again, so it is not remembered.
+// Trunk builds `rooms.js` from `bin/rooms.rs`. Only a successful load is kept, so that a failed one can be retried.
 #[wasm_bindgen(inline_js = r#"
-let part = null;
-export async function show_part(element) {
-    if (!part) {
+let bundle = null;
+export async function mount_rooms(element) {
+    if (!bundle) {
         const loaded = await import(new URL("rooms.js", document.baseURI));
         await loaded.default({ module_or_path: new URL("rooms_bg.wasm", document.baseURI) });
-        part = loaded;
+        bundle = loaded;
     }
-    if (element.isConnected) part.mount(element);
+    if (element.isConnected) bundle.mount(element);
 }
-export function hide_part() { part?.unmount(); }
+export function unmount_rooms() { bundle?.unmount(); }
 "#)]
 extern "C" {
     #[wasm_bindgen(catch)]
-    async fn show_part(element: HtmlElement) -> Result<JsValue, JsValue>;
-    fn hide_part();
+    async fn mount_rooms(element: HtmlElement) -> Result<JsValue, JsValue>;
+    fn unmount_rooms();
 }
 
-/// Where rooms are.
+/// The pages of the second bundle.
 #[component]
 pub(crate) fn RoomsBundle() -> impl IntoView {
     let app = use_app();
-    let place = NodeRef::<html::Div>::new();
+    let root = NodeRef::<html::Div>::new();
     // `None` while it loads.
     let loaded = RwSignal::new(None::<bool>);
     let load = move || {
-        let Some(element) = place.get_untracked() else {
+        let Some(element) = root.get_untracked() else {
             return;
         };
         loaded.set(None);
         spawn_local(async move {
-            let shown = show_part(element.into()).await.is_ok();
-            // The person may have gone elsewhere meanwhile.
-            let _ = loaded.try_set(Some(shown));
+            let mounted = mount_rooms(element.into()).await.is_ok();
+            // The page may have been left.
+            let _ = loaded.try_set(Some(mounted));
         });
     };
-    place.on_load(move |_| load());
-    on_cleanup(hide_part);
+    root.on_load(move |_| load());
+    on_cleanup(unmount_rooms);
     view! {
         <Show when=move || loaded.get() != Some(true)>
             <main id="main" class="page">
@@ -72,6 +72,6 @@ pub(crate) fn RoomsBundle() -> impl IntoView {
                 }}
             </main>
         </Show>
-        <div node_ref=place></div>
+        <div node_ref=root></div>
     }
 }

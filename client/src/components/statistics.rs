@@ -1,4 +1,4 @@
-//! The statistics panel: figures with a plot of the last minute, then facts.
+//! The statistics panel: figures with a plot of the last minute, then single values.
 
 use crate::hooks::derived::memo;
 use leptos::prelude::*;
@@ -22,7 +22,7 @@ pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> 
                        name: fn(&'static Text) -> &'static str,
                        read: Read,
                        plot: fn(&Plots) -> &PlotHistory,
-                       least: f64| {
+                       min_scale: f64| {
         let value = memo(move || figures.with(|figures| read(figures, app.text())));
         let history = Signal::derive(move || plots.with(|plots| plot(plots).clone()));
         view! {
@@ -33,7 +33,7 @@ pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> 
                     " "
                     <small>{move || value.get().1}</small>
                 </b>
-                <Plot history least />
+                <Plot history min_scale />
             </div>
         }
     };
@@ -123,7 +123,7 @@ fn codecs(figures: &Figures) -> Option<String> {
     (!names.is_empty()).then(|| names.join(" · "))
 }
 
-/// How the media travels: the protocol, direct or relayed, and the server's end.
+/// The selected candidate pair: protocol, direct or relayed, address of the server.
 fn path(figures: &Figures, text: &'static Text) -> Option<String> {
     let pair = figures.pair.as_ref()?;
     let relayed = [&pair.local_kind, &pair.remote_kind]

@@ -1,4 +1,4 @@
-//! A page that is about one stream: the choice of it, and what is shown for the chosen one.
+//! Chooses the stream of a page, and shows the page for it.
 
 use crate::hooks::derived::memo;
 use leptos::prelude::*;
@@ -12,17 +12,16 @@ use crate::i18n::Text;
 use crate::state::remote::RemoteData;
 use crate::state::route::Route;
 
-/// Without a name it is the first stream of the server.
+/// Without a name, the first stream of the server is chosen.
 #[component]
 pub(crate) fn StreamChooser(
     name: Option<String>,
-    /// Only streams that have one.
-    with_picture: bool,
-    /// The same page for another stream.
+    /// Only streams that have video.
+    with_video: bool,
+    /// The route of the page for another stream.
     page: fn(Option<String>) -> Route,
-    /// What is said when there is no stream to choose.
+    /// The message when there is no stream.
     none: fn(&'static Text) -> &'static str,
-    /// What is shown for the chosen stream.
     show: fn(String) -> AnyView,
 ) -> impl IntoView {
     let app = use_app();
@@ -31,7 +30,7 @@ pub(crate) fn StreamChooser(
         name.clone().or_else(|| {
             list.value.with(|list| {
                 let mut streams = list.value()?.streams.iter();
-                let first = streams.find(|stream| !with_picture || stream.video.is_some());
+                let first = streams.find(|stream| !with_video || stream.video.is_some());
                 first.map(|stream| stream.name.clone())
             })
         })
@@ -42,7 +41,7 @@ pub(crate) fn StreamChooser(
             <StreamSelect
                 list=list.value
                 chosen=name.clone()
-                with_picture
+                with_video
                 to=move |name| app.go(&page(Some(name)))
             />
             {show(name)}

@@ -1,4 +1,4 @@
-//! Chooses a stream.
+//! A list to choose a stream from.
 
 use crate::hooks::derived::memo;
 use leptos::prelude::*;
@@ -12,8 +12,8 @@ use crate::state::remote::RemoteData;
 pub(crate) fn StreamSelect(
     list: RwSignal<RemoteData<StreamList, HttpError>>,
     chosen: String,
-    /// Only streams that have one.
-    with_picture: bool,
+    /// Only streams that have video.
+    with_video: bool,
     #[prop(into)] to: Callback<String>,
 ) -> impl IntoView {
     let app = use_app();
@@ -26,10 +26,10 @@ pub(crate) fn StreamSelect(
                 .unwrap_or_default();
             let fitting = streams
                 .iter()
-                .filter(|stream| !with_picture || stream.video.is_some());
+                .filter(|stream| !with_video || stream.video.is_some());
             fitting.map(|stream| stream.name.clone()).collect()
         });
-        // What is shown stays choosable while the list is on its way.
+        // The current stream is an option even before the list has loaded.
         if !names.contains(&mine) {
             names.push(mine.clone());
         }

@@ -5,7 +5,7 @@ use shared::api::{AudioTrack, Codec, Delivery, Reason, StreamInfo, VideoTrack};
 use super::format::frame_rate;
 use super::{Lang, Text};
 
-/// The name that people know a codec by, from ffmpeg's.
+/// The usual name of a codec, from FFmpeg's.
 pub fn source_codec_name(codec: &str) -> String {
     let known = match codec {
         "h264" => "H.264",
@@ -27,12 +27,12 @@ pub fn source_codec_name(codec: &str) -> String {
     known.to_owned()
 }
 
-/// Made by the server for tests rather than read from a file.
+/// A source that the server generates for tests.
 fn is_generated(codec: &str) -> bool {
     matches!(codec, "testsrc2" | "sine")
 }
 
-/// The name of a codec that travels over RTP.
+/// The usual name of a codec that is sent over RTP.
 pub fn rtp_codec_name(codec: Codec) -> &'static str {
     match codec {
         Codec::H264 => "H.264",
@@ -43,7 +43,7 @@ pub fn rtp_codec_name(codec: Codec) -> &'static str {
     }
 }
 
-/// The name of a codec as a browser reports it: `H264 42e01f` becomes `H.264 42e01f`.
+/// The usual name of a codec, from a browser's statistics: `H264 42e01f` becomes `H.264 42e01f`.
 pub fn browser_codec_name(codec: &str) -> String {
     match codec.split_once(' ') {
         Some(("H264", rest)) => format!("H.264 {rest}"),
@@ -73,7 +73,7 @@ fn channels(count: u32, lang: Lang) -> String {
     }
 }
 
-/// Why, as a clause after "because".
+/// The reason as a clause after "because".
 fn reason(reason: &Reason, codec: &str, lang: Lang) -> String {
     match (lang, reason) {
         (Lang::En, Reason::Codec) => format!("browsers do not support {codec} over WebRTC"),
@@ -113,7 +113,7 @@ fn reason(reason: &Reason, codec: &str, lang: Lang) -> String {
     }
 }
 
-/// Why, in a word or two for a chip.
+/// The reason in a few words.
 fn short_reason(reason: &Reason, lang: Lang) -> Option<String> {
     Some(match (lang, reason) {
         (_, Reason::Codec) => return None,
@@ -169,7 +169,7 @@ fn properties(video: &VideoTrack, lang: Lang) -> String {
     }
 }
 
-/// One sentence about the picture.
+/// One sentence: how the video is sent.
 pub fn video_delivery(video: &VideoTrack, lang: Lang) -> String {
     if let (Delivery::Reencode { codec, .. }, true) = (&video.delivery, is_generated(&video.codec))
     {
@@ -194,7 +194,7 @@ pub fn video_delivery(video: &VideoTrack, lang: Lang) -> String {
     }
 }
 
-/// One sentence about the sound.
+/// One sentence: how the audio is sent.
 pub fn audio_delivery(audio: &AudioTrack, lang: Lang) -> String {
     if let (Delivery::Reencode { codec, .. }, true) = (&audio.delivery, is_generated(&audio.codec))
     {
@@ -222,8 +222,8 @@ pub fn audio_delivery(audio: &AudioTrack, lang: Lang) -> String {
     }
 }
 
-/// Everything about how a stream reaches this browser. `received` is the picture's codec as the browser reports it: a
-/// browser that cannot take the original is told that it gets another.
+/// How a stream is sent to this browser. `received` is the video codec that the browser reports: the text says when
+/// it differs from the planned one.
 pub fn delivery(info: &StreamInfo, received: Option<&str>, lang: Lang) -> String {
     let mut sentences = Vec::new();
     if let Some(video) = &info.video {
@@ -261,7 +261,7 @@ pub fn delivery(info: &StreamInfo, received: Option<&str>, lang: Lang) -> String
     sentences.join(if lang == Lang::En { " " } else { "" })
 }
 
-/// A few words a track, for the gallery.
+/// A few words per track, for the gallery.
 pub fn chips(info: &StreamInfo, text: &Text, lang: Lang) -> Vec<String> {
     let mut chips = Vec::new();
     match &info.video {

@@ -1,8 +1,7 @@
-//! English.
+//! Messages in English.
 
 use super::Text;
 
-/// The column.
 pub const TEXT: Text = Text {
     // Frame of every page
     skip_to_content: "Skip to content",
@@ -21,12 +20,12 @@ pub const TEXT: Text = Text {
     not_found: "Page not found",
     not_found_text: |address| format!("There is no page at \"{address}\"."),
 
-    // Steps out of trouble
+    // Next steps
     try_again: "Try again",
     try_now: "Try now",
     all_streams: "All streams",
 
-    // Trouble
+    // Errors
     unreachable: "The server does not respond",
     unreachable_text: |server| {
         format!(
@@ -64,7 +63,7 @@ pub const TEXT: Text = Text {
     probing: "analyzing the file…",
     cannot_play: "cannot be played",
 
-    // Player, in words
+    // Player, status
     connecting: "connecting",
     waiting_for_frame: "connected, waiting for the first frame",
     playing: "playing",

@@ -1,8 +1,8 @@
-//! Numbers as people read them. Widths stay put: a figure that changes has a fixed number of decimals.
+//! Numbers as text. A figure that changes has a fixed number of decimals, so that its width stays.
 
 use super::Lang;
 
-/// A length of time: `5 s`, `3 min 20 s`, `1 h 12 min`.
+/// A duration: `5 s`, `3 min 20 s`, `1 h 12 min`.
 pub fn duration(seconds: f64, lang: Lang) -> String {
     // A cast saturates, and turns a NaN into 0.
     let whole = seconds.max(0.0).round() as u64;
@@ -19,7 +19,7 @@ pub fn duration(seconds: f64, lang: Lang) -> String {
     }
 }
 
-/// Bits a second, as a figure and its unit.
+/// A bitrate in bits per second, as a figure and its unit.
 pub fn bitrate(bits: f64) -> (String, &'static str) {
     if bits >= 1_000_000.0 {
         (format!("{:.2}", bits / 1_000_000.0), "Mbit/s")
@@ -28,13 +28,13 @@ pub fn bitrate(bits: f64) -> (String, &'static str) {
     }
 }
 
-/// Frames a second of a file: `25`, `29.97`.
+/// Frames per second: `25`, `29.97`.
 pub fn frame_rate(fps: f64) -> String {
     let text = format!("{fps:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// A count with thin groups of three digits: `12 345`.
+/// A count in groups of three digits: `12 345`.
 pub fn count(value: f64) -> String {
     let digits = format!("{:.0}", value.max(0.0));
     let mut out = String::new();
@@ -59,7 +59,7 @@ fn unit(bytes: u64) -> (&'static str, u64) {
     fits.unwrap_or(("B", 1))
 }
 
-/// In integers: floats bring kilobytes of code. One decimal below a hundred, cut off, so that 100 % is said only at the end.
+/// In integers: formatting floats adds kilobytes to the bundle. One decimal below a hundred, truncated, so that the full size appears only at the end.
 fn figure(bytes: u64, unit: u64) -> String {
     let (whole, tenth) = (bytes / unit, bytes % unit * 10 / unit);
     if whole < 100 && unit > 1 {
@@ -69,18 +69,18 @@ fn figure(bytes: u64, unit: u64) -> String {
     }
 }
 
-/// A size: `512 B`, `1.2 MB`, `128 MB`. Decimal, as in the units of the network.
+/// A size in decimal units: `512 B`, `1.2 MB`, `128 MB`.
 pub fn bytes(size: u64) -> String {
     let (name, unit) = unit(size);
     format!("{} {name}", figure(size, unit))
 }
 
-/// A part of a size in the unit of the whole: `82.1`, for `82.1 of 128 MB`.
+/// `done` bytes in the unit of `size`: `82.1`, for `82.1 of 128 MB`.
 pub fn progress_figure(done: u64, size: u64) -> String {
     figure(done, unit(size).1)
 }
 
-/// Minutes of the day, of milliseconds on the reader's clock: `09:05`.
+/// Hours and minutes of a local time in milliseconds: `09:05`.
 pub fn time_of_day(local_ms: u64) -> String {
     let minutes = local_ms / 60_000;
     format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60)
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_are_read_at_a_glance() {
+    fn durations_have_at_most_two_units() {
         for (seconds, en, zh) in [
             (5.04, "5 s", "5 秒"),
             (200.0, "3 min 20 s", "3 分 20 秒"),
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_have_a_unit_that_fits() {
+    fn a_bitrate_has_the_unit_that_fits() {
         assert_eq!(bitrate(1_240_000.0), ("1.24".into(), "Mbit/s"));
         assert_eq!(bitrate(64_400.0), ("64".into(), "kbit/s"));
         assert_eq!(frame_rate(25.0), "25");
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_have_three_figures_or_so() {
+    fn sizes_have_about_three_digits() {
         assert_eq!(bytes(0), "0 B");
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1_234), "1.2 kB");
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_shows_two_digits_each() {
+    fn hours_and_minutes_have_two_digits() {
         assert_eq!(time_of_day(0), "00:00");
         assert_eq!(time_of_day(((3 * 24 + 9) * 60 + 5) * 60_000), "09:05");
     }

@@ -1,8 +1,7 @@
-//! Every word that a person reads, in one typed table with a column a language: a missing translation does not compile.
+//! All text that a person reads, in typed tables with one value per language: a missing translation does not compile.
 //!
-//! [`Text`] is the table, [`en`] and [`zh`] are its columns, [`mod@format`] writes numbers, [`describe`] puts sentences about
-//! streams together. [`room`], [`mod@connection_test`] and
-//! [`common`] are tables of their own: a part of the bundle has only those that it speaks.
+//! [`Text`] is the table of the first bundle, with its values in [`en`] and [`zh`]; [`room`] and [`mod@connection_test`] are those of the
+//! second bundle, [`common`] of both. [`mod@format`] writes numbers, [`describe`] sentences about streams.
 
 pub mod common;
 pub mod connection_test;
@@ -15,7 +14,7 @@ pub mod zh;
 
 pub use text::Text;
 
-/// The languages of the client.
+/// A language of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Lang {
     #[default]
@@ -24,7 +23,7 @@ pub enum Lang {
 }
 
 impl Lang {
-    /// The first language that a person prefers and the client speaks; English when there is none.
+    /// The first preferred language that the client has; English when there is none.
     pub fn preferred<'a>(tags: impl IntoIterator<Item = &'a str>) -> Self {
         tags.into_iter()
             .find_map(Self::from_tag)
@@ -40,7 +39,7 @@ impl Lang {
         }
     }
 
-    /// What is saved.
+    /// As saved in the settings.
     pub fn code(self) -> &'static str {
         match self {
             Self::En => "en",
@@ -97,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_language_that_is_spoken_here_is_taken() {
+    fn the_first_preferred_language_that_exists_is_used() {
         assert_eq!(Lang::preferred(["zh-CN", "en"]), Lang::Zh);
         assert_eq!(Lang::preferred(["fr", "zh-Hant-TW", "en"]), Lang::Zh);
         assert_eq!(Lang::preferred(["de", "en-GB", "zh"]), Lang::En);

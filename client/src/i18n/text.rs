@@ -1,6 +1,6 @@
-//! The table: one field a message, `fn` where numbers or names go in.
+//! The message table of the first bundle.
 
-/// Every message. Sentences end with a full stop, labels do not.
+/// One field per message, an `fn` where numbers or names are inserted. Sentences end with a full stop, labels do not.
 #[derive(Debug)]
 pub struct Text {
     // Frame of every page
@@ -20,12 +20,12 @@ pub struct Text {
     pub not_found: &'static str,
     pub not_found_text: fn(address: &str) -> String,
 
-    // Steps out of trouble
+    // Next steps
     pub try_again: &'static str,
     pub try_now: &'static str,
     pub all_streams: &'static str,
 
-    // Trouble
+    // Errors
     pub unreachable: &'static str,
     pub unreachable_text: fn(server: &str) -> String,
     pub not_weir: &'static str,
@@ -50,7 +50,7 @@ pub struct Text {
     pub probing: &'static str,
     pub cannot_play: &'static str,
 
-    // Player, in words
+    // Player, status
     pub connecting: &'static str,
     pub waiting_for_frame: &'static str,
     pub playing: &'static str,

@@ -1,8 +1,7 @@
-//! 简体中文.
+//! Messages in 简体中文.
 
 use super::Text;
 
-/// The column.
 pub const TEXT: Text = Text {
     // Frame of every page
     skip_to_content: "跳到正文",
@@ -21,12 +20,12 @@ pub const TEXT: Text = Text {
     not_found: "页面不存在",
     not_found_text: |address| format!("地址“{address}”没有对应的页面。"),
 
-    // Steps out of trouble
+    // Next steps
     try_again: "重试",
     try_now: "立即重试",
     all_streams: "全部视频流",
 
-    // Trouble
+    // Errors
     unreachable: "服务器无响应",
     unreachable_text: |server| {
         format!("{server} 无响应。请确认 Weir 正在该地址运行，并检查地址是否正确。")
@@ -56,7 +55,7 @@ pub const TEXT: Text = Text {
     probing: "正在分析文件…",
     cannot_play: "无法播放",
 
-    // Player, in words
+    // Player, status
     connecting: "正在连接",
     waiting_for_frame: "已连接，正在等待第一帧",
     playing: "正在播放",

@@ -1,4 +1,4 @@
-//! Frames drawn to a canvas as they arrive, with no video element on the page: filters, a histogram, stills.
+//! Frames drawn to a canvas as they arrive, with no video element on the page: filters, histogram, saved images.
 
 use crate::components::reactive::click_handler;
 use crate::hooks::derived::effect;
@@ -33,7 +33,7 @@ pub(crate) fn Canvas(name: Option<String>) -> impl IntoView {
             </div>
             <StreamChooser
                 name
-                with_picture=true
+                with_video=true
                 page=Route::Canvas
                 none=|text| text.no_video_streams
                 show=|name| view! { <CanvasPlayer name /> }.into_any()
@@ -53,7 +53,7 @@ fn CanvasPlayer(name: String) -> impl IntoView {
     };
     let canvas = NodeRef::<html::Canvas>::new();
     let frames = StoredValue::new_local(None::<FrameCallbacks>);
-    // Never on the page: it only decodes.
+    // Not in the document: it only decodes.
     let video: Option<HtmlVideoElement> = document()
         .create_element("video")
         .ok()

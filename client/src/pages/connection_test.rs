@@ -1,4 +1,4 @@
-//! The connection doctor: what works from here, and what to change.
+//! The connection test: which connections work from here, and what to change.
 
 use leptos::prelude::*;
 
@@ -16,7 +16,7 @@ pub(crate) fn ConnectionTestPage() -> impl IntoView {
     let app = use_app();
     use_title(move || app.lang.get().connection_test().title.to_owned());
     let doctor = ConnectionTest::new();
-    let say = move |read: fn(&'static Text) -> &'static str| {
+    let text_of = move |read: fn(&'static Text) -> &'static str| {
         reactive_text(move || read(app.lang.get().connection_test()).to_owned())
     };
     let label = reactive_text(move || {
@@ -28,7 +28,7 @@ pub(crate) fn ConnectionTestPage() -> impl IntoView {
         };
         label.to_owned()
     });
-    let tries = reactive_view(move || {
+    let checks = reactive_view(move || {
         let lines = doctor.report.with(|facts| lines(app, facts));
         if lines.is_empty() {
             return no_view();
@@ -45,9 +45,9 @@ pub(crate) fn ConnectionTestPage() -> impl IntoView {
                 </li>
             }
         });
-        view! { <section class="card form"><h2>{say(|text| text.checks)}</h2> <ul>{lines.collect::<Vec<_>>()}</ul></section> }.into_any()
+        view! { <section class="card form"><h2>{text_of(|text| text.checks)}</h2> <ul>{lines.collect::<Vec<_>>()}</ul></section> }.into_any()
     });
-    let sum = reactive_view(move || {
+    let summary = reactive_view(move || {
         if !doctor.done.get() {
             return no_view();
         }
@@ -56,7 +56,7 @@ pub(crate) fn ConnectionTestPage() -> impl IntoView {
         let (verdict, facts, advice) = doctor.report.with(|facts| {
             (
                 facts.reachability(),
-                sights(text, facts),
+                findings(text, facts),
                 advice(text, facts),
             )
         });
@@ -91,19 +91,19 @@ pub(crate) fn ConnectionTestPage() -> impl IntoView {
     view! {
         <main class="page narrow" id="main">
             <div>
-                <h1>{say(|text| text.title)}</h1>
-                <p class="quiet">{say(|text| text.intro)}</p>
+                <h1>{text_of(|text| text.title)}</h1>
+                <p class="quiet">{text_of(|text| text.intro)}</p>
             </div>
             <div class="row" aria-busy=reactive_text(move || doctor.running.get().to_string())>
                 {button("button", "examine", label, move || doctor.run(app))}
             </div>
-            <div class="column" role="status">{sum}</div>
-            {tries}
+            <div class="column" role="status">{summary}</div>
+            {checks}
         </main>
     }
 }
 
-/// One try as it is shown.
+/// One check as it is shown.
 struct Line {
     kind: &'static str,
     word: &'static str,
@@ -155,8 +155,8 @@ fn verdict_text(text: &Text, verdict: Reachability) -> &'static str {
     }
 }
 
-/// What else was seen, and how to read it.
-fn sights(text: &Text, facts: &TestReport) -> Vec<(&'static str, &'static str)> {
+/// NAT and addresses, each with an explanation.
+fn findings(text: &Text, facts: &TestReport) -> Vec<(&'static str, &'static str)> {
     let nat = facts.nat.map(|nat| match nat {
         Nat::None => text.nat_none,
         Nat::EndpointIndependent => text.nat_endpoint_independent,
@@ -171,8 +171,8 @@ fn sights(text: &Text, facts: &TestReport) -> Vec<(&'static str, &'static str)> 
             text.hosts_shown
         }
     });
-    let sights = [(text.nat, nat), (text.addresses, addresses)];
-    sights
+    let findings = [(text.nat, nat), (text.addresses, addresses)];
+    findings
         .into_iter()
         .filter_map(|(what, is)| Some((what, is?)))
         .collect()
@@ -204,7 +204,7 @@ fn advice(text: &Text, facts: &TestReport) -> Vec<&'static str> {
     }
 }
 
-/// Everything as text, to send to somebody who can help. No address of this machine is in it, and no password.
+/// The result as text, to send to someone who can help. It contains no address of this device and no password.
 fn report(app: App, facts: &TestReport) -> String {
     let text = app.lang.get().connection_test();
     let colon = app.common().colon;
@@ -216,7 +216,7 @@ fn report(app: App, facts: &TestReport) -> String {
             line.what, line.url, line.outcome
         ));
     }
-    for (what, is) in sights(text, facts) {
+    for (what, is) in findings(text, facts) {
         report.push_str(&format!("{what}{colon}{is}\n"));
     }
     for advice in advice(text, facts) {

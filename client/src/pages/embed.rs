@@ -11,7 +11,7 @@ use crate::hooks::share_link::stream_link;
 use crate::i18n::Text;
 use crate::state::route::{Route, encode};
 
-/// The file that is also served as `embed.html`.
+/// The file that is served as `embed.html`.
 const PAGE: &str = include_str!("../../../assets/embed.html");
 const SERVER_ATTRIBUTE: &str = "data-server=\"\"";
 const STREAM_ATTRIBUTE: &str = "data-stream=\"\"";
@@ -49,7 +49,7 @@ pub(crate) fn Embed(name: Option<String>) -> impl IntoView {
             </div>
             <StreamChooser
                 name
-                with_picture=false
+                with_video=false
                 page=Route::Embed
                 none=|text| text.no_streams_embed
                 show=|name| view! { <EmbedOptions name /> }.into_any()
@@ -166,12 +166,12 @@ fn EmbedOptions(name: String) -> impl IntoView {
     }
 }
 
-/// Focusable, so that a keyboard can scroll it.
+/// Focusable, so that the keyboard can scroll it.
 #[component]
 fn Code(
     code: Signal<String>,
     id: &'static str,
-    /// The words of the heading that names it.
+    /// Its label for screen readers.
     name: fn(&'static Text) -> &'static str,
 ) -> impl IntoView {
     let app = use_app();
@@ -186,7 +186,7 @@ fn escape(text: &str) -> String {
         .replace('<', "&lt;")
 }
 
-/// Hands a text to the browser as a file.
+/// Saves text as a file.
 fn download(text: &str) {
     let parts = js_sys::Array::of1(&text.into());
     let kind = web_sys::BlobPropertyBag::new();

@@ -1,4 +1,4 @@
-//! Everything that can be watched here.
+//! All streams of the server.
 
 use crate::hooks::derived::memo;
 use leptos::prelude::*;
@@ -21,26 +21,26 @@ pub(crate) fn Gallery() -> impl IntoView {
     let app = use_app();
     use_title(String::new);
     let list = use_poll::<StreamList>(app, || "api/streams".to_owned(), ASK_EVERY_MS);
-    // Each shape of the page, so that news about one stream does not draw the whole page anew.
+    // The layout of the page, so that a change of one stream does not render the whole page again.
     #[derive(Clone, PartialEq)]
-    enum Shape {
+    enum Layout {
         NoServer,
         Loading,
         Failed(crate::http::HttpError),
         Empty,
         Streams,
     }
-    let shape = memo(move || {
+    let layout = memo(move || {
         if matches!(app.server.get(), Some(None)) {
-            return Shape::NoServer;
+            return Layout::NoServer;
         }
         list.value.with(|list| match list {
-            RemoteData::Loading => Shape::Loading,
-            RemoteData::Failed(error) => Shape::Failed(error.clone()),
+            RemoteData::Loading => Layout::Loading,
+            RemoteData::Failed(error) => Layout::Failed(error.clone()),
             RemoteData::Ready(list) | RemoteData::Stale(list, _) if list.streams.is_empty() => {
-                Shape::Empty
+                Layout::Empty
             }
-            RemoteData::Ready(_) | RemoteData::Stale(..) => Shape::Streams,
+            RemoteData::Ready(_) | RemoteData::Stale(..) => Layout::Streams,
         })
     });
     let count = move || {
@@ -67,7 +67,7 @@ pub(crate) fn Gallery() -> impl IntoView {
         <main class="page" id="main">
             <div>
                 <h1>{app.say(|text| text.streams)}</h1>
-                <Show when=move || shape.get() == Shape::Streams>
+                <Show when=move || layout.get() == Layout::Streams>
                     <p class="quiet small">
                         {move || (app.text().stream_count)(count())} " " {app.say(|text| text.add_files)}
                     </p>
@@ -76,12 +76,12 @@ pub(crate) fn Gallery() -> impl IntoView {
             <Show when=move || lost.get()>
                 <StaleNotice />
             </Show>
-            {move || match shape.get() {
-                Shape::NoServer => view! { <NoServer /> }.into_any(),
-                Shape::Loading => view! { <Loading /> }.into_any(),
-                Shape::Failed(error) => view! { <LoadError error retry=move |()| list.reload() /> }.into_any(),
-                Shape::Empty => view! { <Empty again=move |()| list.refresh() /> }.into_any(),
-                Shape::Streams => view! {
+            {move || match layout.get() {
+                Layout::NoServer => view! { <NoServer /> }.into_any(),
+                Layout::Loading => view! { <Loading /> }.into_any(),
+                Layout::Failed(error) => view! { <LoadError error retry=move |()| list.reload() /> }.into_any(),
+                Layout::Empty => view! { <Empty again=move |()| list.refresh() /> }.into_any(),
+                Layout::Streams => view! {
                     <ul class="gallery" id="streams">
                         {keyed_list(streams, move |name| view! { <li><Card name list=list.value /></li> }.into_any())}
                     </ul>
@@ -106,7 +106,7 @@ fn Empty(#[prop(into)] again: Callback<()>) -> impl IntoView {
     }
 }
 
-/// One stream. It reads its facts from the list, so the card stays while they change.
+/// One stream. It reads its properties from the list, so the card stays while they change.
 #[component]
 fn Card(
     name: String,
@@ -139,7 +139,7 @@ fn Card(
     }
 }
 
-/// The picture of the server; where there is none, or it cannot be had, the mark.
+/// The poster of the server, or the logo when there is none or it does not load.
 #[component]
 fn Poster(info: Memo<Option<StreamInfo>>) -> impl IntoView {
     let app = use_app();

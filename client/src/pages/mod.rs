@@ -1,4 +1,4 @@
-//! One page a file.
+//! The pages, one per file.
 
 pub(crate) mod canvas;
 pub(crate) mod connection_test;

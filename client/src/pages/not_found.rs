@@ -1,4 +1,4 @@
-//! An address that names no page.
+//! Shown for an address without a page.
 
 use leptos::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A room: who is in it, what is said, which files are offered.
+//! A room: people, messages, files.
 
 use crate::hooks::derived::memo;
 use leptos::prelude::*;
@@ -32,8 +32,8 @@ pub(crate) fn Room(name: String) -> impl IntoView {
             title.clone()
         }
     });
-    // Which of the three faces of the page; news of the link alone do not draw it anew.
-    let shape = memo(move || {
+    // The layout of the page, so that a change of the link alone does not render the page again.
+    let layout = memo(move || {
         if matches!(app.server.get(), Some(None)) {
             "no-server"
         } else if room.join_state.with(|link| *link == JoinState::Unnamed) {
@@ -45,7 +45,7 @@ pub(crate) fn Room(name: String) -> impl IntoView {
     let read_position = ReadPosition::new(room, use_attended());
     let dragging = RwSignal::new(false);
     use_page_events(room, read_position, dragging);
-    reactive_view(move || match shape.get() {
+    reactive_view(move || match layout.get() {
         "no-server" => view! { <main class="page narrow" id="main"><NoServer /></main> }.into_any(),
         "join" => join_view(app, room, &name),
         _ => room_view(app, room, &name, read_position, dragging),

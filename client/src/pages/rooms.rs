@@ -1,4 +1,4 @@
-//! The lobby: which room, under which name.
+//! The lobby: chooses a room and a name.
 
 use leptos::prelude::*;
 use shared::signaling::{MAX_NAME, MAX_ROOM_NAME};
@@ -122,7 +122,7 @@ pub(crate) fn Rooms() -> impl IntoView {
     }
 }
 
-/// For a name that is not to be guessed.
+/// Random, so that the generated name cannot be guessed.
 fn random() -> u32 {
     let mut bytes = [0; 4];
     if let Ok(crypto) = window().crypto() {

@@ -1,4 +1,4 @@
-//! Server address, ICE servers, language.
+//! Settings: server address, name in rooms, ICE servers, language.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -29,7 +29,7 @@ pub(crate) fn Settings() -> impl IntoView {
     }
 }
 
-/// What came of a test of an address.
+/// The state of the test of an address.
 #[derive(Clone, PartialEq)]
 enum Test {
     Not,
@@ -85,7 +85,7 @@ fn ServerSettings() -> impl IntoView {
         let text = typed.get_untracked();
         let address = match normalize(&text) {
             Some(address) => address,
-            // An empty field tests the server in use.
+            // With an empty field, the server in use is tested.
             None if text.trim().is_empty() => used(),
             None => return result.set(Test::NotAnAddress),
         };
@@ -194,7 +194,7 @@ fn IceSettings() -> impl IntoView {
             Err(line) => said.set(Some(Err(line.0))),
         }
     };
-    // Those in force: one's own when there are any, else the server's.
+    // The saved ICE servers when there are any, else those of the server.
     let in_use = move || {
         let own = app.settings.with(|settings| settings.ice_servers.clone());
         let mine = !own.is_empty();
@@ -285,7 +285,7 @@ fn RoomSettings() -> impl IntoView {
     };
     let save = move |event: web_sys::Event| {
         let name = event_target_value(&event).trim().to_owned();
-        // A longer one is refused by the server, in words.
+        // The server refuses a name that is too long, with a message.
         app.settings
             .update(|settings| settings.name = Some(name).filter(|name| !name.is_empty()));
     };

@@ -1,4 +1,4 @@
-//! One stream: the film, what is sent and why, and the figures.
+//! One stream: the player, how it is sent and why, and statistics.
 
 use crate::components::reactive::click_handler;
 use crate::hooks::derived::{effect, memo};
@@ -26,7 +26,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     let player = use_player(app, name.clone());
     start_when_found(app, player);
 
-    // One viewer more: the count is fresh at once.
+    // This viewer counts: update the number of viewers.
     effect(move || {
         if player.shown.get() {
             info.refresh();
@@ -85,7 +85,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     }
 }
 
-/// The player alone, as it stands in a frame of another site.
+/// The player alone, for an iframe on another site.
 #[component]
 pub(crate) fn Embedded(name: String) -> impl IntoView {
     let app = use_app();
@@ -111,7 +111,7 @@ fn use_info(app: App, name: &str) -> Poll<StreamInfo> {
     use_poll(app, move || path.clone(), ASK_EVERY_MS)
 }
 
-/// A viewing begins by itself as soon as it is known where the server is.
+/// Starts playing as soon as the server is known.
 fn start_when_found(app: App, player: crate::hooks::player::Player) {
     Effect::new(move |begun: Option<bool>| {
         let found = app.server.get().is_some();

@@ -1,8 +1,7 @@
-//! English.
+//! Messages in English.
 
 use super::Common;
 
-/// The column.
 pub const TEXT: Common = Common {
     rooms: "Rooms",
     your_name: "Your name",

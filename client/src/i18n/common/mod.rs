@@ -1,4 +1,4 @@
-//! The words that both parts of the bundle say.
+//! Messages of both bundles.
 
 pub mod en;
 pub mod zh;

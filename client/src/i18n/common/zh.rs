@@ -1,8 +1,7 @@
-//! 简体中文.
+//! Messages in 简体中文.
 
 use super::Common;
 
-/// The column.
 pub const TEXT: Common = Common {
     rooms: "房间",
     your_name: "您的名字",

@@ -1,8 +1,7 @@
-//! English.
+//! Messages in English.
 
 use super::ConnectionTest;
 
-/// The column.
 pub const TEXT: ConnectionTest = ConnectionTest {
     title: "Connection test",
     intro: "Tries every way in which two people in a room can connect from this browser and this network. It takes a few seconds and contacts nobody else.",
@@ -12,7 +11,7 @@ pub const TEXT: ConnectionTest = ConnectionTest {
     settings: "Settings",
     copy_report: "Copy the report",
 
-    // What is tried
+    // Checks
     checks: "Checks",
     server: "Server (HTTP)",
     signaling: "Signaling (WebSocket)",
@@ -22,14 +21,14 @@ pub const TEXT: ConnectionTest = ConnectionTest {
     turn_tcp: "Relay over TCP (TURN)",
     relay_loop: "Data through the relay",
 
-    // What came of it
+    // Outcomes
     running: "running…",
     works: |ms| format!("works, {ms} ms"),
     no_candidate: "no public address: there is no NAT, or no response",
     no_answer: "no response",
     refused: |code, text| format!("refused: {code} {text}"),
 
-    // In sum
+    // Summary
     everybody: "You can connect to everyone: directly where possible, otherwise through the relay.",
     most: "You can connect to most people directly. Some networks need a relay, and there is none.",
     local_network: "You can connect to people on your own network, and to almost nobody else.",
@@ -44,7 +43,7 @@ pub const TEXT: ConnectionTest = ConnectionTest {
     hosts_hidden: "The browser hides the local addresses of this device (mDNS). This is fine.",
     hosts_shown: "The browser sends the local addresses of this device to the others.",
 
-    // What to change
+    // Recommendations
     recommendations: "Recommendations",
     no_recommendation: "Nothing needs to be changed.",
     start_server: "The server does not respond. Start it, or correct its address in the settings.",

@@ -1,4 +1,4 @@
-//! The words of the connection doctor.
+//! Messages of the connection test.
 
 pub mod en;
 pub mod zh;
@@ -14,7 +14,7 @@ pub struct ConnectionTest {
     pub settings: &'static str,
     pub copy_report: &'static str,
 
-    // What is tried
+    // Checks
     pub checks: &'static str,
     pub server: &'static str,
     pub signaling: &'static str,
@@ -24,14 +24,14 @@ pub struct ConnectionTest {
     pub turn_tcp: &'static str,
     pub relay_loop: &'static str,
 
-    // What came of it
+    // Outcomes
     pub running: &'static str,
     pub works: fn(ms: u32) -> String,
     pub no_candidate: &'static str,
     pub no_answer: &'static str,
     pub refused: fn(code: u16, text: &str) -> String,
 
-    // In sum
+    // Summary
     pub everybody: &'static str,
     pub most: &'static str,
     pub local_network: &'static str,
@@ -46,7 +46,7 @@ pub struct ConnectionTest {
     pub hosts_hidden: &'static str,
     pub hosts_shown: &'static str,
 
-    // What to change
+    // Recommendations
     pub recommendations: &'static str,
     pub no_recommendation: &'static str,
     pub start_server: &'static str,

@@ -1,8 +1,7 @@
-//! 简体中文.
+//! Messages in 简体中文.
 
 use super::ConnectionTest;
 
-/// The column.
 pub const TEXT: ConnectionTest = ConnectionTest {
     title: "连接诊断",
     intro: "逐一尝试房间里的两个人从此浏览器、此网络互相连接的各种方式。只需几秒钟，不会联系其他人。",
@@ -12,7 +11,7 @@ pub const TEXT: ConnectionTest = ConnectionTest {
     settings: "设置",
     copy_report: "复制报告",
 
-    // What is tried
+    // Checks
     checks: "检查项目",
     server: "服务器（HTTP）",
     signaling: "信令通道（WebSocket）",
@@ -22,14 +21,14 @@ pub const TEXT: ConnectionTest = ConnectionTest {
     turn_tcp: "TCP 中继（TURN）",
     relay_loop: "经中继传送数据",
 
-    // What came of it
+    // Outcomes
     running: "正在检测…",
     works: |ms| format!("可用，{ms} 毫秒"),
     no_candidate: "没有公网地址：没有 NAT，或无响应",
     no_answer: "无响应",
     refused: |code, text| format!("被拒绝：{code} {text}"),
 
-    // In sum
+    // Summary
     everybody: "您可以连接任何人：能直连时直连，不能时经中继。",
     most: "您可以直接连接大多数人。有些网络需要中继，而目前没有可用的中继。",
     local_network: "您可以连接同一网络里的人，其他人几乎无法连接。",
@@ -44,7 +43,7 @@ pub const TEXT: ConnectionTest = ConnectionTest {
     hosts_hidden: "浏览器隐藏了此设备的本地地址（mDNS），这没有问题。",
     hosts_shown: "浏览器会把此设备的本地地址发送给其他人。",
 
-    // What to change
+    // Recommendations
     recommendations: "建议",
     no_recommendation: "无需任何改动。",
     start_server: "服务器无响应。请启动服务器，或在设置中更正地址。",

@@ -32,7 +32,7 @@ fn bunny() -> StreamInfo {
 }
 
 #[test]
-fn the_delivery_is_told_in_words_with_its_reasons() {
+fn the_delivery_is_described_with_its_reasons() {
     assert_eq!(
         delivery(&bunny(), Some("H264 42e01f"), Lang::En),
         "Video passed through (H.264 Main, 1280×720, 25 fps). Audio re-encoded from AAC 5.1 to Opus \
@@ -46,7 +46,7 @@ fn the_delivery_is_told_in_words_with_its_reasons() {
 }
 
 #[test]
-fn a_browser_that_gets_another_codec_is_told_so() {
+fn a_browser_that_receives_another_codec_is_told() {
     assert!(
         delivery(&bunny(), Some("VP8"), Lang::En)
             .contains("does not support H.264, so it receives VP8.")
@@ -60,7 +60,7 @@ fn a_browser_that_gets_another_codec_is_told_so() {
 #[test]
 fn several_reasons_make_one_sentence() {
     let mut info = bunny();
-    let video = info.video.as_mut().expect("the clip has a picture");
+    let video = info.video.as_mut().expect("the clip has video");
     video.delivery = Delivery::Reencode {
         codec: Codec::H264,
         reasons: vec![
@@ -81,7 +81,7 @@ fn several_reasons_make_one_sentence() {
 }
 
 #[test]
-fn every_reason_is_worded_in_every_language() {
+fn every_reason_has_text_in_every_language() {
     let all = [
         Reason::Codec,
         Reason::BFrames,
@@ -106,9 +106,9 @@ fn every_reason_is_worded_in_every_language() {
 }
 
 #[test]
-fn a_test_picture_is_not_told_as_a_file() {
+fn a_test_pattern_is_not_described_as_a_file() {
     let mut info = bunny();
-    let video = info.video.as_mut().expect("the clip has a picture");
+    let video = info.video.as_mut().expect("the clip has video");
     video.codec = "testsrc2".into();
     video.delivery = Delivery::Reencode {
         codec: Codec::H264,
@@ -122,7 +122,7 @@ fn a_test_picture_is_not_told_as_a_file() {
 }
 
 #[test]
-fn a_card_says_it_in_a_few_words() {
+fn a_card_describes_the_tracks_in_a_few_words() {
     let chips = chips(&bunny(), Lang::En.text(), Lang::En);
     assert_eq!(
         chips,

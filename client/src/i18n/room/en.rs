@@ -1,8 +1,7 @@
-//! English.
+//! Messages in English.
 
 use super::Room;
 
-/// The column.
 pub const TEXT: Room = Room {
     // Lobby
     intro: "People who open the same room talk to each other: messages and files go directly from browser to browser, or to a terminal. The server only sets up the connections.",
@@ -20,7 +19,7 @@ pub const TEXT: Room = Room {
         format!("Delete the room \"{room}\" and all its messages from this browser?")
     },
 
-    // Getting in, and out
+    // Joining and leaving
     joining: "Joining…",
     join_room: |room| format!("Join {room}"),
     server_lost: |seconds| match seconds {

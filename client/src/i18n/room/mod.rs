@@ -1,9 +1,9 @@
-//! The words of rooms: lobby, people, messages, files.
+//! Messages of the room pages: lobby, people, conversation, files.
 
 pub mod en;
 pub mod zh;
 
-/// As [`super::Text`]. `size`, `done` and `speed` come with their units.
+/// As [`super::Text`]. `size` and `done` include their units.
 #[derive(Debug)]
 pub struct Room {
     // Lobby
@@ -20,7 +20,7 @@ pub struct Room {
     pub delete: &'static str,
     pub confirm_delete: fn(room: &str) -> String,
 
-    // Getting in, and out
+    // Joining and leaving
     pub joining: &'static str,
     pub join_room: fn(room: &str) -> String,
     pub server_lost: fn(seconds: u32) -> String,

@@ -1,8 +1,7 @@
-//! 简体中文.
+//! Messages in 简体中文.
 
 use super::Room;
 
-/// The column.
 pub const TEXT: Room = Room {
     // Lobby
     intro: "打开同一个房间的人可以互相交谈：消息和文件在浏览器之间（或与终端之间）直接传送，服务器只负责建立连接。",
@@ -18,7 +17,7 @@ pub const TEXT: Room = Room {
     delete: "删除",
     confirm_delete: |room| format!("要从此浏览器中删除房间“{room}”及其全部消息吗？"),
 
-    // Getting in, and out
+    // Joining and leaving
     joining: "正在加入…",
     join_room: |room| format!("加入房间 {room}"),
     server_lost: |seconds| match seconds {
