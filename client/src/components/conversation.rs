@@ -39,7 +39,7 @@ impl ReadPosition {
             unread: RwSignal::new(None),
         };
         Effect::new(move |before: Option<()>| {
-            let looking = attended.get() && read_position.at_end.get();
+            let in_view = attended.get() && read_position.at_end.get();
             let first = room.conversation.with(|conversation| {
                 let first = conversation.entries().iter().find(|entry| entry.unread);
                 first.map(|entry| (entry.message.number, entry.author.clone()))
@@ -48,10 +48,10 @@ impl ReadPosition {
                 return;
             }
             // Messages that were unread when the page opened are marked although they are in view at once.
-            if before.is_none() || !looking {
+            if before.is_none() || !in_view {
                 read_position.unread.set(first);
             }
-            if looking {
+            if in_view {
                 room.mark_read();
             }
         });
@@ -93,7 +93,7 @@ pub(crate) fn message_log(
     read_position: ReadPosition,
     end: AnyView,
 ) -> AnyView {
-    let lines = move || {
+    let row_ids = move || {
         let unread = read_position.unread.get();
         let rows = room.notes.with(|notes| {
             let with = |conversation: &Conversation| {
@@ -105,9 +105,9 @@ pub(crate) fn message_log(
     };
     let show = move |id: String| {
         let row = room.notes.with_untracked(|notes| Row::from_id(&id, notes));
-        row.map_or_else(no_view, |row| line(app, room, row))
+        row.map_or_else(no_view, |row| row_view(app, room, row))
     };
-    let below = reactive_view(move || {
+    let new_messages = reactive_view(move || {
         let has_unread = !read_position.at_end.get()
             && room
                 .conversation
@@ -134,16 +134,16 @@ pub(crate) fn message_log(
             on:scroll=move |_| read_position.on_scroll()
         >
             <div class="lines">
-                {keyed_list(lines, show)}
+                {keyed_list(row_ids, show)}
                 {end}
             </div>
         </div>
-        {below}
+        {new_messages}
     }
     .into_any()
 }
 
-fn line(app: App, room: RoomHandle, row: Row) -> AnyView {
+fn row_view(app: App, room: RoomHandle, row: Row) -> AnyView {
     match row {
         Row::Day(day) => divider("divider", reactive_text(move || day_name(app, day))),
         Row::Unread => divider(
@@ -220,19 +220,19 @@ fn message(app: App, room: RoomHandle, entry: Entry, mine: bool, first: bool) ->
         }
         Body::File(_) => file(app, room, entry.author.clone(), number, true),
     };
-    let who = (first && !mine).then(|| {
+    let header = (first && !mine).then(|| {
         view! { {avatar(&entry.author, &entry.name)} <b class="who small">{entry.name.clone()}</b> }
     });
-    let unseen = reactive_text(move || {
+    let author_label = reactive_text(move || {
         if mine || first {
             String::new()
         } else {
             format!("{}{}", entry.name, app.common().colon)
         }
     });
-    let ticked = ticks.clone();
-    let tick = reactive_view(move || ticked().map_or_else(no_view, |ticks| tick(app, ticks)));
-    let data = reactive_text(move || {
+    let ticks_now = ticks.clone();
+    let tick = reactive_view(move || ticks_now().map_or_else(no_view, |ticks| tick(app, ticks)));
+    let ticks_name = reactive_text(move || {
         let word = ticks().map_or("", |ticks| match ticks {
             Ticks::Waiting => "waiting",
             Ticks::Some { .. } => "some",
@@ -241,9 +241,9 @@ fn message(app: App, room: RoomHandle, entry: Entry, mine: bool, first: bool) ->
         word.to_owned()
     });
     view! {
-        <div class=class data-ticks=data>
-            {who}
-            <span class="unseen">{unseen}</span>
+        <div class=class data-ticks=ticks_name>
+            {header}
+            <span class="unseen">{author_label}</span>
             {body}
             <p class="when tabular">{time_of_day(local(entry.message.at))} {tick}</p>
         </div>
@@ -266,7 +266,7 @@ fn tick(app: App, ticks: Ticks) -> AnyView {
 }
 
 fn linked(text: &str) -> AnyView {
-    let parts = segments(text).into_iter().map(|piece| match piece {
+    let parts = segments(text).into_iter().map(|segment| match segment {
         TextSegment::Text(text) => text.to_owned().into_any(),
         TextSegment::Url(link) => {
             let href = link.to_owned();

@@ -13,7 +13,7 @@ use crate::i18n::format::{bytes, progress_figure};
 use crate::i18n::room::Room as Text;
 use crate::state::room::{Direction, Transfer, TransferStage};
 
-/// From this size in bytes, a person is told that the file is held in memory.
+/// From this size in bytes, a person is told that the file is memory_notice in memory.
 const LARGE: u64 = 500_000_000;
 
 /// All files of a conversation, newest first.
@@ -69,21 +69,21 @@ pub(crate) fn file(
     let Some((info, from, mine)) = known else {
         return no_view();
     };
-    let wanted = author.clone();
+    let file_author = author.clone();
     // Transfers of this file. Not a signal of its own: they change together.
     let transfers = move || {
         room.transfers.with(|all| {
             let these = all
                 .iter()
-                .filter(|one| one.number == number && one.author == wanted);
+                .filter(|one| one.number == number && one.author == file_author);
             these.cloned().collect::<Vec<_>>()
         })
     };
     let name = info.safe_name();
-    let (shows, alt) = (show_image && info.is_picture(), name.clone());
-    let came = transfers.clone();
+    let (has_image, alt) = (show_image && info.is_picture(), name.clone());
+    let transfers_now = transfers.clone();
     // An image of one's own has an object URL too.
-    let source = memo(move || came().iter().find_map(url).filter(|_| shows));
+    let source = memo(move || transfers_now().iter().find_map(url).filter(|_| has_image));
     let image = reactive_view(move || match source.get() {
         Some(url) => {
             let href = url.clone();
@@ -96,16 +96,18 @@ pub(crate) fn file(
         }
         None => no_view(),
     });
-    let lines = reactive_view({
+    let rows = reactive_view({
         let (author, transfers) = (author.clone(), transfers.clone());
         move || {
             let mut all = transfers();
-            all.retain(between_two);
+            all.retain(is_with_peer);
             if all.is_empty() {
-                return offered(app, room, &author, number, info.size, mine);
+                return offer_row(app, room, &author, number, info.size, mine);
             }
-            let lines = all.into_iter().map(|transfer| line(app, room, transfer));
-            lines.collect::<Vec<_>>().into_any()
+            let rows = all
+                .into_iter()
+                .map(|transfer| transfer_row(app, room, transfer));
+            rows.collect::<Vec<_>>().into_any()
         }
     });
     let from = reactive_text(move || {
@@ -116,18 +118,18 @@ pub(crate) fn file(
         }
     });
     view! {
-        <div class="file" data-name=info.name data-stage=reactive_text(move || stage_word(&transfers()).to_owned())>
+        <div class="file" data-name=info.name data-stage=reactive_text(move || stage_name(&transfers()).to_owned())>
             {image}
             <p class="file-name">{name}</p>
             <p class="small quiet">{from}</p>
-            {lines}
+            {rows}
         </div>
     }
     .into_any()
 }
 
 /// False for the local transfer that an image of one's own has, for its object URL.
-fn between_two(transfer: &Transfer) -> bool {
+fn is_with_peer(transfer: &Transfer) -> bool {
     transfer.direction == Direction::Incoming || transfer.peer != transfer.author
 }
 
@@ -138,7 +140,7 @@ fn url(transfer: &Transfer) -> Option<String> {
     }
 }
 
-fn offered(
+fn offer_row(
     app: App,
     room: RoomHandle,
     author: &PeerId,
@@ -146,7 +148,7 @@ fn offered(
     size: u64,
     mine: bool,
 ) -> AnyView {
-    let get = (!mine).then(|| {
+    let download = (!mine).then(|| {
         let author = author.clone();
         button(
             "button plain get",
@@ -155,13 +157,13 @@ fn offered(
             move || room.want(author.clone(), number),
         )
     });
-    let held = (!mine && size > LARGE && !streams_to_disk())
+    let memory_notice = (!mine && size > LARGE && !streams_to_disk())
         .then(|| view! { <p class="small quiet">{room_text(app, |text| text.no_disk)}</p> });
-    view! { <div class="row between"><span class="small quiet tabular">{bytes(size)}</span> {get}</div> {held} }.into_any()
+    view! { <div class="row between"><span class="small quiet tabular">{bytes(size)}</span> {download}</div> {memory_notice} }.into_any()
 }
 
 /// One transfer: progress bar, status, button.
-fn line(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
+fn transfer_row(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
     let incoming = transfer.direction == Direction::Incoming;
     let Transfer {
         author,
@@ -169,7 +171,7 @@ fn line(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
         peer,
         ..
     } = transfer.clone();
-    let act = match (&transfer.stage, incoming) {
+    let action = match (&transfer.stage, incoming) {
         (TransferStage::Requested | TransferStage::Running | TransferStage::Paused, _) => {
             Some(button(
                 "button plain cancel",
@@ -199,14 +201,14 @@ fn line(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
             ))
         }
     };
-    let moving = matches!(
+    let unfinished = matches!(
         transfer.stage,
         TransferStage::Requested
             | TransferStage::Running
             | TransferStage::Paused
             | TransferStage::Stopped
     );
-    let bar = moving.then(|| {
+    let bar = unfinished.then(|| {
         let (done, size) = (
             transfer.done.to_string(),
             transfer.info.size.max(1).to_string(),
@@ -229,7 +231,7 @@ fn line(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
         });
         name.map_or_else(|| what.clone(), |name| (text.transfer_with)(&name, &what))
     });
-    view! { {bar} <div class="row between"><p class="small quiet tabular">{sentence}</p> {act}</div> }.into_any()
+    view! { {bar} <div class="row between"><p class="small quiet tabular">{sentence}</p> {action}</div> }.into_any()
 }
 
 /// `82.1 of 128 MB · 34 MB/s · 1 s left`
@@ -268,8 +270,8 @@ fn sentence(transfer: &Transfer, text: &Text) -> String {
 }
 
 /// The most active stage of all transfers, for `data-stage`.
-fn stage_word(transfers: &[Transfer]) -> &'static str {
-    let others = transfers.iter().filter(|transfer| between_two(transfer));
+fn stage_name(transfers: &[Transfer]) -> &'static str {
+    let others = transfers.iter().filter(|transfer| is_with_peer(transfer));
     let ranked = others.map(|transfer| match transfer.stage {
         TransferStage::Running => (0, "running"),
         TransferStage::Paused => (1, "paused"),

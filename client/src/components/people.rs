@@ -32,7 +32,7 @@ pub(crate) fn people(app: App, room: RoomHandle) -> AnyView {
 }
 
 fn person(app: App, room: RoomHandle, id: String) -> AnyView {
-    let with = move |read: &dyn Fn(&Person) -> String| {
+    let read_person = move |read: &dyn Fn(&Person) -> String| {
         // A person who left is still in the list until it is drawn again.
         let text = room.people.with(|people| {
             people
@@ -42,17 +42,17 @@ fn person(app: App, room: RoomHandle, id: String) -> AnyView {
         });
         text.unwrap_or_default()
     };
-    let of = |read: fn(&Person) -> String| {
-        let with = with.clone();
-        reactive_text(move || with(&read))
+    let person_text = |read: fn(&Person) -> String| {
+        let read_person = read_person.clone();
+        reactive_text(move || read_person(&read))
     };
-    let facts = {
-        let with = with.clone();
-        reactive_text(move || with(&|person| facts(person, app.room())))
+    let status = {
+        let read_person = read_person.clone();
+        reactive_text(move || read_person(&|person| status(person, app.room())))
     };
     let failed = memo({
-        let with = with.clone();
-        move || with(&|person| path_word(person.path).to_owned()) == "failed"
+        let read_person = read_person.clone();
+        move || read_person(&|person| path_name(person.path).to_owned()) == "failed"
     });
     let help = reactive_view(move || {
         if failed.get() {
@@ -64,34 +64,36 @@ fn person(app: App, room: RoomHandle, id: String) -> AnyView {
     });
     // While the code does not change, an opened `details` stays open.
     let code = memo({
-        let with = with.clone();
+        let read_person = read_person.clone();
         move || {
-            Some(with(&|person| person.safety.clone().unwrap_or_default()))
-                .filter(|code| !code.is_empty())
+            Some(read_person(&|person| {
+                person.safety.clone().unwrap_or_default()
+            }))
+            .filter(|code| !code.is_empty())
         }
     });
-    let name = of(|person| person.name.clone());
-    let read_to = with.clone();
+    let name = person_text(|person| person.name.clone());
+    let read_name = read_person.clone();
     let safety = reactive_view(move || {
         let Some(code) = code.get() else {
             return no_view();
         };
-        let with = read_to.clone();
+        let read_person = read_name.clone();
         view! {
             <details class="small">
                 <summary>{room_text(app, |text| text.safety)}</summary>
                 <p class="mono code-digits">{code}</p>
-                <p class="quiet">{reactive_text(move || (app.room().safety_text)(&with(&|person| person.name.clone())))}</p>
+                <p class="quiet">{reactive_text(move || (app.room().safety_text)(&read_person(&|person| person.name.clone())))}</p>
             </details>
         }
         .into_any()
     });
     view! {
-        <li class="person" data-path=of(|person| path_word(person.path).to_owned()) data-name=of(|person| person.name.clone())>
-            <span class="face" aria-hidden="true" style=of(|person| colour(&person.id))>{of(|person| initials(&person.name))}</span>
+        <li class="person" data-path=person_text(|person| path_name(person.path).to_owned()) data-name=person_text(|person| person.name.clone())>
+            <span class="face" aria-hidden="true" style=person_text(|person| colour(&person.id))>{person_text(|person| initials(&person.name))}</span>
             <div class="grow">
                 <p class="name">{name}</p>
-                <p class="small quiet">{facts} {help}</p>
+                <p class="small quiet">{status} {help}</p>
                 {safety}
             </div>
         </li>
@@ -99,7 +101,7 @@ fn person(app: App, room: RoomHandle, id: String) -> AnyView {
     .into_any()
 }
 
-fn path_word(path: PeerPath) -> &'static str {
+fn path_name(path: PeerPath) -> &'static str {
     match path {
         PeerPath::Connecting => "connecting",
         PeerPath::Open { relayed: false, .. } => "direct",
@@ -110,7 +112,7 @@ fn path_word(path: PeerPath) -> &'static str {
 }
 
 /// `terminal · direct, 2 ms · typing…`
-fn facts(person: &Person, text: &Text) -> String {
+fn status(person: &Person, text: &Text) -> String {
     let kind = match person.kind {
         PeerKind::Browser => text.browser,
         PeerKind::Terminal => text.terminal,

@@ -15,13 +15,13 @@ use crate::state::connection_test::{
 pub(crate) fn ConnectionTestPage() -> impl IntoView {
     let app = use_app();
     use_title(move || app.lang.get().connection_test().title.to_owned());
-    let doctor = ConnectionTest::new();
+    let test = ConnectionTest::new();
     let text_of = move |read: fn(&'static Text) -> &'static str| {
         reactive_text(move || read(app.lang.get().connection_test()).to_owned())
     };
     let label = reactive_text(move || {
         let text = app.lang.get().connection_test();
-        let label = match (doctor.running.get(), doctor.done.get()) {
+        let label = match (test.running.get(), test.done.get()) {
             (true, _) => text.running_test,
             (false, true) => text.run_again,
             (false, false) => text.run,
@@ -29,57 +29,57 @@ pub(crate) fn ConnectionTestPage() -> impl IntoView {
         label.to_owned()
     });
     let checks = reactive_view(move || {
-        let lines = doctor.report.with(|facts| lines(app, facts));
-        if lines.is_empty() {
+        let rows = test.report.with(|report| check_rows(app, report));
+        if rows.is_empty() {
             return no_view();
         }
-        let lines = lines.into_iter().map(|line| {
+        let rows = rows.into_iter().map(|row| {
             view! {
-                <li class="try" data-kind=line.kind data-outcome=line.word>
-                    <i class=line.dot></i>
+                <li class="try" data-kind=row.kind data-outcome=row.outcome_name>
+                    <i class=row.dot></i>
                     <div class="grow">
-                        <p>{line.what}</p>
-                        <p class="small quiet mono">{line.url}</p>
+                        <p>{row.label}</p>
+                        <p class="small quiet mono">{row.url}</p>
                     </div>
-                    <p class="small tabular">{line.outcome}</p>
+                    <p class="small tabular">{row.outcome}</p>
                 </li>
             }
         });
-        view! { <section class="card form"><h2>{text_of(|text| text.checks)}</h2> <ul>{lines.collect::<Vec<_>>()}</ul></section> }.into_any()
+        view! { <section class="card form"><h2>{text_of(|text| text.checks)}</h2> <ul>{rows.collect::<Vec<_>>()}</ul></section> }.into_any()
     });
     let summary = reactive_view(move || {
-        if !doctor.done.get() {
+        if !test.done.get() {
             return no_view();
         }
         let text = app.lang.get().connection_test();
         let text_settings = text.settings;
-        let (verdict, facts, advice) = doctor.report.with(|facts| {
+        let (reachability, findings, advice) = test.report.with(|report| {
             (
-                facts.reachability(),
-                findings(text, facts),
-                advice(text, facts),
+                report.reachability(),
+                findings(text, report),
+                advice(text, report),
             )
         });
-        let word = match verdict {
+        let name = match reachability {
             Reachability::Everybody => "anybody",
             Reachability::Most => "most",
             Reachability::LocalNetwork => "near",
             Reachability::Nobody => "nobody",
         };
-        let facts = facts
+        let findings = findings
             .into_iter()
             .map(|(what, is)| view! { <dt>{what}</dt> <dd>{is}</dd> });
         let advice = advice.into_iter().map(|advice| view! { <li>{advice}</li> });
         view! {
-            <section class="card form" id="verdict" data-verdict=word>
-                <h2>{verdict_text(text, verdict)}</h2>
-                <dl class="facts bare">{facts.collect::<Vec<_>>()}</dl>
+            <section class="card form" id="verdict" data-verdict=name>
+                <h2>{reachability_text(text, reachability)}</h2>
+                <dl class="facts bare">{findings.collect::<Vec<_>>()}</dl>
                 <h2>{text.recommendations}</h2>
                 <ul class="advice">{advice.collect::<Vec<_>>()}</ul>
                 <div class="row">
                     <CopyButton
                         id="copy-report"
-                        text=Signal::derive(move || doctor.report.with(|facts| report(app, facts)))
+                        text=Signal::derive(move || test.report.with(|report| report_text(app, report)))
                         label=Signal::derive(move || app.lang.get().connection_test().copy_report)
                     />
                     <a class="button plain" href="#/settings">{text_settings}</a>
@@ -94,8 +94,8 @@ pub(crate) fn ConnectionTestPage() -> impl IntoView {
                 <h1>{text_of(|text| text.title)}</h1>
                 <p class="quiet">{text_of(|text| text.intro)}</p>
             </div>
-            <div class="row" aria-busy=reactive_text(move || doctor.running.get().to_string())>
-                {button("button", "examine", label, move || doctor.run(app))}
+            <div class="row" aria-busy=reactive_text(move || test.running.get().to_string())>
+                {button("button", "examine", label, move || test.run(app))}
             </div>
             <div class="column" role="status">{summary}</div>
             {checks}
@@ -104,19 +104,19 @@ pub(crate) fn ConnectionTestPage() -> impl IntoView {
 }
 
 /// One check as it is shown.
-struct Line {
+struct CheckRow {
     kind: &'static str,
-    word: &'static str,
+    outcome_name: &'static str,
     dot: &'static str,
-    what: &'static str,
+    label: &'static str,
     url: String,
     outcome: String,
 }
 
-fn lines(app: App, facts: &TestReport) -> Vec<Line> {
+fn check_rows(app: App, report: &TestReport) -> Vec<CheckRow> {
     let text = app.lang.get().connection_test();
-    let lines = facts.checks.iter().map(|one| {
-        let (kind, what) = match one.kind {
+    let rows = report.checks.iter().map(|check| {
+        let (kind, label) = match check.kind {
             CheckKind::Server => ("server", text.server),
             CheckKind::Signaling => ("signaling", text.signaling),
             CheckKind::Local => ("local", text.local),
@@ -125,7 +125,7 @@ fn lines(app: App, facts: &TestReport) -> Vec<Line> {
             CheckKind::TurnTcp => ("turn-tcp", text.turn_tcp),
             CheckKind::RelayLoop => ("loop", text.relay_loop),
         };
-        let (word, dot, outcome) = match &one.outcome {
+        let (outcome_name, dot, outcome) = match &check.outcome {
             CheckOutcome::Running => ("running", "spinner", text.running.to_owned()),
             CheckOutcome::Works { ms } => ("works", "dot ok", (text.works)(*ms)),
             CheckOutcome::NoCandidate => ("quiet", "dot warn", text.no_candidate.to_owned()),
@@ -134,20 +134,20 @@ fn lines(app: App, facts: &TestReport) -> Vec<Line> {
                 ("refused", "dot bad", (text.refused)(*code, why))
             }
         };
-        Line {
+        CheckRow {
             kind,
-            word,
+            outcome_name,
             dot,
-            what,
-            url: one.url.clone(),
+            label,
+            url: check.url.clone(),
             outcome,
         }
     });
-    lines.collect()
+    rows.collect()
 }
 
-fn verdict_text(text: &Text, verdict: Reachability) -> &'static str {
-    match verdict {
+fn reachability_text(text: &Text, reachability: Reachability) -> &'static str {
+    match reachability {
         Reachability::Everybody => text.everybody,
         Reachability::Most => text.most,
         Reachability::LocalNetwork => text.local_network,
@@ -156,15 +156,15 @@ fn verdict_text(text: &Text, verdict: Reachability) -> &'static str {
 }
 
 /// NAT and addresses, each with an explanation.
-fn findings(text: &Text, facts: &TestReport) -> Vec<(&'static str, &'static str)> {
-    let nat = facts.nat.map(|nat| match nat {
+fn findings(text: &Text, report: &TestReport) -> Vec<(&'static str, &'static str)> {
+    let nat = report.nat.map(|nat| match nat {
         Nat::None => text.nat_none,
         Nat::EndpointIndependent => text.nat_endpoint_independent,
         Nat::Symmetric => text.nat_symmetric,
         Nat::Undetermined => text.nat_undetermined,
         Nat::Unknown => text.nat_unknown,
     });
-    let addresses = facts.hosts_hidden.map(|hidden| {
+    let addresses = report.hosts_hidden.map(|hidden| {
         if hidden {
             text.hosts_hidden
         } else {
@@ -178,8 +178,8 @@ fn findings(text: &Text, facts: &TestReport) -> Vec<(&'static str, &'static str)
         .collect()
 }
 
-fn advice(text: &Text, facts: &TestReport) -> Vec<&'static str> {
-    let advice: Vec<&str> = facts
+fn advice(text: &Text, report: &TestReport) -> Vec<&'static str> {
+    let advice: Vec<&str> = report
         .advice()
         .into_iter()
         .map(|advice| match advice {
@@ -205,23 +205,23 @@ fn advice(text: &Text, facts: &TestReport) -> Vec<&'static str> {
 }
 
 /// The result as text, to send to someone who can help. It contains no address of this device and no password.
-fn report(app: App, facts: &TestReport) -> String {
+fn report_text(app: App, report: &TestReport) -> String {
     let text = app.lang.get().connection_test();
     let colon = app.common().colon;
-    let verdict = verdict_text(text, facts.reachability());
-    let mut report = format!("{}{colon}{verdict}\n", text.title);
-    for line in lines(app, facts) {
-        report.push_str(&format!(
+    let reachability = reachability_text(text, report.reachability());
+    let mut lines = format!("{}{colon}{reachability}\n", text.title);
+    for row in check_rows(app, report) {
+        lines.push_str(&format!(
             "- {} {}{colon}{}\n",
-            line.what, line.url, line.outcome
+            row.label, row.url, row.outcome
         ));
     }
-    for (what, is) in findings(text, facts) {
-        report.push_str(&format!("{what}{colon}{is}\n"));
+    for (what, is) in findings(text, report) {
+        lines.push_str(&format!("{what}{colon}{is}\n"));
     }
-    for advice in advice(text, facts) {
-        report.push_str(&format!("> {advice}\n"));
+    for advice in advice(text, report) {
+        lines.push_str(&format!("> {advice}\n"));
     }
-    report.push_str(&window().navigator().user_agent().unwrap_or_default());
-    report
+    lines.push_str(&window().navigator().user_agent().unwrap_or_default());
+    lines
 }

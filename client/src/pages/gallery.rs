@@ -126,14 +126,14 @@ fn Card(
     let address = Route::Watch(name.clone()).to_string();
     let title = name.clone();
     view! {
-        <a class="card stream" href=address data-stream=name.clone() data-state=move || info.with(|info| state_word(info.as_ref()))>
+        <a class="card stream" href=address data-stream=name.clone() data-state=move || info.with(|info| state_name(info.as_ref()))>
             <div class="poster">
                 <Poster info />
                 <span class="chip">{move || info.with(|info| info.as_ref().map(|info| length(info, app)))}</span>
             </div>
             <div class="text">
                 <h2>{title}</h2>
-                {move || info.get().map(|info| facts(&info, app))}
+                {move || info.get().map(|info| description(&info, app))}
             </div>
         </a>
     }
@@ -157,7 +157,7 @@ fn Poster(info: Memo<Option<StreamInfo>>) -> impl IntoView {
     }
 }
 
-fn state_word(info: Option<&StreamInfo>) -> &'static str {
+fn state_name(info: Option<&StreamInfo>) -> &'static str {
     match info.map(|info| &info.state) {
         Some(StreamState::Probing) | None => "probing",
         Some(StreamState::Idle) => "idle",
@@ -176,7 +176,7 @@ fn length(info: &StreamInfo, app: App) -> String {
     }
 }
 
-fn facts(info: &StreamInfo, app: App) -> AnyView {
+fn description(info: &StreamInfo, app: App) -> AnyView {
     let text = app.text();
     if let StreamState::Failed { error } = &info.state {
         return view! { <p class="small bad">{error.clone()}</p> }.into_any();

@@ -105,11 +105,11 @@ fn room_view(
         view! { <CopyButton id=id text=Signal::derive(move || address.clone()) label=Signal::derive(move || app.room().copy_link) /> }.into_any()
     };
     let invite = copy("copy-invite");
-    let nobody = memo(move || {
+    let is_alone = memo(move || {
         room.people.with(Vec::is_empty) && room.join_state.with(|link| *link == JoinState::Joined)
     });
-    let alone = view! {
-        <section class="state alone" data-state="empty" hidden=move || !nobody.get()>
+    let alone_notice = view! {
+        <section class="state alone" data-state="empty" hidden=move || !is_alone.get()>
             <h2>{room_text(app, |text| text.alone)}</h2>
             <p class="quiet">{room_text(app, |text| text.alone_text)}</p>
             <p class="mono small address">{shown}</p>
@@ -117,7 +117,7 @@ fn room_view(
         </section>
     }
     .into_any();
-    let writes = memo(move || {
+    let can_write = memo(move || {
         room.join_state
             .with(|link| !matches!(link, JoinState::Left | JoinState::Refused { .. }))
     });
@@ -138,7 +138,7 @@ fn room_view(
                 <h1>{name.to_owned()}</h1>
                 <div class="row">
                     {copy("copy-link")}
-                    <span hidden=move || !writes.get()>{button("link", "leave", room_text(app, |text| text.leave), move || room.leave())}</span>
+                    <span hidden=move || !can_write.get()>{button("link", "leave", room_text(app, |text| text.leave), move || room.leave())}</span>
                 </div>
                 <nav class="tabs">
                     {tab_button("chat", |text| text.chat, |room| room.conversation.with(|conversation| conversation.unread()))}
@@ -154,9 +154,9 @@ fn room_view(
             </aside>
             <section class="conversation">
                 {status_banner(app, room)}
-                {message_log(app, room, read_position, alone)}
+                {message_log(app, room, read_position, alone_notice)}
                 <p class="typing small quiet" aria-live="polite">{typing}</p>
-                {reactive_view(move || if writes.get() { composer(app, room, read_position) } else { no_view() })}
+                {reactive_view(move || if can_write.get() { composer(app, room, read_position) } else { no_view() })}
             </section>
             <aside class="side">
                 <h2>{room_text(app, |text| text.files)}</h2>

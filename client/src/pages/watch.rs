@@ -24,7 +24,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     use_title(move || title.clone());
     let info = use_info(app, &name);
     let player = use_player(app, name.clone());
-    start_when_found(app, player);
+    start_when_server_is_known(app, player);
 
     // This viewer counts: update the number of viewers.
     effect(move || {
@@ -34,14 +34,14 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     });
 
     let received = memo(move || player.figures.with(|figures| figures.video_codec.clone()));
-    let how = move || {
+    let description = move || {
         let received = received.get();
         info.value.with(|info| {
             info.value()
                 .map(|info| delivery(info, received.as_deref(), app.lang.get()))
         })
     };
-    let watching = move || {
+    let viewers = move || {
         info.value
             .with(|info| info.value().map(|info| (app.text().viewers)(info.viewers)))
     };
@@ -58,8 +58,8 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
                     <VideoPlayer player label=Signal::derive(move || format!("{}{}{label}", app.text().player, app.common().colon)) poster=poster(app, info) />
                     <div>
                         <h1>{heading}</h1>
-                        <p class="quiet" id="delivery">{move || how()}</p>
-                        <p class="quiet small" id="watching">{move || watching()}</p>
+                        <p class="quiet" id="delivery">{move || description()}</p>
+                        <p class="quiet small" id="watching">{move || viewers()}</p>
                     </div>
                     <div class="row">
                         <button
@@ -93,7 +93,7 @@ pub(crate) fn Embedded(name: String) -> impl IntoView {
     use_title(move || title.clone());
     let info = use_info(app, &name);
     let player = use_player(app, name.clone());
-    start_when_found(app, player);
+    start_when_server_is_known(app, player);
     view! {
         <main class="embedded" id="main">
             <VideoPlayer
@@ -112,7 +112,7 @@ fn use_info(app: App, name: &str) -> Poll<StreamInfo> {
 }
 
 /// Starts playing as soon as the server is known.
-fn start_when_found(app: App, player: crate::hooks::player::Player) {
+fn start_when_server_is_known(app: App, player: crate::hooks::player::Player) {
     Effect::new(move |begun: Option<bool>| {
         let found = app.server.get().is_some();
         if found && begun != Some(true) {
