@@ -26,7 +26,7 @@ fn Root() -> impl IntoView {
     provide_context(app);
     // The second bundle handles the routes of rooms itself.
     let route = memo(move || match app.route.get() {
-        route if route.is_of_rooms() => Route::Rooms,
+        route if route.is_in_rooms_bundle() => Route::Rooms,
         route => route,
     });
     if app.embedded {

@@ -1,4 +1,4 @@
-//! Requests to the server: `fetch` with a time limit, and errors that carry the server's own sentence.
+//! Requests to the server: `fetch` with a timeout, and errors that carry the server's sentence.
 
 use serde::de::DeserializeOwned;
 use shared::api::ApiError;
@@ -6,47 +6,47 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Headers, RequestInit, Response};
 
-const WITHIN_MS: u32 = 8_000;
+const TIMEOUT_MS: u32 = 8_000;
 
-/// Why a request brought nothing.
+/// Why a request failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HttpError {
-    /// No answer: the server is down, the address is wrong, the network is away, or the time is up.
+    /// No response: the server is down, the URL is wrong, there is no network, or the timeout has passed.
     Unreachable,
-    /// An answer that says no. `error` is the server's sentence; `retry_after` is in seconds.
+    /// An error response. `error` is the server's sentence; `retry_after` is in seconds.
     Status {
         status: u16,
         error: String,
         retry_after: Option<u32>,
     },
-    /// An answer that is not what was asked for: probably not a Weir server.
+    /// An unexpected response: probably not from a Weir server.
     Unreadable,
 }
 
-/// A successful answer.
+/// A successful response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
+pub struct HttpResponse {
     pub text: String,
-    /// `Location`, as it was sent.
+    /// `Location`, unresolved.
     pub location: Option<String>,
-    /// `ETag`, quotes included.
+    /// `ETag`, with its quotes.
     pub etag: Option<String>,
 }
 
-/// One request, built up by name.
+/// A request.
 #[derive(Clone, Debug, Default)]
-pub struct Request<'a> {
+pub struct HttpRequest<'a> {
     pub method: &'static str,
     pub url: &'a str,
     pub headers: &'a [(&'static str, &'a str)],
     pub body: Option<&'a str>,
-    /// Goes out even while the page is being closed.
+    /// Sent even while the page is being closed; without a timeout.
     pub keepalive: bool,
 }
 
-impl Request<'_> {
-    /// Sends now; the future only waits for the answer.
-    pub fn send(self) -> impl Future<Output = Result<Answer, HttpError>> + use<> {
+impl HttpRequest<'_> {
+    /// Sends the request at once; the future waits for the response.
+    pub fn send(self) -> impl Future<Output = Result<HttpResponse, HttpError>> + use<> {
         let started = self.start();
         async move {
             let response = match started {
@@ -74,13 +74,13 @@ impl Request<'_> {
             // Setting a property of a plain object cannot fail.
             let _ = js_sys::Reflect::set(&init, &"keepalive".into(), &true.into());
         } else {
-            init.set_signal(Some(&AbortSignal::timeout_with_u32(WITHIN_MS)));
+            init.set_signal(Some(&AbortSignal::timeout_with_u32(TIMEOUT_MS)));
         }
         Some(web_sys::window()?.fetch_with_str_and_init(self.url, &init))
     }
 }
 
-async fn read(response: Response) -> Result<Answer, HttpError> {
+async fn read(response: Response) -> Result<HttpResponse, HttpError> {
     let header = |name: &str| response.headers().get(name).ok().flatten();
     let text = match response.text() {
         Ok(promise) => JsFuture::from(promise)
@@ -90,7 +90,7 @@ async fn read(response: Response) -> Result<Answer, HttpError> {
     };
     let text = text.as_string().unwrap_or_default();
     if response.ok() {
-        return Ok(Answer {
+        return Ok(HttpResponse {
             text,
             location: header("location"),
             etag: header("etag"),
@@ -99,7 +99,7 @@ async fn read(response: Response) -> Result<Answer, HttpError> {
     let status = response.status();
     let error = match serde_json::from_str::<ApiError>(&text) {
         Ok(error) => error.error,
-        // A proxy speaks for a server that is away (RFC 9110 15.6).
+        // Sent by a proxy whose server is down (RFC 9110 15.6).
         Err(_) if matches!(status, 502..=504) => return Err(HttpError::Unreachable),
         Err(_) => return Err(HttpError::Unreadable),
     };
@@ -112,12 +112,12 @@ async fn read(response: Response) -> Result<Answer, HttpError> {
 
 /// `GET` of JSON.
 pub async fn get_json<T: DeserializeOwned>(url: &str) -> Result<T, HttpError> {
-    let answer = Request {
+    let response = HttpRequest {
         method: "GET",
         url,
-        ..Request::default()
+        ..HttpRequest::default()
     }
     .send()
     .await?;
-    serde_json::from_str(&answer.text).map_err(|_| HttpError::Unreadable)
+    serde_json::from_str(&response.text).map_err(|_| HttpError::Unreadable)
 }

@@ -1,4 +1,4 @@
-//! What Trunk builds into the first part of the bundle.
+//! The main bundle.
 
 fn main() {
     client::mount();

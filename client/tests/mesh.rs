@@ -4,12 +4,12 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use client::rtc::download::{Download, DownloadEvent};
 use client::rtc::folder::{self, Folder};
-use client::rtc::incoming::{Incoming, IncomingEvent};
-use client::rtc::mesh::{Ice, Mesh, MeshEvent, News, Signal};
-use client::rtc::outgoing::{Outgoing, OutgoingEvent};
-use client::rtc::repair::Health;
+use client::rtc::mesh::{IceSettings, Mesh, MeshEvent, PeerEvent, Signal};
+use client::rtc::recovery::ConnectionHealth;
 use client::rtc::timer::sleep;
+use client::rtc::upload::{Upload, UploadEvent};
 use shared::chat::Frame;
 use shared::signaling::PeerId;
 use wasm_bindgen::prelude::*;
@@ -31,12 +31,12 @@ extern "C" {
 struct Ear {
     opened: Cell<u32>,
     closed: Cell<u32>,
-    health: RefCell<Vec<Health>>,
+    health: RefCell<Vec<ConnectionHealth>>,
     frames: RefCell<Vec<Frame>>,
     safety: RefCell<Vec<String>>,
     files: RefCell<Vec<(RtcDataChannel, u64)>>,
     /// What files are attached to, as they come.
-    reader: RefCell<Option<Rc<Incoming>>>,
+    reader: RefCell<Option<Rc<Download>>>,
 }
 
 struct Side {
@@ -84,8 +84,8 @@ impl Pair {
         let from = self.sides[at].id.clone();
         let on = move |event: MeshEvent| {
             let Some(me) = me.upgrade() else { return };
-            match event.news {
-                News::Signal(signal) => {
+            match event.event {
+                PeerEvent::Signal(signal) => {
                     if let Signal::Offer(sdp) = &signal {
                         offers.borrow_mut().push(sdp.clone());
                     }
@@ -98,26 +98,26 @@ impl Pair {
                         let Some(other) = other.upgrade() else { return };
                         let mesh = other.mesh.borrow().clone();
                         if let Some(mesh) = mesh {
-                            mesh.hear(&from, signal);
+                            mesh.on_signal(&from, signal);
                         }
                     });
                 }
-                News::Health(health) => me.ear.health.borrow_mut().push(health),
-                News::Open => me.ear.opened.set(me.ear.opened.get() + 1),
-                News::Closed => me.ear.closed.set(me.ear.closed.get() + 1),
-                News::Frame(frame) => me.ear.frames.borrow_mut().push(frame),
-                News::Safety(code) => me.ear.safety.borrow_mut().push(code),
-                News::File {
+                PeerEvent::Health(health) => me.ear.health.borrow_mut().push(health),
+                PeerEvent::Open => me.ear.opened.set(me.ear.opened.get() + 1),
+                PeerEvent::Closed => me.ear.closed.set(me.ear.closed.get() + 1),
+                PeerEvent::Frame(frame) => me.ear.frames.borrow_mut().push(frame),
+                PeerEvent::Safety(code) => me.ear.safety.borrow_mut().push(code),
+                PeerEvent::File {
                     channel, offset, ..
                 } => match &*me.ear.reader.borrow() {
                     Some(reader) => assert!(reader.attach(channel, offset)),
                     None => me.ear.files.borrow_mut().push((channel, offset)),
                 },
-                News::Stats(_) => {}
+                PeerEvent::Stats(_) => {}
             }
         };
-        let ice = || -> std::pin::Pin<Box<dyn Future<Output = Ice>>> {
-            Box::pin(std::future::ready(Ice::default()))
+        let ice = || -> std::pin::Pin<Box<dyn Future<Output = IceSettings>>> {
+            Box::pin(std::future::ready(IceSettings::default()))
         };
         let id = self.sides[at].id.clone();
         let mesh = Mesh::new(id, Box::new(ice), Box::new(on));
@@ -125,7 +125,7 @@ impl Pair {
     }
 
     fn meet(&self, at: usize, offer: bool) {
-        self.mesh(at).meet(&self.sides[1 - at].id, offer);
+        self.mesh(at).connect(&self.sides[1 - at].id, offer);
     }
 
     fn mesh(&self, at: usize) -> Rc<Mesh> {
@@ -169,25 +169,25 @@ impl Pair {
     }
 
     /// Sends a file from side 0 to the reader of side 1.
-    fn give(&self, file: &Blob, offset: u64) -> (Outgoing, Rc<RefCell<Vec<OutgoingEvent>>>) {
+    fn give(&self, file: &Blob, offset: u64) -> (Upload, Rc<RefCell<Vec<UploadEvent>>>) {
         let (channel, max_message) = self
             .mesh(0)
             .open_file(&self.sides[1].id, 5, offset)
             .expect("the connection is open");
-        let events: Rc<RefCell<Vec<OutgoingEvent>>> = Rc::default();
+        let events: Rc<RefCell<Vec<UploadEvent>>> = Rc::default();
         let heard = Rc::clone(&events);
         let on = move |event| heard.borrow_mut().push(event);
-        let outgoing = Outgoing::new(channel, max_message, file.clone(), offset, Box::new(on));
+        let outgoing = Upload::new(channel, max_message, file.clone(), offset, Box::new(on));
         (outgoing, events)
     }
 
-    fn read(&self, size: u64, folder: Option<Rc<Folder>>) -> (Rc<Incoming>, Heard) {
+    fn read(&self, size: u64, folder: Option<Rc<Folder>>) -> (Rc<Download>, Heard) {
         let heard = Heard::default();
         let on = heard.clone();
         let ask = move || -> std::pin::Pin<Box<dyn Future<Output = Option<Rc<Folder>>>>> {
             Box::pin(std::future::ready(folder))
         };
-        let reader = Rc::new(Incoming::new(
+        let reader = Rc::new(Download::new(
             size,
             "1".to_owned(),
             "image/png".to_owned(),
@@ -200,19 +200,19 @@ impl Pair {
 }
 
 #[derive(Clone, Default)]
-struct Heard(Rc<RefCell<Vec<IncomingEvent>>>);
+struct Heard(Rc<RefCell<Vec<DownloadEvent>>>);
 
 impl Heard {
     fn kept(&self) -> Option<Blob> {
         self.0.borrow().iter().find_map(|event| match event {
-            IncomingEvent::Kept(blob) => Some(blob.clone()),
+            DownloadEvent::Complete(blob) => Some(blob.clone()),
             _ => None,
         })
     }
 
     fn is_spoiled(&self) -> bool {
         let events = self.0.borrow();
-        events.iter().any(|e| matches!(e, IncomingEvent::Spoiled))
+        events.iter().any(|e| matches!(e, DownloadEvent::Corrupt))
     }
 }
 
@@ -284,8 +284,8 @@ async fn a_new_path_is_found_while_the_old_one_carries_on() {
             .map(str::to_owned)
     };
     let before = pair.offers.borrow().len();
-    pair.mesh(0).renew();
-    pair.mesh(1).renew();
+    pair.mesh(0).restart_ice();
+    pair.mesh(1).restart_ice();
     until(|| pair.offers.borrow().len() > before).await;
     sleep(2_000).await;
     assert!(pair.is_open());
@@ -318,7 +318,7 @@ async fn a_peer_that_reloads_is_met_again() {
 #[wasm_bindgen_test]
 async fn a_connection_that_cannot_be_trusted_is_replaced_by_another() {
     let pair = Pair::open().await;
-    pair.mesh(0).distrust(&pair.sides[1].id);
+    pair.mesh(0).invalidate(&pair.sides[1].id);
     until(|| pair.is_open() && pair.ear(1).opened.get() == 2).await;
     pair.talk().await;
     assert_eq!(open_connections(), 2);
@@ -328,7 +328,7 @@ async fn a_connection_that_cannot_be_trusted_is_replaced_by_another() {
 async fn a_file_arrives_whole_in_memory_and_on_disk() {
     let pair = Pair::open().await;
     let sent = file(5_000_000);
-    assert!(folder::is_there(), "the test page is a secure context");
+    assert!(folder::is_supported(), "the test page is a secure context");
     let folder = Rc::new(Folder::open().await.expect("there is one"));
     for folder in [None, Some(Rc::clone(&folder))] {
         let (_reader, heard) = pair.read(5_000_000, folder);
@@ -357,7 +357,7 @@ async fn a_file_goes_on_where_its_channel_ended() {
     let (outgoing, _events) = pair.give(&sent, 0);
     until(|| reader.received() > 1_000_000).await;
     drop(outgoing);
-    until(|| matches!(heard.0.borrow().last(), Some(IncomingEvent::Ended))).await;
+    until(|| matches!(heard.0.borrow().last(), Some(DownloadEvent::Ended))).await;
     let offset = reader.received();
     assert!(offset < 20_000_000, "it was cut off in the middle");
     let (_outgoing, _events) = pair.give(&sent, offset);
@@ -381,7 +381,7 @@ async fn a_file_that_is_not_what_was_announced_is_not_kept() {
 async fn folders_of_pages_that_are_gone_are_swept_away() {
     let folder = Folder::open().await.expect("there is one");
     folder.file("1").await.expect("the disk is not full");
-    folder::sweep().await.expect("there is a folder");
+    folder::remove_stale().await.expect("there is a folder");
     folder.file("2").await.expect("the own folder stays");
     folder.remove();
 }

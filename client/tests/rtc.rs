@@ -8,9 +8,9 @@ use std::future::ready;
 use std::rc::Rc;
 
 use client::rtc::listener::Listener;
-use client::rtc::peer::{Peer, PeerEvent};
+use client::rtc::media_receiver::{MediaReceiver, MediaReceiverEvent};
 use client::rtc::timer::{Timer, sleep};
-use client::rtc::whep::{Whep, WhepError};
+use client::rtc::whep::{WhepError, WhepSession};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -43,10 +43,10 @@ fn memory_pages() -> u32 {
         .byte_length()
 }
 
-async fn open(events: &Rc<RefCell<Vec<PeerEvent>>>) -> Result<Whep, WhepError> {
+async fn open(events: &Rc<RefCell<Vec<MediaReceiverEvent>>>) -> Result<WhepSession, WhepError> {
     let heard = Rc::clone(events);
     let resolve = |location: &str| format!("http://weir.test{location}");
-    Whep::open(
+    WhepSession::open(
         "http://weir.test/whep/film",
         resolve,
         ready(Vec::new()),
@@ -55,7 +55,7 @@ async fn open(events: &Rc<RefCell<Vec<PeerEvent>>>) -> Result<Whep, WhepError> {
     .await
 }
 
-async fn wait_for(events: &Rc<RefCell<Vec<PeerEvent>>>, wanted: &PeerEvent) {
+async fn wait_for(events: &Rc<RefCell<Vec<MediaReceiverEvent>>>, wanted: &MediaReceiverEvent) {
     for _ in 0..200 {
         if events.borrow().contains(wanted) {
             return;
@@ -108,7 +108,8 @@ async fn a_peer_that_never_offered_closes_too() {
     let token = Rc::new(());
     for _ in 0..CYCLES {
         let held = Rc::clone(&token);
-        let peer = Peer::receiver(move |_| drop(Rc::clone(&held))).expect("the browser has WebRTC");
+        let peer =
+            MediaReceiver::new(move |_| drop(Rc::clone(&held))).expect("the browser has WebRTC");
         assert_eq!(open_connections(), 1);
         drop(peer);
         assert_eq!(open_connections(), 0);
@@ -140,13 +141,13 @@ async fn a_session_connects_and_survives_an_ice_restart() {
     install().await.expect("the page can be prepared");
     let events = Rc::new(RefCell::new(Vec::new()));
     let whep = open(&events).await.expect("the server in the page answers");
-    wait_for(&events, &PeerEvent::Connected).await;
-    assert!(events.borrow().contains(&PeerEvent::Track));
+    wait_for(&events, &MediaReceiverEvent::Connected).await;
+    assert!(events.borrow().contains(&MediaReceiverEvent::Track));
     assert_eq!(whep.stream().get_tracks().length(), 1);
     whep.restart().await.expect("the restart is answered");
     sleep(500).await;
     assert!(
-        !events.borrow().contains(&PeerEvent::Failed),
+        !events.borrow().contains(&MediaReceiverEvent::Failed),
         "{:?}",
         events.borrow()
     );

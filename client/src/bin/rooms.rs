@@ -1,19 +1,19 @@
-//! What Trunk builds into the second part of the bundle, which only those load who open a room: see `client::rooms`.
+//! The rooms bundle: see `client::rooms`.
 
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::HtmlElement;
 
-/// Shows the page of the address in `element`, until [`unmount`].
+/// Mounts the page of the route in `element`, until [`unmount`].
 #[wasm_bindgen]
 pub fn mount(element: HtmlElement) {
     client::rooms::mount(element);
 }
 
-/// Takes the page away, and leaves the room.
+/// Unmounts the page and leaves the room.
 #[wasm_bindgen]
 pub fn unmount() {
     client::rooms::unmount();
 }
 
-/// The first part calls the two above.
+/// The main bundle calls the functions above.
 fn main() {}

@@ -10,7 +10,7 @@ use shared::api::{Health, IceConfig, IceServer};
 
 use super::app::App;
 use crate::http;
-use crate::rtc::connection_test::{Gathered, connect, gather, socket};
+use crate::rtc::connection_test::{Gathered, connect_loopback, gather_candidates, open_socket};
 use crate::rtc::timer::{now, sleep};
 use crate::state::connection_test::{
     Check, CheckKind, CheckOutcome, TestReport, detect_nat, hosts_hidden,
@@ -93,13 +93,13 @@ impl ConnectionTest {
             &pending,
             CheckKind::Signaling,
             shown,
-            Box::pin(async move { works(socket(&address, CHECK_TIMEOUT_MS).await) }),
+            Box::pin(async move { works(open_socket(&address, CHECK_TIMEOUT_MS).await) }),
         );
         self.start(
             &pending,
             CheckKind::Local,
             String::new(),
-            Box::pin(async { works(connect(&[], false, CHECK_TIMEOUT_MS).await) }),
+            Box::pin(async { works(connect_loopback(&[], false, CHECK_TIMEOUT_MS).await) }),
         );
 
         let servers = match &server {
@@ -130,7 +130,7 @@ impl ConnectionTest {
                     let stun = kind == CheckKind::Stun;
                     let wanted = if stun { "typ srflx" } else { "typ relay" };
                     judge(
-                        gather(&[server], !stun, wanted, CHECK_TIMEOUT_MS).await,
+                        gather_candidates(&[server], !stun, wanted, CHECK_TIMEOUT_MS).await,
                         stun,
                     )
                 }),
@@ -168,10 +168,12 @@ impl ConnectionTest {
                 &pending,
                 CheckKind::RelayLoop,
                 url,
-                Box::pin(async move { works(connect(&[relay], true, CHECK_TIMEOUT_MS).await) }),
+                Box::pin(
+                    async move { works(connect_loopback(&[relay], true, CHECK_TIMEOUT_MS).await) },
+                ),
             );
         }
-        let found = gather(&stun, false, "", CHECK_TIMEOUT_MS).await;
+        let found = gather_candidates(&stun, false, "", CHECK_TIMEOUT_MS).await;
         let _ = self.report.try_update(|report| {
             report.hosts_hidden = hosts_hidden(&found.lines);
             report.nat = Some(detect_nat(&found.lines, stun.len()));

@@ -14,10 +14,10 @@ use web_sys::{Blob, File, Url};
 
 use super::room::RoomHandle;
 use super::room_client::RoomClient;
+use crate::rtc::download::Download;
 use crate::rtc::folder::{self, Folder};
-use crate::rtc::incoming::Incoming;
-use crate::rtc::outgoing::{Outgoing, OutgoingEvent};
 use crate::rtc::timer::{Timer, now};
+use crate::rtc::upload::{Upload, UploadEvent};
 use crate::state::room::{Direction, Transfer, TransferStage};
 use crate::state::transfers::{self, TransferKey, is_auto_received};
 
@@ -29,10 +29,10 @@ pub(crate) struct Files {
     me: Weak<Files>,
     /// Files of this side, by the numbers of their messages.
     own: RefCell<Vec<(u64, File)>>,
-    incoming: RefCell<Vec<Part>>,
-    outgoing: RefCell<Vec<(TransferKey, Outgoing)>>,
-    /// Bytes that have passed since it was last shown, and how fast.
-    passed: RefCell<Vec<(TransferKey, u64, Speed)>>,
+    downloads: RefCell<Vec<ActiveDownload>>,
+    uploads: RefCell<Vec<(TransferKey, Upload)>>,
+    /// Bytes that have progress since it was last shown, and how fast.
+    progress: RefCell<Vec<(TransferKey, u64, Speed)>>,
     showing: RefCell<Option<Timer>>,
     /// Object URLs, to be given back.
     urls: RefCell<Vec<String>>,
@@ -41,29 +41,29 @@ pub(crate) struct Files {
     files: Cell<u32>,
 }
 
-/// A file that has come in part.
-struct Part {
+/// A file that has come in active.
+struct ActiveDownload {
     key: TransferKey,
-    incoming: Incoming,
-    /// Channels that ended since something came, and how much had come then.
-    tries: u32,
-    had: u64,
+    download: Download,
+    /// Channels that ended since something came, and how much received_before come then.
+    empty_channels: u32,
+    received_before: u64,
 }
 
 impl Files {
     pub(crate) fn new(room: RoomHandle, client: Weak<RoomClient>) -> Rc<Self> {
         spawn_local(async {
             // Without a folder there is nothing left over in it.
-            let _ = folder::sweep().await;
+            let _ = folder::remove_stale().await;
         });
         Rc::new_cyclic(|me| Self {
             room,
             client,
             me: me.clone(),
             own: RefCell::default(),
-            incoming: RefCell::default(),
-            outgoing: RefCell::default(),
-            passed: RefCell::default(),
+            downloads: RefCell::default(),
+            uploads: RefCell::default(),
+            progress: RefCell::default(),
             showing: RefCell::default(),
             urls: RefCell::default(),
             folder: RefCell::default(),
@@ -77,7 +77,7 @@ impl Files {
             return;
         };
         let info = describe(&file);
-        let Some(number) = client.say(Body::File(info.clone())) else {
+        let Some(number) = client.post(Body::File(info.clone())) else {
             return;
         };
         if is_auto_received(&info) {
@@ -111,18 +111,23 @@ impl Files {
             return;
         }
         if author == peer {
-            if let Some(part) = self.incoming.borrow().iter().find(|part| part.key == key) {
-                part.incoming.detach();
+            if let Some(active) = self
+                .downloads
+                .borrow()
+                .iter()
+                .find(|active| active.key == key)
+            {
+                active.download.detach();
             }
             client.send(peer, &Frame::Stop { number });
         } else {
-            drop(self.take_outgoing(&key));
+            drop(self.take_upload(&key));
             client.send(peer, &Frame::Gone { number });
         }
     }
 
     /// Somebody wants a file of this side.
-    pub(crate) fn wanted(&self, peer: &PeerId, number: u64, offset: u64) {
+    pub(crate) fn on_want(&self, peer: &PeerId, number: u64, offset: u64) {
         let Some(client) = self.client.upgrade() else {
             return;
         };
@@ -142,7 +147,7 @@ impl Files {
             number,
             peer: peer.clone(),
         };
-        drop(self.take_outgoing(&key));
+        drop(self.take_upload(&key));
         let info = describe(&file);
         self.change(|all| {
             // Asked for again, it is on its way again, whatever it was.
@@ -159,21 +164,21 @@ impl Files {
         let (me, told) = (self.me.clone(), key.clone());
         let on = move |event| {
             if let Some(files) = me.upgrade() {
-                files.went(&told, event);
+                files.on_upload_event(&told, event);
             }
         };
         let file: Blob = file.into();
-        let outgoing = Outgoing::new(channel, max_message, file, offset, Box::new(on));
-        self.outgoing.borrow_mut().push((key, outgoing));
+        let upload = Upload::new(channel, max_message, file, offset, Box::new(on));
+        self.uploads.borrow_mut().push((key, upload));
     }
 
     /// Somebody no longer wants a file of this side.
-    pub(crate) fn stopped(&self, peer: &PeerId, number: u64) {
+    pub(crate) fn on_stop(&self, peer: &PeerId, number: u64) {
         self.finish(peer, number, TransferStage::Stopped);
     }
 
     /// Somebody has a file of this side, whole.
-    pub(crate) fn kept(&self, peer: &PeerId, number: u64) {
+    pub(crate) fn on_kept(&self, peer: &PeerId, number: u64) {
         self.finish(peer, number, TransferStage::Complete { url: None });
     }
 
@@ -183,38 +188,38 @@ impl Files {
             number,
             peer: peer.clone(),
         };
-        drop(self.take_outgoing(&key));
+        drop(self.take_upload(&key));
         self.change(|all| transfers::set_stage(all, &key, stage));
     }
 
     /// The connection to somebody is away.
-    pub(crate) fn closed(&self, peer: &PeerId) {
-        self.outgoing
+    pub(crate) fn on_closed(&self, peer: &PeerId) {
+        self.uploads
             .borrow_mut()
             .retain(|(key, _)| key.peer != *peer);
-        for part in &*self.incoming.borrow() {
-            if part.key.peer == *peer {
-                part.incoming.detach();
+        for active in &*self.downloads.borrow() {
+            if active.key.peer == *peer {
+                active.download.detach();
             }
         }
         self.change(|all| transfers::pause(all, peer));
     }
 
     /// All connections are away.
-    pub(crate) fn alone(&self) {
+    pub(crate) fn all_closed(&self) {
         let peers = self
             .room
             .transfers
             .try_with_untracked(|all| all.iter().map(|t| t.peer.clone()).collect::<Vec<_>>());
         for peer in peers.unwrap_or_default() {
-            self.closed(&peer);
+            self.on_closed(&peer);
         }
     }
 
     /// The room is left: what came goes.
     pub(crate) fn end(&self) {
-        self.outgoing.take();
-        self.incoming.take();
+        self.uploads.take();
+        self.downloads.take();
         self.showing.take();
         for url in self.urls.take() {
             // It is one of ours.
@@ -225,16 +230,16 @@ impl Files {
         }
     }
 
-    fn went(&self, key: &TransferKey, event: OutgoingEvent) {
+    fn on_upload_event(&self, key: &TransferKey, event: UploadEvent) {
         match event {
-            OutgoingEvent::Progress(bytes) => self.pass(key, bytes),
+            UploadEvent::Progress(bytes) => self.set_progress(key, bytes),
             // Its reader asks again.
-            OutgoingEvent::Ended => {
-                drop(self.take_outgoing(key));
+            UploadEvent::Ended => {
+                drop(self.take_upload(key));
                 self.change(|all| transfers::set_stage(all, key, TransferStage::Paused));
             }
-            OutgoingEvent::Unreadable => {
-                drop(self.take_outgoing(key));
+            UploadEvent::Unreadable => {
+                drop(self.take_upload(key));
                 self.own
                     .borrow_mut()
                     .retain(|(number, _)| *number != key.number);
@@ -247,10 +252,10 @@ impl Files {
         }
     }
 
-    fn take_outgoing(&self, key: &TransferKey) -> Option<Outgoing> {
-        let mut outgoing = self.outgoing.borrow_mut();
-        let at = outgoing.iter().position(|(other, _)| other == key)?;
-        Some(outgoing.swap_remove(at).1)
+    fn take_upload(&self, key: &TransferKey) -> Option<Upload> {
+        let mut uploads = self.uploads.borrow_mut();
+        let at = uploads.iter().position(|(other, _)| other == key)?;
+        Some(uploads.swap_remove(at).1)
     }
 
     fn stage(&self, key: &TransferKey) -> Option<TransferStage> {
@@ -270,13 +275,13 @@ impl Files {
     }
 
     /// Notes how far a transfer is; shown a few times a second.
-    fn pass(&self, key: &TransferKey, bytes: u64) {
-        let mut passed = self.passed.borrow_mut();
-        match passed.iter_mut().find(|(other, ..)| other == key) {
+    fn set_progress(&self, key: &TransferKey, bytes: u64) {
+        let mut progress = self.progress.borrow_mut();
+        match progress.iter_mut().find(|(other, ..)| other == key) {
             Some((_, done, _)) => *done = bytes,
-            None => passed.push((key.clone(), bytes, Speed::default())),
+            None => progress.push((key.clone(), bytes, Speed::default())),
         }
-        drop(passed);
+        drop(progress);
         let mut showing = self.showing.borrow_mut();
         if showing.is_none() {
             let me = self.me.clone();
@@ -289,10 +294,10 @@ impl Files {
     }
 
     fn show(&self) {
-        let (mut passed, now) = (self.passed.borrow_mut(), now() as u64);
+        let (mut progress, now) = (self.progress.borrow_mut(), now() as u64);
         self.change(|all| {
             let mut changed = false;
-            passed.retain_mut(|(key, done, speed)| {
+            progress.retain_mut(|(key, done, speed)| {
                 let Some(transfer) = transfers::find(all, key) else {
                     return false;
                 };
@@ -309,7 +314,7 @@ impl Files {
             });
             changed
         });
-        if passed.is_empty() {
+        if progress.is_empty() {
             self.showing.take();
         }
     }
@@ -323,7 +328,7 @@ impl Files {
 
 /// Whether files that arrive are written to disk as they come, rather than held in memory.
 pub(crate) fn streams_to_disk() -> bool {
-    folder::is_there()
+    folder::is_supported()
 }
 
 /// Within the limits of the chat, whatever a system calls its files.

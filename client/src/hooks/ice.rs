@@ -8,14 +8,14 @@ use shared::api::{IceConfig, IceTransportPolicy};
 
 use super::app::App;
 use crate::http;
-use crate::rtc::mesh::{AskIce, Ice};
+use crate::rtc::mesh::{IceProvider, IceSettings};
 use crate::rtc::timer::now;
 
 /// Milliseconds for which an answer of the server is good enough for new connections.
-const FRESH: f64 = 600_000.0;
+const MAX_AGE_MS: f64 = 600_000.0;
 
 /// Asks the server when there is nothing fresh; one that does not answer costs nothing but directness.
-pub(crate) fn ask(app: App) -> AskIce {
+pub(crate) fn ice_provider(app: App) -> IceProvider {
     let known: Rc<RefCell<Option<(f64, IceConfig)>>> = Rc::default();
     Box::new(move || {
         let (chosen, relay_only) = app
@@ -26,14 +26,14 @@ pub(crate) fn ask(app: App) -> AskIce {
         let known = Rc::clone(&known);
         Box::pin(async move {
             let Some(url) = url.filter(|_| chosen.is_empty()) else {
-                return Ice {
+                return IceSettings {
                     servers: chosen,
                     relay_only,
                 };
             };
-            let config = named(&url, &known).await;
+            let config = fetch_config(&url, &known).await;
             let relayed = config.ice_transport_policy == IceTransportPolicy::Relay;
-            Ice {
+            IceSettings {
                 servers: config.ice_servers,
                 relay_only: relay_only || relayed,
             }
@@ -41,10 +41,10 @@ pub(crate) fn ask(app: App) -> AskIce {
     })
 }
 
-async fn named(url: &str, known: &RefCell<Option<(f64, IceConfig)>>) -> IceConfig {
+async fn fetch_config(url: &str, known: &RefCell<Option<(f64, IceConfig)>>) -> IceConfig {
     let before = known.borrow().clone();
     // Half of their life is left for the connection that is made with them.
-    let fresh = |ttl: Option<u64>| ttl.map_or(FRESH, |ttl| FRESH.min(ttl as f64 * 500.0));
+    let fresh = |ttl: Option<u64>| ttl.map_or(MAX_AGE_MS, |ttl| MAX_AGE_MS.min(ttl as f64 * 500.0));
     if let Some((at, config)) = &before
         && now() < at + fresh(config.ttl)
     {

@@ -13,9 +13,9 @@ use super::app::App;
 use super::report;
 use crate::http::{self, HttpError};
 use crate::rtc::listener::Listener;
-use crate::rtc::peer::PeerEvent;
+use crate::rtc::media_receiver::MediaReceiverEvent;
 use crate::rtc::timer::{Timer, now};
-use crate::rtc::whep::{Whep, WhepError};
+use crate::rtc::whep::{WhepError, WhepSession};
 use crate::state::frame_skips::FrameSkips;
 use crate::state::route::encode;
 use crate::state::session::{
@@ -51,14 +51,14 @@ pub(crate) struct Player {
 #[derive(Default)]
 struct Owned {
     session: PlayerSession,
-    whep: Option<Whep>,
+    whep: Option<WhepSession>,
     /// Counts sessions, so that news of an earlier one is not taken for news of this one.
     generation: u32,
     timer: Option<Timer>,
     sampler: Option<Timer>,
     countdown: Option<Timer>,
     before: Option<StatsSample>,
-    silent: u32,
+    silent_samples: u32,
     skips: FrameSkips,
     resume: bool,
     _listeners: Vec<Listener>,
@@ -140,7 +140,7 @@ impl Player {
         };
         let on = phase.is_active();
         if self.phase.with_untracked(|before| *before != phase) {
-            self.count_down(&phase);
+            self.set_countdown(&phase);
             self.phase.set(phase);
         }
         for effect in effects {
@@ -156,7 +156,7 @@ impl Player {
             SessionEffect::Open => self.open(),
             SessionEffect::Close => self.close(),
             SessionEffect::RestartIce => self.restart(),
-            SessionEffect::QueryStream => self.ask(),
+            SessionEffect::QueryStream => self.query_stream(),
             SessionEffect::SetTimer(ms) => self.set_timer(Some(Timer::after(ms, move || {
                 self.send(SessionEvent::Timer)
             }))),
@@ -171,7 +171,7 @@ impl Player {
         );
     }
 
-    fn count_down(self, phase: &Phase) {
+    fn set_countdown(self, phase: &Phase) {
         let waiting = matches!(phase, Phase::Waiting { .. });
         self.clock.set(now());
         let timer = waiting.then(|| Timer::every(COUNTDOWN_MS, move || self.clock.set(now())));
@@ -202,20 +202,25 @@ impl Player {
         let relays = self.phase.with_untracked(|phase| *phase == no_path);
         let ice = ice_servers(chosen, server.url("api/ice"), relays);
         spawn_local(async move {
-            let heard = move |event| self.heard(generation, event);
-            let opened =
-                Whep::open(&endpoint, |location| server.resolve(location), ice, heard).await;
+            let on_event = move |event| self.on_receiver_event(generation, event);
+            let opened = WhepSession::open(
+                &endpoint,
+                |location| server.resolve(location),
+                ice,
+                on_event,
+            )
+            .await;
             let current = self.owned.try_with_value(|owned| owned.generation) == Some(generation);
             match opened {
                 // Stopped meanwhile: dropping it ends it.
                 opened if !current => drop(opened),
-                Ok(whep) => self.opened(whep),
+                Ok(whep) => self.on_opened(whep),
                 Err(error) => self.send(SessionEvent::OpenFailed(open_error(error))),
             }
         });
     }
 
-    fn opened(self, whep: Whep) {
+    fn on_opened(self, whep: WhepSession) {
         // Not `.clone()`: that is a method of the browser, and makes another stream.
         let stream = Clone::clone(whep.stream());
         let sampler = Timer::every(SAMPLE_MS, move || self.sample());
@@ -223,7 +228,7 @@ impl Player {
             owned.whep = Some(whep);
             owned.sampler = Some(sampler);
             owned.before = None;
-            owned.silent = 0;
+            owned.silent_samples = 0;
         });
         self.media.set(Some(stream));
     }
@@ -258,7 +263,7 @@ impl Player {
         });
     }
 
-    fn ask(self) {
+    fn query_stream(self) {
         let Some(server) = self.app.server.get_untracked().flatten() else {
             return;
         };
@@ -273,16 +278,16 @@ impl Player {
         });
     }
 
-    fn heard(self, generation: u32, event: PeerEvent) {
+    fn on_receiver_event(self, generation: u32, event: MediaReceiverEvent) {
         if !self.is_current(generation) {
             return;
         }
         match event {
-            PeerEvent::Connected => self.send(SessionEvent::Connected),
-            PeerEvent::Disconnected => self.send(SessionEvent::Disconnected),
-            PeerEvent::Failed => self.send(SessionEvent::IceFailed),
-            PeerEvent::RemoteClosed => self.send(SessionEvent::RemoteClosed),
-            PeerEvent::Candidate(_) | PeerEvent::Track => {}
+            MediaReceiverEvent::Connected => self.send(SessionEvent::Connected),
+            MediaReceiverEvent::Disconnected => self.send(SessionEvent::Disconnected),
+            MediaReceiverEvent::Failed => self.send(SessionEvent::IceFailed),
+            MediaReceiverEvent::RemoteClosed => self.send(SessionEvent::RemoteClosed),
+            MediaReceiverEvent::Candidate(_) | MediaReceiverEvent::Track => {}
         }
     }
 
@@ -306,23 +311,23 @@ impl Player {
                 return;
             };
             if self.is_current(generation) {
-                self.sampled(report::read(&report, now()));
+                self.on_sample(report::read(&report, now()));
             }
         });
     }
 
-    fn sampled(self, sample: StatsSample) {
+    fn on_sample(self, sample: StatsSample) {
         let compared = self.owned.try_update_value(|owned| {
             let before = owned.before.replace(sample.clone())?;
             let figures = Figures::between(&before, &sample);
-            owned.silent = if figures.arrived == Some(0.0) {
-                owned.silent + 1
+            owned.silent_samples = if figures.arrived == Some(0.0) {
+                owned.silent_samples + 1
             } else {
                 0
             };
-            Some((figures, owned.silent))
+            Some((figures, owned.silent_samples))
         });
-        let Some((figures, silent)) = compared.flatten() else {
+        let Some((figures, silent_samples)) = compared.flatten() else {
             return;
         };
         let flows = figures.arrived.is_some_and(|bytes| bytes > 0.0);
@@ -333,7 +338,7 @@ impl Player {
         // After a restart on the same path the connection never says "connected" again, but bytes arrive.
         if phase == Phase::Restarting && flows {
             self.send(SessionEvent::Connected);
-        } else if phase == Phase::Playing && silent >= STALLED_SAMPLES {
+        } else if phase == Phase::Playing && silent_samples >= STALLED_SAMPLES {
             self.send(SessionEvent::Stalled);
         }
     }
@@ -347,10 +352,10 @@ fn ice_servers(
     relays: bool,
 ) -> impl Future<Output = Vec<IceServer>> {
     let asked = chosen.is_empty().then(|| {
-        http::Request {
+        http::HttpRequest {
             method: "GET",
             url: &url,
-            ..http::Request::default()
+            ..http::HttpRequest::default()
         }
         .send()
     });

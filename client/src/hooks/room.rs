@@ -66,7 +66,7 @@ pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
         on("online", |client, _| {
             client.step(JoinEvent::Online);
             if let Some(mesh) = client.mesh() {
-                mesh.renew();
+                mesh.restart_ice();
             }
         }),
         on("pagehide", |client, event| {
@@ -129,7 +129,7 @@ impl RoomHandle {
     }
 
     pub(crate) fn say(self, text: String) {
-        self.with(|client| client.say_text(&text));
+        self.with(|client| client.send_text(&text));
     }
 
     /// Call freely: it is not sent more often than needed.

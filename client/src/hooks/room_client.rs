@@ -15,7 +15,7 @@ use super::files::Files;
 use super::room::{RoomHandle, wall_ms};
 use super::room_storage::RoomStorage;
 use crate::rtc::mesh::Mesh;
-use crate::rtc::signaling::{Socket, SocketEvent};
+use crate::rtc::signaling::{SignalingEvent, SignalingSocket};
 use crate::rtc::timer::{Timer, now};
 use crate::state::join::{JoinEffect, JoinEvent, JoinMachine};
 use crate::state::room::JoinState;
@@ -32,14 +32,14 @@ pub(crate) struct RoomClient {
     storage: RoomStorage,
     me: Weak<RoomClient>,
     join: RefCell<JoinMachine>,
-    socket: RefCell<Option<Socket>>,
+    socket: RefCell<Option<SignalingSocket>>,
     mesh: RefCell<Option<Rc<Mesh>>>,
     /// Those who have been sent what they had missed. What is new goes to them, and only to them, so that all arrives in order.
     ready: RefCell<Vec<PeerId>>,
     /// When it was last said that this side is writing.
     typing: Cell<Option<u64>>,
     /// Who is writing, and until when that holds.
-    typists: RefCell<Vec<(PeerId, u64)>>,
+    typing_peers: RefCell<Vec<(PeerId, u64)>>,
     files: Rc<Files>,
     saving: RefCell<Option<Timer>>,
     ticks: Cell<u32>,
@@ -58,7 +58,7 @@ impl RoomClient {
             mesh: RefCell::default(),
             ready: RefCell::default(),
             typing: Cell::default(),
-            typists: RefCell::default(),
+            typing_peers: RefCell::default(),
             files: Files::new(room, me.clone()),
             saving: RefCell::default(),
             ticks: Cell::default(),
@@ -110,7 +110,7 @@ impl RoomClient {
         }
         let now = wall_ms();
         let mut over = Vec::new();
-        self.typists.borrow_mut().retain(|(peer, until)| {
+        self.typing_peers.borrow_mut().retain(|(peer, until)| {
             let on = now < *until;
             if !on {
                 over.push(peer.clone());
@@ -135,14 +135,14 @@ impl RoomClient {
             let over = matches!(&state, JoinState::Left)
                 || matches!(&state, JoinState::Refused { code, .. } if *code == replaced);
             if let Some(mesh) = self.mesh() {
-                mesh.alone();
+                mesh.signaling_lost();
             }
             let _ = self.room.join_state.try_set(state);
             for effect in effects {
                 self.run(effect);
             }
             if over {
-                self.part_all();
+                self.disconnect_all();
             }
             return;
         }
@@ -155,9 +155,9 @@ impl RoomClient {
         match effect {
             JoinEffect::OpenSocket => self.open(),
             JoinEffect::CloseSocket => drop(self.socket.take()),
-            JoinEffect::SendPing => self.tell(&ClientMessage::Ping),
-            JoinEffect::SendLeave => self.tell(&ClientMessage::Leave),
-            JoinEffect::SendJoin => self.tell(&ClientMessage::Join {
+            JoinEffect::SendPing => self.send_to_server(&ClientMessage::Ping),
+            JoinEffect::SendLeave => self.send_to_server(&ClientMessage::Leave),
+            JoinEffect::SendJoin => self.send_to_server(&ClientMessage::Join {
                 version: VERSION,
                 room: self.name.clone(),
                 name: self.my_name(),
@@ -172,9 +172,9 @@ impl RoomClient {
         let server = self.app.server.try_get_untracked().flatten().flatten();
         let me = self.me.clone();
         let opened = server.ok_or(JsValue::NULL).and_then(|server| {
-            Socket::open(&server.socket(), move |event| {
+            SignalingSocket::open(&server.socket(), move |event| {
                 if let Some(client) = me.upgrade() {
-                    client.heard(event);
+                    client.on_socket_event(event);
                 }
             })
         });
@@ -185,15 +185,15 @@ impl RoomClient {
     }
 
     /// Ends all connections; the others are no longer shown.
-    fn part_all(&self) {
+    fn disconnect_all(&self) {
         drop(self.mesh.take());
         self.ready.take();
-        self.files.alone();
+        self.files.all_closed();
         let _ = self.room.people.try_update(Vec::clear);
         let _ = self.room.me.try_set(None);
     }
 
-    fn tell(&self, message: &ClientMessage) {
+    fn send_to_server(&self, message: &ClientMessage) {
         if let Some(socket) = &*self.socket.borrow() {
             socket.send(message);
         }
@@ -207,13 +207,13 @@ impl RoomClient {
         name.flatten().unwrap_or_default()
     }
 
-    fn heard(&self, event: SocketEvent) {
+    fn on_socket_event(&self, event: SignalingEvent) {
         match event {
-            SocketEvent::Opened => self.step(JoinEvent::Opened),
-            SocketEvent::Closed => self.step(JoinEvent::Closed),
-            SocketEvent::Message(message) => {
+            SignalingEvent::Opened => self.step(JoinEvent::Opened),
+            SignalingEvent::Closed => self.step(JoinEvent::Closed),
+            SignalingEvent::Message(message) => {
                 self.step(JoinEvent::Received);
-                self.told(message);
+                self.on_server_message(message);
             }
         }
     }

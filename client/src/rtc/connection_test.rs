@@ -1,4 +1,4 @@
-//! Short-lived connections that find out what a browser can reach from here.
+//! Short-lived connections that test which servers the browser can reach.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,35 +12,35 @@ use web_sys::{
     RtcPeerConnection, RtcPeerConnectionIceEvent, RtcSdpType, WebSocket,
 };
 
+use super::dictionary::{description, ice_servers};
 use super::listener::Listener;
-use super::peer::{description, ice_servers};
 use super::timer::{now, sleep};
 
-/// How often it is looked whether something has happened, in milliseconds.
-const LOOK_EVERY: i32 = 20;
+/// The interval at which states are polled.
+const POLL_MS: i32 = 20;
 
-/// What a connection gathered.
+/// The result of gathering candidates.
 #[derive(Clone, Debug, Default)]
 pub struct Gathered {
-    /// The lines after `a=`.
+    /// The text after `a=` of each candidate.
     pub lines: Vec<String>,
-    /// Until the first candidate of the wanted type.
+    /// Milliseconds until the first candidate of the wanted type.
     pub ms: Option<u32>,
-    /// The last error: RFC 8656 codes, or 701 when a server was not reached (W3C WebRTC 4.8.1.4).
+    /// The last error: codes of RFC 8489 and RFC 8656, or 701 when a server was not reached (W3C WebRTC 4.8.1.4).
     pub error: Option<(u16, String)>,
-    /// The browser had no more to try when the time was up.
+    /// Gathering was complete before the timeout.
     pub complete: bool,
 }
 
-/// Closes itself.
-struct Probe {
+/// Closes the connection when dropped.
+struct TestConnection {
     connection: RtcPeerConnection,
     found: Rc<RefCell<Gathered>>,
     began: f64,
     _listeners: [Listener; 2],
 }
 
-impl Probe {
+impl TestConnection {
     fn new(servers: &[IceServer], relay_only: bool, wanted: &'static str) -> Result<Self, JsValue> {
         let configuration = RtcConfiguration::new();
         configuration.set_ice_servers(&ice_servers(servers));
@@ -68,7 +68,7 @@ impl Probe {
                     .filter(|line| !line.is_empty());
                 if let Some(line) = line {
                     if found.ms.is_none() && line.contains(wanted) {
-                        found.ms = Some(since(began));
+                        found.ms = Some(elapsed_ms(began));
                     }
                     found.lines.push(line);
                 }
@@ -83,8 +83,8 @@ impl Probe {
         })
     }
 
-    /// Offers or answers, which begins the gathering.
-    async fn describe(&self, kind: RtcSdpType) -> Result<(), JsValue> {
+    /// Sets an offer or an answer as local description, which starts to gather candidates.
+    async fn set_local(&self, kind: RtcSdpType) -> Result<(), JsValue> {
         let made = match kind {
             RtcSdpType::Offer => self.connection.create_offer(),
             _ => self.connection.create_answer(),
@@ -101,19 +101,19 @@ impl Probe {
         .map(drop)
     }
 
-    /// Until `enough`, the browser has no more, or the time is up.
-    async fn wait(&self, within: f64, enough: impl Fn(&Gathered) -> bool) {
-        while now() < self.began + within && !enough(&self.found.borrow()) {
+    /// Waits for `enough`, the end of gathering or the timeout.
+    async fn wait(&self, timeout_ms: f64, enough: impl Fn(&Gathered) -> bool) {
+        while now() < self.began + timeout_ms && !enough(&self.found.borrow()) {
             if self.connection.ice_gathering_state() == RtcIceGatheringState::Complete {
                 self.found.borrow_mut().complete = true;
                 return;
             }
-            sleep(LOOK_EVERY).await;
+            sleep(POLL_MS).await;
         }
     }
 
-    /// Hands our description, with the candidates in it, to the other side.
-    async fn tell(&self, other: &Self, kind: RtcSdpType) -> Result<(), JsValue> {
+    /// Sets the local description, with its candidates, as the remote description of `other`.
+    async fn send_description(&self, other: &Self, kind: RtcSdpType) -> Result<(), JsValue> {
         let text = self
             .connection
             .local_description()
@@ -129,70 +129,73 @@ impl Probe {
     }
 }
 
-impl Drop for Probe {
+impl Drop for TestConnection {
     fn drop(&mut self) {
         self.connection.close();
     }
 }
 
-fn since(began: f64) -> u32 {
-    // A cast saturates.
+fn elapsed_ms(began: f64) -> u32 {
+    // The cast saturates.
     (now() - began).round() as u32
 }
 
-/// What these servers bring. `wanted` is how the line of a candidate reads that is enough; empty: everything is waited for.
-pub async fn gather(
+/// Gathers candidates with `servers` until one contains the text `wanted`. Empty: until gathering is complete.
+pub async fn gather_candidates(
     servers: &[IceServer],
     relay_only: bool,
     wanted: &'static str,
-    within: f64,
+    timeout_ms: f64,
 ) -> Gathered {
-    let Ok(probe) = Probe::new(servers, relay_only, wanted) else {
+    let Ok(test) = TestConnection::new(servers, relay_only, wanted) else {
         return Gathered::default();
     };
-    probe.connection.create_data_channel("doctor");
-    if probe.describe(RtcSdpType::Offer).await.is_ok() {
-        probe
-            .wait(within, |found| !wanted.is_empty() && found.ms.is_some())
+    test.connection.create_data_channel("doctor");
+    if test.set_local(RtcSdpType::Offer).await.is_ok() {
+        test.wait(timeout_ms, |found| !wanted.is_empty() && found.ms.is_some())
             .await;
     }
-    probe.found.take()
+    test.found.take()
 }
 
-/// Connects two ends within this page. Milliseconds until a data channel is open.
-pub async fn connect(servers: &[IceServer], relay_only: bool, within: f64) -> Option<u32> {
-    let one = Probe::new(servers, relay_only, "typ").ok()?;
-    let other = Probe::new(servers, relay_only, "typ").ok()?;
+/// Connects two peers within this page. Milliseconds until a data channel is open; `None` at the timeout.
+pub async fn connect_loopback(
+    servers: &[IceServer],
+    relay_only: bool,
+    timeout_ms: f64,
+) -> Option<u32> {
+    let one = TestConnection::new(servers, relay_only, "typ").ok()?;
+    let other = TestConnection::new(servers, relay_only, "typ").ok()?;
     let channel = one.connection.create_data_channel("doctor");
     let through = async {
-        one.describe(RtcSdpType::Offer).await?;
-        one.wait(within, |found| relay_only && found.ms.is_some())
+        one.set_local(RtcSdpType::Offer).await?;
+        one.wait(timeout_ms, |found| relay_only && found.ms.is_some())
             .await;
-        one.tell(&other, RtcSdpType::Offer).await?;
-        other.describe(RtcSdpType::Answer).await?;
+        one.send_description(&other, RtcSdpType::Offer).await?;
+        other.set_local(RtcSdpType::Answer).await?;
         other
-            .wait(within, |found| relay_only && found.ms.is_some())
+            .wait(timeout_ms, |found| relay_only && found.ms.is_some())
             .await;
-        other.tell(&one, RtcSdpType::Answer).await
+        other.send_description(&one, RtcSdpType::Answer).await
     };
     through.await.ok()?;
-    while now() < one.began + within {
+    while now() < one.began + timeout_ms {
         if channel.ready_state() == RtcDataChannelState::Open {
-            return Some(since(one.began));
+            return Some(elapsed_ms(one.began));
         }
-        sleep(LOOK_EVERY).await;
+        sleep(POLL_MS).await;
     }
     None
 }
 
-/// Opens a WebSocket and closes it. Milliseconds until it was open.
-pub async fn socket(url: &str, within: f64) -> Option<u32> {
+/// Opens a WebSocket and closes it. Milliseconds until it was open; `None` at the timeout.
+pub async fn open_socket(url: &str, timeout_ms: f64) -> Option<u32> {
     let (began, socket) = (now(), WebSocket::new(url).ok()?);
-    while socket.ready_state() == WebSocket::CONNECTING && now() < began + within {
-        sleep(LOOK_EVERY).await;
+    while socket.ready_state() == WebSocket::CONNECTING && now() < began + timeout_ms {
+        sleep(POLL_MS).await;
     }
     let open = socket.ready_state() == WebSocket::OPEN;
-    // Fails only for a code that is not allowed.
+    // Fails only for an invalid close code.
     let _ = socket.close();
-    open.then(|| since(began))
+    open.then(|| elapsed_ms(began))
 }

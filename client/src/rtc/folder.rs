@@ -1,6 +1,6 @@
-//! The page's own folder on disk, for files that arrive (the origin private file system, WHATWG File System). No person sees it.
+//! The page's folder on disk for received files, in the origin private file system (WHATWG File System). It is not visible to the user.
 //!
-//! A lock of the folder's name tells other pages of the client that it is in use (W3C Web Locks); one without is left over and removed.
+//! A Web Lock (W3C) of the folder's name shows other pages that the folder is in use. A folder without a lock is stale and is removed.
 
 use js_sys::{Array, AsyncIterator, Function, Promise, Reflect};
 use wasm_bindgen::closure::Closure;
@@ -13,16 +13,16 @@ use web_sys::{
 
 const PREFIX: &str = "weir-";
 
-/// Whether arriving files can be streamed to disk here: a secure context, and a browser that has it.
-pub fn is_there() -> bool {
+/// Whether received files can be written to disk: this needs a secure context, the file system and Web Locks.
+pub fn is_supported() -> bool {
     storage().is_some()
 }
 
 fn storage() -> Option<StorageManager> {
     let navigator = web_sys::window()?.navigator();
     let storage: JsValue = navigator.storage().into();
-    let there = storage.is_object() && locks().is_some();
-    there.then(|| storage.unchecked_into())
+    let supported = storage.is_object() && locks().is_some();
+    supported.then(|| storage.unchecked_into())
 }
 
 fn locks() -> Option<JsValue> {
@@ -37,24 +37,26 @@ async fn root() -> Result<FileSystemDirectoryHandle, JsValue> {
     Ok(root.unchecked_into())
 }
 
-/// One folder; [`Folder::remove`] ends it.
+/// One folder, which stays on disk until [`Folder::remove`] or, after the page is closed, [`remove_stale`].
 #[derive(Debug)]
 pub struct Folder {
     name: String,
     handle: FileSystemDirectoryHandle,
-    /// Called once, when the lock is granted; its promise never settles, so the lock ends with the page.
-    _hold: Closure<dyn FnMut() -> Promise>,
+    /// Called once, when the lock is granted. Its promise never settles, so the page holds the lock until it is closed.
+    _lock_held: Closure<dyn FnMut() -> Promise>,
 }
 
 impl Folder {
+    /// Creates a folder and locks its name.
+    ///
     /// # Errors
-    /// There is none here, or the browser denies it.
+    /// The browser has no such file system or denies access.
     pub async fn open() -> Result<Self, JsValue> {
         let number = js_sys::Math::random() * f64::from(u32::MAX);
         let name = format!("{PREFIX}{}", number as u64);
         let locks = locks().ok_or(JsValue::NULL)?;
         let request: Function = Reflect::get(&locks, &"request".into())?.dyn_into()?;
-        let mut hold = None;
+        let mut lock_held = None;
         let granted = Promise::new(&mut |resolve, reject| {
             let closure = Closure::<dyn FnMut() -> Promise>::new(move || {
                 let _ = resolve.call0(&JsValue::NULL);
@@ -63,9 +65,9 @@ impl Folder {
             if let Err(error) = request.call2(&locks, &name.as_str().into(), closure.as_ref()) {
                 let _ = reject.call1(&JsValue::NULL, &error);
             }
-            hold = Some(closure);
+            lock_held = Some(closure);
         });
-        let hold = hold.ok_or(JsValue::NULL)?;
+        let lock_held = lock_held.ok_or(JsValue::NULL)?;
         JsFuture::from(granted).await?;
         let options = FileSystemGetDirectoryOptions::new();
         options.set_create(true);
@@ -75,14 +77,14 @@ impl Folder {
         Ok(Self {
             name,
             handle: JsFuture::from(handle).await?.unchecked_into(),
-            _hold: hold,
+            _lock_held: lock_held,
         })
     }
 
-    /// A new, empty file.
+    /// Creates an empty file.
     ///
     /// # Errors
-    /// The disk is full, or the browser denies it.
+    /// The disk is full, or the browser denies access.
     pub async fn file(&self, name: &str) -> Result<FileSystemFileHandle, JsValue> {
         let options = FileSystemGetFileOptions::new();
         options.set_create(true);
@@ -93,12 +95,12 @@ impl Folder {
     pub fn delete(&self, name: &str) {
         let deleted = self.handle.remove_entry(name);
         spawn_local(async move {
-            // What is still in use goes with the folder.
+            // A file that is still in use is removed with the folder.
             let _ = JsFuture::from(deleted).await;
         });
     }
 
-    /// Removes the folder with all that is in it.
+    /// Removes the folder and its files.
     pub fn remove(&self) {
         let name = self.name.clone();
         spawn_local(async move {
@@ -114,11 +116,11 @@ async fn remove(name: &str) -> Result<(), JsValue> {
     JsFuture::from(removed).await.map(drop)
 }
 
-/// Removes the folders of pages that are gone.
+/// Removes the folders of pages that were closed.
 ///
 /// # Errors
-/// There is nothing to remove from.
-pub async fn sweep() -> Result<(), JsValue> {
+/// The browser has no such file system or denies access.
+pub async fn remove_stale() -> Result<(), JsValue> {
     let locks = locks().ok_or(JsValue::NULL)?;
     let query: Function = Reflect::get(&locks, &"query".into())?.dyn_into()?;
     let state = JsFuture::from(query.call0(&locks)?.unchecked_into::<Promise>()).await?;
@@ -128,16 +130,16 @@ pub async fn sweep() -> Result<(), JsValue> {
         .filter_map(|lock| Reflect::get(&lock, &"name".into()).ok())
         .collect();
     let names: AsyncIterator = root().await?.keys();
-    let mut over = Vec::new();
+    let mut stale = Vec::new();
     loop {
         let next = JsFuture::from(names.next()?).await?;
         let name = Reflect::get(&next, &"value".into())?;
         let Some(text) = name.as_string() else { break };
         if text.starts_with(PREFIX) && !held.contains(&name) {
-            over.push(text);
+            stale.push(text);
         }
     }
-    for name in over {
+    for name in stale {
         remove(&name).await?;
     }
     Ok(())

@@ -1,10 +1,10 @@
-//! An event listener that lives as long as its Rust value.
+//! An event listener that is removed when its Rust value is dropped.
 
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{Event, EventTarget};
 
-/// Removes itself, and frees its closure, when dropped; also from within its own call.
+/// Removes the listener and frees its closure when dropped, even within a call of that closure.
 #[derive(Debug)]
 pub struct Listener {
     target: EventTarget,

@@ -11,16 +11,16 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{RtcDataChannel, RtcPeerConnection};
 
-pub use super::connection::Ice;
-use super::pair::Pair;
-use super::repair::Health;
+pub use super::peer_connection::IceSettings;
+use super::recovery::ConnectionHealth;
+use super::remote_peer::RemotePeer;
 use super::timer::Timer;
 
 const TICK_MS: f64 = 1_000.0;
-/// Every so many ticks the way of the packets is looked at.
-const MEASURE_EVERY: u32 = 4;
+/// Statistics are requested every so many ticks.
+const STATS_EVERY_TICKS: u32 = 4;
 
-/// What the server carries between two peers.
+/// A signaling message between two peers, carried by the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signal {
     Offer(String),
@@ -28,48 +28,48 @@ pub enum Signal {
     Candidate(Candidate),
 }
 
-/// Something happened between this peer and another.
+/// An event of the connection to one peer.
 #[derive(Debug)]
 pub struct MeshEvent {
     pub peer: PeerId,
-    pub news: News,
+    pub event: PeerEvent,
 }
 
 #[derive(Debug)]
-pub enum News {
-    /// To be carried to it by the server, in order.
+pub enum PeerEvent {
+    /// To be sent to the peer through the server, in order.
     Signal(Signal),
-    Health(Health),
-    /// The chat channel is open: send what it has not got, before anything else.
+    Health(ConnectionHealth),
+    /// The chat channel is open: send the messages that the peer lacks before any other.
     Open,
-    /// The chat channel is gone, and the file channels with it.
+    /// The chat channel closed, and the file channels with it.
     Closed,
     Frame(Frame),
-    /// It opened a channel for a file of its. Take it before returning.
+    /// The peer opened a channel that carries a file. Attach listeners before the callback returns.
     File {
         channel: RtcDataChannel,
         number: u64,
         offset: u64,
     },
-    /// The code that both sides see, of the connection as it is now.
+    /// The safety code of the connection ([`shared::safety`]).
     Safety(String),
     /// An `RTCStatsReport` of the connection.
     Stats(JsValue),
 }
 
-/// Tells the ICE servers of the moment.
-pub type AskIce = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Ice>>>>;
+/// Returns the present ICE settings.
+pub type IceProvider = Box<dyn Fn() -> Pin<Box<dyn Future<Output = IceSettings>>>>;
 
-/// What all pairs share.
-pub(super) struct Context {
+/// Shared by all peers of a mesh.
+pub(super) struct MeshContext {
     pub(super) me: PeerId,
-    pub(super) ice: AskIce,
+    pub(super) ice: IceProvider,
     pub(super) on: Box<dyn Fn(MeshEvent)>,
     certificate: RefCell<Option<JsValue>>,
 }
 
-impl Context {
-    /// One certificate for all connections of the page, so that it has one fingerprint. `None`: the browser makes one for each.
+impl MeshContext {
+    /// One certificate for all connections of the page, which gives them one fingerprint. `None`: the browser makes one for each.
     pub(super) async fn certificate(&self) -> Option<JsValue> {
         if self.certificate.borrow().is_none() {
             let algorithm = Object::new();
@@ -78,163 +78,164 @@ impl Context {
             }
             let made = RtcPeerConnection::generate_certificate_with_object(&algorithm).ok()?;
             let made = JsFuture::from(made).await.ok()?;
-            // Somebody else may have been faster.
+            // Another call may have stored one meanwhile.
             self.certificate.borrow_mut().get_or_insert(made);
         }
         self.certificate.borrow().clone()
     }
 }
 
-/// Closes everything when dropped.
+/// Closes all connections when dropped.
 pub struct Mesh {
-    shared: Rc<Shared>,
+    state: Rc<MeshState>,
     _timer: Timer,
 }
 
-struct Shared {
-    context: Rc<Context>,
-    /// A room is small: looked through from the start.
-    pairs: RefCell<Vec<Rc<Pair>>>,
+struct MeshState {
+    context: Rc<MeshContext>,
+    /// Searched linearly: a room is small.
+    peers: RefCell<Vec<Rc<RemotePeer>>>,
 }
 
 impl std::fmt::Debug for Mesh {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let pairs = self.shared.pairs.borrow();
-        f.debug_tuple("Mesh").field(&pairs.len()).finish()
+        let peers = self.state.peers.borrow();
+        f.debug_tuple("Mesh").field(&peers.len()).finish()
     }
 }
 
 impl Mesh {
-    /// `on` is called from within other calls too.
-    pub fn new(me: PeerId, ice: AskIce, on: Box<dyn Fn(MeshEvent)>) -> Self {
-        let shared = Rc::new(Shared {
-            context: Rc::new(Context {
+    /// `on` may be called from within any other method.
+    pub fn new(me: PeerId, ice: IceProvider, on: Box<dyn Fn(MeshEvent)>) -> Self {
+        let state = Rc::new(MeshState {
+            context: Rc::new(MeshContext {
                 me,
                 ice,
                 on,
                 certificate: RefCell::default(),
             }),
-            pairs: RefCell::default(),
+            peers: RefCell::default(),
         });
-        let (weak, mut ticks) = (Rc::downgrade(&shared), 0_u32);
+        let (weak, mut ticks) = (Rc::downgrade(&state), 0_u32);
         let timer = Timer::every(TICK_MS, move || {
             ticks = ticks.wrapping_add(1);
-            let Some(shared) = weak.upgrade() else { return };
-            for pair in shared.all() {
-                pair.tick();
-                if ticks.is_multiple_of(MEASURE_EVERY) {
-                    pair.measure();
+            let Some(state) = weak.upgrade() else { return };
+            for remote in state.all() {
+                remote.tick();
+                if ticks.is_multiple_of(STATS_EVERY_TICKS) {
+                    remote.request_stats();
                 }
             }
         });
         Self {
-            shared,
+            state,
             _timer: timer,
         }
     }
 
-    /// The server can carry signals to a peer. `offer`: it was there before this side, which therefore offers.
-    /// A connection that works is left as it is.
-    pub fn meet(&self, peer: &PeerId, offer: bool) {
-        self.shared.pair(peer).reachable(offer);
+    /// The server can carry signals to `peer`. `offer`: the peer was there first, so this side sends the offer.
+    /// An open connection stays as it is.
+    pub fn connect(&self, peer: &PeerId, offer: bool) {
+        self.state.get_or_create(peer).on_reachable(offer);
     }
 
-    /// The server cannot carry signals to a peer for now.
-    pub fn unreachable(&self, peer: &PeerId) {
-        if let Some(pair) = self.shared.known(peer) {
-            pair.unreachable();
+    /// The server cannot carry signals to `peer` for now.
+    pub fn peer_unreachable(&self, peer: &PeerId) {
+        if let Some(remote) = self.state.get(peer) {
+            remote.on_unreachable();
         }
     }
 
-    /// The server is away.
-    pub fn alone(&self) {
-        for pair in self.shared.all() {
-            pair.unreachable();
+    /// The connection to the server is lost: signals reach no peer.
+    pub fn signaling_lost(&self) {
+        for remote in self.state.all() {
+            remote.on_unreachable();
         }
     }
 
-    /// The network may be another one: looks for new paths at once. What is open stays so meanwhile.
-    pub fn renew(&self) {
-        for pair in self.shared.all() {
-            pair.renew();
+    /// Restarts ICE on all connections: the network may have changed. Open channels stay open.
+    pub fn restart_ice(&self) {
+        for remote in self.state.all() {
+            remote.restart_ice();
         }
     }
 
-    /// A peer has gone for good.
-    pub fn part(&self, peer: &PeerId) {
-        let mut pairs = self.shared.pairs.borrow_mut();
-        if let Some(at) = pairs.iter().position(|pair| pair.peer() == peer) {
-            pairs.remove(at).close();
+    /// Closes the connection to a peer that left.
+    pub fn remove(&self, peer: &PeerId) {
+        let mut peers = self.state.peers.borrow_mut();
+        if let Some(at) = peers.iter().position(|remote| remote.peer() == peer) {
+            peers.remove(at).close();
         }
     }
 
-    /// A signal of a peer that is in the room.
-    pub fn hear(&self, from: &PeerId, signal: Signal) {
-        self.shared.pair(from).hear(signal);
+    /// Handles a signal of a peer in the room.
+    pub fn on_signal(&self, from: &PeerId, signal: Signal) {
+        self.state.get_or_create(from).on_signal(signal);
     }
 
-    /// Whether messages flow between the two.
+    /// Whether messages can be sent to `peer`.
     pub fn is_open(&self, peer: &PeerId) -> bool {
-        self.shared.known(peer).is_some_and(|pair| pair.is_open())
+        self.state.get(peer).is_some_and(|remote| remote.is_open())
     }
 
-    /// False when it could not be sent; the channel is of no more use then. A frame that is longer than the other side takes is passed over.
+    /// Sends a frame. False: the channel refused it and is unusable. A frame longer than the peer accepts is skipped.
     pub fn send(&self, peer: &PeerId, frame: &Frame) -> bool {
-        let connection = self.shared.known(peer).and_then(|pair| pair.connection());
+        let connection = self.state.get(peer).and_then(|remote| remote.connection());
         let (Some(connection), Ok(text)) = (connection, serde_json::to_string(frame)) else {
             return false;
         };
-        text.len() > connection.max_message() as usize || connection.chat().send_text(&text).is_ok()
+        text.len() > connection.max_message_size() as usize
+            || connection.chat().send_text(&text).is_ok()
     }
 
-    /// The channel to a peer has lost something: another connection is needed.
-    pub fn distrust(&self, peer: &PeerId) {
-        if let Some(pair) = self.shared.known(peer) {
-            pair.distrust();
+    /// The chat channel to a peer lost a frame: replaces the connection.
+    pub fn invalidate(&self, peer: &PeerId) {
+        if let Some(remote) = self.state.get(peer) {
+            remote.invalidate();
         }
     }
 
-    /// A channel for a file of this side, and how many bytes the other takes as one message.
+    /// Opens a channel that carries a local file. Returns it and the peer's maximum message size in bytes.
     pub fn open_file(
         &self,
         peer: &PeerId,
         number: u64,
         offset: u64,
     ) -> Option<(RtcDataChannel, u32)> {
-        let connection = self.shared.known(peer)?.connection()?;
+        let connection = self.state.get(peer)?.connection()?;
         let open = connection.chat().is_open();
         open.then(|| {
             (
                 connection.open_file(number, offset),
-                connection.max_message(),
+                connection.max_message_size(),
             )
         })
     }
 }
 
-impl Shared {
-    fn known(&self, peer: &PeerId) -> Option<Rc<Pair>> {
-        let pairs = self.pairs.borrow();
-        pairs.iter().find(|pair| pair.peer() == peer).cloned()
+impl MeshState {
+    fn get(&self, peer: &PeerId) -> Option<Rc<RemotePeer>> {
+        let peers = self.peers.borrow();
+        peers.iter().find(|remote| remote.peer() == peer).cloned()
     }
 
-    fn pair(&self, peer: &PeerId) -> Rc<Pair> {
-        self.known(peer).unwrap_or_else(|| {
-            let pair = Pair::new(peer.clone(), Rc::clone(&self.context));
-            self.pairs.borrow_mut().push(Rc::clone(&pair));
-            pair
+    fn get_or_create(&self, peer: &PeerId) -> Rc<RemotePeer> {
+        self.get(peer).unwrap_or_else(|| {
+            let remote = RemotePeer::new(peer.clone(), Rc::clone(&self.context));
+            self.peers.borrow_mut().push(Rc::clone(&remote));
+            remote
         })
     }
 
-    fn all(&self) -> Vec<Rc<Pair>> {
-        self.pairs.borrow().clone()
+    fn all(&self) -> Vec<Rc<RemotePeer>> {
+        self.peers.borrow().clone()
     }
 }
 
 impl Drop for Mesh {
     fn drop(&mut self) {
-        for pair in self.shared.all() {
-            pair.close();
+        for remote in self.state.all() {
+            remote.close();
         }
     }
 }

@@ -1,19 +1,19 @@
-//! The few lines of SDP that the client reads or changes. Pure; line ends are CRLF (RFC 8866 5).
+//! The lines of SDP that the client reads or changes. Pure; line ends are CRLF (RFC 8866 5).
 
-/// ICE credentials and candidates of one side, as an `application/trickle-ice-sdpfrag` carries them (RFC 8840 9).
+/// ICE credentials and candidates of one side: the content of an `application/trickle-ice-sdpfrag` (RFC 8840 9).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fragment {
+pub struct IceFragment {
     pub ufrag: String,
     pub password: String,
-    /// Candidates, each the text after `a=`.
+    /// The text after `a=` of each candidate.
     pub candidates: Vec<String>,
-    /// No more candidates will come.
-    pub end: bool,
+    /// `a=end-of-candidates`: no candidates follow.
+    pub end_of_candidates: bool,
 }
 
-impl Fragment {
-    /// Reads a fragment, or the credentials and candidates of a whole description: the first of each credential counts,
-    /// since all media is bundled. `None` without credentials.
+impl IceFragment {
+    /// Reads a fragment, or the credentials and candidates of a whole description. The first credentials count, since all media
+    /// is bundled. `None` without credentials.
     pub fn parse(text: &str) -> Option<Self> {
         let find = |name: &str| {
             lines(text)
@@ -27,11 +27,11 @@ impl Fragment {
                 .filter(|line| line.starts_with("a=candidate:"))
                 .map(|line| line[2..].to_owned())
                 .collect(),
-            end: lines(text).any(|line| line == "a=end-of-candidates"),
+            end_of_candidates: lines(text).any(|line| line == "a=end-of-candidates"),
         })
     }
 
-    /// Writes the body of a `PATCH`. `offer` gives the first m-line and its mid, under which candidates stand (RFC 8840 4.4).
+    /// Writes the body of a `PATCH`. The first m-line and its mid are copied from `offer`; candidates stand below them (RFC 8840 4.4).
     pub fn write(&self, offer: &str) -> String {
         let media = lines(offer)
             .find(|line| line.starts_with("m="))
@@ -46,13 +46,13 @@ impl Fragment {
         for candidate in &self.candidates {
             text.push_str(&format!("a={candidate}\r\n"));
         }
-        if self.end {
+        if self.end_of_candidates {
             text.push_str("a=end-of-candidates\r\n");
         }
         text
     }
 
-    /// The answer of a session after an ICE restart: `answer` with these credentials and candidates in place of its own.
+    /// The answer after an ICE restart: `answer` with the credentials and candidates of this fragment.
     pub fn apply(&self, answer: &str) -> String {
         let mut text = String::with_capacity(answer.len());
         let mut media = 0;
@@ -89,7 +89,7 @@ impl Fragment {
     }
 }
 
-/// Asks for stereo: Chrome decodes Opus to one channel unless its own description says otherwise (RFC 7587 6.1).
+/// Adds `stereo=1` to Opus: without it, Chrome decodes Opus to one channel (RFC 7587 6.1).
 pub fn with_stereo(offer: &str) -> String {
     let opus = lines(offer).find_map(|line| {
         let (kind, name) = line.strip_prefix("a=rtpmap:")?.split_once(' ')?;
@@ -129,25 +129,25 @@ mod tests {
 
     #[test]
     fn a_fragment_survives_being_written_and_read() {
-        let fragment = Fragment {
+        let fragment = IceFragment {
             ufrag: "EsAw".into(),
             password: "P2uYro0UCOQ4zxjKXaWCBui1".into(),
             candidates: vec!["candidate:2 1 udp 5 192.0.2.1 9 typ host".into()],
-            end: true,
+            end_of_candidates: true,
         };
         let text = fragment.write(ANSWER);
         assert!(text.starts_with("a=ice-ufrag:EsAw\r\n"));
         assert!(text.contains("m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=candidate:2 "));
-        assert_eq!(Fragment::parse(&text), Some(fragment));
+        assert_eq!(IceFragment::parse(&text), Some(fragment));
     }
 
     #[test]
     fn a_restart_replaces_credentials_and_candidates_and_nothing_else() {
-        let fragment = Fragment {
+        let fragment = IceFragment {
             ufrag: "new".into(),
             password: "newnewnewnewnewnewnewnew".into(),
             candidates: vec!["candidate:7 1 udp 1 10.0.0.2 9 typ host".into()],
-            end: false,
+            end_of_candidates: false,
         };
         let answer = fragment.apply(ANSWER);
         assert_eq!(answer.matches("a=ice-ufrag:new\r\n").count(), 2);
@@ -160,13 +160,13 @@ mod tests {
 
     #[test]
     fn text_without_credentials_is_no_fragment() {
-        assert_eq!(Fragment::parse(""), None);
-        assert_eq!(Fragment::parse("a=ice-ufrag:x\r\n"), None);
-        assert_eq!(Fragment::parse("<html>"), None);
+        assert_eq!(IceFragment::parse(""), None);
+        assert_eq!(IceFragment::parse("a=ice-ufrag:x\r\n"), None);
+        assert_eq!(IceFragment::parse("<html>"), None);
     }
 
     #[test]
-    fn stereo_is_asked_for_once_and_only_of_opus() {
+    fn stereo_is_added_once_and_only_to_opus() {
         let offer = "m=audio 9 UDP/TLS/RTP/SAVPF 111 9\r\na=rtpmap:111 opus/48000/2\r\n\
             a=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:9 G722/8000\r\na=fmtp:9 x=1\r\n";
         let stereo = with_stereo(offer);

@@ -1,4 +1,4 @@
-//! The WebSocket to the server of a room. When to open it is decided elsewhere.
+//! The WebSocket to the server of a room. [`crate::state::join`] decides when it is opened.
 
 use std::rc::Rc;
 
@@ -8,38 +8,38 @@ use web_sys::{MessageEvent, WebSocket};
 
 use super::listener::Listener;
 
-/// What happens on a socket.
+/// An event of the socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SocketEvent {
+pub enum SignalingEvent {
     Opened,
     Message(ServerMessage),
-    /// Closed, or never opened. Nothing follows.
+    /// The socket closed or could not be opened. No event follows.
     Closed,
 }
 
-/// Closes, and is silent, when dropped.
+/// Closes the socket and emits no more events when dropped.
 #[derive(Debug)]
-pub struct Socket {
+pub struct SignalingSocket {
     socket: WebSocket,
     _listeners: [Listener; 3],
 }
 
-impl Socket {
+impl SignalingSocket {
     /// # Errors
-    /// The address is not one, or a page over `https` may not open `ws`.
-    pub fn open(url: &str, on: impl Fn(SocketEvent) + 'static) -> Result<Self, JsValue> {
+    /// The URL is invalid, or the page was loaded over `https` and the URL is `ws`.
+    pub fn open(url: &str, on: impl Fn(SignalingEvent) + 'static) -> Result<Self, JsValue> {
         let socket = WebSocket::new(url)?;
-        let on: Rc<dyn Fn(SocketEvent)> = Rc::new(on);
+        let on: Rc<dyn Fn(SignalingEvent)> = Rc::new(on);
         let (opened, closed) = (Rc::clone(&on), Rc::clone(&on));
         let listeners = [
-            Listener::new(&socket, "open", move |_| opened(SocketEvent::Opened)),
-            Listener::new(&socket, "close", move |_| closed(SocketEvent::Closed)),
+            Listener::new(&socket, "open", move |_| opened(SignalingEvent::Opened)),
+            Listener::new(&socket, "close", move |_| closed(SignalingEvent::Closed)),
             Listener::new(&socket, "message", move |event| {
                 let text = event.unchecked_into::<MessageEvent>().data().as_string();
-                // What is newer than this client is passed over.
+                // Messages of an unknown type are skipped: a newer server may send them.
                 let message = text.and_then(|text| serde_json::from_str(&text).ok());
                 if let Some(message) = message {
-                    on(SocketEvent::Message(message));
+                    on(SignalingEvent::Message(message));
                 }
             }),
         ];
@@ -49,7 +49,7 @@ impl Socket {
         })
     }
 
-    /// Lost when the socket is not open; the server's state is then told anew with the next `welcome`.
+    /// Does nothing when the socket is not open: the next `welcome` brings both sides up to date.
     pub fn send(&self, message: &ClientMessage) {
         if self.socket.ready_state() != WebSocket::OPEN {
             return;
@@ -61,7 +61,7 @@ impl Socket {
     }
 }
 
-impl Drop for Socket {
+impl Drop for SignalingSocket {
     fn drop(&mut self) {
         let _ = self.socket.close();
     }

@@ -1,4 +1,4 @@
-//! Where the bytes of an arriving file go: a file on disk, or where there is none, memory.
+//! Storage for the bytes of one download: a file on disk, or memory where the browser has no file system.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,16 +10,16 @@ use web_sys::{Blob, BlobPropertyBag, FileSystemFileHandle, FileSystemWritableFil
 
 use super::folder::Folder;
 
-/// A file that is being written. What was not finished is deleted when dropped.
+/// A file that is being written. An unfinished file on disk is deleted when dropped.
 #[derive(Debug)]
-pub(super) enum Store {
-    Disk(Disk),
-    /// Blobs of some MB, which a browser may put on disk by itself.
+pub(super) enum FileStore {
+    Disk(DiskFile),
+    /// Blobs of a few MB, which the browser may move to disk.
     Memory(RefCell<Vec<Blob>>),
 }
 
 #[derive(Debug)]
-pub(super) struct Disk {
+pub(super) struct DiskFile {
     folder: Rc<Folder>,
     name: String,
     handle: FileSystemFileHandle,
@@ -27,11 +27,11 @@ pub(super) struct Disk {
     finished: RefCell<bool>,
 }
 
-impl Store {
-    /// On disk when there is a folder that takes it.
+impl FileStore {
+    /// On disk when `folder` is given and the file can be created in it, else in memory.
     pub(super) async fn open(folder: Option<Rc<Folder>>, name: String) -> Self {
         match folder {
-            Some(folder) => match Disk::open(folder, name).await {
+            Some(folder) => match DiskFile::open(folder, name).await {
                 Ok(disk) => Self::Disk(disk),
                 Err(_) => Self::Memory(RefCell::default()),
             },
@@ -39,7 +39,7 @@ impl Store {
         }
     }
 
-    /// Appends; one call at a time.
+    /// Appends. One call at a time.
     ///
     /// # Errors
     /// The disk is full.
@@ -47,7 +47,7 @@ impl Store {
         match self {
             Self::Disk(disk) => {
                 let length: u32 = buffers.iter().map(ArrayBuffer::byte_length).sum();
-                // One write costs a trip to another process; a copy costs little.
+                // Each write is a call to another process; a copy is cheaper.
                 let all = Uint8Array::new_with_length(length);
                 let mut at = 0;
                 for buffer in buffers {
@@ -66,7 +66,7 @@ impl Store {
         }
     }
 
-    /// The whole file, of the type `mime`.
+    /// Closes the file and returns it as a blob of type `mime`.
     ///
     /// # Errors
     /// The disk is full.
@@ -90,7 +90,7 @@ impl Store {
     }
 }
 
-impl Disk {
+impl DiskFile {
     async fn open(folder: Rc<Folder>, name: String) -> Result<Self, JsValue> {
         let handle = folder.file(&name).await?;
         let stream = JsFuture::from(handle.create_writable()).await?;
@@ -104,10 +104,10 @@ impl Disk {
     }
 }
 
-impl Drop for Disk {
+impl Drop for DiskFile {
     fn drop(&mut self) {
         if !self.finished.take() {
-            // Nobody waits for it, and it cannot fail in a way that matters.
+            // The result does not matter: the file is deleted.
             let _ = self.stream.abort();
             self.folder.delete(&self.name);
         }

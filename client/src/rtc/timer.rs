@@ -1,4 +1,4 @@
-//! Timers that live as long as their Rust value.
+//! Timers that are cancelled when their Rust value is dropped.
 
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
@@ -37,7 +37,7 @@ impl Timer {
                     .ok()
             }
         });
-        // Ids of a browser start at 1, so 0 clears nothing.
+        // Timer ids start at 1, so 0 clears nothing.
         Self {
             id: id.unwrap_or(0),
             repeats,
@@ -59,7 +59,7 @@ impl Drop for Timer {
     }
 }
 
-/// Waits.
+/// Waits for `ms` milliseconds.
 pub async fn sleep(ms: i32) {
     let promise = js_sys::Promise::new(&mut |resolve, _| {
         if let Some(window) = web_sys::window() {
@@ -69,7 +69,7 @@ pub async fn sleep(ms: i32) {
     let _ = JsFuture::from(promise).await;
 }
 
-/// Milliseconds of a steady clock.
+/// Milliseconds of a monotonic clock (`performance.now()`).
 pub fn now() -> f64 {
     web_sys::window()
         .and_then(|window| window.performance())

@@ -1,8 +1,7 @@
-//! One WHEP session (draft-ietf-wish-whep): an offer posted, candidates trickled, ICE restarted, the resource deleted.
+//! One WHEP session (draft-ietf-wish-whep): posts the offer, trickles candidates, restarts ICE, deletes the resource.
 //!
-//! The offer goes out before any candidate is gathered. The server's answer holds all of its own candidates, so the
-//! first check comes from here and needs nothing of ours; candidates found meanwhile follow by `PATCH` only while the
-//! connection is not up yet.
+//! The offer is sent before candidates are gathered. The answer holds all candidates of the server, so this side sends the
+//! first check without waiting for its own. Candidates gathered meanwhile are sent by `PATCH` until the connection is up.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,20 +11,20 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::MediaStream;
 
-use super::peer::{Peer, PeerEvent};
-use super::sdp::Fragment;
+use super::media_receiver::{MediaReceiver, MediaReceiverEvent};
+use super::sdp::IceFragment;
 use super::timer::sleep;
-use crate::http::{HttpError, Request};
+use crate::http::{HttpError, HttpRequest};
 
-const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
-/// Candidates come in bursts; one request carries a burst.
+const FRAGMENT_TYPE: &str = "application/trickle-ice-sdpfrag";
+/// Candidates are gathered in bursts; one request carries a burst.
 const BURST_MS: i32 = 40;
 
 /// Why a session could not be opened or restarted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WhepError {
     Http(HttpError),
-    /// The browser's own words.
+    /// The browser's error message.
     Browser(String),
 }
 
@@ -44,49 +43,51 @@ impl From<JsValue> for WhepError {
     }
 }
 
-/// A viewing. Dropping it closes the connection and tells the server, even while the page is being closed.
+/// Closes the connection and deletes the session on the server when dropped, even while the page is being closed.
 #[derive(Debug)]
-pub struct Whep {
-    peer: Rc<Peer>,
-    signal: Rc<Signal>,
+pub struct WhepSession {
+    receiver: Rc<MediaReceiver>,
+    resource: Rc<SessionResource>,
 }
 
-/// The session's resource on the server, and the candidates that wait to be sent there.
+/// The session's resource on the server, and the candidates to be sent to it.
 #[derive(Debug, Default)]
-struct Signal {
+struct SessionResource {
     url: RefCell<Option<String>>,
     etag: RefCell<Option<String>>,
-    /// Our description in force: credentials and m-line of a fragment come from it.
+    /// The local description: credentials and m-line of a fragment come from it.
     offer: RefCell<String>,
     pending: RefCell<Vec<String>>,
     scheduled: Cell<bool>,
-    /// Connected, or over: candidates are of no use any more.
-    quiet: Cell<bool>,
+    /// Connected or closed: no more candidates are sent.
+    trickle_done: Cell<bool>,
 }
 
-impl Whep {
-    /// Posts an offer to `endpoint`. `resolve` makes a whole address of the answer's `Location`; `ice` is awaited while
-    /// the offer is on its way.
+impl WhepSession {
+    /// Posts an offer to `endpoint`. `resolve` turns the `Location` of the response into a URL. `ice` is awaited while the
+    /// request is under way.
     pub async fn open(
         endpoint: &str,
         resolve: impl Fn(&str) -> String,
         ice: impl Future<Output = Vec<IceServer>>,
-        on: impl Fn(PeerEvent) + 'static,
+        on: impl Fn(MediaReceiverEvent) + 'static,
     ) -> Result<Self, WhepError> {
-        let signal = Rc::new(Signal::default());
-        let hears = Rc::clone(&signal);
-        let peer = Rc::new(Peer::receiver(move |event| {
+        let resource = Rc::new(SessionResource::default());
+        let trickle = Rc::clone(&resource);
+        let receiver = Rc::new(MediaReceiver::new(move |event| {
             match &event {
-                PeerEvent::Candidate(candidate) => Signal::push(&hears, candidate.clone()),
-                PeerEvent::Connected => hears.quiet.set(true),
+                MediaReceiverEvent::Candidate(candidate) => {
+                    SessionResource::push(&trickle, candidate.clone())
+                }
+                MediaReceiverEvent::Connected => trickle.trickle_done.set(true),
                 _ => {}
             }
             on(event);
         })?);
-        let whep = Self { peer, signal };
+        let session = Self { receiver, resource };
 
-        let offer = whep.peer.offer(false).await?;
-        let posted = Request {
+        let offer = session.receiver.offer(false).await?;
+        let posted = HttpRequest {
             method: "POST",
             url: endpoint,
             headers: &[("content-type", "application/sdp")],
@@ -96,87 +97,88 @@ impl Whep {
         .send();
         let servers = ice.await;
         if !servers.is_empty() {
-            whep.peer.set_ice_servers(&servers)?;
+            session.receiver.set_ice_servers(&servers)?;
         }
-        whep.signal.offer.replace(offer.clone());
-        let local = whep.peer.set_local(&offer).await;
-        let answer = posted.await?;
-        // From here on a drop deletes the session.
-        whep.signal.etag.replace(answer.etag);
-        whep.signal
+        session.resource.offer.replace(offer.clone());
+        let local = session.receiver.set_local(&offer).await;
+        let response = posted.await?;
+        // With a URL, dropping `session` deletes the session on the server.
+        session.resource.etag.replace(response.etag);
+        session
+            .resource
             .url
-            .replace(answer.location.as_deref().map(resolve));
+            .replace(response.location.as_deref().map(resolve));
         local?;
-        whep.peer.set_remote(&answer.text).await?;
-        Signal::schedule(&whep.signal);
-        Ok(whep)
+        session.receiver.set_remote(&response.text).await?;
+        SessionResource::schedule(&session.resource);
+        Ok(session)
     }
 
-    /// Restarts ICE (draft-ietf-wish-whep 4.4): a `PATCH` with new credentials, whose answer holds the server's.
-    /// Several at once are not meant to happen; the later one wins.
+    /// Restarts ICE (draft-ietf-wish-whep 4.4): a `PATCH` sends new credentials, and its response holds the server's.
+    /// Call it again only after the result; of two calls at once the later wins.
     pub fn restart(&self) -> impl Future<Output = Result<(), WhepError>> + use<> {
-        let (peer, signal) = (Rc::clone(&self.peer), Rc::clone(&self.signal));
+        let (receiver, resource) = (Rc::clone(&self.receiver), Rc::clone(&self.resource));
         async move {
             let gone =
                 || WhepError::Browser("The session has no address on the server.".to_owned());
-            let url = signal.url.borrow().clone().ok_or_else(gone)?;
-            let offer = peer.offer(true).await?;
-            // Candidates of the restart must not go out under the old credentials, or before the server knows the new.
-            signal.quiet.set(true);
-            signal.pending.borrow_mut().clear();
-            peer.set_local(&offer).await?;
-            let mut fragment = Fragment::parse(&offer).ok_or_else(gone)?;
+            let url = resource.url.borrow().clone().ok_or_else(gone)?;
+            let offer = receiver.offer(true).await?;
+            // Candidates of the restart must not be sent with the old credentials, nor before the server knows the new ones.
+            resource.trickle_done.set(true);
+            resource.pending.borrow_mut().clear();
+            receiver.set_local(&offer).await?;
+            let mut fragment = IceFragment::parse(&offer).ok_or_else(gone)?;
             fragment.candidates.clear();
-            fragment.end = false;
-            let answer = Request {
+            fragment.end_of_candidates = false;
+            let response = HttpRequest {
                 method: "PATCH",
                 url: &url,
-                headers: &[("content-type", FRAGMENT), ("if-match", "*")],
+                headers: &[("content-type", FRAGMENT_TYPE), ("if-match", "*")],
                 body: Some(&fragment.write(&offer)),
                 keepalive: false,
             }
             .send()
             .await?;
-            let theirs = Fragment::parse(&answer.text).ok_or(HttpError::Unreadable)?;
-            let remote = peer.remote_sdp().ok_or_else(gone)?;
-            peer.set_remote(&theirs.apply(&remote)).await?;
-            signal.offer.replace(offer);
-            signal.etag.replace(answer.etag);
-            signal.quiet.set(peer.is_connected());
-            Signal::schedule(&signal);
+            let theirs = IceFragment::parse(&response.text).ok_or(HttpError::Unreadable)?;
+            let remote = receiver.remote_sdp().ok_or_else(gone)?;
+            receiver.set_remote(&theirs.apply(&remote)).await?;
+            resource.offer.replace(offer);
+            resource.etag.replace(response.etag);
+            resource.trickle_done.set(receiver.is_connected());
+            SessionResource::schedule(&resource);
             Ok(())
         }
     }
 
     pub fn stream(&self) -> &MediaStream {
-        self.peer.stream()
+        self.receiver.stream()
     }
 
-    /// The session on the server: `GET` tells how it goes.
+    /// The URL of the session; `GET` returns its state.
     pub fn url(&self) -> Option<String> {
-        self.signal.url.borrow().clone()
+        self.resource.url.borrow().clone()
     }
 
     /// An `RTCStatsReport`.
     pub fn stats(&self) -> js_sys::Promise {
-        self.peer.stats()
+        self.receiver.stats()
     }
 }
 
-impl Drop for Whep {
+impl Drop for WhepSession {
     fn drop(&mut self) {
-        self.signal.quiet.set(true);
-        // A restart under way may hold the peer for as long as its request takes.
-        self.peer.close();
-        if let Some(url) = self.signal.url.take() {
-            let deleted = Request {
+        self.resource.trickle_done.set(true);
+        // A restart under way may hold a reference to the receiver until its request ends.
+        self.receiver.close();
+        if let Some(url) = self.resource.url.take() {
+            let deleted = HttpRequest {
                 method: "DELETE",
                 url: &url,
                 keepalive: true,
-                ..Request::default()
+                ..HttpRequest::default()
             }
             .send();
-            // Nobody is left to act on a failure; the server ends the session by itself when nothing arrives.
+            // A failure is ignored: the server ends a session whose viewer is silent.
             spawn_local(async move {
                 let _ = deleted.await;
             });
@@ -184,16 +186,16 @@ impl Drop for Whep {
     }
 }
 
-impl Signal {
+impl SessionResource {
     fn push(this: &Rc<Self>, candidate: String) {
         this.pending.borrow_mut().push(candidate);
         Self::schedule(this);
     }
 
-    /// Sends what is pending in a moment, if there is somewhere to send it.
+    /// Sends the pending candidates after a burst, once the session has a URL.
     fn schedule(this: &Rc<Self>) {
         let idle = this.pending.borrow().is_empty() || this.url.borrow().is_none();
-        if idle || this.quiet.get() || this.scheduled.replace(true) {
+        if idle || this.trickle_done.get() || this.scheduled.replace(true) {
             return;
         }
         let this = Rc::clone(this);
@@ -207,26 +209,27 @@ impl Signal {
     async fn send_pending(&self) {
         let candidates = self.pending.take();
         let url = self.url.borrow().clone();
-        let fragment = Fragment::parse(&self.offer.borrow());
-        let (Some(url), Some(mut fragment), false) = (url, fragment, self.quiet.get()) else {
+        let fragment = IceFragment::parse(&self.offer.borrow());
+        let (Some(url), Some(mut fragment), false) = (url, fragment, self.trickle_done.get())
+        else {
             return;
         };
-        fragment.end = candidates.iter().any(String::is_empty);
+        fragment.end_of_candidates = candidates.iter().any(String::is_empty);
         fragment.candidates = candidates
             .into_iter()
             .filter(|candidate| !candidate.is_empty())
             .collect();
         let body = fragment.write(&self.offer.borrow());
         let etag = self.etag.borrow().clone().unwrap_or_else(|| "*".to_owned());
-        let sent = Request {
+        let sent = HttpRequest {
             method: "PATCH",
             url: &url,
-            headers: &[("content-type", FRAGMENT), ("if-match", &etag)],
+            headers: &[("content-type", FRAGMENT_TYPE), ("if-match", &etag)],
             body: Some(&body),
             keepalive: false,
         }
         .send();
-        // A refused candidate is one path less; the connection says itself whether it came up.
+        // A refused candidate is only one path less; the connection state shows whether another works.
         let _ = sent.await;
     }
 }

@@ -1,4 +1,4 @@
-//! Initials and a colour for each person.
+//! The avatar of a person: initials and a colour.
 
 use shared::signaling::PeerId;
 
@@ -20,9 +20,9 @@ pub fn initials(name: &str) -> String {
     letters
 }
 
-/// A hue in degrees: the same for a peer wherever it is shown.
+/// A hue in degrees, derived from the id: every client shows the same.
 pub fn hue(id: &PeerId) -> u32 {
-    // An id is 16 hexadecimal digits of a hash: any part of it is spread evenly.
+    // An id is 16 hexadecimal digits of a hash, so any part of it is uniform.
     u32::from_str_radix(&id.as_str()[..4], 16).unwrap_or(0) % 360
 }
 

@@ -1,24 +1,24 @@
-//! What connects from here and what does not: what was tried goes in, a judgement and advice come out.
+//! The connection test: from the results of its checks follow which peers can be reached and what to change.
 
-/// What is tried.
+/// What a check tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckKind {
     /// The server answers a request.
     Server,
-    /// Its WebSocket opens.
+    /// The server's WebSocket opens.
     Signaling,
-    /// Two connections within this page find each other.
+    /// Two peers within this page connect.
     Local,
     Stun,
     TurnUdp,
-    /// TCP, or TLS over it.
+    /// Over TCP or TLS.
     TurnTcp,
-    /// Two connections within this page find each other through the TURN server.
+    /// Two peers within this page connect through the TURN server.
     RelayLoop,
 }
 
 impl CheckKind {
-    /// Of an ICE server, by its address (RFC 7064, RFC 7065). `None`: nothing that is known.
+    /// The check for an ICE server, by its URL (RFC 7064, RFC 7065). `None`: unknown scheme.
     pub fn of(url: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once(':')?;
         match scheme {
@@ -36,10 +36,10 @@ pub enum CheckOutcome {
     Works {
         ms: u32,
     },
-    /// Neither an address nor an error: there is no NAT on the way, or no answer.
+    /// Neither a server-reflexive candidate nor an error: there is no NAT, or no answer.
     NoCandidate,
     NoAnswer,
-    /// An error that a server or the browser gave.
+    /// The server or the browser reported an error.
     Refused {
         code: u16,
         text: String,
@@ -54,36 +54,36 @@ pub struct Check {
     pub outcome: CheckOutcome,
 }
 
-/// Everything that is known at the end.
+/// All results of a test.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TestReport {
     pub checks: Vec<Check>,
     pub nat: Option<Nat>,
-    /// The browser gives host addresses as names under `.local` (mDNS) or not at all.
+    /// The browser replaces host addresses by `.local` names (mDNS).
     pub hosts_hidden: Option<bool>,
     pub relay_only: bool,
 }
 
-/// The NAT as it looks from within.
+/// The NAT between the browser and the STUN servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nat {
-    /// The outside sees the address that the machine has.
+    /// No NAT: servers see the machine's own address.
     None,
-    /// One outside port for one inside port, whoever is called: endpoint-independent mapping (RFC 4787 4.1).
+    /// Endpoint-independent mapping (RFC 4787 4.1): one external port for all destinations.
     EndpointIndependent,
-    /// Another outside port for each who is called.
+    /// An external port for each destination.
     Symmetric,
-    /// There is one, and only one server to look at it from.
+    /// There is a NAT; one STUN server is not enough to tell its mapping.
     Undetermined,
     Unknown,
 }
 
-/// Who can be reached.
+/// Which peers can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reachability {
     Everybody,
     Most,
-    /// Those in the same network.
+    /// Peers in the same network.
     LocalNetwork,
     Nobody,
 }
@@ -118,7 +118,7 @@ impl TestReport {
             .any(|outcome| matches!(outcome, CheckOutcome::Works { .. }))
     }
 
-    /// Something was tried, and nothing of it works.
+    /// There are checks of these kinds, and none works.
     fn fails(&self, kinds: &[CheckKind]) -> bool {
         self.of(kinds).next().is_some() && !self.works(kinds)
     }
@@ -146,7 +146,7 @@ impl TestReport {
         }
     }
 
-    /// What to change, the weightiest first. Empty: nothing.
+    /// What to change, the most important first.
     pub fn advice(&self) -> Vec<Advice> {
         use CheckKind::{Local, RelayLoop, Server, Signaling, Stun, TurnTcp, TurnUdp};
         let turn = [TurnUdp, TurnTcp];
@@ -203,14 +203,14 @@ impl TestReport {
     }
 }
 
-/// What matters of a candidate's line (RFC 8839 5.1).
+/// Fields of a candidate line (RFC 8839 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CandidateLine<'a> {
     pub address: &'a str,
     pub port: u16,
     /// `host`, `srflx`, `prflx`, `relay`.
     pub kind: &'a str,
-    /// The port within; 0 where the browser keeps it to itself.
+    /// The related (local) port; 0 where the browser hides it.
     pub related: u16,
     pub udp: bool,
 }
@@ -237,7 +237,7 @@ impl<'a> CandidateLine<'a> {
     }
 }
 
-/// Whether host addresses are hidden; `None` when there is no host candidate to tell by.
+/// Whether host addresses are hidden; `None` without a host candidate.
 pub fn hosts_hidden(lines: &[String]) -> Option<bool> {
     let mut hosts = lines
         .iter()
@@ -248,9 +248,9 @@ pub fn hosts_hidden(lines: &[String]) -> Option<bool> {
     Some(hosts.all(|host| host.address.ends_with(".local")))
 }
 
-/// The NAT, from candidates that one connection gathered with several STUN servers, of which `answering` answer.
+/// Detects the NAT from candidates that one connection gathered with several STUN servers, of which `answering` answered.
 ///
-/// A connection has one port within for all servers; a browser reports what they saw, equal sights once.
+/// The connection uses one local port for all servers; the browser reports each distinct mapped address once.
 pub fn detect_nat(lines: &[String], answering: usize) -> Nat {
     let all: Vec<CandidateLine> = lines
         .iter()
@@ -262,7 +262,7 @@ pub fn detect_nat(lines: &[String], answering: usize) -> Nat {
         all.iter()
             .any(|one| one.kind == "host" && one.address == of.address)
     };
-    // Of one family and one port within.
+    // Same address family and same local port.
     let alike = |a: &CandidateLine, b: &CandidateLine| {
         a.related == b.related && a.address.contains(':') == b.address.contains(':')
     };

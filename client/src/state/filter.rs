@@ -1,6 +1,6 @@
-//! Pixels of the canvas page: filters and a histogram over RGBA, eight bits a channel, rows from the top.
+//! Filters and histogram of the canvas page, over RGBA pixels with eight bits per channel, rows from the top.
 
-/// What is done to a picture before it is shown.
+/// The filters that are applied to a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Filters {
     pub grey: bool,
@@ -14,7 +14,7 @@ impl Filters {
         self != Self::default()
     }
 
-    /// Applies what is on, in the order edges, grey, invert, mirror. Does nothing to a buffer of another size.
+    /// Applies the active filters in the order edges, grey, invert, mirror. A buffer of another size is left unchanged.
     pub fn apply(self, pixels: &mut [u8], width: usize, height: usize) {
         if width == 0 || height == 0 || pixels.len() != width * height * 4 {
             return;
@@ -53,7 +53,7 @@ fn luma(pixel: &[u8]) -> u8 {
     (sum >> 8) as u8
 }
 
-/// Strength of the change of luma around each pixel (Sobel), as grey. The border has none.
+/// The luma gradient of each pixel (Sobel) as grey. Border pixels are black.
 fn edges(pixels: &mut [u8], width: usize, height: usize) {
     let grey: Vec<i32> = pixels
         .chunks_exact(4)
@@ -84,14 +84,14 @@ fn edges(pixels: &mut [u8], width: usize, height: usize) {
 /// Columns of the histogram.
 pub const BINS: usize = 64;
 
-/// How often each level occurs, as a share of the most frequent one (0.0 to 1.0): red, green, blue, luma.
+/// The frequency of each level relative to the most frequent one (0.0 to 1.0): red, green, blue, luma.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Histogram {
     pub channels: [[f32; BINS]; 4],
 }
 
 impl Histogram {
-    /// Looks at one pixel in `every`.
+    /// Counts one pixel in `every`.
     pub fn of(pixels: &[u8], every: usize) -> Self {
         let mut counts = [[0_u32; BINS]; 4];
         for pixel in pixels.chunks_exact(4).step_by(every.max(1)) {
@@ -109,8 +109,8 @@ impl Histogram {
         }
     }
 
-    /// An SVG path of one channel, filled from the bottom of a box of `width` by `height`. The scale is a square root, so
-    /// that a flat background does not hide everything else.
+    /// A closed SVG path of one channel in a box of `width` by `height`. The scale is the square root, so that a uniform
+    /// background does not hide the other levels.
     pub fn path(&self, channel: usize, width: f32, height: f32) -> String {
         let mut path = format!("M0 {height:.0}");
         for (bin, share) in self.channels[channel].iter().enumerate() {
@@ -133,14 +133,14 @@ mod tests {
         mirror: false,
     };
 
-    fn picture() -> Vec<u8> {
+    fn frame() -> Vec<u8> {
         // 3 x 1: red, white, dark blue.
         vec![255, 0, 0, 255, 255, 255, 255, 255, 0, 0, 100, 255]
     }
 
     #[test]
     fn grey_has_equal_channels_and_keeps_white() {
-        let mut pixels = picture();
+        let mut pixels = frame();
         Filters { grey: true, ..ON }.apply(&mut pixels, 3, 1);
         assert!(
             pixels
@@ -151,21 +151,21 @@ mod tests {
     }
 
     #[test]
-    fn inverting_or_mirroring_twice_gives_the_picture_back() {
+    fn inverting_or_mirroring_twice_restores_the_frame() {
         for filters in [
             Filters { invert: true, ..ON },
             Filters { mirror: true, ..ON },
         ] {
-            let mut pixels = picture();
+            let mut pixels = frame();
             filters.apply(&mut pixels, 3, 1);
-            assert_ne!(pixels, picture());
+            assert_ne!(pixels, frame());
             filters.apply(&mut pixels, 3, 1);
-            assert_eq!(pixels, picture());
+            assert_eq!(pixels, frame());
         }
     }
 
     #[test]
-    fn edges_are_bright_where_the_picture_changes_and_dark_where_it_does_not() {
+    fn edges_are_bright_where_the_luma_changes_and_dark_elsewhere() {
         let (width, height) = (8, 8);
         let mut pixels: Vec<u8> = (0..width * height)
             .flat_map(|at| {
@@ -186,8 +186,8 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_of_another_size_is_left_alone() {
-        let mut pixels = picture();
+    fn a_buffer_of_another_size_is_left_unchanged() {
+        let mut pixels = frame();
         Filters {
             edges: true,
             grey: true,
@@ -195,13 +195,13 @@ mod tests {
             mirror: true,
         }
         .apply(&mut pixels, 4, 1);
-        assert_eq!(pixels, picture());
+        assert_eq!(pixels, frame());
         Filters { edges: true, ..ON }.apply(&mut [], 0, 0);
     }
 
     #[test]
     fn a_histogram_counts_levels_as_shares_of_the_most_frequent() {
-        let histogram = Histogram::of(&picture(), 1);
+        let histogram = Histogram::of(&frame(), 1);
         assert_eq!(
             histogram.channels[0][BINS - 1],
             1.0,

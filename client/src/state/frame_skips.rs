@@ -1,27 +1,27 @@
-//! Whether a connection is too skips for the film: when to ask the server, and for how long to say so.
+//! Detects that the server skips frames because the connection is too slow: when to ask the server, and how long to show it.
 //!
-//! A browser sees that pictures stand still, and not why. The server knows whether it left some out.
+//! The browser sees that the video freezes, but not why. The server knows whether it skipped frames.
 
 use super::stats::Figures;
 
-/// The server is asked_at this often at most...
+/// The server is asked at most once in this time.
 const QUERY_INTERVAL_MS: f64 = 2_000.0;
-/// ...and what it said is shown for so long.
+/// A skip is shown for this long.
 const SHOWN_MS: f64 = 10_000.0;
 
-/// What is known of one session. Times are milliseconds of a steady clock.
+/// State of one session. Times are milliseconds of a monotonic clock.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FrameSkips {
-    /// Something stood still since the server was asked_at.
+    /// The video froze after the last request.
     suspected: bool,
     asked_at: Option<f64>,
-    /// As the server counted when it was asked_at.
+    /// The server's count in its last response.
     count: u64,
     rose_at: Option<f64>,
 }
 
 impl FrameSkips {
-    /// Takes what happened within the last second while connected. True: ask the server now.
+    /// Takes the figures of the last second while connected. True: ask the server now.
     pub fn on_sample(&mut self, now: f64, figures: &Figures) -> bool {
         let froze = figures.freezes.is_some_and(|freezes| freezes > 0.0);
         self.suspected |= froze || figures.fps == Some(0.0);
@@ -36,7 +36,7 @@ impl FrameSkips {
         true
     }
 
-    /// Takes how often the server has left out pictures in this session.
+    /// Takes the number of times that the server skipped frames in this session.
     pub fn on_answer(&mut self, now: f64, count: u64) {
         if count > self.count {
             self.count = count;
@@ -44,7 +44,7 @@ impl FrameSkips {
         }
     }
 
-    /// True: a person should be told.
+    /// Whether the page should show that frames are skipped.
     pub fn is_visible(&self, now: f64) -> bool {
         self.rose_at.is_some_and(|rose_at| now - rose_at < SHOWN_MS)
     }
@@ -63,19 +63,19 @@ mod tests {
     }
 
     #[test]
-    fn while_pictures_flow_nobody_is_asked() {
+    fn while_video_plays_the_server_is_not_asked() {
         let mut skips = FrameSkips::default();
         for second in 0..100 {
             assert!(!skips.on_sample(f64::from(second) * 1_000.0, &frames(25.0, 0.0)));
         }
         assert!(
             !skips.on_sample(1e6, &Figures::default()),
-            "sound alone never stands still"
+            "a stream of audio alone never freezes"
         );
     }
 
     #[test]
-    fn the_server_is_asked_every_other_second_while_pictures_stand_still() {
+    fn the_server_is_asked_every_other_second_while_the_video_is_frozen() {
         let mut skips = FrameSkips::default();
         let asked_at: Vec<u32> = (0..6)
             .filter(|&second| skips.on_sample(f64::from(second) * 1_000.0, &frames(0.0, 0.0)))
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_freeze_just_after_a_question_is_asked_about_later() {
+    fn a_freeze_just_after_a_request_is_asked_about_later() {
         let mut skips = FrameSkips::default();
         assert!(skips.on_sample(0.0, &frames(0.0, 0.0)));
         assert!(!skips.on_sample(1_000.0, &frames(12.0, 1.0)));
@@ -93,13 +93,10 @@ mod tests {
     }
 
     #[test]
-    fn a_person_is_told_when_the_count_rose_and_until_ten_seconds_after() {
+    fn skips_are_shown_from_a_rise_of_the_count_until_ten_seconds_later() {
         let mut skips = FrameSkips::default();
         skips.on_answer(0.0, 0);
-        assert!(
-            !skips.is_visible(0.0),
-            "a network that lost something is not skips"
-        );
+        assert!(!skips.is_visible(0.0), "packet loss alone is not a skip");
         skips.on_answer(1_000.0, 1);
         assert!(skips.is_visible(10_900.0) && !skips.is_visible(11_000.0));
         skips.on_answer(12_000.0, 1);

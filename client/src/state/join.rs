@@ -1,54 +1,54 @@
-//! The state to the server of a room: when to open it, what to make of silence, how long to wait before another try.
+//! Joins a room: when to open the signaling socket, when silence means that it is dead, how long to wait before a retry.
 //!
-//! Chat goes on without it; it is needed to meet others, and to mend a connection.
+//! Chat goes on without the socket; it is needed to connect to new peers and to recover a connection.
 
 use shared::signaling::{Code, PING_EVERY};
 
 use super::room::JoinState;
 
-/// Milliseconds for a socket to open and be welcomed.
+/// Time for the socket to open and for `welcome` to arrive.
 const JOIN_TIMEOUT_MS: u64 = 10_000;
-/// Nothing for so long after a `ping`: the path is dead.
+/// No message for this long after a `ping`: the socket is dead.
 const PONG_TIMEOUT_MS: u64 = 8_000;
-/// The same, when there is reason to doubt it.
+/// The same after the network changed or the page was suspended.
 const SUSPECT_TIMEOUT_MS: u64 = 4_000;
-/// No tick for so long: the page suspended, and what it waited for may have come and gone.
+/// No tick for this long: the page was suspended, and a pong may have been missed.
 const SUSPENDED_MS: u64 = 5_000;
 const FIRST_RETRY_MS: u64 = 500;
 const MAX_RETRY_MS: u64 = 15_000;
 
-/// See the module. Times are milliseconds of any steady clock.
+/// The state machine of the module. Times are milliseconds of a monotonic clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinMachine {
     state: JoinState,
     tries: u32,
     /// When this state began.
     since: u64,
-    /// When to try again, while lost.
+    /// When to retry, in the state `Lost`.
     retry_at: u64,
     pinged_at: u64,
-    /// Something must have been heard by then.
+    /// A message has to arrive by then.
     deadline: Option<u64>,
     ticked: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JoinEvent {
-    /// A person wants in, or wants to try now.
+    /// The user joins, or retries at once.
     Join,
     Leave,
     /// The socket is open.
     Opened,
     Welcomed,
-    /// Anything else came.
+    /// Any other message arrived.
     Received,
     Refused {
         code: Code,
         message: String,
     },
-    /// The socket closed, or could not be opened.
+    /// The socket closed or could not be opened.
     Closed,
-    /// The browser has a network again.
+    /// The browser is back on a network.
     Online,
     /// About once a second.
     Tick,
@@ -56,7 +56,7 @@ pub enum JoinEvent {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinEffect {
-    /// Open a socket, closing the one there may be.
+    /// Open a socket in place of the present one.
     OpenSocket,
     /// Send `join`.
     SendJoin,
@@ -85,7 +85,7 @@ impl JoinMachine {
         &self.state
     }
 
-    /// `random`: 0.0 to 1.0, so that a room does not come back to a server all at once.
+    /// `random`: 0.0 to 1.0, spreads the retries of a room's clients.
     pub fn step(&mut self, event: JoinEvent, now: u64, random: f64) -> Vec<JoinEffect> {
         match event {
             JoinEvent::Join => {
@@ -143,7 +143,7 @@ impl JoinMachine {
     fn lose(&mut self, now: u64, random: f64) -> Vec<JoinEffect> {
         let longest = (FIRST_RETRY_MS << self.tries.min(8)).min(MAX_RETRY_MS);
         self.tries += 1;
-        // Between half and the whole of it.
+        // Between half and all of it.
         let wait = longest / 2 + (random * (longest / 2) as f64) as u64;
         self.retry_at = now + wait;
         self.state = JoinState::Lost {
@@ -155,7 +155,7 @@ impl JoinMachine {
     fn online(&mut self, now: u64) -> Vec<JoinEffect> {
         match self.state {
             JoinState::Lost { .. } => self.open(now),
-            // The network may be another one, and the socket dead without knowing.
+            // The network may have changed, and the socket may be dead without notice.
             JoinState::Joined => self.ping(now, SUSPECT_TIMEOUT_MS),
             _ => Vec::new(),
         }
@@ -217,7 +217,7 @@ mod tests {
         join
     }
 
-    /// Ticks once a second; the times at which `wanted` was asked for.
+    /// Ticks once a second. Returns the seconds at which `wanted` was an effect.
     fn times(
         join: &mut JoinMachine,
         seconds: std::ops::Range<u64>,
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_away_is_tried_ever_less_often() {
+    fn retries_of_an_unreachable_server_become_less_frequent() {
         let mut join = joined(0);
         assert_eq!(
             join.step(JoinEvent::Closed, 0, 1.0),
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_that_is_back_is_used_at_once() {
+    fn a_network_that_is_back_ends_the_wait() {
         let mut join = joined(0);
         join.step(JoinEvent::Closed, 0, 1.0);
         assert_eq!(
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_path_is_noticed_by_a_ping_without_answer() {
+    fn a_dead_socket_is_detected_by_a_ping_without_answer() {
         let mut join = joined(0);
         assert_eq!(times(&mut join, 1..12, JoinEffect::SendPing), [10]);
         join.step(JoinEvent::Received, 12_000, 0.0);
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_slept_asks_before_it_gives_up() {
+    fn a_page_that_was_suspended_pings_before_it_gives_up() {
         let mut join = joined(0);
         times(&mut join, 1..12, JoinEffect::SendPing);
         assert_eq!(
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_decides_after_a_refusal_that_only_a_person_can_change() {
+    fn a_refusal_that_needs_the_user_is_not_retried() {
         let mut join = joined(0);
         assert_eq!(
             join.step(refused(Code::Replaced), 1, 0.0),
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn other_refusals_are_waited_out_or_passed_over() {
+    fn other_refusals_are_retried_or_ignored() {
         let mut join = joined(0);
         assert!(join.step(refused(Code::PeerAway), 1, 0.0).is_empty());
         assert_eq!(*join.state(), JoinState::Joined);
@@ -311,14 +311,14 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_says_nothing_is_given_up_after_a_while() {
+    fn a_server_that_does_not_welcome_is_given_up() {
         let mut join = JoinMachine::default();
         join.step(JoinEvent::Join, 0, 0.0);
         assert_eq!(times(&mut join, 1..12, JoinEffect::CloseSocket), [11]);
     }
 
     #[test]
-    fn who_leaves_says_so_and_does_not_come_back() {
+    fn leaving_sends_leave_and_does_not_rejoin() {
         let mut join = joined(0);
         assert_eq!(
             join.step(JoinEvent::Leave, 1, 0.0),

@@ -1,6 +1,6 @@
-//! Addresses in a text, so that they can be clicked. Nothing else in a message is interpreted.
+//! URLs in a text, which become links. Nothing else in a message is interpreted.
 
-/// A part of a text, as it stands there.
+/// A part of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextSegment<'a> {
     Text(&'a str),
@@ -8,8 +8,8 @@ pub enum TextSegment<'a> {
     Url(&'a str),
 }
 
-/// The whole text, cut up. An address ends at white space, at a quotation mark or angle bracket, and where another script begins: browsers
-/// copy addresses in ASCII, and Chinese is written right behind them. Punctuation at its end belongs to the sentence.
+/// Splits a text into URLs and the rest. A URL ends at white space, a quotation mark, an angle bracket or a character outside ASCII: browsers
+/// copy URLs in ASCII, and Chinese follows them without a space. Punctuation at the end belongs to the sentence.
 pub fn segments(text: &str) -> Vec<TextSegment<'_>> {
     let mut segments = Vec::new();
     let mut rest = text;
@@ -35,7 +35,7 @@ pub fn segments(text: &str) -> Vec<TextSegment<'_>> {
     segments
 }
 
-/// Bytes of the address that the text starts with; 0 when it starts with none.
+/// The length in bytes of the URL at the start of the text; 0 without one.
 fn link(text: &str) -> usize {
     let after = text
         .strip_prefix("https://")

@@ -1,21 +1,21 @@
-//! What the client knows and how it changes, without a browser: every rule here is a pure function over plain values.
+//! The client's rules without a browser: pure functions and state machines over plain values, tested natively.
 //!
 //! | module | decides |
 //! |---|---|
 //! | [`route`] | which page an address names, and the address of a page |
 //! | [`server`] | which server to talk to, and why that one |
-//! | [`settings`] | what a person has chosen, as it is saved |
-//! | [`session`] | when to connect, restart, wait, give up: the life of one viewing |
-//! | [`remote`] | what is shown of an answer that is asked for again and again |
-//! | [`stats`] | figures a second from the counters that a browser reports |
+//! | [`settings`] | the user's settings, as they are saved |
+//! | [`session`] | when a player connects, restarts ICE, waits and gives up |
+//! | [`remote`] | what is shown of a response that is polled |
+//! | [`stats`] | figures per second from the counters that a browser reports |
 //! | [`frame_skips`] | whether to say that the server skips frames |
 //! | [`room`] | what a room shows, as types |
-//! | [`join`] | when to open the link to the server of a room, and when to give it up |
-//! | [`people`] | who is in a room, and what follows for the connections |
-//! | [`transfers`] | files on their way: what is shown, what may be asked for |
-//! | [`filter`] | pixels of the canvas page |
-//! | [`rows`] | messages, days, notes in the order they are read |
-//! | [`links`] | addresses in a text |
+//! | [`join`] | when the signaling socket of a room is opened, closed and retried |
+//! | [`people`] | the people in a room, and which peers to connect to |
+//! | [`transfers`] | file transfers: their stages, and which files are requested without asking |
+//! | [`filter`] | filters and histogram of the canvas page |
+//! | [`rows`] | the rows of a conversation: messages, days, notes |
+//! | [`links`] | URLs in a text |
 //! | [`connection_test`] | which peers this browser can reach, and what would help |
 //! | [`avatar`] | initials and colours of people |
 //! | [`room_name`] | names for new rooms |

@@ -1,21 +1,21 @@
-//! Who is in a room, as the server and the connections tell it; and what follows for the connections.
+//! The people in a room, from the messages of the server and the states of the connections; and which connections to make or close.
 
 use shared::signaling::{Peer, PeerId, ServerMessage, Why};
 
 use super::room::{PeerPath, Person, Presence, RoomEvent};
 
-/// What to do with the connection to somebody.
+/// What to do with the connection to a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerAction {
-    /// The server carries signals to it. `offer`: it was there before.
+    /// The server can carry signals to it. `offer`: the peer was there first, so this side sends the offer.
     Connect { peer: PeerId, offer: bool },
-    /// The server does not, for now. What is connected stays so.
+    /// The server cannot carry signals to it for now. An open connection stays open.
     Unreachable(PeerId),
-    /// It is gone.
+    /// The peer is gone: close the connection.
     Remove(PeerId),
 }
 
-/// What came of some news.
+/// The consequences of a message or of a change of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PeopleUpdate {
     pub actions: Vec<PeerAction>,
@@ -30,21 +30,21 @@ impl PeopleUpdate {
         }
     }
 
-    fn and(mut self, note: RoomEvent) -> Self {
-        self.events.push(note);
+    fn and(mut self, event: RoomEvent) -> Self {
+        self.events.push(event);
         self
     }
 }
 
-/// Takes in what the server says about who is there; other messages change nothing. `again`: this is not the first `welcome`, so that those who are new
-/// in it have come meanwhile.
+/// Handles the messages of the server about people in the room; ignores others. `rejoined`: this is not the first `welcome`, so
+/// people who are new in it have arrived meanwhile.
 pub fn on_server_message(
     people: &mut Vec<Person>,
     message: &ServerMessage,
-    again: bool,
+    rejoined: bool,
 ) -> PeopleUpdate {
     match message {
-        ServerMessage::Welcome { peers, .. } => on_welcome(people, peers, again),
+        ServerMessage::Welcome { peers, .. } => on_welcome(people, peers, rejoined),
         ServerMessage::Arrived { peer } => on_arrived(people, peer, true),
         ServerMessage::Away { id } => match find(people, id) {
             Some(person) => {
@@ -58,7 +58,7 @@ pub fn on_server_message(
     }
 }
 
-/// The connection to somebody has changed. Somebody whom the server no longer knows is gone when it ends.
+/// Sets the path of a person. An unlisted person is removed when the connection is no longer open.
 pub fn on_path(people: &mut Vec<Person>, id: &PeerId, path: PeerPath) -> PeopleUpdate {
     let Some(person) = find(people, id) else {
         return PeopleUpdate::default();
@@ -82,40 +82,40 @@ fn is_open(person: &Person) -> bool {
     matches!(person.path, PeerPath::Open { .. })
 }
 
-fn on_welcome(people: &mut Vec<Person>, peers: &[Peer], again: bool) -> PeopleUpdate {
+fn on_welcome(people: &mut Vec<Person>, peers: &[Peer], rejoined: bool) -> PeopleUpdate {
     let unlisted: Vec<PeerId> = people
         .iter()
         .map(|person| person.id.clone())
         .filter(|id| !peers.iter().any(|peer| peer.id == *id))
         .collect();
     let mut all = PeopleUpdate::default();
-    let after = unlisted
+    let gone = unlisted
         .iter()
         .map(|id| on_gone(people, id, Why::Lost))
         .collect::<Vec<_>>();
-    let now = peers.iter().map(|peer| {
-        let mut outcome = on_arrived(people, peer, again);
-        for action in &mut outcome.actions {
+    let present = peers.iter().map(|peer| {
+        let mut update = on_arrived(people, peer, rejoined);
+        for action in &mut update.actions {
             if let PeerAction::Connect { offer, .. } = action {
                 *offer = true;
             }
         }
-        outcome
+        update
     });
-    for mut outcome in after.into_iter().chain(now.collect::<Vec<_>>()) {
-        all.actions.append(&mut outcome.actions);
-        all.events.append(&mut outcome.events);
+    for mut update in gone.into_iter().chain(present.collect::<Vec<_>>()) {
+        all.actions.append(&mut update.actions);
+        all.events.append(&mut update.events);
     }
     all
 }
 
-fn on_arrived(people: &mut Vec<Person>, peer: &Peer, noted: bool) -> PeopleUpdate {
+fn on_arrived(people: &mut Vec<Person>, peer: &Peer, report: bool) -> PeopleUpdate {
     let presence = if peer.away {
         Presence::Away
     } else {
         Presence::Present
     };
-    let outcome = PeopleUpdate::of(if peer.away {
+    let update = PeopleUpdate::of(if peer.away {
         PeerAction::Unreachable(peer.id.clone())
     } else {
         PeerAction::Connect {
@@ -129,9 +129,9 @@ fn on_arrived(people: &mut Vec<Person>, peer: &Peer, noted: bool) -> PeopleUpdat
         person.kind = peer.kind;
         let from = std::mem::replace(&mut person.name, name.clone());
         return if from == name {
-            outcome
+            update
         } else {
-            outcome.and(RoomEvent::Renamed { from, to: name })
+            update.and(RoomEvent::Renamed { from, to: name })
         };
     }
     people.push(Person {
@@ -143,10 +143,10 @@ fn on_arrived(people: &mut Vec<Person>, peer: &Peer, noted: bool) -> PeopleUpdat
         typing: false,
         safety: None,
     });
-    if noted {
-        outcome.and(RoomEvent::Arrived { name })
+    if report {
+        update.and(RoomEvent::Arrived { name })
     } else {
-        outcome
+        update
     }
 }
 
@@ -203,73 +203,73 @@ mod tests {
 
     fn room() -> Vec<Person> {
         let mut people = Vec::new();
-        let outcome = on_server_message(
+        let update = on_server_message(
             &mut people,
             &welcome(&[peer(1, "ann", false), peer(2, "bo", true)]),
             false,
         );
         assert_eq!(
-            outcome.actions,
+            update.actions,
             [connect(1, true), PeerAction::Unreachable(id(2))]
         );
         assert!(
-            outcome.events.is_empty(),
-            "those who were there are no news"
+            update.events.is_empty(),
+            "no event for people who were there"
         );
         people
     }
 
     #[test]
-    fn who_arrives_is_noted_and_offers_by_itself() {
+    fn a_person_who_arrives_is_noted_and_sends_the_offer() {
         let mut people = room();
         let arrived = ServerMessage::Arrived {
             peer: peer(3, "cy", false),
         };
-        let outcome = on_server_message(&mut people, &arrived, false);
-        assert_eq!(outcome.actions, [connect(3, false)]);
-        assert_eq!(outcome.events, [RoomEvent::Arrived { name: "cy".into() }]);
+        let update = on_server_message(&mut people, &arrived, false);
+        assert_eq!(update.actions, [connect(3, false)]);
+        assert_eq!(update.events, [RoomEvent::Arrived { name: "cy".into() }]);
         assert_eq!(people[2].path, PeerPath::Connecting);
         let again = on_server_message(&mut people, &arrived, false);
         assert!(again.events.is_empty(), "it was only away");
     }
 
     #[test]
-    fn who_comes_back_under_another_name_is_the_same_person() {
+    fn a_person_who_returns_under_another_name_is_renamed() {
         let mut people = room();
         let back = ServerMessage::Arrived {
             peer: peer(2, "bob", false),
         };
-        let outcome = on_server_message(&mut people, &back, false);
+        let update = on_server_message(&mut people, &back, false);
         let (from, to) = ("bo".into(), "bob".into());
-        assert_eq!(outcome.events, [RoomEvent::Renamed { from, to }]);
+        assert_eq!(update.events, [RoomEvent::Renamed { from, to }]);
         assert_eq!(people.len(), 2);
         assert_eq!(people[1].presence, Presence::Present);
     }
 
     #[test]
-    fn whom_the_server_forgot_stays_while_the_connection_lives() {
+    fn a_person_the_server_no_longer_lists_stays_while_connected() {
         let mut people = room();
         on_path(&mut people, &id(1), OPEN);
         let lost = ServerMessage::Left {
             id: id(1),
             why: Why::Lost,
         };
-        let outcome = on_server_message(&mut people, &lost, false);
-        assert_eq!(outcome, PeopleUpdate::of(PeerAction::Unreachable(id(1))));
+        let update = on_server_message(&mut people, &lost, false);
+        assert_eq!(update, PeopleUpdate::of(PeerAction::Unreachable(id(1))));
         assert_eq!(people[0].presence, Presence::Unlisted);
-        let outcome = on_path(&mut people, &id(1), PeerPath::Broken);
-        assert_eq!(outcome.actions, [PeerAction::Remove(id(1))]);
-        assert_eq!(outcome.events, [RoomEvent::Lost { name: "ann".into() }]);
+        let update = on_path(&mut people, &id(1), PeerPath::Broken);
+        assert_eq!(update.actions, [PeerAction::Remove(id(1))]);
+        assert_eq!(update.events, [RoomEvent::Lost { name: "ann".into() }]);
         assert_eq!(people.len(), 1);
     }
 
     #[test]
-    fn a_restarted_server_loses_nobody_who_is_connected() {
+    fn a_restart_of_the_server_removes_nobody_who_is_connected() {
         let mut people = room();
         on_path(&mut people, &id(1), OPEN);
-        let outcome = on_server_message(&mut people, &welcome(&[peer(3, "cy", false)]), true);
+        let update = on_server_message(&mut people, &welcome(&[peer(3, "cy", false)]), true);
         assert_eq!(
-            outcome.actions,
+            update.actions,
             [
                 PeerAction::Unreachable(id(1)),
                 PeerAction::Remove(id(2)),
@@ -277,7 +277,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            outcome.events,
+            update.events,
             [
                 RoomEvent::Lost { name: "bo".into() },
                 RoomEvent::Arrived { name: "cy".into() }
@@ -292,15 +292,15 @@ mod tests {
     }
 
     #[test]
-    fn who_says_goodbye_is_gone_whatever_the_connection() {
+    fn a_person_who_leaves_is_removed_even_while_connected() {
         let mut people = room();
         on_path(&mut people, &id(1), OPEN);
         let left = ServerMessage::Left {
             id: id(1),
             why: Why::Left,
         };
-        let outcome = on_server_message(&mut people, &left, false);
-        assert_eq!(outcome.actions, [PeerAction::Remove(id(1))]);
-        assert_eq!(outcome.events, [RoomEvent::Left { name: "ann".into() }]);
+        let update = on_server_message(&mut people, &left, false);
+        assert_eq!(update.actions, [PeerAction::Remove(id(1))]);
+        assert_eq!(update.events, [RoomEvent::Left { name: "ann".into() }]);
     }
 }

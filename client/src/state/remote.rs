@@ -1,19 +1,19 @@
-//! An answer that is asked for again and again: what to show before, between and after failures.
+//! A response that is polled: what to show before the first one, and after failures.
 
-/// `T` is the answer, `E` the error.
+/// `T` is the response, `E` the error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RemoteData<T, E> {
-    /// Nothing has come yet.
+    /// No response yet.
     Loading,
     Ready(T),
-    /// The last answer, and why there is no newer one.
+    /// The last response, and the error of the newest request.
     Stale(T, E),
-    /// There never was an answer.
+    /// There is no response to show.
     Failed(E),
 }
 
 impl<T, E> RemoteData<T, E> {
-    /// What is shown after the next answer. `kept` errors keep the last answer on the screen; others replace it.
+    /// The state after the next result. An error for which `kept` is true keeps the last response on the screen; others replace it.
     pub fn next(self, answer: Result<T, E>, kept: impl Fn(&E) -> bool) -> Self {
         match (answer, self) {
             (Ok(value), _) => Self::Ready(value),
@@ -24,7 +24,7 @@ impl<T, E> RemoteData<T, E> {
         }
     }
 
-    /// The newest answer, fresh or not.
+    /// The newest response, stale or not.
     pub fn value(&self) -> Option<&T> {
         match self {
             Self::Ready(value) | Self::Stale(value, _) => Some(value),

@@ -1,30 +1,30 @@
-//! What a room shows: who is there and how they are connected, notes between the messages, files on their way. The messages themselves are
-//! a [`shared::conversation::Conversation`].
+//! Types of what a room shows: people and their connections, notes between the messages, file transfers. The messages are a
+//! [`shared::conversation::Conversation`].
 
 use shared::chat::FileInfo;
 use shared::signaling::{Code, PeerId, PeerKind};
 
-/// The link to the server, which introduces peers. Chat goes on without it.
+/// The state of the signaling socket. Chat goes on without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JoinState {
-    /// No name has been given yet; nothing has been tried.
+    /// The user has not entered a name.
     Unnamed,
     Connecting,
     Joined,
-    /// It dropped; tried again in so many seconds.
+    /// The socket closed; the next attempt is in `retry_in` seconds.
     Lost {
         retry_in: u32,
     },
-    /// The server said no, and a person has to change something. `message` is its sentence.
+    /// The server refused, and the user has to change something. `message` is the server's sentence.
     Refused {
         code: Code,
         message: String,
     },
-    /// Left by the person.
+    /// The user left.
     Left,
 }
 
-/// Somebody else in the room.
+/// Another person in the room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
     pub id: PeerId,
@@ -33,35 +33,35 @@ pub struct Person {
     pub presence: Presence,
     pub path: PeerPath,
     pub typing: bool,
-    /// The safety code of the connection to it, once there is one ([`shared::safety`]).
+    /// The safety code of the connection, once it is open ([`shared::safety`]).
     pub safety: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     Present,
-    /// Its link to the server dropped.
+    /// The peer lost its connection to the server.
     Away,
-    /// The server no longer knows it, and the connection to it still works.
+    /// The server no longer lists the peer, but the connection to it works.
     Unlisted,
 }
 
-/// The connection to somebody.
+/// The connection to a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerPath {
     Connecting,
-    /// Messages flow. `rtt`: milliseconds there and back, once measured.
+    /// Messages can be sent. `rtt`: round-trip time in milliseconds, once measured.
     Open {
         relayed: bool,
         rtt: Option<u32>,
     },
-    /// No answer; being repaired.
+    /// No answer; recovery is under way.
     Broken,
-    /// It cannot be had from these networks; the doctor tells why.
+    /// Recovery failed several times; the connection test may tell why.
     Failed,
 }
 
-/// Something that happened in the room, shown between the messages.
+/// An event in the room, shown between the messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     /// Milliseconds since 1970.
@@ -79,7 +79,7 @@ pub enum RoomEvent {
     Left {
         name: String,
     },
-    /// Its link dropped and it did not come back.
+    /// The connection to the person was lost.
     Lost {
         name: String,
     },
@@ -89,17 +89,17 @@ pub enum RoomEvent {
     },
 }
 
-/// One file between this browser and one other peer. A file offered to three is three transfers once they want it.
+/// One file between this browser and one other peer. A file that three peers request is three transfers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transfer {
-    /// Who offers the file, and the number of its message.
+    /// The author of the message that offers the file, and the number of that message.
     pub author: PeerId,
     pub number: u64,
-    /// The other end: the author of an incoming file, the reader of an outgoing one.
+    /// The other peer: the author of an incoming file, the receiver of an outgoing one.
     pub peer: PeerId,
     pub direction: Direction,
     pub info: FileInfo,
-    /// Bytes that have arrived, or have been handed to the network.
+    /// Bytes received or sent.
     pub done: u64,
     /// Bytes a second.
     pub speed: u64,
@@ -114,21 +114,21 @@ pub enum Direction {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransferStage {
-    /// Requested for; nothing has come yet.
+    /// Requested; no bytes have arrived.
     Requested,
     Running,
-    /// The connection is away; goes on by itself when it is back.
+    /// The connection is interrupted; the transfer continues when it is back.
     Paused,
-    /// All bytes are there and the hash is right. For an incoming file, an object URL of it.
+    /// Whole, with the right hash. `url`: an object URL of an incoming file.
     Complete {
         url: Option<String>,
     },
     /// Stopped by one side.
     Stopped,
-    /// Its author no longer has it.
+    /// The sender no longer offers it.
     Withdrawn,
-    /// The bytes are not those that were announced; asking again starts from the beginning.
+    /// Checksum mismatch; the next download starts at byte 0.
     Corrupt,
-    /// It could not be written or read here: a full disk, a changed file.
+    /// The file could not be written or read here: the disk is full, the file was changed.
     Failed,
 }

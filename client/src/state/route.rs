@@ -1,4 +1,4 @@
-//! Addresses of pages. They live in the fragment (`#/watch/NAME`), so the bundle works from any path of any static host.
+//! Routes of pages. They are in the URL fragment (`#/watch/NAME`), so the bundle works from any path of any static host.
 
 use std::fmt;
 
@@ -7,27 +7,27 @@ use std::fmt;
 pub enum Route {
     Gallery,
     Watch(String),
-    /// Without a name the page takes the first stream that has a picture.
+    /// Without a name: the first stream that has video.
     Canvas(Option<String>),
-    /// Without a name the page takes the first stream.
+    /// Without a name: the first stream.
     Embed(Option<String>),
-    /// The lobby: which room, under which name.
+    /// The lobby, where the user chooses a room and a name.
     Rooms,
     Room(String),
-    /// Tries what connects here and what does not.
+    /// The connection test.
     ConnectionTest,
     Settings,
-    /// An address that names no page, as it was typed.
+    /// A fragment that names no page, unchanged.
     Unknown(String),
 }
 
 impl Route {
-    /// Reads `location.hash`, with or without its `#`. An empty one is the gallery.
+    /// Parses `location.hash`, with or without `#`. Empty: the gallery.
     pub fn parse(hash: &str) -> Self {
         let path = hash.strip_prefix('#').unwrap_or(hash);
         let trimmed = path.trim_matches('/');
         let (page, name) = trimmed.split_once('/').unwrap_or((trimmed, ""));
-        // A name may hold an encoded slash; a bare one is taken as part of the name too.
+        // A slash in a name may be encoded or not.
         let name = (!name.is_empty()).then(|| decode(name));
         match (page, name) {
             ("", None) => Self::Gallery,
@@ -43,12 +43,12 @@ impl Route {
         }
     }
 
-    /// Whether the second part of the bundle shows it.
-    pub const fn is_of_rooms(&self) -> bool {
+    /// Whether the page is in the rooms bundle ([`crate::rooms`]).
+    pub const fn is_in_rooms_bundle(&self) -> bool {
         matches!(self, Self::Rooms | Self::Room(_) | Self::ConnectionTest)
     }
 
-    /// The page to open first: the fragment when there is one, else the stream that `?stream=` names.
+    /// The page to open first: that of the fragment when there is one, else the stream of `?stream=`.
     pub fn first(hash: &str, stream: Option<&str>) -> Self {
         match stream.filter(|name| !name.is_empty()) {
             Some(name) if hash.trim_start_matches('#').is_empty() => Self::Watch(name.to_owned()),
@@ -57,7 +57,7 @@ impl Route {
     }
 }
 
-/// The fragment of the page, `#` included.
+/// The fragment, with `#`.
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -76,7 +76,7 @@ impl fmt::Display for Route {
     }
 }
 
-/// Percent-encodes everything but the unreserved characters (RFC 3986 2.3), so a name fits in one path segment.
+/// Percent-encodes everything except unreserved characters (RFC 3986 2.3), so a name fits in one path segment.
 pub fn encode(text: &str) -> String {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut out = String::with_capacity(text.len());
@@ -92,7 +92,7 @@ pub fn encode(text: &str) -> String {
     out
 }
 
-/// Undoes [`encode`]. A `%` that starts no pair of hex digits stays as it is; bytes that are not UTF-8 become U+FFFD.
+/// Reverses [`encode`]. A `%` without two hex digits stays unchanged; bytes that are not UTF-8 become U+FFFD.
 pub fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
@@ -117,7 +117,7 @@ pub fn decode(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// The value of `key` in a query string (`?a=1&b=two`), decoded. An absent and an empty one are both `None`.
+/// The decoded value of `key` in a query string (`?a=1&b=two`). `None` when absent or empty.
 pub fn query(search: &str, key: &str) -> Option<String> {
     search
         .strip_prefix('?')
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_encoding_is_kept_rather_than_refused() {
+    fn an_invalid_encoding_is_kept() {
         assert_eq!(decode("50%"), "50%");
         assert_eq!(decode("%zz%4"), "%zz%4");
         assert_eq!(decode("%ff"), "\u{fffd}");

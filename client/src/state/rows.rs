@@ -1,32 +1,32 @@
-//! The lines of a conversation as they are read: messages, the days between them, what happened, where the unread begins.
+//! The rows of a conversation, top to bottom: messages, days, notes, and the mark before the first unread message.
 
 use shared::conversation::Entry;
 use shared::signaling::PeerId;
 
 use super::room::{Note, RoomEvent};
 
-/// Milliseconds in which messages of one author stand together under one name.
+/// Messages of one author at most this far apart are grouped under one name.
 const GROUP_MS: u64 = 5 * 60_000;
 const DAY_MS: u64 = 24 * 60 * 60_000;
 
-/// A message among all of a room.
+/// Identifies a message in a room: its number and its author.
 pub type MessageKey = (u64, PeerId);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
-    /// Days since 1970 where the reader is.
+    /// Days since 1970 in the reader's time zone.
     Day(u64),
     Unread,
     Note(Note),
     Message {
         key: MessageKey,
-        /// The first of some by one author: it has a face and a name.
+        /// The first of a group, shown with avatar and name.
         first: bool,
     },
 }
 
 impl Row {
-    /// Different for different rows of one conversation.
+    /// Unique in a conversation.
     pub fn id(&self) -> String {
         match self {
             Self::Day(day) => format!("day {day}"),
@@ -44,7 +44,7 @@ impl Row {
         }
     }
 
-    /// The row of an [`Row::id`]; a note is one of these.
+    /// The row with this [`Row::id`]; a note is found in `notes`.
     pub fn from_id(id: &str, notes: &[Note]) -> Option<Self> {
         let mut words = id.splitn(3, ' ');
         let (kind, number) = (words.next()?, words.next());
@@ -64,7 +64,7 @@ impl Row {
     }
 }
 
-/// Puts them in order. `unread`: the first message that had not been looked at. `local` turns milliseconds since 1970 UTC into those of the reader's clock.
+/// Builds the rows in order. `unread`: the first unread message. `local` converts milliseconds since 1970 from UTC to the reader's time zone.
 pub fn rows(
     entries: &[Entry],
     notes: &[Note],
@@ -81,7 +81,7 @@ pub fn rows(
             rows.push(Row::Note(note.clone()));
             before = None;
         }
-        // Clocks of authors differ: a day never comes back.
+        // The clocks of authors differ, so days only go forward.
         let today = local(message.at) / DAY_MS;
         if today > day {
             day = today;
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn days_and_pauses_part_messages() {
+    fn days_and_pauses_start_a_new_group() {
         let conversation = conversation(&[
             DAY_MS,
             DAY_MS + 1,

@@ -1,14 +1,13 @@
-//! Which server the client talks to: `?server=`, then the saved setting, then `config.json` beside the bundle, then
-//! the origin that the page came from.
+//! Chooses the server: `?server=`, then the saved setting, then `config.json` beside the bundle, then the page's origin.
 
 use serde::Deserialize;
 
-/// Where the address came from, best first.
+/// Where the server's URL comes from, in order of preference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
-    /// `?server=` in the page's address.
+    /// `?server=` in the page's URL.
     Query,
-    /// What was saved on the settings page.
+    /// The setting saved on the settings page.
     Saved,
     /// `config.json` beside the bundle.
     Config,
@@ -16,15 +15,15 @@ pub enum Source {
     Origin,
 }
 
-/// A server, and why it is this one.
+/// The server to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// `http://host:8000` or `https://host/weir`: no slash at its end.
+    /// `http://host:8000` or `https://host/weir`, without a trailing slash.
     pub base: String,
     pub source: Source,
 }
 
-/// `config.json` beside the bundle. An empty or absent address says nothing.
+/// `config.json` beside the bundle. An empty or absent URL is ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct ConfigFile {
     #[serde(default)]
@@ -32,7 +31,7 @@ pub struct ConfigFile {
 }
 
 impl Server {
-    /// The first of the four that holds a usable address. `None` when there is none at all: a page opened from a file.
+    /// The first usable URL of the four. `None` without any: the page was opened from a file.
     pub fn choose(
         query: Option<&str>,
         saved: Option<&str>,
@@ -52,7 +51,7 @@ impl Server {
         })
     }
 
-    /// The address of a path on this server. A `path` that is a whole address already stays as it is.
+    /// The URL of a path on this server. A `path` that is already a URL stays unchanged.
     pub fn url(&self, path: &str) -> String {
         if path.starts_with("http://") || path.starts_with("https://") {
             return path.to_owned();
@@ -60,13 +59,13 @@ impl Server {
         format!("{}/{}", self.base, path.trim_start_matches('/'))
     }
 
-    /// The address of the server's WebSocket for rooms.
+    /// The URL of the signaling WebSocket.
     pub fn socket(&self) -> String {
-        // The scheme is `http` or `https`, for which `ws` and `wss` stand (RFC 6455 3).
+        // `http` becomes `ws`, `https` becomes `wss` (RFC 6455 3).
         format!("ws{}", self.url("ws").trim_start_matches("http"))
     }
 
-    /// The address of a path from the server's root, as a `Location` header gives it (RFC 9110 10.2.2).
+    /// The URL of a `Location` header (RFC 9110 10.2.2).
     pub fn resolve(&self, location: &str) -> String {
         if !location.starts_with('/') {
             return self.url(location);
@@ -76,7 +75,7 @@ impl Server {
             Some(slash) => &self.base[..after_scheme + slash],
             None => &self.base,
         };
-        // A server behind a path prefix may answer with or without the prefix; with it, the path is already whole.
+        // A server behind a path prefix may send paths with or without the prefix.
         let prefix = &self.base[origin.len()..];
         if prefix.is_empty() || location.starts_with(prefix) {
             format!("{origin}{location}")
@@ -86,7 +85,7 @@ impl Server {
     }
 }
 
-/// An address as a person types it, made whole: `host:8000` gets `http://`, slashes at the end go. `None`: not an address.
+/// Normalizes a typed URL: adds `http://` to `host:8000`, removes trailing slashes. `None`: not a usable URL.
 pub fn normalize(text: &str) -> Option<String> {
     let text = text.trim();
     let (scheme, host) = text.split_once("://").unwrap_or(("http", text));
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unusable_address_is_passed_over() {
+    fn an_unusable_url_is_skipped() {
         assert_eq!(
             choose(Some("ftp://q"), Some(""), Some("  ")),
             ("http://page:1".into(), Source::Origin)
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_typed_by_a_person_is_made_whole() {
+    fn a_typed_url_is_normalized() {
         assert_eq!(
             normalize(" media.local:8000/ ").as_deref(),
             Some("http://media.local:8000")
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_location_is_found_whether_relative_or_whole() {
+    fn a_location_is_resolved_whether_relative_or_absolute() {
         let root = Server {
             base: "http://h:8000".into(),
             source: Source::Saved,

@@ -1,5 +1,5 @@
-//! The life of one viewing as a state machine: connect, notice trouble, restart ICE, else start anew with back-off, for
-//! as long as the page is open. It decides only; [`SessionEffect`]s say what its owner has to do.
+//! The state machine of a player: connect, restart ICE when nothing arrives, else open a new session after a back-off, for as
+//! long as the page is open. It does no I/O: [`SessionEffect`]s tell its owner what to do.
 //!
 //! ```text
 //! Stopped -> Connecting -> Playing -> Unsteady -> Restarting -> Waiting -> Reconnecting -> Playing
@@ -8,51 +8,51 @@
 //!                                    +-----------------------------+
 //! ```
 //!
-//! Times are milliseconds of one steady clock that the caller chooses.
+//! Times are milliseconds of a monotonic clock.
 
-/// An ICE restart costs a request; a short dip heals by itself.
+/// An ICE restart costs a request; a short interruption needs none.
 const UNSTEADY_MS: f64 = 1_500.0;
 const RESTART_TIMEOUT_MS: f64 = 5_000.0;
 const CONNECT_TIMEOUT_MS: f64 = 15_000.0;
 const QUERY_TIMEOUT_MS: f64 = 5_000.0;
 const FIRST_BACKOFF_MS: f64 = 500.0;
 const MAX_BACKOFF_MS: f64 = 10_000.0;
-/// A session that held this long was a good one: the next back-off starts small again.
+/// After a session that played this long, the back-off starts small again.
 const STABLE_AFTER_MS: f64 = 3_000.0;
-/// A server that has just come back may still be looking at its files, so "no such stream" is believed after this many.
+/// 404 responses in a row after which the stream has ended: a server that has just started may still be scanning its files.
 const MAX_GONE: u32 = 4;
 
-/// What a viewer sees.
+/// The state of the player.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Phase {
-    /// Nothing was asked for.
+    /// Not started, or stopped by the user.
     Stopped,
     Connecting,
     /// The transport is up.
     Playing,
-    /// Nothing arrives; it may come back by itself.
+    /// Nothing arrives; the connection may recover.
     Unsteady,
     /// An ICE restart is under way.
     Restarting,
-    /// The server closed the connection; it is being asked whether the stream is still there.
+    /// The server closed the connection; a request asks it whether the stream is still available.
     Closed,
-    /// Trying again at `until`.
+    /// The next attempt is at `until`.
     Waiting {
         until: f64,
         cause: RetryCause,
     },
-    /// A new session is being set up after one was lost or open_failed.
+    /// A new session is being opened after one was lost or refused.
     Reconnecting {
         cause: RetryCause,
     },
-    /// The stream is over.
+    /// The stream has ended.
     Ended,
-    /// Trying again would not help.
+    /// A retry would not help.
     Failed(Failure),
 }
 
 impl Phase {
-    /// One as_str for tests and styles: `data-state`.
+    /// The value of `data-state`, for tests and styles.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Stopped => "stopped",
@@ -66,55 +66,55 @@ impl Phase {
         }
     }
 
-    /// True while something is being done or watched: a stop makes sense.
+    /// True while a session is open, being opened or waited for.
     pub fn is_active(&self) -> bool {
         !matches!(self, Self::Stopped | Self::Ended | Self::Failed(_))
     }
 }
 
-/// Why a session is not there although the viewer wants one.
+/// Why there is no session although the user wants to watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RetryCause {
-    /// Nothing arrived any more.
+    /// Media stopped arriving.
     Lost,
-    /// The server said goodbye, and still has the stream.
+    /// The server closed the connection and still has the stream.
     Closed,
-    /// No answer from the server at all.
+    /// No response from the server.
     Unreachable,
-    /// The server answered, but no path for the media was found.
+    /// The server answered, but ICE found no path.
     NoPath,
-    /// The server said no for now; its own sentence.
+    /// The server refused for now; its sentence.
     Refused(String),
 }
 
-/// Why trying again by itself would not help.
+/// Why a retry would not help.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// There is no such stream; the server's sentence.
+    /// 404: there is no such stream; the server's sentence.
     NotFound(String),
-    /// The server will not serve this offer; its sentence, empty when what answered is not a Weir server.
+    /// The server refused the offer; its sentence, empty when the response is not from a Weir server.
     Refused(String),
-    /// The browser cannot do it; its sentence.
+    /// The browser failed; its error message.
     Browser(String),
 }
 
-/// Why no session came of an attempt to open one.
+/// Why a session could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OpenError {
     Unreachable,
     /// 404: no such stream.
     Gone(String),
-    /// 503, 429, 5xx: later, at the earliest after this many milliseconds.
+    /// 429 or 5xx: retry, at the earliest `after` this many milliseconds.
     Later {
         error: String,
         after: Option<u32>,
     },
-    /// Another 4xx, or no Weir server (empty).
+    /// Another 4xx, or a response that is not from a Weir server (empty).
     Refused(String),
     Browser(String),
 }
 
-/// What the server says of a stream whose connection it closed.
+/// The server's response about a stream whose connection it closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamStatus {
     Available,
@@ -122,53 +122,53 @@ pub enum StreamStatus {
     Unreachable,
 }
 
-/// What happened.
+/// An input of the state machine.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SessionEvent {
-    /// A person asks to watch, or to try again at once.
+    /// The user starts, or retries at once.
     Start,
     Stop,
     OpenFailed(OpenError),
     Connected,
     Disconnected,
-    /// ICE gave up.
+    /// The connection state is `failed`.
     IceFailed,
-    /// DTLS said goodbye.
+    /// The other side closed DTLS.
     RemoteClosed,
-    /// Connected, and yet nothing arrives.
+    /// Connected, but no bytes arrive.
     Stalled,
-    /// The server open_failed the ICE restart, or could not be asked.
+    /// The request of the ICE restart failed.
     RestartFailed,
     StreamStatus(StreamStatus),
-    /// The time of the last [`SessionEffect::SetTimer`] is up.
+    /// The timer of the last [`SessionEffect::SetTimer`] expired.
     Timer,
-    /// The device is back on a network.
+    /// The browser is back on a network.
     Online,
 }
 
-/// What the owner of the machine has to do, in this order.
+/// What the owner of the state machine has to do, in order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SessionEffect {
-    /// Start a new session.
+    /// Open a new session.
     Open,
-    /// End the session, if there is one: close the connection and tell the server.
+    /// Close the session, if there is one, and delete it on the server.
     Close,
     /// Restart ICE on the session.
     RestartIce,
-    /// Ask the server whether the stream is still there.
+    /// Ask the server whether the stream is still available.
     QueryStream,
-    /// Send [`SessionEvent::Timer`] after this many milliseconds, in place of any earlier one.
+    /// Send [`SessionEvent::Timer`] after this many milliseconds; replaces an earlier timer.
     SetTimer(f64),
     ClearTimer,
 }
 
-/// The machine. `random` is drawn by the caller, from 0.0 to 1.0.
+/// The state machine of the module.
 #[derive(Clone, Debug)]
 pub struct PlayerSession {
     phase: Phase,
-    /// Attempts since the last good session.
+    /// Attempts since the last stable session.
     attempts: u32,
-    /// "No such stream" in a row.
+    /// 404 responses in a row.
     gone: u32,
     playing_since: Option<f64>,
 }
@@ -189,6 +189,7 @@ impl PlayerSession {
         &self.phase
     }
 
+    /// Handles an event. `random`: 0.0 to 1.0, spreads the retries of a server's viewers.
     pub fn step(&mut self, event: SessionEvent, now: f64, random: f64) -> Vec<SessionEffect> {
         match (&self.phase, event) {
             (_, SessionEvent::Stop) => self.stop_in(Phase::Stopped),
@@ -325,8 +326,8 @@ impl PlayerSession {
     }
 }
 
-/// Milliseconds to wait before attempt number `attempt`: 0.5 s, doubled up to 10 s, spread by half upwards so that the
-/// viewers of a server that went away do not all come back in the same moment.
+/// Milliseconds to wait before attempt number `attempt`: 0.5 s, doubled up to 10 s, plus up to half at random, so that the
+/// viewers of a restarted server do not all return at once.
 pub fn backoff(attempt: u32, random: f64) -> f64 {
     let doubled = FIRST_BACKOFF_MS * f64::from(1_u32 << attempt.min(10));
     (doubled * (1.0 + 0.5 * random.clamp(0.0, 1.0))).min(MAX_BACKOFF_MS)

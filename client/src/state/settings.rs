@@ -1,24 +1,24 @@
-//! What a person has chosen. Saved as one JSON text in the browser's local storage.
+//! The user's settings, saved as one JSON text in the browser's local storage.
 
 use serde::{Deserialize, Serialize};
 use shared::api::IceServer;
 
-/// Everything that is remembered between visits. An unknown or broken text reads as the defaults.
+/// Unknown fields are ignored, absent ones have their default, and an invalid text reads as the defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// Address of the server, when one was saved.
+    /// The server's URL, when one was saved.
     pub server: Option<String>,
-    /// ICE servers to use instead of those that the server names. Empty: the server's.
+    /// ICE servers to use instead of the server's. Empty: use the server's.
     pub ice_servers: Vec<IceServer>,
     /// `en` or `zh`. Absent: the browser's language.
     pub language: Option<String>,
     /// 0.0 to 1.0.
     pub volume: f64,
     pub muted: bool,
-    /// The person's name in rooms.
+    /// The user's name in rooms.
     pub name: Option<String>,
-    /// Connect to others through a relay only: they do not learn this machine's addresses.
+    /// Use relay candidates only, which hides this machine's addresses from other peers.
     pub relay_only: bool,
 }
 
@@ -52,11 +52,11 @@ impl Settings {
     }
 }
 
-/// A line of the ICE server field that cannot be used, as it was typed.
+/// A line of the ICE server field that is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadLine(pub String);
 
-/// Reads the ICE server field: one server a line, `url [username credential]`.
+/// Parses the ICE server field: one server per line, `url [username credential]`.
 pub fn parse_ice(text: &str) -> Result<Vec<IceServer>, BadLine> {
     text.lines()
         .map(str::trim)
@@ -87,7 +87,7 @@ fn ice(url: &str, username: Option<&str>, credential: Option<&str>) -> IceServer
     }
 }
 
-/// Writes the field that [`parse_ice`] reads.
+/// Formats servers for the field that [`parse_ice`] reads.
 pub fn format_ice(servers: &[IceServer]) -> String {
     let mut lines = Vec::new();
     for server in servers {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_or_older_text_reads_as_defaults() {
+    fn an_invalid_or_older_text_reads_as_defaults() {
         assert_eq!(Settings::from_text("not json"), Settings::default());
         assert_eq!(Settings::from_text("{}"), Settings::default());
         assert_eq!(
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn ice_servers_are_read_a_line_each() {
+    fn ice_servers_are_parsed_one_per_line() {
         let text = " stun:stun.example:3478 \n\nturn:turn.example:3478?transport=udp user secret\n";
         let servers = parse_ice(text).expect("both lines are well formed");
         assert_eq!(servers.len(), 2);
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_no_browser_would_take_is_named() {
+    fn a_line_that_browsers_refuse_is_reported() {
         for bad in [
             "http://host",
             "stun:",

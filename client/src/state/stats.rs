@@ -1,20 +1,20 @@
-//! Figures for people, from the counters of a browser's statistics (W3C "Identifiers for WebRTC's Statistics API").
+//! The figures of the statistics panel, from the browser's counters (W3C "Identifiers for WebRTC's Statistics API").
 //!
-//! A [`StatsSample`] is what the browser says at one moment, mostly totals since the start; [`Figures`] is what happened
-//! between two of them; [`PlotHistory`] keeps the last minute of the figures that are plotted.
+//! A [`StatsSample`] holds the counters at one moment, mostly totals since the start. [`Figures`] are the rates between two
+//! samples. A [`PlotHistory`] keeps the last minute of one figure.
 
 use std::collections::VecDeque;
 
-/// Points a plot keeps, one a second.
+/// Points of a plot, one per second.
 pub const PLOT_POINTS: usize = 60;
 
-/// `inbound-rtp` of one track. Totals since the start; seconds where a time. What a browser does not report is `None`.
+/// `inbound-rtp` of one track. Totals since the start; times in seconds. A counter that the browser does not report is `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InboundStats {
     pub bytes: Option<f64>,
     pub packets: Option<f64>,
     pub lost: Option<f64>,
-    /// Interarrival jitter of RFC 3550 6.4.1.
+    /// Interarrival jitter (RFC 3550 6.4.1).
     pub jitter: Option<f64>,
     pub frames_decoded: Option<f64>,
     pub freezes: Option<f64>,
@@ -25,13 +25,14 @@ pub struct InboundStats {
     pub retransmitted: Option<f64>,
     pub width: Option<f64>,
     pub height: Option<f64>,
-    /// `H264 42e01f`, `opus`.
+    /// For example `H264 42e01f` or `opus`.
     pub codec: Option<String>,
 }
 
-/// The `candidate-pair` in use.
+/// The selected `candidate-pair`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PairStats {
+    /// Seconds.
     pub round_trip: Option<f64>,
     /// `host`, `srflx`, `prflx`, `relay`.
     pub local_kind: Option<String>,
@@ -45,16 +46,16 @@ pub struct PairStats {
 /// One report.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatsSample {
-    /// Milliseconds of a steady clock.
+    /// Milliseconds of a monotonic clock.
     pub at: f64,
     pub video: Option<InboundStats>,
     pub audio: Option<InboundStats>,
     pub pair: Option<PairStats>,
-    /// Everything that arrived on any path: the server may still send on another than the one that the browser selected.
+    /// Bytes received on all paths: the server may send on another than the selected one.
     pub bytes: Option<f64>,
 }
 
-/// What a person reads. Bits a second, milliseconds, per cent; totals where the name says so.
+/// Figures between two samples; totals since the start where the name says so.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
     pub bitrate_bps: Option<f64>,
@@ -65,7 +66,7 @@ pub struct Figures {
     pub freezes_total: Option<f64>,
     pub freezes: Option<f64>,
     pub jitter_buffer_ms: Option<f64>,
-    /// How old the picture on the screen is: half a round trip, the wait in the jitter buffer, the decoding.
+    /// The age of the frame on the screen: half a round trip, the jitter buffer and the decoding.
     pub latency_ms: Option<f64>,
     pub retransmitted_total: Option<f64>,
     pub lost_total: Option<f64>,
@@ -73,7 +74,7 @@ pub struct Figures {
     pub video_codec: Option<String>,
     pub audio_codec: Option<String>,
     pub pair: Option<PairStats>,
-    /// Bytes that arrived between the two samples, of any kind.
+    /// Bytes of any kind that arrived between the two samples.
     pub arrived: Option<f64>,
 }
 
@@ -100,7 +101,7 @@ impl Figures {
         };
         let rate =
             |grown: Option<f64>| grown.filter(|_| seconds > 0.0).map(|value| value / seconds);
-        // A stream without picture is measured by its sound.
+        // A stream without video is measured by its audio.
         let (old, new) = match (&before.video, &after.video) {
             (_, None) => (before.audio.as_ref(), after.audio.as_ref()),
             (old, Some(new)) => (old.as_ref(), Some(new)),
@@ -152,7 +153,7 @@ impl Figures {
             lost_total: total(|track| track.lost),
             size: video.and_then(|track| {
                 let (width, height) = track.width.zip(track.height)?;
-                // Sizes of pictures are far below 2^32, and a cast saturates.
+                // The cast saturates.
                 (width > 0.0).then_some((width as u32, height as u32))
             }),
             video_codec: video.and_then(|track| track.codec.clone()),
@@ -163,7 +164,7 @@ impl Figures {
     }
 }
 
-/// Growth of a total. A total that shrank belongs to a new session and says nothing.
+/// The increase of a total. `None` when it shrank: it belongs to a new session.
 fn delta(before: Option<f64>, after: Option<f64>) -> Option<f64> {
     let grown = after? - before?;
     (grown >= 0.0).then_some(grown)
@@ -188,7 +189,7 @@ impl PlotHistory {
         self.0.push_back(value.filter(|value| value.is_finite()));
     }
 
-    /// Lowest and highest kept.
+    /// The lowest and the highest value.
     pub fn range(&self) -> Option<(f64, f64)> {
         self.0
             .iter()
@@ -199,8 +200,8 @@ impl PlotHistory {
             })
     }
 
-    /// Points of an SVG path in a box of `width` by `height`, the newest at the right edge. The scale starts at zero and
-    /// ends at the highest value kept, or at `least` when that is more, so that noise around a constant stays small.
+    /// An SVG path in a box of `width` by `height`, the newest point at the right edge. The scale is from zero to the highest
+    /// value, at least to `least`, so that noise around a constant stays small.
     pub fn path(&self, width: f64, height: f64, least: f64) -> String {
         let top = self
             .range()
@@ -228,7 +229,7 @@ impl PlotHistory {
     }
 }
 
-/// The histories that the panel plots, in its order.
+/// The plotted figures, in the order of the panel.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plots {
     pub bitrate: PlotHistory,

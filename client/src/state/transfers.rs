@@ -1,16 +1,16 @@
-//! Files on their way: what is shown of each, and what may be asked for.
+//! File transfers: their stages, and which files are requested without asking the user.
 
 use shared::chat::FileInfo;
 use shared::signaling::PeerId;
 
 use super::room::{Direction, Transfer, TransferStage};
 
-/// Pictures up to this size are received without being asked for. Bytes.
+/// Images up to this size, in bytes, are downloaded without asking the user.
 pub const MAX_AUTO_RECEIVE: u64 = 8_000_000;
-/// After so many channels that ended without bringing anything, a file is not asked for again by itself.
+/// A download fails after so many consecutive channels that ended without delivering a byte.
 pub const MAX_EMPTY_CHANNELS: u32 = 5;
 
-/// Which transfer: the author, its number, and the other end.
+/// Identifies a transfer: the author and number of the message, and the other peer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TransferKey {
     pub author: PeerId,
@@ -19,7 +19,7 @@ pub struct TransferKey {
 }
 
 impl TransferKey {
-    /// Of a file that `author` gives to this side.
+    /// The key of a file that `author` sends to this side.
     pub fn incoming(author: &PeerId, number: u64) -> Self {
         Self {
             author: author.clone(),
@@ -35,7 +35,7 @@ impl TransferKey {
     }
 }
 
-/// Whether a file shows itself, small as it is.
+/// Whether a file is downloaded without asking the user: a small image.
 pub fn is_auto_received(info: &FileInfo) -> bool {
     info.is_picture() && info.size <= MAX_AUTO_RECEIVE
 }
@@ -49,7 +49,7 @@ pub fn stage<'a>(transfers: &'a [Transfer], key: &TransferKey) -> Option<&'a Tra
     transfer.map(|transfer| &transfer.stage)
 }
 
-/// Begins a transfer, or begins it again with `done` bytes.
+/// Adds a transfer, or replaces it, with `done` bytes.
 pub fn begin(
     transfers: &mut Vec<Transfer>,
     key: &TransferKey,
@@ -74,7 +74,7 @@ pub fn begin(
     }
 }
 
-/// A stage that a transfer comes to. What is whole stays whole, whatever its channel does afterwards. True when it changed.
+/// Sets the stage of a transfer. `Complete` is final. True when the stage changed.
 pub fn set_stage(transfers: &mut [Transfer], key: &TransferKey, stage: TransferStage) -> bool {
     let Some(transfer) = find(transfers, key) else {
         return false;
@@ -90,7 +90,7 @@ pub fn set_stage(transfers: &mut [Transfer], key: &TransferKey, stage: TransferS
     true
 }
 
-/// The connection to somebody is away, for now. True when something changed.
+/// Pauses the transfers of a peer whose connection is interrupted. True when something changed.
 pub fn pause(transfers: &mut [Transfer], peer: &PeerId) -> bool {
     let mut changed = false;
     for transfer in transfers.iter_mut().filter(|t| t.peer == *peer) {
@@ -106,12 +106,12 @@ pub fn pause(transfers: &mut [Transfer], peer: &PeerId) -> bool {
     changed
 }
 
-/// The numbers of files that are to be asked for again from somebody to whom there is a connection.
+/// The numbers of an author's files to request again when its connection is back.
 pub fn paused(transfers: &[Transfer], author: &PeerId) -> Vec<u64> {
     incoming(transfers, author, |stage| *stage == TransferStage::Paused)
 }
 
-/// The numbers of somebody's files that are here, whole.
+/// The numbers of an author's files that are complete.
 pub fn complete(transfers: &[Transfer], author: &PeerId) -> Vec<u64> {
     incoming(transfers, author, |stage| {
         matches!(stage, TransferStage::Complete { .. })
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transfer_pauses_with_its_connection_and_is_asked_for_again() {
+    fn a_transfer_pauses_with_its_connection_and_is_requested_again() {
         let (mut transfers, key) = one(TransferStage::Running);
         assert!(!pause(&mut transfers, &id(2)));
         assert!(pause(&mut transfers, &id(1)));
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_whole_stays_whole() {
+    fn a_complete_file_stays_complete() {
         let (mut transfers, key) = one(TransferStage::Running);
         assert!(set_stage(
             &mut transfers,
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_stopped_is_not_asked_for_by_itself() {
+    fn a_download_that_the_user_stopped_is_not_requested_again() {
         let (mut transfers, key) = one(TransferStage::Running);
         assert!(set_stage(&mut transfers, &key, TransferStage::Stopped));
         assert!(!pause(&mut transfers, &id(1)));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn only_small_pictures_come_by_themselves() {
+    fn only_small_images_are_downloaded_without_asking() {
         assert!(is_auto_received(&info("image/png", 1_000)));
         assert!(!is_auto_received(&info("image/png", MAX_AUTO_RECEIVE + 1)));
         assert!(!is_auto_received(&info("image/svg+xml", 1_000)));

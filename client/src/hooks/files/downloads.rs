@@ -8,9 +8,9 @@ use shared::chat::{Body, FileInfo, Frame};
 use shared::signaling::PeerId;
 use web_sys::RtcDataChannel;
 
-use super::{Files, Part};
+use super::{ActiveDownload, Files};
+use crate::rtc::download::{Download, DownloadEvent};
 use crate::rtc::folder::Folder;
-use crate::rtc::incoming::{Incoming, IncomingEvent};
 use crate::state::room::{Direction, TransferStage};
 use crate::state::transfers::{self, MAX_EMPTY_CHANNELS, TransferKey, is_auto_received};
 
@@ -18,7 +18,7 @@ use crate::state::transfers::{self, MAX_EMPTY_CHANNELS, TransferKey, is_auto_rec
 const PICTURES: usize = 20;
 
 impl Files {
-    /// Receives a file, goes on with it, or tries again.
+    /// Receives a file, goes on with it, or empty_channels again.
     pub(crate) fn want(&self, author: &PeerId, number: u64) {
         let key = TransferKey::incoming(author, number);
         let info = self.room.conversation.try_with_untracked(|c| {
@@ -39,17 +39,20 @@ impl Files {
         ) {
             return;
         }
-        let part = self.take_incoming(&key);
+        let active = self.take_download(&key);
         // What a person stopped goes on; what failed begins anew.
-        let part = part.unwrap_or_else(|| Part {
+        let active = active.unwrap_or_else(|| ActiveDownload {
             key: key.clone(),
-            incoming: self.receive(&key, &info),
-            tries: 0,
-            had: 0,
+            download: self.receive(&key, &info),
+            empty_channels: 0,
+            received_before: 0,
         });
-        let done = part.incoming.received();
-        let part = Part { tries: 0, ..part };
-        self.incoming.borrow_mut().push(part);
+        let done = active.download.received();
+        let active = ActiveDownload {
+            empty_channels: 0,
+            ..active
+        };
+        self.downloads.borrow_mut().push(active);
         let ready = client.is_ready(author);
         let stage = if ready {
             TransferStage::Requested
@@ -66,11 +69,11 @@ impl Files {
         }
     }
 
-    fn receive(&self, key: &TransferKey, info: &FileInfo) -> Incoming {
+    fn receive(&self, key: &TransferKey, info: &FileInfo) -> Download {
         let (me, heard) = (self.me.clone(), key.clone());
         let on = move |event| {
             if let Some(files) = me.upgrade() {
-                files.came(&heard, event);
+                files.on_download_event(&heard, event);
             }
         };
         let me = self.me.clone();
@@ -93,7 +96,7 @@ impl Files {
         } else {
             "application/octet-stream"
         };
-        Incoming::new(
+        Download::new(
             info.size,
             self.files.get().to_string(),
             mime.to_owned(),
@@ -103,31 +106,37 @@ impl Files {
     }
 
     /// Its author opened a channel for a file that was asked for.
-    pub(crate) fn take(&self, peer: &PeerId, channel: RtcDataChannel, number: u64, offset: u64) {
+    pub(crate) fn on_file_channel(
+        &self,
+        peer: &PeerId,
+        channel: RtcDataChannel,
+        number: u64,
+        offset: u64,
+    ) {
         let key = TransferKey::incoming(peer, number);
         let asked = matches!(
             self.stage(&key),
             Some(TransferStage::Requested | TransferStage::Running | TransferStage::Paused)
         );
-        let incoming = self.incoming.borrow();
-        match incoming.iter().find(|part| asked && part.key == key) {
-            Some(part) => {
-                part.incoming.attach(channel, offset);
+        let downloads = self.downloads.borrow();
+        match downloads.iter().find(|active| asked && active.key == key) {
+            Some(active) => {
+                active.download.attach(channel, offset);
             }
             None => channel.close(),
         }
     }
 
     /// Its author no longer has a file.
-    pub(crate) fn gone(&self, author: &PeerId, number: u64) {
-        self.over(
+    pub(crate) fn on_gone(&self, author: &PeerId, number: u64) {
+        self.finish_download(
             &TransferKey::incoming(author, number),
             TransferStage::Withdrawn,
         );
     }
 
     /// A message came.
-    pub(crate) fn heard(&self, author: &PeerId, number: u64) {
+    pub(crate) fn on_message(&self, author: &PeerId, number: u64) {
         let wanted = self.room.conversation.try_with_untracked(|c| {
             let body = &c.entry(author, number)?.message.body;
             Some(matches!(body, Body::File(info) if is_auto_received(info)))
@@ -140,7 +149,7 @@ impl Files {
     }
 
     /// There is a connection to somebody: what was under way goes on.
-    pub(crate) fn opened(&self, peer: &PeerId) {
+    pub(crate) fn on_open(&self, peer: &PeerId) {
         self.resume(peer);
         // The word that a file is here may have been lost with the last connection.
         let kept = self
@@ -160,17 +169,17 @@ impl Files {
         });
         let pictures: Vec<u64> = pictures.unwrap_or_default();
         for number in pictures {
-            self.heard(peer, number);
+            self.on_message(peer, number);
         }
     }
 
     /// About once a second: channels that ended while the connection lives are asked for again.
     pub(crate) fn tick(&self) {
         let peers: Vec<PeerId> = self
-            .incoming
+            .downloads
             .borrow()
             .iter()
-            .map(|part| part.key.peer.clone())
+            .map(|active| active.key.peer.clone())
             .collect();
         for peer in peers {
             self.resume(&peer);
@@ -192,31 +201,35 @@ impl Files {
         for number in numbers.unwrap_or_default() {
             let key = TransferKey::incoming(author, number);
             let offset = self
-                .incoming
+                .downloads
                 .borrow()
                 .iter()
-                .find_map(|part| (part.key == key).then(|| part.incoming.received()));
+                .find_map(|active| (active.key == key).then(|| active.download.received()));
             let Some(offset) = offset else { continue };
             self.change(|all| transfers::set_stage(all, &key, TransferStage::Requested));
             client.send(author, &Frame::Want { number, offset });
         }
     }
 
-    fn came(&self, key: &TransferKey, event: IncomingEvent) {
+    fn on_download_event(&self, key: &TransferKey, event: DownloadEvent) {
         match event {
-            IncomingEvent::Progress(bytes) => self.pass(key, bytes),
-            IncomingEvent::Ended => {
+            DownloadEvent::Progress(bytes) => self.set_progress(key, bytes),
+            DownloadEvent::Ended => {
                 let mut given_up = false;
-                let mut parts = self.incoming.borrow_mut();
-                if let Some(part) = parts.iter_mut().find(|part| part.key == *key) {
-                    let has = part.incoming.received();
-                    part.tries = if has > part.had { 0 } else { part.tries + 1 };
-                    part.had = has;
-                    given_up = part.tries >= MAX_EMPTY_CHANNELS;
+                let mut downloads = self.downloads.borrow_mut();
+                if let Some(active) = downloads.iter_mut().find(|active| active.key == *key) {
+                    let has = active.download.received();
+                    active.empty_channels = if has > active.received_before {
+                        0
+                    } else {
+                        active.empty_channels + 1
+                    };
+                    active.received_before = has;
+                    given_up = active.empty_channels >= MAX_EMPTY_CHANNELS;
                 }
-                drop(parts);
+                drop(downloads);
                 if given_up {
-                    self.over(key, TransferStage::Failed);
+                    self.finish_download(key, TransferStage::Failed);
                 } else if matches!(
                     self.stage(key),
                     Some(TransferStage::Requested | TransferStage::Running)
@@ -224,29 +237,29 @@ impl Files {
                     self.change(|all| transfers::set_stage(all, key, TransferStage::Paused));
                 }
             }
-            IncomingEvent::Kept(file) => {
+            DownloadEvent::Complete(file) => {
                 let url = self.url(&file);
-                self.over(key, TransferStage::Complete { url });
+                self.finish_download(key, TransferStage::Complete { url });
                 if let Some(client) = self.client.upgrade() {
                     let number = key.number;
                     client.send(&key.author, &Frame::Kept { number });
                 }
             }
-            IncomingEvent::Spoiled => self.over(key, TransferStage::Corrupt),
-            IncomingEvent::Failed => self.over(key, TransferStage::Failed),
+            DownloadEvent::Corrupt => self.finish_download(key, TransferStage::Corrupt),
+            DownloadEvent::Failed => self.finish_download(key, TransferStage::Failed),
         }
     }
 
-    fn take_incoming(&self, key: &TransferKey) -> Option<Part> {
-        let mut parts = self.incoming.borrow_mut();
-        let at = parts.iter().position(|part| part.key == *key)?;
-        Some(parts.swap_remove(at))
+    fn take_download(&self, key: &TransferKey) -> Option<ActiveDownload> {
+        let mut downloads = self.downloads.borrow_mut();
+        let at = downloads.iter().position(|active| active.key == *key)?;
+        Some(downloads.swap_remove(at))
     }
 
     /// An incoming file is at its end, one way or another.
-    fn over(&self, key: &TransferKey, stage: TransferStage) {
-        let part = self.take_incoming(key);
+    fn finish_download(&self, key: &TransferKey, stage: TransferStage) {
+        let active = self.take_download(key);
         self.change(|all| transfers::set_stage(all, key, stage));
-        drop(part);
+        drop(active);
     }
 }

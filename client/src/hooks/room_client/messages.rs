@@ -10,22 +10,22 @@ use super::RoomClient;
 use crate::state::people::find;
 
 impl RoomClient {
-    pub(super) fn opened(&self, peer: &PeerId) {
+    pub(super) fn on_open(&self, peer: &PeerId) {
         let missing = self.room.conversation.try_update(|c| c.on_open(peer));
         let Some(mesh) = self.mesh() else { return };
         for message in missing.unwrap_or_default() {
             if !mesh.send(peer, &Frame::Message(message)) {
-                return mesh.distrust(peer);
+                return mesh.invalidate(peer);
             }
         }
         self.ready.borrow_mut().push(peer.clone());
-        self.files.opened(peer);
+        self.files.on_open(peer);
     }
 
-    pub(super) fn closed(&self, peer: &PeerId) {
+    pub(super) fn on_closed(&self, peer: &PeerId) {
         self.ready.borrow_mut().retain(|ready| ready != peer);
         self.show_typing(peer, false);
-        self.files.closed(peer);
+        self.files.on_closed(peer);
     }
 
     /// Sends a frame to somebody who is up to date.
@@ -36,7 +36,7 @@ impl RoomClient {
         {
             // Nothing may be sent after what was not: it is sent again on another channel.
             self.ready.borrow_mut().retain(|ready| ready != peer);
-            mesh.distrust(peer);
+            mesh.invalidate(peer);
         }
     }
 
@@ -51,9 +51,9 @@ impl RoomClient {
         self.ready.borrow().contains(peer)
     }
 
-    pub(super) fn hear(&self, from: &PeerId, frame: Frame) {
+    pub(super) fn on_frame(&self, from: &PeerId, frame: Frame) {
         match frame {
-            Frame::Message(message) => self.hear_message(from, message),
+            Frame::Message(message) => self.on_message(from, message),
             Frame::Received { number } => {
                 let _ = self
                     .room
@@ -61,14 +61,14 @@ impl RoomClient {
                     .try_update(|c| c.received(from, number));
             }
             Frame::Typing { on } => self.show_typing(from, on),
-            Frame::Want { number, offset } => self.files.wanted(from, number, offset),
-            Frame::Stop { number } => self.files.stopped(from, number),
-            Frame::Gone { number } => self.files.gone(from, number),
-            Frame::Kept { number } => self.files.kept(from, number),
+            Frame::Want { number, offset } => self.files.on_want(from, number, offset),
+            Frame::Stop { number } => self.files.on_stop(from, number),
+            Frame::Gone { number } => self.files.on_gone(from, number),
+            Frame::Kept { number } => self.files.on_kept(from, number),
         }
     }
 
-    fn hear_message(&self, from: &PeerId, message: Message) {
+    fn on_message(&self, from: &PeerId, message: Message) {
         let name = self.room.people.try_with_untracked(|people| {
             let person = people.iter().find(|person| person.id == *from)?;
             Some(person.name.clone())
@@ -84,22 +84,22 @@ impl RoomClient {
             _ => return,
         };
         self.send(from, &Frame::Received { number: received });
-        self.files.heard(from, received);
+        self.files.on_message(from, received);
     }
 
-    pub(crate) fn say_text(&self, text: &str) {
+    pub(crate) fn send_text(&self, text: &str) {
         let text = text.trim();
         if text.is_empty() {
             return;
         }
-        self.say(Body::Text {
+        self.post(Body::Text {
             text: text.to_owned(),
         });
         self.typing.set(None);
     }
 
     /// The number of the message; `None` when a limit of the chat is broken.
-    pub(crate) fn say(&self, body: Body) -> Option<u64> {
+    pub(crate) fn post(&self, body: Body) -> Option<u64> {
         let others = self
             .room
             .people
@@ -125,12 +125,12 @@ impl RoomClient {
     }
 
     pub(super) fn show_typing(&self, peer: &PeerId, on: bool) {
-        let mut typists = self.typists.borrow_mut();
-        typists.retain(|(typist, _)| typist != peer);
+        let mut typing_peers = self.typing_peers.borrow_mut();
+        typing_peers.retain(|(typing, _)| typing != peer);
         if on {
-            typists.push((peer.clone(), wall_ms() + TYPING * 1_000));
+            typing_peers.push((peer.clone(), wall_ms() + TYPING * 1_000));
         }
-        drop(typists);
+        drop(typing_peers);
         let shown = self
             .room
             .people

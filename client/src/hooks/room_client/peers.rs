@@ -8,8 +8,8 @@ use shared::signaling::{ClientMessage, PeerId, ServerMessage};
 use super::super::room::wall_ms;
 use super::super::{ice, report};
 use super::RoomClient;
-use crate::rtc::mesh::{Mesh, MeshEvent, News, Signal};
-use crate::rtc::repair::Health;
+use crate::rtc::mesh::{Mesh, MeshEvent, PeerEvent, Signal};
+use crate::rtc::recovery::ConnectionHealth;
 use crate::rtc::timer::now;
 use crate::state::join::JoinEvent;
 use crate::state::people::{PeerAction, PeopleUpdate, find, on_path, on_server_message};
@@ -18,7 +18,7 @@ use crate::state::room::{Note, PeerPath};
 const MAX_NOTES: usize = 100;
 
 impl RoomClient {
-    pub(super) fn told(&self, message: ServerMessage) {
+    pub(super) fn on_server_message(&self, message: ServerMessage) {
         let mut again = false;
         let (from, signal) = match message {
             ServerMessage::Pong => return,
@@ -32,14 +32,14 @@ impl RoomClient {
             message => {
                 if let ServerMessage::Welcome { you, .. } = &message {
                     again = self.room.me.try_get_untracked().flatten().is_some();
-                    self.welcomed(&you.id);
+                    self.on_welcome(&you.id);
                     let _ = self.room.me.try_set(Some(you.clone()));
                 }
                 let update = self
                     .room
                     .people
                     .try_update(|people| on_server_message(people, &message, again));
-                return self.follow(update.unwrap_or_default());
+                return self.apply(update.unwrap_or_default());
             }
         };
         let listed = self
@@ -47,11 +47,11 @@ impl RoomClient {
             .people
             .try_with_untracked(|people| people.iter().any(|person| person.id == from));
         if let (Some(mesh), Some(true)) = (self.mesh(), listed) {
-            mesh.hear(&from, signal);
+            mesh.on_signal(&from, signal);
         }
     }
 
-    fn welcomed(&self, id: &PeerId) {
+    fn on_welcome(&self, id: &PeerId) {
         self.step(JoinEvent::Welcomed);
         let other = self.room.conversation.try_with_untracked(|c| c.me() != id);
         if other == Some(true) {
@@ -64,15 +64,15 @@ impl RoomClient {
             let me = self.me.clone();
             let on = move |event| {
                 if let Some(client) = me.upgrade() {
-                    client.happened(event);
+                    client.on_mesh_event(event);
                 }
             };
-            let mesh = Mesh::new(id.clone(), ice::ask(self.app), Box::new(on));
+            let mesh = Mesh::new(id.clone(), ice::ice_provider(self.app), Box::new(on));
             self.mesh.replace(Some(Rc::new(mesh)));
         }
     }
 
-    fn follow(&self, update: PeopleUpdate) {
+    fn apply(&self, update: PeopleUpdate) {
         let after = self
             .room
             .conversation
@@ -92,20 +92,20 @@ impl RoomClient {
         let Some(mesh) = self.mesh() else { return };
         for action in update.actions {
             match action {
-                PeerAction::Connect { peer, offer } => mesh.meet(&peer, offer),
-                PeerAction::Unreachable(peer) => mesh.unreachable(&peer),
+                PeerAction::Connect { peer, offer } => mesh.connect(&peer, offer),
+                PeerAction::Unreachable(peer) => mesh.peer_unreachable(&peer),
                 PeerAction::Remove(peer) => {
-                    mesh.part(&peer);
-                    self.closed(&peer);
+                    mesh.remove(&peer);
+                    self.on_closed(&peer);
                 }
             }
         }
     }
 
-    fn happened(&self, event: MeshEvent) {
-        let MeshEvent { peer, news } = event;
-        match news {
-            News::Signal(signal) => self.tell(&match signal {
+    fn on_mesh_event(&self, event: MeshEvent) {
+        let MeshEvent { peer, event } = event;
+        match event {
+            PeerEvent::Signal(signal) => self.send_to_server(&match signal {
                 Signal::Offer(sdp) => ClientMessage::Offer { to: peer, sdp },
                 Signal::Answer(sdp) => ClientMessage::Answer { to: peer, sdp },
                 Signal::Candidate(candidate) => ClientMessage::Candidate {
@@ -113,23 +113,23 @@ impl RoomClient {
                     candidate,
                 },
             }),
-            News::Health(health) => self.mended(&peer, health),
-            News::Open => self.opened(&peer),
-            News::Closed => self.closed(&peer),
-            News::Frame(frame) => self.hear(&peer, frame),
-            News::File {
+            PeerEvent::Health(health) => self.on_health(&peer, health),
+            PeerEvent::Open => self.on_open(&peer),
+            PeerEvent::Closed => self.on_closed(&peer),
+            PeerEvent::Frame(frame) => self.on_frame(&peer, frame),
+            PeerEvent::File {
                 channel,
                 number,
                 offset,
-            } => self.files.take(&peer, channel, number, offset),
-            News::Safety(code) => {
+            } => self.files.on_file_channel(&peer, channel, number, offset),
+            PeerEvent::Safety(code) => {
                 let _ = self.room.people.try_update(|people| {
                     if let Some(person) = find(people, &peer) {
                         person.safety = Some(code);
                     }
                 });
             }
-            News::Stats(report) => {
+            PeerEvent::Stats(report) => {
                 let Some(pair) = report::read(&report, now()).pair else {
                     return;
                 };
@@ -140,23 +140,23 @@ impl RoomClient {
                     rtt: pair.round_trip.map(|rtt| (rtt * 1_000.0) as u32),
                 };
                 if matches!(self.path(&peer), Some(PeerPath::Open { .. })) {
-                    self.moved(&peer, path);
+                    self.set_path(&peer, path);
                 }
             }
         }
     }
 
-    fn mended(&self, peer: &PeerId, health: Health) {
+    fn on_health(&self, peer: &PeerId, health: ConnectionHealth) {
         let path = match health {
-            Health::Connecting => PeerPath::Connecting,
-            Health::Open => PeerPath::Open {
+            ConnectionHealth::Connecting => PeerPath::Connecting,
+            ConnectionHealth::Open => PeerPath::Open {
                 relayed: false,
                 rtt: None,
             },
-            Health::Broken => PeerPath::Broken,
-            Health::Failed => PeerPath::Failed,
+            ConnectionHealth::Broken => PeerPath::Broken,
+            ConnectionHealth::Failed => PeerPath::Failed,
         };
-        self.moved(peer, path);
+        self.set_path(peer, path);
     }
 
     fn path(&self, peer: &PeerId) -> Option<PeerPath> {
@@ -167,7 +167,7 @@ impl RoomClient {
         path.flatten()
     }
 
-    fn moved(&self, peer: &PeerId, path: PeerPath) {
+    fn set_path(&self, peer: &PeerId, path: PeerPath) {
         if self.path(peer).is_none_or(|before| before == path) {
             return;
         }
@@ -175,6 +175,6 @@ impl RoomClient {
             .room
             .people
             .try_update(|people| on_path(people, peer, path));
-        self.follow(update.unwrap_or_default());
+        self.apply(update.unwrap_or_default());
     }
 }

@@ -36,7 +36,7 @@ fn a_start_opens_a_session_and_a_connection_plays() {
 }
 
 #[test]
-fn a_short_dip_heals_without_a_request() {
+fn a_short_interruption_needs_no_request() {
     let mut session = playing();
     assert_eq!(
         session.step(SessionEvent::Disconnected, 200.0, 0.0),
@@ -50,7 +50,7 @@ fn a_short_dip_heals_without_a_request() {
 }
 
 #[test]
-fn a_longer_dip_restarts_ice_before_anything_else() {
+fn a_longer_interruption_restarts_ice_first() {
     let mut session = playing();
     session.step(SessionEvent::Disconnected, 200.0, 0.0);
     assert_eq!(
@@ -65,7 +65,7 @@ fn a_longer_dip_restarts_ice_before_anything_else() {
 }
 
 #[test]
-fn a_failed_restart_starts_a_new_session_after_a_moment() {
+fn a_failed_restart_opens_a_new_session_after_a_back_off() {
     let mut session = playing();
     session.step(SessionEvent::Stalled, 20_000.0, 0.0);
     assert_eq!(
@@ -85,7 +85,7 @@ fn a_failed_restart_starts_a_new_session_after_a_moment() {
 }
 
 #[test]
-fn attempts_spread_out_up_to_ten_seconds_and_go_on_for_ever() {
+fn attempts_spread_out_up_to_ten_seconds_and_never_stop() {
     let mut session = playing();
     session.step(SessionEvent::Stalled, 20_000.0, 0.0);
     session.step(SessionEvent::RestartFailed, 20_000.0, 0.0);
@@ -107,7 +107,7 @@ fn attempts_spread_out_up_to_ten_seconds_and_go_on_for_ever() {
 }
 
 #[test]
-fn the_back_off_keeps_its_bounds_whatever_is_drawn() {
+fn the_back_off_keeps_its_bounds_for_any_random_number() {
     for attempt in 0..40 {
         for random in [0.0, 0.3, 0.99, 1.0, -4.0, 9.0] {
             let delay = backoff(attempt, random);
@@ -120,7 +120,7 @@ fn the_back_off_keeps_its_bounds_whatever_is_drawn() {
 }
 
 #[test]
-fn a_session_that_dies_at_once_does_not_reset_the_back_off() {
+fn a_session_that_ends_at_once_does_not_reset_the_back_off() {
     let mut session = PlayerSession::default();
     session.step(SessionEvent::Start, 0.0, 0.0);
     let mut now = 0.0;
@@ -151,7 +151,7 @@ fn a_network_that_comes_back_ends_the_wait() {
 }
 
 #[test]
-fn a_person_can_end_the_wait_or_stop_it() {
+fn the_user_can_end_the_wait_or_stop() {
     let mut session = playing();
     session.step(SessionEvent::Stalled, 1_000.0, 0.0);
     session.step(SessionEvent::RestartFailed, 1_000.0, 0.0);
@@ -169,7 +169,7 @@ fn a_person_can_end_the_wait_or_stop_it() {
 }
 
 #[test]
-fn a_goodbye_of_a_stream_that_is_gone_is_its_end() {
+fn a_close_by_the_server_ends_a_stream_that_is_gone() {
     let mut session = playing();
     assert_eq!(
         session.step(SessionEvent::RemoteClosed, 1_000.0, 0.0),
@@ -183,7 +183,7 @@ fn a_goodbye_of_a_stream_that_is_gone_is_its_end() {
 }
 
 #[test]
-fn a_goodbye_of_a_server_that_goes_down_waits_for_it_to_come_back() {
+fn a_close_by_a_server_that_shuts_down_is_followed_by_a_wait() {
     let mut session = playing();
     session.step(SessionEvent::RemoteClosed, 1_000.0, 0.0);
     session.step(
@@ -201,7 +201,7 @@ fn a_goodbye_of_a_server_that_goes_down_waits_for_it_to_come_back() {
 }
 
 #[test]
-fn a_stream_that_never_was_is_a_failure_and_one_that_stays_away_is_over() {
+fn an_unknown_stream_fails_and_one_that_disappears_ends() {
     let gone = || SessionEvent::OpenFailed(OpenError::Gone("no such stream".into()));
     let mut session = PlayerSession::default();
     session.step(SessionEvent::Start, 0.0, 0.0);
@@ -219,7 +219,7 @@ fn a_stream_that_never_was_is_a_failure_and_one_that_stays_away_is_over() {
         session.step(gone(), 1_000.0, 0.0);
         assert!(
             matches!(session.phase(), Phase::Waiting { .. }),
-            "the server may still be looking at its files"
+            "the server may still be scanning its files"
         );
     }
     session.step(SessionEvent::Timer, 1_000.0, 0.0);
@@ -228,7 +228,7 @@ fn a_stream_that_never_was_is_a_failure_and_one_that_stays_away_is_over() {
 }
 
 #[test]
-fn a_full_server_is_asked_again_when_it_said() {
+fn a_full_server_is_asked_again_after_its_retry_after() {
     let mut session = PlayerSession::default();
     session.step(SessionEvent::Start, 0.0, 0.0);
     session.step(
@@ -243,7 +243,7 @@ fn a_full_server_is_asked_again_when_it_said() {
 }
 
 #[test]
-fn an_offer_that_is_refused_for_good_is_not_sent_again() {
+fn a_refused_offer_is_not_sent_again() {
     let mut session = PlayerSession::default();
     session.step(SessionEvent::Start, 0.0, 0.0);
     session.step(
@@ -263,7 +263,7 @@ fn an_offer_that_is_refused_for_good_is_not_sent_again() {
 }
 
 #[test]
-fn late_news_of_an_earlier_session_changes_nothing() {
+fn late_events_of_an_earlier_session_change_nothing() {
     let mut session = PlayerSession::default();
     for event in [
         SessionEvent::Connected,

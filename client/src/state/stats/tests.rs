@@ -62,7 +62,7 @@ fn nothing_reported_gives_nothing_rather_than_zero() {
 }
 
 #[test]
-fn a_stream_of_sound_alone_is_measured_by_its_sound() {
+fn a_stream_of_audio_alone_is_measured_by_its_audio() {
     let audio = |delay| InboundStats {
         jitter: Some(0.002),
         jitter_buffer_delay: Some(delay),

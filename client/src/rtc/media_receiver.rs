@@ -1,55 +1,55 @@
-//! One `RTCPeerConnection` that receives at most one picture and one sound.
+//! One `RTCPeerConnection` that receives at most one video and one audio track.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
-use js_sys::{Array, Reflect};
+use js_sys::Reflect;
 use shared::api::IceServer;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    EventTarget, MediaStream, RtcBundlePolicy, RtcConfiguration, RtcIceServer, RtcOfferOptions,
+    EventTarget, MediaStream, RtcBundlePolicy, RtcConfiguration, RtcOfferOptions,
     RtcPeerConnection, RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcRtpReceiver,
-    RtcRtpTransceiverDirection, RtcRtpTransceiverInit, RtcSdpType, RtcSessionDescriptionInit,
-    RtcTrackEvent,
+    RtcRtpTransceiverDirection, RtcRtpTransceiverInit, RtcSdpType, RtcTrackEvent,
 };
 
+use super::dictionary::{description, ice_servers};
 use super::listener::Listener;
 use super::sdp;
 
-/// What happens on a connection.
+/// An event of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PeerEvent {
+pub enum MediaReceiverEvent {
     Connected,
-    /// No answer from the other side; it may come back.
+    /// The connection state is `disconnected`; it may recover.
     Disconnected,
     Failed,
-    /// The other side ended DTLS.
+    /// The other side closed DTLS.
     RemoteClosed,
-    /// A local candidate: the line after `a=`. An empty one ends them.
+    /// A local candidate: the text after `a=`. Empty: the end of candidates.
     Candidate(String),
-    /// A track was added to [`Peer::stream`].
+    /// A track was added to [`MediaReceiver::stream`].
     Track,
 }
 
-/// Closes its connection, stops its tracks and frees its closures when dropped.
+/// Closes the connection, stops its tracks and frees its closures when dropped.
 #[derive(Debug)]
-pub struct Peer {
+pub struct MediaReceiver {
     connection: RtcPeerConnection,
     stream: MediaStream,
     _listeners: Vec<Listener>,
 }
 
-impl Peer {
-    /// A connection that can offer to receive; nothing is sent before [`Peer::set_local`].
-    pub fn receiver(on: impl Fn(PeerEvent) + 'static) -> Result<Self, JsValue> {
+impl MediaReceiver {
+    /// A connection with one video and one audio transceiver. Nothing is sent before [`MediaReceiver::set_local`].
+    pub fn new(on: impl Fn(MediaReceiverEvent) + 'static) -> Result<Self, JsValue> {
         let configuration = RtcConfiguration::new();
-        // One transport for picture and sound, so candidates are gathered once.
+        // One transport for video and audio, so candidates are gathered once.
         configuration.set_bundle_policy(RtcBundlePolicy::MaxBundle);
         let connection = RtcPeerConnection::new_with_configuration(&configuration)?;
         let stream = MediaStream::new()?;
         let on = Rc::new(on);
-        let mut peer = Self {
+        let mut receiver = Self {
             connection,
             stream,
             _listeners: Vec::new(),
@@ -57,40 +57,40 @@ impl Peer {
         for kind in ["video", "audio"] {
             let init = RtcRtpTransceiverInit::new();
             init.set_direction(RtcRtpTransceiverDirection::Recvonly);
-            let transceiver = peer
+            let transceiver = receiver
                 .connection
                 .add_transceiver_with_str_and_init(kind, &init);
-            play_out_at_once(&transceiver.receiver());
+            minimize_playout_delay(&transceiver.receiver());
         }
-        peer._listeners = vec![
-            peer.on_state(Rc::clone(&on)),
-            peer.on_candidate(Rc::clone(&on)),
-            peer.on_track(on),
+        receiver._listeners = vec![
+            receiver.on_state(Rc::clone(&on)),
+            receiver.on_candidate(Rc::clone(&on)),
+            receiver.on_track(on),
         ];
-        Ok(peer)
+        Ok(receiver)
     }
 
-    fn on_state(&self, on: Rc<impl Fn(PeerEvent) + 'static>) -> Listener {
+    fn on_state(&self, on: Rc<impl Fn(MediaReceiverEvent) + 'static>) -> Listener {
         let connection = self.connection.clone();
         Listener::new(
             &self.connection,
             "connectionstatechange",
             move |_| match connection.connection_state() {
-                RtcPeerConnectionState::Connected => on(PeerEvent::Connected),
-                RtcPeerConnectionState::Disconnected => on(PeerEvent::Disconnected),
-                RtcPeerConnectionState::Failed => on(PeerEvent::Failed),
-                RtcPeerConnectionState::Closed => on(PeerEvent::RemoteClosed),
+                RtcPeerConnectionState::Connected => on(MediaReceiverEvent::Connected),
+                RtcPeerConnectionState::Disconnected => on(MediaReceiverEvent::Disconnected),
+                RtcPeerConnectionState::Failed => on(MediaReceiverEvent::Failed),
+                RtcPeerConnectionState::Closed => on(MediaReceiverEvent::RemoteClosed),
                 _ => {}
             },
         )
     }
 
-    fn on_candidate(&self, on: Rc<impl Fn(PeerEvent) + 'static>) -> Listener {
+    fn on_candidate(&self, on: Rc<impl Fn(MediaReceiverEvent) + 'static>) -> Listener {
         Listener::new(&self.connection, "icecandidate", move |event| {
             let candidate = event
                 .unchecked_into::<RtcPeerConnectionIceEvent>()
                 .candidate();
-            on(PeerEvent::Candidate(
+            on(MediaReceiverEvent::Candidate(
                 candidate
                     .map(|candidate| candidate.candidate())
                     .unwrap_or_default(),
@@ -98,22 +98,22 @@ impl Peer {
         })
     }
 
-    /// Collects the tracks and watches the transport under the first one: its `closed` is the only sign of a goodbye.
-    fn on_track(&self, on: Rc<impl Fn(PeerEvent) + 'static>) -> Listener {
-        // Not `stream.clone()`: that is a method of the browser, and makes another stream.
+    /// Collects the tracks and observes the DTLS transport of the first: only its state shows that the other side closed.
+    fn on_track(&self, on: Rc<impl Fn(MediaReceiverEvent) + 'static>) -> Listener {
+        // Not `stream.clone()`: that is the method of the browser and makes a new stream.
         let stream = Clone::clone(&self.stream);
         let mut transport_listener: Option<Listener> = None;
         Listener::new(&self.connection, "track", move |event| {
             let event: RtcTrackEvent = event.unchecked_into();
             stream.add_track(&event.track());
             if transport_listener.is_none() {
-                transport_listener = on_goodbye(&event.receiver(), Rc::clone(&on));
+                transport_listener = on_dtls_closed(&event.receiver(), Rc::clone(&on));
             }
-            on(PeerEvent::Track);
+            on(MediaReceiverEvent::Track);
         })
     }
 
-    /// The tracks, for `srcObject`. Empty until they arrive.
+    /// The received tracks, for `srcObject`. Empty until they arrive.
     pub fn stream(&self) -> &MediaStream {
         &self.stream
     }
@@ -125,7 +125,7 @@ impl Peer {
             .set_configuration_with_configuration(&configuration)
     }
 
-    /// An offer to receive, with stereo asked for; not applied yet.
+    /// Creates an offer that asks for stereo; does not apply it. `restart`: with new ICE credentials.
     pub async fn offer(&self, restart: bool) -> Result<String, JsValue> {
         let options = RtcOfferOptions::new();
         options.set_ice_restart(restart);
@@ -140,7 +140,7 @@ impl Peer {
         Ok(sdp::with_stereo(&text))
     }
 
-    /// Applies an offer of [`Peer::offer`]; candidates start to be gathered.
+    /// Applies an offer of [`MediaReceiver::offer`], which starts to gather candidates.
     pub async fn set_local(&self, offer: &str) -> Result<(), JsValue> {
         let description = description(RtcSdpType::Offer, offer);
         JsFuture::from(self.connection.set_local_description(&description))
@@ -171,8 +171,8 @@ impl Peer {
     }
 }
 
-impl Peer {
-    /// Ends the connection now, while others still hold the value. No event follows.
+impl MediaReceiver {
+    /// Closes the connection now, even while other references exist. No event follows.
     pub(super) fn close(&self) {
         for track in self.stream.get_tracks().iter() {
             track.unchecked_into::<web_sys::MediaStreamTrack>().stop();
@@ -181,59 +181,34 @@ impl Peer {
     }
 }
 
-impl Drop for Peer {
+impl Drop for MediaReceiver {
     fn drop(&mut self) {
         self.close();
     }
 }
 
-/// As an `RTCConfiguration` holds them.
-pub(super) fn ice_servers(servers: &[IceServer]) -> Array {
-    let list = Array::new();
-    for server in servers {
-        let entry = RtcIceServer::new();
-        let urls: Array = server
-            .urls
-            .iter()
-            .map(|url| JsValue::from_str(url))
-            .collect();
-        entry.set_urls(&urls);
-        if let Some(username) = &server.username {
-            entry.set_username(username);
-        }
-        if let Some(credential) = &server.credential {
-            entry.set_credential(credential);
-        }
-        list.push(&entry);
-    }
-    list
-}
-
-pub(super) fn description(kind: RtcSdpType, text: &str) -> RtcSessionDescriptionInit {
-    let description = RtcSessionDescriptionInit::new(kind);
-    description.set_sdp(text);
-    description
-}
-
-/// Asks for the smallest buffer that plays: the standard name, and the one that older Chrome knows (in seconds).
-fn play_out_at_once(receiver: &RtcRtpReceiver) {
-    // A browser without either ignores a new property of its object.
+/// Asks for the smallest jitter buffer, by the standard name (milliseconds) and by that of older Chrome (seconds).
+fn minimize_playout_delay(receiver: &RtcRtpReceiver) {
+    // A browser that knows neither ignores the property.
     let _ = Reflect::set(receiver, &"jitterBufferTarget".into(), &0.into());
     let _ = Reflect::set(receiver, &"playoutDelayHint".into(), &0.into());
 }
 
-/// Watches `RTCRtpReceiver.transport` (an `RTCDtlsTransport`, which web-sys does not have).
-fn on_goodbye(receiver: &RtcRtpReceiver, on: Rc<impl Fn(PeerEvent) + 'static>) -> Option<Listener> {
+/// Observes `RTCRtpReceiver.transport`, an `RTCDtlsTransport` (not in web-sys).
+fn on_dtls_closed(
+    receiver: &RtcRtpReceiver,
+    on: Rc<impl Fn(MediaReceiverEvent) + 'static>,
+) -> Option<Listener> {
     let transport = Reflect::get(receiver, &"transport".into()).ok()?;
     let target: EventTarget = transport.dyn_into().ok()?;
-    let said = Cell::new(false);
+    let reported = Cell::new(false);
     let watched = target.clone();
     Some(Listener::new(&target, "statechange", move |_| {
         let state = Reflect::get(&watched, &"state".into())
             .ok()
             .and_then(|state| state.as_string());
-        if state.as_deref() == Some("closed") && !said.replace(true) {
-            on(PeerEvent::RemoteClosed);
+        if state.as_deref() == Some("closed") && !reported.replace(true) {
+            on(MediaReceiverEvent::RemoteClosed);
         }
     }))
 }

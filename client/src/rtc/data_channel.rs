@@ -9,44 +9,44 @@ use web_sys::{MessageEvent, RtcDataChannel, RtcDataChannelState, RtcDataChannelT
 
 use super::listener::Listener;
 
-/// What happens on a channel.
+/// An event of a data channel.
 #[derive(Clone, Debug)]
-pub enum ChannelEvent {
+pub enum DataChannelEvent {
     Open,
     Text(String),
     Bytes(ArrayBuffer),
-    /// What waits to be sent has become less than [`Channel::set_low`].
+    /// `bufferedamountlow`: see [`DataChannel::set_low_threshold`].
     Low,
-    /// Once; nothing follows.
+    /// Sent once; no event follows.
     Closed,
 }
 
-/// Closes, and is silent, when dropped.
+/// Closes the channel and emits no more events when dropped.
 #[derive(Debug)]
-pub struct Channel {
+pub struct DataChannel {
     channel: RtcDataChannel,
     _listeners: [Listener; 5],
 }
 
-impl Channel {
-    /// Listens to a channel. One that the other side opened has to be taken within its `datachannel` event.
-    pub fn new(channel: RtcDataChannel, on: Rc<dyn Fn(ChannelEvent)>) -> Self {
+impl DataChannel {
+    /// Listens to a channel. A channel that the other side opened has to be passed here within its `datachannel` event.
+    pub fn new(channel: RtcDataChannel, on: Rc<dyn Fn(DataChannelEvent)>) -> Self {
         channel.set_binary_type(RtcDataChannelType::Arraybuffer);
-        let over = Rc::new(Cell::new(false));
+        let closed = Rc::new(Cell::new(false));
         let listen = |name: &'static str| {
-            let (on, over) = (Rc::clone(&on), Rc::clone(&over));
+            let (on, closed) = (Rc::clone(&on), Rc::clone(&closed));
             Listener::new(&channel, name, move |event| match name {
-                "open" => on(ChannelEvent::Open),
-                "bufferedamountlow" => on(ChannelEvent::Low),
+                "open" => on(DataChannelEvent::Open),
+                "bufferedamountlow" => on(DataChannelEvent::Low),
                 "message" => {
                     let data = event.unchecked_into::<MessageEvent>().data();
                     on(match data.as_string() {
-                        Some(text) => ChannelEvent::Text(text),
-                        None => ChannelEvent::Bytes(data.unchecked_into()),
+                        Some(text) => DataChannelEvent::Text(text),
+                        None => DataChannelEvent::Bytes(data.unchecked_into()),
                     });
                 }
-                _ if over.replace(true) => {}
-                _ => on(ChannelEvent::Closed),
+                _ if closed.replace(true) => {}
+                _ => on(DataChannelEvent::Closed),
             })
         };
         let listeners = ["open", "message", "bufferedamountlow", "closing", "close"].map(listen);
@@ -60,38 +60,39 @@ impl Channel {
         self.channel.ready_state() == RtcDataChannelState::Open
     }
 
-    /// Its protocol field.
+    /// The `protocol` field of the channel.
     pub fn protocol(&self) -> String {
-        // web-sys does not have it.
+        // Not in web-sys.
         let text = Reflect::get(&self.channel, &"protocol".into());
         text.ok()
             .and_then(|text| text.as_string())
             .unwrap_or_default()
     }
 
-    /// Bytes that wait to be sent.
-    pub fn waiting(&self) -> u32 {
+    /// Bytes queued to be sent.
+    pub fn buffered_amount(&self) -> u32 {
         self.channel.buffered_amount()
     }
 
-    pub fn set_low(&self, bytes: u32) {
+    /// [`DataChannelEvent::Low`] follows when the queue falls to `bytes`.
+    pub fn set_low_threshold(&self, bytes: u32) {
         self.channel.set_buffered_amount_low_threshold(bytes);
     }
 
     /// # Errors
-    /// It is not open, the message is longer than the other side takes, or too much waits already.
+    /// The channel is not open, the message is longer than the peer accepts, or the queue is full.
     pub fn send_text(&self, text: &str) -> Result<(), JsValue> {
         self.channel.send_with_str(text)
     }
 
     /// # Errors
-    /// As [`Channel::send_text`].
+    /// As [`DataChannel::send_text`].
     pub fn send(&self, bytes: &Uint8Array) -> Result<(), JsValue> {
         self.channel.send_with_array_buffer_view(bytes)
     }
 }
 
-impl Drop for Channel {
+impl Drop for DataChannel {
     fn drop(&mut self) {
         self.channel.close();
     }

@@ -1,4 +1,4 @@
-//! One `RTCPeerConnection` to another peer of a room, with its `chat` channel. It neither decides nor waits; [`super::pair`] does.
+//! One `RTCPeerConnection` to another peer of a room, with its `chat` channel. [`super::remote_peer`] decides what it does.
 
 use std::rc::Rc;
 
@@ -14,62 +14,64 @@ use web_sys::{
     RtcPeerConnectionState, RtcSdpType, RtcSessionDescription, RtcSignalingState,
 };
 
-use super::channel::{Channel, ChannelEvent};
+use super::data_channel::{DataChannel, DataChannelEvent};
+use super::dictionary::{description, ice_servers};
 use super::listener::Listener;
-use super::peer::{description, ice_servers};
 
-/// How to reach others.
+/// ICE servers and policy of new connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ice {
+pub struct IceSettings {
     pub servers: Vec<IceServer>,
-    /// Through a relay only: the other side does not learn our addresses.
+    /// Use relay candidates only, which hides this machine's addresses from the other peer.
     pub relay_only: bool,
 }
 
-/// What happens on a connection.
-pub(super) enum ConnectionEvent {
-    /// An offer has to be made.
+/// An event of a connection.
+pub(super) enum PeerConnectionEvent {
+    /// `negotiationneeded`: make an offer.
     Negotiate,
     Candidate(Candidate),
-    /// See [`Connection::state`].
+    /// [`PeerConnection::state`] changed.
     State,
-    Chat(ChannelEvent),
-    /// The other side opened a channel for a file. Listen to it before returning.
+    Chat(DataChannelEvent),
+    /// The other side opened a channel that carries a file. Attach listeners before the callback returns.
     File(RtcDataChannel),
 }
 
-/// Closes its connection and frees its closures when dropped.
+/// Closes the connection and frees its closures when dropped.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct PeerConnection {
     pc: RtcPeerConnection,
-    chat: Channel,
+    chat: DataChannel,
     _listeners: [Listener; 4],
 }
 
-impl Connection {
+impl PeerConnection {
     pub(super) fn new(
-        ice: &Ice,
+        ice: &IceSettings,
         certificate: Option<&JsValue>,
-        on: Rc<dyn Fn(ConnectionEvent)>,
+        on: Rc<dyn Fn(PeerConnectionEvent)>,
     ) -> Result<Self, JsValue> {
         let pc = RtcPeerConnection::new_with_configuration(&configuration(ice, certificate))?;
         let listen = |name: &'static str| {
             let on = Rc::clone(&on);
             Listener::new(&pc, name, move |event| {
                 on(match name {
-                    "negotiationneeded" => ConnectionEvent::Negotiate,
-                    "connectionstatechange" => ConnectionEvent::State,
+                    "negotiationneeded" => PeerConnectionEvent::Negotiate,
+                    "connectionstatechange" => PeerConnectionEvent::State,
                     "icecandidate" => {
                         let event: RtcPeerConnectionIceEvent = event.unchecked_into();
                         match event.candidate() {
-                            Some(candidate) => ConnectionEvent::Candidate(read(&candidate)),
-                            // The end of all generations; the end of one has a candidate.
+                            Some(candidate) => {
+                                PeerConnectionEvent::Candidate(to_candidate(&candidate))
+                            }
+                            // Gathering is complete; the end of one generation is signaled by an empty candidate.
                             None => return,
                         }
                     }
                     _ => {
                         let event: RtcDataChannelEvent = event.unchecked_into();
-                        ConnectionEvent::File(event.channel())
+                        PeerConnectionEvent::File(event.channel())
                     }
                 });
             })
@@ -85,7 +87,10 @@ impl Connection {
         init.set_negotiated(true);
         init.set_id(chat::CHANNEL_ID);
         let chat = pc.create_data_channel_with_data_channel_dict(chat::CHANNEL, &init);
-        let chat = Channel::new(chat, Rc::new(move |event| on(ConnectionEvent::Chat(event))));
+        let chat = DataChannel::new(
+            chat,
+            Rc::new(move |event| on(PeerConnectionEvent::Chat(event))),
+        );
         Ok(Self {
             pc,
             chat,
@@ -93,7 +98,7 @@ impl Connection {
         })
     }
 
-    pub(super) fn chat(&self) -> &Channel {
+    pub(super) fn chat(&self) -> &DataChannel {
         &self.chat
     }
 
@@ -105,14 +110,14 @@ impl Connection {
         self.pc.signaling_state()
     }
 
-    /// An offer or an answer, as the signaling state wants it (W3C WebRTC 4.4.2, `setLocalDescription` without argument). Returns it.
+    /// Sets and returns an offer or an answer, as the signaling state requires (W3C WebRTC 4.4.2, `setLocalDescription` without argument).
     pub(super) async fn set_local(&self) -> Result<String, JsValue> {
         let nothing = JsValue::UNDEFINED.unchecked_into();
         JsFuture::from(self.pc.set_local_description(&nothing)).await?;
         Ok(self.local().unwrap_or_default())
     }
 
-    /// An offer that crosses an own one takes that back.
+    /// Sets the remote description. A remote offer rolls a local offer back.
     pub(super) async fn set_remote(&self, kind: RtcSdpType, sdp: &str) -> Result<(), JsValue> {
         let description = description(kind, sdp);
         JsFuture::from(self.pc.set_remote_description(&description))
@@ -125,7 +130,7 @@ impl Connection {
         init.set_sdp_mid(candidate.sdp_mid.as_deref());
         init.set_sdp_m_line_index(candidate.sdp_m_line_index);
         if let Some(fragment) = &candidate.username_fragment {
-            // web-sys does not have it.
+            // Not in web-sys.
             Reflect::set(&init, &"usernameFragment".into(), &fragment.into())?;
         }
         let added = self
@@ -135,20 +140,20 @@ impl Connection {
     }
 
     pub(super) fn local(&self) -> Option<String> {
-        sdp(self.pc.local_description())
+        sdp_of(self.pc.local_description())
     }
 
     pub(super) fn remote(&self) -> Option<String> {
-        sdp(self.pc.remote_description())
+        sdp_of(self.pc.remote_description())
     }
 
-    /// New ICE credentials with the next offer, which is asked for at once.
-    pub(super) fn restart(&self, ice: &Ice) -> Result<(), JsValue> {
+    /// Restarts ICE: `negotiationneeded` follows, and its offer has new ICE credentials.
+    pub(super) fn restart(&self, ice: &IceSettings) -> Result<(), JsValue> {
         let configuration = self.pc.get_configuration();
         set_ice(&configuration, ice);
         self.pc
             .set_configuration_with_configuration(&configuration)?;
-        // web-sys does not have it.
+        // Not in web-sys.
         let restart: Function = Reflect::get(&self.pc, &"restartIce".into())?.dyn_into()?;
         restart.call0(&self.pc).map(drop)
     }
@@ -160,14 +165,14 @@ impl Connection {
             .create_data_channel_with_data_channel_dict(chat::FILE_CHANNEL, &init)
     }
 
-    /// Bytes that the other side takes as one message (`RTCSctpTransport.maxMessageSize`).
-    pub(super) fn max_message(&self) -> u32 {
-        // RFC 8841 6: without a word, 64 KiB.
+    /// The largest message that the other side accepts, in bytes (`RTCSctpTransport.maxMessageSize`).
+    pub(super) fn max_message_size(&self) -> u32 {
+        // Without `a=max-message-size` the limit is 64 KiB (RFC 8841 6).
         const DEFAULT: f64 = 65_536.0;
         let sctp = Reflect::get(&self.pc, &"sctp".into());
         let size = sctp.and_then(|sctp| Reflect::get(&sctp, &"maxMessageSize".into()));
         let size = size.ok().and_then(|size| size.as_f64());
-        // The cast saturates: infinity is "any".
+        // The cast saturates: infinity means no limit.
         size.filter(|size| *size >= 1.0).unwrap_or(DEFAULT) as u32
     }
 
@@ -176,19 +181,19 @@ impl Connection {
         self.pc.get_stats()
     }
 
-    /// Ends it now, while others still hold the value. No event follows.
+    /// Closes the connection now, even while other references exist. No event follows.
     pub(super) fn close(&self) {
         self.pc.close();
     }
 }
 
-impl Drop for Connection {
+impl Drop for PeerConnection {
     fn drop(&mut self) {
         self.close();
     }
 }
 
-fn configuration(ice: &Ice, certificate: Option<&JsValue>) -> RtcConfiguration {
+fn configuration(ice: &IceSettings, certificate: Option<&JsValue>) -> RtcConfiguration {
     let configuration = RtcConfiguration::new();
     set_ice(&configuration, ice);
     if let Some(certificate) = certificate {
@@ -197,7 +202,7 @@ fn configuration(ice: &Ice, certificate: Option<&JsValue>) -> RtcConfiguration {
     configuration
 }
 
-fn set_ice(configuration: &RtcConfiguration, ice: &Ice) {
+fn set_ice(configuration: &RtcConfiguration, ice: &IceSettings) {
     configuration.set_ice_servers(&ice_servers(&ice.servers));
     configuration.set_ice_transport_policy(if ice.relay_only {
         RtcIceTransportPolicy::Relay
@@ -206,11 +211,11 @@ fn set_ice(configuration: &RtcConfiguration, ice: &Ice) {
     });
 }
 
-fn sdp(description: Option<RtcSessionDescription>) -> Option<String> {
+fn sdp_of(description: Option<RtcSessionDescription>) -> Option<String> {
     description.map(|description| description.sdp())
 }
 
-fn read(candidate: &RtcIceCandidate) -> Candidate {
+fn to_candidate(candidate: &RtcIceCandidate) -> Candidate {
     let fragment = Reflect::get(candidate, &"usernameFragment".into());
     Candidate {
         candidate: candidate.candidate(),
