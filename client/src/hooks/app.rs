@@ -1,4 +1,4 @@
-//! What every page shares: settings, language, server and route.
+//! Shared by all pages: settings, language, server and route.
 
 use super::derived::{effect, memo};
 use leptos::prelude::*;
@@ -14,7 +14,7 @@ use crate::state::server::{ConfigFile, Server};
 use crate::state::settings::Settings;
 
 const STORED_AS: &str = "weir";
-/// The event that one part of the bundle tells the other with: the browser's own `storage` only reaches other tabs.
+/// Window event by which one bundle notifies the other of saved settings: `storage` events only reach other tabs.
 const SAVED: &str = "weir-saved";
 
 /// Given to every component as context.
@@ -23,14 +23,14 @@ pub(crate) struct App {
     pub(crate) settings: RwSignal<Settings>,
     pub(crate) route: RwSignal<Route>,
     pub(crate) lang: Memo<Lang>,
-    /// `None` while `config.json` is awaited, `Some(None)` when there is no server to talk to.
+    /// `None` while `config.json` is being fetched, `Some(None)` when there is no server.
     pub(crate) server: Memo<Option<Option<Server>>>,
-    /// `?embed=1`: the player alone.
+    /// `?embed=1`: shows only the player.
     pub(crate) embedded: bool,
 }
 
 impl App {
-    /// Reads the browser's state and follows it. Call once, in the root component.
+    /// Reads settings and route, and follows their changes. Call once, in the root component.
     pub(crate) fn start() -> Self {
         let location = window().location();
         let search = location.search().unwrap_or_default();
@@ -68,16 +68,16 @@ impl App {
         });
         effect(move || {
             if let Some(root) = document().document_element() {
-                // The names are valid.
+                // Fails only for an invalid attribute name.
                 let _ = root.set_attribute("lang", lang.get().tag());
             }
         });
 
         let config = RwSignal::new(None::<Option<String>>);
         spawn_local(async move {
-            // A host without the file, or one that answers every path with a page, has nothing to say.
+            // Hosts may lack the file, or answer every path with a page.
             let file: Option<ConfigFile> = http::get_json("config.json").await.ok();
-            // The second part may have been taken away meanwhile.
+            // The rooms bundle may have been unmounted meanwhile.
             let _ = config.try_set(Some(file.and_then(|file| file.server)));
         });
         let asked = query(&search, "server");
@@ -107,22 +107,22 @@ impl App {
         }
     }
 
-    /// The words of the language, tracked.
+    /// The texts in the present language, tracked.
     pub(crate) fn text(self) -> &'static Text {
         self.lang.get().text()
     }
 
-    /// As [`App::text`], of rooms.
+    /// As [`App::text`], for rooms.
     pub(crate) fn room(self) -> &'static Room {
         self.lang.get().room()
     }
 
-    /// As [`App::text`], of what is said everywhere.
+    /// As [`App::text`], for both bundles.
     pub(crate) fn common(self) -> &'static Common {
         self.lang.get().common()
     }
 
-    /// One message, in the language of the moment. All messages share one type, which keeps the bundle small.
+    /// One text in the present language. All closures have one type, which keeps the bundle small.
     pub(crate) fn say(
         self,
         read: fn(&'static Text) -> &'static str,
@@ -130,14 +130,14 @@ impl App {
         move || read(self.text())
     }
 
-    /// The server, tracked; `None` while it is not known or there is none.
+    /// The server, tracked; `None` while it is unknown or when there is none.
     pub(crate) fn server_now(self) -> Option<Server> {
         self.server.get().flatten()
     }
 
     /// Opens a page.
     pub(crate) fn go(self, route: &Route) {
-        // The listener of `hashchange` moves the signal.
+        // The `hashchange` listener sets the signal.
         let _ = window().location().set_hash(&route.to_string());
     }
 }
@@ -147,7 +147,7 @@ pub(crate) fn use_app() -> App {
     use_context().expect("the root component provides the app")
 }
 
-/// Sets the title of the tab: the page's name, then ours.
+/// Sets the title of the tab: the name of the page, then "Weir".
 pub(crate) fn use_title(title: impl Fn() -> String + 'static) {
     effect(move || {
         let title = title();
@@ -159,7 +159,7 @@ pub(crate) fn use_title(title: impl Fn() -> String + 'static) {
     });
 }
 
-/// A browser may deny its storage; then nothing is remembered.
+/// Local storage. `None` when the browser denies it; then nothing is saved.
 pub(crate) fn storage() -> Option<web_sys::Storage> {
     window().local_storage().ok().flatten()
 }

@@ -1,4 +1,4 @@
-//! Copying text, with what came of it.
+//! Copies text to the clipboard.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -7,7 +7,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use crate::rtc::timer::sleep;
 
-/// What became of the last copy.
+/// The state of the last copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) enum CopyState {
     #[default]
@@ -16,7 +16,7 @@ pub(crate) enum CopyState {
     Failed,
 }
 
-/// Copies, and tells about it for two seconds.
+/// Copies `text`, and shows the result in `state` for two seconds.
 pub(crate) fn copy(text: String, state: RwSignal<CopyState>) {
     spawn_local(async move {
         let done = write(&text).await;
@@ -30,7 +30,7 @@ pub(crate) fn copy(text: String, state: RwSignal<CopyState>) {
     });
 }
 
-/// The clipboard of a page that is not secure (http on a local network) is absent; the older command still works there.
+/// Falls back to `execCommand("copy")`: an insecure context (http on a local network) has no clipboard API.
 async fn write(text: &str) -> bool {
     let clipboard = window().navigator().clipboard();
     if clipboard.is_object() && JsFuture::from(clipboard.write_text(text)).await.is_ok() {

@@ -1,4 +1,4 @@
-//! Tries everything that peers need to meet, and keeps what came of it.
+//! Runs the checks of the connection test and keeps their results.
 
 use std::cell::Cell;
 use std::pin::Pin;
@@ -16,16 +16,16 @@ use crate::state::connection_test::{
     Check, CheckKind, CheckOutcome, TestReport, detect_nat, hosts_hidden,
 };
 
-/// Milliseconds for one try. Browsers give up on a STUN server after ten seconds.
+/// Timeout of one check. Browsers give up on a STUN server after ten seconds.
 const CHECK_TIMEOUT_MS: f64 = 7_000.0;
-/// Addresses of ICE servers that are tried.
+/// Limit on the ICE server URLs that are checked.
 const MAX_URLS: usize = 12;
 
 #[derive(Clone, Copy)]
 pub(crate) struct ConnectionTest {
     pub(crate) report: RwSignal<TestReport>,
     pub(crate) running: RwSignal<bool>,
-    /// Everything has been tried.
+    /// All checks have ended.
     pub(crate) done: RwSignal<bool>,
 }
 
@@ -48,7 +48,7 @@ impl ConnectionTest {
         self.done.set(false);
         spawn_local(async move {
             self.run_all(app).await;
-            // The page may have been left.
+            // The page may have been unmounted.
             let _ = self.done.try_set(true);
             let _ = self.running.try_set(false);
         });
@@ -181,7 +181,7 @@ impl ConnectionTest {
         wait(&pending).await;
     }
 
-    /// Begins a try, beside those that are running.
+    /// Starts a check, concurrent with those that are running.
     fn start(self, pending: &Rc<Cell<usize>>, kind: CheckKind, url: String, task: Task) {
         pending.set(pending.get() + 1);
         let pending = Rc::clone(pending);
@@ -209,7 +209,7 @@ fn works(ms: Option<u32>) -> CheckOutcome {
     ms.map_or(CheckOutcome::NoAnswer, |ms| CheckOutcome::Works { ms })
 }
 
-/// 701 is what a browser calls a server that it did not reach.
+/// Error 701 means that the server was not reached (W3C WebRTC 4.8.1.4).
 fn judge(found: Gathered, stun: bool) -> CheckOutcome {
     match (found.ms, found.error) {
         (Some(ms), _) => CheckOutcome::Works { ms },

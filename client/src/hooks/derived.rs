@@ -1,8 +1,8 @@
-//! Memos and effects whose closures share a type: Leptos compiles its part again for each closure of its own type, a kilobyte a piece.
+//! Memos and effects with boxed closures: Leptos is compiled once per closure type, which costs a kilobyte each.
 
 use leptos::prelude::*;
 
-/// As [`Memo::new`], without the value before.
+/// As [`Memo::new`], without the previous value.
 pub(crate) fn memo<T>(read: impl Fn() -> T + Send + Sync + 'static) -> Memo<T>
 where
     T: PartialEq + Send + Sync + 'static,
@@ -17,7 +17,7 @@ where
     Memo::new(move |_| read())
 }
 
-/// As [`Effect::new`], without the value before.
+/// As [`Effect::new`], without the previous value.
 pub(crate) fn effect(run: impl FnMut() + 'static) {
     follow(Box::new(run));
 }

@@ -1,4 +1,4 @@
-//! Draws the frames of a video element on a canvas, through filters, and measures them.
+//! Draws the frames of a video element to a canvas, applies filters, and computes the histogram.
 
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -11,21 +11,21 @@ use super::save::save_as;
 use crate::rtc::timer::now;
 use crate::state::filter::{Filters, Histogram};
 
-/// The histogram is read by people: every so many frames is enough.
+/// The histogram is computed from one frame in so many.
 const HISTOGRAM_EVERY: u32 = 5;
-/// It looks at one pixel in so many.
+/// The histogram counts one pixel in so many.
 const HISTOGRAM_STEP: usize = 7;
 
-/// What the drawing found out, for the page.
+/// Signals between the page and the drawing.
 #[derive(Clone, Copy)]
 pub(crate) struct Drawing {
     pub(crate) filters: RwSignal<Filters>,
     pub(crate) histogram: RwSignal<Option<Histogram>>,
-    /// Milliseconds that the last second's frames took, on average, and how many there were.
+    /// Mean drawing time in milliseconds, and frames per second, over the last second.
     pub(crate) cost: RwSignal<(f64, f64)>,
 }
 
-/// Draws every frame of `video` on `canvas` until the value is dropped. `None` without a 2D context.
+/// Draws every frame of `video` to `canvas` until the value is dropped. `None` without a 2D context.
 pub(crate) fn start_drawing(
     video: HtmlVideoElement,
     canvas: HtmlCanvasElement,
@@ -33,7 +33,7 @@ pub(crate) fn start_drawing(
     drawing: Drawing,
 ) -> Option<FrameCallbacks> {
     let options = js_sys::Object::new();
-    // Every frame is read back.
+    // Filters read the pixels of every frame.
     let _ = js_sys::Reflect::set(&options, &"willReadFrequently".into(), &true.into());
     let context: CanvasRenderingContext2d = canvas
         .get_context_with_context_options("2d", &options)
@@ -41,7 +41,7 @@ pub(crate) fn start_drawing(
         .flatten()?
         .unchecked_into();
     let mut count = 0_u32;
-    let mut second = Second {
+    let mut cost = FrameCost {
         since: now(),
         frames: 0.0,
         spent: 0.0,
@@ -62,7 +62,7 @@ pub(crate) fn start_drawing(
         if !player.shown.get_untracked() {
             player.shown.set(true);
         }
-        second.frame(now() - began, drawing.cost);
+        cost.frame(now() - began, drawing.cost);
     }))
 }
 
@@ -109,20 +109,20 @@ fn draw(
     }
 }
 
-/// FrameCallbacks of the running second.
-struct Second {
+/// Drawing times of the present second.
+struct FrameCost {
     since: f64,
     frames: f64,
     spent: f64,
 }
 
-impl Second {
-    fn frame(&mut self, spent: f64, told: RwSignal<(f64, f64)>) {
+impl FrameCost {
+    fn frame(&mut self, spent: f64, cost: RwSignal<(f64, f64)>) {
         self.frames += 1.0;
         self.spent += spent;
         let passed = now() - self.since;
         if passed >= 1_000.0 {
-            told.set((self.spent / self.frames, self.frames * 1_000.0 / passed));
+            cost.set((self.spent / self.frames, self.frames * 1_000.0 / passed));
             *self = Self {
                 since: now(),
                 frames: 0.0,
@@ -132,7 +132,7 @@ impl Second {
     }
 }
 
-/// Saves the canvas as it is, filters included.
+/// Saves the canvas, with filters, as a PNG file.
 pub(crate) fn save_still(canvas: &HtmlCanvasElement, name: &str) {
     let name = format!("{name}.png");
     let save = Closure::once_into_js(move |blob: Option<web_sys::Blob>| {
@@ -140,6 +140,6 @@ pub(crate) fn save_still(canvas: &HtmlCanvasElement, name: &str) {
             save_as(&blob, &name);
         }
     });
-    // Fails only for a canvas that holds another origin's pixels.
+    // Fails only for a canvas with pixels of another origin.
     let _ = canvas.to_blob(save.unchecked_ref());
 }

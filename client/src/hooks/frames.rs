@@ -1,4 +1,4 @@
-//! Calls back for every frame of a video element, as it is presented.
+//! Calls a closure for every presented frame of a video element.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -8,20 +8,20 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::HtmlVideoElement;
 
-/// Stops, and frees its closure, when dropped.
+/// Cancels the callback and frees its closure when dropped.
 pub(crate) struct FrameCallbacks {
     asked: Rc<Asked>,
 }
 
-/// The standing request for the next frame. `requestVideoFrameCallback` is newer than web-sys; where a browser lacks it,
-/// the screen's own rhythm stands in.
+/// The request for the next frame: `requestVideoFrameCallback` (not in web-sys), or `requestAnimationFrame` where the browser
+/// lacks it.
 struct Asked {
     video: HtmlVideoElement,
     closure: RefCell<Option<Closure<dyn FnMut()>>>,
     handle: Cell<Option<Handle>>,
 }
 
-/// What takes the request back.
+/// Cancels the request.
 #[derive(Clone, Copy)]
 enum Handle {
     Video(f64),
@@ -56,7 +56,7 @@ impl Drop for FrameCallbacks {
             }
             Some(Handle::Screen(id)) => {
                 if let Some(window) = web_sys::window() {
-                    // Fails only for a window that is gone.
+                    // Fails only without a window.
                     let _ = window.cancel_animation_frame(id);
                 }
             }
@@ -82,7 +82,7 @@ impl Asked {
         self.handle.set(by_video.or_else(by_screen));
     }
 
-    /// Calls a method of the element; `None` where the browser does not have it.
+    /// Calls a method of the element; `None` where the browser lacks it.
     fn call(&self, method: &str, argument: &JsValue) -> Option<JsValue> {
         let function = Reflect::get(&self.video, &method.into()).ok()?;
         function

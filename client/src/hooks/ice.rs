@@ -1,4 +1,4 @@
-//! How to reach others: what the person set, or what the server names, whose credentials expire.
+//! ICE settings for rooms: the user's, or the server's, whose credentials expire.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,10 +11,10 @@ use crate::http;
 use crate::rtc::mesh::{IceProvider, IceSettings};
 use crate::rtc::timer::now;
 
-/// Milliseconds for which an answer of the server is good enough for new connections.
+/// A response of the server is used for new connections up to this age.
 const MAX_AGE_MS: f64 = 600_000.0;
 
-/// Asks the server when there is nothing fresh; one that does not answer costs nothing but directness.
+/// Fetches the server's ICE servers when the cached ones are too old. Without a response, peers connect only within a network.
 pub(crate) fn ice_provider(app: App) -> IceProvider {
     let known: Rc<RefCell<Option<(f64, IceConfig)>>> = Rc::default();
     Box::new(move || {
@@ -43,7 +43,7 @@ pub(crate) fn ice_provider(app: App) -> IceProvider {
 
 async fn fetch_config(url: &str, known: &RefCell<Option<(f64, IceConfig)>>) -> IceConfig {
     let before = known.borrow().clone();
-    // Half of their life is left for the connection that is made with them.
+    // Half of the credentials' lifetime is left for the connection that uses them.
     let fresh = |ttl: Option<u64>| ttl.map_or(MAX_AGE_MS, |ttl| MAX_AGE_MS.min(ttl as f64 * 500.0));
     if let Some((at, config)) = &before
         && now() < at + fresh(config.ttl)

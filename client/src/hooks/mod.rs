@@ -1,4 +1,4 @@
-//! Signals over the browser: each hook joins a piece of pure state to the events that drive it.
+//! Leptos signals over browser objects: each hook connects a state machine of [`crate::state`] to browser events.
 
 pub(crate) mod app;
 pub(crate) mod clipboard;

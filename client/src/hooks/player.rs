@@ -1,4 +1,4 @@
-//! A viewing of one stream: runs the effects of [`PlayerSession`] on a WHEP session, and keeps its figures.
+//! The player of one stream: runs the effects of [`PlayerSession`] on a WHEP session, and samples its statistics.
 
 mod frame_skips;
 
@@ -25,34 +25,34 @@ use crate::state::stats::{Figures, Plots, StatsSample};
 
 const SAMPLE_MS: f64 = 1_000.0;
 const COUNTDOWN_MS: f64 = 250.0;
-/// Connected, and not a byte for this many samples: the server is gone and nobody said so.
+/// After this many samples without a byte while connected, the stream has stalled: the server is gone without a close.
 const STALLED_SAMPLES: u32 = 4;
 
-/// A handle for components; what it owns ends with the component that made it.
+/// A handle for components. Its session ends with the component that made it.
 #[derive(Clone, Copy)]
 pub(crate) struct Player {
     pub(crate) phase: RwSignal<Phase>,
-    /// The tracks to show; `None` when stopped.
+    /// The received tracks; `None` when stopped.
     pub(crate) media: RwSignal<Option<MediaStream>, LocalStorage>,
-    /// A picture or sound of this session has been played.
+    /// A video frame or audio of this session has been played.
     pub(crate) shown: RwSignal<bool>,
-    /// The server leaves out pictures, since the connection does not carry them.
+    /// The server skips frames, because the connection is too slow.
     pub(crate) skipping: RwSignal<bool>,
     pub(crate) figures: RwSignal<Figures>,
     pub(crate) plots: RwSignal<Plots>,
-    /// The clock of a countdown, in the milliseconds of [`Phase::Waiting`].
+    /// The time during a countdown, on the clock of [`Phase::Waiting`].
     pub(crate) clock: RwSignal<f64>,
     app: App,
     name: StoredValue<String>,
     owned: StoredValue<Owned, LocalStorage>,
 }
 
-/// Dropped with the component: the session closes, timers and listeners go.
+/// Dropped with the component, which closes the session and removes timers and listeners.
 #[derive(Default)]
 struct Owned {
     session: PlayerSession,
     whep: Option<WhepSession>,
-    /// Counts sessions, so that news of an earlier one is not taken for news of this one.
+    /// Counts sessions; events of an earlier session are ignored.
     generation: u32,
     timer: Option<Timer>,
     sampler: Option<Timer>,
@@ -64,7 +64,7 @@ struct Owned {
     _listeners: Vec<Listener>,
 }
 
-/// Makes a stopped player of the stream `name`.
+/// Makes a player of the stream `name`, stopped.
 pub(crate) fn use_player(app: App, name: String) -> Player {
     let player = Player {
         phase: RwSignal::new(Phase::Stopped),
@@ -90,7 +90,7 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
             player.owned.try_update_value(|owned| owned.resume = on);
             player.send(SessionEvent::Stop);
         }),
-        // A page that comes back from the browser's cache goes on where it was.
+        // A page restored from the back/forward cache plays again.
         Listener::new(&window(), "pageshow", move |event| {
             let back = event.unchecked_into::<PageTransitionEvent>().persisted();
             if back && player.owned.try_update_value(|owned| owned.resume) == Some(true) {
@@ -103,7 +103,7 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
         .update_value(|owned| owned._listeners = listeners);
     let owned = player.owned;
     on_cleanup(move || {
-        // Taken out first: dropping closes browser objects, which must not happen under the lock.
+        // Dropped outside the store: closing browser objects may call back into it.
         drop(owned.try_update_value(std::mem::take));
     });
     player
@@ -129,7 +129,7 @@ impl Player {
         });
     }
 
-    /// Gives an event to the machine and does what it says. After the component is gone, nothing.
+    /// Passes an event to the state machine and runs its effects. Does nothing after the component is unmounted.
     fn send(self, event: SessionEvent) {
         let stepped = self.owned.try_update_value(|owned| {
             let effects = owned.session.step(event, now(), js_sys::Math::random());
@@ -195,7 +195,7 @@ impl Player {
             .app
             .settings
             .with_untracked(|settings| settings.ice_servers.clone());
-        // A relay costs the server a port for each viewer, and nearly all reach its media port without.
+        // A relay costs the server a port per viewer, and nearly all viewers reach the media port without one.
         let no_path = Phase::Reconnecting {
             cause: RetryCause::NoPath,
         };
@@ -212,7 +212,7 @@ impl Player {
             .await;
             let current = self.owned.try_with_value(|owned| owned.generation) == Some(generation);
             match opened {
-                // Stopped meanwhile: dropping it ends it.
+                // Stopped meanwhile: the drop ends the session.
                 opened if !current => drop(opened),
                 Ok(whep) => self.on_opened(whep),
                 Err(error) => self.send(SessionEvent::OpenFailed(open_error(error))),
@@ -221,7 +221,7 @@ impl Player {
     }
 
     fn on_opened(self, whep: WhepSession) {
-        // Not `.clone()`: that is a method of the browser, and makes another stream.
+        // Not `.clone()`: that is the method of the browser and makes a new stream.
         let stream = Clone::clone(whep.stream());
         let sampler = Timer::every(SAMPLE_MS, move || self.sample());
         self.owned.update_value(|owned| {
@@ -242,7 +242,7 @@ impl Player {
         drop(closed);
         self.shown.set(false);
         self.skipping.set(false);
-        // What was true a moment ago is not any more; the plots keep their past.
+        // Figures are of the session; plots go on over sessions.
         self.figures.set(Figures::default());
     }
 
@@ -295,7 +295,7 @@ impl Player {
         self.owned.try_with_value(|owned| owned.generation) == Some(generation)
     }
 
-    /// Asks the browser for its counters; once a second while a session is there.
+    /// Asks the browser for its counters, once a second during a session.
     fn sample(self) {
         let asked = self.owned.try_with_value(|owned| {
             owned
@@ -344,8 +344,7 @@ impl Player {
     }
 }
 
-/// Those that a person chose, else those that the server names, with its `relays` or without; a server that names none
-/// costs nothing but directness.
+/// The user's ICE servers, else the server's, with or without its `relays`. Empty when the server has none.
 fn ice_servers(
     chosen: Vec<IceServer>,
     url: String,

@@ -1,4 +1,4 @@
-//! A `GET` of the server's JSON, asked again every few seconds while the page is looked at.
+//! Polls JSON of the server by `GET`, while the page is visible.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -9,12 +9,12 @@ use crate::http::{self, HttpError};
 use crate::rtc::timer::Timer;
 use crate::state::remote::RemoteData;
 
-/// An answer that keeps itself up to date.
+/// A polled response.
 #[derive(Debug)]
 pub(crate) struct Poll<T: Send + Sync + 'static> {
     pub(crate) value: RwSignal<RemoteData<T, HttpError>>,
     asked: RwSignal<u32>,
-    /// Questions without an answer yet: a slow server is not asked faster than it answers.
+    /// Requests without a response: the next one waits for it.
     open: StoredValue<u32>,
 }
 
@@ -27,21 +27,21 @@ impl<T: Send + Sync + 'static> Clone for Poll<T> {
 impl<T: Send + Sync + 'static> Copy for Poll<T> {}
 
 impl<T: Send + Sync + 'static> Poll<T> {
-    /// Asks now.
+    /// Sends a request now.
     pub(crate) fn refresh(self) {
         let _ = self
             .asked
             .try_update(|asked| *asked = asked.wrapping_add(1));
     }
 
-    /// Forgets the last answer and asks now.
+    /// Forgets the last response and sends a request now.
     pub(crate) fn reload(self) {
         self.value.set(RemoteData::Loading);
         self.refresh();
     }
 }
 
-/// Asks the server for `path` every `ms`. A change of server starts from nothing.
+/// Requests `path` every `ms` milliseconds. A change of server forgets the last response.
 pub(crate) fn use_poll<T>(app: App, path: impl Fn() -> String + 'static, ms: f64) -> Poll<T>
 where
     T: DeserializeOwned + Clone + PartialEq + Send + Sync + 'static,
@@ -62,7 +62,7 @@ where
         spawn_local(async move {
             let answer = http::get_json::<T>(&sent).await;
             poll.open.try_update_value(|open| *open -= 1);
-            // A newer question has its own answer.
+            // A newer request was sent meanwhile.
             if poll.asked.try_get_untracked() == Some(asked) {
                 let kept =
                     |error: &HttpError| !matches!(error, HttpError::Status { status: 404, .. });

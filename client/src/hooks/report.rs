@@ -7,7 +7,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use crate::state::stats::{InboundStats, PairStats, StatsSample};
 
-/// Takes what is known of the report; anything absent stays `None`.
+/// Counters that the report lacks stay `None`.
 pub(crate) fn read(report: &JsValue, at: f64) -> StatsSample {
     let Some(report) = report.dyn_ref::<js_sys::Object>() else {
         return StatsSample {
@@ -48,7 +48,7 @@ pub(crate) fn read(report: &JsValue, at: f64) -> StatsSample {
             Some("candidate-pair") => {
                 let bytes = number(entry, "bytesReceived").unwrap_or(0.0);
                 on_all_pairs = Some(on_all_pairs.unwrap_or(0.0) + bytes);
-                // Firefox marks the pair itself.
+                // Firefox has no `selectedCandidatePairId`; it marks the pair.
                 if selected.is_none() && flag(entry, "selected") {
                     selected = Some(entry);
                 }

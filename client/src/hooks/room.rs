@@ -1,4 +1,4 @@
-//! A room: signals for its page, over an [`RoomClient`] that ends with the component.
+//! The signals of a room's page, over a [`RoomClient`] that ends with the component.
 
 use std::rc::Rc;
 
@@ -23,13 +23,13 @@ const TICK_MS: f64 = 1_000.0;
 #[derive(Clone, Copy)]
 pub(crate) struct RoomHandle {
     pub(crate) join_state: RwSignal<JoinState>,
-    /// The others, in the order they came.
+    /// The other people, in the order of arrival.
     pub(crate) people: RwSignal<Vec<Person>>,
     pub(crate) conversation: RwSignal<Conversation>,
-    /// The last hundred.
+    /// The last hundred notes.
     pub(crate) notes: RwSignal<Vec<Note>>,
     pub(crate) transfers: RwSignal<Vec<Transfer>>,
-    /// This side, as it was welcomed.
+    /// This peer, from the server's `welcome`.
     pub(crate) me: RwSignal<Option<Peer>>,
     client: StoredValue<Option<Owned>, LocalStorage>,
 }
@@ -40,7 +40,7 @@ struct Owned {
     _listeners: [Listener; 3],
 }
 
-/// The room `name`. Joins as soon as there is a server and a name in the settings.
+/// Opens the room `name`. Joins as soon as the settings have a server and a name.
 pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
     let name = name.trim().to_owned();
     let storage = RoomStorage::open(&name, wall_ms());
@@ -105,7 +105,7 @@ pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
         room.with(RoomClient::save_soon);
     });
     on_cleanup(move || {
-        // Taken out first: what it does on its way must not happen under the lock.
+        // Ended outside the store: it may call back into it.
         if let Some(owned) = room.client.try_update_value(Option::take).flatten() {
             owned.client.end();
         }
@@ -114,7 +114,7 @@ pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
 }
 
 impl RoomHandle {
-    /// Sets the person's name and joins, also after a refusal or a goodbye.
+    /// Sets the user's name and joins; also after a refusal or after leaving.
     pub(crate) fn join(self, name: String) {
         self.with(|client| client.join(name));
     }
@@ -123,7 +123,7 @@ impl RoomHandle {
         self.with(|client| client.step(JoinEvent::Leave));
     }
 
-    /// Now, instead of waiting.
+    /// Retries at once.
     pub(crate) fn retry(self) {
         self.with(|client| client.step(JoinEvent::Join));
     }
@@ -132,7 +132,7 @@ impl RoomHandle {
         self.with(|client| client.send_text(&text));
     }
 
-    /// Call freely: it is not sent more often than needed.
+    /// Reports that the user types or has stopped. Call at any rate: repetitions are not sent.
     pub(crate) fn typing(self, on: bool) {
         self.with(|client| client.typing(on));
     }
@@ -141,12 +141,12 @@ impl RoomHandle {
         self.with(|client| client.offer_files(files));
     }
 
-    /// Receives a file, goes on with it, or tries again.
+    /// Starts, continues or retries a download.
     pub(crate) fn want(self, author: PeerId, number: u64) {
         self.with(|client| client.files().want(&author, number));
     }
 
-    /// Cancels, in either direction.
+    /// Cancels a transfer, in either direction.
     pub(crate) fn stop(self, author: PeerId, number: u64, peer: PeerId) {
         self.with(|client| client.files().stop(&author, number, &peer));
     }

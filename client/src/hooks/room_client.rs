@@ -1,4 +1,4 @@
-//! What runs a room: the socket to the server, the connections to the others, what they say. The page sees it through [`RoomHandle`].
+//! The client of a room: the signaling socket, the connections to other peers, messages and files. Pages use it through [`RoomHandle`].
 
 mod messages;
 mod peers;
@@ -20,13 +20,14 @@ use crate::rtc::timer::{Timer, now};
 use crate::state::join::{JoinEffect, JoinEvent, JoinMachine};
 use crate::state::room::JoinState;
 
+/// Delay before a changed conversation is saved.
 const SAVE_MS: f64 = 1_000.0;
-/// Seconds between two claims to the room's storage.
-const HOLD_EVERY: u32 = 5;
+/// Ticks between two renewals of the claim to the room's storage.
+const CLAIM_EVERY_TICKS: u32 = 5;
 
 pub(crate) struct RoomClient {
     app: App,
-    /// Of the room.
+    /// The name of the room.
     name: String,
     room: RoomHandle,
     storage: RoomStorage,
@@ -34,11 +35,11 @@ pub(crate) struct RoomClient {
     join: RefCell<JoinMachine>,
     socket: RefCell<Option<SignalingSocket>>,
     mesh: RefCell<Option<Rc<Mesh>>>,
-    /// Those who have been sent what they had missed. What is new goes to them, and only to them, so that all arrives in order.
+    /// Peers that have been sent all messages they lacked. New messages go only to these, so that all arrive in order.
     ready: RefCell<Vec<PeerId>>,
-    /// When it was last said that this side is writing.
+    /// When `typing` was last sent.
     typing: Cell<Option<u64>>,
-    /// Who is writing, and until when that holds.
+    /// Peers that type, and when that expires.
     typing_peers: RefCell<Vec<(PeerId, u64)>>,
     files: Rc<Files>,
     saving: RefCell<Option<Timer>>,
@@ -81,7 +82,7 @@ impl RoomClient {
         self.files.end();
     }
 
-    /// The page goes away; `forever`: it does not come back out of the browser's cache. The server keeps our place for a reload.
+    /// The page is hidden. `forever`: it does not enter the back/forward cache. The server keeps this peer for a reload.
     pub(crate) fn hide(&self, forever: bool) {
         self.save();
         if forever {
@@ -105,8 +106,8 @@ impl RoomClient {
     pub(crate) fn tick(&self) {
         self.step(JoinEvent::Tick);
         self.ticks.set(self.ticks.get().wrapping_add(1));
-        if self.ticks.get().is_multiple_of(HOLD_EVERY) {
-            self.storage.hold(wall_ms());
+        if self.ticks.get().is_multiple_of(CLAIM_EVERY_TICKS) {
+            self.storage.claim(wall_ms());
         }
         let now = wall_ms();
         let mut over = Vec::new();
@@ -184,7 +185,7 @@ impl RoomClient {
         }
     }
 
-    /// Ends all connections; the others are no longer shown.
+    /// Closes all connections and removes the people.
     fn disconnect_all(&self) {
         drop(self.mesh.take());
         self.ready.take();
@@ -224,7 +225,7 @@ impl RoomClient {
         }
     }
 
-    /// Keeps the conversation in a moment.
+    /// Saves the conversation after a delay.
     pub(crate) fn save_soon(self: &Rc<Self>) {
         if self.saving.borrow().is_some() {
             return;

@@ -1,25 +1,25 @@
-//! What the browser keeps of a room: who this tab is in it, and what was said.
+//! What the browser saves of a room: this tab's key and the conversation.
 //!
-//! A tab's key is in its session storage, so that a reload is the same peer. The conversation is in local storage, for the next visit. Two tabs
-//! of one room are two peers: the second keeps its conversation in its own session storage, where it does not overwrite the first one's.
+//! The key is in session storage, so that a tab is the same peer after a reload. The conversation is in local storage, for the next visit. Two tabs
+//! in one room are two peers: the second saves its conversation in its session storage, so that it does not overwrite that of the first.
 
 use leptos::prelude::*;
 use shared::conversation::Conversation;
 use shared::signaling::{PeerId, PeerKey};
 use web_sys::Storage;
 
-/// A tab that said nothing for so long no longer holds the room: it crashed. Milliseconds.
-const HELD: u64 = 20_000;
+/// A claim that is older than this has expired: the tab crashed. Milliseconds.
+const CLAIM_MS: u64 = 20_000;
 
-/// The storage of one room. A browser may deny it; then nothing is remembered.
+/// The storage of one room. A browser may deny access; then nothing is saved.
 #[derive(Clone, Debug)]
 pub(crate) struct RoomStorage {
     room: String,
     key: PeerKey,
     me: PeerId,
-    /// Local storage for the tab that holds the room, session storage for others.
+    /// Local storage for the tab that has claimed the room, session storage for others.
     storage: Option<Storage>,
-    holds: bool,
+    owner: bool,
 }
 
 impl RoomStorage {
@@ -31,27 +31,31 @@ impl RoomStorage {
         );
         let key = key(room, session.as_ref());
         let me = PeerId::of(room, &key);
-        let holder = local
+        let claim = local
             .as_ref()
-            .and_then(|storage| storage.get_item(&held(room)).ok().flatten());
-        let other = holder.as_deref().and_then(|text| text.split_once(' '));
+            .and_then(|storage| storage.get_item(&claim_key(room)).ok().flatten());
+        let other = claim.as_deref().and_then(|text| text.split_once(' '));
         let other = other.is_some_and(|(id, at)| {
             let at = at.parse().unwrap_or(0);
-            id != me.as_str() && now < at + HELD
+            id != me.as_str() && now < at + CLAIM_MS
         });
         let second = other
             || session.as_ref().is_some_and(|session| {
-                // Once the second, it stays so: it has its own conversation.
-                session.get_item(&saved(room)).ok().flatten().is_some()
+                // A tab with a conversation of its own keeps it.
+                session
+                    .get_item(&conversation_key(room))
+                    .ok()
+                    .flatten()
+                    .is_some()
             });
         let storage = Self {
             room: room.to_owned(),
             key,
             me,
             storage: if second { session } else { local },
-            holds: !second,
+            owner: !second,
         };
-        storage.hold(now);
+        storage.claim(now);
         storage
     }
 
@@ -59,12 +63,14 @@ impl RoomStorage {
         &self.key
     }
 
-    /// What was said, as far as it was kept.
+    /// The saved conversation, or an empty one.
     pub(crate) fn load(&self) -> Conversation {
-        let text = self
-            .storage
-            .as_ref()
-            .and_then(|storage| storage.get_item(&saved(&self.room)).ok().flatten());
+        let text = self.storage.as_ref().and_then(|storage| {
+            storage
+                .get_item(&conversation_key(&self.room))
+                .ok()
+                .flatten()
+        });
         let kept: Option<Conversation> = text.and_then(|text| serde_json::from_str(&text).ok());
         match kept {
             Some(mut kept) => {
@@ -77,37 +83,37 @@ impl RoomStorage {
         }
     }
 
-    /// A full storage keeps what it had.
+    /// When the storage is full, the previous conversation stays.
     pub(crate) fn save(&self, conversation: &Conversation) {
         if let (Some(storage), Ok(text)) = (&self.storage, serde_json::to_string(conversation)) {
-            let _ = storage.set_item(&saved(&self.room), &text);
+            let _ = storage.set_item(&conversation_key(&self.room), &text);
         }
     }
 
-    /// Says that this tab holds the room; every few seconds.
-    pub(crate) fn hold(&self, now: u64) {
-        if let (Some(storage), true) = (&self.storage, self.holds) {
-            let _ = storage.set_item(&held(&self.room), &format!("{} {now}", self.me));
+    /// Renews the claim of this tab to the room. Call every few seconds.
+    pub(crate) fn claim(&self, now: u64) {
+        if let (Some(storage), true) = (&self.storage, self.owner) {
+            let _ = storage.set_item(&claim_key(&self.room), &format!("{} {now}", self.me));
         }
     }
 
-    /// The next tab may have the room.
+    /// Gives up the claim, so that another tab can have the room.
     pub(crate) fn release(&self) {
-        if let (Some(storage), true) = (&self.storage, self.holds) {
-            let _ = storage.remove_item(&held(&self.room));
+        if let (Some(storage), true) = (&self.storage, self.owner) {
+            let _ = storage.remove_item(&claim_key(&self.room));
         }
     }
 }
 
-fn saved(room: &str) -> String {
+fn conversation_key(room: &str) -> String {
     format!("weir.room.{room}")
 }
 
-fn held(room: &str) -> String {
+fn claim_key(room: &str) -> String {
     format!("weir.held.{room}")
 }
 
-/// The tab's key for the room, made up on its first visit.
+/// The tab's key for the room, generated on its first visit.
 fn key(room: &str, session: Option<&Storage>) -> PeerKey {
     let name = format!("weir.key.{room}");
     let kept = session.and_then(|session| session.get_item(&name).ok().flatten());

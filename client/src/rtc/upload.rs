@@ -192,9 +192,9 @@ impl UploadTask {
                 chunk.copy_to(scratch);
                 hash.push(scratch);
                 from = to;
-                let gone = at + u64::from(to);
+                let sent = at + u64::from(to);
                 (self.on)(UploadEvent::Progress(
-                    gone.saturating_sub(u64::from(self.queue.buffered_amount()))
+                    sent.saturating_sub(u64::from(self.queue.buffered_amount()))
                         .max(self.offset),
                 ));
             }

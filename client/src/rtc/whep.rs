@@ -119,15 +119,15 @@ impl WhepSession {
     pub fn restart(&self) -> impl Future<Output = Result<(), WhepError>> + use<> {
         let (receiver, resource) = (Rc::clone(&self.receiver), Rc::clone(&self.resource));
         async move {
-            let gone =
+            let no_session =
                 || WhepError::Browser("The session has no address on the server.".to_owned());
-            let url = resource.url.borrow().clone().ok_or_else(gone)?;
+            let url = resource.url.borrow().clone().ok_or_else(no_session)?;
             let offer = receiver.offer(true).await?;
             // Candidates of the restart must not be sent with the old credentials, nor before the server knows the new ones.
             resource.trickle_done.set(true);
             resource.pending.borrow_mut().clear();
             receiver.set_local(&offer).await?;
-            let mut fragment = IceFragment::parse(&offer).ok_or_else(gone)?;
+            let mut fragment = IceFragment::parse(&offer).ok_or_else(no_session)?;
             fragment.candidates.clear();
             fragment.end_of_candidates = false;
             let response = HttpRequest {
@@ -140,7 +140,7 @@ impl WhepSession {
             .send()
             .await?;
             let theirs = IceFragment::parse(&response.text).ok_or(HttpError::Unreadable)?;
-            let remote = receiver.remote_sdp().ok_or_else(gone)?;
+            let remote = receiver.remote_sdp().ok_or_else(no_session)?;
             receiver.set_remote(&theirs.apply(&remote)).await?;
             resource.offer.replace(offer);
             resource.etag.replace(response.etag);

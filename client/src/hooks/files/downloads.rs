@@ -1,4 +1,4 @@
-//! Files of others, on their way to this side.
+//! Downloads: files that other peers send.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,11 +14,11 @@ use crate::rtc::folder::Folder;
 use crate::state::room::{Direction, TransferStage};
 use crate::state::transfers::{self, MAX_EMPTY_CHANNELS, TransferKey, is_auto_received};
 
-/// Pictures of the storage that are received again after a reload.
+/// The number of images, newest first, that are downloaded again after a reload.
 const PICTURES: usize = 20;
 
 impl Files {
-    /// Receives a file, goes on with it, or empty_channels again.
+    /// Starts, continues or retries a download.
     pub(crate) fn want(&self, author: &PeerId, number: u64) {
         let key = TransferKey::incoming(author, number);
         let info = self.room.conversation.try_with_untracked(|c| {
@@ -40,7 +40,7 @@ impl Files {
             return;
         }
         let active = self.take_download(&key);
-        // What a person stopped goes on; what failed begins anew.
+        // A stopped download continues; a failed one starts at byte 0.
         let active = active.unwrap_or_else(|| ActiveDownload {
             key: key.clone(),
             download: self.receive(&key, &info),
@@ -70,10 +70,10 @@ impl Files {
     }
 
     fn receive(&self, key: &TransferKey, info: &FileInfo) -> Download {
-        let (me, heard) = (self.me.clone(), key.clone());
+        let (me, event_key) = (self.me.clone(), key.clone());
         let on = move |event| {
             if let Some(files) = me.upgrade() {
-                files.on_download_event(&heard, event);
+                files.on_download_event(&event_key, event);
             }
         };
         let me = self.me.clone();
@@ -85,12 +85,12 @@ impl Files {
                 }
                 let opened = Rc::new(Folder::open().await.ok()?);
                 let mut folder = files.folder.borrow_mut();
-                // Another file may have been faster; the lock of the one that is not used ends with the page.
+                // Another download may have opened one meanwhile; the unused folder is locked until the page is closed.
                 Some(Rc::clone(folder.get_or_insert(opened)))
             })
         };
-        self.files.set(self.files.get().wrapping_add(1));
-        // A file is opened by its object URL, in this origin: nothing that a browser would run.
+        self.file_count.set(self.file_count.get().wrapping_add(1));
+        // An object URL has the origin of this page, so only images keep a type that browsers render.
         let mime = if info.is_picture() {
             &info.mime
         } else {
@@ -98,14 +98,14 @@ impl Files {
         };
         Download::new(
             info.size,
-            self.files.get().to_string(),
+            self.file_count.get().to_string(),
             mime.to_owned(),
             Box::new(ask),
             Box::new(on),
         )
     }
 
-    /// Its author opened a channel for a file that was asked for.
+    /// The author opened a channel that carries a requested file.
     pub(crate) fn on_file_channel(
         &self,
         peer: &PeerId,
@@ -127,7 +127,7 @@ impl Files {
         }
     }
 
-    /// Its author no longer has a file.
+    /// The author no longer offers a file.
     pub(crate) fn on_gone(&self, author: &PeerId, number: u64) {
         self.finish_download(
             &TransferKey::incoming(author, number),
@@ -135,7 +135,7 @@ impl Files {
         );
     }
 
-    /// A message came.
+    /// A message arrived: downloads its file when it is a small image.
     pub(crate) fn on_message(&self, author: &PeerId, number: u64) {
         let wanted = self.room.conversation.try_with_untracked(|c| {
             let body = &c.entry(author, number)?.message.body;
@@ -148,10 +148,10 @@ impl Files {
         }
     }
 
-    /// There is a connection to somebody: what was under way goes on.
+    /// The connection to a peer is open: its downloads continue.
     pub(crate) fn on_open(&self, peer: &PeerId) {
         self.resume(peer);
-        // The word that a file is here may have been lost with the last connection.
+        // `kept` may have been lost with the last connection.
         let kept = self
             .room
             .transfers
@@ -173,7 +173,7 @@ impl Files {
         }
     }
 
-    /// About once a second: channels that ended while the connection lives are asked for again.
+    /// Call about once a second: requests files again whose channel ended while the connection is open.
     pub(crate) fn tick(&self) {
         let peers: Vec<PeerId> = self
             .downloads
@@ -256,7 +256,7 @@ impl Files {
         Some(downloads.swap_remove(at))
     }
 
-    /// An incoming file is at its end, one way or another.
+    /// Ends a download at its final stage.
     fn finish_download(&self, key: &TransferKey, stage: TransferStage) {
         let active = self.take_download(key);
         self.change(|all| transfers::set_stage(all, key, stage));

@@ -1,4 +1,4 @@
-//! Asks the server whether it left out pictures, when the browser sees them stand still.
+//! Asks the server whether it skipped frames, when the video freezes.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -11,9 +11,9 @@ use crate::state::session::Phase;
 use crate::state::stats::Figures;
 
 impl Player {
-    /// Once a second, with what happened in it.
+    /// Call once a second, with the figures of that second.
     pub(super) fn check_skips(self, figures: &Figures) {
-        // In a tab that nobody looks at, browsers themselves leave out pictures.
+        // In a hidden tab the browser itself skips frames.
         let watched =
             self.phase.with_untracked(|phase| *phase == Phase::Playing) && !document().hidden();
         let asked = self.owned.try_update_value(|owned| {
@@ -26,7 +26,7 @@ impl Player {
             return;
         };
         spawn_local(async move {
-            // A server that does not answer is another trouble, which shows elsewhere.
+            // The session notices a server that does not answer.
             let Ok(info) = http::get_json::<ViewerInfo>(&url).await else {
                 return;
             };
@@ -39,9 +39,9 @@ impl Player {
     }
 
     fn show_skips(self) {
-        let told = self.owned.with_value(|owned| owned.skips.is_visible(now()));
-        if self.skipping.get_untracked() != told {
-            self.skipping.set(told);
+        let visible = self.owned.with_value(|owned| owned.skips.is_visible(now()));
+        if self.skipping.get_untracked() != visible {
+            self.skipping.set(visible);
         }
     }
 }

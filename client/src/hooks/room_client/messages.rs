@@ -1,4 +1,4 @@
-//! What is said in a room: to whom it is sent when, and what becomes of it.
+//! Messages of a room: when they are sent to which peer, and how received ones are handled.
 
 use leptos::prelude::*;
 use shared::chat::{Body, Frame, Message, TYPING};
@@ -28,13 +28,13 @@ impl RoomClient {
         self.files.on_closed(peer);
     }
 
-    /// Sends a frame to somebody who is up to date.
+    /// Sends a frame to a peer that is ready.
     pub(crate) fn send(&self, peer: &PeerId, frame: &Frame) {
         let ready = self.ready.borrow().contains(peer);
         if let (Some(mesh), true) = (self.mesh(), ready)
             && !mesh.send(peer, frame)
         {
-            // Nothing may be sent after what was not: it is sent again on another channel.
+            // After a lost frame nothing more may be sent on this channel; a new one starts with the missing messages.
             self.ready.borrow_mut().retain(|ready| ready != peer);
             mesh.invalidate(peer);
         }
@@ -75,11 +75,11 @@ impl RoomClient {
         });
         let Some(name) = name.flatten() else { return };
         self.show_typing(from, false);
-        let heard = self
+        let outcome = self
             .room
             .conversation
             .try_update(|c| c.hear(from, &name, message));
-        let received = match heard {
+        let received = match outcome {
             Some(Heard::New { received } | Heard::Again { received }) => received,
             _ => return,
         };
@@ -98,7 +98,7 @@ impl RoomClient {
         self.typing.set(None);
     }
 
-    /// The number of the message; `None` when a limit of the chat is broken.
+    /// Adds a message and sends it. Returns its number; `None` when it breaks a limit of [`shared::chat`].
     pub(crate) fn post(&self, body: Body) -> Option<u64> {
         let others = self
             .room

@@ -1,4 +1,4 @@
-//! The others in a room, as the server and the connections tell of them.
+//! Handles the messages of the server and the events of the connections.
 
 use std::rc::Rc;
 
@@ -136,7 +136,7 @@ impl RoomClient {
                 let relay = |kind: &Option<String>| kind.as_deref() == Some("relay");
                 let path = PeerPath::Open {
                     relayed: relay(&pair.local_kind) || relay(&pair.remote_kind),
-                    // The counter is in seconds.
+                    // From seconds to milliseconds.
                     rtt: pair.round_trip.map(|rtt| (rtt * 1_000.0) as u32),
                 };
                 if matches!(self.path(&peer), Some(PeerPath::Open { .. })) {
