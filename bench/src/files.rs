@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::process::{Server, release};
-use crate::webdriver::{CHROMIUM, Session};
+use testkit::webdriver::{CHROMIUM, Session};
 
 #[derive(Args)]
 pub(crate) struct Files {

@@ -6,7 +6,6 @@
 //! | [`process`] | a server in a process of its own: its CPU time and memory |
 //! | [`fanout`] | `bench fanout`: thousands of viewers, beside the least that they can cost; `bench soak` |
 //! | [`files`] | `bench files`: a file between two browsers, and between two terminals |
-//! | [`webdriver`] | a browser, as the tests drive it |
 //! | [`rooms`] | `bench rooms`: relay time, memory, and what stays behind |
 
 mod dice;
@@ -14,8 +13,6 @@ mod fanout;
 mod files;
 mod process;
 mod rooms;
-#[path = "../../server/tests/browser/webdriver.rs"]
-mod webdriver;
 
 use clap::{Parser, Subcommand};
 

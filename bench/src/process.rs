@@ -36,7 +36,7 @@ pub(crate) fn release(program: &str) -> Result<PathBuf> {
         .join(program);
     if !path.is_file() {
         bail!(
-            "there is no release build of the {program} yet; `cargo build --release -p server --bin {program}` makes it"
+            "there is no release build of the {program} yet; `cargo build --release -p {program}` makes it"
         );
     }
     Ok(path)

@@ -11,9 +11,9 @@ use std::time::Duration;
 use clap::Parser;
 use shared::api::IceServer;
 
-use crate::room::registry::Limits;
-use crate::stream::admission;
-use crate::stream::registry::Source;
+use room::registry::Limits;
+use stream::admission;
+use stream::registry::Source;
 pub use turn::{Switch, TurnFlags};
 
 /// A source runs on for this long after its last viewer.
@@ -84,7 +84,7 @@ pub struct Config {
     #[arg(long)]
     pub relay_only: bool,
 
-    /// What is logged: error, warn, info, debug, trace, or a filter by module. Example: --log info,server::peer=debug
+    /// What is logged: error, warn, info, debug, trace, or a filter by module. Example: --log info,connection=debug
     #[arg(long, value_name = "FILTER", default_value = "info")]
     pub log: String,
 

@@ -2,31 +2,25 @@
 //!
 //! A stream is a log of coded pictures and sound; a viewer is a cursor on it.
 //!
-//! | module | what it does | may import |
-//! |---|---|---|
-//! | [`media`] | FFmpeg: from a file to access units, packetized | |
-//! | [`timeline`] | the log in GOPs, and cursors on it; pure | `media` |
-//! | [`stream`] | named sources, started by their first viewer; the registry of all | `timeline` |
-//! | [`net`] | the UDP ports: sockets, whose datagram it is, many packets in one call | |
-//! | [`egress`] | from a cursor to RTP packets, in time | `stream`, `net` |
-//! | [`peer`] | viewers over WebRTC, on one UDP port | `egress` |
-//! | [`turn`] | STUN and TURN, for people behind any NAT | `peer` |
-//! | [`room`] | who is in which room, and who is told what; its rules are pure | |
-//! | [`http`] | offers, WHEP, rooms, the API, the page | `peer`, `room`, `turn` |
-//! | [`config`] | the command line | |
+//! This package is [`http`] (offers, WHEP, rooms, the API, the page) and [`config`] (the command line). The rest are packages of
+//! their own, in folders beside this one; each depends only on those above it, and Cargo keeps it so.
+//!
+//! | package | what it does |
+//! |---|---|
+//! | `media` | FFmpeg: from a file to access units; access units cut into RTP payloads |
+//! | `timeline` | the log of a stream, and cursors on it; pure |
+//! | [`stream`] | named sources, started by their first viewer; the registry of all |
+//! | `net` | UDP and TCP ports: sockets, routing of datagrams, batches |
+//! | `congestion` | what receivers report over RTCP, and the rate that follows; pure |
+//! | [`egress`] | from a cursor to SRTP packets, in time |
+//! | [`connection`] | viewers over WebRTC |
+//! | [`turn`] | STUN and TURN, for peers behind any NAT |
+//! | [`room`] | who is in which room, and who is sent what; its rules are pure |
 //!
 //! [`serve`] puts them together.
 
 pub mod config;
-pub mod egress;
 pub mod http;
-pub mod media;
-pub mod net;
-pub mod peer;
-pub mod room;
-pub mod stream;
-pub mod timeline;
-pub mod turn;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -40,11 +34,11 @@ use tokio::sync::watch;
 use crate::config::{Config, Switch};
 use crate::http::ice::Ice;
 use crate::http::router::{App, router};
-use crate::peer::Peers;
-use crate::peer::peers::{Options, PeersError};
-use crate::room::registry::{Limits, Rooms};
-use crate::stream::registry::Registry;
-use crate::turn::{Secret, Turn, TurnError};
+use connection::Peers;
+use connection::peers::{Options, PeersError};
+use room::registry::{Limits, Rooms};
+use stream::registry::Registry;
+use turn::{Secret, Turn, TurnError};
 
 /// Sources that have not ended by then are left to the end of the process.
 const SOURCES_END: Duration = Duration::from_millis(1500);
@@ -66,6 +60,8 @@ pub enum OpenError {
     Peers(#[from] PeersError),
     #[error(transparent)]
     Turn(#[from] TurnError),
+    #[error("The addresses of this machine cannot be listed: {0}.")]
+    Interfaces(std::io::Error),
     /// Flags that do not go together.
     #[error("{0}.")]
     Config(String),
@@ -89,6 +85,7 @@ impl Server {
         let turn = match config.turn.switch {
             Switch::Off => None,
             Switch::On => Some(Arc::new(Turn::open(turn::Options {
+                addresses: net::local_addresses().map_err(OpenError::Interfaces)?,
                 port: config.turn.port,
                 ports: config.turn.ports,
                 secret: secret.clone(),

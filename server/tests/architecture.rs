@@ -1,42 +1,7 @@
-//! The rules that keep the house tidy: who may import whom, and how long a file may be.
+//! What Cargo does not check: imports inside of the client, and how long a file may be.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// An area of the server, and the crates that it alone may use.
-struct Area {
-    name: &'static str,
-    owns: &'static [&'static str],
-}
-
-const fn area(name: &'static str, owns: &'static [&'static str]) -> Area {
-    Area { name, owns }
-}
-
-/// Lowest first: an area may import itself and those before it.
-const SERVER: &[Area] = &[
-    area("media", &["ffmpeg_next"]),
-    area("timeline", &[]),
-    area("stream", &[]),
-    area("net", &["quinn_udp"]),
-    area("egress", &[]),
-    area("peer", &["webrtc", "rtc"]),
-    area("turn", &["turn_types"]),
-    area("room", &[]),
-    area("config", &["clap"]),
-    area("http", &["axum", "tower", "tower_http"]),
-];
-
-/// No runtime in here: plain threads, or no I/O at all.
-const WITHOUT_TOKIO: &[&str] = &["media", "timeline"];
-
-/// The parts of the rtc crate that know of connections. What is left egress may use too.
-const RTC_CONNECTIONS: &[&str] = &[
-    "rtc::peer_connection",
-    "rtc::rtp_transceiver",
-    "rtc::media_stream",
-    "rtc::data_channel",
-];
 
 /// For each area of the client, those that it may not import.
 const CLIENT: &[(&str, &[&str])] = &[
@@ -48,44 +13,6 @@ const CLIENT: &[(&str, &[&str])] = &[
 
 /// Over this length a file holds more than one noun.
 const LONG: usize = 400;
-
-#[test]
-fn imports_of_the_server_run_one_way() {
-    let source = workspace().join("server/src");
-    let mut wrong = Vec::new();
-    for (path, text) in rust_files(&source) {
-        let level = SERVER
-            .iter()
-            .position(|area| in_area(&source, &path, area.name));
-        let Some(level) = level else { continue };
-        for other in &SERVER[level + 1..] {
-            if mentions(&text, &format!("crate::{}", other.name)) {
-                wrong.push(format!("{} imports {}", path.display(), other.name));
-            }
-        }
-        for owner in SERVER
-            .iter()
-            .filter(|owner| owner.name != SERVER[level].name)
-        {
-            for owned in owner.owns {
-                let egress = SERVER[level].name == "egress"
-                    && !RTC_CONNECTIONS.iter().any(|path| mentions(&text, path));
-                let pure = *owned == "rtc" && (egress || path.ends_with("media/packetize.rs"));
-                if !pure && mentions(&text, &format!("{owned}::")) {
-                    let file = path.display();
-                    wrong.push(format!(
-                        "{file} uses {owned}, which belongs to {}",
-                        owner.name
-                    ));
-                }
-            }
-        }
-        if WITHOUT_TOKIO.contains(&SERVER[level].name) && mentions(&text, "tokio::") {
-            wrong.push(format!("{} uses tokio", path.display()));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
 
 #[test]
 fn imports_of_the_client_run_one_way() {

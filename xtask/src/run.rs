@@ -51,7 +51,7 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
     let mut steps = setup::missing(scope)?;
     if with_browsers {
         steps.push(Step::new("client", bundle::build));
-        steps.push(Step::command("chat peer", release_build("server", "peer")));
+        steps.push(Step::command("chat peer", release_build("peer", "peer")));
     }
     steps.push(Step::command("server", release_build("server", "server")));
     steps.push(Step::command("bench", release_build("bench", "bench")));

@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::routes::{HOLD, MAX_REMOTES, Remote, RouteId, Routes};
+use net::routes::{HOLD, MAX_REMOTES, Remote, RouteId, Routes};
 
 /// Viewers at once; more tell nothing more.
 const VIEWERS: usize = 64;

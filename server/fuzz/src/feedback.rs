@@ -10,10 +10,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::estimate::Estimate;
-use crate::rtcp::{Item, TransportFeedback, read};
-use crate::sent::{RepairBudget, Sent, SentLog};
-use crate::transport::TransportLog;
+use congestion::estimate::Estimate;
+use congestion::rtcp::{Item, TransportFeedback, read};
+use congestion::sent::{RepairBudget, Sent, SentLog};
+use congestion::transport::TransportLog;
 
 const PACKET: usize = 1200;
 /// The first sequence number: it wraps soon.

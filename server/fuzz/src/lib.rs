@@ -9,25 +9,8 @@
 //! | [`chat`] | frames of several peers to a conversation; names of files; the protocol field of file channels |
 //! | [`feedback`] | RTCP of a viewer to what reads it, and to what is concluded from it |
 //! | [`demux`] | datagrams from anywhere to the table that finds their viewers |
-//!
-//! Rooms and parts of egress and net are compiled from the server's source, not linked from its library: that brings FFmpeg and webrtc, minutes of
-//! compiling.
 
 pub mod chat;
 pub mod demux;
-#[path = "../../src/egress/estimate/mod.rs"]
-pub mod estimate;
 pub mod feedback;
-#[path = "../../src/net/kind.rs"]
-pub mod kind;
-#[path = "../../src/room/mod.rs"]
-pub mod room;
-#[path = "../../src/net/routes.rs"]
-pub mod routes;
-#[path = "../../src/egress/rtcp/mod.rs"]
-pub mod rtcp;
-#[path = "../../src/egress/sent.rs"]
-pub mod sent;
 pub mod signaling;
-#[path = "../../src/egress/transport.rs"]
-pub mod transport;

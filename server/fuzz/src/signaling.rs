@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 
 use shared::signaling::{AWAY, ClientMessage, Peer, PeerId, PeerKey, ServerMessage};
 
-use crate::room::outbox::Next;
-use crate::room::registry::{Limits, Rooms};
-use crate::room::seat::Seat;
+use room::outbox::Next;
+use room::registry::{Limits, Rooms};
+use room::seat::Seat;
 
 const ROOM: &str = "demo";
 const SOCKETS: usize = 10;

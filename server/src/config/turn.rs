@@ -1,6 +1,6 @@
 //! Flags of the embedded STUN and TURN server.
 
-use crate::turn::{Limits, Ports, Secret};
+use turn::{Limits, Ports, Secret};
 
 /// The STUN and TURN server in here, by which people behind any NAT meet.
 #[allow(rustdoc::bare_urls)]

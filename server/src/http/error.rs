@@ -5,8 +5,8 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use shared::api::ApiError;
 
-use crate::peer::{NegotiationError, PeerError};
-use crate::stream::StreamError;
+use connection::{NegotiationError, PeerError};
+use stream::StreamError;
 
 /// What is wrong with a request, or with the server.
 #[derive(Debug, thiserror::Error)]

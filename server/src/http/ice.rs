@@ -14,7 +14,7 @@ use shared::hex::hex;
 use super::router::App;
 use super::streams::FRESH;
 use crate::config::shares_secret;
-use crate::turn::{Secret, is_public};
+use turn::{Secret, is_public};
 
 /// Long enough for any visit: an allocation that lives may outlive its credential.
 const TTL: Duration = Duration::from_secs(12 * 3600);

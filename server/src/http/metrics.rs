@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use shared::api::MediaPath;
 
 use super::router::App;
-use crate::egress::counters::{Counter, Counters, Lateness, ShardCounters};
+use egress::counters::{Counter, Counters, Lateness, ShardCounters};
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -112,7 +112,7 @@ fn shards(text: &mut Exposition, shards: &[Arc<ShardCounters>]) {
     }
     let help = "Datagrams that belong to nobody.";
     family("weir_stray_datagrams_total", "counter", help, &|shard| {
-        shard.stray.get()
+        shard.stray.load(Ordering::Relaxed)
     });
     let help = "RTCP datagrams that arrived.";
     family("weir_rtcp_datagrams_total", "counter", help, &|shard| {

@@ -13,8 +13,8 @@ use serde::Deserialize;
 use super::body;
 use super::error::HttpError;
 use super::router::App;
-use crate::peer::Watching;
-use crate::stream::Stream;
+use connection::Watching;
+use stream::Stream;
 
 pub(super) const SDP: &str = "application/sdp";
 

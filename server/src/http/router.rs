@@ -10,9 +10,9 @@ use axum::routing::{get, post};
 
 use super::ice::{self, Ice};
 use super::{cors, error, metrics, offer, session, spa, streams, whep, ws};
-use crate::peer::Peers;
-use crate::room::registry::Rooms;
-use crate::stream::registry::Registry;
+use connection::Peers;
+use room::registry::Rooms;
+use stream::registry::Registry;
 
 /// What the handlers work with.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use super::error::HttpError;
 use super::router::App;
 use super::streams::FRESH;
 use super::whep::FRAGMENT;
-use crate::peer::{Patched, Session};
+use connection::{Patched, Session};
 
 /// `PATCH`: 204 when candidates were taken, 200 with our new credentials when ICE begins anew.
 pub(super) async fn patch(

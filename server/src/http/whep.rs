@@ -14,7 +14,7 @@ use super::body;
 use super::error::HttpError;
 use super::offer::{SDP, watch as answer};
 use super::router::App;
-use crate::stream::Stream;
+use stream::Stream;
 
 pub(super) const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");

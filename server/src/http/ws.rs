@@ -16,9 +16,9 @@ use tokio_tungstenite::tungstenite;
 use super::cors;
 use super::error::HttpError;
 use super::router::App;
-use crate::room::outbox::{End, Next, Outbox};
-use crate::room::refusal::Refusal;
-use crate::room::seat::Seat;
+use room::outbox::{End, Next, Outbox};
+use room::refusal::Refusal;
+use room::seat::Seat;
 
 /// A message that is longer than allowed, yet not longer than this, is read to its end, so that its sender can be told.
 const READ_AT_MOST: usize = 4 * MAX_MESSAGE;

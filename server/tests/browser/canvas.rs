@@ -1,6 +1,8 @@
 //! The canvas page.
 
-use crate::{FILM, browser::TestBrowser, server};
+use testkit::browser::TestBrowser;
+
+use crate::{FILM, server};
 
 /// Mean distance between the colours of a pixel, and between this picture and the one 300 ms later.
 const LOOK: &str = r"

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::{browser::TestBrowser, common::TestServer, film};
+use testkit::{TestServer, browser::TestBrowser};
+
+use crate::film;
 
 /// A plain client: it only knows `/offer`.
 const CLIENT: &str = "

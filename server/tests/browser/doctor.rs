@@ -1,6 +1,8 @@
 //! The connection doctor, with a relay that works and with one that does not answer.
 
-use crate::{browser::TestBrowser, server};
+use testkit::browser::TestBrowser;
+
+use crate::server;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_says_who_can_be_reached_and_what_would_help() {

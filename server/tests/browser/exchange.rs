@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use testkit::{TestPeer, browser::TestBrowser};
+
 use crate::{
-    browser::TestBrowser,
-    common::TestPeer,
     rooms::{ann_and_lin, come_in, connected_to, link_is},
     server,
 };
@@ -122,7 +122,7 @@ async fn files_pass_between_firefox_and_a_terminal() {
     come_in(&fox, &server, "files", "Fox").await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let saved = folder.path().to_str().expect("its name is text");
-    let film = crate::common::clip();
+    let film = testkit::CLIP.to_owned();
     let mut term = TestPeer::start(
         &server.url,
         "files",

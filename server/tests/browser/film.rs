@@ -1,6 +1,6 @@
 //! What a person would see and hear of a page's film, measured in the page.
 
-use crate::browser::TestBrowser;
+use testkit::browser::TestBrowser;
 
 /// What was seen over some seconds.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! Rooms of several makes: Chromium, Firefox and the chat peer of the terminal, two and three at a time.
 
+use testkit::{TestPeer, browser::TestBrowser};
+
 use crate::{
-    browser::TestBrowser,
-    common::TestPeer,
     rooms::{all_delivered, come_in, connected_to, hears, said, say},
     server,
 };

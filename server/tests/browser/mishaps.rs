@@ -3,9 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
+use testkit::{TestPeer, browser::TestBrowser, eventually};
+
 use crate::{
-    browser::TestBrowser,
-    common::{TestPeer, eventually},
     rooms::{all_delivered, ann_and_lin, come_in, connected_to, hears, link_is, said, say},
     server, server_at,
 };

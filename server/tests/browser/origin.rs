@@ -2,12 +2,13 @@
 
 use std::{fs, path::Path};
 
-use crate::{
-    DIST, FILM,
+use testkit::{
     browser::{Look, TestBrowser},
-    film, server,
+    dist,
     site::Site,
 };
+
+use crate::{FILM, film, server};
 
 /// A page that knows nothing of Weir but `fetch(server + '/offer')`, as people write it.
 fn plain_page(server: &str) -> String {
@@ -73,7 +74,7 @@ async fn a_page_opened_as_a_file_plays_the_film() {
 async fn the_bundle_works_from_a_sub_path_of_another_origin() {
     let browser = TestBrowser::chromium().await;
     let server = server().await;
-    let site = Site::folder("/some/where", Path::new(DIST)).await;
+    let site = Site::folder("/some/where", Path::new(dist())).await;
     browser.look(Look::default()).await;
     let query = format!("?server={}", server.url);
     browser

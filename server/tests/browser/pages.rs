@@ -1,11 +1,12 @@
 //! Every page, as people see it: narrow and wide, light and dark, in both languages. The pictures in `target/screenshots`
 //! are for looking at.
 
-use crate::{
+use testkit::{
+    TestServer,
     browser::{Look, TestBrowser},
-    common::TestServer,
-    server,
 };
+
+use crate::server;
 
 const PHONE: u32 = 390;
 const DESK: u32 = 1280;

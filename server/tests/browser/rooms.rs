@@ -1,10 +1,11 @@
 //! Rooms as people use them: two browsers, two profiles, one server that introduces them.
 
-use crate::{
+use testkit::{
+    TestServer,
     browser::{Look, TestBrowser},
-    common::TestServer,
-    server,
 };
+
+use crate::server;
 
 const ENTER: &str = "\u{E007}";
 

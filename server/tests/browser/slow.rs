@@ -2,11 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{
-    FILM,
-    browser::{Look, TestBrowser},
-    film, server,
-};
+use testkit::browser::{Look, TestBrowser};
+
+use crate::{FILM, film, server};
 
 /// From now on the page's statistics say that no picture is decoded while `window.still` is true.
 const STILL: &str = "const ask = RTCPeerConnection.prototype.getStats; let count = null; window.still = false; \

@@ -1,12 +1,12 @@
 //! The watch page.
 
-use crate::{
-    FILM,
+use testkit::{
+    TestServer,
     browser::{Look, TestBrowser},
-    common::TestServer,
-    film, server, server_at,
     site::Site,
 };
+
+use crate::{FILM, film, server, server_at};
 
 /// Opens the client, then the page of the film by a click in the gallery.
 async fn watch_page(browser: &TestBrowser, server: &TestServer) {

@@ -1,0 +1,315 @@
+//! Which codec, and which of the payload types that a browser offers for it.
+
+use shared::api::Codec;
+
+use super::sdp::Section;
+
+/// One way to send one medium, in the browser's own numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Format {
+    pub(crate) codec: Codec,
+    pub(crate) payload_type: u8,
+    /// The `a=fmtp` that the browser offered for it; the answer repeats it.
+    pub(crate) fmtp: String,
+    /// Payload type of retransmissions (RFC 4588), when the browser offers any.
+    pub(crate) rtx: Option<u8>,
+    /// The feedback that the browser offers, of the kinds that we act on.
+    pub(crate) feedback: Vec<String>,
+    /// The id of the header extension that numbers packets over all media, 1 to 14, when the browser tells by these
+    /// numbers what arrived (`transport-cc`).
+    pub(crate) transport: Option<u8>,
+}
+
+/// The feedback that is acted on: retransmission, a keyframe on demand, what a path can carry by the receiver's own
+/// estimate (draft-alvestrand-rmcat-remb), and what arrived when, by transport-wide numbers.
+const FEEDBACK: [&str; 5] = [
+    "nack",
+    "nack pli",
+    "ccm fir",
+    "goog-remb",
+    TRANSPORT_FEEDBACK,
+];
+const TRANSPORT_FEEDBACK: &str = "transport-cc";
+
+/// The header extension of transport-wide sequence numbers (draft-holmer-rmcat-transport-wide-cc-extensions-01 2).
+pub(crate) const TRANSPORT_URI: &str =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+/// Ids that fit the one-byte header (RFC 8285 4.2).
+const ONE_BYTE_IDS: std::ops::RangeInclusive<u8> = 1..=14;
+
+/// The first of `codecs` (best first) that the section offers.
+///
+/// `profile` is the H.264 profile of the pictures, as FFmpeg names it, when they are passed through
+/// untouched; with encoded pictures it is `None` and stands for Constrained Baseline.
+pub(crate) fn choose(
+    section: &Section<'_>,
+    codecs: &[Codec],
+    profile: Option<&str>,
+) -> Option<Format> {
+    codecs.iter().find_map(|&codec| {
+        let mut formats = offered(section, codec);
+        if codec == Codec::H264 {
+            // Stable: among equals the browser's order decides.
+            formats.sort_by_key(|format| profile_distance(&format.fmtp, profile));
+        }
+        formats.into_iter().next()
+    })
+}
+
+/// The payload types of `codec` that we can send to, in the browser's order.
+fn offered(section: &Section<'_>, codec: Codec) -> Vec<Format> {
+    section
+        .formats()
+        .filter_map(|format| format.parse::<u8>().ok())
+        .filter_map(|payload_type| {
+            let (name, clock) = rtpmap(section, payload_type)?;
+            let fmtp = fmtp(section, payload_type).unwrap_or("");
+            let fits = name.eq_ignore_ascii_case(codec.rtpmap_name())
+                && clock == codec.clock_rate()
+                && can_send(codec, fmtp);
+            fits.then(|| {
+                let (feedback, transport) = feedback(section, payload_type);
+                Format {
+                    codec,
+                    payload_type,
+                    fmtp: fmtp.to_owned(),
+                    rtx: rtx(section, payload_type),
+                    feedback,
+                    transport,
+                }
+            })
+        })
+        .collect()
+}
+
+fn can_send(codec: Codec, fmtp: &str) -> bool {
+    match codec {
+        // FU-A and STAP-A need the non-interleaved mode (RFC 6184 6.3).
+        Codec::H264 => parameter(fmtp, "packetization-mode") == Some("1"),
+        // Profile 0 is 8 bits and 4:2:0; absent means 0 (RFC 9628 6, AV1 RTP 7.2.1).
+        Codec::Vp9 => parameter(fmtp, "profile-id").unwrap_or("0") == "0",
+        Codec::Av1 => parameter(fmtp, "profile").unwrap_or("0") == "0",
+        Codec::Vp8 | Codec::Opus => true,
+    }
+}
+
+/// How far an offered H.264 profile is from the pictures' own: 0 is the same. Any profile is taken in
+/// the end, since decoders take more than they offer.
+fn profile_distance(fmtp: &str, profile: Option<&str>) -> u8 {
+    const CONSTRAINED_BASELINE: &str = "42e0";
+    const BASELINE: &str = "4200";
+    let wanted = match profile {
+        Some("Main") => "4d00",
+        Some("High") => "6400",
+        Some("Constrained High") => "640c",
+        Some("Baseline" | "Extended") => BASELINE,
+        _ => CONSTRAINED_BASELINE,
+    };
+    // Absent means Baseline at level 1 (RFC 6184 8.1).
+    let offered = parameter(fmtp, "profile-level-id")
+        .unwrap_or("42000a")
+        .to_ascii_lowercase();
+    let offered = offered.get(..4).unwrap_or("");
+    match offered {
+        _ if offered == wanted => 0,
+        _ if offered.get(..2) == wanted.get(..2) => 1,
+        CONSTRAINED_BASELINE => 2,
+        BASELINE => 3,
+        _ => 4,
+    }
+}
+
+fn rtpmap<'a>(section: &Section<'a>, payload_type: u8) -> Option<(&'a str, u32)> {
+    let encoding = of_payload_type(section, "rtpmap", payload_type)?;
+    let mut parts = encoding.split('/');
+    Some((parts.next()?, parts.next()?.parse().ok()?))
+}
+
+fn fmtp<'a>(section: &Section<'a>, payload_type: u8) -> Option<&'a str> {
+    of_payload_type(section, "fmtp", payload_type)
+}
+
+/// The payload type whose `apt` names `payload_type`.
+fn rtx(section: &Section<'_>, payload_type: u8) -> Option<u8> {
+    section
+        .formats()
+        .filter_map(|format| format.parse::<u8>().ok())
+        .find(|&candidate| {
+            rtpmap(section, candidate).is_some_and(|(name, _)| name.eq_ignore_ascii_case("rtx"))
+                && fmtp(section, candidate).and_then(|fmtp| parameter(fmtp, "apt"))
+                    == Some(payload_type.to_string().as_str())
+        })
+}
+
+/// What the browser offers to tell, and the id of the transport-wide numbers: of use only together.
+fn feedback(section: &Section<'_>, payload_type: u8) -> (Vec<String>, Option<u8>) {
+    let offered: Vec<&str> = section
+        .attributes("rtcp-fb")
+        .filter_map(|value| value.split_once(' '))
+        .filter(|(whose, _)| *whose == "*" || whose.parse() == Ok(payload_type))
+        .map(|(_, feedback)| feedback.trim())
+        .collect();
+    let transport = transport(section).filter(|_| offered.contains(&TRANSPORT_FEEDBACK));
+    let feedback = FEEDBACK
+        .iter()
+        .filter(|wanted| offered.contains(wanted))
+        .filter(|wanted| **wanted != TRANSPORT_FEEDBACK || transport.is_some())
+        .map(|&feedback| feedback.to_owned())
+        .collect();
+    (feedback, transport)
+}
+
+/// The id in `a=extmap:ID[/DIRECTION] URI` (RFC 8285 5), when the browser takes the extension from us.
+fn transport(section: &Section<'_>) -> Option<u8> {
+    section.attributes("extmap").find_map(|value| {
+        let mut fields = value.split_ascii_whitespace();
+        let (mapped, uri) = (fields.next()?, fields.next()?);
+        let (id, direction) = mapped.split_once('/').unwrap_or((mapped, "sendrecv"));
+        let id = id.parse().ok().filter(|id| ONE_BYTE_IDS.contains(id))?;
+        (uri == TRANSPORT_URI && matches!(direction, "sendrecv" | "recvonly")).then_some(id)
+    })
+}
+
+fn of_payload_type<'a>(section: &Section<'a>, name: &str, payload_type: u8) -> Option<&'a str> {
+    section
+        .attributes(name)
+        .filter_map(|value| value.split_once(' '))
+        .find(|(number, _)| number.parse() == Ok(payload_type))
+        .map(|(_, value)| value.trim())
+}
+
+/// `value` of `key=value` in `key=value;key=value`.
+fn parameter<'a>(fmtp: &'a str, key: &str) -> Option<&'a str> {
+    fmtp.split(';')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(name, _)| name.trim() == key)
+        .map(|(_, value)| value.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sdp::Sdp;
+
+    /// What Chromium offers for video, shortened.
+    const CHROMIUM: &str = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96 97 103 104 107 108 109 114 115 98 99 100 45 46\r\n\
+        a=mid:0\r\na=recvonly\r\n\
+        a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n\
+        a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n\
+        a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 goog-remb\r\na=rtcp-fb:96 transport-cc\r\na=rtcp-fb:96 ccm fir\r\n\
+        a=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\n\
+        a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n\
+        a=rtpmap:103 H264/90000\r\na=fmtp:103 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f\r\n\
+        a=rtpmap:104 rtx/90000\r\na=fmtp:104 apt=103\r\n\
+        a=rtpmap:107 H264/90000\r\na=fmtp:107 level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42001f\r\n\
+        a=rtpmap:108 rtx/90000\r\na=fmtp:108 apt=107\r\n\
+        a=rtpmap:109 H264/90000\r\na=fmtp:109 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n\
+        a=rtpmap:114 rtx/90000\r\na=fmtp:114 apt=109\r\n\
+        a=rtpmap:115 H264/90000\r\na=fmtp:115 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=64001f\r\n\
+        a=rtpmap:98 VP9/90000\r\na=fmtp:98 profile-id=2\r\n\
+        a=rtpmap:99 VP9/90000\r\na=fmtp:99 profile-id=0\r\n\
+        a=rtpmap:100 rtx/90000\r\na=fmtp:100 apt=99\r\n\
+        a=rtpmap:45 AV1/90000\r\na=fmtp:45 level-idx=5;profile=0;tier=0\r\n";
+
+    fn pick(codecs: &[Codec], profile: Option<&str>) -> Option<Format> {
+        choose(&Sdp::parse(CHROMIUM).unwrap().media[0], codecs, profile)
+    }
+
+    #[test]
+    fn the_streams_own_profile_is_chosen_when_offered() {
+        assert_eq!(
+            pick(&[Codec::H264], Some("High")).unwrap().payload_type,
+            115
+        );
+        assert_eq!(
+            pick(&[Codec::H264], Some("Baseline")).unwrap().payload_type,
+            103
+        );
+        assert_eq!(
+            pick(&[Codec::H264], Some("Constrained Baseline"))
+                .unwrap()
+                .payload_type,
+            109
+        );
+    }
+
+    #[test]
+    fn another_profile_falls_back_to_constrained_baseline() {
+        assert_eq!(
+            pick(&[Codec::H264], Some("Main")).unwrap().payload_type,
+            109
+        );
+        assert_eq!(pick(&[Codec::H264], None).unwrap().payload_type, 109);
+    }
+
+    #[test]
+    fn the_first_codec_that_is_offered_wins() {
+        assert_eq!(
+            pick(&[Codec::Vp9, Codec::H264], None).unwrap().payload_type,
+            99
+        );
+        assert_eq!(
+            pick(&[Codec::Av1, Codec::H264], None).unwrap().payload_type,
+            45
+        );
+        assert_eq!(pick(&[Codec::Opus], None), None);
+    }
+
+    #[test]
+    fn retransmission_and_feedback_come_from_the_offer() {
+        let vp8 = pick(&[Codec::Vp8], None).unwrap();
+        assert_eq!(vp8.rtx, Some(97));
+        let all = ["nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"];
+        assert_eq!(vp8.feedback, all);
+        let high = pick(&[Codec::H264], Some("High")).unwrap();
+        assert_eq!((high.rtx, high.feedback.len()), (None, 0));
+    }
+
+    #[test]
+    fn transport_wide_numbers_need_both_the_extension_and_the_feedback() {
+        let transport = |change: &dyn Fn(&str) -> String| {
+            let offer = change(CHROMIUM);
+            let sdp = Sdp::parse(&offer).unwrap();
+            let format = choose(&sdp.media[0], &[Codec::Vp8], None).unwrap();
+            let asked = format.feedback.iter().any(|kind| kind == "transport-cc");
+            assert_eq!(asked, format.transport.is_some());
+            format.transport
+        };
+        assert_eq!(transport(&|offer| offer.to_owned()), Some(3));
+        assert_eq!(
+            transport(&|offer| offer.replace("a=rtcp-fb:96 transport-cc\r\n", "")),
+            None
+        );
+        assert_eq!(
+            transport(&|offer| offer.replace("transport-wide", "other")),
+            None
+        );
+        let mapped =
+            |id: &str| transport(&|offer| offer.replace("extmap:3", &format!("extmap:{id}")));
+        assert_eq!(mapped("14/recvonly"), Some(14));
+        for unusable in ["0", "15", "300", "3/sendonly", "3/inactive", "x"] {
+            assert_eq!(mapped(unusable), None, "{unusable}");
+        }
+        let everybody = |offer: &str| offer.replace("96 transport-cc", "* transport-cc");
+        assert_eq!(transport(&everybody), Some(3));
+    }
+
+    #[test]
+    fn single_nal_unit_mode_is_not_enough_for_h264() {
+        let text = "v=0\nm=video 9 UDP/TLS/RTP/SAVPF 107\na=rtpmap:107 H264/90000\na=fmtp:107 profile-level-id=42e01f\n";
+        assert_eq!(
+            choose(&Sdp::parse(text).unwrap().media[0], &[Codec::H264], None),
+            None
+        );
+    }
+
+    #[test]
+    fn opus_is_found_in_an_audio_section() {
+        let text = "v=0\nm=audio 9 UDP/TLS/RTP/SAVPF 111 63\na=rtpmap:111 opus/48000/2\na=fmtp:111 minptime=10;useinbandfec=1\na=rtpmap:63 red/48000/2\n";
+        let opus = choose(&Sdp::parse(text).unwrap().media[0], &[Codec::Opus], None).unwrap();
+        assert_eq!(
+            (opus.payload_type, opus.fmtp.as_str()),
+            (111, "minptime=10;useinbandfec=1")
+        );
+    }
+}

@@ -1,0 +1,181 @@
+mod pair;
+
+use rtc::crypto::default_provider;
+use rtc::peer_connection::transport::RTCDtlsRole;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+
+use super::*;
+use egress::seal::{Content, RtpStream, Sealer};
+use pair::{PAYLOAD_TYPE, Pair, SSRC};
+
+/// The profile of the keys of a pair, once both directions have shown that they are right.
+fn learned(mut pair: Pair) -> Profile {
+    pair.connect();
+    let report = pair.report();
+    let Keys { local, remote } = pair.tap.learn(&report).expect("keys");
+    assert_eq!(local.profile(), remote.profile());
+
+    let provider = default_provider().expect("built in");
+    let mut sealer = Sealer::new(provider.crypto(), &local).expect("a sealer");
+    let mut stream = RtpStream::new(SSRC, PAYLOAD_TYPE, 7);
+    let from = pair.server.address;
+    for payload in [b"first", b"again"] {
+        let content = Content {
+            marker: true,
+            timestamp: 0,
+            transport: None,
+            original: None,
+            payload,
+        };
+        let mut out = Vec::new();
+        sealer
+            .seal(&mut stream, &content, &mut out)
+            .expect("sealed");
+        pair.viewer.read(pair.now, from, &out);
+    }
+    pair.until("sealed packets arriving", |pair| {
+        pair.viewer
+            .heard
+            .last()
+            .is_some_and(|last| last == b"again")
+    });
+
+    let mut opener = Opener::new(provider.crypto(), &remote).expect("an opener");
+    let receiver = pair.viewer.receiver.expect("a track was opened");
+    let request = PictureLossIndication {
+        sender_ssrc: 1,
+        media_ssrc: SSRC,
+    };
+    pair.viewer.sealed.clear();
+    let mut receiver = pair.viewer.pc.rtp_receiver(receiver).expect("a receiver");
+    receiver
+        .write_rtcp(pair.now, vec![Box::new(request)])
+        .expect("written");
+    pair.until("a request", |pair| !pair.viewer.sealed.is_empty());
+    let opened = opener.open(&pair.viewer.sealed[0]).expect("opens");
+    // RFC 4585 6.3.1: payload-specific feedback, of format 1.
+    assert_eq!(opened[..2], [0x81, 206]);
+    assert_eq!(pair.tap.learn(&report).map(|_| ()), None, "forgotten");
+    local.profile()
+}
+
+fn only(profiles: &[SrtpProtectionProfile]) -> SettingEngineBuilder {
+    SettingEngineBuilder::new().with_srtp_protection_profiles(profiles.to_vec())
+}
+
+#[test]
+fn the_keys_are_learned_whoever_begins_dtls() {
+    for role in [RTCDtlsRole::Server, RTCDtlsRole::Client] {
+        let pair = Pair::new(SettingEngineBuilder::new(), role);
+        assert_eq!(learned(pair), Profile::AeadAes128Gcm);
+    }
+}
+
+#[test]
+fn the_keys_are_learned_in_every_profile() {
+    for (theirs, ours) in [
+        (
+            SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm,
+            Profile::AeadAes256Gcm,
+        ),
+        (
+            SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
+            Profile::Aes128CmSha1_80,
+        ),
+    ] {
+        let pair = Pair::new(only(&[theirs]), RTCDtlsRole::Server);
+        assert_eq!(learned(pair), ours);
+    }
+}
+
+#[test]
+fn a_peer_that_prefers_a_short_tag_gets_the_long_one() {
+    let viewer = only(&[
+        SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_32,
+        SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
+    ]);
+    let pair = Pair::new(viewer, RTCDtlsRole::Server);
+    assert_eq!(learned(pair), Profile::Aes128CmSha1_80);
+}
+
+#[test]
+fn a_datagram_of_somebody_else_teaches_nothing() {
+    let mut pair = Pair::new(SettingEngineBuilder::new(), RTCDtlsRole::Server);
+    assert!(pair.tap.learn(&[0x80; 60]).is_none(), "before DTLS");
+    pair.connect();
+    let mut other = Pair::new(SettingEngineBuilder::new(), RTCDtlsRole::Server);
+    other.connect();
+    let theirs = other.report();
+    assert!(pair.tap.learn(&theirs).is_none());
+    assert!(pair.tap.learn(&[]).is_none());
+    let mut ours = pair.report();
+    *ours.last_mut().expect("not empty") ^= 1;
+    assert!(pair.tap.learn(&ours).is_none());
+    *ours.last_mut().expect("not empty") ^= 1;
+    assert!(pair.tap.learn(&ours).is_some(), "a failure costs nothing");
+}
+
+mod another_crate {
+    //! What would be heard of a crate that works differently.
+
+    use super::*;
+    use rtc::srtp::context::Context;
+    use rtc::srtp::protection_profile::ProtectionProfile;
+
+    const REPORT: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 1];
+
+    fn context(tap: &Tap, key: u8) -> Context {
+        let (key, salt) = ([key; 16], [key; 12]);
+        let profile = ProtectionProfile::AeadAes128Gcm;
+        Context::new(&key, &salt, profile, None, None, tap).expect("a context")
+    }
+
+    fn tap() -> Arc<Tap> {
+        Tap::new(default_provider().expect("built in"))
+    }
+
+    #[test]
+    fn the_order_of_the_two_contexts_does_not_matter() {
+        let tap = tap();
+        let (_remote, mut local) = (context(&tap, 1), context(&tap, 2));
+        let keys = tap.learn(&local.encrypt_rtcp(&REPORT).expect("sealed"));
+        assert_eq!(keys.expect("keys").local.key(), [2; 16]);
+    }
+
+    #[test]
+    fn a_third_context_begins_a_new_pair() {
+        let tap = tap();
+        let _old = (context(&tap, 1), context(&tap, 2));
+        let mut local = context(&tap, 3);
+        let report = local.encrypt_rtcp(&REPORT).expect("sealed");
+        assert!(tap.learn(&report).is_none());
+        let _remote = context(&tap, 4);
+        assert_eq!(tap.learn(&report).expect("keys").remote.key(), [4; 16]);
+    }
+
+    #[test]
+    fn a_key_that_encrypts_anything_else_is_not_trusted() {
+        for strange in [[0xFF; 16], {
+            let mut block = [0; 16];
+            block[..12].fill(1);
+            block[7] ^= 6;
+            block
+        }] {
+            let tap = tap();
+            let (mut local, _remote) = (context(&tap, 1), context(&tap, 2));
+            let report = local.encrypt_rtcp(&REPORT).expect("sealed");
+            tap.block_encrypt(BlockCipherAlgorithm::Aes128, &[1; 16], &mut strange.clone())
+                .expect("encrypted");
+            assert!(tap.learn(&report).is_none());
+        }
+    }
+
+    #[test]
+    fn many_keys_take_no_more_room_than_two() {
+        let tap = tap();
+        for key in 0..100 {
+            context(&tap, key);
+        }
+        assert!(tap.heard().masters().is_some(), "two of them");
+    }
+}

@@ -1,0 +1,235 @@
+//! A shard's viewers, and when each of them is to be looked at.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use tokio::sync::{Notify, oneshot};
+
+use super::counters::ShardCounters;
+use super::shard::Order;
+use super::strays::Strays;
+use super::ticks::Ticks;
+use super::viewer::{Heard, Next, Outgoing, Viewer};
+use super::viewing::Ended;
+use net::batch::{Batch, Flushed};
+use net::routes::Remote;
+use net::{Path, Port};
+use stream::feed::{Bell, Feed};
+
+/// What the thread of a shard works on.
+pub(super) struct Engine {
+    places: Vec<Place>,
+    free: Vec<usize>,
+    feeds: Vec<Hung>,
+    pub(super) ticks: Ticks,
+    batch: Batch,
+    /// Where the batch that met a full socket buffer is to go.
+    stuck: Option<Path>,
+    strays: Strays,
+    counters: Arc<ShardCounters>,
+    rung: Arc<Notify>,
+}
+
+struct Place {
+    /// Tells the viewers of one place apart that come one after the other.
+    generation: u32,
+    viewer: Option<(Viewer, oneshot::Sender<Ended>)>,
+}
+
+/// A log that viewers of this shard follow.
+struct Hung {
+    feed: Arc<Feed>,
+    bell: Arc<Bell>,
+    /// Places of the viewers that wait at its end.
+    starved: Vec<usize>,
+}
+
+impl Engine {
+    pub(super) fn new(counters: Arc<ShardCounters>, rung: Arc<Notify>) -> Self {
+        Self {
+            places: Vec::new(),
+            free: Vec::new(),
+            feeds: Vec::new(),
+            ticks: Ticks::new(Instant::now()),
+            batch: Batch::new(),
+            stuck: None,
+            strays: Strays::new(Instant::now()),
+            counters,
+            rung,
+        }
+    }
+
+    /// Looks at everybody whose time has come. True: a socket's buffer is full; run again when it may have room.
+    pub(super) fn run(&mut self, now: Instant, port: &Port) -> bool {
+        if let Some(path) = self.stuck.take()
+            && self.batch.flush(port, &path) == Flushed::Full
+        {
+            self.stuck = Some(path);
+            return true;
+        }
+        self.ticks.turn(now);
+        while let Some(place) = self.ticks.pop() {
+            // The time of each look: a tick with many viewers takes some milliseconds.
+            if let Some(path) = self.look(place, Instant::now()) {
+                self.stuck = Some(path);
+                self.ticks.again(place);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// `Some`: the batch could not leave on this path.
+    fn look(&mut self, place: usize, now: Instant) -> Option<Path> {
+        let (viewer, _) = self.places.get_mut(place)?.viewer.as_mut()?;
+        let mut out = Outgoing {
+            batch: &mut self.batch,
+            counters: &self.counters,
+        };
+        match viewer.run(now, &mut out) {
+            Next::At(at) => self.ticks.set(place, at),
+            Next::Appended => {
+                let feed = Arc::as_ptr(viewer.subscription.feed());
+                self.ticks.set(place, viewer.next_report());
+                let mut feeds = self.feeds.iter_mut();
+                if let Some(hung) = feeds.find(|hung| Arc::as_ptr(&hung.feed) == feed)
+                    && !hung.starved.contains(&place)
+                {
+                    hung.starved.push(place);
+                }
+            }
+            Next::Full => return Some(viewer.path().clone()),
+            Next::Over => self.end(place, Ended::StreamOver),
+            Next::Gone => self.end(place, Ended::ViewerGone),
+        }
+        None
+    }
+
+    /// SRTCP for the viewer with this number. True: something is to be sent at once.
+    pub(super) fn feedback(&mut self, number: u64, from: Remote, datagram: &[u8]) -> bool {
+        let place = self.place_of(number);
+        place.is_some_and(|place| self.hear(place, Instant::now(), from, datagram) == Heard::Urgent)
+    }
+
+    /// SRTCP from an address that nobody is known by: it may be of a viewer who has got a new one, who is silent at the old one then.
+    pub(super) fn stray(&mut self, from: Remote, datagram: &[u8]) -> bool {
+        let now = Instant::now();
+        if !self.strays.take(now) {
+            return false;
+        }
+        let silent = (0..self.places.len())
+            .filter(|place| {
+                let viewer = self.places[*place].viewer.as_ref();
+                viewer.is_some_and(|(viewer, _)| viewer.is_silent(now))
+            })
+            .take(Strays::VIEWERS)
+            .collect::<Vec<_>>();
+        let heard = silent
+            .into_iter()
+            .map(|place| self.hear(place, now, from, datagram))
+            .find(|heard| *heard != Heard::Nothing);
+        heard == Some(Heard::Urgent)
+    }
+
+    fn hear(&mut self, place: usize, now: Instant, from: Remote, datagram: &[u8]) -> Heard {
+        let Some((viewer, _)) = &mut self.places[place].viewer else {
+            return Heard::Nothing;
+        };
+        let heard = viewer.feedback(now, from, datagram, &self.counters);
+        if heard == Heard::Urgent {
+            self.ticks.soon(place);
+        }
+        heard
+    }
+
+    /// Logs have grown: whoever waited for that is looked at.
+    pub(super) fn rung(&mut self) {
+        for hung in &mut self.feeds {
+            if hung.bell.take_rung() {
+                for place in hung.starved.drain(..) {
+                    self.ticks.soon(place);
+                }
+            }
+        }
+    }
+
+    pub(super) fn obey(&mut self, order: Order) {
+        match order {
+            Order::Watch(watch, placed) => {
+                let feed = Arc::clone(watch.subscription.feed());
+                let route = Arc::clone(&watch.route);
+                let bell = self.bell_of(&feed);
+                let Some(viewer) = Viewer::new(*watch, bell, Instant::now()) else {
+                    return;
+                };
+                let (ended, end) = oneshot::channel();
+                let place = self.free.pop().unwrap_or_else(|| {
+                    self.places.push(Place {
+                        generation: 0,
+                        viewer: None,
+                    });
+                    self.places.len() - 1
+                });
+                self.places[place].viewer = Some((viewer, ended));
+                let number = u64::from(self.places[place].generation) << 32 | place as u64;
+                route.feedback_to(number);
+                self.counters.viewers.fetch_add(1, Ordering::Relaxed);
+                self.ticks.soon(place);
+                if placed.send((number, end)).is_err() {
+                    self.leave(place);
+                }
+            }
+            Order::Leave(number) => {
+                if let Some(place) = self.place_of(number) {
+                    self.leave(place);
+                }
+            }
+        }
+    }
+
+    fn bell_of(&mut self, feed: &Arc<Feed>) -> Arc<Bell> {
+        let mut feeds = self.feeds.iter();
+        if let Some(hung) = feeds.find(|hung| Arc::ptr_eq(&hung.feed, feed)) {
+            return Arc::clone(&hung.bell);
+        }
+        let bell = Arc::new(Bell::new(Arc::clone(&self.rung)));
+        feed.hang(&bell);
+        self.feeds.push(Hung {
+            feed: Arc::clone(feed),
+            bell: Arc::clone(&bell),
+            starved: Vec::new(),
+        });
+        bell
+    }
+
+    fn place_of(&self, number: u64) -> Option<usize> {
+        let place = usize::try_from(number & u64::from(u32::MAX)).ok()?;
+        let there = self.places.get(place)?;
+        (there.viewer.is_some() && u64::from(there.generation) == number >> 32).then_some(place)
+    }
+
+    fn end(&mut self, place: usize, ended: Ended) {
+        if let Some((_, told)) = self.leave(place) {
+            // The session may have ended by itself.
+            let _ = told.send(ended);
+        }
+    }
+
+    fn leave(&mut self, place: usize) -> Option<(Viewer, oneshot::Sender<Ended>)> {
+        let left = self.places[place].viewer.take()?;
+        self.places[place].generation = self.places[place].generation.wrapping_add(1);
+        self.free.push(place);
+        self.ticks.forget(place);
+        self.counters.viewers.fetch_sub(1, Ordering::Relaxed);
+        let feed = Arc::as_ptr(left.0.subscription.feed());
+        for hung in &mut self.feeds {
+            hung.starved.retain(|starved| *starved != place);
+        }
+        let mut watched = self.places.iter().filter_map(|place| place.viewer.as_ref());
+        if !watched.any(|(viewer, _)| Arc::as_ptr(viewer.subscription.feed()) == feed) {
+            self.feeds.retain(|hung| Arc::as_ptr(&hung.feed) != feed);
+        }
+        Some(left)
+    }
+}

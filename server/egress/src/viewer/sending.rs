@@ -1,0 +1,239 @@
+//! What is due, in its order, sealed into batches.
+
+use std::time::{Duration, Instant};
+
+use super::{Next, Outgoing, Picture, Viewer};
+use crate::seal::Content;
+use congestion::sent::Sent;
+use net::batch::Flushed;
+use timeline::cursor::{Due, Step};
+use timeline::log::Log;
+
+/// A TCP connection that takes nothing more is looked at again after this.
+const FULL_AGAIN: Duration = Duration::from_millis(20);
+
+/// A packet does not fit, and the batch before it cannot leave yet.
+pub(super) struct Full;
+
+impl Viewer {
+    /// Fills batches with what is due. What comes first: repairs, the picture on its way, sound, the next picture.
+    pub(super) fn fill(&mut self, now: Instant, out: &mut Outgoing<'_>) -> Result<Next, Full> {
+        if self.path.is_full() {
+            return Ok(Next::At(now + FULL_AGAIN));
+        }
+        let feed = self.subscription.feed().clone();
+        self.repair(now, out)?;
+        if let Some(sound) = self.sound.take() {
+            self.begin(sound, now, out)?;
+        }
+        if std::mem::take(&mut self.keyframe_needed) {
+            self.find_keyframe(now);
+        }
+        loop {
+            self.send_picture(now, out)?;
+            let step = {
+                let log = feed.log();
+                let step = self.step(&log, now, out);
+                if matches!(step, Step::Starved) {
+                    self.bell.set();
+                }
+                step
+            };
+            let held = self.picture.is_some() || !self.repairs.is_empty();
+            let paced = held.then(|| self.pacer.next(now));
+            match (step, paced) {
+                (Step::Over, _) => return Ok(Next::Over),
+                (Step::Send(due), _) => self.begin(due, now, out)?,
+                (Step::Wait(until), Some(paced)) => return Ok(Next::At(until.min(paced))),
+                (Step::Wait(until), None) => return Ok(Next::At(until)),
+                (Step::Starved, Some(paced)) => return Ok(Next::At(paced)),
+                (Step::Starved, None) => return Ok(Next::Appended),
+            }
+        }
+    }
+
+    fn step(&mut self, log: &Log, now: Instant, out: &Outgoing<'_>) -> Step {
+        let skips = self.playhead.skips();
+        if self.picture.is_some() && self.playhead.is_overtaken(log, now) {
+            self.picture = None;
+        }
+        let step = match self.picture {
+            Some(_) => self.playhead.step_sound(log, now),
+            None => self.playhead.step(log, now),
+        };
+        if self.playhead.skips() > skips {
+            self.count(out.counters, |counters| counters.skips.add(1));
+        }
+        step
+    }
+
+    /// Sound leaves at once; a picture begins to.
+    fn begin(&mut self, due: Due, now: Instant, out: &mut Outgoing<'_>) -> Result<(), Full> {
+        let Some(track) = self.track_of(due.codec) else {
+            return Ok(());
+        };
+        let timestamp = self.tracks[track].timestamp(due.at);
+        if due.codec.is_video() {
+            out.note_late(now, due.due.max(due.frame.appended));
+            self.picture = Some(Picture {
+                frame: due.frame,
+                number: due.number,
+                timestamp,
+                done: 0,
+            });
+            return Ok(());
+        }
+        for (index, payload) in due.frame.payloads.iter().enumerate() {
+            let content = Content {
+                marker: false,
+                timestamp,
+                transport: None,
+                original: None,
+                payload,
+            };
+            let sequence = self.tracks[track].next_sequence();
+            if let Err(full) = self.push(track, content, now, out) {
+                self.sound = Some(due);
+                return Err(full);
+            }
+            let sent = Sent {
+                frame: due.number,
+                index: index as u16,
+                timestamp,
+            };
+            self.tracks[track].note(sequence, 1, sent);
+        }
+        out.note_late(now, due.due.max(due.frame.appended));
+        Ok(())
+    }
+
+    /// Sends as much of the picture as the pacer lets go.
+    fn send_picture(&mut self, now: Instant, out: &mut Outgoing<'_>) -> Result<(), Full> {
+        let Some(mut picture) = self.picture.take() else {
+            return Ok(());
+        };
+        let Some(track) = self
+            .tracks
+            .iter()
+            .position(|track| track.codec().is_video())
+        else {
+            return Ok(());
+        };
+        let count = picture.frame.payloads.len();
+        let (began, first) = (picture.done, self.tracks[track].next_sequence());
+        let mut outcome = Ok(());
+        while picture.done < count {
+            if !self.pacer.may_send(now) {
+                break;
+            }
+            let content = Content {
+                marker: picture.done + 1 == count,
+                timestamp: picture.timestamp,
+                transport: None,
+                original: None,
+                payload: &picture.frame.payloads[picture.done],
+            };
+            outcome = self.push(track, content, now, out);
+            if outcome.is_err() {
+                break;
+            }
+            picture.done += 1;
+        }
+        if picture.done > began {
+            let sent = Sent {
+                frame: picture.number,
+                index: began as u16,
+                timestamp: picture.timestamp,
+            };
+            self.tracks[track].note(first, picture.done - began, sent);
+        }
+        if picture.done < count {
+            self.picture = Some(picture);
+        }
+        outcome
+    }
+
+    /// Sends again what was asked for, from the log.
+    fn repair(&mut self, now: Instant, out: &mut Outgoing<'_>) -> Result<(), Full> {
+        while let Some(&(track, sequence)) = self.repairs.front() {
+            if !self.pacer.may_send(now) {
+                break;
+            }
+            let codec = self.tracks[track].codec();
+            let sent = self.tracks[track].sent();
+            let found = sent.and_then(|sent| sent.find(sequence)).and_then(|sent| {
+                let log = self.subscription.feed().log();
+                let frame = log.track(codec)?.get(sent.frame)?;
+                Some((sent, frame.clone()))
+            });
+            if let Some((sent, frame)) = found
+                && let Some(payload) = frame.payloads.get(usize::from(sent.index))
+                && self.repair_budget.spend(payload.len())
+            {
+                let last = usize::from(sent.index) + 1 == frame.payloads.len();
+                let content = Content {
+                    marker: last && codec.is_video(),
+                    timestamp: sent.timestamp,
+                    transport: None,
+                    original: Some(sequence),
+                    payload,
+                };
+                self.push(track, content, now, out)?;
+                self.repaired += 1;
+            }
+            self.repairs.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Seals a packet into the batch; a batch that it does not fit into leaves before.
+    fn push(
+        &mut self,
+        track: usize,
+        mut content: Content<'_>,
+        now: Instant,
+        out: &mut Outgoing<'_>,
+    ) -> Result<(), Full> {
+        content.transport = self.tracks[track].transport().map(|id| (id, 0));
+        let size = self.sealer.size(&content);
+        if !out.batch.fits(size, self.segments) && self.flush(out) == Flushed::Full {
+            return Err(Full);
+        }
+        // A number is given once it is certain that the packet leaves.
+        if let Some((_, number)) = &mut content.transport {
+            *number = self.history.sent(now, size);
+        }
+        match self.tracks[track].seal(&mut self.sealer, &content, out.batch.room()) {
+            Ok(()) => {
+                out.batch.wrote(size);
+                self.pacer.sent(size);
+                self.estimate.sent(now, size);
+                if content.original.is_none() {
+                    self.repair_budget.earn(size);
+                }
+            }
+            Err(error) => tracing::error!(%error, "a packet could not be sealed"),
+        }
+        Ok(())
+    }
+
+    /// Sends the batch.
+    pub(super) fn flush(&mut self, out: &mut Outgoing<'_>) -> Flushed {
+        let (packets, bytes) = (out.batch.packets() as u64, out.batch.bytes() as u64);
+        let flushed = out.batch.flush(self.route.port(), &self.path);
+        self.count(out.counters, |counters| {
+            match flushed {
+                Flushed::Sent => {
+                    counters.packets.add(packets);
+                    counters.bytes.add(bytes);
+                    counters.batches.add(1);
+                }
+                Flushed::Refused => counters.send_errors.add(1),
+                Flushed::Empty | Flushed::Full => {}
+            }
+            counters.rtx.add(self.repaired);
+        });
+        self.repaired = 0;
+        flushed
+    }
+}

@@ -1,0 +1,216 @@
+//! The few fields of FFmpeg's structs that `ffmpeg-next` has no safe name for, copied out into plain
+//! values. The only module of the server with `unsafe`.
+#![allow(unsafe_code)]
+
+use std::ffi::CStr;
+
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::ffi;
+
+/// What the container and the codec's headers say about one track.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Header {
+    pub codec: String,
+    pub profile: Option<String>,
+    /// Decoder configuration: avcC, av1C, Annex B, OpusHead.
+    pub extradata: Vec<u8>,
+    pub width: u32,
+    pub height: u32,
+    /// Width to height of a pixel; 1:1 when unknown.
+    pub pixel_aspect: (u32, u32),
+    pub pixel: Option<PixelLayout>,
+    pub interlaced: bool,
+    pub channels: u32,
+    pub sample_rate: u32,
+}
+
+/// How a picture is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PixelLayout {
+    pub name: String,
+    pub bits: u32,
+    /// Planar YUV with chroma halved both ways.
+    pub is_420: bool,
+}
+
+/// One sample in a container's index.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct IndexEntry {
+    /// In the stream's time base; decoding order.
+    pub time: i64,
+    pub keyframe: bool,
+    pub bytes: u64,
+}
+
+/// The longest index that is looked at: ten hours at 60 pictures a second.
+const MAX_INDEX: i32 = 2_160_000;
+
+pub(super) fn header(input: &mut ffmpeg::format::context::Input, index: usize) -> Option<Header> {
+    let stream = input.stream(index)?;
+    // SAFETY: `stream` borrows `input`, which owns the AVStream and its codecpar for at least as long;
+    // both pointers are set by libavformat for every stream below nb_streams.
+    let (pointer, parameters) = unsafe {
+        let pointer = stream.as_ptr().cast_mut();
+        (pointer, &*(*pointer).codecpar)
+    };
+    // SAFETY: the pointers are valid as said above; the call only reads.
+    let aspect = unsafe {
+        ffi::av_guess_sample_aspect_ratio(input.as_mut_ptr(), pointer, std::ptr::null_mut())
+    };
+    let extradata = if parameters.extradata.is_null() || parameters.extradata_size <= 0 {
+        Vec::new()
+    } else {
+        // SAFETY: libavformat keeps `extradata_size` bytes at `extradata`.
+        unsafe {
+            std::slice::from_raw_parts(parameters.extradata, parameters.extradata_size as usize)
+        }
+        .to_vec()
+    };
+    // SAFETY: both functions take any value and answer null or a static C string.
+    let (codec, profile) = unsafe {
+        (
+            text(ffi::avcodec_get_name(parameters.codec_id)).unwrap_or_default(),
+            text(ffi::avcodec_profile_name(
+                parameters.codec_id,
+                parameters.profile,
+            )),
+        )
+    };
+    let is_video = parameters.codec_type == ffi::AVMediaType::AVMEDIA_TYPE_VIDEO;
+    Some(Header {
+        codec,
+        profile,
+        extradata,
+        width: u32::try_from(parameters.width).unwrap_or(0),
+        height: u32::try_from(parameters.height).unwrap_or(0),
+        pixel_aspect: match (u32::try_from(aspect.num), u32::try_from(aspect.den)) {
+            (Ok(num), Ok(den)) if num > 0 && den > 0 => (num, den),
+            _ => (1, 1),
+        },
+        pixel: if is_video {
+            pixel_layout(parameters.format)
+        } else {
+            None
+        },
+        interlaced: !matches!(
+            parameters.field_order,
+            ffi::AVFieldOrder::AV_FIELD_UNKNOWN | ffi::AVFieldOrder::AV_FIELD_PROGRESSIVE
+        ),
+        channels: channels(parameters),
+        sample_rate: u32::try_from(parameters.sample_rate).unwrap_or(0),
+    })
+}
+
+/// The samples of a stream as its container lists them; short or empty where it lists none.
+pub(super) fn index(input: &mut ffmpeg::format::context::Input, index: usize) -> Vec<IndexEntry> {
+    let Some(stream) = input.stream(index) else {
+        return Vec::new();
+    };
+    // SAFETY: `stream` borrows `input`, so the AVStream lives; the entries are copied before any other
+    // call on the context.
+    unsafe {
+        let pointer = stream.as_ptr().cast_mut();
+        let count = ffi::avformat_index_get_entries_count(pointer).clamp(0, MAX_INDEX);
+        (0..count)
+            .filter_map(|n| ffi::avformat_index_get_entry(pointer, n).as_ref())
+            .map(|entry| IndexEntry {
+                time: entry.timestamp,
+                keyframe: entry.flags() & ffi::AVINDEX_KEYFRAME != 0,
+                bytes: u64::try_from(entry.size()).unwrap_or(0),
+            })
+            .collect()
+    }
+}
+
+/// Has the demuxer skip every stream but these, where it can.
+pub(super) fn read_only(input: &mut ffmpeg::format::context::Input, wanted: &[usize]) {
+    for index in 0..input.nb_streams() as usize {
+        if wanted.contains(&index) {
+            continue;
+        }
+        if let Some(mut stream) = input.stream_mut(index) {
+            // SAFETY: the stream is borrowed mutably from the context that owns it.
+            unsafe { (*stream.as_mut_ptr()).discard = ffi::AVDiscard::AVDISCARD_ALL };
+        }
+    }
+}
+
+/// The container is one whose clock may jump (MPEG-TS, MPEG-PS).
+pub(super) fn may_jump(input: &ffmpeg::format::context::Input) -> bool {
+    // SAFETY: an open input has its `iformat` set for as long as it lives.
+    unsafe { (*(*input.as_ptr()).iformat).flags & ffi::AVFMT_TS_DISCONT != 0 }
+}
+
+/// The packet is to be decoded and not shown, as an edit list asks.
+pub(super) fn is_hidden(packet: &ffmpeg::Packet) -> bool {
+    use ffmpeg_next::packet::Ref;
+    // SAFETY: the pointer is to the packet that is borrowed here.
+    unsafe { (*packet.as_ptr()).flags & ffi::AV_PKT_FLAG_DISCARD != 0 }
+}
+
+/// The new decoder configuration that a packet brings along.
+pub(super) fn new_extradata(packet: &ffmpeg::Packet) -> Option<&[u8]> {
+    use ffmpeg_next::packet::Ref;
+    // SAFETY: libavcodec keeps `side_data_elems` entries at `side_data`, each of `size` bytes, for as long as
+    // the packet lives, which is borrowed here.
+    unsafe {
+        let packet = &*packet.as_ptr();
+        let count = usize::try_from(packet.side_data_elems).unwrap_or(0);
+        if packet.side_data.is_null() || count == 0 {
+            return None;
+        }
+        std::slice::from_raw_parts(packet.side_data, count)
+            .iter()
+            .find(|data| {
+                data.type_ == ffi::AVPacketSideDataType::AV_PKT_DATA_NEW_EXTRADATA
+                    && !data.data.is_null()
+            })
+            .map(|data| std::slice::from_raw_parts(data.data, data.size))
+    }
+}
+
+/// How many threads the filters of a graph share; before the graph is configured.
+pub(super) fn limit_threads(graph: &mut ffmpeg::filter::Graph, threads: i32) {
+    // SAFETY: the graph is borrowed mutably and not yet configured.
+    unsafe { (*graph.as_mut_ptr()).nb_threads = threads };
+}
+
+fn pixel_layout(format: i32) -> Option<PixelLayout> {
+    if !(0..ffi::AVPixelFormat::AV_PIX_FMT_NB as i32).contains(&format) {
+        return None;
+    }
+    // SAFETY: `format` is within the enum, which libavutil numbers without holes from 0 to NB; the
+    // descriptor is static.
+    unsafe {
+        let descriptor =
+            ffi::av_pix_fmt_desc_get(std::mem::transmute::<i32, ffi::AVPixelFormat>(format))
+                .as_ref()?;
+        let rgb = descriptor.flags & u64::from(ffi::AV_PIX_FMT_FLAG_RGB as u32) != 0;
+        Some(PixelLayout {
+            name: text(descriptor.name).unwrap_or_default(),
+            bits: u32::try_from(descriptor.comp[0].depth).unwrap_or(8),
+            is_420: !rgb
+                && descriptor.nb_components == 3
+                && descriptor.log2_chroma_w == 1
+                && descriptor.log2_chroma_h == 1,
+        })
+    }
+}
+
+fn channels(parameters: &ffi::AVCodecParameters) -> u32 {
+    u32::try_from(parameters.ch_layout.nb_channels).unwrap_or(0)
+}
+
+/// # Safety
+/// `pointer` is null or a C string that is never freed.
+unsafe fn text(pointer: *const std::ffi::c_char) -> Option<String> {
+    if pointer.is_null() {
+        return None;
+    }
+    // SAFETY: the caller's promise.
+    Some(
+        unsafe { CStr::from_ptr(pointer) }
+            .to_string_lossy()
+            .into_owned(),
+    )
+}

@@ -1,0 +1,119 @@
+//! The clip that every first run shows: H.264 passed through, sound in 5.1 made into stereo Opus, looping.
+
+use crate::support::*;
+use media::packetize::{MAX_PAYLOAD, Packetizer};
+use media::source::probe;
+use shared::api::{Codec, Delivery, Reason};
+
+#[test]
+fn the_picture_is_passed_through_and_the_sound_is_made_opus() {
+    let probe = probe(&clip()).unwrap();
+    let video = probe.video.as_ref().unwrap();
+    assert_eq!(
+        (video.codec.as_str(), video.width, video.height),
+        ("h264", 1280, 720)
+    );
+    assert_eq!(video.fps, Some(25.0));
+    assert_eq!(video.delivery, Delivery::Passthrough);
+    let audio = probe.audio.as_ref().unwrap();
+    assert_eq!(
+        (audio.codec.as_str(), audio.channels, audio.sample_rate),
+        ("aac", 6, 48_000)
+    );
+    assert_eq!(
+        audio.delivery,
+        Delivery::Reencode {
+            codec: Codec::Opus,
+            reasons: vec![Reason::Codec]
+        }
+    );
+    assert_eq!(probe.video_codecs(), [Codec::H264, Codec::Vp8]);
+    assert!(
+        probe.passes_through(Codec::H264)
+            && !probe.passes_through(Codec::Vp8)
+            && !probe.passes_through(Codec::Opus)
+    );
+}
+
+#[test]
+fn it_loops_without_a_gap_and_both_tracks_stay_together() {
+    let played = play(&clip(), &[], 17.0);
+    let pictures = played.of(Codec::H264);
+    let keyframes: Vec<_> = pictures.iter().filter(|unit| unit.keyframe).collect();
+    assert!(keyframes.len() >= 4);
+    // 132 pictures a pass; the pass is as long as its sound, 5.312 s.
+    let starts: Vec<i64> = pictures
+        .iter()
+        .step_by(132)
+        .map(|unit| unit.time.0)
+        .collect();
+    assert_eq!(starts[..3], [0, 5_312_000, 10_624_000]);
+    assert!(pictures[132].keyframe && pictures[264].keyframe);
+    assert_eq!(pictures[0].data, pictures[132].data);
+    let sound = played.of(Codec::Opus);
+    assert!(
+        sound
+            .windows(2)
+            .all(|pair| pair[1].time.micros_since(pair[0].time) == 20_000),
+        "no gap in the sound"
+    );
+    let (picture_end, sound_end) = (pictures.last().unwrap().time, sound.last().unwrap().time);
+    assert!(
+        picture_end.micros_since(sound_end).abs() < 100_000,
+        "{picture_end:?} {sound_end:?}"
+    );
+    assert_eq!(played.anchors.len(), 1);
+    assert!(played.replanned.is_empty());
+}
+
+#[test]
+fn every_unit_packetizes_within_the_limit() {
+    let played = play(&clip(), &[Codec::Vp8], 4.0);
+    for codec in [Codec::H264, Codec::Vp8, Codec::Opus] {
+        let mut packetizer = Packetizer::new(codec);
+        let units = played.of(codec);
+        assert!(units.len() >= 100, "{codec:?} {}", units.len());
+        for unit in units {
+            let payloads = packetizer.packetize(unit).unwrap();
+            assert!(
+                payloads
+                    .iter()
+                    .all(|payload| !payload.is_empty() && payload.len() <= MAX_PAYLOAD)
+            );
+        }
+    }
+}
+
+#[test]
+fn vp8_starts_in_the_middle_and_stops_when_nobody_wants_it() {
+    let input = clip();
+    let probe = probe(&input).unwrap();
+    let mut pictures = 0;
+    let mut asked_at = None;
+    let mut first = None;
+    let mut ended = None;
+    let played = play_with(&input, &probe, &[], 5.0, |control, unit| match unit.codec {
+        Codec::H264 => {
+            pictures += 1;
+            if pictures == 60 {
+                control.want(Codec::Vp8);
+                asked_at = Some(unit.time);
+            }
+            if pictures == 100 {
+                control.unwant(Codec::Vp8);
+                ended = Some(unit.time);
+            }
+        }
+        Codec::Vp8 => {
+            first.get_or_insert(unit.time);
+        }
+        _ => {}
+    });
+    let (asked_at, first, ended) = (asked_at.unwrap(), first.unwrap(), ended.unwrap());
+    assert!(
+        first.micros_since(asked_at).abs() <= 500_000,
+        "asked at {asked_at:?}, first picture of {first:?}"
+    );
+    let last = played.of(Codec::Vp8).last().unwrap().time;
+    assert!(last <= ended.plus_micros(100_000));
+}

@@ -1,0 +1,233 @@
+//! Any file just plays: what is passed through, what is encoded again and why, in every container.
+
+use crate::support::*;
+use media::source::probe;
+use shared::api::{Codec, Delivery, Reason};
+
+#[test]
+fn h264_without_b_frames_is_passed_through_out_of_every_container() {
+    let arguments = format!(
+        "{} {} {BASELINE} -c:a aac -shortest",
+        moving(1.0),
+        tone(1.0)
+    );
+    for name in ["a.mp4", "a.mov", "a.mkv", "a.ts", "a.flv"] {
+        let input = file(name, &arguments);
+        assert_eq!(reasons(&input), None, "{name}");
+        plays(&input, Codec::H264, (320, 180), 60..=75);
+    }
+    let input = file(
+        "fragmented.mp4",
+        &format!("{arguments} -movflags frag_keyframe+empty_moov"),
+    );
+    assert_eq!(reasons(&input), None);
+    plays(&input, Codec::H264, (320, 180), 60..=75);
+}
+
+#[test]
+fn vp8_vp9_av1_and_opus_are_passed_through() {
+    for (name, encoder, codec) in [
+        (
+            "8.webm",
+            "-c:v libvpx -deadline realtime -cpu-used 8 -b:v 200k",
+            Codec::Vp8,
+        ),
+        (
+            "8.mkv",
+            "-c:v libvpx -auto-alt-ref 1 -lag-in-frames 16 -cpu-used 4 -b:v 200k",
+            Codec::Vp8,
+        ),
+        (
+            "9.webm",
+            "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 200k",
+            Codec::Vp9,
+        ),
+        ("9.mp4", "-c:v libvpx-vp9 -cpu-used 6 -b:v 200k", Codec::Vp9),
+        (
+            "1.mp4",
+            "-c:v libsvtav1 -preset 12 -pix_fmt yuv420p",
+            Codec::Av1,
+        ),
+        (
+            "1.mkv",
+            "-c:v libsvtav1 -preset 12 -pix_fmt yuv420p",
+            Codec::Av1,
+        ),
+    ] {
+        let input = file(
+            name,
+            &format!("{} {} {encoder} -g 25 -c:a libopus", moving(1.0), tone(1.0)),
+        );
+        let probe = probe(&input).unwrap();
+        assert_eq!(
+            probe.video.as_ref().unwrap().delivery,
+            Delivery::Passthrough,
+            "{name}"
+        );
+        assert_eq!(
+            probe.audio.as_ref().unwrap().delivery,
+            Delivery::Passthrough,
+            "{name}"
+        );
+        assert_eq!(
+            probe.video_codecs(),
+            [codec, Codec::H264, Codec::Vp8]
+                .into_iter()
+                .fold(Vec::new(), |mut list, codec| {
+                    if !list.contains(&codec) {
+                        list.push(codec);
+                    }
+                    list
+                })
+        );
+        let played = play(&input, &[], 2.5);
+        let units = played.of(codec);
+        let (count, size) = decoded(&units);
+        assert_eq!(size, (320, 180), "{name}");
+        assert!((60..=75).contains(&count), "{name} {count}");
+        let sound = heard(&played.of(Codec::Opus));
+        assert!(
+            (pitch(&sound[24_000..40_000]) - 440.0).abs() < 10.0,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn sound_of_any_codec_rate_and_layout_becomes_stereo_opus() {
+    for (name, encoder) in [
+        ("a.m4a", "-c:a aac"),
+        ("a.mp3", "-c:a libmp3lame"),
+        ("a.ac3", "-c:a ac3 -ac 6"),
+        ("a.flac", "-c:a flac -ar 96000"),
+        ("a.wav", "-c:a pcm_s16le -ar 8000"),
+        ("24.wav", "-c:a pcm_s24le -ac 6"),
+        ("a.ogg", "-c:a libvorbis"),
+        ("a.aac", "-c:a aac -ar 22050"),
+        ("a.mka", "-c:a libopus -ac 6"),
+        ("a.wma", "-c:a wmav2"),
+    ] {
+        let input = file(name, &format!("{} {encoder}", tone(2.0)));
+        let probe = probe(&input).unwrap();
+        assert!(
+            probe.video.is_none() && probe.video_codecs().is_empty(),
+            "{name}"
+        );
+        assert_eq!(
+            probe.audio.as_ref().unwrap().delivery,
+            Delivery::Reencode {
+                codec: Codec::Opus,
+                reasons: vec![Reason::Codec]
+            },
+            "{name}"
+        );
+        let played = play(&input, &[], 3.5);
+        let units = played.of(Codec::Opus);
+        assert!((170..=200).contains(&units.len()), "{name} {}", units.len());
+        assert!(
+            units
+                .windows(2)
+                .all(|pair| pair[1].time.micros_since(pair[0].time) == 20_000),
+            "{name}"
+        );
+        let sound = heard(&units);
+        let middle = &sound[24_000..72_000];
+        assert!(
+            (pitch(middle) - 440.0).abs() < 8.0,
+            "{name} {}",
+            pitch(middle)
+        );
+        assert!(loudness(middle) > 0.02, "{name} {}", loudness(middle));
+        // Second pass.
+        assert!(
+            (pitch(&sound[110_000..150_000]) - 440.0).abs() < 8.0,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_cover_in_an_mp3_is_no_picture_track() {
+    let cover = made(
+        "cover.png",
+        "-f lavfi -i testsrc2=size=64x64:duration=0.04 -frames:v 1",
+    );
+    let input = file(
+        "cover.mp3",
+        &format!(
+            "{} -i {} -map 0 -map 1 -c:v copy -disposition:v attached_pic",
+            tone(1.0),
+            cover.display()
+        ),
+    );
+    let probe = probe(&input).unwrap();
+    assert!(probe.video.is_none() && probe.has_audio());
+}
+
+#[test]
+fn silent_pictures_play() {
+    let input = file("silent.mp4", &format!("{} {BASELINE}", moving(1.0)));
+    assert!(!probe(&input).unwrap().has_audio());
+    plays(&input, Codec::H264, (320, 180), 60..=75);
+}
+
+#[test]
+fn a_single_picture_is_shown_again_and_again() {
+    let still = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=0.04";
+    for (name, arguments) in [
+        ("still.png", format!("{still} -frames:v 1")),
+        ("still.jpg", format!("{still} -frames:v 1")),
+        ("still.mp4", format!("{still} {BASELINE}")),
+    ] {
+        let input = file(name, &arguments);
+        let played = play(&input, &[Codec::Vp8], 5.0);
+        let units = played.of(Codec::Vp8);
+        assert!((4..=12).contains(&units.len()), "{name} {}", units.len());
+        assert_eq!(decoded(&units).1, (320, 180));
+    }
+    // And one with sound behind it.
+    let input = file(
+        "slide.mp4",
+        &format!("{still} {} {BASELINE} -c:a aac", tone(3.0)),
+    );
+    assert_eq!(reasons(&input), Some(vec![Reason::VariableFrameRate]));
+    let played = play(&input, &[Codec::H264], 6.0);
+    assert!(played.of(Codec::H264).len() >= 5);
+    assert!(played.of(Codec::Opus).len() >= 290);
+}
+
+#[test]
+fn the_lengths_of_sound_and_picture_agree_and_the_start_is_at_zero() {
+    let input = file(
+        "sync.mp4",
+        &format!(
+            "{} {} {BASELINE} -c:a aac -shortest",
+            moving(2.0),
+            tone(2.0)
+        ),
+    );
+    let played = play(&input, &[], 9.0);
+    let (pictures, sound) = (played.of(Codec::H264), played.of(Codec::Opus));
+    assert!(pictures[0].time.0.abs() <= 30_000 && sound[0].time.0.abs() <= 30_000);
+    let apart = pictures
+        .last()
+        .unwrap()
+        .time
+        .micros_since(sound.last().unwrap().time);
+    assert!(apart.abs() < 100_000, "{apart}");
+}
+
+#[test]
+fn a_picture_that_starts_later_than_the_sound_stays_later() {
+    let input = file(
+        "offset.mkv",
+        &format!(
+            "-itsoffset 0.5 {} {} {BASELINE} -c:a libopus",
+            moving(1.0),
+            tone(2.0)
+        ),
+    );
+    let played = play(&input, &[], 1.5);
+    let first = played.of(Codec::H264)[0].time.0;
+    assert!((450_000..=550_000).contains(&first), "{first}");
+}

@@ -1,0 +1,230 @@
+//! Sources on the real clock, the generated source, and posters.
+
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::*;
+use media::control::Control;
+use media::frame::{AccessUnit, MediaTime};
+use media::poster::poster;
+use media::source::{Input, LEAD, Probe, Sink, probe, run};
+use shared::api::{Codec, Delivery, Reason};
+
+/// When each unit came.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Logged>>);
+
+#[derive(Default)]
+struct Logged {
+    anchor: Option<(MediaTime, Instant)>,
+    units: Vec<(AccessUnit, Instant)>,
+    dropped: u64,
+}
+
+impl Sink for Log {
+    fn anchor(&mut self, time: MediaTime, at: Instant) {
+        self.0.lock().unwrap().anchor = Some((time, at));
+    }
+    fn append(&mut self, unit: AccessUnit) {
+        self.0.lock().unwrap().units.push((unit, Instant::now()));
+    }
+    fn replanned(&mut self, _: &Probe) {}
+    fn dropped(&mut self, pictures: u64) {
+        self.0.lock().unwrap().dropped += pictures;
+    }
+}
+
+/// Runs the source in its thread while `during` gives orders.
+fn live(input: &Input, wanted: &[Codec], during: impl FnOnce(&Control, &Log)) -> Logged {
+    let probe = probe(input).unwrap();
+    let control = Arc::new(Control::default());
+    for codec in wanted {
+        control.want(*codec);
+    }
+    let log = Log::default();
+    let source = thread::spawn({
+        let (input, control, mut log) = (input.clone(), Arc::clone(&control), log.clone());
+        move || run(&input, &probe, &control, &mut log)
+    });
+    during(&control, &log);
+    control.stop();
+    let asked = Instant::now();
+    source.join().unwrap().unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(1), "it stops soon");
+    std::mem::take(&mut *log.0.lock().unwrap())
+}
+
+#[test]
+fn units_come_a_lead_before_they_are_live_and_never_in_a_burst() {
+    let logged = live(&clip(), &[], |_, _| thread::sleep(Duration::from_secs(7)));
+    let (anchor, at) = logged.anchor.unwrap();
+    // Beyond the start, and over the seam at 5.3 s.
+    for (unit, came) in logged
+        .units
+        .iter()
+        .filter(|(unit, _)| unit.time.0 > 600_000)
+    {
+        let live = at + Duration::from_micros(unit.time.micros_since(anchor) as u64);
+        let early = live.saturating_duration_since(*came);
+        assert!(
+            early <= LEAD + Duration::from_millis(60),
+            "{:?} {early:?}",
+            unit.codec
+        );
+        assert!(*came < live, "{:?} of {:?} is late", unit.codec, unit.time);
+    }
+    assert!(logged.units.last().unwrap().0.time.0 > 6_500_000);
+    assert_eq!(logged.dropped, 0);
+}
+
+#[test]
+fn a_codec_that_is_asked_for_late_is_there_at_once() {
+    let mut asked = None;
+    let logged = live(&clip(), &[], |control, _| {
+        thread::sleep(Duration::from_millis(1700));
+        asked = Some(Instant::now());
+        control.want(Codec::Vp8);
+        thread::sleep(Duration::from_millis(1500));
+    });
+    let (first, came) = logged
+        .units
+        .iter()
+        .find(|(unit, _)| unit.codec == Codec::Vp8)
+        .unwrap();
+    let waited = came.duration_since(asked.unwrap());
+    assert!(first.keyframe);
+    assert!(waited < Duration::from_millis(2000), "{waited:?}");
+}
+
+#[test]
+fn the_generated_source_has_a_moving_picture_and_a_tone() {
+    let described = probe(&Input::Test).unwrap();
+    let video = described.video.as_ref().unwrap();
+    assert_eq!(
+        (video.width, video.height, video.fps),
+        (1280, 720, Some(30.0))
+    );
+    assert_eq!(
+        video.delivery,
+        Delivery::Reencode {
+            codec: Codec::H264,
+            reasons: vec![Reason::Codec]
+        }
+    );
+    assert_eq!(described.duration, None);
+    let played = play(&Input::Test, &[Codec::H264, Codec::Vp8], 2.2);
+    for codec in [Codec::H264, Codec::Vp8] {
+        let units = played.of(codec);
+        assert!(
+            (60..=80).contains(&units.len()),
+            "{codec:?} {}",
+            units.len()
+        );
+        let keyframes: Vec<i64> = units
+            .iter()
+            .filter(|unit| unit.keyframe)
+            .map(|unit| unit.time.0)
+            .collect();
+        assert_eq!(keyframes, [0, 1_000_000, 2_000_000], "a GOP is a second");
+        assert_eq!(decoded(&units), (units.len(), (1280, 720)));
+        let bytes: usize = units
+            .iter()
+            .filter(|unit| unit.time.0 < 2_000_000)
+            .map(|unit| unit.data.len())
+            .sum();
+        assert!(bytes * 8 / 2 < 6_000_000, "{} bit/s", bytes * 8 / 2);
+    }
+    let sound = heard(&played.of(Codec::Opus));
+    assert!((pitch(&sound[24_000..40_000]) - 440.0).abs() < 5.0);
+}
+
+#[test]
+fn a_keyframe_comes_when_asked_for() {
+    let input = Input::Test;
+    let probe = probe(&input).unwrap();
+    let mut count = 0;
+    let played = play_with(
+        &input,
+        &probe,
+        &[Codec::H264, Codec::Vp8],
+        1.0,
+        |control, unit| {
+            if unit.codec == Codec::Vp8 {
+                count += 1;
+                if count == 10 {
+                    control.request_keyframe(Codec::H264);
+                    control.request_keyframe(Codec::Vp8);
+                }
+            }
+        },
+    );
+    for codec in [Codec::H264, Codec::Vp8] {
+        let keyframes: Vec<i64> = played
+            .of(codec)
+            .iter()
+            .filter(|unit| unit.keyframe)
+            .map(|unit| unit.time.0)
+            .collect();
+        assert!(
+            keyframes
+                .iter()
+                .any(|time| (300_000..500_000).contains(time)),
+            "{codec:?} {keyframes:?}"
+        );
+    }
+}
+
+#[test]
+fn a_poster_is_a_small_upright_jpeg() {
+    let size = |jpeg: &[u8]| {
+        assert_eq!(jpeg[..2], [0xff, 0xd8]);
+        let mut decoder = ffmpeg_next::codec::Context::new_with_codec(
+            ffmpeg_next::decoder::find_by_name("mjpeg").unwrap(),
+        )
+        .decoder()
+        .video()
+        .unwrap();
+        decoder
+            .send_packet(&ffmpeg_next::Packet::copy(jpeg))
+            .unwrap();
+        decoder.send_eof().unwrap();
+        let mut picture = ffmpeg_next::frame::Video::empty();
+        decoder.receive_frame(&mut picture).unwrap();
+        (picture.width(), picture.height())
+    };
+    let film = poster(&clip()).unwrap();
+    assert_eq!(size(&film), (640, 360));
+    assert!((5_000..150_000).contains(&film.len()), "{}", film.len());
+    assert_eq!(size(&poster(&Input::Test).unwrap()), (640, 360));
+    let upright = made(
+        "poster.mp4",
+        &format!("{} -c:v libx264 -preset ultrafast", moving(1.0)),
+    );
+    let turned = made(
+        "poster-turned.mp4",
+        &format!("-i {} -c copy -metadata:s:v:0 rotate=90", upright.display()),
+    );
+    assert_eq!(size(&poster(&Input::File(turned)).unwrap()), (180, 320));
+    let still = made(
+        "poster.png",
+        "-f lavfi -i testsrc2=size=1000x1000 -frames:v 1",
+    );
+    assert_eq!(size(&poster(&Input::File(still)).unwrap()), (640, 640));
+    // Stored from the last row to the first.
+    let rows = made(
+        "poster.avi",
+        &format!("{} -c:v rawvideo -pix_fmt bgr24", moving(0.2)),
+    );
+    assert_eq!(size(&poster(&Input::File(rows)).unwrap()), (320, 180));
+    let sound = made("poster.wav", &tone(0.2));
+    assert!(poster(&Input::File(sound)).is_err());
+    let dark = made(
+        "poster-dark.mp4",
+        "-f lavfi -i color=black:size=320x180:rate=25:duration=1 -f lavfi -i testsrc2=size=320x180:rate=25:duration=1 -filter_complex [0][1]concat -c:v libx264 -preset ultrafast -g 12 -pix_fmt yuv420p",
+    );
+    assert!(
+        poster(&Input::File(dark)).unwrap().len() > 5_000,
+        "it is not the black one"
+    );
+}

@@ -1,0 +1,207 @@
+//! Files that turn out to be other than they looked, while they play.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::support::*;
+use media::control::Control;
+use media::error::MediaError;
+use media::source::{Input, probe, run};
+use shared::api::{Codec, Delivery, Reason};
+
+const BASELINE: &str = "-c:v libx264 -preset ultrafast -bf 0 -g 25 -pix_fmt yuv420p";
+
+fn written(name: &str, content: &[u8]) -> PathBuf {
+    let folder = tempfile::tempdir().unwrap().keep();
+    let path = folder.join(name);
+    fs::write(&path, content).unwrap();
+    path
+}
+
+#[test]
+fn a_file_that_grows_is_longer_after_the_seam() {
+    let short = fs::read(made("short.ts", &format!("{} {BASELINE}", moving(1.0)))).unwrap();
+    let long = fs::read(made("long.ts", &format!("{} {BASELINE}", moving(2.0)))).unwrap();
+    let path = written("grows.ts", &short);
+    let input = Input::File(path.clone());
+    let probe = probe(&input).unwrap();
+    let mut count = 0;
+    let played = play_with(&input, &probe, &[], 5.0, |_, _| {
+        count += 1;
+        if count == 10 {
+            fs::write(&path, &long).unwrap();
+        }
+    });
+    let units = played.of(Codec::H264);
+    let longest = units
+        .windows(2)
+        .map(|pair| pair[1].time.micros_since(pair[0].time))
+        .max()
+        .unwrap();
+    assert!(longest <= 80_000, "{longest}");
+    assert!(units.len() >= 120);
+}
+
+#[test]
+fn a_b_frame_that_comes_late_changes_the_plan_and_the_picture_goes_on() {
+    let plain = made("plain.ts", &format!("{} {BASELINE} -g 50", moving(8.0)));
+    let b = made(
+        "b.ts",
+        &format!(
+            "{} -c:v libx264 -preset veryfast -bf 2 -g 25 -pix_fmt yuv420p -output_ts_offset 8",
+            moving(2.0)
+        ),
+    );
+    let joined = [fs::read(plain).unwrap(), fs::read(b).unwrap()].concat();
+    let input = Input::File(written("late-b.ts", &joined));
+    let probe = probe(&input).unwrap();
+    assert!(probe.passes_through(Codec::H264));
+    let played = play_with(&input, &probe, &[Codec::H264], 13.0, |_, _| {});
+    assert_eq!(played.replanned.len(), 1);
+    let now = &played.replanned[0];
+    assert!(!now.passes_through(Codec::H264));
+    assert_eq!(
+        now.video.as_ref().unwrap().delivery,
+        Delivery::Reencode {
+            codec: Codec::H264,
+            reasons: vec![Reason::BFrames]
+        }
+    );
+    let units = played.of(Codec::H264);
+    let longest = units
+        .windows(2)
+        .map(|pair| pair[1].time.micros_since(pair[0].time))
+        .max()
+        .unwrap();
+    let after = played.units[played.replanned_at[0]..]
+        .iter()
+        .find(|unit| unit.codec == Codec::H264);
+    assert!(
+        after.unwrap().keyframe,
+        "the encoder begins with a keyframe"
+    );
+    assert!(longest <= 400_000, "{longest}");
+    assert!(units.last().unwrap().time.0 > 12_500_000);
+}
+
+#[test]
+fn a_picture_that_changes_size_is_told() {
+    let small = made("size-a.ts", &format!("{} {BASELINE}", moving(1.0)));
+    let large = made(
+        "size-b.ts",
+        &format!(
+            "-f lavfi -i testsrc2=size=640x360:rate=25:duration=1 {BASELINE} -output_ts_offset 1"
+        ),
+    );
+    let joined = [fs::read(small).unwrap(), fs::read(large).unwrap()].concat();
+    let input = Input::File(written("size.ts", &joined));
+    let played = play(&input, &[Codec::Vp8], 1.5);
+    let video = played
+        .replanned
+        .last()
+        .expect("the size changed")
+        .video
+        .clone()
+        .unwrap();
+    assert_eq!(
+        (video.width, video.height, video.delivery),
+        (640, 360, Delivery::Passthrough)
+    );
+    assert_eq!(decoded(&played.of(Codec::H264)).1, (640, 360));
+    assert_eq!(decoded(&played.of(Codec::Vp8)).1, (640, 360));
+}
+
+#[test]
+fn a_file_that_is_removed_while_it_plays_ends_with_an_error() {
+    let path = written(
+        "gone.mp4",
+        &fs::read(made("gone.mp4", &format!("{} {BASELINE}", moving(1.0)))).unwrap(),
+    );
+    let input = Input::File(path.clone());
+    let probe = probe(&input).unwrap();
+    fs::remove_file(&path).unwrap();
+    let error = run(
+        &input,
+        &probe,
+        &Control::default(),
+        &mut Recorder::default(),
+    )
+    .unwrap_err();
+    assert!(matches!(error, MediaError::Missing(_)));
+}
+
+#[test]
+fn a_file_that_is_replaced_by_another_kind_ends_with_an_error() {
+    let one = fs::read(made("one.mkv", &format!("{} {BASELINE}", moving(0.5)))).unwrap();
+    let other = fs::read(made("other.mkv", &format!("{} -c:v mpeg4", moving(0.5)))).unwrap();
+    let path = written("replaced.mkv", &one);
+    let input = Input::File(path.clone());
+    let probe = probe(&input).unwrap();
+    fs::write(&path, &other).unwrap();
+    let Err(error) = try_play(&input, &probe, &[], 1.0) else {
+        panic!("it is another file")
+    };
+    assert!(matches!(error, MediaError::Changed(_)), "{error}");
+}
+
+#[test]
+fn keyframes_that_stay_out_change_the_plan_and_the_picture_goes_on() {
+    let picture = "-f lavfi -i testsrc2=size=160x90:rate=10:duration=30 -c:v libx264 -preset ultrafast -bf 0 -pix_fmt yuv420p";
+    // Keyframes at 0, 2, 4, 6, 8 s, then none: the beginning does not show it, and ts has no index.
+    let input = Input::File(made(
+        "sparse.ts",
+        &format!("{picture} -g 9999 -sc_threshold 0 -force_key_frames 0,2,4,6,8"),
+    ));
+    let probe = probe(&input).unwrap();
+    assert!(probe.passes_through(Codec::H264));
+    let played = play_with(&input, &probe, &[Codec::H264], 36.0, |_, _| {});
+    assert!(!played.replanned[0].passes_through(Codec::H264));
+    let after = played.units[played.replanned_at[0]..]
+        .iter()
+        .find(|unit| unit.codec == Codec::H264)
+        .unwrap();
+    assert!(
+        after.keyframe && (27_000_000..30_000_000).contains(&after.time.0),
+        "{:?}",
+        after.time
+    );
+    let units = played.of(Codec::H264);
+    let longest = units
+        .windows(2)
+        .map(|pair| pair[1].time.micros_since(pair[0].time))
+        .max()
+        .unwrap();
+    assert!(longest <= 700_000, "{longest}");
+    decoded(&units);
+}
+
+#[test]
+fn a_codec_that_is_dropped_and_wanted_again_begins_with_a_keyframe() {
+    let input = Input::File(made("again.mp4", &format!("{} {BASELINE}", moving(2.0))));
+    let probe = probe(&input).unwrap();
+    let mut count = 0;
+    let played = play_with(&input, &probe, &[Codec::Vp8], 4.0, |control, unit| {
+        if unit.codec == Codec::H264 {
+            count += 1;
+            match count {
+                30 => control.unwant(Codec::Vp8),
+                33 => control.want(Codec::Vp8),
+                _ => {}
+            }
+        }
+    });
+    let wanted_again = played
+        .units
+        .iter()
+        .enumerate()
+        .filter(|(_, unit)| unit.codec == Codec::H264)
+        .nth(32)
+        .unwrap()
+        .0;
+    let first = played.units[wanted_again..]
+        .iter()
+        .find(|unit| unit.codec == Codec::Vp8)
+        .unwrap();
+    assert!(first.keyframe);
+    decoded(&played.of(Codec::Vp8));
+}

@@ -1,0 +1,332 @@
+//! Sources over time: tracks of unlike lengths, slow machines, long files, and what is left behind.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use crate::support::*;
+use media::control::Control;
+use media::source::{Clock, Input, probe, run_on};
+use media::sps::Sequence;
+use shared::api::{Codec, Reason};
+use testkit::process::{Usage, in_own_process};
+
+const BASELINE: &str = "-c:v libx264 -preset ultrafast -bf 0 -g 25 -pix_fmt yuv420p";
+
+#[test]
+fn sound_that_ends_before_the_picture_is_followed_by_silence() {
+    let input = Input::File(made(
+        "short-sound.mp4",
+        &format!("{} {} {BASELINE} -c:a aac", moving(3.0), tone(1.0)),
+    ));
+    let played = play(&input, &[], 5.0);
+    let units = played.of(Codec::Opus);
+    assert!(
+        units
+            .windows(2)
+            .all(|pair| pair[1].time.micros_since(pair[0].time) == 20_000)
+    );
+    let sound = heard(&units);
+    assert!(loudness(&sound[20_000..40_000]) > 0.05);
+    assert!(loudness(&sound[70_000..130_000]) < 0.001);
+    // The next pass begins at 3 s.
+    assert!(loudness(&sound[150_000..180_000]) > 0.05);
+}
+
+#[test]
+fn a_picture_that_ends_before_the_sound_stays_until_the_next_pass() {
+    let input = Input::File(made(
+        "short-picture.mkv",
+        &format!("{} {} -c:v mpeg4 -c:a libopus", moving(1.0), tone(4.0)),
+    ));
+    let played = play(&input, &[Codec::Vp8], 6.0);
+    let units = played.of(Codec::Vp8);
+    let longest = units
+        .windows(2)
+        .map(|pair| pair[1].time.micros_since(pair[0].time))
+        .max()
+        .unwrap();
+    assert!(longest <= 1_100_000, "{longest}");
+    assert!(
+        units
+            .iter()
+            .any(|unit| (4_000_000..4_050_000).contains(&unit.time.0)),
+        "the next pass begins at 4 s"
+    );
+}
+
+#[test]
+fn a_flash_and_a_beep_of_one_moment_stay_together_pass_after_pass() {
+    // Dark and silent for a second, then bright and loud for one.
+    let flash = "-f lavfi -i color=black:size=160x90:rate=25:duration=2 \
+                 -f lavfi -i aevalsrc='gte(t,1)*0.3*sin(2*PI*1000*t)':s=44100:d=2 \
+                 -filter_complex [0]drawbox=color=white:t=fill:enable='gte(t,1)'[v] -map [v] -map 1:a";
+    for (name, codecs) in [
+        ("flash.mp4", format!("{BASELINE} -c:a aac")),
+        (
+            "flash.mkv",
+            "-c:v libx264 -preset veryfast -bf 2 -pix_fmt yuv420p -c:a libmp3lame".to_owned(),
+        ),
+        ("flash.ts", "-c:v mpeg2video -c:a ac3".to_owned()),
+        (
+            "flash.webm",
+            "-c:v libvpx -cpu-used 8 -deadline realtime -c:a libvorbis".to_owned(),
+        ),
+    ] {
+        let input = Input::File(made(name, &format!("{flash} {codecs}")));
+        let played = play(&input, &[Codec::Vp8], 5.0);
+        let brightness = bright(&played.of(Codec::Vp8));
+        let flashes: Vec<i64> = brightness
+            .windows(2)
+            .filter(|pair| pair[0].1 < 100.0 && pair[1].1 > 150.0)
+            .map(|pair| pair[1].0.0)
+            .collect();
+        let units = played.of(Codec::Opus);
+        let sound = heard(&units);
+        let begins = units[0].time.0;
+        let loud: Vec<bool> = sound
+            .chunks(48)
+            .map(|chunk| loudness(chunk) > 0.03)
+            .collect();
+        let beeps: Vec<i64> = (50..loud.len())
+            .filter(|n| loud[*n] && !loud[n - 50..*n].contains(&true))
+            .map(|n| begins + n as i64 * 1000)
+            .collect();
+        assert!(
+            flashes.len() >= 2 && beeps.len() >= 2,
+            "{name} {flashes:?} {beeps:?}"
+        );
+        for (flash, beep) in flashes.iter().zip(&beeps) {
+            assert!(
+                (flash - beep).abs() <= 10_000,
+                "{name}: flash at {flash}, beep at {beep}"
+            );
+        }
+    }
+}
+
+#[test]
+fn after_a_thousand_loops_sound_and_picture_are_as_far_apart_as_in_the_first() {
+    // Five pictures; a beep in the second half. Sound is a little longer, as AAC's frames make it.
+    let input = Input::File(made(
+        "loop.mp4",
+        &format!(
+            "-f lavfi -i color=black:size=64x64:rate=25:duration=0.2 \
+             -f lavfi -i aevalsrc='gte(t,0.1)*0.3*sin(2*PI*1000*t)':s=44100:d=0.2 {BASELINE} -c:a aac"
+        ),
+    ));
+    let played = play(&input, &[], 230.0);
+    let starts: Vec<i64> = played
+        .of(Codec::H264)
+        .iter()
+        .filter(|unit| unit.keyframe)
+        .map(|unit| unit.time.0)
+        .collect();
+    let length = starts[1] - starts[0];
+    assert!((200_000..225_000).contains(&length), "{length}");
+    assert!(starts.len() > 1001, "{}", starts.len());
+    assert!(
+        starts
+            .iter()
+            .enumerate()
+            .all(|(pass, start)| *start == pass as i64 * length),
+        "no pass is longer than another"
+    );
+    let sound = played.of(Codec::Opus);
+    assert!(
+        sound
+            .windows(2)
+            .all(|pair| pair[1].time.micros_since(pair[0].time) == 20_000)
+    );
+    // The beep of a pass, in milliseconds after its first picture.
+    let beep = |pass: usize| {
+        let from = sound
+            .iter()
+            .position(|unit| unit.time.0 >= starts[pass] - 100_000)
+            .unwrap();
+        let heard = heard(&sound[from..from + 25]);
+        let silence_from = (starts[pass] - sound[from].time.0) as usize * 48 / 1000 + 48 * 30;
+        let loud = heard[silence_from..]
+            .chunks(48)
+            .position(|chunk| loudness(chunk) > 0.05)
+            .unwrap();
+        loud as i64 + 30
+    };
+    let (first, last) = (beep(1), beep(1000));
+    assert!((first - 100).abs() <= 10, "{first} ms");
+    assert!((first - last).abs() <= 3, "{first} ms and {last} ms");
+}
+
+/// Looking at it takes time: as on a machine where each step of work is slow.
+struct SlowClock {
+    now: Cell<Instant>,
+    step: Duration,
+    end: Instant,
+}
+
+impl Clock for SlowClock {
+    fn now(&self) -> Instant {
+        self.now.set(self.now.get() + self.step);
+        self.now.get()
+    }
+
+    fn sleep(&self, control: &Control, until: Instant) {
+        self.now.set(self.now.get().max(until));
+        if self.now.get() > self.end {
+            control.stop();
+        }
+    }
+}
+
+#[test]
+fn a_slow_encoder_leaves_pictures_out_and_never_holds_up_what_is_passed_through() {
+    let input = Input::File(made(
+        "slow.mp4",
+        &format!("{} {} {BASELINE} -c:a libopus", moving(4.0), tone(4.0)),
+    ));
+    let probe = probe(&input).unwrap();
+    let control = Control::default();
+    control.want(Codec::Vp8);
+    let start = Instant::now();
+    // 25 pictures and 50 packets of sound a second take 75 * 11 ms; as much again is not there for VP8.
+    let clock = SlowClock {
+        now: Cell::new(start),
+        step: Duration::from_millis(11),
+        end: start + Duration::from_secs(8),
+    };
+    let mut recorder = Recorder::default();
+    // The sleep that stops may never come where there is no time to sleep.
+    let stopper = std::thread::scope(|scope| {
+        let control = &control;
+        scope.spawn(move || {
+            std::thread::sleep(Duration::from_secs(3));
+            control.stop();
+        });
+        run_on(&clock, &input, &probe, control, &mut recorder)
+    });
+    stopper.unwrap();
+    let (passed, encoded) = (
+        recorder.of(Codec::H264).len(),
+        recorder.of(Codec::Vp8).len(),
+    );
+    assert!(
+        recorder.dropped > 0,
+        "{passed} passed, {encoded} encoded, {:?}",
+        recorder.anchors
+    );
+    assert!(encoded > 0 && encoded < passed);
+    assert_eq!(
+        recorder.anchors.len(),
+        1,
+        "what is passed through never stalls"
+    );
+}
+
+#[test]
+fn what_is_encoded_is_constrained_baseline_of_at_most_1080_lines() {
+    let input = Input::File(made(
+        "large.mp4",
+        "-f lavfi -i testsrc2=size=2560x1440:rate=25:duration=0.4 -c:v libx265 -preset ultrafast -x265-params log-level=error",
+    ));
+    let played = play(&input, &[Codec::H264], 0.3);
+    let units = played.of(Codec::H264);
+    assert_eq!(decoded(&units).1, (1920, 1080));
+    let nal = units[0]
+        .data
+        .windows(5)
+        .find(|bytes| bytes[..4] == [0, 0, 0, 1] && bytes[4] & 0x1f == 7)
+        .unwrap();
+    let at = nal.as_ptr() as usize - units[0].data.as_ptr() as usize + 4;
+    let sequence = Sequence::parse(&units[0].data[at..at + 20]).unwrap();
+    assert_eq!((sequence.profile, sequence.constraints & 0x40), (66, 0x40));
+}
+
+#[test]
+fn the_rate_of_what_is_encoded_is_bounded_and_keyframes_are_no_burst() {
+    let played = play(&clip(), &[Codec::Vp8], 5.0);
+    let units = played.of(Codec::Vp8);
+    let bits = units.iter().map(|unit| unit.data.len() * 8).sum::<usize>() as f64 / 5.0;
+    assert!((500_000.0..3_500_000.0).contains(&bits), "{bits} bit/s");
+    let largest = units.iter().map(|unit| unit.data.len()).max().unwrap();
+    assert!(largest < 250_000, "{largest}");
+    let keyframes: Vec<i64> = units
+        .iter()
+        .filter(|unit| unit.keyframe)
+        .map(|unit| unit.time.0)
+        .collect();
+    assert!(
+        keyframes
+            .windows(2)
+            .all(|pair| pair[1] - pair[0] <= 2_050_000),
+        "{keyframes:?}"
+    );
+}
+
+#[test]
+fn a_file_of_ten_hours_is_known_at_once() {
+    let input = Input::File(made(
+        "long.mp4",
+        "-f lavfi -i color=size=64x64:rate=1:duration=36000 -c:v libx264 -preset ultrafast -bf 0 -g 10 -pix_fmt yuv420p",
+    ));
+    let start = Instant::now();
+    let found = probe(&input).unwrap();
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(found.duration.unwrap().as_secs(), 36_000);
+    assert!(found.passes_through(Codec::H264));
+    assert!(play(&input, &[], 30.0).of(Codec::H264).len() >= 30);
+}
+
+#[test]
+fn a_rate_that_varies_wildly_is_evened_out() {
+    // Bursts of ten pictures, then a second of nothing.
+    let input = Input::File(made(
+        "vfr.mkv",
+        "-f lavfi -i testsrc2=size=160x90:rate=25:duration=6 -vf select=lt(mod(n\\,35)\\,10) -vsync vfr -c:v libx264 -preset ultrafast -bf 0 -g 10 -pix_fmt yuv420p",
+    ));
+    match probe(&input).unwrap().video.unwrap().delivery {
+        shared::api::Delivery::Reencode { reasons, .. } => {
+            assert_eq!(reasons, [Reason::VariableFrameRate])
+        }
+        shared::api::Delivery::Passthrough => panic!("browsers would count freezes"),
+    }
+    let played = play(&input, &[Codec::H264], 5.0);
+    let units = played.of(Codec::H264);
+    let longest = units
+        .windows(2)
+        .map(|pair| pair[1].time.micros_since(pair[0].time))
+        .max()
+        .unwrap();
+    assert!(longest <= 200_000, "{longest}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn starting_and_stopping_leaves_nothing_behind() {
+    if !in_own_process("timing::starting_and_stopping_leaves_nothing_behind") {
+        return;
+    }
+    let input = Input::File(made(
+        "again-and-again.mp4",
+        &format!("{} {} {BASELINE} -c:a aac", moving(0.4), tone(0.4)),
+    ));
+    let once = || {
+        let played = play(&input, &[Codec::Vp8, Codec::H264], 0.3);
+        assert!(!played.units.is_empty());
+    };
+    for _ in 0..10 {
+        once();
+    }
+    let before = Usage::own();
+    for _ in 0..30 {
+        once();
+    }
+    let after = Usage::own();
+    assert!(after.files <= before.files, "{before:?} to {after:?}");
+    assert!(
+        after.memory < before.memory + 32_000,
+        "{before:?} to {after:?}"
+    );
+}

@@ -1,0 +1,381 @@
+//! One UDP port: real sockets that all peers of a shard share, bound once at start.
+//!
+//! One socket a local address, all on the same port, so that a reply leaves from the address that was asked. What arrives is handed to the peer that
+//! [`Routes`] names: media feedback to whoever asked for it, all else through a bounded inbox.
+
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use tokio::io::Interest;
+use tokio::sync::Notify;
+
+use super::bind::{NetError, bind};
+use super::candidates;
+use super::kind::Kind;
+use super::route::{Link, Route};
+use super::routes::{Remote, Routes};
+use super::tcp::{self, Stream};
+
+/// What the kernel may hand over as one when it has put datagrams of one sender together (GRO).
+const COALESCED: usize = 64 * 1024;
+/// So many of them are taken in one call.
+const AT_ONCE: usize = 8;
+/// A keyframe for some hundreds of viewers at the same moment.
+const SEND_BUFFER: usize = 4 << 20;
+/// A full buffer is tried again after this: it is emptied at the speed of a network card.
+pub const ROOM_AGAIN: Duration = Duration::from_millis(1);
+/// Some thousands of viewers' feedback.
+const RECEIVE_BUFFER: usize = 2 << 20;
+
+/// The shared port. It is closed when the last [`Arc`] of it is dropped.
+#[derive(Debug)]
+pub struct Port {
+    sockets: Vec<Socket>,
+    routes: Mutex<Routes<Arc<Link>>>,
+    /// Of TCP, with the index of the socket that has the same address; until the shard takes them.
+    listeners: Mutex<Vec<(usize, TcpListener)>>,
+    candidates: Vec<String>,
+    stray: Arc<AtomicU64>,
+}
+
+/// One address of the port.
+#[derive(Debug)]
+pub struct Socket {
+    io: UdpSocket,
+    state: UdpSocketState,
+    address: SocketAddr,
+    /// Peers whose send met a full socket buffer, until it has room again.
+    waiting: Mutex<Vec<Waker>>,
+    full: Notify,
+}
+
+impl Port {
+    /// Opens `port` (0: any free one) on every address of this machine. `public` is an address that is
+    /// forwarded to this machine, offered before all others. With `tcp`, ICE-TCP is served on the same number.
+    pub fn bind(port: u16, public: Option<IpAddr>, tcp: bool) -> Result<Arc<Self>, NetError> {
+        let (mut sockets, mut listeners) = (Vec::new(), Vec::new());
+        for (index, (address, io)) in bind(port)?.into_iter().enumerate() {
+            sockets.push(Socket::new(address, io).map_err(NetError::Interfaces)?);
+            if tcp {
+                match tcp::listen(address, port == 0) {
+                    Ok(listener) => listeners.push((index, listener)),
+                    Err(error) => tracing::warn!(
+                        "nobody can watch through TCP port {} of {}: {error}; choose another port with --udp-port, or --ice-tcp off",
+                        address.port(),
+                        address.ip(),
+                    ),
+                }
+            }
+        }
+        let udp = sockets.iter().map(|socket| socket.address);
+        let tcp = listeners
+            .iter()
+            .filter_map(|(_, listener)| listener.local_addr().ok());
+        let candidates = candidates::lines(udp, tcp, public);
+        Ok(Arc::new(Self {
+            sockets,
+            routes: Mutex::default(),
+            listeners: Mutex::new(listeners),
+            candidates,
+            stray: Arc::default(),
+        }))
+    }
+
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.sockets.iter().map(|socket| socket.address)
+    }
+
+    /// `candidate:...` lines of this port, best first, loopback last.
+    pub fn candidates(&self) -> &[String] {
+        &self.candidates
+    }
+
+    /// Datagrams that were nobody's.
+    pub fn stray(&self) -> &Arc<AtomicU64> {
+        &self.stray
+    }
+
+    /// The TCP listeners, each with the index of the socket of the same address; once.
+    pub fn take_listeners(&self) -> Vec<(usize, TcpListener)> {
+        std::mem::take(&mut *lock(&self.listeners))
+    }
+
+    /// A peer's share of the port, until it is dropped.
+    pub fn open(self: &Arc<Self>) -> Route {
+        Route::new(Arc::clone(self), self.sockets.len())
+    }
+
+    pub(super) fn routes(&self) -> MutexGuard<'_, Routes<Arc<Link>>> {
+        lock(&self.routes)
+    }
+
+    pub fn sockets(&self) -> &[Socket] {
+        &self.sockets
+    }
+
+    /// Registers socket `index` with the runtime of the caller, which is to be the shard's.
+    pub fn register(self: &Arc<Self>, index: usize) -> io::Result<Registered> {
+        let io = self.sockets[index].io.try_clone()?;
+        Ok(Registered {
+            port: Arc::clone(self),
+            index,
+            io: tokio::net::UdpSocket::from_std(io)?,
+        })
+    }
+
+    pub(super) fn hand_out(
+        &self,
+        now: Instant,
+        from: Remote,
+        datagram: &[u8],
+        feedback: &mut impl FnMut(Option<u64>, Remote, &[u8]),
+    ) {
+        // A statement of its own: whoever is handed the datagram may change the routes.
+        let link = self.routes().route(now, from, datagram).cloned();
+        match link {
+            Some(link) => link.hand_out(from, datagram, feedback),
+            None => {
+                self.stray.fetch_add(1, Ordering::Relaxed);
+                if Kind::of(datagram) == Kind::Rtcp {
+                    feedback(None, from, datagram);
+                }
+            }
+        }
+    }
+
+    /// As [`Port::hand_out`], of a TCP connection. True: it has found its peer.
+    pub(super) fn hand_out_from(
+        &self,
+        now: Instant,
+        from: Remote,
+        stream: &Arc<Stream>,
+        datagram: &[u8],
+        feedback: &mut impl FnMut(Option<u64>, Remote, &[u8]),
+    ) -> bool {
+        let Some(link) = self.routes().route(now, from, datagram).cloned() else {
+            self.stray.fetch_add(1, Ordering::Relaxed);
+            return false;
+        };
+        if Kind::of(datagram) == Kind::Stun && !link.connected(from, stream) {
+            return false;
+        }
+        link.hand_out(from, datagram, feedback);
+        true
+    }
+
+    /// The TCP connection from there is closed.
+    pub(super) fn disconnected(&self, from: Remote) {
+        if let Some(link) = self.routes().known(from) {
+            link.disconnected(from);
+        }
+    }
+}
+
+impl Socket {
+    fn new(address: SocketAddr, io: UdpSocket) -> io::Result<Self> {
+        let state = UdpSocketState::new((&io).into())?;
+        // The system's limit may be lower; then that is what we get.
+        let _ = state.set_send_buffer_size((&io).into(), SEND_BUFFER);
+        let _ = state.set_recv_buffer_size((&io).into(), RECEIVE_BUFFER);
+        Ok(Self {
+            io,
+            state,
+            address,
+            waiting: Mutex::default(),
+            full: Notify::new(),
+        })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// So many packets of one size can be sent as one (GSO); 1 where the kernel refuses.
+    pub fn segments(&self) -> usize {
+        self.state.max_gso_segments()
+    }
+
+    /// Sends datagrams to one destination, all of `segment` bytes but for the last, which may be shorter.
+    ///
+    /// # Errors
+    /// `WouldBlock` while the buffer of the socket is full; any other is the network's (no route, too large).
+    pub fn send(&self, to: SocketAddr, contents: &[u8], segment: usize) -> io::Result<()> {
+        let transmit = Transmit {
+            destination: to,
+            ecn: None,
+            contents,
+            segment_size: (segment < contents.len()).then_some(segment),
+            src_ip: None,
+        };
+        self.state.try_send(UdpSockRef::from(&self.io), &transmit)
+    }
+
+    /// As [`Socket::send`], for one datagram and a task that waits for room.
+    pub(super) fn poll_send(
+        &self,
+        context: &mut Context<'_>,
+        to: SocketAddr,
+        datagram: &[u8],
+    ) -> Poll<()> {
+        match self.send(to, datagram, datagram.len()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                lock(&self.waiting).push(context.waker().clone());
+                self.full.notify_one();
+                Poll::Pending
+            }
+            Err(error) => {
+                tracing::trace!(%to, %error, "datagram not sent");
+                Poll::Ready(())
+            }
+            Ok(()) => Poll::Ready(()),
+        }
+    }
+}
+
+/// A socket of a port, known to the runtime of its shard.
+#[derive(Debug)]
+pub struct Registered {
+    port: Arc<Port>,
+    index: usize,
+    /// The same socket, for waiting.
+    io: tokio::net::UdpSocket,
+}
+
+impl Registered {
+    /// Hands out what arrives, until the task is dropped; `feedback` gets the SRTCP of those who asked
+    /// for it ([`Route::feedback_to`]), by the number that they gave, and that of addresses that nobody is known by.
+    pub async fn receive(&self, mut feedback: impl FnMut(Option<u64>, Remote, &[u8])) {
+        let socket = &self.port.sockets[self.index];
+        let mut memory = vec![0; COALESCED * AT_ONCE];
+        let mut metas = [RecvMeta::default(); AT_ONCE];
+        loop {
+            if self.io.readable().await.is_err() {
+                return;
+            }
+            let mut parts = memory.chunks_mut(COALESCED);
+            let mut buffers: [IoSliceMut<'_>; AT_ONCE] =
+                std::array::from_fn(|_| IoSliceMut::new(parts.next().unwrap_or_default()));
+            let received = self.io.try_io(Interest::READABLE, || {
+                let socket_ref = (&socket.io).into();
+                socket.state.recv(socket_ref, &mut buffers, &mut metas)
+            });
+            let count = match received {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) => {
+                    // An ICMP error of some earlier send; the socket itself lives on.
+                    tracing::trace!(%error, "receive");
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                Ok(count) => count,
+            };
+            let now = Instant::now();
+            for (meta, buffer) in metas.iter().zip(&buffers).take(count) {
+                let from = Remote {
+                    socket: self.index,
+                    address: meta.addr,
+                    tcp: false,
+                };
+                let length = meta.len.min(buffer.len());
+                for datagram in buffer[..length].chunks(meta.stride.max(1)) {
+                    self.port.hand_out(now, from, datagram, &mut feedback);
+                }
+            }
+            // Others of this thread have their turn, however much arrives.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Wakes the tasks that met a full buffer, until the task is dropped.
+    pub async fn wake_when_writable(&self) {
+        let socket = &self.port.sockets[self.index];
+        loop {
+            socket.full.notified().await;
+            tokio::time::sleep(ROOM_AGAIN).await;
+            for waker in std::mem::take(&mut *lock(&socket.waiting)) {
+                waker.wake();
+            }
+        }
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing panics while it holds one of these locks; were it to, what they guard would still be whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn every_address_has_the_same_port_and_a_candidate() {
+        let port = Port::bind(0, Some(IpAddr::from([203, 0, 113, 5])), true).unwrap();
+        let ports: Vec<u16> = port.addresses().map(|address| address.port()).collect();
+        assert!(ports.iter().all(|port| *port == ports[0] && *port != 0));
+        assert!(
+            port.candidates()[0].contains(&format!(" 203.0.113.5 {} typ host", ports[0])),
+            "the public address comes first"
+        );
+        assert_eq!(port.candidates().len(), 2 * (ports.len() + 1));
+        assert!(port.addresses().any(|address| address.ip().is_loopback()));
+    }
+
+    #[test]
+    fn a_taken_port_is_told_in_a_sentence() {
+        let first = Port::bind(0, None, false).unwrap();
+        let port = first.addresses().next().unwrap().port();
+        let error = Port::bind(port, None, false).unwrap_err().to_string();
+        assert!(
+            error.contains("--udp-port") && error.contains(&port.to_string()),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn stray_packets_reach_nobody_and_a_named_one_its_peer() {
+        let port = Port::bind(0, None, false).unwrap();
+        let route = port.open();
+        route.name("abcd");
+        let loopback = port
+            .addresses()
+            .find(|address| address.ip() == IpAddr::from([127, 0, 0, 1]))
+            .unwrap();
+        let index = route.socket_of(loopback.ip()).unwrap();
+        let registered = port.register(index).unwrap();
+        let (told, mut feedback) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            registered
+                .receive(|number, _, datagram| told.send((number, datagram.to_vec())).unwrap())
+                .await;
+        });
+        let peer = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        peer.send_to(b"stray", loopback).await.unwrap();
+        let mut request = vec![0, 1, 0, 12, 0x21, 0x12, 0xA4, 0x42];
+        request.extend([0; 12]);
+        request.extend([0, 6, 0, 6]);
+        request.extend(b"abcd:x\0\0");
+        peer.send_to(&request, loopback).await.unwrap();
+        peer.send_to(b"\x16handshake", loopback).await.unwrap();
+        let next = || std::future::poll_fn(|context| route.poll_receive(context, index));
+        assert_eq!(
+            next().await,
+            (peer.local_addr().unwrap(), Bytes::from(request))
+        );
+        assert_eq!(next().await.1, Bytes::from_static(b"\x16handshake"));
+        assert_eq!(port.stray().load(Ordering::Relaxed), 1);
+        route.feedback_to(7);
+        peer.send_to(b"\x81\xc9report", loopback).await.unwrap();
+        assert_eq!(
+            feedback.recv().await.unwrap(),
+            (Some(7), b"\x81\xc9report".to_vec())
+        );
+    }
+}

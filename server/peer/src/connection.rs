@@ -1,0 +1,213 @@
+//! One PeerConnection of the webrtc crate, set up for chat.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rtc::ice::mdns::MulticastDnsMode;
+use rtc::peer_connection::certificate::CertificateParams;
+use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
+use rtc::peer_connection::transport::RTCDtlsRole;
+use shared::chat::{CHANNEL, CHANNEL_ID, MAX_FRAME};
+use tokio::sync::mpsc;
+use webrtc::data_channel::{DataChannel, RTCDataChannelInit};
+use webrtc::error::{Error, Result};
+use webrtc::peer_connection::{
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCCertificate,
+    RTCConfigurationBuilder, RTCIceCandidateInit, RTCIceCandidateType, RTCIceGatheringState,
+    RTCIceServer, RTCIceTransportPolicy, RTCPeerConnectionIceEvent, RTCPeerConnectionState,
+    SettingEngineBuilder, StatsSelector, crypto,
+};
+
+use crate::interfaces::Interfaces;
+use crate::runtime::{Beginning, Careful};
+use webrtc_runtime::Nudged;
+
+/// A peer that is not heard for this long is disconnected; what follows is decided in [`crate::path`].
+const SILENCE: Duration = Duration::from_secs(5);
+const NEVER: Duration = Duration::ZERO;
+/// Consent checks (RFC 7675) go out this often.
+const CONSENT: Duration = Duration::from_secs(1);
+/// Connectivity checks of a pair go out this often...
+const CHECK_EVERY: Duration = Duration::from_millis(100);
+/// ...for longer than an attempt lasts: the other side may get our candidates late.
+const MAX_CHECKS: u16 = 400;
+/// Bytes that a channel holds before it makes its sender wait.
+const SEND_BUFFER: usize = 1024 * 1024;
+/// What the other side may have on its way to us: bandwidth times round trip of a fast long line. When it is full, the crate does not tell that there is place again
+/// before the sender asks, a second later: with 4 MB two terminals stood still most of the time.
+const RECEIVE_BUFFER: u32 = 32 * 1024 * 1024;
+/// Candidates, states and channels that wait for the link's task.
+const HAPPENINGS: usize = 256;
+
+/// What all connections of this peer have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(crate) ice_servers: Vec<RTCIceServer>,
+    pub(crate) relay_only: bool,
+    pub(crate) interfaces: Interfaces,
+    /// One for all, so that the safety code with somebody stays the same.
+    pub(crate) certificate: RTCCertificate,
+}
+
+/// What the crate tells.
+pub(crate) enum Happening {
+    Candidate(RTCIceCandidateInit, RTCIceCandidateType),
+    /// No more candidates of this generation.
+    Gathered,
+    State(RTCPeerConnectionState),
+    /// The other side opened a channel.
+    Channel(Arc<dyn DataChannel>),
+}
+
+pub(crate) struct Connection {
+    pub(crate) pc: Arc<dyn PeerConnection>,
+    /// Opens by itself once connected.
+    pub(crate) chat: Arc<dyn DataChannel>,
+    pub(crate) happenings: mpsc::Receiver<Happening>,
+    pub(crate) beginning: Arc<Beginning>,
+}
+
+/// The nominated pair of candidates.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Pair {
+    /// `host`, `srflx`, `prflx`, `relay`.
+    pub(crate) local_type: String,
+    pub(crate) remote_type: String,
+    /// Address and port.
+    pub(crate) local: String,
+    pub(crate) remote: String,
+}
+
+impl Pair {
+    /// Through a TURN server, on either side.
+    pub(crate) fn is_relayed(&self) -> bool {
+        self.local_type == "relay" || self.remote_type == "relay"
+    }
+}
+
+impl Connection {
+    /// `fresh`: with another certificate than the others.
+    pub(crate) async fn open(setup: &Setup, fresh: bool) -> Result<Self> {
+        let (happens, happenings) = mpsc::channel(HAPPENINGS);
+        let settings = SettingEngineBuilder::new()
+            // Browsers hide their addresses behind `.local` names; they connect all the same, as peer-reflexive.
+            .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+            .with_ice_timeouts(Some(SILENCE), Some(NEVER), Some(CONSENT))
+            .with_ice_connection_attempts(Some(CHECK_EVERY), Some(MAX_CHECKS))
+            .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_FRAME as u32))
+            .with_sctp_max_receive_buffer_size(RECEIVE_BUFFER)
+            // The side that begins SCTP is the one that may lose a first message ([`crate::runtime`]) when datagrams change places.
+            .with_answering_dtls_role(RTCDtlsRole::Server)
+            // New sockets for an ICE restart: the old ones may belong to a network that is gone.
+            .with_discard_local_candidates_during_ice_restart(true)
+            .build();
+        let policy = if setup.relay_only {
+            RTCIceTransportPolicy::Relay
+        } else {
+            RTCIceTransportPolicy::All
+        };
+        let certificate = if fresh {
+            certificate()?
+        } else {
+            setup.certificate.clone()
+        };
+        let runtime = Careful::default();
+        let beginning = runtime.beginning();
+        let pc = PeerConnectionBuilder::new()
+            .with_configuration(
+                RTCConfigurationBuilder::new()
+                    .with_ice_servers(setup.ice_servers.clone())
+                    .with_ice_transport_policy(policy)
+                    .with_certificates(vec![certificate])
+                    .build(),
+            )
+            .with_setting_engine(settings)
+            .with_runtime(Arc::new(Nudged(runtime)))
+            .with_handler(Arc::new(Handler { happens }))
+            .with_udp_addrs(vec![setup.interfaces])
+            .with_data_channel_send_buffer_limit(SEND_BUFFER)
+            .build()
+            .await?;
+        let pc: Arc<dyn PeerConnection> = Arc::new(pc);
+        let init = RTCDataChannelInit {
+            negotiated: Some(CHANNEL_ID),
+            ..Default::default()
+        };
+        let chat = pc.create_data_channel(CHANNEL, Some(init)).await?;
+        Ok(Self {
+            pc,
+            chat,
+            happenings,
+            beginning,
+        })
+    }
+}
+
+/// A new key, and a certificate that it has signed itself.
+pub(crate) fn certificate() -> Result<RTCCertificate> {
+    let provider = crypto::default_provider().map_err(|error| Error::Crypto(error.to_string()))?;
+    let params = CertificateParams::new(vec!["weir".to_owned()])
+        .map_err(|error| Error::Other(error.to_string()))?;
+    let scheme = crypto::SignatureScheme::EcdsaP256Sha256;
+    RTCCertificate::generate(provider.crypto(), scheme, params)
+}
+
+/// The nominated pair, once there is one.
+pub(crate) async fn pair(pc: &dyn PeerConnection) -> Option<Pair> {
+    let dtls = pc.sctp().await?.transport();
+    let pair = dtls.ice_transport().get_selected_candidate_pair().await;
+    let pair = pair.ok()??;
+    let (local, remote) = (pair.local(), pair.remote());
+    Some(Pair {
+        local_type: local.typ.to_string(),
+        remote_type: remote.typ.to_string(),
+        local: format!("{}:{}", local.address, local.port),
+        remote: format!("{}:{}", remote.address, remote.port),
+    })
+}
+
+/// Milliseconds that a consent check took there and back, when the crate has measured any.
+pub(crate) async fn round_trip(pc: &dyn PeerConnection) -> Option<f64> {
+    let report = pc.get_stats(Instant::now(), StatsSelector::None).await;
+    let pairs = report.candidate_pairs().filter(|pair| pair.nominated);
+    let seconds = pairs.map(|pair| pair.current_round_trip_time);
+    let seconds = seconds.filter(|seconds| *seconds > 0.0).last()?;
+    Some((seconds * 100_000.0).round() / 100.0)
+}
+
+/// The crate awaits its handler on the connection's own task: nothing here may wait.
+struct Handler {
+    happens: mpsc::Sender<Happening>,
+}
+
+impl Handler {
+    fn tell(&self, happening: Happening) {
+        if self.happens.try_send(happening).is_err() {
+            tracing::debug!("a connection that nobody attends to has news");
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
+        let kind = event.candidate.typ;
+        if let Ok(candidate) = event.candidate.to_json() {
+            self.tell(Happening::Candidate(candidate, kind));
+        }
+    }
+
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        if state == RTCIceGatheringState::Complete {
+            self.tell(Happening::Gathered);
+        }
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        self.tell(Happening::State(state));
+    }
+
+    async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
+        self.tell(Happening::Channel(channel));
+    }
+}

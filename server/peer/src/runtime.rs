@@ -1,0 +1,105 @@
+//! The UDP sockets of one connection, with a way around how webrtc 0.21.1 begins it.
+//!
+//! It reads up to 64 datagrams in a row before it looks at what they caused. When the last message of the SCTP handshake and the first one on the
+//! channel `chat`, which is negotiated beforehand, come in one such row, the channel is not there yet, and that message is lost, though acknowledged.
+//! So until the chat is open, sockets give one datagram at a time.
+
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Runtime, TokioRuntime, Transmit};
+
+use webrtc_runtime::Sockets;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Careful {
+    beginning: Arc<Beginning>,
+}
+
+/// How far the connection is.
+#[derive(Debug, Default)]
+pub(crate) struct Beginning {
+    /// The chat is open; nothing more is needed.
+    over: AtomicBool,
+    arrived: AtomicBool,
+}
+
+impl Beginning {
+    pub(crate) fn is_over(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Careful {
+    pub(crate) fn beginning(&self) -> Arc<Beginning> {
+        self.beginning.clone()
+    }
+}
+
+impl Sockets for Careful {
+    fn wrap(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        Ok(Arc::new(Socket {
+            tokio: TokioRuntime.wrap_udp_socket(socket)?,
+            beginning: self.beginning.clone(),
+            gave: AtomicBool::new(false),
+        }))
+    }
+
+    fn take_arrived(&self) -> bool {
+        !self.beginning.over.load(Ordering::Relaxed)
+            && self.beginning.arrived.swap(false, Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug)]
+struct Socket {
+    tokio: Arc<dyn AsyncUdpSocket>,
+    beginning: Arc<Beginning>,
+    /// A datagram was given, and what it caused has not been looked at.
+    gave: AtomicBool,
+}
+
+impl AsyncUdpSocket for Socket {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.tokio.local_addr()
+    }
+
+    fn poll_send(
+        &self,
+        context: &mut Context<'_>,
+        transmit: &Transmit<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.tokio.poll_send(context, transmit)
+    }
+
+    fn poll_recv(
+        &self,
+        context: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        let over = self.beginning.over.load(Ordering::Relaxed);
+        if !over && self.gave.swap(false, Ordering::Relaxed) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let received = self.tokio.poll_recv(context, buffers, meta);
+        if !over && received.is_ready() {
+            self.gave.store(true, Ordering::Relaxed);
+            self.beginning.arrived.store(true, Ordering::Relaxed);
+        }
+        received
+    }
+
+    fn max_gso_segments(&self) -> usize {
+        self.tokio.max_gso_segments()
+    }
+
+    fn max_gro_segments(&self) -> usize {
+        self.tokio.max_gro_segments()
+    }
+}

@@ -1,0 +1,64 @@
+//! The chat peer of the terminal: what others say is not believed.
+
+use std::time::Duration;
+
+use shared::signaling::ClientMessage;
+use testkit::socket::{TestMember, candidate, offer};
+use testkit::{TestPeer, TestServer};
+
+/// Descriptions that no browser makes.
+fn nonsense() -> Vec<String> {
+    let application =
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\n";
+    let session = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n";
+    let credentials = "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\n";
+    [
+        String::new(),
+        "no SDP at all".to_owned(),
+        "v=0\r\n".repeat(1000),
+        session.to_owned(),
+        format!("{session}{application}"),
+        format!("{session}{application}{credentials}"),
+        format!("{session}{application}{credentials}a=fingerprint:sha-256 zz\r\n"),
+        format!("{session}{application}{credentials}a=fingerprint:md5 AA:BB\r\na=setup:actpass\r\na=sctp-port:99999999\r\na=max-message-size:-1\r\n"),
+        format!("{session}{credentials}{}", application.repeat(200)),
+        format!("{session}{application}{credentials}a=candidate:{}\r\n", "9 ".repeat(500)),
+    ]
+    .into()
+}
+
+#[tokio::test]
+async fn nonsense_from_one_peer_disturbs_nobody() {
+    let server = TestServer::with(&["test:"]).await;
+    let mut ann = TestPeer::start(&server.url, "nonsense", "ann", &[]);
+    let mut bob = TestPeer::start(&server.url, "nonsense", "bob", &[]);
+    let to = bob.connected_to("ann").await["peer"].clone();
+    let to = serde_json::from_value(to).unwrap();
+    let mut fool = TestMember::join(&server.url, "nonsense", "fool", 9).await;
+    ann.event("joined", |event| event["name"] == "fool").await;
+    for text in nonsense() {
+        fool.say(&offer(&to, &text)).await;
+        let (to, sdp) = (to.clone(), text);
+        fool.say(&ClientMessage::Answer { to, sdp }).await;
+    }
+    for text in [
+        "",
+        "candidate:",
+        "candidate:1 1 udp 1 999.1.1.1 5 typ host",
+        "candidate:1 1 udp 4294967296 127.0.0.1 70000 typ host",
+        "\u{0}",
+    ] {
+        fool.say(&candidate(&to, text)).await;
+    }
+    ann.watch(Duration::from_millis(500)).await;
+    bob.type_line("all well?");
+    ann.hears("all well?").await;
+    ann.type_line("all well");
+    bob.hears("all well").await;
+    // And it still meets others.
+    let mut cyd = TestPeer::start(&server.url, "nonsense", "cyd", &[]);
+    cyd.connected_to("ann").await;
+    ann.type_line("/quit");
+    assert!(ann.ended().await.success());
+    server.stop().await;
+}

@@ -1,0 +1,400 @@
+//! A room, and beside it what should be in it.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use shared::signaling::{
+    Candidate, ClientMessage, Code, MAX_PEERS, Peer, PeerId, PeerKey, PeerKind, ServerMessage, Why,
+};
+
+use super::{Event, NAMES, PEOPLE};
+use crate::{Delivery, Newcomer, Room, SocketId, name};
+
+const ROOM: &str = "demo";
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+static IDS: LazyLock<Vec<PeerId>> = LazyLock::new(|| {
+    (0..PEOPLE)
+        .map(|person| PeerId::of(ROOM, &key(person)))
+        .collect()
+});
+
+/// Somebody in the room, as it should be.
+#[derive(Clone, Debug)]
+struct Expected {
+    person: usize,
+    name: String,
+    socket: Option<SocketId>,
+    away_since: Instant,
+}
+
+/// A room, what should be in it, and what every socket was told.
+pub(super) struct World {
+    room: Room,
+    now: Instant,
+    expected: Vec<Expected>,
+    /// What each socket knows of the others, from nothing but what it was sent. None: not welcomed.
+    views: BTreeMap<SocketId, Option<BTreeMap<PeerId, Peer>>>,
+    /// Who each socket joined as.
+    people: Vec<usize>,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self {
+            room: Room::new(ROOM.to_owned(), PATIENCE),
+            now: Instant::now(),
+            expected: Vec::new(),
+            views: BTreeMap::new(),
+            people: Vec::new(),
+        }
+    }
+
+    pub(super) fn take(&mut self, event: Event) {
+        match event {
+            Event::Join { person, name } => self.join(person, name),
+            Event::Leave { socket } => {
+                let Some(socket) = self.socket(socket) else {
+                    return;
+                };
+                let seated = self.seated(socket);
+                self.expected.retain(|member| member.socket != Some(socket));
+                let deliveries = self.room.handle(socket, ClientMessage::Leave);
+                self.told_all_others(&deliveries, seated.as_ref(), |message, id| {
+                    matches!(message, ServerMessage::Left { id: left, why: Why::Left } if left == id)
+                });
+                self.deliver(deliveries);
+                self.views.remove(&socket);
+            }
+            Event::Drop { socket } => {
+                let Some(socket) = self.socket(socket) else {
+                    return;
+                };
+                self.drop_socket(socket);
+            }
+            Event::Say { socket, to, mark } => self.relay(socket, to, mark),
+            Event::Ping { socket } => {
+                let Some(socket) = self.socket(socket) else {
+                    return;
+                };
+                let deliveries = self.room.handle(socket, ClientMessage::Ping);
+                let pong = Delivery {
+                    to: socket,
+                    message: ServerMessage::Pong,
+                };
+                let expected: Vec<_> = self.seated(socket).map(|_| pong).into_iter().collect();
+                assert_eq!(deliveries, expected);
+            }
+            Event::JoinAgain { socket } => {
+                let Some(socket) = self.socket(socket) else {
+                    return;
+                };
+                let message = ClientMessage::Join {
+                    version: 1,
+                    room: ROOM.to_owned(),
+                    name: "again".to_owned(),
+                    key: key(0),
+                    kind: PeerKind::Browser,
+                };
+                let deliveries = self.room.handle(socket, message);
+                assert_eq!(deliveries.len(), usize::from(self.seated(socket).is_some()));
+                assert!(
+                    deliveries
+                        .iter()
+                        .all(|delivery| is_error(delivery, Code::NotJoined))
+                );
+            }
+            Event::Wait { seconds } => {
+                self.now += Duration::from_secs(seconds);
+                let lost = |member: &Expected| {
+                    member.socket.is_none() && self.now - member.away_since >= PATIENCE
+                };
+                self.expected.retain(|member| !lost(member));
+                let deliveries = self.room.expire(self.now);
+                self.deliver(deliveries);
+            }
+        }
+        self.check();
+    }
+
+    fn drop_socket(&mut self, socket: SocketId) {
+        let seated = self.seated(socket);
+        for member in &mut self.expected {
+            if member.socket == Some(socket) {
+                (member.socket, member.away_since) = (None, self.now);
+            }
+        }
+        let deliveries = self.room.dropped(socket, self.now);
+        self.told_all_others(
+            &deliveries,
+            seated.as_ref(),
+            |message, id| matches!(message, ServerMessage::Away { id: away } if away == id),
+        );
+        self.deliver(deliveries);
+        self.views.remove(&socket);
+    }
+
+    fn join(&mut self, person: usize, name: Option<usize>) {
+        let socket = SocketId(self.people.len() as u64);
+        self.people.push(person);
+        let name = name.map_or(format!("person {person}"), |name| NAMES[name].to_owned());
+        let newcomer = Newcomer {
+            name: name.clone(),
+            key: key(person),
+            kind: PeerKind::Browser,
+        };
+        let position = self
+            .expected
+            .iter()
+            .position(|member| member.person == person);
+        let taken = self.expected.iter().any(|member| {
+            member.person != person && name::fold(member.name.trim()) == name::fold(name.trim())
+        });
+        match self.room.join(socket, newcomer) {
+            Ok(deliveries) => {
+                assert!(!taken, "{name} was taken");
+                let member = Expected {
+                    person,
+                    name: name.trim().to_owned(),
+                    socket: Some(socket),
+                    away_since: self.now,
+                };
+                let older = match position {
+                    Some(position) => {
+                        std::mem::replace(&mut self.expected[position], member).socket
+                    }
+                    None => {
+                        self.expected.push(member);
+                        None
+                    }
+                };
+                self.views.insert(socket, None);
+                let replaced = deliveries
+                    .iter()
+                    .filter(|delivery| is_error(delivery, Code::Replaced));
+                let replaced: Vec<_> = replaced.map(|delivery| delivery.to).collect();
+                assert_eq!(
+                    replaced,
+                    Vec::from_iter(older),
+                    "only the older socket is replaced"
+                );
+                let (last, others): (Vec<_>, Vec<_>) = deliveries
+                    .into_iter()
+                    .partition(|delivery| Some(delivery.to) == older);
+                assert_eq!(last.len(), replaced.len(), "nothing else is said to it");
+                if let Some(older) = older {
+                    self.views.remove(&older);
+                }
+                self.deliver(others);
+            }
+            Err(refusal) => {
+                let full = position.is_none() && self.expected.len() == MAX_PEERS;
+                match refusal.code {
+                    Code::NameTaken => assert!(taken, "{}", refusal.sentence),
+                    Code::RoomFull => assert!(full, "{}", refusal.sentence),
+                    _ => panic!("{refusal:?}"),
+                }
+            }
+        }
+    }
+
+    /// What is said to somebody reaches them, and only them, and says truly who it is from.
+    fn relay(&mut self, socket: prop::sample::Index, to: usize, mark: u8) {
+        let Some(socket) = self.socket(socket) else {
+            return;
+        };
+        let (said, mut heard) = words(id(to), mark);
+        let deliveries = self.room.handle(socket, said);
+        let Some(sender) = self.seated(socket) else {
+            return assert_eq!(deliveries, [], "a socket that ended is not heard");
+        };
+        let [delivery] = &deliveries[..] else {
+            panic!("one message out for one in: {deliveries:?}");
+        };
+        let target = self
+            .expected
+            .iter()
+            .find(|member| id(member.person) == id(to));
+        match target {
+            Some(target) if id(to) != sender => match target.socket {
+                Some(there) => {
+                    match &mut heard {
+                        ServerMessage::Offer { from, .. }
+                        | ServerMessage::Answer { from, .. }
+                        | ServerMessage::Candidate { from, .. } => *from = sender,
+                        _ => unreachable!("one of those above"),
+                    }
+                    assert_eq!(
+                        *delivery,
+                        Delivery {
+                            to: there,
+                            message: heard
+                        }
+                    );
+                }
+                None => assert!(delivery.to == socket && is_error(delivery, Code::PeerAway)),
+            },
+            _ => assert!(delivery.to == socket && is_error(delivery, Code::NoSuchPeer)),
+        }
+    }
+
+    /// Every socket takes what it is sent.
+    fn deliver(&mut self, deliveries: Vec<Delivery>) {
+        for Delivery { to, message } in deliveries {
+            let view = self.views.get_mut(&to);
+            let view = view.unwrap_or_else(|| panic!("{to:?} has ended, and is told {message:?}"));
+            match (message, view) {
+                (
+                    ServerMessage::Welcome {
+                        you, peers, room, ..
+                    },
+                    view @ None,
+                ) => {
+                    assert_eq!((room.as_str(), you.away), (ROOM, false));
+                    assert_eq!(you.id, id(self.people[to.0 as usize]));
+                    let peers = peers.into_iter().map(|peer| (peer.id.clone(), peer));
+                    *view = Some(peers.collect());
+                }
+                (ServerMessage::Arrived { peer }, Some(view)) => {
+                    view.insert(peer.id.clone(), peer);
+                }
+                (ServerMessage::Away { id }, Some(view)) => {
+                    view.get_mut(&id).expect("known before it went").away = true;
+                }
+                (ServerMessage::Left { id, .. }, Some(view)) => {
+                    view.remove(&id).expect("known before it left");
+                }
+                (message, view) => panic!("{to:?}, who knows {view:?}, is told {message:?}"),
+            }
+        }
+    }
+
+    fn told_all_others(
+        &self,
+        deliveries: &[Delivery],
+        gone: Option<&PeerId>,
+        tells: impl Fn(&ServerMessage, &PeerId) -> bool,
+    ) {
+        let Some(gone) = gone else {
+            return assert_eq!(deliveries, [], "nobody hears of what changed nothing");
+        };
+        assert!(
+            deliveries
+                .iter()
+                .all(|delivery| tells(&delivery.message, gone))
+        );
+        let told: Vec<SocketId> = deliveries.iter().map(|delivery| delivery.to).collect();
+        let others = self
+            .expected
+            .iter()
+            .filter(|member| id(member.person) != *gone);
+        assert_eq!(
+            told,
+            others
+                .filter_map(|member| member.socket)
+                .collect::<Vec<_>>()
+        );
+    }
+
+    /// In the end everybody goes, and nothing stays.
+    pub(super) fn end(mut self) {
+        for socket in 0..self.people.len() {
+            self.drop_socket(SocketId(socket as u64));
+        }
+        self.take(Event::Wait {
+            seconds: PATIENCE.as_secs(),
+        });
+        assert!(self.room.is_empty());
+    }
+
+    fn check(&self) {
+        let expected: Vec<Peer> = self.expected.iter().map(Expected::peer).collect();
+        assert_eq!(self.room.peers(), expected);
+        assert_eq!(self.room.is_empty(), expected.is_empty());
+        assert!(expected.len() <= MAX_PEERS);
+        let mut names: Vec<String> = expected.iter().map(|peer| name::fold(&peer.name)).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), expected.len(), "names are unique");
+        for member in &self.expected {
+            let Some(socket) = member.socket else {
+                continue;
+            };
+            let others = expected.iter().filter(|peer| peer.id != id(member.person));
+            let others: BTreeMap<_, _> =
+                others.map(|peer| (peer.id.clone(), peer.clone())).collect();
+            assert_eq!(
+                self.views[&socket].as_ref(),
+                Some(&others),
+                "what {member:?} sees"
+            );
+        }
+    }
+
+    fn socket(&self, index: prop::sample::Index) -> Option<SocketId> {
+        let any = !self.people.is_empty();
+        any.then(|| SocketId(index.index(self.people.len()) as u64))
+    }
+
+    fn seated(&self, socket: SocketId) -> Option<PeerId> {
+        let member = self
+            .expected
+            .iter()
+            .find(|member| member.socket == Some(socket));
+        member.map(|member| id(member.person))
+    }
+}
+
+impl Expected {
+    fn peer(&self) -> Peer {
+        Peer {
+            id: id(self.person),
+            name: self.name.clone(),
+            kind: PeerKind::Browser,
+            away: self.socket.is_none(),
+        }
+    }
+}
+
+/// What is said to a peer, and what it is to hear, but for who it is from.
+fn words(to: PeerId, mark: u8) -> (ClientMessage, ServerMessage) {
+    let (from, text) = (to.clone(), mark.to_string());
+    let sdp = text.clone();
+    match mark % 3 {
+        0 => (
+            ClientMessage::Offer { to, sdp: text },
+            ServerMessage::Offer { from, sdp },
+        ),
+        1 => (
+            ClientMessage::Answer { to, sdp: text },
+            ServerMessage::Answer { from, sdp },
+        ),
+        _ => {
+            let candidate = Candidate {
+                candidate: text,
+                sdp_mid: None,
+                sdp_m_line_index: Some(0),
+                username_fragment: None,
+            };
+            let told = ServerMessage::Candidate {
+                from,
+                candidate: candidate.clone(),
+            };
+            (ClientMessage::Candidate { to, candidate }, told)
+        }
+    }
+}
+
+fn key(person: usize) -> PeerKey {
+    PeerKey::from_random(person as u128)
+}
+
+fn id(person: usize) -> PeerId {
+    IDS[person].clone()
+}
+
+fn is_error(delivery: &Delivery, wanted: Code) -> bool {
+    matches!(&delivery.message, ServerMessage::Error { code, .. } if *code == wanted)
+}

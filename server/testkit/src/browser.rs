@@ -1,0 +1,259 @@
+//! A real browser, headless, as a test wants it: open, look, type, wait, take a picture.
+
+use std::{
+    fs,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::webdriver::{CHROMIUM, Session};
+
+/// How long a page may take to come to what a test waits for. Generous: a build machine is slow, and this is no race.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// Browsers starve each other on a small machine: one test at a time has some.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+type Turn = Arc<MutexGuard<'static, ()>>;
+
+pub struct TestBrowser {
+    session: Session,
+    turn: Turn,
+}
+
+/// How a page is looked at.
+#[derive(Clone, Copy)]
+pub struct Look {
+    pub width: u32,
+    pub dark: bool,
+    /// As in `navigator.language`.
+    pub language: &'static str,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self {
+            width: 1280,
+            dark: false,
+            language: "en",
+        }
+    }
+}
+
+impl TestBrowser {
+    /// Plays H.264, speaks English.
+    pub async fn chromium() -> Self {
+        Self::start_chromium(Arc::new(TURN.lock().await)).await
+    }
+
+    /// Debian's plays no H.264 over WebRTC: it needs the VP8 rendition.
+    pub async fn firefox() -> Self {
+        Self::start_firefox(Arc::new(TURN.lock().await)).await
+    }
+
+    /// One more, of somebody else: with a profile of its own, in the same test.
+    pub async fn and_chromium(&self) -> Self {
+        Self::start_chromium(Arc::clone(&self.turn)).await
+    }
+
+    /// As [`TestBrowser::and_chromium`].
+    pub async fn and_firefox(&self) -> Self {
+        Self::start_firefox(Arc::clone(&self.turn)).await
+    }
+
+    async fn start_chromium(turn: Turn) -> Self {
+        let look = [
+            "--lang=en",
+            "--window-size=1280,900",
+            "--autoplay-policy=no-user-gesture-required",
+        ];
+        let arguments = [&CHROMIUM[..], &look].concat();
+        Self::start(
+            "chromedriver",
+            json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } }),
+            turn,
+        )
+        .await
+    }
+
+    async fn start_firefox(turn: Turn) -> Self {
+        let preferences = json!({
+            "intl.accept_languages": "en",
+            "media.autoplay.default": 0,
+            "media.autoplay.block-webaudio": false,
+            "media.peerconnection.ice.loopback": true,
+            // No H.264 in any Firefox of these tests, so that they mean the same on every system.
+            "media.gmp-gmpopenh264.enabled": false,
+            "media.gmp-manager.updateEnabled": false,
+            "app.update.auto": false,
+            "datareporting.policy.dataSubmissionEnabled": false,
+        });
+        Self::start(
+            "geckodriver",
+            json!({
+                "browserName": "firefox",
+                "moz:firefoxOptions": { "args": ["-headless"], "prefs": preferences },
+            }),
+            turn,
+        )
+        .await
+    }
+
+    async fn start(driver: &str, mut capabilities: Value, turn: Turn) -> Self {
+        capabilities["timeouts"] = json!({ "script": 90_000, "pageLoad": 60_000 });
+        Self {
+            session: Session::start(driver, capabilities).await,
+            turn,
+        }
+    }
+
+    pub async fn open(&self, url: &str) {
+        self.session
+            .command("POST", "/url", json!({ "url": url }))
+            .await;
+    }
+
+    pub async fn reload(&self) {
+        self.session.command("POST", "/refresh", json!({})).await;
+    }
+
+    /// Runs the body of an async function in the page and returns what it returns.
+    pub async fn run(&self, script: &str) -> Value {
+        let script = format!("return (async () => {{ {script} }})()");
+        self.session
+            .command(
+                "POST",
+                "/execute/sync",
+                json!({ "script": script, "args": [] }),
+            )
+            .await
+    }
+
+    /// Waits until a JavaScript expression is true (or any value but false, null, 0 and ""), and returns it.
+    pub async fn until(&self, what: &str, expression: &str) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let value = self.run(&format!("return {expression}")).await;
+            if !matches!(value, Value::Null | Value::Bool(false)) && value != 0 && value != "" {
+                return value;
+            }
+            if Instant::now() > deadline {
+                self.screenshot(&format!("failed-{}", what.replace(' ', "-")))
+                    .await;
+                let text = self.run("return document.body.innerText").await;
+                panic!(
+                    "the page never came to this: {what}. It says:\n{}",
+                    text.as_str().unwrap_or_default()
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Waits until the page's text contains this, whatever the case.
+    pub async fn says(&self, text: &str) {
+        let wanted = json!(text.to_lowercase());
+        let expression = format!("document.body.innerText.toLowerCase().includes({wanted})");
+        self.until(&format!("the page says {text}"), &expression)
+            .await;
+    }
+
+    /// Clicks what a CSS selector finds first, once it is there. A real click, with what browsers allow only after one.
+    pub async fn click(&self, selector: &str) {
+        let path = format!("{}/click", self.element(selector).await);
+        self.session.command("POST", &path, json!({})).await;
+    }
+
+    /// Types into what a CSS selector finds first, after what is there. `\u{E007}` is Enter.
+    pub async fn fill(&self, selector: &str, text: &str) {
+        let path = format!("{}/value", self.element(selector).await);
+        self.session
+            .command("POST", &path, json!({ "text": text }))
+            .await;
+    }
+
+    /// The path of an element in the driver, once the page has it.
+    async fn element(&self, selector: &str) -> String {
+        let find = format!("document.querySelector({})", json!(selector));
+        let element = self.until(&format!("there is {selector}"), &find).await;
+        let id = element
+            .as_object()
+            .and_then(|element| element.values().next());
+        let id = id
+            .and_then(Value::as_str)
+            .expect("WebDriver returns elements by reference");
+        format!("/element/{id}")
+    }
+
+    /// From now on, the document is that of the page's first frame.
+    pub async fn enter_frame(&self) {
+        self.session
+            .command("POST", "/frame", json!({ "id": 0 }))
+            .await;
+    }
+
+    /// Presses and releases one key: a character, or a code point of WebDriver's own such as `\u{E004}` for Tab.
+    pub async fn press(&self, key: &str) {
+        let actions = json!([{ "type": "key", "id": "keyboard", "actions": [
+            { "type": "keyDown", "value": key }, { "type": "keyUp", "value": key },
+        ] }]);
+        self.session
+            .command("POST", "/actions", json!({ "actions": actions }))
+            .await;
+    }
+
+    /// Changes how pages are looked at; needs a reload for the language. Only Chromium can.
+    pub async fn look(&self, look: Look) {
+        let agent = self.run("return navigator.userAgent").await;
+        let phone = look.width < 600;
+        let scheme = if look.dark { "dark" } else { "light" };
+        for (command, parameters) in [
+            (
+                "Emulation.setDeviceMetricsOverride",
+                json!({
+                    "width": look.width, "height": if phone { 844 } else { 900 },
+                    "deviceScaleFactor": 1, "mobile": phone,
+                }),
+            ),
+            (
+                "Emulation.setEmulatedMedia",
+                json!({
+                    "features": [{ "name": "prefers-color-scheme", "value": scheme }],
+                }),
+            ),
+            (
+                "Emulation.setUserAgentOverride",
+                json!({
+                    "userAgent": agent, "acceptLanguage": look.language,
+                }),
+            ),
+        ] {
+            let body = json!({ "cmd": command, "params": parameters });
+            self.session
+                .command("POST", "/goog/cdp/execute", body)
+                .await;
+        }
+    }
+
+    /// Saves a picture of the page as `target/screenshots/NAME.png`.
+    pub async fn screenshot(&self, name: &str) {
+        let picture = self
+            .session
+            .command("GET", "/screenshot", Value::Null)
+            .await;
+        let picture = picture.as_str().expect("a screenshot is base64");
+        let picture = BASE64.decode(picture).expect("a screenshot is base64");
+        let folder = PathBuf::from(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../target/screenshots"
+        ));
+        fs::create_dir_all(&folder).expect("a folder for screenshots");
+        fs::write(folder.join(format!("{name}.png")), picture).expect("a screenshot is written");
+    }
+}

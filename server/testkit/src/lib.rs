@@ -1,0 +1,78 @@
+//! What integration tests and benchmarks share. No part of the product depends on it.
+//!
+//! | module | noun |
+//! |---|---|
+//! | [`server`] | a server in this process, on free ports |
+//! | [`viewer`] | a viewer without a browser, by webrtc-rs |
+//! | [`process`] | a program of the workspace in a process of its own; a test in a process of its own |
+//! | [`socket`] | a member of a room, over a WebSocket |
+//! | [`peer`] | the terminal peer as a program |
+//! | [`browser`], [`webdriver`] | Chromium and Firefox |
+//! | [`site`] | another web server, for pages on an origin of their own |
+//! | [`netns`] | network namespaces |
+
+#![allow(
+    missing_debug_implementations,
+    reason = "a harness is not printed, what it measures is"
+)]
+
+pub mod browser;
+pub mod netns;
+pub mod peer;
+pub mod process;
+#[cfg(feature = "in-process")]
+pub mod server;
+#[cfg(feature = "in-process")]
+pub mod site;
+pub mod socket;
+#[cfg(feature = "in-process")]
+pub mod viewer;
+pub mod webdriver;
+
+use std::future::Future;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+pub use peer::{TestPeer, write_file};
+#[cfg(feature = "in-process")]
+pub use server::TestServer;
+#[cfg(feature = "in-process")]
+pub use viewer::{TestViewer, Wants};
+
+/// The clip in assets/: H.264 High without B-frames at 25 frames a second, a keyframe every 5.3 s, and AAC.
+pub const CLIP: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../assets/big-buck-bunny-720p.mp4"
+);
+
+/// The built bundle of the client.
+///
+/// # Panics
+/// When it has not been built.
+pub fn dist() -> &'static str {
+    const DIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dist");
+    assert!(
+        Path::new(DIST).join("index.html").is_file(),
+        "{DIST}/index.html is missing: build the bundle with `cargo xtask test`, or with `trunk build --release`"
+    );
+    DIST
+}
+
+/// Waits until `holds`, at most `limit`; panics with `what` when it does not come.
+pub async fn eventually<F: Future<Output = bool>>(
+    what: &str,
+    limit: Duration,
+    mut holds: impl FnMut() -> F,
+) {
+    let began = Instant::now();
+    while !holds().await {
+        assert!(began.elapsed() < limit, "after {limit:?} still not: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The sentence of an error answer.
+pub async fn sentence(response: reqwest::Response) -> String {
+    let error: shared::api::ApiError = response.json().await.expect("errors are JSON");
+    error.error
+}

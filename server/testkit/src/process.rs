@@ -1,0 +1,160 @@
+//! Programs of the workspace in processes of their own, and tests in processes of their own.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running `server`. Dropped, it is killed.
+pub struct ServerProcess {
+    pub child: Child,
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
+}
+
+/// What a process uses of the machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// Resident memory, in kB.
+    pub memory: u64,
+    pub threads: usize,
+    /// Open files, sockets among them.
+    pub files: usize,
+}
+
+impl ServerProcess {
+    /// Starts it on free ports, with these arguments besides, and waits until it listens.
+    pub fn start<A: AsRef<OsStr>>(arguments: &[A]) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = free.local_addr().expect("bound").port();
+        drop(free);
+        let mut child = Command::new(program("server"))
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .args(["--udp-port", "0", "--turn-port", "0", "--log", "warn"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("piped"))
+            .read_line(&mut line)
+            .expect("the server prints text");
+        assert!(line.contains("Watch at"), "{line}");
+        Self {
+            child,
+            url: format!("http://127.0.0.1:{port}"),
+        }
+    }
+
+    /// Sends it a signal: `-TERM`, `-INT`.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args([name, &id]).status();
+        assert!(status.expect("there is kill").success());
+    }
+
+    /// Its exit code; absent when a signal ended it.
+    pub fn exits_within(&mut self, limit: Duration) -> Option<i32> {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it was started") {
+                return status.code();
+            }
+            assert!(began.elapsed() < limit, "still running after {limit:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn usage(&self) -> Usage {
+        Usage::of(self.child.id())
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Usage {
+    /// Of a running process, by its id.
+    pub fn of(process: u32) -> Self {
+        let folder = format!("/proc/{process}");
+        let status = fs::read_to_string(format!("{folder}/status")).expect("it runs");
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+            number.unwrap_or_else(|| panic!("no {name} in\n{status}"))
+        };
+        Self {
+            memory: field("VmRSS:"),
+            threads: field("Threads:") as usize,
+            files: fs::read_dir(format!("{folder}/fd"))
+                .expect("it runs")
+                .count(),
+        }
+    }
+
+    /// Of this process. What it means for one test is clear only [in a process of its own](in_own_process).
+    pub fn own() -> Self {
+        Self::of(std::process::id())
+    }
+}
+
+/// A built program of the workspace, from beside this test.
+///
+/// # Panics
+/// When it has not been built. `cargo test --workspace` builds it; so does `cargo xtask test NAME`.
+pub fn program(name: &str) -> PathBuf {
+    let path = profile_folder().join(name);
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo build --package {name}`, or all tests by `cargo test --workspace`",
+        path.display()
+    );
+    path
+}
+
+/// A folder for files that tests make and keep for the next run: `target/tmp`.
+pub fn scratch() -> PathBuf {
+    let folder = profile_folder().parent().expect("target/").join("tmp");
+    fs::create_dir_all(&folder).expect("target/ is writable");
+    folder
+}
+
+/// Lets the test of this name (with its modules) run alone in a process, for what counts files, memory or threads.
+/// True there; false in the process that started it, which has nothing left to do.
+///
+/// # Panics
+/// When the test failed there.
+pub fn in_own_process(test: &str) -> bool {
+    const ALONE: &str = "WEIR_TEST_IN_OWN_PROCESS";
+    if env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let output = Command::new(env::current_exe().expect("a test is a program"))
+        .args([test, "--exact", "--nocapture"])
+        .env(ALONE, "1")
+        .output()
+        .expect("a test can be started");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    print!("{printed}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{test} failed in its own process");
+    assert!(printed.contains("1 passed"), "there is no test {test}");
+    false
+}
+
+/// Where cargo puts what it builds: `target/debug`.
+fn profile_folder() -> PathBuf {
+    let test = env::current_exe().expect("a test is a program");
+    let folder = test.parent().expect("a program is in a folder");
+    // Tests are in `deps`, programs such as `bench` beside it.
+    match folder.file_name().and_then(OsStr::to_str) {
+        Some("deps") => folder.parent().map(Path::to_owned).expect("target/"),
+        _ => folder.to_owned(),
+    }
+}

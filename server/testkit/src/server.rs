@@ -1,0 +1,125 @@
+//! A server in this process, on free ports.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ::server::Server;
+use ::server::config::Config;
+use clap::Parser;
+use connection::Peers;
+use room::registry::{Limits, Rooms};
+use shared::api::MediaPath;
+use stream::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use turn::Turn;
+
+pub struct TestServer {
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
+    pub peers: Peers,
+    pub registry: Registry,
+    /// Absent with `--turn off`.
+    pub turn: Option<Arc<Turn>>,
+    pub rooms: Rooms,
+    pub http: reqwest::Client,
+    stop: Option<oneshot::Sender<()>>,
+    running: Option<JoinHandle<()>>,
+}
+
+impl TestServer {
+    /// Shows the clip in assets/ as `film`.
+    pub async fn start() -> Self {
+        Self::with(&[&format!("film={}", crate::CLIP)]).await
+    }
+
+    /// With these arguments, besides the ports.
+    pub async fn with(arguments: &[&str]) -> Self {
+        Self::at("127.0.0.1:0", arguments).await
+    }
+
+    /// The same on this address, which an earlier server may have had.
+    pub async fn at(address: &str, arguments: &[&str]) -> Self {
+        Self::run(address, config(arguments)).await
+    }
+
+    /// Shows the clip in assets/ as `film`, and sends it on this path.
+    pub async fn on(path: MediaPath) -> Self {
+        let mut config = config(&[&format!("film={}", crate::CLIP)]);
+        config.sealing = path == MediaPath::Sealed;
+        Self::run("127.0.0.1:0", config).await
+    }
+
+    /// With other limits on rooms than those that come by themselves.
+    pub async fn with_limits(change: impl FnOnce(&mut Limits)) -> Self {
+        let mut config = config(&["test:"]);
+        change(&mut config.room_limits);
+        Self::run("127.0.0.1:0", config).await
+    }
+
+    async fn run(address: &str, config: Config) -> Self {
+        let listener = TcpListener::bind(address).await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let server = Server::open(&config).expect("free ports");
+        let (peers, registry) = (server.peers().clone(), server.registry().clone());
+        let turn = server.turn().cloned();
+        let rooms = server.rooms().clone();
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(server.run(listener, async {
+            let _ = stopped.await;
+        }));
+        Self {
+            url,
+            peers,
+            registry,
+            turn,
+            rooms,
+            http: reqwest::Client::new(),
+            stop: Some(stop),
+            running: Some(running),
+        }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// Stops it, and says how long that took.
+    pub async fn stop(mut self) -> Duration {
+        let began = Instant::now();
+        let _ = self.stop.take().expect("stopped once").send(());
+        self.running
+            .take()
+            .expect("stopped once")
+            .await
+            .expect("the server does not panic");
+        began.elapsed()
+    }
+
+    pub async fn post(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> reqwest::Response {
+        self.http
+            .post(self.url(path))
+            .header("content-type", content_type)
+            .body(body)
+            .send()
+            .await
+            .expect("an answer")
+    }
+}
+
+fn config(arguments: &[&str]) -> Config {
+    let arguments = [
+        &["server", "--udp-port", "0", "--turn-port", "0"],
+        arguments,
+    ]
+    .concat();
+    let mut config = Config::try_parse_from(arguments).expect("the arguments are valid");
+    config.grace = Duration::from_millis(300);
+    config
+}

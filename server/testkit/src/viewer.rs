@@ -1,0 +1,393 @@
+//! A viewer without a browser: offers, receives, and looks at every packet.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rtc::ice::mdns::MulticastDnsMode;
+use rtc::peer_connection::transport::RTCDtlsTransportState;
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind,
+};
+use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
+use shared::api::ViewerInfo;
+use tokio::sync::watch;
+use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+use webrtc::peer_connection::{
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler,
+    RTCIceGatheringState, RTCPeerConnectionState, RTCSessionDescription, SettingEngineBuilder,
+};
+
+use crate::TestServer;
+
+/// What a viewer asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wants {
+    pub video: bool,
+    pub audio: bool,
+    pub h264: bool,
+    pub vp8: bool,
+}
+
+impl Default for Wants {
+    fn default() -> Self {
+        Self {
+            video: true,
+            audio: true,
+            h264: true,
+            vp8: true,
+        }
+    }
+}
+
+/// What has been heard of one payload type.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    pub packets: u64,
+    /// Packets with the marker bit: pictures, for a picture.
+    pub markers: u64,
+    /// The payload of the first packet.
+    pub first: Vec<u8>,
+    /// Sequence numbers that did not follow on.
+    pub gaps: u64,
+    /// Timestamps that went back.
+    pub backwards: u64,
+    /// From the first to the last packet, in units of the RTP clock.
+    pub span: u32,
+    pub first_timestamp: u32,
+    pub last_at: Option<Instant>,
+    /// Packets that begin with an SPS, alone (7) or in a STAP-A (24): where keyframes of H.264 begin.
+    pub keyframes: u64,
+    /// Sequence numbers that were heard before: retransmissions.
+    pub again: Vec<u16>,
+    pub ssrc: u32,
+    last: Option<(u16, u32)>,
+}
+
+impl Heard {
+    /// The newest sequence number.
+    pub fn newest(&self) -> u16 {
+        self.last.expect("something was heard").0
+    }
+}
+
+type AllTracks = Arc<Mutex<Vec<Arc<dyn TrackRemote>>>>;
+type AllHeard = Arc<Mutex<BTreeMap<u8, Heard>>>;
+
+pub struct TestViewer {
+    pub pc: Arc<dyn PeerConnection>,
+    /// The answer.
+    pub answer: String,
+    /// The session's URL; empty over /offer.
+    pub session: String,
+    pub etag: String,
+    pub offered_at: Instant,
+    heard: AllHeard,
+    tracks: AllTracks,
+    state: watch::Receiver<RTCPeerConnectionState>,
+}
+
+impl TestViewer {
+    /// An offer with all candidates, not sent to anybody.
+    pub async fn offer(wants: Wants) -> (Self, String) {
+        let (state_changed, state) = watch::channel(RTCPeerConnectionState::New);
+        let (gathered, mut gathering) = watch::channel(false);
+        let (heard, tracks) = (AllHeard::default(), AllTracks::default());
+        let settings = SettingEngineBuilder::new()
+            .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+            .build();
+        let handler = Handler {
+            state_changed,
+            gathered,
+            heard: heard.clone(),
+            tracks: tracks.clone(),
+        };
+        let pc = PeerConnectionBuilder::new()
+            .with_media_engine(media_engine(wants))
+            .with_setting_engine(settings)
+            .with_handler(Arc::new(handler))
+            .with_udp_addrs(vec!["127.0.0.1:0"])
+            .build()
+            .await
+            .expect("a peer connection");
+        let init = || RTCRtpTransceiverInit {
+            direction: RTCRtpTransceiverDirection::Recvonly,
+            ..Default::default()
+        };
+        for (wanted, kind) in [
+            (wants.audio, RtpCodecKind::Audio),
+            (wants.video, RtpCodecKind::Video),
+        ] {
+            if wanted {
+                pc.add_transceiver_from_kind(kind, Some(init()))
+                    .await
+                    .expect("a transceiver");
+            }
+        }
+        let offer = pc.create_offer(None).await.expect("an offer");
+        pc.set_local_description(offer).await.expect("set");
+        gathering
+            .wait_for(|gathered| *gathered)
+            .await
+            .expect("gathering ends");
+        let sdp = pc.local_description().await.expect("set above").sdp;
+        let viewer = Self {
+            pc: Arc::new(pc),
+            answer: String::new(),
+            session: String::new(),
+            etag: String::new(),
+            offered_at: Instant::now(),
+            heard,
+            tracks,
+            state,
+        };
+        (viewer, sdp)
+    }
+
+    /// Watches over WHEP; panics when the server does not let it.
+    pub async fn watch(server: &TestServer, stream: &str) -> Self {
+        Self::watch_with(server, stream, Wants::default()).await
+    }
+
+    pub async fn watch_with(server: &TestServer, stream: &str, wants: Wants) -> Self {
+        Self::watch_at(&server.url, stream, wants).await
+    }
+
+    /// Watches over WHEP at a server of any process.
+    pub async fn watch_at(server: &str, stream: &str, wants: Wants) -> Self {
+        let (mut viewer, offer) = Self::offer(wants).await;
+        viewer.offered_at = Instant::now();
+        let request = reqwest::Client::new().post(format!("{server}/whep/{stream}"));
+        let request = request
+            .header("content-type", "application/sdp")
+            .body(offer);
+        let response = request.send().await.expect("an answer");
+        assert_eq!(response.status(), 201, "{:?}", response.text().await);
+        let header = |name: &str| response.headers()[name].to_str().expect("ASCII").to_owned();
+        viewer.session = format!("{server}{}", header("location"));
+        viewer.etag = header("etag");
+        viewer
+            .accept(response.text().await.expect("an answer"))
+            .await;
+        viewer
+    }
+
+    /// Takes the answer: ICE begins.
+    pub async fn accept(&mut self, answer: String) {
+        self.answer.clone_from(&answer);
+        let answer = RTCSessionDescription::answer(answer).expect("an answer");
+        self.pc
+            .set_remote_description(answer)
+            .await
+            .expect("the answer fits the offer");
+    }
+
+    pub async fn connected(&self) {
+        let mut state = self.state.clone();
+        let connected = state.wait_for(|state| *state == RTCPeerConnectionState::Connected);
+        tokio::time::timeout(Duration::from_secs(10), connected)
+            .await
+            .expect("connects")
+            .expect("lives");
+    }
+
+    /// The connection was ended by the other side, in order (DTLS close_notify) or for good.
+    pub async fn ended(&self, limit: Duration) {
+        let senders = self.pc.get_receivers().await;
+        let receiver = senders.first().expect("a track");
+        crate::eventually("the viewer sees the end", limit, || async {
+            let transport = receiver.transport().await.ok().flatten();
+            match transport {
+                Some(transport) => matches!(
+                    transport.state().await,
+                    Ok(RTCDtlsTransportState::Closed | RTCDtlsTransportState::Failed)
+                ),
+                None => true,
+            }
+        })
+        .await;
+    }
+
+    pub fn state(&self) -> RTCPeerConnectionState {
+        *self.state.borrow()
+    }
+
+    /// The payload type that the answer names first for `codec`.
+    pub fn payload_type(&self, codec: &str) -> Option<u8> {
+        let line = self
+            .answer
+            .lines()
+            .find(|line| line.starts_with("a=rtpmap:") && line.contains(&format!(" {codec}/")))?;
+        line["a=rtpmap:".len()..].split(' ').next()?.parse().ok()
+    }
+
+    /// What was heard of the codec so far.
+    pub fn heard(&self, codec: &str) -> Heard {
+        let payload_type = self.payload_type(codec);
+        let heard = self.heard.lock().expect("not poisoned");
+        payload_type
+            .and_then(|payload_type| heard.get(&payload_type))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Packets of all tracks.
+    pub fn packets(&self) -> u64 {
+        self.heard
+            .lock()
+            .expect("not poisoned")
+            .values()
+            .map(|heard| heard.packets)
+            .sum()
+    }
+
+    pub async fn packets_of(&self, codec: &str, at_least: u64) -> Heard {
+        let what = format!("{at_least} packets of {codec} (answer: {})", self.answer);
+        crate::eventually(&what, Duration::from_secs(15), || async {
+            self.heard(codec).packets >= at_least
+        })
+        .await;
+        self.heard(codec)
+    }
+
+    /// What the server says of this viewer.
+    pub async fn info(&self) -> ViewerInfo {
+        let response = reqwest::get(&self.session).await.expect("an answer");
+        response.json().await.expect("a session tells how it goes")
+    }
+
+    /// Sends RTCP about the track of `codec`, with that track's SSRC.
+    pub async fn feedback(&self, codec: &str, about: impl Fn(u32) -> Box<dyn rtc::rtcp::Packet>) {
+        let ssrc = self.heard(codec).ssrc;
+        let tracks = self.tracks.lock().expect("not poisoned").clone();
+        for track in tracks {
+            if track.ssrcs().await.contains(&ssrc) {
+                track.write_rtcp(vec![about(ssrc)]).await.expect("sent");
+            }
+        }
+    }
+
+    pub async fn leave(self) {
+        self.pc.close().await.expect("closes");
+    }
+}
+
+struct Handler {
+    state_changed: watch::Sender<RTCPeerConnectionState>,
+    gathered: watch::Sender<bool>,
+    heard: AllHeard,
+    tracks: AllTracks,
+}
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        self.state_changed.send_replace(state);
+    }
+
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        self.gathered
+            .send_replace(state == RTCIceGatheringState::Complete);
+    }
+
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        let heard = self.heard.clone();
+        self.tracks
+            .lock()
+            .expect("not poisoned")
+            .push(track.clone());
+        tokio::spawn(async move {
+            while let Some(event) = track.poll().await {
+                if let TrackRemoteEvent::OnRtpPacket(packet) = event {
+                    let mut heard = heard.lock().expect("not poisoned");
+                    heard
+                        .entry(packet.header.payload_type)
+                        .or_default()
+                        .take(&packet);
+                }
+            }
+        });
+    }
+}
+
+impl Heard {
+    fn take(&mut self, packet: &rtc::rtp::Packet) {
+        let (sequence, timestamp) = (packet.header.sequence_number, packet.header.timestamp);
+        match self.last {
+            None => {
+                self.first = packet.payload.to_vec();
+                self.first_timestamp = timestamp;
+                self.ssrc = packet.header.ssrc;
+            }
+            Some((last_sequence, _)) if last_sequence.wrapping_sub(sequence) < 1000 => {
+                self.again.push(sequence);
+                return;
+            }
+            Some((last_sequence, last_timestamp)) => {
+                self.gaps += u64::from(sequence != last_sequence.wrapping_add(1));
+                self.backwards += u64::from(timestamp.wrapping_sub(last_timestamp) > u32::MAX / 2);
+            }
+        }
+        self.last = Some((sequence, timestamp));
+        self.span = timestamp.wrapping_sub(self.first_timestamp);
+        self.packets += 1;
+        let unit = packet.payload.first().map(|byte| byte & 0x1F);
+        self.keyframes += u64::from(matches!(unit, Some(7 | 24)));
+        self.markers += u64::from(packet.header.marker);
+        self.last_at = Some(Instant::now());
+    }
+}
+
+fn media_engine(wants: Wants) -> MediaEngine {
+    let mut media = MediaEngine::default();
+    let feedback = ["nack", "nack pli", "ccm fir"].map(|feedback| {
+        let (typ, parameter) = feedback.split_once(' ').unwrap_or((feedback, ""));
+        RTCPFeedback {
+            typ: typ.to_owned(),
+            parameter: parameter.to_owned(),
+        }
+    });
+    let mut register = |name: &str, payload_type, clock_rate, channels, fmtp: &str, kind| {
+        let rtp_codec = RTCRtpCodec {
+            mime_type: name.to_owned(),
+            clock_rate,
+            channels,
+            sdp_fmtp_line: fmtp.to_owned(),
+            rtcp_feedback: if kind == RtpCodecKind::Video && !name.ends_with("rtx") {
+                feedback.to_vec()
+            } else {
+                vec![]
+            },
+        };
+        media
+            .register_codec(
+                RTCRtpCodecParameters {
+                    rtp_codec,
+                    payload_type,
+                },
+                kind,
+            )
+            .expect("registered");
+    };
+    register(
+        "audio/opus",
+        111,
+        48_000,
+        2,
+        "minptime=10;useinbandfec=1",
+        RtpCodecKind::Audio,
+    );
+    if wants.vp8 {
+        register("video/VP8", 96, 90_000, 0, "", RtpCodecKind::Video);
+        register("video/rtx", 97, 90_000, 0, "apt=96", RtpCodecKind::Video);
+    }
+    if wants.h264 {
+        let fmtp = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
+        register("video/H264", 102, 90_000, 0, fmtp, RtpCodecKind::Video);
+        register("video/rtx", 103, 90_000, 0, "apt=102", RtpCodecKind::Video);
+    }
+    if !wants.vp8 && !wants.h264 {
+        register("video/H265", 104, 90_000, 0, "", RtpCodecKind::Video);
+    }
+    media
+}

@@ -1,0 +1,160 @@
+//! A browser's driver, and the protocol it speaks (W3C WebDriver 2, plain JSON over HTTP).
+
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    os::unix::process::CommandExt,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How Chromium is started here, as its driver is told: without a screen, and without calling anybody.
+pub const CHROMIUM: [&str; 9] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    // A machine may have no network but its loopback.
+    "--allow-loopback-in-peer-connection",
+];
+
+/// What a command may take on a busy machine, a script's own waiting included.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// One browser with a fresh profile. Dropping it ends the browser and its driver.
+pub struct Session {
+    http: reqwest::Client,
+    address: SocketAddr,
+    id: String,
+    driver: Child,
+    /// Holds the profile; the driver makes it there.
+    _folder: TempDir,
+}
+
+impl Session {
+    /// Starts `program` on a free port and opens a browser with these capabilities.
+    pub async fn start(program: &str, capabilities: Value) -> Self {
+        let folder = TempDir::with_prefix("weir-browser-").expect("a folder for the profile");
+        let port = free_port();
+        let driver = Command::new(program)
+            .arg(format!("--port={port}"))
+            // geckodriver has a second port, which would be the same in every driver of this machine.
+            .args((program == "geckodriver").then_some("--websocket-port=0"))
+            .env("TMPDIR", folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // A group of its own, so that the browser can be ended with its driver.
+            .process_group(0)
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!("cannot start {program} ({error}): `cargo xtask setup` installs it")
+            });
+        let mut session = Self {
+            http: reqwest::Client::builder()
+                .timeout(PATIENCE)
+                .build()
+                .expect("an HTTP client without TLS"),
+            address: (Ipv4Addr::LOCALHOST, port).into(),
+            id: String::new(),
+            driver,
+            _folder: folder,
+        };
+        session.wait_until_ready(program).await;
+        let answer = session
+            .send(
+                "POST",
+                "/session",
+                json!({ "capabilities": { "alwaysMatch": capabilities } }),
+            )
+            .await;
+        session.id = answer["sessionId"]
+            .as_str()
+            .expect("a new session has an id")
+            .to_owned();
+        session
+    }
+
+    async fn wait_until_ready(&mut self, program: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let url = format!("http://{}/status", self.address);
+            if let Ok(answer) = self.http.get(url).send().await
+                && answer.status().is_success()
+            {
+                return;
+            }
+            let ended = self.driver.try_wait().expect("the driver is our child");
+            assert!(ended.is_none(), "{program} ended at once: {ended:?}");
+            assert!(Instant::now() < deadline, "{program} does not answer");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// One command on this browser: `path` is what follows `/session/{id}`.
+    pub async fn command(&self, method: &str, path: &str, body: Value) -> Value {
+        self.send(method, &format!("/session/{}{path}", self.id), body)
+            .await
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Value) -> Value {
+        let url = format!("http://{}{path}", self.address);
+        let request = match method {
+            "GET" => self.http.get(url),
+            _ => self.http.post(url).json(&body),
+        };
+        let answer = request.send().await;
+        let answer: Value = answer
+            .unwrap_or_else(|error| panic!("the browser's driver does not answer {path}: {error}"))
+            .json()
+            .await
+            .expect("a driver answers in JSON");
+        let value = &answer["value"];
+        if let Some(error) = value["error"].as_str() {
+            panic!(
+                "the browser says {error}: {}\nto {path} {body}",
+                value["message"]
+            );
+        }
+        value.clone()
+    }
+
+    /// Asks the browser to close, as far as it still listens. Blocking, for `drop`.
+    fn close(&self) -> std::io::Result<()> {
+        let limit = Duration::from_secs(10);
+        let mut stream = TcpStream::connect_timeout(&self.address, limit)?;
+        stream.set_read_timeout(Some(limit))?;
+        let Self { address, id, .. } = self;
+        write!(
+            stream,
+            "DELETE /session/{id} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        )?;
+        // The answer comes when the browser has ended.
+        stream.read(&mut [0; 512]).map(drop)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.close();
+        // Whatever is left of this driver's group, and of nobody else's.
+        let group = format!("-{}", self.driver.id());
+        let _ = Command::new("kill")
+            .args(["-KILL", "--", &group])
+            .stderr(Stdio::null())
+            .status();
+        let _ = self.driver.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("a bound address").port()
+}

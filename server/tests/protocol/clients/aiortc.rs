@@ -1,0 +1,74 @@
+//! aiortc, by a script that watches for some seconds and tells what it saw. It has SRTP of OpenSSL and libsrtp, and decodes by FFmpeg.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::RATE;
+use testkit::TestServer;
+
+/// A virtual environment that `cargo xtask setup` makes.
+const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/aiortc/bin/python");
+const SCRIPT: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/protocol/clients/watch.py"
+);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aiortc_watches_and_what_it_loses_is_repaired() {
+    watches("SRTP_AEAD_AES_256_GCM", "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aiortc_without_gcm_watches_and_what_it_loses_is_repaired() {
+    watches("SRTP_AES128_CM_SHA1_80", "AES128_CM").await;
+}
+
+/// `profile`: what is agreed on when it offers those whose names contain `offered`.
+async fn watches(profile: &str, offered: &str) {
+    if !Path::new(PYTHON).exists() {
+        println!("skipped: aiortc is missing; `cargo xtask setup` installs it");
+        return;
+    }
+    let server = TestServer::start().await;
+    let mut script = Command::new(PYTHON);
+    script
+        .args([
+            SCRIPT,
+            &server.url,
+            "film",
+            "--seconds",
+            "4",
+            "--lose",
+            "40",
+        ])
+        .args(["--profile", offered])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit());
+    let output = tokio::task::spawn_blocking(move || script.output());
+    let output = output.await.expect("no panic").expect("Python starts");
+    assert!(output.status.success(), "the script fails");
+    let told: Value = serde_json::from_slice(&output.stdout).expect("it tells JSON");
+    server.stop().await;
+
+    assert_eq!(told["profile"], profile, "{told}");
+    assert_eq!(told["session"]["path"], "sealed", "{told}");
+    let number = |kind: &str, name: &str| {
+        let number = told[kind][name].as_f64();
+        number.unwrap_or_else(|| panic!("no {name} of {kind}: {told}"))
+    };
+    assert_eq!(told["video"]["size"], serde_json::json!([1280, 720]));
+    let rate = (number("video", "frames") - 1.0) / number("video", "media");
+    assert!((RATE - 1.0..RATE + 1.0).contains(&rate), "{rate}: {told}");
+    for kind in ["video", "audio"] {
+        assert!(number(kind, "media") > 3.0, "{told}");
+        let speed = number(kind, "media") / number(kind, "took");
+        assert!((0.8..1.25).contains(&speed), "{kind} at {speed}: {told}");
+    }
+    assert!(number("audio", "loudest") > 300.0, "no sound: {told}");
+    // Of what it loses, pictures are asked for again, and all of them come, as their rate says.
+    assert!(told["lost"].as_f64() > Some(5.0), "{told}");
+    assert!(number("session", "rtx") > 3.0, "{told}");
+    assert_eq!(number("session", "skips"), 0.0, "{told}");
+}

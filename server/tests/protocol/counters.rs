@@ -1,0 +1,165 @@
+//! How it goes, in numbers: for a viewer, and for a monitor.
+
+use std::time::Duration;
+
+use shared::api::{MediaPath, ViewerInfo};
+use testkit::{TestServer, TestViewer, Wants, sentence};
+
+/// A viewer who never connects, so nothing happens to it but what the test says; its session's path.
+async fn offered(server: &TestServer, stream: &str) -> (TestViewer, String) {
+    let (viewer, offer) = TestViewer::offer(Wants::default()).await;
+    let path = format!("/whep/{stream}");
+    let response = server.post(&path, "application/sdp", offer).await;
+    assert_eq!(response.status(), 201);
+    let location = response.headers()["location"].to_str().unwrap().to_owned();
+    (viewer, location)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_is_told_how_it_goes() {
+    let server = TestServer::start().await;
+    let (viewer, location) = offered(&server, "film").await;
+    let secret = location.strip_prefix("/session/").unwrap();
+    let ask = || async {
+        let request = server.http.get(server.url(&location));
+        let request = request.header("origin", "https://page.example");
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["access-control-allow-origin"], "*");
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        response.json::<ViewerInfo>().await.unwrap()
+    };
+    let before = ask().await;
+    assert_eq!(before.path, MediaPath::Ordinary);
+    assert_eq!((before.estimate, before.rtt, before.skips), (None, None, 0));
+
+    let session = server.peers.session(secret).unwrap();
+    let counters = session.counters();
+    counters.set_sealed(true);
+    counters.set_estimate(800_000);
+    counters.set_rtt(Duration::from_millis(40));
+    counters.sent.packets.add(20);
+    counters.sent.bytes.add(24_000);
+    counters.sent.rtx.add(3);
+    counters.sent.nacks.add(4);
+    counters.sent.plis.add(1);
+    counters.sent.skips.add(2);
+    counters.sent.send_errors.add(5);
+    let expected = ViewerInfo {
+        path: MediaPath::Sealed,
+        estimate: Some(800_000),
+        rtt: Some(0.04),
+        packets: 20,
+        bytes: 24_000,
+        rtx: 3,
+        nacks: 4,
+        plis: 1,
+        skips: 2,
+        send_errors: 5,
+    };
+    assert_eq!(ask().await, expected);
+
+    let ended = server.http.delete(server.url(&location)).send().await;
+    assert_eq!(ended.unwrap().status(), 200);
+    let gone = server.http.get(server.url(&location)).send().await.unwrap();
+    assert_eq!(gone.status(), 404);
+    assert!(sentence(gone).await.contains("no such session"));
+    viewer.leave().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_origin_may_ask() {
+    let server = TestServer::with(&["--cors-origin", "https://page.example", "test:"]).await;
+    let (viewer, location) = offered(&server, "test").await;
+    for (method, asked) in [("GET", None), ("OPTIONS", Some("GET"))] {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = server.http.request(method, server.url(&location));
+        request = request.header("origin", "https://page.example");
+        if let Some(asked) = asked {
+            request = request.header("access-control-request-method", asked);
+        }
+        let response = request.send().await.unwrap();
+        assert!(response.status().is_success());
+        let headers = response.headers();
+        assert_eq!(
+            headers["access-control-allow-origin"],
+            "https://page.example"
+        );
+        if asked.is_some() {
+            let allowed = headers["access-control-allow-methods"].to_str().unwrap();
+            assert!(allowed.contains("GET"), "{allowed}");
+        }
+    }
+    viewer.leave().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_monitor_reads_what_happens() {
+    let film = format!("a \"film\"={}", testkit::CLIP);
+    let server = TestServer::with(&["--shards", "2", &film, "test:"]).await;
+    let (viewer, location) = offered(&server, "a%20%22film%22").await;
+    let session = server
+        .peers
+        .session(location.strip_prefix("/session/").unwrap());
+    let session = session.unwrap();
+    session.counters().set_sealed(true);
+    session.counters().sent.packets.add(1);
+    let stream = server.registry.get("a \"film\"").unwrap();
+    stream.counters().packets.add(7);
+    stream.counters().skips.add(2);
+    let shard = &server.peers.shards()[1];
+    shard.sent.packets.add(9);
+    shard.sent.nacks.add(4);
+    shard.lateness.add(Duration::from_millis(4));
+
+    let response = server
+        .http
+        .get(server.url("/metrics"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 200);
+    let content_type = &response.headers()["content-type"];
+    assert_eq!(content_type, "text/plain; version=0.0.4; charset=utf-8");
+    let text = response.text().await.unwrap();
+    for line in [
+        "weir_viewers 1",
+        "weir_viewers_by_path{path=\"sealed\"} 1",
+        "weir_viewers_by_path{path=\"ordinary\"} 0",
+        "# TYPE weir_sent_packets_total counter",
+        "weir_sent_packets_total{shard=\"1\"} 9",
+        "weir_nacks_total{shard=\"1\"} 4",
+        "weir_send_errors_total{shard=\"0\"} 0",
+        "# TYPE weir_lateness_seconds histogram",
+        "weir_lateness_seconds_bucket{shard=\"1\",le=\"0.002\"} 0",
+        "weir_lateness_seconds_bucket{shard=\"1\",le=\"+Inf\"} 1",
+        "weir_lateness_seconds_sum{shard=\"1\"} 0.004",
+        "weir_stream_sent_packets_total{stream=\"a \\\"film\\\"\"} 7",
+        "weir_stream_skips_total{stream=\"a \\\"film\\\"\"} 2",
+        "weir_stream_viewers{stream=\"a \\\"film\\\"\"} 1",
+    ] {
+        assert!(text.lines().any(|there| there == line), "{line} in\n{text}");
+    }
+    assert!(!text.contains("\"test\""), "nobody has watched it yet");
+    is_well_formed(&text);
+    viewer.leave().await;
+    server.stop().await;
+}
+
+/// Every sample follows the head of its family, and no series comes twice.
+fn is_well_formed(text: &str) {
+    let (mut family, mut seen) = (String::new(), std::collections::HashSet::new());
+    assert!(text.ends_with('\n'));
+    for line in text.lines() {
+        if let Some(head) = line.strip_prefix("# TYPE ") {
+            family = head.split(' ').next().unwrap().to_owned();
+        } else if !line.starts_with("# HELP ") {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+            assert!(series.starts_with(&family), "{line} is not of {family}");
+            assert!(seen.insert(series.to_owned()), "{series} comes twice");
+        }
+    }
+}

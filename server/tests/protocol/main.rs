@@ -1,0 +1,19 @@
+//! The server over real sockets: HTTP, WHEP, rooms, STUN and TURN, third-party clients, and the program itself.
+
+mod admission;
+mod bad_input;
+mod clients;
+mod counters;
+mod ice_tcp;
+mod lifecycle;
+mod lifecycle_process;
+mod offer_plain;
+mod rooms;
+mod rooms_bad_input;
+mod rooms_endurance;
+mod rooms_leaks;
+mod streams;
+mod transport_wide;
+mod turn;
+mod watch_over_webrtc;
+mod whep_protocol;

@@ -1,0 +1,83 @@
+//! `POST /offer`: the plain way, as twenty lines of JavaScript use it.
+
+use testkit::{TestServer, TestViewer, Wants, sentence};
+
+async fn play(server: &TestServer, path: &str) -> TestViewer {
+    let (mut viewer, offer) = TestViewer::offer(Wants::default()).await;
+    let response = server.post(path, "application/sdp", offer).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "application/sdp");
+    viewer.accept(response.text().await.unwrap()).await;
+    viewer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_name_the_first_source_plays() {
+    let server = TestServer::with(&[&format!("film={}", testkit::CLIP), "test:"]).await;
+    let viewer = play(&server, "/offer").await;
+    assert!(
+        viewer.answer.contains("a=candidate:"),
+        "a client without trickle needs them"
+    );
+    viewer.packets_of("H264", 20).await;
+    assert_eq!(server.registry.get("film").unwrap().info().viewers, 1);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_chooses_the_stream_in_any_script() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(testkit::CLIP, folder.path().join("大 雄兔 (2008).mp4")).unwrap();
+    let server = TestServer::with(&["test:", folder.path().to_str().unwrap()]).await;
+    let name = "%E5%A4%A7%20%E9%9B%84%E5%85%94%20%282008%29";
+    let viewer = play(&server, &format!("/offer?stream={name}")).await;
+    viewer.packets_of("H264", 20).await;
+    let over_whep = TestViewer::watch(&server, name).await;
+    over_whep.packets_of("H264", 20).await;
+    let info = server
+        .http
+        .get(server.url(&format!("/api/streams/{name}")))
+        .send()
+        .await
+        .unwrap();
+    let info: shared::api::StreamInfo = info.json().await.unwrap();
+    assert_eq!((info.name.as_str(), info.viewers), ("大 雄兔 (2008)", 2));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forwarded_address_is_offered_first() {
+    let film = format!("film={}", testkit::CLIP);
+    let server = TestServer::with(&["--public-ip", "203.0.113.5", &film]).await;
+    let viewer = play(&server, "/offer").await;
+    let port = server.peers.addresses()[0].port();
+    let first = viewer
+        .answer
+        .lines()
+        .find(|line| line.starts_with("a=candidate:"));
+    let first = first.expect("candidates");
+    assert!(
+        first.contains(&format!(" 203.0.113.5 {port} typ host")),
+        "{first}"
+    );
+    viewer.packets_of("H264", 5).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_name_is_told() {
+    let server = TestServer::with(&["test:"]).await;
+    let (viewer, offer) = TestViewer::offer(Wants::default()).await;
+    let response = server
+        .post("/offer?stream=nothing", "application/sdp", offer)
+        .await;
+    assert_eq!(response.status(), 404);
+    assert!(sentence(response).await.contains("\"nothing\""));
+    let broken = server
+        .post("/offer?stream=a&stream=b", "application/sdp", "v=0")
+        .await;
+    assert_eq!(broken.status(), 400);
+    assert!(sentence(broken).await.contains("?stream=NAME"));
+    viewer.leave().await;
+    server.stop().await;
+}

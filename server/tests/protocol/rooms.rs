@@ -1,0 +1,216 @@
+//! Rooms over real sockets: who is told what.
+
+use std::time::Duration;
+
+use shared::signaling::{ClientMessage, Code, PeerId, PeerKind, ServerMessage, Why};
+use testkit::TestServer;
+use testkit::socket::{TestMember, TestSocket, candidate, join, key, offer};
+
+#[tokio::test]
+async fn two_peers_find_each_other_and_connect() {
+    let server = TestServer::with(&["test:"]).await;
+    let mut ada = TestMember::join(&server.url, " demo ", "Ada", 1).await;
+    assert_eq!(ada.me.id, PeerId::of("demo", &key(1)));
+    assert_eq!((ada.me.name.as_str(), ada.others.len()), ("Ada", 0));
+
+    let mut bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
+    assert_eq!(bob.others, [ada.me.clone()]);
+    let peer = bob.me.clone();
+    assert_eq!(ada.hear().await, ServerMessage::Arrived { peer });
+
+    bob.say(&offer(ada.id(), "v=0 offer")).await;
+    bob.say(&candidate(ada.id(), "candidate:1")).await;
+    let (from, sdp) = (bob.me.id.clone(), "v=0 offer".to_owned());
+    assert_eq!(ada.hear().await, ServerMessage::Offer { from, sdp });
+    let heard = ada.hear().await;
+    assert!(
+        matches!(&heard, ServerMessage::Candidate { from, candidate }
+            if from == bob.id() && candidate.candidate == "candidate:1"),
+        "{heard:?}"
+    );
+    let sdp = "v=0 answer".to_owned();
+    let to = bob.me.id.clone();
+    ada.say(&ClientMessage::Answer {
+        to,
+        sdp: sdp.clone(),
+    })
+    .await;
+    let from = ada.me.id.clone();
+    assert_eq!(bob.hear().await, ServerMessage::Answer { from, sdp });
+    bob.socket.heard_nothing().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn rooms_know_nothing_of_each_other() {
+    let server = TestServer::with(&["test:"]).await;
+    let mut here = TestMember::join(&server.url, "here", "same name", 1).await;
+    let mut there = TestMember::join(&server.url, "there", "same name", 1).await;
+    assert_ne!(here.me.id, there.me.id, "nobody can follow a peer about");
+    here.say(&offer(there.id(), "hello?")).await;
+    let (code, sentence) = here.socket.refused().await;
+    assert_eq!(code, Code::NoSuchPeer, "{sentence}");
+    there.socket.heard_nothing().await;
+    assert_eq!(server.rooms.rooms(), 2);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_says_goodbye_is_gone_at_once() {
+    let server = TestServer::with(&["test:"]).await;
+    let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
+    let mut bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
+    ada.hear().await;
+    bob.say(&ClientMessage::Leave).await;
+    let closed = bob.socket.hear_or_closed().await.unwrap_err();
+    assert_eq!((closed.number, closed.reason.as_str()), (1000, "left"));
+    let (id, why) = (bob.me.id.clone(), Why::Left);
+    assert_eq!(ada.hear().await, ServerMessage::Left { id, why });
+    // The name is free again.
+    let carl = TestMember::join(&server.url, "demo", "BOB", 3).await;
+    assert_eq!(carl.others, [ada.me.clone()]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_dropped_socket_is_away_and_resumes_as_the_same_peer() {
+    let server = TestServer::with(&["test:"]).await;
+    let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
+    let bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
+    let mut bob_peer = bob.me.clone();
+    ada.hear().await;
+    bob.drop_socket();
+    let id = bob_peer.id.clone();
+    assert_eq!(ada.hear().await, ServerMessage::Away { id });
+    ada.say(&offer(&bob_peer.id, "are you there?")).await;
+    let refused = ada.hear().await;
+    assert!(
+        matches!(&refused, ServerMessage::Error { code: Code::PeerAway, to: Some(to), .. } if *to == bob_peer.id),
+        "{refused:?}"
+    );
+    // Who comes meanwhile sees that he is away, and his name is still his.
+    let carl = TestMember::join(&server.url, "demo", "Carl", 3).await;
+    let away: Vec<bool> = carl.others.iter().map(|peer| peer.away).collect();
+    assert_eq!(away, [false, true]);
+    ada.hear().await;
+    let mut thief = TestSocket::open(&server.url).await;
+    thief.say(&join("demo", "bob", 4)).await;
+    thief.ended(Code::NameTaken, 1008).await;
+
+    let mut bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
+    assert_eq!(bob.me, bob_peer);
+    assert_eq!(bob.others, [ada.me.clone(), carl.me.clone()]);
+    bob_peer.away = false;
+    let peer = bob_peer;
+    assert_eq!(ada.hear().await, ServerMessage::Arrived { peer });
+    bob.say(&offer(ada.id(), "back")).await;
+    assert!(matches!(ada.hear().await, ServerMessage::Offer { .. }));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_stays_away_for_too_long_is_lost() {
+    let server = TestServer::with_limits(|limits| limits.away = Duration::from_millis(300)).await;
+    let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
+    let bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
+    let id = bob.me.id.clone();
+    ada.hear().await;
+    bob.drop_socket();
+    assert!(matches!(ada.hear().await, ServerMessage::Away { .. }));
+    let why = Why::Lost;
+    assert_eq!(ada.hear().await, ServerMessage::Left { id, why });
+    ada.drop_socket();
+    testkit::eventually(
+        "the empty room is gone",
+        Duration::from_secs(10),
+        || async { server.rooms.rooms() == 0 && server.rooms.sockets() == 0 },
+    )
+    .await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_room_where_everybody_is_away_makes_place_for_another() {
+    let server = TestServer::with_limits(|limits| limits.rooms = 1).await;
+    let ada = TestMember::join(&server.url, "first", "Ada", 1).await;
+    let id = ada.me.id.clone();
+    ada.drop_socket();
+    testkit::eventually("Ada is away", Duration::from_secs(10), || async {
+        server.rooms.sockets() == 0
+    })
+    .await;
+    assert_eq!(server.rooms.rooms(), 1);
+    let bob = TestMember::join(&server.url, "second", "Bob", 2).await;
+    bob.drop_socket();
+    testkit::eventually("Bob is away", Duration::from_secs(10), || async {
+        server.rooms.sockets() == 0
+    })
+    .await;
+    let again = TestMember::join(&server.url, "first", "Ada", 1).await;
+    assert_eq!(again.me.id, id, "who comes back is the same");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_tab_takes_the_place_of_the_first() {
+    let server = TestServer::with(&["test:"]).await;
+    let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
+    let mut first = TestMember::join(&server.url, "demo", "Bob", 2).await;
+    ada.hear().await;
+    let mut second = TestMember::join(&server.url, "demo", "Bobby", 2).await;
+    assert_eq!(second.me.id, first.me.id);
+    first.socket.ended(Code::Replaced, 1008).await;
+    let peer = second.me.clone();
+    assert_eq!(ada.hear().await, ServerMessage::Arrived { peer });
+    // The end of the first socket is not the end of the peer.
+    drop(first);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    ada.socket.heard_nothing().await;
+    ada.say(&offer(second.id(), "hello")).await;
+    assert!(matches!(second.hear().await, ServerMessage::Offer { .. }));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn peers_are_the_same_after_a_restart_of_the_server() {
+    let server = TestServer::with(&["test:"]).await;
+    let address = server.url.trim_start_matches("http://").to_owned();
+    let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
+    let mut silent = TestSocket::open(&server.url).await;
+    let stopping = tokio::spawn(server.stop());
+    let sentence = ada.socket.ended(Code::ShuttingDown, 1012).await;
+    assert!(sentence.contains("join again"), "{sentence}");
+    silent.ended(Code::ShuttingDown, 1012).await;
+    let took = stopping.await.unwrap();
+    assert!(took < Duration::from_secs(4), "{took:?}");
+
+    let server = TestServer::at(&address, &["test:"]).await;
+    let again = TestMember::join(&server.url, "demo", "Ada", 1).await;
+    assert_eq!(again.me.id, ada.me.id);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn health_counts_rooms_and_sockets() {
+    let server = TestServer::with(&["test:"]).await;
+    let _ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
+    let _open = TestSocket::open(&server.url).await;
+    let health = server.http.get(server.url("/api/health")).send();
+    let health: shared::api::Health = health.await.unwrap().json().await.unwrap();
+    assert_eq!((health.rooms, health.sockets), (1, 2));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_kind_that_is_not_known_yet_is_passed_on() {
+    let server = TestServer::with(&["test:"]).await;
+    let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
+    let mut watch = TestSocket::open(&server.url).await;
+    let text = r#"{"type":"join","version":1,"room":"demo","name":"W","key":"00000000000000000000000000000009","kind":"watch","new":1}"#;
+    watch.send(text.into()).await;
+    assert!(
+        matches!(watch.hear().await, ServerMessage::Welcome { you, .. } if you.kind == PeerKind::Other)
+    );
+    assert!(matches!(ada.hear().await, ServerMessage::Arrived { .. }));
+    server.stop().await;
+}

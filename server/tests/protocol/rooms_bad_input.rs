@@ -1,0 +1,329 @@
+//! What a room's socket must not be moved by: garbage, floods, and pages that may not.
+
+use std::time::{Duration, Instant};
+
+use futures_util::SinkExt;
+use shared::signaling::{ClientMessage, Code, MAX_MESSAGE, MAX_PEERS, PeerId, ServerMessage};
+use testkit::socket::{TestMember, TestSocket, candidate, join, offer};
+use testkit::{TestServer, eventually, sentence};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_tungstenite::tungstenite::{self, Message};
+
+/// Two who talk, and whom nobody may disturb.
+struct Bystanders(TestMember, TestMember);
+
+impl Bystanders {
+    async fn meet(server: &TestServer) -> Self {
+        let mut one = TestMember::join(&server.url, "demo", "One", 101).await;
+        let two = TestMember::join(&server.url, "demo", "Two", 102).await;
+        one.hear().await;
+        Self(one, two)
+    }
+
+    /// They were told nothing, and still reach each other at once.
+    async fn noticed_nothing(&mut self) {
+        let Self(one, two) = self;
+        one.socket.heard_nothing().await;
+        let began = Instant::now();
+        one.say(&offer(two.id(), "still there?")).await;
+        let heard = two.hear().await;
+        assert!(
+            matches!(&heard, ServerMessage::Offer { sdp, .. } if sdp == "still there?"),
+            "{heard:?}"
+        );
+        assert!(began.elapsed() < Duration::from_secs(3));
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_refused_and_the_second_time_ends_the_socket() {
+    let server = TestServer::with(&["test:"]).await;
+    let mut bystanders = Bystanders::meet(&server).await;
+    let key = "00000000000000000000000000000001";
+    let long = format!(r#"{{"type":"{}"}}"#, "x".repeat(1000));
+    let deep = "[".repeat(10_000);
+    for text in [
+        "",
+        "hello",
+        "{}",
+        "[]",
+        "null",
+        r#"{"type":"shout"}"#,
+        r#"{"type":"offer","to":"../../etc/passwd","sdp":""}"#,
+        r#"{"type":"join","version":-1,"room":"demo","name":"x","key":"","kind":"browser"}"#,
+        &long,
+        &deep,
+    ] {
+        let mut socket = TestSocket::open(&server.url).await;
+        socket.send(Message::text(text)).await;
+        let (code, sentence) = socket.refused().await;
+        assert_eq!(code, Code::Malformed, "{text}");
+        assert!(sentence.contains("Send one JSON text"), "{sentence}");
+        assert!(sentence.len() < 500, "not all of it is said back");
+        // It may still join, and one slip is forgotten.
+        let join = format!(
+            r#"{{"type":"join","version":1,"room":"other","name":"x","key":"{key}","kind":"browser"}}"#
+        );
+        socket.send(Message::text(join)).await;
+        assert!(matches!(socket.hear().await, ServerMessage::Welcome { .. }));
+        socket.send(Message::text(text)).await;
+        assert_eq!(socket.refused().await.0, Code::Malformed);
+        socket.send(Message::binary(vec![1, 2, 3])).await;
+        let sentence = socket.ended(Code::Malformed, 1008).await;
+        assert!(sentence.contains("Binary"), "{sentence}");
+    }
+    bystanders.noticed_nothing().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_join_that_cannot_be_is_told_why() {
+    let server = TestServer::with(&["test:"]).await;
+    let mut bystanders = Bystanders::meet(&server).await;
+    for (room, name, code, says) in [
+        ("", "x", Code::BadName, "room's name is empty"),
+        (&"r".repeat(65), "x", Code::BadName, "64 bytes"),
+        ("demo", " ", Code::BadName, "peer's name is empty"),
+        ("demo", "a\u{7}", Code::BadName, "control characters"),
+        ("demo", "oNE", Code::NameTaken, "another name"),
+    ] {
+        let mut socket = TestSocket::open(&server.url).await;
+        socket.say(&join(room, name, 1)).await;
+        let sentence = socket.ended(code, 1008).await;
+        assert!(sentence.contains(says), "{sentence}");
+    }
+    let mut socket = TestSocket::open(&server.url).await;
+    let text = r#"{"type":"join","version":7,"room":"demo","name":"x","key":"00000000000000000000000000000001","kind":"browser"}"#;
+    socket.send(text.into()).await;
+    let sentence = socket.ended(Code::Version, 1008).await;
+    assert!(sentence.contains("version 1"), "{sentence}");
+    assert_eq!(server.rooms.rooms(), 1, "no room was begun in vain");
+    bystanders.noticed_nothing().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_has_not_joined_and_who_has_joined_twice_are_told_so() {
+    let server = TestServer::with(&["test:"]).await;
+    let mut socket = TestSocket::open(&server.url).await;
+    socket.say(&ClientMessage::Ping).await;
+    assert_eq!(socket.refused().await.0, Code::NotJoined);
+    let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
+    ada.say(&join("demo", "Ada", 1)).await;
+    assert_eq!(ada.socket.refused().await.0, Code::NotJoined);
+    ada.socket.heard_nothing().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn targets_that_are_not_there_are_told_to_the_sender_only() {
+    let server = TestServer::with(&["test:"]).await;
+    let mut bystanders = Bystanders::meet(&server).await;
+    let mut elsewhere = TestMember::join(&server.url, "elsewhere", "X", 1).await;
+    let nobody = PeerId::try_from("0123456789abcdef".to_owned()).unwrap();
+    for target in [bystanders.0.id().clone(), elsewhere.id().clone(), nobody] {
+        elsewhere.say(&candidate(&target, "candidate:1")).await;
+        let refused = elsewhere.hear().await;
+        assert!(
+            matches!(&refused, ServerMessage::Error { code: Code::NoSuchPeer, to: Some(to), .. } if *to == target),
+            "{refused:?}"
+        );
+    }
+    bystanders.noticed_nothing().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_longest_message_passes_and_a_longer_one_ends_the_socket() {
+    let server = TestServer::with(&["test:"]).await;
+    let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
+    let mut bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
+    ada.hear().await;
+    let around = serde_json::to_string(&offer(ada.id(), "")).unwrap().len();
+    bob.say(&offer(ada.id(), "x".repeat(MAX_MESSAGE - around)))
+        .await;
+    assert!(
+        matches!(ada.hear().await, ServerMessage::Offer { sdp, .. } if sdp.len() == MAX_MESSAGE - around)
+    );
+    bob.say(&offer(ada.id(), "x".repeat(MAX_MESSAGE - around + 1)))
+        .await;
+    let sentence = bob.socket.ended(Code::TooLong, 1009).await;
+    assert!(sentence.contains("65536"), "{sentence}");
+    assert!(matches!(ada.hear().await, ServerMessage::Away { .. }));
+
+    // Far longer, in one frame or in many: it is not even read.
+    for pieces in [1, 100] {
+        let mut mallory = TestSocket::open(&server.url).await;
+        let text = "x".repeat(2_000_000 / pieces);
+        for piece in 0..pieces {
+            use tungstenite::protocol::frame::{
+                Frame,
+                coding::{Data, OpCode},
+            };
+            let kind = if piece == 0 {
+                Data::Text
+            } else {
+                Data::Continue
+            };
+            let frame = Frame::message(text.clone(), OpCode::Data(kind), piece + 1 == pieces);
+            let sent = mallory.socket.send(Message::Frame(frame));
+            // It may be closed before all was sent.
+            if !matches!(
+                tokio::time::timeout(Duration::from_secs(1), sent).await,
+                Ok(Ok(()))
+            ) {
+                break;
+            }
+        }
+        let (code, _) = mallory.refused().await;
+        assert_eq!(code, Code::TooLong);
+        assert_eq!(mallory.hear_or_closed().await.unwrap_err().number, 1009);
+    }
+    ada.socket.heard_nothing().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_flood_ends_the_socket_and_a_busy_joiner_does_not() {
+    let server = TestServer::with(&["test:"]).await;
+    let mut bystanders = Bystanders::meet(&server).await;
+    let mut busy = TestMember::join(&server.url, "crowd", "Busy", 1).await;
+    let mut others = Vec::new();
+    for number in 2..=MAX_PEERS as u128 {
+        others.push(TestMember::join(&server.url, "crowd", &number.to_string(), number).await);
+        busy.hear().await;
+    }
+    // What connecting to a full room takes, all at once.
+    for other in &others {
+        busy.say(&offer(other.id(), "x".repeat(10_000))).await;
+        for number in 0..12 {
+            busy.say(&candidate(other.id(), &format!("candidate:{number}")))
+                .await;
+        }
+    }
+    busy.socket.heard_nothing().await;
+
+    let mut flood = TestSocket::open(&server.url).await;
+    for _ in 0..2000 {
+        let text = r#"{"type":"ping"}"#;
+        if flood.socket.feed(Message::text(text)).await.is_err() {
+            break;
+        }
+    }
+    let _ = flood.socket.flush().await;
+    let refused = loop {
+        match flood.refused().await {
+            (Code::NotJoined, _) => {}
+            (code, sentence) => break (code, sentence),
+        }
+    };
+    assert_eq!(refused.0, Code::TooFast, "{}", refused.1);
+    flood.closed(Code::TooFast, 1008).await;
+    bystanders.noticed_nothing().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_full_room_and_a_full_server_say_so() {
+    let server = TestServer::with(&["test:", "--max-rooms", "1", "--max-peers", "18"]).await;
+    let mut members = Vec::new();
+    for number in 0..MAX_PEERS as u128 {
+        members.push(TestMember::join(&server.url, "demo", &number.to_string(), number).await);
+    }
+    let mut socket = TestSocket::open(&server.url).await;
+    socket.say(&join("demo", "one more", 99)).await;
+    socket.ended(Code::RoomFull, 1008).await;
+    let mut socket = TestSocket::open(&server.url).await;
+    socket.say(&join("other", "one more", 99)).await;
+    let sentence = socket.ended(Code::ServerFull, 1013).await;
+    assert!(sentence.contains("rooms"), "{sentence}");
+    drop(socket);
+    eventually("they are gone", Duration::from_secs(3), || async {
+        server.rooms.sockets() == MAX_PEERS
+    })
+    .await;
+
+    let _open = [
+        TestSocket::open(&server.url).await,
+        TestSocket::open(&server.url).await,
+    ];
+    let mut socket = TestSocket::open(&server.url).await;
+    let sentence = socket.ended(Code::ServerFull, 1013).await;
+    assert!(sentence.contains("Try again"), "{sentence}");
+    // Those who are in notice nothing.
+    members[MAX_PEERS - 1].socket.heard_nothing().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_are_turned_away_where_the_owner_says_so() {
+    let server = TestServer::with(&["test:", "--cors-origin", "https://www.example.org"]).await;
+    let own = server.url.clone();
+    for origin in [None, Some("https://www.example.org"), Some(own.as_str())] {
+        let socket = TestSocket::open_from(&server.url, origin).await;
+        assert!(socket.is_ok(), "{origin:?}");
+    }
+    for origin in ["https://evil.example", "null", "http://127.0.0.1"] {
+        let refused = TestSocket::open_from(&server.url, Some(origin)).await;
+        let Err(error) = refused else {
+            panic!("{origin} may not connect")
+        };
+        let tungstenite::Error::Http(answer) = *error else {
+            panic!("{error}")
+        };
+        assert_eq!(answer.status(), 403);
+        let body = answer.body().as_deref().unwrap_or_default();
+        assert!(String::from_utf8_lossy(body).contains("--cors-origin"));
+    }
+    let anybody = TestServer::with(&["test:"]).await;
+    assert!(
+        TestSocket::open_from(&anybody.url, Some("https://any.example"))
+            .await
+            .is_ok()
+    );
+    server.stop().await;
+    anybody.stop().await;
+}
+
+#[tokio::test]
+async fn a_plain_request_learns_what_this_is() {
+    let server = TestServer::with(&["test:"]).await;
+    let answer = server.http.get(server.url("/ws")).send().await.unwrap();
+    assert_eq!(answer.status(), 426);
+    assert_eq!(answer.headers()["upgrade"], "websocket");
+    let said = sentence(answer).await;
+    assert!(said.contains("WebSocket"), "{said}");
+    let answer = server.http.post(server.url("/ws")).send().await.unwrap();
+    assert_eq!(answer.status(), 405);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_websocket_end_that_socket_only() {
+    let server = TestServer::with(&["test:"]).await;
+    let mut bystanders = Bystanders::meet(&server).await;
+    let address = server.url.trim_start_matches("http://");
+    for garbage in [
+        // An unmasked frame, a reserved opcode, a length of 2^63, a ping of 126 bytes, text that is not UTF-8.
+        &b"\x81\x02hi"[..],
+        b"\x8b\x80\0\0\0\0",
+        b"\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0",
+        &[b"\x89\xfe\0\x7e\0\0\0\0", &[0; 126][..]].concat(),
+        b"\x81\x82\0\0\0\0\xff\xff",
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "GET /ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.write_all(garbage).await.unwrap();
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        let read = tokio::time::timeout(Duration::from_secs(5), read).await;
+        assert!(read.is_ok(), "it is closed: {garbage:?}");
+        assert!(answer.starts_with(b"HTTP/1.1 101"));
+    }
+    bystanders.noticed_nothing().await;
+    server.stop().await;
+}

@@ -1,0 +1,90 @@
+//! Sockets that do not read, or say nothing.
+
+use std::time::{Duration, Instant};
+
+use room::pace::Rate;
+use shared::signaling::{Code, ServerMessage};
+use testkit::socket::{TestMember, TestSocket, offer};
+use testkit::{TestServer, eventually};
+use tokio::io::AsyncReadExt;
+
+#[tokio::test]
+async fn who_does_not_read_is_closed_and_nobody_waits() {
+    let server = TestServer::with_limits(|limits| {
+        limits.rates.bytes = Rate {
+            per_second: 1 << 30,
+            burst: 1 << 30,
+        };
+        limits.rates.messages = Rate {
+            per_second: 100_000,
+            burst: 100_000,
+        };
+        limits.write = Duration::from_secs(3);
+    })
+    .await;
+    let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
+    let bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
+    let mut carl = TestMember::join(&server.url, "demo", "Carl", 3).await;
+    ada.hear().await;
+    ada.hear().await;
+    let began = Instant::now();
+    // What the kernel keeps for Bob (some MB), and more.
+    let message = offer(bob.id(), "x".repeat(60_000));
+    let mut told = None;
+    while told.is_none() && began.elapsed() < Duration::from_secs(20) {
+        ada.say(&message).await;
+        let heard = tokio::time::timeout(Duration::ZERO, ada.hear()).await;
+        told = heard.ok();
+    }
+    let id = bob.me.id.clone();
+    assert_eq!(told, Some(ServerMessage::Away { id }));
+    assert!(matches!(carl.hear().await, ServerMessage::Away { .. }));
+    ada.say(&offer(carl.id(), "hello")).await;
+    assert!(matches!(carl.hear().await, ServerMessage::Offer { .. }));
+    eventually("the socket is gone", Duration::from_secs(10), || async {
+        server.rooms.sockets() == 2
+    })
+    .await;
+    // He comes back as if his socket had dropped.
+    let again = TestMember::join(&server.url, "demo", "Bob", 2).await;
+    assert_eq!(again.others.len(), 2);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn silence_ends_a_socket_and_the_pings_of_a_browser_keep_it() {
+    let server = TestServer::with_limits(|limits| {
+        limits.idle = Duration::from_secs(2);
+        limits.join = Duration::from_secs(1);
+    })
+    .await;
+    // As a tab whose timers sleep: it answers the WebSocket's own pings, and says nothing.
+    let mut tab = TestMember::join(&server.url, "demo", "Tab", 1).await;
+    let mut silent = TestMember::join(&server.url, "demo", "Silent", 2).await;
+    let silent_id = silent.me.id.clone();
+    let tab = tokio::spawn(async move {
+        assert!(matches!(tab.hear().await, ServerMessage::Arrived { .. }));
+        let heard = tab.hear().await;
+        assert!(
+            matches!(&heard, ServerMessage::Away { id } if *id == silent_id),
+            "{heard:?}"
+        );
+        tab.socket.heard_nothing().await;
+    });
+    let mut late = TestSocket::open(&server.url).await;
+    let sentence = late.ended(Code::Idle, 1008).await;
+    assert!(sentence.contains("join"), "{sentence}");
+    // Not reading, it does not answer pings either.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let mut sent = Vec::new();
+    let stream = silent.socket.socket.get_mut();
+    stream.read_to_end(&mut sent).await.unwrap();
+    let sent = String::from_utf8_lossy(&sent);
+    assert!(sent.contains("Nothing was heard"), "{sent}");
+    assert!(
+        sent.ends_with("idle"),
+        "the reason of the last frame: {sent}"
+    );
+    tab.await.unwrap();
+    server.stop().await;
+}

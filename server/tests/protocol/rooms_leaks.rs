@@ -1,0 +1,81 @@
+//! What sockets leave behind: nothing. Alone in its process, whose files are counted.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use shared::signaling::ClientMessage;
+use testkit::process::{Usage, in_own_process};
+use testkit::socket::{TestSocket, join};
+use testkit::{TestServer, eventually};
+
+/// A thousand sockets that come and go in every way there is.
+#[tokio::test]
+async fn sockets_leave_nothing_behind() {
+    if !in_own_process("rooms_leaks::sockets_leave_nothing_behind") {
+        return;
+    }
+    let server = TestServer::with_limits(|limits| limits.away = Duration::from_millis(500)).await;
+    let url = server.url.clone();
+    let files = || Usage::own().files;
+    let tasks = || {
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+    };
+    storm(&url, 50).await;
+    settled(&server).await;
+    let before = (files(), tasks());
+    storm(&url, 1000).await;
+    settled(&server).await;
+    let after = (files(), tasks());
+    assert!(
+        after.0 <= before.0 && after.1 <= before.1,
+        "{before:?} to {after:?}"
+    );
+    server.stop().await;
+}
+
+async fn settled(server: &TestServer) {
+    eventually("all is gone", Duration::from_secs(10), || async {
+        server.rooms.sockets() == 0 && server.rooms.rooms() == 0
+    })
+    .await;
+    // The tasks of the last sockets end right after.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+}
+
+async fn storm(url: &str, sockets: u128) {
+    let mut running = tokio::task::JoinSet::new();
+    for number in 0..sockets {
+        if running.len() == 20 {
+            running.join_next().await.unwrap().unwrap();
+        }
+        let url = url.to_owned();
+        running.spawn(async move {
+            let (room, name) = (format!("room {}", number % 7), number.to_string());
+            let mut socket = TestSocket::open(&url).await;
+            match number % 5 {
+                0 => return,
+                1 => socket.send("no message".into()).await,
+                _ => socket.say(&join(&room, &name, number)).await,
+            }
+            // Some rooms are full; then that is the last that is heard.
+            let _ = socket.hear_or_closed().await;
+            match number % 5 {
+                2 => {
+                    let _ = socket.socket.close(None).await;
+                    while let Some(Ok(_)) = socket.socket.next().await {}
+                }
+                3 => {
+                    let leave = serde_json::to_string(&ClientMessage::Leave).unwrap();
+                    let _ = socket.socket.send(leave.into()).await;
+                    while let Some(Ok(_)) = socket.socket.next().await {}
+                }
+                _ => {}
+            }
+        });
+    }
+    while let Some(socket) = running.join_next().await {
+        socket.unwrap();
+    }
+}

@@ -1,0 +1,264 @@
+//! Streams come and go with their files, and run only while somebody watches.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use egress::{self, Gone, Outlet, Packet, Report};
+use shared::api::{Codec, StreamInfo, StreamState};
+use stream::admission::Limits;
+use stream::registry::{Registry, Source};
+use tokio::sync::mpsc;
+
+const GRACE: Duration = Duration::from_millis(200);
+
+fn clip() -> PathBuf {
+    testkit::CLIP.into()
+}
+
+fn open(source: Source) -> Registry {
+    let limits = Limits {
+        viewers: 10,
+        egress: None,
+    };
+    Registry::open(vec![source], limits, GRACE)
+}
+
+fn clip_as(name: &str) -> Source {
+    Source::File {
+        name: Some(name.to_owned()),
+        path: clip(),
+    }
+}
+
+/// Looks until `found` says yes; a minute is far longer than anything here takes.
+async fn eventually(what: &str, mut found: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !found() {
+        assert!(Instant::now() < deadline, "{what}: not within a minute");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn info(registry: &Registry, name: &str) -> StreamInfo {
+    registry.get(name).expect("the stream is there").info()
+}
+
+/// Hands packets over as they come.
+struct Tap(mpsc::UnboundedSender<Packet>);
+
+impl Outlet for Tap {
+    async fn send(&mut self, packet: Packet) -> Result<(), Gone> {
+        self.0.send(packet).map_err(|_| Gone)
+    }
+
+    async fn report(&mut self, _report: Report) -> Result<(), Gone> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_file_put_into_a_watched_folder_appears_and_one_removed_goes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let registry = open(Source::Folder(folder.path().to_owned()));
+    assert!(registry.list().streams.is_empty() && registry.first().is_none());
+
+    let path = folder.path().join("我的 影片.mp4");
+    fs::copy(clip(), &path).expect("copied");
+    fs::write(folder.path().join("notes.txt"), "not a film").expect("written");
+    let ready = || {
+        registry
+            .list()
+            .streams
+            .iter()
+            .any(|stream| stream.state == StreamState::Idle)
+    };
+    eventually("the film appears", ready).await;
+    assert_eq!(registry.list().streams.len(), 1, "a text is no film");
+    assert_eq!(
+        info(&registry, "我的 影片").video.expect("a picture").width,
+        1280
+    );
+
+    let stream = registry.get("我的 影片").expect("the stream is there");
+    let watching = stream
+        .subscribe(Some(Codec::H264), true)
+        .await
+        .expect("it can be watched");
+    fs::remove_file(&path).expect("removed");
+    eventually("the film goes", || registry.list().streams.is_empty()).await;
+    eventually("who watches sees the end", || watching.feed().is_over()).await;
+    registry.close().await;
+}
+
+#[tokio::test]
+async fn a_source_runs_from_its_first_viewer_to_a_grace_period_after_its_last() {
+    let registry = open(clip_as("film"));
+    let stream = registry.get("film").expect("the stream is there");
+    let one = stream
+        .subscribe(Some(Codec::H264), true)
+        .await
+        .expect("a viewer");
+    let other = stream
+        .subscribe(Some(Codec::H264), true)
+        .await
+        .expect("another viewer");
+    assert!(
+        Arc::ptr_eq(one.feed(), other.feed()),
+        "they share one log, one demuxer, one packetizer"
+    );
+    assert_eq!(
+        (stream.info().state, stream.info().viewers),
+        (StreamState::Running, 2)
+    );
+
+    drop(one);
+    tokio::time::sleep(GRACE * 3).await;
+    assert_eq!(
+        stream.info().state,
+        StreamState::Running,
+        "somebody still watches"
+    );
+    drop(other);
+    eventually("the source stops", || {
+        stream.info().state == StreamState::Idle
+    })
+    .await;
+    let again = stream
+        .subscribe(Some(Codec::H264), true)
+        .await
+        .expect("it starts again");
+    assert_eq!(stream.info().state, StreamState::Running);
+    drop(again);
+    registry.close().await;
+}
+
+#[tokio::test]
+async fn a_rendition_is_made_for_those_who_need_it_and_stops_after_them() {
+    let registry = open(clip_as("film"));
+    let stream = registry.get("film").expect("the stream is there");
+    let original = stream
+        .subscribe(Some(Codec::H264), true)
+        .await
+        .expect("a viewer");
+    // In the middle of the only GOP of the film.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let rendition = stream
+        .subscribe(Some(Codec::Vp8), true)
+        .await
+        .expect("a viewer without H.264");
+    let has_pictures = |codec| {
+        let feed = original.feed();
+        move || {
+            feed.log()
+                .track(codec)
+                .is_some_and(|track| track.oldest().is_some())
+        }
+    };
+    eventually("VP8 is made", has_pictures(Codec::Vp8)).await;
+    let renditions = stream.info().renditions;
+    let encoded = |codec| {
+        renditions
+            .iter()
+            .find(|rendition| rendition.codec == codec)
+            .map(|found| found.encoded)
+    };
+    assert_eq!(
+        (encoded(Codec::H264), encoded(Codec::Vp8)),
+        (Some(false), Some(true))
+    );
+
+    drop(rendition);
+    eventually("VP8 is not made any more", || {
+        stream.info().renditions.len() == 1
+    })
+    .await;
+    assert!(!original.feed().is_over());
+    drop(original);
+    registry.close().await;
+}
+
+#[tokio::test]
+async fn every_viewer_begins_on_a_keyframe_and_hears_sound() {
+    let registry = open(clip_as("film"));
+    let stream = registry.get("film").expect("the stream is there");
+    let mut viewings = Vec::new();
+    for _ in 0..3 {
+        let subscription = stream
+            .subscribe(Some(Codec::H264), true)
+            .await
+            .expect("a viewer");
+        let (tap, packets) = mpsc::unbounded_channel();
+        let (told, feedback) = mpsc::channel(1);
+        viewings.push((
+            tokio::spawn(egress::run(
+                subscription,
+                Tap(tap),
+                feedback,
+                Arc::default(),
+            )),
+            packets,
+            told,
+        ));
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
+    for (_, packets, _) in &mut viewings {
+        let first = packets.recv().await.expect("a packet");
+        // RFC 6184 5.7.1: parameter sets come aggregated (type 24) or alone (7), before the picture.
+        assert!(first.codec == Codec::H264 && [7, 24].contains(&(first.payload[0] & 0x1f)));
+        let (mut sequence, mut sound, mut pictures) = (first.sequence, 0, 0);
+        while sound < 25 || pictures < 12 {
+            let packet = packets.recv().await.expect("the stream goes on");
+            if packet.codec == Codec::H264 {
+                assert_eq!(
+                    packet.sequence,
+                    sequence.wrapping_add(1),
+                    "nothing is missing"
+                );
+                sequence = packet.sequence;
+                pictures += u32::from(packet.marker);
+            } else {
+                sound += 1;
+            }
+        }
+    }
+    registry.close().await;
+    for (viewing, ..) in viewings {
+        assert_eq!(viewing.await.expect("no panic"), egress::Ended::StreamOver);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_film_says_so_and_disturbs_nobody() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(
+        folder.path().join("text.mp4"),
+        "This is a text, not a film.",
+    )
+    .expect("written");
+    let whole = fs::read(clip()).expect("the clip is there");
+    fs::write(folder.path().join("empty.mp4"), b"").expect("written");
+    fs::write(folder.path().join("good.mp4"), whole).expect("written");
+    let registry = open(Source::Folder(folder.path().to_owned()));
+    let looked_at = || {
+        registry
+            .list()
+            .streams
+            .iter()
+            .all(|stream| stream.state != StreamState::Probing)
+    };
+    eventually("every file is looked at", looked_at).await;
+    for name in ["text", "empty"] {
+        let state = info(&registry, name).state;
+        let StreamState::Failed { error } = state else {
+            panic!("{name}: {state:?}")
+        };
+        assert!(
+            error.ends_with('.') && error.starts_with(name),
+            "a sentence that helps, without the path: {error}"
+        );
+    }
+    assert_eq!(info(&registry, "good").state, StreamState::Idle);
+    registry.close().await;
+}

@@ -1,0 +1,74 @@
+//! The embedded STUN and TURN server, over real sockets.
+
+mod abuse;
+mod client;
+mod coturn;
+mod naming;
+mod refusals;
+mod relaying;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use client::TurnClient;
+use shared::api::IceConfig;
+use testkit::TestServer;
+
+/// A server, and where it says that its STUN and TURN are.
+pub(crate) struct Turn {
+    pub(crate) server: TestServer,
+    pub(crate) address: SocketAddr,
+}
+
+/// UDP or TCP between client and server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum By {
+    Udp,
+    Tcp,
+}
+
+impl Turn {
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
+        let server = TestServer::with(&[&["test:"], arguments].concat()).await;
+        let config = ice(&server).await;
+        let address = config.ice_servers.iter().flat_map(|server| &server.urls);
+        let address = address
+            .filter_map(|url| url.strip_prefix("turn:")?.strip_suffix("?transport=udp"))
+            .next_back();
+        let address = address.expect("an embedded server").parse().unwrap();
+        Self { server, address }
+    }
+
+    /// With a credential of its own.
+    pub(crate) async fn client(&self, by: By) -> TurnClient {
+        let config = ice(&self.server).await;
+        let account = config.ice_servers.last().unwrap();
+        let [username, password] =
+            [&account.username, &account.credential].map(|field| field.as_deref().unwrap());
+        self.client_as(by, username, password).await
+    }
+
+    pub(crate) async fn client_as(&self, by: By, username: &str, password: &str) -> TurnClient {
+        match by {
+            By::Udp => TurnClient::udp(self.address, username, password).await,
+            By::Tcp => TurnClient::tcp(self.address, username, password).await,
+        }
+    }
+}
+
+/// Not more at once than a socket's buffer holds.
+pub(crate) async fn pace(number: u32) {
+    if number.is_multiple_of(25) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+pub(crate) async fn ice(server: &TestServer) -> IceConfig {
+    let answer = server
+        .http
+        .get(server.url("/api/ice"))
+        .send()
+        .await
+        .unwrap();
+    answer.json().await.unwrap()
+}

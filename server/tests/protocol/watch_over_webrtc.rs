@@ -1,0 +1,280 @@
+//! Watching, from the offer to the last packet: the same on both paths that media can take.
+
+use std::time::Duration;
+
+use rtc::rtcp::payload_feedbacks::full_intra_request::{FirEntry, FullIntraRequest};
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::transport_feedbacks::transport_layer_nack::{NackPair, TransportLayerNack};
+use shared::api::MediaPath;
+use testkit::{TestServer, TestViewer, Wants, eventually};
+
+/// Makes tests of scenarios, one for each path.
+macro_rules! on_both_paths {
+    ($($scenario:ident,)*) => {
+        mod sealed {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $scenario() {
+                super::$scenario(shared::api::MediaPath::Sealed).await;
+            })*
+        }
+
+        mod ordinary {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $scenario() {
+                super::$scenario(shared::api::MediaPath::Ordinary).await;
+            })*
+        }
+    };
+}
+
+on_both_paths! {
+    pictures_and_sound_arrive_whole_and_in_order,
+    the_first_picture_is_a_keyframe_for_early_and_late_viewers,
+    an_offer_of_sound_only_gets_sound_only,
+    an_offer_of_pictures_only_gets_pictures_only,
+    a_viewer_without_h264_gets_vp8,
+    viewers_of_one_stream_are_counted_and_forgotten,
+    a_lost_packet_is_sent_again,
+    a_viewer_that_cannot_go_on_gets_a_keyframe,
+    stray_packets_disturb_nobody,
+}
+
+async fn pictures_and_sound_arrive_whole_and_in_order(path: MediaPath) {
+    let server = TestServer::on(path).await;
+    let viewer = TestViewer::watch(&server, "film").await;
+    let sound = viewer.packets_of("opus", 60).await;
+    let picture = viewer.heard("H264");
+    assert_eq!((picture.gaps, picture.backwards), (0, 0));
+    assert_eq!((sound.gaps, sound.backwards), (0, 0));
+    assert!(picture.markers > 10, "{} pictures", picture.markers);
+    // Sound of 60 packets, 20 ms each; the pictures span about the same time.
+    let (seconds, sound_seconds) = (
+        f64::from(picture.span) / 90_000.0,
+        f64::from(sound.span) / 48_000.0,
+    );
+    assert!(
+        (seconds - sound_seconds).abs() < 0.5,
+        "{seconds} s of pictures, {sound_seconds} s of sound"
+    );
+    assert!(
+        viewer.payload_type("VP8").is_none(),
+        "the answer names just what is sent"
+    );
+    assert_eq!(viewer.info().await.path, path);
+    viewer.leave().await;
+    server.stop().await;
+}
+
+async fn the_first_picture_is_a_keyframe_for_early_and_late_viewers(path: MediaPath) {
+    let server = TestServer::on(path).await;
+    let early = TestViewer::watch(&server, "film").await;
+    assert!(begins_with_parameter_sets(
+        &early.packets_of("H264", 1).await.first
+    ));
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    let late = TestViewer::watch(&server, "film").await;
+    let heard = late.packets_of("H264", 1).await;
+    assert!(
+        begins_with_parameter_sets(&heard.first),
+        "{:?}",
+        &heard.first[..8]
+    );
+    // The clip has one keyframe in 10 s: nobody waited for the next one.
+    let waited = heard.last_at.unwrap().duration_since(late.offered_at);
+    assert!(
+        waited < Duration::from_secs(3),
+        "{waited:?} to the first packet"
+    );
+    assert_eq!(late.info().await.path, path);
+    server.stop().await;
+}
+
+/// A STAP-A (24), or an SPS (7) by itself (RFC 6184 5.2).
+fn begins_with_parameter_sets(payload: &[u8]) -> bool {
+    matches!(payload.first().map(|byte| byte & 0x1F), Some(7 | 24))
+}
+
+async fn an_offer_of_sound_only_gets_sound_only(path: MediaPath) {
+    let server = TestServer::on(path).await;
+    let viewer = TestViewer::watch_with(
+        &server,
+        "film",
+        Wants {
+            video: false,
+            ..Wants::default()
+        },
+    )
+    .await;
+    viewer.packets_of("opus", 10).await;
+    assert!(!viewer.answer.contains("m=video"));
+    assert_eq!(viewer.info().await.path, path);
+    server.stop().await;
+}
+
+async fn an_offer_of_pictures_only_gets_pictures_only(path: MediaPath) {
+    let server = TestServer::on(path).await;
+    let viewer = TestViewer::watch_with(
+        &server,
+        "film",
+        Wants {
+            audio: false,
+            ..Wants::default()
+        },
+    )
+    .await;
+    viewer.packets_of("H264", 10).await;
+    assert!(!viewer.answer.contains("m=audio"));
+    assert_eq!(viewer.info().await.path, path);
+    server.stop().await;
+}
+
+async fn a_viewer_without_h264_gets_vp8(path: MediaPath) {
+    let server = TestServer::on(path).await;
+    let viewer = TestViewer::watch_with(
+        &server,
+        "film",
+        Wants {
+            h264: false,
+            ..Wants::default()
+        },
+    )
+    .await;
+    let picture = viewer.packets_of("VP8", 20).await;
+    // RFC 7741 4.2: S=1 and PID=0 begin a picture; 4.3: P=0 is a keyframe. The descriptor's length depends on its X bit.
+    assert_eq!(picture.first[0] & 0x17, 0x10);
+    assert_eq!(viewer.info().await.path, path);
+    server.stop().await;
+}
+
+async fn viewers_of_one_stream_are_counted_and_forgotten(path: MediaPath) {
+    let server = TestServer::on(path).await;
+    let one = TestViewer::watch(&server, "film").await;
+    let two = TestViewer::watch(&server, "film").await;
+    one.packets_of("H264", 5).await;
+    two.packets_of("H264", 5).await;
+    assert_eq!(server.registry.viewers(), 2);
+    assert_eq!(two.info().await.path, path);
+    one.leave().await;
+    eventually("one viewer is left", Duration::from_secs(5), || async {
+        server.registry.viewers() == 1
+    })
+    .await;
+    let before = two.packets();
+    eventually("the other plays on", Duration::from_secs(2), || async {
+        two.packets() > before + 20
+    })
+    .await;
+    two.leave().await;
+    eventually("nobody is left", Duration::from_secs(5), || async {
+        server.registry.viewers() == 0 && server.peers.sessions() == 0
+    })
+    .await;
+    server.stop().await;
+}
+
+async fn a_lost_packet_is_sent_again(path: MediaPath) {
+    let server = TestServer::on(path).await;
+    let viewer = TestViewer::watch(&server, "film").await;
+    assert!(
+        viewer.answer.contains("a=ssrc-group:FID "),
+        "{}",
+        viewer.answer
+    );
+    let heard = viewer.packets_of("H264", 100).await;
+    let lost = heard.newest().wrapping_sub(20);
+    viewer
+        .feedback("H264", |media_ssrc| {
+            let nacks = vec![NackPair {
+                packet_id: lost,
+                lost_packets: 0b101,
+            }];
+            Box::new(TransportLayerNack {
+                sender_ssrc: 1,
+                media_ssrc,
+                nacks,
+            })
+        })
+        .await;
+    let asked = [lost, lost.wrapping_add(1), lost.wrapping_add(3)];
+    eventually(
+        "three packets come again",
+        Duration::from_secs(3),
+        || async { viewer.heard("H264").again == asked },
+    )
+    .await;
+    assert_eq!(viewer.heard("H264").gaps, 0, "nothing else is disturbed");
+    assert_eq!(viewer.info().await.path, path);
+    server.stop().await;
+}
+
+async fn a_viewer_that_cannot_go_on_gets_a_keyframe(path: MediaPath) {
+    let server = TestServer::on(path).await;
+    let viewer = TestViewer::watch(&server, "film").await;
+    for round in 0..2 {
+        let keyframes = viewer.packets_of("H264", 50).await.keyframes;
+        let sender_ssrc = 1;
+        viewer
+            .feedback("H264", |media_ssrc| match round {
+                0 => Box::new(PictureLossIndication {
+                    sender_ssrc,
+                    media_ssrc,
+                }),
+                _ => Box::new(FullIntraRequest {
+                    sender_ssrc,
+                    media_ssrc: 0,
+                    fir: vec![FirEntry {
+                        ssrc: media_ssrc,
+                        sequence_number: 1,
+                    }],
+                }),
+            })
+            .await;
+        eventually("a keyframe comes", Duration::from_secs(4), || async {
+            viewer.heard("H264").keyframes > keyframes
+        })
+        .await;
+        // A second request within a second is the same one to the server.
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+    }
+    assert_eq!(viewer.heard("H264").gaps, 0);
+    assert_eq!(viewer.info().await.path, path);
+    server.stop().await;
+}
+
+async fn stray_packets_disturb_nobody(path: MediaPath) {
+    let server = TestServer::on(path).await;
+    let viewer = TestViewer::watch(&server, "film").await;
+    viewer.packets_of("H264", 20).await;
+    let port = server.peers.addresses()[0].port();
+    for round in 0_u32..50 {
+        let stranger = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        for number in 0_u32..100 {
+            // STUN, DTLS and RTP by their first bytes (RFC 7983), and what is none of them.
+            let first = [0, 1, 20, 22, 63, 128, 200, 255][(number % 8) as usize];
+            let mut datagram = vec![first; (round * number % 1400) as usize];
+            if let Some(cookie) = datagram.get_mut(4..8) {
+                cookie.copy_from_slice(&[0x21, 0x12, 0xA4, 0x42]);
+            }
+            stranger
+                .send_to(&datagram, ("127.0.0.1", port))
+                .await
+                .unwrap();
+        }
+    }
+    let before = viewer.packets();
+    eventually("it plays on", Duration::from_secs(3), || async {
+        viewer.packets() > before + 50
+    })
+    .await;
+    assert_eq!(viewer.heard("H264").gaps, 0);
+    let mut strays = server
+        .peers
+        .shards()
+        .iter()
+        .map(|shard| shard.stray.load(std::sync::atomic::Ordering::Relaxed));
+    assert!(strays.any(|strays| strays > 0), "they are counted");
+    let newcomer = TestViewer::watch(&server, "film").await;
+    newcomer.packets_of("H264", 5).await;
+    assert_eq!(viewer.info().await.path, path);
+    server.stop().await;
+}

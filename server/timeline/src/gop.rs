@@ -1,0 +1,68 @@
+//! A run of frames that begins where decoding can begin.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use media::frame::MediaTime;
+
+/// An access unit as RTP payloads, made once and shared by every viewer.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// When it is shown or heard, on the stream's clock.
+    pub time: MediaTime,
+    /// True where decoding can begin.
+    pub keyframe: bool,
+    /// When it was appended to the log.
+    pub appended: Instant,
+    /// In order; the last one closes the access unit (RTP marker bit). Never empty.
+    pub payloads: Arc<[Bytes]>,
+}
+
+impl Frame {
+    pub fn bytes(&self) -> usize {
+        self.payloads.iter().map(Bytes::len).sum()
+    }
+}
+
+/// The frames from one keyframe up to the next. Keyframes that follow within [`Gop::SHORTEST`] stay
+/// in the same GOP, so that sound, where every packet is a keyframe, does not cost a GOP a packet.
+#[derive(Debug)]
+pub(super) struct Gop {
+    /// Number of `frames[0]` in its track.
+    pub(super) first: u64,
+    /// Begins with a keyframe. Never empty.
+    pub(super) frames: Vec<Frame>,
+    pub(super) bytes: usize,
+}
+
+impl Gop {
+    /// In microseconds.
+    pub(super) const SHORTEST: i64 = 500_000;
+
+    pub(super) fn new(first: u64, keyframe: Frame) -> Self {
+        let bytes = keyframe.bytes();
+        Self {
+            first,
+            frames: vec![keyframe],
+            bytes,
+        }
+    }
+
+    pub(super) fn push(&mut self, frame: Frame) {
+        self.bytes += frame.bytes();
+        self.frames.push(frame);
+    }
+
+    pub(super) fn start(&self) -> MediaTime {
+        self.frames
+            .first()
+            .map_or(MediaTime::ZERO, |frame| frame.time)
+    }
+
+    /// True when a keyframe at `time` should begin the next GOP.
+    pub(super) fn is_long_enough(&self, time: MediaTime) -> bool {
+        time.micros_since(self.start()) >= Self::SHORTEST
+    }
+}
