@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: what strangers may send us, mutated by libFuzzer with the compiler's coverage to guide it.
+//! `cargo xtask fuzz`: libFuzzer mutates the input of every parser that reads untrusted data, guided by coverage.
 
 use std::{fs, process::Command};
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     packages,
-    setup::Scope,
+    setup::{self, Install, Scope},
     step::{self, Step},
     workspace::{self, answer, command},
 };
@@ -16,10 +16,10 @@ const TARGETS: [&str; 4] = ["signaling", "chat", "feedback", "demux"];
 
 const SECONDS: u32 = 60;
 
-/// Longer inputs find nothing that these do not, only more slowly.
+/// Bytes. Longer inputs find nothing more, and find it more slowly.
 const LONGEST: u32 = 8 * 1024;
 
-/// What `cargo fuzz --sanitizer none` passes; stable Rust takes it. A counter for each edge of the code, and a hook for each comparison.
+/// The flags of `cargo fuzz --sanitizer none`, which stable Rust accepts: a counter for each edge of the code, a hook for each comparison.
 const COVERAGE: &str = "-Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
@@ -30,8 +30,9 @@ const COVERAGE: &str = "-Cpasses=sancov-module \
 /// `cargo xtask fuzz [NAME] [--seconds N]`
 pub(crate) fn fuzz(args: &[String]) -> Result<()> {
     let (names, seconds) = parse(args)?;
-    // No more of the set-up: this needs no tools for the Web.
-    let mut steps = Vec::from_iter(packages::missing(Scope::Test));
+    // Packages only: fuzzing needs no tools for the Web.
+    let missing = Vec::from_iter(packages::missing(Scope::Test));
+    let mut steps = setup::decide(missing, Install::Allowed)?;
     steps.extend(steps_for(&names, seconds)?);
     step::run_all(steps)?;
     Ok(())
@@ -54,7 +55,7 @@ fn steps_for(names: &[&'static str], seconds: u32) -> Result<Vec<Step>> {
     Ok(steps)
 }
 
-/// In a folder of its own, for the flags change everything. `--target` keeps them from build scripts, which run without libFuzzer.
+/// In a target folder of its own, as the flags recompile everything. `--target` keeps them from build scripts, which run without libFuzzer.
 fn build(host: &str) -> Command {
     let mut cargo = command("cargo");
     cargo
@@ -78,7 +79,7 @@ fn run(name: &str, seconds: u32, host: &str) -> Result<()> {
         .arg(format!("-artifact_prefix=target/fuzz/{name}-"))
         .args(["-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1"])
         .args([corpus, format!("server/fuzz/seeds/{name}")]);
-    // It says much, of which little is of interest when all is well.
+    // Its long log is only of interest after a failure.
     let log = folder.join(format!("{name}.log"));
     fuzzer.stderr(fs::File::create(&log)?);
     let outcome = step::run(&mut fuzzer);
@@ -88,7 +89,7 @@ fn run(name: &str, seconds: u32, host: &str) -> Result<()> {
     if let Err(error) = outcome {
         let last = lines[lines.len().saturating_sub(30)..].join("\n");
         bail!(
-            "{last}\n\n{error:#}\nThe input that did it lies in target/fuzz/{name}-*; `{program} FILE` runs it again."
+            "{last}\n\n{error:#}\nThe input is in target/fuzz/{name}-*; `{program} FILE` runs it again."
         );
     }
     for line in lines.iter().filter(|line| line.starts_with("Done ")) {

@@ -21,17 +21,23 @@ use anyhow::{Result, bail};
 const HELP: &str = "\
 Usage: cargo xtask COMMAND
 
-  run [-- ARGS]   set up what is missing, build, and start the server on the film in assets/.
+  run [--no-install] [-- ARGS]
+                  install missing tools, build, and start the server with the clip in assets/.
                   ARGS go to the server: files, directories, flags. Example:
                   cargo xtask run -- ~/Videos --listen 127.0.0.1:9000
-  test [NAME] [--full]
-                  set up, then run every check and test; with NAME only the tests whose name contains it.
-                  --full adds full matrices, repeated tries and long runs
-  setup           only set up, for both of the above; a second time it finds nothing to do
-  ci              what the build machine runs: test, without anything that only helps the next build
+  test [NAME] [--full] [--no-install]
+                  install missing tools, then run every check and test. With NAME, run only the tests
+                  whose name contains it. --full adds full matrices, repeated tries and long runs
+  setup [--no-install]
+                  only install what `run` and `test` need
+  ci              all of `test`, the checks of dependencies, and a minute of each fuzz target.
+                  A skipped test is a failure
   bench NAME      measure, in release: cargo xtask bench fanout
   fuzz [NAME] [--seconds 60]
-                  mutate what strangers may send us, and look for what breaks: signaling, chat
+                  mutate untrusted input, and look for panics and hangs: signaling, chat, feedback, demux
+
+Whatever is missing is listed before it is installed. With --no-install nothing is installed:
+the command fails and prints the lines that install it.
 ";
 
 fn main() -> ExitCode {
@@ -50,15 +56,13 @@ fn dispatch(args: &[String]) -> Result<()> {
         Some((command, rest)) => (command.as_str(), rest),
         None => ("help", args),
     };
-    // `cargo xtask run -- film.mp4` and `cargo xtask run film.mp4` mean the same.
-    let rest = rest.strip_prefix(&["--".to_owned()]).unwrap_or(rest);
     match command {
         "run" => run::run(rest),
-        "test" => test::test(rest),
+        "test" => test::test(run::without_dashes(rest)),
         "ci" => test::ci(),
-        "setup" => setup::setup(),
-        "bench" => run::bench(rest),
-        "fuzz" => fuzz::fuzz(rest),
+        "setup" => setup::setup(rest),
+        "bench" => run::bench(run::without_dashes(rest)),
+        "fuzz" => fuzz::fuzz(run::without_dashes(rest)),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use crate::{
     harness::Tally,
     linking::LinkTimer,
+    setup::Install,
     step::{self, Step},
     workspace::{self, answer},
 };
@@ -20,6 +21,8 @@ pub(crate) struct Options {
     pub(crate) name: Option<String>,
     /// With full matrices, repeated tries and long runs.
     pub(crate) full: bool,
+    /// Whether missing tools may be installed.
+    pub(crate) install: Install,
     /// As on the build machine: no test may be skipped, and nothing is kept for the next build.
     pub(crate) ci: bool,
 }

@@ -5,18 +5,18 @@ use std::{fs, path::Path, process::Command, process::Stdio};
 use anyhow::{Result, bail};
 
 use crate::{
-    setup::Scope,
+    setup::{Missing, Scope},
     step::{self, Step},
     tools,
     workspace::{answer, command, has},
 };
 
-/// Something that the system has or lacks, whatever the system is.
+/// Something that Weir needs from the operating system.
 struct Need {
     what: &'static str,
     scope: Scope,
     present: fn() -> bool,
-    /// Names for apt, dnf, pacman and brew; empty where it comes with something else.
+    /// Names of packages for apt, dnf, pacman and brew; empty where it comes with something else.
     names: [&'static str; 4],
 }
 
@@ -127,8 +127,8 @@ const NEEDS: &[Need] = &[
     },
 ];
 
-/// One step that installs what is missing, if anything is.
-pub(crate) fn missing(scope: Scope) -> Option<Step> {
+/// All missing packages together, if any.
+pub(crate) fn missing(scope: Scope) -> Option<Missing> {
     let missing: Vec<&'static Need> = NEEDS
         .iter()
         .filter(|need| need.scope <= scope && !(need.present)())
@@ -136,43 +136,65 @@ pub(crate) fn missing(scope: Scope) -> Option<Step> {
     if missing.is_empty() {
         return None;
     }
-    let name = format!(
-        "system packages for {}",
-        missing
-            .iter()
-            .map(|need| need.what)
-            .collect::<Vec<_>>()
-            .join(", ")
-    );
-    Some(Step::new(name, move || install(&missing)))
+    let uses: Vec<_> = missing.iter().map(|need| need.what).collect();
+    let uses = uses.join(", ");
+    let lines = install_lines(&missing);
+    let (what, by_hand) = if has("apt-get") {
+        let packages = names(&missing, 0);
+        let what = format!("Debian packages: {packages}\n      for {uses}");
+        (what, vec![lines[0].clone()])
+    } else {
+        (format!("system packages for {uses}"), lines.to_vec())
+    };
+    Some(Missing {
+        what,
+        by_hand,
+        step: Step::new("system packages", move || install(&missing)),
+    })
+}
+
+/// The packages of one manager, by its place in [`Need::names`], each once.
+fn names(missing: &[&Need], manager: usize) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for name in missing
+        .iter()
+        .flat_map(|need| need.names[manager].split(' '))
+    {
+        if !name.is_empty() && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.join(" ")
+}
+
+/// What installs them, for each manager.
+fn install_lines(missing: &[&Need]) -> [String; 4] {
+    let commands = [
+        "sudo apt-get install",
+        "sudo dnf install",
+        "sudo pacman -S",
+        "brew install",
+    ];
+    std::array::from_fn(|manager| format!("{} {}", commands[manager], names(missing, manager)))
 }
 
 fn install(missing: &[&Need]) -> Result<()> {
-    let lists: [String; 4] = std::array::from_fn(|manager| {
-        let names = missing.iter().map(|need| need.names[manager]);
-        names
-            .filter(|names| !names.is_empty())
-            .collect::<Vec<_>>()
-            .join(" ")
-    });
-    apt_install(&lists[0]).or_else(|error| {
-        let [apt, dnf, pacman, brew] = lists;
+    apt_install(&names(missing, 0)).or_else(|error| {
         bail!(
-            "{error:#}\n\nInstall them with the line for your system, then start again:\n\n    \
-             sudo apt-get install {apt}\n    sudo dnf install {dnf}\n    \
-             sudo pacman -S {pacman}\n    brew install {brew}\n"
+            "{error:#}\n\nInstall them with the line for your system, then start again:\n\n    {}\n",
+            install_lines(missing).join("\n    ")
         )
     })?;
     match missing.iter().find(|need| !(need.present)()) {
         Some(need) => bail!(
-            "the packages are installed, yet {} is not found; `cargo xtask setup` looks again",
+            "the packages are installed, but {} is not found; `cargo xtask setup` looks again",
             need.what
         ),
         None => Ok(()),
     }
 }
 
-/// Installs Debian packages, where apt is and we may: as root, or by a sudo that asks nothing.
+/// Installs Debian packages, as root or by a sudo that asks for no password.
 pub(crate) fn apt_install(packages: &str) -> Result<()> {
     if !has("apt-get") {
         bail!("this system has no apt, so xtask cannot install packages itself");
@@ -198,9 +220,11 @@ pub(crate) fn apt_install(packages: &str) -> Result<()> {
         apt.stdin(Stdio::null());
         apt
     };
-    // One of many sources that does not answer is no reason to stop: the packages may come from another.
+    // The packages may come from a source other than the one that does not answer.
     if let Err(error) = step::run(apt().arg("update")) {
-        println!("apt's package lists could not all be refreshed ({error:#}); going on");
+        println!(
+            "apt's package lists could not all be refreshed ({error:#}); installing all the same"
+        );
     }
     step::run(
         apt()
@@ -268,6 +292,17 @@ fn has_chinese_font() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packages_are_listed_for_each_manager_without_gaps() {
+        let missing: Vec<_> = NEEDS.iter().take(2).collect();
+        let [apt, _, _, brew] = install_lines(&missing);
+        assert_eq!(apt, "sudo apt-get install build-essential pkg-config");
+        assert_eq!(brew, "brew install pkgconf");
+        let all: Vec<_> = NEEDS.iter().collect();
+        let names = names(&all, 0);
+        assert_eq!(names.split(' ').filter(|name| *name == "npm").count(), 1);
+    }
 
     #[test]
     fn every_need_has_a_debian_package() {

@@ -1,4 +1,4 @@
-//! `cargo xtask run`: from a fresh checkout to a running server. And `bench`, which is a program to run, too.
+//! `cargo xtask run`: from a fresh checkout to a running server; and `cargo xtask bench`.
 
 use std::process::Command;
 
@@ -6,22 +6,34 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     bundle,
-    setup::{self, Scope},
+    setup::{self, Install, NO_INSTALL, Scope},
     step::{self, Step},
     workspace::{self, root},
 };
 
-/// `cargo xtask run [ARGS]`
+/// `cargo xtask run [--no-install] [ARGS]`
 pub(crate) fn run(args: &[String]) -> Result<()> {
-    let mut steps = setup::missing(Scope::Run)?;
+    let (install, args) = match args.split_first() {
+        Some((flag, rest)) if flag == NO_INSTALL => (Install::Refused, without_dashes(rest)),
+        _ => (Install::Allowed, without_dashes(args)),
+    };
+    let mut steps = setup::steps(Scope::Run, install)?;
     steps.push(Step::new("client", bundle::build));
     steps.push(Step::command("server", release_build("server", "server")));
     step::run_all(steps)?;
     become_program(&mut server(args)?)
 }
 
-/// The server, with the bundle just built. It shows what is asked for, by paths from where the person is;
-/// asked for nothing, the film in `assets/`.
+/// `cargo xtask COMMAND -- ARGS` and `cargo xtask COMMAND ARGS` mean the same.
+pub(crate) fn without_dashes(args: &[String]) -> &[String] {
+    match args.split_first() {
+        Some((first, rest)) if first == "--" => rest,
+        _ => args,
+    }
+}
+
+/// The server, with the bundle just built. Paths in `args` are relative to the current folder; without `args`
+/// the server shows the clip in `assets/`.
 fn server(args: &[String]) -> Result<Command> {
     let program = root().join("target/release/server");
     let mut server = workspace::command(&program.to_string_lossy());
@@ -39,16 +51,16 @@ fn server(args: &[String]) -> Result<Command> {
 /// `cargo xtask bench NAME [ARGS]`
 pub(crate) fn bench(args: &[String]) -> Result<()> {
     if args.is_empty() {
-        bail!("say what to measure, for example: cargo xtask bench fanout");
+        bail!("name what to measure, for example: cargo xtask bench fanout");
     }
-    // A bench starts the server itself, and only one of them needs browsers and what they show.
+    // A bench starts the server itself; only one of them needs browsers and the bundle.
     let with_browsers = args[0] == "files";
     let scope = if with_browsers {
         Scope::Test
     } else {
         Scope::Run
     };
-    let mut steps = setup::missing(scope)?;
+    let mut steps = setup::steps(scope, Install::Allowed)?;
     if with_browsers {
         steps.push(Step::new("client", bundle::build));
         steps.push(Step::command("chat peer", release_build("peer", "peer")));

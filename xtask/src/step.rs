@@ -1,6 +1,7 @@
 //! One step of a longer job: its name, its work, how long it took.
 
 use std::{
+    env,
     fmt::Write as _,
     io::{self, BufRead, BufReader, IsTerminal, Write as _, stderr, stdout},
     path::Path,
@@ -103,7 +104,7 @@ pub(crate) fn run_reading(command: &mut Command, mut read: impl FnMut(&str)) -> 
     Ok(())
 }
 
-/// Like [`run`], but gives up after `limit`: for what may wait for a network that is not there.
+/// Like [`run`], but gives up after `limit`: for commands that may wait for a network that does not answer.
 pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Result<()> {
     let deadline = Instant::now() + limit;
     let mut child = command.spawn().context("cannot start it")?;
@@ -121,7 +122,7 @@ pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Result<()> {
     bail!("no answer within {} s", limit.as_secs());
 }
 
-/// Is somebody looking? Then programs may draw their progress; a log file gets only what matters.
+/// Is the output a terminal? Then programs may draw their progress, which would fill a log file.
 pub(crate) fn watched() -> bool {
     stderr().is_terminal()
 }
@@ -133,7 +134,7 @@ fn line(command: &Command) -> String {
         let Some(value) = value else { continue };
         let value = value.to_string_lossy();
         let value = match name.to_str() {
-            Some("PATH") => "$PWD/.tools/bin:$PWD/.tools/node_modules/.bin:$PATH".to_owned(),
+            Some("PATH") => short_path(&value),
             _ => quoted(&value),
         };
         let _ = write!(line, "{}={value} ", name.to_string_lossy());
@@ -147,6 +148,18 @@ fn line(command: &Command) -> String {
         line.push_str(&quoted(arg));
     }
     line
+}
+
+/// A `PATH` of ours as one would type it: our tools in front of the inherited one.
+fn short_path(path: &str) -> String {
+    let tools = workspace::tools();
+    let ours = env::split_paths(path).filter(|folder| folder.starts_with(&tools));
+    let mut short = String::new();
+    for folder in ours {
+        let relative = folder.strip_prefix(workspace::root()).unwrap_or(&folder);
+        let _ = write!(short, "$PWD/{}:", relative.display());
+    }
+    short + "$PATH"
 }
 
 fn quoted(word: &str) -> String {
@@ -174,6 +187,13 @@ mod tests {
             line(&command),
             r"RUSTDOCFLAGS='-D warnings' cargo doc 'it'\''s' dist"
         );
+    }
+
+    #[test]
+    fn of_path_only_our_tools_are_shown() {
+        let root = workspace::root().display();
+        let path = format!("{root}/target/link-timer:{root}/.tools/bin:/usr/bin");
+        assert_eq!(short_path(&path), "$PWD/.tools/bin:$PATH");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use crate::{
     bundle, fuzz,
     native::{self, Options},
-    setup::{self, Scope},
+    setup::{self, Install, NO_INSTALL, Scope},
     step::{self, Step},
     wasm::Wasm,
     workspace::{self, cargo, for_once},
@@ -16,7 +16,7 @@ use crate::{
 /// The whole of `ci` on a bare machine takes at most this.
 const BUDGET: Duration = Duration::from_secs(50 * 60);
 
-/// `cargo xtask test [NAME] [--full]`
+/// `cargo xtask test [NAME] [--full] [--no-install]`
 pub(crate) fn test(args: &[String]) -> Result<()> {
     check(parse(args)?)
 }
@@ -34,8 +34,9 @@ fn parse(args: &[String]) -> Result<Options> {
     for arg in args {
         match arg.as_str() {
             "--full" => options.full = true,
+            NO_INSTALL => options.install = Install::Refused,
             flag if flag.starts_with('-') => {
-                bail!("there is no flag '{flag}': cargo xtask test [NAME] [--full]")
+                bail!("there is no flag '{flag}': cargo xtask test [NAME] [--full] [{NO_INSTALL}]")
             }
             name if options.name.is_none() => options.name = Some(name.to_owned()),
             name => bail!("one name at a time: '{name}' is the second"),
@@ -45,7 +46,8 @@ fn parse(args: &[String]) -> Result<Options> {
 }
 
 fn check(options: Options) -> Result<()> {
-    let mut steps = setup::missing(Scope::Test)?;
+    let scope = if options.ci { Scope::Ci } else { Scope::Test };
+    let mut steps = setup::steps(scope, options.install)?;
     if options.name.is_none() {
         steps.extend(static_checks(options.ci));
     }

@@ -1,12 +1,14 @@
-//! Tools to build and to test with: trunk, wasm-bindgen, wasm-opt, geckodriver, aiortc, axe-core. One on `PATH` serves when it is of the right
-//! version; else it is installed into `.tools/`, and aiortc and axe-core always.
+//! Tools for building and testing: trunk, wasm-bindgen, wasm-opt, geckodriver, aiortc, axe-core.
+//!
+//! One on `PATH` is used if its version is the right one; else it is installed into `.tools/`. aiortc and axe-core are
+//! always there.
 
-use std::{fs, io::ErrorKind};
+use std::{fs, io::ErrorKind, path::PathBuf};
 
 use anyhow::Result;
 
 use crate::{
-    setup::Scope,
+    setup::{Missing, Scope},
     step::{self, Step},
     workspace::{self, answer, command, has},
 };
@@ -14,55 +16,58 @@ use crate::{
 /// 0.22 needs a newer Rust than this workspace.
 const TRUNK: &str = "0.21.14";
 const GECKODRIVER: &str = "0.37.1";
-/// A viewer of another make, for tests.
+/// A third-party viewer, for tests.
 const AIORTC: &str = "1.16.0";
 const BINARYEN: &str = "132.0.0";
 /// Rules of accessibility, which a test runs in a page.
 const AXE: &str = "4.14.1";
-/// Older ones do not know every instruction that rustc emits today.
+/// Older versions do not know every instruction that rustc emits.
 const OLDEST_WASM_OPT: u32 = 120;
 
-/// Steps for the tools that are missing or of the wrong version.
-pub(crate) fn missing(scope: Scope) -> Result<Vec<Step>> {
+/// The tools that are missing or of the wrong version.
+pub(crate) fn missing(scope: Scope) -> Result<Vec<Missing>> {
     let bindgen = workspace::locked_version("wasm-bindgen")?;
-    let mut steps = Vec::new();
+    let mut missing = Vec::new();
     // The generated JavaScript and the compiled code must agree to the patch version.
-    if answer("wasm-bindgen", &["--version"]) != Some(format!("wasm-bindgen {bindgen}"))
-        || !has("wasm-bindgen-test-runner")
-    {
-        steps.push(cargo_install("wasm-bindgen-cli", bindgen, &[]));
+    if !is_version("wasm-bindgen", &bindgen) || !has("wasm-bindgen-test-runner") {
+        missing.push(from_crates_io("wasm-bindgen-cli", &bindgen, &[]));
     }
-    if answer("trunk", &["--version"]) != Some(format!("trunk {TRUNK}")) {
-        // Without what fetches tools, which are all here, and looks for a newer trunk at every build.
-        steps.push(cargo_install(
-            "trunk",
-            TRUNK.to_owned(),
-            &["--no-default-features"],
-        ));
+    if !is_version("trunk", TRUNK) {
+        // Without the features that download tools and look for a newer trunk at every build.
+        missing.push(from_crates_io("trunk", TRUNK, &["--no-default-features"]));
     }
-    steps.extend(npm_install(scope));
+    missing.extend(from_npm(scope));
     if scope >= Scope::Test && !has("geckodriver") {
-        steps.push(cargo_install("geckodriver", GECKODRIVER.to_owned(), &[]));
+        missing.push(from_crates_io("geckodriver", GECKODRIVER, &[]));
     }
     if scope >= Scope::Test && !has_aiortc() {
-        steps.push(Step::new(format!("aiortc {AIORTC}"), install_aiortc));
+        missing.push(Missing {
+            what: format!("aiortc {AIORTC} with its dependencies, from PyPI, in a virtual environment in .tools/aiortc"),
+            by_hand: vec![
+                "python3 -m venv .tools/aiortc".to_owned(),
+                format!(".tools/aiortc/bin/python -m pip install aiortc=={AIORTC}"),
+            ],
+            step: Step::new(format!("aiortc {AIORTC}"), install_aiortc),
+        });
     }
-    if !steps.is_empty() {
-        fs::create_dir_all(workspace::tools())?;
-        steps.push(Step::new(
-            "a gigabyte of build files removed",
-            || match fs::remove_dir_all(build_folder()) {
-                Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
-                _ => Ok(()),
-            },
-        ));
+    Ok(missing)
+}
+
+/// Removes what compiling tools has left: a gigabyte.
+pub(crate) fn clean() -> Result<()> {
+    match fs::remove_dir_all(build_folder()) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
     }
-    Ok(steps)
+}
+
+fn is_version(program: &str, version: &str) -> bool {
+    answer(program, &["--version"]) == Some(format!("{program} {version}"))
 }
 
 /// Is there a wasm-opt that is new enough?
 pub(crate) fn has_wasm_opt() -> bool {
-    // Ours is a script for Node, slow to start: its manifest says its version.
+    // Ours is a script for Node, which is slow to start: its manifest tells the version, too.
     if let Some(version) = npm_version("binaryen") {
         return version == BINARYEN;
     }
@@ -84,8 +89,38 @@ fn npm_version(package: &str) -> Option<String> {
     Some(rest.split_once('"')?.0.to_owned())
 }
 
+/// Is aiortc in its virtual environment, and of our version?
+pub(crate) fn has_aiortc() -> bool {
+    let ask = "from importlib.metadata import version; print(version('aiortc'))";
+    answer(&python_of_aiortc(), &["-c", ask]).as_deref() == Some(AIORTC)
+}
+
+fn install_aiortc() -> Result<()> {
+    let folder = workspace::tools().join("aiortc");
+    let mut venv = command("python3");
+    venv.args(["-m", "venv", "--clear"]).arg(folder);
+    step::run(&mut venv)?;
+    let mut pip = command(&python_of_aiortc());
+    pip.args(["-m", "pip", "install", "--disable-pip-version-check"]);
+    if !step::watched() {
+        pip.arg("--quiet");
+    }
+    pip.arg(format!("aiortc=={AIORTC}"));
+    step::run(&mut pip)
+}
+
+fn python_of_aiortc() -> String {
+    let python = workspace::tools().join("aiortc/bin/python");
+    python.display().to_string()
+}
+
+/// `wasm-opt version 132 (version_132)` is version 132.
+fn wasm_opt_version(line: &str) -> Option<u32> {
+    line.split_whitespace().nth(2)?.parse().ok()
+}
+
 /// wasm-opt and axe-core, unless they are there.
-fn npm_install(scope: Scope) -> Option<Step> {
+fn from_npm(scope: Scope) -> Option<Missing> {
     let needs_axe = scope >= Scope::Test && !has_axe();
     if has_wasm_opt() && !needs_axe {
         return None;
@@ -99,59 +134,30 @@ fn npm_install(scope: Scope) -> Option<Step> {
         packages.push(format!("axe-core@{AXE}"));
     }
     let mut npm = command("npm");
-    npm.args([
-        "install",
-        "--no-save",
-        "--no-package-lock",
-        "--no-audit",
-        "--no-fund",
-    ])
-    .arg("--prefix")
-    .arg(workspace::tools())
-    .args(&packages);
-    Some(Step::command(packages.join(" and "), npm))
+    npm.args(["install", "--no-save", "--no-package-lock"])
+        .args(["--no-audit", "--no-fund", "--prefix"])
+        .arg(workspace::tools())
+        .args(&packages);
+    let list = packages.join(" ");
+    Some(Missing {
+        what: format!("{} from npm, in .tools", packages.join(" and ")),
+        by_hand: vec![format!("npm install --no-save --prefix .tools {list}")],
+        step: Step::command(packages.join(" and "), npm),
+    })
 }
 
-/// Is aiortc in its virtual environment, and of our version?
-pub(crate) fn has_aiortc() -> bool {
-    let ask = "from importlib.metadata import version; print(version('aiortc'))";
-    answer(&its_python(), &["-c", ask]).as_deref() == Some(AIORTC)
-}
-
-fn install_aiortc() -> Result<()> {
-    let folder = workspace::tools().join("aiortc");
-    let mut venv = command("python3");
-    venv.args(["-m", "venv", "--clear"]).arg(folder);
-    step::run(&mut venv)?;
-    let mut pip = command(&its_python());
-    pip.args(["-m", "pip", "install", "--disable-pip-version-check"]);
-    if !step::watched() {
-        pip.arg("--quiet");
-    }
-    pip.arg(format!("aiortc=={AIORTC}"));
-    step::run(&mut pip)
-}
-
-fn its_python() -> String {
-    let python = workspace::tools().join("aiortc/bin/python");
-    python.display().to_string()
-}
-
-/// `wasm-opt version 132 (version_132)` is version 132.
-fn wasm_opt_version(line: &str) -> Option<u32> {
-    line.split_whitespace().nth(2)?.parse().ok()
-}
-
-fn cargo_install(package: &'static str, version: String, features: &[&str]) -> Step {
+/// A program from crates.io, compiled once.
+fn from_crates_io(package: &'static str, version: &str, features: &[&str]) -> Missing {
+    let install = [package, "--version", version];
     let mut cargo = command("cargo");
     cargo
         .args(["install", "--locked", "--root"])
         .arg(workspace::tools())
-        .args([package, "--version", &version])
+        .args(install)
         .args(features)
-        // What the tools have in common is compiled once.
+        // Dependencies of several tools are compiled once.
         .env("CARGO_TARGET_DIR", build_folder())
-        // They run for seconds: compile them quickly rather than well.
+        // The tools run for seconds: fast compiling matters more than fast code.
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
@@ -159,10 +165,16 @@ fn cargo_install(package: &'static str, version: String, features: &[&str]) -> S
     if !step::watched() {
         cargo.arg("--quiet");
     }
-    Step::command(format!("{package} {version}, compiled once"), cargo)
+    let by_hand = ["cargo install --locked --root .tools"].iter();
+    let by_hand: Vec<_> = by_hand.chain(&install).chain(features).copied().collect();
+    Missing {
+        what: format!("{package} {version} from crates.io, compiled once, in .tools"),
+        by_hand: vec![by_hand.join(" ")],
+        step: Step::command(format!("{package} {version}"), cargo),
+    }
 }
 
-fn build_folder() -> std::path::PathBuf {
+fn build_folder() -> PathBuf {
     workspace::root().join("target/tools")
 }
 

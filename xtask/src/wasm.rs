@@ -1,9 +1,10 @@
 //! The Rust toolchain that compiles the client to WebAssembly.
 //!
-//! Usually the one in use, with its Wasm target. Where rustup can download nothing, Debian's compiler
-//! for the web stands in; it brings the standard library as source, to be built along.
+//! Usually this is the toolchain in use, with its Wasm target. Where rustup cannot download the target, Debian's compiler
+//! for the web replaces it; Debian ships the standard library as source, which is compiled with the client.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -13,19 +14,21 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     packages,
-    setup::Scope,
+    setup::{Missing, Scope},
     step::{self, Step},
-    workspace::{answer, command},
+    workspace::{self, answer, command},
 };
 
 const TARGET: &str = "wasm32-unknown-unknown";
 const DEBIAN_PACKAGES: &str = "rustc-web cargo-web rust-web-src rust-web-clippy";
+/// What cargo and trunk call.
+const DEBIAN_PROGRAMS: [&str; 5] = ["cargo", "cargo-clippy", "clippy-driver", "rustc", "rustdoc"];
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) enum Wasm {
     /// The toolchain in use has the target.
     Target,
-    /// Debian's compiler, linked into rustup as `debian`, with the linker of the toolchain in use.
+    /// Debian's compiler, with the linker of the toolchain in use.
     Debian { linker: PathBuf },
 }
 
@@ -36,23 +39,30 @@ impl Wasm {
             return Ok(Self::Target);
         }
         let linker = linker(&sysroot);
+        let links = DEBIAN_PROGRAMS.map(|program| debian_folder().join(program));
         if Path::new("/usr/lib/rustlib/src/rust/library/std").is_dir()
-            && Path::new("/usr/bin/cargo-clippy").is_file()
+            && links.iter().all(|link| link.is_file())
             && linker.is_file()
-            && answer("rustup", &["run", "debian", "rustc", "--version"]).is_some()
         {
             return Ok(Self::Debian { linker });
         }
         bail!("no toolchain here compiles to {TARGET}: `cargo xtask setup` installs one")
     }
 
-    /// What cargo, or trunk that calls cargo, needs in its environment.
-    pub(crate) fn env(&self) -> Vec<(&'static str, String)> {
+    /// The folder of its programs, which goes in front of `PATH`.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        match self {
+            Self::Target => None,
+            Self::Debian { .. } => Some(debian_folder()),
+        }
+    }
+
+    /// The other variables that cargo, or trunk that calls cargo, needs in its environment.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Target => Vec::new(),
             Self::Debian { linker } => vec![
-                ("RUSTUP_TOOLCHAIN", "debian".to_owned()),
-                // Building the standard library along is not yet stable in cargo.
+                // Compiling the standard library is not yet stable in cargo.
                 ("RUSTC_BOOTSTRAP", "1".to_owned()),
                 ("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort".to_owned()),
                 (
@@ -66,46 +76,85 @@ impl Wasm {
     /// `program`, run with this toolchain.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = command(program);
-        command.envs(self.env());
+        command.envs(self.variables());
+        if let Some(folder) = self.folder() {
+            command.env("PATH", workspace::path_behind(&folder));
+        }
         command
     }
 }
 
-/// Steps for what the toolchain lacks: the Wasm target, and rustfmt and clippy for the tests.
-pub(crate) fn missing(scope: Scope) -> Vec<Step> {
-    let mut steps = Vec::new();
-    // rustup puts a cargo-clippy on PATH whether or not it has one: look into the toolchain.
+/// What the toolchain lacks: the Wasm target, and rustfmt and clippy for the tests.
+pub(crate) fn missing(scope: Scope) -> Vec<Missing> {
+    let mut missing = Vec::new();
+    // rustup puts a cargo-clippy on PATH whether or not the toolchain has one: look into the toolchain.
     let bin = sysroot().unwrap_or_default().join("bin");
     if scope >= Scope::Test
         && !(bin.join("cargo-fmt").is_file() && bin.join("cargo-clippy").is_file())
     {
         let mut rustup = command("rustup");
         rustup.args(["component", "add", "rustfmt", "clippy"]);
-        steps.push(Step::command("rustfmt and clippy", rustup));
+        missing.push(Missing {
+            what: "rustfmt and clippy, by rustup".to_owned(),
+            by_hand: vec!["rustup component add rustfmt clippy".to_owned()],
+            step: Step::command("rustfmt and clippy", rustup),
+        });
     }
     if Wasm::find().is_err() {
-        steps.push(Step::new("the Wasm target", install));
+        missing.push(Missing {
+            what: format!(
+                "Rust's target {TARGET}, by rustup\n      \
+                 (or, where rustup cannot download it, the Debian packages {DEBIAN_PACKAGES})"
+            ),
+            by_hand: vec![format!("rustup target add {TARGET}")],
+            step: Step::new("the Wasm target", install),
+        });
     }
-    steps
+    missing
 }
 
 fn install() -> Result<()> {
     let mut rustup = command("rustup");
     rustup.args(["target", "add", TARGET]);
-    let Err(error) = step::run_within(&mut rustup, PATIENCE) else {
+    // rustup may also succeed for a toolchain other than the one on PATH.
+    let added = step::run_within(&mut rustup, PATIENCE);
+    let Err(error) = added.and_then(|()| Wasm::find().map(drop)) else {
         return Ok(());
     };
     println!(
-        "`rustup target add {TARGET}` did not work ({error:#}); trying Debian's compiler for the web"
+        "`rustup target add {TARGET}` did not work ({error:#}); installing Debian's compiler for the web"
     );
     packages::apt_install(DEBIAN_PACKAGES)
-        .and_then(|()| step::run(command("rustup").args(["toolchain", "link", "debian", "/usr"])))
+        .and_then(|()| link_debian())
         .and_then(|()| Wasm::find().map(drop))
         .with_context(|| {
             format!(
                 "the client needs Rust's Wasm target. Install it with `rustup target add {TARGET}`"
             )
         })
+}
+
+/// Puts links to Debian's programs, and to no others of `/usr/bin`, into a folder of ours: the toolchains of rustup stay as they are.
+#[cfg(unix)]
+fn link_debian() -> Result<()> {
+    fs::create_dir_all(debian_folder())?;
+    for program in DEBIAN_PROGRAMS {
+        let link = debian_folder().join(program);
+        if !link.is_file() {
+            std::os::unix::fs::symlink(Path::new("/usr/bin").join(program), &link)
+                .with_context(|| format!("cannot make the link {}", link.display()))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn link_debian() -> Result<()> {
+    bail!("this is not Debian")
+}
+
+fn debian_folder() -> PathBuf {
+    workspace::tools().join("debian-rust")
 }
 
 fn sysroot() -> Result<PathBuf> {

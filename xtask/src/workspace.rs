@@ -15,13 +15,13 @@ pub(crate) fn root() -> &'static Path {
         .expect("xtask/ lies in the root of the workspace")
 }
 
-/// Where the tools go that this machine lacks: `.tools/bin` from cargo, `.tools/node_modules` from npm.
+/// Where tools are installed: `.tools/bin` from cargo, `.tools/node_modules` from npm.
 pub(crate) fn tools() -> PathBuf {
     root().join(".tools")
 }
 
-/// A command that runs in the root, finds our tools first, and inherits nothing from the cargo that started xtask:
-/// `CARGO` would name the wrong cargo when the Wasm toolchain is another one.
+/// A command that runs in the root and finds our tools first. It inherits no variable of the cargo that started xtask:
+/// `CARGO` would name the wrong cargo where the Wasm toolchain is Debian's.
 pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root()).env_remove("CARGO");
@@ -53,11 +53,17 @@ pub(crate) fn for_once(command: &mut Command, once: bool) -> &mut Command {
     command
 }
 
+/// The folders of programs in [`tools`].
+pub(crate) fn tool_folders() -> [PathBuf; 2] {
+    [tools().join("bin"), tools().join("node_modules/.bin")]
+}
+
 /// `PATH` with our tools in front.
 fn path() -> std::ffi::OsString {
-    let ours = [tools().join("bin"), tools().join("node_modules/.bin")];
     let inherited = env::var_os("PATH").unwrap_or_default();
-    let all = ours.into_iter().chain(env::split_paths(&inherited));
+    let all = tool_folders()
+        .into_iter()
+        .chain(env::split_paths(&inherited));
     // Entries taken from PATH hold no separator, and the root would not build with one in its path.
     env::join_paths(all).unwrap_or(inherited)
 }
