@@ -10,6 +10,7 @@
 //! | [`browser`], [`webdriver`] | Chromium and Firefox |
 //! | [`site`] | another web server, for pages on an origin of their own |
 //! | [`netns`] | network namespaces |
+//! | [`skip`](mod@skip) | skipping a test |
 
 #![allow(
     missing_debug_implementations,
@@ -24,6 +25,7 @@ pub mod process;
 pub mod server;
 #[cfg(feature = "in-process")]
 pub mod site;
+pub mod skip;
 pub mod socket;
 #[cfg(feature = "in-process")]
 pub mod viewer;
@@ -36,6 +38,7 @@ use std::time::{Duration, Instant};
 pub use peer::{TestPeer, write_file};
 #[cfg(feature = "in-process")]
 pub use server::TestServer;
+pub use skip::skip;
 #[cfg(feature = "in-process")]
 pub use viewer::{TestViewer, Wants};
 

@@ -15,6 +15,7 @@ use std::thread;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::process::program;
+use crate::skip;
 
 /// Some namespaces, and the programs in them. Dropped, both are gone.
 #[derive(Debug)]
@@ -31,16 +32,16 @@ static ALONE: Mutex<()> = Mutex::new(());
 impl Spaces {
     /// Makes a namespace for each place. `kind` tells those of one test target from those of others.
     ///
-    /// Nothing when this is not possible here, which is said.
+    /// None when this machine cannot make them: the test is skipped.
     pub fn build(kind: &str, places: &[&'static str]) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let root = Command::new("id").arg("-u").output();
         let root = root.is_ok_and(|output| output.stdout == b"0\n");
         let has = |tool: &str| Command::new(tool).arg("-V").output().is_ok();
         if !root || !["ip", "nft", "tc"].into_iter().all(has) {
-            println!(
-                "skipped: network namespaces need Linux, root, and the packages iproute2 and nftables; \
-                 `cargo xtask setup` installs them, sudo makes root"
+            skip(
+                "network namespaces need Linux, root, and the packages iproute2 and nftables; \
+                 `cargo xtask setup` installs them, sudo makes root",
             );
             return None;
         }

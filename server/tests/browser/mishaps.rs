@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use testkit::{TestPeer, browser::TestBrowser, eventually};
+use testkit::{TestPeer, browser::TestBrowser, eventually, skip};
 
 use crate::{
     rooms::{all_delivered, ann_and_lin, come_in, connected_to, hears, link_is, said, say},
@@ -95,8 +95,7 @@ async fn a_link_that_loses_one_packet_of_ten_carries_chat_and_files() {
             .is_ok_and(|status| status.success())
     };
     if !run("ip", &["netns", "add", &space]) {
-        println!("skipped: network namespaces need Linux, root and iproute2");
-        return;
+        return skip("network namespaces need Linux, root and iproute2");
     }
     let inside = |words: &str| {
         let words: Vec<_> = ["netns", "exec", &space]

@@ -1,7 +1,7 @@
 //! Right under loss: Chromium watches over a line that loses, queues, reorders, breaks and moves, in network namespaces
 //! that the tests make.
 //!
-//! They need root, the bundle in `dist/` and a browser; without root they say that they are skipped. What each has
+//! They need root, the bundle in `dist/` and a browser; without root they are skipped. What each has
 //! seen is printed with `-- --nocapture`.
 
 mod breaks;

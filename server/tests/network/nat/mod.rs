@@ -1,6 +1,6 @@
 //! People behind NATs: native peers, the server, coturn, in network namespaces that the tests make.
 //!
-//! They need root, as no other test does; without, they say that they are skipped.
+//! They need root; without it they are skipped.
 
 mod browsers;
 mod chat;
@@ -10,6 +10,7 @@ use std::process::Command;
 
 use chat::Peer;
 use serde_json::Value;
+use testkit::skip;
 use world::{Nat, Place, SERVER, World};
 
 /// Both say something, and hear each other. How each is connected, at the end.
@@ -72,8 +73,7 @@ fn behind_symmetric_nats_two_peers_talk_through_coturn() {
         return;
     };
     if Command::new("turnserver").arg("-h").output().is_err() {
-        println!("skipped: turnserver is missing; `cargo xtask setup` installs coturn");
-        return;
+        return skip("turnserver is missing; `cargo xtask setup` installs coturn");
     }
     let secret = "north-by-northwest";
     let auth = format!("--static-auth-secret={secret}");

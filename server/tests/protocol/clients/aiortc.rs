@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::RATE;
-use testkit::TestServer;
+use testkit::{TestServer, skip};
 
 /// A virtual environment that `cargo xtask setup` makes.
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/aiortc/bin/python");
@@ -28,8 +28,7 @@ async fn aiortc_without_gcm_watches_and_what_it_loses_is_repaired() {
 /// `profile`: what is agreed on when it offers those whose names contain `offered`.
 async fn watches(profile: &str, offered: &str) {
     if !Path::new(PYTHON).exists() {
-        println!("skipped: aiortc is missing; `cargo xtask setup` installs it");
-        return;
+        return skip("aiortc is missing; `cargo xtask setup` installs it");
     }
     let server = TestServer::start().await;
     let mut script = Command::new(PYTHON);

@@ -2,6 +2,8 @@
 
 use std::process::{Command, Stdio};
 
+use testkit::skip;
+
 use super::{By, Turn};
 
 /// What `timeout` exits with when there is no such program.
@@ -25,8 +27,7 @@ async fn the_client_of_coturn_relays_over_udp_and_tcp() {
         let run = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output());
         let output = run.await.unwrap().expect("coreutils");
         if output.status.code() == Some(MISSING) {
-            println!("skipped: turnutils_uclient is missing; `cargo xtask setup` installs coturn");
-            return;
+            return skip("turnutils_uclient is missing; `cargo xtask setup` installs coturn");
         }
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(text.contains("tot_recv_msgs=100"), "{by:?}:\n{text}");

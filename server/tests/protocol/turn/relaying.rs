@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use testkit::skip;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
@@ -24,16 +25,7 @@ async fn a_client_learns_the_address_that_it_is_seen_at() {
 
 #[tokio::test]
 async fn two_ports_answer_stun_so_that_a_nat_shows_its_kind() {
-    let turn = Turn::start(&[]).await;
-    // Where the port after it is free, which on this machine it is but for chance.
-    let Some(second) = turn
-        .server
-        .turn
-        .as_ref()
-        .and_then(|turn| turn.second_port())
-    else {
-        return;
-    };
+    let (turn, second) = with_second_port().await;
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     for port in [turn.address.port(), second] {
         // A Binding request without attributes (RFC 8489 5).
@@ -151,8 +143,7 @@ async fn relaying_works_over_ipv6() {
     let turn = Turn::start(&[]).await;
     let v6 = SocketAddr::new("::1".parse().unwrap(), turn.address.port());
     if UdpSocket::bind("[::1]:0").await.is_err() {
-        println!("skipped: this machine has no IPv6");
-        return;
+        return skip("this machine has no IPv6");
     }
     let template = turn.client(By::Udp).await;
     let (username, password) = (template.username, template.password);
@@ -218,4 +209,16 @@ async fn hears(peer: &UdpSocket) -> (Vec<u8>, SocketAddr) {
         .unwrap();
     buffer.truncate(length);
     (buffer, from)
+}
+
+/// A server whose second STUN port, the one after its own, was free; and that port.
+async fn with_second_port() -> (Turn, u16) {
+    for _ in 0..10 {
+        let turn = Turn::start(&[]).await;
+        let second = turn.server.turn.as_ref();
+        if let Some(second) = second.and_then(|turn| turn.second_port()) {
+            return (turn, second);
+        }
+    }
+    panic!("ten servers found the port after their own taken");
 }
