@@ -34,8 +34,8 @@ use tokio::sync::watch;
 use crate::config::{Config, Switch};
 use crate::http::ice::Ice;
 use crate::http::router::{App, router};
-use connection::Peers;
-use connection::peers::{Options, PeersError};
+use connection::Viewers;
+use connection::{Options, SetupError};
 use room::registry::{Limits, Rooms};
 use stream::registry::Registry;
 use turn::{Secret, Turn, TurnError};
@@ -47,7 +47,7 @@ const SOURCES_END: Duration = Duration::from_millis(1500);
 #[derive(Debug)]
 pub struct Server {
     registry: Registry,
-    peers: Peers,
+    viewers: Viewers,
     turn: Option<Arc<Turn>>,
     rooms: Rooms,
     app: Arc<App>,
@@ -57,7 +57,7 @@ pub struct Server {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error(transparent)]
-    Peers(#[from] PeersError),
+    Viewers(#[from] SetupError),
     #[error(transparent)]
     Turn(#[from] TurnError),
     #[error("The addresses of this machine cannot be listed: {0}.")]
@@ -74,7 +74,7 @@ impl Server {
     /// A port is taken.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
         config.check().map_err(OpenError::Config)?;
-        let peers = Peers::new(&Options {
+        let viewers = Viewers::new(&Options {
             udp_port: config.udp_port,
             public_ip: config.public_ip,
             shards: config.shard_count(),
@@ -92,7 +92,7 @@ impl Server {
                 public_ip: config.public_ip,
                 allow_private: config.turn.allow_private,
                 limits: config.turn.limits(),
-                services: peers.addresses().to_vec(),
+                services: viewers.addresses().to_vec(),
             })?)),
         };
         let registry = Registry::open(
@@ -107,7 +107,7 @@ impl Server {
         });
         let app = Arc::new(App {
             registry: registry.clone(),
-            peers: peers.clone(),
+            viewers: viewers.clone(),
             ice: Ice {
                 servers: config.ice_servers.clone(),
                 secret,
@@ -126,7 +126,7 @@ impl Server {
         });
         Ok(Self {
             registry,
-            peers,
+            viewers,
             turn,
             rooms,
             app,
@@ -135,11 +135,11 @@ impl Server {
 
     /// Where viewers connect to.
     pub fn udp_addresses(&self) -> &[SocketAddr] {
-        self.peers.addresses()
+        self.viewers.addresses()
     }
 
-    pub fn peers(&self) -> &Peers {
-        &self.peers
+    pub fn viewers(&self) -> &Viewers {
+        &self.viewers
     }
 
     /// The STUN and TURN server, unless it is off.
@@ -167,7 +167,7 @@ impl Server {
         }
         stop.send_replace(true);
         clock.abort();
-        tokio::join!(self.rooms.close(), self.peers.close());
+        tokio::join!(self.rooms.close(), self.viewers.close());
         if let Some(turn) = self.turn {
             turn.close().await;
         }

@@ -8,8 +8,8 @@ use webrtc::rtp_transceiver::RtpSender;
 use super::connection::track;
 use super::negotiation::Negotiation;
 use super::outlet::Track;
-use super::peers::{PeerError, random_hex};
 use super::sdp::Sdp;
+use super::viewers::{SessionError, random_hex};
 use net::Route;
 
 /// The crate's part of the first answer.
@@ -24,12 +24,12 @@ pub(super) async fn answer_first(
     pc: &dyn PeerConnection,
     route: &Route,
     negotiation: &Negotiation,
-) -> Result<Answered, PeerError> {
-    let offer =
-        RTCSessionDescription::offer(negotiation.offer().to_owned()).map_err(PeerError::Offer)?;
+) -> Result<Answered, SessionError> {
+    let offer = RTCSessionDescription::offer(negotiation.offer().to_owned())
+        .map_err(SessionError::Offer)?;
     pc.set_remote_description(offer)
         .await
-        .map_err(PeerError::Offer)?;
+        .map_err(SessionError::Offer)?;
     let stream = random_hex::<8>()?;
     let (mut tracks, mut sender) = (Vec::new(), None);
     for format in [&negotiation.video, &negotiation.audio]
@@ -37,7 +37,7 @@ pub(super) async fn answer_first(
         .flatten()
     {
         let numbers = getrandom::u64()
-            .map_err(|error| PeerError::Internal(format!("no random numbers: {error}")))?;
+            .map_err(|error| SessionError::Internal(format!("no random numbers: {error}")))?;
         // Neither is 0, and they differ.
         let ssrc = (numbers >> 32) as u32 | 1;
         let rtx_ssrc = (numbers as u32 | 1) ^ 1 | 2;
@@ -45,7 +45,7 @@ pub(super) async fn answer_first(
         sender = Some(
             pc.add_track(local.clone())
                 .await
-                .map_err(PeerError::Offer)?,
+                .map_err(SessionError::Offer)?,
         );
         tracks.push(Track::new(format, ssrc, rtx_ssrc, local));
     }
@@ -62,17 +62,17 @@ pub(super) async fn answer_again(
     pc: &dyn PeerConnection,
     route: &Route,
     negotiation: &Negotiation,
-) -> Result<String, PeerError> {
-    let offer =
-        RTCSessionDescription::offer(negotiation.offer().to_owned()).map_err(PeerError::Offer)?;
+) -> Result<String, SessionError> {
+    let offer = RTCSessionDescription::offer(negotiation.offer().to_owned())
+        .map_err(SessionError::Offer)?;
     pc.set_remote_description(offer)
         .await
-        .map_err(PeerError::Offer)?;
+        .map_err(SessionError::Offer)?;
     answer_to_remote(pc, route).await
 }
 
-async fn answer_to_remote(pc: &dyn PeerConnection, route: &Route) -> Result<String, PeerError> {
-    let answer = pc.create_answer(None).await.map_err(PeerError::Offer)?;
+async fn answer_to_remote(pc: &dyn PeerConnection, route: &Route) -> Result<String, SessionError> {
+    let answer = pc.create_answer(None).await.map_err(SessionError::Offer)?;
     let sdp = answer.sdp.clone();
     // Before the answer goes out: the viewer's first request may arrive at once.
     if let Some(ufrag) = Sdp::parse(&sdp)
@@ -83,6 +83,6 @@ async fn answer_to_remote(pc: &dyn PeerConnection, route: &Route) -> Result<Stri
     }
     pc.set_local_description(answer)
         .await
-        .map_err(PeerError::Offer)?;
+        .map_err(SessionError::Offer)?;
     Ok(sdp)
 }

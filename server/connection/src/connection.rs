@@ -25,15 +25,15 @@ use webrtc::peer_connection::{
 };
 
 use super::codecs::{Format, TRANSPORT_URI};
+use super::key_extractor::KeyExtractor;
 use super::keyframes::{self, KeyframeRequests};
 use super::negotiation::Negotiation;
 use super::runtime::SharedPort;
-use super::tap::Tap;
 use egress::Feedback;
 use egress::seal;
 use egress::shard::Shard;
 use net::{Port, Route};
-use webrtc_runtime::Nudged;
+use webrtc_runtime::ConnectionRuntime;
 
 /// A viewer that is not heard for this long is disconnected. Whether it is given up, the session
 /// decides; the crate would give up on viewers who have not connected yet as well.
@@ -77,7 +77,7 @@ pub(crate) struct Connection {
     pub(crate) shard: Shard,
     pub(crate) route: Arc<Route>,
     /// The keys of the connection, once they are agreed on. `None`: nobody wants them.
-    pub(crate) tap: Option<Arc<Tap>>,
+    pub(crate) extractor: Option<Arc<KeyExtractor>>,
     pub(crate) state: watch::Receiver<RTCPeerConnectionState>,
     pub(crate) feedback: mpsc::Receiver<Feedback>,
 }
@@ -118,7 +118,9 @@ impl Factory {
         let shard = self.shard()?.clone();
         let port: &Arc<Port> = shard.port();
         let route = Arc::new(port.open());
-        let tap = self.seals.then(|| Tap::new(Arc::clone(&self.crypto)));
+        let extractor = self
+            .seals
+            .then(|| KeyExtractor::new(Arc::clone(&self.crypto)));
         let (state_changed, state) = watch::channel(RTCPeerConnectionState::New);
         // One request at a time: a second one while the first waits asks for the same keyframe.
         let (feedback_from_peer, feedback) = mpsc::channel(1);
@@ -146,8 +148,8 @@ impl Factory {
             })
             .with_ice_timeouts(Some(SILENCE), Some(NEVER), Some(CONSENT))
             .with_ice_connection_attempts(Some(CHECK_EVERY), Some(MAX_CHECKS));
-        let settings = match &tap {
-            Some(tap) => tap.listen(settings),
+        let settings = match &extractor {
+            Some(extractor) => extractor.listen(settings),
             None => settings,
         };
         let settings = settings.build();
@@ -165,7 +167,7 @@ impl Factory {
             .with_interceptor_registry(interceptors)
             .with_setting_engine(settings)
             .with_handler(Arc::new(Handler { state_changed }))
-            .with_runtime(Arc::new(Nudged(SharedPort::new(
+            .with_runtime(Arc::new(ConnectionRuntime(SharedPort::new(
                 route.clone(),
                 state.clone(),
             ))))
@@ -176,7 +178,7 @@ impl Factory {
             pc: Arc::new(pc),
             shard,
             route,
-            tap,
+            extractor,
             state,
             feedback,
         })

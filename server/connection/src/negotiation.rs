@@ -7,8 +7,8 @@
 use std::net::IpAddr;
 
 use super::codecs::{Format, TRANSPORT_URI};
+use super::offering::{Medium, Offering, decide};
 use super::sdp::{Sdp, SdpError, Section, name_of};
-use super::supply::{Medium, Supply, decide};
 
 /// Remote candidates are tried one by one; more than this many do not help anybody.
 const MAX_CANDIDATES: usize = 24;
@@ -58,9 +58,9 @@ enum Verdict {
 }
 
 impl Negotiation {
-    pub(crate) fn new(offer: &str, supply: &Supply) -> Result<Self, NegotiationError> {
+    pub(crate) fn new(offer: &str, offering: &Offering) -> Result<Self, NegotiationError> {
         let sdp = Sdp::parse(offer)?;
-        let (serve, video, audio) = decide(&sdp, supply)?;
+        let (serve, video, audio) = decide(&sdp, offering)?;
         if sdp.anywhere("ice-ufrag").is_none() || sdp.anywhere("ice-pwd").is_none() {
             return Err(NegotiationError::NoIce);
         }

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use shared::api::Codec;
 
 use super::negotiation::{Negotiation, NegotiationError};
+use super::offering::Offering;
 use super::sdp::Sdp;
-use super::supply::Supply;
 
 const HEAD: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\n";
 const TRANSPORT: &str = "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\na=fingerprint:sha-256 00:11\r\na=setup:actpass\r\na=rtcp-mux\r\n";
@@ -31,8 +31,8 @@ fn data() -> String {
     )
 }
 
-fn supply() -> Supply {
-    Supply {
+fn offering() -> Offering {
+    Offering {
         video: vec![Codec::H264, Codec::Vp8],
         h264_profile: None,
         audio: true,
@@ -42,7 +42,7 @@ fn supply() -> Supply {
 #[test]
 fn only_what_is_chosen_is_shown_to_the_crate() {
     let offer = format!("{HEAD}{}{}{}", audio("recvonly"), video("recvonly"), data());
-    let negotiation = Negotiation::new(&offer, &supply()).unwrap();
+    let negotiation = Negotiation::new(&offer, &offering()).unwrap();
     assert_eq!(negotiation.video.as_ref().unwrap().payload_type, 96);
     assert_eq!(negotiation.audio.as_ref().unwrap().payload_type, 111);
     let shown = negotiation.offer();
@@ -73,7 +73,7 @@ fn of_header_extensions_the_crate_is_shown_the_transport_wide_numbers_only() {
         "a=rtcp-fb:96 nack\r\n",
         &format!("a=extmap:1 urn:ietf:params:rtp-hdrext:toffset\r\n{transport}a=rtcp-fb:96 transport-cc\r\n"),
     );
-    let negotiation = Negotiation::new(&format!("{head}{section}"), &supply()).unwrap();
+    let negotiation = Negotiation::new(&format!("{head}{section}"), &offering()).unwrap();
     let shown = negotiation.offer();
     let extensions: Vec<_> = shown
         .lines()
@@ -81,16 +81,16 @@ fn of_header_extensions_the_crate_is_shown_the_transport_wide_numbers_only() {
         .collect();
     assert_eq!(extensions, [transport.trim_end().replace("/recvonly", "")]);
     let silent = section.replace("a=rtcp-fb:96 transport-cc\r\n", "");
-    let negotiation = Negotiation::new(&format!("{head}{silent}"), &supply()).unwrap();
+    let negotiation = Negotiation::new(&format!("{head}{silent}"), &offering()).unwrap();
     assert!(!negotiation.offer().contains("extmap"));
 }
 
 #[test]
 fn the_answer_has_every_m_line_in_the_offers_order() {
     let offer = format!("{HEAD}{}{}{}", data(), video("sendrecv"), audio("recvonly"));
-    let silent = Supply {
+    let silent = Offering {
         audio: false,
-        ..supply()
+        ..offering()
     };
     let negotiation = Negotiation::new(&offer, &silent).unwrap();
     let crate_answer = "v=0\r\ns=-\r\na=group:BUNDLE 1\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=candidate:9 1 udp 1 10.0.0.1 1 typ host\r\n";
@@ -117,16 +117,16 @@ fn the_answer_has_every_m_line_in_the_offers_order() {
 
 #[test]
 fn an_offer_of_one_medium_gets_that_one_only() {
-    let pictures = Negotiation::new(&format!("{HEAD}{}", video("recvonly")), &supply()).unwrap();
+    let pictures = Negotiation::new(&format!("{HEAD}{}", video("recvonly")), &offering()).unwrap();
     assert!(pictures.video.is_some() && pictures.audio.is_none());
-    let sound = Negotiation::new(&format!("{HEAD}{}", audio("recvonly")), &supply()).unwrap();
+    let sound = Negotiation::new(&format!("{HEAD}{}", audio("recvonly")), &offering()).unwrap();
     assert!(sound.video.is_none() && sound.audio.is_some());
 }
 
 #[test]
 fn without_bundle_only_the_picture_is_served() {
     let offer = format!("v=0\r\ns=-\r\n{}{}", audio("recvonly"), video("recvonly"));
-    let negotiation = Negotiation::new(&offer, &supply()).unwrap();
+    let negotiation = Negotiation::new(&offer, &offering()).unwrap();
     assert!(negotiation.video.is_some() && negotiation.audio.is_none());
     let answer = negotiation
         .complete(
@@ -139,24 +139,25 @@ fn without_bundle_only_the_picture_is_served() {
 
 #[test]
 fn offers_that_cannot_be_served_are_told_why() {
-    let error = |offer: String, supply: &Supply| Negotiation::new(&offer, supply).unwrap_err();
+    let error =
+        |offer: String, offering: &Offering| Negotiation::new(&offer, offering).unwrap_err();
     assert_eq!(
-        error(format!("{HEAD}{}", video("sendonly")), &supply()),
+        error(format!("{HEAD}{}", video("sendonly")), &offering()),
         NegotiationError::SendOnly
     );
     assert_eq!(
-        error(format!("{HEAD}{}", data()), &supply()),
+        error(format!("{HEAD}{}", data()), &offering()),
         NegotiationError::NothingWanted { wanted: "video" }
     );
-    let silent = Supply {
+    let silent = Offering {
         audio: false,
-        ..supply()
+        ..offering()
     };
     assert_eq!(
         error(format!("{HEAD}{}", audio("recvonly")), &silent),
         NegotiationError::NothingWanted { wanted: "video" }
     );
-    let av1_only = Supply {
+    let av1_only = Offering {
         video: vec![Codec::Av1],
         ..silent
     };
@@ -169,14 +170,14 @@ fn offers_that_cannot_be_served_are_told_why() {
     assert_eq!(
         error(
             format!("{HEAD}{}", video("recvonly").replace("a=mid:1\r\n", "")),
-            &supply()
+            &offering()
         ),
         NegotiationError::NoMid
     );
     assert_eq!(
         error(
             format!("{HEAD}{}", video("recvonly").replace("a=ice-pwd", "a=x")),
-            &supply()
+            &offering()
         ),
         NegotiationError::NoIce
     );
@@ -186,7 +187,7 @@ fn offers_that_cannot_be_served_are_told_why() {
                 "{HEAD}{}",
                 video("recvonly").replace("a=fingerprint", "a=x")
             ),
-            &supply()
+            &offering()
         ),
         NegotiationError::NoFingerprint
     );
@@ -195,7 +196,11 @@ fn offers_that_cannot_be_served_are_told_why() {
 #[test]
 fn a_viewer_that_insists_begins_the_dtls_handshake() {
     let offer = format!("{HEAD}{}", video("recvonly"));
-    let begins = |offer: &str| Negotiation::new(offer, &supply()).unwrap().peer_begins_dtls;
+    let begins = |offer: &str| {
+        Negotiation::new(offer, &offering())
+            .unwrap()
+            .peer_begins_dtls
+    };
     assert!(!begins(&offer));
     assert!(!begins(
         &offer.replace("a=setup:actpass", "a=setup:passive")
@@ -205,7 +210,8 @@ fn a_viewer_that_insists_begins_the_dtls_handshake() {
 
 #[test]
 fn a_restart_offers_new_credentials_and_no_candidates() {
-    let negotiation = Negotiation::new(&format!("{HEAD}{}", video("recvonly")), &supply()).unwrap();
+    let negotiation =
+        Negotiation::new(&format!("{HEAD}{}", video("recvonly")), &offering()).unwrap();
     let restarted = negotiation.restarted("NEW1", "newpasswordnewpassword00");
     assert!(restarted.offer().contains("a=ice-ufrag:NEW1\r\n"));
     assert!(!restarted.offer().contains("abcd\r\n"));
@@ -222,7 +228,7 @@ proptest! {
             Just("a=recvonly".to_owned()), "[amstc]=\\PC{0,30}",
         ], 0..30)) {
         let offer = format!("v=0\r\n{}", lines.join("\r\n"));
-        if let Ok(negotiation) = Negotiation::new(&offer, &supply()) {
+        if let Ok(negotiation) = Negotiation::new(&offer, &offering()) {
             let _ = negotiation.restarted("a", "b");
             let answer = negotiation.complete(negotiation.offer(), &[]).unwrap();
             let offered = Sdp::parse(&offer).unwrap().media.len();

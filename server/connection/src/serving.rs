@@ -6,8 +6,8 @@ use std::time::Duration;
 use rtc::crypto::RTCCryptoProvider;
 use tokio::sync::mpsc;
 
+use super::key_extractor::KeyExtractor;
 use super::outlet::Tracks;
-use super::tap::Tap;
 use egress::counters::ViewerCounters;
 use egress::seal::{Opener, Sealer};
 use egress::shard::Shard;
@@ -27,7 +27,7 @@ pub(super) struct Serving {
     pub(super) feedback: mpsc::Receiver<Feedback>,
     pub(super) shard: Shard,
     pub(super) route: Arc<Route>,
-    pub(super) tap: Option<Arc<Tap>>,
+    pub(super) extractor: Option<Arc<KeyExtractor>>,
     pub(super) counters: Arc<ViewerCounters>,
 }
 
@@ -70,15 +70,15 @@ impl Serving {
     /// Has the connection send an empty report, and opens it with the keys that were seen: that proves which are ours, and tells the
     /// way that ICE has found. The connection never seals media, so that no nonce of it can be used twice.
     async fn keys(&self) -> Option<(Sealer, Opener)> {
-        let tap = self.tap.as_ref()?;
+        let extractor = self.extractor.as_ref()?;
         let send = async {
             // When it fails, none comes.
             let _ = self.tracks.report_nothing().await;
         };
         let report = tokio::time::timeout(TO_REPORT, self.route.sealed_report(send)).await;
-        let keys = tap.learn(&report.ok()?)?;
-        let sealer = Sealer::new(tap.crypto(), &keys.local).ok()?;
-        let opener = Opener::new(tap.crypto(), &keys.remote).ok()?;
+        let keys = extractor.learn(&report.ok()?)?;
+        let sealer = Sealer::new(extractor.crypto(), &keys.local).ok()?;
+        let opener = Opener::new(extractor.crypto(), &keys.remote).ok()?;
         Some((sealer, opener))
     }
 }

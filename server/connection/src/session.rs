@@ -12,11 +12,11 @@ use super::answer::{answer_again, answer_first};
 use super::connection::{Connection, Factory};
 use super::negotiation::Negotiation;
 use super::outlet::Tracks;
-use super::peers::{PeerError, Sessions, Watching, random_hex};
 use super::presence::{End, is_lost, lost, said_goodbye};
 use super::sdp::Sdp;
 use super::sdpfrag::{Fragment, FragmentError};
 use super::serving::Serving;
+use super::viewers::{NewSession, SessionError, Sessions, random_hex};
 use egress::Ended;
 use egress::counters::ViewerCounters;
 use net::Route;
@@ -86,7 +86,10 @@ struct Life {
 impl Session {
     /// Answers the offer and starts the session's task. Not to be cancelled half way: the connection
     /// would be left open.
-    pub(crate) async fn open(opening: Opening, factory: &Factory) -> Result<Watching, PeerError> {
+    pub(crate) async fn open(
+        opening: Opening,
+        factory: &Factory,
+    ) -> Result<NewSession, SessionError> {
         let Opening {
             id,
             secret,
@@ -99,13 +102,13 @@ impl Session {
             pc,
             shard,
             route,
-            tap,
+            extractor,
             state,
             feedback,
         } = factory
             .connection(&negotiation)
             .await
-            .map_err(|error| PeerError::Internal(error.to_string()))?;
+            .map_err(|error| SessionError::Internal(error.to_string()))?;
         let answered = match answer_first(&*pc, &route, &negotiation).await {
             Ok(answered) => answered,
             Err(error) => {
@@ -115,7 +118,7 @@ impl Session {
         };
         let answer = negotiation
             .complete(&answered.sdp, shard.port().candidates())
-            .map_err(|error| PeerError::Internal(error.to_string()));
+            .map_err(|error| SessionError::Internal(error.to_string()));
         let (answer, etag) = match (answer, random_hex::<8>()) {
             (Ok(answer), Ok(etag)) => (answer, etag),
             (Err(error), _) | (_, Err(error)) => {
@@ -157,7 +160,7 @@ impl Session {
                 feedback,
                 shard,
                 route: session.route.clone(),
-                tap,
+                extractor,
                 counters: session.counters.clone(),
             },
             state,
@@ -166,7 +169,7 @@ impl Session {
             over: over_sender,
         };
         tokio::spawn(session.live(life));
-        Ok(Watching {
+        Ok(NewSession {
             answer,
             secret,
             etag,
@@ -181,7 +184,7 @@ impl Session {
         self: &Arc<Self>,
         fragment: &str,
         if_match: Option<&str>,
-    ) -> Result<Patched, PeerError> {
+    ) -> Result<Patched, SessionError> {
         let fragment = Fragment::parse(fragment)?;
         let (session, if_match) = (self.clone(), if_match.map(str::to_owned));
         // A task of its own: a restart must not stop half way because the caller was dropped.
@@ -189,7 +192,7 @@ impl Session {
             tokio::spawn(async move { session.apply(fragment, if_match.as_deref()).await });
         patched
             .await
-            .unwrap_or_else(|error| Err(PeerError::Internal(error.to_string())))
+            .unwrap_or_else(|error| Err(SessionError::Internal(error.to_string())))
     }
 
     /// Ends the session, and returns when it is over.
@@ -213,7 +216,7 @@ impl Session {
         &self,
         fragment: Fragment,
         if_match: Option<&str>,
-    ) -> Result<Patched, PeerError> {
+    ) -> Result<Patched, SessionError> {
         let mut agreed = self.agreed.lock().await;
         let matches = if_match.map(|tags| {
             tags.trim() == "*"
@@ -222,7 +225,7 @@ impl Session {
                     .any(|tag| tag.trim().trim_matches('"') == agreed.etag)
         });
         if matches == Some(false) {
-            return Err(PeerError::Stale);
+            return Err(SessionError::Stale);
         }
         if fragment.ufrag == agreed.ufrag {
             agreed.trickled += fragment.candidates.len();
@@ -233,17 +236,21 @@ impl Session {
             return Ok(Patched::Trickled);
         }
         if matches.is_none() {
-            return Err(PeerError::Unconditional);
+            return Err(SessionError::Unconditional);
         }
         self.restart(&mut agreed, fragment).await
     }
 
     /// Begins ICE anew with the viewer's new credentials; ours are new as well.
-    async fn restart(&self, agreed: &mut Agreed, fragment: Fragment) -> Result<Patched, PeerError> {
+    async fn restart(
+        &self,
+        agreed: &mut Agreed,
+        fragment: Fragment,
+    ) -> Result<Patched, SessionError> {
         let negotiation = agreed.negotiation.restarted(&fragment.ufrag, &fragment.pwd);
         let answer = answer_again(&*self.pc, &self.route, &negotiation).await?;
         self.add_candidates(&fragment).await?;
-        let sdp = Sdp::parse(&answer).map_err(|error| PeerError::Internal(error.to_string()))?;
+        let sdp = Sdp::parse(&answer).map_err(|error| SessionError::Internal(error.to_string()))?;
         let ours = Fragment {
             ufrag: sdp.anywhere("ice-ufrag").unwrap_or_default().to_owned(),
             pwd: sdp.anywhere("ice-pwd").unwrap_or_default().to_owned(),
@@ -267,7 +274,7 @@ impl Session {
         })
     }
 
-    async fn add_candidates(&self, fragment: &Fragment) -> Result<(), PeerError> {
+    async fn add_candidates(&self, fragment: &Fragment) -> Result<(), SessionError> {
         for candidate in &fragment.candidates {
             let candidate = RTCIceCandidateInit {
                 candidate: candidate.clone(),
@@ -276,7 +283,7 @@ impl Session {
             self.pc
                 .add_ice_candidate(candidate)
                 .await
-                .map_err(PeerError::Offer)?;
+                .map_err(SessionError::Offer)?;
         }
         Ok(())
     }

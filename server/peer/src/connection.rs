@@ -20,7 +20,7 @@ use webrtc::peer_connection::{
 
 use crate::interfaces::Interfaces;
 use crate::runtime::{Beginning, Careful};
-use webrtc_runtime::Nudged;
+use webrtc_runtime::ConnectionRuntime;
 
 /// A peer that is not heard for this long is disconnected; what follows is decided in [`crate::path`].
 const SILENCE: Duration = Duration::from_secs(5);
@@ -122,7 +122,7 @@ impl Connection {
                     .build(),
             )
             .with_setting_engine(settings)
-            .with_runtime(Arc::new(Nudged(runtime)))
+            .with_runtime(Arc::new(ConnectionRuntime(runtime)))
             .with_handler(Arc::new(Handler { happens }))
             .with_udp_addrs(vec![setup.interfaces])
             .with_data_channel_send_buffer_limit(SEND_BUFFER)

@@ -5,14 +5,14 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use shared::api::ApiError;
 
-use connection::{NegotiationError, PeerError};
+use connection::{NegotiationError, SessionError};
 use stream::StreamError;
 
 /// What is wrong with a request, or with the server.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HttpError {
     #[error(transparent)]
-    Peer(#[from] PeerError),
+    Session(#[from] SessionError),
     #[error(transparent)]
     Stream(#[from] StreamError),
     #[error(
@@ -65,8 +65,8 @@ impl HttpError {
     fn status(&self) -> (StatusCode, Option<u16>) {
         use StatusCode as S;
         match self {
-            Self::Peer(error) => match error {
-                PeerError::Negotiation(error) => match error {
+            Self::Session(error) => match error {
+                SessionError::Negotiation(error) => match error {
                     NegotiationError::Sdp(_) => (S::BAD_REQUEST, None),
                     NegotiationError::SendOnly
                     | NegotiationError::NoMid
@@ -75,12 +75,12 @@ impl HttpError {
                     NegotiationError::NothingWanted { .. }
                     | NegotiationError::NoCommonCodec { .. } => (S::NOT_ACCEPTABLE, None),
                 },
-                PeerError::Offer(_) => (S::UNPROCESSABLE_ENTITY, None),
-                PeerError::Stream(error) => Self::status_of_stream(error),
-                PeerError::Fragment(_) => (S::BAD_REQUEST, None),
-                PeerError::Stale => (S::PRECONDITION_FAILED, None),
-                PeerError::Unconditional => (S::PRECONDITION_REQUIRED, None),
-                PeerError::Internal(_) => (S::INTERNAL_SERVER_ERROR, None),
+                SessionError::Offer(_) => (S::UNPROCESSABLE_ENTITY, None),
+                SessionError::Stream(error) => Self::status_of_stream(error),
+                SessionError::Fragment(_) => (S::BAD_REQUEST, None),
+                SessionError::Stale => (S::PRECONDITION_FAILED, None),
+                SessionError::Unconditional => (S::PRECONDITION_REQUIRED, None),
+                SessionError::Internal(_) => (S::INTERNAL_SERVER_ERROR, None),
             },
             Self::Stream(error) => Self::status_of_stream(error),
             Self::NoSuchStream(_) | Self::NoSuchSession | Self::NoSuchRoute(_) => {

@@ -55,7 +55,7 @@ const COLUMNS: [Column; 8] = [
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let mut text = Exposition::default();
     viewers(&mut text, &app);
-    shards(&mut text, app.peers.shards());
+    shards(&mut text, app.viewers.shards());
     streams(&mut text, &app);
     let headers = [
         (header::CONTENT_TYPE, CONTENT_TYPE),
@@ -71,7 +71,7 @@ fn viewers(text: &mut Exposition, app: &App) {
         "Places taken by viewers, connected or not.",
     );
     text.sample("weir_viewers", &[], app.registry.viewers());
-    let (sealed, ordinary) = app.peers.by_path();
+    let (sealed, ordinary) = app.viewers.by_path();
     let name = "weir_viewers_by_path";
     text.family(
         name,

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::body;
 use super::error::HttpError;
 use super::router::App;
-use connection::Watching;
+use connection::NewSession;
 use stream::Stream;
 
 pub(super) const SDP: &str = "application/sdp";
@@ -57,8 +57,12 @@ pub(super) async fn watch(
     app: &App,
     stream: Arc<Stream>,
     offer: String,
-) -> Result<Watching, HttpError> {
+) -> Result<NewSession, HttpError> {
     let admission = app.registry.admit().ok_or(HttpError::Full)?;
-    let watching = tokio::time::timeout(TO_ANSWER, app.peers.watch(admission, stream, offer)).await;
+    let watching = tokio::time::timeout(
+        TO_ANSWER,
+        app.viewers.open_session(admission, stream, offer),
+    )
+    .await;
     Ok(watching.map_err(|_| HttpError::Stalled)??)
 }

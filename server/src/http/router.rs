@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 
 use super::ice::{self, Ice};
 use super::{cors, error, metrics, offer, session, spa, streams, whep, ws};
-use connection::Peers;
+use connection::Viewers;
 use room::registry::Rooms;
 use stream::registry::Registry;
 
@@ -18,7 +18,7 @@ use stream::registry::Registry;
 #[derive(Debug)]
 pub struct App {
     pub registry: Registry,
-    pub peers: Peers,
+    pub viewers: Viewers,
     pub rooms: Rooms,
     /// What clients are told about STUN and TURN.
     pub ice: Ice,

@@ -81,5 +81,5 @@ pub(super) async fn end(
 
 fn find(app: &App, secret: Result<Path<String>, PathRejection>) -> Result<Arc<Session>, HttpError> {
     let Path(secret) = secret.map_err(|_| HttpError::NoSuchSession)?;
-    app.peers.session(&secret).ok_or(HttpError::NoSuchSession)
+    app.viewers.session(&secret).ok_or(HttpError::NoSuchSession)
 }

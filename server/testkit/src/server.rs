@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ::server::Server;
 use ::server::config::Config;
 use clap::Parser;
-use connection::Peers;
+use connection::Viewers;
 use room::registry::{Limits, Rooms};
 use shared::api::MediaPath;
 use stream::registry::Registry;
@@ -18,7 +18,7 @@ use turn::Turn;
 pub struct TestServer {
     /// `http://127.0.0.1:PORT`
     pub url: String,
-    pub peers: Peers,
+    pub viewers: Viewers,
     pub registry: Registry,
     /// Absent with `--turn off`.
     pub turn: Option<Arc<Turn>>,
@@ -62,7 +62,7 @@ impl TestServer {
         let listener = TcpListener::bind(address).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let server = Server::open(&config).expect("free ports");
-        let (peers, registry) = (server.peers().clone(), server.registry().clone());
+        let (viewers, registry) = (server.viewers().clone(), server.registry().clone());
         let turn = server.turn().cloned();
         let rooms = server.rooms().clone();
         let (stop, stopped) = oneshot::channel();
@@ -71,7 +71,7 @@ impl TestServer {
         }));
         Self {
             url,
-            peers,
+            viewers,
             registry,
             turn,
             rooms,

@@ -53,7 +53,7 @@ async fn a_viewer_whose_connection_is_too_slow_is_told_while_it_is() {
             .until("the page asks the server", &format!("{ASKED}[0]"))
             .await;
         let (_, secret) = session.as_str().unwrap().rsplit_once('/').unwrap();
-        let counters = server.peers.session(secret).unwrap().counters().clone();
+        let counters = server.viewers.session(secret).unwrap().counters().clone();
         let told = browser.run(&format!("return {TOLD}")).await;
         assert!(told.is_null(), "{told}");
         counters.sent.skips.add(2);

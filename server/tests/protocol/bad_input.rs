@@ -112,7 +112,7 @@ async fn offers_that_do_not_fit_are_refused() {
     )
     .await;
     assert_eq!(
-        (server.registry.viewers(), server.peers.sessions()),
+        (server.registry.viewers(), server.viewers.sessions()),
         (1, 1),
         "refused offers leave nothing behind"
     );

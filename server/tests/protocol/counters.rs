@@ -33,7 +33,7 @@ async fn a_viewer_is_told_how_it_goes() {
     assert_eq!(before.path, MediaPath::Ordinary);
     assert_eq!((before.estimate, before.rtt, before.skips), (None, None, 0));
 
-    let session = server.peers.session(secret).unwrap();
+    let session = server.viewers.session(secret).unwrap();
     let counters = session.counters();
     counters.set_sealed(true);
     counters.set_estimate(800_000);
@@ -101,7 +101,7 @@ async fn a_monitor_reads_what_happens() {
     let server = TestServer::with(&["--shards", "2", &film, "test:"]).await;
     let (viewer, location) = offered(&server, "a%20%22film%22").await;
     let session = server
-        .peers
+        .viewers
         .session(location.strip_prefix("/session/").unwrap());
     let session = session.unwrap();
     session.counters().set_sealed(true);
@@ -109,7 +109,7 @@ async fn a_monitor_reads_what_happens() {
     let stream = server.registry.get("a \"film\"").unwrap();
     stream.counters().packets.add(7);
     stream.counters().skips.add(2);
-    let shard = &server.peers.shards()[1];
+    let shard = &server.viewers.shards()[1];
     shard.sent.packets.add(9);
     shard.sent.nacks.add(4);
     shard.lateness.add(Duration::from_millis(4));

@@ -16,11 +16,14 @@ async fn an_offer_that_never_connects_is_forgotten() {
         201
     );
     viewer.leave().await;
-    assert_eq!((server.registry.viewers(), server.peers.sessions()), (1, 1));
+    assert_eq!(
+        (server.registry.viewers(), server.viewers.sessions()),
+        (1, 1)
+    );
     eventually(
         "the offer is forgotten",
         Duration::from_secs(17),
-        || async { server.peers.sessions() == 0 },
+        || async { server.viewers.sessions() == 0 },
     )
     .await;
     assert_eq!(server.registry.viewers(), 0);
@@ -85,7 +88,7 @@ async fn when_the_file_is_removed_its_viewers_see_the_end() {
     std::fs::remove_file(file).unwrap();
     viewer.ended(Duration::from_secs(5)).await;
     eventually("the session is gone", Duration::from_secs(2), || async {
-        server.peers.sessions() == 0
+        server.viewers.sessions() == 0
     })
     .await;
     server.stop().await;

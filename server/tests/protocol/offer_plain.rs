@@ -50,7 +50,7 @@ async fn a_forwarded_address_is_offered_first() {
     let film = format!("film={}", testkit::CLIP);
     let server = TestServer::with(&["--public-ip", "203.0.113.5", &film]).await;
     let viewer = play(&server, "/offer").await;
-    let port = server.peers.addresses()[0].port();
+    let port = server.viewers.addresses()[0].port();
     let first = viewer
         .answer
         .lines()

@@ -166,7 +166,7 @@ async fn viewers_of_one_stream_are_counted_and_forgotten(path: MediaPath) {
     .await;
     two.leave().await;
     eventually("nobody is left", Duration::from_secs(5), || async {
-        server.registry.viewers() == 0 && server.peers.sessions() == 0
+        server.registry.viewers() == 0 && server.viewers.sessions() == 0
     })
     .await;
     server.stop().await;
@@ -245,7 +245,7 @@ async fn stray_packets_disturb_nobody(path: MediaPath) {
     let server = TestServer::on(path).await;
     let viewer = TestViewer::watch(&server, "film").await;
     viewer.packets_of("H264", 20).await;
-    let port = server.peers.addresses()[0].port();
+    let port = server.viewers.addresses()[0].port();
     for round in 0_u32..50 {
         let stranger = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
         for number in 0_u32..100 {
@@ -268,7 +268,7 @@ async fn stray_packets_disturb_nobody(path: MediaPath) {
     .await;
     assert_eq!(viewer.heard("H264").gaps, 0);
     let mut strays = server
-        .peers
+        .viewers
         .shards()
         .iter()
         .map(|shard| shard.stray.load(std::sync::atomic::Ordering::Relaxed));

@@ -210,7 +210,10 @@ async fn a_deleted_session_ends_at_once() {
             .status(),
         200
     );
-    assert_eq!((server.registry.viewers(), server.peers.sessions()), (0, 0));
+    assert_eq!(
+        (server.registry.viewers(), server.viewers.sessions()),
+        (0, 0)
+    );
     viewer.ended(Duration::from_secs(1)).await;
     let packets = viewer.packets();
     tokio::time::sleep(Duration::from_millis(300)).await;

@@ -18,7 +18,7 @@ use webrtc::runtime::{
 };
 
 /// How long the crate's task sleeps after something has arrived for a connection in the making.
-const NUDGE: Duration = Duration::from_millis(1);
+const WAKEUP: Duration = Duration::from_millis(1);
 
 /// The sockets of one connection.
 pub trait Sockets: Debug + Send + Sync + 'static {
@@ -31,9 +31,9 @@ pub trait Sockets: Debug + Send + Sync + 'static {
 
 /// Delegates to tokio, except for UDP and for sleep.
 #[derive(Debug)]
-pub struct Nudged<S>(pub S);
+pub struct ConnectionRuntime<S>(pub S);
 
-impl<S: Sockets> Runtime for Nudged<S> {
+impl<S: Sockets> Runtime for ConnectionRuntime<S> {
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) -> Box<dyn JoinHandle> {
         TokioRuntime.spawn(future)
     }
@@ -66,7 +66,7 @@ impl<S: Sockets> Runtime for Nudged<S> {
     /// As long as asked, with the one exception.
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
         TokioRuntime.sleep(if self.0.take_arrived() {
-            duration.min(NUDGE)
+            duration.min(WAKEUP)
         } else {
             duration
         })
@@ -85,6 +85,6 @@ impl<S: Sockets> Runtime for Nudged<S> {
     }
 
     fn name(&self) -> &'static str {
-        "tokio, nudged"
+        "tokio, woken early"
     }
 }

@@ -57,7 +57,7 @@ async fn watches(transport: Transport) {
     // It tells which packets have arrived when.
     assert!(info.estimate.is_some(), "{info:?}");
     watcher.leave().await;
-    assert_eq!(server.peers.sessions(), 0);
+    assert_eq!(server.viewers.sessions(), 0);
     server.stop().await;
 }
 

@@ -174,7 +174,7 @@ async fn relaying_works_over_ipv6() {
 #[tokio::test]
 async fn the_media_port_of_this_server_is_reached() {
     let turn = Turn::start(&[]).await;
-    let media = turn.server.peers.addresses()[0];
+    let media = turn.server.viewers.addresses()[0];
     let mut client = turn.client(By::Tcp).await;
     client.allocate().await.unwrap();
     client

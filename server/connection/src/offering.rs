@@ -8,7 +8,7 @@ use super::sdp::{Direction, Sdp};
 
 /// What the stream can give.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Supply {
+pub(crate) struct Offering {
     /// Codecs of the picture, best first; empty without a picture.
     pub(crate) video: Vec<Codec>,
     /// The H.264 profile when H.264 is passed through, as FFmpeg names it.
@@ -25,7 +25,7 @@ pub(super) enum Medium {
 pub(super) type Decision = (Vec<Option<Medium>>, Option<Format>, Option<Format>);
 
 /// Which sections are served, and how: the first usable one of each medium.
-pub(super) fn decide(sdp: &Sdp<'_>, supply: &Supply) -> Result<Decision, NegotiationError> {
+pub(super) fn decide(sdp: &Sdp<'_>, offering: &Offering) -> Result<Decision, NegotiationError> {
     let session = sdp.session_direction();
     let bundle: Vec<&str> = sdp.bundle().collect();
     let (mut sends_only, mut wants, mut receives) = (false, false, false);
@@ -49,11 +49,11 @@ pub(super) fn decide(sdp: &Sdp<'_>, supply: &Supply) -> Result<Decision, Negotia
                     receives = true;
                     let (codecs, profile, taken) = match medium {
                         Medium::Video => (
-                            supply.video.as_slice(),
-                            supply.h264_profile.as_deref(),
+                            offering.video.as_slice(),
+                            offering.h264_profile.as_deref(),
                             &mut video,
                         ),
-                        Medium::Audio if supply.audio => (&[Codec::Opus][..], None, &mut audio),
+                        Medium::Audio if offering.audio => (&[Codec::Opus][..], None, &mut audio),
                         Medium::Audio => continue,
                     };
                     wants |= !codecs.is_empty();
@@ -77,19 +77,19 @@ pub(super) fn decide(sdp: &Sdp<'_>, supply: &Supply) -> Result<Decision, Negotia
         return Err(NegotiationError::SendOnly);
     }
     if !wants {
-        let wanted = if supply.video.is_empty() {
+        let wanted = if offering.video.is_empty() {
             "audio"
         } else {
             "video"
         };
         return Err(NegotiationError::NothingWanted { wanted });
     }
-    let mut names: Vec<&str> = supply
+    let mut names: Vec<&str> = offering
         .video
         .iter()
         .map(|codec| codec.rtpmap_name())
         .collect();
-    if supply.audio {
+    if offering.audio {
         names.push(Codec::Opus.rtpmap_name());
     }
     Err(NegotiationError::NoCommonCodec {

@@ -25,7 +25,7 @@ use rtc::sansio::Protocol;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use webrtc::peer_connection::{MediaEngine, RTCPeerConnectionState, SettingEngineBuilder};
 
-use super::super::Tap;
+use super::super::KeyExtractor;
 
 pub(super) const SSRC: u32 = 0x1122_3344;
 pub(super) const PAYLOAD_TYPE: u8 = 96;
@@ -136,7 +136,7 @@ impl Peer {
         }
         while let Some(TaggedRTCMessage { message, .. }) = self.pc.poll_read() {
             if let RTCMessage::RtpPacket(_, packet) = message {
-                self.heard.push(packet.payload.to_vec());
+                self.log.push(packet.payload.to_vec());
             }
         }
     }
@@ -153,22 +153,22 @@ fn codec() -> RTCRtpCodecParameters {
     }
 }
 
-/// A viewer that offers, and a server that answers, listened to by a tap.
+/// A viewer that offers, and a server that answers, listened to by a extractor.
 pub(super) struct Pair {
     pub(super) now: Instant,
     pub(super) viewer: Peer,
     pub(super) server: Peer,
     sender: RTCRtpSenderId,
-    pub(super) tap: Arc<Tap>,
+    pub(super) extractor: Arc<KeyExtractor>,
 }
 
 impl Pair {
     pub(super) fn new(viewer: SettingEngineBuilder, role: RTCDtlsRole) -> Self {
         let now = Instant::now();
-        let tap = Tap::new(default_provider().expect("built in"));
+        let extractor = KeyExtractor::new(default_provider().expect("built in"));
         let settings = SettingEngineBuilder::new().with_answering_dtls_role(role);
         let mut viewer = Peer::new(now, 1000, viewer);
-        let mut server = Peer::new(now, 2000, tap.listen(settings));
+        let mut server = Peer::new(now, 2000, extractor.listen(settings));
         let init = rtc::rtp_transceiver::RTCRtpTransceiverInit {
             direction: rtc::rtp_transceiver::RTCRtpTransceiverDirection::Recvonly,
             ..Default::default()
@@ -195,7 +195,7 @@ impl Pair {
             viewer,
             server,
             sender,
-            tap,
+            extractor,
         }
     }
 

@@ -16,7 +16,7 @@ const LABELS_OF_CM: u8 = 0b11_1111;
 
 /// Two derivations at most. A third is the first of two new ones: those before it are of no use any more.
 #[derive(Default)]
-pub(super) struct Heard {
+pub(super) struct DerivationLog {
     derivations: Vec<Derivation>,
 }
 
@@ -40,7 +40,7 @@ struct SessionKey {
     profile: Option<Profile>,
 }
 
-impl Heard {
+impl DerivationLog {
     /// `input` became `output` under `key`.
     pub(super) fn block(
         &mut self,

@@ -10,10 +10,10 @@ use tokio::sync::Notify;
 
 use super::connection::Factory;
 use super::negotiation::{Negotiation, NegotiationError};
+use super::offering::Offering;
 use super::presence::End;
 use super::sdpfrag::FragmentError;
 use super::session::{Opening, Session};
-use super::supply::Supply;
 use egress::counters::ShardCounters;
 use egress::shard::Shard;
 use media::source::Probe;
@@ -28,7 +28,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Why a viewer is not served, or a session not changed. The text is a sentence for people.
 #[derive(Debug, thiserror::Error)]
-pub enum PeerError {
+pub enum SessionError {
     #[error(transparent)]
     Negotiation(#[from] NegotiationError),
     #[error(transparent)]
@@ -66,7 +66,7 @@ pub struct Options {
 
 /// Everybody who watches. Clones are the same.
 #[derive(Clone, Debug)]
-pub struct Peers(Arc<Inner>);
+pub struct Viewers(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -91,7 +91,7 @@ pub(crate) struct Closing;
 
 /// An answer, and what a viewer needs to change or end its session.
 #[derive(Debug)]
-pub struct Watching {
+pub struct NewSession {
     /// SDP, with every candidate of this server in it.
     pub answer: String,
     /// Names the session in URLs; nobody can guess it.
@@ -99,12 +99,12 @@ pub struct Watching {
     pub etag: String,
 }
 
-impl Peers {
+impl Viewers {
     /// Opens the UDP port.
     ///
     /// # Errors
     /// The port is taken, or no certificate could be made.
-    pub fn new(options: &Options) -> Result<Self, PeersError> {
+    pub fn new(options: &Options) -> Result<Self, SetupError> {
         let mut shards = Vec::new();
         for number in 0..options.shards.max(1) {
             let port = match options.udp_port {
@@ -114,7 +114,7 @@ impl Peers {
                 }
             };
             let port = Port::bind(port, options.public_ip, options.tcp)?;
-            let shard = Shard::start(format!("shard {number}"), port).map_err(PeersError::Shard)?;
+            let shard = Shard::start(format!("shard {number}"), port).map_err(SetupError::Shard)?;
             shards.push(shard);
         }
         let ports = shards.iter().map(Shard::port);
@@ -124,7 +124,7 @@ impl Peers {
             .map(|shard| shard.counters().clone())
             .collect();
         let factory = Factory::new(shards, options.sealing)
-            .map_err(|error| PeersError::Certificate(error.to_string()))?;
+            .map_err(|error| SetupError::Certificate(error.to_string()))?;
         Ok(Self(Arc::new(Inner {
             factory,
             addresses,
@@ -141,18 +141,19 @@ impl Peers {
 
     /// Answers an offer. The session that begins ends by itself when the viewer never connects or
     /// leaves; it goes on when the caller is dropped meanwhile.
-    pub async fn watch(
+    pub async fn open_session(
         &self,
         admission: Admission,
         stream: Arc<Stream>,
         offer: String,
-    ) -> Result<Watching, PeerError> {
+    ) -> Result<NewSession, SessionError> {
         let inner = self.0.clone();
         // A task of its own: a connection has to be closed, and the caller may be dropped at any time.
-        let watching = tokio::spawn(async move { inner.watch(admission, stream, &offer).await });
-        watching
+        let session =
+            tokio::spawn(async move { inner.open_session(admission, stream, &offer).await });
+        session
             .await
-            .unwrap_or_else(|error| Err(PeerError::Internal(error.to_string())))
+            .unwrap_or_else(|error| Err(SessionError::Internal(error.to_string())))
     }
 
     pub fn session(&self, secret: &str) -> Option<Arc<Session>> {
@@ -203,7 +204,7 @@ impl Peers {
 
 /// Why viewers cannot be served at all.
 #[derive(Debug, thiserror::Error)]
-pub enum PeersError {
+pub enum SetupError {
     #[error(transparent)]
     Net(#[from] NetError),
     #[error("No thread for sending media could be started: {0}.")]
@@ -213,14 +214,14 @@ pub enum PeersError {
 }
 
 impl Inner {
-    async fn watch(
+    async fn open_session(
         &self,
         mut admission: Admission,
         stream: Arc<Stream>,
         offer: &str,
-    ) -> Result<Watching, PeerError> {
+    ) -> Result<NewSession, SessionError> {
         let probe = stream.probe().await?;
-        let negotiation = Negotiation::new(offer, &supply(&probe))?;
+        let negotiation = Negotiation::new(offer, &offering(&probe))?;
         let video = negotiation.video.as_ref().map(|format| format.codec);
         admission.take(stream.meters(&probe, video, negotiation.audio.is_some()))?;
         let subscription = stream.subscribe(video, negotiation.audio.is_some()).await?;
@@ -241,7 +242,7 @@ impl Sessions {
     pub(crate) fn add(&self, secret: String, session: Arc<Session>) -> Result<(), Closing> {
         let mut sessions = self.lock();
         sessions.insert(secret, session);
-        // Under the lock, so that `Peers::close` either sees the session or is seen.
+        // Under the lock, so that `Viewers::close` either sees the session or is seen.
         if self.closing.load(Ordering::Acquire) {
             Err(Closing)
         } else {
@@ -274,12 +275,12 @@ impl Sessions {
     }
 }
 
-fn supply(probe: &Probe) -> Supply {
+fn offering(probe: &Probe) -> Offering {
     let h264_profile = probe
         .passes_through(Codec::H264)
         .then(|| probe.video.as_ref().and_then(|video| video.profile.clone()))
         .flatten();
-    Supply {
+    Offering {
         video: probe.video_codecs(),
         h264_profile,
         audio: probe.has_audio(),
@@ -287,9 +288,9 @@ fn supply(probe: &Probe) -> Supply {
 }
 
 /// `N` random bytes in hexadecimal.
-pub(crate) fn random_hex<const N: usize>() -> Result<String, PeerError> {
+pub(crate) fn random_hex<const N: usize>() -> Result<String, SessionError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)
-        .map_err(|error| PeerError::Internal(format!("no random numbers: {error}")))?;
+        .map_err(|error| SessionError::Internal(format!("no random numbers: {error}")))?;
     Ok(hex(bytes))
 }

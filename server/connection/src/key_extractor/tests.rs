@@ -12,7 +12,7 @@ use pair::{PAYLOAD_TYPE, Pair, SSRC};
 fn learned(mut pair: Pair) -> Profile {
     pair.connect();
     let report = pair.report();
-    let Keys { local, remote } = pair.tap.learn(&report).expect("keys");
+    let Keys { local, remote } = pair.extractor.learn(&report).expect("keys");
     assert_eq!(local.profile(), remote.profile());
 
     let provider = default_provider().expect("built in");
@@ -55,7 +55,7 @@ fn learned(mut pair: Pair) -> Profile {
     let opened = opener.open(&pair.viewer.sealed[0]).expect("opens");
     // RFC 4585 6.3.1: payload-specific feedback, of format 1.
     assert_eq!(opened[..2], [0x81, 206]);
-    assert_eq!(pair.tap.learn(&report).map(|_| ()), None, "forgotten");
+    assert_eq!(pair.extractor.learn(&report).map(|_| ()), None, "forgotten");
     local.profile()
 }
 
@@ -101,18 +101,21 @@ fn a_peer_that_prefers_a_short_tag_gets_the_long_one() {
 #[test]
 fn a_datagram_of_somebody_else_teaches_nothing() {
     let mut pair = Pair::new(SettingEngineBuilder::new(), RTCDtlsRole::Server);
-    assert!(pair.tap.learn(&[0x80; 60]).is_none(), "before DTLS");
+    assert!(pair.extractor.learn(&[0x80; 60]).is_none(), "before DTLS");
     pair.connect();
     let mut other = Pair::new(SettingEngineBuilder::new(), RTCDtlsRole::Server);
     other.connect();
     let theirs = other.report();
-    assert!(pair.tap.learn(&theirs).is_none());
-    assert!(pair.tap.learn(&[]).is_none());
+    assert!(pair.extractor.learn(&theirs).is_none());
+    assert!(pair.extractor.learn(&[]).is_none());
     let mut ours = pair.report();
     *ours.last_mut().expect("not empty") ^= 1;
-    assert!(pair.tap.learn(&ours).is_none());
+    assert!(pair.extractor.learn(&ours).is_none());
     *ours.last_mut().expect("not empty") ^= 1;
-    assert!(pair.tap.learn(&ours).is_some(), "a failure costs nothing");
+    assert!(
+        pair.extractor.learn(&ours).is_some(),
+        "a failure costs nothing"
+    );
 }
 
 mod another_crate {
@@ -124,33 +127,36 @@ mod another_crate {
 
     const REPORT: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 1];
 
-    fn context(tap: &Tap, key: u8) -> Context {
+    fn context(extractor: &KeyExtractor, key: u8) -> Context {
         let (key, salt) = ([key; 16], [key; 12]);
         let profile = ProtectionProfile::AeadAes128Gcm;
-        Context::new(&key, &salt, profile, None, None, tap).expect("a context")
+        Context::new(&key, &salt, profile, None, None, extractor).expect("a context")
     }
 
-    fn tap() -> Arc<Tap> {
-        Tap::new(default_provider().expect("built in"))
+    fn extractor() -> Arc<KeyExtractor> {
+        KeyExtractor::new(default_provider().expect("built in"))
     }
 
     #[test]
     fn the_order_of_the_two_contexts_does_not_matter() {
-        let tap = tap();
-        let (_remote, mut local) = (context(&tap, 1), context(&tap, 2));
-        let keys = tap.learn(&local.encrypt_rtcp(&REPORT).expect("sealed"));
+        let extractor = extractor();
+        let (_remote, mut local) = (context(&extractor, 1), context(&extractor, 2));
+        let keys = extractor.learn(&local.encrypt_rtcp(&REPORT).expect("sealed"));
         assert_eq!(keys.expect("keys").local.key(), [2; 16]);
     }
 
     #[test]
     fn a_third_context_begins_a_new_pair() {
-        let tap = tap();
-        let _old = (context(&tap, 1), context(&tap, 2));
-        let mut local = context(&tap, 3);
+        let extractor = extractor();
+        let _old = (context(&extractor, 1), context(&extractor, 2));
+        let mut local = context(&extractor, 3);
         let report = local.encrypt_rtcp(&REPORT).expect("sealed");
-        assert!(tap.learn(&report).is_none());
-        let _remote = context(&tap, 4);
-        assert_eq!(tap.learn(&report).expect("keys").remote.key(), [4; 16]);
+        assert!(extractor.learn(&report).is_none());
+        let _remote = context(&extractor, 4);
+        assert_eq!(
+            extractor.learn(&report).expect("keys").remote.key(),
+            [4; 16]
+        );
     }
 
     #[test]
@@ -161,21 +167,22 @@ mod another_crate {
             block[7] ^= 6;
             block
         }] {
-            let tap = tap();
-            let (mut local, _remote) = (context(&tap, 1), context(&tap, 2));
+            let extractor = extractor();
+            let (mut local, _remote) = (context(&extractor, 1), context(&extractor, 2));
             let report = local.encrypt_rtcp(&REPORT).expect("sealed");
-            tap.block_encrypt(BlockCipherAlgorithm::Aes128, &[1; 16], &mut strange.clone())
+            extractor
+                .block_encrypt(BlockCipherAlgorithm::Aes128, &[1; 16], &mut strange.clone())
                 .expect("encrypted");
-            assert!(tap.learn(&report).is_none());
+            assert!(extractor.learn(&report).is_none());
         }
     }
 
     #[test]
     fn many_keys_take_no_more_room_than_two() {
-        let tap = tap();
+        let extractor = extractor();
         for key in 0..100 {
-            context(&tap, key);
+            context(&extractor, key);
         }
-        assert!(tap.heard().masters().is_some(), "two of them");
+        assert!(extractor.log().masters().is_some(), "two of them");
     }
 }

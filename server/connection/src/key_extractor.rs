@@ -11,10 +11,10 @@
 //!
 //! All of it is checked: which blocks are encrypted under each of two keys, and that the ciphers are made of
 //! what came out. In the end the keys must open a packet that the crate has sealed, which proves them, the
-//! profile and the direction. When a later version does it differently, [`Tap::learn`] gives `None`, and the
+//! profile and the direction. When a later version does it differently, [`KeyExtractor::learn`] gives `None`, and the
 //! viewer is sent to by the crate, as one could without any of this.
 
-mod heard;
+mod derivation_log;
 #[cfg(test)]
 mod tests;
 
@@ -29,8 +29,8 @@ use rtc::crypto::{
 };
 use webrtc::peer_connection::{SettingEngineBuilder, SrtpProtectionProfile};
 
+use derivation_log::{BLOCK, DerivationLog};
 use egress::seal::{Master, Opener, Profile};
-use heard::{BLOCK, Heard};
 
 /// Without SRTP_AES128_CM_HMAC_SHA1_32: its keys and its RTCP are those of the profile with 80 bits, so the
 /// two could not be told apart. Nobody needs it: RFC 8827 6.5 demands the other of everybody.
@@ -41,32 +41,32 @@ const PROFILES: [SrtpProtectionProfile; 3] = [
 ];
 
 /// A crypto provider for one connection.
-pub struct Tap {
+pub(crate) struct KeyExtractor {
     provider: Arc<dyn RTCCryptoProvider>,
-    heard: Mutex<Heard>,
+    log: Mutex<DerivationLog>,
 }
 
 /// The master keys of a connection, both of one profile.
 #[derive(Debug)]
-pub struct Keys {
+pub(crate) struct Keys {
     /// Of what we send.
-    pub local: Master,
+    pub(crate) local: Master,
     /// Of what the peer sends.
-    pub remote: Master,
+    pub(crate) remote: Master,
 }
 
-impl Tap {
+impl KeyExtractor {
     /// `provider` does the work.
-    pub fn new(provider: Arc<dyn RTCCryptoProvider>) -> Arc<Self> {
+    pub(crate) fn new(provider: Arc<dyn RTCCryptoProvider>) -> Arc<Self> {
         Arc::new(Self {
             provider,
-            heard: Mutex::default(),
+            log: Mutex::default(),
         })
     }
 
     /// The connection that is made with these settings is listened to. They offer only profiles that can be
     /// told apart.
-    pub fn listen(self: &Arc<Self>, settings: SettingEngineBuilder) -> SettingEngineBuilder {
+    pub(crate) fn listen(self: &Arc<Self>, settings: SettingEngineBuilder) -> SettingEngineBuilder {
         settings
             .with_crypto_provider(self.clone())
             .with_srtp_protection_profiles(PROFILES.to_vec())
@@ -75,10 +75,10 @@ impl Tap {
     /// The keys of the connection. `srtcp`: a datagram that the crate has sealed for the peer.
     ///
     /// `None`: DTLS is not done, the datagram is something else, or the crate does not work as expected. The
-    /// tap forgets keys that it gives out.
-    pub fn learn(&self, srtcp: &[u8]) -> Option<Keys> {
-        let mut heard = self.heard();
-        let (first, second) = heard.masters()?;
+    /// extractor forgets keys that it gives out.
+    pub(crate) fn learn(&self, srtcp: &[u8]) -> Option<Keys> {
+        let mut log = self.log();
+        let (first, second) = log.masters()?;
         let ours = |master: &Master| {
             let opener = Opener::new(self.provider.crypto(), master);
             opener.is_ok_and(|mut opener| opener.open(srtcp).is_some())
@@ -92,22 +92,24 @@ impl Tap {
         } else {
             return None;
         };
-        heard.forget();
+        log.forget();
         Some(Keys { local, remote })
     }
 
-    fn heard(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    fn log(&self) -> MutexGuard<'_, DerivationLog> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl fmt::Debug for Tap {
+impl fmt::Debug for KeyExtractor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Tap").finish_non_exhaustive()
+        formatter
+            .debug_struct("KeyExtractor")
+            .finish_non_exhaustive()
     }
 }
 
-impl RTCCryptoProvider for Tap {
+impl RTCCryptoProvider for KeyExtractor {
     fn name(&self) -> &'static str {
         self.provider.name()
     }
@@ -121,7 +123,7 @@ impl RTCCryptoProvider for Tap {
     }
 }
 
-impl RTCCrypto for Tap {
+impl RTCCrypto for KeyExtractor {
     fn block_encrypt(
         &self,
         algorithm: BlockCipherAlgorithm,
@@ -132,7 +134,7 @@ impl RTCCrypto for Tap {
         let crypto = self.provider.crypto();
         crypto.block_encrypt(algorithm, key, block)?;
         if let Ok(input) = input {
-            self.heard().block(algorithm, key, input, block);
+            self.log().block(algorithm, key, input, block);
         }
         Ok(())
     }
@@ -143,7 +145,7 @@ impl RTCCrypto for Tap {
         key: &[u8],
     ) -> Result<Box<dyn StreamCipher>, CryptoError> {
         if algorithm == StreamCipherAlgorithm::Aes128Ctr {
-            self.heard().cipher(Profile::Aes128CmSha1_80, key);
+            self.log().cipher(Profile::Aes128CmSha1_80, key);
         }
         self.provider.crypto().new_stream_cipher(algorithm, key)
     }
@@ -154,8 +156,8 @@ impl RTCCrypto for Tap {
         key: &[u8],
     ) -> Result<Box<dyn AeadCipher>, CryptoError> {
         match algorithm {
-            AeadAlgorithm::Aes128Gcm => self.heard().cipher(Profile::AeadAes128Gcm, key),
-            AeadAlgorithm::Aes256Gcm => self.heard().cipher(Profile::AeadAes256Gcm, key),
+            AeadAlgorithm::Aes128Gcm => self.log().cipher(Profile::AeadAes128Gcm, key),
+            AeadAlgorithm::Aes256Gcm => self.log().cipher(Profile::AeadAes256Gcm, key),
             // DTLS has more of them, SRTP has not.
             _ => {}
         }
