@@ -16,14 +16,15 @@ pub(crate) struct LinkTimer {
 }
 
 impl LinkTimer {
-    /// Makes rustc, under this command, link through the script. None on systems whose `date` lacks milliseconds.
+    /// Makes rustc, under this command, link through a script in `folder`, which is made in `target/`. None on systems
+    /// whose `date` lacks milliseconds.
     #[cfg(target_os = "linux")]
-    pub(crate) fn attach(command: &mut Command) -> Result<Option<Self>> {
+    pub(crate) fn attach(command: &mut Command, folder: &str) -> Result<Option<Self>> {
         use std::os::unix::fs::PermissionsExt;
         let Some(linker) = workspace::find("cc") else {
             return Ok(None);
         };
-        let folder = workspace::root().join("target/link-timer");
+        let folder = workspace::root().join("target").join(folder);
         fs::create_dir_all(&folder)?;
         let log = folder.join("milliseconds");
         fs::write(&log, "")?;
@@ -51,7 +52,7 @@ impl LinkTimer {
     }
 
     #[cfg(not(target_os = "linux"))]
-    pub(crate) fn attach(_: &mut Command) -> Result<Option<Self>> {
+    pub(crate) fn attach(_: &mut Command, _: &str) -> Result<Option<Self>> {
         Ok(None)
     }
 
@@ -82,7 +83,7 @@ mod tests {
     #[test]
     fn the_script_links_and_notes_it() {
         let mut command = Command::new("sh");
-        let timer = LinkTimer::attach(&mut command)
+        let timer = LinkTimer::attach(&mut command, "link-timer-test")
             .expect("target/ is writable")
             .expect("a C compiler");
         // `cc --version` as rustc would call it, for an object that is not there.

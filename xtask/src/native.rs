@@ -41,7 +41,7 @@ pub(crate) fn steps(options: &Options) -> Vec<Step> {
 fn compile(options: &Options) -> Result<()> {
     let mut cargo = workspace::cargo(options.ci, &["test", "--workspace", "--all-targets"]);
     cargo.arg("--no-run");
-    let timer = LinkTimer::attach(&mut cargo)?;
+    let timer = LinkTimer::attach(&mut cargo, "link-timer")?;
     let began = Instant::now();
     step::run(&mut cargo)?;
     let took = began.elapsed();

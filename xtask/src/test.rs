@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    bundle, fuzz,
+    bundle, dependencies, fuzz,
     native::{self, Options},
     setup::{self, Install, NO_INSTALL, Scope},
     step::{self, Step},
@@ -48,6 +48,9 @@ fn parse(args: &[String]) -> Result<Options> {
 fn check(options: Options) -> Result<()> {
     let scope = if options.ci { Scope::Ci } else { Scope::Test };
     let mut steps = setup::steps(scope, options.install)?;
+    if options.ci {
+        steps.extend(dependencies::steps());
+    }
     if options.name.is_none() {
         steps.extend(static_checks(options.ci));
     }

@@ -1,4 +1,5 @@
-//! Tools for building and testing: trunk, wasm-bindgen, wasm-opt, geckodriver, aiortc, axe-core.
+//! Tools for building and testing: trunk, wasm-bindgen, wasm-opt, geckodriver, aiortc, axe-core,
+//! cargo-deny, cargo-machete.
 //!
 //! One on `PATH` is used if its version is the right one; else it is installed into `.tools/`. aiortc and axe-core are
 //! always there.
@@ -16,6 +17,10 @@ use crate::{
 /// 0.22 needs a newer Rust than this workspace.
 const TRUNK: &str = "0.21.14";
 const GECKODRIVER: &str = "0.37.1";
+/// Licences, duplicates, sources and advisories of dependencies.
+const CARGO_DENY: &str = "0.20.2";
+/// Unused dependencies. cargo-shear, which parses the code, needs a newer Rust than this workspace.
+const CARGO_MACHETE: &str = "0.9.2";
 /// A third-party viewer, for tests.
 const AIORTC: &str = "1.16.0";
 const BINARYEN: &str = "132.0.0";
@@ -49,6 +54,14 @@ pub(crate) fn missing(scope: Scope) -> Result<Vec<Missing>> {
             ],
             step: Step::new(format!("aiortc {AIORTC}"), install_aiortc),
         });
+    }
+    if scope >= Scope::Ci {
+        if !is_version("cargo-deny", CARGO_DENY) {
+            missing.push(from_crates_io("cargo-deny", CARGO_DENY, &[]));
+        }
+        if answer("cargo-machete", &["--version"]).as_deref() != Some(CARGO_MACHETE) {
+            missing.push(from_crates_io("cargo-machete", CARGO_MACHETE, &[]));
+        }
     }
     Ok(missing)
 }
