@@ -4,12 +4,14 @@ mod bundle;
 mod dependencies;
 mod fuzz;
 mod harness;
+mod layers;
 mod linking;
 mod native;
 mod packages;
 mod run;
 mod setup;
 mod step;
+mod structure;
 mod test;
 mod tools;
 mod wasm;
@@ -33,6 +35,7 @@ Usage: cargo xtask COMMAND
                   only install what `run` and `test` need
   ci              all of `test`, the checks of dependencies, and a minute of each fuzz target.
                   A skipped test is a failure
+  structure       only check the rules of the source tree: imports, layers of packages, length of files
   bench NAME      measure, in release: cargo xtask bench fanout
   fuzz [NAME] [--seconds 60]
                   mutate untrusted input, and look for panics and hangs: signaling, chat, feedback, demux
@@ -62,6 +65,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "test" => test::test(run::without_dashes(rest)),
         "ci" => test::ci(),
         "setup" => setup::setup(rest),
+        "structure" => structure::check(),
         "bench" => run::bench(run::without_dashes(rest)),
         "fuzz" => fuzz::fuzz(run::without_dashes(rest)),
         "help" | "--help" | "-h" => {

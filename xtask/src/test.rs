@@ -9,6 +9,7 @@ use crate::{
     native::{self, Options},
     setup::{self, Install, NO_INSTALL, Scope},
     step::{self, Step},
+    structure,
     wasm::Wasm,
     workspace::{self, cargo, for_once},
 };
@@ -77,6 +78,7 @@ fn check(options: Options) -> Result<()> {
 /// What needs no test to run.
 fn static_checks(ci: bool) -> Vec<Step> {
     vec![
+        Step::new("structure", structure::check),
         Step::command("format", cargo(ci, &["fmt", "--all", "--check"])),
         Step::command("clippy, native", {
             let mut clippy = cargo(ci, &["clippy", "--workspace", "--all-targets"]);

@@ -1,0 +1,206 @@
+//! The packages and the layers that they form: which may depend on which, and on which crates from outside.
+//!
+//! Cargo only rejects cycles. docs/design.md says what the packages are.
+
+use std::path::PathBuf;
+
+use crate::structure::Source;
+
+/// The packages of the workspace that each may depend on, lowest first. Tests (`dev-dependencies`) are free.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("shared", &[]),
+    ("media", &["shared"]),
+    ("timeline", &["media", "shared"]),
+    ("stream", &["media", "shared", "timeline"]),
+    ("net", &[]),
+    ("congestion", &[]),
+    (
+        "egress",
+        &["congestion", "media", "net", "shared", "stream", "timeline"],
+    ),
+    ("webrtc-runtime", &[]),
+    (
+        "connection",
+        &[
+            "egress",
+            "media",
+            "net",
+            "shared",
+            "stream",
+            "webrtc-runtime",
+        ],
+    ),
+    ("room", &["shared"]),
+    ("turn", &["shared"]),
+    (
+        "server",
+        &[
+            "connection",
+            "egress",
+            "media",
+            "net",
+            "room",
+            "shared",
+            "stream",
+            "turn",
+        ],
+    ),
+    ("peer", &["shared", "webrtc-runtime"]),
+    (
+        "testkit",
+        &["connection", "room", "server", "shared", "stream", "turn"],
+    ),
+    // Builds without FFmpeg and webrtc.
+    ("fuzz", &["congestion", "net", "room", "shared", "turn"]),
+    ("client", &["shared"]),
+    ("bench", &["shared", "testkit"]),
+    ("xtask", &[]),
+];
+
+/// Crates that only these packages may depend on.
+const OWNED: &[(&str, &[&str])] = &[
+    ("axum", &["server", "testkit"]),
+    ("ffmpeg-next", &["media"]),
+    ("leptos", &["client"]),
+    ("quinn-udp", &["net", "bench"]),
+    ("rtc", &["connection", "egress", "peer", "testkit"]),
+    ("turn-types", &["turn"]),
+    (
+        "webrtc",
+        &["connection", "peer", "testkit", "webrtc-runtime"],
+    ),
+];
+
+/// Packages of plain threads, or without I/O.
+const WITHOUT_TOKIO: &[&str] = &["shared", "media", "timeline", "congestion", "client"];
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) folder: PathBuf,
+    /// Without those of tests.
+    dependencies: Vec<String>,
+}
+
+/// Reads a manifest. None for the one of the workspace.
+pub(crate) fn package(manifest: &Source) -> Option<Package> {
+    let mut section = "";
+    let mut name = None;
+    let mut dependencies = Vec::new();
+    for line in manifest.text.lines().map(str::trim) {
+        if let Some(header) = line.strip_prefix('[') {
+            section = header.trim_end_matches(']');
+            // [dependencies.web-sys]
+            let table = section.strip_prefix("dependencies.");
+            dependencies.extend(table.map(str::to_owned));
+            continue;
+        }
+        let Some((key, value)) = line.split_once('=') else {
+            continue;
+        };
+        let key = key.split('.').next().unwrap_or(key).trim();
+        if section == "package" && key == "name" {
+            name = Some(value.trim().trim_matches('"').to_owned());
+        }
+        let build = section.ends_with("dependencies") && !section.ends_with("dev-dependencies");
+        if build && section != "workspace.dependencies" && !key.starts_with('#') {
+            dependencies.push(key.to_owned());
+        }
+    }
+    Some(Package {
+        name: name?,
+        folder: manifest.path.parent()?.to_owned(),
+        dependencies,
+    })
+}
+
+pub(crate) fn check(packages: &[Package]) -> Vec<String> {
+    packages.iter().flat_map(check_package).collect()
+}
+
+fn check_package(package: &Package) -> Vec<String> {
+    let name = &*package.name;
+    let find = |wanted: &str| LAYERS.iter().find(|(layer, _)| *layer == wanted);
+    let Some((_, allowed)) = find(name) else {
+        return vec![format!(
+            "package `{name}`: say in xtask/src/layers.rs what it may depend on"
+        )];
+    };
+    let mut wrong = Vec::new();
+    for dependency in &package.dependencies {
+        let dependency = &**dependency;
+        let owned = OWNED.iter().find(|(owned, _)| *owned == dependency);
+        let refused = find(dependency).is_some() && !allowed.contains(&dependency)
+            || owned.is_some_and(|(_, owners)| !owners.contains(&name))
+            || dependency == "tokio" && WITHOUT_TOKIO.contains(&name);
+        if refused {
+            wrong.push(format!("package `{name}` may not depend on `{dependency}`"));
+        }
+    }
+    wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(text: &str) -> Package {
+        let path = "server/net/Cargo.toml".into();
+        let text = text.to_owned();
+        package(&Source { path, text }).expect("it has a name")
+    }
+
+    #[test]
+    fn dependencies_are_read_in_every_spelling() {
+        let package = manifest(
+            "[package]\nname = \"net\"\nversion.workspace = true\n\n\
+             [dependencies]\nbytes.workspace = true\n# not = this\nureq = { workspace = true }\n\n\
+             [dependencies.web-sys]\nfeatures = [\n    \"a\",\n]\n\n\
+             [target.'cfg(unix)'.dependencies]\nrustix = \"1\"\n\n\
+             [build-dependencies]\ncc = \"1\"\n\n[dev-dependencies]\nstream.workspace = true\n",
+        );
+        assert_eq!(package.name, "net");
+        assert_eq!(package.folder, PathBuf::from("server/net"));
+        let expected = ["bytes", "ureq", "web-sys", "rustix", "cc"];
+        assert_eq!(package.dependencies, expected);
+        assert!(check_package(&package).is_empty());
+    }
+
+    #[test]
+    fn the_manifest_of_the_workspace_is_no_package() {
+        let path = "Cargo.toml".into();
+        let text = "[workspace.dependencies]\nnet = { path = \"server/net\" }\n".to_owned();
+        assert_eq!(package(&Source { path, text }), None);
+    }
+
+    #[test]
+    fn packages_depend_on_lower_layers_only() {
+        for dependency in ["stream", "webrtc", "ffmpeg-next"] {
+            let package = manifest(&format!(
+                "[package]\nname = \"net\"\n[dependencies]\n{dependency}.workspace = true\n"
+            ));
+            let wrong = check_package(&package);
+            assert_eq!(
+                wrong,
+                [format!("package `net` may not depend on `{dependency}`")]
+            );
+        }
+        let timeline = "[package]\nname = \"timeline\"\n[dependencies]\ntokio.workspace = true\n";
+        assert_eq!(check_package(&manifest(timeline)).len(), 1);
+    }
+
+    #[test]
+    fn a_new_package_needs_a_layer() {
+        let wrong = check_package(&manifest("[package]\nname = \"relay\"\n"));
+        assert!(wrong[0].contains("layers.rs"), "{wrong:?}");
+    }
+
+    #[test]
+    fn layers_are_listed_lowest_first() {
+        for (index, (name, allowed)) in LAYERS.iter().enumerate() {
+            let before: Vec<_> = LAYERS[..index].iter().map(|(name, _)| name).collect();
+            let missing = allowed.iter().find(|other| !before.contains(other));
+            assert_eq!(missing, None, "of {name}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The rules of the source tree that the compiler does not enforce: which module may import which, how long a file may
+//! be, which package a file belongs to. layers.rs has those of the packages.
+
+use std::{
+    fs, io,
+    path::{Component, Path, PathBuf},
+};
+
+use anyhow::{Result, bail};
+
+use crate::{layers, workspace};
+
+/// For each module of the client, those that it may not import.
+const CLIENT: &[(&str, &[&str])] = &[
+    ("state", &["rtc", "hooks", "components", "pages"]),
+    ("rtc", &["state", "hooks", "components", "pages"]),
+    ("hooks", &["components", "pages"]),
+    ("components", &["pages"]),
+];
+
+/// Bindings to the browser, which `state` of the client does without: its tests run natively.
+const BROWSER: &[&str] = &["web_sys::", "js_sys::"];
+
+/// The parts of `rtc` that know of connections. The egress uses others: headers of packets, SRTP.
+const RTC_CONNECTIONS: &[&str] = &[
+    "rtc::peer_connection",
+    "rtc::rtp_transceiver",
+    "rtc::media_stream",
+    "rtc::data_channel",
+];
+
+/// Lines. A longer file is about more than one thing.
+const LONGEST: usize = 400;
+
+/// Folders without sources of ours.
+const NO_SOURCES: &[&str] = &["target", "dist", "node_modules"];
+
+/// A file, by its path from the root.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
+}
+
+/// Checks the whole tree, and lists all that breaks a rule.
+pub(crate) fn check() -> Result<()> {
+    let mut files = Vec::new();
+    collect(workspace::root(), &mut files)?;
+    let (manifests, sources): (Vec<_>, Vec<_>) = files
+        .into_iter()
+        .partition(|file| file.path.ends_with("Cargo.toml"));
+    let packages: Vec<_> = manifests.iter().filter_map(layers::package).collect();
+    let mut wrong = layers::check(&packages);
+    let folders: Vec<_> = packages.iter().map(|package| &*package.folder).collect();
+    for source in &sources {
+        wrong.extend(imports(source));
+        wrong.extend(too_long(source));
+        wrong.extend(foreign_modules(source, &folders));
+    }
+    if !wrong.is_empty() {
+        bail!("{}", wrong.join("\n"));
+    }
+    println!("    {} packages, {} files", packages.len(), sources.len());
+    Ok(())
+}
+
+fn imports(source: &Source) -> Vec<String> {
+    let path = source.path.display();
+    let mut wrong = Vec::new();
+    for (module, forbidden) in CLIENT {
+        if !in_module(&source.path, "client/src", module) {
+            continue;
+        }
+        for other in *forbidden {
+            if mentions(&source.text, &format!("crate::{other}")) {
+                wrong.push(format!("{path}: `{module}` may not import `{other}`"));
+            }
+        }
+        if *module == "state" {
+            let used = BROWSER.iter().filter(|path| mentions(&source.text, path));
+            wrong.extend(used.map(|used| format!("{path}: `state` is pure, without `{used}`")));
+        }
+    }
+    if source.path.starts_with("server/egress") {
+        let used = RTC_CONNECTIONS.iter();
+        let used = used.filter(|part| mentions(&source.text, part));
+        wrong.extend(used.map(|used| format!("{path}: `{used}` belongs to `connection`")));
+    }
+    wrong
+}
+
+fn too_long(source: &Source) -> Option<String> {
+    let lines = source.text.lines().count();
+    let path = source.path.display();
+    (lines > LONGEST).then(|| format!("{path}: {lines} lines, more than {LONGEST}; split it"))
+}
+
+/// Files of another package that this one compiles as its own, by `#[path]`.
+fn foreign_modules(source: &Source, packages: &[&Path]) -> Vec<String> {
+    let package = |path: &Path| {
+        let around = packages.iter().filter(|package| path.starts_with(package));
+        around
+            .max_by_key(|package| package.components().count())
+            .copied()
+    };
+    let here = source.path.parent().unwrap_or(Path::new(""));
+    let paths = source.text.lines().filter_map(|line| {
+        let (path, _) = line.trim().strip_prefix("#[path = \"")?.split_once('"')?;
+        Some(normal(&here.join(path)))
+    });
+    paths
+        .filter(|path| package(path) != package(&source.path))
+        .map(|path| {
+            let (source, path) = (source.path.display(), path.display());
+            format!("{source}: `#[path]` takes {path} from another package")
+        })
+        .collect()
+}
+
+/// Every manifest and Rust file below `folder`.
+fn collect(folder: &Path, files: &mut Vec<Source>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() {
+            if !name.starts_with('.') && !NO_SOURCES.contains(&&*name) {
+                collect(&path, files)?;
+            }
+        } else if name.ends_with(".rs") || name == "Cargo.toml" {
+            let text = fs::read_to_string(&path)?;
+            let path = path.strip_prefix(workspace::root()).unwrap_or(&path);
+            files.push(Source {
+                path: path.to_owned(),
+                text,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// True for `client/src/state.rs` and all below `client/src/state/`.
+fn in_module(path: &Path, source: &str, module: &str) -> bool {
+    let module = Path::new(source).join(module);
+    path.starts_with(&module) || path == module.with_extension("rs")
+}
+
+/// The path without `..`, as far as it has folders to leave.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        if part != Component::ParentDir || !normal.pop() {
+            normal.push(part);
+        }
+    }
+    normal
+}
+
+/// True when `path` is used in the code: not in a comment, and not as a part of a longer name or path.
+fn mentions(text: &str, path: &str) -> bool {
+    let code = text
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or(line));
+    code.into_iter().any(|line| {
+        line.match_indices(path).any(|(at, _)| {
+            let before = line[..at].chars().next_back();
+            let after = line[at + path.len()..].chars().next();
+            let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+            let begins = !word(before) && before != Some(':');
+            begins && (path.ends_with(':') || !word(after))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(path: &str, text: &str) -> Source {
+        Source {
+            path: path.into(),
+            text: text.to_owned(),
+        }
+    }
+
+    #[test]
+    fn modules_of_the_client_import_only_lower_ones() {
+        let page = "use crate::pages::watch::Watch;";
+        assert_eq!(imports(&source("client/src/hooks/film.rs", page)).len(), 1);
+        assert_eq!(imports(&source("client/src/pages/rooms.rs", page)).len(), 0);
+        assert_eq!(imports(&source("client/src/state.rs", page)).len(), 1);
+        let comment = "// As crate::pages does.\nuse crate::pages_of_a_book::Page;";
+        assert_eq!(imports(&source("client/src/state.rs", comment)).len(), 0);
+    }
+
+    #[test]
+    fn state_of_the_client_does_without_the_browser() {
+        let text = "fn width(window: web_sys::Window) {}";
+        assert_eq!(imports(&source("client/src/state/a.rs", text)).len(), 1);
+        assert_eq!(imports(&source("client/src/hooks/a.rs", text)).len(), 0);
+    }
+
+    #[test]
+    fn the_egress_knows_nothing_of_connections() {
+        let text = "use rtc::peer_connection::RTCPeerConnection;\nuse rtc::rtp::Header;";
+        assert_eq!(imports(&source("server/egress/src/a.rs", text)).len(), 1);
+        assert_eq!(
+            imports(&source("server/connection/src/a.rs", text)).len(),
+            0
+        );
+    }
+
+    #[test]
+    fn a_long_file_is_told() {
+        assert_eq!(too_long(&source("a.rs", &"\n".repeat(LONGEST))), None);
+        let long = too_long(&source("a.rs", &"\n".repeat(LONGEST + 1)));
+        assert!(long.is_some_and(|wrong| wrong.starts_with("a.rs: 401 lines")));
+    }
+
+    #[test]
+    fn no_file_is_compiled_in_two_packages() {
+        let packages = ["server", "server/net", "bench"].map(Path::new);
+        let text = "#[path = \"../common/mod.rs\"]\nmod common;";
+        let foreign = |path: &str| foreign_modules(&source(path, text), &packages).len();
+        assert_eq!(foreign("server/tests/turn/main.rs"), 0);
+        // server/common/ is a part of the package `server`, not of `net`.
+        assert_eq!(foreign("server/net/main.rs"), 1);
+        assert_eq!(foreign("bench/src/main.rs"), 0);
+        assert_eq!(foreign("bench/main.rs"), 1);
+    }
+}
