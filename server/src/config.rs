@@ -13,7 +13,7 @@ use shared::api::IceServer;
 
 use room::registry::Limits;
 use stream::admission;
-use stream::registry::Source;
+use stream::registry::SourceConfig;
 pub use turn::{Switch, TurnFlags};
 
 /// A source runs on for this long after its last viewer.
@@ -28,7 +28,7 @@ pub struct Config {
     /// What is shown: a file, a folder (watched: new files appear), NAME=PATH, or test: for a generated
     /// picture. Without any, the folder assets/ if there is one, else test:
     #[arg(value_name = "SOURCE", value_parser = source)]
-    pub sources: Vec<Source>,
+    pub sources: Vec<SourceConfig>,
 
     /// Address and port of the web page and the API. Example: --listen 127.0.0.1:9000
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8000")]
@@ -153,15 +153,15 @@ impl Config {
     }
 
     /// The sources to show: those given, or what a first run has.
-    pub fn sources_or_default(&self) -> Vec<Source> {
+    pub fn sources_or_default(&self) -> Vec<SourceConfig> {
         if !self.sources.is_empty() {
             return self.sources.clone();
         }
         let assets = Path::new("assets");
         if assets.is_dir() {
-            vec![Source::Folder(assets.to_owned())]
+            vec![SourceConfig::Folder(assets.to_owned())]
         } else {
-            vec![Source::Test { name: None }]
+            vec![SourceConfig::Test { name: None }]
         }
     }
 }
@@ -172,9 +172,9 @@ pub fn shares_secret(server: &IceServer) -> bool {
 }
 
 /// `file`, `folder`, `name=path`, `test:`, `name=test:`. An existing path is never split at its `=`.
-fn source(argument: &str) -> Result<Source, String> {
+fn source(argument: &str) -> Result<SourceConfig, String> {
     if argument == "test:" {
-        return Ok(Source::Test { name: None });
+        return Ok(SourceConfig::Test { name: None });
     }
     if let Some(source) = existing(None, argument) {
         return Ok(source);
@@ -184,12 +184,12 @@ fn source(argument: &str) -> Result<Source, String> {
             return Err("the name before = is empty; write NAME=PATH".to_owned());
         }
         if path == "test:" {
-            return Ok(Source::Test {
+            return Ok(SourceConfig::Test {
                 name: Some(name.to_owned()),
             });
         }
         return match existing(Some(name), path) {
-            Some(Source::Folder(_)) => Err(format!(
+            Some(SourceConfig::Folder(_)) => Err(format!(
                 "{path} is a folder, which has no name of its own; give it without {name}="
             )),
             Some(source) => Ok(source),
@@ -203,12 +203,12 @@ fn source(argument: &str) -> Result<Source, String> {
     ))
 }
 
-fn existing(name: Option<&str>, path: &str) -> Option<Source> {
+fn existing(name: Option<&str>, path: &str) -> Option<SourceConfig> {
     let path = PathBuf::from(path);
     if path.is_dir() {
-        Some(Source::Folder(path))
+        Some(SourceConfig::Folder(path))
     } else if path.exists() {
-        Some(Source::File {
+        Some(SourceConfig::File {
             name: name.map(str::to_owned),
             path,
         })
@@ -273,17 +273,17 @@ mod tests {
         assert_eq!(
             config.sources,
             [
-                Source::Folder(folder.into()),
-                Source::File {
+                SourceConfig::Folder(folder.into()),
+                SourceConfig::File {
                     name: None,
                     path: odd.into()
                 },
-                Source::File {
+                SourceConfig::File {
                     name: Some("lobby".into()),
                     path: odd.into()
                 },
-                Source::Test { name: None },
-                Source::Test {
+                SourceConfig::Test { name: None },
+                SourceConfig::Test {
                     name: Some("clock".into())
                 },
             ]

@@ -21,7 +21,7 @@ use egress::Ended;
 use egress::counters::ViewerCounters;
 use net::Route;
 use stream::Subscription;
-use stream::admission::Admission;
+use stream::admission::ViewerPermit;
 
 /// An offer whose viewer has not connected by then is forgotten.
 const TO_CONNECT: Duration = Duration::from_secs(15);
@@ -65,7 +65,7 @@ pub(crate) struct Opening {
     pub(crate) id: u64,
     pub(crate) secret: String,
     pub(crate) sessions: Arc<Sessions>,
-    pub(crate) admission: Admission,
+    pub(crate) permit: ViewerPermit,
     pub(crate) subscription: Subscription,
     pub(crate) negotiation: Negotiation,
 }
@@ -74,7 +74,7 @@ pub(crate) struct Opening {
 struct Life {
     secret: String,
     sessions: Arc<Sessions>,
-    admission: Admission,
+    permit: ViewerPermit,
     serving: Serving,
     state: watch::Receiver<RTCPeerConnectionState>,
     stop: watch::Receiver<Option<End>>,
@@ -94,7 +94,7 @@ impl Session {
             id,
             secret,
             sessions,
-            admission,
+            permit,
             subscription,
             negotiation,
         } = opening;
@@ -153,7 +153,7 @@ impl Session {
         let life = Life {
             secret: secret.clone(),
             sessions,
-            admission,
+            permit,
             serving: Serving {
                 subscription,
                 tracks: Tracks::new(answered.tracks),
@@ -293,7 +293,7 @@ impl Session {
         let Life {
             secret,
             sessions,
-            admission,
+            permit,
             serving,
             mut state,
             mut stop,
@@ -345,7 +345,7 @@ impl Session {
             seconds = began.elapsed().as_secs(),
             "viewer left: {end}"
         );
-        drop(admission);
+        drop(permit);
         sessions.remove(&secret);
         drop(over);
     }

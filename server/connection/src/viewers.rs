@@ -20,7 +20,7 @@ use media::source::Probe;
 use net::{NetError, Port};
 use shared::api::Codec;
 use shared::hex::hex;
-use stream::admission::Admission;
+use stream::admission::ViewerPermit;
 use stream::{Stream, StreamError};
 
 /// At shutdown, connections have this long to tell their viewers.
@@ -143,14 +143,13 @@ impl Viewers {
     /// leaves; it goes on when the caller is dropped meanwhile.
     pub async fn open_session(
         &self,
-        admission: Admission,
+        permit: ViewerPermit,
         stream: Arc<Stream>,
         offer: String,
     ) -> Result<NewSession, SessionError> {
         let inner = self.0.clone();
         // A task of its own: a connection has to be closed, and the caller may be dropped at any time.
-        let session =
-            tokio::spawn(async move { inner.open_session(admission, stream, &offer).await });
+        let session = tokio::spawn(async move { inner.open_session(permit, stream, &offer).await });
         session
             .await
             .unwrap_or_else(|error| Err(SessionError::Internal(error.to_string())))
@@ -216,20 +215,20 @@ pub enum SetupError {
 impl Inner {
     async fn open_session(
         &self,
-        mut admission: Admission,
+        mut permit: ViewerPermit,
         stream: Arc<Stream>,
         offer: &str,
     ) -> Result<NewSession, SessionError> {
         let probe = stream.probe().await?;
         let negotiation = Negotiation::new(offer, &offering(&probe))?;
         let video = negotiation.video.as_ref().map(|format| format.codec);
-        admission.take(stream.meters(&probe, video, negotiation.audio.is_some()))?;
+        permit.reserve(stream.bitrates(&probe, video, negotiation.audio.is_some()))?;
         let subscription = stream.subscribe(video, negotiation.audio.is_some()).await?;
         let opening = Opening {
             id: self.viewers.fetch_add(1, Ordering::Relaxed),
             secret: random_hex::<16>()?,
             sessions: self.sessions.clone(),
-            admission,
+            permit,
             subscription,
             negotiation,
         };

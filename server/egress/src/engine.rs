@@ -15,20 +15,20 @@ use super::viewing::Ended;
 use net::batch::{Batch, Flushed};
 use net::routes::Remote;
 use net::{Path, Port};
-use stream::feed::{Bell, Feed};
+use stream::shared_log::{ShardWaker, SharedLog};
 
 /// What the thread of a shard works on.
 pub(super) struct Engine {
     places: Vec<Place>,
     free: Vec<usize>,
-    feeds: Vec<Hung>,
+    followed: Vec<Followed>,
     pub(super) ticks: Ticks,
     batch: Batch,
     /// Where the batch that met a full socket buffer is to go.
     stuck: Option<Path>,
     strays: Strays,
     counters: Arc<ShardCounters>,
-    rung: Arc<Notify>,
+    woken: Arc<Notify>,
 }
 
 struct Place {
@@ -38,25 +38,25 @@ struct Place {
 }
 
 /// A log that viewers of this shard follow.
-struct Hung {
-    feed: Arc<Feed>,
-    bell: Arc<Bell>,
+struct Followed {
+    shared_log: Arc<SharedLog>,
+    waker: Arc<ShardWaker>,
     /// Places of the viewers that wait at its end.
     starved: Vec<usize>,
 }
 
 impl Engine {
-    pub(super) fn new(counters: Arc<ShardCounters>, rung: Arc<Notify>) -> Self {
+    pub(super) fn new(counters: Arc<ShardCounters>, woken: Arc<Notify>) -> Self {
         Self {
             places: Vec::new(),
             free: Vec::new(),
-            feeds: Vec::new(),
+            followed: Vec::new(),
             ticks: Ticks::new(Instant::now()),
             batch: Batch::new(),
             stuck: None,
             strays: Strays::new(Instant::now()),
             counters,
-            rung,
+            woken,
         }
     }
 
@@ -90,13 +90,14 @@ impl Engine {
         match viewer.run(now, &mut out) {
             Next::At(at) => self.ticks.set(place, at),
             Next::Appended => {
-                let feed = Arc::as_ptr(viewer.subscription.feed());
+                let shared_log = Arc::as_ptr(viewer.subscription.log());
                 self.ticks.set(place, viewer.next_report());
-                let mut feeds = self.feeds.iter_mut();
-                if let Some(hung) = feeds.find(|hung| Arc::as_ptr(&hung.feed) == feed)
-                    && !hung.starved.contains(&place)
+                let mut logs = self.followed.iter_mut();
+                if let Some(followed) =
+                    logs.find(|followed| Arc::as_ptr(&followed.shared_log) == shared_log)
+                    && !followed.starved.contains(&place)
                 {
-                    hung.starved.push(place);
+                    followed.starved.push(place);
                 }
             }
             Next::Full => return Some(viewer.path().clone()),
@@ -144,10 +145,10 @@ impl Engine {
     }
 
     /// Logs have grown: whoever waited for that is looked at.
-    pub(super) fn rung(&mut self) {
-        for hung in &mut self.feeds {
-            if hung.bell.take_rung() {
-                for place in hung.starved.drain(..) {
+    pub(super) fn woken(&mut self) {
+        for followed in &mut self.followed {
+            if followed.waker.take_woken() {
+                for place in followed.starved.drain(..) {
                     self.ticks.soon(place);
                 }
             }
@@ -157,10 +158,10 @@ impl Engine {
     pub(super) fn obey(&mut self, order: Order) {
         match order {
             Order::Watch(watch, placed) => {
-                let feed = Arc::clone(watch.subscription.feed());
+                let shared_log = Arc::clone(watch.subscription.log());
                 let route = Arc::clone(&watch.route);
-                let bell = self.bell_of(&feed);
-                let Some(viewer) = Viewer::new(*watch, bell, Instant::now()) else {
+                let waker = self.waker_of(&shared_log);
+                let Some(viewer) = Viewer::new(*watch, waker, Instant::now()) else {
                     return;
                 };
                 let (ended, end) = oneshot::channel();
@@ -188,19 +189,20 @@ impl Engine {
         }
     }
 
-    fn bell_of(&mut self, feed: &Arc<Feed>) -> Arc<Bell> {
-        let mut feeds = self.feeds.iter();
-        if let Some(hung) = feeds.find(|hung| Arc::ptr_eq(&hung.feed, feed)) {
-            return Arc::clone(&hung.bell);
+    fn waker_of(&mut self, shared_log: &Arc<SharedLog>) -> Arc<ShardWaker> {
+        let mut logs = self.followed.iter();
+        if let Some(followed) = logs.find(|followed| Arc::ptr_eq(&followed.shared_log, shared_log))
+        {
+            return Arc::clone(&followed.waker);
         }
-        let bell = Arc::new(Bell::new(Arc::clone(&self.rung)));
-        feed.hang(&bell);
-        self.feeds.push(Hung {
-            feed: Arc::clone(feed),
-            bell: Arc::clone(&bell),
+        let waker = Arc::new(ShardWaker::new(Arc::clone(&self.woken)));
+        shared_log.subscribe(&waker);
+        self.followed.push(Followed {
+            shared_log: Arc::clone(shared_log),
+            waker: Arc::clone(&waker),
             starved: Vec::new(),
         });
-        bell
+        waker
     }
 
     fn place_of(&self, number: u64) -> Option<usize> {
@@ -222,13 +224,14 @@ impl Engine {
         self.free.push(place);
         self.ticks.forget(place);
         self.counters.viewers.fetch_sub(1, Ordering::Relaxed);
-        let feed = Arc::as_ptr(left.0.subscription.feed());
-        for hung in &mut self.feeds {
-            hung.starved.retain(|starved| *starved != place);
+        let shared_log = Arc::as_ptr(left.0.subscription.log());
+        for followed in &mut self.followed {
+            followed.starved.retain(|starved| *starved != place);
         }
         let mut watched = self.places.iter().filter_map(|place| place.viewer.as_ref());
-        if !watched.any(|(viewer, _)| Arc::as_ptr(viewer.subscription.feed()) == feed) {
-            self.feeds.retain(|hung| Arc::as_ptr(&hung.feed) != feed);
+        if !watched.any(|(viewer, _)| Arc::as_ptr(viewer.subscription.log()) == shared_log) {
+            self.followed
+                .retain(|followed| Arc::as_ptr(&followed.shared_log) != shared_log);
         }
         Some(left)
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use shared::api::Codec;
 
-use media::frame::MediaTime;
+use media::time::MediaTime;
 
 /// One RTP packet (RFC 3550 5.1), but for its payload type and SSRC, which the peer knows.
 #[derive(Clone, Debug)]

@@ -114,8 +114,8 @@ async fn run(
     mut orders: mpsc::UnboundedReceiver<Order>,
 ) {
     let awake = Rc::new(Notify::new());
-    let rung = Arc::new(Notify::new());
-    let engine = Rc::new(RefCell::new(Engine::new(counters, Arc::clone(&rung))));
+    let woken = Arc::new(Notify::new());
+    let engine = Rc::new(RefCell::new(Engine::new(counters, Arc::clone(&woken))));
     for index in 0..port.sockets().len() {
         let Ok(socket) = port.register(index).map(Rc::new) else {
             tracing::error!("a socket cannot be waited for; restart the server");
@@ -149,7 +149,7 @@ async fn run(
         };
         tokio::select! {
             () = tick => {}
-            () = rung.notified() => engine.borrow_mut().rung(),
+            () = woken.notified() => engine.borrow_mut().woken(),
             () = awake.notified() => {}
             order = orders.recv() => match order {
                 Some(order) => engine.borrow_mut().obey(order),

@@ -7,7 +7,7 @@ use shared::api::Codec;
 use super::outlet::Numbers;
 use super::seal::{Content, RtpStream, SealError, Sealer};
 use congestion::sent::{Sent, SentLog};
-use media::frame::MediaTime;
+use media::time::MediaTime;
 
 /// A track as it was negotiated with one viewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

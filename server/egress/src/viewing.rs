@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use super::counters::{Counters, ViewerCounters};
 use super::outlet::{Gone, Numbers, Outlet, Packet};
 use stream::Subscription;
-use stream::feed::Feed;
-use timeline::cursor::{Due, Playhead, Step};
+use stream::shared_log::SharedLog;
+use timeline::playhead::{DueFrame, Playhead, Step};
 
 /// What a viewer tells about what it receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub async fn run(
         counters,
         stream: subscription.stream().counters().clone(),
     };
-    let ended = viewing.watch(subscription.feed(), &mut feedback).await;
+    let ended = viewing.watch(subscription.log(), &mut feedback).await;
     let skips = viewing.playhead.skips();
     viewing.counters.sent.skips.add(skips);
     viewing.stream.skips.add(skips);
@@ -89,14 +89,18 @@ pub async fn run(
 }
 
 impl<O: Outlet> Viewing<O> {
-    async fn watch(&mut self, feed: &Feed, feedback: &mut mpsc::Receiver<Feedback>) -> Ended {
+    async fn watch(
+        &mut self,
+        shared_log: &SharedLog,
+        feedback: &mut mpsc::Receiver<Feedback>,
+    ) -> Ended {
         loop {
-            let appended = feed.appended();
+            let appended = shared_log.appended();
             tokio::pin!(appended);
             // From here on an append is noticed, so none is missed between looking at the log and waiting.
             appended.as_mut().enable();
             let now = Instant::now();
-            let step = self.playhead.step(&feed.log(), now);
+            let step = self.playhead.step(&shared_log.lock(), now);
             let until = match step {
                 Step::Over => return Ended::StreamOver,
                 Step::Send(due) => {
@@ -128,9 +132,12 @@ impl<O: Outlet> Viewing<O> {
 
     async fn send(
         &mut self,
-        Due {
-            codec, frame, at, ..
-        }: Due,
+        DueFrame {
+            codec,
+            frame,
+            viewer_time,
+            ..
+        }: DueFrame,
     ) -> Result<(), Gone> {
         let Some(stream) = self
             .streams
@@ -148,7 +155,7 @@ impl<O: Outlet> Viewing<O> {
             let packet = Packet {
                 codec,
                 sequence: stream.sequence,
-                timestamp: stream.numbers.timestamp(at),
+                timestamp: stream.numbers.timestamp(viewer_time),
                 marker,
                 payload: payload.clone(),
             };

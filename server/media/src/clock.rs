@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::control::Control;
-use super::frame::MediaTime;
+use super::time::MediaTime;
 
 /// How far ahead of its live instant a unit is appended.
 pub const LEAD: Duration = Duration::from_millis(400);

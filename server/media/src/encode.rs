@@ -5,11 +5,12 @@ use bytes::Bytes;
 use ffmpeg_next as ffmpeg;
 use shared::api::Codec;
 
+use super::access_unit::AccessUnit;
 use super::error::MediaError;
-use super::frame::{AccessUnit, MediaTime};
 use super::graph::TIME_BASE;
 use super::h264::H264;
 use super::plan;
+use super::time::MediaTime;
 
 /// Pixels a second of 1280x720 at 30; above it, encoders hurry.
 const LARGE: f64 = 1280.0 * 720.0 * 30.0;

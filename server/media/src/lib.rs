@@ -6,7 +6,8 @@
 //!
 //! | module | noun |
 //! |---|---|
-//! | [`frame`] | the access unit and the clock it stands on |
+//! | [`access_unit`] | one coded video frame or one Opus packet |
+//! | [`time`] | the clock of a stream |
 //! | [`control`] | what a running source is asked for |
 //! | [`source`] | where a source comes from and what it delivers to: `Input`, `Sink`, `run` |
 //! | [`probe`] | what a source has and how it is delivered |
@@ -27,10 +28,10 @@
 //! | `test_source` | the generated picture and tone |
 //! | `raw` | the only `unsafe`: fields without a safe name |
 
+pub mod access_unit;
 pub mod clock;
 pub mod control;
 pub mod error;
-pub mod frame;
 pub mod h264;
 pub mod packetize;
 pub mod plan;
@@ -39,6 +40,7 @@ pub mod probe;
 pub mod scan;
 pub mod source;
 pub mod sps;
+pub mod time;
 pub mod turn;
 
 mod av1;

@@ -8,9 +8,9 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use shared::api::Codec;
 
+use super::access_unit::AccessUnit;
 use super::av1;
 use super::error::MediaError;
-use super::frame::AccessUnit;
 use super::h264;
 
 /// Bytes of an RTP payload at most. With header, extensions and the tag of SRTP it fits a path of
@@ -173,7 +173,7 @@ mod tests {
     use rtc::rtp::codec::{av1::Av1Depacketizer, h264::H264Packet, vp8::Vp8Packet, vp9::Vp9Packet};
     use rtc::rtp::packetizer::Depacketizer;
 
-    use super::super::frame::MediaTime;
+    use super::super::time::MediaTime;
     use super::*;
 
     fn unit(codec: Codec, keyframe: bool, data: Vec<u8>) -> AccessUnit {

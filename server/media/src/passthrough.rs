@@ -4,14 +4,15 @@
 use bytes::Bytes;
 use shared::api::Codec;
 
+use super::access_unit::AccessUnit;
 use super::av1;
 use super::demux::Coded;
-use super::frame::{AccessUnit, MediaTime};
 use super::h264::H264;
 use super::plan::{self, VideoFacts};
 use super::raw::{self, Header};
 use super::scan::{MAX_GOP, MAX_GOP_BYTES};
 use super::sps::Sequence;
+use super::time::MediaTime;
 
 /// Two pictures closer than this, in microseconds, would share an RTP timestamp (11 us) or nearly.
 const MIN_GAP: i64 = 100;

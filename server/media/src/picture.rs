@@ -11,10 +11,10 @@ use shared::api::Codec;
 
 use super::decode;
 use super::error::MediaError;
-use super::frame::MediaTime;
 use super::plan;
 use super::render::{Outcome, Renderer, Setup};
 use super::scan::MAX_GOP_BYTES;
+use super::time::MediaTime;
 
 /// A picture this late, in microseconds, is left out rather than encoded.
 const LATE: i64 = 100_000;

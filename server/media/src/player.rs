@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use shared::api::Codec;
 
+use super::access_unit::AccessUnit;
 use super::clock::{Clock, LEAD, LoopClock, Pacer};
 use super::control::Control;
 use super::demux::{Coded, Demuxer, Kind};
 use super::error::MediaError;
-use super::frame::{AccessUnit, MediaTime};
 use super::pass::Pass;
 use super::passthrough::Passthrough;
 use super::picture::Pictures;
@@ -21,6 +21,7 @@ use super::render::{Outcome, Setup};
 use super::sound::Sound;
 use super::source::{Input, Sink};
 use super::test_source::{self, Generated, TestSource};
+use super::time::MediaTime;
 
 /// The first picture of what is encoded is live this much after the start, or it would be late.
 const START: Duration = Duration::from_millis(100);

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use ffmpeg_next as ffmpeg;
 use shared::api::Codec;
 
+use super::access_unit::AccessUnit;
 use super::encode::PictureEncoder;
-use super::frame::{AccessUnit, MediaTime};
 use super::graph::Chain;
 use super::plan;
+use super::time::MediaTime;
 use super::turn::Turn;
 
 /// A picture is shown again when this long, in microseconds, none followed.

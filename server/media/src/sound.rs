@@ -5,11 +5,12 @@ use bytes::Bytes;
 use ffmpeg_next as ffmpeg;
 use shared::api::Codec;
 
+use super::access_unit::AccessUnit;
 use super::decode;
 use super::error::MediaError;
-use super::frame::{AccessUnit, MediaTime};
 use super::graph::Chain;
 use super::grid::{FRAME, Grid, RATE};
+use super::time::MediaTime;
 
 /// Samples a second that make sense: others, of damaged files, would become hours.
 pub(super) const RATES: std::ops::RangeInclusive<u32> = 1000..=1_000_000;

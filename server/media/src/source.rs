@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use super::access_unit::AccessUnit;
 pub use super::clock::{Clock, LEAD, WallClock};
 use super::control::Control;
 use super::error::MediaError;
-use super::frame::{AccessUnit, MediaTime};
 use super::player::Player;
 pub use super::probe::{Probe, probe};
+use super::time::MediaTime;
 
 /// Where pictures and sound come from.
 #[derive(Clone, Debug, PartialEq, Eq)]

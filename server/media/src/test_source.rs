@@ -4,13 +4,13 @@
 use ffmpeg_next as ffmpeg;
 
 use super::error::MediaError;
-use super::frame::MediaTime;
 use super::graph::Chain;
 use super::plan::VideoFacts;
 use super::probe::Probe;
 use super::render::Setup;
 use super::scan::PacketFacts;
 use super::sound;
+use super::time::MediaTime;
 use super::turn::Turn;
 
 const WIDTH: u32 = 1280;

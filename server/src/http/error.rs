@@ -103,7 +103,7 @@ impl HttpError {
     fn status_of_stream(error: &StreamError) -> (StatusCode, Option<u16>) {
         match error {
             StreamError::Unreadable(_) => (StatusCode::CONFLICT, Some(10)),
-            StreamError::Removed | StreamError::NoPicture => (StatusCode::NOT_FOUND, None),
+            StreamError::Removed | StreamError::NoVideo => (StatusCode::NOT_FOUND, None),
             StreamError::Full => (StatusCode::SERVICE_UNAVAILABLE, Some(10)),
             StreamError::NotStarted(_) => (StatusCode::SERVICE_UNAVAILABLE, Some(2)),
         }

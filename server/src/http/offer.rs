@@ -58,11 +58,8 @@ pub(super) async fn watch(
     stream: Arc<Stream>,
     offer: String,
 ) -> Result<NewSession, HttpError> {
-    let admission = app.registry.admit().ok_or(HttpError::Full)?;
-    let watching = tokio::time::timeout(
-        TO_ANSWER,
-        app.viewers.open_session(admission, stream, offer),
-    )
-    .await;
+    let permit = app.registry.admit().ok_or(HttpError::Full)?;
+    let watching =
+        tokio::time::timeout(TO_ANSWER, app.viewers.open_session(permit, stream, offer)).await;
     Ok(watching.map_err(|_| HttpError::Stalled)??)
 }

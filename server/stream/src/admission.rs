@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::meter::Meter;
+use super::bitrate::RenditionBitrate;
 use super::{StreamError, lock};
 
 /// Bounds on all viewers together.
@@ -15,7 +15,7 @@ pub struct Limits {
 
 /// Counts who is in. Clones are the same.
 #[derive(Clone, Debug)]
-pub(super) struct Gate {
+pub(super) struct AdmissionControl {
     limits: Limits,
     inside: Arc<Mutex<Inside>>,
 }
@@ -24,17 +24,17 @@ pub(super) struct Gate {
 struct Inside {
     viewers: u32,
     /// The renditions that are sent, and to how many.
-    renditions: Vec<(Arc<Meter>, u32)>,
+    renditions: Vec<(Arc<RenditionBitrate>, u32)>,
 }
 
 /// A place among the viewers. Dropping it gives the place back.
 #[derive(Debug)]
-pub struct Admission {
-    gate: Gate,
-    taken: Vec<Arc<Meter>>,
+pub struct ViewerPermit {
+    gate: AdmissionControl,
+    taken: Vec<Arc<RenditionBitrate>>,
 }
 
-impl Gate {
+impl AdmissionControl {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -43,13 +43,13 @@ impl Gate {
     }
 
     /// `None`: as many watch as may.
-    pub(super) fn admit(&self) -> Option<Admission> {
+    pub(super) fn admit(&self) -> Option<ViewerPermit> {
         let mut inside = self.inside();
         if inside.viewers >= self.limits.viewers {
             return None;
         }
         inside.viewers += 1;
-        Some(Admission {
+        Some(ViewerPermit {
             gate: self.clone(),
             taken: Vec::new(),
         })
@@ -81,13 +81,13 @@ impl Inside {
     }
 }
 
-impl Admission {
+impl ViewerPermit {
     /// Takes up what these renditions need, for as long as the place is held. Looked at when a viewer comes only:
     /// streams that grow later do not turn out who is in.
     ///
     /// # Errors
     /// With it, more would be sent than may; nothing is taken up then.
-    pub fn take(&mut self, renditions: Vec<Arc<Meter>>) -> Result<(), StreamError> {
+    pub fn reserve(&mut self, renditions: Vec<Arc<RenditionBitrate>>) -> Result<(), StreamError> {
         // Under one lock, so that of a crowd at the door only those get in who fit.
         let mut inside = self.gate.inside();
         let sum = renditions
@@ -113,7 +113,7 @@ impl Admission {
     }
 }
 
-impl Drop for Admission {
+impl Drop for ViewerPermit {
     fn drop(&mut self) {
         let mut inside = self.gate.inside();
         inside.viewers -= 1;
@@ -132,12 +132,12 @@ impl Drop for Admission {
 mod tests {
     use super::*;
 
-    fn gate(viewers: u32, egress: Option<u64>) -> Gate {
-        Gate::new(Limits { viewers, egress })
+    fn gate(viewers: u32, egress: Option<u64>) -> AdmissionControl {
+        AdmissionControl::new(Limits { viewers, egress })
     }
 
-    fn rendition(rate: u64) -> Arc<Meter> {
-        let meter = Arc::new(Meter::default());
+    fn rendition(rate: u64) -> Arc<RenditionBitrate> {
+        let meter = Arc::new(RenditionBitrate::default());
         meter.guess(rate);
         meter
     }
@@ -158,7 +158,7 @@ mod tests {
         let watch = || {
             let mut place = gate.admit().expect("a place");
             place
-                .take(vec![picture.clone(), sound.clone()])
+                .reserve(vec![picture.clone(), sound.clone()])
                 .map(|()| place)
         };
         let first = watch().expect("fits");
@@ -167,7 +167,7 @@ mod tests {
         assert_eq!((gate.viewers(), gate.egress()), (2, 4_200_000));
         let mut listener = gate.admit().expect("a place");
         assert!(
-            listener.take(vec![sound.clone()]).is_ok(),
+            listener.reserve(vec![sound.clone()]).is_ok(),
             "sound alone fits"
         );
         drop(first);
@@ -180,7 +180,11 @@ mod tests {
     fn without_a_limit_everybody_gets_in() {
         let gate = gate(10, None);
         let mut place = gate.admit().expect("a place");
-        assert!(place.take(vec![rendition(u64::MAX), rendition(1)]).is_ok());
+        assert!(
+            place
+                .reserve(vec![rendition(u64::MAX), rendition(1)])
+                .is_ok()
+        );
         assert_eq!(gate.egress(), u64::MAX);
     }
 }

@@ -3,19 +3,19 @@
 //! | module | noun |
 //! |---|---|
 //! | [`admission`] | who may watch: so many, and so many bits a second to all together |
-//! | [`meter`] | how many bits a second a rendition has |
-//! | [`feed`] | the log of a running source, shared between its thread and its viewers |
-//! | `run` | a source while it runs: its thread, its log, its orders |
+//! | [`bitrate`] | how many bits a second a rendition has |
+//! | [`shared_log`] | the log of a running source, shared between its thread and its viewers |
+//! | `active_source` | a source while it runs: its thread, its log, its orders |
 //! | [`subscription`] | a viewer's hold on a stream |
 //! | [`counters`] | what has happened to a stream since the server started |
 //! | [`registry`] | every stream of this server by name; folders that are watched |
 
+mod active_source;
 pub mod admission;
+pub mod bitrate;
 pub mod counters;
-pub mod feed;
-pub mod meter;
 pub mod registry;
-mod run;
+pub mod shared_log;
 pub mod subscription;
 
 use std::collections::BTreeMap;
@@ -26,9 +26,9 @@ use bytes::Bytes;
 use shared::api::{Codec, Rendition, StreamInfo, StreamState};
 use tokio::sync::{OnceCell, Semaphore};
 
+use self::active_source::ActiveSource;
+use self::bitrate::RenditionBitrate;
 use self::counters::Counters;
-use self::meter::Meter;
-use self::run::Run;
 pub use self::subscription::Subscription;
 use media::poster::poster;
 use media::probe::{self, Probe};
@@ -40,7 +40,7 @@ pub enum StreamError {
     #[error("{0}")]
     Unreadable(String),
     #[error("This stream has no picture, so there is no poster of it.")]
-    NoPicture,
+    NoVideo,
     #[error("This stream has just been removed from the server; choose another one.")]
     Removed,
     #[error("The server could not start this stream: {0}. Try again in a moment.")]
@@ -56,34 +56,34 @@ pub struct Stream {
     input: Input,
     grace: Duration,
     looking: Arc<Semaphore>,
-    findings: Mutex<Arc<Findings>>,
+    probe_cache: Mutex<Arc<ProbeCache>>,
     live: Mutex<Live>,
     counters: Arc<Counters>,
-    meters: Mutex<BTreeMap<Codec, Arc<Meter>>>,
+    meters: Mutex<BTreeMap<Codec, Arc<RenditionBitrate>>>,
 }
 
 /// What has been found out about the file, once; replaced whole when the file changes.
 #[derive(Debug, Default)]
-struct Findings {
+struct ProbeCache {
     probe: OnceCell<Result<Arc<Probe>, StreamError>>,
     poster: OnceCell<Result<Bytes, StreamError>>,
 }
 
 #[derive(Debug, Default)]
 struct Live {
-    run: Option<Run>,
+    run: Option<ActiveSource>,
     /// What a run found that the probe had not; counts for later runs as well.
     replanned: Option<Arc<Probe>>,
     failure: Option<String>,
     removed: bool,
     viewers: u32,
-    watched: BTreeMap<Codec, Watched>,
+    watched: BTreeMap<Codec, RenditionUse>,
     idle_since: Option<Instant>,
 }
 
 /// The viewers of one codec of pictures.
 #[derive(Debug, Default)]
-struct Watched {
+struct RenditionUse {
     viewers: u32,
     idle_since: Option<Instant>,
     encoded: bool,
@@ -102,7 +102,7 @@ impl Stream {
             input,
             grace,
             looking,
-            findings: Mutex::default(),
+            probe_cache: Mutex::default(),
             live: Mutex::default(),
             counters: Arc::default(),
             meters: Mutex::default(),
@@ -123,7 +123,12 @@ impl Stream {
     }
 
     /// What one viewer of these renditions costs. `probe`: this stream's, to guess from until something is measured.
-    pub fn meters(&self, probe: &Probe, video: Option<Codec>, audio: bool) -> Vec<Arc<Meter>> {
+    pub fn bitrates(
+        &self,
+        probe: &Probe,
+        video: Option<Codec>,
+        audio: bool,
+    ) -> Vec<Arc<RenditionBitrate>> {
         let codecs = video.into_iter().chain(audio.then_some(Codec::Opus));
         let metered = codecs.map(|codec| {
             let meter = self.meter(codec);
@@ -133,20 +138,23 @@ impl Stream {
         metered.collect()
     }
 
-    fn meter(&self, codec: Codec) -> Arc<Meter> {
+    fn meter(&self, codec: Codec) -> Arc<RenditionBitrate> {
         Arc::clone(lock(&self.meters).entry(codec).or_default())
     }
 
     /// What the API says of this stream now. Never waits.
     pub fn info(&self) -> StreamInfo {
-        let found = lock(&self.findings).probe.get().cloned();
+        let found = lock(&self.probe_cache).probe.get().cloned();
         let live = lock(&self.live);
         let (probe, unreadable) = match found {
             Some(Ok(probe)) => (Some(live.replanned.clone().unwrap_or(probe)), None),
             Some(Err(error)) => (None, Some(error.to_string())),
             None => (None, None),
         };
-        let running = live.run.as_ref().is_some_and(|run| !run.feed.is_over());
+        let running = live
+            .run
+            .as_ref()
+            .is_some_and(|run| !run.shared_log.is_over());
         let state = match (unreadable.or_else(|| live.failure.clone()), &probe) {
             (Some(error), _) => StreamState::Failed { error },
             (None, None) => StreamState::Probing,
@@ -175,15 +183,15 @@ impl Stream {
             video,
             audio: probe.as_ref().and_then(|probe| probe.audio.clone()),
             renditions,
-            dropped: live.run.as_ref().map_or(0, |run| run.feed.dropped()),
+            dropped: live.run.as_ref().map_or(0, |run| run.shared_log.dropped()),
             viewers: live.viewers,
         }
     }
 
     /// What can be sent, after the file has been looked at.
     pub async fn probe(&self) -> Result<Arc<Probe>, StreamError> {
-        let findings = lock(&self.findings).clone();
-        let found = findings.probe.get_or_init(|| async {
+        let probe_cache = lock(&self.probe_cache).clone();
+        let found = probe_cache.probe.get_or_init(|| async {
             let input = self.input.clone();
             self.look(move || probe::probe(&input).map(Arc::new)).await
         });
@@ -194,10 +202,10 @@ impl Stream {
     /// A picture of the stream, as JPEG.
     pub async fn poster(&self) -> Result<Bytes, StreamError> {
         if self.probe().await?.video.is_none() {
-            return Err(StreamError::NoPicture);
+            return Err(StreamError::NoVideo);
         }
-        let findings = lock(&self.findings).clone();
-        let made = findings.poster.get_or_init(|| async {
+        let probe_cache = lock(&self.probe_cache).clone();
+        let made = probe_cache.poster.get_or_init(|| async {
             let input = self.input.clone();
             self.look(move || poster(&input).map(Bytes::from)).await
         });
@@ -232,8 +240,8 @@ impl Stream {
     }
 
     /// Forgets what was found out: the file has changed.
-    fn look_again(&self) {
-        *lock(&self.findings) = Arc::default();
+    fn invalidate(&self) {
+        *lock(&self.probe_cache) = Arc::default();
         lock(&self.meters).clear();
         let mut live = lock(&self.live);
         live.replanned = None;
@@ -251,24 +259,28 @@ impl Stream {
         if live.removed {
             return Err(StreamError::Removed);
         }
-        if live.run.as_ref().is_some_and(|run| run.feed.is_over()) {
+        if live
+            .run
+            .as_ref()
+            .is_some_and(|run| run.shared_log.is_over())
+        {
             live.run = None;
         }
         let run = match live.run.take() {
             Some(run) => run,
-            None => Run::start(self, &probe)?,
+            None => ActiveSource::start(self, &probe)?,
         };
         if let Some(codec) = video {
             let watched = live.watched.entry(codec).or_insert_with(|| {
                 let encoded = !probe.passes_through(codec);
                 if encoded {
                     // Frames of an encoder that was stopped long ago are no place to begin.
-                    run.feed.log().clear(codec);
+                    run.shared_log.lock().clear(codec);
                 }
                 run.control.want(codec);
-                Watched {
+                RenditionUse {
                     encoded,
-                    ..Watched::default()
+                    ..RenditionUse::default()
                 }
             });
             watched.viewers += 1;
@@ -277,11 +289,11 @@ impl Stream {
         live.viewers += 1;
         live.idle_since = None;
         live.failure = None;
-        let feed = Arc::clone(&run.feed);
+        let shared_log = Arc::clone(&run.shared_log);
         live.run = Some(run);
         Ok(Subscription {
             stream: Arc::clone(self),
-            feed,
+            shared_log,
             video,
             audio: audio.then_some(Codec::Opus),
         })

@@ -9,16 +9,16 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use shared::api::StreamList;
 use tokio::sync::Semaphore;
 
-use super::admission::{Admission, Gate, Limits};
+use super::admission::{AdmissionControl, Limits, ViewerPermit};
 use super::{Stream, lock};
 use media::source::Input;
 
 /// What the person who starts the server asks to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum SourceConfig {
     /// A file; without a name it is called like the file.
     File { name: Option<String>, path: PathBuf },
-    /// Every media file in a folder, not in the folders below it. Watched.
+    /// Every media file in a folder, not in the folders below it. RenditionUse.
     Folder(PathBuf),
     /// A generated picture with a clock, and a tone.
     Test { name: Option<String> },
@@ -30,8 +30,8 @@ pub struct Registry(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    sources: Vec<Source>,
-    gate: Gate,
+    sources: Vec<SourceConfig>,
+    gate: AdmissionControl,
     grace: Duration,
     /// How many files are looked at at once.
     looking: Arc<Semaphore>,
@@ -68,11 +68,11 @@ const SCAN_EVERY: Duration = Duration::from_secs(1);
 
 impl Registry {
     /// Reads the folders once and goes on watching them, on the runtime of the caller, until [`Registry::close`].
-    pub fn open(sources: Vec<Source>, limits: Limits, grace: Duration) -> Self {
+    pub fn open(sources: Vec<SourceConfig>, limits: Limits, grace: Duration) -> Self {
         let looking = Arc::new(Semaphore::new(LOOKING));
         let inner = Arc::new(Inner {
             sources,
-            gate: Gate::new(limits),
+            gate: AdmissionControl::new(limits),
             grace,
             looking,
             entries: Mutex::default(),
@@ -135,7 +135,7 @@ impl Registry {
     }
 
     /// `None`: as many watch as may.
-    pub fn admit(&self) -> Option<Admission> {
+    pub fn admit(&self) -> Option<ViewerPermit> {
         self.0.gate.admit()
     }
 
@@ -222,18 +222,18 @@ impl Entry {
             self.probed = now;
         } else if still && self.probed != now {
             self.probed = now;
-            self.stream.look_again();
+            self.stream.invalidate();
         }
     }
 }
 
 /// Name and input of everything that the sources stand for now; names are unique.
-fn wanted(sources: &[Source]) -> Vec<(String, Input)> {
+fn wanted(sources: &[SourceConfig]) -> Vec<(String, Input)> {
     let mut names = BTreeSet::new();
     let mut wanted = Vec::new();
     for source in sources {
         match source {
-            Source::File { name, path } => {
+            SourceConfig::File { name, path } => {
                 let name = unique(
                     &mut names,
                     name.clone()
@@ -241,14 +241,14 @@ fn wanted(sources: &[Source]) -> Vec<(String, Input)> {
                 );
                 wanted.push((name, Input::File(path.clone())));
             }
-            Source::Test { name } => {
+            SourceConfig::Test { name } => {
                 let name = unique(
                     &mut names,
                     vec![name.clone().unwrap_or_else(|| "test".to_owned())],
                 );
                 wanted.push((name, Input::Test));
             }
-            Source::Folder(folder) => {
+            SourceConfig::Folder(folder) => {
                 for path in media_files(folder) {
                     wanted.push((unique(&mut names, candidates(&path)), Input::File(path)));
                 }
@@ -338,13 +338,13 @@ mod tests {
         for file in ["a.mp4", "a.mkv", "b.webm", "notes.txt", ".hidden.mp4"] {
             std::fs::write(folder.path().join(file), b"x").expect("written");
         }
-        let again = Source::File {
+        let again = SourceConfig::File {
             name: Some("b".to_owned()),
             path: folder.path().join("b.webm"),
         };
         let sources = [
             again.clone(),
-            Source::Folder(folder.path().to_owned()),
+            SourceConfig::Folder(folder.path().to_owned()),
             again,
         ];
         let names: Vec<_> = wanted(&sources).into_iter().map(|(name, _)| name).collect();

@@ -6,13 +6,13 @@ use std::time::Instant;
 use shared::api::Codec;
 
 use super::Stream;
-use super::feed::Feed;
+use super::shared_log::SharedLog;
 
 /// A viewer's hold on a stream. Dropping it leaves.
 #[derive(Debug)]
 pub struct Subscription {
     pub(super) stream: Arc<Stream>,
-    pub(super) feed: Arc<Feed>,
+    pub(super) shared_log: Arc<SharedLog>,
     pub(super) video: Option<Codec>,
     pub(super) audio: Option<Codec>,
 }
@@ -22,8 +22,8 @@ impl Subscription {
         &self.stream
     }
 
-    pub fn feed(&self) -> &Arc<Feed> {
-        &self.feed
+    pub fn log(&self) -> &Arc<SharedLog> {
+        &self.shared_log
     }
 
     pub fn video(&self) -> Option<Codec> {

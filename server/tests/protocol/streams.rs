@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use egress::{self, Gone, Outlet, Packet, Report};
 use shared::api::{Codec, StreamInfo, StreamState};
 use stream::admission::Limits;
-use stream::registry::{Registry, Source};
+use stream::registry::{Registry, SourceConfig};
 use tokio::sync::mpsc;
 
 const GRACE: Duration = Duration::from_millis(200);
@@ -17,7 +17,7 @@ fn clip() -> PathBuf {
     testkit::CLIP.into()
 }
 
-fn open(source: Source) -> Registry {
+fn open(source: SourceConfig) -> Registry {
     let limits = Limits {
         viewers: 10,
         egress: None,
@@ -25,8 +25,8 @@ fn open(source: Source) -> Registry {
     Registry::open(vec![source], limits, GRACE)
 }
 
-fn clip_as(name: &str) -> Source {
-    Source::File {
+fn clip_as(name: &str) -> SourceConfig {
+    SourceConfig::File {
         name: Some(name.to_owned()),
         path: clip(),
     }
@@ -61,7 +61,7 @@ impl Outlet for Tap {
 #[tokio::test]
 async fn a_file_put_into_a_watched_folder_appears_and_one_removed_goes() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let registry = open(Source::Folder(folder.path().to_owned()));
+    let registry = open(SourceConfig::Folder(folder.path().to_owned()));
     assert!(registry.list().streams.is_empty() && registry.first().is_none());
 
     let path = folder.path().join("我的 影片.mp4");
@@ -88,7 +88,7 @@ async fn a_file_put_into_a_watched_folder_appears_and_one_removed_goes() {
         .expect("it can be watched");
     fs::remove_file(&path).expect("removed");
     eventually("the film goes", || registry.list().streams.is_empty()).await;
-    eventually("who watches sees the end", || watching.feed().is_over()).await;
+    eventually("who watches sees the end", || watching.log().is_over()).await;
     registry.close().await;
 }
 
@@ -105,7 +105,7 @@ async fn a_source_runs_from_its_first_viewer_to_a_grace_period_after_its_last() 
         .await
         .expect("another viewer");
     assert!(
-        Arc::ptr_eq(one.feed(), other.feed()),
+        Arc::ptr_eq(one.log(), other.log()),
         "they share one log, one demuxer, one packetizer"
     );
     assert_eq!(
@@ -149,9 +149,9 @@ async fn a_rendition_is_made_for_those_who_need_it_and_stops_after_them() {
         .await
         .expect("a viewer without H.264");
     let has_pictures = |codec| {
-        let feed = original.feed();
+        let log = original.log();
         move || {
-            feed.log()
+            log.lock()
                 .track(codec)
                 .is_some_and(|track| track.oldest().is_some())
         }
@@ -174,7 +174,7 @@ async fn a_rendition_is_made_for_those_who_need_it_and_stops_after_them() {
         stream.info().renditions.len() == 1
     })
     .await;
-    assert!(!original.feed().is_over());
+    assert!(!original.log().is_over());
     drop(original);
     registry.close().await;
 }
@@ -240,7 +240,7 @@ async fn what_is_no_film_says_so_and_disturbs_nobody() {
     let whole = fs::read(clip()).expect("the clip is there");
     fs::write(folder.path().join("empty.mp4"), b"").expect("written");
     fs::write(folder.path().join("good.mp4"), whole).expect("written");
-    let registry = open(Source::Folder(folder.path().to_owned()));
+    let registry = open(SourceConfig::Folder(folder.path().to_owned()));
     let looked_at = || {
         registry
             .list()

@@ -1,30 +1,8 @@
-//! A run of frames that begins where decoding can begin.
+//! A group of pictures (GOP).
 
-use std::sync::Arc;
-use std::time::Instant;
+use media::time::MediaTime;
 
-use bytes::Bytes;
-
-use media::frame::MediaTime;
-
-/// An access unit as RTP payloads, made once and shared by every viewer.
-#[derive(Clone, Debug)]
-pub struct Frame {
-    /// When it is shown or heard, on the stream's clock.
-    pub time: MediaTime,
-    /// True where decoding can begin.
-    pub keyframe: bool,
-    /// When it was appended to the log.
-    pub appended: Instant,
-    /// In order; the last one closes the access unit (RTP marker bit). Never empty.
-    pub payloads: Arc<[Bytes]>,
-}
-
-impl Frame {
-    pub fn bytes(&self) -> usize {
-        self.payloads.iter().map(Bytes::len).sum()
-    }
-}
+use super::frame::Frame;
 
 /// The frames from one keyframe up to the next. Keyframes that follow within [`Gop::SHORTEST`] stay
 /// in the same GOP, so that sound, where every packet is a keyframe, does not cost a GOP a packet.

@@ -3,14 +3,15 @@
 //!
 //! | module | noun |
 //! |---|---|
-//! | [`gop`] | a run of packetized frames that begins where decoding can begin |
+//! | `gop` | a run of packetized frames that begins where decoding can begin |
 //! | [`track`] | the GOPs of one codec, each frame numbered for ever |
 //! | [`log`] | the tracks of one running stream, on one clock, with one horizon |
-//! | [`cursor`] | a viewer's place in a log: what is due now, and what to do when it falls behind |
+//! | [`playhead`] | a viewer's place in a log: what is due now, and what to do when it falls behind |
 
-pub mod cursor;
-pub mod gop;
+pub mod frame;
+mod gop;
 pub mod log;
+pub mod playhead;
 pub mod track;
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use shared::api::Codec;
 
-use super::gop::Frame;
+use super::frame::Frame;
 use super::track::Track;
-use media::frame::MediaTime;
+use media::time::MediaTime;
 
 /// What a running source has appended, by codec, and the clock that maps it to wall time.
 #[derive(Debug, Default)]

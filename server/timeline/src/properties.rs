@@ -7,10 +7,10 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use shared::api::Codec;
 
-use super::cursor::{Due, Playhead, Step};
-use super::gop::Frame;
+use super::frame::Frame;
 use super::log::Log;
-use media::frame::MediaTime;
+use super::playhead::{DueFrame, Playhead, Step};
+use media::time::MediaTime;
 
 /// A frame whose payload says which one it is.
 fn frame(time: i64, keyframe: bool, mark: u32) -> Frame {
@@ -91,7 +91,7 @@ impl Looped {
     }
 
     /// Everything that is due at `now`.
-    fn drain(&self, playhead: &mut Playhead, now: i64) -> Vec<Due> {
+    fn drain(&self, playhead: &mut Playhead, now: i64) -> Vec<DueFrame> {
         let mut sent = Vec::new();
         while let Step::Send(due) = playhead.step(&self.log, self.at(now)) {
             sent.push(due);
@@ -111,14 +111,17 @@ fn after_a_thousand_loops_sound_and_picture_are_where_they_started() {
     while now < length * 1000 {
         file.run_until(now);
         for due in file.drain(&mut playhead, now) {
-            assert!(due.at >= last, "the viewer's clock went back at {now}");
-            last = due.at;
+            assert!(
+                due.viewer_time >= last,
+                "the viewer's clock went back at {now}"
+            );
+            last = due.viewer_time;
             if due.codec == Codec::Opus {
                 if due.frame.time.0 % length == 0 {
-                    first_packets.push(due.at);
+                    first_packets.push(due.viewer_time);
                 }
             } else if mark(&due.frame) == 0 {
-                first_pictures.push(due.at);
+                first_pictures.push(due.viewer_time);
             }
         }
         now += 10_000;
@@ -148,7 +151,7 @@ fn a_late_joiner_begins_on_a_keyframe_at_once_however_long_the_gop() {
                 first.codec == Codec::H264 && first.frame.keyframe,
                 "gop {gop}, at {now}"
             );
-            assert_eq!(first.at, MediaTime::ZERO);
+            assert_eq!(first.viewer_time, MediaTime::ZERO);
         }
     }
 }
@@ -186,7 +189,7 @@ fn a_slow_viewer_skips_to_the_next_keyframe_and_it_is_counted() {
     assert_eq!(playhead.skips(), 1);
     assert!(sent[0].frame.keyframe && sent[0].frame.time == MediaTime(3_000_000));
     assert_eq!(
-        sent[0].at,
+        sent[0].viewer_time,
         MediaTime(3_500_000),
         "the clock of the viewer does not jump"
     );
@@ -253,11 +256,11 @@ proptest! {
             }
             while let Step::Send(due) = playhead.step(&log, start + Duration::from_micros(now)) {
                 let at = &mut last_at[usize::from(due.codec == Codec::Opus)];
-                prop_assert!(due.at >= *at, "the clock goes back");
-                prop_assert!(due.due <= start + Duration::from_micros(now), "sent before it is due");
+                prop_assert!(due.viewer_time >= *at, "the clock goes back");
+                prop_assert!(due.due_at <= start + Duration::from_micros(now), "sent before it is due");
                 // Those of one moment are told apart by a little.
-                prop_assert!(due.at.0 <= now as i64 + 60_000, "shown before it is due");
-                *at = due.at;
+                prop_assert!(due.viewer_time.0 <= now as i64 + 60_000, "shown before it is due");
+                *at = due.viewer_time;
                 if due.codec == Codec::Vp9 {
                     let follows = last_mark.is_some_and(|last| mark(&due.frame) == last + 1);
                     prop_assert!(follows || due.frame.keyframe, "a decoder cannot go on here");

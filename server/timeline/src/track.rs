@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::gop::{Frame, Gop};
-use media::frame::MediaTime;
+use super::frame::Frame;
+use super::gop::Gop;
+use media::time::MediaTime;
 
 /// Frames in the order in which they were appended, each with a number that is never used again.
 ///

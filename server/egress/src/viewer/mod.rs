@@ -27,9 +27,9 @@ use congestion::transport::TransportLog;
 use net::batch::{Batch, Flushed};
 use net::{Path, Route};
 use stream::Subscription;
-use stream::feed::Bell;
-use timeline::cursor::{Due, Playhead};
-use timeline::gop::Frame;
+use stream::shared_log::ShardWaker;
+use timeline::frame::Frame;
+use timeline::playhead::{DueFrame, Playhead};
 
 /// What a shard is given of a viewer.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ pub(super) struct Viewer {
     path_changes: u64,
     /// Packets that may leave as one on this path.
     segments: usize,
-    bell: Arc<Bell>,
+    waker: Arc<ShardWaker>,
     playhead: Playhead,
     /// At most one of pictures and one of sound.
     tracks: Vec<Track>,
@@ -95,7 +95,7 @@ pub(super) struct Viewer {
     pacer: Pacer,
     picture: Option<Picture>,
     /// Sound that found the socket's buffer full.
-    sound: Option<Due>,
+    sound: Option<DueFrame>,
     /// Sequence numbers that are to be sent again, and which track's.
     repairs: VecDeque<(usize, u16)>,
     repair_budget: RepairBudget,
@@ -144,7 +144,7 @@ const MAX_REPAIRS: usize = 512;
 
 impl Viewer {
     /// `None`: it has left before it began.
-    pub(super) fn new(watch: Watch, bell: Arc<Bell>, now: Instant) -> Option<Self> {
+    pub(super) fn new(watch: Watch, waker: Arc<ShardWaker>, now: Instant) -> Option<Self> {
         let Watch {
             subscription,
             route,
@@ -162,7 +162,7 @@ impl Viewer {
             segments: path.segments(route.port()),
             path,
             path_changes,
-            bell,
+            waker,
             route,
             tracks: tracks.iter().map(|track| Track::new(track, now)).collect(),
             sealer,
@@ -242,17 +242,17 @@ impl Viewer {
         }
         self.restarted = Some(now);
         self.picture = None;
-        let feed = self.subscription.feed();
+        let shared_log = self.subscription.log();
         let newest = {
-            let log = feed.log();
+            let log = shared_log.lock();
             let newest = log.track(codec).and_then(|track| track.newest_keyframe());
             newest.map(|(_, time)| log.live(now).micros_since(time))
         };
         // The log is not held here: whoever holds the stream may be waiting for it.
         if newest.is_none_or(|age| age > FRESH) && self.subscription.request_keyframe(now) {
-            self.playhead.await_keyframe(&feed.log(), now);
+            self.playhead.await_keyframe(&shared_log.lock(), now);
         } else {
-            self.playhead.repeat_pictures(&feed.log(), now);
+            self.playhead.rewind_video(&shared_log.lock(), now);
         }
     }
 

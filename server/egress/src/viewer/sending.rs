@@ -6,8 +6,8 @@ use super::{Next, Outgoing, Picture, Viewer};
 use crate::seal::Content;
 use congestion::sent::Sent;
 use net::batch::Flushed;
-use timeline::cursor::{Due, Step};
 use timeline::log::Log;
+use timeline::playhead::{DueFrame, Step};
 
 /// A TCP connection that takes nothing more is looked at again after this.
 const FULL_AGAIN: Duration = Duration::from_millis(20);
@@ -21,7 +21,7 @@ impl Viewer {
         if self.path.is_full() {
             return Ok(Next::At(now + FULL_AGAIN));
         }
-        let feed = self.subscription.feed().clone();
+        let shared_log = self.subscription.log().clone();
         self.repair(now, out)?;
         if let Some(sound) = self.sound.take() {
             self.begin(sound, now, out)?;
@@ -32,10 +32,10 @@ impl Viewer {
         loop {
             self.send_picture(now, out)?;
             let step = {
-                let log = feed.log();
+                let log = shared_log.lock();
                 let step = self.step(&log, now, out);
                 if matches!(step, Step::Starved) {
-                    self.bell.set();
+                    self.waker.arm();
                 }
                 step
             };
@@ -54,11 +54,11 @@ impl Viewer {
 
     fn step(&mut self, log: &Log, now: Instant, out: &Outgoing<'_>) -> Step {
         let skips = self.playhead.skips();
-        if self.picture.is_some() && self.playhead.is_overtaken(log, now) {
+        if self.picture.is_some() && self.playhead.should_drop_frame(log, now) {
             self.picture = None;
         }
         let step = match self.picture {
-            Some(_) => self.playhead.step_sound(log, now),
+            Some(_) => self.playhead.step_audio(log, now),
             None => self.playhead.step(log, now),
         };
         if self.playhead.skips() > skips {
@@ -68,13 +68,13 @@ impl Viewer {
     }
 
     /// Sound leaves at once; a picture begins to.
-    fn begin(&mut self, due: Due, now: Instant, out: &mut Outgoing<'_>) -> Result<(), Full> {
+    fn begin(&mut self, due: DueFrame, now: Instant, out: &mut Outgoing<'_>) -> Result<(), Full> {
         let Some(track) = self.track_of(due.codec) else {
             return Ok(());
         };
-        let timestamp = self.tracks[track].timestamp(due.at);
+        let timestamp = self.tracks[track].timestamp(due.viewer_time);
         if due.codec.is_video() {
-            out.note_late(now, due.due.max(due.frame.appended));
+            out.note_late(now, due.due_at.max(due.frame.appended));
             self.picture = Some(Picture {
                 frame: due.frame,
                 number: due.number,
@@ -103,7 +103,7 @@ impl Viewer {
             };
             self.tracks[track].note(sequence, 1, sent);
         }
-        out.note_late(now, due.due.max(due.frame.appended));
+        out.note_late(now, due.due_at.max(due.frame.appended));
         Ok(())
     }
 
@@ -162,7 +162,7 @@ impl Viewer {
             let codec = self.tracks[track].codec();
             let sent = self.tracks[track].sent();
             let found = sent.and_then(|sent| sent.find(sequence)).and_then(|sent| {
-                let log = self.subscription.feed().log();
+                let log = self.subscription.log().lock();
                 let frame = log.track(codec)?.get(sent.frame)?;
                 Some((sent, frame.clone()))
             });

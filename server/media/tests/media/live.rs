@@ -5,10 +5,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::*;
+use media::access_unit::AccessUnit;
 use media::control::Control;
-use media::frame::{AccessUnit, MediaTime};
 use media::poster::poster;
 use media::source::{Input, LEAD, Probe, Sink, probe, run};
+use media::time::MediaTime;
 use shared::api::{Codec, Delivery, Reason};
 
 /// When each unit came.

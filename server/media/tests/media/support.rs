@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use media::access_unit::AccessUnit;
 use media::control::Control;
 use media::error::MediaError;
-use media::frame::{AccessUnit, MediaTime};
 use media::source::{Clock, Input, Probe, Sink, probe, run_on};
+use media::time::MediaTime;
 use shared::api::{Codec, Delivery, Reason};
 
 /// Sleeping takes no time: the clock jumps.

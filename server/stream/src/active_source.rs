@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use super::feed::{Feed, FeedSink};
+use super::shared_log::{Appender, SharedLog};
 use super::{Stream, StreamError, lock};
 use media::control::Control;
 use media::error::MediaError;
@@ -12,17 +12,17 @@ use media::source;
 
 /// A thread that fills a log, and takes orders.
 #[derive(Debug)]
-pub(super) struct Run {
-    pub(super) feed: Arc<Feed>,
+pub(super) struct ActiveSource {
+    pub(super) shared_log: Arc<SharedLog>,
     pub(super) control: Arc<Control>,
     thread: JoinHandle<()>,
 }
 
-impl Run {
+impl ActiveSource {
     pub(super) fn start(of: &Arc<Stream>, probe: &Arc<Probe>) -> Result<Self, StreamError> {
-        let feed = Arc::new(Feed::default());
+        let shared_log = Arc::new(SharedLog::default());
         let control = Arc::new(Control::default());
-        let mut sink = FeedSink::new(Arc::clone(&feed), Arc::downgrade(of));
+        let mut sink = Appender::new(Arc::clone(&shared_log), Arc::downgrade(of));
         let (stream, probe, orders) = (Arc::downgrade(of), Arc::clone(probe), Arc::clone(&control));
         let input = of.input.clone();
         let thread = std::thread::Builder::new().name(format!("source {}", of.name));
@@ -33,7 +33,7 @@ impl Run {
                 tracing::warn!(stream = stream.name, "the source stopped: {error}");
                 match error {
                     // Another film by the same name: it is shown from the next viewer on.
-                    MediaError::Changed(_) => stream.look_again(),
+                    MediaError::Changed(_) => stream.invalidate(),
                     error => lock(&stream.live).failure = Some(stream.sentence(&error)),
                 }
             }
@@ -41,7 +41,7 @@ impl Run {
         let thread = thread.map_err(|error| StreamError::NotStarted(error.to_string()))?;
         tracing::info!(stream = of.name, "the source starts");
         Ok(Self {
-            feed,
+            shared_log,
             control,
             thread,
         })
@@ -49,7 +49,7 @@ impl Run {
 
     pub(super) async fn end(self) {
         self.control.stop();
-        self.feed.finish();
+        self.shared_log.finish();
         // The thread is between two packets, or sleeping on `control`: this takes milliseconds.
         let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
         if !matches!(joined, Ok(Ok(()))) {

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use media::frame::MediaTime;
+use media::time::MediaTime;
 
 /// What one viewer of a rendition costs, in bits a second: guessed, then measured. Read by any thread.
 #[derive(Debug, Default)]
-pub struct Meter {
+pub struct RenditionBitrate {
     /// 0: not known.
     rate: AtomicU64,
 }
 
-impl Meter {
+impl RenditionBitrate {
     pub fn rate(&self) -> u64 {
         self.rate.load(Ordering::Relaxed)
     }
@@ -28,8 +28,8 @@ impl Meter {
 
 /// Measures one rendition while its source runs; its end that belongs to the source's thread.
 #[derive(Debug)]
-pub(super) struct Measure {
-    meter: Arc<Meter>,
+pub(super) struct BitrateMeter {
+    meter: Arc<RenditionBitrate>,
     since: Option<MediaTime>,
     bytes: u64,
     measured: bool,
@@ -42,8 +42,8 @@ const WEIGHT: f64 = 0.25;
 /// Around each payload: IPv4 20, UDP 8, RTP 12 and 8 of a header extension, the tag of AES-GCM 16 (RFC 7714 13).
 const OVERHEAD: u64 = 64;
 
-impl Measure {
-    pub(super) fn new(meter: Arc<Meter>) -> Self {
+impl BitrateMeter {
+    pub(super) fn new(meter: Arc<RenditionBitrate>) -> Self {
         Self {
             meter,
             since: None,
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     /// 25 pictures a second of 4 packets and 4,744 bytes: 5,000 on the wire, so 1 Mbit/s.
-    fn play(measure: &mut Measure, from: i64, seconds: i64, bytes: usize) {
+    fn play(measure: &mut BitrateMeter, from: i64, seconds: i64, bytes: usize) {
         for picture in 0..=seconds * 25 {
             measure.add(MediaTime(from + picture * 40_000), 4, bytes);
         }
@@ -92,8 +92,8 @@ mod tests {
 
     #[test]
     fn the_guess_stands_until_something_was_measured() {
-        let meter = Arc::new(Meter::default());
-        let mut measure = Measure::new(meter.clone());
+        let meter = Arc::new(RenditionBitrate::default());
+        let mut measure = BitrateMeter::new(meter.clone());
         assert_eq!(meter.rate(), 0);
         meter.guess(3_000_000);
         meter.guess(9_000_000);
@@ -112,8 +112,8 @@ mod tests {
 
     #[test]
     fn a_lasting_change_is_followed_and_a_short_one_hardly() {
-        let meter = Arc::new(Meter::default());
-        let mut measure = Measure::new(meter.clone());
+        let meter = Arc::new(RenditionBitrate::default());
+        let mut measure = BitrateMeter::new(meter.clone());
         play(&mut measure, 0, 40, 4_744);
         assert_eq!(meter.rate(), 1_000_000);
         play(&mut measure, 40_040_000, 4, 9_744);
@@ -132,8 +132,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_jumps_back_begins_anew() {
-        let meter = Arc::new(Meter::default());
-        let mut measure = Measure::new(meter.clone());
+        let meter = Arc::new(RenditionBitrate::default());
+        let mut measure = BitrateMeter::new(meter.clone());
         play(&mut measure, 1_000_000_000, 2, 4_744);
         play(&mut measure, 0, 4, 4_744);
         assert_eq!(meter.rate(), 1_000_000);

@@ -4,16 +4,16 @@ use std::time::{Duration, Instant};
 
 use shared::api::Codec;
 
-use super::gop::Frame;
+use super::frame::Frame;
 use super::log::Log;
 use super::track::Track;
-use media::frame::MediaTime;
+use media::time::MediaTime;
 
 /// A viewer's cursors, one on the pictures and one on the sound, and the clock that both follow.
 ///
 /// The viewer's own clock starts when the playhead is made and never jumps: what is on it is when a
 /// frame is *due*, wherever in the log it stands. Skipping, going back or lagging changes which frames
-/// are due, never the clock; so RTP timestamps made from [`Due::at`] are always continuous, and one
+/// are due, never the clock; so RTP timestamps made from [`DueFrame::viewer_time`] are always continuous, and one
 /// sender report maps both tracks.
 #[derive(Debug)]
 pub struct Playhead {
@@ -52,7 +52,7 @@ struct Origin {
 #[derive(Debug)]
 pub enum Step {
     /// Send this at once, then ask again.
-    Send(Due),
+    Send(DueFrame),
     /// Nothing is due before this instant.
     Wait(Instant),
     /// Everything that was appended has been sent; ask again when there is more.
@@ -63,15 +63,15 @@ pub enum Step {
 
 /// A frame that is due.
 #[derive(Debug)]
-pub struct Due {
+pub struct DueFrame {
     pub codec: Codec,
     pub frame: Frame,
     /// Its number in the track.
     pub number: u64,
     /// On the viewer's clock, since the playhead was made.
-    pub at: MediaTime,
+    pub viewer_time: MediaTime,
     /// When it could have been sent first, as far as the playhead knows.
-    pub due: Instant,
+    pub due_at: Instant,
 }
 
 /// A viewer that is later than this leaves frames out: pictures when there is a newer keyframe, sound always.
@@ -126,7 +126,7 @@ impl Playhead {
     }
 
     /// Goes back to the newest keyframe with the pictures, which then catch up with the sound: for a decoder that has lost what it needs.
-    pub fn repeat_pictures(&mut self, log: &Log, now: Instant) {
+    pub fn rewind_video(&mut self, log: &Log, now: Instant) {
         let Some((origin, cursor)) = self.origin.zip(self.video.as_mut()) else {
             return;
         };
@@ -137,13 +137,13 @@ impl Playhead {
     }
 
     /// True when the picture that was last given may be broken off: it is late, and there is a newer keyframe to go on with.
-    pub fn is_overtaken(&mut self, log: &Log, now: Instant) -> bool {
+    pub fn should_drop_frame(&mut self, log: &Log, now: Instant) -> bool {
         self.origin
             .is_some_and(|origin| self.newer_keyframe(log, now, origin).is_some())
     }
 
     /// What is due of the sound alone, while a picture is still on its way out.
-    pub fn step_sound(&mut self, log: &Log, now: Instant) -> Step {
+    pub fn step_audio(&mut self, log: &Log, now: Instant) -> Step {
         if log.is_over() {
             return Step::Over;
         }
@@ -205,12 +205,12 @@ impl Playhead {
         let at = micros(shown.saturating_duration_since(self.started));
         let at = at.max(cursor.last.plus_micros(LEAST_STEP));
         cursor.last = at;
-        Step::Send(Due {
+        Step::Send(DueFrame {
             codec,
             frame,
             number,
-            at,
-            due,
+            viewer_time: at,
+            due_at: due,
         })
     }
 

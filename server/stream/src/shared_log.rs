@@ -9,61 +9,62 @@ use shared::api::Codec;
 use tokio::sync::Notify;
 
 use super::Stream;
-use super::meter::Measure;
-use media::frame::{AccessUnit, MediaTime};
+use super::bitrate::BitrateMeter;
+use media::access_unit::AccessUnit;
 use media::packetize::Packetizer;
 use media::probe::Probe;
 use media::source::Sink;
-use timeline::gop::Frame;
+use media::time::MediaTime;
+use timeline::frame::Frame;
 use timeline::log::Log;
 
-/// A log, and the bells that ring when something was appended.
+/// A log, and the wakers that ring when something was appended.
 #[derive(Debug, Default)]
-pub struct Feed {
+pub struct SharedLog {
     log: Mutex<Log>,
     appended: Notify,
-    bells: Mutex<Vec<Weak<Bell>>>,
+    wakers: Mutex<Vec<Weak<ShardWaker>>>,
     dropped: AtomicU64,
 }
 
-/// Wakes one shard, once, after it was set: many viewers of it may wait at the end of a log.
+/// Wakes one shard, once, after it was armed: many viewers of it may wait at the end of a log.
 #[derive(Debug)]
-pub struct Bell {
-    set: AtomicBool,
-    rung: AtomicBool,
+pub struct ShardWaker {
+    armed: AtomicBool,
+    woken: AtomicBool,
     wakes: Arc<Notify>,
 }
 
-impl Bell {
+impl ShardWaker {
     pub fn new(wakes: Arc<Notify>) -> Self {
         Self {
-            set: AtomicBool::new(false),
-            rung: AtomicBool::new(false),
+            armed: AtomicBool::new(false),
+            woken: AtomicBool::new(false),
             wakes,
         }
     }
 
     /// The next append rings. Set it while the log is held, so that none is missed.
-    pub fn set(&self) {
-        self.set.store(true, Ordering::Release);
+    pub fn arm(&self) {
+        self.armed.store(true, Ordering::Release);
     }
 
-    /// Whether it has rung since this was last asked.
-    pub fn take_rung(&self) -> bool {
-        self.rung.swap(false, Ordering::AcqRel)
+    /// Whether it has woken since this was last asked.
+    pub fn take_woken(&self) -> bool {
+        self.woken.swap(false, Ordering::AcqRel)
     }
 
-    fn ring(&self) {
-        if self.set.swap(false, Ordering::AcqRel) {
-            self.rung.store(true, Ordering::Release);
+    fn wake(&self) {
+        if self.armed.swap(false, Ordering::AcqRel) {
+            self.woken.store(true, Ordering::Release);
             self.wakes.notify_one();
         }
     }
 }
 
-impl Feed {
+impl SharedLog {
     /// Held for a look only, never across an await.
-    pub fn log(&self) -> MutexGuard<'_, Log> {
+    pub fn lock(&self) -> MutexGuard<'_, Log> {
         // The log is whole between two calls of its methods, so a panic elsewhere cannot have torn it.
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -73,31 +74,31 @@ impl Feed {
         self.appended.notified()
     }
 
-    /// `bell` rings as long as somebody else holds it.
-    pub fn hang(&self, bell: &Arc<Bell>) {
-        let mut bells = self.bells();
-        bells.retain(|bell| bell.strong_count() > 0);
-        bells.push(Arc::downgrade(bell));
+    /// `waker` rings as long as somebody else holds it.
+    pub fn subscribe(&self, waker: &Arc<ShardWaker>) {
+        let mut wakers = self.wakers();
+        wakers.retain(|waker| waker.strong_count() > 0);
+        wakers.push(Arc::downgrade(waker));
     }
 
     pub fn finish(&self) {
-        self.log().finish();
-        self.ring();
+        self.lock().finish();
+        self.wake();
     }
 
-    fn ring(&self) {
+    fn wake(&self) {
         self.appended.notify_waiters();
-        for bell in self.bells().iter().filter_map(Weak::upgrade) {
-            bell.ring();
+        for waker in self.wakers().iter().filter_map(Weak::upgrade) {
+            waker.wake();
         }
     }
 
-    fn bells(&self) -> MutexGuard<'_, Vec<Weak<Bell>>> {
-        self.bells.lock().unwrap_or_else(PoisonError::into_inner)
+    fn wakers(&self) -> MutexGuard<'_, Vec<Weak<ShardWaker>>> {
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn is_over(&self) -> bool {
-        self.log().is_over()
+        self.lock().is_over()
     }
 
     /// Pictures that were left out because an encoder could not keep up.
@@ -106,10 +107,10 @@ impl Feed {
     }
 }
 
-/// The end of a feed that belongs to the source's thread: packetizes once, for everybody.
+/// The end of a shared_log that belongs to the source's thread: packetizes once, for everybody.
 #[derive(Debug)]
-pub(super) struct FeedSink {
-    feed: Arc<Feed>,
+pub(super) struct Appender {
+    shared_log: Arc<SharedLog>,
     stream: Weak<Stream>,
     renditions: BTreeMap<Codec, Rendition>,
 }
@@ -117,26 +118,26 @@ pub(super) struct FeedSink {
 #[derive(Debug)]
 struct Rendition {
     packetizer: Packetizer,
-    measure: Measure,
+    measure: BitrateMeter,
 }
 
-impl FeedSink {
-    pub(super) fn new(feed: Arc<Feed>, stream: Weak<Stream>) -> Self {
+impl Appender {
+    pub(super) fn new(shared_log: Arc<SharedLog>, stream: Weak<Stream>) -> Self {
         Self {
-            feed,
+            shared_log,
             stream,
             renditions: BTreeMap::new(),
         }
     }
 
     pub(super) fn finish(&self) {
-        self.feed.finish();
+        self.shared_log.finish();
     }
 }
 
-impl Sink for FeedSink {
+impl Sink for Appender {
     fn anchor(&mut self, time: MediaTime, at: Instant) {
-        self.feed.log().set_anchor(time, at);
+        self.shared_log.lock().set_anchor(time, at);
     }
 
     fn append(&mut self, unit: AccessUnit) {
@@ -145,7 +146,7 @@ impl Sink for FeedSink {
             let meter = self.stream.upgrade().map(|stream| stream.meter(unit.codec));
             Rendition {
                 packetizer: Packetizer::new(unit.codec),
-                measure: Measure::new(meter.unwrap_or_default()),
+                measure: BitrateMeter::new(meter.unwrap_or_default()),
             }
         });
         let payloads: Arc<[_]> = match rendition.packetizer.packetize(&unit) {
@@ -166,8 +167,8 @@ impl Sink for FeedSink {
         rendition
             .measure
             .add(frame.time, frame.payloads.len(), frame.bytes());
-        if self.feed.log().append(unit.codec, frame, now) {
-            self.feed.ring();
+        if self.shared_log.lock().append(unit.codec, frame, now) {
+            self.shared_log.wake();
         }
     }
 
@@ -182,6 +183,8 @@ impl Sink for FeedSink {
     }
 
     fn dropped(&mut self, pictures: u64) {
-        self.feed.dropped.fetch_add(pictures, Ordering::Relaxed);
+        self.shared_log
+            .dropped
+            .fetch_add(pictures, Ordering::Relaxed);
     }
 }

@@ -1,7 +1,4 @@
-//! One coded picture or packet of sound, and the clock it stands on.
-
-use bytes::Bytes;
-use shared::api::Codec;
+//! The clock of a stream.
 
 /// A point on a stream's clock, in microseconds. Zero is where the source's first pass begins; a
 /// loop does not go back to zero but counts on.
@@ -26,19 +23,4 @@ impl MediaTime {
     pub fn plus_micros(self, micros: i64) -> Self {
         Self(self.0 + micros)
     }
-}
-
-/// A coded picture (all its slices), or one packet of Opus: what a decoder takes at once.
-///
-/// `data` is in the form that the packetizer takes: H.264 as Annex B with the parameter sets before
-/// every IDR; VP8 and VP9 as one frame; AV1 as a temporal unit of OBUs (low-overhead format); Opus
-/// as one packet.
-#[derive(Clone, Debug)]
-pub struct AccessUnit {
-    pub codec: Codec,
-    /// When it is shown or heard.
-    pub time: MediaTime,
-    /// True where decoding can begin. Every packet of Opus is.
-    pub keyframe: bool,
-    pub data: Bytes,
 }

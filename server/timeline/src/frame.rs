@@ -1,0 +1,27 @@
+//! A packetized access unit.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use media::time::MediaTime;
+
+/// An access unit as RTP payloads, made once and shared by every viewer.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// When it is shown or heard, on the stream's clock.
+    pub time: MediaTime,
+    /// True where decoding can begin.
+    pub keyframe: bool,
+    /// When it was appended to the log.
+    pub appended: Instant,
+    /// In order; the last one closes the access unit (RTP marker bit). Never empty.
+    pub payloads: Arc<[Bytes]>,
+}
+
+impl Frame {
+    pub fn bytes(&self) -> usize {
+        self.payloads.iter().map(Bytes::len).sum()
+    }
+}
