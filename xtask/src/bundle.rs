@@ -1,4 +1,4 @@
-//! The bundle that a browser downloads: building it, whether it is up to date, its size.
+//! The bundle that a browser downloads: builds it when it is out of date, and checks its size.
 
 use std::{
     fs, io,
@@ -11,13 +11,13 @@ use anyhow::{Context, Result, bail};
 
 use crate::{step, wasm::Wasm, workspace::root};
 
-/// kB, gzipped: what one visit downloads at once.
+/// kB, gzipped, of each part.
 const LIMIT: u64 = 300;
 
-/// Files of the second part start so. It is loaded by who opens a room, and stands under the limit by itself.
+/// Names of files of the second part start with this. Browsers load it when a room opens.
 const SECOND_PART: &str = "rooms";
 
-/// What the bundle is made of.
+/// The inputs of the bundle.
 const SOURCES: [&str; 7] = [
     "client",
     "shared",
@@ -28,7 +28,7 @@ const SOURCES: [&str; 7] = [
     "Cargo.lock",
 ];
 
-/// Builds `dist/` in release, unless it is newer than everything it is made of.
+/// Builds `dist/` in release, unless it is newer than all its inputs.
 pub(crate) fn build() -> Result<()> {
     if is_fresh() {
         println!("dist/ is up to date");
@@ -42,14 +42,14 @@ pub(crate) fn build() -> Result<()> {
 fn trunk() -> Result<Command> {
     let mut trunk = Wasm::find()?.command("trunk");
     trunk.args(["build", "--release"]);
-    // trunk takes NO_COLOR=1, which means yes everywhere else, for a mistake.
+    // trunk accepts only true or false, not the usual NO_COLOR=1.
     if std::env::var_os("NO_COLOR").is_some() {
         trunk.env("NO_COLOR", "true");
     }
     Ok(trunk)
 }
 
-/// `trunk serve` writes `dist/` too, unoptimized: the stamp says which `dist/` is ours.
+/// Holds the time of the `dist/` that [`build`] wrote: `trunk serve` writes an unoptimized one to the same place.
 fn stamp() -> PathBuf {
     root().join("target/bundle-stamp")
 }
@@ -68,11 +68,11 @@ fn is_fresh() -> bool {
     })
 }
 
-/// When a file was written, as text.
+/// The time when a file was written, as text.
 fn written(path: &Path) -> Result<String> {
     let modified = fs::metadata(path)
         .and_then(|meta| meta.modified())
-        .with_context(|| format!("trunk has written no {}", path.display()))?;
+        .with_context(|| format!("trunk did not write {}", path.display()))?;
     Ok(format!(
         "{:?}",
         modified.duration_since(SystemTime::UNIX_EPOCH)?
@@ -109,14 +109,14 @@ pub(crate) fn check_size() -> Result<()> {
             first += size;
         }
     }
-    for (part, size) in [("the bundle", first), ("what rooms add", second)] {
+    for (part, size) in [("the bundle", first), ("the part for rooms", second)] {
         println!(
             "    {:>7.1} kB  {part}, gzipped (limit {LIMIT} kB)",
             size as f64 / 1000.0
         );
         if size > LIMIT * 1000 {
             bail!(
-                "{part} is too big: see what grew with `git diff`, or drop features of web-sys and leptos"
+                "{part} is too big: `git diff` shows what grew; features of web-sys and leptos can be dropped"
             );
         }
     }

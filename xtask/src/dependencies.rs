@@ -27,7 +27,8 @@ pub(crate) fn steps() -> Vec<Step> {
     ]
 }
 
-/// The database is on a code host only, which not every build machine reaches. Then nothing is checked, and that is said.
+/// The database can only be downloaded from a code host, which not every build machine reaches: then a line in the
+/// output says that advisories are not checked.
 fn check_advisories() -> Result<()> {
     if let Err(error) = step::run_within(&mut deny(&["fetch", "db"]), FETCH_LIMIT) {
         println!(

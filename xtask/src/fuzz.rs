@@ -11,7 +11,7 @@ use crate::{
     workspace::{self, answer, command},
 };
 
-/// The programs of server/fuzz.
+/// The programs in server/fuzz.
 const TARGETS: [&str; 4] = ["signaling", "chat", "feedback", "demux"];
 
 const SECONDS: u32 = 60;

@@ -1,11 +1,11 @@
-//! The output of `cargo test`, read line by line: how long each test took, which failed, which did not run.
+//! Reads the output of `cargo test`: how long each test took, which failed, which did not run.
 
 use std::time::Duration;
 
-/// What the lines read so far say.
+/// The results in the lines read so far.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// The test program that runs now.
+    /// The test program whose lines follow.
     program: String,
     pub(crate) passed: u64,
     /// Tests with `#[ignore]`, and examples in the documentation marked `ignore`.
@@ -25,7 +25,7 @@ pub(crate) struct TestTime {
 }
 
 impl Tally {
-    /// Takes in one line, without its line break.
+    /// Reads one line, without its line break.
     pub(crate) fn read(&mut self, line: &str) {
         let line = line.trim();
         if let Some(reason) = line.strip_prefix("skipped: ") {

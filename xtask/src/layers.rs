@@ -1,6 +1,6 @@
-//! The packages and the layers that they form: which may depend on which, and on which crates from outside.
+//! The layers of the packages: which packages, and which crates from outside, each may depend on.
 //!
-//! Cargo only rejects cycles. docs/design.md says what the packages are.
+//! Cargo only rejects cycles. docs/design.md describes the packages.
 
 use std::path::PathBuf;
 
@@ -71,7 +71,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Packages of plain threads, or without I/O.
+/// Packages that use plain threads, or no I/O.
 const WITHOUT_TOKIO: &[&str] = &["shared", "media", "timeline", "congestion", "client"];
 
 #[derive(Debug, PartialEq)]
@@ -123,7 +123,7 @@ fn check_package(package: &Package) -> Vec<String> {
     let find = |wanted: &str| LAYERS.iter().find(|(layer, _)| *layer == wanted);
     let Some((_, allowed)) = find(name) else {
         return vec![format!(
-            "package `{name}`: say in xtask/src/layers.rs what it may depend on"
+            "package `{name}`: add what it may depend on to xtask/src/layers.rs"
         )];
     };
     let mut wrong = Vec::new();

@@ -1,7 +1,7 @@
-//! How long linking takes.
+//! Measures how long linking takes.
 //!
-//! Cargo counts linking as compiling, and rustc tells them apart on nightly only. A linker named in cargo's settings
-//! would recompile everything; rustc finds `cc` on `PATH`, so a script of that name in front of it can measure.
+//! Cargo and stable rustc count it as compiling. A linker named in cargo's settings would recompile everything. But rustc
+//! finds `cc` on `PATH`, so a script of that name in front of it can measure.
 
 use std::{fs, path::PathBuf, process::Command, time::Duration};
 
@@ -56,7 +56,7 @@ impl LinkTimer {
         Ok(None)
     }
 
-    /// How many files were linked since, and how long that took, summed: two links may run at once.
+    /// The number of links since, and the sum of their times: several may run at once.
     pub(crate) fn finish(self) -> Result<(usize, Duration)> {
         Ok(sum(&fs::read_to_string(self.log)?))
     }

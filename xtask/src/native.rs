@@ -1,4 +1,4 @@
-//! The native tests: compiling them, running them with a time for each, and the examples in the documentation.
+//! The native tests: compiles them, runs them with a time for each, and runs the examples in the documentation.
 
 use std::{process::Command, time::Instant};
 
@@ -23,7 +23,7 @@ pub(crate) struct Options {
     pub(crate) full: bool,
     /// Whether missing tools may be installed.
     pub(crate) install: Install,
-    /// As on the build machine: no test may be skipped, and nothing is kept for the next build.
+    /// On the build machine: no test may be skipped, and nothing is prepared for the next build.
     pub(crate) ci: bool,
 }
 
@@ -55,7 +55,7 @@ fn compile(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Cargo runs the programs, so that each gets the folder and the environment that cargo promises.
+/// Cargo runs the test programs: it sets their folder and environment.
 fn run(options: &Options) -> Result<()> {
     let mut cargo = workspace::cargo(options.ci, &["test", "--workspace", "--all-targets"]);
     cargo.arg("--no-fail-fast").args(&options.name);
@@ -86,7 +86,7 @@ fn run_examples(options: &Options) -> Result<()> {
     run_counting(&mut cargo, options).map(drop)
 }
 
-/// Runs a command that prints what `cargo test` prints. On the build machine a skipped test is a failure.
+/// Runs a command whose output is that of `cargo test`. On the build machine a skipped test is a failure.
 pub(crate) fn run_counting(command: &mut Command, options: &Options) -> Result<Tally> {
     if options.ci {
         command.env("WEIR_NO_SKIPS", "1");
@@ -124,7 +124,7 @@ fn skips(tally: &Tally) -> Vec<String> {
     reasons
 }
 
-/// The name of this system in the environment variables of cargo: `X86_64_UNKNOWN_LINUX_GNU`.
+/// This system as cargo's environment variables name it: `X86_64_UNKNOWN_LINUX_GNU`.
 fn host() -> Result<String> {
     let host = answer("rustc", &["--print", "host-tuple"]).context("rustc does not answer")?;
     Ok(host.to_uppercase().replace(['-', '.'], "_"))

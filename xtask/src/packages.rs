@@ -1,4 +1,4 @@
-//! System packages: what Weir needs from the operating system, and how each package manager names it.
+//! System packages: what Weir needs from the operating system, and its name for each package manager.
 
 use std::{fs, path::Path, process::Command, process::Stdio};
 
@@ -249,7 +249,7 @@ fn has_ffmpeg_libraries() -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// The library itself: `clang` alone does not bring it everywhere.
+/// Looks for the library: a package `clang` does not contain it on every system.
 fn has_libclang() -> bool {
     let mut folders: Vec<String> = [
         "/usr/lib",
@@ -264,7 +264,7 @@ fn has_libclang() -> bool {
     .map(str::to_owned)
     .to_vec();
     folders.extend(std::env::var("LIBCLANG_PATH"));
-    // Debian and others keep one folder for each version of LLVM.
+    // Debian and others have one folder for each version of LLVM.
     for parent in ["/usr/lib", "/usr/lib64"] {
         let versions = fs::read_dir(parent).into_iter().flatten().flatten();
         let versions =
@@ -284,7 +284,7 @@ fn has_libclang() -> bool {
 }
 
 fn has_chinese_font() -> bool {
-    // macOS brings such a font and no fontconfig.
+    // macOS has such a font, and no fontconfig.
     Path::new("/System/Library/Fonts").is_dir()
         || answer("fc-list", &[":lang=zh", "family"]).is_some_and(|family| !family.is_empty())
 }

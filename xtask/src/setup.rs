@@ -1,4 +1,4 @@
-//! Finding and installing what this machine lacks: only that, only once, and announced beforehand.
+//! Finds what this machine lacks, lists it, and installs it.
 
 use std::fmt::Write as _;
 
@@ -90,7 +90,7 @@ pub(crate) fn decide(missing: Vec<Missing>, install: Install) -> Result<Vec<Step
         );
     }
     println!(
-        "This machine lacks what follows; it is installed now ({NO_INSTALL} prevents that):\n{list}"
+        "This machine lacks the following; installing it now ({NO_INSTALL} would not):\n{list}"
     );
     let mut steps: Vec<_> = missing.into_iter().map(|missing| missing.step).collect();
     steps.push(Step::new("remove build files of the tools", tools::clean));

@@ -1,4 +1,4 @@
-//! One step of a longer job: its name, its work, how long it took.
+//! Steps of a longer job: running them in order, with a name and a time for each.
 
 use std::{
     env,
@@ -55,7 +55,7 @@ pub(crate) fn run_all(steps: Vec<Step>) -> Result<Vec<(String, Duration)>> {
 
 /// Runs a command to its end. The error says how to run it alone.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    // Our own lines go before the child's.
+    // So that our own lines come before the child's.
     let _ = stdout().flush();
     let program = command.get_program().to_string_lossy().into_owned();
     let status = command

@@ -1,5 +1,5 @@
-//! The rules of the source tree that the compiler does not enforce: which module may import which, how long a file may
-//! be, which package a file belongs to. layers.rs has those of the packages.
+//! Rules of the source tree that the compiler does not enforce: which modules a module may import, how long a file may
+//! be, no file in two packages. layers.rs has the rules of packages.
 
 use std::{
     fs, io,
@@ -21,7 +21,7 @@ const CLIENT: &[(&str, &[&str])] = &[
 /// Bindings to the browser, which `state` of the client does without: its tests run natively.
 const BROWSER: &[&str] = &["web_sys::", "js_sys::"];
 
-/// The parts of `rtc` that know of connections. The egress uses others: headers of packets, SRTP.
+/// The parts of `rtc` for connections, which `egress` does without. It uses others: packet headers, SRTP.
 const RTC_CONNECTIONS: &[&str] = &[
     "rtc::peer_connection",
     "rtc::rtp_transceiver",
@@ -42,7 +42,7 @@ pub(crate) struct Source {
     pub(crate) text: String,
 }
 
-/// Checks the whole tree, and lists all that breaks a rule.
+/// Checks the whole tree. The error lists every violation.
 pub(crate) fn check() -> Result<()> {
     let mut files = Vec::new();
     collect(workspace::root(), &mut files)?;
@@ -95,7 +95,7 @@ fn too_long(source: &Source) -> Option<String> {
     (lines > LONGEST).then(|| format!("{path}: {lines} lines, more than {LONGEST}; split it"))
 }
 
-/// Files of another package that this one compiles as its own, by `#[path]`.
+/// Files of another package that this file includes by `#[path]`.
 fn foreign_modules(source: &Source, packages: &[&Path]) -> Vec<String> {
     let package = |path: &Path| {
         let around = packages.iter().filter(|package| path.starts_with(package));
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_file_is_told() {
+    fn a_long_file_is_reported() {
         assert_eq!(too_long(&source("a.rs", &"\n".repeat(LONGEST))), None);
         let long = too_long(&source("a.rs", &"\n".repeat(LONGEST + 1)));
         assert!(long.is_some_and(|wrong| wrong.starts_with("a.rs: 401 lines")));

@@ -45,7 +45,7 @@ pub(crate) fn cargo(once: bool, args: &[&str]) -> Command {
     cargo
 }
 
-/// Keeps nothing for the next build, where there is none.
+/// With `once`, saves the time of preparing the next build.
 pub(crate) fn for_once(command: &mut Command, once: bool) -> &mut Command {
     if once {
         command.env("CARGO_INCREMENTAL", "0");
@@ -64,7 +64,7 @@ fn path() -> std::ffi::OsString {
     let all = tool_folders()
         .into_iter()
         .chain(env::split_paths(&inherited));
-    // Entries taken from PATH hold no separator, and the root would not build with one in its path.
+    // Entries of PATH contain no separator, and cargo does not build in a root whose path contains one.
     env::join_paths(all).unwrap_or(inherited)
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn locked_version(package: &str) -> Result<String> {
     let lock = fs::read_to_string(root().join("Cargo.lock"))
         .context("Cargo.lock is missing: restore it with `git checkout Cargo.lock`")?;
     version_in(&lock, package)
-        .with_context(|| format!("Cargo.lock names no {package}: has the client lost it?"))
+        .with_context(|| format!("Cargo.lock has no {package}, which the client depends on"))
 }
 
 fn version_in(lock: &str, package: &str) -> Option<String> {
