@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The programs in server/fuzz.
-const TARGETS: [&str; 4] = ["signaling", "chat", "feedback", "demux"];
+pub(crate) const TARGETS: [&str; 4] = ["signaling", "chat", "feedback", "demux"];
 
 const SECONDS: u32 = 60;
 

@@ -75,3 +75,15 @@ fn dispatch(args: &[String]) -> Result<()> {
         other => bail!("there is no command '{other}'.\n\n{HELP}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_fuzz_target() {
+        for name in fuzz::TARGETS {
+            assert!(HELP.contains(name), "{name}");
+        }
+    }
+}

@@ -63,7 +63,10 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
     let mut steps = setup::steps(scope, Install::Allowed)?;
     if with_browsers {
         steps.push(Step::new("client", bundle::build));
-        steps.push(Step::command("chat peer", release_build("peer", "peer")));
+        steps.push(Step::command(
+            "terminal peer",
+            release_build("peer", "peer"),
+        ));
     }
     steps.push(Step::command("server", release_build("server", "server")));
     steps.push(Step::command("bench", release_build("bench", "bench")));

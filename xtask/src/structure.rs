@@ -29,6 +29,9 @@ const RTC_CONNECTIONS: &[&str] = &[
     "rtc::data_channel",
 ];
 
+/// Names of earlier versions, each replaced by the usual word of the field: `FeedSink` is `Appender` now.
+const RETIRED: &[&str] = &["FeedSink", "Hung", "Remedy", "Watched", "look_again"];
+
 /// Lines. A longer file is about more than one thing.
 const LONGEST: usize = 400;
 
@@ -54,6 +57,7 @@ pub(crate) fn check() -> Result<()> {
     let folders: Vec<_> = packages.iter().map(|package| &*package.folder).collect();
     for source in &sources {
         wrong.extend(imports(source));
+        wrong.extend(retired(source));
         wrong.extend(too_long(source));
         wrong.extend(foreign_modules(source, &folders));
     }
@@ -87,6 +91,17 @@ fn imports(source: &Source) -> Vec<String> {
         wrong.extend(used.map(|used| format!("{path}: `{used}` belongs to `connection`")));
     }
     wrong
+}
+
+fn retired(source: &Source) -> Vec<String> {
+    // The list above is code, too.
+    if source.path.ends_with("xtask/src/structure.rs") {
+        return Vec::new();
+    }
+    let path = source.path.display();
+    let used = RETIRED.iter().filter(|name| has_word(&source.text, name));
+    used.map(|name| format!("{path}: `{name}` is a retired name"))
+        .collect()
 }
 
 fn too_long(source: &Source) -> Option<String> {
@@ -155,6 +170,19 @@ fn normal(path: &Path) -> PathBuf {
     normal
 }
 
+/// True when `name` is in the text, comments included, and not as a part of a longer name.
+fn has_word(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + name.len()..].chars().next();
+        !is_word(before) && !is_word(after)
+    })
+}
+
+fn is_word(c: Option<char>) -> bool {
+    c.is_some_and(|c| c.is_alphanumeric() || c == '_')
+}
+
 /// True when `path` is used in the code: not in a comment, and not as a part of a longer name or path.
 fn mentions(text: &str, path: &str) -> bool {
     let code = text
@@ -164,9 +192,8 @@ fn mentions(text: &str, path: &str) -> bool {
         line.match_indices(path).any(|(at, _)| {
             let before = line[..at].chars().next_back();
             let after = line[at + path.len()..].chars().next();
-            let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-            let begins = !word(before) && before != Some(':');
-            begins && (path.ends_with(':') || !word(after))
+            let begins = !is_word(before) && before != Some(':');
+            begins && (path.ends_with(':') || !is_word(after))
         })
     })
 }
@@ -206,6 +233,16 @@ mod tests {
         assert_eq!(
             imports(&source("server/connection/src/a.rs", text)).len(),
             0
+        );
+    }
+
+    #[test]
+    fn retired_names_do_not_return() {
+        let text = "/// A FeedSink.\nlet unwatched = Watchedness::new();";
+        let wrong = retired(&source("server/stream/src/log.rs", text));
+        assert_eq!(
+            wrong,
+            ["server/stream/src/log.rs: `FeedSink` is a retired name"]
         );
     }
 
