@@ -8,8 +8,8 @@ use clap::Args;
 use futures_util::{SinkExt, StreamExt};
 use shared::api::Health;
 use shared::signaling::{
-    AWAY, Candidate, ClientMessage, Code, MAX_PEERS, PeerId, PeerKey, PeerKind, ServerMessage,
-    VERSION,
+    AWAY_TIMEOUT_S, Candidate, ClientMessage, ErrorCode, MAX_PEERS, PeerId, PeerKey, PeerKind,
+    ServerMessage, VERSION,
 };
 use tokio::net::TcpStream;
 use tokio::time::{sleep, sleep_until, timeout};
@@ -279,7 +279,7 @@ impl Person {
                 return Ok(());
             }
             ServerMessage::Error {
-                code: Code::NoSuchPeer | Code::PeerAway,
+                code: ErrorCode::NoSuchPeer | ErrorCode::PeerAway,
                 ..
             } => {
                 self.tally.refused += 1;
@@ -305,7 +305,7 @@ async fn say(socket: &mut Socket, message: &ClientMessage) -> Result<()> {
 
 /// Returns when the server has neither sockets nor rooms.
 async fn emptied(server: &Server) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(AWAY) + PATIENCE;
+    let deadline = Instant::now() + Duration::from_secs(AWAY_TIMEOUT_S) + PATIENCE;
     loop {
         let url = format!("{}/api/health", server.url);
         let mut answer = ureq::get(url).call()?;

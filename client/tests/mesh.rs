@@ -10,7 +10,7 @@ use client::rtc::mesh::{IceSettings, Mesh, MeshEvent, PeerEvent, Signal};
 use client::rtc::recovery::ConnectionHealth;
 use client::rtc::timer::sleep;
 use client::rtc::upload::{Upload, UploadEvent};
-use shared::chat::Frame;
+use shared::chat::ChatFrame;
 use shared::signaling::PeerId;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -32,7 +32,7 @@ struct Ear {
     opened: Cell<u32>,
     closed: Cell<u32>,
     health: RefCell<Vec<ConnectionHealth>>,
-    frames: RefCell<Vec<Frame>>,
+    frames: RefCell<Vec<ChatFrame>>,
     safety: RefCell<Vec<String>>,
     files: RefCell<Vec<(RtcDataChannel, u64)>>,
     /// What files are attached to, as they come.
@@ -156,7 +156,7 @@ impl Pair {
     fn send(&self, at: usize, number: u64) {
         let sent = self
             .mesh(at)
-            .send(&self.sides[1 - at].id, &Frame::Received { number });
+            .send(&self.sides[1 - at].id, &ChatFrame::Received { number });
         assert!(sent);
     }
 

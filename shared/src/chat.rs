@@ -2,8 +2,8 @@
 //!
 //! | channel | carries |
 //! |---|---|
-//! | `chat` | one [`Frame`] a message, JSON text; ordered, reliable. Negotiated beforehand with id 0 ([`CHANNEL_ID`]), so both sides have it at once |
-//! | `file` | one file from its author to one reader, from one offset to the end; opened by the author when asked ([`Frame::Want`]) |
+//! | `chat` | one [`ChatFrame`] a message, JSON text; ordered, reliable. Negotiated beforehand with id 0 ([`CHANNEL_ID`]), so both sides have it at once |
+//! | `file` | one file from its author to one reader, from one offset to the end; opened by the author when asked ([`ChatFrame::Want`]) |
 //!
 //! **Messages** have a number that their author counts up: greater than every number it has sent or seen (Lamport's clock), so all
 //! peers sort a conversation alike, by number and then author. The same number is the message's name: an author's messages
@@ -12,12 +12,12 @@
 //!
 //! **Files** are messages too: [`Body::File`] tells that its author has one to give. Who wants it says so, with the offset to start from.
 //! The author opens a `file` channel whose *protocol* field is `{number} {offset}` in decimal. It sends the bytes from there on as binary messages of any
-//! size up to [`MAX_PIECE`], in order; then one text message, [`Complete`], with the SHA-256 of the whole file. The reader says `kept` when the hash is right and the
+//! size up to [`MAX_FILE_MESSAGE`], in order; then one text message, [`FileComplete`], with the SHA-256 of the whole file. The reader says `kept` when the hash is right and the
 //! file is where it belongs, and closes the channel. A channel that ends before is continued by another `want`.
 
 use serde::{Deserialize, Serialize};
 
-/// The label of the channel of [`Frame`]s.
+/// The label of the channel of [`ChatFrame`]s.
 pub const CHANNEL: &str = "chat";
 /// Its id, agreed on beforehand (`negotiated: true`, W3C WebRTC 6.2).
 pub const CHANNEL_ID: u16 = 0;
@@ -29,13 +29,13 @@ pub const MAX_TEXT: usize = 64 * 1024;
 /// Bytes of a frame: what every browser takes as one message. JSON may double a text.
 pub const MAX_FRAME: usize = 256 * 1024;
 /// Bytes of one message on a `file` channel.
-pub const MAX_PIECE: usize = 256 * 1024;
+pub const MAX_FILE_MESSAGE: usize = 256 * 1024;
 /// Bytes of a file's name, in UTF-8.
 pub const MAX_FILE_NAME: usize = 255;
 /// Bytes of a MIME type.
 pub const MAX_MIME: usize = 127;
 /// Seconds for which `typing` holds when nothing follows.
-pub const TYPING: u64 = 6;
+pub const TYPING_TIMEOUT_S: u64 = 6;
 
 /// One message on the `chat` channel. A reader skips frames whose `type` it does not know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ pub const TYPING: u64 = 6;
     rename_all = "snake_case",
     rename_all_fields = "camelCase"
 )]
-pub enum Frame {
+pub enum ChatFrame {
     /// Something to keep.
     Message(Message),
     /// All messages of yours up to this number have been heard.
@@ -100,14 +100,14 @@ pub struct FileInfo {
 
 /// The last message on a `file` channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Complete {
+pub struct FileComplete {
     /// Of the whole file, from byte 0: 64 hexadecimal digits in lower case.
     pub sha256: String,
 }
 
 impl Message {
     /// Whether this may be shown: the limits of this module are kept.
-    pub fn is_sound(&self) -> bool {
+    pub fn is_valid(&self) -> bool {
         let body = match &self.body {
             Body::Text { text } => !text.is_empty() && text.len() <= MAX_TEXT,
             Body::File(file) => {
@@ -147,7 +147,7 @@ impl FileInfo {
     }
 
     /// Browsers show it in an `<img>` without running anything. SVG is left out: it is a document.
-    pub fn is_picture(&self) -> bool {
+    pub fn is_image(&self) -> bool {
         matches!(
             self.mime.as_str(),
             "image/png" | "image/jpeg" | "image/gif" | "image/webp" | "image/avif"
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn frames_read_like_the_documentation() {
         let text = r#"{"type":"message","number":7,"at":1000,"body":{"is":"text","text":"收到"}}"#;
-        let frame = Frame::Message(Message {
+        let frame = ChatFrame::Message(Message {
             number: 7,
             at: 1000,
             body: Body::Text {
@@ -194,11 +194,11 @@ mod tests {
             },
         });
         assert_eq!(serde_json::to_string(&frame).unwrap(), text);
-        assert_eq!(serde_json::from_str::<Frame>(text).unwrap(), frame);
+        assert_eq!(serde_json::from_str::<ChatFrame>(text).unwrap(), frame);
         let want = r#"{"type":"want","number":7,"offset":65536}"#;
         assert_eq!(
-            serde_json::from_str::<Frame>(want).unwrap(),
-            Frame::Want {
+            serde_json::from_str::<ChatFrame>(want).unwrap(),
+            ChatFrame::Want {
                 number: 7,
                 offset: 65536
             }
@@ -223,9 +223,9 @@ mod tests {
             at: u64::MAX,
             body: Body::Text { text },
         };
-        assert!(message.is_sound());
+        assert!(message.is_valid());
         assert!(
-            serde_json::to_string(&Frame::Message(message))
+            serde_json::to_string(&ChatFrame::Message(message))
                 .unwrap()
                 .len()
                 <= MAX_FRAME

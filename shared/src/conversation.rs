@@ -1,10 +1,10 @@
 //! The messages of a room, as one peer holds them: their order, who has which, and what must be sent again. Pure; saved as JSON.
 //!
 //! ```text
-//! I write        -> say()      -> send the message on every open channel
-//! channel opens  -> on_open()  -> send what is returned, before anything else
-//! message comes  -> hear()     -> answer `received` with the number that is returned
-//! received comes -> received() -> ticks
+//! I write        -> compose()     -> send the message on every open channel
+//! channel opens  -> on_open()     -> send what is returned, before anything else
+//! message comes  -> receive()     -> answer `received` with the number that is returned
+//! received comes -> acknowledge() -> ticks
 //! ```
 //!
 //! A message is meant for those who are in the room when it is written, away ones included; with nobody there, for the first who comes. It is sent to each
@@ -60,11 +60,11 @@ pub struct Entry {
 
 /// How far an own message has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ticks {
-    /// Nobody has it yet.
-    Waiting,
-    /// So many of so many have it.
-    Some {
+pub enum DeliveryStatus {
+    /// No peer has it yet.
+    Pending,
+    /// `reached` of `of` peers have it.
+    Partial {
         reached: usize,
         of: usize,
     },
@@ -73,22 +73,22 @@ pub enum Ticks {
 
 /// What came of a message from somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum ReceiveOutcome {
     /// It is kept, unless all that is kept is newer. Say `received` with its number.
     New { received: u64 },
     /// It has come before. Say `received` with this number again.
-    Again { received: u64 },
+    Duplicate { received: u64 },
     /// It breaks the protocol; nothing was kept, and nothing is answered.
-    Refused,
+    Invalid,
 }
 
 impl Entry {
-    pub fn ticks(&self) -> Ticks {
+    pub fn delivery_status(&self) -> DeliveryStatus {
         let of = self.reached + self.waiting.len();
         match self.reached {
-            0 => Ticks::Waiting,
-            reached if reached < of => Ticks::Some { reached, of },
-            _ => Ticks::All,
+            0 => DeliveryStatus::Pending,
+            reached if reached < of => DeliveryStatus::Partial { reached, of },
+            _ => DeliveryStatus::All,
         }
     }
 
@@ -119,7 +119,7 @@ impl Conversation {
     }
 
     /// The same conversation under another id, which is new to the room: own messages stay own, and wait for the same peers.
-    pub fn become_peer(&mut self, me: PeerId) {
+    pub fn set_id(&mut self, me: PeerId) {
         for entry in &mut self.entries {
             if entry.author == self.me {
                 entry.author = me.clone();
@@ -156,7 +156,13 @@ impl Conversation {
     }
 
     /// A message of mine, for `others`, who are in the room. `now`: milliseconds since 1970. `None` when the body breaks a limit of [`crate::chat`].
-    pub fn say(&mut self, now: u64, name: &str, body: Body, others: &[PeerId]) -> Option<Message> {
+    pub fn compose(
+        &mut self,
+        now: u64,
+        name: &str,
+        body: Body,
+        others: &[PeerId],
+    ) -> Option<Message> {
         // The clock of the day keeps numbers rising even for a peer that has lost its history.
         let number = (self.clock + 1).max(now.min(MAX_CLOCK));
         let message = Message {
@@ -164,7 +170,7 @@ impl Conversation {
             at: now,
             body,
         };
-        if !message.is_sound() {
+        if !message.is_valid() {
             return None;
         }
         self.clock = number;
@@ -185,14 +191,14 @@ impl Conversation {
     }
 
     /// A message from somebody else came.
-    pub fn hear(&mut self, from: &PeerId, name: &str, message: Message) -> Heard {
+    pub fn receive(&mut self, from: &PeerId, name: &str, message: Message) -> ReceiveOutcome {
         let number = message.number;
-        if !message.is_sound() || number > MAX_NUMBER || *from == self.me {
-            return Heard::Refused;
+        if !message.is_valid() || number > MAX_NUMBER || *from == self.me {
+            return ReceiveOutcome::Invalid;
         }
         let heard = self.heard.get(from).copied().unwrap_or(0);
         if number <= heard {
-            return Heard::Again { received: heard };
+            return ReceiveOutcome::Duplicate { received: heard };
         }
         self.clock = self.clock.max(number.min(MAX_CLOCK));
         self.heard.insert(from.clone(), number);
@@ -206,11 +212,11 @@ impl Conversation {
             unread: true,
         };
         self.insert(entry);
-        Heard::New { received: number }
+        ReceiveOutcome::New { received: number }
     }
 
     /// `from` has all of mine up to `number`.
-    pub fn received(&mut self, from: &PeerId, number: u64) {
+    pub fn acknowledge(&mut self, from: &PeerId, number: u64) {
         for entry in &mut self.entries {
             if entry.message.number > number {
                 break;

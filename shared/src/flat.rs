@@ -6,8 +6,8 @@
 use serde::Deserialize;
 
 use crate::api::{Codec, Delivery, Reason, StreamState};
-use crate::chat::{Body, FileInfo, Frame, Message};
-use crate::signaling::{Candidate, Code, Peer, PeerId, ServerMessage, Why};
+use crate::chat::{Body, ChatFrame, FileInfo, Message};
+use crate::signaling::{Candidate, ErrorCode, LeaveReason, Peer, PeerId, ServerMessage};
 
 /// The sentence of an error; serde adds where it was.
 type Wrong = &'static str;
@@ -27,11 +27,11 @@ pub(crate) struct FlatServerMessage {
     peers: Option<Vec<Peer>>,
     peer: Option<Peer>,
     id: Option<PeerId>,
-    why: Option<Why>,
+    why: Option<LeaveReason>,
     from: Option<PeerId>,
     sdp: Option<String>,
     candidate: Option<Candidate>,
-    code: Option<Code>,
+    code: Option<ErrorCode>,
     message: Option<String>,
     to: Option<PeerId>,
 }
@@ -88,7 +88,7 @@ pub(crate) struct FlatFrame {
     offset: Option<u64>,
 }
 
-impl TryFrom<FlatFrame> for Frame {
+impl TryFrom<FlatFrame> for ChatFrame {
     type Error = Wrong;
 
     fn try_from(flat: FlatFrame) -> Result<Self, Wrong> {
@@ -264,7 +264,7 @@ mod tests {
             ServerMessage::Away { id: id.clone() },
             ServerMessage::Left {
                 id: id.clone(),
-                why: Why::Lost,
+                why: LeaveReason::Lost,
             },
             ServerMessage::Offer {
                 from: id.clone(),
@@ -279,7 +279,7 @@ mod tests {
                 candidate,
             },
             ServerMessage::Error {
-                code: Code::PeerAway,
+                code: ErrorCode::PeerAway,
                 message: "m".into(),
                 to: Some(id),
             },
@@ -297,22 +297,22 @@ mod tests {
         ];
         survives(bodies.clone());
         survives(bodies.map(|body| {
-            Frame::Message(Message {
+            ChatFrame::Message(Message {
                 number: 7,
                 at: 1,
                 body,
             })
         }));
         survives([
-            Frame::Received { number: 1 },
-            Frame::Typing { on: true },
-            Frame::Want {
+            ChatFrame::Received { number: 1 },
+            ChatFrame::Typing { on: true },
+            ChatFrame::Want {
                 number: 1,
                 offset: 2,
             },
-            Frame::Stop { number: 1 },
-            Frame::Gone { number: 1 },
-            Frame::Kept { number: 1 },
+            ChatFrame::Stop { number: 1 },
+            ChatFrame::Gone { number: 1 },
+            ChatFrame::Kept { number: 1 },
         ]);
         survives([
             StreamState::Probing,
@@ -357,7 +357,7 @@ mod tests {
                 serde_json::from_str::<ServerMessage>(text).is_err(),
                 "{text}"
             );
-            assert!(serde_json::from_str::<Frame>(text).is_err(), "{text}");
+            assert!(serde_json::from_str::<ChatFrame>(text).is_err(), "{text}");
         }
         assert!(serde_json::from_str::<Body>(r#"{"is":"file","name":"x"}"#).is_err());
     }

@@ -29,15 +29,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::hex::hex;
 
-/// The version of this protocol. A server refuses others with [`Code::Version`].
+/// The version of this protocol. A server refuses others with [`ErrorCode::Version`].
 pub const VERSION: u32 = 1;
 
 /// Seconds between two `ping`s of a peer.
-pub const PING_EVERY: u64 = 10;
-/// A socket that brings nothing for so many seconds is closed, with [`Code::Idle`].
-pub const IDLE: u64 = 35;
+pub const PING_INTERVAL_S: u64 = 10;
+/// A socket that brings nothing for so many seconds is closed, with [`ErrorCode::Idle`].
+pub const IDLE_TIMEOUT_S: u64 = 35;
 /// A peer whose socket dropped is `away` for so many seconds, then it has left.
-pub const AWAY: u64 = 30;
+pub const AWAY_TIMEOUT_S: u64 = 30;
 /// Bytes of one message of a peer. SDP of a mesh with data channels and a call is about 10 kB.
 pub const MAX_MESSAGE: usize = 64 * 1024;
 /// Bytes of a room's name, in UTF-8.
@@ -147,7 +147,7 @@ fn is_hex(text: &str) -> bool {
 )]
 pub enum ClientMessage {
     /// The first message on a socket, and only that. Joining with the key of a peer that is in the room continues as that peer;
-    /// its older socket, if still open, is closed with [`Code::Replaced`].
+    /// its older socket, if still open, is closed with [`ErrorCode::Replaced`].
     Join {
         version: u32,
         /// 1 to [`MAX_ROOM_NAME`] bytes without control characters; surrounding white space is cut off.
@@ -201,7 +201,7 @@ pub enum ServerMessage {
     /// A peer is no longer in the room.
     Left {
         id: PeerId,
-        why: Why,
+        why: LeaveReason,
     },
     Offer {
         from: PeerId,
@@ -215,9 +215,9 @@ pub enum ServerMessage {
         from: PeerId,
         candidate: Candidate,
     },
-    /// What was refused, and what to do. For codes that end the socket ([`Code::is_final`]) it is the last message.
+    /// What was refused, and what to do. For codes that end the socket ([`ErrorCode::is_final`]) it is the last message.
     Error {
-        code: Code,
+        code: ErrorCode,
         /// A sentence.
         message: String,
         /// The peer that a relayed message could not reach.
@@ -252,7 +252,7 @@ pub enum PeerKind {
 /// Why a peer is no longer in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Why {
+pub enum LeaveReason {
     /// It said so.
     Left,
     /// Its socket dropped and it did not come back in time. Who is still connected to it may stay so.
@@ -276,7 +276,7 @@ pub struct Candidate {
 /// Why something was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Code {
+pub enum ErrorCode {
     /// Not JSON, or not a message of this protocol. The socket stays; a second one in a row ends it.
     Malformed,
     /// Longer than [`MAX_MESSAGE`]. Ends the socket.
@@ -299,7 +299,7 @@ pub enum Code {
     PeerAway,
     /// More messages a second than allowed. Ends the socket.
     TooFast,
-    /// Nothing was heard for [`IDLE`] seconds. Ends the socket.
+    /// Nothing was heard for [`IDLE_TIMEOUT_S`] seconds. Ends the socket.
     Idle,
     /// The peer did not read what it was sent. Ends the socket.
     TooSlow,
@@ -312,7 +312,7 @@ pub enum Code {
     Unknown,
 }
 
-impl Code {
+impl ErrorCode {
     /// The socket is closed after it.
     pub const fn is_final(self) -> bool {
         !matches!(
@@ -322,7 +322,7 @@ impl Code {
     }
 
     /// Joining again by itself is of no use: a person has to change something first.
-    pub const fn needs_a_person(self) -> bool {
+    pub const fn needs_user_action(self) -> bool {
         matches!(
             self,
             Self::Version | Self::BadName | Self::NameTaken | Self::RoomFull | Self::Replaced
@@ -388,7 +388,7 @@ mod tests {
         assert!(matches!(
             error,
             ServerMessage::Error {
-                code: Code::Unknown,
+                code: ErrorCode::Unknown,
                 ..
             }
         ));

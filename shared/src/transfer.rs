@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use sha2::{Digest, Sha256};
 
-use crate::chat::Complete;
+use crate::chat::FileComplete;
 use crate::hex::hex;
 
 /// The SHA-256 of a file that passes by from its first byte on.
@@ -16,8 +16,8 @@ impl FileHash {
         self.0.update(bytes);
     }
 
-    pub fn complete(self) -> Complete {
-        Complete {
+    pub fn complete(self) -> FileComplete {
+        FileComplete {
             sha256: hex(self.0.finalize()),
         }
     }
@@ -25,7 +25,7 @@ impl FileHash {
 
 /// What a reader has of a file.
 #[derive(Clone, Debug)]
-pub struct Receipt {
+pub struct ReceiveProgress {
     size: u64,
     received: u64,
     hash: FileHash,
@@ -33,16 +33,16 @@ pub struct Receipt {
 
 /// Why a file is not what its author announced. It has to be asked for again from byte 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spoiled {
+pub enum IntegrityError {
     /// More bytes came than announced.
     TooLong,
     /// The end came before the last byte.
     TooShort,
     /// The SHA-256 is another.
-    Hash,
+    HashMismatch,
 }
 
-impl Receipt {
+impl ReceiveProgress {
     pub fn new(size: u64) -> Self {
         Self {
             size,
@@ -63,11 +63,11 @@ impl Receipt {
     /// The next bytes of the file.
     ///
     /// # Errors
-    /// [`Spoiled::TooLong`]; the bytes are not counted and must not be kept.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<(), Spoiled> {
+    /// [`IntegrityError::TooLong`]; the bytes are not counted and must not be kept.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), IntegrityError> {
         let received = self.received + bytes.len() as u64;
         if received > self.size {
-            return Err(Spoiled::TooLong);
+            return Err(IntegrityError::TooLong);
         }
         self.received = received;
         self.hash.push(bytes);
@@ -78,14 +78,14 @@ impl Receipt {
     ///
     /// # Errors
     /// The file is not whole, or not the one.
-    pub fn check(&self, complete: &Complete) -> Result<(), Spoiled> {
+    pub fn check(&self, complete: &FileComplete) -> Result<(), IntegrityError> {
         if self.received < self.size {
-            return Err(Spoiled::TooShort);
+            return Err(IntegrityError::TooShort);
         }
         if self.hash.clone().complete() == *complete {
             Ok(())
         } else {
-            Err(Spoiled::Hash)
+            Err(IntegrityError::HashMismatch)
         }
     }
 }
@@ -102,7 +102,7 @@ impl Speed {
     const MARK_EVERY: u64 = 100;
 
     /// So many bytes have passed at `now`, in milliseconds of any steady clock.
-    pub fn at(&mut self, now: u64, bytes: u64) {
+    pub fn record(&mut self, now: u64, bytes: u64) {
         let recent = self
             .marks
             .back()
@@ -117,7 +117,7 @@ impl Speed {
     }
 
     /// Bytes a second; 0 before it can be told.
-    pub fn now(&self) -> u64 {
+    pub fn bytes_per_second(&self) -> u64 {
         match (self.marks.front(), self.marks.back()) {
             (Some((from, before)), Some((to, after))) if to > from => {
                 after.saturating_sub(*before) * 1000 / (to - from)
@@ -128,7 +128,7 @@ impl Speed {
 
     /// Seconds until `left` more bytes have passed.
     pub fn seconds_for(&self, left: u64) -> Option<u64> {
-        let speed = self.now();
+        let speed = self.bytes_per_second();
         (speed > 0).then(|| left.div_ceil(speed))
     }
 }
@@ -143,22 +143,22 @@ mod tests {
         hash.push(b"hello");
         let complete = hash.complete();
         assert!(complete.sha256.starts_with("2cf24dba5fb0a30e"));
-        let mut receipt = Receipt::new(5);
+        let mut receipt = ReceiveProgress::new(5);
         receipt.push(b"hel").unwrap();
-        assert_eq!(receipt.check(&complete), Err(Spoiled::TooShort));
-        assert_eq!(receipt.push(b"lo!"), Err(Spoiled::TooLong));
+        assert_eq!(receipt.check(&complete), Err(IntegrityError::TooShort));
+        assert_eq!(receipt.push(b"lo!"), Err(IntegrityError::TooLong));
         assert_eq!(receipt.received(), 3);
         receipt.push(b"lo").unwrap();
         assert_eq!(receipt.check(&complete), Ok(()));
-        let mut other = Receipt::new(5);
+        let mut other = ReceiveProgress::new(5);
         other.push(b"hallo").unwrap();
-        assert_eq!(other.check(&complete), Err(Spoiled::Hash));
+        assert_eq!(other.check(&complete), Err(IntegrityError::HashMismatch));
     }
 
     #[test]
     fn an_empty_file_is_whole_at_once() {
         assert_eq!(
-            Receipt::new(0).check(&FileHash::default().complete()),
+            ReceiveProgress::new(0).check(&FileHash::default().complete()),
             Ok(())
         );
     }
@@ -166,12 +166,12 @@ mod tests {
     #[test]
     fn speed_follows_the_last_seconds() {
         let mut speed = Speed::default();
-        assert_eq!(speed.now(), 0);
+        assert_eq!(speed.bytes_per_second(), 0);
         for second in 0..10 {
             let bytes = if second < 5 { 0 } else { (second - 4) * 1_000 };
-            speed.at(second * 1000, bytes);
+            speed.record(second * 1000, bytes);
         }
-        assert_eq!(speed.now(), 1_000);
+        assert_eq!(speed.bytes_per_second(), 1_000);
         assert_eq!(speed.seconds_for(2_500), Some(3));
     }
 }

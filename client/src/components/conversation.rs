@@ -3,7 +3,7 @@
 use leptos::html;
 use leptos::prelude::*;
 use shared::chat::Body;
-use shared::conversation::{Conversation, Entry, Ticks};
+use shared::conversation::{Conversation, DeliveryStatus, Entry};
 use wasm_bindgen::JsValue;
 
 use super::files::file;
@@ -211,7 +211,7 @@ fn message(app: App, room: RoomHandle, entry: Entry, mine: bool, first: bool) ->
             conversation
                 .entry(&author, number)
                 .filter(|_| mine)
-                .map(Entry::ticks)
+                .map(Entry::delivery_status)
         })
     };
     let body = match entry.message.body {
@@ -234,9 +234,9 @@ fn message(app: App, room: RoomHandle, entry: Entry, mine: bool, first: bool) ->
     let tick = reactive_view(move || ticks_now().map_or_else(no_view, |ticks| tick(app, ticks)));
     let ticks_name = reactive_text(move || {
         let word = ticks().map_or("", |ticks| match ticks {
-            Ticks::Waiting => "waiting",
-            Ticks::Some { .. } => "some",
-            Ticks::All => "all",
+            DeliveryStatus::Pending => "waiting",
+            DeliveryStatus::Partial { .. } => "some",
+            DeliveryStatus::All => "all",
         });
         word.to_owned()
     });
@@ -251,15 +251,15 @@ fn message(app: App, room: RoomHandle, entry: Entry, mine: bool, first: bool) ->
     .into_any()
 }
 
-fn tick(app: App, ticks: Ticks) -> AnyView {
+fn tick(app: App, ticks: DeliveryStatus) -> AnyView {
     let text = app.room();
     let (mark, label) = match ticks {
-        Ticks::Waiting => ("✓".to_owned(), text.tick_waiting.to_owned()),
-        Ticks::Some { reached, of } => (
+        DeliveryStatus::Pending => ("✓".to_owned(), text.tick_waiting.to_owned()),
+        DeliveryStatus::Partial { reached, of } => (
             format!("✓ {}", (text.tick_count)(reached, of)),
             (text.tick_some)(reached, of),
         ),
-        Ticks::All => ("✓✓".to_owned(), text.tick_all.to_owned()),
+        DeliveryStatus::All => ("✓✓".to_owned(), text.tick_all.to_owned()),
     };
     let title = label.clone();
     view! { <span class="tick" role="img" aria-label=label title=title>{mark}</span> }.into_any()

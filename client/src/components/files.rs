@@ -80,7 +80,7 @@ pub(crate) fn file(
         })
     };
     let name = info.safe_name();
-    let (has_image, alt) = (show_image && info.is_picture(), name.clone());
+    let (has_image, alt) = (show_image && info.is_image(), name.clone());
     let transfers_now = transfers.clone();
     // An image of one's own has an object URL too.
     let source = memo(move || transfers_now().iter().find_map(url).filter(|_| has_image));

@@ -1,7 +1,7 @@
 //! States in which a room is not joined: each says what happened and what to do.
 
 use leptos::prelude::*;
-use shared::signaling::{Code, MAX_NAME};
+use shared::signaling::{ErrorCode, MAX_NAME};
 
 use super::reactive::{RoomText, button, no_view, reactive_text, reactive_view, room_text};
 use crate::hooks::app::App;
@@ -83,22 +83,22 @@ pub(crate) fn status_banner(app: App, room: RoomHandle) -> AnyView {
     .into_any()
 }
 
-fn refusal(app: App, room: RoomHandle, code: Code, message: String) -> AnyView {
+fn refusal(app: App, room: RoomHandle, code: ErrorCode, message: String) -> AnyView {
     let known: Option<RoomText> = match code {
-        Code::BadName => Some(|text| text.bad_name),
-        Code::NameTaken => Some(|text| text.name_taken),
-        Code::RoomFull => Some(|text| text.room_full),
-        Code::ServerFull => Some(|text| text.server_full),
-        Code::Version => Some(|text| text.version),
-        Code::Replaced => Some(|text| text.replaced),
+        ErrorCode::BadName => Some(|text| text.bad_name),
+        ErrorCode::NameTaken => Some(|text| text.name_taken),
+        ErrorCode::RoomFull => Some(|text| text.room_full),
+        ErrorCode::ServerFull => Some(|text| text.server_full),
+        ErrorCode::Version => Some(|text| text.version),
+        ErrorCode::Replaced => Some(|text| text.replaced),
         _ => None,
     };
     let why = reactive_text(move || {
         known.map_or_else(|| message.clone(), |read| read(app.room()).to_owned())
     });
     let way_out = match code {
-        Code::BadName | Code::NameTaken => name_form(app, room, || {}),
-        Code::Version => button(
+        ErrorCode::BadName | ErrorCode::NameTaken => name_form(app, room, || {}),
+        ErrorCode::Version => button(
             "button",
             "reload",
             room_text(app, |text| text.reload),
@@ -107,7 +107,7 @@ fn refusal(app: App, room: RoomHandle, code: Code, message: String) -> AnyView {
                 let _ = window().location().reload();
             },
         ),
-        Code::Replaced => button(
+        ErrorCode::Replaced => button(
             "button",
             "rejoin",
             room_text(app, |text| text.continue_here),
@@ -120,7 +120,7 @@ fn refusal(app: App, room: RoomHandle, code: Code, message: String) -> AnyView {
             move || rejoin(app, room),
         ),
     };
-    let heading: RoomText = if code == Code::Replaced {
+    let heading: RoomText = if code == ErrorCode::Replaced {
         |text| text.open_elsewhere
     } else {
         |text| text.refused

@@ -8,7 +8,7 @@ use std::rc::{Rc, Weak};
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use shared::chat::Frame;
+use shared::chat::ChatFrame;
 use shared::signaling::PeerId;
 use shared::transfer::Speed;
 use web_sys::{Blob, File, Url};
@@ -96,10 +96,10 @@ impl Files {
             {
                 active.download.detach();
             }
-            client.send(peer, &Frame::Stop { number });
+            client.send(peer, &ChatFrame::Stop { number });
         } else {
             drop(self.take_upload(&key));
-            client.send(peer, &Frame::Gone { number });
+            client.send(peer, &ChatFrame::Gone { number });
         }
     }
 
@@ -189,8 +189,8 @@ impl Files {
                 }
                 let running = transfer.stage == TransferStage::Running;
                 if running {
-                    speed.at(now, *done);
-                    (transfer.done, transfer.speed) = (*done, speed.now());
+                    speed.record(now, *done);
+                    (transfer.done, transfer.speed) = (*done, speed.bytes_per_second());
                     changed = true;
                 }
                 running

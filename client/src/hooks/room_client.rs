@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use leptos::prelude::*;
-use shared::signaling::{ClientMessage, Code, PeerId, PeerKind, VERSION};
+use shared::signaling::{ClientMessage, ErrorCode, PeerId, PeerKind, VERSION};
 use wasm_bindgen::JsValue;
 
 use super::app::App;
@@ -132,7 +132,7 @@ impl RoomClient {
         };
         let before = self.room.join_state.try_get_untracked();
         if before.as_ref() != Some(&state) {
-            let replaced = Code::Replaced;
+            let replaced = ErrorCode::Replaced;
             let over = matches!(&state, JoinState::Left)
                 || matches!(&state, JoinState::Refused { code, .. } if *code == replaced);
             if let Some(mesh) = self.mesh() {

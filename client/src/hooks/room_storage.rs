@@ -75,7 +75,7 @@ impl RoomStorage {
         match kept {
             Some(mut kept) => {
                 if *kept.me() != self.me {
-                    kept.become_peer(self.me.clone());
+                    kept.set_id(self.me.clone());
                 }
                 kept
             }

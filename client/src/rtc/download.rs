@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 
 use js_sys::{ArrayBuffer, Uint8Array};
-use shared::chat::{Complete, MAX_PIECE};
-use shared::transfer::{Receipt, Spoiled};
+use shared::chat::{FileComplete, MAX_FILE_MESSAGE};
+use shared::transfer::{IntegrityError, ReceiveProgress};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Blob, RtcDataChannel};
@@ -54,7 +54,7 @@ struct DownloadState {
     /// The MIME type of the finished blob.
     mime: String,
     channel: RefCell<Option<DataChannel>>,
-    progress: RefCell<Receipt>,
+    progress: RefCell<ReceiveProgress>,
     scratch: RefCell<Vec<u8>>,
     unwritten: RefCell<Vec<ArrayBuffer>>,
     unwritten_bytes: Cell<usize>,
@@ -91,7 +91,7 @@ impl Download {
             name,
             mime,
             channel: RefCell::default(),
-            progress: RefCell::new(Receipt::new(size)),
+            progress: RefCell::new(ReceiveProgress::new(size)),
             scratch: RefCell::default(),
             unwritten: RefCell::default(),
             unwritten_bytes: Cell::default(),
@@ -147,7 +147,7 @@ impl DownloadState {
     fn on_channel_event(&self, event: DataChannelEvent) {
         match event {
             DataChannelEvent::Bytes(bytes) => self.on_bytes(bytes),
-            DataChannelEvent::Text(text) => match serde_json::from_str::<Complete>(&text) {
+            DataChannelEvent::Text(text) => match serde_json::from_str::<FileComplete>(&text) {
                 Ok(complete) => self.on_complete(&complete),
                 Err(_) => self.finish(DownloadEvent::Corrupt),
             },
@@ -158,7 +158,7 @@ impl DownloadState {
 
     fn on_bytes(&self, bytes: ArrayBuffer) {
         let length = bytes.byte_length() as usize;
-        if length > MAX_PIECE || self.complete.get() {
+        if length > MAX_FILE_MESSAGE || self.complete.get() {
             return self.finish(DownloadEvent::Corrupt);
         }
         let mut scratch = self.scratch.borrow_mut();
@@ -182,14 +182,16 @@ impl DownloadState {
         }
     }
 
-    fn on_complete(&self, complete: &Complete) {
+    fn on_complete(&self, complete: &FileComplete) {
         let checked = self.progress.borrow().check(complete);
         match checked {
             Ok(()) => {
                 self.complete.set(true);
                 self.write();
             }
-            Err(Spoiled::TooShort | Spoiled::TooLong | Spoiled::Hash) => {
+            Err(
+                IntegrityError::TooShort | IntegrityError::TooLong | IntegrityError::HashMismatch,
+            ) => {
                 self.finish(DownloadEvent::Corrupt);
             }
         }

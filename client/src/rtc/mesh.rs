@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use js_sys::{Object, Reflect};
-use shared::chat::Frame;
+use shared::chat::ChatFrame;
 use shared::signaling::{Candidate, PeerId};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
@@ -44,7 +44,7 @@ pub enum PeerEvent {
     Open,
     /// The chat channel closed, and the file channels with it.
     Closed,
-    Frame(Frame),
+    Frame(ChatFrame),
     /// The peer opened a channel that carries a file. Attach listeners before the callback returns.
     File {
         channel: RtcDataChannel,
@@ -179,7 +179,7 @@ impl Mesh {
     }
 
     /// Sends a frame. False: the channel refused it and is unusable. A frame longer than the peer accepts is skipped.
-    pub fn send(&self, peer: &PeerId, frame: &Frame) -> bool {
+    pub fn send(&self, peer: &PeerId, frame: &ChatFrame) -> bool {
         let connection = self.state.get(peer).and_then(|remote| remote.connection());
         let (Some(connection), Ok(text)) = (connection, serde_json::to_string(frame)) else {
             return false;

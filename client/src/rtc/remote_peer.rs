@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use shared::chat::{FILE_CHANNEL, Frame, MAX_FRAME, parse_file_protocol};
+use shared::chat::{ChatFrame, FILE_CHANNEL, MAX_FRAME, parse_file_protocol};
 use shared::negotiation::{Negotiation, OnOffer, is_polite};
 use shared::safety::{fingerprint, safety_code};
 use shared::signaling::{Candidate, PeerId};
@@ -356,7 +356,7 @@ impl RemotePeer {
                     return;
                 }
                 // Frames of an unknown type are skipped: a newer client may send them.
-                if let Ok(frame) = serde_json::from_str::<Frame>(&text) {
+                if let Ok(frame) = serde_json::from_str::<ChatFrame>(&text) {
                     self.emit(PeerEvent::Frame(frame));
                 }
             }

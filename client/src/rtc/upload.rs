@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use js_sys::{ArrayBuffer, Uint8Array};
-use shared::chat::MAX_PIECE;
+use shared::chat::MAX_FILE_MESSAGE;
 use shared::transfer::FileHash;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -66,7 +66,7 @@ impl Upload {
                 waker: RefCell::default(),
             }
         });
-        let chunk = max_message.clamp(1, MAX_PIECE as u32);
+        let chunk = max_message.clamp(1, MAX_FILE_MESSAGE as u32);
         let task = UploadTask {
             queue: Rc::clone(&queue),
             file,

@@ -2,7 +2,7 @@
 //!
 //! Chat goes on without the socket; it is needed to connect to new peers and to recover a connection.
 
-use shared::signaling::{Code, PING_EVERY};
+use shared::signaling::{ErrorCode, PING_INTERVAL_S};
 
 use super::room::JoinState;
 
@@ -43,7 +43,7 @@ pub enum JoinEvent {
     /// Any other message arrived.
     Received,
     Refused {
-        code: Code,
+        code: ErrorCode,
         message: String,
     },
     /// The socket closed or could not be opened.
@@ -114,7 +114,7 @@ impl JoinMachine {
                 Vec::new()
             }
             JoinEvent::Refused { code, message } if self.is_up() => {
-                if code.needs_a_person() {
+                if code.needs_user_action() {
                     self.state = JoinState::Refused { code, message };
                     vec![JoinEffect::CloseSocket]
                 } else if code.is_final() {
@@ -186,7 +186,7 @@ impl JoinMachine {
             JoinState::Joined if self.deadline.is_some_and(|deadline| now > deadline) => {
                 self.lose(now, random)
             }
-            JoinState::Joined if now >= self.pinged_at + PING_EVERY * 1_000 => {
+            JoinState::Joined if now >= self.pinged_at + PING_INTERVAL_S * 1_000 => {
                 self.ping(now, PONG_TIMEOUT_MS)
             }
             _ => Vec::new(),
@@ -227,7 +227,7 @@ mod tests {
         seconds.filter(asked).collect()
     }
 
-    fn refused(code: Code) -> JoinEvent {
+    fn refused(code: ErrorCode) -> JoinEvent {
         JoinEvent::Refused {
             code,
             message: "No.".into(),
@@ -288,7 +288,7 @@ mod tests {
     fn a_refusal_that_needs_the_user_is_not_retried() {
         let mut join = joined(0);
         assert_eq!(
-            join.step(refused(Code::Replaced), 1, 0.0),
+            join.step(refused(ErrorCode::Replaced), 1, 0.0),
             [JoinEffect::CloseSocket]
         );
         assert!(join.step(JoinEvent::Closed, 2, 0.0).is_empty());
@@ -304,9 +304,9 @@ mod tests {
     #[test]
     fn other_refusals_are_retried_or_ignored() {
         let mut join = joined(0);
-        assert!(join.step(refused(Code::PeerAway), 1, 0.0).is_empty());
+        assert!(join.step(refused(ErrorCode::PeerAway), 1, 0.0).is_empty());
         assert_eq!(*join.state(), JoinState::Joined);
-        join.step(refused(Code::ShuttingDown), 2, 0.0);
+        join.step(refused(ErrorCode::ShuttingDown), 2, 0.0);
         assert!(matches!(join.state(), JoinState::Lost { .. }));
     }
 

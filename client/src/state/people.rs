@@ -1,6 +1,6 @@
 //! The people in a room, from the messages of the server and the states of the connections; and which connections to make or close.
 
-use shared::signaling::{Peer, PeerId, ServerMessage, Why};
+use shared::signaling::{LeaveReason, Peer, PeerId, ServerMessage};
 
 use super::room::{PeerPath, Person, Presence, RoomEvent};
 
@@ -68,7 +68,7 @@ pub fn on_path(people: &mut Vec<Person>, id: &PeerId, path: PeerPath) -> PeopleU
         person.safety = None;
         person.typing = false;
         if person.presence == Presence::Unlisted {
-            return on_gone(people, id, Why::Lost);
+            return on_gone(people, id, LeaveReason::Lost);
         }
     }
     PeopleUpdate::default()
@@ -91,7 +91,7 @@ fn on_welcome(people: &mut Vec<Person>, peers: &[Peer], rejoined: bool) -> Peopl
     let mut all = PeopleUpdate::default();
     let gone = unlisted
         .iter()
-        .map(|id| on_gone(people, id, Why::Lost))
+        .map(|id| on_gone(people, id, LeaveReason::Lost))
         .collect::<Vec<_>>();
     let present = peers.iter().map(|peer| {
         let mut update = on_arrived(people, peer, rejoined);
@@ -150,18 +150,18 @@ fn on_arrived(people: &mut Vec<Person>, peer: &Peer, report: bool) -> PeopleUpda
     }
 }
 
-fn on_gone(people: &mut Vec<Person>, id: &PeerId, why: Why) -> PeopleUpdate {
+fn on_gone(people: &mut Vec<Person>, id: &PeerId, why: LeaveReason) -> PeopleUpdate {
     let Some(at) = people.iter().position(|person| person.id == *id) else {
         return PeopleUpdate::default();
     };
-    if why == Why::Lost && is_open(&people[at]) {
+    if why == LeaveReason::Lost && is_open(&people[at]) {
         people[at].presence = Presence::Unlisted;
         return PeopleUpdate::of(PeerAction::Unreachable(id.clone()));
     }
     let name = people.remove(at).name;
     PeopleUpdate::of(PeerAction::Remove(id.clone())).and(match why {
-        Why::Left => RoomEvent::Left { name },
-        Why::Lost => RoomEvent::Lost { name },
+        LeaveReason::Left => RoomEvent::Left { name },
+        LeaveReason::Lost => RoomEvent::Lost { name },
     })
 }
 
@@ -252,7 +252,7 @@ mod tests {
         on_path(&mut people, &id(1), OPEN);
         let lost = ServerMessage::Left {
             id: id(1),
-            why: Why::Lost,
+            why: LeaveReason::Lost,
         };
         let update = on_server_message(&mut people, &lost, false);
         assert_eq!(update, PeopleUpdate::of(PeerAction::Unreachable(id(1))));
@@ -297,7 +297,7 @@ mod tests {
         on_path(&mut people, &id(1), OPEN);
         let left = ServerMessage::Left {
             id: id(1),
-            why: Why::Left,
+            why: LeaveReason::Left,
         };
         let update = on_server_message(&mut people, &left, false);
         assert_eq!(update.actions, [PeerAction::Remove(id(1))]);

@@ -2,7 +2,7 @@
 //! [`shared::conversation::Conversation`].
 
 use shared::chat::FileInfo;
-use shared::signaling::{Code, PeerId, PeerKind};
+use shared::signaling::{ErrorCode, PeerId, PeerKind};
 
 /// The state of the signaling socket. Chat goes on without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum JoinState {
     },
     /// The server refused, and the user has to change something. `message` is the server's sentence.
     Refused {
-        code: Code,
+        code: ErrorCode,
         message: String,
     },
     /// The user left.

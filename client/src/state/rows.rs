@@ -124,7 +124,7 @@ mod tests {
         for at in at {
             let body = Body::Text { text: "x".into() };
             conversation
-                .say(*at, "me", body, &[])
+                .compose(*at, "me", body, &[])
                 .expect("a sound message");
         }
         conversation

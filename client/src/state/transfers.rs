@@ -37,7 +37,7 @@ impl TransferKey {
 
 /// Whether a file is downloaded without asking the user: a small image.
 pub fn is_auto_received(info: &FileInfo) -> bool {
-    info.is_picture() && info.size <= MAX_AUTO_RECEIVE
+    info.is_image() && info.size <= MAX_AUTO_RECEIVE
 }
 
 pub fn find<'a>(transfers: &'a mut [Transfer], key: &TransferKey) -> Option<&'a mut Transfer> {

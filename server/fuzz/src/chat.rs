@@ -13,9 +13,9 @@
 
 use serde_json::{from_str, to_string};
 use shared::chat::{
-    Body, FileInfo, Frame, MAX_FRAME, MAX_TEXT, Message, file_protocol, parse_file_protocol,
+    Body, ChatFrame, FileInfo, MAX_FRAME, MAX_TEXT, Message, file_protocol, parse_file_protocol,
 };
-use shared::conversation::{Conversation, Heard, MAX_BYTES, MAX_ENTRIES, Ticks};
+use shared::conversation::{Conversation, DeliveryStatus, MAX_BYTES, MAX_ENTRIES, ReceiveOutcome};
 use shared::signaling::PeerId;
 
 /// Runs one input. Panics when an invariant does not hold.
@@ -33,9 +33,9 @@ pub fn run(data: &[u8]) {
         let rest = characters.as_str();
         clock += 1;
         if let Some(peer) = first.to_digit(10) {
-            if let Ok(frame) = from_str::<Frame>(rest) {
+            if let Ok(frame) = from_str::<ChatFrame>(rest) {
                 let again = to_string(&frame).expect("has a form in JSON");
-                assert_eq!(from_str::<Frame>(&again).ok().as_ref(), Some(&frame));
+                assert_eq!(from_str::<ChatFrame>(&again).ok().as_ref(), Some(&frame));
                 take(&mut us, &id(peer), frame);
             }
             continue;
@@ -53,14 +53,14 @@ pub fn run(data: &[u8]) {
                     at: 0,
                     body,
                 };
-                take(&mut us, &peer, Frame::Message(message));
+                take(&mut us, &peer, ChatFrame::Message(message));
             }
             '+' => {
                 let missing = us.on_open(&peer);
                 assert!(missing.is_sorted_by(|a, b| a.number < b.number), "in order");
             }
             // One that nobody else has.
-            '^' => us.become_peer(id(100 + digit.unwrap_or(9))),
+            '^' => us.set_id(id(100 + digit.unwrap_or(9))),
             '>' => {
                 if let Some((number, offset)) = parse_file_protocol(rest) {
                     let field = file_protocol(number, offset);
@@ -83,7 +83,7 @@ fn say(us: &mut Conversation, now: u64, text: &str) {
     let body = Body::Text {
         text: text.to_owned(),
     };
-    let Some(message) = us.say(now, "us", body, &[id(1), id(2)]) else {
+    let Some(message) = us.compose(now, "us", body, &[id(1), id(2)]) else {
         return assert!(text.is_empty() || text.len() > MAX_TEXT);
     };
     // Numbers out of this world move nobody's clock.
@@ -93,44 +93,44 @@ fn say(us: &mut Conversation, now: u64, text: &str) {
         !entries.any(|entry| newer(entry.message.number)),
         "it is the newest"
     );
-    let frame = to_string(&Frame::Message(message.clone())).expect("has a form in JSON");
+    let frame = to_string(&ChatFrame::Message(message.clone())).expect("has a form in JSON");
     assert!(frame.len() <= MAX_FRAME);
     let mut other = Conversation::new(id(10));
-    let heard = other.hear(us.me(), "us", message);
-    assert!(matches!(heard, Heard::New { .. }), "we are heard");
+    let heard = other.receive(us.me(), "us", message);
+    assert!(matches!(heard, ReceiveOutcome::New { .. }), "we are heard");
 }
 
-fn take(us: &mut Conversation, from: &PeerId, frame: Frame) {
+fn take(us: &mut Conversation, from: &PeerId, frame: ChatFrame) {
     match frame {
-        Frame::Message(message) => {
+        ChatFrame::Message(message) => {
             if let Body::File(file) = &message.body {
                 check_name(file);
             }
-            let sound = message.is_sound();
+            let sound = message.is_valid();
             let number = message.number;
-            match us.hear(from, "somebody", message.clone()) {
-                Heard::New { received } => {
+            match us.receive(from, "somebody", message.clone()) {
+                ReceiveOutcome::New { received } => {
                     assert!(sound && received == number);
                     // What is older than all that is kept may be gone again.
                     if let Some(entry) = us.entry(from, number) {
                         assert_eq!(entry.message, message);
                     }
                 }
-                Heard::Again { received } => assert!(received >= number),
-                Heard::Refused => {}
+                ReceiveOutcome::Duplicate { received } => assert!(received >= number),
+                ReceiveOutcome::Invalid => {}
             }
             // Twice is once.
             let before = (us.entries().len(), us.unread());
-            let again = us.hear(from, "somebody", message);
-            assert!(!matches!(again, Heard::New { .. }));
+            let again = us.receive(from, "somebody", message);
+            assert!(!matches!(again, ReceiveOutcome::New { .. }));
             assert_eq!((us.entries().len(), us.unread()), before);
         }
-        Frame::Received { number } => us.received(from, number),
-        Frame::Typing { .. }
-        | Frame::Want { .. }
-        | Frame::Stop { .. }
-        | Frame::Gone { .. }
-        | Frame::Kept { .. } => {}
+        ChatFrame::Received { number } => us.acknowledge(from, number),
+        ChatFrame::Typing { .. }
+        | ChatFrame::Want { .. }
+        | ChatFrame::Stop { .. }
+        | ChatFrame::Gone { .. }
+        | ChatFrame::Kept { .. } => {}
     }
     check(us);
 }
@@ -144,8 +144,8 @@ fn check(us: &Conversation) {
         "in order, and none twice"
     );
     for entry in entries {
-        assert!(entry.message.is_sound());
-        if let Ticks::Some { reached, of } = entry.ticks() {
+        assert!(entry.message.is_valid());
+        if let DeliveryStatus::Partial { reached, of } = entry.delivery_status() {
             assert!(0 < reached && reached < of);
         }
     }

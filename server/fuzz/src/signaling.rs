@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
-use shared::signaling::{AWAY, ClientMessage, Peer, PeerId, PeerKey, ServerMessage};
+use shared::signaling::{AWAY_TIMEOUT_S, ClientMessage, Peer, PeerId, PeerKey, ServerMessage};
 
 use room::outbox::Next;
 use room::registry::{Limits, Rooms};
@@ -74,7 +74,7 @@ pub fn run(data: &[u8]) {
     agree(&mut sockets);
     drop(sockets);
     // Those that are dropped here are so by the clock on the wall.
-    rooms.sweep(now.max(Instant::now()) + Duration::from_secs(AWAY));
+    rooms.sweep(now.max(Instant::now()) + Duration::from_secs(AWAY_TIMEOUT_S));
     assert_eq!((rooms.rooms(), rooms.sockets()), (0, 0), "nothing stays");
 }
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use shared::chat::{Body, Frame, MAX_TEXT, Message};
-use shared::conversation::{Conversation, Heard, Ticks};
+use shared::chat::{Body, ChatFrame, MAX_TEXT, Message};
+use shared::conversation::{Conversation, DeliveryStatus, ReceiveOutcome};
 use shared::signaling::PeerId;
 
 use crate::command::{Command, HELP};
@@ -28,27 +28,27 @@ impl Room {
         }
     }
 
-    pub(crate) fn on_frame(&mut self, id: &PeerId, name: String, frame: Frame, now: Instant) {
+    pub(crate) fn on_frame(&mut self, id: &PeerId, name: String, frame: ChatFrame, now: Instant) {
         let peer = id.clone();
         let acts = match frame {
-            Frame::Message(message) => return self.on_said(peer, name, message, now),
-            Frame::Received { number } => return self.on_received(peer, name, number),
-            Frame::Typing { on } => {
+            ChatFrame::Message(message) => return self.on_said(peer, name, message, now),
+            ChatFrame::Received { number } => return self.on_received(peer, name, number),
+            ChatFrame::Typing { on } => {
                 let member = self.members.get_mut(id);
                 let news = member.is_some_and(|member| member.types(on, now));
                 let event = Act::Show(Event::Typing { peer, name, on });
                 news.then_some(event).into_iter().collect()
             }
-            Frame::Want { number, offset } => {
+            ChatFrame::Want { number, offset } => {
                 let link = self.members.get(id).and_then(|member| member.link.as_ref());
                 match link {
                     Some(link) => self.giving.on_want(id, &name, (number, offset), link),
                     None => Vec::new(),
                 }
             }
-            Frame::Stop { number } => self.giving.on_stop(id, number),
-            Frame::Gone { number } => self.taking.on_gone(id, number),
-            Frame::Kept { number } => self.giving.on_kept(id, &name, number),
+            ChatFrame::Stop { number } => self.giving.on_stop(id, number),
+            ChatFrame::Gone { number } => self.taking.on_gone(id, number),
+            ChatFrame::Kept { number } => self.giving.on_kept(id, &name, number),
         };
         self.act(acts, now);
         self.ask_for_files(now);
@@ -56,9 +56,9 @@ impl Room {
 
     fn on_said(&mut self, peer: PeerId, name: String, message: Message, now: Instant) {
         let (number, at, body) = (message.number, message.at, message.body.clone());
-        match self.conversation.hear(&peer, &name, message) {
-            Heard::New { received } => {
-                self.send(&peer, Frame::Received { number: received }, now);
+        match self.conversation.receive(&peer, &name, message) {
+            ReceiveOutcome::New { received } => {
+                self.send(&peer, ChatFrame::Received { number: received }, now);
                 if let Some(member) = self.members.get_mut(&peer) {
                     member.typing = None;
                 }
@@ -84,29 +84,29 @@ impl Room {
                     }
                 }
             }
-            Heard::Again { received } => {
-                self.send(&peer, Frame::Received { number: received }, now);
+            ReceiveOutcome::Duplicate { received } => {
+                self.send(&peer, ChatFrame::Received { number: received }, now);
             }
-            Heard::Refused => tracing::debug!(%peer, "a message that breaks the protocol"),
+            ReceiveOutcome::Invalid => tracing::debug!(%peer, "a message that breaks the protocol"),
         }
     }
 
     fn on_received(&mut self, peer: PeerId, name: String, number: u64) {
-        let ticks = |conversation: &Conversation| -> Vec<(u64, Ticks)> {
+        let ticks = |conversation: &Conversation| -> Vec<(u64, DeliveryStatus)> {
             let entries = conversation.entries().iter();
             let mine = entries.filter(|entry| conversation.is_mine(entry));
-            mine.map(|entry| (entry.message.number, entry.ticks()))
+            mine.map(|entry| (entry.message.number, entry.delivery_status()))
                 .collect()
         };
         let before = ticks(&self.conversation);
-        self.conversation.received(&peer, number);
+        self.conversation.acknowledge(&peer, number);
         for (old, (number, new)) in before.into_iter().zip(ticks(&self.conversation)) {
             if old.1 != new {
                 self.face.show(&Event::Received {
                     peer: peer.clone(),
                     name: name.clone(),
                     number,
-                    all: new == Ticks::All,
+                    all: new == DeliveryStatus::All,
                 });
             }
         }
@@ -149,10 +149,10 @@ impl Room {
         let others: Vec<_> = self.members.keys().cloned().collect();
         let message = self
             .conversation
-            .say(now, &self.options.name, body, &others)?;
+            .compose(now, &self.options.name, body, &others)?;
         for id in others {
             if self.members.get(&id).is_some_and(|member| member.open) {
-                self.send(&id, Frame::Message(message.clone()), Instant::now());
+                self.send(&id, ChatFrame::Message(message.clone()), Instant::now());
             }
         }
         Some(message)
@@ -161,11 +161,11 @@ impl Room {
     /// What it has not received of what was said.
     pub(crate) fn send_missing(&mut self, id: &PeerId, now: Instant) {
         for message in self.conversation.on_open(id) {
-            self.send(id, Frame::Message(message), now);
+            self.send(id, ChatFrame::Message(message), now);
         }
     }
 
-    pub(crate) fn send(&mut self, id: &PeerId, frame: Frame, now: Instant) {
+    pub(crate) fn send(&mut self, id: &PeerId, frame: ChatFrame, now: Instant) {
         if let Some(link) = self.link(id)
             && !link.send(frame)
         {
@@ -251,8 +251,10 @@ impl Room {
             && self.welcomed
             && self.no_more_input
             && !self.options.echo
-            && entries
-                .all(|entry| !self.conversation.is_mine(entry) || entry.ticks() != Ticks::Waiting)
+            && entries.all(|entry| {
+                !self.conversation.is_mine(entry)
+                    || entry.delivery_status() != DeliveryStatus::Pending
+            })
             && self.giving.all_kept()
     }
 }

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use shared::transfer::{Receipt, Spoiled};
+use shared::transfer::{IntegrityError, ReceiveProgress};
 
 /// Bytes of a name; the file systems have 255, and some is added to it.
 const MAX_NAME: usize = 200;
@@ -16,7 +16,7 @@ const MAX_NAMES: usize = 10_000;
 pub(crate) struct Partial {
     file: File,
     path: PathBuf,
-    receipt: Receipt,
+    receipt: ReceiveProgress,
     kept: bool,
 }
 
@@ -28,18 +28,18 @@ impl Partial {
         Ok(Self {
             file,
             path,
-            receipt: Receipt::new(size),
+            receipt: ReceiveProgress::new(size),
             kept: false,
         })
     }
 
-    pub(crate) fn receipt(&self) -> &Receipt {
+    pub(crate) fn receipt(&self) -> &ReceiveProgress {
         &self.receipt
     }
 
     /// # Errors
     /// The disk's, or that more has come than was announced.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<Result<(), Spoiled>> {
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<Result<(), IntegrityError>> {
         let pushed = self.receipt.push(bytes);
         if pushed.is_ok() {
             self.file.write_all(bytes)?;
@@ -131,7 +131,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut partial = Partial::create(folder.path(), "a", 3).unwrap();
         partial.push(b"on").unwrap().unwrap();
-        assert_eq!(partial.push(b"eee").unwrap(), Err(Spoiled::TooLong));
+        assert_eq!(partial.push(b"eee").unwrap(), Err(IntegrityError::TooLong));
         drop(partial);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use shared::chat::{FileInfo, Frame, MAX_FILE_NAME, file_protocol};
+use shared::chat::{ChatFrame, FileInfo, MAX_FILE_NAME, file_protocol};
 use shared::signaling::PeerId;
 use tokio::sync::mpsc;
 
@@ -145,7 +145,7 @@ impl Giving {
             .get(&number)
             .filter(|offered| !offered.withdrawn && offset <= offered.source.size);
         let Some(offered) = offered.filter(|_| busy.count() < AT_ONCE) else {
-            return vec![Act::Send(peer.clone(), Frame::Gone { number })];
+            return vec![Act::Send(peer.clone(), ChatFrame::Gone { number })];
         };
         self.attempts += 1;
         let (running, stop) = Running::begin(self.attempts, offset);
@@ -226,7 +226,7 @@ impl Giving {
         for key in keys.into_iter().filter(|key| numbers.contains(&key.1)) {
             acts.extend(self.show(&key, FileStep::Cancelled, None));
             self.getting.remove(&key);
-            acts.push(Act::Send(key.0, Frame::Gone { number: key.1 }));
+            acts.push(Act::Send(key.0, ChatFrame::Gone { number: key.1 }));
         }
         acts
     }
@@ -282,7 +282,7 @@ impl Giving {
                 if let Some(offered) = self.offered.get_mut(&number) {
                     offered.withdrawn = true;
                 }
-                let gone = Act::Send(key.0, Frame::Gone { number });
+                let gone = Act::Send(key.0, ChatFrame::Gone { number });
                 shown.into_iter().chain([gone]).collect()
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::chat::{Frame, MAX_FRAME};
+use shared::chat::{ChatFrame, MAX_FRAME};
 use shared::negotiation::{Negotiation, is_polite};
 use shared::signaling::{Candidate, ClientMessage, PeerId};
 use tokio::sync::{mpsc, oneshot};
@@ -58,7 +58,7 @@ pub(crate) enum Report {
     RoundTrip(f64),
     /// Nothing is heard from the other side; or it is heard again.
     Heard(bool),
-    Frame(Frame),
+    Frame(ChatFrame),
     /// The other side sends a file.
     File {
         channel: Arc<dyn DataChannel>,
@@ -86,7 +86,7 @@ pub(crate) enum Beginning {
 pub(crate) struct Link {
     pub(crate) generation: u64,
     orders: mpsc::Sender<Order>,
-    frames: mpsc::Sender<Frame>,
+    frames: mpsc::Sender<ChatFrame>,
 }
 
 impl Link {
@@ -131,7 +131,7 @@ impl Link {
     }
 
     /// False: the peer does not read, or the link is over.
-    pub(crate) fn send(&self, frame: Frame) -> bool {
+    pub(crate) fn send(&self, frame: ChatFrame) -> bool {
         self.frames.try_send(frame).is_ok()
     }
 
@@ -184,7 +184,7 @@ async fn run(
     negotiation: Negotiation,
     beginning: Beginning,
     mut orders: mpsc::Receiver<Order>,
-    frames: mpsc::Receiver<Frame>,
+    frames: mpsc::Receiver<ChatFrame>,
     reporter: Reporter,
 ) {
     let Connection {
@@ -279,7 +279,7 @@ async fn read(chat: Arc<dyn DataChannel>, begins: Arc<runtime::Beginning>, repor
     reporter.tell(Report::Dead(None)).await;
 }
 
-async fn write(chat: Arc<dyn DataChannel>, mut frames: mpsc::Receiver<Frame>) {
+async fn write(chat: Arc<dyn DataChannel>, mut frames: mpsc::Receiver<ChatFrame>) {
     while let Some(frame) = frames.recv().await {
         let Ok(text) = serde_json::to_string(&frame) else {
             continue;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::chat::{Frame, file_protocol};
+use shared::chat::{ChatFrame, file_protocol};
 use shared::signaling::{ClientMessage, PeerId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -89,9 +89,10 @@ async fn until(one: &mut Side, two: &mut Side, done: impl Fn(&Report) -> bool) {
 
 async fn say_and_hear(one: &mut Side, two: &mut Side) {
     for side in [&one, &two] {
-        assert!(side.link.send(Frame::Received { number: 7 }));
+        assert!(side.link.send(ChatFrame::Received { number: 7 }));
     }
-    let heard = |report: &Report| matches!(report, Report::Frame(Frame::Received { number: 7 }));
+    let heard =
+        |report: &Report| matches!(report, Report::Frame(ChatFrame::Received { number: 7 }));
     until(one, two, heard).await;
 }
 

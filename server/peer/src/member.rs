@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use shared::chat::TYPING;
+use shared::chat::TYPING_TIMEOUT_S;
 use shared::signaling::Peer;
 use webrtc::peer_connection::RTCIceCandidateType;
 
@@ -80,7 +80,7 @@ impl Member {
     /// It is writing, or has stopped. True when that is news.
     pub(crate) fn types(&mut self, on: bool, now: Instant) -> bool {
         let before = self.typing.is_some_and(|until| now < until);
-        self.typing = on.then(|| now + Duration::from_secs(TYPING));
+        self.typing = on.then(|| now + Duration::from_secs(TYPING_TIMEOUT_S));
         before != on
     }
 

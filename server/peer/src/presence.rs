@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use shared::api::{IceConfig, IceTransportPolicy};
 use shared::negotiation::is_polite;
-use shared::signaling::{Peer, ServerMessage, Why};
+use shared::signaling::{LeaveReason, Peer, ServerMessage};
 
 use crate::event::Event;
 use crate::ice;
@@ -108,7 +108,7 @@ impl Room {
                 let Some(member) = self.members.get_mut(&id) else {
                     return;
                 };
-                if why == Why::Lost && member.path.is_alive() {
+                if why == LeaveReason::Lost && member.path.is_alive() {
                     member.gone.get_or_insert(now);
                 } else {
                     self.remove(&id);

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use shared::chat::MAX_PIECE;
-use shared::transfer::Spoiled;
+use shared::chat::MAX_FILE_MESSAGE;
+use shared::transfer::IntegrityError;
 use tokio::sync::{mpsc, oneshot};
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
 
@@ -24,7 +24,7 @@ pub(crate) enum Received {
     /// The channel ended before: the part can be continued.
     BrokeOff(Partial),
     /// It is not what its author announced; it has to come again from the first byte.
-    Spoiled(Spoiled),
+    Corrupt(IntegrityError),
     /// Called off by this side.
     Stopped,
     /// The disk did not take it. A sentence.
@@ -59,7 +59,9 @@ pub(crate) async fn receive(
                         Err(_) => break,
                     }
                 }
-                DataChannelEvent::OnMessage(message) if message.data.len() > MAX_PIECE => break,
+                DataChannelEvent::OnMessage(message) if message.data.len() > MAX_FILE_MESSAGE => {
+                    break;
+                }
                 DataChannelEvent::OnMessage(message) => Chunk::Bytes(message.data),
                 DataChannelEvent::OnClose => break,
                 _ => continue,
@@ -104,7 +106,7 @@ fn write(mut partial: Partial, target: &Target, mut chunks: mpsc::Receiver<Chunk
         match chunk {
             Chunk::Bytes(bytes) => match partial.push(&bytes) {
                 Ok(Ok(())) => {}
-                Ok(Err(spoiled)) => return Received::Spoiled(spoiled),
+                Ok(Err(spoiled)) => return Received::Corrupt(spoiled),
                 Err(error) => return wrong(error),
             },
             Chunk::End(complete) => {
@@ -112,7 +114,7 @@ fn write(mut partial: Partial, target: &Target, mut chunks: mpsc::Receiver<Chunk
                     Ok(()) => partial
                         .keep(&target.folder, &target.name)
                         .map_or_else(wrong, Received::Kept),
-                    Err(spoiled) => Received::Spoiled(spoiled),
+                    Err(spoiled) => Received::Corrupt(spoiled),
                 };
             }
         }

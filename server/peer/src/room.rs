@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use shared::api::IceServer;
 use shared::conversation::Conversation;
-use shared::signaling::{AWAY, ClientMessage, PeerId};
+use shared::signaling::{AWAY_TIMEOUT_S, ClientMessage, PeerId};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -202,7 +202,7 @@ impl Room {
                 continue;
             };
             let given_up = member.gone.is_some_and(|since| {
-                now > since + Duration::from_secs(AWAY) && !member.path.is_alive()
+                now > since + Duration::from_secs(AWAY_TIMEOUT_S) && !member.path.is_alive()
             });
             if given_up {
                 self.remove(&id);

@@ -5,7 +5,8 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use shared::api::IceConfig;
 use shared::signaling::{
-    ClientMessage, Code, MAX_MESSAGE, PING_EVERY, Peer, PeerKey, PeerKind, ServerMessage, VERSION,
+    ClientMessage, ErrorCode, MAX_MESSAGE, PING_INTERVAL_S, Peer, PeerKey, PeerKind, ServerMessage,
+    VERSION,
 };
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -24,7 +25,7 @@ const LASTING: Duration = Duration::from_secs(5);
 /// To reach the server, and for its first answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The server answers pings, so silence means that the path is dead.
-const SILENCE: Duration = Duration::from_secs(PING_EVERY * 2 + 5);
+const SILENCE: Duration = Duration::from_secs(PING_INTERVAL_S * 2 + 5);
 /// `welcome` names every peer of a room; what is relayed is as long as a peer may send.
 const LONGEST: usize = 2 * MAX_MESSAGE;
 
@@ -198,7 +199,7 @@ async fn stay(
     outgoing: &mut mpsc::Receiver<ClientMessage>,
     news: &mpsc::Sender<News>,
 ) -> Ended {
-    let mut ping = tokio::time::interval(Duration::from_secs(PING_EVERY));
+    let mut ping = tokio::time::interval(Duration::from_secs(PING_INTERVAL_S));
     ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut heard = Instant::now();
     loop {
@@ -240,8 +241,8 @@ async fn stay(
     }
 }
 
-fn refusal(code: Code, message: String) -> Ended {
-    if code.needs_a_person() {
+fn refusal(code: ErrorCode, message: String) -> Ended {
+    if code.needs_user_action() {
         Ended::Refused(message)
     } else {
         Ended::Lost(message)

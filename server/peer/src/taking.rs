@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use shared::chat::{FileInfo, Frame};
+use shared::chat::{ChatFrame, FileInfo};
 use shared::signaling::PeerId;
-use shared::transfer::Spoiled;
+use shared::transfer::IntegrityError;
 use tokio::sync::mpsc;
 use webrtc::data_channel::DataChannel;
 
@@ -144,7 +144,7 @@ impl Taking {
                 .map_or(0, |partial| partial.receipt().received());
             incoming.bytes = offset;
             let number = *number;
-            acts.push(Act::Send(peer.clone(), Frame::Want { number, offset }));
+            acts.push(Act::Send(peer.clone(), ChatFrame::Want { number, offset }));
         }
         acts
     }
@@ -201,7 +201,7 @@ impl Taking {
         }
         tokio::spawn(async move { channel.close().await });
         let Some(why) = failed else { return Vec::new() };
-        let stop = Act::Send(key.0.clone(), Frame::Stop { number });
+        let stop = Act::Send(key.0.clone(), ChatFrame::Stop { number });
         let shown = self.show(&key, FileStep::Failed, None, Some(why));
         shown.into_iter().chain([stop]).collect()
     }
@@ -249,7 +249,7 @@ impl Taking {
         for key in keys {
             let shown = self.end(&key, FileStep::Cancelled, None);
             if !shown.is_empty() {
-                acts.push(Act::Send(key.0, Frame::Stop { number: key.1 }));
+                acts.push(Act::Send(key.0, ChatFrame::Stop { number: key.1 }));
             }
             acts.extend(shown);
         }
@@ -301,7 +301,7 @@ impl Taking {
                 (incoming.bytes, incoming.speed) = (incoming.info.size, mean);
                 let path = path.display().to_string();
                 let shown = self.show(&key, FileStep::Received, Some(path), None);
-                let kept = Act::Send(key.0, Frame::Kept { number });
+                let kept = Act::Send(key.0, ChatFrame::Kept { number });
                 [kept].into_iter().chain(shown).collect()
             }
             Received::BrokeOff(partial) => {
@@ -312,23 +312,23 @@ impl Taking {
                     .into_iter()
                     .collect()
             }
-            Received::Spoiled(why) => {
+            Received::Corrupt(why) => {
                 incoming.spoiled += 1;
                 if incoming.spoiled < TRIES {
                     incoming.state = State::Waiting;
                     return Vec::new();
                 }
                 let why = match why {
-                    Spoiled::TooLong => "more came than was announced",
-                    Spoiled::TooShort => "it ends too early",
-                    Spoiled::Hash => "its SHA-256 is another",
+                    IntegrityError::TooLong => "more came than was announced",
+                    IntegrityError::TooShort => "it ends too early",
+                    IntegrityError::HashMismatch => "its SHA-256 is another",
                 };
                 let why = format!("{why}; its author should offer it again.");
                 self.end(&key, FileStep::Failed, Some(why))
             }
             Received::Stopped => Vec::new(),
             Received::Failed(why) => {
-                let stop = Act::Send(key.0.clone(), Frame::Stop { number });
+                let stop = Act::Send(key.0.clone(), ChatFrame::Stop { number });
                 let shown = self.end(&key, FileStep::Failed, Some(why));
                 shown.into_iter().chain([stop]).collect()
             }

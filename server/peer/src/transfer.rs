@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::BytesMut;
-use shared::chat::{Complete, Frame};
+use shared::chat::{ChatFrame, FileComplete};
 use shared::signaling::PeerId;
 use shared::transfer::Speed;
 use tokio::sync::{mpsc, oneshot};
@@ -15,7 +15,7 @@ use crate::sending::Sent;
 /// What is handed between the network and the disk.
 pub(crate) enum Chunk {
     Bytes(BytesMut),
-    End(Complete),
+    End(FileComplete),
 }
 
 /// What a transfer tells.
@@ -73,7 +73,7 @@ impl Teller {
 /// What follows from something that happened to a file.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Act {
-    Send(PeerId, Frame),
+    Send(PeerId, ChatFrame),
     Show(Event),
 }
 
@@ -104,8 +104,8 @@ impl Running {
     /// Bytes a second over the last seconds.
     pub(crate) fn speed_at(&mut self, bytes: u64) -> u64 {
         self.speed
-            .at(self.began.elapsed().as_millis() as u64, bytes);
-        self.speed.now()
+            .record(self.began.elapsed().as_millis() as u64, bytes);
+        self.speed.bytes_per_second()
     }
 
     /// Bytes a second since it began.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use shared::signaling::{AWAY, Peer, PeerId, PeerKey, ServerMessage};
+use shared::signaling::{AWAY_TIMEOUT_S, Peer, PeerId, PeerKey, ServerMessage};
 
 use super::outbox::Next;
 use super::registry::{Limits, Rooms};
@@ -204,7 +204,7 @@ proptest! {
         }
         sockets.clear();
         // Those that just dropped did so by the clock on the wall.
-        rooms.sweep(now.max(Instant::now()) + Duration::from_secs(AWAY));
+        rooms.sweep(now.max(Instant::now()) + Duration::from_secs(AWAY_TIMEOUT_S));
         prop_assert_eq!((rooms.rooms(), rooms.sockets()), (0, 0));
     }
 }

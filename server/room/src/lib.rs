@@ -27,7 +27,7 @@ mod properties;
 use std::time::{Duration, Instant};
 
 use shared::signaling::{
-    ClientMessage, MAX_PEERS, Peer, PeerId, PeerKey, PeerKind, ServerMessage, VERSION, Why,
+    ClientMessage, LeaveReason, MAX_PEERS, Peer, PeerId, PeerKey, PeerKind, ServerMessage, VERSION,
 };
 
 use self::refusal::Refusal;
@@ -122,7 +122,7 @@ impl Room {
     }
 
     /// A socket asks to join. With the key of a peer that is in the room it goes on as that peer, and the peer's older socket,
-    /// if it has one, is told [`Code::Replaced`](shared::signaling::Code::Replaced).
+    /// if it has one, is told [`ErrorCode::Replaced`](shared::signaling::ErrorCode::Replaced).
     ///
     /// # Errors
     /// The name cannot be used or is taken, or the room is full. Nothing has changed then.
@@ -195,7 +195,7 @@ impl Room {
             ClientMessage::Leave => {
                 self.members.remove(position);
                 let mut deliveries = Vec::new();
-                self.left(sender, Why::Left, &mut deliveries);
+                self.left(sender, LeaveReason::Left, &mut deliveries);
                 deliveries
             }
             ClientMessage::Offer { to, sdp } => {
@@ -242,7 +242,7 @@ impl Room {
         });
         let mut deliveries = Vec::new();
         for id in lost {
-            self.left(id, Why::Lost, &mut deliveries);
+            self.left(id, LeaveReason::Lost, &mut deliveries);
         }
         deliveries
     }
@@ -266,7 +266,7 @@ impl Room {
         vec![delivery]
     }
 
-    fn left(&self, id: PeerId, why: Why, deliveries: &mut Vec<Delivery>) {
+    fn left(&self, id: PeerId, why: LeaveReason, deliveries: &mut Vec<Delivery>) {
         let message = ServerMessage::Left {
             id: id.clone(),
             why,

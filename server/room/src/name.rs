@@ -51,7 +51,7 @@ fn is_invisible(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::signaling::Code;
+    use shared::signaling::ErrorCode;
 
     #[test]
     fn white_space_around_a_name_is_cut_off() {
@@ -72,7 +72,7 @@ mod tests {
             (&"名".repeat(17), "longer than 48 bytes"),
         ] {
             let refusal = of_peer(name).unwrap_err();
-            assert_eq!(refusal.code, Code::BadName);
+            assert_eq!(refusal.code, ErrorCode::BadName);
             assert!(refusal.sentence.contains(reason), "{}", refusal.sentence);
         }
         assert!(of_peer(&"名".repeat(16)).is_ok());

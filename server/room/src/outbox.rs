@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use shared::signaling::{Code, ServerMessage};
+use shared::signaling::{ErrorCode, ServerMessage};
 use tokio::sync::Notify;
 
 use super::refusal::Refusal;
@@ -34,7 +34,7 @@ struct State {
 pub enum End {
     /// Its peer said goodbye.
     Left,
-    Refused(Code),
+    Refused(ErrorCode),
 }
 
 /// What the socket's task has to do.
@@ -49,7 +49,7 @@ pub enum Next {
 pub(super) struct Overflow;
 
 impl Outbox {
-    /// Adds a message. One that ends the socket ([`Code::is_final`]) is the last one; nothing is added after it.
+    /// Adds a message. One that ends the socket ([`ErrorCode::is_final`]) is the last one; nothing is added after it.
     pub(super) fn push(&self, message: &ServerMessage) -> Result<(), Overflow> {
         let text = json(message);
         let mut state = self.lock();
@@ -185,7 +185,10 @@ mod tests {
             Next::Say(r#"{"type":"pong"}"#.to_owned())
         );
         assert!(matches!(outbox.next().await, Next::Say(text) if text.contains("\"idle\"")));
-        assert_eq!(outbox.next().await, Next::Close(End::Refused(Code::Idle)));
+        assert_eq!(
+            outbox.next().await,
+            Next::Close(End::Refused(ErrorCode::Idle))
+        );
     }
 
     #[tokio::test]
@@ -197,7 +200,7 @@ mod tests {
         assert!(matches!(outbox.next().await, Next::Say(text) if text.contains("too_slow")));
         assert_eq!(
             outbox.next().await,
-            Next::Close(End::Refused(Code::TooSlow))
+            Next::Close(End::Refused(ErrorCode::TooSlow))
         );
     }
 

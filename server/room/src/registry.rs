@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use shared::signaling::{AWAY, IDLE};
+use shared::signaling::{AWAY_TIMEOUT_S, IDLE_TIMEOUT_S};
 use tokio::sync::Notify;
 
 use super::outbox::Outbox;
@@ -50,8 +50,8 @@ impl Default for Limits {
             rooms: 1000,
             sockets: 4000,
             sockets_of_an_address: 250,
-            away: Duration::from_secs(AWAY),
-            idle: Duration::from_secs(IDLE),
+            away: Duration::from_secs(AWAY_TIMEOUT_S),
+            idle: Duration::from_secs(IDLE_TIMEOUT_S),
             join: Duration::from_secs(10),
             write: Duration::from_secs(10),
             rates: Rates::default(),

@@ -9,7 +9,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use shared::signaling::{Code, MAX_MESSAGE};
+use shared::signaling::{ErrorCode, MAX_MESSAGE};
 use tokio::time::{sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite;
 
@@ -170,9 +170,9 @@ fn close_frame(end: End) -> CloseFrame {
         };
     };
     let number = match code {
-        Code::TooLong => 1009,
-        Code::ShuttingDown => 1012,
-        Code::ServerFull => 1013,
+        ErrorCode::TooLong => 1009,
+        ErrorCode::ShuttingDown => 1012,
+        ErrorCode::ServerFull => 1013,
         _ => 1008,
     };
     let name = serde_json::to_value(code).ok();

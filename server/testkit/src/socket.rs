@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use shared::signaling::{
-    Candidate, ClientMessage, Code, Peer, PeerId, PeerKey, PeerKind, ServerMessage, VERSION,
+    Candidate, ClientMessage, ErrorCode, Peer, PeerId, PeerKey, PeerKind, ServerMessage, VERSION,
 };
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
@@ -129,7 +129,7 @@ impl TestSocket {
     }
 
     /// The next message is an error: its code and its sentence.
-    pub async fn refused(&mut self) -> (Code, String) {
+    pub async fn refused(&mut self) -> (ErrorCode, String) {
         match self.hear().await {
             ServerMessage::Error { code, message, .. } => (code, message),
             other => panic!("not refused, but told {other:?}"),
@@ -137,7 +137,7 @@ impl TestSocket {
     }
 
     /// The next messages are an error of `code` with a sentence, and the end with `number`; nothing after.
-    pub async fn ended(&mut self, code: Code, number: u16) -> String {
+    pub async fn ended(&mut self, code: ErrorCode, number: u16) -> String {
         let (refused, sentence) = self.refused().await;
         assert_eq!(refused, code, "{sentence}");
         self.closed(code, number).await;
@@ -145,7 +145,7 @@ impl TestSocket {
     }
 
     /// The socket is closed, with the code's name for a reason.
-    pub async fn closed(&mut self, code: Code, number: u16) {
+    pub async fn closed(&mut self, code: ErrorCode, number: u16) {
         let closed = self.hear_or_closed().await.expect_err("it is closed");
         let name = serde_json::to_value(code).expect("a name");
         assert_eq!(Some(closed.reason.as_str()), name.as_str());

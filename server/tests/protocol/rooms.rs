@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::signaling::{ClientMessage, Code, PeerId, PeerKind, ServerMessage, Why};
+use shared::signaling::{ClientMessage, ErrorCode, LeaveReason, PeerId, PeerKind, ServerMessage};
 use testkit::TestServer;
 use testkit::socket::{TestMember, TestSocket, candidate, join, key, offer};
 
@@ -49,7 +49,7 @@ async fn rooms_know_nothing_of_each_other() {
     assert_ne!(here.me.id, there.me.id, "nobody can follow a peer about");
     here.say(&offer(there.id(), "hello?")).await;
     let (code, sentence) = here.socket.refused().await;
-    assert_eq!(code, Code::NoSuchPeer, "{sentence}");
+    assert_eq!(code, ErrorCode::NoSuchPeer, "{sentence}");
     there.socket.heard_nothing().await;
     assert_eq!(server.rooms.rooms(), 2);
     server.stop().await;
@@ -64,7 +64,7 @@ async fn who_says_goodbye_is_gone_at_once() {
     bob.say(&ClientMessage::Leave).await;
     let closed = bob.socket.hear_or_closed().await.unwrap_err();
     assert_eq!((closed.number, closed.reason.as_str()), (1000, "left"));
-    let (id, why) = (bob.me.id.clone(), Why::Left);
+    let (id, why) = (bob.me.id.clone(), LeaveReason::Left);
     assert_eq!(ada.hear().await, ServerMessage::Left { id, why });
     // The name is free again.
     let carl = TestMember::join(&server.url, "demo", "BOB", 3).await;
@@ -85,7 +85,7 @@ async fn a_dropped_socket_is_away_and_resumes_as_the_same_peer() {
     ada.say(&offer(&bob_peer.id, "are you there?")).await;
     let refused = ada.hear().await;
     assert!(
-        matches!(&refused, ServerMessage::Error { code: Code::PeerAway, to: Some(to), .. } if *to == bob_peer.id),
+        matches!(&refused, ServerMessage::Error { code: ErrorCode::PeerAway, to: Some(to), .. } if *to == bob_peer.id),
         "{refused:?}"
     );
     // Who comes meanwhile sees that he is away, and his name is still his.
@@ -95,7 +95,7 @@ async fn a_dropped_socket_is_away_and_resumes_as_the_same_peer() {
     ada.hear().await;
     let mut thief = TestSocket::open(&server.url).await;
     thief.say(&join("demo", "bob", 4)).await;
-    thief.ended(Code::NameTaken, 1008).await;
+    thief.ended(ErrorCode::NameTaken, 1008).await;
 
     let mut bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
     assert_eq!(bob.me, bob_peer);
@@ -117,7 +117,7 @@ async fn who_stays_away_for_too_long_is_lost() {
     ada.hear().await;
     bob.drop_socket();
     assert!(matches!(ada.hear().await, ServerMessage::Away { .. }));
-    let why = Why::Lost;
+    let why = LeaveReason::Lost;
     assert_eq!(ada.hear().await, ServerMessage::Left { id, why });
     ada.drop_socket();
     testkit::eventually(
@@ -159,7 +159,7 @@ async fn a_second_tab_takes_the_place_of_the_first() {
     ada.hear().await;
     let mut second = TestMember::join(&server.url, "demo", "Bobby", 2).await;
     assert_eq!(second.me.id, first.me.id);
-    first.socket.ended(Code::Replaced, 1008).await;
+    first.socket.ended(ErrorCode::Replaced, 1008).await;
     let peer = second.me.clone();
     assert_eq!(ada.hear().await, ServerMessage::Arrived { peer });
     // The end of the first socket is not the end of the peer.
@@ -178,9 +178,9 @@ async fn peers_are_the_same_after_a_restart_of_the_server() {
     let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
     let mut silent = TestSocket::open(&server.url).await;
     let stopping = tokio::spawn(server.stop());
-    let sentence = ada.socket.ended(Code::ShuttingDown, 1012).await;
+    let sentence = ada.socket.ended(ErrorCode::ShuttingDown, 1012).await;
     assert!(sentence.contains("join again"), "{sentence}");
-    silent.ended(Code::ShuttingDown, 1012).await;
+    silent.ended(ErrorCode::ShuttingDown, 1012).await;
     let took = stopping.await.unwrap();
     assert!(took < Duration::from_secs(4), "{took:?}");
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::SinkExt;
-use shared::signaling::{ClientMessage, Code, MAX_MESSAGE, MAX_PEERS, PeerId, ServerMessage};
+use shared::signaling::{ClientMessage, ErrorCode, MAX_MESSAGE, MAX_PEERS, PeerId, ServerMessage};
 use testkit::socket::{TestMember, TestSocket, candidate, join, offer};
 use testkit::{TestServer, eventually, sentence};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -57,7 +57,7 @@ async fn what_is_no_message_is_refused_and_the_second_time_ends_the_socket() {
         let mut socket = TestSocket::open(&server.url).await;
         socket.send(Message::text(text)).await;
         let (code, sentence) = socket.refused().await;
-        assert_eq!(code, Code::Malformed, "{text}");
+        assert_eq!(code, ErrorCode::Malformed, "{text}");
         assert!(sentence.contains("Send one JSON text"), "{sentence}");
         assert!(sentence.len() < 500, "not all of it is said back");
         // It may still join, and one slip is forgotten.
@@ -67,9 +67,9 @@ async fn what_is_no_message_is_refused_and_the_second_time_ends_the_socket() {
         socket.send(Message::text(join)).await;
         assert!(matches!(socket.hear().await, ServerMessage::Welcome { .. }));
         socket.send(Message::text(text)).await;
-        assert_eq!(socket.refused().await.0, Code::Malformed);
+        assert_eq!(socket.refused().await.0, ErrorCode::Malformed);
         socket.send(Message::binary(vec![1, 2, 3])).await;
-        let sentence = socket.ended(Code::Malformed, 1008).await;
+        let sentence = socket.ended(ErrorCode::Malformed, 1008).await;
         assert!(sentence.contains("Binary"), "{sentence}");
     }
     bystanders.noticed_nothing().await;
@@ -81,11 +81,11 @@ async fn a_join_that_cannot_be_is_told_why() {
     let server = TestServer::with(&["test:"]).await;
     let mut bystanders = Bystanders::meet(&server).await;
     for (room, name, code, says) in [
-        ("", "x", Code::BadName, "room's name is empty"),
-        (&"r".repeat(65), "x", Code::BadName, "64 bytes"),
-        ("demo", " ", Code::BadName, "peer's name is empty"),
-        ("demo", "a\u{7}", Code::BadName, "control characters"),
-        ("demo", "oNE", Code::NameTaken, "another name"),
+        ("", "x", ErrorCode::BadName, "room's name is empty"),
+        (&"r".repeat(65), "x", ErrorCode::BadName, "64 bytes"),
+        ("demo", " ", ErrorCode::BadName, "peer's name is empty"),
+        ("demo", "a\u{7}", ErrorCode::BadName, "control characters"),
+        ("demo", "oNE", ErrorCode::NameTaken, "another name"),
     ] {
         let mut socket = TestSocket::open(&server.url).await;
         socket.say(&join(room, name, 1)).await;
@@ -95,7 +95,7 @@ async fn a_join_that_cannot_be_is_told_why() {
     let mut socket = TestSocket::open(&server.url).await;
     let text = r#"{"type":"join","version":7,"room":"demo","name":"x","key":"00000000000000000000000000000001","kind":"browser"}"#;
     socket.send(text.into()).await;
-    let sentence = socket.ended(Code::Version, 1008).await;
+    let sentence = socket.ended(ErrorCode::Version, 1008).await;
     assert!(sentence.contains("version 1"), "{sentence}");
     assert_eq!(server.rooms.rooms(), 1, "no room was begun in vain");
     bystanders.noticed_nothing().await;
@@ -107,10 +107,10 @@ async fn who_has_not_joined_and_who_has_joined_twice_are_told_so() {
     let server = TestServer::with(&["test:"]).await;
     let mut socket = TestSocket::open(&server.url).await;
     socket.say(&ClientMessage::Ping).await;
-    assert_eq!(socket.refused().await.0, Code::NotJoined);
+    assert_eq!(socket.refused().await.0, ErrorCode::NotJoined);
     let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
     ada.say(&join("demo", "Ada", 1)).await;
-    assert_eq!(ada.socket.refused().await.0, Code::NotJoined);
+    assert_eq!(ada.socket.refused().await.0, ErrorCode::NotJoined);
     ada.socket.heard_nothing().await;
     server.stop().await;
 }
@@ -125,7 +125,7 @@ async fn targets_that_are_not_there_are_told_to_the_sender_only() {
         elsewhere.say(&candidate(&target, "candidate:1")).await;
         let refused = elsewhere.hear().await;
         assert!(
-            matches!(&refused, ServerMessage::Error { code: Code::NoSuchPeer, to: Some(to), .. } if *to == target),
+            matches!(&refused, ServerMessage::Error { code: ErrorCode::NoSuchPeer, to: Some(to), .. } if *to == target),
             "{refused:?}"
         );
     }
@@ -147,7 +147,7 @@ async fn the_longest_message_passes_and_a_longer_one_ends_the_socket() {
     );
     bob.say(&offer(ada.id(), "x".repeat(MAX_MESSAGE - around + 1)))
         .await;
-    let sentence = bob.socket.ended(Code::TooLong, 1009).await;
+    let sentence = bob.socket.ended(ErrorCode::TooLong, 1009).await;
     assert!(sentence.contains("65536"), "{sentence}");
     assert!(matches!(ada.hear().await, ServerMessage::Away { .. }));
 
@@ -176,7 +176,7 @@ async fn the_longest_message_passes_and_a_longer_one_ends_the_socket() {
             }
         }
         let (code, _) = mallory.refused().await;
-        assert_eq!(code, Code::TooLong);
+        assert_eq!(code, ErrorCode::TooLong);
         assert_eq!(mallory.hear_or_closed().await.unwrap_err().number, 1009);
     }
     ada.socket.heard_nothing().await;
@@ -213,12 +213,12 @@ async fn a_flood_ends_the_socket_and_a_busy_joiner_does_not() {
     let _ = flood.socket.flush().await;
     let refused = loop {
         match flood.refused().await {
-            (Code::NotJoined, _) => {}
+            (ErrorCode::NotJoined, _) => {}
             (code, sentence) => break (code, sentence),
         }
     };
-    assert_eq!(refused.0, Code::TooFast, "{}", refused.1);
-    flood.closed(Code::TooFast, 1008).await;
+    assert_eq!(refused.0, ErrorCode::TooFast, "{}", refused.1);
+    flood.closed(ErrorCode::TooFast, 1008).await;
     bystanders.noticed_nothing().await;
     server.stop().await;
 }
@@ -232,10 +232,10 @@ async fn a_full_room_and_a_full_server_say_so() {
     }
     let mut socket = TestSocket::open(&server.url).await;
     socket.say(&join("demo", "one more", 99)).await;
-    socket.ended(Code::RoomFull, 1008).await;
+    socket.ended(ErrorCode::RoomFull, 1008).await;
     let mut socket = TestSocket::open(&server.url).await;
     socket.say(&join("other", "one more", 99)).await;
-    let sentence = socket.ended(Code::ServerFull, 1013).await;
+    let sentence = socket.ended(ErrorCode::ServerFull, 1013).await;
     assert!(sentence.contains("rooms"), "{sentence}");
     drop(socket);
     eventually("they are gone", Duration::from_secs(3), || async {
@@ -248,7 +248,7 @@ async fn a_full_room_and_a_full_server_say_so() {
         TestSocket::open(&server.url).await,
     ];
     let mut socket = TestSocket::open(&server.url).await;
-    let sentence = socket.ended(Code::ServerFull, 1013).await;
+    let sentence = socket.ended(ErrorCode::ServerFull, 1013).await;
     assert!(sentence.contains("Try again"), "{sentence}");
     // Those who are in notice nothing.
     members[MAX_PEERS - 1].socket.heard_nothing().await;

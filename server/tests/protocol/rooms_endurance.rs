@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use room::pace::Rate;
-use shared::signaling::{Code, ServerMessage};
+use shared::signaling::{ErrorCode, ServerMessage};
 use testkit::socket::{TestMember, TestSocket, offer};
 use testkit::{TestServer, eventually};
 use tokio::io::AsyncReadExt;
@@ -72,7 +72,7 @@ async fn silence_ends_a_socket_and_the_pings_of_a_browser_keep_it() {
         tab.socket.heard_nothing().await;
     });
     let mut late = TestSocket::open(&server.url).await;
-    let sentence = late.ended(Code::Idle, 1008).await;
+    let sentence = late.ended(ErrorCode::Idle, 1008).await;
     assert!(sentence.contains("join"), "{sentence}");
     // Not reading, it does not answer pings either.
     tokio::time::sleep(Duration::from_secs(3)).await;

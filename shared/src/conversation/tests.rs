@@ -21,11 +21,11 @@ fn texts(conversation: &Conversation) -> Vec<&str> {
 /// Carries messages to the other side, as a channel does, and the answer back.
 fn deliver(messages: &[Message], from: &mut Conversation, to: &mut Conversation) {
     for message in messages {
-        match to.hear(&from.me.clone(), "them", message.clone()) {
-            Heard::New { received } | Heard::Again { received } => {
-                from.received(&to.me.clone(), received);
+        match to.receive(&from.me.clone(), "them", message.clone()) {
+            ReceiveOutcome::New { received } | ReceiveOutcome::Duplicate { received } => {
+                from.acknowledge(&to.me.clone(), received);
             }
-            Heard::Refused => panic!("an honest message is never refused"),
+            ReceiveOutcome::Invalid => panic!("an honest message is never refused"),
         }
     }
 }
@@ -33,11 +33,11 @@ fn deliver(messages: &[Message], from: &mut Conversation, to: &mut Conversation)
 #[test]
 fn both_sides_see_one_order_even_when_both_write_at_once() {
     let (mut a, mut b) = (Conversation::new(id(1)), Conversation::new(id(2)));
-    let one = a.say(1000, "a", text("one"), &[id(2)]).unwrap();
-    let two = b.say(900, "b", text("two"), &[id(1)]).unwrap();
+    let one = a.compose(1000, "a", text("one"), &[id(2)]).unwrap();
+    let two = b.compose(900, "b", text("two"), &[id(1)]).unwrap();
     deliver(&[one], &mut a, &mut b);
     deliver(&[two], &mut b, &mut a);
-    let three = b.say(901, "b", text("three"), &[id(1)]).unwrap();
+    let three = b.compose(901, "b", text("three"), &[id(1)]).unwrap();
     deliver(&[three], &mut b, &mut a);
     assert_eq!(texts(&a), ["two", "one", "three"]);
     assert_eq!(texts(&a), texts(&b));
@@ -46,49 +46,59 @@ fn both_sides_see_one_order_even_when_both_write_at_once() {
 #[test]
 fn what_was_not_received_is_sent_again_once() {
     let (mut a, mut b) = (Conversation::new(id(1)), Conversation::new(id(2)));
-    let one = a.say(10, "a", text("one"), &[id(2)]).unwrap();
+    let one = a.compose(10, "a", text("one"), &[id(2)]).unwrap();
     // It arrives, and the answer is lost with the connection.
-    b.hear(&id(1), "a", one);
-    a.say(11, "a", text("two"), &[id(2)]).unwrap();
-    assert_eq!(a.entries()[0].ticks(), Ticks::Waiting);
+    b.receive(&id(1), "a", one);
+    a.compose(11, "a", text("two"), &[id(2)]).unwrap();
+    assert_eq!(a.entries()[0].delivery_status(), DeliveryStatus::Pending);
     let again = a.on_open(&id(2));
     assert_eq!(again.len(), 2);
     deliver(&again, &mut a, &mut b);
     assert_eq!(texts(&b), ["one", "two"]);
     assert!(a.on_open(&id(2)).is_empty());
-    assert!(a.entries().iter().all(|entry| entry.ticks() == Ticks::All));
+    assert!(
+        a.entries()
+            .iter()
+            .all(|entry| entry.delivery_status() == DeliveryStatus::All)
+    );
 }
 
 #[test]
 fn a_message_into_an_empty_room_waits_for_the_first_who_comes() {
     let mut a = Conversation::new(id(1));
-    a.say(1, "a", text("anybody?"), &[]).unwrap();
+    a.compose(1, "a", text("anybody?"), &[]).unwrap();
     assert_eq!(a.on_open(&id(2)).len(), 1);
     assert!(a.on_open(&id(3)).is_empty());
-    a.received(&id(2), a.entries()[0].message.number);
-    assert_eq!(a.entries()[0].ticks(), Ticks::All);
+    a.acknowledge(&id(2), a.entries()[0].message.number);
+    assert_eq!(a.entries()[0].delivery_status(), DeliveryStatus::All);
 }
 
 #[test]
 fn ticks_count_who_has_it() {
     let mut a = Conversation::new(id(1));
-    let message = a.say(1, "a", text("x"), &[id(2), id(3)]).unwrap();
-    a.received(&id(2), message.number);
-    assert_eq!(a.entries()[0].ticks(), Ticks::Some { reached: 1, of: 2 });
-    a.received(&id(2), message.number);
-    assert_eq!(a.entries()[0].ticks(), Ticks::Some { reached: 1, of: 2 });
-    a.received(&id(3), message.number);
-    assert_eq!(a.entries()[0].ticks(), Ticks::All);
+    let message = a.compose(1, "a", text("x"), &[id(2), id(3)]).unwrap();
+    a.acknowledge(&id(2), message.number);
+    assert_eq!(
+        a.entries()[0].delivery_status(),
+        DeliveryStatus::Partial { reached: 1, of: 2 }
+    );
+    a.acknowledge(&id(2), message.number);
+    assert_eq!(
+        a.entries()[0].delivery_status(),
+        DeliveryStatus::Partial { reached: 1, of: 2 }
+    );
+    a.acknowledge(&id(3), message.number);
+    assert_eq!(a.entries()[0].delivery_status(), DeliveryStatus::All);
 }
 
 #[test]
 fn it_survives_being_saved_and_a_new_id() {
     let mut a = Conversation::new(id(9));
-    a.say(5, "a", text("kept"), &[id(2)]).unwrap();
+    a.compose(5, "a", text("kept"), &[id(2)]).unwrap();
     let saved = serde_json::to_string(&a).unwrap();
     let mut again: Conversation = serde_json::from_str(&saved).unwrap();
     assert_eq!(again, a);
-    again.become_peer(id(1));
+    again.set_id(id(1));
     assert!(again.is_mine(&again.entries()[0]));
     assert_eq!(again.on_open(&id(2)).len(), 1);
 }
@@ -97,10 +107,10 @@ fn it_survives_being_saved_and_a_new_id() {
 fn a_peer_that_lost_its_history_is_still_heard() {
     let mut b = Conversation::new(id(2));
     let mut a = Conversation::new(id(1));
-    let one = a.say(1_000, "a", text("one"), &[id(2)]).unwrap();
+    let one = a.compose(1_000, "a", text("one"), &[id(2)]).unwrap();
     deliver(&[one], &mut a, &mut b);
     let mut a = Conversation::new(id(1));
-    let two = a.say(2_000, "a", text("two"), &[id(2)]).unwrap();
+    let two = a.compose(2_000, "a", text("two"), &[id(2)]).unwrap();
     deliver(&[two], &mut a, &mut b);
     assert_eq!(texts(&b), ["one", "two"]);
 }
@@ -115,14 +125,14 @@ fn nothing_grows_without_bound() {
             body: text("x"),
         };
         assert!(matches!(
-            a.hear(&id(n + 2), "n", message),
-            Heard::New { .. }
+            a.receive(&id(n + 2), "n", message),
+            ReceiveOutcome::New { .. }
         ));
     }
     assert_eq!(a.entries().len(), MAX_ENTRIES);
     assert_eq!(a.heard.len(), MAX_AUTHORS);
     for n in 0..100 {
-        a.say(n, "a", text(&"y".repeat(60_000)), &[]).unwrap();
+        a.compose(n, "a", text(&"y".repeat(60_000)), &[]).unwrap();
     }
     assert!(a.entries().iter().map(Entry::bytes).sum::<usize>() <= MAX_BYTES);
 }
@@ -136,9 +146,9 @@ fn nobody_can_use_up_the_numbers_of_others() {
         body: text("far ahead"),
     };
     for number in [MAX_CLOCK, MAX_NUMBER] {
-        let heard = a.hear(&id(3), "mallory", message(number));
-        assert!(matches!(heard, Heard::New { .. }));
-        let said = a.say(10, "a", text("still heard"), &[id(2)]).unwrap();
+        let heard = a.receive(&id(3), "mallory", message(number));
+        assert!(matches!(heard, ReceiveOutcome::New { .. }));
+        let said = a.compose(10, "a", text("still heard"), &[id(2)]).unwrap();
         deliver(&[said], &mut a, &mut b);
     }
     assert_eq!(texts(&b), ["still heard", "still heard"]);
@@ -158,8 +168,11 @@ fn a_message_out_of_bounds_is_refused() {
         message(1, text("")),
         message(1, text(&"x".repeat(70_000))),
     ] {
-        assert_eq!(a.hear(&id(2), "n", bad), Heard::Refused);
+        assert_eq!(a.receive(&id(2), "n", bad), ReceiveOutcome::Invalid);
     }
-    assert_eq!(a.hear(&id(1), "me", message(1, text("x"))), Heard::Refused);
-    assert!(a.say(1, "a", text(""), &[]).is_none());
+    assert_eq!(
+        a.receive(&id(1), "me", message(1, text("x"))),
+        ReceiveOutcome::Invalid
+    );
+    assert!(a.compose(1, "a", text(""), &[]).is_none());
 }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use leptos::prelude::*;
-use shared::chat::{Body, FileInfo, Frame};
+use shared::chat::{Body, ChatFrame, FileInfo};
 use shared::signaling::PeerId;
 use web_sys::RtcDataChannel;
 
@@ -65,7 +65,7 @@ impl Files {
         });
         if ready {
             let offset = done;
-            client.send(author, &Frame::Want { number, offset });
+            client.send(author, &ChatFrame::Want { number, offset });
         }
     }
 
@@ -91,7 +91,7 @@ impl Files {
         };
         self.file_count.set(self.file_count.get().wrapping_add(1));
         // An object URL has the origin of this page, so only images keep a type that browsers render.
-        let mime = if info.is_picture() {
+        let mime = if info.is_image() {
             &info.mime
         } else {
             "application/octet-stream"
@@ -158,7 +158,7 @@ impl Files {
             .try_with_untracked(|all| transfers::complete(all, peer));
         if let Some(client) = self.client.upgrade() {
             for number in kept.unwrap_or_default() {
-                client.send(peer, &Frame::Kept { number });
+                client.send(peer, &ChatFrame::Kept { number });
             }
         }
         let pictures = self.room.conversation.try_with_untracked(|c| {
@@ -207,7 +207,7 @@ impl Files {
                 .find_map(|active| (active.key == key).then(|| active.download.received()));
             let Some(offset) = offset else { continue };
             self.change(|all| transfers::set_stage(all, &key, TransferStage::Requested));
-            client.send(author, &Frame::Want { number, offset });
+            client.send(author, &ChatFrame::Want { number, offset });
         }
     }
 
@@ -242,7 +242,7 @@ impl Files {
                 self.finish_download(key, TransferStage::Complete { url });
                 if let Some(client) = self.client.upgrade() {
                     let number = key.number;
-                    client.send(&key.author, &Frame::Kept { number });
+                    client.send(&key.author, &ChatFrame::Kept { number });
                 }
             }
             DownloadEvent::Corrupt => self.finish_download(key, TransferStage::Corrupt),

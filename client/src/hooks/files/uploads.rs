@@ -1,7 +1,7 @@
 //! Uploads: files that this side offers and other peers request.
 
 use leptos::prelude::*;
-use shared::chat::{Body, FileInfo, Frame, MAX_FILE_NAME, MAX_MIME};
+use shared::chat::{Body, ChatFrame, FileInfo, MAX_FILE_NAME, MAX_MIME};
 use shared::signaling::PeerId;
 use web_sys::{Blob, File};
 
@@ -50,7 +50,7 @@ impl Files {
             .mesh()
             .and_then(|mesh| mesh.open_file(peer, number, offset));
         let (Some(file), Some((channel, max_message))) = (file, opened) else {
-            return client.send(peer, &Frame::Gone { number });
+            return client.send(peer, &ChatFrame::Gone { number });
         };
         let key = TransferKey {
             author: self.room.conversation.with_untracked(|c| c.me().clone()),
@@ -118,7 +118,7 @@ impl Files {
                 self.change(|all| transfers::set_stage(all, key, TransferStage::Failed));
                 if let Some(client) = self.client.upgrade() {
                     let number = key.number;
-                    client.send(&key.peer, &Frame::Gone { number });
+                    client.send(&key.peer, &ChatFrame::Gone { number });
                 }
             }
         }

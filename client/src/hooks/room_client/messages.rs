@@ -1,8 +1,8 @@
 //! Messages of a room: when they are sent to which peer, and how received ones are handled.
 
 use leptos::prelude::*;
-use shared::chat::{Body, Frame, Message, TYPING};
-use shared::conversation::Heard;
+use shared::chat::{Body, ChatFrame, Message, TYPING_TIMEOUT_S};
+use shared::conversation::ReceiveOutcome;
 use shared::signaling::PeerId;
 
 use super::super::room::wall_ms;
@@ -14,7 +14,7 @@ impl RoomClient {
         let missing = self.room.conversation.try_update(|c| c.on_open(peer));
         let Some(mesh) = self.mesh() else { return };
         for message in missing.unwrap_or_default() {
-            if !mesh.send(peer, &Frame::Message(message)) {
+            if !mesh.send(peer, &ChatFrame::Message(message)) {
                 return mesh.invalidate(peer);
             }
         }
@@ -29,7 +29,7 @@ impl RoomClient {
     }
 
     /// Sends a frame to a peer that is ready.
-    pub(crate) fn send(&self, peer: &PeerId, frame: &Frame) {
+    pub(crate) fn send(&self, peer: &PeerId, frame: &ChatFrame) {
         let ready = self.ready.borrow().contains(peer);
         if let (Some(mesh), true) = (self.mesh(), ready)
             && !mesh.send(peer, frame)
@@ -40,7 +40,7 @@ impl RoomClient {
         }
     }
 
-    fn send_all(&self, frame: &Frame) {
+    fn send_all(&self, frame: &ChatFrame) {
         let ready = self.ready.borrow().clone();
         for peer in ready {
             self.send(&peer, frame);
@@ -51,20 +51,20 @@ impl RoomClient {
         self.ready.borrow().contains(peer)
     }
 
-    pub(super) fn on_frame(&self, from: &PeerId, frame: Frame) {
+    pub(super) fn on_frame(&self, from: &PeerId, frame: ChatFrame) {
         match frame {
-            Frame::Message(message) => self.on_message(from, message),
-            Frame::Received { number } => {
+            ChatFrame::Message(message) => self.on_message(from, message),
+            ChatFrame::Received { number } => {
                 let _ = self
                     .room
                     .conversation
-                    .try_update(|c| c.received(from, number));
+                    .try_update(|c| c.acknowledge(from, number));
             }
-            Frame::Typing { on } => self.show_typing(from, on),
-            Frame::Want { number, offset } => self.files.on_want(from, number, offset),
-            Frame::Stop { number } => self.files.on_stop(from, number),
-            Frame::Gone { number } => self.files.on_gone(from, number),
-            Frame::Kept { number } => self.files.on_kept(from, number),
+            ChatFrame::Typing { on } => self.show_typing(from, on),
+            ChatFrame::Want { number, offset } => self.files.on_want(from, number, offset),
+            ChatFrame::Stop { number } => self.files.on_stop(from, number),
+            ChatFrame::Gone { number } => self.files.on_gone(from, number),
+            ChatFrame::Kept { number } => self.files.on_kept(from, number),
         }
     }
 
@@ -78,12 +78,14 @@ impl RoomClient {
         let outcome = self
             .room
             .conversation
-            .try_update(|c| c.hear(from, &name, message));
+            .try_update(|c| c.receive(from, &name, message));
         let received = match outcome {
-            Some(Heard::New { received } | Heard::Again { received }) => received,
+            Some(ReceiveOutcome::New { received } | ReceiveOutcome::Duplicate { received }) => {
+                received
+            }
             _ => return,
         };
-        self.send(from, &Frame::Received { number: received });
+        self.send(from, &ChatFrame::Received { number: received });
         self.files.on_message(from, received);
     }
 
@@ -108,19 +110,19 @@ impl RoomClient {
         let said = self
             .room
             .conversation
-            .try_update(|c| c.say(wall_ms(), &name, body, &others));
+            .try_update(|c| c.compose(wall_ms(), &name, body, &others));
         let message = said.flatten()?;
         let number = message.number;
-        self.send_all(&Frame::Message(message));
+        self.send_all(&ChatFrame::Message(message));
         Some(number)
     }
 
     pub(crate) fn typing(&self, on: bool) {
         let (now, said) = (wall_ms(), self.typing.get());
-        let fresh = said.is_some_and(|at| now < at + TYPING * 500);
+        let fresh = said.is_some_and(|at| now < at + TYPING_TIMEOUT_S * 500);
         if on != said.is_some() || (on && !fresh) {
             self.typing.set(on.then_some(now));
-            self.send_all(&Frame::Typing { on });
+            self.send_all(&ChatFrame::Typing { on });
         }
     }
 
@@ -128,7 +130,7 @@ impl RoomClient {
         let mut typing_peers = self.typing_peers.borrow_mut();
         typing_peers.retain(|(typing, _)| typing != peer);
         if on {
-            typing_peers.push((peer.clone(), wall_ms() + TYPING * 1_000));
+            typing_peers.push((peer.clone(), wall_ms() + TYPING_TIMEOUT_S * 1_000));
         }
         drop(typing_peers);
         let shown = self

@@ -55,10 +55,7 @@ impl RoomClient {
         self.step(JoinEvent::Welcomed);
         let other = self.room.conversation.try_with_untracked(|c| c.me() != id);
         if other == Some(true) {
-            let _ = self
-                .room
-                .conversation
-                .try_update(|c| c.become_peer(id.clone()));
+            let _ = self.room.conversation.try_update(|c| c.set_id(id.clone()));
         }
         if self.mesh.borrow().is_none() {
             let me = self.me.clone();

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use shared::signaling::{
-    Candidate, ClientMessage, Code, MAX_PEERS, Peer, PeerId, PeerKey, PeerKind, ServerMessage, Why,
+    Candidate, ClientMessage, ErrorCode, LeaveReason, MAX_PEERS, Peer, PeerId, PeerKey, PeerKind,
+    ServerMessage,
 };
 
 use super::{Event, NAMES, PEOPLE};
@@ -63,7 +64,7 @@ impl World {
                 self.expected.retain(|member| member.socket != Some(socket));
                 let deliveries = self.room.handle(socket, ClientMessage::Leave);
                 self.told_all_others(&deliveries, seated.as_ref(), |message, id| {
-                    matches!(message, ServerMessage::Left { id: left, why: Why::Left } if left == id)
+                    matches!(message, ServerMessage::Left { id: left, why: LeaveReason::Left } if left == id)
                 });
                 self.deliver(deliveries);
                 self.views.remove(&socket);
@@ -103,7 +104,7 @@ impl World {
                 assert!(
                     deliveries
                         .iter()
-                        .all(|delivery| is_error(delivery, Code::NotJoined))
+                        .all(|delivery| is_error(delivery, ErrorCode::NotJoined))
                 );
             }
             Event::Wait { seconds } => {
@@ -173,7 +174,7 @@ impl World {
                 self.views.insert(socket, None);
                 let replaced = deliveries
                     .iter()
-                    .filter(|delivery| is_error(delivery, Code::Replaced));
+                    .filter(|delivery| is_error(delivery, ErrorCode::Replaced));
                 let replaced: Vec<_> = replaced.map(|delivery| delivery.to).collect();
                 assert_eq!(
                     replaced,
@@ -192,8 +193,8 @@ impl World {
             Err(refusal) => {
                 let full = position.is_none() && self.expected.len() == MAX_PEERS;
                 match refusal.code {
-                    Code::NameTaken => assert!(taken, "{}", refusal.sentence),
-                    Code::RoomFull => assert!(full, "{}", refusal.sentence),
+                    ErrorCode::NameTaken => assert!(taken, "{}", refusal.sentence),
+                    ErrorCode::RoomFull => assert!(full, "{}", refusal.sentence),
                     _ => panic!("{refusal:?}"),
                 }
             }
@@ -234,9 +235,9 @@ impl World {
                         }
                     );
                 }
-                None => assert!(delivery.to == socket && is_error(delivery, Code::PeerAway)),
+                None => assert!(delivery.to == socket && is_error(delivery, ErrorCode::PeerAway)),
             },
-            _ => assert!(delivery.to == socket && is_error(delivery, Code::NoSuchPeer)),
+            _ => assert!(delivery.to == socket && is_error(delivery, ErrorCode::NoSuchPeer)),
         }
     }
 
@@ -395,6 +396,6 @@ fn id(person: usize) -> PeerId {
     IDS[person].clone()
 }
 
-fn is_error(delivery: &Delivery, wanted: Code) -> bool {
+fn is_error(delivery: &Delivery, wanted: ErrorCode) -> bool {
     matches!(&delivery.message, ServerMessage::Error { code, .. } if *code == wanted)
 }
