@@ -37,7 +37,7 @@ fn check_advisories() -> Result<()> {
         );
         return Ok(());
     }
-    step::run(&mut deny(&["check", "--disable-fetch", "advisories"]))
+    step::run(&mut deny(&["check", "advisories"]))
 }
 
 fn deny(args: &[&str]) -> Command {
