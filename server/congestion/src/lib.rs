@@ -8,17 +8,17 @@
 //! | [`estimate`] | the bandwidth that the network has for one receiver |
 //! | [`pacer`] | when the next packet may be sent |
 
-pub mod estimate;
+pub mod estimator;
 pub mod pacer;
 pub mod rtcp;
-pub mod sent;
-pub mod transport;
+pub mod rtx_history;
+pub mod twcc_history;
 
 #[cfg(test)]
-mod estimate_tests;
-#[cfg(test)]
-mod link;
-#[cfg(test)]
-mod link_tests;
+mod estimator_tests;
 #[cfg(test)]
 mod rtcp_tests;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod simulation_tests;

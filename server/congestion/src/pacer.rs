@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// Two buckets of bytes that fill with time: a fast one that shapes bursts, and a slow one that holds the average.
 ///
-/// Sound asks nobody: it goes at once, and is counted by [`sent`](Self::sent).
+/// Sound asks nobody: it goes at once, and is counted by [`on_packet_sent`](Self::on_packet_sent).
 #[derive(Debug)]
 pub struct Pacer {
     now: Instant,
@@ -58,7 +58,7 @@ impl Pacer {
     }
 
     /// So many bytes have gone, of pictures or of sound.
-    pub fn sent(&mut self, bytes: usize) {
+    pub fn on_packet_sent(&mut self, bytes: usize) {
         let (fast, slow) = self.rates();
         self.burst.take(bytes, fast);
         self.average.take(bytes, slow);
@@ -126,7 +126,7 @@ mod tests {
             *now += TICK;
             let mut bytes = 0;
             while pacer.may_send(*now) {
-                pacer.sent(PACKET);
+                pacer.on_packet_sent(PACKET);
                 bytes += PACKET;
             }
             gone.push(bytes);
@@ -165,7 +165,7 @@ mod tests {
         ticks(&mut pacer, &mut now, 200);
         let (mut pictures, mut sound) = (0, 0);
         for _ in 0..100 {
-            pacer.sent(300);
+            pacer.on_packet_sent(300);
             sound += 300;
             pictures += ticks(&mut pacer, &mut now, 4).iter().sum::<usize>();
         }
@@ -178,7 +178,7 @@ mod tests {
         let now = Instant::now();
         let mut pacer = Pacer::new(now);
         pacer.set_rate(now, Some(100_000));
-        pacer.sent(1_000_000);
+        pacer.on_packet_sent(1_000_000);
         assert!(!pacer.may_send(now));
         assert!(pacer.may_send(now + Duration::from_millis(501)));
     }
@@ -191,7 +191,7 @@ mod tests {
             pacer.set_rate(now, rate);
             for _ in 0..100 {
                 while pacer.may_send(now) {
-                    pacer.sent(PACKET);
+                    pacer.on_packet_sent(PACKET);
                 }
                 let next = pacer.next(now);
                 assert!(next > now && next < now + Duration::from_secs(86_400));

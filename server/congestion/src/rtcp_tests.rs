@@ -20,7 +20,7 @@ use rtc::rtcp::transport_feedbacks::transport_layer_nack::{
     TransportLayerNack, nack_pairs_from_sequence_numbers,
 };
 
-use super::rtcp::{Item, Report, TransportFeedback, read};
+use super::rtcp::{Item, ReportBlock, TransportFeedback, read};
 
 /// [`Item`] without what it borrows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ enum Owned {
     Pli(u32),
     Fir(u32, u8),
     Remb(u64),
-    Report(Report),
+    Report(ReportBlock),
     Transport(u32, Vec<(u16, Option<i64>)>),
 }
 
@@ -41,8 +41,8 @@ fn items(compound: &[u8]) -> Vec<Owned> {
             Item::Pli { media } => Owned::Pli(media),
             Item::Fir { media, number } => Owned::Fir(media, number),
             Item::Remb { bitrate } => Owned::Remb(bitrate),
-            Item::Report(report) => Owned::Report(report),
-            Item::Transport(feedback) => {
+            Item::Report(block) => Owned::Report(block),
+            Item::Twcc(feedback) => {
                 Owned::Transport(feedback.reference, feedback.packets().collect())
             }
         });
@@ -67,7 +67,7 @@ prop_compose! {
 }
 
 fn read_back(block: &ReceptionReport) -> Owned {
-    Owned::Report(Report {
+    Owned::Report(ReportBlock {
         source: block.ssrc,
         fraction_lost: block.fraction_lost,
         lost: block.total_lost as i32,
@@ -254,7 +254,7 @@ proptest! {
         compound.truncate(compound.len() & !3);
         let words = (compound.len() / 4 - 1) as u16;
         compound[2..4].copy_from_slice(&words.to_be_bytes());
-        let most = 17 * compound.len() + usize::from(TransportFeedback::MOST);
+        let most = 17 * compound.len() + usize::from(TransportFeedback::MAX_LOSSES);
         let told = items(&compound).into_iter().map(|item| match item {
             Owned::Nack(_, lost) => lost.len(),
             Owned::Transport(_, packets) => packets.len(),
@@ -280,7 +280,7 @@ fn a_run_of_losses_is_told_as_far_as_anybody_remembers() {
     };
     let last = 0xff00u16.wrapping_add(8191);
     assert_eq!(packets.last(), Some(&(last, Some(1000))));
-    assert_eq!(packets.len(), usize::from(TransportFeedback::MOST));
+    assert_eq!(packets.len(), usize::from(TransportFeedback::MAX_LOSSES));
 }
 
 #[test]

@@ -79,7 +79,7 @@ async fn answer_to_remote(pc: &dyn PeerConnection, route: &Route) -> Result<Stri
         .ok()
         .and_then(|sdp| sdp.anywhere("ice-ufrag"))
     {
-        route.name(ufrag);
+        route.set_ufrag(ufrag);
     }
     pc.set_local_description(answer)
         .await

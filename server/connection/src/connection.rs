@@ -30,8 +30,8 @@ use super::keyframes::{self, KeyframeRequests};
 use super::negotiation::Negotiation;
 use super::runtime::SharedPort;
 use egress::Feedback;
-use egress::seal;
 use egress::shard::Shard;
+use egress::srtp;
 use net::{Port, Route};
 use webrtc_runtime::ConnectionRuntime;
 
@@ -93,7 +93,7 @@ impl Factory {
             crypto::SignatureScheme::EcdsaP256Sha256,
             params,
         )?;
-        let proof = seal::self_test(provider.crypto());
+        let proof = srtp::self_test(provider.crypto());
         if let Err(error) = &proof {
             tracing::warn!(
                 "packets are sealed one by one by the webrtc crate, which costs several times as much: {error}"

@@ -30,7 +30,7 @@ use rtc::crypto::{
 use webrtc::peer_connection::{SettingEngineBuilder, SrtpProtectionProfile};
 
 use derivation_log::{BLOCK, DerivationLog};
-use egress::seal::{Master, Opener, Profile};
+use egress::srtp::{MasterKey, Profile, SrtcpReceiver};
 
 /// Without SRTP_AES128_CM_HMAC_SHA1_32: its keys and its RTCP are those of the profile with 80 bits, so the
 /// two could not be told apart. Nobody needs it: RFC 8827 6.5 demands the other of everybody.
@@ -50,9 +50,9 @@ pub(crate) struct KeyExtractor {
 #[derive(Debug)]
 pub(crate) struct Keys {
     /// Of what we send.
-    pub(crate) local: Master,
+    pub(crate) local: MasterKey,
     /// Of what the peer sends.
-    pub(crate) remote: Master,
+    pub(crate) remote: MasterKey,
 }
 
 impl KeyExtractor {
@@ -79,9 +79,9 @@ impl KeyExtractor {
     pub(crate) fn learn(&self, srtcp: &[u8]) -> Option<Keys> {
         let mut log = self.log();
         let (first, second) = log.masters()?;
-        let ours = |master: &Master| {
-            let opener = Opener::new(self.provider.crypto(), master);
-            opener.is_ok_and(|mut opener| opener.open(srtcp).is_some())
+        let ours = |master: &MasterKey| {
+            let receiver = SrtcpReceiver::new(self.provider.crypto(), master);
+            receiver.is_ok_and(|mut receiver| receiver.unprotect(srtcp).is_some())
         };
         let (local, remote) = if first.profile() != second.profile() {
             return None;

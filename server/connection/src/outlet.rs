@@ -9,15 +9,15 @@ use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 
 use super::codecs::Format;
-use egress::track::Negotiated;
-use egress::{Gone, Outlet, Packet, Report};
+use egress::track::TrackParams;
+use egress::{Disconnected, OutgoingPacket, PacketSink, SenderInfo};
 
 /// The tracks of one viewer.
 pub(crate) struct Tracks(Vec<Track>);
 
 /// One track, in the numbers that were negotiated for it.
 pub(crate) struct Track {
-    negotiated: Negotiated,
+    negotiated: TrackParams,
     track: Arc<TrackLocalStaticRTP>,
 }
 
@@ -30,12 +30,12 @@ impl Tracks {
         self.0.iter().find(|track| track.negotiated.codec == codec)
     }
 
-    pub(crate) fn negotiated(&self) -> Vec<Negotiated> {
+    pub(crate) fn negotiated(&self) -> Vec<TrackParams> {
         self.0.iter().map(|track| track.negotiated).collect()
     }
 
     /// Sends a receiver report about nobody, which means nothing to its receiver (RFC 3550 6.4.2).
-    pub(crate) async fn report_nothing(&self) -> Result<(), Gone> {
+    pub(crate) async fn report_nothing(&self) -> Result<(), Disconnected> {
         let Some(any) = self.0.first() else {
             return Ok(());
         };
@@ -46,11 +46,11 @@ impl Tracks {
         any.track
             .write_rtcp(vec![Box::new(report)])
             .await
-            .map_err(|_| Gone)
+            .map_err(|_| Disconnected)
     }
 
     /// Sends reports as one compound packet (RFC 3550 6.1).
-    pub(crate) async fn report_all(&self, reports: &[Report]) -> Result<(), Gone> {
+    pub(crate) async fn report_all(&self, reports: &[SenderInfo]) -> Result<(), Disconnected> {
         let reports = reports.iter().filter_map(|report| {
             let ssrc = self.of(report.codec)?.negotiated.ssrc;
             Some(sender_report(report, ssrc))
@@ -61,7 +61,7 @@ impl Tracks {
         any.track
             .write_rtcp(reports.collect())
             .await
-            .map_err(|_| Gone)
+            .map_err(|_| Disconnected)
     }
 }
 
@@ -72,19 +72,19 @@ impl Track {
         rtx_ssrc: u32,
         track: Arc<TrackLocalStaticRTP>,
     ) -> Self {
-        let negotiated = Negotiated {
+        let negotiated = TrackParams {
             codec: format.codec,
             payload_type: format.payload_type,
             ssrc,
             rtx: format.rtx.map(|payload_type| (payload_type, rtx_ssrc)),
-            transport: format.transport,
+            twcc_id: format.transport,
         };
         Self { negotiated, track }
     }
 }
 
-impl Outlet for Tracks {
-    async fn send(&mut self, packet: Packet) -> Result<(), Gone> {
+impl PacketSink for Tracks {
+    async fn send(&mut self, packet: OutgoingPacket) -> Result<(), Disconnected> {
         let Some(track) = self.of(packet.codec) else {
             return Ok(());
         };
@@ -105,15 +105,15 @@ impl Outlet for Tracks {
                 payload: packet.payload,
             })
             .await
-            .map_err(|_| Gone)
+            .map_err(|_| Disconnected)
     }
 
-    async fn report(&mut self, report: Report) -> Result<(), Gone> {
+    async fn report(&mut self, report: SenderInfo) -> Result<(), Disconnected> {
         self.report_all(&[report]).await
     }
 }
 
-fn sender_report(report: &Report, ssrc: u32) -> Box<dyn rtc::rtcp::Packet> {
+fn sender_report(report: &SenderInfo, ssrc: u32) -> Box<dyn rtc::rtcp::Packet> {
     Box::new(SenderReport {
         ssrc,
         ntp_time: report.ntp,

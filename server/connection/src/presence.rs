@@ -67,7 +67,7 @@ pub(super) async fn said_goodbye(sender: Option<Arc<dyn RtpSender>>, route: Arc<
         return std::future::pending().await;
     };
     loop {
-        route.alerted().await;
+        route.dtls_alert().await;
         tokio::time::sleep(TO_READ).await;
         let Ok(transport) = sender.transport().await else {
             return;

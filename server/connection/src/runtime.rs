@@ -37,7 +37,7 @@ impl Sockets for SharedPort {
         let local = socket.local_addr()?;
         let index = self
             .route
-            .socket_of(local.ip())
+            .socket_index(local.ip())
             .ok_or(io::ErrorKind::AddrNotAvailable)?;
         Ok(Arc::new(View {
             route: self.route.clone(),
@@ -47,7 +47,7 @@ impl Sockets for SharedPort {
     }
 
     fn take_arrived(&self) -> bool {
-        self.route.take_arrived() && self.is_connecting()
+        self.route.take_received() && self.is_connecting()
     }
 }
 

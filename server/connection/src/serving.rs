@@ -9,10 +9,10 @@ use tokio::sync::mpsc;
 use super::key_extractor::KeyExtractor;
 use super::outlet::Tracks;
 use egress::counters::ViewerCounters;
-use egress::seal::{Opener, Sealer};
 use egress::shard::Shard;
-use egress::viewer::Watch;
-use egress::{self, Ended, Feedback, Report};
+use egress::srtp::{SrtcpReceiver, SrtpSender};
+use egress::viewer::ViewerParams;
+use egress::{EndReason, Feedback, SenderInfo};
 use net::Route;
 use stream::Subscription;
 
@@ -33,34 +33,40 @@ pub(super) struct Serving {
 
 impl Serving {
     /// Sends until the stream is over or the viewer is gone.
-    pub(super) async fn serve(self, viewer: u64) -> Ended {
-        let Some((sealer, opener)) = self.keys().await else {
+    pub(super) async fn serve(self, viewer: u64) -> EndReason {
+        let Some((srtp, srtcp)) = self.keys().await else {
             tracing::info!(
                 viewer,
                 "the ordinary path: the keys of this connection could not be learned"
             );
-            return egress::run(self.subscription, self.tracks, self.feedback, self.counters).await;
+            return egress::ordinary_path::run(
+                self.subscription,
+                self.tracks,
+                self.feedback,
+                self.counters,
+            )
+            .await;
         };
-        let (reports, mut reported) = mpsc::channel::<Vec<Report>>(1);
+        let (reports, mut reported) = mpsc::channel::<Vec<SenderInfo>>(1);
         self.counters.set_sealed(true);
-        let watch = Watch {
+        let params = ViewerParams {
             subscription: self.subscription,
             route: self.route,
             tracks: self.tracks.negotiated(),
-            sealer,
-            opener,
+            srtp,
+            srtcp,
             reports,
             counters: self.counters,
         };
-        let Some(mut watching) = self.shard.watch(watch).await else {
-            return Ended::ViewerGone;
+        let Some(mut handle) = self.shard.add_viewer(params).await else {
+            return EndReason::ViewerGone;
         };
         loop {
             tokio::select! {
-                ended = watching.ended() => return ended,
+                ended = handle.ended() => return ended,
                 Some(reports) = reported.recv() => {
                     if self.tracks.report_all(&reports).await.is_err() {
-                        return Ended::ViewerGone;
+                        return EndReason::ViewerGone;
                     }
                 }
             }
@@ -69,16 +75,16 @@ impl Serving {
 
     /// Has the connection send an empty report, and opens it with the keys that were seen: that proves which are ours, and tells the
     /// way that ICE has found. The connection never seals media, so that no nonce of it can be used twice.
-    async fn keys(&self) -> Option<(Sealer, Opener)> {
+    async fn keys(&self) -> Option<(SrtpSender, SrtcpReceiver)> {
         let extractor = self.extractor.as_ref()?;
         let send = async {
             // When it fails, none comes.
             let _ = self.tracks.report_nothing().await;
         };
-        let report = tokio::time::timeout(TO_REPORT, self.route.sealed_report(send)).await;
+        let report = tokio::time::timeout(TO_REPORT, self.route.capture_srtcp(send)).await;
         let keys = extractor.learn(&report.ok()?)?;
-        let sealer = Sealer::new(extractor.crypto(), &keys.local).ok()?;
-        let opener = Opener::new(extractor.crypto(), &keys.remote).ok()?;
-        Some((sealer, opener))
+        let srtp = SrtpSender::new(extractor.crypto(), &keys.local).ok()?;
+        let srtcp = SrtcpReceiver::new(extractor.crypto(), &keys.remote).ok()?;
+        Some((srtp, srtcp))
     }
 }

@@ -17,7 +17,7 @@ use super::sdp::Sdp;
 use super::sdpfrag::{Fragment, FragmentError};
 use super::serving::Serving;
 use super::viewers::{NewSession, SessionError, Sessions, random_hex};
-use egress::Ended;
+use egress::EndReason;
 use egress::counters::ViewerCounters;
 use net::Route;
 use stream::Subscription;
@@ -324,8 +324,8 @@ impl Session {
             tracing::info!(viewer = self.id, stream, codec, "viewer joined");
             tokio::select! {
                 ended = serving.serve(self.id) => match ended {
-                    Ended::StreamOver => End::StreamOver,
-                    Ended::ViewerGone => End::Left,
+                    EndReason::StreamOver => End::StreamOver,
+                    EndReason::ViewerGone => End::Left,
                 },
                 end = lost(state) => end,
                 () = said_goodbye(sender, self.route.clone()) => End::Left,

@@ -19,15 +19,15 @@ pub struct ViewerCounters {
 
 impl ViewerCounters {
     /// What the path to the viewer can carry by our estimate, in bits a second.
-    pub fn estimate(&self) -> Option<u64> {
+    pub fn estimate_bps(&self) -> Option<u64> {
         Some(self.estimate.load(Ordering::Relaxed)).filter(|&estimate| estimate > 0)
     }
 
-    pub fn set_estimate(&self, bits_per_second: u64) {
+    pub fn set_estimate_bps(&self, bits_per_second: u64) {
         self.estimate.store(bits_per_second, Ordering::Relaxed);
     }
 
-    /// The newest round trip (RFC 3550 6.4.1).
+    /// The newest round rtt (RFC 3550 6.4.1).
     pub fn rtt(&self) -> Option<Duration> {
         let micros = self.rtt_micros.load(Ordering::Relaxed);
         (micros > 0).then(|| Duration::from_micros(micros))
@@ -110,10 +110,10 @@ mod tests {
     #[test]
     fn what_is_not_known_yet_is_absent() {
         let viewer = ViewerCounters::default();
-        assert_eq!((viewer.estimate(), viewer.rtt()), (None, None));
-        viewer.set_estimate(1_200_000);
+        assert_eq!((viewer.estimate_bps(), viewer.rtt()), (None, None));
+        viewer.set_estimate_bps(1_200_000);
         viewer.set_rtt(Duration::from_nanos(300));
-        assert_eq!(viewer.estimate(), Some(1_200_000));
+        assert_eq!(viewer.estimate_bps(), Some(1_200_000));
         assert_eq!(viewer.rtt(), Some(Duration::from_micros(1)));
     }
 }

@@ -7,12 +7,12 @@ use std::time::Instant;
 use tokio::sync::{Notify, oneshot};
 
 use super::counters::ShardCounters;
-use super::shard::Order;
-use super::strays::Strays;
-use super::ticks::Ticks;
-use super::viewer::{Heard, Next, Outgoing, Viewer};
-use super::viewing::Ended;
-use net::batch::{Batch, Flushed};
+use super::end_reason::EndReason;
+use super::shard::Command;
+use super::stray_limiter::StrayLimiter;
+use super::timer_wheel::TimerWheel;
+use super::viewer::{FeedbackOutcome, Next, SendContext, Viewer};
+use net::batch::{Batch, FlushOutcome};
 use net::routes::Remote;
 use net::{Path, Port};
 use stream::shared_log::{ShardWaker, SharedLog};
@@ -22,11 +22,11 @@ pub(super) struct Engine {
     places: Vec<Place>,
     free: Vec<usize>,
     followed: Vec<Followed>,
-    pub(super) ticks: Ticks,
+    pub(super) ticks: TimerWheel,
     batch: Batch,
     /// Where the batch that met a full socket buffer is to go.
     stuck: Option<Path>,
-    strays: Strays,
+    strays: StrayLimiter,
     counters: Arc<ShardCounters>,
     woken: Arc<Notify>,
 }
@@ -34,7 +34,7 @@ pub(super) struct Engine {
 struct Place {
     /// Tells the viewers of one place apart that come one after the other.
     generation: u32,
-    viewer: Option<(Viewer, oneshot::Sender<Ended>)>,
+    viewer: Option<(Viewer, oneshot::Sender<EndReason>)>,
 }
 
 /// A log that viewers of this shard follow.
@@ -51,19 +51,19 @@ impl Engine {
             places: Vec::new(),
             free: Vec::new(),
             followed: Vec::new(),
-            ticks: Ticks::new(Instant::now()),
+            ticks: TimerWheel::new(Instant::now()),
             batch: Batch::new(),
             stuck: None,
-            strays: Strays::new(Instant::now()),
+            strays: StrayLimiter::new(Instant::now()),
             counters,
             woken,
         }
     }
 
     /// Looks at everybody whose time has come. True: a socket's buffer is full; run again when it may have room.
-    pub(super) fn run(&mut self, now: Instant, port: &Port) -> bool {
+    pub(super) fn poll(&mut self, now: Instant, port: &Port) -> bool {
         if let Some(path) = self.stuck.take()
-            && self.batch.flush(port, &path) == Flushed::Full
+            && self.batch.flush(port, &path) == FlushOutcome::Full
         {
             self.stuck = Some(path);
             return true;
@@ -71,7 +71,7 @@ impl Engine {
         self.ticks.turn(now);
         while let Some(place) = self.ticks.pop() {
             // The time of each look: a tick with many viewers takes some milliseconds.
-            if let Some(path) = self.look(place, Instant::now()) {
+            if let Some(path) = self.poll_viewer(place, Instant::now()) {
                 self.stuck = Some(path);
                 self.ticks.again(place);
                 return true;
@@ -81,13 +81,13 @@ impl Engine {
     }
 
     /// `Some`: the batch could not leave on this path.
-    fn look(&mut self, place: usize, now: Instant) -> Option<Path> {
+    fn poll_viewer(&mut self, place: usize, now: Instant) -> Option<Path> {
         let (viewer, _) = self.places.get_mut(place)?.viewer.as_mut()?;
-        let mut out = Outgoing {
+        let mut context = SendContext {
             batch: &mut self.batch,
             counters: &self.counters,
         };
-        match viewer.run(now, &mut out) {
+        match viewer.poll(now, &mut context) {
             Next::At(at) => self.ticks.set(place, at),
             Next::Appended => {
                 let shared_log = Arc::as_ptr(viewer.subscription.log());
@@ -101,8 +101,8 @@ impl Engine {
                 }
             }
             Next::Full => return Some(viewer.path().clone()),
-            Next::Over => self.end(place, Ended::StreamOver),
-            Next::Gone => self.end(place, Ended::ViewerGone),
+            Next::Over => self.end(place, EndReason::StreamOver),
+            Next::Gone => self.end(place, EndReason::ViewerGone),
         }
         None
     }
@@ -110,7 +110,9 @@ impl Engine {
     /// SRTCP for the viewer with this number. True: something is to be sent at once.
     pub(super) fn feedback(&mut self, number: u64, from: Remote, datagram: &[u8]) -> bool {
         let place = self.place_of(number);
-        place.is_some_and(|place| self.hear(place, Instant::now(), from, datagram) == Heard::Urgent)
+        place.is_some_and(|place| {
+            self.hear(place, Instant::now(), from, datagram) == FeedbackOutcome::Urgent
+        })
     }
 
     /// SRTCP from an address that nobody is known by: it may be of a viewer who has got a new one, who is silent at the old one then.
@@ -124,21 +126,27 @@ impl Engine {
                 let viewer = self.places[*place].viewer.as_ref();
                 viewer.is_some_and(|(viewer, _)| viewer.is_silent(now))
             })
-            .take(Strays::VIEWERS)
+            .take(StrayLimiter::VIEWERS)
             .collect::<Vec<_>>();
         let heard = silent
             .into_iter()
             .map(|place| self.hear(place, now, from, datagram))
-            .find(|heard| *heard != Heard::Nothing);
-        heard == Some(Heard::Urgent)
+            .find(|heard| *heard != FeedbackOutcome::Nothing);
+        heard == Some(FeedbackOutcome::Urgent)
     }
 
-    fn hear(&mut self, place: usize, now: Instant, from: Remote, datagram: &[u8]) -> Heard {
+    fn hear(
+        &mut self,
+        place: usize,
+        now: Instant,
+        from: Remote,
+        datagram: &[u8],
+    ) -> FeedbackOutcome {
         let Some((viewer, _)) = &mut self.places[place].viewer else {
-            return Heard::Nothing;
+            return FeedbackOutcome::Nothing;
         };
         let heard = viewer.feedback(now, from, datagram, &self.counters);
-        if heard == Heard::Urgent {
+        if heard == FeedbackOutcome::Urgent {
             self.ticks.soon(place);
         }
         heard
@@ -155,9 +163,9 @@ impl Engine {
         }
     }
 
-    pub(super) fn obey(&mut self, order: Order) {
-        match order {
-            Order::Watch(watch, placed) => {
+    pub(super) fn handle_command(&mut self, command: Command) {
+        match command {
+            Command::AddViewer(watch, placed) => {
                 let shared_log = Arc::clone(watch.subscription.log());
                 let route = Arc::clone(&watch.route);
                 let waker = self.waker_of(&shared_log);
@@ -174,14 +182,14 @@ impl Engine {
                 });
                 self.places[place].viewer = Some((viewer, ended));
                 let number = u64::from(self.places[place].generation) << 32 | place as u64;
-                route.feedback_to(number);
+                route.set_feedback_target(number);
                 self.counters.viewers.fetch_add(1, Ordering::Relaxed);
                 self.ticks.soon(place);
                 if placed.send((number, end)).is_err() {
                     self.leave(place);
                 }
             }
-            Order::Leave(number) => {
+            Command::RemoveViewer(number) => {
                 if let Some(place) = self.place_of(number) {
                     self.leave(place);
                 }
@@ -211,14 +219,14 @@ impl Engine {
         (there.viewer.is_some() && u64::from(there.generation) == number >> 32).then_some(place)
     }
 
-    fn end(&mut self, place: usize, ended: Ended) {
+    fn end(&mut self, place: usize, ended: EndReason) {
         if let Some((_, told)) = self.leave(place) {
             // The session may have ended by itself.
             let _ = told.send(ended);
         }
     }
 
-    fn leave(&mut self, place: usize) -> Option<(Viewer, oneshot::Sender<Ended>)> {
+    fn leave(&mut self, place: usize) -> Option<(Viewer, oneshot::Sender<EndReason>)> {
         let left = self.places[place].viewer.take()?;
         self.places[place].generation = self.places[place].generation.wrapping_add(1);
         self.free.push(place);

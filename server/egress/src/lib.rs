@@ -1,27 +1,33 @@
-//! From cursors to packets on the wire: the fan-out. What receivers report, and how fast to send, is decided in `congestion`.
+//! From cursors to packets on the wire: the fan-out. The package `congestion` decides how fast to send, from the feedback of the receivers.
 //!
 //! | module | noun |
 //! |---|---|
-//! | [`shard`] | a thread that owns a UDP port and sends the media of its viewers |
-//! | `engine` | its viewers, and when each of them is to be looked at |
-//! | `strays` | how often a stray datagram may cost more than a look-up (pure) |
-//! | `ticks` | when whom is to be looked at (pure) |
-//! | [`viewer`] | one viewer of a shard: what is due, repairs, feedback |
-//! | [`track`] | one track on its way to one viewer |
-//! | [`seal`] | SRTP: packets sealed by us instead of by the crate |
-//! | [`counters`] | what has happened to viewers and shards since they began |
-//! | [`outlet`], [`viewing`] | the ordinary path, where the connection seals: where packets go, and one viewer's loop |
+//! | [`shard`] | a thread that owns a UDP port and sends media to its viewers |
+//! | `engine` | the viewers of a shard, and which of them is polled when |
+//! | `timer_wheel` | when each viewer is polled next (pure) |
+//! | `stray_limiter` | rate limit for datagrams from unknown addresses (pure) |
+//! | [`viewer`] | one viewer of a shard: due frames, retransmissions, feedback |
+//! | [`track`] | one track of one viewer: RTP numbering, RTX history |
+//! | `rtp_clock` | RTP timestamps and sender reports of one track |
+//! | [`srtp`] | SRTP and SRTCP, one payload encrypted for many viewers |
+//! | [`counters`] | counters of viewers and shards |
+//! | [`ordinary_path`], [`packet_sink`] | viewers whose peer connection encrypts and sends |
+//! | `end_reason` | why sending to a viewer ended |
 
 pub mod counters;
+mod end_reason;
 mod engine;
-pub mod outlet;
-pub mod seal;
+pub mod ordinary_path;
+pub mod packet_sink;
+mod rtp_clock;
 pub mod shard;
-mod strays;
-mod ticks;
+pub mod srtp;
+mod stray_limiter;
+mod timer_wheel;
 pub mod track;
 pub mod viewer;
-pub mod viewing;
 
-pub use outlet::{Gone, Outlet, Packet, Report};
-pub use viewing::{Ended, Feedback, run};
+pub use end_reason::EndReason;
+pub use ordinary_path::Feedback;
+pub use packet_sink::{Disconnected, OutgoingPacket, PacketSink};
+pub use rtp_clock::SenderInfo;

@@ -17,10 +17,10 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::LocalSet;
 
 use super::counters::ShardCounters;
+use super::end_reason::EndReason;
 use super::engine::Engine;
-use super::viewer::Watch;
-use super::viewing::Ended;
-use net::port::ROOM_AGAIN;
+use super::viewer::ViewerParams;
+use net::port::SEND_RETRY_DELAY;
 use net::routes::Remote;
 use net::{Port, tcp};
 
@@ -29,22 +29,25 @@ use net::{Port, tcp};
 pub struct Shard {
     port: Arc<Port>,
     counters: Arc<ShardCounters>,
-    /// Unbounded, but a viewer causes two orders at most, and viewers are bounded.
-    orders: mpsc::UnboundedSender<Order>,
+    /// Unbounded, but a viewer causes two commands at most, and viewers are bounded.
+    commands: mpsc::UnboundedSender<Command>,
 }
 
 /// A viewer's place in a shard. Dropping it leaves.
 #[derive(Debug)]
-pub struct Watching {
+pub struct ViewerHandle {
     number: u64,
-    orders: mpsc::UnboundedSender<Order>,
-    ended: oneshot::Receiver<Ended>,
+    commands: mpsc::UnboundedSender<Command>,
+    ended: oneshot::Receiver<EndReason>,
 }
 
 #[derive(Debug)]
-pub(super) enum Order {
-    Watch(Box<Watch>, oneshot::Sender<(u64, oneshot::Receiver<Ended>)>),
-    Leave(u64),
+pub(super) enum Command {
+    AddViewer(
+        Box<ViewerParams>,
+        oneshot::Sender<(u64, oneshot::Receiver<EndReason>)>,
+    ),
+    RemoveViewer(u64),
 }
 
 impl Shard {
@@ -53,7 +56,7 @@ impl Shard {
     /// # Errors
     /// The system gives no thread, or no way to wait for sockets.
     pub fn start(name: String, port: Arc<Port>) -> io::Result<Self> {
-        let (orders, taken) = mpsc::unbounded_channel();
+        let (commands, taken) = mpsc::unbounded_channel();
         let counters = Arc::new(ShardCounters {
             stray: Arc::clone(port.stray()),
             ..ShardCounters::default()
@@ -67,7 +70,7 @@ impl Shard {
         Ok(Self {
             port,
             counters,
-            orders,
+            commands,
         })
     }
 
@@ -80,38 +83,38 @@ impl Shard {
     }
 
     /// Begins to send to a viewer. `None`: the shard is gone, or the viewer has no path yet.
-    pub async fn watch(&self, watch: Watch) -> Option<Watching> {
+    pub async fn add_viewer(&self, params: ViewerParams) -> Option<ViewerHandle> {
         let (placed, place) = oneshot::channel();
-        self.orders
-            .send(Order::Watch(Box::new(watch), placed))
+        self.commands
+            .send(Command::AddViewer(Box::new(params), placed))
             .ok()?;
         let (number, ended) = place.await.ok()?;
-        Some(Watching {
+        Some(ViewerHandle {
             number,
-            orders: self.orders.clone(),
+            commands: self.commands.clone(),
             ended,
         })
     }
 }
 
-impl Watching {
+impl ViewerHandle {
     /// Returns when there is nothing more to send.
-    pub async fn ended(&mut self) -> Ended {
-        (&mut self.ended).await.unwrap_or(Ended::ViewerGone)
+    pub async fn ended(&mut self) -> EndReason {
+        (&mut self.ended).await.unwrap_or(EndReason::ViewerGone)
     }
 }
 
-impl Drop for Watching {
+impl Drop for ViewerHandle {
     fn drop(&mut self) {
         // A shard that is gone has nobody any more.
-        let _ = self.orders.send(Order::Leave(self.number));
+        let _ = self.commands.send(Command::RemoveViewer(self.number));
     }
 }
 
 async fn run(
     port: Arc<Port>,
     counters: Arc<ShardCounters>,
-    mut orders: mpsc::UnboundedReceiver<Order>,
+    mut commands: mpsc::UnboundedReceiver<Command>,
 ) {
     let awake = Rc::new(Notify::new());
     let woken = Arc::new(Notify::new());
@@ -138,11 +141,11 @@ async fn run(
         tokio::task::spawn_local(tcp::serve(Arc::clone(&port), index, listener, feedback));
     }
     loop {
-        let full = engine.borrow_mut().run(Instant::now(), &port);
+        let full = engine.borrow_mut().poll(Instant::now(), &port);
         let next = engine.borrow().ticks.next();
         let tick = async {
             match (full, next) {
-                (true, _) => tokio::time::sleep(ROOM_AGAIN).await,
+                (true, _) => tokio::time::sleep(SEND_RETRY_DELAY).await,
                 (false, Some(next)) => tokio::time::sleep_until(next.into()).await,
                 (false, None) => std::future::pending().await,
             }
@@ -151,8 +154,8 @@ async fn run(
             () = tick => {}
             () = woken.notified() => engine.borrow_mut().woken(),
             () = awake.notified() => {}
-            order = orders.recv() => match order {
-                Some(order) => engine.borrow_mut().obey(order),
+            command = commands.recv() => match command {
+                Some(command) => engine.borrow_mut().handle_command(command),
                 None => return,
             },
         }

@@ -70,7 +70,7 @@ impl<'a> Input<'a> {
     }
 
     /// One of 16 names.
-    fn name(&mut self) -> String {
+    fn set_ufrag(&mut self) -> String {
         format!("{:x}", self.byte() % 16).repeat(4)
     }
 
@@ -99,8 +99,8 @@ impl Table {
             0 => self.come(),
             1 => {
                 if let Some((place, id)) = self.viewer(input) {
-                    let name = input.name();
-                    self.routes.name(id, &name);
+                    let name = input.set_ufrag();
+                    self.routes.set_ufrag(id, &name);
                     self.names.retain(|_, other| *other != place);
                     self.names.insert(name, place);
                 }
@@ -118,7 +118,7 @@ impl Table {
                     let remote = input.remote();
                     self.known.insert((place, remote));
                     if event == 3 {
-                        self.routes.expect(self.now, id, remote);
+                        self.routes.expect_response(self.now, id, remote);
                     } else {
                         self.heard.remove(&remote);
                         self.routes.claim(self.now, id, remote);
@@ -126,7 +126,7 @@ impl Table {
                 }
             }
             5 => {
-                let (remote, before, name) = (input.remote(), input.byte(), input.name());
+                let (remote, before, name) = (input.remote(), input.byte(), input.set_ufrag());
                 let named = self.names.get(&name).copied();
                 self.known.extend(named.map(|place| (place, remote)));
                 let found = self.route(remote, &binding_request(before, &name));
@@ -175,7 +175,7 @@ impl Table {
         self.known.insert((place, remote));
         let holder = self.heard.get(&remote).filter(|(_, at)| self.is_held(*at));
         let holds = holder.is_none_or(|(holder, _)| *holder == place);
-        if holds && self.routes.known(remote) == Some(&place) {
+        if holds && self.routes.last_seen_at(remote) == Some(&place) {
             self.heard.insert(remote, (place, self.now));
         }
         Some(place)
@@ -193,7 +193,7 @@ impl Table {
         assert!(remotes <= MAX_REMOTES * viewers);
         for (remote, (place, at)) in &self.heard {
             if self.is_held(*at) {
-                let known = self.routes.known(*remote);
+                let known = self.routes.last_seen_at(*remote);
                 assert_eq!(known, Some(place), "{remote:?} was taken away");
             }
         }

@@ -10,10 +10,10 @@
 
 use std::time::{Duration, Instant};
 
-use congestion::estimate::Estimate;
+use congestion::estimator::BandwidthEstimator;
 use congestion::rtcp::{Item, TransportFeedback, read};
-use congestion::sent::{RepairBudget, Sent, SentLog};
-use congestion::transport::TransportLog;
+use congestion::rtx_history::{RtxBudget, RtxHistory, SentPacket};
+use congestion::twcc_history::TwccHistory;
 
 const PACKET: usize = 1200;
 /// The first sequence number: it wraps soon.
@@ -23,10 +23,10 @@ struct Viewer {
     now: Instant,
     start: Instant,
     packets: u64,
-    transport: TransportLog,
-    sent: SentLog,
-    budget: RepairBudget,
-    estimate: Estimate,
+    transport: TwccHistory,
+    sent: RtxHistory,
+    budget: RtxBudget,
+    estimator: BandwidthEstimator,
 }
 
 /// Runs one input. Panics when an invariant does not hold.
@@ -36,10 +36,10 @@ pub fn run(data: &[u8]) {
         now,
         start: now,
         packets: 0,
-        transport: TransportLog::new(now),
-        sent: SentLog::new(now),
-        budget: RepairBudget::new(),
-        estimate: Estimate::new(now),
+        transport: TwccHistory::new(now),
+        sent: RtxHistory::new(now),
+        budget: RtxBudget::new(),
+        estimator: BandwidthEstimator::new(now),
     };
     let mut rest = data;
     while let Some((event, behind)) = rest.split_first() {
@@ -61,14 +61,14 @@ impl Viewer {
     /// Ten packets a picture.
     fn send(&mut self) {
         self.now += Duration::from_millis(2);
-        let from = Sent {
+        let from = SentPacket {
             frame: self.packets / 10,
             index: (self.packets % 10) as u16,
             timestamp: (self.packets / 10 * 3000) as u32,
         };
-        self.sent.sent(self.sequence(self.packets), 1, from);
-        self.transport.sent(self.now, PACKET);
-        self.estimate.sent(self.now, PACKET);
+        self.sent.add(self.sequence(self.packets), 1, from);
+        self.transport.add(self.now, PACKET);
+        self.estimator.on_packet_sent(self.now, PACKET);
         self.budget.earn(PACKET);
         self.packets += 1;
     }
@@ -82,9 +82,9 @@ impl Viewer {
         read(packet, |item| told += self.take(item));
         // A packet that is passed on in many small pieces may repeat what it claims in each.
         let pieces = 1 + packet.len() / 20;
-        assert!(told <= 17 * packet.len() + pieces * usize::from(TransportFeedback::MOST));
+        assert!(told <= 17 * packet.len() + pieces * usize::from(TransportFeedback::MAX_LOSSES));
         let bounds = 100_000..=100_000_000;
-        let bitrate = self.estimate.bitrate(self.now);
+        let bitrate = self.estimator.bitrate_bps(self.now);
         assert!(bitrate.is_none_or(|bits| bounds.contains(&bits)));
     }
 
@@ -99,23 +99,26 @@ impl Viewer {
                 }
                 told
             }
-            Item::Transport(feedback) => {
+            Item::Twcc(feedback) => {
                 let (now, start) = (self.now, self.start);
-                let fates = self.transport.feedback(now, &feedback).inspect(|fate| {
-                    assert!((start..=now).contains(&fate.sent));
-                    assert_eq!(fate.bytes, PACKET as u32);
-                });
-                self.estimate.on_feedback(now, fates);
+                let results = self
+                    .transport
+                    .match_feedback(now, &feedback)
+                    .inspect(|result| {
+                        assert!((start..=now).contains(&result.sent));
+                        assert_eq!(result.bytes, PACKET as u32);
+                    });
+                self.estimator.on_feedback(now, results);
                 feedback.packets().count()
             }
-            Item::Report(report) => {
-                let trip = Duration::from_micros(report.delay.into());
-                self.estimate
-                    .on_report(self.now, report.fraction_lost, Some(trip));
+            Item::Report(block) => {
+                let rtt = Duration::from_micros(block.delay.into());
+                self.estimator
+                    .on_report(self.now, block.fraction_lost, Some(rtt));
                 1
             }
             Item::Remb { bitrate } => {
-                self.estimate.on_remb(self.now, bitrate);
+                self.estimator.on_remb(self.now, bitrate);
                 1
             }
             Item::Pli { .. } | Item::Fir { .. } => 1,
@@ -131,10 +134,10 @@ impl Viewer {
         let packet = self.packets - u64::from(age);
         let (frame, index) = (packet / 10, (packet % 10) as u16);
         assert_eq!((found.frame, found.index), (frame, index));
-        let trip = self.estimate.rtt().unwrap_or(Duration::from_millis(100));
-        if self.sent.may_repeat(sequence, self.now, trip) {
-            let again = self.sent.may_repeat(sequence, self.now, trip);
-            assert!(!again || trip < Duration::from_millis(1));
+        let rtt = self.estimator.rtt().unwrap_or(Duration::from_millis(100));
+        if self.sent.may_retransmit(sequence, self.now, rtt) {
+            let again = self.sent.may_retransmit(sequence, self.now, rtt);
+            assert!(!again || rtt < Duration::from_millis(1));
             self.budget.spend(PACKET);
         }
     }

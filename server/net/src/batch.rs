@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::port::Port;
 use super::route::Path;
-use super::tcp::Stream;
+use super::tcp::TcpSendQueue;
 
 /// The most that one call takes, in bytes: an IP packet's length has 16 bits.
 const MOST: usize = 65_000;
@@ -26,7 +26,7 @@ pub struct Batch {
 
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flushed {
+pub enum FlushOutcome {
     /// Nothing was in it.
     Empty,
     Sent,
@@ -56,13 +56,13 @@ impl Batch {
                 && self.bytes.len() + size <= MOST
     }
 
-    /// Where a packet is written to; call [`Batch::wrote`] after that.
-    pub fn room(&mut self) -> &mut Vec<u8> {
+    /// Where a packet is written to; call [`Batch::commit`] after that.
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
     /// `size` bytes were written, which [`Batch::fits`] had allowed.
-    pub fn wrote(&mut self, size: usize) {
+    pub fn commit(&mut self, size: usize) {
         if self.count == 0 {
             self.segment = size;
         }
@@ -91,28 +91,28 @@ impl Batch {
     }
 
     /// Sends what is in the batch.
-    pub fn flush(&mut self, port: &Port, path: &Path) -> Flushed {
+    pub fn flush(&mut self, port: &Port, path: &Path) -> FlushOutcome {
         if self.is_empty() {
-            return Flushed::Empty;
+            return FlushOutcome::Empty;
         }
         let sent = match &path.stream {
             Some(stream) => self.send_framed(stream),
             None => self.send(port, path.remote.socket, path.remote.address),
         };
         match sent {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Flushed::Full,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return FlushOutcome::Full,
             _ => self.clear(),
         }
         match sent {
-            Ok(()) => Flushed::Sent,
+            Ok(()) => FlushOutcome::Sent,
             Err(error) => {
                 tracing::trace!(to = %path.remote.address, %error, "packets not sent");
-                Flushed::Refused
+                FlushOutcome::Refused
             }
         }
     }
 
-    fn send_framed(&self, stream: &Stream) -> io::Result<()> {
+    fn send_framed(&self, stream: &TcpSendQueue) -> io::Result<()> {
         let mut packets = self.bytes.chunks(self.segment);
         packets.try_for_each(|packet| stream.send(packet))
     }
@@ -151,8 +151,8 @@ mod tests {
     fn add(batch: &mut Batch, packet: &[u8]) -> bool {
         let fits = batch.fits(packet.len(), 64);
         if fits {
-            batch.room().extend_from_slice(packet);
-            batch.wrote(packet.len());
+            batch.buffer().extend_from_slice(packet);
+            batch.commit(packet.len());
         }
         fits
     }
@@ -196,11 +196,11 @@ mod tests {
             stream: None,
         };
         let mut batch = Batch::new();
-        assert_eq!(batch.flush(&port, &path), Flushed::Empty);
+        assert_eq!(batch.flush(&port, &path), FlushOutcome::Empty);
         for (fill, size) in [(1, 1200), (2, 1200), (3, 1200), (4, 77)] {
             assert!(add(&mut batch, &vec![fill; size]));
         }
-        assert_eq!(batch.flush(&port, &path), Flushed::Sent);
+        assert_eq!(batch.flush(&port, &path), FlushOutcome::Sent);
         assert!(batch.is_empty());
         let mut buffer = [0; 2000];
         for (fill, size) in [(1, 1200), (2, 1200), (3, 1200), (4, 77)] {

@@ -14,7 +14,7 @@
 pub mod batch;
 pub mod bind;
 mod candidates;
-pub mod kind;
+pub mod datagram;
 pub mod port;
 pub mod route;
 #[cfg(test)]

@@ -16,10 +16,10 @@ use tokio::sync::Notify;
 
 use super::bind::{NetError, bind};
 use super::candidates;
-use super::kind::Kind;
-use super::route::{Link, Route};
+use super::datagram::DatagramKind;
+use super::route::{PeerState, Route};
 use super::routes::{Remote, Routes};
-use super::tcp::{self, Stream};
+use super::tcp::{self, TcpSendQueue};
 
 /// What the kernel may hand over as one when it has put datagrams of one sender together (GRO).
 const COALESCED: usize = 64 * 1024;
@@ -28,7 +28,7 @@ const AT_ONCE: usize = 8;
 /// A keyframe for some hundreds of viewers at the same moment.
 const SEND_BUFFER: usize = 4 << 20;
 /// A full buffer is tried again after this: it is emptied at the speed of a network card.
-pub const ROOM_AGAIN: Duration = Duration::from_millis(1);
+pub const SEND_RETRY_DELAY: Duration = Duration::from_millis(1);
 /// Some thousands of viewers' feedback.
 const RECEIVE_BUFFER: usize = 2 << 20;
 
@@ -36,7 +36,7 @@ const RECEIVE_BUFFER: usize = 2 << 20;
 #[derive(Debug)]
 pub struct Port {
     sockets: Vec<Socket>,
-    routes: Mutex<Routes<Arc<Link>>>,
+    routes: Mutex<Routes<Arc<PeerState>>>,
     /// Of TCP, with the index of the socket that has the same address; until the shard takes them.
     listeners: Mutex<Vec<(usize, TcpListener)>>,
     candidates: Vec<String>,
@@ -110,7 +110,7 @@ impl Port {
         Route::new(Arc::clone(self), self.sockets.len())
     }
 
-    pub(super) fn routes(&self) -> MutexGuard<'_, Routes<Arc<Link>>> {
+    pub(super) fn routes(&self) -> MutexGuard<'_, Routes<Arc<PeerState>>> {
         lock(&self.routes)
     }
 
@@ -119,16 +119,16 @@ impl Port {
     }
 
     /// Registers socket `index` with the runtime of the caller, which is to be the shard's.
-    pub fn register(self: &Arc<Self>, index: usize) -> io::Result<Registered> {
+    pub fn register(self: &Arc<Self>, index: usize) -> io::Result<RegisteredSocket> {
         let io = self.sockets[index].io.try_clone()?;
-        Ok(Registered {
+        Ok(RegisteredSocket {
             port: Arc::clone(self),
             index,
             io: tokio::net::UdpSocket::from_std(io)?,
         })
     }
 
-    pub(super) fn hand_out(
+    pub(super) fn dispatch(
         &self,
         now: Instant,
         from: Remote,
@@ -136,42 +136,42 @@ impl Port {
         feedback: &mut impl FnMut(Option<u64>, Remote, &[u8]),
     ) {
         // A statement of its own: whoever is handed the datagram may change the routes.
-        let link = self.routes().route(now, from, datagram).cloned();
-        match link {
-            Some(link) => link.hand_out(from, datagram, feedback),
+        let peer = self.routes().route(now, from, datagram).cloned();
+        match peer {
+            Some(peer) => peer.dispatch(from, datagram, feedback),
             None => {
                 self.stray.fetch_add(1, Ordering::Relaxed);
-                if Kind::of(datagram) == Kind::Rtcp {
+                if DatagramKind::of(datagram) == DatagramKind::Rtcp {
                     feedback(None, from, datagram);
                 }
             }
         }
     }
 
-    /// As [`Port::hand_out`], of a TCP connection. True: it has found its peer.
-    pub(super) fn hand_out_from(
+    /// As [`Port::dispatch`], of a TCP connection. True: it has found its peer.
+    pub(super) fn dispatch_tcp(
         &self,
         now: Instant,
         from: Remote,
-        stream: &Arc<Stream>,
+        stream: &Arc<TcpSendQueue>,
         datagram: &[u8],
         feedback: &mut impl FnMut(Option<u64>, Remote, &[u8]),
     ) -> bool {
-        let Some(link) = self.routes().route(now, from, datagram).cloned() else {
+        let Some(peer) = self.routes().route(now, from, datagram).cloned() else {
             self.stray.fetch_add(1, Ordering::Relaxed);
             return false;
         };
-        if Kind::of(datagram) == Kind::Stun && !link.connected(from, stream) {
+        if DatagramKind::of(datagram) == DatagramKind::Stun && !peer.connected(from, stream) {
             return false;
         }
-        link.hand_out(from, datagram, feedback);
+        peer.dispatch(from, datagram, feedback);
         true
     }
 
     /// The TCP connection from there is closed.
     pub(super) fn disconnected(&self, from: Remote) {
-        if let Some(link) = self.routes().known(from) {
-            link.disconnected(from);
+        if let Some(peer) = self.routes().last_seen_at(from) {
+            peer.disconnected(from);
         }
     }
 }
@@ -239,16 +239,16 @@ impl Socket {
 
 /// A socket of a port, known to the runtime of its shard.
 #[derive(Debug)]
-pub struct Registered {
+pub struct RegisteredSocket {
     port: Arc<Port>,
     index: usize,
     /// The same socket, for waiting.
     io: tokio::net::UdpSocket,
 }
 
-impl Registered {
+impl RegisteredSocket {
     /// Hands out what arrives, until the task is dropped; `feedback` gets the SRTCP of those who asked
-    /// for it ([`Route::feedback_to`]), by the number that they gave, and that of addresses that nobody is known by.
+    /// for it ([`Route::set_feedback_target`]), by the number that they gave, and that of addresses that nobody is known by.
     pub async fn receive(&self, mut feedback: impl FnMut(Option<u64>, Remote, &[u8])) {
         let socket = &self.port.sockets[self.index];
         let mut memory = vec![0; COALESCED * AT_ONCE];
@@ -283,7 +283,7 @@ impl Registered {
                 };
                 let length = meta.len.min(buffer.len());
                 for datagram in buffer[..length].chunks(meta.stride.max(1)) {
-                    self.port.hand_out(now, from, datagram, &mut feedback);
+                    self.port.dispatch(now, from, datagram, &mut feedback);
                 }
             }
             // Others of this thread have their turn, however much arrives.
@@ -296,7 +296,7 @@ impl Registered {
         let socket = &self.port.sockets[self.index];
         loop {
             socket.full.notified().await;
-            tokio::time::sleep(ROOM_AGAIN).await;
+            tokio::time::sleep(SEND_RETRY_DELAY).await;
             for waker in std::mem::take(&mut *lock(&socket.waiting)) {
                 waker.wake();
             }
@@ -343,12 +343,12 @@ mod tests {
     async fn stray_packets_reach_nobody_and_a_named_one_its_peer() {
         let port = Port::bind(0, None, false).unwrap();
         let route = port.open();
-        route.name("abcd");
+        route.set_ufrag("abcd");
         let loopback = port
             .addresses()
             .find(|address| address.ip() == IpAddr::from([127, 0, 0, 1]))
             .unwrap();
-        let index = route.socket_of(loopback.ip()).unwrap();
+        let index = route.socket_index(loopback.ip()).unwrap();
         let registered = port.register(index).unwrap();
         let (told, mut feedback) = tokio::sync::mpsc::unbounded_channel();
         tokio::spawn(async move {
@@ -371,7 +371,7 @@ mod tests {
         );
         assert_eq!(next().await.1, Bytes::from_static(b"\x16handshake"));
         assert_eq!(port.stray().load(Ordering::Relaxed), 1);
-        route.feedback_to(7);
+        route.set_feedback_target(7);
         peer.send_to(b"\x81\xc9report", loopback).await.unwrap();
         assert_eq!(
             feedback.recv().await.unwrap(),

@@ -10,10 +10,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::kind::Kind;
+use super::datagram::DatagramKind;
 use super::port::{Port, lock};
 use super::routes::{Remote, RouteId};
-use super::tcp::Stream;
+use super::tcp::TcpSendQueue;
 
 /// Datagrams that wait for one peer; what passes through here is a few a second.
 const INBOX: usize = 128;
@@ -28,8 +28,8 @@ const MAX_STREAMS: usize = 16;
 pub struct Route {
     port: Arc<Port>,
     id: RouteId,
-    link: Arc<Link>,
-    departure: Mutex<Departure>,
+    peer: Arc<PeerState>,
+    selected: Mutex<SelectedPath>,
     /// Counts the changes of the path, so that whoever keeps a copy of it knows when it is old.
     changes: AtomicU64,
     reported: Notify,
@@ -40,7 +40,7 @@ pub struct Route {
 pub struct Path {
     pub remote: Remote,
     /// The connection, where it is TCP.
-    pub stream: Option<Arc<Stream>>,
+    pub stream: Option<Arc<TcpSendQueue>>,
 }
 
 impl Path {
@@ -60,26 +60,26 @@ impl Path {
 
 /// The last that was sent encrypted.
 #[derive(Debug, Default)]
-struct Departure {
+struct SelectedPath {
     path: Option<Path>,
     /// Where ICE believes the peer to be.
     believed: Option<Remote>,
-    /// Kept while somebody wants to see one: see [`Route::sealed_report`].
+    /// Kept while somebody wants to see one: see [`Route::capture_srtcp`].
     report: Option<Bytes>,
     report_wanted: bool,
 }
 
 /// What the port knows of a peer.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct PeerState {
     /// One a socket of the port.
     inboxes: Vec<Mutex<Inbox>>,
     arrived: AtomicBool,
-    alerted: Notify,
+    dtls_alert: Notify,
     /// Who gets the SRTCP of the peer, plus one; 0 is nobody.
     feedback: AtomicU64,
     /// TCP connections of the peer, and whether there are any.
-    streams: Mutex<Vec<(Remote, Arc<Stream>)>>,
+    streams: Mutex<Vec<(Remote, Arc<TcpSendQueue>)>>,
     over_tcp: AtomicBool,
     /// Where ICE believes the peer to be, and where it is.
     moved: Mutex<Option<(Remote, Remote)>>,
@@ -95,34 +95,34 @@ struct Inbox {
 
 impl Route {
     pub(super) fn new(port: Arc<Port>, sockets: usize) -> Self {
-        let link = Arc::new(Link {
+        let peer = Arc::new(PeerState {
             inboxes: (0..sockets).map(|_| Mutex::default()).collect(),
             arrived: AtomicBool::new(false),
-            alerted: Notify::new(),
+            dtls_alert: Notify::new(),
             feedback: AtomicU64::new(0),
             streams: Mutex::default(),
             over_tcp: AtomicBool::new(false),
             moved: Mutex::default(),
             has_moved: AtomicBool::new(false),
         });
-        let id = port.routes().add(Arc::clone(&link));
+        let id = port.routes().add(Arc::clone(&peer));
         Self {
             port,
             id,
-            link,
-            departure: Mutex::default(),
+            peer,
+            selected: Mutex::default(),
             changes: AtomicU64::new(0),
             reported: Notify::new(),
         }
     }
 
     /// Names the peer by the ufrag of our answer; again after every ICE restart.
-    pub fn name(&self, ufrag: &str) {
-        self.port.routes().name(self.id, ufrag);
+    pub fn set_ufrag(&self, ufrag: &str) {
+        self.port.routes().set_ufrag(self.id, ufrag);
     }
 
     /// Which socket has this local address.
-    pub fn socket_of(&self, ip: IpAddr) -> Option<usize> {
+    pub fn socket_index(&self, ip: IpAddr) -> Option<usize> {
         let mut addresses = self.port.addresses();
         addresses.position(|address| address.ip() == ip)
     }
@@ -132,37 +132,37 @@ impl Route {
     }
 
     /// From now on the peer's SRTCP is given to whom the shard knows by this number.
-    pub fn feedback_to(&self, number: u64) {
-        self.link.feedback.store(number + 1, Ordering::Release);
+    pub fn set_feedback_target(&self, number: u64) {
+        self.peer.feedback.store(number + 1, Ordering::Release);
     }
 
     /// Returns when a DTLS alert arrives.
-    pub async fn alerted(&self) {
-        self.link.alerted.notified().await;
+    pub async fn dtls_alert(&self) {
+        self.peer.dtls_alert.notified().await;
     }
 
     /// Whether anything was received since the last time that this was asked.
-    pub fn take_arrived(&self) -> bool {
-        self.link.arrived.swap(false, Ordering::Relaxed)
+    pub fn take_received(&self) -> bool {
+        self.peer.arrived.swap(false, Ordering::Relaxed)
     }
 
     /// The path that the last encrypted datagram took: the one that ICE has selected.
     pub fn path(&self) -> Option<Path> {
-        lock(&self.departure).path.clone()
+        lock(&self.selected).path.clone()
     }
 
     /// How often the path has changed.
-    pub fn changes(&self) -> u64 {
+    pub fn path_version(&self) -> u64 {
         self.changes.load(Ordering::Acquire)
     }
 
     /// The next SRTCP datagram that the connection sends, as it leaves. `send` makes it send one.
-    pub async fn sealed_report(&self, send: impl Future<Output = ()>) -> Bytes {
-        lock(&self.departure).report_wanted = true;
+    pub async fn capture_srtcp(&self, send: impl Future<Output = ()>) -> Bytes {
+        lock(&self.selected).report_wanted = true;
         send.await;
         loop {
             let reported = self.reported.notified();
-            if let Some(report) = lock(&self.departure).report.take() {
+            if let Some(report) = lock(&self.selected).report.take() {
                 return report;
             }
             reported.await;
@@ -181,13 +181,17 @@ impl Route {
         let believed = Remote {
             socket: index,
             address: to,
-            tcp: self.link.is_over_tcp(index, to),
+            tcp: self.peer.is_over_tcp(index, to),
         };
-        let remote = self.link.moved_to(believed);
-        let stream = self.link.stream(remote);
-        match Kind::of(datagram) {
-            Kind::Stun => self.port.routes().expect(Instant::now(), self.id, remote),
-            Kind::Rtcp => self.note(believed, remote, &stream, datagram),
+        let remote = self.peer.moved_to(believed);
+        let stream = self.peer.stream(remote);
+        match DatagramKind::of(datagram) {
+            DatagramKind::Stun => {
+                self.port
+                    .routes()
+                    .expect_response(Instant::now(), self.id, remote)
+            }
+            DatagramKind::Rtcp => self.note(believed, remote, &stream, datagram),
             _ => {}
         }
         match stream {
@@ -209,10 +213,10 @@ impl Route {
         context: &mut Context<'_>,
         index: usize,
     ) -> Poll<(SocketAddr, Bytes)> {
-        let mut inbox = lock(&self.link.inboxes[index]);
+        let mut inbox = lock(&self.peer.inboxes[index]);
         match inbox.datagrams.pop_front() {
             Some(datagram) => {
-                self.link.arrived.store(true, Ordering::Relaxed);
+                self.peer.arrived.store(true, Ordering::Relaxed);
                 Poll::Ready(datagram)
             }
             None => {
@@ -227,12 +231,12 @@ impl Route {
 
     /// The peer proves (by a packet that only it can seal) that it is at another address now: a NAT has given it a new one. ICE does not
     /// follow that (webrtc 0.21.1 selects a pair once), so it goes on believing in the old address.
-    pub fn adopt(&self, remote: Remote) {
-        let mut departure = lock(&self.departure);
-        let Some(believed) = departure.believed else {
+    pub fn migrate(&self, remote: Remote) {
+        let mut selected = lock(&self.selected);
+        let Some(believed) = selected.believed else {
             return;
         };
-        if departure
+        if selected
             .path
             .as_ref()
             .is_some_and(|path| path.remote == remote)
@@ -240,30 +244,36 @@ impl Route {
             return;
         }
         self.port.routes().claim(Instant::now(), self.id, remote);
-        self.link.move_to(believed, remote);
-        departure.path = Some(Path {
+        self.peer.move_to(believed, remote);
+        selected.path = Some(Path {
             remote,
-            stream: self.link.stream(remote),
+            stream: self.peer.stream(remote),
         });
         self.changes.fetch_add(1, Ordering::Release);
     }
 
-    fn note(&self, believed: Remote, remote: Remote, stream: &Option<Arc<Stream>>, report: &[u8]) {
-        let mut departure = lock(&self.departure);
-        departure.believed = Some(believed);
-        let same = departure.path.as_ref().is_some_and(|path| {
+    fn note(
+        &self,
+        believed: Remote,
+        remote: Remote,
+        stream: &Option<Arc<TcpSendQueue>>,
+        report: &[u8],
+    ) {
+        let mut selected = lock(&self.selected);
+        selected.believed = Some(believed);
+        let same = selected.path.as_ref().is_some_and(|path| {
             let streams = path.stream.as_ref().zip(stream.as_ref());
             path.remote == remote && streams.is_none_or(|(one, other)| Arc::ptr_eq(one, other))
         });
         if !same {
-            departure.path = Some(Path {
+            selected.path = Some(Path {
                 remote,
                 stream: stream.clone(),
             });
             self.changes.fetch_add(1, Ordering::Release);
         }
-        if std::mem::take(&mut departure.report_wanted) {
-            departure.report = Some(Bytes::copy_from_slice(report));
+        if std::mem::take(&mut selected.report_wanted) {
+            selected.report = Some(Bytes::copy_from_slice(report));
             // Stores a permit when nobody waits yet.
             self.reported.notify_one();
         }
@@ -276,13 +286,13 @@ impl Drop for Route {
     }
 }
 
-impl Link {
+impl PeerState {
     fn feedback(&self) -> Option<u64> {
         self.feedback.load(Ordering::Acquire).checked_sub(1)
     }
 
     /// Remembers a connection of the peer. False: it has too many.
-    pub(super) fn connected(&self, remote: Remote, stream: &Arc<Stream>) -> bool {
+    pub(super) fn connected(&self, remote: Remote, stream: &Arc<TcpSendQueue>) -> bool {
         let mut streams = lock(&self.streams);
         streams.retain(|(other, _)| *other != remote);
         if streams.len() == MAX_STREAMS {
@@ -310,7 +320,7 @@ impl Link {
     }
 
     /// The connection to this address.
-    fn stream(&self, remote: Remote) -> Option<Arc<Stream>> {
+    fn stream(&self, remote: Remote) -> Option<Arc<TcpSendQueue>> {
         if !remote.tcp {
             return None;
         }
@@ -319,16 +329,16 @@ impl Link {
         Some(Arc::clone(stream))
     }
 
-    pub(super) fn hand_out(
+    pub(super) fn dispatch(
         &self,
         from: Remote,
         datagram: &[u8],
         feedback: &mut impl FnMut(Option<u64>, Remote, &[u8]),
     ) {
-        match (Kind::of(datagram), self.feedback()) {
-            (Kind::Rtcp, Some(to)) => feedback(Some(to), from, datagram),
+        match (DatagramKind::of(datagram), self.feedback()) {
+            (DatagramKind::Rtcp, Some(to)) => feedback(Some(to), from, datagram),
             // Nobody here receives media from a viewer.
-            (Kind::Rtp, Some(_)) => {}
+            (DatagramKind::Rtp, Some(_)) => {}
             _ => self.put(from, datagram),
         }
     }
@@ -361,7 +371,7 @@ impl Link {
 
     fn put(&self, from: Remote, datagram: &[u8]) {
         if datagram.first() == Some(&ALERT) {
-            self.alerted.notify_one();
+            self.dtls_alert.notify_one();
         }
         let from = self.moved_from(from);
         let mut inbox = lock(&self.inboxes[from.socket]);

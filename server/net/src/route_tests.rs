@@ -16,8 +16,8 @@ struct World {
 async fn world() -> World {
     let port = Port::bind(0, None, false).unwrap();
     let route = port.open();
-    route.name("abcd");
-    let index = route.socket_of([127, 0, 0, 1].into()).unwrap();
+    route.set_ufrag("abcd");
+    let index = route.socket_index([127, 0, 0, 1].into()).unwrap();
     let server = port.sockets()[index].address();
     let registered = port.register(index).unwrap();
     tokio::spawn(async move { registered.receive(|_, _, _| {}).await });
@@ -81,9 +81,9 @@ async fn a_peer_that_moves_is_followed_and_ice_sees_it_where_it_was() {
     assert_eq!(receive(&old), b"\x80\xc8report");
     assert_eq!(world.route.path().unwrap().remote, world.remote(&old));
 
-    let changes = world.route.changes();
-    world.route.adopt(world.remote(&new));
-    assert_eq!(world.route.changes(), changes + 1);
+    let changes = world.route.path_version();
+    world.route.migrate(world.remote(&new));
+    assert_eq!(world.route.path_version(), changes + 1);
     assert_eq!(world.route.path().unwrap().remote, world.remote(&new));
     world
         .send(b"\x16what ICE sends to the old place", was)
@@ -99,11 +99,11 @@ async fn a_peer_that_moves_is_followed_and_ice_sees_it_where_it_was() {
     world.send(b"\x80\xc8report", was).await;
     assert_eq!(receive(&new), b"\x80\xc8report");
     assert_eq!(
-        world.route.changes(),
+        world.route.path_version(),
         changes + 1,
         "a report on the same way is no change"
     );
-    world.route.adopt(world.remote(&old));
+    world.route.migrate(world.remote(&old));
     world.send(b"\x16back", was).await;
     assert_eq!(receive(&old), b"\x16back");
     assert_ne!(was, is);
@@ -112,7 +112,7 @@ async fn a_peer_that_moves_is_followed_and_ice_sees_it_where_it_was() {
 #[tokio::test]
 async fn who_has_not_been_sent_anything_is_not_moved() {
     let (world, new) = (world().await, peer());
-    world.route.adopt(world.remote(&new));
+    world.route.migrate(world.remote(&new));
     assert!(world.route.path().is_none());
-    assert_eq!(world.route.changes(), 0);
+    assert_eq!(world.route.path_version(), 0);
 }

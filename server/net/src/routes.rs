@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::kind::Kind;
+use super::datagram::DatagramKind;
 
 /// Addresses that one viewer may be known by; a browser uses a handful at a time.
 pub const MAX_REMOTES: usize = 32;
 
-/// An address that was heard this lately is not handed to another viewer: whoever forges a source
+/// An address that was last_seen this lately is not handed to another viewer: whoever forges a source
 /// address and knows some ufrag could else cut a stranger off.
 pub const HOLD: Duration = Duration::from_secs(5);
 
@@ -25,13 +25,13 @@ pub struct RouteId(u64);
 #[derive(Debug)]
 pub struct Routes<L> {
     next: u64,
-    links: HashMap<RouteId, Link<L>>,
+    entries: HashMap<RouteId, Entry<L>>,
     ufrags: HashMap<String, RouteId>,
-    remotes: HashMap<Remote, Heard>,
+    remotes: HashMap<Remote, LastSeen>,
 }
 
 #[derive(Debug)]
-struct Link<L> {
+struct Entry<L> {
     to: L,
     ufrag: Option<String>,
     remotes: Vec<Remote>,
@@ -48,8 +48,8 @@ pub struct Remote {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Heard {
-    by: RouteId,
+struct LastSeen {
+    route: RouteId,
     at: Instant,
 }
 
@@ -57,7 +57,7 @@ impl<L> Default for Routes<L> {
     fn default() -> Self {
         Self {
             next: 0,
-            links: HashMap::new(),
+            entries: HashMap::new(),
             ufrags: HashMap::new(),
             remotes: HashMap::new(),
         }
@@ -68,9 +68,9 @@ impl<L> Routes<L> {
     pub fn add(&mut self, to: L) -> RouteId {
         let id = RouteId(self.next);
         self.next += 1;
-        self.links.insert(
+        self.entries.insert(
             id,
-            Link {
+            Entry {
                 to,
                 ufrag: None,
                 remotes: Vec::new(),
@@ -80,17 +80,17 @@ impl<L> Routes<L> {
     }
 
     pub fn remove(&mut self, id: RouteId) {
-        let Some(link) = self.links.remove(&id) else {
+        let Some(entry) = self.entries.remove(&id) else {
             return;
         };
-        if let Some(ufrag) = link.ufrag {
-            self.forget_name(id, &ufrag);
+        if let Some(ufrag) = entry.ufrag {
+            self.forget_ufrag(id, &ufrag);
         }
-        for remote in link.remotes {
+        for remote in entry.remotes {
             if self
                 .remotes
                 .get(&remote)
-                .is_some_and(|heard| heard.by == id)
+                .is_some_and(|last_seen| last_seen.route == id)
             {
                 self.remotes.remove(&remote);
             }
@@ -98,34 +98,34 @@ impl<L> Routes<L> {
     }
 
     /// The viewer's ufrag as of now; it changes with every ICE restart.
-    pub fn name(&mut self, id: RouteId, ufrag: &str) {
-        let Some(link) = self.links.get_mut(&id) else {
+    pub fn set_ufrag(&mut self, id: RouteId, ufrag: &str) {
+        let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        if let Some(old) = link.ufrag.replace(ufrag.to_owned()) {
-            self.forget_name(id, &old);
+        if let Some(old) = entry.ufrag.replace(ufrag.to_owned()) {
+            self.forget_ufrag(id, &old);
         }
         self.ufrags.insert(ufrag.to_owned(), id);
     }
 
     /// Who has that name by now keeps it.
-    fn forget_name(&mut self, id: RouteId, ufrag: &str) {
+    fn forget_ufrag(&mut self, id: RouteId, ufrag: &str) {
         if self.ufrags.get(ufrag) == Some(&id) {
             self.ufrags.remove(ufrag);
         }
     }
 
     /// The viewer is about to ask `remote` something; the response is to reach it.
-    pub fn expect(&mut self, now: Instant, id: RouteId, remote: Remote) {
+    pub fn expect_response(&mut self, now: Instant, id: RouteId, remote: Remote) {
         if !self.remotes.contains_key(&remote) {
             self.learn(now, id, remote);
         }
     }
 
-    /// Who was heard from there last.
-    pub fn known(&self, remote: Remote) -> Option<&L> {
-        let heard = self.remotes.get(&remote)?;
-        self.links.get(&heard.by).map(|link| &link.to)
+    /// Who was last_seen from there last.
+    pub fn last_seen_at(&self, remote: Remote) -> Option<&L> {
+        let last_seen = self.remotes.get(&remote)?;
+        self.entries.get(&last_seen.route).map(|entry| &entry.to)
     }
 
     /// The peer has proved to be at `remote`, whoever was there before.
@@ -140,9 +140,9 @@ impl<L> Routes<L> {
             .copied();
         let known = self.remotes.get_mut(&remote);
         let id = match (named, known) {
-            (Some(id), Some(heard)) if heard.by != id => {
-                if now.saturating_duration_since(heard.at) >= HOLD
-                    || !self.links.contains_key(&heard.by)
+            (Some(id), Some(last_seen)) if last_seen.route != id => {
+                if now.saturating_duration_since(last_seen.at) >= HOLD
+                    || !self.entries.contains_key(&last_seen.route)
                 {
                     self.learn(now, id, remote);
                 }
@@ -152,49 +152,57 @@ impl<L> Routes<L> {
                 self.learn(now, id, remote);
                 id
             }
-            (_, Some(heard)) => {
-                heard.at = now;
-                heard.by
+            (_, Some(last_seen)) => {
+                last_seen.at = now;
+                last_seen.route
             }
             (None, None) => return None,
         };
-        self.links.get(&id).map(|link| &link.to)
+        self.entries.get(&id).map(|entry| &entry.to)
     }
 
     /// How many viewers, names and addresses there are.
     pub fn counts(&self) -> [usize; 3] {
-        [self.links.len(), self.ufrags.len(), self.remotes.len()]
+        [self.entries.len(), self.ufrags.len(), self.remotes.len()]
     }
 
     fn learn(&mut self, now: Instant, id: RouteId, remote: Remote) {
-        let Some(link) = self.links.get_mut(&id) else {
+        let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        if !link.remotes.contains(&remote) {
-            if link.remotes.len() == MAX_REMOTES {
+        if !entry.remotes.contains(&remote) {
+            if entry.remotes.len() == MAX_REMOTES {
                 // One that is in use stays, whatever comes under the viewer's name from elsewhere.
                 let unused = |old: &Remote| {
-                    let heard = self.remotes.get(old).filter(|heard| heard.by == id);
-                    heard.is_none_or(|heard| now.saturating_duration_since(heard.at) >= HOLD)
+                    let last_seen = self
+                        .remotes
+                        .get(old)
+                        .filter(|last_seen| last_seen.route == id);
+                    last_seen
+                        .is_none_or(|last_seen| now.saturating_duration_since(last_seen.at) >= HOLD)
                 };
-                let Some(place) = link.remotes.iter().position(unused) else {
+                let Some(place) = entry.remotes.iter().position(unused) else {
                     return;
                 };
-                let old = link.remotes.swap_remove(place);
-                if self.remotes.get(&old).is_some_and(|heard| heard.by == id) {
+                let old = entry.remotes.swap_remove(place);
+                if self
+                    .remotes
+                    .get(&old)
+                    .is_some_and(|last_seen| last_seen.route == id)
+                {
                     self.remotes.remove(&old);
                 }
             }
-            link.remotes.push(remote);
+            entry.remotes.push(remote);
         }
-        self.remotes.insert(remote, Heard { by: id, at: now });
+        self.remotes.insert(remote, LastSeen { route: id, at: now });
     }
 }
 
 /// The receiver's ufrag of a STUN request: what is before the colon of USERNAME (RFC 8445 7.2.2).
 fn stun_ufrag(datagram: &[u8]) -> Option<&str> {
     const USERNAME: u16 = 0x0006;
-    if Kind::of(datagram) != Kind::Stun {
+    if DatagramKind::of(datagram) != DatagramKind::Stun {
         return None;
     }
     let mut attributes = &datagram[20..];

@@ -31,8 +31,8 @@ fn a_viewer_is_known_by_its_ufrag_then_by_its_address() {
     let now = Instant::now();
     let mut routes = Routes::default();
     let (one, two) = (routes.add("one"), routes.add("two"));
-    routes.name(one, "aaaa");
-    routes.name(two, "bbbb");
+    routes.set_ufrag(one, "aaaa");
+    routes.set_ufrag(two, "bbbb");
     assert_eq!(routes.route(now, remote(1), &[0x80; 40]), None);
     assert_eq!(
         routes.route(now, remote(1), &binding_request("aaaa:x")),
@@ -55,7 +55,7 @@ fn a_response_reaches_the_one_who_asked() {
     let now = Instant::now();
     let mut routes = Routes::default();
     let one = routes.add("one");
-    routes.expect(now, one, remote(1));
+    routes.expect_response(now, one, remote(1));
     assert_eq!(routes.route(now, remote(1), &[1; 20]), Some(&"one"));
 }
 
@@ -64,14 +64,14 @@ fn an_address_in_use_is_not_taken_over() {
     let now = Instant::now();
     let mut routes = Routes::default();
     let (victim, thief) = (routes.add("victim"), routes.add("thief"));
-    routes.name(victim, "aaaa");
-    routes.name(thief, "bbbb");
+    routes.set_ufrag(victim, "aaaa");
+    routes.set_ufrag(thief, "bbbb");
     routes.route(now, remote(1), &binding_request("aaaa:x"));
     assert_eq!(
         routes.route(now, remote(1), &binding_request("bbbb:x")),
         Some(&"thief")
     );
-    routes.expect(now, thief, remote(1));
+    routes.expect_response(now, thief, remote(1));
     assert_eq!(routes.route(now, remote(1), &[0x80; 40]), Some(&"victim"));
     let later = now + HOLD;
     assert_eq!(
@@ -90,8 +90,8 @@ fn a_restart_changes_the_name() {
     let now = Instant::now();
     let mut routes = Routes::default();
     let one = routes.add("one");
-    routes.name(one, "aaaa");
-    routes.name(one, "zzzz");
+    routes.set_ufrag(one, "aaaa");
+    routes.set_ufrag(one, "zzzz");
     assert_eq!(
         routes.route(now, remote(1), &binding_request("aaaa:x")),
         None
@@ -107,7 +107,7 @@ fn nothing_is_left_of_a_viewer_that_went() {
     let now = Instant::now();
     let mut routes = Routes::default();
     let one = routes.add("one");
-    routes.name(one, "aaaa");
+    routes.set_ufrag(one, "aaaa");
     for port in 0..1000 {
         routes.route(now, remote(port), &binding_request("aaaa:x"));
     }
@@ -128,7 +128,7 @@ fn whoever_moves_often_is_found_at_the_newest_address() {
     for port in 0..1000 {
         now += HOLD;
         routes.claim(now, one, remote(port));
-        assert_eq!(routes.known(remote(port)), Some(&"one"));
+        assert_eq!(routes.last_seen_at(remote(port)), Some(&"one"));
     }
     assert_eq!(routes.counts(), [1, 0, MAX_REMOTES]);
 }
@@ -138,13 +138,13 @@ fn names_sent_from_everywhere_do_not_cost_a_viewer_the_address_in_use() {
     let mut now = Instant::now();
     let mut routes = Routes::default();
     let one = routes.add("one");
-    routes.name(one, "aaaa");
+    routes.set_ufrag(one, "aaaa");
     routes.route(now, remote(1), &binding_request("aaaa:x"));
     for port in 2..10_000 {
         now += Duration::from_millis(100);
         routes.route(now, remote(port), &binding_request("aaaa:x"));
         routes.route(now, remote(1), &[0x80; 40]);
-        assert_eq!(routes.known(remote(1)), Some(&"one"));
+        assert_eq!(routes.last_seen_at(remote(1)), Some(&"one"));
     }
 }
 
@@ -153,9 +153,9 @@ fn a_name_belongs_to_whoever_has_taken_it_last() {
     let now = Instant::now();
     let mut routes = Routes::default();
     let [one, two] = ["one", "two"].map(|to| routes.add(to));
-    routes.name(one, "aaaa");
-    routes.name(two, "aaaa");
-    routes.name(one, "bbbb");
+    routes.set_ufrag(one, "aaaa");
+    routes.set_ufrag(two, "aaaa");
+    routes.set_ufrag(one, "bbbb");
     let found = |routes: &mut Routes<_>| {
         routes
             .route(now, remote(1), &binding_request("aaaa:x"))

@@ -2,7 +2,7 @@
 //!
 //! A peer connects to the TCP port of the same number and sends the same datagrams, each with its length before it (RFC 4571 2). The webrtc crate does not
 //! learn of this: to it they come from, and go to, a UDP address. What cannot leave at once waits in a bounded buffer, and whoever sends media looks at it
-//! first ([`Stream::is_full`]).
+//! first ([`TcpSendQueue::is_full`]).
 
 use std::cell::Cell;
 use std::io;
@@ -42,12 +42,12 @@ const LENGTH: usize = 2;
 
 /// One connection.
 #[derive(Debug)]
-pub struct Stream {
+pub struct TcpSendQueue {
     waiting: Mutex<BytesMut>,
     filled: Notify,
 }
 
-impl Stream {
+impl TcpSendQueue {
     fn new() -> Self {
         Self {
             waiting: Mutex::default(),
@@ -90,7 +90,7 @@ impl Stream {
 }
 
 /// Takes connections for socket `index` of the port, until the task is dropped; `feedback` as in
-/// [`Registered::receive`](super::port::Registered::receive). To be run on the shard's thread.
+/// [`RegisteredSocket::receive`](super::port::RegisteredSocket::receive). To be run on the shard's thread.
 pub async fn serve<F>(port: Arc<Port>, index: usize, listener: TcpListener, feedback: F)
 where
     F: FnMut(Option<u64>, Remote, &[u8]) + Clone + 'static,
@@ -145,7 +145,7 @@ impl Peer {
         feedback: impl FnMut(Option<u64>, Remote, &[u8]),
     ) {
         let (from, to) = connection.into_split();
-        let stream = Arc::new(Stream::new());
+        let stream = Arc::new(TcpSendQueue::new());
         tokio::select! {
             () = self.read(from, &stream, feedback) => {}
             () = stream.write(to) => {}
@@ -156,7 +156,7 @@ impl Peer {
     async fn read(
         &mut self,
         mut from: OwnedReadHalf,
-        stream: &Arc<Stream>,
+        stream: &Arc<TcpSendQueue>,
         mut feedback: impl FnMut(Option<u64>, Remote, &[u8]),
     ) {
         let began = Instant::now();
@@ -172,7 +172,7 @@ impl Peer {
                 let now = Instant::now();
                 let known =
                     self.port
-                        .hand_out_from(now, self.remote, stream, datagram, &mut feedback);
+                        .dispatch_tcp(now, self.remote, stream, datagram, &mut feedback);
                 bytes.advance(LENGTH + length);
                 if known {
                     self.name();

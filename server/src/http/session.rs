@@ -57,7 +57,7 @@ pub(super) async fn info(
             true => MediaPath::Sealed,
             false => MediaPath::Ordinary,
         },
-        estimate: counters.estimate(),
+        estimate: counters.estimate_bps(),
         rtt: counters.rtt().map(|rtt| rtt.as_secs_f64()),
         packets: sent.packets.get(),
         bytes: sent.bytes.get(),

@@ -36,7 +36,7 @@ async fn a_viewer_is_told_how_it_goes() {
     let session = server.viewers.session(secret).unwrap();
     let counters = session.counters();
     counters.set_sealed(true);
-    counters.set_estimate(800_000);
+    counters.set_estimate_bps(800_000);
     counters.set_rtt(Duration::from_millis(40));
     counters.sent.packets.add(20);
     counters.sent.bytes.add(24_000);

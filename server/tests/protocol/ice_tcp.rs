@@ -50,7 +50,7 @@ impl Door {
 
     fn peer(&self, name: &str) -> Route {
         let route = self.port.open();
-        route.name(name);
+        route.set_ufrag(name);
         route
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use egress::{self, Gone, Outlet, Packet, Report};
+use egress::{Disconnected, OutgoingPacket, PacketSink, SenderInfo};
 use shared::api::{Codec, StreamInfo, StreamState};
 use stream::admission::Limits;
 use stream::registry::{Registry, SourceConfig};
@@ -46,14 +46,14 @@ fn info(registry: &Registry, name: &str) -> StreamInfo {
 }
 
 /// Hands packets over as they come.
-struct Tap(mpsc::UnboundedSender<Packet>);
+struct Tap(mpsc::UnboundedSender<OutgoingPacket>);
 
-impl Outlet for Tap {
-    async fn send(&mut self, packet: Packet) -> Result<(), Gone> {
-        self.0.send(packet).map_err(|_| Gone)
+impl PacketSink for Tap {
+    async fn send(&mut self, packet: OutgoingPacket) -> Result<(), Disconnected> {
+        self.0.send(packet).map_err(|_| Disconnected)
     }
 
-    async fn report(&mut self, _report: Report) -> Result<(), Gone> {
+    async fn report(&mut self, _report: SenderInfo) -> Result<(), Disconnected> {
         Ok(())
     }
 }
@@ -192,7 +192,7 @@ async fn every_viewer_begins_on_a_keyframe_and_hears_sound() {
         let (tap, packets) = mpsc::unbounded_channel();
         let (told, feedback) = mpsc::channel(1);
         viewings.push((
-            tokio::spawn(egress::run(
+            tokio::spawn(egress::ordinary_path::run(
                 subscription,
                 Tap(tap),
                 feedback,
@@ -225,7 +225,10 @@ async fn every_viewer_begins_on_a_keyframe_and_hears_sound() {
     }
     registry.close().await;
     for (viewing, ..) in viewings {
-        assert_eq!(viewing.await.expect("no panic"), egress::Ended::StreamOver);
+        assert_eq!(
+            viewing.await.expect("no panic"),
+            egress::EndReason::StreamOver
+        );
     }
 }
 

@@ -19,7 +19,7 @@ pub struct TransportFeedback<'a> {
 
 impl<'a> TransportFeedback<'a> {
     /// Of losses, only those among the last so many packets are told: nobody remembers more, and two bytes may claim thousands.
-    pub const MOST: u16 = 1024;
+    pub const MAX_LOSSES: u16 = 1024;
 
     /// `control`: what follows the SSRCs.
     pub(super) fn new(control: &'a [u8]) -> Option<Self> {
@@ -119,7 +119,7 @@ impl Iterator for Arrivals<'_> {
                 continue;
             }
             let symbol = self.run.symbol();
-            let old = u32::from(self.left.saturating_sub(TransportFeedback::MOST));
+            let old = u32::from(self.left.saturating_sub(TransportFeedback::MAX_LOSSES));
             if symbol == 0 && old > 0 {
                 let passed = if self.run.repeated {
                     self.run.left.min(old)

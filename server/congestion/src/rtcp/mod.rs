@@ -12,7 +12,7 @@ pub use feedback::TransportFeedback;
 #[derive(Clone, Debug)]
 pub enum Item<'a> {
     /// These packets of the stream with this SSRC did not arrive (RFC 4585 6.2.1).
-    Nack { media: u32, lost: Lost<'a> },
+    Nack { media: u32, lost: LostPackets<'a> },
     /// The decoder of this SSRC needs a keyframe (RFC 4585 6.3.1).
     Pli { media: u32 },
     /// The same (RFC 5104 4.3.1); repetitions of one request have one `number`.
@@ -20,14 +20,14 @@ pub enum Item<'a> {
     /// The viewer can receive so many bits a second, over all its streams (draft-alvestrand-rmcat-remb-03).
     Remb { bitrate: u64 },
     /// How one stream is received.
-    Report(Report),
+    Report(ReportBlock),
     /// When packets arrived, by their transport-wide numbers.
-    Transport(TransportFeedback<'a>),
+    Twcc(TransportFeedback<'a>),
 }
 
 /// A report block of a receiver or sender report (RFC 3550 6.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Report {
+pub struct ReportBlock {
     /// The SSRC that is received.
     pub source: u32,
     /// Since the last report, in 256ths.
@@ -103,13 +103,13 @@ impl<'a> Packet<'a> {
                 if let Some(lost) = self.control() {
                     each(Item::Nack {
                         media: self.media(),
-                        lost: Lost::new(lost),
+                        lost: LostPackets::new(lost),
                     });
                 }
             }
             (TRANSPORT_FEEDBACK, 15) => {
                 if let Some(feedback) = self.control().and_then(TransportFeedback::new) {
-                    each(Item::Transport(feedback));
+                    each(Item::Twcc(feedback));
                 }
             }
             (PAYLOAD_FEEDBACK, 1) if self.control().is_some() => {
@@ -154,9 +154,9 @@ impl<'a> Packet<'a> {
     }
 }
 
-fn report(block: &[u8]) -> Report {
+fn report(block: &[u8]) -> ReportBlock {
     let word = |index: usize| u32_at(block, 4 * index).unwrap_or_default();
-    Report {
+    ReportBlock {
         source: word(0),
         fraction_lost: block[4],
         // Signed, 24 bits.
@@ -182,14 +182,14 @@ fn remb(control: &[u8]) -> Option<u64> {
 
 /// The sequence numbers of a NACK: a packet, and which of the 16 after it (RFC 4585 6.2.1).
 #[derive(Clone, Debug)]
-pub struct Lost<'a> {
+pub struct LostPackets<'a> {
     entries: ChunksExact<'a, u8>,
     packet: u16,
     /// Bit n: the packet n numbers later.
     which: u32,
 }
 
-impl<'a> Lost<'a> {
+impl<'a> LostPackets<'a> {
     fn new(entries: &'a [u8]) -> Self {
         Self {
             entries: entries.chunks_exact(NACK_ENTRY),
@@ -199,7 +199,7 @@ impl<'a> Lost<'a> {
     }
 }
 
-impl Iterator for Lost<'_> {
+impl Iterator for LostPackets<'_> {
     type Item = u16;
 
     fn next(&mut self) -> Option<u16> {

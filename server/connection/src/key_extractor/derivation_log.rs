@@ -2,7 +2,7 @@
 
 use rtc::crypto::{BlockCipherAlgorithm, SecretVec};
 
-use egress::seal::{Master, Profile};
+use egress::srtp::{MasterKey, Profile};
 
 pub(super) const BLOCK: usize = 16;
 /// The keys of AES are of at most so many bytes.
@@ -72,7 +72,7 @@ impl DerivationLog {
     }
 
     /// The master keys in the order in which they were used first. `None` while there are not two.
-    pub(super) fn masters(&self) -> Option<(Master, Master)> {
+    pub(super) fn masters(&self) -> Option<(MasterKey, MasterKey)> {
         let [first, second] = self.derivations.as_slice() else {
             return None;
         };
@@ -124,7 +124,7 @@ impl Derivation {
     }
 
     /// `None` when this was not a whole derivation, or of no known profile.
-    fn master(&self) -> Option<Master> {
+    fn master(&self) -> Option<MasterKey> {
         let profile = self.rtp.profile?;
         let labels = match profile {
             Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => LABELS_OF_GCM,
@@ -136,7 +136,7 @@ impl Derivation {
             && self.labels == labels
             && rest.iter().all(|byte| *byte == 0);
         let salt = SecretVec::new(salt.to_vec());
-        whole.then(|| Master::new(profile, self.key.clone(), salt).ok())?
+        whole.then(|| MasterKey::new(profile, self.key.clone(), salt).ok())?
     }
 }
 

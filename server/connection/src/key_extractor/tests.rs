@@ -5,7 +5,7 @@ use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 
 use super::*;
-use egress::seal::{Content, RtpStream, Sealer};
+use egress::srtp::{RtpPacket, RtpStream, SrtpSender};
 use pair::{PAYLOAD_TYPE, Pair, SSRC};
 
 /// The profile of the keys of a pair, once both directions have shown that they are right.
@@ -16,20 +16,19 @@ fn learned(mut pair: Pair) -> Profile {
     assert_eq!(local.profile(), remote.profile());
 
     let provider = default_provider().expect("built in");
-    let mut sealer = Sealer::new(provider.crypto(), &local).expect("a sealer");
+    let mut srtp = SrtpSender::new(provider.crypto(), &local).expect("an SRTP sender");
     let mut stream = RtpStream::new(SSRC, PAYLOAD_TYPE, 7);
     let from = pair.server.address;
     for payload in [b"first", b"again"] {
-        let content = Content {
+        let packet = RtpPacket {
             marker: true,
             timestamp: 0,
-            transport: None,
-            original: None,
+            twcc: None,
+            original_sequence: None,
             payload,
         };
         let mut out = Vec::new();
-        sealer
-            .seal(&mut stream, &content, &mut out)
+        srtp.protect(&mut stream, &packet, &mut out)
             .expect("sealed");
         pair.viewer.read(pair.now, from, &out);
     }
@@ -40,7 +39,7 @@ fn learned(mut pair: Pair) -> Profile {
             .is_some_and(|last| last == b"again")
     });
 
-    let mut opener = Opener::new(provider.crypto(), &remote).expect("an opener");
+    let mut srtcp = SrtcpReceiver::new(provider.crypto(), &remote).expect("an SRTCP receiver");
     let receiver = pair.viewer.receiver.expect("a track was opened");
     let request = PictureLossIndication {
         sender_ssrc: 1,
@@ -52,7 +51,7 @@ fn learned(mut pair: Pair) -> Profile {
         .write_rtcp(pair.now, vec![Box::new(request)])
         .expect("written");
     pair.until("a request", |pair| !pair.viewer.sealed.is_empty());
-    let opened = opener.open(&pair.viewer.sealed[0]).expect("opens");
+    let opened = srtcp.unprotect(&pair.viewer.sealed[0]).expect("opens");
     // RFC 4585 6.3.1: payload-specific feedback, of format 1.
     assert_eq!(opened[..2], [0x81, 206]);
     assert_eq!(pair.extractor.learn(&report).map(|_| ()), None, "forgotten");

@@ -17,14 +17,15 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::counters::{Counters, ShardCounters, ViewerCounters};
-use super::outlet::{Gone, Report};
-use super::seal::{Opener, Sealer};
-use super::track::{Negotiated, Track};
-use congestion::estimate::Estimate;
+use super::packet_sink::Disconnected;
+use super::rtp_clock::SenderInfo;
+use super::srtp::{SrtcpReceiver, SrtpSender};
+use super::track::{TrackParams, TrackSender};
+use congestion::estimator::BandwidthEstimator;
 use congestion::pacer::Pacer;
-use congestion::sent::RepairBudget;
-use congestion::transport::TransportLog;
-use net::batch::{Batch, Flushed};
+use congestion::rtx_history::RtxBudget;
+use congestion::twcc_history::TwccHistory;
+use net::batch::{Batch, FlushOutcome};
 use net::{Path, Route};
 use stream::Subscription;
 use stream::shared_log::ShardWaker;
@@ -33,14 +34,14 @@ use timeline::playhead::{DueFrame, Playhead};
 
 /// What a shard is given of a viewer.
 #[derive(Debug)]
-pub struct Watch {
+pub struct ViewerParams {
     pub subscription: Subscription,
     pub route: Arc<Route>,
-    pub tracks: Vec<Negotiated>,
-    pub sealer: Sealer,
-    pub opener: Opener,
+    pub tracks: Vec<TrackParams>,
+    pub srtp: SrtpSender,
+    pub srtcp: SrtcpReceiver,
     /// Sender reports go through the peer connection, which numbers and seals RTCP. One set waits at most.
-    pub reports: mpsc::Sender<Vec<Report>>,
+    pub reports: mpsc::Sender<Vec<SenderInfo>>,
     pub counters: Arc<ViewerCounters>,
 }
 
@@ -58,7 +59,7 @@ pub(super) enum Next {
 
 /// What a datagram was to a viewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum FeedbackOutcome {
     /// Not of this viewer, or a copy.
     Nothing,
     Feedback,
@@ -81,27 +82,27 @@ pub(super) struct Viewer {
     pub(super) subscription: Subscription,
     route: Arc<Route>,
     path: Path,
-    path_changes: u64,
+    path_version: u64,
     /// Packets that may leave as one on this path.
     segments: usize,
     waker: Arc<ShardWaker>,
     playhead: Playhead,
     /// At most one of pictures and one of sound.
-    tracks: Vec<Track>,
-    sealer: Sealer,
-    opener: Opener,
-    history: TransportLog,
-    estimate: Estimate,
+    tracks: Vec<TrackSender>,
+    srtp: SrtpSender,
+    srtcp: SrtcpReceiver,
+    history: TwccHistory,
+    estimator: BandwidthEstimator,
     pacer: Pacer,
     picture: Option<Picture>,
     /// Sound that found the socket's buffer full.
     sound: Option<DueFrame>,
     /// Sequence numbers that are to be sent again, and which track's.
     repairs: VecDeque<(usize, u16)>,
-    repair_budget: RepairBudget,
+    rtx_budget: RtxBudget,
     /// Repairs in the batch.
     repaired: u64,
-    reports: mpsc::Sender<Vec<Report>>,
+    reports: mpsc::Sender<Vec<SenderInfo>>,
     next_report: Instant,
     restarted: Option<Instant>,
     keyframe_needed: bool,
@@ -112,12 +113,12 @@ pub(super) struct Viewer {
 }
 
 /// What a viewer sends into, for the time of one look at it.
-pub(super) struct Outgoing<'a> {
+pub(super) struct SendContext<'a> {
     pub(super) batch: &'a mut Batch,
     pub(super) counters: &'a ShardCounters,
 }
 
-impl Outgoing<'_> {
+impl SendContext<'_> {
     /// A frame leaves that could have left at `ready`.
     fn note_late(&self, now: Instant, ready: Instant) {
         self.counters
@@ -144,36 +145,39 @@ const MAX_REPAIRS: usize = 512;
 
 impl Viewer {
     /// `None`: it has left before it began.
-    pub(super) fn new(watch: Watch, waker: Arc<ShardWaker>, now: Instant) -> Option<Self> {
-        let Watch {
+    pub(super) fn new(watch: ViewerParams, waker: Arc<ShardWaker>, now: Instant) -> Option<Self> {
+        let ViewerParams {
             subscription,
             route,
             tracks,
-            sealer,
-            opener,
+            srtp,
+            srtcp,
             reports,
             counters,
         } = watch;
-        let path_changes = route.changes();
+        let path_version = route.path_version();
         let path = route.path()?;
         Some(Self {
             playhead: Playhead::new(subscription.video(), subscription.audio(), now),
             subscription,
             segments: path.segments(route.port()),
             path,
-            path_changes,
+            path_version,
             waker,
             route,
-            tracks: tracks.iter().map(|track| Track::new(track, now)).collect(),
-            sealer,
-            opener,
-            history: TransportLog::new(now),
-            estimate: Estimate::new(now),
+            tracks: tracks
+                .iter()
+                .map(|track| TrackSender::new(track, now))
+                .collect(),
+            srtp,
+            srtcp,
+            history: TwccHistory::new(now),
+            estimator: BandwidthEstimator::new(now),
             pacer: Pacer::new(now),
             picture: None,
             sound: None,
             repairs: VecDeque::new(),
-            repair_budget: RepairBudget::new(),
+            rtx_budget: RtxBudget::new(),
             repaired: 0,
             reports,
             next_report: now + FIRST_REPORT,
@@ -196,20 +200,20 @@ impl Viewer {
     }
 
     /// Sends what is due into `out`, and through it.
-    pub(super) fn run(&mut self, now: Instant, out: &mut Outgoing<'_>) -> Next {
-        if self.route.changes() != self.path_changes {
-            self.path_changes = self.route.changes();
+    pub(super) fn poll(&mut self, now: Instant, context: &mut SendContext<'_>) -> Next {
+        if self.route.path_version() != self.path_version {
+            self.path_version = self.route.path_version();
             if let Some(path) = self.route.path() {
                 self.segments = path.segments(self.route.port());
                 self.path = path;
             }
         }
-        self.pacer.set_rate(now, self.estimate.bitrate(now));
-        let next = match self.fill(now, out) {
+        self.pacer.set_rate(now, self.estimator.bitrate_bps(now));
+        let next = match self.fill(now, context) {
             Ok(next) => next,
             Err(sending::Full) => return Next::Full,
         };
-        if self.flush(out) == Flushed::Full {
+        if self.flush(context) == FlushOutcome::Full {
             return Next::Full;
         }
         if self.report(now).is_err() {
@@ -224,8 +228,8 @@ impl Viewer {
     /// It is heard again after having been cut off: what was lost meanwhile is of no use any more.
     fn begin_anew(&mut self) {
         self.repairs.clear();
-        for sent in self.tracks.iter_mut().filter_map(Track::sent) {
-            sent.forget();
+        for sent in self.tracks.iter_mut().filter_map(TrackSender::sent) {
+            sent.clear();
         }
         self.restarted = None;
         self.keyframe_needed = true;
@@ -272,20 +276,18 @@ impl Viewer {
         add(self.subscription.stream().counters());
     }
 
-    fn report(&mut self, now: Instant) -> Result<(), Gone> {
+    fn report(&mut self, now: Instant) -> Result<(), Disconnected> {
         if now < self.next_report {
             return Ok(());
         }
         self.next_report = now + REPORT_EVERY;
         let (at, wall) = (self.playhead.clock(now), SystemTime::now());
         let reports = self.tracks.iter();
-        let reports = reports
-            .map(|track| track.numbers.report(at, wall))
-            .collect();
+        let reports = reports.map(|track| track.clock.report(at, wall)).collect();
         match self.reports.try_send(reports) {
             // The connection has not taken the last ones yet; the next ones say the same.
             Ok(()) | Err(TrySendError::Full(_)) => Ok(()),
-            Err(TrySendError::Closed(_)) => Err(Gone),
+            Err(TrySendError::Closed(_)) => Err(Disconnected),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Next, Outgoing, Picture, Viewer};
-use crate::seal::Content;
-use congestion::sent::Sent;
-use net::batch::Flushed;
+use super::{Next, Picture, SendContext, Viewer};
+use crate::srtp::RtpPacket;
+use congestion::rtx_history::SentPacket;
+use net::batch::FlushOutcome;
 use timeline::log::Log;
 use timeline::playhead::{DueFrame, Step};
 
@@ -17,23 +17,27 @@ pub(super) struct Full;
 
 impl Viewer {
     /// Fills batches with what is due. What comes first: repairs, the picture on its way, sound, the next picture.
-    pub(super) fn fill(&mut self, now: Instant, out: &mut Outgoing<'_>) -> Result<Next, Full> {
+    pub(super) fn fill(
+        &mut self,
+        now: Instant,
+        context: &mut SendContext<'_>,
+    ) -> Result<Next, Full> {
         if self.path.is_full() {
             return Ok(Next::At(now + FULL_AGAIN));
         }
         let shared_log = self.subscription.log().clone();
-        self.repair(now, out)?;
+        self.repair(now, context)?;
         if let Some(sound) = self.sound.take() {
-            self.begin(sound, now, out)?;
+            self.begin(sound, now, context)?;
         }
         if std::mem::take(&mut self.keyframe_needed) {
             self.find_keyframe(now);
         }
         loop {
-            self.send_picture(now, out)?;
+            self.send_picture(now, context)?;
             let step = {
                 let log = shared_log.lock();
-                let step = self.step(&log, now, out);
+                let step = self.step(&log, now, context);
                 if matches!(step, Step::Starved) {
                     self.waker.arm();
                 }
@@ -43,7 +47,7 @@ impl Viewer {
             let paced = held.then(|| self.pacer.next(now));
             match (step, paced) {
                 (Step::Over, _) => return Ok(Next::Over),
-                (Step::Send(due), _) => self.begin(due, now, out)?,
+                (Step::Send(due), _) => self.begin(due, now, context)?,
                 (Step::Wait(until), Some(paced)) => return Ok(Next::At(until.min(paced))),
                 (Step::Wait(until), None) => return Ok(Next::At(until)),
                 (Step::Starved, Some(paced)) => return Ok(Next::At(paced)),
@@ -52,7 +56,7 @@ impl Viewer {
         }
     }
 
-    fn step(&mut self, log: &Log, now: Instant, out: &Outgoing<'_>) -> Step {
+    fn step(&mut self, log: &Log, now: Instant, context: &SendContext<'_>) -> Step {
         let skips = self.playhead.skips();
         if self.picture.is_some() && self.playhead.should_drop_frame(log, now) {
             self.picture = None;
@@ -62,19 +66,24 @@ impl Viewer {
             None => self.playhead.step(log, now),
         };
         if self.playhead.skips() > skips {
-            self.count(out.counters, |counters| counters.skips.add(1));
+            self.count(context.counters, |counters| counters.skips.add(1));
         }
         step
     }
 
     /// Sound leaves at once; a picture begins to.
-    fn begin(&mut self, due: DueFrame, now: Instant, out: &mut Outgoing<'_>) -> Result<(), Full> {
+    fn begin(
+        &mut self,
+        due: DueFrame,
+        now: Instant,
+        context: &mut SendContext<'_>,
+    ) -> Result<(), Full> {
         let Some(track) = self.track_of(due.codec) else {
             return Ok(());
         };
         let timestamp = self.tracks[track].timestamp(due.viewer_time);
         if due.codec.is_video() {
-            out.note_late(now, due.due_at.max(due.frame.appended));
+            context.note_late(now, due.due_at.max(due.frame.appended));
             self.picture = Some(Picture {
                 frame: due.frame,
                 number: due.number,
@@ -84,31 +93,31 @@ impl Viewer {
             return Ok(());
         }
         for (index, payload) in due.frame.payloads.iter().enumerate() {
-            let content = Content {
+            let packet = RtpPacket {
                 marker: false,
                 timestamp,
-                transport: None,
-                original: None,
+                twcc: None,
+                original_sequence: None,
                 payload,
             };
             let sequence = self.tracks[track].next_sequence();
-            if let Err(full) = self.push(track, content, now, out) {
+            if let Err(full) = self.push(track, packet, now, context) {
                 self.sound = Some(due);
                 return Err(full);
             }
-            let sent = Sent {
+            let sent = SentPacket {
                 frame: due.number,
                 index: index as u16,
                 timestamp,
             };
             self.tracks[track].note(sequence, 1, sent);
         }
-        out.note_late(now, due.due_at.max(due.frame.appended));
+        context.note_late(now, due.due_at.max(due.frame.appended));
         Ok(())
     }
 
     /// Sends as much of the picture as the pacer lets go.
-    fn send_picture(&mut self, now: Instant, out: &mut Outgoing<'_>) -> Result<(), Full> {
+    fn send_picture(&mut self, now: Instant, context: &mut SendContext<'_>) -> Result<(), Full> {
         let Some(mut picture) = self.picture.take() else {
             return Ok(());
         };
@@ -126,21 +135,21 @@ impl Viewer {
             if !self.pacer.may_send(now) {
                 break;
             }
-            let content = Content {
+            let packet = RtpPacket {
                 marker: picture.done + 1 == count,
                 timestamp: picture.timestamp,
-                transport: None,
-                original: None,
+                twcc: None,
+                original_sequence: None,
                 payload: &picture.frame.payloads[picture.done],
             };
-            outcome = self.push(track, content, now, out);
+            outcome = self.push(track, packet, now, context);
             if outcome.is_err() {
                 break;
             }
             picture.done += 1;
         }
         if picture.done > began {
-            let sent = Sent {
+            let sent = SentPacket {
                 frame: picture.number,
                 index: began as u16,
                 timestamp: picture.timestamp,
@@ -154,7 +163,7 @@ impl Viewer {
     }
 
     /// Sends again what was asked for, from the log.
-    fn repair(&mut self, now: Instant, out: &mut Outgoing<'_>) -> Result<(), Full> {
+    fn repair(&mut self, now: Instant, context: &mut SendContext<'_>) -> Result<(), Full> {
         while let Some(&(track, sequence)) = self.repairs.front() {
             if !self.pacer.may_send(now) {
                 break;
@@ -168,17 +177,17 @@ impl Viewer {
             });
             if let Some((sent, frame)) = found
                 && let Some(payload) = frame.payloads.get(usize::from(sent.index))
-                && self.repair_budget.spend(payload.len())
+                && self.rtx_budget.spend(payload.len())
             {
                 let last = usize::from(sent.index) + 1 == frame.payloads.len();
-                let content = Content {
+                let packet = RtpPacket {
                     marker: last && codec.is_video(),
                     timestamp: sent.timestamp,
-                    transport: None,
-                    original: Some(sequence),
+                    twcc: None,
+                    original_sequence: Some(sequence),
                     payload,
                 };
-                self.push(track, content, now, out)?;
+                self.push(track, packet, now, context)?;
                 self.repaired += 1;
             }
             self.repairs.pop_front();
@@ -190,26 +199,26 @@ impl Viewer {
     fn push(
         &mut self,
         track: usize,
-        mut content: Content<'_>,
+        mut packet: RtpPacket<'_>,
         now: Instant,
-        out: &mut Outgoing<'_>,
+        context: &mut SendContext<'_>,
     ) -> Result<(), Full> {
-        content.transport = self.tracks[track].transport().map(|id| (id, 0));
-        let size = self.sealer.size(&content);
-        if !out.batch.fits(size, self.segments) && self.flush(out) == Flushed::Full {
+        packet.twcc = self.tracks[track].twcc_id().map(|id| (id, 0));
+        let size = self.srtp.size(&packet);
+        if !context.batch.fits(size, self.segments) && self.flush(context) == FlushOutcome::Full {
             return Err(Full);
         }
         // A number is given once it is certain that the packet leaves.
-        if let Some((_, number)) = &mut content.transport {
-            *number = self.history.sent(now, size);
+        if let Some((_, number)) = &mut packet.twcc {
+            *number = self.history.add(now, size);
         }
-        match self.tracks[track].seal(&mut self.sealer, &content, out.batch.room()) {
+        match self.tracks[track].protect(&mut self.srtp, &packet, context.batch.buffer()) {
             Ok(()) => {
-                out.batch.wrote(size);
-                self.pacer.sent(size);
-                self.estimate.sent(now, size);
-                if content.original.is_none() {
-                    self.repair_budget.earn(size);
+                context.batch.commit(size);
+                self.pacer.on_packet_sent(size);
+                self.estimator.on_packet_sent(now, size);
+                if packet.original_sequence.is_none() {
+                    self.rtx_budget.earn(size);
                 }
             }
             Err(error) => tracing::error!(%error, "a packet could not be sealed"),
@@ -218,18 +227,18 @@ impl Viewer {
     }
 
     /// Sends the batch.
-    pub(super) fn flush(&mut self, out: &mut Outgoing<'_>) -> Flushed {
-        let (packets, bytes) = (out.batch.packets() as u64, out.batch.bytes() as u64);
-        let flushed = out.batch.flush(self.route.port(), &self.path);
-        self.count(out.counters, |counters| {
+    pub(super) fn flush(&mut self, context: &mut SendContext<'_>) -> FlushOutcome {
+        let (packets, bytes) = (context.batch.packets() as u64, context.batch.bytes() as u64);
+        let flushed = context.batch.flush(self.route.port(), &self.path);
+        self.count(context.counters, |counters| {
             match flushed {
-                Flushed::Sent => {
+                FlushOutcome::Sent => {
                     counters.packets.add(packets);
                     counters.bytes.add(bytes);
                     counters.batches.add(1);
                 }
-                Flushed::Refused => counters.send_errors.add(1),
-                Flushed::Empty | Flushed::Full => {}
+                FlushOutcome::Refused => counters.send_errors.add(1),
+                FlushOutcome::Empty | FlushOutcome::Full => {}
             }
             counters.rtx.add(self.repaired);
         });

@@ -7,7 +7,7 @@ use super::rtcp::TransportFeedback;
 
 /// The last packets to one viewer, over all its streams: 6 kB.
 #[derive(Debug)]
-pub struct TransportLog {
+pub struct TwccHistory {
     /// What departures count from.
     start: Instant,
     next: u16,
@@ -20,7 +20,7 @@ pub struct TransportLog {
 
 /// What became of one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fate {
+pub struct PacketResult {
     pub sent: Instant,
     pub bytes: u32,
     /// In microseconds on the viewer's clock, of which only differences mean something. `None`: lost, by what the viewer knows;
@@ -29,7 +29,7 @@ pub struct Fate {
 }
 
 /// As many packets as feedback tells of; at 2.5 Mbit/s, those of almost 3 s.
-const SLOTS: usize = TransportFeedback::MOST as usize;
+const SLOTS: usize = TransportFeedback::MAX_LOSSES as usize;
 const SIZE: u16 = 0x3fff;
 const LOST: u16 = 0x4000;
 /// Nothing more is to be learned of it; also of what was never sent.
@@ -37,7 +37,7 @@ const DONE: u16 = 0x8000;
 /// Feedback on what left longer ago is nonsense.
 const OLDEST: Duration = Duration::from_secs(60);
 
-impl TransportLog {
+impl TwccHistory {
     pub fn new(now: Instant) -> Self {
         Self {
             start: now,
@@ -49,7 +49,7 @@ impl TransportLog {
     }
 
     /// Notes a packet that leaves now, and says which number it must carry. `bytes`: on the wire, as far as they are known.
-    pub fn sent(&mut self, now: Instant, bytes: usize) -> u16 {
+    pub fn add(&mut self, now: Instant, bytes: usize) -> u16 {
         let number = self.next;
         self.next = number.wrapping_add(1);
         self.departures[slot(number)] = self.micros(now);
@@ -60,11 +60,11 @@ impl TransportLog {
     /// Joins arrivals with departures, in the order in which the packets left. What is known already is passed over.
     ///
     /// The iterator has to be read to its end.
-    pub fn feedback<'a>(
+    pub fn match_feedback<'a>(
         &'a mut self,
         now: Instant,
         feedback: &TransportFeedback<'a>,
-    ) -> impl Iterator<Item = Fate> + use<'a> {
+    ) -> impl Iterator<Item = PacketResult> + use<'a> {
         let base = self.clock.read(feedback.reference);
         let packets = feedback.packets();
         packets.filter_map(move |(number, arrived)| {
@@ -73,7 +73,7 @@ impl TransportLog {
         })
     }
 
-    fn settle(&mut self, now: Instant, number: u16, arrived: Option<i64>) -> Option<Fate> {
+    fn settle(&mut self, now: Instant, number: u16, arrived: Option<i64>) -> Option<PacketResult> {
         let behind = self.next.wrapping_sub(number);
         if behind == 0 || usize::from(behind) > SLOTS {
             return None;
@@ -86,7 +86,7 @@ impl TransportLog {
             return None;
         }
         *size |= if arrived.is_some() { DONE } else { LOST };
-        Some(Fate {
+        Some(PacketResult {
             sent: now.checked_sub(ago)?,
             bytes: (*size & SIZE).into(),
             arrived,
@@ -146,33 +146,33 @@ mod tests {
         packet
     }
 
-    fn fates(log: &mut TransportLog, now: Instant, packet: &[u8]) -> Vec<Fate> {
-        let mut fates = Vec::new();
+    fn results(log: &mut TwccHistory, now: Instant, packet: &[u8]) -> Vec<PacketResult> {
+        let mut results = Vec::new();
         read(packet, |item| {
-            if let Item::Transport(feedback) = item {
-                fates.extend(log.feedback(now, &feedback));
+            if let Item::Twcc(feedback) = item {
+                results.extend(log.match_feedback(now, &feedback));
             }
         });
-        fates
+        results
     }
 
     #[test]
     fn arrivals_join_departures_across_every_wrap() {
         let start = Instant::now();
-        let mut log = TransportLog::new(start);
+        let mut log = TwccHistory::new(start);
         let mut now = start;
         // 71 minutes of microseconds, 65,536 numbers and 2^24 references wrap on the way.
         let mut reference = (1 << 24) - 1000;
         let mut last = None;
         for round in 0u32..20_000 {
             let sent = now;
-            let numbers = [log.sent(now, 1200), log.sent(now, 800), log.sent(now, 600)];
+            let numbers = [log.add(now, 1200), log.add(now, 800), log.add(now, 600)];
             now += Duration::from_millis(256);
             let packet = feedback(numbers[0], reference, &[Some(4), None, Some(8)]);
             reference = (reference + 4) & 0xff_ffff;
-            let fates = fates(&mut log, now, &packet);
-            let [first, lost, third] = fates[..] else {
-                panic!("{fates:?} in round {round}");
+            let results = results(&mut log, now, &packet);
+            let [first, lost, third] = results[..] else {
+                panic!("{results:?} in round {round}");
             };
             assert_eq!((first.sent, first.bytes), (sent, 1200));
             assert_eq!((lost.arrived, lost.bytes), (None, 800));
@@ -187,14 +187,14 @@ mod tests {
     #[test]
     fn what_is_known_is_not_told_again_but_a_late_arrival_is() {
         let now = Instant::now();
-        let mut log = TransportLog::new(now);
-        let base = log.sent(now, 100);
-        log.sent(now, 100);
+        let mut log = TwccHistory::new(now);
+        let base = log.add(now, 100);
+        log.add(now, 100);
         let first = feedback(base, 1, &[None, Some(0)]);
-        assert_eq!(fates(&mut log, now, &first).len(), 2);
-        assert_eq!(fates(&mut log, now, &first), []);
+        assert_eq!(results(&mut log, now, &first).len(), 2);
+        assert_eq!(results(&mut log, now, &first), []);
         let late = feedback(base, 1, &[Some(9), Some(0)]);
-        let told = fates(&mut log, now, &late);
+        let told = results(&mut log, now, &late);
         assert_eq!(told.len(), 1);
         assert!(told[0].arrived.is_some());
     }
@@ -202,15 +202,15 @@ mod tests {
     #[test]
     fn what_was_never_sent_or_long_ago_is_passed_over() {
         let now = Instant::now();
-        let mut log = TransportLog::new(now);
+        let mut log = TwccHistory::new(now);
         let packet = feedback(0, 1, &[Some(0), Some(0)]);
-        assert_eq!(fates(&mut log, now, &packet), []);
-        log.sent(now, 100);
-        assert_eq!(fates(&mut log, now + 2 * OLDEST, &packet), []);
+        assert_eq!(results(&mut log, now, &packet), []);
+        log.add(now, 100);
+        assert_eq!(results(&mut log, now + 2 * OLDEST, &packet), []);
         for _ in 0..SLOTS {
-            log.sent(now, 100);
+            log.add(now, 100);
         }
-        let told = fates(&mut log, now, &packet);
+        let told = results(&mut log, now, &packet);
         assert_eq!(told.len(), 1, "the other one is forgotten");
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// Those of one feedback that arrived.
 #[derive(Debug)]
-pub(super) struct Train {
+pub(super) struct PacketTrain {
     packets: u32,
     bytes: u64,
     sent: Option<(Instant, Instant)>,
@@ -24,7 +24,7 @@ const AFTER: f64 = 0.85;
 /// When it is not, it carries so much more for sure, or this shows soon.
 const HEADROOM: f64 = 1.5;
 
-impl Train {
+impl PacketTrain {
     pub(super) fn new() -> Self {
         Self {
             packets: 0,

@@ -1,6 +1,6 @@
-//! Estimate and pacer together, on links of all kinds. The stream is the dearest that Weir sends.
+//! BandwidthEstimator and pacer together, on links of all kinds. The stream is the dearest that Weir sends.
 
-use super::link::{Link, Simulation};
+use super::simulation::{SimulatedLink, Simulation};
 
 const STREAM: f64 = 2.5e6;
 /// What is random must not matter.
@@ -27,7 +27,7 @@ fn after(estimates: &[f64], good: impl Fn(f64) -> bool) -> f64 {
 #[test]
 fn a_bottleneck_is_found_and_kept_to() {
     for seed in SEEDS {
-        let mut simulation = Simulation::new(Link::of(1e6), STREAM, seed);
+        let mut simulation = Simulation::new(SimulatedLink::of(1e6), STREAM, seed);
         let (estimates, _) = simulation.run(10.0);
         assert!(after(&estimates, |bits| (0.8e6..1.2e6).contains(&bits)) < 1.0);
         let (estimates, arrived) = simulation.run(50.0);
@@ -44,9 +44,9 @@ fn a_bottleneck_is_found_and_kept_to() {
 fn a_drop_to_a_third_is_followed_and_recovered_from() {
     for seed in SEEDS {
         for delay in [5, 20, 75] {
-            let fast = Link {
+            let fast = SimulatedLink {
                 delay,
-                ..Link::of(3e6)
+                ..SimulatedLink::of(3e6)
             };
             let mut simulation = Simulation::new(fast, STREAM, seed);
             simulation.run(15.0);
@@ -70,9 +70,9 @@ fn a_drop_to_a_third_is_followed_and_recovered_from() {
 #[test]
 fn two_percent_of_random_loss_changes_nothing() {
     for seed in SEEDS {
-        let link = Link {
+        let link = SimulatedLink {
             loss: 0.02,
-            ..Link::of(20e6)
+            ..SimulatedLink::of(20e6)
         };
         let mut simulation = Simulation::new(link, STREAM, seed);
         simulation.run(1.0);
@@ -88,9 +88,9 @@ fn two_percent_of_random_loss_changes_nothing() {
 fn ten_percent_of_random_loss_is_no_collapse() {
     for seed in SEEDS {
         for rate in [5e6, 20e6] {
-            let link = Link {
+            let link = SimulatedLink {
                 loss: 0.1,
-                ..Link::of(rate)
+                ..SimulatedLink::of(rate)
             };
             let mut simulation = Simulation::new(link, STREAM, seed);
             simulation.run(1.0);
@@ -109,7 +109,7 @@ fn ten_percent_of_random_loss_is_no_collapse() {
 fn after_a_cut_it_is_as_before() {
     for seed in SEEDS {
         for seconds in [1.0, 3.0, 8.0] {
-            let mut simulation = Simulation::new(Link::of(4e6), STREAM, seed);
+            let mut simulation = Simulation::new(SimulatedLink::of(4e6), STREAM, seed);
             simulation.run(15.0);
             simulation.link.rate = 0.0;
             simulation.run(seconds);
@@ -128,10 +128,10 @@ fn a_link_of_more_than_the_stream_is_no_hindrance() {
     for seed in SEEDS {
         for rate in [4e6, 8e6, 50e6] {
             for (jitter, stall) in [(0.0, 0), (10.0, 0), (0.0, 60)] {
-                let link = Link {
+                let link = SimulatedLink {
                     jitter,
                     stall,
-                    ..Link::of(rate)
+                    ..SimulatedLink::of(rate)
                 };
                 let mut simulation = Simulation::new(link, STREAM, seed);
                 simulation.run(1.0);
@@ -148,9 +148,9 @@ fn a_link_of_more_than_the_stream_is_no_hindrance() {
 #[test]
 fn a_long_queue_does_not_stay_full() {
     for seed in SEEDS {
-        let link = Link {
+        let link = SimulatedLink {
             queue: 1000.0,
-            ..Link::of(1e6)
+            ..SimulatedLink::of(1e6)
         };
         let mut simulation = Simulation::new(link, STREAM, seed);
         simulation.run(15.0);
@@ -164,9 +164,9 @@ fn a_long_queue_does_not_stay_full() {
 #[test]
 fn a_link_that_drops_rather_than_queues_is_found_by_its_losses() {
     for seed in SEEDS {
-        let link = Link {
+        let link = SimulatedLink {
             queue: 10.0,
-            ..Link::of(1e6)
+            ..SimulatedLink::of(1e6)
         };
         let mut simulation = Simulation::new(link, STREAM, seed);
         simulation.run(5.0);

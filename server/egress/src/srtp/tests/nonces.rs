@@ -138,7 +138,7 @@ enum Event {
     /// A packet of one of the SSRCs that the crate seals.
     Theirs { stream: usize },
     /// A sender report, which always goes through the crate.
-    Report { ours: bool, stream: usize },
+    SenderInfo { ours: bool, stream: usize },
     /// The ordinary path begins anew, as a viewing does: other SSRCs, the same keys.
     Switch,
 }
@@ -150,7 +150,7 @@ fn event() -> impl Strategy<Value = Event> {
         4 => stream.clone().prop_map(|stream| Event::Again { stream }),
         2 => stream.clone().prop_map(|stream| Event::Hurry { stream }),
         4 => stream.clone().prop_map(|stream| Event::Theirs { stream }),
-        1 => (any::<bool>(), stream).prop_map(|(ours, stream)| Event::Report { ours, stream }),
+        1 => (any::<bool>(), stream).prop_map(|(ours, stream)| Event::SenderInfo { ours, stream }),
         1 => Just(Event::Switch),
     ]
 }
@@ -160,14 +160,20 @@ fn profile() -> impl Strategy<Value = Profile> {
 }
 
 /// Seals with us, with the given numbers.
-fn seal(sealer: &mut Sealer, stream: &mut RtpStream, original: Option<u16>) -> Vec<u8> {
+fn protect(
+    sender: &mut SrtpSender,
+    stream: &mut RtpStream,
+    original_sequence: Option<u16>,
+) -> Vec<u8> {
     let mut out = Vec::new();
-    let content = Content {
-        original,
-        transport: Some((4, stream.next_sequence())),
-        ..content(b"ours")
+    let packet = RtpPacket {
+        original_sequence,
+        twcc: Some((4, stream.next_sequence())),
+        ..packet(b"ours")
     };
-    sealer.seal(stream, &content, &mut out).expect("a new one");
+    sender
+        .protect(stream, &packet, &mut out)
+        .expect("a new one");
     out
 }
 
@@ -182,7 +188,7 @@ proptest! {
     ) {
         let recorder = Recorder::new();
         let master = master(profile);
-        let mut sealer = Sealer::new(&recorder, &master).expect("sealer");
+        let mut sender = SrtpSender::new(&recorder, &master).expect("sender");
         let mut crate_sends = context(&recorder, &master).expect("context");
         let mut viewer = context(provider().crypto(), &master).expect("context");
         let mut media = [0, 1].map(|n| RtpStream::new(100 + n as u32, 96, firsts[n]));
@@ -191,15 +197,15 @@ proptest! {
         let mut next_ssrc = 400;
         for event in events {
             let sealed = match event {
-                Event::Ours { stream } => seal(&mut sealer, &mut media[stream], None),
+                Event::Ours { stream } => protect(&mut sender, &mut media[stream], None),
                 Event::Again { stream } => {
                     let lost = media[stream].next_sequence().wrapping_sub(1);
-                    seal(&mut sealer, &mut rtx[stream], Some(lost))
+                    protect(&mut sender, &mut rtx[stream], Some(lost))
                 }
                 Event::Hurry { stream } => {
                     // No further than a receiver can follow, and it has to have seen one.
                     for stream in [&mut media[stream], &mut rtx[stream]] {
-                        let sealed = seal(&mut sealer, stream, Some(0));
+                        let sealed = protect(&mut sender, stream, Some(0));
                         prop_assert!(viewer.decrypt_rtp(&sealed).is_ok());
                         let left = 0x10000 - (stream.next & 0xFFFF);
                         stream.skip(left.saturating_sub(2).min(20_000));
@@ -208,12 +214,12 @@ proptest! {
                 }
                 Event::Theirs { stream } => {
                     let stream = &mut theirs[stream];
-                    let packet = plain(stream, stream.next_sequence(), &content(b"theirs"));
+                    let packet = plain(stream, stream.next_sequence(), &packet(b"theirs"));
                     let packet = packet.and_then(|packet| packet.marshal()).expect("written");
                     stream.next += 1;
                     crate_sends.encrypt_rtp(&packet).expect("a new one").to_vec()
                 }
-                Event::Report { ours, stream } => {
+                Event::SenderInfo { ours, stream } => {
                     let ssrc = if ours { media[stream].ssrc() } else { theirs[stream].ssrc() };
                     let mut report = [0x80, 201, 0, 1, 0, 0, 0, 0];
                     report[4..].copy_from_slice(&ssrc.to_be_bytes());
@@ -238,11 +244,11 @@ fn a_nonce_that_both_paths_use_would_be_noticed() {
     for profile in Profile::ALL {
         let recorder = Recorder::new();
         let master = master(profile);
-        let mut sealer = Sealer::new(&recorder, &master).expect("sealer");
+        let mut sender = SrtpSender::new(&recorder, &master).expect("sender");
         let mut crate_sends = context(&recorder, &master).expect("context");
         let mut stream = RtpStream::new(MEDIA, 96, 9);
-        seal(&mut sealer, &mut stream, None);
-        let packet = plain(&stream, 9, &content(b"theirs")).and_then(|packet| packet.marshal());
+        protect(&mut sender, &mut stream, None);
+        let packet = plain(&stream, 9, &packet(b"theirs")).and_then(|packet| packet.marshal());
         let sealed = crate_sends.encrypt_rtp(&packet.expect("written"));
         assert!(sealed.is_err(), "{profile:?}");
     }
@@ -250,14 +256,14 @@ fn a_nonce_that_both_paths_use_would_be_noticed() {
 
 #[test]
 fn two_streams_of_one_ssrc_are_refused() {
-    let mut sealer =
-        Sealer::new(provider().crypto(), &master(Profile::AeadAes128Gcm)).expect("sealer");
+    let mut sender =
+        SrtpSender::new(provider().crypto(), &master(Profile::AeadAes128Gcm)).expect("sender");
     let mut first = RtpStream::new(MEDIA, 96, 10);
     let mut second = RtpStream::new(MEDIA, 97, 10);
     let mut out = Vec::new();
-    seal(&mut sealer, &mut first, None);
-    let sealed = sealer.seal(&mut second, &content(b"again"), &mut out);
-    assert_eq!(sealed, Err(SealError::IndexUsed));
+    protect(&mut sender, &mut first, None);
+    let sealed = sender.protect(&mut second, &packet(b"again"), &mut out);
+    assert_eq!(sealed, Err(SrtpError::IndexUsed));
     assert!(out.is_empty());
 }
 
@@ -267,17 +273,17 @@ fn a_cipher_that_fails_uses_the_number_up_and_leaves_the_buffer_as_it_was() {
         let recorder = Recorder::new();
         let master = master(profile);
         let mut stream = RtpStream::new(MEDIA, 96, 0);
-        let mut spoiler = Sealer::new(&recorder, &master).expect("sealer");
-        seal(&mut spoiler, &mut RtpStream::new(MEDIA, 96, 0), None);
+        let mut spoiler = SrtpSender::new(&recorder, &master).expect("sender");
+        protect(&mut spoiler, &mut RtpStream::new(MEDIA, 96, 0), None);
 
-        let mut sealer = Sealer::new(&recorder, &master).expect("sealer");
+        let mut sender = SrtpSender::new(&recorder, &master).expect("sender");
         let mut out = b"before".to_vec();
-        let failed = sealer.seal(&mut stream, &content(b"fails"), &mut out);
-        assert!(matches!(failed, Err(SealError::Crypto(_))));
+        let failed = sender.protect(&mut stream, &packet(b"fails"), &mut out);
+        assert!(matches!(failed, Err(SrtpError::Crypto(_))));
         assert_eq!(out, b"before");
         assert_eq!(stream.next_sequence(), 1);
         assert_eq!(
-            sealer.seal(&mut stream, &content(b"works"), &mut out),
+            sender.protect(&mut stream, &packet(b"works"), &mut out),
             Ok(1)
         );
     }

@@ -8,15 +8,15 @@ use std::fmt;
 use bytes::Bytes;
 use rtc::crypto::RTCCrypto;
 
-use super::SealError;
+use super::SrtpError;
 use super::cipher::Cipher;
-use super::keys::{Master, Profile, Protocol};
+use super::keys::{MasterKey, Profile, Protocol};
 
 /// Opens the SRTCP of one direction (RFC 3711 3.4, RFC 7714 9), each packet once.
 ///
 /// Not by `rtc::srtp::context::Context`: 0.21.1 keeps a state for every SSRC that it is sent, before it knows
 /// who sent it, and in counter mode it lets a packet without the flag of encryption pass unauthenticated.
-pub struct Opener {
+pub struct SrtcpReceiver {
     cipher: Cipher,
     profile: Profile,
     windows: Vec<Window>,
@@ -39,13 +39,13 @@ const HEADER: usize = 8;
 const WORD: usize = 4;
 const ENCRYPTED: u32 = 1 << 31;
 
-impl Opener {
+impl SrtcpReceiver {
     /// `master` is of the direction towards us.
     ///
     /// # Errors
     ///
     /// When `crypto` does not know the profile.
-    pub fn new(crypto: &dyn RTCCrypto, master: &Master) -> Result<Self, SealError> {
+    pub fn new(crypto: &dyn RTCCrypto, master: &MasterKey) -> Result<Self, SrtpError> {
         Ok(Self {
             cipher: Cipher::new(crypto, master, Protocol::Rtcp)?,
             profile: master.profile(),
@@ -54,7 +54,7 @@ impl Opener {
     }
 
     /// The RTCP compound packet in `datagram`. `None`: not from the viewer, not encrypted, or not new.
-    pub fn open(&mut self, datagram: &[u8]) -> Option<Bytes> {
+    pub fn unprotect(&mut self, datagram: &[u8]) -> Option<Bytes> {
         let tag_len = self.cipher.tag();
         let payload_len = datagram.len().checked_sub(HEADER + WORD + tag_len)?;
         let (rtcp, rest) = datagram.split_at(HEADER + payload_len);
@@ -107,10 +107,10 @@ impl Opener {
     }
 }
 
-impl fmt::Debug for Opener {
+impl fmt::Debug for SrtcpReceiver {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("Opener")
+            .debug_struct("SrtcpReceiver")
             .field("profile", &self.profile)
             .field("windows", &self.windows)
             .finish_non_exhaustive()

@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::estimate::Estimate;
+use super::estimator::BandwidthEstimator;
 use super::pacer::Pacer;
 use super::rtcp::{Item, read};
-use super::transport::TransportLog;
+use super::twcc_history::TwccHistory;
 
 /// What the network is like for a while.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Link {
+pub(super) struct SimulatedLink {
     /// Bits a second; 0: cut.
     pub(super) rate: f64,
     /// The queue before it, in milliseconds.
@@ -25,7 +25,7 @@ pub(super) struct Link {
     pub(super) stall: u64,
 }
 
-impl Link {
+impl SimulatedLink {
     pub(super) fn of(rate: f64) -> Self {
         Self {
             rate,
@@ -47,12 +47,12 @@ struct Packet {
 pub(super) struct Simulation {
     start: Instant,
     now: Instant,
-    pub(super) link: Link,
+    pub(super) link: SimulatedLink,
     /// Bits a second that the stream has.
     stream: f64,
     random: u64,
-    log: TransportLog,
-    estimate: Estimate,
+    log: TwccHistory,
+    estimator: BandwidthEstimator,
     pacer: Pacer,
     /// Packets that wait for the pacer, and since when.
     backlog: VecDeque<(Instant, usize)>,
@@ -84,7 +84,7 @@ const FEEDBACK_EVERY: Duration = Duration::from_millis(100);
 
 impl Simulation {
     /// `seed`: of what is random.
-    pub(super) fn new(link: Link, stream: f64, seed: u64) -> Self {
+    pub(super) fn new(link: SimulatedLink, stream: f64, seed: u64) -> Self {
         let now = Instant::now();
         Self {
             start: now,
@@ -92,8 +92,8 @@ impl Simulation {
             link,
             stream,
             random: 7919 * seed,
-            log: TransportLog::new(now),
-            estimate: Estimate::new(now),
+            log: TwccHistory::new(now),
+            estimator: BandwidthEstimator::new(now),
             pacer: Pacer::new(now),
             backlog: VecDeque::new(),
             next_picture: now,
@@ -120,7 +120,7 @@ impl Simulation {
         let mut estimates = Vec::new();
         for _ in 0..(seconds * 10.0) as usize {
             (0..20).for_each(|_| self.tick());
-            let estimate = self.estimate.bitrate(self.now);
+            let estimate = self.estimator.bitrate_bps(self.now);
             estimates.push(estimate.unwrap_or(0) as f64);
         }
         (estimates, (self.arrived - before) as f64 * 8.0 / seconds)
@@ -136,13 +136,13 @@ impl Simulation {
         while self.feedback.front().is_some_and(|(at, _)| *at <= now) {
             let (_, packet) = self.feedback.pop_front().expect("there is one");
             read(&packet, |item| {
-                if let Item::Transport(feedback) = item {
-                    let fates = self.log.feedback(now, &feedback);
-                    self.estimate.on_feedback(now, fates);
+                if let Item::Twcc(feedback) = item {
+                    let results = self.log.match_feedback(now, &feedback);
+                    self.estimator.on_feedback(now, results);
                 }
             });
         }
-        self.pacer.set_rate(now, self.estimate.bitrate(now));
+        self.pacer.set_rate(now, self.estimator.bitrate_bps(now));
         while !self.backlog.is_empty() && self.pacer.may_send(now) {
             let (since, bytes) = self.backlog.pop_front().expect("it is not empty");
             self.send(since, bytes);
@@ -178,9 +178,9 @@ impl Simulation {
 
     fn send(&mut self, since: Instant, bytes: usize) {
         let now = self.now;
-        let number = self.log.sent(now, bytes);
-        self.estimate.sent(now, bytes);
-        self.pacer.sent(bytes);
+        let number = self.log.add(now, bytes);
+        self.estimator.on_packet_sent(now, bytes);
+        self.pacer.on_packet_sent(bytes);
         self.sent += bytes;
         let queued = self.busy.saturating_duration_since(now);
         let full = queued.as_secs_f64() * 1000.0 > self.link.queue;

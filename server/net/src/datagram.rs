@@ -2,7 +2,7 @@
 
 /// What shares one port (RFC 7983 7, RFC 5761 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DatagramKind {
     Stun,
     Dtls,
     Rtp,
@@ -10,7 +10,7 @@ pub enum Kind {
     Other,
 }
 
-impl Kind {
+impl DatagramKind {
     pub fn of(datagram: &[u8]) -> Self {
         match *datagram {
             // The magic cookie too (RFC 8489 5): STUN without it is older than ICE.
@@ -31,13 +31,13 @@ mod tests {
     fn what_shares_a_port_is_told_apart() {
         let mut binding = [0; 20];
         binding[4..8].copy_from_slice(&[0x21, 0x12, 0xA4, 0x42]);
-        assert_eq!(Kind::of(&binding), Kind::Stun);
-        assert_eq!(Kind::of(&binding[..19]), Kind::Other);
-        assert_eq!(Kind::of(&[22, 254, 253]), Kind::Dtls);
-        assert_eq!(Kind::of(&[0x80, 96]), Kind::Rtp);
-        assert_eq!(Kind::of(&[0x90, 96 | 0x80]), Kind::Rtp);
-        assert_eq!(Kind::of(&[0x81, 201]), Kind::Rtcp);
-        assert_eq!(Kind::of(&[64, 1]), Kind::Other);
-        assert_eq!(Kind::of(&[]), Kind::Other);
+        assert_eq!(DatagramKind::of(&binding), DatagramKind::Stun);
+        assert_eq!(DatagramKind::of(&binding[..19]), DatagramKind::Other);
+        assert_eq!(DatagramKind::of(&[22, 254, 253]), DatagramKind::Dtls);
+        assert_eq!(DatagramKind::of(&[0x80, 96]), DatagramKind::Rtp);
+        assert_eq!(DatagramKind::of(&[0x90, 96 | 0x80]), DatagramKind::Rtp);
+        assert_eq!(DatagramKind::of(&[0x81, 201]), DatagramKind::Rtcp);
+        assert_eq!(DatagramKind::of(&[64, 1]), DatagramKind::Other);
+        assert_eq!(DatagramKind::of(&[]), DatagramKind::Other);
     }
 }

@@ -2,7 +2,7 @@
 
 /// Bytes by the time at which they were seen, in bins.
 #[derive(Debug, Default)]
-pub(super) struct Meter {
+pub(super) struct RateMeter {
     bins: [u32; BINS],
     /// Number of the newest bin.
     newest: i64,
@@ -17,7 +17,7 @@ const SECONDS: f64 = BIN as f64 / 1e6;
 /// A shorter time says little.
 const LEAST: usize = 3;
 
-impl Meter {
+impl RateMeter {
     /// `at`: in microseconds on any clock that goes forward.
     pub(super) fn add(&mut self, at: i64, bytes: u32) {
         let bin = at.div_euclid(BIN);

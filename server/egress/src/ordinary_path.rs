@@ -6,7 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 
 use super::counters::{Counters, ViewerCounters};
-use super::outlet::{Gone, Numbers, Outlet, Packet};
+use super::end_reason::EndReason;
+use super::packet_sink::{Disconnected, OutgoingPacket, PacketSink};
+use super::rtp_clock::RtpClock;
 use stream::Subscription;
 use stream::shared_log::SharedLog;
 use timeline::playhead::{DueFrame, Playhead, Step};
@@ -18,24 +20,17 @@ pub enum Feedback {
     KeyframeNeeded,
 }
 
-/// Why a viewing ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    StreamOver,
-    ViewerGone,
-}
-
 /// One RTP stream of the viewing.
-struct RtpStream {
-    numbers: Numbers,
+struct OutgoingTrack {
+    clock: RtpClock,
     sequence: u16,
 }
 
-/// One viewing: a playhead, and the RTP streams that it feeds.
+/// One viewing: a playhead, and the RTP streams that it logs.
 struct Viewing<O> {
     outlet: O,
     playhead: Playhead,
-    streams: Vec<RtpStream>,
+    streams: Vec<OutgoingTrack>,
     next_report: Instant,
     restarted: Option<Instant>,
     counters: Arc<ViewerCounters>,
@@ -57,10 +52,10 @@ const RESTART_EVERY: Duration = Duration::from_secs(1);
 /// Sends what is due to a viewer until the stream is over or the viewer is gone.
 pub async fn run(
     subscription: Subscription,
-    outlet: impl Outlet,
+    outlet: impl PacketSink,
     mut feedback: mpsc::Receiver<Feedback>,
     counters: Arc<ViewerCounters>,
-) -> Ended {
+) -> EndReason {
     let now = Instant::now();
     let codecs = subscription.video().into_iter().chain(subscription.audio());
     let mut viewing = Viewing {
@@ -68,8 +63,8 @@ pub async fn run(
         playhead: Playhead::new(subscription.video(), subscription.audio(), now),
         streams: codecs
             .map(|codec| {
-                let (numbers, sequence) = Numbers::new(codec);
-                RtpStream { numbers, sequence }
+                let (clock, sequence) = RtpClock::new(codec);
+                OutgoingTrack { clock, sequence }
             })
             .collect(),
         next_report: now + FIRST_REPORT,
@@ -88,12 +83,12 @@ pub async fn run(
     ended
 }
 
-impl<O: Outlet> Viewing<O> {
+impl<O: PacketSink> Viewing<O> {
     async fn watch(
         &mut self,
         shared_log: &SharedLog,
         feedback: &mut mpsc::Receiver<Feedback>,
-    ) -> Ended {
+    ) -> EndReason {
         loop {
             let appended = shared_log.appended();
             tokio::pin!(appended);
@@ -102,10 +97,10 @@ impl<O: Outlet> Viewing<O> {
             let now = Instant::now();
             let step = self.playhead.step(&shared_log.lock(), now);
             let until = match step {
-                Step::Over => return Ended::StreamOver,
+                Step::Over => return EndReason::StreamOver,
                 Step::Send(due) => {
                     if self.send(due).await.is_err() {
-                        return Ended::ViewerGone;
+                        return EndReason::ViewerGone;
                     }
                     continue;
                 }
@@ -113,7 +108,7 @@ impl<O: Outlet> Viewing<O> {
                 Step::Starved => None,
             };
             if self.report(now).await.is_err() {
-                return Ended::ViewerGone;
+                return EndReason::ViewerGone;
             }
             let wake = until.map_or(self.next_report, |until| until.min(self.next_report));
             tokio::select! {
@@ -124,7 +119,7 @@ impl<O: Outlet> Viewing<O> {
                         self.counters.sent.plis.add(1);
                         self.begin_again(Instant::now());
                     }
-                    None => return Ended::ViewerGone,
+                    None => return EndReason::ViewerGone,
                 },
             }
         }
@@ -138,11 +133,11 @@ impl<O: Outlet> Viewing<O> {
             viewer_time,
             ..
         }: DueFrame,
-    ) -> Result<(), Gone> {
+    ) -> Result<(), Disconnected> {
         let Some(stream) = self
             .streams
             .iter_mut()
-            .find(|stream| stream.numbers.codec() == codec)
+            .find(|stream| stream.clock.codec() == codec)
         else {
             return Ok(());
         };
@@ -152,15 +147,15 @@ impl<O: Outlet> Viewing<O> {
                 tokio::time::sleep(BREATH).await;
             }
             let marker = codec.is_video() && index == last;
-            let packet = Packet {
+            let packet = OutgoingPacket {
                 codec,
                 sequence: stream.sequence,
-                timestamp: stream.numbers.timestamp(viewer_time),
+                timestamp: stream.clock.timestamp(viewer_time),
                 marker,
                 payload: payload.clone(),
             };
             stream.sequence = stream.sequence.wrapping_add(1);
-            stream.numbers.count(payload.len());
+            stream.clock.count(payload.len());
             for counters in [&self.counters.sent, &*self.stream] {
                 counters.packets.add(1);
                 counters.bytes.add((RTP_HEADER + payload.len()) as u64);
@@ -170,14 +165,14 @@ impl<O: Outlet> Viewing<O> {
         Ok(())
     }
 
-    async fn report(&mut self, now: Instant) -> Result<(), Gone> {
+    async fn report(&mut self, now: Instant) -> Result<(), Disconnected> {
         if now < self.next_report {
             return Ok(());
         }
         self.next_report = now + REPORT_EVERY;
         let (at, wall) = (self.playhead.clock(now), SystemTime::now());
         for stream in &self.streams {
-            self.outlet.report(stream.numbers.report(at, wall)).await?;
+            self.outlet.report(stream.clock.report(at, wall)).await?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `keys` | profiles, master keys, and the session keys derived from them |
 //! | `cipher` | one direction's cipher: nonces, tags |
-//! | `opener` | the way back: SRTCP that a viewer sends |
+//! | `receiver` | the way back: SRTCP that a viewer sends |
 //! | `proof` | the check at start that all of it is what the crate makes |
 //!
 //! The sealing functions of `rtc::srtp` take a whole packet in one buffer and give another one back, and
@@ -13,8 +13,8 @@
 
 mod cipher;
 mod keys;
-mod opener;
-mod proof;
+mod self_test;
+mod srtcp_receiver;
 #[cfg(test)]
 mod tests;
 
@@ -25,13 +25,13 @@ use rtc::crypto::{CryptoError, RTCCrypto};
 use cipher::Cipher;
 use keys::Protocol;
 
-pub use keys::{Master, Profile};
-pub use opener::Opener;
-pub use proof::self_test;
+pub use keys::{MasterKey, Profile};
+pub use self_test::self_test;
+pub use srtcp_receiver::SrtcpReceiver;
 
 /// Why a packet was not sealed, or keys not taken.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum SealError {
+pub enum SrtpError {
     #[error("a cipher failed: {0}")]
     Crypto(#[from] CryptoError),
     #[error("a master key or salt is not as long as its profile says")]
@@ -90,15 +90,15 @@ impl RtpStream {
 
 /// An RTP packet, but for what its [`RtpStream`] knows.
 #[derive(Clone, Copy, Debug)]
-pub struct Content<'a> {
+pub struct RtpPacket<'a> {
     pub marker: bool,
     /// In units of the payload's clock rate.
     pub timestamp: u32,
     /// The transport-wide sequence number and the id, 1 to 14, that was negotiated for it
     /// (draft-holmer-rmcat-transport-wide-cc-extensions-01 2), in a one-byte header extension (RFC 8285 4.2).
-    pub transport: Option<(u8, u16)>,
+    pub twcc: Option<(u8, u16)>,
     /// In a retransmission, the sequence number that the packet had: it goes before the payload (RFC 4588 4).
-    pub original: Option<u16>,
+    pub original_sequence: Option<u16>,
     pub payload: &'a [u8],
 }
 
@@ -110,19 +110,19 @@ const ONE_BYTE_EXTENSIONS: u16 = 0xBEDE;
 const ORIGINAL: usize = 2;
 
 /// All that one direction of one connection sends as SRTP.
-pub struct Sealer {
+pub struct SrtpSender {
     cipher: Cipher,
     /// For each SSRC the lowest index that it has not passed yet.
     unused: Vec<(u32, u64)>,
 }
 
-impl Sealer {
+impl SrtpSender {
     /// `master` is of the direction away from us.
     ///
     /// # Errors
     ///
     /// When `crypto` does not know the profile.
-    pub fn new(crypto: &dyn RTCCrypto, master: &Master) -> Result<Self, SealError> {
+    pub fn new(crypto: &dyn RTCCrypto, master: &MasterKey) -> Result<Self, SrtpError> {
         Ok(Self {
             cipher: Cipher::new(crypto, master, Protocol::Rtp)?,
             // Picture and sound, each with its retransmissions.
@@ -136,18 +136,14 @@ impl Sealer {
     }
 
     /// Bytes of the packet that [`seal`](Self::seal) makes of this.
-    pub fn size(&self, content: &Content<'_>) -> usize {
-        let extension = if content.transport.is_some() {
-            EXTENSION
-        } else {
-            0
-        };
-        let original = if content.original.is_some() {
+    pub fn size(&self, packet: &RtpPacket<'_>) -> usize {
+        let extension = if packet.twcc.is_some() { EXTENSION } else { 0 };
+        let original_sequence = if packet.original_sequence.is_some() {
             ORIGINAL
         } else {
             0
         };
-        HEADER + extension + original + content.payload.len() + self.cipher.tag()
+        HEADER + extension + original_sequence + packet.payload.len() + self.cipher.tag()
     }
 
     /// Appends one SRTP packet to `out` and returns its sequence number. Nothing is allocated when `out` has
@@ -157,27 +153,24 @@ impl Sealer {
     ///
     /// `out` is then as it was. The sequence number is used up nevertheless when a cipher failed, for it may
     /// have begun.
-    pub fn seal(
+    pub fn protect(
         &mut self,
         stream: &mut RtpStream,
-        content: &Content<'_>,
+        packet: &RtpPacket<'_>,
         out: &mut Vec<u8>,
-    ) -> Result<u16, SealError> {
-        if content
-            .transport
-            .is_some_and(|(id, _)| !(1..=14).contains(&id))
-        {
-            return Err(SealError::ExtensionId);
+    ) -> Result<u16, SrtpError> {
+        if packet.twcc.is_some_and(|(id, _)| !(1..=14).contains(&id)) {
+            return Err(SrtpError::ExtensionId);
         }
         let index = self.take_index(stream)?;
         let start = out.len();
-        write_header(out, stream, index as u16, content);
+        write_header(out, stream, index as u16, packet);
         let payload = out.len();
-        if let Some(original) = content.original {
-            out.extend_from_slice(&original.to_be_bytes());
+        if let Some(original_sequence) = packet.original_sequence {
+            out.extend_from_slice(&original_sequence.to_be_bytes());
         }
-        out.extend_from_slice(content.payload);
-        let sealed = self.cipher.seal(stream.ssrc, index, out, start, payload);
+        out.extend_from_slice(packet.payload);
+        let sealed = self.cipher.protect(stream.ssrc, index, out, start, payload);
         if let Err(error) = sealed {
             out.truncate(start);
             return Err(error.into());
@@ -186,13 +179,13 @@ impl Sealer {
     }
 
     /// The stream alone makes sure that its numbers go up, and this that no other stream has its SSRC.
-    fn take_index(&mut self, stream: &mut RtpStream) -> Result<u64, SealError> {
+    fn take_index(&mut self, stream: &mut RtpStream) -> Result<u64, SrtpError> {
         let (ssrc, index) = (stream.ssrc, stream.next);
         if index >= 1 << 48 {
-            return Err(SealError::Exhausted);
+            return Err(SrtpError::Exhausted);
         }
         match self.unused.iter_mut().find(|(other, _)| *other == ssrc) {
-            Some((_, unused)) if index < *unused => return Err(SealError::IndexUsed),
+            Some((_, unused)) if index < *unused => return Err(SrtpError::IndexUsed),
             Some((_, unused)) => *unused = index + 1,
             None => self.unused.push((ssrc, index + 1)),
         }
@@ -201,23 +194,23 @@ impl Sealer {
     }
 }
 
-impl fmt::Debug for Sealer {
+impl fmt::Debug for SrtpSender {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("Sealer")
+            .debug_struct("SrtpSender")
             .field("unused", &self.unused)
             .finish_non_exhaustive()
     }
 }
 
-fn write_header(out: &mut Vec<u8>, stream: &RtpStream, sequence: u16, content: &Content<'_>) {
+fn write_header(out: &mut Vec<u8>, stream: &RtpStream, sequence: u16, packet: &RtpPacket<'_>) {
     let mut header = [0; HEADER + EXTENSION];
-    header[0] = 2 << 6 | u8::from(content.transport.is_some()) << 4;
-    header[1] = u8::from(content.marker) << 7 | stream.payload_type;
+    header[0] = 2 << 6 | u8::from(packet.twcc.is_some()) << 4;
+    header[1] = u8::from(packet.marker) << 7 | stream.payload_type;
     header[2..4].copy_from_slice(&sequence.to_be_bytes());
-    header[4..8].copy_from_slice(&content.timestamp.to_be_bytes());
+    header[4..8].copy_from_slice(&packet.timestamp.to_be_bytes());
     header[8..12].copy_from_slice(&stream.ssrc.to_be_bytes());
-    let Some((id, number)) = content.transport else {
+    let Some((id, number)) = packet.twcc else {
         out.extend_from_slice(&header[..HEADER]);
         return;
     };

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 #[derive(Debug)]
-pub(super) struct Trend {
+pub(super) struct Trendline {
     open: Option<Group>,
     closed: Option<Group>,
     points: VecDeque<Point>,
@@ -68,7 +68,7 @@ const LEAST_SPAN: f64 = 10.0;
 /// After a pause, or a jump of a clock, it begins anew.
 const PAUSE: Duration = Duration::from_secs(2);
 
-impl Trend {
+impl Trendline {
     pub(super) fn new() -> Self {
         Self {
             open: None,

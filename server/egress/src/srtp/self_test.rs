@@ -6,7 +6,7 @@ use rtc::rtp::{Packet, header::Header};
 use rtc::shared::marshal::Marshal;
 use rtc::srtp::context::Context;
 
-use super::{Content, Master, Opener, Profile, RtpStream, SealError, Sealer};
+use super::{MasterKey, Profile, RtpPacket, RtpStream, SrtcpReceiver, SrtpError, SrtpSender};
 
 const SSRC: u32 = 0x5EA1_ED00;
 const PAYLOAD_TYPE: u8 = 96;
@@ -20,29 +20,29 @@ const REPORT: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 1];
 ///
 /// # Errors
 ///
-/// [`SealError::Differs`], or a cipher that does not work: viewers must then be sent to by the crate.
-pub fn self_test(crypto: &dyn RTCCrypto) -> Result<(), SealError> {
+/// [`SrtpError::Differs`], or a cipher that does not work: viewers must then be sent to by the crate.
+pub fn self_test(crypto: &dyn RTCCrypto) -> Result<(), SrtpError> {
     for profile in Profile::ALL {
-        let differs = SealError::Differs(profile);
+        let differs = SrtpError::Differs(profile);
         let bytes = |len| SecretVec::new((1..=len).map(|byte| byte as u8).collect());
-        let master = Master::new(profile, bytes(profile.key_len()), bytes(profile.salt_len()))?;
+        let master = MasterKey::new(profile, bytes(profile.key_len()), bytes(profile.salt_len()))?;
         let Ok(mut context) = context(crypto, &master) else {
             return Err(differs);
         };
-        let mut sealer = Sealer::new(crypto, &master)?;
+        let mut sender = SrtpSender::new(crypto, &master)?;
         let mut stream = RtpStream::new(SSRC, PAYLOAD_TYPE, FIRST);
         let payload = [0xA5; 100];
         for round in 0..8u16 {
-            let content = Content {
+            let packet = RtpPacket {
                 marker: round % 2 == 1,
                 timestamp: u32::from(round) * 3000,
-                transport: (round % 3 > 0).then_some((5, round)),
-                original: (round % 4 == 3).then_some(round),
+                twcc: (round % 3 > 0).then_some((5, round)),
+                original_sequence: (round % 4 == 3).then_some(round),
                 payload: &payload[..usize::from(round) * 13],
             };
             let mut ours = Vec::new();
-            let sequence = sealer.seal(&mut stream, &content, &mut ours)?;
-            let theirs = plain(&stream, sequence, &content)
+            let sequence = sender.protect(&mut stream, &packet, &mut ours)?;
+            let theirs = plain(&stream, sequence, &packet)
                 .and_then(|packet| packet.marshal())
                 .and_then(|packet| context.encrypt_rtp(&packet));
             if theirs.ok().as_deref() != Some(ours.as_slice()) {
@@ -50,7 +50,7 @@ pub fn self_test(crypto: &dyn RTCCrypto) -> Result<(), SealError> {
             }
         }
         let sealed = context.encrypt_rtcp(&REPORT).unwrap_or_default();
-        let opened = Opener::new(crypto, &master)?.open(&sealed);
+        let opened = SrtcpReceiver::new(crypto, &master)?.unprotect(&sealed);
         if opened.as_deref() != Some(REPORT.as_slice()) {
             return Err(differs);
         }
@@ -61,7 +61,7 @@ pub fn self_test(crypto: &dyn RTCCrypto) -> Result<(), SealError> {
 /// One direction, as the crate sees it.
 pub(super) fn context(
     crypto: &dyn RTCCrypto,
-    master: &Master,
+    master: &MasterKey,
 ) -> rtc::shared::error::Result<Context> {
     let (key, salt) = (master.key(), master.salt());
     Context::new(key, salt, master.profile().into(), None, None, crypto)
@@ -71,23 +71,25 @@ pub(super) fn context(
 pub(super) fn plain(
     stream: &RtpStream,
     sequence: u16,
-    content: &Content<'_>,
+    packet: &RtpPacket<'_>,
 ) -> rtc::shared::error::Result<Packet> {
     let mut header = Header {
         version: 2,
-        marker: content.marker,
+        marker: packet.marker,
         payload_type: stream.payload_type(),
         sequence_number: sequence,
-        timestamp: content.timestamp,
+        timestamp: packet.timestamp,
         ssrc: stream.ssrc(),
         ..Header::default()
     };
-    if let Some((id, number)) = content.transport {
+    if let Some((id, number)) = packet.twcc {
         header.set_extension(id, Bytes::copy_from_slice(&number.to_be_bytes()))?;
     }
-    let payload = match content.original {
-        Some(original) => [original.to_be_bytes().as_slice(), content.payload].concat(),
-        None => content.payload.to_vec(),
+    let payload = match packet.original_sequence {
+        Some(original_sequence) => {
+            [original_sequence.to_be_bytes().as_slice(), packet.payload].concat()
+        }
+        None => packet.payload.to_vec(),
     };
     Ok(Packet {
         header,

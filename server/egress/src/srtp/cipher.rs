@@ -4,8 +4,8 @@ use rtc::crypto::{
     AeadCipher, CryptoError, HmacAlgorithm, Mac, RTCCrypto, StreamCipher, constant_time_eq,
 };
 
-use super::SealError;
-use super::keys::{Master, Method, Protocol};
+use super::SrtpError;
+use super::keys::{MasterKey, Method, Protocol};
 
 /// RFC 7714 5.1: GCM in SRTP has its whole tag.
 const GCM_TAG: usize = 16;
@@ -30,9 +30,9 @@ pub(super) enum Cipher {
 impl Cipher {
     pub(super) fn new(
         crypto: &dyn RTCCrypto,
-        master: &Master,
+        master: &MasterKey,
         protocol: Protocol,
-    ) -> Result<Self, SealError> {
+    ) -> Result<Self, SrtpError> {
         let labels = protocol.labels();
         let key = master.session(crypto, labels.encryption, master.key().len())?;
         let salt = master.session(crypto, labels.salt, master.salt().len())?;
@@ -69,7 +69,7 @@ impl Cipher {
     }
 
     /// `packet[start..payload]` is an RTP header, the rest what is encrypted, and the tag comes after it.
-    pub(super) fn seal(
+    pub(super) fn protect(
         &mut self,
         ssrc: u32,
         index: u64,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 #[derive(Debug)]
-pub(super) struct Loss {
+pub(super) struct LossDetector {
     began: Option<Instant>,
     /// What left before this is not looked at.
     from: Option<Instant>,
@@ -51,7 +51,7 @@ const FALL: f64 = 0.6;
 const DOUBT: f64 = 0.99;
 const MOST_INHERENT: f64 = 0.5;
 
-impl Loss {
+impl LossDetector {
     pub(super) fn new() -> Self {
         Self {
             began: None,

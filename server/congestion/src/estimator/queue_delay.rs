@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// The delay of the newest packet over the least lately. What the clocks differ by falls out.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
+pub(super) struct QueueDelay {
     start: Option<Start>,
     newest: i64,
     /// The least of this span and of the one before, in microseconds over the first packet's delay.
@@ -22,7 +22,7 @@ struct Start {
 /// Clocks may drift by a millisecond in the while, and a way that has become longer is taken as it is after two.
 const SPAN: Duration = Duration::from_secs(5);
 
-impl Queue {
+impl QueueDelay {
     pub(super) fn add(&mut self, sent: Instant, arrived: i64) {
         let start = self.start.get_or_insert(Start {
             sent,

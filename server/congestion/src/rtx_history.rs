@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// The last frames sent, and the last packets repeated: under 5 kB.
 #[derive(Debug)]
-pub struct SentLog {
+pub struct RtxHistory {
     /// Oldest first; their sequence numbers follow each other and span less than half of all that there are.
     parts: VecDeque<Part>,
     /// The sequence number after the newest part.
@@ -19,7 +19,7 @@ pub struct SentLog {
 
 /// Where a packet came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sent {
+pub struct SentPacket {
     /// The frame's number in its track.
     pub frame: u64,
     /// Which payload of that frame.
@@ -52,7 +52,7 @@ const PARTS: usize = 160;
 const REPEATS: usize = 256;
 const MOST_PACKETS: u16 = 1 << 15;
 
-impl SentLog {
+impl RtxHistory {
     pub fn new(now: Instant) -> Self {
         let nothing = Repeat {
             sequence: 0,
@@ -68,7 +68,7 @@ impl SentLog {
     }
 
     /// Notes that `packets` of a frame were sent, from sequence number `first` on. `from` says which payload of the frame was the first of them.
-    pub fn sent(&mut self, first: u16, packets: u16, from: Sent) {
+    pub fn add(&mut self, first: u16, packets: u16, from: SentPacket) {
         if first != self.end {
             // Numbers were left out: what was before is found no more, rather than wrongly.
             self.parts.clear();
@@ -104,28 +104,28 @@ impl SentLog {
     }
 
     /// Nothing of what was sent is found any more.
-    pub fn forget(&mut self) {
+    pub fn clear(&mut self) {
         self.parts.clear();
     }
 
     /// `None`: never sent, or too long ago.
-    pub fn find(&self, sequence: u16) -> Option<Sent> {
+    pub fn find(&self, sequence: u16) -> Option<SentPacket> {
         let age = self.end.wrapping_sub(sequence);
         let behind = |part: &Part| self.end.wrapping_sub(part.first);
         let after = self.parts.partition_point(|part| behind(part) >= age);
         let part = self.parts.get(after.checked_sub(1)?)?;
         let within = sequence.wrapping_sub(part.first);
         let near = part.frame.wrapping_sub(self.frame as u32) as i32;
-        (within < part.packets).then(|| Sent {
+        (within < part.packets).then(|| SentPacket {
             frame: self.frame.wrapping_add_signed(near.into()),
             index: part.index.wrapping_add(within),
             timestamp: part.timestamp,
         })
     }
 
-    /// Notes that a packet is repeated now. False, and nothing is noted, when it was repeated within the last round trip:
+    /// Notes that a packet is repeated now. False, and nothing is noted, when it was repeated within the last round rtt:
     /// the viewer cannot have seen that yet.
-    pub fn may_repeat(&mut self, sequence: u16, now: Instant, round_trip: Duration) -> bool {
+    pub fn may_retransmit(&mut self, sequence: u16, now: Instant, round_trip: Duration) -> bool {
         let at = now.saturating_duration_since(self.start).as_millis() as u32;
         let at = NonZeroU32::MIN.saturating_add(at);
         let last = &mut self.repeats[usize::from(sequence) % REPEATS];
@@ -147,11 +147,11 @@ impl SentLog {
 /// A fourth of what it is sent: enough to repair 20 % of loss, and of what is repaired again 20 %. Who loses more is better served with
 /// fewer packets than with each packet twice, and who asks in bad faith gets no more than 1.25 times a viewing.
 #[derive(Debug)]
-pub struct RepairBudget {
+pub struct RtxBudget {
     bytes: usize,
 }
 
-impl RepairBudget {
+impl RtxBudget {
     const SHARE: usize = 4;
     /// The first keyframe may need half of it again before much was earned.
     const FIRST: usize = 48 << 10;
@@ -175,7 +175,7 @@ impl RepairBudget {
     }
 }
 
-impl Default for RepairBudget {
+impl Default for RtxBudget {
     fn default() -> Self {
         Self::new()
     }
@@ -186,8 +186,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn frame(frame: u64, index: u16) -> Sent {
-        Sent {
+    fn frame(frame: u64, index: u16) -> SentPacket {
+        SentPacket {
             frame,
             index,
             timestamp: (frame as u32).wrapping_mul(3000),
@@ -202,7 +202,7 @@ mod tests {
             number in prop_oneof![Just(0), Just(u64::from(u32::MAX) - 20), any::<u32>().prop_map(u64::from)],
             frames in proptest::collection::vec((1u16..400, 0u16..400, 0u16..400), 1..400),
         ) {
-            let mut log = SentLog::new(Instant::now());
+            let mut log = RtxHistory::new(Instant::now());
             let mut all = Vec::new();
             let mut next = first;
             for (index, (packets, a, b)) in frames.into_iter().enumerate() {
@@ -210,7 +210,7 @@ mod tests {
                 let (a, b) = (a.min(b).min(packets), a.max(b).min(packets));
                 for (from, to) in [(0, a), (a, b), (b, packets)] {
                     if from < to {
-                        log.sent(next, to - from, frame(number, from));
+                        log.add(next, to - from, frame(number, from));
                         next = next.wrapping_add(to - from);
                     }
                 }
@@ -232,9 +232,9 @@ mod tests {
 
     #[test]
     fn numbers_left_out_are_nobodys() {
-        let mut log = SentLog::new(Instant::now());
-        log.sent(10, 3, frame(7, 0));
-        log.sent(20, 3, frame(8, 0));
+        let mut log = RtxHistory::new(Instant::now());
+        log.add(10, 3, frame(7, 0));
+        log.add(20, 3, frame(8, 0));
         assert_eq!(log.find(11), None);
         assert_eq!(log.find(22), Some(frame(8, 2)));
         assert_eq!(log.find(23), None);
@@ -243,18 +243,18 @@ mod tests {
     #[test]
     fn a_packet_is_repeated_once_in_a_round_trip() {
         let start = Instant::now();
-        let mut log = SentLog::new(start);
-        let trip = Duration::from_millis(80);
-        assert!(log.may_repeat(5, start, trip));
-        assert!(log.may_repeat(6, start, trip));
-        assert!(!log.may_repeat(5, start + Duration::from_millis(79), trip));
-        assert!(log.may_repeat(5, start + trip, trip));
-        assert!(!log.may_repeat(5, start + trip, trip));
+        let mut log = RtxHistory::new(start);
+        let rtt = Duration::from_millis(80);
+        assert!(log.may_retransmit(5, start, rtt));
+        assert!(log.may_retransmit(6, start, rtt));
+        assert!(!log.may_retransmit(5, start + Duration::from_millis(79), rtt));
+        assert!(log.may_retransmit(5, start + rtt, rtt));
+        assert!(!log.may_retransmit(5, start + rtt, rtt));
     }
 
     #[test]
     fn repairs_are_a_share_of_what_is_sent() {
-        let mut budget = RepairBudget::new();
+        let mut budget = RtxBudget::new();
         let mut repaired = 0;
         for _ in 0..10_000 {
             budget.earn(1200);
@@ -262,7 +262,7 @@ mod tests {
                 repaired += if budget.spend(1200) { 1200 } else { 0 };
             }
         }
-        assert!(repaired <= RepairBudget::FIRST + 10_000 * 1200 / 4);
+        assert!(repaired <= RtxBudget::FIRST + 10_000 * 1200 / 4);
         assert!(repaired >= 10_000 * 1200 / 4);
     }
 }

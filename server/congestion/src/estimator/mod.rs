@@ -15,24 +15,24 @@
 //! | `meter` | bits a second, of what is sent or arrives |
 
 mod loss;
-mod meter;
-mod queue;
-mod train;
-mod trend;
+mod packet_train;
+mod queue_delay;
+mod rate_meter;
+mod trendline;
 
 use std::time::{Duration, Instant};
 
-use loss::{Loss, Verdict};
-use meter::Meter;
-use queue::Queue;
-use train::Train;
-use trend::{Trend, Usage};
+use loss::{LossDetector, Verdict};
+use packet_train::PacketTrain;
+use queue_delay::QueueDelay;
+use rate_meter::RateMeter;
+use trendline::{Trendline, Usage};
 
-use super::transport::Fate;
+use super::twcc_history::PacketResult;
 
 /// The estimate for one viewer, over all its streams. About 1 kB.
 #[derive(Debug)]
-pub struct Estimate {
+pub struct BandwidthEstimator {
     start: Instant,
     /// Bits a second; `None` while nothing is known.
     rate: Option<f64>,
@@ -40,15 +40,15 @@ pub struct Estimate {
     ceiling: Option<f64>,
     lowered: Option<Instant>,
     grown: Option<Instant>,
-    trend: Trend,
-    queue: Queue,
-    loss: Loss,
-    sent: Meter,
-    arrived: Meter,
+    trend: Trendline,
+    queue: QueueDelay,
+    loss: LossDetector,
+    sent: RateMeter,
+    arrived: RateMeter,
     remb: Option<(Instant, f64)>,
     /// From reports, and from transport-wide feedback, which comes a little late.
-    reported_trip: Option<Duration>,
-    trip: Option<Duration>,
+    reported_rtt: Option<Duration>,
+    rtt: Option<Duration>,
     /// It gives transport-wide feedback.
     transport: bool,
     /// When the first packet left since something was heard.
@@ -87,9 +87,9 @@ const REMB_FRESH: Duration = Duration::from_secs(5);
 /// Browsers give feedback each 50 to 250 ms. After so long without, only a trickle goes into what may be a cut; when feedback is back the
 /// estimate is what it was.
 const SILENCE: Duration = Duration::from_secs(2);
-const LONGEST_TRIP: Duration = Duration::from_secs(5);
+const MAX_RTT: Duration = Duration::from_secs(5);
 
-impl Estimate {
+impl BandwidthEstimator {
     pub fn new(now: Instant) -> Self {
         Self {
             start: now,
@@ -97,14 +97,14 @@ impl Estimate {
             ceiling: None,
             lowered: None,
             grown: None,
-            trend: Trend::new(),
-            queue: Queue::default(),
-            loss: Loss::new(),
-            sent: Meter::default(),
-            arrived: Meter::default(),
+            trend: Trendline::new(),
+            queue: QueueDelay::default(),
+            loss: LossDetector::new(),
+            sent: RateMeter::default(),
+            arrived: RateMeter::default(),
             remb: None,
-            reported_trip: None,
-            trip: None,
+            reported_rtt: None,
+            rtt: None,
             transport: false,
             waiting: None,
             stale: false,
@@ -112,30 +112,30 @@ impl Estimate {
     }
 
     /// Notes a packet that leaves now.
-    pub fn sent(&mut self, now: Instant, bytes: usize) {
+    pub fn on_packet_sent(&mut self, now: Instant, bytes: usize) {
         let at = now.saturating_duration_since(self.start).as_micros();
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.sent.add(at as i64, bytes);
         self.waiting.get_or_insert(now);
     }
 
-    /// What one transport-wide feedback says, from [`TransportLog::feedback`](super::transport::TransportLog::feedback).
-    pub fn on_feedback(&mut self, now: Instant, fates: impl Iterator<Item = Fate>) {
+    /// What one transport-wide feedback says, from [`TwccHistory::feedback`](super::twcc_history::TwccHistory::feedback).
+    pub fn on_feedback(&mut self, now: Instant, results: impl Iterator<Item = PacketResult>) {
         self.transport = true;
         self.waiting = None;
-        let mut train = Train::new();
-        for fate in fates {
-            self.loss.add(fate.sent, fate.arrived.is_some());
-            if let Some(arrived) = fate.arrived {
-                self.arrived.add(arrived, fate.bytes);
-                self.trend.add(fate.sent, arrived, fate.bytes);
-                self.queue.add(fate.sent, arrived);
-                train.add(fate.sent, arrived, fate.bytes);
+        let mut train = PacketTrain::new();
+        for result in results {
+            self.loss.add(result.sent, result.arrived.is_some());
+            if let Some(arrived) = result.arrived {
+                self.arrived.add(arrived, result.bytes);
+                self.trend.add(result.sent, arrived, result.bytes);
+                self.queue.add(result.sent, arrived);
+                train.add(result.sent, arrived, result.bytes);
             }
         }
         if let Some(newest) = train.newest() {
-            let trip = now.saturating_duration_since(newest);
-            self.trip = Some(self.trip.map_or(trip, |known| smaller(known, trip)));
+            let rtt = now.saturating_duration_since(newest);
+            self.rtt = Some(self.rtt.map_or(rtt, |known| smaller(known, rtt)));
         }
         self.rate = self.rate.or_else(|| train.carried().map(within));
         let Some(arrived) = self.arrived.rate() else {
@@ -149,7 +149,7 @@ impl Estimate {
         let since = self.lowered.map(|last| now.saturating_duration_since(last));
         match self.trend.usage() {
             Usage::Over if wait > SHORT_QUEUE => {
-                // What was done about it takes a round trip, and a feedback, to show.
+                // What was done about it takes a round rtt, and a feedback, to show.
                 let pause = self.rtt().unwrap_or_default() + Duration::from_millis(100);
                 if since.is_none_or(|since| since >= pause) {
                     let carried = self.trend.throughput().unwrap_or(arrived);
@@ -168,14 +168,14 @@ impl Estimate {
         }
     }
 
-    /// A report block on the pictures (RFC 3550 6.4.1): 256ths of the packets lost, and the round trip when it tells.
+    /// A report block on the pictures (RFC 3550 6.4.1): 256ths of the packets lost, and the round rtt when it tells.
     ///
     /// The loss is looked at when there is no transport-wide feedback.
-    pub fn on_report(&mut self, now: Instant, fraction_lost: u8, trip: Option<Duration>) {
-        if let Some(trip) = trip {
-            let trip = trip.min(LONGEST_TRIP);
-            let smooth = |known: Duration| (7 * known + trip) / 8;
-            self.reported_trip = Some(self.reported_trip.map_or(trip, smooth));
+    pub fn on_report(&mut self, now: Instant, fraction_lost: u8, rtt: Option<Duration>) {
+        if let Some(rtt) = rtt {
+            let rtt = rtt.min(MAX_RTT);
+            let smooth = |known: Duration| (7 * known + rtt) / 8;
+            self.reported_rtt = Some(self.reported_rtt.map_or(rtt, smooth));
         }
         let Some(sent) = self.sent.rate().filter(|_| !self.transport) else {
             return;
@@ -200,7 +200,7 @@ impl Estimate {
     }
 
     /// Bits a second that the network carries to this viewer; `None`: nothing speaks against any rate yet.
-    pub fn bitrate(&self, now: Instant) -> Option<u64> {
+    pub fn bitrate_bps(&self, now: Instant) -> Option<u64> {
         let past = |since: Instant| now.saturating_duration_since(since);
         let remb = self.remb.filter(|(at, _)| past(*at) < REMB_FRESH);
         let remb = remb.map(|(_, bits)| within(bits));
@@ -210,9 +210,9 @@ impl Estimate {
         least.map(|bits| bits as u64)
     }
 
-    /// The round trip, not less than it is.
+    /// The round rtt, not less than it is.
     pub fn rtt(&self) -> Option<Duration> {
-        self.reported_trip.or(self.trip)
+        self.reported_rtt.or(self.rtt)
     }
 
     fn obey(&mut self, now: Instant, verdict: Verdict, arrived: f64) {
@@ -258,6 +258,6 @@ fn within(bits: f64) -> f64 {
 }
 
 /// The smaller of two, but it follows slowly when the way becomes longer.
-fn smaller(known: Duration, trip: Duration) -> Duration {
-    trip.min(known + trip.saturating_sub(known) / 32)
+fn smaller(known: Duration, rtt: Duration) -> Duration {
+    rtt.min(known + rtt.saturating_sub(known) / 32)
 }

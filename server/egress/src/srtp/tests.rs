@@ -1,7 +1,7 @@
 use rtc::crypto::{RTCCryptoProvider, SecretVec, default_provider};
 use rtc::shared::marshal::{Marshal, Unmarshal};
 
-use super::proof::{context, plain};
+use super::self_test::{context, plain};
 use super::*;
 
 mod nonces;
@@ -12,18 +12,18 @@ pub(super) fn provider() -> std::sync::Arc<dyn RTCCryptoProvider> {
     default_provider().expect("built in")
 }
 
-pub(super) fn master(profile: Profile) -> Master {
+pub(super) fn master(profile: Profile) -> MasterKey {
     let bytes = |len, times: u8| SecretVec::new((0..len).map(|n| n as u8 * times).collect());
     let (key, salt) = (bytes(profile.key_len(), 3), bytes(profile.salt_len(), 7));
-    Master::new(profile, key, salt).expect("of the right lengths")
+    MasterKey::new(profile, key, salt).expect("of the right lengths")
 }
 
-pub(super) fn content(payload: &[u8]) -> Content<'_> {
-    Content {
+pub(super) fn packet(payload: &[u8]) -> RtpPacket<'_> {
+    RtpPacket {
         marker: true,
         timestamp: 90_000,
-        transport: None,
-        original: None,
+        twcc: None,
+        original_sequence: None,
         payload,
     }
 }
@@ -54,7 +54,7 @@ fn session_keys_are_those_of_the_rfcs() {
             .expect("hex")
     };
     // RFC 3711 B.3.
-    let master = Master::new(
+    let master = MasterKey::new(
         Profile::Aes128CmSha1_80,
         hex("E1F97A0D3E018BE0D64FA32C06DE4139").into(),
         hex("0EC675AD498AFEEBB6960B3AABE6").into(),
@@ -77,30 +77,30 @@ fn every_kind_of_packet_opens_to_what_went_in() {
     for profile in Profile::ALL {
         let provider = provider();
         let master = master(profile);
-        let mut sealer = Sealer::new(provider.crypto(), &master).expect("sealer");
+        let mut sender = SrtpSender::new(provider.crypto(), &master).expect("sender");
         let mut context = context(provider.crypto(), &master).expect("context");
         let mut stream = RtpStream::new(MEDIA, 102, 1);
-        for (transport, original) in [
+        for (twcc, original_sequence) in [
             (None, None),
             (Some((14, 0xFFFF)), None),
             (None, Some(7)),
             (Some((1, 0)), Some(0xFFFF)),
         ] {
-            let content = Content {
-                transport,
-                original,
-                ..content(b"picture")
+            let packet = RtpPacket {
+                twcc,
+                original_sequence,
+                ..packet(b"picture")
             };
             let mut out = b"before".to_vec();
-            let sequence = sealer
-                .seal(&mut stream, &content, &mut out)
+            let sequence = sender
+                .protect(&mut stream, &packet, &mut out)
                 .expect("sealed");
             let (before, sealed) = out.split_at(6);
             assert_eq!(before, b"before");
-            assert!(sealed.len() <= content.payload.len() + sealer.overhead());
+            assert!(sealed.len() <= packet.payload.len() + sender.overhead());
             let opened = context.decrypt_rtp(sealed).expect("opens");
             let opened = rtc::rtp::Packet::unmarshal(&mut opened.freeze()).expect("RTP");
-            let went_in = plain(&stream, sequence, &content).expect("a packet");
+            let went_in = plain(&stream, sequence, &packet).expect("a packet");
             assert_eq!(opened.header.sequence_number, sequence);
             assert_eq!(opened.payload, went_in.payload);
             assert_eq!(
@@ -119,7 +119,7 @@ fn a_day_of_sequence_numbers_opens() {
     for profile in [Profile::AeadAes128Gcm, Profile::Aes128CmSha1_80] {
         let provider = provider();
         let master = master(profile);
-        let mut sealer = Sealer::new(provider.crypto(), &master).expect("sealer");
+        let mut sender = SrtpSender::new(provider.crypto(), &master).expect("sender");
         let mut context = context(provider.crypto(), &master).expect("context");
         let mut stream = RtpStream::new(MEDIA, 102, 0x7FFF);
         let mut out = Vec::new();
@@ -127,8 +127,8 @@ fn a_day_of_sequence_numbers_opens() {
             out.clear();
             let index = stream.next;
             let payload = index.to_be_bytes();
-            sealer
-                .seal(&mut stream, &content(&payload), &mut out)
+            sender
+                .protect(&mut stream, &packet(&payload), &mut out)
                 .expect("sealed");
             let opened = context.decrypt_rtp(&out).expect("opens");
             assert_eq!(opened[opened.len() - 8..], payload, "packet {index}");
@@ -144,18 +144,18 @@ fn a_day_of_sequence_numbers_opens() {
 #[test]
 fn sealing_into_a_buffer_with_room_allocates_nothing_for_it() {
     for profile in Profile::ALL {
-        let mut sealer = Sealer::new(provider().crypto(), &master(profile)).expect("sealer");
+        let mut sender = SrtpSender::new(provider().crypto(), &master(profile)).expect("sender");
         let mut stream = RtpStream::new(MEDIA, 102, 0);
         let payload = [0; 1200];
-        let content = Content {
-            transport: Some((3, 9)),
-            original: Some(1),
-            ..content(&payload)
+        let packet = RtpPacket {
+            twcc: Some((3, 9)),
+            original_sequence: Some(1),
+            ..packet(&payload)
         };
-        let mut out = Vec::with_capacity(payload.len() + sealer.overhead());
+        let mut out = Vec::with_capacity(payload.len() + sender.overhead());
         let room = (out.as_ptr(), out.capacity());
-        sealer
-            .seal(&mut stream, &content, &mut out)
+        sender
+            .protect(&mut stream, &packet, &mut out)
             .expect("sealed");
         assert_eq!((out.as_ptr(), out.capacity()), room);
         assert_eq!(out.len(), out.capacity(), "the overhead is exact");
@@ -164,30 +164,30 @@ fn sealing_into_a_buffer_with_room_allocates_nothing_for_it() {
 
 #[test]
 fn the_last_packet_index_is_the_end() {
-    let mut sealer =
-        Sealer::new(provider().crypto(), &master(Profile::AeadAes128Gcm)).expect("sealer");
+    let mut sender =
+        SrtpSender::new(provider().crypto(), &master(Profile::AeadAes128Gcm)).expect("sender");
     let mut stream = RtpStream::new(MEDIA, 102, 0);
     stream.skip((1 << 48) - 1);
     let mut out = Vec::new();
-    let mut seal = || sealer.seal(&mut stream, &content(b"last"), &mut out);
+    let mut seal = || sender.protect(&mut stream, &packet(b"last"), &mut out);
     assert_eq!(seal(), Ok(0xFFFF));
-    assert_eq!(seal(), Err(SealError::Exhausted));
-    assert_eq!(seal(), Err(SealError::Exhausted));
+    assert_eq!(seal(), Err(SrtpError::Exhausted));
+    assert_eq!(seal(), Err(SrtpError::Exhausted));
 }
 
 #[test]
 fn an_extension_id_that_does_not_fit_is_refused_and_costs_no_number() {
-    let mut sealer =
-        Sealer::new(provider().crypto(), &master(Profile::AeadAes128Gcm)).expect("sealer");
+    let mut sender =
+        SrtpSender::new(provider().crypto(), &master(Profile::AeadAes128Gcm)).expect("sender");
     let mut stream = RtpStream::new(MEDIA, 102, 5);
     let mut out = Vec::new();
     for id in [0, 15, 255] {
-        let content = Content {
-            transport: Some((id, 1)),
-            ..content(b"")
+        let packet = RtpPacket {
+            twcc: Some((id, 1)),
+            ..packet(b"")
         };
-        let sealed = sealer.seal(&mut stream, &content, &mut out);
-        assert_eq!(sealed, Err(SealError::ExtensionId));
+        let sealed = sender.protect(&mut stream, &packet, &mut out);
+        assert_eq!(sealed, Err(SrtpError::ExtensionId));
     }
     assert_eq!((stream.next_sequence(), out.len()), (5, 0));
 }

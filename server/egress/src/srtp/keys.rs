@@ -5,7 +5,7 @@ use rtc::crypto::{
 };
 use rtc::srtp::protection_profile::ProtectionProfile;
 
-use super::SealError;
+use super::SrtpError;
 
 /// A protection profile of DTLS-SRTP (RFC 5764 4.1.2, RFC 7714 14.2), of those that the crate negotiates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,22 +72,22 @@ impl From<Profile> for ProtectionProfile {
     }
 }
 
-/// Master key and salt of one direction, as DTLS exports them (RFC 5764 4.2). `Debug` shows neither, and both
+/// MasterKey key and salt of one direction, as DTLS exports them (RFC 5764 4.2). `Debug` shows neither, and both
 /// are wiped when dropped.
 #[derive(Clone, Debug)]
-pub struct Master {
+pub struct MasterKey {
     profile: Profile,
     key: SecretVec,
     salt: SecretVec,
 }
 
-impl Master {
+impl MasterKey {
     /// # Errors
     ///
     /// When key or salt are not of the profile's lengths.
-    pub fn new(profile: Profile, key: SecretVec, salt: SecretVec) -> Result<Self, SealError> {
+    pub fn new(profile: Profile, key: SecretVec, salt: SecretVec) -> Result<Self, SrtpError> {
         if key.len() != profile.key_len() || salt.len() != profile.salt_len() {
-            return Err(SealError::KeyLength);
+            return Err(SrtpError::KeyLength);
         }
         Ok(Self { profile, key, salt })
     }

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 /// Whoever sends nonsense can have nothing else done but this: so many tries a second, over all of a shard.
 #[derive(Debug)]
-pub(super) struct Strays {
+pub(super) struct StrayLimiter {
     left: u32,
     since: Instant,
 }
 
 const A_SECOND: u32 = 40;
 
-impl Strays {
+impl StrayLimiter {
     /// So many silent viewers are tried for one datagram; a try costs about a microsecond.
     pub(super) const VIEWERS: usize = 32;
 
@@ -40,8 +40,9 @@ mod tests {
     #[test]
     fn a_flood_costs_no_more_than_so_many_tries_a_second() {
         let start = Instant::now();
-        let mut strays = Strays::new(start);
-        let tried = |strays: &mut Strays, now| (0..10_000).filter(|_| strays.take(now)).count();
+        let mut strays = StrayLimiter::new(start);
+        let tried =
+            |strays: &mut StrayLimiter, now| (0..10_000).filter(|_| strays.take(now)).count();
         assert_eq!(tried(&mut strays, start), 40);
         assert_eq!(tried(&mut strays, start + Duration::from_millis(999)), 0);
         assert_eq!(tried(&mut strays, start + Duration::from_secs(1)), 40);

@@ -10,7 +10,7 @@ const SPOKES: usize = 512;
 
 /// For each place (a small number) at most one time at which it is to be looked at. Setting, taking and forgetting cost the same for any number of places.
 #[derive(Debug)]
-pub(super) struct Ticks {
+pub(super) struct TimerWheel {
     began: Instant,
     /// The tick that is done: all of it and of those before has been taken over into `ready`.
     done: u64,
@@ -26,7 +26,7 @@ pub(super) struct Ticks {
 /// The tick of what is ready: no other counts until it is set again.
 const READY: u64 = 0;
 
-impl Ticks {
+impl TimerWheel {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             began: now,
@@ -59,7 +59,7 @@ impl Ticks {
         }
     }
 
-    /// What [`Ticks::pop`] has just given is given again, first of all.
+    /// What [`TimerWheel::pop`] has just given is given again, first of all.
     pub(super) fn again(&mut self, place: usize) {
         *self.slot(place) = Some(READY);
         self.ready.push_front(place);
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn what_is_due_in_one_tick_is_done_together_at_its_end() {
         let began = Instant::now();
-        let mut ticks = Ticks::new(began);
+        let mut ticks = TimerWheel::new(began);
         ticks.set(0, at(began, 10_100));
         ticks.set(1, at(began, 11_900));
         ticks.set(2, at(began, 12_000));
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn only_the_last_time_counts() {
         let began = Instant::now();
-        let mut ticks = Ticks::new(began);
+        let mut ticks = TimerWheel::new(began);
         ticks.set(7, at(began, 10_000));
         ticks.set(7, at(began, 50_000));
         ticks.turn(at(began, 40_000));
@@ -184,7 +184,7 @@ mod tests {
             steps in prop::collection::vec((0_usize..20, 0_u64..1_900_000, 0_u64..300_000), 1..200),
         ) {
             let began = Instant::now();
-            let (mut ticks, mut now) = (Ticks::new(began), 0);
+            let (mut ticks, mut now) = (TimerWheel::new(began), 0);
             let mut expected = [None::<u64>; 20];
             for (place, ahead, wait) in steps {
                 ticks.set(place, at(began, now + ahead));

@@ -1,0 +1,83 @@
+//! The RTP clock of one track towards one viewer, and the counts for its sender reports.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use shared::api::Codec;
+
+use media::time::MediaTime;
+
+/// Sender information of an RTCP sender report (RFC 3550 6.4.1).
+#[derive(Clone, Copy, Debug)]
+pub struct SenderInfo {
+    pub codec: Codec,
+    /// NTP timestamp: seconds since 1900 in the upper 32 bits, fractions of a second in the lower.
+    pub ntp: u64,
+    /// The same instant, in units of [`Codec::clock_rate`].
+    pub timestamp: u32,
+    pub packets: u32,
+    pub octets: u32,
+}
+
+/// Maps media time to RTP timestamps, and counts the packets and octets sent.
+#[derive(Debug)]
+pub(super) struct RtpClock {
+    codec: Codec,
+    /// The RTP timestamp of media time zero. Random, like the first sequence number (RFC 3550 5.1).
+    offset: u32,
+    packets: u32,
+    octets: u32,
+}
+
+/// Seconds from the NTP epoch (1900) to the Unix epoch (1970).
+const NTP_TO_UNIX: u64 = 2_208_988_800;
+
+impl RtpClock {
+    /// The clock and the first sequence number, which is below 2^15: when the first packets are lost, the receiver
+    /// still guesses the SRTP roll-over counter right (RFC 3711 3.3.1).
+    pub(super) fn new(codec: Codec) -> (Self, u16) {
+        // Without randomness DTLS fails too, so the value does not matter then.
+        let random = getrandom::u64().unwrap_or(0);
+        let clock = Self {
+            codec,
+            offset: (random >> 32) as u32,
+            packets: 0,
+            octets: 0,
+        };
+        (clock, random as u16 >> 1)
+    }
+
+    pub(super) fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// `at`: on the viewer's media clock.
+    pub(super) fn timestamp(&self, at: MediaTime) -> u32 {
+        self.offset
+            .wrapping_add(at.to_clock(self.codec.clock_rate()) as u32)
+    }
+
+    /// Counts one packet with `octets` of payload.
+    pub(super) fn count(&mut self, octets: usize) {
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(octets as u32);
+    }
+
+    /// A report for the instant that is `at` on the viewer's media clock and `wall` on the system clock.
+    pub(super) fn report(&self, at: MediaTime, wall: SystemTime) -> SenderInfo {
+        SenderInfo {
+            codec: self.codec,
+            ntp: ntp(wall),
+            timestamp: self.timestamp(at),
+            packets: self.packets,
+            octets: self.octets,
+        }
+    }
+}
+
+/// NTP time (RFC 3550 4): seconds since 1900 in the upper 32 bits, fractions of a second in the lower.
+pub(super) fn ntp(wall: SystemTime) -> u64 {
+    let since = wall.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let seconds = since.as_secs() + NTP_TO_UNIX;
+    let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
+    seconds << 32 | fraction
+}
