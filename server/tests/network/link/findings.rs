@@ -48,8 +48,12 @@ impl Findings {
         );
     }
 
-    /// Sound is played all the while: no more of it is made up than this share of 1.0.
+    /// Audio is played all the while, and no more of it is made up than this share of 1.0.
     pub(crate) fn must_sound(&mut self, span: &Span, made_up: f64) {
+        self.must(
+            span.audio >= 0.9 * span.seconds,
+            format!("no audio is played for a part of the time: {span}"),
+        );
         self.must(
             span.concealed <= made_up,
             format!("the sound has holes: {span}"),
@@ -90,6 +94,11 @@ impl Findings {
             self.must(
                 calm.frozen <= STUMBLE,
                 format!("it freezes again once it has recovered: {calm}"),
+            );
+            // Chromium counts a freeze when the next frame comes, so one that does not end is in no count.
+            self.must(
+                calm.rate >= 0.8 * Film::RATE && calm.gap <= 1.0,
+                format!("frames do not go on coming once it has recovered: {calm}"),
             );
         }
         record

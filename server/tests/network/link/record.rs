@@ -6,6 +6,8 @@ use serde::Deserialize;
 
 /// A rate is measured over so many seconds: over less, a busy machine shows rather than the line.
 const RATE_OVER: f64 = 1.0;
+/// Samples of Opus a second, as browsers play it (RFC 7587 4.1).
+const SAMPLE_RATE: f64 = 48_000.0;
 /// This share of the film's pictures is all of them, on a machine that is busy.
 const ALL: f64 = 0.9;
 
@@ -59,7 +61,9 @@ pub(crate) struct Span {
     pub(crate) plis: i64,
     pub(crate) lost: i64,
     pub(crate) repaired: i64,
-    /// The share of the sound that was made up, of 1.0.
+    /// Seconds of audio that were played, what was made up among them.
+    pub(crate) audio: f64,
+    /// The share of the audio that was made up, of 1.0.
     pub(crate) concealed: f64,
     /// Bits a second of RTP payload.
     pub(crate) bits: f64,
@@ -102,6 +106,7 @@ impl Record {
             plis: last.plis - first.plis,
             lost: last.lost - first.lost,
             repaired: last.repaired - first.repaired,
+            audio: (last.heard - first.heard) / SAMPLE_RATE,
             concealed: (last.concealed - first.concealed) / (last.heard - first.heard).max(1.0),
             bits: (last.bytes - first.bytes) * 8.0 / seconds,
             rtt: within().filter_map(|one| one.rtt).fold(0.0, f64::max),
@@ -155,7 +160,7 @@ impl fmt::Display for Span {
         write!(
             formatter,
             "{:4.1} s: {:4.1} pictures/s, {} freezes of {:.2} s, longest gap {:.2} s, {} NACK, {} PLI, {} lost, {} repaired, \
-             sound made up {:.1} %, {:.0} kbit/s, round trip {:.0} ms, {} new connections, {}",
+             {:.1} s of audio, {:.1} % of it made up, {:.0} kbit/s, round trip {:.0} ms, {} new connections, {}",
             self.seconds,
             self.rate,
             self.freezes,
@@ -165,6 +170,7 @@ impl fmt::Display for Span {
             self.plis,
             self.lost,
             self.repaired,
+            self.audio,
             self.concealed * 100.0,
             self.bits / 1000.0,
             self.rtt * 1000.0,

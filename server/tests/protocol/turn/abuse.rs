@@ -76,7 +76,10 @@ async fn a_flood_leaves_no_memory_and_few_answers() {
     let before = Usage::own().memory;
     let answers = flood().await;
     let grown = Usage::own().memory.saturating_sub(before);
-    assert!(answers < 2000, "{answers} of 30000 were answered");
+    assert!(
+        (1..2000).contains(&answers),
+        "{answers} of 30000 were answered"
+    );
     assert!(grown < 2_000, "{grown} kB are kept");
     assert_eq!(turn.server.turn.as_ref().unwrap().allocations(), 0);
 }

@@ -239,11 +239,16 @@ async fn the_usual_port_that_is_taken_is_no_reason_not_to_start() {
 }
 
 #[tokio::test]
-async fn off_is_off() {
+async fn with_turn_off_there_is_no_server_and_clients_are_told_of_none() {
     let server = super::TestServer::with(&["test:", "--turn", "off"]).await;
+    assert!(server.turn.is_none());
     let config = ice(&server).await;
     assert!(config.ice_servers.is_empty());
     assert_eq!(config.ttl, None);
+}
+
+#[tokio::test]
+async fn clients_are_told_to_use_only_relays() {
     let page = super::TestServer::with(&["test:", "--relay-only"]).await;
     let config = ice(&page).await;
     assert_eq!(
