@@ -1,4 +1,4 @@
-//! A real browser, headless, as a test wants it: open, look, type, wait, take a picture.
+//! A real browser, headless: open pages, click, type, wait, take screenshots.
 
 use std::{
     fs,
@@ -14,20 +14,20 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::webdriver::{CHROMIUM, Session};
 
-/// How long a page may take to come to what a test waits for. Generous: a build machine is slow, and this is no race.
+/// How long a page may take to reach an awaited state. Generous, for slow build machines.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-/// Browsers starve each other on a small machine: one test at a time has some.
-static TURN: Mutex<()> = Mutex::const_new(());
+/// One test at a time has browsers: on a small machine they slow each other down.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
-type Turn = Arc<MutexGuard<'static, ()>>;
+type Alone = Arc<MutexGuard<'static, ()>>;
 
 pub struct TestBrowser {
     session: Session,
-    turn: Turn,
+    alone: Alone,
 }
 
-/// How a page is looked at.
+/// Screen size, colour scheme and language.
 #[derive(Clone, Copy)]
 pub struct Look {
     pub width: u32,
@@ -49,25 +49,25 @@ impl Default for Look {
 impl TestBrowser {
     /// Plays H.264, speaks English.
     pub async fn chromium() -> Self {
-        Self::start_chromium(Arc::new(TURN.lock().await)).await
+        Self::start_chromium(Arc::new(ALONE.lock().await)).await
     }
 
-    /// Debian's plays no H.264 over WebRTC: it needs the VP8 rendition.
+    /// Debian's Firefox has no H.264 over WebRTC: it needs the VP8 rendition.
     pub async fn firefox() -> Self {
-        Self::start_firefox(Arc::new(TURN.lock().await)).await
+        Self::start_firefox(Arc::new(ALONE.lock().await)).await
     }
 
-    /// One more, of somebody else: with a profile of its own, in the same test.
+    /// A second browser in the same test, with a profile of its own.
     pub async fn and_chromium(&self) -> Self {
-        Self::start_chromium(Arc::clone(&self.turn)).await
+        Self::start_chromium(Arc::clone(&self.alone)).await
     }
 
     /// As [`TestBrowser::and_chromium`].
     pub async fn and_firefox(&self) -> Self {
-        Self::start_firefox(Arc::clone(&self.turn)).await
+        Self::start_firefox(Arc::clone(&self.alone)).await
     }
 
-    async fn start_chromium(turn: Turn) -> Self {
+    async fn start_chromium(alone: Alone) -> Self {
         let look = [
             "--lang=en",
             "--window-size=1280,900",
@@ -77,18 +77,18 @@ impl TestBrowser {
         Self::start(
             "chromedriver",
             json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } }),
-            turn,
+            alone,
         )
         .await
     }
 
-    async fn start_firefox(turn: Turn) -> Self {
+    async fn start_firefox(alone: Alone) -> Self {
         let preferences = json!({
             "intl.accept_languages": "en",
             "media.autoplay.default": 0,
             "media.autoplay.block-webaudio": false,
             "media.peerconnection.ice.loopback": true,
-            // No H.264 in any Firefox of these tests, so that they mean the same on every system.
+            // No H.264 in Firefox, so that tests mean the same on every system.
             "media.gmp-gmpopenh264.enabled": false,
             "media.gmp-manager.updateEnabled": false,
             "app.update.auto": false,
@@ -100,16 +100,16 @@ impl TestBrowser {
                 "browserName": "firefox",
                 "moz:firefoxOptions": { "args": ["-headless"], "prefs": preferences },
             }),
-            turn,
+            alone,
         )
         .await
     }
 
-    async fn start(driver: &str, mut capabilities: Value, turn: Turn) -> Self {
+    async fn start(driver: &str, mut capabilities: Value, alone: Alone) -> Self {
         capabilities["timeouts"] = json!({ "script": 90_000, "pageLoad": 60_000 });
         Self {
             session: Session::start(driver, capabilities).await,
-            turn,
+            alone,
         }
     }
 
@@ -135,7 +135,7 @@ impl TestBrowser {
             .await
     }
 
-    /// Waits until a JavaScript expression is true (or any value but false, null, 0 and ""), and returns it.
+    /// Waits until a JavaScript expression is truthy, and returns its value.
     pub async fn until(&self, what: &str, expression: &str) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -148,7 +148,7 @@ impl TestBrowser {
                     .await;
                 let text = self.run("return document.body.innerText").await;
                 panic!(
-                    "the page never came to this: {what}. It says:\n{}",
+                    "the page never reached this: {what}. Its text:\n{}",
                     text.as_str().unwrap_or_default()
                 );
             }
@@ -156,7 +156,7 @@ impl TestBrowser {
         }
     }
 
-    /// Waits until the page's text contains this, whatever the case.
+    /// Waits until the page's text contains this, in upper or lower case.
     pub async fn says(&self, text: &str) {
         let wanted = json!(text.to_lowercase());
         let expression = format!("document.body.innerText.toLowerCase().includes({wanted})");
@@ -164,13 +164,13 @@ impl TestBrowser {
             .await;
     }
 
-    /// Clicks what a CSS selector finds first, once it is there. A real click, with what browsers allow only after one.
+    /// Clicks the first element of a CSS selector, once it exists. A real click, which gives the page user activation.
     pub async fn click(&self, selector: &str) {
         let path = format!("{}/click", self.element(selector).await);
         self.session.command("POST", &path, json!({})).await;
     }
 
-    /// Types into what a CSS selector finds first, after what is there. `\u{E007}` is Enter.
+    /// Types at the end of the first element of a CSS selector. `\u{E007}` is Enter.
     pub async fn fill(&self, selector: &str, text: &str) {
         let path = format!("{}/value", self.element(selector).await);
         self.session
@@ -178,10 +178,10 @@ impl TestBrowser {
             .await;
     }
 
-    /// The path of an element in the driver, once the page has it.
+    /// The WebDriver path of an element, once it exists.
     async fn element(&self, selector: &str) -> String {
         let find = format!("document.querySelector({})", json!(selector));
-        let element = self.until(&format!("there is {selector}"), &find).await;
+        let element = self.until(&format!("{selector} exists"), &find).await;
         let id = element
             .as_object()
             .and_then(|element| element.values().next());
@@ -191,7 +191,7 @@ impl TestBrowser {
         format!("/element/{id}")
     }
 
-    /// From now on, the document is that of the page's first frame.
+    /// Switches to the document of the page's first frame.
     pub async fn enter_frame(&self) {
         self.session
             .command("POST", "/frame", json!({ "id": 0 }))
@@ -208,7 +208,7 @@ impl TestBrowser {
             .await;
     }
 
-    /// Changes how pages are looked at; needs a reload for the language. Only Chromium can.
+    /// Changes screen, colour scheme and language (after a reload). Chromium only.
     pub async fn look(&self, look: Look) {
         let agent = self.run("return navigator.userAgent").await;
         let phone = look.width < 600;
@@ -241,7 +241,7 @@ impl TestBrowser {
         }
     }
 
-    /// Saves a picture of the page as `target/screenshots/NAME.png`.
+    /// Saves a screenshot as `target/screenshots/NAME.png`.
     pub async fn screenshot(&self, name: &str) {
         let picture = self
             .session

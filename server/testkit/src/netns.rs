@@ -1,6 +1,6 @@
-//! Network namespaces: places with a network of their own, joined as a test wants it.
+//! Network namespaces, joined by virtual Ethernet as a test needs it.
 //!
-//! Nothing of it touches the network of the machine, and all of it is gone with the [`Spaces`]. Only root can make them.
+//! Nothing touches the network of the machine; dropping the [`Namespaces`] removes everything. Only root can make them.
 
 use std::fs::{self, File};
 use std::future::poll_fn;
@@ -17,23 +17,23 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use crate::process::program;
 use crate::skip;
 
-/// Some namespaces, and the programs in them. Dropped, both are gone.
+/// Namespaces, each standing for a host, and the programs in them. Dropping it ends and removes both.
 #[derive(Debug)]
-pub struct Spaces {
+pub struct Namespaces {
     name: String,
-    places: Vec<&'static str>,
+    hosts: Vec<&'static str>,
     programs: Vec<Child>,
     _alone: MutexGuard<'static, ()>,
 }
 
-/// Worlds starve each other on a small machine, and haste decides what is found: one at a time.
+/// One network at a time: on a small machine they slow each other down, and ICE finds other paths when packets are late.
 static ALONE: Mutex<()> = Mutex::new(());
 
-impl Spaces {
-    /// Makes a namespace for each place. `kind` tells those of one test target from those of others.
+impl Namespaces {
+    /// Makes a namespace for each host. `kind` is a part of their names.
     ///
-    /// None when this machine cannot make them: the test is skipped.
-    pub fn build(kind: &str, places: &[&'static str]) -> Option<Self> {
+    /// `None` when this machine cannot make them: the test is skipped.
+    pub fn build(kind: &str, hosts: &[&'static str]) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let root = Command::new("id").arg("-u").output();
         let root = root.is_ok_and(|output| output.stdout == b"0\n");
@@ -48,45 +48,45 @@ impl Spaces {
         let prefix = format!("weir-{kind}-");
         sweep(&prefix);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let spaces = Self {
+        let namespaces = Self {
             name: format!("{prefix}{}-{number}", std::process::id()),
-            places: places.to_vec(),
+            hosts: hosts.to_vec(),
             programs: Vec::new(),
             _alone: ALONE.lock().unwrap_or_else(PoisonError::into_inner),
         };
-        for place in places {
-            ip(&format!("netns add {}", spaces.space(place)));
-            spaces.set(place, "link set lo up");
+        for host in hosts {
+            ip(&format!("netns add {}", namespaces.namespace(host)));
+            namespaces.set(host, "link set lo up");
         }
-        Some(spaces)
+        Some(namespaces)
     }
 
-    /// Joins two places by a cable: in each is an end of it, of that name.
+    /// Joins two hosts by a veth pair, with these interface names.
     pub fn join(&self, (here, end): (&str, &str), (there, other_end): (&str, &str)) {
-        let [here, there] = [here, there].map(|place| self.space(place));
+        let [here, there] = [here, there].map(|host| self.namespace(host));
         ip(&format!(
             "link add {end} netns {here} type veth peer name {other_end} netns {there}"
         ));
     }
 
-    /// `ip` in a namespace.
-    pub fn set(&self, place: &str, arguments: &str) {
-        ip(&format!("-n {} {arguments}", self.space(place)));
+    /// Runs `ip` in a namespace.
+    pub fn set(&self, host: &str, arguments: &str) {
+        ip(&format!("-n {} {arguments}", self.namespace(host)));
     }
 
-    /// Runs a program there to its end, which has to be a good one. What it says.
-    pub fn run(&self, place: &str, arguments: &[&str]) -> String {
-        run(self.command(place, arguments))
+    /// Runs a program to its end and returns its output. Panics when it fails.
+    pub fn run(&self, host: &str, arguments: &[&str]) -> String {
+        run(self.command(host, arguments))
     }
 
-    /// Lets packets through that are for others.
-    pub fn forward(&self, place: &str) {
-        self.run(place, &["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"]);
+    /// Forwards packets, as a router does.
+    pub fn forward(&self, host: &str) {
+        self.run(host, &["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"]);
     }
 
-    /// Loads a ruleset of nftables.
-    pub fn load(&self, place: &str, rules: &str) {
-        let mut command = self.command(place, &["nft", "-f", "-"]);
+    /// Loads an nftables ruleset.
+    pub fn load(&self, host: &str, rules: &str) {
+        let mut command = self.command(host, &["nft", "-f", "-"]);
         let mut nft = command.stdin(Stdio::piped()).spawn().expect("nft is there");
         let mut stdin = nft.stdin.take().expect("piped");
         stdin.write_all(rules.as_bytes()).expect("nft reads");
@@ -97,10 +97,10 @@ impl Spaces {
         );
     }
 
-    /// Starts a program, which ends with the namespaces. Its standard streams are piped, but for errors.
-    pub fn start(&mut self, place: &str, command: &[&str]) -> &mut Child {
+    /// Starts a program with standard input and output piped. It is killed with the namespaces.
+    pub fn start(&mut self, host: &str, command: &[&str]) -> &mut Child {
         let child = self
-            .command(place, command)
+            .command(host, command)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -109,12 +109,12 @@ impl Spaces {
         self.programs.last_mut().expect("just pushed")
     }
 
-    /// Starts the server on port 8000 there, and waits until it says where it is.
-    pub fn serve(&mut self, place: &str, arguments: &[&str]) {
+    /// Starts the server on port 8000, and waits until it listens.
+    pub fn serve(&mut self, host: &str, arguments: &[&str]) {
         let program = program("server");
         let program = program.to_str().expect("the path is UTF-8");
         let fixed = [program, "--listen", "0.0.0.0:8000", "--log", "warn"];
-        let server = self.start(place, &[&fixed, arguments].concat());
+        let server = self.start(host, &[&fixed, arguments].concat());
         let stdout = server.stdout.take().expect("piped");
         let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
         assert!(
@@ -124,54 +124,54 @@ impl Spaces {
         thread::spawn(move || lines.for_each(drop));
     }
 
-    /// Runs a future as if this process were there: whatever sockets it opens and programs it starts are there.
-    pub async fn inside<F: Future>(&self, place: &str, future: F) -> F::Output {
-        let there = self.space(place);
+    /// Polls a future inside of the namespace: sockets that it opens and programs that it starts belong there.
+    pub async fn inside<F: Future>(&self, host: &str, future: F) -> F::Output {
+        let there = self.namespace(host);
         let there = File::open(format!("/run/netns/{there}")).expect("a namespace");
         let back = File::open("/proc/thread-self/ns/net").expect("a namespace");
         let mut future = pin!(future);
         poll_fn(|context| {
-            // Only for the time of a poll: other tests are on this thread too.
-            go(&there);
+            // Only while it is polled: other tests run on this thread too.
+            enter(&there);
             let outcome = future.as_mut().poll(context);
-            go(&back);
+            enter(&back);
             outcome
         })
         .await
     }
 
-    fn command(&self, place: &str, arguments: &[&str]) -> Command {
+    fn command(&self, host: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new("ip");
         command
-            .args(["netns", "exec", &self.space(place)])
+            .args(["netns", "exec", &self.namespace(host)])
             .args(arguments);
         command
     }
 
-    fn space(&self, place: &str) -> String {
-        format!("{}-{place}", self.name)
+    fn namespace(&self, host: &str) -> String {
+        format!("{}-{host}", self.name)
     }
 }
 
-impl Drop for Spaces {
+impl Drop for Namespaces {
     fn drop(&mut self) {
-        // `ip netns exec` becomes the program, so this is the program.
+        // `ip netns exec` replaces itself by the program, so this kills the program.
         for program in &mut self.programs {
             let _ = program.kill();
             let _ = program.wait();
         }
-        for place in &self.places {
-            let space = self.space(place);
+        for host in &self.hosts {
+            let space = self.namespace(host);
             let _ = Command::new("ip").args(["netns", "del", &space]).output();
         }
     }
 }
 
-/// What tests that were killed have left behind.
+/// Removes namespaces of tests that were killed.
 fn sweep(prefix: &str) {
-    let spaces = Command::new("ip").args(["netns", "list"]).output();
-    let spaces = spaces.map(|output| output.stdout).unwrap_or_default();
-    for space in String::from_utf8_lossy(&spaces).split_whitespace() {
+    let namespaces = Command::new("ip").args(["netns", "list"]).output();
+    let namespaces = namespaces.map(|output| output.stdout).unwrap_or_default();
+    for space in String::from_utf8_lossy(&namespaces).split_whitespace() {
         let pid = space
             .strip_prefix(prefix)
             .and_then(|rest| rest.split('-').next());
@@ -182,7 +182,7 @@ fn sweep(prefix: &str) {
 }
 
 /// Moves this thread into a namespace.
-fn go(space: &File) {
+fn enter(space: &File) {
     let network = Some(LinkNameSpaceType::Network);
     move_into_link_name_space(space.as_fd(), network).expect("root may go anywhere");
 }

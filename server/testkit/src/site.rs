@@ -1,4 +1,4 @@
-//! Somebody else's web server: pages and bundles on an origin of their own.
+//! A second web server: pages and bundles on an origin of their own.
 
 use std::path::Path;
 

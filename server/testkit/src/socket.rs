@@ -1,4 +1,4 @@
-//! Somebody in a room, over a WebSocket.
+//! A member of a room, over a WebSocket.
 
 use std::time::Duration;
 
@@ -11,22 +11,22 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-/// Longer than anything that is waited for here.
+/// Longer than any awaited event takes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub struct TestSocket {
     pub socket: WebSocketStream<TcpStream>,
 }
 
-/// Somebody who has joined.
+/// A member that has joined.
 pub struct TestMember {
     pub socket: TestSocket,
     pub me: Peer,
-    /// Those who were there before.
+    /// Members that joined earlier.
     pub others: Vec<Peer>,
 }
 
-/// What a WebSocket was closed with.
+/// The close code and reason of a WebSocket.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Closed {
     pub number: u16,
@@ -74,7 +74,7 @@ impl TestSocket {
             .expect("the socket opens")
     }
 
-    /// As a page of this origin does.
+    /// Opens it with an `Origin` header, as a page does.
     pub async fn open_from(
         server: &str,
         origin: Option<&str>,
@@ -95,7 +95,7 @@ impl TestSocket {
     }
 
     pub async fn say(&mut self, message: &ClientMessage) {
-        let text = serde_json::to_string(message).expect("has a form in JSON");
+        let text = serde_json::to_string(message).expect("messages serialize");
         self.send(Message::text(text)).await;
     }
 
@@ -103,8 +103,8 @@ impl TestSocket {
         self.socket.send(message).await.expect("sent");
     }
 
-    /// The next message, or how the socket was closed.
-    pub async fn hear_or_closed(&mut self) -> Result<ServerMessage, Closed> {
+    /// The next message, or the close frame.
+    pub async fn next_or_closed(&mut self) -> Result<ServerMessage, Closed> {
         loop {
             let next = tokio::time::timeout(PATIENCE, self.socket.next()).await;
             match next.expect("something comes") {
@@ -125,18 +125,18 @@ impl TestSocket {
     }
 
     pub async fn hear(&mut self) -> ServerMessage {
-        self.hear_or_closed().await.expect("a message")
+        self.next_or_closed().await.expect("a message")
     }
 
     /// The next message is an error: its code and its sentence.
     pub async fn refused(&mut self) -> (ErrorCode, String) {
         match self.hear().await {
             ServerMessage::Error { code, message, .. } => (code, message),
-            other => panic!("not refused, but told {other:?}"),
+            other => panic!("not refused, but received {other:?}"),
         }
     }
 
-    /// The next messages are an error of `code` with a sentence, and the end with `number`; nothing after.
+    /// Expects an error of `code`, whose sentence it returns, and then the close code `number`; nothing after.
     pub async fn ended(&mut self, code: ErrorCode, number: u16) -> String {
         let (refused, sentence) = self.refused().await;
         assert_eq!(refused, code, "{sentence}");
@@ -144,9 +144,9 @@ impl TestSocket {
         sentence
     }
 
-    /// The socket is closed, with the code's name for a reason.
+    /// Expects the close frame, with the code's name as its reason.
     pub async fn closed(&mut self, code: ErrorCode, number: u16) {
-        let closed = self.hear_or_closed().await.expect_err("it is closed");
+        let closed = self.next_or_closed().await.expect_err("it is closed");
         let name = serde_json::to_value(code).expect("a name");
         assert_eq!(Some(closed.reason.as_str()), name.as_str());
         assert_eq!(closed.number, number, "{}", closed.reason);
@@ -155,7 +155,7 @@ impl TestSocket {
         assert!(!matches!(rest, Some(Ok(_))), "{rest:?}");
     }
 
-    /// Nothing was sent up to now: the answer to a ping is the next message.
+    /// Expects that nothing was sent up to now: the next message is the pong.
     pub async fn heard_nothing(&mut self) {
         self.say(&ClientMessage::Ping).await;
         assert_eq!(self.hear().await, ServerMessage::Pong);
@@ -188,7 +188,7 @@ impl TestMember {
         self.socket.hear().await
     }
 
-    /// The connection breaks, and nobody says goodbye.
+    /// Drops the connection without a close frame.
     pub fn drop_socket(self) {
         drop(self);
     }

@@ -1,4 +1,4 @@
-//! A viewer without a browser: offers, receives, and looks at every packet.
+//! A viewer by webrtc-rs: offers, receives, and counts every packet.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ use webrtc::peer_connection::{
 
 use crate::TestServer;
 
-/// What a viewer asks for.
+/// The media and codecs of a viewer's offer.
 #[derive(Clone, Copy, Debug)]
 pub struct Wants {
     pub video: bool,
@@ -40,17 +40,17 @@ impl Default for Wants {
     }
 }
 
-/// What has been heard of one payload type.
+/// Counters of one payload type.
 #[derive(Clone, Debug, Default)]
-pub struct Heard {
+pub struct RtpReceived {
     pub packets: u64,
-    /// Packets with the marker bit: pictures, for a picture.
+    /// Packets with the marker bit: one for each video frame.
     pub markers: u64,
     /// The payload of the first packet.
     pub first: Vec<u8>,
-    /// Sequence numbers that did not follow on.
+    /// Jumps of the sequence number.
     pub gaps: u64,
-    /// Timestamps that went back.
+    /// Timestamps that went backwards.
     pub backwards: u64,
     /// From the first to the last packet, in units of the RTP clock.
     pub span: u32,
@@ -58,13 +58,13 @@ pub struct Heard {
     pub last_at: Option<Instant>,
     /// Packets that begin with an SPS, alone (7) or in a STAP-A (24): where keyframes of H.264 begin.
     pub keyframes: u64,
-    /// Sequence numbers that were heard before: retransmissions.
-    pub again: Vec<u16>,
+    /// Sequence numbers that were received before: retransmissions.
+    pub repeated: Vec<u16>,
     pub ssrc: u32,
     last: Option<(u16, u32)>,
 }
 
-impl Heard {
+impl RtpReceived {
     /// The newest sequence number.
     pub fn newest(&self) -> u16 {
         self.last.expect("something was heard").0
@@ -72,7 +72,7 @@ impl Heard {
 }
 
 type AllTracks = Arc<Mutex<Vec<Arc<dyn TrackRemote>>>>;
-type AllHeard = Arc<Mutex<BTreeMap<u8, Heard>>>;
+type AllReceived = Arc<Mutex<BTreeMap<u8, RtpReceived>>>;
 
 pub struct TestViewer {
     pub pc: Arc<dyn PeerConnection>,
@@ -82,17 +82,17 @@ pub struct TestViewer {
     pub session: String,
     pub etag: String,
     pub offered_at: Instant,
-    heard: AllHeard,
+    heard: AllReceived,
     tracks: AllTracks,
     state: watch::Receiver<RTCPeerConnectionState>,
 }
 
 impl TestViewer {
-    /// An offer with all candidates, not sent to anybody.
+    /// An offer with all candidates, not sent yet.
     pub async fn offer(wants: Wants) -> (Self, String) {
         let (state_changed, state) = watch::channel(RTCPeerConnectionState::New);
         let (gathered, mut gathering) = watch::channel(false);
-        let (heard, tracks) = (AllHeard::default(), AllTracks::default());
+        let (heard, tracks) = (AllReceived::default(), AllTracks::default());
         let settings = SettingEngineBuilder::new()
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
             .build();
@@ -144,7 +144,7 @@ impl TestViewer {
         (viewer, sdp)
     }
 
-    /// Watches over WHEP; panics when the server does not let it.
+    /// Watches over WHEP; panics when the server refuses.
     pub async fn watch(server: &TestServer, stream: &str) -> Self {
         Self::watch_with(server, stream, Wants::default()).await
     }
@@ -172,7 +172,7 @@ impl TestViewer {
         viewer
     }
 
-    /// Takes the answer: ICE begins.
+    /// Applies the answer, which starts ICE.
     pub async fn accept(&mut self, answer: String) {
         self.answer.clone_from(&answer);
         let answer = RTCSessionDescription::answer(answer).expect("an answer");
@@ -191,7 +191,7 @@ impl TestViewer {
             .expect("lives");
     }
 
-    /// The connection was ended by the other side, in order (DTLS close_notify) or for good.
+    /// Waits until the server has closed the connection (DTLS close_notify) or it has failed.
     pub async fn ended(&self, limit: Duration) {
         let senders = self.pc.get_receivers().await;
         let receiver = senders.first().expect("a track");
@@ -221,8 +221,8 @@ impl TestViewer {
         line["a=rtpmap:".len()..].split(' ').next()?.parse().ok()
     }
 
-    /// What was heard of the codec so far.
-    pub fn heard(&self, codec: &str) -> Heard {
+    /// Counters of the codec so far.
+    pub fn received(&self, codec: &str) -> RtpReceived {
         let payload_type = self.payload_type(codec);
         let heard = self.heard.lock().expect("not poisoned");
         payload_type
@@ -241,24 +241,24 @@ impl TestViewer {
             .sum()
     }
 
-    pub async fn packets_of(&self, codec: &str, at_least: u64) -> Heard {
+    pub async fn packets_of(&self, codec: &str, at_least: u64) -> RtpReceived {
         let what = format!("{at_least} packets of {codec} (answer: {})", self.answer);
         crate::eventually(&what, Duration::from_secs(15), || async {
-            self.heard(codec).packets >= at_least
+            self.received(codec).packets >= at_least
         })
         .await;
-        self.heard(codec)
+        self.received(codec)
     }
 
-    /// What the server says of this viewer.
+    /// The server's statistics of this viewer.
     pub async fn info(&self) -> ViewerInfo {
         let response = reqwest::get(&self.session).await.expect("an answer");
-        response.json().await.expect("a session tells how it goes")
+        response.json().await.expect("a session has statistics")
     }
 
     /// Sends RTCP about the track of `codec`, with that track's SSRC.
     pub async fn feedback(&self, codec: &str, about: impl Fn(u32) -> Box<dyn rtc::rtcp::Packet>) {
-        let ssrc = self.heard(codec).ssrc;
+        let ssrc = self.received(codec).ssrc;
         let tracks = self.tracks.lock().expect("not poisoned").clone();
         for track in tracks {
             if track.ssrcs().await.contains(&ssrc) {
@@ -275,7 +275,7 @@ impl TestViewer {
 struct Handler {
     state_changed: watch::Sender<RTCPeerConnectionState>,
     gathered: watch::Sender<bool>,
-    heard: AllHeard,
+    heard: AllReceived,
     tracks: AllTracks,
 }
 
@@ -310,7 +310,7 @@ impl PeerConnectionEventHandler for Handler {
     }
 }
 
-impl Heard {
+impl RtpReceived {
     fn take(&mut self, packet: &rtc::rtp::Packet) {
         let (sequence, timestamp) = (packet.header.sequence_number, packet.header.timestamp);
         match self.last {
@@ -320,7 +320,7 @@ impl Heard {
                 self.ssrc = packet.header.ssrc;
             }
             Some((last_sequence, _)) if last_sequence.wrapping_sub(sequence) < 1000 => {
-                self.again.push(sequence);
+                self.repeated.push(sequence);
                 return;
             }
             Some((last_sequence, last_timestamp)) => {

@@ -1,4 +1,4 @@
-//! A browser's driver, and the protocol it speaks (W3C WebDriver 2, plain JSON over HTTP).
+//! Sessions of W3C WebDriver 2: JSON over HTTP to chromedriver or geckodriver.
 
 use std::{
     io::{Read, Write},
@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// How Chromium is started here, as its driver is told: without a screen, and without calling anybody.
+/// Chromium's arguments: headless, without background network requests.
 pub const CHROMIUM: [&str; 9] = [
     "--headless",
     "--no-sandbox",
@@ -21,11 +21,11 @@ pub const CHROMIUM: [&str; 9] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    // A machine may have no network but its loopback.
+    // The machine may have loopback only.
     "--allow-loopback-in-peer-connection",
 ];
 
-/// What a command may take on a busy machine, a script's own waiting included.
+/// How long a command may take on a busy machine, waits inside of scripts included.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One browser with a fresh profile. Dropping it ends the browser and its driver.
@@ -34,7 +34,7 @@ pub struct Session {
     address: SocketAddr,
     id: String,
     driver: Child,
-    /// Holds the profile; the driver makes it there.
+    /// Holds the browser's profile.
     _folder: TempDir,
 }
 
@@ -45,13 +45,13 @@ impl Session {
         let port = free_port();
         let driver = Command::new(program)
             .arg(format!("--port={port}"))
-            // geckodriver has a second port, which would be the same in every driver of this machine.
+            // geckodriver's second port has a fixed default, which two drivers cannot share.
             .args((program == "geckodriver").then_some("--websocket-port=0"))
             .env("TMPDIR", folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // A group of its own, so that the browser can be ended with its driver.
+            // A process group of its own, so that the browser ends with its driver.
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| {
@@ -98,7 +98,7 @@ impl Session {
         }
     }
 
-    /// One command on this browser: `path` is what follows `/session/{id}`.
+    /// Sends one command; `path` follows `/session/{id}`.
     pub async fn command(&self, method: &str, path: &str, body: Value) -> Value {
         self.send(method, &format!("/session/{}{path}", self.id), body)
             .await
@@ -126,7 +126,7 @@ impl Session {
         value.clone()
     }
 
-    /// Asks the browser to close, as far as it still listens. Blocking, for `drop`.
+    /// Asks the browser to close if it still listens. Blocking, for `drop`.
     fn close(&self) -> std::io::Result<()> {
         let limit = Duration::from_secs(10);
         let mut stream = TcpStream::connect_timeout(&self.address, limit)?;
@@ -136,7 +136,7 @@ impl Session {
             stream,
             "DELETE /session/{id} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
         )?;
-        // The answer comes when the browser has ended.
+        // The driver responds when the browser has ended.
         stream.read(&mut [0; 512]).map(drop)
     }
 }
@@ -144,7 +144,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         let _ = self.close();
-        // Whatever is left of this driver's group, and of nobody else's.
+        // Processes left in this driver's group, and no others.
         let group = format!("-{}", self.driver.id());
         let _ = Command::new("kill")
             .args(["-KILL", "--", &group])

@@ -20,7 +20,7 @@ async fn still_plays(viewer: &TestViewer) {
         viewer.packets() > before + 50
     })
     .await;
-    assert_eq!(viewer.heard("H264").gaps, 0);
+    assert_eq!(viewer.received("H264").gaps, 0);
 }
 
 /// Posts to both ways of watching; both say the same.

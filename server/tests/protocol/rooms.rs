@@ -62,7 +62,7 @@ async fn who_says_goodbye_is_gone_at_once() {
     let mut bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
     ada.hear().await;
     bob.say(&ClientMessage::Leave).await;
-    let closed = bob.socket.hear_or_closed().await.unwrap_err();
+    let closed = bob.socket.next_or_closed().await.unwrap_err();
     assert_eq!((closed.number, closed.reason.as_str()), (1000, "left"));
     let (id, why) = (bob.me.id.clone(), LeaveReason::Left);
     assert_eq!(ada.hear().await, ServerMessage::Left { id, why });

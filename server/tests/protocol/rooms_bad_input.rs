@@ -177,7 +177,7 @@ async fn the_longest_message_passes_and_a_longer_one_ends_the_socket() {
         }
         let (code, _) = mallory.refused().await;
         assert_eq!(code, ErrorCode::TooLong);
-        assert_eq!(mallory.hear_or_closed().await.unwrap_err().number, 1009);
+        assert_eq!(mallory.next_or_closed().await.unwrap_err().number, 1009);
     }
     ada.socket.heard_nothing().await;
     server.stop().await;

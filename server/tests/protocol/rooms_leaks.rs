@@ -60,7 +60,7 @@ async fn storm(url: &str, sockets: u128) {
                 _ => socket.say(&join(&room, &name, number)).await,
             }
             // Some rooms are full; then that is the last that is heard.
-            let _ = socket.hear_or_closed().await;
+            let _ = socket.next_or_closed().await;
             match number % 5 {
                 2 => {
                     let _ = socket.socket.close(None).await;

@@ -43,7 +43,7 @@ async fn pictures_and_sound_arrive_whole_and_in_order(path: MediaPath) {
     let server = TestServer::on(path).await;
     let viewer = TestViewer::watch(&server, "film").await;
     let sound = viewer.packets_of("opus", 60).await;
-    let picture = viewer.heard("H264");
+    let picture = viewer.received("H264");
     assert_eq!((picture.gaps, picture.backwards), (0, 0));
     assert_eq!((sound.gaps, sound.backwards), (0, 0));
     assert!(picture.markers > 10, "{} pictures", picture.markers);
@@ -199,10 +199,10 @@ async fn a_lost_packet_is_sent_again(path: MediaPath) {
     eventually(
         "three packets come again",
         Duration::from_secs(3),
-        || async { viewer.heard("H264").again == asked },
+        || async { viewer.received("H264").repeated == asked },
     )
     .await;
-    assert_eq!(viewer.heard("H264").gaps, 0, "nothing else is disturbed");
+    assert_eq!(viewer.received("H264").gaps, 0, "nothing else is disturbed");
     assert_eq!(viewer.info().await.path, path);
     server.stop().await;
 }
@@ -230,13 +230,13 @@ async fn a_viewer_that_cannot_go_on_gets_a_keyframe(path: MediaPath) {
             })
             .await;
         eventually("a keyframe comes", Duration::from_secs(4), || async {
-            viewer.heard("H264").keyframes > keyframes
+            viewer.received("H264").keyframes > keyframes
         })
         .await;
         // A second request within a second is the same one to the server.
         tokio::time::sleep(Duration::from_millis(1200)).await;
     }
-    assert_eq!(viewer.heard("H264").gaps, 0);
+    assert_eq!(viewer.received("H264").gaps, 0);
     assert_eq!(viewer.info().await.path, path);
     server.stop().await;
 }
@@ -266,7 +266,7 @@ async fn stray_packets_disturb_nobody(path: MediaPath) {
         viewer.packets() > before + 50
     })
     .await;
-    assert_eq!(viewer.heard("H264").gaps, 0);
+    assert_eq!(viewer.received("H264").gaps, 0);
     let mut strays = server
         .viewers
         .shards()

@@ -359,12 +359,12 @@ async fn a_full_server_says_so_and_disturbs_nobody() {
         assert!(response.headers().contains_key("retry-after"));
         assert!(sentence(response).await.contains("Try again"));
     }
-    let before = viewer.heard("H264");
+    let before = viewer.received("H264");
     eventually("it plays on", Duration::from_secs(3), || async {
-        viewer.heard("H264").packets > before.packets + 50
+        viewer.received("H264").packets > before.packets + 50
     })
     .await;
-    assert_eq!(viewer.heard("H264").gaps, 0);
+    assert_eq!(viewer.received("H264").gaps, 0);
     viewer.leave().await;
     eventually("the place is free", Duration::from_secs(5), || async {
         server.registry.viewers() == 0

@@ -1,62 +1,62 @@
-//! A line that is cut, and addresses that change.
+//! A link that is cut, and addresses that change.
 
-use super::film::Film;
-use super::findings::Findings;
+use super::network::Network;
+use super::verdict::Verdict;
+use super::video::Video;
 use super::viewer::Viewer;
-use super::world::World;
 
 #[tokio::test]
 async fn a_cut_of_8_s_is_over_2_s_after() {
-    let Some(world) = World::build(&Film::usual()) else {
+    let Some(network) = Network::build(&Video::usual()) else {
         return;
     };
-    let mut findings = Findings::of("a cut of 8 s");
-    let viewer = Viewer::watch(&world).await;
-    world.lose(100);
+    let mut verdict = Verdict::of("a cut of 8 s");
+    let viewer = Viewer::watch(&network).await;
+    network.lose(100);
     let began = viewer.now().await;
     viewer.until(began + 8.0).await;
-    world.lose(0);
+    network.lose(0);
     let ended = viewer.now().await;
-    let record = findings.must_recover(&viewer, ended).await;
+    let samples = verdict.expect_recovery(&viewer, ended).await;
     viewer.leave().await;
-    let span = record.span(began, ended);
-    findings.note("during", &span);
-    findings.must(span.gap > 7.0, format!("the line was not cut: {span}"));
-    findings.tell(world);
+    let span = samples.span(began, ended);
+    verdict.note("during", &span);
+    verdict.expect(span.gap > 7.0, format!("the link was not cut: {span}"));
+    verdict.assert(network);
 }
 
 #[tokio::test]
 async fn a_router_that_gets_another_address_is_followed() {
-    let Some(world) = World::build(&Film::usual()) else {
+    let Some(network) = Network::build(&Video::usual()) else {
         return;
     };
-    let mut findings = Findings::of("another address of the router (NAT)");
-    let viewer = Viewer::watch(&world).await;
+    let mut verdict = Verdict::of("another address of the router (NAT)");
+    let viewer = Viewer::watch(&network).await;
     let began = viewer.now().await;
-    world.rebind();
-    let _ = findings.must_recover(&viewer, began).await;
+    network.rebind();
+    let _ = verdict.expect_recovery(&viewer, began).await;
     viewer.leave().await;
-    let used = world.uses_new_address();
-    findings.must(used, "nothing came by the new address");
-    findings.tell(world);
+    let used = network.uses_new_address();
+    verdict.expect(used, "no packet left from the new address");
+    verdict.assert(network);
 }
 
-/// A browser keeps to the addresses that it had when it gathered candidates. Nobody but itself can notice that nothing
-/// comes any more, which takes Chromium 5 s; the page then waits a moment and restarts ICE.
+/// A browser keeps the addresses of its gathered candidates. Chromium notices after 5 s that no packets arrive; the page then waits a
+/// moment and restarts ICE.
 const TO_NOTICE: f64 = 12.0;
 
 #[tokio::test]
 async fn a_device_that_gets_another_address_watches_on() {
-    let Some(world) = World::build(&Film::usual()) else {
+    let Some(network) = Network::build(&Video::usual()) else {
         return;
     };
-    let mut findings = Findings::of("another address of the device");
-    let viewer = Viewer::watch(&world).await;
+    let mut verdict = Verdict::of("another address of the device");
+    let viewer = Viewer::watch(&network).await;
     let began = viewer.now().await;
-    world.move_viewer();
-    let _ = findings
-        .must_recover_within(&viewer, began, TO_NOTICE)
+    network.move_viewer();
+    let _ = verdict
+        .expect_recovery_within(&viewer, began, TO_NOTICE)
         .await;
     viewer.leave().await;
-    findings.tell(world);
+    verdict.assert(network);
 }

@@ -1,14 +1,12 @@
-//! Right under loss: Chromium watches over a line that loses, queues, reorders, breaks and moves, in network namespaces
-//! that the tests make.
+//! Chromium watches over a link that drops, queues and reorders packets, is cut, and changes addresses.
 //!
-//! They need root, the bundle in `dist/` and a browser; without root they are skipped. What each has
-//! seen is printed with `-- --nocapture`.
+//! Measurements are printed with `-- --nocapture`. The bundle in `dist/` has to be built.
 
 mod breaks;
-mod film;
-mod findings;
 mod loss;
 mod narrow;
-mod record;
+mod network;
+mod samples;
+mod verdict;
+mod video;
 mod viewer;
-mod world;

@@ -1,29 +1,29 @@
-//! A line that carries less than the film needs, for some time.
+//! A bottleneck below the video's bitrate, for some time.
 
-use super::film::Film;
-use super::findings::Findings;
+use super::network::{Network, Queue};
+use super::verdict::Verdict;
+use super::video::Video;
 use super::viewer::Viewer;
-use super::world::{Queue, World};
 
-/// Usually it takes 1 to 2 s until a line that is three times as wide again is known to be: an estimate that grows without asking for it grows
-/// slowly near what was too much a moment ago, and once from there it doubles. At worst, when it had just been lowered, that takes 2.7 s.
+/// Seconds until a link that becomes three times as wide is used. Usually 1 to 2: the estimate grows slowly near its last maximum and
+/// doubles beyond it. At worst, just after it was lowered, 2.7.
 const TO_WIDEN: f64 = 3.5;
-/// The estimate may take so many seconds to find the bottleneck...
+/// Seconds that the estimate may take to find the bottleneck.
 const TO_FIND: f64 = 10.0;
-/// ...and is then this near it, as a share.
+/// The estimate is then this near it, as a share.
 const NEAR: f64 = 0.2;
 const QUEUE_MS: u32 = 100;
-/// Sound has to be whole after so many seconds; before, the queue is full of pictures that nobody knew to be too many.
+/// Seconds after which audio has to be whole; before, the queue is full of video.
 const TO_GIVE_WAY: f64 = 5.0;
 
-/// A bottleneck for some seconds, and what has to be true of it.
-async fn narrow(name: &'static str, film: &Film, bits: u64, seconds: f64) {
-    let Some(world) = World::build(film) else {
+/// A bottleneck for some seconds, and what has to hold.
+async fn narrow(name: &'static str, video: &Video, bits: u64, seconds: f64) {
+    let Some(network) = Network::build(video) else {
         return;
     };
-    let mut findings = Findings::of(name);
-    let viewer = Viewer::watch(&world).await;
-    world.queue(Queue::Bottleneck {
+    let mut verdict = Verdict::of(name);
+    let viewer = Viewer::watch(&network).await;
+    network.queue(Queue::Bottleneck {
         bits,
         queue_ms: QUEUE_MS,
     });
@@ -42,21 +42,23 @@ async fn narrow(name: &'static str, film: &Film, bits: u64, seconds: f64) {
     }
     viewer.until(ended).await;
     let session = viewer.session().await;
-    findings.note("line", world.queue_counters());
-    world.queue(Queue::Free);
-    let record = findings.must_recover_within(&viewer, ended, TO_WIDEN).await;
+    verdict.note("line", network.queue_counters());
+    network.queue(Queue::Free);
+    let samples = verdict
+        .expect_recovery_within(&viewer, ended, TO_WIDEN)
+        .await;
     viewer.leave().await;
-    let span = record.span(began, ended);
-    findings.note("during", &span);
-    let later = record.span(began + TO_GIVE_WAY, ended);
-    findings.note("during, later on", &later);
-    findings.must_sound(&later, 0.05);
-    findings.must(
+    let span = samples.span(began, ended);
+    verdict.note("during", &span);
+    let later = samples.span(began + TO_GIVE_WAY, ended);
+    verdict.note("during, later on", &later);
+    verdict.expect_audio(&later, 0.05);
+    verdict.expect(
         later.rate > 1.0,
         format!("not even keyframes are seen: {later}"),
     );
     if let Some(session) = session {
-        findings.note("session", session);
+        verdict.note("session", session);
     }
     let found: Vec<_> = estimates
         .iter()
@@ -67,31 +69,31 @@ async fn narrow(name: &'static str, film: &Film, bits: u64, seconds: f64) {
     let (count, limit) = (found.len() as f64, bits as f64);
     let mean = found.iter().sum::<f64>() / count;
     let near = (mean - limit).abs() <= NEAR * limit;
-    findings.note("estimates", format!("{estimates:.1?}"));
+    verdict.note("estimates", format!("{estimates:.1?}"));
     let what = match found.is_empty() {
-        true => "the server tells no estimate".to_owned(),
+        true => "the server gives no estimate".to_owned(),
         false => format!(
             "from {TO_FIND} s on the estimate is {mean:.0} bit/s, and the bottleneck {limit:.0}: {estimates:.1?}"
         ),
     };
-    findings.must(near, what);
-    findings.tell(world);
+    verdict.expect(near, what);
+    verdict.assert(network);
 }
 
 #[tokio::test]
-async fn sound_goes_on_through_a_bottleneck_of_1_mbit_and_pictures_come_back_after_it() {
+async fn audio_goes_on_through_a_bottleneck_of_1_mbit_and_video_comes_back_after_it() {
     let name = "1 Mbit/s for 2.5 Mbit/s, queue of 100 ms";
-    narrow(name, &Film::usual(), 1_000_000, 15.0).await;
+    narrow(name, &Video::usual(), 1_000_000, 15.0).await;
 }
 
 #[tokio::test]
-async fn sound_goes_on_through_a_bottleneck_of_half_the_need() {
+async fn audio_goes_on_through_a_bottleneck_of_half_the_bitrate() {
     let name = "600 kbit/s for the clip, queue of 100 ms";
-    narrow(name, &Film::clip(), 600_000, 15.0).await;
+    narrow(name, &Video::clip(), 600_000, 15.0).await;
 }
 
 #[tokio::test]
 async fn a_line_that_drops_to_a_third_for_20_s_and_comes_back_is_followed() {
-    let film = Film::clip();
-    narrow("a third of the need for 20 s", &film, film.need / 3, 20.0).await;
+    let video = Video::clip();
+    narrow("a third of the need for 20 s", &video, video.need / 3, 20.0).await;
 }

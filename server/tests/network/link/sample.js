@@ -1,4 +1,4 @@
-// Keeps the page's connections, the addresses of its sessions, and ten times a second what has come of all connections so far.
+// Keeps the RTCPeerConnections of the page, the URLs of its sessions, and ten samples a second of the totals over all connections.
 window.peers = [];
 window.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(...all) { super(...all); this.last = {}; peers.push(this); }
@@ -12,21 +12,21 @@ window.fetch = async (...all) => {
     return response;
 };
 window.samples = [];
-const look = async peer => {
+const read = async peer => {
     const all = [...(await peer.getStats()).values()];
     const track = kind => all.find(one => one.type == 'inbound-rtp' && one.kind == kind) ?? {};
-    const [picture, sound] = [track('video'), track('audio')];
+    const [video, audio] = [track('video'), track('audio')];
     peer.last = {
-        pictures: picture.framesDecoded ?? 0,
-        freezes: picture.freezeCount ?? 0,
-        frozen: picture.totalFreezesDuration ?? 0,
-        nacks: picture.nackCount ?? 0,
-        plis: picture.pliCount ?? 0,
-        lost: picture.packetsLost ?? 0,
-        repaired: picture.retransmittedPacketsReceived ?? 0,
-        heard: sound.totalSamplesReceived ?? 0,
-        concealed: sound.concealedSamples ?? 0,
-        bytes: (picture.bytesReceived ?? 0) + (sound.bytesReceived ?? 0),
+        frames: video.framesDecoded ?? 0,
+        freezes: video.freezeCount ?? 0,
+        frozen: video.totalFreezesDuration ?? 0,
+        nacks: video.nackCount ?? 0,
+        plis: video.pliCount ?? 0,
+        lost: video.packetsLost ?? 0,
+        repaired: video.retransmittedPacketsReceived ?? 0,
+        played: audio.totalSamplesReceived ?? 0,
+        concealed: audio.concealedSamples ?? 0,
+        bytes: (video.bytesReceived ?? 0) + (audio.bytesReceived ?? 0),
     };
     const transport = all.find(one => one.type == 'transport');
     const pair = all.find(one => one.id == transport?.selectedCandidatePairId);
@@ -35,12 +35,12 @@ const look = async peer => {
 (async () => {
     for (;;) {
         const open = peers.filter(peer => peer.connectionState != 'closed');
-        await Promise.all(open.map(look));
+        await Promise.all(open.map(read));
         const sample = { at: performance.now() / 1000, connections: peers.length, rtt: peers.at(-1)?.rtt ?? null };
         sample.state = document.querySelector('.player[data-state]')?.dataset.state ?? '';
         for (const peer of peers) for (const [name, value] of Object.entries(peer.last))
             sample[name] = (sample[name] ?? 0) + value;
-        if (sample.pictures !== undefined) samples.push(sample);
+        if (sample.frames !== undefined) samples.push(sample);
         await new Promise(done => setTimeout(done, 100));
     }
 })();

@@ -1,66 +1,66 @@
-//! Somebody who watches in Chromium, on the page of this server.
+//! A viewer in Chromium, on the page of the server.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::record::Record;
-use super::world::{SERVER, World};
+use super::network::{Network, SERVER};
+use super::samples::Samples;
 use testkit::browser::TestBrowser;
 
-/// What the page does besides, from before the film on.
+/// A script that samples the page's statistics, started before playback.
 const SAMPLE: &str = include_str!("sample.js");
 
-/// Seconds from the first pictures to the first fault.
+/// Seconds of playback before the first fault.
 const SETTLED: f64 = 2.0;
 
-/// The browser is reached from where the viewer is only, so it is taken out to be closed there.
+/// The browser is reachable from the viewer's namespace only, so [`Viewer::leave`] takes it out and closes it there.
 pub(crate) struct Viewer<'a> {
-    world: &'a World,
+    network: &'a Network,
     browser: TestBrowser,
 }
 
 impl<'a> Viewer<'a> {
-    /// Opens the film, and returns once it plays.
-    pub(crate) async fn watch(world: &'a World) -> Self {
-        let browser = world.at_viewer(TestBrowser::chromium()).await;
-        let viewer = Self { world, browser };
+    /// Opens the video, and returns once it plays.
+    pub(crate) async fn watch(network: &'a Network) -> Self {
+        let browser = network.at_viewer(TestBrowser::chromium()).await;
+        let viewer = Self { network, browser };
         let page = format!("http://{SERVER}:8000/#/settings");
-        world.at_viewer(viewer.browser.open(&page)).await;
+        network.at_viewer(viewer.browser.open(&page)).await;
         viewer.run(SAMPLE).await;
         viewer.run("location.hash = '#/watch/film'").await;
         let plays = "document.querySelector('video')?.currentTime > 1";
-        world
+        network
             .at_viewer(viewer.browser.until("the picture moves", plays))
             .await;
-        // What a busy machine stumbles over at the start is not the line's fault.
+        // Freezes while a busy machine starts playback are not the link's.
         viewer.until(viewer.now().await + SETTLED).await;
         viewer
     }
 
-    /// Seconds on the clock of the [`Record`].
+    /// Seconds on the clock of the [`Samples`].
     pub(crate) async fn now(&self) -> f64 {
         let now = self.run("return performance.now() / 1000").await;
         now.as_f64().expect("a number")
     }
 
-    /// Waits for a moment on that clock.
+    /// Waits for a time on that clock.
     pub(crate) async fn until(&self, moment: f64) {
         let left = moment - self.now().await;
         tokio::time::sleep(Duration::from_secs_f64(left.max(0.0))).await;
     }
 
-    /// Everything so far.
-    pub(crate) async fn record(&self) -> Record {
+    /// All samples so far.
+    pub(crate) async fn samples(&self) -> Samples {
         let samples = self.run("return samples").await;
-        Record::new(serde_json::from_value(samples).expect("as the page makes them"))
+        Samples::new(serde_json::from_value(samples).expect("as the page makes them"))
     }
 
-    /// What the server says of the newest session: the estimate in bits a second, and what else there is.
+    /// The server's `ViewerInfo` of the newest session.
     pub(crate) async fn session(&self) -> Option<Value> {
         let address = self.run("return sessions.at(-1)").await;
         let address = address.as_str().expect("a session has an address");
-        self.world
+        self.network
             .at_server(async {
                 let asked = reqwest::Client::new()
                     .get(address)
@@ -75,11 +75,11 @@ impl<'a> Viewer<'a> {
 
     /// Closes the browser.
     pub(crate) async fn leave(self) {
-        let Self { world, browser } = self;
-        world.at_viewer(async { drop(browser) }).await;
+        let Self { network, browser } = self;
+        network.at_viewer(async { drop(browser) }).await;
     }
 
     async fn run(&self, script: &str) -> Value {
-        self.world.at_viewer(self.browser.run(script)).await
+        self.network.at_viewer(self.browser.run(script)).await
     }
 }

@@ -1,7 +1,7 @@
-//! Browsers behind NATs, with the page that this server gives them.
+//! Browsers behind NATs, on the page that the server delivers.
 
 use super::chat::Peer;
-use super::world::{Nat, Place, SERVER, World};
+use super::network::{Host, Nat, Network, SERVER};
 use testkit::browser::TestBrowser;
 
 const KEEP_PEERS: &str =
@@ -10,23 +10,23 @@ const KEEP_PEERS: &str =
 }";
 const ENTER: &str = "\u{E007}";
 
-/// A world with a server that has the page.
-fn world(routers: [Nat; 2]) -> Option<World> {
-    world_with(routers, &[])
+/// A network whose server delivers the page.
+fn network(routers: [Nat; 2]) -> Option<Network> {
+    network_with(routers, &[])
 }
 
-/// With these arguments of the server besides.
-fn world_with(routers: [Nat; 2], arguments: &[&str]) -> Option<World> {
-    let mut world = World::build(routers)?;
-    world.serve(&[&["--dist", testkit::dist()], arguments].concat());
-    Some(world)
+/// The same with further arguments of the server.
+fn network_with(routers: [Nat; 2], arguments: &[&str]) -> Option<Network> {
+    let mut network = Network::build(routers)?;
+    network.serve(&[&["--dist", testkit::dist()], arguments].concat());
+    Some(network)
 }
 
-/// Somebody at home, with a browser.
+/// A browser in one of the home networks.
 struct Person<'a> {
-    world: &'a World,
-    home: Place,
-    /// Taken when the person leaves.
+    network: &'a Network,
+    home: Host,
+    /// Taken by [`Person::leave`].
     browser: Option<TestBrowser>,
 }
 
@@ -35,9 +35,9 @@ impl Person<'_> {
         self.browser.as_ref().expect("still there")
     }
 
-    /// Opens a page of this server, whose connections are kept, to ask them how they are connected.
+    /// Opens a page of the server and keeps its RTCPeerConnections, so that their statistics can be read.
     async fn open(&self, page: &str) {
-        self.world
+        self.network
             .inside(self.home, async {
                 let browser = self.browser();
                 browser
@@ -51,7 +51,7 @@ impl Person<'_> {
 
     async fn come_in(&self, name: &str) {
         self.open("#/room/demo").await;
-        self.world
+        self.network
             .inside(self.home, async {
                 let browser = self.browser();
                 browser.fill("#name", name).await;
@@ -62,18 +62,18 @@ impl Person<'_> {
             .await;
     }
 
-    /// Waits until messages can flow to this person, by this path.
+    /// Waits until the data channel to this member is open, by this path (direct or relayed).
     async fn reaches(&self, name: &str, path: &str) {
         let there =
             format!("document.querySelector('.person[data-name=\"{name}\"][data-path={path}]')");
         let what = format!("{name} is {path}");
-        self.world
+        self.network
             .inside(self.home, self.browser().until(&what, &there))
             .await;
     }
 
     async fn say(&self, text: &str) {
-        self.world
+        self.network
             .inside(self.home, async {
                 self.browser().fill("#message", text).await;
                 self.browser().fill("#message", ENTER).await;
@@ -86,12 +86,12 @@ impl Person<'_> {
             "[...document.querySelectorAll('.say:not(.me) .bubble')].some(say => say.innerText == '{text}')"
         );
         let what = format!("it hears {text}");
-        self.world
+        self.network
             .inside(self.home, self.browser().until(&what, &there))
             .await;
     }
 
-    /// How its connections reach TURN servers, of those pairs that are in use: `udp`, `tcp`.
+    /// The transports to TURN servers of the selected candidate pairs: `udp`, `tcp`.
     async fn relay_protocols(&self) -> Vec<String> {
         let script = "const found = [];
             for (const peer of peers.filter(peer => peer.connectionState == 'connected')) {
@@ -102,7 +102,7 @@ impl Person<'_> {
             }
             return found";
         let found = self
-            .world
+            .network
             .inside(self.home, self.browser().run(script))
             .await;
         let found = found.as_array().expect("a list").iter();
@@ -111,33 +111,34 @@ impl Person<'_> {
             .collect()
     }
 
-    /// Closes the browser, which is reached from its home only.
+    /// Closes the browser. Its driver is reachable from its own namespace only.
     async fn leave(mut self) {
         let browser = self.browser.take();
-        self.world.inside(self.home, async { drop(browser) }).await;
+        self.network
+            .inside(self.home, async { drop(browser) })
+            .await;
     }
 }
 
-/// Two people, each at home.
-async fn two(world: &World) -> [Person<'_>; 2] {
-    let [one, two] = [Place::Home(1), Place::Home(2)];
-    let first = world.inside(one, TestBrowser::chromium()).await;
-    let second = world.inside(two, first.and_chromium()).await;
+/// Two browsers, one in each home.
+async fn two(network: &Network) -> [Person<'_>; 2] {
+    let [one, two] = [Host::Home(1), Host::Home(2)];
+    let first = network.inside(one, TestBrowser::chromium()).await;
+    let second = network.inside(two, first.and_chromium()).await;
     [(one, first), (two, second)].map(|(home, browser)| Person {
-        world,
+        network,
         home,
         browser: Some(browser),
     })
 }
 
-/// What all of this is for.
 #[tokio::test]
 async fn two_browsers_behind_symmetric_nats_and_a_terminal_talk_in_one_room() {
-    let Some(mut world) = world([Nat::Symmetric; 2]) else {
+    let Some(mut network) = network([Nat::Symmetric; 2]) else {
         return;
     };
-    let mut terminal = Peer::enter(&mut world, 1);
-    let [ann, lin] = two(&world).await;
+    let mut terminal = Peer::enter(&mut network, 1);
+    let [ann, lin] = two(&network).await;
     ann.come_in("Ann").await;
     lin.come_in("Lin").await;
     ann.reaches("Lin", "relayed").await;
@@ -159,13 +160,13 @@ async fn two_browsers_behind_symmetric_nats_and_a_terminal_talk_in_one_room() {
 
 #[tokio::test]
 async fn the_doctor_tells_the_kinds_of_nats_apart() {
-    let Some(world) = world([Nat::FullCone, Nat::Symmetric]) else {
+    let Some(network) = network([Nat::FullCone, Nat::Symmetric]) else {
         return;
     };
-    let [ann, lin] = two(&world).await;
+    let [ann, lin] = two(&network).await;
     for (person, kind) in [(&ann, "endpoint-independent"), (&lin, "symmetric")] {
         person.open("#/doctor").await;
-        world
+        network
             .inside(person.home, async {
                 person.browser().click("#examine").await;
                 let done = "document.querySelector('#verdict[data-verdict=anybody]')";
@@ -181,10 +182,10 @@ async fn the_doctor_tells_the_kinds_of_nats_apart() {
 
 #[tokio::test]
 async fn a_browser_without_udp_talks_through_turn_over_tcp() {
-    let Some(world) = world([Nat::Symmetric, Nat::NoUdp]) else {
+    let Some(network) = network([Nat::Symmetric, Nat::NoUdp]) else {
         return;
     };
-    let [ann, lin] = two(&world).await;
+    let [ann, lin] = two(&network).await;
     ann.come_in("Ann").await;
     lin.come_in("Lin").await;
     ann.reaches("Lin", "relayed").await;
@@ -199,40 +200,40 @@ async fn a_browser_without_udp_talks_through_turn_over_tcp() {
     }
 }
 
-/// Somebody behind the second router, who watches the film.
-async fn viewer(world: &World) -> Person<'_> {
-    let home = Place::Home(2);
-    let browser = world.inside(home, TestBrowser::chromium()).await;
+/// A browser behind the second router that plays the video.
+async fn viewer(network: &Network) -> Person<'_> {
+    let home = Host::Home(2);
+    let browser = network.inside(home, TestBrowser::chromium()).await;
     let viewer = Person {
-        world,
+        network,
         home,
         browser: Some(browser),
     };
     viewer.open("#/watch/film").await;
     let plays = "document.querySelector('video')?.currentTime > 1";
     let playing = viewer.browser().until("the picture moves", plays);
-    world.inside(home, playing).await;
+    network.inside(home, playing).await;
     viewer
 }
 
-/// The media port takes UDP only then; the server's own TURN leads there.
+/// With `--ice-tcp off` the media port takes UDP only; the embedded TURN server relays to it.
 #[tokio::test]
 async fn without_udp_and_ice_tcp_a_viewer_watches_through_turn_over_tcp() {
     let routers = [Nat::Symmetric, Nat::NoUdp];
-    let Some(world) = world_with(routers, &["--ice-tcp", "off"]) else {
+    let Some(network) = network_with(routers, &["--ice-tcp", "off"]) else {
         return;
     };
-    let viewer = viewer(&world).await;
+    let viewer = viewer(&network).await;
     assert_eq!(viewer.relay_protocols().await, ["tcp"]);
     viewer.leave().await;
 }
 
 #[tokio::test]
 async fn a_viewer_without_udp_watches_over_ice_tcp() {
-    let Some(world) = world([Nat::Symmetric, Nat::NoUdp]) else {
+    let Some(network) = network([Nat::Symmetric, Nat::NoUdp]) else {
         return;
     };
-    let viewer = viewer(&world).await;
+    let viewer = viewer(&network).await;
     let script = "const [peer] = peers, stats = await peer.getStats();
         const transport = [...stats.values()].find(entry => entry.type == 'transport');
         const pair = stats.get(transport.selectedCandidatePairId);
@@ -243,11 +244,11 @@ async fn a_viewer_without_udp_watches_over_ice_tcp() {
         await new Promise(done => setTimeout(done, 4000));
         return { connections: peers.length, types: [local.candidateType, remote.candidateType], protocols: [local.protocol, remote.protocol],
             pictures: await pictures() - before }";
-    let found = world
+    let found = network
         .inside(viewer.home, viewer.browser().run(script))
         .await;
-    let counters = world
-        .inside(Place::Public, async {
+    let counters = network
+        .inside(Host::Public, async {
             let counters = reqwest::get(format!("http://{SERVER}:8000/metrics")).await;
             counters.expect("an answer").text().await.expect("text")
         })
@@ -263,6 +264,6 @@ async fn a_viewer_without_udp_watches_over_ice_tcp() {
     );
     let types = found["types"].as_array().expect("two");
     assert!(types.iter().all(|kind| kind != "relay"), "{found}");
-    // The film has 25 a second.
+    // The clip has 25 frames a second.
     assert!(found["pictures"].as_f64() > Some(50.0), "{found}");
 }

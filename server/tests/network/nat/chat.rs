@@ -1,4 +1,4 @@
-//! Programs in the world: the server, and native peers in one room.
+//! Terminal peers in one room.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, ChildStdout};
@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use testkit::process::program;
 
-use super::world::{Place, SERVER, World};
+use super::network::{Host, Network, SERVER};
 
-/// For everything to happen on a machine that has other things to do.
+/// Long enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A native peer, by what it says as JSON.
+/// A terminal peer that prints its events as JSON.
 pub(crate) struct Peer {
     name: String,
     stdin: ChildStdin,
@@ -24,7 +24,7 @@ pub(crate) struct Peer {
 
 impl Peer {
     /// Enters the room from a home.
-    pub(crate) fn enter(world: &mut World, home: u8) -> Self {
+    pub(crate) fn enter(network: &mut Network, home: u8) -> Self {
         let name = format!("peer{home}");
         let server = format!("http://{SERVER}:8000");
         let program = program("peer");
@@ -32,7 +32,7 @@ impl Peer {
         let peer = [
             program, "--json", "--room", "demo", "--server", &server, "--name", &name,
         ];
-        let child = world.start(Place::Home(home), &peer);
+        let child = network.start(Host::Home(home), &peer);
         let stdin = child.stdin.take().expect("piped");
         let events = events(child.stdout.take().expect("piped"));
         let mut peer = Self {

@@ -1,22 +1,20 @@
-//! People behind NATs: native peers, the server, coturn, in network namespaces that the tests make.
-//!
-//! They need root; without it they are skipped.
+//! Terminal peers and browsers behind NATs, with the server or coturn as relay.
 
 mod browsers;
 mod chat;
-mod world;
+mod network;
 
 use std::process::Command;
 
 use chat::Peer;
+use network::{Host, Nat, Network, SERVER};
 use serde_json::Value;
 use testkit::skip;
-use world::{Nat, Place, SERVER, World};
 
-/// Both say something, and hear each other. How each is connected, at the end.
-fn talk(world: &mut World) -> [Value; 2] {
-    let mut one = Peer::enter(world, 1);
-    let mut two = Peer::enter(world, 2);
+/// Exchanges a message in both directions; returns the `connected` event of each peer.
+fn talk(network: &mut Network) -> [Value; 2] {
+    let mut one = Peer::enter(network, 1);
+    let mut two = Peer::enter(network, 2);
     let ways = [&mut one, &mut two].map(|peer| peer.wait_for("connected", |_| true));
     one.say("hello from one");
     two.hear("hello from one");
@@ -43,33 +41,33 @@ fn assert_relayed(ways: &[Value; 2]) {
     for way in ways {
         assert_eq!(way["relayed"], true, "{way}");
         let relay = way["local_type"] == "relay" || way["remote_type"] == "relay";
-        // A side whose peer relays may take the relayed address for a peer-reflexive one.
+        // The side that does not relay may see its peer's relayed address as peer-reflexive (RFC 8445 7.3.1.3).
         assert!(relay || way["remote_type"] == "prflx", "{way}");
     }
 }
 
 #[test]
 fn behind_full_cone_nats_two_peers_connect_directly() {
-    let Some(mut world) = World::build([Nat::FullCone; 2]) else {
+    let Some(mut network) = Network::build([Nat::FullCone; 2]) else {
         return;
     };
-    // Nothing is relayed: on a busy machine a relay may be the first way that is found, and the first one is kept.
-    world.serve(&["--turn-max-allocations", "0"]);
-    assert_direct(&talk(&mut world));
+    // No relaying: on a busy machine the relayed pair may be nominated first.
+    network.serve(&["--turn-max-allocations", "0"]);
+    assert_direct(&talk(&mut network));
 }
 
 #[test]
 fn behind_symmetric_nats_two_peers_talk_through_this_server() {
-    let Some(mut world) = World::build([Nat::Symmetric; 2]) else {
+    let Some(mut network) = Network::build([Nat::Symmetric; 2]) else {
         return;
     };
-    world.serve(&[]);
-    assert_relayed(&talk(&mut world));
+    network.serve(&[]);
+    assert_relayed(&talk(&mut network));
 }
 
 #[test]
 fn behind_symmetric_nats_two_peers_talk_through_coturn() {
-    let Some(mut world) = World::build([Nat::Symmetric; 2]) else {
+    let Some(mut network) = Network::build([Nat::Symmetric; 2]) else {
         return;
     };
     if Command::new("turnserver").arg("-h").output().is_err() {
@@ -91,7 +89,7 @@ fn behind_symmetric_nats_two_peers_talk_through_coturn() {
         "--log-file=stdout",
         "--pidfile=/dev/null",
     ];
-    world.start(Place::Public, &coturn);
+    network.start(Host::Public, &coturn);
     let turn = format!("turn:{SERVER}:3478?transport=udp");
     let stun = format!("stun:{SERVER}:3478");
     let servers = [
@@ -102,18 +100,18 @@ fn behind_symmetric_nats_two_peers_talk_through_coturn() {
         "--turn-secret",
         secret,
     ];
-    world.serve(&[&servers[..], &["--turn", "off"]].concat());
-    assert_relayed(&talk(&mut world));
+    network.serve(&[&servers[..], &["--turn", "off"]].concat());
+    assert_relayed(&talk(&mut network));
 }
 
 #[test]
 fn where_udp_is_blocked_a_peer_says_so_and_what_helps() {
-    let Some(mut world) = World::build([Nat::Symmetric, Nat::NoUdp]) else {
+    let Some(mut network) = Network::build([Nat::Symmetric, Nat::NoUdp]) else {
         return;
     };
-    world.serve(&[]);
-    let _one = Peer::enter(&mut world, 1);
-    let mut two = Peer::enter(&mut world, 2);
+    network.serve(&[]);
+    let _one = Peer::enter(&mut network, 1);
+    let mut two = Peer::enter(&mut network, 2);
     let failed = two.wait_for("failed", |_| true);
     let message = failed["message"].as_str().unwrap_or_default();
     assert!(message.contains("UDP seems to be blocked"), "{message}");

@@ -1,19 +1,19 @@
-//! What is watched.
+//! The videos that are watched.
 
 use std::path::PathBuf;
 use std::process::{Command, id};
 use std::sync::{Mutex, PoisonError};
 
-/// One film, at 25 pictures a second.
+/// A video of 25 frames a second.
 #[derive(Clone, Debug)]
-pub(crate) struct Film {
+pub(crate) struct Video {
     pub(crate) path: PathBuf,
-    /// What watching it takes, in bits a second: pictures, sound and headers.
+    /// Its bitrate in bits a second: video, audio and headers.
     pub(crate) need: u64,
 }
 
-impl Film {
-    /// Pictures a second.
+impl Video {
+    /// Frames a second.
     pub(crate) const RATE: f64 = 25.0;
 
     pub(crate) fn clip() -> Self {
@@ -23,11 +23,11 @@ impl Film {
         }
     }
 
-    /// The more usual kind: 2.5 Mbit/s, a keyframe every 2 s, Opus. Made once, by the `ffmpeg` command.
+    /// 2.5 Mbit/s, a keyframe every 2 s, Opus. Made once by the `ffmpeg` command and kept.
     pub(crate) fn usual() -> Self {
         let folder = testkit::process::scratch();
         let path = folder.join("link-2500k-2s.mkv");
-        // Of two tests that begin together, one makes it.
+        // Tests that start together must not both make it.
         static MAKING: Mutex<()> = Mutex::new(());
         let _alone = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
         if !path.exists() {
@@ -41,8 +41,8 @@ impl Film {
                 .arg(&part)
                 .status()
                 .expect("ffmpeg is installed: `cargo xtask setup` sees to it");
-            assert!(made.success(), "ffmpeg could not make the film");
-            std::fs::rename(&part, &path).expect("a file of ours can be renamed");
+            assert!(made.success(), "ffmpeg could not make the video");
+            std::fs::rename(&part, &path).expect("target/ is writable");
         }
         Self {
             path,
