@@ -1,4 +1,4 @@
-//! How much goes to all viewers together.
+//! The limit on the bitrate to all viewers together.
 
 use shared::api::Health;
 use std::time::Duration;
@@ -26,7 +26,7 @@ async fn who_would_need_more_than_may_be_sent_is_told_to_try_again() {
         sessions.push(server.url(location));
         assert!(sessions.len() < 10, "nobody is turned away");
     };
-    // The file has 1.6 Mbit/s, and its sound becomes 0.13.
+    // The file has 1.6 Mbit/s; its audio becomes 0.13 as Opus.
     assert_eq!(sessions.len(), 2);
     assert_eq!(refused.status(), 503);
     assert_eq!(refused.headers()["retry-after"], "10");
@@ -39,7 +39,7 @@ async fn who_would_need_more_than_may_be_sent_is_told_to_try_again() {
     );
     assert_eq!(server.registry.get("film").unwrap().info().viewers, 2);
 
-    // A place that is given back is there for the next one.
+    // A released permit is there for the next viewer.
     let ended = server.http.delete(&sessions[0]).send().await.unwrap();
     assert_eq!(ended.status(), 200);
     let response = server.post("/whep/film", "application/sdp", offer).await;

@@ -1,4 +1,4 @@
-//! Whatever is sent: always a clear error, and the others keep playing.
+//! Invalid requests get a clear error, and other viewers keep playing.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use testkit::{TestServer, TestViewer, Wants, eventually, sentence};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A server with a viewer that must not notice anything.
+/// A server with a viewer that must not be disturbed.
 async fn watched() -> (TestServer, TestViewer) {
     let server = TestServer::start().await;
     let viewer = TestViewer::watch(&server, "film").await;
@@ -23,7 +23,7 @@ async fn still_plays(viewer: &TestViewer) {
     assert_eq!(viewer.received("H264").gaps, 0);
 }
 
-/// Posts to both ways of watching; both say the same.
+/// Posts to /offer and /whep; both responses have to be the same.
 async fn refused(server: &TestServer, content_type: &str, body: &str, status: u16, says: &str) {
     for path in ["/offer?stream=film", "/whep/film"] {
         let response = server.post(path, content_type, body.to_owned()).await;
@@ -77,7 +77,7 @@ async fn offers_that_do_not_fit_are_refused() {
     })
     .await;
     refused(&server, "application/sdp", &offer, 406, "H264").await;
-    // An SDP that a person has shortened by hand.
+    // An SDP that was shortened by hand.
     let (third, offer) = TestViewer::offer(Wants::default()).await;
     let without = |name: &str| {
         offer
@@ -187,7 +187,7 @@ async fn paths_do_not_leave_the_folder_of_the_page() {
         "//etc/passwd",
         "/..%5c..%5cCargo.toml",
     ] {
-        // Sent by hand: clients tidy such paths before they ask.
+        // Written to the socket directly: HTTP clients normalize such paths.
         let answer = by_hand(
             &server,
             &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
@@ -343,7 +343,7 @@ async fn two_hundred_half_open_connections_disturb_nobody() {
     let newcomer = TestViewer::watch(&server, "film").await;
     newcomer.packets_of("H264", 20).await;
     still_plays(&viewer).await;
-    // And they are let go.
+    // The slow requests are closed.
     let last = &mut half_open[197];
     let mut answer = Vec::new();
     tokio::time::timeout(Duration::from_secs(15), last.read_to_end(&mut answer))
@@ -358,7 +358,7 @@ async fn two_hundred_half_open_connections_disturb_nobody() {
     server.stop().await;
 }
 
-/// Sends `request` as it is, and reads to the end.
+/// Sends `request` unchanged, and reads to the end.
 async fn by_hand(server: &TestServer, request: &str) -> String {
     let mut stream = TcpStream::connect(server.url.trim_start_matches("http://"))
         .await

@@ -1,11 +1,11 @@
-//! How it goes, in numbers: for a viewer, and for a monitor.
+//! Statistics: of one viewer, and for a monitor.
 
 use std::time::Duration;
 
 use shared::api::{MediaPath, ViewerInfo};
 use testkit::{TestServer, TestViewer, Wants, sentence};
 
-/// A viewer who never connects, so nothing happens to it but what the test says; its session's path.
+/// A viewer that never connects, so that its counters hold only what the test adds; the path of its session.
 async fn offered(server: &TestServer, stream: &str) -> (TestViewer, String) {
     let (viewer, offer) = TestViewer::offer(Wants::default()).await;
     let path = format!("/whep/{stream}");
@@ -148,7 +148,7 @@ async fn a_monitor_reads_what_happens() {
     server.stop().await;
 }
 
-/// Every sample follows the head of its family, and no series comes twice.
+/// Every sample follows the head of its family, and no series appears twice.
 fn is_well_formed(text: &str) {
     let (mut family, mut seen) = (String::new(), std::collections::HashSet::new());
     assert!(text.ends_with('\n'));

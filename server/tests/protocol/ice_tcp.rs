@@ -1,4 +1,4 @@
-//! ICE-TCP over real sockets: what is taken for a peer, and what a connection may cost.
+//! ICE-TCP over real sockets: routing of frames to peers, and limits on connections.
 
 use std::future::poll_fn;
 use std::io::ErrorKind;
@@ -12,22 +12,22 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::LocalSet;
 
-/// Whatever is awaited here is a matter of milliseconds.
+/// Longer than any awaited event takes.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Connections whose peer is not known, and octets of a frame: more are not taken.
+/// Limits: connections without a known peer, and octets of a frame.
 const UNNAMED: usize = 64;
 const LONGEST: usize = 2048;
 
-/// A port that is served, where peers have names.
+/// A served port whose peers have ICE usernames.
 struct Door {
     port: Arc<Port>,
-    /// Of the loopback address: which socket, and where it takes connections.
+    /// The socket of the loopback address, and the address that accepts connections.
     index: usize,
     address: SocketAddr,
 }
 
 impl Door {
-    /// To be called in a [`LocalSet`].
+    /// Call it inside of a [`LocalSet`].
     fn open() -> Self {
         let port = Port::bind(0, None, true).expect("free ports");
         let mut listeners = port.take_listeners().into_iter();
@@ -60,13 +60,13 @@ impl Door {
         connection
     }
 
-    /// What has come for a peer next.
+    /// The next datagram for a peer.
     async fn next(&self, route: &Route) -> (SocketAddr, Bytes) {
         let next = poll_fn(|context| route.poll_receive(context, self.index));
         within("a datagram comes", next).await
     }
 
-    /// Sends a datagram to a peer as its connection does.
+    /// Sends a datagram to a peer, as its connection does.
     async fn send(&self, route: &Route, datagram: &[u8], to: SocketAddr) {
         poll_fn(|context| route.poll_send(context, self.index, datagram, to)).await;
     }
@@ -83,7 +83,7 @@ fn frame(datagram: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes(), datagram].concat()
 }
 
-/// A binding request to whoever has this name of four letters (RFC 8489 5 and 14).
+/// A Binding request with this USERNAME of four letters (RFC 8489 5 and 14).
 fn binding_request(name: &str) -> Vec<u8> {
     let mut request = vec![0, 1, 0, 12, 0x21, 0x12, 0xA4, 0x42];
     request.extend([7; 12]);
@@ -93,7 +93,7 @@ fn binding_request(name: &str) -> Vec<u8> {
     request
 }
 
-/// Waits until the other side closes, which it does without a word.
+/// Waits until the other side closes without sending anything.
 async fn is_closed(connection: &mut TcpStream) {
     let read = within("it is closed", connection.read_u8()).await;
     let error = read.expect_err("nothing is said");
@@ -152,7 +152,7 @@ async fn strangers() {
     let _peer = door.peer("abcd");
     for first in [
         binding_request("dcba"),
-        // A ClientHello, media, an empty datagram, a request of HTTP.
+        // A ClientHello, media, an empty datagram, an HTTP request.
         vec![22; 200],
         vec![0x80; 200],
         vec![],
@@ -204,7 +204,7 @@ async fn silence() {
     let mut one_more = door.connect().await;
     is_closed(&mut one_more).await;
 
-    // Whoever says who it is makes room...
+    // A connection whose peer becomes known makes room.
     let framed = frame(&binding_request("abcd"));
     let mut named = silent.pop().expect("there are some");
     named.write_all(&framed).await.expect("it is taken");
@@ -215,7 +215,7 @@ async fn silence() {
     let from = last.local_addr().expect("connected");
     assert_eq!(door.next(&peer).await.0, from);
 
-    // ...and so does whoever goes, once that is seen.
+    // So does a connection that closes, once that is noticed.
     silent.push(door.connect().await);
     is_closed(&mut door.connect().await).await;
     drop(silent.pop());
@@ -258,7 +258,7 @@ async fn reading_nothing() {
     let mut told = None;
     for round in 0..100_000 {
         door.send(&deaf, &datagram, at_deaf).await;
-        // What can leave leaves.
+        // Sends as much as the socket takes.
         tokio::task::yield_now().await;
         if told.is_none() && deaf.path().expect("it has one").is_full() {
             told = Some(round * framed.len());
@@ -273,7 +273,7 @@ async fn reading_nothing() {
     let told = told.expect("media is told to wait");
     assert!(told < 512 << 10, "media waits only after {told} octets");
 
-    // What had a place comes whole; the rest was lost.
+    // Queued frames arrive whole; the rest was dropped.
     let mut come = 0;
     while let Ok(read) =
         tokio::time::timeout(Duration::from_millis(300), to_deaf.read_exact(&mut arrived)).await

@@ -34,7 +34,7 @@ async fn an_offer_that_never_connects_is_forgotten() {
 async fn a_viewer_that_falls_silent_is_gone_within_ten_seconds() {
     let server = TestServer::start().await;
     let (url, (playing, plays)) = (server.url.clone(), std::sync::mpsc::channel());
-    // As a killed tab: its runtime is torn down with everything in it, and nobody says good-bye.
+    // As a killed tab: its runtime is torn down, and no close_notify is sent.
     let tab = std::thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let viewer = runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! Rooms over real sockets: who is told what.
+//! Rooms over real sockets: which members receive which messages.
 
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ async fn a_dropped_socket_is_away_and_resumes_as_the_same_peer() {
         matches!(&refused, ServerMessage::Error { code: ErrorCode::PeerAway, to: Some(to), .. } if *to == bob_peer.id),
         "{refused:?}"
     );
-    // Who comes meanwhile sees that he is away, and his name is still his.
+    // Bob is away: new members see that, and his name stays taken.
     let carl = TestMember::join(&server.url, "demo", "Carl", 3).await;
     let away: Vec<bool> = carl.others.iter().map(|peer| peer.away).collect();
     assert_eq!(away, [false, true]);
@@ -162,7 +162,7 @@ async fn a_second_tab_takes_the_place_of_the_first() {
     first.socket.ended(ErrorCode::Replaced, 1008).await;
     let peer = second.me.clone();
     assert_eq!(ada.hear().await, ServerMessage::Arrived { peer });
-    // The end of the first socket is not the end of the peer.
+    // The end of the replaced socket is not the end of the peer.
     drop(first);
     tokio::time::sleep(Duration::from_millis(100)).await;
     ada.socket.heard_nothing().await;

@@ -1,4 +1,4 @@
-//! What a room's socket must not be moved by: garbage, floods, and pages that may not.
+//! Rooms against garbage, floods, and pages of other origins.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use testkit::{TestServer, eventually, sentence};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::{self, Message};
 
-/// Two who talk, and whom nobody may disturb.
+/// Two members who must not be disturbed.
 struct Bystanders(TestMember, TestMember);
 
 impl Bystanders {
@@ -20,7 +20,7 @@ impl Bystanders {
         Self(one, two)
     }
 
-    /// They were told nothing, and still reach each other at once.
+    /// They received nothing else, and still reach each other at once.
     async fn noticed_nothing(&mut self) {
         let Self(one, two) = self;
         one.socket.heard_nothing().await;
@@ -60,7 +60,7 @@ async fn what_is_no_message_is_refused_and_the_second_time_ends_the_socket() {
         assert_eq!(code, ErrorCode::Malformed, "{text}");
         assert!(sentence.contains("Send one JSON text"), "{sentence}");
         assert!(sentence.len() < 500, "not all of it is said back");
-        // It may still join, and one slip is forgotten.
+        // The socket may still join: one invalid message is tolerated.
         let join = format!(
             r#"{{"type":"join","version":1,"room":"other","name":"x","key":"{key}","kind":"browser"}}"#
         );
@@ -151,7 +151,7 @@ async fn the_longest_message_passes_and_a_longer_one_ends_the_socket() {
     assert!(sentence.contains("65536"), "{sentence}");
     assert!(matches!(ada.hear().await, ServerMessage::Away { .. }));
 
-    // Far longer, in one frame or in many: it is not even read.
+    // A far longer message, in one frame or in many, is not read to its end.
     for pieces in [1, 100] {
         let mut mallory = TestSocket::open(&server.url).await;
         let text = "x".repeat(2_000_000 / pieces);
@@ -167,7 +167,7 @@ async fn the_longest_message_passes_and_a_longer_one_ends_the_socket() {
             };
             let frame = Frame::message(text.clone(), OpCode::Data(kind), piece + 1 == pieces);
             let sent = mallory.socket.send(Message::Frame(frame));
-            // It may be closed before all was sent.
+            // The server may close before all was sent.
             if !matches!(
                 tokio::time::timeout(Duration::from_secs(1), sent).await,
                 Ok(Ok(()))
@@ -193,7 +193,7 @@ async fn a_flood_ends_the_socket_and_a_busy_joiner_does_not() {
         others.push(TestMember::join(&server.url, "crowd", &number.to_string(), number).await);
         busy.hear().await;
     }
-    // What connecting to a full room takes, all at once.
+    // Many joins of a full room at once.
     for other in &others {
         busy.say(&offer(other.id(), "x".repeat(10_000))).await;
         for number in 0..12 {
@@ -250,7 +250,7 @@ async fn a_full_room_and_a_full_server_say_so() {
     let mut socket = TestSocket::open(&server.url).await;
     let sentence = socket.ended(ErrorCode::ServerFull, 1013).await;
     assert!(sentence.contains("Try again"), "{sentence}");
-    // Those who are in notice nothing.
+    // Members of the room notice nothing.
     members[MAX_PEERS - 1].socket.heard_nothing().await;
     server.stop().await;
 }

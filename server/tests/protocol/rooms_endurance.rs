@@ -1,4 +1,4 @@
-//! Sockets that do not read, or say nothing.
+//! Sockets that do not read, or send nothing.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use testkit::{TestServer, eventually};
 use tokio::io::AsyncReadExt;
 
 #[tokio::test]
-async fn who_does_not_read_is_closed_and_nobody_waits() {
+async fn a_member_that_does_not_read_is_closed_and_no_other_waits() {
     let server = TestServer::with_limits(|limits| {
         limits.rates.bytes = Rate {
             per_second: 1 << 30,
@@ -28,7 +28,7 @@ async fn who_does_not_read_is_closed_and_nobody_waits() {
     ada.hear().await;
     ada.hear().await;
     let began = Instant::now();
-    // What the kernel keeps for Bob (some MB), and more.
+    // More than the kernel buffers for Bob (some MB).
     let message = offer(bob.id(), "x".repeat(60_000));
     let mut told = None;
     while told.is_none() && began.elapsed() < Duration::from_secs(20) {
@@ -45,7 +45,7 @@ async fn who_does_not_read_is_closed_and_nobody_waits() {
         server.rooms.sockets() == 2
     })
     .await;
-    // He comes back as if his socket had dropped.
+    // Bob rejoins as after a dropped socket.
     let again = TestMember::join(&server.url, "demo", "Bob", 2).await;
     assert_eq!(again.others.len(), 2);
     server.stop().await;
@@ -58,7 +58,7 @@ async fn silence_ends_a_socket_and_the_pings_of_a_browser_keep_it() {
         limits.join = Duration::from_secs(1);
     })
     .await;
-    // As a tab whose timers sleep: it answers the WebSocket's own pings, and says nothing.
+    // As a tab with suspended timers: it answers WebSocket pings and sends nothing else.
     let mut tab = TestMember::join(&server.url, "demo", "Tab", 1).await;
     let mut silent = TestMember::join(&server.url, "demo", "Silent", 2).await;
     let silent_id = silent.me.id.clone();
@@ -74,7 +74,7 @@ async fn silence_ends_a_socket_and_the_pings_of_a_browser_keep_it() {
     let mut late = TestSocket::open(&server.url).await;
     let sentence = late.ended(ErrorCode::Idle, 1008).await;
     assert!(sentence.contains("join"), "{sentence}");
-    // Not reading, it does not answer pings either.
+    // A socket that does not read answers no pings.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let mut sent = Vec::new();
     let stream = silent.socket.socket.get_mut();

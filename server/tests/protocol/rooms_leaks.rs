@@ -1,4 +1,4 @@
-//! What sockets leave behind: nothing. Alone in its process, whose files are counted.
+//! Sockets leave no tasks and no files behind.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use testkit::process::{Usage, in_own_process};
 use testkit::socket::{TestSocket, join};
 use testkit::{TestServer, eventually};
 
-/// A thousand sockets that come and go in every way there is.
+/// A thousand sockets, ended in every way.
 #[tokio::test]
 async fn sockets_leave_nothing_behind() {
     if !in_own_process("rooms_leaks::sockets_leave_nothing_behind") {
@@ -40,7 +40,7 @@ async fn settled(server: &TestServer) {
         server.rooms.sockets() == 0 && server.rooms.rooms() == 0
     })
     .await;
-    // The tasks of the last sockets end right after.
+    // The tasks of the last sockets end shortly after.
     tokio::time::sleep(Duration::from_millis(200)).await;
 }
 
@@ -59,7 +59,7 @@ async fn storm(url: &str, sockets: u128) {
                 1 => socket.send("no message".into()).await,
                 _ => socket.say(&join(&room, &name, number)).await,
             }
-            // Some rooms are full; then that is the last that is heard.
+            // A full room refuses and closes.
             let _ = socket.next_or_closed().await;
             match number % 5 {
                 2 => {

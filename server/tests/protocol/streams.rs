@@ -1,4 +1,4 @@
-//! Streams come and go with their files, and run only while somebody watches.
+//! Streams come and go with their files, and run only while they have viewers.
 
 use std::fs;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ fn clip_as(name: &str) -> SourceConfig {
     }
 }
 
-/// Looks until `found` says yes; a minute is far longer than anything here takes.
+/// Polls until `found` returns true, for a minute at most.
 async fn eventually(what: &str, mut found: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !found() {
@@ -45,7 +45,7 @@ fn info(registry: &Registry, name: &str) -> StreamInfo {
     registry.get(name).expect("the stream is there").info()
 }
 
-/// Hands packets over as they come.
+/// Passes packets to a channel.
 struct Tap(mpsc::UnboundedSender<OutgoingPacket>);
 
 impl PacketSink for Tap {
@@ -142,7 +142,7 @@ async fn a_rendition_is_made_for_those_who_need_it_and_stops_after_them() {
         .subscribe(Some(Codec::H264), true)
         .await
         .expect("a viewer");
-    // In the middle of the only GOP of the film.
+    // In the middle of the only GOP of the clip.
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let rendition = stream
         .subscribe(Some(Codec::Vp8), true)
@@ -180,7 +180,7 @@ async fn a_rendition_is_made_for_those_who_need_it_and_stops_after_them() {
 }
 
 #[tokio::test]
-async fn every_viewer_begins_on_a_keyframe_and_hears_sound() {
+async fn every_viewer_starts_on_a_keyframe_and_gets_audio() {
     let registry = open(clip_as("film"));
     let stream = registry.get("film").expect("the stream is there");
     let mut viewings = Vec::new();
@@ -205,7 +205,7 @@ async fn every_viewer_begins_on_a_keyframe_and_hears_sound() {
     }
     for (_, packets, _) in &mut viewings {
         let first = packets.recv().await.expect("a packet");
-        // RFC 6184 5.7.1: parameter sets come aggregated (type 24) or alone (7), before the picture.
+        // RFC 6184 5.7.1: parameter sets arrive aggregated (type 24) or alone (7), before the frame.
         assert!(first.codec == Codec::H264 && [7, 24].contains(&(first.payload[0] & 0x1f)));
         let (mut sequence, mut sound, mut pictures) = (first.sequence, 0, 0);
         while sound < 25 || pictures < 12 {
@@ -233,7 +233,7 @@ async fn every_viewer_begins_on_a_keyframe_and_hears_sound() {
 }
 
 #[tokio::test]
-async fn what_is_no_film_says_so_and_disturbs_nobody() {
+async fn a_file_that_is_no_video_says_so_and_stops_no_other_stream() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(
         folder.path().join("text.mp4"),

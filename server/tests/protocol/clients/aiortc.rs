@@ -1,4 +1,4 @@
-//! aiortc, by a script that watches for some seconds and tells what it saw. It has SRTP of OpenSSL and libsrtp, and decodes by FFmpeg.
+//! aiortc: a script watches for some seconds and reports. It uses OpenSSL and libsrtp, and decodes by FFmpeg.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::RATE;
 use testkit::{TestServer, skip};
 
-/// A virtual environment that `cargo xtask setup` makes.
+/// A virtual environment made by `cargo xtask setup`.
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/aiortc/bin/python");
 const SCRIPT: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -25,7 +25,7 @@ async fn aiortc_without_gcm_watches_and_what_it_loses_is_repaired() {
     watches("SRTP_AES128_CM_SHA1_80", "AES128_CM").await;
 }
 
-/// `profile`: what is agreed on when it offers those whose names contain `offered`.
+/// Offers the SRTP profiles whose names contain `offered`; `profile` is the expected choice.
 async fn watches(profile: &str, offered: &str) {
     if !Path::new(PYTHON).exists() {
         return skip("aiortc is missing; `cargo xtask setup` installs it");
@@ -65,8 +65,11 @@ async fn watches(profile: &str, offered: &str) {
         let speed = number(kind, "media") / number(kind, "took");
         assert!((0.8..1.25).contains(&speed), "{kind} at {speed}: {told}");
     }
-    assert!(number("audio", "loudest") > 300.0, "no sound: {told}");
-    // Of what it loses, pictures are asked for again, and all of them come, as their rate says.
+    assert!(
+        number("audio", "loudest") > 300.0,
+        "no audio: {told}"
+    );
+    // Lost video packets are requested again, and all arrive.
     assert!(told["lost"].as_f64() > Some(5.0), "{told}");
     assert!(number("session", "rtx") > 3.0, "{told}");
     assert_eq!(number("session", "skips"), 0.0, "{told}");

@@ -1,4 +1,4 @@
-//! Hostile input costs nothing, and leaves nothing behind.
+//! Hostile input: it takes no memory, and service goes on.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::client::SOON;
 use super::{By, Turn, pace};
 
-/// Bytes that begin like something, and go wrong anywhere.
+/// Random bytes, some behind a valid header.
 fn garbage() -> impl Strategy<Value = Vec<u8>> {
     let begins = prop::sample::select(vec![
         vec![],
@@ -41,7 +41,7 @@ async fn garbage_is_survived_before_and_after_an_allocation() {
             let bytes = garbage().new_tree(&mut runner).unwrap().current();
             client.write(&bytes).await;
         }
-        // Some of it was answered, and answers to strangers at one address are limited.
+        // Some of it was answered; responses to unauthenticated requests are limited by address.
         tokio::time::sleep(SOON / 4).await;
         let mut after = turn.client(by).await;
         assert!(after.allocate().await.is_ok(), "{by:?}");
@@ -54,7 +54,7 @@ async fn a_flood_leaves_no_memory_and_few_answers() {
         return;
     }
     let turn = Turn::start(&[]).await;
-    // What a stranger can say: Allocate without credentials, from as many ports as it likes.
+    // An unauthenticated client can send Allocate without credentials, from as many ports as it likes.
     let mut request = vec![0x00, 0x03, 0x00, 0x08, 0x21, 0x12, 0xa4, 0x42];
     request.extend([7; 12]);
     request.extend([0x00, 0x19, 0x00, 0x04, 17, 0, 0, 0]);

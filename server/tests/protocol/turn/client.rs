@@ -1,4 +1,4 @@
-//! A TURN client over a real socket, UDP or TCP: it says what it is told to, right or wrong.
+//! A TURN client over a real UDP or TCP socket that sends any request, valid or not.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -19,7 +19,7 @@ use turn_types::stun::message::{
     MessageWriteExt, MessageWriteVec, Method, TransactionId,
 };
 
-/// A reply over loopback takes less than this.
+/// Longer than a reply over loopback takes.
 pub(crate) const SOON: Duration = Duration::from_secs(2);
 
 pub(crate) struct TurnClient {
@@ -36,7 +36,7 @@ enum Link {
     Tcp(TcpStream, Vec<u8>),
 }
 
-/// What a peer sent.
+/// Data that a peer sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Received {
     From(SocketAddr, Vec<u8>),
@@ -77,7 +77,7 @@ impl TurnClient {
         }
     }
 
-    /// The address that the server sees.
+    /// The client's address as the server sees it.
     pub(crate) async fn binding(&mut self) -> SocketAddr {
         let request = Message::builder_request(BINDING, MessageWriteVec::new()).finish();
         self.write(&request).await;
@@ -116,7 +116,7 @@ impl TurnClient {
         Ok(relayed.addr(answer.transaction_id()))
     }
 
-    /// The lifetime given, in seconds.
+    /// Returns the granted lifetime in seconds.
     pub(crate) async fn refresh(&mut self, lifetime: u32) -> Result<u32, u16> {
         let answer = self
             .request(REFRESH, &|message, _| {
@@ -179,7 +179,7 @@ impl TurnClient {
         }
     }
 
-    /// Asks; when the server wants to know who that is, asks again. The answer, or the number of the error.
+    /// Sends a request, and repeats it with credentials after a 401. Returns the response, or the error code.
     pub(crate) async fn request(
         &mut self,
         method: Method,
@@ -273,7 +273,7 @@ impl TurnClient {
         }
     }
 
-    /// One frame; nothing when the connection is closed.
+    /// One frame; `None` when the connection is closed.
     pub(crate) async fn read(&mut self) -> Option<Vec<u8>> {
         match &mut self.link {
             Link::Udp(socket) => {

@@ -1,4 +1,4 @@
-//! A client of another make: coturn's own `turnutils_uclient`.
+//! A third-party client: coturn's `turnutils_uclient`.
 
 use std::process::{Command, Stdio};
 
@@ -6,10 +6,10 @@ use testkit::skip;
 
 use super::{By, Turn};
 
-/// What `timeout` exits with when there is no such program.
+/// The exit status of `timeout` when the program does not exist.
 const MISSING: i32 = 127;
 
-/// It makes two allocations that talk to each other, so nothing private has to be allowed.
+/// The client makes two allocations that talk to each other, so no private peer address has to be allowed.
 #[tokio::test]
 async fn the_client_of_coturn_relays_over_udp_and_tcp() {
     let turn = Turn::start(&[]).await;

@@ -14,7 +14,7 @@ use client::TurnClient;
 use shared::api::IceConfig;
 use testkit::TestServer;
 
-/// A server, and where it says that its STUN and TURN are.
+/// A server, and the address of its STUN and TURN port.
 pub(crate) struct Turn {
     pub(crate) server: TestServer,
     pub(crate) address: SocketAddr,
@@ -39,7 +39,7 @@ impl Turn {
         Self { server, address }
     }
 
-    /// With a credential of its own.
+    /// A client with credentials of its own.
     pub(crate) async fn client(&self, by: By) -> TurnClient {
         let config = ice(&self.server).await;
         let account = config.ice_servers.last().unwrap();
@@ -56,7 +56,7 @@ impl Turn {
     }
 }
 
-/// Not more at once than a socket's buffer holds.
+/// Pauses so that no more is sent at once than a socket buffer holds.
 pub(crate) async fn pace(number: u32) {
     if number.is_multiple_of(25) {
         tokio::time::sleep(Duration::from_millis(2)).await;

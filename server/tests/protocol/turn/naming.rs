@@ -1,4 +1,4 @@
-//! `GET /api/ice` over HTTP: where clients are told that STUN and TURN are.
+//! `GET /api/ice`: the STUN and TURN addresses that clients are given.
 
 use shared::api::IceConfig;
 
@@ -29,7 +29,7 @@ async fn clients_are_told_the_host_that_they_used() {
             ("x-forwarded-host", "video.example.org, inner.example"),
             "video.example.org",
         ),
-        // Nonsense is not repeated: what the connection itself says is.
+        // A Host header that is not a host is not repeated; the connection's own address is used.
         (("x-forwarded-host", "a b\"><"), "127.0.0.1"),
     ] {
         assert_eq!(told(&server, header).await, host, "{header:?}");

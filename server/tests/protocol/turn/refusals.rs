@@ -1,4 +1,4 @@
-//! Who and what is refused.
+//! Requests and credentials that are refused.
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
@@ -51,7 +51,7 @@ async fn credentials_that_expired_or_are_forged_or_of_another_server_are_refused
     }
 }
 
-/// An allocation belongs to who made it, whoever else can write from the same address.
+/// An allocation belongs to its user, even if another user sends from the same address.
 #[tokio::test]
 async fn another_user_cannot_use_an_allocation() {
     let turn = Turn::start(&[]).await;
@@ -96,7 +96,7 @@ async fn peers_inside_a_network_are_refused() {
     );
 }
 
-/// That two allocations may meet is no way to the rest of the machine that they are on.
+/// Relaying between two allocations does not open other ports of the server's machine.
 #[tokio::test]
 async fn other_programs_on_the_servers_machine_are_out_of_reach() {
     let turn = Turn::start(&[]).await;
@@ -112,7 +112,7 @@ async fn other_programs_on_the_servers_machine_are_out_of_reach() {
     client.send(victim, b"attack").await;
     assert!(timeout(SOON / 4, program.recv(&mut [0; 10])).await.is_err());
 
-    // Nor is a program that takes over the port of an allocation that ended.
+    // A program that takes over the port of an expired allocation receives nothing either.
     let mut other = turn.client(By::Tcp).await;
     let former = other.allocate().await.unwrap();
     client.bind(0x4001, former).await.unwrap();
@@ -186,7 +186,7 @@ async fn a_user_has_a_rate() {
         client.send_on(0x4000, &[7; 1000]).await;
     }
     let arrived = heard.await.unwrap();
-    // 1 Mbit/s is 125 of them at once, and some more in the time that this takes.
+    // 1 Mbit/s is 125 packets at once, and some more while the test sends.
     assert!((100..250).contains(&arrived), "{arrived} of 400 arrived");
 }
 
@@ -226,10 +226,10 @@ async fn a_port_that_is_taken_is_an_error_when_it_was_asked_for() {
     assert!(error.contains("choose one with --turn-port"), "{error}");
 }
 
-/// The first start is to work, whatever else runs on the machine.
+/// Without `--turn-port`, a taken port must not stop the server from starting.
 #[tokio::test]
 async fn the_usual_port_that_is_taken_is_no_reason_not_to_start() {
-    // It is, from here on, whoever has it.
+    // Taken by this test, or by another program before it.
     let _taken = UdpSocket::bind("127.0.0.1:3478").await;
     let config = Config::try_parse_from(["server", "test:", "--udp-port", "0"]).unwrap();
     let server = Server::open(&config).unwrap();
@@ -257,7 +257,7 @@ async fn clients_are_told_to_use_only_relays() {
     );
 }
 
-/// Binds the port as soon as it is free.
+/// Binds the address as soon as it is free.
 async fn take_over(address: SocketAddr) -> UdpSocket {
     let deadline = tokio::time::Instant::now() + SOON;
     loop {

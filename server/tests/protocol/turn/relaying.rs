@@ -1,4 +1,4 @@
-//! Data finds its way.
+//! Data that is relayed.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::client::{Received, SOON};
 use super::{By, Turn};
 
-/// A peer on this machine, which no server should be able to reach without being told to.
+/// Allows peers on this machine, which are refused by default.
 const PRIVATE: &[&str] = &["--turn-allow-private"];
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn nobody_reaches_a_client_without_its_permission() {
     assert!(stranger.try_recv(&mut [0; 10]).is_err());
 }
 
-/// Two people who both have to relay, with a server that has but private addresses.
+/// Both clients need a relay, and the server has private addresses only.
 #[tokio::test]
 async fn two_allocations_of_this_server_meet_on_loopback() {
     let turn = Turn::start(&[]).await;
@@ -122,7 +122,7 @@ async fn two_allocations_of_this_server_meet_on_loopback() {
     }
 }
 
-/// Where a router forwards to this machine, and does not lead its own clients back to it.
+/// A router forwards a public address to this machine, and does not hairpin.
 #[tokio::test]
 async fn with_a_public_address_relayed_addresses_are_told_as_that() {
     let turn = Turn::start(&["--public-ip", "203.0.113.5"]).await;
@@ -149,7 +149,7 @@ async fn relaying_works_over_ipv6() {
     let (username, password) = (template.username, template.password);
     let mut client = super::client::TurnClient::udp(v6, &username, &password).await;
     assert!(client.binding().await.is_ipv6());
-    // RFC 8656 7.2: IPv4 unless asked for.
+    // RFC 8656 7.2: IPv4 unless requested otherwise.
     assert!(client.allocate().await.unwrap().is_ipv4());
 
     let mut one = super::client::TurnClient::udp(v6, &username, &password).await;
@@ -170,7 +170,7 @@ async fn relaying_works_over_ipv6() {
     }
 }
 
-/// A viewer without UDP watches through TURN over TCP: the media port of this very server is a good peer.
+/// A viewer without UDP watches through TURN over TCP: the media port of the same server is an allowed peer.
 #[tokio::test]
 async fn the_media_port_of_this_server_is_reached() {
     let turn = Turn::start(&[]).await;
@@ -211,7 +211,7 @@ async fn hears(peer: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     (buffer, from)
 }
 
-/// A server whose second STUN port, the one after its own, was free; and that port.
+/// A server whose second STUN port (its own plus one) was free, and that port.
 async fn with_second_port() -> (Turn, u16) {
     for _ in 0..10 {
         let turn = Turn::start(&[]).await;

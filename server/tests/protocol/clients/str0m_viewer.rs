@@ -1,4 +1,4 @@
-//! Somebody who watches by str0m.
+//! A viewer by str0m.
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -12,35 +12,35 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
-use super::wire::{Transport, Wire};
+use super::transport::{Transport, ViewerSocket};
 use testkit::TestServer;
 
-/// Packets that str0m holds back while one before them is missing: more than a keyframe has.
+/// Packets that str0m buffers behind a missing one: more than a keyframe has.
 const REORDERING: usize = 600;
 
-/// What has come so far.
+/// Received media so far.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Seen {
-    /// Whole ones.
-    pub(crate) pictures: u64,
-    /// Packets of sound, 20 ms each.
-    pub(crate) sound: u64,
-    /// Pictures and packets of sound before which something is missing.
+pub(crate) struct ReceivedMedia {
+    /// Complete video frames.
+    pub(crate) frames: u64,
+    /// Audio packets of 20 ms.
+    pub(crate) audio_packets: u64,
+    /// Frames and audio packets with a gap before them.
     pub(crate) broken: u64,
-    /// Media time of the first and the newest picture, in seconds.
+    /// Media time of the first and the newest frame, in seconds.
     pub(crate) first: f64,
     pub(crate) last: f64,
 }
 
-/// One viewer. Dropping it ends it without a word to the server.
-pub(crate) struct Watcher {
+/// One viewer. Dropping it ends it without DELETE or close_notify.
+pub(crate) struct Str0mViewer {
     session: String,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Mutex<ReceivedMedia>>,
     deafened: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
-impl Watcher {
+impl Str0mViewer {
     /// Watches over WHEP.
     pub(crate) async fn join(server: &TestServer, stream: &str, transport: Transport) -> Self {
         let config = RtcConfig::new()
@@ -49,12 +49,12 @@ impl Watcher {
             .enable_opus(true, false)
             .set_reordering_size_video(REORDERING);
         let mut rtc = config.build(Instant::now());
-        let mut wire = None;
-        // Of TCP there is no socket before it is known where to.
+        let mut socket = None;
+        // A TCP socket exists only once the server's candidate is known.
         if transport == Transport::Udp {
-            let udp = Wire::udp().await.expect("a free port");
+            let udp = ViewerSocket::udp().await.expect("a free port");
             rtc.add_local_candidate(udp.candidate());
-            wire = Some(udp);
+            socket = Some(udp);
         }
         let (offer, pending) = offer(&mut rtc);
         let path = format!("/whep/{stream}");
@@ -63,11 +63,11 @@ impl Watcher {
         let location = response.headers()["location"].to_str().expect("ASCII");
         let session = server.url(location);
         let answer = response.text().await.expect("an answer");
-        let (answer, address) = Wire::choose(&answer, transport);
-        let wire = match wire {
-            Some(wire) => wire,
+        let (answer, address) = ViewerSocket::choose(&answer, transport);
+        let socket = match socket {
+            Some(socket) => socket,
             None => {
-                let tcp = Wire::tcp(address).await.expect("it is listening");
+                let tcp = ViewerSocket::tcp(address).await.expect("it is listening");
                 rtc.add_local_candidate(tcp.candidate());
                 tcp
             }
@@ -78,7 +78,7 @@ impl Watcher {
         let (seen, deafened) = (Arc::default(), Arc::new(Notify::new()));
         let watching = Watching {
             rtc,
-            wire,
+            socket,
             seen: Arc::clone(&seen),
         };
         Self {
@@ -89,16 +89,16 @@ impl Watcher {
         }
     }
 
-    pub(crate) fn seen(&self) -> Seen {
+    pub(crate) fn received(&self) -> ReceivedMedia {
         self.seen.lock().expect("not poisoned").clone()
     }
 
-    /// From now on it leaves in its socket what comes, and says nothing.
+    /// Stops reading from the socket and sending to it.
     pub(crate) fn stop_reading(&self) {
         self.deafened.notify_one();
     }
 
-    /// What the server says of it, while it has it.
+    /// The server's statistics of this viewer, while it has the session.
     pub(crate) async fn info(&self) -> Option<ViewerInfo> {
         let response = reqwest::get(&self.session).await.expect("an answer");
         response.json().await.ok()
@@ -111,7 +111,7 @@ impl Watcher {
     }
 }
 
-impl Drop for Watcher {
+impl Drop for Str0mViewer {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -128,8 +128,8 @@ fn offer(rtc: &mut Rtc) -> (String, SdpPendingOffer) {
 
 struct Watching {
     rtc: Rtc,
-    wire: Wire,
-    seen: Arc<Mutex<Seen>>,
+    socket: ViewerSocket,
+    seen: Arc<Mutex<ReceivedMedia>>,
 }
 
 impl Watching {
@@ -141,14 +141,14 @@ impl Watching {
         }
     }
 
-    /// Until the server ends it.
+    /// Runs until the server ends the connection.
     async fn watch(&mut self) {
-        let local = self.wire.local().expect("an open socket");
+        let local = self.socket.local().expect("an open socket");
         while self.rtc.is_alive() {
             let deadline = self.answer().await;
             let input = tokio::select! {
-                received = self.wire.receive() => {
-                    // The server has closed it.
+                received = self.socket.receive() => {
+                    // The server has closed the connection.
                     let Ok(received) = received else { return };
                     Some(received)
                 }
@@ -162,7 +162,7 @@ impl Watching {
                         continue;
                     };
                     let receive = Receive {
-                        proto: self.wire.protocol(),
+                        proto: self.socket.protocol(),
                         source: *source,
                         destination: local,
                         contents,
@@ -174,14 +174,14 @@ impl Watching {
         }
     }
 
-    /// Sends and notes what there is; tells when there may be more.
+    /// Sends and records what is ready; returns when to poll again.
     async fn answer(&mut self) -> Instant {
         loop {
             match self.rtc.poll_output().expect("it is alive") {
                 Output::Timeout(deadline) => return deadline,
                 Output::Transmit(packet) => {
-                    let sent = self.wire.send(&packet.contents, packet.destination);
-                    // When the server has closed it, the next read tells.
+                    let sent = self.socket.send(&packet.contents, packet.destination);
+                    // A closed connection shows at the next read.
                     let _ = sent.await;
                 }
                 Output::Event(Event::MediaData(data)) => self.note(&data),
@@ -194,15 +194,15 @@ impl Watching {
         let mut seen = self.seen.lock().expect("not poisoned");
         let time = data.time.as_seconds();
         if !data.params.spec().codec.is_video() {
-            seen.broken += u64::from(seen.sound > 0 && !data.contiguous);
-            seen.sound += 1;
+            seen.broken += u64::from(seen.audio_packets > 0 && !data.contiguous);
+            seen.audio_packets += 1;
             return;
         }
-        if seen.pictures == 0 {
+        if seen.frames == 0 {
             seen.first = time;
         }
-        seen.broken += u64::from(seen.pictures > 0 && !data.contiguous);
-        seen.pictures += 1;
+        seen.broken += u64::from(seen.frames > 0 && !data.contiguous);
+        seen.frames += 1;
         seen.last = time;
     }
 }

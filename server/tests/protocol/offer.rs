@@ -1,4 +1,4 @@
-//! `POST /offer`: the plain way, as twenty lines of JavaScript use it.
+//! `POST /offer`, as twenty lines of JavaScript use it.
 
 use testkit::{TestServer, TestViewer, Wants, sentence};
 

@@ -1,4 +1,4 @@
-//! Watching, from the offer to the last packet: the same on both paths that media can take.
+//! Watching, from the offer to the last packet: the same scenarios on both media paths.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rtc::rtcp::transport_feedbacks::transport_layer_nack::{NackPair, TransportLa
 use shared::api::MediaPath;
 use testkit::{TestServer, TestViewer, Wants, eventually};
 
-/// Makes tests of scenarios, one for each path.
+/// Makes two tests of each scenario, one for each path.
 macro_rules! on_both_paths {
     ($($scenario:ident,)*) => {
         mod sealed {
@@ -28,10 +28,10 @@ macro_rules! on_both_paths {
 }
 
 on_both_paths! {
-    pictures_and_sound_arrive_whole_and_in_order,
-    the_first_picture_is_a_keyframe_for_early_and_late_viewers,
-    an_offer_of_sound_only_gets_sound_only,
-    an_offer_of_pictures_only_gets_pictures_only,
+    video_and_audio_arrive_complete_and_in_order,
+    the_first_frame_is_a_keyframe_for_early_and_late_viewers,
+    an_offer_of_audio_only_gets_audio_only,
+    an_offer_of_video_only_gets_video_only,
     a_viewer_without_h264_gets_vp8,
     viewers_of_one_stream_are_counted_and_forgotten,
     a_lost_packet_is_sent_again,
@@ -39,7 +39,7 @@ on_both_paths! {
     stray_packets_disturb_nobody,
 }
 
-async fn pictures_and_sound_arrive_whole_and_in_order(path: MediaPath) {
+async fn video_and_audio_arrive_complete_and_in_order(path: MediaPath) {
     let server = TestServer::on(path).await;
     let viewer = TestViewer::watch(&server, "film").await;
     let sound = viewer.packets_of("opus", 60).await;
@@ -47,7 +47,7 @@ async fn pictures_and_sound_arrive_whole_and_in_order(path: MediaPath) {
     assert_eq!((picture.gaps, picture.backwards), (0, 0));
     assert_eq!((sound.gaps, sound.backwards), (0, 0));
     assert!(picture.markers > 10, "{} pictures", picture.markers);
-    // Sound of 60 packets, 20 ms each; the pictures span about the same time.
+    // 60 audio packets of 20 ms each; the video spans about the same time.
     let (seconds, sound_seconds) = (
         f64::from(picture.span) / 90_000.0,
         f64::from(sound.span) / 48_000.0,
@@ -65,7 +65,7 @@ async fn pictures_and_sound_arrive_whole_and_in_order(path: MediaPath) {
     server.stop().await;
 }
 
-async fn the_first_picture_is_a_keyframe_for_early_and_late_viewers(path: MediaPath) {
+async fn the_first_frame_is_a_keyframe_for_early_and_late_viewers(path: MediaPath) {
     let server = TestServer::on(path).await;
     let early = TestViewer::watch(&server, "film").await;
     assert!(begins_with_parameter_sets(
@@ -79,7 +79,7 @@ async fn the_first_picture_is_a_keyframe_for_early_and_late_viewers(path: MediaP
         "{:?}",
         &heard.first[..8]
     );
-    // The clip has one keyframe in 10 s: nobody waited for the next one.
+    // The clip has a keyframe every 5.3 s, so the viewer did not wait for the next one.
     let waited = heard.last_at.unwrap().duration_since(late.offered_at);
     assert!(
         waited < Duration::from_secs(3),
@@ -89,12 +89,12 @@ async fn the_first_picture_is_a_keyframe_for_early_and_late_viewers(path: MediaP
     server.stop().await;
 }
 
-/// A STAP-A (24), or an SPS (7) by itself (RFC 6184 5.2).
+/// Whether it is a STAP-A (24) or a single SPS (7) (RFC 6184 5.2).
 fn begins_with_parameter_sets(payload: &[u8]) -> bool {
     matches!(payload.first().map(|byte| byte & 0x1F), Some(7 | 24))
 }
 
-async fn an_offer_of_sound_only_gets_sound_only(path: MediaPath) {
+async fn an_offer_of_audio_only_gets_audio_only(path: MediaPath) {
     let server = TestServer::on(path).await;
     let viewer = TestViewer::watch_with(
         &server,
@@ -111,7 +111,7 @@ async fn an_offer_of_sound_only_gets_sound_only(path: MediaPath) {
     server.stop().await;
 }
 
-async fn an_offer_of_pictures_only_gets_pictures_only(path: MediaPath) {
+async fn an_offer_of_video_only_gets_video_only(path: MediaPath) {
     let server = TestServer::on(path).await;
     let viewer = TestViewer::watch_with(
         &server,
@@ -140,7 +140,7 @@ async fn a_viewer_without_h264_gets_vp8(path: MediaPath) {
     )
     .await;
     let picture = viewer.packets_of("VP8", 20).await;
-    // RFC 7741 4.2: S=1 and PID=0 begin a picture; 4.3: P=0 is a keyframe. The descriptor's length depends on its X bit.
+    // RFC 7741 4.2: S=1 and PID=0 begin a frame; 4.3: P=0 is a keyframe. The descriptor's length depends on its X bit.
     assert_eq!(picture.first[0] & 0x17, 0x10);
     assert_eq!(viewer.info().await.path, path);
     server.stop().await;
@@ -233,7 +233,7 @@ async fn a_viewer_that_cannot_go_on_gets_a_keyframe(path: MediaPath) {
             viewer.received("H264").keyframes > keyframes
         })
         .await;
-        // A second request within a second is the same one to the server.
+        // The server takes further requests within a second as the same one.
         tokio::time::sleep(Duration::from_millis(1200)).await;
     }
     assert_eq!(viewer.received("H264").gaps, 0);
@@ -249,7 +249,7 @@ async fn stray_packets_disturb_nobody(path: MediaPath) {
     for round in 0_u32..50 {
         let stranger = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
         for number in 0_u32..100 {
-            // STUN, DTLS and RTP by their first bytes (RFC 7983), and what is none of them.
+            // STUN, DTLS and RTP by their first byte (RFC 7983), and bytes that are none of them.
             let first = [0, 1, 20, 22, 63, 128, 200, 255][(number % 8) as usize];
             let mut datagram = vec![first; (round * number % 1400) as usize];
             if let Some(cookie) = datagram.get_mut(4..8) {

@@ -1,11 +1,11 @@
-//! What is agreed on for telling which packets arrived when (transport-wide congestion control).
+//! Negotiation of transport-wide congestion control (draft-holmer-rmcat-transport-wide-cc-extensions-01).
 
 use testkit::{TestServer, TestViewer, Wants};
 
 const URI: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
-/// What Chromium offers, without the codecs that nobody chooses. The id differs by medium here, which it may
-/// (RFC 8285 6), and which Chromium does not do.
+/// Chromium's offer, without the codecs that are never chosen. The extension id differs by medium here, which is allowed
+/// (RFC 8285 6); Chromium itself uses one id.
 fn chromium() -> String {
     let transport = "a=ice-ufrag:zX4p\r\na=ice-pwd:9Z7kLr0v2mQ5xT8wB1nC4dFg\r\na=ice-options:trickle\r\n\
         a=fingerprint:sha-256 0F:1E:2D:3C:4B:5A:69:78:87:96:A5:B4:C3:D2:E1:F0:0F:1E:2D:3C:4B:5A:69:78:87:96:A5:B4:C3:D2:E1:F0\r\n\
@@ -23,7 +23,7 @@ fn chromium() -> String {
     )
 }
 
-/// The sections of the answer, each with the lines that are about this.
+/// The media sections of the answer, each with its lines on transport-wide congestion control.
 async fn answer(server: &TestServer, offer: String) -> Vec<Vec<String>> {
     let response = server.post("/whep/film", "application/sdp", offer).await;
     assert_eq!(response.status(), 201);

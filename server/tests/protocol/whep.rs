@@ -1,4 +1,4 @@
-//! draft-ietf-wish-whep, to the letter: statuses and headers.
+//! Statuses and headers of WHEP (draft-ietf-wish-whep).
 
 use std::time::Duration;
 
@@ -282,7 +282,7 @@ async fn candidates_trickle_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ice_begins_anew_and_the_picture_goes_on() {
+async fn after_an_ice_restart_media_goes_on() {
     let server = TestServer::start().await;
     let mut viewer = TestViewer::watch(&server, "film").await;
     viewer.packets_of("H264", 20).await;
@@ -336,7 +336,7 @@ async fn ice_begins_anew_and_the_picture_goes_on() {
         viewer.packets() > before + 200
     })
     .await;
-    // It is the new ICE session that carries them: the old one would have failed by then.
+    // With the old credentials, consent would have expired by then (RFC 7675): only the new ICE session can carry packets.
     tokio::time::sleep(Duration::from_secs(9)).await;
     let before = viewer.packets();
     eventually("packets still go on", Duration::from_secs(5), || async {

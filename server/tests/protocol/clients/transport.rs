@@ -1,4 +1,4 @@
-//! What a viewer's datagrams travel on.
+//! The transport of a viewer's datagrams: UDP or ICE-TCP.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,23 +12,23 @@ use tokio::net::{TcpStream, UdpSocket};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
     Udp,
-    /// ICE-TCP, where the viewer connects (RFC 6544 4.5).
+    /// ICE-TCP with the viewer as the active side (RFC 6544 4.5).
     Tcp,
 }
 
 /// A socket on the loopback address.
 #[derive(Debug)]
-pub(crate) enum Wire {
+pub(crate) enum ViewerSocket {
     Udp(UdpSocket),
     Tcp {
         connection: TcpStream,
-        /// What has come of the next frame.
+        /// The received part of the next frame.
         bytes: BytesMut,
     },
 }
 
-impl Wire {
-    /// The candidate of the answer that is on the loopback address. The other lines, less those of other candidates.
+impl ViewerSocket {
+    /// The answer's candidate on the loopback address, and the answer without other candidates.
     pub(crate) fn choose(answer: &str, transport: Transport) -> (String, SocketAddr) {
         let transport = match transport {
             Transport::Udp => "udp",
@@ -101,7 +101,7 @@ impl Wire {
         Ok(())
     }
 
-    /// The next datagram, and where it comes from. May be cancelled.
+    /// The next datagram and its source. Cancel-safe.
     pub(crate) async fn receive(&mut self) -> io::Result<(Bytes, SocketAddr)> {
         match self {
             Self::Udp(socket) => {

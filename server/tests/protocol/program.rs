@@ -1,4 +1,4 @@
-//! The program itself: its arguments, its signals, and what it holds on to.
+//! The program: its arguments, its signals, and the resources that it holds.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use testkit::process::{ServerProcess, program};
 use testkit::{TestViewer, Wants};
 
-/// A request that is never finished: the shutdown waits a moment for it.
+/// A request that is never completed: shutdown waits for it for a moment.
 fn unfinished_request(program: &ServerProcess) -> TcpStream {
     let mut stream = TcpStream::connect(program.url.trim_start_matches("http://")).unwrap();
     stream.write_all(b"POST /offer HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\nContent-Length: 99\r\n\r\nv=0").unwrap();
@@ -84,11 +84,11 @@ fn it_answers_after_garbage() {
     assert!(TcpStream::connect(program.url.trim_start_matches("http://")).is_ok());
 }
 
-/// 500 viewers come and go, ten at a time; what the server holds on to stays flat.
+/// 500 viewers connect and leave, ten at a time; memory, threads and files stay flat.
 #[tokio::test(flavor = "multi_thread")]
 async fn five_hundred_connects_leave_nothing_behind() {
     let program = ServerProcess::start(&[&format!("film={}", testkit::CLIP)]);
-    // One stays, so that the source keeps running and its memory is counted from the start.
+    // One viewer stays, so that the source keeps running and its memory is part of both measurements.
     let resident = TestViewer::watch_at(&program.url, "film", Wants::default()).await;
     resident.packets_of("H264", 20).await;
     storm(&program, 60).await;
@@ -96,10 +96,10 @@ async fn five_hundred_connects_leave_nothing_behind() {
     let began = Instant::now();
     storm(&program, 500).await;
     println!("500 connects took {:?}", began.elapsed());
-    // The connections are closed one task each; the last of them may still be at it.
+    // Each connection is closed by a task of its own, which may still run.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    // The allocator settles some MB higher in the first thousand connects; 500 connections that are not
-    // dropped are more than twice the limit.
+    // The allocator settles some MB higher in the first thousand connections; 500 leaked connections are more than
+    // twice the limit.
     let after = program.usage();
     println!("before {before:?}, after {after:?}");
     assert!(
@@ -123,7 +123,7 @@ async fn five_hundred_connects_leave_nothing_behind() {
     .await;
 }
 
-/// `count` viewers connect, ten at a time. Half of them say good-bye by DELETE, half by closing.
+/// `count` viewers connect, ten at a time. Half of them leave by DELETE, half by closing the connection.
 async fn storm(program: &ServerProcess, count: usize) {
     let mut running = tokio::task::JoinSet::new();
     for index in 0..count {
