@@ -18,24 +18,24 @@
 //! | selector | what |
 //! |---|---|
 //! | `#player[data-state]` | `stopped`, `connecting`, `playing` (a frame was shown), `unsteady`, `waiting`, `reconnecting`, `ended`, `failed` |
-//! | `#video`, `#state`, `#why` | the video, its status as text, the reason when there is one |
+//! | `#video`, `#state`, `#reason` | the video, its status as text, the reason when there is one |
 //! | `#start`, `#unmute`, `#try-now`, `#watch-again`, `#try-again` | buttons over the video |
 //! | `#toggle`, `#mute`, `#volume`, `#pip`, `#fullscreen` | controls of the player |
-//! | `#stop`, `#delivery`, `#watching`, `#copy-link` | below the player |
-//! | `#statistics [data-figure]` | `bitrate`, `fps`, `round-trip`, `jitter`, `loss`, `freezes`, `codec`, `resolution`, `pair`, `jitter-buffer`, `repaired`, `lost-total` |
+//! | `#stop`, `#delivery`, `#viewers`, `#copy-link` | below the player |
+//! | `#statistics [data-figure]` | `bitrate`, `fps`, `round-trip`, `jitter`, `loss`, `freezes`, `codec`, `resolution`, `pair`, `jitter-buffer`, `retransmitted`, `packets-lost` |
 //! | `#streams [data-stream=NAME][data-state]` | cards: `probing`, `idle`, `running`, `failed` |
 //! | `[data-state]` of `.state` | `loading`, `empty`, `error`, `no-server`, `not-found`; `.notice[data-state=lost]` |
-//! | `#board[data-state]`, `#canvas`, `#grey`, `#invert`, `#edges`, `#mirror`, `#histogram`, `#still`, `#cost` | the canvas page |
+//! | `#canvas-player[data-state]`, `#canvas`, `#grey`, `#invert`, `#edges`, `#mirror`, `#histogram`, `#save-image`, `#render-cost` | the canvas page |
 //! | `#code-frame`, `#code-lines`, `#code-page`, `#copy-...`, `#preview`, `#open-page` | the embed page |
-//! | `#server-used[data-source]`, `#server`, `#save-server`, `#test-server`, `#server-result`, `#ice`, `#save-ice`, `#ice-used`, `#relay-only`, `#person` | settings |
-//! | `#name`, `#room`, `#join`, `#wrong`, `#visited` | the lobby; `#name` and `#join` also wherever a room asks for a name |
+//! | `#server-used[data-source]`, `#server`, `#save-server`, `#test-server`, `#server-result`, `#ice`, `#save-ice`, `#ice-used`, `#relay-only`, `#own-name` | settings |
+//! | `#name`, `#room`, `#join`, `#form-error`, `#recent-rooms` | the lobby; `#name` and `#join` also wherever a room asks for a name |
 //! | `main.room[data-link][data-tab]` | `connecting`, `joined`, `lost`, `refused`, `left`; `unnamed` without `.room`. `#tab-chat`, `#tab-people`, `#tab-files` on a phone |
-//! | `#copy-link`, `#copy-invite`, `#leave`, `#rename`, `#retry`, `#rejoin`, `#reload`, `#why` | what can be done in and around a room |
+//! | `#copy-link`, `#copy-invite`, `#leave`, `#rename`, `#retry`, `#rejoin`, `#reload`, `#reason` | what can be done in and around a room |
 //! | `.person[data-name][data-path]`, `.code-digits` | `connecting`, `direct`, `relayed`, `broken`, `failed`; safety codes |
-//! | `.talk`, `.say`, `.say.me[data-ticks]`, `.bubble`, `.note`, `.divider.unread`, `#new-messages`, `.typing` | the conversation; `waiting`, `some`, `all` |
-//! | `#message`, `#send`, `#attach`, `#attached`, `.limit`, `.drop` | where messages are written; `#attached` takes files |
-//! | `.file[data-name][data-stage]` in `.say` and in `#files` | `offered`, `asked`, `running`, `paused`, `kept`, `stopped`, `spoiled`, `failed`, `gone`; `.get`, `.cancel`, `.save`, `img.picture` |
-//! | `#examine`, `.try[data-kind][data-outcome]`, `#verdict[data-verdict]`, `#copy-report` | the connection test; `anybody`, `most`, `near`, `nobody` |
+//! | `.message-log`, `.chat-message`, `.chat-message.own[data-ticks]`, `.bubble`, `.note`, `.divider.unread`, `#new-messages`, `.typing` | the conversation; `waiting`, `some`, `all` |
+//! | `#message`, `#send`, `#attach`, `#file-input`, `.length-warning`, `.drop-target` | where messages are written; `#file-input` takes files |
+//! | `.file[data-name][data-stage]` in `.chat-message` and in `#files` | `offered`, `requested`, `running`, `paused`, `complete`, `stopped`, `corrupt`, `failed`, `withdrawn`; `.get`, `.cancel`, `.save`, `img.shared-image` |
+//! | `#run-test`, `.check[data-kind][data-outcome]`, `#test-result[data-reachability]`, `#copy-report` | the connection test; `everybody`, `most`, `local-network`, `nobody` |
 //! | `#language`, `#server-state[data-state]` | in the bar; `asking`, `online`, `offline` |
 //!
 //! `?stream=NAME` opens the watch page of a stream, with `&embed=1` the player alone; `?server=URL` names the server.

@@ -70,7 +70,7 @@ pub(crate) fn composer(app: App, room: RoomHandle, read_position: ReadPosition) 
     let warning = reactive_view(move || {
         match too_long.get() {
         Some(length) => view! {
-            <p class="bad small limit" role="alert">{reactive_text(move || (app.room().text_limit)(&bytes(length as u64)))}</p>
+            <p class="bad small length-warning" role="alert">{reactive_text(move || (app.room().text_limit)(&bytes(length as u64)))}</p>
         }
         .into_any(),
         None => no_view(),
@@ -84,7 +84,7 @@ pub(crate) fn composer(app: App, room: RoomHandle, read_position: ReadPosition) 
     view! {
         {warning}
         <form class="compose" on:submit=submit>
-            <input type="file" multiple hidden node_ref=file_input id="attached" on:change=pick />
+            <input type="file" multiple hidden node_ref=file_input id="file-input" on:change=pick />
             <button type="button" class="button plain square" id="attach" aria-label=room_text(app, |text| text.attach_files) title=room_text(app, |text| text.attach_files) on:click=attach>
                 "+"
             </button>

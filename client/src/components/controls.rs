@@ -37,7 +37,7 @@ pub(crate) fn Controls(
         <div class="controls">
             <button
                 id="toggle"
-                class="round"
+                class="icon-button"
                 title=move || if on() { app.text().stop } else { app.text().play }
                 aria-label=move || if on() { app.text().stop } else { app.text().play }
                 on:click=click_handler(move || if on() { player.stop() } else { player.start() })
@@ -46,7 +46,7 @@ pub(crate) fn Controls(
             </button>
             <button
                 id="mute"
-                class="round"
+                class="icon-button"
                 title=move || if audio.is_muted() { app.text().unmute } else { app.text().mute }
                 aria-label=move || if audio.is_muted() { app.text().unmute } else { app.text().mute }
                 on:click=click_handler(move || audio.toggle_mute(video))
@@ -68,7 +68,7 @@ pub(crate) fn Controls(
             <Show when=has_pip>
                 <button
                     id="pip"
-                    class="round"
+                    class="icon-button"
                     title=app.say(|text| text.picture_in_picture)
                     aria-label=app.say(|text| text.picture_in_picture)
                     on:click=click_handler(move || toggle_pip(video))
@@ -78,7 +78,7 @@ pub(crate) fn Controls(
             </Show>
             <button
                 id="fullscreen"
-                class="round"
+                class="icon-button"
                 title=move || if full.get() { app.text().exit_fullscreen } else { app.text().fullscreen }
                 aria-label=move || if full.get() { app.text().exit_fullscreen } else { app.text().fullscreen }
                 on:click=click_handler(move || toggle_fullscreen(frame, video))

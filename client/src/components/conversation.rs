@@ -114,7 +114,7 @@ pub(crate) fn message_log(
                 .with(|conversation| conversation.unread() > 0);
         if has_unread {
             button(
-                "button below",
+                "button new-messages",
                 "new-messages",
                 room_text(app, |text| text.new_messages),
                 move || read_position.scroll_to_end(),
@@ -125,7 +125,7 @@ pub(crate) fn message_log(
     });
     view! {
         <div
-            class="talk"
+            class="message-log"
             role="log"
             aria-live="polite"
             tabindex="0"
@@ -133,7 +133,7 @@ pub(crate) fn message_log(
             node_ref=read_position.log
             on:scroll=move |_| read_position.on_scroll()
         >
-            <div class="lines">
+            <div class="messages">
                 {keyed_list(row_ids, show)}
                 {end}
             </div>
@@ -200,10 +200,10 @@ fn note_text(app: App, note: &Note) -> String {
 
 fn message(app: App, room: RoomHandle, entry: Entry, mine: bool, first: bool) -> AnyView {
     let class = match (mine, first) {
-        (true, true) => "say me first",
-        (true, false) => "say me",
-        (false, true) => "say first",
-        (false, false) => "say",
+        (true, true) => "chat-message own first",
+        (true, false) => "chat-message own",
+        (false, true) => "chat-message first",
+        (false, false) => "chat-message",
     };
     let (number, author) = (entry.message.number, entry.author.clone());
     let ticks = move || {
@@ -221,7 +221,7 @@ fn message(app: App, room: RoomHandle, entry: Entry, mine: bool, first: bool) ->
         Body::File(_) => file(app, room, entry.author.clone(), number, true),
     };
     let header = (first && !mine).then(|| {
-        view! { {avatar(&entry.author, &entry.name)} <b class="who small">{entry.name.clone()}</b> }
+        view! { {avatar(&entry.author, &entry.name)} <b class="author small">{entry.name.clone()}</b> }
     });
     let author_label = reactive_text(move || {
         if mine || first {
@@ -243,9 +243,9 @@ fn message(app: App, room: RoomHandle, entry: Entry, mine: bool, first: bool) ->
     view! {
         <div class=class data-ticks=ticks_name>
             {header}
-            <span class="unseen">{author_label}</span>
+            <span class="visually-hidden">{author_label}</span>
             {body}
-            <p class="when tabular">{time_of_day(local(entry.message.at))} {tick}</p>
+            <p class="time tabular">{time_of_day(local(entry.message.at))} {tick}</p>
         </div>
     }
     .into_any()

@@ -89,7 +89,7 @@ pub(crate) fn file(
             let href = url.clone();
             view! {
                 <a href=href target="_blank" rel="noopener">
-                    <img class="picture" src=url alt=alt.clone() />
+                    <img class="shared-image" src=url alt=alt.clone() />
                 </a>
             }
             .into_any()
@@ -275,12 +275,12 @@ fn stage_name(transfers: &[Transfer]) -> &'static str {
     let ranked = others.map(|transfer| match transfer.stage {
         TransferStage::Running => (0, "running"),
         TransferStage::Paused => (1, "paused"),
-        TransferStage::Requested => (2, "asked"),
-        TransferStage::Complete { .. } => (3, "kept"),
+        TransferStage::Requested => (2, "requested"),
+        TransferStage::Complete { .. } => (3, "complete"),
         TransferStage::Stopped => (4, "stopped"),
-        TransferStage::Corrupt => (5, "spoiled"),
+        TransferStage::Corrupt => (5, "corrupt"),
         TransferStage::Failed => (6, "failed"),
-        TransferStage::Withdrawn => (7, "gone"),
+        TransferStage::Withdrawn => (7, "withdrawn"),
     });
     ranked.min().map_or("offered", |(_, word)| word)
 }

@@ -27,7 +27,7 @@ pub(crate) fn FilterSwitches(filters: RwSignal<Filters>) -> impl IntoView {
     };
     view! {
         <fieldset class="form">
-            <legend class="unseen">{app.say(|text| text.filters)}</legend>
+            <legend class="visually-hidden">{app.say(|text| text.filters)}</legend>
             <h2 aria-hidden="true">{app.say(|text| text.filters)}</h2>
             {switch("grey", |text| text.greyscale, |filters| &mut filters.grey)}
             {switch("invert", |text| text.invert, |filters| &mut filters.invert)}

@@ -21,7 +21,7 @@ pub(crate) fn NavBar() -> impl IntoView {
     };
     view! {
         <header class="bar">
-            <a class="mark" href="#/" aria-label="Weir">{mark()} <span>"Weir"</span></a>
+            <a class="logo" href="#/" aria-label="Weir">{mark()} <span>"Weir"</span></a>
             <nav aria-label=app.say(|text| text.main_menu)>
                 {link(Route::Gallery, |app| app.text().streams, |route| {
                     matches!(route, Route::Gallery | Route::Watch(_))

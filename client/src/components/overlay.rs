@@ -85,7 +85,7 @@ pub(crate) fn Overlay(
         view! {
             <div class="overlay message">
                 <p class="title tabular">{move || title()}</p>
-                <p id="why">{move || why()}</p>
+                <p id="reason">{move || why()}</p>
                 <div class="row">{steps}</div>
             </div>
         }
@@ -97,7 +97,7 @@ pub(crate) fn Overlay(
         OverlayKind::Busy => view! { <div class="overlay"><i class="spinner large"></i></div> }.into_any(),
         OverlayKind::Start => view! {
             <div class="overlay">
-                <button id="start" class="big" aria-label=app.say(|text| text.play) on:click=click_handler(move || player.start())>
+                <button id="start" class="play-button" aria-label=app.say(|text| text.play) on:click=click_handler(move || player.start())>
                     {icon(Icon::Play)}
                 </button>
             </div>
@@ -107,7 +107,7 @@ pub(crate) fn Overlay(
             <div class="overlay message">
                 <button
                     id="start"
-                    class="big"
+                    class="play-button"
                     aria-label=app.say(|text| text.play)
                     on:click=click_handler(move || if let Some(video) = video.get_untracked() { play(video, audio) })
                 >

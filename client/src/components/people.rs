@@ -13,7 +13,7 @@ use crate::state::room::{PeerPath, Person, Presence};
 
 /// Initials on a disc in the colour of an id.
 pub(crate) fn avatar(id: &PeerId, name: &str) -> AnyView {
-    view! { <span class="face" aria-hidden="true" style=colour(id)>{initials(name)}</span> }
+    view! { <span class="avatar" aria-hidden="true" style=colour(id)>{initials(name)}</span> }
         .into_any()
 }
 
@@ -90,7 +90,7 @@ fn person(app: App, room: RoomHandle, id: String) -> AnyView {
     });
     view! {
         <li class="person" data-path=person_text(|person| path_name(person.path).to_owned()) data-name=person_text(|person| person.name.clone())>
-            <span class="face" aria-hidden="true" style=person_text(|person| colour(&person.id))>{person_text(|person| initials(&person.name))}</span>
+            <span class="avatar" aria-hidden="true" style=person_text(|person| colour(&person.id))>{person_text(|person| initials(&person.name))}</span>
             <div class="grow">
                 <p class="name">{name}</p>
                 <p class="small quiet">{status} {help}</p>

@@ -115,7 +115,7 @@ pub(crate) fn VideoPlayer(
                 ></i>
                 <span id="state" class="tabular">{move || status()}</span>
             </span>
-            <span class="unseen" role="status">{move || announced.get()}</span>
+            <span class="visually-hidden" role="status">{move || announced.get()}</span>
             <SlowNotice player />
             <Overlay player audio video />
             <Controls player audio frame video />
@@ -128,10 +128,9 @@ pub(crate) fn VideoPlayer(
 pub(crate) fn SlowNotice(player: Player) -> impl IntoView {
     let app = use_app();
     let sentence = move || {
-        player
-            .skipping
-            .get()
-            .then(|| view! { <p class="notice" id="slow">{app.say(|text| text.too_slow)}</p> })
+        player.skipping.get().then(
+            || view! { <p class="notice" id="frames-skipped">{app.say(|text| text.too_slow)}</p> },
+        )
     };
     view! { <div role="status">{sentence}</div> }
 }

@@ -128,7 +128,7 @@ fn refusal(app: App, room: RoomHandle, code: ErrorCode, message: String) -> AnyV
     view! {
         <section class="state" role="alert" data-state="refused">
             <h2>{room_text(app, heading)}</h2>
-            <p class="quiet" id="why">{why}</p>
+            <p class="quiet" id="reason">{why}</p>
             {way_out}
             {other_room(app)}
         </section>

@@ -60,15 +60,15 @@ pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> 
                 {figure("loss", |text| text.packet_loss, read_loss, |plots| &plots.loss, 2.0)}
                 {figure("freezes", |text| text.freezes, read_freezes, |plots| &plots.freezes, 1.0)}
             </div>
-            <dl class="facts">
+            <dl class="properties">
                 {fact("codec", |text| text.codec, |figures, _| codecs(figures))}
                 {fact("resolution", |text| text.resolution, |figures, _| figures.size.map(|(w, h)| size(w, h)))}
                 {fact("pair", |text| text.path, path)}
                 {fact("jitter-buffer", |text| text.jitter_buffer, |figures, text| {
                     figures.jitter_buffer_ms.map(|ms| format!("{ms:.0} {}", text.ms_unit))
                 })}
-                {fact("repaired", |text| text.retransmitted, |figures, text| packets(figures.retransmitted_total, text))}
-                {fact("lost-total", |text| text.packets_lost, |figures, text| packets(figures.lost_total, text))}
+                {fact("retransmitted", |text| text.retransmitted, |figures, text| packets(figures.retransmitted_total, text))}
+                {fact("packets-lost", |text| text.packets_lost, |figures, text| packets(figures.lost_total, text))}
             </dl>
         </aside>
     }

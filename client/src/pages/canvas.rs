@@ -121,7 +121,7 @@ fn CanvasPlayer(name: String) -> impl IntoView {
     view! {
         <div class="watch">
             <section class="column">
-                <div class="player" id="board" data-state=move || state()>
+                <div class="player" id="canvas-player" data-state=move || state()>
                     <canvas id="canvas" node_ref=canvas width="1280" height="720" role="img" aria-label=label></canvas>
                     <span class="chip state-line">
                         <i class="dot" class:ok=move || state() == "playing" class:bad=move || state() == "failed"></i>
@@ -140,13 +140,13 @@ fn CanvasPlayer(name: String) -> impl IntoView {
                     </button>
                     <button
                         class="button"
-                        id="still"
+                        id="save-image"
                         disabled=move || !player.shown.get()
                         on:click=click_handler(move || if let Some(canvas) = canvas.get_untracked() { save_still(&canvas, &still_name) })
                     >
                         {app.say(|text| text.save_image)}
                     </button>
-                    <span class="small quiet tabular" id="cost">
+                    <span class="small quiet tabular" id="render-cost">
                         {move || {
                             let (ms, fps) = drawing.cost.get();
                             (fps > 0.0).then(|| (app.text().render_cost)(&format!("{fps:.0}"), &format!("{ms:.1}")))

@@ -35,7 +35,7 @@ pub(crate) fn ConnectionTestPage() -> impl IntoView {
         }
         let rows = rows.into_iter().map(|row| {
             view! {
-                <li class="try" data-kind=row.kind data-outcome=row.outcome_name>
+                <li class="check" data-kind=row.kind data-outcome=row.outcome_name>
                     <i class=row.dot></i>
                     <div class="grow">
                         <p>{row.label}</p>
@@ -61,9 +61,9 @@ pub(crate) fn ConnectionTestPage() -> impl IntoView {
             )
         });
         let name = match reachability {
-            Reachability::Everybody => "anybody",
+            Reachability::Everybody => "everybody",
             Reachability::Most => "most",
-            Reachability::LocalNetwork => "near",
+            Reachability::LocalNetwork => "local-network",
             Reachability::Nobody => "nobody",
         };
         let findings = findings
@@ -71,9 +71,9 @@ pub(crate) fn ConnectionTestPage() -> impl IntoView {
             .map(|(what, is)| view! { <dt>{what}</dt> <dd>{is}</dd> });
         let advice = advice.into_iter().map(|advice| view! { <li>{advice}</li> });
         view! {
-            <section class="card form" id="verdict" data-verdict=name>
+            <section class="card form" id="test-result" data-reachability=name>
                 <h2>{reachability_text(text, reachability)}</h2>
-                <dl class="facts bare">{findings.collect::<Vec<_>>()}</dl>
+                <dl class="properties bare">{findings.collect::<Vec<_>>()}</dl>
                 <h2>{text.recommendations}</h2>
                 <ul class="advice">{advice.collect::<Vec<_>>()}</ul>
                 <div class="row">
@@ -95,7 +95,7 @@ pub(crate) fn ConnectionTestPage() -> impl IntoView {
                 <p class="quiet">{text_of(|text| text.intro)}</p>
             </div>
             <div class="row" aria-busy=reactive_text(move || test.running.get().to_string())>
-                {button("button", "examine", label, move || test.run(app))}
+                {button("button", "run-test", label, move || test.run(app))}
             </div>
             <div class="column" role="status">{summary}</div>
             {checks}
@@ -123,12 +123,12 @@ fn check_rows(app: App, report: &TestReport) -> Vec<CheckRow> {
             CheckKind::Stun => ("stun", text.stun),
             CheckKind::TurnUdp => ("turn-udp", text.turn_udp),
             CheckKind::TurnTcp => ("turn-tcp", text.turn_tcp),
-            CheckKind::RelayLoop => ("loop", text.relay_loop),
+            CheckKind::RelayLoop => ("relay-loop", text.relay_loop),
         };
         let (outcome_name, dot, outcome) = match &check.outcome {
             CheckOutcome::Running => ("running", "spinner", text.running.to_owned()),
             CheckOutcome::Works { ms } => ("works", "dot ok", (text.works)(*ms)),
-            CheckOutcome::NoCandidate => ("quiet", "dot warn", text.no_candidate.to_owned()),
+            CheckOutcome::NoCandidate => ("no-candidate", "dot warn", text.no_candidate.to_owned()),
             CheckOutcome::NoAnswer => ("no-answer", "dot bad", text.no_answer.to_owned()),
             CheckOutcome::Refused { code, text: why } => {
                 ("refused", "dot bad", (text.refused)(*code, why))

@@ -113,7 +113,7 @@ fn EmbedOptions(name: String) -> impl IntoView {
         }
     };
     view! {
-        <section class="card way" id="way-frame">
+        <section class="card embed-option" id="option-iframe">
             <h2>{app.say(|text| text.iframe)}</h2>
             <p class="quiet">{app.say(|text| text.iframe_text)}</p>
             <Code code=frame id="code-frame" name=|text| text.iframe />
@@ -141,7 +141,7 @@ fn EmbedOptions(name: String) -> impl IntoView {
                 })
             }}
         </section>
-        <section class="card way" id="way-lines">
+        <section class="card embed-option" id="option-lines">
             <h2>{app.say(|text| text.twenty_lines)}</h2>
             <p class="quiet">{app.say(|text| text.twenty_lines_text)}</p>
             <Code code=lines id="code-lines" name=|text| text.twenty_lines />
@@ -149,7 +149,7 @@ fn EmbedOptions(name: String) -> impl IntoView {
                 <CopyButton id="copy-lines" text=lines label=Signal::derive(move || app.text().copy) />
             </div>
         </section>
-        <section class="card way" id="way-page">
+        <section class="card embed-option" id="option-page">
             <h2>{app.say(|text| text.complete_page)}</h2>
             <p class="quiet">{app.say(|text| text.complete_page_text)}</p>
             <Code code=page id="code-page" name=|text| text.complete_page />

@@ -109,7 +109,7 @@ fn room_view(
         room.people.with(Vec::is_empty) && room.join_state.with(|link| *link == JoinState::Joined)
     });
     let alone_notice = view! {
-        <section class="state alone" data-state="empty" hidden=move || !is_alone.get()>
+        <section class="state empty-room" data-state="empty" hidden=move || !is_alone.get()>
             <h2>{room_text(app, |text| text.alone)}</h2>
             <p class="quiet">{room_text(app, |text| text.alone_text)}</p>
             <p class="mono small address">{shown}</p>
@@ -146,7 +146,7 @@ fn room_view(
                     {tab_button("files", |text| text.files, |_| 0)}
                 </nav>
             </header>
-            <aside class="side who-is-here">
+            <aside class="side people-panel">
                 <h2 class="small quiet">{reactive_text(move || (app.room().people_count)(room.people.with(Vec::len) + 1))}</h2>
                 {own_entry(app, room)}
                 {people(app, room)}
@@ -162,7 +162,7 @@ fn room_view(
                 <h2>{room_text(app, |text| text.files)}</h2>
                 {files(app, room)}
             </aside>
-            <div class="drop" hidden=move || !dragging.get()><p>{room_text(app, |text| text.drop_here)}</p></div>
+            <div class="drop-target" hidden=move || !dragging.get()><p>{room_text(app, |text| text.drop_here)}</p></div>
         </main>
     }
     .into_any()
@@ -185,7 +185,7 @@ fn own_entry(app: App, room: RoomHandle) -> AnyView {
         .into_any()
     });
     view! {
-        <div class="person myself">{line}</div>
+        <div class="person own-entry">{line}</div>
         {reactive_view(move || if renaming.get() { name_form(app, room, move || renaming.set(false)) } else { no_view() })}
     }
     .into_any()

@@ -98,7 +98,7 @@ pub(crate) fn Rooms() -> impl IntoView {
                 }
                 .into_any()
             });
-        view! { <ul id="visited">{lines.collect::<Vec<_>>()}</ul> }.into_any()
+        view! { <ul id="recent-rooms">{lines.collect::<Vec<_>>()}</ul> }.into_any()
     });
     view! {
         <main class="page narrow" id="main">
@@ -111,7 +111,7 @@ pub(crate) fn Rooms() -> impl IntoView {
                 {field("room", room_text(app, |text| text.room), room_text(app, |text| text.room_hint), room)}
                 <div class="row"><button class="button" type="submit" id="join">{room_text(app, |text| text.join)}</button></div>
                 {reactive_view(move || wrong.get().map_or_else(no_view, |read| {
-                    view! { <p class="small bad" role="alert" id="wrong">{room_text(app, read)}</p> }.into_any()
+                    view! { <p class="small bad" role="alert" id="form-error">{room_text(app, read)}</p> }.into_any()
                 }))}
             </form>
             <section class="card form">

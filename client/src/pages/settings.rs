@@ -295,17 +295,17 @@ fn RoomSettings() -> impl IntoView {
             <label>
                 <span>{move || app.common().your_name}</span>
                 <input
-                    id="person"
+                    id="own-name"
                     class="field"
                     type="text"
                     autocomplete="nickname"
                     spellcheck="false"
-                    aria-describedby="person-hint"
+                    aria-describedby="own-name-hint"
                     prop:value=move || name()
                     on:change=save
                 />
             </label>
-            <p class="small quiet" id="person-hint">{move || app.common().name_hint}</p>
+            <p class="small quiet" id="own-name-hint">{move || app.common().name_hint}</p>
         </section>
     }
 }
@@ -332,7 +332,7 @@ fn LanguageSettings() -> impl IntoView {
     };
     view! {
         <fieldset class="card form">
-            <legend class="unseen">{app.say(|text| text.language)}</legend>
+            <legend class="visually-hidden">{app.say(|text| text.language)}</legend>
             <h2 aria-hidden="true">{app.say(|text| text.language)}</h2>
             {choice(None, |app| app.text().browser_language)}
             {choice(Some(Lang::En), |_| Lang::En.text().this_language)}

@@ -59,7 +59,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
                     <div>
                         <h1>{heading}</h1>
                         <p class="quiet" id="delivery">{move || description()}</p>
-                        <p class="quiet small" id="watching">{move || viewers()}</p>
+                        <p class="quiet small" id="viewers">{move || viewers()}</p>
                     </div>
                     <div class="row">
                         <button
@@ -77,7 +77,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
                         <a class="button plain" href=embed>{app.say(|text| text.embed_code)}</a>
                         <a class="button plain" href=canvas>{app.say(|text| text.open_in_canvas)}</a>
                     </div>
-                    <p class="quiet small keys">{app.say(|text| text.keyboard_help)}</p>
+                    <p class="quiet small keyboard-help">{app.say(|text| text.keyboard_help)}</p>
                 </section>
                 <Statistics figures=player.figures plots=player.plots />
             </div>

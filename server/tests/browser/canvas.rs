@@ -2,7 +2,7 @@
 
 use testkit::browser::TestBrowser;
 
-use crate::{FILM, server};
+use crate::{STREAM, server};
 
 /// Mean distance between the colours of a pixel, and between this picture and the one 300 ms later.
 const LOOK: &str = r"
@@ -21,16 +21,16 @@ const LOOK: &str = r"
 ";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_canvas_draws_the_film_without_a_video_element_and_filters_change_it() {
+async fn the_canvas_draws_the_video_without_a_video_element_and_filters_change_it() {
     let browser = TestBrowser::chromium().await;
     let server = server().await;
     browser
-        .open(&server.url(&format!("/#/canvas/{FILM}")))
+        .open(&server.url(&format!("/#/canvas/{STREAM}")))
         .await;
     browser
         .until(
             "the canvas draws",
-            "document.querySelector('#board')?.dataset.state == 'playing'",
+            "document.querySelector('#canvas-player')?.dataset.state == 'playing'",
         )
         .await;
     let plain = browser.run(LOOK).await;
@@ -41,11 +41,11 @@ async fn the_canvas_draws_the_film_without_a_video_element_and_filters_change_it
     );
     assert!(
         plain["colour"].as_f64() > Some(5.0),
-        "a colourful film: {plain}"
+        "a colourful video: {plain}"
     );
     assert!(
         plain["change"].as_f64() > Some(0.5),
-        "a moving film: {plain}"
+        "a moving video: {plain}"
     );
     assert_eq!(
         browser
@@ -56,7 +56,7 @@ async fn the_canvas_draws_the_film_without_a_video_element_and_filters_change_it
     browser.click("#grey").await;
     browser
         .until(
-            "the film is grey",
+            "the video is grey",
             &format!("(await (async () => {{ {LOOK} }})()).colour < 1"),
         )
         .await;

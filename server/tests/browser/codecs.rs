@@ -5,7 +5,7 @@ use std::process::Command;
 
 use testkit::{TestServer, browser::TestBrowser};
 
-use crate::film;
+use crate::video;
 
 /// A plain client: it only knows `/offer`.
 const CLIENT: &str = "
@@ -28,7 +28,7 @@ const CLIENT: &str = "
 ";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn chromium_plays_every_codec_that_is_passed_through_and_the_test_picture() {
+async fn chromium_plays_every_codec_that_is_passed_through_and_the_test_pattern() {
     let browser = TestBrowser::chromium().await;
     let expected = [
         ("vp8", "video/VP8", (640, 360)),
@@ -42,7 +42,7 @@ async fn chromium_plays_every_codec_that_is_passed_through_and_the_test_picture(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn firefox_plays_what_it_can_as_it_is_and_the_rest_as_vp8() {
+async fn firefox_plays_supported_codecs_passed_through_and_the_rest_as_vp8() {
     let browser = TestBrowser::firefox().await;
     let expected = [
         ("vp9", "video/VP9", (640, 360)),
@@ -63,15 +63,15 @@ async fn plays(browser: &TestBrowser, expected: &[(&str, &str, (u64, u64))]) {
             .run(&format!("const name = '{name}'; {CLIENT}"))
             .await;
         assert_eq!(refused, "", "{name}");
-        film::starts(browser).await;
-        let seen = film::watch(browser, 6.0).await;
-        assert_eq!(film::codec(browser).await, *codec, "{name}");
-        assert_eq!((seen.width, seen.height), *size, "{name}");
+        video::starts(browser).await;
+        let playback = video::measure(browser, 6.0).await;
+        assert_eq!(video::codec(browser).await, *codec, "{name}");
+        assert_eq!((playback.width, playback.height), *size, "{name}");
         assert!(
-            seen.shown > 2.0 && seen.longest_freeze < 3.0,
-            "{name} {seen:?}"
+            playback.presented_fps > 2.0 && playback.longest_freeze < 3.0,
+            "{name} {playback:?}"
         );
-        assert!(seen.loudness > 0.001, "{name} {seen:?}");
+        assert!(playback.loudness > 0.001, "{name} {playback:?}");
     }
 }
 

@@ -9,9 +9,12 @@ async fn the_doctor_says_who_can_be_reached_and_what_would_help() {
     let server = server().await;
     let browser = TestBrowser::chromium().await;
     browser.open(&server.url("/#/doctor")).await;
-    browser.click("#examine").await;
+    browser.click("#run-test").await;
     browser
-        .until("there is a verdict", "document.querySelector('#verdict')")
+        .until(
+            "there is a verdict",
+            "document.querySelector('#test-result')",
+        )
         .await;
     // The server of the test has a TURN server of its own.
     for kind in [
@@ -21,26 +24,26 @@ async fn the_doctor_says_who_can_be_reached_and_what_would_help() {
         "stun",
         "turn-udp",
         "turn-tcp",
-        "loop",
+        "relay-loop",
     ] {
         let works =
-            format!("return document.querySelector('.try[data-kind={kind}]').dataset.outcome");
+            format!("return document.querySelector('.check[data-kind={kind}]').dataset.outcome");
         assert_eq!(browser.run(&works).await, "works", "{kind}");
     }
     let verdict = browser
-        .run("return document.querySelector('#verdict').dataset.verdict")
+        .run("return document.querySelector('#test-result').dataset.reachability")
         .await;
-    assert_eq!(verdict, "anybody");
+    assert_eq!(verdict, "everybody");
     browser.screenshot("doctor").await;
     // An address where nobody answers.
     let settings = "localStorage.setItem('weir', JSON.stringify({ language: 'zh', ice_servers: [{ urls: ['turn:127.0.0.1:9?transport=tcp'], username: 'a', credential: 'b' }] }))";
     browser.run(settings).await;
     browser.reload().await;
-    browser.click("#examine").await;
+    browser.click("#run-test").await;
     browser
         .until(
             "there is a verdict",
-            "document.querySelector('#verdict[data-verdict=near]')",
+            "document.querySelector('#test-result[data-reachability=local-network]')",
         )
         .await;
     browser.says("没有 TURN 服务器提供中继").await;

@@ -17,7 +17,7 @@ pub(crate) async fn offer(browser: &TestBrowser, name: &str, size: usize) -> Str
              seed ^= seed << 13; seed ^= seed >>> 17; seed ^= seed << 5; words[at] = seed;
          }}
          const list = new DataTransfer(); list.items.add(new File([words], '{name}'));
-         const field = document.querySelector('#attached'); field.files = list.files;
+         const field = document.querySelector('#file-input'); field.files = list.files;
          field.dispatchEvent(new Event('change', {{ bubbles: true }}));
          {HASH}
          return hex(await crypto.subtle.digest('SHA-256', words));"
@@ -63,8 +63,8 @@ async fn a_hundred_megabytes_arrive_with_their_hash() {
     lin.click(&format!("{} .get", card("big.bin"))).await;
     stage_is(&lin, "big.bin", "running").await;
     lin.screenshot("room-file-running").await;
-    stage_is(&lin, "big.bin", "kept").await;
-    stage_is(&ann, "big.bin", "kept").await;
+    stage_is(&lin, "big.bin", "complete").await;
+    stage_is(&ann, "big.bin", "complete").await;
     assert_eq!(kept_hash(&lin, "big.bin").await, hash);
     lin.screenshot("room-file-kept").await;
 }
@@ -86,10 +86,10 @@ async fn a_file_is_cancelled_by_either_side_and_goes_on_where_it_was() {
     lin.click(&get).await;
     stage_is(&ann, "a.bin", "running").await;
     ann.click(&cancel).await;
-    stage_is(&lin, "a.bin", "gone").await;
-    lin.says("its owner no longer offers it").await;
+    stage_is(&lin, "a.bin", "withdrawn").await;
+    lin.says("Withdrawn by the sender").await;
     lin.click(&get).await;
-    stage_is(&lin, "a.bin", "kept").await;
+    stage_is(&lin, "a.bin", "complete").await;
     assert_eq!(kept_hash(&lin, "a.bin").await, hash);
 }
 
@@ -104,7 +104,7 @@ async fn a_reader_that_reloads_is_offered_the_file_again() {
     link_is(&lin, "joined").await;
     connected_to(&lin, "Ann").await;
     lin.click(&format!("{} .get", card("r.bin"))).await;
-    stage_is(&lin, "r.bin", "kept").await;
+    stage_is(&lin, "r.bin", "complete").await;
     assert_eq!(kept_hash(&lin, "r.bin").await, hash);
     // The other way round, the file is gone with the page that had it.
     ann.reload().await;
@@ -112,7 +112,7 @@ async fn a_reader_that_reloads_is_offered_the_file_again() {
     lin.reload().await;
     connected_to(&lin, "Ann").await;
     lin.click(&format!("{} .get", card("r.bin"))).await;
-    stage_is(&lin, "r.bin", "gone").await;
+    stage_is(&lin, "r.bin", "withdrawn").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,26 +122,26 @@ async fn files_pass_between_firefox_and_a_terminal() {
     come_in(&fox, &server, "files", "Fox").await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let saved = folder.path().to_str().expect("its name is text");
-    let film = testkit::CLIP.to_owned();
+    let clip = testkit::CLIP.to_owned();
     let mut term = TestPeer::start(
         &server.url,
         "files",
         "term",
-        &["--save", saved, "--file", &film],
+        &["--save", saved, "--file", &clip],
     );
     connected_to(&fox, "term").await;
     term.connected_to("Fox").await;
     let hash = offer(&fox, "from-fox.bin", 5_000_000).await;
-    stage_is(&fox, "from-fox.bin", "kept").await;
+    stage_is(&fox, "from-fox.bin", "complete").await;
     let received = std::fs::read(folder.path().join("from-fox.bin")).expect("it was saved");
     assert_eq!(sha256(&received), hash);
-    let name = std::path::Path::new(&film)
+    let name = std::path::Path::new(&clip)
         .file_name()
         .expect("a file")
         .to_string_lossy();
     fox.click(&format!("{} .get", card(&name))).await;
-    stage_is(&fox, &name, "kept").await;
-    let original = std::fs::read(&film).expect("the clip is there");
+    stage_is(&fox, &name, "complete").await;
+    let original = std::fs::read(&clip).expect("the clip is there");
     assert_eq!(kept_hash(&fox, &name).await, sha256(&original));
 }
 
@@ -152,7 +152,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pasted_picture_shows_by_itself_on_both_sides() {
+async fn a_pasted_image_shows_on_both_sides() {
     let server = server().await;
     let [ann, lin] = ann_and_lin(&server, "pictures").await;
     ann.run(
@@ -168,7 +168,7 @@ async fn a_pasted_picture_shows_by_itself_on_both_sides() {
         browser
             .until(
                 "the picture shows",
-                "[...document.querySelectorAll('.talk img.picture')].some(image => image.naturalWidth == 64)",
+                "[...document.querySelectorAll('.message-log img.shared-image')].some(image => image.naturalWidth == 64)",
             )
             .await;
     }

@@ -6,27 +6,27 @@ mod canvas;
 mod codecs;
 mod doctor;
 mod exchange;
-mod film;
 mod gathering;
 mod mishaps;
 mod origin;
 mod pages;
 mod rooms;
 mod slow;
+mod video;
 mod watch;
 
 use testkit::{TestServer, dist};
 
-/// What the server of these tests calls the film of `assets/`.
-const FILM: &str = "film";
+/// What the server of these tests calls the clip in assets/.
+const STREAM: &str = "clip";
 
-/// A server that shows the film and the bundle.
+/// A server with the clip and the bundle.
 async fn server() -> TestServer {
     server_at("127.0.0.1:0").await
 }
 
 /// The same at this address, for the second life of a server.
 async fn server_at(address: &str) -> TestServer {
-    let film = format!("{FILM}={}", testkit::CLIP);
-    TestServer::at(address, &[&film, "--dist", dist()]).await
+    let source = format!("{STREAM}={}", testkit::CLIP);
+    TestServer::at(address, &[&source, "--dist", dist()]).await
 }

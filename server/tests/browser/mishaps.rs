@@ -150,7 +150,7 @@ async fn over_a_lossy_link() {
     crate::exchange::offer(&ann, "lossy.bin", 100_000).await;
     ann.until(
         "the file has arrived, whole",
-        "document.querySelector('.file[data-name=\"lossy.bin\"][data-stage=kept]')",
+        "document.querySelector('.file[data-name=\"lossy.bin\"][data-stage=complete]')",
     )
     .await;
     let size = std::fs::metadata(folder.path().join("lossy.bin")).expect("the file is there");

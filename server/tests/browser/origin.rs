@@ -8,7 +8,7 @@ use testkit::{
     site::Site,
 };
 
-use crate::{FILM, film, server};
+use crate::{STREAM, server, video};
 
 /// A page that knows nothing of Weir but `fetch(server + '/offer')`, as people write it.
 fn plain_page(server: &str) -> String {
@@ -33,41 +33,41 @@ fn plain_page(server: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plain_page_of_another_origin_plays_the_film_in_chromium() {
+async fn a_plain_page_of_another_origin_plays_the_video_in_chromium() {
     let browser = TestBrowser::chromium().await;
     let server = server().await;
     let site = Site::page(plain_page(&server.url)).await;
     browser.open(&site.url("/")).await;
-    film::starts(&browser).await;
-    // Longer than the film, so that its seam is seen.
-    film::is_the_film(&film::watch(&browser, 8.0).await);
-    assert_eq!(film::codec(&browser).await, "video/H264", "passed through");
+    video::starts(&browser).await;
+    // Longer than the video, so that its seam is seen.
+    video::is_the_clip(&video::measure(&browser, 8.0).await);
+    assert_eq!(video::codec(&browser).await, "video/H264", "passed through");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plain_page_of_another_origin_plays_the_film_in_firefox() {
+async fn a_plain_page_of_another_origin_plays_the_video_in_firefox() {
     let browser = TestBrowser::firefox().await;
     let server = server().await;
     let site = Site::page(plain_page(&server.url)).await;
     browser.open(&site.url("/")).await;
-    film::starts(&browser).await;
-    film::is_the_film(&film::watch(&browser, 8.0).await);
+    video::starts(&browser).await;
+    video::is_the_clip(&video::measure(&browser, 8.0).await);
     assert_eq!(
-        film::codec(&browser).await,
+        video::codec(&browser).await,
         "video/VP8",
         "re-encoded for Firefox"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_opened_as_a_file_plays_the_film() {
+async fn a_page_opened_as_a_file_plays_the_video() {
     let browser = TestBrowser::chromium().await;
     let server = server().await;
     let folder = tempfile::tempdir().expect("a folder");
     let page = folder.path().join("page.html");
     fs::write(&page, plain_page(&server.url)).expect("a page is written");
     browser.open(&format!("file://{}", page.display())).await;
-    film::starts(&browser).await;
+    video::starts(&browser).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,18 +80,20 @@ async fn the_bundle_works_from_a_sub_path_of_another_origin() {
     browser
         .open(&site.url(&format!("/some/where/{query}")))
         .await;
-    browser.says(FILM).await;
+    browser.says(STREAM).await;
     browser
-        .open(&site.url(&format!("/some/where/{query}#/watch/{}", FILM)))
+        .open(&site.url(&format!("/some/where/{query}#/watch/{}", STREAM)))
         .await;
-    film::starts(&browser).await;
+    video::starts(&browser).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_code_that_the_embed_page_offers_plays_the_film_on_other_sites() {
+async fn the_code_that_the_embed_page_offers_plays_the_video_on_other_sites() {
     let browser = TestBrowser::chromium().await;
     let server = server().await;
-    browser.open(&server.url(&format!("/#/embed/{FILM}"))).await;
+    browser
+        .open(&server.url(&format!("/#/embed/{STREAM}")))
+        .await;
     let mut pages = Vec::new();
     for code in ["#code-frame", "#code-lines", "#code-page"] {
         let text = format!("document.querySelector('{code}')?.textContent");
@@ -104,6 +106,6 @@ async fn the_code_that_the_embed_page_offers_plays_the_film_on_other_sites() {
         if code == "#code-frame" {
             browser.enter_frame().await;
         }
-        film::starts(&browser).await;
+        video::starts(&browser).await;
     }
 }

@@ -1,5 +1,4 @@
-//! Every page, as people see it: narrow and wide, light and dark, in both languages. The pictures in `target/screenshots`
-//! are for looking at.
+//! Every page: narrow and wide, light and dark, in both languages. Screenshots for review are in `target/screenshots`.
 
 use testkit::{
     TestServer,
@@ -9,18 +8,18 @@ use testkit::{
 use crate::server;
 
 const PHONE: u32 = 390;
-const DESK: u32 = 1280;
+const DESKTOP: u32 = 1280;
 
 struct Page {
-    /// For its picture.
+    /// Of its screenshots.
     name: &'static str,
     /// Behind the `#`.
     address: &'static str,
-    /// True once it shows what it has to show.
+    /// JavaScript that is true once the page has loaded.
     complete: &'static str,
 }
 
-/// The film is called as in `crate::FILM`.
+/// The stream has the name in [`crate::STREAM`].
 const PAGES: [Page; 9] = [
     Page {
         name: "gallery",
@@ -29,17 +28,17 @@ const PAGES: [Page; 9] = [
     },
     Page {
         name: "watch",
-        address: "/watch/film",
+        address: "/watch/clip",
         complete: "/[0-9]/.test(document.querySelector('#statistics').innerText)",
     },
     Page {
         name: "canvas",
-        address: "/canvas/film",
+        address: "/canvas/clip",
         complete: "document.querySelector('#histogram path')?.getAttribute('d')",
     },
     Page {
         name: "embed",
-        address: "/embed/film",
+        address: "/embed/clip",
         complete: "document.querySelector('#code-lines')?.innerText",
     },
     Page {
@@ -60,7 +59,7 @@ const PAGES: [Page; 9] = [
     Page {
         name: "doctor",
         address: "/doctor",
-        complete: "document.querySelector('#examine')",
+        complete: "document.querySelector('#run-test')",
     },
     Page {
         name: "unknown",
@@ -84,11 +83,16 @@ async fn open(browser: &TestBrowser, server: &TestServer, page: &Page) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_page_fits_a_phone_and_a_desk_in_both_languages_and_both_colours() {
+async fn every_page_fits_a_phone_and_a_desktop_in_both_languages_and_both_colour_schemes() {
     let browser = TestBrowser::chromium().await;
     let server = server().await;
     for language in ["en", "zh-CN"] {
-        for (width, dark) in [(DESK, false), (DESK, true), (PHONE, false), (PHONE, true)] {
+        for (width, dark) in [
+            (DESKTOP, false),
+            (DESKTOP, true),
+            (PHONE, false),
+            (PHONE, true),
+        ] {
             browser
                 .look(Look {
                     width,
@@ -99,23 +103,23 @@ async fn every_page_fits_a_phone_and_a_desk_in_both_languages_and_both_colours()
             for page in &PAGES {
                 open(&browser, &server, page).await;
                 let colour = if dark { "dark" } else { "light" };
-                let picture = format!("{}-{language}-{width}-{colour}", page.name);
-                browser.screenshot(&picture).await;
+                let screenshot = format!("{}-{language}-{width}-{colour}", page.name);
+                browser.screenshot(&screenshot).await;
                 let overflow = browser
                     .run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
                     .await;
-                assert_eq!(overflow, 0, "{picture} is wider than its window");
-                // What scrolls aside within the bar is not seen by most.
+                assert_eq!(overflow, 0, "{screenshot} is wider than its window");
+                // Entries that scroll sideways within the bar are hidden from most people.
                 let hidden = browser
                     .run("const bar = document.querySelector('header nav'); return bar.scrollWidth - bar.clientWidth")
                     .await;
-                assert_eq!(hidden, 0, "{picture}: the menu is cut off");
+                assert_eq!(hidden, 0, "{screenshot}: the menu is cut off");
                 let shown = browser.run("return document.documentElement.lang").await;
                 assert!(
                     shown
                         .as_str()
                         .is_some_and(|shown| shown.starts_with(&language[..2])),
-                    "{picture} calls its language {shown}"
+                    "{screenshot} has the language {shown}"
                 );
             }
         }

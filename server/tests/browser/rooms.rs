@@ -48,7 +48,7 @@ pub(crate) async fn say(browser: &TestBrowser, text: &str) {
 /// The texts of all messages, in order, own ones with a star.
 pub(crate) async fn said(browser: &TestBrowser) -> Vec<String> {
     let texts = browser
-        .run("return [...document.querySelectorAll('.say')].map(say => (say.matches('.me') ? '*' : '') + say.querySelector('.bubble').innerText)")
+        .run("return [...document.querySelectorAll('.chat-message')].map(message => (message.matches('.own') ? '*' : '') + message.querySelector('.bubble').innerText)")
         .await;
     let texts = texts.as_array().expect("a list").iter();
     texts
@@ -59,13 +59,13 @@ pub(crate) async fn said(browser: &TestBrowser) -> Vec<String> {
 /// Waits for a message of somebody else.
 pub(crate) async fn hears(browser: &TestBrowser, text: &str) {
     let there = format!(
-        "[...document.querySelectorAll('.say:not(.me) .bubble')].some(say => say.innerText == '{text}')"
+        "[...document.querySelectorAll('.chat-message:not(.own) .bubble')].some(message => message.innerText == '{text}')"
     );
     browser.until(&format!("it hears {text}"), &there).await;
 }
 
 pub(crate) async fn all_delivered(browser: &TestBrowser) {
-    let there = "document.querySelector('.say.me') && !document.querySelector('.say.me:not([data-ticks=all])')";
+    let there = "document.querySelector('.chat-message.own') && !document.querySelector('.chat-message.own:not([data-ticks=all])')";
     browser.until("everything is delivered", there).await;
 }
 
@@ -134,7 +134,7 @@ async fn two_people_talk_and_a_reload_keeps_what_was_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_not_looked_at_is_counted_and_marked() {
+async fn unread_messages_are_counted_and_marked() {
     let server = server().await;
     let ann = TestBrowser::chromium().await;
     let lin = ann.and_firefox().await;
@@ -167,8 +167,8 @@ async fn what_was_not_looked_at_is_counted_and_marked() {
     let after = "document.querySelector('.divider.unread').nextElementSibling.querySelector('.bubble').innerText";
     assert_eq!(ann.run(&format!("return {after}")).await, "one");
 
-    let away = "Math.abs(document.querySelector('.talk').scrollTop)";
-    ann.run("document.querySelector('.talk').scrollTop = -400")
+    let away = "Math.abs(document.querySelector('.message-log').scrollTop)";
+    ann.run("document.querySelector('.message-log').scrollTop = -400")
         .await;
     ann.until("it is scrolled back", &format!("{away} > 300"))
         .await;
@@ -187,7 +187,7 @@ async fn what_was_not_looked_at_is_counted_and_marked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_picture_is_seen_on_both_sides_and_a_file_is_fetched_when_wanted() {
+async fn an_image_shows_on_both_sides_and_a_file_is_downloaded_on_request() {
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\0\0\0\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\0\x05\0\x01\xff\x89\x99=\x1d\0\0\0\0IEND\xaeB`\x82";
     let folder = tempfile::TempDir::with_prefix("weir-files-").expect("a folder");
     let path = |name: &str, bytes: &[u8]| {
@@ -197,27 +197,28 @@ async fn a_picture_is_seen_on_both_sides_and_a_file_is_fetched_when_wanted() {
     };
     let server = server().await;
     let [ann, lin] = ann_and_lin(&server, "demo").await;
-    ann.fill("#attached", &path("dot.png", PNG)).await;
+    ann.fill("#file-input", &path("dot.png", PNG)).await;
     for browser in [&ann, &lin] {
         browser
             .until(
                 "the picture shows",
-                "document.querySelector('.say img.picture')?.naturalWidth > 0",
+                "document.querySelector('.chat-message img.shared-image')?.naturalWidth > 0",
             )
             .await;
     }
-    ann.fill("#attached", &path("notes.txt", &vec![b'x'; 3_000_000]))
+    ann.fill("#file-input", &path("notes.txt", &vec![b'x'; 3_000_000]))
         .await;
-    lin.click(".say .file[data-name='notes.txt'] .get").await;
+    lin.click(".chat-message .file[data-name='notes.txt'] .get")
+        .await;
     lin.until(
         "it is here",
-        "document.querySelector('#files .file[data-name=\"notes.txt\"][data-stage=kept]')",
+        "document.querySelector('#files .file[data-name=\"notes.txt\"][data-stage=complete]')",
     )
     .await;
     lin.screenshot("room-files").await;
     ann.until(
         "its author knows",
-        "document.querySelector('#files .file[data-name=\"notes.txt\"][data-stage=kept]')",
+        "document.querySelector('#files .file[data-name=\"notes.txt\"][data-stage=complete]')",
     )
     .await;
     ann.screenshot("room-files-author").await;
@@ -228,8 +229,8 @@ async fn a_picture_is_seen_on_both_sides_and_a_file_is_fetched_when_wanted() {
         "{} for (const kind of ['dragover', 'drop']) {{ \
             window.dispatchEvent(new DragEvent(kind, {{ dataTransfer: data, cancelable: true }})); \
             await new Promise(done => setTimeout(done, 300)); \
-            if (kind == 'dragover' && document.querySelector('.drop').hidden) return false; \
-         }} return document.querySelector('.drop').hidden",
+            if (kind == 'dragover' && document.querySelector('.drop-target').hidden) return false; \
+         }} return document.querySelector('.drop-target').hidden",
         data.replace("NAME", "'dropped.txt'")
     );
     assert_eq!(ann.run(&held).await, true, "the page shows where to drop");
@@ -241,7 +242,7 @@ async fn a_picture_is_seen_on_both_sides_and_a_file_is_fetched_when_wanted() {
     .await;
     for name in ["dropped.txt", "pasted.txt"] {
         let offered = format!(
-            "document.querySelector('.say .file[data-name=\"{name}\"][data-stage=offered]')"
+            "document.querySelector('.chat-message .file[data-name=\"{name}\"][data-stage=offered]')"
         );
         lin.until(&format!("{name} is offered"), &offered).await;
     }
@@ -259,15 +260,13 @@ async fn a_name_that_is_taken_is_refused_with_a_way_in() {
         .await;
     other.run("document.querySelector('#room').value = ''; document.querySelector('#room').dispatchEvent(new Event('input'))").await;
     other.click("#join").await;
-    other
-        .says("Please say what the others should call you")
-        .await;
+    other.says("Please enter your name").await;
     other.fill("#name", "ann").await;
     other.fill("#room", "demo").await;
     other.click("#join").await;
     link_is(&other, "refused").await;
     other
-        .says("Somebody in this room has that name already")
+        .says("Someone in this room already has this name")
         .await;
     other.screenshot("room-refused").await;
     other.fill("#name", " Lee").await;
@@ -277,7 +276,7 @@ async fn a_name_that_is_taken_is_refused_with_a_way_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_message_field_heeds_input_methods_and_limits() {
+async fn the_message_field_respects_input_methods_and_limits() {
     let server = server().await;
     let browser = TestBrowser::chromium().await;
     come_in(&browser, &server, "demo", "Ann").await;
@@ -299,7 +298,7 @@ async fn the_message_field_heeds_input_methods_and_limits() {
     );
     browser.fill("#message", ENTER).await;
     browser
-        .until("it is said", "document.querySelector('.say.me')")
+        .until("it is said", "document.querySelector('.chat-message.own')")
         .await;
     assert_eq!(said(&browser).await, ["*ni hao\ntwo"]);
     let value = browser
@@ -310,7 +309,7 @@ async fn the_message_field_heeds_input_methods_and_limits() {
     browser
         .run("const field = document.querySelector('#message'); field.value = '长'.repeat(30000); field.dispatchEvent(new Event('input'))")
         .await;
-    browser.says("a message holds 64 kB").await;
+    browser.says("a message has at most 64 kB").await;
     let disabled = browser
         .run("return document.querySelector('#send').disabled")
         .await;
@@ -325,7 +324,7 @@ async fn the_message_field_heeds_input_methods_and_limits() {
         )
         .await;
     browser.click("#copy-link").await;
-    browser.until("the link is copied, or it is said why not", "['Copied', 'Select the text and copy it yourself'].includes(document.querySelector('#copy-link').innerText)").await;
+    browser.until("the link is copied, or it is said why not", "['Copied', 'Copy failed: please copy it yourself'].includes(document.querySelector('#copy-link').innerText)").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -355,7 +354,7 @@ async fn a_room_fits_a_phone_and_a_desk_in_both_languages_and_both_colours() {
             connected_to(&ann, "小雨").await;
             ann.until(
                 "the history is shown",
-                "document.querySelectorAll('.say').length == 2",
+                "document.querySelectorAll('.chat-message').length == 2",
             )
             .await;
             let colour = if dark { "dark" } else { "light" };

@@ -1,10 +1,10 @@
-//! A viewer whose connection does not carry the film is told so.
+//! A viewer whose connection does not carry the video is told so.
 
 use std::time::{Duration, Instant};
 
 use testkit::browser::{Look, TestBrowser};
 
-use crate::{FILM, film, server};
+use crate::{STREAM, server, video};
 
 /// From now on the page's statistics say that no picture is decoded while `window.still` is true.
 const STILL: &str = "const ask = RTCPeerConnection.prototype.getStats; let count = null; window.still = false; \
@@ -22,16 +22,13 @@ const STILL: &str = "const ask = RTCPeerConnection.prototype.getStats; let count
 const ASKED: &str = "performance.getEntriesByType('resource').filter(entry => entry.startTime > window.since) \
     .map(entry => entry.name).filter(name => name.includes('/session/'))";
 
-const TOLD: &str = "document.querySelector('#slow')?.innerText";
+const TOLD: &str = "document.querySelector('#frames-skipped')?.innerText";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_whose_connection_is_too_slow_is_told_while_it_is() {
     let browser = TestBrowser::chromium().await;
     let server = server().await;
-    for (language, says) in [
-        ("en", "Your connection is too slow"),
-        ("zh-CN", "您的网络跟不上"),
-    ] {
+    for (language, says) in [("en", "Frames skipped"), ("zh-CN", "已跳过部分帧")] {
         let look = Look {
             language,
             ..Look::default()
@@ -40,12 +37,12 @@ async fn a_viewer_whose_connection_is_too_slow_is_told_while_it_is() {
         browser.open(&server.url("/?fresh#/")).await;
         browser.reload().await;
         browser.run(STILL).await;
-        browser.click(&format!("a[data-stream={FILM}]")).await;
-        film::starts(&browser).await;
+        browser.click(&format!("a[data-stream={STREAM}]")).await;
+        video::starts(&browser).await;
         browser.run("window.since = performance.now()").await;
         tokio::time::sleep(Duration::from_secs(3)).await;
         let asked = browser.run(&format!("return {ASKED}.length")).await;
-        assert_eq!(asked, 0, "while the film plays the server is not asked");
+        assert_eq!(asked, 0, "while the video plays the server is not asked");
 
         // Pictures stand still: the page asks, and is told that none were left out.
         browser.run("window.still = true").await;

@@ -6,15 +6,15 @@ use testkit::{
     site::Site,
 };
 
-use crate::{FILM, film, server, server_at};
+use crate::{STREAM, server, server_at, video};
 
-/// Opens the client, then the page of the film by a click in the gallery.
+/// Opens the client, then the page of the video by a click in the gallery.
 async fn watch_page(browser: &TestBrowser, server: &TestServer) {
     browser.open(&server.url("/")).await;
-    browser.says(FILM).await;
-    film::keep_peers(browser).await;
-    browser.click(&format!("a[data-stream={FILM}]")).await;
-    film::starts(browser).await;
+    browser.says(STREAM).await;
+    video::keep_peers(browser).await;
+    browser.click(&format!("a[data-stream={STREAM}]")).await;
+    video::starts(browser).await;
 }
 
 /// Waits until the player is in this state, as its `data-state` says.
@@ -27,12 +27,12 @@ async fn player_is(browser: &TestBrowser, state: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn chromium_plays_the_film_passed_through_across_the_seam_of_its_loop() {
+async fn chromium_plays_the_video_passed_through_across_the_loop_point() {
     let browser = TestBrowser::chromium().await;
     let server = server().await;
     watch_page(&browser, &server).await;
-    film::is_the_film(&film::watch(&browser, 8.0).await);
-    assert_eq!(film::codec(&browser).await, "video/H264");
+    video::is_the_clip(&video::measure(&browser, 8.0).await);
+    assert_eq!(video::codec(&browser).await, "video/H264");
     player_is(&browser, "playing").await;
     tells_what_arrived(&browser, 2).await;
 }
@@ -46,38 +46,38 @@ async fn tells_what_arrived(browser: &TestBrowser, media: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn firefox_plays_a_vp8_rendition_across_the_seam_of_its_loop() {
+async fn firefox_plays_a_vp8_rendition_across_the_loop_point() {
     let browser = TestBrowser::firefox().await;
     let server = server().await;
     watch_page(&browser, &server).await;
-    film::is_the_film(&film::watch(&browser, 8.0).await);
-    assert_eq!(film::codec(&browser).await, "video/VP8");
+    video::is_the_clip(&video::measure(&browser, 8.0).await);
+    assert_eq!(video::codec(&browser).await, "video/VP8");
     tells_what_arrived(&browser, 2).await;
     browser.screenshot("watch-firefox").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stop_ends_the_film_start_brings_it_back_and_so_does_a_reload() {
+async fn stop_ends_the_video_start_brings_it_back_and_so_does_a_reload() {
     let browser = TestBrowser::chromium().await;
     let server = server().await;
     watch_page(&browser, &server).await;
     browser.click("#stop").await;
     player_is(&browser, "stopped").await;
-    film::is_gone(&browser).await;
+    video::is_gone(&browser).await;
     assert_eq!(
-        film::connections(&browser).await,
+        video::connections(&browser).await,
         0,
         "stop closes the connection"
     );
     browser.screenshot("watch-stopped").await;
     browser.click("#stop").await;
-    film::starts(&browser).await;
+    video::starts(&browser).await;
     browser.reload().await;
-    film::starts(&browser).await;
+    video::starts(&browser).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_film_comes_back_by_itself_after_the_server_was_restarted() {
+async fn the_video_comes_back_by_itself_after_the_server_was_restarted() {
     let browser = TestBrowser::chromium().await;
     let server = server().await;
     watch_page(&browser, &server).await;
@@ -87,8 +87,8 @@ async fn the_film_comes_back_by_itself_after_the_server_was_restarted() {
     browser.screenshot("watch-reconnecting").await;
     let _server = server_at(&address).await;
     player_is(&browser, "playing").await;
-    film::starts(&browser).await;
-    film::is_the_film(&film::watch(&browser, 3.0).await);
+    video::starts(&browser).await;
+    video::is_the_clip(&video::measure(&browser, 3.0).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,22 +110,22 @@ async fn the_keyboard_mutes_stops_and_plays_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frame_on_somebodys_page_plays_the_film() {
+async fn an_iframe_on_another_site_plays_the_video() {
     let browser = TestBrowser::chromium().await;
     let server = server().await;
-    let frame = format!("{}?stream={FILM}&embed=1", server.url("/"));
+    let frame = format!("{}?stream={STREAM}&embed=1", server.url("/"));
     let site = Site::page(format!(
         "<!DOCTYPE html><h1>Somebody's page</h1><iframe width=800 height=450 allow='autoplay; fullscreen' src='{frame}'></iframe>"
     ))
     .await;
     browser.open(&site.url("/")).await;
     browser.enter_frame().await;
-    film::starts(&browser).await;
+    video::starts(&browser).await;
     let heading = browser
         .run("return document.querySelector('h1, nav')?.innerText")
         .await;
     assert!(
         heading.is_null(),
-        "the frame holds the film alone, not {heading}"
+        "the frame holds the video alone, not {heading}"
     );
 }

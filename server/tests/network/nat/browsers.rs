@@ -83,7 +83,7 @@ impl Person<'_> {
 
     async fn hear(&self, text: &str) {
         let there = format!(
-            "[...document.querySelectorAll('.say:not(.me) .bubble')].some(say => say.innerText == '{text}')"
+            "[...document.querySelectorAll('.chat-message:not(.own) .bubble')].some(message => message.innerText == '{text}')"
         );
         let what = format!("it hears {text}");
         self.network
@@ -168,8 +168,8 @@ async fn the_doctor_tells_the_kinds_of_nats_apart() {
         person.open("#/doctor").await;
         network
             .inside(person.home, async {
-                person.browser().click("#examine").await;
-                let done = "document.querySelector('#verdict[data-verdict=anybody]')";
+                person.browser().click("#run-test").await;
+                let done = "document.querySelector('#test-result[data-reachability=everybody]')";
                 person.browser().until("there is a verdict", done).await;
                 person.browser().says(kind).await;
             })
