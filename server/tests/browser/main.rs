@@ -2,6 +2,7 @@
 //!
 //! Needs `dist/` and browsers with their drivers: `cargo xtask test` sees to both.
 
+mod accessibility;
 mod canvas;
 mod codecs;
 mod doctor;

@@ -323,8 +323,42 @@ async fn the_message_field_respects_input_methods_and_limits() {
             "document.activeElement.id == 'message'",
         )
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_link_of_a_room_is_copied_or_the_button_says_that_it_was_not() {
+    let server = server().await;
+    let browser = TestBrowser::chromium().await;
+    come_in(&browser, &server, "demo", "Ann").await;
+    let button = "document.querySelector('#copy-link').innerText";
     browser.click("#copy-link").await;
-    browser.until("the link is copied, or it is said why not", "['Copied', 'Copy failed: please copy it yourself'].includes(document.querySelector('#copy-link').innerText)").await;
+    browser
+        .until("it is copied", &format!("{button} == 'Copied'"))
+        .await;
+    // Control and V.
+    browser.fill("#message", "\u{E009}v\u{E000}").await;
+    let pasted = browser
+        .run("return document.querySelector('#message').value")
+        .await;
+    assert_eq!(pasted, server.url("/#/room/demo"));
+    browser
+        .until(
+            "the button is ready again",
+            &format!("{button} == 'Copy link'"),
+        )
+        .await;
+
+    // A browser that allows neither way of copying.
+    browser
+        .run("navigator.clipboard.writeText = () => Promise.reject(new Error('no')); document.execCommand = () => false")
+        .await;
+    browser.click("#copy-link").await;
+    browser
+        .until(
+            "it is not copied",
+            &format!("{button} == 'Copy failed: please copy it yourself'"),
+        )
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -50,8 +50,7 @@ pub(crate) async fn measure(browser: &TestBrowser, seconds: f64) -> Playback {
     }
 }
 
-/// Fails unless this is the clip in assets/, with audio. How smoothly it plays depends on the machine:
-/// a busy one drops frames, and encoding for Firefox keeps it busy.
+/// Fails unless this is the clip in assets/ (1280 by 720, 25 fps, with audio), playing smoothly.
 pub(crate) fn is_the_clip(playback: &Playback) {
     assert_eq!(
         (playback.width, playback.height),
@@ -59,8 +58,14 @@ pub(crate) fn is_the_clip(playback: &Playback) {
         "{playback:?}"
     );
     assert!((24.0..26.0).contains(&playback.fps), "{playback:?}");
-    assert!(playback.presented_fps > 2.0, "{playback:?}");
-    assert!(playback.longest_freeze < 3.0, "{playback:?}");
+    is_smooth(playback);
+}
+
+/// Fails unless a video of 25 frames per second plays without a long freeze and with audio. Idle cores present 24 frames per second
+/// and freeze for 0.1 s at most; two cores that also compile present 14 and freeze for 0.6 s.
+pub(crate) fn is_smooth(playback: &Playback) {
+    assert!(playback.presented_fps > 10.0, "{playback:?}");
+    assert!(playback.longest_freeze < 1.0, "{playback:?}");
     assert!(playback.loudness > 0.001, "no audio: {playback:?}");
 }
 
