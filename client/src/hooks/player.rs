@@ -1,6 +1,7 @@
 //! The player of one stream: runs the effects of [`PlayerSession`] on a WHEP session, and samples its statistics.
 
 mod frame_skips;
+mod open_error;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -15,18 +16,17 @@ use crate::http::{self, HttpError};
 use crate::rtc::listener::Listener;
 use crate::rtc::media_receiver::MediaReceiverEvent;
 use crate::rtc::timer::{Timer, now};
-use crate::rtc::whep::{WhepError, WhepSession};
+use crate::rtc::whep::WhepSession;
 use crate::state::frame_skips::FrameSkips;
 use crate::state::route::encode;
 use crate::state::session::{
     OpenError, Phase, PlayerSession, RetryCause, SessionEffect, SessionEvent, StreamStatus,
 };
+use crate::state::stall::StallDetector;
 use crate::state::stats::{Figures, Plots, StatsSample};
 
 const SAMPLE_MS: f64 = 1_000.0;
 const COUNTDOWN_MS: f64 = 250.0;
-/// After this many samples without a byte while connected, the stream has stalled: the server is gone without a close.
-const STALLED_SAMPLES: u32 = 4;
 
 /// A handle for components. Its session ends with the component that made it.
 #[derive(Clone, Copy)]
@@ -58,7 +58,7 @@ struct Owned {
     sampler: Option<Timer>,
     countdown: Option<Timer>,
     before: Option<StatsSample>,
-    silent_samples: u32,
+    stall: StallDetector,
     skips: FrameSkips,
     resume: bool,
     _listeners: Vec<Listener>,
@@ -215,7 +215,7 @@ impl Player {
                 // Stopped meanwhile: the drop ends the session.
                 opened if !current => drop(opened),
                 Ok(whep) => self.on_opened(whep),
-                Err(error) => self.send(SessionEvent::OpenFailed(open_error(error))),
+                Err(error) => self.send(SessionEvent::OpenFailed(error.into())),
             }
         });
     }
@@ -228,7 +228,7 @@ impl Player {
             owned.whep = Some(whep);
             owned.sampler = Some(sampler);
             owned.before = None;
-            owned.silent_samples = 0;
+            owned.stall = StallDetector::default();
         });
         self.media.set(Some(stream));
     }
@@ -317,29 +317,21 @@ impl Player {
     }
 
     fn on_sample(self, sample: StatsSample) {
+        let phase = self.phase.get_untracked();
         let compared = self.owned.try_update_value(|owned| {
             let before = owned.before.replace(sample.clone())?;
             let figures = Figures::between(&before, &sample);
-            owned.silent_samples = if figures.arrived == Some(0.0) {
-                owned.silent_samples + 1
-            } else {
-                0
-            };
-            Some((figures, owned.silent_samples))
+            let event = owned.stall.on_sample(&phase, figures.arrived);
+            Some((figures, event))
         });
-        let Some((figures, silent_samples)) = compared.flatten() else {
+        let Some((figures, event)) = compared.flatten() else {
             return;
         };
-        let flows = figures.arrived.is_some_and(|bytes| bytes > 0.0);
         self.plots.update(|plots| plots.push(&figures));
         self.check_skips(&figures);
         self.figures.set(figures);
-        let phase = self.phase.get_untracked();
-        // After a restart on the same path the connection never says "connected" again, but bytes arrive.
-        if phase == Phase::Restarting && flows {
-            self.send(SessionEvent::Connected);
-        } else if phase == Phase::Playing && silent_samples >= STALLED_SAMPLES {
-            self.send(SessionEvent::Stalled);
+        if let Some(event) = event {
+            self.send(event);
         }
     }
 }
@@ -367,25 +359,5 @@ fn ice_servers(
         let relay = |server: &IceServer| server.urls.iter().any(|url| url.starts_with("turn"));
         servers.retain(|server| relays || !relay(server));
         servers
-    }
-}
-
-fn open_error(error: WhepError) -> OpenError {
-    match error {
-        WhepError::Browser(error) => OpenError::Browser(error),
-        WhepError::Http(HttpError::Unreachable) => OpenError::Unreachable,
-        WhepError::Http(HttpError::Unreadable) => OpenError::Refused(String::new()),
-        WhepError::Http(HttpError::Status {
-            status,
-            error,
-            retry_after,
-        }) => match status {
-            404 => OpenError::Gone(error),
-            429 | 500.. => OpenError::Later {
-                error,
-                after: retry_after.map(|s| s.saturating_mul(1_000)),
-            },
-            _ => OpenError::Refused(error),
-        },
     }
 }

@@ -8,6 +8,7 @@
 //! | [`session`] | when a player connects, restarts ICE, waits and gives up |
 //! | [`remote`] | what is shown of a response that is polled |
 //! | [`stats`] | figures per second from the counters that a browser reports |
+//! | [`stall`] | whether a session has stalled |
 //! | [`frame_skips`] | whether to say that the server skips frames |
 //! | [`room`] | what a room shows, as types |
 //! | [`join`] | when the signaling socket of a room is opened, closed and retried |
@@ -35,5 +36,6 @@ pub mod rows;
 pub mod server;
 pub mod session;
 pub mod settings;
+pub mod stall;
 pub mod stats;
 pub mod transfers;

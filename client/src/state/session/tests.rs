@@ -280,3 +280,117 @@ fn late_events_of_an_earlier_session_change_nothing() {
         assert_eq!(session.phase(), &Phase::Stopped);
     }
 }
+
+#[test]
+fn a_connection_that_does_not_come_up_in_time_is_retried_without_a_path() {
+    for event in [SessionEvent::Timer, SessionEvent::IceFailed] {
+        let mut session = PlayerSession::default();
+        session.step(SessionEvent::Start, 0.0, 0.0);
+        session.step(event, CONNECT_TIMEOUT_MS, 0.0);
+        assert_eq!(
+            session.phase(),
+            &Phase::Waiting {
+                until: CONNECT_TIMEOUT_MS + 500.0,
+                cause: RetryCause::NoPath
+            }
+        );
+    }
+}
+
+#[test]
+fn a_network_that_comes_back_during_an_interruption_restarts_ice_at_once() {
+    let mut session = playing();
+    session.step(SessionEvent::Disconnected, 200.0, 0.0);
+    assert_eq!(
+        session.step(SessionEvent::Online, 300.0, 0.0)[0],
+        SessionEffect::RestartIce
+    );
+}
+
+#[test]
+fn a_restart_without_a_connection_in_time_opens_a_new_session() {
+    let mut session = playing();
+    session.step(SessionEvent::Stalled, 20_000.0, 0.0);
+    session.step(SessionEvent::Timer, 20_000.0 + RESTART_TIMEOUT_MS, 0.0);
+    assert_eq!(waits_for(&session, 20_000.0 + RESTART_TIMEOUT_MS), 500.0);
+}
+
+#[test]
+fn a_close_by_a_server_that_still_has_the_stream_is_followed_by_a_new_session() {
+    let mut session = playing();
+    session.step(SessionEvent::RemoteClosed, 10_000.0, 0.0);
+    session.step(
+        SessionEvent::StreamStatus(StreamStatus::Available),
+        10_050.0,
+        0.0,
+    );
+    assert_eq!(waits_for(&session, 10_050.0), 500.0);
+    assert_eq!(
+        session.step(SessionEvent::Timer, 10_550.0, 0.0)[1],
+        SessionEffect::Open
+    );
+    assert_eq!(
+        session.phase(),
+        &Phase::Reconnecting {
+            cause: RetryCause::Closed
+        }
+    );
+}
+
+#[test]
+fn a_question_about_the_stream_that_is_not_answered_counts_as_unreachable() {
+    let mut session = playing();
+    session.step(SessionEvent::RemoteClosed, 1_000.0, 0.0);
+    session.step(SessionEvent::Timer, 1_000.0 + QUERY_TIMEOUT_MS, 0.0);
+    assert!(matches!(
+        session.phase(),
+        Phase::Waiting {
+            cause: RetryCause::Unreachable,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn a_retry_after_shorter_than_the_back_off_does_not_shorten_it() {
+    let mut session = PlayerSession::default();
+    session.step(SessionEvent::Start, 0.0, 0.0);
+    let later = SessionEvent::OpenFailed(OpenError::Later {
+        error: "full".into(),
+        after: Some(100),
+    });
+    session.step(later, 0.0, 0.0);
+    assert_eq!(waits_for(&session, 0.0), 500.0);
+}
+
+#[test]
+fn a_start_after_a_failure_begins_with_the_shortest_wait() {
+    let mut session = playing();
+    for _ in 0..3 {
+        session.step(SessionEvent::Stalled, 1_000.0, 0.0);
+        session.step(SessionEvent::RestartFailed, 1_000.0, 0.0);
+        session.step(SessionEvent::Timer, 1_000.0, 0.0);
+        session.step(SessionEvent::Connected, 1_000.0, 0.0);
+    }
+    session.step(SessionEvent::Stop, 1_000.0, 0.0);
+    session.step(SessionEvent::Start, 2_000.0, 0.0);
+    session.step(
+        SessionEvent::OpenFailed(OpenError::Unreachable),
+        2_000.0,
+        0.0,
+    );
+    assert_eq!(waits_for(&session, 2_000.0), 500.0);
+}
+
+#[test]
+fn a_wait_is_not_cut_short_by_the_close_of_the_lost_session() {
+    let mut session = playing();
+    session.step(SessionEvent::Stalled, 1_000.0, 0.0);
+    session.step(SessionEvent::RestartFailed, 1_000.0, 0.0);
+    assert!(
+        session
+            .step(SessionEvent::RemoteClosed, 1_100.0, 0.0)
+            .is_empty()
+    );
+    assert_eq!(waits_for(&session, 1_000.0), 500.0);
+}

@@ -1,0 +1,77 @@
+//! Whether the failure to open a WHEP session is worth a retry.
+
+use crate::http::HttpError;
+use crate::rtc::whep::WhepError;
+use crate::state::session::OpenError;
+
+impl From<WhepError> for OpenError {
+    fn from(error: WhepError) -> Self {
+        match error {
+            WhepError::Browser(error) => Self::Browser(error),
+            WhepError::Http(HttpError::Unreachable) => Self::Unreachable,
+            WhepError::Http(HttpError::Unreadable) => Self::Refused(String::new()),
+            WhepError::Http(HttpError::Status {
+                status,
+                error,
+                retry_after,
+            }) => match status {
+                404 => Self::Gone(error),
+                429 | 500.. => Self::Later {
+                    error,
+                    after: retry_after.map(|s| s.saturating_mul(1_000)),
+                },
+                _ => Self::Refused(error),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(status: u16, retry_after: Option<u32>) -> WhepError {
+        WhepError::Http(HttpError::Status {
+            status,
+            error: "no".into(),
+            retry_after,
+        })
+    }
+
+    #[test]
+    fn an_error_of_the_server_decides_whether_to_retry() {
+        let no = || "no".to_owned();
+        assert_eq!(OpenError::from(status(404, None)), OpenError::Gone(no()));
+        assert_eq!(OpenError::from(status(406, None)), OpenError::Refused(no()));
+        for code in [429, 500, 503] {
+            let later = OpenError::Later {
+                error: no(),
+                after: Some(7_000),
+            };
+            assert_eq!(OpenError::from(status(code, Some(7))), later, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_retry_after_beyond_all_bounds_does_not_overflow() {
+        assert_eq!(
+            OpenError::from(status(503, Some(u32::MAX))),
+            OpenError::Later {
+                error: "no".into(),
+                after: Some(u32::MAX)
+            }
+        );
+    }
+
+    #[test]
+    fn a_server_that_does_not_answer_is_told_from_one_that_is_not_weir() {
+        assert_eq!(
+            OpenError::from(WhepError::Http(HttpError::Unreachable)),
+            OpenError::Unreachable
+        );
+        assert_eq!(
+            OpenError::from(WhepError::Http(HttpError::Unreadable)),
+            OpenError::Refused(String::new())
+        );
+    }
+}
