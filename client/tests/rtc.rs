@@ -12,6 +12,7 @@ use client::rtc::media_receiver::{MediaReceiver, MediaReceiverEvent};
 use client::rtc::timer::{Timer, sleep};
 use client::rtc::whep::{WhepError, WhepSession};
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -27,10 +28,12 @@ extern "C" {
     fn listeners() -> i32;
     /// Requests so far, by method.
     fn requests(method: &str) -> u32;
-    /// Lets the browser free what nobody holds any more.
+    /// Lets the browser free unreferenced objects.
     async fn collect();
     /// The next requests are answered with this status.
     fn refuse_with(status: u16);
+    /// The `ice-ufrag` of the client and of the server in the last ICE restart.
+    fn restart_ufrags() -> js_sys::Array;
 }
 
 const CYCLES: u32 = 200;
@@ -44,13 +47,13 @@ fn memory_pages() -> u32 {
 }
 
 async fn open(events: &Rc<RefCell<Vec<MediaReceiverEvent>>>) -> Result<WhepSession, WhepError> {
-    let heard = Rc::clone(events);
+    let received = Rc::clone(events);
     let resolve = |location: &str| format!("http://weir.test{location}");
     WhepSession::open(
-        "http://weir.test/whep/film",
+        "http://weir.test/whep/stream",
         resolve,
         ready(Vec::new()),
-        move |event| heard.borrow_mut().push(event),
+        move |event| received.borrow_mut().push(event),
     )
     .await
 }
@@ -136,22 +139,82 @@ async fn a_refused_offer_closes_its_connection_and_says_why() {
     assert_eq!(Rc::strong_count(&events), 1);
 }
 
+/// The counters of the selected candidate pair.
+struct SelectedPair {
+    /// The `ice-ufrag` of the local and the remote candidate: tell one ICE generation from another.
+    ufrags: [Option<String>; 2],
+    bytes_received: f64,
+}
+
+async fn selected_pair(session: &WhepSession) -> Option<SelectedPair> {
+    let report = JsFuture::from(session.stats()).await.ok()?;
+    let entries = js_sys::Map::from(report);
+    let get = |entry: &JsValue, name: &str| js_sys::Reflect::get(entry, &name.into()).ok();
+    let mut transport = None;
+    entries.for_each(&mut |entry, _| {
+        if get(&entry, "type")
+            .and_then(|kind| kind.as_string())
+            .as_deref()
+            == Some("transport")
+        {
+            transport = Some(entry);
+        }
+    });
+    let pair = entries.get(&get(&transport?, "selectedCandidatePairId")?);
+    let ufrag = |side: &str| {
+        let candidate = entries.get(&get(&pair, side)?);
+        get(&candidate, "usernameFragment")?.as_string()
+    };
+    Some(SelectedPair {
+        ufrags: ["localCandidateId", "remoteCandidateId"].map(ufrag),
+        bytes_received: get(&pair, "bytesReceived")?.as_f64()?,
+    })
+}
+
 #[wasm_bindgen_test]
-async fn a_session_connects_and_survives_an_ice_restart() {
+async fn after_an_ice_restart_media_arrives_on_the_new_path() {
     install().await.expect("the page can be prepared");
     let events = Rc::new(RefCell::new(Vec::new()));
-    let whep = open(&events).await.expect("the server in the page answers");
+    let session = open(&events).await.expect("the server in the page answers");
     wait_for(&events, &MediaReceiverEvent::Connected).await;
     assert!(events.borrow().contains(&MediaReceiverEvent::Track));
-    assert_eq!(whep.stream().get_tracks().length(), 1);
-    whep.restart().await.expect("the restart is answered");
-    sleep(500).await;
+    assert_eq!(session.stream().get_tracks().length(), 1);
+    let before = selected_pair(&session).await.expect("a pair is selected");
+
+    session.restart().await.expect("the restart is answered");
+    let ufrags = restart_ufrags();
+    let ufrags = [0, 1].map(|at| ufrags.get(at).as_string());
+    for (new, old) in ufrags.iter().zip(&before.ufrags) {
+        assert_ne!(new, old, "both sides have new credentials");
+    }
+    let mut bytes = None;
+    for _ in 0..200 {
+        let pair = selected_pair(&session).await;
+        if let Some(pair) = pair.filter(|pair| pair.ufrags == ufrags) {
+            match bytes {
+                // Checks and reports are shorter than that: media arrives.
+                Some(first) if pair.bytes_received > first + 2_000.0 => break,
+                Some(_) => {}
+                None => bytes = Some(pair.bytes_received),
+            }
+        }
+        sleep(50).await;
+    }
+    let after = selected_pair(&session).await.expect("a pair is selected");
+    assert_eq!(after.ufrags, ufrags, "the selected path is not the new one");
     assert!(
-        !events.borrow().contains(&MediaReceiverEvent::Failed),
-        "{:?}",
-        events.borrow()
+        bytes.is_some_and(|first| after.bytes_received > first + 2_000.0),
+        "no media on the new path within ten seconds: {} bytes",
+        after.bytes_received
     );
-    drop(whep);
+    for event in [
+        MediaReceiverEvent::Failed,
+        MediaReceiverEvent::Disconnected,
+        MediaReceiverEvent::RemoteClosed,
+    ] {
+        assert!(!events.borrow().contains(&event), "{:?}", events.borrow());
+    }
+    drop(session);
     assert_eq!(open_connections(), 0);
 }
 

@@ -7,6 +7,7 @@ const sessions = new Map();
 const counted = {};
 let added = 0;
 let refusal = 0;
+let restarted = [];
 let ready = null;
 
 export function install() {
@@ -46,6 +47,7 @@ async function answer(url, init) {
   if (!session) return json(404, { error: "no such session" });
   if (method === "DELETE") {
     session.pc.close();
+    clearInterval(session.drawing);
     sessions.delete(new URL(url).pathname);
     return new Response(null, { status: 200 });
   }
@@ -57,12 +59,20 @@ async function post(offer) {
   const pc = new Native();
   await pc.setRemoteDescription({ type: "offer", sdp: offer });
   const canvas = document.createElement("canvas");
-  canvas.getContext("2d").fillRect(0, 0, 16, 16);
-  pc.addTrack(canvas.captureStream(5).getTracks()[0]);
+  const drawing = setInterval(() => draw(canvas), 100);
+  draw(canvas);
+  pc.addTrack(canvas.captureStream(10).getTracks()[0]);
   await describe(pc);
   const path = "/session/" + counted.POST;
-  sessions.set(path, { pc, offer });
+  sessions.set(path, { pc, offer, drawing });
   return new Response(pc.localDescription.sdp, { status: 201, headers: { Location: path, ETag: '"one"' } });
+}
+
+// A canvas that does not change sends no frames; noise makes each frame some thousand bytes long.
+function draw(canvas) {
+  const [width, height] = [(canvas.width = 64), (canvas.height = 64)];
+  const pixels = new Uint8ClampedArray(width * height * 4).map(() => Math.random() * 256);
+  canvas.getContext("2d").putImageData(new ImageData(pixels, width, height), 0, 0);
 }
 
 // The answer of this server holds its candidates; those of an unused connection are not waited for.
@@ -75,12 +85,13 @@ async function describe(pc) {
 }
 
 async function restart(session, fragment) {
-  const line = (name) => fragment.match(new RegExp(`a=${name}:(.*)\r\n`))[1];
+  const line = (name, text = fragment) => text.match(new RegExp(`a=${name}:(.*)\r\n`))[1];
   const offer = session.offer
     .replace(/a=ice-ufrag:.*\r\n/g, `a=ice-ufrag:${line("ice-ufrag")}\r\n`)
     .replace(/a=ice-pwd:.*\r\n/g, `a=ice-pwd:${line("ice-pwd")}\r\n`);
   await session.pc.setRemoteDescription({ type: "offer", sdp: offer });
   await describe(session.pc);
+  restarted = [line("ice-ufrag"), line("ice-ufrag", session.pc.localDescription.sdp)];
   const wanted = /^(a=ice-|a=candidate|m=|a=mid)/;
   const text = session.pc.localDescription.sdp.split("\r\n").filter((line) => wanted.test(line)).join("\r\n");
   return new Response(text + "\r\n", { status: 200, headers: { ETag: '"two"' } });
@@ -119,4 +130,8 @@ export function requests(method) {
 
 export function refuse_with(status) {
   refusal = status;
+}
+
+export function restart_ufrags() {
+  return restarted;
 }

@@ -1,0 +1,249 @@
+//! Two peers in one page, with a wire between them in place of the server.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use client::rtc::download::{Download, DownloadEvent};
+use client::rtc::folder::Folder;
+use client::rtc::mesh::{IceSettings, Mesh, MeshEvent, PeerEvent, Signal};
+use client::rtc::recovery::ConnectionHealth;
+use client::rtc::timer::sleep;
+use client::rtc::upload::{Upload, UploadEvent};
+use shared::chat::ChatFrame;
+use shared::signaling::PeerId;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{Blob, RtcDataChannel};
+
+#[wasm_bindgen(module = "/tests/whep_server.js")]
+extern "C" {
+    #[wasm_bindgen(catch)]
+    async fn install() -> Result<JsValue, JsValue>;
+    pub(crate) fn open_connections() -> u32;
+}
+
+/// The events that one side received.
+#[derive(Default)]
+pub(crate) struct SideEvents {
+    pub(crate) opened: Cell<u32>,
+    pub(crate) closed: Cell<u32>,
+    health: RefCell<Vec<ConnectionHealth>>,
+    frames: RefCell<Vec<ChatFrame>>,
+    pub(crate) safety: RefCell<Vec<String>>,
+    files: RefCell<Vec<(RtcDataChannel, u64)>>,
+    /// Takes the channels of files.
+    download: RefCell<Option<Rc<Download>>>,
+}
+
+pub(crate) struct Side {
+    pub(crate) id: PeerId,
+    pub(crate) mesh: RefCell<Option<Rc<Mesh>>>,
+    events: SideEvents,
+}
+
+/// Two sides and the wire between them.
+pub(crate) struct PeerPair {
+    pub(crate) sides: [Rc<Side>; 2],
+    pub(crate) cut: Rc<Cell<bool>>,
+    pub(crate) offers: Rc<RefCell<Vec<String>>>,
+}
+
+fn id(n: u8) -> PeerId {
+    PeerId::try_from(format!("{n:016x}")).expect("sixteen digits")
+}
+
+impl PeerPair {
+    pub(crate) async fn new() -> Self {
+        install().await.expect("the page can be prepared");
+        let side = |n| {
+            Rc::new(Side {
+                id: id(n),
+                mesh: RefCell::default(),
+                events: SideEvents::default(),
+            })
+        };
+        let pair = Self {
+            sides: [side(1), side(2)],
+            cut: Rc::default(),
+            offers: Rc::default(),
+        };
+        pair.start(0);
+        pair.start(1);
+        pair
+    }
+
+    /// A new mesh for one side, as after a reload.
+    pub(crate) fn start(&self, at: usize) {
+        let me = Rc::downgrade(&self.sides[at]);
+        let other = Rc::downgrade(&self.sides[1 - at]);
+        let (cut, offers) = (Rc::clone(&self.cut), Rc::clone(&self.offers));
+        let from = self.sides[at].id.clone();
+        let on = move |event: MeshEvent| {
+            let Some(me) = me.upgrade() else { return };
+            match event.event {
+                PeerEvent::Signal(signal) => {
+                    if let Signal::Offer(sdp) = &signal {
+                        offers.borrow_mut().push(sdp.clone());
+                    }
+                    let (other, from) = (other.clone(), from.clone());
+                    if cut.get() {
+                        return;
+                    }
+                    spawn_local(async move {
+                        sleep(1).await;
+                        let Some(other) = other.upgrade() else { return };
+                        let mesh = other.mesh.borrow().clone();
+                        if let Some(mesh) = mesh {
+                            mesh.on_signal(&from, signal);
+                        }
+                    });
+                }
+                PeerEvent::Health(health) => me.events.health.borrow_mut().push(health),
+                PeerEvent::Open => me.events.opened.set(me.events.opened.get() + 1),
+                PeerEvent::Closed => me.events.closed.set(me.events.closed.get() + 1),
+                PeerEvent::Frame(frame) => me.events.frames.borrow_mut().push(frame),
+                PeerEvent::Safety(code) => me.events.safety.borrow_mut().push(code),
+                PeerEvent::File {
+                    channel, offset, ..
+                } => match &*me.events.download.borrow() {
+                    Some(download) => assert!(download.attach(channel, offset)),
+                    None => me.events.files.borrow_mut().push((channel, offset)),
+                },
+                PeerEvent::Stats(_) => {}
+            }
+        };
+        let ice = || -> std::pin::Pin<Box<dyn Future<Output = IceSettings>>> {
+            Box::pin(std::future::ready(IceSettings::default()))
+        };
+        let id = self.sides[at].id.clone();
+        let mesh = Mesh::new(id, Box::new(ice), Box::new(on));
+        self.sides[at].mesh.replace(Some(Rc::new(mesh)));
+    }
+
+    pub(crate) fn connect(&self, at: usize, offer: bool) {
+        self.mesh(at).connect(&self.sides[1 - at].id, offer);
+    }
+
+    pub(crate) fn mesh(&self, at: usize) -> Rc<Mesh> {
+        self.sides[at]
+            .mesh
+            .borrow()
+            .clone()
+            .expect("it was started")
+    }
+
+    pub(crate) fn events(&self, at: usize) -> &SideEvents {
+        &self.sides[at].events
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        let open = |at: usize| self.mesh(at).is_open(&self.sides[1 - at].id);
+        open(0) && open(1)
+    }
+
+    /// Two connected peers.
+    pub(crate) async fn open() -> Self {
+        let pair = Self::new().await;
+        pair.connect(0, true);
+        pair.connect(1, false);
+        until(|| pair.is_open()).await;
+        pair
+    }
+
+    fn send(&self, at: usize, number: u64) {
+        let sent = self
+            .mesh(at)
+            .send(&self.sides[1 - at].id, &ChatFrame::Received { number });
+        assert!(sent);
+    }
+
+    /// Sends one message each way.
+    pub(crate) async fn exchange_messages(&self) {
+        for at in [0, 1] {
+            let before = self.events(1 - at).frames.borrow().len();
+            self.send(at, 7);
+            until(|| self.events(1 - at).frames.borrow().len() > before).await;
+        }
+    }
+
+    /// Sends a file from side 0 to the download of side 1, from `offset` on.
+    pub(crate) fn send_file(
+        &self,
+        file: &Blob,
+        offset: u64,
+    ) -> (Upload, Rc<RefCell<Vec<UploadEvent>>>) {
+        let (channel, max_message) = self
+            .mesh(0)
+            .open_file(&self.sides[1].id, 5, offset)
+            .expect("the connection is open");
+        let events: Rc<RefCell<Vec<UploadEvent>>> = Rc::default();
+        let received = Rc::clone(&events);
+        let on = move |event| received.borrow_mut().push(event);
+        let upload = Upload::new(channel, max_message, file.clone(), offset, Box::new(on));
+        (upload, events)
+    }
+
+    /// Side 1 takes the next file channels with a new download.
+    pub(crate) fn receive_file(
+        &self,
+        size: u64,
+        folder: Option<Rc<Folder>>,
+    ) -> (Rc<Download>, DownloadEvents) {
+        let events = DownloadEvents::default();
+        let on = events.clone();
+        let ask = move || -> std::pin::Pin<Box<dyn Future<Output = Option<Rc<Folder>>>>> {
+            Box::pin(std::future::ready(folder))
+        };
+        let download = Rc::new(Download::new(
+            size,
+            "1".to_owned(),
+            "image/png".to_owned(),
+            Box::new(ask),
+            Box::new(move |event| on.0.borrow_mut().push(event)),
+        ));
+        self.events(1).download.replace(Some(Rc::clone(&download)));
+        (download, events)
+    }
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct DownloadEvents(pub(crate) Rc<RefCell<Vec<DownloadEvent>>>);
+
+impl DownloadEvents {
+    pub(crate) fn complete(&self) -> Option<Blob> {
+        self.0.borrow().iter().find_map(|event| match event {
+            DownloadEvent::Complete(blob) => Some(blob.clone()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn is_corrupt(&self) -> bool {
+        let events = self.0.borrow();
+        events.iter().any(|e| matches!(e, DownloadEvent::Corrupt))
+    }
+}
+
+/// Waits for a condition.
+pub(crate) async fn until(done: impl Fn() -> bool) {
+    for _ in 0..3_000 {
+        if done() {
+            return;
+        }
+        sleep(10).await;
+    }
+    panic!("the condition did not hold within thirty seconds");
+}
+
+/// A file in which a shifted or repeated piece is noticed.
+pub(crate) fn file(size: u32) -> Blob {
+    let bytes: Vec<u8> = (0..size)
+        .map(|n| (n ^ (n >> 8) ^ (n >> 16)) as u8)
+        .collect();
+    let array = js_sys::Uint8Array::from(bytes.as_slice());
+    Blob::new_with_buffer_source_sequence(&js_sys::Array::of1(&array)).expect("there is memory")
+}
+
+pub(crate) async fn bytes(blob: &Blob) -> Vec<u8> {
+    let buffer = JsFuture::from(blob.array_buffer()).await;
+    js_sys::Uint8Array::new(&buffer.expect("it can be read")).to_vec()
+}
