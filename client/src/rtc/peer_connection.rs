@@ -5,6 +5,7 @@ use std::rc::Rc;
 use js_sys::{Array, Function, Reflect};
 use shared::api::IceServer;
 use shared::chat::{self, file_protocol};
+use shared::safety::{fingerprint, safety_code};
 use shared::signaling::Candidate;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -145,6 +146,21 @@ impl PeerConnection {
 
     pub(super) fn remote(&self) -> Option<String> {
         sdp_of(self.pc.remote_description())
+    }
+
+    /// Whether an SDP belongs to another connection: its fingerprint differs from that of the present remote description.
+    pub(super) fn has_other_fingerprint(&self, sdp: &str) -> bool {
+        let remote = self.remote();
+        let before = remote.as_deref().and_then(fingerprint);
+        before.is_some_and(|before| fingerprint(sdp).is_some_and(|print| print != before))
+    }
+
+    /// The safety code of both fingerprints, once both descriptions are set.
+    pub(super) fn safety_code(&self) -> Option<String> {
+        let (local, remote) = (self.local(), self.remote());
+        let mine = fingerprint(local.as_deref()?)?;
+        let theirs = fingerprint(remote.as_deref()?)?;
+        Some(safety_code(mine, theirs))
     }
 
     /// Restarts ICE: `negotiationneeded` follows, and its offer has new ICE credentials.

@@ -7,7 +7,6 @@ use std::rc::{Rc, Weak};
 
 use shared::chat::{ChatFrame, FILE_CHANNEL, MAX_FRAME, parse_file_protocol};
 use shared::negotiation::{Negotiation, OnOffer, is_polite};
-use shared::safety::{fingerprint, safety_code};
 use shared::signaling::{Candidate, PeerId};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -281,7 +280,7 @@ impl RemotePeer {
         sdp: &str,
     ) -> Result<(), JsValue> {
         let connection = match connection {
-            Some(connection) if !has_other_fingerprint(&connection, sdp) => connection,
+            Some(connection) if !connection.has_other_fingerprint(sdp) => connection,
             // The first offer, or the other side made a new connection.
             _ => self.replace(false).await?,
         };
@@ -305,7 +304,7 @@ impl RemotePeer {
         if connection.signaling() != RtcSignalingState::HaveLocalOffer {
             return Ok(());
         }
-        if has_other_fingerprint(connection, sdp) {
+        if connection.has_other_fingerprint(sdp) {
             return self.reconnect().await.map(drop);
         }
         connection.set_remote(RtcSdpType::Answer, sdp).await?;
@@ -377,13 +376,8 @@ impl RemotePeer {
         }
         self.update(|recovery, _| recovery.on_open());
         self.request_stats();
-        let (local, remote) = (connection.local(), connection.remote());
-        let prints = (
-            local.as_deref().and_then(fingerprint),
-            remote.as_deref().and_then(fingerprint),
-        );
-        if let (Some(mine), Some(theirs)) = prints {
-            self.emit(PeerEvent::Safety(safety_code(mine, theirs)));
+        if let Some(code) = connection.safety_code() {
+            self.emit(PeerEvent::Safety(code));
         }
     }
 
@@ -400,11 +394,4 @@ impl RemotePeer {
             None => channel.close(),
         }
     }
-}
-
-/// Whether a description belongs to another connection: its fingerprint differs from that of the present remote description.
-fn has_other_fingerprint(connection: &PeerConnection, sdp: &str) -> bool {
-    let before = connection.remote();
-    let before = before.as_deref().and_then(fingerprint);
-    before.is_some_and(|before| fingerprint(sdp).is_some_and(|print| print != before))
 }
