@@ -1,43 +1,43 @@
-//! Chat: what two peers of a room tell each other, over data channels that no server sees (RFC 8831).
+//! The chat protocol of two peers in a room, over data channels (RFC 8831), which no server sees.
 //!
 //! | channel | carries |
 //! |---|---|
-//! | `chat` | one [`ChatFrame`] a message, JSON text; ordered, reliable. Negotiated beforehand with id 0 ([`CHANNEL_ID`]), so both sides have it at once |
-//! | `file` | one file from its author to one reader, from one offset to the end; opened by the author when asked ([`ChatFrame::Want`]) |
+//! | `chat` | one [`ChatFrame`] per message, as JSON text; ordered, reliable. Negotiated out of band with id 0 ([`CHANNEL_ID`]), so both sides have it at once |
+//! | `file` | one file from its author to one receiver, from one offset to the end; the author opens it on request ([`ChatFrame::Want`]) |
 //!
-//! **Messages** have a number that their author counts up: greater than every number it has sent or seen (Lamport's clock), so all
-//! peers sort a conversation alike, by number and then author. The same number is the message's name: an author's messages
-//! reach a reader in order, so `received {number}` stands for all up to it, and a message with a number not above the highest heard of its
-//! author has come before. That is all there is to delivery ticks, and to sending again without doubles ([`crate::conversation`]).
+//! **Messages** have a number that their author chooses: higher than every number that it has sent or received (a Lamport clock), so all peers
+//! sort a conversation alike, by number and then by author. The number also identifies the message: an author's messages reach a receiver in
+//! order, so `received {number}` acknowledges all up to it, and a message whose number is not above the highest received from its author
+//! is a duplicate. Delivery status and retransmission need nothing else ([`crate::conversation`]).
 //!
-//! **Files** are messages too: [`Body::File`] tells that its author has one to give. Who wants it says so, with the offset to start from.
-//! The author opens a `file` channel whose *protocol* field is `{number} {offset}` in decimal. It sends the bytes from there on as binary messages of any
-//! size up to [`MAX_FILE_MESSAGE`], in order; then one text message, [`FileComplete`], with the SHA-256 of the whole file. The reader says `kept` when the hash is right and the
-//! file is where it belongs, and closes the channel. A channel that ends before is continued by another `want`.
+//! **Files** are offered by messages: [`Body::File`]. A receiver requests a file with `want` and the offset to start from. The author opens a `file`
+//! channel whose *protocol* field is `{number} {offset}` in decimal. It sends the bytes from the offset on as binary messages of any size up to
+//! [`MAX_FILE_MESSAGE`], in order; then one text message, [`FileComplete`], with the SHA-256 of the whole file. When the hash is right and the file
+//! is stored, the receiver sends `kept` and closes the channel. After a channel that ends early, another `want` continues.
 
 use serde::{Deserialize, Serialize};
 
 /// The label of the channel of [`ChatFrame`]s.
 pub const CHANNEL: &str = "chat";
-/// Its id, agreed on beforehand (`negotiated: true`, W3C WebRTC 6.2).
+/// Its id (`negotiated: true`, W3C WebRTC 6.2).
 pub const CHANNEL_ID: u16 = 0;
 /// The label of a channel that carries a file.
 pub const FILE_CHANNEL: &str = "file";
 
-/// Bytes of UTF-8 in a text.
+/// Limit on a text, in bytes of UTF-8.
 pub const MAX_TEXT: usize = 64 * 1024;
-/// Bytes of a frame: what every browser takes as one message. JSON may double a text.
+/// Limit on a frame, in bytes: every browser accepts this size. JSON may double the size of a text.
 pub const MAX_FRAME: usize = 256 * 1024;
-/// Bytes of one message on a `file` channel.
+/// Limit on one message on a `file` channel, in bytes.
 pub const MAX_FILE_MESSAGE: usize = 256 * 1024;
-/// Bytes of a file's name, in UTF-8.
+/// Limit on the name of a file, in bytes of UTF-8.
 pub const MAX_FILE_NAME: usize = 255;
-/// Bytes of a MIME type.
+/// Limit on a MIME type, in bytes.
 pub const MAX_MIME: usize = 127;
-/// Seconds for which `typing` holds when nothing follows.
+/// `typing` expires after this many seconds.
 pub const TYPING_TIMEOUT_S: u64 = 6;
 
-/// One message on the `chat` channel. A reader skips frames whose `type` it does not know.
+/// One message on the `chat` channel. A receiver skips frames of an unknown `type`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "type",
@@ -46,28 +46,28 @@ pub const TYPING_TIMEOUT_S: u64 = 6;
     rename_all_fields = "camelCase"
 )]
 pub enum ChatFrame {
-    /// Something to keep.
+    /// A message of the conversation.
     Message(Message),
-    /// All messages of yours up to this number have been heard.
+    /// The sender of this frame has received all messages of the other peer up to this number.
     Received { number: u64 },
-    /// Somebody is writing, or has stopped.
+    /// The sender types, or has stopped.
     Typing { on: bool },
-    /// Send me your file of this number from this byte on.
+    /// Requests the other peer's file of this number, from this byte on.
     Want { number: u64, offset: u64 },
-    /// I no longer want that file of yours.
+    /// Cancels such a request.
     Stop { number: u64 },
-    /// The file of this number that you want is no longer to be had from me.
+    /// The sender no longer offers its file of this number.
     Gone { number: u64 },
-    /// Your file of this number is here, whole, and its SHA-256 is right.
+    /// The sender has received the other peer's file of this number; its SHA-256 is right.
     Kept { number: u64 },
 }
 
-/// Something that somebody said.
+/// A message of the conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// At least 1; see the module.
     pub number: u64,
-    /// When, by its author's clock: milliseconds since 1970 UTC. For the eye only; nothing is sorted by it.
+    /// The time by the author's clock, in milliseconds since 1970 UTC. Shown only; messages are not sorted by it.
     pub at: u64,
     pub body: Body,
 }
@@ -89,11 +89,11 @@ pub enum Body {
 /// A file that its author offers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileInfo {
-    /// A name without a path; a reader takes it for a hint ([`FileInfo::safe_name`]).
+    /// A name without a path. Receivers use [`FileInfo::safe_name`].
     pub name: String,
     /// Bytes.
     pub size: u64,
-    /// MIME type, perhaps empty.
+    /// MIME type; may be empty.
     #[serde(default)]
     pub mime: String,
 }
@@ -101,12 +101,12 @@ pub struct FileInfo {
 /// The last message on a `file` channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileComplete {
-    /// Of the whole file, from byte 0: 64 hexadecimal digits in lower case.
+    /// SHA-256 of the whole file: 64 lower-case hexadecimal digits.
     pub sha256: String,
 }
 
 impl Message {
-    /// Whether this may be shown: the limits of this module are kept.
+    /// Whether the message is within the limits of this module.
     pub fn is_valid(&self) -> bool {
         let body = match &self.body {
             Body::Text { text } => !text.is_empty() && text.len() <= MAX_TEXT,
@@ -121,7 +121,7 @@ impl Message {
 }
 
 impl FileInfo {
-    /// The name as it may be used for a file here: no path, no control or reserved characters, no leading dot, never empty.
+    /// A safe local file name: no path, no control or reserved characters, no leading dot, never empty.
     pub fn safe_name(&self) -> String {
         let last = self.name.rsplit(['/', '\\']).next().unwrap_or_default();
         let clean: String = last
@@ -146,7 +146,7 @@ impl FileInfo {
         }
     }
 
-    /// Browsers show it in an `<img>` without running anything. SVG is left out: it is a document.
+    /// Whether browsers can show it in an `<img>`. Not SVG, which is a document with scripts.
     pub fn is_image(&self) -> bool {
         matches!(
             self.mime.as_str(),
@@ -155,7 +155,7 @@ impl FileInfo {
     }
 }
 
-/// Marks that turn the direction of writing, which make `gpj.exe` look like `exe.jpg`.
+/// Bidirectional control characters, which can make `gpj.exe` look like `exe.jpg`.
 fn is_bidi(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_name_never_leads_out_of_its_folder() {
+    fn a_safe_name_never_leaves_its_folder() {
         assert_eq!(file("../../etc/passwd").safe_name(), "passwd");
         assert_eq!(file(r"C:\boot.ini").safe_name(), "boot.ini");
         assert_eq!(file("..").safe_name(), "file");

@@ -1,14 +1,14 @@
-//! The messages of a room, as one peer holds them: their order, who has which, and what must be sent again. Pure; saved as JSON.
+//! The messages of a room, as one peer stores them: their order, which peers have received them, and what has to be sent again. Pure; saved as JSON.
 //!
 //! ```text
-//! I write        -> compose()     -> send the message on every open channel
-//! channel opens  -> on_open()     -> send what is returned, before anything else
-//! message comes  -> receive()     -> answer `received` with the number that is returned
-//! received comes -> acknowledge() -> ticks
+//! the user writes   -> compose()     -> send the message on every open channel
+//! a channel opens   -> on_open()     -> send the returned messages before any other
+//! a message arrives -> receive()     -> send `received` with the returned number
+//! `received` arrives -> acknowledge() -> show the delivery status
 //! ```
 //!
-//! A message is meant for those who are in the room when it is written, away ones included; with nobody there, for the first who comes. It is sent to each
-//! of them again, whenever a channel to it opens, until it says `received`.
+//! The recipients of a message are the peers in the room when it is written, including those that are away; in an empty room, the first peer that
+//! arrives. A message is sent again to a recipient whenever a channel to it opens, until the recipient sends `received`.
 
 use std::collections::BTreeMap;
 
@@ -17,48 +17,48 @@ use serde::{Deserialize, Serialize};
 use crate::chat::{Body, Message};
 use crate::signaling::PeerId;
 
-/// As many messages are kept; the oldest go first.
+/// Limit on the messages that are kept; the oldest are dropped first.
 pub const MAX_ENTRIES: usize = 500;
-/// Bytes of texts that are kept, so that the whole fits into a browser's local storage.
+/// Limit on the bytes of their texts, so that a conversation fits into a browser's local storage.
 pub const MAX_BYTES: usize = 1024 * 1024;
-/// Authors whose numbers are remembered.
+/// Limit on the authors whose highest number is stored.
 const MAX_AUTHORS: usize = 256;
-/// The greatest number that anybody may send: JavaScript counts in integers up to there.
+/// The highest number that is valid: the largest safe integer of JavaScript.
 const MAX_NUMBER: u64 = (1 << 53) - 1;
-/// What others send moves our clock up to here, so that nobody can use up the numbers that we are to count on.
+/// Received numbers advance the local clock up to here, so that no peer can exhaust the numbers.
 const MAX_CLOCK: u64 = MAX_NUMBER - (1 << 32);
 
-/// See the module.
+/// A conversation; see the module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversation {
     me: PeerId,
-    /// The greatest number sent or heard.
+    /// The highest number sent or received.
     clock: u64,
-    /// The greatest number heard of each author.
+    /// The highest number received from each author.
     heard: BTreeMap<PeerId, u64>,
     /// By number, then author.
     entries: Vec<Entry>,
 }
 
-/// One message and what became of it.
+/// One message and its delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     pub author: PeerId,
-    /// As the author was called then.
+    /// The author's name at that time.
     pub name: String,
     pub message: Message,
-    /// Own messages: those who were meant and have not said `received`.
+    /// Own messages: recipients that have not sent `received`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     waiting: Vec<PeerId>,
-    /// Own messages: how many have said it.
+    /// Own messages: the number of recipients that have sent `received`.
     #[serde(default)]
     reached: usize,
-    /// Others' messages: not yet looked at.
+    /// Messages of others: not yet seen by the user.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unread: bool,
 }
 
-/// How far an own message has come.
+/// The delivery of an own message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryStatus {
     /// No peer has it yet.
@@ -71,14 +71,14 @@ pub enum DeliveryStatus {
     All,
 }
 
-/// What came of a message from somebody else.
+/// The result of [`Conversation::receive`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReceiveOutcome {
-    /// It is kept, unless all that is kept is newer. Say `received` with its number.
+    /// Stored, unless all stored messages are newer. Send `received` with this number.
     New { received: u64 },
-    /// It has come before. Say `received` with this number again.
+    /// Received before. Send `received` with this number again.
     Duplicate { received: u64 },
-    /// It breaks the protocol; nothing was kept, and nothing is answered.
+    /// It breaks the protocol: not stored, and nothing is sent.
     Invalid,
 }
 
@@ -118,7 +118,7 @@ impl Conversation {
         &self.me
     }
 
-    /// The same conversation under another id, which is new to the room: own messages stay own, and wait for the same peers.
+    /// Changes the own id to one that is new to the room. Own messages keep their recipients.
     pub fn set_id(&mut self, me: PeerId) {
         for entry in &mut self.entries {
             if entry.author == self.me {
@@ -129,7 +129,7 @@ impl Conversation {
         self.entries.sort_by(|a, b| a.key().cmp(&b.key()));
     }
 
-    /// All messages that are kept, in the order that every peer sees.
+    /// All stored messages, in the order that every peer shows.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -155,7 +155,7 @@ impl Conversation {
         }
     }
 
-    /// A message of mine, for `others`, who are in the room. `now`: milliseconds since 1970. `None` when the body breaks a limit of [`crate::chat`].
+    /// Adds an own message to `others`, the peers in the room. `now`: milliseconds since 1970. `None` when the body breaks a limit of [`crate::chat`].
     pub fn compose(
         &mut self,
         now: u64,
@@ -163,7 +163,7 @@ impl Conversation {
         body: Body,
         others: &[PeerId],
     ) -> Option<Message> {
-        // The clock of the day keeps numbers rising even for a peer that has lost its history.
+        // The time of day keeps numbers rising for a peer that has lost its conversation.
         let number = (self.clock + 1).max(now.min(MAX_CLOCK));
         let message = Message {
             number,
@@ -190,7 +190,7 @@ impl Conversation {
         Some(message)
     }
 
-    /// A message from somebody else came.
+    /// Adds a message of another peer.
     pub fn receive(&mut self, from: &PeerId, name: &str, message: Message) -> ReceiveOutcome {
         let number = message.number;
         if !message.is_valid() || number > MAX_NUMBER || *from == self.me {
@@ -215,7 +215,7 @@ impl Conversation {
         ReceiveOutcome::New { received: number }
     }
 
-    /// `from` has all of mine up to `number`.
+    /// `from` has received all own messages up to `number`.
     pub fn acknowledge(&mut self, from: &PeerId, number: u64) {
         for entry in &mut self.entries {
             if entry.message.number > number {
@@ -228,7 +228,7 @@ impl Conversation {
         }
     }
 
-    /// A channel to `peer` is open: what it has not got of mine, in order.
+    /// A channel to `peer` is open: returns the own messages that it lacks, in order.
     pub fn on_open(&mut self, peer: &PeerId) -> Vec<Message> {
         let mut missing = Vec::new();
         for entry in &mut self.entries {
@@ -245,7 +245,7 @@ impl Conversation {
         missing
     }
 
-    /// Puts an entry into its place, which is near the end, and lets the oldest go.
+    /// Inserts an entry in order, and drops the oldest beyond the limits.
     fn insert(&mut self, entry: Entry) {
         let at = self
             .entries

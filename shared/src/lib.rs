@@ -1,15 +1,15 @@
-//! What every part of Weir agrees on: the messages, as plain serde types, and the rules that two peers must follow alike. No I/O, no clock.
+//! Types and rules that the server, the client and other peers share: messages as serde types, and pure functions. No I/O, no clock.
 //!
-//! | module | speaks of |
+//! | module | contents |
 //! |---|---|
-//! | [`api`] | what `GET /api/...` answers: streams, their tracks, and why a track is re-encoded |
-//! | [`signaling`] | rooms: what a peer and the server say over `GET /ws` |
-//! | [`negotiation`] | who gives way when two offers cross |
-//! | [`chat`] | what two peers say to each other over data channels |
-//! | [`conversation`] | the messages of a room: order, ticks, and what has to be sent again |
-//! | [`transfer`] | a file on its way: how much has come, whether it is whole, how fast it goes |
-//! | [`hex`] | bytes as text |
-//! | [`safety`] | the number that two people compare to know that nobody is between them |
+//! | [`api`] | the responses of `GET /api/...`: streams, their tracks, and why a track is re-encoded |
+//! | [`signaling`] | the messages between a peer and the server over `GET /ws` |
+//! | [`negotiation`] | which side rolls back when two offers cross |
+//! | [`chat`] | the messages between two peers over data channels |
+//! | [`conversation`] | the messages of a room: order, delivery, retransmission |
+//! | [`transfer`] | progress, integrity and speed of a file transfer |
+//! | [`hex`] | bytes as hexadecimal text |
+//! | [`safety`] | the code that two users compare to exclude a man-in-the-middle |
 
 pub mod api;
 pub mod chat;

@@ -1,16 +1,16 @@
-//! Perfect negotiation (W3C WebRTC 10.7): both sides of a connection may offer at any time. Pure: it decides, its owner acts.
+//! Perfect negotiation (W3C WebRTC 10.7): both sides of a connection may offer at any time. Pure: it does no I/O.
 //!
-//! When two offers cross, the *impolite* side ignores the other's, and the *polite* side takes its own back (rollback) and answers. Who is polite must be known to
-//! both alike: the peer with the greater [`PeerId`] is.
+//! When two offers cross, the *impolite* side ignores the other offer; the *polite* side rolls its own offer back and answers. The peer with the
+//! greater [`PeerId`] is polite, so both sides agree.
 
 use crate::signaling::PeerId;
 
-/// Whether `me` gives way to `other` when offers cross.
+/// Whether `me` is the polite side of a connection to `other`.
 pub fn is_polite(me: &PeerId, other: &PeerId) -> bool {
     me > other
 }
 
-/// What has been promised on one connection.
+/// The state of the negotiation on one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Negotiation {
     polite: bool,
@@ -18,14 +18,14 @@ pub struct Negotiation {
     ignoring: bool,
 }
 
-/// What to do with an offer of the other side.
+/// What to do with a remote offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnOffer {
-    /// `setRemoteDescription(offer)`, answer.
+    /// Set it as remote description, then answer.
     Answer,
-    /// Take the own offer back first (a browser does so by itself), then answer.
+    /// Roll the local offer back (browsers do so implicitly), then answer.
     RollBack,
-    /// Drop it, and the candidates that come with it.
+    /// Ignore it and its candidates.
     Ignore,
 }
 
@@ -38,12 +38,12 @@ impl Negotiation {
         }
     }
 
-    /// An own offer is being made: from before `createOffer` until it has been set and sent, or failed.
+    /// `true` before an offer is created; `false` when it has been set and sent, or has failed.
     pub fn making_offer(&mut self, making: bool) {
         self.making_offer = making;
     }
 
-    /// An offer came. `stable`: the signaling state is.
+    /// A remote offer arrived. `stable`: the signaling state is `stable`.
     pub fn on_offer(&mut self, stable: bool) -> OnOffer {
         let collision = self.making_offer || !stable;
         self.ignoring = collision && !self.polite;
@@ -54,7 +54,7 @@ impl Negotiation {
         }
     }
 
-    /// Whether a candidate that cannot be added is no error: it belongs to an offer that was ignored.
+    /// Whether the last remote offer was ignored: then a candidate that cannot be added is no error.
     pub const fn is_ignoring(&self) -> bool {
         self.ignoring
     }
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn when_offers_cross_one_side_gives_way() {
+    fn when_offers_cross_one_side_rolls_back() {
         let mut polite = Negotiation::new(true);
         let mut impolite = Negotiation::new(false);
         polite.making_offer(true);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_that_waits_for_its_answer_counts_as_crossing() {
+    fn an_unanswered_local_offer_collides() {
         let mut negotiation = Negotiation::new(false);
         assert_eq!(negotiation.on_offer(false), OnOffer::Ignore);
     }

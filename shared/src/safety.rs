@@ -1,10 +1,10 @@
-//! The safety code: twenty digits that two people read to each other to know that nobody sits between them.
+//! The safety code: twenty digits that two users compare to exclude a man-in-the-middle.
 //!
-//! Peers find each other through a server, which could in principle hand each of them its own DTLS fingerprint instead of the other's. Both sides
-//! compute the code from the two fingerprints that their connection really uses; with somebody in the middle the codes differ.
+//! The server carries the descriptions of two peers, so it could replace their DTLS fingerprints by its own. Both sides compute the code from the two
+//! fingerprints that their connection uses; with a man-in-the-middle the codes differ.
 //!
-//! Twenty digits are 66 bits. A middle has to find *two* keys whose codes are equal, about 2^33 tries, while the two wait for their connection; `ROUNDS` makes
-//! each try some thousand hashes long.
+//! Twenty digits are 66 bits. An attacker has to find *two* keys with equal codes, about 2^33 attempts, while the peers wait for their connection; `ROUNDS`
+//! makes each attempt cost some thousand hashes.
 
 use sha2::{Digest, Sha256};
 
@@ -39,7 +39,7 @@ pub fn safety_code(one: &str, other: &str) -> String {
     code
 }
 
-/// The fingerprint of the first `a=fingerprint` line of a description.
+/// The value of the first `a=fingerprint` line of a description.
 pub fn fingerprint(sdp: &str) -> Option<&str> {
     sdp.lines()
         .find_map(|line| line.trim_end().strip_prefix("a=fingerprint:"))
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_sides_see_the_same_code_and_a_third_another() {
+    fn both_sides_see_one_code_and_other_fingerprints_give_another() {
         let code = safety_code("sha-256 AA:BB", "sha-256 CC:DD");
         assert_eq!(code, safety_code("SHA-256 cc:dd", "sha-256 aa:bb"));
         assert_ne!(code, safety_code("sha-256 AA:BB", "sha-256 CC:DE"));

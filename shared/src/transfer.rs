@@ -1,4 +1,4 @@
-//! A file on its way: how much has come, whether it is whole, how fast it goes. Pure; whoever owns the bytes feeds it.
+//! The progress, integrity and speed of a file transfer. Pure: the caller moves the bytes.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::chat::FileComplete;
 use crate::hex::hex;
 
-/// The SHA-256 of a file that passes by from its first byte on.
+/// Computes the SHA-256 of a file from its bytes in order.
 #[derive(Clone, Debug, Default)]
 pub struct FileHash(Sha256);
 
@@ -23,7 +23,7 @@ impl FileHash {
     }
 }
 
-/// What a reader has of a file.
+/// The progress of a file that is received.
 #[derive(Clone, Debug)]
 pub struct ReceiveProgress {
     size: u64,
@@ -31,14 +31,14 @@ pub struct ReceiveProgress {
     hash: FileHash,
 }
 
-/// Why a file is not what its author announced. It has to be asked for again from byte 0.
+/// Why a received file differs from the announced one. It has to be requested again from byte 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IntegrityError {
-    /// More bytes came than announced.
+    /// More bytes arrived than announced.
     TooLong,
     /// The end came before the last byte.
     TooShort,
-    /// The SHA-256 is another.
+    /// The SHA-256 differs.
     HashMismatch,
 }
 
@@ -51,7 +51,7 @@ impl ReceiveProgress {
         }
     }
 
-    /// Bytes that have come: the offset to continue from.
+    /// Bytes received: the offset at which to continue.
     pub fn received(&self) -> u64 {
         self.received
     }
@@ -60,10 +60,10 @@ impl ReceiveProgress {
         self.size
     }
 
-    /// The next bytes of the file.
+    /// Adds the next bytes of the file.
     ///
     /// # Errors
-    /// [`IntegrityError::TooLong`]; the bytes are not counted and must not be kept.
+    /// [`IntegrityError::TooLong`]: the bytes are not counted and must not be stored.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), IntegrityError> {
         let received = self.received + bytes.len() as u64;
         if received > self.size {
@@ -74,10 +74,10 @@ impl ReceiveProgress {
         Ok(())
     }
 
-    /// The author's last word.
+    /// Compares the received file with the author's final message.
     ///
     /// # Errors
-    /// The file is not whole, or not the one.
+    /// The file is too short, or its hash differs.
     pub fn check(&self, complete: &FileComplete) -> Result<(), IntegrityError> {
         if self.received < self.size {
             return Err(IntegrityError::TooShort);
@@ -90,35 +90,35 @@ impl ReceiveProgress {
     }
 }
 
-/// Bytes a second over the last seconds.
+/// The speed of a transfer over the last three seconds.
 #[derive(Clone, Debug, Default)]
 pub struct Speed {
-    /// Time in milliseconds and bytes until then.
-    marks: VecDeque<(u64, u64)>,
+    /// Time in milliseconds, and bytes transferred until then.
+    samples: VecDeque<(u64, u64)>,
 }
 
 impl Speed {
-    const OVER: u64 = 3_000;
-    const MARK_EVERY: u64 = 100;
+    const WINDOW_MS: u64 = 3_000;
+    const SAMPLE_MS: u64 = 100;
 
-    /// So many bytes have passed at `now`, in milliseconds of any steady clock.
+    /// Records that `bytes` have been transferred at `now`, in milliseconds of a monotonic clock.
     pub fn record(&mut self, now: u64, bytes: u64) {
         let recent = self
-            .marks
+            .samples
             .back()
-            .is_some_and(|(at, _)| now < at + Self::MARK_EVERY);
+            .is_some_and(|(at, _)| now < at + Self::SAMPLE_MS);
         if recent {
             return;
         }
-        self.marks.push_back((now, bytes));
-        while self.marks.len() > 2 && self.marks[0].0 + Self::OVER < now {
-            self.marks.pop_front();
+        self.samples.push_back((now, bytes));
+        while self.samples.len() > 2 && self.samples[0].0 + Self::WINDOW_MS < now {
+            self.samples.pop_front();
         }
     }
 
-    /// Bytes a second; 0 before it can be told.
+    /// Bytes per second; 0 before the second sample.
     pub fn bytes_per_second(&self) -> u64 {
-        match (self.marks.front(), self.marks.back()) {
+        match (self.samples.front(), self.samples.back()) {
             (Some((from, before)), Some((to, after))) if to > from => {
                 after.saturating_sub(*before) * 1000 / (to - from)
             }
@@ -126,7 +126,7 @@ impl Speed {
         }
     }
 
-    /// Seconds until `left` more bytes have passed.
+    /// Seconds until `left` more bytes are transferred.
     pub fn seconds_for(&self, left: u64) -> Option<u64> {
         let speed = self.bytes_per_second();
         (speed > 0).then(|| left.div_ceil(speed))
@@ -138,18 +138,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_whole_file_is_told_from_a_spoiled_one() {
+    fn a_whole_file_is_told_from_a_corrupt_one() {
         let mut hash = FileHash::default();
         hash.push(b"hello");
         let complete = hash.complete();
         assert!(complete.sha256.starts_with("2cf24dba5fb0a30e"));
-        let mut receipt = ReceiveProgress::new(5);
-        receipt.push(b"hel").unwrap();
-        assert_eq!(receipt.check(&complete), Err(IntegrityError::TooShort));
-        assert_eq!(receipt.push(b"lo!"), Err(IntegrityError::TooLong));
-        assert_eq!(receipt.received(), 3);
-        receipt.push(b"lo").unwrap();
-        assert_eq!(receipt.check(&complete), Ok(()));
+        let mut progress = ReceiveProgress::new(5);
+        progress.push(b"hel").unwrap();
+        assert_eq!(progress.check(&complete), Err(IntegrityError::TooShort));
+        assert_eq!(progress.push(b"lo!"), Err(IntegrityError::TooLong));
+        assert_eq!(progress.received(), 3);
+        progress.push(b"lo").unwrap();
+        assert_eq!(progress.check(&complete), Ok(()));
         let mut other = ReceiveProgress::new(5);
         other.push(b"hallo").unwrap();
         assert_eq!(other.check(&complete), Err(IntegrityError::HashMismatch));

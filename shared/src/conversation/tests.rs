@@ -44,7 +44,7 @@ fn both_sides_see_one_order_even_when_both_write_at_once() {
 }
 
 #[test]
-fn what_was_not_received_is_sent_again_once() {
+fn an_unacknowledged_message_is_sent_again_once() {
     let (mut a, mut b) = (Conversation::new(id(1)), Conversation::new(id(2)));
     let one = a.compose(10, "a", text("one"), &[id(2)]).unwrap();
     // It arrives, and the answer is lost with the connection.
@@ -64,7 +64,7 @@ fn what_was_not_received_is_sent_again_once() {
 }
 
 #[test]
-fn a_message_into_an_empty_room_waits_for_the_first_who_comes() {
+fn a_message_in_an_empty_room_is_for_the_first_peer_that_arrives() {
     let mut a = Conversation::new(id(1));
     a.compose(1, "a", text("anybody?"), &[]).unwrap();
     assert_eq!(a.on_open(&id(2)).len(), 1);
@@ -74,7 +74,7 @@ fn a_message_into_an_empty_room_waits_for_the_first_who_comes() {
 }
 
 #[test]
-fn ticks_count_who_has_it() {
+fn the_delivery_status_counts_recipients() {
     let mut a = Conversation::new(id(1));
     let message = a.compose(1, "a", text("x"), &[id(2), id(3)]).unwrap();
     a.acknowledge(&id(2), message.number);
@@ -92,7 +92,7 @@ fn ticks_count_who_has_it() {
 }
 
 #[test]
-fn it_survives_being_saved_and_a_new_id() {
+fn a_conversation_survives_being_saved_and_a_new_id() {
     let mut a = Conversation::new(id(9));
     a.compose(5, "a", text("kept"), &[id(2)]).unwrap();
     let saved = serde_json::to_string(&a).unwrap();
@@ -104,7 +104,7 @@ fn it_survives_being_saved_and_a_new_id() {
 }
 
 #[test]
-fn a_peer_that_lost_its_history_is_still_heard() {
+fn messages_of_a_peer_that_lost_its_conversation_are_received() {
     let mut b = Conversation::new(id(2));
     let mut a = Conversation::new(id(1));
     let one = a.compose(1_000, "a", text("one"), &[id(2)]).unwrap();
@@ -138,7 +138,7 @@ fn nothing_grows_without_bound() {
 }
 
 #[test]
-fn nobody_can_use_up_the_numbers_of_others() {
+fn no_peer_can_exhaust_the_numbers_of_others() {
     let (mut a, mut b) = (Conversation::new(id(1)), Conversation::new(id(2)));
     let message = |number| Message {
         number,
@@ -155,7 +155,7 @@ fn nobody_can_use_up_the_numbers_of_others() {
 }
 
 #[test]
-fn a_message_out_of_bounds_is_refused() {
+fn a_message_out_of_bounds_is_invalid() {
     let mut a = Conversation::new(id(1));
     let message = |number, body| Message {
         number,
