@@ -5,17 +5,16 @@ use shared::api::Codec;
 
 use super::time::MediaTime;
 
-/// A coded picture (all its slices), or one packet of Opus: what a decoder takes at once.
+/// A coded video frame with all its slices, or one Opus packet: what a decoder takes at once.
 ///
-/// `data` is in the form that the packetizer takes: H.264 as Annex B with the parameter sets before
-/// every IDR; VP8 and VP9 as one frame; AV1 as a temporal unit of OBUs (low-overhead format); Opus
-/// as one packet.
+/// `data` has the form that the packetizer takes: H.264 as Annex B with the parameter sets before every IDR;
+/// VP8 and VP9 as one frame; AV1 as a temporal unit of OBUs (low-overhead format); Opus as one packet.
 #[derive(Clone, Debug)]
 pub struct AccessUnit {
     pub codec: Codec,
-    /// When it is shown or heard.
+    /// Presentation time.
     pub time: MediaTime,
-    /// True where decoding can begin. Every packet of Opus is.
+    /// True where decoding can begin; always true for Opus.
     pub keyframe: bool,
     pub data: Bytes,
 }

@@ -1,5 +1,4 @@
-//! AV1's open bitstream units (AV1 specification 5.3, low-overhead format), as far as RTP and the plan
-//! need them.
+//! AV1's open bitstream units (AV1 specification 5.3, low-overhead format), as far as RTP needs them.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -21,12 +20,12 @@ impl Obu {
         self.header >> 3 & 0xf
     }
 
-    /// Temporal delimiters and tile lists must not be sent (AV1 RTP 5), and padding need not.
+    /// False for temporal delimiters and tile lists, which must not be sent (AV1 RTP 5), and for padding.
     pub(super) fn is_sent(&self) -> bool {
         !matches!(self.kind(), TEMPORAL_DELIMITER | TILE_LIST | PADDING)
     }
 
-    /// As bytes, with `obu_has_size_field` cleared.
+    /// The OBU with `obu_has_size_field` cleared.
     pub(super) fn without_size(&self) -> Bytes {
         let mut out = BytesMut::with_capacity(2 + self.payload.len());
         out.put_u8(self.header & !0x02);
@@ -36,7 +35,7 @@ impl Obu {
     }
 }
 
-/// The OBUs of a temporal unit. Ends where the bytes make no sense.
+/// The OBUs of a temporal unit. Stops at the first malformed one.
 pub(super) fn obus(unit: &Bytes) -> impl Iterator<Item = Obu> {
     let mut rest = unit.clone();
     std::iter::from_fn(move || {
@@ -66,8 +65,7 @@ pub(super) fn obus(unit: &Bytes) -> impl Iterator<Item = Obu> {
     })
 }
 
-/// A keyframe's temporal unit with a sequence header in front, taken from the `av1C` box when the file
-/// keeps it only there.
+/// A keyframe's temporal unit with a sequence header before it, which is taken from the `av1C` box if the unit has none.
 pub(super) fn with_sequence_header(unit: Bytes, extradata: &[u8]) -> Bytes {
     if obus(&unit).any(|obu| obu.kind() == SEQUENCE_HEADER)
         || extradata.first() != Some(&0x81)
@@ -81,19 +79,19 @@ pub(super) fn with_sequence_header(unit: Bytes, extradata: &[u8]) -> Bytes {
     out.freeze()
 }
 
-/// AV1 RTP 4.4: each payload is an aggregation header and OBU elements, of which the last may go on in
-/// the next payload. Up to three elements a payload are counted in W, so the last needs no length.
-pub(super) fn payloads(unit: &Bytes, keyframe: bool, most: usize) -> Vec<Bytes> {
-    /// Bytes for the length of an element; 2 are enough for a datagram.
+/// RTP payloads of a temporal unit (AV1 RTP 4.4): an aggregation header and OBU elements, the last of which may continue
+/// in the next payload. Up to three elements are counted in W, so that the last needs no length.
+pub(super) fn payloads(unit: &Bytes, keyframe: bool, max_payload: usize) -> Vec<Bytes> {
+    /// Bytes of an element's length field; 2 are enough for a datagram.
     const LENGTH: usize = 2;
-    let mut payloads = Vec::with_capacity(unit.len() / most + 1);
+    let mut payloads = Vec::with_capacity(unit.len() / max_payload + 1);
     let mut elements: Vec<Bytes> = Vec::new();
-    let mut room = most - 1;
+    let mut room = max_payload - 1;
     let mut continues = false;
     let mut flush = |elements: &mut Vec<Bytes>, continues: bool, continued: bool| {
         let counted = elements.len() <= 3;
         let new_sequence = payloads.is_empty() && keyframe;
-        let mut out = BytesMut::with_capacity(most);
+        let mut out = BytesMut::with_capacity(max_payload);
         out.put_u8(
             u8::from(continues) << 7
                 | u8::from(continued) << 6
@@ -117,10 +115,10 @@ pub(super) fn payloads(unit: &Bytes, keyframe: bool, most: usize) -> Vec<Bytes> 
         let mut rest = obu.without_size();
         while !rest.is_empty() {
             if room <= LENGTH {
-                // The element before ended with its payload unless this is a continuation.
+                // The previous element ended with the payload, so the next one is not a continuation.
                 flush(&mut elements, continues, false);
                 continues = false;
-                room = most - 1;
+                room = max_payload - 1;
             }
             let piece = rest.split_to(rest.len().min(room - LENGTH));
             room -= LENGTH + piece.len();
@@ -128,7 +126,7 @@ pub(super) fn payloads(unit: &Bytes, keyframe: bool, most: usize) -> Vec<Bytes> 
             if !rest.is_empty() {
                 flush(&mut elements, continues, true);
                 continues = true;
-                room = most - 1;
+                room = max_payload - 1;
             }
         }
     }
@@ -138,7 +136,7 @@ pub(super) fn payloads(unit: &Bytes, keyframe: bool, most: usize) -> Vec<Bytes> 
     payloads
 }
 
-/// Value and bytes taken; `None` past the end or past 32 bits (AV1 4.10.5).
+/// The value and its size in bytes; `None` past the end or past 32 bits (AV1 4.10.5).
 fn leb128(data: &[u8]) -> Option<(usize, usize)> {
     let mut value = 0u64;
     for (n, byte) in data.iter().take(8).enumerate() {

@@ -1,10 +1,10 @@
-//! H.264 as it lies in files, made into what the packetizer takes: Annex B access units with the
-//! parameter sets before every IDR picture (ITU-T H.264 Annex B; ISO 14496-15 5.3 for `avcC`).
+//! Converts H.264 as stored in files (ISO 14496-15 5.3, or Annex B) to what the packetizer takes: Annex B access units
+//! with the parameter sets before every IDR (ITU-T H.264 Annex B).
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::bits::{BitReader, unescape};
-use super::sps::Sequence;
+use super::bit_reader::{BitReader, rbsp};
+use super::sps::SpsInfo;
 
 const IDR: u8 = 5;
 const SEI: u8 = 6;
@@ -17,35 +17,35 @@ const FILLER: u8 = 12;
 
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 
-/// Rewrites the access units of one track, and remembers the parameter sets that they need.
+/// Converts the access units of one track, and keeps the parameter sets that they need.
 #[derive(Clone, Debug, Default)]
-pub struct H264 {
-    /// Bytes of a NAL unit's length (1 to 4) in mp4's form; none for Annex B.
+pub struct H264Normalizer {
+    /// Bytes of a NAL unit's length field (1 to 4) in the mp4 form; `None` for Annex B.
     length_size: Option<usize>,
-    /// By id, newest of each.
+    /// The newest parameter set of each id.
     sps: Vec<(u32, Bytes)>,
     pps: Vec<(u32, Bytes)>,
 }
 
 /// An access unit in Annex B.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unit {
+pub struct AnnexBUnit {
     pub data: Bytes,
-    /// It has an IDR picture; SPS and PPS are then in front of it.
+    /// The unit has an IDR; SPS and PPS then come before it.
     pub keyframe: bool,
-    /// It carried parameter sets unlike the ones known before.
-    pub new_parameters: bool,
+    /// The unit carried a parameter set that differs from the stored ones.
+    pub new_parameter_sets: bool,
 }
 
-impl H264 {
-    /// `extradata`: an `avcC` box's content, or Annex B parameter sets, or nothing.
+impl H264Normalizer {
+    /// `extradata`: the content of an `avcC` box, or Annex B parameter sets, or empty.
     pub fn new(extradata: &[u8]) -> Self {
         let mut this = Self::default();
         this.configure(extradata);
         this
     }
 
-    /// Takes a new decoder configuration. Unusable ones change nothing.
+    /// Applies a new decoder configuration. Malformed parts are ignored.
     pub fn configure(&mut self, extradata: &[u8]) {
         if extradata.first() == Some(&1) && extradata.len() >= 7 {
             self.length_size = Some(usize::from(extradata[4] & 3) + 1);
@@ -64,36 +64,35 @@ impl H264 {
                     else {
                         return;
                     };
-                    self.learn(nal);
+                    self.store_parameter_set(nal);
                     rest = tail;
                 }
             }
         } else {
             for nal in annex_b(extradata) {
-                self.learn(nal);
+                self.store_parameter_set(nal);
             }
         }
     }
 
-    /// One coded picture of the file, or of an encoder, in the form that [`Packetizer`] takes.
-    /// Delimiters, fillers and SEI messages are left out: no decoder of WebRTC uses them. `None` when nothing of
-    /// use is in it.
+    /// One coded frame of a file or an encoder in the form that [`Packetizer`] takes. Delimiters, filler data and SEI are
+    /// removed: WebRTC decoders do not use them. `None` when the packet has no slice, or an IDR has no parameter sets.
     ///
     /// [`Packetizer`]: super::packetize::Packetizer
-    pub fn unit(&mut self, packet: &[u8]) -> Option<Unit> {
+    pub fn normalize(&mut self, packet: &[u8]) -> Option<AnnexBUnit> {
         let nals: Vec<&[u8]> = match self.length_size {
-            // Some muxers put Annex B in mp4. A length of 1 is no NAL unit with a picture, so the
-            // start code tells.
+            // Some muxers write Annex B to mp4. A first NAL unit of one byte would be no slice, so these four bytes are a
+            // start code.
             Some(size) if !packet.starts_with(&START_CODE) => {
                 length_prefixed(packet, size).collect()
             }
             _ => annex_b(packet).collect(),
         };
-        let mut new_parameters = false;
+        let mut new_parameter_sets = false;
         for nal in &nals {
-            new_parameters |= self.learn(nal);
+            new_parameter_sets |= self.store_parameter_set(nal);
         }
-        let keyframe = nals.iter().any(|nal| kind(nal) == IDR);
+        let keyframe = nals.iter().any(|nal| nal_type(nal) == IDR);
         let mut out = BytesMut::with_capacity(packet.len() + 64);
         if keyframe {
             if self.sps.is_empty() || self.pps.is_empty() {
@@ -104,32 +103,32 @@ impl H264 {
                 out.put_slice(nal);
             }
         }
-        let mut picture = false;
+        let mut has_slice = false;
         for nal in nals {
-            match kind(nal) {
+            match nal_type(nal) {
                 SEI | DELIMITER | END_OF_SEQUENCE | END_OF_STREAM | FILLER => continue,
                 SPS | PPS if keyframe => continue,
-                1..=IDR => picture = true,
+                1..=IDR => has_slice = true,
                 _ => {}
             }
             out.put_slice(&START_CODE);
             out.put_slice(nal);
         }
-        picture.then(|| Unit {
+        has_slice.then(|| AnnexBUnit {
             data: out.freeze(),
             keyframe,
-            new_parameters,
+            new_parameter_sets,
         })
     }
 
-    /// What the newest sequence parameter set says.
-    pub fn sequence(&self) -> Option<Sequence> {
-        self.sps.iter().find_map(|(_, nal)| Sequence::parse(nal))
+    /// The content of a stored sequence parameter set, the first that can be parsed.
+    pub fn sps_info(&self) -> Option<SpsInfo> {
+        self.sps.iter().find_map(|(_, nal)| SpsInfo::parse(nal))
     }
 
-    /// True when the parameter set is news.
-    fn learn(&mut self, nal: &[u8]) -> bool {
-        let (sets, id, most) = match kind(nal) {
+    /// True when the parameter set is new or changed.
+    fn store_parameter_set(&mut self, nal: &[u8]) -> bool {
+        let (sets, id, max_sets) = match nal_type(nal) {
             SPS => (&mut self.sps, sps_id(nal), 32),
             PPS => (&mut self.pps, pps_id(nal), 256),
             _ => return false,
@@ -141,7 +140,7 @@ impl H264 {
                 *known = Bytes::copy_from_slice(nal);
                 true
             }
-            None if id < most => {
+            None if id < max_sets => {
                 sets.push((id, Bytes::copy_from_slice(nal)));
                 true
             }
@@ -150,23 +149,23 @@ impl H264 {
     }
 }
 
-/// `nal_unit_type`; 0, which no stream uses, for an empty one.
-pub(super) fn kind(nal: &[u8]) -> u8 {
+/// `nal_unit_type`; 0, which is unspecified, for an empty NAL unit.
+pub(super) fn nal_type(nal: &[u8]) -> u8 {
     nal.first().map_or(0, |byte| byte & 0x1f)
 }
 
 fn sps_id(nal: &[u8]) -> Option<u32> {
-    let payload = unescape(nal.get(4..nal.len().min(16))?);
-    BitReader::new(&payload).golomb().filter(|id| *id < 32)
+    let payload = rbsp(nal.get(4..nal.len().min(16))?);
+    BitReader::new(&payload).ue().filter(|id| *id < 32)
 }
 
 fn pps_id(nal: &[u8]) -> Option<u32> {
-    let payload = unescape(nal.get(1..nal.len().min(16))?);
-    BitReader::new(&payload).golomb().filter(|id| *id < 256)
+    let payload = rbsp(nal.get(1..nal.len().min(16))?);
+    BitReader::new(&payload).ue().filter(|id| *id < 256)
 }
 
-/// The NAL units of an Annex B byte stream, without start codes and trailing zeros; empty ones are
-/// left out. Bytes before the first start code are left out too.
+/// The NAL units of an Annex B byte stream, without start codes and trailing zeros. Skips empty ones, and bytes before
+/// the first start code.
 pub(super) fn annex_b(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = after_start_code(stream);
     std::iter::from_fn(move || {
@@ -192,7 +191,7 @@ fn after_start_code(stream: &[u8]) -> Option<&[u8]> {
     find_start_code(stream).map(|at| &stream[at + 3..])
 }
 
-/// Where `00 00 01` begins.
+/// The position of the next `00 00 01`.
 fn find_start_code(stream: &[u8]) -> Option<usize> {
     let mut at = 2;
     while at < stream.len() {
@@ -200,15 +199,15 @@ fn find_start_code(stream: &[u8]) -> Option<usize> {
             1 if stream[at - 1] == 0 && stream[at - 2] == 0 => return Some(at - 2),
             0 => at += 1,
             1 => at += 1,
-            // Neither 0 nor 1: no start code ends at this byte or at the two after it... but one may
-            // end three further on.
+            // Neither 0 nor 1: no start code contains this byte, so the next one ends three bytes further on at the
+            // earliest.
             _ => at += 3,
         }
     }
     None
 }
 
-/// The NAL units of mp4's form. Ends at the first one whose length runs past the end.
+/// The NAL units of the mp4 form. Stops at the first one whose length exceeds the packet.
 fn length_prefixed(packet: &[u8], size: usize) -> impl Iterator<Item = &[u8]> {
     let mut rest = packet;
     std::iter::from_fn(move || {
@@ -232,7 +231,7 @@ mod tests {
 
     use super::*;
 
-    // x264, 1280x720, Main, level 3.1 and 320x180 (cropped from 192 rows), baseline.
+    // x264, 1280x720, Main, level 3.1.
     const SPS_720: &[u8] = &[
         0x67, 0x4d, 0x40, 0x1f, 0xe8, 0x80, 0x28, 0x02, 0xdd, 0x80, 0xb5, 0x01, 0x01, 0x01, 0x40,
     ];
@@ -272,31 +271,31 @@ mod tests {
             .collect()
     }
 
-    fn kinds(unit: &Unit) -> Vec<u8> {
-        annex_b(&unit.data).map(kind).collect()
+    fn nal_types(unit: &AnnexBUnit) -> Vec<u8> {
+        annex_b(&unit.data).map(nal_type).collect()
     }
 
     #[test]
     fn every_idr_has_its_parameter_sets_in_front() {
         for length_size in [1, 2, 4] {
-            let mut h264 = H264::new(&avcc(length_size, &[SPS_720], &[PPS]));
+            let mut h264 = H264Normalizer::new(&avcc(length_size, &[SPS_720], &[PPS]));
             let size = usize::from(length_size);
             let unit = h264
-                .unit(&prefixed(
+                .normalize(&prefixed(
                     size,
                     &[&[9, 0xf0], &[6, 1, 2, 0x80], &[0x65, 1, 2, 3]],
                 ))
                 .unwrap();
-            assert!(unit.keyframe && !unit.new_parameters);
-            assert_eq!(kinds(&unit), [SPS, super::PPS, IDR]);
+            assert!(unit.keyframe && !unit.new_parameter_sets);
+            assert_eq!(nal_types(&unit), [SPS, super::PPS, IDR]);
             let unit = h264
-                .unit(&prefixed(
+                .normalize(&prefixed(
                     size,
                     &[&[0x41, 1, 2, 3], &[12, 0xff, 0xff, 0x80]],
                 ))
                 .unwrap();
             assert!(!unit.keyframe);
-            assert_eq!(kinds(&unit), [1]);
+            assert_eq!(nal_types(&unit), [1]);
         }
     }
 
@@ -304,49 +303,52 @@ mod tests {
     fn parameter_sets_that_change_in_the_stream_replace_the_old_ones() {
         let mut changed = SPS_720.to_vec();
         changed[3] = 0x20;
-        let mut h264 = H264::new(&avcc(4, &[SPS_720], &[PPS]));
+        let mut h264 = H264Normalizer::new(&avcc(4, &[SPS_720], &[PPS]));
         let unit = h264
-            .unit(&prefixed(4, &[&changed, PPS, &[0x65, 1]]))
+            .normalize(&prefixed(4, &[&changed, PPS, &[0x65, 1]]))
             .unwrap();
-        assert!(unit.new_parameters);
-        let unit = h264.unit(&prefixed(4, &[&[0x65, 1]])).unwrap();
+        assert!(unit.new_parameter_sets);
+        let unit = h264.normalize(&prefixed(4, &[&[0x65, 1]])).unwrap();
         assert_eq!(annex_b(&unit.data).next().unwrap(), changed);
-        assert!(!unit.new_parameters);
+        assert!(!unit.new_parameter_sets);
     }
 
     #[test]
     fn several_parameter_sets_are_all_sent() {
         // pps id 1: ue(1) = 010
         let second = [0x68, 0b0101_1000, 0x80];
-        let mut h264 = H264::new(&avcc(4, &[SPS_720], &[PPS, &second]));
-        let unit = h264.unit(&prefixed(4, &[&[0x65, 1]])).unwrap();
-        assert_eq!(kinds(&unit), [SPS, super::PPS, super::PPS, IDR]);
+        let mut h264 = H264Normalizer::new(&avcc(4, &[SPS_720], &[PPS, &second]));
+        let unit = h264.normalize(&prefixed(4, &[&[0x65, 1]])).unwrap();
+        assert_eq!(nal_types(&unit), [SPS, super::PPS, super::PPS, IDR]);
     }
 
     #[test]
-    fn annex_b_with_long_and_short_start_codes_is_taken_too() {
-        let mut h264 = H264::new(&[]);
+    fn annex_b_with_long_and_short_start_codes_is_accepted() {
+        let mut h264 = H264Normalizer::new(&[]);
         let mut stream = vec![0, 0, 0, 1, 9, 0xf0, 0, 0, 0, 1];
         stream.extend(SPS_720);
         stream.extend([0, 0, 1]);
         stream.extend(PPS);
         stream.extend([0, 0, 1, 0x65, 7, 7, 7, 0, 0, 0]);
-        let unit = h264.unit(&stream).unwrap();
+        let unit = h264.normalize(&stream).unwrap();
         assert!(unit.keyframe);
         assert_eq!(annex_b(&unit.data).last().unwrap(), [0x65, 7, 7, 7]);
     }
 
     #[test]
-    fn an_idr_without_parameter_sets_is_of_no_use() {
-        assert_eq!(H264::new(&[]).unit(&[0, 0, 0, 1, 0x65, 1, 2]), None);
+    fn an_idr_without_parameter_sets_is_dropped() {
+        assert_eq!(
+            H264Normalizer::new(&[]).normalize(&[0, 0, 0, 1, 0x65, 1, 2]),
+            None
+        );
     }
 
     #[test]
     fn a_length_beyond_the_end_ends_the_unit() {
-        let mut h264 = H264::new(&avcc(4, &[SPS_720], &[PPS]));
+        let mut h264 = H264Normalizer::new(&avcc(4, &[SPS_720], &[PPS]));
         let mut packet = prefixed(4, &[&[0x41, 5, 5]]);
         packet.extend([0xff, 0xff, 0xff, 0xff, 0x41]);
-        assert_eq!(kinds(&h264.unit(&packet).unwrap()), [1]);
+        assert_eq!(nal_types(&h264.normalize(&packet).unwrap()), [1]);
     }
 
     proptest! {
@@ -356,20 +358,20 @@ mod tests {
             if avc && !extradata.is_empty() {
                 extradata[0] = 1;
             }
-            let mut h264 = H264::new(&extradata);
-            let _ = h264.unit(&packet);
-            let _ = h264.sequence();
-            let _ = Sequence::parse(&[&[0x67], packet.as_slice()].concat());
+            let mut h264 = H264Normalizer::new(&extradata);
+            let _ = h264.normalize(&packet);
+            let _ = h264.sps_info();
+            let _ = SpsInfo::parse(&[&[0x67], packet.as_slice()].concat());
         }
 
         #[test]
-        fn what_goes_in_with_lengths_comes_out_with_start_codes(
+        fn length_prefixed_units_become_annex_b(
             slices in prop::collection::vec(prop::collection::vec(1u8.., 1..50), 1..6),
         ) {
             let nals: Vec<Vec<u8>> = slices.iter().map(|slice| [&[0x41], slice.as_slice()].concat()).collect();
             let borrowed: Vec<&[u8]> = nals.iter().map(Vec::as_slice).collect();
-            let mut h264 = H264::new(&avcc(4, &[SPS_720], &[PPS]));
-            let unit = h264.unit(&prefixed(4, &borrowed)).unwrap();
+            let mut h264 = H264Normalizer::new(&avcc(4, &[SPS_720], &[PPS]));
+            let unit = h264.normalize(&prefixed(4, &borrowed)).unwrap();
             prop_assert_eq!(annex_b(&unit.data).collect::<Vec<_>>(), borrowed);
         }
     }

@@ -1,61 +1,66 @@
-//! FFmpeg behind a few nouns. The only place that imports it, and no tokio here: a source runs on a
-//! plain thread of its own.
+//! FFmpeg: reads files, passes tracks through or transcodes them, and cuts access units into RTP payloads.
+//! The only package that imports FFmpeg. It uses no tokio: a source runs on a plain thread of its own.
 //!
-//! A file goes through `demux`; each packet either passes (`passthrough`) or is decoded, filtered and encoded
-//! again (`picture`, `sound`); `player` paces all of it and loops. What happens to a track is decided by `plan`.
+//! `demuxer` reads a file. `plan` decides for each track whether its packets are passed through (`passthrough`) or
+//! decoded, filtered and encoded (`video_transcoder`, `audio_transcoder`). `player` appends the result at the live
+//! rate and loops.
 //!
-//! | module | noun |
+//! | module | content |
 //! |---|---|
-//! | [`access_unit`] | one coded video frame or one Opus packet |
-//! | [`time`] | the clock of a stream |
-//! | [`control`] | what a running source is asked for |
-//! | [`source`] | where a source comes from and what it delivers to: `Input`, `Sink`, `run` |
-//! | [`probe`] | what a source has and how it is delivered |
-//! | [`plan`] | facts in, delivery out; pure |
-//! | [`packetize`] | access units cut into RTP payloads |
-//! | [`poster`] | a still, as JPEG |
-//! | [`clock`] | the loop's clock and the pace |
-//! | [`scan`], [`turn`] | what packets tell; how a picture is turned |
-//! | [`h264`], [`sps`], `av1`, `bits` | bitstreams |
-//! | [`error`] | what can go wrong, in sentences |
-//! | `player` | a source that runs |
-//! | `pass` | one reading of a file |
-//! | `demux`, `jumps` | a file, packet by packet; its clock's jumps |
-//! | `passthrough` | pictures that are sent as they are |
-//! | `picture`, `render`, `encode` | pictures that are encoded again: queue, filters, encoders |
-//! | `decode`, `graph` | FFmpeg's decoders and filters, opened |
-//! | `sound`, `grid` | sound that is encoded again, and its place in time |
-//! | `test_source` | the generated picture and tone |
-//! | `raw` | the only `unsafe`: fields without a safe name |
+//! | [`access_unit`], [`time`] | one coded video frame or Opus packet; the clock of a stream |
+//! | [`source`] | where a source reads from and what it delivers to: `Input`, `Sink`, `run` |
+//! | [`control`] | requests to a running source: codecs, keyframes, stop |
+//! | [`probe`] | the tracks of a source and how each is delivered |
+//! | [`facts`] | facts about tracks |
+//! | [`plan`] | the rules: facts about a track in, delivery out; pure |
+//! | [`packetize`] | RTP payloads of access units |
+//! | [`poster`] | a still of the video, as JPEG |
+//! | [`clock`], `loop_clock`, `append_schedule` | the wall clock, the time of a looping file, when to append |
+//! | [`packet_scan`] | facts that follow from a track's packets |
+//! | [`orientation`] | how a video is rotated and mirrored for display |
+//! | [`h264`], [`sps`], `av1`, `bit_reader` | bitstreams |
+//! | [`error`] | errors, as sentences |
+//! | `player` | a running source |
+//! | `loop_iteration` | one reading of a file |
+//! | `demuxer`, `discontinuity` | a file's packets; jumps of its clock |
+//! | `passthrough` | video that is sent as coded in the file |
+//! | `video_transcoder`, `renderer`, `video_encoder` | video that is transcoded: decoding, filters, encoders |
+//! | `audio_transcoder`, `sample_timeline` | audio that is transcoded: decoding and encoding, samples in time |
+//! | `decoder`, `filter_graph` | FFmpeg's decoders and filter graphs |
+//! | `test_source` | the generated test video and tone |
+//! | `raw` | the only `unsafe` code: fields of FFmpeg that have no safe accessor |
 
 pub mod access_unit;
 pub mod clock;
 pub mod control;
 pub mod error;
+pub mod facts;
 pub mod h264;
+pub mod orientation;
+pub mod packet_scan;
 pub mod packetize;
 pub mod plan;
 pub mod poster;
 pub mod probe;
-pub mod scan;
 pub mod source;
 pub mod sps;
 pub mod time;
-pub mod turn;
 
+mod append_schedule;
+mod audio_transcoder;
 mod av1;
-mod bits;
-mod decode;
-mod demux;
-mod encode;
-mod graph;
-mod grid;
-mod jumps;
-mod pass;
+mod bit_reader;
+mod decoder;
+mod demuxer;
+mod discontinuity;
+mod filter_graph;
+mod loop_clock;
+mod loop_iteration;
 mod passthrough;
-mod picture;
 mod player;
 mod raw;
-mod render;
-mod sound;
+mod renderer;
+mod sample_timeline;
 mod test_source;
+mod video_encoder;
+mod video_transcoder;

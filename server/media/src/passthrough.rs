@@ -1,50 +1,53 @@
-//! Pictures whose coded bytes are sent as they are in the file: put into the packetizer's form, and
-//! watched for what their beginning did not show.
+//! Video that is sent as coded in the file: converted to the packetizer's form, and checked for properties that the
+//! probe did not see.
 
 use bytes::Bytes;
 use shared::api::Codec;
 
 use super::access_unit::AccessUnit;
 use super::av1;
-use super::demux::Coded;
-use super::h264::H264;
-use super::plan::{self, VideoFacts};
-use super::raw::{self, Header};
-use super::scan::{MAX_GOP, MAX_GOP_BYTES};
-use super::sps::Sequence;
+use super::demuxer::DemuxedPacket;
+use super::facts::VideoFacts;
+use super::h264::H264Normalizer;
+use super::packet_scan::{MAX_GOP, MAX_GOP_BYTES};
+use super::plan;
+use super::raw::{self, TrackHeader};
+use super::sps::SpsInfo;
 use super::time::MediaTime;
 
-/// Two pictures closer than this, in microseconds, would share an RTP timestamp (11 us) or nearly.
+/// Two frames closer than this, in microseconds, would have nearly the same RTP timestamp (a tick is 11 us).
 const MIN_GAP: i64 = 100;
 
-/// What came of one packet.
+/// The result for one packet.
 #[derive(Default)]
-pub(super) struct Passed {
-    /// To be sent, if the track is still passed through. `None` when nothing of use was in the packet, or decoding
-    /// cannot begin yet.
+pub(super) struct PassthroughOutput {
+    /// To be sent if the track is still passed through. `None` when the packet has no frame, or when decoding cannot
+    /// begin yet.
     pub unit: Option<AccessUnit>,
-    /// The track is other than was thought. These facts may forbid to pass it through.
+    /// New facts about the track, which may forbid to pass it through.
     pub facts: Option<Box<VideoFacts>>,
 }
 
+/// Passes one video track through.
 pub(super) struct Passthrough {
     facts: VideoFacts,
     codec: Option<Codec>,
-    h264: H264,
+    h264: H264Normalizer,
     extradata: Vec<u8>,
     keyframe: bool,
-    /// Shown last, on the stream's clock; in this pass.
+    /// Time of the newest unit on the stream's clock.
     newest: Option<MediaTime>,
+    /// In this iteration.
     gop_start: Option<MediaTime>,
     gop_bytes: u64,
 }
 
 impl Passthrough {
-    pub(super) fn new(facts: VideoFacts, header: &Header) -> Self {
+    pub(super) fn new(facts: VideoFacts, header: &TrackHeader) -> Self {
         Self {
             codec: facts.native_codec(),
             facts,
-            h264: H264::new(&header.extradata),
+            h264: H264Normalizer::new(&header.extradata),
             extradata: header.extradata.clone(),
             keyframe: false,
             newest: None,
@@ -53,33 +56,38 @@ impl Passthrough {
         }
     }
 
-    /// The file is read from its beginning again.
-    pub(super) fn begin_pass(&mut self, header: &Header) {
+    /// An iteration of the file begins.
+    pub(super) fn begin_iteration(&mut self, header: &TrackHeader) {
         if self.extradata != header.extradata {
-            self.h264 = H264::new(&header.extradata);
+            self.h264 = H264Normalizer::new(&header.extradata);
             self.extradata.clone_from(&header.extradata);
         }
         self.gop_start = None;
         self.gop_bytes = 0;
     }
 
-    /// The last packet was one where decoding can begin.
+    /// True when decoding can begin at the last packet.
     pub(super) fn was_keyframe(&self) -> bool {
         self.keyframe
     }
 
-    pub(super) fn picture(&mut self, coded: &Coded, time: MediaTime) -> Passed {
-        self.keyframe = coded.packet.is_key();
+    /// Converts one packet. `time`: its presentation time on the stream's clock.
+    pub(super) fn process(
+        &mut self,
+        demuxed: &DemuxedPacket,
+        time: MediaTime,
+    ) -> PassthroughOutput {
+        self.keyframe = demuxed.packet.is_key();
         let Some(codec) = self.codec else {
-            return Passed::default();
+            return PassthroughOutput::default();
         };
         if !plan::video_reasons(&self.facts).is_empty() {
-            return Passed::default();
+            return PassthroughOutput::default();
         }
         let mut facts = self.facts.clone();
-        let Some(data) = self.data(codec, coded, &mut facts) else {
+        let Some(data) = self.data(codec, demuxed, &mut facts) else {
             self.keyframe = false;
-            return Passed::default();
+            return PassthroughOutput::default();
         };
         if self.keyframe {
             self.gop_start = Some(time);
@@ -88,51 +96,56 @@ impl Passthrough {
         self.gop_bytes += data.len() as u64;
         let gop_length = self.gop_start.map_or(0, |start| time.micros_since(start));
         facts.packets.reordered |= self.newest.is_some_and(|newest| time < newest);
-        facts.packets.bad_times |= coded.hidden || !coded.timed;
-        // Only what forbids: lengths that are merely new are no news.
+        facts.packets.bad_timestamps |= demuxed.discard || !demuxed.has_pts;
+        // Only values that forbid passthrough: a merely longer GOP does not change the plan.
         if gop_length > MAX_GOP {
             facts.packets.longest_gop = gop_length;
         }
         if self.gop_bytes > MAX_GOP_BYTES {
-            facts.packets.biggest_gop = self.gop_bytes;
+            facts.packets.largest_gop = self.gop_bytes;
         }
-        let news = (facts != self.facts).then(|| Box::new(facts.clone()));
+        let new_facts = (facts != self.facts).then(|| Box::new(facts.clone()));
         self.facts = facts;
         if self.gop_start.is_none() {
-            return Passed {
+            return PassthroughOutput {
                 unit: None,
-                facts: news,
+                facts: new_facts,
             };
         }
-        // Hidden pictures of VP8 may have the time of the one after them.
+        // A hidden frame of VP8 may have the time of the frame after it.
         let time = self
             .newest
             .map_or(time, |newest| time.max(newest.plus_micros(MIN_GAP)));
         self.newest = Some(time);
-        Passed {
+        PassthroughOutput {
             unit: Some(AccessUnit {
                 codec,
                 time,
                 keyframe: self.keyframe,
                 data,
             }),
-            facts: news,
+            facts: new_facts,
         }
     }
 
-    /// The packet in the packetizer's form; and what its parameter sets tell. `None` when nothing is in it.
-    fn data(&mut self, codec: Codec, coded: &Coded, facts: &mut VideoFacts) -> Option<Bytes> {
-        let data = coded.packet.data().unwrap_or_default();
+    /// The packet in the packetizer's form; updates `facts` from new parameter sets. `None` when it has no frame.
+    fn data(
+        &mut self,
+        codec: Codec,
+        demuxed: &DemuxedPacket,
+        facts: &mut VideoFacts,
+    ) -> Option<Bytes> {
+        let data = demuxed.packet.data().unwrap_or_default();
         if codec == Codec::H264 {
-            if let Some(extradata) = raw::new_extradata(&coded.packet) {
+            if let Some(extradata) = raw::new_extradata(&demuxed.packet) {
                 self.h264.configure(extradata);
             }
-            let unit = self.h264.unit(data)?;
+            let unit = self.h264.normalize(data)?;
             self.keyframe = unit.keyframe;
-            if unit.new_parameters
-                && let Some(sequence) = self.h264.sequence()
+            if unit.new_parameter_sets
+                && let Some(sps) = self.h264.sps_info()
             {
-                apply(&sequence, facts);
+                apply_sps(&sps, facts);
             }
             return Some(unit.data);
         }
@@ -144,14 +157,14 @@ impl Passthrough {
     }
 }
 
-/// The facts by a new sequence parameter set.
-fn apply(sequence: &Sequence, facts: &mut VideoFacts) {
-    (facts.width, facts.height) = (sequence.width, sequence.height);
-    facts.interlaced |= !sequence.frames_only;
-    facts.bits = sequence.bits;
-    if (sequence.chroma == 1) != facts.is_420 {
-        facts.is_420 = sequence.chroma == 1;
-        let name = match sequence.chroma {
+/// Updates `facts` from a new sequence parameter set.
+fn apply_sps(sps: &SpsInfo, facts: &mut VideoFacts) {
+    (facts.width, facts.height) = (sps.width, sps.height);
+    facts.interlaced |= !sps.frames_only;
+    facts.bits = sps.bits;
+    if (sps.chroma == 1) != facts.is_420 {
+        facts.is_420 = sps.chroma == 1;
+        let name = match sps.chroma {
             0 => "gray",
             1 => "yuv420p",
             2 => "yuv422p",

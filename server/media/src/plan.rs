@@ -1,49 +1,19 @@
-//! Facts about a track in, how it is delivered out. Pure.
+//! How each track is delivered, from the facts about it. Pure.
 
 use shared::api::{Codec, Delivery, Reason};
 
+use super::facts::{AudioFacts, VideoFacts, is_not_square, shown_size};
+use super::orientation::Orientation;
 use super::packetize::MAX_PAYLOAD;
-use super::scan::PacketFacts;
-use super::turn::Turn;
 
-/// H.264 level 5.2 ends here; hardware decoders of browsers do too.
+/// The frame size of H.264 level 5.2, in pixels, which is the limit of hardware decoders in browsers.
 const MAX_DECODED: u64 = 4096 * 2304;
-/// What is encoded here: long and short side, pixels.
+/// The largest encoded frame: long and short side in pixels.
 const MAX_ENCODED: (u32, u32) = (1920, 1080);
-/// Pictures a second that are encoded at most.
-pub const MAX_RATE: f64 = 60.0;
+/// The highest encoded frame rate, in frames per second.
+pub const MAX_FRAME_RATE: f64 = 60.0;
 
-/// What is known of a picture track.
-#[derive(Clone, Debug, PartialEq)]
-pub struct VideoFacts {
-    /// As FFmpeg names it.
-    pub codec: String,
-    /// As stored, before turning, pixels.
-    pub width: u32,
-    pub height: u32,
-    /// Width to height of one pixel.
-    pub pixel_aspect: (u32, u32),
-    pub turn: Turn,
-    /// FFmpeg's name of the pixel format.
-    pub pixel_format: String,
-    pub bits: u32,
-    pub is_420: bool,
-    pub interlaced: bool,
-    pub frame_rate: Option<f64>,
-    pub packets: PacketFacts,
-}
-
-/// What is known of a sound track.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AudioFacts {
-    pub codec: String,
-    pub channels: u32,
-    pub sample_rate: u32,
-    /// Bytes.
-    pub largest_packet: usize,
-}
-
-/// Which encoders this build of FFmpeg has.
+/// The encoders that this build of FFmpeg has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Encoders {
     pub h264: bool,
@@ -52,33 +22,15 @@ pub struct Encoders {
 }
 
 impl Encoders {
-    /// What pictures can be encoded to, best first.
+    /// The video codecs that can be encoded, best first.
     pub fn video(self) -> impl Iterator<Item = Codec> {
         [(Codec::H264, self.h264), (Codec::Vp8, self.vp8)]
             .into_iter()
-            .filter_map(|(codec, there)| there.then_some(codec))
+            .filter_map(|(codec, available)| available.then_some(codec))
     }
 }
 
-impl VideoFacts {
-    /// Of the file's own codec, when browsers take it.
-    pub fn native_codec(&self) -> Option<Codec> {
-        match self.codec.as_str() {
-            "h264" => Some(Codec::H264),
-            "vp8" => Some(Codec::Vp8),
-            "vp9" => Some(Codec::Vp9),
-            "av1" => Some(Codec::Av1),
-            _ => None,
-        }
-    }
-
-    /// As shown: square pixels, turned.
-    pub fn shown_size(&self) -> (u32, u32) {
-        shown_size(self.width, self.height, self.pixel_aspect, self.turn)
-    }
-}
-
-/// Every reason why the pictures cannot be passed through; none when they can.
+/// Every reason why the video cannot be passed through; empty when it can.
 pub fn video_reasons(facts: &VideoFacts) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let mut because = |holds: bool, reason: Reason| {
@@ -103,9 +55,9 @@ pub fn video_reasons(facts: &VideoFacts) -> Vec<Reason> {
         Reason::OddSize,
     );
     because(
-        facts.turn != Turn::default(),
+        facts.orientation != Orientation::default(),
         Reason::Rotated {
-            degrees: facts.turn.degrees,
+            degrees: facts.orientation.degrees,
         },
     );
     because(
@@ -113,16 +65,16 @@ pub fn video_reasons(facts: &VideoFacts) -> Vec<Reason> {
         Reason::VariableFrameRate,
     );
     because(packets.has_sparse_keyframes(), Reason::SparseKeyframes);
-    because(packets.bad_times, Reason::Timestamps);
+    because(packets.bad_timestamps, Reason::Timestamps);
     because(
         u64::from(facts.width) * u64::from(facts.height) > MAX_DECODED,
         Reason::TooLarge,
     );
-    because(is_uneven(facts.pixel_aspect), Reason::PixelAspect);
+    because(is_not_square(facts.pixel_aspect), Reason::PixelAspect);
     reasons
 }
 
-/// How the pictures are delivered; `None` when they can be neither passed through nor encoded.
+/// How the video is delivered; `None` when it can be neither passed through nor encoded.
 pub fn video(facts: &VideoFacts, encoders: Encoders) -> Option<Delivery> {
     let reasons = video_reasons(facts);
     if reasons.is_empty() {
@@ -134,7 +86,7 @@ pub fn video(facts: &VideoFacts, encoders: Encoders) -> Option<Delivery> {
     })
 }
 
-/// How the sound is delivered; `None` when it can be neither passed through nor encoded.
+/// How the audio is delivered; `None` when it can be neither passed through nor encoded.
 pub fn audio(facts: &AudioFacts, encoders: Encoders) -> Option<Delivery> {
     let mut reasons = Vec::new();
     if facts.codec != "opus" || facts.channels > 2 {
@@ -153,9 +105,14 @@ pub fn audio(facts: &AudioFacts, encoders: Encoders) -> Option<Delivery> {
     }
 }
 
-/// The size that a picture is encoded at: as shown, shrunk to fit 1920x1080 (either way up), even.
-pub fn encoded_size(width: u32, height: u32, pixel_aspect: (u32, u32), turn: Turn) -> (u32, u32) {
-    let (width, height) = shown_size(width, height, pixel_aspect, turn);
+/// The size of the encoded video: the displayed size, scaled down to fit 1920x1080 or 1080x1920, and even.
+pub fn encoded_size(
+    width: u32,
+    height: u32,
+    pixel_aspect: (u32, u32),
+    orientation: Orientation,
+) -> (u32, u32) {
+    let (width, height) = shown_size(width, height, pixel_aspect, orientation);
     let (long, short) = (f64::from(width.max(height)), f64::from(width.min(height)));
     let scale = (f64::from(MAX_ENCODED.0) / long)
         .min(f64::from(MAX_ENCODED.1) / short)
@@ -167,40 +124,19 @@ pub fn encoded_size(width: u32, height: u32, pixel_aspect: (u32, u32), turn: Tur
     (even(width), even(height))
 }
 
-/// Bits a second for a picture of this size: 2.5 Mbit/s for 1280x720 at 30, and in proportion to the
-/// power of 0.75, since larger pictures have more in common with their neighbours.
+/// The bit rate to encode at, in bits per second: 2.5 Mbit/s for 1280x720 at 30 fps, otherwise in proportion to the
+/// pixel rate to the power of 0.75, because more pixels compress better.
 pub fn bit_rate(width: u32, height: u32, frame_rate: f64) -> usize {
-    let pixels = f64::from(width) * f64::from(height) * frame_rate.clamp(5.0, MAX_RATE);
+    let pixels = f64::from(width) * f64::from(height) * frame_rate.clamp(5.0, MAX_FRAME_RATE);
     let rate = 2_500_000.0 * (pixels / (1280.0 * 720.0 * 30.0)).powf(0.75);
     rate.clamp(150_000.0, 8_000_000.0) as usize
-}
-
-fn shown_size(width: u32, height: u32, (num, den): (u32, u32), turn: Turn) -> (u32, u32) {
-    let width = if is_uneven((num, den)) {
-        (f64::from(width) * f64::from(num) / f64::from(den))
-            .round()
-            .clamp(1.0, 65_535.0) as u32
-    } else {
-        width
-    };
-    let (width, height) = (width.max(1), height.max(1));
-    if turn.swaps_sides() {
-        (height, width)
-    } else {
-        (width, height)
-    }
-}
-
-/// Off by more than one in a hundred: less is rounding (e.g. 4320:4319).
-fn is_uneven((num, den): (u32, u32)) -> bool {
-    num == 0 || den == 0 || (f64::from(num) / f64::from(den) - 1.0).abs() > 0.01
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::scan::{MAX_GOP, MAX_GOP_BYTES};
+    use super::super::packet_scan::{MAX_GOP, MAX_GOP_BYTES, PacketFacts};
     use super::*;
 
     const ALL: Encoders = Encoders {
@@ -215,7 +151,7 @@ mod tests {
             width: 1280,
             height: 720,
             pixel_aspect: (1, 1),
-            turn: Turn::default(),
+            orientation: Orientation::default(),
             pixel_format: "yuv420p".to_owned(),
             bits: 8,
             is_420: true,
@@ -232,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_browser_takes_is_passed_through() {
+    fn what_browsers_can_decode_is_passed_through() {
         for codec in ["h264", "vp8", "vp9", "av1"] {
             assert_eq!(reasons(|facts| facts.codec = codec.to_owned()), []);
         }
@@ -255,7 +191,7 @@ mod tests {
         assert_eq!(reasons(|f| f.interlaced = true), [Reason::Interlaced]);
         assert_eq!(reasons(|f| f.width = 1279), [Reason::OddSize]);
         assert_eq!(
-            reasons(|f| f.turn.degrees = 90),
+            reasons(|f| f.orientation.degrees = 90),
             [Reason::Rotated { degrees: 90 }]
         );
         assert_eq!(
@@ -267,11 +203,11 @@ mod tests {
             [Reason::SparseKeyframes]
         );
         assert_eq!(
-            reasons(|f| f.packets.biggest_gop = MAX_GOP_BYTES + 1),
+            reasons(|f| f.packets.largest_gop = MAX_GOP_BYTES + 1),
             [Reason::SparseKeyframes]
         );
         assert_eq!(
-            reasons(|f| f.packets.bad_times = true),
+            reasons(|f| f.packets.bad_timestamps = true),
             [Reason::Timestamps]
         );
         assert_eq!(reasons(|f| f.width = 16_384), [Reason::TooLarge]);
@@ -279,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn all_reasons_are_told_at_once() {
+    fn all_reasons_are_reported() {
         let found = reasons(|f| {
             f.codec = "hevc".to_owned();
             f.bits = 10;
@@ -296,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_encoder_only_what_passes_through_is_delivered() {
+    fn without_an_encoder_only_passthrough_is_delivered() {
         let none = Encoders {
             h264: false,
             vp8: false,
@@ -352,26 +288,29 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_even_shrunk_to_fit_and_turned() {
-        let turn = Turn {
+    fn sizes_are_even_scaled_down_and_rotated() {
+        let rotated = Orientation {
             degrees: 90,
             mirrored: false,
         };
         assert_eq!(
-            encoded_size(1280, 720, (1, 1), Turn::default()),
+            encoded_size(1280, 720, (1, 1), Orientation::default()),
             (1280, 720)
         );
         assert_eq!(
-            encoded_size(3840, 2160, (1, 1), Turn::default()),
+            encoded_size(3840, 2160, (1, 1), Orientation::default()),
             (1920, 1080)
         );
-        assert_eq!(encoded_size(3840, 2160, (1, 1), turn), (1080, 1920));
-        assert_eq!(encoded_size(321, 181, (1, 1), Turn::default()), (320, 180));
+        assert_eq!(encoded_size(3840, 2160, (1, 1), rotated), (1080, 1920));
         assert_eq!(
-            encoded_size(720, 576, (16, 15), Turn::default()),
+            encoded_size(321, 181, (1, 1), Orientation::default()),
+            (320, 180)
+        );
+        assert_eq!(
+            encoded_size(720, 576, (16, 15), Orientation::default()),
             (768, 576)
         );
-        assert_eq!(encoded_size(1, 1, (1, 1), Turn::default()), (16, 16));
+        assert_eq!(encoded_size(1, 1, (1, 1), Orientation::default()), (16, 16));
     }
 
     proptest! {
@@ -380,12 +319,12 @@ mod tests {
             width in 1u32..70_000, height in 1u32..70_000, num in 0u32..10_000, den in 0u32..10_000,
             degrees in 0i32..4, mirrored: bool, bits in 1u32..17, gop in 0i64..i64::MAX,
         ) {
-            let turn = Turn { degrees: degrees * 90, mirrored };
-            let (w, h) = encoded_size(width, height, (num, den), turn);
+            let orientation = Orientation { degrees: degrees * 90, mirrored };
+            let (w, h) = encoded_size(width, height, (num, den), orientation);
             prop_assert!(w % 2 == 0 && h % 2 == 0 && w >= 16 && h >= 16);
             prop_assert!(w.max(h) <= 1920 && w.min(h) <= 1080);
             let mut facts = facts();
-            (facts.width, facts.height, facts.pixel_aspect, facts.turn, facts.bits) = (width, height, (num, den), turn, bits);
+            (facts.width, facts.height, facts.pixel_aspect, facts.orientation, facts.bits) = (width, height, (num, den), orientation, bits);
             facts.packets.longest_gop = gop;
             let delivery = video(&facts, ALL).expect("there are encoders");
             match delivery {

@@ -1,4 +1,4 @@
-//! A source that runs: reads, paces, loops, and hands what is coded to the log.
+//! A running source: reads its input, keeps the live rate, loops, and delivers coded units to the sink.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,41 +8,43 @@ use bytes::Bytes;
 use shared::api::Codec;
 
 use super::access_unit::AccessUnit;
-use super::clock::{Clock, LEAD, LoopClock, Pacer};
+use super::append_schedule::{AppendSchedule, LEAD};
+use super::audio_transcoder::AudioTranscoder;
+use super::clock::Clock;
 use super::control::Control;
-use super::demux::{Coded, Demuxer, Kind};
+use super::demuxer::{DemuxedPacket, Demuxer, TrackKind};
 use super::error::MediaError;
-use super::pass::Pass;
+use super::facts::VideoFacts;
+use super::loop_clock::LoopClock;
+use super::loop_iteration::LoopIteration;
 use super::passthrough::Passthrough;
-use super::picture::Pictures;
-use super::plan::VideoFacts;
 use super::probe::Probe;
-use super::render::{Outcome, Setup};
-use super::sound::Sound;
+use super::renderer::{RenderOutput, RenderParams};
 use super::source::{Input, Sink};
 use super::test_source::{self, Generated, TestSource};
 use super::time::MediaTime;
+use super::video_transcoder::VideoTranscoder;
 
-/// The first picture of what is encoded is live this much after the start, or it would be late.
-const START: Duration = Duration::from_millis(100);
-/// Silence is made where no sound came until this close, in microseconds, to the newest picture.
-const SILENCE_BEHIND: i64 = 200_000;
-/// After so many passes over a file that gave nothing at all, it is given up.
-const MAX_EMPTY_PASSES: u32 = 3;
+/// When video is encoded, its first frame is live this long after the start: encoding it takes time.
+const ENCODER_START_DELAY: Duration = Duration::from_millis(100);
+/// Where the audio track has no packet, silence is encoded this long, in microseconds, behind the newest video frame.
+const SILENCE_LAG: i64 = 200_000;
+/// Playing ends with an error after this many iterations in a row that appended nothing.
+const MAX_EMPTY_ITERATIONS: u32 = 3;
 
 pub(super) struct Player<'a> {
     clock: &'a dyn Clock,
     control: &'a Control,
     sink: &'a mut dyn Sink,
     probe: Probe,
-    pacer: Pacer,
-    pictures: Pictures,
-    /// `None` when there is no sound, or it is passed through.
-    sound: Option<Sound>,
-    /// The newest unit of each codec.
+    schedule: AppendSchedule,
+    video: VideoTranscoder,
+    /// `None` without audio, or when it is passed through.
+    audio: Option<AudioTranscoder>,
+    /// Time of the newest unit of each codec.
     newest: BTreeMap<Codec, MediaTime>,
     /// Units appended.
-    produced: u64,
+    appended: u64,
 }
 
 impl<'a> Player<'a> {
@@ -53,10 +55,10 @@ impl<'a> Player<'a> {
         control: &'a Control,
         sink: &'a mut dyn Sink,
     ) -> Result<Self, MediaError> {
-        let setup = match (input, &probe.video_facts) {
-            (Input::File(_), Some(facts)) => Setup::of(facts),
-            // Without pictures it is of no account.
-            _ => test_source::setup(),
+        let params = match (input, &probe.video_facts) {
+            (Input::File(_), Some(facts)) => RenderParams::of(facts),
+            // Unused without video.
+            _ => test_source::render_params(),
         };
         let encodes_sound = probe.has_audio() && !probe.passes_through(Codec::Opus);
         Ok(Self {
@@ -64,73 +66,73 @@ impl<'a> Player<'a> {
             control,
             sink,
             probe: probe.clone(),
-            pacer: Pacer::default(),
-            pictures: Pictures::new(setup),
-            sound: if encodes_sound {
-                Some(Sound::new()?)
+            schedule: AppendSchedule::default(),
+            video: VideoTranscoder::new(params),
+            audio: if encodes_sound {
+                Some(AudioTranscoder::new()?)
             } else {
                 None
             },
             newest: BTreeMap::new(),
-            produced: 0,
+            appended: 0,
         })
     }
 
-    /// Plays the file again and again.
-    pub(super) fn file(&mut self, path: &Path) -> Result<(), MediaError> {
+    /// Plays the file in a loop until a stop is requested.
+    pub(super) fn play_file(&mut self, path: &Path) -> Result<(), MediaError> {
         let mut clock = LoopClock::default();
-        let mut fingerprint = None;
+        let mut file_stamp = None;
         let mut passthrough = None;
-        let mut empty_passes = 0;
+        let mut empty_iterations = 0;
         loop {
             let mut demuxer = Demuxer::open(path)?;
-            let changed = fingerprint
-                .replace(demuxer.fingerprint)
-                .is_some_and(|known| known != demuxer.fingerprint);
-            self.begin_pass(path, &demuxer, &mut passthrough)?;
-            let produced = self.produced;
-            let mut pass = Pass::new(demuxer.start());
-            while let Some(coded) = demuxer.next() {
-                let (time, order) = pass.place(&coded);
-                if !self.wait_until(clock.at(order.min(time).max(0)))? {
+            let changed = file_stamp
+                .replace(demuxer.file_stamp)
+                .is_some_and(|known| known != demuxer.file_stamp);
+            self.begin_iteration(path, &demuxer, &mut passthrough)?;
+            let appended = self.appended;
+            let mut iteration = LoopIteration::new(demuxer.start());
+            while let Some(demuxed) = demuxer.next() {
+                let (time, dts) = iteration.add(&demuxed);
+                if !self.wait_until(clock.at(dts.min(time).max(0)))? {
                     return Ok(());
                 }
-                let (time, order) = (clock.at(time), clock.at(order));
-                match (coded.kind, &mut passthrough) {
-                    (Kind::Video, Some(passthrough)) => {
-                        self.picture(coded, time, order, passthrough)?
+                let (time, dts) = (clock.at(time), clock.at(dts));
+                match (demuxed.kind, &mut passthrough) {
+                    (TrackKind::Video, Some(passthrough)) => {
+                        self.handle_video(demuxed, time, dts, passthrough)?
                     }
-                    (Kind::Video, None) => {}
-                    (Kind::Audio, _) => self.sound(coded, time, order)?,
+                    (TrackKind::Video, None) => {}
+                    (TrackKind::Audio, _) => self.handle_audio(demuxed, time, dts)?,
                 }
             }
-            if pass.is_empty() {
-                return Err(MediaError::Nothing(path.to_owned()));
+            if iteration.is_empty() {
+                return Err(MediaError::Empty(path.to_owned()));
             }
-            self.end_pass()?;
-            if demuxer.bad > 0 {
-                tracing::debug!(path = %path.display(), packets = demuxer.bad, "damaged packets are left out");
+            self.end_iteration()?;
+            if demuxer.damaged_packets > 0 {
+                tracing::debug!(path = %path.display(), packets = demuxer.damaged_packets, "damaged packets were dropped");
             }
-            clock.end_of_pass(pass.length(), changed);
-            // Until the next pass is due there is time for what the decoder still holds.
+            clock.end_iteration(iteration.length(), changed);
+            // The decoder's remaining frames are encoded while the next iteration is not yet due.
             if !self.wait_until(clock.at(0))? {
                 return Ok(());
             }
             let expects = self.probe.has_audio()
                 || self.probe.native_codec().is_some()
-                || self.pictures.renderer.is_encoding();
-            empty_passes = if expects && self.produced == produced {
-                empty_passes + 1
+                || self.video.renderer.is_encoding();
+            empty_iterations = if expects && self.appended == appended {
+                empty_iterations + 1
             } else {
                 0
             };
-            if empty_passes == MAX_EMPTY_PASSES {
-                return Err(MediaError::Nothing(path.to_owned()));
+            if empty_iterations == MAX_EMPTY_ITERATIONS {
+                return Err(MediaError::Empty(path.to_owned()));
             }
         }
     }
 
-    fn begin_pass(
+    fn begin_iteration(
         &mut self,
         path: &Path,
         demuxer: &Demuxer,
@@ -143,9 +145,9 @@ impl<'a> Player<'a> {
                 .as_ref()
                 .filter(|track| track.header.codec == video.codec)
                 .ok_or_else(changed)?;
-            self.pictures.begin_pass(track.parameters.clone());
+            self.video.begin_iteration(track.parameters.clone());
             match passthrough {
-                Some(passthrough) => passthrough.begin_pass(&track.header),
+                Some(passthrough) => passthrough.begin_iteration(&track.header),
                 None => {
                     *passthrough = self
                         .probe
@@ -163,50 +165,50 @@ impl<'a> Player<'a> {
         {
             return Err(changed());
         }
-        if let (Some(sound), Some(track)) = (&mut self.sound, &demuxer.audio)
-            && let Err(error) = sound.begin_pass(&track.parameters)
+        if let (Some(audio), Some(track)) = (&mut self.audio, &demuxer.audio)
+            && let Err(error) = audio.begin_iteration(&track.parameters)
         {
-            // Pictures can be watched without it.
-            tracing::error!(%error, path = %path.display(), "silent");
+            // The video can be watched without audio.
+            tracing::error!(%error, path = %path.display(), "the audio track cannot be decoded");
         }
         Ok(())
     }
 
-    fn end_pass(&mut self) -> Result<(), MediaError> {
-        self.pictures.end_pass();
-        if let Some(sound) = &mut self.sound {
-            let units = sound.end_pass()?;
+    fn end_iteration(&mut self) -> Result<(), MediaError> {
+        self.video.end_iteration();
+        if let Some(audio) = &mut self.audio {
+            let units = audio.end_iteration()?;
             self.append(units);
         }
         Ok(())
     }
 
-    /// Plays the generated picture and tone.
-    pub(super) fn test(&mut self) -> Result<(), MediaError> {
+    /// Plays the generated video and tone until a stop is requested.
+    pub(super) fn play_test_source(&mut self) -> Result<(), MediaError> {
         let mut source = TestSource::new()?;
         loop {
             let next = source.next()?;
             let time = match &next {
-                Generated::Picture(_, time) | Generated::Sound(_, time) => *time,
+                Generated::Video(_, time) | Generated::Audio(_, time) => *time,
             };
             if !self.wait_until(time)? {
                 return Ok(());
             }
             match next {
-                Generated::Picture(picture, time) => {
-                    let mut outcome = Outcome::default();
-                    // Before the clock has to be set back, every other picture is left out.
+                Generated::Video(frame, time) => {
+                    let mut output = RenderOutput::default();
+                    // Every other frame is dropped while late, to avoid a stall.
                     let even = time.0 / 33_333 % 2 == 0;
-                    if even || !self.pacer.is_late(time, self.clock.now()) {
-                        self.pictures.renderer.show(picture, time, &mut outcome);
+                    if even || !self.schedule.is_late(time, self.clock.now()) {
+                        self.video.renderer.encode(frame, time, &mut output);
                     } else {
-                        outcome.dropped += 1;
+                        output.dropped += 1;
                     }
-                    self.deliver(outcome);
+                    self.deliver(output);
                 }
-                Generated::Sound(frame, time) => {
-                    if let Some(sound) = &mut self.sound {
-                        let units = sound.frame(&frame, time)?;
+                Generated::Audio(frame, time) => {
+                    if let Some(audio) = &mut self.audio {
+                        let units = audio.push_frame(&frame, time)?;
                         self.append(units);
                     }
                 }
@@ -214,66 +216,66 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// Passes a picture through if that is the plan, and hands it to the decoder's queue.
-    fn picture(
+    /// Appends the frame if the track is passed through, and queues it for transcoding.
+    fn handle_video(
         &mut self,
-        mut coded: Coded,
+        mut demuxed: DemuxedPacket,
         time: MediaTime,
-        order: MediaTime,
+        dts: MediaTime,
         passthrough: &mut Passthrough,
     ) -> Result<(), MediaError> {
-        let passed = passthrough.picture(&coded, time);
-        if let Some(facts) = passed.facts {
-            self.learn(*facts);
+        let output = passthrough.process(&demuxed, time);
+        if let Some(facts) = output.facts {
+            self.update_facts(*facts);
         }
-        if let Some(unit) = passed
+        if let Some(unit) = output
             .unit
             .filter(|unit| self.probe.native_codec() == Some(unit.codec))
         {
             self.append([unit]);
         }
-        coded.packet.set_pts(coded.timed.then_some(time.0));
-        coded.packet.set_dts(Some(order.0));
-        self.pictures
-            .packet(coded.packet, time, passthrough.was_keyframe());
-        // No sound came up to here: the track ended before the pictures, or has a hole.
-        if let Some(sound) = &mut self.sound {
-            let units = sound.fill(order.plus_micros(-SILENCE_BEHIND))?;
+        demuxed.packet.set_pts(demuxed.has_pts.then_some(time.0));
+        demuxed.packet.set_dts(Some(dts.0));
+        self.video
+            .push_packet(demuxed.packet, time, passthrough.was_keyframe());
+        // The audio track may have ended before the video, or have a gap.
+        if let Some(audio) = &mut self.audio {
+            let units = audio.fill_silence(dts.plus_micros(-SILENCE_LAG))?;
             self.append(units);
         }
         Ok(())
     }
 
-    /// The track is other than was thought.
-    fn learn(&mut self, facts: VideoFacts) {
+    /// Plans again with new facts about the video track.
+    fn update_facts(&mut self, facts: VideoFacts) {
         let native = self.probe.native_codec();
-        self.pictures.set_up(Setup::of(&facts));
-        if !self.probe.learn(facts) {
+        self.video.set_params(RenderParams::of(&facts));
+        if !self.probe.update_facts(facts) {
             return;
         }
-        tracing::info!(video = ?self.probe.video, "the file is not what its beginning looked like");
+        tracing::info!(video = ?self.probe.video, "the file differs from what its beginning showed");
         if let (Some(native), None) = (native, self.probe.native_codec()) {
-            // An encoder that goes on with this codec begins after what was passed through.
+            // The codec is now encoded; its times continue after the units that were passed through.
             if let Some(newest) = self.newest.get(&native) {
-                self.pictures.renderer.passed(native, *newest);
+                self.video.renderer.set_newest(native, *newest);
             }
         }
         self.sink.replanned(&self.probe);
     }
 
-    fn sound(
+    fn handle_audio(
         &mut self,
-        mut coded: Coded,
+        mut demuxed: DemuxedPacket,
         time: MediaTime,
-        order: MediaTime,
+        dts: MediaTime,
     ) -> Result<(), MediaError> {
-        coded.packet.set_pts(Some(time.0));
-        coded.packet.set_dts(Some(order.0));
-        if let Some(sound) = &mut self.sound {
-            let units = sound.packet(&coded.packet)?;
+        demuxed.packet.set_pts(Some(time.0));
+        demuxed.packet.set_dts(Some(dts.0));
+        if let Some(audio) = &mut self.audio {
+            let units = audio.push_packet(&demuxed.packet)?;
             self.append(units);
         } else if self.probe.has_audio() {
-            let data = Bytes::copy_from_slice(coded.packet.data().unwrap_or_default());
+            let data = Bytes::copy_from_slice(demuxed.packet.data().unwrap_or_default());
             self.append([AccessUnit {
                 codec: Codec::Opus,
                 time,
@@ -284,50 +286,55 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    /// Works, or sleeps, until `time` is due. `false` when the run is to end.
+    /// Decodes and encodes queued video, or sleeps, until a unit of `time` is to be appended. `false`: stop.
     fn wait_until(&mut self, time: MediaTime) -> Result<bool, MediaError> {
         loop {
-            if !self.obey() {
+            if !self.apply_requests() {
                 return Ok(false);
             }
             let now = self.clock.now();
-            if !self.pacer.is_set() {
+            if !self.schedule.is_set() {
                 let encodes = self.probe.video.is_some() && self.probe.native_codec().is_none();
-                self.anchor(time, if encodes { now + START } else { now });
-            } else if self.pacer.has_stalled(time, now) {
+                self.anchor(
+                    time,
+                    if encodes {
+                        now + ENCODER_START_DELAY
+                    } else {
+                        now
+                    },
+                );
+            } else if self.schedule.has_stalled(time, now) {
                 self.anchor(time, now);
             }
-            let due = self.pacer.due(time, now);
-            if now >= due {
+            let append_at = self.schedule.append_at(time, now);
+            if now >= append_at {
                 return Ok(true);
             }
-            if self.pictures.has_work() {
-                let outcome = self.pictures.work(self.pacer.live(now), now);
-                self.worked(outcome)?;
+            if self.video.has_tasks() {
+                let output = self.video.run_task(self.schedule.live(now), now);
+                self.handle_task_result(output)?;
                 continue;
             }
-            let mut wake = due;
-            if let Some(repeat) = self.pictures.repeat_due() {
-                let repeat_at = self.pacer.due(repeat, now);
-                if now >= repeat_at {
-                    let mut outcome = Outcome::default();
-                    let edge = self.pacer.live(now + LEAD);
-                    self.pictures
-                        .renderer
-                        .repeat(edge.max(repeat), &mut outcome);
-                    self.deliver(outcome);
+            let mut wake = append_at;
+            if let Some(repeat) = self.video.repeat_at() {
+                let repeat_wall = self.schedule.append_at(repeat, now);
+                if now >= repeat_wall {
+                    let mut output = RenderOutput::default();
+                    let edge = self.schedule.live(now + LEAD);
+                    self.video.renderer.repeat(edge.max(repeat), &mut output);
+                    self.deliver(output);
                     continue;
                 }
-                wake = wake.min(repeat_at);
+                wake = wake.min(repeat_wall);
             }
             self.clock.sleep(self.control, wake);
         }
     }
 
-    /// Takes the orders. `false` when the run is to end.
-    fn obey(&mut self) -> bool {
-        let orders = self.control.take();
-        if orders.stop {
+    /// Applies the requests in `control`. `false`: stop.
+    fn apply_requests(&mut self) -> bool {
+        let requests = self.control.take_requests();
+        if requests.stop {
             return false;
         }
         let native = self.probe.native_codec();
@@ -337,46 +344,49 @@ impl<'a> Player<'a> {
             .video()
             .filter(|codec| Some(*codec) != native)
             .collect();
-        self.pictures
-            .want(&orders.wanted.intersection(&available).copied().collect());
-        for codec in orders.keyframes {
-            self.pictures.renderer.want_keyframe(codec);
+        self.video
+            .set_codecs(&requests.codecs.intersection(&available).copied().collect());
+        for codec in requests.keyframes {
+            self.video.renderer.request_keyframe(codec);
         }
         true
     }
 
     fn anchor(&mut self, time: MediaTime, at: Instant) {
-        self.pacer.set(time, at);
+        self.schedule.set(time, at);
         self.sink.anchor(time, at);
     }
 
-    /// What came of decoding. Pictures that cannot be decoded end the run only where nothing is passed through.
-    fn worked(&mut self, outcome: Result<Outcome, MediaError>) -> Result<(), MediaError> {
-        match outcome {
-            Ok(outcome) => self.deliver(outcome),
+    /// Delivers the result of a transcoding task. An error ends the run unless the video is also passed through.
+    fn handle_task_result(
+        &mut self,
+        output: Result<RenderOutput, MediaError>,
+    ) -> Result<(), MediaError> {
+        match output {
+            Ok(output) => self.deliver(output),
             Err(error) if self.probe.native_codec().is_some() => {
-                tracing::error!(%error, "these pictures can only be passed through");
-                self.pictures.give_up();
+                tracing::error!(%error, "this video cannot be decoded, only passed through");
+                self.video.disable();
             }
             Err(error) => return Err(error),
         }
         Ok(())
     }
 
-    fn deliver(&mut self, outcome: Outcome) {
-        if outcome.dropped > 0 {
-            self.sink.dropped(outcome.dropped);
+    fn deliver(&mut self, output: RenderOutput) {
+        if output.dropped > 0 {
+            self.sink.dropped(output.dropped);
         }
-        self.append(outcome.units);
+        self.append(output.units);
     }
 
-    /// Appends what is newer than what was appended of its codec.
+    /// Appends the units that are newer than the newest of their codec.
     fn append(&mut self, units: impl IntoIterator<Item = AccessUnit>) {
         for unit in units {
             let newest = self.newest.get(&unit.codec);
             if unit.time >= MediaTime::ZERO && newest.is_none_or(|newest| unit.time > *newest) {
                 self.newest.insert(unit.codec, unit.time);
-                self.produced += 1;
+                self.appended += 1;
                 self.sink.append(unit);
             }
         }

@@ -1,4 +1,4 @@
-//! What a source has and how each track of it is delivered.
+//! The tracks of a source, and how each is delivered.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,40 +6,41 @@ use std::time::Duration;
 use ffmpeg_next as ffmpeg;
 use shared::api::{AudioTrack, Codec, Delivery, VideoTrack};
 
-use super::demux::{Coded, Demuxer, Kind, Track, quiet};
+use super::audio_transcoder::BITRATE;
+use super::demuxer::{DemuxedPacket, Demuxer, InputTrack, TrackKind, init_ffmpeg};
 use super::error::MediaError;
-use super::h264::H264;
-use super::plan::{self, AudioFacts, Encoders, VideoFacts};
-use super::scan::{PacketFacts, PacketScan};
-use super::sound::BITS_PER_SECOND;
+use super::facts::{AudioFacts, VideoFacts};
+use super::h264::H264Normalizer;
+use super::packet_scan::{PacketFacts, PacketScan};
+use super::plan::{self, Encoders};
 use super::source::Input;
 
-/// As much of a file as is read to know its pictures: until this many microseconds, bytes or packets.
+/// How much of a file is read: up to this many microseconds, bytes or packets.
 const SCAN_TIME: i64 = 6_000_000;
 const SCAN_BYTES: usize = 24 << 20;
 const SCAN_PACKETS: u32 = 4000;
-/// An index of fewer entries says nothing that the scan does not.
-const INDEX_WORTH: usize = 2;
+/// A container's index with at most this many entries is ignored: the scan has read as much.
+const MIN_INDEX: usize = 2;
 
-/// What a source has. Cheap to clone.
+/// What is known about a source. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Probe {
-    /// Of one pass, as far as the container tells. `None` for a source without end.
+    /// Length of one iteration, if the container gives it. `None` for a source without end.
     pub duration: Option<Duration>,
     pub video: Option<VideoTrack>,
     pub audio: Option<AudioTrack>,
     pub(super) video_facts: Option<VideoFacts>,
     pub(super) encoders: Encoders,
-    /// Of everything that is in the file, in bits a second.
+    /// Average bit rate of the whole file, in bits per second.
     pub(super) bit_rate: Option<u64>,
 }
 
-/// What an unknown track is taken to have, in bits a second.
-const USUAL_RATE: u64 = 2_500_000;
+/// The assumed bit rate of an unknown track, in bits per second.
+const DEFAULT_BITRATE: u64 = 2_500_000;
 
 impl Probe {
-    /// What pictures it can give, best first: the original when that is passed through, then what can
-    /// be encoded. Empty without pictures.
+    /// The video codecs that it can deliver, best first: the file's own when that is passed through, then those that can
+    /// be encoded. Empty without video.
     pub fn video_codecs(&self) -> Vec<Codec> {
         let Some(video) = &self.video else {
             return Vec::new();
@@ -69,22 +70,21 @@ impl Probe {
         }
     }
 
-    /// What a rendition may have, in bits a second, before it was measured: as it is to be encoded, or else no more than
-    /// the whole file has.
+    /// The expected bit rate of a rendition, in bits per second: the encoder's target, or the rate of the whole file.
     pub fn bit_rate(&self, codec: Codec) -> u64 {
         if self.passes_through(codec) && (codec.is_video() || self.video.is_none()) {
-            return self.bit_rate.unwrap_or(USUAL_RATE);
+            return self.bit_rate.unwrap_or(DEFAULT_BITRATE);
         }
         match &self.video {
             Some(video) if codec.is_video() => {
                 let rate = plan::bit_rate(video.width, video.height, video.fps.unwrap_or(30.0));
                 rate as u64
             }
-            _ => BITS_PER_SECOND as u64,
+            _ => BITRATE as u64,
         }
     }
 
-    /// The codec of the pictures that are passed through.
+    /// The video codec that is passed through.
     pub(super) fn native_codec(&self) -> Option<Codec> {
         match &self.video.as_ref()?.delivery {
             Delivery::Passthrough => self.video_facts.as_ref()?.native_codec(),
@@ -92,8 +92,8 @@ impl Probe {
         }
     }
 
-    /// The generated picture and tone.
-    pub(super) fn of_test(facts: VideoFacts) -> Result<Self, MediaError> {
+    /// The probe of the generated test source.
+    pub(super) fn for_test_source(facts: VideoFacts) -> Result<Self, MediaError> {
         let encoders = encoders();
         let audio = AudioFacts {
             codec: "sine".to_owned(),
@@ -101,7 +101,7 @@ impl Probe {
             sample_rate: 48_000,
             largest_packet: 0,
         };
-        let video = video_track(&facts, None, encoders).ok_or(MediaError::NoEncoder("pictures"))?;
+        let video = video_track(&facts, None, encoders).ok_or(MediaError::NoEncoder("video"))?;
         Ok(Self {
             duration: None,
             video: Some(video),
@@ -112,8 +112,8 @@ impl Probe {
         })
     }
 
-    /// New facts of the pictures; true when how they are delivered, or their size, changed by them.
-    pub(super) fn learn(&mut self, facts: VideoFacts) -> bool {
+    /// Replaces the facts about the video; true when its delivery or its size has changed.
+    pub(super) fn update_facts(&mut self, facts: VideoFacts) -> bool {
         let profile = self.video.as_ref().and_then(|video| video.profile.clone());
         let track = video_track(&facts, profile, self.encoders);
         let changed = track != self.video;
@@ -123,21 +123,21 @@ impl Probe {
     }
 }
 
-/// What this build of FFmpeg can encode to.
+/// The encoders of this build of FFmpeg.
 pub(super) fn encoders() -> Encoders {
-    quiet();
-    let there = |name| ffmpeg::encoder::find_by_name(name).is_some();
+    init_ffmpeg();
+    let available = |name| ffmpeg::encoder::find_by_name(name).is_some();
     Encoders {
-        h264: there("libx264"),
-        vp8: there("libvpx"),
-        opus: there("libopus"),
+        h264: available("libx264"),
+        vp8: available("libvpx"),
+        opus: available("libopus"),
     }
 }
 
-/// Blocking. Opens the source, reads as little as needed.
+/// Opens the source and reads its beginning. Blocking.
 ///
 /// # Errors
-/// The source cannot be opened, or has nothing that can be played.
+/// The source cannot be opened, or has no track that can be played.
 pub fn probe(input: &Input) -> Result<Probe, MediaError> {
     match input {
         Input::File(path) => file(path),
@@ -150,7 +150,7 @@ fn file(path: &Path) -> Result<Probe, MediaError> {
     let encoders = encoders();
     let scan = scan(&mut demuxer);
     if scan.packets == 0 {
-        return Err(MediaError::Nothing(path.to_owned()));
+        return Err(MediaError::Empty(path.to_owned()));
     }
     let duration = demuxer
         .duration()
@@ -172,17 +172,17 @@ fn file(path: &Path) -> Result<Probe, MediaError> {
             codec: track.header.codec.clone(),
             channels: track.header.channels,
             sample_rate: track.header.sample_rate,
-            largest_packet: scan.largest_sound,
+            largest_packet: scan.largest_audio_packet,
         };
         audio_track(&facts, encoders)
     });
     if video.is_none() && audio.is_none() {
-        let what = if video_facts.is_some() {
-            "pictures (H.264 or VP8)"
+        let kind = if video_facts.is_some() {
+            "video (H.264 or VP8)"
         } else {
-            "sound (Opus)"
+            "audio (Opus)"
         };
-        return Err(MediaError::NoEncoder(what));
+        return Err(MediaError::NoEncoder(kind));
     }
     Ok(Probe {
         duration,
@@ -190,102 +190,103 @@ fn file(path: &Path) -> Result<Probe, MediaError> {
         audio,
         video_facts,
         encoders,
-        bit_rate: duration.and_then(|duration| rate(demuxer.fingerprint.size, duration)),
+        bit_rate: duration.and_then(|duration| rate(demuxer.file_stamp.size, duration)),
     })
 }
 
-/// Bits a second.
+/// Bits per second.
 fn rate(bytes: u64, duration: Duration) -> Option<u64> {
     let rate = bytes as f64 * 8.0 / duration.as_secs_f64();
     rate.is_finite().then_some(rate as u64)
 }
 
-/// What was found by reading.
-struct Scan {
+/// The result of reading the beginning of a file.
+struct FileScan {
     video: PacketFacts,
     video_packets: u32,
     packets: u32,
-    largest_sound: usize,
+    largest_audio_packet: usize,
 }
 
-fn scan(demuxer: &mut Demuxer) -> Scan {
+fn scan(demuxer: &mut Demuxer) -> FileScan {
     let has_video = demuxer.video.is_some();
     let mut h264 = demuxer
         .video
         .as_ref()
         .filter(|track| track.header.codec == "h264")
-        .map(|track| H264::new(&track.header.extradata));
+        .map(|track| H264Normalizer::new(&track.header.extradata));
     let mut scan = PacketScan::default();
-    let (mut packets, mut video_packets, mut bytes, mut largest_sound) =
+    let (mut packets, mut video_packets, mut bytes, mut largest_audio_packet) =
         (0u32, 0u32, 0usize, 0usize);
     let mut start = None;
     let mut complete = false;
     loop {
-        let Some(coded) = demuxer.next() else {
+        let Some(demuxed) = demuxer.next() else {
             complete = true;
             break;
         };
         packets += 1;
-        bytes += coded.packet.size();
-        match coded.kind {
-            Kind::Audio => largest_sound = largest_sound.max(coded.packet.size()),
-            Kind::Video => {
+        bytes += demuxed.packet.size();
+        match demuxed.kind {
+            TrackKind::Audio => {
+                largest_audio_packet = largest_audio_packet.max(demuxed.packet.size())
+            }
+            TrackKind::Video => {
                 video_packets += 1;
-                look(&coded, h264.as_mut(), &mut scan);
+                scan_packet(&demuxed, h264.as_mut(), &mut scan);
             }
         }
-        let start = *start.get_or_insert(coded.order);
+        let start = *start.get_or_insert(demuxed.dts);
         let enough =
-            coded.order.saturating_sub(start) > SCAN_TIME && (video_packets > 1 || !has_video);
+            demuxed.dts.saturating_sub(start) > SCAN_TIME && (video_packets > 1 || !has_video);
         if enough || bytes > SCAN_BYTES || packets > SCAN_PACKETS {
             break;
         }
     }
     let mut video = scan.finish(complete);
-    // A full index (mp4) knows every keyframe and gap of the file, at no cost. One that lists only
-    // keyframes (Matroska's cues) may leave some out and says nothing.
+    // A full index (mp4) lists every frame of the file. An index of keyframes only (Matroska's cues) may be incomplete.
     let index = demuxer.video_index();
-    let full = index.len() > INDEX_WORTH && index.iter().any(|entry| !entry.keyframe);
+    let full = index.len() > MIN_INDEX && index.iter().any(|entry| !entry.keyframe);
     if let (true, Some(track)) = (full, &demuxer.video) {
         let mut all = PacketScan::default();
         for entry in &index {
-            all.picture(
-                super::demux::micros(entry.time, track.time_base),
+            all.frame(
+                super::demuxer::micros(entry.time, track.time_base),
                 entry.keyframe,
                 entry.bytes,
             );
         }
         let all = all.finish(true);
         video.longest_gop = video.longest_gop.max(all.longest_gop);
-        video.biggest_gop = video.biggest_gop.max(all.biggest_gop);
+        video.largest_gop = video.largest_gop.max(all.largest_gop);
         video.irregular = all.irregular;
-        video.usual_gap = all.usual_gap;
+        video.median_gap = all.median_gap;
     }
-    Scan {
+    FileScan {
         video,
         video_packets,
         packets,
-        largest_sound,
+        largest_audio_packet,
     }
 }
 
-fn look(coded: &Coded, h264: Option<&mut H264>, scan: &mut PacketScan) {
-    let data = coded.packet.data().unwrap_or_default();
-    // A packet that is marked as a keyframe may only be a recovery point: WebRTC needs an IDR picture.
+fn scan_packet(demuxed: &DemuxedPacket, h264: Option<&mut H264Normalizer>, scan: &mut PacketScan) {
+    let data = demuxed.packet.data().unwrap_or_default();
+    // A packet that is marked as a keyframe may only be a recovery point; WebRTC needs an IDR.
     let keyframe = match h264 {
-        Some(h264) => h264.unit(data).is_some_and(|unit| unit.keyframe),
-        None => coded.packet.is_key(),
+        Some(h264) => h264.normalize(data).is_some_and(|unit| unit.keyframe),
+        None => demuxed.packet.is_key(),
     };
-    if coded.hidden || !coded.timed {
-        scan.bad_time();
+    if demuxed.discard || !demuxed.has_pts {
+        scan.mark_bad_timestamps();
     }
-    scan.picture(coded.time, keyframe, data.len() as u64);
+    scan.frame(demuxed.pts, keyframe, data.len() as u64);
 }
 
-fn video_facts(track: &Track, packets: PacketFacts) -> VideoFacts {
+fn video_facts(track: &InputTrack, packets: PacketFacts) -> VideoFacts {
     let header = &track.header;
-    let sequence = if header.codec == "h264" {
-        H264::new(&header.extradata).sequence()
+    let sps = if header.codec == "h264" {
+        H264Normalizer::new(&header.extradata).sps_info()
     } else {
         None
     };
@@ -295,11 +296,11 @@ fn video_facts(track: &Track, packets: PacketFacts) -> VideoFacts {
         width: header.width,
         height: header.height,
         pixel_aspect: header.pixel_aspect,
-        turn: track.turn,
+        orientation: track.orientation,
         pixel_format: pixel.map_or_else(|| "unknown".to_owned(), |pixel| pixel.name.clone()),
         bits: pixel.map_or(8, |pixel| pixel.bits),
         is_420: pixel.is_some_and(|pixel| pixel.is_420),
-        interlaced: header.interlaced || sequence.is_some_and(|sequence| !sequence.frames_only),
+        interlaced: header.interlaced || sps.is_some_and(|sps| !sps.frames_only),
         frame_rate: track.frame_rate,
         packets,
     }

@@ -1,5 +1,5 @@
-//! The few fields of FFmpeg's structs that `ffmpeg-next` has no safe name for, copied out into plain
-//! values. The only module of the server with `unsafe`.
+//! Fields of FFmpeg's structs that `ffmpeg-next` has no safe accessor for, copied into plain values. The only module of
+//! the server with `unsafe`.
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
@@ -7,12 +7,12 @@ use std::ffi::CStr;
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::ffi;
 
-/// What the container and the codec's headers say about one track.
+/// The properties of a track from the container and the codec's headers.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Header {
+pub(super) struct TrackHeader {
     pub codec: String,
     pub profile: Option<String>,
-    /// Decoder configuration: avcC, av1C, Annex B, OpusHead.
+    /// The decoder configuration: avcC, av1C, Annex B or OpusHead.
     pub extradata: Vec<u8>,
     pub width: u32,
     pub height: u32,
@@ -24,7 +24,7 @@ pub(super) struct Header {
     pub sample_rate: u32,
 }
 
-/// How a picture is stored.
+/// The pixel format of a track.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PixelLayout {
     pub name: String,
@@ -42,10 +42,13 @@ pub(super) struct IndexEntry {
     pub bytes: u64,
 }
 
-/// The longest index that is looked at: ten hours at 60 pictures a second.
+/// Index entries that are read: ten hours at 60 fps.
 const MAX_INDEX: i32 = 2_160_000;
 
-pub(super) fn header(input: &mut ffmpeg::format::context::Input, index: usize) -> Option<Header> {
+pub(super) fn header(
+    input: &mut ffmpeg::format::context::Input,
+    index: usize,
+) -> Option<TrackHeader> {
     let stream = input.stream(index)?;
     // SAFETY: `stream` borrows `input`, which owns the AVStream and its codecpar for at least as long;
     // both pointers are set by libavformat for every stream below nb_streams.
@@ -66,18 +69,18 @@ pub(super) fn header(input: &mut ffmpeg::format::context::Input, index: usize) -
         }
         .to_vec()
     };
-    // SAFETY: both functions take any value and answer null or a static C string.
+    // SAFETY: both functions take any value and return null or a static C string.
     let (codec, profile) = unsafe {
         (
-            text(ffi::avcodec_get_name(parameters.codec_id)).unwrap_or_default(),
-            text(ffi::avcodec_profile_name(
+            c_string(ffi::avcodec_get_name(parameters.codec_id)).unwrap_or_default(),
+            c_string(ffi::avcodec_profile_name(
                 parameters.codec_id,
                 parameters.profile,
             )),
         )
     };
     let is_video = parameters.codec_type == ffi::AVMediaType::AVMEDIA_TYPE_VIDEO;
-    Some(Header {
+    Some(TrackHeader {
         codec,
         profile,
         extradata,
@@ -101,8 +104,11 @@ pub(super) fn header(input: &mut ffmpeg::format::context::Input, index: usize) -
     })
 }
 
-/// The samples of a stream as its container lists them; short or empty where it lists none.
-pub(super) fn index(input: &mut ffmpeg::format::context::Input, index: usize) -> Vec<IndexEntry> {
+/// The entries of a container's index for one track; empty if it has no index.
+pub(super) fn index_entries(
+    input: &mut ffmpeg::format::context::Input,
+    index: usize,
+) -> Vec<IndexEntry> {
     let Some(stream) = input.stream(index) else {
         return Vec::new();
     };
@@ -122,8 +128,8 @@ pub(super) fn index(input: &mut ffmpeg::format::context::Input, index: usize) ->
     }
 }
 
-/// Has the demuxer skip every stream but these, where it can.
-pub(super) fn read_only(input: &mut ffmpeg::format::context::Input, wanted: &[usize]) {
+/// Makes the demuxer skip all streams except `wanted`, if it can.
+pub(super) fn discard_other_streams(input: &mut ffmpeg::format::context::Input, wanted: &[usize]) {
     for index in 0..input.nb_streams() as usize {
         if wanted.contains(&index) {
             continue;
@@ -135,20 +141,20 @@ pub(super) fn read_only(input: &mut ffmpeg::format::context::Input, wanted: &[us
     }
 }
 
-/// The container is one whose clock may jump (MPEG-TS, MPEG-PS).
-pub(super) fn may_jump(input: &ffmpeg::format::context::Input) -> bool {
+/// True for containers whose clock may jump (MPEG-TS, MPEG-PS).
+pub(super) fn may_have_discontinuities(input: &ffmpeg::format::context::Input) -> bool {
     // SAFETY: an open input has its `iformat` set for as long as it lives.
     unsafe { (*(*input.as_ptr()).iformat).flags & ffi::AVFMT_TS_DISCONT != 0 }
 }
 
-/// The packet is to be decoded and not shown, as an edit list asks.
-pub(super) fn is_hidden(packet: &ffmpeg::Packet) -> bool {
+/// True for a packet that is to be decoded but not displayed, because of an edit list.
+pub(super) fn is_discard(packet: &ffmpeg::Packet) -> bool {
     use ffmpeg_next::packet::Ref;
     // SAFETY: the pointer is to the packet that is borrowed here.
     unsafe { (*packet.as_ptr()).flags & ffi::AV_PKT_FLAG_DISCARD != 0 }
 }
 
-/// The new decoder configuration that a packet brings along.
+/// The new decoder configuration that a packet carries.
 pub(super) fn new_extradata(packet: &ffmpeg::Packet) -> Option<&[u8]> {
     use ffmpeg_next::packet::Ref;
     // SAFETY: libavcodec keeps `side_data_elems` entries at `side_data`, each of `size` bytes, for as long as
@@ -169,7 +175,7 @@ pub(super) fn new_extradata(packet: &ffmpeg::Packet) -> Option<&[u8]> {
     }
 }
 
-/// How many threads the filters of a graph share; before the graph is configured.
+/// Sets how many threads the filters of a graph share. Call it before the graph is configured.
 pub(super) fn limit_threads(graph: &mut ffmpeg::filter::Graph, threads: i32) {
     // SAFETY: the graph is borrowed mutably and not yet configured.
     unsafe { (*graph.as_mut_ptr()).nb_threads = threads };
@@ -187,7 +193,7 @@ fn pixel_layout(format: i32) -> Option<PixelLayout> {
                 .as_ref()?;
         let rgb = descriptor.flags & u64::from(ffi::AV_PIX_FMT_FLAG_RGB as u32) != 0;
         Some(PixelLayout {
-            name: text(descriptor.name).unwrap_or_default(),
+            name: c_string(descriptor.name).unwrap_or_default(),
             bits: u32::try_from(descriptor.comp[0].depth).unwrap_or(8),
             is_420: !rgb
                 && descriptor.nb_components == 3
@@ -203,7 +209,7 @@ fn channels(parameters: &ffi::AVCodecParameters) -> u32 {
 
 /// # Safety
 /// `pointer` is null or a C string that is never freed.
-unsafe fn text(pointer: *const std::ffi::c_char) -> Option<String> {
+unsafe fn c_string(pointer: *const std::ffi::c_char) -> Option<String> {
     if pointer.is_null() {
         return None;
     }

@@ -1,44 +1,45 @@
-//! A source: where it comes from, and what it delivers to.
+//! A source: its input, and the sink that it delivers to.
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use super::access_unit::AccessUnit;
-pub use super::clock::{Clock, LEAD, WallClock};
+pub use super::append_schedule::LEAD;
+pub use super::clock::{Clock, WallClock};
 use super::control::Control;
 use super::error::MediaError;
 use super::player::Player;
 pub use super::probe::{Probe, probe};
 use super::time::MediaTime;
 
-/// Where pictures and sound come from.
+/// What a source reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     File(PathBuf),
-    /// A generated moving picture with a clock, and a tone.
+    /// A generated moving test pattern with a clock, and a tone.
     Test,
 }
 
-/// What a source's thread delivers to.
+/// Receives what a source produces. Called on the source's thread.
 pub trait Sink {
-    /// `time` is live at wall instant `at`. Called first of all, and again after a stall (slow disk,
-    /// suspended machine): the source goes on from there instead of bursting.
+    /// `time` is live at the instant `at`. Called before the first unit, and again after a stall (slow disk,
+    /// suspended machine): the source continues from there without a burst.
     fn anchor(&mut self, time: MediaTime, at: Instant);
-    /// A unit of pictures or Opus. Times strictly increase within a codec.
+    /// A unit of video or Opus. Times strictly increase within a codec.
     fn append(&mut self, unit: AccessUnit);
-    /// The file turned out to be other than it looked: what to tell people now. When a codec is no longer passed through,
-    /// it is encoded for those who [`Control::want`] it.
+    /// The file differs from what the probe found; `probe` describes it now. A codec that is no longer passed through
+    /// is encoded while it is requested ([`Control::request_codec`]).
     fn replanned(&mut self, probe: &Probe);
-    /// So many pictures more were left out because encoding could not keep up.
-    fn dropped(&mut self, pictures: u64);
+    /// `frames` more video frames were dropped because encoding could not keep up.
+    fn dropped(&mut self, frames: u64);
 }
 
-/// Blocking: runs on the calling thread until `control` says stop, or the source cannot go on.
+/// Blocking: runs on the calling thread until `control` says stop, or until the source fails.
 ///
-/// A unit whose time is `t` is appended when `t` is live or up to [`LEAD`] before. Files loop for ever.
+/// A unit of time `t` is appended when `t` is live, or up to [`LEAD`] before. Files loop for ever.
 ///
 /// # Errors
-/// The source is gone, or nothing in it can be read or decoded.
+/// The input has disappeared, or nothing in it can be read or decoded.
 pub fn run(
     input: &Input,
     probe: &Probe,
@@ -61,7 +62,7 @@ pub fn run_on(
 ) -> Result<(), MediaError> {
     let mut player = Player::new(clock, input, probe, control, sink)?;
     match input {
-        Input::File(path) => player.file(path),
-        Input::Test => player.test(),
+        Input::File(path) => player.play_file(path),
+        Input::Test => player.play_test_source(),
     }
 }

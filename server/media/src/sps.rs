@@ -1,49 +1,49 @@
-//! H.264 sequence parameter sets: what they say about the pictures.
+//! The content of H.264 sequence parameter sets.
 
-use super::bits::{BitReader, unescape};
+use super::bit_reader::{BitReader, rbsp};
 
-/// `nal_unit_type` of one.
+/// `nal_unit_type` of a sequence parameter set.
 const SPS: u8 = 7;
 
-/// The facts of a sequence parameter set (H.264 7.3.2.1.1) that decide how a track is delivered.
+/// The fields of a sequence parameter set (H.264 7.3.2.1.1) that decide how a track is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sequence {
+pub struct SpsInfo {
     pub profile: u8,
     pub constraints: u8,
     pub level: u8,
-    /// 0 grey, 1 4:2:0, 2 4:2:2, 3 4:4:4.
+    /// `chroma_format_idc`: 0 monochrome, 1 4:2:0, 2 4:2:2, 3 4:4:4.
     pub chroma: u32,
     pub bits: u32,
-    /// False: pictures may be two fields.
+    /// False: frames may be coded as two fields (interlaced).
     pub frames_only: bool,
     /// After cropping.
     pub width: u32,
     pub height: u32,
 }
 
-impl Sequence {
+impl SpsInfo {
     /// From a NAL unit with its header byte. `None` when it is malformed.
     pub fn parse(nal: &[u8]) -> Option<Self> {
         if nal.first().is_none_or(|byte| byte & 0x1f != SPS) {
             return None;
         }
-        let payload = unescape(&nal[1..]);
+        let payload = rbsp(&nal[1..]);
         let mut bits = BitReader::new(&payload);
         let profile = bits.bits(8)? as u8;
         let constraints = bits.bits(8)? as u8;
         let level = bits.bits(8)? as u8;
-        bits.golomb()?; // seq_parameter_set_id
+        bits.ue()?; // seq_parameter_set_id
         let (mut chroma, mut depth, mut separate_planes) = (1, 8, false);
         if matches!(
             profile,
             100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135
         ) {
-            chroma = bits.golomb()?;
+            chroma = bits.ue()?;
             if chroma == 3 {
                 separate_planes = bits.flag()?;
             }
-            depth = bits.golomb()?.checked_add(8)?;
-            bits.golomb()?; // bit_depth_chroma_minus8
+            depth = bits.ue()?.checked_add(8)?;
+            bits.ue()?; // bit_depth_chroma_minus8
             bits.flag()?; // qpprime_y_zero_transform_bypass_flag
             if bits.flag()? {
                 for list in 0..if chroma == 3 { 12 } else { 8 } {
@@ -53,29 +53,29 @@ impl Sequence {
                 }
             }
         }
-        bits.golomb()?; // log2_max_frame_num_minus4
-        match bits.golomb()? {
+        bits.ue()?; // log2_max_frame_num_minus4
+        match bits.ue()? {
             0 => {
-                bits.golomb()?;
+                bits.ue()?;
             }
             1 => {
                 bits.flag()?;
-                bits.golomb()?;
-                bits.golomb()?;
-                let cycle = bits.golomb()?;
+                bits.ue()?;
+                bits.ue()?;
+                let cycle = bits.ue()?;
                 if cycle > 255 {
                     return None;
                 }
                 for _ in 0..cycle {
-                    bits.golomb()?;
+                    bits.ue()?;
                 }
             }
             _ => {}
         }
-        bits.golomb()?; // max_num_ref_frames
+        bits.ue()?; // max_num_ref_frames
         bits.flag()?; // gaps_in_frame_num_value_allowed_flag
-        let width_mbs = bits.golomb()?.checked_add(1)?;
-        let height_units = bits.golomb()?.checked_add(1)?;
+        let width_mbs = bits.ue()?.checked_add(1)?;
+        let height_units = bits.ue()?.checked_add(1)?;
         let frames_only = bits.flag()?;
         if !frames_only {
             bits.flag()?; // mb_adaptive_frame_field_flag
@@ -95,12 +95,7 @@ impl Sequence {
             } else {
                 field_factor
             };
-            let (left, right, top, bottom) = (
-                bits.golomb()?,
-                bits.golomb()?,
-                bits.golomb()?,
-                bits.golomb()?,
-            );
+            let (left, right, top, bottom) = (bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?);
             width = width.checked_sub(left.checked_add(right)?.checked_mul(unit_x)?)?;
             height = height.checked_sub(top.checked_add(bottom)?.checked_mul(unit_y)?)?;
         }
@@ -121,7 +116,7 @@ fn skip_scaling_list(bits: &mut BitReader<'_>, size: usize) -> Option<()> {
     let (mut last, mut next) = (8i64, 8i64);
     for _ in 0..size {
         if next != 0 {
-            next = (last + i64::from(bits.signed_golomb()?)).rem_euclid(256);
+            next = (last + i64::from(bits.se()?)).rem_euclid(256);
         }
         if next != 0 {
             last = next;
@@ -140,13 +135,10 @@ mod tests {
     ];
 
     #[test]
-    fn a_sequence_parameter_set_tells_size_and_profile() {
-        let sequence = Sequence::parse(SPS_720).unwrap();
-        assert_eq!((sequence.profile, sequence.level), (77, 31));
-        assert_eq!((sequence.width, sequence.height), (1280, 720));
-        assert_eq!(
-            (sequence.chroma, sequence.bits, sequence.frames_only),
-            (1, 8, true)
-        );
+    fn a_sequence_parameter_set_gives_size_and_profile() {
+        let sps = SpsInfo::parse(SPS_720).unwrap();
+        assert_eq!((sps.profile, sps.level), (77, 31));
+        assert_eq!((sps.width, sps.height), (1280, 720));
+        assert_eq!((sps.chroma, sps.bits, sps.frames_only), (1, 8, true));
     }
 }

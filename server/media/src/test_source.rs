@@ -1,37 +1,36 @@
-//! `test:`: a moving picture with a running clock, and a tone that beeps every second, made by FFmpeg's
-//! generators.
+//! `test:`: a moving test pattern with a running clock, and a tone that beeps every second, from FFmpeg's generators.
 
 use ffmpeg_next as ffmpeg;
 
+use super::audio_transcoder;
 use super::error::MediaError;
-use super::graph::Chain;
-use super::plan::VideoFacts;
+use super::facts::VideoFacts;
+use super::filter_graph::FilterGraph;
+use super::orientation::Orientation;
+use super::packet_scan::PacketFacts;
 use super::probe::Probe;
-use super::render::Setup;
-use super::scan::PacketFacts;
-use super::sound;
+use super::renderer::RenderParams;
 use super::time::MediaTime;
-use super::turn::Turn;
 
 const WIDTH: u32 = 1280;
 const HEIGHT: u32 = 720;
 const FRAME_RATE: i64 = 30;
 
-/// The generators of picture and sound.
+/// The generators of video and audio.
 pub(super) struct TestSource {
-    picture: Chain,
-    sound: Chain,
-    next_picture: Option<(ffmpeg::frame::Video, MediaTime)>,
-    next_sound: Option<(ffmpeg::frame::Audio, MediaTime)>,
+    video: FilterGraph,
+    audio: FilterGraph,
+    next_video: Option<(ffmpeg::frame::Video, MediaTime)>,
+    next_audio: Option<(ffmpeg::frame::Audio, MediaTime)>,
 }
 
 pub(super) enum Generated {
-    Picture(ffmpeg::frame::Video, MediaTime),
-    Sound(ffmpeg::frame::Audio, MediaTime),
+    Video(ffmpeg::frame::Video, MediaTime),
+    Audio(ffmpeg::frame::Audio, MediaTime),
 }
 
 pub(super) fn probe() -> Result<Probe, MediaError> {
-    Probe::of_test(facts())
+    Probe::for_test_source(facts())
 }
 
 fn facts() -> VideoFacts {
@@ -40,7 +39,7 @@ fn facts() -> VideoFacts {
         width: WIDTH,
         height: HEIGHT,
         pixel_aspect: (1, 1),
-        turn: Turn::default(),
+        orientation: Orientation::default(),
         pixel_format: "yuv420p".to_owned(),
         bits: 8,
         is_420: true,
@@ -50,42 +49,42 @@ fn facts() -> VideoFacts {
     }
 }
 
-/// A keyframe every second: a test stream is for joining and leaving.
-pub(super) fn setup() -> Setup {
-    Setup {
+/// A keyframe every second: testers join and leave often.
+pub(super) fn render_params() -> RenderParams {
+    RenderParams {
         gop: 1_000_000,
-        ..Setup::of(&facts())
+        ..RenderParams::of(&facts())
     }
 }
 
 impl TestSource {
     pub(super) fn new() -> Result<Self, MediaError> {
-        let failed = MediaError::ffmpeg("generate a test picture");
-        let picture = format!("testsrc2=size={WIDTH}x{HEIGHT}:rate={FRAME_RATE},format=yuv420p");
+        let failed = MediaError::ffmpeg("generate the test source");
+        let video = format!("testsrc2=size={WIDTH}x{HEIGHT}:rate={FRAME_RATE},format=yuv420p");
         let tone = format!(
             "sine=frequency=440:beep_factor=4:sample_rate=48000:samples_per_frame=960,{}",
-            sound::FILTERS
+            audio_transcoder::FILTERS
         );
         Ok(Self {
-            picture: Chain::generator("buffersink", &picture).map_err(&failed)?,
-            sound: Chain::generator("abuffersink", &tone).map_err(&failed)?,
-            next_picture: None,
-            next_sound: None,
+            video: FilterGraph::generator("buffersink", &video).map_err(&failed)?,
+            audio: FilterGraph::generator("abuffersink", &tone).map_err(&failed)?,
+            next_video: None,
+            next_audio: None,
         })
     }
 
-    /// The next picture or piece of sound, in the order of time.
+    /// The next video or audio frame, in the order of time.
     pub(super) fn next(&mut self) -> Result<Generated, MediaError> {
         let ended = || MediaError::Ffmpeg {
-            doing: "generate a test picture",
+            doing: "generate the test source",
             source: ffmpeg::Error::Eof,
         };
-        let picture = match self.next_picture.take() {
-            Some(picture) => picture,
+        let video = match self.next_video.take() {
+            Some(video) => video,
             None => {
                 let mut frame = ffmpeg::frame::Video::empty();
                 let time = self
-                    .picture
+                    .video
                     .pull(&mut frame)
                     .then(|| frame.pts())
                     .flatten()
@@ -93,12 +92,12 @@ impl TestSource {
                 (frame, MediaTime(time))
             }
         };
-        let sound = match self.next_sound.take() {
-            Some(sound) => sound,
+        let audio = match self.next_audio.take() {
+            Some(audio) => audio,
             None => {
                 let mut frame = ffmpeg::frame::Audio::empty();
                 let time = self
-                    .sound
+                    .audio
                     .pull(&mut frame)
                     .then(|| frame.pts())
                     .flatten()
@@ -106,12 +105,12 @@ impl TestSource {
                 (frame, MediaTime(time))
             }
         };
-        if picture.1 <= sound.1 {
-            self.next_sound = Some(sound);
-            Ok(Generated::Picture(picture.0, picture.1))
+        if video.1 <= audio.1 {
+            self.next_audio = Some(audio);
+            Ok(Generated::Video(video.0, video.1))
         } else {
-            self.next_picture = Some(picture);
-            Ok(Generated::Sound(sound.0, sound.1))
+            self.next_video = Some(video);
+            Ok(Generated::Audio(audio.0, audio.1))
         }
     }
 }

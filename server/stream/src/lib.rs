@@ -277,7 +277,7 @@ impl Stream {
                     // Frames of an encoder that was stopped long ago are no place to begin.
                     run.shared_log.lock().clear(codec);
                 }
-                run.control.want(codec);
+                run.control.request_codec(codec);
                 RenditionUse {
                     encoded,
                     ..RenditionUse::default()
@@ -354,7 +354,7 @@ impl Stream {
             watched.retain(|&codec, watched| {
                 let keep = !expired(watched.idle_since);
                 if let (false, Some(run)) = (keep, run.as_ref()) {
-                    run.control.unwant(codec);
+                    run.control.release_codec(codec);
                 }
                 keep
             });

@@ -1,5 +1,4 @@
-//! Files that are not what they should be: a clear error, or what of them can be played. Never a panic, never a
-//! hang.
+//! Damaged and unsuitable files: a clear error, or the part that can be played. Never a panic or a hang.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,38 +10,29 @@ use media::poster::poster;
 use media::source::{Input, probe, run};
 use shared::api::{Codec, Delivery, Reason};
 
-const BASELINE: &str = "-c:v libx264 -preset ultrafast -bf 0 -g 25 -pix_fmt yuv420p";
-
-fn written(name: &str, content: &[u8]) -> PathBuf {
-    let folder = tempfile::tempdir().unwrap().keep();
-    let path = folder.join(name);
-    fs::write(&path, content).unwrap();
-    path
-}
-
 fn error(path: impl Into<PathBuf>) -> MediaError {
-    probe(&Input::File(path.into())).expect_err("it cannot be played")
+    probe(&Input::File(path.into())).expect_err("an error")
 }
 
 #[test]
-fn what_cannot_be_played_says_why_and_what_to_do() {
-    let missing = error("/nowhere/film.mp4");
+fn an_unplayable_input_gives_an_error_that_says_what_to_do() {
+    let missing = error("/nowhere/video.mp4");
     assert_eq!(
         missing.to_string(),
-        "/nowhere/film.mp4 does not exist; check the path"
+        "/nowhere/video.mp4 does not exist; check the path"
     );
     let folder = tempfile::tempdir().unwrap();
     assert!(matches!(error(folder.path()), MediaError::Directory(_)));
     assert!(matches!(error("/dev/zero"), MediaError::NotAFile(_)));
     for (name, content) in [
-        ("text.mp4", &b"This is not a film.\n"[..]),
+        ("text.mp4", &b"This is not a video.\n"[..]),
         ("text.txt", b"Neither is this.\n"),
         ("empty.mp4", b""),
         ("zeros.mkv", &[0; 100_000]),
         ("list.m3u8", b"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n"),
     ] {
-        let error = error(written(name, content));
-        assert!(matches!(error, MediaError::NotMedia { .. } | MediaError::NoTracks(_) | MediaError::Nothing(_)), "{name}: {error}");
+        let error = error(write_file(name, content));
+        assert!(matches!(error, MediaError::NotMedia { .. } | MediaError::NoTracks(_) | MediaError::Empty(_)), "{name}: {error}");
         assert!(error.to_string().contains("ffprobe"), "{error}");
     }
 }
@@ -56,12 +46,12 @@ fn a_name_that_is_not_utf_8_is_refused_with_advice() {
         .path()
         .join(std::ffi::OsStr::from_bytes(b"caf\xe9.mp4"));
     fs::write(&path, b"x").unwrap();
-    assert!(matches!(error(path), MediaError::Name(_)));
+    assert!(matches!(error(path), MediaError::NameNotUtf8(_)));
 }
 
 #[test]
-fn names_with_spaces_chinese_and_colons_are_only_names() {
-    let source = made("name.mp4", &format!("{} {BASELINE}", moving(1.0)));
+fn names_with_spaces_chinese_and_special_characters_are_plain_file_names() {
+    let source = generate("name.mp4", &format!("{} {BASELINE}", test_video(1.0)));
     let folder = tempfile::tempdir().unwrap();
     for name in ["我的 视频.mp4", "http:x.mp4", "50%d.mp4", "a:b|c.mp4"] {
         let path = folder.path().join(name);
@@ -72,21 +62,25 @@ fn names_with_spaces_chinese_and_colons_are_only_names() {
 
 #[test]
 fn a_truncated_file_plays_as_far_as_it_goes() {
-    let mp4 = fs::read(made("whole.mp4", &format!("{} {BASELINE}", moving(2.0)))).unwrap();
-    // The list of samples is at the end, so nothing can be known of it.
-    let cut = error(written("cut.mp4", &mp4[..mp4.len() / 2]));
+    let mp4 = fs::read(generate(
+        "whole.mp4",
+        &format!("{} {BASELINE}", test_video(2.0)),
+    ))
+    .unwrap();
+    // The index is at the end, so a truncated mp4 cannot be read.
+    let cut = error(write_file("cut.mp4", &mp4[..mp4.len() / 2]));
     assert!(cut.to_string().contains("ffprobe"));
     for (name, arguments) in [
         ("whole.ts", String::new()),
         ("whole.mkv", String::new()),
         ("faststart.mp4", "-movflags +faststart".to_owned()),
     ] {
-        let whole = fs::read(made(
+        let whole = fs::read(generate(
             name,
-            &format!("{} {BASELINE} {arguments}", moving(2.0)),
+            &format!("{} {BASELINE} {arguments}", test_video(2.0)),
         ))
         .unwrap();
-        let input = Input::File(written(name, &whole[..whole.len() * 6 / 10]));
+        let input = Input::File(write_file(name, &whole[..whole.len() * 6 / 10]));
         let played = play(&input, &[], 3.0);
         let units = played.of(Codec::H264);
         assert!(units.len() > 50, "{name} {}", units.len());
@@ -101,16 +95,16 @@ fn damage_in_the_middle_is_skipped() {
         } else {
             BASELINE
         };
-        let mut bytes = fs::read(made(
+        let mut bytes = fs::read(generate(
             name,
-            &format!("{} {} {encoder}", moving(2.0), tone(2.0)),
+            &format!("{} {} {encoder}", test_video(2.0), test_tone(2.0)),
         ))
         .unwrap();
         let (from, to) = (bytes.len() * 4 / 10, bytes.len() * 45 / 100);
         for (n, byte) in bytes[from..to].iter_mut().enumerate() {
             *byte = (n * 31 % 251) as u8;
         }
-        let input = Input::File(written(name, &bytes));
+        let input = Input::File(write_file(name, &bytes));
         for codec in [Codec::H264, Codec::Vp8] {
             let played = play(&input, &[codec], 4.0);
             assert!(
@@ -123,61 +117,65 @@ fn damage_in_the_middle_is_skipped() {
 }
 
 #[test]
-fn bytes_cut_anywhere_never_panic() {
-    let whole = fs::read(made(
+fn files_truncated_anywhere_never_cause_a_panic() {
+    let whole = fs::read(generate(
         "small.mp4",
         &format!(
             "{} {} {BASELINE} -movflags +faststart",
-            moving(0.4),
-            tone(0.4)
+            test_video(0.4),
+            test_tone(0.4)
         ),
     ))
     .unwrap();
     for n in 1..24 {
-        let path = written("part.mp4", &whole[..whole.len() * n / 24]);
+        let path = write_file("part.mp4", &whole[..whole.len() * n / 24]);
         let input = Input::File(path);
         let _ = poster(&input);
         if let Ok(probe) = probe(&input) {
             let control = Control::default();
-            control.want(Codec::Vp8);
+            control.request_codec(Codec::Vp8);
             control.stop();
-            let _ = run(&input, &probe, &control, &mut Recorder::default());
+            let _ = run(&input, &probe, &control, &mut RecordingSink::default());
         }
     }
 }
 
 #[test]
-fn an_edit_list_that_begins_between_keyframes_is_obeyed() {
-    let whole = made(
+fn an_edit_list_that_begins_between_keyframes_is_respected() {
+    let whole = generate(
         "edited-from.mp4",
-        &format!("{} {} {BASELINE} -g 50 -c:a aac", moving(3.0), tone(3.0)),
+        &format!(
+            "{} {} {BASELINE} -g 50 -c:a aac",
+            test_video(3.0),
+            test_tone(3.0)
+        ),
     );
-    let input = Input::File(made(
+    let input = Input::File(generate(
         "edited.mp4",
         &format!("-ss 1.0 -i {} -c copy", whole.display()),
     ));
     let probe = probe(&input).unwrap();
     match probe.video.unwrap().delivery {
         Delivery::Reencode { reasons, .. } => assert_eq!(reasons, [Reason::Timestamps]),
-        Delivery::Passthrough => panic!("pictures are to be hidden"),
+        Delivery::Passthrough => panic!("the edit list hides frames"),
     }
     let played = play(&input, &[Codec::H264], 1.5);
     assert!(played.of(Codec::H264)[0].time.0 < 100_000);
-    decoded(&played.of(Codec::H264));
+    decode_video(&played.of(Codec::H264));
 }
 
 #[test]
 fn negative_and_missing_timestamps_play() {
-    let shifted = Input::File(made(
+    let shifted = Input::File(generate(
         "negative.mkv",
         &format!(
             "{} {} {BASELINE} -c:a libopus -output_ts_offset -0.5 -avoid_negative_ts disabled",
-            moving(1.0),
-            tone(1.0)
+            test_video(1.0),
+            test_tone(1.0)
         ),
     ));
     let played = play(&shifted, &[Codec::H264], 1.5);
-    // Matroska gives no time to pictures before zero: those half are lost, and the rest is in its place.
+    // Matroska has no times below zero: the frames before it are lost.
     let counts = (played.of(Codec::H264).len(), played.of(Codec::Opus).len());
     assert!(counts.0 >= 15 && counts.1 >= 50, "{counts:?}");
     for (name, encoder) in [
@@ -185,29 +183,29 @@ fn negative_and_missing_timestamps_play() {
         ("raw-b.h264", "-c:v libx264 -bf 2 -g 25"),
         ("raw.ivf", "-c:v libvpx -cpu-used 8 -deadline realtime"),
     ] {
-        let input = Input::File(made(name, &format!("{} {encoder}", moving(1.0))));
+        let input = Input::File(generate(name, &format!("{} {encoder}", test_video(1.0))));
         let played = play(&input, &[Codec::Vp8], 2.0);
-        let (count, size) = decoded(&played.of(Codec::Vp8));
+        let (count, size) = decode_video(&played.of(Codec::Vp8));
         assert!(count >= 45, "{name} {count}");
         assert_eq!(size, (320, 180));
     }
 }
 
 #[test]
-fn a_broadcast_clock_that_jumps_goes_on_smoothly() {
+fn a_jump_of_a_broadcast_clock_leaves_no_gap() {
     let part = |name: &str, offset: &str| {
-        fs::read(made(
+        fs::read(generate(
             name,
             &format!(
                 "{} {} {BASELINE} -c:a aac -output_ts_offset {offset}",
-                moving(1.0),
-                tone(1.0)
+                test_video(1.0),
+                test_tone(1.0)
             ),
         ))
         .unwrap()
     };
     let joined = [part("one.ts", "10"), part("two.ts", "5000")].concat();
-    let input = Input::File(written("jump.ts", &joined));
+    let input = Input::File(write_file("jump.ts", &joined));
     let played = play(&input, &[], 3.0);
     let units = played.of(Codec::H264);
     let longest = units
@@ -220,7 +218,7 @@ fn a_broadcast_clock_that_jumps_goes_on_smoothly() {
 }
 
 #[test]
-fn bytes_changed_anywhere_never_panic() {
+fn bytes_changed_anywhere_never_cause_a_panic() {
     for name in [
         "flip.mp4", "flip.mkv", "flip.ts", "flip.avi", "flip.ogg", "flip.flv",
     ] {
@@ -229,9 +227,9 @@ fn bytes_changed_anywhere_never_panic() {
             "flip.ogg" => "-c:v libtheora -c:a libvorbis",
             _ => "-c:v libx264 -preset ultrafast -bf 0 -g 5 -pix_fmt yuv420p -c:a aac",
         };
-        let whole = fs::read(made(
+        let whole = fs::read(generate(
             name,
-            &format!("{} {} {codecs}", moving(0.4), tone(0.4)),
+            &format!("{} {} {codecs}", test_video(0.4), test_tone(0.4)),
         ))
         .unwrap();
         let mut seed = 7u64;
@@ -241,11 +239,11 @@ fn bytes_changed_anywhere_never_panic() {
                 .wrapping_add(1_442_695_040_888_963_407);
             (seed >> 33) as usize
         };
-        let path = written(name, b"");
+        let path = write_file(name, b"");
         for _ in 0..12 {
             let mut bytes = whole.clone();
             for _ in 0..20 {
-                // The first kilobyte, where the headers are, is hit more often than the rest.
+                // The first kilobyte, which has the headers, is changed more often than the rest.
                 let range = if random() % 2 == 0 {
                     bytes.len().min(1024)
                 } else {

@@ -1,4 +1,4 @@
-//! The clip that every first run shows: H.264 passed through, sound in 5.1 made into stereo Opus, looping.
+//! The clip in `assets`: H.264 that is passed through, and AAC 5.1 that becomes stereo Opus, in a loop.
 
 use crate::support::*;
 use media::packetize::{MAX_PAYLOAD, Packetizer};
@@ -6,7 +6,7 @@ use media::source::probe;
 use shared::api::{Codec, Delivery, Reason};
 
 #[test]
-fn the_picture_is_passed_through_and_the_sound_is_made_opus() {
+fn the_video_is_passed_through_and_the_audio_becomes_opus() {
     let probe = probe(&clip()).unwrap();
     let video = probe.video.as_ref().unwrap();
     assert_eq!(
@@ -38,29 +38,25 @@ fn the_picture_is_passed_through_and_the_sound_is_made_opus() {
 #[test]
 fn it_loops_without_a_gap_and_both_tracks_stay_together() {
     let played = play(&clip(), &[], 17.0);
-    let pictures = played.of(Codec::H264);
-    let keyframes: Vec<_> = pictures.iter().filter(|unit| unit.keyframe).collect();
+    let frames = played.of(Codec::H264);
+    let keyframes: Vec<_> = frames.iter().filter(|unit| unit.keyframe).collect();
     assert!(keyframes.len() >= 4);
-    // 132 pictures a pass; the pass is as long as its sound, 5.312 s.
-    let starts: Vec<i64> = pictures
-        .iter()
-        .step_by(132)
-        .map(|unit| unit.time.0)
-        .collect();
+    // 132 frames per iteration, which is as long as the audio: 5.312 s.
+    let starts: Vec<i64> = frames.iter().step_by(132).map(|unit| unit.time.0).collect();
     assert_eq!(starts[..3], [0, 5_312_000, 10_624_000]);
-    assert!(pictures[132].keyframe && pictures[264].keyframe);
-    assert_eq!(pictures[0].data, pictures[132].data);
-    let sound = played.of(Codec::Opus);
+    assert!(frames[132].keyframe && frames[264].keyframe);
+    assert_eq!(frames[0].data, frames[132].data);
+    let audio = played.of(Codec::Opus);
     assert!(
-        sound
+        audio
             .windows(2)
             .all(|pair| pair[1].time.micros_since(pair[0].time) == 20_000),
-        "no gap in the sound"
+        "the audio has no gap"
     );
-    let (picture_end, sound_end) = (pictures.last().unwrap().time, sound.last().unwrap().time);
+    let (video_end, audio_end) = (frames.last().unwrap().time, audio.last().unwrap().time);
     assert!(
-        picture_end.micros_since(sound_end).abs() < 100_000,
-        "{picture_end:?} {sound_end:?}"
+        video_end.micros_since(audio_end).abs() < 100_000,
+        "{video_end:?} {audio_end:?}"
     );
     assert_eq!(played.anchors.len(), 1);
     assert!(played.replanned.is_empty());
@@ -85,22 +81,22 @@ fn every_unit_packetizes_within_the_limit() {
 }
 
 #[test]
-fn vp8_starts_in_the_middle_and_stops_when_nobody_wants_it() {
+fn vp8_starts_on_request_and_stops_when_it_is_released() {
     let input = clip();
     let probe = probe(&input).unwrap();
-    let mut pictures = 0;
-    let mut asked_at = None;
+    let mut frames = 0;
+    let mut requested_at = None;
     let mut first = None;
     let mut ended = None;
     let played = play_with(&input, &probe, &[], 5.0, |control, unit| match unit.codec {
         Codec::H264 => {
-            pictures += 1;
-            if pictures == 60 {
-                control.want(Codec::Vp8);
-                asked_at = Some(unit.time);
+            frames += 1;
+            if frames == 60 {
+                control.request_codec(Codec::Vp8);
+                requested_at = Some(unit.time);
             }
-            if pictures == 100 {
-                control.unwant(Codec::Vp8);
+            if frames == 100 {
+                control.release_codec(Codec::Vp8);
                 ended = Some(unit.time);
             }
         }
@@ -109,10 +105,10 @@ fn vp8_starts_in_the_middle_and_stops_when_nobody_wants_it() {
         }
         _ => {}
     });
-    let (asked_at, first, ended) = (asked_at.unwrap(), first.unwrap(), ended.unwrap());
+    let (requested_at, first, ended) = (requested_at.unwrap(), first.unwrap(), ended.unwrap());
     assert!(
-        first.micros_since(asked_at).abs() <= 500_000,
-        "asked at {asked_at:?}, first picture of {first:?}"
+        first.micros_since(requested_at).abs() <= 500_000,
+        "requested at {requested_at:?}, first frame at {first:?}"
     );
     let last = played.of(Codec::Vp8).last().unwrap().time;
     assert!(last <= ended.plus_micros(100_000));

@@ -1,27 +1,27 @@
-//! Any file just plays: what is passed through, what is encoded again and why, in every container.
+//! Files that play: which tracks are passed through or transcoded, in which containers.
 
 use crate::support::*;
 use media::source::probe;
 use shared::api::{Codec, Delivery, Reason};
 
 #[test]
-fn h264_without_b_frames_is_passed_through_out_of_every_container() {
+fn h264_without_b_frames_is_passed_through_from_every_container() {
     let arguments = format!(
         "{} {} {BASELINE} -c:a aac -shortest",
-        moving(1.0),
-        tone(1.0)
+        test_video(1.0),
+        test_tone(1.0)
     );
     for name in ["a.mp4", "a.mov", "a.mkv", "a.ts", "a.flv"] {
         let input = file(name, &arguments);
         assert_eq!(reasons(&input), None, "{name}");
-        plays(&input, Codec::H264, (320, 180), 60..=75);
+        assert_plays(&input, Codec::H264, (320, 180), 60..=75);
     }
     let input = file(
         "fragmented.mp4",
         &format!("{arguments} -movflags frag_keyframe+empty_moov"),
     );
     assert_eq!(reasons(&input), None);
-    plays(&input, Codec::H264, (320, 180), 60..=75);
+    assert_plays(&input, Codec::H264, (320, 180), 60..=75);
 }
 
 #[test]
@@ -56,7 +56,11 @@ fn vp8_vp9_av1_and_opus_are_passed_through() {
     ] {
         let input = file(
             name,
-            &format!("{} {} {encoder} -g 25 -c:a libopus", moving(1.0), tone(1.0)),
+            &format!(
+                "{} {} {encoder} -g 25 -c:a libopus",
+                test_video(1.0),
+                test_tone(1.0)
+            ),
         );
         let probe = probe(&input).unwrap();
         assert_eq!(
@@ -82,19 +86,19 @@ fn vp8_vp9_av1_and_opus_are_passed_through() {
         );
         let played = play(&input, &[], 2.5);
         let units = played.of(codec);
-        let (count, size) = decoded(&units);
+        let (count, size) = decode_video(&units);
         assert_eq!(size, (320, 180), "{name}");
         assert!((60..=75).contains(&count), "{name} {count}");
-        let sound = heard(&played.of(Codec::Opus));
+        let audio = decode_audio(&played.of(Codec::Opus));
         assert!(
-            (pitch(&sound[24_000..40_000]) - 440.0).abs() < 10.0,
+            (frequency(&audio[24_000..40_000]) - 440.0).abs() < 10.0,
             "{name}"
         );
     }
 }
 
 #[test]
-fn sound_of_any_codec_rate_and_layout_becomes_stereo_opus() {
+fn audio_of_any_codec_rate_and_layout_becomes_stereo_opus() {
     for (name, encoder) in [
         ("a.m4a", "-c:a aac"),
         ("a.mp3", "-c:a libmp3lame"),
@@ -107,7 +111,7 @@ fn sound_of_any_codec_rate_and_layout_becomes_stereo_opus() {
         ("a.mka", "-c:a libopus -ac 6"),
         ("a.wma", "-c:a wmav2"),
     ] {
-        let input = file(name, &format!("{} {encoder}", tone(2.0)));
+        let input = file(name, &format!("{} {encoder}", test_tone(2.0)));
         let probe = probe(&input).unwrap();
         assert!(
             probe.video.is_none() && probe.video_codecs().is_empty(),
@@ -130,25 +134,25 @@ fn sound_of_any_codec_rate_and_layout_becomes_stereo_opus() {
                 .all(|pair| pair[1].time.micros_since(pair[0].time) == 20_000),
             "{name}"
         );
-        let sound = heard(&units);
-        let middle = &sound[24_000..72_000];
+        let audio = decode_audio(&units);
+        let middle = &audio[24_000..72_000];
         assert!(
-            (pitch(middle) - 440.0).abs() < 8.0,
+            (frequency(middle) - 440.0).abs() < 8.0,
             "{name} {}",
-            pitch(middle)
+            frequency(middle)
         );
         assert!(loudness(middle) > 0.02, "{name} {}", loudness(middle));
-        // Second pass.
+        // The second iteration.
         assert!(
-            (pitch(&sound[110_000..150_000]) - 440.0).abs() < 8.0,
+            (frequency(&audio[110_000..150_000]) - 440.0).abs() < 8.0,
             "{name}"
         );
     }
 }
 
 #[test]
-fn a_cover_in_an_mp3_is_no_picture_track() {
-    let cover = made(
+fn cover_art_in_an_mp3_is_not_a_video_track() {
+    let cover = generate(
         "cover.png",
         "-f lavfi -i testsrc2=size=64x64:duration=0.04 -frames:v 1",
     );
@@ -156,7 +160,7 @@ fn a_cover_in_an_mp3_is_no_picture_track() {
         "cover.mp3",
         &format!(
             "{} -i {} -map 0 -map 1 -c:v copy -disposition:v attached_pic",
-            tone(1.0),
+            test_tone(1.0),
             cover.display()
         ),
     );
@@ -165,14 +169,14 @@ fn a_cover_in_an_mp3_is_no_picture_track() {
 }
 
 #[test]
-fn silent_pictures_play() {
-    let input = file("silent.mp4", &format!("{} {BASELINE}", moving(1.0)));
+fn video_without_audio_plays() {
+    let input = file("silent.mp4", &format!("{} {BASELINE}", test_video(1.0)));
     assert!(!probe(&input).unwrap().has_audio());
-    plays(&input, Codec::H264, (320, 180), 60..=75);
+    assert_plays(&input, Codec::H264, (320, 180), 60..=75);
 }
 
 #[test]
-fn a_single_picture_is_shown_again_and_again() {
+fn a_still_image_is_repeated() {
     let still = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=0.04";
     for (name, arguments) in [
         ("still.png", format!("{still} -frames:v 1")),
@@ -183,12 +187,12 @@ fn a_single_picture_is_shown_again_and_again() {
         let played = play(&input, &[Codec::Vp8], 5.0);
         let units = played.of(Codec::Vp8);
         assert!((4..=12).contains(&units.len()), "{name} {}", units.len());
-        assert_eq!(decoded(&units).1, (320, 180));
+        assert_eq!(decode_video(&units).1, (320, 180));
     }
-    // And one with sound behind it.
+    // A still image with audio.
     let input = file(
         "slide.mp4",
-        &format!("{still} {} {BASELINE} -c:a aac", tone(3.0)),
+        &format!("{still} {} {BASELINE} -c:a aac", test_tone(3.0)),
     );
     assert_eq!(reasons(&input), Some(vec![Reason::VariableFrameRate]));
     let played = play(&input, &[Codec::H264], 6.0);
@@ -197,34 +201,34 @@ fn a_single_picture_is_shown_again_and_again() {
 }
 
 #[test]
-fn the_lengths_of_sound_and_picture_agree_and_the_start_is_at_zero() {
+fn audio_and_video_start_at_zero_and_end_together() {
     let input = file(
         "sync.mp4",
         &format!(
             "{} {} {BASELINE} -c:a aac -shortest",
-            moving(2.0),
-            tone(2.0)
+            test_video(2.0),
+            test_tone(2.0)
         ),
     );
     let played = play(&input, &[], 9.0);
-    let (pictures, sound) = (played.of(Codec::H264), played.of(Codec::Opus));
-    assert!(pictures[0].time.0.abs() <= 30_000 && sound[0].time.0.abs() <= 30_000);
-    let apart = pictures
+    let (frames, audio) = (played.of(Codec::H264), played.of(Codec::Opus));
+    assert!(frames[0].time.0.abs() <= 30_000 && audio[0].time.0.abs() <= 30_000);
+    let apart = frames
         .last()
         .unwrap()
         .time
-        .micros_since(sound.last().unwrap().time);
+        .micros_since(audio.last().unwrap().time);
     assert!(apart.abs() < 100_000, "{apart}");
 }
 
 #[test]
-fn a_picture_that_starts_later_than_the_sound_stays_later() {
+fn video_that_starts_later_than_the_audio_stays_later() {
     let input = file(
         "offset.mkv",
         &format!(
             "-itsoffset 0.5 {} {} {BASELINE} -c:a libopus",
-            moving(1.0),
-            tone(2.0)
+            test_video(1.0),
+            test_tone(2.0)
         ),
     );
     let played = play(&input, &[], 1.5);

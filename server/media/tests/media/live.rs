@@ -1,4 +1,4 @@
-//! Sources on the real clock, the generated source, and posters.
+//! Sources on the wall clock, the test source, and posters.
 
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -12,7 +12,7 @@ use media::source::{Input, LEAD, Probe, Sink, probe, run};
 use media::time::MediaTime;
 use shared::api::{Codec, Delivery, Reason};
 
-/// When each unit came.
+/// Records when each unit arrives.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Logged>>);
 
@@ -31,17 +31,17 @@ impl Sink for Log {
         self.0.lock().unwrap().units.push((unit, Instant::now()));
     }
     fn replanned(&mut self, _: &Probe) {}
-    fn dropped(&mut self, pictures: u64) {
-        self.0.lock().unwrap().dropped += pictures;
+    fn dropped(&mut self, frames: u64) {
+        self.0.lock().unwrap().dropped += frames;
     }
 }
 
-/// Runs the source in its thread while `during` gives orders.
+/// Runs the source on its own thread while `during` makes requests.
 fn live(input: &Input, wanted: &[Codec], during: impl FnOnce(&Control, &Log)) -> Logged {
     let probe = probe(input).unwrap();
     let control = Arc::new(Control::default());
     for codec in wanted {
-        control.want(*codec);
+        control.request_codec(*codec);
     }
     let log = Log::default();
     let source = thread::spawn({
@@ -52,15 +52,18 @@ fn live(input: &Input, wanted: &[Codec], during: impl FnOnce(&Control, &Log)) ->
     control.stop();
     let asked = Instant::now();
     source.join().unwrap().unwrap();
-    assert!(asked.elapsed() < Duration::from_secs(1), "it stops soon");
+    assert!(
+        asked.elapsed() < Duration::from_secs(1),
+        "the source stops within a second"
+    );
     std::mem::take(&mut *log.0.lock().unwrap())
 }
 
 #[test]
-fn units_come_a_lead_before_they_are_live_and_never_in_a_burst() {
+fn units_arrive_at_most_a_lead_before_they_are_live_and_never_in_a_burst() {
     let logged = live(&clip(), &[], |_, _| thread::sleep(Duration::from_secs(7)));
     let (anchor, at) = logged.anchor.unwrap();
-    // Beyond the start, and over the seam at 5.3 s.
+    // After the start, and across the end of the first iteration at 5.3 s.
     for (unit, came) in logged
         .units
         .iter()
@@ -80,12 +83,12 @@ fn units_come_a_lead_before_they_are_live_and_never_in_a_burst() {
 }
 
 #[test]
-fn a_codec_that_is_asked_for_late_is_there_at_once() {
+fn a_codec_that_is_requested_late_starts_within_two_seconds() {
     let mut asked = None;
     let logged = live(&clip(), &[], |control, _| {
         thread::sleep(Duration::from_millis(1700));
         asked = Some(Instant::now());
-        control.want(Codec::Vp8);
+        control.request_codec(Codec::Vp8);
         thread::sleep(Duration::from_millis(1500));
     });
     let (first, came) = logged
@@ -99,7 +102,7 @@ fn a_codec_that_is_asked_for_late_is_there_at_once() {
 }
 
 #[test]
-fn the_generated_source_has_a_moving_picture_and_a_tone() {
+fn the_test_source_has_video_and_a_tone() {
     let described = probe(&Input::Test).unwrap();
     let video = described.video.as_ref().unwrap();
     assert_eq!(
@@ -127,8 +130,8 @@ fn the_generated_source_has_a_moving_picture_and_a_tone() {
             .filter(|unit| unit.keyframe)
             .map(|unit| unit.time.0)
             .collect();
-        assert_eq!(keyframes, [0, 1_000_000, 2_000_000], "a GOP is a second");
-        assert_eq!(decoded(&units), (units.len(), (1280, 720)));
+        assert_eq!(keyframes, [0, 1_000_000, 2_000_000], "a GOP lasts a second");
+        assert_eq!(decode_video(&units), (units.len(), (1280, 720)));
         let bytes: usize = units
             .iter()
             .filter(|unit| unit.time.0 < 2_000_000)
@@ -136,12 +139,12 @@ fn the_generated_source_has_a_moving_picture_and_a_tone() {
             .sum();
         assert!(bytes * 8 / 2 < 6_000_000, "{} bit/s", bytes * 8 / 2);
     }
-    let sound = heard(&played.of(Codec::Opus));
-    assert!((pitch(&sound[24_000..40_000]) - 440.0).abs() < 5.0);
+    let audio = decode_audio(&played.of(Codec::Opus));
+    assert!((frequency(&audio[24_000..40_000]) - 440.0).abs() < 5.0);
 }
 
 #[test]
-fn a_keyframe_comes_when_asked_for() {
+fn a_requested_keyframe_is_encoded() {
     let input = Input::Test;
     let probe = probe(&input).unwrap();
     let mut count = 0;
@@ -190,42 +193,46 @@ fn a_poster_is_a_small_upright_jpeg() {
             .send_packet(&ffmpeg_next::Packet::copy(jpeg))
             .unwrap();
         decoder.send_eof().unwrap();
-        let mut picture = ffmpeg_next::frame::Video::empty();
-        decoder.receive_frame(&mut picture).unwrap();
-        (picture.width(), picture.height())
+        let mut frame = ffmpeg_next::frame::Video::empty();
+        decoder.receive_frame(&mut frame).unwrap();
+        (frame.width(), frame.height())
     };
-    let film = poster(&clip()).unwrap();
-    assert_eq!(size(&film), (640, 360));
-    assert!((5_000..150_000).contains(&film.len()), "{}", film.len());
-    assert_eq!(size(&poster(&Input::Test).unwrap()), (640, 360));
-    let upright = made(
-        "poster.mp4",
-        &format!("{} -c:v libx264 -preset ultrafast", moving(1.0)),
+    let clip_poster = poster(&clip()).unwrap();
+    assert_eq!(size(&clip_poster), (640, 360));
+    assert!(
+        (5_000..150_000).contains(&clip_poster.len()),
+        "{}",
+        clip_poster.len()
     );
-    let turned = made(
-        "poster-turned.mp4",
+    assert_eq!(size(&poster(&Input::Test).unwrap()), (640, 360));
+    let upright = generate(
+        "poster.mp4",
+        &format!("{} -c:v libx264 -preset ultrafast", test_video(1.0)),
+    );
+    let rotated = generate(
+        "poster-rotated.mp4",
         &format!("-i {} -c copy -metadata:s:v:0 rotate=90", upright.display()),
     );
-    assert_eq!(size(&poster(&Input::File(turned)).unwrap()), (180, 320));
-    let still = made(
+    assert_eq!(size(&poster(&Input::File(rotated)).unwrap()), (180, 320));
+    let still = generate(
         "poster.png",
         "-f lavfi -i testsrc2=size=1000x1000 -frames:v 1",
     );
     assert_eq!(size(&poster(&Input::File(still)).unwrap()), (640, 640));
-    // Stored from the last row to the first.
-    let rows = made(
+    // Rows stored from bottom to top.
+    let rows = generate(
         "poster.avi",
-        &format!("{} -c:v rawvideo -pix_fmt bgr24", moving(0.2)),
+        &format!("{} -c:v rawvideo -pix_fmt bgr24", test_video(0.2)),
     );
     assert_eq!(size(&poster(&Input::File(rows)).unwrap()), (320, 180));
-    let sound = made("poster.wav", &tone(0.2));
-    assert!(poster(&Input::File(sound)).is_err());
-    let dark = made(
+    let audio = generate("poster.wav", &test_tone(0.2));
+    assert!(poster(&Input::File(audio)).is_err());
+    let dark = generate(
         "poster-dark.mp4",
         "-f lavfi -i color=black:size=320x180:rate=25:duration=1 -f lavfi -i testsrc2=size=320x180:rate=25:duration=1 -filter_complex [0][1]concat -c:v libx264 -preset ultrafast -g 12 -pix_fmt yuv420p",
     );
     assert!(
         poster(&Input::File(dark)).unwrap().len() > 5_000,
-        "it is not the black one"
+        "the poster is not the black frame"
     );
 }

@@ -1,10 +1,10 @@
-//! Real files through FFmpeg: what is passed through and re-encoded, timing, and files that are wrong.
+//! Real files through FFmpeg: passthrough, transcoding, timing, and damaged files.
 
 mod bad_input;
+mod changing_files;
 mod clip;
 mod files;
 mod live;
-mod reencode;
 mod support;
-mod surprises;
 mod timing;
+mod transcode;

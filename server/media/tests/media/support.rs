@@ -1,5 +1,5 @@
-//! What the tests of `media` share: a clock that does not wait, a sink that remembers, and tiny files made with
-//! the `ffmpeg` command.
+//! Shared by the tests: a clock that does not wait, a sink that records, and small files generated with the `ffmpeg`
+//! command.
 #![allow(dead_code)]
 
 use std::cell::Cell;
@@ -14,17 +14,17 @@ use media::source::{Clock, Input, Probe, Sink, probe, run_on};
 use media::time::MediaTime;
 use shared::api::{Codec, Delivery, Reason};
 
-/// Sleeping takes no time: the clock jumps.
+/// A clock that jumps ahead instead of sleeping.
 #[derive(Debug)]
-pub(crate) struct JumpClock(Cell<Instant>);
+pub(crate) struct SkippingClock(Cell<Instant>);
 
-impl JumpClock {
+impl SkippingClock {
     pub(crate) fn new() -> Self {
         Self(Cell::new(Instant::now()))
     }
 }
 
-impl Clock for JumpClock {
+impl Clock for SkippingClock {
     fn now(&self) -> Instant {
         self.0.get()
     }
@@ -36,19 +36,20 @@ impl Clock for JumpClock {
 
 type OnAppend<'a> = Box<dyn FnMut(&AccessUnit) + 'a>;
 
-/// Everything that a source delivered, and orders to give at some point of it.
+/// Records everything that a source delivers.
 #[derive(Default)]
-pub(crate) struct Recorder<'a> {
+pub(crate) struct RecordingSink<'a> {
     pub(crate) units: Vec<AccessUnit>,
     pub(crate) anchors: Vec<(MediaTime, Instant)>,
     pub(crate) replanned: Vec<Probe>,
-    /// How many units there were when it was said.
+    /// The number of units before each change of the plan.
     pub(crate) replanned_at: Vec<usize>,
     pub(crate) dropped: u64,
+    /// Called for each unit; may make requests.
     on_append: Option<OnAppend<'a>>,
 }
 
-impl Recorder<'_> {
+impl RecordingSink<'_> {
     pub(crate) fn of(&self, codec: Codec) -> Vec<&AccessUnit> {
         self.units
             .iter()
@@ -57,7 +58,7 @@ impl Recorder<'_> {
     }
 }
 
-impl Sink for Recorder<'_> {
+impl Sink for RecordingSink<'_> {
     fn anchor(&mut self, time: MediaTime, at: Instant) {
         self.anchors.push((time, at));
     }
@@ -91,35 +92,35 @@ impl Sink for Recorder<'_> {
         self.replanned_at.push(self.units.len());
     }
 
-    fn dropped(&mut self, pictures: u64) {
-        self.dropped += pictures;
+    fn dropped(&mut self, frames: u64) {
+        self.dropped += frames;
     }
 }
 
-/// Runs the source, without waiting, until `seconds` of its time were delivered.
-pub(crate) fn play<'a>(input: &Input, wanted: &[Codec], seconds: f64) -> Recorder<'a> {
+/// Runs the source on a [`SkippingClock`] for `seconds` of media time.
+pub(crate) fn play<'a>(input: &Input, wanted: &[Codec], seconds: f64) -> RecordingSink<'a> {
     let probe = probe(input).expect("the file can be played");
     play_with(input, &probe, wanted, seconds, |_, _| {})
 }
 
-/// As [`play`]; `on_append` may give orders.
+/// As [`play`]; `on_append` is called for each unit and may make requests.
 pub(crate) fn play_with<'a>(
     input: &Input,
     probe: &Probe,
     wanted: &[Codec],
     seconds: f64,
     on_append: impl FnMut(&Control, &AccessUnit),
-) -> Recorder<'a> {
+) -> RecordingSink<'a> {
     run_for(input, probe, wanted, seconds, on_append).expect("the source runs")
 }
 
-/// As [`play`], of a source that may end with an error.
+/// As [`play`], for a source that may end with an error.
 pub(crate) fn try_play<'a>(
     input: &Input,
     probe: &Probe,
     wanted: &[Codec],
     seconds: f64,
-) -> Result<Recorder<'a>, MediaError> {
+) -> Result<RecordingSink<'a>, MediaError> {
     run_for(input, probe, wanted, seconds, |_, _| {})
 }
 
@@ -129,22 +130,22 @@ fn run_for<'a>(
     wanted: &[Codec],
     seconds: f64,
     mut on_append: impl FnMut(&Control, &AccessUnit),
-) -> Result<Recorder<'a>, MediaError> {
+) -> Result<RecordingSink<'a>, MediaError> {
     let control = Control::default();
     for codec in wanted {
-        control.want(*codec);
+        control.request_codec(*codec);
     }
-    let clock = StopClock {
-        clock: JumpClock::new(),
+    let clock = StoppingClock {
+        clock: SkippingClock::new(),
         started: Cell::new(None),
         after: Duration::from_secs_f64(seconds),
     };
-    let mut recorder = Recorder {
+    let mut recorder = RecordingSink {
         on_append: Some(Box::new(|unit: &AccessUnit| on_append(&control, unit))),
-        ..Recorder::default()
+        ..RecordingSink::default()
     };
     run_on(&clock, input, probe, &control, &mut recorder)?;
-    Ok(Recorder {
+    Ok(RecordingSink {
         units: recorder.units,
         anchors: recorder.anchors,
         replanned: recorder.replanned,
@@ -154,14 +155,14 @@ fn run_for<'a>(
     })
 }
 
-/// Stops the run when its time has come.
-struct StopClock {
-    clock: JumpClock,
+/// Skips like [`SkippingClock`], and stops the source `after` the start.
+struct StoppingClock {
+    clock: SkippingClock,
     started: Cell<Option<Instant>>,
     after: Duration,
 }
 
-impl Clock for StopClock {
+impl Clock for StoppingClock {
     fn now(&self) -> Instant {
         let now = self.clock.now();
         self.started.set(Some(self.started.get().unwrap_or(now)));
@@ -180,8 +181,8 @@ impl Clock for StopClock {
     }
 }
 
-/// A file made by `ffmpeg ARGUMENTS NAME`, made once per version of its arguments.
-pub(crate) fn made(name: &str, arguments: &str) -> PathBuf {
+/// The file that `ffmpeg ARGUMENTS NAME` writes; generated once per set of arguments.
+pub(crate) fn generate(name: &str, arguments: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("media");
     std::fs::create_dir_all(&folder).expect("the folder for test media can be made");
     let mut hash = std::hash::DefaultHasher::new();
@@ -205,31 +206,40 @@ pub(crate) fn made(name: &str, arguments: &str) -> PathBuf {
     path
 }
 
-/// Moving picture, `seconds` long, 320x180 at 25.
-pub(crate) fn moving(seconds: f64) -> String {
+/// Arguments for a test pattern, `seconds` long, 320x180 at 25 fps.
+pub(crate) fn test_video(seconds: f64) -> String {
     format!("-f lavfi -i testsrc2=size=320x180:rate=25:duration={seconds}")
 }
 
-/// A tone of 440 Hz.
-pub(crate) fn tone(seconds: f64) -> String {
+/// Arguments for a tone of 440 Hz, `seconds` long.
+pub(crate) fn test_tone(seconds: f64) -> String {
     format!("-f lavfi -i sine=frequency=440:sample_rate=44100:duration={seconds}")
 }
 
+/// A file with this content in a new temporary folder.
+pub(crate) fn write_file(name: &str, content: &[u8]) -> PathBuf {
+    let folder = tempfile::tempdir().unwrap().keep();
+    let path = folder.join(name);
+    std::fs::write(&path, content).unwrap();
+    path
+}
+
+/// The clip in `assets`: H.264 without B-frames, 132 frames, and AAC 5.1.
 pub(crate) fn clip() -> Input {
     Input::File(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/big-buck-bunny-720p.mp4"))
 }
 
-/// Pictures of one codec, decoded: how many, and the size of the last.
-pub(crate) fn decoded(units: &[&AccessUnit]) -> (usize, (u32, u32)) {
+/// Decodes the units of one video codec: the number of frames, and the size of the last.
+pub(crate) fn decode_video(units: &[&AccessUnit]) -> (usize, (u32, u32)) {
     use ffmpeg_next as ffmpeg;
-    let mut decoder = picture_decoder(units[0].codec);
+    let mut decoder = video_decoder(units[0].codec);
     let (mut count, mut size) = (0, (0, 0));
     let mut receive = |decoder: &mut ffmpeg::decoder::Video| {
-        let mut picture = ffmpeg::frame::Video::empty();
-        while decoder.receive_frame(&mut picture).is_ok() {
+        let mut frame = ffmpeg::frame::Video::empty();
+        while decoder.receive_frame(&mut frame).is_ok() {
             count += 1;
-            size = (picture.width(), picture.height());
-            assert_eq!(picture.format(), ffmpeg::format::Pixel::YUV420P);
+            size = (frame.width(), frame.height());
+            assert_eq!(frame.format(), ffmpeg::format::Pixel::YUV420P);
         }
     };
     for unit in units {
@@ -237,7 +247,7 @@ pub(crate) fn decoded(units: &[&AccessUnit]) -> (usize, (u32, u32)) {
         packet.set_pts(Some(unit.time.0));
         decoder
             .send_packet(&packet)
-            .expect("what is appended can be decoded");
+            .expect("every unit can be decoded");
         receive(&mut decoder);
     }
     decoder.send_eof().unwrap();
@@ -245,8 +255,8 @@ pub(crate) fn decoded(units: &[&AccessUnit]) -> (usize, (u32, u32)) {
     (count, size)
 }
 
-/// The sound, decoded: the left channel at 48 kHz, as a browser would hear it.
-pub(crate) fn heard(units: &[&AccessUnit]) -> Vec<f32> {
+/// Decodes Opus: the left channel at 48 kHz.
+pub(crate) fn decode_audio(units: &[&AccessUnit]) -> Vec<f32> {
     use ffmpeg_next as ffmpeg;
     let codec = ffmpeg::decoder::find_by_name("libopus").unwrap();
     let mut decoder = ffmpeg::codec::Context::new_with_codec(codec)
@@ -272,8 +282,8 @@ pub(crate) fn heard(units: &[&AccessUnit]) -> Vec<f32> {
     samples
 }
 
-/// In hertz, by counting how often the sound rises through zero; `samples` at 48 kHz.
-pub(crate) fn pitch(samples: &[f32]) -> f32 {
+/// In hertz, from the number of rising zero crossings; `samples` at 48 kHz.
+pub(crate) fn frequency(samples: &[f32]) -> f32 {
     let rises = samples
         .windows(2)
         .filter(|pair| pair[0] < 0.0 && pair[1] >= 0.0)
@@ -286,15 +296,15 @@ pub(crate) fn loudness(samples: &[f32]) -> f32 {
     (samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len() as f32).sqrt()
 }
 
-/// FFmpeg's own decoder of pictures in `codec`.
-fn picture_decoder(codec: Codec) -> ffmpeg_next::decoder::Video {
+/// FFmpeg's decoder for `codec`.
+fn video_decoder(codec: Codec) -> ffmpeg_next::decoder::Video {
     use ffmpeg_next as ffmpeg;
     let id = match codec {
         Codec::H264 => ffmpeg::codec::Id::H264,
         Codec::Vp8 => ffmpeg::codec::Id::VP8,
         Codec::Vp9 => ffmpeg::codec::Id::VP9,
         Codec::Av1 => ffmpeg::codec::Id::AV1,
-        Codec::Opus => panic!("not a picture"),
+        Codec::Opus => panic!("not a video codec"),
     };
     let found = ffmpeg::decoder::find(id).unwrap();
     ffmpeg::codec::Context::new_with_codec(found)
@@ -303,78 +313,74 @@ fn picture_decoder(codec: Codec) -> ffmpeg_next::decoder::Video {
         .unwrap()
 }
 
-/// The first picture of what was encoded.
-pub(crate) fn first_picture(units: &[&AccessUnit]) -> ffmpeg_next::frame::Video {
+/// Decodes the first frame.
+pub(crate) fn decode_first_frame(units: &[&AccessUnit]) -> ffmpeg_next::frame::Video {
     use ffmpeg_next as ffmpeg;
-    let mut decoder = picture_decoder(units[0].codec);
+    let mut decoder = video_decoder(units[0].codec);
     for unit in units {
         decoder
             .send_packet(&ffmpeg::Packet::copy(&unit.data))
             .unwrap();
-        let mut picture = ffmpeg::frame::Video::empty();
-        if decoder.receive_frame(&mut picture).is_ok() {
-            return picture;
+        let mut frame = ffmpeg::frame::Video::empty();
+        if decoder.receive_frame(&mut frame).is_ok() {
+            return frame;
         }
     }
-    panic!("no picture can be decoded");
+    panic!("no frame can be decoded");
 }
 
-/// When each picture is shown, and how bright it is, 0 to 255.
-pub(crate) fn bright(units: &[&AccessUnit]) -> Vec<(MediaTime, f32)> {
+/// Decodes each frame: its time, and its mean luma, 0 to 255.
+pub(crate) fn brightness_of(units: &[&AccessUnit]) -> Vec<(MediaTime, f32)> {
     use ffmpeg_next as ffmpeg;
-    let mut decoder = picture_decoder(units[0].codec);
+    let mut decoder = video_decoder(units[0].codec);
     let mut out = Vec::new();
     for unit in units {
         let mut packet = ffmpeg::Packet::copy(&unit.data);
         packet.set_pts(Some(unit.time.0));
         decoder.send_packet(&packet).unwrap();
-        let mut picture = ffmpeg::frame::Video::empty();
-        while decoder.receive_frame(&mut picture).is_ok() {
-            let row = &picture.data(0)[..picture.width() as usize];
+        let mut frame = ffmpeg::frame::Video::empty();
+        while decoder.receive_frame(&mut frame).is_ok() {
+            let row = &frame.data(0)[..frame.width() as usize];
             let mean = row.iter().map(|byte| f32::from(*byte)).sum::<f32>() / row.len() as f32;
-            out.push((MediaTime(picture.pts().unwrap()), mean));
+            out.push((MediaTime(frame.pts().unwrap()), mean));
         }
     }
     out
 }
 
-/// Pictures that browsers take as they are.
+/// Encoder arguments for video that is passed through.
 pub(crate) const BASELINE: &str = "-c:v libx264 -preset ultrafast -bf 0 -g 25 -pix_fmt yuv420p";
 
-/// How the pictures are delivered: `None` when passed through.
+/// Why the video is transcoded; `None` when it is passed through.
 pub(crate) fn reasons(input: &Input) -> Option<Vec<Reason>> {
-    match probe(input)
-        .unwrap()
-        .video
-        .expect("it has pictures")
-        .delivery
-    {
+    match probe(input).unwrap().video.expect("it has video").delivery {
         Delivery::Passthrough => None,
         Delivery::Reencode { reasons, .. } => Some(reasons),
     }
 }
 
+/// A generated file as input.
 pub(crate) fn file(name: &str, arguments: &str) -> Input {
-    Input::File(made(name, arguments))
+    Input::File(generate(name, arguments))
 }
 
-/// Plays the file twice over; every picture of the file comes out, of this size, in this codec.
-pub(crate) fn plays(
+/// Plays 2.5 s of a looping file, and checks codec, size and number of the delivered frames.
+pub(crate) fn assert_plays(
     input: &Input,
     codec: Codec,
     size: (u32, u32),
-    pictures: std::ops::RangeInclusive<usize>,
+    frames: std::ops::RangeInclusive<usize>,
 ) {
     let played = play(input, &[codec], 2.5);
     let units = played.of(codec);
     assert!(
         units[0].time.0 < 200_000,
-        "the first picture is of {:?}",
+        "the first frame is of {:?}",
         units[0].time
     );
-    let (count, shown) = decoded(&units);
+    let (count, shown) = decode_video(&units);
     assert_eq!(shown, size);
-    assert!(pictures.contains(&count), "{count} pictures in 2.5 s");
-    assert_eq!(count, units.len(), "every unit is a picture");
+    assert!(frames.contains(&count), "{count} frames in 2.5 s");
+    assert_eq!(count, units.len(), "every unit is a frame");
     assert_eq!(played.dropped, 0);
 }

@@ -1,4 +1,4 @@
-//! Sources over time: tracks of unlike lengths, slow machines, long files, and what is left behind.
+//! Sources over time: tracks of different lengths, slow machines, long files, and leaks.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -6,17 +6,15 @@ use std::time::{Duration, Instant};
 use crate::support::*;
 use media::control::Control;
 use media::source::{Clock, Input, probe, run_on};
-use media::sps::Sequence;
+use media::sps::SpsInfo;
 use shared::api::{Codec, Reason};
 use testkit::process::{Usage, in_own_process};
 
-const BASELINE: &str = "-c:v libx264 -preset ultrafast -bf 0 -g 25 -pix_fmt yuv420p";
-
 #[test]
-fn sound_that_ends_before_the_picture_is_followed_by_silence() {
-    let input = Input::File(made(
-        "short-sound.mp4",
-        &format!("{} {} {BASELINE} -c:a aac", moving(3.0), tone(1.0)),
+fn audio_that_ends_before_the_video_is_followed_by_silence() {
+    let input = Input::File(generate(
+        "short-audio.mp4",
+        &format!("{} {} {BASELINE} -c:a aac", test_video(3.0), test_tone(1.0)),
     ));
     let played = play(&input, &[], 5.0);
     let units = played.of(Codec::Opus);
@@ -25,18 +23,22 @@ fn sound_that_ends_before_the_picture_is_followed_by_silence() {
             .windows(2)
             .all(|pair| pair[1].time.micros_since(pair[0].time) == 20_000)
     );
-    let sound = heard(&units);
-    assert!(loudness(&sound[20_000..40_000]) > 0.05);
-    assert!(loudness(&sound[70_000..130_000]) < 0.001);
-    // The next pass begins at 3 s.
-    assert!(loudness(&sound[150_000..180_000]) > 0.05);
+    let audio = decode_audio(&units);
+    assert!(loudness(&audio[20_000..40_000]) > 0.05);
+    assert!(loudness(&audio[70_000..130_000]) < 0.001);
+    // The next iteration begins at 3 s.
+    assert!(loudness(&audio[150_000..180_000]) > 0.05);
 }
 
 #[test]
-fn a_picture_that_ends_before_the_sound_stays_until_the_next_pass() {
-    let input = Input::File(made(
-        "short-picture.mkv",
-        &format!("{} {} -c:v mpeg4 -c:a libopus", moving(1.0), tone(4.0)),
+fn the_last_frame_of_video_that_ends_before_the_audio_is_repeated() {
+    let input = Input::File(generate(
+        "short-frame.mkv",
+        &format!(
+            "{} {} -c:v mpeg4 -c:a libopus",
+            test_video(1.0),
+            test_tone(4.0)
+        ),
     ));
     let played = play(&input, &[Codec::Vp8], 6.0);
     let units = played.of(Codec::Vp8);
@@ -50,12 +52,12 @@ fn a_picture_that_ends_before_the_sound_stays_until_the_next_pass() {
         units
             .iter()
             .any(|unit| (4_000_000..4_050_000).contains(&unit.time.0)),
-        "the next pass begins at 4 s"
+        "the next iteration begins at 4 s"
     );
 }
 
 #[test]
-fn a_flash_and_a_beep_of_one_moment_stay_together_pass_after_pass() {
+fn a_flash_and_a_beep_stay_in_sync_in_every_iteration() {
     // Dark and silent for a second, then bright and loud for one.
     let flash = "-f lavfi -i color=black:size=160x90:rate=25:duration=2 \
                  -f lavfi -i aevalsrc='gte(t,1)*0.3*sin(2*PI*1000*t)':s=44100:d=2 \
@@ -72,18 +74,18 @@ fn a_flash_and_a_beep_of_one_moment_stay_together_pass_after_pass() {
             "-c:v libvpx -cpu-used 8 -deadline realtime -c:a libvorbis".to_owned(),
         ),
     ] {
-        let input = Input::File(made(name, &format!("{flash} {codecs}")));
+        let input = Input::File(generate(name, &format!("{flash} {codecs}")));
         let played = play(&input, &[Codec::Vp8], 5.0);
-        let brightness = bright(&played.of(Codec::Vp8));
+        let brightness = brightness_of(&played.of(Codec::Vp8));
         let flashes: Vec<i64> = brightness
             .windows(2)
             .filter(|pair| pair[0].1 < 100.0 && pair[1].1 > 150.0)
             .map(|pair| pair[1].0.0)
             .collect();
         let units = played.of(Codec::Opus);
-        let sound = heard(&units);
+        let audio = decode_audio(&units);
         let begins = units[0].time.0;
-        let loud: Vec<bool> = sound
+        let loud: Vec<bool> = audio
             .chunks(48)
             .map(|chunk| loudness(chunk) > 0.03)
             .collect();
@@ -105,9 +107,9 @@ fn a_flash_and_a_beep_of_one_moment_stay_together_pass_after_pass() {
 }
 
 #[test]
-fn after_a_thousand_loops_sound_and_picture_are_as_far_apart_as_in_the_first() {
-    // Five pictures; a beep in the second half. Sound is a little longer, as AAC's frames make it.
-    let input = Input::File(made(
+fn after_a_thousand_loops_audio_and_video_are_as_far_apart_as_in_the_first() {
+    // Five frames; a beep in the second half. The audio is a little longer, because AAC has whole frames.
+    let input = Input::File(generate(
         "loop.mp4",
         &format!(
             "-f lavfi -i color=black:size=64x64:rate=25:duration=0.2 \
@@ -129,22 +131,22 @@ fn after_a_thousand_loops_sound_and_picture_are_as_far_apart_as_in_the_first() {
             .iter()
             .enumerate()
             .all(|(pass, start)| *start == pass as i64 * length),
-        "no pass is longer than another"
+        "all iterations have the same length"
     );
-    let sound = played.of(Codec::Opus);
+    let audio = played.of(Codec::Opus);
     assert!(
-        sound
+        audio
             .windows(2)
             .all(|pair| pair[1].time.micros_since(pair[0].time) == 20_000)
     );
-    // The beep of a pass, in milliseconds after its first picture.
+    // When the beep of an iteration begins, in milliseconds after its first frame.
     let beep = |pass: usize| {
-        let from = sound
+        let from = audio
             .iter()
             .position(|unit| unit.time.0 >= starts[pass] - 100_000)
             .unwrap();
-        let heard = heard(&sound[from..from + 25]);
-        let silence_from = (starts[pass] - sound[from].time.0) as usize * 48 / 1000 + 48 * 30;
+        let heard = decode_audio(&audio[from..from + 25]);
+        let silence_from = (starts[pass] - audio[from].time.0) as usize * 48 / 1000 + 48 * 30;
         let loud = heard[silence_from..]
             .chunks(48)
             .position(|chunk| loudness(chunk) > 0.05)
@@ -156,7 +158,7 @@ fn after_a_thousand_loops_sound_and_picture_are_as_far_apart_as_in_the_first() {
     assert!((first - last).abs() <= 3, "{first} ms and {last} ms");
 }
 
-/// Looking at it takes time: as on a machine where each step of work is slow.
+/// A clock on which every reading takes `step`, as on a machine where each step of work is slow.
 struct SlowClock {
     now: Cell<Instant>,
     step: Duration,
@@ -178,23 +180,27 @@ impl Clock for SlowClock {
 }
 
 #[test]
-fn a_slow_encoder_leaves_pictures_out_and_never_holds_up_what_is_passed_through() {
-    let input = Input::File(made(
+fn a_slow_encoder_drops_frames_and_never_delays_passthrough() {
+    let input = Input::File(generate(
         "slow.mp4",
-        &format!("{} {} {BASELINE} -c:a libopus", moving(4.0), tone(4.0)),
+        &format!(
+            "{} {} {BASELINE} -c:a libopus",
+            test_video(4.0),
+            test_tone(4.0)
+        ),
     ));
     let probe = probe(&input).unwrap();
     let control = Control::default();
-    control.want(Codec::Vp8);
+    control.request_codec(Codec::Vp8);
     let start = Instant::now();
-    // 25 pictures and 50 packets of sound a second take 75 * 11 ms; as much again is not there for VP8.
+    // 25 frames and 50 audio packets per second take 75 * 11 ms, which leaves less than that for VP8.
     let clock = SlowClock {
         now: Cell::new(start),
         step: Duration::from_millis(11),
         end: start + Duration::from_secs(8),
     };
-    let mut recorder = Recorder::default();
-    // The sleep that stops may never come where there is no time to sleep.
+    let mut recorder = RecordingSink::default();
+    // The source may never sleep, so the clock alone cannot stop it.
     let stopper = std::thread::scope(|scope| {
         let control = &control;
         scope.spawn(move || {
@@ -214,34 +220,30 @@ fn a_slow_encoder_leaves_pictures_out_and_never_holds_up_what_is_passed_through(
         recorder.anchors
     );
     assert!(encoded > 0 && encoded < passed);
-    assert_eq!(
-        recorder.anchors.len(),
-        1,
-        "what is passed through never stalls"
-    );
+    assert_eq!(recorder.anchors.len(), 1, "passthrough never stalls");
 }
 
 #[test]
-fn what_is_encoded_is_constrained_baseline_of_at_most_1080_lines() {
-    let input = Input::File(made(
+fn encoded_h264_is_constrained_baseline_of_at_most_1080_lines() {
+    let input = Input::File(generate(
         "large.mp4",
         "-f lavfi -i testsrc2=size=2560x1440:rate=25:duration=0.4 -c:v libx265 -preset ultrafast -x265-params log-level=error",
     ));
     let played = play(&input, &[Codec::H264], 0.3);
     let units = played.of(Codec::H264);
-    assert_eq!(decoded(&units).1, (1920, 1080));
+    assert_eq!(decode_video(&units).1, (1920, 1080));
     let nal = units[0]
         .data
         .windows(5)
         .find(|bytes| bytes[..4] == [0, 0, 0, 1] && bytes[4] & 0x1f == 7)
         .unwrap();
     let at = nal.as_ptr() as usize - units[0].data.as_ptr() as usize + 4;
-    let sequence = Sequence::parse(&units[0].data[at..at + 20]).unwrap();
-    assert_eq!((sequence.profile, sequence.constraints & 0x40), (66, 0x40));
+    let sps = SpsInfo::parse(&units[0].data[at..at + 20]).unwrap();
+    assert_eq!((sps.profile, sps.constraints & 0x40), (66, 0x40));
 }
 
 #[test]
-fn the_rate_of_what_is_encoded_is_bounded_and_keyframes_are_no_burst() {
+fn the_bit_rate_of_the_encoder_and_the_size_of_keyframes_are_bounded() {
     let played = play(&clip(), &[Codec::Vp8], 5.0);
     let units = played.of(Codec::Vp8);
     let bits = units.iter().map(|unit| unit.data.len() * 8).sum::<usize>() as f64 / 5.0;
@@ -262,8 +264,8 @@ fn the_rate_of_what_is_encoded_is_bounded_and_keyframes_are_no_burst() {
 }
 
 #[test]
-fn a_file_of_ten_hours_is_known_at_once() {
-    let input = Input::File(made(
+fn a_file_of_ten_hours_is_probed_within_two_seconds() {
+    let input = Input::File(generate(
         "long.mp4",
         "-f lavfi -i color=size=64x64:rate=1:duration=36000 -c:v libx264 -preset ultrafast -bf 0 -g 10 -pix_fmt yuv420p",
     ));
@@ -280,9 +282,9 @@ fn a_file_of_ten_hours_is_known_at_once() {
 }
 
 #[test]
-fn a_rate_that_varies_wildly_is_evened_out() {
-    // Bursts of ten pictures, then a second of nothing.
-    let input = Input::File(made(
+fn an_irregular_frame_rate_is_evened_out() {
+    // Bursts of ten frames, then a second without any.
+    let input = Input::File(generate(
         "vfr.mkv",
         "-f lavfi -i testsrc2=size=160x90:rate=25:duration=6 -vf select=lt(mod(n\\,35)\\,10) -vsync vfr -c:v libx264 -preset ultrafast -bf 0 -g 10 -pix_fmt yuv420p",
     ));
@@ -304,13 +306,13 @@ fn a_rate_that_varies_wildly_is_evened_out() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn starting_and_stopping_leaves_nothing_behind() {
-    if !in_own_process("timing::starting_and_stopping_leaves_nothing_behind") {
+fn starting_and_stopping_leaks_nothing() {
+    if !in_own_process("timing::starting_and_stopping_leaks_nothing") {
         return;
     }
-    let input = Input::File(made(
+    let input = Input::File(generate(
         "again-and-again.mp4",
-        &format!("{} {} {BASELINE} -c:a aac", moving(0.4), tone(0.4)),
+        &format!("{} {} {BASELINE} -c:a aac", test_video(0.4), test_tone(0.4)),
     ));
     let once = || {
         let played = play(&input, &[Codec::Vp8, Codec::H264], 0.3);

@@ -1,4 +1,4 @@
-//! Chains of FFmpeg's filters: one way in (or none, when the chain generates), one way out.
+//! FFmpeg's filter graphs with one output, and one input or none (a generator).
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::Error;
@@ -7,19 +7,19 @@ use super::raw;
 
 const IN: &str = "in";
 const OUT: &str = "out";
-/// Filters of a picture share this many threads.
+/// Threads that the filters of one graph share.
 const THREADS: i32 = 2;
-/// Everything here runs on microseconds.
+/// Times of frames are in microseconds.
 pub(super) const TIME_BASE: (i32, i32) = (1, 1_000_000);
 
-/// A chain that is ready to run.
-pub(super) struct Chain {
+/// A configured filter graph.
+pub(super) struct FilterGraph {
     graph: ffmpeg::filter::Graph,
 }
 
-impl Chain {
-    /// Pictures of this form in, `spec`'s out.
-    pub(super) fn pictures(frame: &ffmpeg::frame::Video, spec: &str) -> Result<Self, Error> {
+impl FilterGraph {
+    /// Takes frames of the size and format of `frame`; `spec` is in FFmpeg's filtergraph syntax.
+    pub(super) fn video(frame: &ffmpeg::frame::Video, spec: &str) -> Result<Self, Error> {
         let format = frame
             .format()
             .descriptor()
@@ -38,10 +38,10 @@ impl Chain {
         Self::new(Some(("buffer", &source)), "buffersink", spec)
     }
 
-    /// Sound of this form in, `spec`'s out.
-    pub(super) fn sound(frame: &ffmpeg::frame::Audio, spec: &str) -> Result<Self, Error> {
+    /// Takes audio of the rate, format and layout of `frame`; `spec` is in FFmpeg's filtergraph syntax.
+    pub(super) fn audio(frame: &ffmpeg::frame::Audio, spec: &str) -> Result<Self, Error> {
         let layout = frame.channel_layout();
-        // FFmpeg leaves the layout open for sound that does not say which channel is which.
+        // FFmpeg leaves the layout empty where the file does not say which channel is which.
         let layout = if layout.is_empty() {
             ffmpeg::ChannelLayout::default(i32::from(frame.channels()))
         } else {
@@ -62,7 +62,7 @@ impl Chain {
         Self::new(Some(("abuffer", &source)), "abuffersink", spec)
     }
 
-    /// Pictures, or sound, out of nothing.
+    /// A graph without an input. `sink`: `buffersink` for video, `abuffersink` for audio.
     pub(super) fn generator(sink: &'static str, spec: &str) -> Result<Self, Error> {
         Self::new(None, sink, spec)
     }
@@ -86,7 +86,7 @@ impl Chain {
         Ok(Self { graph })
     }
 
-    /// Takes the frame's content: it is empty afterwards.
+    /// Moves the content out of `frame`, which is empty afterwards.
     pub(super) fn push(&mut self, frame: &ffmpeg::Frame) -> Result<(), Error> {
         self.graph
             .get(IN)
@@ -95,15 +95,15 @@ impl Chain {
             .add(frame)
     }
 
-    /// No more comes; what is held back can be pulled.
+    /// Ends the input; frames that filters hold back can then be pulled.
     pub(super) fn finish(&mut self) {
         if let Some(mut source) = self.graph.get(IN) {
-            // Only fails where the chain is finished already.
+            // Fails only when the graph has been finished before.
             let _ = source.source().flush();
         }
     }
 
-    /// The next frame out, and its time in microseconds; `false` when there is none yet.
+    /// Moves the next output frame into `frame`, its `pts` in microseconds; `false` when there is none yet.
     pub(super) fn pull(&mut self, frame: &mut ffmpeg::Frame) -> bool {
         let Some(mut sink) = self.graph.get(OUT) else {
             return false;
@@ -112,7 +112,7 @@ impl Chain {
             return false;
         }
         let base = sink.sink().time_base();
-        let time = frame.pts().map(|time| super::demux::micros(time, base));
+        let time = frame.pts().map(|time| super::demuxer::micros(time, base));
         frame.set_pts(time);
         true
     }

@@ -1,17 +1,17 @@
-//! How a picture is turned to be shown: phones store what their sensor saw, and say how they were held.
+//! How a video is rotated and mirrored for display. Phones store what the sensor saw, and how the phone was held.
 
-/// How a picture is turned to be shown.
+/// The rotation, and then the mirroring, that brings a stored frame upright.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Turn {
-    /// 0, 90, 180 or 270, clockwise.
+pub struct Orientation {
+    /// Clockwise: 0, 90, 180 or 270.
     pub degrees: i32,
-    /// Mirrored left to right after turning.
+    /// Mirrored left to right after the rotation.
     pub mirrored: bool,
 }
 
-impl Turn {
-    /// `matrix`: nine big 32-bit numbers of this machine's byte order, 16.16 fixed point, as FFmpeg keeps them.
-    /// The shown axes are `(a, b)` and `(c, d)`.
+impl Orientation {
+    /// `matrix`: FFmpeg's display matrix, nine 32-bit integers in native byte order. The upper left 2x2 part is
+    /// `(a, b)`, `(c, d)` in 16.16 fixed point. A short matrix counts as no rotation.
     pub(super) fn from_display_matrix(matrix: &[u8]) -> Self {
         let entry = |n: usize| {
             let bytes = matrix
@@ -21,7 +21,7 @@ impl Turn {
         };
         let (a, b, c, d) = (entry(0), entry(1), entry(3), entry(4));
         let mirrored = a * d - b * c < 0.0;
-        // A mirrored matrix is a turn followed by x -> -x, which negates the first column.
+        // A mirrored matrix is a rotation followed by x -> -x, which negates the first column.
         let (a, b) = if mirrored { (-a, b) } else { (a, b) };
         let quarters = (b.atan2(a).to_degrees() / 90.0).round() as i32;
         Self {
@@ -30,6 +30,7 @@ impl Turn {
         }
     }
 
+    /// True when width and height change places.
     pub fn swaps_sides(self) -> bool {
         self.degrees % 180 != 0
     }
@@ -47,50 +48,53 @@ mod tests {
     }
 
     #[test]
-    fn a_display_matrix_says_how_the_picture_is_turned() {
-        let turn = |a, b, c, d| Turn::from_display_matrix(&matrix(a, b, c, d));
+    fn a_display_matrix_gives_rotation_and_mirroring() {
+        let orientation = |a, b, c, d| Orientation::from_display_matrix(&matrix(a, b, c, d));
         assert_eq!(
-            turn(1, 0, 0, 1),
-            Turn {
+            orientation(1, 0, 0, 1),
+            Orientation {
                 degrees: 0,
                 mirrored: false
             }
         );
         assert_eq!(
-            turn(0, 1, -1, 0),
-            Turn {
+            orientation(0, 1, -1, 0),
+            Orientation {
                 degrees: 90,
                 mirrored: false
             }
         );
         assert_eq!(
-            turn(-1, 0, 0, -1),
-            Turn {
+            orientation(-1, 0, 0, -1),
+            Orientation {
                 degrees: 180,
                 mirrored: false
             }
         );
         assert_eq!(
-            turn(0, -1, 1, 0),
-            Turn {
+            orientation(0, -1, 1, 0),
+            Orientation {
                 degrees: 270,
                 mirrored: false
             }
         );
         assert_eq!(
-            turn(-1, 0, 0, 1),
-            Turn {
+            orientation(-1, 0, 0, 1),
+            Orientation {
                 degrees: 0,
                 mirrored: true
             }
         );
         assert_eq!(
-            turn(1, 0, 0, -1),
-            Turn {
+            orientation(1, 0, 0, -1),
+            Orientation {
                 degrees: 180,
                 mirrored: true
             }
         );
-        assert_eq!(Turn::from_display_matrix(&[]), Turn::default());
+        assert_eq!(
+            Orientation::from_display_matrix(&[]),
+            Orientation::default()
+        );
     }
 }

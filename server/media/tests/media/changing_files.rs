@@ -1,7 +1,6 @@
-//! Files that turn out to be other than they looked, while they play.
+//! Files that change, or that differ from their beginning, while they play.
 
 use std::fs;
-use std::path::PathBuf;
 
 use crate::support::*;
 use media::control::Control;
@@ -9,20 +8,19 @@ use media::error::MediaError;
 use media::source::{Input, probe, run};
 use shared::api::{Codec, Delivery, Reason};
 
-const BASELINE: &str = "-c:v libx264 -preset ultrafast -bf 0 -g 25 -pix_fmt yuv420p";
-
-fn written(name: &str, content: &[u8]) -> PathBuf {
-    let folder = tempfile::tempdir().unwrap().keep();
-    let path = folder.join(name);
-    fs::write(&path, content).unwrap();
-    path
-}
-
 #[test]
-fn a_file_that_grows_is_longer_after_the_seam() {
-    let short = fs::read(made("short.ts", &format!("{} {BASELINE}", moving(1.0)))).unwrap();
-    let long = fs::read(made("long.ts", &format!("{} {BASELINE}", moving(2.0)))).unwrap();
-    let path = written("grows.ts", &short);
+fn a_file_that_grows_has_its_new_length_in_the_next_iteration() {
+    let short = fs::read(generate(
+        "short.ts",
+        &format!("{} {BASELINE}", test_video(1.0)),
+    ))
+    .unwrap();
+    let long = fs::read(generate(
+        "long.ts",
+        &format!("{} {BASELINE}", test_video(2.0)),
+    ))
+    .unwrap();
+    let path = write_file("grows.ts", &short);
     let input = Input::File(path.clone());
     let probe = probe(&input).unwrap();
     let mut count = 0;
@@ -43,17 +41,17 @@ fn a_file_that_grows_is_longer_after_the_seam() {
 }
 
 #[test]
-fn a_b_frame_that_comes_late_changes_the_plan_and_the_picture_goes_on() {
-    let plain = made("plain.ts", &format!("{} {BASELINE} -g 50", moving(8.0)));
-    let b = made(
+fn a_late_b_frame_changes_the_plan_and_the_video_continues() {
+    let plain = generate("plain.ts", &format!("{} {BASELINE} -g 50", test_video(8.0)));
+    let b = generate(
         "b.ts",
         &format!(
             "{} -c:v libx264 -preset veryfast -bf 2 -g 25 -pix_fmt yuv420p -output_ts_offset 8",
-            moving(2.0)
+            test_video(2.0)
         ),
     );
     let joined = [fs::read(plain).unwrap(), fs::read(b).unwrap()].concat();
-    let input = Input::File(written("late-b.ts", &joined));
+    let input = Input::File(write_file("late-b.ts", &joined));
     let probe = probe(&input).unwrap();
     assert!(probe.passes_through(Codec::H264));
     let played = play_with(&input, &probe, &[Codec::H264], 13.0, |_, _| {});
@@ -85,16 +83,16 @@ fn a_b_frame_that_comes_late_changes_the_plan_and_the_picture_goes_on() {
 }
 
 #[test]
-fn a_picture_that_changes_size_is_told() {
-    let small = made("size-a.ts", &format!("{} {BASELINE}", moving(1.0)));
-    let large = made(
+fn a_change_of_size_is_reported() {
+    let small = generate("size-a.ts", &format!("{} {BASELINE}", test_video(1.0)));
+    let large = generate(
         "size-b.ts",
         &format!(
             "-f lavfi -i testsrc2=size=640x360:rate=25:duration=1 {BASELINE} -output_ts_offset 1"
         ),
     );
     let joined = [fs::read(small).unwrap(), fs::read(large).unwrap()].concat();
-    let input = Input::File(written("size.ts", &joined));
+    let input = Input::File(write_file("size.ts", &joined));
     let played = play(&input, &[Codec::Vp8], 1.5);
     let video = played
         .replanned
@@ -107,15 +105,19 @@ fn a_picture_that_changes_size_is_told() {
         (video.width, video.height, video.delivery),
         (640, 360, Delivery::Passthrough)
     );
-    assert_eq!(decoded(&played.of(Codec::H264)).1, (640, 360));
-    assert_eq!(decoded(&played.of(Codec::Vp8)).1, (640, 360));
+    assert_eq!(decode_video(&played.of(Codec::H264)).1, (640, 360));
+    assert_eq!(decode_video(&played.of(Codec::Vp8)).1, (640, 360));
 }
 
 #[test]
 fn a_file_that_is_removed_while_it_plays_ends_with_an_error() {
-    let path = written(
+    let path = write_file(
         "gone.mp4",
-        &fs::read(made("gone.mp4", &format!("{} {BASELINE}", moving(1.0)))).unwrap(),
+        &fs::read(generate(
+            "gone.mp4",
+            &format!("{} {BASELINE}", test_video(1.0)),
+        ))
+        .unwrap(),
     );
     let input = Input::File(path.clone());
     let probe = probe(&input).unwrap();
@@ -124,7 +126,7 @@ fn a_file_that_is_removed_while_it_plays_ends_with_an_error() {
         &input,
         &probe,
         &Control::default(),
-        &mut Recorder::default(),
+        &mut RecordingSink::default(),
     )
     .unwrap_err();
     assert!(matches!(error, MediaError::Missing(_)));
@@ -132,25 +134,33 @@ fn a_file_that_is_removed_while_it_plays_ends_with_an_error() {
 
 #[test]
 fn a_file_that_is_replaced_by_another_kind_ends_with_an_error() {
-    let one = fs::read(made("one.mkv", &format!("{} {BASELINE}", moving(0.5)))).unwrap();
-    let other = fs::read(made("other.mkv", &format!("{} -c:v mpeg4", moving(0.5)))).unwrap();
-    let path = written("replaced.mkv", &one);
+    let one = fs::read(generate(
+        "one.mkv",
+        &format!("{} {BASELINE}", test_video(0.5)),
+    ))
+    .unwrap();
+    let other = fs::read(generate(
+        "other.mkv",
+        &format!("{} -c:v mpeg4", test_video(0.5)),
+    ))
+    .unwrap();
+    let path = write_file("replaced.mkv", &one);
     let input = Input::File(path.clone());
     let probe = probe(&input).unwrap();
     fs::write(&path, &other).unwrap();
     let Err(error) = try_play(&input, &probe, &[], 1.0) else {
-        panic!("it is another file")
+        panic!("the file has been replaced")
     };
     assert!(matches!(error, MediaError::Changed(_)), "{error}");
 }
 
 #[test]
-fn keyframes_that_stay_out_change_the_plan_and_the_picture_goes_on() {
-    let picture = "-f lavfi -i testsrc2=size=160x90:rate=10:duration=30 -c:v libx264 -preset ultrafast -bf 0 -pix_fmt yuv420p";
-    // Keyframes at 0, 2, 4, 6, 8 s, then none: the beginning does not show it, and ts has no index.
-    let input = Input::File(made(
+fn missing_keyframes_change_the_plan_and_the_video_continues() {
+    let video = "-f lavfi -i testsrc2=size=160x90:rate=10:duration=30 -c:v libx264 -preset ultrafast -bf 0 -pix_fmt yuv420p";
+    // Keyframes at 0, 2, 4, 6, 8 s, then none: the beginning does not show it, and MPEG-TS has no index.
+    let input = Input::File(generate(
         "sparse.ts",
-        &format!("{picture} -g 9999 -sc_threshold 0 -force_key_frames 0,2,4,6,8"),
+        &format!("{video} -g 9999 -sc_threshold 0 -force_key_frames 0,2,4,6,8"),
     ));
     let probe = probe(&input).unwrap();
     assert!(probe.passes_through(Codec::H264));
@@ -172,25 +182,28 @@ fn keyframes_that_stay_out_change_the_plan_and_the_picture_goes_on() {
         .max()
         .unwrap();
     assert!(longest <= 700_000, "{longest}");
-    decoded(&units);
+    decode_video(&units);
 }
 
 #[test]
-fn a_codec_that_is_dropped_and_wanted_again_begins_with_a_keyframe() {
-    let input = Input::File(made("again.mp4", &format!("{} {BASELINE}", moving(2.0))));
+fn a_codec_that_is_released_and_requested_again_begins_with_a_keyframe() {
+    let input = Input::File(generate(
+        "again.mp4",
+        &format!("{} {BASELINE}", test_video(2.0)),
+    ));
     let probe = probe(&input).unwrap();
     let mut count = 0;
     let played = play_with(&input, &probe, &[Codec::Vp8], 4.0, |control, unit| {
         if unit.codec == Codec::H264 {
             count += 1;
             match count {
-                30 => control.unwant(Codec::Vp8),
-                33 => control.want(Codec::Vp8),
+                30 => control.release_codec(Codec::Vp8),
+                33 => control.request_codec(Codec::Vp8),
                 _ => {}
             }
         }
     });
-    let wanted_again = played
+    let requested_again = played
         .units
         .iter()
         .enumerate()
@@ -198,10 +211,10 @@ fn a_codec_that_is_dropped_and_wanted_again_begins_with_a_keyframe() {
         .nth(32)
         .unwrap()
         .0;
-    let first = played.units[wanted_again..]
+    let first = played.units[requested_again..]
         .iter()
         .find(|unit| unit.codec == Codec::Vp8)
         .unwrap();
     assert!(first.keyframe);
-    decoded(&played.of(Codec::Vp8));
+    decode_video(&played.of(Codec::Vp8));
 }

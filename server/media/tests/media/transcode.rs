@@ -1,11 +1,11 @@
-//! Pictures that browsers do not take as they are: encoded again, and why.
+//! Video that browsers cannot decode or play well: it is transcoded, and the reasons are reported.
 
 use crate::support::*;
 use media::source::probe;
 use shared::api::{Codec, Delivery, Reason};
 
 #[test]
-fn other_codecs_are_encoded_again() {
+fn other_codecs_are_transcoded() {
     for (name, encoder) in [
         (
             "h.mp4",
@@ -17,22 +17,25 @@ fn other_codecs_are_encoded_again() {
         ("j.mov", "-c:v mjpeg -pix_fmt yuvj420p"),
         ("w.wmv", "-c:v wmv2"),
     ] {
-        let input = file(name, &format!("{} {encoder}", moving(1.0)));
+        let input = file(name, &format!("{} {encoder}", test_video(1.0)));
         assert!(reasons(&input).unwrap().contains(&Reason::Codec), "{name}");
-        plays(&input, Codec::H264, (320, 180), 60..=75);
-        plays(&input, Codec::Vp8, (320, 180), 60..=75);
+        assert_plays(&input, Codec::H264, (320, 180), 60..=75);
+        assert_plays(&input, Codec::Vp8, (320, 180), 60..=75);
     }
 }
 
 #[test]
-fn b_frames_are_encoded_away() {
+fn b_frames_are_removed() {
     for name in ["b.mp4", "b.mkv", "b.ts", "b.flv"] {
         let input = file(
             name,
-            &format!("{} -c:v libx264 -preset veryfast -bf 3 -g 50", moving(1.0)),
+            &format!(
+                "{} -c:v libx264 -preset veryfast -bf 3 -g 50",
+                test_video(1.0)
+            ),
         );
         assert_eq!(reasons(&input), Some(vec![Reason::BFrames]), "{name}");
-        plays(&input, Codec::H264, (320, 180), 60..=75);
+        assert_plays(&input, Codec::H264, (320, 180), 60..=75);
     }
 }
 
@@ -40,13 +43,13 @@ fn b_frames_are_encoded_away() {
 fn deep_and_full_colour_becomes_8_bit_420() {
     let deep = file(
         "10.mp4",
-        &format!("{} {BASELINE} -pix_fmt yuv420p10le", moving(1.0)),
+        &format!("{} {BASELINE} -pix_fmt yuv420p10le", test_video(1.0)),
     );
     assert_eq!(reasons(&deep), Some(vec![Reason::BitDepth { bits: 10 }]));
-    plays(&deep, Codec::H264, (320, 180), 60..=75);
+    assert_plays(&deep, Codec::H264, (320, 180), 60..=75);
     let full = file(
         "444.mp4",
-        &format!("{} {BASELINE} -pix_fmt yuv444p", moving(1.0)),
+        &format!("{} {BASELINE} -pix_fmt yuv444p", test_video(1.0)),
     );
     assert_eq!(
         reasons(&full),
@@ -54,20 +57,20 @@ fn deep_and_full_colour_becomes_8_bit_420() {
             format: "yuv444p".to_owned()
         }])
     );
-    plays(&full, Codec::Vp8, (320, 180), 60..=75);
+    assert_plays(&full, Codec::Vp8, (320, 180), 60..=75);
 }
 
 #[test]
-fn interlaced_pictures_are_made_whole() {
+fn interlaced_video_is_deinterlaced() {
     let input = file(
         "i.mp4",
         &format!(
             "{} {BASELINE} -vf setfield=tff -flags +ildct+ilme -x264opts tff=1",
-            moving(1.0)
+            test_video(1.0)
         ),
     );
     assert_eq!(reasons(&input), Some(vec![Reason::Interlaced]));
-    plays(&input, Codec::H264, (320, 180), 58..=75);
+    assert_plays(&input, Codec::H264, (320, 180), 58..=75);
 }
 
 #[test]
@@ -77,24 +80,24 @@ fn odd_sizes_become_even() {
         "-f lavfi -i testsrc=size=321x181:rate=25:duration=1 -pix_fmt yuv420p -c:v libvpx -cpu-used 8 -deadline realtime",
     );
     assert_eq!(reasons(&input), Some(vec![Reason::OddSize]));
-    plays(&input, Codec::H264, (320, 180), 60..=75);
+    assert_plays(&input, Codec::H264, (320, 180), 60..=75);
 }
 
 #[test]
-fn turned_pictures_are_upright() {
-    // A corner of the stored picture is red; where it is shown tells how it was turned.
-    let stored = made(
+fn rotated_video_becomes_upright() {
+    // One corner of the stored frame is red; its position in the output shows the rotation.
+    let stored = generate(
         "stored.mp4",
         "-f lavfi -i color=gray:size=320x180:rate=25:duration=1 -vf drawbox=0:0:80:45:red:fill -c:v libx264 -preset ultrafast -bf 0 -pix_fmt yuv420p",
     );
-    // The tool's `rotate` counts the other way round.
+    // The `rotate` tag of the `ffmpeg` command counts counter-clockwise.
     for (degrees, size, red_at) in [
         (90, (180, 320), (160, 20)),
         (180, (320, 180), (300, 160)),
         (270, (180, 320), (20, 300)),
     ] {
         let input = file(
-            "turned.mp4",
+            "rotated.mp4",
             &format!(
                 "-i {} -c copy -metadata:s:v:0 rotate={}",
                 stored.display(),
@@ -112,9 +115,9 @@ fn turned_pictures_are_upright() {
             }
         );
         let played = play(&input, &[Codec::H264], 1.0);
-        let picture = first_picture(&played.of(Codec::H264));
-        assert_eq!((picture.width(), picture.height()), size);
-        let red = |(x, y): (usize, usize)| picture.data(2)[y / 2 * picture.stride(2) + x / 2];
+        let frame = decode_first_frame(&played.of(Codec::H264));
+        assert_eq!((frame.width(), frame.height()), size);
+        let red = |(x, y): (usize, usize)| frame.data(2)[y / 2 * frame.stride(2) + x / 2];
         assert!(red(red_at) > 200, "{degrees}: {}", red(red_at));
         assert!(red((size.0 as usize / 2, size.1 as usize / 2)) < 150);
     }
@@ -124,7 +127,7 @@ fn turned_pictures_are_upright() {
 fn pixels_that_are_not_square_are_stretched() {
     let input = file(
         "sar.mp4",
-        &format!("{} {BASELINE} -vf setsar=4/3", moving(1.0)),
+        &format!("{} {BASELINE} -vf setsar=4/3", test_video(1.0)),
     );
     let probe = probe(&input).unwrap();
     let video = probe.video.unwrap();
@@ -136,11 +139,11 @@ fn pixels_that_are_not_square_are_stretched() {
             reasons: vec![Reason::PixelAspect]
         }
     );
-    plays(&input, Codec::H264, (426, 180), 60..=75);
+    assert_plays(&input, Codec::H264, (426, 180), 60..=75);
 }
 
 #[test]
-fn keyframes_more_than_20_s_apart_are_encoded_again() {
+fn video_with_keyframes_more_than_20_s_apart_is_transcoded() {
     let input = file(
         "sparse.mp4",
         "-f lavfi -i testsrc2=size=160x90:rate=5:duration=22 -c:v libx264 -preset ultrafast -bf 0 -g 9999 -sc_threshold 0 -pix_fmt yuv420p",
@@ -156,7 +159,7 @@ fn keyframes_more_than_20_s_apart_are_encoded_again() {
 }
 
 #[test]
-fn odds_and_ends_play_too() {
+fn rare_formats_play() {
     for (name, arguments, size) in [
         ("a.gif", "", (320, 180)),
         ("prores.mov", "-c:v prores_ks", (320, 180)),
@@ -185,12 +188,12 @@ fn odds_and_ends_play_too() {
             (320, 180),
         ),
     ] {
-        let input = file(name, &format!("{} {arguments}", moving(1.0)));
+        let input = file(name, &format!("{} {arguments}", test_video(1.0)));
         for codec in [Codec::H264, Codec::Vp8] {
             let played = play(&input, &[codec], 1.6);
             let units = played.of(codec);
             assert!(!units.is_empty(), "{name} {codec:?}");
-            let (count, shown) = decoded(&units);
+            let (count, shown) = decode_video(&units);
             assert_eq!(shown.1, size.1, "{name} {codec:?}");
             assert!(shown.0.abs_diff(size.0) <= 2, "{name} {codec:?} {shown:?}");
             assert!((36..=52).contains(&count), "{name} {codec:?} {count}");

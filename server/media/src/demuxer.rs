@@ -1,4 +1,4 @@
-//! A file, read packet by packet: which tracks it has, and their packets on one clock.
+//! Reads a file: its video and audio track, and their packets on one clock.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -9,65 +9,64 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ffmpeg_next as ffmpeg;
 
+use super::audio_transcoder::SAMPLE_RATES;
+use super::discontinuity::DiscontinuityFilter;
 use super::error::MediaError;
-use super::jumps::Jumps;
-use super::raw::{self, Header};
-use super::sound::RATES;
-use super::turn::Turn;
+use super::orientation::Orientation;
+use super::raw::{self, TrackHeader};
 
-/// A demuxer that finds this many bad packets in a row has lost its way.
+/// After this many damaged packets in a row the rest of the file is not read.
 const MAX_BAD_IN_A_ROW: u32 = 1000;
-/// Jumps of a clock longer than these are closed, in microseconds: where the container has them in its nature
-/// (broadcasts), and where only damage makes them, since a slide show may stand still for long.
-const MAX_JUMP: i64 = 10_000_000;
-const MAX_JUMP_OF_FILE: i64 = 300_000_000;
-/// Times beyond this, some 140 years, are cut: sums of a few of them still fit.
+/// Longer jumps of a file's clock are removed, in microseconds: in containers whose clock may jump (broadcasts)...
+const MAX_BROADCAST_JUMP: i64 = 10_000_000;
+/// ...and in all others, where only damage causes them. A slide show may show one frame for minutes.
+const MAX_FILE_JUMP: i64 = 300_000_000;
+/// Times are clamped to this, about 140 years, so that sums of several do not overflow.
 const MAX_TIME: i64 = 1 << 52;
-/// Opening that takes longer is given up: lists of files may wait for ever.
-const MAX_OPENING: Duration = Duration::from_secs(20);
-/// How far one track is read ahead while the other one's next packet is looked for.
+/// Opening a file fails after this long: a playlist may wait for ever.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
+/// How far one track is read ahead to find the next packet of the other: microseconds, and bytes of both.
 const MAX_AHEAD: i64 = 2_000_000;
 const MAX_AHEAD_BYTES: usize = 16 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TrackKind {
     Video,
     Audio,
 }
 
-/// One track that is played.
-pub(super) struct Track {
+/// A track that is played.
+pub(super) struct InputTrack {
     pub index: usize,
-    pub header: Header,
+    pub header: TrackHeader,
     /// For the decoder.
     pub parameters: ffmpeg::codec::Parameters,
     pub time_base: ffmpeg::Rational,
     pub frame_rate: Option<f64>,
-    /// As the container gives it, in microseconds of the file's clock.
+    /// Time of the first packet as the container gives it, in microseconds of the file's clock.
     pub start: Option<i64>,
-    /// Display matrix: clockwise degrees, and whether it mirrors.
-    pub turn: Turn,
+    pub orientation: Orientation,
 }
 
-/// One packet. Its packet's own times are rewritten to microseconds of the file's clock.
-pub(super) struct Coded {
-    pub kind: Kind,
+/// A packet of a track. Times, also those in `packet`, are in microseconds of the file's clock.
+pub(super) struct DemuxedPacket {
+    pub kind: TrackKind,
     pub packet: ffmpeg::Packet,
-    /// Shown at; the decoding time where the file has no other.
-    pub time: i64,
-    /// Decoded at: the order of reading.
-    pub order: i64,
-    /// The file gave a time to show it at.
-    pub timed: bool,
+    /// Presentation time; the decoding time if the file has no presentation time.
+    pub pts: i64,
+    /// Decoding time.
+    pub dts: i64,
+    /// The file has a presentation time for this packet.
+    pub has_pts: bool,
     /// Zero when unknown.
     pub duration: i64,
-    /// To be decoded but not shown (edit lists).
-    pub hidden: bool,
+    /// To be decoded but not displayed (edit lists).
+    pub discard: bool,
 }
 
-/// What tells that a file was written to.
+/// Changes when the file is modified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fingerprint {
+pub(super) struct FileStamp {
     pub size: u64,
     modified: Option<SystemTime>,
 }
@@ -75,15 +74,15 @@ pub(super) struct Fingerprint {
 /// An open file.
 pub(super) struct Demuxer {
     input: ffmpeg::format::context::Input,
-    pub video: Option<Track>,
-    pub audio: Option<Track>,
-    pub fingerprint: Fingerprint,
-    /// Packets left out because they were damaged.
-    pub bad: u64,
-    jumps: Jumps,
-    /// By kind; the newest time of decoding.
+    pub video: Option<InputTrack>,
+    pub audio: Option<InputTrack>,
+    pub file_stamp: FileStamp,
+    /// Packets that were dropped because they are damaged.
+    pub damaged_packets: u64,
+    discontinuities: DiscontinuityFilter,
+    /// By kind: the end of the newest packet in decoding time.
     newest: [Option<i64>; 2],
-    ahead: [VecDeque<Coded>; 2],
+    ahead: [VecDeque<DemuxedPacket>; 2],
     ahead_bytes: usize,
     finished: bool,
 }
@@ -91,7 +90,7 @@ pub(super) struct Demuxer {
 impl Demuxer {
     /// Opens the file and finds its tracks.
     pub(super) fn open(path: &Path) -> Result<Self, MediaError> {
-        quiet();
+        init_ffmpeg();
         let metadata = fs::metadata(path).map_err(|error| MediaError::io(path, error))?;
         if metadata.is_dir() {
             return Err(MediaError::Directory(path.to_owned()));
@@ -102,21 +101,21 @@ impl Demuxer {
         drop(fs::File::open(path).map_err(|error| MediaError::io(path, error))?);
         let name = path
             .to_str()
-            .ok_or_else(|| MediaError::Name(path.to_owned()))?;
-        // "file:" keeps a name such as "http:x" from being taken for an address, and no pattern one such as
-        // "50%d.png" from being taken for many; the white list keeps lists from reaching out.
+            .ok_or_else(|| MediaError::NameNotUtf8(path.to_owned()))?;
+        // "file:" keeps a name such as "http:x" from being opened as a URL; `pattern_type` keeps a name such as
+        // "50%d.png" from matching many files; the whitelist keeps playlists from opening network addresses.
         let options = ffmpeg::Dictionary::from_iter([
             ("protocol_whitelist", "file"),
             ("pattern_type", "none"),
         ]);
         let (opened, start) = (Arc::new(AtomicBool::new(false)), Instant::now());
-        let gives_up = {
+        let timed_out = {
             let opened = Arc::clone(&opened);
-            move || !opened.load(Ordering::Relaxed) && start.elapsed() > MAX_OPENING
+            move || !opened.load(Ordering::Relaxed) && start.elapsed() > OPEN_TIMEOUT
         };
         let mut input = ffmpeg::format::input_with_interrupt_and_dictionary(
             &format!("file:{name}"),
-            gives_up,
+            timed_out,
             options,
         )
         .map_err(|error| MediaError::NotMedia {
@@ -125,12 +124,10 @@ impl Demuxer {
         })?;
         opened.store(true, Ordering::Relaxed);
         let format = input.format();
-        // Demuxers that make a picture of any text; and lists, which may wait for ever for what is not written yet.
+        // FFmpeg renders any text file as video. A playlist may wait for ever for files that do not exist yet.
         let refused = match format.name() {
             "tty" | "bin" | "xbin" | "idf" | "adf" => Some("it is text"),
-            "hls" | "dash" | "imf" | "concat" | "sdp" | "rtsp" => {
-                Some("it is a list of other files")
-            }
+            "hls" | "dash" | "imf" | "concat" | "sdp" | "rtsp" => Some("it is a playlist"),
             _ => None,
         };
         if let Some(reason) = refused {
@@ -141,8 +138,9 @@ impl Demuxer {
         }
         let video = best(&mut input, ffmpeg::media::Type::Video)
             .filter(|track| track.header.width > 0 && track.header.height > 0);
-        let audio = best(&mut input, ffmpeg::media::Type::Audio)
-            .filter(|track| track.header.channels > 0 && RATES.contains(&track.header.sample_rate));
+        let audio = best(&mut input, ffmpeg::media::Type::Audio).filter(|track| {
+            track.header.channels > 0 && SAMPLE_RATES.contains(&track.header.sample_rate)
+        });
         if video.is_none() && audio.is_none() {
             return Err(MediaError::NoTracks(path.to_owned()));
         }
@@ -151,20 +149,20 @@ impl Demuxer {
             .chain(&audio)
             .map(|track| track.index)
             .collect();
-        raw::read_only(&mut input, &wanted);
-        let discontinuous = raw::may_jump(&input);
+        raw::discard_other_streams(&mut input, &wanted);
+        let discontinuous = raw::may_have_discontinuities(&input);
         Ok(Self {
             video,
             audio,
-            fingerprint: Fingerprint {
+            file_stamp: FileStamp {
                 size: metadata.len(),
                 modified: metadata.modified().ok(),
             },
-            bad: 0,
-            jumps: Jumps::longer_than(if discontinuous {
-                MAX_JUMP
+            damaged_packets: 0,
+            discontinuities: DiscontinuityFilter::new(if discontinuous {
+                MAX_BROADCAST_JUMP
             } else {
-                MAX_JUMP_OF_FILE
+                MAX_FILE_JUMP
             }),
             newest: [None; 2],
             ahead: Default::default(),
@@ -174,12 +172,12 @@ impl Demuxer {
         })
     }
 
-    /// Length in microseconds as the container tells or estimates it.
+    /// Length in microseconds as the container gives or FFmpeg estimates it.
     pub(super) fn duration(&self) -> Option<i64> {
         Some(self.input.duration()).filter(|duration| *duration > 0)
     }
 
-    /// Where the file's clock begins: the earlier of both tracks.
+    /// Where the earlier of both tracks begins, in microseconds of the file's clock.
     pub(super) fn start(&self) -> Option<i64> {
         self.video
             .iter()
@@ -188,14 +186,14 @@ impl Demuxer {
             .min()
     }
 
-    /// The container's list of the picture's packets, if it has one.
+    /// The container's index of the video track; empty if it has none.
     pub(super) fn video_index(&mut self) -> Vec<raw::IndexEntry> {
-        self.video
-            .as_ref()
-            .map_or_else(Vec::new, |track| raw::index(&mut self.input, track.index))
+        self.video.as_ref().map_or_else(Vec::new, |track| {
+            raw::index_entries(&mut self.input, track.index)
+        })
     }
 
-    /// Goes to the last keyframe of the picture at or before `time`.
+    /// Seeks to the last video keyframe at or before `time`. False: the file cannot seek.
     pub(super) fn seek(&mut self, time: i64) -> bool {
         self.ahead = Default::default();
         self.ahead_bytes = 0;
@@ -203,13 +201,13 @@ impl Demuxer {
         self.input.seek(time, ..time).is_ok()
     }
 
-    /// The next packet of both tracks in the order of time, or `None` at the end. Files that keep their
-    /// tracks far apart are put in order as far as [`MAX_AHEAD`] allows.
-    pub(super) fn next(&mut self) -> Option<Coded> {
+    /// The next packet of both tracks in decoding order, or `None` at the end. Badly interleaved files are reordered
+    /// within [`MAX_AHEAD`].
+    pub(super) fn next(&mut self) -> Option<DemuxedPacket> {
         loop {
             let heads = [
-                self.ahead[0].front().map(|c| c.order),
-                self.ahead[1].front().map(|c| c.order),
+                self.ahead[0].front().map(|c| c.dts),
+                self.ahead[1].front().map(|c| c.dts),
             ];
             let alone = self.video.is_none() || self.audio.is_none();
             let first = match heads {
@@ -219,32 +217,32 @@ impl Demuxer {
                 [None, None] if self.finished => return None,
                 _ => {
                     match self.read() {
-                        Some(coded) => {
-                            self.ahead_bytes += coded.packet.size();
-                            self.ahead[coded.kind as usize].push_back(coded);
+                        Some(demuxed) => {
+                            self.ahead_bytes += demuxed.packet.size();
+                            self.ahead[demuxed.kind as usize].push_back(demuxed);
                         }
                         None => self.finished = true,
                     }
                     continue;
                 }
             };
-            let coded = self.ahead[first].pop_front()?;
-            self.ahead_bytes -= coded.packet.size();
-            return Some(coded);
+            let demuxed = self.ahead[first].pop_front()?;
+            self.ahead_bytes -= demuxed.packet.size();
+            return Some(demuxed);
         }
     }
 
     fn is_far_ahead(&self, kind: usize) -> bool {
         let queue = &self.ahead[kind];
         let span = match (queue.front(), queue.back()) {
-            (Some(front), Some(back)) => back.order.saturating_sub(front.order),
+            (Some(front), Some(back)) => back.dts.saturating_sub(front.dts),
             _ => 0,
         };
         span > MAX_AHEAD || self.ahead_bytes > MAX_AHEAD_BYTES
     }
 
-    /// The next packet as it lies in the file.
-    fn read(&mut self) -> Option<Coded> {
+    /// The next packet in file order.
+    fn read(&mut self) -> Option<DemuxedPacket> {
         let mut bad_in_a_row = 0;
         loop {
             let mut packet = ffmpeg::Packet::empty();
@@ -252,55 +250,58 @@ impl Demuxer {
                 Ok(()) => {}
                 Err(ffmpeg::Error::InvalidData) if bad_in_a_row < MAX_BAD_IN_A_ROW => {
                     bad_in_a_row += 1;
-                    self.bad += 1;
+                    self.damaged_packets += 1;
                     continue;
                 }
-                // The end, or an error that every further read would repeat.
+                // The end of the file, or an error that would repeat.
                 Err(_) => return None,
             }
             let (kind, track) = match (&self.video, &self.audio) {
-                (Some(video), _) if video.index == packet.stream() => (Kind::Video, video),
-                (_, Some(audio)) if audio.index == packet.stream() => (Kind::Audio, audio),
+                (Some(video), _) if video.index == packet.stream() => (TrackKind::Video, video),
+                (_, Some(audio)) if audio.index == packet.stream() => (TrackKind::Audio, audio),
                 _ => continue,
             };
             if packet.is_corrupt() || packet.size() == 0 {
-                self.bad += 1;
+                self.damaged_packets += 1;
                 continue;
             }
             let base = track.time_base;
             let duration = micros(packet.duration().max(0), base);
-            let shown = packet.pts().map(|time| micros(time, base));
+            let pts = packet.pts().map(|time| micros(time, base));
             let newest = &mut self.newest[kind as usize];
-            let decoded = packet
+            let dts = packet
                 .dts()
                 .map(|time| micros(time, base))
-                .or(shown)
+                .or(pts)
                 .or(*newest)
                 .or(track.start)
                 .unwrap_or(0);
-            let shift = self.jumps.shift(decoded);
-            let order = decoded.saturating_add(shift);
-            let shown = shown.map(|time| time.saturating_add(shift));
-            *newest = Some(order.saturating_add(duration));
-            packet.set_pts(shown);
-            packet.set_dts(packet.dts().map(|_| order));
+            let shift = self.discontinuities.shift(dts);
+            let dts = dts.saturating_add(shift);
+            let pts = pts.map(|time| time.saturating_add(shift));
+            *newest = Some(dts.saturating_add(duration));
+            packet.set_pts(pts);
+            packet.set_dts(packet.dts().map(|_| dts));
             packet.set_duration(duration);
-            return Some(Coded {
+            return Some(DemuxedPacket {
                 kind,
-                time: shown.unwrap_or(order),
-                order,
-                timed: shown.is_some(),
+                pts: pts.unwrap_or(dts),
+                dts,
+                has_pts: pts.is_some(),
                 duration,
-                hidden: raw::is_hidden(&packet),
+                discard: raw::is_discard(&packet),
                 packet,
             });
         }
     }
 }
 
-fn best(input: &mut ffmpeg::format::context::Input, kind: ffmpeg::media::Type) -> Option<Track> {
+fn best(
+    input: &mut ffmpeg::format::context::Input,
+    kind: ffmpeg::media::Type,
+) -> Option<InputTrack> {
     let stream = input.streams().best(kind)?;
-    // A cover is no picture track.
+    // Cover art is not a video track.
     if stream
         .disposition()
         .contains(ffmpeg::format::stream::Disposition::ATTACHED_PIC)
@@ -319,20 +320,20 @@ fn best(input: &mut ffmpeg::format::context::Input, kind: ffmpeg::media::Type) -
     let start = Some(stream.start_time())
         .filter(|time| *time != i64::MIN)
         .map(|time| micros(time, time_base));
-    let turn = stream
+    let orientation = stream
         .side_data()
         .find(|data| data.kind() == ffmpeg::packet::side_data::Type::DisplayMatrix)
-        .map(|data| Turn::from_display_matrix(data.data()))
+        .map(|data| Orientation::from_display_matrix(data.data()))
         .unwrap_or_default();
     let parameters = parameters.clone();
-    Some(Track {
+    Some(InputTrack {
         index,
         header: raw::header(input, index)?,
         parameters,
         time_base,
         frame_rate,
         start,
-        turn,
+        orientation,
     })
 }
 
@@ -346,11 +347,11 @@ pub(super) fn micros(time: i64, base: ffmpeg::Rational) -> i64 {
     i64::try_from(scaled.clamp((-MAX_TIME).into(), MAX_TIME.into())).unwrap_or(0)
 }
 
-/// Once: FFmpeg's tables, and no lines of its own on stderr. What matters comes back as an error or a count.
-pub(super) fn quiet() {
+/// Initializes FFmpeg once, and turns off its own log: errors are returned.
+pub(super) fn init_ffmpeg() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // Fills in the texts of errors; cannot fail in any version that builds here.
+        // Registers the texts of errors; cannot fail in the supported versions.
         let _ = ffmpeg::init();
         ffmpeg::log::set_level(ffmpeg::log::Level::Quiet);
     });
@@ -361,7 +362,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_of_any_base_become_microseconds() {
+    fn times_of_any_time_base_become_microseconds() {
         assert_eq!(micros(3003, ffmpeg::Rational::new(1, 90_000)), 33_367);
         assert_eq!(micros(-1024, ffmpeg::Rational::new(1, 48_000)), -21_333);
         assert_eq!(micros(i64::MAX, ffmpeg::Rational::new(1, 1)), MAX_TIME);

@@ -1,20 +1,19 @@
-//! Decoders for the tracks of a file, opened within bounds.
+//! Decoders for the tracks of a file, with bounded frame sizes.
 
 use ffmpeg_next as ffmpeg;
 
 use super::error::MediaError;
-use super::graph::TIME_BASE;
+use super::filter_graph::TIME_BASE;
 
-/// Pictures of more pixels, 8192x8192, are not decoded: damaged headers ask for any size.
+/// 8192x8192. Larger frames are not decoded: damaged headers ask for any size.
 const MAX_PIXELS: &str = "67108864";
 
-/// `threads`: each more than one holds a picture back until the next packet comes. Packets' times are in
-/// microseconds.
-pub(super) fn pictures(
+/// Packet times are in microseconds. `threads`: every thread beyond the first delays output by one frame.
+pub(super) fn open_video(
     parameters: &ffmpeg::codec::Parameters,
     threads: usize,
 ) -> Result<ffmpeg::decoder::Video, MediaError> {
-    let failed = MediaError::ffmpeg("open the decoder for the pictures");
+    let failed = MediaError::ffmpeg("open the video decoder");
     let mut context =
         ffmpeg::codec::Context::from_parameters(parameters.clone()).map_err(&failed)?;
     context.set_threading(ffmpeg::threading::Config {
@@ -27,11 +26,11 @@ pub(super) fn pictures(
         .map_err(&failed)
 }
 
-/// Packets' times are in microseconds.
-pub(super) fn sound(
+/// Packet times are in microseconds.
+pub(super) fn open_audio(
     parameters: &ffmpeg::codec::Parameters,
 ) -> Result<ffmpeg::decoder::Audio, MediaError> {
-    let failed = MediaError::ffmpeg("open the decoder for the sound");
+    let failed = MediaError::ffmpeg("open the audio decoder");
     let context = ffmpeg::codec::Context::from_parameters(parameters.clone()).map_err(&failed)?;
     open(context)
         .and_then(ffmpeg::decoder::Opened::audio)

@@ -1,5 +1,5 @@
-//! Pictures into H.264 (constrained baseline) or VP8, as WebRTC wants them: no picture that waits for a
-//! later one, a keyframe every GOP and on request, and no bursts.
+//! Encoding to H.264 (constrained baseline) or VP8 for WebRTC: no reordering, a keyframe every GOP and on request, and
+//! a bounded size of keyframes.
 
 use bytes::Bytes;
 use ffmpeg_next as ffmpeg;
@@ -7,46 +7,46 @@ use shared::api::Codec;
 
 use super::access_unit::AccessUnit;
 use super::error::MediaError;
-use super::graph::TIME_BASE;
-use super::h264::H264;
+use super::filter_graph::TIME_BASE;
+use super::h264::H264Normalizer;
 use super::plan;
 use super::time::MediaTime;
 
-/// Pixels a second of 1280x720 at 30; above it, encoders hurry.
+/// Pixels per second of 1280x720 at 30 fps; above this rate encoders use a faster preset.
 const LARGE: f64 = 1280.0 * 720.0 * 30.0;
 
-/// One encoder of pictures of one size.
-pub(super) struct PictureEncoder {
+/// An encoder for frames of one size.
+pub(super) struct VideoEncoder {
     codec: Codec,
     encoder: ffmpeg::encoder::video::Encoder,
-    /// Puts the encoder's H.264 into the packetizer's form.
-    h264: H264,
+    /// Converts the encoder's output to the packetizer's form.
+    h264: H264Normalizer,
     size: (u32, u32),
     /// From keyframe to keyframe, in microseconds.
     gop: i64,
     last_keyframe: Option<MediaTime>,
-    keyframe_wanted: bool,
+    keyframe_requested: bool,
 }
 
-impl PictureEncoder {
-    /// For pictures like `picture`. `gop`: microseconds from keyframe to keyframe.
+impl VideoEncoder {
+    /// For frames of the size and colour properties of `frame`. `gop`: microseconds from keyframe to keyframe.
     pub(super) fn open(
         codec: Codec,
-        picture: &ffmpeg::frame::Video,
+        frame: &ffmpeg::frame::Video,
         frame_rate: f64,
         gop: i64,
     ) -> Result<Self, MediaError> {
-        let (width, height) = (picture.width(), picture.height());
+        let (width, height) = (frame.width(), frame.height());
         let name = match codec {
             Codec::H264 => "libx264",
             Codec::Vp8 => "libvpx",
             _ => return Err(MediaError::NoEncoder(codec.rtpmap_name())),
         };
-        let found = ffmpeg::encoder::find_by_name(name)
+        let encoder_codec = ffmpeg::encoder::find_by_name(name)
             .ok_or(MediaError::NoEncoder(codec.rtpmap_name()))?;
-        let failed = MediaError::ffmpeg("start an encoder for pictures");
+        let failed = MediaError::ffmpeg("start a video encoder");
         let pixel_rate = f64::from(width) * f64::from(height) * frame_rate;
-        let mut context = ffmpeg::codec::Context::new_with_codec(found);
+        let mut context = ffmpeg::codec::Context::new_with_codec(encoder_codec);
         context.set_threading(ffmpeg::threading::Config {
             count: threads(codec, pixel_rate),
             ..Default::default()
@@ -61,12 +61,12 @@ impl PictureEncoder {
         video.set_aspect_ratio((1, 1));
         video.set_bit_rate(rate);
         video.set_max_b_frames(0);
-        // Keyframes are placed by time, below; this only bounds them should times stand still.
+        // `encode` places keyframes by time; this bounds a GOP when times do not advance.
         video.set_gop(600);
         let encoder = match codec {
             Codec::H264 => {
-                tell_colours(&mut video, picture);
-                // A keyframe may take what 0.8 s of the rate give (VBV), no more.
+                copy_color_properties(&mut video, frame);
+                // The VBV buffer bounds a keyframe to 0.8 s of the bit rate.
                 video.set_max_bit_rate(rate * 5 / 4);
                 video.open_with(ffmpeg::Dictionary::from_iter([
                     (
@@ -89,15 +89,15 @@ impl PictureEncoder {
                 let text = |bits: usize| bits.to_string();
                 video.open_with(ffmpeg::Dictionary::from_iter([
                     ("deadline", "realtime"),
-                    // Negative: this speed always, instead of as fast as half of the time allows.
+                    // Negative: a fixed speed, instead of one that adapts to half of the available time.
                     ("cpu-used", if pixel_rate > LARGE { "-12" } else { "-8" }),
                     ("lag-in-frames", "0"),
                     ("auto-alt-ref", "0"),
                     ("error-resilient", "default"),
-                    // Equal rates make libvpx keep a constant one.
+                    // Equal minimum and maximum select constant bit rate.
                     ("minrate", text(rate).as_str()),
                     ("bufsize", text(rate * 4 / 5).as_str()),
-                    // A keyframe at most this many times the usual picture, in per cent.
+                    // The largest keyframe, in per cent of the average frame.
                     ("max-intra-rate", "900"),
                     ("qmin", "4"),
                     ("qmax", "56"),
@@ -108,11 +108,11 @@ impl PictureEncoder {
         Ok(Self {
             codec,
             encoder,
-            h264: H264::default(),
+            h264: H264Normalizer::default(),
             size: (width, height),
             gop,
             last_keyframe: None,
-            keyframe_wanted: false,
+            keyframe_requested: false,
         })
     }
 
@@ -120,29 +120,29 @@ impl PictureEncoder {
         self.size
     }
 
-    /// The next picture begins a GOP.
-    pub(super) fn want_keyframe(&mut self) {
-        self.keyframe_wanted = true;
+    /// The next frame begins a GOP.
+    pub(super) fn request_keyframe(&mut self) {
+        self.keyframe_requested = true;
     }
 
-    /// Encodes `picture`, which must be of the encoder's size and is shown at `time`.
+    /// Encodes `frame`, which must have the encoder's size and is shown at `time`.
     pub(super) fn encode(
         &mut self,
-        picture: &mut ffmpeg::frame::Video,
+        frame: &mut ffmpeg::frame::Video,
         time: MediaTime,
     ) -> Result<Vec<AccessUnit>, MediaError> {
-        let failed = MediaError::ffmpeg("encode a picture");
+        let failed = MediaError::ffmpeg("encode a video frame");
         let due = self
             .last_keyframe
             .is_none_or(|last| time.micros_since(last) >= self.gop);
-        let keyframe = self.keyframe_wanted || due;
-        picture.set_kind(if keyframe {
+        let keyframe = self.keyframe_requested || due;
+        frame.set_kind(if keyframe {
             ffmpeg::picture::Type::I
         } else {
             ffmpeg::picture::Type::None
         });
-        picture.set_pts(Some(time.0));
-        self.encoder.send_frame(picture).map_err(&failed)?;
+        frame.set_pts(Some(time.0));
+        self.encoder.send_frame(frame).map_err(&failed)?;
         let mut units = Vec::new();
         loop {
             let mut packet = ffmpeg::Packet::empty();
@@ -152,7 +152,7 @@ impl PictureEncoder {
             let time = MediaTime(packet.pts().unwrap_or(time.0));
             let data = packet.data().unwrap_or_default();
             let (data, keyframe) = match self.codec {
-                Codec::H264 => match self.h264.unit(data) {
+                Codec::H264 => match self.h264.normalize(data) {
                     Some(unit) => (unit.data, unit.keyframe),
                     None => continue,
                 },
@@ -161,7 +161,7 @@ impl PictureEncoder {
             };
             if keyframe {
                 self.last_keyframe = Some(time);
-                self.keyframe_wanted = false;
+                self.keyframe_requested = false;
             }
             units.push(AccessUnit {
                 codec: self.codec,
@@ -174,30 +174,30 @@ impl PictureEncoder {
     }
 }
 
-/// Writes into the stream what the numbers of a picture mean, where that is known. (RGB is known, too, but no
-/// longer true once it is YUV.)
-fn tell_colours(video: &mut ffmpeg::encoder::video::Video, picture: &ffmpeg::frame::Video) {
+/// Signals the colour space in the stream where the frame tells it. RGB is left out: the frame has been converted to
+/// YUV.
+fn copy_color_properties(video: &mut ffmpeg::encoder::video::Video, frame: &ffmpeg::frame::Video) {
     use ffmpeg::color::{Range, Space};
     if matches!(
-        picture.color_space(),
+        frame.color_space(),
         Space::BT709 | Space::BT470BG | Space::SMPTE170M | Space::BT2020NCL
     ) {
-        video.set_colorspace(picture.color_space());
-        video.set_color_primaries(picture.color_primaries());
-        video.set_color_transfer_characteristic(picture.color_transfer_characteristic());
+        video.set_colorspace(frame.color_space());
+        video.set_color_primaries(frame.color_primaries());
+        video.set_color_transfer_characteristic(frame.color_transfer_characteristic());
         video.set_color_range(Range::MPEG);
     }
 }
 
-/// Small pictures on one thread, large ones on a few: other streams want cores too. libvpx gets one: its threads wait
-/// for each other by spinning, which on a busy machine of two cores costs seven times the work (measured: 85 ms a
-/// picture of 1280x720 instead of 11).
+/// Few threads, because other streams need cores too. libvpx gets one: its threads wait for each other by spinning,
+/// which on a busy machine with two cores costs seven times the work (measured: 85 ms per frame of 1280x720 instead of
+/// 11 ms).
 fn threads(codec: Codec, pixel_rate: f64) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let most = match codec {
+    let max_threads = match codec {
         Codec::H264 if pixel_rate > LARGE => 4,
         Codec::H264 => 2,
         _ => 1,
     };
-    cores.min(most)
+    cores.min(max_threads)
 }

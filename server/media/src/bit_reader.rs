@@ -1,26 +1,26 @@
-//! Reading a bit at a time, for the headers of H.264, VP9 and AV1.
+//! Bits of an H.264 parameter set.
 
-/// Most significant bit first. Every read answers `None` past the end.
+/// Reads the most significant bit first. Every read returns `None` past the end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BitReader<'a> {
     data: &'a [u8],
-    /// In bits.
-    at: usize,
+    /// Bits read.
+    position: usize,
 }
 
 impl<'a> BitReader<'a> {
     pub(super) fn new(data: &'a [u8]) -> Self {
-        Self { data, at: 0 }
+        Self { data, position: 0 }
     }
 
     pub(super) fn flag(&mut self) -> Option<bool> {
-        let byte = self.data.get(self.at / 8)?;
-        let bit = byte >> (7 - self.at % 8) & 1;
-        self.at += 1;
+        let byte = self.data.get(self.position / 8)?;
+        let bit = byte >> (7 - self.position % 8) & 1;
+        self.position += 1;
         Some(bit == 1)
     }
 
-    /// At most 32.
+    /// `u(count)`; at most 32 bits.
     pub(super) fn bits(&mut self, count: u32) -> Option<u32> {
         let mut value = 0u32;
         for _ in 0..count.min(32) {
@@ -30,7 +30,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// `ue(v)`, H.264 9.1.
-    pub(super) fn golomb(&mut self) -> Option<u32> {
+    pub(super) fn ue(&mut self) -> Option<u32> {
         let mut zeros = 0;
         while !self.flag()? {
             zeros += 1;
@@ -42,8 +42,8 @@ impl<'a> BitReader<'a> {
     }
 
     /// `se(v)`, H.264 9.1.1.
-    pub(super) fn signed_golomb(&mut self) -> Option<i32> {
-        let code = i64::from(self.golomb()?);
+    pub(super) fn se(&mut self) -> Option<i32> {
+        let code = i64::from(self.ue()?);
         let value = if code % 2 == 0 {
             -(code / 2)
         } else {
@@ -53,8 +53,8 @@ impl<'a> BitReader<'a> {
     }
 }
 
-/// Takes the emulation prevention bytes out (H.264 7.4.1).
-pub(super) fn unescape(nal: &[u8]) -> Vec<u8> {
+/// The RBSP of a NAL unit: the bytes without `emulation_prevention_three_byte` (H.264 7.4.1).
+pub(super) fn rbsp(nal: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(nal.len());
     let mut zeros = 0;
     for &byte in nal {

@@ -1,0 +1,81 @@
+//! Facts about tracks, from which the plan follows.
+
+use shared::api::Codec;
+
+use super::orientation::Orientation;
+use super::packet_scan::PacketFacts;
+
+/// Facts about a video track.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VideoFacts {
+    /// FFmpeg's name of the codec.
+    pub codec: String,
+    /// As stored, before rotation, in pixels.
+    pub width: u32,
+    pub height: u32,
+    /// Width to height of a pixel.
+    pub pixel_aspect: (u32, u32),
+    pub orientation: Orientation,
+    /// FFmpeg's name of the pixel format.
+    pub pixel_format: String,
+    pub bits: u32,
+    pub is_420: bool,
+    pub interlaced: bool,
+    pub frame_rate: Option<f64>,
+    pub packets: PacketFacts,
+}
+
+/// Facts about an audio track.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AudioFacts {
+    pub codec: String,
+    pub channels: u32,
+    pub sample_rate: u32,
+    /// In bytes.
+    pub largest_packet: usize,
+}
+
+impl VideoFacts {
+    /// The file's codec, if browsers can decode it.
+    pub fn native_codec(&self) -> Option<Codec> {
+        match self.codec.as_str() {
+            "h264" => Some(Codec::H264),
+            "vp8" => Some(Codec::Vp8),
+            "vp9" => Some(Codec::Vp9),
+            "av1" => Some(Codec::Av1),
+            _ => None,
+        }
+    }
+
+    /// The displayed size: with square pixels, upright.
+    pub fn shown_size(&self) -> (u32, u32) {
+        shown_size(self.width, self.height, self.pixel_aspect, self.orientation)
+    }
+}
+
+/// The displayed size of a stored frame: with square pixels, upright.
+pub(super) fn shown_size(
+    width: u32,
+    height: u32,
+    (num, den): (u32, u32),
+    orientation: Orientation,
+) -> (u32, u32) {
+    let width = if is_not_square((num, den)) {
+        (f64::from(width) * f64::from(num) / f64::from(den))
+            .round()
+            .clamp(1.0, 65_535.0) as u32
+    } else {
+        width
+    };
+    let (width, height) = (width.max(1), height.max(1));
+    if orientation.swaps_sides() {
+        (height, width)
+    } else {
+        (width, height)
+    }
+}
+
+/// True when width and height of a pixel differ by more than 1 %; less is rounding (such as 4320:4319).
+pub(super) fn is_not_square((num, den): (u32, u32)) -> bool {
+    num == 0 || den == 0 || (f64::from(num) / f64::from(den) - 1.0).abs() > 0.01
+}

@@ -1,0 +1,311 @@
+//! Filters decoded frames (orientation, deinterlacing, size) and encodes them to every requested codec.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ffmpeg_next as ffmpeg;
+use shared::api::Codec;
+
+use super::access_unit::AccessUnit;
+use super::facts::VideoFacts;
+use super::filter_graph::FilterGraph;
+use super::orientation::Orientation;
+use super::plan;
+use super::time::MediaTime;
+use super::video_encoder::VideoEncoder;
+
+/// The last frame is repeated when none followed for this long, in microseconds.
+const REPEAT: i64 = 1_000_000;
+/// The same for a video with an irregular frame rate: shorter than what browsers count as a freeze.
+const REPEAT_IRREGULAR: i64 = 140_000;
+/// The same while a requested codec has no frame yet.
+const REPEAT_NEW: i64 = 200_000;
+
+/// How the frames of a track are filtered and encoded.
+#[derive(Clone, Debug)]
+pub(super) struct RenderParams {
+    pub orientation: Orientation,
+    pub pixel_aspect: (u32, u32),
+    pub interlaced: bool,
+    pub frame_rate: f64,
+    /// From keyframe to keyframe of the encoded video, in microseconds.
+    pub gop: i64,
+    /// The frame rate varies so much that frames are repeated in between.
+    pub irregular: bool,
+    /// The next packet may take long to come: the decoder must not hold a frame back until then.
+    pub low_delay: bool,
+    /// Keyframes are so rare that decoding cannot begin on request: it runs from the start.
+    pub always_decode: bool,
+}
+
+impl RenderParams {
+    pub(super) fn of(facts: &VideoFacts) -> Self {
+        Self {
+            orientation: facts.orientation,
+            pixel_aspect: facts.pixel_aspect,
+            interlaced: facts.interlaced,
+            frame_rate: facts
+                .frame_rate
+                .unwrap_or(30.0)
+                .clamp(1.0, plan::MAX_FRAME_RATE),
+            gop: 2_000_000,
+            irregular: facts.packets.irregular,
+            low_delay: facts.packets.irregular || facts.packets.still,
+            always_decode: facts.packets.has_sparse_keyframes(),
+        }
+    }
+}
+
+/// The result of rendering: encoded units, and the number of frames dropped.
+#[derive(Default)]
+pub(super) struct RenderOutput {
+    pub units: Vec<AccessUnit>,
+    pub dropped: u64,
+}
+
+/// The filters and encoders of one track.
+pub(super) struct Renderer {
+    pub params: RenderParams,
+    /// `None` until the first frame gives the size.
+    encoders: BTreeMap<Codec, Option<VideoEncoder>>,
+    /// Codecs whose encoder could not be opened; not retried.
+    failed_codecs: BTreeSet<Codec>,
+    filters: Option<(FilterGraph, VideoFormat)>,
+    /// The newest filtered frame, and its time or that of its last repetition.
+    last_frame: Option<(ffmpeg::frame::Video, MediaTime)>,
+    /// Time of the newest unit of each codec. Kept when an encoder is closed, so that times never go back.
+    newest: BTreeMap<Codec, MediaTime>,
+    /// Frames that the filters refused.
+    pub filter_errors: u64,
+}
+
+/// The input format of a filter graph.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct VideoFormat {
+    size: (u32, u32),
+    pixel: ffmpeg::format::Pixel,
+    aspect: ffmpeg::Rational,
+}
+
+impl Renderer {
+    pub(super) fn new(params: RenderParams) -> Self {
+        Self {
+            params,
+            encoders: BTreeMap::new(),
+            failed_codecs: BTreeSet::new(),
+            filters: None,
+            last_frame: None,
+            newest: BTreeMap::new(),
+            filter_errors: 0,
+        }
+    }
+
+    pub(super) fn set_params(&mut self, params: RenderParams) {
+        self.params = params;
+        self.filters = None;
+    }
+
+    /// Encodes these codecs from now on, and no others. True when one of them is new.
+    pub(super) fn set_codecs(&mut self, codecs: &BTreeSet<Codec>) -> bool {
+        self.encoders.retain(|codec, _| codecs.contains(codec));
+        let mut new = false;
+        for codec in codecs.difference(&self.failed_codecs) {
+            new |= !self.encoders.contains_key(codec);
+            self.encoders.entry(*codec).or_default();
+        }
+        if self.encoders.is_empty() && !self.params.always_decode {
+            self.filters = None;
+            self.last_frame = None;
+        }
+        new
+    }
+
+    pub(super) fn request_keyframe(&mut self, codec: Codec) {
+        if let Some(Some(encoder)) = self.encoders.get_mut(&codec) {
+            encoder.request_keyframe();
+        }
+    }
+
+    /// Closes all encoders for good.
+    pub(super) fn disable(&mut self) {
+        self.failed_codecs.extend(self.encoders.keys());
+        self.encoders.clear();
+    }
+
+    pub(super) fn is_encoding(&self) -> bool {
+        !self.encoders.is_empty()
+    }
+
+    /// Units of this codec up to `time` were passed through; an encoder continues after that.
+    pub(super) fn set_newest(&mut self, codec: Codec, time: MediaTime) {
+        self.newest.insert(codec, time);
+    }
+
+    /// The time of the last frame.
+    pub(super) fn newest(&self) -> Option<MediaTime> {
+        self.last_frame.as_ref().map(|(_, time)| *time)
+    }
+
+    /// Filters a decoded frame, if necessary, and encodes it.
+    pub(super) fn render(
+        &mut self,
+        frame: ffmpeg::frame::Video,
+        time: MediaTime,
+        output: &mut RenderOutput,
+    ) {
+        let format = VideoFormat {
+            size: (frame.width(), frame.height()),
+            pixel: frame.format(),
+            aspect: frame.aspect_ratio(),
+        };
+        let pixel_aspect = match (
+            u32::try_from(format.aspect.numerator()),
+            u32::try_from(format.aspect.denominator()),
+        ) {
+            (Ok(num), Ok(den)) if num > 0 && den > 0 => (num, den),
+            _ => self.params.pixel_aspect,
+        };
+        let size = plan::encoded_size(
+            format.size.0,
+            format.size.1,
+            pixel_aspect,
+            self.params.orientation,
+        );
+        let unchanged = size == format.size
+            && format.pixel == ffmpeg::format::Pixel::YUV420P
+            && self.params.orientation == Orientation::default()
+            && !self.params.interlaced
+            && frame.color_range() != ffmpeg::color::Range::JPEG;
+        if unchanged {
+            self.encode(frame, time, output);
+            return;
+        }
+        let mut graph = match self.filters.take() {
+            Some((graph, made_for)) if made_for == format => graph,
+            _ => {
+                let spec = filter_spec(size, self.params.orientation, self.params.interlaced);
+                let Ok(graph) = FilterGraph::video(&frame, &spec) else {
+                    self.filter_errors += 1;
+                    return;
+                };
+                graph
+            }
+        };
+        if graph.push(&frame).is_ok() {
+            self.pull(&mut graph, output);
+        } else {
+            self.filter_errors += 1;
+        }
+        self.filters = Some((graph, format));
+    }
+
+    /// Encodes the frames that filters hold back, at the end of an iteration.
+    pub(super) fn drain(&mut self, output: &mut RenderOutput) {
+        if let Some((mut graph, _)) = self.filters.take() {
+            graph.finish();
+            self.pull(&mut graph, output);
+        }
+    }
+
+    fn pull(&mut self, graph: &mut FilterGraph, output: &mut RenderOutput) {
+        loop {
+            let mut frame = ffmpeg::frame::Video::empty();
+            if !graph.pull(&mut frame) {
+                return;
+            }
+            if let Some(time) = frame.pts().map(MediaTime) {
+                self.encode(frame, time, output);
+            }
+        }
+    }
+
+    /// Encodes a frame that needs no filtering.
+    pub(super) fn encode(
+        &mut self,
+        mut frame: ffmpeg::frame::Video,
+        time: MediaTime,
+        output: &mut RenderOutput,
+    ) {
+        self.encode_all(&mut frame, time, output);
+        self.last_frame = Some((frame, time));
+    }
+
+    /// When the last frame is to be repeated unless a newer one comes; `None` without a frame or an encoder.
+    pub(super) fn repeat_at(&self) -> Option<MediaTime> {
+        let (_, shown_at) = self.last_frame.as_ref().filter(|_| self.is_encoding())?;
+        let after = if self.encoders.values().any(Option::is_none) {
+            REPEAT_NEW
+        } else if self.params.irregular {
+            REPEAT_IRREGULAR
+        } else {
+            REPEAT
+        };
+        Some(shown_at.plus_micros(after))
+    }
+
+    /// Repeats the last frame at `time`.
+    pub(super) fn repeat(&mut self, time: MediaTime, output: &mut RenderOutput) {
+        if let Some((frame, _)) = self.last_frame.take() {
+            self.encode(frame, time, output);
+        }
+    }
+
+    fn encode_all(
+        &mut self,
+        frame: &mut ffmpeg::frame::Video,
+        time: MediaTime,
+        output: &mut RenderOutput,
+    ) {
+        let size = (frame.width(), frame.height());
+        for (codec, slot) in &mut self.encoders {
+            if self.newest.get(codec).is_some_and(|newest| time <= *newest) {
+                continue;
+            }
+            let encoder = match slot.take().filter(|encoder| encoder.size() == size) {
+                Some(encoder) => Ok(encoder),
+                None => VideoEncoder::open(*codec, frame, self.params.frame_rate, self.params.gop),
+            };
+            let encoder = match encoder {
+                Ok(encoder) => slot.insert(encoder),
+                Err(error) => {
+                    // The other codecs continue.
+                    tracing::error!(?codec, ?size, %error, "the encoder cannot be opened");
+                    self.failed_codecs.insert(*codec);
+                    continue;
+                }
+            };
+            match encoder.encode(frame, time) {
+                Ok(units) => output.units.extend(units),
+                Err(error) => {
+                    tracing::warn!(?codec, %error, "a frame is dropped");
+                    output.dropped += 1;
+                }
+            }
+            self.newest.insert(*codec, time);
+        }
+        self.encoders
+            .retain(|codec, _| !self.failed_codecs.contains(codec));
+    }
+}
+
+fn filter_spec((width, height): (u32, u32), orientation: Orientation, interlaced: bool) -> String {
+    let upright = orientation_filters(orientation, interlaced);
+    format!("{upright}scale={width}:{height}:flags=bicubic:out_range=tv,setsar=1,format=yuv420p")
+}
+
+/// The filters that make a frame progressive and upright, each followed by a comma.
+pub(super) fn orientation_filters(orientation: Orientation, interlaced: bool) -> String {
+    let mut filters = String::new();
+    if interlaced {
+        filters.push_str("bwdif=mode=send_frame:parity=auto:deint=interlaced,");
+    }
+    filters.push_str(match orientation.degrees {
+        90 => "transpose=clock,",
+        180 => "hflip,vflip,",
+        270 => "transpose=cclock,",
+        _ => "",
+    });
+    if orientation.mirrored {
+        filters.push_str("hflip,");
+    }
+    filters
+}
