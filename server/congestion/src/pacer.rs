@@ -1,43 +1,46 @@
-//! When the next packet to a viewer may go.
+//! When the next packet to a viewer may be sent.
 
 use std::time::{Duration, Instant};
 
-/// Two buckets of bytes that fill with time: a fast one that shapes bursts, and a slow one that holds the average.
+/// Shards gather what is due into ticks of this length. It is also the longest delay that a packet gets by design.
+pub const TICK: Duration = Duration::from_millis(4);
+
+/// Two token buckets: a fast one shapes bursts, a slow one keeps the average.
 ///
-/// Sound asks nobody: it goes at once, and is counted by [`on_packet_sent`](Self::on_packet_sent).
+/// Audio is not paced: it is sent at once, and only counted by [`on_packet_sent`](Self::on_packet_sent).
 #[derive(Debug)]
 pub struct Pacer {
     now: Instant,
-    /// Bits a second; `None` while nobody knows what the viewer's network can carry.
-    rate: Option<f64>,
+    /// `None` while there is no bandwidth estimate.
+    rate_bps: Option<f64>,
     burst: Bucket,
     average: Bucket,
 }
 
-/// What may go, in bytes; below zero after more has gone.
+/// A token bucket. Below zero after more was sent than it held.
 #[derive(Debug)]
 struct Bucket {
     bytes: f64,
 }
 
-/// Before there is an estimate, in bits a second: a keyframe of 100 kB takes 40 ms.
-const UNKNOWN: f64 = 20_000_000.0;
-/// A picture may go this much faster than the estimate, for it is followed by a pause. Faster, and with more of it, the queue that builds
-/// up on a link of little more than the stream needs looks like congestion.
-const BURST: f64 = 1.5;
-/// How much time each bucket holds. Ticks are 5 ms, and may be late once.
+/// Before there is an estimate: a keyframe of 100 kB takes 40 ms.
+const INITIAL_RATE_BPS: f64 = 20_000_000.0;
+/// A frame may be sent this much faster than the estimate, because a pause follows it. Larger bursts look like congestion on a link that carries
+/// little more than the stream.
+const BURST_FACTOR: f64 = 1.5;
+/// The time in which an empty bucket fills. The burst bucket outlasts two ticks, one of them late.
 const BURST_SPAN: Duration = Duration::from_millis(10);
 const AVERAGE_SPAN: Duration = Duration::from_millis(50);
-/// A bucket holds two packets at least.
-const LEAST: f64 = 2.0 * 1250.0;
-/// What has gone already holds the rest up for so long at most.
-const DEBT: Duration = Duration::from_millis(500);
+/// A bucket holds at least two packets, in bytes.
+const MIN_CAPACITY: f64 = 2.0 * 1250.0;
+/// Overdraft delays later packets by at most this.
+const MAX_DEBT: Duration = Duration::from_millis(500);
 
 impl Pacer {
     pub fn new(now: Instant) -> Self {
         let mut pacer = Self {
             now,
-            rate: None,
+            rate_bps: None,
             burst: Bucket { bytes: 0.0 },
             average: Bucket { bytes: 0.0 },
         };
@@ -45,10 +48,10 @@ impl Pacer {
         pacer
     }
 
-    /// What the viewer's network carries, in bits a second, as of `now`.
-    pub fn set_rate(&mut self, now: Instant, rate: Option<u64>) {
+    /// Paces by the bandwidth estimate from `now` on.
+    pub fn set_rate(&mut self, now: Instant, rate_bps: Option<u64>) {
         self.advance(now);
-        self.rate = rate.map(|rate| rate.max(1) as f64);
+        self.rate_bps = rate_bps.map(|rate| rate.max(1) as f64);
         self.fill(Duration::ZERO);
     }
 
@@ -57,25 +60,25 @@ impl Pacer {
         self.burst.bytes > 0.0 && self.average.bytes > 0.0
     }
 
-    /// So many bytes have gone, of pictures or of sound.
+    /// Takes the bytes of a sent packet, of video or audio, out of both buckets.
     pub fn on_packet_sent(&mut self, bytes: usize) {
         let (fast, slow) = self.rates();
         self.burst.take(bytes, fast);
         self.average.take(bytes, slow);
     }
 
-    /// When [`may_send`](Self::may_send) next says yes, unless something is sent before: not before `now`.
+    /// When [`may_send`](Self::may_send) is true next, if no packet is sent until then; not before `now`.
     pub fn next(&self, now: Instant) -> Instant {
         let (fast, slow) = self.rates();
         let wait = self.burst.wait(fast).max(self.average.wait(slow));
         (self.now + wait).max(now)
     }
 
-    /// Of the two buckets, in bytes a second.
+    /// The fill rates of the burst and the average bucket, in bytes a second.
     fn rates(&self) -> (f64, f64) {
-        match self.rate {
-            Some(rate) => (BURST * rate / 8.0, rate / 8.0),
-            None => (UNKNOWN / 8.0, UNKNOWN / 8.0),
+        match self.rate_bps {
+            Some(rate) => (BURST_FACTOR * rate / 8.0, rate / 8.0),
+            None => (INITIAL_RATE_BPS / 8.0, INITIAL_RATE_BPS / 8.0),
         }
     }
 
@@ -94,12 +97,12 @@ impl Pacer {
 
 impl Bucket {
     fn fill(&mut self, passed: Duration, rate: f64, span: Duration) {
-        let most = (rate * span.as_secs_f64()).max(LEAST);
+        let most = (rate * span.as_secs_f64()).max(MIN_CAPACITY);
         self.bytes = (self.bytes + rate * passed.as_secs_f64()).min(most);
     }
 
     fn take(&mut self, bytes: usize, rate: f64) {
-        let least = -(rate * DEBT.as_secs_f64()).max(LEAST);
+        let least = -(rate * MAX_DEBT.as_secs_f64()).max(MIN_CAPACITY);
         self.bytes = (self.bytes - bytes as f64).max(least.min(self.bytes));
     }
 
@@ -107,7 +110,7 @@ impl Bucket {
         if self.bytes > 0.0 {
             return Duration::ZERO;
         }
-        // A microsecond over, so that the bucket is above zero then.
+        // One microsecond more, so that the bucket is above zero then.
         Duration::from_secs_f64(-self.bytes / rate) + Duration::from_micros(1)
     }
 }
@@ -116,12 +119,11 @@ impl Bucket {
 mod tests {
     use super::*;
 
-    const TICK: Duration = Duration::from_millis(5);
     const PACKET: usize = 1200;
 
-    /// Bytes that go in each of so many ticks, when there is always something to send.
+    /// Bytes sent in each of `count` ticks when packets always wait.
     fn ticks(pacer: &mut Pacer, now: &mut Instant, count: usize) -> Vec<usize> {
-        let mut gone = Vec::new();
+        let mut sent = Vec::new();
         for _ in 0..count {
             *now += TICK;
             let mut bytes = 0;
@@ -129,19 +131,19 @@ mod tests {
                 pacer.on_packet_sent(PACKET);
                 bytes += PACKET;
             }
-            gone.push(bytes);
+            sent.push(bytes);
         }
-        gone
+        sent
     }
 
     #[test]
     fn a_first_keyframe_takes_some_tens_of_milliseconds() {
         let mut now = Instant::now();
         let mut pacer = Pacer::new(now);
-        let gone = ticks(&mut pacer, &mut now, 8);
-        let all: usize = gone.iter().sum();
-        assert!((90_000..200_000).contains(&all), "{gone:?}");
-        assert!(gone.iter().skip(1).all(|bytes| *bytes < 20_000), "{gone:?}");
+        let sent = ticks(&mut pacer, &mut now, 10);
+        let all: usize = sent.iter().sum();
+        assert!((90_000..200_000).contains(&all), "{sent:?}");
+        assert!(sent.iter().skip(1).all(|bytes| *bytes < 20_000), "{sent:?}");
     }
 
     #[test]
@@ -150,31 +152,31 @@ mod tests {
         let mut pacer = Pacer::new(now);
         pacer.set_rate(now, Some(2_000_000));
         now += Duration::from_secs(3);
-        let burst: usize = ticks(&mut pacer, &mut now, 10).iter().sum();
-        // 50 ms at 2.5 times the rate would be 31 kB.
+        let burst: usize = ticks(&mut pacer, &mut now, 12).iter().sum();
+        // 48 ms at 2.5 times the rate would be 30 kB.
         assert!((12_500..28_000).contains(&burst), "{burst}");
-        let second: usize = ticks(&mut pacer, &mut now, 200).iter().sum();
+        let second: usize = ticks(&mut pacer, &mut now, 250).iter().sum();
         assert!((240_000..260_000).contains(&second), "{second}");
     }
 
     #[test]
-    fn sound_is_counted() {
+    fn audio_counts_against_the_rate() {
         let mut now = Instant::now();
         let mut pacer = Pacer::new(now);
         pacer.set_rate(now, Some(1_000_000));
-        ticks(&mut pacer, &mut now, 200);
-        let (mut pictures, mut sound) = (0, 0);
+        ticks(&mut pacer, &mut now, 250);
+        let (mut video, mut audio) = (0, 0);
         for _ in 0..100 {
             pacer.on_packet_sent(300);
-            sound += 300;
-            pictures += ticks(&mut pacer, &mut now, 4).iter().sum::<usize>();
+            audio += 300;
+            video += ticks(&mut pacer, &mut now, 5).iter().sum::<usize>();
         }
-        let rate = (pictures + sound) * 8 / 2;
+        let rate = (video + audio) * 8 / 2;
         assert!((950_000..1_050_000).contains(&rate), "{rate}");
     }
 
     #[test]
-    fn a_debt_is_forgotten_after_half_a_second() {
+    fn an_overdraft_delays_packets_by_half_a_second_at_most() {
         let now = Instant::now();
         let mut pacer = Pacer::new(now);
         pacer.set_rate(now, Some(100_000));
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn it_may_go_when_it_says() {
+    fn a_packet_may_be_sent_at_the_announced_time() {
         let mut now = Instant::now();
         let mut pacer = Pacer::new(now);
         for rate in [None, Some(64_000), Some(2_500_000), Some(0)] {

@@ -40,7 +40,7 @@ fn items(compound: &[u8]) -> Vec<Owned> {
             Item::Nack { media, lost } => Owned::Nack(media, lost.collect()),
             Item::Pli { media } => Owned::Pli(media),
             Item::Fir { media, number } => Owned::Fir(media, number),
-            Item::Remb { bitrate } => Owned::Remb(bitrate),
+            Item::Remb { bitrate_bps } => Owned::Remb(bitrate_bps),
             Item::Report(block) => Owned::Report(block),
             Item::Twcc(feedback) => {
                 Owned::Transport(feedback.reference, feedback.packets().collect())

@@ -123,7 +123,7 @@ impl RtxHistory {
         })
     }
 
-    /// Notes that a packet is repeated now. False, and nothing is noted, when it was repeated within the last round rtt:
+    /// Notes that a packet is repeated now. False, and nothing is noted, when it was repeated within the last round trip:
     /// the viewer cannot have seen that yet.
     pub fn may_retransmit(&mut self, sequence: u16, now: Instant, round_trip: Duration) -> bool {
         let at = now.saturating_duration_since(self.start).as_millis() as u32;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::estimator::BandwidthEstimator;
-use super::pacer::Pacer;
+use super::pacer::{Pacer, TICK};
 use super::rtcp::{Item, read};
 use super::twcc_history::TwccHistory;
 
@@ -74,7 +74,6 @@ pub(super) struct Simulation {
     pub(super) longest: Duration,
 }
 
-const TICK: Duration = Duration::from_millis(5);
 const PICTURES: u32 = 30;
 const GOP: u32 = 60;
 /// How many times the size of another picture.
@@ -119,7 +118,7 @@ impl Simulation {
         let before = self.arrived;
         let mut estimates = Vec::new();
         for _ in 0..(seconds * 10.0) as usize {
-            (0..20).for_each(|_| self.tick());
+            (0..25).for_each(|_| self.tick());
             let estimate = self.estimator.bitrate_bps(self.now);
             estimates.push(estimate.unwrap_or(0) as f64);
         }

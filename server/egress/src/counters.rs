@@ -1,4 +1,4 @@
-//! What has happened to viewers and shards since they began, in numbers for machines.
+//! Counters of viewers and shards, for `/metrics` and `GET /session`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -6,40 +6,40 @@ use std::time::Duration;
 
 pub use stream::counters::{Counter, Counters};
 
-/// Of one viewer.
+/// Counters of one viewer.
 #[derive(Debug, Default)]
 pub struct ViewerCounters {
     pub sent: Counters,
-    /// Bits a second; 0: none yet.
-    estimate: AtomicU64,
-    /// 0: none yet.
-    rtt_micros: AtomicU64,
+    /// 0: no estimate yet.
+    estimate_bps: AtomicU64,
+    /// 0: not measured yet.
+    rtt_us: AtomicU64,
     sealed: AtomicBool,
 }
 
 impl ViewerCounters {
-    /// What the path to the viewer can carry by our estimate, in bits a second.
+    /// The estimated bandwidth of the path to the viewer, in bits a second.
     pub fn estimate_bps(&self) -> Option<u64> {
-        Some(self.estimate.load(Ordering::Relaxed)).filter(|&estimate| estimate > 0)
+        Some(self.estimate_bps.load(Ordering::Relaxed)).filter(|&estimate| estimate > 0)
     }
 
     pub fn set_estimate_bps(&self, bits_per_second: u64) {
-        self.estimate.store(bits_per_second, Ordering::Relaxed);
+        self.estimate_bps.store(bits_per_second, Ordering::Relaxed);
     }
 
-    /// The newest round rtt (RFC 3550 6.4.1).
+    /// The smoothed round-trip time (RFC 3550 6.4.1).
     pub fn rtt(&self) -> Option<Duration> {
-        let micros = self.rtt_micros.load(Ordering::Relaxed);
+        let micros = self.rtt_us.load(Ordering::Relaxed);
         (micros > 0).then(|| Duration::from_micros(micros))
     }
 
     pub fn set_rtt(&self, rtt: Duration) {
         let micros = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
-        // Within a machine it may be less than one.
-        self.rtt_micros.store(micros.max(1), Ordering::Relaxed);
+        // On loopback it may be less than a microsecond, and 0 means unknown.
+        self.rtt_us.store(micros.max(1), Ordering::Relaxed);
     }
 
-    /// True: its packets are sealed by a shard. False: they go through the webrtc crate.
+    /// True: a shard encrypts and sends its packets. False: webrtc-rs does.
     pub fn is_sealed(&self) -> bool {
         self.sealed.load(Ordering::Relaxed)
     }
@@ -49,29 +49,29 @@ impl ViewerCounters {
     }
 }
 
-/// Of one shard.
+/// Counters of one shard.
 #[derive(Debug, Default)]
 pub struct ShardCounters {
     pub sent: Counters,
     pub lateness: Lateness,
-    /// Its viewers now.
+    /// Current viewers.
     pub viewers: AtomicU64,
-    /// Datagrams that belong to nobody: the port's own count.
+    /// Datagrams that belong to no viewer, counted by the port.
     pub stray: Arc<AtomicU64>,
     /// RTCP datagrams that arrived.
     pub feedback: Counter,
 }
 
-/// How late frames are sent: from when a frame could have gone (due, and appended) to its send. A histogram.
+/// Histogram of the time from when a frame could have been sent (due, and appended) to when it is sent.
 #[derive(Debug, Default)]
 pub struct Lateness {
-    /// The last one: longer than every bound.
+    /// The last bucket counts frames later than every bound.
     buckets: [Counter; Lateness::BOUNDS_MS.len() + 1],
-    micros: Counter,
+    sum_us: Counter,
 }
 
 impl Lateness {
-    /// Upper bounds of all buckets but the last, in milliseconds; what equals one belongs below it.
+    /// Upper bounds of all buckets but the last, inclusive, in milliseconds.
     pub const BOUNDS_MS: [u64; 10] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
     /// Adds one frame.
@@ -79,7 +79,7 @@ impl Lateness {
         let micros = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
         let bucket = Self::BOUNDS_MS.partition_point(|bound| bound * 1000 < micros);
         self.buckets[bucket].add(1);
-        self.micros.add(micros);
+        self.sum_us.add(micros);
     }
 
     /// Frames in each bucket.
@@ -89,7 +89,7 @@ impl Lateness {
 
     /// The sum over all frames.
     pub fn sum(&self) -> Duration {
-        Duration::from_micros(self.micros.get())
+        Duration::from_micros(self.sum_us.get())
     }
 }
 
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_yet_is_absent() {
+    fn an_unknown_estimate_or_rtt_is_absent() {
         let viewer = ViewerCounters::default();
         assert_eq!((viewer.estimate_bps(), viewer.rtt()), (None, None));
         viewer.set_estimate_bps(1_200_000);

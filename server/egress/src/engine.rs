@@ -1,9 +1,10 @@
-//! A shard's viewers, and when each of them is to be looked at.
+//! The viewers of a shard, and which of them is polled when.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use slotmap::{Key, KeyData, SlotMap, new_key_type};
 use tokio::sync::{Notify, oneshot};
 
 use super::counters::ShardCounters;
@@ -11,236 +12,231 @@ use super::end_reason::EndReason;
 use super::shard::Command;
 use super::stray_limiter::StrayLimiter;
 use super::timer_wheel::TimerWheel;
-use super::viewer::{FeedbackOutcome, Next, SendContext, Viewer};
+use super::viewer::{FeedbackOutcome, NextPoll, SendContext, Viewer};
 use net::batch::{Batch, FlushOutcome};
 use net::routes::Remote;
 use net::{Path, Port};
 use stream::shared_log::{ShardWaker, SharedLog};
 
-/// What the thread of a shard works on.
-pub(super) struct Engine {
-    places: Vec<Place>,
-    free: Vec<usize>,
-    followed: Vec<Followed>,
-    pub(super) ticks: TimerWheel,
-    batch: Batch,
-    /// Where the batch that met a full socket buffer is to go.
-    stuck: Option<Path>,
-    strays: StrayLimiter,
-    counters: Arc<ShardCounters>,
-    woken: Arc<Notify>,
+new_key_type! {
+    /// A viewer of one shard. Never given to another viewer of the shard.
+    pub(super) struct ViewerKey;
 }
 
-struct Place {
-    /// Tells the viewers of one place apart that come one after the other.
-    generation: u32,
-    viewer: Option<(Viewer, oneshot::Sender<EndReason>)>,
+/// State of a shard's thread. It reads no clock: callers pass the time in.
+pub(super) struct Engine {
+    /// With each viewer the channel that reports why sending to it ended.
+    viewers: SlotMap<ViewerKey, (Viewer, oneshot::Sender<EndReason>)>,
+    followed: Vec<Followed>,
+    timers: TimerWheel<ViewerKey>,
+    batch: Batch,
+    /// The path of the batch that found the socket's buffer full.
+    blocked: Option<Path>,
+    stray_limiter: StrayLimiter,
+    counters: Arc<ShardCounters>,
+    /// Notified after an append to a log that a viewer waits for.
+    appended: Arc<Notify>,
 }
 
 /// A log that viewers of this shard follow.
 struct Followed {
     shared_log: Arc<SharedLog>,
     waker: Arc<ShardWaker>,
-    /// Places of the viewers that wait at its end.
-    starved: Vec<usize>,
+    /// Viewers that have sent everything in the log.
+    starved: Vec<ViewerKey>,
 }
 
+/// Viewers that one stray datagram is tried with; a try costs about a microsecond.
+const MAX_TRIES: usize = 32;
+
 impl Engine {
-    pub(super) fn new(counters: Arc<ShardCounters>, woken: Arc<Notify>) -> Self {
+    pub(super) fn new(now: Instant, counters: Arc<ShardCounters>, appended: Arc<Notify>) -> Self {
         Self {
-            places: Vec::new(),
-            free: Vec::new(),
+            viewers: SlotMap::with_key(),
             followed: Vec::new(),
-            ticks: TimerWheel::new(Instant::now()),
+            timers: TimerWheel::new(now),
             batch: Batch::new(),
-            stuck: None,
-            strays: StrayLimiter::new(Instant::now()),
+            blocked: None,
+            stray_limiter: StrayLimiter::new(now),
             counters,
-            woken,
+            appended,
         }
     }
 
-    /// Looks at everybody whose time has come. True: a socket's buffer is full; run again when it may have room.
-    pub(super) fn poll(&mut self, now: Instant, port: &Port) -> bool {
-        if let Some(path) = self.stuck.take()
+    /// Polls every viewer whose deadline has passed. True: the socket's buffer is full, poll again when it may have room.
+    ///
+    /// `clock` is read before each viewer, because a tick with many viewers takes some milliseconds.
+    pub(super) fn poll(&mut self, clock: impl Fn() -> Instant, port: &Port) -> bool {
+        let now = clock();
+        if let Some(path) = self.blocked.take()
             && self.batch.flush(port, &path) == FlushOutcome::Full
         {
-            self.stuck = Some(path);
+            self.blocked = Some(path);
             return true;
         }
-        self.ticks.turn(now);
-        while let Some(place) = self.ticks.pop() {
-            // The time of each look: a tick with many viewers takes some milliseconds.
-            if let Some(path) = self.poll_viewer(place, Instant::now()) {
-                self.stuck = Some(path);
-                self.ticks.again(place);
+        self.timers.advance(now);
+        while let Some(key) = self.timers.pop() {
+            if let Some(path) = self.poll_viewer(key, clock()) {
+                self.blocked = Some(path);
+                self.timers.push_front(key);
                 return true;
             }
         }
         false
     }
 
-    /// `Some`: the batch could not leave on this path.
-    fn poll_viewer(&mut self, place: usize, now: Instant) -> Option<Path> {
-        let (viewer, _) = self.places.get_mut(place)?.viewer.as_mut()?;
+    /// When [`Engine::poll`] has work to do; `None` while no viewer waits for a time.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next_deadline()
+    }
+
+    /// `Some`: the socket's buffer has no room for the batch to this path.
+    fn poll_viewer(&mut self, key: ViewerKey, now: Instant) -> Option<Path> {
+        let (viewer, _) = self.viewers.get_mut(key)?;
         let mut context = SendContext {
             batch: &mut self.batch,
             counters: &self.counters,
         };
         match viewer.poll(now, &mut context) {
-            Next::At(at) => self.ticks.set(place, at),
-            Next::Appended => {
-                let shared_log = Arc::as_ptr(viewer.subscription.log());
-                self.ticks.set(place, viewer.next_report());
-                let mut logs = self.followed.iter_mut();
+            NextPoll::At(at) => self.timers.schedule(key, at),
+            NextPoll::OnAppend => {
+                self.timers.schedule(key, viewer.next_report());
+                let log = Arc::as_ptr(viewer.subscription.log());
+                let mut followed = self.followed.iter_mut();
                 if let Some(followed) =
-                    logs.find(|followed| Arc::as_ptr(&followed.shared_log) == shared_log)
-                    && !followed.starved.contains(&place)
+                    followed.find(|followed| Arc::as_ptr(&followed.shared_log) == log)
+                    && !followed.starved.contains(&key)
                 {
-                    followed.starved.push(place);
+                    followed.starved.push(key);
                 }
             }
-            Next::Full => return Some(viewer.path().clone()),
-            Next::Over => self.end(place, EndReason::StreamOver),
-            Next::Gone => self.end(place, EndReason::ViewerGone),
+            NextPoll::OnWritable => return Some(viewer.path().clone()),
+            NextPoll::Never(reason) => self.end(key, reason),
         }
         None
     }
 
-    /// SRTCP for the viewer with this number. True: something is to be sent at once.
-    pub(super) fn feedback(&mut self, number: u64, from: Remote, datagram: &[u8]) -> bool {
-        let place = self.place_of(number);
-        place.is_some_and(|place| {
-            self.hear(place, Instant::now(), from, datagram) == FeedbackOutcome::Urgent
-        })
+    /// Handles SRTCP for the viewer that [`Command::AddViewer`] gave this id. True: poll now.
+    pub(super) fn on_srtcp(
+        &mut self,
+        now: Instant,
+        id: u64,
+        from: Remote,
+        datagram: &[u8],
+    ) -> bool {
+        let key = KeyData::from_ffi(id).into();
+        self.feed_back(key, now, from, datagram) == FeedbackOutcome::Urgent
     }
 
-    /// SRTCP from an address that nobody is known by: it may be of a viewer who has got a new one, who is silent at the old one then.
-    pub(super) fn stray(&mut self, from: Remote, datagram: &[u8]) -> bool {
-        let now = Instant::now();
-        if !self.strays.take(now) {
+    /// Handles SRTCP from an unknown address: a viewer's address may have changed, and then that viewer is silent at the old one. True: poll now.
+    pub(super) fn on_stray_srtcp(&mut self, now: Instant, from: Remote, datagram: &[u8]) -> bool {
+        if !self.stray_limiter.try_acquire(now) {
             return false;
         }
-        let silent = (0..self.places.len())
-            .filter(|place| {
-                let viewer = self.places[*place].viewer.as_ref();
-                viewer.is_some_and(|(viewer, _)| viewer.is_silent(now))
-            })
-            .take(StrayLimiter::VIEWERS)
+        let silent = self
+            .viewers
+            .iter()
+            .filter(|(_, (viewer, _))| viewer.is_silent(now))
+            .map(|(key, _)| key)
+            .take(MAX_TRIES)
             .collect::<Vec<_>>();
-        let heard = silent
+        let outcome = silent
             .into_iter()
-            .map(|place| self.hear(place, now, from, datagram))
-            .find(|heard| *heard != FeedbackOutcome::Nothing);
-        heard == Some(FeedbackOutcome::Urgent)
+            .map(|key| self.feed_back(key, now, from, datagram))
+            .find(|outcome| *outcome != FeedbackOutcome::Rejected);
+        outcome == Some(FeedbackOutcome::Urgent)
     }
 
-    fn hear(
+    fn feed_back(
         &mut self,
-        place: usize,
+        key: ViewerKey,
         now: Instant,
         from: Remote,
         datagram: &[u8],
     ) -> FeedbackOutcome {
-        let Some((viewer, _)) = &mut self.places[place].viewer else {
-            return FeedbackOutcome::Nothing;
+        let Some((viewer, _)) = self.viewers.get_mut(key) else {
+            return FeedbackOutcome::Rejected;
         };
-        let heard = viewer.feedback(now, from, datagram, &self.counters);
-        if heard == FeedbackOutcome::Urgent {
-            self.ticks.soon(place);
+        let outcome = viewer.on_srtcp(now, from, datagram, &self.counters);
+        if outcome == FeedbackOutcome::Urgent {
+            self.timers.schedule_now(key);
         }
-        heard
+        outcome
     }
 
-    /// Logs have grown: whoever waited for that is looked at.
-    pub(super) fn woken(&mut self) {
+    /// Schedules the viewers that wait for frames of the logs that have grown.
+    pub(super) fn on_append(&mut self) {
         for followed in &mut self.followed {
             if followed.waker.take_woken() {
-                for place in followed.starved.drain(..) {
-                    self.ticks.soon(place);
+                for key in followed.starved.drain(..) {
+                    self.timers.schedule_now(key);
                 }
             }
         }
     }
 
-    pub(super) fn handle_command(&mut self, command: Command) {
+    pub(super) fn handle_command(&mut self, now: Instant, command: Command) {
         match command {
-            Command::AddViewer(watch, placed) => {
-                let shared_log = Arc::clone(watch.subscription.log());
-                let route = Arc::clone(&watch.route);
-                let waker = self.waker_of(&shared_log);
-                let Some(viewer) = Viewer::new(*watch, waker, Instant::now()) else {
+            Command::AddViewer(params, added) => {
+                let log = Arc::clone(params.subscription.log());
+                let route = Arc::clone(&params.route);
+                let waker = self.follow(&log);
+                let Some(viewer) = Viewer::new(*params, waker, now) else {
                     return;
                 };
                 let (ended, end) = oneshot::channel();
-                let place = self.free.pop().unwrap_or_else(|| {
-                    self.places.push(Place {
-                        generation: 0,
-                        viewer: None,
-                    });
-                    self.places.len() - 1
-                });
-                self.places[place].viewer = Some((viewer, ended));
-                let number = u64::from(self.places[place].generation) << 32 | place as u64;
-                route.set_feedback_target(number);
+                let key = self.viewers.insert((viewer, ended));
+                route.set_feedback_target(key.data().as_ffi());
                 self.counters.viewers.fetch_add(1, Ordering::Relaxed);
-                self.ticks.soon(place);
-                if placed.send((number, end)).is_err() {
-                    self.leave(place);
+                self.timers.schedule_now(key);
+                if added.send((key, end)).is_err() {
+                    self.remove(key);
                 }
             }
-            Command::RemoveViewer(number) => {
-                if let Some(place) = self.place_of(number) {
-                    self.leave(place);
-                }
+            Command::RemoveViewer(key) => {
+                self.remove(key);
             }
         }
     }
 
-    fn waker_of(&mut self, shared_log: &Arc<SharedLog>) -> Arc<ShardWaker> {
-        let mut logs = self.followed.iter();
-        if let Some(followed) = logs.find(|followed| Arc::ptr_eq(&followed.shared_log, shared_log))
-        {
+    fn follow(&mut self, log: &Arc<SharedLog>) -> Arc<ShardWaker> {
+        let mut followed = self.followed.iter();
+        if let Some(followed) = followed.find(|followed| Arc::ptr_eq(&followed.shared_log, log)) {
             return Arc::clone(&followed.waker);
         }
-        let waker = Arc::new(ShardWaker::new(Arc::clone(&self.woken)));
-        shared_log.subscribe(&waker);
+        let waker = Arc::new(ShardWaker::new(Arc::clone(&self.appended)));
+        log.subscribe(&waker);
         self.followed.push(Followed {
-            shared_log: Arc::clone(shared_log),
+            shared_log: Arc::clone(log),
             waker: Arc::clone(&waker),
             starved: Vec::new(),
         });
         waker
     }
 
-    fn place_of(&self, number: u64) -> Option<usize> {
-        let place = usize::try_from(number & u64::from(u32::MAX)).ok()?;
-        let there = self.places.get(place)?;
-        (there.viewer.is_some() && u64::from(there.generation) == number >> 32).then_some(place)
-    }
-
-    fn end(&mut self, place: usize, ended: EndReason) {
-        if let Some((_, told)) = self.leave(place) {
-            // The session may have ended by itself.
-            let _ = told.send(ended);
+    fn end(&mut self, key: ViewerKey, reason: EndReason) {
+        if let Some((_, ended)) = self.remove(key) {
+            // The session may have ended already.
+            let _ = ended.send(reason);
         }
     }
 
-    fn leave(&mut self, place: usize) -> Option<(Viewer, oneshot::Sender<EndReason>)> {
-        let left = self.places[place].viewer.take()?;
-        self.places[place].generation = self.places[place].generation.wrapping_add(1);
-        self.free.push(place);
-        self.ticks.forget(place);
+    fn remove(&mut self, key: ViewerKey) -> Option<(Viewer, oneshot::Sender<EndReason>)> {
+        let removed = self.viewers.remove(key)?;
+        self.timers.cancel(key);
         self.counters.viewers.fetch_sub(1, Ordering::Relaxed);
-        let shared_log = Arc::as_ptr(left.0.subscription.log());
+        let log = Arc::as_ptr(removed.0.subscription.log());
         for followed in &mut self.followed {
-            followed.starved.retain(|starved| *starved != place);
+            followed.starved.retain(|starved| *starved != key);
         }
-        let mut watched = self.places.iter().filter_map(|place| place.viewer.as_ref());
-        if !watched.any(|(viewer, _)| Arc::as_ptr(viewer.subscription.log()) == shared_log) {
+        let mut logs = self
+            .viewers
+            .values()
+            .map(|(viewer, _)| Arc::as_ptr(viewer.subscription.log()));
+        if !logs.any(|other| other == log) {
             self.followed
-                .retain(|followed| Arc::as_ptr(&followed.shared_log) != shared_log);
+                .retain(|followed| Arc::as_ptr(&followed.shared_log) != log);
         }
-        Some(left)
+        Some(removed)
     }
 }

@@ -1,4 +1,4 @@
-//! One viewer's loop on the ordinary path, where the peer connection seals and sends: for those whom a shard cannot serve.
+//! Sends to one viewer on the ordinary path, where the peer connection encrypts and sends: for viewers whose SRTP keys could not be obtained.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -13,55 +13,55 @@ use stream::Subscription;
 use stream::shared_log::SharedLog;
 use timeline::playhead::{DueFrame, Playhead, Step};
 
-/// What a viewer tells about what it receives.
+/// A request of the viewer, from its RTCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feedback {
-    /// Its decoder cannot go on without a keyframe: a PLI or FIR (RFC 4585 6.3.1, RFC 5104 4.3.1).
+    /// A PLI or FIR: the decoder cannot go on without a keyframe (RFC 4585 6.3.1, RFC 5104 4.3.1).
     KeyframeNeeded,
 }
 
-/// One RTP stream of the viewing.
+/// The numbering of one track.
 struct OutgoingTrack {
     clock: RtpClock,
     sequence: u16,
 }
 
-/// One viewing: a playhead, and the RTP streams that it logs.
-struct Viewing<O> {
-    outlet: O,
+/// One viewer: a playhead, and the tracks that it feeds.
+struct OrdinaryViewer<S> {
+    sink: S,
     playhead: Playhead,
-    streams: Vec<OutgoingTrack>,
+    tracks: Vec<OutgoingTrack>,
     next_report: Instant,
     restarted: Option<Instant>,
     counters: Arc<ViewerCounters>,
-    stream: Arc<Counters>,
+    stream_counters: Arc<Counters>,
 }
 
-/// Sender reports go out this often; the first follows the first packets at once, for lips to match early.
-const REPORT_EVERY: Duration = Duration::from_secs(1);
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// The first report soon follows the first packets: without it the viewer cannot synchronize audio and video.
 const FIRST_REPORT: Duration = Duration::from_millis(60);
-/// A keyframe leaves in bursts of so many packets with a breath between them, some 200 Mbit/s: a whole
-/// one at once is more than the socket buffer of a browser takes.
-const BURST: usize = 24;
-const BREATH: Duration = Duration::from_millis(1);
+/// A frame is sent in bursts of this many packets with a pause between them, some 200 Mbit/s: a whole keyframe at once overflows the receive
+/// buffer of a browser.
+const BURST_PACKETS: usize = 24;
+const BURST_PAUSE: Duration = Duration::from_millis(1);
 /// RFC 3550 5.1.
 const RTP_HEADER: usize = 12;
 /// A viewer goes back to a keyframe this often at most.
-const RESTART_EVERY: Duration = Duration::from_secs(1);
+const RESTART_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Sends what is due to a viewer until the stream is over or the viewer is gone.
+/// Sends due frames to a viewer until the stream or the connection ends.
 pub async fn run(
     subscription: Subscription,
-    outlet: impl PacketSink,
+    sink: impl PacketSink,
     mut feedback: mpsc::Receiver<Feedback>,
     counters: Arc<ViewerCounters>,
 ) -> EndReason {
     let now = Instant::now();
     let codecs = subscription.video().into_iter().chain(subscription.audio());
-    let mut viewing = Viewing {
-        outlet,
+    let mut viewer = OrdinaryViewer {
+        sink,
         playhead: Playhead::new(subscription.video(), subscription.audio(), now),
-        streams: codecs
+        tracks: codecs
             .map(|codec| {
                 let (clock, sequence) = RtpClock::new(codec);
                 OutgoingTrack { clock, sequence }
@@ -70,12 +70,12 @@ pub async fn run(
         next_report: now + FIRST_REPORT,
         restarted: None,
         counters,
-        stream: subscription.stream().counters().clone(),
+        stream_counters: subscription.stream().counters().clone(),
     };
-    let ended = viewing.watch(subscription.log(), &mut feedback).await;
-    let skips = viewing.playhead.skips();
-    viewing.counters.sent.skips.add(skips);
-    viewing.stream.skips.add(skips);
+    let ended = viewer.run(subscription.log(), &mut feedback).await;
+    let skips = viewer.playhead.skips();
+    viewer.counters.sent.skips.add(skips);
+    viewer.stream_counters.skips.add(skips);
     if skips > 0 {
         let stream = subscription.stream().name();
         tracing::info!(stream, skips, "a viewer was too slow and missed pictures");
@@ -83,8 +83,8 @@ pub async fn run(
     ended
 }
 
-impl<O: PacketSink> Viewing<O> {
-    async fn watch(
+impl<S: PacketSink> OrdinaryViewer<S> {
+    async fn run(
         &mut self,
         shared_log: &SharedLog,
         feedback: &mut mpsc::Receiver<Feedback>,
@@ -92,7 +92,7 @@ impl<O: PacketSink> Viewing<O> {
         loop {
             let appended = shared_log.appended();
             tokio::pin!(appended);
-            // From here on an append is noticed, so none is missed between looking at the log and waiting.
+            // Enabled before the log is read, so that no append between reading and waiting is missed.
             appended.as_mut().enable();
             let now = Instant::now();
             let step = self.playhead.step(&shared_log.lock(), now);
@@ -114,10 +114,10 @@ impl<O: PacketSink> Viewing<O> {
             tokio::select! {
                 () = tokio::time::sleep_until(wake.into()) => {}
                 () = appended, if until.is_none() => {}
-                told = feedback.recv() => match told {
+                request = feedback.recv() => match request {
                     Some(Feedback::KeyframeNeeded) => {
                         self.counters.sent.plis.add(1);
-                        self.begin_again(Instant::now());
+                        self.restart(Instant::now());
                     }
                     None => return EndReason::ViewerGone,
                 },
@@ -134,33 +134,33 @@ impl<O: PacketSink> Viewing<O> {
             ..
         }: DueFrame,
     ) -> Result<(), Disconnected> {
-        let Some(stream) = self
-            .streams
+        let Some(track) = self
+            .tracks
             .iter_mut()
-            .find(|stream| stream.clock.codec() == codec)
+            .find(|track| track.clock.codec() == codec)
         else {
             return Ok(());
         };
         let last = frame.payloads.len().saturating_sub(1);
         for (index, payload) in frame.payloads.iter().enumerate() {
-            if index > 0 && index % BURST == 0 {
-                tokio::time::sleep(BREATH).await;
+            if index > 0 && index % BURST_PACKETS == 0 {
+                tokio::time::sleep(BURST_PAUSE).await;
             }
             let marker = codec.is_video() && index == last;
             let packet = OutgoingPacket {
                 codec,
-                sequence: stream.sequence,
-                timestamp: stream.clock.timestamp(viewer_time),
+                sequence: track.sequence,
+                timestamp: track.clock.timestamp(viewer_time),
                 marker,
                 payload: payload.clone(),
             };
-            stream.sequence = stream.sequence.wrapping_add(1);
-            stream.clock.count(payload.len());
-            for counters in [&self.counters.sent, &*self.stream] {
+            track.sequence = track.sequence.wrapping_add(1);
+            track.clock.count(payload.len());
+            for counters in [&self.counters.sent, &*self.stream_counters] {
                 counters.packets.add(1);
                 counters.bytes.add((RTP_HEADER + payload.len()) as u64);
             }
-            self.outlet.send(packet).await?;
+            self.sink.send(packet).await?;
         }
         Ok(())
     }
@@ -169,18 +169,18 @@ impl<O: PacketSink> Viewing<O> {
         if now < self.next_report {
             return Ok(());
         }
-        self.next_report = now + REPORT_EVERY;
+        self.next_report = now + REPORT_INTERVAL;
         let (at, wall) = (self.playhead.clock(now), SystemTime::now());
-        for stream in &self.streams {
-            self.outlet.report(stream.clock.report(at, wall)).await?;
+        for track in &self.tracks {
+            self.sink.report(track.clock.sender_info(at, wall)).await?;
         }
         Ok(())
     }
 
-    fn begin_again(&mut self, now: Instant) {
+    fn restart(&mut self, now: Instant) {
         if self
             .restarted
-            .is_none_or(|last| now.duration_since(last) >= RESTART_EVERY)
+            .is_none_or(|last| now.duration_since(last) >= RESTART_INTERVAL)
         {
             self.restarted = Some(now);
             self.playhead.restart();

@@ -63,7 +63,7 @@ impl RtpClock {
     }
 
     /// A report for the instant that is `at` on the viewer's media clock and `wall` on the system clock.
-    pub(super) fn report(&self, at: MediaTime, wall: SystemTime) -> SenderInfo {
+    pub(super) fn sender_info(&self, at: MediaTime, wall: SystemTime) -> SenderInfo {
         SenderInfo {
             codec: self.codec,
             ntp: ntp(wall),

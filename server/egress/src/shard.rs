@@ -1,8 +1,8 @@
-//! A thread that owns a UDP port and sends the media of its viewers.
+//! A thread that owns a UDP port and sends media to its viewers.
 //!
-//! One loop looks at a viewer when something of it is due, when its log has grown, or when it has told something. Looks are gathered into ticks, so
-//! that what is due at almost the same time leaves together, and nothing is woken, locked or allocated for a single packet. What connections are made of
-//! (ICE, DTLS) runs on other threads: a storm of joins does not delay those who watch.
+//! The loop polls a viewer when one of its frames is due, when its log has grown, or when its feedback asks for packets. Polls are gathered into
+//! ticks, so that frames due at almost the same time leave in one batch, and no packet costs a wake-up, a lock or an allocation. ICE and DTLS run on
+//! other threads: many viewers that join at once do not delay the media of the others.
 
 use std::cell::RefCell;
 use std::io;
@@ -18,45 +18,46 @@ use tokio::task::LocalSet;
 
 use super::counters::ShardCounters;
 use super::end_reason::EndReason;
-use super::engine::Engine;
+use super::engine::{Engine, ViewerKey};
 use super::viewer::ViewerParams;
 use net::port::SEND_RETRY_DELAY;
 use net::routes::Remote;
 use net::{Port, tcp};
 
-/// A handle on a shard; clones are the same. Its thread ends with the last one.
+/// A handle on a shard; clones share it. The thread ends when the last handle is dropped.
 #[derive(Clone, Debug)]
 pub struct Shard {
     port: Arc<Port>,
     counters: Arc<ShardCounters>,
-    /// Unbounded, but a viewer causes two commands at most, and viewers are bounded.
+    /// Unbounded, but each viewer causes at most two commands, and the number of viewers is limited.
     commands: mpsc::UnboundedSender<Command>,
 }
 
-/// A viewer's place in a shard. Dropping it leaves.
+/// A viewer of a shard, which is removed when the handle is dropped.
 #[derive(Debug)]
 pub struct ViewerHandle {
-    number: u64,
+    key: ViewerKey,
     commands: mpsc::UnboundedSender<Command>,
     ended: oneshot::Receiver<EndReason>,
 }
 
+/// The reply to [`Command::AddViewer`].
+type Added = (ViewerKey, oneshot::Receiver<EndReason>);
+
 #[derive(Debug)]
 pub(super) enum Command {
-    AddViewer(
-        Box<ViewerParams>,
-        oneshot::Sender<(u64, oneshot::Receiver<EndReason>)>,
-    ),
-    RemoveViewer(u64),
+    /// The reply is dropped when the viewer has no path yet.
+    AddViewer(Box<ViewerParams>, oneshot::Sender<Added>),
+    RemoveViewer(ViewerKey),
 }
 
 impl Shard {
-    /// Starts the thread; `name` is what tools show of it.
+    /// Starts the thread; `name` is its name in tools such as `top`.
     ///
     /// # Errors
-    /// The system gives no thread, or no way to wait for sockets.
+    /// The system refuses a thread or a runtime.
     pub fn start(name: String, port: Arc<Port>) -> io::Result<Self> {
-        let (commands, taken) = mpsc::unbounded_channel();
+        let (commands, received) = mpsc::unbounded_channel();
         let counters = Arc::new(ShardCounters {
             stray: Arc::clone(port.stray()),
             ..ShardCounters::default()
@@ -65,7 +66,7 @@ impl Shard {
         let (its_port, its_counters) = (Arc::clone(&port), Arc::clone(&counters));
         thread::Builder::new().name(name).spawn(move || {
             let local = LocalSet::new();
-            local.block_on(&runtime, run(its_port, its_counters, taken));
+            local.block_on(&runtime, run(its_port, its_counters, received));
         })?;
         Ok(Self {
             port,
@@ -82,15 +83,15 @@ impl Shard {
         &self.counters
     }
 
-    /// Begins to send to a viewer. `None`: the shard is gone, or the viewer has no path yet.
+    /// Begins to send to a viewer. `None`: the thread has ended, or the viewer has no path yet.
     pub async fn add_viewer(&self, params: ViewerParams) -> Option<ViewerHandle> {
-        let (placed, place) = oneshot::channel();
+        let (reply, added) = oneshot::channel();
         self.commands
-            .send(Command::AddViewer(Box::new(params), placed))
+            .send(Command::AddViewer(Box::new(params), reply))
             .ok()?;
-        let (number, ended) = place.await.ok()?;
+        let (key, ended) = added.await.ok()?;
         Some(ViewerHandle {
-            number,
+            key,
             commands: self.commands.clone(),
             ended,
         })
@@ -98,7 +99,7 @@ impl Shard {
 }
 
 impl ViewerHandle {
-    /// Returns when there is nothing more to send.
+    /// Returns when sending has ended.
     pub async fn ended(&mut self) -> EndReason {
         (&mut self.ended).await.unwrap_or(EndReason::ViewerGone)
     }
@@ -106,8 +107,8 @@ impl ViewerHandle {
 
 impl Drop for ViewerHandle {
     fn drop(&mut self) {
-        // A shard that is gone has nobody any more.
-        let _ = self.commands.send(Command::RemoveViewer(self.number));
+        // Fails only when the thread has ended, and its viewers with it.
+        let _ = self.commands.send(Command::RemoveViewer(self.key));
     }
 }
 
@@ -116,17 +117,18 @@ async fn run(
     counters: Arc<ShardCounters>,
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) {
-    let awake = Rc::new(Notify::new());
-    let woken = Arc::new(Notify::new());
-    let engine = Rc::new(RefCell::new(Engine::new(counters, Arc::clone(&woken))));
+    let urgent = Rc::new(Notify::new());
+    let appended = Arc::new(Notify::new());
+    let engine = Engine::new(Instant::now(), counters, Arc::clone(&appended));
+    let engine = Rc::new(RefCell::new(engine));
     for index in 0..port.sockets().len() {
         let Ok(socket) = port.register(index).map(Rc::new) else {
             tracing::error!("a socket cannot be waited for; restart the server");
             return;
         };
-        let feedback = feedback(&engine, &awake);
+        let on_srtcp = srtcp_handler(&engine, &urgent);
         let receiving = Rc::clone(&socket);
-        tokio::task::spawn_local(async move { receiving.receive(feedback).await });
+        tokio::task::spawn_local(async move { receiving.receive(on_srtcp).await });
         tokio::task::spawn_local(async move { socket.wake_when_writable().await });
     }
     for (index, listener) in port.take_listeners() {
@@ -137,45 +139,45 @@ async fn run(
                 continue;
             }
         };
-        let feedback = feedback(&engine, &awake);
-        tokio::task::spawn_local(tcp::serve(Arc::clone(&port), index, listener, feedback));
+        let on_srtcp = srtcp_handler(&engine, &urgent);
+        tokio::task::spawn_local(tcp::serve(Arc::clone(&port), index, listener, on_srtcp));
     }
     loop {
-        let full = engine.borrow_mut().poll(Instant::now(), &port);
-        let next = engine.borrow().ticks.next();
+        let blocked = engine.borrow_mut().poll(Instant::now, &port);
+        let deadline = engine.borrow().next_deadline();
         let tick = async {
-            match (full, next) {
+            match (blocked, deadline) {
                 (true, _) => tokio::time::sleep(SEND_RETRY_DELAY).await,
-                (false, Some(next)) => tokio::time::sleep_until(next.into()).await,
+                (false, Some(deadline)) => tokio::time::sleep_until(deadline.into()).await,
                 (false, None) => std::future::pending().await,
             }
         };
         tokio::select! {
             () = tick => {}
-            () = woken.notified() => engine.borrow_mut().woken(),
-            () = awake.notified() => {}
+            () = appended.notified() => engine.borrow_mut().on_append(),
+            () = urgent.notified() => {}
             command = commands.recv() => match command {
-                Some(command) => engine.borrow_mut().handle_command(command),
+                Some(command) => engine.borrow_mut().handle_command(Instant::now(), command),
                 None => return,
             },
         }
     }
 }
 
-/// What is done with the SRTCP of a viewer.
-fn feedback(
+/// Hands SRTCP to the engine, and wakes the loop when the engine is to be polled at once.
+fn srtcp_handler(
     engine: &Rc<RefCell<Engine>>,
-    awake: &Rc<Notify>,
+    urgent: &Rc<Notify>,
 ) -> impl FnMut(Option<u64>, Remote, &[u8]) + Clone + 'static {
-    let (engine, awake) = (Rc::clone(engine), Rc::clone(awake));
-    move |number, from, datagram| {
-        let mut engine = engine.borrow_mut();
-        let urgent = match number {
-            Some(number) => engine.feedback(number, from, datagram),
-            None => engine.stray(from, datagram),
+    let (engine, urgent) = (Rc::clone(engine), Rc::clone(urgent));
+    move |id, from, datagram| {
+        let (mut engine, now) = (engine.borrow_mut(), Instant::now());
+        let poll_now = match id {
+            Some(id) => engine.on_srtcp(now, id, from, datagram),
+            None => engine.on_stray_srtcp(now, from, datagram),
         };
-        if urgent {
-            awake.notify_one();
+        if poll_now {
+            urgent.notify_one();
         }
     }
 }

@@ -1,29 +1,27 @@
-//! How often a stray datagram may cost more than a look-up.
+//! Rate limit for datagrams from unknown addresses.
 
 use std::time::{Duration, Instant};
 
-/// Whoever sends nonsense can have nothing else done but this: so many tries a second, over all of a shard.
+/// Limits how many stray datagrams a second are tried with the keys of silent viewers, over all of a shard: each try costs a decryption, and
+/// anybody can send such datagrams.
 #[derive(Debug)]
 pub(super) struct StrayLimiter {
     left: u32,
     since: Instant,
 }
 
-const A_SECOND: u32 = 40;
+const PER_SECOND: u32 = 40;
 
 impl StrayLimiter {
-    /// So many silent viewers are tried for one datagram; a try costs about a microsecond.
-    pub(super) const VIEWERS: usize = 32;
-
     pub(super) fn new(now: Instant) -> Self {
         Self {
-            left: A_SECOND,
+            left: PER_SECOND,
             since: now,
         }
     }
 
-    /// True: this one may be tried.
-    pub(super) fn take(&mut self, now: Instant) -> bool {
+    /// True: this datagram may be tried.
+    pub(super) fn try_acquire(&mut self, now: Instant) -> bool {
         if now.saturating_duration_since(self.since) >= Duration::from_secs(1) {
             *self = Self::new(now);
         }
@@ -38,13 +36,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_costs_no_more_than_so_many_tries_a_second() {
+    fn a_flood_is_tried_40_times_a_second() {
         let start = Instant::now();
-        let mut strays = StrayLimiter::new(start);
-        let tried =
-            |strays: &mut StrayLimiter, now| (0..10_000).filter(|_| strays.take(now)).count();
-        assert_eq!(tried(&mut strays, start), 40);
-        assert_eq!(tried(&mut strays, start + Duration::from_millis(999)), 0);
-        assert_eq!(tried(&mut strays, start + Duration::from_secs(1)), 40);
+        let mut limiter = StrayLimiter::new(start);
+        let tried = |limiter: &mut StrayLimiter, now| {
+            (0..10_000).filter(|_| limiter.try_acquire(now)).count()
+        };
+        assert_eq!(tried(&mut limiter, start), 40);
+        assert_eq!(tried(&mut limiter, start + Duration::from_millis(999)), 0);
+        assert_eq!(tried(&mut limiter, start + Duration::from_secs(1)), 40);
     }
 }

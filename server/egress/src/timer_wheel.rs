@@ -1,201 +1,224 @@
-//! When whom is to be looked at: a wheel of ticks.
+//! When each viewer is polled next: a timer wheel.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// What is due within one tick is done together at its end: fewer wake-ups, larger batches. It is also the most that a packet is late by plan.
-const TICK: Duration = Duration::from_millis(4);
-/// Places on the wheel; what is further ahead is looked at after one turn, and set again.
-const SPOKES: usize = 512;
+use slotmap::{Key, SecondaryMap};
 
-/// For each place (a small number) at most one time at which it is to be looked at. Setting, taking and forgetting cost the same for any number of places.
+use congestion::pacer::TICK;
+
+/// Slots of the wheel, one a tick. A deadline further ahead than one turn is clamped to it; its owner is polled early and sets it again.
+const SLOTS: usize = 512;
+
+/// At most one deadline for each key. Deadlines are rounded up to the end of their tick, so keys with deadlines in one tick are polled together:
+/// fewer wake-ups, larger batches. Setting, taking and cancelling a deadline cost the same for any number of keys.
 #[derive(Debug)]
-pub(super) struct TimerWheel {
-    began: Instant,
-    /// The tick that is done: all of it and of those before has been taken over into `ready`.
+pub(super) struct TimerWheel<K: Key> {
+    start: Instant,
+    /// The newest tick whose keys have been moved to `ready`.
     done: u64,
-    wheel: Vec<Vec<usize>>,
-    /// For each place the tick that counts; other entries of it on the wheel are out of date.
-    valid: Vec<Option<u64>>,
-    /// Places whose time has come.
-    ready: VecDeque<usize>,
-    /// How many entries are on the wheel.
-    set: usize,
+    wheel: Vec<Vec<K>>,
+    /// The current tick of each key; other entries of the key on the wheel are outdated.
+    ticks: SecondaryMap<K, u64>,
+    /// Keys whose deadline has passed.
+    ready: VecDeque<K>,
+    /// Entries on the wheel, outdated ones included.
+    entries: usize,
 }
 
-/// The tick of what is ready: no other counts until it is set again.
+/// The tick of the keys in `ready`.
 const READY: u64 = 0;
 
-impl TimerWheel {
+impl<K: Key> TimerWheel<K> {
     pub(super) fn new(now: Instant) -> Self {
         Self {
-            began: now,
+            start: now,
             done: READY + 1,
-            wheel: vec![Vec::new(); SPOKES],
-            valid: Vec::new(),
+            wheel: vec![Vec::new(); SLOTS],
+            ticks: SecondaryMap::new(),
             ready: VecDeque::new(),
-            set: 0,
+            entries: 0,
         }
     }
 
-    /// `place` is looked at at the end of the tick that `at` is in; no other time of it counts any more.
-    pub(super) fn set(&mut self, place: usize, at: Instant) {
-        let ahead = at.saturating_duration_since(self.began).as_nanos() / TICK.as_nanos();
+    /// Makes `key` ready at the end of the tick that contains `at`, instead of at its earlier deadline.
+    pub(super) fn schedule(&mut self, key: K, at: Instant) {
+        let ahead = at.saturating_duration_since(self.start).as_nanos() / TICK.as_nanos();
         let tick = u64::try_from(ahead).unwrap_or(u64::MAX).saturating_add(2);
-        let tick = tick.clamp(self.done + 1, self.done + SPOKES as u64 - 1);
-        if self.valid(place) == Some(tick) {
+        let tick = tick.clamp(self.done + 1, self.done + SLOTS as u64 - 1);
+        if self.tick_of(key) == Some(tick) {
             return;
         }
-        *self.slot(place) = Some(tick);
-        self.wheel[tick as usize % SPOKES].push(place);
-        self.set += 1;
+        self.ticks.insert(key, tick);
+        self.wheel[tick as usize % SLOTS].push(key);
+        self.entries += 1;
     }
 
-    /// `place` is looked at at once.
-    pub(super) fn soon(&mut self, place: usize) {
-        if self.valid(place) != Some(READY) {
-            *self.slot(place) = Some(READY);
-            self.ready.push_back(place);
+    /// Makes `key` ready now.
+    pub(super) fn schedule_now(&mut self, key: K) {
+        if self.tick_of(key) != Some(READY) {
+            self.ticks.insert(key, READY);
+            self.ready.push_back(key);
         }
     }
 
-    /// What [`TimerWheel::pop`] has just given is given again, first of all.
-    pub(super) fn again(&mut self, place: usize) {
-        *self.slot(place) = Some(READY);
-        self.ready.push_front(place);
+    /// Makes the key that [`TimerWheel::pop`] has just returned ready again, before all others.
+    pub(super) fn push_front(&mut self, key: K) {
+        self.ticks.insert(key, READY);
+        self.ready.push_front(key);
     }
 
-    pub(super) fn forget(&mut self, place: usize) {
-        *self.slot(place) = None;
+    pub(super) fn cancel(&mut self, key: K) {
+        self.ticks.remove(key);
     }
 
-    /// Takes over every tick that has ended by `now`.
-    pub(super) fn turn(&mut self, now: Instant) {
-        let elapsed = now.saturating_duration_since(self.began).as_nanos() / TICK.as_nanos();
+    /// Makes the keys of every tick that has ended by `now` ready.
+    pub(super) fn advance(&mut self, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.start).as_nanos() / TICK.as_nanos();
         let ended = u64::try_from(elapsed).unwrap_or(u64::MAX).saturating_add(1);
-        // After a long stop every spoke is visited once.
-        let from = (self.done + 1).max(ended.saturating_sub(SPOKES as u64 - 1));
+        // After a long stop every slot is visited once.
+        let from = (self.done + 1).max(ended.saturating_sub(SLOTS as u64 - 1));
         for tick in from..=ended {
-            let mut spoke = std::mem::take(&mut self.wheel[tick as usize % SPOKES]);
-            self.set -= spoke.len();
-            for place in spoke.drain(..) {
-                // `set` keeps to less than one turn ahead, so what is valid and not after this tick is due.
+            let mut slot = std::mem::take(&mut self.wheel[tick as usize % SLOTS]);
+            self.entries -= slot.len();
+            for key in slot.drain(..) {
+                // `schedule` sets less than one turn ahead, so an entry that is current and not after this tick is due.
                 if self
-                    .valid(place)
-                    .is_some_and(|valid| valid != READY && valid <= tick)
+                    .tick_of(key)
+                    .is_some_and(|due| due != READY && due <= tick)
                 {
-                    self.valid[place] = Some(READY);
-                    self.ready.push_back(place);
+                    self.ticks.insert(key, READY);
+                    self.ready.push_back(key);
                 }
             }
-            // Its memory is for the next turn.
-            self.wheel[tick as usize % SPOKES] = spoke;
+            // Keeps the memory for the next turn.
+            self.wheel[tick as usize % SLOTS] = slot;
         }
         self.done = self.done.max(ended);
     }
 
-    /// The next place whose time has come.
-    pub(super) fn pop(&mut self) -> Option<usize> {
+    /// Takes the next ready key.
+    pub(super) fn pop(&mut self) -> Option<K> {
         loop {
-            let place = self.ready.pop_front()?;
-            if self.valid(place) == Some(READY) {
-                self.valid[place] = None;
-                return Some(place);
+            let key = self.ready.pop_front()?;
+            if self.tick_of(key) == Some(READY) {
+                self.ticks.remove(key);
+                return Some(key);
             }
         }
     }
 
-    /// When the next tick with something in it ends; `None` when there is nothing to wait for.
-    pub(super) fn next(&self) -> Option<Instant> {
+    /// The end of the next tick that has entries, in the past while a key is ready; `None` while there is no entry.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
         if !self.ready.is_empty() {
-            return Some(self.began);
+            return Some(self.start);
         }
-        if self.set == 0 {
+        if self.entries == 0 {
             return None;
         }
-        let next = (self.done + 1..self.done + SPOKES as u64)
-            .find(|tick| !self.wheel[*tick as usize % SPOKES].is_empty())?;
-        Some(self.began + Duration::from_millis(TICK.as_millis() as u64 * (next - 1)))
+        let next = (self.done + 1..self.done + SLOTS as u64)
+            .find(|tick| !self.wheel[*tick as usize % SLOTS].is_empty())?;
+        Some(self.start + Duration::from_millis(TICK.as_millis() as u64 * (next - 1)))
     }
 
-    fn valid(&self, place: usize) -> Option<u64> {
-        self.valid.get(place).copied().flatten()
-    }
-
-    fn slot(&mut self, place: usize) -> &mut Option<u64> {
-        if place >= self.valid.len() {
-            self.valid.resize(place + 1, None);
-        }
-        &mut self.valid[place]
+    fn tick_of(&self, key: K) -> Option<u64> {
+        self.ticks.get(key).copied()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use slotmap::{DefaultKey, SlotMap};
 
     use super::*;
 
-    fn at(began: Instant, micros: u64) -> Instant {
-        began + Duration::from_micros(micros)
+    fn at(start: Instant, micros: u64) -> Instant {
+        start + Duration::from_micros(micros)
+    }
+
+    fn keys<const N: usize>() -> [DefaultKey; N] {
+        let mut map = SlotMap::new();
+        std::array::from_fn(|_| map.insert(()))
     }
 
     #[test]
-    fn what_is_due_in_one_tick_is_done_together_at_its_end() {
-        let began = Instant::now();
-        let mut ticks = TimerWheel::new(began);
-        ticks.set(0, at(began, 10_100));
-        ticks.set(1, at(began, 11_900));
-        ticks.set(2, at(began, 12_000));
-        assert_eq!(ticks.next(), Some(at(began, 12_000)));
-        ticks.turn(at(began, 11_999));
-        assert_eq!(ticks.pop(), None);
-        ticks.turn(at(began, 12_000));
+    fn deadlines_in_one_tick_are_ready_together_at_its_end() {
+        let start = Instant::now();
+        let mut timers = TimerWheel::new(start);
+        let [first, second, third] = keys();
+        timers.schedule(first, at(start, 10_100));
+        timers.schedule(second, at(start, 11_900));
+        timers.schedule(third, at(start, 12_000));
+        assert_eq!(timers.next_deadline(), Some(at(start, 12_000)));
+        timers.advance(at(start, 11_999));
+        assert_eq!(timers.pop(), None);
+        timers.advance(at(start, 12_000));
         assert_eq!(
-            (ticks.pop(), ticks.pop(), ticks.pop()),
-            (Some(0), Some(1), None)
+            (timers.pop(), timers.pop(), timers.pop()),
+            (Some(first), Some(second), None)
         );
-        assert_eq!(ticks.next(), Some(at(began, 16_000)));
+        assert_eq!(timers.next_deadline(), Some(at(start, 16_000)));
     }
 
     #[test]
-    fn only_the_last_time_counts() {
-        let began = Instant::now();
-        let mut ticks = TimerWheel::new(began);
-        ticks.set(7, at(began, 10_000));
-        ticks.set(7, at(began, 50_000));
-        ticks.turn(at(began, 40_000));
-        assert_eq!(ticks.pop(), None);
-        ticks.soon(7);
-        ticks.soon(7);
-        assert_eq!((ticks.pop(), ticks.pop()), (Some(7), None));
-        ticks.turn(at(began, 60_000));
-        assert_eq!(ticks.pop(), None, "soon took the place of the other time");
-        ticks.set(7, at(began, 70_000));
-        ticks.forget(7);
-        ticks.turn(at(began, 80_000));
-        assert_eq!(ticks.pop(), None);
+    fn only_the_last_deadline_of_a_key_counts() {
+        let start = Instant::now();
+        let mut timers = TimerWheel::new(start);
+        let [key] = keys();
+        timers.schedule(key, at(start, 10_000));
+        timers.schedule(key, at(start, 50_000));
+        timers.advance(at(start, 40_000));
+        assert_eq!(timers.pop(), None);
+        timers.schedule_now(key);
+        timers.schedule_now(key);
+        assert_eq!((timers.pop(), timers.pop()), (Some(key), None));
+        timers.advance(at(start, 60_000));
+        assert_eq!(timers.pop(), None, "schedule_now replaced the deadline");
+        timers.schedule(key, at(start, 70_000));
+        timers.cancel(key);
+        timers.advance(at(start, 80_000));
+        assert_eq!(timers.pop(), None);
+    }
+
+    #[test]
+    fn a_key_of_a_reused_slot_does_not_get_the_deadline_of_the_key_before() {
+        let start = Instant::now();
+        let mut timers = TimerWheel::new(start);
+        let mut map = SlotMap::new();
+        let old: DefaultKey = map.insert(());
+        timers.schedule(old, at(start, 10_000));
+        timers.cancel(old);
+        map.remove(old);
+        let new = map.insert(());
+        timers.schedule(new, at(start, 30_000));
+        timers.advance(at(start, 20_000));
+        assert_eq!(timers.pop(), None);
+        timers.advance(at(start, 32_000));
+        assert_eq!((timers.pop(), timers.pop()), (Some(new), None));
     }
 
     proptest! {
-        /// Nobody is looked at before the time, nor later than a tick after it, save for what is further ahead than a turn.
+        /// No key is ready before its deadline, nor two ticks after it. Deadlines are less than one turn ahead.
         #[test]
-        fn everybody_is_looked_at_in_time(
+        fn every_key_is_ready_in_time(
             steps in prop::collection::vec((0_usize..20, 0_u64..1_900_000, 0_u64..300_000), 1..200),
         ) {
-            let began = Instant::now();
-            let (mut ticks, mut now) = (TimerWheel::new(began), 0);
+            let start = Instant::now();
+            let (mut timers, mut now) = (TimerWheel::new(start), 0);
+            let keys = keys::<20>();
             let mut expected = [None::<u64>; 20];
-            for (place, ahead, wait) in steps {
-                ticks.set(place, at(began, now + ahead));
-                expected[place] = Some(now + ahead);
+            for (index, ahead, wait) in steps {
+                timers.schedule(keys[index], at(start, now + ahead));
+                expected[index] = Some(now + ahead);
                 let until = now + wait;
                 while now < until {
-                    let next = ticks.next().map_or(until, |next| (next - began).as_micros() as u64);
+                    let next = timers.next_deadline().map_or(until, |next| (next - start).as_micros() as u64);
                     now = next.clamp(now, until).max(now + 1);
-                    ticks.turn(at(began, now));
-                    while let Some(place) = ticks.pop() {
-                        let due = expected[place].take();
+                    timers.advance(at(start, now));
+                    while let Some(key) = timers.pop() {
+                        let index = keys.iter().position(|other| *other == key);
+                        let due = expected[index.expect("one of them")].take();
                         prop_assert!(due.is_some_and(|due| due <= now), "too early, or never set");
                     }
                     let tick = TICK.as_micros() as u64;

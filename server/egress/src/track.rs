@@ -1,15 +1,15 @@
 //! One track on its way to one viewer.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use shared::api::Codec;
 
-use super::rtp_clock::RtpClock;
+use super::rtp_clock::{RtpClock, SenderInfo};
 use super::srtp::{RtpPacket, RtpStream, SrtpError, SrtpSender};
 use congestion::rtx_history::{RtxHistory, SentPacket};
 use media::time::MediaTime;
 
-/// A track as it was params with one viewer.
+/// A track as negotiated with one viewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrackParams {
     pub codec: Codec,
@@ -17,16 +17,16 @@ pub struct TrackParams {
     pub ssrc: u32,
     /// Payload type and SSRC of retransmissions (RFC 4588).
     pub rtx: Option<(u8, u32)>,
-    /// The id of the header extension with the transport-wide sequence number.
+    /// The id of the header extension for transport-wide sequence numbers.
     pub twcc_id: Option<u8>,
 }
 
-/// What has been params, and the state of sending it.
+/// Numbers, encrypts and remembers the packets of one track.
 #[derive(Debug)]
 pub(super) struct TrackSender {
-    pub(super) clock: RtpClock,
+    clock: RtpClock,
     media: RtpStream,
-    /// What repeats packets: their stream, and which frames they are of.
+    /// The stream of retransmissions, and which payloads the sent packets carried.
     rtx: Option<(RtpStream, RtxHistory)>,
     twcc_id: Option<u8>,
 }
@@ -55,19 +55,19 @@ impl TrackSender {
         self.media.ssrc()
     }
 
-    /// What was sent, where it can be repeated.
-    pub(super) fn sent(&mut self) -> Option<&mut RtxHistory> {
-        self.rtx.as_mut().map(|(_, sent)| sent)
+    /// `None`: retransmissions were not negotiated.
+    pub(super) fn rtx_history(&mut self) -> Option<&mut RtxHistory> {
+        self.rtx.as_mut().map(|(_, history)| history)
     }
 
-    /// Notes that packets of a frame have left (see [`RtxHistory::add`]).
-    pub(super) fn note(&mut self, first: u16, packets: usize, from: SentPacket) {
-        if let Some(sent) = self.sent() {
-            sent.add(first, packets as u16, from);
+    /// Adds sent packets to the RTX history (see [`RtxHistory::add`]).
+    pub(super) fn remember(&mut self, first: u16, packets: usize, from: SentPacket) {
+        if let Some(history) = self.rtx_history() {
+            history.add(first, packets as u16, from);
         }
     }
 
-    /// The id of the extension for which the next packet needs a transport-wide number.
+    /// The id of the header extension, when packets need a transport-wide sequence number.
     pub(super) fn twcc_id(&self) -> Option<u8> {
         self.twcc_id
     }
@@ -76,12 +76,16 @@ impl TrackSender {
         self.media.next_sequence()
     }
 
-    /// `at`: on the viewer's clock.
+    /// The RTP timestamp of `at` on the viewer's media clock.
     pub(super) fn timestamp(&self, at: MediaTime) -> u32 {
         self.clock.timestamp(at)
     }
 
-    /// Appends one packet to `out`: of the media, or a repeated one when `packet` names the original_sequence.
+    pub(super) fn sender_info(&self, at: MediaTime, wall: SystemTime) -> SenderInfo {
+        self.clock.sender_info(at, wall)
+    }
+
+    /// Appends one encrypted packet to `out`: on the RTX stream when the packet has an original sequence number, else on the media stream.
     pub(super) fn protect(
         &mut self,
         srtp: &mut SrtpSender,

@@ -117,8 +117,8 @@ impl Viewer {
                     .on_report(self.now, block.fraction_lost, Some(rtt));
                 1
             }
-            Item::Remb { bitrate } => {
-                self.estimator.on_remb(self.now, bitrate);
+            Item::Remb { bitrate_bps } => {
+                self.estimator.on_remb(self.now, bitrate_bps);
                 1
             }
             Item::Pli { .. } | Item::Fir { .. } => 1,

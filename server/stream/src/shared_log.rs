@@ -81,6 +81,13 @@ impl SharedLog {
         wakers.push(Arc::downgrade(waker));
     }
 
+    /// Appends a frame and wakes the waiting viewers, unless the track refuses the frame (see [`Log::append`]).
+    pub fn append(&self, codec: Codec, frame: Frame, now: Instant) {
+        if self.lock().append(codec, frame, now) {
+            self.wake();
+        }
+    }
+
     pub fn finish(&self) {
         self.lock().finish();
         self.wake();
@@ -167,9 +174,7 @@ impl Sink for Appender {
         rendition
             .measure
             .add(frame.time, frame.payloads.len(), frame.bytes());
-        if self.shared_log.lock().append(unit.codec, frame, now) {
-            self.shared_log.wake();
-        }
+        self.shared_log.append(unit.codec, frame, now);
     }
 
     fn replanned(&mut self, probe: &Probe) {

@@ -18,6 +18,22 @@ pub struct Subscription {
 }
 
 impl Subscription {
+    /// A subscription to a log that no source fills: for tests of sending.
+    #[doc(hidden)]
+    pub fn to_log(
+        stream: Arc<Stream>,
+        shared_log: Arc<SharedLog>,
+        video: Option<Codec>,
+        audio: Option<Codec>,
+    ) -> Self {
+        Self {
+            stream,
+            shared_log,
+            video,
+            audio,
+        }
+    }
+
     pub fn stream(&self) -> &Stream {
         &self.stream
     }

@@ -149,7 +149,7 @@ impl BandwidthEstimator {
         let since = self.lowered.map(|last| now.saturating_duration_since(last));
         match self.trend.usage() {
             Usage::Over if wait > SHORT_QUEUE => {
-                // What was done about it takes a round rtt, and a feedback, to show.
+                // What was done about it takes a round trip, and a feedback, to show.
                 let pause = self.rtt().unwrap_or_default() + Duration::from_millis(100);
                 if since.is_none_or(|since| since >= pause) {
                     let carried = self.trend.throughput().unwrap_or(arrived);
@@ -168,7 +168,7 @@ impl BandwidthEstimator {
         }
     }
 
-    /// A report block on the pictures (RFC 3550 6.4.1): 256ths of the packets lost, and the round rtt when it tells.
+    /// A report block on the pictures (RFC 3550 6.4.1): 256ths of the packets lost, and the round trip when it tells.
     ///
     /// The loss is looked at when there is no transport-wide feedback.
     pub fn on_report(&mut self, now: Instant, fraction_lost: u8, rtt: Option<Duration>) {
@@ -210,7 +210,7 @@ impl BandwidthEstimator {
         least.map(|bits| bits as u64)
     }
 
-    /// The round rtt, not less than it is.
+    /// The round trip, not less than it is.
     pub fn rtt(&self) -> Option<Duration> {
         self.reported_rtt.or(self.rtt)
     }

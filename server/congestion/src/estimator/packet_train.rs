@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::pacer::TICK;
+
 /// Those of one feedback that arrived.
 #[derive(Debug)]
 pub(super) struct PacketTrain {
@@ -14,7 +16,7 @@ pub(super) struct PacketTrain {
 /// Fewer packets tell nothing.
 const PACKETS: u32 = 8;
 /// What leaves in one tick of the sender leaves in so long.
-const TICK: Duration = Duration::from_millis(5);
+const MIN_SEND_SPAN: Duration = TICK.saturating_add(Duration::from_millis(1));
 /// Bits a second. Sound alone always arrives as fast as it leaves.
 const PICTURES: f64 = 500_000.0;
 /// When less than this part of the speed comes out, the way is full.
@@ -59,7 +61,7 @@ impl PacketTrain {
         if self.packets < PACKETS {
             return None;
         }
-        let left = last.duration_since(first).max(TICK);
+        let left = last.duration_since(first).max(MIN_SEND_SPAN);
         let came = self.arrived.1.wrapping_sub(self.arrived.0).max(1) as f64 / 1e6;
         let bits = 8.0 * self.bytes as f64;
         let (left, came) = (bits / left.as_secs_f64(), bits / came);

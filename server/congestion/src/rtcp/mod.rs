@@ -18,7 +18,7 @@ pub enum Item<'a> {
     /// The same (RFC 5104 4.3.1); repetitions of one request have one `number`.
     Fir { media: u32, number: u8 },
     /// The viewer can receive so many bits a second, over all its streams (draft-alvestrand-rmcat-remb-03).
-    Remb { bitrate: u64 },
+    Remb { bitrate_bps: u64 },
     /// How one stream is received.
     Report(ReportBlock),
     /// When packets arrived, by their transport-wide numbers.
@@ -127,8 +127,8 @@ impl<'a> Packet<'a> {
                 }
             }
             (PAYLOAD_FEEDBACK, 15) => {
-                if let Some(bitrate) = self.control().and_then(remb) {
-                    each(Item::Remb { bitrate });
+                if let Some(bitrate_bps) = self.control().and_then(remb) {
+                    each(Item::Remb { bitrate_bps });
                 }
             }
             _ => {}

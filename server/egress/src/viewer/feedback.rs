@@ -1,16 +1,16 @@
-//! What a viewer tells: losses, lost keyframes, the state of its network.
+//! SRTCP from the viewer: losses, keyframe requests, congestion feedback.
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{FeedbackOutcome, MAX_REPAIRS, SHORT_SILENCE, SILENT, Viewer};
+use super::{CUT_WITH_TWCC, FeedbackOutcome, MAX_RETRANSMISSIONS, SILENT, Viewer};
 use crate::counters::ShardCounters;
 use crate::rtp_clock::ntp;
 use congestion::rtcp::{self, Item};
 use net::routes::Remote;
 
 impl Viewer {
-    /// Takes one SRTCP datagram.
-    pub(crate) fn feedback(
+    /// Handles one SRTCP datagram.
+    pub(crate) fn on_srtcp(
         &mut self,
         now: Instant,
         from: Remote,
@@ -18,45 +18,44 @@ impl Viewer {
         shard: &ShardCounters,
     ) -> FeedbackOutcome {
         let Some(compound) = self.srtcp.unprotect(datagram) else {
-            // Not from the viewer, or a copy.
-            return FeedbackOutcome::Nothing;
+            return FeedbackOutcome::Rejected;
         };
         shard.feedback.add(1);
         let moved = from != self.path.remote;
         if moved {
             self.route.migrate(from);
         }
-        let silence = now.saturating_duration_since(self.heard);
-        if silence > self.cut_off || moved && silence > SILENT {
-            self.begin_anew();
+        let silence = now.saturating_duration_since(self.last_feedback);
+        if silence > self.cut_after || moved && silence > SILENT {
+            self.recover_from_cut();
         }
-        self.heard = now;
-        let waiting = self.repairs.len();
+        self.last_feedback = now;
+        let waiting = self.retransmissions.len();
         rtcp::read(&compound, |item| match item {
-            Item::Nack { media, lost } => self.lost(now, media, lost, shard),
+            Item::Nack { media, lost } => self.on_nack(now, media, lost, shard),
             Item::Pli { .. } | Item::Fir { .. } => {
                 self.keyframe_needed = true;
                 self.count(shard, |counters| counters.plis.add(1));
             }
-            Item::Remb { bitrate } => self.estimator.on_remb(now, bitrate),
+            Item::Remb { bitrate_bps } => self.estimator.on_remb(now, bitrate_bps),
             Item::Report(block) => self.on_report_block(now, &block),
             Item::Twcc(feedback) => {
-                self.cut_off = SHORT_SILENCE;
-                let reports = self.history.match_feedback(now, &feedback);
-                self.estimator.on_feedback(now, reports);
+                self.cut_after = CUT_WITH_TWCC;
+                let results = self.history.match_feedback(now, &feedback);
+                self.estimator.on_feedback(now, results);
             }
         });
         if let Some(estimate) = self.estimator.bitrate_bps(now) {
             self.counters.set_estimate_bps(estimate);
         }
-        if self.keyframe_needed || self.repairs.len() > waiting {
+        if self.keyframe_needed || self.retransmissions.len() > waiting {
             FeedbackOutcome::Urgent
         } else {
-            FeedbackOutcome::Feedback
+            FeedbackOutcome::Accepted
         }
     }
 
-    fn lost(
+    fn on_nack(
         &mut self,
         now: Instant,
         media: u32,
@@ -69,33 +68,33 @@ impl Viewer {
         let rtt = self.estimator.rtt().unwrap_or(UNKNOWN_RTT);
         let track = &mut self.tracks[index];
         let mut asked = 0;
-        // Nobody can miss more than is kept; who says so is not believed.
-        for sequence in lost.take(MAX_REPAIRS) {
+        // A NACK that names more packets than may wait is not genuine.
+        for sequence in lost.take(MAX_RETRANSMISSIONS) {
             asked += 1;
-            if let Some(sent) = track.sent()
-                && self.repairs.len() < MAX_REPAIRS
-                && sent.may_retransmit(sequence, now, rtt)
+            if let Some(history) = track.rtx_history()
+                && self.retransmissions.len() < MAX_RETRANSMISSIONS
+                && history.may_retransmit(sequence, now, rtt)
             {
-                self.repairs.push_back((index, sequence));
+                self.retransmissions.push_back((index, sequence));
             }
         }
         self.count(shard, |counters| counters.nacks.add(asked));
     }
 
-    /// The round rtt is the time since our report that it had last, less the time that it held it (RFC 3550 6.4.1).
+    /// The round trip is the time since our sender report that the block names, less the time that the viewer held it (RFC 3550 6.4.1).
     fn on_report_block(&mut self, now: Instant, block: &rtcp::ReportBlock) {
         let arrived = (ntp(SystemTime::now()) >> 16) as u32;
-        let away = arrived
+        let rtt = arrived
             .wrapping_sub(block.last_report)
             .wrapping_sub(block.delay);
-        // A viewer whose clock is a little fast makes it negative.
-        let rtt = (block.last_report != 0 && away < LONGEST_RTT)
-            .then(|| Duration::from_secs_f64(f64::from(away) / 65536.0));
-        let picture = self
+        // Negative, and so huge here, when the viewer's clock runs a little fast.
+        let rtt = (block.last_report != 0 && rtt < MAX_RTT)
+            .then(|| Duration::from_secs_f64(f64::from(rtt) / 65536.0));
+        let reported = self
             .tracks
             .iter()
             .find(|track| track.ssrc() == block.source);
-        if picture.is_some_and(|track| track.codec().is_video()) || self.tracks.len() == 1 {
+        if reported.is_some_and(|track| track.codec().is_video()) || self.tracks.len() == 1 {
             self.estimator.on_report(now, block.fraction_lost, rtt);
         }
         if let Some(rtt) = self.estimator.rtt() {
@@ -104,7 +103,7 @@ impl Viewer {
     }
 }
 
-/// Until the first report has come back.
+/// Until the first measurement.
 const UNKNOWN_RTT: Duration = Duration::from_millis(100);
-/// In 1/65536 s; more is no round rtt but nonsense.
-const LONGEST_RTT: u32 = 10 << 16;
+/// In units of 1/65536 s.
+const MAX_RTT: u32 = 10 << 16;

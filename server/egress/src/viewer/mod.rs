@@ -2,8 +2,8 @@
 //!
 //! | module | noun |
 //! |---|---|
-//! | `sending` | what is due, in its order, sealed into batches |
-//! | `feedback` | what the viewer tells: losses, lost keyframes, the state of its network |
+//! | `sending` | due frames and retransmissions, encrypted into batches |
+//! | `feedback` | SRTCP from the viewer: losses, keyframe requests, congestion feedback |
 
 mod feedback;
 mod sending;
@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::counters::{Counters, ShardCounters, ViewerCounters};
+use super::end_reason::EndReason;
 use super::packet_sink::Disconnected;
 use super::rtp_clock::SenderInfo;
 use super::srtp::{SrtcpReceiver, SrtpSender};
@@ -32,7 +33,7 @@ use stream::shared_log::ShardWaker;
 use timeline::frame::Frame;
 use timeline::playhead::{DueFrame, Playhead};
 
-/// What a shard is given of a viewer.
+/// What a shard needs to send to a viewer.
 #[derive(Debug)]
 pub struct ViewerParams {
     pub subscription: Subscription,
@@ -40,41 +41,40 @@ pub struct ViewerParams {
     pub tracks: Vec<TrackParams>,
     pub srtp: SrtpSender,
     pub srtcp: SrtcpReceiver,
-    /// Sender reports go through the peer connection, which numbers and seals RTCP. One set waits at most.
+    /// Sender reports go through the peer connection, which numbers and encrypts RTCP. One set waits at most.
     pub reports: mpsc::Sender<Vec<SenderInfo>>,
     pub counters: Arc<ViewerCounters>,
 }
 
-/// When a viewer is to be looked at again.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Next {
+/// When a viewer is polled again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NextPoll {
     At(Instant),
-    /// When something is appended to its stream.
-    Appended,
-    /// Its batch waits for room in the socket's buffer; then at once.
-    Full,
-    Over,
-    Gone,
+    /// When its log has grown.
+    OnAppend,
+    /// When the batch, which waits for room in the socket's buffer, has been sent.
+    OnWritable,
+    Never(EndReason),
 }
 
-/// What a datagram was to a viewer.
+/// The effect of a datagram on a viewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FeedbackOutcome {
-    /// Not of this viewer, or a copy.
-    Nothing,
-    Feedback,
-    /// Something is to be sent at once.
+    /// Not from this viewer, or a replay.
+    Rejected,
+    Accepted,
+    /// The viewer needs packets: poll it now.
     Urgent,
 }
 
-/// A picture on its way out.
+/// A video frame that has been sent in part.
 #[derive(Debug)]
-struct Picture {
+struct CurrentFrame {
     frame: Frame,
     number: u64,
+    /// Its RTP timestamp.
     timestamp: u32,
-    /// Packets that have been sent.
-    done: usize,
+    packets_sent: usize,
 }
 
 #[derive(Debug)]
@@ -83,69 +83,70 @@ pub(super) struct Viewer {
     route: Arc<Route>,
     path: Path,
     path_version: u64,
-    /// Packets that may leave as one on this path.
+    /// Packets of one size that may leave in one system call on this path.
     segments: usize,
     waker: Arc<ShardWaker>,
     playhead: Playhead,
-    /// At most one of pictures and one of sound.
+    /// At most one of video and one of audio.
     tracks: Vec<TrackSender>,
     srtp: SrtpSender,
     srtcp: SrtcpReceiver,
     history: TwccHistory,
     estimator: BandwidthEstimator,
     pacer: Pacer,
-    picture: Option<Picture>,
-    /// Sound that found the socket's buffer full.
-    sound: Option<DueFrame>,
-    /// Sequence numbers that are to be sent again, and which track's.
-    repairs: VecDeque<(usize, u16)>,
+    current_frame: Option<CurrentFrame>,
+    /// An audio frame that found the socket's buffer full.
+    blocked_audio: Option<DueFrame>,
+    /// Packets to retransmit: index of the track, sequence number.
+    retransmissions: VecDeque<(usize, u16)>,
     rtx_budget: RtxBudget,
-    /// Repairs in the batch.
-    repaired: u64,
+    /// Retransmissions in the batch.
+    retransmitted: u64,
     reports: mpsc::Sender<Vec<SenderInfo>>,
     next_report: Instant,
+    /// When it last went back to a keyframe.
     restarted: Option<Instant>,
     keyframe_needed: bool,
-    /// When it was last heard, and after how long a silence it was cut off.
-    heard: Instant,
-    cut_off: Duration,
+    last_feedback: Instant,
+    /// After this long without feedback the path is taken to have been cut.
+    cut_after: Duration,
     counters: Arc<ViewerCounters>,
 }
 
-/// What a viewer sends into, for the time of one look at it.
+/// Where a viewer sends, for the time of one poll.
 pub(super) struct SendContext<'a> {
     pub(super) batch: &'a mut Batch,
     pub(super) counters: &'a ShardCounters,
 }
 
 impl SendContext<'_> {
-    /// A frame leaves that could have left at `ready`.
-    fn note_late(&self, now: Instant, ready: Instant) {
+    /// Counts a frame that is sent now and could have been sent at `ready`.
+    fn count_lateness(&self, now: Instant, ready: Instant) {
         self.counters
             .lateness
             .add(now.saturating_duration_since(ready));
     }
 }
 
-const REPORT_EVERY: Duration = Duration::from_secs(3);
-/// The first report follows the first packets soon, for lips to match early.
+const REPORT_INTERVAL: Duration = Duration::from_secs(3);
+/// The first report soon follows the first packets: without it the viewer cannot synchronize audio and video.
 const FIRST_REPORT: Duration = Duration::from_millis(60);
 /// A viewer goes back to a keyframe this often at most.
-const RESTART_EVERY: Duration = Duration::from_secs(1);
-/// A keyframe of the log no older than this is as good as one that is asked for, in microseconds.
-const FRESH: i64 = 1_000_000;
-/// Browsers report on what they receive several times a second.
+const RESTART_INTERVAL: Duration = Duration::from_secs(1);
+/// A keyframe in the log that is no older than this is used instead of a new one, in microseconds.
+const FRESH_KEYFRAME_US: i64 = 1_000_000;
+/// Browsers send feedback several times a second.
 const SILENT: Duration = Duration::from_millis(250);
-/// Who reports when each packet arrives is not silent for so long, unless nothing arrives...
-const SHORT_SILENCE: Duration = Duration::from_secs(1);
-/// ...and others report every few seconds.
-const LONG_SILENCE: Duration = Duration::from_secs(6);
-/// Repairs that may wait; what is asked for beyond that is asked for again.
-const MAX_REPAIRS: usize = 512;
+/// A viewer that sends transport-wide feedback is never silent for this long unless the path is cut...
+const CUT_WITH_TWCC: Duration = Duration::from_secs(1);
+/// ...others send a report every few seconds.
+const CUT_WITHOUT_TWCC: Duration = Duration::from_secs(6);
+/// Retransmissions that may wait; the viewer asks again for those beyond.
+const MAX_RETRANSMISSIONS: usize = 512;
 
 impl Viewer {
-    /// `None`: it has left before it began.
-    pub(super) fn new(watch: ViewerParams, waker: Arc<ShardWaker>, now: Instant) -> Option<Self> {
+    /// `None`: nothing encrypted has been sent on its route, so there is no path yet.
+    pub(super) fn new(params: ViewerParams, waker: Arc<ShardWaker>, now: Instant) -> Option<Self> {
         let ViewerParams {
             subscription,
             route,
@@ -154,7 +155,7 @@ impl Viewer {
             srtcp,
             reports,
             counters,
-        } = watch;
+        } = params;
         let path_version = route.path_version();
         let path = route.path()?;
         Some(Self {
@@ -174,24 +175,24 @@ impl Viewer {
             history: TwccHistory::new(now),
             estimator: BandwidthEstimator::new(now),
             pacer: Pacer::new(now),
-            picture: None,
-            sound: None,
-            repairs: VecDeque::new(),
+            current_frame: None,
+            blocked_audio: None,
+            retransmissions: VecDeque::new(),
             rtx_budget: RtxBudget::new(),
-            repaired: 0,
+            retransmitted: 0,
             reports,
             next_report: now + FIRST_REPORT,
             restarted: None,
             keyframe_needed: false,
-            heard: now,
-            cut_off: LONG_SILENCE,
+            last_feedback: now,
+            cut_after: CUT_WITHOUT_TWCC,
             counters,
         })
     }
 
-    /// True when its feedback, which comes some times a second, is overdue.
+    /// True while its feedback is overdue.
     pub(super) fn is_silent(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.heard) > SILENT
+        now.saturating_duration_since(self.last_feedback) > SILENT
     }
 
     /// Where the viewer's packets go.
@@ -199,8 +200,8 @@ impl Viewer {
         &self.path
     }
 
-    /// Sends what is due into `out`, and through it.
-    pub(super) fn poll(&mut self, now: Instant, context: &mut SendContext<'_>) -> Next {
+    /// Sends due packets: fills the batch of `context`, and flushes it.
+    pub(super) fn poll(&mut self, now: Instant, context: &mut SendContext<'_>) -> NextPoll {
         if self.route.path_version() != self.path_version {
             self.path_version = self.route.path_version();
             if let Some(path) = self.route.path() {
@@ -211,33 +212,33 @@ impl Viewer {
         self.pacer.set_rate(now, self.estimator.bitrate_bps(now));
         let next = match self.fill(now, context) {
             Ok(next) => next,
-            Err(sending::Full) => return Next::Full,
+            Err(sending::Full) => return NextPoll::OnWritable,
         };
         if self.flush(context) == FlushOutcome::Full {
-            return Next::Full;
+            return NextPoll::OnWritable;
         }
         if self.report(now).is_err() {
-            return Next::Gone;
+            return NextPoll::Never(EndReason::ViewerGone);
         }
         match next {
-            Next::At(at) => Next::At(at.min(self.next_report)),
+            NextPoll::At(at) => NextPoll::At(at.min(self.next_report)),
             other => other,
         }
     }
 
-    /// It is heard again after having been cut off: what was lost meanwhile is of no use any more.
-    fn begin_anew(&mut self) {
-        self.repairs.clear();
-        for sent in self.tracks.iter_mut().filter_map(TrackSender::sent) {
-            sent.clear();
+    /// Begins again on a keyframe after the path was cut: retransmissions of packets lost meanwhile would come too late.
+    fn recover_from_cut(&mut self) {
+        self.retransmissions.clear();
+        for history in self.tracks.iter_mut().filter_map(TrackSender::rtx_history) {
+            history.clear();
         }
         self.restarted = None;
         self.keyframe_needed = true;
     }
 
-    /// Asks for a keyframe, or goes back to one: the decoder of the viewer has lost what it needs to go on.
+    /// Requests a keyframe from the encoder, or goes back to one in the log, for a decoder that cannot go on without.
     fn find_keyframe(&mut self, now: Instant) {
-        let lately = |last| now.saturating_duration_since(last) < RESTART_EVERY;
+        let lately = |last| now.saturating_duration_since(last) < RESTART_INTERVAL;
         let Some(codec) = self.subscription.video() else {
             return;
         };
@@ -245,31 +246,34 @@ impl Viewer {
             return;
         }
         self.restarted = Some(now);
-        self.picture = None;
+        self.current_frame = None;
         let shared_log = self.subscription.log();
         let newest = {
             let log = shared_log.lock();
             let newest = log.track(codec).and_then(|track| track.newest_keyframe());
             newest.map(|(_, time)| log.live(now).micros_since(time))
         };
-        // The log is not held here: whoever holds the stream may be waiting for it.
-        if newest.is_none_or(|age| age > FRESH) && self.subscription.request_keyframe(now) {
+        // The log is unlocked here: a thread that holds the stream's lock may be waiting for it.
+        if newest.is_none_or(|age| age > FRESH_KEYFRAME_US)
+            && self.subscription.request_keyframe(now)
+        {
             self.playhead.await_keyframe(&shared_log.lock(), now);
         } else {
             self.playhead.rewind_video(&shared_log.lock(), now);
         }
     }
 
-    /// When it is to be looked at even when nothing is due.
+    /// When it has to be polled even when no frame is due.
     pub(super) fn next_report(&self) -> Instant {
         self.next_report
     }
 
+    /// Index of the track of this codec.
     fn track_of(&self, codec: Codec) -> Option<usize> {
         self.tracks.iter().position(|track| track.codec() == codec)
     }
 
-    /// Counts something for this viewer, its shard and its stream.
+    /// Applies `add` to the counters of the viewer, of its shard and of its stream.
     fn count(&self, shard: &ShardCounters, add: impl Fn(&Counters)) {
         add(&self.counters.sent);
         add(&shard.sent);
@@ -280,12 +284,12 @@ impl Viewer {
         if now < self.next_report {
             return Ok(());
         }
-        self.next_report = now + REPORT_EVERY;
+        self.next_report = now + REPORT_INTERVAL;
         let (at, wall) = (self.playhead.clock(now), SystemTime::now());
         let reports = self.tracks.iter();
-        let reports = reports.map(|track| track.clock.report(at, wall)).collect();
+        let reports = reports.map(|track| track.sender_info(at, wall)).collect();
         match self.reports.try_send(reports) {
-            // The connection has not taken the last ones yet; the next ones say the same.
+            // When the reports before have not been sent yet, these are dropped.
             Ok(()) | Err(TrySendError::Full(_)) => Ok(()),
             Err(TrySendError::Closed(_)) => Err(Disconnected),
         }

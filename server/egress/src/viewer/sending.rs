@@ -1,40 +1,40 @@
-//! What is due, in its order, sealed into batches.
+//! Sends due frames: retransmissions, current video frame, audio, next video frame.
 
 use std::time::{Duration, Instant};
 
-use super::{Next, Picture, SendContext, Viewer};
+use super::{CurrentFrame, EndReason, NextPoll, SendContext, Viewer};
 use crate::srtp::RtpPacket;
 use congestion::rtx_history::SentPacket;
 use net::batch::FlushOutcome;
 use timeline::log::Log;
 use timeline::playhead::{DueFrame, Step};
 
-/// A TCP connection that takes nothing more is looked at again after this.
-const FULL_AGAIN: Duration = Duration::from_millis(20);
+/// A TCP connection whose send queue is full is polled again after this.
+const TCP_RETRY_DELAY: Duration = Duration::from_millis(20);
 
-/// A packet does not fit, and the batch before it cannot leave yet.
+/// The batch is full and the socket is not writable.
 pub(super) struct Full;
 
 impl Viewer {
-    /// Fills batches with what is due. What comes first: repairs, the picture on its way, sound, the next picture.
+    /// Fills batches with due packets, and flushes every full one.
     pub(super) fn fill(
         &mut self,
         now: Instant,
         context: &mut SendContext<'_>,
-    ) -> Result<Next, Full> {
+    ) -> Result<NextPoll, Full> {
         if self.path.is_full() {
-            return Ok(Next::At(now + FULL_AGAIN));
+            return Ok(NextPoll::At(now + TCP_RETRY_DELAY));
         }
         let shared_log = self.subscription.log().clone();
-        self.repair(now, context)?;
-        if let Some(sound) = self.sound.take() {
-            self.begin(sound, now, context)?;
+        self.retransmit(now, context)?;
+        if let Some(audio) = self.blocked_audio.take() {
+            self.begin(audio, now, context)?;
         }
         if std::mem::take(&mut self.keyframe_needed) {
             self.find_keyframe(now);
         }
         loop {
-            self.send_picture(now, context)?;
+            self.send_current_frame(now, context)?;
             let step = {
                 let log = shared_log.lock();
                 let step = self.step(&log, now, context);
@@ -43,25 +43,26 @@ impl Viewer {
                 }
                 step
             };
-            let held = self.picture.is_some() || !self.repairs.is_empty();
-            let paced = held.then(|| self.pacer.next(now));
+            let waiting = self.current_frame.is_some() || !self.retransmissions.is_empty();
+            let paced = waiting.then(|| self.pacer.next(now));
             match (step, paced) {
-                (Step::Over, _) => return Ok(Next::Over),
+                (Step::Over, _) => return Ok(NextPoll::Never(EndReason::StreamOver)),
                 (Step::Send(due), _) => self.begin(due, now, context)?,
-                (Step::Wait(until), Some(paced)) => return Ok(Next::At(until.min(paced))),
-                (Step::Wait(until), None) => return Ok(Next::At(until)),
-                (Step::Starved, Some(paced)) => return Ok(Next::At(paced)),
-                (Step::Starved, None) => return Ok(Next::Appended),
+                (Step::Wait(until), Some(paced)) => return Ok(NextPoll::At(until.min(paced))),
+                (Step::Wait(until), None) => return Ok(NextPoll::At(until)),
+                (Step::Starved, Some(paced)) => return Ok(NextPoll::At(paced)),
+                (Step::Starved, None) => return Ok(NextPoll::OnAppend),
             }
         }
     }
 
+    /// Moves the playhead; while a video frame is being sent, over audio only.
     fn step(&mut self, log: &Log, now: Instant, context: &SendContext<'_>) -> Step {
         let skips = self.playhead.skips();
-        if self.picture.is_some() && self.playhead.should_drop_frame(log, now) {
-            self.picture = None;
+        if self.current_frame.is_some() && self.playhead.should_drop_frame(log, now) {
+            self.current_frame = None;
         }
-        let step = match self.picture {
+        let step = match self.current_frame {
             Some(_) => self.playhead.step_audio(log, now),
             None => self.playhead.step(log, now),
         };
@@ -71,7 +72,7 @@ impl Viewer {
         step
     }
 
-    /// Sound leaves at once; a picture begins to.
+    /// Sends an audio frame whole; makes a video frame the current one.
     fn begin(
         &mut self,
         due: DueFrame,
@@ -83,12 +84,12 @@ impl Viewer {
         };
         let timestamp = self.tracks[track].timestamp(due.viewer_time);
         if due.codec.is_video() {
-            context.note_late(now, due.due_at.max(due.frame.appended));
-            self.picture = Some(Picture {
+            context.count_lateness(now, due.due_at.max(due.frame.appended));
+            self.current_frame = Some(CurrentFrame {
                 frame: due.frame,
                 number: due.number,
                 timestamp,
-                done: 0,
+                packets_sent: 0,
             });
             return Ok(());
         }
@@ -102,7 +103,7 @@ impl Viewer {
             };
             let sequence = self.tracks[track].next_sequence();
             if let Err(full) = self.push(track, packet, now, context) {
-                self.sound = Some(due);
+                self.blocked_audio = Some(due);
                 return Err(full);
             }
             let sent = SentPacket {
@@ -110,15 +111,19 @@ impl Viewer {
                 index: index as u16,
                 timestamp,
             };
-            self.tracks[track].note(sequence, 1, sent);
+            self.tracks[track].remember(sequence, 1, sent);
         }
-        context.note_late(now, due.due_at.max(due.frame.appended));
+        context.count_lateness(now, due.due_at.max(due.frame.appended));
         Ok(())
     }
 
-    /// Sends as much of the picture as the pacer lets go.
-    fn send_picture(&mut self, now: Instant, context: &mut SendContext<'_>) -> Result<(), Full> {
-        let Some(mut picture) = self.picture.take() else {
+    /// Sends as many packets of the current video frame as the pacer allows.
+    fn send_current_frame(
+        &mut self,
+        now: Instant,
+        context: &mut SendContext<'_>,
+    ) -> Result<(), Full> {
+        let Some(mut current) = self.current_frame.take() else {
             return Ok(());
         };
         let Some(track) = self
@@ -128,53 +133,55 @@ impl Viewer {
         else {
             return Ok(());
         };
-        let count = picture.frame.payloads.len();
-        let (began, first) = (picture.done, self.tracks[track].next_sequence());
+        let count = current.frame.payloads.len();
+        let (sent_before, first) = (current.packets_sent, self.tracks[track].next_sequence());
         let mut outcome = Ok(());
-        while picture.done < count {
+        while current.packets_sent < count {
             if !self.pacer.may_send(now) {
                 break;
             }
             let packet = RtpPacket {
-                marker: picture.done + 1 == count,
-                timestamp: picture.timestamp,
+                marker: current.packets_sent + 1 == count,
+                timestamp: current.timestamp,
                 twcc: None,
                 original_sequence: None,
-                payload: &picture.frame.payloads[picture.done],
+                payload: &current.frame.payloads[current.packets_sent],
             };
             outcome = self.push(track, packet, now, context);
             if outcome.is_err() {
                 break;
             }
-            picture.done += 1;
+            current.packets_sent += 1;
         }
-        if picture.done > began {
+        if current.packets_sent > sent_before {
             let sent = SentPacket {
-                frame: picture.number,
-                index: began as u16,
-                timestamp: picture.timestamp,
+                frame: current.number,
+                index: sent_before as u16,
+                timestamp: current.timestamp,
             };
-            self.tracks[track].note(first, picture.done - began, sent);
+            self.tracks[track].remember(first, current.packets_sent - sent_before, sent);
         }
-        if picture.done < count {
-            self.picture = Some(picture);
+        if current.packets_sent < count {
+            self.current_frame = Some(current);
         }
         outcome
     }
 
-    /// Sends again what was asked for, from the log.
-    fn repair(&mut self, now: Instant, context: &mut SendContext<'_>) -> Result<(), Full> {
-        while let Some(&(track, sequence)) = self.repairs.front() {
+    /// Retransmits packets that the viewer asked for. Their payloads come from the log.
+    fn retransmit(&mut self, now: Instant, context: &mut SendContext<'_>) -> Result<(), Full> {
+        while let Some(&(track, sequence)) = self.retransmissions.front() {
             if !self.pacer.may_send(now) {
                 break;
             }
             let codec = self.tracks[track].codec();
-            let sent = self.tracks[track].sent();
-            let found = sent.and_then(|sent| sent.find(sequence)).and_then(|sent| {
-                let log = self.subscription.log().lock();
-                let frame = log.track(codec)?.get(sent.frame)?;
-                Some((sent, frame.clone()))
-            });
+            let history = self.tracks[track].rtx_history();
+            let found = history
+                .and_then(|history| history.find(sequence))
+                .and_then(|sent| {
+                    let log = self.subscription.log().lock();
+                    let frame = log.track(codec)?.get(sent.frame)?;
+                    Some((sent, frame.clone()))
+                });
             if let Some((sent, frame)) = found
                 && let Some(payload) = frame.payloads.get(usize::from(sent.index))
                 && self.rtx_budget.spend(payload.len())
@@ -188,14 +195,14 @@ impl Viewer {
                     payload,
                 };
                 self.push(track, packet, now, context)?;
-                self.repaired += 1;
+                self.retransmitted += 1;
             }
-            self.repairs.pop_front();
+            self.retransmissions.pop_front();
         }
         Ok(())
     }
 
-    /// Seals a packet into the batch; a batch that it does not fit into leaves before.
+    /// Encrypts a packet into the batch, after flushing the batch if the packet does not fit.
     fn push(
         &mut self,
         track: usize,
@@ -208,7 +215,7 @@ impl Viewer {
         if !context.batch.fits(size, self.segments) && self.flush(context) == FlushOutcome::Full {
             return Err(Full);
         }
-        // A number is given once it is certain that the packet leaves.
+        // Only now is it certain that the packet leaves: a number must not be used up without.
         if let Some((_, number)) = &mut packet.twcc {
             *number = self.history.add(now, size);
         }
@@ -221,17 +228,17 @@ impl Viewer {
                     self.rtx_budget.earn(size);
                 }
             }
-            Err(error) => tracing::error!(%error, "a packet could not be sealed"),
+            Err(error) => tracing::error!(%error, "a packet could not be encrypted"),
         }
         Ok(())
     }
 
-    /// Sends the batch.
+    /// Sends the batch, and counts its packets.
     pub(super) fn flush(&mut self, context: &mut SendContext<'_>) -> FlushOutcome {
         let (packets, bytes) = (context.batch.packets() as u64, context.batch.bytes() as u64);
-        let flushed = context.batch.flush(self.route.port(), &self.path);
+        let outcome = context.batch.flush(self.route.port(), &self.path);
         self.count(context.counters, |counters| {
-            match flushed {
+            match outcome {
                 FlushOutcome::Sent => {
                     counters.packets.add(packets);
                     counters.bytes.add(bytes);
@@ -240,9 +247,9 @@ impl Viewer {
                 FlushOutcome::Refused => counters.send_errors.add(1),
                 FlushOutcome::Empty | FlushOutcome::Full => {}
             }
-            counters.rtx.add(self.repaired);
+            counters.rtx.add(self.retransmitted);
         });
-        self.repaired = 0;
-        flushed
+        self.retransmitted = 0;
+        outcome
     }
 }
