@@ -1,9 +1,6 @@
 //! Rooms as people use them: two browsers, two profiles, one server that introduces them.
 
-use testkit::{
-    TestServer,
-    browser::{Look, TestBrowser},
-};
+use testkit::{TestServer, browser::TestBrowser};
 
 use crate::server;
 
@@ -359,54 +356,4 @@ async fn the_link_of_a_room_is_copied_or_the_button_says_that_it_was_not() {
             &format!("{button} == 'Copy failed: please copy it yourself'"),
         )
         .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_room_fits_a_phone_and_a_desk_in_both_languages_and_both_colours() {
-    let server = server().await;
-    let ann = TestBrowser::chromium().await;
-    let lin = ann.and_chromium().await;
-    come_in(&ann, &server, "demo", "Ann").await;
-    come_in(&lin, &server, "demo", "小雨").await;
-    connected_to(&lin, "Ann").await;
-    say(&lin, "我把前门的片段发给你。").await;
-    say(
-        &lin,
-        &"An address that is long: https://weir.example/".repeat(3),
-    )
-    .await;
-    for language in ["en", "zh-CN"] {
-        for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {
-            ann.look(Look {
-                width,
-                dark,
-                language,
-            })
-            .await;
-            ann.reload().await;
-            // The people are on a tab of their own on a phone.
-            connected_to(&ann, "小雨").await;
-            ann.until(
-                "the history is shown",
-                "document.querySelectorAll('.chat-message').length == 2",
-            )
-            .await;
-            let colour = if dark { "dark" } else { "light" };
-            for tab in ["chat", "people", "files"] {
-                if width > 400 && tab != "chat" {
-                    continue;
-                }
-                ann.run(&format!("document.querySelector('#tab-{tab}').click()"))
-                    .await;
-                let picture = format!("room-{tab}-{language}-{width}-{colour}");
-                ann.screenshot(&picture).await;
-                let overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
-                assert_eq!(
-                    ann.run(overflow).await,
-                    0,
-                    "{picture} is wider than its window"
-                );
-            }
-        }
-    }
 }

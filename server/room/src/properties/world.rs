@@ -17,9 +17,8 @@ const ROOM: &str = "demo";
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 static IDS: LazyLock<Vec<PeerId>> = LazyLock::new(|| {
-    (0..PEOPLE)
-        .map(|person| PeerId::of(ROOM, &key(person)))
-        .collect()
+    let ids = (0..PEOPLE).map(|person| PeerId::of(ROOM, &key(person)));
+    ids.collect()
 });
 
 /// Somebody in the room, as it should be.

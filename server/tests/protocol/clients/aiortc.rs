@@ -65,10 +65,7 @@ async fn watches(profile: &str, offered: &str) {
         let speed = number(kind, "media") / number(kind, "took");
         assert!((0.8..1.25).contains(&speed), "{kind} at {speed}: {told}");
     }
-    assert!(
-        number("audio", "loudest") > 300.0,
-        "no audio: {told}"
-    );
+    assert!(number("audio", "loudest") > 300.0, "no audio: {told}");
     // Lost video packets are requested again, and all arrive.
     assert!(told["lost"].as_f64() > Some(5.0), "{told}");
     assert!(number("session", "rtx") > 3.0, "{told}");
