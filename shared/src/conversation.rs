@@ -35,7 +35,8 @@ pub struct Conversation {
     /// The highest number sent or received.
     clock: u64,
     /// The highest number received from each author.
-    heard: BTreeMap<PeerId, u64>,
+    #[serde(rename = "heard")]
+    highest: BTreeMap<PeerId, u64>,
     /// By number, then author.
     entries: Vec<Entry>,
 }
@@ -109,7 +110,7 @@ impl Conversation {
         Self {
             me,
             clock: 0,
-            heard: BTreeMap::new(),
+            highest: BTreeMap::new(),
             entries: Vec::new(),
         }
     }
@@ -196,12 +197,12 @@ impl Conversation {
         if !message.is_valid() || number > MAX_NUMBER || *from == self.me {
             return ReceiveOutcome::Invalid;
         }
-        let heard = self.heard.get(from).copied().unwrap_or(0);
-        if number <= heard {
-            return ReceiveOutcome::Duplicate { received: heard };
+        let highest = self.highest.get(from).copied().unwrap_or(0);
+        if number <= highest {
+            return ReceiveOutcome::Duplicate { received: highest };
         }
         self.clock = self.clock.max(number.min(MAX_CLOCK));
-        self.heard.insert(from.clone(), number);
+        self.highest.insert(from.clone(), number);
         self.forget_authors();
         let entry = Entry {
             author: from.clone(),
@@ -252,23 +253,23 @@ impl Conversation {
             .partition_point(|other| other.key() < entry.key());
         self.entries.insert(at, entry);
         let mut bytes: usize = self.entries.iter().map(Entry::bytes).sum();
-        let mut gone = 0;
-        while self.entries.len() - gone > MAX_ENTRIES
-            || (bytes > MAX_BYTES && gone + 1 < self.entries.len())
+        let mut dropped = 0;
+        while self.entries.len() - dropped > MAX_ENTRIES
+            || (bytes > MAX_BYTES && dropped + 1 < self.entries.len())
         {
-            bytes -= self.entries[gone].bytes();
-            gone += 1;
+            bytes -= self.entries[dropped].bytes();
+            dropped += 1;
         }
-        self.entries.drain(..gone);
+        self.entries.drain(..dropped);
     }
 
     fn forget_authors(&mut self) {
-        while self.heard.len() > MAX_AUTHORS {
-            let quiet = self.heard.iter().min_by_key(|(_, number)| **number);
-            let Some(quiet) = quiet.map(|(id, _)| id.clone()) else {
+        while self.highest.len() > MAX_AUTHORS {
+            let lowest = self.highest.iter().min_by_key(|(_, number)| **number);
+            let Some(lowest) = lowest.map(|(id, _)| id.clone()) else {
                 return;
             };
-            self.heard.remove(&quiet);
+            self.highest.remove(&lowest);
         }
     }
 }

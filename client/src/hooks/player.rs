@@ -242,7 +242,7 @@ impl Player {
         drop(closed);
         self.shown.set(false);
         self.skipping.set(false);
-        // Figures are of the session; plots go on over sessions.
+        // Figures belong to a session; plots continue across sessions.
         self.figures.set(Figures::default());
     }
 

@@ -110,15 +110,15 @@ impl RoomClient {
             self.storage.claim(wall_ms());
         }
         let now = wall_ms();
-        let mut over = Vec::new();
+        let mut expired = Vec::new();
         self.typing_peers.borrow_mut().retain(|(peer, until)| {
             let on = now < *until;
             if !on {
-                over.push(peer.clone());
+                expired.push(peer.clone());
             }
             on
         });
-        for peer in over {
+        for peer in expired {
             self.show_typing(&peer, false);
         }
         self.files.tick();
@@ -133,7 +133,7 @@ impl RoomClient {
         let before = self.room.join_state.try_get_untracked();
         if before.as_ref() != Some(&state) {
             let replaced = ErrorCode::Replaced;
-            let over = matches!(&state, JoinState::Left)
+            let left = matches!(&state, JoinState::Left)
                 || matches!(&state, JoinState::Refused { code, .. } if *code == replaced);
             if let Some(mesh) = self.mesh() {
                 mesh.signaling_lost();
@@ -142,7 +142,7 @@ impl RoomClient {
             for effect in effects {
                 self.run(effect);
             }
-            if over {
+            if left {
                 self.disconnect_all();
             }
             return;

@@ -17,7 +17,7 @@ pub(crate) fn use_window(names: &[&'static str], handle: impl Fn(Event) + Clone 
     });
 }
 
-/// Whether the page is in front of somebody: it is visible and has the focus.
+/// Whether the user sees the page: it is visible and has the focus.
 pub(crate) fn use_attended() -> RwSignal<bool> {
     let now = || !document().hidden() && document().has_focus().unwrap_or(true);
     let attended = RwSignal::new(now());

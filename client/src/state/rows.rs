@@ -125,7 +125,7 @@ mod tests {
             let body = Body::Text { text: "x".into() };
             conversation
                 .compose(*at, "me", body, &[])
-                .expect("a sound message");
+                .expect("a valid message");
         }
         conversation
     }

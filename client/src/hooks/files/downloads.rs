@@ -15,7 +15,7 @@ use crate::state::room::{Direction, TransferStage};
 use crate::state::transfers::{self, MAX_EMPTY_CHANNELS, TransferKey, is_auto_received};
 
 /// The number of images, newest first, that are downloaded again after a reload.
-const PICTURES: usize = 20;
+const AUTO_IMAGES: usize = 20;
 
 impl Files {
     /// Starts, continues or retries a download.
@@ -161,14 +161,14 @@ impl Files {
                 client.send(peer, &ChatFrame::Kept { number });
             }
         }
-        let pictures = self.room.conversation.try_with_untracked(|c| {
+        let numbers = self.room.conversation.try_with_untracked(|c| {
             let of = c.entries().iter().rev().filter(|e| e.author == *peer);
             let files =
                 of.filter(|e| matches!(&e.message.body, Body::File(i) if is_auto_received(i)));
-            files.take(PICTURES).map(|e| e.message.number).collect()
+            files.take(AUTO_IMAGES).map(|e| e.message.number).collect()
         });
-        let pictures: Vec<u64> = pictures.unwrap_or_default();
-        for number in pictures {
+        let numbers: Vec<u64> = numbers.unwrap_or_default();
+        for number in numbers {
             self.on_message(peer, number);
         }
     }

@@ -82,8 +82,8 @@ impl RoomClient {
             };
             let _ = self.room.notes.try_update(|notes| {
                 notes.push(note);
-                let over = notes.len().saturating_sub(MAX_NOTES);
-                notes.drain(..over);
+                let excess = notes.len().saturating_sub(MAX_NOTES);
+                notes.drain(..excess);
             });
         }
         let Some(mesh) = self.mesh() else { return };
