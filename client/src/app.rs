@@ -37,7 +37,7 @@ fn Root() -> impl IntoView {
         return player.into_any();
     }
     view! {
-        <a class="skip" href="#main" on:click=skip>{app.say(|text| text.skip_to_content)}</a>
+        <a class="skip" href="#main" on:click=skip>{app.localized(|text| text.skip_to_content)}</a>
         <NavBar />
         {move || match route.get() {
             Route::Gallery => view! { <Gallery /> }.into_any(),

@@ -59,7 +59,7 @@ pub(crate) fn Controls(
                 min="0"
                 max="100"
                 step="1"
-                aria-label=app.say(|text| text.volume)
+                aria-label=app.localized(|text| text.volume)
                 style=move || format!("--level: {}%", level())
                 prop:value=move || level().to_string()
                 on:input=set_volume
@@ -69,8 +69,8 @@ pub(crate) fn Controls(
                 <button
                     id="pip"
                     class="icon-button"
-                    title=app.say(|text| text.picture_in_picture)
-                    aria-label=app.say(|text| text.picture_in_picture)
+                    title=app.localized(|text| text.picture_in_picture)
+                    aria-label=app.localized(|text| text.picture_in_picture)
                     on:click=click_handler(move || toggle_pip(video))
                 >
                     {icon(Icon::Pip)}

@@ -154,7 +154,7 @@ fn offer_row(
             "button plain get",
             "",
             room_text(app, |text| text.download),
-            move || room.want(author.clone(), number),
+            move || room.download(author.clone(), number),
         )
     });
     let memory_notice = (!mine && size > LARGE && !streams_to_disk())
@@ -197,7 +197,7 @@ fn transfer_row(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
                 "button plain get",
                 "",
                 room_text(app, label),
-                move || room.want(author.clone(), number),
+                move || room.download(author.clone(), number),
             ))
         }
     };

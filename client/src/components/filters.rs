@@ -27,8 +27,8 @@ pub(crate) fn FilterSwitches(filters: RwSignal<Filters>) -> impl IntoView {
     };
     view! {
         <fieldset class="form">
-            <legend class="visually-hidden">{app.say(|text| text.filters)}</legend>
-            <h2 aria-hidden="true">{app.say(|text| text.filters)}</h2>
+            <legend class="visually-hidden">{app.localized(|text| text.filters)}</legend>
+            <h2 aria-hidden="true">{app.localized(|text| text.filters)}</h2>
             {switch("grey", |text| text.greyscale, |filters| &mut filters.grey)}
             {switch("invert", |text| text.invert, |filters| &mut filters.invert)}
             {switch("edges", |text| text.edges, |filters| &mut filters.edges)}

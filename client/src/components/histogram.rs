@@ -20,18 +20,18 @@ pub(crate) fn HistogramView(histogram: RwSignal<Option<Histogram>>) -> impl Into
     };
     view! {
         <div class="form">
-            <h2>{app.say(|text| text.histogram)}</h2>
+            <h2>{app.localized(|text| text.histogram)}</h2>
             <svg
                 class="histogram"
                 id="histogram"
                 viewBox="0 0 256 100"
                 preserveAspectRatio="none"
                 role="img"
-                aria-label=app.say(|text| text.histogram_text)
+                aria-label=app.localized(|text| text.histogram_text)
             >
                 {channel(3, "luma")} {channel(0, "red")} {channel(1, "green")} {channel(2, "blue")}
             </svg>
-            <p class="small quiet">{app.say(|text| text.histogram_text)}</p>
+            <p class="small quiet">{app.localized(|text| text.histogram_text)}</p>
         </div>
     }
 }

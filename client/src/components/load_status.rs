@@ -16,7 +16,7 @@ pub(crate) fn LoadError(error: HttpError, #[prop(into)] retry: Callback<()>) -> 
             <h2>{title}</h2>
             <p class="quiet">{text}</p>
             <div class="row">
-                <button class="button" id="retry" on:click=click_handler(move || retry.run(()))>{app.say(|text| text.try_again)}</button>
+                <button class="button" id="retry" on:click=click_handler(move || retry.run(()))>{app.localized(|text| text.try_again)}</button>
                 <a class="button plain" href="#/settings">{move || app.common().change_server}</a>
             </div>
         </section>
@@ -42,7 +42,7 @@ pub(crate) fn NoServer() -> impl IntoView {
 #[component]
 pub(crate) fn StaleNotice() -> impl IntoView {
     let app = use_app();
-    view! { <p class="notice" role="status" data-state="lost">{app.say(|text| text.stale)}</p> }
+    view! { <p class="notice" role="status" data-state="lost">{app.localized(|text| text.stale)}</p> }
 }
 
 /// The first answer has not arrived.
@@ -52,7 +52,7 @@ pub(crate) fn Loading() -> impl IntoView {
     view! {
         <p class="state quiet" role="status" data-state="loading">
             <i class="spinner"></i>
-            {app.say(|text| text.loading_streams)}
+            {app.localized(|text| text.loading_streams)}
         </p>
     }
 }

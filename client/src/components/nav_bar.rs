@@ -22,7 +22,7 @@ pub(crate) fn NavBar() -> impl IntoView {
     view! {
         <header class="bar">
             <a class="logo" href="#/" aria-label="Weir">{mark()} <span>"Weir"</span></a>
-            <nav aria-label=app.say(|text| text.main_menu)>
+            <nav aria-label=app.localized(|text| text.main_menu)>
                 {link(Route::Gallery, |app| app.text().streams, |route| {
                     matches!(route, Route::Gallery | Route::Watch(_))
                 })}
@@ -83,8 +83,8 @@ fn LanguageButton() -> impl IntoView {
             on:click=switch
             lang=move || app.lang.get().other().tag()
         >
-            <span class="long">{app.say(|text| text.other_language)}</span>
-            <span class="short" aria-hidden="true">{app.say(|text| text.other_language_short)}</span>
+            <span class="long">{app.localized(|text| text.other_language)}</span>
+            <span class="short" aria-hidden="true">{app.localized(|text| text.other_language_short)}</span>
         </button>
     }
 }

@@ -78,7 +78,7 @@ pub(crate) fn Overlay(
         };
     let all_streams = move || {
         (!app.embedded).then(
-            || view! { <a class="button plain" href="#/">{app.say(|text| text.all_streams)}</a> },
+            || view! { <a class="button plain" href="#/">{app.localized(|text| text.all_streams)}</a> },
         )
     };
     let message = move |steps: AnyView| {
@@ -97,7 +97,7 @@ pub(crate) fn Overlay(
         OverlayKind::Busy => view! { <div class="overlay"><i class="spinner large"></i></div> }.into_any(),
         OverlayKind::Start => view! {
             <div class="overlay">
-                <button id="start" class="play-button" aria-label=app.say(|text| text.play) on:click=click_handler(move || player.start())>
+                <button id="start" class="play-button" aria-label=app.localized(|text| text.play) on:click=click_handler(move || player.start())>
                     {icon(Icon::Play)}
                 </button>
             </div>
@@ -108,18 +108,18 @@ pub(crate) fn Overlay(
                 <button
                     id="start"
                     class="play-button"
-                    aria-label=app.say(|text| text.play)
+                    aria-label=app.localized(|text| text.play)
                     on:click=click_handler(move || if let Some(video) = video.get_untracked() { play(video, audio) })
                 >
                     {icon(Icon::Play)}
                 </button>
-                <p>{app.say(|text| text.autoplay_blocked)}</p>
+                <p>{app.localized(|text| text.autoplay_blocked)}</p>
             </div>
         }
         .into_any(),
         OverlayKind::Unmute => view! {
             <button id="unmute" class="button unmute" on:click=click_handler(move || audio.toggle_mute(video))>
-                {icon(Icon::SpeakerOff)} {app.say(|text| text.unmute)}
+                {icon(Icon::SpeakerOff)} {app.localized(|text| text.unmute)}
             </button>
         }
         .into_any(),

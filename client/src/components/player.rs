@@ -129,7 +129,7 @@ pub(crate) fn SlowNotice(player: Player) -> impl IntoView {
     let app = use_app();
     let sentence = move || {
         player.skipping.get().then(
-            || view! { <p class="notice" id="frames-skipped">{app.say(|text| text.too_slow)}</p> },
+            || view! { <p class="notice" id="frames-skipped">{app.localized(|text| text.too_slow)}</p> },
         )
     };
     view! { <div role="status">{sentence}</div> }

@@ -55,16 +55,16 @@ pub(crate) fn RoomsBundle() -> impl IntoView {
                     None => view! {
                         <p class="state quiet" role="status" data-state="loading">
                             <i class="spinner"></i>
-                            {app.say(|text| text.loading_rooms)}
+                            {app.localized(|text| text.loading_rooms)}
                         </p>
                     }
                     .into_any(),
                     Some(_) => view! {
                         <section class="state card" role="alert" data-state="error">
-                            <h2>{app.say(|text| text.rooms_failed)}</h2>
-                            <p class="quiet">{app.say(|text| text.rooms_failed_text)}</p>
+                            <h2>{app.localized(|text| text.rooms_failed)}</h2>
+                            <p class="quiet">{app.localized(|text| text.rooms_failed_text)}</p>
                             <div class="row">
-                                <button class="button" id="retry" on:click=move |_| load()>{app.say(|text| text.try_again)}</button>
+                                <button class="button" id="retry" on:click=move |_| load()>{app.localized(|text| text.try_again)}</button>
                             </div>
                         </section>
                     }

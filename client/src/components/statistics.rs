@@ -49,8 +49,8 @@ pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> 
     view! {
         <aside class="card panel" id="statistics" aria-labelledby="statistics-title">
             <header class="row">
-                <h2 id="statistics-title">{app.say(|text| text.statistics)}</h2>
-                <span class="small quiet">{app.say(|text| text.last_minute)}</span>
+                <h2 id="statistics-title">{app.localized(|text| text.statistics)}</h2>
+                <span class="small quiet">{app.localized(|text| text.last_minute)}</span>
             </header>
             <div class="figures">
                 {figure("bitrate", |text| text.bitrate, read_bitrate, |plots| &plots.bitrate, 100_000.0)}

@@ -37,7 +37,7 @@ pub(crate) fn StreamSelect(
     });
     view! {
         <label class="row picker">
-            <span class="quiet">{app.say(|text| text.stream)}</span>
+            <span class="quiet">{app.localized(|text| text.stream)}</span>
             <select id="stream" class="field" on:change=move |event| to.run(event_target_value(&event))>
                 {move || {
                     let chosen = chosen.clone();

@@ -123,7 +123,7 @@ impl App {
     }
 
     /// One text in the present language. All closures have one type, which keeps the bundle small.
-    pub(crate) fn say(
+    pub(crate) fn localized(
         self,
         read: fn(&'static Text) -> &'static str,
     ) -> impl Fn() -> &'static str + Copy + Send + 'static {

@@ -77,10 +77,10 @@ impl ConnectionTest {
             CheckKind::Server,
             base,
             Box::pin(async move {
-                let began = now();
-                let answer = http::get_json::<Health>(&health).await;
-                answer.map_or(CheckOutcome::NoAnswer, |_| CheckOutcome::Works {
-                    ms: (now() - began).round() as u32,
+                let started = now();
+                let response = http::get_json::<Health>(&health).await;
+                response.map_or(CheckOutcome::NoAnswer, |_| CheckOutcome::Works {
+                    ms: (now() - started).round() as u32,
                 })
             }),
         );
@@ -93,19 +93,21 @@ impl ConnectionTest {
             &pending,
             CheckKind::Signaling,
             shown,
-            Box::pin(async move { works(open_socket(&address, CHECK_TIMEOUT_MS).await) }),
+            Box::pin(async move { connect_outcome(open_socket(&address, CHECK_TIMEOUT_MS).await) }),
         );
         self.start(
             &pending,
             CheckKind::Local,
             String::new(),
-            Box::pin(async { works(connect_loopback(&[], false, CHECK_TIMEOUT_MS).await) }),
+            Box::pin(async {
+                connect_outcome(connect_loopback(&[], false, CHECK_TIMEOUT_MS).await)
+            }),
         );
 
         let servers = match &server {
             Some(server) if own.is_empty() => {
-                let named = http::get_json::<IceConfig>(&server.url("api/ice")).await;
-                named.map(|named| named.ice_servers).unwrap_or_default()
+                let config = http::get_json::<IceConfig>(&server.url("api/ice")).await;
+                config.map(|config| config.ice_servers).unwrap_or_default()
             }
             _ => own,
         };
@@ -129,14 +131,14 @@ impl ConnectionTest {
                 Box::pin(async move {
                     let stun = kind == CheckKind::Stun;
                     let wanted = if stun { "typ srflx" } else { "typ relay" };
-                    judge(
+                    gather_outcome(
                         gather_candidates(&[server], !stun, wanted, CHECK_TIMEOUT_MS).await,
                         stun,
                     )
                 }),
             );
         }
-        wait(&pending).await;
+        wait_for_checks(&pending).await;
 
         let working: Vec<bool> = self
             .report
@@ -145,11 +147,11 @@ impl ConnectionTest {
                     .checks
                     .iter()
                     .skip(3)
-                    .map(|one| matches!(one.outcome, CheckOutcome::Works { .. }))
+                    .map(|check| matches!(check.outcome, CheckOutcome::Works { .. }))
                     .collect()
             })
             .unwrap_or_default();
-        let good = |kinds: &[CheckKind]| {
+        let working_servers = |kinds: &[CheckKind]| {
             let these = servers
                 .iter()
                 .zip(&working)
@@ -159,8 +161,8 @@ impl ConnectionTest {
                 .collect::<Vec<_>>()
         };
         let (stun, relays) = (
-            good(&[CheckKind::Stun]),
-            good(&[CheckKind::TurnUdp, CheckKind::TurnTcp]),
+            working_servers(&[CheckKind::Stun]),
+            working_servers(&[CheckKind::TurnUdp, CheckKind::TurnTcp]),
         );
         if let Some(relay) = relays.into_iter().next() {
             let url = relay.urls[0].clone();
@@ -168,9 +170,9 @@ impl ConnectionTest {
                 &pending,
                 CheckKind::RelayLoop,
                 url,
-                Box::pin(
-                    async move { works(connect_loopback(&[relay], true, CHECK_TIMEOUT_MS).await) },
-                ),
+                Box::pin(async move {
+                    connect_outcome(connect_loopback(&[relay], true, CHECK_TIMEOUT_MS).await)
+                }),
             );
         }
         let found = gather_candidates(&stun, false, "", CHECK_TIMEOUT_MS).await;
@@ -178,7 +180,7 @@ impl ConnectionTest {
             report.hosts_hidden = hosts_hidden(&found.lines);
             report.nat = Some(detect_nat(&found.lines, stun.len()));
         });
-        wait(&pending).await;
+        wait_for_checks(&pending).await;
     }
 
     /// Starts a check, concurrent with those that are running.
@@ -196,8 +198,8 @@ impl ConnectionTest {
         spawn_local(async move {
             let outcome = task.await;
             let _ = self.report.try_update(|report| {
-                if let Some(one) = at.and_then(|at| report.checks.get_mut(at)) {
-                    one.outcome = outcome;
+                if let Some(check) = at.and_then(|at| report.checks.get_mut(at)) {
+                    check.outcome = outcome;
                 }
             });
             pending.set(pending.get() - 1);
@@ -205,12 +207,12 @@ impl ConnectionTest {
     }
 }
 
-fn works(ms: Option<u32>) -> CheckOutcome {
+fn connect_outcome(ms: Option<u32>) -> CheckOutcome {
     ms.map_or(CheckOutcome::NoAnswer, |ms| CheckOutcome::Works { ms })
 }
 
 /// Error 701 means that the server was not reached (W3C WebRTC 4.8.1.4).
-fn judge(found: Gathered, stun: bool) -> CheckOutcome {
+fn gather_outcome(found: Gathered, stun: bool) -> CheckOutcome {
     match (found.ms, found.error) {
         (Some(ms), _) => CheckOutcome::Works { ms },
         (None, Some((code, text))) if code != 701 => CheckOutcome::Refused { code, text },
@@ -219,7 +221,7 @@ fn judge(found: Gathered, stun: bool) -> CheckOutcome {
     }
 }
 
-async fn wait(pending: &Cell<usize>) {
+async fn wait_for_checks(pending: &Cell<usize>) {
     while pending.get() > 0 {
         sleep(50).await;
     }

@@ -10,18 +10,18 @@ use web_sys::HtmlVideoElement;
 
 /// Cancels the callback and frees its closure when dropped.
 pub(crate) struct FrameCallbacks {
-    asked: Rc<Asked>,
+    request: Rc<FrameRequest>,
 }
 
 /// The request for the next frame: `requestVideoFrameCallback` (not in web-sys), or `requestAnimationFrame` where the browser
 /// lacks it.
-struct Asked {
+struct FrameRequest {
     video: HtmlVideoElement,
     closure: RefCell<Option<Closure<dyn FnMut()>>>,
     handle: Cell<Option<Handle>>,
 }
 
-/// Cancels the request.
+/// Identifies the request, to cancel it.
 #[derive(Clone, Copy)]
 enum Handle {
     Video(f64),
@@ -30,29 +30,29 @@ enum Handle {
 
 impl FrameCallbacks {
     pub(crate) fn of(video: &HtmlVideoElement, mut draw: impl FnMut() + 'static) -> Self {
-        let asked = Rc::new(Asked {
+        let request = Rc::new(FrameRequest {
             video: video.clone(),
             closure: RefCell::new(None),
             handle: Cell::new(None),
         });
-        let weak = Rc::downgrade(&asked);
+        let weak = Rc::downgrade(&request);
         let closure = Closure::<dyn FnMut()>::new(move || {
-            if let Some(asked) = weak.upgrade() {
+            if let Some(request) = weak.upgrade() {
                 draw();
-                asked.next();
+                request.next();
             }
         });
-        asked.closure.replace(Some(closure));
-        asked.next();
-        Self { asked }
+        request.closure.replace(Some(closure));
+        request.next();
+        Self { request }
     }
 }
 
 impl Drop for FrameCallbacks {
     fn drop(&mut self) {
-        match self.asked.handle.take() {
+        match self.request.handle.take() {
             Some(Handle::Video(id)) => {
-                drop(self.asked.call("cancelVideoFrameCallback", &id.into()))
+                drop(self.request.call("cancelVideoFrameCallback", &id.into()))
             }
             Some(Handle::Screen(id)) => {
                 if let Some(window) = web_sys::window() {
@@ -65,7 +65,7 @@ impl Drop for FrameCallbacks {
     }
 }
 
-impl Asked {
+impl FrameRequest {
     fn next(&self) {
         let closure = self.closure.borrow();
         let Some(callback) = closure.as_ref().map(|closure| closure.as_ref()) else {

@@ -44,12 +44,12 @@ pub(crate) struct Player {
     pub(crate) clock: RwSignal<f64>,
     app: App,
     name: StoredValue<String>,
-    owned: StoredValue<Owned, LocalStorage>,
+    resources: StoredValue<PlayerResources, LocalStorage>,
 }
 
 /// Dropped with the component, which closes the session and removes timers and listeners.
 #[derive(Default)]
-struct Owned {
+struct PlayerResources {
     session: PlayerSession,
     whep: Option<WhepSession>,
     /// Counts sessions; events of an earlier session are ignored.
@@ -76,7 +76,7 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
         clock: RwSignal::new(0.0),
         app,
         name: StoredValue::new(name),
-        owned: StoredValue::new_local(Owned::default()),
+        resources: StoredValue::new_local(PlayerResources::default()),
     };
     let listeners = vec![
         Listener::new(&window(), "online", move |_| {
@@ -87,24 +87,31 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
                 .phase
                 .try_with_untracked(Phase::is_active)
                 .unwrap_or(false);
-            player.owned.try_update_value(|owned| owned.resume = on);
+            player
+                .resources
+                .try_update_value(|resources| resources.resume = on);
             player.send(SessionEvent::Stop);
         }),
         // A page restored from the back/forward cache plays again.
         Listener::new(&window(), "pageshow", move |event| {
-            let back = event.unchecked_into::<PageTransitionEvent>().persisted();
-            if back && player.owned.try_update_value(|owned| owned.resume) == Some(true) {
+            let restored = event.unchecked_into::<PageTransitionEvent>().persisted();
+            if restored
+                && player
+                    .resources
+                    .try_update_value(|resources| resources.resume)
+                    == Some(true)
+            {
                 player.send(SessionEvent::Start);
             }
         }),
     ];
     player
-        .owned
-        .update_value(|owned| owned._listeners = listeners);
-    let owned = player.owned;
+        .resources
+        .update_value(|resources| resources._listeners = listeners);
+    let resources = player.resources;
     on_cleanup(move || {
         // Dropped outside the store: closing browser objects may call back into it.
-        drop(owned.try_update_value(std::mem::take));
+        drop(resources.try_update_value(std::mem::take));
     });
     player
 }
@@ -131,9 +138,9 @@ impl Player {
 
     /// Passes an event to the state machine and runs its effects. Does nothing after the component is unmounted.
     fn send(self, event: SessionEvent) {
-        let stepped = self.owned.try_update_value(|owned| {
-            let effects = owned.session.step(event, now(), js_sys::Math::random());
-            (effects, owned.session.phase().clone())
+        let stepped = self.resources.try_update_value(|resources| {
+            let effects = resources.session.step(event, now(), js_sys::Math::random());
+            (effects, resources.session.phase().clone())
         });
         let Some((effects, phase)) = stepped else {
             return;
@@ -166,8 +173,8 @@ impl Player {
 
     fn set_timer(self, timer: Option<Timer>) {
         drop(
-            self.owned
-                .try_update_value(|owned| std::mem::replace(&mut owned.timer, timer)),
+            self.resources
+                .try_update_value(|resources| std::mem::replace(&mut resources.timer, timer)),
         );
     }
 
@@ -176,15 +183,15 @@ impl Player {
         self.clock.set(now());
         let timer = waiting.then(|| Timer::every(COUNTDOWN_MS, move || self.clock.set(now())));
         drop(
-            self.owned
-                .try_update_value(|owned| std::mem::replace(&mut owned.countdown, timer)),
+            self.resources
+                .try_update_value(|resources| std::mem::replace(&mut resources.countdown, timer)),
         );
     }
 
     fn open(self) {
-        let opened = self.owned.try_update_value(|owned| {
-            owned.generation = owned.generation.wrapping_add(1);
-            owned.generation
+        let opened = self.resources.try_update_value(|resources| {
+            resources.generation = resources.generation.wrapping_add(1);
+            resources.generation
         });
         let Some(generation) = opened else { return };
         let Some(server) = self.app.server.get_untracked().flatten() else {
@@ -210,7 +217,10 @@ impl Player {
                 on_event,
             )
             .await;
-            let current = self.owned.try_with_value(|owned| owned.generation) == Some(generation);
+            let current = self
+                .resources
+                .try_with_value(|resources| resources.generation)
+                == Some(generation);
             match opened {
                 // Stopped meanwhile: the drop ends the session.
                 opened if !current => drop(opened),
@@ -224,20 +234,20 @@ impl Player {
         // Not `.clone()`: that is the method of the browser and makes a new stream.
         let stream = Clone::clone(whep.stream());
         let sampler = Timer::every(SAMPLE_MS, move || self.sample());
-        self.owned.update_value(|owned| {
-            owned.whep = Some(whep);
-            owned.sampler = Some(sampler);
-            owned.before = None;
-            owned.stall = StallDetector::default();
+        self.resources.update_value(|resources| {
+            resources.whep = Some(whep);
+            resources.sampler = Some(sampler);
+            resources.before = None;
+            resources.stall = StallDetector::default();
         });
         self.media.set(Some(stream));
     }
 
     fn close(self) {
-        let closed = self.owned.try_update_value(|owned| {
-            owned.generation = owned.generation.wrapping_add(1);
-            owned.skips = FrameSkips::default();
-            (owned.whep.take(), owned.sampler.take())
+        let closed = self.resources.try_update_value(|resources| {
+            resources.generation = resources.generation.wrapping_add(1);
+            resources.skips = FrameSkips::default();
+            (resources.whep.take(), resources.sampler.take())
         });
         drop(closed);
         self.shown.set(false);
@@ -247,17 +257,17 @@ impl Player {
     }
 
     fn restart(self) {
-        let begun = self.owned.try_with_value(|owned| {
-            owned
+        let restart = self.resources.try_with_value(|resources| {
+            resources
                 .whep
                 .as_ref()
-                .map(|whep| (owned.generation, whep.restart()))
+                .map(|whep| (resources.generation, whep.restart()))
         });
-        let Some((generation, restarted)) = begun.flatten() else {
+        let Some((generation, result)) = restart.flatten() else {
             return self.send(SessionEvent::RestartFailed);
         };
         spawn_local(async move {
-            if restarted.await.is_err() && self.is_current(generation) {
+            if result.await.is_err() && self.is_current(generation) {
                 self.send(SessionEvent::RestartFailed);
             }
         });
@@ -292,18 +302,20 @@ impl Player {
     }
 
     fn is_current(self, generation: u32) -> bool {
-        self.owned.try_with_value(|owned| owned.generation) == Some(generation)
+        self.resources
+            .try_with_value(|resources| resources.generation)
+            == Some(generation)
     }
 
     /// Asks the browser for its counters, once a second during a session.
     fn sample(self) {
-        let asked = self.owned.try_with_value(|owned| {
-            owned
+        let requested = self.resources.try_with_value(|resources| {
+            resources
                 .whep
                 .as_ref()
-                .map(|whep| (owned.generation, whep.stats()))
+                .map(|whep| (resources.generation, whep.stats()))
         });
-        let Some((generation, report)) = asked.flatten() else {
+        let Some((generation, report)) = requested.flatten() else {
             return;
         };
         spawn_local(async move {
@@ -318,10 +330,10 @@ impl Player {
 
     fn on_sample(self, sample: StatsSample) {
         let phase = self.phase.get_untracked();
-        let compared = self.owned.try_update_value(|owned| {
-            let before = owned.before.replace(sample.clone())?;
+        let compared = self.resources.try_update_value(|resources| {
+            let before = resources.before.replace(sample.clone())?;
             let figures = Figures::between(&before, &sample);
-            let event = owned.stall.on_sample(&phase, figures.arrived);
+            let event = resources.stall.on_sample(&phase, figures.arrived);
             Some((figures, event))
         });
         let Some((figures, event)) = compared.flatten() else {
@@ -342,7 +354,7 @@ fn ice_servers(
     url: String,
     relays: bool,
 ) -> impl Future<Output = Vec<IceServer>> {
-    let asked = chosen.is_empty().then(|| {
+    let request = chosen.is_empty().then(|| {
         http::HttpRequest {
             method: "GET",
             url: &url,
@@ -351,10 +363,12 @@ fn ice_servers(
         .send()
     });
     async move {
-        let Some(asked) = asked else { return chosen };
-        let answer = asked.await.ok();
+        let Some(request) = request else {
+            return chosen;
+        };
+        let response = request.await.ok();
         let config: Option<IceConfig> =
-            answer.and_then(|answer| serde_json::from_str(&answer.text).ok());
+            response.and_then(|response| serde_json::from_str(&response.text).ok());
         let mut servers = config.unwrap_or_default().ice_servers;
         let relay = |server: &IceServer| server.urls.iter().any(|url| url.starts_with("turn"));
         servers.retain(|server| relays || !relay(server));

@@ -31,10 +31,10 @@ pub(crate) struct RoomHandle {
     pub(crate) transfers: RwSignal<Vec<Transfer>>,
     /// This peer, from the server's `welcome`.
     pub(crate) me: RwSignal<Option<Peer>>,
-    client: StoredValue<Option<Owned>, LocalStorage>,
+    client: StoredValue<Option<RoomResources>, LocalStorage>,
 }
 
-struct Owned {
+struct RoomResources {
     client: Rc<RoomClient>,
     _timer: Timer,
     _listeners: [Listener; 3],
@@ -85,7 +85,7 @@ pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
             client.tick();
         }
     });
-    room.client.set_value(Some(Owned {
+    room.client.set_value(Some(RoomResources {
         client,
         _timer: timer,
         _listeners: listeners,
@@ -106,8 +106,8 @@ pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
     });
     on_cleanup(move || {
         // Ended outside the store: it may call back into it.
-        if let Some(owned) = room.client.try_update_value(Option::take).flatten() {
-            owned.client.end();
+        if let Some(resources) = room.client.try_update_value(Option::take).flatten() {
+            resources.client.end();
         }
     });
     room
@@ -142,8 +142,8 @@ impl RoomHandle {
     }
 
     /// Starts, continues or retries a download.
-    pub(crate) fn want(self, author: PeerId, number: u64) {
-        self.with(|client| client.files().want(&author, number));
+    pub(crate) fn download(self, author: PeerId, number: u64) {
+        self.with(|client| client.files().download(&author, number));
     }
 
     /// Cancels a transfer, in either direction.
@@ -159,9 +159,9 @@ impl RoomHandle {
     }
 
     fn with(self, act: impl FnOnce(&Rc<RoomClient>)) {
-        let client = self.client.try_with_value(|owned| {
-            let owned = owned.as_ref()?;
-            Some(Rc::clone(&owned.client))
+        let client = self.client.try_with_value(|resources| {
+            let resources = resources.as_ref()?;
+            Some(Rc::clone(&resources.client))
         });
         if let Some(client) = client.flatten() {
             act(&client);

@@ -34,12 +34,12 @@ impl RoomStorage {
         let claim = local
             .as_ref()
             .and_then(|storage| storage.get_item(&claim_key(room)).ok().flatten());
-        let other = claim.as_deref().and_then(|text| text.split_once(' '));
-        let other = other.is_some_and(|(id, at)| {
+        let claim = claim.as_deref().and_then(|text| text.split_once(' '));
+        let claimed_by_other = claim.is_some_and(|(id, at)| {
             let at = at.parse().unwrap_or(0);
             id != me.as_str() && now < at + CLAIM_MS
         });
-        let second = other
+        let use_session = claimed_by_other
             || session.as_ref().is_some_and(|session| {
                 // A tab with a conversation of its own keeps it.
                 session
@@ -52,8 +52,8 @@ impl RoomStorage {
             room: room.to_owned(),
             key,
             me,
-            storage: if second { session } else { local },
-            owner: !second,
+            storage: if use_session { session } else { local },
+            owner: !use_session,
         };
         storage.claim(now);
         storage
@@ -71,13 +71,13 @@ impl RoomStorage {
                 .ok()
                 .flatten()
         });
-        let kept: Option<Conversation> = text.and_then(|text| serde_json::from_str(&text).ok());
-        match kept {
-            Some(mut kept) => {
-                if *kept.me() != self.me {
-                    kept.set_id(self.me.clone());
+        let saved: Option<Conversation> = text.and_then(|text| serde_json::from_str(&text).ok());
+        match saved {
+            Some(mut saved) => {
+                if *saved.me() != self.me {
+                    saved.set_id(self.me.clone());
                 }
-                kept
+                saved
             }
             None => Conversation::new(self.me.clone()),
         }
@@ -116,8 +116,8 @@ fn claim_key(room: &str) -> String {
 /// The tab's key for the room, generated on its first visit.
 fn key(room: &str, session: Option<&Storage>) -> PeerKey {
     let name = format!("weir.key.{room}");
-    let kept = session.and_then(|session| session.get_item(&name).ok().flatten());
-    if let Some(key) = kept.and_then(|text| PeerKey::try_from(text).ok()) {
+    let saved = session.and_then(|session| session.get_item(&name).ok().flatten());
+    if let Some(key) = saved.and_then(|text| PeerKey::try_from(text).ok()) {
         return key;
     }
     let mut bytes = [0; 16];

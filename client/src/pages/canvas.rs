@@ -28,8 +28,8 @@ pub(crate) fn Canvas(name: Option<String>) -> impl IntoView {
     view! {
         <main class="page" id="main">
             <div>
-                <h1>{app.say(|text| text.canvas)}</h1>
-                <p class="quiet">{app.say(|text| text.canvas_text)}</p>
+                <h1>{app.localized(|text| text.canvas)}</h1>
+                <p class="quiet">{app.localized(|text| text.canvas_text)}</p>
             </div>
             <StreamChooser
                 name
@@ -144,7 +144,7 @@ fn CanvasPlayer(name: String) -> impl IntoView {
                         disabled=move || !player.shown.get()
                         on:click=click_handler(move || if let Some(canvas) = canvas.get_untracked() { save_still(&canvas, &still_name) })
                     >
-                        {app.say(|text| text.save_image)}
+                        {app.localized(|text| text.save_image)}
                     </button>
                     <span class="small quiet tabular" id="render-cost">
                         {move || {

@@ -44,8 +44,8 @@ pub(crate) fn Embed(name: Option<String>) -> impl IntoView {
     view! {
         <main class="page narrow" id="main">
             <div>
-                <h1>{app.say(|text| text.embed_title)}</h1>
-                <p class="quiet">{app.say(|text| text.embed_text)}</p>
+                <h1>{app.localized(|text| text.embed_title)}</h1>
+                <p class="quiet">{app.localized(|text| text.embed_text)}</p>
             </div>
             <StreamChooser
                 name
@@ -114,8 +114,8 @@ fn EmbedOptions(name: String) -> impl IntoView {
     };
     view! {
         <section class="card embed-option" id="option-iframe">
-            <h2>{app.say(|text| text.iframe)}</h2>
-            <p class="quiet">{app.say(|text| text.iframe_text)}</p>
+            <h2>{app.localized(|text| text.iframe)}</h2>
+            <p class="quiet">{app.localized(|text| text.iframe_text)}</p>
             <Code code=frame id="code-frame" name=|text| text.iframe />
             <div class="row">
                 <CopyButton id="copy-frame" text=frame label=Signal::derive(move || app.text().copy) />
@@ -125,7 +125,7 @@ fn EmbedOptions(name: String) -> impl IntoView {
                     aria-pressed=move || preview.get().to_string()
                     on:click=click_handler(move || preview.update(|shown| *shown = !*shown))
                 >
-                    {app.say(|text| text.show_preview)}
+                    {app.localized(|text| text.show_preview)}
                 </button>
             </div>
             {move || {
@@ -134,7 +134,7 @@ fn EmbedOptions(name: String) -> impl IntoView {
                         <iframe
                             class="preview"
                             src=source()
-                            title=app.say(|text| text.preview)
+                            title=app.localized(|text| text.preview)
                             allow="autoplay; fullscreen; picture-in-picture"
                         ></iframe>
                     }
@@ -142,24 +142,24 @@ fn EmbedOptions(name: String) -> impl IntoView {
             }}
         </section>
         <section class="card embed-option" id="option-lines">
-            <h2>{app.say(|text| text.twenty_lines)}</h2>
-            <p class="quiet">{app.say(|text| text.twenty_lines_text)}</p>
+            <h2>{app.localized(|text| text.twenty_lines)}</h2>
+            <p class="quiet">{app.localized(|text| text.twenty_lines_text)}</p>
             <Code code=lines id="code-lines" name=|text| text.twenty_lines />
             <div class="row">
                 <CopyButton id="copy-lines" text=lines label=Signal::derive(move || app.text().copy) />
             </div>
         </section>
         <section class="card embed-option" id="option-page">
-            <h2>{app.say(|text| text.complete_page)}</h2>
-            <p class="quiet">{app.say(|text| text.complete_page_text)}</p>
+            <h2>{app.localized(|text| text.complete_page)}</h2>
+            <p class="quiet">{app.localized(|text| text.complete_page_text)}</p>
             <Code code=page id="code-page" name=|text| text.complete_page />
             <div class="row">
                 <CopyButton id="copy-page" text=page label=Signal::derive(move || app.text().copy) />
                 <button class="button plain" id="download-page" on:click=click_handler(move || download(&page.get_untracked()))>
-                    {app.say(|text| text.download)}
+                    {app.localized(|text| text.download)}
                 </button>
                 <a class="button plain" id="open-page" href=file target="_blank" rel="noopener">
-                    {app.say(|text| text.open)}
+                    {app.localized(|text| text.open)}
                 </a>
             </div>
         </section>
@@ -176,7 +176,7 @@ fn Code(
 ) -> impl IntoView {
     let app = use_app();
     view! {
-        <pre class="code" tabindex="0" role="region" aria-label=app.say(name)><code id=id>{code}</code></pre>
+        <pre class="code" tabindex="0" role="region" aria-label=app.localized(name)><code id=id>{code}</code></pre>
     }
 }
 

@@ -66,10 +66,10 @@ pub(crate) fn Gallery() -> impl IntoView {
     view! {
         <main class="page" id="main">
             <div>
-                <h1>{app.say(|text| text.streams)}</h1>
+                <h1>{app.localized(|text| text.streams)}</h1>
                 <Show when=move || layout.get() == Layout::Streams>
                     <p class="quiet small">
-                        {move || (app.text().stream_count)(count())} " " {app.say(|text| text.add_files)}
+                        {move || (app.text().stream_count)(count())} " " {app.localized(|text| text.add_files)}
                     </p>
                 </Show>
             </div>
@@ -97,10 +97,10 @@ fn Empty(#[prop(into)] again: Callback<()>) -> impl IntoView {
     let app = use_app();
     view! {
         <section class="state card" data-state="empty">
-            <h2>{app.say(|text| text.no_streams)}</h2>
-            <p class="quiet">{app.say(|text| text.no_streams_text)}</p>
+            <h2>{app.localized(|text| text.no_streams)}</h2>
+            <p class="quiet">{app.localized(|text| text.no_streams_text)}</p>
             <div class="row">
-                <button class="button" on:click=click_handler(move || again.run(()))>{app.say(|text| text.try_again)}</button>
+                <button class="button" on:click=click_handler(move || again.run(()))>{app.localized(|text| text.try_again)}</button>
             </div>
         </section>
     }

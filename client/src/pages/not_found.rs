@@ -11,10 +11,10 @@ pub(crate) fn NotFound(address: String) -> impl IntoView {
     view! {
         <main class="page" id="main">
             <section class="state card" data-state="not-found">
-                <h1>{app.say(|text| text.not_found)}</h1>
+                <h1>{app.localized(|text| text.not_found)}</h1>
                 <p class="quiet">{move || (app.text().not_found_text)(&address)}</p>
                 <div class="row">
-                    <a class="button" href="#/">{app.say(|text| text.all_streams)}</a>
+                    <a class="button" href="#/">{app.localized(|text| text.all_streams)}</a>
                 </div>
             </section>
         </main>

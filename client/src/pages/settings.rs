@@ -19,12 +19,12 @@ pub(crate) fn Settings() -> impl IntoView {
     use_title(move || app.text().settings.to_owned());
     view! {
         <main class="page narrow" id="main">
-            <h1>{app.say(|text| text.settings)}</h1>
+            <h1>{app.localized(|text| text.settings)}</h1>
             <ServerSettings />
             <RoomSettings />
             <IceSettings />
             <LanguageSettings />
-            <p class="quiet small">{app.say(|text| text.settings_text)}</p>
+            <p class="quiet small">{app.localized(|text| text.settings_text)}</p>
         </main>
     }
 }
@@ -135,13 +135,13 @@ fn ServerSettings() -> impl IntoView {
     };
     view! {
         <form class="card form" on:submit=save>
-            <h2>{app.say(|text| text.server)}</h2>
+            <h2>{app.localized(|text| text.server)}</h2>
             <p class="small quiet">
-                {app.say(|text| text.server_used)} {move || app.common().colon} <b class="mono" id="server-used" data-source=move || source()>{move || used()}</b>
+                {app.localized(|text| text.server_used)} {move || app.common().colon} <b class="mono" id="server-used" data-source=move || source()>{move || used()}</b>
                 " " {move || from()}
             </p>
             <label>
-                <span>{app.say(|text| text.server_address)}</span>
+                <span>{app.localized(|text| text.server_address)}</span>
                 <input
                     id="server"
                     class="field mono"
@@ -159,12 +159,12 @@ fn ServerSettings() -> impl IntoView {
                     }
                 />
             </label>
-            <p class="small quiet" id="server-hint">{app.say(|text| text.server_hint)}</p>
-            <Show when=by_query><p class="notice small">{app.say(|text| text.query_overrides)}</p></Show>
-            <Show when=mixed><p class="notice small">{app.say(|text| text.mixed_content)}</p></Show>
+            <p class="small quiet" id="server-hint">{app.localized(|text| text.server_hint)}</p>
+            <Show when=by_query><p class="notice small">{app.localized(|text| text.query_overrides)}</p></Show>
+            <Show when=mixed><p class="notice small">{app.localized(|text| text.mixed_content)}</p></Show>
             <div class="row">
-                <button class="button" type="submit" id="save-server">{app.say(|text| text.save)}</button>
-                <button class="button plain" type="button" id="test-server" on:click=test>{app.say(|text| text.test)}</button>
+                <button class="button" type="submit" id="save-server">{app.localized(|text| text.save)}</button>
+                <button class="button plain" type="button" id="test-server" on:click=test>{app.localized(|text| text.test)}</button>
             </div>
             <p class="small" role="status" id="server-result">
                 {move || said().map(|(class, words)| view! { <span class=class>{words}</span> })}
@@ -224,19 +224,20 @@ fn IceSettings() -> impl IntoView {
         let none =
             in_use().is_some_and(|(_, urls)| !urls.iter().any(|url| url.starts_with("turn")));
         if relay_only() && none {
-            view! { <p class="notice small">{app.say(|text| text.relay_only_none)}</p> }.into_any()
+            view! { <p class="notice small">{app.localized(|text| text.relay_only_none)}</p> }
+                .into_any()
         } else {
             no_view()
         }
     });
     view! {
         <form class="card form" on:submit=save>
-            <h2>{app.say(|text| text.ice_servers)}</h2>
+            <h2>{app.localized(|text| text.ice_servers)}</h2>
             <p class="small quiet">
                 {whose} {move || app.common().colon} <span class="mono" id="ice-used">{shown}</span>
             </p>
             <label>
-                <span>{app.say(|text| text.ice_servers_own)}</span>
+                <span>{app.localized(|text| text.ice_servers_own)}</span>
                 <textarea
                     id="ice"
                     class="field mono"
@@ -251,9 +252,9 @@ fn IceSettings() -> impl IntoView {
                     }
                 ></textarea>
             </label>
-            <p class="small quiet" id="ice-hint">{app.say(|text| text.ice_hint)}</p>
+            <p class="small quiet" id="ice-hint">{app.localized(|text| text.ice_hint)}</p>
             <div class="row">
-                <button class="button" type="submit" id="save-ice">{app.say(|text| text.save)}</button>
+                <button class="button" type="submit" id="save-ice">{app.localized(|text| text.save)}</button>
                 <a class="button plain" href="#/doctor">{reactive_text(move || app.text().connection_test.to_owned())}</a>
             </div>
             <p class="small" role="status">
@@ -269,7 +270,7 @@ fn IceSettings() -> impl IntoView {
                     prop:checked=move || relay_only()
                     on:change=move |event| app.settings.update(|settings| settings.relay_only = event_target_checked(&event))
                 />
-                <span>{app.say(|text| text.relay_only)} <span class="small quiet">" " {app.say(|text| text.relay_only_text)}</span></span>
+                <span>{app.localized(|text| text.relay_only)} <span class="small quiet">" " {app.localized(|text| text.relay_only_text)}</span></span>
             </label>
             {unreachable}
         </form>
@@ -332,8 +333,8 @@ fn LanguageSettings() -> impl IntoView {
     };
     view! {
         <fieldset class="card form">
-            <legend class="visually-hidden">{app.say(|text| text.language)}</legend>
-            <h2 aria-hidden="true">{app.say(|text| text.language)}</h2>
+            <legend class="visually-hidden">{app.localized(|text| text.language)}</legend>
+            <h2 aria-hidden="true">{app.localized(|text| text.language)}</h2>
             {choice(None, |app| app.text().browser_language)}
             {choice(Some(Lang::En), |_| Lang::En.text().this_language)}
             {choice(Some(Lang::Zh), |_| Lang::Zh.text().this_language)}

@@ -74,10 +74,10 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
                             text=Signal::derive(move || stream_link(app, &link, false))
                             label=Signal::derive(move || app.text().copy_link)
                         />
-                        <a class="button plain" href=embed>{app.say(|text| text.embed_code)}</a>
-                        <a class="button plain" href=canvas>{app.say(|text| text.open_in_canvas)}</a>
+                        <a class="button plain" href=embed>{app.localized(|text| text.embed_code)}</a>
+                        <a class="button plain" href=canvas>{app.localized(|text| text.open_in_canvas)}</a>
                     </div>
-                    <p class="quiet small keyboard-help">{app.say(|text| text.keyboard_help)}</p>
+                    <p class="quiet small keyboard-help">{app.localized(|text| text.keyboard_help)}</p>
                 </section>
                 <Statistics figures=player.figures plots=player.plots />
             </div>

@@ -19,7 +19,7 @@ const AUTO_IMAGES: usize = 20;
 
 impl Files {
     /// Starts, continues or retries a download.
-    pub(crate) fn want(&self, author: &PeerId, number: u64) {
+    pub(crate) fn download(&self, author: &PeerId, number: u64) {
         let key = TransferKey::incoming(author, number);
         let info = self.room.conversation.try_with_untracked(|c| {
             match &c.entry(author, number)?.message.body {
@@ -77,7 +77,7 @@ impl Files {
             }
         };
         let me = self.me.clone();
-        let ask = move || -> Pin<Box<dyn Future<Output = Option<Rc<Folder>>>>> {
+        let provider = move || -> Pin<Box<dyn Future<Output = Option<Rc<Folder>>>>> {
             Box::pin(async move {
                 let files = me.upgrade()?;
                 if let Some(folder) = &*files.folder.borrow() {
@@ -100,7 +100,7 @@ impl Files {
             info.size,
             self.file_count.get().to_string(),
             mime.to_owned(),
-            Box::new(ask),
+            Box::new(provider),
             Box::new(on),
         )
     }
@@ -114,12 +114,15 @@ impl Files {
         offset: u64,
     ) {
         let key = TransferKey::incoming(peer, number);
-        let asked = matches!(
+        let expected = matches!(
             self.stage(&key),
             Some(TransferStage::Requested | TransferStage::Running | TransferStage::Paused)
         );
         let downloads = self.downloads.borrow();
-        match downloads.iter().find(|active| asked && active.key == key) {
+        match downloads
+            .iter()
+            .find(|active| expected && active.key == key)
+        {
             Some(active) => {
                 active.download.attach(channel, offset);
             }
@@ -137,14 +140,14 @@ impl Files {
 
     /// A message arrived: downloads its file when it is a small image.
     pub(crate) fn on_message(&self, author: &PeerId, number: u64) {
-        let wanted = self.room.conversation.try_with_untracked(|c| {
+        let auto = self.room.conversation.try_with_untracked(|c| {
             let body = &c.entry(author, number)?.message.body;
             Some(matches!(body, Body::File(info) if is_auto_received(info)))
         });
-        if wanted.flatten() == Some(true)
+        if auto.flatten() == Some(true)
             && self.stage(&TransferKey::incoming(author, number)).is_none()
         {
-            self.want(author, number);
+            self.download(author, number);
         }
     }
 
@@ -152,19 +155,19 @@ impl Files {
     pub(crate) fn on_open(&self, peer: &PeerId) {
         self.resume(peer);
         // `kept` may have been lost with the last connection.
-        let kept = self
+        let complete = self
             .room
             .transfers
             .try_with_untracked(|all| transfers::complete(all, peer));
         if let Some(client) = self.client.upgrade() {
-            for number in kept.unwrap_or_default() {
+            for number in complete.unwrap_or_default() {
                 client.send(peer, &ChatFrame::Kept { number });
             }
         }
         let numbers = self.room.conversation.try_with_untracked(|c| {
-            let of = c.entries().iter().rev().filter(|e| e.author == *peer);
+            let entries = c.entries().iter().rev().filter(|e| e.author == *peer);
             let files =
-                of.filter(|e| matches!(&e.message.body, Body::File(i) if is_auto_received(i)));
+                entries.filter(|e| matches!(&e.message.body, Body::File(i) if is_auto_received(i)));
             files.take(AUTO_IMAGES).map(|e| e.message.number).collect()
         });
         let numbers: Vec<u64> = numbers.unwrap_or_default();
@@ -215,20 +218,20 @@ impl Files {
         match event {
             DownloadEvent::Progress(bytes) => self.set_progress(key, bytes),
             DownloadEvent::Ended => {
-                let mut given_up = false;
+                let mut failed = false;
                 let mut downloads = self.downloads.borrow_mut();
                 if let Some(active) = downloads.iter_mut().find(|active| active.key == *key) {
-                    let has = active.download.received();
-                    active.empty_channels = if has > active.received_before {
+                    let received = active.download.received();
+                    active.empty_channels = if received > active.received_before {
                         0
                     } else {
                         active.empty_channels + 1
                     };
-                    active.received_before = has;
-                    given_up = active.empty_channels >= MAX_EMPTY_CHANNELS;
+                    active.received_before = received;
+                    failed = active.empty_channels >= MAX_EMPTY_CHANNELS;
                 }
                 drop(downloads);
-                if given_up {
+                if failed {
                     self.finish_download(key, TransferStage::Failed);
                 } else if matches!(
                     self.stage(key),

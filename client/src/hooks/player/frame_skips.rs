@@ -16,13 +16,13 @@ impl Player {
         // In a hidden tab the browser itself skips frames.
         let watched =
             self.phase.with_untracked(|phase| *phase == Phase::Playing) && !document().hidden();
-        let asked = self.owned.try_update_value(|owned| {
-            let ask = watched && owned.skips.on_sample(now(), figures);
-            let url = owned.whep.as_ref().filter(|_| ask)?.url()?;
-            Some((url, owned.generation))
+        let requested = self.resources.try_update_value(|resources| {
+            let ask = watched && resources.skips.on_sample(now(), figures);
+            let url = resources.whep.as_ref().filter(|_| ask)?.url()?;
+            Some((url, resources.generation))
         });
         self.show_skips();
-        let Some((url, generation)) = asked.flatten() else {
+        let Some((url, generation)) = requested.flatten() else {
             return;
         };
         spawn_local(async move {
@@ -31,15 +31,17 @@ impl Player {
                 return;
             };
             if self.is_current(generation) {
-                self.owned
-                    .update_value(|owned| owned.skips.on_answer(now(), info.skips));
+                self.resources
+                    .update_value(|resources| resources.skips.on_answer(now(), info.skips));
                 self.show_skips();
             }
         });
     }
 
     fn show_skips(self) {
-        let visible = self.owned.with_value(|owned| owned.skips.is_visible(now()));
+        let visible = self
+            .resources
+            .with_value(|resources| resources.skips.is_visible(now()));
         if self.skipping.get_untracked() != visible {
             self.skipping.set(visible);
         }

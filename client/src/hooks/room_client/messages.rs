@@ -107,20 +107,20 @@ impl RoomClient {
             .people
             .try_with_untracked(|people| people.iter().map(|p| p.id.clone()).collect::<Vec<_>>());
         let (others, name) = (others.unwrap_or_default(), self.my_name());
-        let said = self
+        let composed = self
             .room
             .conversation
             .try_update(|c| c.compose(wall_ms(), &name, body, &others));
-        let message = said.flatten()?;
+        let message = composed.flatten()?;
         let number = message.number;
         self.send_all(&ChatFrame::Message(message));
         Some(number)
     }
 
     pub(crate) fn typing(&self, on: bool) {
-        let (now, said) = (wall_ms(), self.typing.get());
-        let fresh = said.is_some_and(|at| now < at + TYPING_TIMEOUT_S * 500);
-        if on != said.is_some() || (on && !fresh) {
+        let (now, sent_at) = (wall_ms(), self.typing.get());
+        let recent = sent_at.is_some_and(|at| now < at + TYPING_TIMEOUT_S * 500);
+        if on != sent_at.is_some() || (on && !recent) {
             self.typing.set(on.then_some(now));
             self.send_all(&ChatFrame::Typing { on });
         }
@@ -133,11 +133,11 @@ impl RoomClient {
             typing_peers.push((peer.clone(), wall_ms() + TYPING_TIMEOUT_S * 1_000));
         }
         drop(typing_peers);
-        let shown = self
+        let changed = self
             .room
             .people
             .try_with_untracked(|people| people.iter().any(|p| p.id == *peer && p.typing != on));
-        if shown == Some(true) {
+        if changed == Some(true) {
             let _ = self.room.people.try_update(|people| {
                 if let Some(person) = find(people, peer) {
                     person.typing = on;

@@ -19,7 +19,7 @@ const MAX_NOTES: usize = 100;
 
 impl RoomClient {
     pub(super) fn on_server_message(&self, message: ServerMessage) {
-        let mut again = false;
+        let mut rejoined = false;
         let (from, signal) = match message {
             ServerMessage::Pong => return,
             ServerMessage::Error { to: Some(_), .. } => return,
@@ -31,14 +31,14 @@ impl RoomClient {
             ServerMessage::Candidate { from, candidate } => (from, Signal::Candidate(candidate)),
             message => {
                 if let ServerMessage::Welcome { you, .. } = &message {
-                    again = self.room.me.try_get_untracked().flatten().is_some();
+                    rejoined = self.room.me.try_get_untracked().flatten().is_some();
                     self.on_welcome(&you.id);
                     let _ = self.room.me.try_set(Some(you.clone()));
                 }
                 let update = self
                     .room
                     .people
-                    .try_update(|people| on_server_message(people, &message, again));
+                    .try_update(|people| on_server_message(people, &message, rejoined));
                 return self.apply(update.unwrap_or_default());
             }
         };
