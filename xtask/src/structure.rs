@@ -2,11 +2,11 @@
 //! be, no file in two packages. layers.rs has the rules of packages.
 
 use std::{
-    fs, io,
+    fs,
     path::{Component, Path, PathBuf},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{layers, workspace};
 
@@ -30,7 +30,27 @@ const RTC_CONNECTIONS: &[&str] = &[
 ];
 
 /// Names of earlier versions, each replaced by the usual word of the field: `FeedSink` is `Appender` now.
-const RETIRED: &[&str] = &["FeedSink", "Hung", "Remedy", "Watched", "look_again"];
+const RETIRED: &[&str] = &[
+    "Admission",
+    "Bell",
+    "Departure",
+    "Fate",
+    "FeedSink",
+    "Findings",
+    "Hung",
+    "Opener",
+    "Remedy",
+    "Sealer",
+    "SentLog",
+    "Spoiled",
+    "Strays",
+    "TransportLog",
+    "Watched",
+    "distrust",
+    "look_again",
+    "mend",
+    "nudge",
+];
 
 /// Lines. A longer file is about more than one thing.
 const LONGEST: usize = 400;
@@ -99,7 +119,7 @@ fn retired(source: &Source) -> Vec<String> {
         return Vec::new();
     }
     let path = source.path.display();
-    let used = RETIRED.iter().filter(|name| has_word(&source.text, name));
+    let used = RETIRED.iter().filter(|name| has_name(&source.text, name));
     used.map(|name| format!("{path}: `{name}` is a retired name"))
         .collect()
 }
@@ -133,8 +153,9 @@ fn foreign_modules(source: &Source, packages: &[&Path]) -> Vec<String> {
 }
 
 /// Every manifest and Rust file below `folder`.
-fn collect(folder: &Path, files: &mut Vec<Source>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
+fn collect(folder: &Path, files: &mut Vec<Source>) -> Result<()> {
+    let entries = fs::read_dir(folder);
+    for entry in entries.with_context(|| format!("cannot read {}", folder.display()))? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if path.is_dir() {
@@ -142,7 +163,8 @@ fn collect(folder: &Path, files: &mut Vec<Source>) -> io::Result<()> {
                 collect(&path, files)?;
             }
         } else if name.ends_with(".rs") || name == "Cargo.toml" {
-            let text = fs::read_to_string(&path)?;
+            let text = fs::read_to_string(&path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
             let path = path.strip_prefix(workspace::root()).unwrap_or(&path);
             files.push(Source {
                 path: path.to_owned(),
@@ -170,13 +192,21 @@ fn normal(path: &Path) -> PathBuf {
     normal
 }
 
-/// True when `name` is in the text, comments included, and not as a part of a longer name.
-fn has_word(text: &str, name: &str) -> bool {
-    text.match_indices(name).any(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + name.len()..].chars().next();
-        !is_word(before) && !is_word(after)
+/// True when `name` is used in the code, not as a part of a longer name.
+fn has_name(text: &str, name: &str) -> bool {
+    code(text).any(|line| {
+        line.match_indices(name).any(|(at, _)| {
+            let before = line[..at].chars().next_back();
+            let after = line[at + name.len()..].chars().next();
+            !is_word(before) && !is_word(after)
+        })
     })
+}
+
+/// The lines without their comments.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .map(|line| line.split("//").next().unwrap_or(line))
 }
 
 fn is_word(c: Option<char>) -> bool {
@@ -185,10 +215,7 @@ fn is_word(c: Option<char>) -> bool {
 
 /// True when `path` is used in the code: not in a comment, and not as a part of a longer name or path.
 fn mentions(text: &str, path: &str) -> bool {
-    let code = text
-        .lines()
-        .map(|line| line.split("//").next().unwrap_or(line));
-    code.into_iter().any(|line| {
+    code(text).any(|line| {
         line.match_indices(path).any(|(at, _)| {
             let before = line[..at].chars().next_back();
             let after = line[at + path.len()..].chars().next();
@@ -238,7 +265,7 @@ mod tests {
 
     #[test]
     fn retired_names_do_not_return() {
-        let text = "/// A FeedSink.\nlet unwatched = Watchedness::new();";
+        let text = "// Spoiled input.\nlet log: stream::FeedSink = Watchedness::new();";
         let wrong = retired(&source("server/stream/src/log.rs", text));
         assert_eq!(
             wrong,
