@@ -7,21 +7,21 @@ use shared::chat::{Body, ChatFrame, MAX_TEXT, Message};
 use shared::conversation::{Conversation, DeliveryStatus, ReceiveOutcome};
 use shared::signaling::PeerId;
 
+use crate::app::{App, ExitReason};
 use crate::command::{Command, HELP};
 use crate::event::Event;
-use crate::giving::inspect;
-use crate::member::Member;
-use crate::room::{End, Room};
-use crate::transfer::{Act, Told, What};
+use crate::remote_peer::RemotePeer;
+use crate::transfer::{Effect, TransferEvent, TransferUpdate};
+use crate::uploads::inspect;
 
 /// The answer of `--echo` begins so, and what begins so is not answered: two that echo do not talk for ever.
 const ECHO: &str = "echo: ";
 
-impl Room {
+impl App {
     /// Says and offers what the command line asks for.
-    pub(crate) fn begin(&mut self) {
+    pub(crate) fn run_command_line(&mut self) {
         for text in self.options.send.clone() {
-            self.say(text);
+            self.send_text(text);
         }
         for path in self.options.file.clone() {
             self.offer_file(&path);
@@ -30,43 +30,46 @@ impl Room {
 
     pub(crate) fn on_frame(&mut self, id: &PeerId, name: String, frame: ChatFrame, now: Instant) {
         let peer = id.clone();
-        let acts = match frame {
-            ChatFrame::Message(message) => return self.on_said(peer, name, message, now),
+        let effects = match frame {
+            ChatFrame::Message(message) => return self.on_message_frame(peer, name, message, now),
             ChatFrame::Received { number } => return self.on_received(peer, name, number),
             ChatFrame::Typing { on } => {
-                let member = self.members.get_mut(id);
-                let news = member.is_some_and(|member| member.types(on, now));
-                let event = Act::Show(Event::Typing { peer, name, on });
-                news.then_some(event).into_iter().collect()
+                let remote = self.remote_peers.get_mut(id);
+                let changed = remote.is_some_and(|remote| remote.set_typing(on, now));
+                let effect = Effect::Show(Event::Typing { peer, name, on });
+                changed.then_some(effect).into_iter().collect()
             }
             ChatFrame::Want { number, offset } => {
-                let link = self.members.get(id).and_then(|member| member.link.as_ref());
+                let link = self
+                    .remote_peers
+                    .get(id)
+                    .and_then(|remote| remote.link.as_ref());
                 match link {
-                    Some(link) => self.giving.on_want(id, &name, (number, offset), link),
+                    Some(link) => self.uploads.on_want(id, &name, (number, offset), link),
                     None => Vec::new(),
                 }
             }
-            ChatFrame::Stop { number } => self.giving.on_stop(id, number),
-            ChatFrame::Gone { number } => self.taking.on_gone(id, number),
-            ChatFrame::Kept { number } => self.giving.on_kept(id, &name, number),
+            ChatFrame::Stop { number } => self.uploads.on_stop(id, number),
+            ChatFrame::Gone { number } => self.downloads.on_gone(id, number),
+            ChatFrame::Kept { number } => self.uploads.on_kept(id, &name, number),
         };
-        self.act(acts, now);
-        self.ask_for_files(now);
+        self.apply(effects, now);
+        self.request_files(now);
     }
 
-    fn on_said(&mut self, peer: PeerId, name: String, message: Message, now: Instant) {
+    fn on_message_frame(&mut self, peer: PeerId, name: String, message: Message, now: Instant) {
         let (number, at, body) = (message.number, message.at, message.body.clone());
         match self.conversation.receive(&peer, &name, message) {
             ReceiveOutcome::New { received } => {
                 self.send(&peer, ChatFrame::Received { number: received }, now);
-                if let Some(member) = self.members.get_mut(&peer) {
-                    member.typing = None;
+                if let Some(remote) = self.remote_peers.get_mut(&peer) {
+                    remote.typing = None;
                 }
                 match body {
                     Body::Text { text } => {
                         let echo = (self.options.echo && !text.starts_with(ECHO))
                             .then(|| format!("{ECHO}{text}"));
-                        self.face.show(&Event::Message {
+                        self.output.print(&Event::Message {
                             peer,
                             name,
                             number,
@@ -74,13 +77,13 @@ impl Room {
                             text,
                         });
                         if let Some(echo) = echo {
-                            self.say(echo);
+                            self.send_text(echo);
                         }
                     }
                     Body::File(info) => {
-                        let acts = self.taking.on_offer(&peer, &name, number, info);
-                        self.act(acts, now);
-                        self.ask_for_files(now);
+                        let effects = self.downloads.on_offer(&peer, &name, number, info);
+                        self.apply(effects, now);
+                        self.request_files(now);
                     }
                 }
             }
@@ -102,7 +105,7 @@ impl Room {
         self.conversation.acknowledge(&peer, number);
         for (old, (number, new)) in before.into_iter().zip(ticks(&self.conversation)) {
             if old.1 != new {
-                self.face.show(&Event::Received {
+                self.output.print(&Event::Received {
                     peer: peer.clone(),
                     name: name.clone(),
                     number,
@@ -113,16 +116,16 @@ impl Room {
     }
 
     /// Says it to all.
-    pub(crate) fn say(&mut self, text: String) {
+    pub(crate) fn send_text(&mut self, text: String) {
         if text.len() > MAX_TEXT {
             let message = format!(
                 "That text is longer than {} kB; put it into a file (/file PATH).",
                 MAX_TEXT / 1024
             );
-            return self.face.show(&Event::Error { message });
+            return self.output.print(&Event::Error { message });
         }
-        if let Some(message) = self.tell(Body::Text { text: text.clone() }) {
-            self.face.show(&Event::Said {
+        if let Some(message) = self.publish(Body::Text { text: text.clone() }) {
+            self.output.print(&Event::Said {
                 number: message.number,
                 at: message.at,
                 text,
@@ -133,25 +136,25 @@ impl Room {
     fn offer_file(&mut self, path: &Path) {
         match inspect(path) {
             Ok((info, source)) => {
-                if let Some(message) = self.tell(Body::File(info.clone())) {
-                    let act = self.giving.offer(message.number, info, source);
-                    self.act(vec![act], Instant::now());
+                if let Some(message) = self.publish(Body::File(info.clone())) {
+                    let act = self.uploads.offer(message.number, info, source);
+                    self.apply(vec![act], Instant::now());
                 }
             }
-            Err(message) => self.face.show(&Event::Error { message }),
+            Err(message) => self.output.print(&Event::Error { message }),
         }
     }
 
     /// Keeps it, and sends it to whoever is connected.
-    fn tell(&mut self, body: Body) -> Option<Message> {
+    fn publish(&mut self, body: Body) -> Option<Message> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.unwrap_or_default().as_millis() as u64;
-        let others: Vec<_> = self.members.keys().cloned().collect();
+        let others: Vec<_> = self.remote_peers.keys().cloned().collect();
         let message = self
             .conversation
             .compose(now, &self.options.name, body, &others)?;
         for id in others {
-            if self.members.get(&id).is_some_and(|member| member.open) {
+            if self.remote_peers.get(&id).is_some_and(|remote| remote.open) {
                 self.send(&id, ChatFrame::Message(message.clone()), Instant::now());
             }
         }
@@ -170,73 +173,77 @@ impl Room {
             && !link.send(frame)
         {
             // What it has not received is sent again on the next link.
-            self.on_dead(id, None, now);
+            self.on_link_closed(id, None, now);
         }
     }
 
-    pub(crate) fn act(&mut self, acts: Vec<Act>, now: Instant) {
-        for act in acts {
+    pub(crate) fn apply(&mut self, effects: Vec<Effect>, now: Instant) {
+        for act in effects {
             match act {
-                Act::Send(id, frame) => self.send(&id, frame, now),
-                Act::Show(event) => self.face.show(&event),
+                Effect::Send(id, frame) => self.send(&id, frame, now),
+                Effect::Show(event) => self.output.print(&event),
             }
         }
     }
 
-    pub(crate) fn ask_for_files(&mut self, now: Instant) {
-        let members = &self.members;
-        let acts = self
-            .taking
-            .ask(|id| members.get(id).is_some_and(|member| member.open));
-        self.act(acts, now);
+    pub(crate) fn request_files(&mut self, now: Instant) {
+        let remote_peers = &self.remote_peers;
+        let effects = self
+            .downloads
+            .request_waiting(|id| remote_peers.get(id).is_some_and(|remote| remote.open));
+        self.apply(effects, now);
     }
 
-    pub(crate) fn on_told(&mut self, told: Told, now: Instant) {
-        let Told {
+    pub(crate) fn on_transfer_event(&mut self, event: TransferEvent, now: Instant) {
+        let TransferEvent {
             peer,
             number,
             attempt,
-            what,
-        } = told;
-        let acts = match what {
-            What::Sending(progress) => self.giving.on_told(peer, number, attempt, progress),
-            What::Receiving(progress) => self.taking.on_told(peer, number, attempt, progress),
+            update,
+        } = event;
+        let effects = match update {
+            TransferUpdate::Sending(progress) => {
+                self.uploads.on_progress(peer, number, attempt, progress)
+            }
+            TransferUpdate::Receiving(progress) => {
+                self.downloads.on_progress(peer, number, attempt, progress)
+            }
         };
-        self.act(acts, now);
-        self.ask_for_files(now);
+        self.apply(effects, now);
+        self.request_files(now);
     }
 
     /// None: there will be no more lines.
     pub(crate) fn on_line(&mut self, line: Option<String>, now: Instant) {
         let Some(line) = line else {
-            self.no_more_input = true;
+            self.input_ended = true;
             return;
         };
         match Command::parse(&line) {
-            Command::Say(text) => self.say(text),
+            Command::Say(text) => self.send_text(text),
             Command::File(path) => self.offer_file(Path::new(&path)),
-            Command::Accept(name) => match self.taking.accept(name.as_deref()) {
-                Some(()) => self.ask_for_files(now),
-                None => self.face.show(&Event::Error {
+            Command::Accept(name) => match self.downloads.accept(name.as_deref()) {
+                Some(()) => self.request_files(now),
+                None => self.output.print(&Event::Error {
                     message: "There is no such offer; /accept NAME takes the name as it was shown."
                         .to_owned(),
                 }),
             },
             Command::Cancel(name) => {
-                let mut acts = self.giving.cancel(name.as_deref());
-                acts.extend(self.taking.cancel(name.as_deref()));
-                self.act(acts, now);
+                let mut effects = self.uploads.cancel(name.as_deref());
+                effects.extend(self.downloads.cancel(name.as_deref()));
+                self.apply(effects, now);
             }
-            Command::Who => self.face.show(&Event::Who {
+            Command::Who => self.output.print(&Event::Who {
                 id: self.me.clone(),
                 name: self.options.name.clone(),
-                peers: self.members.values().map(Member::somebody).collect(),
+                peers: self.remote_peers.values().map(RemotePeer::info).collect(),
             }),
-            Command::Help => self.face.show(&Event::Note {
+            Command::Help => self.output.print(&Event::Note {
                 message: HELP.to_owned(),
             }),
-            Command::Quit => self.end = Some(End::Left),
-            Command::Unknown(word) => self.face.show(&Event::Error {
+            Command::Quit => self.exit = Some(ExitReason::Left),
+            Command::Unknown(word) => self.output.print(&Event::Error {
                 message: format!("There is no command {word}; /help lists them."),
             }),
             Command::Nothing => {}
@@ -245,16 +252,16 @@ impl Room {
 
     /// Everything that was to be sent has been received by somebody, and nothing more will come.
     pub(crate) fn is_done(&self) -> bool {
-        let errand = !(self.options.send.is_empty() && self.options.file.is_empty());
+        let one_shot = !(self.options.send.is_empty() && self.options.file.is_empty());
         let mut entries = self.conversation.entries().iter();
-        errand
+        one_shot
             && self.welcomed
-            && self.no_more_input
+            && self.input_ended
             && !self.options.echo
             && entries.all(|entry| {
                 !self.conversation.is_mine(entry)
                     || entry.delivery_status() != DeliveryStatus::Pending
             })
-            && self.giving.all_kept()
+            && self.uploads.all_kept()
     }
 }

@@ -19,10 +19,10 @@ use webrtc::peer_connection::{
 };
 
 use crate::interfaces::Interfaces;
-use crate::runtime::{Beginning, Careful};
+use crate::startup::{Startup, StartupSockets};
 use webrtc_runtime::ConnectionRuntime;
 
-/// A peer that is not heard for this long is disconnected; what follows is decided in [`crate::path`].
+/// A peer that is not heard for this long is disconnected; what follows is decided in [`crate::recovery`].
 const SILENCE: Duration = Duration::from_secs(5);
 const NEVER: Duration = Duration::ZERO;
 /// Consent checks (RFC 7675) go out this often.
@@ -37,11 +37,11 @@ const SEND_BUFFER: usize = 1024 * 1024;
 /// before the sender asks, a second later: with 4 MB two terminals stood still most of the time.
 const RECEIVE_BUFFER: u32 = 32 * 1024 * 1024;
 /// Candidates, states and channels that wait for the link's task.
-const HAPPENINGS: usize = 256;
+const EVENTS: usize = 256;
 
 /// What all connections of this peer have in common.
 #[derive(Clone, Debug)]
-pub(crate) struct Setup {
+pub(crate) struct ConnectionSettings {
     pub(crate) ice_servers: Vec<RTCIceServer>,
     pub(crate) relay_only: bool,
     pub(crate) interfaces: Interfaces,
@@ -50,7 +50,7 @@ pub(crate) struct Setup {
 }
 
 /// What the crate tells.
-pub(crate) enum Happening {
+pub(crate) enum ConnectionEvent {
     Candidate(RTCIceCandidateInit, RTCIceCandidateType),
     /// No more candidates of this generation.
     Gathered,
@@ -63,22 +63,22 @@ pub(crate) struct Connection {
     pub(crate) pc: Arc<dyn PeerConnection>,
     /// Opens by itself once connected.
     pub(crate) chat: Arc<dyn DataChannel>,
-    pub(crate) happenings: mpsc::Receiver<Happening>,
-    pub(crate) beginning: Arc<Beginning>,
+    pub(crate) events: mpsc::Receiver<ConnectionEvent>,
+    pub(crate) startup: Arc<Startup>,
 }
 
 /// The nominated pair of candidates.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Pair {
+pub(crate) struct CandidatePair {
     /// `host`, `srflx`, `prflx`, `relay`.
     pub(crate) local_type: String,
     pub(crate) remote_type: String,
-    /// Address and port.
+    /// ServerUrl and port.
     pub(crate) local: String,
     pub(crate) remote: String,
 }
 
-impl Pair {
+impl CandidatePair {
     /// Through a TURN server, on either side.
     pub(crate) fn is_relayed(&self) -> bool {
         self.local_type == "relay" || self.remote_type == "relay"
@@ -87,44 +87,44 @@ impl Pair {
 
 impl Connection {
     /// `fresh`: with another certificate than the others.
-    pub(crate) async fn open(setup: &Setup, fresh: bool) -> Result<Self> {
-        let (happens, happenings) = mpsc::channel(HAPPENINGS);
-        let settings = SettingEngineBuilder::new()
+    pub(crate) async fn open(settings: &ConnectionSettings, new_certificate: bool) -> Result<Self> {
+        let (sender, events) = mpsc::channel(EVENTS);
+        let engine = SettingEngineBuilder::new()
             // Browsers hide their addresses behind `.local` names; they connect all the same, as peer-reflexive.
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
             .with_ice_timeouts(Some(SILENCE), Some(NEVER), Some(CONSENT))
             .with_ice_connection_attempts(Some(CHECK_EVERY), Some(MAX_CHECKS))
             .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_FRAME as u32))
             .with_sctp_max_receive_buffer_size(RECEIVE_BUFFER)
-            // The side that begins SCTP is the one that may lose a first message ([`crate::runtime`]) when datagrams change places.
+            // The side that begins SCTP is the one that may lose a first message ([`crate::startup`]) when datagrams change places.
             .with_answering_dtls_role(RTCDtlsRole::Server)
             // New sockets for an ICE restart: the old ones may belong to a network that is gone.
             .with_discard_local_candidates_during_ice_restart(true)
             .build();
-        let policy = if setup.relay_only {
+        let policy = if settings.relay_only {
             RTCIceTransportPolicy::Relay
         } else {
             RTCIceTransportPolicy::All
         };
-        let certificate = if fresh {
+        let certificate = if new_certificate {
             certificate()?
         } else {
-            setup.certificate.clone()
+            settings.certificate.clone()
         };
-        let runtime = Careful::default();
-        let beginning = runtime.beginning();
+        let sockets = StartupSockets::default();
+        let startup = sockets.startup();
         let pc = PeerConnectionBuilder::new()
             .with_configuration(
                 RTCConfigurationBuilder::new()
-                    .with_ice_servers(setup.ice_servers.clone())
+                    .with_ice_servers(settings.ice_servers.clone())
                     .with_ice_transport_policy(policy)
                     .with_certificates(vec![certificate])
                     .build(),
             )
-            .with_setting_engine(settings)
-            .with_runtime(Arc::new(ConnectionRuntime(runtime)))
-            .with_handler(Arc::new(Handler { happens }))
-            .with_udp_addrs(vec![setup.interfaces])
+            .with_setting_engine(engine)
+            .with_runtime(Arc::new(ConnectionRuntime(sockets)))
+            .with_handler(Arc::new(Handler { sender }))
+            .with_udp_addrs(vec![settings.interfaces])
             .with_data_channel_send_buffer_limit(SEND_BUFFER)
             .build()
             .await?;
@@ -137,8 +137,8 @@ impl Connection {
         Ok(Self {
             pc,
             chat,
-            happenings,
-            beginning,
+            events,
+            startup,
         })
     }
 }
@@ -153,12 +153,12 @@ pub(crate) fn certificate() -> Result<RTCCertificate> {
 }
 
 /// The nominated pair, once there is one.
-pub(crate) async fn pair(pc: &dyn PeerConnection) -> Option<Pair> {
+pub(crate) async fn selected_pair(pc: &dyn PeerConnection) -> Option<CandidatePair> {
     let dtls = pc.sctp().await?.transport();
     let pair = dtls.ice_transport().get_selected_candidate_pair().await;
     let pair = pair.ok()??;
     let (local, remote) = (pair.local(), pair.remote());
-    Some(Pair {
+    Some(CandidatePair {
         local_type: local.typ.to_string(),
         remote_type: remote.typ.to_string(),
         local: format!("{}:{}", local.address, local.port),
@@ -167,7 +167,7 @@ pub(crate) async fn pair(pc: &dyn PeerConnection) -> Option<Pair> {
 }
 
 /// Milliseconds that a consent check took there and back, when the crate has measured any.
-pub(crate) async fn round_trip(pc: &dyn PeerConnection) -> Option<f64> {
+pub(crate) async fn round_trip_ms(pc: &dyn PeerConnection) -> Option<f64> {
     let report = pc.get_stats(Instant::now(), StatsSelector::None).await;
     let pairs = report.candidate_pairs().filter(|pair| pair.nominated);
     let seconds = pairs.map(|pair| pair.current_round_trip_time);
@@ -177,12 +177,12 @@ pub(crate) async fn round_trip(pc: &dyn PeerConnection) -> Option<f64> {
 
 /// The crate awaits its handler on the connection's own task: nothing here may wait.
 struct Handler {
-    happens: mpsc::Sender<Happening>,
+    sender: mpsc::Sender<ConnectionEvent>,
 }
 
 impl Handler {
-    fn tell(&self, happening: Happening) {
-        if self.happens.try_send(happening).is_err() {
+    fn emit(&self, event: ConnectionEvent) {
+        if self.sender.try_send(event).is_err() {
             tracing::debug!("a connection that nobody attends to has news");
         }
     }
@@ -193,21 +193,21 @@ impl PeerConnectionEventHandler for Handler {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
         let kind = event.candidate.typ;
         if let Ok(candidate) = event.candidate.to_json() {
-            self.tell(Happening::Candidate(candidate, kind));
+            self.emit(ConnectionEvent::Candidate(candidate, kind));
         }
     }
 
     async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
         if state == RTCIceGatheringState::Complete {
-            self.tell(Happening::Gathered);
+            self.emit(ConnectionEvent::Gathered);
         }
     }
 
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
-        self.tell(Happening::State(state));
+        self.emit(ConnectionEvent::State(state));
     }
 
     async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
-        self.tell(Happening::Channel(channel));
+        self.emit(ConnectionEvent::Channel(channel));
     }
 }

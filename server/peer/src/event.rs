@@ -12,7 +12,7 @@ pub(crate) enum Event {
         room: String,
         id: PeerId,
         name: String,
-        peers: Vec<Somebody>,
+        peers: Vec<PeerInfo>,
         again: bool,
     },
     /// The way to the server is gone; whoever is connected stays so.
@@ -46,7 +46,7 @@ pub(crate) enum Event {
         /// Of the nominated pair (RFC 8445 5.1.1): `host`, `srflx`, `prflx`, `relay`.
         local_type: String,
         remote_type: String,
-        /// Address and port of both, for whoever looks at networks.
+        /// ServerUrl and port of both, for whoever looks at networks.
         local: String,
         remote: String,
         safety_code: String,
@@ -62,7 +62,7 @@ pub(crate) enum Event {
         name: String,
         message: String,
     },
-    /// Somebody said something.
+    /// PeerInfo said something.
     Message {
         peer: PeerId,
         name: String,
@@ -94,7 +94,7 @@ pub(crate) enum Event {
     Who {
         id: PeerId,
         name: String,
-        peers: Vec<Somebody>,
+        peers: Vec<PeerInfo>,
     },
     /// Something that a person should know and may do something about.
     Error {
@@ -110,9 +110,9 @@ pub(crate) enum Event {
     },
 }
 
-/// Somebody else in the room.
+/// PeerInfo else in the room.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Somebody {
+pub(crate) struct PeerInfo {
     pub(crate) peer: PeerId,
     pub(crate) name: String,
     pub(crate) kind: PeerKind,
@@ -155,7 +155,7 @@ pub(crate) struct FileEvent {
 pub(crate) enum FileStep {
     /// This peer offers it to all.
     Offered,
-    /// Somebody offers it.
+    /// PeerInfo offers it.
     Offer,
     Sending,
     Receiving,

@@ -5,9 +5,9 @@ use std::time::Duration;
 use shared::api::{IceConfig, IceServer};
 use webrtc::peer_connection::RTCIceServer;
 
-use crate::address::Address;
+use crate::server_url::ServerUrl;
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of the server's answer that are read.
 const MAX_ANSWER: u64 = 64 * 1024;
 /// Servers that are used at most: each costs a request from every address of this machine.
@@ -17,11 +17,11 @@ const MAX_URLS: usize = 16;
 ///
 /// # Errors
 /// A sentence, when there is no answer or another one.
-pub(crate) async fn fetch(server: &Address) -> Result<IceConfig, String> {
+pub(crate) async fn fetch(server: &ServerUrl) -> Result<IceConfig, String> {
     let url = server.ice();
     let asked = tokio::task::spawn_blocking(move || {
         let agent: ureq::Agent = ureq::Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(TIMEOUT))
             .build()
             .into();
         let mut answer = agent

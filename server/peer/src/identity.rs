@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use shared::hex::hex;
 use shared::signaling::PeerKey;
 
-use crate::address::Address;
+use crate::server_url::ServerUrl;
 
 /// Held for as long as the program runs.
 #[derive(Debug)]
@@ -25,19 +25,23 @@ impl Identity {
     ///
     /// # Errors
     /// There are no random numbers.
-    pub(crate) fn open(server: &Address, room: &str, name: &str) -> Result<Self, getrandom::Error> {
-        let fresh = fresh()?;
+    pub(crate) fn open(
+        server: &ServerUrl,
+        room: &str,
+        name: &str,
+    ) -> Result<Self, getrandom::Error> {
+        let new_key = new_key()?;
         let Some(folder) = folder() else {
-            return Ok(Self::without_file(fresh));
+            return Ok(Self::without_file(new_key));
         };
         let of = format!("{server}\n{room}\n{name}");
         let hash = Sha256::digest(of.as_bytes());
         let file = hex(&hash[..8]);
         let path = folder.join(format!("{file}.key"));
-        let opened = kept(&path, &fresh);
+        let opened = open_file(&path, &new_key);
         Ok(opened.unwrap_or_else(|error| {
             tracing::debug!(%error, path = %path.display(), "the key is for this time only");
-            Self::without_file(fresh)
+            Self::without_file(new_key)
         }))
     }
 
@@ -50,7 +54,7 @@ impl Identity {
     }
 }
 
-fn fresh() -> Result<PeerKey, getrandom::Error> {
+fn new_key() -> Result<PeerKey, getrandom::Error> {
     let (high, low) = (getrandom::u64()?, getrandom::u64()?);
     Ok(PeerKey::from_random(
         u128::from(high) << 64 | u128::from(low),
@@ -65,7 +69,7 @@ fn folder() -> Option<PathBuf> {
     Some(state.or_else(home)?.join("weir"))
 }
 
-fn kept(path: &PathBuf, fresh: &PeerKey) -> io::Result<Identity> {
+fn open_file(path: &PathBuf, new_key: &PeerKey) -> io::Result<Identity> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
@@ -83,9 +87,9 @@ fn kept(path: &PathBuf, fresh: &PeerKey) -> io::Result<Identity> {
     }
     file.set_len(0)?;
     file.rewind()?;
-    file.write_all(fresh.as_str().as_bytes())?;
+    file.write_all(new_key.as_str().as_bytes())?;
     Ok(Identity {
-        key: fresh.clone(),
+        key: new_key.clone(),
         _file: Some(file),
     })
 }
@@ -98,14 +102,17 @@ mod tests {
     fn a_key_is_found_again_unless_another_program_has_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state/weir.key");
-        let first = kept(&path, &fresh().unwrap()).unwrap();
+        let first = open_file(&path, &new_key().unwrap()).unwrap();
         let key = first.key().clone();
-        assert!(kept(&path, &fresh().unwrap()).is_err(), "it is in use");
+        assert!(
+            open_file(&path, &new_key().unwrap()).is_err(),
+            "it is in use"
+        );
         drop(first);
-        let again = kept(&path, &fresh().unwrap()).unwrap();
+        let again = open_file(&path, &new_key().unwrap()).unwrap();
         assert_eq!(again.key(), &key);
         drop(again);
         fs::write(&path, "spoiled").unwrap();
-        assert_ne!(kept(&path, &fresh().unwrap()).unwrap().key(), &key);
+        assert_ne!(open_file(&path, &new_key().unwrap()).unwrap().key(), &key);
     }
 }

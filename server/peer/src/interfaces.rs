@@ -25,7 +25,7 @@ impl ToSocketAddrs for Interfaces {
 fn usable(all: impl Iterator<Item = IpAddr>, loopback: bool) -> Vec<SocketAddr> {
     let mut addresses: Vec<IpAddr> = Vec::new();
     for ip in all {
-        // Link-local IPv6 needs a scope, which a candidate cannot carry.
+        // PeerLink-local IPv6 needs a scope, which a candidate cannot carry.
         let link_local = match ip {
             IpAddr::V4(ip) => ip.is_link_local(),
             IpAddr::V6(ip) => ip.is_unicast_link_local(),

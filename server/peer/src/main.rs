@@ -2,42 +2,42 @@
 //!
 //! | module | is |
 //! |---|---|
-//! | [`options`], [`address`] | the command line |
-//! | [`face`], [`event`], [`command`] | the terminal: what is shown, what is typed |
-//! | [`room`], [`presence`], [`chat`] | the state, which one task owns: the connections, who is there, what is said; [`member`]: somebody else in the room |
+//! | [`options`], [`server_url`] | the command line |
+//! | [`output`], [`event`], [`command`] | the terminal: what is shown, what is typed |
+//! | [`app`], [`membership`], [`chat`] | the state, which one task owns: the connections, who is there, what is said; [`remote_peer`]: somebody else in the room |
 //! | [`signaling`], [`ice`], [`identity`] | the server: the WebSocket, the STUN and TURN servers, and who this peer is to it |
-//! | [`link`], [`talks`] | the connection to one other peer, and what is negotiated; [`path`]: when something has to be done about it; [`advice`]: when it is not to be had |
-//! | [`connection`], [`runtime`], [`description`], [`interfaces`] | the webrtc crate, set up |
-//! | [`giving`], [`taking`], [`transfer`] | files; [`sending`], [`receiving`], [`folder`]: their bytes |
+//! | [`peer_link`], [`negotiator`] | the connection to one other peer, and what is negotiated; [`recovery`]: when something has to be done about it; [`failure`]: when it is not to be had |
+//! | [`connection`], [`startup`], [`sdp`], [`interfaces`] | the webrtc crate, set up |
+//! | [`uploads`], [`downloads`], [`transfer`] | files; [`file_sender`], [`file_receiver`], [`partial_file`]: their bytes |
 
-mod address;
-mod advice;
 mod chat;
 mod command;
 mod connection;
-mod description;
 mod event;
-mod face;
-mod folder;
-mod giving;
+mod failure;
 mod ice;
 mod identity;
 mod interfaces;
-mod link;
+mod output;
+mod partial_file;
+mod peer_link;
 #[cfg(test)]
-mod link_tests;
-mod member;
+mod peer_link_tests;
+mod remote_peer;
+mod sdp;
+mod server_url;
+mod uploads;
 
+mod app;
+mod downloads;
+mod file_receiver;
+mod file_sender;
+mod membership;
+mod negotiator;
 mod options;
-mod path;
-mod presence;
-mod receiving;
-mod room;
-mod runtime;
-mod sending;
+mod recovery;
 mod signaling;
-mod taking;
-mod talks;
+mod startup;
 mod transfer;
 
 use std::collections::BTreeMap;
@@ -55,25 +55,25 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 
-use crate::connection::{Setup, certificate};
+use crate::app::{App, ExitReason};
+use crate::connection::{ConnectionSettings, certificate};
+use crate::downloads::Downloads;
 use crate::event::Event;
-use crate::face::Face;
-use crate::giving::Giving;
 use crate::identity::Identity;
 use crate::interfaces::Interfaces;
 use crate::options::Options;
-use crate::room::{End, Room};
-use crate::signaling::Entrance;
-use crate::taking::Taking;
+use crate::output::Output;
+use crate::signaling::JoinParams;
+use crate::uploads::Uploads;
 
 /// Bytes of a line that are read at a time; longer ones are taken apart.
 const MAX_LINE: u64 = 256 * 1024;
 /// Things due are looked at so often.
 const TICK: Duration = Duration::from_millis(200);
 /// TURN credentials expire.
-const ICE_EVERY: Duration = Duration::from_secs(10 * 60);
+const ICE_INTERVAL: Duration = Duration::from_secs(10 * 60);
 /// For the last words to go out.
-const TO_LEAVE: Duration = Duration::from_secs(2);
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 const QUEUE: usize = 1024;
 
 fn main() -> ExitCode {
@@ -107,129 +107,130 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
-    let own_ice: Result<Vec<_>, _> = options
+    let extra_ice_servers: Result<Vec<_>, _> = options
         .ice_server
         .iter()
         .map(|url| ice::parse(url))
         .collect();
-    let own_ice = own_ice?;
+    let extra_ice_servers = extra_ice_servers?;
     let identity = Identity::open(&options.server, &options.room, &options.name)
         .map_err(|error| format!("There are no random numbers: {error}."))?;
     let key = identity.key().clone();
     let me = PeerId::of(&options.room, &key);
     let (to_server, for_server) = mpsc::channel(QUEUE);
-    let (tell_news, mut news) = mpsc::channel(64);
-    let (reports, mut reported) = mpsc::channel(QUEUE);
-    let (told, mut telling) = mpsc::channel(64);
-    let (tell_ice, mut new_ice) = mpsc::channel::<IceConfig>(1);
-    let entrance = Entrance {
+    let (signaling_sender, mut signaling_events) = mpsc::channel(64);
+    let (link_sender, mut link_events) = mpsc::channel(QUEUE);
+    let (transfer_sender, mut transfer_events) = mpsc::channel(64);
+    let (ice_sender, mut ice_configs) = mpsc::channel::<IceConfig>(1);
+    let params = JoinParams {
         server: options.server.clone(),
         room: options.room.clone(),
         name: options.name.clone(),
         key,
     };
-    let setup = Setup {
-        ice_servers: ice::usable(&own_ice),
+    let settings = ConnectionSettings {
+        ice_servers: ice::usable(&extra_ice_servers),
         relay_only: options.relay_only,
         certificate: certificate().map_err(|error| format!("No key could be made: {error}."))?,
         interfaces: Interfaces {
             loopback: options.server.is_loopback(),
         },
     };
-    let mut room = Room {
+    let mut app = App {
         me: me.clone(),
-        face: Face::new(options.json, zone),
-        setup,
-        own_ice,
+        output: Output::new(options.json, zone),
+        settings,
+        extra_ice_servers,
         conversation: Conversation::new(me),
-        giving: Giving::new(told.clone()),
-        taking: Taking::new(options.save.clone(), told),
+        uploads: Uploads::new(transfer_sender.clone()),
+        downloads: Downloads::new(options.save.clone(), transfer_sender),
         to_server,
-        reports,
+        link_events: link_sender,
         links: JoinSet::new(),
-        members: BTreeMap::new(),
+        remote_peers: BTreeMap::new(),
         online: false,
-        offline_told: false,
+        offline_shown: false,
         welcomed: false,
-        generations: 0,
-        no_more_input: false,
-        end: None,
+        next_generation: 0,
+        input_ended: false,
+        exit: None,
         options,
     };
-    let server = entrance.server.clone();
-    let mut signaling = tokio::spawn(signaling::run(entrance, for_server, tell_news));
+    let server = params.server.clone();
+    let mut signaling = tokio::spawn(signaling::run(params, for_server, signaling_sender));
     let mut lines = read_lines();
     let mut input = true;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut tick = tokio::time::interval(TICK);
-    let mut renew = tokio::time::interval_at(tokio::time::Instant::now() + ICE_EVERY, ICE_EVERY);
+    let mut renew =
+        tokio::time::interval_at(tokio::time::Instant::now() + ICE_INTERVAL, ICE_INTERVAL);
     let end = loop {
-        if let Some(end) = room.end.take() {
+        if let Some(end) = app.exit.take() {
             break end;
         }
         tokio::select! {
-            Some(news) = news.recv() => room.on_news(news, Instant::now()),
-            Some(report) = reported.recv() => room.on_report(report, Instant::now()),
-            Some(told) = telling.recv() => room.on_told(told, Instant::now()),
+            Some(event) = signaling_events.recv() => app.on_signaling_event(event, Instant::now()),
+            Some(event) = link_events.recv() => app.on_link_event(event, Instant::now()),
+            Some(event) = transfer_events.recv() => app.on_transfer_event(event, Instant::now()),
             line = lines.recv(), if input => {
                 input = line.is_some();
-                room.on_line(line, Instant::now());
+                app.on_line(line, Instant::now());
             }
-            Some(config) = new_ice.recv() => room.use_ice(&config),
-            Some(_) = room.links.join_next() => {}
-            _ = interrupt.recv() => break End::Left,
-            _ = terminate.recv() => break End::Left,
-            _ = tick.tick() => room.on_tick(Instant::now()),
+            Some(config) = ice_configs.recv() => app.use_ice(&config),
+            Some(_) = app.links.join_next() => {}
+            _ = interrupt.recv() => break ExitReason::Left,
+            _ = terminate.recv() => break ExitReason::Left,
+            _ = tick.tick() => app.on_tick(Instant::now()),
             _ = renew.tick() => {
-                let (server, tell) = (server.clone(), tell_ice.clone());
+                let (server, sender) = (server.clone(), ice_sender.clone());
                 tokio::spawn(async move {
                     if let Ok(config) = ice::fetch(&server).await {
-                        let _ = tell.send(config).await;
+                        let _ = sender.send(config).await;
                     }
                 });
             }
         }
     };
-    leave(room, &end, &mut signaling, &mut reported).await;
+    leave(app, &end, &mut signaling, &mut link_events).await;
     drop(identity);
     match end {
-        End::Left => Ok(()),
-        End::Refused(sentence) => Err(sentence),
+        ExitReason::Left => Ok(()),
+        ExitReason::Refused(sentence) => Err(sentence),
     }
 }
 
 /// Lets what was said arrive, then says goodbye.
 async fn leave(
-    mut room: Room,
-    end: &End,
+    mut app: App,
+    end: &ExitReason,
     signaling: &mut tokio::task::JoinHandle<()>,
-    reported: &mut mpsc::Receiver<link::Reported>,
+    link_events: &mut mpsc::Receiver<peer_link::TaggedLinkEvent>,
 ) {
-    room.members.clear();
-    let closed = async { while room.links.join_next().await.is_some() {} };
+    app.remote_peers.clear();
+    let closed = async { while app.links.join_next().await.is_some() {} };
     tokio::select! {
-        _ = tokio::time::timeout(TO_LEAVE, closed) => {}
+        _ = tokio::time::timeout(LEAVE_TIMEOUT, closed) => {}
         // Nobody is to wait for this task to listen.
-        () = async { while reported.recv().await.is_some() {} } => {}
+        () = async { while link_events.recv().await.is_some() {} } => {}
     }
-    let _ = room.to_server.try_send(ClientMessage::Leave);
-    let _ = tokio::time::timeout(TO_LEAVE, signaling).await;
+    let _ = app.to_server.try_send(ClientMessage::Leave);
+    let _ = tokio::time::timeout(LEAVE_TIMEOUT, signaling).await;
     match end {
-        End::Left => room.face.show(&Event::Bye {
+        ExitReason::Left => app.output.print(&Event::Bye {
             message: "left the room".to_owned(),
         }),
         // A person reads it on standard error.
-        End::Refused(message) if room.options.json => room.face.show(&Event::Error {
+        ExitReason::Refused(message) if app.options.json => app.output.print(&Event::Error {
             message: message.clone(),
         }),
-        End::Refused(_) => {}
+        ExitReason::Refused(_) => {}
     }
 }
 
 /// Standard input, line by line, on a thread of its own: it cannot be waited for otherwise.
 fn read_lines() -> mpsc::Receiver<String> {
-    let (tell, lines) = mpsc::channel(16);
+    let (sender, lines) = mpsc::channel(16);
     std::thread::spawn(move || {
         let mut input = std::io::stdin().lock();
         loop {
@@ -239,7 +240,7 @@ fn read_lines() -> mpsc::Receiver<String> {
                 Ok(_) => {}
             }
             let line = String::from_utf8_lossy(&line).into_owned();
-            if tell.blocking_send(line).is_err() {
+            if sender.blocking_send(line).is_err() {
                 return;
             }
         }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Parser;
 use shared::signaling::{MAX_NAME, MAX_ROOM_NAME};
 
-use crate::address::Address;
+use crate::server_url::ServerUrl;
 
-/// A chat peer in the terminal: joins a room of a Weir server, and talks to the others there directly, over WebRTC.
+/// A chat peer in the terminal: joins a room of a Weir server, and negotiator to the others there directly, over WebRTC.
 ///
 /// A line that is typed is said to everybody in the room; /help lists the commands. With --send or --file (and without --echo) it leaves
 /// by itself, with exit code 0, once its standard input has ended and somebody has received everything; otherwise it stays until /quit or Ctrl-C.
@@ -17,7 +17,7 @@ use crate::address::Address;
 pub(crate) struct Options {
     /// The server, as in the browser's address bar.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
-    pub(crate) server: Address,
+    pub(crate) server: ServerUrl,
     /// The room; it exists as soon as somebody is in it.
     #[arg(long, value_name = "NAME", value_parser = room_name)]
     pub(crate) room: String,

@@ -15,26 +15,26 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-use crate::address::Address;
 use crate::ice;
+use crate::server_url::ServerUrl;
 
 /// Waits between two tries, in seconds; the last for ever.
-const WAITS: [f64; 6] = [0.3, 1.0, 2.0, 4.0, 8.0, 15.0];
+const RETRY_DELAYS_S: [f64; 6] = [0.3, 1.0, 2.0, 4.0, 8.0, 15.0];
 /// A visit that lasts so long was none of a row of failures.
-const LASTING: Duration = Duration::from_secs(5);
+const STABLE_AFTER: Duration = Duration::from_secs(5);
 /// To reach the server, and for its first answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// The server answers pings, so silence means that the path is dead.
-const SILENCE: Duration = Duration::from_secs(PING_INTERVAL_S * 2 + 5);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(PING_INTERVAL_S * 2 + 5);
 /// `welcome` names every peer of a room; what is relayed is as long as a peer may send.
-const LONGEST: usize = 2 * MAX_MESSAGE;
+const MAX_MESSAGE_RECEIVED: usize = 2 * MAX_MESSAGE;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Who joins what.
 #[derive(Clone, Debug)]
-pub(crate) struct Entrance {
-    pub(crate) server: Address,
+pub(crate) struct JoinParams {
+    pub(crate) server: ServerUrl,
     pub(crate) room: String,
     pub(crate) name: String,
     pub(crate) key: PeerKey,
@@ -42,7 +42,7 @@ pub(crate) struct Entrance {
 
 /// What comes of it.
 #[derive(Debug)]
-pub(crate) enum News {
+pub(crate) enum SignalingEvent {
     /// In the room.
     Welcome {
         room: String,
@@ -61,29 +61,29 @@ pub(crate) enum News {
 
 /// Runs until refused, or until nobody listens.
 pub(crate) async fn run(
-    entrance: Entrance,
+    params: JoinParams,
     mut outgoing: mpsc::Receiver<ClientMessage>,
-    news: mpsc::Sender<News>,
+    events: mpsc::Sender<SignalingEvent>,
 ) {
     let mut failures = 0;
     loop {
         let began = Instant::now();
-        let ended = visit(&entrance, &mut outgoing, &news).await;
-        if began.elapsed() > LASTING {
+        let ended = run_once(&params, &mut outgoing, &events).await;
+        if began.elapsed() > STABLE_AFTER {
             failures = 0;
         }
         let why = match ended {
-            Ended::Left => return,
-            Ended::Refused(message) => {
-                let _ = news.send(News::Refused { message }).await;
+            ConnectionEnd::Left => return,
+            ConnectionEnd::Refused(message) => {
+                let _ = events.send(SignalingEvent::Refused { message }).await;
                 return;
             }
-            Ended::Lost(why) => why,
+            ConnectionEnd::Lost(why) => why,
         };
-        if news.send(News::Down { why }).await.is_err() {
+        if events.send(SignalingEvent::Down { why }).await.is_err() {
             return;
         }
-        let wait = Duration::from_secs_f64(WAITS[failures.min(WAITS.len() - 1)]);
+        let wait = Duration::from_secs_f64(RETRY_DELAYS_S[failures.min(RETRY_DELAYS_S.len() - 1)]);
         failures += 1;
         if !pause(jittered(wait), &mut outgoing).await {
             return;
@@ -112,7 +112,7 @@ fn jittered(wait: Duration) -> Duration {
     wait.mul_f64(0.75 + 0.5 * f64::from(random) / f64::from(u32::MAX))
 }
 
-enum Ended {
+enum ConnectionEnd {
     /// This peer said goodbye.
     Left,
     Refused(String),
@@ -120,22 +120,22 @@ enum Ended {
 }
 
 /// One socket, from opening to end.
-async fn visit(
-    entrance: &Entrance,
+async fn run_once(
+    params: &JoinParams,
     outgoing: &mut mpsc::Receiver<ClientMessage>,
-    news: &mpsc::Sender<News>,
-) -> Ended {
-    let mut socket = match timeout(PATIENCE, open(entrance)).await {
+    events: &mpsc::Sender<SignalingEvent>,
+) -> ConnectionEnd {
+    let mut socket = match timeout(TIMEOUT, open(params)).await {
         Ok(Ok(socket)) => socket,
-        Ok(Err(why)) => return Ended::Lost(why),
-        Err(_) => return Ended::Lost(unreachable(entrance, "it does not answer")),
+        Ok(Err(why)) => return ConnectionEnd::Lost(why),
+        Err(_) => return ConnectionEnd::Lost(unreachable(params, "it does not answer")),
     };
-    let ice = ice::fetch(&entrance.server).await;
-    let first = timeout(PATIENCE, next(&mut socket)).await;
+    let ice = ice::fetch(&params.server).await;
+    let first = timeout(TIMEOUT, next(&mut socket)).await;
     let welcome = match first {
         Ok(Ok(ServerMessage::Welcome {
             room, you, peers, ..
-        })) => News::Welcome {
+        })) => SignalingEvent::Welcome {
             room,
             you,
             peers,
@@ -146,77 +146,77 @@ async fn visit(
         }
         Ok(Ok(_)) => {
             let why = "The server's first message was not a welcome".to_owned();
-            return Ended::Lost(why);
+            return ConnectionEnd::Lost(why);
         }
-        Ok(Err(why)) => return Ended::Lost(why),
-        Err(_) => return Ended::Lost("The server does not answer".to_owned()),
+        Ok(Err(why)) => return ConnectionEnd::Lost(why),
+        Err(_) => return ConnectionEnd::Lost("The server does not answer".to_owned()),
     };
     // While the socket was being opened; whoever sent it will see the welcome and begin anew.
     while outgoing.try_recv().is_ok() {}
-    if news.send(welcome).await.is_err() {
-        return Ended::Left;
+    if events.send(welcome).await.is_err() {
+        return ConnectionEnd::Left;
     }
-    stay(&mut socket, outgoing, news).await
+    relay(&mut socket, outgoing, events).await
 }
 
-async fn open(entrance: &Entrance) -> Result<Socket, String> {
+async fn open(params: &JoinParams) -> Result<Socket, String> {
     let config = WebSocketConfig::default()
-        .max_message_size(Some(LONGEST))
-        .max_frame_size(Some(LONGEST));
-    let url = entrance.server.signaling();
+        .max_message_size(Some(MAX_MESSAGE_RECEIVED))
+        .max_frame_size(Some(MAX_MESSAGE_RECEIVED));
+    let url = params.server.signaling();
     let (mut socket, _) = connect_async_with_config(&url, Some(config), true)
         .await
         .map_err(|error| match error {
             Error::Http(response) => format!(
                 "{} has no rooms (it answers {} to {url}); is it a Weir server?",
-                entrance.server,
+                params.server,
                 response.status()
             ),
-            Error::Io(error) => unreachable(entrance, &error.to_string()),
-            other => unreachable(entrance, &other.to_string()),
+            Error::Io(error) => unreachable(params, &error.to_string()),
+            other => unreachable(params, &other.to_string()),
         })?;
     let join = ClientMessage::Join {
         version: VERSION,
-        room: entrance.room.clone(),
-        name: entrance.name.clone(),
-        key: entrance.key.clone(),
+        room: params.room.clone(),
+        name: params.name.clone(),
+        key: params.key.clone(),
         kind: PeerKind::Terminal,
     };
     send(&mut socket, &join).await?;
     Ok(socket)
 }
 
-fn unreachable(entrance: &Entrance, why: &str) -> String {
+fn unreachable(params: &JoinParams, why: &str) -> String {
     format!(
         "The server {} cannot be reached ({why}); is it running, and is the address right (--server)?",
-        entrance.server
+        params.server
     )
 }
 
 /// In the room, until the socket ends.
-async fn stay(
+async fn relay(
     socket: &mut Socket,
     outgoing: &mut mpsc::Receiver<ClientMessage>,
-    news: &mpsc::Sender<News>,
-) -> Ended {
+    events: &mpsc::Sender<SignalingEvent>,
+) -> ConnectionEnd {
     let mut ping = tokio::time::interval(Duration::from_secs(PING_INTERVAL_S));
     ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut heard = Instant::now();
+    let mut last_received = Instant::now();
     loop {
         let sent = tokio::select! {
             message = next(socket) => {
-                heard = Instant::now();
+                last_received = Instant::now();
                 match message {
                     Ok(ServerMessage::Pong) => {}
                     Ok(ServerMessage::Error { code, message, .. }) if code.is_final() => {
                         return refusal(code, message);
                     }
                     Ok(message) => {
-                        if news.send(News::Message(message)).await.is_err() {
-                            return Ended::Left;
+                        if events.send(SignalingEvent::Message(message)).await.is_err() {
+                            return ConnectionEnd::Left;
                         }
                     }
-                    Err(why) => return Ended::Lost(why),
+                    Err(why) => return ConnectionEnd::Lost(why),
                 }
                 continue;
             }
@@ -224,34 +224,34 @@ async fn stay(
                 None | Some(ClientMessage::Leave) => {
                     let _ = send(socket, &ClientMessage::Leave).await;
                     let _ = socket.close(None).await;
-                    return Ended::Left;
+                    return ConnectionEnd::Left;
                 }
                 Some(message) => send(socket, &message).await,
             },
             _ = ping.tick() => {
-                if heard.elapsed() > SILENCE {
-                    return Ended::Lost("The server has fallen silent".to_owned());
+                if last_received.elapsed() > IDLE_TIMEOUT {
+                    return ConnectionEnd::Lost("The server has fallen silent".to_owned());
                 }
                 send(socket, &ClientMessage::Ping).await
             }
         };
         if let Err(why) = sent {
-            return Ended::Lost(why);
+            return ConnectionEnd::Lost(why);
         }
     }
 }
 
-fn refusal(code: ErrorCode, message: String) -> Ended {
+fn refusal(code: ErrorCode, message: String) -> ConnectionEnd {
     if code.needs_user_action() {
-        Ended::Refused(message)
+        ConnectionEnd::Refused(message)
     } else {
-        Ended::Lost(message)
+        ConnectionEnd::Lost(message)
     }
 }
 
 async fn send(socket: &mut Socket, message: &ClientMessage) -> Result<(), String> {
     let text = serde_json::to_string(message).map_err(|error| error.to_string())?;
-    let sent = timeout(PATIENCE, socket.send(Message::text(text))).await;
+    let sent = timeout(TIMEOUT, socket.send(Message::text(text))).await;
     match sent {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(format!("The connection to the server broke off ({error})")),

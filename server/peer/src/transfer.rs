@@ -9,77 +9,77 @@ use shared::transfer::Speed;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::event::Event;
-use crate::receiving::Received;
-use crate::sending::Sent;
+use crate::file_receiver::DownloadOutcome;
+use crate::file_sender::UploadOutcome;
 
 /// What is handed between the network and the disk.
 pub(crate) enum Chunk {
     Bytes(BytesMut),
-    End(FileComplete),
+    ExitReason(FileComplete),
 }
 
 /// What a transfer tells.
 #[derive(Debug)]
-pub(crate) enum Progress<T> {
+pub(crate) enum TransferProgress<T> {
     /// Bytes of the file that have passed.
     Bytes(u64),
     Over(T),
 }
 
 #[derive(Debug)]
-pub(crate) enum What {
-    Sending(Progress<Sent>),
-    Receiving(Progress<Received>),
+pub(crate) enum TransferUpdate {
+    Sending(TransferProgress<UploadOutcome>),
+    Receiving(TransferProgress<DownloadOutcome>),
 }
 
 /// Of which transfer: the other peer, the file's number, and which try.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct TransferEvent {
     pub(crate) peer: PeerId,
     pub(crate) number: u64,
     pub(crate) attempt: u64,
-    pub(crate) what: What,
+    pub(crate) update: TransferUpdate,
 }
 
 /// How a task tells.
 #[derive(Clone, Debug)]
-pub(crate) struct Teller {
+pub(crate) struct TransferEventSender {
     pub(crate) peer: PeerId,
     pub(crate) number: u64,
     pub(crate) attempt: u64,
-    pub(crate) told: mpsc::Sender<Told>,
+    pub(crate) sender: mpsc::Sender<TransferEvent>,
 }
 
-impl Teller {
-    pub(crate) async fn sending(&self, progress: Progress<Sent>) {
-        self.tell(What::Sending(progress)).await;
+impl TransferEventSender {
+    pub(crate) async fn sending(&self, progress: TransferProgress<UploadOutcome>) {
+        self.emit(TransferUpdate::Sending(progress)).await;
     }
 
-    pub(crate) async fn receiving(&self, progress: Progress<Received>) {
-        self.tell(What::Receiving(progress)).await;
+    pub(crate) async fn receiving(&self, progress: TransferProgress<DownloadOutcome>) {
+        self.emit(TransferUpdate::Receiving(progress)).await;
     }
 
-    async fn tell(&self, what: What) {
-        let told = Told {
+    async fn emit(&self, update: TransferUpdate) {
+        let event = TransferEvent {
             peer: self.peer.clone(),
             number: self.number,
             attempt: self.attempt,
-            what,
+            update,
         };
-        let _ = self.told.send(told).await;
+        let _ = self.sender.send(event).await;
     }
 }
 
 /// What follows from something that happened to a file.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Act {
+pub(crate) enum Effect {
     Send(PeerId, ChatFrame),
     Show(Event),
 }
 
 /// A transfer under way. Dropping it stops its task.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub(crate) struct RunningTransfer {
     pub(crate) attempt: u64,
     _stop: oneshot::Sender<()>,
     began: Instant,
@@ -87,9 +87,9 @@ pub(crate) struct Running {
     speed: Speed,
 }
 
-impl Running {
+impl RunningTransfer {
     /// `from`: bytes that have passed before. The receiver is the task's.
-    pub(crate) fn begin(attempt: u64, from: u64) -> (Self, oneshot::Receiver<()>) {
+    pub(crate) fn start(attempt: u64, from: u64) -> (Self, oneshot::Receiver<()>) {
         let (stop, stopped) = oneshot::channel();
         let running = Self {
             attempt,

@@ -1,6 +1,6 @@
 //! The terminal peer as a program, with the real server.
 
 mod files;
-mod nonsense;
-mod repair;
-mod talk;
+mod invalid_signaling;
+mod messages;
+mod recovery;

@@ -13,26 +13,26 @@ use webrtc::data_channel::{DataChannel, DataChannelEvent};
 use webrtc::error::Error;
 use webrtc::peer_connection::{RTCIceCandidateType, RTCPeerConnectionState};
 
-use crate::connection::{Connection, Happening, Pair, Setup};
-use crate::runtime;
-use crate::talks::Talks;
+use crate::connection::{CandidatePair, Connection, ConnectionEvent, ConnectionSettings};
+use crate::negotiator::Negotiator;
+use crate::startup::Startup;
 
 /// Frames that wait to be sent. A peer that lets more pile up does not read.
 const FRAMES: usize = 512;
 /// Descriptions and candidates that wait for the task.
-const ORDERS: usize = 256;
+const COMMANDS: usize = 256;
 /// The pair may change without notice.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+const ROUTE_INTERVAL: Duration = Duration::from_secs(2);
 /// For the last frames to go out when the link is closed.
-const TO_FLUSH: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What is asked of the link.
-pub(crate) enum Order {
+pub(crate) enum LinkCommand {
     Offer(String),
     Answer(String),
     Candidate(Candidate),
     /// Look for another path.
-    Restart,
+    RestartIce,
     /// Open a channel for a file, and hand it to whoever asked.
     OpenFile {
         protocol: String,
@@ -41,23 +41,23 @@ pub(crate) enum Order {
 }
 
 /// What the link tells.
-pub(crate) enum Report {
+pub(crate) enum LinkEvent {
     /// To be sent through the server.
     Signal(ClientMessage),
     /// A candidate of this kind was found.
     Gathered(RTCIceCandidateType),
     /// Both sides have described themselves.
-    Agreed,
+    Negotiated,
     /// Frames can be sent.
     Open,
     /// The way that they take, at first and when it changes.
     Route {
-        pair: Pair,
+        pair: CandidatePair,
         safety_code: String,
     },
     RoundTrip(f64),
     /// Nothing is heard from the other side; or it is heard again.
-    Heard(bool),
+    Responsive(bool),
     Frame(ChatFrame),
     /// The other side sends a file.
     File {
@@ -68,14 +68,14 @@ pub(crate) enum Report {
     /// The other side has a new connection, and this one is of no more use. Its offer, if it made one.
     Replaced(Option<String>),
     /// It is over: the other side has ended it, or a sentence about what went wrong.
-    Dead(Option<String>),
+    Closed(Option<String>),
 }
 
 /// A report, and whose: the other peer, and which of the links to it.
-pub(crate) type Reported = (PeerId, u64, Report);
+pub(crate) type TaggedLinkEvent = (PeerId, u64, LinkEvent);
 
-/// How a link begins.
-pub(crate) enum Beginning {
+/// How a link startup.
+pub(crate) enum LinkRole {
     Offer,
     /// With the offer of the other side.
     Answer(String),
@@ -83,48 +83,48 @@ pub(crate) enum Beginning {
 
 /// Dropping it closes the connection.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct PeerLink {
     pub(crate) generation: u64,
-    orders: mpsc::Sender<Order>,
+    commands: mpsc::Sender<LinkCommand>,
     frames: mpsc::Sender<ChatFrame>,
 }
 
-impl Link {
+impl PeerLink {
     /// Begins a connection from `me` to `other`. `fresh`: with a certificate of its own, so that the other side sees that it is a new one. The task ends some time after the link is dropped.
     pub(crate) fn start(
-        setup: Setup,
+        settings: ConnectionSettings,
         me: &PeerId,
         other: &PeerId,
         generation: u64,
-        beginning: Beginning,
-        fresh: bool,
-        reports: mpsc::Sender<Reported>,
+        role: LinkRole,
+        new_certificate: bool,
+        sender: mpsc::Sender<TaggedLinkEvent>,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
-        let (orders, ordered) = mpsc::channel(ORDERS);
+        let (commands, command_queue) = mpsc::channel(COMMANDS);
         let (frames, queue) = mpsc::channel(FRAMES);
         let negotiation = Negotiation::new(is_polite(me, other));
-        let reporter = Reporter {
+        let events = LinkEventSender {
             other: other.clone(),
             generation,
-            reports,
+            sender,
         };
         let task = async move {
-            let connection = match Connection::open(&setup, fresh).await {
+            let connection = match Connection::open(&settings, new_certificate).await {
                 Ok(connection) => connection,
                 Err(error) => {
                     let why = format!("No connection could be made: {error}.");
-                    return reporter.tell(Report::Dead(Some(why))).await;
+                    return events.emit(LinkEvent::Closed(Some(why))).await;
                 }
             };
             let pc = connection.pc.clone();
-            run(connection, negotiation, beginning, ordered, queue, reporter).await;
+            run(connection, negotiation, role, command_queue, queue, events).await;
             if let Err(error) = pc.close().await {
                 tracing::debug!(%error, "the connection did not close in order");
             }
         };
         let link = Self {
             generation,
-            orders,
+            commands,
             frames,
         };
         (link, task)
@@ -136,29 +136,29 @@ impl Link {
     }
 
     pub(crate) fn on_offer(&self, sdp: String) {
-        self.order(Order::Offer(sdp));
+        self.command(LinkCommand::Offer(sdp));
     }
 
     pub(crate) fn on_answer(&self, sdp: String) {
-        self.order(Order::Answer(sdp));
+        self.command(LinkCommand::Answer(sdp));
     }
 
     pub(crate) fn on_candidate(&self, candidate: Candidate) {
-        self.order(Order::Candidate(candidate));
+        self.command(LinkCommand::Candidate(candidate));
     }
 
-    pub(crate) fn restart(&self) {
-        self.order(Order::Restart);
+    pub(crate) fn restart_ice(&self) {
+        self.command(LinkCommand::RestartIce);
     }
 
     pub(crate) fn open_file(&self, protocol: String) -> oneshot::Receiver<Arc<dyn DataChannel>> {
         let (opened, channel) = oneshot::channel();
-        self.order(Order::OpenFile { protocol, opened });
+        self.command(LinkCommand::OpenFile { protocol, opened });
         channel
     }
 
-    fn order(&self, order: Order) {
-        if self.orders.try_send(order).is_err() {
+    fn command(&self, command: LinkCommand) {
+        if self.commands.try_send(command).is_err() {
             tracing::debug!("a peer sends more than can be handled; some of it was left out");
         }
     }
@@ -166,84 +166,83 @@ impl Link {
 
 /// How its tasks tell.
 #[derive(Clone)]
-pub(crate) struct Reporter {
+pub(crate) struct LinkEventSender {
     pub(crate) other: PeerId,
     generation: u64,
-    reports: mpsc::Sender<Reported>,
+    sender: mpsc::Sender<TaggedLinkEvent>,
 }
 
-impl Reporter {
-    pub(crate) async fn tell(&self, report: Report) {
-        let reported = (self.other.clone(), self.generation, report);
-        let _ = self.reports.send(reported).await;
+impl LinkEventSender {
+    pub(crate) async fn emit(&self, event: LinkEvent) {
+        let tagged = (self.other.clone(), self.generation, event);
+        let _ = self.sender.send(tagged).await;
     }
 }
 
 async fn run(
     connection: Connection,
     negotiation: Negotiation,
-    beginning: Beginning,
-    mut orders: mpsc::Receiver<Order>,
+    role: LinkRole,
+    mut commands: mpsc::Receiver<LinkCommand>,
     frames: mpsc::Receiver<ChatFrame>,
-    reporter: Reporter,
+    events: LinkEventSender,
 ) {
     let Connection {
         pc,
         chat,
-        mut happenings,
-        beginning: begins,
+        events: mut connection_events,
+        startup,
     } = connection;
-    let reader = tokio::spawn(read(chat.clone(), begins, reporter.clone()));
+    let reader = tokio::spawn(read(chat.clone(), startup, events.clone()));
     let writer = tokio::spawn(write(chat.clone(), frames));
-    let mut talks = Talks::new(pc, negotiation, reporter.clone());
+    let mut negotiator = Negotiator::new(pc, negotiation, events.clone());
     let mut route = None;
-    let mut look = interval(LOOK_EVERY);
-    let begun = match beginning {
-        Beginning::Offer => talks.offer(false).await,
-        Beginning::Answer(sdp) => talks.on_offer(sdp).await,
+    let mut route_timer = interval(ROUTE_INTERVAL);
+    let mut outcome = match role {
+        LinkRole::Offer => negotiator.offer(false).await,
+        LinkRole::Answer(sdp) => negotiator.on_offer(sdp).await,
     };
-    let mut outcome = begun;
     while outcome.is_ok() {
         outcome = tokio::select! {
-            order = orders.recv() => match order {
+            command = commands.recv() => match command {
                 None => break,
-                Some(order) => talks.follow(order).await,
+                Some(command) => negotiator.handle_command(command).await,
             },
-            happening = happenings.recv() => match happening {
+            event = connection_events.recv() => match event {
                 None => break,
-                Some(Happening::State(state)) => {
-                    on_state(state, &reporter).await;
-                    look.reset_after(Duration::from_millis(20));
+                Some(ConnectionEvent::State(state)) => {
+                    on_state(state, &events).await;
+                    route_timer.reset_after(Duration::from_millis(20));
                     Ok(())
                 }
-                Some(happening) => {
-                    talks.on_happening(happening).await;
+                Some(event) => {
+                    negotiator.on_event(event).await;
                     Ok(())
                 }
             },
-            _ = look.tick() => {
-                talks.look(&mut route).await;
+            _ = route_timer.tick() => {
+                negotiator.update_route(&mut route).await;
                 Ok(())
             }
         };
     }
     if let Err(error) = outcome {
         let why = format!("The connection could not be agreed on: {error}.");
-        reporter.tell(Report::Dead(Some(why))).await;
+        events.emit(LinkEvent::Closed(Some(why))).await;
     }
     flush(&*chat, writer).await;
     reader.abort();
 }
 
-async fn on_state(state: RTCPeerConnectionState, reporter: &Reporter) {
+async fn on_state(state: RTCPeerConnectionState, events: &LinkEventSender) {
     match state {
-        RTCPeerConnectionState::Connected => reporter.tell(Report::Heard(true)).await,
-        RTCPeerConnectionState::Disconnected => reporter.tell(Report::Heard(false)).await,
+        RTCPeerConnectionState::Connected => events.emit(LinkEvent::Responsive(true)).await,
+        RTCPeerConnectionState::Disconnected => events.emit(LinkEvent::Responsive(false)).await,
         RTCPeerConnectionState::Failed => {
             let why = "The encrypted connection could not be set up.".to_owned();
-            reporter.tell(Report::Dead(Some(why))).await;
+            events.emit(LinkEvent::Closed(Some(why))).await;
         }
-        RTCPeerConnectionState::Closed => reporter.tell(Report::Dead(None)).await,
+        RTCPeerConnectionState::Closed => events.emit(LinkEvent::Closed(None)).await,
         _ => {}
     }
 }
@@ -256,19 +255,19 @@ async fn flush(chat: &dyn DataChannel, writer: JoinHandle<()>) {
             sleep(Duration::from_millis(10)).await;
         }
     };
-    let _ = timeout(TO_FLUSH, flushed).await;
+    let _ = timeout(FLUSH_TIMEOUT, flushed).await;
 }
 
-async fn read(chat: Arc<dyn DataChannel>, begins: Arc<runtime::Beginning>, reporter: Reporter) {
+async fn read(chat: Arc<dyn DataChannel>, startup: Arc<Startup>, events: LinkEventSender) {
     while let Some(event) = chat.poll().await {
         match event {
             DataChannelEvent::OnOpen => {
-                begins.is_over();
-                reporter.tell(Report::Open).await;
+                startup.finish();
+                events.emit(LinkEvent::Open).await;
             }
             DataChannelEvent::OnMessage(message) if message.data.len() <= MAX_FRAME => {
                 match serde_json::from_slice(&message.data) {
-                    Ok(frame) => reporter.tell(Report::Frame(frame)).await,
+                    Ok(frame) => events.emit(LinkEvent::Frame(frame)).await,
                     Err(error) => tracing::debug!(%error, "a frame was skipped"),
                 }
             }
@@ -276,7 +275,7 @@ async fn read(chat: Arc<dyn DataChannel>, begins: Arc<runtime::Beginning>, repor
             _ => {}
         }
     }
-    reporter.tell(Report::Dead(None)).await;
+    events.emit(LinkEvent::Closed(None)).await;
 }
 
 async fn write(chat: Arc<dyn DataChannel>, mut frames: mpsc::Receiver<ChatFrame>) {

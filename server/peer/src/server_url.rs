@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::http::Uri;
 
 /// `http://host:8000`, with the path that the server's routes stand under, if any.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Address {
+pub(crate) struct ServerUrl {
     secure: bool,
     /// Host and port, as in the URL.
     authority: String,
@@ -16,7 +16,7 @@ pub(crate) struct Address {
     path: String,
 }
 
-impl Address {
+impl ServerUrl {
     /// Where rooms are: `GET /ws`.
     pub(crate) fn signaling(&self) -> String {
         let scheme = if self.secure { "wss" } else { "ws" };
@@ -35,7 +35,7 @@ impl Address {
     }
 }
 
-impl FromStr for Address {
+impl FromStr for ServerUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -65,7 +65,7 @@ impl FromStr for Address {
     }
 }
 
-impl std::fmt::Display for Address {
+impl std::fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let scheme = if self.secure { "https" } else { "http" };
         write!(f, "{scheme}://{}{}", self.authority, self.path)
@@ -76,7 +76,7 @@ impl std::fmt::Display for Address {
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> Address {
+    fn address(text: &str) -> ServerUrl {
         text.parse().unwrap()
     }
 
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused() {
         for text in ["", "ftp://host", "http://", "http://user@host", "a b"] {
-            assert!(text.parse::<Address>().is_err(), "{text}");
+            assert!(text.parse::<ServerUrl>().is_err(), "{text}");
         }
     }
 }

@@ -9,20 +9,20 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use webrtc::data_channel::DataChannel;
 
-use crate::connection::{Setup, certificate};
-use crate::folder::Partial;
+use crate::connection::{ConnectionSettings, certificate};
+use crate::file_receiver::{DownloadOutcome, Target, receive_file};
+use crate::file_sender::{SourceFile, send_file};
 use crate::interfaces::Interfaces;
-use crate::link::{Beginning, Link, Report, Reported};
-use crate::receiving::{Received, Target, receive};
-use crate::sending::{Source, send};
-use crate::transfer::{Progress, Teller, What};
+use crate::partial_file::PartialFile;
+use crate::peer_link::{LinkEvent, LinkRole, PeerLink, TaggedLinkEvent};
+use crate::transfer::{TransferEventSender, TransferProgress, TransferUpdate};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 struct Side {
     me: PeerId,
-    link: Link,
-    reports: mpsc::Receiver<Reported>,
+    link: PeerLink,
+    reports: mpsc::Receiver<TaggedLinkEvent>,
 }
 
 fn id(n: u8) -> PeerId {
@@ -30,8 +30,8 @@ fn id(n: u8) -> PeerId {
 }
 
 /// `me` to `other`, on loopback.
-fn side(me: u8, other: u8, beginning: Beginning) -> Side {
-    let setup = Setup {
+fn side(me: u8, other: u8, role: LinkRole) -> Side {
+    let settings = ConnectionSettings {
         ice_servers: Vec::new(),
         relay_only: false,
         interfaces: Interfaces { loopback: true },
@@ -39,7 +39,7 @@ fn side(me: u8, other: u8, beginning: Beginning) -> Side {
     };
     let (reports, reported) = mpsc::channel(1024);
     let me = id(me);
-    let (link, task) = Link::start(setup, &me, &id(other), 1, beginning, true, reports);
+    let (link, task) = PeerLink::start(settings, &me, &id(other), 1, role, true, reports);
     tokio::spawn(task);
     Side {
         me,
@@ -49,8 +49,8 @@ fn side(me: u8, other: u8, beginning: Beginning) -> Side {
 }
 
 /// The next report of either side that is no signal, and whether it is the first one's; signals go to the other. None: a signal went.
-async fn next(one: &mut Side, two: &mut Side) -> Option<(bool, Report)> {
-    let report = timeout(PATIENCE, async {
+async fn next(one: &mut Side, two: &mut Side) -> Option<(bool, LinkEvent)> {
+    let report = timeout(TIMEOUT, async {
         tokio::select! {
             report = one.reports.recv() => (true, report),
             report = two.reports.recv() => (false, report),
@@ -59,7 +59,7 @@ async fn next(one: &mut Side, two: &mut Side) -> Option<(bool, Report)> {
     let (mine, report) = report.await.expect("it goes on");
     let (_, _, report) = report.expect("the link lives");
     let other = if mine { &two.link } else { &one.link };
-    let Report::Signal(signal) = report else {
+    let LinkEvent::Signal(signal) = report else {
         return Some((mine, report));
     };
     match signal {
@@ -72,13 +72,13 @@ async fn next(one: &mut Side, two: &mut Side) -> Option<(bool, Report)> {
 }
 
 /// Carries signals both ways until both sides have reported what `done` takes for good.
-async fn until(one: &mut Side, two: &mut Side, done: impl Fn(&Report) -> bool) {
+async fn until(one: &mut Side, two: &mut Side, done: impl Fn(&LinkEvent) -> bool) {
     let (mut first, mut second) = (false, false);
     while !(first && second) {
         let Some((mine, report)) = next(one, two).await else {
             continue;
         };
-        if let Report::Dead(why) = &report {
+        if let LinkEvent::Closed(why) = &report {
             panic!("{} is dead: {why:?}", if mine { &one.me } else { &two.me });
         }
         let done = done(&report);
@@ -87,45 +87,45 @@ async fn until(one: &mut Side, two: &mut Side, done: impl Fn(&Report) -> bool) {
     }
 }
 
-async fn say_and_hear(one: &mut Side, two: &mut Side) {
+async fn exchange_frames(one: &mut Side, two: &mut Side) {
     for side in [&one, &two] {
         assert!(side.link.send(ChatFrame::Received { number: 7 }));
     }
     let heard =
-        |report: &Report| matches!(report, Report::Frame(ChatFrame::Received { number: 7 }));
+        |report: &LinkEvent| matches!(report, LinkEvent::Frame(ChatFrame::Received { number: 7 }));
     until(one, two, heard).await;
 }
 
-fn is_open(report: &Report) -> bool {
-    matches!(report, Report::Open)
+fn is_open(report: &LinkEvent) -> bool {
+    matches!(report, LinkEvent::Open)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn offers_that_cross_end_in_one_connection() {
     for (one, two) in [(1, 2), (2, 1)] {
-        let mut one = side(one, two, Beginning::Offer);
-        let mut two = side(two, 3 - two, Beginning::Offer);
+        let mut one = side(one, two, LinkRole::Offer);
+        let mut two = side(two, 3 - two, LinkRole::Offer);
         until(&mut one, &mut two, is_open).await;
-        say_and_hear(&mut one, &mut two).await;
+        exchange_frames(&mut one, &mut two).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_path_is_found_whoever_looks_for_it() {
-    let mut one = side(1, 2, Beginning::Offer);
-    let mut two = side(2, 1, Beginning::Offer);
+    let mut one = side(1, 2, LinkRole::Offer);
+    let mut two = side(2, 1, LinkRole::Offer);
     until(&mut one, &mut two, is_open).await;
     for (first, second) in [(true, false), (false, true), (true, true)] {
         if first {
-            one.link.restart();
+            one.link.restart_ice();
         }
         if second {
-            two.link.restart();
+            two.link.restart_ice();
         }
         // The sockets are new, so the pair is as well.
-        let moved = |report: &Report| matches!(report, Report::Route { .. });
+        let moved = |report: &LinkEvent| matches!(report, LinkEvent::Route { .. });
         until(&mut one, &mut two, moved).await;
-        say_and_hear(&mut one, &mut two).await;
+        exchange_frames(&mut one, &mut two).await;
     }
 }
 
@@ -136,48 +136,54 @@ async fn a_file_goes_on_over_another_connection_where_it_broke_off() {
     let path = folder.path().join("source");
     let bytes: Vec<u8> = (0..SIZE).map(|at| (at % 251) as u8).collect();
     std::fs::write(&path, &bytes).unwrap();
-    let source = Source {
+    let source = SourceFile {
         path,
         size: SIZE as u64,
     };
-    let mut partial = Partial::create(folder.path(), "copy", SIZE as u64).unwrap();
+    let mut partial = PartialFile::create(folder.path(), "copy", SIZE as u64).unwrap();
     let target = Target {
         folder: folder.path().to_owned(),
         name: "copy".to_owned(),
     };
     for last in [false, true] {
-        let mut one = side(1, 2, Beginning::Offer);
-        let mut two = side(2, 1, Beginning::Offer);
+        let mut one = side(1, 2, LinkRole::Offer);
+        let mut two = side(2, 1, LinkRole::Offer);
         until(&mut one, &mut two, is_open).await;
-        let (told, mut telling) = mpsc::channel(64);
-        let teller = Teller {
+        let (sender, mut updates) = mpsc::channel(64);
+        let events = TransferEventSender {
             peer: id(1),
             number: 1,
             attempt: 1,
-            told,
+            sender,
         };
-        let offset = partial.receipt().received();
+        let offset = partial.progress().received();
         assert_eq!(offset > 0, last, "some has come when it goes on");
         let (stop_sending, stop) = oneshot::channel();
         let opened = one.link.open_file(file_protocol(1, offset));
-        tokio::spawn(send(source.clone(), offset, opened, stop, teller.clone()));
+        tokio::spawn(send_file(
+            source.clone(),
+            offset,
+            opened,
+            stop,
+            events.clone(),
+        ));
         let channel = channel(&mut one, &mut two, offset).await;
         let (stop_receiving, stop) = oneshot::channel();
-        tokio::spawn(receive(channel, partial, target.clone(), stop, teller));
+        tokio::spawn(receive_file(channel, partial, target.clone(), stop, events));
         let mut links = Some((one, two));
         let outcome = loop {
-            let told = timeout(PATIENCE, telling.recv()).await.expect("it goes on");
-            match told.expect("the tasks live").what {
-                What::Receiving(Progress::Over(outcome)) => break outcome,
+            let update = timeout(TIMEOUT, updates.recv()).await.expect("it goes on");
+            match update.expect("the tasks live").update {
+                TransferUpdate::Receiving(TransferProgress::Over(outcome)) => break outcome,
                 // The connection goes away in the middle.
-                What::Receiving(Progress::Bytes(_)) if !last => links = None,
+                TransferUpdate::Receiving(TransferProgress::Bytes(_)) if !last => links = None,
                 _ => {}
             }
         };
         drop((links, stop_sending, stop_receiving));
         match outcome {
-            Received::BrokeOff(part) if !last => partial = part,
-            Received::Kept(path) if last => {
+            DownloadOutcome::BrokeOff(part) if !last => partial = part,
+            DownloadOutcome::Kept(path) if last => {
                 assert_eq!(std::fs::read(path).unwrap(), bytes);
                 return;
             }
@@ -191,7 +197,7 @@ async fn channel(one: &mut Side, two: &mut Side, from: u64) -> Arc<dyn DataChann
     loop {
         if let Some((
             _,
-            Report::File {
+            LinkEvent::File {
                 channel, offset, ..
             },
         )) = next(one, two).await
@@ -204,29 +210,29 @@ async fn channel(one: &mut Side, two: &mut Side, from: u64) -> Arc<dyn DataChann
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_turned_down_and_the_chat_is_not() {
-    let mut one = side(1, 2, Beginning::Offer);
+    let mut one = side(1, 2, LinkRole::Offer);
     let offer = loop {
         let (_, _, report) = one.reports.recv().await.unwrap();
-        if let Report::Signal(ClientMessage::Offer { sdp, .. }) = report {
+        if let LinkEvent::Signal(ClientMessage::Offer { sdp, .. }) = report {
             break sdp;
         }
     };
     let (session, data) = offer.split_at(offer.find("m=application").unwrap());
     let ice: String = data
         .split_inclusive("\r\n")
-        .filter(|line| line.starts_with("a=ice-") || line.starts_with("a=setup"))
+        .filter(|line| line.starts_with("a=ice-") || line.starts_with("a=settings"))
         .collect();
     let session = session.replace("BUNDLE 0", "BUNDLE 0 1");
     let offer = format!(
         "{session}{data}m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\n{ice}\
          a=sendrecv\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n"
     );
-    let mut two = side(2, 1, Beginning::Answer(offer));
+    let mut two = side(2, 1, LinkRole::Answer(offer));
     let answer = loop {
         let (_, _, report) = two.reports.recv().await.unwrap();
         match report {
-            Report::Signal(ClientMessage::Answer { sdp, .. }) => break sdp,
-            Report::Dead(why) => panic!("{why:?}"),
+            LinkEvent::Signal(ClientMessage::Answer { sdp, .. }) => break sdp,
+            LinkEvent::Closed(why) => panic!("{why:?}"),
             _ => {}
         }
     };

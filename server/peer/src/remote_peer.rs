@@ -1,4 +1,4 @@
-//! Somebody else in the room, and the connection to it.
+//! PeerInfo else in the room, and the connection to it.
 
 use std::time::{Duration, Instant};
 
@@ -6,46 +6,46 @@ use shared::chat::TYPING_TIMEOUT_S;
 use shared::signaling::Peer;
 use webrtc::peer_connection::RTCIceCandidateType;
 
-use crate::connection::Pair;
-use crate::event::{Event, Somebody};
-use crate::link::Link;
-use crate::path::Path;
+use crate::connection::CandidatePair;
+use crate::event::{Event, PeerInfo};
+use crate::peer_link::PeerLink;
+use crate::recovery::Recovery;
 
 #[derive(Debug)]
-pub(crate) struct Member {
+pub(crate) struct RemotePeer {
     pub(crate) peer: Peer,
-    pub(crate) path: Path,
-    pub(crate) link: Option<Link>,
+    pub(crate) recovery: Recovery,
+    pub(crate) link: Option<PeerLink>,
     /// There was a link before.
-    pub(crate) linked: bool,
+    pub(crate) had_link: bool,
     /// Frames can be sent on the link.
     pub(crate) open: bool,
     /// When what it has not received is sent again.
-    pub(crate) again_at: Option<Instant>,
+    pub(crate) resend_at: Option<Instant>,
     /// When it is told that the connection has ended; by then it may have left.
-    pub(crate) missed_at: Option<Instant>,
+    pub(crate) report_closed_at: Option<Instant>,
     /// It is writing, until then.
     pub(crate) typing: Option<Instant>,
-    pub(crate) route: Option<(Pair, String)>,
+    pub(crate) route: Option<(CandidatePair, String)>,
     pub(crate) rtt_ms: Option<f64>,
-    pub(crate) found: Found,
+    pub(crate) progress: AttemptProgress,
     /// The server does not know it since then: it has left, or the server was restarted.
-    pub(crate) gone: Option<Instant>,
+    pub(crate) gone_since: Option<Instant>,
 }
 
 /// How far an attempt came, for whoever has to be told why it failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct AttemptProgress {
     /// The other side answered.
-    pub(crate) agreed: bool,
+    pub(crate) answered: bool,
     /// A STUN server answered.
     pub(crate) reflexive: bool,
     /// A TURN server answered.
     pub(crate) relay: bool,
 }
 
-impl Found {
-    pub(crate) fn candidate(&mut self, kind: RTCIceCandidateType) {
+impl AttemptProgress {
+    pub(crate) fn on_local_candidate(&mut self, kind: RTCIceCandidateType) {
         match kind {
             RTCIceCandidateType::Srflx => self.reflexive = true,
             RTCIceCandidateType::Relay => self.relay = true,
@@ -54,31 +54,31 @@ impl Found {
     }
 }
 
-impl Member {
-    pub(crate) fn new(peer: Peer, path: Path) -> Self {
+impl RemotePeer {
+    pub(crate) fn new(peer: Peer, recovery: Recovery) -> Self {
         Self {
             peer,
-            path,
+            recovery,
             link: None,
-            linked: false,
+            had_link: false,
             open: false,
-            again_at: None,
-            missed_at: None,
+            resend_at: None,
+            report_closed_at: None,
             typing: None,
             route: None,
             rtt_ms: None,
-            found: Found::default(),
-            gone: None,
+            progress: AttemptProgress::default(),
+            gone_since: None,
         }
     }
 
     /// What is said to it through the server arrives.
     pub(crate) fn is_present(&self) -> bool {
-        !self.peer.away && self.gone.is_none()
+        !self.peer.away && self.gone_since.is_none()
     }
 
     /// It is writing, or has stopped. True when that is news.
-    pub(crate) fn types(&mut self, on: bool, now: Instant) -> bool {
+    pub(crate) fn set_typing(&mut self, on: bool, now: Instant) -> bool {
         let before = self.typing.is_some_and(|until| now < until);
         self.typing = on.then(|| now + Duration::from_secs(TYPING_TIMEOUT_S));
         before != on
@@ -87,15 +87,15 @@ impl Member {
     /// Closes the link, if there is one. True when it was open.
     pub(crate) fn drop_link(&mut self) -> bool {
         self.link = None;
-        self.again_at = None;
+        self.resend_at = None;
         self.route = None;
         self.rtt_ms = None;
-        self.found = Found::default();
+        self.progress = AttemptProgress::default();
         std::mem::take(&mut self.open)
     }
 
     /// When the chat is open and its way is known.
-    pub(crate) fn connected(&self) -> Option<Event> {
+    pub(crate) fn connected_event(&self) -> Option<Event> {
         let (pair, code) = self.route.as_ref().filter(|_| self.open)?;
         Some(Event::Connected {
             peer: self.peer.id.clone(),
@@ -109,9 +109,9 @@ impl Member {
         })
     }
 
-    pub(crate) fn somebody(&self) -> Somebody {
+    pub(crate) fn info(&self) -> PeerInfo {
         let route = self.route.as_ref().filter(|_| self.open);
-        Somebody {
+        PeerInfo {
             peer: self.peer.id.clone(),
             name: self.peer.name.clone(),
             kind: self.peer.kind,

@@ -13,14 +13,14 @@ const MAX_NAMES: usize = 10_000;
 
 /// A file of which a part is here. Dropped before it is whole, it is deleted.
 #[derive(Debug)]
-pub(crate) struct Partial {
+pub(crate) struct PartialFile {
     file: File,
     path: PathBuf,
-    receipt: ReceiveProgress,
-    kept: bool,
+    progress: ReceiveProgress,
+    finished: bool,
 }
 
-impl Partial {
+impl PartialFile {
     /// Begins a file of `size` bytes. `name`: without a path ([`shared::chat::FileInfo::safe_name`]).
     pub(crate) fn create(folder: &Path, name: &str, size: u64) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
@@ -28,19 +28,19 @@ impl Partial {
         Ok(Self {
             file,
             path,
-            receipt: ReceiveProgress::new(size),
-            kept: false,
+            progress: ReceiveProgress::new(size),
+            finished: false,
         })
     }
 
-    pub(crate) fn receipt(&self) -> &ReceiveProgress {
-        &self.receipt
+    pub(crate) fn progress(&self) -> &ReceiveProgress {
+        &self.progress
     }
 
     /// # Errors
     /// The disk's, or that more has come than was announced.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<Result<(), IntegrityError>> {
-        let pushed = self.receipt.push(bytes);
+        let pushed = self.progress.push(bytes);
         if pushed.is_ok() {
             self.file.write_all(bytes)?;
         }
@@ -48,7 +48,7 @@ impl Partial {
     }
 
     /// The file is whole: it gets its name. Returns where it lies.
-    pub(crate) fn keep(mut self, folder: &Path, name: &str) -> io::Result<PathBuf> {
+    pub(crate) fn finish(mut self, folder: &Path, name: &str) -> io::Result<PathBuf> {
         self.file.flush()?;
         // Takes the name first; then the file takes the place of the empty one.
         let (_, path) = create_new(folder, &shortened(name))?;
@@ -56,14 +56,14 @@ impl Partial {
             let _ = fs::remove_file(&path);
             return Err(error);
         }
-        self.kept = true;
+        self.finished = true;
         Ok(path)
     }
 }
 
-impl Drop for Partial {
+impl Drop for PartialFile {
     fn drop(&mut self) {
-        if !self.kept {
+        if !self.finished {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -110,9 +110,9 @@ mod tests {
     use super::*;
 
     fn received(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
-        let mut partial = Partial::create(folder, name, bytes.len() as u64).unwrap();
+        let mut partial = PartialFile::create(folder, name, bytes.len() as u64).unwrap();
         partial.push(bytes).unwrap().unwrap();
-        partial.keep(folder, name).unwrap()
+        partial.finish(folder, name).unwrap()
     }
 
     #[test]
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a_part_is_deleted_when_nobody_goes_on_with_it() {
         let folder = tempfile::tempdir().unwrap();
-        let mut partial = Partial::create(folder.path(), "a", 3).unwrap();
+        let mut partial = PartialFile::create(folder.path(), "a", 3).unwrap();
         partial.push(b"on").unwrap().unwrap();
         assert_eq!(partial.push(b"eee").unwrap(), Err(IntegrityError::TooLong));
         drop(partial);

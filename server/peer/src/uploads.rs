@@ -1,4 +1,4 @@
-//! The files that this peer offers, and who is getting them.
+//! The files that this peer offers, and who is upload them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,26 +9,28 @@ use shared::signaling::PeerId;
 use tokio::sync::mpsc;
 
 use crate::event::{Event, FileEvent, FileStep};
-use crate::link::Link;
-use crate::sending::{Sent, Source, send, unreadable};
-use crate::transfer::{Act, Progress, Running, Teller, Told};
+use crate::file_sender::{SourceFile, UploadOutcome, send_file, unreadable};
+use crate::peer_link::PeerLink;
+use crate::transfer::{
+    Effect, RunningTransfer, TransferEvent, TransferEventSender, TransferProgress,
+};
 
-/// Files that go out at a time, each read by a thread of its own: as many as a full room asks for ([`crate::taking`]).
-const AT_ONCE: usize = 128;
+/// Files that go out at a time, each read by a thread of its own: as many as a full room asks for ([`crate::downloads`]).
+const MAX_CONCURRENT: usize = 128;
 
 #[derive(Debug)]
-struct Offered {
+struct OfferedFile {
     info: FileInfo,
-    source: Source,
+    source: SourceFile,
     /// Nobody gets it any more.
     withdrawn: bool,
     kept_by: BTreeSet<PeerId>,
 }
 
 #[derive(Debug)]
-struct Getting {
+struct Upload {
     name: String,
-    running: Option<Running>,
+    running: Option<RunningTransfer>,
     bytes: u64,
     /// Of the last try, once everything has gone out.
     speed: u64,
@@ -36,10 +38,10 @@ struct Getting {
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Giving {
-    offered: BTreeMap<u64, Offered>,
-    getting: BTreeMap<(PeerId, u64), Getting>,
-    told: mpsc::Sender<Told>,
+pub(crate) struct Uploads {
+    offered: BTreeMap<u64, OfferedFile>,
+    active: BTreeMap<(PeerId, u64), Upload>,
+    event_sender: mpsc::Sender<TransferEvent>,
     attempts: u64,
 }
 
@@ -47,7 +49,7 @@ pub(crate) struct Giving {
 ///
 /// # Errors
 /// A sentence.
-pub(crate) fn inspect(path: &Path) -> Result<(FileInfo, Source), String> {
+pub(crate) fn inspect(path: &Path) -> Result<(FileInfo, SourceFile), String> {
     let path = fs::canonicalize(path).map_err(|error| unreadable(path, &error))?;
     let metadata = fs::metadata(&path).map_err(|error| unreadable(&path, &error))?;
     if !metadata.is_file() {
@@ -68,7 +70,7 @@ pub(crate) fn inspect(path: &Path) -> Result<(FileInfo, Source), String> {
         mime: mime(&name).to_owned(),
     };
     let size = info.size;
-    Ok((info, Source { path, size }))
+    Ok((info, SourceFile { path, size }))
 }
 
 /// For the kinds that a browser shows or plays; others go without.
@@ -91,18 +93,18 @@ fn mime(name: &str) -> &'static str {
     }
 }
 
-impl Giving {
-    pub(crate) fn new(told: mpsc::Sender<Told>) -> Self {
+impl Uploads {
+    pub(crate) fn new(event_sender: mpsc::Sender<TransferEvent>) -> Self {
         Self {
             offered: BTreeMap::new(),
-            getting: BTreeMap::new(),
-            told,
+            active: BTreeMap::new(),
+            event_sender,
             attempts: 0,
         }
     }
 
     /// Everybody has been told of it, with this number.
-    pub(crate) fn offer(&mut self, number: u64, info: FileInfo, source: Source) -> Act {
+    pub(crate) fn offer(&mut self, number: u64, info: FileInfo, source: SourceFile) -> Effect {
         let event = FileEvent {
             what: FileStep::Offered,
             peer: None,
@@ -115,14 +117,14 @@ impl Giving {
             path: Some(source.path.display().to_string()),
             message: None,
         };
-        let offered = Offered {
+        let offered = OfferedFile {
             info,
             source,
             withdrawn: false,
             kept_by: BTreeSet::new(),
         };
         self.offered.insert(number, offered);
-        Act::Show(Event::File(event))
+        Effect::Show(Event::File(event))
     }
 
     /// `peer` wants the file of this number, from `offset` on.
@@ -131,60 +133,66 @@ impl Giving {
         peer: &PeerId,
         name: &str,
         (number, offset): (u64, u64),
-        link: &Link,
-    ) -> Vec<Act> {
+        link: &PeerLink,
+    ) -> Vec<Effect> {
         let key = (peer.clone(), number);
         // It asks anew, so it has lost what was under way.
-        self.getting.remove(&key);
+        self.active.remove(&key);
         let busy = self
-            .getting
+            .active
             .values()
-            .filter(|getting| getting.running.is_some());
+            .filter(|upload| upload.running.is_some());
         let offered = self
             .offered
             .get(&number)
             .filter(|offered| !offered.withdrawn && offset <= offered.source.size);
-        let Some(offered) = offered.filter(|_| busy.count() < AT_ONCE) else {
-            return vec![Act::Send(peer.clone(), ChatFrame::Gone { number })];
+        let Some(offered) = offered.filter(|_| busy.count() < MAX_CONCURRENT) else {
+            return vec![Effect::Send(peer.clone(), ChatFrame::Gone { number })];
         };
         self.attempts += 1;
-        let (running, stop) = Running::begin(self.attempts, offset);
-        let teller = Teller {
+        let (running, stop) = RunningTransfer::start(self.attempts, offset);
+        let events = TransferEventSender {
             peer: peer.clone(),
             number,
             attempt: self.attempts,
-            told: self.told.clone(),
+            sender: self.event_sender.clone(),
         };
         let channel = link.open_file(file_protocol(number, offset));
-        tokio::spawn(send(offered.source.clone(), offset, channel, stop, teller));
-        let getting = Getting {
+        tokio::spawn(send_file(
+            offered.source.clone(),
+            offset,
+            channel,
+            stop,
+            events,
+        ));
+        let upload = Upload {
             name: name.to_owned(),
             running: Some(running),
             bytes: offset,
             speed: 0,
         };
-        self.getting.insert(key.clone(), getting);
+        self.active.insert(key.clone(), upload);
         // Shown even when it goes on where it broke off.
-        self.show(&key, FileStep::Sending, None)
+        self.file_event(&key, FileStep::Sending, None)
             .into_iter()
             .collect()
     }
 
     /// `peer` no longer wants it.
-    pub(crate) fn on_stop(&mut self, peer: &PeerId, number: u64) -> Vec<Act> {
+    pub(crate) fn on_stop(&mut self, peer: &PeerId, number: u64) -> Vec<Effect> {
         let key = (peer.clone(), number);
-        let shown = self.show(&key, FileStep::Cancelled, None);
-        self.getting.remove(&key);
-        shown.into_iter().collect()
+        let event = self.file_event(&key, FileStep::Cancelled, None);
+        self.active.remove(&key);
+        event.into_iter().collect()
     }
 
     /// `peer` is no longer in the room.
     pub(crate) fn on_left(&mut self, peer: &PeerId) {
-        self.getting.retain(|(reader, _), _| reader != peer);
+        self.active.retain(|(reader, _), _| reader != peer);
     }
 
     /// `peer` has it, whole.
-    pub(crate) fn on_kept(&mut self, peer: &PeerId, name: &str, number: u64) -> Vec<Act> {
+    pub(crate) fn on_kept(&mut self, peer: &PeerId, name: &str, number: u64) -> Vec<Effect> {
         let Some(offered) = self.offered.get_mut(&number) else {
             return Vec::new();
         };
@@ -193,23 +201,23 @@ impl Giving {
         }
         let size = offered.source.size;
         let key = (peer.clone(), number);
-        let getting = self.getting.entry(key.clone()).or_insert_with(|| Getting {
+        let upload = self.active.entry(key.clone()).or_insert_with(|| Upload {
             name: name.to_owned(),
             running: None,
             bytes: 0,
             speed: 0,
         });
-        getting.bytes = size;
-        if let Some(running) = &getting.running {
-            getting.speed = running.mean_speed(size);
+        upload.bytes = size;
+        if let Some(running) = &upload.running {
+            upload.speed = running.mean_speed(size);
         }
-        let shown = self.show(&key, FileStep::Sent, None);
-        self.getting.remove(&key);
-        shown.into_iter().collect()
+        let event = self.file_event(&key, FileStep::Sent, None);
+        self.active.remove(&key);
+        event.into_iter().collect()
     }
 
     /// Stops the file of this name, or all.
-    pub(crate) fn cancel(&mut self, name: Option<&str>) -> Vec<Act> {
+    pub(crate) fn cancel(&mut self, name: Option<&str>) -> Vec<Effect> {
         let numbers: BTreeSet<u64> = self
             .offered
             .iter_mut()
@@ -221,27 +229,27 @@ impl Giving {
                 *number
             })
             .collect();
-        let keys: Vec<_> = self.getting.keys().cloned().collect();
-        let mut acts = Vec::new();
+        let keys: Vec<_> = self.active.keys().cloned().collect();
+        let mut effects = Vec::new();
         for key in keys.into_iter().filter(|key| numbers.contains(&key.1)) {
-            acts.extend(self.show(&key, FileStep::Cancelled, None));
-            self.getting.remove(&key);
-            acts.push(Act::Send(key.0, ChatFrame::Gone { number: key.1 }));
+            effects.extend(self.file_event(&key, FileStep::Cancelled, None));
+            self.active.remove(&key);
+            effects.push(Effect::Send(key.0, ChatFrame::Gone { number: key.1 }));
         }
-        acts
+        effects
     }
 
-    pub(crate) fn on_told(
+    pub(crate) fn on_progress(
         &mut self,
         peer: PeerId,
         number: u64,
         attempt: u64,
-        progress: Progress<Sent>,
-    ) -> Vec<Act> {
+        progress: TransferProgress<UploadOutcome>,
+    ) -> Vec<Effect> {
         let key = (peer, number);
-        let getting = self.getting.get_mut(&key);
-        let Some(getting) = getting.filter(|getting| {
-            getting
+        let upload = self.active.get_mut(&key);
+        let Some(upload) = upload.filter(|upload| {
+            upload
                 .running
                 .as_ref()
                 .is_some_and(|running| running.attempt == attempt)
@@ -249,63 +257,68 @@ impl Giving {
             return Vec::new();
         };
         let outcome = match progress {
-            Progress::Bytes(bytes) => {
-                getting.bytes = bytes;
-                if let Some(running) = &mut getting.running {
-                    getting.speed = running.speed_at(bytes);
+            TransferProgress::Bytes(bytes) => {
+                upload.bytes = bytes;
+                if let Some(running) = &mut upload.running {
+                    upload.speed = running.speed_at(bytes);
                 }
                 return self
-                    .show(&key, FileStep::Sending, None)
+                    .file_event(&key, FileStep::Sending, None)
                     .into_iter()
                     .collect();
             }
-            Progress::Over(outcome) => outcome,
+            TransferProgress::Over(outcome) => outcome,
         };
-        let running = getting.running.take();
+        let running = upload.running.take();
         match outcome {
-            Sent::All => {
+            UploadOutcome::All => {
                 let size = self
                     .offered
                     .get(&number)
                     .map_or(0, |offered| offered.source.size);
-                getting.speed = running.map_or(0, |running| running.mean_speed(size));
+                upload.speed = running.map_or(0, |running| running.mean_speed(size));
                 Vec::new()
             }
-            Sent::BrokeOff => self
-                .show(&key, FileStep::Paused, None)
+            UploadOutcome::BrokeOff => self
+                .file_event(&key, FileStep::Paused, None)
                 .into_iter()
                 .collect(),
-            Sent::Stopped => Vec::new(),
-            Sent::Failed(why) => {
-                let shown = self.show(&key, FileStep::Failed, Some(why));
-                self.getting.remove(&key);
+            UploadOutcome::Stopped => Vec::new(),
+            UploadOutcome::Failed(why) => {
+                let event = self.file_event(&key, FileStep::Failed, Some(why));
+                self.active.remove(&key);
                 if let Some(offered) = self.offered.get_mut(&number) {
                     offered.withdrawn = true;
                 }
-                let gone = Act::Send(key.0, ChatFrame::Gone { number });
-                shown.into_iter().chain([gone]).collect()
+                let gone = Effect::Send(key.0, ChatFrame::Gone { number });
+                event.into_iter().chain([gone]).collect()
             }
         }
     }
 
-    /// Every file has reached somebody.
+    /// Every file has reached info.
     pub(crate) fn all_kept(&self) -> bool {
         self.offered
             .values()
             .all(|offered| offered.withdrawn || !offered.kept_by.is_empty())
     }
 
-    fn show(&self, key: &(PeerId, u64), what: FileStep, message: Option<String>) -> Option<Act> {
-        let (offered, getting) = (self.offered.get(&key.1)?, self.getting.get(key)?);
-        Some(Act::Show(Event::File(FileEvent {
+    fn file_event(
+        &self,
+        key: &(PeerId, u64),
+        what: FileStep,
+        message: Option<String>,
+    ) -> Option<Effect> {
+        let (offered, upload) = (self.offered.get(&key.1)?, self.active.get(key)?);
+        Some(Effect::Show(Event::File(FileEvent {
             what,
             peer: Some(key.0.clone()),
-            name: getting.name.clone(),
+            name: upload.name.clone(),
             file: offered.info.name.clone(),
             number: key.1,
             size: offered.info.size,
-            bytes: getting.bytes,
-            speed: getting.speed,
+            bytes: upload.bytes,
+            speed: upload.speed,
             path: None,
             message,
         })))

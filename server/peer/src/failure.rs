@@ -1,10 +1,10 @@
 //! Why a connection was not to be had, and what helps: for the person at the terminal.
 
-use crate::member::Found;
+use crate::remote_peer::AttemptProgress;
 
 /// What this peer had to work with.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Means {
+pub(crate) struct IceAvailability {
     pub(crate) stun: bool,
     /// A TURN server over UDP is known.
     pub(crate) turn: bool,
@@ -12,37 +12,41 @@ pub(crate) struct Means {
 }
 
 /// After an attempt that came to nothing.
-pub(crate) fn advice(name: &str, means: Means, found: Found) -> String {
-    if means.relay_only && !means.turn {
+pub(crate) fn failure_message(
+    name: &str,
+    ice: IceAvailability,
+    progress: AttemptProgress,
+) -> String {
+    if ice.relay_only && !ice.turn {
         return "--relay-only needs a TURN server over UDP, and none is known: start the server with TURN, \
                 or name one with --ice-server turn:USER:PASSWORD@HOST:3478."
             .to_owned();
     }
-    if !found.agreed {
+    if !progress.answered {
         return format!(
             "{name} did not answer in time; it is tried again. If this goes on, have {name} leave and join again."
         );
     }
     let blocked = "UDP seems to be blocked on this network: allow UDP to port 3478 of the server, or use the chat page \
                    in a browser, which can use TURN over TCP.";
-    let direct = if means.relay_only {
+    let direct = if ice.relay_only {
         format!("No way to {name} through a relay was found")
     } else {
         format!("These two networks let no direct connection to {name} through")
     };
-    if found.relay {
+    if progress.relay {
         return format!(
             "{direct}, and the TURN server, which was reached, found no way to {name} either. UDP may be blocked on the other side: \
              allow UDP to port 3478 of the server there, or use the chat page in a browser, which can use TURN over TCP. It is tried again."
         );
     }
-    if means.turn {
+    if ice.turn {
         return format!(
             "{direct}, and no TURN server could be reached. {blocked} It is tried again."
         );
     }
     let turn = "start the server with TURN, or name a TURN server with --ice-server turn:USER:PASSWORD@HOST:3478";
-    if means.stun && !found.reflexive {
+    if ice.stun && !progress.reflexive {
         return format!(
             "{direct}, no STUN server could be reached, and no TURN server is known. {blocked} Otherwise {turn}. It is tried again."
         );
@@ -54,15 +58,15 @@ pub(crate) fn advice(name: &str, means: Means, found: Found) -> String {
 mod tests {
     use super::*;
 
-    const NOTHING: Means = Means {
+    const NOTHING: IceAvailability = IceAvailability {
         stun: false,
         turn: false,
         relay_only: false,
     };
 
-    fn found(agreed: bool, reflexive: bool, relay: bool) -> Found {
-        Found {
-            agreed,
+    fn found(answered: bool, reflexive: bool, relay: bool) -> AttemptProgress {
+        AttemptProgress {
+            answered,
             reflexive,
             relay,
         }
@@ -70,24 +74,24 @@ mod tests {
 
     #[test]
     fn the_advice_fits_what_was_found() {
-        let all = Means {
+        let all = IceAvailability {
             stun: true,
             turn: true,
             relay_only: false,
         };
-        let text = advice("bob", NOTHING, found(false, false, false));
+        let text = failure_message("bob", NOTHING, found(false, false, false));
         assert!(text.contains("did not answer"), "{text}");
-        let text = advice("bob", NOTHING, found(true, false, false));
+        let text = failure_message("bob", NOTHING, found(true, false, false));
         assert!(text.contains("no TURN server is known"), "{text}");
-        let text = advice("bob", all, found(true, false, false));
+        let text = failure_message("bob", all, found(true, false, false));
         assert!(text.contains("UDP seems to be blocked"), "{text}");
-        let text = advice("bob", all, found(true, true, true));
+        let text = failure_message("bob", all, found(true, true, true));
         assert!(text.contains("which was reached"), "{text}");
-        let only = Means {
+        let only = IceAvailability {
             relay_only: true,
             ..NOTHING
         };
-        let text = advice("bob", only, found(true, false, false));
+        let text = failure_message("bob", only, found(true, false, false));
         assert!(text.contains("--relay-only needs"), "{text}");
     }
 }

@@ -5,35 +5,35 @@ use std::io::{IsTerminal, Write};
 use shared::signaling::PeerKind;
 use time::{OffsetDateTime, UtcOffset};
 
-use crate::event::{Event, FileEvent, FileStep, Somebody};
+use crate::event::{Event, FileEvent, FileStep, PeerInfo};
 
 /// Standard output.
 #[derive(Debug)]
-pub(crate) struct Face {
+pub(crate) struct Output {
     json: bool,
     zone: UtcOffset,
-    /// What is typed stands there already.
-    typed: bool,
-    broken: bool,
+    /// What is echoed stands there already.
+    echoed: bool,
+    closed: bool,
 }
 
-impl Face {
+impl Output {
     pub(crate) fn new(json: bool, zone: UtcOffset) -> Self {
         Self {
             json,
             zone,
-            typed: std::io::stdin().is_terminal(),
-            broken: false,
+            echoed: std::io::stdin().is_terminal(),
+            closed: false,
         }
     }
 
     /// Nobody reads any more.
-    pub(crate) fn is_broken(&self) -> bool {
-        self.broken
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
     }
 
-    pub(crate) fn show(&mut self, event: &Event) {
-        let text = if self.typed && !self.json && matches!(event, Event::Said { .. }) {
+    pub(crate) fn print(&mut self, event: &Event) {
+        let text = if self.echoed && !self.json && matches!(event, Event::Said { .. }) {
             None
         } else if self.json {
             serde_json::to_string(event).ok()
@@ -44,7 +44,7 @@ impl Face {
         if let Some(text) = text {
             let mut out = std::io::stdout().lock();
             let written = writeln!(out, "{text}").and_then(|()| out.flush());
-            self.broken |= written.is_err();
+            self.closed |= written.is_err();
         }
     }
 }
@@ -108,25 +108,25 @@ fn line(event: &Event) -> Option<String> {
     Some(line)
 }
 
-fn who(somebody: &Somebody) -> String {
-    let kind = match somebody.kind {
+fn who(info: &PeerInfo) -> String {
+    let kind = match info.kind {
         PeerKind::Browser => "browser",
         PeerKind::Terminal => "terminal",
         PeerKind::Other => "other",
     };
-    let mut text = format!("      {} ({kind})", clean(&somebody.name));
-    if somebody.away {
+    let mut text = format!("      {} ({kind})", clean(&info.name));
+    if info.away {
         text.push_str(", away");
     }
-    match somebody.relayed {
+    match info.relayed {
         Some(true) => text.push_str(", through a relay"),
         Some(false) => text.push_str(", direct"),
         None => text.push_str(", not connected"),
     }
-    if let Some(milliseconds) = somebody.rtt_ms {
+    if let Some(milliseconds) = info.rtt_ms {
         text.push_str(&format!(", {milliseconds} ms"));
     }
-    if let Some(code) = &somebody.safety_code {
+    if let Some(code) = &info.safety_code {
         text.push_str(&format!(", safety code {code}"));
     }
     text

@@ -11,51 +11,51 @@ use webrtc::data_channel::RTCDataChannelInit;
 use webrtc::error::Result;
 use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDescription};
 
-use crate::connection::{Happening, Pair, pair, round_trip};
-use crate::description::{is_same_connection, is_usable, without_unusable};
-use crate::link::{Order, Report, Reporter};
+use crate::connection::{CandidatePair, ConnectionEvent, round_trip_ms, selected_pair};
+use crate::peer_link::{LinkCommand, LinkEvent, LinkEventSender};
+use crate::sdp::{is_same_connection, is_usable, without_unusable};
 
 /// Candidates that came before the description that they belong to.
-const MAX_EARLY: usize = 64;
+const MAX_PENDING_REMOTE: usize = 64;
 
 /// See the module.
-pub(crate) struct Talks {
+pub(crate) struct Negotiator {
     pc: Arc<dyn PeerConnection>,
     negotiation: Negotiation,
     /// An own offer is out.
     awaiting_answer: bool,
     /// Candidates that came before any description.
-    early: Vec<Candidate>,
-    reporter: Reporter,
+    pending_remote: Vec<Candidate>,
+    events: LinkEventSender,
 }
 
-impl Talks {
+impl Negotiator {
     pub(crate) fn new(
         pc: Arc<dyn PeerConnection>,
         negotiation: Negotiation,
-        reporter: Reporter,
+        events: LinkEventSender,
     ) -> Self {
         Self {
             pc,
             negotiation,
             awaiting_answer: false,
-            early: Vec::new(),
-            reporter,
+            pending_remote: Vec::new(),
+            events,
         }
     }
 
-    pub(crate) async fn follow(&mut self, order: Order) -> Result<()> {
-        match order {
-            Order::Offer(sdp) => self.on_offer(sdp).await,
-            Order::Answer(sdp) => self.on_answer(sdp).await,
-            Order::Candidate(candidate) => {
+    pub(crate) async fn handle_command(&mut self, command: LinkCommand) -> Result<()> {
+        match command {
+            LinkCommand::Offer(sdp) => self.on_offer(sdp).await,
+            LinkCommand::Answer(sdp) => self.on_answer(sdp).await,
+            LinkCommand::Candidate(candidate) => {
                 self.on_candidate(candidate).await;
                 Ok(())
             }
             // The offer that is out will do.
-            Order::Restart if self.awaiting_answer => Ok(()),
-            Order::Restart => self.offer(true).await,
-            Order::OpenFile { protocol, opened } => {
+            LinkCommand::RestartIce if self.awaiting_answer => Ok(()),
+            LinkCommand::RestartIce => self.offer(true).await,
+            LinkCommand::OpenFile { protocol, opened } => {
                 let init = RTCDataChannelInit {
                     protocol,
                     ..Default::default()
@@ -77,15 +77,15 @@ impl Talks {
         let sdp = offer.sdp.clone();
         self.pc.set_local_description(offer).await?;
         self.awaiting_answer = true;
-        let to = self.reporter.other.clone();
+        let to = self.events.other.clone();
         self.signal(ClientMessage::Offer { to, sdp }).await;
         self.negotiation.making_offer(false);
         Ok(())
     }
 
     pub(crate) async fn on_offer(&mut self, sdp: String) -> Result<()> {
-        if !self.fits(&sdp).await {
-            self.reporter.tell(Report::Replaced(Some(sdp))).await;
+        if !self.is_same_session(&sdp).await {
+            self.events.emit(LinkEvent::Replaced(Some(sdp))).await;
             return Ok(());
         }
         match self.negotiation.on_offer(!self.awaiting_answer) {
@@ -99,19 +99,19 @@ impl Talks {
         }
         let offer = RTCSessionDescription::offer(without_unusable(&sdp))?;
         self.pc.set_remote_description(offer).await?;
-        self.add_early().await;
+        self.add_pending_remote().await;
         let answer = self.pc.create_answer(None).await?;
         let sdp = answer.sdp.clone();
         self.pc.set_local_description(answer).await?;
-        let to = self.reporter.other.clone();
+        let to = self.events.other.clone();
         self.signal(ClientMessage::Answer { to, sdp }).await;
-        self.reporter.tell(Report::Agreed).await;
+        self.events.emit(LinkEvent::Negotiated).await;
         Ok(())
     }
 
     async fn on_answer(&mut self, sdp: String) -> Result<()> {
-        if !self.fits(&sdp).await {
-            self.reporter.tell(Report::Replaced(None)).await;
+        if !self.is_same_session(&sdp).await {
+            self.events.emit(LinkEvent::Replaced(None)).await;
             return Ok(());
         }
         if !self.awaiting_answer {
@@ -120,13 +120,13 @@ impl Talks {
         let answer = RTCSessionDescription::answer(without_unusable(&sdp))?;
         self.pc.set_remote_description(answer).await?;
         self.awaiting_answer = false;
-        self.add_early().await;
-        self.reporter.tell(Report::Agreed).await;
+        self.add_pending_remote().await;
+        self.events.emit(LinkEvent::Negotiated).await;
         Ok(())
     }
 
     /// Whether a description comes from the connection that this one is to.
-    async fn fits(&self, sdp: &str) -> bool {
+    async fn is_same_session(&self, sdp: &str) -> bool {
         let known = self.pc.current_remote_description().await;
         known.is_none_or(|known| is_same_connection(&known.sdp, sdp))
     }
@@ -136,16 +136,16 @@ impl Talks {
             return;
         }
         if self.pc.remote_description().await.is_none() {
-            if self.early.len() < MAX_EARLY {
-                self.early.push(candidate);
+            if self.pending_remote.len() < MAX_PENDING_REMOTE {
+                self.pending_remote.push(candidate);
             }
             return;
         }
         self.add(candidate).await;
     }
 
-    async fn add_early(&mut self) {
-        for candidate in std::mem::take(&mut self.early) {
+    async fn add_pending_remote(&mut self) {
+        for candidate in std::mem::take(&mut self.pending_remote) {
             self.add(candidate).await;
         }
     }
@@ -162,20 +162,20 @@ impl Talks {
         }
     }
 
-    pub(crate) async fn on_happening(&mut self, happening: Happening) {
-        match happening {
-            Happening::Candidate(candidate, kind) => {
-                self.reporter.tell(Report::Gathered(kind)).await;
+    pub(crate) async fn on_event(&mut self, event: ConnectionEvent) {
+        match event {
+            ConnectionEvent::Candidate(candidate, kind) => {
+                self.events.emit(LinkEvent::Gathered(kind)).await;
                 self.trickle(candidate.candidate).await;
             }
-            Happening::Gathered => self.trickle(String::new()).await,
-            Happening::Channel(channel) => {
+            ConnectionEvent::Gathered => self.trickle(String::new()).await,
+            ConnectionEvent::Channel(channel) => {
                 let label = channel.label().await.unwrap_or_default();
                 let protocol = channel.protocol().await.unwrap_or_default();
                 match parse_file_protocol(&protocol) {
                     Some((number, offset)) if label == FILE_CHANNEL => {
-                        self.reporter
-                            .tell(Report::File {
+                        self.events
+                            .emit(LinkEvent::File {
                                 channel,
                                 number,
                                 offset,
@@ -185,7 +185,7 @@ impl Talks {
                     _ => drop(channel.close().await),
                 }
             }
-            Happening::State(_) => {}
+            ConnectionEvent::State(_) => {}
         }
     }
 
@@ -197,18 +197,18 @@ impl Talks {
             sdp_m_line_index: Some(0),
             username_fragment: None,
         };
-        let to = self.reporter.other.clone();
+        let to = self.events.other.clone();
         self.signal(ClientMessage::Candidate { to, candidate })
             .await;
     }
 
     /// Tells the route when it is new.
-    pub(crate) async fn look(&self, route: &mut Option<Pair>) {
-        let Some(now) = pair(&*self.pc).await else {
+    pub(crate) async fn update_route(&self, route: &mut Option<CandidatePair>) {
+        let Some(now) = selected_pair(&*self.pc).await else {
             return;
         };
-        if let Some(milliseconds) = round_trip(&*self.pc).await {
-            self.reporter.tell(Report::RoundTrip(milliseconds)).await;
+        if let Some(milliseconds) = round_trip_ms(&*self.pc).await {
+            self.events.emit(LinkEvent::RoundTrip(milliseconds)).await;
         }
         if route.as_ref() == Some(&now) {
             return;
@@ -225,8 +225,8 @@ impl Talks {
             _ => return,
         };
         *route = Some(now.clone());
-        self.reporter
-            .tell(Report::Route {
+        self.events
+            .emit(LinkEvent::Route {
                 pair: now,
                 safety_code: code,
             })
@@ -234,6 +234,6 @@ impl Talks {
     }
 
     async fn signal(&self, message: ClientMessage) {
-        self.reporter.tell(Report::Signal(message)).await;
+        self.events.emit(LinkEvent::Signal(message)).await;
     }
 }

@@ -16,54 +16,54 @@ use webrtc_runtime::Sockets;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(crate) struct Careful {
-    beginning: Arc<Beginning>,
+pub(crate) struct StartupSockets {
+    startup: Arc<Startup>,
 }
 
 /// How far the connection is.
 #[derive(Debug, Default)]
-pub(crate) struct Beginning {
+pub(crate) struct Startup {
     /// The chat is open; nothing more is needed.
-    over: AtomicBool,
+    finished: AtomicBool,
     arrived: AtomicBool,
 }
 
-impl Beginning {
-    pub(crate) fn is_over(&self) {
-        self.over.store(true, Ordering::Relaxed);
+impl Startup {
+    pub(crate) fn finish(&self) {
+        self.finished.store(true, Ordering::Relaxed);
     }
 }
 
-impl Careful {
-    pub(crate) fn beginning(&self) -> Arc<Beginning> {
-        self.beginning.clone()
+impl StartupSockets {
+    pub(crate) fn startup(&self) -> Arc<Startup> {
+        self.startup.clone()
     }
 }
 
-impl Sockets for Careful {
+impl Sockets for StartupSockets {
     fn wrap(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
-        Ok(Arc::new(Socket {
+        Ok(Arc::new(StartupSocket {
             tokio: TokioRuntime.wrap_udp_socket(socket)?,
-            beginning: self.beginning.clone(),
-            gave: AtomicBool::new(false),
+            startup: self.startup.clone(),
+            delivered: AtomicBool::new(false),
         }))
     }
 
     fn take_arrived(&self) -> bool {
-        !self.beginning.over.load(Ordering::Relaxed)
-            && self.beginning.arrived.swap(false, Ordering::Relaxed)
+        !self.startup.finished.load(Ordering::Relaxed)
+            && self.startup.arrived.swap(false, Ordering::Relaxed)
     }
 }
 
 #[derive(Debug)]
-struct Socket {
+struct StartupSocket {
     tokio: Arc<dyn AsyncUdpSocket>,
-    beginning: Arc<Beginning>,
+    startup: Arc<Startup>,
     /// A datagram was given, and what it caused has not been looked at.
-    gave: AtomicBool,
+    delivered: AtomicBool,
 }
 
-impl AsyncUdpSocket for Socket {
+impl AsyncUdpSocket for StartupSocket {
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.tokio.local_addr()
     }
@@ -82,15 +82,15 @@ impl AsyncUdpSocket for Socket {
         buffers: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
-        let over = self.beginning.over.load(Ordering::Relaxed);
-        if !over && self.gave.swap(false, Ordering::Relaxed) {
+        let finished = self.startup.finished.load(Ordering::Relaxed);
+        if !finished && self.delivered.swap(false, Ordering::Relaxed) {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
         let received = self.tokio.poll_recv(context, buffers, meta);
-        if !over && received.is_ready() {
-            self.gave.store(true, Ordering::Relaxed);
-            self.beginning.arrived.store(true, Ordering::Relaxed);
+        if !finished && received.is_ready() {
+            self.delivered.store(true, Ordering::Relaxed);
+            self.startup.arrived.store(true, Ordering::Relaxed);
         }
         received
     }

@@ -12,19 +12,19 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
 
-use crate::transfer::{Chunk, Progress, Teller};
+use crate::transfer::{Chunk, TransferEventSender, TransferProgress};
 
 /// Bytes of a message. Longer ones hold up the chat, which shares the way.
-const PIECE: usize = 64 * 1024;
+const CHUNK_SIZE: usize = 64 * 1024;
 /// Pieces read ahead of the network.
 const AHEAD: usize = 8;
 /// For the channel to open.
-const TO_OPEN: Duration = Duration::from_secs(20);
-const TELL_EVERY: Duration = Duration::from_millis(500);
+const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How sending ended.
 #[derive(Debug)]
-pub(crate) enum Sent {
+pub(crate) enum UploadOutcome {
     /// Everything has gone out; the reader's `kept` says that it is whole.
     All,
     /// The channel ended before; the reader may want the rest.
@@ -37,62 +37,69 @@ pub(crate) enum Sent {
 
 /// The file, as it was offered.
 #[derive(Clone, Debug)]
-pub(crate) struct Source {
+pub(crate) struct SourceFile {
     pub(crate) path: PathBuf,
     pub(crate) size: u64,
 }
 
 /// Sends `source` on the channel that is about to come. `stop`: ends it when fulfilled or dropped.
-pub(crate) async fn send(
-    source: Source,
+pub(crate) async fn send_file(
+    source: SourceFile,
     offset: u64,
     channel: oneshot::Receiver<Arc<dyn DataChannel>>,
     stop: oneshot::Receiver<()>,
-    teller: Teller,
+    events: TransferEventSender,
 ) {
     let Ok(channel) = channel.await else {
-        return teller.sending(Progress::Over(Sent::BrokeOff)).await;
+        return events
+            .sending(TransferProgress::Over(UploadOutcome::BrokeOff))
+            .await;
     };
     let outcome = tokio::select! {
-        _ = stop => Sent::Stopped,
-        outcome = stream(source, offset, &*channel, &teller) => outcome,
+        _ = stop => UploadOutcome::Stopped,
+        outcome = stream(source, offset, &*channel, &events) => outcome,
     };
     let _ = channel.close().await;
-    teller.sending(Progress::Over(outcome)).await;
+    events.sending(TransferProgress::Over(outcome)).await;
 }
 
-async fn stream(source: Source, offset: u64, channel: &dyn DataChannel, teller: &Teller) -> Sent {
-    if !matches!(timeout(TO_OPEN, opened(channel)).await, Ok(true)) {
-        return Sent::BrokeOff;
+async fn stream(
+    source: SourceFile,
+    offset: u64,
+    channel: &dyn DataChannel,
+    events: &TransferEventSender,
+) -> UploadOutcome {
+    if !matches!(timeout(OPEN_TIMEOUT, opened(channel)).await, Ok(true)) {
+        return UploadOutcome::BrokeOff;
     }
     let (chunks, mut read) = mpsc::channel(AHEAD);
     let reading = tokio::task::spawn_blocking(move || read_file(&source, offset, &chunks));
-    let (mut bytes, mut told) = (offset, Instant::now());
+    let (mut bytes, mut reported_at) = (offset, Instant::now());
     while let Some(chunk) = read.recv().await {
         let sent = match chunk {
             Chunk::Bytes(piece) => {
                 bytes += piece.len() as u64;
                 channel.send(piece).await
             }
-            Chunk::End(complete) => match serde_json::to_string(&complete) {
+            Chunk::ExitReason(complete) => match serde_json::to_string(&complete) {
                 Ok(text) => channel.send_text(&text).await,
-                Err(error) => return Sent::Failed(error.to_string()),
+                Err(error) => return UploadOutcome::Failed(error.to_string()),
             },
         };
         if sent.is_err() {
-            return Sent::BrokeOff;
+            return UploadOutcome::BrokeOff;
         }
-        if told.elapsed() >= TELL_EVERY {
-            told = Instant::now();
+        if reported_at.elapsed() >= PROGRESS_INTERVAL {
+            reported_at = Instant::now();
             let waiting = channel.outstanding_bytes().await.unwrap_or(0) as u64;
             let passed = bytes.saturating_sub(waiting);
-            teller.sending(Progress::Bytes(passed)).await;
+            events.sending(TransferProgress::Bytes(passed)).await;
         }
     }
     match reading.await {
         Ok(Ok(())) => {}
-        Ok(Err(why)) => return Sent::Failed(why),
-        Err(_) => return Sent::Failed("reading was abandoned".to_owned()),
+        Ok(Err(why)) => return UploadOutcome::Failed(why),
+        Err(_) => return UploadOutcome::Failed("reading was abandoned".to_owned()),
     }
     // The reader closes the channel when it is done with the file.
     while let Some(event) = channel.poll().await {
@@ -100,7 +107,7 @@ async fn stream(source: Source, offset: u64, channel: &dyn DataChannel, teller: 
             break;
         }
     }
-    Sent::All
+    UploadOutcome::All
 }
 
 async fn opened(channel: &dyn DataChannel) -> bool {
@@ -115,7 +122,7 @@ async fn opened(channel: &dyn DataChannel) -> bool {
 }
 
 /// Reads the file from its first byte, for the hash, and hands on what lies behind the offset.
-fn read_file(source: &Source, offset: u64, chunks: &mpsc::Sender<Chunk>) -> Result<(), String> {
+fn read_file(source: &SourceFile, offset: u64, chunks: &mpsc::Sender<Chunk>) -> Result<(), String> {
     let wrong = |error: io::Error| unreadable(&source.path, &error);
     let mut file = File::open(&source.path).map_err(wrong)?;
     let changed = || {
@@ -129,7 +136,7 @@ fn read_file(source: &Source, offset: u64, chunks: &mpsc::Sender<Chunk>) -> Resu
     while at < source.size {
         // Up to the offset, then piece by piece.
         let end = if at < offset { offset } else { source.size };
-        let wanted = (end - at).min(PIECE as u64) as usize;
+        let wanted = (end - at).min(CHUNK_SIZE as u64) as usize;
         let mut piece = BytesMut::zeroed(wanted);
         file.read_exact(&mut piece)
             .map_err(|error| match error.kind() {
@@ -137,9 +144,9 @@ fn read_file(source: &Source, offset: u64, chunks: &mpsc::Sender<Chunk>) -> Resu
                 _ => wrong(error),
             })?;
         hash.push(&piece);
-        let behind = at >= offset;
+        let wanted_part = at >= offset;
         at += wanted as u64;
-        let gone = if behind {
+        let gone = if wanted_part {
             chunks.blocking_send(Chunk::Bytes(piece)).is_err()
         } else {
             chunks.is_closed()
@@ -148,7 +155,7 @@ fn read_file(source: &Source, offset: u64, chunks: &mpsc::Sender<Chunk>) -> Resu
             return Ok(());
         }
     }
-    let _ = chunks.blocking_send(Chunk::End(hash.complete()));
+    let _ = chunks.blocking_send(Chunk::ExitReason(hash.complete()));
     Ok(())
 }
 

@@ -9,20 +9,20 @@ use shared::transfer::IntegrityError;
 use tokio::sync::{mpsc, oneshot};
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
 
-use crate::folder::Partial;
-use crate::transfer::{Chunk, Progress, Teller};
+use crate::partial_file::PartialFile;
+use crate::transfer::{Chunk, TransferEventSender, TransferProgress};
 
 /// Pieces that wait for the disk. When they are this many, the sender has to wait as well.
-const BEHIND: usize = 16;
-const TELL_EVERY: Duration = Duration::from_millis(500);
+const QUEUE: usize = 16;
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How receiving ended.
 #[derive(Debug)]
-pub(crate) enum Received {
+pub(crate) enum DownloadOutcome {
     /// Whole, and at its place.
     Kept(PathBuf),
     /// The channel ended before: the part can be continued.
-    BrokeOff(Partial),
+    BrokeOff(PartialFile),
     /// It is not what its author announced; it has to come again from the first byte.
     Corrupt(IntegrityError),
     /// Called off by this side.
@@ -39,23 +39,23 @@ pub(crate) struct Target {
 }
 
 /// Receives on `channel` into `partial`. `stop`: ends it when fulfilled or dropped.
-pub(crate) async fn receive(
+pub(crate) async fn receive_file(
     channel: Arc<dyn DataChannel>,
-    partial: Partial,
+    partial: PartialFile,
     target: Target,
     stop: oneshot::Receiver<()>,
-    teller: Teller,
+    events: TransferEventSender,
 ) {
-    let (chunks, behind) = mpsc::channel(BEHIND);
-    let mut at = partial.receipt().received();
-    let writing = tokio::task::spawn_blocking(move || write(partial, &target, behind));
-    let mut told = Instant::now();
+    let (chunks, queue) = mpsc::channel(QUEUE);
+    let mut at = partial.progress().received();
+    let writing = tokio::task::spawn_blocking(move || write(partial, &target, queue));
+    let mut reported_at = Instant::now();
     let reading = async {
         while let Some(event) = channel.poll().await {
             let chunk = match event {
                 DataChannelEvent::OnMessage(message) if message.is_string => {
                     match serde_json::from_slice(&message.data) {
-                        Ok(complete) => Chunk::End(complete),
+                        Ok(complete) => Chunk::ExitReason(complete),
                         Err(_) => break,
                     }
                 }
@@ -66,7 +66,7 @@ pub(crate) async fn receive(
                 DataChannelEvent::OnClose => break,
                 _ => continue,
             };
-            let last = matches!(chunk, Chunk::End(_));
+            let last = matches!(chunk, Chunk::ExitReason(_));
             if let Chunk::Bytes(bytes) = &chunk {
                 at += bytes.len() as u64;
             }
@@ -74,9 +74,9 @@ pub(crate) async fn receive(
             if chunks.send(chunk).await.is_err() || last {
                 break;
             }
-            if told.elapsed() >= TELL_EVERY {
-                told = Instant::now();
-                teller.receiving(Progress::Bytes(at)).await;
+            if reported_at.elapsed() >= PROGRESS_INTERVAL {
+                reported_at = Instant::now();
+                events.receiving(TransferProgress::Bytes(at)).await;
             }
         }
     };
@@ -87,18 +87,22 @@ pub(crate) async fn receive(
     drop(chunks);
     let outcome = writing.await;
     let outcome = match outcome {
-        _ if stopped => Received::Stopped,
+        _ if stopped => DownloadOutcome::Stopped,
         Ok(outcome) => outcome,
-        Err(_) => Received::Failed("writing was abandoned".to_owned()),
+        Err(_) => DownloadOutcome::Failed("writing was abandoned".to_owned()),
     };
-    teller.receiving(Progress::Over(outcome)).await;
+    events.receiving(TransferProgress::Over(outcome)).await;
     let _ = channel.close().await;
 }
 
-fn write(mut partial: Partial, target: &Target, mut chunks: mpsc::Receiver<Chunk>) -> Received {
+fn write(
+    mut partial: PartialFile,
+    target: &Target,
+    mut chunks: mpsc::Receiver<Chunk>,
+) -> DownloadOutcome {
     let wrong = |error: std::io::Error| {
         let folder = target.folder.display();
-        Received::Failed(format!(
+        DownloadOutcome::Failed(format!(
             "the file cannot be written in {folder}: {error}; make room or choose another folder (--save)."
         ))
     };
@@ -106,18 +110,18 @@ fn write(mut partial: Partial, target: &Target, mut chunks: mpsc::Receiver<Chunk
         match chunk {
             Chunk::Bytes(bytes) => match partial.push(&bytes) {
                 Ok(Ok(())) => {}
-                Ok(Err(spoiled)) => return Received::Corrupt(spoiled),
+                Ok(Err(error)) => return DownloadOutcome::Corrupt(error),
                 Err(error) => return wrong(error),
             },
-            Chunk::End(complete) => {
-                return match partial.receipt().check(&complete) {
+            Chunk::ExitReason(complete) => {
+                return match partial.progress().check(&complete) {
                     Ok(()) => partial
-                        .keep(&target.folder, &target.name)
-                        .map_or_else(wrong, Received::Kept),
-                    Err(spoiled) => Received::Corrupt(spoiled),
+                        .finish(&target.folder, &target.name)
+                        .map_or_else(wrong, DownloadOutcome::Kept),
+                    Err(error) => DownloadOutcome::Corrupt(error),
                 };
             }
         }
     }
-    Received::BrokeOff(partial)
+    DownloadOutcome::BrokeOff(partial)
 }

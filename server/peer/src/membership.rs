@@ -6,18 +6,18 @@ use shared::api::{IceConfig, IceTransportPolicy};
 use shared::negotiation::is_polite;
 use shared::signaling::{LeaveReason, Peer, ServerMessage};
 
+use crate::app::{App, ExitReason};
 use crate::event::Event;
 use crate::ice;
-use crate::link::Beginning;
-use crate::member::Member;
-use crate::path::Path;
-use crate::room::{End, Room};
-use crate::signaling::News;
+use crate::peer_link::LinkRole;
+use crate::recovery::Recovery;
+use crate::remote_peer::RemotePeer;
+use crate::signaling::SignalingEvent;
 
-impl Room {
-    pub(crate) fn on_news(&mut self, news: News, now: Instant) {
-        match news {
-            News::Welcome {
+impl App {
+    pub(crate) fn on_signaling_event(&mut self, event: SignalingEvent, now: Instant) {
+        match event {
+            SignalingEvent::Welcome {
                 room,
                 you,
                 peers,
@@ -25,19 +25,19 @@ impl Room {
             } => {
                 match ice {
                     Ok(config) => self.use_ice(&config),
-                    Err(message) => self.face.show(&Event::Error { message }),
+                    Err(message) => self.output.print(&Event::Error { message }),
                 }
                 self.on_welcome(room, you, peers, now);
             }
-            News::Message(message) => self.on_message(message, now),
-            News::Down { why } => {
+            SignalingEvent::Message(message) => self.on_message(message, now),
+            SignalingEvent::Down { why } => {
                 self.online = false;
-                if !std::mem::replace(&mut self.offline_told, true) {
+                if !std::mem::replace(&mut self.offline_shown, true) {
                     let message = format!("{why} (trying again)");
-                    self.face.show(&Event::Offline { message });
+                    self.output.print(&Event::Offline { message });
                 }
             }
-            News::Refused { message } => self.end = Some(End::Refused(message)),
+            SignalingEvent::Refused { message } => self.exit = Some(ExitReason::Refused(message)),
         }
     }
 
@@ -45,38 +45,38 @@ impl Room {
         let all: Vec<_> = config
             .ice_servers
             .iter()
-            .chain(&self.own_ice)
+            .chain(&self.extra_ice_servers)
             .cloned()
             .collect();
-        self.setup.ice_servers = ice::usable(&all);
+        self.settings.ice_servers = ice::usable(&all);
         let asked = config.ice_transport_policy == IceTransportPolicy::Relay;
-        self.setup.relay_only = asked || self.options.relay_only;
+        self.settings.relay_only = asked || self.options.relay_only;
     }
 
     fn on_welcome(&mut self, room: String, you: Peer, peers: Vec<Peer>, now: Instant) {
         self.online = true;
-        self.offline_told = false;
-        for (id, member) in &mut self.members {
+        self.offline_shown = false;
+        for (id, remote) in &mut self.remote_peers {
             if !peers.iter().any(|peer| peer.id == *id) {
-                member.gone.get_or_insert(now);
+                remote.gone_since.get_or_insert(now);
             }
         }
         for peer in peers {
             if peer.id == self.me {
                 continue;
             }
-            match self.members.get_mut(&peer.id) {
-                Some(member) => {
-                    member.peer = peer;
-                    member.gone = None;
-                    if member.path.again(now) {
-                        member.drop_link();
+            match self.remote_peers.get_mut(&peer.id) {
+                Some(remote) => {
+                    remote.peer = peer;
+                    remote.gone_since = None;
+                    if remote.recovery.on_signaling_restored(now) {
+                        remote.drop_link();
                     }
                 }
                 None => {
-                    let path = Path::begin_now(now, is_polite(&self.me, &peer.id));
-                    self.members
-                        .insert(peer.id.clone(), Member::new(peer, path));
+                    let recovery = Recovery::connect_now(now, is_polite(&self.me, &peer.id));
+                    self.remote_peers
+                        .insert(peer.id.clone(), RemotePeer::new(peer, recovery));
                 }
             }
         }
@@ -84,13 +84,13 @@ impl Room {
             room,
             id: you.id,
             name: you.name,
-            peers: self.members.values().map(Member::somebody).collect(),
+            peers: self.remote_peers.values().map(RemotePeer::info).collect(),
             again: self.welcomed,
         };
-        self.face.show(&event);
+        self.output.print(&event);
         // Not before: what is said is for those who are in the room.
         if !std::mem::replace(&mut self.welcomed, true) {
-            self.begin();
+            self.run_command_line();
         }
     }
 
@@ -98,27 +98,30 @@ impl Room {
         match message {
             ServerMessage::Arrived { peer } => self.on_arrived(peer, now),
             ServerMessage::Away { id } => {
-                if let Some(member) = self.members.get_mut(&id) {
-                    member.peer.away = true;
-                    let name = member.peer.name.clone();
-                    self.face.show(&Event::Away { peer: id, name });
+                if let Some(remote) = self.remote_peers.get_mut(&id) {
+                    remote.peer.away = true;
+                    let name = remote.peer.name.clone();
+                    self.output.print(&Event::Away { peer: id, name });
                 }
             }
             ServerMessage::Left { id, why } => {
-                let Some(member) = self.members.get_mut(&id) else {
+                let Some(remote) = self.remote_peers.get_mut(&id) else {
                     return;
                 };
-                if why == LeaveReason::Lost && member.path.is_alive() {
-                    member.gone.get_or_insert(now);
+                if why == LeaveReason::Lost && remote.recovery.is_responsive() {
+                    remote.gone_since.get_or_insert(now);
                 } else {
                     self.remove(&id);
                 }
             }
             ServerMessage::Offer { from, sdp } => {
-                let link = self.members.get(&from).map(|member| member.link.as_ref());
+                let link = self
+                    .remote_peers
+                    .get(&from)
+                    .map(|remote| remote.link.as_ref());
                 match link {
                     Some(Some(link)) => link.on_offer(sdp),
-                    Some(None) => self.connect(&from, Beginning::Answer(sdp), now),
+                    Some(None) => self.connect(&from, LinkRole::Answer(sdp), now),
                     None => tracing::debug!(%from, "an offer of a stranger"),
                 }
             }
@@ -134,7 +137,7 @@ impl Room {
             }
             // The peer is away or has left, which is told apart from this.
             ServerMessage::Error { to: Some(_), .. } => {}
-            ServerMessage::Error { message, .. } => self.face.show(&Event::Error { message }),
+            ServerMessage::Error { message, .. } => self.output.print(&Event::Error { message }),
             ServerMessage::Welcome { .. } | ServerMessage::Pong => {}
         }
     }
@@ -144,20 +147,24 @@ impl Room {
             return;
         }
         let (id, name) = (peer.id.clone(), peer.name.clone());
-        let event = match self.members.get_mut(&id) {
-            Some(member) => {
-                let was_away = !member.is_present();
-                member.peer = peer;
-                member.gone = None;
-                if member.path.again(Path::after_offer(now)) {
-                    member.drop_link();
+        let event = match self.remote_peers.get_mut(&id) {
+            Some(remote) => {
+                let was_away = !remote.is_present();
+                remote.peer = peer;
+                remote.gone_since = None;
+                if remote
+                    .recovery
+                    .on_signaling_restored(Recovery::offer_deadline(now))
+                {
+                    remote.drop_link();
                 }
                 was_away.then_some(Event::Back { peer: id, name })
             }
             None => {
                 let kind = peer.kind;
-                let path = Path::wait_for_offer(now, is_polite(&self.me, &id));
-                self.members.insert(id.clone(), Member::new(peer, path));
+                let recovery = Recovery::wait_for_offer(now, is_polite(&self.me, &id));
+                self.remote_peers
+                    .insert(id.clone(), RemotePeer::new(peer, recovery));
                 Some(Event::Joined {
                     peer: id,
                     name,
@@ -166,7 +173,7 @@ impl Room {
             }
         };
         if let Some(event) = event {
-            self.face.show(&event);
+            self.output.print(&event);
         }
     }
 }

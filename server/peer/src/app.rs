@@ -1,0 +1,257 @@
+//! The room as this peer sees it: who is there, what is said. One task owns it all, and waits for nobody.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use shared::api::IceServer;
+use shared::conversation::Conversation;
+use shared::signaling::{AWAY_TIMEOUT_S, ClientMessage, PeerId};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::connection::ConnectionSettings;
+use crate::downloads::Downloads;
+use crate::event::Event;
+use crate::failure::{IceAvailability, failure_message};
+use crate::ice;
+use crate::options::Options;
+use crate::output::Output;
+use crate::peer_link::{LinkEvent, LinkRole, PeerLink, TaggedLinkEvent};
+use crate::recovery::RecoveryAction;
+use crate::remote_peer::RemotePeer;
+use crate::uploads::Uploads;
+
+/// So long after a chat has opened, what was not received is sent again. The other side may have lost the first frames ([`crate::startup`] tells how);
+/// doubles are known by their number.
+const RESEND_AFTER: Duration = Duration::from_secs(3);
+
+/// For the server to tell that a peer has left, whose connection has ended.
+const LEAVE_NOTICE_WAIT: Duration = Duration::from_secs(1);
+
+/// How it ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ExitReason {
+    /// As it should.
+    Left,
+    /// A sentence.
+    Refused(String),
+}
+
+pub(crate) struct App {
+    pub(crate) options: Options,
+    pub(crate) me: PeerId,
+    pub(crate) output: Output,
+    pub(crate) settings: ConnectionSettings,
+    /// Those of the command line.
+    pub(crate) extra_ice_servers: Vec<IceServer>,
+    pub(crate) conversation: Conversation,
+    pub(crate) uploads: Uploads,
+    pub(crate) downloads: Downloads,
+    pub(crate) to_server: mpsc::Sender<ClientMessage>,
+    pub(crate) link_events: mpsc::Sender<TaggedLinkEvent>,
+    pub(crate) links: JoinSet<()>,
+    pub(crate) remote_peers: BTreeMap<PeerId, RemotePeer>,
+    pub(crate) online: bool,
+    /// That the server is away has been told.
+    pub(crate) offline_shown: bool,
+    /// The server has let this peer in before.
+    pub(crate) welcomed: bool,
+    pub(crate) next_generation: u64,
+    /// Standard input has ended.
+    pub(crate) input_ended: bool,
+    pub(crate) exit: Option<ExitReason>,
+}
+
+impl App {
+    pub(crate) fn remove(&mut self, id: &PeerId) {
+        if let Some(remote) = self.remote_peers.remove(id) {
+            self.uploads.on_left(id);
+            let effects = self.downloads.on_left(id);
+            self.apply(effects, Instant::now());
+            self.output.print(&Event::Left {
+                peer: id.clone(),
+                name: remote.peer.name,
+            });
+        }
+    }
+
+    pub(crate) fn link(&self, id: &PeerId) -> Option<&PeerLink> {
+        self.remote_peers.get(id)?.link.as_ref()
+    }
+
+    /// A new link, in place of the one there is.
+    pub(crate) fn connect(&mut self, id: &PeerId, role: LinkRole, now: Instant) {
+        let Some(remote) = self.remote_peers.get_mut(id) else {
+            return;
+        };
+        if remote.drop_link() {
+            self.downloads.on_link_closed(id);
+        }
+        self.next_generation += 1;
+        let new_certificate =
+            std::mem::replace(&mut remote.had_link, true) && matches!(role, LinkRole::Offer);
+        let (link, task) = PeerLink::start(
+            self.settings.clone(),
+            &self.me,
+            id,
+            self.next_generation,
+            role,
+            new_certificate,
+            self.link_events.clone(),
+        );
+        remote.link = Some(link);
+        remote.recovery.on_connecting(now);
+        self.links.spawn(task);
+    }
+
+    pub(crate) fn on_link_event(&mut self, (id, generation, event): TaggedLinkEvent, now: Instant) {
+        let Some(remote) = self.remote_peers.get_mut(&id) else {
+            return;
+        };
+        let current = remote.link.as_ref().map(|link| link.generation);
+        if current != Some(generation) {
+            return;
+        }
+        let name = remote.peer.name.clone();
+        match event {
+            LinkEvent::Signal(message) => {
+                if self.online && self.to_server.try_send(message).is_err() {
+                    tracing::debug!("the server takes less than there is to say");
+                }
+            }
+            LinkEvent::Gathered(kind) => remote.progress.on_local_candidate(kind),
+            LinkEvent::Negotiated => remote.progress.answered = true,
+            LinkEvent::Open => {
+                remote.open = true;
+                remote.report_closed_at = None;
+                remote.recovery.on_open();
+                remote.resend_at = Some(now + RESEND_AFTER);
+                if let Some(event) = remote.connected_event() {
+                    self.output.print(&event);
+                }
+                self.send_missing(&id, now);
+                self.request_files(now);
+            }
+            LinkEvent::Route { pair, safety_code } => {
+                remote.route = Some((pair, safety_code));
+                if let Some(event) = remote.connected_event() {
+                    self.output.print(&event);
+                }
+            }
+            LinkEvent::RoundTrip(milliseconds) => remote.rtt_ms = Some(milliseconds),
+            LinkEvent::Responsive(responsive) => {
+                if remote.recovery.on_responsive(now, responsive) {
+                    let silent = Event::Disconnected { peer: id, name };
+                    let event = if responsive {
+                        remote.connected_event()
+                    } else {
+                        Some(silent)
+                    };
+                    if let Some(event) = event {
+                        self.output.print(&event);
+                    }
+                }
+            }
+            LinkEvent::Frame(frame) => self.on_frame(&id, name, frame, now),
+            LinkEvent::File {
+                channel,
+                number,
+                offset,
+            } => {
+                let effects = self.downloads.on_channel(&id, channel, number, offset);
+                self.apply(effects, now);
+            }
+            LinkEvent::Replaced(offer) => {
+                let role = offer.map_or(LinkRole::Offer, LinkRole::Answer);
+                self.connect(&id, role, now);
+            }
+            LinkEvent::Closed(why) => {
+                tracing::debug!(peer = %id, why, "a link is over");
+                self.on_link_closed(&id, why, now);
+            }
+        }
+    }
+
+    /// `why`: a sentence, unless the other side has ended it.
+    pub(crate) fn on_link_closed(&mut self, id: &PeerId, why: Option<String>, now: Instant) {
+        let Some(remote) = self.remote_peers.get_mut(id) else {
+            return;
+        };
+        let first = remote.recovery.on_closed(now);
+        if remote.drop_link() {
+            remote.report_closed_at = Some(now + LEAVE_NOTICE_WAIT);
+        }
+        let (gone, name) = (remote.gone_since.is_some(), remote.peer.name.clone());
+        self.downloads.on_link_closed(id);
+        if gone {
+            self.remove(id);
+        } else if let Some(why) = why.filter(|_| first) {
+            self.output.print(&Event::Failed {
+                peer: id.clone(),
+                name,
+                message: format!("{why} It is tried again."),
+            });
+        }
+    }
+
+    /// A few times a second: what has become due.
+    pub(crate) fn on_tick(&mut self, now: Instant) {
+        let ids: Vec<_> = self.remote_peers.keys().cloned().collect();
+        for id in ids {
+            let Some(remote) = self.remote_peers.get_mut(&id) else {
+                continue;
+            };
+            let given_up = remote.gone_since.is_some_and(|since| {
+                now > since + Duration::from_secs(AWAY_TIMEOUT_S)
+                    && !remote.recovery.is_responsive()
+            });
+            if given_up {
+                self.remove(&id);
+                continue;
+            }
+            if remote.report_closed_at.is_some_and(|at| now >= at) {
+                remote.report_closed_at = None;
+                let name = remote.peer.name.clone();
+                self.output.print(&Event::Disconnected { peer: id, name });
+                continue;
+            }
+            if remote.resend_at.is_some_and(|at| now >= at) {
+                remote.resend_at = None;
+                self.send_missing(&id, now);
+                continue;
+            }
+            match remote
+                .recovery
+                .update(now, self.online && remote.is_present())
+            {
+                RecoveryAction::Nothing => {}
+                RecoveryAction::Reconnect => self.connect(&id, LinkRole::Offer, now),
+                RecoveryAction::RestartIce => {
+                    if let Some(link) = &remote.link {
+                        link.restart_ice();
+                    }
+                }
+                RecoveryAction::GiveUp { first } => {
+                    let ice = IceAvailability {
+                        stun: !self.settings.ice_servers.is_empty(),
+                        turn: ice::has_turn(&self.settings.ice_servers),
+                        relay_only: self.settings.relay_only,
+                    };
+                    let name = remote.peer.name.clone();
+                    let message = failure_message(&name, ice, remote.progress);
+                    remote.drop_link();
+                    if first {
+                        self.output.print(&Event::Failed {
+                            peer: id,
+                            name,
+                            message,
+                        });
+                    }
+                }
+            }
+        }
+        if self.is_done() || self.output.is_closed() {
+            self.exit = Some(ExitReason::Left);
+        }
+    }
+}

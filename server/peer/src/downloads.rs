@@ -1,0 +1,381 @@
+//! The files that others offer, and how much of them is here.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use shared::chat::{ChatFrame, FileInfo};
+use shared::signaling::PeerId;
+use shared::transfer::IntegrityError;
+use tokio::sync::mpsc;
+use webrtc::data_channel::DataChannel;
+
+use crate::event::{Event, FileEvent, FileStep};
+use crate::file_receiver::{DownloadOutcome, Target, receive_file};
+use crate::partial_file::PartialFile;
+use crate::transfer::{
+    Effect, RunningTransfer, TransferEvent, TransferEventSender, TransferProgress,
+};
+
+/// Files that are on their way at a time; others wait.
+const MAX_CONCURRENT: usize = 8;
+/// Offers that are remembered.
+const MAX_OFFERS: usize = 256;
+/// A file that comes corrupt so often is given up.
+const MAX_CORRUPT: u32 = 3;
+
+#[derive(Debug)]
+enum State {
+    /// Nobody has asked for it.
+    Offer,
+    /// To be asked for, as soon as its author is connected and there is room.
+    Waiting,
+    Requested,
+    Downloads(RunningTransfer),
+    Done,
+}
+
+#[derive(Debug)]
+struct Download {
+    /// The author's name.
+    name: String,
+    info: FileInfo,
+    state: State,
+    /// What is here of it, while no task has it.
+    partial: Option<PartialFile>,
+    bytes: u64,
+    speed: u64,
+    corrupt: u32,
+    /// Counts up with the offers.
+    order: u64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Downloads {
+    folder: PathBuf,
+    /// Everything that is offered is taken.
+    accept_all: bool,
+    downloads: BTreeMap<(PeerId, u64), Download>,
+    event_sender: mpsc::Sender<TransferEvent>,
+    attempts: u64,
+    offers: u64,
+}
+
+impl Downloads {
+    /// `save`: the folder that everything goes to.
+    pub(crate) fn new(save: Option<PathBuf>, event_sender: mpsc::Sender<TransferEvent>) -> Self {
+        Self {
+            accept_all: save.is_some(),
+            folder: save.unwrap_or_else(|| PathBuf::from(".")),
+            downloads: BTreeMap::new(),
+            event_sender,
+            attempts: 0,
+            offers: 0,
+        }
+    }
+
+    /// `peer` has a file to give.
+    pub(crate) fn on_offer(
+        &mut self,
+        peer: &PeerId,
+        name: &str,
+        number: u64,
+        info: FileInfo,
+    ) -> Vec<Effect> {
+        self.evict();
+        self.offers += 1;
+        let key = (peer.clone(), number);
+        let download = Download {
+            name: name.to_owned(),
+            info,
+            state: if self.accept_all {
+                State::Waiting
+            } else {
+                State::Offer
+            },
+            partial: None,
+            bytes: 0,
+            speed: 0,
+            corrupt: 0,
+            order: self.offers,
+        };
+        self.downloads.insert(key.clone(), download);
+        if self.accept_all {
+            Vec::new()
+        } else {
+            self.file_event(&key, FileStep::Offer, None, None)
+                .into_iter()
+                .collect()
+        }
+    }
+
+    /// Takes the file of this name, or the newest. None: there is none.
+    pub(crate) fn accept(&mut self, name: Option<&str>) -> Option<()> {
+        let offers = self.downloads.values_mut().filter(|download| {
+            matches!(download.state, State::Offer)
+                && name.is_none_or(|name| {
+                    download.info.name == name || download.info.safe_name() == name
+                })
+        });
+        offers.max_by_key(|download| download.order)?.state = State::Waiting;
+        Some(())
+    }
+
+    /// Asks for what is waiting, of the peers that are connected.
+    pub(crate) fn request_waiting(
+        &mut self,
+        is_connected: impl Fn(&PeerId) -> bool,
+    ) -> Vec<Effect> {
+        let busy = |state: &State| matches!(state, State::Requested | State::Downloads(_));
+        let mut busy = self
+            .downloads
+            .values()
+            .filter(|download| busy(&download.state))
+            .count();
+        let mut effects = Vec::new();
+        for ((peer, number), download) in &mut self.downloads {
+            if busy >= MAX_CONCURRENT {
+                break;
+            }
+            if !matches!(download.state, State::Waiting) || !is_connected(peer) {
+                continue;
+            }
+            busy += 1;
+            download.state = State::Requested;
+            let offset = download
+                .partial
+                .as_ref()
+                .map_or(0, |partial| partial.progress().received());
+            download.bytes = offset;
+            let number = *number;
+            effects.push(Effect::Send(
+                peer.clone(),
+                ChatFrame::Want { number, offset },
+            ));
+        }
+        effects
+    }
+
+    /// `peer` opened a channel for a file.
+    pub(crate) fn on_channel(
+        &mut self,
+        peer: &PeerId,
+        channel: Arc<dyn DataChannel>,
+        number: u64,
+        offset: u64,
+    ) -> Vec<Effect> {
+        let key = (peer.clone(), number);
+        let folder = self.folder.clone();
+        let (mut failed, mut begun) = (None, false);
+        if let Some(download) = self.downloads.get_mut(&key)
+            && matches!(download.state, State::Requested)
+        {
+            let name = download.info.safe_name();
+            let partial = match download.partial.take() {
+                Some(partial) => Ok(partial),
+                None => PartialFile::create(&folder, &name, download.info.size),
+            };
+            match partial {
+                Ok(partial) if partial.progress().received() == offset => {
+                    self.attempts += 1;
+                    let (running, stop) = RunningTransfer::start(self.attempts, offset);
+                    download.state = State::Downloads(running);
+                    let events = TransferEventSender {
+                        peer: peer.clone(),
+                        number,
+                        attempt: self.attempts,
+                        sender: self.event_sender.clone(),
+                    };
+                    let target = Target { folder, name };
+                    tokio::spawn(receive_file(channel.clone(), partial, target, stop, events));
+                    begun = true;
+                }
+                Ok(partial) => download.partial = Some(partial),
+                Err(error) => {
+                    let folder = folder.display();
+                    failed = Some(format!(
+                        "it cannot be written to {folder}: {error}; choose another folder (--save)."
+                    ));
+                    download.state = State::Done;
+                }
+            }
+        }
+        if begun {
+            return self
+                .file_event(&key, FileStep::Receiving, None, None)
+                .into_iter()
+                .collect();
+        }
+        tokio::spawn(async move { channel.close().await });
+        let Some(why) = failed else { return Vec::new() };
+        let stop = Effect::Send(key.0.clone(), ChatFrame::Stop { number });
+        let event = self.file_event(&key, FileStep::Failed, None, Some(why));
+        event.into_iter().chain([stop]).collect()
+    }
+
+    /// Its author no longer has it.
+    pub(crate) fn on_gone(&mut self, peer: &PeerId, number: u64) -> Vec<Effect> {
+        let why = "its author no longer gives it.".to_owned();
+        self.end(&(peer.clone(), number), FileStep::Failed, Some(why))
+    }
+
+    /// The connection to `peer` is gone.
+    pub(crate) fn on_link_closed(&mut self, peer: &PeerId) {
+        for ((author, _), download) in &mut self.downloads {
+            if author == peer && matches!(download.state, State::Requested) {
+                download.state = State::Waiting;
+            }
+        }
+    }
+
+    /// `peer` is no longer in the room, and its files with it.
+    pub(crate) fn on_left(&mut self, peer: &PeerId) -> Vec<Effect> {
+        let keys: Vec<_> = self.downloads.keys().cloned().collect();
+        let mut effects = Vec::new();
+        for key in keys.into_iter().filter(|key| key.0 == *peer) {
+            let why = "its author left before it was here.".to_owned();
+            effects.extend(self.end(&key, FileStep::Failed, Some(why)));
+            self.downloads.remove(&key);
+        }
+        effects
+    }
+
+    /// Stops the file of this name, or all.
+    pub(crate) fn cancel(&mut self, name: Option<&str>) -> Vec<Effect> {
+        let keys: Vec<_> = self
+            .downloads
+            .iter()
+            .filter(|(_, download)| {
+                name.is_none_or(|name| {
+                    download.info.name == name || download.info.safe_name() == name
+                })
+            })
+            .map(|(key, _)| key.clone())
+            .collect();
+        let mut effects = Vec::new();
+        for key in keys {
+            let event = self.end(&key, FileStep::Cancelled, None);
+            if !event.is_empty() {
+                effects.push(Effect::Send(key.0, ChatFrame::Stop { number: key.1 }));
+            }
+            effects.extend(event);
+        }
+        effects
+    }
+
+    fn end(&mut self, key: &(PeerId, u64), step: FileStep, why: Option<String>) -> Vec<Effect> {
+        let Some(download) = self.downloads.get_mut(key) else {
+            return Vec::new();
+        };
+        if matches!(download.state, State::Offer | State::Done) {
+            return Vec::new();
+        }
+        download.state = State::Done;
+        download.partial = None;
+        self.file_event(key, step, None, why).into_iter().collect()
+    }
+
+    pub(crate) fn on_progress(
+        &mut self,
+        peer: PeerId,
+        number: u64,
+        attempt: u64,
+        progress: TransferProgress<DownloadOutcome>,
+    ) -> Vec<Effect> {
+        let key = (peer, number);
+        let Some(download) = self.downloads.get_mut(&key) else {
+            return Vec::new();
+        };
+        let running = match &mut download.state {
+            State::Downloads(running) if running.attempt == attempt => running,
+            _ => return Vec::new(),
+        };
+        let outcome = match progress {
+            TransferProgress::Bytes(bytes) => {
+                download.bytes = bytes;
+                download.speed = running.speed_at(bytes);
+                return self
+                    .file_event(&key, FileStep::Receiving, None, None)
+                    .into_iter()
+                    .collect();
+            }
+            TransferProgress::Over(outcome) => outcome,
+        };
+        let mean = running.mean_speed(download.info.size);
+        match outcome {
+            DownloadOutcome::Kept(path) => {
+                download.state = State::Done;
+                (download.bytes, download.speed) = (download.info.size, mean);
+                let path = path.display().to_string();
+                let event = self.file_event(&key, FileStep::Received, Some(path), None);
+                let kept = Effect::Send(key.0, ChatFrame::Kept { number });
+                [kept].into_iter().chain(event).collect()
+            }
+            DownloadOutcome::BrokeOff(partial) => {
+                download.bytes = partial.progress().received();
+                download.partial = Some(partial);
+                download.state = State::Waiting;
+                self.file_event(&key, FileStep::Paused, None, None)
+                    .into_iter()
+                    .collect()
+            }
+            DownloadOutcome::Corrupt(why) => {
+                download.corrupt += 1;
+                if download.corrupt < MAX_CORRUPT {
+                    download.state = State::Waiting;
+                    return Vec::new();
+                }
+                let why = match why {
+                    IntegrityError::TooLong => "more came than was announced",
+                    IntegrityError::TooShort => "it ends too pending_remote",
+                    IntegrityError::HashMismatch => "its SHA-256 is another",
+                };
+                let why = format!("{why}; its author should offer it again.");
+                self.end(&key, FileStep::Failed, Some(why))
+            }
+            DownloadOutcome::Stopped => Vec::new(),
+            DownloadOutcome::Failed(why) => {
+                let stop = Effect::Send(key.0.clone(), ChatFrame::Stop { number });
+                let event = self.end(&key, FileStep::Failed, Some(why));
+                event.into_iter().chain([stop]).collect()
+            }
+        }
+    }
+
+    /// Lets go of the oldest that is not under way.
+    fn evict(&mut self) {
+        while self.downloads.len() >= MAX_OFFERS {
+            let idle = self.downloads.iter().filter(|(_, download)| {
+                matches!(download.state, State::Offer | State::Done | State::Waiting)
+            });
+            let oldest = idle.min_by_key(|(_, download)| download.order);
+            let Some(key) = oldest.map(|(key, _)| key.clone()) else {
+                return;
+            };
+            self.downloads.remove(&key);
+        }
+    }
+
+    fn file_event(
+        &self,
+        key: &(PeerId, u64),
+        what: FileStep,
+        path: Option<String>,
+        message: Option<String>,
+    ) -> Option<Effect> {
+        let download = self.downloads.get(key)?;
+        Some(Effect::Show(Event::File(FileEvent {
+            what,
+            peer: Some(key.0.clone()),
+            name: download.name.clone(),
+            file: download.info.name.clone(),
+            number: key.1,
+            size: download.info.size,
+            bytes: download.bytes,
+            speed: download.speed,
+            path,
+            message,
+        })))
+    }
+}
