@@ -36,7 +36,7 @@ use crate::http::ice::Ice;
 use crate::http::router::{App, router};
 use connection::Viewers;
 use connection::{Options, SetupError};
-use room::registry::{Limits, Rooms};
+use room::registry::{Limits, RoomRegistry};
 use stream::registry::Registry;
 use turn::{Secret, Turn, TurnError};
 
@@ -49,7 +49,7 @@ pub struct Server {
     registry: Registry,
     viewers: Viewers,
     turn: Option<Arc<Turn>>,
-    rooms: Rooms,
+    rooms: RoomRegistry,
     app: Arc<App>,
 }
 
@@ -100,7 +100,7 @@ impl Server {
             config.viewer_limits(),
             config.grace,
         );
-        let rooms = Rooms::new(Limits {
+        let rooms = RoomRegistry::new(Limits {
             rooms: config.max_rooms as usize,
             sockets: config.max_peers as usize,
             ..config.room_limits.clone()
@@ -151,7 +151,7 @@ impl Server {
         &self.registry
     }
 
-    pub fn rooms(&self) -> &Rooms {
+    pub fn rooms(&self) -> &RoomRegistry {
         &self.rooms
     }
 
@@ -159,7 +159,7 @@ impl Server {
     pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(false);
         let mut listening = tokio::spawn(http::listen::serve(listener, router(self.app), stopped));
-        let clock = tokio::spawn(self.rooms.clone().keep_time());
+        let clock = tokio::spawn(self.rooms.clone().run_sweeps());
         tokio::select! {
             () = shutdown => {}
             // It only ends before when it panicked; the rest is then shut down in order.

@@ -18,16 +18,16 @@ use std::time::{Duration, Instant};
 
 use shared::signaling::{AWAY_TIMEOUT_S, ClientMessage, Peer, PeerId, PeerKey, ServerMessage};
 
-use room::outbox::Next;
-use room::registry::{Limits, Rooms};
-use room::seat::Seat;
+use room::client::RoomClient;
+use room::outbox::Outgoing;
+use room::registry::{Limits, RoomRegistry};
 
 const ROOM: &str = "demo";
 const SOCKETS: usize = 10;
 const MAX_ROOMS: usize = 3;
 
 struct Socket {
-    seat: Seat,
+    client: RoomClient,
     room: String,
     me: Option<Peer>,
     others: BTreeMap<PeerId, Peer>,
@@ -39,7 +39,7 @@ pub fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    let rooms = Rooms::new(Limits {
+    let rooms = RoomRegistry::new(Limits {
         rooms: MAX_ROOMS,
         sockets: SOCKETS,
         ..Limits::default()
@@ -63,7 +63,7 @@ pub fn run(data: &[u8]) {
             match (first, &mut sockets[at]) {
                 ('+', Some(socket)) => socket.read(),
                 ('-', socket) => *socket = None,
-                ('!', Some(socket)) => socket.seat.hear_binary(rest.len(), now),
+                ('!', Some(socket)) => socket.client.on_binary(rest.len(), now),
                 _ => {}
             }
         }
@@ -79,11 +79,11 @@ pub fn run(data: &[u8]) {
 }
 
 impl Socket {
-    fn open(rooms: &Rooms, now: Instant) -> Self {
+    fn open(rooms: &RoomRegistry, now: Instant) -> Self {
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let seat = rooms.connect(address, now);
+        let client = rooms.connect(address, now);
         Self {
-            seat: seat.expect("within the limit"),
+            client: client.expect("within the limit"),
             room: String::new(),
             me: None,
             others: BTreeMap::new(),
@@ -99,12 +99,12 @@ impl Socket {
                 Some(message)
             );
         }
-        self.seat.hear(text, now);
+        self.client.on_text(text, now);
     }
 
     fn read(&mut self) {
-        let outbox = self.seat.outbox();
-        while let Some(Next::Say(text)) = outbox.try_next() {
+        let outbox = self.client.outbox();
+        while let Some(Outgoing::Text(text)) = outbox.try_next() {
             assert!(!self.over, "said after the last word: {text}");
             match serde_json::from_str(&text).expect("what the server says is a message") {
                 ServerMessage::Welcome {
@@ -150,7 +150,7 @@ fn agree(sockets: &mut [Option<Socket>]) {
     for socket in sockets.iter_mut().flatten() {
         socket.read();
         let Some(me) = &socket.me else { continue };
-        if socket.seat.outbox().is_ended() {
+        if socket.client.outbox().is_closed() {
             continue;
         }
         let mut all = socket.others.clone();

@@ -7,39 +7,39 @@ use std::time::Instant;
 use shared::signaling::{ClientMessage, MAX_MESSAGE, VERSION};
 
 use super::outbox::Outbox;
-use super::pace::Pace;
+use super::rate::RateLimiter;
 use super::refusal::Refusal;
-use super::registry::{Cell, Limits, Rooms};
-use super::{Newcomer, SocketId, name};
+use super::registry::{Limits, RoomEntry, RoomRegistry};
+use super::{JoinRequest, SocketId, name};
 
 /// A socket of this server. Dropping it is what others see as a dropped socket.
 #[derive(Debug)]
-pub struct Seat {
-    rooms: Rooms,
+pub struct RoomClient {
+    rooms: RoomRegistry,
     id: SocketId,
     address: Option<IpAddr>,
     outbox: Arc<Outbox>,
-    pace: Pace,
+    rate: RateLimiter,
     /// The last message was no message.
     malformed: bool,
-    room: Option<Arc<Cell>>,
+    room: Option<Arc<RoomEntry>>,
 }
 
-impl Seat {
+impl RoomClient {
     pub(super) fn new(
-        rooms: Rooms,
+        rooms: RoomRegistry,
         id: SocketId,
         address: Option<IpAddr>,
         outbox: Arc<Outbox>,
         now: Instant,
     ) -> Self {
-        let pace = Pace::new(rooms.limits().rates, now);
+        let rate = RateLimiter::new(rooms.limits().rates, now);
         Self {
             rooms,
             id,
             address,
             outbox,
-            pace,
+            rate,
             malformed: false,
             room: None,
         }
@@ -63,16 +63,16 @@ impl Seat {
     }
 
     /// A text came in. What follows from it is in outboxes: this one's and those of others.
-    pub fn hear(&mut self, text: &str, now: Instant) {
-        if self.outbox.is_ended() || !self.in_time(text.len(), now) {
+    pub fn on_text(&mut self, text: &str, now: Instant) {
+        if self.outbox.is_closed() || !self.within_rate(text.len(), now) {
             return;
         }
         if text.len() > MAX_MESSAGE {
-            return self.end(Refusal::too_long(), now);
+            return self.refuse(Refusal::too_long(), now);
         }
         let message = match serde_json::from_str(text) {
             Ok(message) => message,
-            Err(error) => return self.misheard(Refusal::malformed(&error), now),
+            Err(error) => return self.on_malformed(Refusal::malformed(&error), now),
         };
         self.malformed = false;
         match (message, &self.room) {
@@ -86,10 +86,10 @@ impl Seat {
                 },
                 None,
             ) => {
-                let newcomer = Newcomer { name, key, kind };
-                if let Err(refusal) = self.join(version, &room, newcomer, now) {
+                let request = JoinRequest { name, key, kind };
+                if let Err(refusal) = self.join(version, &room, request, now) {
                     tracing::debug!(socket = self.id.0, code = ?refusal.code, "a join was refused");
-                    self.end(refusal, now);
+                    self.refuse(refusal, now);
                 }
             }
             (ClientMessage::Leave, room) => {
@@ -97,28 +97,28 @@ impl Seat {
                     room.change(now, |room| room.handle(self.id, ClientMessage::Leave));
                 }
                 self.leave_room(now);
-                self.outbox.finish();
+                self.outbox.close();
             }
-            (_, None) => self.tell(Refusal::not_joined(), now),
+            (_, None) => self.reply(Refusal::not_joined(), now),
             (message, Some(room)) => room.change(now, |room| room.handle(self.id, message)),
         }
     }
 
     /// A binary message came in.
-    pub fn hear_binary(&mut self, bytes: usize, now: Instant) {
-        if !self.outbox.is_ended() && self.in_time(bytes, now) {
-            self.misheard(Refusal::binary(), now);
+    pub fn on_binary(&mut self, bytes: usize, now: Instant) {
+        if !self.outbox.is_closed() && self.within_rate(bytes, now) {
+            self.on_malformed(Refusal::binary(), now);
         }
     }
 
     /// A ping or a pong of the WebSocket itself came in.
-    pub fn hear_control(&mut self, bytes: usize, now: Instant) {
-        self.in_time(bytes, now);
+    pub fn on_control(&mut self, bytes: usize, now: Instant) {
+        self.within_rate(bytes, now);
     }
 
     /// Tells why, and ends the socket. Its peer is away from now on.
-    pub fn end(&mut self, refusal: Refusal, now: Instant) {
-        if !self.outbox.is_ended() {
+    pub fn refuse(&mut self, refusal: Refusal, now: Instant) {
+        if !self.outbox.is_closed() {
             tracing::debug!(socket = self.id.0, code = ?refusal.code, "a socket is closed");
         }
         self.outbox.refuse(refusal);
@@ -126,15 +126,15 @@ impl Seat {
     }
 
     /// The socket takes nothing more.
-    pub fn give_up(&mut self, now: Instant) {
-        self.outbox.give_up();
+    pub fn abort(&mut self, now: Instant) {
+        self.outbox.abort();
         self.leave_room(now);
     }
 
     /// The socket is gone, or about to be: its peer is away, unless it has said goodbye.
     pub fn leave_room(&mut self, now: Instant) {
         if let Some(room) = self.room.take() {
-            room.change(now, |room| room.dropped(self.id, now));
+            room.change(now, |room| room.disconnected(self.id, now));
             room.forget(self.id);
             self.rooms.remove_if_empty(&room);
         }
@@ -144,7 +144,7 @@ impl Seat {
         &mut self,
         version: u32,
         room: &str,
-        newcomer: Newcomer,
+        request: JoinRequest,
         now: Instant,
     ) -> Result<(), Refusal> {
         if version != VERSION {
@@ -153,40 +153,40 @@ impl Seat {
         let room = name::of_room(room)?;
         let room = self
             .rooms
-            .join(self.id, &self.outbox, &room, newcomer, now)?;
+            .join(self.id, &self.outbox, &room, request, now)?;
         self.room = Some(room);
         Ok(())
     }
 
-    fn in_time(&mut self, bytes: usize, now: Instant) -> bool {
-        let allowed = self.pace.allows(bytes, now);
+    fn within_rate(&mut self, bytes: usize, now: Instant) -> bool {
+        let allowed = self.rate.allows(bytes, now);
         if !allowed {
-            self.end(Refusal::too_fast(), now);
+            self.refuse(Refusal::too_fast(), now);
         }
         allowed
     }
 
     /// Once may be a slip; the second time in a row, the other side speaks another language.
-    fn misheard(&mut self, refusal: Refusal, now: Instant) {
+    fn on_malformed(&mut self, refusal: Refusal, now: Instant) {
         if self.malformed {
-            self.end(refusal, now);
+            self.refuse(refusal, now);
         } else {
             self.malformed = true;
-            self.tell(refusal, now);
+            self.reply(refusal, now);
         }
     }
 
-    fn tell(&mut self, refusal: Refusal, now: Instant) {
+    fn reply(&mut self, refusal: Refusal, now: Instant) {
         if self.outbox.push(&refusal.into()).is_err() {
             self.leave_room(now);
         }
     }
 }
 
-impl Drop for Seat {
+impl Drop for RoomClient {
     fn drop(&mut self) {
         self.leave_room(Instant::now());
-        self.outbox.finish();
+        self.outbox.close();
         self.rooms.disconnect(self.id, self.address);
     }
 }

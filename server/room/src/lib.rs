@@ -8,21 +8,21 @@
 //! | [`refusal`] | what is refused, and the sentence that says what to do |
 //! | [`outbox`] | what one socket has yet to be sent, bounded |
 //! | [`registry`] | every room of this server, and the limits on them |
-//! | [`seat`] | one socket's place: from a text that came in to a room |
+//! | [`client`] | one socket's place: from a text that came in to a room |
 //!
 //! A room decides without I/O: it takes what happened, and returns what has to be delivered to whom.
 
+pub mod client;
 pub mod name;
 pub mod outbox;
-pub mod pace;
+pub mod rate;
 pub mod refusal;
 pub mod registry;
-pub mod seat;
 
 #[cfg(test)]
-mod crowd;
-#[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod registry_properties;
 
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,7 @@ pub struct Delivery {
 
 /// Who wants to join, once the server has checked the version and the room's name.
 #[derive(Clone, Debug)]
-pub struct Newcomer {
+pub struct JoinRequest {
     pub name: String,
     pub key: PeerKey,
     pub kind: PeerKind,
@@ -56,7 +56,7 @@ pub struct Newcomer {
 pub struct Room {
     name: String,
     /// A peer that is away for so long has left.
-    patience: Duration,
+    away_timeout: Duration,
     /// In the order they came.
     members: Vec<Member>,
 }
@@ -95,10 +95,10 @@ impl Member {
 }
 
 impl Room {
-    pub fn new(name: String, patience: Duration) -> Self {
+    pub fn new(name: String, away_timeout: Duration) -> Self {
         Self {
             name,
-            patience,
+            away_timeout,
             members: Vec::new(),
         }
     }
@@ -112,7 +112,7 @@ impl Room {
     }
 
     /// Nobody has a socket: all are away, or nobody has come yet.
-    pub fn is_deserted(&self) -> bool {
+    pub fn is_everyone_away(&self) -> bool {
         self.members.iter().all(|member| member.socket().is_none())
     }
 
@@ -126,8 +126,12 @@ impl Room {
     ///
     /// # Errors
     /// The name cannot be used or is taken, or the room is full. Nothing has changed then.
-    pub fn join(&mut self, socket: SocketId, newcomer: Newcomer) -> Result<Vec<Delivery>, Refusal> {
-        let Newcomer { name, key, kind } = newcomer;
+    pub fn join(
+        &mut self,
+        socket: SocketId,
+        request: JoinRequest,
+    ) -> Result<Vec<Delivery>, Refusal> {
+        let JoinRequest { name, key, kind } = request;
         let name = name::of_peer(&name)?;
         let id = PeerId::of(&self.name, &key);
         let known = self.position(&id);
@@ -180,13 +184,13 @@ impl Room {
             },
         });
         let id = you.id.clone();
-        self.tell_others(&id, ServerMessage::Arrived { peer: you }, &mut deliveries);
+        self.notify_others(&id, ServerMessage::Arrived { peer: you }, &mut deliveries);
         Ok(deliveries)
     }
 
     /// A message of a socket that has joined. One that is no longer its peer's socket is not heard.
     pub fn handle(&mut self, from: SocketId, message: ClientMessage) -> Vec<Delivery> {
-        let Some(position) = self.seated(from) else {
+        let Some(position) = self.position_of(from) else {
             return Vec::new();
         };
         let sender = self.members[position].id.clone();
@@ -215,14 +219,14 @@ impl Room {
     }
 
     /// A socket is gone. Its peer, if it still was that peer's, is away.
-    pub fn dropped(&mut self, socket: SocketId, now: Instant) -> Vec<Delivery> {
+    pub fn disconnected(&mut self, socket: SocketId, now: Instant) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
-        if let Some(position) = self.seated(socket) {
+        if let Some(position) = self.position_of(socket) {
             let member = &mut self.members[position];
             member.presence = Presence::AwaySince(now);
             let id = member.id.clone();
             let message = ServerMessage::Away { id: id.clone() };
-            self.tell_others(&id, message, &mut deliveries);
+            self.notify_others(&id, message, &mut deliveries);
         }
         deliveries
     }
@@ -233,7 +237,9 @@ impl Room {
         self.members.retain(|member| {
             let gone = match member.presence {
                 Presence::Here(_) => false,
-                Presence::AwaySince(since) => now.saturating_duration_since(since) >= self.patience,
+                Presence::AwaySince(since) => {
+                    now.saturating_duration_since(since) >= self.away_timeout
+                }
             };
             if gone {
                 lost.push(member.id.clone());
@@ -271,11 +277,16 @@ impl Room {
             id: id.clone(),
             why,
         };
-        self.tell_others(&id, message, deliveries);
+        self.notify_others(&id, message, deliveries);
     }
 
     /// Those who are away hear nothing: when they are back, `welcome` tells them how things are.
-    fn tell_others(&self, about: &PeerId, message: ServerMessage, deliveries: &mut Vec<Delivery>) {
+    fn notify_others(
+        &self,
+        about: &PeerId,
+        message: ServerMessage,
+        deliveries: &mut Vec<Delivery>,
+    ) {
         let others = self.members.iter().filter(|member| member.id != *about);
         let sockets = others.filter_map(Member::socket);
         deliveries.extend(sockets.map(|to| Delivery {
@@ -288,7 +299,7 @@ impl Room {
         self.members.iter().position(|member| member.id == *id)
     }
 
-    fn seated(&self, socket: SocketId) -> Option<usize> {
+    fn position_of(&self, socket: SocketId) -> Option<usize> {
         self.members
             .iter()
             .position(|member| member.socket() == Some(socket))

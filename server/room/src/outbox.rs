@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::refusal::Refusal;
 
-/// Bytes that wait for a socket. A newcomer to a full room is sent some 200 kB at once.
+/// Bytes that wait for a socket. A request to a full room is sent some 200 kB at once.
 pub const CAPACITY: usize = 512 * 1024;
 
 /// What a message costs besides its text.
@@ -19,19 +19,19 @@ const ENVELOPE: usize = 64;
 pub struct Outbox {
     state: Mutex<State>,
     changed: Notify,
-    over: Notify,
+    closed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     texts: VecDeque<String>,
     bytes: usize,
-    end: Option<End>,
+    end: Option<CloseReason>,
 }
 
 /// Why a socket is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum CloseReason {
     /// Its peer said goodbye.
     Left,
     Refused(ErrorCode),
@@ -39,9 +39,9 @@ pub enum End {
 
 /// What the socket's task has to do.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Next {
-    Say(String),
-    Close(End),
+pub enum Outgoing {
+    Text(String),
+    Close(CloseReason),
 }
 
 /// The socket was ended just now, because it does not read.
@@ -58,7 +58,9 @@ impl Outbox {
         }
         let size = text.len() + ENVELOPE;
         let last = match message {
-            ServerMessage::Error { code, .. } if code.is_final() => Some(End::Refused(*code)),
+            ServerMessage::Error { code, .. } if code.is_final() => {
+                Some(CloseReason::Refused(*code))
+            }
             _ => None,
         };
         // There is always room for a last word.
@@ -76,7 +78,7 @@ impl Outbox {
 
     /// Says why and ends the socket, whatever the code.
     pub fn refuse(&self, refusal: Refusal) {
-        let end = End::Refused(refusal.code);
+        let end = CloseReason::Refused(refusal.code);
         let text = json(&refusal.into());
         let mut state = self.lock();
         if state.end.is_none() {
@@ -87,25 +89,25 @@ impl Outbox {
     }
 
     /// Ends the socket without another word.
-    pub fn finish(&self) {
+    pub fn close(&self) {
         let mut state = self.lock();
-        state.end.get_or_insert(End::Left);
+        state.end.get_or_insert(CloseReason::Left);
         self.wake(state);
     }
 
     /// The socket takes nothing more: all that waits is given up.
-    pub(super) fn give_up(&self) {
+    pub(super) fn abort(&self) {
         let mut state = self.lock();
         state.overflow();
         self.wake(state);
     }
 
-    pub fn is_ended(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.lock().end.is_some()
     }
 
     /// Waits for something to do. To be called by one task only.
-    pub async fn next(&self) -> Next {
+    pub async fn next(&self) -> Outgoing {
         loop {
             if let Some(next) = self.try_next() {
                 return next;
@@ -115,28 +117,28 @@ impl Outbox {
     }
 
     /// What there is to do now.
-    pub fn try_next(&self) -> Option<Next> {
+    pub fn try_next(&self) -> Option<Outgoing> {
         let mut state = self.lock();
         if let Some(text) = state.texts.pop_front() {
             state.bytes = state.bytes.saturating_sub(text.len() + ENVELOPE);
-            return Some(Next::Say(text));
+            return Some(Outgoing::Text(text));
         }
-        state.end.map(Next::Close)
+        state.end.map(Outgoing::Close)
     }
 
     /// Waits until nothing more is added. To be called by one task only.
-    pub async fn ended(&self) {
-        while !self.is_ended() {
-            self.over.notified().await;
+    pub async fn closed(&self) {
+        while !self.is_closed() {
+            self.closed.notified().await;
         }
     }
 
     fn wake(&self, state: MutexGuard<'_, State>) {
-        let ended = state.end.is_some();
+        let closed = state.end.is_some();
         drop(state);
         self.changed.notify_one();
-        if ended {
-            self.over.notify_one();
+        if closed {
+            self.closed.notify_one();
         }
     }
 
@@ -152,7 +154,7 @@ impl State {
         self.bytes = 0;
         if self.end.is_none() {
             let refusal = Refusal::too_slow();
-            self.end = Some(End::Refused(refusal.code));
+            self.end = Some(CloseReason::Refused(refusal.code));
             self.texts.push_back(json(&refusal.into()));
         }
     }
@@ -182,12 +184,12 @@ mod tests {
         outbox.push(&ServerMessage::Pong).unwrap();
         assert_eq!(
             outbox.next().await,
-            Next::Say(r#"{"type":"pong"}"#.to_owned())
+            Outgoing::Text(r#"{"type":"pong"}"#.to_owned())
         );
-        assert!(matches!(outbox.next().await, Next::Say(text) if text.contains("\"idle\"")));
+        assert!(matches!(outbox.next().await, Outgoing::Text(text) if text.contains("\"idle\"")));
         assert_eq!(
             outbox.next().await,
-            Next::Close(End::Refused(ErrorCode::Idle))
+            Outgoing::Close(CloseReason::Refused(ErrorCode::Idle))
         );
     }
 
@@ -197,10 +199,10 @@ mod tests {
         let fit = (0..).take_while(|_| outbox.push(&offer(10_000)).is_ok());
         let fit = fit.count();
         assert!((45..60).contains(&fit), "{fit} offers fit");
-        assert!(matches!(outbox.next().await, Next::Say(text) if text.contains("too_slow")));
+        assert!(matches!(outbox.next().await, Outgoing::Text(text) if text.contains("too_slow")));
         assert_eq!(
             outbox.next().await,
-            Next::Close(End::Refused(ErrorCode::TooSlow))
+            Outgoing::Close(CloseReason::Refused(ErrorCode::TooSlow))
         );
     }
 

@@ -1,11 +1,11 @@
 //! What must hold for every room, in whatever order peers come, go, crash, come back and talk.
 
-mod world;
+mod model;
 
 use proptest::prelude::*;
 use shared::signaling::MAX_PEERS;
 
-use self::world::World;
+use self::model::RoomModel;
 
 /// More than fit into a room.
 const PEOPLE: usize = MAX_PEERS + 4;
@@ -63,10 +63,10 @@ proptest! {
     fn everybody_sees_the_room_as_it_is_and_nobody_is_lost(
         events in prop::collection::vec(event(), 1..150),
     ) {
-        let mut world = World::new();
+        let mut model = RoomModel::new();
         for event in events {
-            world.take(event);
+            model.take(event);
         }
-        world.end();
+        model.end();
     }
 }

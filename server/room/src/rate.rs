@@ -11,12 +11,12 @@ pub struct Rate {
 
 /// Of one socket.
 #[derive(Clone, Copy, Debug)]
-pub struct Rates {
+pub struct RateLimits {
     pub messages: Rate,
     pub bytes: Rate,
 }
 
-impl Default for Rates {
+impl Default for RateLimits {
     /// Joining a full room is 15 offers of about 10 kB with a dozen candidates each, all in a second or two.
     fn default() -> Self {
         Self {
@@ -34,13 +34,13 @@ impl Default for Rates {
 
 /// Where one socket stands.
 #[derive(Debug)]
-pub struct Pace {
+pub struct RateLimiter {
     messages: Bucket,
     bytes: Bucket,
 }
 
-impl Pace {
-    pub fn new(rates: Rates, now: Instant) -> Self {
+impl RateLimiter {
+    pub fn new(rates: RateLimits, now: Instant) -> Self {
         Self {
             messages: Bucket::full(rates.messages, now),
             bytes: Bucket::full(rates.bytes, now),
@@ -86,7 +86,7 @@ impl Bucket {
 mod tests {
     use super::*;
 
-    const RATES: Rates = Rates {
+    const RATES: RateLimits = RateLimits {
         messages: Rate {
             per_second: 50,
             burst: 200,
@@ -100,33 +100,38 @@ mod tests {
     #[test]
     fn a_burst_passes_and_a_flood_does_not() {
         let now = Instant::now();
-        let mut pace = Pace::new(RATES, now);
-        assert!((0..200).all(|_| pace.allows(0, now)));
-        assert!(!pace.allows(0, now));
+        let mut rate_limiter = RateLimiter::new(RATES, now);
+        assert!((0..200).all(|_| rate_limiter.allows(0, now)));
+        assert!(!rate_limiter.allows(0, now));
     }
 
     #[test]
     fn who_keeps_to_the_rate_is_never_stopped() {
         let start = Instant::now();
-        let mut pace = Pace::new(RATES, start);
-        assert!((0..100_000).all(|n| pace.allows(20, start + Duration::from_millis(20 * n))));
+        let mut rate_limiter = RateLimiter::new(RATES, start);
+        assert!(
+            (0..100_000).all(|n| rate_limiter.allows(20, start + Duration::from_millis(20 * n)))
+        );
     }
 
     #[test]
     fn a_second_of_rest_gives_a_second_of_messages() {
         let start = Instant::now();
-        let mut pace = Pace::new(RATES, start);
-        while pace.allows(0, start) {}
+        let mut rate_limiter = RateLimiter::new(RATES, start);
+        while rate_limiter.allows(0, start) {}
         let later = start + Duration::from_secs(1);
-        assert_eq!((0..1000).filter(|_| pace.allows(0, later)).count(), 50);
+        assert_eq!(
+            (0..1000).filter(|_| rate_limiter.allows(0, later)).count(),
+            50
+        );
     }
 
     #[test]
     fn large_messages_count_by_their_bytes() {
         let now = Instant::now();
-        let mut pace = Pace::new(RATES, now);
-        assert!(pace.allows(4000, now));
-        assert!(!pace.allows(1, now));
-        assert!(!pace.allows(usize::MAX, now + Duration::from_secs(10)));
+        let mut rate_limiter = RateLimiter::new(RATES, now);
+        assert!(rate_limiter.allows(4000, now));
+        assert!(!rate_limiter.allows(1, now));
+        assert!(!rate_limiter.allows(usize::MAX, now + Duration::from_secs(10)));
     }
 }

@@ -11,20 +11,20 @@ use std::time::{Duration, Instant};
 use shared::signaling::{AWAY_TIMEOUT_S, IDLE_TIMEOUT_S};
 use tokio::sync::Notify;
 
+use super::client::RoomClient;
 use super::outbox::Outbox;
-use super::pace::Rates;
+use super::rate::RateLimits;
 use super::refusal::Refusal;
-use super::seat::Seat;
-use super::{Delivery, Newcomer, Room, SocketId};
+use super::{Delivery, JoinRequest, Room, SocketId};
 
 /// How often is looked who has been away for too long.
-const SWEEP: Duration = Duration::from_secs(1);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// At shutdown, sockets have this long to take their last message.
-const FAREWELL: Duration = Duration::from_millis(1500);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// So many sockets over the limit are told why they are turned away; more are not even opened.
-const TOLD: usize = 64;
+const MAX_REJECTED: usize = 64;
 
 /// What rooms may cost.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub struct Limits {
     pub rooms: usize,
     pub sockets: usize,
     /// Of one public address, or one network of IPv6; others may be a proxy's.
-    pub sockets_of_an_address: usize,
+    pub sockets_per_address: usize,
     /// A peer whose socket dropped has left after this time.
     pub away: Duration,
     /// A socket that brings nothing is closed after this time.
@@ -41,7 +41,7 @@ pub struct Limits {
     pub join: Duration,
     /// One message that is not taken in this time is the last.
     pub write: Duration,
-    pub rates: Rates,
+    pub rates: RateLimits,
 }
 
 impl Default for Limits {
@@ -49,24 +49,24 @@ impl Default for Limits {
         Self {
             rooms: 1000,
             sockets: 4000,
-            sockets_of_an_address: 250,
+            sockets_per_address: 250,
             away: Duration::from_secs(AWAY_TIMEOUT_S),
             idle: Duration::from_secs(IDLE_TIMEOUT_S),
             join: Duration::from_secs(10),
             write: Duration::from_secs(10),
-            rates: Rates::default(),
+            rates: RateLimits::default(),
         }
     }
 }
 
 /// Every room. Clones are the same.
 #[derive(Clone, Debug)]
-pub struct Rooms(Arc<Inner>);
+pub struct RoomRegistry(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     limits: Limits,
-    rooms: Mutex<HashMap<String, Arc<Cell>>>,
+    rooms: Mutex<HashMap<String, Arc<RoomEntry>>>,
     sockets: Mutex<Sockets>,
     socket_closed: Notify,
 }
@@ -81,17 +81,17 @@ struct Sockets {
 
 /// A room and the outboxes of its sockets.
 #[derive(Debug)]
-pub(super) struct Cell(Mutex<Inside>);
+pub(super) struct RoomEntry(Mutex<EntryState>);
 
 #[derive(Debug)]
-struct Inside {
+struct EntryState {
     room: Room,
     outboxes: HashMap<SocketId, Arc<Outbox>>,
     /// No longer in the map: who finds it like this looks again.
-    gone: bool,
+    removed: bool,
 }
 
-impl Rooms {
+impl RoomRegistry {
     pub fn new(limits: Limits) -> Self {
         Self(Arc::new(Inner {
             limits,
@@ -117,8 +117,9 @@ impl Rooms {
 
     #[cfg(test)]
     pub(super) fn peers(&self, room: &str) -> Vec<shared::signaling::Peer> {
-        let cell = self.lock_rooms().get(room).cloned();
-        cell.map(|cell| cell.lock().room.peers())
+        let entry = self.lock_rooms().get(room).cloned();
+        entry
+            .map(|entry| entry.lock().room.peers())
             .unwrap_or_default()
     }
 
@@ -126,9 +127,9 @@ impl Rooms {
     ///
     /// # Errors
     /// Even for that there is no place, or the server stops.
-    pub fn connect(&self, address: IpAddr, now: Instant) -> Result<Seat, Refusal> {
+    pub fn connect(&self, address: IpAddr, now: Instant) -> Result<RoomClient, Refusal> {
         let limits = &self.0.limits;
-        let address = counted(address);
+        let address = subscriber_address(address);
         let mut sockets = self.lock_sockets();
         if sockets.closing {
             return Err(Refusal::shutting_down());
@@ -136,13 +137,13 @@ impl Rooms {
         let of_address = address.and_then(|address| sockets.by_address.get(&address));
         let refusal = if sockets.outboxes.len() >= limits.sockets {
             Some(Refusal::too_many_sockets())
-        } else if of_address.is_some_and(|count| *count >= limits.sockets_of_an_address) {
+        } else if of_address.is_some_and(|count| *count >= limits.sockets_per_address) {
             Some(Refusal::too_many_from_here())
         } else {
             None
         };
         if let Some(refusal) = &refusal
-            && sockets.outboxes.len() >= limits.sockets + TOLD
+            && sockets.outboxes.len() >= limits.sockets + MAX_REJECTED
         {
             return Err(refusal.clone());
         }
@@ -157,7 +158,7 @@ impl Rooms {
             *sockets.by_address.entry(address).or_default() += 1;
         }
         drop(sockets);
-        Ok(Seat::new(self.clone(), id, address, outbox, now))
+        Ok(RoomClient::new(self.clone(), id, address, outbox, now))
     }
 
     pub(super) fn disconnect(&self, socket: SocketId, address: Option<IpAddr>) {
@@ -181,66 +182,66 @@ impl Rooms {
         socket: SocketId,
         outbox: &Arc<Outbox>,
         room: &str,
-        newcomer: Newcomer,
+        request: JoinRequest,
         now: Instant,
-    ) -> Result<Arc<Cell>, Refusal> {
+    ) -> Result<Arc<RoomEntry>, Refusal> {
         loop {
-            let cell = self.cell(room)?;
-            let mut inside = cell.lock();
-            if inside.gone {
+            let entry = self.entry(room)?;
+            let mut state = entry.lock();
+            if state.removed {
                 continue;
             }
-            let expired = inside.room.expire(now);
-            inside.deliver(expired, now);
-            inside.outboxes.insert(socket, outbox.clone());
-            let joined = match inside.room.join(socket, newcomer) {
+            let expired = state.room.expire(now);
+            state.deliver(expired, now);
+            state.outboxes.insert(socket, outbox.clone());
+            let joined = match state.room.join(socket, request) {
                 Ok(deliveries) => {
-                    inside.deliver(deliveries, now);
+                    state.deliver(deliveries, now);
                     Ok(())
                 }
                 Err(refusal) => {
-                    inside.outboxes.remove(&socket);
+                    state.outboxes.remove(&socket);
                     Err(refusal)
                 }
             };
-            drop(inside);
+            drop(state);
             if let Err(refusal) = joined {
-                self.remove_if_empty(&cell);
+                self.remove_if_empty(&entry);
                 return Err(refusal);
             }
-            return Ok(cell);
+            return Ok(entry);
         }
     }
 
-    fn cell(&self, room: &str) -> Result<Arc<Cell>, Refusal> {
+    fn entry(&self, room: &str) -> Result<Arc<RoomEntry>, Refusal> {
         let mut rooms = self.lock_rooms();
-        if let Some(cell) = rooms.get(room) {
-            return Ok(cell.clone());
+        if let Some(entry) = rooms.get(room) {
+            return Ok(entry.clone());
         }
         if rooms.len() >= self.0.limits.rooms && !evict(&mut rooms) {
             return Err(Refusal::too_many_rooms());
         }
-        let cell = Arc::new(Cell(Mutex::new(Inside {
+        let entry = Arc::new(RoomEntry(Mutex::new(EntryState {
             room: Room::new(room.to_owned(), self.0.limits.away),
             outboxes: HashMap::new(),
-            gone: false,
+            removed: false,
         })));
-        rooms.insert(room.to_owned(), cell.clone());
-        Ok(cell)
+        rooms.insert(room.to_owned(), entry.clone());
+        Ok(entry)
     }
 
-    pub(super) fn remove_if_empty(&self, cell: &Cell) {
+    pub(super) fn remove_if_empty(&self, entry: &RoomEntry) {
         let mut rooms = self.lock_rooms();
-        let mut inside = cell.lock();
-        if inside.room.is_empty() && !inside.gone {
-            inside.gone = true;
-            rooms.remove(inside.room.name());
+        let mut state = entry.lock();
+        if state.room.is_empty() && !state.removed {
+            state.removed = true;
+            rooms.remove(state.room.name());
         }
     }
 
     /// Sweeps every second, for as long as it is polled.
-    pub async fn keep_time(self) {
-        let mut ticks = tokio::time::interval(SWEEP);
+    pub async fn run_sweeps(self) {
+        let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
@@ -250,16 +251,16 @@ impl Rooms {
 
     /// Lets those go who have been away for too long.
     pub fn sweep(&self, now: Instant) {
-        let cells: Vec<Arc<Cell>> = self.lock_rooms().values().cloned().collect();
-        for cell in cells {
+        let entries: Vec<Arc<RoomEntry>> = self.lock_rooms().values().cloned().collect();
+        for entry in entries {
             let empty = {
-                let mut inside = cell.lock();
-                let expired = inside.room.expire(now);
-                inside.deliver(expired, now);
-                inside.room.is_empty()
+                let mut state = entry.lock();
+                let expired = state.room.expire(now);
+                state.deliver(expired, now);
+                state.room.is_empty()
             };
             if empty {
-                self.remove_if_empty(&cell);
+                self.remove_if_empty(&entry);
             }
         }
     }
@@ -274,7 +275,7 @@ impl Rooms {
         for outbox in outboxes {
             outbox.refuse(Refusal::shutting_down());
         }
-        if tokio::time::timeout(FAREWELL, self.emptied())
+        if tokio::time::timeout(CLOSE_TIMEOUT, self.emptied())
             .await
             .is_err()
         {
@@ -298,7 +299,7 @@ impl Rooms {
         }
     }
 
-    fn lock_rooms(&self) -> MutexGuard<'_, HashMap<String, Arc<Cell>>> {
+    fn lock_rooms(&self) -> MutexGuard<'_, HashMap<String, Arc<RoomEntry>>> {
         // Maps are whole between two statements.
         self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -311,24 +312,24 @@ impl Rooms {
     }
 }
 
-impl Cell {
+impl RoomEntry {
     /// Changes the room, and delivers what follows from that.
     pub(super) fn change(&self, now: Instant, change: impl FnOnce(&mut Room) -> Vec<Delivery>) {
-        let mut inside = self.lock();
-        let deliveries = change(&mut inside.room);
-        inside.deliver(deliveries, now);
+        let mut state = self.lock();
+        let deliveries = change(&mut state.room);
+        state.deliver(deliveries, now);
     }
 
     pub(super) fn forget(&self, socket: SocketId) {
         self.lock().outboxes.remove(&socket);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inside> {
+    fn lock(&self) -> MutexGuard<'_, EntryState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inside {
+impl EntryState {
     /// A socket that is sent more than it takes is closed, which others are told in turn.
     fn deliver(&mut self, deliveries: Vec<Delivery>, now: Instant) {
         let mut deliveries = VecDeque::from(deliveries);
@@ -338,25 +339,25 @@ impl Inside {
             };
             if outbox.push(&message).is_err() {
                 self.outboxes.remove(&to);
-                deliveries.extend(self.room.dropped(to, now));
+                deliveries.extend(self.room.disconnected(to, now));
             }
         }
     }
 }
 
 /// Ends a room where everybody is away, if there is one: who comes back is welcomed to a new one, as the same peer.
-fn evict(rooms: &mut HashMap<String, Arc<Cell>>) -> bool {
-    let deserted = rooms.values().find_map(|cell| {
-        let mut inside = cell.lock();
-        inside.gone = inside.room.is_deserted();
-        inside.gone.then(|| inside.room.name().to_owned())
+fn evict(rooms: &mut HashMap<String, Arc<RoomEntry>>) -> bool {
+    let unattended = rooms.values().find_map(|entry| {
+        let mut state = entry.lock();
+        state.removed = state.room.is_everyone_away();
+        state.removed.then(|| state.room.name().to_owned())
     });
-    deserted.is_some_and(|name| rooms.remove(&name).is_some())
+    unattended.is_some_and(|name| rooms.remove(&name).is_some())
 }
 
 /// The address that sockets are counted by: what one subscriber has, which of IPv6 is a network (RFC 6177).
 /// None where it may be a proxy's, behind which is everybody.
-fn counted(address: IpAddr) -> Option<IpAddr> {
+fn subscriber_address(address: IpAddr) -> Option<IpAddr> {
     match address.to_canonical() {
         IpAddr::V4(address) if address.is_loopback() || address.is_private() => None,
         IpAddr::V6(address) if address.is_loopback() || address.is_unique_local() => None,
@@ -374,23 +375,23 @@ mod tests {
 
     #[test]
     fn one_address_cannot_take_every_place() {
-        let rooms = Rooms::new(Limits {
-            sockets_of_an_address: 2,
+        let rooms = RoomRegistry::new(Limits {
+            sockets_per_address: 2,
             ..Limits::default()
         });
         let now = Instant::now();
         let connect = |address: &str| rooms.connect(address.parse().unwrap(), now).unwrap();
         let one = connect("198.51.100.7");
         let two = connect("::ffff:198.51.100.7");
-        assert!(!one.outbox().is_ended() && !two.outbox().is_ended());
-        assert!(connect("198.51.100.7").outbox().is_ended());
-        assert!(!connect("198.51.100.8").outbox().is_ended());
+        assert!(!one.outbox().is_closed() && !two.outbox().is_closed());
+        assert!(connect("198.51.100.7").outbox().is_closed());
+        assert!(!connect("198.51.100.8").outbox().is_closed());
         drop(one);
-        assert!(!connect("198.51.100.7").outbox().is_ended());
+        assert!(!connect("198.51.100.7").outbox().is_closed());
         // A subscriber of IPv6 has a network; and behind a proxy is everybody.
         let _neighbours = [connect("2001:db8::1"), connect("2001:db8::2")];
-        assert!(connect("2001:db8::3").outbox().is_ended());
-        let proxied: Vec<Seat> = (0..10).map(|_| connect("127.0.0.1")).collect();
-        assert!(proxied.iter().all(|seat| !seat.outbox().is_ended()));
+        assert!(connect("2001:db8::3").outbox().is_closed());
+        let proxied: Vec<RoomClient> = (0..10).map(|_| connect("127.0.0.1")).collect();
+        assert!(proxied.iter().all(|client| !client.outbox().is_closed()));
     }
 }

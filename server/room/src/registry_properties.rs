@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use shared::signaling::{AWAY_TIMEOUT_S, Peer, PeerId, PeerKey, ServerMessage};
 
-use super::outbox::Next;
-use super::registry::{Limits, Rooms};
-use super::seat::Seat;
+use super::client::RoomClient;
+use super::outbox::Outgoing;
+use super::registry::{Limits, RoomRegistry};
 
 const ROOMS: [&str; 3] = ["a", "b", "c"];
 /// Of these, two fit.
@@ -20,31 +20,31 @@ const MAX_SOCKETS: usize = 10;
 enum Event {
     Connect,
     Join {
-        seat: usize,
+        client: usize,
         room: usize,
         person: u8,
     },
     /// An offer to another of the same room, of so many kB.
     Offer {
-        seat: usize,
+        client: usize,
         to: u8,
         size: usize,
     },
     Junk {
-        seat: usize,
+        client: usize,
         text: String,
     },
     Leave {
-        seat: usize,
+        client: usize,
     },
     /// Takes so many messages.
     Read {
-        seat: usize,
+        client: usize,
         messages: usize,
     },
     /// The connection breaks.
     Drop {
-        seat: usize,
+        client: usize,
     },
     Wait {
         seconds: u64,
@@ -52,22 +52,22 @@ enum Event {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let seat = || 0..MAX_SOCKETS;
+    let client = || 0..MAX_SOCKETS;
     prop_oneof![
         3 => Just(Event::Connect),
-        6 => (seat(), 0..ROOMS.len(), 0..8_u8).prop_map(|(seat, room, person)| Event::Join { seat, room, person }),
-        8 => (seat(), 0..8_u8, 0..60_usize).prop_map(|(seat, to, size)| Event::Offer { seat, to, size }),
-        1 => (seat(), ".{0,40}").prop_map(|(seat, text)| Event::Junk { seat, text }),
-        1 => seat().prop_map(|seat| Event::Leave { seat }),
-        4 => (seat(), 0..50_usize).prop_map(|(seat, messages)| Event::Read { seat, messages }),
-        1 => seat().prop_map(|seat| Event::Drop { seat }),
+        6 => (client(), 0..ROOMS.len(), 0..8_u8).prop_map(|(client, room, person)| Event::Join { client, room, person }),
+        8 => (client(), 0..8_u8, 0..60_usize).prop_map(|(client, to, size)| Event::Offer { client, to, size }),
+        1 => (client(), ".{0,40}").prop_map(|(client, text)| Event::Junk { client, text }),
+        1 => client().prop_map(|client| Event::Leave { client }),
+        4 => (client(), 0..50_usize).prop_map(|(client, messages)| Event::Read { client, messages }),
+        1 => client().prop_map(|client| Event::Drop { client }),
         3 => (0..20_u64).prop_map(|seconds| Event::Wait { seconds }),
     ]
 }
 
 /// A socket, and what it knows from nothing but what it was sent.
 struct Socket {
-    seat: Seat,
+    client: RoomClient,
     room: usize,
     me: Option<PeerId>,
     view: BTreeMap<PeerId, Peer>,
@@ -77,9 +77,9 @@ struct Socket {
 impl Socket {
     /// Takes what there is, up to so many messages.
     fn read(&mut self, messages: usize) {
-        let outbox = self.seat.outbox();
+        let outbox = self.client.outbox();
         for _ in 0..messages {
-            let Some(Next::Say(text)) = outbox.try_next() else {
+            let Some(Outgoing::Text(text)) = outbox.try_next() else {
                 return;
             };
             assert!(!self.over, "said after the last word: {text}");
@@ -128,18 +128,18 @@ fn offer(room: usize, to: u8, size: usize) -> String {
     format!(r#"{{"type":"offer","to":"{to}","sdp":"{sdp}"}}"#)
 }
 
-fn take(rooms: &Rooms, sockets: &mut Vec<Socket>, event: Event, now: &mut Instant) {
+fn take(rooms: &RoomRegistry, sockets: &mut Vec<Socket>, event: Event, now: &mut Instant) {
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let seat = match &event {
+    let client = match &event {
         Event::Connect => {
-            let seat = rooms
+            let client = rooms
                 .connect(address, *now)
                 .expect("within the limit and a few");
             let full = sockets.len() >= MAX_SOCKETS;
-            assert_eq!(seat.outbox().is_ended(), full, "one too many is told so");
+            assert_eq!(client.outbox().is_closed(), full, "one too many is told so");
             if !full {
                 sockets.push(Socket {
-                    seat,
+                    client,
                     room: 0,
                     me: None,
                     view: BTreeMap::new(),
@@ -152,28 +152,28 @@ fn take(rooms: &Rooms, sockets: &mut Vec<Socket>, event: Event, now: &mut Instan
             *now += Duration::from_secs(*seconds);
             return rooms.sweep(*now);
         }
-        Event::Join { seat, .. }
-        | Event::Offer { seat, .. }
-        | Event::Junk { seat, .. }
-        | Event::Leave { seat }
-        | Event::Read { seat, .. }
-        | Event::Drop { seat } => *seat,
+        Event::Join { client, .. }
+        | Event::Offer { client, .. }
+        | Event::Junk { client, .. }
+        | Event::Leave { client }
+        | Event::Read { client, .. }
+        | Event::Drop { client } => *client,
     };
-    let Some(socket) = sockets.get_mut(seat) else {
+    let Some(socket) = sockets.get_mut(client) else {
         return;
     };
     match event {
         Event::Join { room, person, .. } => {
-            if !socket.seat.has_joined() {
+            if !socket.client.has_joined() {
                 socket.room = room;
             }
-            socket.seat.hear(&join(room, person), *now);
+            socket.client.on_text(&join(room, person), *now);
         }
-        Event::Offer { to, size, .. } => socket.seat.hear(&offer(socket.room, to, size), *now),
-        Event::Junk { text, .. } => socket.seat.hear(&text, *now),
-        Event::Leave { .. } => socket.seat.hear(r#"{"type":"leave"}"#, *now),
+        Event::Offer { to, size, .. } => socket.client.on_text(&offer(socket.room, to, size), *now),
+        Event::Junk { text, .. } => socket.client.on_text(&text, *now),
+        Event::Leave { .. } => socket.client.on_text(r#"{"type":"leave"}"#, *now),
         Event::Read { messages, .. } => socket.read(messages),
-        Event::Drop { .. } => drop(sockets.swap_remove(seat)),
+        Event::Drop { .. } => drop(sockets.swap_remove(client)),
         Event::Connect | Event::Wait { .. } => unreachable!("taken above"),
     }
 }
@@ -185,7 +185,7 @@ proptest! {
     fn who_reads_sees_the_room_as_it_is_and_nothing_stays_in_the_end(
         events in prop::collection::vec(event(), 1..120),
     ) {
-        let rooms = Rooms::new(limits());
+        let rooms = RoomRegistry::new(limits());
         let (mut sockets, mut now) = (Vec::new(), Instant::now());
         for event in events {
             take(&rooms, &mut sockets, event, &mut now);
@@ -194,7 +194,7 @@ proptest! {
         }
         for socket in &mut sockets {
             socket.read(usize::MAX);
-            if socket.seat.has_joined() && !socket.over {
+            if socket.client.has_joined() && !socket.over {
                 let me = socket.me.clone().expect("who has joined is welcome");
                 let peers = rooms.peers(ROOMS[socket.room]).into_iter();
                 let others = peers.filter(|peer| peer.id != me);

@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use super::ice::{self, Ice};
 use super::{cors, error, metrics, offer, session, spa, streams, whep, ws};
 use connection::Viewers;
-use room::registry::Rooms;
+use room::registry::RoomRegistry;
 use stream::registry::Registry;
 
 /// What the handlers work with.
@@ -19,7 +19,7 @@ use stream::registry::Registry;
 pub struct App {
     pub registry: Registry,
     pub viewers: Viewers,
-    pub rooms: Rooms,
+    pub rooms: RoomRegistry,
     /// What clients are told about STUN and TURN.
     pub ice: Ice,
     /// Origins that may call; empty: all.

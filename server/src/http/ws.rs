@@ -16,9 +16,9 @@ use tokio_tungstenite::tungstenite;
 use super::cors;
 use super::error::HttpError;
 use super::router::App;
-use room::outbox::{End, Next, Outbox};
+use room::client::RoomClient;
+use room::outbox::{CloseReason, Outbox, Outgoing};
 use room::refusal::Refusal;
-use room::seat::Seat;
 
 /// A message that is longer than allowed, yet not longer than this, is read to its end, so that its sender can be told.
 const READ_AT_MOST: usize = 4 * MAX_MESSAGE;
@@ -40,7 +40,7 @@ pub(super) async fn open(
     if !cors::may_connect(&app.cors_origins, &headers) {
         return Err(HttpError::ForeignOrigin);
     }
-    let seat = app
+    let client = app
         .rooms
         .connect(address.ip(), Instant::now())
         .map_err(|refusal| HttpError::NoSocket(refusal.sentence))?;
@@ -49,27 +49,27 @@ pub(super) async fn open(
         .write_buffer_size(0)
         .max_frame_size(READ_AT_MOST)
         .max_message_size(READ_AT_MOST)
-        .on_upgrade(move |socket| serve(socket, seat)))
+        .on_upgrade(move |socket| serve(socket, client)))
 }
 
-async fn serve(mut socket: WebSocket, mut seat: Seat) {
-    let outbox = seat.outbox();
+async fn serve(mut socket: WebSocket, mut client: RoomClient) {
+    let outbox = client.outbox();
     let overdue = async {
-        outbox.ended().await;
+        outbox.closed().await;
         sleep(FAREWELL).await;
     };
     let readable = tokio::select! {
-        readable = talk(&mut socket, &mut seat, &outbox) => readable,
+        readable = talk(&mut socket, &mut client, &outbox) => readable,
         () = overdue => true,
     };
-    seat.leave_room(Instant::now());
-    outbox.finish();
+    client.leave_room(Instant::now());
+    outbox.close();
     let _ = timeout(FAREWELL, farewell(&mut socket, &outbox, readable)).await;
 }
 
 /// Carries messages both ways until either side ends it. False: nothing more can be read from the socket.
-async fn talk(socket: &mut WebSocket, seat: &mut Seat, outbox: &Outbox) -> bool {
-    let limits = seat.limits().clone();
+async fn talk(socket: &mut WebSocket, client: &mut RoomClient, outbox: &Outbox) -> bool {
+    let limits = client.limits().clone();
     let opened = Instant::now();
     let (mut heard, mut pinged, mut readable) = (opened, opened, true);
     loop {
@@ -77,17 +77,17 @@ async fn talk(socket: &mut WebSocket, seat: &mut Seat, outbox: &Outbox) -> bool 
         // Browsers answer these by themselves, even in a tab whose timers sleep.
         let ping = heard.max(pinged) + limits.idle / 3;
         let mut wake = idle.min(ping);
-        if !seat.has_joined() {
+        if !client.has_joined() {
             wake = wake.min(opened + limits.join);
         }
         tokio::select! {
             next = outbox.next() => {
-                let Next::Say(text) = next else { return readable };
+                let Outgoing::Text(text) = next else { return readable };
                 match timeout(limits.write, socket.send(Message::Text(text.into()))).await {
                     Ok(Ok(())) => {}
                     Ok(Err(_)) => return false,
                     Err(_) => {
-                        seat.give_up(Instant::now());
+                        client.abort(Instant::now());
                         return readable;
                     }
                 }
@@ -95,15 +95,15 @@ async fn talk(socket: &mut WebSocket, seat: &mut Seat, outbox: &Outbox) -> bool 
             frame = socket.recv(), if readable => {
                 heard = Instant::now();
                 match frame {
-                    Some(Ok(Message::Text(text))) => seat.hear(&text, heard),
-                    Some(Ok(Message::Binary(bytes))) => seat.hear_binary(bytes.len(), heard),
+                    Some(Ok(Message::Text(text))) => client.on_text(&text, heard),
+                    Some(Ok(Message::Binary(bytes))) => client.on_binary(bytes.len(), heard),
                     Some(Ok(Message::Ping(bytes) | Message::Pong(bytes))) => {
-                        seat.hear_control(bytes.len(), heard);
+                        client.on_control(bytes.len(), heard);
                     }
                     Some(Ok(Message::Close(_))) | None => return true,
                     Some(Err(error)) => {
                         let Some(refusal) = refusal(error) else { return false };
-                        seat.end(refusal, heard);
+                        client.refuse(refusal, heard);
                         readable = false;
                     }
                 }
@@ -111,9 +111,9 @@ async fn talk(socket: &mut WebSocket, seat: &mut Seat, outbox: &Outbox) -> bool 
             () = sleep_until(wake.into()) => {
                 let now = Instant::now();
                 if now >= idle {
-                    seat.end(Refusal::idle(), now);
-                } else if !seat.has_joined() && now >= opened + limits.join {
-                    seat.end(Refusal::no_join(), now);
+                    client.refuse(Refusal::idle(), now);
+                } else if !client.has_joined() && now >= opened + limits.join {
+                    client.refuse(Refusal::no_join(), now);
                 } else if now >= ping {
                     pinged = now;
                     // One that cannot be sent shows in what follows.
@@ -128,12 +128,12 @@ async fn talk(socket: &mut WebSocket, seat: &mut Seat, outbox: &Outbox) -> bool 
 async fn farewell(socket: &mut WebSocket, outbox: &Outbox, readable: bool) {
     let end = loop {
         match outbox.next().await {
-            Next::Say(text) => {
+            Outgoing::Text(text) => {
                 if socket.send(Message::Text(text.into())).await.is_err() {
                     return;
                 }
             }
-            Next::Close(end) => break end,
+            Outgoing::Close(end) => break end,
         }
     };
     if socket
@@ -162,8 +162,8 @@ fn refusal(error: axum::Error) -> Option<Refusal> {
 }
 
 /// RFC 6455 7.4, and the registry that it founds. The reason is the code's name, as in the message before.
-fn close_frame(end: End) -> CloseFrame {
-    let End::Refused(code) = end else {
+fn close_frame(end: CloseReason) -> CloseFrame {
+    let CloseReason::Refused(code) = end else {
         return CloseFrame {
             code: 1000,
             reason: "left".into(),

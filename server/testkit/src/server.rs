@@ -7,7 +7,7 @@ use ::server::Server;
 use ::server::config::Config;
 use clap::Parser;
 use connection::Viewers;
-use room::registry::{Limits, Rooms};
+use room::registry::{Limits, RoomRegistry};
 use shared::api::MediaPath;
 use stream::registry::Registry;
 use tokio::net::TcpListener;
@@ -22,7 +22,7 @@ pub struct TestServer {
     pub registry: Registry,
     /// Absent with `--turn off`.
     pub turn: Option<Arc<Turn>>,
-    pub rooms: Rooms,
+    pub rooms: RoomRegistry,
     pub http: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use room::pace::Rate;
+use room::rate::Rate;
 use shared::signaling::{ErrorCode, ServerMessage};
 use testkit::socket::{TestMember, TestSocket, offer};
 use testkit::{TestServer, eventually};

@@ -11,7 +11,7 @@ use shared::signaling::{
 };
 
 use super::{Event, NAMES, PEOPLE};
-use crate::{Delivery, Newcomer, Room, SocketId, name};
+use crate::{Delivery, JoinRequest, Room, SocketId, name};
 
 const ROOM: &str = "demo";
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,7 +31,7 @@ struct Expected {
 }
 
 /// A room, what should be in it, and what every socket was told.
-pub(super) struct World {
+pub(super) struct RoomModel {
     room: Room,
     now: Instant,
     expected: Vec<Expected>,
@@ -41,7 +41,7 @@ pub(super) struct World {
     people: Vec<usize>,
 }
 
-impl World {
+impl RoomModel {
     pub(super) fn new() -> Self {
         Self {
             room: Room::new(ROOM.to_owned(), PATIENCE),
@@ -59,10 +59,10 @@ impl World {
                 let Some(socket) = self.socket(socket) else {
                     return;
                 };
-                let seated = self.seated(socket);
+                let position_of = self.position_of(socket);
                 self.expected.retain(|member| member.socket != Some(socket));
                 let deliveries = self.room.handle(socket, ClientMessage::Leave);
-                self.told_all_others(&deliveries, seated.as_ref(), |message, id| {
+                self.told_all_others(&deliveries, position_of.as_ref(), |message, id| {
                     matches!(message, ServerMessage::Left { id: left, why: LeaveReason::Left } if left == id)
                 });
                 self.deliver(deliveries);
@@ -84,7 +84,7 @@ impl World {
                     to: socket,
                     message: ServerMessage::Pong,
                 };
-                let expected: Vec<_> = self.seated(socket).map(|_| pong).into_iter().collect();
+                let expected: Vec<_> = self.position_of(socket).map(|_| pong).into_iter().collect();
                 assert_eq!(deliveries, expected);
             }
             Event::JoinAgain { socket } => {
@@ -99,7 +99,10 @@ impl World {
                     kind: PeerKind::Browser,
                 };
                 let deliveries = self.room.handle(socket, message);
-                assert_eq!(deliveries.len(), usize::from(self.seated(socket).is_some()));
+                assert_eq!(
+                    deliveries.len(),
+                    usize::from(self.position_of(socket).is_some())
+                );
                 assert!(
                     deliveries
                         .iter()
@@ -120,16 +123,16 @@ impl World {
     }
 
     fn drop_socket(&mut self, socket: SocketId) {
-        let seated = self.seated(socket);
+        let position_of = self.position_of(socket);
         for member in &mut self.expected {
             if member.socket == Some(socket) {
                 (member.socket, member.away_since) = (None, self.now);
             }
         }
-        let deliveries = self.room.dropped(socket, self.now);
+        let deliveries = self.room.disconnected(socket, self.now);
         self.told_all_others(
             &deliveries,
-            seated.as_ref(),
+            position_of.as_ref(),
             |message, id| matches!(message, ServerMessage::Away { id: away } if away == id),
         );
         self.deliver(deliveries);
@@ -140,7 +143,7 @@ impl World {
         let socket = SocketId(self.people.len() as u64);
         self.people.push(person);
         let name = name.map_or(format!("person {person}"), |name| NAMES[name].to_owned());
-        let newcomer = Newcomer {
+        let request = JoinRequest {
             name: name.clone(),
             key: key(person),
             kind: PeerKind::Browser,
@@ -152,7 +155,7 @@ impl World {
         let taken = self.expected.iter().any(|member| {
             member.person != person && name::fold(member.name.trim()) == name::fold(name.trim())
         });
-        match self.room.join(socket, newcomer) {
+        match self.room.join(socket, request) {
             Ok(deliveries) => {
                 assert!(!taken, "{name} was taken");
                 let member = Expected {
@@ -207,7 +210,7 @@ impl World {
         };
         let (said, mut heard) = words(id(to), mark);
         let deliveries = self.room.handle(socket, said);
-        let Some(sender) = self.seated(socket) else {
+        let Some(sender) = self.position_of(socket) else {
             return assert_eq!(deliveries, [], "a socket that ended is not heard");
         };
         let [delivery] = &deliveries[..] else {
@@ -338,7 +341,7 @@ impl World {
         any.then(|| SocketId(index.index(self.people.len()) as u64))
     }
 
-    fn seated(&self, socket: SocketId) -> Option<PeerId> {
+    fn position_of(&self, socket: SocketId) -> Option<PeerId> {
         let member = self
             .expected
             .iter()
