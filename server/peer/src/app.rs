@@ -1,4 +1,4 @@
-//! The room as this peer sees it: who is there, what is said. One task owns it all, and waits for nobody.
+//! The state of the program: the peers of the room, the connections to them, the conversation. One task owns it and never blocks.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -21,19 +21,19 @@ use crate::recovery::RecoveryAction;
 use crate::remote_peer::RemotePeer;
 use crate::uploads::Uploads;
 
-/// So long after a chat has opened, what was not received is sent again. The other side may have lost the first frames ([`crate::startup`] tells how);
-/// doubles are known by their number.
+/// Messages that were not acknowledged are sent again so long after the chat channel opened. The other side may have lost the first frames
+/// ([`crate::startup`]); it recognizes duplicates by their number.
 const RESEND_AFTER: Duration = Duration::from_secs(3);
 
-/// For the server to tell that a peer has left, whose connection has ended.
+/// A peer whose connection closed may have left the room: the server has this long to say so before `disconnected` is shown.
 const LEAVE_NOTICE_WAIT: Duration = Duration::from_secs(1);
 
-/// How it ends.
+/// Why the program ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ExitReason {
-    /// As it should.
+    /// The user left, or everything was sent.
     Left,
-    /// A sentence.
+    /// The server refused the peer; a sentence for the user.
     Refused(String),
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct App {
     pub(crate) me: PeerId,
     pub(crate) output: Output,
     pub(crate) settings: ConnectionSettings,
-    /// Those of the command line.
+    /// Of the flag `--ice-server`.
     pub(crate) extra_ice_servers: Vec<IceServer>,
     pub(crate) conversation: Conversation,
     pub(crate) uploads: Uploads,
@@ -52,12 +52,11 @@ pub(crate) struct App {
     pub(crate) links: JoinSet<()>,
     pub(crate) remote_peers: BTreeMap<PeerId, RemotePeer>,
     pub(crate) online: bool,
-    /// That the server is away has been told.
+    /// `offline` was shown since the last `welcome`.
     pub(crate) offline_shown: bool,
-    /// The server has let this peer in before.
+    /// The server has sent `welcome` before.
     pub(crate) welcomed: bool,
     pub(crate) next_generation: u64,
-    /// Standard input has ended.
     pub(crate) input_ended: bool,
     pub(crate) exit: Option<ExitReason>,
 }
@@ -79,7 +78,7 @@ impl App {
         self.remote_peers.get(id)?.link.as_ref()
     }
 
-    /// A new link, in place of the one there is.
+    /// Starts a new link, which replaces the present one.
     pub(crate) fn connect(&mut self, id: &PeerId, role: LinkRole, now: Instant) {
         let Some(remote) = self.remote_peers.get_mut(id) else {
             return;
@@ -116,7 +115,7 @@ impl App {
         match event {
             LinkEvent::Signal(message) => {
                 if self.online && self.to_server.try_send(message).is_err() {
-                    tracing::debug!("the server takes less than there is to say");
+                    tracing::debug!("a signal was dropped: the queue to the server is full");
                 }
             }
             LinkEvent::Gathered(kind) => remote.progress.on_local_candidate(kind),
@@ -166,13 +165,13 @@ impl App {
                 self.connect(&id, role, now);
             }
             LinkEvent::Closed(why) => {
-                tracing::debug!(peer = %id, why, "a link is over");
+                tracing::debug!(peer = %id, why, "a link closed");
                 self.on_link_closed(&id, why, now);
             }
         }
     }
 
-    /// `why`: a sentence, unless the other side has ended it.
+    /// `why`: a sentence; absent when the other side closed the connection.
     pub(crate) fn on_link_closed(&mut self, id: &PeerId, why: Option<String>, now: Instant) {
         let Some(remote) = self.remote_peers.get_mut(id) else {
             return;
@@ -189,12 +188,12 @@ impl App {
             self.output.print(&Event::Failed {
                 peer: id.clone(),
                 name,
-                message: format!("{why} It is tried again."),
+                message: format!("{why} Trying again."),
             });
         }
     }
 
-    /// A few times a second: what has become due.
+    /// Handles what is due; called several times a second.
     pub(crate) fn on_tick(&mut self, now: Instant) {
         let ids: Vec<_> = self.remote_peers.keys().cloned().collect();
         for id in ids {

@@ -1,4 +1,4 @@
-//! What is said in the room, and the files: frames from the others, lines from the terminal.
+//! Messages and files: frames from other peers, lines from the terminal.
 
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -14,11 +14,11 @@ use crate::remote_peer::RemotePeer;
 use crate::transfer::{Effect, TransferEvent, TransferUpdate};
 use crate::uploads::inspect;
 
-/// The answer of `--echo` begins so, and what begins so is not answered: two that echo do not talk for ever.
+/// The prefix of the answers of `--echo`. Texts with it are not answered, so that two echoes do not answer each other for ever.
 const ECHO: &str = "echo: ";
 
 impl App {
-    /// Says and offers what the command line asks for.
+    /// Sends the texts and offers the files of the command line.
     pub(crate) fn run_command_line(&mut self) {
         for text in self.options.send.clone() {
             self.send_text(text);
@@ -90,7 +90,7 @@ impl App {
             ReceiveOutcome::Duplicate { received } => {
                 self.send(&peer, ChatFrame::Received { number: received }, now);
             }
-            ReceiveOutcome::Invalid => tracing::debug!(%peer, "a message that breaks the protocol"),
+            ReceiveOutcome::Invalid => tracing::debug!(%peer, "an invalid message was ignored"),
         }
     }
 
@@ -115,11 +115,11 @@ impl App {
         }
     }
 
-    /// Says it to all.
+    /// Sends a text to every peer.
     pub(crate) fn send_text(&mut self, text: String) {
         if text.len() > MAX_TEXT {
             let message = format!(
-                "That text is longer than {} kB; put it into a file (/file PATH).",
+                "The text is longer than {} kB. Send it as a file: /file PATH.",
                 MAX_TEXT / 1024
             );
             return self.output.print(&Event::Error { message });
@@ -145,7 +145,7 @@ impl App {
         }
     }
 
-    /// Keeps it, and sends it to whoever is connected.
+    /// Stores a message and sends it to the connected peers.
     fn publish(&mut self, body: Body) -> Option<Message> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.unwrap_or_default().as_millis() as u64;
@@ -161,7 +161,7 @@ impl App {
         Some(message)
     }
 
-    /// What it has not received of what was said.
+    /// Sends the messages that the peer has not acknowledged.
     pub(crate) fn send_missing(&mut self, id: &PeerId, now: Instant) {
         for message in self.conversation.on_open(id) {
             self.send(id, ChatFrame::Message(message), now);
@@ -172,7 +172,7 @@ impl App {
         if let Some(link) = self.link(id)
             && !link.send(frame)
         {
-            // What it has not received is sent again on the next link.
+            // Messages without acknowledgment are sent again on the next link.
             self.on_link_closed(id, None, now);
         }
     }
@@ -213,7 +213,7 @@ impl App {
         self.request_files(now);
     }
 
-    /// None: there will be no more lines.
+    /// `line`: absent at the end of standard input.
     pub(crate) fn on_line(&mut self, line: Option<String>, now: Instant) {
         let Some(line) = line else {
             self.input_ended = true;
@@ -225,7 +225,7 @@ impl App {
             Command::Accept(name) => match self.downloads.accept(name.as_deref()) {
                 Some(()) => self.request_files(now),
                 None => self.output.print(&Event::Error {
-                    message: "There is no such offer; /accept NAME takes the name as it was shown."
+                    message: "No such offer. /accept NAME needs the name as it was shown."
                         .to_owned(),
                 }),
             },
@@ -244,13 +244,13 @@ impl App {
             }),
             Command::Quit => self.exit = Some(ExitReason::Left),
             Command::Unknown(word) => self.output.print(&Event::Error {
-                message: format!("There is no command {word}; /help lists them."),
+                message: format!("Unknown command {word}. /help lists the commands."),
             }),
             Command::Nothing => {}
         }
     }
 
-    /// Everything that was to be sent has been received by somebody, and nothing more will come.
+    /// Everything to send was received by at least one peer, and standard input has ended.
     pub(crate) fn is_done(&self) -> bool {
         let one_shot = !(self.options.send.is_empty() && self.options.file.is_empty());
         let mut entries = self.conversation.entries().iter();

@@ -1,31 +1,31 @@
-//! What a line of standard input asks for.
+//! Commands that the user types.
 
-/// One line.
+/// One line of standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Say it to all.
+    /// Send the text to every peer.
     Say(String),
     /// Offer a file.
     File(String),
-    /// Receive a file that was offered: the one of this name, or the newest.
+    /// Receive the offered file of this name, or the newest offer.
     Accept(Option<String>),
-    /// Stop sending or receiving: the file of this name, or all.
+    /// Cancel the transfers of the file of this name, or all.
     Cancel(Option<String>),
     Who,
     Help,
     Quit,
-    /// No such command.
+    /// The word of an unknown command, with its slash.
     Unknown(String),
     Nothing,
 }
 
 pub(crate) const HELP: &str = "\
-/who             who is here, how connected, and the safety codes to compare
-/file PATH       offer a file to all
-/accept [NAME]   receive a file that was offered
-/cancel [NAME]   stop sending or receiving it
-/quit            leave
-//TEXT           say a text that begins with a slash";
+/who             list the peers, their connections, and the safety codes to compare
+/file PATH       offer a file to every peer
+/accept [NAME]   receive an offered file
+/cancel [NAME]   cancel sending or receiving a file
+/quit            leave the room
+//TEXT           send a text that begins with a slash";
 
 impl Command {
     pub(crate) fn parse(line: &str) -> Self {
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_said_unless_it_begins_with_a_slash() {
+    fn a_line_is_a_text_unless_it_begins_with_a_slash() {
         assert_eq!(Command::parse("hello\r\n"), Command::Say("hello".into()));
         assert_eq!(Command::parse("//etc"), Command::Say("/etc".into()));
         assert_eq!(Command::parse("  "), Command::Nothing);

@@ -1,4 +1,4 @@
-//! One PeerConnection of the webrtc crate, set up for chat.
+//! One `PeerConnection` of the webrtc crate, configured for chat.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,37 +22,37 @@ use crate::interfaces::Interfaces;
 use crate::startup::{Startup, StartupSockets};
 use webrtc_runtime::ConnectionRuntime;
 
-/// A peer that is not heard for this long is disconnected; what follows is decided in [`crate::recovery`].
+/// The connection is disconnected after this time without consent ([`crate::recovery`] decides what follows).
 const SILENCE: Duration = Duration::from_secs(5);
 const NEVER: Duration = Duration::ZERO;
-/// Consent checks (RFC 7675) go out this often.
+/// Interval of consent checks (RFC 7675).
 const CONSENT: Duration = Duration::from_secs(1);
-/// Connectivity checks of a pair go out this often...
+/// Interval of connectivity checks of a candidate pair.
 const CHECK_EVERY: Duration = Duration::from_millis(100);
-/// ...for longer than an attempt lasts: the other side may get our candidates late.
+/// Together longer than an attempt lasts: the other side may receive our candidates late.
 const MAX_CHECKS: u16 = 400;
-/// Bytes that a channel holds before it makes its sender wait.
+/// Bytes that a channel buffers before `send` waits.
 const SEND_BUFFER: usize = 1024 * 1024;
-/// What the other side may have on its way to us: bandwidth times round trip of a fast long line. When it is full, the crate does not tell that there is place again
-/// before the sender asks, a second later: with 4 MB two terminals stood still most of the time.
+/// Bytes in flight from the other side: bandwidth times round-trip time of a fast, long path. When the buffer is full, the webrtc crate announces free space
+/// only when the sender probes, a second later: with 4 MB two terminals stalled most of the time.
 const RECEIVE_BUFFER: u32 = 32 * 1024 * 1024;
-/// Candidates, states and channels that wait for the link's task.
+/// Events that wait for the link's task.
 const EVENTS: usize = 256;
 
-/// What all connections of this peer have in common.
+/// What every connection of this peer has in common.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionSettings {
     pub(crate) ice_servers: Vec<RTCIceServer>,
     pub(crate) relay_only: bool,
     pub(crate) interfaces: Interfaces,
-    /// One for all, so that the safety code with somebody stays the same.
+    /// One for all connections, so that the safety code with a peer stays the same.
     pub(crate) certificate: RTCCertificate,
 }
 
-/// What the crate tells.
+/// An event of the webrtc crate.
 pub(crate) enum ConnectionEvent {
     Candidate(RTCIceCandidateInit, RTCIceCandidateType),
-    /// No more candidates of this generation.
+    /// Gathering is complete for this generation of candidates.
     Gathered,
     State(RTCPeerConnectionState),
     /// The other side opened a channel.
@@ -61,7 +61,7 @@ pub(crate) enum ConnectionEvent {
 
 pub(crate) struct Connection {
     pub(crate) pc: Arc<dyn PeerConnection>,
-    /// Opens by itself once connected.
+    /// Opens once the connection is up.
     pub(crate) chat: Arc<dyn DataChannel>,
     pub(crate) events: mpsc::Receiver<ConnectionEvent>,
     pub(crate) startup: Arc<Startup>,
@@ -73,32 +73,32 @@ pub(crate) struct CandidatePair {
     /// `host`, `srflx`, `prflx`, `relay`.
     pub(crate) local_type: String,
     pub(crate) remote_type: String,
-    /// ServerUrl and port.
+    /// Address and port.
     pub(crate) local: String,
     pub(crate) remote: String,
 }
 
 impl CandidatePair {
-    /// Through a TURN server, on either side.
+    /// Either side uses a TURN server.
     pub(crate) fn is_relayed(&self) -> bool {
         self.local_type == "relay" || self.remote_type == "relay"
     }
 }
 
 impl Connection {
-    /// `fresh`: with another certificate than the others.
+    /// `new_certificate`: with a certificate of its own instead of the common one.
     pub(crate) async fn open(settings: &ConnectionSettings, new_certificate: bool) -> Result<Self> {
         let (sender, events) = mpsc::channel(EVENTS);
         let engine = SettingEngineBuilder::new()
-            // Browsers hide their addresses behind `.local` names; they connect all the same, as peer-reflexive.
+            // Browsers hide their addresses behind `.local` names; they are reached as peer-reflexive candidates.
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
             .with_ice_timeouts(Some(SILENCE), Some(NEVER), Some(CONSENT))
             .with_ice_connection_attempts(Some(CHECK_EVERY), Some(MAX_CHECKS))
             .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_FRAME as u32))
             .with_sctp_max_receive_buffer_size(RECEIVE_BUFFER)
-            // The side that begins SCTP is the one that may lose a first message ([`crate::startup`]) when datagrams change places.
+            // The SCTP client may lose its first message ([`crate::startup`]) when datagrams are reordered.
             .with_answering_dtls_role(RTCDtlsRole::Server)
-            // New sockets for an ICE restart: the old ones may belong to a network that is gone.
+            // An ICE restart opens new sockets: the old ones may belong to a network that is gone.
             .with_discard_local_candidates_during_ice_restart(true)
             .build();
         let policy = if settings.relay_only {
@@ -143,7 +143,7 @@ impl Connection {
     }
 }
 
-/// A new key, and a certificate that it has signed itself.
+/// A new key with a self-signed certificate.
 pub(crate) fn certificate() -> Result<RTCCertificate> {
     let provider = crypto::default_provider().map_err(|error| Error::Crypto(error.to_string()))?;
     let params = CertificateParams::new(vec!["weir".to_owned()])
@@ -152,7 +152,7 @@ pub(crate) fn certificate() -> Result<RTCCertificate> {
     RTCCertificate::generate(provider.crypto(), scheme, params)
 }
 
-/// The nominated pair, once there is one.
+/// The nominated pair; absent before nomination.
 pub(crate) async fn selected_pair(pc: &dyn PeerConnection) -> Option<CandidatePair> {
     let dtls = pc.sctp().await?.transport();
     let pair = dtls.ice_transport().get_selected_candidate_pair().await;
@@ -166,7 +166,7 @@ pub(crate) async fn selected_pair(pc: &dyn PeerConnection) -> Option<CandidatePa
     })
 }
 
-/// Milliseconds that a consent check took there and back, when the crate has measured any.
+/// Round-trip time of the newest consent check in milliseconds; absent before the first measurement.
 pub(crate) async fn round_trip_ms(pc: &dyn PeerConnection) -> Option<f64> {
     let report = pc.get_stats(Instant::now(), StatsSelector::None).await;
     let pairs = report.candidate_pairs().filter(|pair| pair.nominated);
@@ -175,7 +175,7 @@ pub(crate) async fn round_trip_ms(pc: &dyn PeerConnection) -> Option<f64> {
     Some((seconds * 100_000.0).round() / 100.0)
 }
 
-/// The crate awaits its handler on the connection's own task: nothing here may wait.
+/// The crate awaits its handler on the connection's own task, so the handler never waits.
 struct Handler {
     sender: mpsc::Sender<ConnectionEvent>,
 }
@@ -183,7 +183,7 @@ struct Handler {
 impl Handler {
     fn emit(&self, event: ConnectionEvent) {
         if self.sender.try_send(event).is_err() {
-            tracing::debug!("a connection that nobody attends to has news");
+            tracing::debug!("an event was dropped: the link does not read its events");
         }
     }
 }

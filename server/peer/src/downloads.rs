@@ -1,4 +1,4 @@
-//! The files that others offer, and how much of them is here.
+//! Files that other peers offer, and the downloads of them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,18 +17,18 @@ use crate::transfer::{
     Effect, RunningTransfer, TransferEvent, TransferEventSender, TransferProgress,
 };
 
-/// Files that are on their way at a time; others wait.
+/// Downloads at a time; the others wait.
 const MAX_CONCURRENT: usize = 8;
-/// Offers that are remembered.
+/// Offers kept; the oldest goes first.
 const MAX_OFFERS: usize = 256;
-/// A file that comes corrupt so often is given up.
+/// Downloads with failed integrity checks before the file is given up.
 const MAX_CORRUPT: u32 = 3;
 
 #[derive(Debug)]
 enum State {
-    /// Nobody has asked for it.
+    /// Offered; the user has not accepted it.
     Offer,
-    /// To be asked for, as soon as its author is connected and there is room.
+    /// Accepted; requested once its author is connected and a download slot is free.
     Waiting,
     Requested,
     Downloads(RunningTransfer),
@@ -41,20 +41,20 @@ struct Download {
     name: String,
     info: FileInfo,
     state: State,
-    /// What is here of it, while no task has it.
+    /// The received part, while no task owns it.
     partial: Option<PartialFile>,
     bytes: u64,
     speed: u64,
     corrupt: u32,
-    /// Counts up with the offers.
+    /// Rises with each offer.
     order: u64,
 }
 
-/// See the module.
+/// Every offer and download.
 #[derive(Debug)]
 pub(crate) struct Downloads {
     folder: PathBuf,
-    /// Everything that is offered is taken.
+    /// `--save`: every offered file is accepted.
     accept_all: bool,
     downloads: BTreeMap<(PeerId, u64), Download>,
     event_sender: mpsc::Sender<TransferEvent>,
@@ -63,7 +63,7 @@ pub(crate) struct Downloads {
 }
 
 impl Downloads {
-    /// `save`: the folder that everything goes to.
+    /// `save`: the folder for every file; absent: files that the user accepts go to the current folder.
     pub(crate) fn new(save: Option<PathBuf>, event_sender: mpsc::Sender<TransferEvent>) -> Self {
         Self {
             accept_all: save.is_some(),
@@ -75,7 +75,7 @@ impl Downloads {
         }
     }
 
-    /// `peer` has a file to give.
+    /// `peer` offers a file.
     pub(crate) fn on_offer(
         &mut self,
         peer: &PeerId,
@@ -110,7 +110,7 @@ impl Downloads {
         }
     }
 
-    /// Takes the file of this name, or the newest. None: there is none.
+    /// Accepts the file of this name, or the newest offer. `None`: there is no such offer.
     pub(crate) fn accept(&mut self, name: Option<&str>) -> Option<()> {
         let offers = self.downloads.values_mut().filter(|download| {
             matches!(download.state, State::Offer)
@@ -122,7 +122,7 @@ impl Downloads {
         Some(())
     }
 
-    /// Asks for what is waiting, of the peers that are connected.
+    /// Requests waiting files from connected peers.
     pub(crate) fn request_waiting(
         &mut self,
         is_connected: impl Fn(&PeerId) -> bool,
@@ -195,7 +195,7 @@ impl Downloads {
                 Err(error) => {
                     let folder = folder.display();
                     failed = Some(format!(
-                        "it cannot be written to {folder}: {error}; choose another folder (--save)."
+                        "Cannot write to {folder}: {error}. Choose another folder (--save)."
                     ));
                     download.state = State::Done;
                 }
@@ -214,13 +214,13 @@ impl Downloads {
         event.into_iter().chain([stop]).collect()
     }
 
-    /// Its author no longer has it.
+    /// The author withdrew the file.
     pub(crate) fn on_gone(&mut self, peer: &PeerId, number: u64) -> Vec<Effect> {
-        let why = "its author no longer gives it.".to_owned();
+        let why = "Withdrawn by the sender.".to_owned();
         self.end(&(peer.clone(), number), FileStep::Failed, Some(why))
     }
 
-    /// The connection to `peer` is gone.
+    /// The connection to `peer` closed.
     pub(crate) fn on_link_closed(&mut self, peer: &PeerId) {
         for ((author, _), download) in &mut self.downloads {
             if author == peer && matches!(download.state, State::Requested) {
@@ -229,19 +229,19 @@ impl Downloads {
         }
     }
 
-    /// `peer` is no longer in the room, and its files with it.
+    /// `peer` left the room; its files can no longer be received.
     pub(crate) fn on_left(&mut self, peer: &PeerId) -> Vec<Effect> {
         let keys: Vec<_> = self.downloads.keys().cloned().collect();
         let mut effects = Vec::new();
         for key in keys.into_iter().filter(|key| key.0 == *peer) {
-            let why = "its author left before it was here.".to_owned();
+            let why = "The sender left before the file was complete.".to_owned();
             effects.extend(self.end(&key, FileStep::Failed, Some(why)));
             self.downloads.remove(&key);
         }
         effects
     }
 
-    /// Stops the file of this name, or all.
+    /// Cancels the download of this name, or all.
     pub(crate) fn cancel(&mut self, name: Option<&str>) -> Vec<Effect> {
         let keys: Vec<_> = self
             .downloads
@@ -327,11 +327,11 @@ impl Downloads {
                     return Vec::new();
                 }
                 let why = match why {
-                    IntegrityError::TooLong => "more came than was announced",
-                    IntegrityError::TooShort => "it ends too pending_remote",
-                    IntegrityError::HashMismatch => "its SHA-256 is another",
+                    IntegrityError::TooLong => "Longer than announced",
+                    IntegrityError::TooShort => "Shorter than announced",
+                    IntegrityError::HashMismatch => "Checksum mismatch",
                 };
-                let why = format!("{why}; its author should offer it again.");
+                let why = format!("{why}. Ask the sender to offer it again.");
                 self.end(&key, FileStep::Failed, Some(why))
             }
             DownloadOutcome::Stopped => Vec::new(),
@@ -343,7 +343,7 @@ impl Downloads {
         }
     }
 
-    /// Lets go of the oldest that is not under way.
+    /// Removes the oldest offer that is not being received.
     fn evict(&mut self) {
         while self.downloads.len() >= MAX_OFFERS {
             let idle = self.downloads.iter().filter(|(_, download)| {

@@ -1,4 +1,4 @@
-//! What happens in the room, as the terminal shows it and as `--json` writes it.
+//! Events of the room, printed as a line of text or, with `--json`, as JSON.
 
 use serde::Serialize;
 use shared::signaling::{PeerId, PeerKind};
@@ -7,7 +7,7 @@ use shared::signaling::{PeerId, PeerKind};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Event {
-    /// In the room, with those who are there. Comes again when the server was lost and found.
+    /// This peer is in the room; `peers` are the others. Sent again after the server was lost and found.
     Welcome {
         room: String,
         id: PeerId,
@@ -15,7 +15,7 @@ pub(crate) enum Event {
         peers: Vec<PeerInfo>,
         again: bool,
     },
-    /// The way to the server is gone; whoever is connected stays so.
+    /// The connection to the server is lost. Connections to peers stay.
     Offline {
         message: String,
     },
@@ -24,7 +24,7 @@ pub(crate) enum Event {
         name: String,
         kind: PeerKind,
     },
-    /// Its way to the server is gone; it may come back.
+    /// The peer's connection to the server is lost; it may come back.
     Away {
         peer: PeerId,
         name: String,
@@ -37,32 +37,32 @@ pub(crate) enum Event {
         peer: PeerId,
         name: String,
     },
-    /// The chat with this peer is open; comes again when the way changes.
+    /// The chat channel with this peer is open. Sent again when its path changes.
     Connected {
         peer: PeerId,
         name: String,
-        /// Through a TURN server, on either side.
+        /// Either side uses a TURN server.
         relayed: bool,
-        /// Of the nominated pair (RFC 8445 5.1.1): `host`, `srflx`, `prflx`, `relay`.
+        /// Type of the nominated candidates (RFC 8445 5.1.1): `host`, `srflx`, `prflx`, `relay`.
         local_type: String,
         remote_type: String,
-        /// ServerUrl and port of both, for whoever looks at networks.
+        /// Address and port of both candidates.
         local: String,
         remote: String,
         safety_code: String,
     },
-    /// Nothing is heard from this peer; another way is being looked for.
+    /// The connection to this peer is interrupted; it is being recovered.
     Disconnected {
         peer: PeerId,
         name: String,
     },
-    /// No way to this peer was found; it is tried again.
+    /// Connecting to this peer failed; further attempts follow.
     Failed {
         peer: PeerId,
         name: String,
         message: String,
     },
-    /// PeerInfo said something.
+    /// A text from another peer.
     Message {
         peer: PeerId,
         name: String,
@@ -70,18 +70,18 @@ pub(crate) enum Event {
         at: u64,
         text: String,
     },
-    /// This peer said something.
+    /// A text of this peer.
     Said {
         number: u64,
         at: u64,
         text: String,
     },
-    /// `peer` has what was said or offered with `number`.
+    /// `peer` has received the message `number` of this peer.
     Received {
         peer: PeerId,
         name: String,
         number: u64,
-        /// So have all who were meant.
+        /// Every peer that it was sent to has received it.
         all: bool,
     },
     Typing {
@@ -96,21 +96,21 @@ pub(crate) enum Event {
         name: String,
         peers: Vec<PeerInfo>,
     },
-    /// Something that a person should know and may do something about.
+    /// An error for the user.
     Error {
         message: String,
     },
-    /// An answer to a command, such as /help.
+    /// The answer to another command, such as `/help`.
     Note {
         message: String,
     },
-    /// The end.
+    /// The program ends.
     Bye {
         message: String,
     },
 }
 
-/// PeerInfo else in the room.
+/// Another peer of the room.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct PeerInfo {
     pub(crate) peer: PeerId,
@@ -126,26 +126,26 @@ pub(crate) struct PeerInfo {
     pub(crate) safety_code: Option<String>,
 }
 
-/// What became of a file.
+/// The state of a file transfer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct FileEvent {
     pub(crate) what: FileStep,
-    /// The other one: who gives it, or who gets it. None when it is offered to all.
+    /// The other side of the transfer. Absent when this peer offers the file to all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) peer: Option<PeerId>,
-    /// The other one's name, or empty.
+    /// The other side's name, or empty.
     pub(crate) name: String,
     pub(crate) file: String,
     pub(crate) number: u64,
     pub(crate) size: u64,
-    /// Bytes that have passed.
+    /// Bytes transferred so far.
     pub(crate) bytes: u64,
-    /// Bytes a second.
+    /// Bytes per second.
     pub(crate) speed: u64,
-    /// Where it lies, once it is here.
+    /// Path of the received file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) path: Option<String>,
-    /// A sentence, when it went wrong.
+    /// A sentence, when the transfer failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<String>,
 }
@@ -153,17 +153,17 @@ pub(crate) struct FileEvent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FileStep {
-    /// This peer offers it to all.
+    /// This peer offers the file to all.
     Offered,
-    /// PeerInfo offers it.
+    /// Another peer offers the file.
     Offer,
     Sending,
     Receiving,
-    /// It broke off, and goes on from here when it can.
+    /// Interrupted; it continues from here once the peer is connected.
     Paused,
-    /// The other one has it, whole.
+    /// The other side has the whole file.
     Sent,
-    /// It is here, whole, at `path`.
+    /// The whole file is at `path`.
     Received,
     Cancelled,
     Failed,

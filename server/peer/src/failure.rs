@@ -1,17 +1,17 @@
-//! Why a connection was not to be had, and what helps: for the person at the terminal.
+//! Why a connection failed and what helps, for the user.
 
 use crate::remote_peer::AttemptProgress;
 
-/// What this peer had to work with.
+/// The ICE servers that this peer can use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct IceAvailability {
     pub(crate) stun: bool,
-    /// A TURN server over UDP is known.
+    /// A TURN server over UDP.
     pub(crate) turn: bool,
     pub(crate) relay_only: bool,
 }
 
-/// After an attempt that came to nothing.
+/// The sentence after a failed attempt.
 pub(crate) fn failure_message(
     name: &str,
     ice: IceAvailability,
@@ -24,15 +24,15 @@ pub(crate) fn failure_message(
     }
     if !progress.answered {
         return format!(
-            "{name} did not answer in time; it is tried again. If this goes on, have {name} leave and join again."
+            "{name} did not answer in time. Trying again. If this goes on, ask {name} to leave and rejoin."
         );
     }
     let blocked = "UDP seems to be blocked on this network: allow UDP to port 3478 of the server, or use the chat page \
                    in a browser, which can use TURN over TCP.";
     let direct = if ice.relay_only {
-        format!("No way to {name} through a relay was found")
+        format!("No path to {name} through a TURN server was found")
     } else {
-        format!("These two networks let no direct connection to {name} through")
+        format!("These two networks allow no direct connection to {name}")
     };
     if progress.relay {
         return format!(
@@ -41,17 +41,15 @@ pub(crate) fn failure_message(
         );
     }
     if ice.turn {
-        return format!(
-            "{direct}, and no TURN server could be reached. {blocked} It is tried again."
-        );
+        return format!("{direct}, and no TURN server could be reached. {blocked} Trying again.");
     }
     let turn = "start the server with TURN, or name a TURN server with --ice-server turn:USER:PASSWORD@HOST:3478";
     if ice.stun && !progress.reflexive {
         return format!(
-            "{direct}, no STUN server could be reached, and no TURN server is known. {blocked} Otherwise {turn}. It is tried again."
+            "{direct}, no STUN server could be reached, and no TURN server is known. {blocked} Otherwise {turn}. Trying again."
         );
     }
-    format!("{direct}, and no TURN server is known that could relay: {turn}. It is tried again.")
+    format!("{direct}, and no TURN server is known that could relay: {turn}. Trying again.")
 }
 
 #[cfg(test)]

@@ -12,22 +12,22 @@ use webrtc::data_channel::{DataChannel, DataChannelEvent};
 use crate::partial_file::PartialFile;
 use crate::transfer::{Chunk, TransferEventSender, TransferProgress};
 
-/// Pieces that wait for the disk. When they are this many, the sender has to wait as well.
+/// Messages that wait for the disk. When the queue is full, the sender has to wait.
 const QUEUE: usize = 16;
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How receiving ended.
 #[derive(Debug)]
 pub(crate) enum DownloadOutcome {
-    /// Whole, and at its place.
+    /// Complete, verified, at this path.
     Kept(PathBuf),
-    /// The channel ended before: the part can be continued.
+    /// The channel closed early; the download can continue from this part.
     BrokeOff(PartialFile),
-    /// It is not what its author announced; it has to come again from the first byte.
+    /// The content is not what the author announced; it has to be received again from byte 0.
     Corrupt(IntegrityError),
-    /// Called off by this side.
+    /// Cancelled by this side.
     Stopped,
-    /// The disk did not take it. A sentence.
+    /// Writing failed; a sentence.
     Failed(String),
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Target {
     pub(crate) name: String,
 }
 
-/// Receives on `channel` into `partial`. `stop`: ends it when fulfilled or dropped.
+/// Receives on `channel` into `partial`. `stop`: ends the download when fulfilled or dropped.
 pub(crate) async fn receive_file(
     channel: Arc<dyn DataChannel>,
     partial: PartialFile,
@@ -70,7 +70,7 @@ pub(crate) async fn receive_file(
             if let Chunk::Bytes(bytes) = &chunk {
                 at += bytes.len() as u64;
             }
-            // The writer ends by itself when something is wrong.
+            // The writer ends first when writing or verifying failed.
             if chunks.send(chunk).await.is_err() || last {
                 break;
             }
@@ -89,7 +89,7 @@ pub(crate) async fn receive_file(
     let outcome = match outcome {
         _ if stopped => DownloadOutcome::Stopped,
         Ok(outcome) => outcome,
-        Err(_) => DownloadOutcome::Failed("writing was abandoned".to_owned()),
+        Err(_) => DownloadOutcome::Failed("Writing was aborted.".to_owned()),
     };
     events.receiving(TransferProgress::Over(outcome)).await;
     let _ = channel.close().await;
@@ -103,7 +103,7 @@ fn write(
     let wrong = |error: std::io::Error| {
         let folder = target.folder.display();
         DownloadOutcome::Failed(format!(
-            "the file cannot be written in {folder}: {error}; make room or choose another folder (--save)."
+            "Cannot write to {folder}: {error}. Free some space or choose another folder (--save)."
         ))
     };
     while let Some(chunk) = chunks.blocking_recv() {

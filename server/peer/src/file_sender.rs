@@ -14,35 +14,35 @@ use webrtc::data_channel::{DataChannel, DataChannelEvent};
 
 use crate::transfer::{Chunk, TransferEventSender, TransferProgress};
 
-/// Bytes of a message. Longer ones hold up the chat, which shares the way.
+/// Bytes of a message. Longer messages delay the chat, which shares the connection.
 const CHUNK_SIZE: usize = 64 * 1024;
-/// Pieces read ahead of the network.
+/// Messages read ahead of the network.
 const AHEAD: usize = 8;
-/// For the channel to open.
+/// Time for the channel to open.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How sending ended.
 #[derive(Debug)]
 pub(crate) enum UploadOutcome {
-    /// Everything has gone out; the reader's `kept` says that it is whole.
+    /// Every byte was sent; the receiver's `kept` confirms the whole file.
     All,
-    /// The channel ended before; the reader may want the rest.
+    /// The channel closed early; the receiver may ask for the rest.
     BrokeOff,
-    /// Called off by this side.
+    /// Cancelled by this side.
     Stopped,
-    /// The file is not what it was. A sentence.
+    /// The file cannot be read or has changed; a sentence.
     Failed(String),
 }
 
-/// The file, as it was offered.
+/// A file as it was offered.
 #[derive(Clone, Debug)]
 pub(crate) struct SourceFile {
     pub(crate) path: PathBuf,
     pub(crate) size: u64,
 }
 
-/// Sends `source` on the channel that is about to come. `stop`: ends it when fulfilled or dropped.
+/// Sends `source` on the channel once `channel` yields it. `stop`: ends the upload when fulfilled or dropped.
 pub(crate) async fn send_file(
     source: SourceFile,
     offset: u64,
@@ -99,9 +99,9 @@ async fn stream(
     match reading.await {
         Ok(Ok(())) => {}
         Ok(Err(why)) => return UploadOutcome::Failed(why),
-        Err(_) => return UploadOutcome::Failed("reading was abandoned".to_owned()),
+        Err(_) => return UploadOutcome::Failed("Reading was aborted.".to_owned()),
     }
-    // The reader closes the channel when it is done with the file.
+    // The receiver closes the channel when it has verified the file.
     while let Some(event) = channel.poll().await {
         if matches!(event, DataChannelEvent::OnClose) {
             break;
@@ -121,20 +121,20 @@ async fn opened(channel: &dyn DataChannel) -> bool {
     false
 }
 
-/// Reads the file from its first byte, for the hash, and hands on what lies behind the offset.
+/// Reads the file from byte 0, for its hash; sends the bytes from the offset on.
 fn read_file(source: &SourceFile, offset: u64, chunks: &mpsc::Sender<Chunk>) -> Result<(), String> {
     let wrong = |error: io::Error| unreadable(&source.path, &error);
     let mut file = File::open(&source.path).map_err(wrong)?;
     let changed = || {
         let path = source.path.display();
-        format!("{path} has changed since it was offered; offer it again (/file)")
+        format!("{path} has changed since it was offered. Offer it again (/file).")
     };
     if file.metadata().map_err(wrong)?.len() != source.size {
         return Err(changed());
     }
     let (mut hash, mut at) = (FileHash::default(), 0);
     while at < source.size {
-        // Up to the offset, then piece by piece.
+        // One read up to the offset, then one per message.
         let end = if at < offset { offset } else { source.size };
         let wanted = (end - at).min(CHUNK_SIZE as u64) as usize;
         let mut piece = BytesMut::zeroed(wanted);
@@ -159,7 +159,7 @@ fn read_file(source: &SourceFile, offset: u64, chunks: &mpsc::Sender<Chunk>) -> 
     Ok(())
 }
 
-/// A sentence about a file that cannot be read.
+/// A sentence about an unreadable file.
 pub(crate) fn unreadable(path: &Path, error: &io::Error) -> String {
-    format!("{} cannot be read: {error}.", path.display())
+    format!("Cannot read {}: {error}.", path.display())
 }

@@ -1,4 +1,4 @@
-//! The STUN and TURN servers: those that the server names, and those of the command line.
+//! STUN and TURN servers: from the Weir server and from the command line.
 
 use std::time::Duration;
 
@@ -7,46 +7,46 @@ use webrtc::peer_connection::RTCIceServer;
 
 use crate::server_url::ServerUrl;
 
-const TIMEOUT: Duration = Duration::from_secs(5);
-/// Bytes of the server's answer that are read.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes read of the server's answer.
 const MAX_ANSWER: u64 = 64 * 1024;
-/// Servers that are used at most: each costs a request from every address of this machine.
+/// URLs in use: each costs a request from every local address.
 const MAX_URLS: usize = 16;
 
-/// Asks `GET /api/ice`.
+/// Fetches `GET /api/ice`.
 ///
 /// # Errors
-/// A sentence, when there is no answer or another one.
+/// A sentence: no answer, or not the expected one.
 pub(crate) async fn fetch(server: &ServerUrl) -> Result<IceConfig, String> {
     let url = server.ice();
     let asked = tokio::task::spawn_blocking(move || {
         let agent: ureq::Agent = ureq::Agent::config_builder()
-            .timeout_global(Some(TIMEOUT))
+            .timeout_global(Some(FETCH_TIMEOUT))
             .build()
             .into();
         let mut answer = agent
             .get(&url)
             .call()
-            .map_err(|error| format!("{url} gave no answer: {error}"))?;
+            .map_err(|error| format!("No answer from {url}: {error}"))?;
         let text = answer
             .body_mut()
             .with_config()
             .limit(MAX_ANSWER)
             .read_to_string()
-            .map_err(|error| format!("the answer of {url} broke off: {error}"))?;
+            .map_err(|error| format!("The answer of {url} is incomplete: {error}"))?;
         serde_json::from_str(&text)
-            .map_err(|error| format!("{url} does not name ICE servers: {error}"))
+            .map_err(|error| format!("The answer of {url} has no ICE servers: {error}"))
     });
     asked
         .await
-        .unwrap_or_else(|_| Err("the request was abandoned".to_owned()))
+        .unwrap_or_else(|_| Err("The request was aborted.".to_owned()))
 }
 
-/// A server of the command line: `turn:user:password@host:3478` carries its credentials before the `@`, as in other tools.
+/// A server of the command line. As in other tools, credentials precede the host: `turn:user:password@host:3478`.
 pub(crate) fn parse(text: &str) -> Result<IceServer, String> {
     let wrong = || {
         format!(
-            "{text} is no ICE server; write stun:HOST:3478 or turn:USER:PASSWORD@HOST:3478 (--ice-server)."
+            "{text} is not an ICE server. Write stun:HOST:3478 or turn:USER:PASSWORD@HOST:3478 (--ice-server)."
         )
     };
     let (scheme, rest) = text.split_once(':').ok_or_else(wrong)?;
@@ -73,7 +73,7 @@ pub(crate) fn parse(text: &str) -> Result<IceServer, String> {
     })
 }
 
-/// What the webrtc crate can use of them: it speaks STUN and TURN over UDP only.
+/// The servers that the webrtc crate supports: STUN and TURN over UDP.
 pub(crate) fn usable(servers: &[IceServer]) -> Vec<RTCIceServer> {
     let mut left = MAX_URLS;
     let mut usable = Vec::new();
@@ -83,7 +83,7 @@ pub(crate) fn usable(servers: &[IceServer]) -> Vec<RTCIceServer> {
         if !others.is_empty() {
             tracing::debug!(
                 ?others,
-                "not used: this peer speaks STUN and TURN over UDP only"
+                "ignored: STUN and TURN are supported over UDP only"
             );
         }
         let urls: Vec<_> = urls.into_iter().take(left).collect();
@@ -110,7 +110,7 @@ fn is_udp(url: &str) -> bool {
     plain && transport.is_none_or(|transport| transport.eq_ignore_ascii_case("udp"))
 }
 
-/// Whether any of them is a TURN server that can be used.
+/// Whether one of the servers is a TURN server.
 pub(crate) fn has_turn(servers: &[RTCIceServer]) -> bool {
     servers
         .iter()
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_of_the_command_line_stand_before_the_host() {
+    fn credentials_precede_the_host() {
         let server = parse("turn:me:p@ss@192.0.2.1:3478?transport=udp").unwrap();
         assert_eq!(server.urls, ["turn:192.0.2.1:3478?transport=udp"]);
         assert_eq!(server.username.as_deref(), Some("me"));
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_goes_over_udp_is_used() {
+    fn only_servers_over_udp_are_used() {
         let urls = [
             "stun:a",
             "stuns:a",

@@ -1,5 +1,5 @@
-//! Who this peer is to the server: a secret key, which it finds again when it is started again with the same name. So a terminal that crashed
-//! is the same peer when it is back, rather than one whose name is still taken for half a minute.
+//! This peer's secret key, stored per server, room and name. A terminal that crashed joins as the same peer again,
+//! instead of finding its name taken for half a minute.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -12,19 +12,19 @@ use shared::signaling::PeerKey;
 
 use crate::server_url::ServerUrl;
 
-/// Held for as long as the program runs.
+/// A key that no other program uses while this value lives.
 #[derive(Debug)]
 pub(crate) struct Identity {
     key: PeerKey,
-    /// Locked: a second program with this name is another peer, and is told that the name is taken.
+    /// Locked: a second program with this name gets another key, and the server refuses its name.
     _file: Option<File>,
 }
 
 impl Identity {
-    /// The key that was used last on this server, in this room, with this name; or a new one, which is kept if it can be.
+    /// The stored key of this server, room and name; or a new one, which is stored if possible.
     ///
     /// # Errors
-    /// There are no random numbers.
+    /// The system has no random numbers.
     pub(crate) fn open(
         server: &ServerUrl,
         room: &str,
@@ -40,7 +40,7 @@ impl Identity {
         let path = folder.join(format!("{file}.key"));
         let opened = open_file(&path, &new_key);
         Ok(opened.unwrap_or_else(|error| {
-            tracing::debug!(%error, path = %path.display(), "the key is for this time only");
+            tracing::debug!(%error, path = %path.display(), "the key could not be stored");
             Self::without_file(new_key)
         }))
     }
@@ -61,7 +61,7 @@ fn new_key() -> Result<PeerKey, getrandom::Error> {
     ))
 }
 
-/// XDG Base Directory: state.
+/// XDG Base Directory Specification: state.
 fn folder() -> Option<PathBuf> {
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
     let state = state.filter(|path| path.is_absolute());
@@ -99,20 +99,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_found_again_unless_another_program_has_it() {
+    fn a_key_is_read_again_unless_another_program_uses_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state/weir.key");
         let first = open_file(&path, &new_key().unwrap()).unwrap();
         let key = first.key().clone();
         assert!(
             open_file(&path, &new_key().unwrap()).is_err(),
-            "it is in use"
+            "the key is in use"
         );
         drop(first);
         let again = open_file(&path, &new_key().unwrap()).unwrap();
         assert_eq!(again.key(), &key);
         drop(again);
-        fs::write(&path, "spoiled").unwrap();
+        fs::write(&path, "corrupt").unwrap();
         assert_ne!(open_file(&path, &new_key().unwrap()).unwrap().key(), &key);
     }
 }

@@ -1,11 +1,11 @@
-//! The addresses of this machine that a connection gathers its host candidates on.
+//! Local addresses for host candidates.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
-/// Read anew each time sockets are opened, so that an ICE restart follows a change of the network.
+/// Read each time that sockets are opened, so that an ICE restart follows a change of the network.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Interfaces {
-    /// Loopback too: the server is on this machine, so others may be.
+    /// Include loopback: the server is on this machine, so other peers may be.
     pub(crate) loopback: bool,
 }
 
@@ -25,7 +25,7 @@ impl ToSocketAddrs for Interfaces {
 fn usable(all: impl Iterator<Item = IpAddr>, loopback: bool) -> Vec<SocketAddr> {
     let mut addresses: Vec<IpAddr> = Vec::new();
     for ip in all {
-        // PeerLink-local IPv6 needs a scope, which a candidate cannot carry.
+        // Link-local IPv6 needs a scope, which a candidate cannot carry.
         let link_local = match ip {
             IpAddr::V4(ip) => ip.is_link_local(),
             IpAddr::V6(ip) => ip.is_unicast_link_local(),
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_used_when_asked_for_or_when_there_is_nothing_else() {
+    fn loopback_is_used_on_request_or_as_the_last_resort() {
         let all = ["127.0.0.1", "192.0.2.1", "fe80::1", "2001:db8::1"];
         assert_eq!(hosts(&all, false), ["192.0.2.1", "2001:db8::1"]);
         assert_eq!(hosts(&all, true), ["192.0.2.1", "2001:db8::1", "127.0.0.1"]);

@@ -1,44 +1,46 @@
-//! A chat peer in the terminal: the same room, the same channels and the same rules as the chat page in a browser.
+//! A chat peer in the terminal. It joins the same rooms and follows the same rules as the chat page in a browser.
 //!
-//! | module | is |
+//! | module | noun |
 //! |---|---|
 //! | [`options`], [`server_url`] | the command line |
-//! | [`output`], [`event`], [`command`] | the terminal: what is shown, what is typed |
-//! | [`app`], [`membership`], [`chat`] | the state, which one task owns: the connections, who is there, what is said; [`remote_peer`]: somebody else in the room |
-//! | [`signaling`], [`ice`], [`identity`] | the server: the WebSocket, the STUN and TURN servers, and who this peer is to it |
-//! | [`peer_link`], [`negotiator`] | the connection to one other peer, and what is negotiated; [`recovery`]: when something has to be done about it; [`failure`]: when it is not to be had |
-//! | [`connection`], [`startup`], [`sdp`], [`interfaces`] | the webrtc crate, set up |
-//! | [`uploads`], [`downloads`], [`transfer`] | files; [`file_sender`], [`file_receiver`], [`partial_file`]: their bytes |
+//! | [`output`], [`event`], [`command`] | the terminal: printed events, typed commands |
+//! | [`app`], [`membership`], [`chat`] | the state that one task owns: connections, peers of the room, messages |
+//! | [`remote_peer`] | another peer of the room |
+//! | [`signaling`], [`ice`], [`identity`] | the server: the WebSocket, the STUN and TURN servers, this peer's key |
+//! | [`peer_link`], [`negotiator`] | the connection to one peer; its offers, answers and candidates |
+//! | [`recovery`], [`failure`] | when a connection is restarted or replaced; the sentence when connecting fails |
+//! | [`connection`], [`startup`], [`sdp`], [`interfaces`] | the webrtc crate: its settings and its sockets, SDP, local addresses |
+//! | [`uploads`], [`downloads`], [`transfer`] | files |
+//! | [`file_sender`], [`file_receiver`], [`partial_file`] | the bytes of a file |
 
+mod app;
 mod chat;
 mod command;
 mod connection;
+mod downloads;
 mod event;
 mod failure;
+mod file_receiver;
+mod file_sender;
 mod ice;
 mod identity;
 mod interfaces;
+mod membership;
+mod negotiator;
+mod options;
 mod output;
 mod partial_file;
 mod peer_link;
 #[cfg(test)]
 mod peer_link_tests;
+mod recovery;
 mod remote_peer;
 mod sdp;
 mod server_url;
-mod uploads;
-
-mod app;
-mod downloads;
-mod file_receiver;
-mod file_sender;
-mod membership;
-mod negotiator;
-mod options;
-mod recovery;
 mod signaling;
 mod startup;
 mod transfer;
+mod uploads;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
@@ -66,19 +68,19 @@ use crate::output::Output;
 use crate::signaling::JoinParams;
 use crate::uploads::Uploads;
 
-/// Bytes of a line that are read at a time; longer ones are taken apart.
+/// Bytes read of a line at a time; longer lines are split.
 const MAX_LINE: u64 = 256 * 1024;
-/// Things due are looked at so often.
+/// Interval of [`App::on_tick`].
 const TICK: Duration = Duration::from_millis(200);
-/// TURN credentials expire.
+/// Interval of `GET /api/ice`, as TURN credentials expire.
 const ICE_INTERVAL: Duration = Duration::from_secs(10 * 60);
-/// For the last words to go out.
+/// Time for queued frames, and then for `leave`, to be sent.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 const QUEUE: usize = 1024;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    // Before there are threads: only then can the zone be asked for safely.
+    // Before threads start: the time zone can be read safely only then.
     let zone = UtcOffset::current_local_offset().unwrap_or(UtcOffset::UTC);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
     tracing_subscriber::fmt()
@@ -91,11 +93,11 @@ fn main() -> ExitCode {
     let outcome = match runtime {
         Ok(runtime) => {
             let outcome = runtime.block_on(run(options, zone));
-            // A line may be being read; nobody waits for it.
+            // The thread that reads standard input may be blocked; do not wait for it.
             runtime.shutdown_background();
             outcome
         }
-        Err(error) => Err(format!("The threads could not be started: {error}.")),
+        Err(error) => Err(format!("Cannot start threads: {error}.")),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -114,7 +116,7 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
         .collect();
     let extra_ice_servers = extra_ice_servers?;
     let identity = Identity::open(&options.server, &options.room, &options.name)
-        .map_err(|error| format!("There are no random numbers: {error}."))?;
+        .map_err(|error| format!("No random numbers: {error}."))?;
     let key = identity.key().clone();
     let me = PeerId::of(&options.room, &key);
     let (to_server, for_server) = mpsc::channel(QUEUE);
@@ -131,7 +133,7 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
     let settings = ConnectionSettings {
         ice_servers: ice::usable(&extra_ice_servers),
         relay_only: options.relay_only,
-        certificate: certificate().map_err(|error| format!("No key could be made: {error}."))?,
+        certificate: certificate().map_err(|error| format!("Cannot make a key: {error}."))?,
         interfaces: Interfaces {
             loopback: options.server.is_loopback(),
         },
@@ -200,7 +202,7 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
     }
 }
 
-/// Lets what was said arrive, then says goodbye.
+/// Sends queued frames, then leaves the room.
 async fn leave(
     mut app: App,
     end: &ExitReason,
@@ -211,7 +213,7 @@ async fn leave(
     let closed = async { while app.links.join_next().await.is_some() {} };
     tokio::select! {
         _ = tokio::time::timeout(LEAVE_TIMEOUT, closed) => {}
-        // Nobody is to wait for this task to listen.
+        // Links must not block on the queue of their events.
         () = async { while link_events.recv().await.is_some() {} } => {}
     }
     let _ = app.to_server.try_send(ClientMessage::Leave);
@@ -220,7 +222,7 @@ async fn leave(
         ExitReason::Left => app.output.print(&Event::Bye {
             message: "left the room".to_owned(),
         }),
-        // A person reads it on standard error.
+        // Without `--json` the sentence goes to standard error.
         ExitReason::Refused(message) if app.options.json => app.output.print(&Event::Error {
             message: message.clone(),
         }),
@@ -228,7 +230,7 @@ async fn leave(
     }
 }
 
-/// Standard input, line by line, on a thread of its own: it cannot be waited for otherwise.
+/// Reads standard input line by line on its own thread, as reading blocks.
 fn read_lines() -> mpsc::Receiver<String> {
     let (sender, lines) = mpsc::channel(16);
     std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! Who is in the room: what the server tells.
+//! Peers of the room, as the server announces them.
 
 use std::time::Instant;
 
@@ -33,7 +33,7 @@ impl App {
             SignalingEvent::Down { why } => {
                 self.online = false;
                 if !std::mem::replace(&mut self.offline_shown, true) {
-                    let message = format!("{why} (trying again)");
+                    let message = format!("{why}. Trying again.");
                     self.output.print(&Event::Offline { message });
                 }
             }
@@ -88,7 +88,7 @@ impl App {
             again: self.welcomed,
         };
         self.output.print(&event);
-        // Not before: what is said is for those who are in the room.
+        // Not earlier: a message is for the peers that are in the room.
         if !std::mem::replace(&mut self.welcomed, true) {
             self.run_command_line();
         }
@@ -122,7 +122,7 @@ impl App {
                 match link {
                     Some(Some(link)) => link.on_offer(sdp),
                     Some(None) => self.connect(&from, LinkRole::Answer(sdp), now),
-                    None => tracing::debug!(%from, "an offer of a stranger"),
+                    None => tracing::debug!(%from, "an offer from an unknown peer"),
                 }
             }
             ServerMessage::Answer { from, sdp } => {
@@ -135,7 +135,7 @@ impl App {
                     link.on_candidate(candidate);
                 }
             }
-            // The peer is away or has left, which is told apart from this.
+            // The server also sends `away` or `left` for this peer.
             ServerMessage::Error { to: Some(_), .. } => {}
             ServerMessage::Error { message, .. } => self.output.print(&Event::Error { message }),
             ServerMessage::Welcome { .. } | ServerMessage::Pong => {}

@@ -15,16 +15,16 @@ use crate::connection::{CandidatePair, ConnectionEvent, round_trip_ms, selected_
 use crate::peer_link::{LinkCommand, LinkEvent, LinkEventSender};
 use crate::sdp::{is_same_connection, is_usable, without_unusable};
 
-/// Candidates that came before the description that they belong to.
+/// Candidates kept until the remote description arrives.
 const MAX_PENDING_REMOTE: usize = 64;
 
-/// See the module.
+/// The negotiation of one connection.
 pub(crate) struct Negotiator {
     pc: Arc<dyn PeerConnection>,
     negotiation: Negotiation,
-    /// An own offer is out.
+    /// An offer of this side is not answered yet.
     awaiting_answer: bool,
-    /// Candidates that came before any description.
+    /// Remote candidates that arrived before the remote description.
     pending_remote: Vec<Candidate>,
     events: LinkEventSender,
 }
@@ -52,7 +52,7 @@ impl Negotiator {
                 self.on_candidate(candidate).await;
                 Ok(())
             }
-            // The offer that is out will do.
+            // The pending offer serves the restart as well.
             LinkCommand::RestartIce if self.awaiting_answer => Ok(()),
             LinkCommand::RestartIce => self.offer(true).await,
             LinkCommand::OpenFile { protocol, opened } => {
@@ -63,7 +63,9 @@ impl Negotiator {
                 let channel = self.pc.create_data_channel(FILE_CHANNEL, Some(init)).await;
                 match channel {
                     Ok(channel) => drop(opened.send(channel)),
-                    Err(error) => tracing::debug!(%error, "no channel for a file"),
+                    Err(error) => {
+                        tracing::debug!(%error, "a channel for a file could not be opened")
+                    }
                 }
                 Ok(())
             }
@@ -125,7 +127,7 @@ impl Negotiator {
         Ok(())
     }
 
-    /// Whether a description comes from the connection that this one is to.
+    /// Whether a description comes from the other end of this connection, not from a new one.
     async fn is_same_session(&self, sdp: &str) -> bool {
         let known = self.pc.current_remote_description().await;
         known.is_none_or(|known| is_same_connection(&known.sdp, sdp))
@@ -158,7 +160,7 @@ impl Negotiator {
         if let Err(error) = self.pc.add_ice_candidate(candidate).await
             && !self.negotiation.is_ignoring()
         {
-            tracing::debug!(%error, "a candidate was left out");
+            tracing::debug!(%error, "a candidate was ignored");
         }
     }
 
@@ -192,7 +194,7 @@ impl Negotiator {
     async fn trickle(&self, candidate: String) {
         let candidate = Candidate {
             candidate,
-            // The one section there is, whatever its mid.
+            // There is one media section, whatever its mid.
             sdp_mid: None,
             sdp_m_line_index: Some(0),
             username_fragment: None,
@@ -202,7 +204,7 @@ impl Negotiator {
             .await;
     }
 
-    /// Tells the route when it is new.
+    /// Emits the route when it has changed.
     pub(crate) async fn update_route(&self, route: &mut Option<CandidatePair>) {
         let Some(now) = selected_pair(&*self.pc).await else {
             return;

@@ -1,4 +1,4 @@
-//! How events look: lines for a person, or JSON for a program.
+//! Prints events: as lines for the user, or as JSON.
 
 use std::io::{IsTerminal, Write};
 
@@ -12,7 +12,7 @@ use crate::event::{Event, FileEvent, FileStep, PeerInfo};
 pub(crate) struct Output {
     json: bool,
     zone: UtcOffset,
-    /// What is echoed stands there already.
+    /// Standard input is a terminal, which shows what the user types.
     echoed: bool,
     closed: bool,
 }
@@ -27,7 +27,7 @@ impl Output {
         }
     }
 
-    /// Nobody reads any more.
+    /// Standard output is closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
     }
@@ -49,18 +49,18 @@ impl Output {
     }
 }
 
-/// None for what a person need not see.
+/// `None` for events that the user need not see.
 fn line(event: &Event) -> Option<String> {
     let line = match event {
-        Event::Welcome { again: true, .. } => "* back in the room".to_owned(),
+        Event::Welcome { again: true, .. } => "* rejoined the room".to_owned(),
         Event::Welcome {
             room, name, peers, ..
         } => {
             let others = if peers.is_empty() {
-                "nobody else is here yet".to_owned()
+                "no other peers yet".to_owned()
             } else {
                 let names: Vec<_> = peers.iter().map(|peer| clean(&peer.name)).collect();
-                format!("here: {}", names.join(", "))
+                format!("peers: {}", names.join(", "))
             };
             let (room, name) = (clean(room), clean(name));
             format!("* in room {room} as {name}; {others} (/help for commands)")
@@ -78,7 +78,7 @@ fn line(event: &Event) -> Option<String> {
             ..
         } => {
             let how = if *relayed {
-                "through a relay"
+                "through a TURN server"
             } else {
                 "directly"
             };
@@ -86,15 +86,12 @@ fn line(event: &Event) -> Option<String> {
             format!("* connected to {name} {how} ({local_type} to {remote_type})")
         }
         Event::Disconnected { name, .. } => {
-            format!(
-                "* nothing is heard from {}; looking for another way",
-                clean(name)
-            )
+            format!("* connection to {} interrupted; reconnecting", clean(name))
         }
         Event::Failed { message, .. } | Event::Error { message } => format!("! {message}"),
         Event::Message { name, text, .. } => format!("{}: {}", clean(name), indented(text)),
         Event::Said { text, .. } => format!("> {}", indented(text)),
-        Event::Typing { name, on: true, .. } => format!("* {} is writing ...", clean(name)),
+        Event::Typing { name, on: true, .. } => format!("* {} is typing ...", clean(name)),
         Event::Typing { .. } | Event::Received { .. } => return None,
         Event::File(file) => file_line(file)?,
         Event::Who { name, peers, .. } => {
@@ -119,7 +116,7 @@ fn who(info: &PeerInfo) -> String {
         text.push_str(", away");
     }
     match info.relayed {
-        Some(true) => text.push_str(", through a relay"),
+        Some(true) => text.push_str(", through a TURN server"),
         Some(false) => text.push_str(", direct"),
         None => text.push_str(", not connected"),
     }
@@ -137,19 +134,19 @@ fn file_line(file: &FileEvent) -> Option<String> {
     let size = size(file.size);
     let why = file.message.as_deref().map(clean).unwrap_or_default();
     let line = match file.what {
-        FileStep::Offered => format!("* {what} ({size}) is offered to all"),
-        FileStep::Offer => format!("* {name} offers {what} ({size}); /accept receives it"),
+        FileStep::Offered => format!("* {what} ({size}) offered to all peers"),
+        FileStep::Offer => format!("* {name} offers {what} ({size}); /accept to receive it"),
         FileStep::Sending if file.bytes > 0 => return None,
         FileStep::Sending => format!("* sending {what} ({size}) to {name}"),
         FileStep::Receiving if file.bytes > 0 => return None,
         FileStep::Receiving => format!("* receiving {what} ({size}) from {name}"),
-        FileStep::Paused => format!("* {what} broke off; it goes on when {name} is connected"),
-        FileStep::Sent => format!("* {name} has {what}{}", speed(file)),
+        FileStep::Paused => format!("* {what} paused; it resumes when {name} is connected"),
+        FileStep::Sent => format!("* sent {what} to {name}{}", speed(file)),
         FileStep::Received => {
             let path = file.path.as_deref().map(clean).unwrap_or_default();
-            format!("* {what} from {name} is in {path}{}", speed(file))
+            format!("* received {what} from {name}: {path}{}", speed(file))
         }
-        FileStep::Cancelled => format!("* {what} was cancelled"),
+        FileStep::Cancelled => format!("* {what} cancelled"),
         FileStep::Failed => format!("! {what}: {why}"),
     };
     Some(line)
@@ -162,7 +159,7 @@ fn speed(file: &FileEvent) -> String {
     format!(" ({}/s)", size(file.speed))
 }
 
-/// Bytes as people say them.
+/// Bytes with a unit.
 fn size(bytes: u64) -> String {
     let (mut value, mut unit) = (bytes as f64, "B");
     for next in ["kB", "MB", "GB", "TB"] {
@@ -178,13 +175,13 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// Lines after the first stand under it.
+/// Further lines are indented under the first.
 fn indented(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(clean).collect();
     lines.join("\n      ")
 }
 
-/// Without what a terminal would obey: others choose their names and texts.
+/// Without control characters: names and texts of others must not control the terminal.
 fn clean(text: &str) -> String {
     text.chars()
         .map(|c| match c {
@@ -212,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_write_cannot_steer_the_terminal() {
+    fn control_characters_of_others_never_reach_the_terminal() {
         let line = line(&message("a\x1b[2J", "x\x1b]0;title\x07\ny\r")).unwrap();
         assert_eq!(
             line,

@@ -1,4 +1,4 @@
-//! Where received files lie: never over another file, never outside the folder.
+//! Received files: none overwrites another, none leaves its folder.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use shared::transfer::{IntegrityError, ReceiveProgress};
 
-/// Bytes of a name; the file systems have 255, and some is added to it.
+/// Bytes of a file name: file systems allow 255, and suffixes are added.
 const MAX_NAME: usize = 200;
-/// Tries for a name that is not taken.
+/// Attempts to find an unused name.
 const MAX_NAMES: usize = 10_000;
 
-/// A file of which a part is here. Dropped before it is whole, it is deleted.
+/// A file that is being received. It is deleted when dropped before it is complete.
 #[derive(Debug)]
 pub(crate) struct PartialFile {
     file: File,
@@ -21,7 +21,7 @@ pub(crate) struct PartialFile {
 }
 
 impl PartialFile {
-    /// Begins a file of `size` bytes. `name`: without a path ([`shared::chat::FileInfo::safe_name`]).
+    /// Starts a file of `size` bytes. `name`: without a path ([`shared::chat::FileInfo::safe_name`]).
     pub(crate) fn create(folder: &Path, name: &str, size: u64) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let (file, path) = create_new(folder, &format!("{}.part", shortened(name)))?;
@@ -38,7 +38,7 @@ impl PartialFile {
     }
 
     /// # Errors
-    /// The disk's, or that more has come than was announced.
+    /// Writing failed; or, inside, more bytes came than announced.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<Result<(), IntegrityError>> {
         let pushed = self.progress.push(bytes);
         if pushed.is_ok() {
@@ -47,10 +47,10 @@ impl PartialFile {
         Ok(pushed)
     }
 
-    /// The file is whole: it gets its name. Returns where it lies.
+    /// Gives the complete file its name. Returns its path.
     pub(crate) fn finish(mut self, folder: &Path, name: &str) -> io::Result<PathBuf> {
         self.file.flush()?;
-        // Takes the name first; then the file takes the place of the empty one.
+        // Reserves the name with an empty file, which the rename replaces.
         let (_, path) = create_new(folder, &shortened(name))?;
         if let Err(error) = fs::rename(&self.path, &path) {
             let _ = fs::remove_file(&path);
@@ -69,7 +69,7 @@ impl Drop for PartialFile {
     }
 }
 
-/// Creates `name`, or `name (2)` and so on when it is taken; before the ending, if it has one.
+/// Creates `name`, or `name (2)` and so on, before the extension, when it exists.
 fn create_new(folder: &Path, name: &str) -> io::Result<(File, PathBuf)> {
     let (stem, ending) = match name.rfind('.') {
         Some(at) if at > 0 => name.split_at(at),
@@ -89,7 +89,7 @@ fn create_new(folder: &Path, name: &str) -> io::Result<(File, PathBuf)> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// Cut in the middle, so that the ending stays.
+/// Cut before the extension, which stays.
 fn shortened(name: &str) -> String {
     if name.len() <= MAX_NAME {
         return name.to_owned();

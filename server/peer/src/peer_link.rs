@@ -1,4 +1,4 @@
-//! The connection to one other peer: a task that negotiates, and moves frames.
+//! The connection to one other peer: a task that negotiates and carries frames.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,71 +17,71 @@ use crate::connection::{CandidatePair, Connection, ConnectionEvent, ConnectionSe
 use crate::negotiator::Negotiator;
 use crate::startup::Startup;
 
-/// Frames that wait to be sent. A peer that lets more pile up does not read.
+/// Frames in the queue. A peer that lets it fill up does not read.
 const FRAMES: usize = 512;
-/// Descriptions and candidates that wait for the task.
+/// Commands that wait for the task.
 const COMMANDS: usize = 256;
-/// The pair may change without notice.
+/// Interval of reading the route: the crate does not report a new pair.
 const ROUTE_INTERVAL: Duration = Duration::from_secs(2);
-/// For the last frames to go out when the link is closed.
+/// Time for the last frames to be sent when the link closes.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What is asked of the link.
+/// A command to the task of a link.
 pub(crate) enum LinkCommand {
     Offer(String),
     Answer(String),
     Candidate(Candidate),
-    /// Look for another path.
+    /// Restart ICE.
     RestartIce,
-    /// Open a channel for a file, and hand it to whoever asked.
+    /// Open a channel for a file and return it through `opened`.
     OpenFile {
         protocol: String,
         opened: oneshot::Sender<Arc<dyn DataChannel>>,
     },
 }
 
-/// What the link tells.
+/// An event of a link.
 pub(crate) enum LinkEvent {
     /// To be sent through the server.
     Signal(ClientMessage),
-    /// A candidate of this kind was found.
+    /// A local candidate of this kind was gathered.
     Gathered(RTCIceCandidateType),
-    /// Both sides have described themselves.
+    /// Both descriptions are set.
     Negotiated,
-    /// Frames can be sent.
+    /// The chat channel is open.
     Open,
-    /// The way that they take, at first and when it changes.
+    /// The path, at first and when it changes.
     Route {
         pair: CandidatePair,
         safety_code: String,
     },
     RoundTrip(f64),
-    /// Nothing is heard from the other side; or it is heard again.
+    /// Whether the other side still responds.
     Responsive(bool),
     Frame(ChatFrame),
-    /// The other side sends a file.
+    /// The other side opened a channel for a file.
     File {
         channel: Arc<dyn DataChannel>,
         number: u64,
         offset: u64,
     },
-    /// The other side has a new connection, and this one is of no more use. Its offer, if it made one.
+    /// The other side made a new connection, which replaces this one. Its offer, if it made one.
     Replaced(Option<String>),
-    /// It is over: the other side has ended it, or a sentence about what went wrong.
+    /// The link closed: by the other side, or for the reason in this sentence.
     Closed(Option<String>),
 }
 
-/// A report, and whose: the other peer, and which of the links to it.
+/// The other peer, the generation of the link to it, and the event.
 pub(crate) type TaggedLinkEvent = (PeerId, u64, LinkEvent);
 
-/// How a link startup.
+/// How a link starts.
 pub(crate) enum LinkRole {
     Offer,
     /// With the offer of the other side.
     Answer(String),
 }
 
-/// Dropping it closes the connection.
+/// A handle to the task. Dropping it closes the connection.
 #[derive(Debug)]
 pub(crate) struct PeerLink {
     pub(crate) generation: u64,
@@ -90,7 +90,7 @@ pub(crate) struct PeerLink {
 }
 
 impl PeerLink {
-    /// Begins a connection from `me` to `other`. `fresh`: with a certificate of its own, so that the other side sees that it is a new one. The task ends some time after the link is dropped.
+    /// Starts a connection from `me` to `other`. `new_certificate`: with a certificate of its own, which tells the other side that the connection is new. The task ends some time after the link is dropped.
     pub(crate) fn start(
         settings: ConnectionSettings,
         me: &PeerId,
@@ -112,14 +112,14 @@ impl PeerLink {
             let connection = match Connection::open(&settings, new_certificate).await {
                 Ok(connection) => connection,
                 Err(error) => {
-                    let why = format!("No connection could be made: {error}.");
+                    let why = format!("Cannot make a connection: {error}.");
                     return events.emit(LinkEvent::Closed(Some(why))).await;
                 }
             };
             let pc = connection.pc.clone();
             run(connection, negotiation, role, command_queue, queue, events).await;
             if let Err(error) = pc.close().await {
-                tracing::debug!(%error, "the connection did not close in order");
+                tracing::debug!(%error, "closing the connection failed");
             }
         };
         let link = Self {
@@ -130,7 +130,7 @@ impl PeerLink {
         (link, task)
     }
 
-    /// False: the peer does not read, or the link is over.
+    /// False: the peer does not read, or the link is closed.
     pub(crate) fn send(&self, frame: ChatFrame) -> bool {
         self.frames.try_send(frame).is_ok()
     }
@@ -159,12 +159,12 @@ impl PeerLink {
 
     fn command(&self, command: LinkCommand) {
         if self.commands.try_send(command).is_err() {
-            tracing::debug!("a peer sends more than can be handled; some of it was left out");
+            tracing::debug!("a command was dropped: the queue of the link is full");
         }
     }
 }
 
-/// How its tasks tell.
+/// Sends the events of a link.
 #[derive(Clone)]
 pub(crate) struct LinkEventSender {
     pub(crate) other: PeerId,
@@ -227,7 +227,7 @@ async fn run(
         };
     }
     if let Err(error) = outcome {
-        let why = format!("The connection could not be agreed on: {error}.");
+        let why = format!("Negotiating the connection failed: {error}.");
         events.emit(LinkEvent::Closed(Some(why))).await;
     }
     flush(&*chat, writer).await;
@@ -239,7 +239,7 @@ async fn on_state(state: RTCPeerConnectionState, events: &LinkEventSender) {
         RTCPeerConnectionState::Connected => events.emit(LinkEvent::Responsive(true)).await,
         RTCPeerConnectionState::Disconnected => events.emit(LinkEvent::Responsive(false)).await,
         RTCPeerConnectionState::Failed => {
-            let why = "The encrypted connection could not be set up.".to_owned();
+            let why = "The encrypted connection (DTLS) failed.".to_owned();
             events.emit(LinkEvent::Closed(Some(why))).await;
         }
         RTCPeerConnectionState::Closed => events.emit(LinkEvent::Closed(None)).await,
@@ -247,7 +247,7 @@ async fn on_state(state: RTCPeerConnectionState, events: &LinkEventSender) {
     }
 }
 
-/// Lets what has been said go out.
+/// Sends what is queued.
 async fn flush(chat: &dyn DataChannel, writer: JoinHandle<()>) {
     let flushed = async {
         let _ = writer.await;
@@ -268,7 +268,7 @@ async fn read(chat: Arc<dyn DataChannel>, startup: Arc<Startup>, events: LinkEve
             DataChannelEvent::OnMessage(message) if message.data.len() <= MAX_FRAME => {
                 match serde_json::from_slice(&message.data) {
                     Ok(frame) => events.emit(LinkEvent::Frame(frame)).await,
-                    Err(error) => tracing::debug!(%error, "a frame was skipped"),
+                    Err(error) => tracing::debug!(%error, "an unknown frame was ignored"),
                 }
             }
             DataChannelEvent::OnClose => break,
@@ -285,8 +285,10 @@ async fn write(chat: Arc<dyn DataChannel>, mut frames: mpsc::Receiver<ChatFrame>
         };
         match chat.send_text(&text).await {
             Ok(()) => {}
-            // The other side takes shorter ones only; sending it again would not help.
-            Err(Error::ErrOutboundPacketTooLarge) => tracing::debug!("a frame is too long"),
+            // The other side limits messages to fewer bytes; sending the frame again would not help.
+            Err(Error::ErrOutboundPacketTooLarge) => {
+                tracing::debug!("a frame is too long for the other side")
+            }
             Err(error) => {
                 tracing::debug!(%error, "a frame was not sent");
                 return;

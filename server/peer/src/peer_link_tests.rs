@@ -1,4 +1,4 @@
-//! Two links in one process, and whatever order their messages take.
+//! Two links in one process, with their messages in any order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +48,7 @@ fn side(me: u8, other: u8, role: LinkRole) -> Side {
     }
 }
 
-/// The next report of either side that is no signal, and whether it is the first one's; signals go to the other. None: a signal went.
+/// The next event of either side other than a signal, and whether it is the first side's; signals go to the other side. `None`: a signal was carried.
 async fn next(one: &mut Side, two: &mut Side) -> Option<(bool, LinkEvent)> {
     let report = timeout(TIMEOUT, async {
         tokio::select! {
@@ -56,8 +56,8 @@ async fn next(one: &mut Side, two: &mut Side) -> Option<(bool, LinkEvent)> {
             report = two.reports.recv() => (false, report),
         }
     });
-    let (mine, report) = report.await.expect("it goes on");
-    let (_, _, report) = report.expect("the link lives");
+    let (mine, report) = report.await.expect("an event in time");
+    let (_, _, report) = report.expect("the link is open");
     let other = if mine { &two.link } else { &one.link };
     let LinkEvent::Signal(signal) = report else {
         return Some((mine, report));
@@ -71,7 +71,7 @@ async fn next(one: &mut Side, two: &mut Side) -> Option<(bool, LinkEvent)> {
     None
 }
 
-/// Carries signals both ways until both sides have reported what `done` takes for good.
+/// Carries signals both ways until both sides have emitted an event for which `done` holds.
 async fn until(one: &mut Side, two: &mut Side, done: impl Fn(&LinkEvent) -> bool) {
     let (mut first, mut second) = (false, false);
     while !(first && second) {
@@ -79,7 +79,7 @@ async fn until(one: &mut Side, two: &mut Side, done: impl Fn(&LinkEvent) -> bool
             continue;
         };
         if let LinkEvent::Closed(why) = &report {
-            panic!("{} is dead: {why:?}", if mine { &one.me } else { &two.me });
+            panic!("{} closed: {why:?}", if mine { &one.me } else { &two.me });
         }
         let done = done(&report);
         first |= mine && done;
@@ -101,7 +101,7 @@ fn is_open(report: &LinkEvent) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn offers_that_cross_end_in_one_connection() {
+async fn crossing_offers_end_in_one_connection() {
     for (one, two) in [(1, 2), (2, 1)] {
         let mut one = side(one, two, LinkRole::Offer);
         let mut two = side(two, 3 - two, LinkRole::Offer);
@@ -111,7 +111,7 @@ async fn offers_that_cross_end_in_one_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_path_is_found_whoever_looks_for_it() {
+async fn either_side_or_both_may_restart_ice() {
     let mut one = side(1, 2, LinkRole::Offer);
     let mut two = side(2, 1, LinkRole::Offer);
     until(&mut one, &mut two, is_open).await;
@@ -130,7 +130,7 @@ async fn a_new_path_is_found_whoever_looks_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_goes_on_over_another_connection_where_it_broke_off() {
+async fn a_download_continues_on_a_new_connection() {
     const SIZE: usize = 24 * 1024 * 1024;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("source");
@@ -157,7 +157,7 @@ async fn a_file_goes_on_over_another_connection_where_it_broke_off() {
             sender,
         };
         let offset = partial.progress().received();
-        assert_eq!(offset > 0, last, "some has come when it goes on");
+        assert_eq!(offset > 0, last, "the second connection continues a part");
         let (stop_sending, stop) = oneshot::channel();
         let opened = one.link.open_file(file_protocol(1, offset));
         tokio::spawn(send_file(
@@ -172,10 +172,12 @@ async fn a_file_goes_on_over_another_connection_where_it_broke_off() {
         tokio::spawn(receive_file(channel, partial, target.clone(), stop, events));
         let mut links = Some((one, two));
         let outcome = loop {
-            let update = timeout(TIMEOUT, updates.recv()).await.expect("it goes on");
-            match update.expect("the tasks live").update {
+            let update = timeout(TIMEOUT, updates.recv())
+                .await
+                .expect("an event in time");
+            match update.expect("the tasks run").update {
                 TransferUpdate::Receiving(TransferProgress::Over(outcome)) => break outcome,
-                // The connection goes away in the middle.
+                // The connection closes during the transfer.
                 TransferUpdate::Receiving(TransferProgress::Bytes(_)) if !last => links = None,
                 _ => {}
             }
@@ -209,7 +211,7 @@ async fn channel(one: &mut Side, two: &mut Side, from: u64) -> Arc<dyn DataChann
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_is_turned_down_and_the_chat_is_not() {
+async fn an_offer_of_audio_is_declined_and_the_chat_is_not() {
     let mut one = side(1, 2, LinkRole::Offer);
     let offer = loop {
         let (_, _, report) = one.reports.recv().await.unwrap();
@@ -220,7 +222,7 @@ async fn a_call_is_turned_down_and_the_chat_is_not() {
     let (session, data) = offer.split_at(offer.find("m=application").unwrap());
     let ice: String = data
         .split_inclusive("\r\n")
-        .filter(|line| line.starts_with("a=ice-") || line.starts_with("a=settings"))
+        .filter(|line| line.starts_with("a=ice-") || line.starts_with("a=setup"))
         .collect();
     let session = session.replace("BUNDLE 0", "BUNDLE 0 1");
     let offer = format!(

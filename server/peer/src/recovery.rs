@@ -1,22 +1,22 @@
-//! When something has to be done about the connection to one peer. Pure: it decides, [`crate::app`] effects.
+//! Decides when the connection to a peer is made, restarted or replaced. Pure; [`crate::app`] acts.
 
 use std::time::{Duration, Instant};
 
-/// A connection that is not there after so long is given up for now, and a person is told.
+/// An attempt that takes longer has failed; the user is told.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-/// To wait for the offer of a peer that has just come back, which is the one to begin.
+/// A peer that has just arrived sends the offer; this long is waited for it.
 const OFFER_WAIT: Duration = Duration::from_secs(3);
-/// The same for a new path: by then the silence has lasted five seconds already. The polite side gives the other one the first go.
+/// Delays of an ICE restart after the path became unresponsive, which takes five seconds to notice. The polite side lets the other act first.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
 const RESTART_DELAY_POLITE: Duration = Duration::from_secs(4);
-/// A new path that has not come by then will not; a new connection is made.
+/// An ICE restart that takes longer is followed by a new connection.
 const RESTART_TIMEOUT: Duration = Duration::from_secs(10);
-/// Between two attempts, in seconds; the last for ever.
+/// Delays between attempts in seconds; the last one repeats.
 const RETRY_DELAYS_S: [u64; 4] = [5, 10, 20, 60];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// No connection; one may be begun from then on.
+    /// No connection; an attempt may start at this time.
     Idle {
         from: Instant,
     },
@@ -24,19 +24,19 @@ enum State {
         since: Instant,
     },
     Connected,
-    /// Open, but nothing is heard.
+    /// Open, but the other side does not respond.
     Unresponsive {
         since: Instant,
         restarted_at: Option<Instant>,
     },
 }
 
-/// See the module.
+/// The state machine of the module.
 #[derive(Clone, Debug)]
 pub(crate) struct Recovery {
     polite: bool,
     state: State,
-    /// Attempts in a row that came to nothing.
+    /// Failed attempts in a row.
     failures: usize,
 }
 
@@ -44,18 +44,18 @@ pub(crate) struct Recovery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RecoveryAction {
     Nothing,
-    /// Make a connection, in place of the one there is.
+    /// Make a new connection in place of the present one.
     Reconnect,
-    /// Look for another path for the connection that there is.
+    /// Restart ICE on the present connection.
     RestartIce,
-    /// Drop the attempt. `first`: of a row, so somebody should be told.
+    /// Drop the attempt. `first` of a row: the user is told.
     GiveUp {
         first: bool,
     },
 }
 
 impl Recovery {
-    /// To a peer that is there already when this one comes: this one begins.
+    /// For a peer that was in the room first: this side connects.
     pub(crate) fn connect_now(now: Instant, polite: bool) -> Self {
         Self {
             polite,
@@ -64,12 +64,12 @@ impl Recovery {
         }
     }
 
-    /// To a peer that has just come: it begins, and this one only if it does not.
+    /// For a peer that has just arrived: it sends the offer; this side connects only when no offer comes.
     pub(crate) fn wait_for_offer(now: Instant, polite: bool) -> Self {
         Self::connect_now(now + OFFER_WAIT, polite)
     }
 
-    /// The other side's way to the server is new: what was said before is lost, so an attempt begins anew. False: there is none to drop.
+    /// The peer's signaling was restored: earlier signals are lost, so an attempt starts again. False: the connection stays.
     pub(crate) fn on_signaling_restored(&mut self, from: Instant) -> bool {
         if self.is_connected() {
             return false;
@@ -78,23 +78,23 @@ impl Recovery {
         true
     }
 
-    /// As long as [`Self::wait_for_offer`] waits.
+    /// The end of the time in which the peer's offer is expected.
     pub(crate) fn offer_deadline(now: Instant) -> Instant {
         now + OFFER_WAIT
     }
 
-    /// A link was begun.
+    /// A link was started.
     pub(crate) fn on_connecting(&mut self, now: Instant) {
         self.state = State::Connecting { since: now };
     }
 
-    /// The chat is open.
+    /// The chat channel is open.
     pub(crate) fn on_open(&mut self) {
         self.state = State::Connected;
         self.failures = 0;
     }
 
-    /// True when the other side has fallen silent, or is heard again.
+    /// The other side stopped or resumed responding. True when that changes the state.
     pub(crate) fn on_responsive(&mut self, now: Instant, responsive: bool) -> bool {
         match (self.state, responsive) {
             (State::Connected, false) => {
@@ -112,7 +112,7 @@ impl Recovery {
         }
     }
 
-    /// The link is over. True: it was an attempt, the first of a row that comes to nothing.
+    /// The link closed. True: it was an attempt, the first of a row to fail.
     pub(crate) fn on_closed(&mut self, now: Instant) -> bool {
         let attempt = matches!(self.state, State::Connecting { .. });
         let first = attempt && self.failures == 0;
@@ -121,17 +121,17 @@ impl Recovery {
         first
     }
 
-    /// There is a connection, even if it is silent just now.
+    /// There is a connection, responsive or not.
     pub(crate) fn is_connected(&self) -> bool {
         matches!(self.state, State::Connected | State::Unresponsive { .. })
     }
 
-    /// There is a connection, and the other side is heard.
+    /// There is a connection, and the other side responds.
     pub(crate) fn is_responsive(&self) -> bool {
         matches!(self.state, State::Connected)
     }
 
-    /// `reachable`: what is said to the other side through the server arrives.
+    /// `reachable`: the server can carry signals to the other side.
     pub(crate) fn update(&mut self, now: Instant, reachable: bool) -> RecoveryAction {
         match self.state {
             State::Idle { from } if reachable && now >= from => {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newcomer_begins_and_the_other_waits_for_it() {
+    fn the_peer_that_arrives_connects_and_the_other_waits() {
         let now = Instant::now();
         assert_eq!(
             Recovery::connect_now(now, true).update(now, true),
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_begun_with_somebody_who_cannot_be_reached() {
+    fn an_unreachable_peer_is_not_connected_to() {
         let now = Instant::now();
         let mut recovery = Recovery::connect_now(now, true);
         assert_eq!(
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_that_fails_is_told_once_and_tried_again_less_and_less_often() {
+    fn a_failed_attempt_is_reported_once_and_repeated_with_growing_delays() {
         let mut now = Instant::now();
         let mut recovery = Recovery::connect_now(now, true);
         for (attempt, wait) in [5, 10, 20, 60, 60].into_iter().enumerate() {
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_that_dies_is_told_once_and_a_connection_that_ends_is_not() {
+    fn a_failed_attempt_is_reported_once_and_a_closed_connection_is_not() {
         let now = Instant::now();
         let mut recovery = Recovery::connect_now(now, true);
         recovery.on_connecting(now);
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_path_is_searched_anew_and_then_replaced() {
+    fn an_unresponsive_connection_is_restarted_and_then_replaced() {
         let now = Instant::now();
         for (polite, wait) in [(false, 1), (true, 4)] {
             let mut recovery = Recovery::connect_now(now, polite);
@@ -296,13 +296,13 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_outlives_the_way_to_the_server() {
+    fn a_connection_outlives_the_connection_to_the_server() {
         let now = Instant::now();
         let mut recovery = Recovery::connect_now(now, true);
         recovery.on_connecting(now);
         assert!(
             recovery.on_signaling_restored(now),
-            "an attempt begins anew"
+            "an attempt starts again"
         );
         recovery.on_connecting(now);
         recovery.on_open();

@@ -1,4 +1,4 @@
-//! PeerInfo else in the room, and the connection to it.
+//! Another peer of the room, and the connection to it.
 
 use std::time::{Duration, Instant};
 
@@ -18,22 +18,22 @@ pub(crate) struct RemotePeer {
     pub(crate) link: Option<PeerLink>,
     /// There was a link before.
     pub(crate) had_link: bool,
-    /// Frames can be sent on the link.
+    /// The chat channel is open.
     pub(crate) open: bool,
-    /// When what it has not received is sent again.
+    /// When messages that were not acknowledged are sent again.
     pub(crate) resend_at: Option<Instant>,
-    /// When it is told that the connection has ended; by then it may have left.
+    /// When the end of the connection is shown; the peer may have left by then.
     pub(crate) report_closed_at: Option<Instant>,
-    /// It is writing, until then.
+    /// The peer is typing, until this time.
     pub(crate) typing: Option<Instant>,
     pub(crate) route: Option<(CandidatePair, String)>,
     pub(crate) rtt_ms: Option<f64>,
     pub(crate) progress: AttemptProgress,
-    /// The server does not know it since then: it has left, or the server was restarted.
+    /// The server does not list the peer since this time: it has left, or the server was restarted.
     pub(crate) gone_since: Option<Instant>,
 }
 
-/// How far an attempt came, for whoever has to be told why it failed.
+/// How far an attempt came; explains its failure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AttemptProgress {
     /// The other side answered.
@@ -72,19 +72,19 @@ impl RemotePeer {
         }
     }
 
-    /// What is said to it through the server arrives.
+    /// The server can carry signals to the peer.
     pub(crate) fn is_present(&self) -> bool {
         !self.peer.away && self.gone_since.is_none()
     }
 
-    /// It is writing, or has stopped. True when that is news.
+    /// The peer is typing or has stopped. True when that is a change.
     pub(crate) fn set_typing(&mut self, on: bool, now: Instant) -> bool {
         let before = self.typing.is_some_and(|until| now < until);
         self.typing = on.then(|| now + Duration::from_secs(TYPING_TIMEOUT_S));
         before != on
     }
 
-    /// Closes the link, if there is one. True when it was open.
+    /// Closes the link. True when its chat channel was open.
     pub(crate) fn drop_link(&mut self) -> bool {
         self.link = None;
         self.resend_at = None;
@@ -94,7 +94,7 @@ impl RemotePeer {
         std::mem::take(&mut self.open)
     }
 
-    /// When the chat is open and its way is known.
+    /// `connected`; absent until the chat channel is open and its route is known.
     pub(crate) fn connected_event(&self) -> Option<Event> {
         let (pair, code) = self.route.as_ref().filter(|_| self.open)?;
         Some(Event::Connected {

@@ -1,8 +1,8 @@
-//! What has to be read in an SDP here, and what is left out of it.
+//! Reads and filters session descriptions.
 
 use shared::safety::fingerprint;
 
-/// Whether two descriptions come from one and the same connection: same key, same session (RFC 8866 5.2: the session id of `o=`).
+/// Whether two descriptions come from the same connection: the same key and the same session id (`o=`, RFC 8866 5.2).
 pub(crate) fn is_same_connection(one: &str, other: &str) -> bool {
     fingerprint(one).map(str::to_ascii_lowercase) == fingerprint(other).map(str::to_ascii_lowercase)
         && session(one) == session(other)
@@ -13,7 +13,7 @@ fn session(sdp: &str) -> Option<&str> {
     origin.split_whitespace().nth(1)
 }
 
-/// Without the candidates that cannot be used ([`is_usable`]).
+/// Without the candidates that this peer cannot use ([`is_usable`]).
 pub(crate) fn without_unusable(sdp: &str) -> String {
     let mut text = String::with_capacity(sdp.len());
     for line in sdp.lines() {
@@ -26,8 +26,8 @@ pub(crate) fn without_unusable(sdp: &str) -> String {
     text
 }
 
-/// Whether a candidate (RFC 8839 5.1) is one that this peer can try: UDP, and an address rather than an mDNS name. A browser that hides its
-/// address is found as peer-reflexive, when it tries ours.
+/// Whether this peer can use a candidate (RFC 8839 5.1): UDP, and an IP address instead of an mDNS name. A browser that hides its
+/// address becomes a peer-reflexive candidate when its checks arrive.
 pub(crate) fn is_usable(candidate: &str) -> bool {
     let mut fields = candidate.split_whitespace().skip(2);
     let udp = fields
@@ -44,7 +44,7 @@ mod tests {
     const ONE: &str = "v=0\r\no=- 7 1 IN IP4 0.0.0.0\r\na=fingerprint:sha-256 AA:BB\r\n";
 
     #[test]
-    fn a_later_offer_of_the_same_connection_is_told_from_one_of_a_new_connection() {
+    fn a_new_offer_of_a_connection_differs_from_an_offer_of_a_new_connection() {
         assert!(is_same_connection(ONE, &ONE.replace(" 7 1 ", " 7 2 ")));
         assert!(is_same_connection(ONE, &ONE.replace("AA", "aa")));
         assert!(!is_same_connection(ONE, &ONE.replace(" 7 1 ", " 8 1 ")));
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_tcp_are_left_out() {
+    fn candidates_with_names_or_tcp_are_removed() {
         assert!(is_usable(
             "candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host"
         ));

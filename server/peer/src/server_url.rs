@@ -1,34 +1,34 @@
-//! The server's address, as a person writes it.
+//! The server's address, as the user writes it.
 
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use tokio_tungstenite::tungstenite::http::Uri;
 
-/// `http://host:8000`, with the path that the server's routes stand under, if any.
+/// `http://host:8000`, with the path prefix of the server's routes, if any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServerUrl {
     secure: bool,
     /// Host and port, as in the URL.
     authority: String,
     host: String,
-    /// Without a slash at the end.
+    /// Without a trailing slash.
     path: String,
 }
 
 impl ServerUrl {
-    /// Where rooms are: `GET /ws`.
+    /// `GET /ws`, for rooms.
     pub(crate) fn signaling(&self) -> String {
         let scheme = if self.secure { "wss" } else { "ws" };
         format!("{scheme}://{}{}/ws", self.authority, self.path)
     }
 
-    /// Where the STUN and TURN servers are named: `GET /api/ice`.
+    /// `GET /api/ice`, for the STUN and TURN servers.
     pub(crate) fn ice(&self) -> String {
         format!("{self}/api/ice")
     }
 
-    /// The server runs on this machine, and so may the other peers.
+    /// The server runs on this machine, so other peers may as well.
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.host.trim_matches(['[', ']']);
         host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
@@ -45,7 +45,8 @@ impl FromStr for ServerUrl {
         } else {
             format!("http://{text}")
         };
-        let wrong = || format!("{text} is no address of a server, such as http://127.0.0.1:8000");
+        let wrong =
+            || format!("{text} is not the address of a server, such as http://127.0.0.1:8000");
         let uri: Uri = text.parse().map_err(|_| wrong())?;
         let secure = match uri.scheme_str() {
             Some("http" | "ws") => false,
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_taken_as_people_write_it() {
+    fn an_address_may_be_short() {
         assert_eq!(
             address("http://10.0.0.1:8000/").signaling(),
             "ws://10.0.0.1:8000/ws"
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_on_this_machine_is_known() {
+    fn a_server_on_this_machine_is_recognized() {
         assert!(address("http://127.0.0.1:8000").is_loopback());
         assert!(address("http://[::1]:8000").is_loopback());
         assert!(address("localhost").is_loopback());
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn an_invalid_address_is_refused() {
         for text in ["", "ftp://host", "http://", "http://user@host", "a b"] {
             assert!(text.parse::<ServerUrl>().is_err(), "{text}");
         }

@@ -1,4 +1,4 @@
-//! The WebSocket to the server: joins, keeps it up, comes back when it drops.
+//! The WebSocket to the server: joins the room, and joins again when the connection is lost.
 
 use std::time::Duration;
 
@@ -18,20 +18,20 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use crate::ice;
 use crate::server_url::ServerUrl;
 
-/// Waits between two tries, in seconds; the last for ever.
+/// Delays between attempts in seconds; the last one repeats.
 const RETRY_DELAYS_S: [f64; 6] = [0.3, 1.0, 2.0, 4.0, 8.0, 15.0];
-/// A visit that lasts so long was none of a row of failures.
+/// A connection that lasts longer resets the delays.
 const STABLE_AFTER: Duration = Duration::from_secs(5);
-/// To reach the server, and for its first answer.
+/// For connecting, and for the server's first answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The server answers pings, so silence means that the path is dead.
+/// The server answers pings, so a longer silence means that the path is dead.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(PING_INTERVAL_S * 2 + 5);
-/// `welcome` names every peer of a room; what is relayed is as long as a peer may send.
+/// `welcome` lists every peer of a room; a relayed message is as long as a peer may send.
 const MAX_MESSAGE_RECEIVED: usize = 2 * MAX_MESSAGE;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Who joins what.
+/// The server, the room, and who joins it.
 #[derive(Clone, Debug)]
 pub(crate) struct JoinParams {
     pub(crate) server: ServerUrl,
@@ -40,26 +40,26 @@ pub(crate) struct JoinParams {
     pub(crate) key: PeerKey,
 }
 
-/// What comes of it.
+/// An event of the signaling connection.
 #[derive(Debug)]
 pub(crate) enum SignalingEvent {
-    /// In the room.
+    /// This peer is in the room.
     Welcome {
         room: String,
         you: Peer,
         peers: Vec<Peer>,
-        /// The STUN and TURN servers that it names, or why they are not known.
+        /// The STUN and TURN servers of the server, or why they are unknown.
         ice: Result<IceConfig, String>,
     },
-    /// Anything that comes after.
+    /// Any later message.
     Message(ServerMessage),
-    /// The socket is gone, or was not to be had; it is tried again by itself. A sentence.
+    /// The connection is lost or could not be made; attempts go on. A sentence.
     Down { why: String },
-    /// A person has to change something: the server's sentence.
+    /// The server refused the peer, and the user has to change something: the server's sentence.
     Refused { message: String },
 }
 
-/// Runs until refused, or until nobody listens.
+/// Runs until the server refuses the peer or the receiver of the events is gone.
 pub(crate) async fn run(
     params: JoinParams,
     mut outgoing: mpsc::Receiver<ClientMessage>,
@@ -91,7 +91,7 @@ pub(crate) async fn run(
     }
 }
 
-/// Waits, and lets go of what cannot be sent meanwhile. False: it is time to leave.
+/// Waits, and drops outgoing messages meanwhile. False: the peer is leaving.
 async fn pause(wait: Duration, outgoing: &mut mpsc::Receiver<ClientMessage>) -> bool {
     let over = sleep(wait);
     tokio::pin!(over);
@@ -106,20 +106,20 @@ async fn pause(wait: Duration, outgoing: &mut mpsc::Receiver<ClientMessage>) -> 
     }
 }
 
-/// A quarter more or less, so that the peers of a server that restarts do not come all at once.
+/// Varies the delay by a quarter, so that the peers of a restarted server do not all connect at once.
 fn jittered(wait: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or(0);
     wait.mul_f64(0.75 + 0.5 * f64::from(random) / f64::from(u32::MAX))
 }
 
 enum ConnectionEnd {
-    /// This peer said goodbye.
+    /// This peer left.
     Left,
     Refused(String),
     Lost(String),
 }
 
-/// One socket, from opening to end.
+/// One connection, from opening to end.
 async fn run_once(
     params: &JoinParams,
     outgoing: &mut mpsc::Receiver<ClientMessage>,
@@ -145,13 +145,13 @@ async fn run_once(
             return refusal(code, message);
         }
         Ok(Ok(_)) => {
-            let why = "The server's first message was not a welcome".to_owned();
+            let why = "The server's first message was not `welcome`".to_owned();
             return ConnectionEnd::Lost(why);
         }
         Ok(Err(why)) => return ConnectionEnd::Lost(why),
         Err(_) => return ConnectionEnd::Lost("The server does not answer".to_owned()),
     };
-    // While the socket was being opened; whoever sent it will see the welcome and begin anew.
+    // Messages from before the connection: their receivers see this peer arrive and negotiate again.
     while outgoing.try_recv().is_ok() {}
     if events.send(welcome).await.is_err() {
         return ConnectionEnd::Left;
@@ -168,7 +168,7 @@ async fn open(params: &JoinParams) -> Result<Socket, String> {
         .await
         .map_err(|error| match error {
             Error::Http(response) => format!(
-                "{} has no rooms (it answers {} to {url}); is it a Weir server?",
+                "{} has no rooms (it answers {} to {url}). Is it a Weir server?",
                 params.server,
                 response.status()
             ),
@@ -188,12 +188,12 @@ async fn open(params: &JoinParams) -> Result<Socket, String> {
 
 fn unreachable(params: &JoinParams, why: &str) -> String {
     format!(
-        "The server {} cannot be reached ({why}); is it running, and is the address right (--server)?",
+        "The server {} cannot be reached ({why}). Is it running, and is the address right (--server)?",
         params.server
     )
 }
 
-/// In the room, until the socket ends.
+/// Carries messages both ways until the connection ends.
 async fn relay(
     socket: &mut Socket,
     outgoing: &mut mpsc::Receiver<ClientMessage>,
@@ -230,7 +230,7 @@ async fn relay(
             },
             _ = ping.tick() => {
                 if last_received.elapsed() > IDLE_TIMEOUT {
-                    return ConnectionEnd::Lost("The server has fallen silent".to_owned());
+                    return ConnectionEnd::Lost("The server stopped responding".to_owned());
                 }
                 send(socket, &ClientMessage::Ping).await
             }
@@ -254,12 +254,12 @@ async fn send(socket: &mut Socket, message: &ClientMessage) -> Result<(), String
     let sent = timeout(TIMEOUT, socket.send(Message::text(text))).await;
     match sent {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(format!("The connection to the server broke off ({error})")),
-        Err(_) => Err("The server does not read".to_owned()),
+        Ok(Err(error)) => Err(format!("The connection to the server was lost ({error})")),
+        Err(_) => Err("The server does not accept messages".to_owned()),
     }
 }
 
-/// The next message that this version understands.
+/// The next message of a known type.
 async fn next(socket: &mut Socket) -> Result<ServerMessage, String> {
     loop {
         let text = match socket.next().await {
@@ -271,13 +271,13 @@ async fn next(socket: &mut Socket) -> Result<ServerMessage, String> {
             }
             Some(Ok(_)) => continue,
             Some(Err(error)) => {
-                return Err(format!("The connection to the server broke off ({error})"));
+                return Err(format!("The connection to the server was lost ({error})"));
             }
-            None => return Err("The connection to the server broke off".to_owned()),
+            None => return Err("The connection to the server was lost".to_owned()),
         };
         match serde_json::from_str(&text) {
             Ok(message) => return Ok(message),
-            Err(error) => tracing::debug!(%error, "a message of a newer server was skipped"),
+            Err(error) => tracing::debug!(%error, "an unknown message was ignored"),
         }
     }
 }

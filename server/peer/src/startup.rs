@@ -1,8 +1,8 @@
-//! The UDP sockets of one connection, with a way around how webrtc 0.21.1 begins it.
+//! The UDP sockets of one connection, with a workaround for how webrtc 0.21.1 starts it.
 //!
-//! It reads up to 64 datagrams in a row before it looks at what they caused. When the last message of the SCTP handshake and the first one on the
-//! channel `chat`, which is negotiated beforehand, come in one such row, the channel is not there yet, and that message is lost, though acknowledged.
-//! So until the chat is open, sockets give one datagram at a time.
+//! It reads up to 64 datagrams in a row before it processes their events. When the last message of the SCTP handshake and the first one on the
+//! channel `chat`, which is negotiated beforehand, come in one row, the channel does not exist yet, and the message is lost although acknowledged.
+//! Until the chat channel is open, each socket therefore delivers one datagram at a time.
 
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
@@ -14,16 +14,16 @@ use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Runtime, TokioRuntime, Transmit}
 
 use webrtc_runtime::Sockets;
 
-/// See the module.
+/// Makes the sockets of the module.
 #[derive(Debug, Default)]
 pub(crate) struct StartupSockets {
     startup: Arc<Startup>,
 }
 
-/// How far the connection is.
+/// The state of one connection's start.
 #[derive(Debug, Default)]
 pub(crate) struct Startup {
-    /// The chat is open; nothing more is needed.
+    /// The chat channel is open; the workaround ends.
     finished: AtomicBool,
     arrived: AtomicBool,
 }
@@ -59,7 +59,7 @@ impl Sockets for StartupSockets {
 struct StartupSocket {
     tokio: Arc<dyn AsyncUdpSocket>,
     startup: Arc<Startup>,
-    /// A datagram was given, and what it caused has not been looked at.
+    /// A datagram was delivered, and its events are not processed yet.
     delivered: AtomicBool,
 }
 

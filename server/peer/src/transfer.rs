@@ -1,4 +1,4 @@
-//! How the tasks that move files tell what becomes of it, and what is then to be done.
+//! Events of the tasks that move files, and their effects.
 
 use std::time::Instant;
 
@@ -12,16 +12,16 @@ use crate::event::Event;
 use crate::file_receiver::DownloadOutcome;
 use crate::file_sender::UploadOutcome;
 
-/// What is handed between the network and the disk.
+/// Passed between the network task and the disk thread.
 pub(crate) enum Chunk {
     Bytes(BytesMut),
     ExitReason(FileComplete),
 }
 
-/// What a transfer tells.
+/// The progress of a transfer.
 #[derive(Debug)]
 pub(crate) enum TransferProgress<T> {
-    /// Bytes of the file that have passed.
+    /// Bytes of the file transferred so far.
     Bytes(u64),
     Over(T),
 }
@@ -32,7 +32,7 @@ pub(crate) enum TransferUpdate {
     Receiving(TransferProgress<DownloadOutcome>),
 }
 
-/// Of which transfer: the other peer, the file's number, and which try.
+/// An event of one attempt to transfer a file: the other peer, the file's number, the attempt.
 #[derive(Debug)]
 pub(crate) struct TransferEvent {
     pub(crate) peer: PeerId,
@@ -41,7 +41,7 @@ pub(crate) struct TransferEvent {
     pub(crate) update: TransferUpdate,
 }
 
-/// How a task tells.
+/// Sends the events of one attempt.
 #[derive(Clone, Debug)]
 pub(crate) struct TransferEventSender {
     pub(crate) peer: PeerId,
@@ -70,14 +70,14 @@ impl TransferEventSender {
     }
 }
 
-/// What follows from something that happened to a file.
+/// An effect of an event on a transfer.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Effect {
     Send(PeerId, ChatFrame),
     Show(Event),
 }
 
-/// A transfer under way. Dropping it stops its task.
+/// A transfer in progress. Dropping it stops its task.
 #[derive(Debug)]
 pub(crate) struct RunningTransfer {
     pub(crate) attempt: u64,
@@ -88,7 +88,7 @@ pub(crate) struct RunningTransfer {
 }
 
 impl RunningTransfer {
-    /// `from`: bytes that have passed before. The receiver is the task's.
+    /// `from`: bytes transferred before. The task keeps the receiver.
     pub(crate) fn start(attempt: u64, from: u64) -> (Self, oneshot::Receiver<()>) {
         let (stop, stopped) = oneshot::channel();
         let running = Self {
@@ -101,14 +101,14 @@ impl RunningTransfer {
         (running, stopped)
     }
 
-    /// Bytes a second over the last seconds.
+    /// Bytes per second over the last seconds.
     pub(crate) fn speed_at(&mut self, bytes: u64) -> u64 {
         self.speed
             .record(self.began.elapsed().as_millis() as u64, bytes);
         self.speed.bytes_per_second()
     }
 
-    /// Bytes a second since it began.
+    /// Bytes per second since the start.
     pub(crate) fn mean_speed(&self, bytes: u64) -> u64 {
         let seconds = self.began.elapsed().as_secs_f64().max(0.001);
         (bytes.saturating_sub(self.from) as f64 / seconds) as u64

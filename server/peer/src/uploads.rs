@@ -1,4 +1,4 @@
-//! The files that this peer offers, and who is upload them.
+//! Files that this peer offers, and the uploads of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,14 +15,14 @@ use crate::transfer::{
     Effect, RunningTransfer, TransferEvent, TransferEventSender, TransferProgress,
 };
 
-/// Files that go out at a time, each read by a thread of its own: as many as a full room asks for ([`crate::downloads`]).
+/// Uploads at a time, each with a reading thread: as many as a full room requests ([`crate::downloads`]).
 const MAX_CONCURRENT: usize = 128;
 
 #[derive(Debug)]
 struct OfferedFile {
     info: FileInfo,
     source: SourceFile,
-    /// Nobody gets it any more.
+    /// Not sent any more.
     withdrawn: bool,
     kept_by: BTreeSet<PeerId>,
 }
@@ -32,11 +32,11 @@ struct Upload {
     name: String,
     running: Option<RunningTransfer>,
     bytes: u64,
-    /// Of the last try, once everything has gone out.
+    /// Of the last attempt, once every byte was sent.
     speed: u64,
 }
 
-/// See the module.
+/// Every offered file and upload.
 #[derive(Debug)]
 pub(crate) struct Uploads {
     offered: BTreeMap<u64, OfferedFile>,
@@ -45,16 +45,16 @@ pub(crate) struct Uploads {
     attempts: u64,
 }
 
-/// Looks at a file that is to be offered.
+/// Reads the metadata of a file to offer.
 ///
 /// # Errors
-/// A sentence.
+/// A sentence for the user.
 pub(crate) fn inspect(path: &Path) -> Result<(FileInfo, SourceFile), String> {
     let path = fs::canonicalize(path).map_err(|error| unreadable(path, &error))?;
     let metadata = fs::metadata(&path).map_err(|error| unreadable(&path, &error))?;
     if !metadata.is_file() {
         return Err(format!(
-            "{} is no file; pack a folder first.",
+            "{} is not a file. Pack a folder into an archive first.",
             path.display()
         ));
     }
@@ -73,7 +73,7 @@ pub(crate) fn inspect(path: &Path) -> Result<(FileInfo, SourceFile), String> {
     Ok((info, SourceFile { path, size }))
 }
 
-/// For the kinds that a browser shows or plays; others go without.
+/// The types that a browser shows or plays; others have none.
 fn mime(name: &str) -> &'static str {
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     match ending.to_ascii_lowercase().as_str() {
@@ -103,7 +103,7 @@ impl Uploads {
         }
     }
 
-    /// Everybody has been told of it, with this number.
+    /// Adds a file; its offer was sent with this number.
     pub(crate) fn offer(&mut self, number: u64, info: FileInfo, source: SourceFile) -> Effect {
         let event = FileEvent {
             what: FileStep::Offered,
@@ -127,7 +127,7 @@ impl Uploads {
         Effect::Show(Event::File(event))
     }
 
-    /// `peer` wants the file of this number, from `offset` on.
+    /// `peer` requests the file of this number from `offset` on.
     pub(crate) fn on_want(
         &mut self,
         peer: &PeerId,
@@ -136,7 +136,7 @@ impl Uploads {
         link: &PeerLink,
     ) -> Vec<Effect> {
         let key = (peer.clone(), number);
-        // It asks anew, so it has lost what was under way.
+        // A new request means that the previous upload was lost.
         self.active.remove(&key);
         let busy = self
             .active
@@ -172,13 +172,13 @@ impl Uploads {
             speed: 0,
         };
         self.active.insert(key.clone(), upload);
-        // Shown even when it goes on where it broke off.
+        // Shown even when the upload continues an earlier one.
         self.file_event(&key, FileStep::Sending, None)
             .into_iter()
             .collect()
     }
 
-    /// `peer` no longer wants it.
+    /// `peer` cancelled its download.
     pub(crate) fn on_stop(&mut self, peer: &PeerId, number: u64) -> Vec<Effect> {
         let key = (peer.clone(), number);
         let event = self.file_event(&key, FileStep::Cancelled, None);
@@ -186,12 +186,12 @@ impl Uploads {
         event.into_iter().collect()
     }
 
-    /// `peer` is no longer in the room.
+    /// `peer` left the room.
     pub(crate) fn on_left(&mut self, peer: &PeerId) {
         self.active.retain(|(reader, _), _| reader != peer);
     }
 
-    /// `peer` has it, whole.
+    /// `peer` has the whole file.
     pub(crate) fn on_kept(&mut self, peer: &PeerId, name: &str, number: u64) -> Vec<Effect> {
         let Some(offered) = self.offered.get_mut(&number) else {
             return Vec::new();
@@ -216,7 +216,7 @@ impl Uploads {
         event.into_iter().collect()
     }
 
-    /// Stops the file of this name, or all.
+    /// Cancels the uploads of this name, or all.
     pub(crate) fn cancel(&mut self, name: Option<&str>) -> Vec<Effect> {
         let numbers: BTreeSet<u64> = self
             .offered
@@ -296,7 +296,7 @@ impl Uploads {
         }
     }
 
-    /// Every file has reached info.
+    /// Every file has reached at least one peer.
     pub(crate) fn all_kept(&self) -> bool {
         self.offered
             .values()

@@ -1,4 +1,4 @@
-//! The chat peer of the terminal: files.
+//! Files between terminal peers.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ async fn server() -> TestServer {
 }
 
 fn hash(path: &Path) -> Vec<u8> {
-    Sha256::digest(std::fs::read(path).expect("it is there")).to_vec()
+    Sha256::digest(std::fs::read(path).expect("the file exists")).to_vec()
 }
 
 fn is(what: &str) -> impl Fn(&Value) -> bool + '_ {
@@ -50,7 +50,7 @@ async fn a_file_arrives_whole_and_its_sender_leaves() {
 }
 
 #[tokio::test]
-async fn names_lead_nowhere_and_overwrite_nothing() {
+async fn a_received_file_overwrites_nothing() {
     let server = server().await;
     let folder = tempfile::tempdir().unwrap();
     let (one, two) = (folder.path().join("a.txt"), folder.path().join("b/a.txt"));
@@ -73,10 +73,10 @@ async fn names_lead_nowhere_and_overwrite_nothing() {
 }
 
 #[tokio::test]
-async fn a_file_is_taken_only_when_asked_for_and_can_be_called_off() {
+async fn a_file_is_received_only_when_accepted_and_can_be_cancelled() {
     let server = server().await;
     let folder = tempfile::tempdir().unwrap();
-    let source = folder.path().join("film.mp4");
+    let source = folder.path().join("video.mp4");
     write_file(&source, 60 * MEGABYTE);
     let save = folder.path().join("in");
     std::fs::create_dir(&save).unwrap();
@@ -85,13 +85,13 @@ async fn a_file_is_taken_only_when_asked_for_and_can_be_called_off() {
     let mut bob = TestPeer::with(command, &server.url, "cancel", "bob", &[]);
     let mut ann = TestPeer::start(&server.url, "cancel", "ann", &["--file", text(&source)]);
     let offer = bob.event("file", is("offer")).await;
-    assert_eq!(offer["file"], "film.mp4");
+    assert_eq!(offer["file"], "video.mp4");
     bob.watch(Duration::from_millis(300)).await;
     assert_eq!(std::fs::read_dir(&save).unwrap().count(), 0);
-    bob.type_line("/accept film.mp4");
+    bob.type_line("/accept video.mp4");
     bob.event("file", |event| event["bytes"].as_u64() > Some(0))
         .await;
-    // The chat goes on beside it.
+    // The chat works during the transfer.
     ann.type_line("meanwhile");
     bob.hears("meanwhile").await;
     bob.type_line("/cancel");

@@ -1,4 +1,4 @@
-//! The chat peer of the terminal: what others say is not believed.
+//! Invalid descriptions and candidates from another peer.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use shared::signaling::ClientMessage;
 use testkit::socket::{TestMember, candidate, offer};
 use testkit::{TestPeer, TestServer};
 
-/// Descriptions that no browser makes.
-fn nonsense() -> Vec<String> {
+/// Session descriptions that no browser makes.
+fn invalid_descriptions() -> Vec<String> {
     let application =
         "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\n";
     let session = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n";
@@ -28,18 +28,19 @@ fn nonsense() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn nonsense_from_one_peer_disturbs_nobody() {
+async fn invalid_signaling_of_one_peer_disturbs_no_other() {
     let server = TestServer::with(&["test:"]).await;
-    let mut ann = TestPeer::start(&server.url, "nonsense", "ann", &[]);
-    let mut bob = TestPeer::start(&server.url, "nonsense", "bob", &[]);
+    let mut ann = TestPeer::start(&server.url, "invalid", "ann", &[]);
+    let mut bob = TestPeer::start(&server.url, "invalid", "bob", &[]);
     let to = bob.connected_to("ann").await["peer"].clone();
     let to = serde_json::from_value(to).unwrap();
-    let mut fool = TestMember::join(&server.url, "nonsense", "fool", 9).await;
-    ann.event("joined", |event| event["name"] == "fool").await;
-    for text in nonsense() {
-        fool.say(&offer(&to, &text)).await;
+    let mut intruder = TestMember::join(&server.url, "invalid", "intruder", 9).await;
+    ann.event("joined", |event| event["name"] == "intruder")
+        .await;
+    for text in invalid_descriptions() {
+        intruder.say(&offer(&to, &text)).await;
         let (to, sdp) = (to.clone(), text);
-        fool.say(&ClientMessage::Answer { to, sdp }).await;
+        intruder.say(&ClientMessage::Answer { to, sdp }).await;
     }
     for text in [
         "",
@@ -48,15 +49,15 @@ async fn nonsense_from_one_peer_disturbs_nobody() {
         "candidate:1 1 udp 4294967296 127.0.0.1 70000 typ host",
         "\u{0}",
     ] {
-        fool.say(&candidate(&to, text)).await;
+        intruder.say(&candidate(&to, text)).await;
     }
     ann.watch(Duration::from_millis(500)).await;
     bob.type_line("all well?");
     ann.hears("all well?").await;
     ann.type_line("all well");
     bob.hears("all well").await;
-    // And it still meets others.
-    let mut cyd = TestPeer::start(&server.url, "nonsense", "cyd", &[]);
+    // New peers still connect.
+    let mut cyd = TestPeer::start(&server.url, "invalid", "cyd", &[]);
     cyd.connected_to("ann").await;
     ann.type_line("/quit");
     assert!(ann.ended().await.success());

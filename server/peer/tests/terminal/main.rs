@@ -1,4 +1,4 @@
-//! The terminal peer as a program, with the real server.
+//! The terminal peer as a program, with a real server.
 
 mod files;
 mod invalid_signaling;

@@ -1,4 +1,4 @@
-//! The chat peer of the terminal: talking.
+//! Texts between terminal peers.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ async fn server() -> TestServer {
 }
 
 #[tokio::test]
-async fn two_terminals_talk_both_ways_in_order() {
+async fn texts_arrive_in_order_both_ways() {
     let server = server().await;
     let mut ann = TestPeer::start(&server.url, "demo", "ann", &["--send", "first"]);
     ann.event("welcome", |_| true).await;
@@ -29,7 +29,7 @@ async fn two_terminals_talk_both_ways_in_order() {
     assert_eq!(bob.texts()[1..], numbered("ann"));
     assert_eq!(ann.texts(), numbered("bob"));
     let last = ann.seen.iter().rfind(|event| event["event"] == "said");
-    let number = last.expect("it was shown")["number"].clone();
+    let number = last.expect("said was printed")["number"].clone();
     if !ann
         .seen
         .iter()
@@ -38,7 +38,7 @@ async fn two_terminals_talk_both_ways_in_order() {
         ann.event("received", |event| event["number"] == number)
             .await;
     }
-    // Messages may come before it is known how; then both see the same safety code.
+    // Texts may arrive before `connected`. Both sides have the same safety code.
     if !ann.seen.iter().any(|event| event["event"] == "connected") {
         ann.connected_to("bob").await;
     }
@@ -53,12 +53,12 @@ async fn two_terminals_talk_both_ways_in_order() {
 }
 
 #[tokio::test]
-async fn three_in_a_room_all_hear_each_other() {
+async fn three_peers_receive_each_others_texts() {
     let server = server().await;
     let mut peers: Vec<_> = ["ann", "bob", "cyd"]
         .map(|name| TestPeer::start(&server.url, "three", name, &[]))
         .into();
-    // They come at the same time: who is the newcomer is for the server to say.
+    // They join at the same time; the server decides their order.
     for peer in &mut peers {
         peer.event("connected", |_| true).await;
         peer.event("connected", |_| true).await;
@@ -78,7 +78,7 @@ async fn three_in_a_room_all_hear_each_other() {
 }
 
 #[tokio::test]
-async fn an_errand_ends_by_itself_when_somebody_has_heard_it() {
+async fn a_peer_with_texts_to_send_exits_once_they_are_received() {
     let server = server().await;
     let arguments = ["--send", "one", "--send", "two"];
     let mut ann = TestPeer::start(&server.url, "errand", "ann", &arguments);
@@ -94,7 +94,7 @@ async fn an_errand_ends_by_itself_when_somebody_has_heard_it() {
 }
 
 #[tokio::test]
-async fn an_echo_answers_people_but_not_another_echo() {
+async fn an_echo_does_not_answer_another_echo() {
     let server = server().await;
     let mut ann = TestPeer::start(&server.url, "echo", "ann", &[]);
     ann.event("welcome", |_| true).await;
@@ -110,7 +110,7 @@ async fn an_echo_answers_people_but_not_another_echo() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_taken_ends_it_with_the_servers_sentence() {
+async fn a_taken_name_ends_the_peer_with_the_servers_sentence() {
     let server = server().await;
     let mut ann = TestPeer::start(&server.url, "names", "ann", &[]);
     ann.event("welcome", |_| true).await;
@@ -128,13 +128,13 @@ async fn a_name_that_is_taken_ends_it_with_the_servers_sentence() {
     assert!(error.contains("name"), "{error}");
     let mut same = TestPeer::start(&server.url, "names", "ann", &[]);
     assert_eq!(same.ended().await.code(), Some(1));
-    let last = same.seen.last().expect("it says why");
+    let last = same.seen.last().expect("an error event");
     assert_eq!(last["event"], "error");
     server.stop().await;
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_waited_for() {
+async fn an_absent_server_is_waited_for() {
     let probe = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = probe.local_addr().unwrap().to_string();
     drop(probe);

@@ -1,4 +1,4 @@
-//! The chat peer of the terminal: what breaks is mended.
+//! Recovery: the server restarts, a peer crashes or is suspended.
 
 use std::process::Command;
 use std::time::Duration;
@@ -31,7 +31,7 @@ async fn the_chat_goes_on_while_the_server_restarts() {
     }
     ann.type_line("with a server");
     bob.hears("with a server").await;
-    // Somebody who comes now meets both.
+    // A peer that joins now connects to both.
     let mut cyd = TestPeer::start(&server.url, "restart", "cyd", &["--send", "hello"]);
     cyd.event("connected", |_| true).await;
     cyd.event("connected", |_| true).await;
@@ -46,14 +46,14 @@ async fn the_chat_goes_on_while_the_server_restarts() {
                 .filter(|event| event["event"] == kind && event["name"] == name)
                 .count()
         };
-        assert_eq!(of("connected"), 1, "nobody connected anew");
+        assert_eq!(of("connected"), 1, "no new connection was made");
         assert_eq!((of("disconnected"), of("left")), (0, 0));
     }
     server.stop().await;
 }
 
 #[tokio::test]
-async fn a_peer_that_crashed_is_missed_and_is_itself_again_when_it_is_back() {
+async fn a_peer_that_crashed_rejoins_as_the_same_peer() {
     let server = server().await;
     let state = tempfile::tempdir().unwrap();
     let start = |name: &str| {
@@ -81,7 +81,7 @@ async fn a_peer_that_crashed_is_missed_and_is_itself_again_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn a_peer_that_sleeps_for_a_while_is_found_again() {
+async fn a_suspended_peer_is_reconnected() {
     let server = server().await;
     let mut ann = TestPeer::start(&server.url, "sleep", "ann", &[]);
     let mut bob = TestPeer::start(&server.url, "sleep", "bob", &[]);
@@ -96,7 +96,7 @@ async fn a_peer_that_sleeps_for_a_while_is_found_again() {
     bob.hears("wake up").await;
     bob.type_line("I am");
     ann.hears("I am").await;
-    // Nobody says anything twice, and Ctrl-C is a goodbye.
+    // No text arrives twice, and Ctrl-C leaves the room.
     bob.signal("INT");
     assert!(bob.ended().await.success());
     ann.event("left", |event| event["name"] == "bob").await;
@@ -105,7 +105,7 @@ async fn a_peer_that_sleeps_for_a_while_is_found_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_speak_tls_is_an_answer_not_a_crash() {
+async fn a_server_without_tls_is_reported() {
     let server = server().await;
     let url = server.url.replace("http://", "https://");
     let mut ann = TestPeer::start(&url, "tls", "ann", &[]);
