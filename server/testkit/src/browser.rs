@@ -243,17 +243,17 @@ impl TestBrowser {
 
     /// Saves a screenshot as `target/screenshots/NAME.png`.
     pub async fn screenshot(&self, name: &str) {
-        let picture = self
+        let screenshot = self
             .session
             .command("GET", "/screenshot", Value::Null)
             .await;
-        let picture = picture.as_str().expect("a screenshot is base64");
-        let picture = BASE64.decode(picture).expect("a screenshot is base64");
+        let screenshot = screenshot.as_str().expect("a screenshot is base64");
+        let screenshot = BASE64.decode(screenshot).expect("a screenshot is base64");
         let folder = PathBuf::from(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../../target/screenshots"
         ));
         fs::create_dir_all(&folder).expect("a folder for screenshots");
-        fs::write(folder.join(format!("{name}.png")), picture).expect("a screenshot is written");
+        fs::write(folder.join(format!("{name}.png")), screenshot).expect("a screenshot is written");
     }
 }

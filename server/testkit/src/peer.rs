@@ -40,7 +40,7 @@ impl TestPeer {
         name: &str,
         arguments: &[&str],
     ) -> Self {
-        // Keys of tests stay out of the home of whoever runs them.
+        // Keys of tests stay out of the user's home.
         let is_set = command.get_envs().any(|(name, _)| name == STATE);
         if !is_set {
             command.env(STATE, scratch());
@@ -53,12 +53,12 @@ impl TestPeer {
             .spawn()
             .expect("the peer starts");
         let output = child.stdout.take().expect("piped");
-        let (tell, events) = mpsc::unbounded_channel();
+        let (sender, events) = mpsc::unbounded_channel();
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines() {
                 let Ok(line) = line else { return };
                 let event = serde_json::from_str(&line).expect("every line is JSON");
-                if tell.send(event).is_err() {
+                if sender.send(event).is_err() {
                     return;
                 }
             }
@@ -92,7 +92,10 @@ impl TestPeer {
             let Ok(Some(event)) = next else {
                 let seen: Vec<_> = self.seen.iter().map(Value::to_string).collect();
                 let name = &self.name;
-                panic!("{name} never told {kind:?}; it told\n{}", seen.join("\n"));
+                panic!(
+                    "{name} printed no {kind:?} event, only\n{}",
+                    seen.join("\n")
+                );
             };
             self.seen.push(event.clone());
             if event["event"] == kind && fits(&event) {
@@ -106,7 +109,7 @@ impl TestPeer {
         self.event("connected", |event| event["name"] == name).await
     }
 
-    /// Waits for a text of somebody else.
+    /// Waits for a text of another member.
     pub async fn hears(&mut self, text: &str) -> Value {
         self.event("message", |event| event["text"] == text).await
     }

@@ -124,13 +124,13 @@ impl TestSocket {
         }
     }
 
-    pub async fn hear(&mut self) -> ServerMessage {
+    pub async fn receive(&mut self) -> ServerMessage {
         self.next_or_closed().await.expect("a message")
     }
 
     /// The next message is an error: its code and its sentence.
     pub async fn refused(&mut self) -> (ErrorCode, String) {
-        match self.hear().await {
+        match self.receive().await {
             ServerMessage::Error { code, message, .. } => (code, message),
             other => panic!("not refused, but received {other:?}"),
         }
@@ -156,9 +156,9 @@ impl TestSocket {
     }
 
     /// Expects that nothing was sent up to now: the next message is the pong.
-    pub async fn heard_nothing(&mut self) {
+    pub async fn expect_no_message(&mut self) {
         self.say(&ClientMessage::Ping).await;
-        assert_eq!(self.hear().await, ServerMessage::Pong);
+        assert_eq!(self.receive().await, ServerMessage::Pong);
     }
 }
 
@@ -166,7 +166,7 @@ impl TestMember {
     pub async fn join(server: &str, room: &str, name: &str, key_number: u128) -> Self {
         let mut socket = TestSocket::open(server).await;
         socket.say(&join(room, name, key_number)).await;
-        match socket.hear().await {
+        match socket.receive().await {
             ServerMessage::Welcome { you, peers, .. } => Self {
                 socket,
                 me: you,
@@ -184,8 +184,8 @@ impl TestMember {
         self.socket.say(message).await;
     }
 
-    pub async fn hear(&mut self) -> ServerMessage {
-        self.socket.hear().await
+    pub async fn receive(&mut self) -> ServerMessage {
+        self.socket.receive().await
     }
 
     /// Drops the connection without a close frame.

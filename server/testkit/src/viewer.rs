@@ -67,7 +67,7 @@ pub struct RtpReceived {
 impl RtpReceived {
     /// The newest sequence number.
     pub fn newest(&self) -> u16 {
-        self.last.expect("something was heard").0
+        self.last.expect("a packet was received").0
     }
 }
 
@@ -82,7 +82,7 @@ pub struct TestViewer {
     pub session: String,
     pub etag: String,
     pub offered_at: Instant,
-    heard: AllReceived,
+    received: AllReceived,
     tracks: AllTracks,
     state: watch::Receiver<RTCPeerConnectionState>,
 }
@@ -92,14 +92,14 @@ impl TestViewer {
     pub async fn offer(wants: Wants) -> (Self, String) {
         let (state_changed, state) = watch::channel(RTCPeerConnectionState::New);
         let (gathered, mut gathering) = watch::channel(false);
-        let (heard, tracks) = (AllReceived::default(), AllTracks::default());
+        let (received, tracks) = (AllReceived::default(), AllTracks::default());
         let settings = SettingEngineBuilder::new()
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
             .build();
         let handler = Handler {
             state_changed,
             gathered,
-            heard: heard.clone(),
+            received: received.clone(),
             tracks: tracks.clone(),
         };
         let pc = PeerConnectionBuilder::new()
@@ -137,7 +137,7 @@ impl TestViewer {
             session: String::new(),
             etag: String::new(),
             offered_at: Instant::now(),
-            heard,
+            received,
             tracks,
             state,
         };
@@ -224,20 +224,20 @@ impl TestViewer {
     /// Counters of the codec so far.
     pub fn received(&self, codec: &str) -> RtpReceived {
         let payload_type = self.payload_type(codec);
-        let heard = self.heard.lock().expect("not poisoned");
+        let received = self.received.lock().expect("not poisoned");
         payload_type
-            .and_then(|payload_type| heard.get(&payload_type))
+            .and_then(|payload_type| received.get(&payload_type))
             .cloned()
             .unwrap_or_default()
     }
 
     /// Packets of all tracks.
     pub fn packets(&self) -> u64 {
-        self.heard
+        self.received
             .lock()
             .expect("not poisoned")
             .values()
-            .map(|heard| heard.packets)
+            .map(|track| track.packets)
             .sum()
     }
 
@@ -275,7 +275,7 @@ impl TestViewer {
 struct Handler {
     state_changed: watch::Sender<RTCPeerConnectionState>,
     gathered: watch::Sender<bool>,
-    heard: AllReceived,
+    received: AllReceived,
     tracks: AllTracks,
 }
 
@@ -291,7 +291,7 @@ impl PeerConnectionEventHandler for Handler {
     }
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
-        let heard = self.heard.clone();
+        let received = self.received.clone();
         self.tracks
             .lock()
             .expect("not poisoned")
@@ -299,8 +299,8 @@ impl PeerConnectionEventHandler for Handler {
         tokio::spawn(async move {
             while let Some(event) = track.poll().await {
                 if let TrackRemoteEvent::OnRtpPacket(packet) = event {
-                    let mut heard = heard.lock().expect("not poisoned");
-                    heard
+                    let mut received = received.lock().expect("not poisoned");
+                    received
                         .entry(packet.header.payload_type)
                         .or_default()
                         .take(&packet);

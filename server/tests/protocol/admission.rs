@@ -24,7 +24,7 @@ async fn who_would_need_more_than_may_be_sent_is_told_to_try_again() {
         }
         let location = response.headers()["location"].to_str().unwrap();
         sessions.push(server.url(location));
-        assert!(sessions.len() < 10, "nobody is turned away");
+        assert!(sessions.len() < 10, "a viewer is refused");
     };
     // The file has 1.6 Mbit/s; its audio becomes 0.13 as Opus.
     assert_eq!(sessions.len(), 2);
@@ -61,7 +61,7 @@ async fn what_viewers_cost_is_measured_while_they_watch() {
     })
     .await;
     viewer.leave().await;
-    eventually("nobody watches", Duration::from_secs(2), || async {
+    eventually("no viewers are left", Duration::from_secs(2), || async {
         health(&server).await.egress == 0
     })
     .await;

@@ -142,7 +142,7 @@ async fn a_monitor_reads_what_happens() {
     ] {
         assert!(text.lines().any(|there| there == line), "{line} in\n{text}");
     }
-    assert!(!text.contains("\"test\""), "nobody has watched it yet");
+    assert!(!text.contains("\"test\""), "it has had no viewers yet");
     is_well_formed(&text);
     viewer.leave().await;
     server.stop().await;

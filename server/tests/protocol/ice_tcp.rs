@@ -239,29 +239,29 @@ async fn whoever_reads_nothing_costs_no_more_than_a_buffer_and_does_not_disturb_
 
 async fn reading_nothing() {
     let door = Door::open();
-    let [deaf, other] = ["deaf", "good"].map(|name| door.peer(name));
+    let [stalled, other] = ["stalled", "good"].map(|name| door.peer(name));
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(4096).expect("an open socket");
     let connected = socket.connect(door.address).await;
     let mut to_deaf = connected.expect("connected");
     let mut to_other = door.connect().await;
-    for (connection, name) in [(&mut to_deaf, "deaf"), (&mut to_other, "good")] {
+    for (connection, name) in [(&mut to_deaf, "stalled"), (&mut to_other, "good")] {
         let framed = frame(&binding_request(name));
         connection.write_all(&framed).await.expect("it is taken");
     }
-    let (at_deaf, _) = door.next(&deaf).await;
+    let (at_deaf, _) = door.next(&stalled).await;
     let (at_other, _) = door.next(&other).await;
     // SRTCP, by its first bytes.
     let datagram = [&[0x81, 200, 0, 0][..], &[7; 1196]].concat();
     let framed = frame(&datagram);
     let mut arrived = vec![0; framed.len()];
-    let mut told = None;
+    let mut queued = None;
     for round in 0..100_000 {
-        door.send(&deaf, &datagram, at_deaf).await;
+        door.send(&stalled, &datagram, at_deaf).await;
         // Sends as much as the socket takes.
         tokio::task::yield_now().await;
-        if told.is_none() && deaf.path().expect("it has one").is_full() {
-            told = Some(round * framed.len());
+        if queued.is_none() && stalled.path().expect("it has one").is_full() {
+            queued = Some(round * framed.len());
         }
         if round % 100 == 0 {
             door.send(&other, &datagram, at_other).await;
@@ -270,8 +270,11 @@ async fn reading_nothing() {
             assert_eq!(arrived, framed);
         }
     }
-    let told = told.expect("media is told to wait");
-    assert!(told < 512 << 10, "media waits only after {told} octets");
+    let queued = queued.expect("the path becomes full");
+    assert!(
+        queued < 512 << 10,
+        "the path is full only after {queued} octets"
+    );
 
     // Queued frames arrive whole; the rest was dropped.
     let mut come = 0;
@@ -282,6 +285,6 @@ async fn reading_nothing() {
         assert_eq!(arrived, framed);
         come += framed.len();
     }
-    println!("media waits after {told} octets, {come} were kept");
+    println!("the path is full after {queued} octets, {come} were kept");
     assert!(come < 2 << 20, "{come} octets were kept");
 }

@@ -16,17 +16,17 @@ async fn two_peers_find_each_other_and_connect() {
     let mut bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
     assert_eq!(bob.others, [ada.me.clone()]);
     let peer = bob.me.clone();
-    assert_eq!(ada.hear().await, ServerMessage::Arrived { peer });
+    assert_eq!(ada.receive().await, ServerMessage::Arrived { peer });
 
     bob.say(&offer(ada.id(), "v=0 offer")).await;
     bob.say(&candidate(ada.id(), "candidate:1")).await;
     let (from, sdp) = (bob.me.id.clone(), "v=0 offer".to_owned());
-    assert_eq!(ada.hear().await, ServerMessage::Offer { from, sdp });
-    let heard = ada.hear().await;
+    assert_eq!(ada.receive().await, ServerMessage::Offer { from, sdp });
+    let received = ada.receive().await;
     assert!(
-        matches!(&heard, ServerMessage::Candidate { from, candidate }
+        matches!(&received, ServerMessage::Candidate { from, candidate }
             if from == bob.id() && candidate.candidate == "candidate:1"),
-        "{heard:?}"
+        "{received:?}"
     );
     let sdp = "v=0 answer".to_owned();
     let to = bob.me.id.clone();
@@ -36,8 +36,8 @@ async fn two_peers_find_each_other_and_connect() {
     })
     .await;
     let from = ada.me.id.clone();
-    assert_eq!(bob.hear().await, ServerMessage::Answer { from, sdp });
-    bob.socket.heard_nothing().await;
+    assert_eq!(bob.receive().await, ServerMessage::Answer { from, sdp });
+    bob.socket.expect_no_message().await;
     server.stop().await;
 }
 
@@ -46,11 +46,14 @@ async fn rooms_know_nothing_of_each_other() {
     let server = TestServer::with(&["test:"]).await;
     let mut here = TestMember::join(&server.url, "here", "same name", 1).await;
     let mut there = TestMember::join(&server.url, "there", "same name", 1).await;
-    assert_ne!(here.me.id, there.me.id, "nobody can follow a peer about");
+    assert_ne!(
+        here.me.id, there.me.id,
+        "the same key has another id in each room"
+    );
     here.say(&offer(there.id(), "hello?")).await;
     let (code, sentence) = here.socket.refused().await;
     assert_eq!(code, ErrorCode::NoSuchPeer, "{sentence}");
-    there.socket.heard_nothing().await;
+    there.socket.expect_no_message().await;
     assert_eq!(server.rooms.rooms(), 2);
     server.stop().await;
 }
@@ -60,12 +63,12 @@ async fn who_says_goodbye_is_gone_at_once() {
     let server = TestServer::with(&["test:"]).await;
     let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
     let mut bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
-    ada.hear().await;
+    ada.receive().await;
     bob.say(&ClientMessage::Leave).await;
     let closed = bob.socket.next_or_closed().await.unwrap_err();
     assert_eq!((closed.number, closed.reason.as_str()), (1000, "left"));
     let (id, why) = (bob.me.id.clone(), LeaveReason::Left);
-    assert_eq!(ada.hear().await, ServerMessage::Left { id, why });
+    assert_eq!(ada.receive().await, ServerMessage::Left { id, why });
     // The name is free again.
     let carl = TestMember::join(&server.url, "demo", "BOB", 3).await;
     assert_eq!(carl.others, [ada.me.clone()]);
@@ -78,12 +81,12 @@ async fn a_dropped_socket_is_away_and_resumes_as_the_same_peer() {
     let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
     let bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
     let mut bob_peer = bob.me.clone();
-    ada.hear().await;
+    ada.receive().await;
     bob.drop_socket();
     let id = bob_peer.id.clone();
-    assert_eq!(ada.hear().await, ServerMessage::Away { id });
+    assert_eq!(ada.receive().await, ServerMessage::Away { id });
     ada.say(&offer(&bob_peer.id, "are you there?")).await;
-    let refused = ada.hear().await;
+    let refused = ada.receive().await;
     assert!(
         matches!(&refused, ServerMessage::Error { code: ErrorCode::PeerAway, to: Some(to), .. } if *to == bob_peer.id),
         "{refused:?}"
@@ -92,7 +95,7 @@ async fn a_dropped_socket_is_away_and_resumes_as_the_same_peer() {
     let carl = TestMember::join(&server.url, "demo", "Carl", 3).await;
     let away: Vec<bool> = carl.others.iter().map(|peer| peer.away).collect();
     assert_eq!(away, [false, true]);
-    ada.hear().await;
+    ada.receive().await;
     let mut thief = TestSocket::open(&server.url).await;
     thief.say(&join("demo", "bob", 4)).await;
     thief.ended(ErrorCode::NameTaken, 1008).await;
@@ -102,9 +105,9 @@ async fn a_dropped_socket_is_away_and_resumes_as_the_same_peer() {
     assert_eq!(bob.others, [ada.me.clone(), carl.me.clone()]);
     bob_peer.away = false;
     let peer = bob_peer;
-    assert_eq!(ada.hear().await, ServerMessage::Arrived { peer });
+    assert_eq!(ada.receive().await, ServerMessage::Arrived { peer });
     bob.say(&offer(ada.id(), "back")).await;
-    assert!(matches!(ada.hear().await, ServerMessage::Offer { .. }));
+    assert!(matches!(ada.receive().await, ServerMessage::Offer { .. }));
     server.stop().await;
 }
 
@@ -114,11 +117,11 @@ async fn who_stays_away_for_too_long_is_lost() {
     let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
     let bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
     let id = bob.me.id.clone();
-    ada.hear().await;
+    ada.receive().await;
     bob.drop_socket();
-    assert!(matches!(ada.hear().await, ServerMessage::Away { .. }));
+    assert!(matches!(ada.receive().await, ServerMessage::Away { .. }));
     let why = LeaveReason::Lost;
-    assert_eq!(ada.hear().await, ServerMessage::Left { id, why });
+    assert_eq!(ada.receive().await, ServerMessage::Left { id, why });
     ada.drop_socket();
     testkit::eventually(
         "the empty room is gone",
@@ -156,18 +159,21 @@ async fn a_second_tab_takes_the_place_of_the_first() {
     let server = TestServer::with(&["test:"]).await;
     let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
     let mut first = TestMember::join(&server.url, "demo", "Bob", 2).await;
-    ada.hear().await;
+    ada.receive().await;
     let mut second = TestMember::join(&server.url, "demo", "Bobby", 2).await;
     assert_eq!(second.me.id, first.me.id);
     first.socket.ended(ErrorCode::Replaced, 1008).await;
     let peer = second.me.clone();
-    assert_eq!(ada.hear().await, ServerMessage::Arrived { peer });
+    assert_eq!(ada.receive().await, ServerMessage::Arrived { peer });
     // The end of the replaced socket is not the end of the peer.
     drop(first);
     tokio::time::sleep(Duration::from_millis(100)).await;
-    ada.socket.heard_nothing().await;
+    ada.socket.expect_no_message().await;
     ada.say(&offer(second.id(), "hello")).await;
-    assert!(matches!(second.hear().await, ServerMessage::Offer { .. }));
+    assert!(matches!(
+        second.receive().await,
+        ServerMessage::Offer { .. }
+    ));
     server.stop().await;
 }
 
@@ -209,8 +215,8 @@ async fn a_kind_that_is_not_known_yet_is_passed_on() {
     let text = r#"{"type":"join","version":1,"room":"demo","name":"W","key":"00000000000000000000000000000009","kind":"watch","new":1}"#;
     watch.send(text.into()).await;
     assert!(
-        matches!(watch.hear().await, ServerMessage::Welcome { you, .. } if you.kind == PeerKind::Other)
+        matches!(watch.receive().await, ServerMessage::Welcome { you, .. } if you.kind == PeerKind::Other)
     );
-    assert!(matches!(ada.hear().await, ServerMessage::Arrived { .. }));
+    assert!(matches!(ada.receive().await, ServerMessage::Arrived { .. }));
     server.stop().await;
 }

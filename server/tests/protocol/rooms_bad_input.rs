@@ -16,20 +16,20 @@ impl Bystanders {
     async fn meet(server: &TestServer) -> Self {
         let mut one = TestMember::join(&server.url, "demo", "One", 101).await;
         let two = TestMember::join(&server.url, "demo", "Two", 102).await;
-        one.hear().await;
+        one.receive().await;
         Self(one, two)
     }
 
     /// They received nothing else, and still reach each other at once.
     async fn noticed_nothing(&mut self) {
         let Self(one, two) = self;
-        one.socket.heard_nothing().await;
+        one.socket.expect_no_message().await;
         let began = Instant::now();
         one.say(&offer(two.id(), "still there?")).await;
-        let heard = two.hear().await;
+        let received = two.receive().await;
         assert!(
-            matches!(&heard, ServerMessage::Offer { sdp, .. } if sdp == "still there?"),
-            "{heard:?}"
+            matches!(&received, ServerMessage::Offer { sdp, .. } if sdp == "still there?"),
+            "{received:?}"
         );
         assert!(began.elapsed() < Duration::from_secs(3));
     }
@@ -65,7 +65,10 @@ async fn what_is_no_message_is_refused_and_the_second_time_ends_the_socket() {
             r#"{{"type":"join","version":1,"room":"other","name":"x","key":"{key}","kind":"browser"}}"#
         );
         socket.send(Message::text(join)).await;
-        assert!(matches!(socket.hear().await, ServerMessage::Welcome { .. }));
+        assert!(matches!(
+            socket.receive().await,
+            ServerMessage::Welcome { .. }
+        ));
         socket.send(Message::text(text)).await;
         assert_eq!(socket.refused().await.0, ErrorCode::Malformed);
         socket.send(Message::binary(vec![1, 2, 3])).await;
@@ -111,7 +114,7 @@ async fn who_has_not_joined_and_who_has_joined_twice_are_told_so() {
     let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
     ada.say(&join("demo", "Ada", 1)).await;
     assert_eq!(ada.socket.refused().await.0, ErrorCode::NotJoined);
-    ada.socket.heard_nothing().await;
+    ada.socket.expect_no_message().await;
     server.stop().await;
 }
 
@@ -120,10 +123,10 @@ async fn targets_that_are_not_there_are_told_to_the_sender_only() {
     let server = TestServer::with(&["test:"]).await;
     let mut bystanders = Bystanders::meet(&server).await;
     let mut elsewhere = TestMember::join(&server.url, "elsewhere", "X", 1).await;
-    let nobody = PeerId::try_from("0123456789abcdef".to_owned()).unwrap();
-    for target in [bystanders.0.id().clone(), elsewhere.id().clone(), nobody] {
+    let unknown = PeerId::try_from("0123456789abcdef".to_owned()).unwrap();
+    for target in [bystanders.0.id().clone(), elsewhere.id().clone(), unknown] {
         elsewhere.say(&candidate(&target, "candidate:1")).await;
-        let refused = elsewhere.hear().await;
+        let refused = elsewhere.receive().await;
         assert!(
             matches!(&refused, ServerMessage::Error { code: ErrorCode::NoSuchPeer, to: Some(to), .. } if *to == target),
             "{refused:?}"
@@ -138,18 +141,18 @@ async fn the_longest_message_passes_and_a_longer_one_ends_the_socket() {
     let server = TestServer::with(&["test:"]).await;
     let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
     let mut bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
-    ada.hear().await;
+    ada.receive().await;
     let around = serde_json::to_string(&offer(ada.id(), "")).unwrap().len();
     bob.say(&offer(ada.id(), "x".repeat(MAX_MESSAGE - around)))
         .await;
     assert!(
-        matches!(ada.hear().await, ServerMessage::Offer { sdp, .. } if sdp.len() == MAX_MESSAGE - around)
+        matches!(ada.receive().await, ServerMessage::Offer { sdp, .. } if sdp.len() == MAX_MESSAGE - around)
     );
     bob.say(&offer(ada.id(), "x".repeat(MAX_MESSAGE - around + 1)))
         .await;
     let sentence = bob.socket.ended(ErrorCode::TooLong, 1009).await;
     assert!(sentence.contains("65536"), "{sentence}");
-    assert!(matches!(ada.hear().await, ServerMessage::Away { .. }));
+    assert!(matches!(ada.receive().await, ServerMessage::Away { .. }));
 
     // A far longer message, in one frame or in many, is not read to its end.
     for pieces in [1, 100] {
@@ -179,7 +182,7 @@ async fn the_longest_message_passes_and_a_longer_one_ends_the_socket() {
         assert_eq!(code, ErrorCode::TooLong);
         assert_eq!(mallory.next_or_closed().await.unwrap_err().number, 1009);
     }
-    ada.socket.heard_nothing().await;
+    ada.socket.expect_no_message().await;
     server.stop().await;
 }
 
@@ -191,7 +194,7 @@ async fn a_flood_ends_the_socket_and_a_busy_joiner_does_not() {
     let mut others = Vec::new();
     for number in 2..=MAX_PEERS as u128 {
         others.push(TestMember::join(&server.url, "crowd", &number.to_string(), number).await);
-        busy.hear().await;
+        busy.receive().await;
     }
     // Many joins of a full room at once.
     for other in &others {
@@ -201,7 +204,7 @@ async fn a_flood_ends_the_socket_and_a_busy_joiner_does_not() {
                 .await;
         }
     }
-    busy.socket.heard_nothing().await;
+    busy.socket.expect_no_message().await;
 
     let mut flood = TestSocket::open(&server.url).await;
     for _ in 0..2000 {
@@ -251,7 +254,7 @@ async fn a_full_room_and_a_full_server_say_so() {
     let sentence = socket.ended(ErrorCode::ServerFull, 1013).await;
     assert!(sentence.contains("Try again"), "{sentence}");
     // Members of the room notice nothing.
-    members[MAX_PEERS - 1].socket.heard_nothing().await;
+    members[MAX_PEERS - 1].socket.expect_no_message().await;
     server.stop().await;
 }
 

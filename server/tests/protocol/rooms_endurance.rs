@@ -25,22 +25,22 @@ async fn a_member_that_does_not_read_is_closed_and_no_other_waits() {
     let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
     let bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
     let mut carl = TestMember::join(&server.url, "demo", "Carl", 3).await;
-    ada.hear().await;
-    ada.hear().await;
+    ada.receive().await;
+    ada.receive().await;
     let began = Instant::now();
     // More than the kernel buffers for Bob (some MB).
     let message = offer(bob.id(), "x".repeat(60_000));
-    let mut told = None;
-    while told.is_none() && began.elapsed() < Duration::from_secs(20) {
+    let mut notice = None;
+    while notice.is_none() && began.elapsed() < Duration::from_secs(20) {
         ada.say(&message).await;
-        let heard = tokio::time::timeout(Duration::ZERO, ada.hear()).await;
-        told = heard.ok();
+        let received = tokio::time::timeout(Duration::ZERO, ada.receive()).await;
+        notice = received.ok();
     }
     let id = bob.me.id.clone();
-    assert_eq!(told, Some(ServerMessage::Away { id }));
-    assert!(matches!(carl.hear().await, ServerMessage::Away { .. }));
+    assert_eq!(notice, Some(ServerMessage::Away { id }));
+    assert!(matches!(carl.receive().await, ServerMessage::Away { .. }));
     ada.say(&offer(carl.id(), "hello")).await;
-    assert!(matches!(carl.hear().await, ServerMessage::Offer { .. }));
+    assert!(matches!(carl.receive().await, ServerMessage::Offer { .. }));
     eventually("the socket is gone", Duration::from_secs(10), || async {
         server.rooms.sockets() == 2
     })
@@ -63,13 +63,13 @@ async fn silence_ends_a_socket_and_the_pings_of_a_browser_keep_it() {
     let mut silent = TestMember::join(&server.url, "demo", "Silent", 2).await;
     let silent_id = silent.me.id.clone();
     let tab = tokio::spawn(async move {
-        assert!(matches!(tab.hear().await, ServerMessage::Arrived { .. }));
-        let heard = tab.hear().await;
+        assert!(matches!(tab.receive().await, ServerMessage::Arrived { .. }));
+        let received = tab.receive().await;
         assert!(
-            matches!(&heard, ServerMessage::Away { id } if *id == silent_id),
-            "{heard:?}"
+            matches!(&received, ServerMessage::Away { id } if *id == silent_id),
+            "{received:?}"
         );
-        tab.socket.heard_nothing().await;
+        tab.socket.expect_no_message().await;
     });
     let mut late = TestSocket::open(&server.url).await;
     let sentence = late.ended(ErrorCode::Idle, 1008).await;

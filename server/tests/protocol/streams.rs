@@ -77,7 +77,10 @@ async fn a_file_put_into_a_watched_folder_appears_and_one_removed_goes() {
     eventually("the film appears", ready).await;
     assert_eq!(registry.list().streams.len(), 1, "a text is no film");
     assert_eq!(
-        info(&registry, "我的 影片").video.expect("a picture").width,
+        info(&registry, "我的 影片")
+            .video
+            .expect("a video track")
+            .width,
         1280
     );
 
@@ -118,7 +121,7 @@ async fn a_source_runs_from_its_first_viewer_to_a_grace_period_after_its_last() 
     assert_eq!(
         stream.info().state,
         StreamState::Running,
-        "somebody still watches"
+        "a viewer is left"
     );
     drop(other);
     eventually("the source stops", || {
@@ -190,7 +193,7 @@ async fn every_viewer_starts_on_a_keyframe_and_gets_audio() {
             .await
             .expect("a viewer");
         let (tap, packets) = mpsc::unbounded_channel();
-        let (told, feedback) = mpsc::channel(1);
+        let (sender, feedback) = mpsc::channel(1);
         viewings.push((
             tokio::spawn(egress::ordinary_path::run(
                 subscription,
@@ -199,7 +202,7 @@ async fn every_viewer_starts_on_a_keyframe_and_gets_audio() {
                 Arc::default(),
             )),
             packets,
-            told,
+            sender,
         ));
         tokio::time::sleep(Duration::from_millis(400)).await;
     }
@@ -207,8 +210,8 @@ async fn every_viewer_starts_on_a_keyframe_and_gets_audio() {
         let first = packets.recv().await.expect("a packet");
         // RFC 6184 5.7.1: parameter sets arrive aggregated (type 24) or alone (7), before the frame.
         assert!(first.codec == Codec::H264 && [7, 24].contains(&(first.payload[0] & 0x1f)));
-        let (mut sequence, mut sound, mut pictures) = (first.sequence, 0, 0);
-        while sound < 25 || pictures < 12 {
+        let (mut sequence, mut audio, mut frames) = (first.sequence, 0, 0);
+        while audio < 25 || frames < 12 {
             let packet = packets.recv().await.expect("the stream goes on");
             if packet.codec == Codec::H264 {
                 assert_eq!(
@@ -217,9 +220,9 @@ async fn every_viewer_starts_on_a_keyframe_and_gets_audio() {
                     "nothing is missing"
                 );
                 sequence = packet.sequence;
-                pictures += u32::from(packet.marker);
+                frames += u32::from(packet.marker);
             } else {
-                sound += 1;
+                audio += 1;
             }
         }
     }

@@ -42,19 +42,19 @@ on_both_paths! {
 async fn video_and_audio_arrive_complete_and_in_order(path: MediaPath) {
     let server = TestServer::on(path).await;
     let viewer = TestViewer::watch(&server, "film").await;
-    let sound = viewer.packets_of("opus", 60).await;
-    let picture = viewer.received("H264");
-    assert_eq!((picture.gaps, picture.backwards), (0, 0));
-    assert_eq!((sound.gaps, sound.backwards), (0, 0));
-    assert!(picture.markers > 10, "{} pictures", picture.markers);
+    let audio = viewer.packets_of("opus", 60).await;
+    let video = viewer.received("H264");
+    assert_eq!((video.gaps, video.backwards), (0, 0));
+    assert_eq!((audio.gaps, audio.backwards), (0, 0));
+    assert!(video.markers > 10, "{} frames", video.markers);
     // 60 audio packets of 20 ms each; the video spans about the same time.
-    let (seconds, sound_seconds) = (
-        f64::from(picture.span) / 90_000.0,
-        f64::from(sound.span) / 48_000.0,
+    let (seconds, audio_seconds) = (
+        f64::from(video.span) / 90_000.0,
+        f64::from(audio.span) / 48_000.0,
     );
     assert!(
-        (seconds - sound_seconds).abs() < 0.5,
-        "{seconds} s of pictures, {sound_seconds} s of sound"
+        (seconds - audio_seconds).abs() < 0.5,
+        "{seconds} s of video, {audio_seconds} s of audio"
     );
     assert!(
         viewer.payload_type("VP8").is_none(),
@@ -73,14 +73,14 @@ async fn the_first_frame_is_a_keyframe_for_early_and_late_viewers(path: MediaPat
     ));
     tokio::time::sleep(Duration::from_millis(700)).await;
     let late = TestViewer::watch(&server, "film").await;
-    let heard = late.packets_of("H264", 1).await;
+    let received = late.packets_of("H264", 1).await;
     assert!(
-        begins_with_parameter_sets(&heard.first),
+        begins_with_parameter_sets(&received.first),
         "{:?}",
-        &heard.first[..8]
+        &received.first[..8]
     );
     // The clip has a keyframe every 5.3 s, so the viewer did not wait for the next one.
-    let waited = heard.last_at.unwrap().duration_since(late.offered_at);
+    let waited = received.last_at.unwrap().duration_since(late.offered_at);
     assert!(
         waited < Duration::from_secs(3),
         "{waited:?} to the first packet"
@@ -139,9 +139,9 @@ async fn a_viewer_without_h264_gets_vp8(path: MediaPath) {
         },
     )
     .await;
-    let picture = viewer.packets_of("VP8", 20).await;
+    let video = viewer.packets_of("VP8", 20).await;
     // RFC 7741 4.2: S=1 and PID=0 begin a frame; 4.3: P=0 is a keyframe. The descriptor's length depends on its X bit.
-    assert_eq!(picture.first[0] & 0x17, 0x10);
+    assert_eq!(video.first[0] & 0x17, 0x10);
     assert_eq!(viewer.info().await.path, path);
     server.stop().await;
 }
@@ -165,7 +165,7 @@ async fn viewers_of_one_stream_are_counted_and_forgotten(path: MediaPath) {
     })
     .await;
     two.leave().await;
-    eventually("nobody is left", Duration::from_secs(5), || async {
+    eventually("no sessions are left", Duration::from_secs(5), || async {
         server.registry.viewers() == 0 && server.viewers.sessions() == 0
     })
     .await;
@@ -180,8 +180,8 @@ async fn a_lost_packet_is_sent_again(path: MediaPath) {
         "{}",
         viewer.answer
     );
-    let heard = viewer.packets_of("H264", 100).await;
-    let lost = heard.newest().wrapping_sub(20);
+    let received = viewer.packets_of("H264", 100).await;
+    let lost = received.newest().wrapping_sub(20);
     viewer
         .feedback("H264", |media_ssrc| {
             let nacks = vec![NackPair {

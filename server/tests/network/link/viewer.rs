@@ -31,7 +31,7 @@ impl<'a> Viewer<'a> {
         viewer.run("location.hash = '#/watch/film'").await;
         let plays = "document.querySelector('video')?.currentTime > 1";
         network
-            .at_viewer(viewer.browser.until("the picture moves", plays))
+            .at_viewer(viewer.browser.until("the video plays", plays))
             .await;
         // Freezes while a busy machine starts playback are not the link's.
         viewer.until(viewer.now().await + SETTLED).await;

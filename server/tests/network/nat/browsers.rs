@@ -81,11 +81,11 @@ impl Person<'_> {
             .await;
     }
 
-    async fn hear(&self, text: &str) {
+    async fn expect_text(&self, text: &str) {
         let there = format!(
             "[...document.querySelectorAll('.chat-message:not(.own) .bubble')].some(message => message.innerText == '{text}')"
         );
-        let what = format!("it hears {text}");
+        let what = format!("the text {text} arrives");
         self.network
             .inside(self.home, self.browser().until(&what, &there))
             .await;
@@ -146,13 +146,13 @@ async fn two_browsers_behind_symmetric_nats_and_a_terminal_talk_in_one_room() {
     lin.reaches("peer1", "relayed").await;
     ann.reaches("peer1", "direct").await;
     ann.say("Hello from Ann").await;
-    lin.hear("Hello from Ann").await;
-    terminal.hear("Hello from Ann");
+    lin.expect_text("Hello from Ann").await;
+    terminal.expect_text("Hello from Ann");
     terminal.say("Hello from the terminal");
-    lin.hear("Hello from the terminal").await;
+    lin.expect_text("Hello from the terminal").await;
     lin.say("Hello from Lin").await;
-    ann.hear("Hello from Lin").await;
-    terminal.hear("Hello from Lin");
+    ann.expect_text("Hello from Lin").await;
+    terminal.expect_text("Hello from Lin");
     for person in [ann, lin] {
         person.leave().await;
     }
@@ -191,9 +191,9 @@ async fn a_browser_without_udp_talks_through_turn_over_tcp() {
     ann.reaches("Lin", "relayed").await;
     lin.reaches("Ann", "relayed").await;
     ann.say("Hello from Ann").await;
-    lin.hear("Hello from Ann").await;
+    lin.expect_text("Hello from Ann").await;
     lin.say("Hello from Lin").await;
-    ann.hear("Hello from Lin").await;
+    ann.expect_text("Hello from Lin").await;
     assert_eq!(lin.relay_protocols().await, ["tcp"]);
     for person in [ann, lin] {
         person.leave().await;
@@ -211,7 +211,7 @@ async fn viewer(network: &Network) -> Person<'_> {
     };
     viewer.open("#/watch/film").await;
     let plays = "document.querySelector('video')?.currentTime > 1";
-    let playing = viewer.browser().until("the picture moves", plays);
+    let playing = viewer.browser().until("the video plays", plays);
     network.inside(home, playing).await;
     viewer
 }
@@ -238,12 +238,12 @@ async fn a_viewer_without_udp_watches_over_ice_tcp() {
         const transport = [...stats.values()].find(entry => entry.type == 'transport');
         const pair = stats.get(transport.selectedCandidatePairId);
         const [local, remote] = [stats.get(pair.localCandidateId), stats.get(pair.remoteCandidateId)];
-        const pictures = async () => [...(await peer.getStats()).values()]
+        const frames = async () => [...(await peer.getStats()).values()]
             .find(entry => entry.type == 'inbound-rtp' && entry.kind == 'video').framesDecoded;
-        const before = await pictures();
+        const before = await frames();
         await new Promise(done => setTimeout(done, 4000));
         return { connections: peers.length, types: [local.candidateType, remote.candidateType], protocols: [local.protocol, remote.protocol],
-            pictures: await pictures() - before }";
+            frames: await frames() - before }";
     let found = network
         .inside(viewer.home, viewer.browser().run(script))
         .await;
@@ -265,5 +265,5 @@ async fn a_viewer_without_udp_watches_over_ice_tcp() {
     let types = found["types"].as_array().expect("two");
     assert!(types.iter().all(|kind| kind != "relay"), "{found}");
     // The clip has 25 frames a second.
-    assert!(found["pictures"].as_f64() > Some(50.0), "{found}");
+    assert!(found["frames"].as_f64() > Some(50.0), "{found}");
 }

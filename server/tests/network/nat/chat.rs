@@ -49,7 +49,7 @@ impl Peer {
         writeln!(self.stdin, "{text}").expect("the peer reads");
     }
 
-    pub(crate) fn hear(&mut self, text: &str) {
+    pub(crate) fn expect_text(&mut self, text: &str) {
         self.wait_for("message", |event| event["text"] == text);
     }
 

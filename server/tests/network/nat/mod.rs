@@ -17,9 +17,9 @@ fn talk(network: &mut Network) -> [Value; 2] {
     let mut two = Peer::enter(network, 2);
     let ways = [&mut one, &mut two].map(|peer| peer.wait_for("connected", |_| true));
     one.say("hello from one");
-    two.hear("hello from one");
+    two.expect_text("hello from one");
     two.say("hello from two");
-    one.hear("hello from two");
+    one.expect_text("hello from two");
     ways
 }
 

@@ -57,12 +57,12 @@ impl Network {
         namespaces.set("public", &format!("addr add {SERVER}/24 dev bridge0"));
         namespaces.set("public", "link set bridge0 up");
         // The default route leads to a hardware address that no interface has, so that private addresses are unreachable.
-        let nobody = "198.51.100.254";
+        let unused = "198.51.100.254";
         namespaces.set(
             "public",
-            &format!("neigh add {nobody} lladdr 02:00:00:00:00:fe dev bridge0"),
+            &format!("neigh add {unused} lladdr 02:00:00:00:00:fe dev bridge0"),
         );
-        namespaces.set("public", &format!("route add default via {nobody}"));
+        namespaces.set("public", &format!("route add default via {unused}"));
         for (number, nat) in (1..).zip(routers) {
             build_home(&namespaces, number, nat);
         }

@@ -48,26 +48,26 @@ async fn watches(profile: &str, offered: &str) {
     let output = tokio::task::spawn_blocking(move || script.output());
     let output = output.await.expect("no panic").expect("Python starts");
     assert!(output.status.success(), "the script fails");
-    let told: Value = serde_json::from_slice(&output.stdout).expect("it tells JSON");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("the script prints JSON");
     server.stop().await;
 
-    assert_eq!(told["profile"], profile, "{told}");
-    assert_eq!(told["session"]["path"], "sealed", "{told}");
+    assert_eq!(report["profile"], profile, "{report}");
+    assert_eq!(report["session"]["path"], "sealed", "{report}");
     let number = |kind: &str, name: &str| {
-        let number = told[kind][name].as_f64();
-        number.unwrap_or_else(|| panic!("no {name} of {kind}: {told}"))
+        let number = report[kind][name].as_f64();
+        number.unwrap_or_else(|| panic!("no {name} of {kind}: {report}"))
     };
-    assert_eq!(told["video"]["size"], serde_json::json!([1280, 720]));
+    assert_eq!(report["video"]["size"], serde_json::json!([1280, 720]));
     let rate = (number("video", "frames") - 1.0) / number("video", "media");
-    assert!((RATE - 1.0..RATE + 1.0).contains(&rate), "{rate}: {told}");
+    assert!((RATE - 1.0..RATE + 1.0).contains(&rate), "{rate}: {report}");
     for kind in ["video", "audio"] {
-        assert!(number(kind, "media") > 3.0, "{told}");
+        assert!(number(kind, "media") > 3.0, "{report}");
         let speed = number(kind, "media") / number(kind, "took");
-        assert!((0.8..1.25).contains(&speed), "{kind} at {speed}: {told}");
+        assert!((0.8..1.25).contains(&speed), "{kind} at {speed}: {report}");
     }
-    assert!(number("audio", "loudest") > 300.0, "no audio: {told}");
+    assert!(number("audio", "loudest") > 300.0, "no audio: {report}");
     // Lost video packets are requested again, and all arrive.
-    assert!(told["lost"].as_f64() > Some(5.0), "{told}");
-    assert!(number("session", "rtx") > 3.0, "{told}");
-    assert_eq!(number("session", "skips"), 0.0, "{told}");
+    assert!(report["lost"].as_f64() > Some(5.0), "{report}");
+    assert!(number("session", "rtx") > 3.0, "{report}");
+    assert_eq!(number("session", "skips"), 0.0, "{report}");
 }

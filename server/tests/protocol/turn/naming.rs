@@ -4,7 +4,7 @@ use shared::api::IceConfig;
 
 use super::{TestServer, ice};
 
-async fn told(server: &TestServer, header: (&str, &str)) -> String {
+async fn advertised_host(server: &TestServer, header: (&str, &str)) -> String {
     let (name, value) = header;
     let request = server.http.get(server.url("/api/ice")).header(name, value);
     let answer = request.send().await.unwrap();
@@ -32,7 +32,7 @@ async fn clients_are_told_the_host_that_they_used() {
         // A Host header that is not a host is not repeated; the connection's own address is used.
         (("x-forwarded-host", "a b\"><"), "127.0.0.1"),
     ] {
-        assert_eq!(told(&server, header).await, host, "{header:?}");
+        assert_eq!(advertised_host(&server, header).await, host, "{header:?}");
     }
 }
 

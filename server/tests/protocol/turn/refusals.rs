@@ -174,7 +174,7 @@ async fn a_user_has_a_rate() {
         .bind(0x4000, peer.local_addr().unwrap())
         .await
         .unwrap();
-    let heard = tokio::spawn(async move {
+    let receiving = tokio::spawn(async move {
         let mut arrived = 0;
         while timeout(SOON / 4, peer.recv(&mut [0; 2000])).await.is_ok() {
             arrived += 1;
@@ -185,7 +185,7 @@ async fn a_user_has_a_rate() {
         pace(number).await;
         client.send_on(0x4000, &[7; 1000]).await;
     }
-    let arrived = heard.await.unwrap();
+    let arrived = receiving.await.unwrap();
     // 1 Mbit/s is 125 packets at once, and some more while the test sends.
     assert!((100..250).contains(&arrived), "{arrived} of 400 arrived");
 }

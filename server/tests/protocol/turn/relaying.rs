@@ -56,7 +56,10 @@ async fn an_allocation_relays_both_ways() {
 
         client.permit(peer_address).await.expect("a permission");
         client.send(peer_address, b"by indication").await;
-        assert_eq!(hears(&peer).await, (b"by indication".to_vec(), relayed));
+        assert_eq!(
+            receive_from(&peer).await,
+            (b"by indication".to_vec(), relayed)
+        );
         peer.send_to(b"odd", relayed).await.unwrap();
         let received = client.receive().await;
         assert_eq!(
@@ -69,7 +72,7 @@ async fn an_allocation_relays_both_ways() {
         for length in [0, 1, 1199, 1500, 4096] {
             let data = vec![7; length];
             client.send_on(0x4001, &data).await;
-            assert_eq!(hears(&peer).await, (data.clone(), relayed));
+            assert_eq!(receive_from(&peer).await, (data.clone(), relayed));
             peer.send_to(&data, relayed).await.unwrap();
             assert_eq!(
                 client.receive().await,
@@ -201,7 +204,7 @@ async fn shutdown_frees_every_port() {
     std::net::TcpListener::bind(address).expect("the TCP port is free again");
 }
 
-async fn hears(peer: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+async fn receive_from(peer: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     let mut buffer = vec![0; 65_536];
     let (length, from) = timeout(SOON, peer.recv_from(&mut buffer))
         .await
