@@ -16,7 +16,8 @@ use super::viewer::{FeedbackOutcome, NextPoll, SendContext, Viewer};
 use net::batch::{Batch, FlushOutcome};
 use net::routes::Remote;
 use net::{Path, Port};
-use stream::shared_log::{ShardWaker, SharedLog};
+use stream::shard_waker::ShardWaker;
+use stream::shared_log::SharedLog;
 
 new_key_type! {
     /// A viewer of one shard. Never given to another viewer of the shard.

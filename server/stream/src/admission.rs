@@ -1,57 +1,57 @@
-//! Who may watch: so many, and so many bits a second to all of them together.
+//! Limits on the number of viewers and on the bit rate that is sent to all of them.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::bitrate::RenditionBitrate;
 use super::{StreamError, lock};
 
-/// Bounds on all viewers together.
+/// Limits on all viewers together.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub viewers: u32,
-    /// Bits a second; `None`: no bound.
+    /// Bits per second; `None`: unlimited.
     pub egress: Option<u64>,
 }
 
-/// Counts who is in. Clones are the same.
+/// Counts viewers and the bit rate they use. Clones share the counts.
 #[derive(Clone, Debug)]
 pub(super) struct AdmissionControl {
     limits: Limits,
-    inside: Arc<Mutex<Inside>>,
+    usage: Arc<Mutex<Usage>>,
 }
 
 #[derive(Debug, Default)]
-struct Inside {
+struct Usage {
     viewers: u32,
-    /// The renditions that are sent, and to how many.
+    /// The renditions that are sent, and the number of their viewers.
     renditions: Vec<(Arc<RenditionBitrate>, u32)>,
 }
 
-/// A place among the viewers. Dropping it gives the place back.
+/// Counts one viewer, and the bit rate reserved for it. Dropping it releases both.
 #[derive(Debug)]
 pub struct ViewerPermit {
-    gate: AdmissionControl,
-    taken: Vec<Arc<RenditionBitrate>>,
+    control: AdmissionControl,
+    reserved: Vec<Arc<RenditionBitrate>>,
 }
 
 impl AdmissionControl {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
-            inside: Arc::default(),
+            usage: Arc::default(),
         }
     }
 
-    /// `None`: as many watch as may.
+    /// `None` when the maximum number of viewers is reached.
     pub(super) fn admit(&self) -> Option<ViewerPermit> {
-        let mut inside = self.inside();
-        if inside.viewers >= self.limits.viewers {
+        let mut usage = self.usage();
+        if usage.viewers >= self.limits.viewers {
             return None;
         }
-        inside.viewers += 1;
+        usage.viewers += 1;
         Some(ViewerPermit {
-            gate: self.clone(),
-            taken: Vec::new(),
+            control: self.clone(),
+            reserved: Vec::new(),
         })
     }
 
@@ -60,71 +60,71 @@ impl AdmissionControl {
     }
 
     pub(super) fn viewers(&self) -> u32 {
-        self.inside().viewers
+        self.usage().viewers
     }
 
-    /// What goes to all viewers together as far as is known, in bits a second.
+    /// The bit rate of all viewers together as far as it is known, in bits per second.
     pub(super) fn egress(&self) -> u64 {
-        self.inside().egress()
+        self.usage().egress()
     }
 
-    fn inside(&self) -> MutexGuard<'_, Inside> {
-        lock(&self.inside)
+    fn usage(&self) -> MutexGuard<'_, Usage> {
+        lock(&self.usage)
     }
 }
 
-impl Inside {
+impl Usage {
     fn egress(&self) -> u64 {
         let each = self.renditions.iter();
-        let each = each.map(|(meter, viewers)| meter.rate().saturating_mul((*viewers).into()));
+        let each = each.map(|(bitrate, viewers)| bitrate.rate().saturating_mul((*viewers).into()));
         each.fold(0, u64::saturating_add)
     }
 }
 
 impl ViewerPermit {
-    /// Takes up what these renditions need, for as long as the place is held. Looked at when a viewer comes only:
-    /// streams that grow later do not turn out who is in.
+    /// Reserves the bit rate of these renditions until the permit is dropped. The limit is checked only here: a stream whose
+    /// bit rate grows later does not disconnect its viewers.
     ///
     /// # Errors
-    /// With it, more would be sent than may; nothing is taken up then.
+    /// The limit would be exceeded; nothing is reserved then.
     pub fn reserve(&mut self, renditions: Vec<Arc<RenditionBitrate>>) -> Result<(), StreamError> {
-        // Under one lock, so that of a crowd at the door only those get in who fit.
-        let mut inside = self.gate.inside();
+        // Check and reservation under one lock, so that simultaneous requests cannot exceed the limit.
+        let mut usage = self.control.usage();
         let sum = renditions
             .iter()
-            .map(|meter| meter.rate())
-            .fold(inside.egress(), u64::saturating_add);
-        if self.gate.limits.egress.is_some_and(|most| sum > most) {
+            .map(|bitrate| bitrate.rate())
+            .fold(usage.egress(), u64::saturating_add);
+        if self.control.limits.egress.is_some_and(|limit| sum > limit) {
             return Err(StreamError::Full);
         }
-        for meter in &renditions {
-            match inside
+        for bitrate in &renditions {
+            match usage
                 .renditions
                 .iter_mut()
-                .find(|(known, _)| Arc::ptr_eq(known, meter))
+                .find(|(known, _)| Arc::ptr_eq(known, bitrate))
             {
                 Some((_, viewers)) => *viewers += 1,
-                None => inside.renditions.push((Arc::clone(meter), 1)),
+                None => usage.renditions.push((Arc::clone(bitrate), 1)),
             }
         }
-        drop(inside);
-        self.taken.extend(renditions);
+        drop(usage);
+        self.reserved.extend(renditions);
         Ok(())
     }
 }
 
 impl Drop for ViewerPermit {
     fn drop(&mut self) {
-        let mut inside = self.gate.inside();
-        inside.viewers -= 1;
-        for (meter, viewers) in &mut inside.renditions {
+        let mut usage = self.control.usage();
+        usage.viewers -= 1;
+        for (bitrate, viewers) in &mut usage.renditions {
             *viewers -= self
-                .taken
+                .reserved
                 .iter()
-                .filter(|taken| Arc::ptr_eq(taken, meter))
+                .filter(|reserved| Arc::ptr_eq(reserved, bitrate))
                 .count() as u32;
         }
-        inside.renditions.retain(|(_, viewers)| *viewers > 0);
+        usage.renditions.retain(|(_, viewers)| *viewers > 0);
     }
 }
 
@@ -132,59 +132,59 @@ impl Drop for ViewerPermit {
 mod tests {
     use super::*;
 
-    fn gate(viewers: u32, egress: Option<u64>) -> AdmissionControl {
+    fn control(viewers: u32, egress: Option<u64>) -> AdmissionControl {
         AdmissionControl::new(Limits { viewers, egress })
     }
 
     fn rendition(rate: u64) -> Arc<RenditionBitrate> {
-        let meter = Arc::new(RenditionBitrate::default());
-        meter.guess(rate);
-        meter
+        let bitrate = Arc::new(RenditionBitrate::default());
+        bitrate.set_estimate(rate);
+        bitrate
     }
 
     #[test]
-    fn a_place_is_given_back_when_its_viewer_leaves() {
-        let gate = gate(1, None);
-        let place = gate.admit();
-        assert!(place.is_some() && gate.admit().is_none());
-        drop(place);
-        assert!(gate.admit().is_some());
+    fn a_permit_is_released_when_its_viewer_leaves() {
+        let control = control(1, None);
+        let permit = control.admit();
+        assert!(permit.is_some() && control.admit().is_none());
+        drop(permit);
+        assert!(control.admit().is_some());
     }
 
     #[test]
-    fn only_as_many_get_in_as_the_line_carries() {
-        let gate = gate(10, Some(5_000_000));
-        let (picture, sound) = (rendition(2_000_000), rendition(100_000));
+    fn viewers_are_admitted_up_to_the_bit_rate_limit() {
+        let control = control(10, Some(5_000_000));
+        let (video, audio) = (rendition(2_000_000), rendition(100_000));
         let watch = || {
-            let mut place = gate.admit().expect("a place");
-            place
-                .reserve(vec![picture.clone(), sound.clone()])
-                .map(|()| place)
+            let mut permit = control.admit().expect("a permit");
+            permit
+                .reserve(vec![video.clone(), audio.clone()])
+                .map(|()| permit)
         };
         let first = watch().expect("fits");
         let second = watch().expect("fits");
         assert!(matches!(watch(), Err(StreamError::Full)));
-        assert_eq!((gate.viewers(), gate.egress()), (2, 4_200_000));
-        let mut listener = gate.admit().expect("a place");
+        assert_eq!((control.viewers(), control.egress()), (2, 4_200_000));
+        let mut listener = control.admit().expect("a permit");
         assert!(
-            listener.reserve(vec![sound.clone()]).is_ok(),
-            "sound alone fits"
+            listener.reserve(vec![audio.clone()]).is_ok(),
+            "audio alone fits"
         );
         drop(first);
-        assert_eq!(gate.egress(), 2_200_000);
+        assert_eq!(control.egress(), 2_200_000);
         drop((second, listener));
-        assert_eq!((gate.viewers(), gate.egress()), (0, 0));
+        assert_eq!((control.viewers(), control.egress()), (0, 0));
     }
 
     #[test]
-    fn without_a_limit_everybody_gets_in() {
-        let gate = gate(10, None);
-        let mut place = gate.admit().expect("a place");
+    fn without_a_bit_rate_limit_every_viewer_is_admitted() {
+        let control = control(10, None);
+        let mut permit = control.admit().expect("a permit");
         assert!(
-            place
+            permit
                 .reserve(vec![rendition(u64::MAX), rendition(1)])
                 .is_ok()
         );
-        assert_eq!(gate.egress(), u64::MAX);
+        assert_eq!(control.egress(), u64::MAX);
     }
 }

@@ -1,14 +1,14 @@
-//! How many bits a second a rendition has on the wire.
+//! The bit rate of a rendition on the wire.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use media::time::MediaTime;
 
-/// What one viewer of a rendition costs, in bits a second: guessed, then measured. Read by any thread.
+/// What one viewer of a rendition costs in bits per second: estimated first, then measured. Shared by all threads.
 #[derive(Debug, Default)]
 pub struct RenditionBitrate {
-    /// 0: not known.
+    /// Zero while unknown.
     rate: AtomicU64,
 }
 
@@ -17,48 +17,48 @@ impl RenditionBitrate {
         self.rate.load(Ordering::Relaxed)
     }
 
-    /// Stands until something was measured.
-    pub fn guess(&self, rate: u64) {
-        // Known already: that is better.
+    /// Sets the rate unless it is known already.
+    pub fn set_estimate(&self, rate: u64) {
+        // Fails when the rate is known, which is fine.
         let _ = self
             .rate
             .compare_exchange(0, rate, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 
-/// Measures one rendition while its source runs; its end that belongs to the source's thread.
+/// Measures one rendition while its source runs. Owned by the source's thread.
 #[derive(Debug)]
 pub(super) struct BitrateMeter {
-    meter: Arc<RenditionBitrate>,
+    bitrate: Arc<RenditionBitrate>,
     since: Option<MediaTime>,
     bytes: u64,
     measured: bool,
 }
 
-/// Pictures differ in size, keyframes most: so long is looked at before anything is said, in microseconds...
+/// The length of a measurement, in microseconds: long enough to average keyframes and smaller frames.
 const WINDOW: i64 = 4_000_000;
-/// ...and the newest window counts for so much.
+/// The weight of the newest measurement in the moving average.
 const WEIGHT: f64 = 0.25;
-/// Around each payload: IPv4 20, UDP 8, RTP 12 and 8 of a header extension, the tag of AES-GCM 16 (RFC 7714 13).
+/// Bytes around each payload: IPv4 20, UDP 8, RTP 12 and 8 of a header extension, the tag of AES-GCM 16 (RFC 7714 13).
 const OVERHEAD: u64 = 64;
 
 impl BitrateMeter {
-    pub(super) fn new(meter: Arc<RenditionBitrate>) -> Self {
+    pub(super) fn new(bitrate: Arc<RenditionBitrate>) -> Self {
         Self {
-            meter,
+            bitrate,
             since: None,
             bytes: 0,
             measured: false,
         }
     }
 
-    /// A frame was appended, in so many packets with so many bytes of payload.
+    /// Adds a frame of this many packets and payload bytes.
     pub(super) fn add(&mut self, time: MediaTime, packets: usize, bytes: usize) {
         let since = *self.since.get_or_insert(time);
         let span = time.micros_since(since);
         if !(0..WINDOW).contains(&span) {
             if span > 0 {
-                self.tell(self.bytes as f64 * 8e6 / span as f64);
+                self.update(self.bytes as f64 * 8e6 / span as f64);
             }
             self.since = Some(time);
             self.bytes = 0;
@@ -66,14 +66,14 @@ impl BitrateMeter {
         self.bytes += bytes as u64 + packets as u64 * OVERHEAD;
     }
 
-    fn tell(&mut self, newest: f64) {
-        let before = self.meter.rate() as f64;
+    fn update(&mut self, newest: f64) {
+        let before = self.bitrate.rate() as f64;
         let rate = match self.measured {
             true => before + (newest - before) * WEIGHT,
             false => newest,
         };
         self.measured = true;
-        self.meter
+        self.bitrate
             .rate
             .store((rate as u64).max(1), Ordering::Relaxed);
     }
@@ -83,59 +83,59 @@ impl BitrateMeter {
 mod tests {
     use super::*;
 
-    /// 25 pictures a second of 4 packets and 4,744 bytes: 5,000 on the wire, so 1 Mbit/s.
-    fn play(measure: &mut BitrateMeter, from: i64, seconds: i64, bytes: usize) {
-        for picture in 0..=seconds * 25 {
-            measure.add(MediaTime(from + picture * 40_000), 4, bytes);
+    /// 25 frames per second. One of 4 packets and 4,744 bytes takes 5,000 bytes on the wire: 1 Mbit/s.
+    fn play(meter: &mut BitrateMeter, from: i64, seconds: i64, bytes: usize) {
+        for frame in 0..=seconds * 25 {
+            meter.add(MediaTime(from + frame * 40_000), 4, bytes);
         }
     }
 
     #[test]
-    fn the_guess_stands_until_something_was_measured() {
-        let meter = Arc::new(RenditionBitrate::default());
-        let mut measure = BitrateMeter::new(meter.clone());
-        assert_eq!(meter.rate(), 0);
-        meter.guess(3_000_000);
-        meter.guess(9_000_000);
-        play(&mut measure, 0, 3, 4_744);
-        assert_eq!(meter.rate(), 3_000_000);
-        play(&mut measure, 3_000_000, 1, 4_744);
-        // The picture at 3 s came twice.
+    fn the_estimate_is_used_until_the_first_measurement() {
+        let bitrate = Arc::new(RenditionBitrate::default());
+        let mut meter = BitrateMeter::new(bitrate.clone());
+        assert_eq!(bitrate.rate(), 0);
+        bitrate.set_estimate(3_000_000);
+        bitrate.set_estimate(9_000_000);
+        play(&mut meter, 0, 3, 4_744);
+        assert_eq!(bitrate.rate(), 3_000_000);
+        play(&mut meter, 3_000_000, 1, 4_744);
+        // The frame at 3 s was added twice.
         assert!(
-            (1_000_000..1_020_000).contains(&meter.rate()),
+            (1_000_000..1_020_000).contains(&bitrate.rate()),
             "{}",
-            meter.rate()
+            bitrate.rate()
         );
-        meter.guess(9_000_000);
-        assert!(meter.rate() < 1_020_000);
+        bitrate.set_estimate(9_000_000);
+        assert!(bitrate.rate() < 1_020_000);
     }
 
     #[test]
-    fn a_lasting_change_is_followed_and_a_short_one_hardly() {
-        let meter = Arc::new(RenditionBitrate::default());
-        let mut measure = BitrateMeter::new(meter.clone());
-        play(&mut measure, 0, 40, 4_744);
-        assert_eq!(meter.rate(), 1_000_000);
-        play(&mut measure, 40_040_000, 4, 9_744);
+    fn a_lasting_change_is_followed_and_a_short_one_is_smoothed() {
+        let bitrate = Arc::new(RenditionBitrate::default());
+        let mut meter = BitrateMeter::new(bitrate.clone());
+        play(&mut meter, 0, 40, 4_744);
+        assert_eq!(bitrate.rate(), 1_000_000);
+        play(&mut meter, 40_040_000, 4, 9_744);
         assert!(
-            (1_200_000..1_300_000).contains(&meter.rate()),
+            (1_200_000..1_300_000).contains(&bitrate.rate()),
             "{}",
-            meter.rate()
+            bitrate.rate()
         );
-        play(&mut measure, 44_080_000, 60, 9_744);
+        play(&mut meter, 44_080_000, 60, 9_744);
         assert!(
-            (1_950_000..2_010_000).contains(&meter.rate()),
+            (1_950_000..2_010_000).contains(&bitrate.rate()),
             "{}",
-            meter.rate()
+            bitrate.rate()
         );
     }
 
     #[test]
-    fn a_clock_that_jumps_back_begins_anew() {
-        let meter = Arc::new(RenditionBitrate::default());
-        let mut measure = BitrateMeter::new(meter.clone());
-        play(&mut measure, 1_000_000_000, 2, 4_744);
-        play(&mut measure, 0, 4, 4_744);
-        assert_eq!(meter.rate(), 1_000_000);
+    fn a_clock_that_jumps_back_restarts_the_measurement() {
+        let bitrate = Arc::new(RenditionBitrate::default());
+        let mut meter = BitrateMeter::new(bitrate.clone());
+        play(&mut meter, 1_000_000_000, 2, 4_744);
+        play(&mut meter, 0, 4, 4_744);
+        assert_eq!(bitrate.rate(), 1_000_000);
     }
 }

@@ -1,8 +1,8 @@
-//! What has happened since something began, in numbers.
+//! Counters of events.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A number that only rises.
+/// A number that only increases.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
@@ -16,24 +16,24 @@ impl Counter {
     }
 }
 
-/// What has happened to one viewer, shard or stream since it began. Read by any thread, and written without waiting: those
-/// of a viewer and of a shard by one thread, those of a stream by every shard, so best once a batch.
+/// Events of one viewer, shard or stream since it began. Read by any thread. The counters of a viewer and of a shard are
+/// written by one thread, those of a stream by every shard, so preferably once per batch.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// RTP packets sent, retransmissions among them.
     pub packets: Counter,
-    /// Octets of these datagrams, without UDP and IP.
+    /// Bytes of these datagrams, without UDP and IP headers.
     pub bytes: Counter,
-    /// Packets sent again (RFC 4588).
+    /// Retransmitted packets (RFC 4588).
     pub rtx: Counter,
-    /// Packets that receivers asked for again (RFC 4585 6.2.1).
+    /// Packets that receivers reported as lost (generic NACK, RFC 4585 6.2.1).
     pub nacks: Counter,
-    /// Requests for a keyframe: PLI and FIR (RFC 4585 6.3.1, RFC 5104 4.3.1).
+    /// Keyframe requests: PLI and FIR (RFC 4585 6.3.1, RFC 5104 4.3.1).
     pub plis: Counter,
-    /// Times that a viewer was too slow and went on at a later keyframe.
+    /// How often a viewer was too slow and skipped to a later keyframe.
     pub skips: Counter,
     /// Sends that the kernel refused.
     pub send_errors: Counter,
-    /// Sends to the kernel, each of one datagram or more.
+    /// Send calls, each of one datagram or more.
     pub batches: Counter,
 }

@@ -1,4 +1,4 @@
-//! Every stream of this server, by name.
+//! All streams of this server, by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,28 +13,28 @@ use super::admission::{AdmissionControl, Limits, ViewerPermit};
 use super::{Stream, lock};
 use media::source::Input;
 
-/// What the person who starts the server asks to be shown.
+/// A source as configured on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceConfig {
-    /// A file; without a name it is called like the file.
+    /// A file. Without `name`, the stream has the name of the file.
     File { name: Option<String>, path: PathBuf },
-    /// Every media file in a folder, not in the folders below it. RenditionUse.
+    /// Every media file in a folder, without subfolders. The folder is watched for changes.
     Folder(PathBuf),
-    /// A generated picture with a clock, and a tone.
+    /// The generated test pattern with a clock, and a tone.
     Test { name: Option<String> },
 }
 
-/// Every stream by name; cheap to clone.
+/// All streams by name; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Registry(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     sources: Vec<SourceConfig>,
-    gate: AdmissionControl,
+    admission: AdmissionControl,
     grace: Duration,
-    /// How many files are looked at at once.
-    looking: Arc<Semaphore>,
+    /// Limits how many files are read at once.
+    probe_permits: Arc<Semaphore>,
     /// In the order of the sources, then by name.
     entries: Mutex<Vec<Entry>>,
 }
@@ -42,17 +42,18 @@ struct Inner {
 #[derive(Clone, Debug)]
 struct Entry {
     stream: Arc<Stream>,
-    /// Of the file when it was last looked at, and when it was last seen.
+    /// The version of the file that was probed.
     probed: Option<Fingerprint>,
+    /// The version of the file at the last scan.
     seen: Option<Fingerprint>,
 }
 
-/// Changes when a file does.
+/// Size and modification time: the version of a file.
 type Fingerprint = (u64, Option<SystemTime>);
 
-/// Endings of file names that are taken up from a watched folder. A file that is named on the command
-/// line is tried whatever its name.
-const MEDIA_ENDINGS: &[&str] = &[
+/// Extensions of files that are played from a watched folder. A file that is named on the command line is played
+/// whatever its extension.
+const MEDIA_EXTENSIONS: &[&str] = &[
     "3g2", "3gp", "aac", "ac3", "aif", "aiff", "amr", "asf", "avi", "caf", "divx", "dv", "f4v",
     "flac", "flv", "gxf", "h264", "hevc", "ivf", "m1v", "m2t", "m2ts", "m2v", "m4a", "m4v", "mka",
     "mkv", "mov", "mp2", "mp3", "mp4", "mpe", "mpeg", "mpg", "mts", "mxf", "nut", "oga", "ogg",
@@ -60,41 +61,41 @@ const MEDIA_ENDINGS: &[&str] = &[
     "y4m",
 ];
 
-/// A folder shows this many files at most.
-const MAX_STREAMS: usize = 10_000;
-/// Files that are probed or drawn a poster of at the same time; a slow disk then holds up one of them.
-const LOOKING: usize = 2;
-const SCAN_EVERY: Duration = Duration::from_secs(1);
+/// The maximum number of files from one folder.
+const MAX_FILES_PER_FOLDER: usize = 10_000;
+/// The maximum number of concurrent probes and posters. With two, a slow disk does not block all others.
+const MAX_CONCURRENT_PROBES: usize = 2;
+const SCAN_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Registry {
-    /// Reads the folders once and goes on watching them, on the runtime of the caller, until [`Registry::close`].
+    /// Reads the folders, and watches them on the caller's runtime until [`Registry::close`].
     pub fn open(sources: Vec<SourceConfig>, limits: Limits, grace: Duration) -> Self {
-        let looking = Arc::new(Semaphore::new(LOOKING));
+        let probe_permits = Arc::new(Semaphore::new(MAX_CONCURRENT_PROBES));
         let inner = Arc::new(Inner {
             sources,
-            gate: AdmissionControl::new(limits),
+            admission: AdmissionControl::new(limits),
             grace,
-            looking,
+            probe_permits,
             entries: Mutex::default(),
         });
         inner.scan();
         let watched = Arc::downgrade(&inner);
         tokio::spawn(async move {
             loop {
-                // One after the other, so that a folder of thousands does not take the machine; and
-                // not for long, so that what comes and goes is seen meanwhile.
-                let until = Instant::now() + SCAN_EVERY;
+                // Streams are probed one after the other, so that a large folder does not overload the machine, and
+                // for a limited time, so that changes of the folder are noticed meanwhile.
+                let deadline = Instant::now() + SCAN_INTERVAL;
                 let Some(streams) = watched.upgrade().map(|inner| inner.streams()) else {
                     return;
                 };
                 for stream in streams {
-                    // What is wrong with a file is in its `info`.
+                    // `Stream::info` reports the error.
                     let _ = stream.probe().await;
-                    if Instant::now() > until {
+                    if Instant::now() > deadline {
                         break;
                     }
                 }
-                tokio::time::sleep(SCAN_EVERY).await;
+                tokio::time::sleep(SCAN_INTERVAL).await;
                 let Some(inner) = watched.upgrade() else {
                     return;
                 };
@@ -102,7 +103,10 @@ impl Registry {
                     return;
                 };
                 for stream in gone {
-                    tracing::info!(stream = stream.name(), "the file is gone: the stream ends");
+                    tracing::info!(
+                        stream = stream.name(),
+                        "the file has been removed: the stream ends"
+                    );
                     stream.close().await;
                 }
             }
@@ -116,7 +120,7 @@ impl Registry {
         Some(Arc::clone(&entry.stream))
     }
 
-    /// What is played when no name is given: the first source of the command line.
+    /// The default stream: the first source of the command line.
     pub fn first(&self) -> Option<Arc<Stream>> {
         lock(&self.0.entries)
             .first()
@@ -134,30 +138,30 @@ impl Registry {
         StreamList { streams }
     }
 
-    /// `None`: as many watch as may.
+    /// `None` when the maximum number of viewers is reached.
     pub fn admit(&self) -> Option<ViewerPermit> {
-        self.0.gate.admit()
+        self.0.admission.admit()
     }
 
     pub fn viewers(&self) -> u32 {
-        self.0.gate.viewers()
+        self.0.admission.viewers()
     }
 
-    /// What goes to all viewers together as far as is known, in bits a second.
+    /// The bit rate of all viewers together as far as it is known, in bits per second.
     pub fn egress(&self) -> u64 {
-        self.0.gate.egress()
+        self.0.admission.egress()
     }
 
     pub fn limits(&self) -> Limits {
-        self.0.gate.limits()
+        self.0.admission.limits()
     }
 
-    /// Every stream, in the order of the sources.
+    /// All streams, in the order of the sources.
     pub fn streams(&self) -> Vec<Arc<Stream>> {
         self.0.streams()
     }
 
-    /// Ends every stream and joins the threads of their sources.
+    /// Stops all streams and joins the threads of their sources.
     pub async fn close(&self) {
         let entries = std::mem::take(&mut *lock(&self.0.entries));
         let closing: Vec<_> = entries
@@ -165,7 +169,7 @@ impl Registry {
             .map(|entry| tokio::spawn(async move { entry.stream.close().await }))
             .collect();
         for stream in closing {
-            // A panic in there has been printed; the others still have to be ended.
+            // A panic has been logged; the other streams still have to be closed.
             let _ = stream.await;
         }
     }
@@ -179,9 +183,9 @@ impl Inner {
             .collect()
     }
 
-    /// Brings the entries in line with what is on the disk. Returns the streams that are gone.
+    /// Updates the entries from the files on disk. Returns the streams whose file is gone.
     fn scan(&self) -> Vec<Arc<Stream>> {
-        // A disk may take its time; nobody who asks for a stream waits for it.
+        // The disk may be slow, so it is read without the lock.
         let wanted: Vec<_> = wanted(&self.sources)
             .into_iter()
             .map(|(name, input)| (name, fingerprint(&input), input))
@@ -199,13 +203,18 @@ impl Inner {
                 other => {
                     gone.extend(other.map(|entry| entry.stream));
                     Entry {
-                        stream: Stream::new(name, input, self.grace, Arc::clone(&self.looking)),
+                        stream: Stream::new(
+                            name,
+                            input,
+                            self.grace,
+                            Arc::clone(&self.probe_permits),
+                        ),
                         probed: None,
                         seen: None,
                     }
                 }
             };
-            entry.look(now);
+            entry.update(now);
             entries.push(entry);
         }
         gone.extend(old.into_values().map(|entry| entry.stream));
@@ -214,20 +223,20 @@ impl Inner {
 }
 
 impl Entry {
-    /// Has the file looked at again when it has changed and then stood still between two scans.
-    fn look(&mut self, now: Option<Fingerprint>) {
-        let still = self.seen == now;
+    /// Invalidates the stream when its file has changed and then stayed the same for two scans.
+    fn update(&mut self, now: Option<Fingerprint>) {
+        let stable = self.seen == now;
         self.seen = now;
         if self.probed.is_none() {
             self.probed = now;
-        } else if still && self.probed != now {
+        } else if stable && self.probed != now {
             self.probed = now;
             self.stream.invalidate();
         }
     }
 }
 
-/// Name and input of everything that the sources stand for now; names are unique.
+/// The name and input of every stream that the sources describe now. Names are unique.
 fn wanted(sources: &[SourceConfig]) -> Vec<(String, Input)> {
     let mut names = BTreeSet::new();
     let mut wanted = Vec::new();
@@ -258,7 +267,7 @@ fn wanted(sources: &[SourceConfig]) -> Vec<(String, Input)> {
     wanted
 }
 
-/// Sorted by name. A folder that cannot be read counts as empty: it may come back.
+/// Sorted by name. A folder that cannot be read counts as empty: it may become readable again.
 fn media_files(folder: &Path) -> Vec<PathBuf> {
     let Ok(listing) = std::fs::read_dir(folder) else {
         return Vec::new();
@@ -266,7 +275,7 @@ fn media_files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = listing
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| is_media(path))
-        .take(MAX_STREAMS)
+        .take(MAX_FILES_PER_FOLDER)
         .collect();
     files.sort();
     files
@@ -276,15 +285,15 @@ fn is_media(path: &Path) -> bool {
     let hidden = path
         .file_name()
         .is_some_and(|name| name.to_string_lossy().starts_with('.'));
-    let ending = path
+    let extension = path
         .extension()
-        .map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+        .map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     !hidden
-        && ending.is_some_and(|ending| MEDIA_ENDINGS.contains(&ending.as_str()))
+        && extension.is_some_and(|extension| MEDIA_EXTENSIONS.contains(&extension.as_str()))
         && path.is_file()
 }
 
-/// What a file may be called, best first: `clip`, `clip.mp4`.
+/// Names for a file, best first: `clip`, `clip.mp4`.
 fn candidates(path: &Path) -> Vec<String> {
     let text =
         |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
@@ -294,7 +303,7 @@ fn candidates(path: &Path) -> Vec<String> {
         .collect()
 }
 
-/// The first candidate that is free, or else the last one with a number.
+/// The first candidate that is not taken, or else the last one with a number.
 fn unique(names: &mut BTreeSet<String>, candidates: Vec<String>) -> String {
     let last = candidates
         .last()
@@ -305,7 +314,7 @@ fn unique(names: &mut BTreeSet<String>, candidates: Vec<String>) -> String {
         .into_iter()
         .chain(numbered)
         .find(|name| !names.contains(name));
-    let name = name.expect("the numbers do not end");
+    let name = name.expect("the numbers are unbounded");
     names.insert(name.clone());
     name
 }
@@ -319,7 +328,7 @@ fn fingerprint(input: &Input) -> Option<Fingerprint> {
 }
 
 /// A stream's name as one segment of a path (RFC 3986 2.3, 3.3).
-pub(super) fn encode(name: &str) -> String {
+pub(super) fn path_segment(name: &str) -> String {
     const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
         .remove(b'-')
         .remove(b'.')
@@ -333,7 +342,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_and_as_short_as_can_be() {
+    fn names_are_unique_and_as_short_as_possible() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for file in ["a.mp4", "a.mkv", "b.webm", "notes.txt", ".hidden.mp4"] {
             std::fs::write(folder.path().join(file), b"x").expect("written");
@@ -352,9 +361,9 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_any_script_is_one_segment_of_a_path() {
+    fn a_name_in_any_script_is_one_path_segment() {
         assert_eq!(
-            encode("我的 影片/..%"),
+            path_segment("我的 影片/..%"),
             "%E6%88%91%E7%9A%84%20%E5%BD%B1%E7%89%87%2F..%25"
         );
     }

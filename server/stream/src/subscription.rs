@@ -1,4 +1,4 @@
-//! A viewer's hold on a stream.
+//! A viewer's subscription to a stream.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,27 +8,27 @@ use shared::api::Codec;
 use super::Stream;
 use super::shared_log::SharedLog;
 
-/// A viewer's hold on a stream. Dropping it leaves.
+/// Keeps a stream's source running for one viewer. Dropping it leaves the stream.
 #[derive(Debug)]
 pub struct Subscription {
     pub(super) stream: Arc<Stream>,
-    pub(super) shared_log: Arc<SharedLog>,
+    pub(super) log: Arc<SharedLog>,
     pub(super) video: Option<Codec>,
     pub(super) audio: Option<Codec>,
 }
 
 impl Subscription {
-    /// A subscription to a log that no source fills: for tests of sending.
+    /// A subscription to a log that no source fills: for tests of egress.
     #[doc(hidden)]
     pub fn to_log(
         stream: Arc<Stream>,
-        shared_log: Arc<SharedLog>,
+        log: Arc<SharedLog>,
         video: Option<Codec>,
         audio: Option<Codec>,
     ) -> Self {
         Self {
             stream,
-            shared_log,
+            log,
             video,
             audio,
         }
@@ -39,7 +39,7 @@ impl Subscription {
     }
 
     pub fn log(&self) -> &Arc<SharedLog> {
-        &self.shared_log
+        &self.log
     }
 
     pub fn video(&self) -> Option<Codec> {
@@ -50,7 +50,7 @@ impl Subscription {
         self.audio
     }
 
-    /// Asks the encoder for a keyframe of the pictures. False: they are passed through, and come as they are.
+    /// Asks the encoder for a video keyframe. False: the video is passed through and has no encoder.
     pub fn request_keyframe(&self, now: Instant) -> bool {
         self.video
             .is_some_and(|codec| self.stream.request_keyframe(codec, now))

@@ -4,11 +4,11 @@ use media::time::MediaTime;
 
 use super::frame::Frame;
 
-/// The frames from one keyframe up to the next. Keyframes that follow within [`Gop::SHORTEST`] stay
-/// in the same GOP, so that sound, where every packet is a keyframe, does not cost a GOP a packet.
+/// The frames from one keyframe up to the next. Keyframes within [`Gop::MIN_LENGTH`] of the first stay in the same GOP:
+/// in audio every packet is a keyframe, and would otherwise be a GOP of its own.
 #[derive(Debug)]
 pub(super) struct Gop {
-    /// Number of `frames[0]` in its track.
+    /// The number of `frames[0]` in its track.
     pub(super) first: u64,
     /// Begins with a keyframe. Never empty.
     pub(super) frames: Vec<Frame>,
@@ -17,7 +17,7 @@ pub(super) struct Gop {
 
 impl Gop {
     /// In microseconds.
-    pub(super) const SHORTEST: i64 = 500_000;
+    pub(super) const MIN_LENGTH: i64 = 500_000;
 
     pub(super) fn new(first: u64, keyframe: Frame) -> Self {
         let bytes = keyframe.bytes();
@@ -39,8 +39,8 @@ impl Gop {
             .map_or(MediaTime::ZERO, |frame| frame.time)
     }
 
-    /// True when a keyframe at `time` should begin the next GOP.
+    /// True when a keyframe at `time` begins the next GOP.
     pub(super) fn is_long_enough(&self, time: MediaTime) -> bool {
-        time.micros_since(self.start()) >= Self::SHORTEST
+        time.micros_since(self.start()) >= Self::MIN_LENGTH
     }
 }

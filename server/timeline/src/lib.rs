@@ -1,16 +1,19 @@
-//! The log: coded pictures and sound, and cursors on it. Pure: no I/O, no locks, no clock of its own;
-//! whoever calls says what time it is.
+//! The timeline: the log of a running stream, and the playheads on it. Pure: no I/O, no locks, and `now` is passed in.
 //!
-//! | module | noun |
+//! | module | content |
 //! |---|---|
-//! | `gop` | a run of packetized frames that begins where decoding can begin |
-//! | [`track`] | the GOPs of one codec, each frame numbered for ever |
-//! | [`log`] | the tracks of one running stream, on one clock, with one horizon |
-//! | [`playhead`] | a viewer's place in a log: what is due now, and what to do when it falls behind |
+//! | [`log`] | the tracks of one running stream on one clock |
+//! | [`track`] | the GOPs of one codec; numbers its frames |
+//! | `gop` | the frames from one keyframe up to the next |
+//! | [`frame`] | a packetized access unit |
+//! | [`playhead`] | a viewer's position in a log: which frame is due, and what a late viewer skips |
+//! | `cursor`, `origin` | a playhead's position in one track; when its frames are due |
 
+mod cursor;
 pub mod frame;
 mod gop;
 pub mod log;
+mod origin;
 pub mod playhead;
 pub mod track;
 

@@ -1,4 +1,4 @@
-//! The tracks of one running stream.
+//! The log of one running stream.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use super::frame::Frame;
 use super::track::Track;
 use media::time::MediaTime;
 
-/// What a running source has appended, by codec, and the clock that maps it to wall time.
+/// What a running source has appended, by codec, and the mapping from its clock to the wall clock.
 #[derive(Debug, Default)]
 pub struct Log {
     tracks: BTreeMap<Codec, Track>,
@@ -24,18 +24,18 @@ struct Anchor {
     at: Instant,
 }
 
-/// Kept beyond what late joiners need, for cursors that are a little behind; in microseconds.
+/// How much more than two GOPs is kept, in microseconds, for viewers that are a little late.
 const SLACK: i64 = 2_000_000;
-/// A track never holds more than this beyond its newest GOP, however long its GOPs are.
+/// The maximum size of a track, apart from its newest GOP.
 const MAX_TRACK_BYTES: usize = 64 << 20;
 
 impl Log {
-    /// From now on `time` is live at `at`.
+    /// Sets the mapping to the wall clock: `time` is live at `at`.
     pub fn set_anchor(&mut self, time: MediaTime, at: Instant) {
         self.anchor = Some(Anchor { time, at });
     }
 
-    /// The time that is live at `now`: what someone sees who lags by nothing. Sources append ahead of it.
+    /// The media time that is live at `now`. Sources append ahead of it.
     pub fn live(&self, now: Instant) -> MediaTime {
         let Some(Anchor { time, at }) = self.anchor else {
             return MediaTime::ZERO;
@@ -45,11 +45,11 @@ impl Log {
         time.plus_micros(ahead - behind)
     }
 
-    /// Appends a frame and drops what nobody can still need. False: not taken (see [`Track::append`]).
+    /// Appends a frame, and drops frames that no viewer can need. False: the frame was refused (see [`Track::append`]).
     pub fn append(&mut self, codec: Codec, frame: Frame, now: Instant) -> bool {
-        let taken = self.tracks.entry(codec).or_default().append(frame);
+        let appended = self.tracks.entry(codec).or_default().append(frame);
         let live = self.live(now);
-        // A viewer lags by a GOP at most when it joins, and by another when it has to begin again.
+        // A viewer is at most one GOP behind when it joins, and another when it restarts at a keyframe.
         let longest = self
             .tracks
             .values()
@@ -60,21 +60,21 @@ impl Log {
         if let Some(track) = self.tracks.get_mut(&codec) {
             track.trim(horizon, live, MAX_TRACK_BYTES);
         }
-        taken
+        appended
     }
 
     pub fn track(&self, codec: Codec) -> Option<&Track> {
         self.tracks.get(&codec)
     }
 
-    /// Forgets the frames of a codec that is no longer made, so that nobody joins on an old one.
+    /// Drops the frames of a codec that is no longer encoded, so that no viewer joins on an old one.
     pub fn clear(&mut self, codec: Codec) {
         if let Some(track) = self.tracks.get_mut(&codec) {
             track.clear();
         }
     }
 
-    /// Nothing will be appended any more.
+    /// Marks the end of the stream.
     pub fn finish(&mut self) {
         self.over = true;
     }

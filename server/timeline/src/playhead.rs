@@ -1,19 +1,19 @@
-//! A viewer's place in a log.
+//! A viewer's position in a log.
 
 use std::time::{Duration, Instant};
 
 use shared::api::Codec;
 
+use super::cursor::{Cursor, Position};
 use super::frame::Frame;
 use super::log::Log;
-use super::track::Track;
+use super::origin::Origin;
 use media::time::MediaTime;
 
-/// A viewer's cursors, one on the pictures and one on the sound, and the clock that both follow.
+/// A viewer's cursors, one in the video and one in the audio track, and the clock that both follow.
 ///
-/// The viewer's own clock starts when the playhead is made and never jumps: what is on it is when a
-/// frame is *due*, wherever in the log it stands. Skipping, going back or lagging changes which frames
-/// are due, never the clock; so RTP timestamps made from [`DueFrame::viewer_time`] are always continuous, and one
+/// The viewer's clock starts when the playhead is created and never jumps. Skipping, rewinding or being late changes
+/// which frames are due, never the clock; so RTP timestamps made from [`DueFrame::viewer_time`] are continuous, and one
 /// sender report maps both tracks.
 #[derive(Debug)]
 pub struct Playhead {
@@ -24,38 +24,14 @@ pub struct Playhead {
     skips: u64,
 }
 
-#[derive(Debug)]
-struct Cursor {
-    codec: Codec,
-    next: Next,
-    /// When the last frame was shown, on the viewer's clock.
-    last: MediaTime,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Next {
-    Number(u64),
-    /// Whatever is appended first at this time or later.
-    From(MediaTime),
-    /// The first keyframe at this time or later.
-    Keyframe(MediaTime),
-}
-
-/// A frame of `time` is due at the instant `at`.
-#[derive(Clone, Copy, Debug)]
-struct Origin {
-    time: MediaTime,
-    at: Instant,
-}
-
-/// What the viewer is to do now.
+/// What a viewer does next.
 #[derive(Debug)]
 pub enum Step {
-    /// Send this at once, then ask again.
+    /// Send this frame now, then call again.
     Send(DueFrame),
-    /// Nothing is due before this instant.
+    /// No frame is due before this instant.
     Wait(Instant),
-    /// Everything that was appended has been sent; ask again when there is more.
+    /// All appended frames have been sent; call again when the log has grown.
     Starved,
     /// The stream has ended.
     Over,
@@ -66,30 +42,30 @@ pub enum Step {
 pub struct DueFrame {
     pub codec: Codec,
     pub frame: Frame,
-    /// Its number in the track.
+    /// The number of the frame in its track.
     pub number: u64,
-    /// On the viewer's clock, since the playhead was made.
+    /// When it is shown on the viewer's clock, which starts when the playhead is created.
     pub viewer_time: MediaTime,
-    /// When it could have been sent first, as far as the playhead knows.
+    /// The earliest instant at which it could have been sent.
     pub due_at: Instant,
 }
 
-/// A viewer that is later than this leaves frames out: pictures when there is a newer keyframe, sound always.
-const LATE: Duration = Duration::from_millis(800);
-/// Pictures that are less late than this are shown as if they were not.
-const NOTICEABLE: Duration = Duration::from_millis(150);
-/// No two frames are shown at the same time, however fast a viewer catches up; in microseconds.
-const LEAST_STEP: i64 = 200;
-/// How long pictures may hold up the sound when a stream starts, in microseconds.
-const PICTURE_PATIENCE: i64 = 1_000_000;
+/// A viewer that is later than this skips frames: video if there is a newer keyframe, audio always.
+const MAX_LATENESS: Duration = Duration::from_millis(800);
+/// Video frames that are less late than this get the timestamp at which they were due.
+const MIN_LATENESS: Duration = Duration::from_millis(150);
+/// The minimum viewer time between two frames of a track, in microseconds.
+const MIN_STEP: i64 = 200;
+/// How long audio waits for the first video frame when a stream starts, in microseconds.
+const MAX_VIDEO_WAIT: i64 = 1_000_000;
 
 impl Playhead {
-    /// A playhead that will begin on the newest keyframe. Give at least one of the two codecs.
+    /// A playhead that begins at the newest keyframe. At least one codec must be given.
     pub fn new(video: Option<Codec>, audio: Option<Codec>, now: Instant) -> Self {
         let cursor = |codec| Cursor {
             codec,
-            next: Next::From(MediaTime::ZERO),
-            last: MediaTime(-LEAST_STEP),
+            next: Position::From(MediaTime::ZERO),
+            last: MediaTime(-MIN_STEP),
         };
         Self {
             started: now,
@@ -100,7 +76,7 @@ impl Playhead {
         }
     }
 
-    /// How often frames were left out because the viewer was too slow.
+    /// How often frames were skipped because the viewer was too slow.
     pub fn skips(&self) -> u64 {
         self.skips
     }
@@ -110,39 +86,41 @@ impl Playhead {
         micros(now.saturating_duration_since(self.started))
     }
 
-    /// Begins again on the newest keyframe: for a decoder that has lost what it needs to go on.
+    /// Restarts at the newest keyframe, for a decoder that has lost a reference frame.
     pub fn restart(&mut self) {
         self.origin = None;
     }
 
-    /// Goes on with the next keyframe that comes: for a decoder that needs one when one has been asked for. Sound goes on.
+    /// Continues with the next keyframe to be appended, after one has been requested for the decoder. Audio continues.
     pub fn await_keyframe(&mut self, log: &Log, now: Instant) {
         let time = self
             .origin
             .map_or(log.live(now), |origin| origin.time_of(now));
         if let Some(cursor) = &mut self.video {
-            cursor.next = Next::Keyframe(time);
+            cursor.next = Position::Keyframe(time);
         }
     }
 
-    /// Goes back to the newest keyframe with the pictures, which then catch up with the sound: for a decoder that has lost what it needs.
+    /// Moves the video back to the newest keyframe, for a decoder that has lost a reference frame. The video then catches
+    /// up with the audio.
     pub fn rewind_video(&mut self, log: &Log, now: Instant) {
         let Some((origin, cursor)) = self.origin.zip(self.video.as_mut()) else {
             return;
         };
         let track = log.track(cursor.codec);
         if let Some(entry) = track.and_then(|track| track.entry(origin.time_of(now))) {
-            cursor.next = Next::Number(entry);
+            cursor.next = Position::Number(entry);
         }
     }
 
-    /// True when the picture that was last given may be broken off: it is late, and there is a newer keyframe to go on with.
+    /// True when the rest of the video frame that was returned last need not be sent: it is late, and there is a newer
+    /// keyframe to continue with.
     pub fn should_drop_frame(&mut self, log: &Log, now: Instant) -> bool {
         self.origin
             .is_some_and(|origin| self.newer_keyframe(log, now, origin).is_some())
     }
 
-    /// What is due of the sound alone, while a picture is still on its way out.
+    /// As [`Self::step`], for audio only: while a video frame is still being sent.
     pub fn step_audio(&mut self, log: &Log, now: Instant) -> Step {
         if log.is_over() {
             return Step::Over;
@@ -154,31 +132,33 @@ impl Playhead {
         match track.and_then(|track| cursor.frame(track)) {
             Some((number, frame)) => {
                 let (codec, frame) = (cursor.codec, frame.clone());
-                self.give(origin, codec, number, frame, now)
+                self.send(origin, codec, number, frame, now)
             }
             None => Step::Starved,
         }
     }
 
+    /// The next frame, if one is due.
     pub fn step(&mut self, log: &Log, now: Instant) -> Step {
         if log.is_over() {
             return Step::Over;
         }
-        if self.fell_off(log) {
+        if self.is_evicted(log) {
             self.skips += 1;
             self.restart();
         }
         let Some(origin) = self.origin.or_else(|| self.join(log, now)) else {
             return Step::Starved;
         };
-        let origin = self.keep_up(log, now, origin);
+        let origin = self.skip_if_late(log, now, origin);
         match self.earliest(log) {
-            Some((codec, number, frame)) => self.give(origin, codec, number, frame, now),
+            Some((codec, number, frame)) => self.send(origin, codec, number, frame, now),
             None => Step::Starved,
         }
     }
 
-    fn give(
+    /// Returns the frame if it is due, and moves the cursor past it.
+    fn send(
         &mut self,
         origin: Origin,
         codec: Codec,
@@ -186,9 +166,9 @@ impl Playhead {
         frame: Frame,
         now: Instant,
     ) -> Step {
-        let due = origin.instant_of(frame.time);
-        if due > now {
-            return Step::Wait(due);
+        let due_at = origin.instant_of(frame.time);
+        if due_at > now {
+            return Step::Wait(due_at);
         }
         let cursor = if codec.is_video() {
             &mut self.video
@@ -198,29 +178,29 @@ impl Playhead {
         let Some(cursor) = cursor else {
             return Step::Starved;
         };
-        cursor.next = Next::Number(number + 1);
-        // What is shown late is stamped late: a viewer would else hold back the sound until it fits.
-        let late = codec.is_video() && now.saturating_duration_since(due) > NOTICEABLE;
-        let shown = if late { now } else { due };
-        let at = micros(shown.saturating_duration_since(self.started));
-        let at = at.max(cursor.last.plus_micros(LEAST_STEP));
-        cursor.last = at;
+        cursor.next = Position::Number(number + 1);
+        // A late video frame gets a late timestamp. Otherwise the receiver would delay the audio for lip sync.
+        let late = codec.is_video() && now.saturating_duration_since(due_at) > MIN_LATENESS;
+        let shown = if late { now } else { due_at };
+        let viewer_time = micros(shown.saturating_duration_since(self.started))
+            .max(cursor.last.plus_micros(MIN_STEP));
+        cursor.last = viewer_time;
         Step::Send(DueFrame {
             codec,
             frame,
             number,
-            viewer_time: at,
-            due_at: due,
+            viewer_time,
+            due_at,
         })
     }
 
-    /// Lets a late viewer leave frames out: pictures up to a newer keyframe, when there is one; sound up to what is due.
-    fn keep_up(&mut self, log: &Log, now: Instant, origin: Origin) -> Origin {
+    /// Skips frames when the viewer is late: video up to a newer keyframe, if there is one; audio up to what is due.
+    fn skip_if_late(&mut self, log: &Log, now: Instant, origin: Origin) -> Origin {
         let codecs = self.video.iter().chain(&self.audio);
         let newest = codecs.filter_map(|cursor| log.track(cursor.codec)?.newest_time());
         let behind = newest.max().map(|newest| origin.instant_of(newest));
         if behind.is_some_and(|newest| is_late(newest, now)) {
-            // It is not the viewer who is late, but the source: from here on everything is due this much later.
+            // The source is late, not the viewer: all further frames are due later by as much.
             if let Some((_, _, frame)) = self.earliest(log) {
                 let origin = Origin {
                     time: frame.time,
@@ -233,7 +213,7 @@ impl Playhead {
         if let Some(number) = self.newer_keyframe(log, now, origin)
             && let Some(cursor) = &mut self.video
         {
-            cursor.next = Next::Number(number);
+            cursor.next = Position::Number(number);
             self.skips += 1;
         }
         if let Some(cursor) = &mut self.audio
@@ -241,13 +221,13 @@ impl Playhead {
             && let Some((_, frame)) = cursor.frame(track)
             && is_late(origin.instant_of(frame.time), now)
         {
-            cursor.next = Next::From(origin.time_of(now));
+            cursor.next = Position::From(origin.time_of(now));
             self.skips += 1;
         }
         origin
     }
 
-    /// The keyframe to go on with when pictures are late.
+    /// The keyframe to continue with when the video is late.
     fn newer_keyframe(&mut self, log: &Log, now: Instant, origin: Origin) -> Option<u64> {
         let cursor = self.video.as_mut()?;
         let track = log.track(cursor.codec)?;
@@ -256,7 +236,7 @@ impl Playhead {
         (entry > number && is_late(origin.instant_of(frame.time), now)).then_some(entry)
     }
 
-    /// Places both cursors. `None` while the log has nothing to begin with.
+    /// Places both cursors. `None` while the log has no frame to begin with.
     fn join(&mut self, log: &Log, now: Instant) -> Option<Origin> {
         let live = log.live(now);
         let entry = |cursor: &Cursor| {
@@ -264,26 +244,27 @@ impl Playhead {
             let number = track.entry(live)?;
             Some((number, track.get(number)?.time))
         };
-        let picture = self.video.as_ref().and_then(entry);
-        let sound = self.audio.as_ref().and_then(entry);
-        let time = match (&self.video, picture, sound) {
+        let video = self.video.as_ref().and_then(entry);
+        let audio = self.audio.as_ref().and_then(entry);
+        let time = match (&self.video, video, audio) {
             (_, Some((_, time)), _) | (None, None, Some((_, time))) => time,
-            // The pictures begin late in this stream, or their encoder does.
-            (Some(_), None, Some((_, time))) if live.micros_since(time) > PICTURE_PATIENCE => time,
+            // The video of this stream begins late, or its encoder does.
+            (Some(_), None, Some((_, time))) if live.micros_since(time) > MAX_VIDEO_WAIT => time,
             _ => return None,
         };
         if let Some(cursor) = &mut self.video {
-            cursor.next = picture.map_or(Next::From(time), |(number, _)| Next::Number(number));
+            cursor.next =
+                video.map_or(Position::From(time), |(number, _)| Position::Number(number));
         }
         if let Some(cursor) = &mut self.audio {
-            cursor.next = Next::From(time);
+            cursor.next = Position::From(time);
         }
         let origin = Origin { time, at: now };
         self.origin = Some(origin);
         Some(origin)
     }
 
-    /// Resolves what each cursor points at, and takes the earlier of the two.
+    /// The earlier of the two cursors' next frames.
     fn earliest(&mut self, log: &Log) -> Option<(Codec, u64, Frame)> {
         let mut earliest: Option<(Codec, u64, &Frame)> = None;
         for cursor in self.video.iter_mut().chain(&mut self.audio) {
@@ -298,53 +279,24 @@ impl Playhead {
         earliest.map(|(codec, number, frame)| (codec, number, frame.clone()))
     }
 
-    /// True when a frame that is still to be sent has been dropped from the log.
-    fn fell_off(&self, log: &Log) -> bool {
+    /// True when the next frame of a cursor has been dropped from the log.
+    fn is_evicted(&self, log: &Log) -> bool {
         self.origin.is_some()
             && self
                 .video
                 .iter()
                 .chain(&self.audio)
                 .any(|cursor| match cursor.next {
-                    Next::From(_) | Next::Keyframe(_) => false,
-                    Next::Number(number) => log
+                    Position::From(_) | Position::Keyframe(_) => false,
+                    Position::Number(number) => log
                         .track(cursor.codec)
                         .is_some_and(|track| number < track.oldest().unwrap_or(track.end())),
                 })
     }
 }
 
-impl Cursor {
-    fn frame<'log>(&mut self, track: &'log Track) -> Option<(u64, &'log Frame)> {
-        let number = match self.next {
-            Next::Number(number) => number,
-            Next::From(time) => track.at_or_after(time)?,
-            Next::Keyframe(time) => track.keyframe_at_or_after(time)?,
-        };
-        self.next = Next::Number(number);
-        Some((number, track.get(number)?))
-    }
-}
-
-impl Origin {
-    fn instant_of(self, time: MediaTime) -> Instant {
-        let micros = time.micros_since(self.time);
-        let distance = Duration::from_micros(micros.unsigned_abs());
-        if micros >= 0 {
-            self.at + distance
-        } else {
-            self.at.checked_sub(distance).unwrap_or(self.at)
-        }
-    }
-
-    fn time_of(self, instant: Instant) -> MediaTime {
-        let ahead = instant.saturating_duration_since(self.at).as_micros() as i64;
-        self.time.plus_micros(ahead)
-    }
-}
-
 fn is_late(due: Instant, now: Instant) -> bool {
-    now.saturating_duration_since(due) > LATE
+    now.saturating_duration_since(due) > MAX_LATENESS
 }
 
 fn micros(duration: Duration) -> MediaTime {

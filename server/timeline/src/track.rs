@@ -1,4 +1,4 @@
-//! The GOPs of one codec of a stream.
+//! The frames of one codec of a stream.
 
 use std::collections::VecDeque;
 
@@ -6,23 +6,22 @@ use super::frame::Frame;
 use super::gop::Gop;
 use media::time::MediaTime;
 
-/// Frames in the order in which they were appended, each with a number that is never used again.
+/// Frames in the order in which they were appended. Each has a number that is never reused.
 ///
-/// Invariants: every GOP begins with a keyframe; the GOPs' numbers follow each other without a gap;
-/// times strictly increase.
+/// Invariants: every GOP begins with a keyframe; numbers have no gap from one GOP to the next; times strictly increase.
 #[derive(Debug, Default)]
 pub struct Track {
     gops: VecDeque<Gop>,
-    /// Number of the frame that will be appended next.
+    /// The number of the next frame to be appended.
     next: u64,
     bytes: usize,
-    /// The longest GOP closed so far, in microseconds.
+    /// The longest complete GOP so far, in microseconds.
     longest_gop: i64,
 }
 
 impl Track {
-    /// False when the frame was not taken: nothing could be decoded from it (no keyframe yet), or its
-    /// time does not come after the newest frame's.
+    /// False when the frame was refused: there is no keyframe yet to decode it from, or its time is not after the newest
+    /// frame's.
     pub fn append(&mut self, frame: Frame) -> bool {
         if self
             .newest_time()
@@ -46,24 +45,24 @@ impl Track {
         true
     }
 
-    /// `None`: not appended yet, or dropped already.
+    /// `None` when the frame is not appended yet, or dropped.
     pub fn get(&self, number: u64) -> Option<&Frame> {
         let after = self.gops.partition_point(|gop| gop.first <= number);
         let gop = self.gops.get(after.checked_sub(1)?)?;
         gop.frames.get(usize::try_from(number - gop.first).ok()?)
     }
 
-    /// The oldest frame that is still here.
+    /// The number of the oldest frame.
     pub fn oldest(&self) -> Option<u64> {
         self.gops.front().map(|gop| gop.first)
     }
 
-    /// The number of the frame that will be appended next.
+    /// The number of the next frame to be appended.
     pub fn end(&self) -> u64 {
         self.next
     }
 
-    /// How long a GOP lasts here at most, in microseconds, the open one counted as far as it goes.
+    /// The longest GOP in microseconds, including the incomplete one.
     pub fn longest_gop(&self) -> i64 {
         let open = match (self.gops.back(), self.newest_time()) {
             (Some(gop), Some(newest)) => newest.micros_since(gop.start()),
@@ -79,14 +78,14 @@ impl Track {
             .map(|frame| frame.time)
     }
 
-    /// Where someone who comes at `live` begins: the newest GOP that has begun by then, or else the
-    /// oldest there is, so that a stream that has just started is seen from its first picture.
+    /// Where a viewer that joins at `live` begins: the newest GOP that starts by then, otherwise the oldest one, so that a
+    /// stream that has just started is played from its first frame.
     pub fn entry(&self, live: MediaTime) -> Option<u64> {
         let after = self.gops.partition_point(|gop| gop.start() <= live);
         self.gops.get(after.saturating_sub(1)).map(|gop| gop.first)
     }
 
-    /// The first frame that is shown or heard at `time` or later.
+    /// The first frame with a presentation time at or after `time`.
     pub fn at_or_after(&self, time: MediaTime) -> Option<u64> {
         let after = self.gops.partition_point(|gop| gop.start() <= time);
         let Some(gop) = after.checked_sub(1).and_then(|index| self.gops.get(index)) else {
@@ -97,23 +96,23 @@ impl Track {
         (number < self.next).then_some(number)
     }
 
-    /// The first GOP that begins at `time` or later.
+    /// The first keyframe at or after `time`.
     pub fn keyframe_at_or_after(&self, time: MediaTime) -> Option<u64> {
         let after = self.gops.partition_point(|gop| gop.start() < time);
         self.gops.get(after).map(|gop| gop.first)
     }
 
-    /// The number and the time of the newest place where decoding can begin.
+    /// The number and the time of the newest keyframe.
     pub fn newest_keyframe(&self) -> Option<(u64, MediaTime)> {
         self.gops.back().map(|gop| (gop.first, gop.start()))
     }
 
-    /// Drops the oldest GOPs that end before `horizon`, and more while the track holds over
-    /// `max_bytes`; never the newest one that has begun by `live`, nor what follows it.
+    /// Drops the GOPs that end before `horizon`, and further old ones while the track exceeds `max_bytes`. Keeps the newest
+    /// GOP that starts by `live`, and everything after it.
     pub fn trim(&mut self, horizon: MediaTime, live: MediaTime, max_bytes: usize) {
         while let Some(next) = self.gops.get(1).map(Gop::start) {
-            let over = self.bytes > max_bytes;
-            if next > live || !(over || next < horizon) {
+            let too_large = self.bytes > max_bytes;
+            if next > live || !(too_large || next < horizon) {
                 break;
             }
             if let Some(gop) = self.gops.pop_front() {
@@ -122,7 +121,7 @@ impl Track {
         }
     }
 
-    /// Forgets every frame; numbers go on.
+    /// Drops all frames; numbering continues.
     pub fn clear(&mut self) {
         self.gops.clear();
         self.bytes = 0;

@@ -29,7 +29,7 @@ use congestion::twcc_history::TwccHistory;
 use net::batch::{Batch, FlushOutcome};
 use net::{Path, Route};
 use stream::Subscription;
-use stream::shared_log::ShardWaker;
+use stream::shard_waker::ShardWaker;
 use timeline::frame::Frame;
 use timeline::playhead::{DueFrame, Playhead};
 
