@@ -8,7 +8,7 @@ use testkit::{
 use crate::{
     STREAM,
     pages::{DESKTOP, PAGES, PHONE, open},
-    rooms::{come_in, connected_to, say},
+    rooms::{connected_to, join, send_message},
     server, video,
 };
 
@@ -141,7 +141,7 @@ async fn a_room_and_a_connection_test_are_accessible() {
     browser.click("#run-test").await;
     browser
         .until(
-            "there is a verdict",
+            "there is a result",
             "document.querySelector('#test-result')",
         )
         .await;
@@ -151,7 +151,7 @@ async fn a_room_and_a_connection_test_are_accessible() {
 
 /// A room with another person, messages and a file on both sides.
 async fn busy_room(browser: &TestBrowser, server: &TestServer) -> TestPeer {
-    come_in(browser, server, "demo", "Ann").await;
+    join(browser, server, "demo", "Ann").await;
     let term = TestPeer::start(
         &server.url,
         "demo",
@@ -159,8 +159,8 @@ async fn busy_room(browser: &TestBrowser, server: &TestServer) -> TestPeer {
         &["--echo", "--file", testkit::CLIP],
     );
     connected_to(browser, "term").await;
-    say(browser, "See https://weir.example/ for more").await;
-    crate::exchange::offer(browser, "notes.bin", 1_000).await;
+    send_message(browser, "See https://weir.example/ for more").await;
+    crate::file_transfer::offer(browser, "notes.bin", 1_000).await;
     browser.click("#files .get").await;
     let complete = "document.querySelectorAll('.chat-message').length == 4 \
                     && document.querySelector('#files .file[data-stage=complete]')";

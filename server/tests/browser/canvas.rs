@@ -4,8 +4,8 @@ use testkit::browser::TestBrowser;
 
 use crate::{STREAM, server};
 
-/// Mean distance between the colours of a pixel, and between this picture and the one 300 ms later.
-const LOOK: &str = r"
+/// Mean difference between the colour channels of a pixel, and between this frame and the one 300 ms later.
+const MEASURE: &str = r"
     const canvas = document.querySelector('#canvas');
     const pixels = () => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
     const before = pixels();
@@ -33,7 +33,7 @@ async fn the_canvas_draws_the_video_without_a_video_element_and_filters_change_i
             "document.querySelector('#canvas-player')?.dataset.state == 'playing'",
         )
         .await;
-    let plain = browser.run(LOOK).await;
+    let plain = browser.run(MEASURE).await;
     assert_eq!(
         (&plain["width"], &plain["height"]),
         (&1280.into(), &720.into()),
@@ -57,7 +57,7 @@ async fn the_canvas_draws_the_video_without_a_video_element_and_filters_change_i
     browser
         .until(
             "the video is grey",
-            &format!("(await (async () => {{ {LOOK} }})()).colour < 1"),
+            &format!("(await (async () => {{ {MEASURE} }})()).colour < 1"),
         )
         .await;
     browser.click("#edges").await;

@@ -52,7 +52,7 @@ async fn firefox_plays_supported_codecs_passed_through_and_the_rest_as_vp8() {
     plays(&browser, &expected).await;
 }
 
-/// Watches each of these streams over a seam of its loop: name, codec, size.
+/// Plays each of these streams past its loop point: name, codec, size.
 async fn plays(browser: &TestBrowser, expected: &[(&str, &str, (u64, u64))]) {
     let folder = tempfile::tempdir().expect("a folder");
     let sources = sources(folder.path());

@@ -1,24 +1,24 @@
 //! End to end: the real server, the real bundle, real browsers.
 //!
-//! Needs `dist/` and browsers with their drivers: `cargo xtask test` sees to both.
+//! Needs `dist/` and browsers with their drivers: `cargo xtask test` provides both.
 
 mod accessibility;
 mod canvas;
 mod codecs;
-mod doctor;
-mod exchange;
-mod gathering;
-mod mishaps;
-mod origin;
+mod connection_test;
+mod cross_origin;
+mod file_transfer;
+mod frame_skips;
+mod interop;
 mod pages;
+mod resilience;
 mod rooms;
-mod slow;
 mod video;
 mod watch;
 
 use testkit::{TestServer, dist};
 
-/// What the server of these tests calls the clip in assets/.
+/// The stream name of the clip in assets/.
 const STREAM: &str = "clip";
 
 /// A server with the clip and the bundle.
@@ -26,7 +26,7 @@ async fn server() -> TestServer {
     server_at("127.0.0.1:0").await
 }
 
-/// The same at this address, for the second life of a server.
+/// The same at this address, for a server that restarts.
 async fn server_at(address: &str) -> TestServer {
     let source = format!("{STREAM}={}", testkit::CLIP);
     TestServer::at(address, &[&source, "--dist", dist()]).await

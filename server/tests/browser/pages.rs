@@ -5,7 +5,7 @@ use testkit::{
     browser::{Look, TestBrowser},
 };
 
-use crate::rooms::{come_in, connected_to, say};
+use crate::rooms::{connected_to, join, send_message};
 use crate::server;
 
 pub(crate) const PHONE: u32 = 390;
@@ -53,12 +53,12 @@ pub(crate) const PAGES: [Page; 10] = [
         complete: "document.querySelector('#room')?.value",
     },
     Page {
-        name: "room-door",
+        name: "room-join",
         address: "/room/demo",
         complete: "document.querySelector('#name')",
     },
     Page {
-        name: "doctor",
+        name: "connection-test",
         address: "/doctor",
         complete: "document.querySelector('#run-test')",
     },
@@ -75,7 +75,7 @@ pub(crate) const PAGES: [Page; 10] = [
 ];
 
 pub(crate) async fn open(browser: &TestBrowser, server: &TestServer, page: &Page) {
-    // A new document each time: the language is read at its start.
+    // A new document each time: the client reads the language when it starts.
     browser.open("about:blank").await;
     browser
         .open(&server.url(&format!("/#{}", page.address)))
@@ -165,15 +165,15 @@ async fn the_language_follows_the_browser_and_can_be_changed_on_the_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_fits_a_phone_and_a_desk_in_both_languages_and_both_colours() {
+async fn a_room_fits_a_phone_and_a_desktop_in_both_languages_and_both_colour_schemes() {
     let server = server().await;
     let ann = TestBrowser::chromium().await;
     let lin = ann.and_chromium().await;
-    come_in(&ann, &server, "demo", "Ann").await;
-    come_in(&lin, &server, "demo", "小雨").await;
+    join(&ann, &server, "demo", "Ann").await;
+    join(&lin, &server, "demo", "小雨").await;
     connected_to(&lin, "Ann").await;
-    say(&lin, "我把前门的片段发给你。").await;
-    say(
+    send_message(&lin, "我把前门的片段发给你。").await;
+    send_message(
         &lin,
         &"An address that is long: https://weir.example/".repeat(3),
     )
@@ -201,13 +201,13 @@ async fn a_room_fits_a_phone_and_a_desk_in_both_languages_and_both_colours() {
                 }
                 ann.run(&format!("document.querySelector('#tab-{tab}').click()"))
                     .await;
-                let picture = format!("room-{tab}-{language}-{width}-{colour}");
-                ann.screenshot(&picture).await;
+                let screenshot = format!("room-{tab}-{language}-{width}-{colour}");
+                ann.screenshot(&screenshot).await;
                 let overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
                 assert_eq!(
                     ann.run(overflow).await,
                     0,
-                    "{picture} is wider than its window"
+                    "{screenshot} is wider than its window"
                 );
             }
         }

@@ -1,4 +1,4 @@
-//! Rooms as people use them: two browsers, two profiles, one server that introduces them.
+//! Rooms: two browsers with separate profiles, one server.
 
 use testkit::{TestServer, browser::TestBrowser};
 
@@ -6,20 +6,20 @@ use crate::server;
 
 const ENTER: &str = "\u{E007}";
 
-/// Opens a room and gives a name, as a newcomer does.
-pub(crate) async fn come_in(browser: &TestBrowser, server: &TestServer, room: &str, name: &str) {
+/// Opens a room and enters a name.
+pub(crate) async fn join(browser: &TestBrowser, server: &TestServer, room: &str, name: &str) {
     browser.open(&server.url(&format!("/#/room/{room}"))).await;
     browser.fill("#name", name).await;
     browser.click("#join").await;
     link_is(browser, "joined").await;
 }
 
-/// Two people in Chromium, in this room, who can talk.
+/// Two people in Chromium, connected in this room.
 pub(crate) async fn ann_and_lin(server: &TestServer, room: &str) -> [TestBrowser; 2] {
     let ann = TestBrowser::chromium().await;
     let lin = ann.and_chromium().await;
-    come_in(&ann, server, room, "Ann").await;
-    come_in(&lin, server, room, "Lin").await;
+    join(&ann, server, room, "Ann").await;
+    join(&lin, server, room, "Lin").await;
     connected_to(&ann, "Lin").await;
     connected_to(&lin, "Ann").await;
     [ann, lin]
@@ -30,20 +30,20 @@ pub(crate) async fn link_is(browser: &TestBrowser, state: &str) {
     browser.until(&format!("the link is {state}"), &there).await;
 }
 
-/// Waits until messages can flow to this person.
+/// Waits for the direct connection to this person.
 pub(crate) async fn connected_to(browser: &TestBrowser, name: &str) {
     let there =
         format!("document.querySelector('.person[data-name=\"{name}\"][data-path=direct]')");
     browser.until(&format!("{name} is connected"), &there).await;
 }
 
-pub(crate) async fn say(browser: &TestBrowser, text: &str) {
+pub(crate) async fn send_message(browser: &TestBrowser, text: &str) {
     browser.fill("#message", text).await;
     browser.fill("#message", ENTER).await;
 }
 
-/// The texts of all messages, in order, own ones with a star.
-pub(crate) async fn said(browser: &TestBrowser) -> Vec<String> {
+/// The texts of all messages in order, one's own with a star.
+pub(crate) async fn messages(browser: &TestBrowser) -> Vec<String> {
     let texts = browser
         .run("return [...document.querySelectorAll('.chat-message')].map(message => (message.matches('.own') ? '*' : '') + message.querySelector('.bubble').innerText)")
         .await;
@@ -53,12 +53,12 @@ pub(crate) async fn said(browser: &TestBrowser) -> Vec<String> {
         .collect()
 }
 
-/// Waits for a message of somebody else.
-pub(crate) async fn hears(browser: &TestBrowser, text: &str) {
+/// Waits for a message of another person.
+pub(crate) async fn receives(browser: &TestBrowser, text: &str) {
     let there = format!(
         "[...document.querySelectorAll('.chat-message:not(.own) .bubble')].some(message => message.innerText == '{text}')"
     );
-    browser.until(&format!("it hears {text}"), &there).await;
+    browser.until(&format!("it receives {text}"), &there).await;
 }
 
 pub(crate) async fn all_delivered(browser: &TestBrowser) {
@@ -67,26 +67,26 @@ pub(crate) async fn all_delivered(browser: &TestBrowser) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_people_talk_and_a_reload_keeps_what_was_said() {
+async fn two_people_exchange_messages_and_a_reload_keeps_them() {
     let server = server().await;
     let ann = TestBrowser::chromium().await;
     let lin = ann.and_chromium().await;
-    come_in(&ann, &server, "demo", "Ann").await;
+    join(&ann, &server, "demo", "Ann").await;
     ann.says("Nobody else is here yet").await;
-    come_in(&lin, &server, "demo", "Lin").await;
+    join(&lin, &server, "demo", "Lin").await;
     connected_to(&ann, "Lin").await;
     connected_to(&lin, "Ann").await;
 
-    say(&ann, "Hello https://weir.example/a?b=1, Lin!").await;
-    hears(&lin, "Hello https://weir.example/a?b=1, Lin!").await;
+    send_message(&ann, "Hello https://weir.example/a?b=1, Lin!").await;
+    receives(&lin, "Hello https://weir.example/a?b=1, Lin!").await;
     let link =
         "const link = document.querySelector('.bubble a'); return link.href + ' ' + link.rel";
     assert_eq!(
         lin.run(link).await,
         "https://weir.example/a?b=1 noopener noreferrer"
     );
-    say(&lin, "收到，我这边画面很清楚。").await;
-    hears(&ann, "收到，我这边画面很清楚。").await;
+    send_message(&lin, "收到，我这边画面很清楚。").await;
+    receives(&ann, "收到，我这边画面很清楚。").await;
     all_delivered(&ann).await;
     all_delivered(&lin).await;
 
@@ -101,10 +101,10 @@ async fn two_people_talk_and_a_reload_keeps_what_was_said() {
     lin.reload().await;
     link_is(&lin, "joined").await;
     connected_to(&lin, "Ann").await;
-    say(&ann, "Still there?").await;
-    hears(&lin, "Still there?").await;
+    send_message(&ann, "Still there?").await;
+    receives(&lin, "Still there?").await;
     assert_eq!(
-        said(&lin).await,
+        messages(&lin).await,
         [
             "Hello https://weir.example/a?b=1, Lin!",
             "*收到，我这边画面很清楚。",
@@ -135,11 +135,11 @@ async fn unread_messages_are_counted_and_marked() {
     let server = server().await;
     let ann = TestBrowser::chromium().await;
     let lin = ann.and_firefox().await;
-    come_in(&ann, &server, "demo", "Ann").await;
-    come_in(&lin, &server, "demo", "Lin").await;
+    join(&ann, &server, "demo", "Ann").await;
+    join(&lin, &server, "demo", "Lin").await;
     connected_to(&ann, "Lin").await;
     connected_to(&lin, "Ann").await;
-    say(
+    send_message(
         &lin,
         &"a line\n"
             .repeat(60)
@@ -150,8 +150,8 @@ async fn unread_messages_are_counted_and_marked() {
 
     ann.run("document.hasFocus = () => false; window.dispatchEvent(new Event('blur'))")
         .await;
-    say(&lin, "one").await;
-    say(&lin, "two").await;
+    send_message(&lin, "one").await;
+    send_message(&lin, "two").await;
     ann.until(
         "the tab counts two",
         "document.title.startsWith('(2) demo')",
@@ -169,7 +169,7 @@ async fn unread_messages_are_counted_and_marked() {
         .await;
     ann.until("it is scrolled back", &format!("{away} > 300"))
         .await;
-    say(&lin, "three").await;
+    send_message(&lin, "three").await;
     ann.click("#new-messages").await;
     ann.until(
         "the end is in view, and read",
@@ -198,7 +198,7 @@ async fn an_image_shows_on_both_sides_and_a_file_is_downloaded_on_request() {
     for browser in [&ann, &lin] {
         browser
             .until(
-                "the picture shows",
+                "the image shows",
                 "document.querySelector('.chat-message img.shared-image')?.naturalWidth > 0",
             )
             .await;
@@ -220,7 +220,7 @@ async fn an_image_shows_on_both_sides_and_a_file_is_downloaded_on_request() {
     .await;
     ann.screenshot("room-files-author").await;
 
-    // What is dropped and what is pasted, as a browser hands it over.
+    // Files dropped and pasted, by the events that a browser fires.
     let data = "const data = new DataTransfer(); data.items.add(new File(['x'], NAME, { type: 'text/plain' }));";
     let held = format!(
         "{} for (const kind of ['dragover', 'drop']) {{ \
@@ -246,11 +246,11 @@ async fn an_image_shows_on_both_sides_and_a_file_is_downloaded_on_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_is_taken_is_refused_with_a_way_in() {
+async fn a_taken_name_is_refused_and_another_one_can_be_entered() {
     let server = server().await;
     let ann = TestBrowser::chromium().await;
     let other = ann.and_chromium().await;
-    come_in(&ann, &server, "demo", "Ann").await;
+    join(&ann, &server, "demo", "Ann").await;
     other.open(&server.url("/#/rooms")).await;
     other
         .until("the lobby is there", "document.querySelector('#room')")
@@ -276,13 +276,13 @@ async fn a_name_that_is_taken_is_refused_with_a_way_in() {
 async fn the_message_field_respects_input_methods_and_limits() {
     let server = server().await;
     let browser = TestBrowser::chromium().await;
-    come_in(&browser, &server, "demo", "Ann").await;
+    join(&browser, &server, "demo", "Ann").await;
     browser.fill("#message", "ni hao").await;
     let composing = "document.querySelector('#message').dispatchEvent(\
         new KeyboardEvent('keydown', { key: 'Enter', isComposing: true, bubbles: true, cancelable: true }))";
     browser.run(composing).await;
     assert!(
-        said(&browser).await.is_empty(),
+        messages(&browser).await.is_empty(),
         "Enter chose a candidate of the input method"
     );
     // Shift and Enter, then Enter alone.
@@ -290,14 +290,14 @@ async fn the_message_field_respects_input_methods_and_limits() {
         .fill("#message", "\u{E008}\u{E007}\u{E000}two")
         .await;
     assert!(
-        said(&browser).await.is_empty(),
+        messages(&browser).await.is_empty(),
         "Shift and Enter begin a line"
     );
     browser.fill("#message", ENTER).await;
     browser
-        .until("it is said", "document.querySelector('.chat-message.own')")
+        .until("it is sent", "document.querySelector('.chat-message.own')")
         .await;
-    assert_eq!(said(&browser).await, ["*ni hao\ntwo"]);
+    assert_eq!(messages(&browser).await, ["*ni hao\ntwo"]);
     let value = browser
         .run("return document.querySelector('#message').value")
         .await;
@@ -326,7 +326,7 @@ async fn the_message_field_respects_input_methods_and_limits() {
 async fn the_link_of_a_room_is_copied_or_the_button_says_that_it_was_not() {
     let server = server().await;
     let browser = TestBrowser::chromium().await;
-    come_in(&browser, &server, "demo", "Ann").await;
+    join(&browser, &server, "demo", "Ann").await;
     let button = "document.querySelector('#copy-link').innerText";
     browser.click("#copy-link").await;
     browser

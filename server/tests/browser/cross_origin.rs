@@ -1,4 +1,4 @@
-//! Pages that are not ours, and our bundle where it was not built for.
+//! Other sites' pages that play a stream, and the bundle served from another origin and path.
 
 use std::{fs, path::Path};
 
@@ -10,7 +10,7 @@ use testkit::{
 
 use crate::{STREAM, server, video};
 
-/// A page that knows nothing of Weir but `fetch(server + '/offer')`, as people write it.
+/// A page that only uses `fetch(server + '/offer')`, as a third party writes it.
 fn plain_page(server: &str) -> String {
     format!(
         r"<!DOCTYPE html><title>Somebody's page</title><video autoplay muted playsinline></video><script>
@@ -39,7 +39,7 @@ async fn a_plain_page_of_another_origin_plays_the_video_in_chromium() {
     let site = Site::page(plain_page(&server.url)).await;
     browser.open(&site.url("/")).await;
     video::starts(&browser).await;
-    // Longer than the video, so that its seam is seen.
+    // Longer than the clip, to pass its loop point.
     video::is_the_clip(&video::measure(&browser, 8.0).await);
     assert_eq!(video::codec(&browser).await, "video/H264", "passed through");
 }

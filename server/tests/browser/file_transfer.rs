@@ -1,15 +1,15 @@
-//! Files from one side to the other: whole, with their hash; cancelled; resumed; pictures inline.
+//! File transfers: complete, with their hash; cancelled; resumed; images inline.
 
 use serde_json::Value;
 
 use testkit::{TestPeer, browser::TestBrowser};
 
 use crate::{
-    rooms::{ann_and_lin, come_in, connected_to, link_is},
+    rooms::{ann_and_lin, connected_to, join, link_is},
     server,
 };
 
-/// Attaches a file of so many bytes that look random. Returns its SHA-256.
+/// Attaches a file of `size` pseudo-random bytes. Returns its SHA-256.
 pub(crate) async fn offer(browser: &TestBrowser, name: &str, size: usize) -> String {
     let script = format!(
         "const words = new Uint32Array({size} / 4); let seed = 2463534242;
@@ -43,8 +43,8 @@ async fn stage_is(browser: &TestBrowser, name: &str, stage: &str) {
     browser.until(&format!("{name} is {stage}"), &there).await;
 }
 
-/// The SHA-256 of a file that has arrived, as the browser would save it.
-async fn kept_hash(browser: &TestBrowser, name: &str) -> String {
+/// The SHA-256 of a downloaded file, as the browser would save it.
+async fn complete_hash(browser: &TestBrowser, name: &str) -> String {
     let script = format!(
         "const link = document.querySelector('{} a.save');
          const bytes = await (await fetch(link.href)).arrayBuffer();
@@ -65,12 +65,12 @@ async fn a_hundred_megabytes_arrive_with_their_hash() {
     lin.screenshot("room-file-running").await;
     stage_is(&lin, "big.bin", "complete").await;
     stage_is(&ann, "big.bin", "complete").await;
-    assert_eq!(kept_hash(&lin, "big.bin").await, hash);
+    assert_eq!(complete_hash(&lin, "big.bin").await, hash);
     lin.screenshot("room-file-kept").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_is_cancelled_by_either_side_and_goes_on_where_it_was() {
+async fn either_side_cancels_a_transfer_and_it_resumes_where_it_stopped() {
     let server = server().await;
     let [ann, lin] = ann_and_lin(&server, "files").await;
     let hash = offer(&ann, "a.bin", 60_000_000).await;
@@ -90,11 +90,11 @@ async fn a_file_is_cancelled_by_either_side_and_goes_on_where_it_was() {
     lin.says("Withdrawn by the sender").await;
     lin.click(&get).await;
     stage_is(&lin, "a.bin", "complete").await;
-    assert_eq!(kept_hash(&lin, "a.bin").await, hash);
+    assert_eq!(complete_hash(&lin, "a.bin").await, hash);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_reloads_is_offered_the_file_again() {
+async fn a_file_is_offered_again_after_the_receiver_reloads() {
     let server = server().await;
     let [ann, lin] = ann_and_lin(&server, "files").await;
     let hash = offer(&ann, "r.bin", 30_000_000).await;
@@ -105,8 +105,8 @@ async fn a_reader_that_reloads_is_offered_the_file_again() {
     connected_to(&lin, "Ann").await;
     lin.click(&format!("{} .get", card("r.bin"))).await;
     stage_is(&lin, "r.bin", "complete").await;
-    assert_eq!(kept_hash(&lin, "r.bin").await, hash);
-    // The other way round, the file is gone with the page that had it.
+    assert_eq!(complete_hash(&lin, "r.bin").await, hash);
+    // After a reload of the sender, the file is no longer available.
     ann.reload().await;
     connected_to(&ann, "Lin").await;
     lin.reload().await;
@@ -119,7 +119,7 @@ async fn a_reader_that_reloads_is_offered_the_file_again() {
 async fn files_pass_between_firefox_and_a_terminal() {
     let server = server().await;
     let fox = TestBrowser::firefox().await;
-    come_in(&fox, &server, "files", "Fox").await;
+    join(&fox, &server, "files", "Fox").await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let saved = folder.path().to_str().expect("its name is text");
     let clip = testkit::CLIP.to_owned();
@@ -142,7 +142,7 @@ async fn files_pass_between_firefox_and_a_terminal() {
     fox.click(&format!("{} .get", card(&name))).await;
     stage_is(&fox, &name, "complete").await;
     let original = std::fs::read(&clip).expect("the clip is there");
-    assert_eq!(kept_hash(&fox, &name).await, sha256(&original));
+    assert_eq!(complete_hash(&fox, &name).await, sha256(&original));
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -167,7 +167,7 @@ async fn a_pasted_image_shows_on_both_sides() {
     for browser in [&ann, &lin] {
         browser
             .until(
-                "the picture shows",
+                "the image shows",
                 "[...document.querySelectorAll('.message-log img.shared-image')].some(image => image.naturalWidth == 64)",
             )
             .await;

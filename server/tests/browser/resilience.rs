@@ -1,4 +1,4 @@
-//! What must not end a conversation: a server that restarts, both sides offering at once, a link that loses packets.
+//! A conversation survives a server restart, glare and packet loss.
 
 use std::process::Command;
 use std::time::Duration;
@@ -6,18 +6,20 @@ use std::time::Duration;
 use testkit::{TestPeer, browser::TestBrowser, eventually, skip};
 
 use crate::{
-    rooms::{all_delivered, ann_and_lin, come_in, connected_to, hears, link_is, said, say},
+    rooms::{
+        all_delivered, ann_and_lin, connected_to, join, link_is, messages, receives, send_message,
+    },
     server, server_at,
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn chat_goes_on_while_the_server_is_away_and_after() {
+async fn chat_continues_while_the_server_is_down_and_afterwards() {
     let first = server().await;
     let address = first.url.trim_start_matches("http://").to_owned();
     let ann = TestBrowser::chromium().await;
     let lin = ann.and_chromium().await;
-    come_in(&ann, &first, "demo", "Ann").await;
-    come_in(&lin, &first, "demo", "Lin").await;
+    join(&ann, &first, "demo", "Ann").await;
+    join(&lin, &first, "demo", "Lin").await;
     let mut term = TestPeer::start(&first.url, "demo", "term", &[]);
     for browser in [&ann, &lin] {
         connected_to(browser, "term").await;
@@ -27,11 +29,11 @@ async fn chat_goes_on_while_the_server_is_away_and_after() {
     link_is(&ann, "lost").await;
     link_is(&lin, "lost").await;
     ann.screenshot("room-server-away").await;
-    say(&ann, "Is it down?").await;
-    hears(&lin, "Is it down?").await;
+    send_message(&ann, "Is it down?").await;
+    receives(&lin, "Is it down?").await;
     term.hears("Is it down?").await;
-    say(&lin, "Yes, and we are not.").await;
-    hears(&ann, "Yes, and we are not.").await;
+    send_message(&lin, "Yes, and we are not.").await;
+    receives(&ann, "Yes, and we are not.").await;
 
     let second = server_at(&address).await;
     for browser in [&ann, &lin] {
@@ -49,12 +51,16 @@ async fn chat_goes_on_while_the_server_is_away_and_after() {
     )
     .await;
     term.type_line("back");
-    hears(&ann, "back").await;
-    hears(&lin, "back").await;
+    receives(&ann, "back").await;
+    receives(&lin, "back").await;
     all_delivered(&ann).await;
     let all = ["*Is it down?", "Yes, and we are not.", "back"];
-    assert_eq!(said(&ann).await, all, "nothing is lost and nothing doubled");
-    // Somebody new finds them.
+    assert_eq!(
+        messages(&ann).await,
+        all,
+        "nothing is lost and nothing doubled"
+    );
+    // A peer that joins later connects to all.
     let mut late = TestPeer::start(&second.url, "demo", "late", &[]);
     for _ in ["Ann", "Lin", "term"] {
         late.event("connected", |_| true).await;
@@ -62,24 +68,24 @@ async fn chat_goes_on_while_the_server_is_away_and_after() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_who_reload_at_once_offer_at_once_and_still_meet() {
+async fn two_people_who_reload_at_once_reconnect_in_spite_of_glare() {
     let server = server().await;
     let [ann, lin] = ann_and_lin(&server, "glare").await;
     for round in 0..3 {
-        // Each is welcomed to a room where the other is, and offers.
+        // Each joins a room that contains the other, and sends an offer.
         tokio::join!(ann.reload(), lin.reload());
         let (hello, answer) = (format!("hello {round}"), format!("answer {round}"));
-        say(&ann, &hello).await;
-        hears(&lin, &hello).await;
-        say(&lin, &answer).await;
-        hears(&ann, &answer).await;
+        send_message(&ann, &hello).await;
+        receives(&lin, &hello).await;
+        send_message(&lin, &answer).await;
+        receives(&ann, &answer).await;
     }
     all_delivered(&ann).await;
     all_delivered(&lin).await;
-    assert_eq!(said(&ann).await.len(), 6);
+    assert_eq!(messages(&ann).await.len(), 6);
 }
 
-/// The test below, in a namespace of its own, where one packet of ten is lost.
+/// Set for the test below in its own network namespace, which loses one packet of ten.
 const LOSSY: &str = "WEIR_LOSSY";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,7 +116,7 @@ async fn a_link_that_loses_one_packet_of_ten_carries_chat_and_files() {
         && inside("nft add chain inet loss input { type filter hook input priority 0 ; }")
         && inside(rule);
     let this = std::env::current_exe().expect("a test is a program");
-    let name = "mishaps::a_link_that_loses_one_packet_of_ten_carries_chat_and_files";
+    let name = "resilience::a_link_that_loses_one_packet_of_ten_carries_chat_and_files";
     let passed = ready
         && Command::new("ip")
             .args(["netns", "exec", &space])
@@ -130,24 +136,24 @@ async fn a_link_that_loses_one_packet_of_ten_carries_chat_and_files() {
 async fn over_a_lossy_link() {
     let server = server().await;
     let ann = TestBrowser::chromium().await;
-    come_in(&ann, &server, "lossy", "Ann").await;
+    join(&ann, &server, "lossy", "Ann").await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let saved = folder.path().to_str().expect("its name is text");
     let mut term = TestPeer::start(&server.url, "lossy", "term", &["--save", saved]);
     connected_to(&ann, "term").await;
     for n in 0..20 {
-        say(&ann, &format!("ann {n}")).await;
+        send_message(&ann, &format!("ann {n}")).await;
         term.type_line(&format!("term {n}"));
     }
-    hears(&ann, "term 19").await;
+    receives(&ann, "term 19").await;
     all_delivered(&ann).await;
     let expected: Vec<_> = (0..20).map(|n| format!("ann {n}")).collect();
     if term.texts().len() < expected.len() {
         term.hears("ann 19").await;
     }
     assert_eq!(term.texts(), expected, "in order, none twice");
-    // SCTP waits a second for each packet whose repeat is lost too (RFC 9260 16), so a large file would take minutes.
-    crate::exchange::offer(&ann, "lossy.bin", 100_000).await;
+    // SCTP waits a second for each packet whose retransmission is lost too (RFC 9260 16), so a large file would take minutes.
+    crate::file_transfer::offer(&ann, "lossy.bin", 100_000).await;
     ann.until(
         "the file has arrived, whole",
         "document.querySelector('.file[data-name=\"lossy.bin\"][data-stage=complete]')",

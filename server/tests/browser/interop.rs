@@ -1,9 +1,9 @@
-//! Rooms of several makes: Chromium, Firefox and the chat peer of the terminal, two and three at a time.
+//! Rooms with different clients: Chromium, Firefox and the terminal peer.
 
 use testkit::{TestPeer, browser::TestBrowser};
 
 use crate::{
-    rooms::{all_delivered, come_in, connected_to, hears, said, say},
+    rooms::{all_delivered, connected_to, join, messages, receives, send_message},
     server,
 };
 
@@ -12,8 +12,8 @@ async fn chromium_firefox_and_a_terminal_talk_in_one_room() {
     let server = server().await;
     let ann = TestBrowser::chromium().await;
     let fox = ann.and_firefox().await;
-    come_in(&ann, &server, "makes", "Ann").await;
-    come_in(&fox, &server, "makes", "Fox").await;
+    join(&ann, &server, "makes", "Ann").await;
+    join(&fox, &server, "makes", "Fox").await;
     connected_to(&ann, "Fox").await;
     connected_to(&fox, "Ann").await;
     let mut term = TestPeer::start(&server.url, "makes", "term", &[]);
@@ -24,27 +24,27 @@ async fn chromium_firefox_and_a_terminal_talk_in_one_room() {
     connected_to(&ann, "term").await;
     connected_to(&fox, "term").await;
 
-    say(&ann, "from Chromium").await;
-    hears(&fox, "from Chromium").await;
+    send_message(&ann, "from Chromium").await;
+    receives(&fox, "from Chromium").await;
     term.hears("from Chromium").await;
-    say(&fox, "来自 Firefox").await;
-    hears(&ann, "来自 Firefox").await;
+    send_message(&fox, "来自 Firefox").await;
+    receives(&ann, "来自 Firefox").await;
     term.hears("来自 Firefox").await;
     term.type_line("from the terminal");
-    hears(&ann, "from the terminal").await;
-    hears(&fox, "from the terminal").await;
+    receives(&ann, "from the terminal").await;
+    receives(&fox, "from the terminal").await;
     all_delivered(&ann).await;
     all_delivered(&fox).await;
     term.event("received", |event| event["all"] == true).await;
     assert_eq!(
-        said(&ann).await,
+        messages(&ann).await,
         ["*from Chromium", "来自 Firefox", "from the terminal"]
     );
     assert_eq!(
-        said(&fox).await,
+        messages(&fox).await,
         ["from Chromium", "*来自 Firefox", "from the terminal"]
     );
-    ann.screenshot("room-three-makes").await;
+    ann.screenshot("room-three-clients").await;
 
     term.type_line("/quit");
     assert!(term.ended().await.success());
@@ -57,10 +57,10 @@ async fn chromium_firefox_and_a_terminal_talk_in_one_room() {
 async fn a_text_of_sixty_four_kilobytes_reaches_a_terminal_and_comes_back() {
     let server = server().await;
     let ann = TestBrowser::chromium().await;
-    come_in(&ann, &server, "long", "Ann").await;
+    join(&ann, &server, "long", "Ann").await;
     let mut term = TestPeer::start(&server.url, "long", "term", &["--echo"]);
     connected_to(&ann, "term").await;
-    // Quotes double in JSON: the longest frame there is.
+    // Quotes double in JSON: the longest frame possible.
     let fill = "const field = document.querySelector('#message'); field.value = '\"'.repeat(65536 - 6); \
                 field.dispatchEvent(new Event('input', { bubbles: true }))";
     ann.run(fill).await;

@@ -1,4 +1,4 @@
-//! A viewer whose connection does not carry the video is told so.
+//! A notice tells a viewer that frames are skipped because the connection is too slow.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use testkit::browser::{Look, TestBrowser};
 
 use crate::{STREAM, server, video};
 
-/// From now on the page's statistics say that no picture is decoded while `window.still` is true.
+/// Makes the page's statistics report no decoded frames while `window.still` is true.
 const STILL: &str = "const ask = RTCPeerConnection.prototype.getStats; let count = null; window.still = false; \
     RTCPeerConnection.prototype.getStats = async function() { \
         const report = await ask.call(this), told = new Map(); \
@@ -18,14 +18,14 @@ const STILL: &str = "const ask = RTCPeerConnection.prototype.getStats; let count
         return told; \
     }";
 
-/// Addresses of sessions that the page asked for how it goes.
-const ASKED: &str = "performance.getEntriesByType('resource').filter(entry => entry.startTime > window.since) \
+/// Session addresses that the page has requested.
+const REQUESTED: &str = "performance.getEntriesByType('resource').filter(entry => entry.startTime > window.since) \
     .map(entry => entry.name).filter(name => name.includes('/session/'))";
 
-const TOLD: &str = "document.querySelector('#frames-skipped')?.innerText";
+const NOTICE: &str = "document.querySelector('#frames-skipped')?.innerText";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_viewer_whose_connection_is_too_slow_is_told_while_it_is() {
+async fn a_notice_shows_while_frames_are_skipped() {
     let browser = TestBrowser::chromium().await;
     let server = server().await;
     for (language, says) in [("en", "Frames skipped"), ("zh-CN", "已跳过部分帧")] {
@@ -41,34 +41,34 @@ async fn a_viewer_whose_connection_is_too_slow_is_told_while_it_is() {
         video::starts(&browser).await;
         browser.run("window.since = performance.now()").await;
         tokio::time::sleep(Duration::from_secs(3)).await;
-        let asked = browser.run(&format!("return {ASKED}.length")).await;
-        assert_eq!(asked, 0, "while the video plays the server is not asked");
+        let requests = browser.run(&format!("return {REQUESTED}.length")).await;
+        assert_eq!(requests, 0, "the server is not asked while the video plays");
 
-        // Pictures stand still: the page asks, and is told that none were left out.
+        // No frames are decoded: the page asks the server, which has skipped none.
         browser.run("window.still = true").await;
         let session = browser
-            .until("the page asks the server", &format!("{ASKED}[0]"))
+            .until("the page asks the server", &format!("{REQUESTED}[0]"))
             .await;
         let (_, secret) = session.as_str().unwrap().rsplit_once('/').unwrap();
         let counters = server.viewers.session(secret).unwrap().counters().clone();
-        let told = browser.run(&format!("return {TOLD}")).await;
-        assert!(told.is_null(), "{told}");
+        let notice = browser.run(&format!("return {NOTICE}")).await;
+        assert!(notice.is_null(), "{notice}");
         counters.sent.skips.add(2);
         browser
-            .until("the page tells", &format!("{TOLD}?.includes('{says}')"))
+            .until("the notice shows", &format!("{NOTICE}?.includes('{says}')"))
             .await;
         let began = Instant::now();
         browser.screenshot(&format!("watch-slow-{language}")).await;
         browser.run("window.still = false").await;
         browser
-            .until("the page stops telling", &format!("{TOLD} == null"))
+            .until("the notice disappears", &format!("{NOTICE} == null"))
             .await;
         assert!(
             began.elapsed() > Duration::from_secs(7),
             "{:?}",
             began.elapsed()
         );
-        let asked = browser.run(&format!("return {ASKED}.length")).await;
-        assert!(asked.as_u64() < Some(6), "asked {asked} times");
+        let requests = browser.run(&format!("return {REQUESTED}.length")).await;
+        assert!(requests.as_u64() < Some(6), "{requests} requests");
     }
 }

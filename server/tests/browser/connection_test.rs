@@ -1,22 +1,22 @@
-//! The connection doctor, with a relay that works and with one that does not answer.
+//! The connection test, with a relay that works and with one that does not respond.
 
 use testkit::browser::TestBrowser;
 
 use crate::server;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_doctor_says_who_can_be_reached_and_what_would_help() {
+async fn the_connection_test_shows_reachability_and_recommendations() {
     let server = server().await;
     let browser = TestBrowser::chromium().await;
     browser.open(&server.url("/#/doctor")).await;
     browser.click("#run-test").await;
     browser
         .until(
-            "there is a verdict",
+            "there is a result",
             "document.querySelector('#test-result')",
         )
         .await;
-    // The server of the test has a TURN server of its own.
+    // The test server includes a TURN server.
     for kind in [
         "server",
         "signaling",
@@ -30,22 +30,22 @@ async fn the_doctor_says_who_can_be_reached_and_what_would_help() {
             format!("return document.querySelector('.check[data-kind={kind}]').dataset.outcome");
         assert_eq!(browser.run(&works).await, "works", "{kind}");
     }
-    let verdict = browser
+    let reachability = browser
         .run("return document.querySelector('#test-result').dataset.reachability")
         .await;
-    assert_eq!(verdict, "everybody");
-    browser.screenshot("doctor").await;
-    // An address where nobody answers.
+    assert_eq!(reachability, "everybody");
+    browser.screenshot("connection-test").await;
+    // An address without a server.
     let settings = "localStorage.setItem('weir', JSON.stringify({ language: 'zh', ice_servers: [{ urls: ['turn:127.0.0.1:9?transport=tcp'], username: 'a', credential: 'b' }] }))";
     browser.run(settings).await;
     browser.reload().await;
     browser.click("#run-test").await;
     browser
         .until(
-            "there is a verdict",
+            "there is a result",
             "document.querySelector('#test-result[data-reachability=local-network]')",
         )
         .await;
     browser.says("没有 TURN 服务器提供中继").await;
-    browser.screenshot("doctor-zh").await;
+    browser.screenshot("connection-test-zh").await;
 }
