@@ -45,10 +45,9 @@ pub const TEXT: Text = Text {
     rooms_failed_text: "Part of this page could not be downloaded. Check your connection, then try again.",
     loading_streams: "Loading streams…",
     stream_count: |count| match count {
-        1 => "1 stream on this server.".to_owned(),
-        n => format!("{n} streams on this server."),
+        1 => "1 stream on this server. Files added to the media folder appear here.".to_owned(),
+        n => format!("{n} streams on this server. Files added to the media folder appear here."),
     },
-    add_files: "Files added to the media folder appear here.",
     no_streams: "No streams yet",
     no_streams_text: "The server is running, but has no streams. Put a video file into its media folder, or start it with the name of a file. The stream appears here automatically.",
     viewers: |count| match count {

@@ -39,7 +39,6 @@ pub struct Text {
     pub rooms_failed_text: &'static str,
     pub loading_streams: &'static str,
     pub stream_count: fn(count: usize) -> String,
-    pub add_files: &'static str,
     pub no_streams: &'static str,
     pub no_streams_text: &'static str,
     pub viewers: fn(count: u32) -> String,

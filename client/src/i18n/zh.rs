@@ -40,8 +40,9 @@ pub const TEXT: Text = Text {
     rooms_failed: "房间页面加载失败",
     rooms_failed_text: "页面的一部分没有下载成功。请检查网络连接，然后重试。",
     loading_streams: "正在加载视频流…",
-    stream_count: |count| format!("此服务器上有 {count} 个视频流。"),
-    add_files: "放入媒体文件夹的文件会显示在这里。",
+    stream_count: |count| {
+        format!("此服务器上有 {count} 个视频流。放入媒体文件夹的文件会显示在这里。")
+    },
     no_streams: "还没有视频流",
     no_streams_text: "服务器正在运行，但没有视频流。请把视频文件放进它的媒体文件夹，或在启动时指定文件，视频流会自动显示在这里。",
     viewers: |count| match count {

@@ -69,7 +69,7 @@ pub(crate) fn Gallery() -> impl IntoView {
                 <h1>{app.localized(|text| text.streams)}</h1>
                 <Show when=move || layout.get() == Layout::Streams>
                     <p class="quiet small">
-                        {move || (app.text().stream_count)(count())} " " {app.localized(|text| text.add_files)}
+                        {move || (app.text().stream_count)(count())}
                     </p>
                 </Show>
             </div>
