@@ -156,8 +156,8 @@ fn row_view(app: App, room: RoomHandle, row: Row) -> AnyView {
                 let entry = conversation.entry(&key.1, key.0)?;
                 Some((entry.clone(), conversation.is_mine(entry)))
             });
-            entry.map_or_else(no_view, |(entry, mine)| {
-                message(app, room, entry, mine, first)
+            entry.map_or_else(no_view, |(entry, own)| {
+                message(app, room, entry, own, first)
             })
         }
     }
@@ -198,8 +198,8 @@ fn note_text(app: App, note: &Note) -> String {
     }
 }
 
-fn message(app: App, room: RoomHandle, entry: Entry, mine: bool, first: bool) -> AnyView {
-    let class = match (mine, first) {
+fn message(app: App, room: RoomHandle, entry: Entry, own: bool, first: bool) -> AnyView {
+    let class = match (own, first) {
         (true, true) => "chat-message own first",
         (true, false) => "chat-message own",
         (false, true) => "chat-message first",
@@ -210,7 +210,7 @@ fn message(app: App, room: RoomHandle, entry: Entry, mine: bool, first: bool) ->
         room.conversation.with(|conversation| {
             conversation
                 .entry(&author, number)
-                .filter(|_| mine)
+                .filter(|_| own)
                 .map(Entry::delivery_status)
         })
     };
@@ -220,11 +220,11 @@ fn message(app: App, room: RoomHandle, entry: Entry, mine: bool, first: bool) ->
         }
         Body::File(_) => file(app, room, entry.author.clone(), number, true),
     };
-    let header = (first && !mine).then(|| {
+    let header = (first && !own).then(|| {
         view! { {avatar(&entry.author, &entry.name)} <b class="author small">{entry.name.clone()}</b> }
     });
     let author_label = reactive_text(move || {
-        if mine || first {
+        if own || first {
             String::new()
         } else {
             format!("{}{}", entry.name, app.common().colon)
@@ -233,12 +233,12 @@ fn message(app: App, room: RoomHandle, entry: Entry, mine: bool, first: bool) ->
     let ticks_now = ticks.clone();
     let tick = reactive_view(move || ticks_now().map_or_else(no_view, |ticks| tick(app, ticks)));
     let ticks_name = reactive_text(move || {
-        let word = ticks().map_or("", |ticks| match ticks {
+        let name = ticks().map_or("", |ticks| match ticks {
             DeliveryStatus::Pending => "waiting",
             DeliveryStatus::Partial { .. } => "some",
             DeliveryStatus::All => "all",
         });
-        word.to_owned()
+        name.to_owned()
     });
     view! {
         <div class=class data-ticks=ticks_name>

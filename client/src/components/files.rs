@@ -13,7 +13,7 @@ use crate::i18n::format::{bytes, progress_figure};
 use crate::i18n::room::Room as Text;
 use crate::state::room::{Direction, Transfer, TransferStage};
 
-/// From this size in bytes, a person is told that the file is memory_notice in memory.
+/// From this size in bytes, a person is told that the file is held in memory.
 const LARGE: u64 = 500_000_000;
 
 /// All files of a conversation, newest first.
@@ -66,7 +66,7 @@ pub(crate) fn file(
             Body::Text { .. } => None,
         }
     });
-    let Some((info, from, mine)) = known else {
+    let Some((info, from, own)) = known else {
         return no_view();
     };
     let file_author = author.clone();
@@ -102,7 +102,7 @@ pub(crate) fn file(
             let mut all = transfers();
             all.retain(is_with_peer);
             if all.is_empty() {
-                return offer_row(app, room, &author, number, info.size, mine);
+                return offer_row(app, room, &author, number, info.size, own);
             }
             let rows = all
                 .into_iter()
@@ -111,7 +111,7 @@ pub(crate) fn file(
         }
     });
     let from = reactive_text(move || {
-        if mine {
+        if own {
             app.room().shared.to_owned()
         } else {
             (app.room().from_peer)(&from)
@@ -146,9 +146,9 @@ fn offer_row(
     author: &PeerId,
     number: u64,
     size: u64,
-    mine: bool,
+    own: bool,
 ) -> AnyView {
-    let download = (!mine).then(|| {
+    let download = (!own).then(|| {
         let author = author.clone();
         button(
             "button plain get",
@@ -157,7 +157,7 @@ fn offer_row(
             move || room.download(author.clone(), number),
         )
     });
-    let memory_notice = (!mine && size > LARGE && !streams_to_disk())
+    let memory_notice = (!own && size > LARGE && !streams_to_disk())
         .then(|| view! { <p class="small quiet">{room_text(app, |text| text.no_disk)}</p> });
     view! { <div class="row between"><span class="small quiet tabular">{bytes(size)}</span> {download}</div> {memory_notice} }.into_any()
 }
@@ -282,5 +282,5 @@ fn stage_name(transfers: &[Transfer]) -> &'static str {
         TransferStage::Failed => (6, "failed"),
         TransferStage::Withdrawn => (7, "withdrawn"),
     });
-    ranked.min().map_or("offered", |(_, word)| word)
+    ranked.min().map_or("offered", |(_, name)| name)
 }

@@ -17,7 +17,7 @@ pub(crate) fn StreamSelect(
     #[prop(into)] to: Callback<String>,
 ) -> impl IntoView {
     let app = use_app();
-    let mine = chosen.clone();
+    let current = chosen.clone();
     let names = memo(move || {
         let mut names: Vec<String> = list.with(|list| {
             let streams = list
@@ -30,8 +30,8 @@ pub(crate) fn StreamSelect(
             fitting.map(|stream| stream.name.clone()).collect()
         });
         // The current stream is an option even before the list has loaded.
-        if !names.contains(&mine) {
-            names.push(mine.clone());
+        if !names.contains(&current) {
+            names.push(current.clone());
         }
         names
     });

@@ -88,7 +88,7 @@ fn room_view(
         view! { <button type="button" id=format!("tab-{which}") aria-pressed=pressed on:click=click_handler(move || tab.set(which))>{label}</button> }.into_any()
     };
     let link = reactive_text(move || {
-        let word = room.join_state.with(|link| match link {
+        let name = room.join_state.with(|link| match link {
             JoinState::Unnamed => "unnamed",
             JoinState::Connecting => "connecting",
             JoinState::Joined => "joined",
@@ -96,7 +96,7 @@ fn room_view(
             JoinState::Refused { .. } => "refused",
             JoinState::Left => "left",
         });
-        word.to_owned()
+        name.to_owned()
     });
     let address = room_link(app, name);
     let shown = address.clone();

@@ -84,7 +84,7 @@ pub(crate) fn Rooms() -> impl IntoView {
                         String::new()
                     }
                 });
-                let gone = move || {
+                let delete_room = move || {
                     if forget(&name, &(app.room().confirm_delete)(&name)) {
                         rooms.set(visited());
                     }
@@ -93,7 +93,7 @@ pub(crate) fn Rooms() -> impl IntoView {
                     <li class="row visited">
                         <a class="grow" href=address>{shown}</a>
                         <span class="chip">{count}</span>
-                        {button("link", "", room_text(app, |text| text.delete), gone)}
+                        {button("link", "", room_text(app, |text| text.delete), delete_room)}
                     </li>
                 }
                 .into_any()

@@ -114,7 +114,7 @@ fn ServerSettings() -> impl IntoView {
         result.set(Test::Not);
         saved.set(true);
     };
-    let said = move || match result.get() {
+    let result_text = move || match result.get() {
         Test::Not => saved.get().then(|| ("ok", app.text().saved.to_owned())),
         Test::Running => Some(("", app.text().testing.to_owned())),
         Test::Good(health) => {
@@ -167,7 +167,7 @@ fn ServerSettings() -> impl IntoView {
                 <button class="button plain" type="button" id="test-server" on:click=test>{app.localized(|text| text.test)}</button>
             </div>
             <p class="small" role="status" id="server-result">
-                {move || said().map(|(class, words)| view! { <span class=class>{words}</span> })}
+                {move || result_text().map(|(class, text)| view! { <span class=class>{text}</span> })}
             </p>
         </form>
     }
@@ -180,8 +180,8 @@ fn IceSettings() -> impl IntoView {
         app.settings
             .with_untracked(|settings| format_ice(&settings.ice_servers)),
     );
-    let said = RwSignal::new(None::<Result<(), String>>);
-    let named = use_poll::<IceConfig>(app, || "api/ice".to_owned(), 60_000.0);
+    let saved = RwSignal::new(None::<Result<(), String>>);
+    let offered = use_poll::<IceConfig>(app, || "api/ice".to_owned(), 60_000.0);
     let save = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         match parse_ice(&typed.get_untracked()) {
@@ -189,26 +189,26 @@ fn IceSettings() -> impl IntoView {
                 typed.set(format_ice(&servers));
                 app.settings
                     .update(|settings| settings.ice_servers = servers);
-                said.set(Some(Ok(())));
+                saved.set(Some(Ok(())));
             }
-            Err(line) => said.set(Some(Err(line.0))),
+            Err(line) => saved.set(Some(Err(line.0))),
         }
     };
     // The saved ICE servers when there are any, else those of the server.
     let in_use = move || {
         let own = app.settings.with(|settings| settings.ice_servers.clone());
-        let mine = !own.is_empty();
-        let named = || {
-            named
+        let has_own = !own.is_empty();
+        let from_server = || {
+            offered
                 .value
-                .with(|named| Some(named.value()?.ice_servers.clone()))
+                .with(|offered| Some(offered.value()?.ice_servers.clone()))
         };
-        let servers = if mine { Some(own) } else { named() };
+        let servers = if has_own { Some(own) } else { from_server() };
         let urls = servers?
             .into_iter()
             .flat_map(|server| server.urls)
             .collect::<Vec<_>>();
-        Some((mine, urls))
+        Some((has_own, urls))
     };
     let shown = reactive_text(move || match in_use() {
         None => app.text().no_value.to_owned(),
@@ -248,7 +248,7 @@ fn IceSettings() -> impl IntoView {
                     prop:value=typed
                     on:input=move |event| {
                         typed.set(event_target_value(&event));
-                        said.set(None);
+                        saved.set(None);
                     }
                 ></textarea>
             </label>
@@ -258,7 +258,7 @@ fn IceSettings() -> impl IntoView {
                 <a class="button plain" href="#/doctor">{reactive_text(move || app.text().connection_test.to_owned())}</a>
             </div>
             <p class="small" role="status">
-                {move || said.get().map(|said| match said {
+                {move || saved.get().map(|saved| match saved {
                     Ok(()) => view! { <span class="ok">{app.text().saved.to_owned()}</span> },
                     Err(line) => view! { <span class="bad">{(app.text().bad_ice)(&line)}</span> },
                 })}
