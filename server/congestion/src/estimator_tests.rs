@@ -1,4 +1,4 @@
-//! Estimates from reports and REMB, and from what makes no sense.
+//! Estimates from reports and REMB, and from arbitrary feedback.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ fn a_viewer_takes_little_memory() {
 }
 
 #[test]
-fn without_feedback_nothing_is_known() {
+fn without_congestion_feedback_there_is_no_estimate() {
     let mut now = Instant::now();
     let mut estimate = BandwidthEstimator::new(now);
     send(&mut estimate, &mut now);
@@ -48,14 +48,14 @@ fn remb_is_a_ceiling_while_it_is_fresh() {
 }
 
 #[test]
-fn losses_that_go_when_less_is_sent_keep_it_down_and_are_recovered_from() {
+fn loss_that_falls_with_the_rate_keeps_it_low_until_it_recovers() {
     let mut now = Instant::now();
     let mut estimate = BandwidthEstimator::new(now);
     send(&mut estimate, &mut now);
     estimate.on_report(now, 128, None);
     let low = estimate.bitrate_bps(now).expect("half was lost");
     assert!((900_000..1_200_000).contains(&low), "{low}");
-    // This report still tells of the time before.
+    // This report still covers the time before.
     estimate.on_report(now, 128, None);
     assert_eq!(estimate.bitrate_bps(now), Some(low));
     for _ in 0..8 {
@@ -66,7 +66,7 @@ fn losses_that_go_when_less_is_sent_keep_it_down_and_are_recovered_from() {
 }
 
 #[test]
-fn losses_that_stay_when_less_is_sent_are_lived_with() {
+fn loss_that_stays_when_the_rate_falls_is_tolerated() {
     let mut now = Instant::now();
     let mut estimate = BandwidthEstimator::new(now);
     let mut low = 0;
@@ -83,11 +83,11 @@ fn losses_that_stay_when_less_is_sent_are_lived_with() {
 }
 
 #[test]
-fn in_silence_a_trickle_goes_until_something_is_heard() {
+fn in_silence_the_minimum_rate_is_sent_until_feedback_is_back() {
     let mut now = Instant::now();
     let mut estimate = BandwidthEstimator::new(now);
     estimate.on_feedback(now, [].into_iter());
-    // Nothing is sent, so nothing can be heard.
+    // Nothing is sent, so there is no feedback.
     now += 60 * SECOND;
     assert_eq!(estimate.bitrate_bps(now), None);
     for _ in 0..3 {
@@ -99,9 +99,9 @@ fn in_silence_a_trickle_goes_until_something_is_heard() {
 }
 
 proptest! {
-    /// Departures are ours; all else is what the viewer says.
+    /// Send times are ours; everything else comes from the viewer.
     #[test]
-    fn nonsense_gives_an_estimate_within_bounds(
+    fn arbitrary_feedback_gives_an_estimate_within_bounds(
         rounds in vec((vec((0u64..100_000, any::<u16>(), any::<Option<i64>>()), 0..50), any::<u8>(), any::<u64>()), 1..50),
     ) {
         let mut now = Instant::now();
@@ -111,7 +111,7 @@ proptest! {
             for (after, bytes, arrived) in packets {
                 now += Duration::from_micros(after);
                 estimate.on_packet_sent(now, bytes.into());
-                results.push(PacketResult { sent: now, bytes: bytes.into(), arrived });
+                results.push(PacketResult { sent_at: now, bytes: bytes.into(), arrived_us: arrived });
             }
             estimate.on_feedback(now, results.into_iter());
             estimate.on_report(now, lost, Some(Duration::from_micros(bits)));

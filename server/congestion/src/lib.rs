@@ -1,16 +1,18 @@
-//! What a receiver reports over RTCP, and the rate that follows from it. No I/O, no clock of its own: callers pass the time in.
+//! RTCP feedback of a receiver, and the sending rate that follows from it. No I/O and no clock: callers pass the time in.
 //!
 //! | module | noun |
 //! |---|---|
-//! | [`rtcp`] | RTCP from a receiver, read in place |
-//! | [`transport`] | transport-wide sequence numbers, and when each packet arrived |
-//! | [`sent`] | which frame of the log is behind an RTP sequence number; how much may be retransmitted |
-//! | [`estimate`] | the bandwidth that the network has for one receiver |
+//! | [`rtcp`] | RTCP of a receiver, parsed in place |
+//! | [`twcc_history`] | sent packets by transport-wide sequence number, matched with their arrival times |
+//! | [`rtx_history`] | sent packets by RTP sequence number, for retransmission |
+//! | [`rtx_budget`] | how many bytes may be retransmitted |
+//! | [`estimator`] | the bandwidth of the path to one receiver |
 //! | [`pacer`] | when the next packet may be sent |
 
 pub mod estimator;
 pub mod pacer;
 pub mod rtcp;
+pub mod rtx_budget;
 pub mod rtx_history;
 pub mod twcc_history;
 

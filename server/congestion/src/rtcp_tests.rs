@@ -1,4 +1,4 @@
-//! What the crate writes is read back; what anybody else writes does no harm.
+//! RTCP that webrtc-rs writes is read back; arbitrary bytes do no harm.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -43,7 +43,7 @@ fn items(compound: &[u8]) -> Vec<Owned> {
             Item::Remb { bitrate_bps } => Owned::Remb(bitrate_bps),
             Item::Report(block) => Owned::Report(block),
             Item::Twcc(feedback) => {
-                Owned::Transport(feedback.reference, feedback.packets().collect())
+                Owned::Transport(feedback.reference_time, feedback.packets().collect())
             }
         });
     });
@@ -78,7 +78,7 @@ fn read_back(block: &ReceptionReport) -> Owned {
     })
 }
 
-/// What is written, and what must be read.
+/// An RTCP packet, and the items in it.
 fn written() -> impl Strategy<Value = (Vec<u8>, Vec<Owned>)> {
     prop_oneof![
         (any::<u32>(), vec(reception(), 0..32)).prop_map(|(ssrc, reports)| {
@@ -230,14 +230,14 @@ fn transport() -> impl Strategy<Value = (Vec<u8>, Vec<Owned>)> {
 
 proptest! {
     #[test]
-    fn what_the_crate_writes_is_read_back(packets in vec(written(), 1..6)) {
+    fn packets_of_webrtc_rs_are_read_back(packets in vec(written(), 1..6)) {
         let compound = packets.iter().flat_map(|(bytes, _)| bytes.clone()).collect::<Vec<_>>();
         let expected = packets.into_iter().flat_map(|(_, items)| items).collect::<Vec<_>>();
         prop_assert_eq!(items(&compound), expected);
     }
 
     #[test]
-    fn a_packet_cut_off_gives_what_is_whole(packets in vec(written(), 2..4), cut in 1usize..40) {
+    fn a_truncated_packet_does_not_hide_those_before_it(packets in vec(written(), 2..4), cut in 1usize..40) {
         let whole = packets[..packets.len() - 1].iter();
         let expected = whole.flat_map(|(_, items)| items.clone()).collect::<Vec<_>>();
         let mut compound = packets.iter().flat_map(|(bytes, _)| bytes.clone()).collect::<Vec<_>>();
@@ -247,25 +247,25 @@ proptest! {
     }
 
     #[test]
-    fn nonsense_is_cheap(head in 0x80u8..0xc0, kind in 200u8..208, rest in vec(any::<u8>(), 2..1500)) {
+    fn arbitrary_bytes_yield_a_bounded_number_of_items(head in 0x80u8..0xc0, kind in 200u8..208, rest in vec(any::<u8>(), 2..1500)) {
         let mut compound = vec![head, kind];
         compound.extend(rest);
-        // The whole datagram is the first packet, so that its inside is looked at too.
+        // The first packet spans the whole datagram, so that its inside is parsed too.
         compound.truncate(compound.len() & !3);
         let words = (compound.len() / 4 - 1) as u16;
         compound[2..4].copy_from_slice(&words.to_be_bytes());
         let most = 17 * compound.len() + usize::from(TransportFeedback::MAX_LOSSES);
-        let told = items(&compound).into_iter().map(|item| match item {
+        let counts = items(&compound).into_iter().map(|item| match item {
             Owned::Nack(_, lost) => lost.len(),
             Owned::Transport(_, packets) => packets.len(),
             _ => 1,
         });
-        prop_assert!(told.sum::<usize>() <= most);
+        prop_assert!(counts.sum::<usize>() <= most);
     }
 }
 
 #[test]
-fn a_run_of_losses_is_told_as_far_as_anybody_remembers() {
+fn a_long_run_of_losses_is_reported_as_far_as_senders_remember() {
     // 8191 packets lost, then one that arrived 1 ms after the reference.
     let feedback = [
         0x8f, 205, 0, 5, 0, 0, 0, 1, 0, 0, 0, 2, 0xff, 0, 0x20, 0, 0, 0, 7, 0, 0x1f, 0xff, 0x20, 1,
@@ -284,7 +284,7 @@ fn a_run_of_losses_is_told_as_far_as_anybody_remembers() {
 }
 
 #[test]
-fn padding_is_no_content() {
+fn padding_is_not_read() {
     // Two entries, of which the second is padding.
     let nack = [
         0xa1, 205, 0, 4, 0, 0, 0, 1, 0, 0, 0, 2, 0, 9, 0, 1, 0, 0, 0, 4,

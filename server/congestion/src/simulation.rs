@@ -1,4 +1,4 @@
-//! For tests: a link with a bottleneck, a stream that is sent over it as a shard would, and the viewer's feedback.
+//! For tests: a link with a bottleneck, a stream that is paced and sent over it as by a shard, and the feedback of its viewer.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -8,32 +8,32 @@ use super::pacer::{Pacer, TICK};
 use super::rtcp::{Item, read};
 use super::twcc_history::TwccHistory;
 
-/// What the network is like for a while.
+/// Properties of the link.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SimulatedLink {
-    /// Bits a second; 0: cut.
-    pub(super) rate: f64,
-    /// The queue before it, in milliseconds.
-    pub(super) queue: f64,
-    /// The part of the packets that is lost, at random.
+    /// 0: the link is cut.
+    pub(super) rate_bps: f64,
+    /// The capacity of the queue before it.
+    pub(super) queue_ms: f64,
+    /// The part of the packets that is lost at random.
     pub(super) loss: f64,
-    /// One way, in milliseconds; both ways are alike.
-    pub(super) delay: u64,
-    /// Up to so many milliseconds more, at random, without changing the order.
-    pub(super) jitter: f64,
-    /// Of every second nothing passes for so many milliseconds, and then all that waits at once.
-    pub(super) stall: u64,
+    /// One way; both directions are alike.
+    pub(super) delay_ms: u64,
+    /// The maximum of a random additional delay, which keeps the order.
+    pub(super) jitter_ms: f64,
+    /// For this long in every second nothing passes, and then everything that waits at once.
+    pub(super) stall_ms: u64,
 }
 
 impl SimulatedLink {
-    pub(super) fn of(rate: f64) -> Self {
+    pub(super) fn of(rate_bps: f64) -> Self {
         Self {
-            rate,
-            queue: 100.0,
+            rate_bps,
+            queue_ms: 100.0,
             loss: 0.0,
-            delay: 20,
-            jitter: 0.0,
-            stall: 0,
+            delay_ms: 20,
+            jitter_ms: 0.0,
+            stall_ms: 0,
         }
     }
 }
@@ -48,73 +48,74 @@ pub(super) struct Simulation {
     start: Instant,
     now: Instant,
     pub(super) link: SimulatedLink,
-    /// Bits a second that the stream has.
-    stream: f64,
+    stream_bps: f64,
     random: u64,
-    log: TwccHistory,
+    history: TwccHistory,
     estimator: BandwidthEstimator,
     pacer: Pacer,
-    /// Packets that wait for the pacer, and since when.
+    /// Packets that wait for the pacer: since when, and their bytes.
     backlog: VecDeque<(Instant, usize)>,
-    next_picture: Instant,
-    pictures: u32,
-    /// When the link has passed on all that it took.
-    busy: Instant,
-    flying: VecDeque<Packet>,
+    next_frame: Instant,
+    frames: u32,
+    /// When the link has transmitted everything in its queue.
+    busy_until: Instant,
+    in_flight: VecDeque<Packet>,
     received: Vec<(u16, Instant)>,
-    told: u16,
+    /// The first packet of the next feedback.
+    next_reported: u16,
     next_feedback: Instant,
     feedback: VecDeque<(Instant, Vec<u8>)>,
     arrived: usize,
-    /// Bytes.
+    /// In bytes, like `lost` and `arrived`.
     pub(super) sent: usize,
     pub(super) lost: usize,
-    /// The longest that a packet has waited in the queue, and for the pacer before that.
+    /// The longest wait of a packet in the queue.
     pub(super) longest_queue: Duration,
-    pub(super) longest: Duration,
+    /// The same, with the wait for the pacer.
+    pub(super) longest_wait: Duration,
 }
 
-const PICTURES: u32 = 30;
+const FRAMES_PER_SECOND: u32 = 30;
 const GOP: u32 = 60;
-/// How many times the size of another picture.
-const KEYFRAME: f64 = 8.0;
-/// What browsers do.
-const FEEDBACK_EVERY: Duration = Duration::from_millis(100);
+/// A keyframe is this many times the size of another frame.
+const KEYFRAME_SIZE: f64 = 8.0;
+/// As browsers do.
+const FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);
 
 impl Simulation {
-    /// `seed`: of what is random.
-    pub(super) fn new(link: SimulatedLink, stream: f64, seed: u64) -> Self {
+    /// `seed`: for the random numbers.
+    pub(super) fn new(link: SimulatedLink, stream_bps: f64, seed: u64) -> Self {
         let now = Instant::now();
         Self {
             start: now,
             now,
             link,
-            stream,
+            stream_bps,
             random: 7919 * seed,
-            log: TwccHistory::new(now),
+            history: TwccHistory::new(now),
             estimator: BandwidthEstimator::new(now),
             pacer: Pacer::new(now),
             backlog: VecDeque::new(),
-            next_picture: now,
-            pictures: 0,
-            busy: now,
-            flying: VecDeque::new(),
+            next_frame: now,
+            frames: 0,
+            busy_until: now,
+            in_flight: VecDeque::new(),
             received: Vec::new(),
-            told: 0,
+            next_reported: 0,
             next_feedback: now,
             feedback: VecDeque::new(),
             arrived: 0,
             sent: 0,
             lost: 0,
             longest_queue: Duration::ZERO,
-            longest: Duration::ZERO,
+            longest_wait: Duration::ZERO,
         }
     }
 
-    /// The estimate every 100 ms of so many seconds, 0 for none, and how many bits a second arrived.
+    /// Runs for some seconds. Returns the estimate of every 100 ms, 0 for none, and the arrival rate, both in bits a second.
     pub(super) fn run(&mut self, seconds: f64) -> (Vec<f64>, f64) {
         (self.sent, self.lost) = (0, 0);
-        (self.longest_queue, self.longest) = (Duration::ZERO, Duration::ZERO);
+        (self.longest_queue, self.longest_wait) = (Duration::ZERO, Duration::ZERO);
         let before = self.arrived;
         let mut estimates = Vec::new();
         for _ in 0..(seconds * 10.0) as usize {
@@ -128,15 +129,15 @@ impl Simulation {
     fn tick(&mut self) {
         self.now += TICK;
         let now = self.now;
-        while self.next_picture <= now {
-            self.next_picture += Duration::from_secs(1) / PICTURES;
-            self.picture();
+        while self.next_frame <= now {
+            self.next_frame += Duration::from_secs(1) / FRAMES_PER_SECOND;
+            self.frame();
         }
         while self.feedback.front().is_some_and(|(at, _)| *at <= now) {
             let (_, packet) = self.feedback.pop_front().expect("there is one");
             read(&packet, |item| {
                 if let Item::Twcc(feedback) = item {
-                    let results = self.log.match_feedback(now, &feedback);
+                    let results = self.history.match_feedback(now, &feedback);
                     self.estimator.on_feedback(now, results);
                 }
             });
@@ -149,19 +150,19 @@ impl Simulation {
         self.receive();
     }
 
-    /// A viewer that is a second behind waits for a keyframe.
-    fn picture(&mut self) {
-        let usual = self.stream / 8.0 / f64::from(PICTURES) * f64::from(GOP);
-        let usual = usual / (f64::from(GOP) - 1.0 + KEYFRAME);
-        let keyframe = self.pictures.is_multiple_of(GOP);
-        self.pictures += 1;
+    /// Queues the packets of the next frame. A viewer that is a second behind waits for a keyframe.
+    fn frame(&mut self) {
+        let usual = self.stream_bps / 8.0 / f64::from(FRAMES_PER_SECOND) * f64::from(GOP);
+        let usual = usual / (f64::from(GOP) - 1.0 + KEYFRAME_SIZE);
+        let keyframe = self.frames.is_multiple_of(GOP);
+        self.frames += 1;
         let size = if keyframe {
-            KEYFRAME
+            KEYFRAME_SIZE
         } else {
-            0.7 + 0.6 * self.chance()
+            0.7 + 0.6 * self.random()
         };
         let waiting = self.backlog.iter().map(|(_, bytes)| bytes).sum::<usize>();
-        let behind = waiting as f64 * 8.0 / self.stream;
+        let behind = waiting as f64 * 8.0 / self.stream_bps;
         if keyframe && behind > 0.5 {
             self.backlog.clear();
         } else if behind > 1.0 {
@@ -177,26 +178,26 @@ impl Simulation {
 
     fn send(&mut self, since: Instant, bytes: usize) {
         let now = self.now;
-        let number = self.log.add(now, bytes);
+        let number = self.history.add(now, bytes);
         self.estimator.on_packet_sent(now, bytes);
         self.pacer.on_packet_sent(bytes);
         self.sent += bytes;
-        let queued = self.busy.saturating_duration_since(now);
-        let full = queued.as_secs_f64() * 1000.0 > self.link.queue;
-        if self.link.rate == 0.0 || full || self.chance() < self.link.loss {
+        let queued = self.busy_until.saturating_duration_since(now);
+        let full = queued.as_secs_f64() * 1000.0 > self.link.queue_ms;
+        if self.link.rate_bps == 0.0 || full || self.random() < self.link.loss {
             self.lost += bytes;
             return;
         }
         self.longest_queue = self.longest_queue.max(queued);
-        self.longest = self.longest.max(queued + (now - since));
-        let passing = Duration::from_secs_f64(bytes as f64 * 8.0 / self.link.rate);
-        self.busy = self.busy.max(now) + passing;
-        let jitter = Duration::from_secs_f64(self.chance() * self.link.jitter / 1000.0);
-        let mut arrives = self.busy + Duration::from_millis(self.link.delay) + jitter;
+        self.longest_wait = self.longest_wait.max(queued + (now - since));
+        let passing = Duration::from_secs_f64(bytes as f64 * 8.0 / self.link.rate_bps);
+        self.busy_until = self.busy_until.max(now) + passing;
+        let jitter = Duration::from_secs_f64(self.random() * self.link.jitter_ms / 1000.0);
+        let mut arrives = self.busy_until + Duration::from_millis(self.link.delay_ms) + jitter;
         let within = (arrives - self.start).as_millis() as u64 % 1000;
-        arrives += Duration::from_millis(self.link.stall.saturating_sub(within));
-        let last = self.flying.back().map_or(arrives, |last| last.arrives);
-        self.flying.push_back(Packet {
+        arrives += Duration::from_millis(self.link.stall_ms.saturating_sub(within));
+        let last = self.in_flight.back().map_or(arrives, |last| last.arrives);
+        self.in_flight.push_back(Packet {
             number,
             bytes,
             arrives: arrives.max(last),
@@ -205,27 +206,27 @@ impl Simulation {
 
     fn receive(&mut self) {
         let now = self.now;
-        while let Some(packet) = self.flying.pop_front_if(|packet| packet.arrives <= now) {
+        while let Some(packet) = self.in_flight.pop_front_if(|packet| packet.arrives <= now) {
             self.arrived += packet.bytes;
             self.received.push((packet.number, packet.arrives));
         }
         if now < self.next_feedback {
             return;
         }
-        self.next_feedback = now + FEEDBACK_EVERY;
+        self.next_feedback = now + FEEDBACK_INTERVAL;
         let Some((last, _)) = self.received.last() else {
             return;
         };
         let end = last.wrapping_add(1);
-        let packet = feedback(self.start, self.told, end, &self.received);
-        self.told = end;
+        let packet = feedback(self.start, self.next_reported, end, &self.received);
+        self.next_reported = end;
         self.received.clear();
-        let arrives = now + Duration::from_millis(self.link.delay);
+        let arrives = now + Duration::from_millis(self.link.delay_ms);
         self.feedback.push_back((arrives, packet));
     }
 
-    /// From 0 to 1: xorshift.
-    fn chance(&mut self) -> f64 {
+    /// A random number from 0 to 1 (xorshift).
+    fn random(&mut self) -> f64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
@@ -233,7 +234,7 @@ impl Simulation {
     }
 }
 
-/// Transport-wide feedback on the packets from `base` to `end`, of which these arrived.
+/// Transport-wide feedback on the packets from `base` to `end`, of which `received` arrived.
 fn feedback(start: Instant, base: u16, end: u16, received: &[(u16, Instant)]) -> Vec<u8> {
     let ticks = |at: Instant| (at.duration_since(start).as_micros() / 250) as i64;
     let count = end.wrapping_sub(base);

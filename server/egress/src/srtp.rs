@@ -1,15 +1,15 @@
-//! SRTP (RFC 3711, RFC 7714) as a fan-out needs it: one payload, sealed for one viewer after the other.
+//! SRTP (RFC 3711, RFC 7714) for fan-out: one payload, encrypted for many viewers.
 //!
 //! | module | noun |
 //! |---|---|
 //! | `keys` | profiles, master keys, and the session keys derived from them |
-//! | `cipher` | one direction's cipher: nonces, tags |
-//! | `receiver` | the way back: SRTCP that a viewer sends |
-//! | `proof` | the check at start that all of it is what the crate makes |
+//! | `cipher` | the cipher of one direction: nonces, tags |
+//! | `srtcp_receiver` | SRTCP from a viewer |
+//! | `self_test` | a comparison with webrtc-rs at start |
 //!
-//! The sealing functions of `rtc::srtp` take a whole packet in one buffer and give another one back, and
-//! guess the roll-over counter from the sequence number. Here header, payload and tag are written once, to
-//! where they are sent from, and the roll-over counter is a part of the stream's own number.
+//! The functions of `rtc::srtp` take a whole packet in one buffer and return another, and guess the roll-over counter from
+//! the sequence number. Here header, payload and tag are written once, into the buffer that they are sent from, and the
+//! roll-over counter is part of the stream's packet index.
 
 mod cipher;
 mod keys;
@@ -29,7 +29,7 @@ pub use keys::{MasterKey, Profile};
 pub use self_test::self_test;
 pub use srtcp_receiver::SrtcpReceiver;
 
-/// Why a packet was not sealed, or keys not taken.
+/// Why a packet was not encrypted, or keys were refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SrtpError {
     #[error("a cipher failed: {0}")]
@@ -37,30 +37,30 @@ pub enum SrtpError {
     #[error("a master key or salt is not as long as its profile says")]
     KeyLength,
     /// RFC 3711 9.2: the keys must not be used any more.
-    #[error("all 2^48 packets of the stream have been sealed")]
+    #[error("all 2^48 packets of the stream have been encrypted")]
     Exhausted,
     /// RFC 3711 9.1: two packets under one nonce give both of them away.
     #[error("the packet index was used before with this SSRC")]
     IndexUsed,
     #[error("the id of a one-byte header extension is 1 to 14")]
     ExtensionId,
-    #[error("{0:?} is not what rtc::srtp makes of the same packet")]
+    #[error("{0:?} differs from what rtc::srtp makes of the same packet")]
     Differs(Profile),
 }
 
-/// What one SSRC sends. Its 48-bit packet index (RFC 3711 3.3.1) only goes up, and it is not `Clone`, so it
-/// uses no nonce twice.
+/// The packet numbers of one SSRC. The 48-bit packet index (RFC 3711 3.3.1) only increases, and the type is not `Clone`, so
+/// no nonce is used twice.
 #[derive(Debug)]
 pub struct RtpStream {
     ssrc: u32,
     payload_type: u8,
-    /// Of the packet that comes next: roll-over counter, then 16 bits of sequence number.
+    /// Index of the next packet: roll-over counter, then 16 bits of sequence number.
     next: u64,
 }
 
 impl RtpStream {
-    /// `payload_type`: 7 bits. `first`: the first sequence number. Below 2^15, the viewer cannot mistake the
-    /// roll-over counter when the first packets are lost (RFC 3711 3.3.1).
+    /// `payload_type`: 7 bits. `first`: the first sequence number; if it is below 2^15, the receiver guesses the roll-over
+    /// counter right even when the first packets are lost (RFC 3711 3.3.1).
     pub fn new(ssrc: u32, payload_type: u8, first: u16) -> Self {
         Self {
             ssrc,
@@ -69,7 +69,7 @@ impl RtpStream {
         }
     }
 
-    /// The sequence number of the packet that comes next.
+    /// The sequence number of the next packet.
     pub fn next_sequence(&self) -> u16 {
         self.next as u16
     }
@@ -88,71 +88,72 @@ impl RtpStream {
     }
 }
 
-/// An RTP packet, but for what its [`RtpStream`] knows.
+/// An RTP packet, without the fields that its [`RtpStream`] adds.
 #[derive(Clone, Copy, Debug)]
 pub struct RtpPacket<'a> {
     pub marker: bool,
     /// In units of the payload's clock rate.
     pub timestamp: u32,
-    /// The transport-wide sequence number and the id, 1 to 14, that was negotiated for it
-    /// (draft-holmer-rmcat-transport-wide-cc-extensions-01 2), in a one-byte header extension (RFC 8285 4.2).
+    /// The id (1 to 14) of the header extension for transport-wide congestion control, and the transport-wide sequence number
+    /// (draft-holmer-rmcat-transport-wide-cc-extensions-01 2, RFC 8285 4.2).
     pub twcc: Option<(u8, u16)>,
-    /// In a retransmission, the sequence number that the packet had: it goes before the payload (RFC 4588 4).
+    /// In a retransmission, the original sequence number, which is written before the payload (RFC 4588 4).
     pub original_sequence: Option<u16>,
     pub payload: &'a [u8],
 }
 
-/// RFC 3550 5.1, without contributing sources.
+/// Bytes of an RTP header without contributing sources (RFC 3550 5.1).
 const HEADER: usize = 12;
-/// RFC 8285 4.2: what begins the extensions, their length in words, and one word of them.
+/// Bytes of the extension: profile, length in words, one word with one element (RFC 8285 4.2).
 const EXTENSION: usize = 8;
 const ONE_BYTE_EXTENSIONS: u16 = 0xBEDE;
-const ORIGINAL: usize = 2;
+/// Bytes of the original sequence number.
+const OSN: usize = 2;
 
-/// All that one direction of one connection sends as SRTP.
+/// Encrypts the SRTP of one connection towards its peer.
 pub struct SrtpSender {
     cipher: Cipher,
-    /// For each SSRC the lowest index that it has not passed yet.
+    /// For each SSRC the lowest index that has not been used.
     unused: Vec<(u32, u64)>,
 }
 
 impl SrtpSender {
-    /// `master` is of the direction away from us.
+    /// `master`: of the sending direction.
     ///
     /// # Errors
     ///
-    /// When `crypto` does not know the profile.
+    /// `crypto` does not support the profile.
     pub fn new(crypto: &dyn RTCCrypto, master: &MasterKey) -> Result<Self, SrtpError> {
         Ok(Self {
             cipher: Cipher::new(crypto, master, Protocol::Rtp)?,
-            // Picture and sound, each with its retransmissions.
+            // Video and audio, each with retransmissions.
             unused: Vec::with_capacity(4),
         })
     }
 
-    /// Bytes that a packet is longer than its payload, at most.
+    /// The most that a packet is longer than its payload, in bytes.
     pub fn overhead(&self) -> usize {
-        HEADER + EXTENSION + ORIGINAL + self.cipher.tag()
+        HEADER + EXTENSION + OSN + self.cipher.tag()
     }
 
-    /// Bytes of the packet that [`seal`](Self::seal) makes of this.
+    /// Bytes of the SRTP packet that [`protect`](Self::protect) writes.
     pub fn size(&self, packet: &RtpPacket<'_>) -> usize {
         let extension = if packet.twcc.is_some() { EXTENSION } else { 0 };
-        let original_sequence = if packet.original_sequence.is_some() {
-            ORIGINAL
+        let osn = if packet.original_sequence.is_some() {
+            OSN
         } else {
             0
         };
-        HEADER + extension + original_sequence + packet.payload.len() + self.cipher.tag()
+        HEADER + extension + osn + packet.payload.len() + self.cipher.tag()
     }
 
-    /// Appends one SRTP packet to `out` and returns its sequence number. Nothing is allocated when `out` has
-    /// room for the payload and [`overhead`](Self::overhead).
+    /// Appends one SRTP packet to `out` and returns its sequence number. Nothing is allocated if `out` has room for the
+    /// payload and [`overhead`](Self::overhead).
     ///
     /// # Errors
     ///
-    /// `out` is then as it was. The sequence number is used up nevertheless when a cipher failed, for it may
-    /// have begun.
+    /// `out` is unchanged then. If a cipher failed, the sequence number is used up nevertheless, because the cipher may have
+    /// used the nonce.
     pub fn protect(
         &mut self,
         stream: &mut RtpStream,
@@ -170,15 +171,15 @@ impl SrtpSender {
             out.extend_from_slice(&original_sequence.to_be_bytes());
         }
         out.extend_from_slice(packet.payload);
-        let sealed = self.cipher.protect(stream.ssrc, index, out, start, payload);
-        if let Err(error) = sealed {
+        let encrypted = self.cipher.protect(stream.ssrc, index, out, start, payload);
+        if let Err(error) = encrypted {
             out.truncate(start);
             return Err(error.into());
         }
         Ok(index as u16)
     }
 
-    /// The stream alone makes sure that its numbers go up, and this that no other stream has its SSRC.
+    /// Takes the next index of the stream, and checks that no other stream has used it with the same SSRC.
     fn take_index(&mut self, stream: &mut RtpStream) -> Result<u64, SrtpError> {
         let (ssrc, index) = (stream.ssrc, stream.next);
         if index >= 1 << 48 {
@@ -216,7 +217,7 @@ fn write_header(out: &mut Vec<u8>, stream: &RtpStream, sequence: u16, packet: &R
     };
     header[12..14].copy_from_slice(&ONE_BYTE_EXTENSIONS.to_be_bytes());
     header[15] = 1;
-    // The length of an element is written less one; the fourth byte of the word is padding.
+    // The length of an element is written minus one; the fourth byte of the word is padding.
     header[16] = id << 4 | 1;
     header[17..19].copy_from_slice(&number.to_be_bytes());
     out.extend_from_slice(&header);

@@ -1,12 +1,12 @@
-//! Frames of several peers, to a conversation; names of files; the protocol field of file channels.
+//! Frames of several peers, to a conversation; file names; the protocol field of file channels.
 //!
-//! An input is a list of lines. The first character of a line says what happens:
+//! An input is a list of lines. The first character of a line is its type:
 //!
 //! | line | meaning |
 //! |---|---|
-//! | `3{"type":"typing","on":true}` | peer 3 sends this frame; peer 0 is another copy of us |
-//! | `=text` | we say this to peers 1 and 2 |
-//! | `*3` | peer 3 says something as long as may be |
+//! | `3{"type":"typing","on":true}` | peer 3 sends this frame; peer 0 is another session of ours |
+//! | `=text` | we send this to peers 1 and 2 |
+//! | `*3` | peer 3 sends a message of the maximum length |
 //! | `+3` | a channel to peer 3 opens |
 //! | `^3` | we get the id 103 |
 //! | `>text` | a protocol field |
@@ -59,7 +59,7 @@ pub fn run(data: &[u8]) {
                 let missing = us.on_open(&peer);
                 assert!(missing.is_sorted_by(|a, b| a.number < b.number), "in order");
             }
-            // One that nobody else has.
+            // An id of no other peer.
             '^' => us.set_id(id(100 + digit.unwrap_or(9))),
             '>' => {
                 if let Some((number, offset)) = parse_file_protocol(rest) {
@@ -71,14 +71,14 @@ pub fn run(data: &[u8]) {
         }
         check(&us);
     }
-    // To save much text takes long, and is no different.
+    // Saving much text takes long and covers nothing else.
     if bytes(&us) < MAX_TEXT {
         let saved = to_string(&us).expect("has a form in JSON");
         assert_eq!(from_str::<Conversation>(&saved).ok(), Some(us));
     }
 }
 
-/// What others sound like to us, our own words sound like to others.
+/// Sends a message, and checks that another conversation accepts it.
 fn say(us: &mut Conversation, now: u64, text: &str) {
     let body = Body::Text {
         text: text.to_owned(),
@@ -86,7 +86,7 @@ fn say(us: &mut Conversation, now: u64, text: &str) {
     let Some(message) = us.compose(now, "us", body, &[id(1), id(2)]) else {
         return assert!(text.is_empty() || text.len() > MAX_TEXT);
     };
-    // Numbers out of this world move nobody's clock.
+    // Absurdly large numbers do not advance the clock.
     let newer = |number| message.number < number && number < 1 << 52;
     let mut entries = us.entries().iter();
     assert!(
@@ -108,10 +108,10 @@ fn take(us: &mut Conversation, from: &PeerId, frame: ChatFrame) {
             }
             let sound = message.is_valid();
             let number = message.number;
-            match us.receive(from, "somebody", message.clone()) {
+            match us.receive(from, "a peer", message.clone()) {
                 ReceiveOutcome::New { received } => {
                     assert!(sound && received == number);
-                    // What is older than all that is kept may be gone again.
+                    // A message older than all kept ones may be dropped at once.
                     if let Some(entry) = us.entry(from, number) {
                         assert_eq!(entry.message, message);
                     }
@@ -119,9 +119,9 @@ fn take(us: &mut Conversation, from: &PeerId, frame: ChatFrame) {
                 ReceiveOutcome::Duplicate { received } => assert!(received >= number),
                 ReceiveOutcome::Invalid => {}
             }
-            // Twice is once.
+            // A second delivery changes nothing.
             let before = (us.entries().len(), us.unread());
-            let again = us.receive(from, "somebody", message);
+            let again = us.receive(from, "a peer", message);
             assert!(!matches!(again, ReceiveOutcome::New { .. }));
             assert_eq!((us.entries().len(), us.unread()), before);
         }
@@ -161,7 +161,7 @@ fn bytes(us: &Conversation) -> usize {
     bytes.sum()
 }
 
-/// A name that may be used for a file of its own, here and on other systems.
+/// Checks that the safe name of a file works on every system.
 fn check_name(file: &FileInfo) {
     let name = file.safe_name();
     assert!(!name.is_empty() && name != "." && name != "..");

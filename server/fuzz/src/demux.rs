@@ -1,17 +1,17 @@
-//! Datagrams from anywhere, to the table that finds their viewers, while viewers come, go, move and restart ICE.
+//! Datagrams from any address, to the routing table, while viewers are added, removed, move and restart ICE.
 //!
-//! An input is a list of events. The first byte of an event, modulo 8, says what happens; a viewer, a name and an address are a byte each:
+//! An input is a list of events. The first byte of an event, modulo 8, is its type; a viewer, a ufrag and an address are one byte each:
 //!
 //! | byte | meaning |
 //! |---|---|
-//! | 0 | a viewer comes |
-//! | 1 | a viewer gets a name |
-//! | 2 | a viewer goes |
-//! | 3 | a viewer is about to ask an address something |
+//! | 0 | a viewer is added |
+//! | 1 | a viewer gets a ufrag |
+//! | 2 | a viewer is removed |
+//! | 3 | a STUN request is about to be sent to an address for a viewer |
 //! | 4 | a viewer proves to be at an address |
-//! | 5 | a binding request comes from an address: a byte of how long an attribute before USERNAME is, then the name |
-//! | 6 | a datagram comes from an address: a byte of its length, then the datagram |
-//! | 7 | time passes: 40 ms for each unit of the byte that follows |
+//! | 5 | a binding request arrives from an address: the length of an attribute before USERNAME, then the ufrag |
+//! | 6 | a datagram arrives from an address: its length, then the datagram |
+//! | 7 | time passes: 40 ms for each unit of the next byte |
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -19,43 +19,44 @@ use std::time::{Duration, Instant};
 
 use net::routes::{HOLD, MAX_REMOTES, Remote, RouteId, Routes};
 
-/// Viewers at once; more tell nothing more.
-const VIEWERS: usize = 64;
+/// Viewers at once.
+const MAX_VIEWERS: usize = 64;
 
-/// A viewer by its place in [`Table::viewers`].
-type Place = usize;
+/// Index of a viewer in [`Model::viewers`].
+type Index = usize;
 
-struct Table {
+/// The table, and what is known about it.
+struct Model {
     now: Instant,
-    routes: Routes<Place>,
-    /// All that ever came; those who went are none.
+    routes: Routes<Index>,
+    /// All viewers ever added; `None`: removed.
     viewers: Vec<Option<RouteId>>,
-    /// Who was given a name last.
-    names: HashMap<String, Place>,
-    /// Who may be known by which address.
-    known: HashSet<(Place, Remote)>,
-    /// Who was heard from an address last, and when. Nobody takes it away from there for a while but by a proof.
-    heard: HashMap<Remote, (Place, Instant)>,
+    /// The viewer that got each ufrag last.
+    ufrags: HashMap<String, Index>,
+    /// The addresses that may be routed to each viewer.
+    known: HashSet<(Index, Remote)>,
+    /// The viewer that each address was last routed to, and when. For a while only a proof gives the address to another.
+    last_seen: HashMap<Remote, (Index, Instant)>,
 }
 
 /// Runs one input. Panics when an invariant does not hold.
 pub fn run(data: &[u8]) {
-    let mut table = Table {
+    let mut model = Model {
         now: Instant::now(),
         routes: Routes::default(),
         viewers: Vec::new(),
-        names: HashMap::new(),
+        ufrags: HashMap::new(),
         known: HashSet::new(),
-        heard: HashMap::new(),
+        last_seen: HashMap::new(),
     };
     let mut input = Input(data);
     while let Some(event) = input.next() {
-        table.happen(event % 8, &mut input);
-        table.check();
+        model.apply(event % 8, &mut input);
+        model.check();
     }
 }
 
-/// What is left of an input.
+/// The unread rest of an input.
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -69,8 +70,8 @@ impl<'a> Input<'a> {
         self.next().unwrap_or(0)
     }
 
-    /// One of 16 names.
-    fn set_ufrag(&mut self) -> String {
+    /// One of 16 ufrags.
+    fn ufrag(&mut self) -> String {
         format!("{:x}", self.byte() % 16).repeat(4)
     }
 
@@ -93,45 +94,45 @@ impl<'a> Input<'a> {
     }
 }
 
-impl Table {
-    fn happen(&mut self, event: u8, input: &mut Input<'_>) {
+impl Model {
+    fn apply(&mut self, event: u8, input: &mut Input<'_>) {
         match event {
-            0 => self.come(),
+            0 => self.add_viewer(),
             1 => {
-                if let Some((place, id)) = self.viewer(input) {
-                    let name = input.set_ufrag();
-                    self.routes.set_ufrag(id, &name);
-                    self.names.retain(|_, other| *other != place);
-                    self.names.insert(name, place);
+                if let Some((index, id)) = self.viewer(input) {
+                    let ufrag = input.ufrag();
+                    self.routes.set_ufrag(id, &ufrag);
+                    self.ufrags.retain(|_, other| *other != index);
+                    self.ufrags.insert(ufrag, index);
                 }
             }
             2 => {
-                if let Some((place, id)) = self.viewer(input) {
+                if let Some((index, id)) = self.viewer(input) {
                     self.routes.remove(id);
-                    self.viewers[place] = None;
-                    self.names.retain(|_, other| *other != place);
-                    self.heard.retain(|_, (other, _)| *other != place);
+                    self.viewers[index] = None;
+                    self.ufrags.retain(|_, other| *other != index);
+                    self.last_seen.retain(|_, (other, _)| *other != index);
                 }
             }
             3 | 4 => {
-                if let Some((place, id)) = self.viewer(input) {
+                if let Some((index, id)) = self.viewer(input) {
                     let remote = input.remote();
-                    self.known.insert((place, remote));
+                    self.known.insert((index, remote));
                     if event == 3 {
                         self.routes.expect_response(self.now, id, remote);
                     } else {
-                        self.heard.remove(&remote);
+                        self.last_seen.remove(&remote);
                         self.routes.claim(self.now, id, remote);
                     }
                 }
             }
             5 => {
-                let (remote, before, name) = (input.remote(), input.byte(), input.set_ufrag());
-                let named = self.names.get(&name).copied();
-                self.known.extend(named.map(|place| (place, remote)));
-                let found = self.route(remote, &binding_request(before, &name));
+                let (remote, before, ufrag) = (input.remote(), input.byte(), input.ufrag());
+                let named = self.ufrags.get(&ufrag).copied();
+                self.known.extend(named.map(|index| (index, remote)));
+                let found = self.route(remote, &binding_request(before, &ufrag));
                 if let Some(named) = named {
-                    assert_eq!(found, Some(named), "{name} is somebody else's");
+                    assert_eq!(found, Some(named), "{ufrag} belongs to another viewer");
                 }
             }
             6 => {
@@ -142,73 +143,79 @@ impl Table {
         }
     }
 
-    fn come(&mut self) {
-        if self.viewers.iter().flatten().count() < VIEWERS {
+    fn add_viewer(&mut self) {
+        if self.viewers.iter().flatten().count() < MAX_VIEWERS {
             let id = self.routes.add(self.viewers.len());
             self.viewers.push(Some(id));
         }
     }
 
-    /// Somebody who is there.
-    fn viewer(&self, input: &mut Input<'_>) -> Option<(Place, RouteId)> {
+    /// A viewer that has not been removed.
+    fn viewer(&self, input: &mut Input<'_>) -> Option<(Index, RouteId)> {
         let there = self.viewers.iter().enumerate();
         let there: Vec<_> = there
-            .filter_map(|(place, id)| Some((place, (*id)?)))
+            .filter_map(|(index, id)| Some((index, (*id)?)))
             .collect();
         let chosen = usize::from(input.byte()).checked_rem(there.len())?;
         Some(there[chosen])
     }
 
-    fn route(&mut self, remote: Remote, datagram: &[u8]) -> Option<Place> {
-        let place = *self.routes.route(self.now, remote, datagram)?;
-        assert!(self.viewers[place].is_some(), "whoever went gets nothing");
+    fn route(&mut self, remote: Remote, datagram: &[u8]) -> Option<Index> {
+        let index = *self.routes.route(self.now, remote, datagram)?;
+        assert!(
+            self.viewers[index].is_some(),
+            "a removed viewer gets nothing"
+        );
         // The datagrams of an input may be requests too.
-        let mut names = self.names.iter().filter(|(_, other)| **other == place);
-        let named = names.any(|(name, _)| {
-            let name = format!("{name}:").into_bytes();
-            datagram.windows(name.len()).any(|bytes| bytes == name)
+        let mut ufrags = self.ufrags.iter().filter(|(_, other)| **other == index);
+        let named = ufrags.any(|(ufrag, _)| {
+            let ufrag = format!("{ufrag}:").into_bytes();
+            datagram.windows(ufrag.len()).any(|bytes| bytes == ufrag)
         });
         assert!(
-            named || self.known.contains(&(place, remote)),
-            "it was never known by {remote:?}"
+            named || self.known.contains(&(index, remote)),
+            "{remote:?} was never routed to it"
         );
-        self.known.insert((place, remote));
-        let holder = self.heard.get(&remote).filter(|(_, at)| self.is_held(*at));
-        let holds = holder.is_none_or(|(holder, _)| *holder == place);
-        if holds && self.routes.last_seen_at(remote) == Some(&place) {
-            self.heard.insert(remote, (place, self.now));
+        self.known.insert((index, remote));
+        let holder = self
+            .last_seen
+            .get(&remote)
+            .filter(|(_, at)| self.is_held(*at));
+        let holds = holder.is_none_or(|(holder, _)| *holder == index);
+        if holds && self.routes.by_remote(remote) == Some(&index) {
+            self.last_seen.insert(remote, (index, self.now));
         }
-        Some(place)
+        Some(index)
     }
 
-    /// Whether an address that was heard then is still its viewer's.
+    /// Whether an address that was seen at that time is still reserved for its viewer.
     fn is_held(&self, at: Instant) -> bool {
         self.now.duration_since(at) < HOLD
     }
 
     fn check(&self) {
-        let [viewers, names, remotes] = self.routes.counts();
+        let [viewers, ufrags, remotes] = self.routes.counts();
         assert_eq!(viewers, self.viewers.iter().flatten().count());
-        assert_eq!(names, self.names.len());
+        assert_eq!(ufrags, self.ufrags.len());
         assert!(remotes <= MAX_REMOTES * viewers);
-        for (remote, (place, at)) in &self.heard {
+        for (remote, (index, at)) in &self.last_seen {
             if self.is_held(*at) {
-                let known = self.routes.last_seen_at(*remote);
-                assert_eq!(known, Some(place), "{remote:?} was taken away");
+                let known = self.routes.by_remote(*remote);
+                assert_eq!(known, Some(index), "{remote:?} was taken away");
             }
         }
     }
 }
 
-/// As RFC 8489 5 and 14 have it.
-fn binding_request(before: u8, name: &str) -> Vec<u8> {
+/// A binding request (RFC 8489 5 and 14).
+fn binding_request(before: u8, ufrag: &str) -> Vec<u8> {
     let mut datagram = vec![0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42];
     datagram.extend([7; 12]);
     if before > 0 {
         datagram.extend([0x80, 0x22, 0, before]);
         datagram.extend(vec![b':'; usize::from(before).next_multiple_of(4)]);
     }
-    let username = format!("{name}:peer");
+    let username = format!("{ufrag}:peer");
     datagram.extend([0, 6, 0, username.len() as u8]);
     datagram.extend(username.bytes());
     datagram.resize(datagram.len().next_multiple_of(4), 0);

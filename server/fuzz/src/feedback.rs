@@ -1,30 +1,31 @@
-//! RTCP of a viewer, to what reads it and what is concluded from it: arrivals, the estimate, repairs.
+//! RTCP of a viewer, to its parser and to the code that acts on it: arrival times, bandwidth estimate, retransmissions.
 //!
-//! An input is a list of events. The first byte of an event says what happens:
+//! An input is a list of events. The first byte of an event is its type:
 //!
 //! | byte | meaning |
 //! |---|---|
-//! | 0 to 127 | so many packets leave, and one more, 2 ms after each other |
-//! | 128 to 254 | an RTCP packet comes, of the bytes that follow: 4 times as many as the byte is over 127 |
+//! | 0 to 127 | that many packets and one more are sent, 2 ms apart |
+//! | 128 to 254 | an RTCP packet arrives, of the next bytes: 4 for each unit that the byte is over 127 |
 //! | 255 | the rest is one RTCP packet |
 
 use std::time::{Duration, Instant};
 
 use congestion::estimator::BandwidthEstimator;
 use congestion::rtcp::{Item, TransportFeedback, read};
-use congestion::rtx_history::{RtxBudget, RtxHistory, SentPacket};
+use congestion::rtx_budget::RtxBudget;
+use congestion::rtx_history::{RtxHistory, SentPacket};
 use congestion::twcc_history::TwccHistory;
 
 const PACKET: usize = 1200;
-/// The first sequence number: it wraps soon.
+/// The first sequence number, close to the wrap.
 const FIRST: u16 = 0xff80;
 
 struct Viewer {
     now: Instant,
     start: Instant,
     packets: u64,
-    transport: TwccHistory,
-    sent: RtxHistory,
+    twcc_history: TwccHistory,
+    rtx_history: RtxHistory,
     budget: RtxBudget,
     estimator: BandwidthEstimator,
 }
@@ -36,8 +37,8 @@ pub fn run(data: &[u8]) {
         now,
         start: now,
         packets: 0,
-        transport: TwccHistory::new(now),
-        sent: RtxHistory::new(now),
+        twcc_history: TwccHistory::new(now),
+        rtx_history: RtxHistory::new(now),
         budget: RtxBudget::new(),
         estimator: BandwidthEstimator::new(now),
     };
@@ -52,13 +53,13 @@ pub fn run(data: &[u8]) {
             _ => behind.len().min(4 * usize::from(event - 127)),
         };
         let (packet, behind) = behind.split_at(length);
-        viewer.hear(packet);
+        viewer.receive(packet);
         rest = behind;
     }
 }
 
 impl Viewer {
-    /// Ten packets a picture.
+    /// Sends one packet; ten make a frame.
     fn send(&mut self) {
         self.now += Duration::from_millis(2);
         let from = SentPacket {
@@ -66,8 +67,8 @@ impl Viewer {
             index: (self.packets % 10) as u16,
             timestamp: (self.packets / 10 * 3000) as u32,
         };
-        self.sent.add(self.sequence(self.packets), 1, from);
-        self.transport.add(self.now, PACKET);
+        self.rtx_history.add(self.sequence(self.packets), 1, from);
+        self.twcc_history.add(self.now, PACKET);
         self.estimator.on_packet_sent(self.now, PACKET);
         self.budget.earn(PACKET);
         self.packets += 1;
@@ -77,35 +78,35 @@ impl Viewer {
         FIRST.wrapping_add(packet as u16)
     }
 
-    fn hear(&mut self, packet: &[u8]) {
-        let mut told = 0;
-        read(packet, |item| told += self.take(item));
-        // A packet that is passed on in many small pieces may repeat what it claims in each.
+    fn receive(&mut self, packet: &[u8]) {
+        let mut count = 0;
+        read(packet, |item| count += self.take(item));
+        // A compound of many small packets may claim many losses in each.
         let pieces = 1 + packet.len() / 20;
-        assert!(told <= 17 * packet.len() + pieces * usize::from(TransportFeedback::MAX_LOSSES));
+        assert!(count <= 17 * packet.len() + pieces * usize::from(TransportFeedback::MAX_LOSSES));
         let bounds = 100_000..=100_000_000;
         let bitrate = self.estimator.bitrate_bps(self.now);
         assert!(bitrate.is_none_or(|bits| bounds.contains(&bits)));
     }
 
-    /// How much was told.
+    /// Handles an item, and returns how many packets it is about.
     fn take(&mut self, item: Item<'_>) -> usize {
         match item {
             Item::Nack { lost, .. } => {
-                let mut told = 0;
+                let mut count = 0;
                 for sequence in lost {
                     self.repair(sequence);
-                    told += 1;
+                    count += 1;
                 }
-                told
+                count
             }
             Item::Twcc(feedback) => {
                 let (now, start) = (self.now, self.start);
                 let results = self
-                    .transport
+                    .twcc_history
                     .match_feedback(now, &feedback)
                     .inspect(|result| {
-                        assert!((start..=now).contains(&result.sent));
+                        assert!((start..=now).contains(&result.sent_at));
                         assert_eq!(result.bytes, PACKET as u32);
                     });
                 self.estimator.on_feedback(now, results);
@@ -127,16 +128,16 @@ impl Viewer {
 
     fn repair(&mut self, sequence: u16) {
         let age = self.sequence(self.packets).wrapping_sub(sequence);
-        let Some(found) = self.sent.find(sequence) else {
-            // 160 pictures of 10 packets are kept.
+        let Some(found) = self.rtx_history.find(sequence) else {
+            // 160 frames of 10 packets are kept.
             return assert!(age == 0 || u64::from(age) > self.packets.min(1500));
         };
         let packet = self.packets - u64::from(age);
         let (frame, index) = (packet / 10, (packet % 10) as u16);
         assert_eq!((found.frame, found.index), (frame, index));
         let rtt = self.estimator.rtt().unwrap_or(Duration::from_millis(100));
-        if self.sent.may_retransmit(sequence, self.now, rtt) {
-            let again = self.sent.may_retransmit(sequence, self.now, rtt);
+        if self.rtx_history.may_retransmit(sequence, self.now, rtt) {
+            let again = self.rtx_history.may_retransmit(sequence, self.now, rtt);
             assert!(!again || rtt < Duration::from_millis(1));
             self.budget.spend(PACKET);
         }

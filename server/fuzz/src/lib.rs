@@ -1,14 +1,14 @@
-//! What is fuzzed: everything that strangers may send us, less the parsers that are others' (HTTP, WebSocket, SDP).
+//! Fuzz targets for everything that untrusted clients may send, except for third-party parsers (HTTP, WebSocket, SDP).
 //!
-//! `cargo xtask fuzz [NAME] [--seconds 60]` builds each target with the compiler's coverage and runs it in libFuzzer
+//! `cargo xtask fuzz [NAME] [--seconds 60]` builds each target with coverage instrumentation and runs it in libFuzzer
 //! (<https://llvm.org/docs/LibFuzzer.html>), from the inputs in `seeds/`.
 //!
 //! | target | feeds |
 //! |---|---|
-//! | [`signaling`] | texts of several sockets to rooms |
-//! | [`chat`] | frames of several peers to a conversation; names of files; the protocol field of file channels |
-//! | [`feedback`] | RTCP of a viewer to what reads it, and to what is concluded from it |
-//! | [`demux`] | datagrams from anywhere to the table that finds their viewers |
+//! | [`signaling`] | texts of several sockets to the rooms |
+//! | [`chat`] | frames of several peers to a conversation; file names; the protocol field of file channels |
+//! | [`feedback`] | RTCP of a viewer to its parser, the bandwidth estimator and the retransmissions |
+//! | [`demux`] | datagrams from any address to the routing table |
 
 pub mod chat;
 pub mod demux;

@@ -1,16 +1,16 @@
-//! Texts of several sockets, to rooms.
+//! Texts of several sockets, to the rooms.
 //!
-//! An input is a list of lines. The first character of a line says which of ten sockets speaks, or what happens:
+//! An input is a list of lines. The first character of a line names one of ten sockets, or an event:
 //!
 //! | line | meaning |
 //! |---|---|
 //! | `3{"type":"ping"}` | socket 3, which is opened when it is not, sends this text |
-//! | `+3` | socket 3 reads everything that it was sent |
-//! | `-3` | socket 3 drops |
-//! | `!3` | socket 3 sends something binary |
-//! | `~25` | so many seconds pass |
+//! | `+3` | socket 3 reads its outbox |
+//! | `-3` | socket 3 disconnects |
+//! | `!3` | socket 3 sends a binary message |
+//! | `~25` | 25 seconds pass |
 //!
-//! In a text, `#3` stands for the key of person 3, and `@3` for that person's id in the room `demo`: nobody guesses them.
+//! In a text, `#3` stands for the key of peer 3, and `@3` for the id of peer 3 in the room `demo`: a fuzzer cannot guess them.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -73,9 +73,9 @@ pub fn run(data: &[u8]) {
     }
     agree(&mut sockets);
     drop(sockets);
-    // Those that are dropped here are so by the clock on the wall.
+    // Dropping the sockets reads the real clock.
     rooms.sweep(now.max(Instant::now()) + Duration::from_secs(AWAY_TIMEOUT_S));
-    assert_eq!((rooms.rooms(), rooms.sockets()), (0, 0), "nothing stays");
+    assert_eq!((rooms.rooms(), rooms.sockets()), (0, 0), "nothing is left");
 }
 
 impl Socket {
@@ -128,7 +128,7 @@ impl Socket {
                 ServerMessage::Offer { from, .. }
                 | ServerMessage::Answer { from, .. }
                 | ServerMessage::Candidate { from, .. } => {
-                    assert!(self.others.contains_key(&from), "from somebody who is here");
+                    assert!(self.others.contains_key(&from), "from a peer in the room");
                 }
                 ServerMessage::Error { code, message, .. } => {
                     assert!(message.ends_with('.'), "a sentence: {message}");
@@ -144,7 +144,7 @@ impl Socket {
     }
 }
 
-/// All who are in a room see the same room.
+/// All peers of a room see the same room.
 fn agree(sockets: &mut [Option<Socket>]) {
     let mut seen: BTreeMap<String, BTreeMap<PeerId, Peer>> = BTreeMap::new();
     for socket in sockets.iter_mut().flatten() {
@@ -165,7 +165,7 @@ fn agree(sockets: &mut [Option<Socket>]) {
     }
 }
 
-/// With keys and ids for what stands for them.
+/// Replaces `#3` and `@3` by key and id.
 fn spelled_out(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();

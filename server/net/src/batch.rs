@@ -1,4 +1,4 @@
-//! Many packets in one call of the kernel.
+//! Many packets in one system call.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,61 +7,61 @@ use super::port::Port;
 use super::route::Path;
 use super::tcp::TcpSendQueue;
 
-/// The most that one call takes, in bytes: an IP packet's length has 16 bits.
-const MOST: usize = 65_000;
+/// The most that one call takes, in bytes: the length of an IP packet has 16 bits.
+const MAX_BYTES: usize = 65_000;
 
-/// Packets to one destination, ready to be sent, laid out one behind the other: all of one size but for the last, which may be shorter (generic
-/// segmentation offload, UDP_SEGMENT of udp(7)).
+/// Packets to one destination in one buffer, for generic segmentation offload (UDP_SEGMENT in udp(7)): all of one size, except that the last may be
+/// shorter.
 #[derive(Debug)]
 pub struct Batch {
     bytes: Vec<u8>,
-    /// The size of all packets but the last; 0 while there is none.
+    /// The size of all packets except the last; 0 while the batch is empty.
     segment: usize,
     count: usize,
-    /// So many bytes of it have left already, where they leave one by one.
-    left: usize,
-    /// The last packet is shorter than the others, so no other can follow.
+    /// Bytes of the batch that have been sent already, where packets are sent one by one.
+    bytes_sent: usize,
+    /// The last packet is shorter than the others, so none can follow.
     closed: bool,
 }
 
-/// What became of a batch.
+/// The result of [`Batch::flush`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlushOutcome {
-    /// Nothing was in it.
+    /// There was nothing to send.
     Empty,
     Sent,
-    /// The network refused it; it is lost, as packets may be lost further on.
+    /// The kernel refused the batch; it is dropped.
     Refused,
-    /// The socket's buffer is full. The batch is kept: flush it again when there is room.
+    /// The socket's buffer is full. The batch is kept; flush it again when the socket is writable.
     Full,
 }
 
 impl Batch {
     pub fn new() -> Self {
         Self {
-            bytes: Vec::with_capacity(MOST),
+            bytes: Vec::with_capacity(MAX_BYTES),
             segment: 0,
             count: 0,
-            left: 0,
+            bytes_sent: 0,
             closed: false,
         }
     }
 
-    /// True when a packet of `size` bytes can be added; else flush first.
+    /// Whether a packet of `size` bytes can be added to at most `segments` others; if not, flush first.
     pub fn fits(&self, size: usize, segments: usize) -> bool {
         self.count == 0
             || !self.closed
                 && size <= self.segment
                 && self.count < segments
-                && self.bytes.len() + size <= MOST
+                && self.bytes.len() + size <= MAX_BYTES
     }
 
-    /// Where a packet is written to; call [`Batch::commit`] after that.
+    /// The buffer to append a packet to; call [`Batch::commit`] afterwards.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
-    /// `size` bytes were written, which [`Batch::fits`] had allowed.
+    /// Adds the packet of `size` bytes that was appended to the buffer. [`Batch::fits`] was true for it.
     pub fn commit(&mut self, size: usize) {
         if self.count == 0 {
             self.segment = size;
@@ -86,17 +86,17 @@ impl Batch {
         self.bytes.clear();
         self.segment = 0;
         self.count = 0;
-        self.left = 0;
+        self.bytes_sent = 0;
         self.closed = false;
     }
 
-    /// Sends what is in the batch.
+    /// Sends the batch to a peer.
     pub fn flush(&mut self, port: &Port, path: &Path) -> FlushOutcome {
         if self.is_empty() {
             return FlushOutcome::Empty;
         }
-        let sent = match &path.stream {
-            Some(stream) => self.send_framed(stream),
+        let sent = match &path.tcp {
+            Some(queue) => self.send_tcp(queue),
             None => self.send(port, path.remote.socket, path.remote.address),
         };
         match sent {
@@ -112,24 +112,24 @@ impl Batch {
         }
     }
 
-    fn send_framed(&self, stream: &TcpSendQueue) -> io::Result<()> {
+    fn send_tcp(&self, queue: &TcpSendQueue) -> io::Result<()> {
         let mut packets = self.bytes.chunks(self.segment);
-        packets.try_for_each(|packet| stream.send(packet))
+        packets.try_for_each(|packet| queue.send(packet))
     }
 
     fn send(&mut self, port: &Port, socket: usize, to: SocketAddr) -> io::Result<()> {
         let socket = &port.sockets()[socket];
         if self.count == 1 || socket.segments() > 1 {
             match socket.send(to, &self.bytes, self.segment) {
-                // The kernel does not segment for this socket after all, and says so by this; from now on it
-                // is not asked any more.
+                // The kernel does not support segmentation on this socket after all: quinn-udp has noticed, and
+                // the packets are sent one by one from now on.
                 Err(_) if self.count > 1 && socket.segments() == 1 => {}
                 outcome => return outcome,
             }
         }
-        for packet in self.bytes[self.left..].chunks(self.segment) {
+        for packet in self.bytes[self.bytes_sent..].chunks(self.segment) {
             socket.send(to, packet, packet.len())?;
-            self.left += packet.len();
+            self.bytes_sent += packet.len();
         }
         Ok(())
     }
@@ -174,14 +174,14 @@ mod tests {
         while add(&mut batch, &[0; 1200]) {
             count += 1;
         }
-        assert_eq!(count, MOST / 1200);
+        assert_eq!(count, MAX_BYTES / 1200);
         batch.clear();
         assert!(add(&mut batch, &[0; 10]));
         assert!(!batch.fits(10, 1), "one by one where there is no GSO");
     }
 
     #[tokio::test]
-    async fn they_arrive_as_they_were() {
+    async fn packets_arrive_as_they_were_added() {
         let port = Port::bind(0, None, false).unwrap();
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
         let loopback = port
@@ -193,7 +193,7 @@ mod tests {
                 address: peer.local_addr().unwrap(),
                 tcp: false,
             },
-            stream: None,
+            tcp: None,
         };
         let mut batch = Batch::new();
         assert_eq!(batch.flush(&port, &path), FlushOutcome::Empty);

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
-/// A socket, and where it is.
+/// A socket and its local address.
 pub(super) type Bound = (SocketAddr, UdpSocket);
 
 /// Why the UDP port could not be opened.
@@ -27,12 +27,12 @@ pub enum NetError {
     Interfaces(io::Error),
 }
 
-/// This machine's addresses that a peer could reach, then loopback (for a browser on this machine).
+/// Addresses of this machine that a peer may reach, then loopback for browsers on this machine.
 pub fn local_addresses() -> io::Result<Vec<IpAddr>> {
     let mut addresses = Vec::new();
     for interface in if_addrs::get_if_addrs()? {
         let ip = interface.ip();
-        // Link-local IPv6 needs a scope, which a candidate cannot carry.
+        // A link-local IPv6 address needs a zone, which a candidate cannot carry (RFC 8839 5.1).
         let link_local = match ip {
             IpAddr::V4(ip) => ip.is_link_local(),
             IpAddr::V6(ip) => ip.is_unicast_link_local(),
@@ -48,7 +48,7 @@ pub fn local_addresses() -> io::Result<Vec<IpAddr>> {
     Ok(addresses)
 }
 
-/// Opens `port` (0: any free one) on every address of this machine; all sockets have the same port.
+/// Opens `port` (0: a free one) on every address of this machine; all sockets have the same port number.
 pub(super) fn bind(port: u16) -> Result<Vec<Bound>, NetError> {
     let addresses = local_addresses().map_err(NetError::Interfaces)?;
     // A port that is free on the first address may be taken on another one.
@@ -75,7 +75,7 @@ fn try_bind(addresses: &[IpAddr], mut port: u16) -> Result<Vec<Bound>, NetError>
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 return Err(NetError::Taken { address, port });
             }
-            // An address that is just coming or going (IPv6 duplicate detection, a closing tunnel).
+            // An address that is being added or removed (IPv6 duplicate address detection, a closing tunnel).
             Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
                 tracing::warn!(%address, "this address is listed but cannot be used; it is left out");
                 continue;

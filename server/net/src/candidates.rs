@@ -1,8 +1,8 @@
-//! The lines by which peers learn where we are.
+//! ICE candidates of a port.
 
 use std::net::{IpAddr, SocketAddr};
 
-/// `candidate:...` lines (RFC 8839 5.1), best first. `public`: an address that is forwarded to this machine, with the same ports.
+/// `candidate:...` lines (RFC 8839 5.1), by falling priority. `public`: an address from which a NAT forwards the same ports to this machine.
 pub(super) fn lines(
     udp: impl Iterator<Item = SocketAddr>,
     tcp: impl Iterator<Item = SocketAddr>,
@@ -12,27 +12,27 @@ pub(super) fn lines(
     let mut foundation = 0;
     let mut line = |transport: &str, local_preference: u32, address: SocketAddr, end: &str| {
         foundation += 1;
-        // RFC 8445 5.1.2.1, of host candidates.
+        // RFC 8445 5.1.2.1: type preference 126 (host), component 1.
         let priority = (126 << 24) + (local_preference << 8) + 255;
         let (ip, port) = (address.ip(), address.port());
         format!("candidate:{foundation} 1 {transport} {priority} {ip} {port} typ host{end}")
     };
     let mut lines = Vec::new();
     for (rank, address) in (0..).zip(udp) {
-        lines.push(line("udp", ANY_UDP.saturating_sub(rank), address, ""));
+        lines.push(line("udp", MAX_UDP.saturating_sub(rank), address, ""));
     }
     for (rank, address) in (0..).zip(tcp) {
-        let preference = PASSIVE + LEAST_TCP.saturating_sub(rank);
+        let preference = PASSIVE + MAX_OTHER.saturating_sub(rank);
         lines.push(line("tcp", preference, address, " tcptype passive"));
     }
     lines
 }
 
-/// The local preferences of UDP; lower with every rank, and above those of TCP.
-const ANY_UDP: u32 = 65535;
-/// RFC 6544 4.2: the direction preference of passive candidates among hosts', and what is left below it.
+/// Local preference of the first UDP candidate; those after it have less, but more than TCP.
+const MAX_UDP: u32 = 65535;
+/// RFC 6544 4.2: the direction preference of passive host candidates in the upper 3 bits, another preference in the lower 13.
 const PASSIVE: u32 = 4 << 13;
-const LEAST_TCP: u32 = (1 << 13) - 1;
+const MAX_OTHER: u32 = (1 << 13) - 1;
 
 fn with_public(
     addresses: impl Iterator<Item = SocketAddr>,

@@ -1,6 +1,6 @@
-//! What a datagram is, by its first bytes.
+//! The protocol of a datagram, by its first bytes.
 
-/// What shares one port (RFC 7983 7, RFC 5761 4).
+/// Protocols that share one port (RFC 7983 7, RFC 5761 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatagramKind {
     Stun,
@@ -13,7 +13,7 @@ pub enum DatagramKind {
 impl DatagramKind {
     pub fn of(datagram: &[u8]) -> Self {
         match *datagram {
-            // The magic cookie too (RFC 8489 5): STUN without it is older than ICE.
+            // STUN without the magic cookie (RFC 8489 5) is older than ICE.
             [0..=3, _, _, _, 0x21, 0x12, 0xA4, 0x42, ..] if datagram.len() >= 20 => Self::Stun,
             [20..=63, ..] => Self::Dtls,
             [128..=191, 192..=223, ..] => Self::Rtcp,
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_shares_a_port_is_told_apart() {
+    fn protocols_on_one_port_are_told_apart() {
         let mut binding = [0; 20];
         binding[4..8].copy_from_slice(&[0x21, 0x12, 0xA4, 0x42]);
         assert_eq!(DatagramKind::of(&binding), DatagramKind::Stun);

@@ -1,15 +1,15 @@
-//! The network: one UDP port a shard, shared by everybody who is served there.
+//! The network: one UDP port a shard, shared by all of its viewers.
 //!
 //! | module | noun |
 //! |---|---|
-//! | `candidates` | the lines by which peers learn where we are (pure) |
 //! | [`bind`] | opening the sockets: one for every address of this machine |
-//! | [`port`] | the sockets of one shard, and what arrives on them |
-//! | [`routes`] | whose datagram is it (pure) |
+//! | `candidates` | ICE candidates of a port (pure) |
+//! | [`port`] | the sockets of one shard, and the datagrams that arrive on them |
+//! | [`routes`] | which viewer a datagram belongs to (pure) |
 //! | [`route`] | one peer's share of a port |
-//! | [`kind`] | what a datagram is, by its first bytes (pure) |
-//! | [`tcp`] | the same over TCP, for networks without UDP |
-//! | [`batch`] | many packets in one call of the kernel |
+//! | [`datagram`] | the protocol of a datagram, by its first bytes (pure) |
+//! | [`tcp`] | the same over TCP, for networks that block UDP |
+//! | [`batch`] | many packets in one system call |
 
 pub mod batch;
 pub mod bind;

@@ -1,7 +1,7 @@
 //! One UDP port: real sockets that all peers of a shard share, bound once at start.
 //!
-//! One socket a local address, all on the same port, so that a reply leaves from the address that was asked. What arrives is handed to the peer that
-//! [`Routes`] names: media feedback to whoever asked for it, all else through a bounded inbox.
+//! One socket for each local address, all on the same port number, so that a reply leaves from the address that the request came to. [`Routes`] finds
+//! the peer of a datagram: SRTCP goes to the shard if the route says so, everything else into a bounded inbox of the peer.
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
@@ -21,15 +21,15 @@ use super::route::{PeerState, Route};
 use super::routes::{Remote, Routes};
 use super::tcp::{self, TcpSendQueue};
 
-/// What the kernel may hand over as one when it has put datagrams of one sender together (GRO).
-const COALESCED: usize = 64 * 1024;
-/// So many of them are taken in one call.
-const AT_ONCE: usize = 8;
-/// A keyframe for some hundreds of viewers at the same moment.
+/// The most that the kernel coalesces from datagrams of one sender (GRO), in bytes.
+const COALESCED_BYTES: usize = 64 * 1024;
+/// Coalesced datagrams received in one system call.
+const RECEIVE_BATCH: usize = 8;
+/// A keyframe for some hundreds of viewers at the same moment, in bytes.
 const SEND_BUFFER: usize = 4 << 20;
-/// A full buffer is tried again after this: it is emptied at the speed of a network card.
+/// A full buffer is tried again after this: the network card empties it within about that time.
 pub const SEND_RETRY_DELAY: Duration = Duration::from_millis(1);
-/// Some thousands of viewers' feedback.
+/// Feedback of some thousands of viewers, in bytes.
 const RECEIVE_BUFFER: usize = 2 << 20;
 
 /// The shared port. It is closed when the last [`Arc`] of it is dropped.
@@ -37,7 +37,7 @@ const RECEIVE_BUFFER: usize = 2 << 20;
 pub struct Port {
     sockets: Vec<Socket>,
     routes: Mutex<Routes<Arc<PeerState>>>,
-    /// Of TCP, with the index of the socket that has the same address; until the shard takes them.
+    /// TCP listeners, each with the index of the socket of the same address, until the shard takes them.
     listeners: Mutex<Vec<(usize, TcpListener)>>,
     candidates: Vec<String>,
     stray: Arc<AtomicU64>,
@@ -49,14 +49,17 @@ pub struct Socket {
     io: UdpSocket,
     state: UdpSocketState,
     address: SocketAddr,
-    /// Peers whose send met a full socket buffer, until it has room again.
+    /// Tasks that wait for room in the socket's buffer.
     waiting: Mutex<Vec<Waker>>,
     full: Notify,
 }
 
 impl Port {
-    /// Opens `port` (0: any free one) on every address of this machine. `public` is an address that is
-    /// forwarded to this machine, offered before all others. With `tcp`, ICE-TCP is served on the same number.
+    /// Opens `port` (0: a free one) on every address of this machine. `public` is an address from which a NAT forwards
+    /// to this machine; its candidate comes first. `tcp`: serve ICE-TCP on the same port number.
+    ///
+    /// # Errors
+    /// The port is taken, or cannot be opened on an address.
     pub fn bind(port: u16, public: Option<IpAddr>, tcp: bool) -> Result<Arc<Self>, NetError> {
         let (mut sockets, mut listeners) = (Vec::new(), Vec::new());
         for (index, (address, io)) in bind(port)?.into_iter().enumerate() {
@@ -90,22 +93,22 @@ impl Port {
         self.sockets.iter().map(|socket| socket.address)
     }
 
-    /// `candidate:...` lines of this port, best first, loopback last.
+    /// `candidate:...` lines of this port by falling priority, loopback last.
     pub fn candidates(&self) -> &[String] {
         &self.candidates
     }
 
-    /// Datagrams that were nobody's.
+    /// Counts datagrams that belong to no peer.
     pub fn stray(&self) -> &Arc<AtomicU64> {
         &self.stray
     }
 
-    /// The TCP listeners, each with the index of the socket of the same address; once.
+    /// Takes the TCP listeners, each with the index of the socket of the same address.
     pub fn take_listeners(&self) -> Vec<(usize, TcpListener)> {
         std::mem::take(&mut *lock(&self.listeners))
     }
 
-    /// A peer's share of the port, until it is dropped.
+    /// Opens a share of the port for one peer, until it is dropped.
     pub fn open(self: &Arc<Self>) -> Route {
         Route::new(Arc::clone(self), self.sockets.len())
     }
@@ -118,7 +121,10 @@ impl Port {
         &self.sockets
     }
 
-    /// Registers socket `index` with the runtime of the caller, which is to be the shard's.
+    /// Registers socket `index` with the caller's runtime, which has to be the shard's.
+    ///
+    /// # Errors
+    /// The runtime or the system refuses.
     pub fn register(self: &Arc<Self>, index: usize) -> io::Result<RegisteredSocket> {
         let io = self.sockets[index].io.try_clone()?;
         Ok(RegisteredSocket {
@@ -133,44 +139,44 @@ impl Port {
         now: Instant,
         from: Remote,
         datagram: &[u8],
-        feedback: &mut impl FnMut(Option<u64>, Remote, &[u8]),
+        on_srtcp: &mut impl FnMut(Option<u64>, Remote, &[u8]),
     ) {
-        // A statement of its own: whoever is handed the datagram may change the routes.
+        // A statement of its own, so that the routes are unlocked when the datagram is dispatched.
         let peer = self.routes().route(now, from, datagram).cloned();
         match peer {
-            Some(peer) => peer.dispatch(from, datagram, feedback),
+            Some(peer) => peer.dispatch(from, datagram, on_srtcp),
             None => {
                 self.stray.fetch_add(1, Ordering::Relaxed);
                 if DatagramKind::of(datagram) == DatagramKind::Rtcp {
-                    feedback(None, from, datagram);
+                    on_srtcp(None, from, datagram);
                 }
             }
         }
     }
 
-    /// As [`Port::dispatch`], of a TCP connection. True: it has found its peer.
+    /// As [`Port::dispatch`], for a TCP connection. True: the datagram belongs to a peer.
     pub(super) fn dispatch_tcp(
         &self,
         now: Instant,
         from: Remote,
-        stream: &Arc<TcpSendQueue>,
+        queue: &Arc<TcpSendQueue>,
         datagram: &[u8],
-        feedback: &mut impl FnMut(Option<u64>, Remote, &[u8]),
+        on_srtcp: &mut impl FnMut(Option<u64>, Remote, &[u8]),
     ) -> bool {
         let Some(peer) = self.routes().route(now, from, datagram).cloned() else {
             self.stray.fetch_add(1, Ordering::Relaxed);
             return false;
         };
-        if DatagramKind::of(datagram) == DatagramKind::Stun && !peer.connected(from, stream) {
+        if DatagramKind::of(datagram) == DatagramKind::Stun && !peer.connected(from, queue) {
             return false;
         }
-        peer.dispatch(from, datagram, feedback);
+        peer.dispatch(from, datagram, on_srtcp);
         true
     }
 
-    /// The TCP connection from there is closed.
+    /// Forgets a closed TCP connection.
     pub(super) fn disconnected(&self, from: Remote) {
-        if let Some(peer) = self.routes().last_seen_at(from) {
+        if let Some(peer) = self.routes().by_remote(from) {
             peer.disconnected(from);
         }
     }
@@ -179,7 +185,7 @@ impl Port {
 impl Socket {
     fn new(address: SocketAddr, io: UdpSocket) -> io::Result<Self> {
         let state = UdpSocketState::new((&io).into())?;
-        // The system's limit may be lower; then that is what we get.
+        // The system may limit both to less.
         let _ = state.set_send_buffer_size((&io).into(), SEND_BUFFER);
         let _ = state.set_recv_buffer_size((&io).into(), RECEIVE_BUFFER);
         Ok(Self {
@@ -195,15 +201,15 @@ impl Socket {
         self.address
     }
 
-    /// So many packets of one size can be sent as one (GSO); 1 where the kernel refuses.
+    /// Packets of one size that one system call can send (GSO); 1 without kernel support.
     pub fn segments(&self) -> usize {
         self.state.max_gso_segments()
     }
 
-    /// Sends datagrams to one destination, all of `segment` bytes but for the last, which may be shorter.
+    /// Sends datagrams to one destination, all of `segment` bytes, except that the last may be shorter.
     ///
     /// # Errors
-    /// `WouldBlock` while the buffer of the socket is full; any other is the network's (no route, too large).
+    /// `WouldBlock` while the socket's buffer is full; others as the network reports them (no route, too large).
     pub fn send(&self, to: SocketAddr, contents: &[u8], segment: usize) -> io::Result<()> {
         let transmit = Transmit {
             destination: to,
@@ -215,7 +221,7 @@ impl Socket {
         self.state.try_send(UdpSockRef::from(&self.io), &transmit)
     }
 
-    /// As [`Socket::send`], for one datagram and a task that waits for room.
+    /// As [`Socket::send`], for one datagram. `Pending` while the socket's buffer is full; other errors lose the datagram.
     pub(super) fn poll_send(
         &self,
         context: &mut Context<'_>,
@@ -242,23 +248,23 @@ impl Socket {
 pub struct RegisteredSocket {
     port: Arc<Port>,
     index: usize,
-    /// The same socket, for waiting.
+    /// A duplicate of the socket, for readiness.
     io: tokio::net::UdpSocket,
 }
 
 impl RegisteredSocket {
-    /// Hands out what arrives, until the task is dropped; `feedback` gets the SRTCP of those who asked
-    /// for it ([`Route::set_feedback_target`]), by the number that they gave, and that of addresses that nobody is known by.
-    pub async fn receive(&self, mut feedback: impl FnMut(Option<u64>, Remote, &[u8])) {
+    /// Dispatches datagrams until the task is dropped. `on_srtcp` gets the SRTCP of peers with a feedback target
+    /// ([`Route::set_feedback_target`]) with that id, and SRTCP from unknown addresses without an id.
+    pub async fn receive(&self, mut on_srtcp: impl FnMut(Option<u64>, Remote, &[u8])) {
         let socket = &self.port.sockets[self.index];
-        let mut memory = vec![0; COALESCED * AT_ONCE];
-        let mut metas = [RecvMeta::default(); AT_ONCE];
+        let mut memory = vec![0; COALESCED_BYTES * RECEIVE_BATCH];
+        let mut metas = [RecvMeta::default(); RECEIVE_BATCH];
         loop {
             if self.io.readable().await.is_err() {
                 return;
             }
-            let mut parts = memory.chunks_mut(COALESCED);
-            let mut buffers: [IoSliceMut<'_>; AT_ONCE] =
+            let mut parts = memory.chunks_mut(COALESCED_BYTES);
+            let mut buffers: [IoSliceMut<'_>; RECEIVE_BATCH] =
                 std::array::from_fn(|_| IoSliceMut::new(parts.next().unwrap_or_default()));
             let received = self.io.try_io(Interest::READABLE, || {
                 let socket_ref = (&socket.io).into();
@@ -267,7 +273,7 @@ impl RegisteredSocket {
             let count = match received {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(error) => {
-                    // An ICMP error of some earlier send; the socket itself lives on.
+                    // An ICMP error of an earlier send; the socket still works.
                     tracing::trace!(%error, "receive");
                     tokio::task::yield_now().await;
                     continue;
@@ -283,15 +289,15 @@ impl RegisteredSocket {
                 };
                 let length = meta.len.min(buffer.len());
                 for datagram in buffer[..length].chunks(meta.stride.max(1)) {
-                    self.port.dispatch(now, from, datagram, &mut feedback);
+                    self.port.dispatch(now, from, datagram, &mut on_srtcp);
                 }
             }
-            // Others of this thread have their turn, however much arrives.
+            // A flood of datagrams must not starve the other tasks of this thread.
             tokio::task::yield_now().await;
         }
     }
 
-    /// Wakes the tasks that met a full buffer, until the task is dropped.
+    /// Wakes the tasks that wait for room in the socket's buffer, until the task is dropped.
     pub async fn wake_when_writable(&self) {
         let socket = &self.port.sockets[self.index];
         loop {
@@ -305,7 +311,7 @@ impl RegisteredSocket {
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while it holds one of these locks; were it to, what they guard would still be whole.
+    // The guarded data is consistent at every point where a holder could panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -329,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_taken_port_is_told_in_a_sentence() {
+    fn a_taken_port_is_explained_in_a_sentence() {
         let first = Port::bind(0, None, false).unwrap();
         let port = first.addresses().next().unwrap().port();
         let error = Port::bind(port, None, false).unwrap_err().to_string();
@@ -340,7 +346,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn stray_packets_reach_nobody_and_a_named_one_its_peer() {
+    async fn stray_datagrams_are_counted_and_others_reach_their_peer() {
         let port = Port::bind(0, None, false).unwrap();
         let route = port.open();
         route.set_ufrag("abcd");

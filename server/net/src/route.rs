@@ -1,4 +1,4 @@
-//! One peer's share of a port: what arrives for it, and where what it sends goes.
+//! One peer's share of a port: its inboxes, and the path to it.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -15,13 +15,13 @@ use super::port::{Port, lock};
 use super::routes::{Remote, RouteId};
 use super::tcp::TcpSendQueue;
 
-/// Datagrams that wait for one peer; what passes through here is a few a second.
-const INBOX: usize = 128;
+/// Datagrams that wait in one inbox; STUN, DTLS and RTCP are a few a second.
+const MAX_INBOX: usize = 128;
 
-/// What the first byte of a DTLS record with an alert is (RFC 6347 4.1, RFC 5246 6.2.1).
-const ALERT: u8 = 21;
-/// A browser tries a connection for each of our addresses.
-const MAX_STREAMS: usize = 16;
+/// The first byte of a DTLS alert (RFC 6347 4.1, RFC 5246 6.2.1).
+const DTLS_ALERT: u8 = 21;
+/// TCP connections of one peer; a browser opens one for each of our candidates.
+const MAX_CONNECTIONS: usize = 16;
 
 /// One peer's share of a port.
 #[derive(Debug)]
@@ -30,63 +30,70 @@ pub struct Route {
     id: RouteId,
     peer: Arc<PeerState>,
     selected: Mutex<SelectedPath>,
-    /// Counts the changes of the path, so that whoever keeps a copy of it knows when it is old.
-    changes: AtomicU64,
-    reported: Notify,
+    /// Incremented when the path changes, so that the holder of a copy notices.
+    path_version: AtomicU64,
+    srtcp_captured: Notify,
 }
 
-/// Where packets leave: which of the sockets of the port, and to whom.
+/// The local socket and the remote address of packets to a peer.
 #[derive(Clone, Debug)]
 pub struct Path {
     pub remote: Remote,
-    /// The connection, where it is TCP.
-    pub stream: Option<Arc<TcpSendQueue>>,
+    /// The send queue of the TCP connection; `None` over UDP.
+    pub tcp: Option<Arc<TcpSendQueue>>,
 }
 
 impl Path {
-    /// So many packets of one size may leave as one.
+    /// Packets of one size that may leave in one system call.
     pub fn segments(&self, port: &Port) -> usize {
-        match self.stream {
+        match self.tcp {
             Some(_) => usize::MAX,
             None => port.sockets()[self.remote.socket].segments(),
         }
     }
 
-    /// True while media had better wait: what was sent has not left yet.
+    /// True while media should wait: the queue of the TCP connection is full.
     pub fn is_full(&self) -> bool {
-        self.stream.as_ref().is_some_and(|stream| stream.is_full())
+        self.tcp.as_ref().is_some_and(|queue| queue.is_full())
     }
 }
 
-/// The last that was sent encrypted.
+/// The path that ICE has selected, as seen from where the connection sends encrypted datagrams.
 #[derive(Debug, Default)]
 struct SelectedPath {
     path: Option<Path>,
-    /// Where ICE believes the peer to be.
-    believed: Option<Remote>,
-    /// Kept while somebody wants to see one: see [`Route::capture_srtcp`].
-    report: Option<Bytes>,
-    report_wanted: bool,
+    /// The remote address that ICE has selected.
+    ice_remote: Option<Remote>,
+    /// See [`Route::capture_srtcp`].
+    captured: Option<Bytes>,
+    capturing: bool,
 }
 
-/// What the port knows of a peer.
+/// State that the port shares with the route of a peer.
 #[derive(Debug)]
 pub(super) struct PeerState {
-    /// One a socket of the port.
+    /// One for each socket of the port.
     inboxes: Vec<Mutex<Inbox>>,
-    arrived: AtomicBool,
+    received: AtomicBool,
     dtls_alert: Notify,
-    /// Who gets the SRTCP of the peer, plus one; 0 is nobody.
-    feedback: AtomicU64,
+    /// The id that SRTCP of the peer is handed to the shard with, plus one; 0: SRTCP goes to the inbox.
+    feedback_target: AtomicU64,
     /// TCP connections of the peer, and whether there are any.
-    streams: Mutex<Vec<(Remote, Arc<TcpSendQueue>)>>,
+    connections: Mutex<Vec<(Remote, Arc<TcpSendQueue>)>>,
     over_tcp: AtomicBool,
-    /// Where ICE believes the peer to be, and where it is.
-    moved: Mutex<Option<(Remote, Remote)>>,
-    has_moved: AtomicBool,
+    /// The address that ICE has selected, and the peer's address now, when they differ.
+    migration: Mutex<Option<Migration>>,
+    has_migrated: AtomicBool,
 }
 
-/// What has arrived on one socket.
+/// A peer whose address is no longer the one that ICE has selected.
+#[derive(Clone, Copy, Debug)]
+struct Migration {
+    ice_remote: Remote,
+    actual: Remote,
+}
+
+/// Datagrams that arrived on one socket.
 #[derive(Debug, Default)]
 struct Inbox {
     datagrams: VecDeque<(SocketAddr, Bytes)>,
@@ -97,13 +104,13 @@ impl Route {
     pub(super) fn new(port: Arc<Port>, sockets: usize) -> Self {
         let peer = Arc::new(PeerState {
             inboxes: (0..sockets).map(|_| Mutex::default()).collect(),
-            arrived: AtomicBool::new(false),
+            received: AtomicBool::new(false),
             dtls_alert: Notify::new(),
-            feedback: AtomicU64::new(0),
-            streams: Mutex::default(),
+            feedback_target: AtomicU64::new(0),
+            connections: Mutex::default(),
             over_tcp: AtomicBool::new(false),
-            moved: Mutex::default(),
-            has_moved: AtomicBool::new(false),
+            migration: Mutex::default(),
+            has_migrated: AtomicBool::new(false),
         });
         let id = port.routes().add(Arc::clone(&peer));
         Self {
@@ -111,17 +118,17 @@ impl Route {
             id,
             peer,
             selected: Mutex::default(),
-            changes: AtomicU64::new(0),
-            reported: Notify::new(),
+            path_version: AtomicU64::new(0),
+            srtcp_captured: Notify::new(),
         }
     }
 
-    /// Names the peer by the ufrag of our answer; again after every ICE restart.
+    /// Routes STUN requests with the ufrag of our answer to this peer; called again after every ICE restart.
     pub fn set_ufrag(&self, ufrag: &str) {
         self.port.routes().set_ufrag(self.id, ufrag);
     }
 
-    /// Which socket has this local address.
+    /// Index of the socket with this local address.
     pub fn socket_index(&self, ip: IpAddr) -> Option<usize> {
         let mut addresses = self.port.addresses();
         addresses.position(|address| address.ip() == ip)
@@ -131,9 +138,9 @@ impl Route {
         &self.port
     }
 
-    /// From now on the peer's SRTCP is given to whom the shard knows by this number.
-    pub fn set_feedback_target(&self, number: u64) {
-        self.peer.feedback.store(number + 1, Ordering::Release);
+    /// From now on the peer's SRTCP goes to the shard, with this id.
+    pub fn set_feedback_target(&self, id: u64) {
+        self.peer.feedback_target.store(id + 1, Ordering::Release);
     }
 
     /// Returns when a DTLS alert arrives.
@@ -141,36 +148,36 @@ impl Route {
         self.peer.dtls_alert.notified().await;
     }
 
-    /// Whether anything was received since the last time that this was asked.
+    /// Whether a datagram was taken out of an inbox since the last call.
     pub fn take_received(&self) -> bool {
-        self.peer.arrived.swap(false, Ordering::Relaxed)
+        self.peer.received.swap(false, Ordering::Relaxed)
     }
 
-    /// The path that the last encrypted datagram took: the one that ICE has selected.
+    /// The path of the last SRTCP datagram that the connection sent: the one that ICE has selected. `None` before that.
     pub fn path(&self) -> Option<Path> {
         lock(&self.selected).path.clone()
     }
 
-    /// How often the path has changed.
+    /// Increases with every change of the path.
     pub fn path_version(&self) -> u64 {
-        self.changes.load(Ordering::Acquire)
+        self.path_version.load(Ordering::Acquire)
     }
 
-    /// The next SRTCP datagram that the connection sends, as it leaves. `send` makes it send one.
+    /// Runs `send`, which makes the connection send SRTCP, and returns the encrypted datagram.
     pub async fn capture_srtcp(&self, send: impl Future<Output = ()>) -> Bytes {
-        lock(&self.selected).report_wanted = true;
+        lock(&self.selected).capturing = true;
         send.await;
         loop {
-            let reported = self.reported.notified();
-            if let Some(report) = lock(&self.selected).report.take() {
+            let captured = self.srtcp_captured.notified();
+            if let Some(report) = lock(&self.selected).captured.take() {
                 return report;
             }
-            reported.await;
+            captured.await;
         }
     }
 
-    /// Sends one datagram. A datagram that the network refuses (no route, no such address family) is
-    /// lost, as it may be further on; `Pending` only while the socket's buffer is full.
+    /// Sends one datagram from socket `index`. A datagram that the network refuses (no route, no such address family) is
+    /// lost; `Pending` only while the socket's buffer is full.
     pub fn poll_send(
         &self,
         context: &mut Context<'_>,
@@ -178,36 +185,36 @@ impl Route {
         datagram: &[u8],
         to: SocketAddr,
     ) -> Poll<()> {
-        let believed = Remote {
+        let ice_remote = Remote {
             socket: index,
             address: to,
             tcp: self.peer.is_over_tcp(index, to),
         };
-        let remote = self.peer.moved_to(believed);
-        let stream = self.peer.stream(remote);
+        let remote = self.peer.actual_remote(ice_remote);
+        let queue = self.peer.tcp_queue(remote);
         match DatagramKind::of(datagram) {
             DatagramKind::Stun => {
                 self.port
                     .routes()
                     .expect_response(Instant::now(), self.id, remote)
             }
-            DatagramKind::Rtcp => self.note(believed, remote, &stream, datagram),
+            DatagramKind::Rtcp => self.select_path(ice_remote, remote, &queue, datagram),
             _ => {}
         }
-        match stream {
+        match queue {
             None => {
                 let socket = &self.port.sockets()[remote.socket];
                 socket.poll_send(context, remote.address, datagram)
             }
-            Some(stream) => {
-                // A peer that takes nothing is soon not heard either.
-                let _ = stream.send(datagram);
+            Some(queue) => {
+                // A peer that reads nothing is soon closed for its silence.
+                let _ = queue.send(datagram);
                 Poll::Ready(())
             }
         }
     }
 
-    /// Takes the next datagram that came on socket `index` for this peer.
+    /// Takes the next datagram that arrived on socket `index` for this peer.
     pub fn poll_receive(
         &self,
         context: &mut Context<'_>,
@@ -216,7 +223,7 @@ impl Route {
         let mut inbox = lock(&self.peer.inboxes[index]);
         match inbox.datagrams.pop_front() {
             Some(datagram) => {
-                self.peer.arrived.store(true, Ordering::Relaxed);
+                self.peer.received.store(true, Ordering::Relaxed);
                 Poll::Ready(datagram)
             }
             None => {
@@ -229,11 +236,11 @@ impl Route {
         }
     }
 
-    /// The peer proves (by a packet that only it can seal) that it is at another address now: a NAT has given it a new one. ICE does not
-    /// follow that (webrtc 0.21.1 selects a pair once), so it goes on believing in the old address.
+    /// Moves the path to another address, for example after a NAT rebinding. The caller has authenticated a packet from there. webrtc 0.21.1 never
+    /// selects another pair, so ICE keeps seeing the address that it selected.
     pub fn migrate(&self, remote: Remote) {
         let mut selected = lock(&self.selected);
-        let Some(believed) = selected.believed else {
+        let Some(ice_remote) = selected.ice_remote else {
             return;
         };
         if selected
@@ -244,38 +251,39 @@ impl Route {
             return;
         }
         self.port.routes().claim(Instant::now(), self.id, remote);
-        self.peer.move_to(believed, remote);
+        self.peer.migrate(ice_remote, remote);
         selected.path = Some(Path {
             remote,
-            stream: self.peer.stream(remote),
+            tcp: self.peer.tcp_queue(remote),
         });
-        self.changes.fetch_add(1, Ordering::Release);
+        self.path_version.fetch_add(1, Ordering::Release);
     }
 
-    fn note(
+    /// Updates the path from an SRTCP datagram that the connection sends.
+    fn select_path(
         &self,
-        believed: Remote,
+        ice_remote: Remote,
         remote: Remote,
-        stream: &Option<Arc<TcpSendQueue>>,
-        report: &[u8],
+        queue: &Option<Arc<TcpSendQueue>>,
+        srtcp: &[u8],
     ) {
         let mut selected = lock(&self.selected);
-        selected.believed = Some(believed);
+        selected.ice_remote = Some(ice_remote);
         let same = selected.path.as_ref().is_some_and(|path| {
-            let streams = path.stream.as_ref().zip(stream.as_ref());
-            path.remote == remote && streams.is_none_or(|(one, other)| Arc::ptr_eq(one, other))
+            let queues = path.tcp.as_ref().zip(queue.as_ref());
+            path.remote == remote && queues.is_none_or(|(one, other)| Arc::ptr_eq(one, other))
         });
         if !same {
             selected.path = Some(Path {
                 remote,
-                stream: stream.clone(),
+                tcp: queue.clone(),
             });
-            self.changes.fetch_add(1, Ordering::Release);
+            self.path_version.fetch_add(1, Ordering::Release);
         }
-        if std::mem::take(&mut selected.report_wanted) {
-            selected.report = Some(Bytes::copy_from_slice(report));
-            // Stores a permit when nobody waits yet.
-            self.reported.notify_one();
+        if std::mem::take(&mut selected.capturing) {
+            selected.captured = Some(Bytes::copy_from_slice(srtcp));
+            // Stores a permit when `capture_srtcp` does not wait yet.
+            self.srtcp_captured.notify_one();
         }
     }
 }
@@ -287,95 +295,99 @@ impl Drop for Route {
 }
 
 impl PeerState {
-    fn feedback(&self) -> Option<u64> {
-        self.feedback.load(Ordering::Acquire).checked_sub(1)
+    fn feedback_target(&self) -> Option<u64> {
+        self.feedback_target.load(Ordering::Acquire).checked_sub(1)
     }
 
-    /// Remembers a connection of the peer. False: it has too many.
-    pub(super) fn connected(&self, remote: Remote, stream: &Arc<TcpSendQueue>) -> bool {
-        let mut streams = lock(&self.streams);
-        streams.retain(|(other, _)| *other != remote);
-        if streams.len() == MAX_STREAMS {
+    /// Adds a TCP connection of the peer. False: it has too many.
+    pub(super) fn connected(&self, remote: Remote, queue: &Arc<TcpSendQueue>) -> bool {
+        let mut connections = lock(&self.connections);
+        connections.retain(|(other, _)| *other != remote);
+        if connections.len() == MAX_CONNECTIONS {
             return false;
         }
-        streams.push((remote, Arc::clone(stream)));
+        connections.push((remote, Arc::clone(queue)));
         self.over_tcp.store(true, Ordering::Release);
         true
     }
 
     pub(super) fn disconnected(&self, remote: Remote) {
-        let mut streams = lock(&self.streams);
-        streams.retain(|(other, _)| *other != remote);
-        self.over_tcp.store(!streams.is_empty(), Ordering::Release);
+        let mut connections = lock(&self.connections);
+        connections.retain(|(other, _)| *other != remote);
+        self.over_tcp
+            .store(!connections.is_empty(), Ordering::Release);
     }
 
-    /// Whether this address is the other end of a connection.
+    /// Whether this address is the remote end of a TCP connection.
     fn is_over_tcp(&self, socket: usize, address: SocketAddr) -> bool {
         let remote = Remote {
             socket,
             address,
             tcp: true,
         };
-        self.over_tcp.load(Ordering::Acquire) && self.stream(remote).is_some()
+        self.over_tcp.load(Ordering::Acquire) && self.tcp_queue(remote).is_some()
     }
 
-    /// The connection to this address.
-    fn stream(&self, remote: Remote) -> Option<Arc<TcpSendQueue>> {
+    /// The send queue of the TCP connection to this address.
+    fn tcp_queue(&self, remote: Remote) -> Option<Arc<TcpSendQueue>> {
         if !remote.tcp {
             return None;
         }
-        let streams = lock(&self.streams);
-        let (_, stream) = streams.iter().find(|(other, _)| *other == remote)?;
-        Some(Arc::clone(stream))
+        let connections = lock(&self.connections);
+        let (_, queue) = connections.iter().find(|(other, _)| *other == remote)?;
+        Some(Arc::clone(queue))
     }
 
     pub(super) fn dispatch(
         &self,
         from: Remote,
         datagram: &[u8],
-        feedback: &mut impl FnMut(Option<u64>, Remote, &[u8]),
+        on_srtcp: &mut impl FnMut(Option<u64>, Remote, &[u8]),
     ) {
-        match (DatagramKind::of(datagram), self.feedback()) {
-            (DatagramKind::Rtcp, Some(to)) => feedback(Some(to), from, datagram),
-            // Nobody here receives media from a viewer.
+        match (DatagramKind::of(datagram), self.feedback_target()) {
+            (DatagramKind::Rtcp, Some(id)) => on_srtcp(Some(id), from, datagram),
+            // A shard receives no media from its viewers.
             (DatagramKind::Rtp, Some(_)) => {}
-            _ => self.put(from, datagram),
+            _ => self.enqueue(from, datagram),
         }
     }
 
-    /// ICE goes on seeing the peer at `believed`.
-    fn move_to(&self, believed: Remote, actual: Remote) {
-        *lock(&self.moved) = (believed != actual).then_some((believed, actual));
-        self.has_moved.store(believed != actual, Ordering::Release);
+    fn migrate(&self, ice_remote: Remote, actual: Remote) {
+        let migrated = ice_remote != actual;
+        *lock(&self.migration) = migrated.then_some(Migration { ice_remote, actual });
+        self.has_migrated.store(migrated, Ordering::Release);
     }
 
-    fn moved_to(&self, believed: Remote) -> Remote {
-        if !self.has_moved.load(Ordering::Acquire) {
-            return believed;
-        }
-        match *lock(&self.moved) {
-            Some((from, to)) if from == believed => to,
-            _ => believed,
-        }
-    }
-
-    fn moved_from(&self, actual: Remote) -> Remote {
-        if !self.has_moved.load(Ordering::Acquire) {
-            return actual;
-        }
-        match *lock(&self.moved) {
-            Some((from, to)) if to == actual => from,
-            _ => actual,
+    /// The address to send to when ICE sends to `remote`.
+    fn actual_remote(&self, remote: Remote) -> Remote {
+        match self.migration() {
+            Some(migration) if migration.ice_remote == remote => migration.actual,
+            _ => remote,
         }
     }
 
-    fn put(&self, from: Remote, datagram: &[u8]) {
-        if datagram.first() == Some(&ALERT) {
+    /// The source address that ICE sees when a datagram comes from `remote`.
+    fn ice_remote(&self, remote: Remote) -> Remote {
+        match self.migration() {
+            Some(migration) if migration.actual == remote => migration.ice_remote,
+            _ => remote,
+        }
+    }
+
+    fn migration(&self) -> Option<Migration> {
+        if !self.has_migrated.load(Ordering::Acquire) {
+            return None;
+        }
+        *lock(&self.migration)
+    }
+
+    fn enqueue(&self, from: Remote, datagram: &[u8]) {
+        if datagram.first() == Some(&DTLS_ALERT) {
             self.dtls_alert.notify_one();
         }
-        let from = self.moved_from(from);
+        let from = self.ice_remote(from);
         let mut inbox = lock(&self.inboxes[from.socket]);
-        if inbox.datagrams.len() < INBOX {
+        if inbox.datagrams.len() < MAX_INBOX {
             let datagram = Bytes::copy_from_slice(datagram);
             inbox.datagrams.push_back((from.address, datagram));
             if let Some(waker) = inbox.waker.take() {

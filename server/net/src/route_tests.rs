@@ -1,4 +1,4 @@
-//! A peer that gets another address: it is followed, and ICE does not see it.
+//! A peer whose address changes: the path follows, and ICE does not notice.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -7,13 +7,13 @@ use super::port::Port;
 use super::route::Route;
 use super::routes::Remote;
 
-struct World {
+struct Share {
     route: Route,
     index: usize,
     server: SocketAddr,
 }
 
-async fn world() -> World {
+async fn share() -> Share {
     let port = Port::bind(0, None, false).unwrap();
     let route = port.open();
     route.set_ufrag("abcd");
@@ -21,7 +21,7 @@ async fn world() -> World {
     let server = port.sockets()[index].address();
     let registered = port.register(index).unwrap();
     tokio::spawn(async move { registered.receive(|_, _, _| {}).await });
-    World {
+    Share {
         route,
         index,
         server,
@@ -43,7 +43,7 @@ fn binding_request() -> Vec<u8> {
     request
 }
 
-impl World {
+impl Share {
     async fn send(&self, datagram: &[u8], to: SocketAddr) {
         std::future::poll_fn(|context| self.route.poll_send(context, self.index, datagram, to))
             .await;
@@ -71,48 +71,46 @@ fn receive(socket: &UdpSocket) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_peer_that_moves_is_followed_and_ice_sees_it_where_it_was() {
-    let (world, old, new) = (world().await, peer(), peer());
+async fn the_path_follows_a_peer_and_ice_sees_its_old_address() {
+    let (share, old, new) = (share().await, peer(), peer());
     let (was, is) = (old.local_addr().unwrap(), new.local_addr().unwrap());
-    old.send_to(&binding_request(), world.server).unwrap();
-    assert_eq!(world.receive().await.0, was);
-    assert!(world.route.path().is_none(), "nothing was sent to it yet");
-    world.send(b"\x80\xc8report", was).await;
+    old.send_to(&binding_request(), share.server).unwrap();
+    assert_eq!(share.receive().await.0, was);
+    assert!(share.route.path().is_none(), "nothing was sent to it yet");
+    share.send(b"\x80\xc8report", was).await;
     assert_eq!(receive(&old), b"\x80\xc8report");
-    assert_eq!(world.route.path().unwrap().remote, world.remote(&old));
+    assert_eq!(share.route.path().unwrap().remote, share.remote(&old));
 
-    let changes = world.route.path_version();
-    world.route.migrate(world.remote(&new));
-    assert_eq!(world.route.path_version(), changes + 1);
-    assert_eq!(world.route.path().unwrap().remote, world.remote(&new));
-    world
-        .send(b"\x16what ICE sends to the old place", was)
-        .await;
-    assert_eq!(receive(&new), b"\x16what ICE sends to the old place");
-    new.send_to(b"\x16from the new place", world.server)
+    let changes = share.route.path_version();
+    share.route.migrate(share.remote(&new));
+    assert_eq!(share.route.path_version(), changes + 1);
+    assert_eq!(share.route.path().unwrap().remote, share.remote(&new));
+    share.send(b"\x16to the old address", was).await;
+    assert_eq!(receive(&new), b"\x16to the old address");
+    new.send_to(b"\x16from the new address", share.server)
         .unwrap();
     assert_eq!(
-        world.receive().await,
-        (was, b"\x16from the new place".to_vec())
+        share.receive().await,
+        (was, b"\x16from the new address".to_vec())
     );
 
-    world.send(b"\x80\xc8report", was).await;
+    share.send(b"\x80\xc8report", was).await;
     assert_eq!(receive(&new), b"\x80\xc8report");
     assert_eq!(
-        world.route.path_version(),
+        share.route.path_version(),
         changes + 1,
-        "a report on the same way is no change"
+        "a report on the same path is no change"
     );
-    world.route.migrate(world.remote(&old));
-    world.send(b"\x16back", was).await;
+    share.route.migrate(share.remote(&old));
+    share.send(b"\x16back", was).await;
     assert_eq!(receive(&old), b"\x16back");
     assert_ne!(was, is);
 }
 
 #[tokio::test]
-async fn who_has_not_been_sent_anything_is_not_moved() {
-    let (world, new) = (world().await, peer());
-    world.route.migrate(world.remote(&new));
-    assert!(world.route.path().is_none());
-    assert_eq!(world.route.path_version(), 0);
+async fn a_peer_without_a_path_is_not_moved() {
+    let (share, new) = (share().await, peer());
+    share.route.migrate(share.remote(&new));
+    assert!(share.route.path().is_none());
+    assert_eq!(share.route.path_version(), 0);
 }

@@ -1,8 +1,7 @@
-//! Whose datagram is it? All viewers share one UDP port; this table tells them apart.
+//! Which viewer a datagram belongs to, of all viewers that share a UDP port.
 //!
-//! A STUN request names the viewer: its USERNAME begins with the ufrag that we gave it (RFC 8445
-//! 7.2.2). Everything else (DTLS, SRTP, STUN responses) is known by the address that it comes from.
-//! Pure: no sockets, and `now` is passed in.
+//! A STUN request names the viewer: its USERNAME begins with our ufrag for that viewer (RFC 8445 7.2.2). All other
+//! datagrams (DTLS, SRTP, STUN responses) are routed by their source address. No sockets; `now` is passed in.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -10,29 +9,29 @@ use std::time::{Duration, Instant};
 
 use super::datagram::DatagramKind;
 
-/// Addresses that one viewer may be known by; a browser uses a handful at a time.
+/// Source addresses of one viewer; a browser uses a handful at a time.
 pub const MAX_REMOTES: usize = 32;
 
-/// An address that was last_seen this lately is not handed to another viewer: whoever forges a source
-/// address and knows some ufrag could else cut a stranger off.
+/// After a datagram from an address, the address is not given to another viewer for this long. Otherwise an attacker who
+/// forges a source address and knows any ufrag could disconnect the viewer at that address.
 pub const HOLD: Duration = Duration::from_secs(5);
 
-/// One viewer's place in the table.
+/// A viewer in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RouteId(u64);
 
-/// Where the datagrams of the viewers go. `L` is what leads to a viewer.
+/// The routing table. `T` is the destination of a viewer's datagrams.
 #[derive(Debug)]
-pub struct Routes<L> {
+pub struct Routes<T> {
     next: u64,
-    entries: HashMap<RouteId, Entry<L>>,
+    entries: HashMap<RouteId, Entry<T>>,
     ufrags: HashMap<String, RouteId>,
     remotes: HashMap<Remote, LastSeen>,
 }
 
 #[derive(Debug)]
-struct Entry<L> {
-    to: L,
+struct Entry<T> {
+    to: T,
     ufrag: Option<String>,
     remotes: Vec<Remote>,
 }
@@ -40,10 +39,10 @@ struct Entry<L> {
 /// A peer's address as one of our sockets sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Remote {
-    /// Which of our sockets.
+    /// Index of our socket.
     pub socket: usize,
     pub address: SocketAddr,
-    /// Over a TCP connection, not UDP.
+    /// A TCP connection instead of UDP.
     pub tcp: bool,
 }
 
@@ -53,7 +52,7 @@ struct LastSeen {
     at: Instant,
 }
 
-impl<L> Default for Routes<L> {
+impl<T> Default for Routes<T> {
     fn default() -> Self {
         Self {
             next: 0,
@@ -64,8 +63,8 @@ impl<L> Default for Routes<L> {
     }
 }
 
-impl<L> Routes<L> {
-    pub fn add(&mut self, to: L) -> RouteId {
+impl<T> Routes<T> {
+    pub fn add(&mut self, to: T) -> RouteId {
         let id = RouteId(self.next);
         self.next += 1;
         self.entries.insert(
@@ -97,7 +96,7 @@ impl<L> Routes<L> {
         }
     }
 
-    /// The viewer's ufrag as of now; it changes with every ICE restart.
+    /// Sets our ufrag for the viewer, which changes with every ICE restart.
     pub fn set_ufrag(&mut self, id: RouteId, ufrag: &str) {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
@@ -108,33 +107,33 @@ impl<L> Routes<L> {
         self.ufrags.insert(ufrag.to_owned(), id);
     }
 
-    /// Who has that name by now keeps it.
+    /// Unless another viewer has that ufrag by now.
     fn forget_ufrag(&mut self, id: RouteId, ufrag: &str) {
         if self.ufrags.get(ufrag) == Some(&id) {
             self.ufrags.remove(ufrag);
         }
     }
 
-    /// The viewer is about to ask `remote` something; the response is to reach it.
+    /// Routes `remote` to the viewer, to which a STUN request is about to be sent there, unless another viewer has it.
     pub fn expect_response(&mut self, now: Instant, id: RouteId, remote: Remote) {
         if !self.remotes.contains_key(&remote) {
             self.learn(now, id, remote);
         }
     }
 
-    /// Who was last_seen from there last.
-    pub fn last_seen_at(&self, remote: Remote) -> Option<&L> {
+    /// The destination of datagrams from `remote`.
+    pub fn by_remote(&self, remote: Remote) -> Option<&T> {
         let last_seen = self.remotes.get(&remote)?;
         self.entries.get(&last_seen.route).map(|entry| &entry.to)
     }
 
-    /// The peer has proved to be at `remote`, whoever was there before.
+    /// Routes `remote` to the viewer, which has proved to be there, even if another viewer had it.
     pub fn claim(&mut self, now: Instant, id: RouteId, remote: Remote) {
         self.learn(now, id, remote);
     }
 
-    /// Who is to get this datagram; nobody for a stray one.
-    pub fn route(&mut self, now: Instant, remote: Remote, datagram: &[u8]) -> Option<&L> {
+    /// The destination of a datagram; `None` for a stray one.
+    pub fn route(&mut self, now: Instant, remote: Remote, datagram: &[u8]) -> Option<&T> {
         let named = stun_ufrag(datagram)
             .and_then(|ufrag| self.ufrags.get(ufrag))
             .copied();
@@ -161,7 +160,7 @@ impl<L> Routes<L> {
         self.entries.get(&id).map(|entry| &entry.to)
     }
 
-    /// How many viewers, names and addresses there are.
+    /// The numbers of viewers, ufrags and addresses.
     pub fn counts(&self) -> [usize; 3] {
         [self.entries.len(), self.ufrags.len(), self.remotes.len()]
     }
@@ -172,7 +171,7 @@ impl<L> Routes<L> {
         };
         if !entry.remotes.contains(&remote) {
             if entry.remotes.len() == MAX_REMOTES {
-                // One that is in use stays, whatever comes under the viewer's name from elsewhere.
+                // Addresses in use stay, however many requests with the viewer's ufrag come from elsewhere.
                 let unused = |old: &Remote| {
                     let last_seen = self
                         .remotes
@@ -181,10 +180,10 @@ impl<L> Routes<L> {
                     last_seen
                         .is_none_or(|last_seen| now.saturating_duration_since(last_seen.at) >= HOLD)
                 };
-                let Some(place) = entry.remotes.iter().position(unused) else {
+                let Some(index) = entry.remotes.iter().position(unused) else {
                     return;
                 };
-                let old = entry.remotes.swap_remove(place);
+                let old = entry.remotes.swap_remove(index);
                 if self
                     .remotes
                     .get(&old)
@@ -199,7 +198,7 @@ impl<L> Routes<L> {
     }
 }
 
-/// The receiver's ufrag of a STUN request: what is before the colon of USERNAME (RFC 8445 7.2.2).
+/// The receiver's ufrag in a STUN request: USERNAME up to the colon (RFC 8445 7.2.2).
 fn stun_ufrag(datagram: &[u8]) -> Option<&str> {
     const USERNAME: u16 = 0x0006;
     if DatagramKind::of(datagram) != DatagramKind::Stun {

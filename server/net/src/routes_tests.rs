@@ -1,4 +1,4 @@
-//! Whose datagram is it, as behaviours.
+//! Behaviours of the routing table.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use super::routes::{HOLD, MAX_REMOTES, Remote, Routes};
 fn binding_request(username: &str) -> Vec<u8> {
     let mut datagram = vec![0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42];
     datagram.extend([7; 12]);
-    // Some other attribute first, of an odd length.
+    // Another attribute of an odd length first.
     datagram.extend([0x80, 0x22, 0, 3, 1, 2, 3, 0]);
     datagram.extend([0, 6, 0, username.len() as u8]);
     datagram.extend(username.bytes());
@@ -51,7 +51,7 @@ fn a_viewer_is_known_by_its_ufrag_then_by_its_address() {
 }
 
 #[test]
-fn a_response_reaches_the_one_who_asked() {
+fn a_response_reaches_the_viewer_that_a_request_was_sent_for() {
     let now = Instant::now();
     let mut routes = Routes::default();
     let one = routes.add("one");
@@ -86,7 +86,7 @@ fn an_address_in_use_is_not_taken_over() {
 }
 
 #[test]
-fn a_restart_changes_the_name() {
+fn an_ice_restart_changes_the_ufrag() {
     let now = Instant::now();
     let mut routes = Routes::default();
     let one = routes.add("one");
@@ -103,7 +103,7 @@ fn a_restart_changes_the_name() {
 }
 
 #[test]
-fn nothing_is_left_of_a_viewer_that_went() {
+fn a_removed_viewer_leaves_nothing_behind() {
     let now = Instant::now();
     let mut routes = Routes::default();
     let one = routes.add("one");
@@ -121,20 +121,20 @@ fn nothing_is_left_of_a_viewer_that_went() {
 }
 
 #[test]
-fn whoever_moves_often_is_found_at_the_newest_address() {
+fn a_viewer_that_moves_often_is_found_at_its_newest_address() {
     let mut now = Instant::now();
     let mut routes = Routes::default();
     let one = routes.add("one");
     for port in 0..1000 {
         now += HOLD;
         routes.claim(now, one, remote(port));
-        assert_eq!(routes.last_seen_at(remote(port)), Some(&"one"));
+        assert_eq!(routes.by_remote(remote(port)), Some(&"one"));
     }
     assert_eq!(routes.counts(), [1, 0, MAX_REMOTES]);
 }
 
 #[test]
-fn names_sent_from_everywhere_do_not_cost_a_viewer_the_address_in_use() {
+fn requests_from_everywhere_do_not_cost_a_viewer_the_address_in_use() {
     let mut now = Instant::now();
     let mut routes = Routes::default();
     let one = routes.add("one");
@@ -144,12 +144,12 @@ fn names_sent_from_everywhere_do_not_cost_a_viewer_the_address_in_use() {
         now += Duration::from_millis(100);
         routes.route(now, remote(port), &binding_request("aaaa:x"));
         routes.route(now, remote(1), &[0x80; 40]);
-        assert_eq!(routes.last_seen_at(remote(1)), Some(&"one"));
+        assert_eq!(routes.by_remote(remote(1)), Some(&"one"));
     }
 }
 
 #[test]
-fn a_name_belongs_to_whoever_has_taken_it_last() {
+fn a_ufrag_belongs_to_the_viewer_that_got_it_last() {
     let now = Instant::now();
     let mut routes = Routes::default();
     let [one, two] = ["one", "two"].map(|to| routes.add(to));

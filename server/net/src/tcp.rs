@@ -1,8 +1,7 @@
-//! ICE-TCP (RFC 6544): for networks that let no UDP through.
+//! ICE-TCP (RFC 6544), for networks that block UDP.
 //!
-//! A peer connects to the TCP port of the same number and sends the same datagrams, each with its length before it (RFC 4571 2). The webrtc crate does not
-//! learn of this: to it they come from, and go to, a UDP address. What cannot leave at once waits in a bounded buffer, and whoever sends media looks at it
-//! first ([`TcpSendQueue::is_full`]).
+//! A peer connects to the TCP port of the same number and sends the same datagrams, each after its length (RFC 4571 2). webrtc-rs does not know of
+//! TCP: it sees a UDP address. Datagrams that cannot be sent at once wait in a bounded queue; senders of media check [`TcpSendQueue::is_full`] first.
 
 use std::cell::Cell;
 use std::io;
@@ -22,64 +21,64 @@ use tokio::sync::Notify;
 use super::port::{Port, lock};
 use super::routes::Remote;
 
-/// A connection whose peer is not known by then is closed.
-const TO_NAME: Duration = Duration::from_secs(10);
-/// So many connections a listener may have whose peer is not known yet; the next ones are closed.
-const UNNAMED: usize = 64;
-/// A peer that has sent nothing for this long is gone: ICE asks every other second.
-const SILENCE: Duration = Duration::from_secs(30);
-/// Longer frames are not of a peer of ours.
-const LONGEST: usize = 2048;
-/// Media waits while more than this is waiting, in bytes: some 200 ms of 2.5 Mbit/s.
+/// A connection whose peer is not identified by then is closed.
+const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections of a listener whose peer is not identified yet; further ones are closed.
+const MAX_UNIDENTIFIED: usize = 64;
+/// A peer that has sent nothing for this long is gone: ICE sends checks every two seconds.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest datagram, in bytes; a peer that announces a longer one is disconnected.
+const MAX_DATAGRAM: usize = 2048;
+/// Media waits while more than this is queued, in bytes: some 200 ms of 2.5 Mbit/s.
 const FULL: usize = 64 << 10;
-/// So many octets the kernel takes before it can send them: what waits there waits where nobody sees it, megabytes if it may, which are seconds.
+/// Bytes that the kernel takes before it can send them. By default it takes megabytes, which are seconds of media that nobody can skip.
 #[cfg(target_os = "linux")]
-const UNSENT: u32 = 32 << 10;
-/// More than this never waits: what comes then is lost.
-const MOST: usize = 512 << 10;
-/// RFC 4571 2.
+const MAX_UNSENT: u32 = 32 << 10;
+/// The queue never holds more than this, in bytes; further datagrams are lost.
+const MAX_QUEUED: usize = 512 << 10;
+/// Bytes of the length before a datagram (RFC 4571 2).
 const LENGTH: usize = 2;
 
-/// One connection.
+/// Datagrams that wait to be sent on one connection.
 #[derive(Debug)]
 pub struct TcpSendQueue {
-    waiting: Mutex<BytesMut>,
+    queued: Mutex<BytesMut>,
     filled: Notify,
 }
 
 impl TcpSendQueue {
     fn new() -> Self {
         Self {
-            waiting: Mutex::default(),
+            queued: Mutex::default(),
             filled: Notify::new(),
         }
     }
 
-    /// True while media had better wait.
+    /// True while media should wait.
     pub fn is_full(&self) -> bool {
-        lock(&self.waiting).len() > FULL
+        lock(&self.queued).len() > FULL
     }
 
-    /// Sends one datagram.
+    /// Queues one datagram.
     ///
     /// # Errors
-    /// Too much waits already, or it is too long for a frame; it is lost.
+    /// `WriteZero`: the queue holds too much. `InvalidInput`: the datagram has more than 65 535 bytes. It is lost in both cases.
     pub fn send(&self, datagram: &[u8]) -> io::Result<()> {
         let length = u16::try_from(datagram.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
-        let mut waiting = lock(&self.waiting);
-        if waiting.len() + LENGTH + datagram.len() > MOST {
+        let mut queued = lock(&self.queued);
+        if queued.len() + LENGTH + datagram.len() > MAX_QUEUED {
             return Err(io::ErrorKind::WriteZero.into());
         }
-        waiting.extend_from_slice(&length.to_be_bytes());
-        waiting.extend_from_slice(datagram);
-        drop(waiting);
+        queued.extend_from_slice(&length.to_be_bytes());
+        queued.extend_from_slice(datagram);
+        drop(queued);
         self.filled.notify_one();
         Ok(())
     }
 
     async fn write(&self, mut to: OwnedWriteHalf) {
         loop {
-            let ready = std::mem::take(&mut *lock(&self.waiting));
+            let ready = std::mem::take(&mut *lock(&self.queued));
             if ready.is_empty() {
                 self.filled.notified().await;
             } else if to.write_all(&ready).await.is_err() {
@@ -89,66 +88,88 @@ impl TcpSendQueue {
     }
 }
 
-/// Takes connections for socket `index` of the port, until the task is dropped; `feedback` as in
-/// [`RegisteredSocket::receive`](super::port::RegisteredSocket::receive). To be run on the shard's thread.
-pub async fn serve<F>(port: Arc<Port>, index: usize, listener: TcpListener, feedback: F)
+/// Accepts connections for socket `index` of the port, until the task is dropped; `on_srtcp` as in
+/// [`RegisteredSocket::receive`](super::port::RegisteredSocket::receive). Runs on the shard's thread.
+pub async fn serve<F>(port: Arc<Port>, index: usize, listener: TcpListener, on_srtcp: F)
 where
     F: FnMut(Option<u64>, Remote, &[u8]) + Clone + 'static,
 {
-    let unnamed = Rc::new(Cell::new(0));
+    let unidentified = Rc::new(Cell::new(0));
     loop {
         let (connection, address) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                // No file is left, or the peer has gone already.
-                tracing::debug!(%error, "a TCP connection was not taken");
+                // The process has no file descriptor left, or the peer has disconnected already.
+                tracing::debug!(%error, "a TCP connection was not accepted");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
-        if unnamed.get() >= UNNAMED || set_up(&connection).is_err() {
+        let Some(permit) = UnidentifiedPermit::try_acquire(&unidentified) else {
+            continue;
+        };
+        if set_up(&connection).is_err() {
             continue;
         }
-        unnamed.set(unnamed.get() + 1);
-        let peer = Peer {
+        let connection_task = Connection {
             port: Arc::clone(&port),
             remote: Remote {
                 socket: index,
                 address,
                 tcp: true,
             },
-            unnamed: Some(Rc::clone(&unnamed)),
+            unidentified: Some(permit),
         };
-        tokio::task::spawn_local(peer.live(connection, feedback.clone()));
+        tokio::task::spawn_local(connection_task.run(connection, on_srtcp.clone()));
     }
 }
 
 fn set_up(connection: &TcpStream) -> io::Result<()> {
     connection.set_nodelay(true)?;
     #[cfg(target_os = "linux")]
-    SockRef::from(connection).set_tcp_notsent_lowat(UNSENT)?;
+    SockRef::from(connection).set_tcp_notsent_lowat(MAX_UNSENT)?;
     Ok(())
 }
 
-/// Who is at the other end of a connection.
-struct Peer {
-    port: Arc<Port>,
-    remote: Remote,
-    /// Counts this connection, until its peer is known.
-    unnamed: Option<Rc<Cell<usize>>>,
+/// Counts one connection whose peer is not identified yet, until it is dropped.
+#[derive(Debug)]
+struct UnidentifiedPermit(Rc<Cell<usize>>);
+
+impl UnidentifiedPermit {
+    fn try_acquire(unidentified: &Rc<Cell<usize>>) -> Option<Self> {
+        if unidentified.get() >= MAX_UNIDENTIFIED {
+            return None;
+        }
+        unidentified.set(unidentified.get() + 1);
+        Some(Self(Rc::clone(unidentified)))
+    }
 }
 
-impl Peer {
-    async fn live(
+impl Drop for UnidentifiedPermit {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+/// One accepted connection.
+struct Connection {
+    port: Arc<Port>,
+    remote: Remote,
+    /// `None` once the peer is identified.
+    unidentified: Option<UnidentifiedPermit>,
+}
+
+impl Connection {
+    async fn run(
         mut self,
         connection: TcpStream,
-        feedback: impl FnMut(Option<u64>, Remote, &[u8]),
+        on_srtcp: impl FnMut(Option<u64>, Remote, &[u8]),
     ) {
         let (from, to) = connection.into_split();
-        let stream = Arc::new(TcpSendQueue::new());
+        let queue = Arc::new(TcpSendQueue::new());
         tokio::select! {
-            () = self.read(from, &stream, feedback) => {}
-            () = stream.write(to) => {}
+            () = self.read(from, &queue, on_srtcp) => {}
+            () = queue.write(to) => {}
         }
         self.port.disconnected(self.remote);
     }
@@ -156,67 +177,159 @@ impl Peer {
     async fn read(
         &mut self,
         mut from: OwnedReadHalf,
-        stream: &Arc<TcpSendQueue>,
-        mut feedback: impl FnMut(Option<u64>, Remote, &[u8]),
+        queue: &Arc<TcpSendQueue>,
+        mut on_srtcp: impl FnMut(Option<u64>, Remote, &[u8]),
     ) {
-        let began = Instant::now();
-        let mut bytes = BytesMut::with_capacity(LONGEST);
+        let accepted = Instant::now();
+        let mut bytes = BytesMut::with_capacity(MAX_DATAGRAM);
         loop {
-            while let Some(length) = frame(&bytes) {
-                if length > LONGEST {
-                    return;
-                }
-                let Some(datagram) = bytes.get(LENGTH..LENGTH + length) else {
-                    break;
+            loop {
+                let datagram = match next_frame(&bytes) {
+                    Frame::Complete(datagram) => datagram,
+                    Frame::Incomplete => break,
+                    Frame::TooLong => return,
                 };
                 let now = Instant::now();
-                let known =
+                let identified =
                     self.port
-                        .dispatch_tcp(now, self.remote, stream, datagram, &mut feedback);
+                        .dispatch_tcp(now, self.remote, queue, datagram, &mut on_srtcp);
+                let length = datagram.len();
                 bytes.advance(LENGTH + length);
-                if known {
-                    self.name();
-                } else if self.unnamed.is_some() {
-                    // The first that a peer says is who it is.
+                if identified {
+                    self.unidentified = None;
+                } else if self.unidentified.is_some() {
+                    // The first datagram has to be a binding request with a known ufrag.
                     return;
                 }
             }
-            let patience = match self.unnamed {
-                Some(_) => TO_NAME.saturating_sub(began.elapsed()),
-                None => SILENCE,
-            };
-            match tokio::time::timeout(patience, from.read_buf(&mut bytes)).await {
+            let timeout = read_timeout(self.unidentified.is_none(), accepted.elapsed());
+            match tokio::time::timeout(timeout, from.read_buf(&mut bytes)).await {
                 Ok(Ok(length)) if length > 0 => {}
                 _ => return,
             }
         }
     }
+}
 
-    fn name(&mut self) {
-        if let Some(unnamed) = self.unnamed.take() {
-            unnamed.set(unnamed.get() - 1);
-        }
+/// How long to wait for bytes, `elapsed` after the connection was accepted.
+fn read_timeout(identified: bool, elapsed: Duration) -> Duration {
+    if identified {
+        SILENCE_TIMEOUT
+    } else {
+        IDENTIFY_TIMEOUT.saturating_sub(elapsed)
     }
 }
 
-impl Drop for Peer {
-    fn drop(&mut self) {
-        self.name();
+/// The beginning of a byte stream of datagrams (RFC 4571 2).
+#[derive(Debug, PartialEq, Eq)]
+enum Frame<'a> {
+    Complete(&'a [u8]),
+    Incomplete,
+    TooLong,
+}
+
+fn next_frame(bytes: &[u8]) -> Frame<'_> {
+    let Some((length, rest)) = bytes.split_first_chunk::<LENGTH>() else {
+        return Frame::Incomplete;
+    };
+    let length = usize::from(u16::from_be_bytes(*length));
+    if length > MAX_DATAGRAM {
+        return Frame::TooLong;
     }
+    rest.get(..length)
+        .map_or(Frame::Incomplete, Frame::Complete)
 }
 
-/// The length of the datagram that `bytes` begin with.
-fn frame(bytes: &[u8]) -> Option<usize> {
-    let length = bytes.first_chunk::<LENGTH>()?;
-    Some(u16::from_be_bytes(*length).into())
-}
-
-/// A TCP listener on the address of a UDP socket: the same port when that is free, any other when the port was ours to choose.
-pub(super) fn listen(udp: SocketAddr, any: bool) -> io::Result<std::net::TcpListener> {
-    let listener = std::net::TcpListener::bind(udp).or_else(|error| match any {
+/// A TCP listener on the address of a UDP socket: on the same port, or on a free one if that port is taken and `any_port` is set.
+pub(super) fn listen(udp: SocketAddr, any_port: bool) -> io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(udp).or_else(|error| match any_port {
         true => std::net::TcpListener::bind((udp.ip(), 0)),
         false => Err(error),
     })?;
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn datagrams_are_queued_after_their_length() {
+        let queue = TcpSendQueue::new();
+        queue.send(b"one").expect("queued");
+        queue.send(b"").expect("queued");
+        queue.send(&[7; 300]).expect("queued");
+        let mut bytes = std::mem::take(&mut *lock(&queue.queued));
+        assert_eq!(bytes[..5], *b"\x00\x03one");
+        for expected in [&b"one"[..], b"", &[7; 300]] {
+            assert_eq!(next_frame(&bytes), Frame::Complete(expected));
+            bytes.advance(LENGTH + expected.len());
+        }
+        assert!(bytes.is_empty());
+    }
+
+    #[test]
+    fn media_waits_long_before_datagrams_are_lost() {
+        let queue = TcpSendQueue::new();
+        let datagram = [0; 1022];
+        for _ in 0..64 {
+            queue.send(&datagram).expect("queued");
+        }
+        assert!(!queue.is_full(), "64 kB");
+        queue.send(&datagram).expect("queued");
+        assert!(queue.is_full());
+        for _ in 65..512 {
+            queue.send(&datagram).expect("queued");
+        }
+        let lost = queue.send(&[]).expect_err("512 kB wait");
+        assert_eq!(lost.kind(), io::ErrorKind::WriteZero);
+        assert_eq!(lock(&queue.queued).len(), MAX_QUEUED);
+    }
+
+    #[test]
+    fn a_datagram_too_long_for_its_length_field_is_refused_whole() {
+        let queue = TcpSendQueue::new();
+        let refused = queue.send(&[0; 1 << 16]).expect_err("too long");
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+        assert!(lock(&queue.queued).is_empty());
+    }
+
+    #[test]
+    fn a_frame_is_complete_with_its_last_byte() {
+        let whole = b"\x00\x04abcdrest";
+        for end in 0..6 {
+            assert_eq!(next_frame(&whole[..end]), Frame::Incomplete, "{end}");
+        }
+        assert_eq!(next_frame(&whole[..6]), Frame::Complete(b"abcd"));
+        assert_eq!(next_frame(whole), Frame::Complete(b"abcd"));
+    }
+
+    #[test]
+    fn an_announced_datagram_that_is_too_long_is_not_waited_for() {
+        assert_eq!(next_frame(&[0x08, 0x00]), Frame::Incomplete, "2048");
+        assert_eq!(next_frame(&[0x08, 0x01]), Frame::TooLong, "2049");
+    }
+
+    #[test]
+    fn a_peer_has_ten_seconds_in_all_to_be_identified() {
+        let seconds = Duration::from_secs;
+        assert_eq!(read_timeout(false, seconds(0)), seconds(10));
+        assert_eq!(read_timeout(false, seconds(9)), seconds(1));
+        assert_eq!(read_timeout(false, seconds(11)), seconds(0));
+        assert_eq!(read_timeout(true, seconds(11)), seconds(30));
+    }
+
+    #[test]
+    fn sixty_four_connections_wait_to_be_identified_and_one_that_ends_makes_room() {
+        let unidentified = Rc::new(Cell::new(0));
+        let acquire = || UnidentifiedPermit::try_acquire(&unidentified);
+        let mut permits: Vec<_> = (0..64).map_while(|_| acquire()).collect();
+        assert_eq!(permits.len(), 64);
+        assert!(acquire().is_none());
+        permits.pop();
+        assert!(acquire().is_some(), "and is dropped again");
+        drop(permits);
+        assert_eq!(unidentified.get(), 0);
+    }
 }

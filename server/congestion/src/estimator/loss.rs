@@ -1,55 +1,57 @@
-//! Whether packets are lost because there are too many of them (draft-ietf-rmcat-gcc-02 6, for links that also lose at random).
+//! Whether packets are lost by congestion (draft-ietf-rmcat-gcc-02 6, extended for links with random loss).
 
 use std::time::{Duration, Instant};
 
 #[derive(Debug)]
 pub(super) struct LossDetector {
     began: Option<Instant>,
-    /// What left before this is not looked at.
+    /// Packets sent before this are ignored.
     from: Option<Instant>,
     lost: u32,
     total: u32,
-    /// Lost since the last packet that arrived, and when that one left.
+    /// Packets lost since the last one that arrived.
     run: u32,
+    /// When the last packet that arrived was sent.
     last: Option<Instant>,
-    /// The fraction that is lost however little is sent.
+    /// The fraction that is lost at any rate.
     inherent: f64,
     lowered: Option<Lowered>,
 }
 
-/// What was lost before less was sent for it, and the rate then.
+/// Loss and rate before the rate was reduced because of that loss.
 #[derive(Clone, Copy, Debug)]
 struct Lowered {
     loss: f64,
-    rate: Option<f64>,
+    rate_bps: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Verdict {
-    /// Not more is lost than always, or not enough is known.
+    /// No more loss than usual, or too few packets to know.
     Usual,
-    /// Too much is sent.
+    /// The rate is too high.
     Congested,
-    /// Less was sent, and as much was lost: it may be as fast as before.
-    NotOurs(Option<f64>),
+    /// The loss stayed after the rate was reduced, so it is not congestion: the rate may be what it was, in bits a second.
+    Inherent(Option<f64>),
 }
 
-/// The fraction from which on the draft takes it as a sign of congestion.
-const HIGH: f64 = 0.1;
-/// What it takes for a verdict: so long; or less, and so much loss.
+/// The fraction of loss from which the draft assumes congestion.
+const CONGESTION_LOSS: f64 = 0.1;
+/// A verdict needs this time; or the shorter one, if the loss exceeds the usual by `OBVIOUS_LOSS`.
 const WINDOW: Duration = Duration::from_secs(1);
 const SHORT_WINDOW: Duration = Duration::from_millis(300);
-const CLEAR: f64 = 0.3;
-const LEAST: u32 = 20;
-/// When nothing at all arrives of what left in so long, that is a cut; a queue that is full lets some pass.
+const OBVIOUS_LOSS: f64 = 0.3;
+/// A verdict needs this many packets.
+const MIN_PACKETS: u32 = 20;
+/// When nothing arrives of all that was sent in this time, the path was cut; a full queue lets some packets pass.
 const CUT: Duration = Duration::from_millis(400);
-/// So long after less is sent the queue is still full.
+/// After the rate is reduced the queue stays full for this long.
 const SETTLE: Duration = Duration::from_millis(200);
-/// Of the loss, what must be gone by then.
-const FALL: f64 = 0.6;
-/// Each time, for what is taken as inherent may have become ours: after a minute it is tried again.
-const DOUBT: f64 = 0.99;
-const MOST_INHERENT: f64 = 0.5;
+/// The part of the loss that is gone by then, if it was congestion.
+const EXPECTED_FALL: f64 = 0.6;
+/// The inherent loss decays by this factor with each verdict, because it may become congestion: after a minute that is tried again.
+const INHERENT_DECAY: f64 = 0.99;
+const MAX_INHERENT: f64 = 0.5;
 
 impl LossDetector {
     pub(super) fn new() -> Self {
@@ -65,7 +67,7 @@ impl LossDetector {
         }
     }
 
-    /// One packet, in the order in which they left.
+    /// Adds the result of one packet, in sending order.
     pub(super) fn add(&mut self, sent: Instant, arrived: bool) {
         if self.from.is_some_and(|from| sent < from) {
             return;
@@ -84,44 +86,45 @@ impl LossDetector {
         self.total = self.total.saturating_add(1);
     }
 
-    /// Looks at what was added, when that is enough. `rate`: what is aimed at, in bits a second.
-    pub(super) fn judge(&mut self, now: Instant, rate: Option<f64>, queued: bool) -> Verdict {
+    /// A verdict on the packets added since the last one, if they suffice. `rate_bps`: the current target. `queued`: see
+    /// [`verdict`](Self::verdict).
+    pub(super) fn judge(&mut self, now: Instant, rate_bps: Option<f64>, queued: bool) -> Verdict {
         let began = *self.began.get_or_insert(now);
         let passed = now.saturating_duration_since(began);
         let loss = f64::from(self.lost) / f64::from(self.total.max(1));
-        let clear = passed >= SHORT_WINDOW && loss > self.inherent + CLEAR;
-        if self.total < LEAST || !(clear || passed >= WINDOW) {
+        let obvious = passed >= SHORT_WINDOW && loss > self.inherent + OBVIOUS_LOSS;
+        if self.total < MIN_PACKETS || !(obvious || passed >= WINDOW) {
             return Verdict::Usual;
         }
         self.began = Some(now);
         (self.lost, self.total) = (0, 0);
-        self.verdict(now, loss, rate, queued)
+        self.verdict(now, loss, rate_bps, queued)
     }
 
-    /// `loss`: the fraction that was lost over a while. `queued`: there is a long queue, so it is full.
+    /// A verdict on a fraction of lost packets. `queued`: the queue on the path is long, so loss means that it is full.
     pub(super) fn verdict(
         &mut self,
         now: Instant,
         loss: f64,
-        rate: Option<f64>,
+        rate_bps: Option<f64>,
         queued: bool,
     ) -> Verdict {
         let lowered = self.lowered.take().filter(|_| !queued);
         self.inherent = if queued {
             0.0
         } else {
-            (self.inherent * DOUBT).min(loss)
+            (self.inherent * INHERENT_DECAY).min(loss)
         };
         if let Some(before) = lowered
-            && loss > before.loss * (1.0 - FALL)
+            && loss > before.loss * (1.0 - EXPECTED_FALL)
         {
-            self.inherent = loss.min(MOST_INHERENT);
-            return Verdict::NotOurs(before.rate);
+            self.inherent = loss.min(MAX_INHERENT);
+            return Verdict::Inherent(before.rate_bps);
         }
-        if loss < self.inherent + HIGH {
+        if loss < self.inherent + CONGESTION_LOSS {
             return Verdict::Usual;
         }
-        self.lowered = Some(Lowered { loss, rate });
+        self.lowered = Some(Lowered { loss, rate_bps });
         self.from = Some(now + SETTLE);
         Verdict::Congested
     }

@@ -1,18 +1,18 @@
-//! How many bits a second the network carries to one viewer, as the sender sees it: the control of draft-ietf-rmcat-gcc-02, with two changes.
+//! Bandwidth of the path to one viewer, estimated at the sender: draft-ietf-rmcat-gcc-02 with two changes.
 //!
-//! - It grows like CUBIC instead of by 8 % a second, so that it is back within seconds after a link that was slow is fast again.
-//! - Loss counts only as far as less is lost when less is sent; on a link that loses at random, a tenth even, it does not fall and fall.
+//! - The rate grows like CUBIC instead of by 8 % a second, so that it recovers within seconds when a slow link is fast again.
+//! - Loss counts only as far as it falls when the rate is reduced; on a link with random loss, even of 10 %, the rate does not keep falling.
 //!
-//! What is sent is a stream of a given rate: it may be far less than the network carries, and then nothing is learned about that. So the
-//! estimate only falls when there is a queue or loss, and only grows to `HEADROOM` times what arrived.
+//! The stream has a given bitrate, which may be far less than the capacity, and then nothing is learned about the capacity. So the estimate falls only
+//! with a queue or loss, and grows only to `HEADROOM` times the arrival rate.
 //!
 //! | module | noun |
 //! |---|---|
-//! | `trend` | whether the queue on the way grows |
-//! | `queue` | how long packets wait on the way |
-//! | `loss` | whether packets are lost because there are too many |
-//! | `train` | what the first burst tells |
-//! | `meter` | bits a second, of what is sent or arrives |
+//! | `trendline` | whether the queue on the path grows |
+//! | `queue_delay` | how long packets wait on the path |
+//! | `loss` | whether packets are lost by congestion |
+//! | `packet_train` | a first estimate, from the first burst |
+//! | `rate_meter` | the rate of sent and of arrived packets |
 
 mod loss;
 mod packet_train;
@@ -30,14 +30,14 @@ use trendline::{Trendline, Usage};
 
 use super::twcc_history::PacketResult;
 
-/// The estimate for one viewer, over all its streams. About 1 kB.
+/// The estimate for one viewer, over all of its tracks. About 1 kB.
 #[derive(Debug)]
 pub struct BandwidthEstimator {
     start: Instant,
-    /// Bits a second; `None` while nothing is known.
-    rate: Option<f64>,
-    /// What the network carried when it was last too much.
-    ceiling: Option<f64>,
+    /// `None` before the first estimate.
+    rate_bps: Option<f64>,
+    /// The capacity when the rate was last too high.
+    ceiling_bps: Option<f64>,
     lowered: Option<Instant>,
     grown: Option<Instant>,
     trend: Trendline,
@@ -46,45 +46,47 @@ pub struct BandwidthEstimator {
     sent: RateMeter,
     arrived: RateMeter,
     remb: Option<(Instant, f64)>,
-    /// From reports, and from transport-wide feedback, which comes a little late.
+    /// From report blocks.
     reported_rtt: Option<Duration>,
-    rtt: Option<Duration>,
-    /// It gives transport-wide feedback.
-    transport: bool,
-    /// When the first packet left since something was heard.
-    waiting: Option<Instant>,
-    /// The next report still tells of the time before the rate was lowered.
-    stale: bool,
+    /// From transport-wide feedback, with the delay until that is sent.
+    twcc_rtt: Option<Duration>,
+    /// The viewer sends transport-wide feedback.
+    has_twcc: bool,
+    /// When the first packet after the last feedback was sent.
+    waiting_since: Option<Instant>,
+    /// The next report still covers the time before the rate was lowered.
+    next_report_stale: bool,
 }
 
-/// Bits a second: enough for sound, and to notice when more is possible.
-const LEAST: f64 = 100_000.0;
-const MOST: f64 = 100_000_000.0;
-/// Of what arrives: the queue that has built up drains in the rest.
-const LOWER: f64 = 0.85;
-/// A queue that grows and yet is no longer than this is that of one picture, on a link of little more than the stream needs, or a hiccup
-/// that is over.
+/// Enough for audio, and to notice when more is possible.
+const MIN_RATE_BPS: f64 = 100_000.0;
+const MAX_RATE_BPS: f64 = 100_000_000.0;
+/// The rate falls to this part of the capacity, so that the queue drains.
+const BACKOFF: f64 = 0.85;
+/// A growing queue that is no longer than this comes from a single frame, on a link that carries little more than the stream, or from a short
+/// disturbance.
 const SHORT_QUEUE: Duration = Duration::from_millis(30);
-/// Loss with a queue of this is that of a queue that is full.
+/// Loss with a queue of this length means that the queue is full.
 const FULL_QUEUE: Duration = Duration::from_millis(60);
-/// A queue that stays and is longer than this is let drain for a while. Not all the time: it may be somebody else's, who would get it all.
+/// A queue that stays longer than this is drained for a while, but not for ever: it may be filled by another flow, which would take all of the
+/// bandwidth.
 const DEEP_QUEUE: Duration = Duration::from_millis(150);
 const DRAIN: Duration = Duration::from_secs(3);
 const REGAIN: Duration = Duration::from_secs(2);
-/// To grow further needs evidence: so many times what arrived.
+/// The estimate never grows beyond this multiple of the arrival rate.
 const HEADROOM: f64 = 1.75;
-/// Growth is that of CUBIC (RFC 9438 4.2), relative to the ceiling, in 1/s³: back at the ceiling after 0.8 s.
+/// The constant C of CUBIC (RFC 9438 4.2), relative to the ceiling, in 1/s³: the rate is back at the ceiling after 0.8 s.
 const CUBIC: f64 = 0.3;
-/// How far above the ceiling it is taken to be gone.
+/// The ceiling is dropped when the rate exceeds this multiple of it.
 const PASSED: f64 = 1.3;
-/// Without a ceiling, doublings a second.
-const DOUBLINGS: f64 = 1.6;
-/// After a pause it grows as after so long at most.
-const STEP: Duration = Duration::from_millis(300);
-const REPORT_STEP: Duration = Duration::from_secs(1);
-/// Viewers that send REMB do so each second.
-const REMB_FRESH: Duration = Duration::from_secs(5);
-/// Browsers give feedback each 50 to 250 ms. After so long without, only a trickle goes into what may be a cut; when feedback is back the
+/// Without a ceiling the rate doubles this many times a second.
+const DOUBLINGS_PER_SECOND: f64 = 1.6;
+/// One step grows the rate by at most this much time, however long the pause before it.
+const MAX_STEP: Duration = Duration::from_millis(300);
+const MAX_REPORT_STEP: Duration = Duration::from_secs(1);
+/// A REMB is valid for this long; viewers send one a second.
+const REMB_VALIDITY: Duration = Duration::from_secs(5);
+/// Browsers send feedback every 50 to 250 ms. After this time without, the path may be cut, and the minimum rate is sent; when feedback is back, the
 /// estimate is what it was.
 const SILENCE: Duration = Duration::from_secs(2);
 const MAX_RTT: Duration = Duration::from_secs(5);
@@ -93,8 +95,8 @@ impl BandwidthEstimator {
     pub fn new(now: Instant) -> Self {
         Self {
             start: now,
-            rate: None,
-            ceiling: None,
+            rate_bps: None,
+            ceiling_bps: None,
             lowered: None,
             grown: None,
             trend: Trendline::new(),
@@ -104,160 +106,169 @@ impl BandwidthEstimator {
             arrived: RateMeter::default(),
             remb: None,
             reported_rtt: None,
-            rtt: None,
-            transport: false,
-            waiting: None,
-            stale: false,
+            twcc_rtt: None,
+            has_twcc: false,
+            waiting_since: None,
+            next_report_stale: false,
         }
     }
 
-    /// Notes a packet that leaves now.
+    /// Records a packet that is sent now.
     pub fn on_packet_sent(&mut self, now: Instant, bytes: usize) {
         let at = now.saturating_duration_since(self.start).as_micros();
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.sent.add(at as i64, bytes);
-        self.waiting.get_or_insert(now);
+        self.waiting_since.get_or_insert(now);
     }
 
-    /// What one transport-wide feedback says, from [`TwccHistory::feedback`](super::twcc_history::TwccHistory::feedback).
+    /// Handles one transport-wide feedback, matched by [`TwccHistory::feedback`](super::twcc_history::TwccHistory::feedback).
     pub fn on_feedback(&mut self, now: Instant, results: impl Iterator<Item = PacketResult>) {
-        self.transport = true;
-        self.waiting = None;
+        self.has_twcc = true;
+        self.waiting_since = None;
         let mut train = PacketTrain::new();
         for result in results {
-            self.loss.add(result.sent, result.arrived.is_some());
-            if let Some(arrived) = result.arrived {
-                self.arrived.add(arrived, result.bytes);
-                self.trend.add(result.sent, arrived, result.bytes);
-                self.queue.add(result.sent, arrived);
-                train.add(result.sent, arrived, result.bytes);
+            self.loss.add(result.sent_at, result.arrived_us.is_some());
+            if let Some(arrived_us) = result.arrived_us {
+                self.arrived.add(arrived_us, result.bytes);
+                self.trend.add(result.sent_at, arrived_us, result.bytes);
+                self.queue.add(result.sent_at, arrived_us);
+                train.add(result.sent_at, arrived_us, result.bytes);
             }
         }
         if let Some(newest) = train.newest() {
             let rtt = now.saturating_duration_since(newest);
-            self.rtt = Some(self.rtt.map_or(rtt, |known| smaller(known, rtt)));
+            self.twcc_rtt = Some(self.twcc_rtt.map_or(rtt, |known| slow_min(known, rtt)));
         }
-        self.rate = self.rate.or_else(|| train.carried().map(within));
-        let Some(arrived) = self.arrived.rate() else {
+        self.rate_bps = self.rate_bps.or_else(|| train.capacity_bps().map(within));
+        let Some(arrived_bps) = self.arrived.rate_bps() else {
             return;
         };
         let wait = self.queue.wait();
-        match self.loss.judge(now, self.rate, wait > FULL_QUEUE) {
+        match self.loss.judge(now, self.rate_bps, wait > FULL_QUEUE) {
             Verdict::Usual => {}
-            verdict => return self.obey(now, verdict, arrived),
+            verdict => return self.apply(now, verdict, arrived_bps),
         }
         let since = self.lowered.map(|last| now.saturating_duration_since(last));
         match self.trend.usage() {
             Usage::Over if wait > SHORT_QUEUE => {
-                // What was done about it takes a round trip, and a feedback, to show.
+                // The effect of a lower rate shows after a round trip and the next feedback.
                 let pause = self.rtt().unwrap_or_default() + Duration::from_millis(100);
                 if since.is_none_or(|since| since >= pause) {
-                    let carried = self.trend.throughput().unwrap_or(arrived);
-                    self.lower(now, carried);
+                    let capacity_bps = self.trend.throughput_bps().unwrap_or(arrived_bps);
+                    self.lower(now, capacity_bps);
                 }
             }
-            // What was too much is not yet gone.
+            // The queue is not empty yet.
             Usage::Under => self.grown = Some(now),
             _ if wait > DEEP_QUEUE && since.is_some_and(|since| since < DRAIN) => {
                 self.grown = Some(now);
             }
             _ if wait > DEEP_QUEUE && since.is_none_or(|since| since > DRAIN + REGAIN) => {
-                self.lower(now, arrived);
+                self.lower(now, arrived_bps);
             }
-            Usage::Over | Usage::Normal => self.grow(now, arrived, STEP),
+            Usage::Over | Usage::Normal => self.grow(now, arrived_bps, MAX_STEP),
         }
     }
 
-    /// A report block on the pictures (RFC 3550 6.4.1): 256ths of the packets lost, and the round trip when it tells.
+    /// Handles a report block about the video track (RFC 3550 6.4.1): the part of the packets lost, in 1/256, and the round trip if it is known.
     ///
-    /// The loss is looked at when there is no transport-wide feedback.
+    /// The loss counts only without transport-wide feedback.
     pub fn on_report(&mut self, now: Instant, fraction_lost: u8, rtt: Option<Duration>) {
         if let Some(rtt) = rtt {
             let rtt = rtt.min(MAX_RTT);
             let smooth = |known: Duration| (7 * known + rtt) / 8;
             self.reported_rtt = Some(self.reported_rtt.map_or(rtt, smooth));
         }
-        let Some(sent) = self.sent.rate().filter(|_| !self.transport) else {
+        let Some(sent_bps) = self.sent.rate_bps().filter(|_| !self.has_twcc) else {
             return;
         };
-        if std::mem::take(&mut self.stale) {
+        if std::mem::take(&mut self.next_report_stale) {
             return;
         }
         let loss = f64::from(fraction_lost) / 256.0;
-        let arrived = sent * (1.0 - loss);
-        match self.loss.verdict(now, loss, self.rate, false) {
-            Verdict::Usual => self.grow(now, arrived, REPORT_STEP),
+        let arrived_bps = sent_bps * (1.0 - loss);
+        match self.loss.verdict(now, loss, self.rate_bps, false) {
+            Verdict::Usual => self.grow(now, arrived_bps, MAX_REPORT_STEP),
             verdict => {
-                self.stale = verdict == Verdict::Congested;
-                self.obey(now, verdict, arrived);
+                self.next_report_stale = verdict == Verdict::Congested;
+                self.apply(now, verdict, arrived_bps);
             }
         }
     }
 
-    /// What the viewer thinks that it can receive, in bits a second. It is a ceiling for some seconds.
-    pub fn on_remb(&mut self, now: Instant, bits: u64) {
-        self.remb = Some((now, bits as f64));
+    /// Handles a REMB, in bits a second, which limits the estimate for some seconds.
+    pub fn on_remb(&mut self, now: Instant, bitrate_bps: u64) {
+        self.remb = Some((now, bitrate_bps as f64));
     }
 
-    /// Bits a second that the network carries to this viewer; `None`: nothing speaks against any rate yet.
+    /// The estimated bandwidth in bits a second; `None` before the first estimate.
     pub fn bitrate_bps(&self, now: Instant) -> Option<u64> {
         let past = |since: Instant| now.saturating_duration_since(since);
-        let remb = self.remb.filter(|(at, _)| past(*at) < REMB_FRESH);
+        let remb = self.remb.filter(|(at, _)| past(*at) < REMB_VALIDITY);
         let remb = remb.map(|(_, bits)| within(bits));
-        let cut = self.transport && self.waiting.is_some_and(|since| past(since) > SILENCE);
-        let all = [self.rate, remb, cut.then_some(LEAST)];
+        let cut = self.has_twcc
+            && self
+                .waiting_since
+                .is_some_and(|since| past(since) > SILENCE);
+        let all = [self.rate_bps, remb, cut.then_some(MIN_RATE_BPS)];
         let least = all.into_iter().flatten().reduce(f64::min);
         least.map(|bits| bits as u64)
     }
 
-    /// The round trip, not less than it is.
+    /// The round-trip time, never underestimated.
     pub fn rtt(&self) -> Option<Duration> {
-        self.reported_rtt.or(self.rtt)
+        self.reported_rtt.or(self.twcc_rtt)
     }
 
-    fn obey(&mut self, now: Instant, verdict: Verdict, arrived: f64) {
+    fn apply(&mut self, now: Instant, verdict: Verdict, arrived_bps: f64) {
         match verdict {
             Verdict::Usual => {}
-            Verdict::Congested => self.lower(now, arrived),
-            Verdict::NotOurs(before) => self.rate = before,
+            Verdict::Congested => self.lower(now, arrived_bps),
+            Verdict::Inherent(before) => self.rate_bps = before,
         }
     }
 
-    fn lower(&mut self, now: Instant, carried: f64) {
-        let rate = within(LOWER * carried);
-        self.rate = Some(self.rate.map_or(rate, |before| before.min(rate)));
-        self.ceiling = Some(within(carried));
+    fn lower(&mut self, now: Instant, capacity_bps: f64) {
+        let rate = within(BACKOFF * capacity_bps);
+        self.rate_bps = Some(self.rate_bps.map_or(rate, |before| before.min(rate)));
+        self.ceiling_bps = Some(within(capacity_bps));
         self.lowered = Some(now);
         self.grown = Some(now);
     }
 
-    fn grow(&mut self, now: Instant, arrived: f64, step: Duration) {
+    fn grow(&mut self, now: Instant, arrived_bps: f64, max_step: Duration) {
         let last = self.grown.replace(now).unwrap_or(now);
-        let passed = now.saturating_duration_since(last).min(step).as_secs_f64();
-        let Some(rate) = self.rate else {
+        let passed = now
+            .saturating_duration_since(last)
+            .min(max_step)
+            .as_secs_f64();
+        let Some(rate) = self.rate_bps else {
             return;
         };
-        let grown = match self.ceiling {
-            None => rate * (DOUBLINGS * passed).exp2(),
+        let grown = match self.ceiling_bps {
+            None => rate * (DOUBLINGS_PER_SECOND * passed).exp2(),
             Some(ceiling) => {
                 let after = ((rate / ceiling - 1.0) / CUBIC).cbrt() + passed;
                 ceiling * (1.0 + CUBIC * after.powi(3))
             }
         };
-        let grown = within(grown.min(HEADROOM * arrived).max(rate));
-        self.rate = Some(grown);
-        // So far above it without a queue: it is no ceiling any more.
-        if self.ceiling.is_some_and(|ceiling| grown > PASSED * ceiling) {
-            self.ceiling = None;
+        let grown = within(grown.min(HEADROOM * arrived_bps).max(rate));
+        self.rate_bps = Some(grown);
+        // The rate is far above the ceiling without a queue, so the ceiling is outdated.
+        if self
+            .ceiling_bps
+            .is_some_and(|ceiling| grown > PASSED * ceiling)
+        {
+            self.ceiling_bps = None;
         }
     }
 }
 
 fn within(bits: f64) -> f64 {
-    bits.clamp(LEAST, MOST)
+    bits.clamp(MIN_RATE_BPS, MAX_RATE_BPS)
 }
 
-/// The smaller of two, but it follows slowly when the way becomes longer.
-fn smaller(known: Duration, rtt: Duration) -> Duration {
+/// The minimum, which follows slowly when the path becomes longer.
+fn slow_min(known: Duration, rtt: Duration) -> Duration {
     rtt.min(known + rtt.saturating_sub(known) / 32)
 }

@@ -1,29 +1,31 @@
-//! Packets that left close together: what comes out at the other end tells what the way carries.
+//! Packets sent close together: the rate at which they arrive shows the capacity of the path.
 
 use std::time::{Duration, Instant};
 
 use crate::pacer::TICK;
 
-/// Those of one feedback that arrived.
+/// The packets of one feedback that arrived.
 #[derive(Debug)]
 pub(super) struct PacketTrain {
     packets: u32,
     bytes: u64,
+    /// When the first and the last packet were sent.
     sent: Option<(Instant, Instant)>,
-    arrived: (i64, i64),
+    /// When the first and the last packet arrived.
+    arrived_us: (i64, i64),
 }
 
-/// Fewer packets tell nothing.
-const PACKETS: u32 = 8;
-/// What leaves in one tick of the sender leaves in so long.
+/// Fewer packets show nothing.
+const MIN_PACKETS: u32 = 8;
+/// A burst of one tick counts as sent in this time: the tick, and what it takes to send.
 const MIN_SEND_SPAN: Duration = TICK.saturating_add(Duration::from_millis(1));
-/// Bits a second. Sound alone always arrives as fast as it leaves.
-const PICTURES: f64 = 500_000.0;
-/// When less than this part of the speed comes out, the way is full.
+/// Lower rates are ignored: audio alone always arrives as fast as it is sent.
+const MIN_RATE_BPS: f64 = 500_000.0;
+/// Packets that arrive at less than this part of the sending rate fill the path.
 const FULL: f64 = 0.8;
-/// It has to drain, too.
-const AFTER: f64 = 0.85;
-/// When it is not, it carries so much more for sure, or this shows soon.
+/// Then the rate is this part of the arrival rate, so that the queue drains.
+const DRAIN: f64 = 0.85;
+/// Otherwise the path is assumed to carry this much more; feedback soon shows if it does not.
 const HEADROOM: f64 = 1.5;
 
 impl PacketTrain {
@@ -32,44 +34,44 @@ impl PacketTrain {
             packets: 0,
             bytes: 0,
             sent: None,
-            arrived: (0, 0),
+            arrived_us: (0, 0),
         }
     }
 
-    /// In the order in which they left.
-    pub(super) fn add(&mut self, sent: Instant, arrived: i64, bytes: u32) {
+    /// Adds a packet that arrived, in sending order.
+    pub(super) fn add(&mut self, sent: Instant, arrived_us: i64, bytes: u32) {
         let Some((_, last)) = &mut self.sent else {
             self.sent = Some((sent, sent));
-            self.arrived = (arrived, arrived);
+            self.arrived_us = (arrived_us, arrived_us);
             return;
         };
-        // The first packet is where the time begins, and does not count.
+        // The first packet only starts the time.
         *last = sent.max(*last);
-        self.arrived.1 = self.arrived.1.max(arrived);
+        self.arrived_us.1 = self.arrived_us.1.max(arrived_us);
         self.packets += 1;
         self.bytes += u64::from(bytes);
     }
 
-    /// When the newest packet left.
+    /// When the newest packet was sent.
     pub(super) fn newest(&self) -> Option<Instant> {
         self.sent.map(|(_, last)| last)
     }
 
-    /// What the way carries, in bits a second, for who knows nothing better.
-    pub(super) fn carried(&self) -> Option<f64> {
+    /// A first estimate of the capacity, in bits a second.
+    pub(super) fn capacity_bps(&self) -> Option<f64> {
         let (first, last) = self.sent?;
-        if self.packets < PACKETS {
+        if self.packets < MIN_PACKETS {
             return None;
         }
-        let left = last.duration_since(first).max(MIN_SEND_SPAN);
-        let came = self.arrived.1.wrapping_sub(self.arrived.0).max(1) as f64 / 1e6;
+        let send_span = last.duration_since(first).max(MIN_SEND_SPAN);
+        let arrival_span = self.arrived_us.1.wrapping_sub(self.arrived_us.0).max(1) as f64 / 1e6;
         let bits = 8.0 * self.bytes as f64;
-        let (left, came) = (bits / left.as_secs_f64(), bits / came);
-        let carried = if came < FULL * left {
-            AFTER * came
+        let (send_bps, arrival_bps) = (bits / send_span.as_secs_f64(), bits / arrival_span);
+        let capacity_bps = if arrival_bps < FULL * send_bps {
+            DRAIN * arrival_bps
         } else {
-            HEADROOM * came.min(left)
+            HEADROOM * arrival_bps.min(send_bps)
         };
-        (carried > PICTURES).then_some(carried)
+        (capacity_bps > MIN_RATE_BPS).then_some(capacity_bps)
     }
 }

@@ -1,45 +1,49 @@
-//! How long packets wait on the way to a viewer.
+//! How long packets wait in queues on the path to a viewer.
 
 use std::time::{Duration, Instant};
 
-/// The delay of the newest packet over the least lately. What the clocks differ by falls out.
+/// The one-way delay of the newest packet over the recent minimum. The unknown offset of the clocks cancels out.
 #[derive(Debug, Default)]
 pub(super) struct QueueDelay {
     start: Option<Start>,
-    newest: i64,
-    /// The least of this span and of the one before, in microseconds over the first packet's delay.
-    least: (i64, i64),
+    /// Over the delay of the first packet.
+    newest_us: i64,
+    /// The minima of this span and of the one before, over the delay of the first packet.
+    min_us: (i64, i64),
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Start {
     sent: Instant,
-    arrived: i64,
-    /// When the span began.
+    arrived_us: i64,
+    /// When the current span began.
     span: Instant,
 }
 
-/// Clocks may drift by a millisecond in the while, and a way that has become longer is taken as it is after two.
+/// In this time clocks drift by less than a millisecond. A path that has become longer is accepted after two spans.
 const SPAN: Duration = Duration::from_secs(5);
 
 impl QueueDelay {
-    pub(super) fn add(&mut self, sent: Instant, arrived: i64) {
+    pub(super) fn add(&mut self, sent: Instant, arrived_us: i64) {
         let start = self.start.get_or_insert(Start {
             sent,
-            arrived,
+            arrived_us,
             span: sent,
         });
-        let left = sent.saturating_duration_since(start.sent).as_micros() as i64;
-        self.newest = arrived.wrapping_sub(start.arrived).wrapping_sub(left);
+        let sent_us = sent.saturating_duration_since(start.sent).as_micros() as i64;
+        self.newest_us = arrived_us
+            .wrapping_sub(start.arrived_us)
+            .wrapping_sub(sent_us);
         if sent.saturating_duration_since(start.span) > SPAN {
             start.span = sent;
-            self.least = (i64::MAX, self.least.0);
+            self.min_us = (i64::MAX, self.min_us.0);
         }
-        self.least.0 = self.least.0.min(self.newest);
+        self.min_us.0 = self.min_us.0.min(self.newest_us);
     }
 
+    /// How long the newest packet waited.
     pub(super) fn wait(&self) -> Duration {
-        let least = self.least.0.min(self.least.1);
-        Duration::from_micros(self.newest.saturating_sub(least).try_into().unwrap_or(0))
+        let min = self.min_us.0.min(self.min_us.1);
+        Duration::from_micros(self.newest_us.saturating_sub(min).try_into().unwrap_or(0))
     }
 }

@@ -1,26 +1,25 @@
-//! Bits a second over the last half second.
+//! The rate over the last half second.
 
-/// Bytes by the time at which they were seen, in bins.
+/// Bytes in bins of 50 ms.
 #[derive(Debug, Default)]
 pub(super) struct RateMeter {
     bins: [u32; BINS],
-    /// Number of the newest bin.
+    /// The number of the newest bin.
     newest: i64,
-    /// Bins since the first, as far as they count.
+    /// Bins since the first packet, at most all.
     filled: usize,
 }
 
 const BINS: usize = 10;
-/// Microseconds.
-const BIN: i64 = 50_000;
-const SECONDS: f64 = BIN as f64 / 1e6;
-/// A shorter time says little.
-const LEAST: usize = 3;
+const BIN_US: i64 = 50_000;
+const BIN_SECONDS: f64 = BIN_US as f64 / 1e6;
+/// A rate over fewer bins is too inaccurate.
+const MIN_BINS: usize = 3;
 
 impl RateMeter {
-    /// `at`: in microseconds on any clock that goes forward.
-    pub(super) fn add(&mut self, at: i64, bytes: u32) {
-        let bin = at.div_euclid(BIN);
+    /// `at_us`: in microseconds, on any clock.
+    pub(super) fn add(&mut self, at_us: i64, bytes: u32) {
+        let bin = at_us.div_euclid(BIN_US);
         let ahead = bin.wrapping_sub(self.newest);
         if self.filled == 0 || ahead.unsigned_abs() > 100 * BINS as u64 {
             *self = Self {
@@ -45,12 +44,12 @@ impl RateMeter {
         *bin = bin.saturating_add(bytes);
     }
 
-    /// `None`: too little was seen.
-    pub(super) fn rate(&self) -> Option<f64> {
+    /// In bits a second; `None`: too few packets yet.
+    pub(super) fn rate_bps(&self) -> Option<f64> {
         let bytes: f64 = self.bins.iter().map(|bytes| f64::from(*bytes)).sum();
         // The newest bin is half over, on average.
-        let span = SECONDS * (self.filled as f64 - 0.5);
-        (self.filled >= LEAST).then(|| 8.0 * bytes / span)
+        let span = BIN_SECONDS * (self.filled as f64 - 0.5);
+        (self.filled >= MIN_BINS).then(|| 8.0 * bytes / span)
     }
 }
 

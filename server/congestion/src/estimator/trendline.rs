@@ -1,5 +1,5 @@
-//! Whether a queue grows on the way to a viewer: the trendline of the delays
-//! (draft-ietf-rmcat-gcc-02 5.1 to 5.4, with the line that libwebrtc fits in place of the Kalman filter).
+//! Whether a queue grows on the path to a viewer: the trendline of the delays
+//! (draft-ietf-rmcat-gcc-02 5.1 to 5.4, with libwebrtc's linear regression instead of the Kalman filter).
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -9,63 +9,66 @@ pub(super) struct Trendline {
     open: Option<Group>,
     closed: Option<Group>,
     points: VecDeque<Point>,
-    /// Differences seen, as far as they count.
+    /// Delay differences seen, at most `MAX_SEEN`.
     seen: u32,
-    /// Milliseconds of delay over that of the first group, and smoothed.
-    delay: f64,
-    smoothed: f64,
-    origin: i64,
+    /// Delay over that of the first group.
+    delay_ms: f64,
+    smoothed_ms: f64,
+    /// Arrival of the first point.
+    origin_us: i64,
     threshold: f64,
     last_slope: f64,
-    over: f64,
+    /// How long, and over how many groups, the trend has been above the threshold.
+    over_ms: f64,
     overs: u32,
     usage: Usage,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Usage {
-    /// The queue is as long as before.
+    /// The length of the queue does not change.
     Normal,
-    /// It grows.
+    /// The queue grows.
     Over,
-    /// It drains.
+    /// The queue drains.
     Under,
 }
 
-/// Packets that left within a burst, which queues treat as one.
+/// Packets sent in one burst.
 #[derive(Clone, Copy, Debug)]
 struct Group {
+    /// When the first and the last packet were sent.
     first: Instant,
     last: Instant,
-    first_arrived: i64,
-    arrived: i64,
+    first_arrived_us: i64,
+    arrived_us: i64,
     bytes: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Point {
-    /// Milliseconds since the origin.
-    at: f64,
-    delay: f64,
-    smoothed: f64,
+    /// Arrival since the origin.
+    at_ms: f64,
+    delay_ms: f64,
+    smoothed_ms: f64,
     bytes: u32,
 }
 
 const BURST: Duration = Duration::from_millis(5);
 const WINDOW: usize = 20;
-const MOST_SEEN: u32 = 60;
+const MAX_SEEN: u32 = 60;
 const SMOOTHING: f64 = 0.9;
 const GAIN: f64 = 4.0;
-/// The threshold follows what it is compared with, fast upwards, so that other flows do not starve this one (draft 5.4).
+/// The threshold follows the trend, so that loss-based flows do not starve this one (draft 5.4).
 const UP: f64 = 0.0087;
 const DOWN: f64 = 0.039;
 const THRESHOLD: (f64, f64) = (6.0, 600.0);
 const FIRST_THRESHOLD: f64 = 12.5;
-/// For so many milliseconds.
-const OVER_FOR: f64 = 10.0;
-/// Milliseconds; over less, a throughput is chance.
-const LEAST_SPAN: f64 = 10.0;
-/// After a pause, or a jump of a clock, it begins anew.
+/// The trend has to be above the threshold for this long.
+const MIN_OVER_MS: f64 = 10.0;
+/// Over a shorter time a throughput is chance.
+const MIN_SPAN_MS: f64 = 10.0;
+/// After a pause, or a jump of the viewer's clock, the trendline starts over.
 const PAUSE: Duration = Duration::from_secs(2);
 
 impl Trendline {
@@ -75,12 +78,12 @@ impl Trendline {
             closed: None,
             points: VecDeque::with_capacity(WINDOW),
             seen: 0,
-            delay: 0.0,
-            smoothed: 0.0,
-            origin: 0,
+            delay_ms: 0.0,
+            smoothed_ms: 0.0,
+            origin_us: 0,
             threshold: FIRST_THRESHOLD,
             last_slope: 0.0,
-            over: 0.0,
+            over_ms: 0.0,
             overs: 0,
             usage: Usage::Normal,
         }
@@ -90,32 +93,33 @@ impl Trendline {
         self.usage
     }
 
-    /// Bits a second that arrived while the queue grew: what the narrowest link carries.
-    pub(super) fn throughput(&self) -> Option<f64> {
-        let lowest = |a: &(usize, &Point), b: &(usize, &Point)| a.1.delay.total_cmp(&b.1.delay);
+    /// The arrival rate while the queue grew, in bits a second: the capacity of the bottleneck.
+    pub(super) fn throughput_bps(&self) -> Option<f64> {
+        let lowest =
+            |a: &(usize, &Point), b: &(usize, &Point)| a.1.delay_ms.total_cmp(&b.1.delay_ms);
         let (from, first) = self.points.iter().enumerate().min_by(lowest)?;
-        let span = self.points.back()?.at - first.at;
+        let span = self.points.back()?.at_ms - first.at_ms;
         let bytes: u32 = self.points.range(from + 1..).map(|point| point.bytes).sum();
-        (span >= LEAST_SPAN).then(|| f64::from(bytes) * 8000.0 / span)
+        (span >= MIN_SPAN_MS).then(|| f64::from(bytes) * 8000.0 / span)
     }
 
-    /// One packet that arrived, in the order in which they left.
-    pub(super) fn add(&mut self, sent: Instant, arrived: i64, bytes: u32) {
+    /// Adds a packet that arrived, in sending order.
+    pub(super) fn add(&mut self, sent: Instant, arrived_us: i64, bytes: u32) {
         let Some(open) = &mut self.open else {
-            self.open = Some(Group::new(sent, arrived, bytes));
+            self.open = Some(Group::new(sent, arrived_us, bytes));
             return;
         };
         if sent < open.last {
             return;
         }
-        if open.takes(sent, arrived) {
+        if open.takes(sent, arrived_us) {
             open.last = sent;
-            open.arrived = open.arrived.max(arrived);
+            open.arrived_us = open.arrived_us.max(arrived_us);
             open.bytes = open.bytes.saturating_add(bytes);
             return;
         }
         let done = *open;
-        self.open = Some(Group::new(sent, arrived, bytes));
+        self.open = Some(Group::new(sent, arrived_us, bytes));
         if let Some(before) = self.closed.replace(done) {
             self.compare(&before, &done);
         }
@@ -123,8 +127,8 @@ impl Trendline {
 
     fn compare(&mut self, before: &Group, group: &Group) {
         let sent = group.last.duration_since(before.last);
-        let arrived = micros(group.arrived.wrapping_sub(before.arrived));
-        if sent > PAUSE || arrived.abs() > 1000.0 * PAUSE.as_secs_f64() + millis(sent) {
+        let arrived = ms_of_us(group.arrived_us.wrapping_sub(before.arrived_us));
+        if sent > PAUSE || arrived.abs() > 1000.0 * PAUSE.as_secs_f64() + ms(sent) {
             *self = Self {
                 open: self.open,
                 threshold: self.threshold,
@@ -132,20 +136,20 @@ impl Trendline {
             };
             return;
         }
-        let sent = millis(sent);
+        let sent = ms(sent);
         if self.points.is_empty() {
-            self.origin = group.arrived;
+            self.origin_us = group.arrived_us;
         }
-        self.seen = (self.seen + 1).min(MOST_SEEN);
-        self.delay += arrived - sent;
-        self.smoothed = SMOOTHING * self.smoothed + (1.0 - SMOOTHING) * self.delay;
+        self.seen = (self.seen + 1).min(MAX_SEEN);
+        self.delay_ms += arrived - sent;
+        self.smoothed_ms = SMOOTHING * self.smoothed_ms + (1.0 - SMOOTHING) * self.delay_ms;
         if self.points.len() == WINDOW {
             self.points.pop_front();
         }
         self.points.push_back(Point {
-            at: micros(group.arrived.wrapping_sub(self.origin)),
-            delay: self.delay,
-            smoothed: self.smoothed,
+            at_ms: ms_of_us(group.arrived_us.wrapping_sub(self.origin_us)),
+            delay_ms: self.delay_ms,
+            smoothed_ms: self.smoothed_ms,
             bytes: group.bytes,
         });
         if self.points.len() == WINDOW {
@@ -154,15 +158,20 @@ impl Trendline {
         }
     }
 
-    /// Milliseconds of delay that each millisecond adds: least squares.
+    /// Growth of the delay per time, by least squares.
     fn slope(&self) -> Option<f64> {
         let count = self.points.len() as f64;
-        let at = self.points.iter().map(|point| point.at).sum::<f64>() / count;
-        let delay = self.points.iter().map(|point| point.smoothed).sum::<f64>() / count;
+        let at = self.points.iter().map(|point| point.at_ms).sum::<f64>() / count;
+        let delay = self
+            .points
+            .iter()
+            .map(|point| point.smoothed_ms)
+            .sum::<f64>()
+            / count;
         let (mut above, mut below) = (0.0, 0.0);
         for point in &self.points {
-            above += (point.at - at) * (point.smoothed - delay);
-            below += (point.at - at).powi(2);
+            above += (point.at_ms - at) * (point.smoothed_ms - delay);
+            below += (point.at_ms - at).powi(2);
         }
         (below > 0.0).then(|| above / below)
     }
@@ -170,16 +179,16 @@ impl Trendline {
     fn judge(&mut self, slope: f64, sent: f64) {
         let value = f64::from(self.seen) * slope * GAIN;
         if value > self.threshold {
-            // Half of the first, for it began somewhere in there.
-            self.over += if self.overs == 0 { sent / 2.0 } else { sent };
+            // Half of the first interval: the threshold was crossed somewhere in it.
+            self.over_ms += if self.overs == 0 { sent / 2.0 } else { sent };
             self.overs += 1;
-            if self.over > OVER_FOR && self.overs > 1 && slope >= self.last_slope {
-                self.over = 0.0;
+            if self.over_ms > MIN_OVER_MS && self.overs > 1 && slope >= self.last_slope {
+                self.over_ms = 0.0;
                 self.overs = 0;
                 self.usage = Usage::Over;
             }
         } else {
-            self.over = 0.0;
+            self.over_ms = 0.0;
             self.overs = 0;
             self.usage = if value < -self.threshold {
                 Usage::Under
@@ -193,7 +202,7 @@ impl Trendline {
 
     fn adapt(&mut self, value: f64, sent: f64) {
         let over = value - self.threshold;
-        // A jump says nothing about how much delays differ here.
+        // A sudden jump says nothing about the usual variation of delays.
         if over > 15.0 {
             return;
         }
@@ -204,31 +213,31 @@ impl Trendline {
 }
 
 impl Group {
-    fn new(sent: Instant, arrived: i64, bytes: u32) -> Self {
+    fn new(sent: Instant, arrived_us: i64, bytes: u32) -> Self {
         Self {
             first: sent,
             last: sent,
-            first_arrived: arrived,
-            arrived,
+            first_arrived_us: arrived_us,
+            arrived_us,
             bytes,
         }
     }
 
-    /// Also what was held up on the way and came in one go with this group.
-    fn takes(&self, sent: Instant, arrived: i64) -> bool {
-        let after = micros(arrived.wrapping_sub(self.arrived));
-        let behind = millis(sent.duration_since(self.last));
+    /// Whether a packet belongs to this group: sent in the same burst, or delayed and delivered together with it.
+    fn takes(&self, sent: Instant, arrived_us: i64) -> bool {
+        let after = ms_of_us(arrived_us.wrapping_sub(self.arrived_us));
+        let behind = ms(sent.duration_since(self.last));
         let held_up = after - behind < 0.0
-            && after <= millis(BURST)
-            && micros(arrived.wrapping_sub(self.first_arrived)) < 100.0;
+            && after <= ms(BURST)
+            && ms_of_us(arrived_us.wrapping_sub(self.first_arrived_us)) < 100.0;
         sent.duration_since(self.first) <= BURST || held_up
     }
 }
 
-fn millis(span: Duration) -> f64 {
+fn ms(span: Duration) -> f64 {
     span.as_secs_f64() * 1000.0
 }
 
-fn micros(span: i64) -> f64 {
-    span as f64 / 1000.0
+fn ms_of_us(span_us: i64) -> f64 {
+    span_us as f64 / 1000.0
 }

@@ -4,46 +4,46 @@ use std::slice::ChunksExact;
 
 use super::{u16_at, u32_at};
 
-/// Arrivals and losses of packets that follow each other.
+/// Arrivals and losses of packets with consecutive transport-wide sequence numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct TransportFeedback<'a> {
-    /// The number of the first packet told of.
+    /// The number of the first packet.
     pub base: u16,
-    /// So many packets are told of.
+    /// The number of packets.
     pub count: u16,
-    /// What arrival times count from, in multiples of 64 ms on the viewer's clock; 24 bits, which wrap.
-    pub reference: u32,
+    /// Arrival times count from here: units of 64 ms on the viewer's clock, 24 bits, which wrap.
+    pub reference_time: u32,
     chunks: &'a [u8],
     deltas: &'a [u8],
 }
 
 impl<'a> TransportFeedback<'a> {
-    /// Of losses, only those among the last so many packets are told: nobody remembers more, and two bytes may claim thousands.
+    /// Losses are reported only among the last packets of a feedback: senders remember no more, and two bytes may claim thousands.
     pub const MAX_LOSSES: u16 = 1024;
 
-    /// `control`: what follows the SSRCs.
+    /// `control`: the feedback control information, after the SSRCs.
     pub(super) fn new(control: &'a [u8]) -> Option<Self> {
         let (base, count) = (u16_at(control, 0)?, u16_at(control, 2)?);
-        let reference = u32_at(control, 4)? >> 8;
-        let behind = control.get(8..)?;
-        let (mut told, mut end) = (0, 0);
-        while told < u32::from(count) {
-            told += Run::new(u16_at(behind, end)?).left;
+        let reference_time = u32_at(control, 4)? >> 8;
+        let rest = control.get(8..)?;
+        let (mut reported, mut end) = (0, 0);
+        while reported < u32::from(count) {
+            reported += Run::new(u16_at(rest, end)?).left;
             end += 2;
         }
-        let (chunks, deltas) = behind.split_at(end);
+        let (chunks, deltas) = rest.split_at(end);
         Some(Self {
             base,
             count,
-            reference,
+            reference_time,
             chunks,
             deltas,
         })
     }
 
-    /// Each packet's number, and when it arrived, in microseconds after [`reference`](Self::reference); `None`: not yet.
+    /// Each packet's number, and when it arrived, in microseconds after [`reference_time`](Self::reference_time); `None`: not yet.
     ///
-    /// Ends early when the packet is cut off, or says what is reserved.
+    /// Ends early when the packet is truncated, or contains a reserved symbol.
     pub fn packets(&self) -> Arrivals<'a> {
         Arrivals {
             number: self.base,
@@ -51,16 +51,16 @@ impl<'a> TransportFeedback<'a> {
             run: Run::default(),
             chunks: self.chunks.chunks_exact(2),
             deltas: self.deltas,
-            arrived: 0,
+            arrived_us: 0,
         }
     }
 }
 
-/// A packet status chunk (3.1.3 and 3.1.4), what is left of it.
+/// The unread rest of a packet status chunk (draft 3.1.3 and 3.1.4).
 #[derive(Clone, Copy, Debug, Default)]
 struct Run {
     left: u32,
-    /// The symbols of the packets, 2 bits each, the next one on top; of a run length, the only one.
+    /// The symbols of the packets, the next one in the highest bits; in a run length chunk, its only symbol.
     symbols: u16,
     repeated: bool,
     /// Bits a symbol.
@@ -102,12 +102,12 @@ pub struct Arrivals<'a> {
     run: Run,
     chunks: ChunksExact<'a, u8>,
     deltas: &'a [u8],
-    /// Microseconds after the reference.
-    arrived: i64,
+    /// Of the last packet that arrived, after the reference time.
+    arrived_us: i64,
 }
 
-/// Arrival times are told in units of so many microseconds.
-const TICK: i64 = 250;
+/// Deltas of arrival times are in units of this (draft 3.1.5).
+const DELTA_UNIT_US: i64 = 250;
 
 impl Iterator for Arrivals<'_> {
     type Item = (u16, Option<i64>);
@@ -138,16 +138,16 @@ impl Iterator for Arrivals<'_> {
             };
             self.pass(1);
             if let Some(delta) = delta {
-                self.arrived += TICK * delta;
+                self.arrived_us += DELTA_UNIT_US * delta;
             }
-            return Some((number, delta.map(|_| self.arrived)));
+            return Some((number, delta.map(|_| self.arrived_us)));
         }
         None
     }
 }
 
 impl Arrivals<'_> {
-    /// `packets`: of the run that is being read, and at most as many as are left.
+    /// Skips packets of the current chunk, at most as many as are left.
     fn pass(&mut self, packets: u32) {
         self.run.pass(packets);
         self.left -= packets as u16;

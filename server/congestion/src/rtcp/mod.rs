@@ -1,6 +1,6 @@
-//! What viewers say over RTCP, read in place: a compound packet (RFC 3550 6.1) or one of reduced size (RFC 5506).
+//! RTCP of viewers, parsed in place: compound packets (RFC 3550 6.1) and packets of reduced size (RFC 5506).
 //!
-//! The work is bounded by the length of the packet, and nothing is allocated. What is cut off, of another version or of no interest is passed over.
+//! The work is bounded by the length of the packet, and nothing is allocated. Truncated packets, other versions and other types are skipped.
 
 pub mod feedback;
 
@@ -8,52 +8,52 @@ use std::slice::ChunksExact;
 
 pub use feedback::TransportFeedback;
 
-/// One thing that a viewer says.
+/// One message in a compound packet.
 #[derive(Clone, Debug)]
 pub enum Item<'a> {
-    /// These packets of the stream with this SSRC did not arrive (RFC 4585 6.2.1).
+    /// Packets of the stream with SSRC `media` are lost (RFC 4585 6.2.1).
     Nack { media: u32, lost: LostPackets<'a> },
-    /// The decoder of this SSRC needs a keyframe (RFC 4585 6.3.1).
+    /// The decoder of SSRC `media` needs a keyframe (RFC 4585 6.3.1).
     Pli { media: u32 },
-    /// The same (RFC 5104 4.3.1); repetitions of one request have one `number`.
+    /// As `Pli` (RFC 5104 4.3.1); repetitions of one request have the same `number`.
     Fir { media: u32, number: u8 },
-    /// The viewer can receive so many bits a second, over all its streams (draft-alvestrand-rmcat-remb-03).
+    /// The rate that the viewer can receive, over all of its streams (draft-alvestrand-rmcat-remb-03).
     Remb { bitrate_bps: u64 },
-    /// How one stream is received.
+    /// Reception statistics of one stream.
     Report(ReportBlock),
-    /// When packets arrived, by their transport-wide numbers.
+    /// Arrival times by transport-wide sequence number.
     Twcc(TransportFeedback<'a>),
 }
 
 /// A report block of a receiver or sender report (RFC 3550 6.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReportBlock {
-    /// The SSRC that is received.
+    /// The SSRC that the report is about.
     pub source: u32,
-    /// Since the last report, in 256ths.
+    /// The part of the packets lost since the last report, in 1/256.
     pub fraction_lost: u8,
-    /// Since the beginning, 24 bits; below zero when packets came twice.
+    /// Packets lost since the beginning, 24 bits; negative after duplicates.
     pub lost: i32,
-    /// Highest sequence number received, and above it how often they wrapped.
+    /// The highest sequence number received, with the count of wraps in the upper 16 bits.
     pub highest: u32,
     /// In units of the stream's clock.
     pub jitter: u32,
-    /// The middle 32 bits of the NTP time of the last sender report that arrived; 0: none did.
+    /// The middle 32 bits of the NTP time of the last sender report that was received; 0: none was.
     pub last_report: u32,
-    /// From its arrival to this report, in units of 1/65536 s.
+    /// From the reception of that sender report to this report, in units of 1/65536 s.
     pub delay: u32,
 }
 
-/// Reads a packet that SRTCP has opened.
+/// Parses a decrypted packet, and calls `each` for every message.
 pub fn read(compound: &[u8], mut each: impl FnMut(Item<'_>)) {
-    let mut rest = compound;
-    while let Some((packet, behind)) = Packet::split(rest) {
-        rest = behind;
+    let mut unread = compound;
+    while let Some((packet, rest)) = Packet::split(unread) {
+        unread = rest;
         packet.read(&mut each);
     }
 }
 
-/// One RTCP packet: what of its first word matters, and what follows the SSRC of who speaks.
+/// One RTCP packet: fields of its first word, and its body after the SSRC of the sender.
 struct Packet<'a> {
     /// Reception report count or feedback message type, 5 bits.
     count: u8,
@@ -65,7 +65,7 @@ const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const TRANSPORT_FEEDBACK: u8 = 205;
 const PAYLOAD_FEEDBACK: u8 = 206;
-/// Of the parts of an RTCP packet, in bytes.
+/// Lengths of the parts of an RTCP packet, in bytes.
 const HEAD: usize = 8;
 const SENDER_INFO: usize = 20;
 const REPORT_BLOCK: usize = 24;
@@ -73,10 +73,10 @@ const FIR_ENTRY: usize = 8;
 const NACK_ENTRY: usize = 4;
 
 impl<'a> Packet<'a> {
-    /// The first packet and what is behind it.
+    /// The first packet and the rest.
     fn split(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (first, length) = (*bytes.first()?, u16_at(bytes, 2)?);
-        let (packet, behind) = bytes.split_at_checked(4 * (usize::from(length) + 1))?;
+        let (packet, rest) = bytes.split_at_checked(4 * (usize::from(length) + 1))?;
         if first >> 6 != 2 {
             return None;
         }
@@ -91,7 +91,7 @@ impl<'a> Packet<'a> {
                 kind: bytes[1],
                 body: packet.get(HEAD..end).unwrap_or_default(),
             },
-            behind,
+            rest,
         ))
     }
 
@@ -143,12 +143,12 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// In feedback, the SSRC that it is about.
+    /// In feedback: the SSRC that it is about.
     fn media(&self) -> u32 {
         u32_at(self.body, 0).unwrap_or_default()
     }
 
-    /// In feedback, what follows that SSRC.
+    /// In feedback: the control information after that SSRC.
     fn control(&self) -> Option<&'a [u8]> {
         self.body.get(4..)
     }
@@ -168,7 +168,7 @@ fn report(block: &[u8]) -> ReportBlock {
     }
 }
 
-/// 6 bits of exponent, 18 of mantissa. For which streams does not matter: it is for all together.
+/// 6 bits of exponent, 18 of mantissa. The list of SSRCs is ignored: the rate is the sum over all streams.
 fn remb(control: &[u8]) -> Option<u64> {
     if control.get(..4)? != b"REMB" {
         return None;
@@ -180,13 +180,13 @@ fn remb(control: &[u8]) -> Option<u64> {
     Some(if fits { bitrate } else { u64::MAX })
 }
 
-/// The sequence numbers of a NACK: a packet, and which of the 16 after it (RFC 4585 6.2.1).
+/// The sequence numbers of a NACK: in each entry a packet, and a bit mask of the 16 packets after it (RFC 4585 6.2.1).
 #[derive(Clone, Debug)]
 pub struct LostPackets<'a> {
     entries: ChunksExact<'a, u8>,
     packet: u16,
     /// Bit n: the packet n numbers later.
-    which: u32,
+    mask: u32,
 }
 
 impl<'a> LostPackets<'a> {
@@ -194,7 +194,7 @@ impl<'a> LostPackets<'a> {
         Self {
             entries: entries.chunks_exact(NACK_ENTRY),
             packet: 0,
-            which: 0,
+            mask: 0,
         }
     }
 }
@@ -203,13 +203,13 @@ impl Iterator for LostPackets<'_> {
     type Item = u16;
 
     fn next(&mut self) -> Option<u16> {
-        if self.which == 0 {
+        if self.mask == 0 {
             let entry = self.entries.next()?;
             self.packet = u16_at(entry, 0)?;
-            self.which = u32::from(u16_at(entry, 2)?) << 1 | 1;
+            self.mask = u32::from(u16_at(entry, 2)?) << 1 | 1;
         }
-        let later = self.which.trailing_zeros();
-        self.which &= self.which - 1;
+        let later = self.mask.trailing_zeros();
+        self.mask &= self.mask - 1;
         Some(self.packet.wrapping_add(later as u16))
     }
 }

@@ -1,4 +1,4 @@
-//! One direction's cipher: nonces, tags.
+//! The cipher of one direction: nonces, tags.
 
 use rtc::crypto::{
     AeadCipher, CryptoError, HmacAlgorithm, Mac, RTCCrypto, StreamCipher, constant_time_eq,
@@ -7,13 +7,13 @@ use rtc::crypto::{
 use super::SrtpError;
 use super::keys::{MasterKey, Method, Protocol};
 
-/// RFC 7714 5.1: GCM in SRTP has its whole tag.
+/// Bytes: GCM in SRTP has the full tag (RFC 7714 5.1).
 const GCM_TAG: usize = 16;
 const SHA1: usize = 20;
-/// RFC 5764 4.1.2: RTCP has 80 bits in both profiles.
+/// Bytes: RTCP has a tag of 80 bits in both counter mode profiles (RFC 5764 4.1.2).
 const RTCP_TAG: usize = 10;
 
-/// The session keys of one direction and one protocol, each with its schedule made.
+/// The session keys of one direction and one protocol, with expanded key schedules.
 pub(super) enum Cipher {
     Gcm {
         aead: Box<dyn AeadCipher>,
@@ -68,7 +68,7 @@ impl Cipher {
         }
     }
 
-    /// `packet[start..payload]` is an RTP header, the rest what is encrypted, and the tag comes after it.
+    /// Encrypts `packet[payload..]` in place and appends the tag. `packet[start..payload]` is the RTP header.
     pub(super) fn protect(
         &mut self,
         ssrc: u32,
@@ -100,9 +100,9 @@ impl Cipher {
         Ok(())
     }
 
-    /// Decrypts `rtcp` in place, which begins at its header and ends where the ciphertext does. `word`: the
-    /// flag of encryption and the 31 bits of index that came with it.
-    pub(super) fn open_rtcp(
+    /// Checks `expected`, the tag, and decrypts `rtcp` in place: the header of the first packet and the ciphertext. `word`: the E flag
+    /// and the 31 bits of the SRTCP index.
+    pub(super) fn unprotect_rtcp(
         &mut self,
         ssrc: u32,
         word: u32,
@@ -114,7 +114,7 @@ impl Cipher {
         match self {
             Self::Gcm { aead, salt } => {
                 let (header, payload) = rtcp.split_at_mut(8);
-                // RFC 7714 9.2: what is authenticated but not encrypted is the first 8 bytes, then the word.
+                // RFC 7714 9.2: the associated data are the first 8 bytes, then the word.
                 let mut associated = [0; 12];
                 associated[..8].copy_from_slice(header);
                 associated[8..].copy_from_slice(&word);
@@ -138,8 +138,8 @@ impl Cipher {
     }
 }
 
-/// RFC 7714 8.1: two zero bytes, SSRC, roll-over counter and sequence number, under the salt; 9.1 has the
-/// same layout for RTCP.
+/// Two zero bytes, SSRC, roll-over counter and sequence number, XOR the salt (RFC 7714 8.1; 9.1 has the same layout for
+/// RTCP).
 fn gcm_nonce(salt: u128, ssrc: u32, index: u64) -> [u8; 12] {
     let whole = salt ^ u128::from(ssrc) << 48 ^ u128::from(index);
     let mut nonce = [0; 12];
@@ -147,7 +147,7 @@ fn gcm_nonce(salt: u128, ssrc: u32, index: u64) -> [u8; 12] {
     nonce
 }
 
-/// RFC 3711 4.1.1: the lowest 16 bits count the blocks of the packet.
+/// SSRC and index, XOR the salt; the lowest 16 bits count the blocks of the packet (RFC 3711 4.1.1).
 fn cm_iv(salt: u128, ssrc: u32, index: u64) -> [u8; 16] {
     (salt << 16 ^ u128::from(ssrc) << 64 ^ u128::from(index) << 16).to_be_bytes()
 }

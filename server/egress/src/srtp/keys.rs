@@ -7,14 +7,14 @@ use rtc::srtp::protection_profile::ProtectionProfile;
 
 use super::SrtpError;
 
-/// A protection profile of DTLS-SRTP (RFC 5764 4.1.2, RFC 7714 14.2), of those that the crate negotiates.
+/// A DTLS-SRTP protection profile that webrtc-rs negotiates (RFC 5764 4.1.2, RFC 7714 14.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     AeadAes128Gcm,
     AeadAes256Gcm,
-    /// Every WebRTC endpoint has this one (RFC 8827 6.5).
+    /// Every WebRTC endpoint supports this one (RFC 8827 6.5).
     Aes128CmSha1_80,
-    /// As the one above, with a tag of 32 bits on RTP. On RTCP it has 80, so the two look alike there.
+    /// As the one above, with a tag of 32 bits on RTP. On RTCP both have 80 bits and cannot be told apart.
     Aes128CmSha1_32,
 }
 
@@ -22,7 +22,7 @@ pub enum Profile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Method {
     Gcm(AeadAlgorithm),
-    /// Counter mode; `tag`: bytes of HMAC-SHA1 after an RTP packet.
+    /// Counter mode; `tag`: bytes of the HMAC-SHA1 tag of an RTP packet.
     Cm {
         algorithm: StreamCipherAlgorithm,
         tag: usize,
@@ -72,8 +72,8 @@ impl From<Profile> for ProtectionProfile {
     }
 }
 
-/// MasterKey key and salt of one direction, as DTLS exports them (RFC 5764 4.2). `Debug` shows neither, and both
-/// are wiped when dropped.
+/// Master key and salt of one direction, as exported from DTLS (RFC 5764 4.2). `Debug` shows neither, and both are zeroed on
+/// drop.
 #[derive(Clone, Debug)]
 pub struct MasterKey {
     profile: Profile,
@@ -84,7 +84,7 @@ pub struct MasterKey {
 impl MasterKey {
     /// # Errors
     ///
-    /// When key or salt are not of the profile's lengths.
+    /// Key or salt does not have the length that the profile needs.
     pub fn new(profile: Profile, key: SecretVec, salt: SecretVec) -> Result<Self, SrtpError> {
         if key.len() != profile.key_len() || salt.len() != profile.salt_len() {
             return Err(SrtpError::KeyLength);
@@ -104,7 +104,7 @@ impl MasterKey {
         self.salt.as_ref()
     }
 
-    /// A session key of `len` bytes: AES in counter mode over the salt, with the label in its eighth byte
+    /// A session key of `len` bytes: AES in counter mode over the salt, with the label XORed into its eighth byte
     /// (RFC 3711 4.3.1 and 4.3.3; RFC 6188 3 for 256 bits; the key derivation rate is zero, RFC 5764 4.1.2).
     pub(super) fn session(
         &self,
@@ -123,7 +123,7 @@ impl MasterKey {
         let blocks = stream.as_mut().chunks_exact_mut(16);
         for (counter, block) in (0u16..).zip(blocks) {
             block.copy_from_slice(&input);
-            // No salt reaches into the last two bytes.
+            // The salt has at most 14 bytes.
             block[14..].copy_from_slice(&counter.to_be_bytes());
             crypto.block_encrypt(algorithm, self.key(), block)?;
         }
@@ -131,14 +131,14 @@ impl MasterKey {
     }
 }
 
-/// Each of the two has session keys of its own.
+/// The two protocols have separate session keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
     Rtp,
     Rtcp,
 }
 
-/// RFC 3711 4.3.2.
+/// Labels of the session keys (RFC 3711 4.3.2).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Labels {
     pub(super) encryption: u8,

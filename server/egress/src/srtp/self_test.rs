@@ -1,4 +1,4 @@
-//! The check at start that what is sealed here is what the crate would have made.
+//! A comparison of our SRTP with that of webrtc-rs at start.
 
 use bytes::Bytes;
 use rtc::crypto::{RTCCrypto, SecretVec};
@@ -12,15 +12,15 @@ const SSRC: u32 = 0x5EA1_ED00;
 const PAYLOAD_TYPE: u8 = 96;
 /// The sequence number wraps among the first packets, and the roll-over counter with it.
 const FIRST: u16 = 65_533;
-/// A receiver report about nobody (RFC 3550 6.4.2).
+/// An empty receiver report (RFC 3550 6.4.2).
 const REPORT: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 1];
 
-/// Seals packets in every profile and compares them, byte by byte, with what `rtc::srtp` makes of the same;
-/// and opens RTCP that it has sealed. Some hundred microseconds: for the start of a server.
+/// Encrypts packets in every profile and compares them, byte by byte, with those of `rtc::srtp`; and decrypts RTCP that
+/// `rtc::srtp` has encrypted. Takes some hundred microseconds; a server runs it at start.
 ///
 /// # Errors
 ///
-/// [`SrtpError::Differs`], or a cipher that does not work: viewers must then be sent to by the crate.
+/// [`SrtpError::Differs`], or a cipher that fails: then webrtc-rs has to send the media.
 pub fn self_test(crypto: &dyn RTCCrypto) -> Result<(), SrtpError> {
     for profile in Profile::ALL {
         let differs = SrtpError::Differs(profile);
@@ -58,7 +58,7 @@ pub fn self_test(crypto: &dyn RTCCrypto) -> Result<(), SrtpError> {
     Ok(())
 }
 
-/// One direction, as the crate sees it.
+/// A context of webrtc-rs for one direction.
 pub(super) fn context(
     crypto: &dyn RTCCrypto,
     master: &MasterKey,
@@ -67,7 +67,7 @@ pub(super) fn context(
     Context::new(key, salt, master.profile().into(), None, None, crypto)
 }
 
-/// The packet before it is sealed, by the crate's own writer of headers.
+/// The plain packet, as webrtc-rs writes it.
 pub(super) fn plain(
     stream: &RtpStream,
     sequence: u16,

@@ -1,4 +1,4 @@
-//! SRTCP that a viewer sends.
+//! SRTCP from a viewer.
 
 #[cfg(test)]
 mod tests;
@@ -12,39 +12,39 @@ use super::SrtpError;
 use super::cipher::Cipher;
 use super::keys::{MasterKey, Profile, Protocol};
 
-/// Opens the SRTCP of one direction (RFC 3711 3.4, RFC 7714 9), each packet once.
+/// Decrypts the SRTCP of one direction (RFC 3711 3.4, RFC 7714 9), and accepts each packet once.
 ///
-/// Not by `rtc::srtp::context::Context`: 0.21.1 keeps a state for every SSRC that it is sent, before it knows
-/// who sent it, and in counter mode it lets a packet without the flag of encryption pass unauthenticated.
+/// `rtc::srtp::context::Context` 0.21.1 does not serve here: it keeps state for every received SSRC before it has authenticated
+/// the packet, and in counter mode it accepts packets without the E flag unauthenticated.
 pub struct SrtcpReceiver {
     cipher: Cipher,
     profile: Profile,
     windows: Vec<Window>,
 }
 
-/// What has been received of one SSRC (RFC 3711 3.3.2).
+/// The replay list of one SSRC (RFC 3711 3.3.2).
 #[derive(Debug)]
 struct Window {
     ssrc: u32,
     newest: u32,
-    /// Bit n: the packet n before the newest one was received.
+    /// Bit n: the packet n before the newest was received.
     received: u64,
 }
 
-/// A receiver has one SSRC for each track that it receives; more than this is no viewer.
-const MOST_SSRCS: usize = 32;
-/// Version, type, length; SSRC of the sender.
+/// A viewer sends RTCP from one SSRC for each track; further SSRCs are ignored.
+const MAX_SSRCS: usize = 32;
+/// Bytes of version, type and length, and of the sender's SSRC.
 const HEADER: usize = 8;
-/// The flag of encryption, and 31 bits of index.
+/// Bytes of the E flag and the index.
 const WORD: usize = 4;
 const ENCRYPTED: u32 = 1 << 31;
 
 impl SrtcpReceiver {
-    /// `master` is of the direction towards us.
+    /// `master`: of the receiving direction.
     ///
     /// # Errors
     ///
-    /// When `crypto` does not know the profile.
+    /// `crypto` does not support the profile.
     pub fn new(crypto: &dyn RTCCrypto, master: &MasterKey) -> Result<Self, SrtpError> {
         Ok(Self {
             cipher: Cipher::new(crypto, master, Protocol::Rtcp)?,
@@ -53,7 +53,7 @@ impl SrtcpReceiver {
         })
     }
 
-    /// The RTCP compound packet in `datagram`. `None`: not from the viewer, not encrypted, or not new.
+    /// The RTCP compound packet in `datagram`. `None`: not authentic, not encrypted, or a replay.
     pub fn unprotect(&mut self, datagram: &[u8]) -> Option<Bytes> {
         let tag_len = self.cipher.tag();
         let payload_len = datagram.len().checked_sub(HEADER + WORD + tag_len)?;
@@ -72,7 +72,9 @@ impl SrtcpReceiver {
             return None;
         }
         let mut rtcp = rtcp.to_vec();
-        self.cipher.open_rtcp(ssrc, word, &mut rtcp, tag).ok()?;
+        self.cipher
+            .unprotect_rtcp(ssrc, word, &mut rtcp, tag)
+            .ok()?;
         self.accept(ssrc, index);
         Some(rtcp.into())
     }
@@ -83,11 +85,11 @@ impl SrtcpReceiver {
                 Some(before) => before < u64::BITS && window.received >> before & 1 == 0,
                 None => true,
             },
-            None => self.windows.len() < MOST_SSRCS,
+            None => self.windows.len() < MAX_SSRCS,
         }
     }
 
-    /// The packet is authentic.
+    /// Records an authentic packet.
     fn accept(&mut self, ssrc: u32, index: u32) {
         let Some(window) = self.windows.iter_mut().find(|window| window.ssrc == ssrc) else {
             self.windows.push(Window {

@@ -29,7 +29,7 @@ pub(super) fn packet(payload: &[u8]) -> RtpPacket<'_> {
 }
 
 #[test]
-fn what_is_sealed_is_what_the_crate_would_seal() {
+fn encrypted_packets_are_those_of_webrtc_rs() {
     assert_eq!(self_test(provider().crypto()), Ok(()));
 }
 
@@ -73,7 +73,7 @@ fn session_keys_are_those_of_the_rfcs() {
 }
 
 #[test]
-fn every_kind_of_packet_opens_to_what_went_in() {
+fn every_kind_of_packet_decrypts_to_the_plain_packet() {
     for profile in Profile::ALL {
         let provider = provider();
         let master = master(profile);
@@ -89,7 +89,7 @@ fn every_kind_of_packet_opens_to_what_went_in() {
             let packet = RtpPacket {
                 twcc,
                 original_sequence,
-                ..packet(b"picture")
+                ..packet(b"payload")
             };
             let mut out = b"before".to_vec();
             let sequence = sender
@@ -100,21 +100,21 @@ fn every_kind_of_packet_opens_to_what_went_in() {
             assert!(sealed.len() <= packet.payload.len() + sender.overhead());
             let opened = context.decrypt_rtp(sealed).expect("opens");
             let opened = rtc::rtp::Packet::unmarshal(&mut opened.freeze()).expect("RTP");
-            let went_in = plain(&stream, sequence, &packet).expect("a packet");
+            let expected = plain(&stream, sequence, &packet).expect("a packet");
             assert_eq!(opened.header.sequence_number, sequence);
-            assert_eq!(opened.payload, went_in.payload);
+            assert_eq!(opened.payload, expected.payload);
             assert_eq!(
                 opened.header.marshal().expect("written"),
-                went_in.header.marshal().expect("written")
+                expected.header.marshal().expect("written")
             );
         }
     }
 }
 
 #[test]
-fn a_day_of_sequence_numbers_opens() {
+fn a_day_of_packets_decrypts() {
     const PACKETS: u64 = 361 * 24 * 60 * 60;
-    // Close together around each wrap; from one to the next in steps that a receiver can follow.
+    // Every packet around each wrap; between wraps, steps that a receiver can follow.
     const AROUND: u64 = 32;
     for profile in [Profile::AeadAes128Gcm, Profile::Aes128CmSha1_80] {
         let provider = provider();
@@ -142,7 +142,7 @@ fn a_day_of_sequence_numbers_opens() {
 }
 
 #[test]
-fn sealing_into_a_buffer_with_room_allocates_nothing_for_it() {
+fn encryption_into_a_buffer_with_room_does_not_reallocate_it() {
     for profile in Profile::ALL {
         let mut sender = SrtpSender::new(provider().crypto(), &master(profile)).expect("sender");
         let mut stream = RtpStream::new(MEDIA, 102, 0);
@@ -163,20 +163,20 @@ fn sealing_into_a_buffer_with_room_allocates_nothing_for_it() {
 }
 
 #[test]
-fn the_last_packet_index_is_the_end() {
+fn after_the_last_packet_index_nothing_is_encrypted() {
     let mut sender =
         SrtpSender::new(provider().crypto(), &master(Profile::AeadAes128Gcm)).expect("sender");
     let mut stream = RtpStream::new(MEDIA, 102, 0);
     stream.skip((1 << 48) - 1);
     let mut out = Vec::new();
-    let mut seal = || sender.protect(&mut stream, &packet(b"last"), &mut out);
-    assert_eq!(seal(), Ok(0xFFFF));
-    assert_eq!(seal(), Err(SrtpError::Exhausted));
-    assert_eq!(seal(), Err(SrtpError::Exhausted));
+    let mut protect = || sender.protect(&mut stream, &packet(b"last"), &mut out);
+    assert_eq!(protect(), Ok(0xFFFF));
+    assert_eq!(protect(), Err(SrtpError::Exhausted));
+    assert_eq!(protect(), Err(SrtpError::Exhausted));
 }
 
 #[test]
-fn an_extension_id_that_does_not_fit_is_refused_and_costs_no_number() {
+fn an_invalid_extension_id_is_refused_and_uses_no_sequence_number() {
     let mut sender =
         SrtpSender::new(provider().crypto(), &master(Profile::AeadAes128Gcm)).expect("sender");
     let mut stream = RtpStream::new(MEDIA, 102, 5);
@@ -193,7 +193,7 @@ fn an_extension_id_that_does_not_fit_is_refused_and_costs_no_number() {
 }
 
 #[test]
-fn keys_are_not_shown() {
+fn debug_output_hides_keys() {
     let text = format!("{:?}", master(Profile::AeadAes128Gcm));
     assert!(text.contains("AeadAes128Gcm"), "{text}");
     assert!(!text.contains("[0, 3, 6"), "{text}");

@@ -24,7 +24,7 @@ use super::srtp::{SrtcpReceiver, SrtpSender};
 use super::track::{TrackParams, TrackSender};
 use congestion::estimator::BandwidthEstimator;
 use congestion::pacer::Pacer;
-use congestion::rtx_history::RtxBudget;
+use congestion::rtx_budget::RtxBudget;
 use congestion::twcc_history::TwccHistory;
 use net::batch::{Batch, FlushOutcome};
 use net::{Path, Route};

@@ -1,4 +1,4 @@
-//! That no nonce is used twice with a key, whatever is sealed by whom.
+//! No nonce is used twice with a key, whichever of us and webrtc-rs encrypts.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use super::*;
 
 type Used = Arc<Mutex<HashSet<(Vec<u8>, Vec<u8>)>>>;
 
-/// Ciphers that refuse a nonce which they, or others with the same key, have had.
+/// Ciphers that refuse a nonce that was used before with the same key.
 struct Recorder {
     provider: Arc<dyn RTCCryptoProvider>,
     used: Used,
@@ -93,7 +93,7 @@ impl RTCCrypto for Recorder {
 
 impl StreamCipher for Recording<dyn StreamCipher> {
     fn apply_keystream(&mut self, iv: &[u8], data: &mut [u8]) -> Result<(), CryptoError> {
-        // The last two bytes count blocks: what comes before them must be new.
+        // The last two bytes count blocks; the others must be new.
         self.check(&iv[..14])?;
         self.cipher.apply_keystream(iv, data)
     }
@@ -126,20 +126,20 @@ impl AeadCipher for Recording<dyn AeadCipher> {
     }
 }
 
-/// What happens to a viewer that is first served by the crate and then by us, or by both.
+/// Events of a viewer that webrtc-rs sends to first, and then we do, or both.
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    /// A packet of one of the SSRCs that we seal.
+    /// We encrypt a packet of one of our SSRCs.
     Ours { stream: usize },
-    /// It is lost, and asked for: RTX.
-    Again { stream: usize },
-    /// The sequence number comes close to its wrap.
-    Hurry { stream: usize },
-    /// A packet of one of the SSRCs that the crate seals.
+    /// We retransmit the last packet.
+    Retransmit { stream: usize },
+    /// The sequence number jumps close to its wrap.
+    SkipToWrap { stream: usize },
+    /// webrtc-rs encrypts a packet of one of its SSRCs.
     Theirs { stream: usize },
-    /// A sender report, which always goes through the crate.
+    /// webrtc-rs encrypts a sender report; it always does.
     SenderInfo { ours: bool, stream: usize },
-    /// The ordinary path begins anew, as a viewing does: other SSRCs, the same keys.
+    /// webrtc-rs gets other SSRCs with the same keys.
     Switch,
 }
 
@@ -147,8 +147,8 @@ fn event() -> impl Strategy<Value = Event> {
     let stream = 0..2usize;
     prop_oneof![
         6 => stream.clone().prop_map(|stream| Event::Ours { stream }),
-        4 => stream.clone().prop_map(|stream| Event::Again { stream }),
-        2 => stream.clone().prop_map(|stream| Event::Hurry { stream }),
+        4 => stream.clone().prop_map(|stream| Event::Retransmit { stream }),
+        2 => stream.clone().prop_map(|stream| Event::SkipToWrap { stream }),
         4 => stream.clone().prop_map(|stream| Event::Theirs { stream }),
         1 => (any::<bool>(), stream).prop_map(|(ours, stream)| Event::SenderInfo { ours, stream }),
         1 => Just(Event::Switch),
@@ -159,7 +159,7 @@ fn profile() -> impl Strategy<Value = Profile> {
     proptest::sample::select(Profile::ALL.to_vec())
 }
 
-/// Seals with us, with the given numbers.
+/// Encrypts a packet of ours.
 fn protect(
     sender: &mut SrtpSender,
     stream: &mut RtpStream,
@@ -189,7 +189,7 @@ proptest! {
         let recorder = Recorder::new();
         let master = master(profile);
         let mut sender = SrtpSender::new(&recorder, &master).expect("sender");
-        let mut crate_sends = context(&recorder, &master).expect("context");
+        let mut theirs_context = context(&recorder, &master).expect("context");
         let mut viewer = context(provider().crypto(), &master).expect("context");
         let mut media = [0, 1].map(|n| RtpStream::new(100 + n as u32, 96, firsts[n]));
         let mut rtx = [0, 1].map(|n| RtpStream::new(200 + n as u32, 97, firsts[n + 2]));
@@ -198,12 +198,12 @@ proptest! {
         for event in events {
             let sealed = match event {
                 Event::Ours { stream } => protect(&mut sender, &mut media[stream], None),
-                Event::Again { stream } => {
+                Event::Retransmit { stream } => {
                     let lost = media[stream].next_sequence().wrapping_sub(1);
                     protect(&mut sender, &mut rtx[stream], Some(lost))
                 }
-                Event::Hurry { stream } => {
-                    // No further than a receiver can follow, and it has to have seen one.
+                Event::SkipToWrap { stream } => {
+                    // No further than a receiver can follow, from a packet that it has received.
                     for stream in [&mut media[stream], &mut rtx[stream]] {
                         let sealed = protect(&mut sender, stream, Some(0));
                         prop_assert!(viewer.decrypt_rtp(&sealed).is_ok());
@@ -217,13 +217,13 @@ proptest! {
                     let packet = plain(stream, stream.next_sequence(), &packet(b"theirs"));
                     let packet = packet.and_then(|packet| packet.marshal()).expect("written");
                     stream.next += 1;
-                    crate_sends.encrypt_rtp(&packet).expect("a new one").to_vec()
+                    theirs_context.encrypt_rtp(&packet).expect("a new one").to_vec()
                 }
                 Event::SenderInfo { ours, stream } => {
                     let ssrc = if ours { media[stream].ssrc() } else { theirs[stream].ssrc() };
                     let mut report = [0x80, 201, 0, 1, 0, 0, 0, 0];
                     report[4..].copy_from_slice(&ssrc.to_be_bytes());
-                    crate_sends.encrypt_rtcp(&report).expect("a new one");
+                    theirs_context.encrypt_rtcp(&report).expect("a new one");
                     continue;
                 }
                 Event::Switch => {
@@ -240,16 +240,16 @@ proptest! {
 }
 
 #[test]
-fn a_nonce_that_both_paths_use_would_be_noticed() {
+fn a_nonce_that_both_paths_use_is_noticed() {
     for profile in Profile::ALL {
         let recorder = Recorder::new();
         let master = master(profile);
         let mut sender = SrtpSender::new(&recorder, &master).expect("sender");
-        let mut crate_sends = context(&recorder, &master).expect("context");
+        let mut theirs_context = context(&recorder, &master).expect("context");
         let mut stream = RtpStream::new(MEDIA, 96, 9);
         protect(&mut sender, &mut stream, None);
         let packet = plain(&stream, 9, &packet(b"theirs")).and_then(|packet| packet.marshal());
-        let sealed = crate_sends.encrypt_rtp(&packet.expect("written"));
+        let sealed = theirs_context.encrypt_rtp(&packet.expect("written"));
         assert!(sealed.is_err(), "{profile:?}");
     }
 }
@@ -268,7 +268,7 @@ fn two_streams_of_one_ssrc_are_refused() {
 }
 
 #[test]
-fn a_cipher_that_fails_uses_the_number_up_and_leaves_the_buffer_as_it_was() {
+fn a_failed_cipher_uses_the_number_up_and_leaves_the_buffer_unchanged() {
     for profile in Profile::ALL {
         let recorder = Recorder::new();
         let master = master(profile);
