@@ -241,3 +241,6 @@ impl Engine {
         Some(removed)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,8 @@
 pub mod counters;
 mod end_reason;
 mod engine;
+#[cfg(test)]
+mod harness;
 pub mod ordinary_path;
 pub mod packet_sink;
 mod rtp_clock;

@@ -181,3 +181,81 @@ fn srtcp_handler(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use slotmap::Key;
+
+    use super::*;
+    use crate::harness::Harness;
+
+    /// Polls a future once.
+    fn now_or_never<T>(future: impl Future<Output = T>) -> Option<T> {
+        let mut context = Context::from_waker(Waker::noop());
+        match pin!(future).poll(&mut context) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn dropping_a_handle_removes_its_viewer() {
+        let (commands, mut received) = mpsc::unbounded_channel();
+        let (_ended, ended) = oneshot::channel();
+        let key = ViewerKey::null();
+        drop(ViewerHandle {
+            key,
+            commands,
+            ended,
+        });
+        let removed = received.try_recv();
+        assert!(matches!(removed, Ok(Command::RemoveViewer(other)) if other == key));
+    }
+
+    #[test]
+    fn a_viewer_whose_shard_has_ended_is_gone() {
+        let harness = Harness::new();
+        let (commands, _) = mpsc::unbounded_channel();
+        let (ending, ended) = oneshot::channel();
+        let shard = Shard {
+            port: Arc::clone(&harness.port),
+            counters: Arc::default(),
+            commands: commands.clone(),
+        };
+        let (params, _peer) = harness.viewer();
+        assert!(matches!(now_or_never(shard.add_viewer(params)), Some(None)));
+        let mut handle = ViewerHandle {
+            key: ViewerKey::null(),
+            commands,
+            ended,
+        };
+        assert_eq!(now_or_never(handle.ended()), None);
+        drop(ending);
+        assert_eq!(now_or_never(handle.ended()), Some(EndReason::ViewerGone));
+    }
+
+    #[test]
+    fn only_feedback_that_asks_for_packets_wakes_the_loop() {
+        let harness = Harness::new();
+        let engine = Engine::new(harness.start, Arc::default(), Arc::default());
+        let engine = Rc::new(RefCell::new(engine));
+        let urgent = Rc::new(Notify::new());
+        let mut on_srtcp = srtcp_handler(&engine, &urgent);
+        let (params, mut peer) = harness.viewer();
+        let (reply, mut added) = oneshot::channel();
+        let command = Command::AddViewer(Box::new(params), reply);
+        engine.borrow_mut().handle_command(harness.start, command);
+        let (key, _ended) = added.try_recv().expect("there is a path");
+        let id = Some(key.data().as_ffi());
+
+        let report = peer.report();
+        on_srtcp(id, peer.remote, &report);
+        assert_eq!(now_or_never(urgent.notified()), None);
+        let pli = peer.pli();
+        on_srtcp(id, peer.remote, &pli);
+        assert_eq!(now_or_never(urgent.notified()), Some(()));
+    }
+}

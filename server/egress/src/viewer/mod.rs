@@ -295,3 +295,6 @@ impl Viewer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! One viewer, with the time passed in.
+
+use std::net::UdpSocket;
+
+use tokio::sync::Notify;
+
+use super::*;
+use crate::harness::{AUDIO_SSRC, Harness, Peer, RTX_SSRC, Received, VIDEO_SSRC, remote_of};
+
+struct Polled {
+    viewer: Viewer,
+    batch: Batch,
+    shard: ShardCounters,
+}
+
+fn viewer(harness: &Harness) -> (Polled, Peer) {
+    let (params, peer) = harness.viewer();
+    let waker = Arc::new(ShardWaker::new(Arc::new(Notify::new())));
+    let viewer = Viewer::new(params, waker, harness.start).expect("there is a path");
+    let polled = Polled {
+        viewer,
+        batch: Batch::new(),
+        shard: ShardCounters::default(),
+    };
+    (polled, peer)
+}
+
+impl Polled {
+    fn poll(&mut self, now: Instant) -> NextPoll {
+        let mut context = SendContext {
+            batch: &mut self.batch,
+            counters: &self.shard,
+        };
+        self.viewer.poll(now, &mut context)
+    }
+
+    /// Polls, and returns the packets that the peer receives for it.
+    fn sent(&mut self, peer: &mut Peer, now: Instant) -> Vec<Received> {
+        let before = self.shard.sent.packets.get();
+        self.poll(now);
+        let count = self.shard.sent.packets.get() - before;
+        peer.receive(count as usize)
+    }
+
+    fn on_srtcp(&mut self, now: Instant, peer: &Peer, datagram: &[u8]) -> FeedbackOutcome {
+        self.viewer
+            .on_srtcp(now, peer.remote, datagram, &self.shard)
+    }
+}
+
+fn fills(packets: &[Received]) -> Vec<u8> {
+    packets.iter().map(|packet| packet.payload[0]).collect()
+}
+
+#[test]
+fn a_frame_is_sent_when_it_is_due_and_the_next_one_not_before() {
+    let harness = Harness::new();
+    harness.append_video(0, true, 2, 1);
+    harness.append_video(40, false, 1, 2);
+    let (mut viewer, mut peer) = viewer(&harness);
+    assert_eq!(viewer.poll(harness.start), NextPoll::At(harness.at(40)));
+    let first = peer.receive(2);
+    assert_eq!(viewer.shard.sent.packets.get(), 2);
+    assert_eq!((first[0].marker, first[1].marker), (false, true));
+    assert_eq!(first[0].timestamp, first[1].timestamp);
+    assert_eq!(first[1].sequence, first[0].sequence + 1);
+
+    assert_eq!(viewer.sent(&mut peer, harness.at(39)), []);
+    let second = viewer.sent(&mut peer, harness.at(40));
+    assert_eq!(fills(&second), [2]);
+    let clock = second[0].timestamp.wrapping_sub(first[0].timestamp);
+    assert_eq!(clock, 40 * 90, "at 90 kHz");
+    assert_eq!(second[0].sequence, first[1].sequence + 1);
+}
+
+#[test]
+fn audio_does_not_wait_for_a_large_video_frame() {
+    let harness = Harness::new();
+    harness.append_video(0, true, 100, 1);
+    harness.append_audio(20, 2);
+    let (mut viewer, mut peer) = viewer(&harness);
+    let first = viewer.sent(&mut peer, harness.start);
+    assert!((10..40).contains(&first.len()), "{} packets", first.len());
+    let mut later = Vec::new();
+    for millis in (4..=60).step_by(4) {
+        later.extend(viewer.sent(&mut peer, harness.at(millis)));
+    }
+    let audio = later.iter().position(|packet| packet.ssrc == AUDIO_SSRC);
+    let end = later.iter().position(|packet| packet.marker);
+    assert!(audio.expect("audio") < end.expect("the frame is complete"));
+    assert_eq!(first.len() + later.len(), 101);
+}
+
+#[test]
+fn a_lost_packet_is_retransmitted_on_the_rtx_stream_once_in_a_round_trip() {
+    let harness = Harness::new();
+    harness.append_video(0, true, 3, 1);
+    let (mut viewer, mut peer) = viewer(&harness);
+    let sent = viewer.sent(&mut peer, harness.start);
+    let lost = sent[1].sequence;
+
+    let nack = peer.nack(&[lost]);
+    let outcome = viewer.on_srtcp(harness.at(10), &peer, &nack);
+    assert_eq!(outcome, FeedbackOutcome::Urgent);
+    let again = viewer.sent(&mut peer, harness.at(10));
+    assert_eq!((again.len(), again[0].ssrc), (1, RTX_SSRC));
+    assert_eq!(again[0].timestamp, sent[1].timestamp);
+    // RFC 4588 4: the original sequence number, then the payload.
+    assert_eq!(again[0].payload[..2], lost.to_be_bytes());
+    assert_eq!(again[0].payload[2..], sent[1].payload);
+
+    let nack = peer.nack(&[lost]);
+    let outcome = viewer.on_srtcp(harness.at(50), &peer, &nack);
+    assert_eq!(outcome, FeedbackOutcome::Accepted);
+    assert_eq!(viewer.sent(&mut peer, harness.at(50)), []);
+    let nack = peer.nack(&[lost]);
+    let outcome = viewer.on_srtcp(harness.at(110), &peer, &nack);
+    assert_eq!(outcome, FeedbackOutcome::Urgent, "a round trip later");
+    assert_eq!(viewer.sent(&mut peer, harness.at(110)).len(), 1);
+    assert_eq!(viewer.shard.sent.rtx.get(), 2);
+    assert_eq!(viewer.shard.sent.nacks.get(), 3);
+}
+
+#[test]
+fn a_keyframe_request_goes_back_to_the_keyframe_at_most_once_a_second() {
+    let harness = Harness::new();
+    harness.append_video(0, true, 1, 1);
+    harness.append_video(40, false, 1, 2);
+    let (mut viewer, mut peer) = viewer(&harness);
+    viewer.sent(&mut peer, harness.start);
+    assert_eq!(fills(&viewer.sent(&mut peer, harness.at(40))), [2]);
+
+    let pli = peer.pli();
+    let outcome = viewer.on_srtcp(harness.at(100), &peer, &pli);
+    assert_eq!(outcome, FeedbackOutcome::Urgent);
+    assert_eq!(fills(&viewer.sent(&mut peer, harness.at(100))), [1, 2]);
+    let pli = peer.pli();
+    viewer.on_srtcp(harness.at(1_000), &peer, &pli);
+    assert_eq!(viewer.sent(&mut peer, harness.at(1_000)), []);
+    let pli = peer.pli();
+    viewer.on_srtcp(harness.at(1_100), &peer, &pli);
+    let again = viewer.sent(&mut peer, harness.at(1_100));
+    assert_eq!(fills(&again)[0], 1);
+    assert_eq!(viewer.shard.sent.plis.get(), 3);
+}
+
+#[test]
+fn after_a_cut_video_restarts_on_a_keyframe_and_old_losses_are_not_repaired() {
+    let harness = Harness::new();
+    harness.append_video(0, true, 1, 1);
+    harness.append_video(40, false, 1, 2);
+    let (mut viewer, mut peer) = viewer(&harness);
+    let sent = viewer.sent(&mut peer, harness.start);
+    viewer.sent(&mut peer, harness.at(40));
+
+    let nack = peer.nack(&[sent[0].sequence]);
+    let outcome = viewer.on_srtcp(harness.at(6_001), &peer, &nack);
+    assert_eq!(outcome, FeedbackOutcome::Urgent);
+    let after = viewer.sent(&mut peer, harness.at(6_001));
+    assert!(after.iter().all(|packet| packet.ssrc == VIDEO_SSRC));
+    assert_eq!(fills(&after)[0], 1);
+    assert_eq!(viewer.shard.sent.rtx.get(), 0);
+}
+
+#[test]
+fn packets_follow_a_viewer_to_the_address_that_its_feedback_comes_from() {
+    let harness = Harness::new();
+    harness.append_video(0, true, 1, 1);
+    harness.append_video(40, false, 1, 2);
+    let (mut viewer, mut peer) = viewer(&harness);
+    viewer.sent(&mut peer, harness.start);
+
+    let moved = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    moved
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .expect("a timeout");
+    peer.remote = remote_of(&moved, &viewer.viewer.route);
+    peer.socket = moved;
+    let report = peer.report();
+    viewer.on_srtcp(harness.at(20), &peer, &report);
+    assert_eq!(fills(&viewer.sent(&mut peer, harness.at(40))), [2]);
+}
+
+#[test]
+fn feedback_is_accepted_once_and_only_from_the_viewer() {
+    let harness = Harness::new();
+    let (mut viewer, mut peer) = viewer(&harness);
+    assert!(!viewer.viewer.is_silent(harness.at(250)));
+    let report = peer.report();
+    let mut forged = report.clone();
+    forged[9] ^= 1;
+    let now = harness.at(251);
+    let outcome = viewer.on_srtcp(now, &peer, &forged);
+    assert_eq!(outcome, FeedbackOutcome::Rejected);
+    assert!(
+        viewer.viewer.is_silent(now),
+        "forged feedback does not count"
+    );
+    let outcome = viewer.on_srtcp(now, &peer, &report);
+    assert_eq!(outcome, FeedbackOutcome::Accepted);
+    assert!(!viewer.viewer.is_silent(now));
+    let replayed = viewer.on_srtcp(now, &peer, &report);
+    assert_eq!(replayed, FeedbackOutcome::Rejected);
+}
+
+#[test]
+fn sender_reports_start_after_60_ms_and_follow_every_3_s() {
+    let harness = Harness::new();
+    harness.append_video(0, true, 2, 1);
+    let (mut viewer, mut peer) = viewer(&harness);
+    viewer.poll(harness.start);
+    viewer.poll(harness.at(59));
+    assert!(peer.reports.try_recv().is_err());
+    viewer.poll(harness.at(60));
+    let reports = peer.reports.try_recv().expect("the first report");
+    assert_eq!(reports.len(), 2, "video and audio");
+    assert_eq!((reports[0].packets, reports[0].octets), (2, 2000));
+    viewer.poll(harness.at(3_059));
+    assert!(peer.reports.try_recv().is_err());
+    viewer.poll(harness.at(3_060));
+    assert!(peer.reports.try_recv().is_ok());
+
+    drop(peer.reports);
+    let gone = NextPoll::Never(EndReason::ViewerGone);
+    assert_eq!(viewer.poll(harness.at(6_060)), gone);
+}
+
+#[test]
+fn a_viewer_waits_for_frames_until_the_stream_ends() {
+    let harness = Harness::new();
+    let (mut viewer, _peer) = viewer(&harness);
+    assert_eq!(viewer.poll(harness.start), NextPoll::OnAppend);
+    harness.log.finish();
+    let over = NextPoll::Never(EndReason::StreamOver);
+    assert_eq!(viewer.poll(harness.at(1)), over);
+}
