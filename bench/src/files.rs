@@ -1,4 +1,4 @@
-//! `bench files`: how fast a file goes from one peer of a room to another, hashed on both sides and written to disk.
+//! `bench files`: the throughput of a file between two peers of a room, hashed on both sides and written to disk.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -14,18 +14,18 @@ use testkit::webdriver::{CHROMIUM, Session};
 
 #[derive(Args)]
 pub(crate) struct Files {
-    /// The size of the file.
+    /// Size of the file in MB.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=2000))]
     megabytes: u64,
-    /// How often; the best counts, since everything else on the machine only slows it down.
+    /// Number of transfers. The best one counts, as other load only makes them slower.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     times: u32,
 }
 
-/// Between two browsers of one machine, names of mDNS would have to be resolved.
+/// Otherwise the mDNS names of two local browsers would have to be resolved.
 const WITHOUT_MDNS: &str = "--disable-features=WebRtcHideLocalIpsWithMdns";
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 impl Files {
     pub(crate) fn run(&self) -> Result<()> {
@@ -57,36 +57,36 @@ impl Files {
         println!("{who:<24} {best:>6.0} Mbit/s   (each: {})", all.join(", "));
     }
 
-    /// By a data channel of a page that does nothing else, and by a room.
+    /// Over a data channel of a page that does nothing else, and in a room.
     async fn between_browsers(&self, server: &Server) -> Result<(Vec<Duration>, Vec<Duration>)> {
         let arguments = [&CHROMIUM[..], &[WITHOUT_MDNS]].concat();
         let capabilities = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments }, "timeouts": { "script": 110_000 } });
-        let giver = Session::start("chromedriver", capabilities.clone()).await;
-        let taker = Session::start("chromedriver", capabilities).await;
-        for (session, name) in [(&giver, "giver"), (&taker, "taker")] {
+        let sender = Session::start("chromedriver", capabilities.clone()).await;
+        let receiver = Session::start("chromedriver", capabilities).await;
+        for (session, name) in [(&sender, "sender"), (&receiver, "receiver")] {
             let url = format!("{}/#/room/bench", server.url);
             session.command("POST", "/url", json!({ "url": url })).await;
             run(session, &join(name)).await;
         }
         let mut bare = Vec::new();
         for _ in 0..self.times {
-            bare.push(self.bare(&giver, &taker).await?);
+            bare.push(self.bare(&sender, &receiver).await?);
         }
         let mut rooms = Vec::new();
         for round in 0..self.times {
             let name = format!("{round}.bin");
-            run(&giver, &offer(&name, self.megabytes * 1_000_000)).await;
-            rooms.push(milliseconds(&run(&taker, &take(&name)).await)?);
+            run(&sender, &offer(&name, self.megabytes * 1_000_000)).await;
+            rooms.push(milliseconds(&run(&receiver, &receive(&name)).await)?);
         }
         Ok((bare, rooms))
     }
 
-    /// What the browsers can do: the bytes are made up, and thrown away on arrival.
-    async fn bare(&self, giver: &Session, taker: &Session) -> Result<Duration> {
+    /// The limit of the browsers: the bytes are generated, and discarded on arrival.
+    async fn bare(&self, sender: &Session, receiver: &Session) -> Result<Duration> {
         let bytes = self.megabytes * 1_000_000;
         let gathered = "await until(() => bare.iceGatheringState == 'complete'); return bare.localDescription.sdp;";
         let offer = run(
-            giver,
+            sender,
             &format!(
                 "window.bare = new RTCPeerConnection(); window.pipe = bare.createDataChannel('bare');
                  await bare.setLocalDescription(); {gathered}"
@@ -94,12 +94,12 @@ impl Files {
         )
         .await;
         let answer = run(
-            taker,
+            receiver,
             &format!(
-                "window.bare = new RTCPeerConnection(); window.came = 0;
+                "window.bare = new RTCPeerConnection(); window.received = 0;
                  bare.ondatachannel = event => {{
                      event.channel.binaryType = 'arraybuffer';
-                     event.channel.onmessage = message => {{ window.first ||= performance.now(); came += message.data.byteLength; }};
+                     event.channel.onmessage = message => {{ window.first ||= performance.now(); received += message.data.byteLength; }};
                  }};
                  window.first = 0;
                  await bare.setRemoteDescription({{ type: 'offer', sdp: {offer} }});
@@ -108,7 +108,7 @@ impl Files {
         )
         .await;
         run(
-            giver,
+            sender,
             &format!(
                 "await bare.setRemoteDescription({{ type: 'answer', sdp: {answer} }});
                  await until(() => pipe.readyState == 'open');
@@ -124,11 +124,11 @@ impl Files {
         )
         .await;
         let took = run(
-            taker,
-            &format!("await until(() => came == {bytes}); const took = performance.now() - first; bare.close(); return took;"),
+            receiver,
+            &format!("await until(() => received == {bytes}); const took = performance.now() - first; bare.close(); return took;"),
         )
         .await;
-        run(giver, "bare.close();").await;
+        run(sender, "bare.close();").await;
         milliseconds(&took)
     }
 
@@ -148,12 +148,12 @@ impl Files {
         let saved = folder.path().join("saved");
         std::fs::create_dir(&saved)?;
         let room = format!("terminals-{round}");
-        let mut taker = Terminal::start(server, &room, "taker", &["--save", text(&saved)?])?;
-        taker.event("welcome", "")?;
-        let mut giver = Terminal::start(server, &room, "giver", &["--file", text(&file)?])?;
-        giver.event("connected", "")?;
+        let mut receiver = Terminal::start(server, &room, "receiver", &["--save", text(&saved)?])?;
+        receiver.event("welcome", "")?;
+        let mut sender = Terminal::start(server, &room, "sender", &["--file", text(&file)?])?;
+        sender.event("connected", "")?;
         let began = Instant::now();
-        giver.event("file", "sent")?;
+        sender.event("file", "sent")?;
         Ok(began.elapsed())
     }
 }
@@ -196,7 +196,7 @@ fn offer(name: &str, bytes: u64) -> String {
     )
 }
 
-fn take(name: &str) -> String {
+fn receive(name: &str) -> String {
     let card = format!("#files .file[data-name=\"{name}\"]");
     format!(
         "const get = await until(() => document.querySelector('{card} .get'));
@@ -241,9 +241,9 @@ impl Terminal {
         })
     }
 
-    /// The next event of a kind, and of what it tells when that is not empty.
+    /// The next event of this kind, with this `what` unless it is empty.
     fn event(&mut self, kind: &str, what: &str) -> Result<()> {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         let mut line = String::new();
         loop {
             line.clear();

@@ -1,17 +1,17 @@
-//! What Weir costs and how long it takes, measured: `cargo xtask bench NAME`.
+//! Measures the cost and the speed of Weir: `cargo xtask bench NAME`.
 //!
 //! | module | noun |
 //! |---|---|
-//! | [`dice`] | numbers that look random |
-//! | [`process`] | a server in a process of its own: its CPU time and memory |
-//! | [`fanout`] | `bench fanout`: thousands of viewers, beside the least that they can cost; `bench soak` |
+//! | [`rng`] | a pseudo-random number generator |
+//! | [`process`] | the measured server as a process |
+//! | [`fanout`] | `bench fanout`: the cost of thousands of viewers, compared with this machine's limit; `bench soak` |
 //! | [`files`] | `bench files`: a file between two browsers, and between two terminals |
-//! | [`rooms`] | `bench rooms`: relay time, memory, and what stays behind |
+//! | [`rooms`] | `bench rooms`: relay time, memory, leaks |
 
-mod dice;
 mod fanout;
 mod files;
 mod process;
+mod rng;
 mod rooms;
 
 use clap::{Parser, Subcommand};
@@ -28,12 +28,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// Cost, memory, lateness and correctness with up to thousands of viewers, beside this machine's limit.
+    /// Cost, memory, lateness and correctness with up to thousands of viewers, compared with this machine's limit.
     Fanout(fanout::Fanout),
-    /// Whether anything grows while viewers come and go for minutes.
+    /// Whether memory, files or lateness grow while viewers join and leave for minutes.
     Soak(fanout::soak::Soak),
-    /// Relay time and memory with a thousand people in rooms, and whether anything stays behind.
-    Rooms(rooms::Rooms),
+    /// Relay time and memory with a thousand sockets in rooms, and leaks.
+    Rooms(rooms::RoomsBench),
     /// Throughput of a file between two peers of a room.
     Files(files::Files),
 }

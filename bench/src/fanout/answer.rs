@@ -1,10 +1,10 @@
-//! What an SDP answer says that a viewer here needs to know.
+//! Parts of an SDP answer.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// Payload types of retransmission streams (RFC 4588 8.1).
-pub(super) fn repairs(sdp: &str) -> BTreeSet<u8> {
+pub(super) fn rtx_payload_types(sdp: &str) -> BTreeSet<u8> {
     let lines = sdp
         .lines()
         .filter_map(|line| line.strip_prefix("a=rtpmap:")?.split_once(' '));
@@ -13,7 +13,7 @@ pub(super) fn repairs(sdp: &str) -> BTreeSet<u8> {
         .collect()
 }
 
-/// The answer without the candidates that a socket on `address` cannot reach: a host has many, and each costs checks.
+/// The answer without candidates that a socket on `address` cannot reach: a host has many, and each costs checks.
 pub(super) fn reachable(sdp: &str, address: IpAddr) -> String {
     let candidate = |line: &str| -> Option<IpAddr> {
         line.strip_prefix("a=candidate:")?
@@ -55,6 +55,6 @@ mod tests {
 
     #[test]
     pub(super) fn repairs_are_known_by_their_payload_type() {
-        assert_eq!(repairs(ANSWER), BTreeSet::from([97]));
+        assert_eq!(rtx_payload_types(ANSWER), BTreeSet::from([97]));
     }
 }

@@ -1,4 +1,4 @@
-//! The two cores of a measurement: the server has one to itself, those who watch have the other.
+//! The two cores of a measurement: one for the server, one for the viewers.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::process::TICKS;
 
-/// Which is which. Threads and processes that are started later inherit where their starter is.
+/// The core of each side. Threads and processes inherit the core of the thread that starts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cores {
     pub(crate) server: usize,
@@ -16,33 +16,33 @@ pub(crate) struct Cores {
 }
 
 impl Cores {
-    /// The first two that this process may use; twice the same when there is one only.
+    /// The first two cores that this process may use; the same one twice when there is only one.
     pub(crate) fn choose() -> Result<Self> {
-        let allowed = sched_getaffinity(None).context("which cores there are is not told")?;
+        let allowed = sched_getaffinity(None).context("the allowed cores cannot be read")?;
         let mut cores = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core));
         let server = cores.next().context("there is a core")?;
         let viewers = cores.next().unwrap_or(server);
         Ok(Self { server, viewers })
     }
 
-    /// This thread moves to the server's core.
+    /// Moves this thread to the server's core.
     pub(crate) fn enter_server(self) -> Result<()> {
-        hold(None, self.server)
+        pin(None, self.server)
     }
 
-    /// This thread moves to the viewers' core.
+    /// Moves this thread to the viewers' core.
     pub(crate) fn enter_viewers(self) -> Result<()> {
-        hold(None, self.viewers)
+        pin(None, self.viewers)
     }
 
-    /// What all processes have used of the server's core so far.
+    /// CPU time of all processes on the server's core so far.
     pub(crate) fn server_busy(self) -> Result<Duration> {
         let table = std::fs::read_to_string("/proc/stat").context("/proc/stat cannot be read")?;
         busy(&table, self.server).context("/proc/stat is not as expected")
     }
 
-    /// Every thread of a process that runs already moves to the server's core.
-    pub(crate) fn hold_server(self, process: u32) -> Result<()> {
+    /// Moves every thread of a running process to the server's core.
+    pub(crate) fn pin_server(self, process: u32) -> Result<()> {
         let threads = format!("/proc/{process}/task");
         let listing = std::fs::read_dir(&threads)
             .with_context(|| format!("there is no process {process}"))?;
@@ -50,7 +50,7 @@ impl Cores {
             let name = thread?.file_name();
             let thread = name.to_str().and_then(|name| name.parse().ok());
             let thread = thread.and_then(Pid::from_raw);
-            hold(
+            pin(
                 Some(thread.context("a thread is not a number")?),
                 self.server,
             )?;
@@ -59,10 +59,10 @@ impl Cores {
     }
 }
 
-fn hold(thread: Option<Pid>, core: usize) -> Result<()> {
+fn pin(thread: Option<Pid>, core: usize) -> Result<()> {
     let mut set = CpuSet::new();
     set.set(core);
-    sched_setaffinity(thread, &set).context("the process cannot be held to a core")
+    sched_setaffinity(thread, &set).context("the thread cannot be pinned to a core")
 }
 
 /// proc(5), /proc/stat: user, nice, system, idle, iowait, irq, softirq and steal of each core.
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_core_is_busy_but_when_it_idles_or_waits() {
+    fn a_core_is_busy_unless_it_idles_or_waits_for_io() {
         let table = "cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\ncpu1 10 20 30 40 50 60 70 80 5 5\nintr 1\n";
         assert_eq!(busy(table, 1), Some(Duration::from_millis(2700)));
         assert_eq!(busy(table, 2), None);

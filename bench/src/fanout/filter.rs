@@ -1,4 +1,4 @@
-//! What the kernel drops for a viewer of the crowd: RTP, so that a core's worth of viewers costs no second core.
+//! A socket filter that lets the kernel drop RTP, so that the viewers of a full server core need less than one core.
 
 use std::io;
 
@@ -10,15 +10,15 @@ const LOAD_BYTE: u16 = 0x30;
 const JUMP_AT_LEAST: u16 = 0x35;
 const RETURN: u16 = 0x06;
 
-/// A socket filter sees the UDP header first (RFC 768).
+/// Offset of the payload: a filter sees the UDP header first (RFC 768).
 const PAYLOAD: u32 = 8;
 
-/// RFC 7983 7: a first byte of 128 to 191 is RTP or RTCP. RFC 5761 4: a second one of 192 to 223 is RTCP.
+/// RTP or RTCP have a first byte of 128 to 191 (RFC 7983 7), RTCP a second byte of 192 to 223 (RFC 5761 4).
 pub(crate) fn is_rtp(datagram: &[u8]) -> bool {
     matches!(datagram, [128..=191, second, ..] if !(192..=223).contains(second))
 }
 
-/// From now on the kernel drops the RTP that arrives here, and counts it.
+/// Lets the kernel drop the RTP that arrives at `socket`, and count it.
 pub(crate) fn drop_rtp(socket: &UdpSocket) -> io::Result<()> {
     SockRef::from(socket).attach_filter(&[
         SockFilter::new(LOAD_BYTE, 0, 0, PAYLOAD),
@@ -32,7 +32,7 @@ pub(crate) fn drop_rtp(socket: &UdpSocket) -> io::Result<()> {
     ])
 }
 
-/// From now on the kernel drops all that arrives here.
+/// Lets the kernel drop everything that arrives at `socket`.
 pub(crate) fn drop_all(socket: &std::net::UdpSocket) -> io::Result<()> {
     SockRef::from(socket).attach_filter(&[SockFilter::new(RETURN, 0, 0, 0)])
 }
@@ -58,7 +58,7 @@ mod tests {
         let mut buffer = [0; 16];
         for datagram in datagrams {
             sender.send_to(&datagram, to).await.unwrap();
-            // What is sent over loopback has arrived, or has been dropped, when the call returns.
+            // A datagram over loopback has arrived or was dropped when the call returns.
             sender.send_to(b"\0mark", to).await.unwrap();
             let mut arrived = false;
             while let Ok((length, _)) = receiver.recv_from(&mut buffer).await

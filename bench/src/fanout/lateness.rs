@@ -1,12 +1,12 @@
-//! How late a server sends, by its own counters: a histogram.
+//! The server's histogram of how late frames were sent.
 
-/// Frames by how late they left: for each upper bound in seconds, rising, how many were within it and beyond the bound
-/// before.
+/// Upper bounds in seconds, ascending, with the number of frames above the previous bound
+/// and up to this one.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Lateness(Vec<(f64, u64)>);
+pub(crate) struct LatenessHistogram(Vec<(f64, u64)>);
 
-impl Lateness {
-    /// Prometheus' text format 0.0.4; all shards together. `None` when it is not in there.
+impl LatenessHistogram {
+    /// Reads Prometheus' text format 0.0.4 and sums all shards. `None` when the histogram is absent.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut cumulative: Vec<(f64, u64)> = Vec::new();
         for line in text.lines() {
@@ -17,7 +17,7 @@ impl Lateness {
             let bound = labels
                 .split(',')
                 .find_map(|label| label.trim().strip_prefix("le=\"")?.strip_suffix('"'))?;
-            // Rust reads "+Inf" as infinity, too.
+            // `parse` reads "+Inf" as infinity.
             let (bound, count) = (
                 bound.parse::<f64>().ok()?,
                 count.trim().parse::<u64>().ok()?,
@@ -38,7 +38,7 @@ impl Lateness {
         (!buckets.is_empty()).then_some(Self(buckets))
     }
 
-    /// What has been added since `before`.
+    /// The difference to an earlier reading.
     pub(crate) fn since(&self, before: &Self) -> Self {
         let earlier = |bound: f64| {
             let found = before.0.iter().find(|(known, _)| *known == bound);
@@ -48,7 +48,7 @@ impl Lateness {
         Self(self.0.iter().map(more).collect())
     }
 
-    /// The bound in ms that so many percent are within; `None` when there is nothing.
+    /// The bound in ms at or below which this percentage of the frames is; `None` without frames.
     pub(crate) fn percentile(&self, percent: f64) -> Option<f64> {
         let all: u64 = self.0.iter().map(|(_, count)| count).sum();
         let wanted = (all as f64 * percent / 100.0).ceil().max(1.0) as u64;
@@ -89,13 +89,13 @@ mod tests {
     }
 
     #[test]
-    fn what_came_between_two_readings_is_counted_over_all_shards() {
-        let before = Lateness::parse(&text([5, 6, 7])).unwrap();
-        let after = Lateness::parse(&text([55, 105, 107])).unwrap();
+    fn the_difference_of_two_readings_sums_all_shards() {
+        let before = LatenessHistogram::parse(&text([5, 6, 7])).unwrap();
+        let after = LatenessHistogram::parse(&text([55, 105, 107])).unwrap();
         let between = after.since(&before);
         assert_eq!(
             between,
-            Lateness(vec![(0.001, 100), (0.01, 98), (f64::INFINITY, 2)])
+            LatenessHistogram(vec![(0.001, 100), (0.01, 98), (f64::INFINITY, 2)])
         );
         assert_eq!(between.percentile(50.0), Some(1.0));
         assert_eq!(between.percentile(99.0), Some(10.0));
@@ -105,13 +105,13 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_does_not_tell_has_no_lateness() {
-        assert_eq!(Lateness::parse("# nothing\nother 5\n"), None);
+    fn a_server_without_the_histogram_has_no_lateness() {
+        assert_eq!(LatenessHistogram::parse("# nothing\nother 5\n"), None);
     }
 
     #[test]
     fn nothing_sent_has_no_percentile() {
-        let same = Lateness::parse(&text([5, 6, 7])).unwrap();
+        let same = LatenessHistogram::parse(&text([5, 6, 7])).unwrap();
         assert_eq!(same.since(&same).percentile(50.0), None);
     }
 }

@@ -1,27 +1,27 @@
-//! What a server counts itself: `GET /metrics`, all its shards together.
+//! The server's counters (`GET /metrics`), summed over its shards.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::lateness::Lateness;
+use super::lateness::LatenessHistogram;
 
-/// Of one moment, or of the time between two.
+/// A reading, or the difference of two.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Metrics {
-    pub(crate) lateness: Option<Lateness>,
-    /// By name, without labels.
+    pub(crate) lateness: Option<LatenessHistogram>,
+    /// By metric name, summed over all labels.
     sums: HashMap<String, f64>,
 }
 
 impl Metrics {
-    /// Since the server began. `None` when it does not tell.
+    /// Totals since the server started. `None` without an answer.
     pub(crate) async fn of(http: &reqwest::Client, url: &str) -> Option<Self> {
         let request = http.get(url).timeout(Duration::from_secs(5));
         let text = request.send().await.ok()?.error_for_status().ok()?;
         Some(Self::parse(&text.text().await.ok()?))
     }
 
-    /// Prometheus' text format 0.0.4.
+    /// Reads Prometheus' text format 0.0.4.
     fn parse(text: &str) -> Self {
         let mut sums = HashMap::new();
         for line in text.lines().filter(|line| !line.starts_with('#')) {
@@ -34,12 +34,12 @@ impl Metrics {
             }
         }
         Self {
-            lateness: Lateness::parse(text),
+            lateness: LatenessHistogram::parse(text),
             sums,
         }
     }
 
-    /// What has been added since `before`.
+    /// The difference to an earlier reading.
     pub(crate) fn since(&self, before: &Self) -> Self {
         let more = |(name, value): (&String, &f64)| (name.clone(), value - before.sum(name));
         let lateness = self.lateness.as_ref().zip(before.lateness.as_ref());
@@ -49,7 +49,7 @@ impl Metrics {
         }
     }
 
-    /// Over all labels; zero for what is not counted.
+    /// Zero for an unknown name.
     pub(crate) fn sum(&self, name: &str) -> f64 {
         self.sums.get(name).copied().unwrap_or(0.0)
     }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shards_are_added_up_and_moments_subtracted() {
+    fn shards_are_summed_and_readings_subtracted() {
         let text = |packets: u32| {
             format!(
                 "# TYPE weir_sent_packets_total counter\n\

@@ -1,42 +1,42 @@
-//! `bench fanout`: what one more viewer costs, beside the least that this machine allows; and `bench soak`.
+//! `bench fanout`: the cost of one more viewer, compared with the limit of this machine; and `bench soak`.
 //!
 //! | module | noun |
 //! |---|---|
-//! | [`source`] | the film, known unit by unit |
-//! | [`cores`] | one core for the server, one for those who watch |
-//! | [`limit`] | copying, sealing and sending, and nothing else |
-//! | [`target`] | the server that is measured |
-//! | [`watching`] | what a viewer does, from the offer to the end |
-//! | [`watcher`] | one of many viewers on one thread |
-//! | [`answer`] | what a viewer reads in an SDP answer |
-//! | [`filter`] | what the kernel drops for the crowd |
-//! | [`arrivals`] | how much of it there was |
-//! | [`check`] | what a probe received, held against the film |
-//! | [`seen`] | what probes received |
-//! | [`crowd`] | all viewers of a server |
-//! | [`lateness`] | the server's own histogram |
-//! | [`metrics`] | all that the server counts itself |
+//! | [`source`] | the video, as a list of access units |
+//! | [`cores`] | one core for the server, one for the viewers |
+//! | [`limit`] | the lowest possible cost: copying, encrypting and sending |
+//! | [`target`] | the measured server |
+//! | [`viewer`] | one viewer, from the offer to its end |
+//! | [`viewer_handle`] | a viewer as the pool sees it |
+//! | [`viewer_pool`] | all viewers of a server |
+//! | [`answer`] | parts of an SDP answer |
+//! | [`filter`] | a socket filter that drops RTP |
+//! | [`socket_drops`] | the number of dropped packets |
+//! | [`check`] | received access units compared with the source |
+//! | [`probe_report`] | what probes received |
+//! | [`lateness`] | the server's histogram of lateness |
+//! | [`metrics`] | the server's counters |
 //! | [`row`] | one measurement |
 //! | [`table`] | measurements as text |
-//! | [`soak`] | hours of it |
+//! | [`soak`] | `bench soak` |
 
 mod answer;
-mod arrivals;
 mod check;
 mod cores;
-mod crowd;
 mod filter;
 mod lateness;
 mod limit;
 mod metrics;
+mod probe_report;
 mod row;
-mod seen;
 pub(crate) mod soak;
+mod socket_drops;
 mod source;
 mod table;
 mod target;
-mod watcher;
-mod watching;
+mod viewer;
+mod viewer_handle;
+mod viewer_pool;
 
 use std::path::Path;
 use std::time::Duration;
@@ -51,47 +51,47 @@ use row::{Plan, Row};
 use source::Source;
 use target::Target;
 
-/// The server gets one core and all viewers another. All receive and answer as browsers do, but the kernel drops the
-/// media of all but the probes, which check every picture and every packet of sound against the file.
+/// The server runs on one core, all viewers on another. Every viewer answers as a browser does, but the kernel drops the
+/// media of all viewers except the probes, which compare every frame and every audio packet with the file.
 #[derive(Args)]
 pub(crate) struct Fanout {
-    /// How many watch at once; one row each.
+    /// Numbers of concurrent viewers; one row each.
     #[arg(long, value_delimiter = ',', default_value = "1,50,200,800,2000", value_parser = viewers)]
     viewers: Vec<usize>,
-    /// Seconds that each row is measured for.
+    /// Seconds that each row is measured.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
-    /// How many of the viewers receive and check everything. They are also the only ones that answer with
+    /// Number of viewers that receive and check everything. Only these send
     /// transport-wide feedback.
     #[arg(long, default_value_t = 10, value_parser = viewers)]
     probes: usize,
-    /// Joins a second while they are not measured.
+    /// Joins per second outside of the storm.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     join_rate: u32,
-    /// How many join in a storm, while the others watch.
+    /// Number of viewers that join in the storm, while the others watch.
     #[arg(long, default_value_t = 200)]
     storm: usize,
     /// Seconds that the storm takes.
     #[arg(long, default_value_t = 2.0, value_parser = seconds)]
     storm_seconds: f64,
-    /// Percent of packets that probes lose in the last measurement.
+    /// Percentage of packets that probes drop in the last measurement.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=50))]
     loss: u64,
-    /// A WHEP endpoint of a server that plays target/bench/fanout.mp4 in a loop, to be measured instead of Weir.
+    /// WHEP endpoint of a third-party server that plays target/bench/fanout.mp4 in a loop, measured instead of Weir.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// Its process, on this machine; without it there is no CPU time.
+    /// Process id of that server, on this machine; without it CPU time and memory are not measured.
     #[arg(long, requires = "url")]
     pid: Option<u32>,
-    /// A WHEP endpoint of another such server, measured beside, row by row.
+    /// WHEP endpoint of a third-party server that plays the same file, measured next to the first, row by row.
     #[arg(long, value_name = "URL")]
     beside: Option<String>,
-    /// The process of that one.
+    /// Process id of that server.
     #[arg(long, requires = "beside")]
     beside_pid: Option<u32>,
 }
 
-/// Where the film is made.
+/// Folder of the video.
 fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench")
 }
@@ -103,7 +103,7 @@ impl Fanout {
         let source = Source::make(&folder())?;
         let cores = Cores::choose()?;
         println!(
-            "720p30 and sound, {:.2} Mbit/s in {:.0} packets a second; the server on core {}, viewers on core {}",
+            "720p30 and audio, {:.2} Mbit/s in {:.0} packets per second; server on core {}, viewers on core {}",
             source.bitrate() / 1e6,
             source.packets(),
             cores.server,
@@ -113,7 +113,7 @@ impl Fanout {
         let limit = limit::measure(&source)?;
         cores.enter_viewers()?;
         println!(
-            "the limit of this machine (copy, AES-128-GCM, GSO): {:.3} ms of CPU a viewer-second",
+            "the limit of this machine (copy, AES-128-GCM, GSO): {:.3} ms of CPU per viewer-second",
             limit.as_secs_f64() * 1000.0
         );
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -122,11 +122,11 @@ impl Fanout {
         let mut results = Results::default();
         let measured =
             LocalSet::new().block_on(&runtime, self.measure(&source, cores, &mut results));
-        // What was measured besides a failure is worth having.
+        // Rows measured before a failure are printed all the same.
         for (name, rows) in &results.0 {
             table::print(name, rows, limit);
         }
-        let repaired = LocalSet::new().block_on(&runtime, self.repair(&source, cores));
+        let repaired = LocalSet::new().block_on(&runtime, self.measure_loss(&source, cores));
         measured.and(repaired)
     }
 
@@ -141,7 +141,7 @@ impl Fanout {
         }
     }
 
-    /// Rows of both servers in turn, so that both meet the same machine.
+    /// Measures the servers in turn, so that both meet the same conditions.
     async fn measure(&self, source: &Source, cores: Cores, results: &mut Results) -> Result<()> {
         for &viewers in &self.viewers {
             let first = self.first(source, cores)?;
@@ -149,7 +149,7 @@ impl Fanout {
                 .add(first, source, &self.plan(cores), viewers)
                 .await?;
             if let Some(url) = &self.beside {
-                let beside = Target::other(url, self.beside_pid, cores)?;
+                let beside = Target::third_party(url, self.beside_pid, cores)?;
                 results
                     .add(beside, source, &self.plan(cores), viewers)
                     .await?;
@@ -158,20 +158,20 @@ impl Fanout {
         Ok(())
     }
 
-    async fn repair(&self, source: &Source, cores: Cores) -> Result<()> {
+    async fn measure_loss(&self, source: &Source, cores: Cores) -> Result<()> {
         if self.loss > 0 {
             let target = self.first(source, cores)?;
             eprintln!("{}: {} % loss", target.name, self.loss);
-            let repair = row::repair(&target, source, &self.plan(cores), self.loss).await?;
-            table::print_repair(&repair, self.loss);
+            let row = row::measure_loss(&target, source, &self.plan(cores), self.loss).await?;
+            table::print_loss(&row, self.loss);
         }
         Ok(())
     }
 
-    /// The server that the bench is about. Weir begins anew, so that rows do not depend on those before.
+    /// The first server. Weir is started anew for each row, so that rows do not depend on earlier ones.
     fn first(&self, source: &Source, cores: Cores) -> Result<Target> {
         match &self.url {
-            Some(url) => Target::other(url, self.pid, cores),
+            Some(url) => Target::third_party(url, self.pid, cores),
             None => Target::weir(source, cores),
         }
     }
@@ -189,7 +189,7 @@ impl Results {
         plan: &Plan,
         viewers: usize,
     ) -> Result<()> {
-        eprintln!("{}: {viewers} watch", target.name);
+        eprintln!("{}: {viewers} viewers", target.name);
         let row = row::measure(&target, source, plan, viewers).await?;
         match self.0.iter_mut().find(|(name, _)| *name == target.name) {
             Some((_, rows)) => rows.push(row),

@@ -1,24 +1,24 @@
-//! What a probe received, or all of them.
+//! What one probe received, or all of them.
 
-use super::check::Tally;
+use super::check::UnitCounts;
 
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
-    pub(crate) pictures: Tally,
-    pub(crate) sound: Tally,
-    /// RTP packets that it lost on purpose, and that came again (RFC 4588).
+pub(crate) struct ProbeReport {
+    pub(crate) video: UnitCounts,
+    pub(crate) audio: UnitCounts,
+    /// RTP packets dropped on purpose, and packets received as retransmissions (RFC 4588).
     pub(crate) lost: u64,
-    pub(crate) repairs: u64,
-    /// Of each unit, whole, later than the earliest one was: microseconds.
+    pub(crate) rtx: u64,
+    /// How much later than the earliest unit each complete unit arrived, in microseconds.
     pub(crate) late: Vec<u64>,
 }
 
-impl Seen {
+impl ProbeReport {
     pub(crate) fn add(&mut self, other: Self) {
-        self.pictures.add(&other.pictures);
-        self.sound.add(&other.sound);
+        self.video.add(&other.video);
+        self.audio.add(&other.audio);
         self.lost += other.lost;
-        self.repairs += other.repairs;
+        self.rtx += other.rtx;
         self.late.extend(other.late);
     }
 }

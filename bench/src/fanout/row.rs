@@ -1,22 +1,22 @@
-//! One measurement: so many watch one server.
+//! One measurement of one server with a number of viewers.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use tokio::time::sleep;
 
-use super::arrivals::Arrivals;
 use super::cores::Cores;
-use super::crowd::{Crowd, Packets, Storm};
 use super::limit::thread_cpu;
 use super::metrics::Metrics;
-use super::seen::Seen;
+use super::probe_report::ProbeReport;
+use super::socket_drops::SocketDrops;
 use super::source::Source;
 use super::target::Target;
-use super::watching::Kind;
+use super::viewer::ViewerKind;
+use super::viewer_pool::{Packets, Storm, ViewerPool};
 use crate::process::Usage;
 
-/// What joining costs is over after this.
+/// The load of joining is over after this time.
 const SETTLE: Duration = Duration::from_secs(2);
 
 /// How each row is measured.
@@ -25,46 +25,46 @@ pub(crate) struct Plan {
     pub(crate) cores: Cores,
     pub(crate) window: Duration,
     pub(crate) probes: usize,
-    /// Joins a second, when they are not to disturb.
+    /// Joins per second outside of the storm.
     pub(crate) rate: f64,
     pub(crate) storm: usize,
     pub(crate) storm_takes: Duration,
 }
 
-/// What was measured; `None` where the server's process or its counters are not known.
+/// One row; `None` where the server's process or its counters are unknown.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) viewers: usize,
-    /// CPU time of the server in ms a second.
+    /// CPU time of the server in ms per second.
     pub(crate) cpu: Option<f64>,
-    /// Memory of each viewer but the first, in bytes.
+    /// Memory in bytes per viewer after the first.
     pub(crate) memory: Option<f64>,
-    /// CPU time of a join in ms, what is sent meanwhile left out.
+    /// CPU time of a join in ms, without sending media meanwhile.
     pub(crate) join: Option<f64>,
-    /// The server's own counters, while it was measured.
+    /// The server's counters during the measurement.
     pub(crate) metrics: Option<Metrics>,
-    /// Of the probes, microseconds, rising.
+    /// At the probes, in microseconds, ascending.
     pub(crate) late_at_probes: Vec<u64>,
     pub(crate) storm: Storm,
     pub(crate) metrics_in_storm: Option<Metrics>,
     pub(crate) packets: Option<Packets>,
-    /// How long it was measured for.
+    /// Duration of the measurement.
     pub(crate) seconds: f64,
     /// Of the probes, from the first join to the end of the storm.
-    pub(crate) seen: Seen,
-    /// How much of its core the crowd used.
+    pub(crate) report: ProbeReport,
+    /// Share of the viewers' core used by the viewers.
     pub(crate) busy: f64,
-    /// How much of the server's core was used by others, in ms a second.
+    /// CPU time of other processes on the server's core, in ms per second.
     pub(crate) others: Option<f64>,
 }
 
-/// A stretch of time, and what the server used in it.
-struct Stretch {
+/// A span of time and the server's usage at its start.
+struct Interval {
     began: Instant,
     before: Option<Usage>,
 }
 
-impl Stretch {
+impl Interval {
     fn begin(target: &Target) -> Result<Self> {
         Ok(Self {
             began: Instant::now(),
@@ -76,7 +76,7 @@ impl Stretch {
         self.began.elapsed().as_secs_f64()
     }
 
-    /// CPU time of the server so far, in ms.
+    /// CPU time of the server in this interval so far, in ms.
     fn cpu(&self, target: &Target) -> Result<Option<f64>> {
         let used = |(before, after): (Usage, Usage)| (after.cpu - before.cpu).as_secs_f64() * 1e3;
         Ok(self.before.zip(target.usage()?).map(used))
@@ -89,43 +89,44 @@ pub(crate) async fn measure(
     plan: &Plan,
     viewers: usize,
 ) -> Result<Row> {
-    let mut crowd = Crowd::new(&target.whep, source)?;
-    // The first viewer starts the source; what that takes belongs to no other.
-    crowd.grow(1, Kind::Probe { loss: 0 }, plan.rate).await?;
+    let mut pool = ViewerPool::new(&target.whep, source)?;
+    // The first viewer starts the source, which is a cost of its own.
+    pool.grow(1, ViewerKind::Probe { loss: 0 }, plan.rate)
+        .await?;
     sleep(SETTLE).await;
-    let alone = Stretch::begin(target)?;
+    let alone = Interval::begin(target)?;
     sleep(SETTLE).await;
     let alone_rate = alone.cpu(target)?.map(|cpu| cpu / alone.seconds());
 
-    let ramp = Stretch::begin(target)?;
+    let ramp = Interval::begin(target)?;
     let probes = plan.probes.min(viewers);
-    crowd
-        .grow(probes, Kind::Probe { loss: 0 }, plan.rate)
+    pool.grow(probes, ViewerKind::Probe { loss: 0 }, plan.rate)
         .await?;
-    crowd.grow(viewers, Kind::Crowd, plan.rate).await?;
+    pool.grow(viewers, ViewerKind::Background, plan.rate)
+        .await?;
     let (ramp_cpu, ramp_seconds) = (ramp.cpu(target)?, ramp.seconds());
     sleep(SETTLE).await;
 
-    let mut seen = crowd.take_seen();
-    let (before, arrived_before) = (target.metrics(crowd.http()).await, Arrivals::now()?);
+    let mut report = pool.take_report();
+    let (before, arrived_before) = (target.metrics(pool.http()).await, SocketDrops::now()?);
     let (core, own) = (plan.cores.server_busy()?, thread_cpu());
-    let window = Stretch::begin(target)?;
+    let window = Interval::begin(target)?;
     sleep(plan.window).await;
     let (cpu, seconds) = (window.cpu(target)?, window.seconds());
     let busy = (thread_cpu() - own).as_secs_f64() / seconds;
     let core = plan.cores.server_busy()?.saturating_sub(core).as_secs_f64() * 1e3;
-    let arrived = Arrivals::now()?;
-    let after = target.metrics(crowd.http()).await;
+    let arrived = SocketDrops::now()?;
+    let after = target.metrics(pool.http()).await;
     let memory = ramp.before.zip(target.usage()?);
-    crowd.all_here().await?;
-    let mut in_window = crowd.take_seen();
+    pool.all_here().await?;
+    let mut in_window = pool.take_report();
     in_window.late.sort_unstable();
     let late_at_probes = std::mem::take(&mut in_window.late);
-    seen.add(in_window);
+    report.add(in_window);
 
-    let storm = crowd.storm(plan.storm, plan.storm_takes).await?;
-    let after_storm = target.metrics(crowd.http()).await;
-    seen.add(crowd.take_seen());
+    let storm = pool.storm(plan.storm, plan.storm_takes).await?;
+    let after_storm = target.metrics(pool.http()).await;
+    report.add(pool.take_report());
 
     let rate = cpu.map(|cpu| cpu / seconds);
     let more = (viewers - 1) as f64;
@@ -133,7 +134,7 @@ pub(crate) async fn measure(
         .zip(alone_rate)
         .zip(rate)
         .map(|((ramp, alone), rate)| {
-            // Those who had come were sent to meanwhile: half of them on average.
+            // While the viewers joined, half of them on average were being sent to.
             (ramp - ramp_seconds * (alone + rate) / 2.0).max(0.0) / more
         });
     let row = Row {
@@ -152,51 +153,50 @@ pub(crate) async fn measure(
             .zip(after)
             .map(|(after, before)| after.since(&before)),
         storm,
-        packets: crowd.packets(&arrived_before, &arrived),
+        packets: pool.packets(&arrived_before, &arrived),
         seconds,
-        seen,
+        report,
         busy,
         others: cpu.map(|cpu| (core - cpu).max(0.0) / seconds),
     };
     if target.stays() {
-        crowd.leave().await?;
+        pool.leave().await?;
     }
     Ok(row)
 }
 
-/// Probes that lose packets, among others who do not.
+/// A measurement in which the probes drop packets.
 #[derive(Debug)]
-pub(crate) struct Repair {
+pub(crate) struct LossRow {
     pub(crate) probes: usize,
     pub(crate) seconds: f64,
-    pub(crate) seen: Seen,
-    /// The server's own counters meanwhile.
+    pub(crate) report: ProbeReport,
+    /// The server's counters meanwhile.
     pub(crate) metrics: Option<Metrics>,
 }
 
-/// `loss`: percent of RTP packets.
-pub(crate) async fn repair(
+/// `loss`: percentage of RTP packets.
+pub(crate) async fn measure_loss(
     target: &Target,
     source: &Source,
     plan: &Plan,
     loss: u64,
-) -> Result<Repair> {
-    let mut crowd = Crowd::new(&target.whep, source)?;
-    crowd
-        .grow(plan.probes, Kind::Probe { loss }, plan.rate)
+) -> Result<LossRow> {
+    let mut pool = ViewerPool::new(&target.whep, source)?;
+    pool.grow(plan.probes, ViewerKind::Probe { loss }, plan.rate)
         .await?;
-    let (began, before) = (Instant::now(), target.metrics(crowd.http()).await);
-    // A whole pass over the film, its beginning and end included.
+    let (began, before) = (Instant::now(), target.metrics(pool.http()).await);
+    // A whole pass over the video, including its end and start.
     sleep(Duration::from_secs_f64(source.length() + 5.0).max(plan.window)).await;
     let seconds = began.elapsed().as_secs_f64();
-    let seen = crowd.take_seen();
-    let metrics = target.metrics(crowd.http()).await.zip(before);
-    let probes = crowd.len();
-    crowd.leave().await?;
-    Ok(Repair {
+    let report = pool.take_report();
+    let metrics = target.metrics(pool.http()).await.zip(before);
+    let probes = pool.len();
+    pool.leave().await?;
+    Ok(LossRow {
         probes,
         seconds,
-        seen,
+        report,
         metrics: metrics.map(|(after, before)| after.since(&before)),
     })
 }

@@ -1,4 +1,4 @@
-//! `bench soak`: many watch, some come and go, and nothing may grow.
+//! `bench soak`: viewers join and leave for minutes, and nothing may grow.
 
 use std::time::{Duration, Instant};
 
@@ -8,36 +8,36 @@ use tokio::task::LocalSet;
 use tokio::time::{interval, sleep};
 
 use super::cores::Cores;
-use super::crowd::Crowd;
 use super::lateness::bound;
 use super::source::Source;
 use super::target::Target;
-use super::watching::Kind;
+use super::viewer::ViewerKind;
+use super::viewer_pool::ViewerPool;
 use crate::process::need_files;
 
-/// Half of those who leave tell the server, half just vanish. What the server has is printed every minute.
+/// Half of the viewers that leave send DELETE, half just vanish. The server's usage is printed every minute.
 #[derive(Args)]
 pub(crate) struct Soak {
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(4..=10_000))]
     minutes: u64,
     #[arg(long, default_value_t = 500, value_parser = super::viewers)]
     viewers: usize,
-    /// Joins a second, and as many who leave.
+    /// Joins per second, and as many departures.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=100))]
     churn: u32,
-    /// How many of the viewers receive and check everything, and stay.
+    /// Number of viewers that stay, and receive and check everything.
     #[arg(long, default_value_t = 5, value_parser = super::viewers)]
     probes: usize,
 }
 
-/// Joins a second at the beginning.
+/// Joins per second at the start.
 const JOIN_RATE: f64 = 50.0;
-/// Those who vanish are missed after this, and until then there are more and more of them.
+/// The server notices after this time that a viewer vanished; until then their number grows.
 const WARM_UP: Duration = Duration::from_secs(60);
-/// Memory may differ by this much between the first and the last third, and is still flat.
+/// Relative growth of memory between the first and the last third that still counts as flat.
 const MEMORY: f64 = 0.05;
 
-/// What the server had in a minute.
+/// The server's usage in one minute.
 struct Minute {
     memory: f64,
     files: f64,
@@ -58,23 +58,23 @@ impl Soak {
     }
 
     async fn soak(&self, target: &Target, source: &Source) -> Result<()> {
-        let mut crowd = Crowd::new(&target.whep, source)?;
-        crowd
-            .grow(
-                self.probes.min(self.viewers),
-                Kind::Probe { loss: 0 },
-                JOIN_RATE,
-            )
+        let mut pool = ViewerPool::new(&target.whep, source)?;
+        pool.grow(
+            self.probes.min(self.viewers),
+            ViewerKind::Probe { loss: 0 },
+            JOIN_RATE,
+        )
+        .await?;
+        pool.grow(self.viewers, ViewerKind::Background, JOIN_RATE)
             .await?;
-        crowd.grow(self.viewers, Kind::Crowd, JOIN_RATE).await?;
         eprintln!(
-            "{} watch, {} a second come and go",
+            "{} viewers, {} joins and departures per second",
             self.viewers, self.churn
         );
-        self.exchange(&mut crowd, WARM_UP).await?;
-        crowd.take_seen();
+        self.exchange(&mut pool, WARM_UP).await?;
+        pool.take_report();
         println!(
-            "minute | memory MB | files | CPU ms a viewer-second | lateness p99 ms | units at probes: missing, out of order, damaged, mistimed"
+            "minute | memory MB | files | CPU ms per viewer-second | lateness p99 ms | units at probes: missing, out of order, damaged, mistimed"
         );
         let mut minutes = Vec::new();
         let mut wrong = 0;
@@ -83,19 +83,19 @@ impl Soak {
                 target.usage()?.context("Weir is a process")?,
                 Instant::now(),
             );
-            let metrics = target.metrics(crowd.http()).await;
-            self.exchange(&mut crowd, Duration::from_secs(60)).await?;
+            let metrics = target.metrics(pool.http()).await;
+            self.exchange(&mut pool, Duration::from_secs(60)).await?;
             let after = target.usage()?.context("Weir is a process")?;
-            let metrics = target.metrics(crowd.http()).await.zip(metrics);
+            let metrics = target.metrics(pool.http()).await.zip(metrics);
             let lateness = metrics.and_then(|(after, before)| after.since(&before).lateness);
             let late = lateness.and_then(|lateness| lateness.percentile(99.0));
             let cpu = (after.cpu - before.cpu).as_secs_f64() * 1e3 / began.elapsed().as_secs_f64();
-            let seen = crowd.take_seen();
-            let mut units = seen.pictures;
-            units.add(&seen.sound);
+            let report = pool.take_report();
+            let mut units = report.video;
+            units.add(&report.audio);
             wrong += units.wrong();
             println!(
-                "{minute:>6} | {:>9.1} | {:>5} | {:>22.2} | {:>15} | {}, {}, {}, {}",
+                "{minute:>6} | {:>9.1} | {:>5} | {:>24.2} | {:>15} | {}, {}, {}, {}",
                 after.memory as f64 / 1e6,
                 after.files,
                 cpu / self.viewers as f64,
@@ -111,22 +111,22 @@ impl Soak {
                 late,
             });
         }
-        crowd.leave().await?;
+        pool.leave().await?;
         verdict(&minutes, self.churn, wrong)
     }
 
-    /// For so long, viewers come and go.
-    async fn exchange(&self, crowd: &mut Crowd, over: Duration) -> Result<()> {
+    /// Viewers join and leave for this time.
+    async fn exchange(&self, pool: &mut ViewerPool, over: Duration) -> Result<()> {
         if self.churn == 0 {
             sleep(over).await;
         } else {
             let mut pace = interval(Duration::from_secs(1) / self.churn);
             for turn in 0..over.as_secs() * u64::from(self.churn) {
                 pace.tick().await;
-                crowd.exchange(turn % 2 == 0).await?;
+                pool.exchange(turn % 2 == 0).await?;
             }
         }
-        crowd.all_here().await
+        pool.all_here().await
     }
 }
 
@@ -137,19 +137,19 @@ fn verdict(minutes: &[Minute], churn: u32, wrong: u64) -> Result<()> {
     let mean = |part: &[Minute], of: fn(&Minute) -> f64| {
         part.iter().map(of).sum::<f64>() / part.len() as f64
     };
-    let mut uneven = Vec::new();
+    let mut problems = Vec::new();
     let (before, after) = (mean(first, |m| m.memory), mean(last, |m| m.memory));
     if after > before * (1.0 + MEMORY) {
-        uneven.push(format!(
+        problems.push(format!(
             "memory grew from {:.1} to {:.1} MB",
             before / 1e6,
             after / 1e6
         ));
     }
     let (before, after) = (mean(first, |m| m.files), mean(last, |m| m.files));
-    // Requests of who comes and goes at the moment.
+    // Viewers that are joining or leaving have requests open.
     if after > before + 10.0 + 2.0 * f64::from(churn) {
-        uneven.push(format!("open files grew from {before:.0} to {after:.0}"));
+        problems.push(format!("open files grew from {before:.0} to {after:.0}"));
     }
     let most = |part: &[Minute]| {
         part.iter()
@@ -159,15 +159,15 @@ fn verdict(minutes: &[Minute], churn: u32, wrong: u64) -> Result<()> {
     if let Some((before, after)) = most(first).zip(most(last))
         && after > before
     {
-        uneven.push(format!("lateness p99 grew from <{before} to <{after} ms"));
+        problems.push(format!("lateness p99 grew from <{before} to <{after} ms"));
     }
     if wrong > 0 {
-        uneven.push(format!("{wrong} units at probes were wrong"));
+        problems.push(format!("{wrong} units at probes were wrong"));
     }
-    if !uneven.is_empty() {
-        bail!("not flat: {}", uneven.join("; "));
+    if !problems.is_empty() {
+        bail!("not flat: {}", problems.join("; "));
     }
-    println!("flat: memory, files and lateness of the last third are as those of the first");
+    println!("flat: memory, files and lateness of the last third match the first");
     Ok(())
 }
 
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_as_it_is_is_flat_and_what_grows_is_not() {
+    fn constant_usage_is_flat_and_growth_is_not() {
         assert!(verdict(&minutes(|_| 1e8), 5, 0).is_ok());
         assert!(verdict(&minutes(|n| 1e8 + n * 2e6), 5, 0).is_err());
         assert!(verdict(&minutes(|_| 1e8), 5, 1).is_err());

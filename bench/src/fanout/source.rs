@@ -1,4 +1,4 @@
-//! The film that is watched: made once, and known unit by unit.
+//! The video that the viewers watch: encoded once, and known unit by unit.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,12 +9,12 @@ use std::rc::Rc;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-/// Seconds of it; after them it begins again.
+/// Length in seconds; then it repeats.
 const SECONDS: &str = "20";
-/// 720p30 without B-frames, so that any server can pass it through; a keyframe every 2 s. What comes out has 2.5 Mbit/s,
-/// as the small buffer holds the rate down; it keeps keyframes within some 60 packets, and with the pictures that follow
-/// meanwhile within the 100 for which str0m asks again.
-const PICTURES: &[&str] = &[
+/// 720p30 without B-frames, so that any server can pass it through; a keyframe every 2 s. The result has 2.5 Mbit/s,
+/// as the small buffer limits the rate. It also keeps a keyframe within some 60 packets, and with the frames that
+/// follow meanwhile within the 100 packets for which str0m sends NACKs.
+const VIDEO_ENCODING: &[&str] = &[
     "-vf",
     "fps=30,format=yuv420p",
     "-c:v",
@@ -38,45 +38,45 @@ const PICTURES: &[&str] = &[
     "-bufsize",
     "600k",
 ];
-const SOUND: &[&str] = &["-c:a", "libopus", "-b:a", "64k", "-ac", "2", "-ar", "48000"];
+const AUDIO_ENCODING: &[&str] = &["-c:a", "libopus", "-b:a", "64k", "-ac", "2", "-ar", "48000"];
 
-/// Bytes of an RTP payload at most (server/src/media/packetize.rs).
+/// Largest RTP payload in bytes, as in `media`'s packetizer.
 const MAX_PAYLOAD: usize = 1188;
-/// Of a NAL unit that has a slice of a picture (H.264 7.4.1).
+/// Types of NAL units with a slice of a frame (H.264 7.4.1).
 const SLICES: std::ops::RangeInclusive<u8> = 1..=5;
 
-/// A file that is played again and again.
+/// A file that is played in a loop.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) path: PathBuf,
-    pub(crate) pictures: Rc<Track>,
-    pub(crate) sound: Rc<Track>,
+    pub(crate) video: Rc<SourceTrack>,
+    pub(crate) audio: Rc<SourceTrack>,
 }
 
 /// The access units of one track.
 #[derive(Debug)]
-pub(crate) struct Track {
-    pub(crate) units: Vec<Unit>,
-    /// Where the units with this fingerprint are.
+pub(crate) struct SourceTrack {
+    pub(crate) units: Vec<AccessUnit>,
+    /// Indices of the units by fingerprint.
     found: HashMap<u64, Vec<usize>>,
-    /// Of both tracks, in microseconds: after this a unit comes again.
+    /// Of the whole file, in microseconds: a unit repeats after this time.
     pub(crate) length: i64,
-    /// Of RTP timestamps, Hz.
+    /// Clock rate of RTP timestamps in Hz.
     pub(crate) rate: i64,
 }
 
 /// One access unit.
 #[derive(Clone, Debug)]
-pub(crate) struct Unit {
+pub(crate) struct AccessUnit {
     pub(crate) fingerprint: u64,
-    /// Microseconds since the beginning of the file.
+    /// Microseconds since the start of the file.
     pub(crate) time: i64,
-    /// Bytes of the RTP payloads that it is cut into.
+    /// Bytes of each RTP payload of the unit.
     pub(crate) payloads: Vec<usize>,
 }
 
 impl Source {
-    /// Makes the file in `folder` if it is not there yet.
+    /// Encodes the file into `folder` unless it exists.
     pub(crate) fn make(folder: &Path) -> Result<Self> {
         let path = folder.join("fanout.mp4");
         if !path.is_file() {
@@ -87,7 +87,10 @@ impl Source {
             let mut ffmpeg = Command::new("ffmpeg");
             ffmpeg.args(["-v", "error", "-y", "-stream_loop", "-1", "-i"]);
             ffmpeg.arg(clip).args(["-t", SECONDS]);
-            ffmpeg.args(PICTURES).args(SOUND).arg(&unfinished);
+            ffmpeg
+                .args(VIDEO_ENCODING)
+                .args(AUDIO_ENCODING)
+                .arg(&unfinished);
             output(ffmpeg)?;
             std::fs::rename(unfinished, &path)?;
         }
@@ -102,7 +105,7 @@ impl Source {
             .arg(&path);
         let listing: Value = serde_json::from_slice(&output(ffprobe)?)?;
         let file = std::fs::read(&path)?;
-        let (mut pictures, mut sound, mut end) = (Vec::new(), Vec::new(), 0);
+        let (mut video, mut audio, mut end) = (Vec::new(), Vec::new(), 0);
         for packet in listing["packets"]
             .as_array()
             .context("ffprobe lists no packets")?
@@ -118,49 +121,49 @@ impl Source {
             end = end.max(time + micros(packet, "duration_time")?);
             if packet["codec_type"] == "video" {
                 let slices = slices(length_prefixed(data));
-                pictures.push(Unit {
+                video.push(AccessUnit {
                     fingerprint: fingerprint(&slices),
                     time,
                     payloads: slices.iter().flat_map(|slice| cut(slice.len())).collect(),
                 });
             } else {
-                sound.push(Unit {
+                audio.push(AccessUnit {
                     fingerprint: fingerprint(&[data]),
                     time,
                     payloads: vec![data.len()],
                 });
             }
         }
-        let start = pictures.iter().chain(&sound).map(|unit| unit.time).min();
+        let start = video.iter().chain(&audio).map(|unit| unit.time).min();
         let start = start.context("the file is empty")?;
         Ok(Self {
             path,
-            pictures: Rc::new(Track::new(pictures, start, end, 90_000)),
-            sound: Rc::new(Track::new(sound, start, end, 48_000)),
+            video: Rc::new(SourceTrack::new(video, start, end, 90_000)),
+            audio: Rc::new(SourceTrack::new(audio, start, end, 48_000)),
         })
     }
 
     /// In seconds.
     pub(crate) fn length(&self) -> f64 {
-        self.pictures.length as f64 / 1e6
+        self.video.length as f64 / 1e6
     }
 
-    /// RTP packets a second.
+    /// RTP packets per second.
     pub(crate) fn packets(&self) -> f64 {
-        let units = self.pictures.units.iter().chain(&self.sound.units);
+        let units = self.video.units.iter().chain(&self.audio.units);
         units.map(|unit| unit.payloads.len()).sum::<usize>() as f64 / self.length()
     }
 
-    /// Of RTP payloads, bit/s.
+    /// Of RTP payloads, in bit/s.
     pub(crate) fn bitrate(&self) -> f64 {
-        let units = self.pictures.units.iter().chain(&self.sound.units);
+        let units = self.video.units.iter().chain(&self.audio.units);
         8.0 * units.flat_map(|unit| &unit.payloads).sum::<usize>() as f64 / self.length()
     }
 }
 
-impl Track {
-    /// `start` and `end`: of the file, in microseconds.
-    pub(crate) fn new(mut units: Vec<Unit>, start: i64, end: i64, rate: i64) -> Self {
+impl SourceTrack {
+    /// `start` and `end` of the file in microseconds.
+    pub(crate) fn new(mut units: Vec<AccessUnit>, start: i64, end: i64, rate: i64) -> Self {
         let mut found: HashMap<u64, Vec<usize>> = HashMap::new();
         for (index, unit) in units.iter_mut().enumerate() {
             unit.time -= start;
@@ -174,7 +177,7 @@ impl Track {
         }
     }
 
-    /// Where the unit is, if it is there exactly once.
+    /// The index of a unit that occurs exactly once.
     pub(crate) fn only(&self, fingerprint: u64) -> Option<usize> {
         match self.found.get(&fingerprint)?.as_slice() {
             [only] => Some(*only),
@@ -183,15 +186,15 @@ impl Track {
     }
 }
 
-/// What tells units apart. Of a picture only its slices count: parameter sets and other NAL units may be added or left
-/// out on the way.
+/// Identifies a unit. For video only the slices count: parameter sets and other NAL units may be added or removed
+/// on the way.
 pub(crate) fn fingerprint(parts: &[&[u8]]) -> u64 {
     let mut hasher = DefaultHasher::new();
     parts.hash(&mut hasher);
     hasher.finish()
 }
 
-/// Those of the NAL units that have slices.
+/// The NAL units that contain slices.
 pub(crate) fn slices<'a>(nals: impl Iterator<Item = &'a [u8]>) -> Vec<&'a [u8]> {
     nals.filter(|nal| {
         nal.first()
@@ -216,7 +219,7 @@ pub(crate) fn annex_b(unit: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The NAL units of mp4 as ffmpeg writes it: with lengths of 4 bytes (ISO 14496-15 5.3).
+/// The NAL units of MP4 as ffmpeg writes it: with lengths of 4 bytes (ISO 14496-15 5.3).
 fn length_prefixed(unit: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = unit;
     std::iter::from_fn(move || {
@@ -227,7 +230,7 @@ fn length_prefixed(unit: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// How the server cuts a NAL unit: whole, or as FU-A in even pieces (RFC 6184 5.8).
+/// Payload sizes of a NAL unit as the server packetizes it: whole, or as FU-A fragments of equal size (RFC 6184 5.8).
 fn cut(nal: usize) -> Vec<usize> {
     if nal <= MAX_PAYLOAD {
         return vec![nal];
@@ -241,23 +244,23 @@ fn cut(nal: usize) -> Vec<usize> {
 fn output(mut command: Command) -> Result<Vec<u8>> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().with_context(|| {
-        format!("the {program} command is needed for the film of this bench; `apt-get install ffmpeg` installs it")
+        format!("the video of this benchmark needs {program}; `apt-get install ffmpeg` installs it")
     })?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        bail!("{program} cannot make or read the film of this bench: {said}");
+        bail!("{program} cannot make or read the video of this benchmark: {said}");
     }
     Ok(output.stdout)
 }
 
 fn number<T: std::str::FromStr>(packet: &Value, name: &str) -> Result<T> {
     let number = packet[name].as_str().and_then(|text| text.parse().ok());
-    number.with_context(|| format!("ffprobe tells no {name}"))
+    number.with_context(|| format!("ffprobe prints no {name}"))
 }
 
 fn micros(packet: &Value, name: &str) -> Result<i64> {
     let seconds: f64 = number(packet, name)?;
-    ensure!(seconds.abs() < 1e6, "ffprobe tells a strange {name}");
+    ensure!(seconds.abs() < 1e6, "ffprobe prints an invalid {name}");
     Ok((seconds * 1e6).round() as i64)
 }
 
@@ -266,7 +269,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_is_the_same_in_both_forms_and_without_its_parameter_sets() {
+    fn the_fingerprint_of_a_frame_ignores_framing_and_parameter_sets() {
         let (sps, slice) = ([0x67, 1, 2], [0x65, 0, 0, 3, 1, 9]);
         let lengths = [&[0, 0, 0, 6], &slice[..]].concat();
         let start_codes = [&[0, 0, 0, 1], &sps[..], &[0, 0, 0, 1], &slice[..]].concat();
@@ -278,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_even_and_carry_two_bytes_each() {
+    fn fragments_are_even_and_have_two_bytes_of_header() {
         assert_eq!(cut(1188), [1188]);
         assert_eq!(cut(1189), [596, 596]);
         assert_eq!(cut(10_001).len(), 9);
@@ -286,13 +289,13 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_that_is_there_twice_does_not_tell_where_it_is() {
-        let unit = |fingerprint| Unit {
+    fn a_unit_that_occurs_twice_has_no_position() {
+        let unit = |fingerprint| AccessUnit {
             fingerprint,
             time: 0,
             payloads: vec![1],
         };
-        let track = Track::new(vec![unit(5), unit(6), unit(5)], 0, 1, 48_000);
+        let track = SourceTrack::new(vec![unit(5), unit(6), unit(5)], 0, 1, 48_000);
         assert_eq!(
             (track.only(5), track.only(6), track.only(7)),
             (None, Some(1), None)

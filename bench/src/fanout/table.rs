@@ -4,22 +4,19 @@ use std::time::Duration;
 
 use super::lateness::bound;
 use super::metrics::Metrics;
-use super::row::{Repair, Row};
+use super::row::{LossRow, Row};
 
-const COST: &str = "\
-        | server: CPU ms a viewer-second          |        | memory  | a join:   | joins a  | viewers' | others, on the
-viewers |   all | times the limit | one more viewer | core % | kB each | ms of CPU | s of CPU |   core % | server's core, %";
+const COST: &str = "        | server: CPU ms per viewer-second          |        | memory, | per join, | joins /  | viewers' | other load on
+viewers |   all | times the limit | one more viewer | core % | kB each |    CPU ms |    CPU s |   core % | server's core, %";
 const AIM: &str = "aim     |  0.50 |               2 |                 |        |     300 |         3 |          |          |";
 
-const TIMES: &str = "\
-        | lateness, the server's own, ms | at probes, when whole | the same in the | first picture in the storm, ms
-viewers |     p50 |      p99 |       max |   p50 |   p99 |   max | storm, p99      |   p50 |   p95 |   max | failed";
+const TIMES: &str = "        | lateness by the server, ms     | at probes, complete   | by the server   | first frame in the storm, ms
+viewers |     p50 |      p99 |       max |   p50 |   p99 |   max | in storm, p99   |   p50 |   p95 |   max | failed";
 
-const TRUTH: &str = "\
-        | packets/s of each viewer | server's counters, a second                      | units at probes
-viewers |  mean |    least |  most | per send |  sent again | skips | send errors | whole | missing | out of order | damaged | mistimed";
+const CORRECTNESS: &str = "        | packets/s per viewer     | server's counters per second                 | units at probes
+viewers |  mean |    least |  most | per send | retransmits | skips | send errors | whole | missing | out of order | damaged | mistimed";
 
-/// Three parts for each server: what it costs, when things come, and whether they are right.
+/// Three tables for each server: cost, times, correctness.
 pub(crate) fn print(name: &str, rows: &[Row], limit: Duration) {
     let limit = limit.as_secs_f64() * 1000.0;
     println!("\n{name}\n{COST}");
@@ -31,9 +28,9 @@ pub(crate) fn print(name: &str, rows: &[Row], limit: Duration) {
     for row in rows {
         println!("{}", times(row));
     }
-    println!("\n{TRUTH}");
+    println!("\n{CORRECTNESS}");
     for row in rows {
-        println!("{}", truth(row));
+        println!("{}", correctness(row));
     }
 }
 
@@ -71,7 +68,7 @@ fn times(row: &Row) -> String {
         number(micros.map(|micros| *micros as f64 / 1000.0), 1)
     };
     let first = |percent| {
-        let time = percentile(&row.storm.first_pictures, percent);
+        let time = percentile(&row.storm.first_frames, percent);
         number(time.map(|time| time.as_secs_f64() * 1000.0), 0)
     };
     format!(
@@ -90,14 +87,14 @@ fn times(row: &Row) -> String {
     )
 }
 
-fn truth(row: &Row) -> String {
+fn correctness(row: &Row) -> String {
     let packets = row.packets;
     let rate = |count: f64| count / row.seconds;
     let counted = |name: &str| row.metrics.as_ref().map(|metrics| rate(metrics.sum(name)));
     let batches = counted("weir_batches_total").filter(|batches| *batches > 0.0);
     let per_send = counted("weir_sent_packets_total").zip(batches);
-    let mut units = row.seen.pictures;
-    units.add(&row.seen.sound);
+    let mut units = row.report.video;
+    units.add(&row.report.audio);
     format!(
         "{:>7} | {:>5} | {:>8} | {:>5} | {:>8} | {:>11} | {:>5} | {:>11} | {:>5} | {:>7} | {:>12} | {:>7} | {:>8}",
         row.viewers,
@@ -116,26 +113,26 @@ fn truth(row: &Row) -> String {
     )
 }
 
-/// What became of pictures whose packets were lost on the way.
-pub(crate) fn print_repair(repair: &Repair, loss: u64) {
-    let seen = &repair.seen;
-    let pictures = seen.pictures;
+/// The result of the measurement with loss.
+pub(crate) fn print_loss(row: &LossRow, loss: u64) {
+    let report = &row.report;
+    let video = report.video;
     println!(
-        "\n{loss} % loss: {} probes lost {} packets in {:.0} s and {} came again; pictures: {} whole, {} missing, {} out of order, {} damaged, {} mistimed; sound, which is not asked for again: {} missing",
-        repair.probes,
-        seen.lost,
-        repair.seconds,
-        seen.repairs,
-        pictures.whole,
-        pictures.missing,
-        pictures.disordered,
-        pictures.damaged,
-        pictures.mistimed,
-        seen.sound.missing
+        "\n{loss} % loss: {} probes dropped {} packets in {:.0} s and received {} retransmissions; video: {} whole, {} missing, {} out of order, {} damaged, {} mistimed; audio, which is not retransmitted: {} missing",
+        row.probes,
+        report.lost,
+        row.seconds,
+        report.rtx,
+        video.whole,
+        video.missing,
+        video.disordered,
+        video.damaged,
+        video.mistimed,
+        report.audio.missing
     );
-    if let Some(metrics) = &repair.metrics {
+    if let Some(metrics) = &row.metrics {
         println!(
-            "the server counts {} packets sent again, {} asked for, and {} skips",
+            "the server counts {} packets retransmitted, {} requested by NACK, and {} skips",
             metrics.sum("weir_rtx_packets_total"),
             metrics.sum("weir_nacks_total"),
             metrics.sum("weir_skips_total")
@@ -143,7 +140,7 @@ pub(crate) fn print_repair(repair: &Repair, loss: u64) {
     }
 }
 
-/// Of values that rise.
+/// A percentile of ascending values.
 pub(crate) fn percentile<T>(values: &[T], percent: f64) -> Option<&T> {
     let last = values.len().checked_sub(1)?;
     let index = (values.len() as f64 * percent / 100.0).ceil() as usize;
@@ -159,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_values_that_were_there() {
+    fn percentiles_are_among_the_values() {
         let values: Vec<u32> = (1..=200).collect();
         assert_eq!(percentile(&values, 50.0), Some(&100));
         assert_eq!(percentile(&values, 95.0), Some(&190));

@@ -1,4 +1,4 @@
-//! What is measured: Weir, or any server that is there already.
+//! The measured server: Weir, or a third-party server that is running already.
 
 use anyhow::{Context, Result};
 
@@ -7,29 +7,29 @@ use super::metrics::Metrics;
 use super::source::Source;
 use crate::process::{Server, Usage};
 
-/// For Weir: all viewers of a measurement, on one shard.
+/// Weir's flags: all viewers of a measurement, on one shard.
 const FLAGS: &[&str] = &["--max-viewers", "4000", "--shards", "1"];
-/// The name of its stream.
-const STREAM: &str = "film";
+/// Name of Weir's stream.
+const STREAM: &str = "video";
 
 pub(crate) struct Target {
     pub(crate) name: String,
-    /// Its WHEP endpoint.
+    /// WHEP endpoint.
     pub(crate) whep: String,
     metrics: Option<String>,
     process: Option<u32>,
-    /// Ends with this.
+    /// Stopped on drop.
     server: Option<Server>,
 }
 
 impl Target {
-    /// Weir, started on its core with the source. This thread is on the viewers' core afterwards.
+    /// Starts Weir with the source on the server's core. Afterwards this thread is on the viewers' core.
     pub(crate) fn weir(source: &Source, cores: Cores) -> Result<Self> {
         cores.enter_server()?;
         let file = source
             .path
             .to_str()
-            .context("the folder has a strange name")?;
+            .context("the path of the video is not UTF-8")?;
         let server = Server::start_with(FLAGS, &format!("{STREAM}={file}"));
         cores.enter_viewers()?;
         let server = server?;
@@ -42,10 +42,10 @@ impl Target {
         })
     }
 
-    /// A server that plays the source already. Its process is held to the server's core.
-    pub(crate) fn other(whep: &str, process: Option<u32>, cores: Cores) -> Result<Self> {
+    /// A server that plays the source already. Its process is pinned to the server's core.
+    pub(crate) fn third_party(whep: &str, process: Option<u32>, cores: Cores) -> Result<Self> {
         if let Some(process) = process {
-            cores.hold_server(process)?;
+            cores.pin_server(process)?;
         }
         Ok(Self {
             name: whep.to_owned(),
@@ -56,17 +56,17 @@ impl Target {
         })
     }
 
-    /// It goes on after the measurement, so whoever watches has to leave.
+    /// The server runs on after the measurement, so viewers have to leave.
     pub(crate) fn stays(&self) -> bool {
         self.server.is_none()
     }
 
-    /// `None` when the process is not known.
+    /// `None` when the process is unknown.
     pub(crate) fn usage(&self) -> Result<Option<Usage>> {
         self.process.map(Usage::of).transpose()
     }
 
-    /// `None` when the server does not tell.
+    /// `None` when the server has no metrics.
     pub(crate) async fn metrics(&self, http: &reqwest::Client) -> Option<Metrics> {
         Metrics::of(http, self.metrics.as_deref()?).await
     }

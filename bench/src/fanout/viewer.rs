@@ -1,4 +1,4 @@
-//! Watching, from the offer to the end.
+//! One viewer, from the offer to its end.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -18,111 +18,111 @@ use tokio::net::UdpSocket;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, sleep_until};
 
-use super::answer::{reachable, repairs};
-use super::check::Check;
+use super::answer::{reachable, rtx_payload_types};
+use super::check::UnitCheck;
 use super::filter;
-use super::seen::Seen;
-use super::source::{Track, annex_b, fingerprint, slices};
-use crate::dice::Dice;
+use super::probe_report::ProbeReport;
+use super::source::{SourceTrack, annex_b, fingerprint, slices};
+use crate::rng::Rng;
 
-/// Who vanishes keeps the port for so long, until the server misses the viewer: what it still sends would end another
-/// viewer there, as str0m takes a DTLS record that it cannot open for the end of its connection.
-const VANISHED: Duration = Duration::from_secs(60);
-/// Packets that str0m holds back while one before them is missing: more than a keyframe has.
+/// A viewer that vanishes keeps its port until the server notices: packets that still arrive would end a new viewer
+/// on the same port, as str0m closes a connection when it cannot decrypt a DTLS record.
+const VANISHED_PORT_HELD: Duration = Duration::from_secs(60);
+/// Packets that str0m buffers while an earlier one is missing: more than a keyframe has.
 const REORDERING: usize = 600;
-/// What all who watch the same have in common.
+/// What all viewers of a stream have in common.
 #[derive(Debug)]
-pub(crate) struct Setup {
+pub(crate) struct ViewerConfig {
     pub(crate) http: reqwest::Client,
-    /// A WHEP endpoint.
+    /// WHEP endpoint.
     pub(crate) whep: reqwest::Url,
-    /// Where sockets are bound: what the server's host is reached from.
+    /// Local address that reaches the server.
     pub(crate) address: IpAddr,
-    /// One for all, as making one costs more than all else of a join.
+    /// One for all viewers, as generating one costs more than the rest of a join.
     pub(crate) certificate: DtlsCert,
-    pub(crate) pictures: Rc<Track>,
-    pub(crate) sound: Rc<Track>,
-    /// What arrivals are counted from.
+    pub(crate) video: Rc<SourceTrack>,
+    pub(crate) audio: Rc<SourceTrack>,
+    /// Zero of arrival times.
     pub(crate) began: Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// The kernel drops its RTP. It has come when it is connected.
-    Crowd,
-    /// Like the crowd from its first picture on, with which it has come.
-    Newcomer,
-    /// Receives and checks everything, but for so many percent of RTP packets that it loses, repairs excepted.
+pub(crate) enum ViewerKind {
+    /// The kernel drops its RTP. It counts as connected when DTLS is.
+    Background,
+    /// Like `Background` from its first frame on, with which it counts as connected.
+    Joiner,
+    /// Receives and checks everything. Drops `loss` percent of the RTP packets, retransmissions excepted.
     Probe { loss: u64 },
 }
 
 /// How a viewer ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Leave {
-    Politely,
-    /// Without a word.
-    Silently,
+pub(super) enum Departure {
+    Delete,
+    /// Without a request to the server.
+    Vanish,
 }
 
-/// A track as it arrives.
-struct Playing {
-    check: Check,
-    /// Arrival less media time of the unit that came earliest, microseconds.
+/// The state of a received track.
+struct TrackCheck {
+    check: UnitCheck,
+    /// Smallest difference of arrival time and media time so far, in microseconds.
     earliest: i64,
 }
 
-impl Playing {
-    fn new(track: &Rc<Track>) -> Self {
+impl TrackCheck {
+    fn new(track: &Rc<SourceTrack>) -> Self {
         Self {
-            check: Check::new(Rc::clone(track)),
+            check: UnitCheck::new(Rc::clone(track)),
             earliest: i64::MAX,
         }
     }
 }
 
-/// Somebody who watches: str0m, a socket of its own, and a task on the one thread that they share.
-pub(super) struct Watching {
-    setup: Rc<Setup>,
-    kind: Kind,
+/// A viewer: str0m, a socket, and a task on the thread that all viewers share.
+pub(super) struct Viewer {
+    config: Rc<ViewerConfig>,
+    kind: ViewerKind,
     socket: UdpSocket,
-    seen: Rc<RefCell<Seen>>,
-    comes: Option<(oneshot::Sender<Duration>, Instant)>,
-    dice: Dice,
-    /// Payload types of repairs.
-    repairs: BTreeSet<u8>,
-    pictures: Playing,
-    sound: Playing,
+    report: Rc<RefCell<ProbeReport>>,
+    connected: Option<(oneshot::Sender<Duration>, Instant)>,
+    rng: Rng,
+    /// Payload types of retransmissions.
+    rtx_payload_types: BTreeSet<u8>,
+    video: TrackCheck,
+    audio: TrackCheck,
 }
 
-impl Watching {
-    /// `comes` is told how long it took to come.
+impl Viewer {
+    /// `connected` receives the time that joining took.
     pub(super) fn new(
-        setup: &Rc<Setup>,
-        kind: Kind,
+        config: &Rc<ViewerConfig>,
+        kind: ViewerKind,
         socket: UdpSocket,
-        seen: Rc<RefCell<Seen>>,
-        comes: oneshot::Sender<Duration>,
+        report: Rc<RefCell<ProbeReport>>,
+        connected: oneshot::Sender<Duration>,
     ) -> Result<Self> {
         Ok(Self {
-            setup: Rc::clone(setup),
+            config: Rc::clone(config),
             kind,
-            dice: Dice::new(socket.local_addr()?.port().into()),
+            rng: Rng::new(socket.local_addr()?.port().into()),
             socket,
-            seen,
-            comes: Some((comes, Instant::now())),
-            repairs: BTreeSet::new(),
-            pictures: Playing::new(&setup.pictures),
-            sound: Playing::new(&setup.sound),
+            report,
+            connected: Some((connected, Instant::now())),
+            rtx_payload_types: BTreeSet::new(),
+            video: TrackCheck::new(&config.video),
+            audio: TrackCheck::new(&config.audio),
         })
     }
 
-    /// From the offer until it leaves.
-    pub(super) async fn run(mut self, mut leaves: oneshot::Receiver<Leave>) -> Result<()> {
+    /// Runs from the offer until `departure`.
+    pub(super) async fn run(mut self, mut departure: oneshot::Receiver<Departure>) -> Result<()> {
         let (mut rtc, offer, pending) = self.offer()?;
-        if let Some((_, since)) = &mut self.comes {
+        if let Some((_, since)) = &mut self.connected {
             *since = Instant::now();
         }
-        let request = self.setup.http.post(self.setup.whep.clone());
+        let request = self.config.http.post(self.config.whep.clone());
         let request = request.header(CONTENT_TYPE, "application/sdp").body(offer);
         let response = request
             .send()
@@ -132,28 +132,28 @@ impl Watching {
             .headers()
             .get(LOCATION)
             .and_then(|url| url.to_str().ok());
-        let session = session.and_then(|url| self.setup.whep.join(url).ok());
+        let session = session.and_then(|url| self.config.whep.join(url).ok());
         let (status, answer) = (response.status(), response.text().await?);
         if !status.is_success() {
             bail!("the server refuses the offer, {status}: {answer}");
         }
-        self.repairs = repairs(&answer);
-        let answer = SdpAnswer::from_sdp_string(&reachable(&answer, self.setup.address))?;
+        self.rtx_payload_types = rtx_payload_types(&answer);
+        let answer = SdpAnswer::from_sdp_string(&reachable(&answer, self.config.address))?;
         rtc.sdp_api().accept_answer(pending, answer)?;
-        let watched = self.watch(&mut rtc, &mut leaves).await;
-        if let Ok(Leave::Silently) = watched {
+        let ended = self.receive(&mut rtc, &mut departure).await;
+        if let Ok(Departure::Vanish) = ended {
             drop(rtc);
-            sleep(VANISHED).await;
+            sleep(VANISHED_PORT_HELD).await;
             return Ok(());
         }
         if let Some(session) = session {
-            let request = self.setup.http.delete(session);
+            let request = self.config.http.delete(session);
             request
                 .send()
                 .await
                 .context("the session cannot be deleted")?;
         }
-        watched.map(|_| ())
+        ended.map(|_| ())
     }
 
     fn offer(&self) -> Result<(Rtc, String, SdpPendingOffer)> {
@@ -161,45 +161,43 @@ impl Watching {
             .clear_codecs()
             .enable_h264(true)
             .enable_opus(true, false)
-            .set_dtls_cert(self.setup.certificate.clone())
+            .set_dtls_cert(self.config.certificate.clone())
             .set_reordering_size_video(REORDERING);
         let mut rtc = config.build(Instant::now());
         rtc.add_local_candidate(Candidate::host(self.socket.local_addr()?, "udp")?);
         let mut change = rtc.sdp_api();
         change.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
         change.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
-        let (offer, pending) = change
-            .apply()
-            .context("an offer with two tracks is a change")?;
+        let (offer, pending) = change.apply().context("an offer with two new tracks")?;
         let offer = offer.to_sdp_string();
         Ok((rtc, offer, pending))
     }
 
-    /// Until it is told to leave. An error when the server ends it.
-    async fn watch(
+    /// Receives until `departure`. An error when the server ends the connection.
+    async fn receive(
         &mut self,
         rtc: &mut Rtc,
-        leaves: &mut oneshot::Receiver<Leave>,
-    ) -> Result<Leave> {
+        departure: &mut oneshot::Receiver<Departure>,
+    ) -> Result<Departure> {
         let local = self.socket.local_addr()?;
         let mut buffer = vec![0; 2000];
         let sleep = sleep_until(Instant::now().into());
         tokio::pin!(sleep);
         while rtc.is_alive() {
-            let deadline = self.answer(rtc).await?;
+            let deadline = self.poll_output(rtc).await?;
             sleep.as_mut().reset(deadline.into());
             tokio::select! {
                 biased;
-                leave = &mut *leaves => return Ok(leave.unwrap_or(Leave::Silently)),
+                leave = &mut *departure => return Ok(leave.unwrap_or(Departure::Vanish)),
                 received = self.socket.recv_from(&mut buffer) => {
                     let mut received = received;
                     loop {
                         match received {
-                            Ok((length, source)) => if self.keeps(&buffer[..length]) {
+                            Ok((length, source)) => if self.accepts(&buffer[..length]) {
                                 let contents = buffer[..length].try_into()?;
                                 let receive = Receive { proto: Protocol::Udp, source, destination: local, contents };
                                 rtc.handle_input(Input::Receive(Instant::now(), receive))?;
-                                self.answer(rtc).await?;
+                                self.poll_output(rtc).await?;
                             },
                             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                             Err(error) => return Err(error).context("a viewer's socket failed"),
@@ -213,8 +211,8 @@ impl Watching {
         bail!("the server has ended a viewer's connection")
     }
 
-    /// Sends and notes what there is; tells when there may be more.
-    async fn answer(&mut self, rtc: &mut Rtc) -> Result<Instant> {
+    /// Sends pending packets and handles events. Returns when to call again.
+    async fn poll_output(&mut self, rtc: &mut Rtc) -> Result<Instant> {
         loop {
             match rtc.poll_output()? {
                 Output::Timeout(deadline) => return Ok(deadline),
@@ -225,40 +223,38 @@ impl Watching {
                         .await;
                     sent.context("a viewer's socket failed")?;
                 }
-                Output::Event(Event::Connected) if self.kind == Kind::Crowd => self.has_come(),
-                Output::Event(Event::MediaData(data)) => self.unit(&data)?,
+                Output::Event(Event::Connected) if self.kind == ViewerKind::Background => {
+                    self.set_connected()
+                }
+                Output::Event(Event::MediaData(data)) => self.on_access_unit(&data)?,
                 Output::Event(_) => {}
             }
         }
     }
 
-    fn has_come(&mut self) {
-        if let Some((comes, since)) = self.comes.take() {
-            // Nobody asks for it when the viewer has been dropped already.
-            let _ = comes.send(since.elapsed());
+    fn set_connected(&mut self) {
+        if let Some((connected, since)) = self.connected.take() {
+            // The receiver is gone when the handle was dropped.
+            let _ = connected.send(since.elapsed());
         }
     }
 
-    fn unit(&mut self, data: &MediaData) -> Result<()> {
+    fn on_access_unit(&mut self, data: &MediaData) -> Result<()> {
         let video = data.params.spec().codec.is_video();
-        if video && self.comes.is_some() {
-            self.has_come();
-            if self.kind == Kind::Newcomer {
+        if video && self.connected.is_some() {
+            self.set_connected();
+            if self.kind == ViewerKind::Joiner {
                 filter::drop_rtp(&self.socket)?;
             }
         }
-        if !matches!(self.kind, Kind::Probe { .. }) {
+        if !matches!(self.kind, ViewerKind::Probe { .. }) {
             return Ok(());
         }
-        let seen = &mut *self.seen.borrow_mut();
-        let (playing, tally, rate) = if video {
-            (
-                &mut self.pictures,
-                &mut seen.pictures,
-                self.setup.pictures.rate,
-            )
+        let report = &mut *self.report.borrow_mut();
+        let (track, counts, rate) = if video {
+            (&mut self.video, &mut report.video, self.config.video.rate)
         } else {
-            (&mut self.sound, &mut seen.sound, self.setup.sound.rate)
+            (&mut self.audio, &mut report.audio, self.config.audio.rate)
         };
         let fingerprint = if video {
             fingerprint(&slices(annex_b(&data.data)))
@@ -266,29 +262,29 @@ impl Watching {
             fingerprint(&[&data.data])
         };
         let timestamp = data.time.numer() as i64;
-        playing.check.unit(fingerprint, timestamp, tally);
-        let arrived = self.setup.began.elapsed().as_micros() as i64;
+        track.check.unit(fingerprint, timestamp, counts);
+        let arrived = self.config.began.elapsed().as_micros() as i64;
         let after = arrived - timestamp * 1_000_000 / rate;
-        playing.earliest = playing.earliest.min(after);
-        seen.late.push(after.abs_diff(playing.earliest));
+        track.earliest = track.earliest.min(after);
+        report.late.push(after.abs_diff(track.earliest));
         Ok(())
     }
 
-    /// False for what is lost on purpose.
-    fn keeps(&mut self, datagram: &[u8]) -> bool {
-        let Kind::Probe { loss } = self.kind else {
+    /// False for a packet that is dropped on purpose.
+    fn accepts(&mut self, datagram: &[u8]) -> bool {
+        let ViewerKind::Probe { loss } = self.kind else {
             return true;
         };
         if !filter::is_rtp(datagram) {
             return true;
         }
-        let seen = &mut *self.seen.borrow_mut();
-        // A repair is not lost again: str0m asks only for the last 100 packets, fewer than follow a keyframe meanwhile,
-        // and its memory is not what is measured.
-        if self.repairs.contains(&(datagram[1] & 0x7f)) {
-            seen.repairs += 1;
-        } else if self.dice.number(100) < loss {
-            seen.lost += 1;
+        let report = &mut *self.report.borrow_mut();
+        // Retransmissions are not dropped: str0m requests only the last 100 packets, fewer than follow a keyframe meanwhile,
+        // and that limit is not to be measured.
+        if self.rtx_payload_types.contains(&(datagram[1] & 0x7f)) {
+            report.rtx += 1;
+        } else if self.rng.below(100) < loss {
+            report.lost += 1;
             return false;
         }
         true

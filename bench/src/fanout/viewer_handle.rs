@@ -1,4 +1,4 @@
-//! One of many who watch, as the crowd holds it.
+//! A viewer as the pool sees it.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,101 +12,104 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::filter;
-use super::seen::Seen;
-use super::watching::{Kind, Leave, Setup, Watching};
+use super::probe_report::ProbeReport;
+use super::viewer::{Departure, Viewer, ViewerConfig, ViewerKind};
 
 /// A join that takes longer is a failure.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Room for a keyframe that arrives while this thread is busy with others; the kernel may give less.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Space for a keyframe that arrives while this thread serves other viewers; the kernel may limit it.
 const SOCKET_BUFFER: usize = 2 << 20;
 
-/// Somebody who watches. Dropping it ends it without a word to the server.
+/// A handle to a viewer's task. Dropped, it ends the task without a request to the server.
 #[derive(Debug)]
-pub(crate) struct Watcher {
+pub(crate) struct ViewerHandle {
     pub(crate) port: u16,
-    pub(crate) kind: Kind,
-    seen: Rc<RefCell<Seen>>,
-    came: Option<oneshot::Receiver<Duration>>,
-    leave: Option<oneshot::Sender<Leave>>,
-    /// Ends with this.
-    held: bool,
+    pub(crate) kind: ViewerKind,
+    report: Rc<RefCell<ProbeReport>>,
+    connected: Option<oneshot::Receiver<Duration>>,
+    leave: Option<oneshot::Sender<Departure>>,
+    /// The task ends when the handle is dropped.
+    abort_on_drop: bool,
     task: JoinHandle<Result<()>>,
 }
 
-impl Watcher {
-    /// Begins to join.
-    pub(crate) async fn join(setup: &Rc<Setup>, kind: Kind) -> Result<Self> {
-        let socket = UdpSocket::bind((setup.address, 0)).await?;
+impl ViewerHandle {
+    /// Starts to join.
+    pub(crate) async fn join(config: &Rc<ViewerConfig>, kind: ViewerKind) -> Result<Self> {
+        let socket = UdpSocket::bind((config.address, 0)).await?;
         let port = socket.local_addr()?.port();
         SockRef::from(&socket).set_recv_buffer_size(SOCKET_BUFFER)?;
-        if kind == Kind::Crowd {
-            filter::drop_rtp(&socket).context("the kernel takes no filter")?;
+        if kind == ViewerKind::Background {
+            filter::drop_rtp(&socket).context("the kernel refuses the socket filter")?;
         }
-        let seen = Rc::default();
-        let (comes, came) = oneshot::channel();
-        let (leave, leaves) = oneshot::channel();
-        let watching = Watching::new(setup, kind, socket, Rc::clone(&seen), comes)?;
+        let report = Rc::default();
+        let (sender, connected) = oneshot::channel();
+        let (leave, departure) = oneshot::channel();
+        let viewer = Viewer::new(config, kind, socket, Rc::clone(&report), sender)?;
         Ok(Self {
             port,
             kind,
-            seen,
-            came: Some(came),
+            report,
+            connected: Some(connected),
             leave: Some(leave),
-            held: true,
-            task: tokio::task::spawn_local(watching.run(leaves)),
+            abort_on_drop: true,
+            task: tokio::task::spawn_local(viewer.run(departure)),
         })
     }
 
-    /// From before the POST until it has come.
-    pub(crate) async fn came(&mut self) -> Result<Duration> {
-        let came = self.came.take().context("a viewer comes once")?;
-        match timeout(PATIENCE, came).await {
+    /// Waits until the viewer is connected. Returns the time from before the POST.
+    pub(crate) async fn connected(&mut self) -> Result<Duration> {
+        let connected = self.connected.take().context("a viewer connects once")?;
+        match timeout(JOIN_TIMEOUT, connected).await {
             Ok(Ok(after)) => Ok(after),
             Ok(Err(_)) => {
                 self.ended().await?;
-                bail!("a viewer ended before it had come");
+                bail!("a viewer ended before it was connected");
             }
-            Err(_) => bail!("a viewer has not come within {} s", PATIENCE.as_secs()),
+            Err(_) => bail!(
+                "a viewer did not connect within {} s",
+                JOIN_TIMEOUT.as_secs()
+            ),
         }
     }
 
-    /// It has ended by itself.
+    /// The viewer has ended already.
     pub(crate) fn is_lost(&self) -> bool {
         self.task.is_finished()
     }
 
-    /// Waits for its end, and tells why.
+    /// Waits for the end, and returns its error.
     pub(crate) async fn ended(&mut self) -> Result<()> {
         (&mut self.task).await?
     }
 
-    /// What it received since this was asked last.
-    pub(crate) fn take_seen(&self) -> Seen {
-        self.seen.take()
+    /// The report since the last call.
+    pub(crate) fn take_report(&self) -> ProbeReport {
+        self.report.take()
     }
 
-    /// Tells the server, and ends.
+    /// Sends DELETE, and ends.
     pub(crate) async fn leave(mut self) -> Result<()> {
         if let Some(leave) = self.leave.take() {
-            // One that has ended already tells why below.
-            let _ = leave.send(Leave::Politely);
+            // A viewer that has ended already returns its error below.
+            let _ = leave.send(Departure::Delete);
         }
         self.ended().await
     }
 
-    /// Ends without telling the server.
+    /// Ends without a request to the server.
     pub(crate) fn vanish(mut self) {
         if let Some(leave) = self.leave.take() {
-            // One that has ended already has vanished.
-            let _ = leave.send(Leave::Silently);
+            // A viewer that has ended already has vanished.
+            let _ = leave.send(Departure::Vanish);
         }
-        self.held = false;
+        self.abort_on_drop = false;
     }
 }
 
-impl Drop for Watcher {
+impl Drop for ViewerHandle {
     fn drop(&mut self) {
-        if self.held {
+        if self.abort_on_drop {
             self.task.abort();
         }
     }

@@ -1,4 +1,4 @@
-//! All who watch one stream, some of them probes.
+//! All viewers of one stream, some of them probes.
 
 use std::net::UdpSocket;
 use std::rc::Rc;
@@ -7,30 +7,30 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tokio::time::{interval, sleep};
 
-use super::arrivals::Arrivals;
-use super::seen::Seen;
+use super::probe_report::ProbeReport;
+use super::socket_drops::SocketDrops;
 use super::source::Source;
-use super::watcher::Watcher;
-use super::watching::{Kind, Setup};
+use super::viewer::{ViewerConfig, ViewerKind};
+use super::viewer_handle::ViewerHandle;
 
-/// Who begins to join before the first of them has come: more would be a storm.
-const AT_ONCE: usize = 10;
+/// Viewers that join at the same time outside of a storm.
+const MAX_JOINING: usize = 10;
 
 #[derive(Debug)]
-pub(crate) struct Crowd {
-    setup: Rc<Setup>,
-    watchers: Vec<Watcher>,
+pub(crate) struct ViewerPool {
+    config: Rc<ViewerConfig>,
+    viewers: Vec<ViewerHandle>,
 }
 
-/// What came of many joins.
+/// The result of a storm of joins.
 #[derive(Debug, Default)]
 pub(crate) struct Storm {
-    /// From before the POST to the first whole picture, rising.
-    pub(crate) first_pictures: Vec<Duration>,
+    /// From before the POST to the first complete frame, ascending.
+    pub(crate) first_frames: Vec<Duration>,
     pub(crate) failed: usize,
 }
 
-/// How many reached one of the crowd.
+/// Packets per background viewer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Packets {
     pub(crate) mean: f64,
@@ -38,8 +38,8 @@ pub(crate) struct Packets {
     pub(crate) most: u32,
 }
 
-impl Crowd {
-    /// Nobody yet. `whep`: the endpoint of a stream that plays `source`.
+impl ViewerPool {
+    /// An empty pool. `whep`: the endpoint of a stream that plays `source`.
     pub(crate) fn new(whep: &str, source: &Source) -> Result<Self> {
         let whep: reqwest::Url = whep.parse().context("the WHEP endpoint is not a URL")?;
         let addresses = whep
@@ -47,133 +47,135 @@ impl Crowd {
             .context("the server has no address")?;
         let server = addresses.iter().find(|address| address.is_ipv4());
         let server = server.context("the server has no IPv4 address")?;
-        // Nothing is sent: it tells which address of this machine is used to reach the server.
+        // Sends nothing: connecting selects the local address that reaches the server.
         let route = UdpSocket::bind("0.0.0.0:0")?;
         route.connect(server)?;
         let crypto = str0m::crypto::from_feature_flags();
         let certificate = crypto.dtls_provider.generate_certificate();
-        let setup = Setup {
-            // Each viewer comes with a connection of its own, as browsers do; and none is used in the very moment when
-            // the server ends it for having been idle.
+        let config = ViewerConfig {
+            // Each viewer uses a connection of its own, as browsers do, and no connection is reused while
+            // the server closes it for being idle.
             http: reqwest::Client::builder()
                 .no_proxy()
                 .pool_max_idle_per_host(0)
                 .build()?,
             address: route.local_addr()?.ip(),
             whep,
-            certificate: certificate.context("no certificate can be made")?,
-            pictures: Rc::clone(&source.pictures),
-            sound: Rc::clone(&source.sound),
+            certificate: certificate.context("no certificate could be generated")?,
+            video: Rc::clone(&source.video),
+            audio: Rc::clone(&source.audio),
             began: Instant::now(),
         };
         Ok(Self {
-            setup: Rc::new(setup),
-            watchers: Vec::new(),
+            config: Rc::new(config),
+            viewers: Vec::new(),
         })
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.watchers.len()
+        self.viewers.len()
     }
 
     pub(crate) fn http(&self) -> &reqwest::Client {
-        &self.setup.http
+        &self.config.http
     }
 
-    /// Lets more join until there are `total`, at most `rate` a second, and returns when they have come.
-    pub(crate) async fn grow(&mut self, total: usize, kind: Kind, rate: f64) -> Result<()> {
+    /// Adds viewers up to `total`, at most `rate` per second, and returns when all are connected.
+    pub(crate) async fn grow(&mut self, total: usize, kind: ViewerKind, rate: f64) -> Result<()> {
         let first = self.len();
-        let mut pace = interval(Duration::from_secs_f64(1.0 / rate));
+        let mut schedule = interval(Duration::from_secs_f64(1.0 / rate));
         for number in first..total {
-            pace.tick().await;
-            if number >= first + AT_ONCE {
-                self.came(number - AT_ONCE).await?;
+            schedule.tick().await;
+            if number >= first + MAX_JOINING {
+                self.connected(number - MAX_JOINING).await?;
             }
-            self.watchers.push(Watcher::join(&self.setup, kind).await?);
+            self.viewers
+                .push(ViewerHandle::join(&self.config, kind).await?);
         }
-        for number in first.max(total.saturating_sub(AT_ONCE))..total {
-            self.came(number).await?;
+        for number in first.max(total.saturating_sub(MAX_JOINING))..total {
+            self.connected(number).await?;
         }
         Ok(())
     }
 
-    async fn came(&mut self, number: usize) -> Result<()> {
-        let came = self.watchers[number].came().await;
-        came.map(drop)
-            .with_context(|| format!("{number} watch, and one more does not come"))
+    async fn connected(&mut self, number: usize) -> Result<()> {
+        let connected = self.viewers[number].connected().await;
+        connected
+            .map(drop)
+            .with_context(|| format!("{number} viewers are connected, one more does not connect"))
     }
 
-    /// So many join within `over`, whether or not those before have come, and leave when all have seen a picture.
+    /// `count` viewers join within `over`, without waiting for each other, and leave when each has received a frame.
     pub(crate) async fn storm(&self, count: usize, over: Duration) -> Result<Storm> {
-        let mut pace = interval(over.div_f64(count.max(1) as f64));
-        let mut newcomers = Vec::with_capacity(count);
+        let mut schedule = interval(over.div_f64(count.max(1) as f64));
+        let mut joiners = Vec::with_capacity(count);
         for _ in 0..count {
-            pace.tick().await;
-            newcomers.push(Watcher::join(&self.setup, Kind::Newcomer).await?);
+            schedule.tick().await;
+            joiners.push(ViewerHandle::join(&self.config, ViewerKind::Joiner).await?);
         }
         let mut storm = Storm::default();
-        let mut came = Vec::with_capacity(count);
-        for mut newcomer in newcomers {
-            match newcomer.came().await {
+        let mut joined = Vec::with_capacity(count);
+        for mut joiner in joiners {
+            match joiner.connected().await {
                 Ok(after) => {
-                    storm.first_pictures.push(after);
-                    came.push(newcomer);
+                    storm.first_frames.push(after);
+                    joined.push(joiner);
                 }
                 Err(_) => storm.failed += 1,
             }
         }
-        storm.first_pictures.sort();
-        for newcomer in came {
-            newcomer.leave().await?;
+        storm.first_frames.sort();
+        for joiner in joined {
+            joiner.leave().await?;
         }
         Ok(storm)
     }
 
-    /// One joins, and one that is no probe, the longest there, leaves; without a word unless `politely`.
+    /// One viewer joins, and the oldest one that is not a probe leaves; with DELETE only if `politely`.
     pub(crate) async fn exchange(&mut self, politely: bool) -> Result<()> {
         let oldest = self
-            .watchers
+            .viewers
             .iter()
-            .position(|watcher| watcher.kind == Kind::Crowd);
+            .position(|viewer| viewer.kind == ViewerKind::Background);
         let oldest = self
-            .watchers
-            .remove(oldest.context("there are only probes")?);
+            .viewers
+            .remove(oldest.context("every viewer is a probe")?);
         if politely {
             oldest.leave().await?;
         } else {
             oldest.vanish();
         }
-        self.watchers
-            .push(Watcher::join(&self.setup, Kind::Crowd).await?);
+        self.viewers
+            .push(ViewerHandle::join(&self.config, ViewerKind::Background).await?);
         Ok(())
     }
 
-    /// All leave, gently.
+    /// All viewers leave, one after another.
     pub(crate) async fn leave(self) -> Result<()> {
-        for watcher in self.watchers {
-            watcher.leave().await?;
+        for viewer in self.viewers {
+            viewer.leave().await?;
             sleep(Duration::from_millis(2)).await;
         }
         Ok(())
     }
 
-    /// What the probes received since this was asked last.
-    pub(crate) fn take_seen(&self) -> Seen {
-        let mut all = Seen::default();
-        for watcher in &self.watchers {
-            all.add(watcher.take_seen());
+    /// The reports of all probes since the last call.
+    pub(crate) fn take_report(&self) -> ProbeReport {
+        let mut all = ProbeReport::default();
+        for viewer in &self.viewers {
+            all.add(viewer.take_report());
         }
         all
     }
 
-    /// RTP packets that the kernel dropped for the crowd between two moments.
-    pub(crate) fn packets(&self, before: &Arrivals, after: &Arrivals) -> Option<Packets> {
-        let crowd = self
-            .watchers
+    /// RTP packets that the kernel dropped for the background viewers between two readings.
+    pub(crate) fn packets(&self, before: &SocketDrops, after: &SocketDrops) -> Option<Packets> {
+        let background = self
+            .viewers
             .iter()
-            .filter(|watcher| watcher.kind == Kind::Crowd);
-        let counts: Vec<u32> = crowd
-            .map(|watcher| after.since(before, watcher.port))
+            .filter(|viewer| viewer.kind == ViewerKind::Background);
+        let counts: Vec<u32> = background
+            .map(|viewer| after.since(before, viewer.port))
             .collect();
         let sum: u64 = counts.iter().copied().map(u64::from).sum();
         Some(Packets {
@@ -183,17 +185,17 @@ impl Crowd {
         })
     }
 
-    /// An error when somebody has been thrown out.
+    /// An error when the server has ended a viewer's connection.
     pub(crate) async fn all_here(&mut self) -> Result<()> {
         let (total, lost) = (
             self.len(),
-            self.watchers.iter().filter(|watcher| watcher.is_lost()),
+            self.viewers.iter().filter(|viewer| viewer.is_lost()),
         );
         let count = lost.count();
-        match self.watchers.iter_mut().find(|watcher| watcher.is_lost()) {
+        match self.viewers.iter_mut().find(|viewer| viewer.is_lost()) {
             Some(first) => {
                 let why = first.ended().await;
-                why.with_context(|| format!("{count} of {total} viewers are gone"))
+                why.with_context(|| format!("{count} of {total} viewers have ended"))
             }
             None => Ok(()),
         }
