@@ -1,11 +1,11 @@
-//! What the server's `GET /api/...` routes answer, as JSON.
+//! The answers of the server's `GET /api/...` routes, as JSON.
 //!
-//! Times are seconds, rates are per second, sizes are pixels. A field that is not known is absent.
-//! New fields and new variants may come: a reader ignores the fields that it does not know.
+//! Times are in seconds, rates per second, sizes in pixels. An unknown field is absent.
+//! Fields and variants may be added: readers ignore unknown fields.
 
 use serde::{Deserialize, Serialize};
 
-/// `GET /api/streams`: everything that can be watched here, sorted by name.
+/// `GET /api/streams`: every stream of the server, sorted by name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StreamList {
     pub streams: Vec<StreamInfo>,
@@ -14,33 +14,33 @@ pub struct StreamList {
 /// `GET /api/streams/{name}`: one stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StreamInfo {
-    /// The name in URLs (`/whep/{name}`, percent-encoded there) and on the screen.
+    /// The name in URLs (`/whep/{name}`, percent-encoded there) and on the pages.
     pub name: String,
     pub state: StreamState,
-    /// Length of one pass, in seconds. Absent for a source without an end.
+    /// Duration of one pass, in seconds. Absent for a source without an end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration: Option<f64>,
-    /// Absent when the source has no picture, or none that can be read.
+    /// Absent when the source has no readable video.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub video: Option<VideoTrack>,
-    /// Absent when the source has no sound, or none that can be read.
+    /// Absent when the source has no readable audio.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio: Option<AudioTrack>,
-    /// What is being sent right now: one entry a codec that somebody watches.
+    /// The renditions being sent now: one entry per codec with viewers.
     #[serde(default)]
     pub renditions: Vec<Rendition>,
-    /// Pictures that were left out since the source started, because encoding could not keep up.
+    /// Frames skipped since the source started, because encoding was too slow.
     #[serde(default)]
     pub dropped: u64,
-    /// People watching now.
+    /// Current viewers.
     #[serde(default)]
     pub viewers: u32,
-    /// Path of a poster picture (JPEG) on this server. Absent for a stream without picture.
+    /// Path of a poster image (JPEG) on this server. Absent for a stream without video.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poster: Option<String>,
 }
 
-/// Where a stream is in its life.
+/// The state of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "is",
@@ -48,37 +48,37 @@ pub struct StreamInfo {
     try_from = "crate::flat::FlatState"
 )]
 pub enum StreamState {
-    /// The file is being looked at; tracks are not known yet.
+    /// The file is being probed; its tracks are unknown.
     Probing,
-    /// Can be watched; nobody does.
+    /// Ready, without viewers; the source is stopped.
     Idle,
-    /// Somebody watches; the source is running.
+    /// The source is running for viewers.
     Running,
-    /// Cannot be watched. `error` is a sentence that says why and what to do.
+    /// The stream cannot be watched. `error` is a sentence that says why and what to do.
     Failed { error: String },
 }
 
-/// The picture of a source, as it is in the file.
+/// The video track of a source, as in the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VideoTrack {
-    /// As ffmpeg names it: `h264`, `hevc`, `vp9`, `mpeg4`.
+    /// FFmpeg's name: `h264`, `hevc`, `vp9`, `mpeg4`.
     pub codec: String,
-    /// `High`, `Main 10`; absent when the codec has none.
+    /// `High`, `Main 10`; absent when the codec has no profiles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
-    /// As shown, after rotation.
+    /// Of the displayed frame, after rotation.
     pub width: u32,
     pub height: u32,
-    /// Frames per second, averaged.
+    /// Average frames per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fps: Option<f64>,
     pub delivery: Delivery,
 }
 
-/// The sound of a source, as it is in the file.
+/// The audio track of a source, as in the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AudioTrack {
-    /// As ffmpeg names it: `aac`, `opus`, `mp3`, `pcm_s16le`.
+    /// FFmpeg's name: `aac`, `opus`, `mp3`, `pcm_s16le`.
     pub codec: String,
     pub channels: u32,
     /// Samples per second.
@@ -86,7 +86,7 @@ pub struct AudioTrack {
     pub delivery: Delivery,
 }
 
-/// How a track reaches a browser that could take any codec.
+/// How a track is delivered to a browser that accepts every codec.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(
     tag = "how",
@@ -94,9 +94,9 @@ pub struct AudioTrack {
     try_from = "crate::flat::FlatDelivery"
 )]
 pub enum Delivery {
-    /// The coded bytes of the file are sent untouched.
+    /// The coded data of the file is sent unchanged.
     Passthrough,
-    /// Decoded and encoded again to `codec`, because of every one of `reasons` (never empty).
+    /// Decoded and re-encoded to `codec`, for each of `reasons` (never empty).
     Reencode { codec: Codec, reasons: Vec<Reason> },
 }
 
@@ -108,42 +108,42 @@ pub enum Delivery {
     try_from = "crate::flat::FlatReason"
 )]
 pub enum Reason {
-    /// Browsers do not take this codec over WebRTC.
+    /// Browsers do not accept this codec over WebRTC.
     Codec,
-    /// Pictures are stored in another order than shown; WebRTC has no room for that.
+    /// Frames are stored in another order than displayed, which WebRTC does not support.
     BFrames,
-    /// More than 8 bits a sample.
+    /// More than 8 bits per sample.
     BitDepth { bits: u32 },
-    /// Colour is not 4:2:0.
+    /// The chroma subsampling is not 4:2:0.
     Chroma { format: String },
-    /// Two half pictures a frame; it is deinterlaced.
+    /// Interlaced; it is deinterlaced.
     Interlaced,
     /// Width or height is odd.
     OddSize,
-    /// The file asks to be shown turned by this many degrees, clockwise.
+    /// The file asks for a rotation by this many degrees, clockwise.
     Rotated { degrees: i32 },
-    /// The time between pictures varies so much that browsers would count freezes.
+    /// The distance between frames varies so much that browsers would count freezes.
     VariableFrameRate,
-    /// Keyframes are further apart than the log keeps, or there is none after the first.
+    /// Keyframes are further apart than the log keeps, or there is only the first one.
     SparseKeyframes,
     /// The timestamps of the file are missing or run backwards.
     Timestamps,
-    /// A picture larger than browsers decode at once.
+    /// The frame is larger than browsers decode in real time.
     TooLarge,
-    /// A pixel is not square.
+    /// Pixels are not square.
     PixelAspect,
 }
 
-/// One coded form of the picture that is being sent now.
+/// One encoding of the video that is being sent now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rendition {
     pub codec: Codec,
-    /// False: the bytes of the file. True: made by an encoder while somebody watches.
+    /// False: the data of the file. True: made by an encoder while there are viewers.
     pub encoded: bool,
     pub viewers: u32,
 }
 
-/// The codecs that travel over RTP here.
+/// The codecs that Weir sends over RTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Codec {
@@ -166,7 +166,7 @@ impl Codec {
         }
     }
 
-    /// RTP timestamp units a second: 90 kHz for pictures, 48 kHz for Opus.
+    /// Units of RTP timestamps per second: 90 kHz for video, 48 kHz for Opus.
     pub const fn clock_rate(self) -> u32 {
         match self {
             Self::Opus => 48_000,
@@ -186,7 +186,7 @@ pub struct IceConfig {
     pub ice_servers: Vec<IceServer>,
     #[serde(default)]
     pub ice_transport_policy: IceTransportPolicy,
-    /// Seconds until the credentials in it end; ask again before a new connection then. Absent when none end.
+    /// Seconds until the first credentials expire; fetch again before a later connection. Absent when none expire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<u64>,
 }
@@ -197,11 +197,11 @@ pub struct IceConfig {
 pub enum IceTransportPolicy {
     #[default]
     All,
-    /// Only relayed ones: peers do not learn each other's addresses.
+    /// Relayed ones only: peers do not learn each other's addresses.
     Relay,
 }
 
-/// One STUN or TURN server, in the words of `RTCIceServer`.
+/// One STUN or TURN server, as an `RTCIceServer`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IceServer {
     /// `stun:host:3478`, `turn:host:3478?transport=udp`.
@@ -212,68 +212,68 @@ pub struct IceServer {
     pub credential: Option<String>,
 }
 
-/// `GET /api/health`: alive, and how loaded.
+/// `GET /api/health`: the load of the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     /// The server's own version.
     pub version: String,
     pub streams: u32,
     pub viewers: u32,
-    /// As many may watch at once.
+    /// Limit on concurrent viewers.
     pub max_viewers: u32,
-    /// What goes to all viewers together, in bits a second: viewers times what their renditions have, headers included.
+    /// Bitrate to all viewers together in bit/s: the number of viewers times the bitrate of their renditions, headers included.
     #[serde(default)]
     pub egress: u64,
-    /// As much may go to them. Absent without a limit.
+    /// Limit on that bitrate. Absent without a limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_egress: Option<u64>,
-    /// Rooms that somebody is in.
+    /// Rooms with at least one peer.
     #[serde(default)]
     pub rooms: u32,
-    /// Sockets of people in rooms, or about to join one.
+    /// Open sockets of rooms, joined or not.
     #[serde(default)]
     pub sockets: u32,
     /// Seconds since the server started.
     pub uptime: u64,
 }
 
-/// `GET /session/{secret}`: how it goes for one viewer. Totals are since its offer was answered.
+/// `GET /session/{secret}`: statistics of one viewer. Totals are since its offer was answered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ViewerInfo {
     pub path: MediaPath,
-    /// What its network can carry by the server's estimate, in bits a second.
+    /// The server's estimate of the viewer's bandwidth, in bit/s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate: Option<u64>,
-    /// The newest round trip.
+    /// The newest round-trip time, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtt: Option<f64>,
-    /// RTP packets sent to it, and their octets.
+    /// RTP packets sent to the viewer, and their octets.
     pub packets: u64,
     pub bytes: u64,
-    /// Packets sent again.
+    /// Packets retransmitted.
     pub rtx: u64,
-    /// Packets that it asked for again.
+    /// Packets requested by NACK.
     pub nacks: u64,
-    /// Keyframes that it asked for.
+    /// Keyframes requested by PLI or FIR.
     pub plis: u64,
-    /// Times that it was too slow: pictures were left out up to a later keyframe.
+    /// Times that the viewer was too slow: frames were skipped up to a later keyframe.
     pub skips: u64,
-    /// Sends that the server's system refused.
+    /// Sends that the operating system refused.
     pub send_errors: u64,
 }
 
-/// Which way a viewer's pictures and sound take through the server.
+/// The path of a viewer's media through the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MediaPath {
-    /// Sealed by the fan-out, many viewers at once.
+    /// Encrypted by the fan-out, in batches for many viewers.
     Sealed,
-    /// Through a connection of its own, packet by packet.
+    /// Through the viewer's own connection, packet by packet.
     Ordinary,
 }
 
 impl MediaPath {
-    /// As it stands in JSON and in metrics.
+    /// The name in JSON and in metrics.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sealed => "sealed",
@@ -282,7 +282,7 @@ impl MediaPath {
     }
 }
 
-/// Every error of the HTTP interface: a sentence that says what to do.
+/// The body of every HTTP error: a sentence that says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiError {
     pub error: String,

@@ -1,7 +1,7 @@
-//! Readers of the tagged enums of this crate. Each takes in every field that any variant has, then picks those of its tag.
+//! Deserializers of the tagged enums of this crate: each reads the fields of every variant, then picks those of the tag.
 //!
-//! What serde derives for `#[serde(tag = "..")]` buffers the whole object and visits it again, a reader for every variant: 70 kB of the bundle that a
-//! browser loads. These read alike what serde writes; unknown fields are ignored, unknown tags refused.
+//! The derived deserializer of `#[serde(tag = "..")]` buffers the object and reads it again per variant: 70 kB of the client's
+//! bundle. These accept the same input; unknown fields are ignored, unknown tags are errors.
 
 use serde::Deserialize;
 
@@ -9,14 +9,14 @@ use crate::api::{Codec, Delivery, Reason, StreamState};
 use crate::chat::{Body, ChatFrame, FileInfo, Message};
 use crate::signaling::{Candidate, ErrorCode, LeaveReason, Peer, PeerId, ServerMessage};
 
-/// The sentence of an error; serde adds where it was.
-type Wrong = &'static str;
+/// The message of an error; serde adds its position.
+type ParseError = &'static str;
 
-fn need<T>(field: Option<T>) -> Result<T, Wrong> {
+fn need<T>(field: Option<T>) -> Result<T, ParseError> {
     field.ok_or("a field that belongs to this tag is missing")
 }
 
-const UNKNOWN: Wrong = "an unknown tag";
+const UNKNOWN: ParseError = "an unknown tag";
 
 #[derive(Deserialize)]
 pub(crate) struct FlatServerMessage {
@@ -37,9 +37,9 @@ pub(crate) struct FlatServerMessage {
 }
 
 impl TryFrom<FlatServerMessage> for ServerMessage {
-    type Error = Wrong;
+    type Error = ParseError;
 
-    fn try_from(flat: FlatServerMessage) -> Result<Self, Wrong> {
+    fn try_from(flat: FlatServerMessage) -> Result<Self, ParseError> {
         Ok(match flat.r#type.as_str() {
             "welcome" => Self::Welcome {
                 version: need(flat.version)?,
@@ -89,9 +89,9 @@ pub(crate) struct FlatFrame {
 }
 
 impl TryFrom<FlatFrame> for ChatFrame {
-    type Error = Wrong;
+    type Error = ParseError;
 
-    fn try_from(flat: FlatFrame) -> Result<Self, Wrong> {
+    fn try_from(flat: FlatFrame) -> Result<Self, ParseError> {
         let number = need(flat.number);
         Ok(match flat.r#type.as_str() {
             "message" => Self::Message(Message {
@@ -123,9 +123,9 @@ pub(crate) struct FlatBody {
 }
 
 impl TryFrom<FlatBody> for Body {
-    type Error = Wrong;
+    type Error = ParseError;
 
-    fn try_from(flat: FlatBody) -> Result<Self, Wrong> {
+    fn try_from(flat: FlatBody) -> Result<Self, ParseError> {
         match flat.is.as_str() {
             "text" => Ok(Self::Text {
                 text: need(flat.text)?,
@@ -147,9 +147,9 @@ pub(crate) struct FlatState {
 }
 
 impl TryFrom<FlatState> for StreamState {
-    type Error = Wrong;
+    type Error = ParseError;
 
-    fn try_from(flat: FlatState) -> Result<Self, Wrong> {
+    fn try_from(flat: FlatState) -> Result<Self, ParseError> {
         match flat.is.as_str() {
             "probing" => Ok(Self::Probing),
             "idle" => Ok(Self::Idle),
@@ -170,9 +170,9 @@ pub(crate) struct FlatDelivery {
 }
 
 impl TryFrom<FlatDelivery> for Delivery {
-    type Error = Wrong;
+    type Error = ParseError;
 
-    fn try_from(flat: FlatDelivery) -> Result<Self, Wrong> {
+    fn try_from(flat: FlatDelivery) -> Result<Self, ParseError> {
         match flat.how.as_str() {
             "passthrough" => Ok(Self::Passthrough),
             "reencode" => Ok(Self::Reencode {
@@ -193,9 +193,9 @@ pub(crate) struct FlatReason {
 }
 
 impl TryFrom<FlatReason> for Reason {
-    type Error = Wrong;
+    type Error = ParseError;
 
-    fn try_from(flat: FlatReason) -> Result<Self, Wrong> {
+    fn try_from(flat: FlatReason) -> Result<Self, ParseError> {
         Ok(match flat.why.as_str() {
             "codec" => Self::Codec,
             "b_frames" => Self::BFrames,
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_serde_writes_is_read_back() {
+    fn serialized_values_are_read_back() {
         let id = PeerId::of("demo", &PeerKey::from_random(1));
         let peer = Peer {
             id: id.clone(),

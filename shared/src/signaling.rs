@@ -1,7 +1,7 @@
-//! Signaling for rooms: what goes over the WebSocket `GET /ws`, one JSON text message each way.
+//! Signaling for rooms over the WebSocket `GET /ws`: one JSON text message each way.
 //!
-//! The server introduces peers to each other and relays what they need to connect: offers, answers and ICE candidates.
-//! It sees no chat, no file and no call: those go over the peers' own DTLS connection ([`crate::chat`]).
+//! The server lists the peers of a room and relays what they need to connect: offers, answers and ICE candidates.
+//! It sees no chat, no file and no call: they use the peers' own DTLS connection ([`crate::chat`]).
 //!
 //! ```text
 //! peer                              server
@@ -10,19 +10,19 @@
 //!  |        welcome {you, peers, ...} |   or error {code, message}, and the socket is closed
 //!  |<---------------------------------|
 //!  | offer | answer | candidate {to}  |
-//!  |--------------------------------->|   the other peer gets the same with `from` for `to`
+//!  |--------------------------------->|   the other peer receives the same with `from` instead of `to`
 //!  |       arrived | away | left      |
 //!  |<---------------------------------|
 //!  | ping                             |
-//!  |--------------------------------->|   pong; so that both notice a dead path
+//!  |--------------------------------->|   pong; both sides notice a dead path
 //! ```
 //!
-//! **Identity.** A peer makes up a random [`PeerKey`] and keeps it to itself and the server. Its [`PeerId`], which everybody sees,
-//! is derived from the key by the server ([`PeerId::of`]). So nobody can pose as somebody else, and a peer that joins again with its key is the
-//! same peer: after a dropped socket (it is `away` in between, and nobody needs to connect again), after a reload, and after
-//! a restart of the server, which remembers nothing.
+//! **Identity.** A peer generates a random [`PeerKey`] and shares it with the server only. The server derives the public
+//! [`PeerId`] from the key ([`PeerId::of`]), so no peer can impersonate another. A peer that joins again with its key is the
+//! same peer: after a dropped socket (it is `away` meanwhile, and connections to it stay), after a reload, and after
+//! a restart of the server, which stores nothing.
 //!
-//! **Who offers.** The peer that arrives connects to those that it finds in `welcome`. Both sides may offer at any time
+//! **Who offers.** The peer that arrives connects to the peers of its `welcome`. Both sides may offer at any time
 //! ([`crate::negotiation`]).
 
 use serde::{Deserialize, Serialize};
@@ -34,20 +34,20 @@ pub const VERSION: u32 = 1;
 
 /// Seconds between two `ping`s of a peer.
 pub const PING_INTERVAL_S: u64 = 10;
-/// A socket that brings nothing for so many seconds is closed, with [`ErrorCode::Idle`].
+/// A socket that sends nothing for this many seconds is closed with [`ErrorCode::Idle`].
 pub const IDLE_TIMEOUT_S: u64 = 35;
-/// A peer whose socket dropped is `away` for so many seconds, then it has left.
+/// A peer whose socket dropped is `away` for this many seconds, then it has left.
 pub const AWAY_TIMEOUT_S: u64 = 30;
-/// Bytes of one message of a peer. SDP of a mesh with data channels and a call is about 10 kB.
+/// Limit on a message of a peer, in bytes. SDP with data channels and a call is about 10 kB.
 pub const MAX_MESSAGE: usize = 64 * 1024;
-/// Bytes of a room's name, in UTF-8.
+/// Limit on a room's name, in bytes of UTF-8.
 pub const MAX_ROOM_NAME: usize = 64;
-/// Bytes of a peer's name, in UTF-8.
+/// Limit on a peer's name, in bytes of UTF-8.
 pub const MAX_NAME: usize = 48;
-/// Peers in a room: a mesh has a connection for every pair.
+/// Limit on the peers of a room: a mesh has a connection for every pair.
 pub const MAX_PEERS: usize = 16;
 
-/// 32 hexadecimal digits, made of 128 random bits by the peer. A secret between it and the server.
+/// A secret of the peer and the server: 32 hexadecimal digits of 128 random bits.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PeerKey(String);
@@ -80,20 +80,20 @@ impl From<PeerKey> for String {
     }
 }
 
-/// A secret does not belong in a log.
+/// Without the secret, for logs.
 impl std::fmt::Debug for PeerKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("PeerKey(..)")
     }
 }
 
-/// 16 hexadecimal digits that stand for a peer in a room.
+/// The public id of a peer in a room: 16 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PeerId(String);
 
 impl PeerId {
-    /// The first 64 bits of SHA-256 over the room's name, a zero byte and the key: the same peer has another id in another room.
+    /// The first 64 bits of SHA-256 over the room's name, a zero byte and the key: a peer has another id in each room.
     pub fn of(room: &str, key: &PeerKey) -> Self {
         use sha2::{Digest, Sha256};
         let hash = Sha256::new()
@@ -146,18 +146,18 @@ fn is_hex(text: &str) -> bool {
     rename_all_fields = "camelCase"
 )]
 pub enum ClientMessage {
-    /// The first message on a socket, and only that. Joining with the key of a peer that is in the room continues as that peer;
-    /// its older socket, if still open, is closed with [`ErrorCode::Replaced`].
+    /// The first message on a socket, sent once. With the key of a peer that is in the room, the socket continues as that peer;
+    /// the peer's older socket, if still open, is closed with [`ErrorCode::Replaced`].
     Join {
         version: u32,
-        /// 1 to [`MAX_ROOM_NAME`] bytes without control characters; surrounding white space is cut off.
+        /// 1 to [`MAX_ROOM_NAME`] bytes without control characters; surrounding white space is removed.
         room: String,
-        /// 1 to [`MAX_NAME`] bytes without control characters; unique in the room, whatever the case.
+        /// 1 to [`MAX_NAME`] bytes without control characters; unique in the room regardless of case.
         name: String,
         key: PeerKey,
         kind: PeerKind,
     },
-    /// Goodbye: the others are told at once, and the socket is closed.
+    /// The peer leaves: the others are told at once, and the socket is closed.
     Leave,
     Offer {
         to: PeerId,
@@ -183,22 +183,22 @@ pub enum ClientMessage {
     rename_all_fields = "camelCase"
 )]
 pub enum ServerMessage {
-    /// The answer to `join`. `peers` are the others, in the order they came, those that are away included.
+    /// The answer to `join`. `peers` are the others in the order of joining, including those that are away.
     Welcome {
         version: u32,
         room: String,
         you: Peer,
         peers: Vec<Peer>,
     },
-    /// A peer that was not in the room is now; or one that is has a new socket, after being away or in place of an older one, perhaps under another name.
+    /// A peer joined; or a peer of the room has a new socket, after being away or in place of an older one, perhaps with another name.
     Arrived {
         peer: Peer,
     },
-    /// The socket of a peer dropped. Its connections to others may well live on.
+    /// The socket of a peer dropped. Connections to the peer may live on.
     Away {
         id: PeerId,
     },
-    /// A peer is no longer in the room.
+    /// A peer left the room.
     Left {
         id: PeerId,
         why: LeaveReason,
@@ -215,7 +215,7 @@ pub enum ServerMessage {
         from: PeerId,
         candidate: Candidate,
     },
-    /// What was refused, and what to do. For codes that end the socket ([`ErrorCode::is_final`]) it is the last message.
+    /// A refusal, and what to do. For codes that close the socket ([`ErrorCode::is_final`]) it is the last message.
     Error {
         code: ErrorCode,
         /// A sentence.
@@ -227,35 +227,35 @@ pub enum ServerMessage {
     Pong,
 }
 
-/// Somebody in a room.
+/// A peer of a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peer {
     pub id: PeerId,
     pub name: String,
     pub kind: PeerKind,
-    /// Its socket is gone, and it may come back.
+    /// Its socket dropped; it may come back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub away: bool,
 }
 
-/// What somebody uses.
+/// The program that a peer uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PeerKind {
     Browser,
     Terminal,
-    /// Of another make, or newer than this reader.
+    /// A third-party program, or one that is newer than this code.
     #[serde(other)]
     Other,
 }
 
-/// Why a peer is no longer in a room.
+/// Why a peer left a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeaveReason {
-    /// It said so.
+    /// It sent `leave`.
     Left,
-    /// Its socket dropped and it did not come back in time. Who is still connected to it may stay so.
+    /// Its socket dropped and it did not come back in time. Connections to the peer may live on.
     Lost,
 }
 
@@ -263,7 +263,7 @@ pub enum LeaveReason {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Candidate {
-    /// The line after `a=`: `candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host`.
+    /// The candidate attribute without `a=`: `candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host`.
     pub candidate: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sdp_mid: Option<String>,
@@ -273,47 +273,47 @@ pub struct Candidate {
     pub username_fragment: Option<String>,
 }
 
-/// Why something was refused.
+/// Why a message or a socket was refused. Codes that close the socket say so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
-    /// Not JSON, or not a message of this protocol. The socket stays; a second one in a row ends it.
+    /// Not JSON, or not a message of this protocol. The second one in a row closes the socket.
     Malformed,
-    /// Longer than [`MAX_MESSAGE`]. Ends the socket.
+    /// Longer than [`MAX_MESSAGE`]. Closes the socket.
     TooLong,
-    /// Another [`VERSION`]. Ends the socket.
+    /// Another [`VERSION`]. Closes the socket.
     Version,
     /// A message before `join`, or a second `join`.
     NotJoined,
-    /// The room's name or the peer's name cannot be used. Ends the socket.
+    /// The room's or the peer's name is invalid. Closes the socket.
     BadName,
-    /// Somebody else in the room has this name. Ends the socket.
+    /// Another peer in the room has this name. Closes the socket.
     NameTaken,
-    /// [`MAX_PEERS`] are in the room. Ends the socket.
+    /// The room has [`MAX_PEERS`] peers. Closes the socket.
     RoomFull,
-    /// The server has as many rooms, or sockets, as it was set up for. Ends the socket.
+    /// The server has reached its limit of rooms or sockets. Closes the socket.
     ServerFull,
-    /// There is no such peer in the room.
+    /// The room has no such peer.
     NoSuchPeer,
-    /// The peer is away; the message was not kept.
+    /// The peer is away; the message was dropped.
     PeerAway,
-    /// More messages a second than allowed. Ends the socket.
+    /// More messages per second than allowed. Closes the socket.
     TooFast,
-    /// Nothing was heard for [`IDLE_TIMEOUT_S`] seconds. Ends the socket.
+    /// No message for [`IDLE_TIMEOUT_S`] seconds. Closes the socket.
     Idle,
-    /// The peer did not read what it was sent. Ends the socket.
+    /// The peer did not read its messages. Closes the socket.
     TooSlow,
-    /// The same peer joined from another socket: another tab. Ends the socket; do not join again by yourself.
+    /// The same peer joined from another socket, such as another tab. Closes the socket; do not rejoin automatically.
     Replaced,
-    /// The server is going down; it may be back soon. Ends the socket.
+    /// The server is shutting down. Closes the socket.
     ShuttingDown,
-    /// A code that this reader does not know.
+    /// A code that is newer than this code.
     #[serde(other)]
     Unknown,
 }
 
 impl ErrorCode {
-    /// The socket is closed after it.
+    /// The server closes the socket after this code.
     pub const fn is_final(self) -> bool {
         !matches!(
             self,
@@ -321,7 +321,7 @@ impl ErrorCode {
         )
     }
 
-    /// Joining again by itself is of no use: a person has to change something first.
+    /// Rejoining automatically is useless: the user has to change something first.
     pub const fn needs_user_action(self) -> bool {
         matches!(
             self,
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_reads_like_the_documentation() {
+    fn a_message_has_the_documented_form() {
         let join = ClientMessage::Join {
             version: VERSION,
             room: "demo".into(),
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_ids_and_types_of_another_shape_are_refused() {
+    fn malformed_keys_ids_and_types_are_refused() {
         for text in [
             r#"{"type":"join","version":1,"room":"demo","name":"x","key":"short","kind":"browser"}"#,
             r#"{"type":"offer","to":"../../etc/passwd","sdp":""}"#,
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_newer_than_this_reader_is_still_read() {
+    fn newer_kinds_and_codes_are_accepted() {
         let peer: Peer =
             serde_json::from_str(r#"{"id":"0123456789abcdef","name":"n","kind":"watch","x":1}"#)
                 .unwrap();

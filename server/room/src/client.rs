@@ -1,4 +1,4 @@
-//! One socket's place: from a text that came in to a room.
+//! One connected socket: parses its messages, limits its rate, passes them to its room.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::refusal::Refusal;
 use super::registry::{Limits, RoomEntry, RoomRegistry};
 use super::{JoinRequest, SocketId, name};
 
-/// A socket of this server. Dropping it is what others see as a dropped socket.
+/// A socket of this server. When it is dropped, its peer is away.
 #[derive(Debug)]
 pub struct RoomClient {
     rooms: RoomRegistry,
@@ -20,7 +20,7 @@ pub struct RoomClient {
     address: Option<IpAddr>,
     outbox: Arc<Outbox>,
     rate: RateLimiter,
-    /// The last message was no message.
+    /// The previous message was malformed.
     malformed: bool,
     room: Option<Arc<RoomEntry>>,
 }
@@ -53,7 +53,7 @@ impl RoomClient {
         self.rooms.limits()
     }
 
-    /// What the socket has to be sent.
+    /// The messages for this socket.
     pub fn outbox(&self) -> Arc<Outbox> {
         self.outbox.clone()
     }
@@ -62,7 +62,7 @@ impl RoomClient {
         self.room.is_some()
     }
 
-    /// A text came in. What follows from it is in outboxes: this one's and those of others.
+    /// A text message arrived. Its effects are in outboxes, of this socket and of others.
     pub fn on_text(&mut self, text: &str, now: Instant) {
         if self.outbox.is_closed() || !self.within_rate(text.len(), now) {
             return;
@@ -88,7 +88,7 @@ impl RoomClient {
             ) => {
                 let request = JoinRequest { name, key, kind };
                 if let Err(refusal) = self.join(version, &room, request, now) {
-                    tracing::debug!(socket = self.id.0, code = ?refusal.code, "a join was refused");
+                    tracing::debug!(socket = self.id.0, code = ?refusal.code, "a join is refused");
                     self.refuse(refusal, now);
                 }
             }
@@ -104,19 +104,19 @@ impl RoomClient {
         }
     }
 
-    /// A binary message came in.
+    /// A binary message arrived.
     pub fn on_binary(&mut self, bytes: usize, now: Instant) {
         if !self.outbox.is_closed() && self.within_rate(bytes, now) {
             self.on_malformed(Refusal::binary(), now);
         }
     }
 
-    /// A ping or a pong of the WebSocket itself came in.
+    /// A WebSocket ping or pong arrived.
     pub fn on_control(&mut self, bytes: usize, now: Instant) {
         self.within_rate(bytes, now);
     }
 
-    /// Tells why, and ends the socket. Its peer is away from now on.
+    /// Sends the refusal and closes the socket. Its peer is away.
     pub fn refuse(&mut self, refusal: Refusal, now: Instant) {
         if !self.outbox.is_closed() {
             tracing::debug!(socket = self.id.0, code = ?refusal.code, "a socket is closed");
@@ -125,13 +125,13 @@ impl RoomClient {
         self.leave_room(now);
     }
 
-    /// The socket takes nothing more.
+    /// The socket does not accept messages.
     pub fn abort(&mut self, now: Instant) {
         self.outbox.abort();
         self.leave_room(now);
     }
 
-    /// The socket is gone, or about to be: its peer is away, unless it has said goodbye.
+    /// The socket is closed or closing: its peer is away, unless it has left.
     pub fn leave_room(&mut self, now: Instant) {
         if let Some(room) = self.room.take() {
             room.change(now, |room| room.disconnected(self.id, now));
@@ -166,7 +166,7 @@ impl RoomClient {
         allowed
     }
 
-    /// Once may be a slip; the second time in a row, the other side speaks another language.
+    /// The second malformed message in a row closes the socket.
     fn on_malformed(&mut self, refusal: Refusal, now: Instant) {
         if self.malformed {
             self.refuse(refusal, now);

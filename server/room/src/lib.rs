@@ -1,16 +1,16 @@
-//! Rooms: who is in which, and who is told what ([`shared::signaling`]).
+//! Rooms: which peers are in them, and which messages each peer receives ([`shared::signaling`]).
 //!
 //! | module | noun |
 //! |---|---|
 //! | this one | [`Room`]: the rules of one room; pure |
-//! | [`name`] | names of rooms and peers, and which of them look alike; pure |
-//! | [`pace`] | how fast one socket may talk; pure |
-//! | [`refusal`] | what is refused, and the sentence that says what to do |
-//! | [`outbox`] | what one socket has yet to be sent, bounded |
+//! | [`name`] | names of rooms and peers, and how they are compared; pure |
+//! | [`rate`] | the rate limit of one socket; pure |
+//! | [`refusal`] | refusals, each with a sentence that says what to do |
+//! | [`outbox`] | the bounded queue of messages for one socket |
 //! | [`registry`] | every room of this server, and the limits on them |
-//! | [`client`] | one socket's place: from a text that came in to a room |
+//! | [`client`] | one connected socket |
 //!
-//! A room decides without I/O: it takes what happened, and returns what has to be delivered to whom.
+//! A room does no I/O: it takes an event and returns the messages to deliver.
 
 pub mod client;
 pub mod name;
@@ -32,18 +32,18 @@ use shared::signaling::{
 
 use self::refusal::Refusal;
 
-/// One connection to this server, and never another.
+/// A WebSocket of this server. Ids are not reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId(pub u64);
 
-/// A message for a socket. One that ends the socket is its last.
+/// A message for a socket. A message that closes the socket is its last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     pub to: SocketId,
     pub message: ServerMessage,
 }
 
-/// Who wants to join, once the server has checked the version and the room's name.
+/// A request to join, with its version and the room's name already checked.
 #[derive(Clone, Debug)]
 pub struct JoinRequest {
     pub name: String,
@@ -51,13 +51,13 @@ pub struct JoinRequest {
     pub kind: PeerKind,
 }
 
-/// Peers that know of each other.
+/// The peers of one room.
 #[derive(Debug)]
 pub struct Room {
     name: String,
-    /// A peer that is away for so long has left.
+    /// A peer that is away for longer has left.
     away_timeout: Duration,
-    /// In the order they came.
+    /// In the order of joining.
     members: Vec<Member>,
 }
 
@@ -111,21 +111,21 @@ impl Room {
         self.members.is_empty()
     }
 
-    /// Nobody has a socket: all are away, or nobody has come yet.
+    /// No member has a socket: every member is away, or there is none.
     pub fn is_everyone_away(&self) -> bool {
         self.members.iter().all(|member| member.socket().is_none())
     }
 
-    /// Everybody, in the order they came.
+    /// Every peer, in the order of joining.
     pub fn peers(&self) -> Vec<Peer> {
         self.members.iter().map(Member::peer).collect()
     }
 
-    /// A socket asks to join. With the key of a peer that is in the room it goes on as that peer, and the peer's older socket,
-    /// if it has one, is told [`ErrorCode::Replaced`](shared::signaling::ErrorCode::Replaced).
+    /// A socket joins. With the key of a peer that is in the room it continues as that peer; the peer's older socket,
+    /// if any, receives [`ErrorCode::Replaced`](shared::signaling::ErrorCode::Replaced).
     ///
     /// # Errors
-    /// The name cannot be used or is taken, or the room is full. Nothing has changed then.
+    /// The name is invalid or taken, or the room is full. Nothing has changed then.
     pub fn join(
         &mut self,
         socket: SocketId,
@@ -138,7 +138,7 @@ impl Room {
         if let Some(known) = known
             && self.members[known].key != key
         {
-            // Two keys with one id: nobody meets that by chance.
+            // Two keys with one id: not a coincidence.
             return Err(Refusal::id_taken());
         }
         let alike = name::fold(&name);
@@ -188,7 +188,7 @@ impl Room {
         Ok(deliveries)
     }
 
-    /// A message of a socket that has joined. One that is no longer its peer's socket is not heard.
+    /// A message of a socket that has joined. Ignored when the peer has another socket by now.
     pub fn handle(&mut self, from: SocketId, message: ClientMessage) -> Vec<Delivery> {
         let Some(position) = self.position_of(from) else {
             return Vec::new();
@@ -218,7 +218,7 @@ impl Room {
         }
     }
 
-    /// A socket is gone. Its peer, if it still was that peer's, is away.
+    /// A socket closed. Its peer is away, unless the peer has another socket by now.
     pub fn disconnected(&mut self, socket: SocketId, now: Instant) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
         if let Some(position) = self.position_of(socket) {
@@ -231,7 +231,7 @@ impl Room {
         deliveries
     }
 
-    /// Those who were away for too long have left.
+    /// Removes the members that were away for too long.
     pub fn expire(&mut self, now: Instant) -> Vec<Delivery> {
         let mut lost = Vec::new();
         self.members.retain(|member| {
@@ -280,7 +280,7 @@ impl Room {
         self.notify_others(&id, message, deliveries);
     }
 
-    /// Those who are away hear nothing: when they are back, `welcome` tells them how things are.
+    /// Members that are away receive nothing: `welcome` informs them when they are back.
     fn notify_others(
         &self,
         about: &PeerId,

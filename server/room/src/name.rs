@@ -1,15 +1,15 @@
-//! Names of rooms and peers, and which of them look alike.
+//! Names of rooms and peers, and how they are compared.
 
 use shared::signaling::{MAX_NAME, MAX_ROOM_NAME};
 
 use super::refusal::Refusal;
 
-/// A room's name as it is used: white space around it cut off.
+/// A valid room name, without surrounding white space.
 pub(super) fn of_room(name: &str) -> Result<String, Refusal> {
     checked("room's", name, MAX_ROOM_NAME)
 }
 
-/// A peer's name as others see it: white space around it cut off.
+/// A valid peer name, without surrounding white space.
 pub(super) fn of_peer(name: &str) -> Result<String, Refusal> {
     checked("peer's", name, MAX_NAME)
 }
@@ -30,20 +30,20 @@ fn checked(whose: &'static str, name: &str, limit: usize) -> Result<String, Refu
     Ok(name.to_owned())
 }
 
-/// Names that read the same to a person: case and characters without width make no difference.
+/// A form that is equal for names that look alike: case and zero-width characters are ignored.
 pub(super) fn fold(name: &str) -> String {
     let seen = name.chars().filter(|c| !is_invisible(*c));
-    // Up, then down: ß and ss, and the two small sigmas, become one.
+    // To upper case, then to lower case: this unites ß with ss, and the two small sigmas.
     let upper = seen.flat_map(char::to_uppercase);
     upper.flat_map(char::to_lowercase).collect()
 }
 
-/// Marks that turn the direction of writing or end a line reach beyond the name that they stand in.
+/// Bidirectional controls and line separators affect text outside of the name.
 fn is_disruptive(c: char) -> bool {
     matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Without width. Emoji are joined by some of these, so a name may have them.
+/// Zero-width characters. Names may contain them, as some join emoji.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
 }
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_name_is_refused_with_a_reason() {
+    fn an_invalid_name_is_refused_with_a_reason() {
         for (name, reason) in [
             ("", "empty"),
             ("  \t", "empty"),

@@ -1,4 +1,4 @@
-//! What one socket has yet to be sent: bounded, so that one who does not read costs nobody else anything.
+//! The bounded queue of messages for one socket: a socket that does not read costs others nothing.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,13 +8,13 @@ use tokio::sync::Notify;
 
 use super::refusal::Refusal;
 
-/// Bytes that wait for a socket. A request to a full room is sent some 200 kB at once.
+/// Bytes queued for a socket. A peer that joins a full room receives about 200 kB at once.
 pub const CAPACITY: usize = 512 * 1024;
 
-/// What a message costs besides its text.
+/// Overhead of a message besides its text, in bytes.
 const ENVELOPE: usize = 64;
 
-/// Filled by rooms, emptied by the task of its socket.
+/// Filled by rooms, drained by the task of its socket.
 #[derive(Debug, Default)]
 pub struct Outbox {
     state: Mutex<State>,
@@ -32,24 +32,24 @@ struct State {
 /// Why a socket is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseReason {
-    /// Its peer said goodbye.
+    /// Its peer left.
     Left,
     Refused(ErrorCode),
 }
 
-/// What the socket's task has to do.
+/// What the task of the socket does next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outgoing {
     Text(String),
     Close(CloseReason),
 }
 
-/// The socket was ended just now, because it does not read.
+/// The queue overflowed and the socket is closed, because it does not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Overflow;
 
 impl Outbox {
-    /// Adds a message. One that ends the socket ([`ErrorCode::is_final`]) is the last one; nothing is added after it.
+    /// Queues a message. A message that closes the socket ([`ErrorCode::is_final`]) is the last; later ones are dropped.
     pub(super) fn push(&self, message: &ServerMessage) -> Result<(), Overflow> {
         let text = json(message);
         let mut state = self.lock();
@@ -63,7 +63,7 @@ impl Outbox {
             }
             _ => None,
         };
-        // There is always room for a last word.
+        // The last message is queued beyond the limit.
         if last.is_none() && state.bytes + size > CAPACITY {
             state.overflow();
             self.wake(state);
@@ -76,7 +76,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Says why and ends the socket, whatever the code.
+    /// Queues the refusal and closes the socket, whatever the code.
     pub fn refuse(&self, refusal: Refusal) {
         let end = CloseReason::Refused(refusal.code);
         let text = json(&refusal.into());
@@ -88,14 +88,14 @@ impl Outbox {
         }
     }
 
-    /// Ends the socket without another word.
+    /// Closes the socket without a message.
     pub fn close(&self) {
         let mut state = self.lock();
         state.end.get_or_insert(CloseReason::Left);
         self.wake(state);
     }
 
-    /// The socket takes nothing more: all that waits is given up.
+    /// Drops the queue: the socket does not accept messages.
     pub(super) fn abort(&self) {
         let mut state = self.lock();
         state.overflow();
@@ -106,7 +106,7 @@ impl Outbox {
         self.lock().end.is_some()
     }
 
-    /// Waits for something to do. To be called by one task only.
+    /// Waits for the next action. For one task only.
     pub async fn next(&self) -> Outgoing {
         loop {
             if let Some(next) = self.try_next() {
@@ -116,7 +116,7 @@ impl Outbox {
         }
     }
 
-    /// What there is to do now.
+    /// The next action, if there is one.
     pub fn try_next(&self) -> Option<Outgoing> {
         let mut state = self.lock();
         if let Some(text) = state.texts.pop_front() {
@@ -126,7 +126,7 @@ impl Outbox {
         state.end.map(Outgoing::Close)
     }
 
-    /// Waits until nothing more is added. To be called by one task only.
+    /// Waits until the queue is closed. For one task only.
     pub async fn closed(&self) {
         while !self.is_closed() {
             self.closed.notified().await;
@@ -143,7 +143,7 @@ impl Outbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is whole between two statements.
+        // The state is consistent after every statement.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -161,7 +161,7 @@ impl State {
 }
 
 fn json(message: &ServerMessage) -> String {
-    serde_json::to_string(message).expect("strings and numbers have a form in JSON")
+    serde_json::to_string(message).expect("a message is serializable")
 }
 
 #[cfg(test)]
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn messages_leave_in_order_and_the_end_comes_last() {
+    async fn messages_are_sent_in_order_and_the_close_comes_last() {
         let outbox = Outbox::default();
         outbox.push(&ServerMessage::Pong).unwrap();
         outbox.push(&Refusal::no_join().into()).unwrap();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_does_not_read_is_ended_and_told_why() {
+    async fn a_socket_that_does_not_read_is_closed_with_a_reason() {
         let outbox = Outbox::default();
         let fit = (0..).take_while(|_| outbox.push(&offer(10_000)).is_ok());
         let fit = fit.count();
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_read_makes_room_again() {
+    async fn reading_frees_the_queue() {
         let outbox = Outbox::default();
         for _ in 0..1000 {
             outbox.push(&offer(10_000)).unwrap();

@@ -1,4 +1,4 @@
-//! What must hold for every room, in whatever order peers come, go, crash, come back and talk.
+//! Properties of a room under any order of joins, departures, crashes and messages.
 
 mod model;
 
@@ -7,15 +7,15 @@ use shared::signaling::MAX_PEERS;
 
 use self::model::RoomModel;
 
-/// More than fit into a room.
+/// More than a room takes.
 const PEOPLE: usize = MAX_PEERS + 4;
-/// Some differ in their case only.
+/// Some differ in case only.
 const NAMES: [&str; 6] = ["Ada", "aDA", "Bob", "bob ", "Carl", "\u{200b}CARL"];
 
-/// What happens. Sockets are chosen among all that there ever were, so that those that ended are heard of too.
+/// An event. Sockets are chosen among all that ever existed, so that closed ones are included.
 #[derive(Clone, Debug)]
 enum Event {
-    /// A new socket, with a key and one of [`NAMES`], or a name of its own.
+    /// A new socket with a key and one of [`NAMES`], or a name of its own.
     Join {
         person: usize,
         name: Option<usize>,
@@ -60,7 +60,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn everybody_sees_the_room_as_it_is_and_nobody_is_lost(
+    fn every_peer_sees_the_members_of_the_room(
         events in prop::collection::vec(event(), 1..150),
     ) {
         let mut model = RoomModel::new();

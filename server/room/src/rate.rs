@@ -1,15 +1,15 @@
-//! How fast one socket may talk: a token bucket for messages and one for bytes.
+//! The rate limit of one socket: a token bucket for messages and one for bytes.
 
 use std::time::{Duration, Instant};
 
-/// What flows into a bucket a second, and what it holds.
+/// Refill per second and capacity of a bucket.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
     pub per_second: u32,
     pub burst: u32,
 }
 
-/// Of one socket.
+/// The limits of one socket.
 #[derive(Clone, Copy, Debug)]
 pub struct RateLimits {
     pub messages: Rate,
@@ -17,7 +17,7 @@ pub struct RateLimits {
 }
 
 impl Default for RateLimits {
-    /// Joining a full room is 15 offers of about 10 kB with a dozen candidates each, all in a second or two.
+    /// Joining a full room takes 15 offers of about 10 kB with a dozen candidates each, within a second or two.
     fn default() -> Self {
         Self {
             messages: Rate {
@@ -32,7 +32,7 @@ impl Default for RateLimits {
     }
 }
 
-/// Where one socket stands.
+/// The buckets of one socket.
 #[derive(Debug)]
 pub struct RateLimiter {
     messages: Bucket,
@@ -47,10 +47,10 @@ impl RateLimiter {
         }
     }
 
-    /// A message of so many bytes came in. False: that is too fast.
+    /// Takes a message of this size from the buckets. False: too fast.
     pub fn allows(&mut self, bytes: usize, now: Instant) -> bool {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        // Both, whatever the first says.
+        // Both buckets are charged, whatever the first returns.
         self.messages.take(1, now) & self.bytes.take(bytes, now)
     }
 }
@@ -58,7 +58,7 @@ impl RateLimiter {
 #[derive(Debug)]
 struct Bucket {
     rate: Rate,
-    /// When it is full again; not later than it takes to fill from empty.
+    /// When the bucket is full again.
     full_at: Instant,
 }
 
@@ -76,7 +76,7 @@ impl Bucket {
         enough
     }
 
-    /// The time in which so much flows in.
+    /// The time in which this amount is refilled.
     fn filling(&self, amount: u32) -> Duration {
         Duration::from_secs(1) * amount / self.rate.per_second.max(1)
     }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn who_keeps_to_the_rate_is_never_stopped() {
+    fn a_socket_within_the_rate_is_never_refused() {
         let start = Instant::now();
         let mut rate_limiter = RateLimiter::new(RATES, start);
         assert!(
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_of_rest_gives_a_second_of_messages() {
+    fn a_second_of_silence_refills_a_second_of_messages() {
         let start = Instant::now();
         let mut rate_limiter = RateLimiter::new(RATES, start);
         while rate_limiter.allows(0, start) {}

@@ -1,10 +1,10 @@
-//! What is refused, and the sentence that says what to do.
+//! Refusals, each with a sentence that says what to do.
 
 use shared::signaling::{
     ErrorCode, IDLE_TIMEOUT_S, MAX_MESSAGE, MAX_PEERS, PeerId, ServerMessage, VERSION,
 };
 
-/// Something that a peer is told not to have worked.
+/// A refused request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub code: ErrorCode,
@@ -13,7 +13,7 @@ pub struct Refusal {
     pub to: Option<PeerId>,
 }
 
-/// What is wrong with a text may be quoted in the answer, up to so many characters.
+/// Limit on the characters of a parse error quoted in the answer.
 const QUOTED: usize = 200;
 
 impl Refusal {
@@ -38,7 +38,7 @@ impl Refusal {
     pub(super) fn binary() -> Self {
         Self::new(
             ErrorCode::Malformed,
-            "Binary messages mean nothing here. Send one JSON text like {\"type\":\"ping\"}.",
+            "Binary messages are not part of this protocol. Send one JSON text like {\"type\":\"ping\"}.",
         )
     }
 
@@ -53,7 +53,7 @@ impl Refusal {
         Self::new(
             ErrorCode::TooLong,
             format!(
-                "A message has at most {MAX_MESSAGE} bytes. Send less; files and texts go over data channels."
+                "A message has at most {MAX_MESSAGE} bytes. Send shorter messages; texts and files belong on data channels."
             ),
         )
     }
@@ -62,7 +62,7 @@ impl Refusal {
         Self::new(
             ErrorCode::Version,
             format!(
-                "This server speaks version {VERSION} of the protocol, not {theirs}. Reload the page, or bring the older of both up to date."
+                "This server speaks version {VERSION} of the protocol, not {theirs}. Reload the page, or update the older side."
             ),
         )
     }
@@ -77,7 +77,7 @@ impl Refusal {
     pub(super) fn joined_already() -> Self {
         Self::new(
             ErrorCode::NotJoined,
-            "You are in a room already. Open another socket to join another.",
+            "You are in a room already. Open another socket to join another room.",
         )
     }
 
@@ -88,14 +88,14 @@ impl Refusal {
     pub(super) fn name_taken(name: &str) -> Self {
         Self::new(
             ErrorCode::NameTaken,
-            format!("Somebody in the room is called \"{name}\" already. Take another name."),
+            format!("The name \"{name}\" is taken in this room. Choose another name."),
         )
     }
 
     pub(super) fn id_taken() -> Self {
         Self::new(
             ErrorCode::NameTaken,
-            "Somebody in the room has the same id. Make up a new key and join again.",
+            "Another peer in the room has the same id. Generate a new key and join again.",
         )
     }
 
@@ -103,7 +103,7 @@ impl Refusal {
         Self::new(
             ErrorCode::RoomFull,
             format!(
-                "There are {MAX_PEERS} in the room, and no more fit in. Wait until somebody leaves, or take another room."
+                "The room is full: it takes {MAX_PEERS} peers. Wait until one leaves, or join another room."
             ),
         )
     }
@@ -111,21 +111,21 @@ impl Refusal {
     pub(super) fn too_many_rooms() -> Self {
         Self::new(
             ErrorCode::ServerFull,
-            "All rooms of this server are in use. Try again in a while, or join a room that exists.",
+            "The server has reached its limit of rooms. Try again later, or join an existing room.",
         )
     }
 
     pub(super) fn too_many_sockets() -> Self {
         Self::new(
             ErrorCode::ServerFull,
-            "All places of this server are taken. Try again in a while.",
+            "The server has reached its limit of sockets. Try again later.",
         )
     }
 
     pub(super) fn too_many_from_here() -> Self {
         Self::new(
             ErrorCode::ServerFull,
-            "Too many sockets are open from your address. Close some, or try again in a while.",
+            "Too many sockets are open from your address. Close some, or try again later.",
         )
     }
 
@@ -134,7 +134,7 @@ impl Refusal {
             to: Some(to),
             ..Self::new(
                 ErrorCode::NoSuchPeer,
-                "There is no such other peer in the room; it may just have left. Send only to those that welcome and arrived told of.",
+                "There is no such other peer in the room; it may just have left. Send only to peers of welcome and arrived.",
             )
         }
     }
@@ -144,7 +144,7 @@ impl Refusal {
             to: Some(to),
             ..Self::new(
                 ErrorCode::PeerAway,
-                "The peer is away, and the message was not kept. Send it again when arrived tells that it is back.",
+                "The peer is away, and the message was dropped. Send it again after the arrived of this peer.",
             )
         }
     }
@@ -152,7 +152,7 @@ impl Refusal {
     pub(super) fn too_fast() -> Self {
         Self::new(
             ErrorCode::TooFast,
-            "These are more messages than the server takes. Wait some seconds, then join again.",
+            "You sent messages faster than allowed. Wait some seconds, then join again.",
         )
     }
 
@@ -160,7 +160,7 @@ impl Refusal {
         Self::new(
             ErrorCode::Idle,
             format!(
-                "Nothing was heard from you for {IDLE_TIMEOUT_S} seconds. Join again with the same key."
+                "No message from you for {IDLE_TIMEOUT_S} seconds. Join again with the same key."
             ),
         )
     }
@@ -182,14 +182,14 @@ impl Refusal {
     pub(super) fn replaced() -> Self {
         Self::new(
             ErrorCode::Replaced,
-            "You joined again from somewhere else, perhaps another tab. Go on there, or join again here.",
+            "You joined again from another place, perhaps another tab. Continue there, or rejoin here.",
         )
     }
 
     pub(super) fn shutting_down() -> Self {
         Self::new(
             ErrorCode::ShuttingDown,
-            "The server is going down. It may be back soon: join again in a few seconds, with the same key.",
+            "The server is shutting down. It may be back soon: join again in a few seconds, with the same key.",
         )
     }
 }

@@ -1,7 +1,7 @@
-//! Every room of this server, and the limits on them.
+//! All rooms of this server, and their limits.
 //!
-//! Three kinds of locks, each held for a few microseconds and never over an await: the map of rooms, one for each room, and the list of
-//! sockets. The map's may be held while a room's is taken, never the other way round.
+//! Three kinds of locks, each held for microseconds and never across an await: the map of rooms, each room, and the list of
+//! sockets. A room may be locked while the map is, never the other way round.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -17,29 +17,29 @@ use super::rate::RateLimits;
 use super::refusal::Refusal;
 use super::{Delivery, JoinRequest, Room, SocketId};
 
-/// How often is looked who has been away for too long.
+/// Interval at which members that were away for too long are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// At shutdown, sockets have this long to take their last message.
+/// At shutdown, time for sockets to receive their last message.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// So many sockets over the limit are told why they are turned away; more are not even opened.
+/// Sockets over the limit that are opened to receive the refusal; more are not opened.
 const MAX_REJECTED: usize = 64;
 
-/// What rooms may cost.
+/// The limits of rooms and sockets.
 #[derive(Clone, Debug)]
 pub struct Limits {
     pub rooms: usize,
     pub sockets: usize,
-    /// Of one public address, or one network of IPv6; others may be a proxy's.
+    /// Per public IPv4 address or IPv6 network; other addresses may be a proxy's.
     pub sockets_per_address: usize,
-    /// A peer whose socket dropped has left after this time.
+    /// A peer whose socket closed has left after this time.
     pub away: Duration,
-    /// A socket that brings nothing is closed after this time.
+    /// A socket that sends nothing is closed after this time.
     pub idle: Duration,
-    /// A socket that has not joined by then is closed.
+    /// A socket that has not joined is closed after this time.
     pub join: Duration,
-    /// One message that is not taken in this time is the last.
+    /// A socket that does not accept a message in this time is closed.
     pub write: Duration,
     pub rates: RateLimits,
 }
@@ -59,7 +59,7 @@ impl Default for Limits {
     }
 }
 
-/// Every room. Clones are the same.
+/// All rooms. Clones share them.
 #[derive(Clone, Debug)]
 pub struct RoomRegistry(Arc<Inner>);
 
@@ -87,7 +87,7 @@ pub(super) struct RoomEntry(Mutex<EntryState>);
 struct EntryState {
     room: Room,
     outboxes: HashMap<SocketId, Arc<Outbox>>,
-    /// No longer in the map: who finds it like this looks again.
+    /// Removed from the map: a caller that finds the entry looks it up again.
     removed: bool,
 }
 
@@ -105,12 +105,12 @@ impl RoomRegistry {
         &self.0.limits
     }
 
-    /// Rooms that somebody is in.
+    /// Rooms with at least one member.
     pub fn rooms(&self) -> usize {
         self.lock_rooms().len()
     }
 
-    /// Sockets that are open, joined or not.
+    /// Open sockets, joined or not.
     pub fn sockets(&self) -> usize {
         self.lock_sockets().outboxes.len()
     }
@@ -123,10 +123,10 @@ impl RoomRegistry {
             .unwrap_or_default()
     }
 
-    /// A place for a new socket, from `address`. One over a limit gets a place too, just long enough to be told so.
+    /// Opens a socket from `address`. Over a limit the socket is opened only to receive the refusal.
     ///
     /// # Errors
-    /// Even for that there is no place, or the server stops.
+    /// Far over a limit, or the server is shutting down.
     pub fn connect(&self, address: IpAddr, now: Instant) -> Result<RoomClient, Refusal> {
         let limits = &self.0.limits;
         let address = subscriber_address(address);
@@ -176,7 +176,7 @@ impl RoomRegistry {
         self.0.socket_closed.notify_waiters();
     }
 
-    /// Puts a socket into the room of this name, which begins with its first peer.
+    /// Adds a socket to the room of this name, which its first peer creates.
     pub(super) fn join(
         &self,
         socket: SocketId,
@@ -239,7 +239,7 @@ impl RoomRegistry {
         }
     }
 
-    /// Sweeps every second, for as long as it is polled.
+    /// Calls [`Self::sweep`] every second, for as long as it is polled.
     pub async fn run_sweeps(self) {
         let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -249,7 +249,7 @@ impl RoomRegistry {
         }
     }
 
-    /// Lets those go who have been away for too long.
+    /// Removes the members that were away for too long.
     pub fn sweep(&self, now: Instant) {
         let entries: Vec<Arc<RoomEntry>> = self.lock_rooms().values().cloned().collect();
         for entry in entries {
@@ -265,7 +265,7 @@ impl RoomRegistry {
         }
     }
 
-    /// Tells every socket that the server stops, and waits a moment until they are closed.
+    /// Sends every socket that the server shuts down, and waits shortly until they are closed.
     pub async fn close(&self) {
         let outboxes: Vec<Arc<Outbox>> = {
             let mut sockets = self.lock_sockets();
@@ -280,10 +280,7 @@ impl RoomRegistry {
             .is_err()
         {
             let sockets = self.sockets();
-            tracing::warn!(
-                sockets,
-                "some sockets did not take the news that the server stops"
-            );
+            tracing::warn!(sockets, "some sockets were not closed in time");
         }
     }
 
@@ -300,7 +297,7 @@ impl RoomRegistry {
     }
 
     fn lock_rooms(&self) -> MutexGuard<'_, HashMap<String, Arc<RoomEntry>>> {
-        // Maps are whole between two statements.
+        // The maps are consistent after every statement.
         self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -313,7 +310,7 @@ impl RoomRegistry {
 }
 
 impl RoomEntry {
-    /// Changes the room, and delivers what follows from that.
+    /// Changes the room, and delivers the resulting messages.
     pub(super) fn change(&self, now: Instant, change: impl FnOnce(&mut Room) -> Vec<Delivery>) {
         let mut state = self.lock();
         let deliveries = change(&mut state.room);
@@ -330,7 +327,7 @@ impl RoomEntry {
 }
 
 impl EntryState {
-    /// A socket that is sent more than it takes is closed, which others are told in turn.
+    /// A socket whose outbox overflows is closed, which the others are told in turn.
     fn deliver(&mut self, deliveries: Vec<Delivery>, now: Instant) {
         let mut deliveries = VecDeque::from(deliveries);
         while let Some(Delivery { to, message }) = deliveries.pop_front() {
@@ -345,7 +342,7 @@ impl EntryState {
     }
 }
 
-/// Ends a room where everybody is away, if there is one: who comes back is welcomed to a new one, as the same peer.
+/// Removes a room where every member is away. A member that comes back joins a new room as the same peer.
 fn evict(rooms: &mut HashMap<String, Arc<RoomEntry>>) -> bool {
     let unattended = rooms.values().find_map(|entry| {
         let mut state = entry.lock();
@@ -355,8 +352,8 @@ fn evict(rooms: &mut HashMap<String, Arc<RoomEntry>>) -> bool {
     unattended.is_some_and(|name| rooms.remove(&name).is_some())
 }
 
-/// The address that sockets are counted by: what one subscriber has, which of IPv6 is a network (RFC 6177).
-/// None where it may be a proxy's, behind which is everybody.
+/// The address by which sockets are counted: a subscriber's, which for IPv6 is a network (RFC 6177).
+/// `None` for an address that may be a proxy's, which many users share.
 fn subscriber_address(address: IpAddr) -> Option<IpAddr> {
     match address.to_canonical() {
         IpAddr::V4(address) if address.is_loopback() || address.is_private() => None,
@@ -374,7 +371,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_address_cannot_take_every_place() {
+    fn one_address_cannot_use_every_socket() {
         let rooms = RoomRegistry::new(Limits {
             sockets_per_address: 2,
             ..Limits::default()
@@ -388,7 +385,7 @@ mod tests {
         assert!(!connect("198.51.100.8").outbox().is_closed());
         drop(one);
         assert!(!connect("198.51.100.7").outbox().is_closed());
-        // A subscriber of IPv6 has a network; and behind a proxy is everybody.
+        // An IPv6 subscriber has a network, and a proxy has many users.
         let _neighbours = [connect("2001:db8::1"), connect("2001:db8::2")];
         assert!(connect("2001:db8::3").outbox().is_closed());
         let proxied: Vec<RoomClient> = (0..10).map(|_| connect("127.0.0.1")).collect();

@@ -1,4 +1,4 @@
-//! What must hold for the whole server, whatever its sockets send, and however little some of them read.
+//! Properties of the registry, whatever its sockets send, and however little some of them read.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,7 +12,7 @@ use super::outbox::Outgoing;
 use super::registry::{Limits, RoomRegistry};
 
 const ROOMS: [&str; 3] = ["a", "b", "c"];
-/// Of these, two fit.
+/// Fewer than [`ROOMS`].
 const MAX_ROOMS: usize = 2;
 const MAX_SOCKETS: usize = 10;
 
@@ -24,7 +24,7 @@ enum Event {
         room: usize,
         person: u8,
     },
-    /// An offer to another of the same room, of so many kB.
+    /// An offer of this many kB to another peer of the room.
     Offer {
         client: usize,
         to: u8,
@@ -37,7 +37,7 @@ enum Event {
     Leave {
         client: usize,
     },
-    /// Takes so many messages.
+    /// Reads this many messages.
     Read {
         client: usize,
         messages: usize,
@@ -65,7 +65,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A socket, and what it knows from nothing but what it was sent.
+/// A socket, and the members that it knows from the messages it read.
 struct Socket {
     client: RoomClient,
     room: usize,
@@ -75,15 +75,15 @@ struct Socket {
 }
 
 impl Socket {
-    /// Takes what there is, up to so many messages.
+    /// Reads up to this many queued messages.
     fn read(&mut self, messages: usize) {
         let outbox = self.client.outbox();
         for _ in 0..messages {
             let Some(Outgoing::Text(text)) = outbox.try_next() else {
                 return;
             };
-            assert!(!self.over, "said after the last word: {text}");
-            match serde_json::from_str(&text).expect("what the server says is a message") {
+            assert!(!self.over, "a message after the last one: {text}");
+            match serde_json::from_str(&text).expect("the server sends valid messages") {
                 ServerMessage::Welcome { you, peers, .. } => {
                     assert_eq!(self.me, None, "welcome once");
                     self.me = Some(you.id);
@@ -99,7 +99,7 @@ impl Socket {
                 }
                 ServerMessage::Error { code, .. } => self.over = code.is_final(),
                 ServerMessage::Offer { from, .. } => assert!(self.view.contains_key(&from)),
-                other => panic!("nobody says {other:?} here"),
+                other => panic!("unexpected: {other:?}"),
             }
         }
     }
@@ -136,7 +136,11 @@ fn take(rooms: &RoomRegistry, sockets: &mut Vec<Socket>, event: Event, now: &mut
                 .connect(address, *now)
                 .expect("within the limit and a few");
             let full = sockets.len() >= MAX_SOCKETS;
-            assert_eq!(client.outbox().is_closed(), full, "one too many is told so");
+            assert_eq!(
+                client.outbox().is_closed(),
+                full,
+                "a socket over the limit is refused"
+            );
             if !full {
                 sockets.push(Socket {
                     client,
@@ -182,7 +186,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn who_reads_sees_the_room_as_it_is_and_nothing_stays_in_the_end(
+    fn a_socket_that_reads_sees_the_members_and_nothing_leaks(
         events in prop::collection::vec(event(), 1..120),
     ) {
         let rooms = RoomRegistry::new(limits());
@@ -195,7 +199,7 @@ proptest! {
         for socket in &mut sockets {
             socket.read(usize::MAX);
             if socket.client.has_joined() && !socket.over {
-                let me = socket.me.clone().expect("who has joined is welcome");
+                let me = socket.me.clone().expect("a member has received welcome");
                 let peers = rooms.peers(ROOMS[socket.room]).into_iter();
                 let others = peers.filter(|peer| peer.id != me);
                 let others: BTreeMap<_, _> = others.map(|peer| (peer.id.clone(), peer)).collect();
@@ -203,7 +207,7 @@ proptest! {
             }
         }
         sockets.clear();
-        // Those that just dropped did so by the clock on the wall.
+        // Dropped sockets use the system's time.
         rooms.sweep(now.max(Instant::now()) + Duration::from_secs(AWAY_TIMEOUT_S));
         prop_assert_eq!((rooms.rooms(), rooms.sockets()), (0, 0));
     }

@@ -80,7 +80,7 @@ async fn silence_ends_a_socket_and_the_pings_of_a_browser_keep_it() {
     let stream = silent.socket.socket.get_mut();
     stream.read_to_end(&mut sent).await.unwrap();
     let sent = String::from_utf8_lossy(&sent);
-    assert!(sent.contains("Nothing was heard"), "{sent}");
+    assert!(sent.contains("No message from you"), "{sent}");
     assert!(
         sent.ends_with("idle"),
         "the reason of the last frame: {sent}"

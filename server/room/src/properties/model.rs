@@ -1,4 +1,4 @@
-//! A room, and beside it what should be in it.
+//! A room next to a model of what it should contain.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -21,7 +21,7 @@ static IDS: LazyLock<Vec<PeerId>> = LazyLock::new(|| {
     ids.collect()
 });
 
-/// Somebody in the room, as it should be.
+/// A member that the room should have.
 #[derive(Clone, Debug)]
 struct Expected {
     person: usize,
@@ -30,14 +30,14 @@ struct Expected {
     away_since: Instant,
 }
 
-/// A room, what should be in it, and what every socket was told.
+/// A room, its model, and the messages that every socket received.
 pub(super) struct RoomModel {
     room: Room,
     now: Instant,
     expected: Vec<Expected>,
-    /// What each socket knows of the others, from nothing but what it was sent. None: not welcomed.
+    /// The members that each socket knows from its messages. `None`: no `welcome` yet.
     views: BTreeMap<SocketId, Option<BTreeMap<PeerId, Peer>>>,
-    /// Who each socket joined as.
+    /// The person that each socket joined as.
     people: Vec<usize>,
 }
 
@@ -59,10 +59,10 @@ impl RoomModel {
                 let Some(socket) = self.socket(socket) else {
                     return;
                 };
-                let position_of = self.position_of(socket);
+                let peer = self.peer_of(socket);
                 self.expected.retain(|member| member.socket != Some(socket));
                 let deliveries = self.room.handle(socket, ClientMessage::Leave);
-                self.told_all_others(&deliveries, position_of.as_ref(), |message, id| {
+                self.assert_all_others_receive(&deliveries, peer.as_ref(), |message, id| {
                     matches!(message, ServerMessage::Left { id: left, why: LeaveReason::Left } if left == id)
                 });
                 self.deliver(deliveries);
@@ -84,7 +84,7 @@ impl RoomModel {
                     to: socket,
                     message: ServerMessage::Pong,
                 };
-                let expected: Vec<_> = self.position_of(socket).map(|_| pong).into_iter().collect();
+                let expected: Vec<_> = self.peer_of(socket).map(|_| pong).into_iter().collect();
                 assert_eq!(deliveries, expected);
             }
             Event::JoinAgain { socket } => {
@@ -101,7 +101,7 @@ impl RoomModel {
                 let deliveries = self.room.handle(socket, message);
                 assert_eq!(
                     deliveries.len(),
-                    usize::from(self.position_of(socket).is_some())
+                    usize::from(self.peer_of(socket).is_some())
                 );
                 assert!(
                     deliveries
@@ -123,16 +123,16 @@ impl RoomModel {
     }
 
     fn drop_socket(&mut self, socket: SocketId) {
-        let position_of = self.position_of(socket);
+        let peer = self.peer_of(socket);
         for member in &mut self.expected {
             if member.socket == Some(socket) {
                 (member.socket, member.away_since) = (None, self.now);
             }
         }
         let deliveries = self.room.disconnected(socket, self.now);
-        self.told_all_others(
+        self.assert_all_others_receive(
             &deliveries,
-            position_of.as_ref(),
+            peer.as_ref(),
             |message, id| matches!(message, ServerMessage::Away { id: away } if away == id),
         );
         self.deliver(deliveries);
@@ -157,7 +157,7 @@ impl RoomModel {
         });
         match self.room.join(socket, request) {
             Ok(deliveries) => {
-                assert!(!taken, "{name} was taken");
+                assert!(!taken, "{name} is taken");
                 let member = Expected {
                     person,
                     name: name.trim().to_owned(),
@@ -186,7 +186,7 @@ impl RoomModel {
                 let (last, others): (Vec<_>, Vec<_>) = deliveries
                     .into_iter()
                     .partition(|delivery| Some(delivery.to) == older);
-                assert_eq!(last.len(), replaced.len(), "nothing else is said to it");
+                assert_eq!(last.len(), replaced.len(), "it receives nothing else");
                 if let Some(older) = older {
                     self.views.remove(&older);
                 }
@@ -203,18 +203,18 @@ impl RoomModel {
         }
     }
 
-    /// What is said to somebody reaches them, and only them, and says truly who it is from.
+    /// A message reaches its receiver and no other socket, and names its sender.
     fn relay(&mut self, socket: prop::sample::Index, to: usize, mark: u8) {
         let Some(socket) = self.socket(socket) else {
             return;
         };
-        let (said, mut heard) = words(id(to), mark);
-        let deliveries = self.room.handle(socket, said);
-        let Some(sender) = self.position_of(socket) else {
-            return assert_eq!(deliveries, [], "a socket that ended is not heard");
+        let (sent, mut received) = relayed_pair(id(to), mark);
+        let deliveries = self.room.handle(socket, sent);
+        let Some(sender) = self.peer_of(socket) else {
+            return assert_eq!(deliveries, [], "a closed socket is ignored");
         };
         let [delivery] = &deliveries[..] else {
-            panic!("one message out for one in: {deliveries:?}");
+            panic!("one message for one: {deliveries:?}");
         };
         let target = self
             .expected
@@ -223,7 +223,7 @@ impl RoomModel {
         match target {
             Some(target) if id(to) != sender => match target.socket {
                 Some(there) => {
-                    match &mut heard {
+                    match &mut received {
                         ServerMessage::Offer { from, .. }
                         | ServerMessage::Answer { from, .. }
                         | ServerMessage::Candidate { from, .. } => *from = sender,
@@ -233,7 +233,7 @@ impl RoomModel {
                         *delivery,
                         Delivery {
                             to: there,
-                            message: heard
+                            message: received
                         }
                     );
                 }
@@ -243,11 +243,11 @@ impl RoomModel {
         }
     }
 
-    /// Every socket takes what it is sent.
+    /// Every socket reads its messages.
     fn deliver(&mut self, deliveries: Vec<Delivery>) {
         for Delivery { to, message } in deliveries {
             let view = self.views.get_mut(&to);
-            let view = view.unwrap_or_else(|| panic!("{to:?} has ended, and is told {message:?}"));
+            let view = view.unwrap_or_else(|| panic!("{to:?} is closed and receives {message:?}"));
             match (message, view) {
                 (
                     ServerMessage::Welcome {
@@ -269,39 +269,39 @@ impl RoomModel {
                 (ServerMessage::Left { id, .. }, Some(view)) => {
                     view.remove(&id).expect("known before it left");
                 }
-                (message, view) => panic!("{to:?}, who knows {view:?}, is told {message:?}"),
+                (message, view) => panic!("{to:?} knows {view:?} and receives {message:?}"),
             }
         }
     }
 
-    fn told_all_others(
+    fn assert_all_others_receive(
         &self,
         deliveries: &[Delivery],
-        gone: Option<&PeerId>,
-        tells: impl Fn(&ServerMessage, &PeerId) -> bool,
+        about: Option<&PeerId>,
+        matches: impl Fn(&ServerMessage, &PeerId) -> bool,
     ) {
-        let Some(gone) = gone else {
-            return assert_eq!(deliveries, [], "nobody hears of what changed nothing");
+        let Some(about) = about else {
+            return assert_eq!(deliveries, [], "no change, no message");
         };
         assert!(
             deliveries
                 .iter()
-                .all(|delivery| tells(&delivery.message, gone))
+                .all(|delivery| matches(&delivery.message, about))
         );
-        let told: Vec<SocketId> = deliveries.iter().map(|delivery| delivery.to).collect();
+        let receivers: Vec<SocketId> = deliveries.iter().map(|delivery| delivery.to).collect();
         let others = self
             .expected
             .iter()
-            .filter(|member| id(member.person) != *gone);
+            .filter(|member| id(member.person) != *about);
         assert_eq!(
-            told,
+            receivers,
             others
                 .filter_map(|member| member.socket)
                 .collect::<Vec<_>>()
         );
     }
 
-    /// In the end everybody goes, and nothing stays.
+    /// At the end every peer leaves, and nothing remains.
     pub(super) fn end(mut self) {
         for socket in 0..self.people.len() {
             self.drop_socket(SocketId(socket as u64));
@@ -341,7 +341,7 @@ impl RoomModel {
         any.then(|| SocketId(index.index(self.people.len()) as u64))
     }
 
-    fn position_of(&self, socket: SocketId) -> Option<PeerId> {
+    fn peer_of(&self, socket: SocketId) -> Option<PeerId> {
         let member = self
             .expected
             .iter()
@@ -361,8 +361,8 @@ impl Expected {
     }
 }
 
-/// What is said to a peer, and what it is to hear, but for who it is from.
-fn words(to: PeerId, mark: u8) -> (ClientMessage, ServerMessage) {
+/// A message to a peer, and the message that the peer receives; `from` is still to be set.
+fn relayed_pair(to: PeerId, mark: u8) -> (ClientMessage, ServerMessage) {
     let (from, text) = (to.clone(), mark.to_string());
     let sdp = text.clone();
     match mark % 3 {
@@ -381,11 +381,11 @@ fn words(to: PeerId, mark: u8) -> (ClientMessage, ServerMessage) {
                 sdp_m_line_index: Some(0),
                 username_fragment: None,
             };
-            let told = ServerMessage::Candidate {
+            let received = ServerMessage::Candidate {
                 from,
                 candidate: candidate.clone(),
             };
-            (ClientMessage::Candidate { to, candidate }, told)
+            (ClientMessage::Candidate { to, candidate }, received)
         }
     }
 }
