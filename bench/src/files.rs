@@ -1,16 +1,17 @@
 //! `bench files`: the throughput of a file between two peers of a room, hashed on both sides and written to disk.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::process::{Server, release};
+use crate::process::{release, start_server};
+use testkit::process::ServerProcess;
 use testkit::webdriver::{CHROMIUM, Session};
+use testkit::{TestPeer, write_file};
 
 #[derive(Args)]
 pub(crate) struct Files {
@@ -29,7 +30,7 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 
 impl Files {
     pub(crate) fn run(&self) -> Result<()> {
-        let server = Server::start("test:")?;
+        let server = start_server(&[], "test:")?;
         println!(
             "a file of {} MB over loopback, from asking for it to its checked hash; best of {}\n",
             self.megabytes, self.times
@@ -41,7 +42,7 @@ impl Files {
         self.print("Chromium to Chromium", &rooms);
         self.print("  the same bytes, bare", &bare);
         let terminals: Result<Vec<_>> = (0..self.times)
-            .map(|round| self.between_terminals(&server, round))
+            .map(|round| runtime.block_on(self.between_terminals(&server, round)))
             .collect();
         self.print("terminal to terminal", &terminals?);
         Ok(())
@@ -58,7 +59,10 @@ impl Files {
     }
 
     /// Over a data channel of a page that does nothing else, and in a room.
-    async fn between_browsers(&self, server: &Server) -> Result<(Vec<Duration>, Vec<Duration>)> {
+    async fn between_browsers(
+        &self,
+        server: &ServerProcess,
+    ) -> Result<(Vec<Duration>, Vec<Duration>)> {
         let arguments = [&CHROMIUM[..], &[WITHOUT_MDNS]].concat();
         let capabilities = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments }, "timeouts": { "script": 110_000 } });
         let sender = Session::start("chromedriver", capabilities.clone()).await;
@@ -132,28 +136,24 @@ impl Files {
         milliseconds(&took)
     }
 
-    fn between_terminals(&self, server: &Server, round: u32) -> Result<Duration> {
+    async fn between_terminals(&self, server: &ServerProcess, round: u32) -> Result<Duration> {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("file.bin");
-        let mut state = 2_463_534_242_u32;
-        let bytes: Vec<u8> = (0..self.megabytes * 1_000_000)
-            .map(|_| {
-                state ^= state << 13;
-                state ^= state >> 17;
-                state ^= state << 5;
-                state as u8
-            })
-            .collect();
-        std::fs::write(&file, bytes)?;
+        write_file(&file, self.megabytes as usize * 1_000_000);
         let saved = folder.path().join("saved");
         std::fs::create_dir(&saved)?;
         let room = format!("terminals-{round}");
-        let mut receiver = Terminal::start(server, &room, "receiver", &["--save", text(&saved)?])?;
-        receiver.event("welcome", "")?;
-        let mut sender = Terminal::start(server, &room, "sender", &["--file", text(&file)?])?;
-        sender.event("connected", "")?;
+        let start = |name: &str, arguments: &[&str]| -> Result<TestPeer> {
+            let command = Command::new(release("peer")?);
+            let peer = TestPeer::with(command, &server.url, &room, name, arguments);
+            Ok(peer.with_patience(TIMEOUT))
+        };
+        let mut receiver = start("receiver", &["--save", text(&saved)?])?;
+        receiver.event("welcome", |_| true).await;
+        let mut sender = start("sender", &["--file", text(&file)?])?;
+        sender.event("connected", |_| true).await;
         let began = Instant::now();
-        sender.event("file", "sent")?;
+        sender.event("file", |event| event["what"] == "sent").await;
         Ok(began.elapsed())
     }
 }
@@ -209,62 +209,4 @@ fn receive(name: &str) -> String {
 fn text(path: &Path) -> Result<&str> {
     path.to_str()
         .context("a temporary folder has a name in UTF-8")
-}
-
-/// The chat peer as a program.
-struct Terminal {
-    child: Child,
-    output: BufReader<std::process::ChildStdout>,
-}
-
-impl Terminal {
-    fn start(server: &Server, room: &str, name: &str, arguments: &[&str]) -> Result<Self> {
-        let mut child = Command::new(release("peer")?)
-            .args([
-                "--server",
-                &server.url,
-                "--room",
-                room,
-                "--name",
-                name,
-                "--json",
-            ])
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("the chat peer does not start")?;
-        let output = child.stdout.take().context("its output is piped")?;
-        Ok(Self {
-            child,
-            output: BufReader::new(output),
-        })
-    }
-
-    /// The next event of this kind, with this `what` unless it is empty.
-    fn event(&mut self, kind: &str, what: &str) -> Result<()> {
-        let until = Instant::now() + TIMEOUT;
-        let mut line = String::new();
-        loop {
-            line.clear();
-            ensure!(
-                self.output.read_line(&mut line)? > 0,
-                "the chat peer has ended before {kind} {what}"
-            );
-            let event: Value = serde_json::from_str(&line)?;
-            if event["event"] == kind && (what.is_empty() || event["what"] == what) {
-                return Ok(());
-            }
-            if Instant::now() > until {
-                bail!("the chat peer never came to {kind} {what}");
-            }
-        }
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

@@ -8,16 +8,17 @@ use clap::Args;
 use futures_util::{SinkExt, StreamExt};
 use shared::api::Health;
 use shared::signaling::{
-    AWAY_TIMEOUT_S, Candidate, ClientMessage, ErrorCode, MAX_PEERS, PeerId, PeerKey, PeerKind,
-    ServerMessage, VERSION,
+    AWAY_TIMEOUT_S, ClientMessage, ErrorCode, MAX_PEERS, PeerId, ServerMessage,
 };
 use tokio::net::TcpStream;
 use tokio::time::{sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::process::{Server, need_files};
+use crate::process::{need_files, start_server};
 use crate::rng::Rng;
+use testkit::process::ServerProcess;
+use testkit::socket::{candidate, join, offer};
 
 #[derive(Args)]
 pub(crate) struct RoomsBench {
@@ -82,19 +83,19 @@ impl RoomsBench {
     }
 
     async fn measure(self) -> Result<()> {
-        let server = Server::start("test:")?;
+        let server = start_server(&[], "test:")?;
         // The first socket allocates memory that stays; it is not counted.
         self.run_members(&server, 1, 10).await?;
         wait_until_empty(&server).await?;
-        let (before, began) = (server.usage()?, Instant::now());
+        let (before, began) = (server.usage(), Instant::now());
         let watching = self.peak_memory(&server);
         let (measurements, peak) = tokio::try_join!(
             self.run_members(&server, self.seconds, self.sockets),
             watching
         )?;
-        let (took, busy) = (began.elapsed().as_secs_f64(), server.usage()?);
+        let (took, busy) = (began.elapsed().as_secs_f64(), server.usage());
         wait_until_empty(&server).await?;
-        let after = server.usage()?;
+        let after = server.usage();
 
         let Measurements {
             mut relayed,
@@ -143,7 +144,7 @@ impl RoomsBench {
     /// Runs all members for this time.
     async fn run_members(
         &self,
-        server: &Server,
+        server: &ServerProcess,
         seconds: u64,
         sockets: u32,
     ) -> Result<Measurements> {
@@ -173,10 +174,10 @@ impl RoomsBench {
     }
 
     /// The server's highest memory meanwhile.
-    async fn peak_memory(&self, server: &Server) -> Result<u64> {
+    async fn peak_memory(&self, server: &ServerProcess) -> Result<u64> {
         let mut peak = 0;
         for _ in 0..self.seconds * 2 {
-            peak = peak.max(server.usage()?.memory);
+            peak = peak.max(server.usage().memory);
             sleep(Duration::from_millis(500)).await;
         }
         Ok(peak)
@@ -212,13 +213,8 @@ impl Member {
         stream.set_nodelay(true)?;
         let opening = tokio_tungstenite::client_async(url, stream);
         let (mut socket, _) = timeout(TIMEOUT, opening).await??;
-        let join = ClientMessage::Join {
-            version: VERSION,
-            room: self.room.clone(),
-            name: format!("member {}", self.number),
-            key: PeerKey::from_random(self.number.into()),
-            kind: PeerKind::Terminal,
-        };
+        let name = format!("member {}", self.number);
+        let join = join(&self.room, &name, self.number.into());
         send(&mut socket, &join).await?;
         let welcome = timeout(TIMEOUT, socket.next()).await?;
         let welcome = welcome.context("the server closed the socket instead of answering")??;
@@ -264,16 +260,9 @@ impl Member {
     fn next_message(&mut self, to: PeerId) -> ClientMessage {
         let now = self.began.elapsed().as_micros();
         if self.rng.below(10) == 0 {
-            let sdp = format!("{now} {}", "x".repeat(OFFER_BYTES));
-            return ClientMessage::Offer { to, sdp };
+            return offer(&to, format!("{now} {}", "x".repeat(OFFER_BYTES)));
         }
-        let candidate = Candidate {
-            candidate: format!("{now} {}", "x".repeat(CANDIDATE_BYTES)),
-            sdp_mid: Some("0".to_owned()),
-            sdp_m_line_index: Some(0),
-            username_fragment: None,
-        };
-        ClientMessage::Candidate { to, candidate }
+        candidate(&to, &format!("{now} {}", "x".repeat(CANDIDATE_BYTES)))
     }
 
     fn on_message(&mut self, message: ServerMessage, others: &mut BTreeSet<PeerId>) -> Result<()> {
@@ -312,7 +301,7 @@ async fn send(socket: &mut Socket, message: &ClientMessage) -> Result<()> {
 }
 
 /// Returns when the server has neither sockets nor rooms.
-async fn wait_until_empty(server: &Server) -> Result<()> {
+async fn wait_until_empty(server: &ServerProcess) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(AWAY_TIMEOUT_S) + TIMEOUT;
     loop {
         let url = format!("{}/api/health", server.url);

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use crate::process::TICKS;
+use testkit::process::TICKS_PER_SECOND;
 
 /// The core of each side. Threads and processes inherit the core of the thread that starts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ fn busy(table: &str, core: usize) -> Option<Duration> {
         }
         _ => return None,
     };
-    Some(Duration::from_millis(ticks * 1000 / TICKS))
+    Some(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
 }
 
 #[cfg(test)]

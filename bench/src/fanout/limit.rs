@@ -47,7 +47,8 @@ pub(crate) fn measure(source: &Source) -> Result<Duration> {
         .chain(&source.audio.units)
         .collect();
     units.sort_by_key(|unit| unit.time);
-    let payloads = |unit: &&AccessUnit| unit.payloads.iter().map(|size| vec![0x5a; *size]).collect();
+    let payloads =
+        |unit: &&AccessUnit| unit.payloads.iter().map(|size| vec![0x5a; *size]).collect();
     let units_payloads: Vec<Vec<Vec<u8>>> = units.iter().map(payloads).collect();
     let mut sender = Sender::new()?;
     let mut best = Duration::MAX;

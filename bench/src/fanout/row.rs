@@ -14,7 +14,7 @@ use super::source::Source;
 use super::target::Target;
 use super::viewer::ViewerKind;
 use super::viewer_pool::{Packets, Storm, ViewerPool};
-use crate::process::Usage;
+use testkit::process::Usage;
 
 /// The load of joining is over after this time.
 const SETTLE: Duration = Duration::from_secs(2);

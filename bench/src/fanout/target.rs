@@ -5,7 +5,8 @@ use anyhow::{Context, Result};
 use super::cores::Cores;
 use super::metrics::Metrics;
 use super::source::Source;
-use crate::process::{Server, Usage};
+use crate::process::start_server;
+use testkit::process::{ServerProcess, Usage};
 
 /// Weir's flags: all viewers of a measurement, on one shard.
 const FLAGS: &[&str] = &["--max-viewers", "4000", "--shards", "1"];
@@ -19,7 +20,7 @@ pub(crate) struct Target {
     metrics: Option<String>,
     process: Option<u32>,
     /// Stopped on drop.
-    server: Option<Server>,
+    server: Option<ServerProcess>,
 }
 
 impl Target {
@@ -30,14 +31,14 @@ impl Target {
             .path
             .to_str()
             .context("the path of the video is not UTF-8")?;
-        let server = Server::start_with(FLAGS, &format!("{STREAM}={file}"));
+        let server = start_server(FLAGS, &format!("{STREAM}={file}"));
         cores.enter_viewers()?;
         let server = server?;
         Ok(Self {
             name: "Weir".to_owned(),
             whep: format!("{}/whep/{STREAM}", server.url),
             metrics: Some(format!("{}/metrics", server.url)),
-            process: Some(server.id()),
+            process: Some(server.child.id()),
             server: Some(server),
         })
     }
@@ -63,7 +64,9 @@ impl Target {
 
     /// `None` when the process is unknown.
     pub(crate) fn usage(&self) -> Result<Option<Usage>> {
-        self.process.map(Usage::of).transpose()
+        let usage = self.process.map(Usage::read).transpose();
+        usage
+            .context("the usage of the server's process cannot be read; this benchmark needs Linux")
     }
 
     /// `None` when the server has no metrics.

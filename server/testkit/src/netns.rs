@@ -140,7 +140,8 @@ impl Namespaces {
         .await
     }
 
-    fn command(&self, host: &str, arguments: &[&str]) -> Command {
+    /// A command that runs a program in a namespace.
+    pub fn command(&self, host: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new("ip");
         command
             .args(["netns", "exec", &self.namespace(host)])

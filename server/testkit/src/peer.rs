@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::process::{Usage, program, scratch};
 
-/// What a machine that compiles at the same time needs.
+/// Long enough for a machine that compiles at the same time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where the peer keeps its key.
@@ -22,6 +22,7 @@ pub struct TestPeer {
     child: Child,
     input: Option<ChildStdin>,
     events: mpsc::UnboundedReceiver<Value>,
+    patience: Duration,
     /// Events that were waited past.
     pub seen: Vec<Value>,
 }
@@ -32,7 +33,7 @@ impl TestPeer {
         Self::with(Command::new(program("peer")), url, room, name, arguments)
     }
 
-    /// The same by a command that has been set up, which gets the arguments.
+    /// The same with another command, which gets the arguments.
     pub fn with(
         mut command: Command,
         url: &str,
@@ -68,8 +69,15 @@ impl TestPeer {
             input: child.stdin.take(),
             child,
             events,
+            patience: PATIENCE,
             seen: Vec::new(),
         }
+    }
+
+    /// Waits this long for an event, instead of 30 s.
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Types a line.
@@ -85,7 +93,7 @@ impl TestPeer {
 
     /// The next event of this kind for which `fits` holds; those before it go to [`Self::seen`].
     pub async fn event(&mut self, kind: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + self.patience;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let next = timeout(left, self.events.recv()).await;
@@ -168,7 +176,7 @@ impl TestPeer {
 
     /// Bytes of memory that it holds.
     pub fn memory(&self) -> u64 {
-        Usage::of(self.child.id()).memory * 1024
+        Usage::of(self.child.id()).memory
     }
 }
 

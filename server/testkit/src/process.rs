@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,10 +15,15 @@ pub struct ServerProcess {
     pub url: String,
 }
 
-/// What a process uses of the machine.
+/// Linux counts CPU time for user space in hundredths of a second (time(7), USER_HZ).
+pub const TICKS_PER_SECOND: u64 = 100;
+
+/// What a process has used of the machine so far.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
-    /// Resident memory, in kB.
+    /// CPU time, of user and system together.
+    pub cpu: Duration,
+    /// Resident memory, in bytes.
     pub memory: u64,
     pub threads: usize,
     /// Open files, sockets among them.
@@ -26,15 +31,21 @@ pub struct Usage {
 }
 
 impl ServerProcess {
-    /// Starts it on free ports, with these arguments besides, and waits until it listens.
+    /// Starts the server beside this test on free ports with these arguments, and waits until it listens.
     pub fn start<A: AsRef<OsStr>>(arguments: &[A]) -> Self {
+        Self::with(Command::new(program("server")), arguments)
+    }
+
+    /// The same with another command, which gets the arguments.
+    pub fn with<A: AsRef<OsStr>>(mut command: Command, arguments: &[A]) -> Self {
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("bound").port();
         drop(free);
-        let mut child = Command::new(program("server"))
+        let mut child = command
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .args(["--udp-port", "0", "--turn-port", "0", "--log", "warn"])
             .args(arguments)
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .expect("the server starts");
@@ -82,27 +93,53 @@ impl Drop for ServerProcess {
 
 impl Usage {
     /// Of a running process, by its id.
+    ///
+    /// # Panics
+    /// There is no such process, or this is not Linux.
     pub fn of(process: u32) -> Self {
+        Self::read(process).expect("the process runs, on Linux")
+    }
+
+    /// Of a process, by its id.
+    ///
+    /// # Errors
+    /// There is no such process, or this is not Linux.
+    pub fn read(process: u32) -> io::Result<Self> {
         let folder = format!("/proc/{process}");
-        let status = fs::read_to_string(format!("{folder}/status")).expect("it runs");
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-            number.unwrap_or_else(|| panic!("no {name} in\n{status}"))
+        let stat = fs::read_to_string(format!("{folder}/stat"))?;
+        let status = fs::read_to_string(format!("{folder}/status"))?;
+        let files = fs::read_dir(format!("{folder}/fd"))?.count();
+        let parsed = cpu(&stat)
+            .zip(status_field(&status, "VmRSS:"))
+            .zip(status_field(&status, "Threads:"));
+        let Some(((cpu, kilobytes), threads)) = parsed else {
+            return Err(io::ErrorKind::InvalidData.into());
         };
-        Self {
-            memory: field("VmRSS:"),
-            threads: field("Threads:") as usize,
-            files: fs::read_dir(format!("{folder}/fd"))
-                .expect("it runs")
-                .count(),
-        }
+        Ok(Self {
+            cpu,
+            memory: kilobytes * 1024,
+            threads: threads as usize,
+            files,
+        })
     }
 
     /// Of this process. What it means for one test is clear only [in a process of its own](in_own_process).
     pub fn own() -> Self {
         Self::of(std::process::id())
     }
+}
+
+/// proc(5): utime and stime are the 12th and 13th fields after the name, which ends with the last ')'.
+fn cpu(stat: &str) -> Option<Duration> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: u64 = ticks.map(str::parse::<u64>).sum::<Result<_, _>>().ok()?;
+    Some(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+}
+
+fn status_field(status: &str, name: &str) -> Option<u64> {
+    let value = status.lines().find_map(|line| line.strip_prefix(name))?;
+    value.split_whitespace().next()?.parse().ok()
 }
 
 /// A built program of the workspace, from beside this test.

@@ -111,8 +111,8 @@ async fn five_hundred_connects_leave_nothing_behind() {
         "files: {before:?} to {after:?}"
     );
     assert!(
-        after.memory < before.memory + 16_000,
-        "memory: {before:?} to {after:?} kB"
+        after.memory < before.memory + 16_000 * 1024,
+        "memory: {before:?} to {after:?}"
     );
     let packets = resident.packets();
     testkit::eventually(

@@ -1,25 +1,26 @@
 //! Terminal peers and browsers behind NATs, with the server or coturn as relay.
 
 mod browsers;
-mod chat;
 mod network;
 
 use std::process::Command;
 
-use chat::Peer;
 use network::{Host, Nat, Network, SERVER};
 use serde_json::Value;
 use testkit::skip;
 
 /// Exchanges a message in both directions; returns the `connected` event of each peer.
-fn talk(network: &mut Network) -> [Value; 2] {
-    let mut one = Peer::enter(network, 1);
-    let mut two = Peer::enter(network, 2);
-    let ways = [&mut one, &mut two].map(|peer| peer.wait_for("connected", |_| true));
-    one.say("hello from one");
-    two.expect_text("hello from one");
-    two.say("hello from two");
-    one.expect_text("hello from two");
+async fn talk(network: &Network) -> [Value; 2] {
+    let mut one = network.enter(1).await;
+    let mut two = network.enter(2).await;
+    let ways = [
+        one.event("connected", |_| true).await,
+        two.event("connected", |_| true).await,
+    ];
+    one.type_line("hello from one");
+    two.hears("hello from one").await;
+    two.type_line("hello from two");
+    one.hears("hello from two").await;
     ways
 }
 
@@ -46,27 +47,27 @@ fn assert_relayed(ways: &[Value; 2]) {
     }
 }
 
-#[test]
-fn behind_full_cone_nats_two_peers_connect_directly() {
+#[tokio::test]
+async fn behind_full_cone_nats_two_peers_connect_directly() {
     let Some(mut network) = Network::build([Nat::FullCone; 2]) else {
         return;
     };
     // No relaying: on a busy machine the relayed pair may be nominated first.
     network.serve(&["--turn-max-allocations", "0"]);
-    assert_direct(&talk(&mut network));
+    assert_direct(&talk(&network).await);
 }
 
-#[test]
-fn behind_symmetric_nats_two_peers_talk_through_this_server() {
+#[tokio::test]
+async fn behind_symmetric_nats_two_peers_talk_through_this_server() {
     let Some(mut network) = Network::build([Nat::Symmetric; 2]) else {
         return;
     };
     network.serve(&[]);
-    assert_relayed(&talk(&mut network));
+    assert_relayed(&talk(&network).await);
 }
 
-#[test]
-fn behind_symmetric_nats_two_peers_talk_through_coturn() {
+#[tokio::test]
+async fn behind_symmetric_nats_two_peers_talk_through_coturn() {
     let Some(mut network) = Network::build([Nat::Symmetric; 2]) else {
         return;
     };
@@ -101,18 +102,18 @@ fn behind_symmetric_nats_two_peers_talk_through_coturn() {
         secret,
     ];
     network.serve(&[&servers[..], &["--turn", "off"]].concat());
-    assert_relayed(&talk(&mut network));
+    assert_relayed(&talk(&network).await);
 }
 
-#[test]
-fn where_udp_is_blocked_a_peer_says_so_and_what_helps() {
+#[tokio::test]
+async fn where_udp_is_blocked_a_peer_says_so_and_what_helps() {
     let Some(mut network) = Network::build([Nat::Symmetric, Nat::NoUdp]) else {
         return;
     };
     network.serve(&[]);
-    let _one = Peer::enter(&mut network, 1);
-    let mut two = Peer::enter(&mut network, 2);
-    let failed = two.wait_for("failed", |_| true);
+    let _one = network.enter(1).await;
+    let mut two = network.enter(2).await;
+    let failed = two.event("failed", |_| true).await;
     let message = failed["message"].as_str().unwrap_or_default();
     assert!(message.contains("UDP seems to be blocked"), "{message}");
     assert!(message.contains("allow UDP to port 3478"), "{message}");

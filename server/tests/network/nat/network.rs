@@ -9,11 +9,17 @@
 //! Nothing touches the network of the machine; dropping the [`Network`] removes everything.
 
 use std::process::Child;
+use std::time::Duration;
 
+use testkit::TestPeer;
 use testkit::netns::Namespaces;
+use testkit::process::program;
 
 /// The server's address on the public network.
 pub(crate) const SERVER: &str = "198.51.100.1";
+
+/// Long enough for a connection on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a router does to UDP.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +86,19 @@ impl Network {
     /// Starts a program with standard input and output piped. It is killed with the network.
     pub(crate) fn start(&mut self, host: Host, command: &[&str]) -> &mut Child {
         self.0.start(host.namespace(), command)
+    }
+
+    /// Starts a terminal peer in a home, and waits until it has joined the room `demo`.
+    pub(crate) async fn enter(&self, home: u8) -> TestPeer {
+        let program = program("peer");
+        let program = program.to_str().expect("the path is UTF-8");
+        let command = self.0.command(Host::Home(home).namespace(), &[program]);
+        let server = format!("http://{SERVER}:8000");
+        let name = format!("peer{home}");
+        let peer = TestPeer::with(command, &server, "demo", &name, &[]);
+        let mut peer = peer.with_patience(PATIENCE);
+        peer.event("welcome", |_| true).await;
+        peer
     }
 
     /// Polls a future inside of the namespace: sockets that it opens and programs that it starts belong there.

@@ -80,7 +80,7 @@ async fn a_flood_leaves_no_memory_and_few_answers() {
         (1..2000).contains(&answers),
         "{answers} of 30000 were answered"
     );
-    assert!(grown < 2_000, "{grown} kB are kept");
+    assert!(grown < 2_000 * 1024, "{grown} bytes are kept");
     assert_eq!(turn.server.turn.as_ref().unwrap().allocations(), 0);
 }
 
