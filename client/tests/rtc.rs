@@ -36,6 +36,12 @@ extern "C" {
     fn restart_ufrags() -> js_sys::Array;
 }
 
+#[wasm_bindgen(module = "/tests/stats.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = selected_pair)]
+    fn read_selected_pair(report: &JsValue) -> JsValue;
+}
+
 const CYCLES: u32 = 200;
 
 fn memory_pages() -> u32 {
@@ -148,26 +154,12 @@ struct SelectedPair {
 
 async fn selected_pair(session: &WhepSession) -> Option<SelectedPair> {
     let report = JsFuture::from(session.stats()).await.ok()?;
-    let entries = js_sys::Map::from(report);
-    let get = |entry: &JsValue, name: &str| js_sys::Reflect::get(entry, &name.into()).ok();
-    let mut transport = None;
-    entries.for_each(&mut |entry, _| {
-        if get(&entry, "type")
-            .and_then(|kind| kind.as_string())
-            .as_deref()
-            == Some("transport")
-        {
-            transport = Some(entry);
-        }
-    });
-    let pair = entries.get(&get(&transport?, "selectedCandidatePairId")?);
-    let ufrag = |side: &str| {
-        let candidate = entries.get(&get(&pair, side)?);
-        get(&candidate, "usernameFragment")?.as_string()
-    };
+    let pair = read_selected_pair(&report)
+        .dyn_into::<js_sys::Array>()
+        .ok()?;
     Some(SelectedPair {
-        ufrags: ["localCandidateId", "remoteCandidateId"].map(ufrag),
-        bytes_received: get(&pair, "bytesReceived")?.as_f64()?,
+        ufrags: [0, 1].map(|at| pair.get(at).as_string()),
+        bytes_received: pair.get(2).as_f64()?,
     })
 }
 

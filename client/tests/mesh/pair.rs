@@ -22,6 +22,11 @@ extern "C" {
     pub(crate) fn open_connections() -> u32;
 }
 
+#[wasm_bindgen(module = "/tests/stats.js")]
+extern "C" {
+    fn selected_pair(report: &JsValue) -> JsValue;
+}
+
 /// The events that one side received.
 #[derive(Default)]
 pub(crate) struct SideEvents {
@@ -31,6 +36,10 @@ pub(crate) struct SideEvents {
     frames: RefCell<Vec<ChatFrame>>,
     pub(crate) safety: RefCell<Vec<String>>,
     files: RefCell<Vec<(RtcDataChannel, u64)>>,
+    /// The `ice-ufrag` of the last description that was sent.
+    sent_ufrag: RefCell<Option<String>>,
+    /// The `ice-ufrag` of the local and the remote candidate of the selected pair, as of the last report.
+    selected_ufrags: RefCell<[Option<String>; 2]>,
     /// Takes the channels of files.
     download: RefCell<Option<Rc<Download>>>,
 }
@@ -45,7 +54,6 @@ pub(crate) struct Side {
 pub(crate) struct PeerPair {
     pub(crate) sides: [Rc<Side>; 2],
     pub(crate) cut: Rc<Cell<bool>>,
-    pub(crate) offers: Rc<RefCell<Vec<String>>>,
 }
 
 fn id(n: u8) -> PeerId {
@@ -65,7 +73,6 @@ impl PeerPair {
         let pair = Self {
             sides: [side(1), side(2)],
             cut: Rc::default(),
-            offers: Rc::default(),
         };
         pair.start(0);
         pair.start(1);
@@ -76,14 +83,14 @@ impl PeerPair {
     pub(crate) fn start(&self, at: usize) {
         let me = Rc::downgrade(&self.sides[at]);
         let other = Rc::downgrade(&self.sides[1 - at]);
-        let (cut, offers) = (Rc::clone(&self.cut), Rc::clone(&self.offers));
+        let cut = Rc::clone(&self.cut);
         let from = self.sides[at].id.clone();
         let on = move |event: MeshEvent| {
             let Some(me) = me.upgrade() else { return };
             match event.event {
                 PeerEvent::Signal(signal) => {
-                    if let Signal::Offer(sdp) = &signal {
-                        offers.borrow_mut().push(sdp.clone());
+                    if let Signal::Offer(sdp) | Signal::Answer(sdp) = &signal {
+                        me.events.sent_ufrag.replace(ufrag(sdp));
                     }
                     let (other, from) = (other.clone(), from.clone());
                     if cut.get() {
@@ -109,7 +116,12 @@ impl PeerPair {
                     Some(download) => assert!(download.attach(channel, offset)),
                     None => me.events.files.borrow_mut().push((channel, offset)),
                 },
-                PeerEvent::Stats(_) => {}
+                PeerEvent::Stats(report) => {
+                    if let Ok(pair) = selected_pair(&report).dyn_into::<js_sys::Array>() {
+                        let ufrags = [0, 1].map(|at| pair.get(at).as_string());
+                        me.events.selected_ufrags.replace(ufrags);
+                    }
+                }
             }
         };
         let ice = || -> std::pin::Pin<Box<dyn Future<Output = IceSettings>>> {
@@ -139,6 +151,18 @@ impl PeerPair {
     pub(crate) fn is_open(&self) -> bool {
         let open = |at: usize| self.mesh(at).is_open(&self.sides[1 - at].id);
         open(0) && open(1)
+    }
+
+    /// The `ice-ufrag` of the last description of each side.
+    pub(crate) fn ufrags(&self) -> [Option<String>; 2] {
+        [0, 1].map(|at| self.events(at).sent_ufrag.borrow().clone())
+    }
+
+    /// Whether both sides have selected a path with the credentials of the last descriptions.
+    pub(crate) fn has_selected_new_path(&self) -> bool {
+        let [first, second] = self.ufrags();
+        let selected = |at: usize| self.events(at).selected_ufrags.borrow().clone();
+        selected(0) == [first.clone(), second.clone()] && selected(1) == [second, first]
     }
 
     /// Two connected peers.
@@ -221,6 +245,11 @@ impl DownloadEvents {
         let events = self.0.borrow();
         events.iter().any(|e| matches!(e, DownloadEvent::Corrupt))
     }
+}
+
+fn ufrag(sdp: &str) -> Option<String> {
+    let ufrag = |line: &str| line.strip_prefix("a=ice-ufrag:").map(str::to_owned);
+    sdp.lines().find_map(ufrag)
 }
 
 /// Waits for a condition.
