@@ -1,5 +1,6 @@
-use shared::api::StreamState;
+use shared::api::{Reason, StreamState};
 
+use super::reasons::reason;
 use super::*;
 
 fn bunny() -> StreamInfo {

@@ -1,0 +1,113 @@
+//! The ICE section of the settings.
+
+use leptos::prelude::*;
+use shared::api::IceConfig;
+
+use crate::components::reactive::{no_view, reactive_text, reactive_view};
+use crate::hooks::app::use_app;
+use crate::hooks::poll::use_poll;
+use crate::state::settings::{format_ice, parse_ice};
+
+#[component]
+pub(super) fn IceSettings() -> impl IntoView {
+    let app = use_app();
+    let typed = RwSignal::new(
+        app.settings
+            .with_untracked(|settings| format_ice(&settings.ice_servers)),
+    );
+    let saved = RwSignal::new(None::<Result<(), String>>);
+    let offered = use_poll::<IceConfig>(app, || "api/ice".to_owned(), 60_000.0);
+    let save = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        match parse_ice(&typed.get_untracked()) {
+            Ok(servers) => {
+                typed.set(format_ice(&servers));
+                app.settings
+                    .update(|settings| settings.ice_servers = servers);
+                saved.set(Some(Ok(())));
+            }
+            Err(line) => saved.set(Some(Err(line.0))),
+        }
+    };
+    // The saved ICE servers when there are any, else those of the server.
+    let in_use = move || {
+        let own = app.settings.with(|settings| settings.ice_servers.clone());
+        let has_own = !own.is_empty();
+        let from_server = || {
+            offered
+                .value
+                .with(|offered| Some(offered.value()?.ice_servers.clone()))
+        };
+        let servers = if has_own { Some(own) } else { from_server() };
+        let urls = servers?
+            .into_iter()
+            .flat_map(|server| server.urls)
+            .collect::<Vec<_>>();
+        Some((has_own, urls))
+    };
+    let shown = reactive_text(move || match in_use() {
+        None => app.text().no_value.to_owned(),
+        Some((_, urls)) if urls.is_empty() => app.text().ice_none.to_owned(),
+        Some((_, urls)) => urls.join(app.common().comma),
+    });
+    let whose = reactive_text(move || match in_use() {
+        Some((true, _)) => app.text().ice_used_own.to_owned(),
+        _ => app.text().ice_used_server.to_owned(),
+    });
+    let relay_only = move || app.settings.with(|settings| settings.relay_only);
+    let unreachable = reactive_view(move || {
+        let none =
+            in_use().is_some_and(|(_, urls)| !urls.iter().any(|url| url.starts_with("turn")));
+        if relay_only() && none {
+            view! { <p class="notice small">{app.localized(|text| text.relay_only_none)}</p> }
+                .into_any()
+        } else {
+            no_view()
+        }
+    });
+    view! {
+        <form class="card form" on:submit=save>
+            <h2>{app.localized(|text| text.ice_servers)}</h2>
+            <p class="small quiet">
+                {whose} {move || app.common().colon} <span class="mono" id="ice-used">{shown}</span>
+            </p>
+            <label>
+                <span>{app.localized(|text| text.ice_servers_own)}</span>
+                <textarea
+                    id="ice"
+                    class="field mono"
+                    rows="3"
+                    spellcheck="false"
+                    placeholder="stun:stun.example.org:3478"
+                    aria-describedby="ice-hint"
+                    prop:value=typed
+                    on:input=move |event| {
+                        typed.set(event_target_value(&event));
+                        saved.set(None);
+                    }
+                ></textarea>
+            </label>
+            <p class="small quiet" id="ice-hint">{app.localized(|text| text.ice_hint)}</p>
+            <div class="row">
+                <button class="button" type="submit" id="save-ice">{app.localized(|text| text.save)}</button>
+                <a class="button plain" href="#/doctor">{reactive_text(move || app.text().connection_test.to_owned())}</a>
+            </div>
+            <p class="small" role="status">
+                {move || saved.get().map(|saved| match saved {
+                    Ok(()) => view! { <span class="ok">{app.text().saved.to_owned()}</span> },
+                    Err(line) => view! { <span class="bad">{(app.text().bad_ice)(&line)}</span> },
+                })}
+            </p>
+            <label class="choice">
+                <input
+                    type="checkbox"
+                    id="relay-only"
+                    prop:checked=move || relay_only()
+                    on:change=move |event| app.settings.update(|settings| settings.relay_only = event_target_checked(&event))
+                />
+                <span>{app.localized(|text| text.relay_only)} <span class="small quiet">" " {app.localized(|text| text.relay_only_text)}</span></span>
+            </label>
+            {unreachable}
+        </form>
+    }
+}

@@ -1,0 +1,154 @@
+//! The server section of the settings.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use shared::api::Health;
+
+use crate::hooks::app::use_app;
+use crate::http::{self, HttpError};
+use crate::i18n::format::duration;
+use crate::state::server::{Server, Source, normalize};
+
+/// The state of the test of an address.
+#[derive(Clone, PartialEq)]
+enum Test {
+    Not,
+    Running,
+    Good(Health),
+    Bad(String, HttpError),
+    NotAnAddress,
+}
+
+#[component]
+pub(super) fn ServerSettings() -> impl IntoView {
+    let app = use_app();
+    let typed = RwSignal::new(
+        app.settings
+            .with_untracked(|settings| settings.server.clone())
+            .unwrap_or_default(),
+    );
+    let saved = RwSignal::new(false);
+    let result = RwSignal::new(Test::Not);
+    let used = move || {
+        app.server_now()
+            .map(|server| server.base)
+            .unwrap_or_else(|| app.text().no_value.to_owned())
+    };
+    let from = move || {
+        app.server_now().map(|server| match server.source {
+            Source::Query => app.text().from_query,
+            Source::Saved => app.text().from_saved,
+            Source::Config => app.text().from_config,
+            Source::Origin => app.text().from_origin,
+        })
+    };
+    let by_query = move || {
+        app.server_now()
+            .is_some_and(|server| server.source == Source::Query)
+    };
+    let source = move || {
+        app.server_now().map(|server| match server.source {
+            Source::Query => "query",
+            Source::Saved => "saved",
+            Source::Config => "config",
+            Source::Origin => "origin",
+        })
+    };
+    let mixed = move || {
+        let secure = window()
+            .location()
+            .protocol()
+            .is_ok_and(|scheme| scheme == "https:");
+        secure && normalize(&typed.get()).is_some_and(|address| address.starts_with("http://"))
+    };
+    let test = move |_| {
+        let text = typed.get_untracked();
+        let address = match normalize(&text) {
+            Some(address) => address,
+            // With an empty field, the server in use is tested.
+            None if text.trim().is_empty() => used(),
+            None => return result.set(Test::NotAnAddress),
+        };
+        result.set(Test::Running);
+        spawn_local(async move {
+            let server = Server {
+                base: address,
+                source: Source::Saved,
+            };
+            let answer = http::get_json::<Health>(&server.url("api/health")).await;
+            let _ = result.try_set(match answer {
+                Ok(health) => Test::Good(health),
+                Err(error) => Test::Bad(server.base, error),
+            });
+        });
+    };
+    let save = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let text = typed.get_untracked();
+        let address = normalize(&text);
+        if address.is_none() && !text.trim().is_empty() {
+            return result.set(Test::NotAnAddress);
+        }
+        typed.set(address.clone().unwrap_or_default());
+        app.settings.update(|settings| settings.server = address);
+        result.set(Test::Not);
+        saved.set(true);
+    };
+    let result_text = move || match result.get() {
+        Test::Not => saved.get().then(|| ("ok", app.text().saved.to_owned())),
+        Test::Running => Some(("", app.text().testing.to_owned())),
+        Test::Good(health) => {
+            let up = duration(health.uptime as f64, app.lang.get());
+            Some((
+                "ok",
+                (app.text().test_passed)(&health.version, health.streams, &up),
+            ))
+        }
+        Test::Bad(address, HttpError::Unreachable) => {
+            Some(("bad", (app.text().unreachable_text)(&address)))
+        }
+        Test::Bad(address, HttpError::Unreadable) => {
+            Some(("bad", (app.text().not_weir_text)(&address)))
+        }
+        Test::Bad(_, HttpError::Status { error, .. }) => Some(("bad", error)),
+        Test::NotAnAddress => Some(("bad", app.text().bad_address.to_owned())),
+    };
+    view! {
+        <form class="card form" on:submit=save>
+            <h2>{app.localized(|text| text.server)}</h2>
+            <p class="small quiet">
+                {app.localized(|text| text.server_used)} {move || app.common().colon} <b class="mono" id="server-used" data-source=move || source()>{move || used()}</b>
+                " " {move || from()}
+            </p>
+            <label>
+                <span>{app.localized(|text| text.server_address)}</span>
+                <input
+                    id="server"
+                    class="field mono"
+                    type="text"
+                    inputmode="url"
+                    autocomplete="url"
+                    spellcheck="false"
+                    placeholder="http://host:8000"
+                    aria-describedby="server-hint"
+                    prop:value=typed
+                    on:input=move |event| {
+                        typed.set(event_target_value(&event));
+                        saved.set(false);
+                        result.set(Test::Not);
+                    }
+                />
+            </label>
+            <p class="small quiet" id="server-hint">{app.localized(|text| text.server_hint)}</p>
+            <Show when=by_query><p class="notice small">{app.localized(|text| text.query_overrides)}</p></Show>
+            <Show when=mixed><p class="notice small">{app.localized(|text| text.mixed_content)}</p></Show>
+            <div class="row">
+                <button class="button" type="submit" id="save-server">{app.localized(|text| text.save)}</button>
+                <button class="button plain" type="button" id="test-server" on:click=test>{app.localized(|text| text.test)}</button>
+            </div>
+            <p class="small" role="status" id="server-result">
+                {move || result_text().map(|(class, text)| view! { <span class=class>{text}</span> })}
+            </p>
+        </form>
+    }
+}
