@@ -1,27 +1,26 @@
-//! Which codec, and which of the payload types that a browser offers for it.
+//! Which codec, and which of the payload types that a browser offers for it. Pure.
 
 use shared::api::Codec;
 
 use super::sdp::Section;
 
-/// One way to send one medium, in the browser's own numbers.
+/// How one medium is sent, with payload types and ids from the browser's offer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Format {
     pub(crate) codec: Codec,
     pub(crate) payload_type: u8,
-    /// The `a=fmtp` that the browser offered for it; the answer repeats it.
+    /// The offered `a=fmtp`; the answer repeats it.
     pub(crate) fmtp: String,
-    /// Payload type of retransmissions (RFC 4588), when the browser offers any.
+    /// Payload type of retransmissions (RFC 4588), when offered.
     pub(crate) rtx: Option<u8>,
-    /// The feedback that the browser offers, of the kinds that we act on.
+    /// The offered `a=rtcp-fb` values that the server supports.
     pub(crate) feedback: Vec<String>,
-    /// The id of the header extension that numbers packets over all media, 1 to 14, when the browser tells by these
-    /// numbers what arrived (`transport-cc`).
+    /// The id of the header extension with transport-wide sequence numbers, 1 to 14, when `transport-cc` feedback is offered too.
     pub(crate) transport: Option<u8>,
 }
 
-/// The feedback that is acted on: retransmission, a keyframe on demand, what a path can carry by the receiver's own
-/// estimate (draft-alvestrand-rmcat-remb), and what arrived when, by transport-wide numbers.
+/// Supported feedback: NACK, PLI, FIR, REMB (draft-alvestrand-rmcat-remb) and transport-wide feedback
+/// (draft-holmer-rmcat-transport-wide-cc-extensions-01).
 const FEEDBACK: [&str; 5] = [
     "nack",
     "nack pli",
@@ -39,8 +38,8 @@ const ONE_BYTE_IDS: std::ops::RangeInclusive<u8> = 1..=14;
 
 /// The first of `codecs` (best first) that the section offers.
 ///
-/// `profile` is the H.264 profile of the pictures, as FFmpeg names it, when they are passed through
-/// untouched; with encoded pictures it is `None` and stands for Constrained Baseline.
+/// `profile`: FFmpeg's name of the H.264 profile, when H.264 is passed through. `None`: the server encodes, as Constrained
+/// Baseline.
 pub(crate) fn choose(
     section: &Section<'_>,
     codecs: &[Codec],
@@ -49,14 +48,14 @@ pub(crate) fn choose(
     codecs.iter().find_map(|&codec| {
         let mut formats = offered(section, codec);
         if codec == Codec::H264 {
-            // Stable: among equals the browser's order decides.
+            // A stable sort: among equals the browser's order decides.
             formats.sort_by_key(|format| profile_distance(&format.fmtp, profile));
         }
         formats.into_iter().next()
     })
 }
 
-/// The payload types of `codec` that we can send to, in the browser's order.
+/// The offered formats of `codec` that the server can send, in the browser's order.
 fn offered(section: &Section<'_>, codec: Codec) -> Vec<Format> {
     section
         .formats()
@@ -93,8 +92,8 @@ fn can_send(codec: Codec, fmtp: &str) -> bool {
     }
 }
 
-/// How far an offered H.264 profile is from the pictures' own: 0 is the same. Any profile is taken in
-/// the end, since decoders take more than they offer.
+/// Distance of an offered H.264 profile from that of the stream; 0 is the same. Any profile is usable in the end, because decoders
+/// accept more than they offer.
 fn profile_distance(fmtp: &str, profile: Option<&str>) -> u8 {
     const CONSTRAINED_BASELINE: &str = "42e0";
     const BASELINE: &str = "4200";
@@ -105,7 +104,7 @@ fn profile_distance(fmtp: &str, profile: Option<&str>) -> u8 {
         Some("Baseline" | "Extended") => BASELINE,
         _ => CONSTRAINED_BASELINE,
     };
-    // Absent means Baseline at level 1 (RFC 6184 8.1).
+    // The default is Baseline at level 1 (RFC 6184 8.1).
     let offered = parameter(fmtp, "profile-level-id")
         .unwrap_or("42000a")
         .to_ascii_lowercase();
@@ -141,12 +140,12 @@ fn rtx(section: &Section<'_>, payload_type: u8) -> Option<u8> {
         })
 }
 
-/// What the browser offers to tell, and the id of the transport-wide numbers: of use only together.
+/// The supported feedback, and the id of transport-wide sequence numbers. `transport-cc` needs both.
 fn feedback(section: &Section<'_>, payload_type: u8) -> (Vec<String>, Option<u8>) {
     let offered: Vec<&str> = section
         .attributes("rtcp-fb")
         .filter_map(|value| value.split_once(' '))
-        .filter(|(whose, _)| *whose == "*" || whose.parse() == Ok(payload_type))
+        .filter(|(target, _)| *target == "*" || target.parse() == Ok(payload_type))
         .map(|(_, feedback)| feedback.trim())
         .collect();
     let transport = transport(section).filter(|_| offered.contains(&TRANSPORT_FEEDBACK));
@@ -159,7 +158,7 @@ fn feedback(section: &Section<'_>, payload_type: u8) -> (Vec<String>, Option<u8>
     (feedback, transport)
 }
 
-/// The id in `a=extmap:ID[/DIRECTION] URI` (RFC 8285 5), when the browser takes the extension from us.
+/// The id in `a=extmap:ID[/DIRECTION] URI` (RFC 8285 5), when the browser accepts the extension in what it receives.
 fn transport(section: &Section<'_>) -> Option<u8> {
     section.attributes("extmap").find_map(|value| {
         let mut fields = value.split_ascii_whitespace();
@@ -266,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn transport_wide_numbers_need_both_the_extension_and_the_feedback() {
+    fn transport_wide_feedback_needs_both_the_extension_and_the_attribute() {
         let transport = |change: &dyn Fn(&str) -> String| {
             let offer = change(CHROMIUM);
             let sdp = Sdp::parse(&offer).unwrap();
@@ -290,8 +289,8 @@ mod tests {
         for unusable in ["0", "15", "300", "3/sendonly", "3/inactive", "x"] {
             assert_eq!(mapped(unusable), None, "{unusable}");
         }
-        let everybody = |offer: &str| offer.replace("96 transport-cc", "* transport-cc");
-        assert_eq!(transport(&everybody), Some(3));
+        let wildcard = |offer: &str| offer.replace("96 transport-cc", "* transport-cc");
+        assert_eq!(transport(&wildcard), Some(3));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! One PeerConnection, set up the way that all viewers share.
+//! The PeerConnection of one viewer, and its answers to offers. All viewers share a certificate, a crypto provider and the
+//! settings below.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,81 +10,81 @@ use rtc::crypto::RTCCryptoProvider;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::NackResponderBuilder;
 use rtc::interceptor::Slot;
-use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::certificate::CertificateParams;
 use rtc::peer_connection::transport::RTCDtlsRole;
-use rtc::rtp_transceiver::rtp_sender::{
-    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters,
-    RTCRtpEncodingParameters, RTCRtpHeaderExtensionCapability, RTCRtpRtxParameters, RtpCodecKind,
-};
 use tokio::sync::{mpsc, watch};
-use webrtc::error::{Error, Result};
-use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+use webrtc::error::Error;
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCCertificate,
-    RTCConfigurationBuilder, RTCPeerConnectionState, Registry, SettingEngineBuilder, crypto,
+    RTCConfigurationBuilder, RTCPeerConnectionState, RTCSessionDescription, Registry,
+    SettingEngineBuilder, crypto,
 };
+use webrtc::rtp_transceiver::RtpSender;
 
-use super::codecs::{Format, TRANSPORT_URI};
+use super::attachment::Track;
 use super::key_extractor::KeyExtractor;
 use super::keyframes::{self, KeyframeRequests};
 use super::negotiation::Negotiation;
+use super::rtp_params::{local_track, register};
 use super::runtime::SharedPort;
+use super::sdp::Sdp;
+use super::viewers::{SessionError, random_hex};
 use egress::Feedback;
-use egress::shard::Shard;
 use egress::srtp;
+use egress::shard::Shard;
 use net::{Port, Route};
 use webrtc_runtime::ConnectionRuntime;
 
-/// A viewer that is not heard for this long is disconnected. Whether it is given up, the session
-/// decides; the crate would give up on viewers who have not connected yet as well.
-pub(super) const SILENCE: Duration = Duration::from_secs(5);
-const NEVER: Duration = Duration::ZERO;
-/// Consent checks (RFC 7675) go out this often.
-const CONSENT: Duration = Duration::from_secs(2);
-/// Connectivity checks go out this often (RFC 8445 14.2 has 50 ms). The first is lost as a rule, since
-/// it is sent before the viewer has our answer; so this is what a viewer waits for its first picture.
-const CHECK_EVERY: Duration = Duration::from_millis(50);
-/// ...for as long as a session may take to connect.
+/// The ICE state becomes disconnected when nothing arrives for this long.
+pub(super) const ICE_DISCONNECTED_TIMEOUT: Duration = Duration::from_secs(5);
+/// webrtc-rs never reports failure by itself: its timeout would also end viewers that are still connecting. The session
+/// decides (`lifetime`).
+const ICE_FAILED_TIMEOUT: Duration = Duration::ZERO;
+/// Interval of consent checks (RFC 7675 5.1).
+const CONSENT_INTERVAL: Duration = Duration::from_secs(2);
+/// Interval of connectivity checks; RFC 8445 14.2 recommends 50 ms. The first check is usually lost, because it leaves before the
+/// viewer has the answer, so this interval delays the first frame.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+/// Checks for 15 s: as long as a session may take to connect.
 const MAX_CHECKS: u16 = 300;
 
-/// Packets kept for retransmission a track: about two seconds of a 2.5 Mbit/s picture.
-const RETRANSMITTABLE: u16 = 512;
+/// Packets per track kept for retransmission: about 2 s of video at 2.5 Mbit/s.
+const RETRANSMISSION_BUFFER: u16 = 512;
 
-/// What every connection of this server has in common.
+/// Makes connections, each on the shard with the fewest viewers.
 #[derive(Clone)]
-pub(crate) struct Factory {
+pub(crate) struct ConnectionFactory {
     shards: Vec<Shard>,
     crypto: Arc<dyn RTCCryptoProvider>,
-    /// Whether our sealing is wanted, and makes what the crate's makes; else nobody is served by a shard.
-    seals: bool,
-    /// One for all viewers: making a key costs more than everything else in an answer.
+    /// True: shards send SRTP themselves. False: the connections do.
+    sealing: bool,
+    /// One for all viewers: generating a key costs more than the rest of an answer.
     certificate: RTCCertificate,
 }
 
-impl fmt::Debug for Factory {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Factory")
-            .field("shards", &self.shards)
-            .field("seals", &self.seals)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A connection that has not negotiated yet.
+/// A connection before negotiation.
 pub(crate) struct Connection {
     pub(crate) pc: Arc<dyn PeerConnection>,
     pub(crate) shard: Shard,
     pub(crate) route: Arc<Route>,
-    /// The keys of the connection, once they are agreed on. `None`: nobody wants them.
+    /// Finds the SRTP keys after DTLS. `None`: sealing is off.
     pub(crate) extractor: Option<Arc<KeyExtractor>>,
     pub(crate) state: watch::Receiver<RTCPeerConnectionState>,
+    /// Keyframe requests, when the connection sends the media itself.
     pub(crate) feedback: mpsc::Receiver<Feedback>,
 }
 
-impl Factory {
-    pub(crate) fn new(shards: Vec<Shard>, sealing: bool) -> Result<Self> {
+/// The answer of webrtc-rs to the first offer, before `Negotiation::complete`.
+pub(super) struct FirstAnswer {
+    pub(super) sdp: String,
+    pub(super) tracks: Vec<Track>,
+    /// Of the last track; it leads to the state of DTLS.
+    pub(super) sender: Option<Arc<dyn RtpSender>>,
+}
+
+impl ConnectionFactory {
+    /// Generates the certificate, and checks our SRTP against that of webrtc-rs.
+    pub(crate) fn new(shards: Vec<Shard>, sealing: bool) -> Result<Self, Error> {
         let provider =
             crypto::default_provider().map_err(|error| Error::Crypto(error.to_string()))?;
         let params = CertificateParams::new(vec!["weir".to_owned()])
@@ -93,36 +94,35 @@ impl Factory {
             crypto::SignatureScheme::EcdsaP256Sha256,
             params,
         )?;
-        let proof = srtp::self_test(provider.crypto());
-        if let Err(error) = &proof {
+        let tested = srtp::self_test(provider.crypto());
+        if let Err(error) = &tested {
             tracing::warn!(
-                "packets are sealed one by one by the webrtc crate, which costs several times as much: {error}"
+                "SRTP self-test failed, so webrtc-rs encrypts every packet, at several times the cost: {error}"
             );
         }
         Ok(Self {
             shards,
             crypto: provider,
-            seals: sealing && proof.is_ok(),
+            sealing: sealing && tested.is_ok(),
             certificate,
         })
     }
 
-    /// The shard with the fewest viewers.
-    fn shard(&self) -> Result<&Shard> {
+    fn least_loaded_shard(&self) -> Result<&Shard, Error> {
         let viewers = |shard: &&Shard| shard.counters().viewers.load(Ordering::Relaxed);
         let shard = self.shards.iter().min_by_key(viewers);
         shard.ok_or_else(|| Error::Other("there is no shard".to_owned()))
     }
 
-    pub(crate) async fn connection(&self, negotiation: &Negotiation) -> Result<Connection> {
-        let shard = self.shard()?.clone();
+    pub(crate) async fn connection(&self, negotiation: &Negotiation) -> Result<Connection, Error> {
+        let shard = self.least_loaded_shard()?.clone();
         let port: &Arc<Port> = shard.port();
         let route = Arc::new(port.open());
         let extractor = self
-            .seals
+            .sealing
             .then(|| KeyExtractor::new(Arc::clone(&self.crypto)));
         let (state_changed, state) = watch::channel(RTCPeerConnectionState::New);
-        // One request at a time: a second one while the first waits asks for the same keyframe.
+        // One at a time: a second request that waits behind the first asks for the same keyframe.
         let (feedback_from_peer, feedback) = mpsc::channel(1);
         let mut media = MediaEngine::default();
         for format in [&negotiation.video, &negotiation.audio]
@@ -135,21 +135,25 @@ impl Factory {
             .with(
                 Slot::NackResponder,
                 NackResponderBuilder::new()
-                    .with_size(RETRANSMITTABLE)
+                    .with_size(RETRANSMISSION_BUFFER)
                     .build(),
             )
             .with(keyframes::SLOT, KeyframeRequests::new(feedback_from_peer));
         let settings = SettingEngineBuilder::new()
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
-            .with_answering_dtls_role(if negotiation.peer_begins_dtls {
+            .with_answering_dtls_role(if negotiation.peer_is_dtls_client {
                 RTCDtlsRole::Server
             } else {
                 RTCDtlsRole::Client
             })
-            .with_ice_timeouts(Some(SILENCE), Some(NEVER), Some(CONSENT))
-            .with_ice_connection_attempts(Some(CHECK_EVERY), Some(MAX_CHECKS));
+            .with_ice_timeouts(
+                Some(ICE_DISCONNECTED_TIMEOUT),
+                Some(ICE_FAILED_TIMEOUT),
+                Some(CONSENT_INTERVAL),
+            )
+            .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(MAX_CHECKS));
         let settings = match &extractor {
-            Some(extractor) => extractor.listen(settings),
+            Some(extractor) => extractor.install(settings),
             None => settings,
         };
         let settings = settings.build();
@@ -185,93 +189,76 @@ impl Factory {
     }
 }
 
-/// A track for one viewer. Tracks of one `stream` are played in step by the browser.
-pub(crate) fn track(
-    format: &Format,
-    stream: &str,
-    ssrc: u32,
-    rtx_ssrc: u32,
-) -> TrackLocalStaticRTP {
-    let coding = RTCRtpEncodingParameters {
-        rtp_coding_parameters: RTCRtpCodingParameters {
-            ssrc: Some(ssrc),
-            rtx: format.rtx.map(|_| RTCRtpRtxParameters { ssrc: rtx_ssrc }),
-            ..Default::default()
-        },
-        codec: rtp_codec(format),
-        ..Default::default()
-    };
-    let kind = kind(format);
-    TrackLocalStaticRTP::new(MediaStreamTrack::new(
-        stream.to_owned(),
-        kind.to_string(),
-        kind.to_string(),
-        kind,
-        vec![coding],
-    ))
-}
-
-/// Only what will be sent is registered, so only that is in the answer.
-fn register(media: &mut MediaEngine, format: &Format) -> Result<()> {
-    let kind = kind(format);
-    media.register_codec(
-        RTCRtpCodecParameters {
-            rtp_codec: rtp_codec(format),
-            payload_type: format.payload_type,
-        },
-        kind,
-    )?;
-    if let Some(payload_type) = format.rtx {
-        let rtp_codec = RTCRtpCodec {
-            mime_type: format!("{kind}/rtx"),
-            clock_rate: format.codec.clock_rate(),
-            sdp_fmtp_line: format!("apt={}", format.payload_type),
-            ..Default::default()
-        };
-        media.register_codec(
-            RTCRtpCodecParameters {
-                rtp_codec,
-                payload_type,
-            },
-            kind,
-        )?;
-    }
-    if format.transport.is_some() {
-        // The crate takes the id from the offer.
-        let extension = RTCRtpHeaderExtensionCapability {
-            uri: TRANSPORT_URI.to_owned(),
-        };
-        media.register_header_extension(extension, kind, None)?;
-    }
-    Ok(())
-}
-
-fn rtp_codec(format: &Format) -> RTCRtpCodec {
-    let rtcp_feedback = format.feedback.iter().map(|feedback| {
-        let (typ, parameter) = feedback.split_once(' ').unwrap_or((feedback, ""));
-        RTCPFeedback {
-            typ: typ.to_owned(),
-            parameter: parameter.to_owned(),
+impl Connection {
+    /// Applies the first offer, adds a track for each medium, and answers.
+    pub(super) async fn answer(
+        &self,
+        negotiation: &Negotiation,
+    ) -> Result<FirstAnswer, SessionError> {
+        set_offer(&*self.pc, negotiation).await?;
+        let stream = random_hex::<8>()?;
+        let (mut tracks, mut sender) = (Vec::new(), None);
+        for format in [&negotiation.video, &negotiation.audio]
+            .into_iter()
+            .flatten()
+        {
+            let random = getrandom::u64()
+                .map_err(|error| SessionError::Internal(format!("no random numbers: {error}")))?;
+            // Neither is 0, and they differ.
+            let ssrc = (random >> 32) as u32 | 1;
+            let rtx_ssrc = (random as u32 | 1) ^ 1 | 2;
+            let local = Arc::new(local_track(format, &stream, ssrc, rtx_ssrc));
+            sender = Some(
+                self.pc
+                    .add_track(local.clone())
+                    .await
+                    .map_err(SessionError::Offer)?,
+            );
+            tracks.push(Track::new(format, ssrc, rtx_ssrc, local));
         }
-    });
-    RTCRtpCodec {
-        mime_type: format!("{}/{}", kind(format), format.codec.rtpmap_name()),
-        clock_rate: format.codec.clock_rate(),
-        channels: if format.codec.is_video() { 0 } else { 2 },
-        sdp_fmtp_line: format.fmtp.clone(),
-        rtcp_feedback: rtcp_feedback.collect(),
+        Ok(FirstAnswer {
+            sdp: create_answer(&*self.pc, &self.route).await?,
+            tracks,
+            sender,
+        })
     }
 }
 
-fn kind(format: &Format) -> RtpCodecKind {
-    if format.codec.is_video() {
-        RtpCodecKind::Video
-    } else {
-        RtpCodecKind::Audio
-    }
+/// Answers an offer with new ICE credentials.
+pub(super) async fn restart_ice(
+    pc: &dyn PeerConnection,
+    route: &Route,
+    negotiation: &Negotiation,
+) -> Result<String, SessionError> {
+    set_offer(pc, negotiation).await?;
+    create_answer(pc, route).await
 }
 
-/// The crate awaits its handler on the connection's own task: nothing here may wait.
+async fn set_offer(pc: &dyn PeerConnection, negotiation: &Negotiation) -> Result<(), SessionError> {
+    let offer = RTCSessionDescription::offer(negotiation.offer().to_owned())
+        .map_err(SessionError::Offer)?;
+    pc.set_remote_description(offer)
+        .await
+        .map_err(SessionError::Offer)
+}
+
+async fn create_answer(pc: &dyn PeerConnection, route: &Route) -> Result<String, SessionError> {
+    let answer = pc.create_answer(None).await.map_err(SessionError::Offer)?;
+    let sdp = answer.sdp.clone();
+    // Before the answer leaves: the viewer's first binding request may arrive at once.
+    if let Some(ufrag) = Sdp::parse(&sdp)
+        .ok()
+        .and_then(|sdp| sdp.anywhere("ice-ufrag"))
+    {
+        route.set_ufrag(ufrag);
+    }
+    pc.set_local_description(answer)
+        .await
+        .map_err(SessionError::Offer)?;
+    Ok(sdp)
+}
+
+/// webrtc-rs awaits its handler on the connection's own task, so nothing here may wait.
 struct Handler {
     state_changed: watch::Sender<RTCPeerConnectionState>,
 }
@@ -280,5 +267,15 @@ struct Handler {
 impl PeerConnectionEventHandler for Handler {
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
         self.state_changed.send_replace(state);
+    }
+}
+
+impl fmt::Debug for ConnectionFactory {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ConnectionFactory")
+            .field("shards", &self.shards)
+            .field("sealing", &self.sealing)
+            .finish_non_exhaustive()
     }
 }

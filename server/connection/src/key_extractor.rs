@@ -1,18 +1,16 @@
-//! The SRTP keys of a connection, learned from what the crate asks of its ciphers.
+//! The SRTP master keys of a connection, taken from its cryptographic operations.
 //!
-//! The crate has no call that gives them out, but it takes its cryptography from a provider that each
-//! connection may bring along. This one has another do the work, and remembers what the key derivation of
-//! SRTP (RFC 3711 4.3) looks like from below. It leans on rtc 0.21.1 in this:
+//! webrtc-rs has no call that returns them, but it accepts a crypto provider per connection. [`KeyExtractor`] is one that
+//! delegates to another and logs what the key derivation of SRTP (RFC 3711 4.3) does with it. It relies on rtc 0.21.1:
 //!
-//! - `srtp::context::Context::new` derives by `block_encrypt`, which nothing else in the crate uses. For a
-//!   master key that was not seen before, the label of the first block is 0, so the block is the salt.
-//! - It then makes its ciphers of the derived keys of labels 0 and 3 with `new_aead` or `new_stream_cipher`.
-//! - A connection makes two contexts (`update_srtp_contexts`), of one profile: ours first, then the peer's.
+//! - `srtp::context::Context::new` derives with `block_encrypt`, which nothing else in rtc uses. For a new master key the first
+//!   block has label 0, so the block is the master salt.
+//! - It then makes ciphers from the session keys of labels 0 and 3 with `new_aead` or `new_stream_cipher`.
+//! - A connection makes two contexts of one profile (`update_srtp_contexts`): the local one, then the remote one.
 //!
-//! All of it is checked: which blocks are encrypted under each of two keys, and that the ciphers are made of
-//! what came out. In the end the keys must open a packet that the crate has sealed, which proves them, the
-//! profile and the direction. When a later version does it differently, [`KeyExtractor::learn`] gives `None`, and the
-//! viewer is sent to by the crate, as one could without any of this.
+//! All of this is checked: which blocks are encrypted under each of two keys, and that the ciphers are made from the outputs.
+//! Finally the keys must decrypt a packet that webrtc-rs encrypted, which proves keys, profile and direction. If a later version
+//! works differently, [`KeyExtractor::extract`] returns `None`, and webrtc-rs sends the media itself.
 
 mod derivation_log;
 #[cfg(test)]
@@ -32,15 +30,15 @@ use webrtc::peer_connection::{SettingEngineBuilder, SrtpProtectionProfile};
 use derivation_log::{BLOCK, DerivationLog};
 use egress::srtp::{MasterKey, Profile, SrtcpReceiver};
 
-/// Without SRTP_AES128_CM_HMAC_SHA1_32: its keys and its RTCP are those of the profile with 80 bits, so the
-/// two could not be told apart. Nobody needs it: RFC 8827 6.5 demands the other of everybody.
+/// Not SRTP_AES128_CM_HMAC_SHA1_32: its keys and its RTCP equal those of the profile with 80 bits, so the two cannot be told
+/// apart. RFC 8827 6.5 requires the latter of every endpoint.
 const PROFILES: [SrtpProtectionProfile; 3] = [
     SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
     SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm,
     SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
 ];
 
-/// A crypto provider for one connection.
+/// The crypto provider of one connection.
 pub(crate) struct KeyExtractor {
     provider: Arc<dyn RTCCryptoProvider>,
     log: Mutex<DerivationLog>,
@@ -49,14 +47,14 @@ pub(crate) struct KeyExtractor {
 /// The master keys of a connection, both of one profile.
 #[derive(Debug)]
 pub(crate) struct Keys {
-    /// Of what we send.
+    /// For what we send.
     pub(crate) local: MasterKey,
-    /// Of what the peer sends.
+    /// For what the peer sends.
     pub(crate) remote: MasterKey,
 }
 
 impl KeyExtractor {
-    /// `provider` does the work.
+    /// Delegates to `provider`.
     pub(crate) fn new(provider: Arc<dyn RTCCryptoProvider>) -> Arc<Self> {
         Arc::new(Self {
             provider,
@@ -64,21 +62,23 @@ impl KeyExtractor {
         })
     }
 
-    /// The connection that is made with these settings is listened to. They offer only profiles that can be
-    /// told apart.
-    pub(crate) fn listen(self: &Arc<Self>, settings: SettingEngineBuilder) -> SettingEngineBuilder {
+    /// Makes a connection with these settings use this provider, and offer only profiles that can be told apart.
+    pub(crate) fn install(
+        self: &Arc<Self>,
+        settings: SettingEngineBuilder,
+    ) -> SettingEngineBuilder {
         settings
             .with_crypto_provider(self.clone())
             .with_srtp_protection_profiles(PROFILES.to_vec())
     }
 
-    /// The keys of the connection. `srtcp`: a datagram that the crate has sealed for the peer.
+    /// The keys of the connection. `srtcp`: a datagram that the connection encrypted for the peer.
     ///
-    /// `None`: DTLS is not done, the datagram is something else, or the crate does not work as expected. The
-    /// extractor forgets keys that it gives out.
-    pub(crate) fn learn(&self, srtcp: &[u8]) -> Option<Keys> {
+    /// `None`: DTLS has not finished, the datagram is something else, or rtc works differently. The extractor drops keys that it
+    /// returns.
+    pub(crate) fn extract(&self, srtcp: &[u8]) -> Option<Keys> {
         let mut log = self.log();
-        let (first, second) = log.masters()?;
+        let (first, second) = log.master_keys()?;
         let ours = |master: &MasterKey| {
             let receiver = SrtcpReceiver::new(self.provider.crypto(), master);
             receiver.is_ok_and(|mut receiver| receiver.unprotect(srtcp).is_some())
@@ -92,7 +92,7 @@ impl KeyExtractor {
         } else {
             return None;
         };
-        log.forget();
+        log.clear();
         Some(Keys { local, remote })
     }
 
@@ -134,7 +134,7 @@ impl RTCCrypto for KeyExtractor {
         let crypto = self.provider.crypto();
         crypto.block_encrypt(algorithm, key, block)?;
         if let Ok(input) = input {
-            self.log().block(algorithm, key, input, block);
+            self.log().add_block(algorithm, key, input, block);
         }
         Ok(())
     }
@@ -145,7 +145,7 @@ impl RTCCrypto for KeyExtractor {
         key: &[u8],
     ) -> Result<Box<dyn StreamCipher>, CryptoError> {
         if algorithm == StreamCipherAlgorithm::Aes128Ctr {
-            self.log().cipher(Profile::Aes128CmSha1_80, key);
+            self.log().add_cipher(Profile::Aes128CmSha1_80, key);
         }
         self.provider.crypto().new_stream_cipher(algorithm, key)
     }
@@ -156,15 +156,15 @@ impl RTCCrypto for KeyExtractor {
         key: &[u8],
     ) -> Result<Box<dyn AeadCipher>, CryptoError> {
         match algorithm {
-            AeadAlgorithm::Aes128Gcm => self.log().cipher(Profile::AeadAes128Gcm, key),
-            AeadAlgorithm::Aes256Gcm => self.log().cipher(Profile::AeadAes256Gcm, key),
-            // DTLS has more of them, SRTP has not.
+            AeadAlgorithm::Aes128Gcm => self.log().add_cipher(Profile::AeadAes128Gcm, key),
+            AeadAlgorithm::Aes256Gcm => self.log().add_cipher(Profile::AeadAes256Gcm, key),
+            // DTLS uses more, SRTP does not.
             _ => {}
         }
         self.provider.crypto().new_aead(algorithm, key)
     }
 
-    // The rest is none of our business. Every method is here: those that are not would be unsupported.
+    // The rest only delegates. Every method is here, because the defaults return "unsupported".
 
     fn supports(&self, algorithm: CryptoAlgorithm) -> bool {
         self.provider.crypto().supports(algorithm)

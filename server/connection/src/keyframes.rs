@@ -1,4 +1,4 @@
-//! A viewer's requests for a keyframe, out of the RTCP that arrives.
+//! Keyframe requests of a viewer, taken from the RTCP that webrtc-rs receives.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -12,10 +12,10 @@ use tokio::sync::mpsc;
 
 use egress::Feedback;
 
-/// After all the crate's own interceptors: they have then seen every packet.
+/// After all interceptors of webrtc-rs, so that they have seen every packet.
 pub(crate) const SLOT: Slot = Slot::Custom(14_000);
 
-/// Listens for PLI (RFC 4585 6.3.1) and FIR (RFC 5104 4.3.1). All packets go on as they came.
+/// Reports PLI (RFC 4585 6.3.1) and FIR (RFC 5104 4.3.1). All packets pass unchanged.
 pub(crate) struct KeyframeRequests {
     to: mpsc::Sender<Feedback>,
     reads: VecDeque<TaggedPacket>,
@@ -23,7 +23,7 @@ pub(crate) struct KeyframeRequests {
 }
 
 impl KeyframeRequests {
-    /// Requests are given to `to`; while one waits there, further ones add nothing and are dropped.
+    /// Requests go to `to`. While one waits there, further ones are dropped: they ask for the same keyframe.
     pub(crate) fn new(to: mpsc::Sender<Feedback>) -> Self {
         Self {
             to,

@@ -1,36 +1,42 @@
-//! Viewers over WebRTC. The only place, but for `media/packetize`, that imports the webrtc crate.
+//! Viewers over WebRTC. With `webrtc-runtime` the only package that knows webrtc-rs; others take single parts of it (RTCP, ciphers).
+//!
+//! One viewer, in order: [`Viewers::open_session`] negotiates, `session` answers, `lifetime` waits for the connection,
+//! `attachment` sends the media.
 //!
 //! | module | noun |
 //! |---|---|
-//! | `viewers` | everybody who watches: answers offers, finds sessions by their secret, ends them |
-//! | `session` | one viewer, from the answer to its end |
-//! | `negotiation` | from an offer to an answer: what is served, what is turned down (pure) |
-//! | `offering` | what a stream can give, and which m-lines get it (pure) |
+//! | `viewers` | all viewers: answers offers, finds sessions by their secret, ends them |
+//! | `session` | one viewer's session, as HTTP requests see it |
+//! | `patch` | what a PATCH of a session asks for (pure) |
+//! | `lifetime` | the task of a session, from the answer to the end |
+//! | `liveness` | whether a viewer connects, and whether it is still there (pure) |
+//! | `attachment` | the media of a connected viewer: sent by its shard, or by its connection |
+//! | `negotiation` | from an offer to an answer: which m-lines are served, which are rejected (pure) |
+//! | `offering` | what a stream offers, and which m-lines get it (pure) |
 //! | `codecs` | which codec and which payload type (pure) |
 //! | `sdp`, `sdpfrag` | descriptions and fragments as text (pure) |
-//! | `connection`, `answer` | a PeerConnection, set up the way that all viewers share, and its answers |
-//! | `presence` | whether a viewer is still there |
-//! | `serving` | how a viewer is served: by its shard, or by its connection alone |
-//! | `key_extractor` | the SRTP keys of a connection, for egress to seal with |
-//! | `outlet` | from egress to the tracks of a connection |
-//! | `keyframes` | PLI and FIR, out of the RTCP that arrives |
-//! | `runtime` | the crate's view of the shard's UDP port |
+//! | `connection` | a PeerConnection with the settings that all viewers share, and its answers |
+//! | `rtp_params` | negotiated formats in the types of webrtc-rs |
+//! | `key_extractor` | the SRTP keys of a connection, for egress |
+//! | `keyframes` | PLI and FIR, from the RTCP that arrives |
+//! | `runtime` | the UDP port of a shard as the sockets of one connection |
 
-mod answer;
+mod attachment;
 mod codecs;
 mod connection;
 mod key_extractor;
 mod keyframes;
+mod lifetime;
+mod liveness;
 mod negotiation;
 #[cfg(test)]
 mod negotiation_tests;
 mod offering;
-mod outlet;
-mod presence;
+mod patch;
+mod rtp_params;
 mod runtime;
 mod sdp;
 mod sdpfrag;
-mod serving;
 mod session;
 mod viewers;
 

@@ -1,16 +1,16 @@
-//! From a browser's offer to the answer: what is served, what is turned down.
+//! From a browser's offer to the answer: which m-lines are served, which are rejected. Pure.
 //!
-//! The webrtc crate answers everything that it is offered. So it is shown only what is served, with
-//! the one payload type a medium that was chosen; m-lines that are turned down are put back into its
-//! answer at their places (RFC 3264 6: as many m-lines as in the offer, in the same order).
+//! webrtc-rs accepts everything that an offer contains. So it gets a reduced offer: the served m-lines, each with the chosen
+//! payload type only. Rejected m-lines are added to its answer afterwards, because an answer has the m-lines of the offer in the
+//! same order (RFC 3264 6).
 
 use std::net::IpAddr;
 
 use super::codecs::{Format, TRANSPORT_URI};
-use super::offering::{Medium, Offering, decide};
+use super::offering::{Medium, Offering, assign};
 use super::sdp::{Sdp, SdpError, Section, name_of};
 
-/// Remote candidates are tried one by one; more than this many do not help anybody.
+/// Remote candidates that are used. Each is checked, and further ones have not been of use.
 const MAX_CANDIDATES: usize = 24;
 
 /// Why an offer cannot be answered.
@@ -36,31 +36,31 @@ pub enum NegotiationError {
     NoCommonCodec { can_send: String },
 }
 
-/// An offer, read and decided.
+/// A parsed offer, and what is served of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Negotiation {
-    /// What the webrtc crate is shown.
+    /// The reduced offer, for webrtc-rs.
     offer: String,
-    sections: Vec<Verdict>,
+    sections: Vec<SectionAnswer>,
     bundled: bool,
-    /// The viewer offers `a=setup:active` (RFC 8842 5.3) and begins the DTLS handshake. Otherwise we do: then it is
-    /// ready for media before we send any.
-    pub(crate) peer_begins_dtls: bool,
+    /// The viewer offers `a=setup:active` (RFC 8842 5.3). In all other cases the server is the DTLS client, so that the viewer is
+    /// ready for media before any is sent.
+    pub(crate) peer_is_dtls_client: bool,
     pub(crate) video: Option<Format>,
     pub(crate) audio: Option<Format>,
 }
 
 #[derive(Clone, Debug)]
-enum Verdict {
+enum SectionAnswer {
     Served,
-    /// The m-line and the `a=mid` of the answer.
+    /// The lines of the rejected section in the answer.
     Rejected(String),
 }
 
 impl Negotiation {
     pub(crate) fn new(offer: &str, offering: &Offering) -> Result<Self, NegotiationError> {
         let sdp = Sdp::parse(offer)?;
-        let (serve, video, audio) = decide(&sdp, offering)?;
+        let (serve, video, audio) = assign(&sdp, offering)?;
         if sdp.anywhere("ice-ufrag").is_none() || sdp.anywhere("ice-pwd").is_none() {
             return Err(NegotiationError::NoIce);
         }
@@ -77,19 +77,19 @@ impl Negotiation {
         let mut media = String::new();
         for (index, section) in sdp.media.iter().enumerate() {
             let Some(format) = format_of(index) else {
-                sections.push(Verdict::Rejected(rejection(section)));
+                sections.push(SectionAnswer::Rejected(rejected_section(section)));
                 continue;
             };
             mids.push(section.mid().ok_or(NegotiationError::NoMid)?);
             write_served(&mut media, section, format);
-            sections.push(Verdict::Served);
+            sections.push(SectionAnswer::Served);
         }
         let mut text = String::with_capacity(offer.len());
         for line in &sdp.session {
             if !matches!(
                 name_of(line),
                 Some("group" | "extmap-allow-mixed" | "msid-semantic")
-            ) && direction_line(line).is_none()
+            ) && !is_direction(line)
             {
                 push_line(&mut text, line);
             }
@@ -100,18 +100,18 @@ impl Negotiation {
             offer: text,
             sections,
             bundled: sdp.bundle().next().is_some(),
-            peer_begins_dtls: sdp.anywhere("setup") == Some("active"),
+            peer_is_dtls_client: sdp.anywhere("setup") == Some("active"),
             video,
             audio,
         })
     }
 
-    /// The offer that the webrtc crate is shown.
+    /// The reduced offer, for webrtc-rs.
     pub(crate) fn offer(&self) -> &str {
         &self.offer
     }
 
-    /// The same offer with other ICE credentials and no candidates: what an ICE restart offers.
+    /// The same offer with other ICE credentials and no candidates, for an ICE restart.
     pub(crate) fn restarted(&self, ufrag: &str, pwd: &str) -> Self {
         let mut offer = String::with_capacity(self.offer.len());
         for line in self.offer.lines() {
@@ -128,8 +128,8 @@ impl Negotiation {
         }
     }
 
-    /// The crate's answer, completed: rejected m-lines at their places, our own candidates in the
-    /// first served section.
+    /// Completes the answer of webrtc-rs: rejected m-lines at their places, and `candidates` of the server in the first served
+    /// section.
     pub(crate) fn complete(&self, answer: &str, candidates: &[String]) -> Result<String, SdpError> {
         let answer = Sdp::parse(answer)?;
         let mut text = String::with_capacity(4096);
@@ -140,10 +140,10 @@ impl Negotiation {
         }
         let mut served = answer.media.iter();
         let mut first = true;
-        for verdict in &self.sections {
-            match verdict {
-                Verdict::Rejected(lines) => text.push_str(lines),
-                Verdict::Served => {
+        for section in &self.sections {
+            match section {
+                SectionAnswer::Rejected(lines) => text.push_str(lines),
+                SectionAnswer::Served => {
                     let Some(section) = served.next() else {
                         continue;
                     };
@@ -165,8 +165,7 @@ impl Negotiation {
     }
 }
 
-/// The section as the crate is shown it: one format and its retransmission, received only, without
-/// what we do not act on.
+/// Writes a section of the reduced offer: one format and its RTX, recvonly, without attributes that have no effect here.
 fn write_served(text: &mut String, section: &Section<'_>, format: &Format) {
     let mut formats = format.payload_type.to_string();
     if let Some(rtx) = format.rtx {
@@ -202,15 +201,15 @@ fn write_served(text: &mut String, section: &Section<'_>, format: &Format) {
             push_line(text, line);
         }
     }
-    // One id of one byte: nothing to mix (`extmap-allow-mixed`, RFC 8285 6).
+    // A single one-byte id needs no `extmap-allow-mixed` (RFC 8285 6).
     if let Some(id) = format.transport {
         push_line(text, &format!("a=extmap:{id} {TRANSPORT_URI}"));
     }
     push_line(text, "a=recvonly");
 }
 
-/// True for a UDP candidate with an address. A name (`.local`, RFC 8828) is not looked up: such a peer
-/// connects all the same, since its checks arrive here.
+/// True for a UDP candidate with an IP address. Names (`.local`, RFC 8828) are not resolved: such a viewer connects all the same,
+/// because its own checks arrive here.
 pub(crate) fn is_usable_candidate(candidate: &str) -> bool {
     let mut fields = candidate
         .strip_prefix("candidate:")
@@ -231,14 +230,14 @@ pub(crate) fn is_usable_candidate(candidate: &str) -> bool {
         && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
-fn rejection(section: &Section<'_>) -> String {
+fn rejected_section(section: &Section<'_>) -> String {
     let mut text = String::new();
     let formats = section.formats().next().unwrap_or("0");
     push_line(
         &mut text,
         &format!("m={} 0 {} {formats}", section.kind(), section.protocol()),
     );
-    // Firefox wants a c= line in every section, rejected or not.
+    // Firefox requires a c= line in every section, also in a rejected one.
     push_line(&mut text, "c=IN IP4 0.0.0.0");
     push_line(&mut text, "a=inactive");
     if let Some(mid) = section.mid() {
@@ -247,12 +246,11 @@ fn rejection(section: &Section<'_>) -> String {
     text
 }
 
-fn direction_line(line: &str) -> Option<()> {
+fn is_direction(line: &str) -> bool {
     matches!(
         line,
         "a=sendrecv" | "a=sendonly" | "a=recvonly" | "a=inactive"
     )
-    .then_some(())
 }
 
 fn push_line(text: &mut String, line: &str) {

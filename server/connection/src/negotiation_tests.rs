@@ -1,4 +1,4 @@
-//! What browsers offer, and what they are answered.
+//! Offers of browsers, and the answers to them.
 
 use proptest::prelude::*;
 use shared::api::Codec;
@@ -40,7 +40,7 @@ fn offering() -> Offering {
 }
 
 #[test]
-fn only_what_is_chosen_is_shown_to_the_crate() {
+fn webrtc_rs_gets_the_chosen_formats_only() {
     let offer = format!("{HEAD}{}{}{}", audio("recvonly"), video("recvonly"), data());
     let negotiation = Negotiation::new(&offer, &offering()).unwrap();
     assert_eq!(negotiation.video.as_ref().unwrap().payload_type, 96);
@@ -66,7 +66,7 @@ fn only_what_is_chosen_is_shown_to_the_crate() {
 }
 
 #[test]
-fn of_header_extensions_the_crate_is_shown_the_transport_wide_numbers_only() {
+fn of_header_extensions_webrtc_rs_gets_the_transport_wide_sequence_number_only() {
     let transport = "a=extmap:5/recvonly http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n";
     let head = format!("{HEAD}a=extmap-allow-mixed\r\n");
     let section = video("recvonly").replace(
@@ -93,9 +93,9 @@ fn the_answer_has_every_m_line_in_the_offers_order() {
         ..offering()
     };
     let negotiation = Negotiation::new(&offer, &silent).unwrap();
-    let crate_answer = "v=0\r\ns=-\r\na=group:BUNDLE 1\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=candidate:9 1 udp 1 10.0.0.1 1 typ host\r\n";
+    let webrtc_answer = "v=0\r\ns=-\r\na=group:BUNDLE 1\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=candidate:9 1 udp 1 10.0.0.1 1 typ host\r\n";
     let candidates = ["candidate:1 1 udp 2 192.0.2.1 8189 typ host".to_owned()];
-    let answer = negotiation.complete(crate_answer, &candidates).unwrap();
+    let answer = negotiation.complete(webrtc_answer, &candidates).unwrap();
     let lines: Vec<&str> = answer.lines().collect();
     let m_lines: Vec<&&str> = lines.iter().filter(|line| line.starts_with("m=")).collect();
     assert_eq!(
@@ -111,20 +111,20 @@ fn the_answer_has_every_m_line_in_the_offers_order() {
     );
     assert!(
         !answer.contains("10.0.0.1"),
-        "the crate's own candidates name a socket that does not exist"
+        "candidates of webrtc-rs name a socket that does not exist"
     );
 }
 
 #[test]
 fn an_offer_of_one_medium_gets_that_one_only() {
-    let pictures = Negotiation::new(&format!("{HEAD}{}", video("recvonly")), &offering()).unwrap();
-    assert!(pictures.video.is_some() && pictures.audio.is_none());
-    let sound = Negotiation::new(&format!("{HEAD}{}", audio("recvonly")), &offering()).unwrap();
-    assert!(sound.video.is_none() && sound.audio.is_some());
+    let video = Negotiation::new(&format!("{HEAD}{}", video("recvonly")), &offering()).unwrap();
+    assert!(video.video.is_some() && video.audio.is_none());
+    let audio = Negotiation::new(&format!("{HEAD}{}", audio("recvonly")), &offering()).unwrap();
+    assert!(audio.video.is_none() && audio.audio.is_some());
 }
 
 #[test]
-fn without_bundle_only_the_picture_is_served() {
+fn without_bundle_only_video_is_served() {
     let offer = format!("v=0\r\ns=-\r\n{}{}", audio("recvonly"), video("recvonly"));
     let negotiation = Negotiation::new(&offer, &offering()).unwrap();
     assert!(negotiation.video.is_some() && negotiation.audio.is_none());
@@ -138,7 +138,7 @@ fn without_bundle_only_the_picture_is_served() {
 }
 
 #[test]
-fn offers_that_cannot_be_served_are_told_why() {
+fn an_offer_that_cannot_be_served_gets_the_reason() {
     let error =
         |offer: String, offering: &Offering| Negotiation::new(&offer, offering).unwrap_err();
     assert_eq!(
@@ -194,18 +194,20 @@ fn offers_that_cannot_be_served_are_told_why() {
 }
 
 #[test]
-fn a_viewer_that_insists_begins_the_dtls_handshake() {
+fn a_viewer_that_offers_setup_active_is_the_dtls_client() {
     let offer = format!("{HEAD}{}", video("recvonly"));
-    let begins = |offer: &str| {
+    let is_client = |offer: &str| {
         Negotiation::new(offer, &offering())
             .unwrap()
-            .peer_begins_dtls
+            .peer_is_dtls_client
     };
-    assert!(!begins(&offer));
-    assert!(!begins(
+    assert!(!is_client(&offer));
+    assert!(!is_client(
         &offer.replace("a=setup:actpass", "a=setup:passive")
     ));
-    assert!(begins(&offer.replace("a=setup:actpass", "a=setup:active")));
+    assert!(is_client(
+        &offer.replace("a=setup:actpass", "a=setup:active")
+    ));
 }
 
 #[test]

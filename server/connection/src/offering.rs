@@ -1,4 +1,4 @@
-//! What a stream can give, and which m-lines of an offer get it.
+//! What a stream offers to viewers, and which m-lines of an SDP offer get it. Pure.
 
 use shared::api::Codec;
 
@@ -6,12 +6,12 @@ use super::codecs::{Format, choose};
 use super::negotiation::NegotiationError;
 use super::sdp::{Direction, Sdp};
 
-/// What the stream can give.
+/// What a stream offers to viewers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Offering {
-    /// Codecs of the picture, best first; empty without a picture.
+    /// Video codecs, best first; empty without video.
     pub(crate) video: Vec<Codec>,
-    /// The H.264 profile when H.264 is passed through, as FFmpeg names it.
+    /// FFmpeg's name of the H.264 profile, when H.264 is passed through.
     pub(crate) h264_profile: Option<String>,
     pub(crate) audio: bool,
 }
@@ -22,16 +22,17 @@ pub(super) enum Medium {
     Audio,
 }
 
-pub(super) type Decision = (Vec<Option<Medium>>, Option<Format>, Option<Format>);
+/// For each m-line the medium that it gets, and the formats of video and audio.
+pub(super) type Assignment = (Vec<Option<Medium>>, Option<Format>, Option<Format>);
 
-/// Which sections are served, and how: the first usable one of each medium.
-pub(super) fn decide(sdp: &Sdp<'_>, offering: &Offering) -> Result<Decision, NegotiationError> {
+/// Assigns each medium to the first m-line that can have it.
+pub(super) fn assign(sdp: &Sdp<'_>, offering: &Offering) -> Result<Assignment, NegotiationError> {
     let session = sdp.session_direction();
     let bundle: Vec<&str> = sdp.bundle().collect();
     let (mut sends_only, mut wants, mut receives) = (false, false, false);
     let mut serve: Vec<Option<Medium>> = vec![None; sdp.media.len()];
     let (mut video, mut audio) = (None, None);
-    // Pictures first: without BUNDLE there is one transport, and it carries the picture.
+    // Video first: without BUNDLE there is a single transport, and video gets it.
     for medium in [Medium::Video, Medium::Audio] {
         for (index, section) in sdp.media.iter().enumerate() {
             let kind = if medium == Medium::Video {

@@ -1,4 +1,4 @@
-//! The UDP sockets of one viewer, as the webrtc crate sees them: views of the one port.
+//! The UDP sockets of one connection: views of the shard's port, in the types of webrtc-rs.
 
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 use net::Route;
 use webrtc_runtime::Sockets;
 
-/// The sockets of one viewer.
+/// The sockets of one connection.
 #[derive(Debug)]
 pub(crate) struct SharedPort {
     route: Arc<Route>,
@@ -20,7 +20,7 @@ pub(crate) struct SharedPort {
 }
 
 impl SharedPort {
-    /// `state`: of the connection that these are the sockets of.
+    /// `state`: of the connection that uses these sockets.
     pub(crate) fn new(route: Arc<Route>, state: watch::Receiver<RTCPeerConnectionState>) -> Self {
         Self { route, state }
     }
@@ -32,7 +32,7 @@ impl SharedPort {
 }
 
 impl Sockets for SharedPort {
-    /// The crate's socket tells us the address and is dropped; the view that takes its place uses the shared socket of that address.
+    /// Takes the address of the socket that webrtc-rs bound, drops it, and returns a view of the shared socket with that address.
     fn wrap(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         let local = socket.local_addr()?;
         let index = self
@@ -51,12 +51,12 @@ impl Sockets for SharedPort {
     }
 }
 
-/// One viewer's view of one shared socket. Neither GSO nor GRO: the crate then keeps small buffers.
+/// One connection's view of one shared socket. It offers neither GSO nor GRO, so that webrtc-rs keeps small buffers.
 #[derive(Debug)]
 struct View {
     route: Arc<Route>,
     index: usize,
-    /// The address that the crate believes in: our interface, a port that nobody has any more.
+    /// The address that webrtc-rs bound. Its port is closed again.
     local: SocketAddr,
 }
 

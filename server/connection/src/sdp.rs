@@ -1,9 +1,8 @@
-//! A session description as lines: just enough to read an offer and to put an answer together.
+//! A session description (RFC 8866, RFC 9429) as lines: enough to read an offer and to assemble an answer. Pure.
 //!
-//! RFC 8866 and RFC 9429. Nothing here allocates more than the text that it was given, and nothing
-//! panics on any text.
+//! Parsing allocates no more than a vector of slices of the text, and panics on no text.
 
-/// More m-lines than any browser offers; a bound on what one offer can cost.
+/// Bounds the cost of an offer; browsers send fewer m-lines.
 const MAX_MEDIA: usize = 64;
 
 /// Why a text is not a session description.
@@ -19,20 +18,20 @@ pub enum SdpError {
     TooManyMedia,
 }
 
-/// A description: the lines of the session, then one section a medium, in order.
+/// The session-level lines, and one section per m-line, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sdp<'a> {
     pub(crate) session: Vec<&'a str>,
     pub(crate) media: Vec<Section<'a>>,
 }
 
-/// One m-line and what belongs to it. The first line is the m-line itself.
+/// One media section. Its first line is the m-line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Section<'a> {
     pub(crate) lines: Vec<&'a str>,
 }
 
-/// `a=sendrecv` and its relatives, as the one who wrote the description means it.
+/// The direction attribute (RFC 8866 6.7), from the view of the description's sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     SendRecv,
@@ -78,7 +77,7 @@ impl<'a> Sdp<'a> {
         Ok(sdp)
     }
 
-    /// The mids that travel over one transport (RFC 9143), empty without `a=group:BUNDLE`.
+    /// The mids that share one transport (RFC 9143); empty without `a=group:BUNDLE`.
     pub(crate) fn bundle(&self) -> impl Iterator<Item = &'a str> {
         attribute(&self.session, "group")
             .and_then(|group| group.strip_prefix("BUNDLE"))
@@ -86,7 +85,7 @@ impl<'a> Sdp<'a> {
             .split_ascii_whitespace()
     }
 
-    /// `a=name:value` of the session or, first found, of a medium.
+    /// The value of `a=name:value` at session level, else in the first media section that has it.
     pub(crate) fn anywhere(&self, name: &str) -> Option<&'a str> {
         attribute(&self.session, name).or_else(|| {
             self.media
@@ -106,17 +105,17 @@ impl<'a> Section<'a> {
         self.m_line().next().unwrap_or("")
     }
 
-    /// False: the m-line is rejected (RFC 3264 6). A port of 0 together with `a=bundle-only` is not.
+    /// True for port 0 without `a=bundle-only` (RFC 3264 6, RFC 9143 6).
     pub(crate) fn is_rejected(&self) -> bool {
         self.m_line().nth(1) == Some("0") && self.attribute("bundle-only").is_none()
     }
 
-    /// `UDP/TLS/RTP/SAVPF`.
+    /// `UDP/TLS/RTP/SAVPF` and the like.
     pub(crate) fn protocol(&self) -> &'a str {
         self.m_line().nth(2).unwrap_or("UDP/TLS/RTP/SAVPF")
     }
 
-    /// Payload types of RTP, `webrtc-datachannel` of an application.
+    /// RTP payload types, or `webrtc-datachannel`.
     pub(crate) fn formats(&self) -> impl Iterator<Item = &'a str> {
         self.m_line().skip(3)
     }
@@ -137,7 +136,7 @@ impl<'a> Section<'a> {
             .filter_map(move |line| value_of(line, name))
     }
 
-    /// Absent: as the session says.
+    /// `None`: the session-level direction applies.
     pub(crate) fn direction(&self) -> Option<Direction> {
         direction(&self.lines)
     }
@@ -148,7 +147,7 @@ impl<'a> Section<'a> {
     }
 }
 
-/// The attribute's name of a line `a=name` or `a=name:value`.
+/// The name of the attribute in a line `a=name` or `a=name:value`.
 pub(crate) fn name_of(line: &str) -> Option<&str> {
     let attribute = line.strip_prefix("a=")?;
     Some(

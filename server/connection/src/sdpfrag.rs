@@ -1,16 +1,16 @@
-//! Fragments of SDP: candidates that trickle in, and ICE restarts (RFC 8840, RFC 9725 4.3).
+//! SDP fragments (RFC 8840): trickled candidates and the credentials of ICE restarts (RFC 9725 4.3). Pure.
 
 use super::negotiation::is_usable_candidate;
 
-/// A fragment is a few candidates; this many lines are more than any browser sends at once.
+/// Bounds the cost of a fragment; browsers send a few candidates at once.
 const MAX_LINES: usize = 200;
 
-/// What a viewer says about its side of ICE.
+/// ICE credentials and candidates of one side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fragment {
     pub(crate) ufrag: String,
     pub(crate) pwd: String,
-    /// `candidate:1 1 udp ...`, those of UDP and with an address.
+    /// `candidate:1 1 udp ...`: UDP candidates with an IP address.
     pub(crate) candidates: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ impl Fragment {
                 return Err(FragmentError::BadLine);
             }
             if let Some(ufrag) = value.strip_prefix("ice-ufrag:") {
-                // With BUNDLE every section repeats the same credentials; the first are the transport's.
+                // With BUNDLE every section repeats the same credentials.
                 if fragment.ufrag.is_empty() {
                     fragment.ufrag = ufrag.trim().to_owned();
                 }
@@ -74,7 +74,7 @@ impl Fragment {
         Ok(fragment)
     }
 
-    /// The fragment as text, for one transport: that of the first m-line.
+    /// The fragment as text, with one m-line: that of the transport.
     pub(crate) fn to_text(&self, mid: &str, kind: &str) -> String {
         let mut text = format!(
             "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\nm={kind} 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:{mid}\r\n",

@@ -1,4 +1,4 @@
-//! Everybody who watches.
+//! The viewers of all streams: answers offers, finds sessions by their secret, ends them.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::connection::Factory;
+use super::connection::ConnectionFactory;
+use super::lifetime::End;
 use super::negotiation::{Negotiation, NegotiationError};
 use super::offering::Offering;
-use super::presence::End;
 use super::sdpfrag::FragmentError;
 use super::session::{Opening, Session};
 use egress::counters::ShardCounters;
@@ -23,10 +23,10 @@ use shared::hex::hex;
 use stream::admission::ViewerPermit;
 use stream::{Stream, StreamError};
 
-/// At shutdown, connections have this long to tell their viewers.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// At shutdown, connections have this long to close, so that viewers see the end.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Why a viewer is not served, or a session not changed. The text is a sentence for people.
+/// Why an offer is not answered, or a session not changed. The text is a sentence for users.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     #[error(transparent)]
@@ -35,7 +35,7 @@ pub enum SessionError {
     Stream(#[from] StreamError),
     #[error(transparent)]
     Fragment(#[from] FragmentError),
-    /// The webrtc crate does not take the offer.
+    /// webrtc-rs rejects the offer.
     #[error("The offer cannot be used: {0}; send the SDP that createOffer gave, unchanged.")]
     Offer(webrtc::error::Error),
     #[error(
@@ -48,36 +48,47 @@ pub enum SessionError {
     Internal(String),
 }
 
-/// Where viewers are met.
+/// Why no viewer can be served.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error(transparent)]
+    Net(#[from] NetError),
+    #[error("No thread for sending media could be started: {0}.")]
+    Shard(std::io::Error),
+    #[error("No certificate for encrypted media could be made: {0}.")]
+    Certificate(String),
+}
+
+/// Ports, threads and paths of all connections.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// 0: any free one.
+    /// The first UDP port; 0: any free ports.
     pub udp_port: u16,
-    /// An address that is forwarded to this machine; offered to viewers before its own ones.
+    /// An address that is forwarded to this machine; offered before the addresses of its interfaces.
     pub public_ip: Option<IpAddr>,
-    /// So many threads send media, each through a UDP port of its own: `udp_port` and those after it. At least 1.
+    /// Threads that send media, each through a UDP port of its own: `udp_port` and those after it. At least 1.
     pub shards: usize,
-    /// Take viewers over ICE-TCP (RFC 6544) as well, on the same port numbers.
+    /// Accept viewers over ICE-TCP (RFC 6544) as well, on the same port numbers.
     pub tcp: bool,
-    /// Let shards seal the media of those whose keys can be learned. Without it everybody is sent to by their connection alone, which costs several
-    /// times as much.
+    /// Let shards encrypt and send the media of viewers whose SRTP keys can be extracted. False: webrtc-rs does, at several
+    /// times the cost.
     pub sealing: bool,
 }
 
-/// Everybody who watches. Clones are the same.
+/// All viewers. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Viewers(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    factory: Factory,
+    factory: ConnectionFactory,
     addresses: Vec<SocketAddr>,
-    viewers: AtomicU64,
+    next_id: AtomicU64,
     shards: Vec<Arc<ShardCounters>>,
     sessions: Arc<Sessions>,
 }
 
-/// The sessions by their secrets.
+/// Sessions by secret.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     by_secret: Mutex<HashMap<String, Arc<Session>>>,
@@ -85,25 +96,25 @@ pub(crate) struct Sessions {
     closing: AtomicBool,
 }
 
-/// The server stops.
+/// The server is shutting down.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Closing;
 
-/// An answer, and what a viewer needs to change or end its session.
+/// The answer to an offer, and what a client needs to change or end the session.
 #[derive(Debug)]
 pub struct NewSession {
-    /// SDP, with every candidate of this server in it.
+    /// SDP with every candidate of the server.
     pub answer: String,
-    /// Names the session in URLs; nobody can guess it.
+    /// 32 hexadecimal digits, random: names the session in URLs.
     pub secret: String,
     pub etag: String,
 }
 
 impl Viewers {
-    /// Opens the UDP port.
+    /// Binds the ports and starts the shards.
     ///
     /// # Errors
-    /// The port is taken, or no certificate could be made.
+    /// A port is taken, a thread cannot be started, or no certificate can be generated.
     pub fn new(options: &Options) -> Result<Self, SetupError> {
         let mut shards = Vec::new();
         for number in 0..options.shards.max(1) {
@@ -123,24 +134,27 @@ impl Viewers {
             .iter()
             .map(|shard| shard.counters().clone())
             .collect();
-        let factory = Factory::new(shards, options.sealing)
+        let factory = ConnectionFactory::new(shards, options.sealing)
             .map_err(|error| SetupError::Certificate(error.to_string()))?;
         Ok(Self(Arc::new(Inner {
             factory,
             addresses,
-            viewers: AtomicU64::new(1),
+            next_id: AtomicU64::new(1),
             shards: counters,
             sessions: Arc::default(),
         })))
     }
 
-    /// The UDP addresses that viewers connect to.
+    /// The UDP addresses that viewers connect to, of all shards.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.0.addresses
     }
 
-    /// Answers an offer. The session that begins ends by itself when the viewer never connects or
-    /// leaves; it goes on when the caller is dropped meanwhile.
+    /// Answers an offer. The session ends by itself when the viewer never connects or leaves. It continues when the caller is
+    /// dropped meanwhile.
+    ///
+    /// # Errors
+    /// The offer cannot be used, the stream cannot be read or started, or `permit` has no capacity left for it.
     pub async fn open_session(
         &self,
         permit: ViewerPermit,
@@ -148,8 +162,9 @@ impl Viewers {
         offer: String,
     ) -> Result<NewSession, SessionError> {
         let inner = self.0.clone();
-        // A task of its own: a connection has to be closed, and the caller may be dropped at any time.
-        let session = tokio::spawn(async move { inner.open_session(permit, stream, &offer).await });
+        // A task of its own: the caller may be dropped at any time, and the connection must still be closed.
+        let session =
+            tokio::spawn(async move { inner.open_session(permit, stream, &offer).await });
         session
             .await
             .unwrap_or_else(|error| Err(SessionError::Internal(error.to_string())))
@@ -159,12 +174,12 @@ impl Viewers {
         self.0.sessions.lock().get(secret).cloned()
     }
 
-    /// What the shards have done since they began.
+    /// Counters of each shard since the start.
     pub fn shards(&self) -> &[Arc<ShardCounters>] {
         &self.0.shards
     }
 
-    /// Viewers who have been sent something: those whose media is sealed by a shard, and the others.
+    /// Viewers that have been sent packets: by a shard, and by webrtc-rs.
     pub fn by_path(&self) -> (usize, usize) {
         let sessions = self.0.sessions.lock();
         let served = sessions.values().map(|session| session.counters());
@@ -174,12 +189,12 @@ impl Viewers {
         (sealed.len(), ordinary.len())
     }
 
-    /// Sessions that have not ended, connected or not.
+    /// Number of sessions that have not ended, connected or not.
     pub fn sessions(&self) -> usize {
         self.0.sessions.lock().len()
     }
 
-    /// Ends every session: the viewers see the stream end.
+    /// Ends every session. Viewers see the stream end.
     pub async fn close(&self) {
         let all: Vec<Arc<Session>> = {
             let sessions = self.0.sessions.lock();
@@ -189,27 +204,16 @@ impl Viewers {
         for session in all {
             session.stop(End::Shutdown);
         }
-        if tokio::time::timeout(FAREWELL, self.0.sessions.emptied())
+        if tokio::time::timeout(CLOSE_TIMEOUT, self.0.sessions.wait_until_empty())
             .await
             .is_err()
         {
             tracing::warn!(
                 sessions = self.sessions(),
-                "some viewers could not be told that the server stops"
+                "some viewers' connections did not close in time"
             );
         }
     }
-}
-
-/// Why viewers cannot be served at all.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    #[error(transparent)]
-    Net(#[from] NetError),
-    #[error("No thread for sending media could be started: {0}.")]
-    Shard(std::io::Error),
-    #[error("No certificate for encrypted media could be made: {0}.")]
-    Certificate(String),
 }
 
 impl Inner {
@@ -225,7 +229,7 @@ impl Inner {
         permit.reserve(stream.bitrates(&probe, video, negotiation.audio.is_some()))?;
         let subscription = stream.subscribe(video, negotiation.audio.is_some()).await?;
         let opening = Opening {
-            id: self.viewers.fetch_add(1, Ordering::Relaxed),
+            id: self.next_id.fetch_add(1, Ordering::Relaxed),
             secret: random_hex::<16>()?,
             sessions: self.sessions.clone(),
             permit,
@@ -237,11 +241,11 @@ impl Inner {
 }
 
 impl Sessions {
-    /// `Closing`: the session is added, but the server stops, and so must the session.
+    /// `Closing`: the session is added, but has to be stopped at once.
     pub(crate) fn add(&self, secret: String, session: Arc<Session>) -> Result<(), Closing> {
         let mut sessions = self.lock();
         sessions.insert(secret, session);
-        // Under the lock, so that `Viewers::close` either sees the session or is seen.
+        // Under the lock: `Viewers::close` either finds the session, or has set `closing` before.
         if self.closing.load(Ordering::Acquire) {
             Err(Closing)
         } else {
@@ -254,7 +258,7 @@ impl Sessions {
         self.removed.notify_waiters();
     }
 
-    async fn emptied(&self) {
+    async fn wait_until_empty(&self) {
         loop {
             let removed = self.removed.notified();
             tokio::pin!(removed);
@@ -267,7 +271,7 @@ impl Sessions {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
-        // A map is whole between two statements.
+        // Poisoning is harmless: the map is consistent between any two statements.
         self.by_secret
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -286,7 +290,7 @@ fn offering(probe: &Probe) -> Offering {
     }
 }
 
-/// `N` random bytes in hexadecimal.
+/// `N` random bytes as hexadecimal digits.
 pub(crate) fn random_hex<const N: usize>() -> Result<String, SessionError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)

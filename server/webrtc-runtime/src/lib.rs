@@ -1,8 +1,8 @@
-//! The webrtc crate's runtime for one connection: tokio's, with UDP sockets that its owner makes, and awake while a connection begins. The chat peer
-//! includes this file too.
+//! The runtime of one webrtc-rs connection: tokio, with UDP sockets from the application, and a shorter sleep during connection
+//! setup. Server and terminal peer use it.
 //!
-//! When ICE has found its pair, webrtc 0.21.1 prepares the first message of DTLS but sends it no sooner than its next timer, some 150 ms later; waking
-//! it early sends it.
+//! When ICE has selected a pair, webrtc 0.21.1 prepares the first DTLS message but sends it at its next timer, up to 150 ms later.
+//! An early wakeup sends it at once.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -17,19 +17,19 @@ use webrtc::runtime::{
     TokioRuntime,
 };
 
-/// How long the crate's task sleeps after something has arrived for a connection in the making.
+/// The longest sleep after a datagram has arrived, during connection setup.
 const WAKEUP: Duration = Duration::from_millis(1);
 
 /// The sockets of one connection.
 pub trait Sockets: Debug + Send + Sync + 'static {
-    /// The crate binds a socket of its own a local address. What it uses in its place.
+    /// webrtc-rs binds a socket to each local address. Returns the socket to use in its place.
     fn wrap(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>>;
 
-    /// Whether something has arrived since this was last asked, and the connection is in the making.
+    /// True when a datagram has arrived since the last call, and the connection is not established yet.
     fn take_arrived(&self) -> bool;
 }
 
-/// Delegates to tokio, except for UDP and for sleep.
+/// Delegates to tokio, except for UDP sockets and [`Runtime::sleep`].
 #[derive(Debug)]
 pub struct ConnectionRuntime<S>(pub S);
 
@@ -63,7 +63,7 @@ impl<S: Sockets> Runtime for ConnectionRuntime<S> {
         TokioRuntime.resolve_host(host)
     }
 
-    /// As long as asked, with the one exception.
+    /// `duration`, or [`WAKEUP`] when a datagram has arrived during setup.
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
         TokioRuntime.sleep(if self.0.take_arrived() {
             duration.min(WAKEUP)

@@ -1,48 +1,48 @@
-//! What the key derivations of a connection looked like.
+//! The SRTP key derivations (RFC 3711 4.3) that a connection has made.
 
 use rtc::crypto::{BlockCipherAlgorithm, SecretVec};
 
 use egress::srtp::{MasterKey, Profile};
 
 pub(super) const BLOCK: usize = 16;
-/// The keys of AES are of at most so many bytes.
-const LONGEST_KEY: usize = 32;
+/// Bytes of an AES-256 key.
+const MAX_KEY: usize = 32;
 /// RFC 3711 4.3.2.
 const RTP_ENCRYPTION: u8 = 0;
 const RTCP_ENCRYPTION: u8 = 3;
-/// Labels as bits: encryption and salt of RTP and RTCP, and in counter mode authentication too.
-const LABELS_OF_GCM: u8 = 0b10_1101;
-const LABELS_OF_CM: u8 = 0b11_1111;
+/// Labels as bits: encryption and salt of RTP and RTCP; in counter mode also authentication.
+const GCM_LABELS: u8 = 0b10_1101;
+const CM_LABELS: u8 = 0b11_1111;
 
-/// Two derivations at most. A third is the first of two new ones: those before it are of no use any more.
+/// Holds two derivations at most. A third one begins a new pair, so the older ones are dropped.
 #[derive(Default)]
 pub(super) struct DerivationLog {
     derivations: Vec<Derivation>,
 }
 
-/// What was derived from one master key.
+/// The derivation from one master key.
 struct Derivation {
     algorithm: BlockCipherAlgorithm,
     key: SecretVec,
-    /// The block of label 0: the salt, then zeros.
-    first: SecretVec,
-    /// The labels that were seen, as bits.
+    /// The input block of label 0: the salt, then zeros.
+    first_input: SecretVec,
+    /// The labels so far, as bits.
     labels: u8,
     rtp: SessionKey,
     rtcp: SessionKey,
-    /// Something was encrypted that is no part of a derivation.
-    strange: bool,
+    /// The key has encrypted a block that is not part of a derivation.
+    unexpected: bool,
 }
 
-/// The derived key of one protocol, and the profile of the cipher that was made of it.
+/// The session key of RTP or RTCP, and the profile of the cipher made from it.
 struct SessionKey {
     bytes: SecretVec,
     profile: Option<Profile>,
 }
 
 impl DerivationLog {
-    /// `input` became `output` under `key`.
-    pub(super) fn block(
+    /// `key` has encrypted `input` to `output`.
+    pub(super) fn add_block(
         &mut self,
         algorithm: BlockCipherAlgorithm,
         key: &[u8],
@@ -51,7 +51,7 @@ impl DerivationLog {
     ) {
         let known = |derivation: &&mut Derivation| derivation.key.as_ref() == key;
         if let Some(derivation) = self.derivations.iter_mut().find(known) {
-            derivation.block(algorithm, input, output);
+            derivation.add_block(algorithm, input, output);
             return;
         }
         if self.derivations.len() == 2 {
@@ -60,31 +60,31 @@ impl DerivationLog {
         let mut derivation = Derivation {
             algorithm,
             key: SecretVec::new(key.to_vec()),
-            first: SecretVec::new(input.to_vec()),
+            first_input: SecretVec::new(input.to_vec()),
             labels: 0,
             rtp: SessionKey::default(),
             rtcp: SessionKey::default(),
-            // No salt reaches into the last two bytes, where blocks are counted.
-            strange: input[BLOCK - 2..] != [0; 2],
+            // The last two bytes count blocks; no salt reaches them.
+            unexpected: input[BLOCK - 2..] != [0; 2],
         };
-        derivation.block(algorithm, input, output);
+        derivation.add_block(algorithm, input, output);
         self.derivations.push(derivation);
     }
 
-    /// The master keys in the order in which they were used first. `None` while there are not two.
-    pub(super) fn masters(&self) -> Option<(MasterKey, MasterKey)> {
+    /// The two master keys, in order of first use. `None` until there are two.
+    pub(super) fn master_keys(&self) -> Option<(MasterKey, MasterKey)> {
         let [first, second] = self.derivations.as_slice() else {
             return None;
         };
         Some((first.master()?, second.master()?))
     }
 
-    pub(super) fn forget(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.derivations.clear();
     }
 
-    /// A cipher of `profile` was made.
-    pub(super) fn cipher(&mut self, profile: Profile, key: &[u8]) {
+    /// A cipher of `profile` has been made from `key`.
+    pub(super) fn add_cipher(&mut self, profile: Profile, key: &[u8]) {
         for derivation in &mut self.derivations {
             for session in [&mut derivation.rtp, &mut derivation.rtcp] {
                 if session.bytes.as_ref().get(..profile.key_len()) == Some(key) {
@@ -96,11 +96,11 @@ impl DerivationLog {
 }
 
 impl Derivation {
-    /// The input of each block is the salt with the label in its eighth byte and the number of the block in
-    /// the last two (RFC 3711 4.3.3).
-    fn block(&mut self, algorithm: BlockCipherAlgorithm, input: [u8; BLOCK], output: &[u8]) {
+    /// Each input block is the salt, XORed with the label at byte 7 and the number of the block in the last two bytes
+    /// (RFC 3711 4.3.3).
+    fn add_block(&mut self, algorithm: BlockCipherAlgorithm, input: [u8; BLOCK], output: &[u8]) {
         let mut difference = input;
-        for (byte, first) in difference.iter_mut().zip(self.first.as_ref()) {
+        for (byte, first) in difference.iter_mut().zip(self.first_input.as_ref()) {
             *byte ^= first;
         }
         let label = std::mem::take(&mut difference[7]);
@@ -108,9 +108,9 @@ impl Derivation {
         let expected = algorithm == self.algorithm
             && difference == [0; BLOCK]
             && label <= 5
-            && usize::from(number) < LONGEST_KEY / BLOCK;
+            && usize::from(number) < MAX_KEY / BLOCK;
         if !expected {
-            self.strange = true;
+            self.unexpected = true;
             return;
         }
         self.labels |= 1 << label;
@@ -123,27 +123,27 @@ impl Derivation {
         session.bytes.as_mut()[at..at + BLOCK].copy_from_slice(output);
     }
 
-    /// `None` when this was not a whole derivation, or of no known profile.
+    /// `None` if the derivation is incomplete, or its profile unknown.
     fn master(&self) -> Option<MasterKey> {
         let profile = self.rtp.profile?;
         let labels = match profile {
-            Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => LABELS_OF_GCM,
-            Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 => LABELS_OF_CM,
+            Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => GCM_LABELS,
+            Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 => CM_LABELS,
         };
-        let (salt, rest) = self.first.as_ref().split_at(profile.salt_len());
-        let whole = !self.strange
+        let (salt, rest) = self.first_input.as_ref().split_at(profile.salt_len());
+        let complete = !self.unexpected
             && self.rtcp.profile == Some(profile)
             && self.labels == labels
             && rest.iter().all(|byte| *byte == 0);
         let salt = SecretVec::new(salt.to_vec());
-        whole.then(|| MasterKey::new(profile, self.key.clone(), salt).ok())?
+        complete.then(|| MasterKey::new(profile, self.key.clone(), salt).ok())?
     }
 }
 
 impl Default for SessionKey {
     fn default() -> Self {
         Self {
-            bytes: SecretVec::new(vec![0; LONGEST_KEY]),
+            bytes: SecretVec::new(vec![0; MAX_KEY]),
             profile: None,
         }
     }

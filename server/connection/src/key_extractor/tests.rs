@@ -6,13 +6,13 @@ use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication
 
 use super::*;
 use egress::srtp::{RtpPacket, RtpStream, SrtpSender};
-use pair::{PAYLOAD_TYPE, Pair, SSRC};
+use pair::{PAYLOAD_TYPE, SSRC, TestPair};
 
-/// The profile of the keys of a pair, once both directions have shown that they are right.
-fn learned(mut pair: Pair) -> Profile {
+/// The profile of the extracted keys of a pair, once both directions have been proved.
+fn extracted_profile(mut pair: TestPair) -> Profile {
     pair.connect();
     let report = pair.report();
-    let Keys { local, remote } = pair.extractor.learn(&report).expect("keys");
+    let Keys { local, remote } = pair.extractor.extract(&report).expect("keys");
     assert_eq!(local.profile(), remote.profile());
 
     let provider = default_provider().expect("built in");
@@ -28,13 +28,14 @@ fn learned(mut pair: Pair) -> Profile {
             payload,
         };
         let mut out = Vec::new();
-        srtp.protect(&mut stream, &packet, &mut out)
+        srtp
+            .protect(&mut stream, &packet, &mut out)
             .expect("sealed");
         pair.viewer.read(pair.now, from, &out);
     }
     pair.until("sealed packets arriving", |pair| {
         pair.viewer
-            .heard
+            .received
             .last()
             .is_some_and(|last| last == b"again")
     });
@@ -54,7 +55,7 @@ fn learned(mut pair: Pair) -> Profile {
     let opened = srtcp.unprotect(&pair.viewer.sealed[0]).expect("opens");
     // RFC 4585 6.3.1: payload-specific feedback, of format 1.
     assert_eq!(opened[..2], [0x81, 206]);
-    assert_eq!(pair.extractor.learn(&report).map(|_| ()), None, "forgotten");
+    assert_eq!(pair.extractor.extract(&report).map(|_| ()), None, "dropped");
     local.profile()
 }
 
@@ -63,15 +64,15 @@ fn only(profiles: &[SrtpProtectionProfile]) -> SettingEngineBuilder {
 }
 
 #[test]
-fn the_keys_are_learned_whoever_begins_dtls() {
+fn the_keys_are_extracted_in_either_dtls_role() {
     for role in [RTCDtlsRole::Server, RTCDtlsRole::Client] {
-        let pair = Pair::new(SettingEngineBuilder::new(), role);
-        assert_eq!(learned(pair), Profile::AeadAes128Gcm);
+        let pair = TestPair::new(SettingEngineBuilder::new(), role);
+        assert_eq!(extracted_profile(pair), Profile::AeadAes128Gcm);
     }
 }
 
 #[test]
-fn the_keys_are_learned_in_every_profile() {
+fn the_keys_are_extracted_in_every_profile() {
     for (theirs, ours) in [
         (
             SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm,
@@ -82,8 +83,8 @@ fn the_keys_are_learned_in_every_profile() {
             Profile::Aes128CmSha1_80,
         ),
     ] {
-        let pair = Pair::new(only(&[theirs]), RTCDtlsRole::Server);
-        assert_eq!(learned(pair), ours);
+        let pair = TestPair::new(only(&[theirs]), RTCDtlsRole::Server);
+        assert_eq!(extracted_profile(pair), ours);
     }
 }
 
@@ -93,32 +94,32 @@ fn a_peer_that_prefers_a_short_tag_gets_the_long_one() {
         SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_32,
         SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
     ]);
-    let pair = Pair::new(viewer, RTCDtlsRole::Server);
-    assert_eq!(learned(pair), Profile::Aes128CmSha1_80);
+    let pair = TestPair::new(viewer, RTCDtlsRole::Server);
+    assert_eq!(extracted_profile(pair), Profile::Aes128CmSha1_80);
 }
 
 #[test]
-fn a_datagram_of_somebody_else_teaches_nothing() {
-    let mut pair = Pair::new(SettingEngineBuilder::new(), RTCDtlsRole::Server);
-    assert!(pair.extractor.learn(&[0x80; 60]).is_none(), "before DTLS");
+fn a_datagram_of_another_connection_gives_no_keys() {
+    let mut pair = TestPair::new(SettingEngineBuilder::new(), RTCDtlsRole::Server);
+    assert!(pair.extractor.extract(&[0x80; 60]).is_none(), "before DTLS");
     pair.connect();
-    let mut other = Pair::new(SettingEngineBuilder::new(), RTCDtlsRole::Server);
+    let mut other = TestPair::new(SettingEngineBuilder::new(), RTCDtlsRole::Server);
     other.connect();
     let theirs = other.report();
-    assert!(pair.extractor.learn(&theirs).is_none());
-    assert!(pair.extractor.learn(&[]).is_none());
+    assert!(pair.extractor.extract(&theirs).is_none());
+    assert!(pair.extractor.extract(&[]).is_none());
     let mut ours = pair.report();
     *ours.last_mut().expect("not empty") ^= 1;
-    assert!(pair.extractor.learn(&ours).is_none());
+    assert!(pair.extractor.extract(&ours).is_none());
     *ours.last_mut().expect("not empty") ^= 1;
     assert!(
-        pair.extractor.learn(&ours).is_some(),
+        pair.extractor.extract(&ours).is_some(),
         "a failure costs nothing"
     );
 }
 
-mod another_crate {
-    //! What would be heard of a crate that works differently.
+mod other_behaviour {
+    //! Contexts made in another way than rtc 0.21.1 does.
 
     use super::*;
     use rtc::srtp::context::Context;
@@ -140,7 +141,7 @@ mod another_crate {
     fn the_order_of_the_two_contexts_does_not_matter() {
         let extractor = extractor();
         let (_remote, mut local) = (context(&extractor, 1), context(&extractor, 2));
-        let keys = extractor.learn(&local.encrypt_rtcp(&REPORT).expect("sealed"));
+        let keys = extractor.extract(&local.encrypt_rtcp(&REPORT).expect("sealed"));
         assert_eq!(keys.expect("keys").local.key(), [2; 16]);
     }
 
@@ -150,17 +151,17 @@ mod another_crate {
         let _old = (context(&extractor, 1), context(&extractor, 2));
         let mut local = context(&extractor, 3);
         let report = local.encrypt_rtcp(&REPORT).expect("sealed");
-        assert!(extractor.learn(&report).is_none());
+        assert!(extractor.extract(&report).is_none());
         let _remote = context(&extractor, 4);
         assert_eq!(
-            extractor.learn(&report).expect("keys").remote.key(),
+            extractor.extract(&report).expect("keys").remote.key(),
             [4; 16]
         );
     }
 
     #[test]
     fn a_key_that_encrypts_anything_else_is_not_trusted() {
-        for strange in [[0xFF; 16], {
+        for unexpected in [[0xFF; 16], {
             let mut block = [0; 16];
             block[..12].fill(1);
             block[7] ^= 6;
@@ -170,18 +171,22 @@ mod another_crate {
             let (mut local, _remote) = (context(&extractor, 1), context(&extractor, 2));
             let report = local.encrypt_rtcp(&REPORT).expect("sealed");
             extractor
-                .block_encrypt(BlockCipherAlgorithm::Aes128, &[1; 16], &mut strange.clone())
+                .block_encrypt(
+                    BlockCipherAlgorithm::Aes128,
+                    &[1; 16],
+                    &mut unexpected.clone(),
+                )
                 .expect("encrypted");
-            assert!(extractor.learn(&report).is_none());
+            assert!(extractor.extract(&report).is_none());
         }
     }
 
     #[test]
-    fn many_keys_take_no_more_room_than_two() {
+    fn many_keys_take_no_more_memory_than_two() {
         let extractor = extractor();
         for key in 0..100 {
             context(&extractor, key);
         }
-        assert!(extractor.log().masters().is_some(), "two of them");
+        assert!(extractor.log().master_keys().is_some(), "two of them");
     }
 }

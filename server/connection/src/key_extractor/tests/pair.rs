@@ -1,5 +1,4 @@
-//! Pairs of the crate's connections, without sockets and without waiting: what one writes the other reads,
-//! and the clock is turned.
+//! Two connections of rtc without sockets and without waiting: each reads what the other writes, and the tests advance the clock.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,10 +34,10 @@ pub(super) struct Peer {
     pub(super) address: SocketAddr,
     connected: bool,
     pub(super) receiver: Option<RTCRtpReceiverId>,
-    /// SRTP and SRTCP that it wrote.
+    /// SRTP and SRTCP that it has sent.
     pub(super) sealed: Vec<Vec<u8>>,
-    /// Payloads of the RTP that it took in.
-    pub(super) heard: Vec<Vec<u8>>,
+    /// Payloads of the RTP that it has received.
+    pub(super) received: Vec<Vec<u8>>,
 }
 
 impl Peer {
@@ -73,7 +72,7 @@ impl Peer {
             connected: false,
             receiver: None,
             sealed: Vec::new(),
-            heard: Vec::new(),
+            received: Vec::new(),
         }
     }
 
@@ -86,7 +85,7 @@ impl Peer {
             codec: codec().rtp_codec,
             ..Default::default()
         };
-        let name = || "picture".to_owned();
+        let name = || "video".to_owned();
         let track =
             MediaStreamTrack::new(name(), name(), name(), RtpCodecKind::Video, vec![coding]);
         self.pc.add_track(track).expect("added")
@@ -106,22 +105,22 @@ impl Peer {
         read.expect("taken in");
     }
 
-    /// What it has to say to the other; how many datagrams that was.
+    /// Passes its datagrams to the other, and returns their number.
     fn pass(&mut self, to: &mut Self, now: Instant) -> usize {
         let mut passed = 0;
         while let Some(written) = self.pc.poll_write() {
             passed += 1;
-            // RFC 7983 7: what is neither STUN nor DTLS.
+            // RFC 7983 7: SRTP and SRTCP.
             if matches!(written.message.first(), Some(128..=191)) {
                 self.sealed.push(written.message.to_vec());
             }
             to.read(now, self.address, &written.message);
         }
-        to.look();
+        to.poll();
         passed
     }
 
-    fn look(&mut self) {
+    fn poll(&mut self) {
         while let Some(event) = self.pc.poll_event() {
             use rtc::peer_connection::event::RTCTrackEvent::OnOpen;
             match event {
@@ -136,7 +135,7 @@ impl Peer {
         }
         while let Some(TaggedRTCMessage { message, .. }) = self.pc.poll_read() {
             if let RTCMessage::RtpPacket(_, packet) = message {
-                self.log.push(packet.payload.to_vec());
+                self.received.push(packet.payload.to_vec());
             }
         }
     }
@@ -153,8 +152,8 @@ fn codec() -> RTCRtpCodecParameters {
     }
 }
 
-/// A viewer that offers, and a server that answers, listened to by a extractor.
-pub(super) struct Pair {
+/// A viewer that offers, and a server that answers, and uses the extractor.
+pub(super) struct TestPair {
     pub(super) now: Instant,
     pub(super) viewer: Peer,
     pub(super) server: Peer,
@@ -162,13 +161,13 @@ pub(super) struct Pair {
     pub(super) extractor: Arc<KeyExtractor>,
 }
 
-impl Pair {
+impl TestPair {
     pub(super) fn new(viewer: SettingEngineBuilder, role: RTCDtlsRole) -> Self {
         let now = Instant::now();
         let extractor = KeyExtractor::new(default_provider().expect("built in"));
         let settings = SettingEngineBuilder::new().with_answering_dtls_role(role);
         let mut viewer = Peer::new(now, 1000, viewer);
-        let mut server = Peer::new(now, 2000, extractor.listen(settings));
+        let mut server = Peer::new(now, 2000, extractor.install(settings));
         let init = rtc::rtp_transceiver::RTCRtpTransceiverInit {
             direction: rtc::rtp_transceiver::RTCRtpTransceiverDirection::Recvonly,
             ..Default::default()
@@ -199,8 +198,8 @@ impl Pair {
         }
     }
 
-    /// Until nothing is on its way any more; then the clock goes on a little.
-    fn turn(&mut self) {
+    /// Passes datagrams until there are none, then advances the clock by 10 ms.
+    fn step(&mut self) {
         let (viewer, server) = (&mut self.viewer, &mut self.server);
         loop {
             let passed = viewer.pass(server, self.now) + server.pass(viewer, self.now);
@@ -211,7 +210,7 @@ impl Pair {
         self.now += Duration::from_millis(10);
         for peer in [viewer, server] {
             peer.pc.handle_timeout(self.now).expect("in time");
-            peer.look();
+            peer.poll();
         }
     }
 
@@ -220,9 +219,9 @@ impl Pair {
             if done(self) {
                 return;
             }
-            self.turn();
+            self.step();
         }
-        panic!("{what} does not happen within ten seconds of the clock");
+        panic!("{what} does not happen within 10 s of the clock");
     }
 
     pub(super) fn connect(&mut self) {
@@ -231,7 +230,7 @@ impl Pair {
         });
     }
 
-    /// A sender report through the crate, as it went out.
+    /// A sender report, as the connection encrypts it.
     pub(super) fn report(&mut self) -> Vec<u8> {
         let report = SenderReport {
             ssrc: SSRC,
