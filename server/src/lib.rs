@@ -1,23 +1,23 @@
-//! Weir's server: puts video on a web page in under a second.
+//! Weir's server: shows video on a web page in under a second.
 //!
-//! A stream is a log of coded pictures and sound; a viewer is a cursor on it.
+//! A stream is a log of encoded video and audio; a viewer is a cursor on it.
 //!
-//! This package is [`http`] (offers, WHEP, rooms, the API, the page) and [`config`] (the command line). The rest are packages of
-//! their own, in folders beside this one; each depends only on those above it, and Cargo keeps it so.
+//! This package holds [`http`] (offers, WHEP, rooms, the API, the web page) and [`config`] (the command line). Everything else is
+//! a package in a folder beside it, and depends only on packages above it in this table.
 //!
 //! | package | what it does |
 //! |---|---|
-//! | `media` | FFmpeg: from a file to access units; access units cut into RTP payloads |
+//! | `media` | FFmpeg: from a file to access units, and from these to RTP payloads |
 //! | `timeline` | the log of a stream, and cursors on it; pure |
-//! | [`stream`] | named sources, started by their first viewer; the registry of all |
+//! | [`stream`] | named sources, started by their first viewer, and their registry |
 //! | `net` | UDP and TCP ports: sockets, routing of datagrams, batches |
-//! | `congestion` | what receivers report over RTCP, and the rate that follows; pure |
-//! | [`egress`] | from a cursor to SRTP packets, in time |
+//! | `congestion` | RTCP feedback, and the bandwidth estimate; pure |
+//! | [`egress`] | from a cursor to paced SRTP packets |
 //! | [`connection`] | viewers over WebRTC |
-//! | [`turn`] | STUN and TURN, for peers behind any NAT |
-//! | [`room`] | who is in which room, and who is sent what; its rules are pure |
+//! | [`turn`] | a STUN and TURN server |
+//! | [`room`] | rooms: membership and signaling; its rules are pure |
 //!
-//! [`serve`] puts them together.
+//! [`serve`] runs them together.
 
 pub mod config;
 pub mod http;
@@ -40,10 +40,10 @@ use room::registry::{Limits, RoomRegistry};
 use stream::registry::Registry;
 use turn::{Secret, Turn, TurnError};
 
-/// Sources that have not ended by then are left to the end of the process.
-const SOURCES_END: Duration = Duration::from_millis(1500);
+/// Sources that take longer to end are ended by the exit of the process.
+const SOURCES_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// A server that is set up, and not yet listening.
+/// A server with bound ports that does not serve HTTP yet.
 #[derive(Debug)]
 pub struct Server {
     registry: Registry,
@@ -53,25 +53,27 @@ pub struct Server {
     app: Arc<App>,
 }
 
-/// Why the server cannot be set up.
+/// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error(transparent)]
     Viewers(#[from] SetupError),
-    #[error(transparent)]
+    #[error(
+        "{0}; choose one with --turn-port, 0 for any free one, or leave TURN out with --turn off."
+    )]
     Turn(#[from] TurnError),
     #[error("The addresses of this machine cannot be listed: {0}.")]
     Interfaces(std::io::Error),
-    /// Flags that do not go together.
+    /// Contradictory flags.
     #[error("{0}.")]
     Config(String),
 }
 
 impl Server {
-    /// Opens the UDP port and that of TURN, and looks for the sources.
+    /// Binds the UDP and TURN ports, and finds the sources.
     ///
     /// # Errors
-    /// A port is taken.
+    /// Flags contradict each other, a port cannot be bound, or a system resource is missing.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
         config.check().map_err(OpenError::Config)?;
         let viewers = Viewers::new(&Options {
@@ -133,7 +135,7 @@ impl Server {
         })
     }
 
-    /// Where viewers connect to.
+    /// The addresses of the media ports.
     pub fn udp_addresses(&self) -> &[SocketAddr] {
         self.viewers.addresses()
     }
@@ -155,23 +157,23 @@ impl Server {
         &self.rooms
     }
 
-    /// Serves until `shutdown` is done; then peers and viewers are told, and the sources are joined.
+    /// Serves until `shutdown` completes. Then rooms and viewers are closed, and the sources are joined.
     pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(false);
         let mut listening = tokio::spawn(http::listen::serve(listener, router(self.app), stopped));
-        let clock = tokio::spawn(self.rooms.clone().run_sweeps());
+        let sweeps = tokio::spawn(self.rooms.clone().run_sweeps());
         tokio::select! {
             () = shutdown => {}
-            // It only ends before when it panicked; the rest is then shut down in order.
+            // It ends early only by a panic; then the rest shuts down in order.
             _ = &mut listening => {}
         }
         stop.send_replace(true);
-        clock.abort();
+        sweeps.abort();
         tokio::join!(self.rooms.close(), self.viewers.close());
         if let Some(turn) = self.turn {
             turn.close().await;
         }
-        if tokio::time::timeout(SOURCES_END, self.registry.close())
+        if tokio::time::timeout(SOURCES_TIMEOUT, self.registry.close())
             .await
             .is_err()
         {
@@ -183,10 +185,10 @@ impl Server {
     }
 }
 
-/// Serves the web page and the API on `listener` until `shutdown` is done.
+/// Serves the web page and the API on `listener` until `shutdown` completes.
 ///
 /// # Errors
-/// A port is taken.
+/// As [`Server::open`].
 pub async fn serve(
     listener: TcpListener,
     config: Config,

@@ -14,11 +14,11 @@ use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use super::codecs::Format;
 use super::key_extractor::KeyExtractor;
 use egress::counters::ViewerCounters;
-use egress::srtp::{SrtcpReceiver, SrtpSender};
 use egress::shard::Shard;
+use egress::srtp::{SrtcpReceiver, SrtpSender};
 use egress::track::TrackParams;
 use egress::viewer::ViewerParams;
-use egress::{EndReason, Feedback, Disconnected, PacketSink, OutgoingPacket, SenderInfo};
+use egress::{Disconnected, EndReason, Feedback, OutgoingPacket, PacketSink, SenderInfo};
 use net::Route;
 use stream::Subscription;
 
@@ -54,7 +54,13 @@ impl Attachment {
                 viewer,
                 "webrtc-rs sends the media of this viewer: its SRTP keys are not known"
             );
-            return egress::ordinary_path::run(self.subscription, self.tracks, self.feedback, self.counters).await;
+            return egress::ordinary_path::run(
+                self.subscription,
+                self.tracks,
+                self.feedback,
+                self.counters,
+            )
+            .await;
         };
         let (reports, mut reported) = mpsc::channel::<Vec<SenderInfo>>(1);
         self.counters.set_sealed(true);

@@ -30,8 +30,8 @@ use super::runtime::SharedPort;
 use super::sdp::Sdp;
 use super::viewers::{SessionError, random_hex};
 use egress::Feedback;
-use egress::srtp;
 use egress::shard::Shard;
+use egress::srtp;
 use net::{Port, Route};
 use webrtc_runtime::ConnectionRuntime;
 

@@ -163,8 +163,7 @@ impl Viewers {
     ) -> Result<NewSession, SessionError> {
         let inner = self.0.clone();
         // A task of its own: the caller may be dropped at any time, and the connection must still be closed.
-        let session =
-            tokio::spawn(async move { inner.open_session(permit, stream, &offer).await });
+        let session = tokio::spawn(async move { inner.open_session(permit, stream, &offer).await });
         session
             .await
             .unwrap_or_else(|error| Err(SessionError::Internal(error.to_string())))

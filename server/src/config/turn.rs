@@ -1,29 +1,29 @@
 //! Flags of the embedded STUN and TURN server.
 
-use turn::{Limits, Ports, Secret};
+use turn::{Limits, PortRange, Secret};
 
-/// The STUN and TURN server in here, by which people behind any NAT meet.
+/// The embedded STUN and TURN server, for clients behind NATs.
 #[allow(rustdoc::bare_urls)]
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "STUN and TURN")]
 pub struct TurnFlags {
-    /// Whether this server is a STUN and TURN server too, for people behind NATs. Example: --turn off
+    /// Run a STUN and TURN server too, for clients behind NATs. Example: --turn off
     #[arg(long = "turn", value_name = "on|off", default_value = "on")]
     pub switch: Switch,
 
-    /// Its port, UDP and TCP; 0 for any free one [default: 3478, or any free one when that is taken]
+    /// Port of the TURN server, UDP and TCP; 0 for any free one [default: 3478, or any free one when that is taken]
     #[arg(long = "turn-port", value_name = "PORT")]
     pub port: Option<u16>,
 
-    /// UDP ports that it relays through. Example: --turn-ports 50000-50999
+    /// UDP ports for relaying. Example: --turn-ports 50000-50999
     #[arg(
         long = "turn-ports",
         value_name = "FIRST-LAST",
         default_value = "49152-65535"
     )]
-    pub ports: Ports,
+    pub ports: PortRange,
 
-    /// What credentials are made with, so that they outlive a restart, or are those of a coturn with use-auth-secret
+    /// The secret that issues TURN credentials: keeps them valid across restarts, or is that of a coturn with use-auth-secret
     /// [default: random]. Example: --turn off --ice-server turn:turn.example.org:3478 --turn-secret "$SECRET"
     #[arg(
         long = "turn-secret",
@@ -33,11 +33,11 @@ pub struct TurnFlags {
     )]
     pub secret: Option<Secret>,
 
-    /// Relay to private addresses as well: to this network, and to this machine. For tests and closed networks.
+    /// Relay to private addresses as well, including this machine. For tests and closed networks.
     #[arg(long = "turn-allow-private")]
     pub allow_private: bool,
 
-    /// Relayed ports of everybody at once.
+    /// Maximum number of relayed ports.
     #[arg(
         long = "turn-max-allocations",
         value_name = "NUMBER",
@@ -45,7 +45,7 @@ pub struct TurnFlags {
     )]
     pub max_allocations: u32,
 
-    /// Relayed ports of one user at once; a browser takes two or more for each person that it talks to.
+    /// Maximum number of relayed ports per user; a browser uses two or more for each peer.
     #[arg(
         long = "turn-user-allocations",
         value_name = "NUMBER",
@@ -53,7 +53,7 @@ pub struct TurnFlags {
     )]
     pub user_allocations: u32,
 
-    /// What one user may relay, in Mbit/s, both ways together.
+    /// Maximum bitrate per user, in Mbit/s, both directions together.
     #[arg(long = "turn-user-rate", value_name = "MBIT/S", default_value_t = 50)]
     pub user_rate: u32,
 }
@@ -65,8 +65,8 @@ pub enum Switch {
     Off,
 }
 
-/// One address may have the allocations of so many users: a household, or an office.
-const USERS_OF_AN_ADDRESS: usize = 4;
+/// Users behind one address (a NAT) whose allocations are permitted.
+const USERS_PER_ADDRESS: usize = 4;
 
 impl TurnFlags {
     pub fn limits(&self) -> Limits {
@@ -74,7 +74,7 @@ impl TurnFlags {
         Limits {
             all: self.max_allocations as usize,
             per_user,
-            per_address: per_user.saturating_mul(USERS_OF_AN_ADDRESS),
+            per_address: per_user.saturating_mul(USERS_PER_ADDRESS),
             user_rate: u64::from(self.user_rate) * 1_000_000 / 8,
         }
     }

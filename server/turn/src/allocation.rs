@@ -1,4 +1,4 @@
-//! One relayed port, and the client that it belongs to (RFC 8656 7).
+//! One allocation: a relayed port, its client and its peers (RFC 8656 3.2).
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -8,30 +8,30 @@ use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 use turn_types::stun::message::TransactionId;
 
-use super::bindings::{Bindings, NotBound, Way};
+use super::bindings::{BindingError, Bindings, Framing};
 use super::client::Client;
-use super::frame::Frame;
-use super::policy::{Policy, Reach};
-use super::quota::Seat;
+use super::frame::PeerData;
+use super::policy::{PeerLocation, PeerPolicy};
+use super::quota::AllocationPermit;
 use super::relays::Relays;
 
-/// Datagrams read at once, before others have their turn.
+/// Datagrams read before the task yields.
 const BATCH: usize = 64;
 
-/// What an allocation is made of.
+/// A relayed port and its client.
 #[derive(Debug)]
 pub(super) struct Allocation {
     client: Client,
     username: String,
-    /// The request that made it, which may arrive twice.
+    /// Of the Allocate request, which may be retransmitted.
     transaction: TransactionId,
     socket: UdpSocket,
-    /// The relayed address, as clients and peers know it.
+    /// The relayed transport address, as clients and peers see it.
     relayed: SocketAddr,
-    seat: Seat,
+    permit: AllocationPermit,
     state: Mutex<State>,
     ended: AtomicBool,
-    /// The first half of the transaction ids of its indications, and the next second half.
+    /// Transaction ids of Data indications: 8 random bytes, then a counter.
     prefix: [u8; 8],
     indications: AtomicU32,
 }
@@ -39,14 +39,14 @@ pub(super) struct Allocation {
 #[derive(Debug)]
 struct State {
     bindings: Bindings,
-    /// Since the server started.
+    /// Expiry, since the server started.
     end: Duration,
 }
 
-/// What is needed to send to peers.
+/// What sending to peers needs.
 #[derive(Debug)]
-pub(super) struct Reaching<'a> {
-    pub(super) policy: &'a Policy,
+pub(super) struct RelayContext<'a> {
+    pub(super) policy: &'a PeerPolicy,
     pub(super) relays: &'a Relays,
     pub(super) now: Duration,
 }
@@ -58,7 +58,7 @@ impl Allocation {
         transaction: TransactionId,
         socket: UdpSocket,
         relayed: SocketAddr,
-        seat: Seat,
+        permit: AllocationPermit,
         end: Duration,
     ) -> Self {
         let random = u128::from(TransactionId::generate()).to_be_bytes();
@@ -68,7 +68,7 @@ impl Allocation {
             transaction,
             socket,
             relayed,
-            seat,
+            permit,
             state: Mutex::new(State {
                 bindings: Bindings::default(),
                 end,
@@ -91,7 +91,7 @@ impl Allocation {
         self.transaction == transaction
     }
 
-    /// For how long it still lives.
+    /// Time until it expires.
     pub(super) fn remaining(&self, now: Duration) -> Duration {
         self.state().end.saturating_sub(now)
     }
@@ -104,54 +104,65 @@ impl Allocation {
         self.ended.store(true, Ordering::Relaxed);
     }
 
-    /// It may be held for a while after its end, which nobody should notice.
+    /// Clients may hold it for a while after its end.
     pub(super) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
     }
 
-    pub(super) fn permit(&self, ip: IpAddr, reach: Reach, now: Duration) -> Result<(), NotBound> {
-        self.state().bindings.permit(ip, reach, now)
+    pub(super) fn permit(
+        &self,
+        ip: IpAddr,
+        location: PeerLocation,
+        now: Duration,
+    ) -> Result<(), BindingError> {
+        self.state().bindings.permit(ip, location, now)
     }
 
     pub(super) fn bind(
         &self,
         number: u16,
         peer: SocketAddr,
-        reach: Reach,
+        location: PeerLocation,
         now: Duration,
-    ) -> Result<(), NotBound> {
-        self.state().bindings.bind(number, peer, reach, now)
+    ) -> Result<(), BindingError> {
+        self.state().bindings.bind(number, peer, location, now)
     }
 
     /// ChannelData from the client.
-    pub(super) fn send_on_channel(&self, number: u16, data: &[u8], to: &Reaching<'_>) {
-        let bound = self.state().bindings.peer(number, to.now);
-        if let Some((peer, reach)) = bound {
-            self.send(peer, reach, data, to);
+    pub(super) fn send_on_channel(&self, number: u16, data: &[u8], context: &RelayContext<'_>) {
+        let bound = self.state().bindings.peer(number, context.now);
+        if let Some((peer, location)) = bound {
+            self.send(peer, location, data, context);
         }
     }
 
     /// A Send indication from the client.
-    pub(super) fn send_to(&self, peer: SocketAddr, data: &[u8], to: &Reaching<'_>) {
-        let permitted = self.state().bindings.permitted(peer.ip(), to.now);
-        if let Some(reach) = permitted {
-            self.send(peer, reach, data, to);
+    pub(super) fn send_to(&self, peer: SocketAddr, data: &[u8], context: &RelayContext<'_>) {
+        let permitted = self.state().bindings.permission(peer.ip(), context.now);
+        if let Some(location) = permitted {
+            self.send(peer, location, data, context);
         }
     }
 
-    fn send(&self, peer: SocketAddr, reach: Reach, data: &[u8], to: &Reaching<'_>) {
-        if self.has_ended() || !self.seat.take(data.len(), to.now) {
+    fn send(
+        &self,
+        peer: SocketAddr,
+        location: PeerLocation,
+        data: &[u8],
+        context: &RelayContext<'_>,
+    ) {
+        if self.has_ended() || !self.permit.take(data.len(), context.now) {
             return;
         }
-        if reach == Reach::Here {
-            if let Some(other) = to.relays.find(peer) {
-                let mut frame = Frame::new();
-                if frame.copy(data) {
-                    other.deliver(self.relayed, &mut frame, to.now);
+        if location == PeerLocation::Local {
+            if let Some(other) = context.relays.find(peer) {
+                let mut relayed = PeerData::new();
+                if relayed.copy(data) {
+                    other.deliver(self.relayed, &mut relayed, context.now);
                 }
                 return;
             }
-            if !to.policy.serves(peer) {
+            if !context.policy.is_service(peer) {
                 return;
             }
         }
@@ -159,15 +170,15 @@ impl Allocation {
     }
 
     /// A datagram from `peer` for the client.
-    fn deliver(&self, peer: SocketAddr, frame: &mut Frame, now: Duration) {
-        let way = self.state().bindings.way(peer, now);
-        let Some(way) = way else { return };
-        if self.has_ended() || !self.seat.take(frame.len(), now) {
+    pub(super) fn deliver(&self, peer: SocketAddr, data: &mut PeerData, now: Duration) {
+        let framing = self.state().bindings.framing(peer, now);
+        let Some(framing) = framing else { return };
+        if self.has_ended() || !self.permit.take(data.len(), now) {
             return;
         }
-        let bytes = match way {
-            Way::Channel(number) => frame.as_channel_data(number, self.client.is_stream()),
-            Way::Indication => {
+        let bytes = match framing {
+            Framing::Channel(number) => data.as_channel_data(number, self.client.is_stream()),
+            Framing::Indication => {
                 let next = self
                     .indications
                     .fetch_add(1, Ordering::Relaxed)
@@ -176,7 +187,7 @@ impl Allocation {
                     0..8 => self.prefix[at],
                     _ => next[at - 8],
                 });
-                frame.as_indication(peer, transaction)
+                data.as_indication(peer, transaction)
             }
         };
         self.client.send(bytes);
@@ -187,28 +198,28 @@ impl Allocation {
     }
 }
 
-/// Hands what arrives at the relayed port to the client, until the task is aborted.
+/// Sends datagrams from the relayed port to the client, until the task is aborted.
 pub(super) async fn receive(allocation: Arc<Allocation>, started: Instant) {
-    let mut frame = Box::new(Frame::new());
+    let mut data = Box::new(PeerData::new());
     loop {
         if let Err(error) = allocation.socket.readable().await {
-            tracing::warn!(%error, "a relayed port cannot be read any more");
+            tracing::warn!(%error, "a relayed port cannot be read");
             return;
         }
         let now = started.elapsed();
         for _ in 0..BATCH {
-            match allocation.socket.try_recv_from(frame.room()) {
+            match allocation.socket.try_recv_from(data.buffer()) {
                 Ok((length, peer)) => {
-                    if frame.fill(length) {
-                        allocation.deliver(peer, &mut frame, now);
+                    if data.set_len(length) {
+                        allocation.deliver(peer, &mut data, now);
                     }
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
-                // Of an earlier datagram that could not be delivered.
+                // An ICMP error for an earlier datagram.
                 Err(_) => {}
             }
         }
-        // Else a peer that never pauses keeps this thread to itself.
+        // A peer that sends without pause must not block the thread.
         tokio::task::yield_now().await;
     }
 }

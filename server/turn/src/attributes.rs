@@ -1,4 +1,4 @@
-//! The attributes of a request, as far as they are understood here.
+//! Reading the attributes of requests.
 
 use turn_types::AddressFamily;
 use turn_types::attribute::{
@@ -12,8 +12,8 @@ use turn_types::stun::attribute::{
 use turn_types::stun::message::Message;
 use turn_types::stun::prelude::{Attribute, AttributeFromRaw, AttributeStaticType};
 
-/// Attributes that a client may demand to be understood. Without DONT-FRAGMENT (RFC 8656 18.6), which we have no way to honour.
-const UNDERSTOOD: &[AttributeType] = &[
+/// Supported comprehension-required attributes. DONT-FRAGMENT (RFC 8656 18.6) is not: the socket API offers no portable way.
+const SUPPORTED: &[AttributeType] = &[
     Username::TYPE,
     Realm::TYPE,
     Nonce::TYPE,
@@ -29,7 +29,7 @@ const UNDERSTOOD: &[AttributeType] = &[
     ChannelNumber::TYPE,
 ];
 
-/// An attribute, if it is there; 400 when it is not as it should be.
+/// An attribute, if present; 400 when it is malformed.
 pub(super) fn optional<'a, A>(message: &'a Message<'a>) -> Result<Option<A>, u16>
 where
     A: AttributeFromRaw<'a> + AttributeStaticType,
@@ -41,7 +41,7 @@ where
     read.map(Some).map_err(|_| ErrorCode::BAD_REQUEST)
 }
 
-/// An attribute without which the request means nothing (400).
+/// An attribute that must be present and well-formed (400).
 pub(super) fn required<'a, A>(message: &'a Message<'a>) -> Result<A, u16>
 where
     A: AttributeFromRaw<'a> + AttributeStaticType,
@@ -49,46 +49,46 @@ where
     optional(message)?.ok_or(ErrorCode::BAD_REQUEST)
 }
 
-/// What has to be understood, and is not (420). At most four; a client learns of the rest later.
-pub(super) fn unknown(message: &Message<'_>) -> Vec<AttributeType> {
+/// Comprehension-required attributes that are not supported (420). At most four, so that the response fits its buffer.
+pub(super) fn unknown_attributes(message: &Message<'_>) -> Vec<AttributeType> {
     let types = message.iter_attributes().map(|(_, raw)| raw.get_type());
     types
-        .filter(|kind| kind.comprehension_required() && !UNDERSTOOD.contains(kind))
+        .filter(|kind| kind.comprehension_required() && !SUPPORTED.contains(kind))
         .take(4)
         .collect()
 }
 
-/// What an Allocate request asks for (RFC 8656 7.2).
+/// The attributes of an Allocate request (RFC 8656 7.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(super) struct AllocateRequest {
     pub(super) ipv6: bool,
     pub(super) even_port: bool,
-    /// Seconds, if it says so.
+    /// Seconds.
     pub(super) lifetime: Option<u32>,
 }
 
-impl Wanted {
+impl AllocateRequest {
     pub(super) fn read(message: &Message<'_>) -> Result<Self, u16> {
         let transport: RequestedTransport = required(message)?;
         if transport.protocol() != RequestedTransport::UDP {
             return Err(ErrorCode::UNSUPPORTED_TRANSPORT_PROTOCOL);
         }
         let even: Option<EvenPort> = optional(message)?;
-        // Nothing is kept for later, so no token is ours, and no second port is either.
+        // Ports are not reserved, so no token is valid.
         let reserves = even.as_ref().is_some_and(EvenPort::requested);
         if reserves || message.has_attribute(ReservationToken::TYPE) {
             return Err(ErrorCode::INSUFFICIENT_CAPACITY);
         }
         Ok(Self {
-            ipv6: wants_ipv6(message)?.unwrap_or(false),
+            ipv6: requested_ipv6(message)?.unwrap_or(false),
             even_port: even.is_some(),
             lifetime: optional::<Lifetime>(message)?.map(|lifetime| lifetime.seconds()),
         })
     }
 }
 
-/// The address family that a request is about, if it says so.
-pub(super) fn wants_ipv6(message: &Message<'_>) -> Result<Option<bool>, u16> {
+/// REQUESTED-ADDRESS-FAMILY as "is IPv6"; `None` if absent, 440 if malformed.
+pub(super) fn requested_ipv6(message: &Message<'_>) -> Result<Option<bool>, u16> {
     let family: Option<RequestedAddressFamily> = match optional(message) {
         Ok(family) => family,
         Err(_) => return Err(ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED),

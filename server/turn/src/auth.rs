@@ -1,4 +1,4 @@
-//! Who asks: long-term credentials (RFC 8489 9.2.4), checked without a list of users.
+//! Authentication of requests by long-term credentials (RFC 8489 9.2.4), without a list of users.
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
@@ -9,15 +9,15 @@ use turn_types::stun::message::{
 };
 use turn_types::stun::prelude::AttributeStaticType;
 
-use super::answer::Answer;
 use super::attributes::required;
 use super::credentials::{self, Secret};
 use super::nonce::Nonces;
+use super::response::Response;
 
-/// What passwords are bound to, besides the user; clients repeat it.
+/// The realm, which is part of the key; clients repeat it.
 pub(super) const REALM: &str = "weir";
 
-/// What requests are checked with.
+/// Authenticates requests.
 #[derive(Debug)]
 pub(super) struct Auth {
     secret: Secret,
@@ -26,7 +26,7 @@ pub(super) struct Auth {
 
 impl Auth {
     pub(super) fn new(secret: Secret) -> Self {
-        // Not with the shared secret: a nonce has to end with this server.
+        // Not the shared secret: a nonce is valid for this run of the server only.
         let key = Secret::random().password("nonce");
         Self {
             secret,
@@ -34,16 +34,16 @@ impl Auth {
         }
     }
 
-    /// The user name that a request proves, and the key that the answer is signed with; else the answer.
-    /// `keeps` tells whether that user has the allocation of this client.
-    pub(super) fn identify(
+    /// The authenticated user name, and the key that signs the response; else the error response. `is_owner`: whether this user
+    /// has the allocation of this client.
+    pub(super) fn authenticate(
         &self,
         message: &Message<'_>,
         client: SocketAddr,
-        keeps: impl Fn(&str) -> bool,
+        is_owner: impl Fn(&str) -> bool,
         now: Duration,
-    ) -> Result<(String, IntegrityKey), Answer> {
-        let challenge = |code| Answer::Challenge {
+    ) -> Result<(String, IntegrityKey), Response> {
+        let challenge = |code| Response::Challenge {
             code,
             nonce: self.nonces.issue(client, now),
         };
@@ -51,15 +51,15 @@ impl Auth {
         if !message.has_attribute(MessageIntegrity::TYPE) {
             return Err(unauthorized());
         }
-        let username: Username = required(message).map_err(Answer::Refused)?;
-        let realm: Realm = required(message).map_err(Answer::Refused)?;
-        let nonce: Nonce = required(message).map_err(Answer::Refused)?;
-        if !self.nonces.is_good(nonce.nonce(), client, now) {
+        let username: Username = required(message).map_err(Response::Error)?;
+        let realm: Realm = required(message).map_err(Response::Error)?;
+        let nonce: Nonce = required(message).map_err(Response::Error)?;
+        if !self.nonces.is_valid(nonce.nonce(), client, now) {
             return Err(challenge(ErrorCode::STALE_NONCE));
         }
         let username = username.username();
-        // An allocation may be kept after its credential has ended, as with coturn: nobody hands a new one to a chat that goes on.
-        if !keeps(username)
+        // As in coturn, an expired credential keeps its allocation: applications do not renew credentials during a call.
+        if !is_owner(username)
             && let Err(reason) = credentials::name(username, SystemTime::now())
         {
             tracing::debug!(%client, %reason, "TURN refused");

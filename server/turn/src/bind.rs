@@ -1,4 +1,4 @@
-//! Opening the port of clients, and relayed ports.
+//! Binding the port of the server, and relayed ports.
 
 use std::fmt;
 use std::io;
@@ -10,35 +10,29 @@ use tokio::net::{TcpListener, UdpSocket};
 
 /// The port of STUN and TURN (RFC 8656 2.1).
 const PORT: u16 = 3478;
-/// A range of relayed ports that is full is not searched to its end for every request.
+/// Ports tried per Allocate request.
 const TRIES: usize = 200;
 
-/// Why there is no STUN and TURN server.
+/// Why the server cannot start. The text has no full stop: applications add what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum TurnError {
     #[error(
-        "Port {port} (TURN) of {address} is taken by another program (another server, or coturn?); choose one with --turn-port, 0 for any free one, or leave it out with --turn off."
+        "Port {port} (TURN) of {address} is taken by another program (another server, or coturn?)"
     )]
     Taken { address: IpAddr, port: u16 },
-    #[error(
-        "Port {port} (TURN) of {address} cannot be opened: {source}; choose another with --turn-port, or leave it out with --turn off."
-    )]
+    #[error("Port {port} (TURN) of {address} cannot be opened: {source}")]
     Bind {
         address: IpAddr,
         port: u16,
         source: io::Error,
     },
-    #[error(
-        "No port for TURN is free for both UDP and TCP on every address of this machine; choose one with --turn-port."
-    )]
+    #[error("No port for TURN is free for both UDP and TCP on every address of this machine")]
     NoneFree,
-    #[error("The addresses of this machine cannot be listed: {0}.")]
-    Interfaces(io::Error),
 }
 
 type Listeners = Vec<(UdpSocket, TcpListener)>;
 
-/// Opens `port` on every address, for UDP and TCP. Absent: 3478, or any free one.
+/// Binds `port` on every address, for UDP and TCP. `None`: 3478, or any free one when that is taken.
 pub(super) fn open(addresses: &[IpAddr], port: Option<u16>) -> Result<(u16, Listeners), TurnError> {
     match open_one(addresses, port.unwrap_or(PORT)) {
         Err(TurnError::Taken { address, .. }) if port.is_none() => {
@@ -54,16 +48,17 @@ pub(super) fn open(addresses: &[IpAddr], port: Option<u16>) -> Result<(u16, List
     }
 }
 
-/// Opens the port after `port` for UDP, on every address; nothing where that cannot be. From two ports a client learns what kind of NAT it has (RFC 5780 4).
+/// Binds the port after `port` for UDP on every address; `None` if one of them cannot be bound. With two ports a client can
+/// determine the behaviour of its NAT (RFC 5780 4).
 pub(super) fn second(addresses: &[IpAddr], port: u16) -> Option<(u16, Vec<UdpSocket>)> {
     let port = port.checked_add(1)?;
-    let open = |address: &IpAddr| datagrams(SocketAddr::new(*address, port)).ok();
+    let open = |address: &IpAddr| bind_udp(SocketAddr::new(*address, port)).ok();
     let sockets: Option<Vec<_>> = addresses.iter().map(open).collect();
     Some((port, sockets?))
 }
 
 fn open_one(addresses: &[IpAddr], port: u16) -> Result<(u16, Listeners), TurnError> {
-    // A port that is free on the first address may be taken on another one.
+    // A port that is free on the first address may be taken on another.
     let attempts = if port == 0 { 20 } else { 1 };
     let mut outcome = Err(TurnError::NoneFree);
     for _ in 0..attempts {
@@ -90,9 +85,9 @@ fn try_open(addresses: &[IpAddr], mut port: u16) -> Result<(u16, Listeners), Tur
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 return Err(TurnError::Taken { address, port });
             }
-            // An address that is just coming or going (IPv6 duplicate detection, a closing tunnel).
+            // The address is being added or removed (IPv6 duplicate address detection, a closing tunnel).
             Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
-                tracing::warn!(%address, "this address is listed but cannot be used for TURN; it is left out");
+                tracing::warn!(%address, "TURN does not use this address: it is listed but cannot be bound");
             }
             Err(source) => {
                 return Err(TurnError::Bind {
@@ -107,33 +102,39 @@ fn try_open(addresses: &[IpAddr], mut port: u16) -> Result<(u16, Listeners), Tur
 }
 
 fn listen(mut address: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
-    let udp = datagrams(address)?;
+    let udp = bind_udp(address)?;
     address.set_port(udp.local_addr()?.port());
     let tcp = std::net::TcpListener::bind(address)?;
     tcp.set_nonblocking(true)?;
     Ok((udp, TcpListener::from_std(tcp)?))
 }
 
-fn datagrams(address: SocketAddr) -> io::Result<UdpSocket> {
+fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = std::net::UdpSocket::bind(address)?;
     socket.set_nonblocking(true)?;
     UdpSocket::from_std(socket)
 }
 
-/// A range of ports, `49152-65535`.
+/// A range of ports, parsed from `FIRST-LAST`, such as `49152-65535`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ports {
+pub struct PortRange {
     first: u16,
     last: u16,
 }
 
-impl Ports {
+impl PortRange {
+    /// The dynamic ports (RFC 6335 6), 49152 to 65535.
+    pub const DYNAMIC: Self = Self {
+        first: 49152,
+        last: u16::MAX,
+    };
+
     fn range(self) -> RangeInclusive<u16> {
         self.first..=self.last
     }
 
-    /// Opens one at `ip` that is free, and that `in_use` does not know; an `even` one, if asked. Starts to look at a place
-    /// that nobody can foretell (RFC 6056).
+    /// Binds a free port at `ip` for which `in_use` is false; an `even` one if asked. The search starts at a random port
+    /// (RFC 6056).
     pub(super) fn open(
         self,
         ip: IpAddr,
@@ -150,11 +151,11 @@ impl Ports {
             .take(count)
             .filter(|port| (!even || port.is_multiple_of(2)) && !in_use(*port))
             .take(TRIES)
-            .find_map(|port| datagrams(SocketAddr::new(ip, port)).ok())
+            .find_map(|port| bind_udp(SocketAddr::new(ip, port)).ok())
     }
 }
 
-impl FromStr for Ports {
+impl FromStr for PortRange {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -171,7 +172,7 @@ impl FromStr for Ports {
     }
 }
 
-impl fmt::Display for Ports {
+impl fmt::Display for PortRange {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}-{}", self.first, self.last)
     }
@@ -183,18 +184,18 @@ mod tests {
 
     #[test]
     fn ranges_of_ports_are_written_with_a_dash() {
-        let ports: Ports = "49152-65535".parse().unwrap();
+        let ports: PortRange = "49152-65535".parse().unwrap();
         assert_eq!(ports.range(), 49152..=65535);
         assert_eq!(ports.to_string().parse(), Ok(ports));
         for odd in ["", "1", "0-5", "6-5", "1-65536", "-1-5", "a-b"] {
-            assert!(odd.parse::<Ports>().is_err(), "{odd}");
+            assert!(odd.parse::<PortRange>().is_err(), "{odd}");
         }
     }
 
     #[tokio::test]
     async fn relayed_ports_stay_in_their_range() {
         let ip = IpAddr::from([127, 0, 0, 1]);
-        let ports: Ports = "42110-42113".parse().unwrap();
+        let ports: PortRange = "42110-42113".parse().unwrap();
         let open = |even| ports.open(ip, even, |port| port == 42112);
         let even = open(true).unwrap();
         assert_eq!(even.local_addr().unwrap().port(), 42110);

@@ -1,16 +1,16 @@
-//! Permissions and channels of one allocation (RFC 8656 9 and 12). Times are since the server started.
+//! Permissions and channels of one allocation (RFC 8656 9 and 12). Pure; times are since the server started.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::policy::Reach;
+use super::policy::PeerLocation;
 
 const PERMISSION: Duration = Duration::from_secs(300);
 const CHANNEL: Duration = Duration::from_secs(600);
-/// More peers than this are not on one allocation; it bounds what a client can make us keep.
-const MOST: usize = 64;
+/// Permissions, and channels, of one allocation: bounds the memory that a client can use.
+const MAX_BINDINGS: usize = 64;
 
-/// Whom an allocation exchanges data with.
+/// The peers of an allocation.
 #[derive(Debug, Default)]
 pub(super) struct Bindings {
     permissions: Vec<Permission>,
@@ -20,7 +20,7 @@ pub(super) struct Bindings {
 #[derive(Debug)]
 struct Permission {
     ip: IpAddr,
-    reach: Reach,
+    location: PeerLocation,
     end: Duration,
 }
 
@@ -28,22 +28,22 @@ struct Permission {
 struct Channel {
     number: u16,
     peer: SocketAddr,
-    reach: Reach,
+    location: PeerLocation,
     end: Duration,
 }
 
-/// Why a channel or a permission is not had.
+/// Why a channel is not bound, or a permission not installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NotBound {
-    /// The number or the peer is in use for another one.
+pub(super) enum BindingError {
+    /// The number is bound to another peer, or the peer to another number.
     Conflict,
-    /// There are too many.
+    /// There are [`MAX_BINDINGS`] already.
     Full,
 }
 
-/// How data from a peer reaches the client.
+/// How data from a peer is framed for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Framing {
     Channel(u16),
     Indication,
 }
@@ -53,39 +53,39 @@ impl Bindings {
     pub(super) fn permit(
         &mut self,
         ip: IpAddr,
-        reach: Reach,
+        location: PeerLocation,
         now: Duration,
-    ) -> Result<(), NotBound> {
+    ) -> Result<(), BindingError> {
         let end = now + PERMISSION;
         if let Some(known) = self.permissions.iter_mut().find(|known| known.ip == ip) {
             known.end = end;
             return Ok(());
         }
         self.permissions.retain(|known| known.end > now);
-        if self.permissions.len() >= MOST {
-            return Err(NotBound::Full);
+        if self.permissions.len() >= MAX_BINDINGS {
+            return Err(BindingError::Full);
         }
-        self.permissions.push(Permission { ip, reach, end });
+        self.permissions.push(Permission { ip, location, end });
         Ok(())
     }
 
-    /// Binds `number` to `peer`, or renews that; it installs a permission too.
+    /// Binds `number` to `peer`, or renews the binding. Installs a permission for the IP address as well.
     pub(super) fn bind(
         &mut self,
         number: u16,
         peer: SocketAddr,
-        reach: Reach,
+        location: PeerLocation,
         now: Duration,
-    ) -> Result<(), NotBound> {
+    ) -> Result<(), BindingError> {
         self.channels.retain(|known| known.end > now);
         let same = |known: &Channel| known.number == number || known.peer == peer;
         let known = self.channels.iter().position(same);
         match known.map(|at| &self.channels[at]) {
             Some(known) if known.number != number || known.peer != peer => {
-                return Err(NotBound::Conflict);
+                return Err(BindingError::Conflict);
             }
-            None if self.channels.len() >= MOST => return Err(NotBound::Full),
-            _ => self.permit(peer.ip(), reach, now)?,
+            None if self.channels.len() >= MAX_BINDINGS => return Err(BindingError::Full),
+            _ => self.permit(peer.ip(), location, now)?,
         }
         let end = now + CHANNEL;
         match known {
@@ -93,33 +93,35 @@ impl Bindings {
             None => self.channels.push(Channel {
                 number,
                 peer,
-                reach,
+                location,
                 end,
             }),
         }
         Ok(())
     }
 
-    /// The peer behind a channel.
-    pub(super) fn peer(&self, number: u16, now: Duration) -> Option<(SocketAddr, Reach)> {
+    /// The peer that a channel is bound to.
+    pub(super) fn peer(&self, number: u16, now: Duration) -> Option<(SocketAddr, PeerLocation)> {
         let channel = self.channels.iter().find(|known| known.number == number)?;
-        (channel.end > now).then_some((channel.peer, channel.reach))
+        (channel.end > now).then_some((channel.peer, channel.location))
     }
 
-    /// Whether data may go to and come from `ip`.
-    pub(super) fn permitted(&self, ip: IpAddr, now: Duration) -> Option<Reach> {
+    /// The location of `ip`, if there is a permission for it.
+    pub(super) fn permission(&self, ip: IpAddr, now: Duration) -> Option<PeerLocation> {
         let permission = self.permissions.iter().find(|known| known.ip == ip)?;
-        (permission.end > now).then_some(permission.reach)
+        (permission.end > now).then_some(permission.location)
     }
 
-    /// How data from `peer` reaches the client, if it may.
-    pub(super) fn way(&self, peer: SocketAddr, now: Duration) -> Option<Way> {
-        self.permitted(peer.ip(), now)?;
+    /// How data from `peer` is framed for the client. `None`: there is no permission.
+    pub(super) fn framing(&self, peer: SocketAddr, now: Duration) -> Option<Framing> {
+        self.permission(peer.ip(), now)?;
         let channel = self
             .channels
             .iter()
             .find(|known| known.peer == peer && known.end > now);
-        Some(channel.map_or(Way::Indication, |channel| Way::Channel(channel.number)))
+        Some(channel.map_or(Framing::Indication, |channel| {
+            Framing::Channel(channel.number)
+        }))
     }
 }
 
@@ -128,7 +130,7 @@ mod tests {
     use super::*;
 
     const START: Duration = Duration::from_secs(10);
-    const OUT: Reach = Reach::Elsewhere;
+    const REMOTE: PeerLocation = PeerLocation::Remote;
 
     fn peer(host: u8) -> SocketAddr {
         SocketAddr::from(([203, 0, 113, host], 4000))
@@ -137,49 +139,58 @@ mod tests {
     #[test]
     fn permissions_end_after_five_minutes_and_channels_after_ten() {
         let mut bindings = Bindings::default();
-        assert_eq!(bindings.way(peer(1), START), None);
-        bindings.bind(0x4000, peer(1), OUT, START).unwrap();
-        assert_eq!(bindings.way(peer(1), START), Some(Way::Channel(0x4000)));
+        assert_eq!(bindings.framing(peer(1), START), None);
+        bindings.bind(0x4000, peer(1), REMOTE, START).unwrap();
+        assert_eq!(
+            bindings.framing(peer(1), START),
+            Some(Framing::Channel(0x4000))
+        );
         let other_port = SocketAddr::new(peer(1).ip(), 9);
-        assert_eq!(bindings.way(other_port, START), Some(Way::Indication));
-        assert_eq!(bindings.way(peer(2), START), None);
+        assert_eq!(
+            bindings.framing(other_port, START),
+            Some(Framing::Indication)
+        );
+        assert_eq!(bindings.framing(peer(2), START), None);
         let later = START + PERMISSION;
-        assert_eq!(bindings.way(peer(1), later), None);
-        assert_eq!(bindings.peer(0x4000, later), Some((peer(1), OUT)));
+        assert_eq!(bindings.framing(peer(1), later), None);
+        assert_eq!(bindings.peer(0x4000, later), Some((peer(1), REMOTE)));
         assert_eq!(bindings.peer(0x4000, START + CHANNEL), None);
-        bindings.permit(peer(1).ip(), OUT, later).unwrap();
-        assert_eq!(bindings.way(peer(1), later), Some(Way::Channel(0x4000)));
+        bindings.permit(peer(1).ip(), REMOTE, later).unwrap();
+        assert_eq!(
+            bindings.framing(peer(1), later),
+            Some(Framing::Channel(0x4000))
+        );
     }
 
     #[test]
     fn a_channel_has_one_peer_and_a_peer_one_channel() {
         let mut bindings = Bindings::default();
-        bindings.bind(0x4000, peer(1), OUT, START).unwrap();
+        bindings.bind(0x4000, peer(1), REMOTE, START).unwrap();
         let bind = |bindings: &mut Bindings, number, host, now| {
-            bindings.bind(number, peer(host), OUT, now)
+            bindings.bind(number, peer(host), REMOTE, now)
         };
         assert_eq!(
             bind(&mut bindings, 0x4000, 2, START),
-            Err(NotBound::Conflict)
+            Err(BindingError::Conflict)
         );
         assert_eq!(
             bind(&mut bindings, 0x4001, 1, START),
-            Err(NotBound::Conflict)
+            Err(BindingError::Conflict)
         );
         assert_eq!(bind(&mut bindings, 0x4000, 1, START), Ok(()));
         assert_eq!(bind(&mut bindings, 0x4000, 2, START + CHANNEL), Ok(()));
     }
 
     #[test]
-    fn what_a_client_can_make_us_keep_is_bounded() {
+    fn the_memory_of_a_client_is_bounded() {
         let mut bindings = Bindings::default();
         let permit =
-            |bindings: &mut Bindings, host, now| bindings.permit(peer(host).ip(), OUT, now);
+            |bindings: &mut Bindings, host, now| bindings.permit(peer(host).ip(), REMOTE, now);
         let kept = (0..=255).filter(|host| permit(&mut bindings, *host, START).is_ok());
-        assert_eq!(kept.count(), MOST);
+        assert_eq!(kept.count(), MAX_BINDINGS);
         assert_eq!(
-            bindings.bind(0x4000, peer(200), OUT, START),
-            Err(NotBound::Full)
+            bindings.bind(0x4000, peer(200), REMOTE, START),
+            Err(BindingError::Full)
         );
         assert_eq!(permit(&mut bindings, 200, START + PERMISSION), Ok(()));
     }

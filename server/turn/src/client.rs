@@ -1,4 +1,4 @@
-//! The way to a client: a datagram, or a place in its TCP stream.
+//! A client and its transport: UDP datagrams, or an outbox for its TCP connection.
 
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
@@ -7,41 +7,41 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 
-/// A client that does not read loses what does not fit here, as it would over UDP.
-const OUTBOX: usize = 128 * 1024;
+/// Bytes that wait for a slow TCP client. Further frames are dropped, as they would be over UDP.
+const MAX_OUTBOX: usize = 128 * 1024;
 
-/// Where a client is: transport, our address, its address. Clones are the same.
+/// The 5-tuple of a client (RFC 8656 2.2), without the port of the server.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
-    /// Our address that it talks to.
+    /// The address of the server that it sends to.
     pub(super) local: IpAddr,
     pub(super) remote: SocketAddr,
-    pub(super) link: Link,
+    pub(super) transport: Transport,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Link {
+pub(super) enum Transport {
     Udp(Arc<UdpSocket>),
     Tcp(Arc<Outbox>),
 }
 
 impl Client {
     pub(super) fn is_stream(&self) -> bool {
-        matches!(self.link, Link::Tcp(_))
+        matches!(self.transport, Transport::Tcp(_))
     }
 
-    /// Sends without waiting; what does not fit is lost.
+    /// Sends without waiting. What does not fit is dropped.
     pub(super) fn send(&self, frame: &[u8]) {
-        match &self.link {
-            Link::Udp(socket) => {
+        match &self.transport {
+            Transport::Udp(socket) => {
                 let _ = socket.try_send_to(frame, self.remote);
             }
-            Link::Tcp(outbox) => outbox.push(frame),
+            Transport::Tcp(outbox) => outbox.push(frame),
         }
     }
 }
 
-/// What waits to be written to a TCP stream.
+/// Bytes to be written to a TCP connection.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     waiting: Mutex<Vec<u8>>,
@@ -51,7 +51,7 @@ pub(super) struct Outbox {
 impl Outbox {
     fn push(&self, frame: &[u8]) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() + frame.len() > OUTBOX {
+        if waiting.len() + frame.len() > MAX_OUTBOX {
             return;
         }
         waiting.extend_from_slice(frame);
@@ -59,14 +59,20 @@ impl Outbox {
         self.filled.notify_one();
     }
 
-    /// Waits until there is something, and moves it into `empty`, whose memory is used again.
-    pub(super) async fn take(&self, empty: &mut Vec<u8>) {
-        empty.clear();
+    /// All bytes that wait.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn try_take(&self) -> Vec<u8> {
+        mem::take(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits for bytes, and moves them into `buffer`, whose memory is reused.
+    pub(super) async fn take(&self, buffer: &mut Vec<u8>) {
+        buffer.clear();
         loop {
             {
                 let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
                 if !waiting.is_empty() {
-                    mem::swap(&mut *waiting, empty);
+                    mem::swap(&mut *waiting, buffer);
                     return;
                 }
             }
@@ -80,14 +86,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_client_that_does_not_read_costs_a_bounded_amount() {
+    async fn a_client_that_does_not_read_uses_bounded_memory() {
         let outbox = Outbox::default();
         for _ in 0..1000 {
             outbox.push(&[7; 1000]);
         }
         let mut taken = Vec::new();
         outbox.take(&mut taken).await;
-        assert_eq!(taken.len(), OUTBOX / 1000 * 1000, "whole frames only");
+        assert_eq!(taken.len(), MAX_OUTBOX / 1000 * 1000, "whole frames only");
         outbox.push(b"more");
         outbox.take(&mut taken).await;
         assert_eq!(taken, b"more");

@@ -1,8 +1,8 @@
-//! User names that expire, and their passwords: the TURN REST draft (draft-uberti-behave-turn-rest-00),
-//! which coturn knows as `use-auth-secret`.
+//! Credentials that expire: user names and passwords by the TURN REST draft (draft-uberti-behave-turn-rest-00), coturn's
+//! `use-auth-secret`.
 //!
-//! The user name is `EXPIRY:NAME`, EXPIRY in seconds since 1970; the password is
-//! `base64(HMAC-SHA1(secret, user name))`. Who holds the secret needs no list of users.
+//! The user name is `EXPIRY:NAME`, with EXPIRY in seconds since 1970. The password is `base64(HMAC-SHA1(secret, user name))`, so
+//! the server needs the secret and no list of users.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,21 +13,21 @@ use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
 
-/// Longer user names are not ours.
-const LONGEST: usize = 128;
+/// Longest user name, in bytes.
+const MAX_USERNAME: usize = 128;
 
-/// What the servers that check a credential share with those that hand it out.
+/// The secret shared by the servers that issue credentials and those that check them. At least 8 bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
-/// Proof for one client, for a while.
+/// User name and password of one client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
     pub username: String,
     pub password: String,
 }
 
-/// Why a user name is not taken.
+/// Why a user name is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadUser {
     #[error("the user name is not EXPIRY:NAME")]
@@ -37,17 +37,17 @@ pub(super) enum BadUser {
 }
 
 impl Secret {
-    /// One that nobody else has.
+    /// A random secret of 24 bytes.
     ///
     /// # Panics
-    /// The operating system has no randomness, without which nothing here is safe.
+    /// The operating system provides no random bytes.
     pub fn random() -> Self {
         let mut bytes = [0; 24];
-        getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+        getrandom::fill(&mut bytes).expect("the operating system provides random bytes");
         Self(BASE64_STANDARD.encode(bytes))
     }
 
-    /// A credential in the name of `name`, good until `ttl` from `now`.
+    /// A credential for `name` that expires `ttl` after `now`.
     pub fn issue(&self, name: &str, ttl: Duration, now: SystemTime) -> Credential {
         let username = format!("{}:{name}", seconds(now).saturating_add(ttl.as_secs()));
         let password = self.password(&username);
@@ -62,9 +62,9 @@ impl Secret {
     }
 }
 
-/// The name in `username`, for quotas; draft 2.2 allows the time alone.
+/// The name part of `username`, for quotas. A user name without a name is valid (2.2 of the draft); then it is the expiry.
 pub(super) fn name(username: &str, now: SystemTime) -> Result<&str, BadUser> {
-    if username.len() > LONGEST {
+    if username.len() > MAX_USERNAME {
         return Err(BadUser::Malformed);
     }
     let (expiry, name) = username.split_once(':').unwrap_or((username, username));
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn user_names_end_with_their_time() {
+    fn user_names_expire() {
         let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
         assert_eq!(name("1000:me", at(999)), Ok("me"));
         assert_eq!(name("1000", at(999)), Ok("1000"));
@@ -128,12 +128,12 @@ mod tests {
         ] {
             assert_eq!(name(odd, at(0)), Err(BadUser::Malformed), "{odd}");
         }
-        let long = format!("1000:{}", "x".repeat(LONGEST));
+        let long = format!("1000:{}", "x".repeat(MAX_USERNAME));
         assert_eq!(name(&long, at(0)), Err(BadUser::Malformed));
     }
 
     #[test]
-    fn a_secret_is_not_shown() {
+    fn a_secret_is_not_printed() {
         let secret: Secret = "north-by-northwest".parse().unwrap();
         assert!(!format!("{secret:?}").contains("north"));
         assert_ne!(Secret::random(), Secret::random());

@@ -1,91 +1,98 @@
-//! What carries data between client and server: ChannelData (RFC 8656 12.4), Data indications
-//! (11.4), and both in a TCP stream (RFC 8489 6.2.2).
+//! Frames between client and server: STUN messages and ChannelData (RFC 8656 12.4), and the encoding of data from peers as
+//! ChannelData or Data indication (11.4). Pure.
 
 use std::net::{IpAddr, SocketAddr};
 
-/// Larger datagrams are not relayed; those of WebRTC stay below 1500 bytes.
+/// Bytes. Larger datagrams are not relayed; those of WebRTC stay below 1500 bytes.
 pub(super) const MAX_DATA: usize = 4096;
-/// The longest message or ChannelData that a client may send.
+/// Bytes of the longest message or ChannelData that a client may send.
 pub(super) const MAX_FRAME: usize = MAX_DATA + 512;
-/// Header of a STUN message.
+/// Bytes of a STUN header.
 pub(super) const HEADER: usize = 20;
 
 const CHANNEL_HEADER: usize = 4;
-/// Room before the data: message header, XOR-PEER-ADDRESS with an IPv6 address, header of DATA.
-const HEAD: usize = HEADER + 24 + 4;
+/// Space for headers: STUN header, XOR-PEER-ADDRESS with an IPv6 address, header of DATA.
+const HEADROOM: usize = HEADER + 24 + 4;
 const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 const DATA_INDICATION: [u8; 2] = [0x00, 0x17];
 const XOR_PEER_ADDRESS: [u8; 2] = [0x00, 0x12];
 const DATA: [u8; 2] = [0x00, 0x13];
 
-/// What a client sent, by its first two bits.
+/// The kind of a frame, by its first two bits (RFC 8656 12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FrameKind {
     Message,
     Channel,
 }
 
-/// Neither a STUN message nor ChannelData, or longer than taken.
+/// Neither a STUN message nor ChannelData, or longer than [`MAX_FRAME`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Garbage;
+pub(super) struct InvalidFrame;
 
-/// The frame that `bytes` begin with: its kind, its length, and how far the next one is in a TCP stream.
-/// Nothing when there are too few bytes to tell.
-pub(super) fn measure(bytes: &[u8]) -> Result<Option<(Kind, usize, usize)>, Garbage> {
+/// The frame that `bytes` begin with: its kind, its length, and the offset of the next frame in a TCP stream, where ChannelData
+/// is padded to four bytes (RFC 8656 12.5). `None`: too few bytes to tell.
+pub(super) fn measure(bytes: &[u8]) -> Result<Option<(FrameKind, usize, usize)>, InvalidFrame> {
     let &[first, _, high, low, ..] = bytes else {
         return match bytes.first() {
-            Some(0x80..) => Err(Garbage),
+            Some(0x80..) => Err(InvalidFrame),
             _ => Ok(None),
         };
     };
     let length = usize::from(u16::from_be_bytes([high, low]));
     let (kind, length) = match first >> 6 {
-        0 if length.is_multiple_of(4) => (Kind::Message, HEADER + length),
-        1 => (Kind::Channel, CHANNEL_HEADER + length),
-        _ => return Err(Garbage),
+        0 if length.is_multiple_of(4) => (FrameKind::Message, HEADER + length),
+        1 => (FrameKind::Channel, CHANNEL_HEADER + length),
+        _ => return Err(InvalidFrame),
     };
     if length > MAX_FRAME {
-        return Err(Garbage);
+        return Err(InvalidFrame);
     }
     Ok(Some((kind, length, length.next_multiple_of(4))))
 }
 
-/// Number and data of a ChannelData frame, as [`measure`] found it.
+/// The frame of a UDP datagram. Bytes after it are ignored, because ChannelData may be padded (RFC 8656 12.5). `None`: the frame
+/// is invalid or truncated.
+pub(super) fn in_datagram(datagram: &[u8]) -> Option<(FrameKind, &[u8])> {
+    let (kind, length, _) = measure(datagram).ok()??;
+    Some((kind, datagram.get(..length)?))
+}
+
+/// Channel number and data of a ChannelData frame.
 pub(super) fn channel_data(frame: &[u8]) -> Option<(u16, &[u8])> {
     let (&[high, low, ..], data) = frame.split_first_chunk::<CHANNEL_HEADER>()?;
     Some((u16::from_be_bytes([high, low]), data))
 }
 
-/// A datagram from a peer, with room for what is put around it on its way to a client.
-pub(super) struct Frame {
-    bytes: [u8; HEAD + MAX_DATA + 4],
-    /// Bytes of data, from [`HEAD`] on.
+/// A datagram from a peer, with headroom for the headers that carry it to the client.
+pub(super) struct PeerData {
+    bytes: [u8; HEADROOM + MAX_DATA + 4],
+    /// Bytes of data, which begin at [`HEADROOM`].
     length: usize,
 }
 
-impl Frame {
+impl PeerData {
     pub(super) const fn new() -> Self {
         Self {
-            bytes: [0; HEAD + MAX_DATA + 4],
+            bytes: [0; HEADROOM + MAX_DATA + 4],
             length: 0,
         }
     }
 
-    /// Where a datagram goes: one byte longer than may be, to see when it is too long.
-    pub(super) fn room(&mut self) -> &mut [u8] {
-        &mut self.bytes[HEAD..=HEAD + MAX_DATA]
+    /// The buffer for a datagram: one byte longer than allowed, to detect datagrams that are too long.
+    pub(super) fn buffer(&mut self) -> &mut [u8] {
+        &mut self.bytes[HEADROOM..=HEADROOM + MAX_DATA]
     }
 
-    /// So much was put into the room. False: too much.
-    pub(super) fn fill(&mut self, length: usize) -> bool {
+    /// Sets the length of the datagram in the buffer. False: it is too long.
+    pub(super) fn set_len(&mut self, length: usize) -> bool {
         self.length = length.min(MAX_DATA);
         length <= MAX_DATA
     }
 
-    /// Takes a copy of `data`. False: too long.
+    /// Copies `data`. False: it is too long.
     pub(super) fn copy(&mut self, data: &[u8]) -> bool {
-        let fits = self.fill(data.len());
-        self.bytes[HEAD..HEAD + self.length].copy_from_slice(&data[..self.length]);
+        let fits = self.set_len(data.len());
+        self.bytes[HEADROOM..HEADROOM + self.length].copy_from_slice(&data[..self.length]);
         fits
     }
 
@@ -93,25 +100,25 @@ impl Frame {
         self.length
     }
 
-    /// As ChannelData; in a TCP stream it is `padded` to a multiple of four bytes.
+    /// As ChannelData, in a TCP stream `padded` to a multiple of four bytes.
     pub(super) fn as_channel_data(&mut self, number: u16, padded: bool) -> &[u8] {
-        let start = HEAD - CHANNEL_HEADER;
+        let start = HEADROOM - CHANNEL_HEADER;
         self.bytes[start..start + 2].copy_from_slice(&number.to_be_bytes());
-        self.bytes[start + 2..HEAD].copy_from_slice(&to_u16(self.length).to_be_bytes());
+        self.bytes[start + 2..HEADROOM].copy_from_slice(&to_u16(self.length).to_be_bytes());
         let end = if padded {
             self.pad()
         } else {
-            HEAD + self.length
+            HEADROOM + self.length
         };
         &self.bytes[start..end]
     }
 
-    /// As a Data indication, which every client understands. `transaction` is 96 bits that no other message has.
+    /// As a Data indication, for peers without a channel. `transaction`: a unique id of 96 bits.
     pub(super) fn as_indication(&mut self, peer: SocketAddr, transaction: [u8; 12]) -> &[u8] {
         let end = self.pad();
         let mut writer = Backwards {
             bytes: &mut self.bytes,
-            at: HEAD,
+            at: HEADROOM,
         };
         writer.put(&to_u16(self.length).to_be_bytes());
         writer.put(&DATA);
@@ -142,15 +149,18 @@ impl Frame {
         &self.bytes[start..end]
     }
 
-    /// Zeros up to a multiple of four bytes. Where they end.
+    /// Pads with zeros to a multiple of four bytes, and returns the end.
     fn pad(&mut self) -> usize {
-        let (end, padded) = (HEAD + self.length, HEAD + self.length.next_multiple_of(4));
+        let (end, padded) = (
+            HEADROOM + self.length,
+            HEADROOM + self.length.next_multiple_of(4),
+        );
         self.bytes[end..padded].fill(0);
         padded
     }
 }
 
-/// Writes towards the front.
+/// Writes from back to front.
 struct Backwards<'a> {
     bytes: &'a mut [u8],
     at: usize,
@@ -184,39 +194,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_are_told_apart() {
+    fn messages_and_channel_data_are_told_apart() {
         assert_eq!(measure(&[]), Ok(None));
         assert_eq!(measure(&[0x40, 0, 0]), Ok(None));
-        assert_eq!(measure(&[0x40, 0, 0, 5]), Ok(Some((Kind::Channel, 9, 12))));
-        assert_eq!(measure(&[0, 1, 0, 8]), Ok(Some((Kind::Message, 28, 28))));
+        assert_eq!(
+            measure(&[0x40, 0, 0, 5]),
+            Ok(Some((FrameKind::Channel, 9, 12)))
+        );
+        assert_eq!(
+            measure(&[0, 1, 0, 8]),
+            Ok(Some((FrameKind::Message, 28, 28)))
+        );
         for garbage in [
             &[0, 1, 0, 7][..],
             &[0x80, 0, 0, 0],
             &[0xff],
             &[0x40, 0, 0xff, 0xff],
         ] {
-            assert_eq!(measure(garbage), Err(Garbage), "{garbage:x?}");
+            assert_eq!(measure(garbage), Err(InvalidFrame), "{garbage:x?}");
         }
     }
 
     #[test]
-    fn a_datagram_that_is_too_long_is_seen() {
-        let mut frame = Frame::new();
+    fn a_datagram_that_is_too_long_is_detected() {
+        let mut frame = PeerData::new();
         assert!(frame.copy(&[7; MAX_DATA]));
         assert!(!frame.copy(&[7; MAX_DATA + 1]));
-        assert_eq!(frame.room().len(), MAX_DATA + 1);
+        assert_eq!(frame.buffer().len(), MAX_DATA + 1);
     }
 
     proptest! {
         #[test]
-        fn another_reader_understands_what_is_written(
+        fn turn_types_reads_what_is_written(
             data in prop::collection::vec(any::<u8>(), 0..1300),
             peer in any::<SocketAddr>(),
             transaction in any::<[u8; 12]>(),
             number in 0x4000..0x5000u16,
         ) {
             let peer = SocketAddr::new(peer.ip(), peer.port());
-            let mut frame = Frame::new();
+            let mut frame = PeerData::new();
             prop_assert!(frame.copy(&data));
             let bytes = frame.as_indication(peer, transaction);
             let message = Message::from_bytes(bytes).unwrap();
@@ -224,7 +240,7 @@ mod tests {
             prop_assert_eq!(address.addr(message.transaction_id()), peer);
             let carried: Data = message.attribute().unwrap();
             prop_assert_eq!(carried.data(), &data);
-            prop_assert_eq!(measure(bytes), Ok(Some((Kind::Message, bytes.len(), bytes.len()))));
+            prop_assert_eq!(measure(bytes), Ok(Some((FrameKind::Message, bytes.len(), bytes.len()))));
 
             let bytes = frame.as_channel_data(number, false);
             let carried = ChannelData::parse(bytes).unwrap();
@@ -232,7 +248,7 @@ mod tests {
             prop_assert_eq!(channel_data(bytes), Some((number, &data[..])));
             let length = bytes.len();
             let padded = frame.as_channel_data(number, true);
-            prop_assert_eq!(measure(padded), Ok(Some((Kind::Channel, length, padded.len()))));
+            prop_assert_eq!(measure(padded), Ok(Some((FrameKind::Channel, length, padded.len()))));
         }
     }
 }

@@ -1,45 +1,53 @@
-//! The embedded STUN and TURN server (RFC 8489, RFC 8656): how people behind any NAT meet.
+//! A STUN and TURN server (RFC 8489, RFC 8656) over UDP and TCP, as a library.
 //!
-//! One port, over UDP and over TCP, on every address of this machine. A client that proves a
-//! credential of ours (TURN REST draft) gets a UDP port of this machine, and what arrives there
-//! from peers that it named.
+//! It listens on one port of every address that it is given. Clients authenticate with credentials of the TURN REST draft, which
+//! [`Secret::issue`] makes and coturn accepts as well. An authenticated client gets a UDP port of this machine, and exchanges
+//! datagrams through it with the peers that it names.
+//!
+//! # Example
+//!
+//! `cargo run -p turn --example relay`:
+//!
+//! ```no_run
+#![doc = include_str!("../examples/relay.rs")]
+//! ```
+//!
+//! # Limits and defences
+//!
+//! - Unauthenticated clients use no memory: nonces are computed, responses per source address are limited in a table of fixed
+//!   size, TCP connections without an allocation are few and short.
+//! - [`Limits`] bounds allocations in total, per user and per address, and the bytes per second of a user.
+//! - Peers with private addresses are forbidden (403), unless [`Options::allow_private`].
+//! - Peers on this machine are other allocations, which are served in memory, and [`Options::services`]. A relayed port never
+//!   sends to anything else on this machine.
+//! - Not supported: TLS, TCP relaying (RFC 6062), DONT-FRAGMENT, reserved ports.
+//!
+//! # Modules
 //!
 //! | module | noun |
 //! |---|---|
 //! | [`credentials`] | user names that expire, and their passwords (pure) |
 //! | `policy` | which peers may be relayed to (pure) |
-//! | `quota` | how many allocations, and how many bytes a second (pure) |
-//! | `meter` | a rate, in one atomic number (pure) |
-//! | `auth` | who asks (pure) |
-//! | `nonce` | nonces that need no memory (pure) |
+//! | `quota` | limits on allocations and rates (pure) |
+//! | `rate_limiter` | a rate limit in one atomic number (pure) |
+//! | `auth`, `nonce` | authentication of requests, stateless nonces (pure) |
 //! | `bindings` | permissions and channels of one allocation (pure) |
-//! | `frame` | ChannelData, Data indications, and messages in a TCP stream (pure) |
-//! | `attributes`, `answer` | requests as they are read, responses as they are written (pure) |
+//! | `frame`, `frame_reader` | STUN messages, ChannelData and Data indications; frames of a TCP stream (pure) |
+//! | `attributes`, `response` | reading requests, writing responses (pure) |
 //! | `allocation`, `relays` | one relayed port; all of them |
-//! | `service` | what a request does |
-//! | `client`, `udp`, `tcp` | the way to a client, and the listeners |
-//! | `bind` | opening the port |
+//! | `service` | the effect of a request |
+//! | `client`, `udp`, `tcp` | clients and their transports |
+//! | `bind` | binding ports |
 //!
-//! # Why not a ready server
+//! # Why not an existing server crate
 //!
-//! Three crates were read. `turn` 0.17 speaks UDP only and keeps a nonce for every datagram
-//! that asks for one, for an hour. `turn-server` 4.1 opens no relayed ports: it hands datagrams from one of its
-//! clients to another, so it cannot reach a peer that is not its client too. `turn-server-proto` 0.7
-//! speaks both transports, but users are only ever added, there is no quota and no filter, it
-//! keeps a nonce for every address that sent anything, and searches a list of all clients for
-//! each datagram. Wrapping it means to parse every message before it does. The codec below it, `turn-types`,
-//! is what we take: it reads without copying, writes into a slice, and is fuzzed by its author.
-//!
-//! # What a hostile client finds
-//!
-//! Nothing is kept for anybody without a credential: nonces are computed, answers to a source address are
-//! limited in a table of fixed size, TCP connections without an allocation are few and short.
-//! Peers with private addresses are refused. Another allocation of this server is always
-//! allowed, and served in memory: no datagram to an address of this machine leaves a
-//! relayed port, so the rest of the machine stays out of reach.
+//! `turn` 0.17 supports UDP only and stores a nonce for an hour for every datagram that requests one. `turn-server` 4.1 opens no
+//! relayed ports: it passes datagrams between its own clients, so it cannot reach other peers. `turn-server-proto` 0.7 supports
+//! both transports, but has no quotas and no filter, never removes users, stores a nonce for every source address, and searches a
+//! list of all clients for each datagram. The codec below it, `turn-types`, is used here: it reads without copying, writes into a
+//! slice, and is fuzzed by its author.
 
 mod allocation;
-mod answer;
 mod attributes;
 mod auth;
 mod bind;
@@ -47,11 +55,15 @@ mod bindings;
 mod client;
 pub mod credentials;
 mod frame;
-mod meter;
+mod frame_reader;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod harness;
 mod nonce;
 mod policy;
 mod quota;
+mod rate_limiter;
 mod relays;
+mod response;
 mod service;
 #[cfg(test)]
 mod service_tests;
@@ -63,34 +75,52 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinHandle;
 
-pub use bind::{Ports, TurnError};
+pub use bind::{PortRange, TurnError};
 pub use credentials::Secret;
 pub use policy::is_public;
 pub use quota::Limits;
 
-use policy::Policy;
-use service::{Service, Setup};
+use policy::PeerPolicy;
+use service::{Service, ServiceConfig};
 
-/// What the server is to do.
+/// The configuration of a server.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The addresses of this machine to listen on and to relay from. Not the unspecified address: a reply leaves from the address that was asked.
+    /// The addresses of this machine to listen on and to relay from, the preferred one first. Not the unspecified address:
+    /// responses leave from the address that the request was sent to.
     pub addresses: Vec<IpAddr>,
-    /// 0: any free one. Absent: 3478, or any free one when that is taken.
+    /// 0: any free port. `None`: 3478, or any free port when that is taken.
     pub port: Option<u16>,
-    /// Relayed ports are taken from here.
-    pub ports: Ports,
+    /// Relayed ports are taken from this range.
+    pub ports: PortRange,
+    /// Checks credentials.
     pub secret: Secret,
-    /// An address that is forwarded to this machine: relayed addresses are told as this one.
+    /// An address that is forwarded to this machine: relayed addresses are announced with it.
     pub public_ip: Option<IpAddr>,
-    /// Relay to private addresses too.
+    /// Relay to private addresses too, and to every port of this machine.
     pub allow_private: bool,
     pub limits: Limits,
-    /// Other ports of this very server, which may be relayed to: somebody without UDP can watch through TURN.
+    /// Ports of this machine that may be relayed to. Weir names its media ports, so that a client without UDP can watch.
     pub services: Vec<SocketAddr>,
 }
 
-/// A running STUN and TURN server. Dropped without [`Turn::close`], it goes on.
+impl Options {
+    /// 3478 or any free port, relayed ports from 49152 to 65535, public peers only.
+    pub fn new(addresses: Vec<IpAddr>, secret: Secret, limits: Limits) -> Self {
+        Self {
+            addresses,
+            port: None,
+            ports: PortRange::DYNAMIC,
+            secret,
+            public_ip: None,
+            allow_private: false,
+            limits,
+            services: Vec::new(),
+        }
+    }
+}
+
+/// A running server. It continues when dropped without [`Turn::close`].
 #[derive(Debug)]
 pub struct Turn {
     port: u16,
@@ -100,31 +130,31 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Opens the port, and serves. Call it inside of a tokio runtime.
+    /// Binds the port and starts to serve, on the current tokio runtime.
     ///
     /// # Errors
-    /// A port that was asked for is taken, or none is free.
+    /// The requested port is taken or cannot be bound, or no port is free.
     pub fn open(options: Options) -> Result<Self, TurnError> {
         let addresses = options.addresses;
         let (port, listeners) = bind::open(&addresses, options.port)?;
         let (second_port, second) = bind::second(&addresses, port).unzip();
         let own: Vec<IpAddr> = addresses.iter().copied().chain(options.public_ip).collect();
-        let service = Arc::new(Service::new(Setup {
+        let service = Arc::new(Service::new(ServiceConfig {
             addresses,
             public_ip: options.public_ip,
             ports: options.ports,
             secret: options.secret,
             limits: options.limits,
-            policy: Policy::new(own, options.services, options.allow_private),
+            policy: PeerPolicy::new(own, options.services, options.allow_private),
         }));
         let mut tasks = vec![tokio::spawn(service::sweep(service.clone()))];
-        let pending = Arc::default();
+        let unauthenticated = Arc::default();
         for (udp, tcp) in listeners {
             tasks.push(tokio::spawn(udp::serve(Arc::new(udp), service.clone())));
             tasks.push(tokio::spawn(tcp::serve(
                 tcp,
                 service.clone(),
-                Arc::clone(&pending),
+                Arc::clone(&unauthenticated),
             )));
         }
         for udp in second.into_iter().flatten() {
@@ -138,22 +168,22 @@ impl Turn {
         })
     }
 
-    /// The one port, of UDP and of TCP.
+    /// The port, for UDP and TCP.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The port after it, of UDP alone, when it was free: whoever sees two ports can tell what kind of NAT it has.
+    /// The next port, for UDP only, if it was free. With two ports a client can determine the behaviour of its NAT (RFC 5780 4).
     pub fn second_port(&self) -> Option<u16> {
         self.second_port
     }
 
-    /// Allocations that live now.
+    /// Number of live allocations.
     pub fn allocations(&self) -> usize {
         self.service.allocations()
     }
 
-    /// Ends every allocation and frees every port.
+    /// Stops serving, ends every allocation and releases all ports.
     pub async fn close(&self) {
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in &tasks {

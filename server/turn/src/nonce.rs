@@ -1,4 +1,4 @@
-//! Nonces that need no memory: the time that they end at, signed for one client (RFC 8489 9.2).
+//! Stateless nonces (RFC 8489 9.2): their expiry, signed for one client address. Pure; times are since the server started.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -7,12 +7,12 @@ use hmac::{Hmac, Mac};
 use sha1::Sha1;
 use shared::hex::hex;
 
-/// A nonce is good for this long; then the client gets a new one (438).
+/// Validity of a nonce. After that the client gets 438 and a new one.
 const LIFETIME: Duration = Duration::from_secs(3600);
-/// Bytes of the signature that a nonce carries.
-const SIGNED: usize = 10;
+/// Bytes of the truncated signature in a nonce.
+const SIGNATURE_LEN: usize = 10;
 
-/// Makes and checks nonces. The key lives as long as this.
+/// Issues and checks nonces.
 #[derive(Debug)]
 pub(super) struct Nonces {
     keyed: Hmac<Sha1>,
@@ -25,16 +25,16 @@ impl Nonces {
         }
     }
 
-    /// `now` is since the server started. Hexadecimal: 8 digits of time, 20 of signature.
+    /// A nonce for `client`. Hexadecimal: 8 digits of expiry in seconds, 20 of signature.
     pub(super) fn issue(&self, client: SocketAddr, now: Duration) -> String {
         self.text(client, (now + LIFETIME).as_secs())
     }
 
-    pub(super) fn is_good(&self, nonce: &str, client: SocketAddr, now: Duration) -> bool {
+    pub(super) fn is_valid(&self, nonce: &str, client: SocketAddr, now: Duration) -> bool {
         let end = nonce
             .get(..8)
             .and_then(|end| u64::from_str_radix(end, 16).ok());
-        // Who can find the signature out by timing learns one nonce of its own, which is no secret.
+        // No constant-time comparison: a client that finds a signature by timing gets a nonce for itself, which it may have anyway.
         end.is_some_and(|end| end >= now.as_secs() && nonce == self.text(client, end))
     }
 
@@ -46,7 +46,7 @@ impl Nonces {
             IpAddr::V6(ip) => mac.update(&ip.octets()),
         }
         mac.update(&client.port().to_be_bytes());
-        let signature = hex(&mac.finalize().into_bytes()[..SIGNED]);
+        let signature = hex(&mac.finalize().into_bytes()[..SIGNATURE_LEN]);
         format!("{end:08x}{signature}")
     }
 }
@@ -56,17 +56,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_nonce_is_good_for_its_client_and_for_an_hour() {
+    fn a_nonce_is_valid_for_its_client_and_for_an_hour() {
         let nonces = Nonces::new(b"key");
         let client = "203.0.113.7:5000".parse().unwrap();
         let start = Duration::from_secs(100);
         let nonce = nonces.issue(client, start);
-        let good = |seconds| nonces.is_good(&nonce, client, Duration::from_secs(seconds));
-        assert!(good(100) && good(3700));
-        assert!(!good(3701), "it has ended");
+        let valid = |seconds| nonces.is_valid(&nonce, client, Duration::from_secs(seconds));
+        assert!(valid(100) && valid(3700));
+        assert!(!valid(3701), "it has expired");
         let other = "203.0.113.7:5001".parse().unwrap();
-        assert!(!nonces.is_good(&nonce, other, start));
-        assert!(!Nonces::new(b"other").is_good(&nonce, client, start));
+        assert!(!nonces.is_valid(&nonce, other, start));
+        assert!(!Nonces::new(b"other").is_valid(&nonce, client, start));
         for forged in [
             "",
             "ffffffff",
@@ -74,7 +74,7 @@ mod tests {
             "zz",
             "é é é é é",
         ] {
-            assert!(!nonces.is_good(forged, client, start), "{forged}");
+            assert!(!nonces.is_valid(forged, client, start), "{forged}");
         }
     }
 }

@@ -1,28 +1,27 @@
-//! Which peers may be relayed to. A TURN server is a way into the network that it stands in,
-//! unless it refuses (RFC 8656 21.3; CVE-2020-26262 and many others).
+//! Which peers may be relayed to. Without such rules a TURN server gives access to its internal network (RFC 8656 21.3,
+//! CVE-2020-26262). Pure.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// What is known about a peer's IP address.
+/// Where an allowed peer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// A host somewhere else.
-    Elsewhere,
-    /// This machine: another allocation, or a port that is named in the policy; nothing else.
-    Here,
+pub(super) enum PeerLocation {
+    /// On another host.
+    Remote,
+    /// On this machine. Only other allocations, and ports that the policy names, may be reached.
+    Local,
 }
 
-/// The rules, and what they need to know about this machine.
+/// The rules, with the addresses of this machine.
 #[derive(Debug)]
-pub(super) struct Policy {
+pub(super) struct PeerPolicy {
     own: Vec<IpAddr>,
     services: Vec<SocketAddr>,
     allow_private: bool,
 }
 
-impl Policy {
-    /// `own`: every address of this machine, as it is known inside and outside. `services`: ports of this machine that
-    /// may be relayed to.
+impl PeerPolicy {
+    /// `own`: every address of this machine, internal and public. `services`: its ports that may be relayed to.
     pub(super) fn new(own: Vec<IpAddr>, services: Vec<SocketAddr>, allow_private: bool) -> Self {
         Self {
             own,
@@ -31,18 +30,18 @@ impl Policy {
         }
     }
 
-    /// Whether a permission for `ip` may be had.
-    pub(super) fn reach(&self, ip: IpAddr) -> Option<Reach> {
+    /// Where `ip` is. `None`: relaying to it is forbidden.
+    pub(super) fn locate(&self, ip: IpAddr) -> Option<PeerLocation> {
         if self.own.contains(&ip) {
-            return Some(Reach::Here);
+            return Some(PeerLocation::Local);
         }
         let allowed = is_public(ip) || (self.allow_private && is_unicast(ip));
-        allowed.then_some(Reach::Elsewhere)
+        allowed.then_some(PeerLocation::Remote)
     }
 
-    /// Whether a datagram may leave a relayed port for this place on this machine, where no allocation is.
-    pub(super) fn serves(&self, place: SocketAddr) -> bool {
-        self.allow_private || self.services.contains(&place)
+    /// Whether a relayed port may send to this address of this machine, which is no allocation.
+    pub(super) fn is_service(&self, address: SocketAddr) -> bool {
+        self.allow_private || self.services.contains(&address)
     }
 }
 
@@ -51,8 +50,8 @@ fn is_unicast(ip: IpAddr) -> bool {
     !ip.is_multicast() && !ip.is_unspecified() && !broadcast
 }
 
-/// An address of the internet: not of this host, this link, this site, nor of no host at all
-/// (IANA's registries of special-purpose addresses, RFC 6890). Addresses for documentation count as public: they lead nowhere.
+/// True for a globally reachable unicast address, by IANA's registries of special-purpose addresses (RFC 6890). Addresses for
+/// documentation count as public: no host has them.
 pub fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => is_public_v4(ip),
@@ -79,15 +78,15 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
         is_public_v4(Ipv4Addr::new(a, b, c, d))
     };
     match ip.segments() {
-        // Unspecified, loopback, and IPv4 in either of its disguises (RFC 4291 2.5.5).
+        // Unspecified, loopback, IPv4-compatible and IPv4-mapped (RFC 4291 2.5.5).
         [0, 0, 0, 0, 0, 0 | 0xffff, ..] => false,
-        // NAT64 and 6to4 lead to the IPv4 address inside (RFC 6052, RFC 3056); NAT64 of a site, to anything (RFC 8215).
+        // NAT64 and 6to4 embed an IPv4 address (RFC 6052, RFC 3056); local-use NAT64 may lead anywhere (RFC 8215).
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => inner(high, low),
         [0x64, 0xff9b, 1, ..] => false,
         [0x2002, high, low, ..] => inner(high, low),
         // Teredo (RFC 4380), discard-only (RFC 6666).
         [0x2001, 0, ..] | [0x100, 0, 0, 0, ..] => false,
-        // Of a site: unique local, link-local, the old site-local; and multicast.
+        // Unique local, link-local, deprecated site-local, multicast.
         [0xfc00..=0xfdff | 0xfe80..=0xffff, ..] => false,
         _ => true,
     }
@@ -156,43 +155,47 @@ mod tests {
     ];
 
     #[test]
-    fn only_the_internet_is_relayed_to() {
-        let policy = Policy::new(vec![], vec![], false);
+    fn only_public_addresses_are_relayed_to() {
+        let policy = PeerPolicy::new(vec![], vec![], false);
         for inside in INSIDE {
-            assert_eq!(policy.reach(ip(inside)), None, "{inside}");
+            assert_eq!(policy.locate(ip(inside)), None, "{inside}");
         }
         for outside in OUTSIDE {
             assert_eq!(
-                policy.reach(ip(outside)),
-                Some(Reach::Elsewhere),
+                policy.locate(ip(outside)),
+                Some(PeerLocation::Remote),
                 "{outside}"
             );
         }
     }
 
     #[test]
-    fn private_peers_can_be_allowed_and_groups_of_hosts_cannot() {
-        let policy = Policy::new(vec![], vec![], true);
+    fn private_peers_can_be_allowed_and_multicast_and_broadcast_cannot() {
+        let policy = PeerPolicy::new(vec![], vec![], true);
         for inside in ["10.1.2.3", "192.168.1.1", "127.0.0.1", "::1", "fd12::1"] {
-            assert_eq!(policy.reach(ip(inside)), Some(Reach::Elsewhere), "{inside}");
+            assert_eq!(
+                policy.locate(ip(inside)),
+                Some(PeerLocation::Remote),
+                "{inside}"
+            );
         }
-        for nobody in ["0.0.0.0", "224.0.0.1", "255.255.255.255", "::", "ff02::1"] {
-            assert_eq!(policy.reach(ip(nobody)), None, "{nobody}");
+        for forbidden in ["0.0.0.0", "224.0.0.1", "255.255.255.255", "::", "ff02::1"] {
+            assert_eq!(policy.locate(ip(forbidden)), None, "{forbidden}");
         }
     }
 
     #[test]
-    fn of_this_machine_only_what_is_named_is_reached() {
+    fn on_this_machine_only_named_ports_are_reached() {
         let media: SocketAddr = "192.168.1.5:8189".parse().unwrap();
-        let policy = Policy::new(
+        let policy = PeerPolicy::new(
             vec![ip("192.168.1.5"), ip("203.0.113.5")],
             vec![media],
             false,
         );
-        assert_eq!(policy.reach(ip("192.168.1.5")), Some(Reach::Here));
-        assert_eq!(policy.reach(ip("203.0.113.5")), Some(Reach::Here));
-        assert!(policy.serves(media));
-        assert!(!policy.serves("192.168.1.5:53".parse().unwrap()));
-        assert!(!policy.serves("203.0.113.5:8189".parse().unwrap()));
+        assert_eq!(policy.locate(ip("192.168.1.5")), Some(PeerLocation::Local));
+        assert_eq!(policy.locate(ip("203.0.113.5")), Some(PeerLocation::Local));
+        assert!(policy.is_service(media));
+        assert!(!policy.is_service("192.168.1.5:53".parse().unwrap()));
+        assert!(!policy.is_service("203.0.113.5:8189".parse().unwrap()));
     }
 }

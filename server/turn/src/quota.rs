@@ -1,36 +1,38 @@
-//! How many allocations there may be, and how many bytes a second a user may relay.
+//! Limits on allocations, and on the bytes per second that a user may relay. Pure.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::meter::Meter;
+use super::rate_limiter::RateLimiter;
 
-/// So much may pass at once, however low the rate is.
+/// A burst of this much time at the allowed rate passes at once.
 const BURST: Duration = Duration::from_secs(1);
 
-/// Bounds on what is relayed.
+/// Limits on relaying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Allocations of everybody.
+    /// Allocations of all users together.
     pub all: usize,
-    /// Allocations of one user, which is one credential.
+    /// Allocations of one user, that is one name in a credential.
     pub per_user: usize,
-    /// Allocations of one address, however many credentials it fetched.
+    /// Allocations of one client address (IPv6: one /64), of all its users together.
     pub per_address: usize,
-    /// Bytes a second of one user, both directions and all allocations together.
+    /// Bytes per second of one user, both directions and all allocations together.
     pub user_rate: u64,
 }
 
-/// Why there is no place.
+/// The limit that an allocation would exceed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Full {
+pub(super) enum QuotaExceeded {
+    /// [`Limits::per_user`] or [`Limits::per_address`].
     User,
+    /// [`Limits::all`].
     Server,
 }
 
-/// Who has how many allocations.
+/// Counts allocations by user and by address.
 #[derive(Debug)]
 pub(super) struct Quotas {
     limits: Limits,
@@ -40,17 +42,17 @@ pub(super) struct Quotas {
 #[derive(Debug, Default)]
 struct Used {
     all: usize,
-    users: HashMap<Box<str>, (usize, Arc<Meter>)>,
+    users: HashMap<Box<str>, (usize, Arc<RateLimiter>)>,
     addresses: HashMap<IpAddr, usize>,
 }
 
-/// The right to one allocation, given back when dropped.
+/// Permits one allocation. Released on drop.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct AllocationPermit {
     quotas: Arc<Quotas>,
     user: Box<str>,
     address: IpAddr,
-    meter: Arc<Meter>,
+    limiter: Arc<RateLimiter>,
 }
 
 impl Quotas {
@@ -61,26 +63,30 @@ impl Quotas {
         }
     }
 
-    pub(super) fn seat(self: &Arc<Self>, user: &str, address: IpAddr) -> Result<Seat, Full> {
-        let address = household(address);
+    pub(super) fn acquire(
+        self: &Arc<Self>,
+        user: &str,
+        address: IpAddr,
+    ) -> Result<AllocationPermit, QuotaExceeded> {
+        let address = quota_prefix(address);
         let mut used = self.used();
         if used.all >= self.limits.all {
-            return Err(Full::Server);
+            return Err(QuotaExceeded::Server);
         }
         let of_user = used.users.get(user).map_or(0, |(count, _)| *count);
         let of_address = used.addresses.get(&address).copied().unwrap_or(0);
         if of_user >= self.limits.per_user || of_address >= self.limits.per_address {
-            return Err(Full::User);
+            return Err(QuotaExceeded::User);
         }
         used.all += 1;
         *used.addresses.entry(address).or_default() += 1;
-        let (count, meter) = used.users.entry(user.into()).or_default();
+        let (count, limiter) = used.users.entry(user.into()).or_default();
         *count += 1;
-        Ok(Seat {
+        Ok(AllocationPermit {
             quotas: self.clone(),
             user: user.into(),
             address,
-            meter: meter.clone(),
+            limiter: limiter.clone(),
         })
     }
 
@@ -89,16 +95,16 @@ impl Quotas {
     }
 }
 
-impl Seat {
-    /// Whether `bytes` more may pass now; `now` is since the server started.
+impl AllocationPermit {
+    /// Takes `bytes` from the rate of the user. False: they exceed it. `now`: since the server started.
     pub(super) fn take(&self, bytes: usize, now: Duration) -> bool {
         let rate = self.quotas.limits.user_rate.max(1);
         let cost = Duration::from_nanos(bytes as u64 * 1_000_000_000 / rate);
-        self.meter.take(now, cost, BURST)
+        self.limiter.take(now, cost, BURST)
     }
 }
 
-impl Drop for Seat {
+impl Drop for AllocationPermit {
     fn drop(&mut self) {
         let mut used = self.quotas.used();
         used.all -= 1;
@@ -117,8 +123,8 @@ impl Drop for Seat {
     }
 }
 
-/// An IPv6 host has a whole /64 to itself.
-fn household(address: IpAddr) -> IpAddr {
+/// The address that is counted: an IPv6 host usually has a whole /64.
+fn quota_prefix(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
@@ -140,16 +146,20 @@ mod tests {
     fn allocations_are_counted_by_user_by_address_and_altogether() {
         let quotas = Arc::new(Quotas::new(LIMITS));
         let [one, two, three] = ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map(|ip| ip.parse().unwrap());
-        let seat = |user, ip| quotas.seat(user, ip);
-        let mut seats = vec![seat("a", one).unwrap(), seat("a", two).unwrap()];
-        assert_eq!(seat("a", three).unwrap_err(), Full::User);
-        seats.push(seat("b", one).unwrap());
-        seats.push(seat("c", one).unwrap());
-        assert_eq!(seat("d", one).unwrap_err(), Full::User, "of one address");
-        seats.push(seat("d", two).unwrap());
-        assert_eq!(seat("e", three).unwrap_err(), Full::Server);
-        seats.clear();
-        assert_eq!(seat("e", three).map(|_| ()), Ok(()));
+        let acquire = |user, ip| quotas.acquire(user, ip);
+        let mut permits = vec![acquire("a", one).unwrap(), acquire("a", two).unwrap()];
+        assert_eq!(acquire("a", three).unwrap_err(), QuotaExceeded::User);
+        permits.push(acquire("b", one).unwrap());
+        permits.push(acquire("c", one).unwrap());
+        assert_eq!(
+            acquire("d", one).unwrap_err(),
+            QuotaExceeded::User,
+            "of one address"
+        );
+        permits.push(acquire("d", two).unwrap());
+        assert_eq!(acquire("e", three).unwrap_err(), QuotaExceeded::Server);
+        permits.clear();
+        assert_eq!(acquire("e", three).map(|_| ()), Ok(()));
         let used = quotas.used();
         assert_eq!(
             (used.all, used.users.len(), used.addresses.len()),
@@ -161,14 +171,17 @@ mod tests {
     fn a_user_has_one_rate_in_all_allocations() {
         let quotas = Arc::new(Quotas::new(LIMITS));
         let ip = "2001:db8::1".parse().unwrap();
-        let seats = [quotas.seat("a", ip).unwrap(), quotas.seat("a", ip).unwrap()];
-        let other = quotas.seat("b", "2001:db8::2".parse().unwrap()).unwrap();
+        let permits = [
+            quotas.acquire("a", ip).unwrap(),
+            quotas.acquire("a", ip).unwrap(),
+        ];
+        let other = quotas.acquire("b", "2001:db8::2".parse().unwrap()).unwrap();
         let passed = |now| {
-            seats
+            permits
                 .iter()
                 .cycle()
                 .take(100)
-                .filter(|seat| seat.take(100, now))
+                .filter(|permit| permit.take(100, now))
                 .count()
         };
         assert_eq!(passed(Duration::from_secs(1)), 10, "a second's worth");

@@ -1,4 +1,4 @@
-//! All allocations that live, by their relayed addresses.
+//! All live allocations, by relayed address.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::allocation::{Allocation, receive};
 
-/// Allocations and the tasks that receive for them.
+/// Allocations, and the tasks that receive for them.
 #[derive(Debug, Default)]
 pub(super) struct Relays {
     live: RwLock<HashMap<SocketAddr, Live>>,
@@ -19,14 +19,14 @@ pub(super) struct Relays {
 type Live = (Arc<Allocation>, JoinHandle<()>);
 
 impl Relays {
-    /// Starts to receive. False: its relayed address is in use.
+    /// Adds an allocation and starts its task. False: the relayed address is in use.
     pub(super) fn start(&self, allocation: &Arc<Allocation>, started: Instant) -> bool {
         let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
         match live.entry(allocation.relayed()) {
             Entry::Occupied(_) => false,
-            Entry::Vacant(place) => {
+            Entry::Vacant(entry) => {
                 let task = tokio::spawn(receive(allocation.clone(), started));
-                place.insert((allocation.clone(), task));
+                entry.insert((allocation.clone(), task));
                 true
             }
         }
@@ -47,7 +47,7 @@ impl Relays {
         live.len()
     }
 
-    /// Ends it; its port is free as soon as the last datagram is through.
+    /// Ends an allocation. Its port is free once a datagram in progress is done.
     pub(super) fn end(&self, allocation: &Allocation) {
         allocation.end();
         let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
@@ -56,20 +56,20 @@ impl Relays {
         }
     }
 
-    /// Ends those whose time is over.
+    /// Ends the allocations that have expired.
     pub(super) fn sweep(&self, now: Duration) {
         let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
         live.retain(|_, (allocation, task)| {
-            let lives = !allocation.remaining(now).is_zero();
-            if !lives {
+            let live = !allocation.remaining(now).is_zero();
+            if !live {
                 allocation.end();
                 task.abort();
             }
-            lives
+            live
         });
     }
 
-    /// Ends all, and waits until their tasks hold nothing any more.
+    /// Ends all, and waits for their tasks.
     pub(super) async fn close(&self) {
         let live = {
             let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);

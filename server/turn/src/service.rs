@@ -1,4 +1,4 @@
-//! What requests do. Messages come in from either transport; everything else is decided here.
+//! Processing of requests and indications, independent of the transport of the client.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -11,74 +11,73 @@ use turn_types::stun::attribute::ErrorCode;
 use turn_types::stun::message::{BINDING, Message, MessageClass};
 use turn_types::stun::prelude::{Attribute, AttributeFromRaw, AttributeStaticType};
 
-use super::allocation::{Allocation, Reaching};
-use super::answer::{self, Answer};
-use super::attributes::{Wanted, optional, required, unknown, wants_ipv6};
+use super::allocation::{Allocation, RelayContext};
+use super::attributes::{AllocateRequest, optional, requested_ipv6, required, unknown_attributes};
 use super::auth::{Auth, REALM};
-use super::bind::Ports;
-use super::bindings::NotBound;
+use super::bind::PortRange;
+use super::bindings::BindingError;
 use super::client::Client;
 use super::credentials::{self, Secret};
 use super::frame;
-use super::meter::{Meter, Throttle};
-use super::policy::{Policy, Reach};
-use super::quota::{Full, Limits, Quotas};
+use super::policy::{PeerLocation, PeerPolicy};
+use super::quota::{Limits, QuotaExceeded, Quotas};
+use super::rate_limiter::{RateLimiter, SourceLimiter};
 use super::relays::Relays;
+use super::response::{self, Response};
 
-/// Lifetimes of allocations, in seconds (RFC 8656 3.2 and 7.2).
-const LIFETIME: u32 = 600;
-const LONGEST_LIFETIME: u32 = 3600;
-/// Between two warnings.
-const WARNING: Duration = Duration::from_secs(60);
-const SWEEP: Duration = Duration::from_secs(1);
+/// Default and maximum lifetime of allocations, in seconds (RFC 8656 3.2, 7.2).
+const DEFAULT_LIFETIME: u32 = 600;
+const MAX_LIFETIME: u32 = 3600;
+/// Interval between warnings, so that clients cannot fill the log.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What a service is made of.
+/// The parts of a service.
 #[derive(Debug)]
-pub(super) struct Setup {
-    /// Of this machine: the best first, loopback last.
+pub(super) struct ServiceConfig {
+    /// Addresses to relay from: the preferred one first, loopback last.
     pub(super) addresses: Vec<IpAddr>,
     pub(super) public_ip: Option<IpAddr>,
-    pub(super) ports: Ports,
+    pub(super) ports: PortRange,
     pub(super) secret: Secret,
     pub(super) limits: Limits,
-    pub(super) policy: Policy,
+    pub(super) policy: PeerPolicy,
 }
 
-/// All that the listeners share.
+/// The state that all listeners share.
 #[derive(Debug)]
 pub(super) struct Service {
-    setup: Setup,
+    config: ServiceConfig,
     started: Instant,
     auth: Auth,
-    strangers: Throttle,
-    /// Clients cannot fill the log.
-    warnings: Meter,
+    unauthenticated: SourceLimiter,
+    warnings: RateLimiter,
     quotas: Arc<Quotas>,
     relays: Relays,
 }
 
-/// The place where a client's allocation is, if it has one.
-pub(super) type Slot = Option<Arc<Allocation>>;
+/// The allocation of a client, if any.
+pub(super) type AllocationSlot = Option<Arc<Allocation>>;
 
-/// Ends allocations whose time is over, until the task is aborted.
+/// Ends expired allocations, until the task is aborted.
 pub(super) async fn sweep(service: Arc<Service>) {
-    let mut sweep = interval(SWEEP);
+    let mut sweep = interval(SWEEP_INTERVAL);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         sweep.tick().await;
-        service.relays.sweep(service.now());
+        service.sweep(service.now());
     }
 }
 
 impl Service {
-    pub(super) fn new(setup: Setup) -> Self {
+    pub(super) fn new(config: ServiceConfig) -> Self {
         Self {
-            quotas: Arc::new(Quotas::new(setup.limits)),
-            auth: Auth::new(setup.secret.clone()),
-            setup,
+            quotas: Arc::new(Quotas::new(config.limits)),
+            auth: Auth::new(config.secret.clone()),
+            config,
             started: Instant::now(),
-            strangers: Throttle::default(),
-            warnings: Meter::default(),
+            unauthenticated: SourceLimiter::default(),
+            warnings: RateLimiter::default(),
             relays: Relays::default(),
         }
     }
@@ -96,6 +95,11 @@ impl Service {
         self.relays.end(allocation);
     }
 
+    /// Ends allocations that have expired.
+    pub(super) fn sweep(&self, now: Duration) {
+        self.relays.sweep(now);
+    }
+
     pub(super) async fn close(&self) {
         self.relays.close().await;
     }
@@ -103,12 +107,18 @@ impl Service {
     /// ChannelData from the client of `allocation`.
     pub(super) fn channel_data(&self, allocation: &Allocation, frame: &[u8], now: Duration) {
         if let Some((number, data)) = frame::channel_data(frame) {
-            allocation.send_on_channel(number, data, &self.reaching(now));
+            allocation.send_on_channel(number, data, &self.context(now));
         }
     }
 
-    /// A STUN message from `client`, whose allocation is in `slot`.
-    pub(super) fn message(&self, slot: &mut Slot, client: &Client, bytes: &[u8], now: Duration) {
+    /// A STUN message from `client`, whose allocation is in `slot`. Requests are answered; invalid messages are ignored.
+    pub(super) fn message(
+        &self,
+        slot: &mut AllocationSlot,
+        client: &Client,
+        bytes: &[u8],
+        now: Duration,
+    ) {
         slot.take_if(|allocation| allocation.has_ended());
         let Ok(message) = Message::from_bytes(bytes) else {
             return;
@@ -129,66 +139,73 @@ impl Service {
         let data = message.raw_attribute(Data::TYPE);
         if let (Ok(peer), Some(data)) = (peer, data) {
             let peer = peer.addr(message.transaction_id());
-            allocation.send_to(peer, &data.value, &self.reaching(now));
+            allocation.send_to(peer, &data.value, &self.context(now));
         }
     }
 
-    fn request(&self, slot: &mut Slot, client: &Client, message: &Message<'_>, now: Duration) {
-        let (answer, key) = if message.has_method(BINDING) {
-            let unknown = unknown(message);
-            let seen = unknown.is_empty();
-            (
-                if seen {
-                    Answer::Seen
-                } else {
-                    Answer::Unknown(unknown)
-                },
-                None,
-            )
+    fn request(
+        &self,
+        slot: &mut AllocationSlot,
+        client: &Client,
+        message: &Message<'_>,
+        now: Duration,
+    ) {
+        let (response, key) = if message.has_method(BINDING) {
+            let unknown = unknown_attributes(message);
+            let response = match unknown.is_empty() {
+                true => Response::Binding,
+                false => Response::UnknownAttributes(unknown),
+            };
+            (response, None)
         } else {
-            let owned =
-                |username: &str| slot.as_ref().is_some_and(|kept| kept.belongs_to(username));
-            match self.auth.identify(message, client.remote, owned, now) {
+            let is_owner = |username: &str| {
+                slot.as_ref()
+                    .is_some_and(|allocation| allocation.belongs_to(username))
+            };
+            let remote = client.remote;
+            match self.auth.authenticate(message, remote, is_owner, now) {
                 Ok((username, key)) => {
-                    let answer = self.perform(slot, client, message, &username, now);
-                    (answer, Some(key))
+                    let response = self.perform(slot, client, message, &username, now);
+                    (response, Some(key))
                 }
-                Err(answer) => (answer, None),
+                Err(response) => (response, None),
             }
         };
-        // What anybody can provoke in the name of anybody.
-        if key.is_none() && !self.strangers.allows(client.remote.ip(), now) {
+        // The source address of such a request may be forged.
+        if key.is_none() && !self.unauthenticated.allows(client.remote.ip(), now) {
             return;
         }
-        let mut buffer = [0; answer::LONGEST];
+        let mut buffer = [0; response::MAX_LEN];
         let key = key.as_ref();
-        if let Some(length) =
-            answer::write(&answer, message, client.remote, REALM, key, &mut buffer)
-        {
+        let written = response::write(&response, message, client.remote, REALM, key, &mut buffer);
+        if let Some(length) = written {
             client.send(&buffer[..length]);
         }
     }
 
     fn perform(
         &self,
-        slot: &mut Slot,
+        slot: &mut AllocationSlot,
         client: &Client,
         message: &Message<'_>,
         username: &str,
         now: Duration,
-    ) -> Answer {
-        let unknown = unknown(message);
+    ) -> Response {
+        let unknown = unknown_attributes(message);
         if !unknown.is_empty() {
-            return Answer::Unknown(unknown);
+            return Response::UnknownAttributes(unknown);
         }
-        if slot.as_ref().is_some_and(|kept| !kept.belongs_to(username)) {
-            return Answer::Refused(ErrorCode::WRONG_CREDENTIALS);
+        if slot
+            .as_ref()
+            .is_some_and(|allocation| !allocation.belongs_to(username))
+        {
+            return Response::Error(ErrorCode::WRONG_CREDENTIALS);
         }
         let outcome = match (message.method(), &*slot) {
             (ALLOCATE, None) => self
                 .allocate(client, message, username, now)
                 .map(|allocation| allocated(slot.insert(allocation), now)),
-            // The answer to the first one was lost.
+            // A retransmission: the first response was lost.
             (ALLOCATE, Some(made)) if made.was_made_by(message.transaction_id()) => {
                 Ok(allocated(made, now))
             }
@@ -201,7 +218,7 @@ impl Service {
             }
             _ => Err(ErrorCode::BAD_REQUEST),
         };
-        outcome.unwrap_or_else(Answer::Refused)
+        outcome.unwrap_or_else(Response::Error)
     }
 
     fn allocate(
@@ -211,31 +228,34 @@ impl Service {
         username: &str,
         now: Duration,
     ) -> Result<Arc<Allocation>, u16> {
-        let wanted = Wanted::read(message)?;
+        let request = AllocateRequest::read(message)?;
         let name = credentials::name(username, SystemTime::now())
             .map_err(|_| ErrorCode::WRONG_CREDENTIALS)?;
-        let seat = self.quotas.seat(name, client.remote.ip());
-        let seat = seat.map_err(|full| match full {
-            Full::User => {
-                tracing::debug!(client = %client.remote, "TURN refused: this client has all the allocations that it may have");
+        let permit = self.quotas.acquire(name, client.remote.ip());
+        let permit = permit.map_err(|exceeded| match exceeded {
+            QuotaExceeded::User => {
+                tracing::debug!(client = %client.remote, "TURN refused: the allocation quota of this client is reached");
                 ErrorCode::ALLOCATION_QUOTA_REACHED
             }
-            Full::Server => {
-                self.warn(now, "there are as many allocations as --turn-max-allocations allows");
+            QuotaExceeded::Server => {
+                self.warn(now, "the limit of allocations (--turn-max-allocations) is reached");
                 ErrorCode::INSUFFICIENT_CAPACITY
             }
         })?;
-        let ip = self.relay_ip(client.local, wanted.ipv6)?;
+        let ip = self.relay_ip(client.local, request.ipv6)?;
         let public = self
-            .setup
+            .config
             .public_ip
-            .filter(|public| public.is_ipv6() == wanted.ipv6);
+            .filter(|public| public.is_ipv6() == request.ipv6);
         let relayed = |port| SocketAddr::new(public.unwrap_or(ip), port);
         let in_use = |port| self.relays.is_used(relayed(port));
-        let socket = self.setup.ports.open(ip, wanted.even_port, in_use);
+        let socket = self.config.ports.open(ip, request.even_port, in_use);
         let bound = socket.and_then(|socket| Some((socket.local_addr().ok()?.port(), socket)));
         let Some((port, socket)) = bound else {
-            self.warn(now, "no relayed port is free; widen --turn-ports");
+            self.warn(
+                now,
+                "no relayed port is free; widen the range (--turn-ports)",
+            );
             return Err(ErrorCode::INSUFFICIENT_CAPACITY);
         };
         let allocation = Arc::new(Allocation::new(
@@ -244,8 +264,8 @@ impl Service {
             message.transaction_id(),
             socket,
             relayed(port),
-            seat,
-            now + seconds(lifetime(wanted.lifetime)),
+            permit,
+            now + seconds(lifetime(request.lifetime)),
         ));
         if !self.relays.start(&allocation, self.started) {
             return Err(ErrorCode::INSUFFICIENT_CAPACITY);
@@ -254,44 +274,44 @@ impl Service {
         Ok(allocation)
     }
 
-    /// To whoever runs the server, once in a while.
+    /// Warns the operator, at most once per [`WARNING_INTERVAL`].
     fn warn(&self, now: Duration, why: &str) {
-        if self.warnings.take(now, WARNING, WARNING) {
+        if self.warnings.take(now, WARNING_INTERVAL, WARNING_INTERVAL) {
             tracing::warn!("TURN refused: {why}");
         }
     }
 
-    /// The address that the client reached us at, unless that is of no use to peers.
+    /// The address to relay from: the one that the client sent to, unless its family differs or it is loopback.
     fn relay_ip(&self, local: IpAddr, ipv6: bool) -> Result<IpAddr, u16> {
         if local.is_ipv6() == ipv6 && !local.is_loopback() {
             return Ok(local);
         }
-        let mut addresses = self.setup.addresses.iter();
+        let mut addresses = self.config.addresses.iter();
         let found = addresses.find(|ip| ip.is_ipv6() == ipv6).copied();
         found.ok_or(ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED)
     }
 
     fn refresh(
         &self,
-        slot: &mut Slot,
+        slot: &mut AllocationSlot,
         message: &Message<'_>,
         now: Duration,
-    ) -> Result<Answer, u16> {
-        let wanted: Option<Lifetime> = optional(message)?;
-        let family = wants_ipv6(message)?;
+    ) -> Result<Response, u16> {
+        let requested: Option<Lifetime> = optional(message)?;
+        let family = requested_ipv6(message)?;
         let allocation = slot.as_ref().ok_or(ErrorCode::ALLOCATION_MISMATCH)?;
         if family.is_some_and(|ipv6| ipv6 != allocation.relayed().is_ipv6()) {
             return Err(ErrorCode::PEER_ADDRESS_FAMILY_MISMATCH);
         }
-        let wanted = wanted.map(|lifetime| lifetime.seconds());
-        if wanted == Some(0) {
+        let requested = requested.map(|lifetime| lifetime.seconds());
+        if requested == Some(0) {
             self.relays.end(allocation);
             *slot = None;
-            return Ok(Answer::Refreshed { lifetime: 0 });
+            return Ok(Response::Refreshed { lifetime: 0 });
         }
-        let lifetime = lifetime(wanted);
+        let lifetime = lifetime(requested);
         allocation.refresh(now + seconds(lifetime));
-        Ok(Answer::Refreshed { lifetime })
+        Ok(Response::Refreshed { lifetime })
     }
 
     fn permit(
@@ -299,13 +319,13 @@ impl Service {
         allocation: &Allocation,
         message: &Message<'_>,
         now: Duration,
-    ) -> Result<Answer, u16> {
+    ) -> Result<Response, u16> {
         let mut peers = Vec::new();
         for (_, raw) in message.iter_attributes() {
             if raw.get_type() == XorPeerAddress::TYPE {
                 let peer = XorPeerAddress::from_raw(raw).map_err(|_| ErrorCode::BAD_REQUEST)?;
                 let peer = peer.addr(message.transaction_id());
-                peers.push((peer.ip(), self.reach(allocation, peer)?));
+                peers.push((peer.ip(), self.locate(allocation, peer)?));
             }
         }
         if peers.is_empty() {
@@ -314,7 +334,7 @@ impl Service {
         for (ip, reach) in peers {
             allocation.permit(ip, reach, now).map_err(error)?;
         }
-        Ok(Answer::Done)
+        Ok(Response::Success)
     }
 
     fn bind(
@@ -322,7 +342,7 @@ impl Service {
         allocation: &Allocation,
         message: &Message<'_>,
         now: Duration,
-    ) -> Result<Answer, u16> {
+    ) -> Result<Response, u16> {
         let number: ChannelNumber = required(message)?;
         let peer: XorPeerAddress = required(message)?;
         let peer = peer.addr(message.transaction_id());
@@ -330,49 +350,51 @@ impl Service {
         if !(0x4000..=0x7ffe).contains(&number.channel()) {
             return Err(ErrorCode::BAD_REQUEST);
         }
-        let reach = self.reach(allocation, peer)?;
+        let reach = self.locate(allocation, peer)?;
         let bound = allocation.bind(number.channel(), peer, reach, now);
         bound.map_err(error)?;
-        Ok(Answer::Done)
+        Ok(Response::Success)
     }
 
-    fn reach(&self, allocation: &Allocation, peer: SocketAddr) -> Result<Reach, u16> {
+    fn locate(&self, allocation: &Allocation, peer: SocketAddr) -> Result<PeerLocation, u16> {
         if peer.is_ipv6() != allocation.relayed().is_ipv6() {
             return Err(ErrorCode::PEER_ADDRESS_FAMILY_MISMATCH);
         }
-        let reach = self.setup.policy.reach(peer.ip());
+        let reach = self.config.policy.locate(peer.ip());
         if reach.is_none() {
             tracing::debug!(%peer, "TURN refused: not a public address; --turn-allow-private allows it");
         }
         reach.ok_or(ErrorCode::FORBIDDEN)
     }
 
-    fn reaching(&self, now: Duration) -> Reaching<'_> {
-        Reaching {
-            policy: &self.setup.policy,
+    fn context(&self, now: Duration) -> RelayContext<'_> {
+        RelayContext {
+            policy: &self.config.policy,
             relays: &self.relays,
             now,
         }
     }
 }
 
-fn allocated(allocation: &Allocation, now: Duration) -> Answer {
+fn allocated(allocation: &Allocation, now: Duration) -> Response {
     let remaining = allocation.remaining(now).as_secs();
-    Answer::Allocated {
+    Response::Allocated {
         relayed: allocation.relayed(),
         lifetime: u32::try_from(remaining).unwrap_or(u32::MAX),
     }
 }
 
-fn error(not_bound: NotBound) -> u16 {
+fn error(not_bound: BindingError) -> u16 {
     match not_bound {
-        NotBound::Conflict => ErrorCode::BAD_REQUEST,
-        NotBound::Full => ErrorCode::INSUFFICIENT_CAPACITY,
+        BindingError::Conflict => ErrorCode::BAD_REQUEST,
+        BindingError::Full => ErrorCode::INSUFFICIENT_CAPACITY,
     }
 }
 
-fn lifetime(wanted: Option<u32>) -> u32 {
-    wanted.unwrap_or(LIFETIME).clamp(LIFETIME, LONGEST_LIFETIME)
+fn lifetime(requested: Option<u32>) -> u32 {
+    requested
+        .unwrap_or(DEFAULT_LIFETIME)
+        .clamp(DEFAULT_LIFETIME, MAX_LIFETIME)
 }
 
 fn seconds(lifetime: u32) -> Duration {

@@ -1,4 +1,4 @@
-//! Clients over TCP, for networks that let no UDP through (RFC 8656 3.1).
+//! Clients over TCP, for networks that block UDP (RFC 8656 3.1).
 
 use std::collections::HashMap;
 use std::io;
@@ -12,38 +12,42 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::allocation::Allocation;
-use super::client::{Client, Link, Outbox};
-use super::frame::{self, Kind, MAX_FRAME};
-use super::service::Service;
+use super::client::{Client, Outbox, Transport};
+use super::frame::FrameKind;
+use super::frame_reader::FrameReader;
+use super::service::{AllocationSlot, Service};
 
 /// A connection without an allocation is closed after this.
-const IDLE: Duration = Duration::from_secs(10);
-/// How often that is looked at.
-const LOOK: Duration = Duration::from_secs(2);
-/// A client that takes nothing for so long is gone.
-const STUCK: Duration = Duration::from_secs(20);
-/// Connections without an allocation: of everybody, and of one address.
-const STRANGERS: usize = 256;
-const STRANGERS_EACH: usize = 32;
-/// After an error of accept, such as too many open files.
-const RETRY: Duration = Duration::from_millis(200);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Interval at which [`IDLE_TIMEOUT`] is checked.
+const IDLE_CHECK: Duration = Duration::from_secs(2);
+/// A connection that accepts no bytes for this long is closed.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Connections without an allocation: in total, and from one address.
+const MAX_UNAUTHENTICATED: usize = 256;
+const MAX_UNAUTHENTICATED_PER_ADDRESS: usize = 32;
+/// Delay after an error of accept, such as too many open files.
+const ACCEPT_RETRY: Duration = Duration::from_millis(200);
 
-/// Serves until the task is aborted; that closes the connections.
-pub(super) async fn serve(listener: TcpListener, service: Arc<Service>, strangers: Arc<Strangers>) {
+/// Serves until the task is aborted, which closes the connections.
+pub(super) async fn serve(
+    listener: TcpListener,
+    service: Arc<Service>,
+    unauthenticated: Arc<UnauthenticatedConnections>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, remote)) => {
-                    if let Some(stranger) = strangers.admit(remote.ip()) {
-                        connections.spawn(connection(stream, remote, service.clone(), stranger));
+                    if let Some(permit) = unauthenticated.admit(remote.ip()) {
+                        connections.spawn(connection(stream, remote, service.clone(), permit));
                     }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a TURN connection was not accepted");
-                    sleep(RETRY).await;
+                    sleep(ACCEPT_RETRY).await;
                 }
             }
         }
@@ -54,9 +58,9 @@ async fn connection(
     stream: TcpStream,
     remote: SocketAddr,
     service: Arc<Service>,
-    stranger: Stranger,
+    permit: UnauthenticatedPermit,
 ) {
-    // Datagrams wait for nobody.
+    // Relayed datagrams must not wait for Nagle's algorithm.
     let (Ok(local), Ok(())) = (stream.local_addr(), stream.set_nodelay(true)) else {
         return;
     };
@@ -64,12 +68,12 @@ async fn connection(
     let client = Client {
         local: local.ip(),
         remote,
-        link: Link::Tcp(outbox.clone()),
+        transport: Transport::Tcp(outbox.clone()),
     };
     let (reader, writer) = stream.into_split();
     let mut allocation = None;
     tokio::select! {
-        _ = read(reader, &client, &service, stranger, &mut allocation) => {}
+        _ = read(reader, &client, &service, permit, &mut allocation) => {}
         _ = write(writer, &outbox) => {}
     }
     if let Some(allocation) = allocation {
@@ -81,55 +85,46 @@ async fn read(
     mut reader: OwnedReadHalf,
     client: &Client,
     service: &Arc<Service>,
-    stranger: Stranger,
-    allocation: &mut Option<Arc<Allocation>>,
+    permit: UnauthenticatedPermit,
+    allocation: &mut AllocationSlot,
 ) -> io::Result<()> {
-    let strangers = stranger.all.clone();
-    let mut stranger = Some(stranger);
-    let mut buffer = vec![0; 2 * MAX_FRAME];
-    let mut filled = 0;
+    let unauthenticated = permit.connections.clone();
+    let mut permit = Some(permit);
+    let mut frames = FrameReader::new();
     let mut idle = Duration::ZERO;
-    let mut look = interval(LOOK);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut idle_check = interval(IDLE_CHECK);
+    idle_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = look.tick() => {
+            _ = idle_check.tick() => {
                 *allocation = allocation.take().filter(|allocation| !allocation.has_ended());
-                idle = if allocation.is_some() { Duration::ZERO } else { idle + LOOK };
-                if idle > IDLE {
+                idle = if allocation.is_some() { Duration::ZERO } else { idle + IDLE_CHECK };
+                if idle > IDLE_TIMEOUT {
                     return Ok(());
                 }
             }
-            read = reader.read(&mut buffer[filled..]) => match read? {
+            read = reader.read(frames.space()) => match read? {
                 0 => return Ok(()),
-                read => filled += read,
+                read => frames.add(read),
             }
         }
         let now = service.now();
-        let mut start = 0;
-        while let Some((kind, length, next)) =
-            frame::measure(&buffer[start..filled]).map_err(|_| io::ErrorKind::InvalidData)?
-        {
-            if start + next > filled {
-                break;
-            }
-            let bytes = &buffer[start..start + length];
+        while let Some((kind, bytes)) = frames.next().map_err(|_| io::ErrorKind::InvalidData)? {
             match (kind, &*allocation) {
-                (Kind::Message, _) => service.message(allocation, client, bytes, now),
-                (Kind::Channel, Some(allocation)) => service.channel_data(allocation, bytes, now),
-                (Kind::Channel, None) => {}
+                (FrameKind::Message, _) => service.message(allocation, client, bytes, now),
+                (FrameKind::Channel, Some(allocation)) => {
+                    service.channel_data(allocation, bytes, now);
+                }
+                (FrameKind::Channel, None) => {}
             }
-            start += next;
         }
-        buffer.copy_within(start..filled, 0);
-        filled -= start;
-        match (&*allocation, &stranger) {
-            (Some(_), _) => stranger = None,
-            // It gave its allocation back, and with that its right to be here.
-            (None, None) => stranger = strangers.admit(client.remote.ip()),
+        match (&*allocation, &permit) {
+            (Some(_), _) => permit = None,
+            // The client deleted its allocation, so it counts as unauthenticated again.
+            (None, None) => permit = unauthenticated.admit(client.remote.ip()),
             (None, Some(_)) => {}
         }
-        if allocation.is_none() && stranger.is_none() {
+        if allocation.is_none() && permit.is_none() {
             return Ok(());
         }
     }
@@ -139,31 +134,33 @@ async fn write(mut writer: OwnedWriteHalf, outbox: &Outbox) -> io::Result<()> {
     let mut bytes = Vec::new();
     loop {
         outbox.take(&mut bytes).await;
-        timeout(STUCK, writer.write_all(&bytes)).await??;
+        timeout(WRITE_TIMEOUT, writer.write_all(&bytes)).await??;
     }
 }
 
-/// Connections that have proved nothing yet.
+/// Counts connections without an allocation, by address.
 #[derive(Debug, Default)]
-pub(super) struct Strangers(Mutex<HashMap<IpAddr, usize>>);
+pub(super) struct UnauthenticatedConnections(Mutex<HashMap<IpAddr, usize>>);
 
-/// The place of one of them, free again when dropped.
+/// Permits one such connection. Released on drop.
 #[derive(Debug)]
-struct Stranger {
-    all: Arc<Strangers>,
+struct UnauthenticatedPermit {
+    connections: Arc<UnauthenticatedConnections>,
     ip: IpAddr,
 }
 
-impl Strangers {
-    fn admit(self: &Arc<Self>, ip: IpAddr) -> Option<Stranger> {
+impl UnauthenticatedConnections {
+    fn admit(self: &Arc<Self>, ip: IpAddr) -> Option<UnauthenticatedPermit> {
         let mut counts = self.counts();
         let of_ip = counts.get(&ip).copied().unwrap_or(0);
-        if of_ip >= STRANGERS_EACH || counts.values().sum::<usize>() >= STRANGERS {
+        if of_ip >= MAX_UNAUTHENTICATED_PER_ADDRESS
+            || counts.values().sum::<usize>() >= MAX_UNAUTHENTICATED
+        {
             return None;
         }
         counts.insert(ip, of_ip + 1);
-        Some(Stranger {
-            all: self.clone(),
+        Some(UnauthenticatedPermit {
+            connections: self.clone(),
             ip,
         })
     }
@@ -173,9 +170,9 @@ impl Strangers {
     }
 }
 
-impl Drop for Stranger {
+impl Drop for UnauthenticatedPermit {
     fn drop(&mut self) {
-        let mut counts = self.all.counts();
+        let mut counts = self.connections.counts();
         if let Some(count) = counts.get_mut(&self.ip) {
             *count -= 1;
             if *count == 0 {
@@ -190,15 +187,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strangers_are_few() {
-        let strangers = Arc::new(Strangers::default());
+    fn unauthenticated_connections_are_limited() {
+        let connections = Arc::new(UnauthenticatedConnections::default());
         let one = IpAddr::from([203, 0, 113, 1]);
-        let mut places: Vec<_> = (0..100).filter_map(|_| strangers.admit(one)).collect();
-        assert_eq!(places.len(), STRANGERS_EACH);
+        let mut permits: Vec<_> = (0..100).filter_map(|_| connections.admit(one)).collect();
+        assert_eq!(permits.len(), MAX_UNAUTHENTICATED_PER_ADDRESS);
         let others = (2..=255).flat_map(|host| [IpAddr::from([203, 0, 113, host]); 2]);
-        places.extend(others.filter_map(|ip| strangers.admit(ip)));
-        assert_eq!(places.len(), STRANGERS);
-        places.clear();
-        assert!(strangers.counts().is_empty());
+        permits.extend(others.filter_map(|ip| connections.admit(ip)));
+        assert_eq!(permits.len(), MAX_UNAUTHENTICATED);
+        permits.clear();
+        assert!(connections.counts().is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! Clients over UDP, at one address of this machine.
+//! Clients over UDP, at one address of the server.
 
 use std::collections::HashMap;
 use std::io;
@@ -10,14 +10,14 @@ use tokio::net::UdpSocket;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::allocation::Allocation;
-use super::client::{Client, Link};
-use super::frame::{self, Kind, MAX_FRAME};
+use super::client::{Client, Transport};
+use super::frame::{self, FrameKind, MAX_FRAME};
 use super::service::Service;
 
-/// Datagrams read at once, before others have their turn.
+/// Datagrams read before the task yields.
 const BATCH: usize = 64;
-/// Allocations that have ended are forgotten this often.
-const FORGET: Duration = Duration::from_secs(2);
+/// Interval at which ended allocations are removed from the table of clients.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Serves until the task is aborted.
 pub(super) async fn serve(socket: Arc<UdpSocket>, service: Arc<Service>) {
@@ -26,13 +26,13 @@ pub(super) async fn serve(socket: Arc<UdpSocket>, service: Arc<Service>) {
     };
     let mut clients: HashMap<SocketAddr, Arc<Allocation>> = HashMap::new();
     let mut buffer = vec![0; MAX_FRAME + 1];
-    let mut forget = interval(FORGET);
-    forget.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut sweep = interval(SWEEP_INTERVAL);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = forget.tick() => clients.retain(|_, allocation| !allocation.has_ended()),
+            _ = sweep.tick() => clients.retain(|_, allocation| !allocation.has_ended()),
             ready = socket.readable() => if let Err(error) = ready {
-                tracing::warn!(%error, %local, "TURN over UDP cannot be read any more");
+                tracing::warn!(%error, %local, "a TURN socket cannot be read");
                 return;
             }
         }
@@ -41,28 +41,23 @@ pub(super) async fn serve(socket: Arc<UdpSocket>, service: Arc<Service>) {
             let (length, remote) = match socket.try_recv_from(&mut buffer) {
                 Ok(received) => received,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // Of an earlier answer that could not be delivered.
+                // An ICMP error for an earlier response.
                 Err(_) => continue,
             };
-            let datagram = &buffer[..length];
-            let Ok(Some((kind, length, _))) = frame::measure(datagram) else {
-                continue;
-            };
-            // ChannelData may be padded (RFC 8656 12.5); a message has to be whole.
-            let Some(bytes) = datagram.get(..length) else {
+            let Some((kind, bytes)) = frame::in_datagram(&buffer[..length]) else {
                 continue;
             };
             match kind {
-                Kind::Channel => {
+                FrameKind::Channel => {
                     if let Some(allocation) = clients.get(&remote) {
                         service.channel_data(allocation, bytes, now);
                     }
                 }
-                Kind::Message => {
+                FrameKind::Message => {
                     let client = Client {
                         local: local.ip(),
                         remote,
-                        link: Link::Udp(socket.clone()),
+                        transport: Transport::Udp(socket.clone()),
                     };
                     let mut allocation = clients.remove(&remote);
                     service.message(&mut allocation, &client, bytes, now);

@@ -28,8 +28,7 @@ fn extracted_profile(mut pair: TestPair) -> Profile {
             payload,
         };
         let mut out = Vec::new();
-        srtp
-            .protect(&mut stream, &packet, &mut out)
+        srtp.protect(&mut stream, &packet, &mut out)
             .expect("sealed");
         pair.viewer.read(pair.now, from, &out);
     }

@@ -1,4 +1,4 @@
-//! Answers to requests, written into a buffer without allocating.
+//! Responses to requests, written into a buffer without allocation.
 
 use std::net::SocketAddr;
 
@@ -11,78 +11,81 @@ use turn_types::stun::message::{
     StunWriteError,
 };
 
-/// The longest answer is an error with nonce, realm and integrity.
-pub(super) const LONGEST: usize = 512;
+/// Bytes. The longest response is an error with NONCE, REALM and MESSAGE-INTEGRITY.
+pub(super) const MAX_LEN: usize = 512;
 
-/// What a request led to.
+/// The result of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// Binding: as whom we see the client.
-    Seen,
-    /// Allocate.
+pub(super) enum Response {
+    /// Of Binding: with the address of the client.
+    Binding,
+    /// Of Allocate. `lifetime`: seconds.
     Allocated { relayed: SocketAddr, lifetime: u32 },
-    /// Refresh.
+    /// Of Refresh. `lifetime`: seconds.
     Refreshed { lifetime: u32 },
-    /// CreatePermission, ChannelBind.
-    Done,
-    /// An error of RFC 8489 or RFC 8656, by its number.
-    Refused(u16),
-    /// 401 or 438: what the client needs to prove who it is.
+    /// Of CreatePermission and ChannelBind.
+    Success,
+    /// An error code of RFC 8489 14.8 or RFC 8656 19.
+    Error(u16),
+    /// 401 or 438: realm and nonce for the next request.
     Challenge { code: u16, nonce: String },
-    /// 420.
-    Unknown(Vec<AttributeType>),
+    /// 420, with the attributes that are not supported.
+    UnknownAttributes(Vec<AttributeType>),
 }
 
-/// Writes the answer to `request`, signed when there is a `key`. Its length; nothing when it cannot be written.
+/// Writes the response to `request`, signed with `key` if any. Returns its length; `None` when it cannot be encoded.
 pub(super) fn write(
-    answer: &Answer,
+    response: &Response,
     request: &Message<'_>,
     client: SocketAddr,
     realm: &str,
     key: Option<&IntegrityKey>,
-    buffer: &mut [u8; LONGEST],
+    buffer: &mut [u8; MAX_LEN],
 ) -> Option<usize> {
-    let result = try_write(answer, request, client, realm, key, buffer);
+    let result = try_write(response, request, client, realm, key, buffer);
     result
-        .inspect_err(|error| tracing::debug!(%error, "an answer cannot be written"))
+        .inspect_err(|error| tracing::debug!(%error, "a TURN response cannot be encoded"))
         .ok()
 }
 
 fn try_write(
-    answer: &Answer,
+    response: &Response,
     request: &Message<'_>,
     client: SocketAddr,
     realm: &str,
     key: Option<&IntegrityKey>,
-    buffer: &mut [u8; LONGEST],
+    buffer: &mut [u8; MAX_LEN],
 ) -> Result<usize, StunWriteError> {
     let writer = MessageWriteMutSlice::new(buffer);
     let id = request.transaction_id();
     let success = matches!(
-        answer,
-        Answer::Seen | Answer::Allocated { .. } | Answer::Refreshed { .. } | Answer::Done
+        response,
+        Response::Binding
+            | Response::Allocated { .. }
+            | Response::Refreshed { .. }
+            | Response::Success
     );
     let mut message = if success {
         Message::builder_success(request, writer)
     } else {
         Message::builder_error(request, writer)
     };
-    match answer {
-        Answer::Seen => message.add_attribute(&XorMappedAddress::new(client, id))?,
-        Answer::Allocated { relayed, lifetime } => {
+    match response {
+        Response::Binding => message.add_attribute(&XorMappedAddress::new(client, id))?,
+        Response::Allocated { relayed, lifetime } => {
             message.add_attribute(&XorRelayedAddress::new(*relayed, id))?;
             message.add_attribute(&Lifetime::new(*lifetime))?;
             message.add_attribute(&XorMappedAddress::new(client, id))?;
         }
-        Answer::Refreshed { lifetime } => message.add_attribute(&Lifetime::new(*lifetime))?,
-        Answer::Done => {}
-        Answer::Refused(code) => message.add_attribute(&ErrorCode::builder(*code).build()?)?,
-        Answer::Challenge { code, nonce } => {
+        Response::Refreshed { lifetime } => message.add_attribute(&Lifetime::new(*lifetime))?,
+        Response::Success => {}
+        Response::Error(code) => message.add_attribute(&ErrorCode::builder(*code).build()?)?,
+        Response::Challenge { code, nonce } => {
             message.add_attribute(&ErrorCode::builder(*code).build()?)?;
             message.add_attribute(&Realm::new(realm)?)?;
             message.add_attribute(&Nonce::new(nonce)?)?;
         }
-        Answer::Unknown(types) => {
+        Response::UnknownAttributes(types) => {
             message.add_attribute(&ErrorCode::builder(ErrorCode::UNKNOWN_ATTRIBUTE).build()?)?;
             message.add_attribute(&UnknownAttributes::new(types))?;
         }
