@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The programs in server/fuzz.
-pub(crate) const TARGETS: [&str; 4] = ["signaling", "chat", "feedback", "demux"];
+pub(crate) const TARGETS: [&str; 5] = ["signaling", "chat", "feedback", "demux", "turn"];
 
 const SECONDS: u32 = 60;
 
