@@ -1,4 +1,4 @@
-//! The command line: one [`Config`], parsed once.
+//! The command line, parsed into a [`Config`].
 
 mod turn;
 
@@ -16,17 +16,17 @@ use stream::admission;
 use stream::registry::SourceConfig;
 pub use turn::{Switch, TurnFlags};
 
-/// A source runs on for this long after its last viewer.
+/// A source keeps running for this long after its last viewer.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Puts video on a web page in under a second: any file, in any browser, over WebRTC.
-// The doc comments below are the text of --help, where a URL stands as it is typed.
+/// Shows video on a web page in under a second: any file, in any browser, over WebRTC.
+// The doc comments below are the text of --help, so URLs have no angle brackets.
 #[allow(rustdoc::bare_urls)]
 #[derive(Clone, Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
 pub struct Config {
-    /// What is shown: a file, a folder (watched: new files appear), NAME=PATH, or test: for a generated
-    /// picture. Without any, the folder assets/ if there is one, else test:
+    /// What to stream: a file, a folder (watched: new files appear), NAME=PATH, or test: for a test video [default: the
+    /// folder assets/ if it exists, else test:]
     #[arg(value_name = "SOURCE", value_parser = source)]
     pub sources: Vec<SourceConfig>,
 
@@ -34,57 +34,57 @@ pub struct Config {
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8000")]
     pub listen: SocketAddr,
 
-    /// An address of a router or cloud that forwards the UDP port, and the ports of TURN, to this machine.
+    /// A public address that forwards the UDP port and the TURN ports to this machine (router, cloud).
     /// Example: --public-ip 203.0.113.5
     #[arg(long, value_name = "IP")]
     pub public_ip: Option<IpAddr>,
 
-    /// The UDP port that pictures and sound of all viewers go through, with one more above it for each further
-    /// shard; 0 for any free one. Example: --udp-port 9189
+    /// The UDP port for video and audio of all viewers; each further shard uses the next port; 0 for any free ones.
+    /// Example: --udp-port 9189
     #[arg(long, value_name = "PORT", default_value_t = 8189)]
     pub udp_port: u16,
 
-    /// How many threads send pictures and sound, each through a UDP port of its own [default: one a core]. Example: --shards 4
+    /// Threads (shards) that send video and audio, each with its own UDP port [default: one per core]. Example: --shards 4
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub shards: Option<u16>,
 
-    /// Whether viewers whose network lets no UDP through may come over TCP, on the same port numbers (ICE-TCP). Example: --ice-tcp off
+    /// Accept viewers over TCP as well, on the same port numbers (ICE-TCP), for networks that block UDP. Example: --ice-tcp off
     #[arg(long, value_name = "on|off", default_value = "on")]
     pub ice_tcp: Switch,
 
-    /// How many may watch at once, at some 300 kB each; the next one is told to try again. Example: --max-viewers 100
+    /// Maximum number of viewers, at about 300 kB of memory each; further viewers get 503. Example: --max-viewers 100
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
     pub max_viewers: u32,
 
-    /// How much may go to all viewers together, in Mbit/s; who would need more is told to try again [default: no limit].
+    /// Maximum bitrate to all viewers together, in Mbit/s; viewers who would exceed it get 503 [default: no limit].
     /// Example: --max-egress-mbps 900
     #[arg(long, value_name = "MBIT/S", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_egress_mbps: Option<u32>,
 
-    /// How many rooms there may be at once. Example: --max-rooms 20
+    /// Maximum number of rooms. Example: --max-rooms 20
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
     pub max_rooms: u32,
 
-    /// How many may be in all rooms together; the next one is told to try again. Example: --max-peers 100
+    /// Maximum number of peers in all rooms together; further peers are told to try again. Example: --max-peers 100
     #[arg(long, value_name = "NUMBER", default_value_t = 4000)]
     pub max_peers: u32,
 
-    /// A web site whose pages may use this server; may be given several times. Without it, every site may.
+    /// An origin whose pages may use this server; may be given several times [default: every origin].
     /// Example: --cors-origin https://www.example.org
     #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = origin)]
     pub cors_origins: Vec<String>,
 
-    /// A STUN or TURN server that clients are told to use, besides the one in here; may be given several times.
-    /// TURN with a user and a password, or with neither and --turn-secret.
+    /// A further STUN or TURN server for clients; may be given several times. TURN with user and password, or without both
+    /// and with --turn-secret.
     /// Example: --ice-server stun:stun.example.org:3478 --ice-server turn:user:secret@turn.example.org:3478
     #[arg(long = "ice-server", value_name = "URL", value_parser = ice_server)]
     pub ice_servers: Vec<IceServer>,
 
-    /// Tell clients to connect through TURN servers only, so that they do not learn each other's addresses.
+    /// Clients connect through TURN only, so that they do not learn each other's addresses.
     #[arg(long)]
     pub relay_only: bool,
 
-    /// What is logged: error, warn, info, debug, trace, or a filter by module. Example: --log info,connection=debug
+    /// Log level: error, warn, info, debug, trace, or a filter by module. Example: --log info,connection=debug
     #[arg(long, value_name = "FILTER", default_value = "info")]
     pub log: String,
 
@@ -95,48 +95,48 @@ pub struct Config {
     #[command(flatten)]
     pub turn: TurnFlags,
 
-    /// Not a flag: how long a source runs on without viewers.
+    /// Not a flag: how long a source keeps running without viewers.
     #[arg(skip = GRACE)]
     pub grace: Duration,
 
-    /// Not a flag: whether shards seal media themselves.
+    /// Not a flag: whether shards encrypt media themselves. False: webrtc-rs does.
     #[arg(skip = true)]
     pub sealing: bool,
 
-    /// Not a flag: what else rooms may cost.
+    /// Not a flag: further limits of rooms.
     #[arg(skip)]
     pub room_limits: Limits,
 }
 
 const EXAMPLES: &str = "Examples:
-  server film.mp4                       one film
-  server ~/Videos                       every film in a folder, by its name
-  server lobby=intro.mkv test:          a film called lobby, and a test picture
+  server video.mp4                      one file
+  server ~/Videos                       every file in a folder, by its name
+  server lobby=intro.mkv test:          a file as the stream lobby, and a test video
   server --listen 127.0.0.1:9000 ~/Videos --max-viewers 50";
 
 impl Config {
-    /// What one flag alone cannot tell.
+    /// Checks flags against each other.
     ///
     /// # Errors
-    /// A sentence that says which flags do not go together.
+    /// A sentence that says which flags contradict each other.
     pub fn check(&self) -> Result<(), String> {
         let shards = self.shard_count();
         if usize::from(self.udp_port) + shards > usize::from(u16::MAX) + 1 {
             return Err(format!(
-                "--udp-port {} leaves no room for {shards} ports, one for each shard; choose a lower one, or fewer --shards",
+                "--udp-port {} is too high for {shards} ports, one for each shard; choose a lower one, or fewer --shards",
                 self.udp_port
             ));
         }
         match self.ice_servers.iter().find(|server| shares_secret(server)) {
             Some(server) if self.turn.secret.is_none() => Err(format!(
-                "{} needs a user and a password, as turn:user:password@host, or --turn-secret with the secret that it shares with this server",
+                "{} needs a user and a password (turn:user:password@host), or --turn-secret with the secret that it shares with this server",
                 server.urls.join(", ")
             )),
             _ => Ok(()),
         }
     }
 
-    /// Threads that send media: as told, or one a core.
+    /// Number of shards: as given, or one per core.
     pub fn shard_count(&self) -> usize {
         match self.shards {
             Some(shards) => usize::from(shards),
@@ -144,7 +144,7 @@ impl Config {
         }
     }
 
-    /// Bounds on all viewers together.
+    /// Limits on all viewers together.
     pub fn viewer_limits(&self) -> admission::Limits {
         admission::Limits {
             viewers: self.max_viewers,
@@ -152,7 +152,7 @@ impl Config {
         }
     }
 
-    /// The sources to show: those given, or what a first run has.
+    /// The given sources, or the default.
     pub fn sources_or_default(&self) -> Vec<SourceConfig> {
         if !self.sources.is_empty() {
             return self.sources.clone();
@@ -166,12 +166,12 @@ impl Config {
     }
 }
 
-/// True for a TURN server without an account: credentials for it are made with the secret that it shares with us.
+/// True for a TURN server without user and password: it shares --turn-secret, which issues its credentials.
 pub fn shares_secret(server: &IceServer) -> bool {
     server.username.is_none() && server.urls.iter().any(|url| url.starts_with("turn"))
 }
 
-/// `file`, `folder`, `name=path`, `test:`, `name=test:`. An existing path is never split at its `=`.
+/// Parses `file`, `folder`, `name=path`, `test:` and `name=test:`. An existing path is not split at `=`.
 fn source(argument: &str) -> Result<SourceConfig, String> {
     if argument == "test:" {
         return Ok(SourceConfig::Test { name: None });
@@ -190,7 +190,7 @@ fn source(argument: &str) -> Result<SourceConfig, String> {
         }
         return match existing(Some(name), path) {
             Some(SourceConfig::Folder(_)) => Err(format!(
-                "{path} is a folder, which has no name of its own; give it without {name}="
+                "{path} is a folder, which has no stream name of its own; give it without {name}="
             )),
             Some(source) => Ok(source),
             None => Err(format!(
@@ -199,7 +199,7 @@ fn source(argument: &str) -> Result<SourceConfig, String> {
         };
     }
     Err(format!(
-        "there is no file or folder {argument:?}; check the path, or give test: for a test picture"
+        "there is no file or folder {argument:?}; check the path, or give test: for a test video"
     ))
 }
 
@@ -217,7 +217,7 @@ fn existing(name: Option<&str>, path: &str) -> Option<SourceConfig> {
     }
 }
 
-/// `scheme://host[:port]`, as browsers send it.
+/// Parses an origin as browsers send it, `scheme://host[:port]`.
 fn origin(argument: &str) -> Result<String, String> {
     let host = argument.split_once("://").map(|(_, host)| host);
     match host {
@@ -229,7 +229,7 @@ fn origin(argument: &str) -> Result<String, String> {
     }
 }
 
-/// `stun:host[:port]`, `turn:[user:password@]host[:port][?transport=tcp]`, and with `stuns:` and `turns:`.
+/// Parses `stun:host[:port]` and `turn:[user:password@]host[:port][?transport=tcp]`, also with `stuns:` and `turns:`.
 fn ice_server(argument: &str) -> Result<IceServer, String> {
     const HINT: &str = "write it as stun:host:3478, turn:user:password@host:3478, or turn:host:3478 with --turn-secret";
     let (scheme, rest) = argument.split_once(':').ok_or(HINT)?;
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_are_files_folders_names_and_the_test_picture() {
+    fn sources_are_files_folders_named_files_and_the_test_video() {
         let folder = tempfile::tempdir().unwrap();
         let odd = folder.path().join("a=b.mp4");
         std::fs::write(&odd, b"").unwrap();
@@ -291,14 +291,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_in_a_sentence() {
+    fn an_invalid_flag_gets_a_sentence() {
         let missing = parse(&["nowhere.mp4"]).unwrap_err();
         assert!(
             missing.contains("there is no file or folder \"nowhere.mp4\""),
             "{missing}"
         );
         assert!(
-            parse(&["film=nowhere.mp4"])
+            parse(&["lobby=nowhere.mp4"])
                 .unwrap_err()
                 .contains("\"nowhere.mp4\"")
         );
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn ice_servers_are_told_apart() {
+    fn ice_servers_have_accounts_or_the_shared_secret() {
         let config = parse(&[
             "--ice-server",
             "stun:a.example:3478",
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_to_all_viewers_is_told_in_megabits() {
+    fn the_limit_of_egress_is_given_in_megabits() {
         let limits = |arguments: &[&str]| parse(arguments).unwrap().viewer_limits();
         assert_eq!(limits(&[]).egress, None);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Flags and signals.
+//! The program: flags, log, signals.
 
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
@@ -16,17 +16,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
-/// These crates log what peers do wrong, packet by packet; a filter by module shows it again.
+/// Crates that log protocol errors of clients for each packet. An explicit filter by module can show them.
 const QUIET: &str = ",rtc=off,webrtc=off,stun_types=off,turn_types=off";
 
-/// So many streams are named at the start.
-const NAMED: usize = 10;
+/// Streams listed at the start.
+const MAX_LISTED: usize = 10;
 
-/// Enough for every socket that the limits allow.
-const FILES: u64 = 65_536;
+/// Open files: enough for every socket that the default limits allow.
+const MAX_FILES: u64 = 65_536;
 
-/// A task that blocks (FFmpeg on a dead network drive) does not hold up the end.
-const LAST_TASKS: Duration = Duration::from_millis(500);
+/// A task that blocks (FFmpeg on an unreachable network drive) delays the exit by this much at most.
+const EXIT_TIMEOUT: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     let config = Config::parse();
@@ -47,7 +47,7 @@ fn run(config: Config) -> Result<()> {
         .build()
         .context("the server's threads could not be started")?;
     let outcome = runtime.block_on(serve(config));
-    runtime.shutdown_timeout(LAST_TASKS);
+    runtime.shutdown_timeout(EXIT_TIMEOUT);
     outcome
 }
 
@@ -64,7 +64,7 @@ async fn serve(config: Config) -> Result<()> {
             };
             match first.take() {
                 Some(first) => {
-                    tracing::info!("stopping; a second signal stops at once");
+                    tracing::info!("shutting down; a second signal exits at once");
                     let _ = first.send(());
                 }
                 None => std::process::exit(128 + number),
@@ -90,7 +90,7 @@ async fn serve(config: Config) -> Result<()> {
     let address = listener
         .local_addr()
         .context("the listening socket has no address")?;
-    // Nobody may be reading; that is no reason not to serve.
+    // Standard output may be closed; the server runs all the same.
     let _ = std::io::stdout().write_all(announcement(address, &server).as_bytes());
     let shutdown = async {
         let _ = shutdown.await;
@@ -99,23 +99,23 @@ async fn serve(config: Config) -> Result<()> {
     Ok(())
 }
 
-/// A socket is a file. Many systems begin with 1024, and let a program raise that up to a hard limit (setrlimit(2)).
+/// Raises the soft limit of open files, often 1024, up to the hard limit (setrlimit(2)): every socket is a file.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
-    let most = limit.maximum.unwrap_or(FILES).min(FILES);
-    if limit.current.is_some_and(|current| current < most) {
+    let wanted = limit.maximum.unwrap_or(MAX_FILES).min(MAX_FILES);
+    if limit.current.is_some_and(|current| current < wanted) {
         let raised = Rlimit {
-            current: Some(most),
+            current: Some(wanted),
             maximum: limit.maximum,
         };
         if let Err(error) = setrlimit(Resource::Nofile, raised) {
-            tracing::warn!(%error, ?limit.current, "there may be too few files for many sockets");
+            tracing::warn!(%error, ?limit.current, "the limit of open files could not be raised; it may be too low for many viewers");
         }
     }
 }
 
 fn start_log(filter: &str) -> Result<()> {
-    // A filter by module is taken as it is.
+    // A filter by module is used unchanged.
     let directives = if filter.contains(['=', ',']) {
         filter.to_owned()
     } else {
@@ -131,7 +131,7 @@ fn start_log(filter: &str) -> Result<()> {
     Ok(())
 }
 
-/// Where to point a browser, for people.
+/// The text on standard output at the start: URLs, streams, ports.
 fn announcement(http: SocketAddr, server: &Server) -> String {
     let port = http.port();
     let mut text = "Watch at\n".to_owned();
@@ -148,7 +148,7 @@ fn announcement(http: SocketAddr, server: &Server) -> String {
     let streams = server.registry().list().streams;
     let names: Vec<&str> = streams
         .iter()
-        .take(NAMED)
+        .take(MAX_LISTED)
         .map(|stream| stream.name.as_str())
         .collect();
     match streams.len() - names.len() {
@@ -165,12 +165,12 @@ fn announcement(http: SocketAddr, server: &Server) -> String {
         .collect();
     let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
     text.push_str(&format!(
-        "Pictures and sound go through UDP port {}. Ctrl-C stops.\n",
+        "Video and audio use UDP port {}. Ctrl-C stops the server.\n",
         ports.join(" and ")
     ));
     if let Some(turn) = server.turn() {
         text.push_str(&format!(
-            "STUN and TURN, for people behind NATs: port {}, UDP and TCP.\n",
+            "STUN and TURN, for clients behind NATs: port {}, UDP and TCP.\n",
             turn.port()
         ));
     }

@@ -1,17 +1,19 @@
-//! Request bodies, bounded in size and time.
+//! Request bodies, limited in size and time.
 
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::{HeaderMap, header};
 
 use super::error::HttpError;
 
-/// An offer with every codec and many candidates has about 10 kB.
-const LIMIT: usize = 64 * 1024;
-const TIME: Duration = Duration::from_secs(10);
+/// Bytes. An offer with every codec and many candidates has about 10 kB.
+const MAX_BODY: usize = 64 * 1024;
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The body as text, when it is of the media type `wanted`.
+/// The body as text, if the Content-Type is `wanted`.
 pub(super) async fn text(
     headers: &HeaderMap,
     body: Body,
@@ -28,20 +30,20 @@ pub(super) async fn text(
     let declared = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > LIMIT as u64) {
-        return Err(HttpError::TooLarge { limit: LIMIT });
+    if declared.is_some_and(|length| length > MAX_BODY as u64) {
+        return Err(HttpError::TooLarge { limit: MAX_BODY });
     }
-    let bytes = tokio::time::timeout(TIME, to_bytes(body, LIMIT))
+    // As a request of its own, so that axum's extractor distinguishes a body that is too large.
+    let mut request = Request::new(body);
+    DefaultBodyLimit::max(MAX_BODY).apply(&mut request);
+    let bytes = tokio::time::timeout(TIMEOUT, Bytes::from_request(request, &()))
         .await
         .map_err(|_| HttpError::TooSlow)?;
-    let bytes = bytes.map_err(|error| {
-        let too_large = std::error::Error::source(&error)
-            .is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
-        if too_large {
-            HttpError::TooLarge { limit: LIMIT }
-        } else {
-            HttpError::BadBody
+    let bytes = bytes.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
+            HttpError::TooLarge { limit: MAX_BODY }
         }
+        _ => HttpError::BadBody,
     })?;
     String::from_utf8(bytes.into()).map_err(|_| HttpError::BadBody)
 }

@@ -1,4 +1,4 @@
-//! Who may call from another origin: anybody, unless `--cors-origin` names some.
+//! Cross-origin requests: every origin is allowed, unless `--cors-origin` names some.
 
 use std::sync::Arc;
 
@@ -12,21 +12,22 @@ use super::router::App;
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PATCH, DELETE, OPTIONS");
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("Location, ETag, Link, Accept-Patch, Accept-Post, Retry-After");
-const ASKED_HEADERS: HeaderValue =
+const DEFAULT_HEADERS: HeaderValue =
     HeaderValue::from_static("Content-Type, If-Match, Authorization");
 const ONE_DAY: HeaderValue = HeaderValue::from_static("86400");
-/// A page on a public address that calls a server on a private one.
-const PRIVATE_ASKED: HeaderName = HeaderName::from_static("access-control-request-private-network");
-const PRIVATE_GRANTED: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+/// Private Network Access: a page of a public address calls a server at a private one.
+const PRIVATE_REQUESTED: HeaderName =
+    HeaderName::from_static("access-control-request-private-network");
+const PRIVATE_ALLOWED: HeaderName = HeaderName::from_static("access-control-allow-private-network");
 
-/// Answers preflights and marks every answer (Fetch 3.2).
+/// Answers preflights and adds CORS headers to every response (Fetch 3.3).
 pub(super) async fn allow(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let asked = request.headers().clone();
+    let request_headers = request.headers().clone();
     let preflight = request.method() == Method::OPTIONS;
     let mut response = next.run(request).await;
-    let origin = allowed_origin(&app.cors_origins, asked.get(header::ORIGIN));
+    let origin = allowed_origin(&app.cors_origins, request_headers.get(header::ORIGIN));
     if preflight && response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        // OPTIONS is possible everywhere; routes that have more to say answer it themselves.
+        // Every route answers OPTIONS; some have a handler of their own.
         let allow = response.headers_mut().remove(header::ALLOW);
         response = Response::default();
         *response.status_mut() = StatusCode::NO_CONTENT;
@@ -44,26 +45,26 @@ pub(super) async fn allow(State(app): State<Arc<App>>, request: Request, next: N
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     if preflight {
-        grant(headers, &asked);
+        allow_preflight(headers, &request_headers);
     }
     response
 }
 
-fn grant(headers: &mut HeaderMap, asked: &HeaderMap) {
+fn allow_preflight(headers: &mut HeaderMap, request: &HeaderMap) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-    let asked_headers = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+    let requested = request.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        asked_headers.unwrap_or(ASKED_HEADERS),
+        requested.unwrap_or(DEFAULT_HEADERS),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, ONE_DAY);
-    if asked.contains_key(PRIVATE_ASKED) {
-        headers.insert(PRIVATE_GRANTED, HeaderValue::from_static("true"));
+    if request.contains_key(PRIVATE_REQUESTED) {
+        headers.insert(PRIVATE_ALLOWED, HeaderValue::from_static("true"));
     }
 }
 
-/// Whether a WebSocket may be opened: browsers say where a page is from, and leave it to the server (RFC 6455 10.2).
-/// A page of this server itself may.
+/// Whether a WebSocket may be opened. Browsers send the origin and leave the check to the server (RFC 6455 10.2). The server's
+/// own origin is always allowed.
 pub(super) fn may_connect(allowed: &[String], headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return true;

@@ -1,4 +1,4 @@
-//! One function that turns errors into a status and a sentence.
+//! Errors of requests, and their status and sentence.
 
 use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
@@ -8,7 +8,7 @@ use shared::api::ApiError;
 use connection::{NegotiationError, SessionError};
 use stream::StreamError;
 
-/// What is wrong with a request, or with the server.
+/// Why a request fails. The text is a sentence for users.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HttpError {
     #[error(transparent)]
@@ -53,7 +53,7 @@ pub(super) enum HttpError {
         "Pages of this origin may not use this server; its owner names those that may with --cors-origin."
     )]
     ForeignOrigin,
-    /// No socket could be opened, for this reason.
+    /// No WebSocket can be opened, for this reason.
     #[error("{0}")]
     NoSocket(String),
     #[error("The stream took too long to start. Try again in a moment.")]
@@ -61,7 +61,7 @@ pub(super) enum HttpError {
 }
 
 impl HttpError {
-    /// The status, and after how many seconds it may be worth trying again.
+    /// The status, and the seconds of Retry-After.
     fn status(&self) -> (StatusCode, Option<u16>) {
         use StatusCode as S;
         match self {
@@ -99,7 +99,7 @@ impl HttpError {
         }
     }
 
-    /// A file that cannot be read now may be replaced or finished (409, as WHEP 4.2 has it).
+    /// 409 for a file that cannot be read, which may be replaced or completed (WHEP 4.2).
     fn status_of_stream(error: &StreamError) -> (StatusCode, Option<u16>) {
         match error {
             StreamError::Unreadable(_) => (StatusCode::CONFLICT, Some(10)),
@@ -116,10 +116,7 @@ impl IntoResponse for HttpError {
         if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!("a request failed: {self}");
         } else {
-            tracing::debug!(
-                status = status.as_u16(),
-                "a request was turned down: {self}"
-            );
+            tracing::debug!(status = status.as_u16(), "a request was rejected: {self}");
         }
         let mut response = (
             status,
@@ -145,6 +142,6 @@ pub(super) async fn method_not_allowed(method: Method) -> HttpError {
 }
 
 pub(super) fn no_such_route(uri: &Uri) -> HttpError {
-    // A path of any length is not echoed whole.
+    // A long path is not echoed completely.
     HttpError::NoSuchRoute(uri.path().chars().take(100).collect())
 }

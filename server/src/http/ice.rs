@@ -1,4 +1,4 @@
-//! `GET /api/ice`: STUN and TURN servers for a client, with credentials that expire.
+//! `GET /api/ice`: STUN and TURN servers for clients, with credentials that expire.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -12,52 +12,52 @@ use shared::api::{IceConfig, IceServer, IceTransportPolicy};
 use shared::hex::hex;
 
 use super::router::App;
-use super::streams::FRESH;
+use super::streams::NO_STORE;
 use crate::config::shares_secret;
 use turn::{Secret, is_public};
 
-/// Long enough for any visit: an allocation that lives may outlive its credential.
+/// Lifetime of credentials. An allocation may outlive its credential.
 const TTL: Duration = Duration::from_secs(12 * 3600);
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-/// The longest name of a host (RFC 1035 2.3.4).
-const LONGEST_HOST: usize = 253;
+/// Bytes of a host name (RFC 1035 2.3.4).
+const MAX_HOST: usize = 253;
 
-/// What clients are told about STUN and TURN.
+/// The ICE configuration for clients.
 #[derive(Debug)]
 pub struct Ice {
-    /// As configured. TURN servers without an account take credentials made with the secret.
+    /// Configured servers. TURN servers without user and password get credentials issued with the secret.
     pub servers: Vec<IceServer>,
     pub secret: Secret,
-    /// Of the embedded server, unless it is off.
+    /// Port of the embedded server, unless it is off.
     pub turn_port: Option<u16>,
-    /// Another one of it, which answers STUN.
+    /// A second port of the embedded server, for STUN only.
     pub second_port: Option<u16>,
-    /// An address by which this server is known outside.
+    /// The public address of this server.
     pub public_ip: Option<IpAddr>,
     pub policy: IceTransportPolicy,
 }
 
 pub(super) async fn config(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
-    let host = reached_by(&uri, &headers);
+    let host = requested_host(&uri, &headers);
     let config = app.ice.config(host, SystemTime::now());
-    (FRESH, Json(config)).into_response()
+    (NO_STORE, Json(config)).into_response()
 }
 
 impl Ice {
-    /// For a client that reached us by `host`.
+    /// The configuration for a client that requested `host`.
     fn config(&self, host: Option<Host>, now: SystemTime) -> IceConfig {
         let mut ice_servers = self.configured(now);
         let mut expires = self.servers.iter().any(shares_secret);
         if let (Some(port), Some(host)) = (self.turn_port, self.host(host)) {
-            let place = format!("{host}:{port}");
-            let mut stun = vec![format!("stun:{place}")];
+            let address = format!("{host}:{port}");
+            let mut stun = vec![format!("stun:{address}")];
             stun.extend(self.second_port.map(|port| format!("stun:{host}:{port}")));
             ice_servers.push(IceServer {
                 urls: stun,
                 username: None,
                 credential: None,
             });
-            let urls = ["udp", "tcp"].map(|by| format!("turn:{place}?transport={by}"));
+            let urls = ["udp", "tcp"].map(|by| format!("turn:{address}?transport={by}"));
             ice_servers.push(self.with_credential(urls.to_vec(), now));
             expires = true;
         }
@@ -68,7 +68,7 @@ impl Ice {
         }
     }
 
-    /// The configured servers, with credentials where they are ours to make.
+    /// The configured servers, with issued credentials where they share the secret.
     pub(super) fn configured(&self, now: SystemTime) -> Vec<IceServer> {
         let servers = self
             .servers
@@ -80,7 +80,7 @@ impl Ice {
         servers.collect()
     }
 
-    /// Each answer has its own name: quotas tell clients apart by it.
+    /// A credential with a random name: quotas distinguish clients by it.
     fn with_credential(&self, urls: Vec<String>, now: SystemTime) -> IceServer {
         let mut random = [0; 6];
         getrandom::fill(&mut random).expect("the operating system gives random bytes");
@@ -93,13 +93,13 @@ impl Ice {
         }
     }
 
-    /// By what the client reaches the embedded server: as it reached us, or by the public address where that is surely
-    /// better (a proxy's name leads to the proxy).
-    fn host(&self, reached_by: Option<Host>) -> Option<Host> {
+    /// The host of the embedded server for this client: the requested host if it is a private address, else the public address if
+    /// there is one, because a name may lead to a proxy.
+    fn host(&self, requested_host: Option<Host>) -> Option<Host> {
         let public = self.public_ip.map(Host::Ip);
-        match reached_by {
+        match requested_host {
             Some(Host::Ip(ip)) if !is_public(ip) => Some(Host::Ip(ip)),
-            reached_by => public.or(reached_by),
+            requested_host => public.or(requested_host),
         }
     }
 }
@@ -112,7 +112,7 @@ enum Host {
 }
 
 impl Host {
-    /// From `host` or `host:port`, as browsers send it. Whatever else stands there is not ours to repeat.
+    /// Parses `host` or `host:port`. Anything else is rejected, because the host is echoed in the response.
     fn parse(text: &str) -> Option<Self> {
         if let Some(rest) = text.strip_prefix('[') {
             let (ip, _) = rest.split_once(']')?;
@@ -121,10 +121,10 @@ impl Host {
         }
         let name = text.split_once(':').map_or(text, |(name, _)| name);
         let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        if name.is_empty() || name.len() > LONGEST_HOST || !name.chars().all(valid) {
+        if name.is_empty() || name.len() > MAX_HOST || !name.chars().all(valid) {
             return None;
         }
-        // Not every client looks up this name in the same way.
+        // Clients resolve this name to IPv4 or IPv6.
         if name.eq_ignore_ascii_case("localhost") {
             return Some(Self::Ip(IpAddr::from([127, 0, 0, 1])));
         }
@@ -143,8 +143,8 @@ impl std::fmt::Display for Host {
     }
 }
 
-/// The host in the address that the client used: a proxy says in X-Forwarded-Host which one that was.
-fn reached_by(uri: &Uri, headers: &HeaderMap) -> Option<Host> {
+/// The host that the client requested: of X-Forwarded-Host behind a proxy, else of the URI or the Host header.
+fn requested_host(uri: &Uri, headers: &HeaderMap) -> Option<Host> {
     let header = |name| {
         let value = headers.get(name)?.to_str().ok()?;
         let first = value.split(',').next().unwrap_or(value);
@@ -182,8 +182,8 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_read_and_nonsense_is_not() {
-        let read = |text| Host::parse(text).map(|host| host.to_string());
+    fn hosts_are_parsed_and_invalid_ones_rejected() {
+        let parsed = |text| Host::parse(text).map(|host| host.to_string());
         for (text, host) in [
             ("example.org:8000", "example.org"),
             ("192.168.1.5", "192.168.1.5"),
@@ -192,7 +192,7 @@ mod tests {
             ("LocalHost:8000", "127.0.0.1"),
             ("my_host-2", "my_host-2"),
         ] {
-            assert_eq!(read(text).as_deref(), Some(host));
+            assert_eq!(parsed(text).as_deref(), Some(host));
         }
         let long = "x".repeat(300);
         for odd in [
@@ -206,12 +206,12 @@ mod tests {
             "ü.example",
             &long,
         ] {
-            assert_eq!(read(odd), None, "{odd}");
+            assert_eq!(parsed(odd), None, "{odd}");
         }
     }
 
     #[test]
-    fn the_embedded_server_is_named_as_the_client_reached_us() {
+    fn the_embedded_server_has_the_host_that_the_client_requested() {
         let now = SystemTime::now();
         let by = |text| Host::parse(text);
         let config = ice(Some(3478), None, vec![]).config(by("[::1]:8000"), now);
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_secret_makes_credentials_and_an_account_stays() {
+    fn a_shared_secret_issues_credentials_and_an_account_stays() {
         let server = |url: &str, username: Option<&str>| IceServer {
             urls: vec![url.to_owned()],
             username: username.map(str::to_owned),

@@ -1,4 +1,4 @@
-//! The accept loop, with its time limits.
+//! The accept loop, with timeouts.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,17 +16,16 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower::util::MapRequest;
 
-/// A client that has not sent its request's head by then is let go; so is an idle connection.
-const HEAD: Duration = Duration::from_secs(10);
+/// Timeout for a request head, and for idle connections.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Out of file descriptors, most likely: some of them come back.
-const AFTER_A_FAILED_ACCEPT: Duration = Duration::from_millis(100);
+/// Delay after a failed accept, usually for lack of file descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Requests under way when the server stops have this long.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// Timeout for requests in progress at shutdown.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Accepts and serves until `stop` is true. Then it accepts no more, lets the requests under way
-/// finish, and returns.
+/// Accepts and serves until `stop` is true. Then it stops accepting, waits for requests in progress, and returns.
 pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     let stopped = stop.clone();
@@ -36,11 +35,11 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Recei
                 Ok((stream, from)) => {
                     connections.spawn(connection(stream, from, router.clone(), stopped.clone()));
                 }
-                // The client went away while it was waiting.
+                // The client closed the connection before it was accepted.
                 Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {}
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(AFTER_A_FAILED_ACCEPT).await;
+                    tokio::time::sleep(ACCEPT_RETRY).await;
                 }
             },
             Some(_) = connections.join_next() => {}
@@ -49,8 +48,8 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Recei
     }
     drop(listener);
     let finished = async { while connections.join_next().await.is_some() {} };
-    // What is not finished then is dropped with the set.
-    let _ = tokio::time::timeout(FAREWELL, finished).await;
+    // Unfinished requests are dropped with the set.
+    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, finished).await;
 }
 
 async fn connection(
@@ -66,12 +65,12 @@ async fn connection(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(64 * 1024)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .with_upgrades();
     tokio::pin!(connection);
-    // Errors here are the client's: it went away, or sent what is not HTTP.
+    // Errors here are caused by the client: it closed the connection, or did not send HTTP.
     tokio::select! {
         result = &mut connection => {
             let _ = result;
@@ -84,6 +83,6 @@ async fn connection(
 }
 
 async fn stopping(stop: &mut watch::Receiver<bool>) {
-    // An error: the one who could say so is gone, which says the same.
+    // An error means that the sender is dropped: stop as well.
     let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -1,6 +1,6 @@
-//! `GET /metrics`: what happens, in the text format that Prometheus reads (0.0.4).
+//! `GET /metrics`: counters in the text format of Prometheus (0.0.4).
 //!
-//! A viewer has no series of its own, since these would grow without end: `GET /session/{secret}` tells of one.
+//! Viewers have no series of their own, because the number of series would grow without bound. `GET /session/{secret}` shows one.
 
 use std::fmt::{Display, Write};
 use std::sync::Arc;
@@ -16,38 +16,34 @@ use egress::counters::{Counter, Counters, Lateness, ShardCounters};
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What [`Counters`] hold: the end of the series' name, what it means, and where it is.
+/// A field of [`Counters`]: the last part of the series' name, its help text, and its accessor.
 type Column = (&'static str, &'static str, fn(&Counters) -> &Counter);
 
 const COLUMNS: [Column; 8] = [
     (
         "sent_packets",
-        "RTP packets sent, retransmissions among them.",
+        "RTP packets sent, including retransmissions.",
         |sent| &sent.packets,
     ),
     (
         "sent_bytes",
-        "Octets of these, without UDP and IP.",
+        "Bytes of these packets, without UDP and IP headers.",
         |sent| &sent.bytes,
     ),
-    ("rtx_packets", "Packets sent again.", |sent| &sent.rtx),
-    ("nacks", "Packets that viewers asked for again.", |sent| {
-        &sent.nacks
-    }),
-    ("plis", "Requests for a keyframe, PLI and FIR.", |sent| {
-        &sent.plis
-    }),
+    ("rtx_packets", "Packets retransmitted.", |sent| &sent.rtx),
+    ("nacks", "Packets requested by NACK.", |sent| &sent.nacks),
+    ("plis", "Keyframe requests, PLI and FIR.", |sent| &sent.plis),
     (
         "skips",
-        "Times that a viewer was too slow and went on at a later keyframe.",
+        "Times a slow viewer skipped to a later keyframe.",
         |sent| &sent.skips,
     ),
-    ("send_errors", "Sends that the system refused.", |sent| {
+    ("send_errors", "Sends that failed.", |sent| {
         &sent.send_errors
     }),
     (
         "batches",
-        "Sends to the system, each of one datagram or more.",
+        "Send calls, each of one or more datagrams.",
         |sent| &sent.batches,
     ),
 ];
@@ -68,7 +64,7 @@ fn viewers(text: &mut Exposition, app: &App) {
     text.family(
         "weir_viewers",
         "gauge",
-        "Places taken by viewers, connected or not.",
+        "Viewers admitted, connected or not.",
     );
     text.sample("weir_viewers", &[], app.registry.viewers());
     let (sealed, ordinary) = app.viewers.by_path();
@@ -76,7 +72,7 @@ fn viewers(text: &mut Exposition, app: &App) {
     text.family(
         name,
         "gauge",
-        "Viewers who have been sent something, by the way that their media takes.",
+        "Viewers that have been sent packets, by media path.",
     );
     for (path, viewers) in [(MediaPath::Sealed, sealed), (MediaPath::Ordinary, ordinary)] {
         text.sample(name, &[("path", path.name())], viewers);
@@ -85,7 +81,7 @@ fn viewers(text: &mut Exposition, app: &App) {
     text.family(
         name,
         "gauge",
-        "What goes to all viewers, as --max-egress-mbps counts it: estimated from their streams.",
+        "Bitrate to all viewers, as --max-egress-mbps counts it: estimated from their streams.",
     );
     text.sample(name, &[], app.registry.egress());
 }
@@ -110,18 +106,18 @@ fn shards(text: &mut Exposition, shards: &[Arc<ShardCounters>]) {
         let name = format!("weir_{what}_total");
         family(&name, "counter", help, &|shard| counter(&shard.sent).get());
     }
-    let help = "Datagrams that belong to nobody.";
+    let help = "Datagrams that match no connection.";
     family("weir_stray_datagrams_total", "counter", help, &|shard| {
         shard.stray.load(Ordering::Relaxed)
     });
-    let help = "RTCP datagrams that arrived.";
+    let help = "RTCP datagrams received.";
     family("weir_rtcp_datagrams_total", "counter", help, &|shard| {
         shard.feedback.get()
     });
     text.family(
         "weir_lateness_seconds",
         "histogram",
-        "From when a frame could have gone, due and appended, to its send.",
+        "Time from when a frame is due and appended to its send.",
     );
     for (number, shard) in &shards {
         lateness(text, number, &shard.lateness);
@@ -133,7 +129,7 @@ fn lateness(text: &mut Exposition, shard: &str, lateness: &Lateness) {
         .iter()
         .map(|&bound| (bound as f64 / 1000.0).to_string());
     let bounds = bounds.chain(["+Inf".to_owned()]);
-    // Each bucket of a histogram holds those below it too.
+    // Buckets of a Prometheus histogram are cumulative.
     let mut count = 0;
     for (bound, frames) in bounds.zip(lateness.buckets()) {
         count += frames;
@@ -148,7 +144,7 @@ fn lateness(text: &mut Exposition, shard: &str, lateness: &Lateness) {
     text.sample("weir_lateness_seconds_count", &[("shard", shard)], count);
 }
 
-/// Of those that have ever been sent: a folder may show thousands.
+/// Series of streams that have been sent at least once: a folder may hold thousands.
 fn streams(text: &mut Exposition, app: &App) {
     let mut streams = app.registry.streams();
     streams.retain(|stream| stream.counters().packets.get() > 0);
@@ -172,7 +168,7 @@ fn streams(text: &mut Exposition, app: &App) {
 struct Exposition(String);
 
 impl Exposition {
-    /// Begins the series of one name. `help` is one line without a backslash.
+    /// Begins a metric family. `help`: one line without backslashes.
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         self.line(format_args!("# HELP {name} {help}"));
         self.line(format_args!("# TYPE {name} {kind}"));
@@ -190,12 +186,12 @@ impl Exposition {
     }
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        // Writing to a string does not fail.
+        // Writing to a String does not fail.
         let _ = writeln!(self.0, "{line}");
     }
 }
 
-/// The value of a label; file names may have anything in them.
+/// Escapes the value of a label: file names may hold any character.
 fn escape(value: &str) -> String {
     value
         .replace('\\', "\\\\")
@@ -210,14 +206,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_label_may_hold_anything() {
+    fn a_label_may_hold_any_character() {
         let mut text = Exposition::default();
         text.sample("x", &[("stream", "a\"b\\c\nd 影"), ("n", "1")], 0.5);
         assert_eq!(text.0, "x{stream=\"a\\\"b\\\\c\\nd 影\",n=\"1\"} 0.5\n");
     }
 
     #[test]
-    fn a_bucket_holds_those_below_it_too() {
+    fn buckets_are_cumulative() {
         let late = Lateness::default();
         for micros in [500, 3_000, 4_500, 2_000_000] {
             late.add(Duration::from_micros(micros));

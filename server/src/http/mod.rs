@@ -1,19 +1,19 @@
-//! The HTTP interface. The only place that imports axum.
+//! The HTTP interface. No other module imports axum.
 //!
 //! | module | noun |
 //! |---|---|
-//! | [`router`] | every route on one page |
-//! | `offer`, `whep` | an SDP offer in, an answer out: plain, and as draft-ietf-wish-whep says |
-//! | `session` | candidates, ICE restart, how it goes, and the end of a session |
-//! | `ws` | rooms |
-//! | `streams` | what can be watched; health |
-//! | `metrics` | what happens, in numbers for a monitor |
+//! | [`router`] | the route table |
+//! | `offer`, `whep` | an SDP offer in, an answer out: plain, and by draft-ietf-wish-whep |
+//! | `session` | candidates, ICE restart, statistics and end of a session |
+//! | `ws` | the WebSocket of rooms |
+//! | `streams` | the list of streams, posters, health |
+//! | `metrics` | counters for Prometheus |
 //! | [`ice`] | STUN and TURN servers for clients, with credentials that expire |
-//! | `spa` | the page for browsers |
-//! | `body` | request bodies, bounded in size and time |
-//! | `cors` | who may call from another origin |
-//! | `error` | one function that turns errors into a status and a sentence |
-//! | [`listen`] | the accept loop, with its time limits |
+//! | `spa` | the web page |
+//! | `body` | request bodies, limited in size and time |
+//! | `cors` | cross-origin requests |
+//! | `error` | errors, and their status and sentence |
+//! | [`listen`] | the accept loop, with timeouts |
 
 mod body;
 mod cors;

@@ -1,4 +1,4 @@
-//! `POST /offer[?stream=NAME]`: the plain way to watch. Offer in, answer out, candidates included.
+//! `POST /offer[?stream=NAME]`: an SDP offer in, an answer with candidates out.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,48 +18,48 @@ use stream::Stream;
 
 pub(super) const SDP: &str = "application/sdp";
 
-/// Looking at a file on a slow disk may take this long.
-const TO_ANSWER: Duration = Duration::from_secs(12);
+/// Probing a file on a slow disk may take this long.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Which {
+pub(super) struct OfferQuery {
     stream: Option<String>,
 }
 
 pub(super) async fn offer(
     State(app): State<Arc<App>>,
-    which: Result<Query<Which>, QueryRejection>,
+    query: Result<Query<OfferQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, HttpError> {
     let offer = body::text(&headers, body, SDP).await?;
-    let Query(which) = which.map_err(|_| HttpError::BadQuery)?;
-    let stream = match which.stream {
+    let Query(query) = query.map_err(|_| HttpError::BadQuery)?;
+    let stream = match query.stream {
         Some(name) => app
             .registry
             .get(&name)
             .ok_or(HttpError::NoSuchStream(name))?,
         None => app.registry.first().ok_or(HttpError::NoStreams)?,
     };
-    let watching = watch(&app, stream, offer).await?;
+    let session = open_session(&app, stream, offer).await?;
     Ok((
         [
             (header::CONTENT_TYPE, SDP),
             (header::CACHE_CONTROL, "no-store"),
         ],
-        watching.answer,
+        session.answer,
     )
         .into_response())
 }
 
 /// Answers an offer, within the limits on viewers and time.
-pub(super) async fn watch(
+pub(super) async fn open_session(
     app: &App,
     stream: Arc<Stream>,
     offer: String,
 ) -> Result<NewSession, HttpError> {
     let permit = app.registry.admit().ok_or(HttpError::Full)?;
-    let watching =
-        tokio::time::timeout(TO_ANSWER, app.viewers.open_session(permit, stream, offer)).await;
-    Ok(watching.map_err(|_| HttpError::Stalled)??)
+    let session =
+        tokio::time::timeout(ANSWER_TIMEOUT, app.viewers.open_session(permit, stream, offer)).await;
+    Ok(session.map_err(|_| HttpError::Stalled)??)
 }

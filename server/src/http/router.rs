@@ -1,4 +1,4 @@
-//! Every route on one page.
+//! The route table.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use connection::Viewers;
 use room::registry::RoomRegistry;
 use stream::registry::Registry;
 
-/// What the handlers work with.
+/// The state that handlers share.
 #[derive(Debug)]
 pub struct App {
     pub registry: Registry,
     pub viewers: Viewers,
     pub rooms: RoomRegistry,
-    /// What clients are told about STUN and TURN.
+    /// STUN and TURN servers for clients.
     pub ice: Ice,
-    /// Origins that may call; empty: all.
+    /// Allowed origins; empty: all.
     pub cors_origins: Vec<String>,
-    /// The built client.
+    /// The folder of the built client.
     pub dist: PathBuf,
     pub started: Instant,
 }
@@ -34,7 +34,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/offer", post(offer::offer))
         .route(
             "/whep/{stream}",
-            post(whep::watch)
+            post(whep::create)
                 .options(whep::discover)
                 .head(whep::discover),
         )

@@ -1,4 +1,4 @@
-//! `/session/{secret}`: candidates, ICE restart, how it goes, and the end of a session.
+//! `/session/{secret}`: candidates, ICE restart, statistics and end of a session.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use shared::api::{MediaPath, ViewerInfo};
 use super::body;
 use super::error::HttpError;
 use super::router::App;
-use super::streams::FRESH;
+use super::streams::NO_STORE;
 use super::whep::FRAGMENT;
 use connection::{Patched, Session};
 
-/// `PATCH`: 204 when candidates were taken, 200 with our new credentials when ICE begins anew.
+/// `PATCH`: 204 when candidates were added, 200 with the credentials of the server when ICE restarts.
 pub(super) async fn patch(
     State(app): State<Arc<App>>,
     secret: Result<Path<String>, PathRejection>,
@@ -44,7 +44,7 @@ pub(super) async fn patch(
     })
 }
 
-/// `GET`: how it goes for this viewer.
+/// `GET`: statistics of this viewer.
 pub(super) async fn info(
     State(app): State<Arc<App>>,
     secret: Result<Path<String>, PathRejection>,
@@ -67,10 +67,10 @@ pub(super) async fn info(
         skips: sent.skips.get(),
         send_errors: sent.send_errors.get(),
     };
-    Ok((FRESH, Json(info)).into_response())
+    Ok((NO_STORE, Json(info)).into_response())
 }
 
-/// `DELETE`: returns when the viewer has been told.
+/// `DELETE`: responds when the connection is closed.
 pub(super) async fn end(
     State(app): State<Arc<App>>,
     secret: Result<Path<String>, PathRejection>,

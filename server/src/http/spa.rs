@@ -1,4 +1,4 @@
-//! The page for browsers: the built client when it is there, else how to build it.
+//! The web page: the built client, or a page that says how to build it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tower_http::services::ServeDir;
 use super::error::{HttpError, no_such_route};
 use super::router::App;
 
-/// Everything that is not a route: files of the client.
+/// The fallback of the route table: files of the client.
 pub(super) async fn page(
     State(app): State<Arc<App>>,
     request: Request,
@@ -29,14 +29,14 @@ pub(super) async fn page(
         )
             .into_response());
     }
-    // ServeDir refuses to leave its folder, and knows the content types (application/wasm as well).
+    // ServeDir does not leave its folder, and sets content types, including application/wasm.
     let Ok(served) = ServeDir::new(&app.dist).oneshot(request).await;
     if served.status() == StatusCode::NOT_FOUND {
         return Err(no_such_route(&uri));
     }
     let mut response = served.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, cache(&uri));
+    headers.insert(header::CACHE_CONTROL, cache_control(&uri));
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
@@ -44,8 +44,8 @@ pub(super) async fn page(
     Ok(response)
 }
 
-/// Trunk puts a hash into the names of what it builds; such a file never changes.
-fn cache(uri: &Uri) -> HeaderValue {
+/// Cache-Control: files with a hash in their name, as Trunk builds them, never change.
+fn cache_control(uri: &Uri) -> HeaderValue {
     let file = uri.path().rsplit('/').next().unwrap_or("");
     let hashed = file
         .split(['-', '_', '.'])
@@ -81,9 +81,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashed_files_are_kept_for_ever_and_others_are_asked_for_again() {
+    fn hashed_files_are_immutable_and_others_are_revalidated() {
         let cached = |path: &'static str| {
-            cache(&Uri::from_static(path))
+            cache_control(&Uri::from_static(path))
                 .to_str()
                 .unwrap()
                 .contains("immutable")

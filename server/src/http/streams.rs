@@ -1,4 +1,4 @@
-//! What can be watched, and how the server is.
+//! `/api/streams` and `/api/health`.
 
 use std::sync::Arc;
 
@@ -13,22 +13,21 @@ use super::error::HttpError;
 use super::router::App;
 use super::whep::find;
 
-/// What changes from one moment to the next is not kept.
-pub(super) const FRESH: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
+/// For responses that change all the time.
+pub(super) const NO_STORE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
 pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
-    (FRESH, Json(app.registry.list())).into_response()
+    (NO_STORE, Json(app.registry.list())).into_response()
 }
 
 pub(super) async fn one(
     State(app): State<Arc<App>>,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Response, HttpError> {
-    Ok((FRESH, Json(find(&app, name)?.info())).into_response())
+    Ok((NO_STORE, Json(find(&app, name)?.info())).into_response())
 }
 
-/// A browser keeps a poster for a minute: long enough to look through a gallery, short enough to see
-/// that a file was replaced.
+/// Browsers cache a poster for a minute: long enough to scroll a gallery, short enough to show a replaced file.
 pub(super) async fn poster(
     State(app): State<Arc<App>>,
     name: Result<Path<String>, PathRejection>,
@@ -54,7 +53,7 @@ pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
         sockets: count(app.rooms.sockets()),
         uptime: app.started.elapsed().as_secs(),
     };
-    (FRESH, Json(health)).into_response()
+    (NO_STORE, Json(health)).into_response()
 }
 
 fn count(items: usize) -> u32 {

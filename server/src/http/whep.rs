@@ -12,7 +12,7 @@ use shared::api::IceServer;
 
 use super::body;
 use super::error::HttpError;
-use super::offer::{SDP, watch as answer};
+use super::offer::{SDP, open_session};
 use super::router::App;
 use stream::Stream;
 
@@ -21,7 +21,7 @@ const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
 /// `POST`: 201 with the answer, and the session's address in `Location`.
-pub(super) async fn watch(
+pub(super) async fn create(
     State(app): State<Arc<App>>,
     name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
@@ -29,15 +29,15 @@ pub(super) async fn watch(
 ) -> Result<Response, HttpError> {
     let stream = find(&app, name)?;
     let offer = body::text(&headers, body, SDP).await?;
-    let watching = answer(&app, stream, offer).await?;
-    let mut response = (StatusCode::CREATED, watching.answer).into_response();
+    let session = open_session(&app, stream, offer).await?;
+    let mut response = (StatusCode::CREATED, session.answer).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(SDP));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(ACCEPT_PATCH, HeaderValue::from_static(FRAGMENT));
     for (name, value) in [
-        (header::LOCATION, format!("/session/{}", watching.secret)),
-        (header::ETAG, format!("\"{}\"", watching.etag)),
+        (header::LOCATION, format!("/session/{}", session.secret)),
+        (header::ETAG, format!("\"{}\"", session.etag)),
     ] {
         headers.insert(
             name,
@@ -48,7 +48,7 @@ pub(super) async fn watch(
     Ok(response)
 }
 
-/// `OPTIONS` and `HEAD`: what can be posted here, and which ICE servers to use, before an offer is made.
+/// `OPTIONS` and `HEAD`: accepted media types, and ICE servers for the offer.
 pub(super) async fn discover(
     State(app): State<Arc<App>>,
     name: Result<Path<String>, PathRejection>,
@@ -85,7 +85,7 @@ fn link(headers: &mut HeaderMap, servers: &[IceServer]) {
                     quoted(credential)
                 ));
             }
-            // A credential with characters that no header can carry is found at /api/ice all the same.
+            // A credential that no header can carry is still at /api/ice.
             if let Ok(value) = HeaderValue::try_from(value) {
                 headers.append(header::LINK, value);
             }

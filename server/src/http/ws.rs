@@ -1,4 +1,4 @@
-//! `GET /ws`: a WebSocket for rooms ([`shared::signaling`]).
+//! `GET /ws`: the WebSocket of rooms ([`shared::signaling`]).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,16 +20,16 @@ use room::client::RoomClient;
 use room::outbox::{CloseReason, Outbox, Outgoing};
 use room::refusal::Refusal;
 
-/// A message that is longer than allowed, yet not longer than this, is read to its end, so that its sender can be told.
-const READ_AT_MOST: usize = 4 * MAX_MESSAGE;
+/// Bytes. Messages over the limit are read up to this length, so that the sender gets an error.
+const MAX_READ: usize = 4 * MAX_MESSAGE;
 
-/// Most messages are candidates.
+/// Bytes. Most messages are candidates, which are short.
 const BUFFER: usize = 4 * 1024;
 
-/// What is still to be said may take so long, and so may the other side to close.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// Timeout for the remaining messages, and for the closing handshake.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Opens the socket: 101, or why not.
+/// Opens the socket: 101, or an error.
 pub(super) async fn open(
     State(app): State<Arc<App>>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
@@ -47,8 +47,8 @@ pub(super) async fn open(
     Ok(upgrade
         .read_buffer_size(BUFFER)
         .write_buffer_size(0)
-        .max_frame_size(READ_AT_MOST)
-        .max_message_size(READ_AT_MOST)
+        .max_frame_size(MAX_READ)
+        .max_message_size(MAX_READ)
         .on_upgrade(move |socket| serve(socket, client)))
 }
 
@@ -56,26 +56,26 @@ async fn serve(mut socket: WebSocket, mut client: RoomClient) {
     let outbox = client.outbox();
     let overdue = async {
         outbox.closed().await;
-        sleep(FAREWELL).await;
+        sleep(CLOSE_TIMEOUT).await;
     };
     let readable = tokio::select! {
-        readable = talk(&mut socket, &mut client, &outbox) => readable,
+        readable = relay_messages(&mut socket, &mut client, &outbox) => readable,
         () = overdue => true,
     };
     client.leave_room(Instant::now());
     outbox.close();
-    let _ = timeout(FAREWELL, farewell(&mut socket, &outbox, readable)).await;
+    let _ = timeout(CLOSE_TIMEOUT, close(&mut socket, &outbox, readable)).await;
 }
 
-/// Carries messages both ways until either side ends it. False: nothing more can be read from the socket.
-async fn talk(socket: &mut WebSocket, client: &mut RoomClient, outbox: &Outbox) -> bool {
+/// Carries messages in both directions until either side ends. False: nothing more can be read from the socket.
+async fn relay_messages(socket: &mut WebSocket, client: &mut RoomClient, outbox: &Outbox) -> bool {
     let limits = client.limits().clone();
     let opened = Instant::now();
-    let (mut heard, mut pinged, mut readable) = (opened, opened, true);
+    let (mut received, mut pinged, mut readable) = (opened, opened, true);
     loop {
-        let idle = heard + limits.idle;
-        // Browsers answer these by themselves, even in a tab whose timers sleep.
-        let ping = heard.max(pinged) + limits.idle / 3;
+        let idle = received + limits.idle;
+        // Browsers answer pings even in a tab with throttled timers.
+        let ping = received.max(pinged) + limits.idle / 3;
         let mut wake = idle.min(ping);
         if !client.has_joined() {
             wake = wake.min(opened + limits.join);
@@ -93,17 +93,17 @@ async fn talk(socket: &mut WebSocket, client: &mut RoomClient, outbox: &Outbox) 
                 }
             }
             frame = socket.recv(), if readable => {
-                heard = Instant::now();
+                received = Instant::now();
                 match frame {
-                    Some(Ok(Message::Text(text))) => client.on_text(&text, heard),
-                    Some(Ok(Message::Binary(bytes))) => client.on_binary(bytes.len(), heard),
+                    Some(Ok(Message::Text(text))) => client.on_text(&text, received),
+                    Some(Ok(Message::Binary(bytes))) => client.on_binary(bytes.len(), received),
                     Some(Ok(Message::Ping(bytes) | Message::Pong(bytes))) => {
-                        client.on_control(bytes.len(), heard);
+                        client.on_control(bytes.len(), received);
                     }
                     Some(Ok(Message::Close(_))) | None => return true,
                     Some(Err(error)) => {
                         let Some(refusal) = refusal(error) else { return false };
-                        client.refuse(refusal, heard);
+                        client.refuse(refusal, received);
                         readable = false;
                     }
                 }
@@ -116,7 +116,7 @@ async fn talk(socket: &mut WebSocket, client: &mut RoomClient, outbox: &Outbox) 
                     client.refuse(Refusal::no_join(), now);
                 } else if now >= ping {
                     pinged = now;
-                    // One that cannot be sent shows in what follows.
+                    // A failure shows at the next send or receive.
                     let _ = timeout(limits.write, socket.send(Message::Ping(Default::default()))).await;
                 }
             }
@@ -124,8 +124,8 @@ async fn talk(socket: &mut WebSocket, client: &mut RoomClient, outbox: &Outbox) 
     }
 }
 
-/// What is still to be said, the reason, and the other side's turn to close.
-async fn farewell(socket: &mut WebSocket, outbox: &Outbox, readable: bool) {
+/// Sends the remaining messages and a Close, and waits for the Close of the client.
+async fn close(socket: &mut WebSocket, outbox: &Outbox, readable: bool) {
     let end = loop {
         match outbox.next().await {
             Outgoing::Text(text) => {
@@ -146,12 +146,12 @@ async fn farewell(socket: &mut WebSocket, outbox: &Outbox, readable: bool) {
     if readable {
         while let Some(Ok(_)) = socket.recv().await {}
     } else {
-        // To close while something has not been read would undo what was just sent (RFC 1122 4.2.2.13).
-        sleep(FAREWELL).await;
+        // Closing with unread bytes would reset the connection and drop what was sent (RFC 1122 4.2.2.13).
+        sleep(CLOSE_TIMEOUT).await;
     }
 }
 
-/// What the sender of bytes that are no message is told, if it is still there.
+/// The refusal for input that is no message. `None`: the connection is broken.
 fn refusal(error: axum::Error) -> Option<Refusal> {
     let error = error.into_inner();
     match error.downcast_ref::<tungstenite::Error>()? {
@@ -161,7 +161,7 @@ fn refusal(error: axum::Error) -> Option<Refusal> {
     }
 }
 
-/// RFC 6455 7.4, and the registry that it founds. The reason is the code's name, as in the message before.
+/// Status codes of RFC 6455 7.4 and of its IANA registry. The reason is the name of the code, as in the error message before.
 fn close_frame(end: CloseReason) -> CloseFrame {
     let CloseReason::Refused(code) = end else {
         return CloseFrame {
