@@ -59,7 +59,10 @@ pub(super) async fn open_session(
     offer: String,
 ) -> Result<NewSession, HttpError> {
     let permit = app.registry.admit().ok_or(HttpError::Full)?;
-    let session =
-        tokio::time::timeout(ANSWER_TIMEOUT, app.viewers.open_session(permit, stream, offer)).await;
+    let session = tokio::time::timeout(
+        ANSWER_TIMEOUT,
+        app.viewers.open_session(permit, stream, offer),
+    )
+    .await;
     Ok(session.map_err(|_| HttpError::Stalled)??)
 }
