@@ -43,7 +43,7 @@ pub(crate) fn composer(app: App, room: RoomHandle, read_position: ReadPosition) 
         if text.trim().is_empty() || text.trim().len() > MAX_TEXT {
             return;
         }
-        room.say(text);
+        room.send_text(text);
         field.set_value("");
         written();
         read_position.message_sent();

@@ -29,7 +29,7 @@ pub(crate) struct ConnectionTest {
     pub(crate) done: RwSignal<bool>,
 }
 
-type Task = Pin<Box<dyn Future<Output = CheckOutcome>>>;
+type CheckFuture = Pin<Box<dyn Future<Output = CheckOutcome>>>;
 
 impl ConnectionTest {
     pub(crate) fn new() -> Self {
@@ -184,7 +184,7 @@ impl ConnectionTest {
     }
 
     /// Starts a check, concurrent with those that are running.
-    fn start(self, pending: &Rc<Cell<usize>>, kind: CheckKind, url: String, task: Task) {
+    fn start(self, pending: &Rc<Cell<usize>>, kind: CheckKind, url: String, task: CheckFuture) {
         pending.set(pending.get() + 1);
         let pending = Rc::clone(pending);
         let at = self.report.try_update(|report| {

@@ -128,7 +128,7 @@ impl RoomHandle {
         self.with(|client| client.step(JoinEvent::Join));
     }
 
-    pub(crate) fn say(self, text: String) {
+    pub(crate) fn send_text(self, text: String) {
         self.with(|client| client.send_text(&text));
     }
 

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_arrives_offers_and_one_that_was_there_waits() {
+    fn a_peer_that_arrives_offers_and_the_others_wait() {
         let mut arrived = Recovery::new(true);
         arrived.on_reachable(0, true);
         assert_eq!(

@@ -100,7 +100,7 @@ fn a_plot_keeps_the_last_minute() {
 }
 
 #[test]
-fn a_gap_lifts_the_pen() {
+fn a_gap_interrupts_the_line() {
     let mut history = PlotHistory::default();
     for value in [Some(1.0), None, Some(f64::NAN), Some(1.0), Some(0.5)] {
         history.push(value);
