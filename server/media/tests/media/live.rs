@@ -1,104 +1,117 @@
 //! Sources on the wall clock, the test source, and posters.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::clock::TestClock;
 use crate::support::*;
 use media::access_unit::AccessUnit;
 use media::control::Control;
 use media::poster::poster;
-use media::source::{Input, LEAD, Probe, Sink, probe, run};
+use media::source::{Input, LEAD, Probe, Sink, probe, run, run_on};
 use media::time::MediaTime;
 use shared::api::{Codec, Delivery, Reason};
 
-/// Records when each unit arrives.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Logged>>);
-
-#[derive(Default)]
-struct Logged {
-    anchor: Option<(MediaTime, Instant)>,
-    units: Vec<(AccessUnit, Instant)>,
-    dropped: u64,
-}
-
-impl Sink for Log {
-    fn anchor(&mut self, time: MediaTime, at: Instant) {
-        self.0.lock().unwrap().anchor = Some((time, at));
-    }
-    fn append(&mut self, unit: AccessUnit) {
-        self.0.lock().unwrap().units.push((unit, Instant::now()));
-    }
-    fn replanned(&mut self, _: &Probe) {}
-    fn dropped(&mut self, frames: u64) {
-        self.0.lock().unwrap().dropped += frames;
-    }
-}
-
-/// Runs the source on its own thread while `during` makes requests.
-fn live(input: &Input, wanted: &[Codec], during: impl FnOnce(&Control, &Log)) -> Logged {
-    let probe = probe(input).unwrap();
-    let control = Arc::new(Control::default());
-    for codec in wanted {
-        control.request_codec(*codec);
-    }
-    let log = Log::default();
-    let source = thread::spawn({
-        let (input, control, mut log) = (input.clone(), Arc::clone(&control), log.clone());
-        move || run(&input, &probe, &control, &mut log)
-    });
-    during(&control, &log);
-    control.stop();
-    let asked = Instant::now();
-    source.join().unwrap().unwrap();
-    assert!(
-        asked.elapsed() < Duration::from_secs(1),
-        "the source stops within a second"
-    );
-    std::mem::take(&mut *log.0.lock().unwrap())
-}
-
 #[test]
 fn units_arrive_at_most_a_lead_before_they_are_live_and_never_in_a_burst() {
-    let logged = live(&clip(), &[], |_, _| thread::sleep(Duration::from_secs(7)));
-    let (anchor, at) = logged.anchor.unwrap();
+    let control = Control::default();
+    let clock = TestClock::new(&control, Duration::from_millis(1), Duration::from_secs(7));
+    let mut arrivals = Vec::new();
+    let mut sink = RecordingSink::calling(|unit| arrivals.push((unit.clone(), clock.peek())));
+    run_on(
+        &clock,
+        &clip(),
+        &probe(&clip()).unwrap(),
+        &control,
+        &mut sink,
+    )
+    .unwrap();
+    let ((anchor, at), dropped) = (sink.anchors[0], sink.dropped);
+    assert_eq!((sink.anchors.len(), dropped), (1, 0));
+    drop(sink);
     // After the start, and across the end of the first iteration at 5.3 s.
-    for (unit, came) in logged
-        .units
-        .iter()
-        .filter(|(unit, _)| unit.time.0 > 600_000)
-    {
+    for (unit, arrived) in arrivals.iter().filter(|(unit, _)| unit.time.0 > 600_000) {
         let live = at + Duration::from_micros(unit.time.micros_since(anchor) as u64);
-        let early = live.saturating_duration_since(*came);
+        let early = live.saturating_duration_since(*arrived);
+        assert!(early <= LEAD, "{:?} {early:?}", unit.codec);
         assert!(
-            early <= LEAD + Duration::from_millis(60),
-            "{:?} {early:?}",
-            unit.codec
+            *arrived < live,
+            "{:?} of {:?} is late",
+            unit.codec,
+            unit.time
         );
-        assert!(*came < live, "{:?} of {:?} is late", unit.codec, unit.time);
     }
-    assert!(logged.units.last().unwrap().0.time.0 > 6_500_000);
-    assert_eq!(logged.dropped, 0);
+    assert!(arrivals.last().unwrap().0.time.0 > 6_500_000);
 }
 
 #[test]
 fn a_codec_that_is_requested_late_starts_within_two_seconds() {
-    let mut asked = None;
-    let logged = live(&clip(), &[], |control, _| {
-        thread::sleep(Duration::from_millis(1700));
-        asked = Some(Instant::now());
-        control.request_codec(Codec::Vp8);
-        thread::sleep(Duration::from_millis(1500));
+    let control = Control::default();
+    // A slow machine: 25 frames and 50 audio packets per second take more than half of the time.
+    let clock = TestClock::new(&control, Duration::from_millis(4), Duration::from_secs(5));
+    let mut requested = None;
+    let mut first = None;
+    let mut sink = RecordingSink::calling(|unit| match unit.codec {
+        Codec::H264 if unit.time.0 >= 2_000_000 && requested.is_none() => {
+            control.request_codec(Codec::Vp8);
+            requested = Some(clock.peek());
+        }
+        Codec::Vp8 if first.is_none() => first = Some((unit.keyframe, clock.peek())),
+        _ => {}
     });
-    let (first, came) = logged
-        .units
+    run_on(
+        &clock,
+        &clip(),
+        &probe(&clip()).unwrap(),
+        &control,
+        &mut sink,
+    )
+    .unwrap();
+    drop(sink);
+    let (keyframe, arrived) = first.unwrap();
+    let waited = arrived.duration_since(requested.unwrap());
+    assert!(keyframe);
+    assert!(waited < Duration::from_secs(2), "{waited:?}");
+}
+
+/// Sends the time of each unit.
+struct Times(mpsc::Sender<MediaTime>);
+
+impl Sink for Times {
+    fn anchor(&mut self, _: MediaTime, _: Instant) {}
+
+    fn append(&mut self, unit: AccessUnit) {
+        // The receiver is dropped before the source stops.
+        let _ = self.0.send(unit.time);
+    }
+
+    fn replanned(&mut self, _: &Probe) {}
+
+    fn dropped(&mut self, _: u64) {}
+}
+
+#[test]
+fn on_the_wall_clock_a_source_keeps_the_live_rate_and_stops_on_request() {
+    let (input, control) = (clip(), Arc::new(Control::default()));
+    let probe = probe(&input).unwrap();
+    let (sender, times) = mpsc::channel();
+    let started = Instant::now();
+    let source = thread::spawn({
+        let control = Arc::clone(&control);
+        move || run(&input, &probe, &control, &mut Times(sender))
+    });
+    let time = Duration::from_millis(1000);
+    let arrived = times
         .iter()
-        .find(|(unit, _)| unit.codec == Codec::Vp8)
-        .unwrap();
-    let waited = came.duration_since(asked.unwrap());
-    assert!(first.keyframe);
-    assert!(waited < Duration::from_millis(2000), "{waited:?}");
+        .find(|unit| unit.0 >= time.as_micros() as i64)
+        .map(|_| started.elapsed());
+    assert!(arrived.unwrap() >= time - LEAD, "{arrived:?}");
+    control.stop();
+    let asked = Instant::now();
+    source.join().unwrap().unwrap();
+    let stopped = asked.elapsed();
+    assert!(stopped < Duration::from_secs(1), "{stopped:?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod bad_input;
 mod changing_files;
 mod clip;
+mod clock;
 mod files;
 mod live;
 mod support;

@@ -1,38 +1,17 @@
-//! Shared by the tests: a clock that does not wait, a sink that records, and small files generated with the `ffmpeg`
-//! command.
+//! Shared by the tests: a sink that records, small files generated with the `ffmpeg` command, and decoders.
 #![allow(dead_code)]
 
-use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::clock::TestClock;
 use media::access_unit::AccessUnit;
 use media::control::Control;
 use media::error::MediaError;
-use media::source::{Clock, Input, Probe, Sink, probe, run_on};
+use media::source::{Input, Probe, Sink, probe, run_on};
 use media::time::MediaTime;
 use shared::api::{Codec, Delivery, Reason};
-
-/// A clock that jumps ahead instead of sleeping.
-#[derive(Debug)]
-pub(crate) struct SkippingClock(Cell<Instant>);
-
-impl SkippingClock {
-    pub(crate) fn new() -> Self {
-        Self(Cell::new(Instant::now()))
-    }
-}
-
-impl Clock for SkippingClock {
-    fn now(&self) -> Instant {
-        self.0.get()
-    }
-
-    fn sleep(&self, _: &Control, until: Instant) {
-        self.0.set(self.0.get().max(until));
-    }
-}
 
 type OnAppend<'a> = Box<dyn FnMut(&AccessUnit) + 'a>;
 
@@ -49,7 +28,15 @@ pub(crate) struct RecordingSink<'a> {
     on_append: Option<OnAppend<'a>>,
 }
 
-impl RecordingSink<'_> {
+impl<'a> RecordingSink<'a> {
+    /// A sink that calls `on_append` for each unit.
+    pub(crate) fn calling(on_append: impl FnMut(&AccessUnit) + 'a) -> Self {
+        Self {
+            on_append: Some(Box::new(on_append)),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn of(&self, codec: Codec) -> Vec<&AccessUnit> {
         self.units
             .iter()
@@ -97,7 +84,7 @@ impl Sink for RecordingSink<'_> {
     }
 }
 
-/// Runs the source on a [`SkippingClock`] for `seconds` of media time.
+/// Runs the source on a [`TestClock`] for `seconds` of media time.
 pub(crate) fn play<'a>(input: &Input, wanted: &[Codec], seconds: f64) -> RecordingSink<'a> {
     let probe = probe(input).expect("the file can be played");
     play_with(input, &probe, wanted, seconds, |_, _| {})
@@ -135,15 +122,9 @@ fn run_for<'a>(
     for codec in wanted {
         control.request_codec(*codec);
     }
-    let clock = StoppingClock {
-        clock: SkippingClock::new(),
-        started: Cell::new(None),
-        after: Duration::from_secs_f64(seconds),
-    };
-    let mut recorder = RecordingSink {
-        on_append: Some(Box::new(|unit: &AccessUnit| on_append(&control, unit))),
-        ..RecordingSink::default()
-    };
+    let length = Duration::from_secs_f64(seconds);
+    let clock = TestClock::new(&control, Duration::ZERO, length);
+    let mut recorder = RecordingSink::calling(|unit| on_append(&control, unit));
     run_on(&clock, input, probe, &control, &mut recorder)?;
     Ok(RecordingSink {
         units: recorder.units,
@@ -153,32 +134,6 @@ fn run_for<'a>(
         dropped: recorder.dropped,
         on_append: None,
     })
-}
-
-/// Skips like [`SkippingClock`], and stops the source `after` the start.
-struct StoppingClock {
-    clock: SkippingClock,
-    started: Cell<Option<Instant>>,
-    after: Duration,
-}
-
-impl Clock for StoppingClock {
-    fn now(&self) -> Instant {
-        let now = self.clock.now();
-        self.started.set(Some(self.started.get().unwrap_or(now)));
-        now
-    }
-
-    fn sleep(&self, control: &Control, until: Instant) {
-        self.clock.sleep(control, until);
-        if self
-            .started
-            .get()
-            .is_some_and(|started| self.clock.now() > started + self.after)
-        {
-            control.stop();
-        }
-    }
 }
 
 /// The file that `ffmpeg ARGUMENTS NAME` writes; generated once per set of arguments.

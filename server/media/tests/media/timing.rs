@@ -1,11 +1,11 @@
 //! Sources over time: tracks of different lengths, slow machines, long files, and leaks.
 
-use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use crate::clock::TestClock;
 use crate::support::*;
 use media::control::Control;
-use media::source::{Clock, Input, probe, run_on};
+use media::source::{Input, probe, run_on};
 use media::sps::SpsInfo;
 use shared::api::{Codec, Reason};
 use testkit::process::{Usage, in_own_process};
@@ -158,27 +158,6 @@ fn after_a_thousand_loops_audio_and_video_are_as_far_apart_as_in_the_first() {
     assert!((first - last).abs() <= 3, "{first} ms and {last} ms");
 }
 
-/// A clock on which every reading takes `step`, as on a machine where each step of work is slow.
-struct SlowClock {
-    now: Cell<Instant>,
-    step: Duration,
-    end: Instant,
-}
-
-impl Clock for SlowClock {
-    fn now(&self) -> Instant {
-        self.now.set(self.now.get() + self.step);
-        self.now.get()
-    }
-
-    fn sleep(&self, control: &Control, until: Instant) {
-        self.now.set(self.now.get().max(until));
-        if self.now.get() > self.end {
-            control.stop();
-        }
-    }
-}
-
 #[test]
 fn a_slow_encoder_drops_frames_and_never_delays_passthrough() {
     let input = Input::File(generate(
@@ -192,24 +171,10 @@ fn a_slow_encoder_drops_frames_and_never_delays_passthrough() {
     let probe = probe(&input).unwrap();
     let control = Control::default();
     control.request_codec(Codec::Vp8);
-    let start = Instant::now();
     // 25 frames and 50 audio packets per second take 75 * 11 ms, which leaves less than that for VP8.
-    let clock = SlowClock {
-        now: Cell::new(start),
-        step: Duration::from_millis(11),
-        end: start + Duration::from_secs(8),
-    };
+    let clock = TestClock::new(&control, Duration::from_millis(11), Duration::from_secs(8));
     let mut recorder = RecordingSink::default();
-    // The source may never sleep, so the clock alone cannot stop it.
-    let stopper = std::thread::scope(|scope| {
-        let control = &control;
-        scope.spawn(move || {
-            std::thread::sleep(Duration::from_secs(3));
-            control.stop();
-        });
-        run_on(&clock, &input, &probe, control, &mut recorder)
-    });
-    stopper.unwrap();
+    run_on(&clock, &input, &probe, &control, &mut recorder).unwrap();
     let (passed, encoded) = (
         recorder.of(Codec::H264).len(),
         recorder.of(Codec::Vp8).len(),
