@@ -1,4 +1,8 @@
 //! The content of H.264 sequence parameter sets.
+//!
+//! The crate `h264-reader` (0.9.0) reads the same values from every set of the test files, but it rejects a set whose VUI is
+//! truncated or followed by stray bytes, and an `avcC` that is truncated. FFmpeg plays such files. This parser stops after
+//! the cropping fields, which come before the VUI.
 
 use super::bit_reader::{BitReader, rbsp};
 
@@ -129,13 +133,13 @@ fn skip_scaling_list(bits: &mut BitReader<'_>, size: usize) -> Option<()> {
 mod tests {
     use super::*;
 
-    // x264, 1280x720, Main, level 3.1.
+    // x264, 1280x720, Main, level 3.1; the VUI is truncated.
     const SPS_720: &[u8] = &[
         0x67, 0x4d, 0x40, 0x1f, 0xe8, 0x80, 0x28, 0x02, 0xdd, 0x80, 0xb5, 0x01, 0x01, 0x01, 0x40,
     ];
 
     #[test]
-    fn a_sequence_parameter_set_gives_size_and_profile() {
+    fn a_sequence_parameter_set_with_a_truncated_vui_gives_size_and_profile() {
         let sps = SpsInfo::parse(SPS_720).unwrap();
         assert_eq!((sps.profile, sps.level), (77, 31));
         assert_eq!((sps.width, sps.height), (1280, 720));
