@@ -11,7 +11,7 @@ pub struct RtxHistory {
     parts: VecDeque<Part>,
     /// The sequence number after the newest part.
     end: u16,
-    /// Frame number of the newest part, from which the lower 32 bits of the others are completed.
+    /// Frame number of the newest part; the parts store the lower 32 bits.
     frame: u64,
     start: Instant,
     retransmissions: Box<[Retransmission; RETRANSMISSIONS]>,

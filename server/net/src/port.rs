@@ -68,7 +68,7 @@ impl Port {
                 match tcp::listen(address, port == 0) {
                     Ok(listener) => listeners.push((index, listener)),
                     Err(error) => tracing::warn!(
-                        "nobody can watch through TCP port {} of {}: {error}; choose another port with --udp-port, or --ice-tcp off",
+                        "TCP port {} of {} cannot be opened, so viewers without UDP cannot connect there: {error}; choose another port with --udp-port, or --ice-tcp off",
                         address.port(),
                         address.ip(),
                     ),
