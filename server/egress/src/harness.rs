@@ -164,8 +164,8 @@ impl Peer {
         let mut buffer = [0; 2000];
         let packets = (0..count).map(|_| {
             let length = self.socket.recv(&mut buffer).expect("a packet arrives");
-            let opened = self.decrypt.decrypt_rtp(&buffer[..length]).expect("ours");
-            let packet = rtc::rtp::Packet::unmarshal(&mut opened.freeze()).expect("RTP");
+            let decrypted = self.decrypt.decrypt_rtp(&buffer[..length]).expect("ours");
+            let packet = rtc::rtp::Packet::unmarshal(&mut decrypted.freeze()).expect("RTP");
             Received {
                 ssrc: packet.header.ssrc,
                 sequence: packet.header.sequence_number,
@@ -203,8 +203,8 @@ impl Peer {
     fn srtcp(&mut self, packet: &dyn RtcpPacket) -> Vec<u8> {
         let mut bytes = vec![0; packet.marshal_size()];
         let length = packet.marshal_to(&mut bytes).expect("it fits");
-        let sealed = self.encrypt.encrypt_rtcp(&bytes[..length]);
-        sealed.expect("encrypted").to_vec()
+        let encrypted = self.encrypt.encrypt_rtcp(&bytes[..length]);
+        encrypted.expect("encrypted").to_vec()
     }
 }
 

@@ -78,7 +78,7 @@ pub async fn run(
     viewer.stream_counters.skips.add(skips);
     if skips > 0 {
         let stream = subscription.stream().name();
-        tracing::info!(stream, skips, "a viewer was too slow and missed pictures");
+        tracing::info!(stream, skips, "frames were skipped for a slow viewer");
     }
     ended
 }

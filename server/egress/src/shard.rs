@@ -123,7 +123,7 @@ async fn run(
     let engine = Rc::new(RefCell::new(engine));
     for index in 0..port.sockets().len() {
         let Ok(socket) = port.register(index).map(Rc::new) else {
-            tracing::error!("a socket cannot be waited for; restart the server");
+            tracing::error!("a socket cannot be registered for receiving; restart the server");
             return;
         };
         let on_srtcp = srtcp_handler(&engine, &urgent);

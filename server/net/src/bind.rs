@@ -77,7 +77,7 @@ fn try_bind(addresses: &[IpAddr], mut port: u16) -> Result<Vec<Bound>, NetError>
             }
             // An address that is being added or removed (IPv6 duplicate address detection, a closing tunnel).
             Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
-                tracing::warn!(%address, "this address is listed but cannot be used; it is left out");
+                tracing::warn!(%address, "the address is listed but cannot be used, so it is skipped");
                 continue;
             }
             Err(source) => {

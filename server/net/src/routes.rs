@@ -29,6 +29,7 @@ pub struct Routes<T> {
     remotes: HashMap<Remote, LastSeen>,
 }
 
+/// One viewer.
 #[derive(Debug)]
 struct Entry<T> {
     to: T,
@@ -46,6 +47,7 @@ pub struct Remote {
     pub tcp: bool,
 }
 
+/// The viewer that datagrams from an address belong to, and when the last one arrived.
 #[derive(Clone, Copy, Debug)]
 struct LastSeen {
     route: RouteId,
@@ -64,6 +66,7 @@ impl<T> Default for Routes<T> {
 }
 
 impl<T> Routes<T> {
+    /// Adds a viewer, without ufrag and addresses.
     pub fn add(&mut self, to: T) -> RouteId {
         let id = RouteId(self.next);
         self.next += 1;
@@ -114,7 +117,7 @@ impl<T> Routes<T> {
         }
     }
 
-    /// Routes `remote` to the viewer, to which a STUN request is about to be sent there, unless another viewer has it.
+    /// Routes responses from `remote` to the viewer that is about to send a STUN request there, unless the address belongs to another viewer.
     pub fn expect_response(&mut self, now: Instant, id: RouteId, remote: Remote) {
         if !self.remotes.contains_key(&remote) {
             self.learn(now, id, remote);

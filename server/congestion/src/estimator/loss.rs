@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+/// Distinguishes congestion from loss that does not depend on the rate.
 #[derive(Debug)]
 pub(super) struct LossDetector {
     began: Option<Instant>,
@@ -25,6 +26,7 @@ struct Lowered {
     rate_bps: Option<f64>,
 }
 
+/// The cause of loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Verdict {
     /// No more loss than usual, or too few packets to know.

@@ -121,7 +121,7 @@ impl BandwidthEstimator {
         self.waiting_since.get_or_insert(now);
     }
 
-    /// Handles one transport-wide feedback, matched by [`TwccHistory::feedback`](super::twcc_history::TwccHistory::feedback).
+    /// Handles one transport-wide feedback, matched by [`TwccHistory::match_feedback`](super::twcc_history::TwccHistory::match_feedback).
     pub fn on_feedback(&mut self, now: Instant, results: impl Iterator<Item = PacketResult>) {
         self.has_twcc = true;
         self.waiting_since = None;

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+/// Groups of packets, the delays between them, and the verdict on the last `WINDOW` of them.
 #[derive(Debug)]
 pub(super) struct Trendline {
     open: Option<Group>,
@@ -24,6 +25,7 @@ pub(super) struct Trendline {
     usage: Usage,
 }
 
+/// The use of the bottleneck (draft 5.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Usage {
     /// The length of the queue does not change.
@@ -45,6 +47,7 @@ struct Group {
     bytes: u32,
 }
 
+/// One group on the line.
 #[derive(Clone, Copy, Debug)]
 struct Point {
     /// Arrival since the origin.
@@ -54,7 +57,9 @@ struct Point {
     bytes: u32,
 }
 
+/// Packets sent within this time are one group (draft 5.1).
 const BURST: Duration = Duration::from_millis(5);
+/// Points on the line; this and the next three are libwebrtc's.
 const WINDOW: usize = 20;
 const MAX_SEEN: u32 = 60;
 const SMOOTHING: f64 = 0.9;
@@ -62,6 +67,7 @@ const GAIN: f64 = 4.0;
 /// The threshold follows the trend, so that loss-based flows do not starve this one (draft 5.4).
 const UP: f64 = 0.0087;
 const DOWN: f64 = 0.039;
+/// The least and the greatest threshold.
 const THRESHOLD: (f64, f64) = (6.0, 600.0);
 const FIRST_THRESHOLD: f64 = 12.5;
 /// The trend has to be above the threshold for this long.

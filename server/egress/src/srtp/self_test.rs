@@ -49,9 +49,9 @@ pub fn self_test(crypto: &dyn RTCCrypto) -> Result<(), SrtpError> {
                 return Err(differs);
             }
         }
-        let sealed = context.encrypt_rtcp(&REPORT).unwrap_or_default();
-        let opened = SrtcpReceiver::new(crypto, &master)?.unprotect(&sealed);
-        if opened.as_deref() != Some(REPORT.as_slice()) {
+        let encrypted = context.encrypt_rtcp(&REPORT).unwrap_or_default();
+        let decrypted = SrtcpReceiver::new(crypto, &master)?.unprotect(&encrypted);
+        if decrypted.as_deref() != Some(REPORT.as_slice()) {
             return Err(differs);
         }
     }

@@ -94,17 +94,17 @@ fn every_kind_of_packet_decrypts_to_the_plain_packet() {
             let mut out = b"before".to_vec();
             let sequence = sender
                 .protect(&mut stream, &packet, &mut out)
-                .expect("sealed");
-            let (before, sealed) = out.split_at(6);
+                .expect("encrypted");
+            let (before, encrypted) = out.split_at(6);
             assert_eq!(before, b"before");
-            assert!(sealed.len() <= packet.payload.len() + sender.overhead());
-            let opened = context.decrypt_rtp(sealed).expect("opens");
-            let opened = rtc::rtp::Packet::unmarshal(&mut opened.freeze()).expect("RTP");
+            assert!(encrypted.len() <= packet.payload.len() + sender.overhead());
+            let decrypted = context.decrypt_rtp(encrypted).expect("decrypts");
+            let decrypted = rtc::rtp::Packet::unmarshal(&mut decrypted.freeze()).expect("RTP");
             let expected = plain(&stream, sequence, &packet).expect("a packet");
-            assert_eq!(opened.header.sequence_number, sequence);
-            assert_eq!(opened.payload, expected.payload);
+            assert_eq!(decrypted.header.sequence_number, sequence);
+            assert_eq!(decrypted.payload, expected.payload);
             assert_eq!(
-                opened.header.marshal().expect("written"),
+                decrypted.header.marshal().expect("written"),
                 expected.header.marshal().expect("written")
             );
         }
@@ -129,9 +129,9 @@ fn a_day_of_packets_decrypts() {
             let payload = index.to_be_bytes();
             sender
                 .protect(&mut stream, &packet(&payload), &mut out)
-                .expect("sealed");
-            let opened = context.decrypt_rtp(&out).expect("opens");
-            assert_eq!(opened[opened.len() - 8..], payload, "packet {index}");
+                .expect("encrypted");
+            let decrypted = context.decrypt_rtp(&out).expect("decrypts");
+            assert_eq!(decrypted[decrypted.len() - 8..], payload, "packet {index}");
             let since = index & 0xFFFF;
             if (AROUND..0x10000 - AROUND).contains(&since) {
                 let left = 0x10000 - AROUND - since;
@@ -156,7 +156,7 @@ fn encryption_into_a_buffer_with_room_does_not_reallocate_it() {
         let room = (out.as_ptr(), out.capacity());
         sender
             .protect(&mut stream, &packet, &mut out)
-            .expect("sealed");
+            .expect("encrypted");
         assert_eq!((out.as_ptr(), out.capacity()), room);
         assert_eq!(out.len(), out.capacity(), "the overhead is exact");
     }
@@ -186,8 +186,8 @@ fn an_invalid_extension_id_is_refused_and_uses_no_sequence_number() {
             twcc: Some((id, 1)),
             ..packet(b"")
         };
-        let sealed = sender.protect(&mut stream, &packet, &mut out);
-        assert_eq!(sealed, Err(SrtpError::ExtensionId));
+        let encrypted = sender.protect(&mut stream, &packet, &mut out);
+        assert_eq!(encrypted, Err(SrtpError::ExtensionId));
     }
     assert_eq!((stream.next_sequence(), out.len()), (5, 0));
 }

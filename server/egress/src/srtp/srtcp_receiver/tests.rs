@@ -16,10 +16,10 @@ fn pair(profile: Profile) -> (rtc::srtp::context::Context, SrtcpReceiver) {
 fn a_report_is_accepted_once() {
     for profile in Profile::ALL {
         let (mut viewer, mut receiver) = pair(profile);
-        let sealed: Vec<_> = (0..70)
-            .map(|_| viewer.encrypt_rtcp(&REPORT).expect("sealed"))
+        let encrypted: Vec<_> = (0..70)
+            .map(|_| viewer.encrypt_rtcp(&REPORT).expect("encrypted"))
             .collect();
-        let mut accept = |at: usize| receiver.unprotect(&sealed[at]).as_deref() == Some(&REPORT);
+        let mut accept = |at: usize| receiver.unprotect(&encrypted[at]).as_deref() == Some(&REPORT);
         assert!(accept(1), "{profile:?}");
         assert!(accept(0), "late, but new");
         assert!(accept(69));
@@ -33,26 +33,26 @@ fn a_report_is_accepted_once() {
 fn truncated_and_changed_packets_are_rejected() {
     for profile in Profile::ALL {
         let (mut viewer, mut receiver) = pair(profile);
-        let sealed = viewer.encrypt_rtcp(&REPORT).expect("sealed");
-        for len in 0..sealed.len() {
-            assert_eq!(receiver.unprotect(&sealed[..len]), None);
+        let encrypted = viewer.encrypt_rtcp(&REPORT).expect("encrypted");
+        for len in 0..encrypted.len() {
+            assert_eq!(receiver.unprotect(&encrypted[..len]), None);
         }
-        for at in 0..sealed.len() * 8 {
-            let mut changed = sealed.to_vec();
+        for at in 0..encrypted.len() * 8 {
+            let mut changed = encrypted.to_vec();
             changed[at / 8] ^= 1 << (at % 8);
             assert_eq!(receiver.unprotect(&changed), None, "{profile:?}, bit {at}");
         }
-        assert!(receiver.unprotect(&sealed).is_some());
+        assert!(receiver.unprotect(&encrypted).is_some());
     }
 }
 
 #[test]
 fn forged_packets_leave_no_state() {
     let (mut viewer, mut receiver) = pair(Profile::Aes128CmSha1_80);
-    let mut sealed = viewer.encrypt_rtcp(&REPORT).expect("sealed");
+    let mut encrypted = viewer.encrypt_rtcp(&REPORT).expect("encrypted");
     for ssrc in 2..1000u32 {
-        sealed[4..8].copy_from_slice(&ssrc.to_be_bytes());
-        assert_eq!(receiver.unprotect(&sealed), None);
+        encrypted[4..8].copy_from_slice(&ssrc.to_be_bytes());
+        assert_eq!(receiver.unprotect(&encrypted), None);
     }
     assert!(receiver.windows.is_empty());
 }
@@ -64,8 +64,8 @@ fn further_ssrcs_of_a_viewer_are_ignored() {
     for ssrc in 0..100u32 {
         let mut report = REPORT;
         report[4..8].copy_from_slice(&ssrc.to_be_bytes());
-        let sealed = viewer.encrypt_rtcp(&report).expect("sealed");
-        accepted += usize::from(receiver.unprotect(&sealed).is_some());
+        let encrypted = viewer.encrypt_rtcp(&report).expect("encrypted");
+        accepted += usize::from(receiver.unprotect(&encrypted).is_some());
     }
     assert_eq!(accepted, receiver.windows.len());
     assert_eq!(accepted, 32);

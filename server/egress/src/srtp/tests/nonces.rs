@@ -196,7 +196,7 @@ proptest! {
         let mut theirs = [0, 1].map(|n| RtpStream::new(300 + n as u32, 96, firsts[n]));
         let mut next_ssrc = 400;
         for event in events {
-            let sealed = match event {
+            let encrypted = match event {
                 Event::Ours { stream } => protect(&mut sender, &mut media[stream], None),
                 Event::Retransmit { stream } => {
                     let lost = media[stream].next_sequence().wrapping_sub(1);
@@ -205,8 +205,8 @@ proptest! {
                 Event::SkipToWrap { stream } => {
                     // No further than a receiver can follow, from a packet that it has received.
                     for stream in [&mut media[stream], &mut rtx[stream]] {
-                        let sealed = protect(&mut sender, stream, Some(0));
-                        prop_assert!(viewer.decrypt_rtp(&sealed).is_ok());
+                        let encrypted = protect(&mut sender, stream, Some(0));
+                        prop_assert!(viewer.decrypt_rtp(&encrypted).is_ok());
                         let left = 0x10000 - (stream.next & 0xFFFF);
                         stream.skip(left.saturating_sub(2).min(20_000));
                     }
@@ -234,7 +234,7 @@ proptest! {
                     continue;
                 }
             };
-            prop_assert!(viewer.decrypt_rtp(&sealed).is_ok(), "{event:?}");
+            prop_assert!(viewer.decrypt_rtp(&encrypted).is_ok(), "{event:?}");
         }
     }
 }
@@ -249,8 +249,8 @@ fn a_nonce_that_both_paths_use_is_noticed() {
         let mut stream = RtpStream::new(MEDIA, 96, 9);
         protect(&mut sender, &mut stream, None);
         let packet = plain(&stream, 9, &packet(b"theirs")).and_then(|packet| packet.marshal());
-        let sealed = theirs_context.encrypt_rtp(&packet.expect("written"));
-        assert!(sealed.is_err(), "{profile:?}");
+        let encrypted = theirs_context.encrypt_rtp(&packet.expect("written"));
+        assert!(encrypted.is_err(), "{profile:?}");
     }
 }
 
@@ -262,8 +262,8 @@ fn two_streams_of_one_ssrc_are_refused() {
     let mut second = RtpStream::new(MEDIA, 97, 10);
     let mut out = Vec::new();
     protect(&mut sender, &mut first, None);
-    let sealed = sender.protect(&mut second, &packet(b"again"), &mut out);
-    assert_eq!(sealed, Err(SrtpError::IndexUsed));
+    let encrypted = sender.protect(&mut second, &packet(b"again"), &mut out);
+    assert_eq!(encrypted, Err(SrtpError::IndexUsed));
     assert!(out.is_empty());
 }
 
