@@ -146,7 +146,7 @@ impl Files {
         let start = |name: &str, arguments: &[&str]| -> Result<TestPeer> {
             let command = Command::new(release("peer")?);
             let peer = TestPeer::with(command, &server.url, &room, name, arguments);
-            Ok(peer.with_patience(TIMEOUT))
+            Ok(peer.with_timeout(TIMEOUT))
         };
         let mut receiver = start("receiver", &["--save", text(&saved)?])?;
         receiver.event("welcome", |_| true).await;

@@ -58,7 +58,8 @@ pub(crate) enum ViewerKind {
 
 /// How a viewer ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Departure {
+pub(super) enum LeaveMode {
+    /// With a `DELETE` request for the session.
     Delete,
     /// Without a request to the server.
     Vanish,
@@ -117,7 +118,7 @@ impl Viewer {
     }
 
     /// Runs from the offer until `departure`.
-    pub(super) async fn run(mut self, mut departure: oneshot::Receiver<Departure>) -> Result<()> {
+    pub(super) async fn run(mut self, mut departure: oneshot::Receiver<LeaveMode>) -> Result<()> {
         let (mut rtc, offer, pending) = self.offer()?;
         if let Some((_, since)) = &mut self.connected {
             *since = Instant::now();
@@ -141,7 +142,7 @@ impl Viewer {
         let answer = SdpAnswer::from_sdp_string(&reachable(&answer, self.config.address))?;
         rtc.sdp_api().accept_answer(pending, answer)?;
         let ended = self.receive(&mut rtc, &mut departure).await;
-        if let Ok(Departure::Vanish) = ended {
+        if let Ok(LeaveMode::Vanish) = ended {
             drop(rtc);
             sleep(VANISHED_PORT_HELD).await;
             return Ok(());
@@ -177,8 +178,8 @@ impl Viewer {
     async fn receive(
         &mut self,
         rtc: &mut Rtc,
-        departure: &mut oneshot::Receiver<Departure>,
-    ) -> Result<Departure> {
+        departure: &mut oneshot::Receiver<LeaveMode>,
+    ) -> Result<LeaveMode> {
         let local = self.socket.local_addr()?;
         let mut buffer = vec![0; 2000];
         let sleep = sleep_until(Instant::now().into());
@@ -188,7 +189,7 @@ impl Viewer {
             sleep.as_mut().reset(deadline.into());
             tokio::select! {
                 biased;
-                leave = &mut *departure => return Ok(leave.unwrap_or(Departure::Vanish)),
+                leave = &mut *departure => return Ok(leave.unwrap_or(LeaveMode::Vanish)),
                 received = self.socket.recv_from(&mut buffer) => {
                     let mut received = received;
                     loop {

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::filter;
 use super::probe_report::ProbeReport;
-use super::viewer::{Departure, Viewer, ViewerConfig, ViewerKind};
+use super::viewer::{LeaveMode, Viewer, ViewerConfig, ViewerKind};
 
 /// A join that takes longer is a failure.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -27,7 +27,7 @@ pub(crate) struct ViewerHandle {
     pub(crate) kind: ViewerKind,
     report: Rc<RefCell<ProbeReport>>,
     connected: Option<oneshot::Receiver<Duration>>,
-    leave: Option<oneshot::Sender<Departure>>,
+    leave: Option<oneshot::Sender<LeaveMode>>,
     /// The task ends when the handle is dropped.
     abort_on_drop: bool,
     task: JoinHandle<Result<()>>,
@@ -92,7 +92,7 @@ impl ViewerHandle {
     pub(crate) async fn leave(mut self) -> Result<()> {
         if let Some(leave) = self.leave.take() {
             // A viewer that has ended already returns its error below.
-            let _ = leave.send(Departure::Delete);
+            let _ = leave.send(LeaveMode::Delete);
         }
         self.ended().await
     }
@@ -101,7 +101,7 @@ impl ViewerHandle {
     pub(crate) fn vanish(mut self) {
         if let Some(leave) = self.leave.take() {
             // A viewer that has ended already has vanished.
-            let _ = leave.send(Departure::Vanish);
+            let _ = leave.send(LeaveMode::Vanish);
         }
         self.abort_on_drop = false;
     }

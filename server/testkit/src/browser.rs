@@ -14,10 +14,10 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::webdriver::{CHROMIUM, Session};
 
-/// How long a page may take to reach an awaited state. Generous, for slow build machines.
-const PATIENCE: Duration = Duration::from_secs(45);
+/// The time for a page to reach an awaited state. Long, for slow build machines.
+const TIMEOUT: Duration = Duration::from_secs(45);
 
-/// One test at a time has browsers: on a small machine they slow each other down.
+/// Only one test at a time runs browsers: on a small machine they slow each other down.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 type Alone = Arc<MutexGuard<'static, ()>>;
@@ -29,14 +29,14 @@ pub struct TestBrowser {
 
 /// Screen size, colour scheme and language.
 #[derive(Clone, Copy)]
-pub struct Look {
+pub struct Appearance {
     pub width: u32,
     pub dark: bool,
     /// As in `navigator.language`.
     pub language: &'static str,
 }
 
-impl Default for Look {
+impl Default for Appearance {
     fn default() -> Self {
         Self {
             width: 1280,
@@ -47,17 +47,17 @@ impl Default for Look {
 }
 
 impl TestBrowser {
-    /// Plays H.264, speaks English.
+    /// Chromium, which decodes H.264; its language is English.
     pub async fn chromium() -> Self {
         Self::start_chromium(Arc::new(ALONE.lock().await)).await
     }
 
-    /// Debian's Firefox has no H.264 over WebRTC: it needs the VP8 rendition.
+    /// Firefox without H.264, so that it needs the VP8 rendition.
     pub async fn firefox() -> Self {
         Self::start_firefox(Arc::new(ALONE.lock().await)).await
     }
 
-    /// A second browser in the same test, with a profile of its own.
+    /// A second browser in the same test, with a separate profile.
     pub async fn and_chromium(&self) -> Self {
         Self::start_chromium(Arc::clone(&self.alone)).await
     }
@@ -68,12 +68,12 @@ impl TestBrowser {
     }
 
     async fn start_chromium(alone: Alone) -> Self {
-        let look = [
+        let defaults = [
             "--lang=en",
             "--window-size=1280,900",
             "--autoplay-policy=no-user-gesture-required",
         ];
-        let arguments = [&CHROMIUM[..], &look].concat();
+        let arguments = [&CHROMIUM[..], &defaults].concat();
         Self::start(
             "chromedriver",
             json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } }),
@@ -88,7 +88,7 @@ impl TestBrowser {
             "media.autoplay.default": 0,
             "media.autoplay.block-webaudio": false,
             "media.peerconnection.ice.loopback": true,
-            // No H.264 in Firefox, so that tests mean the same on every system.
+            // Without H.264, so that a test covers the same codec on every system.
             "media.gmp-gmpopenh264.enabled": false,
             "media.gmp-manager.updateEnabled": false,
             "app.update.auto": false,
@@ -123,7 +123,7 @@ impl TestBrowser {
         self.session.command("POST", "/refresh", json!({})).await;
     }
 
-    /// Runs the body of an async function in the page and returns what it returns.
+    /// Runs the body of an async function in the page, and returns its return value.
     pub async fn run(&self, script: &str) -> Value {
         let script = format!("return (async () => {{ {script} }})()");
         self.session
@@ -137,7 +137,7 @@ impl TestBrowser {
 
     /// Waits until a JavaScript expression is truthy, and returns its value.
     pub async fn until(&self, what: &str, expression: &str) -> Value {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let value = self.run(&format!("return {expression}")).await;
             if !matches!(value, Value::Null | Value::Bool(false)) && value != 0 && value != "" {
@@ -156,15 +156,15 @@ impl TestBrowser {
         }
     }
 
-    /// Waits until the page's text contains this, in upper or lower case.
-    pub async fn says(&self, text: &str) {
+    /// Waits until the page's text contains `text`; case is ignored.
+    pub async fn shows(&self, text: &str) {
         let wanted = json!(text.to_lowercase());
         let expression = format!("document.body.innerText.toLowerCase().includes({wanted})");
-        self.until(&format!("the page says {text}"), &expression)
+        self.until(&format!("the page shows {text}"), &expression)
             .await;
     }
 
-    /// Clicks the first element of a CSS selector, once it exists. A real click, which gives the page user activation.
+    /// Clicks the first element of a CSS selector, once it exists. The click gives the page user activation.
     pub async fn click(&self, selector: &str) {
         let path = format!("{}/click", self.element(selector).await);
         self.session.command("POST", &path, json!({})).await;
@@ -198,7 +198,7 @@ impl TestBrowser {
             .await;
     }
 
-    /// Presses and releases one key: a character, or a code point of WebDriver's own such as `\u{E004}` for Tab.
+    /// Presses and releases one key: a character, or a code point that WebDriver defines, such as `\u{E004}` for Tab.
     pub async fn press(&self, key: &str) {
         let actions = json!([{ "type": "key", "id": "keyboard", "actions": [
             { "type": "keyDown", "value": key }, { "type": "keyUp", "value": key },
@@ -208,16 +208,16 @@ impl TestBrowser {
             .await;
     }
 
-    /// Changes screen, colour scheme and language (after a reload). Chromium only.
-    pub async fn look(&self, look: Look) {
+    /// Emulates screen and colour scheme, and the language from the next reload on. Chromium only.
+    pub async fn set_appearance(&self, appearance: Appearance) {
         let agent = self.run("return navigator.userAgent").await;
-        let phone = look.width < 600;
-        let scheme = if look.dark { "dark" } else { "light" };
+        let phone = appearance.width < 600;
+        let scheme = if appearance.dark { "dark" } else { "light" };
         for (command, parameters) in [
             (
                 "Emulation.setDeviceMetricsOverride",
                 json!({
-                    "width": look.width, "height": if phone { 844 } else { 900 },
+                    "width": appearance.width, "height": if phone { 844 } else { 900 },
                     "deviceScaleFactor": 1, "mobile": phone,
                 }),
             ),
@@ -230,7 +230,7 @@ impl TestBrowser {
             (
                 "Emulation.setUserAgentOverride",
                 json!({
-                    "userAgent": agent, "acceptLanguage": look.language,
+                    "userAgent": agent, "acceptLanguage": appearance.language,
                 }),
             ),
         ] {

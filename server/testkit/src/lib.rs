@@ -1,20 +1,20 @@
-//! What integration tests and benchmarks share. No part of the product depends on it.
+//! Shared by integration tests and benchmarks; no part of the product depends on it.
 //!
 //! | module | noun |
 //! |---|---|
 //! | [`server`] | a server in this process, on free ports |
-//! | [`viewer`] | a viewer without a browser, by webrtc-rs |
-//! | [`process`] | a program of the workspace in a process of its own; a test in a process of its own |
+//! | [`viewer`] | a viewer built on webrtc-rs, without a browser |
+//! | [`process`] | a program of the workspace, or one test, in a separate process |
 //! | [`socket`] | a member of a room, over a WebSocket |
 //! | [`peer`] | the terminal peer as a program |
 //! | [`browser`], [`webdriver`] | Chromium and Firefox |
-//! | [`site`] | another web server, for pages on an origin of their own |
+//! | [`site`] | a second web server, for pages on another origin |
 //! | [`netns`] | network namespaces |
 //! | [`skip`](mod@skip) | skipping a test |
 
 #![allow(
     missing_debug_implementations,
-    reason = "a harness is not printed, what it measures is"
+    reason = "tests print measurements, not the harness"
 )]
 
 pub mod browser;
@@ -61,7 +61,7 @@ pub fn dist() -> &'static str {
     DIST
 }
 
-/// Waits until `holds`, at most `limit`; panics with `what` when it does not come.
+/// Waits until `holds` returns true. Panics with `what` after `limit`.
 pub async fn eventually<F: Future<Output = bool>>(
     what: &str,
     limit: Duration,
@@ -74,7 +74,7 @@ pub async fn eventually<F: Future<Output = bool>>(
     }
 }
 
-/// The sentence of an error answer.
+/// The error message in the body of a response.
 pub async fn sentence(response: reqwest::Response) -> String {
     let error: shared::api::ApiError = response.json().await.expect("errors are JSON");
     error.error

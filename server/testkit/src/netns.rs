@@ -1,6 +1,6 @@
-//! Network namespaces, joined by virtual Ethernet as a test needs it.
+//! Network namespaces, connected by virtual Ethernet (veth) pairs.
 //!
-//! Nothing touches the network of the machine; dropping the [`Namespaces`] removes everything. Only root can make them.
+//! The machine's own network is unchanged, and dropping the [`Namespaces`] removes everything. Only root can create them.
 
 use std::fs::{self, File};
 use std::future::poll_fn;
@@ -17,7 +17,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use crate::process::program;
 use crate::skip;
 
-/// Namespaces, each standing for a host, and the programs in them. Dropping it ends and removes both.
+/// One namespace for each simulated host, and the programs in them. Dropping it kills the programs and removes the namespaces.
 #[derive(Debug)]
 pub struct Namespaces {
     name: String,
@@ -26,13 +26,13 @@ pub struct Namespaces {
     _alone: MutexGuard<'static, ()>,
 }
 
-/// One network at a time: on a small machine they slow each other down, and ICE finds other paths when packets are late.
+/// Only one test at a time has namespaces: on a small machine tests slow each other down, and late packets make ICE select other paths.
 static ALONE: Mutex<()> = Mutex::new(());
 
 impl Namespaces {
-    /// Makes a namespace for each host. `kind` is a part of their names.
+    /// Creates a namespace for each host. `kind` is a part of their names.
     ///
-    /// `None` when this machine cannot make them: the test is skipped.
+    /// `None` when this machine cannot create them: the test is skipped.
     pub fn build(kind: &str, hosts: &[&'static str]) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let root = Command::new("id").arg("-u").output();
@@ -124,14 +124,14 @@ impl Namespaces {
         thread::spawn(move || lines.for_each(drop));
     }
 
-    /// Polls a future inside of the namespace: sockets that it opens and programs that it starts belong there.
+    /// Polls a future inside the namespace: the sockets that it opens and the programs that it starts are in that namespace.
     pub async fn inside<F: Future>(&self, host: &str, future: F) -> F::Output {
         let there = self.namespace(host);
         let there = File::open(format!("/run/netns/{there}")).expect("a namespace");
         let back = File::open("/proc/thread-self/ns/net").expect("a namespace");
         let mut future = pin!(future);
         poll_fn(|context| {
-            // Only while it is polled: other tests run on this thread too.
+            // The thread leaves the namespace after each poll, because other tests run on it too.
             enter(&there);
             let outcome = future.as_mut().poll(context);
             enter(&back);

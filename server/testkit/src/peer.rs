@@ -1,4 +1,4 @@
-//! The chat peer as a program: its command line, its lines in and its events out.
+//! The terminal peer (package `peer`) as a child process: command line, lines on standard input, JSON events on standard output.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -11,10 +11,10 @@ use tokio::time::timeout;
 
 use crate::process::{Usage, program, scratch};
 
-/// Long enough for a machine that compiles at the same time.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The time to wait for an event. Long, for a machine that compiles at the same time.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where the peer keeps its key.
+/// The environment variable with the folder where the peer keeps its key.
 const STATE: &str = "XDG_STATE_HOME";
 
 pub struct TestPeer {
@@ -22,8 +22,8 @@ pub struct TestPeer {
     child: Child,
     input: Option<ChildStdin>,
     events: mpsc::UnboundedReceiver<Value>,
-    patience: Duration,
-    /// Events that were waited past.
+    event_timeout: Duration,
+    /// All events that were read from the peer, in order.
     pub seen: Vec<Value>,
 }
 
@@ -69,14 +69,14 @@ impl TestPeer {
             input: child.stdin.take(),
             child,
             events,
-            patience: PATIENCE,
+            event_timeout: TIMEOUT,
             seen: Vec::new(),
         }
     }
 
-    /// Waits this long for an event, instead of 30 s.
-    pub fn with_patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    /// Waits for an event up to `timeout` instead of 30 s.
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.event_timeout = timeout;
         self
     }
 
@@ -91,9 +91,9 @@ impl TestPeer {
         self.input = None;
     }
 
-    /// The next event of this kind for which `fits` holds; those before it go to [`Self::seen`].
+    /// Waits for an event of this kind for which `fits` holds. Every event read goes to [`Self::seen`].
     pub async fn event(&mut self, kind: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        let until = Instant::now() + self.patience;
+        let until = Instant::now() + self.event_timeout;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let next = timeout(left, self.events.recv()).await;
@@ -117,13 +117,13 @@ impl TestPeer {
         self.event("connected", |event| event["name"] == name).await
     }
 
-    /// Waits for a text of another member.
-    pub async fn hears(&mut self, text: &str) -> Value {
+    /// Waits for a chat message with this text.
+    pub async fn receives(&mut self, text: &str) -> Value {
         self.event("message", |event| event["text"] == text).await
     }
 
-    /// Events of the next `time`.
-    pub async fn watch(&mut self, time: Duration) -> Vec<Value> {
+    /// The events that arrive within `time`.
+    pub async fn events_within(&mut self, time: Duration) -> Vec<Value> {
         let until = Instant::now() + time;
         let mut events = Vec::new();
         while let Ok(Some(event)) = timeout(
@@ -138,7 +138,7 @@ impl TestPeer {
         events
     }
 
-    /// The texts of others, in the order they were shown.
+    /// The texts of the messages received so far, in order.
     pub fn texts(&self) -> Vec<&str> {
         let messages = self.seen.iter().filter(|event| event["event"] == "message");
         messages
@@ -146,22 +146,22 @@ impl TestPeer {
             .collect()
     }
 
-    /// As `kill -9`.
+    /// Kills the process with SIGKILL.
     pub fn kill(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
     }
 
-    /// Sends it a signal: `STOP`, `CONT`, `INT`.
+    /// Sends a signal: `STOP`, `CONT`, `INT`.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status();
         assert!(sent.expect("there is kill").success());
     }
 
-    /// Waits for it to end by itself.
+    /// Waits until the process has exited.
     pub async fn ended(&mut self) -> ExitStatus {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         loop {
             if let Some(status) = self.child.try_wait().expect("it was started") {
                 while let Some(event) = self.events.recv().await {
@@ -174,7 +174,7 @@ impl TestPeer {
         }
     }
 
-    /// Bytes of memory that it holds.
+    /// Resident memory, in bytes.
     pub fn memory(&self) -> u64 {
         Usage::of(self.child.id()).memory
     }
@@ -187,7 +187,7 @@ impl Drop for TestPeer {
     }
 }
 
-/// A file of `bytes` bytes that no two runs share, and its contents' beginning differs from its end.
+/// Writes a file of `bytes` pseudorandom bytes, different in every test process.
 pub fn write_file(path: &Path, bytes: usize) {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ u64::from(std::process::id());
     let contents: Vec<u8> = (0..bytes.div_ceil(8))

@@ -1,4 +1,4 @@
-//! Programs of the workspace in processes of their own, and tests in processes of their own.
+//! Runs a program of the workspace, or one test, in a separate process.
 
 use std::env;
 use std::ffi::OsStr;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A running `server`. Dropped, it is killed.
+/// A running `server`, killed on drop.
 pub struct ServerProcess {
     pub child: Child,
     /// `http://127.0.0.1:PORT`
@@ -18,10 +18,10 @@ pub struct ServerProcess {
 /// Linux counts CPU time for user space in hundredths of a second (time(7), USER_HZ).
 pub const TICKS_PER_SECOND: u64 = 100;
 
-/// What a process has used of the machine so far.
+/// Resources that a process has used.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
-    /// CPU time, of user and system together.
+    /// CPU time in user and kernel mode.
     pub cpu: Duration,
     /// Resident memory, in bytes.
     pub memory: u64,
@@ -60,14 +60,14 @@ impl ServerProcess {
         }
     }
 
-    /// Sends it a signal: `-TERM`, `-INT`.
+    /// Sends a signal: `-TERM`, `-INT`.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let status = Command::new("kill").args([name, &id]).status();
         assert!(status.expect("there is kill").success());
     }
 
-    /// Its exit code; absent when a signal ended it.
+    /// Waits for the exit; returns the exit code, or `None` when a signal ended the process.
     pub fn exits_within(&mut self, limit: Duration) -> Option<i32> {
         let began = Instant::now();
         loop {
@@ -123,7 +123,7 @@ impl Usage {
         })
     }
 
-    /// Of this process. What it means for one test is clear only [in a process of its own](in_own_process).
+    /// Of this process. Other tests in the process count too; [`in_own_process`] excludes them.
     pub fn own() -> Self {
         Self::of(std::process::id())
     }
@@ -156,18 +156,18 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
-/// A folder for files that tests make and keep for the next run: `target/tmp`.
+/// A folder for files that tests create and reuse in the next run: `target/tmp`.
 pub fn scratch() -> PathBuf {
     let folder = profile_folder().parent().expect("target/").join("tmp");
     fs::create_dir_all(&folder).expect("target/ is writable");
     folder
 }
 
-/// Lets the test of this name (with its modules) run alone in a process, for what counts files, memory or threads.
-/// True there; false in the process that started it, which has nothing left to do.
+/// Runs the test of this name (with its modules) alone in a child process, for tests that count files, memory or threads.
+/// Returns true in the child process; in the parent false, after the child has passed: the caller then returns.
 ///
 /// # Panics
-/// When the test failed there.
+/// When the test failed in the child process.
 pub fn in_own_process(test: &str) -> bool {
     const ALONE: &str = "WEIR_TEST_IN_OWN_PROCESS";
     if env::var_os(ALONE).is_some() {
@@ -185,7 +185,7 @@ pub fn in_own_process(test: &str) -> bool {
     false
 }
 
-/// Where cargo puts what it builds: `target/debug`.
+/// The folder of built programs: `target/debug`.
 fn profile_folder() -> PathBuf {
     let test = env::current_exe().expect("a test is a program");
     let folder = test.parent().expect("a program is in a folder");

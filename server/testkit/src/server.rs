@@ -20,7 +20,7 @@ pub struct TestServer {
     pub url: String,
     pub viewers: Viewers,
     pub registry: Registry,
-    /// Absent with `--turn off`.
+    /// `None` with `--turn off`.
     pub turn: Option<Arc<Turn>>,
     pub rooms: RoomRegistry,
     pub http: reqwest::Client,
@@ -29,29 +29,29 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Shows the clip in assets/ as `film`.
+    /// Serves the clip in assets/ as the stream `film`.
     pub async fn start() -> Self {
         Self::with(&[&format!("film={}", crate::CLIP)]).await
     }
 
-    /// With these arguments, besides the ports.
+    /// With these command-line arguments in addition to free ports.
     pub async fn with(arguments: &[&str]) -> Self {
         Self::at("127.0.0.1:0", arguments).await
     }
 
-    /// The same on this address, which an earlier server may have had.
+    /// As [`Self::with`], listening on this address.
     pub async fn at(address: &str, arguments: &[&str]) -> Self {
         Self::run(address, config(arguments)).await
     }
 
-    /// Shows the clip in assets/ as `film`, and sends it on this path.
-    pub async fn on(path: MediaPath) -> Self {
+    /// As [`Self::start`], with shards or the ordinary path sending the media.
+    pub async fn with_media_path(path: MediaPath) -> Self {
         let mut config = config(&[&format!("film={}", crate::CLIP)]);
         config.sealing = path == MediaPath::Sealed;
         Self::run("127.0.0.1:0", config).await
     }
 
-    /// With other limits on rooms than those that come by themselves.
+    /// With changed limits on rooms.
     pub async fn with_limits(change: impl FnOnce(&mut Limits)) -> Self {
         let mut config = config(&["test:"]);
         change(&mut config.room_limits);
@@ -85,7 +85,7 @@ impl TestServer {
         format!("{}{path}", self.url)
     }
 
-    /// Stops it, and says how long that took.
+    /// Stops the server, and returns how long that took.
     pub async fn stop(mut self) -> Duration {
         let began = Instant::now();
         let _ = self.stop.take().expect("stopped once").send(());

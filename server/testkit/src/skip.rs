@@ -1,14 +1,14 @@
-//! Skipping a test that this machine cannot run.
+//! Skips a test that this machine cannot run.
 
 use std::env;
 use std::io::{Write, stderr};
 
-/// `cargo xtask ci` sets this variable, and no test may be skipped.
+/// `cargo xtask ci` sets this variable: a skipped test then fails.
 const NO_SKIPS: &str = "WEIR_NO_SKIPS";
 
 /// Reports that the calling test is skipped; the test then returns.
 ///
-/// The line goes past libtest, which hides the output of a test that passes: xtask counts these lines.
+/// The line is written to standard error directly, because libtest hides the output of a passing test. xtask counts these lines.
 ///
 /// # Panics
 /// Under `cargo xtask ci`.

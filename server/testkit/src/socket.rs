@@ -11,8 +11,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-/// Longer than any awaited event takes.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time to wait for a message.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub struct TestSocket {
     pub socket: WebSocketStream<TcpStream>,
@@ -74,7 +74,7 @@ impl TestSocket {
             .expect("the socket opens")
     }
 
-    /// Opens it with an `Origin` header, as a page does.
+    /// Opens a socket with an `Origin` header, as a page does.
     pub async fn open_from(
         server: &str,
         origin: Option<&str>,
@@ -94,7 +94,7 @@ impl TestSocket {
         Ok(Self { socket })
     }
 
-    pub async fn say(&mut self, message: &ClientMessage) {
+    pub async fn send_message(&mut self, message: &ClientMessage) {
         let text = serde_json::to_string(message).expect("messages serialize");
         self.send(Message::text(text)).await;
     }
@@ -106,8 +106,8 @@ impl TestSocket {
     /// The next message, or the close frame.
     pub async fn next_or_closed(&mut self) -> Result<ServerMessage, Closed> {
         loop {
-            let next = tokio::time::timeout(PATIENCE, self.socket.next()).await;
-            match next.expect("something comes") {
+            let next = tokio::time::timeout(TIMEOUT, self.socket.next()).await;
+            match next.expect("a message in time") {
                 Some(Ok(Message::Text(text))) => {
                     return Ok(serde_json::from_str(&text).expect("a message"));
                 }
@@ -128,7 +128,7 @@ impl TestSocket {
         self.next_or_closed().await.expect("a message")
     }
 
-    /// The next message is an error: its code and its sentence.
+    /// Expects an error; returns its code and its sentence.
     pub async fn refused(&mut self) -> (ErrorCode, String) {
         match self.receive().await {
             ServerMessage::Error { code, message, .. } => (code, message),
@@ -136,7 +136,7 @@ impl TestSocket {
         }
     }
 
-    /// Expects an error of `code`, whose sentence it returns, and then the close code `number`; nothing after.
+    /// Expects an error of `code` and then the close code `number`, and nothing after. Returns the error's sentence.
     pub async fn ended(&mut self, code: ErrorCode, number: u16) -> String {
         let (refused, sentence) = self.refused().await;
         assert_eq!(refused, code, "{sentence}");
@@ -150,14 +150,14 @@ impl TestSocket {
         let name = serde_json::to_value(code).expect("a name");
         assert_eq!(Some(closed.reason.as_str()), name.as_str());
         assert_eq!(closed.number, number, "{}", closed.reason);
-        let rest = tokio::time::timeout(PATIENCE, self.socket.next()).await;
+        let rest = tokio::time::timeout(TIMEOUT, self.socket.next()).await;
         let rest = rest.expect("the connection ends");
         assert!(!matches!(rest, Some(Ok(_))), "{rest:?}");
     }
 
-    /// Expects that nothing was sent up to now: the next message is the pong.
+    /// Expects that no message is queued: sends a ping, and the next message is the pong.
     pub async fn expect_no_message(&mut self) {
-        self.say(&ClientMessage::Ping).await;
+        self.send_message(&ClientMessage::Ping).await;
         assert_eq!(self.receive().await, ServerMessage::Pong);
     }
 }
@@ -165,7 +165,7 @@ impl TestSocket {
 impl TestMember {
     pub async fn join(server: &str, room: &str, name: &str, key_number: u128) -> Self {
         let mut socket = TestSocket::open(server).await;
-        socket.say(&join(room, name, key_number)).await;
+        socket.send_message(&join(room, name, key_number)).await;
         match socket.receive().await {
             ServerMessage::Welcome { you, peers, .. } => Self {
                 socket,
@@ -180,8 +180,8 @@ impl TestMember {
         &self.me.id
     }
 
-    pub async fn say(&mut self, message: &ClientMessage) {
-        self.socket.say(message).await;
+    pub async fn send_message(&mut self, message: &ClientMessage) {
+        self.socket.send_message(message).await;
     }
 
     pub async fn receive(&mut self) -> ServerMessage {

@@ -1,4 +1,4 @@
-//! A viewer by webrtc-rs: offers, receives, and counts every packet.
+//! A viewer built on webrtc-rs: sends an offer, receives the media, and counts RTP packets.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -56,7 +56,7 @@ pub struct RtpReceived {
     pub span: u32,
     pub first_timestamp: u32,
     pub last_at: Option<Instant>,
-    /// Packets that begin with an SPS, alone (7) or in a STAP-A (24): where keyframes of H.264 begin.
+    /// H.264: packets that begin with an SPS, alone (NAL unit type 7) or in a STAP-A (24), so that a keyframe begins.
     pub keyframes: u64,
     /// Sequence numbers that were received before: retransmissions.
     pub repeated: Vec<u16>,
@@ -76,9 +76,9 @@ type AllReceived = Arc<Mutex<BTreeMap<u8, RtpReceived>>>;
 
 pub struct TestViewer {
     pub pc: Arc<dyn PeerConnection>,
-    /// The answer.
+    /// The SDP answer.
     pub answer: String,
-    /// The session's URL; empty over /offer.
+    /// The URL of the WHEP session; empty over /offer.
     pub session: String,
     pub etag: String,
     pub offered_at: Instant,
@@ -153,7 +153,7 @@ impl TestViewer {
         Self::watch_at(&server.url, stream, wants).await
     }
 
-    /// Watches over WHEP at a server of any process.
+    /// As [`Self::watch`], at a server that is given by its URL.
     pub async fn watch_at(server: &str, stream: &str, wants: Wants) -> Self {
         let (mut viewer, offer) = Self::offer(wants).await;
         viewer.offered_at = Instant::now();
@@ -212,7 +212,7 @@ impl TestViewer {
         *self.state.borrow()
     }
 
-    /// The payload type that the answer names first for `codec`.
+    /// The first payload type of `codec` in the answer.
     pub fn payload_type(&self, codec: &str) -> Option<u8> {
         let line = self
             .answer
@@ -303,7 +303,7 @@ impl PeerConnectionEventHandler for Handler {
                     received
                         .entry(packet.header.payload_type)
                         .or_default()
-                        .take(&packet);
+                        .count(&packet);
                 }
             }
         });
@@ -311,7 +311,7 @@ impl PeerConnectionEventHandler for Handler {
 }
 
 impl RtpReceived {
-    fn take(&mut self, packet: &rtc::rtp::Packet) {
+    fn count(&mut self, packet: &rtc::rtp::Packet) {
         let (sequence, timestamp) = (packet.header.sequence_number, packet.header.timestamp);
         match self.last {
             None => {

@@ -21,12 +21,12 @@ pub const CHROMIUM: [&str; 9] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    // The machine may have loopback only.
+    // The machine may have no other interface.
     "--allow-loopback-in-peer-connection",
 ];
 
-/// How long a command may take on a busy machine, waits inside of scripts included.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// The time for one command, including waits in scripts. Long, for busy machines.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// One browser with a fresh profile. Dropping it ends the browser and its driver.
 pub struct Session {
@@ -34,7 +34,7 @@ pub struct Session {
     address: SocketAddr,
     id: String,
     driver: Child,
-    /// Holds the browser's profile.
+    /// Contains the browser's profile.
     _folder: TempDir,
 }
 
@@ -51,7 +51,7 @@ impl Session {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // A process group of its own, so that the browser ends with its driver.
+            // A separate process group, so that `drop` can kill the browser with its driver.
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| {
@@ -59,7 +59,7 @@ impl Session {
             });
         let mut session = Self {
             http: reqwest::Client::builder()
-                .timeout(PATIENCE)
+                .timeout(TIMEOUT)
                 .build()
                 .expect("an HTTP client without TLS"),
             address: (Ipv4Addr::LOCALHOST, port).into(),
@@ -83,7 +83,7 @@ impl Session {
     }
 
     async fn wait_until_ready(&mut self, program: &str) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let url = format!("http://{}/status", self.address);
             if let Ok(answer) = self.http.get(url).send().await
@@ -119,7 +119,7 @@ impl Session {
         let value = &answer["value"];
         if let Some(error) = value["error"].as_str() {
             panic!(
-                "the browser says {error}: {}\nto {path} {body}",
+                "the browser reports {error}: {}\nto {path} {body}",
                 value["message"]
             );
         }
@@ -144,7 +144,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         let _ = self.close();
-        // Processes left in this driver's group, and no others.
+        // Kills only the processes left in this driver's group.
         let group = format!("-{}", self.driver.id());
         let _ = Command::new("kill")
             .args(["-KILL", "--", &group])

@@ -2,7 +2,7 @@
 
 use testkit::{
     TestPeer, TestServer,
-    browser::{Look, TestBrowser},
+    browser::{Appearance, TestBrowser},
 };
 
 use crate::{
@@ -94,12 +94,12 @@ async fn axe_finds_no_violation_on_any_page() {
         (PHONE, false, "zh-CN"),
         (PHONE, true, "zh-CN"),
     ] {
-        let look = Look {
+        let appearance = Appearance {
             width,
             dark,
             language,
         };
-        browser.look(look).await;
+        browser.set_appearance(appearance).await;
         let mut found = Vec::new();
         for page in &PAGES {
             open(&browser, &server, page).await;
@@ -129,9 +129,9 @@ async fn a_room_and_a_connection_test_are_accessible() {
     tab_reaches_every_control(&browser, "room").await;
     for dark in [false, true] {
         browser
-            .look(Look {
+            .set_appearance(Appearance {
                 dark,
-                ..Look::default()
+                ..Appearance::default()
             })
             .await;
         let found = violations(&browser, "room").await;

@@ -46,6 +46,6 @@ async fn the_connection_test_shows_reachability_and_recommendations() {
             "document.querySelector('#test-result[data-reachability=local-network]')",
         )
         .await;
-    browser.says("没有 TURN 服务器提供中继").await;
+    browser.shows("没有 TURN 服务器提供中继").await;
     browser.screenshot("connection-test-zh").await;
 }

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use testkit::{
-    browser::{Look, TestBrowser},
+    browser::{Appearance, TestBrowser},
     dist,
     site::Site,
 };
@@ -75,12 +75,12 @@ async fn the_bundle_works_from_a_sub_path_of_another_origin() {
     let browser = TestBrowser::chromium().await;
     let server = server().await;
     let site = Site::folder("/some/where", Path::new(dist())).await;
-    browser.look(Look::default()).await;
+    browser.set_appearance(Appearance::default()).await;
     let query = format!("?server={}", server.url);
     browser
         .open(&site.url(&format!("/some/where/{query}")))
         .await;
-    browser.says(STREAM).await;
+    browser.shows(STREAM).await;
     browser
         .open(&site.url(&format!("/some/where/{query}#/watch/{}", STREAM)))
         .await;

@@ -87,7 +87,7 @@ async fn either_side_cancels_a_transfer_and_it_resumes_where_it_stopped() {
     stage_is(&ann, "a.bin", "running").await;
     ann.click(&cancel).await;
     stage_is(&lin, "a.bin", "withdrawn").await;
-    lin.says("Withdrawn by the sender").await;
+    lin.shows("Withdrawn by the sender").await;
     lin.click(&get).await;
     stage_is(&lin, "a.bin", "complete").await;
     assert_eq!(complete_hash(&lin, "a.bin").await, hash);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use testkit::browser::{Look, TestBrowser};
+use testkit::browser::{Appearance, TestBrowser};
 
 use crate::{STREAM, server, video};
 
@@ -29,11 +29,11 @@ async fn a_notice_shows_while_frames_are_skipped() {
     let browser = TestBrowser::chromium().await;
     let server = server().await;
     for (language, says) in [("en", "Frames skipped"), ("zh-CN", "已跳过部分帧")] {
-        let look = Look {
+        let appearance = Appearance {
             language,
-            ..Look::default()
+            ..Appearance::default()
         };
-        browser.look(look).await;
+        browser.set_appearance(appearance).await;
         browser.open(&server.url("/?fresh#/")).await;
         browser.reload().await;
         browser.run(STILL).await;

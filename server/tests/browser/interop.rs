@@ -26,10 +26,10 @@ async fn chromium_firefox_and_a_terminal_talk_in_one_room() {
 
     send_message(&ann, "from Chromium").await;
     receives(&fox, "from Chromium").await;
-    term.hears("from Chromium").await;
+    term.receives("from Chromium").await;
     send_message(&fox, "来自 Firefox").await;
     receives(&ann, "来自 Firefox").await;
-    term.hears("来自 Firefox").await;
+    term.receives("来自 Firefox").await;
     term.type_line("from the terminal");
     receives(&ann, "from the terminal").await;
     receives(&fox, "from the terminal").await;
@@ -49,7 +49,7 @@ async fn chromium_firefox_and_a_terminal_talk_in_one_room() {
     term.type_line("/quit");
     assert!(term.ended().await.success());
     for browser in [&ann, &fox] {
-        browser.says("term left").await;
+        browser.shows("term left").await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use testkit::{
     TestServer,
-    browser::{Look, TestBrowser},
+    browser::{Appearance, TestBrowser},
 };
 
 use crate::rooms::{connected_to, join, send_message};
@@ -100,7 +100,7 @@ async fn every_page_fits_a_phone_and_a_desktop_in_both_languages_and_both_colour
             (PHONE, true),
         ] {
             browser
-                .look(Look {
+                .set_appearance(Appearance {
                     width,
                     dark,
                     language,
@@ -137,9 +137,9 @@ async fn the_language_follows_the_browser_and_can_be_changed_on_the_page() {
     let browser = TestBrowser::chromium().await;
     let server = server().await;
     browser
-        .look(Look {
+        .set_appearance(Appearance {
             language: "zh-CN",
-            ..Look::default()
+            ..Appearance::default()
         })
         .await;
     let settings = PAGES.iter().find(|page| page.name == "settings");
@@ -180,7 +180,7 @@ async fn a_room_fits_a_phone_and_a_desktop_in_both_languages_and_both_colour_sch
     .await;
     for language in ["en", "zh-CN"] {
         for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {
-            ann.look(Look {
+            ann.set_appearance(Appearance {
                 width,
                 dark,
                 language,

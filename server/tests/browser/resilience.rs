@@ -31,7 +31,7 @@ async fn chat_continues_while_the_server_is_down_and_afterwards() {
     ann.screenshot("room-server-away").await;
     send_message(&ann, "Is it down?").await;
     receives(&lin, "Is it down?").await;
-    term.hears("Is it down?").await;
+    term.receives("Is it down?").await;
     send_message(&lin, "Yes, and we are not.").await;
     receives(&ann, "Yes, and we are not.").await;
 
@@ -149,7 +149,7 @@ async fn over_a_lossy_link() {
     all_delivered(&ann).await;
     let expected: Vec<_> = (0..20).map(|n| format!("ann {n}")).collect();
     if term.texts().len() < expected.len() {
-        term.hears("ann 19").await;
+        term.receives("ann 19").await;
     }
     assert_eq!(term.texts(), expected, "in order, none twice");
     // SCTP waits a second for each packet whose retransmission is lost too (RFC 9260 16), so a large file would take minutes.

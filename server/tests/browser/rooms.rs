@@ -72,7 +72,7 @@ async fn two_people_exchange_messages_and_a_reload_keeps_them() {
     let ann = TestBrowser::chromium().await;
     let lin = ann.and_chromium().await;
     join(&ann, &server, "demo", "Ann").await;
-    ann.says("Nobody else is here yet").await;
+    ann.shows("Nobody else is here yet").await;
     join(&lin, &server, "demo", "Lin").await;
     connected_to(&ann, "Lin").await;
     connected_to(&lin, "Ann").await;
@@ -257,13 +257,13 @@ async fn a_taken_name_is_refused_and_another_one_can_be_entered() {
         .await;
     other.run("document.querySelector('#room').value = ''; document.querySelector('#room').dispatchEvent(new Event('input'))").await;
     other.click("#join").await;
-    other.says("Please enter your name").await;
+    other.shows("Please enter your name").await;
     other.fill("#name", "ann").await;
     other.fill("#room", "demo").await;
     other.click("#join").await;
     link_is(&other, "refused").await;
     other
-        .says("Someone in this room already has this name")
+        .shows("Someone in this room already has this name")
         .await;
     other.screenshot("room-refused").await;
     other.fill("#name", " Lee").await;
@@ -306,7 +306,7 @@ async fn the_message_field_respects_input_methods_and_limits() {
     browser
         .run("const field = document.querySelector('#message'); field.value = '长'.repeat(30000); field.dispatchEvent(new Event('input'))")
         .await;
-    browser.says("a message has at most 64 kB").await;
+    browser.shows("a message has at most 64 kB").await;
     let disabled = browser
         .run("return document.querySelector('#send').disabled")
         .await;

@@ -2,7 +2,7 @@
 
 use testkit::{
     TestServer,
-    browser::{Look, TestBrowser},
+    browser::{Appearance, TestBrowser},
     site::Site,
 };
 
@@ -11,7 +11,7 @@ use crate::{STREAM, server, server_at, video};
 /// Opens the client, then the page of the video by a click in the gallery.
 async fn watch_page(browser: &TestBrowser, server: &TestServer) {
     browser.open(&server.url("/")).await;
-    browser.says(STREAM).await;
+    browser.shows(STREAM).await;
     video::keep_peers(browser).await;
     browser.click(&format!("a[data-stream={STREAM}]")).await;
     video::starts(browser).await;
@@ -95,7 +95,7 @@ async fn the_video_comes_back_by_itself_after_the_server_was_restarted() {
 async fn the_keyboard_mutes_stops_and_plays_again() {
     let browser = TestBrowser::chromium().await;
     let server = server().await;
-    browser.look(Look::default()).await;
+    browser.set_appearance(Appearance::default()).await;
     watch_page(&browser, &server).await;
     let muted = "document.querySelector('video').muted";
     let before = browser.run(&format!("return {muted}")).await;

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::LocalSet;
 
 /// Longer than any awaited event takes.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// Limits: connections without a known peer, and octets of a frame.
 const UNNAMED: usize = 64;
 const LONGEST: usize = 2048;
@@ -73,8 +73,8 @@ impl Door {
 }
 
 async fn within<F: Future>(what: &str, future: F) -> F::Output {
-    let outcome = tokio::time::timeout(PATIENCE, future).await;
-    outcome.unwrap_or_else(|_| panic!("after {PATIENCE:?} still not: {what}"))
+    let outcome = tokio::time::timeout(TIMEOUT, future).await;
+    outcome.unwrap_or_else(|_| panic!("after {TIMEOUT:?} still not: {what}"))
 }
 
 /// RFC 4571 2.
@@ -221,7 +221,7 @@ async fn silence() {
     drop(silent.pop());
     let began = Instant::now();
     loop {
-        assert!(began.elapsed() < PATIENCE, "there is no room");
+        assert!(began.elapsed() < TIMEOUT, "there is no room");
         let mut next = door.connect().await;
         // It may be closed already.
         let _ = next.write_all(&framed).await;

@@ -18,8 +18,8 @@ async fn two_peers_find_each_other_and_connect() {
     let peer = bob.me.clone();
     assert_eq!(ada.receive().await, ServerMessage::Arrived { peer });
 
-    bob.say(&offer(ada.id(), "v=0 offer")).await;
-    bob.say(&candidate(ada.id(), "candidate:1")).await;
+    bob.send_message(&offer(ada.id(), "v=0 offer")).await;
+    bob.send_message(&candidate(ada.id(), "candidate:1")).await;
     let (from, sdp) = (bob.me.id.clone(), "v=0 offer".to_owned());
     assert_eq!(ada.receive().await, ServerMessage::Offer { from, sdp });
     let received = ada.receive().await;
@@ -30,7 +30,7 @@ async fn two_peers_find_each_other_and_connect() {
     );
     let sdp = "v=0 answer".to_owned();
     let to = bob.me.id.clone();
-    ada.say(&ClientMessage::Answer {
+    ada.send_message(&ClientMessage::Answer {
         to,
         sdp: sdp.clone(),
     })
@@ -50,7 +50,7 @@ async fn rooms_know_nothing_of_each_other() {
         here.me.id, there.me.id,
         "the same key has another id in each room"
     );
-    here.say(&offer(there.id(), "hello?")).await;
+    here.send_message(&offer(there.id(), "hello?")).await;
     let (code, sentence) = here.socket.refused().await;
     assert_eq!(code, ErrorCode::NoSuchPeer, "{sentence}");
     there.socket.expect_no_message().await;
@@ -64,7 +64,7 @@ async fn who_says_goodbye_is_gone_at_once() {
     let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
     let mut bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
     ada.receive().await;
-    bob.say(&ClientMessage::Leave).await;
+    bob.send_message(&ClientMessage::Leave).await;
     let closed = bob.socket.next_or_closed().await.unwrap_err();
     assert_eq!((closed.number, closed.reason.as_str()), (1000, "left"));
     let (id, why) = (bob.me.id.clone(), LeaveReason::Left);
@@ -85,7 +85,8 @@ async fn a_dropped_socket_is_away_and_resumes_as_the_same_peer() {
     bob.drop_socket();
     let id = bob_peer.id.clone();
     assert_eq!(ada.receive().await, ServerMessage::Away { id });
-    ada.say(&offer(&bob_peer.id, "are you there?")).await;
+    ada.send_message(&offer(&bob_peer.id, "are you there?"))
+        .await;
     let refused = ada.receive().await;
     assert!(
         matches!(&refused, ServerMessage::Error { code: ErrorCode::PeerAway, to: Some(to), .. } if *to == bob_peer.id),
@@ -97,7 +98,7 @@ async fn a_dropped_socket_is_away_and_resumes_as_the_same_peer() {
     assert_eq!(away, [false, true]);
     ada.receive().await;
     let mut thief = TestSocket::open(&server.url).await;
-    thief.say(&join("demo", "bob", 4)).await;
+    thief.send_message(&join("demo", "bob", 4)).await;
     thief.ended(ErrorCode::NameTaken, 1008).await;
 
     let mut bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
@@ -106,7 +107,7 @@ async fn a_dropped_socket_is_away_and_resumes_as_the_same_peer() {
     bob_peer.away = false;
     let peer = bob_peer;
     assert_eq!(ada.receive().await, ServerMessage::Arrived { peer });
-    bob.say(&offer(ada.id(), "back")).await;
+    bob.send_message(&offer(ada.id(), "back")).await;
     assert!(matches!(ada.receive().await, ServerMessage::Offer { .. }));
     server.stop().await;
 }
@@ -169,7 +170,7 @@ async fn a_second_tab_takes_the_place_of_the_first() {
     drop(first);
     tokio::time::sleep(Duration::from_millis(100)).await;
     ada.socket.expect_no_message().await;
-    ada.say(&offer(second.id(), "hello")).await;
+    ada.send_message(&offer(second.id(), "hello")).await;
     assert!(matches!(
         second.receive().await,
         ServerMessage::Offer { .. }

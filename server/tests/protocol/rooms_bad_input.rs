@@ -25,7 +25,7 @@ impl Bystanders {
         let Self(one, two) = self;
         one.socket.expect_no_message().await;
         let began = Instant::now();
-        one.say(&offer(two.id(), "still there?")).await;
+        one.send_message(&offer(two.id(), "still there?")).await;
         let received = two.receive().await;
         assert!(
             matches!(&received, ServerMessage::Offer { sdp, .. } if sdp == "still there?"),
@@ -91,7 +91,7 @@ async fn a_join_that_cannot_be_is_told_why() {
         ("demo", "oNE", ErrorCode::NameTaken, "another name"),
     ] {
         let mut socket = TestSocket::open(&server.url).await;
-        socket.say(&join(room, name, 1)).await;
+        socket.send_message(&join(room, name, 1)).await;
         let sentence = socket.ended(code, 1008).await;
         assert!(sentence.contains(says), "{sentence}");
     }
@@ -109,10 +109,10 @@ async fn a_join_that_cannot_be_is_told_why() {
 async fn who_has_not_joined_and_who_has_joined_twice_are_told_so() {
     let server = TestServer::with(&["test:"]).await;
     let mut socket = TestSocket::open(&server.url).await;
-    socket.say(&ClientMessage::Ping).await;
+    socket.send_message(&ClientMessage::Ping).await;
     assert_eq!(socket.refused().await.0, ErrorCode::NotJoined);
     let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
-    ada.say(&join("demo", "Ada", 1)).await;
+    ada.send_message(&join("demo", "Ada", 1)).await;
     assert_eq!(ada.socket.refused().await.0, ErrorCode::NotJoined);
     ada.socket.expect_no_message().await;
     server.stop().await;
@@ -125,7 +125,9 @@ async fn targets_that_are_not_there_are_told_to_the_sender_only() {
     let mut elsewhere = TestMember::join(&server.url, "elsewhere", "X", 1).await;
     let unknown = PeerId::try_from("0123456789abcdef".to_owned()).unwrap();
     for target in [bystanders.0.id().clone(), elsewhere.id().clone(), unknown] {
-        elsewhere.say(&candidate(&target, "candidate:1")).await;
+        elsewhere
+            .send_message(&candidate(&target, "candidate:1"))
+            .await;
         let refused = elsewhere.receive().await;
         assert!(
             matches!(&refused, ServerMessage::Error { code: ErrorCode::NoSuchPeer, to: Some(to), .. } if *to == target),
@@ -143,12 +145,12 @@ async fn the_longest_message_passes_and_a_longer_one_ends_the_socket() {
     let mut bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
     ada.receive().await;
     let around = serde_json::to_string(&offer(ada.id(), "")).unwrap().len();
-    bob.say(&offer(ada.id(), "x".repeat(MAX_MESSAGE - around)))
+    bob.send_message(&offer(ada.id(), "x".repeat(MAX_MESSAGE - around)))
         .await;
     assert!(
         matches!(ada.receive().await, ServerMessage::Offer { sdp, .. } if sdp.len() == MAX_MESSAGE - around)
     );
-    bob.say(&offer(ada.id(), "x".repeat(MAX_MESSAGE - around + 1)))
+    bob.send_message(&offer(ada.id(), "x".repeat(MAX_MESSAGE - around + 1)))
         .await;
     let sentence = bob.socket.ended(ErrorCode::TooLong, 1009).await;
     assert!(sentence.contains("65536"), "{sentence}");
@@ -198,9 +200,10 @@ async fn a_flood_ends_the_socket_and_a_busy_joiner_does_not() {
     }
     // Many joins of a full room at once.
     for other in &others {
-        busy.say(&offer(other.id(), "x".repeat(10_000))).await;
+        busy.send_message(&offer(other.id(), "x".repeat(10_000)))
+            .await;
         for number in 0..12 {
-            busy.say(&candidate(other.id(), &format!("candidate:{number}")))
+            busy.send_message(&candidate(other.id(), &format!("candidate:{number}")))
                 .await;
         }
     }
@@ -234,10 +237,10 @@ async fn a_full_room_and_a_full_server_say_so() {
         members.push(TestMember::join(&server.url, "demo", &number.to_string(), number).await);
     }
     let mut socket = TestSocket::open(&server.url).await;
-    socket.say(&join("demo", "one more", 99)).await;
+    socket.send_message(&join("demo", "one more", 99)).await;
     socket.ended(ErrorCode::RoomFull, 1008).await;
     let mut socket = TestSocket::open(&server.url).await;
-    socket.say(&join("other", "one more", 99)).await;
+    socket.send_message(&join("other", "one more", 99)).await;
     let sentence = socket.ended(ErrorCode::ServerFull, 1013).await;
     assert!(sentence.contains("rooms"), "{sentence}");
     drop(socket);

@@ -32,14 +32,14 @@ async fn a_member_that_does_not_read_is_closed_and_no_other_waits() {
     let message = offer(bob.id(), "x".repeat(60_000));
     let mut notice = None;
     while notice.is_none() && began.elapsed() < Duration::from_secs(20) {
-        ada.say(&message).await;
+        ada.send_message(&message).await;
         let received = tokio::time::timeout(Duration::ZERO, ada.receive()).await;
         notice = received.ok();
     }
     let id = bob.me.id.clone();
     assert_eq!(notice, Some(ServerMessage::Away { id }));
     assert!(matches!(carl.receive().await, ServerMessage::Away { .. }));
-    ada.say(&offer(carl.id(), "hello")).await;
+    ada.send_message(&offer(carl.id(), "hello")).await;
     assert!(matches!(carl.receive().await, ServerMessage::Offer { .. }));
     eventually("the socket is gone", Duration::from_secs(10), || async {
         server.rooms.sockets() == 2

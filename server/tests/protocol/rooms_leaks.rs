@@ -57,7 +57,7 @@ async fn storm(url: &str, sockets: u128) {
             match number % 5 {
                 0 => return,
                 1 => socket.send("no message".into()).await,
-                _ => socket.say(&join(&room, &name, number)).await,
+                _ => socket.send_message(&join(&room, &name, number)).await,
             }
             // A full room refuses and closes.
             let _ = socket.next_or_closed().await;

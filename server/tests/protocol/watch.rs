@@ -40,7 +40,7 @@ on_both_paths! {
 }
 
 async fn video_and_audio_arrive_complete_and_in_order(path: MediaPath) {
-    let server = TestServer::on(path).await;
+    let server = TestServer::with_media_path(path).await;
     let viewer = TestViewer::watch(&server, "film").await;
     let audio = viewer.packets_of("opus", 60).await;
     let video = viewer.received("H264");
@@ -66,7 +66,7 @@ async fn video_and_audio_arrive_complete_and_in_order(path: MediaPath) {
 }
 
 async fn the_first_frame_is_a_keyframe_for_early_and_late_viewers(path: MediaPath) {
-    let server = TestServer::on(path).await;
+    let server = TestServer::with_media_path(path).await;
     let early = TestViewer::watch(&server, "film").await;
     assert!(begins_with_parameter_sets(
         &early.packets_of("H264", 1).await.first
@@ -95,7 +95,7 @@ fn begins_with_parameter_sets(payload: &[u8]) -> bool {
 }
 
 async fn an_offer_of_audio_only_gets_audio_only(path: MediaPath) {
-    let server = TestServer::on(path).await;
+    let server = TestServer::with_media_path(path).await;
     let viewer = TestViewer::watch_with(
         &server,
         "film",
@@ -112,7 +112,7 @@ async fn an_offer_of_audio_only_gets_audio_only(path: MediaPath) {
 }
 
 async fn an_offer_of_video_only_gets_video_only(path: MediaPath) {
-    let server = TestServer::on(path).await;
+    let server = TestServer::with_media_path(path).await;
     let viewer = TestViewer::watch_with(
         &server,
         "film",
@@ -129,7 +129,7 @@ async fn an_offer_of_video_only_gets_video_only(path: MediaPath) {
 }
 
 async fn a_viewer_without_h264_gets_vp8(path: MediaPath) {
-    let server = TestServer::on(path).await;
+    let server = TestServer::with_media_path(path).await;
     let viewer = TestViewer::watch_with(
         &server,
         "film",
@@ -147,7 +147,7 @@ async fn a_viewer_without_h264_gets_vp8(path: MediaPath) {
 }
 
 async fn viewers_of_one_stream_are_counted_and_forgotten(path: MediaPath) {
-    let server = TestServer::on(path).await;
+    let server = TestServer::with_media_path(path).await;
     let one = TestViewer::watch(&server, "film").await;
     let two = TestViewer::watch(&server, "film").await;
     one.packets_of("H264", 5).await;
@@ -173,7 +173,7 @@ async fn viewers_of_one_stream_are_counted_and_forgotten(path: MediaPath) {
 }
 
 async fn a_lost_packet_is_sent_again(path: MediaPath) {
-    let server = TestServer::on(path).await;
+    let server = TestServer::with_media_path(path).await;
     let viewer = TestViewer::watch(&server, "film").await;
     assert!(
         viewer.answer.contains("a=ssrc-group:FID "),
@@ -208,7 +208,7 @@ async fn a_lost_packet_is_sent_again(path: MediaPath) {
 }
 
 async fn a_viewer_that_cannot_go_on_gets_a_keyframe(path: MediaPath) {
-    let server = TestServer::on(path).await;
+    let server = TestServer::with_media_path(path).await;
     let viewer = TestViewer::watch(&server, "film").await;
     for round in 0..2 {
         let keyframes = viewer.packets_of("H264", 50).await.keyframes;
@@ -242,7 +242,7 @@ async fn a_viewer_that_cannot_go_on_gets_a_keyframe(path: MediaPath) {
 }
 
 async fn stray_packets_disturb_nobody(path: MediaPath) {
-    let server = TestServer::on(path).await;
+    let server = TestServer::with_media_path(path).await;
     let viewer = TestViewer::watch(&server, "film").await;
     viewer.packets_of("H264", 20).await;
     let port = server.viewers.addresses()[0].port();

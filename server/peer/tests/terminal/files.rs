@@ -86,18 +86,18 @@ async fn a_file_is_received_only_when_accepted_and_can_be_cancelled() {
     let mut ann = TestPeer::start(&server.url, "cancel", "ann", &["--file", text(&source)]);
     let offer = bob.event("file", is("offer")).await;
     assert_eq!(offer["file"], "video.mp4");
-    bob.watch(Duration::from_millis(300)).await;
+    bob.events_within(Duration::from_millis(300)).await;
     assert_eq!(std::fs::read_dir(&save).unwrap().count(), 0);
     bob.type_line("/accept video.mp4");
     bob.event("file", |event| event["bytes"].as_u64() > Some(0))
         .await;
     // The chat works during the transfer.
     ann.type_line("meanwhile");
-    bob.hears("meanwhile").await;
+    bob.receives("meanwhile").await;
     bob.type_line("/cancel");
     bob.event("file", is("cancelled")).await;
     ann.event("file", is("cancelled")).await;
-    bob.watch(Duration::from_millis(500)).await;
+    bob.events_within(Duration::from_millis(500)).await;
     assert_eq!(std::fs::read_dir(&save).unwrap().count(), 0);
     for (name, memory) in [("ann", ann.memory()), ("bob", bob.memory())] {
         assert!(

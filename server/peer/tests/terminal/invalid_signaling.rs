@@ -38,9 +38,11 @@ async fn invalid_signaling_of_one_peer_disturbs_no_other() {
     ann.event("joined", |event| event["name"] == "intruder")
         .await;
     for text in invalid_descriptions() {
-        intruder.say(&offer(&to, &text)).await;
+        intruder.send_message(&offer(&to, &text)).await;
         let (to, sdp) = (to.clone(), text);
-        intruder.say(&ClientMessage::Answer { to, sdp }).await;
+        intruder
+            .send_message(&ClientMessage::Answer { to, sdp })
+            .await;
     }
     for text in [
         "",
@@ -49,13 +51,13 @@ async fn invalid_signaling_of_one_peer_disturbs_no_other() {
         "candidate:1 1 udp 4294967296 127.0.0.1 70000 typ host",
         "\u{0}",
     ] {
-        intruder.say(&candidate(&to, text)).await;
+        intruder.send_message(&candidate(&to, text)).await;
     }
-    ann.watch(Duration::from_millis(500)).await;
+    ann.events_within(Duration::from_millis(500)).await;
     bob.type_line("all well?");
-    ann.hears("all well?").await;
+    ann.receives("all well?").await;
     ann.type_line("all well");
-    bob.hears("all well").await;
+    bob.receives("all well").await;
     // New peers still connect.
     let mut cyd = TestPeer::start(&server.url, "invalid", "cyd", &[]);
     cyd.connected_to("ann").await;

@@ -22,8 +22,8 @@ async fn texts_arrive_in_order_both_ways() {
         ann.type_line(&format!("ann {n}"));
         bob.type_line(&format!("bob {n}"));
     }
-    bob.hears("ann 19").await;
-    ann.hears("bob 19").await;
+    bob.receives("ann 19").await;
+    ann.receives("bob 19").await;
     let numbered = |who: &str| (0..20).map(|n| format!("{who} {n}")).collect::<Vec<_>>();
     assert_eq!(bob.texts()[0], "first");
     assert_eq!(bob.texts()[1..], numbered("ann"));
@@ -70,7 +70,7 @@ async fn three_peers_receive_each_others_texts() {
         for other in (0..3).filter(|other| *other != n) {
             let text = format!("I am {other}");
             if !peer.texts().contains(&text.as_str()) {
-                peer.hears(&text).await;
+                peer.receives(&text).await;
             }
         }
     }
@@ -83,7 +83,7 @@ async fn a_peer_with_texts_to_send_exits_once_they_are_received() {
     let arguments = ["--send", "one", "--send", "two"];
     let mut ann = TestPeer::start(&server.url, "errand", "ann", &arguments);
     ann.end_input();
-    let waiting = ann.watch(Duration::from_millis(700)).await;
+    let waiting = ann.events_within(Duration::from_millis(700)).await;
     assert!(waiting.iter().all(|event| event["event"] != "bye"));
     let mut bob = TestPeer::start(&server.url, "errand", "bob", &["--echo"]);
     bob.end_input();
@@ -103,8 +103,8 @@ async fn an_echo_does_not_answer_another_echo() {
     ann.event("connected", |_| true).await;
     ann.event("connected", |_| true).await;
     ann.type_line("你好");
-    ann.hears("echo: 你好").await;
-    ann.watch(Duration::from_secs(1)).await;
+    ann.receives("echo: 你好").await;
+    ann.events_within(Duration::from_secs(1)).await;
     assert_eq!(ann.texts(), ["echo: 你好", "echo: 你好"]);
     server.stop().await;
 }

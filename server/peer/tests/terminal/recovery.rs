@@ -22,22 +22,22 @@ async fn the_chat_goes_on_while_the_server_restarts() {
     ann.event("offline", |_| true).await;
     bob.event("offline", |_| true).await;
     ann.type_line("without a server");
-    bob.hears("without a server").await;
+    bob.receives("without a server").await;
     bob.type_line("so it is");
-    ann.hears("so it is").await;
+    ann.receives("so it is").await;
     let server = TestServer::at(&address, &["test:"]).await;
     for peer in [&mut ann, &mut bob] {
         peer.event("welcome", |event| event["again"] == true).await;
     }
     ann.type_line("with a server");
-    bob.hears("with a server").await;
+    bob.receives("with a server").await;
     // A peer that joins now connects to both.
     let mut cyd = TestPeer::start(&server.url, "restart", "cyd", &["--send", "hello"]);
     cyd.event("connected", |_| true).await;
     cyd.event("connected", |_| true).await;
-    ann.hears("hello").await;
-    bob.hears("hello").await;
-    bob.watch(Duration::from_secs(1)).await;
+    ann.receives("hello").await;
+    bob.receives("hello").await;
+    bob.events_within(Duration::from_secs(1)).await;
     assert_eq!(bob.texts(), ["without a server", "with a server", "hello"]);
     for (peer, name) in [(&ann, "bob"), (&bob, "ann")] {
         let of = |kind: &str| {
@@ -74,9 +74,9 @@ async fn a_peer_that_crashed_rejoins_as_the_same_peer() {
     ann.event("back", |event| event["name"] == "bob").await;
     let second = ann.connected_to("bob").await;
     assert_eq!(first["peer"], second["peer"]);
-    bob.hears("are you there?").await;
+    bob.receives("are you there?").await;
     bob.type_line("again");
-    ann.hears("again").await;
+    ann.receives("again").await;
     server.stop().await;
 }
 
@@ -93,9 +93,9 @@ async fn a_suspended_peer_is_reconnected() {
     ann.type_line("wake up");
     bob.signal("CONT");
     ann.connected_to("bob").await;
-    bob.hears("wake up").await;
+    bob.receives("wake up").await;
     bob.type_line("I am");
-    ann.hears("I am").await;
+    ann.receives("I am").await;
     // No text arrives twice, and Ctrl-C leaves the room.
     bob.signal("INT");
     assert!(bob.ended().await.success());

@@ -14,7 +14,7 @@ use super::{Event, NAMES, PEOPLE};
 use crate::{Delivery, JoinRequest, Room, SocketId, name};
 
 const ROOM: &str = "demo";
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const AWAY_TIMEOUT: Duration = Duration::from_secs(30);
 
 static IDS: LazyLock<Vec<PeerId>> = LazyLock::new(|| {
     let ids = (0..PEOPLE).map(|person| PeerId::of(ROOM, &key(person)));
@@ -44,7 +44,7 @@ pub(super) struct RoomModel {
 impl RoomModel {
     pub(super) fn new() -> Self {
         Self {
-            room: Room::new(ROOM.to_owned(), PATIENCE),
+            room: Room::new(ROOM.to_owned(), AWAY_TIMEOUT),
             now: Instant::now(),
             expected: Vec::new(),
             views: BTreeMap::new(),
@@ -112,7 +112,7 @@ impl RoomModel {
             Event::Wait { seconds } => {
                 self.now += Duration::from_secs(seconds);
                 let lost = |member: &Expected| {
-                    member.socket.is_none() && self.now - member.away_since >= PATIENCE
+                    member.socket.is_none() && self.now - member.away_since >= AWAY_TIMEOUT
                 };
                 self.expected.retain(|member| !lost(member));
                 let deliveries = self.room.expire(self.now);
@@ -307,7 +307,7 @@ impl RoomModel {
             self.drop_socket(SocketId(socket as u64));
         }
         self.take(Event::Wait {
-            seconds: PATIENCE.as_secs(),
+            seconds: AWAY_TIMEOUT.as_secs(),
         });
         assert!(self.room.is_empty());
     }

@@ -146,12 +146,12 @@ async fn two_browsers_behind_symmetric_nats_and_a_terminal_talk_in_one_room() {
     ann.reaches("peer1", "direct").await;
     ann.say("Hello from Ann").await;
     lin.expect_text("Hello from Ann").await;
-    terminal.hears("Hello from Ann").await;
+    terminal.receives("Hello from Ann").await;
     terminal.type_line("Hello from the terminal");
     lin.expect_text("Hello from the terminal").await;
     lin.say("Hello from Lin").await;
     ann.expect_text("Hello from Lin").await;
-    terminal.hears("Hello from Lin").await;
+    terminal.receives("Hello from Lin").await;
     for person in [ann, lin] {
         person.leave().await;
     }
@@ -170,7 +170,7 @@ async fn the_doctor_tells_the_kinds_of_nats_apart() {
                 person.browser().click("#run-test").await;
                 let done = "document.querySelector('#test-result[data-reachability=everybody]')";
                 person.browser().until("there is a verdict", done).await;
-                person.browser().says(kind).await;
+                person.browser().shows(kind).await;
             })
             .await;
     }

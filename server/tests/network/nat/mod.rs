@@ -18,9 +18,9 @@ async fn talk(network: &Network) -> [Value; 2] {
         two.event("connected", |_| true).await,
     ];
     one.type_line("hello from one");
-    two.hears("hello from one").await;
+    two.receives("hello from one").await;
     two.type_line("hello from two");
-    one.hears("hello from two").await;
+    one.receives("hello from two").await;
     ways
 }
 

@@ -19,7 +19,7 @@ use testkit::process::program;
 pub(crate) const SERVER: &str = "198.51.100.1";
 
 /// Long enough for a connection on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a router does to UDP.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +96,7 @@ impl Network {
         let server = format!("http://{SERVER}:8000");
         let name = format!("peer{home}");
         let peer = TestPeer::with(command, &server, "demo", &name, &[]);
-        let mut peer = peer.with_patience(PATIENCE);
+        let mut peer = peer.with_timeout(TIMEOUT);
         peer.event("welcome", |_| true).await;
         peer
     }
