@@ -293,7 +293,7 @@ fn starting_and_stopping_leaks_nothing() {
     let after = Usage::own();
     assert!(after.files <= before.files, "{before:?} to {after:?}");
     assert!(
-        after.memory < before.memory + 32_000,
+        after.memory < before.memory + 32_000 * 1024,
         "{before:?} to {after:?}"
     );
 }
