@@ -101,7 +101,7 @@ pub struct Config {
 
     /// Not a flag: whether shards encrypt media themselves. False: webrtc-rs does.
     #[arg(skip = true)]
-    pub sealing: bool,
+    pub shard_srtp: bool,
 
     /// Not a flag: further limits of rooms.
     #[arg(skip)]

@@ -28,7 +28,7 @@ const REPORT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Everything that sending to one viewer needs.
 pub(super) struct Attachment {
     pub(super) subscription: Subscription,
-    pub(super) tracks: Tracks,
+    pub(super) tracks: SendTracks,
     /// Keyframe requests, when the connection sends the media itself.
     pub(super) feedback: mpsc::Receiver<Feedback>,
     pub(super) shard: Shard,
@@ -38,10 +38,10 @@ pub(super) struct Attachment {
 }
 
 /// The tracks of one viewer.
-pub(super) struct Tracks(Vec<Track>);
+pub(super) struct SendTracks(Vec<SendTrack>);
 
 /// One track, with its payload types and SSRCs.
-pub(super) struct Track {
+pub(super) struct SendTrack {
     negotiated: TrackParams,
     local: Arc<TrackLocalStaticRTP>,
 }
@@ -104,12 +104,12 @@ impl Attachment {
     }
 }
 
-impl Tracks {
-    pub(super) fn new(tracks: Vec<Track>) -> Self {
+impl SendTracks {
+    pub(super) fn new(tracks: Vec<SendTrack>) -> Self {
         Self(tracks)
     }
 
-    fn of(&self, codec: Codec) -> Option<&Track> {
+    fn of(&self, codec: Codec) -> Option<&SendTrack> {
         self.0.iter().find(|track| track.negotiated.codec == codec)
     }
 
@@ -151,7 +151,7 @@ impl Tracks {
 }
 
 /// Used when webrtc-rs sends the media.
-impl PacketSink for Tracks {
+impl PacketSink for SendTracks {
     async fn send(&mut self, packet: OutgoingPacket) -> Result<(), Disconnected> {
         let Some(track) = self.of(packet.codec) else {
             return Ok(());
@@ -181,7 +181,7 @@ impl PacketSink for Tracks {
     }
 }
 
-impl Track {
+impl SendTrack {
     pub(super) fn new(
         format: &Format,
         ssrc: u32,

@@ -21,7 +21,7 @@ use webrtc::peer_connection::{
 };
 use webrtc::rtp_transceiver::RtpSender;
 
-use super::attachment::Track;
+use super::attachment::SendTrack;
 use super::key_extractor::KeyExtractor;
 use super::keyframes::{self, KeyframeRequests};
 use super::negotiation::Negotiation;
@@ -57,7 +57,7 @@ pub(crate) struct ConnectionFactory {
     shards: Vec<Shard>,
     crypto: Arc<dyn RTCCryptoProvider>,
     /// True: shards send SRTP themselves. False: the connections do.
-    sealing: bool,
+    shard_srtp: bool,
     /// One for all viewers: generating a key costs more than the rest of an answer.
     certificate: RTCCertificate,
 }
@@ -67,7 +67,7 @@ pub(crate) struct Connection {
     pub(crate) pc: Arc<dyn PeerConnection>,
     pub(crate) shard: Shard,
     pub(crate) route: Arc<Route>,
-    /// Finds the SRTP keys after DTLS. `None`: sealing is off.
+    /// Finds the SRTP keys after DTLS. `None`: shards do not send SRTP.
     pub(crate) extractor: Option<Arc<KeyExtractor>>,
     pub(crate) state: watch::Receiver<RTCPeerConnectionState>,
     /// Keyframe requests, when the connection sends the media itself.
@@ -77,14 +77,14 @@ pub(crate) struct Connection {
 /// The answer of webrtc-rs to the first offer, before `Negotiation::complete`.
 pub(super) struct FirstAnswer {
     pub(super) sdp: String,
-    pub(super) tracks: Vec<Track>,
+    pub(super) tracks: Vec<SendTrack>,
     /// Of the last track; it leads to the state of DTLS.
     pub(super) sender: Option<Arc<dyn RtpSender>>,
 }
 
 impl ConnectionFactory {
     /// Generates the certificate, and checks our SRTP against that of webrtc-rs.
-    pub(crate) fn new(shards: Vec<Shard>, sealing: bool) -> Result<Self, Error> {
+    pub(crate) fn new(shards: Vec<Shard>, shard_srtp: bool) -> Result<Self, Error> {
         let provider =
             crypto::default_provider().map_err(|error| Error::Crypto(error.to_string()))?;
         let params = CertificateParams::new(vec!["weir".to_owned()])
@@ -103,7 +103,7 @@ impl ConnectionFactory {
         Ok(Self {
             shards,
             crypto: provider,
-            sealing: sealing && tested.is_ok(),
+            shard_srtp: shard_srtp && tested.is_ok(),
             certificate,
         })
     }
@@ -119,7 +119,7 @@ impl ConnectionFactory {
         let port: &Arc<Port> = shard.port();
         let route = Arc::new(port.open());
         let extractor = self
-            .sealing
+            .shard_srtp
             .then(|| KeyExtractor::new(Arc::clone(&self.crypto)));
         let (state_changed, state) = watch::channel(RTCPeerConnectionState::New);
         // One at a time: a second request that waits behind the first asks for the same keyframe.
@@ -214,7 +214,7 @@ impl Connection {
                     .await
                     .map_err(SessionError::Offer)?,
             );
-            tracks.push(Track::new(format, ssrc, rtx_ssrc, local));
+            tracks.push(SendTrack::new(format, ssrc, rtx_ssrc, local));
         }
         Ok(FirstAnswer {
             sdp: create_answer(&*self.pc, &self.route).await?,
@@ -275,7 +275,7 @@ impl fmt::Debug for ConnectionFactory {
         formatter
             .debug_struct("ConnectionFactory")
             .field("shards", &self.shards)
-            .field("sealing", &self.sealing)
+            .field("shard_srtp", &self.shard_srtp)
             .finish_non_exhaustive()
     }
 }

@@ -72,7 +72,7 @@ pub struct Options {
     pub tcp: bool,
     /// Let shards encrypt and send the media of viewers whose SRTP keys can be extracted. False: webrtc-rs does, at several
     /// times the cost.
-    pub sealing: bool,
+    pub shard_srtp: bool,
 }
 
 /// All viewers. Clones share them.
@@ -134,7 +134,7 @@ impl Viewers {
             .iter()
             .map(|shard| shard.counters().clone())
             .collect();
-        let factory = ConnectionFactory::new(shards, options.sealing)
+        let factory = ConnectionFactory::new(shards, options.shard_srtp)
             .map_err(|error| SetupError::Certificate(error.to_string()))?;
         Ok(Self(Arc::new(Inner {
             factory,

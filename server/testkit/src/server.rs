@@ -47,7 +47,7 @@ impl TestServer {
     /// As [`Self::start`], with shards or the ordinary path sending the media.
     pub async fn with_media_path(path: MediaPath) -> Self {
         let mut config = config(&[&format!("film={}", crate::CLIP)]);
-        config.sealing = path == MediaPath::Sealed;
+        config.shard_srtp = path == MediaPath::Sealed;
         Self::run("127.0.0.1:0", config).await
     }
 

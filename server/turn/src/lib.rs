@@ -6,7 +6,8 @@
 //!
 //! # Example
 //!
-//! `cargo run -p turn --example relay`:
+//! `cargo run -p turn --example relay` prints port, user name and password. With these, coturn's client relays through it:
+//! `turnutils_uclient -y -c -u USER -w PASSWORD -p PORT 127.0.0.1`.
 //!
 //! ```no_run
 #![doc = include_str!("../examples/relay.rs")]
@@ -105,8 +106,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// 3478 or any free port, relayed ports from 49152 to 65535, public peers only.
-    pub fn new(addresses: Vec<IpAddr>, secret: Secret, limits: Limits) -> Self {
+    /// Port 3478 or any free one, relayed ports from 49152 to 65535, default limits, public peers only.
+    pub fn new(addresses: Vec<IpAddr>, secret: Secret) -> Self {
         Self {
             addresses,
             port: None,
@@ -114,7 +115,7 @@ impl Options {
             secret,
             public_ip: None,
             allow_private: false,
-            limits,
+            limits: Limits::default(),
             services: Vec::new(),
         }
     }

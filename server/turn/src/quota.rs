@@ -23,6 +23,18 @@ pub struct Limits {
     pub user_rate: u64,
 }
 
+impl Default for Limits {
+    /// 1000 allocations, 64 of a user, 256 of an address; 50 Mbit/s per user.
+    fn default() -> Self {
+        Self {
+            all: 1000,
+            per_user: 64,
+            per_address: 256,
+            user_rate: 50_000_000 / 8,
+        }
+    }
+}
+
 /// The limit that an allocation would exceed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum QuotaExceeded {

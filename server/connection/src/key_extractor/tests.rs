@@ -29,10 +29,10 @@ fn extracted_profile(mut pair: TestPair) -> Profile {
         };
         let mut out = Vec::new();
         srtp.protect(&mut stream, &packet, &mut out)
-            .expect("sealed");
+            .expect("protected");
         pair.viewer.read(pair.now, from, &out);
     }
-    pair.until("sealed packets arriving", |pair| {
+    pair.until("protected packets arriving", |pair| {
         pair.viewer
             .received
             .last()
@@ -45,13 +45,13 @@ fn extracted_profile(mut pair: TestPair) -> Profile {
         sender_ssrc: 1,
         media_ssrc: SSRC,
     };
-    pair.viewer.sealed.clear();
+    pair.viewer.protected.clear();
     let mut receiver = pair.viewer.pc.rtp_receiver(receiver).expect("a receiver");
     receiver
         .write_rtcp(pair.now, vec![Box::new(request)])
         .expect("written");
-    pair.until("a request", |pair| !pair.viewer.sealed.is_empty());
-    let opened = srtcp.unprotect(&pair.viewer.sealed[0]).expect("opens");
+    pair.until("a request", |pair| !pair.viewer.protected.is_empty());
+    let opened = srtcp.unprotect(&pair.viewer.protected[0]).expect("opens");
     // RFC 4585 6.3.1: payload-specific feedback, of format 1.
     assert_eq!(opened[..2], [0x81, 206]);
     assert_eq!(pair.extractor.extract(&report).map(|_| ()), None, "dropped");
@@ -140,7 +140,7 @@ mod other_behaviour {
     fn the_order_of_the_two_contexts_does_not_matter() {
         let extractor = extractor();
         let (_remote, mut local) = (context(&extractor, 1), context(&extractor, 2));
-        let keys = extractor.extract(&local.encrypt_rtcp(&REPORT).expect("sealed"));
+        let keys = extractor.extract(&local.encrypt_rtcp(&REPORT).expect("protected"));
         assert_eq!(keys.expect("keys").local.key(), [2; 16]);
     }
 
@@ -149,7 +149,7 @@ mod other_behaviour {
         let extractor = extractor();
         let _old = (context(&extractor, 1), context(&extractor, 2));
         let mut local = context(&extractor, 3);
-        let report = local.encrypt_rtcp(&REPORT).expect("sealed");
+        let report = local.encrypt_rtcp(&REPORT).expect("protected");
         assert!(extractor.extract(&report).is_none());
         let _remote = context(&extractor, 4);
         assert_eq!(
@@ -168,7 +168,7 @@ mod other_behaviour {
         }] {
             let extractor = extractor();
             let (mut local, _remote) = (context(&extractor, 1), context(&extractor, 2));
-            let report = local.encrypt_rtcp(&REPORT).expect("sealed");
+            let report = local.encrypt_rtcp(&REPORT).expect("protected");
             extractor
                 .block_encrypt(
                     BlockCipherAlgorithm::Aes128,

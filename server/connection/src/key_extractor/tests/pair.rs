@@ -29,18 +29,18 @@ use super::super::KeyExtractor;
 pub(super) const SSRC: u32 = 0x1122_3344;
 pub(super) const PAYLOAD_TYPE: u8 = 96;
 
-pub(super) struct Peer {
+pub(super) struct TestPeer {
     pub(super) pc: RTCPeerConnection,
     pub(super) address: SocketAddr,
     connected: bool,
     pub(super) receiver: Option<RTCRtpReceiverId>,
     /// SRTP and SRTCP that it has sent.
-    pub(super) sealed: Vec<Vec<u8>>,
+    pub(super) protected: Vec<Vec<u8>>,
     /// Payloads of the RTP that it has received.
     pub(super) received: Vec<Vec<u8>>,
 }
 
-impl Peer {
+impl TestPeer {
     fn new(now: Instant, port: u16, settings: SettingEngineBuilder) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let mut media = MediaEngine::default();
@@ -71,7 +71,7 @@ impl Peer {
             address,
             connected: false,
             receiver: None,
-            sealed: Vec::new(),
+            protected: Vec::new(),
             received: Vec::new(),
         }
     }
@@ -112,7 +112,7 @@ impl Peer {
             passed += 1;
             // RFC 7983 7: SRTP and SRTCP.
             if matches!(written.message.first(), Some(128..=191)) {
-                self.sealed.push(written.message.to_vec());
+                self.protected.push(written.message.to_vec());
             }
             to.read(now, self.address, &written.message);
         }
@@ -155,8 +155,8 @@ fn codec() -> RTCRtpCodecParameters {
 /// A viewer that offers, and a server that answers, and uses the extractor.
 pub(super) struct TestPair {
     pub(super) now: Instant,
-    pub(super) viewer: Peer,
-    pub(super) server: Peer,
+    pub(super) viewer: TestPeer,
+    pub(super) server: TestPeer,
     sender: RTCRtpSenderId,
     pub(super) extractor: Arc<KeyExtractor>,
 }
@@ -166,8 +166,8 @@ impl TestPair {
         let now = Instant::now();
         let extractor = KeyExtractor::new(default_provider().expect("built in"));
         let settings = SettingEngineBuilder::new().with_answering_dtls_role(role);
-        let mut viewer = Peer::new(now, 1000, viewer);
-        let mut server = Peer::new(now, 2000, extractor.install(settings));
+        let mut viewer = TestPeer::new(now, 1000, viewer);
+        let mut server = TestPeer::new(now, 2000, extractor.install(settings));
         let init = rtc::rtp_transceiver::RTCRtpTransceiverInit {
             direction: rtc::rtp_transceiver::RTCRtpTransceiverDirection::Recvonly,
             ..Default::default()
@@ -236,12 +236,12 @@ impl TestPair {
             ssrc: SSRC,
             ..Default::default()
         };
-        self.server.sealed.clear();
+        self.server.protected.clear();
         let mut sender = self.server.pc.rtp_sender(self.sender).expect("a sender");
         sender
             .write_rtcp(self.now, vec![Box::new(report)])
             .expect("written");
-        self.until("a report", |pair| !pair.server.sealed.is_empty());
-        self.server.sealed[0].clone()
+        self.until("a report", |pair| !pair.server.protected.is_empty());
+        self.server.protected[0].clone()
     }
 }
