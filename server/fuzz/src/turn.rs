@@ -39,9 +39,9 @@ const CLASSES: [MessageClass; 4] = [
 ];
 
 /// CHANNEL-NUMBER, LIFETIME, XOR-PEER-ADDRESS, DATA, REQUESTED-ADDRESS-FAMILY, EVEN-PORT, REQUESTED-TRANSPORT, DONT-FRAGMENT,
-/// RESERVATION-TOKEN, USERNAME, MESSAGE-INTEGRITY, and an unassigned one.
+/// RESERVATION-TOKEN, USERNAME, ADDITIONAL-ADDRESS-FAMILY, and an unassigned one.
 const TYPES: [u16; 12] = [
-    0x000c, 0x000d, 0x0012, 0x0013, 0x0017, 0x0018, 0x0019, 0x001a, 0x0022, 0x0006, 0x0008, 0x7abc,
+    0x000c, 0x000d, 0x0012, 0x0013, 0x0017, 0x0018, 0x0019, 0x001a, 0x0022, 0x0006, 0x8000, 0x7abc,
 ];
 
 /// Runs one input. Panics when an invariant does not hold.

@@ -155,6 +155,9 @@ impl Harness {
     }
 
     /// A STUN message with these attributes (type and value). Signed, it has user name, realm, nonce and integrity as well.
+    ///
+    /// # Panics
+    /// MESSAGE-INTEGRITY or FINGERPRINT is among the attributes.
     pub fn message(
         &self,
         client: usize,
@@ -166,7 +169,7 @@ impl Harness {
         let kind = MessageType::from_class_method(class, method);
         let mut message = Message::builder(kind, TransactionId::generate(), MessageWriteVec::new());
         for (kind, value) in attributes {
-            // The builder rejects some attributes in some orders.
+            // The builder returns errors for some orders of attributes.
             let _ = message.add_attribute(&RawAttribute::new(AttributeType::new(*kind), value));
         }
         if signed {
