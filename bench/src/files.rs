@@ -14,7 +14,7 @@ use testkit::webdriver::{CHROMIUM, Session};
 use testkit::{TestPeer, write_file};
 
 #[derive(Args)]
-pub(crate) struct Files {
+pub(crate) struct FilesBench {
     /// Size of the file in MB.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=2000))]
     megabytes: u64,
@@ -28,7 +28,7 @@ const WITHOUT_MDNS: &str = "--disable-features=WebRtcHideLocalIpsWithMdns";
 
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-impl Files {
+impl FilesBench {
     pub(crate) fn run(&self) -> Result<()> {
         let server = start_server(&[], "test:")?;
         println!(

@@ -35,7 +35,7 @@ enum Bench {
     /// Relay time and memory with a thousand sockets in rooms, and leaks.
     Rooms(rooms::RoomsBench),
     /// Throughput of a file between two peers of a room.
-    Files(files::Files),
+    Files(files::FilesBench),
 }
 
 fn main() -> anyhow::Result<()> {

@@ -60,7 +60,7 @@ struct Measurements {
 }
 
 /// One of many members, which joins and leaves.
-struct Member {
+struct SimulatedMember {
     address: String,
     room: String,
     number: u32,
@@ -152,7 +152,7 @@ impl RoomsBench {
         let until = began + Duration::from_secs(seconds);
         let mut members = tokio::task::JoinSet::new();
         for number in 0..sockets {
-            let member = Member {
+            let member = SimulatedMember {
                 address: server.url.trim_start_matches("http://").to_owned(),
                 room: format!("room {}", number % self.rooms),
                 number,
@@ -184,7 +184,7 @@ impl RoomsBench {
     }
 }
 
-impl Member {
+impl SimulatedMember {
     async fn run(mut self, until: Instant) -> Result<Measurements> {
         sleep(self.rng.duration_ms(0..ARRIVAL.as_millis() as u64)).await;
         while Instant::now() < until {

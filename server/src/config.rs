@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Parser;
 use shared::api::IceServer;
 
-use room::registry::Limits;
+use room::registry::RoomLimits;
 use stream::admission;
 use stream::registry::SourceConfig;
 pub use turn::{Switch, TurnFlags};
@@ -105,7 +105,7 @@ pub struct Config {
 
     /// Not a flag: further limits of rooms.
     #[arg(skip)]
-    pub room_limits: Limits,
+    pub room_limits: RoomLimits,
 }
 
 const EXAMPLES: &str = "Examples:

@@ -36,7 +36,7 @@ use crate::http::ice::Ice;
 use crate::http::router::{App, router};
 use connection::Viewers;
 use connection::{Options, SetupError};
-use room::registry::{Limits, RoomRegistry};
+use room::registry::{RoomLimits, RoomRegistry};
 use stream::registry::Registry;
 use turn::{Secret, Turn, TurnError};
 
@@ -102,7 +102,7 @@ impl Server {
             config.viewer_limits(),
             config.grace,
         );
-        let rooms = RoomRegistry::new(Limits {
+        let rooms = RoomRegistry::new(RoomLimits {
             rooms: config.max_rooms as usize,
             sockets: config.max_peers as usize,
             ..config.room_limits.clone()

@@ -93,12 +93,12 @@ impl UnitCheck {
 
 #[cfg(test)]
 mod tests {
-    use super::super::source::AccessUnit;
+    use super::super::source::SourceUnit;
     use super::*;
 
     /// 25 frames a second for 0.4 s; the third and the seventh are equal.
     fn check() -> UnitCheck {
-        let unit = |n: i64| AccessUnit {
+        let unit = |n: i64| SourceUnit {
             fingerprint: if n == 6 { 2 } else { n as u64 },
             time: n * 40_000,
             payloads: vec![1],

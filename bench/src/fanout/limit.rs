@@ -9,7 +9,7 @@ use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::filter;
-use super::source::{AccessUnit, Source};
+use super::source::{SourceUnit, TestVideo};
 
 /// Receivers, each with a socket and a key: many of them fill the caches as viewers do.
 const RECEIVERS: usize = 200;
@@ -37,10 +37,10 @@ pub(crate) fn thread_cpu() -> Duration {
 }
 
 /// CPU time per receiver and second of video, of this thread on its core.
-pub(crate) fn measure(source: &Source) -> Result<Duration> {
+pub(crate) fn measure(source: &TestVideo) -> Result<Duration> {
     let receivers: Result<Vec<Receiver>> = (0..RECEIVERS).map(Receiver::new).collect();
     let mut receivers = receivers?;
-    let mut units: Vec<&AccessUnit> = source
+    let mut units: Vec<&SourceUnit> = source
         .video
         .units
         .iter()
@@ -48,7 +48,7 @@ pub(crate) fn measure(source: &Source) -> Result<Duration> {
         .collect();
     units.sort_by_key(|unit| unit.time);
     let payloads =
-        |unit: &&AccessUnit| unit.payloads.iter().map(|size| vec![0x5a; *size]).collect();
+        |unit: &&SourceUnit| unit.payloads.iter().map(|size| vec![0x5a; *size]).collect();
     let units_payloads: Vec<Vec<Vec<u8>>> = units.iter().map(payloads).collect();
     let mut sender = Sender::new()?;
     let mut best = Duration::MAX;

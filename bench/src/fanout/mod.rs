@@ -48,7 +48,7 @@ use tokio::task::LocalSet;
 use crate::process::need_files;
 use cores::Cores;
 use row::{Plan, Row};
-use source::Source;
+use source::TestVideo;
 use target::Target;
 
 /// The server runs on one core, all viewers on another. Every viewer answers as a browser does, but the kernel drops the
@@ -100,7 +100,7 @@ impl Fanout {
     pub(crate) fn run(self) -> Result<()> {
         let most = self.viewers.iter().max().copied().unwrap_or(0) + self.storm;
         need_files(most as u64 * 2 + 500)?;
-        let source = Source::make(&folder())?;
+        let source = TestVideo::make(&folder())?;
         let cores = Cores::choose()?;
         println!(
             "720p30 and audio, {:.2} Mbit/s in {:.0} packets per second; server on core {}, viewers on core {}",
@@ -142,7 +142,7 @@ impl Fanout {
     }
 
     /// Measures the servers in turn, so that both meet the same conditions.
-    async fn measure(&self, source: &Source, cores: Cores, results: &mut Results) -> Result<()> {
+    async fn measure(&self, source: &TestVideo, cores: Cores, results: &mut Results) -> Result<()> {
         for &viewers in &self.viewers {
             let first = self.first(source, cores)?;
             results
@@ -158,7 +158,7 @@ impl Fanout {
         Ok(())
     }
 
-    async fn measure_loss(&self, source: &Source, cores: Cores) -> Result<()> {
+    async fn measure_loss(&self, source: &TestVideo, cores: Cores) -> Result<()> {
         if self.loss > 0 {
             let target = self.first(source, cores)?;
             eprintln!("{}: {} % loss", target.name, self.loss);
@@ -169,7 +169,7 @@ impl Fanout {
     }
 
     /// The first server. Weir is started anew for each row, so that rows do not depend on earlier ones.
-    fn first(&self, source: &Source, cores: Cores) -> Result<Target> {
+    fn first(&self, source: &TestVideo, cores: Cores) -> Result<Target> {
         match &self.url {
             Some(url) => Target::third_party(url, self.pid, cores),
             None => Target::weir(source, cores),
@@ -185,7 +185,7 @@ impl Results {
     async fn add(
         &mut self,
         target: Target,
-        source: &Source,
+        source: &TestVideo,
         plan: &Plan,
         viewers: usize,
     ) -> Result<()> {

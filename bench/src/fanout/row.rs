@@ -10,11 +10,11 @@ use super::limit::thread_cpu;
 use super::metrics::Metrics;
 use super::probe_report::ProbeReport;
 use super::socket_drops::SocketDrops;
-use super::source::Source;
+use super::source::TestVideo;
 use super::target::Target;
 use super::viewer::ViewerKind;
 use super::viewer_pool::{Packets, Storm, ViewerPool};
-use testkit::process::Usage;
+use testkit::process::ProcessUsage;
 
 /// The load of joining is over after this time.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -61,7 +61,7 @@ pub(crate) struct Row {
 /// A span of time and the server's usage at its start.
 struct Interval {
     began: Instant,
-    before: Option<Usage>,
+    before: Option<ProcessUsage>,
 }
 
 impl Interval {
@@ -78,14 +78,16 @@ impl Interval {
 
     /// CPU time of the server in this interval so far, in ms.
     fn cpu(&self, target: &Target) -> Result<Option<f64>> {
-        let used = |(before, after): (Usage, Usage)| (after.cpu - before.cpu).as_secs_f64() * 1e3;
+        let used = |(before, after): (ProcessUsage, ProcessUsage)| {
+            (after.cpu - before.cpu).as_secs_f64() * 1e3
+        };
         Ok(self.before.zip(target.usage()?).map(used))
     }
 }
 
 pub(crate) async fn measure(
     target: &Target,
-    source: &Source,
+    source: &TestVideo,
     plan: &Plan,
     viewers: usize,
 ) -> Result<Row> {
@@ -178,7 +180,7 @@ pub(crate) struct LossRow {
 /// `loss`: percentage of RTP packets.
 pub(crate) async fn measure_loss(
     target: &Target,
-    source: &Source,
+    source: &TestVideo,
     plan: &Plan,
     loss: u64,
 ) -> Result<LossRow> {

@@ -9,7 +9,7 @@ use tokio::time::{interval, sleep};
 
 use super::cores::Cores;
 use super::lateness::bound;
-use super::source::Source;
+use super::source::TestVideo;
 use super::target::Target;
 use super::viewer::ViewerKind;
 use super::viewer_pool::ViewerPool;
@@ -48,7 +48,7 @@ struct Minute {
 impl Soak {
     pub(crate) fn run(self) -> Result<()> {
         need_files(self.viewers as u64 * 2 + 500)?;
-        let source = Source::make(&super::folder())?;
+        let source = TestVideo::make(&super::folder())?;
         let cores = Cores::choose()?;
         let target = Target::weir(&source, cores)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -57,7 +57,7 @@ impl Soak {
         LocalSet::new().block_on(&runtime, self.soak(&target, &source))
     }
 
-    async fn soak(&self, target: &Target, source: &Source) -> Result<()> {
+    async fn soak(&self, target: &Target, source: &TestVideo) -> Result<()> {
         let mut pool = ViewerPool::new(&target.whep, source)?;
         pool.grow(
             self.probes.min(self.viewers),

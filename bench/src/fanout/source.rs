@@ -47,7 +47,7 @@ const SLICES: std::ops::RangeInclusive<u8> = 1..=5;
 
 /// A file that is played in a loop.
 #[derive(Debug)]
-pub(crate) struct Source {
+pub(crate) struct TestVideo {
     pub(crate) path: PathBuf,
     pub(crate) video: Rc<SourceTrack>,
     pub(crate) audio: Rc<SourceTrack>,
@@ -56,7 +56,7 @@ pub(crate) struct Source {
 /// The access units of one track.
 #[derive(Debug)]
 pub(crate) struct SourceTrack {
-    pub(crate) units: Vec<AccessUnit>,
+    pub(crate) units: Vec<SourceUnit>,
     /// Indices of the units by fingerprint.
     found: HashMap<u64, Vec<usize>>,
     /// Of the whole file, in microseconds: a unit repeats after this time.
@@ -67,7 +67,7 @@ pub(crate) struct SourceTrack {
 
 /// One access unit.
 #[derive(Clone, Debug)]
-pub(crate) struct AccessUnit {
+pub(crate) struct SourceUnit {
     pub(crate) fingerprint: u64,
     /// Microseconds since the start of the file.
     pub(crate) time: i64,
@@ -75,7 +75,7 @@ pub(crate) struct AccessUnit {
     pub(crate) payloads: Vec<usize>,
 }
 
-impl Source {
+impl TestVideo {
     /// Encodes the file into `folder` unless it exists.
     pub(crate) fn make(folder: &Path) -> Result<Self> {
         let path = folder.join("fanout.mp4");
@@ -121,13 +121,13 @@ impl Source {
             end = end.max(time + micros(packet, "duration_time")?);
             if packet["codec_type"] == "video" {
                 let slices = slices(length_prefixed(data));
-                video.push(AccessUnit {
+                video.push(SourceUnit {
                     fingerprint: fingerprint(&slices),
                     time,
                     payloads: slices.iter().flat_map(|slice| cut(slice.len())).collect(),
                 });
             } else {
-                audio.push(AccessUnit {
+                audio.push(SourceUnit {
                     fingerprint: fingerprint(&[data]),
                     time,
                     payloads: vec![data.len()],
@@ -163,7 +163,7 @@ impl Source {
 
 impl SourceTrack {
     /// `start` and `end` of the file in microseconds.
-    pub(crate) fn new(mut units: Vec<AccessUnit>, start: i64, end: i64, rate: i64) -> Self {
+    pub(crate) fn new(mut units: Vec<SourceUnit>, start: i64, end: i64, rate: i64) -> Self {
         let mut found: HashMap<u64, Vec<usize>> = HashMap::new();
         for (index, unit) in units.iter_mut().enumerate() {
             unit.time -= start;
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_unit_that_occurs_twice_has_no_position() {
-        let unit = |fingerprint| AccessUnit {
+        let unit = |fingerprint| SourceUnit {
             fingerprint,
             time: 0,
             payloads: vec![1],

@@ -4,9 +4,9 @@ use anyhow::{Context, Result};
 
 use super::cores::Cores;
 use super::metrics::Metrics;
-use super::source::Source;
+use super::source::TestVideo;
 use crate::process::start_server;
-use testkit::process::{ServerProcess, Usage};
+use testkit::process::{ProcessUsage, ServerProcess};
 
 /// Weir's flags: all viewers of a measurement, on one shard.
 const FLAGS: &[&str] = &["--max-viewers", "4000", "--shards", "1"];
@@ -25,7 +25,7 @@ pub(crate) struct Target {
 
 impl Target {
     /// Starts Weir with the source on the server's core. Afterwards this thread is on the viewers' core.
-    pub(crate) fn weir(source: &Source, cores: Cores) -> Result<Self> {
+    pub(crate) fn weir(source: &TestVideo, cores: Cores) -> Result<Self> {
         cores.enter_server()?;
         let file = source
             .path
@@ -63,8 +63,8 @@ impl Target {
     }
 
     /// `None` when the process is unknown.
-    pub(crate) fn usage(&self) -> Result<Option<Usage>> {
-        let usage = self.process.map(Usage::read).transpose();
+    pub(crate) fn usage(&self) -> Result<Option<ProcessUsage>> {
+        let usage = self.process.map(ProcessUsage::read).transpose();
         usage
             .context("the usage of the server's process cannot be read; this benchmark needs Linux")
     }

@@ -82,7 +82,7 @@ impl TrackCheck {
 }
 
 /// A viewer: str0m, a socket, and a task on the thread that all viewers share.
-pub(super) struct Viewer {
+pub(super) struct BenchViewer {
     config: Rc<ViewerConfig>,
     kind: ViewerKind,
     socket: UdpSocket,
@@ -95,7 +95,7 @@ pub(super) struct Viewer {
     audio: TrackCheck,
 }
 
-impl Viewer {
+impl BenchViewer {
     /// `connected` receives the time that joining took.
     pub(super) fn new(
         config: &Rc<ViewerConfig>,

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::filter;
 use super::probe_report::ProbeReport;
-use super::viewer::{LeaveMode, Viewer, ViewerConfig, ViewerKind};
+use super::viewer::{BenchViewer, LeaveMode, ViewerConfig, ViewerKind};
 
 /// A join that takes longer is a failure.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -22,7 +22,7 @@ const SOCKET_BUFFER: usize = 2 << 20;
 
 /// A handle to a viewer's task. Dropped, it ends the task without a request to the server.
 #[derive(Debug)]
-pub(crate) struct ViewerHandle {
+pub(crate) struct BenchViewerHandle {
     pub(crate) port: u16,
     pub(crate) kind: ViewerKind,
     report: Rc<RefCell<ProbeReport>>,
@@ -33,7 +33,7 @@ pub(crate) struct ViewerHandle {
     task: JoinHandle<Result<()>>,
 }
 
-impl ViewerHandle {
+impl BenchViewerHandle {
     /// Starts to join.
     pub(crate) async fn join(config: &Rc<ViewerConfig>, kind: ViewerKind) -> Result<Self> {
         let socket = UdpSocket::bind((config.address, 0)).await?;
@@ -45,7 +45,7 @@ impl ViewerHandle {
         let report = Rc::default();
         let (sender, connected) = oneshot::channel();
         let (leave, departure) = oneshot::channel();
-        let viewer = Viewer::new(config, kind, socket, Rc::clone(&report), sender)?;
+        let viewer = BenchViewer::new(config, kind, socket, Rc::clone(&report), sender)?;
         Ok(Self {
             port,
             kind,
@@ -107,7 +107,7 @@ impl ViewerHandle {
     }
 }
 
-impl Drop for ViewerHandle {
+impl Drop for BenchViewerHandle {
     fn drop(&mut self) {
         if self.abort_on_drop {
             self.task.abort();

@@ -9,9 +9,9 @@ use tokio::time::{interval, sleep};
 
 use super::probe_report::ProbeReport;
 use super::socket_drops::SocketDrops;
-use super::source::Source;
+use super::source::TestVideo;
 use super::viewer::{ViewerConfig, ViewerKind};
-use super::viewer_handle::ViewerHandle;
+use super::viewer_handle::BenchViewerHandle;
 
 /// Viewers that join at the same time outside of a storm.
 const MAX_JOINING: usize = 10;
@@ -19,7 +19,7 @@ const MAX_JOINING: usize = 10;
 #[derive(Debug)]
 pub(crate) struct ViewerPool {
     config: Rc<ViewerConfig>,
-    viewers: Vec<ViewerHandle>,
+    viewers: Vec<BenchViewerHandle>,
 }
 
 /// The result of a storm of joins.
@@ -40,7 +40,7 @@ pub(crate) struct Packets {
 
 impl ViewerPool {
     /// An empty pool. `whep`: the endpoint of a stream that plays `source`.
-    pub(crate) fn new(whep: &str, source: &Source) -> Result<Self> {
+    pub(crate) fn new(whep: &str, source: &TestVideo) -> Result<Self> {
         let whep: reqwest::Url = whep.parse().context("the WHEP endpoint is not a URL")?;
         let addresses = whep
             .socket_addrs(|| None)
@@ -90,7 +90,7 @@ impl ViewerPool {
                 self.connected(number - MAX_JOINING).await?;
             }
             self.viewers
-                .push(ViewerHandle::join(&self.config, kind).await?);
+                .push(BenchViewerHandle::join(&self.config, kind).await?);
         }
         for number in first.max(total.saturating_sub(MAX_JOINING))..total {
             self.connected(number).await?;
@@ -111,7 +111,7 @@ impl ViewerPool {
         let mut joiners = Vec::with_capacity(count);
         for _ in 0..count {
             schedule.tick().await;
-            joiners.push(ViewerHandle::join(&self.config, ViewerKind::Joiner).await?);
+            joiners.push(BenchViewerHandle::join(&self.config, ViewerKind::Joiner).await?);
         }
         let mut storm = Storm::default();
         let mut joined = Vec::with_capacity(count);
@@ -146,7 +146,7 @@ impl ViewerPool {
             oldest.vanish();
         }
         self.viewers
-            .push(ViewerHandle::join(&self.config, ViewerKind::Background).await?);
+            .push(BenchViewerHandle::join(&self.config, ViewerKind::Background).await?);
         Ok(())
     }
 

@@ -18,16 +18,16 @@ use std::time::{Duration, Instant};
 
 use shared::signaling::{AWAY_TIMEOUT_S, ClientMessage, Peer, PeerId, PeerKey, ServerMessage};
 
-use room::client::RoomClient;
 use room::outbox::Outgoing;
-use room::registry::{Limits, RoomRegistry};
+use room::registry::{RoomLimits, RoomRegistry};
+use room::socket::RoomSocket;
 
 const ROOM: &str = "demo";
 const SOCKETS: usize = 10;
 const MAX_ROOMS: usize = 3;
 
 struct Socket {
-    client: RoomClient,
+    room_socket: RoomSocket,
     room: String,
     me: Option<Peer>,
     others: BTreeMap<PeerId, Peer>,
@@ -39,10 +39,10 @@ pub fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    let rooms = RoomRegistry::new(Limits {
+    let rooms = RoomRegistry::new(RoomLimits {
         rooms: MAX_ROOMS,
         sockets: SOCKETS,
-        ..Limits::default()
+        ..RoomLimits::default()
     });
     let mut sockets: [Option<Socket>; SOCKETS] = Default::default();
     let mut now = Instant::now();
@@ -63,7 +63,7 @@ pub fn run(data: &[u8]) {
             match (first, &mut sockets[at]) {
                 ('+', Some(socket)) => socket.read(),
                 ('-', socket) => *socket = None,
-                ('!', Some(socket)) => socket.client.on_binary(rest.len(), now),
+                ('!', Some(socket)) => socket.room_socket.on_binary(rest.len(), now),
                 _ => {}
             }
         }
@@ -81,9 +81,9 @@ pub fn run(data: &[u8]) {
 impl Socket {
     fn open(rooms: &RoomRegistry, now: Instant) -> Self {
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let client = rooms.connect(address, now);
+        let room_socket = rooms.connect(address, now);
         Self {
-            client: client.expect("within the limit"),
+            room_socket: room_socket.expect("within the limit"),
             room: String::new(),
             me: None,
             others: BTreeMap::new(),
@@ -99,11 +99,11 @@ impl Socket {
                 Some(message)
             );
         }
-        self.client.on_text(text, now);
+        self.room_socket.on_text(text, now);
     }
 
     fn read(&mut self) {
-        let outbox = self.client.outbox();
+        let outbox = self.room_socket.outbox();
         while let Some(Outgoing::Text(text)) = outbox.try_next() {
             assert!(!self.over, "said after the last word: {text}");
             match serde_json::from_str(&text).expect("what the server says is a message") {
@@ -150,7 +150,7 @@ fn agree(sockets: &mut [Option<Socket>]) {
     for socket in sockets.iter_mut().flatten() {
         socket.read();
         let Some(me) = &socket.me else { continue };
-        if socket.client.outbox().is_closed() {
+        if socket.room_socket.outbox().is_closed() {
             continue;
         }
         let mut all = socket.others.clone();

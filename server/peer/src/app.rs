@@ -37,7 +37,7 @@ pub(crate) enum ExitReason {
     Refused(String),
 }
 
-pub(crate) struct App {
+pub(crate) struct PeerApp {
     pub(crate) options: Options,
     pub(crate) me: PeerId,
     pub(crate) output: Output,
@@ -61,7 +61,7 @@ pub(crate) struct App {
     pub(crate) exit: Option<ExitReason>,
 }
 
-impl App {
+impl PeerApp {
     pub(crate) fn remove(&mut self, id: &PeerId) {
         if let Some(remote) = self.remote_peers.remove(id) {
             self.uploads.on_left(id);

@@ -7,8 +7,8 @@ use shared::chat::{Body, ChatFrame, MAX_TEXT, Message};
 use shared::conversation::{Conversation, DeliveryStatus, ReceiveOutcome};
 use shared::signaling::PeerId;
 
-use crate::app::{App, ExitReason};
-use crate::command::{Command, HELP};
+use crate::app::{ExitReason, PeerApp};
+use crate::command::{HELP, UserCommand};
 use crate::event::Event;
 use crate::remote_peer::RemotePeer;
 use crate::transfer::{Effect, TransferEvent, TransferUpdate};
@@ -17,7 +17,7 @@ use crate::uploads::inspect;
 /// The prefix of the answers of `--echo`. Texts with it are not answered, so that two echoes do not answer each other for ever.
 const ECHO: &str = "echo: ";
 
-impl App {
+impl PeerApp {
     /// Sends the texts and offers the files of the command line.
     pub(crate) fn run_command_line(&mut self) {
         for text in self.options.send.clone() {
@@ -219,34 +219,34 @@ impl App {
             self.input_ended = true;
             return;
         };
-        match Command::parse(&line) {
-            Command::Say(text) => self.send_text(text),
-            Command::File(path) => self.offer_file(Path::new(&path)),
-            Command::Accept(name) => match self.downloads.accept(name.as_deref()) {
+        match UserCommand::parse(&line) {
+            UserCommand::Say(text) => self.send_text(text),
+            UserCommand::File(path) => self.offer_file(Path::new(&path)),
+            UserCommand::Accept(name) => match self.downloads.accept(name.as_deref()) {
                 Some(()) => self.request_files(now),
                 None => self.output.print(&Event::Error {
                     message: "No such offer. /accept NAME needs the name as it was shown."
                         .to_owned(),
                 }),
             },
-            Command::Cancel(name) => {
+            UserCommand::Cancel(name) => {
                 let mut effects = self.uploads.cancel(name.as_deref());
                 effects.extend(self.downloads.cancel(name.as_deref()));
                 self.apply(effects, now);
             }
-            Command::Who => self.output.print(&Event::Who {
+            UserCommand::Who => self.output.print(&Event::Who {
                 id: self.me.clone(),
                 name: self.options.name.clone(),
                 peers: self.remote_peers.values().map(RemotePeer::info).collect(),
             }),
-            Command::Help => self.output.print(&Event::Note {
+            UserCommand::Help => self.output.print(&Event::Note {
                 message: HELP.to_owned(),
             }),
-            Command::Quit => self.exit = Some(ExitReason::Left),
-            Command::Unknown(word) => self.output.print(&Event::Error {
+            UserCommand::Quit => self.exit = Some(ExitReason::Left),
+            UserCommand::Unknown(word) => self.output.print(&Event::Error {
                 message: format!("Unknown command {word}. /help lists the commands."),
             }),
-            Command::Nothing => {}
+            UserCommand::Nothing => {}
         }
     }
 

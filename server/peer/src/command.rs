@@ -2,7 +2,7 @@
 
 /// One line of standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Command {
+pub(crate) enum UserCommand {
     /// Send the text to every peer.
     Say(String),
     /// Offer a file.
@@ -27,7 +27,7 @@ pub(crate) const HELP: &str = "\
 /quit            leave the room
 //TEXT           send a text that begins with a slash";
 
-impl Command {
+impl UserCommand {
     pub(crate) fn parse(line: &str) -> Self {
         let line = line.trim_end_matches(['\r', '\n']);
         if line.trim().is_empty() {
@@ -60,19 +60,25 @@ mod tests {
 
     #[test]
     fn a_line_is_a_text_unless_it_begins_with_a_slash() {
-        assert_eq!(Command::parse("hello\r\n"), Command::Say("hello".into()));
-        assert_eq!(Command::parse("//etc"), Command::Say("/etc".into()));
-        assert_eq!(Command::parse("  "), Command::Nothing);
-        assert_eq!(Command::parse("/quit"), Command::Quit);
         assert_eq!(
-            Command::parse("/file /tmp/a b.txt "),
-            Command::File("/tmp/a b.txt".into())
+            UserCommand::parse("hello\r\n"),
+            UserCommand::Say("hello".into())
         );
-        assert_eq!(Command::parse("/file"), Command::Unknown("/file".into()));
+        assert_eq!(UserCommand::parse("//etc"), UserCommand::Say("/etc".into()));
+        assert_eq!(UserCommand::parse("  "), UserCommand::Nothing);
+        assert_eq!(UserCommand::parse("/quit"), UserCommand::Quit);
         assert_eq!(
-            Command::parse("/accept a.txt"),
-            Command::Accept(Some("a.txt".into()))
+            UserCommand::parse("/file /tmp/a b.txt "),
+            UserCommand::File("/tmp/a b.txt".into())
         );
-        assert_eq!(Command::parse("/accept"), Command::Accept(None));
+        assert_eq!(
+            UserCommand::parse("/file"),
+            UserCommand::Unknown("/file".into())
+        );
+        assert_eq!(
+            UserCommand::parse("/accept a.txt"),
+            UserCommand::Accept(Some("a.txt".into()))
+        );
+        assert_eq!(UserCommand::parse("/accept"), UserCommand::Accept(None));
     }
 }

@@ -59,7 +59,7 @@ pub(crate) enum ConnectionEvent {
     Channel(Arc<dyn DataChannel>),
 }
 
-pub(crate) struct Connection {
+pub(crate) struct ChatConnection {
     pub(crate) pc: Arc<dyn PeerConnection>,
     /// Opens once the connection is up.
     pub(crate) chat: Arc<dyn DataChannel>,
@@ -85,7 +85,7 @@ impl CandidatePair {
     }
 }
 
-impl Connection {
+impl ChatConnection {
     /// `new_certificate`: with a certificate of its own instead of the common one.
     pub(crate) async fn open(settings: &ConnectionSettings, new_certificate: bool) -> Result<Self> {
         let (sender, events) = mpsc::channel(EVENTS);
@@ -123,7 +123,7 @@ impl Connection {
             )
             .with_setting_engine(engine)
             .with_runtime(Arc::new(ConnectionRuntime(sockets)))
-            .with_handler(Arc::new(Handler { sender }))
+            .with_handler(Arc::new(EventForwarder { sender }))
             .with_udp_addrs(vec![settings.interfaces])
             .with_data_channel_send_buffer_limit(SEND_BUFFER)
             .build()
@@ -176,11 +176,11 @@ pub(crate) async fn round_trip_ms(pc: &dyn PeerConnection) -> Option<f64> {
 }
 
 /// The crate awaits its handler on the connection's own task, so the handler never waits.
-struct Handler {
+struct EventForwarder {
     sender: mpsc::Sender<ConnectionEvent>,
 }
 
-impl Handler {
+impl EventForwarder {
     fn emit(&self, event: ConnectionEvent) {
         if self.sender.try_send(event).is_err() {
             tracing::debug!("an event was dropped: the link does not read its events");
@@ -189,7 +189,7 @@ impl Handler {
 }
 
 #[async_trait::async_trait]
-impl PeerConnectionEventHandler for Handler {
+impl PeerConnectionEventHandler for EventForwarder {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
         let kind = event.candidate.typ;
         if let Ok(candidate) = event.candidate.to_json() {

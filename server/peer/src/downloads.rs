@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use webrtc::data_channel::DataChannel;
 
 use crate::event::{Event, FileEvent, FileStep};
-use crate::file_receiver::{DownloadOutcome, Target, receive_file};
+use crate::file_receiver::{Destination, DownloadOutcome, receive_file};
 use crate::partial_file::PartialFile;
 use crate::transfer::{
     Effect, RunningTransfer, TransferEvent, TransferEventSender, TransferProgress,
@@ -25,7 +25,7 @@ const MAX_OFFERS: usize = 256;
 const MAX_CORRUPT: u32 = 3;
 
 #[derive(Debug)]
-enum State {
+enum DownloadState {
     /// Offered; the user has not accepted it.
     Offer,
     /// Accepted; requested once its author is connected and a download slot is free.
@@ -40,7 +40,7 @@ struct Download {
     /// The author's name.
     name: String,
     info: FileInfo,
-    state: State,
+    state: DownloadState,
     /// The received part, while no task owns it.
     partial: Option<PartialFile>,
     bytes: u64,
@@ -90,9 +90,9 @@ impl Downloads {
             name: name.to_owned(),
             info,
             state: if self.accept_all {
-                State::Waiting
+                DownloadState::Waiting
             } else {
-                State::Offer
+                DownloadState::Offer
             },
             partial: None,
             bytes: 0,
@@ -113,12 +113,12 @@ impl Downloads {
     /// Accepts the file of this name, or the newest offer. `None`: there is no such offer.
     pub(crate) fn accept(&mut self, name: Option<&str>) -> Option<()> {
         let offers = self.downloads.values_mut().filter(|download| {
-            matches!(download.state, State::Offer)
+            matches!(download.state, DownloadState::Offer)
                 && name.is_none_or(|name| {
                     download.info.name == name || download.info.safe_name() == name
                 })
         });
-        offers.max_by_key(|download| download.order)?.state = State::Waiting;
+        offers.max_by_key(|download| download.order)?.state = DownloadState::Waiting;
         Some(())
     }
 
@@ -127,7 +127,12 @@ impl Downloads {
         &mut self,
         is_connected: impl Fn(&PeerId) -> bool,
     ) -> Vec<Effect> {
-        let busy = |state: &State| matches!(state, State::Requested | State::Downloads(_));
+        let busy = |state: &DownloadState| {
+            matches!(
+                state,
+                DownloadState::Requested | DownloadState::Downloads(_)
+            )
+        };
         let mut busy = self
             .downloads
             .values()
@@ -138,11 +143,11 @@ impl Downloads {
             if busy >= MAX_CONCURRENT {
                 break;
             }
-            if !matches!(download.state, State::Waiting) || !is_connected(peer) {
+            if !matches!(download.state, DownloadState::Waiting) || !is_connected(peer) {
                 continue;
             }
             busy += 1;
-            download.state = State::Requested;
+            download.state = DownloadState::Requested;
             let offset = download
                 .partial
                 .as_ref()
@@ -169,7 +174,7 @@ impl Downloads {
         let folder = self.folder.clone();
         let (mut failed, mut begun) = (None, false);
         if let Some(download) = self.downloads.get_mut(&key)
-            && matches!(download.state, State::Requested)
+            && matches!(download.state, DownloadState::Requested)
         {
             let name = download.info.safe_name();
             let partial = match download.partial.take() {
@@ -180,14 +185,14 @@ impl Downloads {
                 Ok(partial) if partial.progress().received() == offset => {
                     self.attempts += 1;
                     let (running, stop) = RunningTransfer::start(self.attempts, offset);
-                    download.state = State::Downloads(running);
+                    download.state = DownloadState::Downloads(running);
                     let events = TransferEventSender {
                         peer: peer.clone(),
                         number,
                         attempt: self.attempts,
                         sender: self.event_sender.clone(),
                     };
-                    let target = Target { folder, name };
+                    let target = Destination { folder, name };
                     tokio::spawn(receive_file(channel.clone(), partial, target, stop, events));
                     begun = true;
                 }
@@ -197,7 +202,7 @@ impl Downloads {
                     failed = Some(format!(
                         "Cannot write to {folder}: {error}. Choose another folder (--save)."
                     ));
-                    download.state = State::Done;
+                    download.state = DownloadState::Done;
                 }
             }
         }
@@ -223,8 +228,8 @@ impl Downloads {
     /// The connection to `peer` closed.
     pub(crate) fn on_link_closed(&mut self, peer: &PeerId) {
         for ((author, _), download) in &mut self.downloads {
-            if author == peer && matches!(download.state, State::Requested) {
-                download.state = State::Waiting;
+            if author == peer && matches!(download.state, DownloadState::Requested) {
+                download.state = DownloadState::Waiting;
             }
         }
     }
@@ -268,10 +273,10 @@ impl Downloads {
         let Some(download) = self.downloads.get_mut(key) else {
             return Vec::new();
         };
-        if matches!(download.state, State::Offer | State::Done) {
+        if matches!(download.state, DownloadState::Offer | DownloadState::Done) {
             return Vec::new();
         }
-        download.state = State::Done;
+        download.state = DownloadState::Done;
         download.partial = None;
         self.file_event(key, step, None, why).into_iter().collect()
     }
@@ -288,7 +293,7 @@ impl Downloads {
             return Vec::new();
         };
         let running = match &mut download.state {
-            State::Downloads(running) if running.attempt == attempt => running,
+            DownloadState::Downloads(running) if running.attempt == attempt => running,
             _ => return Vec::new(),
         };
         let outcome = match progress {
@@ -305,7 +310,7 @@ impl Downloads {
         let mean = running.mean_speed(download.info.size);
         match outcome {
             DownloadOutcome::Kept(path) => {
-                download.state = State::Done;
+                download.state = DownloadState::Done;
                 (download.bytes, download.speed) = (download.info.size, mean);
                 let path = path.display().to_string();
                 let event = self.file_event(&key, FileStep::Received, Some(path), None);
@@ -315,7 +320,7 @@ impl Downloads {
             DownloadOutcome::BrokeOff(partial) => {
                 download.bytes = partial.progress().received();
                 download.partial = Some(partial);
-                download.state = State::Waiting;
+                download.state = DownloadState::Waiting;
                 self.file_event(&key, FileStep::Paused, None, None)
                     .into_iter()
                     .collect()
@@ -323,7 +328,7 @@ impl Downloads {
             DownloadOutcome::Corrupt(why) => {
                 download.corrupt += 1;
                 if download.corrupt < MAX_CORRUPT {
-                    download.state = State::Waiting;
+                    download.state = DownloadState::Waiting;
                     return Vec::new();
                 }
                 let why = match why {
@@ -347,7 +352,10 @@ impl Downloads {
     fn evict(&mut self) {
         while self.downloads.len() >= MAX_OFFERS {
             let idle = self.downloads.iter().filter(|(_, download)| {
-                matches!(download.state, State::Offer | State::Done | State::Waiting)
+                matches!(
+                    download.state,
+                    DownloadState::Offer | DownloadState::Done | DownloadState::Waiting
+                )
             });
             let oldest = idle.min_by_key(|(_, download)| download.order);
             let Some(key) = oldest.map(|(key, _)| key.clone()) else {

@@ -33,7 +33,7 @@ pub(crate) enum DownloadOutcome {
 
 /// Where the file goes.
 #[derive(Clone, Debug)]
-pub(crate) struct Target {
+pub(crate) struct Destination {
     pub(crate) folder: PathBuf,
     pub(crate) name: String,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Target {
 pub(crate) async fn receive_file(
     channel: Arc<dyn DataChannel>,
     partial: PartialFile,
-    target: Target,
+    target: Destination,
     stop: oneshot::Receiver<()>,
     events: TransferEventSender,
 ) {
@@ -97,7 +97,7 @@ pub(crate) async fn receive_file(
 
 fn write(
     mut partial: PartialFile,
-    target: &Target,
+    target: &Destination,
     mut chunks: mpsc::Receiver<Chunk>,
 ) -> DownloadOutcome {
     let wrong = |error: std::io::Error| {

@@ -57,7 +57,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 
-use crate::app::{App, ExitReason};
+use crate::app::{ExitReason, PeerApp};
 use crate::connection::{ConnectionSettings, certificate};
 use crate::downloads::Downloads;
 use crate::event::Event;
@@ -70,7 +70,7 @@ use crate::uploads::Uploads;
 
 /// Bytes read of a line at a time; longer lines are split.
 const MAX_LINE: u64 = 256 * 1024;
-/// Interval of [`App::on_tick`].
+/// Interval of [`PeerApp::on_tick`].
 const TICK: Duration = Duration::from_millis(200);
 /// Interval of `GET /api/ice`, as TURN credentials expire.
 const ICE_INTERVAL: Duration = Duration::from_secs(10 * 60);
@@ -138,7 +138,7 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
             loopback: options.server.is_loopback(),
         },
     };
-    let mut app = App {
+    let mut app = PeerApp {
         me: me.clone(),
         output: Output::new(options.json, zone),
         settings,
@@ -204,7 +204,7 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
 
 /// Sends queued frames, then leaves the room.
 async fn leave(
-    mut app: App,
+    mut app: PeerApp,
     end: &ExitReason,
     signaling: &mut tokio::task::JoinHandle<()>,
     link_events: &mut mpsc::Receiver<peer_link::TaggedLinkEvent>,

@@ -6,7 +6,7 @@ use shared::api::{IceConfig, IceTransportPolicy};
 use shared::negotiation::is_polite;
 use shared::signaling::{LeaveReason, Peer, ServerMessage};
 
-use crate::app::{App, ExitReason};
+use crate::app::{ExitReason, PeerApp};
 use crate::event::Event;
 use crate::ice;
 use crate::peer_link::LinkRole;
@@ -14,7 +14,7 @@ use crate::recovery::Recovery;
 use crate::remote_peer::RemotePeer;
 use crate::signaling::SignalingEvent;
 
-impl App {
+impl PeerApp {
     pub(crate) fn on_signaling_event(&mut self, event: SignalingEvent, now: Instant) {
         match event {
             SignalingEvent::Welcome {

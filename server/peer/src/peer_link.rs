@@ -13,7 +13,7 @@ use webrtc::data_channel::{DataChannel, DataChannelEvent};
 use webrtc::error::Error;
 use webrtc::peer_connection::{RTCIceCandidateType, RTCPeerConnectionState};
 
-use crate::connection::{CandidatePair, Connection, ConnectionEvent, ConnectionSettings};
+use crate::connection::{CandidatePair, ChatConnection, ConnectionEvent, ConnectionSettings};
 use crate::negotiator::Negotiator;
 use crate::startup::Startup;
 
@@ -109,7 +109,7 @@ impl PeerLink {
             sender,
         };
         let task = async move {
-            let connection = match Connection::open(&settings, new_certificate).await {
+            let connection = match ChatConnection::open(&settings, new_certificate).await {
                 Ok(connection) => connection,
                 Err(error) => {
                     let why = format!("Cannot make a connection: {error}.");
@@ -180,14 +180,14 @@ impl LinkEventSender {
 }
 
 async fn run(
-    connection: Connection,
+    connection: ChatConnection,
     negotiation: Negotiation,
     role: LinkRole,
     mut commands: mpsc::Receiver<LinkCommand>,
     frames: mpsc::Receiver<ChatFrame>,
     events: LinkEventSender,
 ) {
-    let Connection {
+    let ChatConnection {
         pc,
         chat,
         events: mut connection_events,

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use webrtc::data_channel::DataChannel;
 
 use crate::connection::{ConnectionSettings, certificate};
-use crate::file_receiver::{DownloadOutcome, Target, receive_file};
+use crate::file_receiver::{Destination, DownloadOutcome, receive_file};
 use crate::file_sender::{SourceFile, send_file};
 use crate::interfaces::Interfaces;
 use crate::partial_file::PartialFile;
@@ -141,7 +141,7 @@ async fn a_download_continues_on_a_new_connection() {
         size: SIZE as u64,
     };
     let mut partial = PartialFile::create(folder.path(), "copy", SIZE as u64).unwrap();
-    let target = Target {
+    let target = Destination {
         folder: folder.path().to_owned(),
         name: "copy".to_owned(),
     };

@@ -15,7 +15,7 @@ const RESTART_TIMEOUT: Duration = Duration::from_secs(10);
 const RETRY_DELAYS_S: [u64; 4] = [5, 10, 20, 60];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum RecoveryState {
     /// No connection; an attempt may start at this time.
     Idle {
         from: Instant,
@@ -35,7 +35,7 @@ enum State {
 #[derive(Clone, Debug)]
 pub(crate) struct Recovery {
     polite: bool,
-    state: State,
+    state: RecoveryState,
     /// Failed attempts in a row.
     failures: usize,
 }
@@ -59,7 +59,7 @@ impl Recovery {
     pub(crate) fn connect_now(now: Instant, polite: bool) -> Self {
         Self {
             polite,
-            state: State::Idle { from: now },
+            state: RecoveryState::Idle { from: now },
             failures: 0,
         }
     }
@@ -74,7 +74,7 @@ impl Recovery {
         if self.is_connected() {
             return false;
         }
-        self.state = State::Idle { from };
+        self.state = RecoveryState::Idle { from };
         true
     }
 
@@ -85,27 +85,27 @@ impl Recovery {
 
     /// A link was started.
     pub(crate) fn on_connecting(&mut self, now: Instant) {
-        self.state = State::Connecting { since: now };
+        self.state = RecoveryState::Connecting { since: now };
     }
 
     /// The chat channel is open.
     pub(crate) fn on_open(&mut self) {
-        self.state = State::Connected;
+        self.state = RecoveryState::Connected;
         self.failures = 0;
     }
 
     /// The other side stopped or resumed responding. True when that changes the state.
     pub(crate) fn on_responsive(&mut self, now: Instant, responsive: bool) -> bool {
         match (self.state, responsive) {
-            (State::Connected, false) => {
-                self.state = State::Unresponsive {
+            (RecoveryState::Connected, false) => {
+                self.state = RecoveryState::Unresponsive {
                     since: now,
                     restarted_at: None,
                 };
                 true
             }
-            (State::Unresponsive { .. }, true) => {
-                self.state = State::Connected;
+            (RecoveryState::Unresponsive { .. }, true) => {
+                self.state = RecoveryState::Connected;
                 true
             }
             _ => false,
@@ -114,37 +114,40 @@ impl Recovery {
 
     /// The link closed. True: it was an attempt, the first of a row to fail.
     pub(crate) fn on_closed(&mut self, now: Instant) -> bool {
-        let attempt = matches!(self.state, State::Connecting { .. });
+        let attempt = matches!(self.state, RecoveryState::Connecting { .. });
         let first = attempt && self.failures == 0;
         let wait = if attempt { self.fail() } else { OFFER_WAIT };
-        self.state = State::Idle { from: now + wait };
+        self.state = RecoveryState::Idle { from: now + wait };
         first
     }
 
     /// There is a connection, responsive or not.
     pub(crate) fn is_connected(&self) -> bool {
-        matches!(self.state, State::Connected | State::Unresponsive { .. })
+        matches!(
+            self.state,
+            RecoveryState::Connected | RecoveryState::Unresponsive { .. }
+        )
     }
 
     /// There is a connection, and the other side responds.
     pub(crate) fn is_responsive(&self) -> bool {
-        matches!(self.state, State::Connected)
+        matches!(self.state, RecoveryState::Connected)
     }
 
     /// `reachable`: the server can carry signals to the other side.
     pub(crate) fn update(&mut self, now: Instant, reachable: bool) -> RecoveryAction {
         match self.state {
-            State::Idle { from } if reachable && now >= from => {
+            RecoveryState::Idle { from } if reachable && now >= from => {
                 self.on_connecting(now);
                 RecoveryAction::Reconnect
             }
-            State::Connecting { since } if now >= since + CONNECT_TIMEOUT => {
+            RecoveryState::Connecting { since } if now >= since + CONNECT_TIMEOUT => {
                 let first = self.failures == 0;
                 let wait = self.fail();
-                self.state = State::Idle { from: now + wait };
+                self.state = RecoveryState::Idle { from: now + wait };
                 RecoveryAction::GiveUp { first }
             }
-            State::Unresponsive {
+            RecoveryState::Unresponsive {
                 since,
                 restarted_at: None,
             } if reachable => {
@@ -156,13 +159,13 @@ impl Recovery {
                 if now < since + wait {
                     return RecoveryAction::Nothing;
                 }
-                self.state = State::Unresponsive {
+                self.state = RecoveryState::Unresponsive {
                     since,
                     restarted_at: Some(now),
                 };
                 RecoveryAction::RestartIce
             }
-            State::Unresponsive {
+            RecoveryState::Unresponsive {
                 restarted_at: Some(at),
                 ..
             } if reachable && now >= at + RESTART_TIMEOUT => {

@@ -8,16 +8,16 @@
 //! | [`refusal`] | refusals, each with a sentence that says what to do |
 //! | [`outbox`] | the bounded queue of messages for one socket |
 //! | [`registry`] | every room of this server, and the limits on them |
-//! | [`client`] | one connected socket |
+//! | [`socket`] | one connected socket |
 //!
 //! A room does no I/O: it takes an event and returns the messages to deliver.
 
-pub mod client;
 pub mod name;
 pub mod outbox;
 pub mod rate;
 pub mod refusal;
 pub mod registry;
+pub mod socket;
 
 #[cfg(test)]
 mod properties;
@@ -38,7 +38,7 @@ pub struct SocketId(pub u64);
 
 /// A message for a socket. A message that closes the socket is its last.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
+pub struct AddressedMessage {
     pub to: SocketId,
     pub message: ServerMessage,
 }
@@ -130,7 +130,7 @@ impl Room {
         &mut self,
         socket: SocketId,
         request: JoinRequest,
-    ) -> Result<Vec<Delivery>, Refusal> {
+    ) -> Result<Vec<AddressedMessage>, Refusal> {
         let JoinRequest { name, key, kind } = request;
         let name = name::of_peer(&name)?;
         let id = PeerId::of(&self.name, &key);
@@ -152,7 +152,7 @@ impl Room {
             Some(known) => {
                 let member = &mut self.members[known];
                 if let Some(older) = member.socket().filter(|older| *older != socket) {
-                    deliveries.push(Delivery {
+                    deliveries.push(AddressedMessage {
                         to: older,
                         message: Refusal::replaced().into(),
                     });
@@ -174,7 +174,7 @@ impl Room {
         };
         let you = self.members[position].peer();
         let others = self.members.iter().filter(|member| member.id != you.id);
-        deliveries.push(Delivery {
+        deliveries.push(AddressedMessage {
             to: socket,
             message: ServerMessage::Welcome {
                 version: VERSION,
@@ -189,7 +189,7 @@ impl Room {
     }
 
     /// A message of a socket that has joined. Ignored when the peer has another socket by now.
-    pub fn handle(&mut self, from: SocketId, message: ClientMessage) -> Vec<Delivery> {
+    pub fn handle(&mut self, from: SocketId, message: ClientMessage) -> Vec<AddressedMessage> {
         let Some(position) = self.position_of(from) else {
             return Vec::new();
         };
@@ -211,7 +211,7 @@ impl Room {
             ClientMessage::Candidate { to, candidate } => self.relay(from, &sender, to, |from| {
                 ServerMessage::Candidate { from, candidate }
             }),
-            ClientMessage::Ping => vec![Delivery {
+            ClientMessage::Ping => vec![AddressedMessage {
                 to: from,
                 message: ServerMessage::Pong,
             }],
@@ -219,7 +219,7 @@ impl Room {
     }
 
     /// A socket closed. Its peer is away, unless the peer has another socket by now.
-    pub fn disconnected(&mut self, socket: SocketId, now: Instant) -> Vec<Delivery> {
+    pub fn disconnected(&mut self, socket: SocketId, now: Instant) -> Vec<AddressedMessage> {
         let mut deliveries = Vec::new();
         if let Some(position) = self.position_of(socket) {
             let member = &mut self.members[position];
@@ -232,7 +232,7 @@ impl Room {
     }
 
     /// Removes the members that were away for too long.
-    pub fn expire(&mut self, now: Instant) -> Vec<Delivery> {
+    pub fn expire(&mut self, now: Instant) -> Vec<AddressedMessage> {
         let mut lost = Vec::new();
         self.members.retain(|member| {
             let gone = match member.presence {
@@ -259,12 +259,12 @@ impl Room {
         sender: &PeerId,
         to: PeerId,
         message: impl FnOnce(PeerId) -> ServerMessage,
-    ) -> Vec<Delivery> {
+    ) -> Vec<AddressedMessage> {
         let target = self.position(&to).filter(|_| to != *sender);
         let delivery = match target.map(|position| self.members[position].presence) {
             None => refuse(socket, Refusal::no_such_peer(to)),
             Some(Presence::AwaySince(_)) => refuse(socket, Refusal::peer_away(to)),
-            Some(Presence::Here(target)) => Delivery {
+            Some(Presence::Here(target)) => AddressedMessage {
                 to: target,
                 message: message(sender.clone()),
             },
@@ -272,7 +272,7 @@ impl Room {
         vec![delivery]
     }
 
-    fn left(&self, id: PeerId, why: LeaveReason, deliveries: &mut Vec<Delivery>) {
+    fn left(&self, id: PeerId, why: LeaveReason, deliveries: &mut Vec<AddressedMessage>) {
         let message = ServerMessage::Left {
             id: id.clone(),
             why,
@@ -285,11 +285,11 @@ impl Room {
         &self,
         about: &PeerId,
         message: ServerMessage,
-        deliveries: &mut Vec<Delivery>,
+        deliveries: &mut Vec<AddressedMessage>,
     ) {
         let others = self.members.iter().filter(|member| member.id != *about);
         let sockets = others.filter_map(Member::socket);
-        deliveries.extend(sockets.map(|to| Delivery {
+        deliveries.extend(sockets.map(|to| AddressedMessage {
             to,
             message: message.clone(),
         }));
@@ -306,8 +306,8 @@ impl Room {
     }
 }
 
-fn refuse(to: SocketId, refusal: Refusal) -> Delivery {
-    Delivery {
+fn refuse(to: SocketId, refusal: Refusal) -> AddressedMessage {
+    AddressedMessage {
         to,
         message: refusal.into(),
     }

@@ -17,13 +17,13 @@ const ENVELOPE: usize = 64;
 /// Filled by rooms, drained by the task of its socket.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    state: Mutex<State>,
+    state: Mutex<OutboxState>,
     changed: Notify,
     closed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct OutboxState {
     texts: VecDeque<String>,
     bytes: usize,
     end: Option<CloseReason>,
@@ -133,7 +133,7 @@ impl Outbox {
         }
     }
 
-    fn wake(&self, state: MutexGuard<'_, State>) {
+    fn wake(&self, state: MutexGuard<'_, OutboxState>) {
         let closed = state.end.is_some();
         drop(state);
         self.changed.notify_one();
@@ -142,13 +142,13 @@ impl Outbox {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, OutboxState> {
         // The state is consistent after every statement.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl OutboxState {
     fn overflow(&mut self) {
         self.texts.clear();
         self.bytes = 0;

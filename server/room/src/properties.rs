@@ -14,7 +14,7 @@ const NAMES: [&str; 6] = ["Ada", "aDA", "Bob", "bob ", "Carl", "\u{200b}CARL"];
 
 /// An event. Sockets are chosen among all that ever existed, so that closed ones are included.
 #[derive(Clone, Debug)]
-enum Event {
+enum RoomAction {
     /// A new socket with a key and one of [`NAMES`], or a name of its own.
     Join {
         person: usize,
@@ -43,16 +43,16 @@ enum Event {
     },
 }
 
-fn event() -> impl Strategy<Value = Event> {
+fn event() -> impl Strategy<Value = RoomAction> {
     let socket = any::<prop::sample::Index>;
     prop_oneof![
-        6 => (0..PEOPLE, prop::option::weighted(0.3, 0..NAMES.len())).prop_map(|(person, name)| Event::Join { person, name }),
-        1 => socket().prop_map(|socket| Event::Leave { socket }),
-        2 => socket().prop_map(|socket| Event::Drop { socket }),
-        6 => (socket(), 0..PEOPLE, any::<u8>()).prop_map(|(socket, to, mark)| Event::Say { socket, to, mark }),
-        1 => socket().prop_map(|socket| Event::Ping { socket }),
-        1 => socket().prop_map(|socket| Event::JoinAgain { socket }),
-        2 => (0..20_u64).prop_map(|seconds| Event::Wait { seconds }),
+        6 => (0..PEOPLE, prop::option::weighted(0.3, 0..NAMES.len())).prop_map(|(person, name)| RoomAction::Join { person, name }),
+        1 => socket().prop_map(|socket| RoomAction::Leave { socket }),
+        2 => socket().prop_map(|socket| RoomAction::Drop { socket }),
+        6 => (socket(), 0..PEOPLE, any::<u8>()).prop_map(|(socket, to, mark)| RoomAction::Say { socket, to, mark }),
+        1 => socket().prop_map(|socket| RoomAction::Ping { socket }),
+        1 => socket().prop_map(|socket| RoomAction::JoinAgain { socket }),
+        2 => (0..20_u64).prop_map(|seconds| RoomAction::Wait { seconds }),
     ]
 }
 

@@ -35,15 +35,15 @@ impl Default for RateLimits {
 /// The buckets of one socket.
 #[derive(Debug)]
 pub struct RateLimiter {
-    messages: Bucket,
-    bytes: Bucket,
+    messages: TokenBucket,
+    bytes: TokenBucket,
 }
 
 impl RateLimiter {
     pub fn new(rates: RateLimits, now: Instant) -> Self {
         Self {
-            messages: Bucket::full(rates.messages, now),
-            bytes: Bucket::full(rates.bytes, now),
+            messages: TokenBucket::full(rates.messages, now),
+            bytes: TokenBucket::full(rates.bytes, now),
         }
     }
 
@@ -56,13 +56,13 @@ impl RateLimiter {
 }
 
 #[derive(Debug)]
-struct Bucket {
+struct TokenBucket {
     rate: Rate,
     /// When the bucket is full again.
     full_at: Instant,
 }
 
-impl Bucket {
+impl TokenBucket {
     fn full(rate: Rate, now: Instant) -> Self {
         Self { rate, full_at: now }
     }

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use shared::signaling::{AWAY_TIMEOUT_S, IDLE_TIMEOUT_S};
 use tokio::sync::Notify;
 
-use super::client::RoomClient;
 use super::outbox::Outbox;
 use super::rate::RateLimits;
 use super::refusal::Refusal;
-use super::{Delivery, JoinRequest, Room, SocketId};
+use super::socket::RoomSocket;
+use super::{AddressedMessage, JoinRequest, Room, SocketId};
 
 /// Interval at which members that were away for too long are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ const MAX_REJECTED: usize = 64;
 
 /// The limits of rooms and sockets.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct RoomLimits {
     pub rooms: usize,
     pub sockets: usize,
     /// Per public IPv4 address or IPv6 network; other addresses may be a proxy's.
@@ -44,7 +44,7 @@ pub struct Limits {
     pub rates: RateLimits,
 }
 
-impl Default for Limits {
+impl Default for RoomLimits {
     fn default() -> Self {
         Self {
             rooms: 1000,
@@ -65,14 +65,14 @@ pub struct RoomRegistry(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    limits: Limits,
+    limits: RoomLimits,
     rooms: Mutex<HashMap<String, Arc<RoomEntry>>>,
-    sockets: Mutex<Sockets>,
+    sockets: Mutex<OpenSockets>,
     socket_closed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Sockets {
+struct OpenSockets {
     opened: u64,
     outboxes: HashMap<SocketId, Arc<Outbox>>,
     by_address: HashMap<IpAddr, usize>,
@@ -92,7 +92,7 @@ struct EntryState {
 }
 
 impl RoomRegistry {
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: RoomLimits) -> Self {
         Self(Arc::new(Inner {
             limits,
             rooms: Mutex::default(),
@@ -101,7 +101,7 @@ impl RoomRegistry {
         }))
     }
 
-    pub fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &RoomLimits {
         &self.0.limits
     }
 
@@ -127,7 +127,7 @@ impl RoomRegistry {
     ///
     /// # Errors
     /// Far over a limit, or the server is shutting down.
-    pub fn connect(&self, address: IpAddr, now: Instant) -> Result<RoomClient, Refusal> {
+    pub fn connect(&self, address: IpAddr, now: Instant) -> Result<RoomSocket, Refusal> {
         let limits = &self.0.limits;
         let address = subscriber_address(address);
         let mut sockets = self.lock_sockets();
@@ -158,7 +158,7 @@ impl RoomRegistry {
             *sockets.by_address.entry(address).or_default() += 1;
         }
         drop(sockets);
-        Ok(RoomClient::new(self.clone(), id, address, outbox, now))
+        Ok(RoomSocket::new(self.clone(), id, address, outbox, now))
     }
 
     pub(super) fn disconnect(&self, socket: SocketId, address: Option<IpAddr>) {
@@ -301,7 +301,7 @@ impl RoomRegistry {
         self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_sockets(&self) -> MutexGuard<'_, Sockets> {
+    fn lock_sockets(&self) -> MutexGuard<'_, OpenSockets> {
         self.0
             .sockets
             .lock()
@@ -311,7 +311,11 @@ impl RoomRegistry {
 
 impl RoomEntry {
     /// Changes the room, and delivers the resulting messages.
-    pub(super) fn change(&self, now: Instant, change: impl FnOnce(&mut Room) -> Vec<Delivery>) {
+    pub(super) fn change(
+        &self,
+        now: Instant,
+        change: impl FnOnce(&mut Room) -> Vec<AddressedMessage>,
+    ) {
         let mut state = self.lock();
         let deliveries = change(&mut state.room);
         state.deliver(deliveries, now);
@@ -328,9 +332,9 @@ impl RoomEntry {
 
 impl EntryState {
     /// A socket whose outbox overflows is closed, which the others are told in turn.
-    fn deliver(&mut self, deliveries: Vec<Delivery>, now: Instant) {
+    fn deliver(&mut self, deliveries: Vec<AddressedMessage>, now: Instant) {
         let mut deliveries = VecDeque::from(deliveries);
-        while let Some(Delivery { to, message }) = deliveries.pop_front() {
+        while let Some(AddressedMessage { to, message }) = deliveries.pop_front() {
             let Some(outbox) = self.outboxes.get(&to) else {
                 continue;
             };
@@ -372,9 +376,9 @@ mod tests {
 
     #[test]
     fn one_address_cannot_use_every_socket() {
-        let rooms = RoomRegistry::new(Limits {
+        let rooms = RoomRegistry::new(RoomLimits {
             sockets_per_address: 2,
-            ..Limits::default()
+            ..RoomLimits::default()
         });
         let now = Instant::now();
         let connect = |address: &str| rooms.connect(address.parse().unwrap(), now).unwrap();
@@ -388,7 +392,7 @@ mod tests {
         // An IPv6 subscriber has a network, and a proxy has many users.
         let _neighbours = [connect("2001:db8::1"), connect("2001:db8::2")];
         assert!(connect("2001:db8::3").outbox().is_closed());
-        let proxied: Vec<RoomClient> = (0..10).map(|_| connect("127.0.0.1")).collect();
-        assert!(proxied.iter().all(|client| !client.outbox().is_closed()));
+        let proxied: Vec<RoomSocket> = (0..10).map(|_| connect("127.0.0.1")).collect();
+        assert!(proxied.iter().all(|socket| !socket.outbox().is_closed()));
     }
 }

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use shared::signaling::{AWAY_TIMEOUT_S, Peer, PeerId, PeerKey, ServerMessage};
 
-use super::client::RoomClient;
 use super::outbox::Outgoing;
-use super::registry::{Limits, RoomRegistry};
+use super::registry::{RoomLimits, RoomRegistry};
+use super::socket::RoomSocket;
 
 const ROOMS: [&str; 3] = ["a", "b", "c"];
 /// Fewer than [`ROOMS`].
@@ -17,57 +17,57 @@ const MAX_ROOMS: usize = 2;
 const MAX_SOCKETS: usize = 10;
 
 #[derive(Clone, Debug)]
-enum Event {
+enum ServerAction {
     Connect,
     Join {
-        client: usize,
+        room_socket: usize,
         room: usize,
         person: u8,
     },
     /// An offer of this many kB to another peer of the room.
     Offer {
-        client: usize,
+        room_socket: usize,
         to: u8,
         size: usize,
     },
     Junk {
-        client: usize,
+        room_socket: usize,
         text: String,
     },
     Leave {
-        client: usize,
+        room_socket: usize,
     },
     /// Reads this many messages.
     Read {
-        client: usize,
+        room_socket: usize,
         messages: usize,
     },
     /// The connection breaks.
     Drop {
-        client: usize,
+        room_socket: usize,
     },
     Wait {
         seconds: u64,
     },
 }
 
-fn event() -> impl Strategy<Value = Event> {
-    let client = || 0..MAX_SOCKETS;
+fn event() -> impl Strategy<Value = ServerAction> {
+    let room_socket = || 0..MAX_SOCKETS;
     prop_oneof![
-        3 => Just(Event::Connect),
-        6 => (client(), 0..ROOMS.len(), 0..8_u8).prop_map(|(client, room, person)| Event::Join { client, room, person }),
-        8 => (client(), 0..8_u8, 0..60_usize).prop_map(|(client, to, size)| Event::Offer { client, to, size }),
-        1 => (client(), ".{0,40}").prop_map(|(client, text)| Event::Junk { client, text }),
-        1 => client().prop_map(|client| Event::Leave { client }),
-        4 => (client(), 0..50_usize).prop_map(|(client, messages)| Event::Read { client, messages }),
-        1 => client().prop_map(|client| Event::Drop { client }),
-        3 => (0..20_u64).prop_map(|seconds| Event::Wait { seconds }),
+        3 => Just(ServerAction::Connect),
+        6 => (room_socket(), 0..ROOMS.len(), 0..8_u8).prop_map(|(room_socket, room, person)| ServerAction::Join { room_socket, room, person }),
+        8 => (room_socket(), 0..8_u8, 0..60_usize).prop_map(|(room_socket, to, size)| ServerAction::Offer { room_socket, to, size }),
+        1 => (room_socket(), ".{0,40}").prop_map(|(room_socket, text)| ServerAction::Junk { room_socket, text }),
+        1 => room_socket().prop_map(|room_socket| ServerAction::Leave { room_socket }),
+        4 => (room_socket(), 0..50_usize).prop_map(|(room_socket, messages)| ServerAction::Read { room_socket, messages }),
+        1 => room_socket().prop_map(|room_socket| ServerAction::Drop { room_socket }),
+        3 => (0..20_u64).prop_map(|seconds| ServerAction::Wait { seconds }),
     ]
 }
 
 /// A socket, and the members that it knows from the messages it read.
 struct Socket {
-    client: RoomClient,
+    room_socket: RoomSocket,
     room: usize,
     me: Option<PeerId>,
     view: BTreeMap<PeerId, Peer>,
@@ -77,7 +77,7 @@ struct Socket {
 impl Socket {
     /// Reads up to this many queued messages.
     fn read(&mut self, messages: usize) {
-        let outbox = self.client.outbox();
+        let outbox = self.room_socket.outbox();
         for _ in 0..messages {
             let Some(Outgoing::Text(text)) = outbox.try_next() else {
                 return;
@@ -105,11 +105,11 @@ impl Socket {
     }
 }
 
-fn limits() -> Limits {
-    Limits {
+fn limits() -> RoomLimits {
+    RoomLimits {
         rooms: MAX_ROOMS,
         sockets: MAX_SOCKETS,
-        ..Limits::default()
+        ..RoomLimits::default()
     }
 }
 
@@ -128,22 +128,22 @@ fn offer(room: usize, to: u8, size: usize) -> String {
     format!(r#"{{"type":"offer","to":"{to}","sdp":"{sdp}"}}"#)
 }
 
-fn take(rooms: &RoomRegistry, sockets: &mut Vec<Socket>, event: Event, now: &mut Instant) {
+fn take(rooms: &RoomRegistry, sockets: &mut Vec<Socket>, event: ServerAction, now: &mut Instant) {
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let client = match &event {
-        Event::Connect => {
-            let client = rooms
+    let room_socket = match &event {
+        ServerAction::Connect => {
+            let room_socket = rooms
                 .connect(address, *now)
                 .expect("within the limit and a few");
             let full = sockets.len() >= MAX_SOCKETS;
             assert_eq!(
-                client.outbox().is_closed(),
+                room_socket.outbox().is_closed(),
                 full,
                 "a socket over the limit is refused"
             );
             if !full {
                 sockets.push(Socket {
-                    client,
+                    room_socket,
                     room: 0,
                     me: None,
                     view: BTreeMap::new(),
@@ -152,33 +152,35 @@ fn take(rooms: &RoomRegistry, sockets: &mut Vec<Socket>, event: Event, now: &mut
             }
             return;
         }
-        Event::Wait { seconds } => {
+        ServerAction::Wait { seconds } => {
             *now += Duration::from_secs(*seconds);
             return rooms.sweep(*now);
         }
-        Event::Join { client, .. }
-        | Event::Offer { client, .. }
-        | Event::Junk { client, .. }
-        | Event::Leave { client }
-        | Event::Read { client, .. }
-        | Event::Drop { client } => *client,
+        ServerAction::Join { room_socket, .. }
+        | ServerAction::Offer { room_socket, .. }
+        | ServerAction::Junk { room_socket, .. }
+        | ServerAction::Leave { room_socket }
+        | ServerAction::Read { room_socket, .. }
+        | ServerAction::Drop { room_socket } => *room_socket,
     };
-    let Some(socket) = sockets.get_mut(client) else {
+    let Some(socket) = sockets.get_mut(room_socket) else {
         return;
     };
     match event {
-        Event::Join { room, person, .. } => {
-            if !socket.client.has_joined() {
+        ServerAction::Join { room, person, .. } => {
+            if !socket.room_socket.has_joined() {
                 socket.room = room;
             }
-            socket.client.on_text(&join(room, person), *now);
+            socket.room_socket.on_text(&join(room, person), *now);
         }
-        Event::Offer { to, size, .. } => socket.client.on_text(&offer(socket.room, to, size), *now),
-        Event::Junk { text, .. } => socket.client.on_text(&text, *now),
-        Event::Leave { .. } => socket.client.on_text(r#"{"type":"leave"}"#, *now),
-        Event::Read { messages, .. } => socket.read(messages),
-        Event::Drop { .. } => drop(sockets.swap_remove(client)),
-        Event::Connect | Event::Wait { .. } => unreachable!("taken above"),
+        ServerAction::Offer { to, size, .. } => socket
+            .room_socket
+            .on_text(&offer(socket.room, to, size), *now),
+        ServerAction::Junk { text, .. } => socket.room_socket.on_text(&text, *now),
+        ServerAction::Leave { .. } => socket.room_socket.on_text(r#"{"type":"leave"}"#, *now),
+        ServerAction::Read { messages, .. } => socket.read(messages),
+        ServerAction::Drop { .. } => drop(sockets.swap_remove(room_socket)),
+        ServerAction::Connect | ServerAction::Wait { .. } => unreachable!("taken above"),
     }
 }
 
@@ -198,7 +200,7 @@ proptest! {
         }
         for socket in &mut sockets {
             socket.read(usize::MAX);
-            if socket.client.has_joined() && !socket.over {
+            if socket.room_socket.has_joined() && !socket.over {
                 let me = socket.me.clone().expect("a member has received welcome");
                 let peers = rooms.peers(ROOMS[socket.room]).into_iter();
                 let others = peers.filter(|peer| peer.id != me);

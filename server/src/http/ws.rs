@@ -16,9 +16,9 @@ use tokio_tungstenite::tungstenite;
 use super::cors;
 use super::error::HttpError;
 use super::router::App;
-use room::client::RoomClient;
 use room::outbox::{CloseReason, Outbox, Outgoing};
 use room::refusal::Refusal;
+use room::socket::RoomSocket;
 
 /// Bytes. Messages over the limit are read up to this length, so that the sender gets an error.
 const MAX_READ: usize = 4 * MAX_MESSAGE;
@@ -40,7 +40,7 @@ pub(super) async fn open(
     if !cors::may_connect(&app.cors_origins, &headers) {
         return Err(HttpError::ForeignOrigin);
     }
-    let client = app
+    let room_socket = app
         .rooms
         .connect(address.ip(), Instant::now())
         .map_err(|refusal| HttpError::NoSocket(refusal.sentence))?;
@@ -49,27 +49,31 @@ pub(super) async fn open(
         .write_buffer_size(0)
         .max_frame_size(MAX_READ)
         .max_message_size(MAX_READ)
-        .on_upgrade(move |socket| serve(socket, client)))
+        .on_upgrade(move |socket| serve(socket, room_socket)))
 }
 
-async fn serve(mut socket: WebSocket, mut client: RoomClient) {
-    let outbox = client.outbox();
+async fn serve(mut socket: WebSocket, mut room_socket: RoomSocket) {
+    let outbox = room_socket.outbox();
     let overdue = async {
         outbox.closed().await;
         sleep(CLOSE_TIMEOUT).await;
     };
     let readable = tokio::select! {
-        readable = relay_messages(&mut socket, &mut client, &outbox) => readable,
+        readable = relay_messages(&mut socket, &mut room_socket, &outbox) => readable,
         () = overdue => true,
     };
-    client.leave_room(Instant::now());
+    room_socket.leave_room(Instant::now());
     outbox.close();
     let _ = timeout(CLOSE_TIMEOUT, close(&mut socket, &outbox, readable)).await;
 }
 
 /// Carries messages in both directions until either side ends. False: nothing more can be read from the socket.
-async fn relay_messages(socket: &mut WebSocket, client: &mut RoomClient, outbox: &Outbox) -> bool {
-    let limits = client.limits().clone();
+async fn relay_messages(
+    socket: &mut WebSocket,
+    room_socket: &mut RoomSocket,
+    outbox: &Outbox,
+) -> bool {
+    let limits = room_socket.limits().clone();
     let opened = Instant::now();
     let (mut received, mut pinged, mut readable) = (opened, opened, true);
     loop {
@@ -77,7 +81,7 @@ async fn relay_messages(socket: &mut WebSocket, client: &mut RoomClient, outbox:
         // Browsers answer pings even in a tab with throttled timers.
         let ping = received.max(pinged) + limits.idle / 3;
         let mut wake = idle.min(ping);
-        if !client.has_joined() {
+        if !room_socket.has_joined() {
             wake = wake.min(opened + limits.join);
         }
         tokio::select! {
@@ -87,7 +91,7 @@ async fn relay_messages(socket: &mut WebSocket, client: &mut RoomClient, outbox:
                     Ok(Ok(())) => {}
                     Ok(Err(_)) => return false,
                     Err(_) => {
-                        client.abort(Instant::now());
+                        room_socket.abort(Instant::now());
                         return readable;
                     }
                 }
@@ -95,15 +99,15 @@ async fn relay_messages(socket: &mut WebSocket, client: &mut RoomClient, outbox:
             frame = socket.recv(), if readable => {
                 received = Instant::now();
                 match frame {
-                    Some(Ok(Message::Text(text))) => client.on_text(&text, received),
-                    Some(Ok(Message::Binary(bytes))) => client.on_binary(bytes.len(), received),
+                    Some(Ok(Message::Text(text))) => room_socket.on_text(&text, received),
+                    Some(Ok(Message::Binary(bytes))) => room_socket.on_binary(bytes.len(), received),
                     Some(Ok(Message::Ping(bytes) | Message::Pong(bytes))) => {
-                        client.on_control(bytes.len(), received);
+                        room_socket.on_control(bytes.len(), received);
                     }
                     Some(Ok(Message::Close(_))) | None => return true,
                     Some(Err(error)) => {
                         let Some(refusal) = refusal(error) else { return false };
-                        client.refuse(refusal, received);
+                        room_socket.refuse(refusal, received);
                         readable = false;
                     }
                 }
@@ -111,9 +115,9 @@ async fn relay_messages(socket: &mut WebSocket, client: &mut RoomClient, outbox:
             () = sleep_until(wake.into()) => {
                 let now = Instant::now();
                 if now >= idle {
-                    client.refuse(Refusal::idle(), now);
-                } else if !client.has_joined() && now >= opened + limits.join {
-                    client.refuse(Refusal::no_join(), now);
+                    room_socket.refuse(Refusal::idle(), now);
+                } else if !room_socket.has_joined() && now >= opened + limits.join {
+                    room_socket.refuse(Refusal::no_join(), now);
                 } else if now >= ping {
                     pinged = now;
                     // A failure shows at the next send or receive.

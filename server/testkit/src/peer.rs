@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::process::{Usage, program, scratch};
+use crate::process::{ProcessUsage, program, scratch};
 
 /// The time to wait for an event. Long, for a machine that compiles at the same time.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -176,7 +176,7 @@ impl TestPeer {
 
     /// Resident memory, in bytes.
     pub fn memory(&self) -> u64 {
-        Usage::of(self.child.id()).memory
+        ProcessUsage::of(self.child.id()).memory
     }
 }
 

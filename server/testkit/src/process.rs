@@ -20,7 +20,7 @@ pub const TICKS_PER_SECOND: u64 = 100;
 
 /// Resources that a process has used.
 #[derive(Clone, Copy, Debug)]
-pub struct Usage {
+pub struct ProcessUsage {
     /// CPU time in user and kernel mode.
     pub cpu: Duration,
     /// Resident memory, in bytes.
@@ -79,8 +79,8 @@ impl ServerProcess {
         }
     }
 
-    pub fn usage(&self) -> Usage {
-        Usage::of(self.child.id())
+    pub fn usage(&self) -> ProcessUsage {
+        ProcessUsage::of(self.child.id())
     }
 }
 
@@ -91,7 +91,7 @@ impl Drop for ServerProcess {
     }
 }
 
-impl Usage {
+impl ProcessUsage {
     /// Of a running process, by its id.
     ///
     /// # Panics

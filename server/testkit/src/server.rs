@@ -7,7 +7,7 @@ use ::server::Server;
 use ::server::config::Config;
 use clap::Parser;
 use connection::Viewers;
-use room::registry::{Limits, RoomRegistry};
+use room::registry::{RoomLimits, RoomRegistry};
 use shared::api::MediaPath;
 use stream::registry::Registry;
 use tokio::net::TcpListener;
@@ -52,7 +52,7 @@ impl TestServer {
     }
 
     /// With changed limits on rooms.
-    pub async fn with_limits(change: impl FnOnce(&mut Limits)) -> Self {
+    pub async fn with_limits(change: impl FnOnce(&mut RoomLimits)) -> Self {
         let mut config = config(&["test:"]);
         change(&mut config.room_limits);
         Self::run("127.0.0.1:0", config).await

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use shared::signaling::ClientMessage;
-use testkit::process::{Usage, in_own_process};
+use testkit::process::{ProcessUsage, in_own_process};
 use testkit::socket::{TestSocket, join};
 use testkit::{TestServer, eventually};
 
@@ -16,7 +16,7 @@ async fn sockets_leave_nothing_behind() {
     }
     let server = TestServer::with_limits(|limits| limits.away = Duration::from_millis(500)).await;
     let url = server.url.clone();
-    let files = || Usage::own().files;
+    let files = || ProcessUsage::own().files;
     let tasks = || {
         tokio::runtime::Handle::current()
             .metrics()

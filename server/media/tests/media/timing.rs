@@ -8,7 +8,7 @@ use media::control::Control;
 use media::source::{Input, probe, run_on};
 use media::sps::SpsInfo;
 use shared::api::{Codec, Reason};
-use testkit::process::{Usage, in_own_process};
+use testkit::process::{ProcessUsage, in_own_process};
 
 #[test]
 fn audio_that_ends_before_the_video_is_followed_by_silence() {
@@ -286,11 +286,11 @@ fn starting_and_stopping_leaks_nothing() {
     for _ in 0..10 {
         once();
     }
-    let before = Usage::own();
+    let before = ProcessUsage::own();
     for _ in 0..30 {
         once();
     }
-    let after = Usage::own();
+    let after = ProcessUsage::own();
     assert!(after.files <= before.files, "{before:?} to {after:?}");
     assert!(
         after.memory < before.memory + 32_000 * 1024,

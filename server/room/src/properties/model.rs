@@ -10,8 +10,8 @@ use shared::signaling::{
     ServerMessage,
 };
 
-use super::{Event, NAMES, PEOPLE};
-use crate::{Delivery, JoinRequest, Room, SocketId, name};
+use super::{NAMES, PEOPLE, RoomAction};
+use crate::{AddressedMessage, JoinRequest, Room, SocketId, name};
 
 const ROOM: &str = "demo";
 pub(super) const AWAY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -52,10 +52,10 @@ impl RoomModel {
         }
     }
 
-    pub(super) fn take(&mut self, event: Event) {
+    pub(super) fn take(&mut self, event: RoomAction) {
         match event {
-            Event::Join { person, name } => self.join(person, name),
-            Event::Leave { socket } => {
+            RoomAction::Join { person, name } => self.join(person, name),
+            RoomAction::Leave { socket } => {
                 let Some(socket) = self.socket(socket) else {
                     return;
                 };
@@ -68,26 +68,26 @@ impl RoomModel {
                 self.deliver(deliveries);
                 self.views.remove(&socket);
             }
-            Event::Drop { socket } => {
+            RoomAction::Drop { socket } => {
                 let Some(socket) = self.socket(socket) else {
                     return;
                 };
                 self.drop_socket(socket);
             }
-            Event::Say { socket, to, mark } => self.relay(socket, to, mark),
-            Event::Ping { socket } => {
+            RoomAction::Say { socket, to, mark } => self.relay(socket, to, mark),
+            RoomAction::Ping { socket } => {
                 let Some(socket) = self.socket(socket) else {
                     return;
                 };
                 let deliveries = self.room.handle(socket, ClientMessage::Ping);
-                let pong = Delivery {
+                let pong = AddressedMessage {
                     to: socket,
                     message: ServerMessage::Pong,
                 };
                 let expected: Vec<_> = self.peer_of(socket).map(|_| pong).into_iter().collect();
                 assert_eq!(deliveries, expected);
             }
-            Event::JoinAgain { socket } => {
+            RoomAction::JoinAgain { socket } => {
                 let Some(socket) = self.socket(socket) else {
                     return;
                 };
@@ -109,7 +109,7 @@ impl RoomModel {
                         .all(|delivery| is_error(delivery, ErrorCode::NotJoined))
                 );
             }
-            Event::Wait { seconds } => {
+            RoomAction::Wait { seconds } => {
                 self.now += Duration::from_secs(seconds);
                 let lost = |member: &Expected| {
                     member.socket.is_none() && self.now - member.away_since >= AWAY_TIMEOUT
@@ -231,7 +231,7 @@ impl RoomModel {
                     }
                     assert_eq!(
                         *delivery,
-                        Delivery {
+                        AddressedMessage {
                             to: there,
                             message: received
                         }
@@ -244,8 +244,8 @@ impl RoomModel {
     }
 
     /// Every socket reads its messages.
-    fn deliver(&mut self, deliveries: Vec<Delivery>) {
-        for Delivery { to, message } in deliveries {
+    fn deliver(&mut self, deliveries: Vec<AddressedMessage>) {
+        for AddressedMessage { to, message } in deliveries {
             let view = self.views.get_mut(&to);
             let view = view.unwrap_or_else(|| panic!("{to:?} is closed and receives {message:?}"));
             match (message, view) {
@@ -276,7 +276,7 @@ impl RoomModel {
 
     fn assert_all_others_receive(
         &self,
-        deliveries: &[Delivery],
+        deliveries: &[AddressedMessage],
         about: Option<&PeerId>,
         matches: impl Fn(&ServerMessage, &PeerId) -> bool,
     ) {
@@ -306,7 +306,7 @@ impl RoomModel {
         for socket in 0..self.people.len() {
             self.drop_socket(SocketId(socket as u64));
         }
-        self.take(Event::Wait {
+        self.take(RoomAction::Wait {
             seconds: AWAY_TIMEOUT.as_secs(),
         });
         assert!(self.room.is_empty());
@@ -398,6 +398,6 @@ fn id(person: usize) -> PeerId {
     IDS[person].clone()
 }
 
-fn is_error(delivery: &Delivery, wanted: ErrorCode) -> bool {
+fn is_error(delivery: &AddressedMessage, wanted: ErrorCode) -> bool {
     matches!(&delivery.message, ServerMessage::Error { code, .. } if *code == wanted)
 }

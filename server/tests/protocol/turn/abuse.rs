@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use testkit::process::{Usage, in_own_process};
+use testkit::process::{ProcessUsage, in_own_process};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
 
@@ -73,9 +73,9 @@ async fn a_flood_leaves_no_memory_and_few_answers() {
         answers
     };
     flood().await;
-    let before = Usage::own().memory;
+    let before = ProcessUsage::own().memory;
     let answers = flood().await;
-    let grown = Usage::own().memory.saturating_sub(before);
+    let grown = ProcessUsage::own().memory.saturating_sub(before);
     assert!(
         (1..2000).contains(&answers),
         "{answers} of 30000 were answered"

@@ -9,12 +9,12 @@ use shared::signaling::{ClientMessage, MAX_MESSAGE, VERSION};
 use super::outbox::Outbox;
 use super::rate::RateLimiter;
 use super::refusal::Refusal;
-use super::registry::{Limits, RoomEntry, RoomRegistry};
+use super::registry::{RoomEntry, RoomLimits, RoomRegistry};
 use super::{JoinRequest, SocketId, name};
 
 /// A socket of this server. When it is dropped, its peer is away.
 #[derive(Debug)]
-pub struct RoomClient {
+pub struct RoomSocket {
     rooms: RoomRegistry,
     id: SocketId,
     address: Option<IpAddr>,
@@ -25,7 +25,7 @@ pub struct RoomClient {
     room: Option<Arc<RoomEntry>>,
 }
 
-impl RoomClient {
+impl RoomSocket {
     pub(super) fn new(
         rooms: RoomRegistry,
         id: SocketId,
@@ -49,7 +49,7 @@ impl RoomClient {
         self.id
     }
 
-    pub fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &RoomLimits {
         self.rooms.limits()
     }
 
@@ -183,7 +183,7 @@ impl RoomClient {
     }
 }
 
-impl Drop for RoomClient {
+impl Drop for RoomSocket {
     fn drop(&mut self) {
         self.leave_room(Instant::now());
         self.outbox.close();
