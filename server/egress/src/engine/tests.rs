@@ -84,7 +84,7 @@ fn a_removed_viewer_gets_nothing_and_its_key_does_not_reach_the_viewer_after_it(
 }
 
 #[test]
-fn a_viewer_whose_reply_nobody_awaits_is_removed() {
+fn a_viewer_added_for_a_caller_that_has_gone_is_removed() {
     let harness = Harness::new();
     let mut engine = engine(&harness);
     let (params, _peer) = harness.viewer();
