@@ -10,7 +10,7 @@ const STILL_LENGTH: i64 = 1_000_000;
 /// Converts packet times to times since the iteration began, and measures how long the iteration is.
 #[derive(Debug)]
 pub(super) struct LoopIteration {
-    /// Where it begins on the file's clock, in microseconds. `None` until the container or the first packet tells.
+    /// Where it begins on the file's clock, in microseconds. `None` until the container or the first packet gives it.
     start: Option<i64>,
     packets: u64,
     frames: u64,

@@ -174,7 +174,7 @@ impl VideoEncoder {
     }
 }
 
-/// Signals the colour space in the stream where the frame tells it. RGB is left out: the frame has been converted to
+/// Signals the colour space in the stream where the frame tells it. RGB is not signalled: the frame has been converted to
 /// YUV.
 fn copy_color_properties(video: &mut ffmpeg::encoder::video::Video, frame: &ffmpeg::frame::Video) {
     use ffmpeg::color::{Range, Space};
