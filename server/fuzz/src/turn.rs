@@ -6,7 +6,7 @@
 //! |---|---|
 //! | 0 | a UDP datagram of a client: two bytes of length, then the datagram |
 //! | 1 | bytes of a client's TCP stream: two bytes of length, then the bytes |
-//! | 2 | a signed STUN message: a client, then class, method and attributes as in [`Input::message`] |
+//! | 2 | a signed STUN message: a client, then class, method and attributes as in `Input::message` |
 //! | 3 | the same, not signed |
 //! | 4 | the same as 2, with one byte changed: its offset, its value |
 //! | 5 | a datagram of a peer to a client's relayed port: the last byte of its address, a byte of length, the datagram |

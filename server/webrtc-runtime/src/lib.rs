@@ -63,7 +63,7 @@ impl<S: Sockets> Runtime for ConnectionRuntime<S> {
         TokioRuntime.resolve_host(host)
     }
 
-    /// `duration`, or [`WAKEUP`] when a datagram has arrived during setup.
+    /// `duration`, or `WAKEUP` (1 ms) when a datagram has arrived during setup.
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
         TokioRuntime.sleep(if self.0.take_arrived() {
             duration.min(WAKEUP)
