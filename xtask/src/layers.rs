@@ -64,7 +64,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("leptos", &["client"]),
     ("quinn-udp", &["net", "bench"]),
     ("rtc", &["connection", "egress", "peer", "testkit"]),
-    ("turn-types", &["turn"]),
+    ("turn-types", &["fuzz", "turn"]),
     (
         "webrtc",
         &["connection", "peer", "testkit", "webrtc-runtime"],

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use turn_types::stun::attribute::ErrorCode;
+
 use super::policy::PeerLocation;
 
 const PERMISSION: Duration = Duration::from_secs(300);
@@ -39,6 +41,16 @@ pub(super) enum BindingError {
     Conflict,
     /// There are [`MAX_BINDINGS`] already.
     Full,
+}
+
+impl BindingError {
+    /// The STUN error code of the response (RFC 8656 19).
+    pub(super) fn code(self) -> u16 {
+        match self {
+            Self::Conflict => ErrorCode::BAD_REQUEST,
+            Self::Full => ErrorCode::INSUFFICIENT_CAPACITY,
+        }
+    }
 }
 
 /// How data from a peer is framed for the client.

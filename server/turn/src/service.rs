@@ -332,7 +332,9 @@ impl Service {
             return Err(ErrorCode::BAD_REQUEST);
         }
         for (ip, reach) in peers {
-            allocation.permit(ip, reach, now).map_err(error)?;
+            allocation
+                .permit(ip, reach, now)
+                .map_err(BindingError::code)?;
         }
         Ok(Response::Success)
     }
@@ -352,7 +354,7 @@ impl Service {
         }
         let reach = self.locate(allocation, peer)?;
         let bound = allocation.bind(number.channel(), peer, reach, now);
-        bound.map_err(error)?;
+        bound.map_err(BindingError::code)?;
         Ok(Response::Success)
     }
 
@@ -381,13 +383,6 @@ fn allocated(allocation: &Allocation, now: Duration) -> Response {
     Response::Allocated {
         relayed: allocation.relayed(),
         lifetime: u32::try_from(remaining).unwrap_or(u32::MAX),
-    }
-}
-
-fn error(not_bound: BindingError) -> u16 {
-    match not_bound {
-        BindingError::Conflict => ErrorCode::BAD_REQUEST,
-        BindingError::Full => ErrorCode::INSUFFICIENT_CAPACITY,
     }
 }
 

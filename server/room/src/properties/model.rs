@@ -16,10 +16,8 @@ use crate::{AddressedMessage, JoinRequest, Room, SocketId, name};
 const ROOM: &str = "demo";
 pub(super) const AWAY_TIMEOUT: Duration = Duration::from_secs(30);
 
-static IDS: LazyLock<Vec<PeerId>> = LazyLock::new(|| {
-    let ids = (0..PEOPLE).map(|person| PeerId::of(ROOM, &key(person)));
-    ids.collect()
-});
+static IDS: LazyLock<[PeerId; PEOPLE]> =
+    LazyLock::new(|| std::array::from_fn(|person| PeerId::of(ROOM, &key(person))));
 
 /// A member that the room should have.
 #[derive(Clone, Debug)]
@@ -69,10 +67,9 @@ impl RoomModel {
                 self.views.remove(&socket);
             }
             RoomAction::Drop { socket } => {
-                let Some(socket) = self.socket(socket) else {
-                    return;
-                };
-                self.drop_socket(socket);
+                if let Some(socket) = self.socket(socket) {
+                    self.drop_socket(socket);
+                }
             }
             RoomAction::Say { socket, to, mark } => self.relay(socket, to, mark),
             RoomAction::Ping { socket } => {
@@ -399,5 +396,5 @@ fn id(person: usize) -> PeerId {
 }
 
 fn is_error(delivery: &AddressedMessage, wanted: ErrorCode) -> bool {
-    matches!(&delivery.message, ServerMessage::Error { code, .. } if *code == wanted)
+    matches!(delivery.message, ServerMessage::Error { code, .. } if code == wanted)
 }
