@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Shards gather what is due into ticks of this length. It is also the longest delay that a packet gets by design.
+/// Shards send due packets in ticks of this length, so a tick delays a packet by at most this.
 pub const TICK: Duration = Duration::from_millis(4);
 
 /// Two token buckets: a fast one shapes bursts, a slow one keeps the average.
@@ -28,7 +28,7 @@ const INITIAL_RATE_BPS: f64 = 20_000_000.0;
 /// A frame may be sent this much faster than the estimate, because a pause follows it. Larger bursts look like congestion on a link that carries
 /// little more than the stream.
 const BURST_FACTOR: f64 = 1.5;
-/// The time in which an empty bucket fills. The burst bucket outlasts two ticks, one of them late.
+/// The time in which an empty bucket fills. The burst bucket covers two ticks, even when the second is late.
 const BURST_SPAN: Duration = Duration::from_millis(10);
 const AVERAGE_SPAN: Duration = Duration::from_millis(50);
 /// A bucket holds at least two packets, in bytes.

@@ -3,7 +3,7 @@
 /// A token bucket that is filled by sent packets.
 ///
 /// Retransmissions cost at most a quarter of what is sent: enough to repair 20 % of loss, and the 20 % of the retransmissions that are lost too. At
-/// higher loss, fewer packets help more than each packet twice, and a malicious viewer costs at most 1.25 times an ordinary one.
+/// higher loss, a lower rate helps more than sending each packet twice. A malicious viewer costs at most 1.25 times the bytes of an ordinary one.
 #[derive(Debug)]
 pub struct RtxBudget {
     bytes: usize,

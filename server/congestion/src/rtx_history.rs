@@ -46,9 +46,9 @@ struct Retransmission {
     at_ms: Option<NonZeroU32>,
 }
 
-/// Viewers ask for packets that they can still use: Chromium waits 3 s for a frame before it asks for a keyframe. At 30 frames a second this is 5 s.
+/// 5 s at 30 frames a second. Viewers only NACK packets that they can still use: Chromium waits 3 s for a frame before it requests a keyframe.
 const PARTS: usize = 160;
-/// A lost keyframe of a stream of 2.5 Mbit/s.
+/// Enough for a lost keyframe of a stream of 2.5 Mbit/s.
 const RETRANSMISSIONS: usize = 256;
 const MAX_PACKETS: u16 = 1 << 15;
 
@@ -70,7 +70,7 @@ impl RtxHistory {
     /// Adds `packets` of a frame with consecutive sequence numbers from `first` on. `from`: the payload of the first of them.
     pub fn add(&mut self, first: u16, packets: u16, from: SentPacket) {
         if first != self.end {
-            // After a gap, old packets are not found any more, so that none is found wrongly.
+            // After a gap in the sequence numbers, older packets could be confused with newer ones.
             self.parts.clear();
         }
         self.end = first.wrapping_add(packets);
@@ -123,8 +123,8 @@ impl RtxHistory {
         })
     }
 
-    /// True: the packet may be retransmitted, which counts as done now. False: it was retransmitted less than a round trip ago, and the viewer
-    /// cannot have noticed yet.
+    /// True: the packet may be retransmitted, and `now` is recorded as the time of that. False: it was retransmitted less than a round trip ago, so
+    /// this NACK may have been sent before the retransmission arrived.
     pub fn may_retransmit(&mut self, sequence: u16, now: Instant, rtt: Duration) -> bool {
         let at = now.saturating_duration_since(self.start).as_millis() as u32;
         let at = NonZeroU32::MIN.saturating_add(at);

@@ -21,7 +21,7 @@ pub(super) struct SimulatedLink {
     pub(super) delay_ms: u64,
     /// The maximum of a random additional delay, which keeps the order.
     pub(super) jitter_ms: f64,
-    /// For this long in every second nothing passes, and then everything that waits at once.
+    /// In every second the link delivers nothing for this long, and then all waiting packets at once.
     pub(super) stall_ms: u64,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct Simulation {
     pub(super) lost: usize,
     /// The longest wait of a packet in the queue.
     pub(super) longest_queue: Duration,
-    /// The same, with the wait for the pacer.
+    /// The longest wait of a packet, in the pacer and in the queue.
     pub(super) longest_wait: Duration,
 }
 

@@ -23,12 +23,12 @@ pub struct TwccHistory {
 pub struct PacketResult {
     pub sent_at: Instant,
     pub bytes: u32,
-    /// In microseconds on the viewer's clock, whose origin is unknown. `None`: not received yet. That is reported once for a packet, which may still
-    /// arrive.
+    /// In microseconds on the viewer's clock, whose origin is unknown. `None`: not received yet; reported once for a packet, which may still
+    /// arrive later.
     pub arrived_us: Option<i64>,
 }
 
-/// As many packets as feedback reports as lost; at 2.5 Mbit/s almost 3 s.
+/// As many packets as one feedback can report as lost: almost 3 s at 2.5 Mbit/s.
 const SLOTS: usize = TransportFeedback::MAX_LOSSES as usize;
 const SIZE: u16 = 0x3fff;
 const LOST: u16 = 0x4000;
@@ -203,9 +203,9 @@ mod tests {
         assert_eq!(results(&mut history, now, &first).len(), 2);
         assert_eq!(results(&mut history, now, &first), []);
         let late = feedback(base, 1, &[Some(9), Some(0)]);
-        let told = results(&mut history, now, &late);
-        assert_eq!(told.len(), 1);
-        assert!(told[0].arrived_us.is_some());
+        let reported = results(&mut history, now, &late);
+        assert_eq!(reported.len(), 1);
+        assert!(reported[0].arrived_us.is_some());
     }
 
     #[test]
@@ -219,7 +219,7 @@ mod tests {
         for _ in 0..SLOTS {
             history.add(now, 100);
         }
-        let told = results(&mut history, now, &packet);
-        assert_eq!(told.len(), 1, "the other slot is overwritten");
+        let reported = results(&mut history, now, &packet);
+        assert_eq!(reported.len(), 1, "the other slot is overwritten");
     }
 }

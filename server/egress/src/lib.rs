@@ -1,4 +1,4 @@
-//! From cursors to packets on the wire: the fan-out. The package `congestion` decides how fast to send, from the feedback of the receivers.
+//! Fan-out: sends the due frames of a stream's log to every viewer, as SRTP. The package `congestion` computes the sending rate from the viewers' feedback.
 //!
 //! | module | noun |
 //! |---|---|

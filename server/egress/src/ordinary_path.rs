@@ -16,7 +16,7 @@ use timeline::playhead::{DueFrame, Playhead, Step};
 /// A request of the viewer, from its RTCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feedback {
-    /// A PLI or FIR: the decoder cannot go on without a keyframe (RFC 4585 6.3.1, RFC 5104 4.3.1).
+    /// A PLI or FIR: the decoder needs a keyframe (RFC 4585 6.3.1, RFC 5104 4.3.1).
     KeyframeNeeded,
 }
 
@@ -46,7 +46,7 @@ const BURST_PACKETS: usize = 24;
 const BURST_PAUSE: Duration = Duration::from_millis(1);
 /// RFC 3550 5.1.
 const RTP_HEADER: usize = 12;
-/// A viewer goes back to a keyframe this often at most.
+/// The shortest time between two restarts at a keyframe.
 const RESTART_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Sends due frames to a viewer until the stream or the connection ends.

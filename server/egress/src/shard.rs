@@ -29,7 +29,7 @@ use net::{Port, tcp};
 pub struct Shard {
     port: Arc<Port>,
     counters: Arc<ShardCounters>,
-    /// Unbounded, but each viewer causes at most two commands, and the number of viewers is limited.
+    /// Unbounded: each viewer causes at most two commands, and the number of viewers is limited.
     commands: mpsc::UnboundedSender<Command>,
 }
 
@@ -55,7 +55,7 @@ impl Shard {
     /// Starts the thread; `name` is its name in tools such as `top`.
     ///
     /// # Errors
-    /// The system refuses a thread or a runtime.
+    /// The thread or its runtime cannot be created.
     pub fn start(name: String, port: Arc<Port>) -> io::Result<Self> {
         let (commands, received) = mpsc::unbounded_channel();
         let counters = Arc::new(ShardCounters {
@@ -63,10 +63,10 @@ impl Shard {
             ..ShardCounters::default()
         });
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (its_port, its_counters) = (Arc::clone(&port), Arc::clone(&counters));
+        let (thread_port, thread_counters) = (Arc::clone(&port), Arc::clone(&counters));
         thread::Builder::new().name(name).spawn(move || {
             let local = LocalSet::new();
-            local.block_on(&runtime, run(its_port, its_counters, received));
+            local.block_on(&runtime, run(thread_port, thread_counters, received));
         })?;
         Ok(Self {
             port,

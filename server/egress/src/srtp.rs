@@ -39,7 +39,7 @@ pub enum SrtpError {
     /// RFC 3711 9.2: the keys must not be used any more.
     #[error("all 2^48 packets of the stream have been encrypted")]
     Exhausted,
-    /// RFC 3711 9.1: two packets under one nonce give both of them away.
+    /// RFC 3711 9.1: two packets encrypted with one nonce reveal their contents.
     #[error("the packet index was used before with this SSRC")]
     IndexUsed,
     #[error("the id of a one-byte header extension is 1 to 14")]

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// Limits how many stray datagrams a second are tried with the keys of silent viewers, over all of a shard: each try costs a decryption, and
-/// anybody can send such datagrams.
+/// Limits how many stray datagrams a second a shard tries with the keys of its silent viewers: each try costs a decryption, and any host can send
+/// such datagrams.
 #[derive(Debug)]
 pub(super) struct StrayLimiter {
     left: u32,

@@ -7,7 +7,8 @@ use slotmap::{Key, SecondaryMap};
 
 use congestion::pacer::TICK;
 
-/// Slots of the wheel, one a tick. A deadline further ahead than one turn is clamped to it; its owner is polled early and sets it again.
+/// Slots of the wheel, one a tick. A deadline further ahead than one turn is clamped to one turn: the key becomes ready early, and its owner schedules it
+/// again.
 const SLOTS: usize = 512;
 
 /// At most one deadline for each key. Deadlines are rounded up to the end of their tick, so keys with deadlines in one tick are polled together:
@@ -20,7 +21,7 @@ pub(super) struct TimerWheel<K: Key> {
     wheel: Vec<Vec<K>>,
     /// The current tick of each key; other entries of the key on the wheel are outdated.
     ticks: SecondaryMap<K, u64>,
-    /// Keys whose deadline has passed.
+    /// Keys whose deadline has passed, in the order in which they are polled.
     ready: VecDeque<K>,
     /// Entries on the wheel, outdated ones included.
     entries: usize,

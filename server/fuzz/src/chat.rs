@@ -1,4 +1,4 @@
-//! Frames of several peers, to a conversation; file names; the protocol field of file channels.
+//! Fuzzes a conversation with frames of several peers, and the parsers of file names and of the protocol field of file channels.
 //!
 //! An input is a list of lines. The first character of a line is its type:
 //!
@@ -36,14 +36,14 @@ pub fn run(data: &[u8]) {
             if let Ok(frame) = from_str::<ChatFrame>(rest) {
                 let again = to_string(&frame).expect("has a form in JSON");
                 assert_eq!(from_str::<ChatFrame>(&again).ok().as_ref(), Some(&frame));
-                take(&mut us, &id(peer), frame);
+                receive(&mut us, &id(peer), frame);
             }
             continue;
         }
         let digit = rest.chars().next().and_then(|c| c.to_digit(10));
         let peer = id(digit.unwrap_or(9));
         match first {
-            '=' => say(&mut us, clock, rest),
+            '=' => send_text(&mut us, clock, rest),
             '*' => {
                 let body = Body::Text {
                     text: "x".repeat(MAX_TEXT),
@@ -53,7 +53,7 @@ pub fn run(data: &[u8]) {
                     at: 0,
                     body,
                 };
-                take(&mut us, &peer, ChatFrame::Message(message));
+                receive(&mut us, &peer, ChatFrame::Message(message));
             }
             '+' => {
                 let missing = us.on_open(&peer);
@@ -71,7 +71,7 @@ pub fn run(data: &[u8]) {
         }
         check(&us);
     }
-    // Saving much text takes long and covers nothing else.
+    // Saving a long text is slow and covers no more code.
     if bytes(&us) < MAX_TEXT {
         let saved = to_string(&us).expect("has a form in JSON");
         assert_eq!(from_str::<Conversation>(&saved).ok(), Some(us));
@@ -79,7 +79,7 @@ pub fn run(data: &[u8]) {
 }
 
 /// Sends a message, and checks that another conversation accepts it.
-fn say(us: &mut Conversation, now: u64, text: &str) {
+fn send_text(us: &mut Conversation, now: u64, text: &str) {
     let body = Body::Text {
         text: text.to_owned(),
     };
@@ -96,22 +96,23 @@ fn say(us: &mut Conversation, now: u64, text: &str) {
     let frame = to_string(&ChatFrame::Message(message.clone())).expect("has a form in JSON");
     assert!(frame.len() <= MAX_FRAME);
     let mut other = Conversation::new(id(10));
-    let heard = other.receive(us.me(), "us", message);
-    assert!(matches!(heard, ReceiveOutcome::New { .. }), "we are heard");
+    let outcome = other.receive(us.me(), "us", message);
+    assert!(matches!(outcome, ReceiveOutcome::New { .. }));
 }
 
-fn take(us: &mut Conversation, from: &PeerId, frame: ChatFrame) {
+/// Receives a frame of a peer, twice if it is a message.
+fn receive(us: &mut Conversation, from: &PeerId, frame: ChatFrame) {
     match frame {
         ChatFrame::Message(message) => {
             if let Body::File(file) = &message.body {
                 check_name(file);
             }
-            let sound = message.is_valid();
+            let valid = message.is_valid();
             let number = message.number;
             match us.receive(from, "a peer", message.clone()) {
                 ReceiveOutcome::New { received } => {
-                    assert!(sound && received == number);
-                    // A message older than all kept ones may be dropped at once.
+                    assert!(valid && received == number);
+                    // A message older than all stored ones may be dropped at once.
                     if let Some(entry) = us.entry(from, number) {
                         assert_eq!(entry.message, message);
                     }

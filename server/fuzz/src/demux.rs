@@ -1,4 +1,4 @@
-//! Datagrams from any address, to the routing table, while viewers are added, removed, move and restart ICE.
+//! Fuzzes the routing table with datagrams from any address, while viewers are added, removed, change their address and restart ICE.
 //!
 //! An input is a list of events. The first byte of an event, modulo 8, is its type; a viewer, a ufrag and an address are one byte each:
 //!
@@ -8,7 +8,7 @@
 //! | 1 | a viewer gets a ufrag |
 //! | 2 | a viewer is removed |
 //! | 3 | a STUN request is about to be sent to an address for a viewer |
-//! | 4 | a viewer proves to be at an address |
+//! | 4 | an authenticated packet of a viewer came from an address |
 //! | 5 | a binding request arrives from an address: the length of an attribute before USERNAME, then the ufrag |
 //! | 6 | a datagram arrives from an address: its length, then the datagram |
 //! | 7 | time passes: 40 ms for each unit of the next byte |
@@ -25,7 +25,7 @@ const MAX_VIEWERS: usize = 64;
 /// Index of a viewer in [`Model::viewers`].
 type Index = usize;
 
-/// The table, and what is known about it.
+/// The table, and a model of what it should contain.
 struct Model {
     now: Instant,
     routes: Routes<Index>,
@@ -35,7 +35,7 @@ struct Model {
     ufrags: HashMap<String, Index>,
     /// The addresses that may be routed to each viewer.
     known: HashSet<(Index, Remote)>,
-    /// The viewer that each address was last routed to, and when. For a while only a proof gives the address to another.
+    /// The viewer that each address was last routed to, and when. For `HOLD` after that, only `Routes::claim` gives the address to another viewer.
     last_seen: HashMap<Remote, (Index, Instant)>,
 }
 

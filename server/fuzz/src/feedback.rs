@@ -1,11 +1,11 @@
-//! RTCP of a viewer, to its parser and to the code that acts on it: arrival times, bandwidth estimate, retransmissions.
+//! Fuzzes the RTCP parser and its users (arrival times, bandwidth estimate, retransmissions) with RTCP of a viewer.
 //!
 //! An input is a list of events. The first byte of an event is its type:
 //!
 //! | byte | meaning |
 //! |---|---|
-//! | 0 to 127 | that many packets and one more are sent, 2 ms apart |
-//! | 128 to 254 | an RTCP packet arrives, of the next bytes: 4 for each unit that the byte is over 127 |
+//! | 0 to 127 | the number of packets sent, minus one; they are sent 2 ms apart |
+//! | 128 to 254 | an RTCP packet arrives; its length is 4 bytes times (the byte minus 127) |
 //! | 255 | the rest is one RTCP packet |
 
 use std::time::{Duration, Instant};
@@ -80,7 +80,7 @@ impl Viewer {
 
     fn receive(&mut self, packet: &[u8]) {
         let mut count = 0;
-        read(packet, |item| count += self.take(item));
+        read(packet, |item| count += self.apply(item));
         // A compound of many small packets may claim many losses in each.
         let pieces = 1 + packet.len() / 20;
         assert!(count <= 17 * packet.len() + pieces * usize::from(TransportFeedback::MAX_LOSSES));
@@ -89,13 +89,13 @@ impl Viewer {
         assert!(bitrate.is_none_or(|bits| bounds.contains(&bits)));
     }
 
-    /// Handles an item, and returns how many packets it is about.
-    fn take(&mut self, item: Item<'_>) -> usize {
+    /// Handles an item, and returns the number of packets that it names.
+    fn apply(&mut self, item: Item<'_>) -> usize {
         match item {
             Item::Nack { lost, .. } => {
                 let mut count = 0;
                 for sequence in lost {
-                    self.repair(sequence);
+                    self.retransmit(sequence);
                     count += 1;
                 }
                 count
@@ -126,7 +126,7 @@ impl Viewer {
         }
     }
 
-    fn repair(&mut self, sequence: u16) {
+    fn retransmit(&mut self, sequence: u16) {
         let age = self.sequence(self.packets).wrapping_sub(sequence);
         let Some(found) = self.rtx_history.find(sequence) else {
             // 160 frames of 10 packets are kept.

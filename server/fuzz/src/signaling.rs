@@ -1,10 +1,10 @@
-//! Texts of several sockets, to the rooms.
+//! Fuzzes the rooms with texts of several sockets.
 //!
 //! An input is a list of lines. The first character of a line names one of ten sockets, or an event:
 //!
 //! | line | meaning |
 //! |---|---|
-//! | `3{"type":"ping"}` | socket 3, which is opened when it is not, sends this text |
+//! | `3{"type":"ping"}` | socket 3 sends this text; it is opened first if it is not open |
 //! | `+3` | socket 3 reads its outbox |
 //! | `-3` | socket 3 disconnects |
 //! | `!3` | socket 3 sends a binary message |
@@ -55,7 +55,7 @@ pub fn run(data: &[u8]) {
         let named = |text: &str| text.parse::<usize>().ok().filter(|at| *at < SOCKETS);
         if let Some(at) = first.to_digit(10) {
             let socket = sockets[at as usize].get_or_insert_with(|| Socket::open(&rooms, now));
-            socket.say(&spelled_out(rest), now);
+            socket.send(&expand(rest), now);
         } else if first == '~' {
             now += Duration::from_secs(rest.parse::<u8>().unwrap_or(1).into());
             rooms.sweep(now);
@@ -71,7 +71,7 @@ pub fn run(data: &[u8]) {
         assert_eq!(rooms.sockets(), open);
         assert!(rooms.rooms() <= MAX_ROOMS);
     }
-    agree(&mut sockets);
+    check_views(&mut sockets);
     drop(sockets);
     // Dropping the sockets reads the real clock.
     rooms.sweep(now.max(Instant::now()) + Duration::from_secs(AWAY_TIMEOUT_S));
@@ -91,7 +91,7 @@ impl Socket {
         }
     }
 
-    fn say(&mut self, text: &str, now: Instant) {
+    fn send(&mut self, text: &str, now: Instant) {
         if let Ok(message) = serde_json::from_str::<ClientMessage>(text) {
             let again = serde_json::to_string(&message).expect("has a form in JSON");
             assert_eq!(
@@ -105,8 +105,8 @@ impl Socket {
     fn read(&mut self) {
         let outbox = self.room_socket.outbox();
         while let Some(Outgoing::Text(text)) = outbox.try_next() {
-            assert!(!self.over, "said after the last word: {text}");
-            match serde_json::from_str(&text).expect("what the server says is a message") {
+            assert!(!self.over, "a message after the final error: {text}");
+            match serde_json::from_str(&text).expect("the server sends valid messages") {
                 ServerMessage::Welcome {
                     you, peers, room, ..
                 } => {
@@ -144,8 +144,8 @@ impl Socket {
     }
 }
 
-/// All peers of a room see the same room.
-fn agree(sockets: &mut [Option<Socket>]) {
+/// Checks that all peers of a room have the same view of it.
+fn check_views(sockets: &mut [Option<Socket>]) {
     let mut seen: BTreeMap<String, BTreeMap<PeerId, Peer>> = BTreeMap::new();
     for socket in sockets.iter_mut().flatten() {
         socket.read();
@@ -165,8 +165,8 @@ fn agree(sockets: &mut [Option<Socket>]) {
     }
 }
 
-/// Replaces `#3` and `@3` by key and id.
-fn spelled_out(text: &str) -> String {
+/// Replaces `#3` and `@3` by the key and the id of peer 3.
+fn expand(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(c) = characters.next() {

@@ -1,4 +1,4 @@
-//! When a source appends which unit. Pure: `now` is passed in.
+//! When a source appends each unit. Pure: `now` is passed in.
 
 use std::time::{Duration, Instant};
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::control::Control;
 
-/// Tells the time and sleeps. Tests pass a clock that does not wait.
+/// Reads the time and sleeps. Tests pass a clock that does not wait.
 pub trait Clock {
     fn now(&self) -> Instant;
     /// Sleeps until `until`, or until the requests in `control` change.

@@ -5,7 +5,7 @@ use ffmpeg_next as ffmpeg;
 use super::error::MediaError;
 use super::filter_graph::TIME_BASE;
 
-/// 8192x8192. Larger frames are not decoded: damaged headers ask for any size.
+/// 8192x8192. Larger frames are not decoded: a damaged header can claim any size.
 const MAX_PIXELS: &str = "67108864";
 
 /// Packet times are in microseconds. `threads`: every thread beyond the first delays output by one frame.

@@ -17,13 +17,13 @@ use super::raw::{self, TrackHeader};
 
 /// After this many damaged packets in a row the rest of the file is not read.
 const MAX_BAD_IN_A_ROW: u32 = 1000;
-/// Longer jumps of a file's clock are removed, in microseconds: in containers whose clock may jump (broadcasts)...
+/// In microseconds. Longer jumps of a file's clock are removed, in containers whose clock may jump (broadcasts).
 const MAX_BROADCAST_JUMP: i64 = 10_000_000;
-/// ...and in all others, where only damage causes them. A slide show may show one frame for minutes.
+/// The same for all other containers, where only damage causes jumps. A slide show may show one frame for minutes.
 const MAX_FILE_JUMP: i64 = 300_000_000;
 /// Times are clamped to this, about 140 years, so that sums of several do not overflow.
 const MAX_TIME: i64 = 1 << 52;
-/// Opening a file fails after this long: a playlist may wait for ever.
+/// Opening a file fails after this time, because FFmpeg may wait indefinitely (playlists).
 const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
 /// How far one track is read ahead to find the next packet of the other: microseconds, and bytes of both.
 const MAX_AHEAD: i64 = 2_000_000;
@@ -64,7 +64,7 @@ pub(super) struct DemuxedPacket {
     pub discard: bool,
 }
 
-/// Changes when the file is modified.
+/// Size and modification time of a file; differs after the file was modified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileStamp {
     pub size: u64,
@@ -124,7 +124,7 @@ impl Demuxer {
         })?;
         opened.store(true, Ordering::Relaxed);
         let format = input.format();
-        // FFmpeg renders any text file as video. A playlist may wait for ever for files that do not exist yet.
+        // FFmpeg renders any text file as video, and waits indefinitely for files of a playlist that do not exist yet.
         let refused = match format.name() {
             "tty" | "bin" | "xbin" | "idf" | "adf" => Some("it is text"),
             "hls" | "dash" | "imf" | "concat" | "sdp" | "rtsp" => Some("it is a playlist"),
@@ -136,9 +136,9 @@ impl Demuxer {
                 reason: reason.to_owned(),
             });
         }
-        let video = best(&mut input, ffmpeg::media::Type::Video)
+        let video = best_track(&mut input, ffmpeg::media::Type::Video)
             .filter(|track| track.header.width > 0 && track.header.height > 0);
-        let audio = best(&mut input, ffmpeg::media::Type::Audio).filter(|track| {
+        let audio = best_track(&mut input, ffmpeg::media::Type::Audio).filter(|track| {
             track.header.channels > 0 && SAMPLE_RATES.contains(&track.header.sample_rate)
         });
         if video.is_none() && audio.is_none() {
@@ -172,7 +172,7 @@ impl Demuxer {
         })
     }
 
-    /// Length in microseconds as the container gives or FFmpeg estimates it.
+    /// Length in microseconds, from the container or estimated by FFmpeg.
     pub(super) fn duration(&self) -> Option<i64> {
         Some(self.input.duration()).filter(|duration| *duration > 0)
     }
@@ -209,11 +209,11 @@ impl Demuxer {
                 self.ahead[0].front().map(|c| c.dts),
                 self.ahead[1].front().map(|c| c.dts),
             ];
-            let alone = self.video.is_none() || self.audio.is_none();
+            let single_track = self.video.is_none() || self.audio.is_none();
             let first = match heads {
                 [Some(video), Some(audio)] => usize::from(audio < video),
-                [Some(_), None] if alone || self.finished || self.is_far_ahead(0) => 0,
-                [None, Some(_)] if alone || self.finished || self.is_far_ahead(1) => 1,
+                [Some(_), None] if single_track || self.finished || self.is_far_ahead(0) => 0,
+                [None, Some(_)] if single_track || self.finished || self.is_far_ahead(1) => 1,
                 [None, None] if self.finished => return None,
                 _ => {
                     match self.read() {
@@ -296,7 +296,8 @@ impl Demuxer {
     }
 }
 
-fn best(
+/// The track of this kind that FFmpeg prefers, if it can be decoded.
+fn best_track(
     input: &mut ffmpeg::format::context::Input,
     kind: ffmpeg::media::Type,
 ) -> Option<InputTrack> {
@@ -347,7 +348,7 @@ pub(super) fn micros(time: i64, base: ffmpeg::Rational) -> i64 {
     i64::try_from(scaled.clamp((-MAX_TIME).into(), MAX_TIME.into())).unwrap_or(0)
 }
 
-/// Initializes FFmpeg once, and turns off its own log: errors are returned.
+/// Initializes FFmpeg once, and turns off FFmpeg's log: errors are returned.
 pub(super) fn init_ffmpeg() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

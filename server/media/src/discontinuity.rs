@@ -1,4 +1,4 @@
-//! Jumps of a file's clock: broadcasts are spliced, and damaged bytes read as any time.
+//! Removes jumps of a file's clock, which spliced broadcasts and damaged timestamps have.
 
 /// Removes jumps of more than `max_jump` microseconds from a file's clock.
 #[derive(Clone, Copy, Debug)]

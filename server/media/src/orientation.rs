@@ -1,4 +1,4 @@
-//! How a video is rotated and mirrored for display. Phones store what the sensor saw, and how the phone was held.
+//! How a video is rotated and mirrored for display. Phones store unrotated frames with a display matrix.
 
 /// The rotation, and then the mirroring, that brings a stored frame upright.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

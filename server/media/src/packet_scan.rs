@@ -1,6 +1,6 @@
 //! Facts about a video track that follow from the times, sizes and keyframes of its packets. Pure.
 
-/// A longer GOP, in microseconds, costs a late joiner too much.
+/// In microseconds. With longer GOPs, a viewer that joins would start too far behind live.
 pub const MAX_GOP: i64 = 20_000_000;
 /// The largest GOP that the log keeps, in bytes.
 pub const MAX_GOP_BYTES: u64 = 32 << 20;

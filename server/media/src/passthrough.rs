@@ -66,7 +66,7 @@ impl Passthrough {
         self.gop_bytes = 0;
     }
 
-    /// True when decoding can begin at the last packet.
+    /// True when decoding can begin at the packet that was processed last.
     pub(super) fn was_keyframe(&self) -> bool {
         self.keyframe
     }

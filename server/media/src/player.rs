@@ -1,4 +1,4 @@
-//! A running source: reads its input, keeps the live rate, loops, and delivers coded units to the sink.
+//! A running source: reads its input in a loop, at the live rate, and delivers coded units to the sink.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -25,7 +25,7 @@ use super::test_source::{self, Generated, TestSource};
 use super::time::MediaTime;
 use super::video_transcoder::VideoTranscoder;
 
-/// When video is encoded, its first frame is live this long after the start: encoding it takes time.
+/// When video is encoded, its first frame is live this long after the start, because encoding takes time.
 const ENCODER_START_DELAY: Duration = Duration::from_millis(100);
 /// Where the audio track has no packet, silence is encoded this long, in microseconds, behind the newest video frame.
 const SILENCE_LAG: i64 = 200_000;
@@ -60,7 +60,7 @@ impl<'a> Player<'a> {
             // Unused without video.
             _ => test_source::render_params(),
         };
-        let encodes_sound = probe.has_audio() && !probe.passes_through(Codec::Opus);
+        let encodes_audio = probe.has_audio() && !probe.passes_through(Codec::Opus);
         Ok(Self {
             clock,
             control,
@@ -68,7 +68,7 @@ impl<'a> Player<'a> {
             probe: probe.clone(),
             schedule: AppendSchedule::default(),
             video: VideoTranscoder::new(params),
-            audio: if encodes_sound {
+            audio: if encodes_audio {
                 Some(AudioTranscoder::new()?)
             } else {
                 None
@@ -118,10 +118,10 @@ impl<'a> Player<'a> {
             if !self.wait_until(clock.at(0))? {
                 return Ok(());
             }
-            let expects = self.probe.has_audio()
+            let expects_units = self.probe.has_audio()
                 || self.probe.native_codec().is_some()
                 || self.video.renderer.is_encoding();
-            empty_iterations = if expects && self.appended == appended {
+            empty_iterations = if expects_units && self.appended == appended {
                 empty_iterations + 1
             } else {
                 0
@@ -246,7 +246,7 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    /// Plans again with new facts about the video track.
+    /// Updates the delivery plan from new facts about the video track.
     fn update_facts(&mut self, facts: VideoFacts) {
         let native = self.probe.native_codec();
         self.video.set_params(RenderParams::of(&facts));

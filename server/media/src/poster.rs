@@ -16,9 +16,9 @@ use super::test_source::{Generated, TestSource};
 
 /// Pixels.
 const MAX_WIDTH: u32 = 640;
-/// Packets that are read to find a frame that is not uniform.
+/// Packets read at most to find a frame that is not uniform.
 const MAX_PACKETS: u32 = 2000;
-/// Keyframes that are decoded for it.
+/// Keyframes decoded at most to find it.
 const MAX_KEYFRAMES: u32 = 8;
 /// A frame whose luma has a smaller standard deviation than this, of 255, is uniform.
 const UNIFORM: f64 = 6.0;

@@ -15,11 +15,11 @@ use super::packet_scan::{PacketFacts, PacketScan};
 use super::plan::{self, Encoders};
 use super::source::Input;
 
-/// How much of a file is read: up to this many microseconds, bytes or packets.
+/// How much of a file is read at most: in microseconds, bytes and packets.
 const SCAN_TIME: i64 = 6_000_000;
 const SCAN_BYTES: usize = 24 << 20;
 const SCAN_PACKETS: u32 = 4000;
-/// A container's index with at most this many entries is ignored: the scan has read as much.
+/// A container's index with at most this many entries is ignored: the scan has read as many frames.
 const MIN_INDEX: usize = 2;
 
 /// What is known about a source. Cheap to clone.

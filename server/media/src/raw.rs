@@ -56,7 +56,7 @@ pub(super) fn header(
         let pointer = stream.as_ptr().cast_mut();
         (pointer, &*(*pointer).codecpar)
     };
-    // SAFETY: the pointers are valid as said above; the call only reads.
+    // SAFETY: the pointers are valid for the same reason; the call only reads.
     let aspect = unsafe {
         ffi::av_guess_sample_aspect_ratio(input.as_mut_ptr(), pointer, std::ptr::null_mut())
     };
@@ -213,7 +213,7 @@ unsafe fn c_string(pointer: *const std::ffi::c_char) -> Option<String> {
     if pointer.is_null() {
         return None;
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: required of the caller.
     Some(
         unsafe { CStr::from_ptr(pointer) }
             .to_string_lossy()

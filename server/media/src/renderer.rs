@@ -13,7 +13,7 @@ use super::plan;
 use super::time::MediaTime;
 use super::video_encoder::VideoEncoder;
 
-/// The last frame is repeated when none followed for this long, in microseconds.
+/// The last frame is repeated when no frame followed for this long, in microseconds.
 const REPEAT: i64 = 1_000_000;
 /// The same for a video with an irregular frame rate: shorter than what browsers count as a freeze.
 const REPEAT_IRREGULAR: i64 = 140_000;
@@ -31,9 +31,9 @@ pub(super) struct RenderParams {
     pub gop: i64,
     /// The frame rate varies so much that frames are repeated in between.
     pub irregular: bool,
-    /// The next packet may take long to come: the decoder must not hold a frame back until then.
+    /// The next packet may be far away in time: the decoder must return each frame without waiting for the next packet.
     pub low_delay: bool,
-    /// Keyframes are so rare that decoding cannot begin on request: it runs from the start.
+    /// Keyframes are so rare that decoding cannot begin on request, so all frames are decoded from the start.
     pub always_decode: bool,
 }
 
@@ -125,7 +125,7 @@ impl Renderer {
         }
     }
 
-    /// Closes all encoders for good.
+    /// Closes all encoders permanently.
     pub(super) fn disable(&mut self) {
         self.failed_codecs.extend(self.encoders.keys());
         self.encoders.clear();
@@ -218,7 +218,7 @@ impl Renderer {
         }
     }
 
-    /// Encodes a frame that needs no filtering.
+    /// Encodes a filtered frame.
     pub(super) fn encode(
         &mut self,
         mut frame: ffmpeg::frame::Video,

@@ -8,7 +8,7 @@ pub(super) const SAMPLE_RATE: i64 = 48_000;
 pub(super) const FRAME_SAMPLES: usize = 960;
 /// A timestamp within this many samples (20 ms) of the end of the last frame is jitter, not a gap.
 const TOLERANCE: i64 = 960;
-/// A gap is filled with silence up to this many samples (10 s); the rest is skipped.
+/// A gap is filled with silence up to this many samples (10 s); the rest of the gap is skipped.
 const MAX_SILENCE: i64 = 10 * SAMPLE_RATE;
 
 /// Stereo samples on the stream's clock. Silence fills gaps and overlaps are cut. Samples whose timestamp is off by less

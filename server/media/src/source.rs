@@ -34,9 +34,9 @@ pub trait Sink {
     fn dropped(&mut self, frames: u64);
 }
 
-/// Blocking: runs on the calling thread until `control` says stop, or until the source fails.
+/// Blocking: runs on the calling thread until `control` requests a stop, or until the source fails.
 ///
-/// A unit of time `t` is appended when `t` is live, or up to [`LEAD`] before. Files loop for ever.
+/// A unit of time `t` is appended when `t` is live, or up to [`LEAD`] before. Files are played in an endless loop.
 ///
 /// # Errors
 /// The input has disappeared, or nothing in it can be read or decoded.

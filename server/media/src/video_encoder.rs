@@ -12,8 +12,8 @@ use super::h264::H264Normalizer;
 use super::plan;
 use super::time::MediaTime;
 
-/// Pixels per second of 1280x720 at 30 fps; above this rate encoders use a faster preset.
-const LARGE: f64 = 1280.0 * 720.0 * 30.0;
+/// In pixels per second: 1280x720 at 30 fps. Above this rate encoders use a faster preset.
+const FAST_PRESET_PIXEL_RATE: f64 = 1280.0 * 720.0 * 30.0;
 
 /// An encoder for frames of one size.
 pub(super) struct VideoEncoder {
@@ -71,7 +71,7 @@ impl VideoEncoder {
                 video.open_with(ffmpeg::Dictionary::from_iter([
                     (
                         "preset",
-                        if pixel_rate > LARGE {
+                        if pixel_rate > FAST_PRESET_PIXEL_RATE {
                             "superfast"
                         } else {
                             "veryfast"
@@ -90,7 +90,14 @@ impl VideoEncoder {
                 video.open_with(ffmpeg::Dictionary::from_iter([
                     ("deadline", "realtime"),
                     // Negative: a fixed speed, instead of one that adapts to half of the available time.
-                    ("cpu-used", if pixel_rate > LARGE { "-12" } else { "-8" }),
+                    (
+                        "cpu-used",
+                        if pixel_rate > FAST_PRESET_PIXEL_RATE {
+                            "-12"
+                        } else {
+                            "-8"
+                        },
+                    ),
                     ("lag-in-frames", "0"),
                     ("auto-alt-ref", "0"),
                     ("error-resilient", "default"),
@@ -195,7 +202,7 @@ fn copy_color_properties(video: &mut ffmpeg::encoder::video::Video, frame: &ffmp
 fn threads(codec: Codec, pixel_rate: f64) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let max_threads = match codec {
-        Codec::H264 if pixel_rate > LARGE => 4,
+        Codec::H264 if pixel_rate > FAST_PRESET_PIXEL_RATE => 4,
         Codec::H264 => 2,
         _ => 1,
     };

@@ -1,5 +1,5 @@
 //! Transcoding of a video track. It is decoded once for all requested codecs. The work is divided into small tasks that
-//! the source runs while it waits for the next packet, so that a codec that is requested late catches up without
+//! the source runs while it waits for the next packet, so that a codec that is requested later catches up without
 //! delaying the others.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -51,7 +51,7 @@ pub(super) struct VideoTranscoder {
     gop_bytes: u64,
     /// When a frame was rendered last, or when decoding began.
     rendered_at: Option<Instant>,
-    /// Decoding has just has_keyframe: late frames are not counted as dropped until it has caught up.
+    /// Decoding has just begun: late frames are not counted as dropped until decoding has caught up.
     catching_up: bool,
     /// Packets that could not be decoded.
     pub decode_errors: u64,
@@ -73,7 +73,7 @@ impl VideoTranscoder {
         }
     }
 
-    /// The facts about the track have changed.
+    /// Sets the parameters again, after the facts about the track have changed.
     pub(super) fn set_params(&mut self, params: RenderParams) {
         let decoded = self.is_decoding();
         self.renderer.set_params(params);
@@ -93,7 +93,7 @@ impl VideoTranscoder {
         }
     }
 
-    /// Stops transcoding for good: the track cannot be decoded.
+    /// Stops transcoding permanently: the track cannot be decoded.
     pub(super) fn disable(&mut self) {
         self.renderer.disable();
         self.renderer.params.always_decode = false;
@@ -218,7 +218,7 @@ impl VideoTranscoder {
         Ok(output)
     }
 
-    /// When the last frame is to be repeated; `None` while there is work, a frame is missing or no codec is requested.
+    /// When the last frame is to be repeated; `None` while tasks are queued, before the first frame, or when no codec is requested.
     pub(super) fn repeat_at(&self) -> Option<MediaTime> {
         if self.has_tasks() {
             None
@@ -227,7 +227,7 @@ impl VideoTranscoder {
         }
     }
 
-    /// Drops queued packets up to the newest keyframe when decoding is too late or the queue too large.
+    /// Drops queued packets up to the newest keyframe when decoding is later than [`MAX_LATENESS`] or the queue is too large.
     fn skip_if_far_behind(
         &mut self,
         live: MediaTime,
@@ -302,7 +302,7 @@ impl VideoTranscoder {
         &self,
         parameters: &ffmpeg::codec::Parameters,
     ) -> Result<ffmpeg::decoder::Video, MediaError> {
-        // A second thread delays output by one frame, which fits the lead unless the next packet takes long to come.
+        // A second thread delays output by one frame, which is less than the lead unless the next packet is far away in time.
         let max_threads = if self.renderer.params.low_delay { 1 } else { 2 };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         decoder::open_video(parameters, cores.min(max_threads))

@@ -7,7 +7,7 @@ use super::port::Port;
 use super::route::Path;
 use super::tcp::TcpSendQueue;
 
-/// The most that one call takes, in bytes: the length of an IP packet has 16 bits.
+/// The maximum for one call, in bytes: the length field of an IP packet has 16 bits.
 const MAX_BYTES: usize = 65_000;
 
 /// Packets to one destination in one buffer, for generic segmentation offload (UDP_SEGMENT in udp(7)): all of one size, except that the last may be
@@ -121,8 +121,8 @@ impl Batch {
         let socket = &port.sockets()[socket];
         if self.count == 1 || socket.segments() > 1 {
             match socket.send(to, &self.bytes, self.segment) {
-                // The kernel does not support segmentation on this socket after all: quinn-udp has noticed, and
-                // the packets are sent one by one from now on.
+                // The kernel does not support segmentation on this socket: quinn-udp has set the segments to 1, and the
+                // packets are sent one by one from now on.
                 Err(_) if self.count > 1 && socket.segments() == 1 => {}
                 outcome => return outcome,
             }

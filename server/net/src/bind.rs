@@ -1,4 +1,4 @@
-//! Opening the one UDP port: a socket for every address of this machine.
+//! Opens a UDP port: one socket for every address of this machine.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};

@@ -5,7 +5,7 @@
 //! | [`bind`] | opening the sockets: one for every address of this machine |
 //! | `candidates` | ICE candidates of a port (pure) |
 //! | [`port`] | the sockets of one shard, and the datagrams that arrive on them |
-//! | [`routes`] | which viewer a datagram belongs to (pure) |
+//! | [`routes`] | the routing table: the viewer of each datagram (pure) |
 //! | [`route`] | one peer's share of a port |
 //! | [`datagram`] | the protocol of a datagram, by its first bytes (pure) |
 //! | [`tcp`] | the same over TCP, for networks that block UDP |

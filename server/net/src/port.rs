@@ -1,4 +1,4 @@
-//! One UDP port: real sockets that all peers of a shard share, bound once at start.
+//! One UDP port: sockets that all peers of a shard share, bound once at start.
 //!
 //! One socket for each local address, all on the same port number, so that a reply leaves from the address that the request came to. [`Routes`] finds
 //! the peer of a datagram: SRTCP goes to the shard if the route says so, everything else into a bounded inbox of the peer.
@@ -21,15 +21,15 @@ use super::route::{PeerState, Route};
 use super::routes::{Remote, Routes};
 use super::tcp::{self, TcpSendQueue};
 
-/// The most that the kernel coalesces from datagrams of one sender (GRO), in bytes.
+/// The maximum that the kernel coalesces from datagrams of one sender (GRO), in bytes.
 const COALESCED_BYTES: usize = 64 * 1024;
 /// Coalesced datagrams received in one system call.
 const RECEIVE_BATCH: usize = 8;
-/// A keyframe for some hundreds of viewers at the same moment, in bytes.
+/// In bytes: enough for a keyframe to some hundreds of viewers at the same moment.
 const SEND_BUFFER: usize = 4 << 20;
-/// A full buffer is tried again after this: the network card empties it within about that time.
+/// The time until a send is tried again when the socket's buffer was full: about the time in which the network card empties it.
 pub const SEND_RETRY_DELAY: Duration = Duration::from_millis(1);
-/// Feedback of some thousands of viewers, in bytes.
+/// In bytes: enough for the feedback of some thousands of viewers.
 const RECEIVE_BUFFER: usize = 2 << 20;
 
 /// The shared port. It is closed when the last [`Arc`] of it is dropped.
@@ -98,7 +98,7 @@ impl Port {
         &self.candidates
     }
 
-    /// Counts datagrams that belong to no peer.
+    /// The counter of datagrams that belong to no peer.
     pub fn stray(&self) -> &Arc<AtomicU64> {
         &self.stray
     }
@@ -124,7 +124,7 @@ impl Port {
     /// Registers socket `index` with the caller's runtime, which has to be the shard's.
     ///
     /// # Errors
-    /// The runtime or the system refuses.
+    /// The socket cannot be duplicated or registered.
     pub fn register(self: &Arc<Self>, index: usize) -> io::Result<RegisteredSocket> {
         let io = self.sockets[index].io.try_clone()?;
         Ok(RegisteredSocket {
@@ -141,7 +141,7 @@ impl Port {
         datagram: &[u8],
         on_srtcp: &mut impl FnMut(Option<u64>, Remote, &[u8]),
     ) {
-        // A statement of its own, so that the routes are unlocked when the datagram is dispatched.
+        // A separate statement, so that the routes are unlocked when the datagram is dispatched.
         let peer = self.routes().route(now, from, datagram).cloned();
         match peer {
             Some(peer) => peer.dispatch(from, datagram, on_srtcp),
@@ -174,7 +174,7 @@ impl Port {
         true
     }
 
-    /// Forgets a closed TCP connection.
+    /// Removes a closed TCP connection from its peer.
     pub(super) fn disconnected(&self, from: Remote) {
         if let Some(peer) = self.routes().by_remote(from) {
             peer.disconnected(from);
@@ -243,7 +243,7 @@ impl Socket {
     }
 }
 
-/// A socket of a port, known to the runtime of its shard.
+/// A socket of a port, registered with the runtime of its shard.
 #[derive(Debug)]
 pub struct RegisteredSocket {
     port: Arc<Port>,
@@ -356,10 +356,10 @@ mod tests {
             .unwrap();
         let index = route.socket_index(loopback.ip()).unwrap();
         let registered = port.register(index).unwrap();
-        let (told, mut feedback) = tokio::sync::mpsc::unbounded_channel();
+        let (sender, mut feedback) = tokio::sync::mpsc::unbounded_channel();
         tokio::spawn(async move {
             registered
-                .receive(|number, _, datagram| told.send((number, datagram.to_vec())).unwrap())
+                .receive(|number, _, datagram| sender.send((number, datagram.to_vec())).unwrap())
                 .await;
         });
         let peer = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();

@@ -76,12 +76,12 @@ pub(super) struct PeerState {
     inboxes: Vec<Mutex<Inbox>>,
     received: AtomicBool,
     dtls_alert: Notify,
-    /// The id that SRTCP of the peer is handed to the shard with, plus one; 0: SRTCP goes to the inbox.
+    /// The id with which the peer's SRTCP is passed to the shard, plus one; 0: SRTCP goes to the inbox.
     feedback_target: AtomicU64,
     /// TCP connections of the peer, and whether there are any.
     connections: Mutex<Vec<(Remote, Arc<TcpSendQueue>)>>,
     over_tcp: AtomicBool,
-    /// The address that ICE has selected, and the peer's address now, when they differ.
+    /// The address that ICE has selected and the peer's current address, when they differ.
     migration: Mutex<Option<Migration>>,
     has_migrated: AtomicBool,
 }
@@ -207,7 +207,7 @@ impl Route {
                 socket.poll_send(context, remote.address, datagram)
             }
             Some(queue) => {
-                // A peer that reads nothing is soon closed for its silence.
+                // A full queue loses the datagram. A peer that does not respond is disconnected soon.
                 let _ = queue.send(datagram);
                 Poll::Ready(())
             }
@@ -236,8 +236,8 @@ impl Route {
         }
     }
 
-    /// Moves the path to another address, for example after a NAT rebinding. The caller has authenticated a packet from there. webrtc 0.21.1 never
-    /// selects another pair, so ICE keeps seeing the address that it selected.
+    /// Moves the path to another address, for example after a NAT rebinding. The caller has authenticated a packet from that address. webrtc 0.21.1 never
+    /// selects another candidate pair, so its ICE agent keeps the address that it selected.
     pub fn migrate(&self, remote: Remote) {
         let mut selected = lock(&self.selected);
         let Some(ice_remote) = selected.ice_remote else {

@@ -86,7 +86,7 @@ impl<T> Routes<T> {
             return;
         };
         if let Some(ufrag) = entry.ufrag {
-            self.forget_ufrag(id, &ufrag);
+            self.remove_ufrag(id, &ufrag);
         }
         for remote in entry.remotes {
             if self
@@ -105,13 +105,13 @@ impl<T> Routes<T> {
             return;
         };
         if let Some(old) = entry.ufrag.replace(ufrag.to_owned()) {
-            self.forget_ufrag(id, &old);
+            self.remove_ufrag(id, &old);
         }
         self.ufrags.insert(ufrag.to_owned(), id);
     }
 
-    /// Unless another viewer has that ufrag by now.
-    fn forget_ufrag(&mut self, id: RouteId, ufrag: &str) {
+    /// Removes the ufrag of the viewer, unless another viewer has the same ufrag by now.
+    fn remove_ufrag(&mut self, id: RouteId, ufrag: &str) {
         if self.ufrags.get(ufrag) == Some(&id) {
             self.ufrags.remove(ufrag);
         }
@@ -130,7 +130,7 @@ impl<T> Routes<T> {
         self.entries.get(&last_seen.route).map(|entry| &entry.to)
     }
 
-    /// Routes `remote` to the viewer, which has proved to be there, even if another viewer had it.
+    /// Routes `remote` to the viewer even if it was another viewer's: an authenticated packet of this viewer came from it.
     pub fn claim(&mut self, now: Instant, id: RouteId, remote: Remote) {
         self.learn(now, id, remote);
     }
@@ -174,7 +174,7 @@ impl<T> Routes<T> {
         };
         if !entry.remotes.contains(&remote) {
             if entry.remotes.len() == MAX_REMOTES {
-                // Addresses in use stay, however many requests with the viewer's ufrag come from elsewhere.
+                // Requests with the viewer's ufrag from other addresses cannot displace addresses in use.
                 let unused = |old: &Remote| {
                     let last_seen = self
                         .remotes

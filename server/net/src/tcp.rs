@@ -1,7 +1,7 @@
 //! ICE-TCP (RFC 6544), for networks that block UDP.
 //!
-//! A peer connects to the TCP port of the same number and sends the same datagrams, each after its length (RFC 4571 2). webrtc-rs does not know of
-//! TCP: it sees a UDP address. Datagrams that cannot be sent at once wait in a bounded queue; senders of media check [`TcpSendQueue::is_full`] first.
+//! A peer connects to the TCP port of the same number and sends the same datagrams, each after its length (RFC 4571 2). webrtc-rs has no TCP
+//! candidates: to webrtc-rs the peer has a UDP address. Datagrams that cannot be sent at once wait in a bounded queue; senders of media check [`TcpSendQueue::is_full`] first.
 
 use std::cell::Cell;
 use std::io;
@@ -21,17 +21,17 @@ use tokio::sync::Notify;
 use super::port::{Port, lock};
 use super::routes::Remote;
 
-/// A connection whose peer is not identified by then is closed.
+/// A connection whose peer is not identified within this time is closed.
 const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections of a listener whose peer is not identified yet; further ones are closed.
 const MAX_UNIDENTIFIED: usize = 64;
-/// A peer that has sent nothing for this long is gone: ICE sends checks every two seconds.
+/// A connection on which nothing arrives for this long is closed: ICE sends checks every two seconds.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest datagram, in bytes; a peer that announces a longer one is disconnected.
 const MAX_DATAGRAM: usize = 2048;
 /// Media waits while more than this is queued, in bytes: some 200 ms of 2.5 Mbit/s.
 const FULL: usize = 64 << 10;
-/// Bytes that the kernel takes before it can send them. By default it takes megabytes, which are seconds of media that nobody can skip.
+/// Limit on the unsent bytes in the kernel (TCP_NOTSENT_LOWAT). By default these are megabytes: seconds of media that can no longer be skipped.
 #[cfg(target_os = "linux")]
 const MAX_UNSENT: u32 = 32 << 10;
 /// The queue never holds more than this, in bytes; further datagrams are lost.
@@ -108,7 +108,7 @@ where
         let Some(permit) = UnidentifiedPermit::try_acquire(&unidentified) else {
             continue;
         };
-        if set_up(&connection).is_err() {
+        if set_options(&connection).is_err() {
             continue;
         }
         let connection_task = Connection {
@@ -124,7 +124,7 @@ where
     }
 }
 
-fn set_up(connection: &TcpStream) -> io::Result<()> {
+fn set_options(connection: &TcpStream) -> io::Result<()> {
     connection.set_nodelay(true)?;
     #[cfg(target_os = "linux")]
     SockRef::from(connection).set_tcp_notsent_lowat(MAX_UNSENT)?;

@@ -121,8 +121,8 @@ impl Room {
         self.members.iter().map(Member::peer).collect()
     }
 
-    /// A socket joins. With the key of a peer that is in the room it continues as that peer; the peer's older socket,
-    /// if any, receives [`ErrorCode::Replaced`](shared::signaling::ErrorCode::Replaced).
+    /// Joins a socket to the room. With the key of a peer that is in the room the socket continues as that peer; the peer's older
+    /// socket, if any, receives [`ErrorCode::Replaced`](shared::signaling::ErrorCode::Replaced).
     ///
     /// # Errors
     /// The name is invalid or taken, or the room is full. Nothing has changed then.
@@ -138,11 +138,11 @@ impl Room {
         if let Some(known) = known
             && self.members[known].key != key
         {
-            // Two keys with one id: not a coincidence.
+            // Ids are 64 bits of a hash of the key: two keys with one id are a deliberate collision.
             return Err(Refusal::id_taken());
         }
-        let alike = name::fold(&name);
-        let taken = |member: &Member| member.id != id && name::fold(&member.name) == alike;
+        let folded = name::fold(&name);
+        let taken = |member: &Member| member.id != id && name::fold(&member.name) == folded;
         if self.members.iter().any(taken) {
             return Err(Refusal::name_taken(&name));
         }
@@ -188,14 +188,14 @@ impl Room {
         Ok(deliveries)
     }
 
-    /// A message of a socket that has joined. Ignored when the peer has another socket by now.
+    /// Handles a message of a socket that has joined. Ignored when the peer has another socket by now.
     pub fn handle(&mut self, from: SocketId, message: ClientMessage) -> Vec<AddressedMessage> {
         let Some(position) = self.position_of(from) else {
             return Vec::new();
         };
         let sender = self.members[position].id.clone();
         match message {
-            ClientMessage::Join { .. } => vec![refuse(from, Refusal::joined_already())],
+            ClientMessage::Join { .. } => vec![refuse(from, Refusal::already_joined())],
             ClientMessage::Leave => {
                 self.members.remove(position);
                 let mut deliveries = Vec::new();
@@ -218,7 +218,7 @@ impl Room {
         }
     }
 
-    /// A socket closed. Its peer is away, unless the peer has another socket by now.
+    /// Handles the end of a socket. Its peer is away, unless the peer has another socket by now.
     pub fn disconnected(&mut self, socket: SocketId, now: Instant) -> Vec<AddressedMessage> {
         let mut deliveries = Vec::new();
         if let Some(position) = self.position_of(socket) {

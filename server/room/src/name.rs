@@ -30,7 +30,7 @@ fn checked(whose: &'static str, name: &str, limit: usize) -> Result<String, Refu
     Ok(name.to_owned())
 }
 
-/// A form that is equal for names that look alike: case and zero-width characters are ignored.
+/// A form for comparison, without case and zero-width characters: equal for names that look the same.
 pub(super) fn fold(name: &str) -> String {
     let seen = name.chars().filter(|c| !is_invisible(*c));
     // To upper case, then to lower case: this unites ß with ss, and the two small sigmas.

@@ -1,4 +1,4 @@
-//! The bounded queue of messages for one socket: a socket that does not read costs others nothing.
+//! The bounded queue of messages for one socket: a socket that does not read does not delay others.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ pub const CAPACITY: usize = 512 * 1024;
 /// Overhead of a message besides its text, in bytes.
 const ENVELOPE: usize = 64;
 
-/// Filled by rooms, drained by the task of its socket.
+/// Messages for one socket. Filled by rooms, drained by the task of the socket.
 #[derive(Debug, Default)]
 pub struct Outbox {
     state: Mutex<OutboxState>,
@@ -37,7 +37,7 @@ pub enum CloseReason {
     Refused(ErrorCode),
 }
 
-/// What the task of the socket does next.
+/// The next action of the socket's task.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outgoing {
     Text(String),
@@ -95,7 +95,7 @@ impl Outbox {
         self.wake(state);
     }
 
-    /// Drops the queue: the socket does not accept messages.
+    /// Drops the queued messages and closes the socket, which does not accept messages.
     pub(super) fn abort(&self) {
         let mut state = self.lock();
         state.overflow();

@@ -7,7 +7,7 @@ use shared::signaling::MAX_PEERS;
 
 use self::model::RoomModel;
 
-/// More than a room takes.
+/// More than a room's limit.
 const PEOPLE: usize = MAX_PEERS + 4;
 /// Some differ in case only.
 const NAMES: [&str; 6] = ["Ada", "aDA", "Bob", "bob ", "Carl", "\u{200b}CARL"];
@@ -27,7 +27,7 @@ enum RoomAction {
         socket: prop::sample::Index,
     },
     /// An offer, an answer or a candidate.
-    Say {
+    Relay {
         socket: prop::sample::Index,
         to: usize,
         mark: u8,
@@ -49,7 +49,7 @@ fn event() -> impl Strategy<Value = RoomAction> {
         6 => (0..PEOPLE, prop::option::weighted(0.3, 0..NAMES.len())).prop_map(|(person, name)| RoomAction::Join { person, name }),
         1 => socket().prop_map(|socket| RoomAction::Leave { socket }),
         2 => socket().prop_map(|socket| RoomAction::Drop { socket }),
-        6 => (socket(), 0..PEOPLE, any::<u8>()).prop_map(|(socket, to, mark)| RoomAction::Say { socket, to, mark }),
+        6 => (socket(), 0..PEOPLE, any::<u8>()).prop_map(|(socket, to, mark)| RoomAction::Relay { socket, to, mark }),
         1 => socket().prop_map(|socket| RoomAction::Ping { socket }),
         1 => socket().prop_map(|socket| RoomAction::JoinAgain { socket }),
         2 => (0..20_u64).prop_map(|seconds| RoomAction::Wait { seconds }),
@@ -65,7 +65,7 @@ proptest! {
     ) {
         let mut model = RoomModel::new();
         for event in events {
-            model.take(event);
+            model.apply(event);
         }
         model.end();
     }

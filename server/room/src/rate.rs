@@ -50,7 +50,7 @@ impl RateLimiter {
     /// Takes a message of this size from the buckets. False: too fast.
     pub fn allows(&mut self, bytes: usize, now: Instant) -> bool {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        // Both buckets are charged, whatever the first returns.
+        // Both buckets are charged: `&` evaluates both sides.
         self.messages.take(1, now) & self.bytes.take(bytes, now)
     }
 }

@@ -58,11 +58,11 @@ impl Refusal {
         )
     }
 
-    pub(super) fn version(theirs: u32) -> Self {
+    pub(super) fn version(requested: u32) -> Self {
         Self::new(
             ErrorCode::Version,
             format!(
-                "This server speaks version {VERSION} of the protocol, not {theirs}. Reload the page, or update the older side."
+                "This server speaks version {VERSION} of the protocol, not {requested}. Reload the page, or update the older side."
             ),
         )
     }
@@ -74,7 +74,7 @@ impl Refusal {
         )
     }
 
-    pub(super) fn joined_already() -> Self {
+    pub(super) fn already_joined() -> Self {
         Self::new(
             ErrorCode::NotJoined,
             "You are in a room already. Open another socket to join another room.",

@@ -87,7 +87,7 @@ pub(super) struct RoomEntry(Mutex<EntryState>);
 struct EntryState {
     room: Room,
     outboxes: HashMap<SocketId, Arc<Outbox>>,
-    /// Removed from the map: a caller that finds the entry looks it up again.
+    /// The entry is no longer in the map: a caller that still has it looks the room up again.
     removed: bool,
 }
 
@@ -176,7 +176,7 @@ impl RoomRegistry {
         self.0.socket_closed.notify_waiters();
     }
 
-    /// Adds a socket to the room of this name, which its first peer creates.
+    /// Adds a socket to the room of this name. The room is created if it does not exist.
     pub(super) fn join(
         &self,
         socket: SocketId,
@@ -239,7 +239,7 @@ impl RoomRegistry {
         }
     }
 
-    /// Calls [`Self::sweep`] every second, for as long as it is polled.
+    /// Calls [`Self::sweep`] every second. Never completes.
     pub async fn run_sweeps(self) {
         let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -265,7 +265,7 @@ impl RoomRegistry {
         }
     }
 
-    /// Sends every socket that the server shuts down, and waits shortly until they are closed.
+    /// Sends `shutting_down` to every socket, and waits up to [`CLOSE_TIMEOUT`] until they are closed.
     pub async fn close(&self) {
         let outboxes: Vec<Arc<Outbox>> = {
             let mut sockets = self.lock_sockets();
@@ -275,7 +275,7 @@ impl RoomRegistry {
         for outbox in outboxes {
             outbox.refuse(Refusal::shutting_down());
         }
-        if tokio::time::timeout(CLOSE_TIMEOUT, self.emptied())
+        if tokio::time::timeout(CLOSE_TIMEOUT, self.all_closed())
             .await
             .is_err()
         {
@@ -284,7 +284,7 @@ impl RoomRegistry {
         }
     }
 
-    async fn emptied(&self) {
+    async fn all_closed(&self) {
         loop {
             let closed = self.0.socket_closed.notified();
             tokio::pin!(closed);
@@ -331,7 +331,7 @@ impl RoomEntry {
 }
 
 impl EntryState {
-    /// A socket whose outbox overflows is closed, which the others are told in turn.
+    /// Queues the messages. A socket whose outbox overflows is closed, which results in `away` messages to the others.
     fn deliver(&mut self, deliveries: Vec<AddressedMessage>, now: Instant) {
         let mut deliveries = VecDeque::from(deliveries);
         while let Some(AddressedMessage { to, message }) = deliveries.pop_front() {
@@ -348,12 +348,12 @@ impl EntryState {
 
 /// Removes a room where every member is away. A member that comes back joins a new room as the same peer.
 fn evict(rooms: &mut HashMap<String, Arc<RoomEntry>>) -> bool {
-    let unattended = rooms.values().find_map(|entry| {
+    let abandoned = rooms.values().find_map(|entry| {
         let mut state = entry.lock();
         state.removed = state.room.is_everyone_away();
         state.removed.then(|| state.room.name().to_owned())
     });
-    unattended.is_some_and(|name| rooms.remove(&name).is_some())
+    abandoned.is_some_and(|name| rooms.remove(&name).is_some())
 }
 
 /// The address by which sockets are counted: a subscriber's, which for IPv6 is a network (RFC 6177).

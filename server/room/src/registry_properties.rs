@@ -1,4 +1,4 @@
-//! Properties of the registry, whatever its sockets send, and however little some of them read.
+//! Properties of the registry, for any messages of its sockets and any pace of reading.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -65,7 +65,7 @@ fn event() -> impl Strategy<Value = ServerAction> {
     ]
 }
 
-/// A socket, and the members that it knows from the messages it read.
+/// A socket, and the members according to the messages that it has read.
 struct Socket {
     room_socket: RoomSocket,
     room: usize,
@@ -128,7 +128,7 @@ fn offer(room: usize, to: u8, size: usize) -> String {
     format!(r#"{{"type":"offer","to":"{to}","sdp":"{sdp}"}}"#)
 }
 
-fn take(rooms: &RoomRegistry, sockets: &mut Vec<Socket>, event: ServerAction, now: &mut Instant) {
+fn apply(rooms: &RoomRegistry, sockets: &mut Vec<Socket>, event: ServerAction, now: &mut Instant) {
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let room_socket = match &event {
         ServerAction::Connect => {
@@ -180,7 +180,7 @@ fn take(rooms: &RoomRegistry, sockets: &mut Vec<Socket>, event: ServerAction, no
         ServerAction::Leave { .. } => socket.room_socket.on_text(r#"{"type":"leave"}"#, *now),
         ServerAction::Read { messages, .. } => socket.read(messages),
         ServerAction::Drop { .. } => drop(sockets.swap_remove(room_socket)),
-        ServerAction::Connect | ServerAction::Wait { .. } => unreachable!("taken above"),
+        ServerAction::Connect | ServerAction::Wait { .. } => unreachable!("handled above"),
     }
 }
 
@@ -194,7 +194,7 @@ proptest! {
         let rooms = RoomRegistry::new(limits());
         let (mut sockets, mut now) = (Vec::new(), Instant::now());
         for event in events {
-            take(&rooms, &mut sockets, event, &mut now);
+            apply(&rooms, &mut sockets, event, &mut now);
             prop_assert!(rooms.rooms() <= MAX_ROOMS);
             prop_assert_eq!(rooms.sockets(), sockets.len());
         }

@@ -12,7 +12,7 @@ use super::refusal::Refusal;
 use super::registry::{RoomEntry, RoomLimits, RoomRegistry};
 use super::{JoinRequest, SocketId, name};
 
-/// A socket of this server. When it is dropped, its peer is away.
+/// The server's side of one WebSocket. On drop, its peer is away.
 #[derive(Debug)]
 pub struct RoomSocket {
     rooms: RoomRegistry,
@@ -62,7 +62,7 @@ impl RoomSocket {
         self.room.is_some()
     }
 
-    /// A text message arrived. Its effects are in outboxes, of this socket and of others.
+    /// Handles a text message. The resulting messages are queued in the outboxes of this and other sockets.
     pub fn on_text(&mut self, text: &str, now: Instant) {
         if self.outbox.is_closed() || !self.within_rate(text.len(), now) {
             return;
@@ -104,14 +104,14 @@ impl RoomSocket {
         }
     }
 
-    /// A binary message arrived.
+    /// Handles a binary message, which is malformed.
     pub fn on_binary(&mut self, bytes: usize, now: Instant) {
         if !self.outbox.is_closed() && self.within_rate(bytes, now) {
             self.on_malformed(Refusal::binary(), now);
         }
     }
 
-    /// A WebSocket ping or pong arrived.
+    /// Counts a WebSocket ping or pong towards the rate limit.
     pub fn on_control(&mut self, bytes: usize, now: Instant) {
         self.within_rate(bytes, now);
     }
@@ -125,13 +125,13 @@ impl RoomSocket {
         self.leave_room(now);
     }
 
-    /// The socket does not accept messages.
+    /// Closes the socket, which does not accept messages. Queued messages are dropped.
     pub fn abort(&mut self, now: Instant) {
         self.outbox.abort();
         self.leave_room(now);
     }
 
-    /// The socket is closed or closing: its peer is away, unless it has left.
+    /// Handles the end of the socket: its peer is away, unless the peer has left.
     pub fn leave_room(&mut self, now: Instant) {
         if let Some(room) = self.room.take() {
             room.change(now, |room| room.disconnected(self.id, now));

@@ -27,7 +27,7 @@ struct Usage {
     renditions: Vec<(Arc<RenditionBitrate>, u32)>,
 }
 
-/// Counts one viewer, and the bit rate reserved for it. Dropping it releases both.
+/// One admitted viewer and the bit rate reserved for it. Dropping the permit releases both.
 #[derive(Debug)]
 pub struct ViewerPermit {
     control: AdmissionControl,
@@ -63,7 +63,7 @@ impl AdmissionControl {
         self.usage().viewers
     }
 
-    /// The bit rate of all viewers together as far as it is known, in bits per second.
+    /// The sum of the known bit rates of all viewers, in bits per second.
     pub(super) fn egress(&self) -> u64 {
         self.usage().egress()
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use media::time::MediaTime;
 
-/// What one viewer of a rendition costs in bits per second: estimated first, then measured. Shared by all threads.
+/// The bit rate sent to one viewer of a rendition, in bits per second: first estimated, then measured. Shared by all threads.
 #[derive(Debug, Default)]
 pub struct RenditionBitrate {
     /// Zero while unknown.
@@ -19,7 +19,7 @@ impl RenditionBitrate {
 
     /// Sets the rate unless it is known already.
     pub fn set_estimate(&self, rate: u64) {
-        // Fails when the rate is known, which is fine.
+        // Fails when the rate is known already.
         let _ = self
             .rate
             .compare_exchange(0, rate, Ordering::Relaxed, Ordering::Relaxed);

@@ -18,7 +18,7 @@ use media::source::Input;
 pub enum SourceConfig {
     /// A file. Without `name`, the stream has the name of the file.
     File { name: Option<String>, path: PathBuf },
-    /// Every media file in a folder, without subfolders. The folder is watched for changes.
+    /// Every media file in a folder, without subfolders. The folder is scanned for changes every second.
     Folder(PathBuf),
     /// The generated test pattern with a clock, and a tone.
     Test { name: Option<String> },
@@ -51,8 +51,8 @@ struct Entry {
 /// Size and modification time: the version of a file.
 type Fingerprint = (u64, Option<SystemTime>);
 
-/// Extensions of files that are played from a watched folder. A file that is named on the command line is played
-/// whatever its extension.
+/// Extensions of files that are played from a watched folder. A file that is named on the command line is played with any
+/// extension.
 const MEDIA_EXTENSIONS: &[&str] = &[
     "3g2", "3gp", "aac", "ac3", "aif", "aiff", "amr", "asf", "avi", "caf", "divx", "dv", "f4v",
     "flac", "flv", "gxf", "h264", "hevc", "ivf", "m1v", "m2t", "m2ts", "m2v", "m4a", "m4v", "mka",
@@ -147,7 +147,7 @@ impl Registry {
         self.0.admission.viewers()
     }
 
-    /// The bit rate of all viewers together as far as it is known, in bits per second.
+    /// The sum of the known bit rates of all viewers, in bits per second.
     pub fn egress(&self) -> u64 {
         self.0.admission.egress()
     }

@@ -27,7 +27,7 @@ impl ShardWaker {
         self.armed.store(true, Ordering::Release);
     }
 
-    /// Whether it has woken the shard since the last call.
+    /// True when an append has woken the shard since the last call.
     pub fn take_woken(&self) -> bool {
         self.woken.swap(false, Ordering::AcqRel)
     }

@@ -21,7 +21,7 @@ pub struct SharedLog {
 }
 
 impl SharedLog {
-    /// Hold the lock briefly, and never across an await.
+    /// Locks the log. Hold the lock briefly, and never across an await.
     pub fn lock(&self) -> MutexGuard<'_, Log> {
         // The log is consistent between two calls of its methods, so a poisoned lock is usable.
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
@@ -32,7 +32,7 @@ impl SharedLog {
         self.appended.notified()
     }
 
-    /// Appends wake `waker` until all its other owners have dropped it.
+    /// Adds `waker`, which every append wakes. The log holds a weak reference: the subscription ends when the shard drops the waker.
     pub fn subscribe(&self, waker: &Arc<ShardWaker>) {
         let mut wakers = self.wakers();
         wakers.retain(|waker| waker.strong_count() > 0);

@@ -210,7 +210,7 @@ impl Stream {
         }
     }
 
-    /// An error of the source for users: with the name of the file, without its directory.
+    /// An error message for users: with the name of the file, without its directory.
     pub(super) fn sentence(&self, error: &impl std::fmt::Display) -> String {
         let mut text = error.to_string();
         if let Input::File(path) = &self.input
@@ -256,7 +256,7 @@ impl Stream {
             let rendition = status.renditions.entry(codec).or_insert_with(|| {
                 let encoded = !probe.passes_through(codec);
                 if encoded {
-                    // Old frames of an encoder that was stopped are no entry point.
+                    // A viewer must not join on old frames of an encoder that was stopped.
                     source.log.lock().clear(codec);
                 }
                 source.control.request_codec(codec);
@@ -281,7 +281,7 @@ impl Stream {
         })
     }
 
-    /// True: a keyframe has been requested, now or recently. False: the codec has no encoder.
+    /// Requests a keyframe, at most one per [`KEYFRAME_REQUEST_INTERVAL`]. False: the codec has no encoder.
     pub(super) fn request_keyframe(&self, codec: Codec, now: Instant) -> bool {
         let mut status = lock(&self.status);
         let Status {
@@ -303,7 +303,7 @@ impl Stream {
         lock(&self.status).replanned = Some(Arc::new(probe));
     }
 
-    /// Removes a viewer; what has no viewer stops after the grace period.
+    /// Removes a viewer. Encoders and the source stop after a grace period without viewers.
     pub(super) fn leave(self: &Arc<Self>, video: Option<Codec>) {
         let now = Instant::now();
         {
@@ -358,7 +358,7 @@ impl Stream {
         }
     }
 
-    /// Stops the stream permanently; its viewers see the end.
+    /// Stops the stream permanently. Its viewers get [`Step::Over`](timeline::playhead::Step::Over).
     pub async fn close(&self) {
         let source = {
             let mut status = lock(&self.status);

@@ -50,7 +50,7 @@ impl Subscription {
         self.audio
     }
 
-    /// Asks the encoder for a video keyframe. False: the video is passed through and has no encoder.
+    /// Requests a video keyframe from the encoder. False: the video is passed through and has no encoder.
     pub fn request_keyframe(&self, now: Instant) -> bool {
         self.video
             .is_some_and(|codec| self.stream.request_keyframe(codec, now))

@@ -24,7 +24,7 @@ struct Anchor {
     at: Instant,
 }
 
-/// How much more than two GOPs is kept, in microseconds, for viewers that are a little late.
+/// In microseconds, the time that is kept in addition to two GOPs, for viewers that are a little late.
 const SLACK: i64 = 2_000_000;
 /// The maximum size of a track, apart from its newest GOP.
 const MAX_TRACK_BYTES: usize = 64 << 20;

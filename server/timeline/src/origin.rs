@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use media::time::MediaTime;
 
-/// A frame of `time` is due at the instant `at`, later frames accordingly later.
+/// A frame of `time` is due at the instant `at`; a frame one second later is due one second later.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Origin {
     pub(super) time: MediaTime,

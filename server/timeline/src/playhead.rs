@@ -24,7 +24,7 @@ pub struct Playhead {
     skips: u64,
 }
 
-/// What a viewer does next.
+/// The next action of a viewer.
 #[derive(Debug)]
 pub enum Step {
     /// Send this frame now, then call again.
@@ -179,7 +179,7 @@ impl Playhead {
             return Step::Starved;
         };
         cursor.next = Position::Number(number + 1);
-        // A late video frame gets a late timestamp. Otherwise the receiver would delay the audio for lip sync.
+        // A late video frame gets a late timestamp. Otherwise the receiver would delay the audio to keep both in sync.
         let late = codec.is_video() && now.saturating_duration_since(due_at) > MIN_LATENESS;
         let shown = if late { now } else { due_at };
         let viewer_time = micros(shown.saturating_duration_since(self.started))
@@ -194,13 +194,13 @@ impl Playhead {
         })
     }
 
-    /// Skips frames when the viewer is late: video up to a newer keyframe, if there is one; audio up to what is due.
+    /// Skips frames when the viewer is late: video up to a newer keyframe, if there is one; audio up to the frame that is due at `now`.
     fn skip_if_late(&mut self, log: &Log, now: Instant, origin: Origin) -> Origin {
         let codecs = self.video.iter().chain(&self.audio);
         let newest = codecs.filter_map(|cursor| log.track(cursor.codec)?.newest_time());
         let behind = newest.max().map(|newest| origin.instant_of(newest));
         if behind.is_some_and(|newest| is_late(newest, now)) {
-            // The source is late, not the viewer: all further frames are due later by as much.
+            // The source is late, not the viewer: the origin moves, so that all further frames are due later by the same time.
             if let Some((_, _, frame)) = self.earliest(log) {
                 let origin = Origin {
                     time: frame.time,
@@ -236,7 +236,7 @@ impl Playhead {
         (entry > number && is_late(origin.instant_of(frame.time), now)).then_some(entry)
     }
 
-    /// Places both cursors. `None` while the log has no frame to begin with.
+    /// Sets both cursors to where the viewer joins. `None` while the log has no frame to begin with.
     fn join(&mut self, log: &Log, now: Instant) -> Option<Origin> {
         let live = log.live(now);
         let entry = |cursor: &Cursor| {
@@ -248,7 +248,7 @@ impl Playhead {
         let audio = self.audio.as_ref().and_then(entry);
         let time = match (&self.video, video, audio) {
             (_, Some((_, time)), _) | (None, None, Some((_, time))) => time,
-            // The video of this stream begins late, or its encoder does.
+            // The video of this stream, or its encoder, starts later than the audio.
             (Some(_), None, Some((_, time))) if live.micros_since(time) > MAX_VIDEO_WAIT => time,
             _ => return None,
         };

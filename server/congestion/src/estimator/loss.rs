@@ -14,7 +14,7 @@ pub(super) struct LossDetector {
     run: u32,
     /// When the last packet that arrived was sent.
     last: Option<Instant>,
-    /// The fraction that is lost at any rate.
+    /// The fraction of packets that is lost whatever the sending rate.
     inherent: f64,
     lowered: Option<Lowered>,
 }
@@ -45,13 +45,13 @@ const SHORT_WINDOW: Duration = Duration::from_millis(300);
 const OBVIOUS_LOSS: f64 = 0.3;
 /// A verdict needs this many packets.
 const MIN_PACKETS: u32 = 20;
-/// When nothing arrives of all that was sent in this time, the path was cut; a full queue lets some packets pass.
+/// When no packet arrives that was sent in this time, the path was cut; a full queue lets some packets pass.
 const CUT: Duration = Duration::from_millis(400);
 /// After the rate is reduced the queue stays full for this long.
 const SETTLE: Duration = Duration::from_millis(200);
-/// The part of the loss that is gone by then, if it was congestion.
+/// The fraction of the loss that disappears after `SETTLE`, if congestion caused the loss.
 const EXPECTED_FALL: f64 = 0.6;
-/// The inherent loss decays by this factor with each verdict, because it may become congestion: after a minute that is tried again.
+/// The inherent loss decays by this factor with each verdict, because the cause may change to congestion: after about a minute a lower rate is tried again.
 const INHERENT_DECAY: f64 = 0.99;
 const MAX_INHERENT: f64 = 0.5;
 
@@ -88,7 +88,7 @@ impl LossDetector {
         self.total = self.total.saturating_add(1);
     }
 
-    /// A verdict on the packets added since the last one, if they suffice. `rate_bps`: the current target. `queued`: see
+    /// A verdict on the packets added since the last verdict, if they are enough. `rate_bps`: the current target. `queued`: see
     /// [`verdict`](Self::verdict).
     pub(super) fn judge(&mut self, now: Instant, rate_bps: Option<f64>, queued: bool) -> Verdict {
         let began = *self.began.get_or_insert(now);

@@ -1,6 +1,6 @@
 //! Bandwidth of the path to one viewer, estimated at the sender: draft-ietf-rmcat-gcc-02 with two changes.
 //!
-//! - The rate grows like CUBIC instead of by 8 % a second, so that it recovers within seconds when a slow link is fast again.
+//! - The rate grows like CUBIC instead of by 8 % a second, so that it recovers within seconds when the capacity of the link is back.
 //! - Loss counts only as far as it falls when the rate is reduced; on a link with random loss, even of 10 %, the rate does not keep falling.
 //!
 //! The stream has a given bitrate, which may be far less than the capacity, and then nothing is learned about the capacity. So the estimate falls only
@@ -48,17 +48,17 @@ pub struct BandwidthEstimator {
     remb: Option<(Instant, f64)>,
     /// From report blocks.
     reported_rtt: Option<Duration>,
-    /// From transport-wide feedback, with the delay until that is sent.
+    /// From transport-wide feedback, including the time until the viewer sends the feedback.
     twcc_rtt: Option<Duration>,
     /// The viewer sends transport-wide feedback.
     has_twcc: bool,
-    /// When the first packet after the last feedback was sent.
+    /// Send time of the first packet after the last feedback.
     waiting_since: Option<Instant>,
     /// The next report still covers the time before the rate was lowered.
     next_report_stale: bool,
 }
 
-/// Enough for audio, and to notice when more is possible.
+/// Enough for audio, and for feedback that shows when a higher rate is possible.
 const MIN_RATE_BPS: f64 = 100_000.0;
 const MAX_RATE_BPS: f64 = 100_000_000.0;
 /// The rate falls to this part of the capacity, so that the queue drains.
@@ -68,8 +68,8 @@ const BACKOFF: f64 = 0.85;
 const SHORT_QUEUE: Duration = Duration::from_millis(30);
 /// Loss with a queue of this length means that the queue is full.
 const FULL_QUEUE: Duration = Duration::from_millis(60);
-/// A queue that stays longer than this is drained for a while, but not for ever: it may be filled by another flow, which would take all of the
-/// bandwidth.
+/// While the queue is longer than this the rate is reduced, kept for `DRAIN`, grows for `REGAIN`, and is reduced again. It grows in between because
+/// another flow may be filling the queue, which would otherwise take all of the bandwidth.
 const DEEP_QUEUE: Duration = Duration::from_millis(150);
 const DRAIN: Duration = Duration::from_secs(3);
 const REGAIN: Duration = Duration::from_secs(2);
@@ -86,8 +86,8 @@ const MAX_STEP: Duration = Duration::from_millis(300);
 const MAX_REPORT_STEP: Duration = Duration::from_secs(1);
 /// A REMB is valid for this long; viewers send one a second.
 const REMB_VALIDITY: Duration = Duration::from_secs(5);
-/// Browsers send feedback every 50 to 250 ms. After this time without, the path may be cut, and the minimum rate is sent; when feedback is back, the
-/// estimate is what it was.
+/// Browsers send feedback every 50 to 250 ms. After this time without feedback the path may be cut: the estimate is the minimum rate until the next
+/// feedback, and then the previous estimate again.
 const SILENCE: Duration = Duration::from_secs(2);
 const MAX_RTT: Duration = Duration::from_secs(5);
 

@@ -15,17 +15,17 @@ pub(super) struct PacketTrain {
     arrived_us: (i64, i64),
 }
 
-/// Fewer packets show nothing.
+/// Fewer packets are not enough for an estimate.
 const MIN_PACKETS: u32 = 8;
 /// A burst of one tick counts as sent in this time: the tick, and what it takes to send.
 const MIN_SEND_SPAN: Duration = TICK.saturating_add(Duration::from_millis(1));
 /// Lower rates are ignored: audio alone always arrives as fast as it is sent.
 const MIN_RATE_BPS: f64 = 500_000.0;
-/// Packets that arrive at less than this part of the sending rate fill the path.
+/// An arrival rate below this fraction of the sending rate shows that the path is full.
 const FULL: f64 = 0.8;
-/// Then the rate is this part of the arrival rate, so that the queue drains.
+/// On a full path the estimate is this fraction of the arrival rate, so that the queue drains.
 const DRAIN: f64 = 0.85;
-/// Otherwise the path is assumed to carry this much more; feedback soon shows if it does not.
+/// On other paths the estimate is this multiple of the arrival rate; later feedback corrects it.
 const HEADROOM: f64 = 1.5;
 
 impl PacketTrain {
@@ -45,7 +45,7 @@ impl PacketTrain {
             self.arrived_us = (arrived_us, arrived_us);
             return;
         };
-        // The first packet only starts the time.
+        // The interval starts with the first packet, whose bytes are not counted.
         *last = sent.max(*last);
         self.arrived_us.1 = self.arrived_us.1.max(arrived_us);
         self.packets += 1;

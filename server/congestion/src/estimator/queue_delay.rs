@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Default)]
 pub(super) struct QueueDelay {
     start: Option<Start>,
-    /// Over the delay of the first packet.
+    /// One-way delay of the newest packet, relative to the first packet.
     newest_us: i64,
-    /// The minima of this span and of the one before, over the delay of the first packet.
+    /// The minimum delay in this span and in the previous one, relative to the first packet.
     min_us: (i64, i64),
 }
 

@@ -6,7 +6,7 @@ pub(super) struct RateMeter {
     bins: [u32; BINS],
     /// The number of the newest bin.
     newest: i64,
-    /// Bins since the first packet, at most all.
+    /// Bins since the first packet, at most `BINS`.
     filled: usize,
 }
 

@@ -12,7 +12,7 @@ pub(super) struct Trendline {
     points: VecDeque<Point>,
     /// Delay differences seen, at most `MAX_SEEN`.
     seen: u32,
-    /// Delay over that of the first group.
+    /// Delay relative to the first group.
     delay_ms: f64,
     smoothed_ms: f64,
     /// Arrival of the first point.
@@ -72,7 +72,7 @@ const THRESHOLD: (f64, f64) = (6.0, 600.0);
 const FIRST_THRESHOLD: f64 = 12.5;
 /// The trend has to be above the threshold for this long.
 const MIN_OVER_MS: f64 = 10.0;
-/// Over a shorter time a throughput is chance.
+/// Throughput over a shorter time is noise.
 const MIN_SPAN_MS: f64 = 10.0;
 /// After a pause, or a jump of the viewer's clock, the trendline starts over.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -208,7 +208,7 @@ impl Trendline {
 
     fn adapt(&mut self, value: f64, sent: f64) {
         let over = value - self.threshold;
-        // A sudden jump says nothing about the usual variation of delays.
+        // A sudden jump is not part of the usual variation of delays, so it does not change the threshold.
         if over > 15.0 {
             return;
         }

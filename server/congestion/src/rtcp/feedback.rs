@@ -18,7 +18,8 @@ pub struct TransportFeedback<'a> {
 }
 
 impl<'a> TransportFeedback<'a> {
-    /// Losses are reported only among the last packets of a feedback: senders remember no more, and two bytes may claim thousands.
+    /// Losses are reported only for the last packets of a feedback: senders keep no more packets, and a chunk of two bytes may claim thousands of
+    /// losses.
     pub const MAX_LOSSES: u16 = 1024;
 
     /// `control`: the feedback control information, after the SSRCs.

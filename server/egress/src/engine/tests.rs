@@ -55,7 +55,7 @@ fn an_append_wakes_the_viewers_that_wait_for_it() {
     assert_eq!(
         engine.sent_at(&harness, 2),
         0,
-        "the engine was not told yet"
+        "before `on_append` the engine does not poll the viewer"
     );
     engine.on_append();
     assert_eq!(engine.sent_at(&harness, 3), 1);

@@ -14,7 +14,7 @@ pub enum Profile {
     AeadAes256Gcm,
     /// Every WebRTC endpoint supports this one (RFC 8827 6.5).
     Aes128CmSha1_80,
-    /// As the one above, with a tag of 32 bits on RTP. On RTCP both have 80 bits and cannot be told apart.
+    /// As `Aes128CmSha1_80`, with a tag of 32 bits on RTP. RTCP has a tag of 80 bits in both, so the two cannot be distinguished by RTCP.
     Aes128CmSha1_32,
 }
 

@@ -67,10 +67,10 @@ impl Viewer {
         };
         let rtt = self.estimator.rtt().unwrap_or(UNKNOWN_RTT);
         let track = &mut self.tracks[index];
-        let mut asked = 0;
-        // A NACK that names more packets than may wait is not genuine.
+        let mut requested = 0;
+        // A genuine NACK does not name more packets than that.
         for sequence in lost.take(MAX_RETRANSMISSIONS) {
-            asked += 1;
+            requested += 1;
             if let Some(history) = track.rtx_history()
                 && self.retransmissions.len() < MAX_RETRANSMISSIONS
                 && history.may_retransmit(sequence, now, rtt)
@@ -78,10 +78,10 @@ impl Viewer {
                 self.retransmissions.push_back((index, sequence));
             }
         }
-        self.count(shard, |counters| counters.nacks.add(asked));
+        self.count(shard, |counters| counters.nacks.add(requested));
     }
 
-    /// The round trip is the time since our sender report that the block names, less the time that the viewer held it (RFC 3550 6.4.1).
+    /// The round trip is the time since our sender report that the block names, less the viewer's delay between that report and this block (RFC 3550 6.4.1).
     fn on_report_block(&mut self, now: Instant, block: &rtcp::ReportBlock) {
         let arrived = (ntp(SystemTime::now()) >> 16) as u32;
         let rtt = arrived

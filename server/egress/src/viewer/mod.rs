@@ -1,4 +1,4 @@
-//! One viewer of a shard: a playhead, and everything between it and the wire.
+//! One viewer of a shard: playhead, tracks, pacing, bandwidth estimation and SRTP.
 //!
 //! | module | noun |
 //! |---|---|
@@ -33,7 +33,7 @@ use stream::shard_waker::ShardWaker;
 use timeline::frame::Frame;
 use timeline::playhead::{DueFrame, Playhead};
 
-/// What a shard needs to send to a viewer.
+/// The parameters of [`Shard::add_viewer`](crate::shard::Shard::add_viewer).
 #[derive(Debug)]
 pub struct ViewerParams {
     pub subscription: Subscription,
@@ -41,7 +41,7 @@ pub struct ViewerParams {
     pub tracks: Vec<TrackParams>,
     pub srtp: SrtpSender,
     pub srtcp: SrtcpReceiver,
-    /// Sender reports go through the peer connection, which numbers and encrypts RTCP. One set waits at most.
+    /// Sender reports go through the peer connection, which numbers and encrypts RTCP. The channel holds one set of reports.
     pub reports: mpsc::Sender<Vec<SenderInfo>>,
     pub counters: Arc<ViewerCounters>,
 }
@@ -50,9 +50,9 @@ pub struct ViewerParams {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NextPoll {
     At(Instant),
-    /// When its log has grown.
+    /// When the viewer's log has grown.
     OnAppend,
-    /// When the batch, which waits for room in the socket's buffer, has been sent.
+    /// When the socket's buffer has room and the batch has been sent.
     OnWritable,
     Never(EndReason),
 }
@@ -104,16 +104,16 @@ pub(super) struct Viewer {
     retransmitted: u64,
     reports: mpsc::Sender<Vec<SenderInfo>>,
     next_report: Instant,
-    /// When it last went back to a keyframe.
+    /// When the video last restarted at a keyframe.
     restarted: Option<Instant>,
     keyframe_needed: bool,
     last_feedback: Instant,
-    /// After this long without feedback the path is taken to have been cut.
+    /// After this long without feedback the path counts as cut.
     cut_after: Duration,
     counters: Arc<ViewerCounters>,
 }
 
-/// Where a viewer sends, for the time of one poll.
+/// The shard's batch and counters, lent to a viewer for one poll.
 pub(super) struct SendContext<'a> {
     pub(super) batch: &'a mut Batch,
     pub(super) counters: &'a ShardCounters,
@@ -131,15 +131,15 @@ impl SendContext<'_> {
 const REPORT_INTERVAL: Duration = Duration::from_secs(3);
 /// The first report soon follows the first packets: without it the viewer cannot synchronize audio and video.
 const FIRST_REPORT: Duration = Duration::from_millis(60);
-/// A viewer goes back to a keyframe this often at most.
+/// The shortest time between two restarts at a keyframe.
 const RESTART_INTERVAL: Duration = Duration::from_secs(1);
 /// A keyframe in the log that is no older than this is used instead of a new one, in microseconds.
 const FRESH_KEYFRAME_US: i64 = 1_000_000;
-/// Browsers send feedback several times a second.
+/// A viewer without feedback for this long is silent: browsers send feedback several times a second.
 const SILENT: Duration = Duration::from_millis(250);
-/// A viewer that sends transport-wide feedback is never silent for this long unless the path is cut...
+/// A viewer that sends transport-wide feedback is silent for this long only when the path is cut.
 const CUT_WITH_TWCC: Duration = Duration::from_secs(1);
-/// ...others send a report every few seconds.
+/// The same for viewers without transport-wide feedback, which send a report every few seconds.
 const CUT_WITHOUT_TWCC: Duration = Duration::from_secs(6);
 /// Retransmissions that may wait; the viewer asks again for those beyond.
 const MAX_RETRANSMISSIONS: usize = 512;
@@ -226,7 +226,7 @@ impl Viewer {
         }
     }
 
-    /// Begins again on a keyframe after the path was cut: retransmissions of packets lost meanwhile would come too late.
+    /// Restarts at a keyframe after the path was cut: retransmissions of the packets lost meanwhile would arrive too late.
     fn recover_from_cut(&mut self) {
         self.retransmissions.clear();
         for history in self.tracks.iter_mut().filter_map(TrackSender::rtx_history) {
@@ -236,13 +236,13 @@ impl Viewer {
         self.keyframe_needed = true;
     }
 
-    /// Requests a keyframe from the encoder, or goes back to one in the log, for a decoder that cannot go on without.
+    /// Requests a keyframe from the encoder, or moves back to a keyframe in the log, for a decoder that needs one.
     fn find_keyframe(&mut self, now: Instant) {
-        let lately = |last| now.saturating_duration_since(last) < RESTART_INTERVAL;
+        let recently = |last| now.saturating_duration_since(last) < RESTART_INTERVAL;
         let Some(codec) = self.subscription.video() else {
             return;
         };
-        if self.restarted.is_some_and(lately) {
+        if self.restarted.is_some_and(recently) {
             return;
         }
         self.restarted = Some(now);
@@ -263,7 +263,7 @@ impl Viewer {
         }
     }
 
-    /// When it has to be polled even when no frame is due.
+    /// When the next sender reports are due: the viewer is polled by then even when no frame is due.
     pub(super) fn next_report(&self) -> Instant {
         self.next_report
     }
@@ -289,7 +289,7 @@ impl Viewer {
         let reports = self.tracks.iter();
         let reports = reports.map(|track| track.sender_info(at, wall)).collect();
         match self.reports.try_send(reports) {
-            // When the reports before have not been sent yet, these are dropped.
+            // The previous reports have not been sent yet: these are dropped.
             Ok(()) | Err(TrySendError::Full(_)) => Ok(()),
             Err(TrySendError::Closed(_)) => Err(Disconnected),
         }

@@ -215,7 +215,7 @@ impl Viewer {
         if !context.batch.fits(size, self.segments) && self.flush(context) == FlushOutcome::Full {
             return Err(Full);
         }
-        // Only now is it certain that the packet leaves: a number must not be used up without.
+        // The transport-wide number is taken after the last early return: a number that is never sent would count as a loss.
         if let Some((_, number)) = &mut packet.twcc {
             *number = self.history.add(now, size);
         }

@@ -33,7 +33,7 @@ pub(super) struct RoomModel {
     room: Room,
     now: Instant,
     expected: Vec<Expected>,
-    /// The members that each socket knows from its messages. `None`: no `welcome` yet.
+    /// The members according to the messages that each socket received. `None`: no `welcome` yet.
     views: BTreeMap<SocketId, Option<BTreeMap<PeerId, Peer>>>,
     /// The person that each socket joined as.
     people: Vec<usize>,
@@ -50,7 +50,7 @@ impl RoomModel {
         }
     }
 
-    pub(super) fn take(&mut self, event: RoomAction) {
+    pub(super) fn apply(&mut self, event: RoomAction) {
         match event {
             RoomAction::Join { person, name } => self.join(person, name),
             RoomAction::Leave { socket } => {
@@ -71,7 +71,7 @@ impl RoomModel {
                     self.drop_socket(socket);
                 }
             }
-            RoomAction::Say { socket, to, mark } => self.relay(socket, to, mark),
+            RoomAction::Relay { socket, to, mark } => self.relay(socket, to, mark),
             RoomAction::Ping { socket } => {
                 let Some(socket) = self.socket(socket) else {
                     return;
@@ -266,7 +266,7 @@ impl RoomModel {
                 (ServerMessage::Left { id, .. }, Some(view)) => {
                     view.remove(&id).expect("known before it left");
                 }
-                (message, view) => panic!("{to:?} knows {view:?} and receives {message:?}"),
+                (message, view) => panic!("{to:?} with the view {view:?} receives {message:?}"),
             }
         }
     }
@@ -303,7 +303,7 @@ impl RoomModel {
         for socket in 0..self.people.len() {
             self.drop_socket(SocketId(socket as u64));
         }
-        self.take(RoomAction::Wait {
+        self.apply(RoomAction::Wait {
             seconds: AWAY_TIMEOUT.as_secs(),
         });
         assert!(self.room.is_empty());
