@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn protocols_on_one_port_are_told_apart() {
+    fn protocols_on_one_port_are_distinguished() {
         let mut binding = [0; 20];
         binding[4..8].copy_from_slice(&[0x21, 0x12, 0xA4, 0x42]);
         assert_eq!(DatagramKind::of(&binding), DatagramKind::Stun);

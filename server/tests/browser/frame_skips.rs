@@ -1,4 +1,4 @@
-//! A notice tells a viewer that frames are skipped because the connection is too slow.
+//! A notice is shown while frames are skipped because the connection is too slow.
 
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,13 @@ use crate::{STREAM, server, video};
 /// Makes the page's statistics report no decoded frames while `window.still` is true.
 const STILL: &str = "const ask = RTCPeerConnection.prototype.getStats; let count = null; window.still = false; \
     RTCPeerConnection.prototype.getStats = async function() { \
-        const report = await ask.call(this), told = new Map(); \
+        const report = await ask.call(this), reported = new Map(); \
         report.forEach((entry, id) => { \
             const video = entry.type == 'inbound-rtp' && entry.kind == 'video'; \
             if (video && !still) count = entry.framesDecoded; \
-            told.set(id, video ? { ...entry, framesDecoded: count, freezeCount: 0 } : entry); \
+            reported.set(id, video ? { ...entry, framesDecoded: count, freezeCount: 0 } : entry); \
         }); \
-        return told; \
+        return reported; \
     }";
 
 /// Session addresses that the page has requested.

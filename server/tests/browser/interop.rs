@@ -65,8 +65,8 @@ async fn a_text_of_sixty_four_kilobytes_reaches_a_terminal_and_comes_back() {
                 field.dispatchEvent(new Event('input', { bubbles: true }))";
     ann.run(fill).await;
     ann.click("#send").await;
-    let heard = term.event("message", |_| true).await;
-    assert_eq!(heard["text"].as_str().map(str::len), Some(65_530));
+    let received = term.event("message", |_| true).await;
+    assert_eq!(received["text"].as_str().map(str::len), Some(65_530));
     ann.until(
         "the echo is here",
         "[...document.querySelectorAll('.chat-message:not(.own) .bubble')].some(message => message.innerText.length == 65536)",

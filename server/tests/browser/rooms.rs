@@ -323,7 +323,7 @@ async fn the_message_field_respects_input_methods_and_limits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_link_of_a_room_is_copied_or_the_button_says_that_it_was_not() {
+async fn the_link_of_a_room_is_copied_or_the_button_shows_the_failure() {
     let server = server().await;
     let browser = TestBrowser::chromium().await;
     join(&browser, &server, "demo", "Ann").await;

@@ -69,8 +69,8 @@ pub(crate) fn is_smooth(playback: &Playback) {
     assert!(playback.loudness > 0.001, "no audio: {playback:?}");
 }
 
-/// Counts frames as they are presented. Audio is measured by an analyser on the stream; where a browser without a sound card
-/// lets no AudioContext run (Firefox), by the energy in the connection's statistics.
+/// Counts presented frames. Audio is measured by an analyser on the stream, or by the energy in the connection's statistics in a browser
+/// that runs no AudioContext without an audio device (Firefox).
 const MEASURE: &str = r"
     const video = document.querySelector('video');
     const context = new AudioContext();

@@ -17,7 +17,7 @@ async fn watch_page(browser: &TestBrowser, server: &TestServer) {
     video::starts(browser).await;
 }
 
-/// Waits until the player is in this state, as its `data-state` says.
+/// Waits until the player's `data-state` is this state.
 async fn player_is(browser: &TestBrowser, state: &str) {
     let expression =
         format!("document.querySelector('#player')?.dataset.state.match(/^({state})$/)?.[0]");
@@ -34,11 +34,11 @@ async fn chromium_plays_the_video_passed_through_across_the_loop_point() {
     video::is_the_clip(&video::measure(&browser, 8.0).await);
     assert_eq!(video::codec(&browser).await, "video/H264");
     player_is(&browser, "playing").await;
-    tells_what_arrived(&browser, 2).await;
+    negotiates_transport_cc(&browser, 2).await;
 }
 
-/// So many media agreed on transport-wide numbers and their feedback, by the ids that the browser offered.
-async fn tells_what_arrived(browser: &TestBrowser, media: u64) {
+/// Checks that `media` media sections negotiated transport-wide sequence numbers and their feedback, with the ids of the offer.
+async fn negotiates_transport_cc(browser: &TestBrowser, media: u64) {
     let script = "const lines = sdp => sdp.split('\\r\\n').filter(line => /extmap:.*transport-wide-cc|rtcp-fb:.* transport-cc/.test(line)); \
         const [peer] = peers, offered = lines(peer.localDescription.sdp), agreed = lines(peer.remoteDescription.sdp); \
         return agreed.every(line => offered.includes(line)) ? agreed.length : agreed.concat(offered)";
@@ -52,7 +52,7 @@ async fn firefox_plays_a_vp8_rendition_across_the_loop_point() {
     watch_page(&browser, &server).await;
     video::is_the_clip(&video::measure(&browser, 8.0).await);
     assert_eq!(video::codec(&browser).await, "video/VP8");
-    tells_what_arrived(&browser, 2).await;
+    negotiates_transport_cc(&browser, 2).await;
     browser.screenshot("watch-firefox").await;
 }
 

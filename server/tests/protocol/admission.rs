@@ -10,7 +10,7 @@ async fn health(server: &TestServer) -> Health {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_would_need_more_than_may_be_sent_is_told_to_try_again() {
+async fn a_viewer_over_the_bandwidth_limit_gets_503_with_retry_after() {
     let film = format!("film={}", testkit::CLIP);
     let server = TestServer::with(&["--max-egress-mbps", "4", &film]).await;
     let (viewer, offer) = TestViewer::offer(Wants::default()).await;

@@ -240,7 +240,7 @@ async fn sessions_of_others_and_finished_ones_are_not_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_routes_and_methods_are_told() {
+async fn unknown_routes_get_404_and_methods_405() {
     let server = TestServer::with(&["test:"]).await;
     let nowhere = server
         .http
@@ -326,7 +326,7 @@ async fn a_folder_without_media_is_an_empty_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_half_open_connections_disturb_nobody() {
+async fn two_hundred_half_open_connections_do_not_disturb_a_viewer() {
     let (server, viewer) = watched().await;
     let address = server.url.trim_start_matches("http://").to_owned();
     let mut half_open = Vec::new();

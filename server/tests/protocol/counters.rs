@@ -16,7 +16,7 @@ async fn offered(server: &TestServer, stream: &str) -> (TestViewer, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_viewer_is_told_how_it_goes() {
+async fn a_session_has_statistics() {
     let server = TestServer::start().await;
     let (viewer, location) = offered(&server, "film").await;
     let secret = location.strip_prefix("/session/").unwrap();

@@ -65,7 +65,7 @@ async fn a_viewer_that_falls_silent_is_gone_within_ten_seconds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_viewer_that_says_goodbye_is_gone_at_once() {
+async fn a_viewer_that_closes_its_connection_is_removed_at_once() {
     let server = TestServer::start().await;
     let viewer = TestViewer::watch(&server, "film").await;
     viewer.packets_of("H264", 20).await;

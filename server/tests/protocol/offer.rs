@@ -65,7 +65,7 @@ async fn a_forwarded_address_is_offered_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_name_is_told() {
+async fn an_unknown_stream_gets_404() {
     let server = TestServer::with(&["test:"]).await;
     let (viewer, offer) = TestViewer::offer(Wants::default()).await;
     let response = server

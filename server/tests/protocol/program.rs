@@ -17,7 +17,7 @@ fn unfinished_request(program: &ServerProcess) -> TcpStream {
 }
 
 #[test]
-fn a_missing_file_is_told_in_a_sentence() {
+fn a_missing_file_is_reported_in_a_sentence() {
     let output = Command::new(program("server"))
         .arg("no/such/film.mp4")
         .output()
@@ -31,7 +31,7 @@ fn a_missing_file_is_told_in_a_sentence() {
 }
 
 #[test]
-fn a_taken_port_is_told_in_a_sentence() {
+fn a_taken_port_is_reported_in_a_sentence() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let output = Command::new(program("server"))

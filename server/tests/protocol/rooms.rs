@@ -59,7 +59,7 @@ async fn rooms_know_nothing_of_each_other() {
 }
 
 #[tokio::test]
-async fn who_says_goodbye_is_gone_at_once() {
+async fn a_member_that_leaves_is_removed_at_once() {
     let server = TestServer::with(&["test:"]).await;
     let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
     let mut bob = TestMember::join(&server.url, "demo", "Bob", 2).await;

@@ -9,19 +9,19 @@ use testkit::{TestServer, eventually, sentence};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::{self, Message};
 
-/// Two members who must not be disturbed.
+/// Two members that a test checks to be undisturbed.
 struct Bystanders(TestMember, TestMember);
 
 impl Bystanders {
-    async fn meet(server: &TestServer) -> Self {
+    async fn join(server: &TestServer) -> Self {
         let mut one = TestMember::join(&server.url, "demo", "One", 101).await;
         let two = TestMember::join(&server.url, "demo", "Two", 102).await;
         one.receive().await;
         Self(one, two)
     }
 
-    /// They received nothing else, and still reach each other at once.
-    async fn noticed_nothing(&mut self) {
+    /// Checks that they received no message, and still reach each other within 3 s.
+    async fn expect_undisturbed(&mut self) {
         let Self(one, two) = self;
         one.socket.expect_no_message().await;
         let began = Instant::now();
@@ -38,7 +38,7 @@ impl Bystanders {
 #[tokio::test]
 async fn what_is_no_message_is_refused_and_the_second_time_ends_the_socket() {
     let server = TestServer::with(&["test:"]).await;
-    let mut bystanders = Bystanders::meet(&server).await;
+    let mut bystanders = Bystanders::join(&server).await;
     let key = "00000000000000000000000000000001";
     let long = format!(r#"{{"type":"{}"}}"#, "x".repeat(1000));
     let deep = "[".repeat(10_000);
@@ -75,14 +75,14 @@ async fn what_is_no_message_is_refused_and_the_second_time_ends_the_socket() {
         let sentence = socket.ended(ErrorCode::Malformed, 1008).await;
         assert!(sentence.contains("Binary"), "{sentence}");
     }
-    bystanders.noticed_nothing().await;
+    bystanders.expect_undisturbed().await;
     server.stop().await;
 }
 
 #[tokio::test]
-async fn a_join_that_cannot_be_is_told_why() {
+async fn a_refused_join_gets_the_reason() {
     let server = TestServer::with(&["test:"]).await;
-    let mut bystanders = Bystanders::meet(&server).await;
+    let mut bystanders = Bystanders::join(&server).await;
     for (room, name, code, says) in [
         ("", "x", ErrorCode::BadName, "room's name is empty"),
         (&"r".repeat(65), "x", ErrorCode::BadName, "64 bytes"),
@@ -101,12 +101,12 @@ async fn a_join_that_cannot_be_is_told_why() {
     let sentence = socket.ended(ErrorCode::Version, 1008).await;
     assert!(sentence.contains("version 1"), "{sentence}");
     assert_eq!(server.rooms.rooms(), 1, "no room was begun in vain");
-    bystanders.noticed_nothing().await;
+    bystanders.expect_undisturbed().await;
     server.stop().await;
 }
 
 #[tokio::test]
-async fn who_has_not_joined_and_who_has_joined_twice_are_told_so() {
+async fn messages_before_a_join_and_second_joins_are_refused() {
     let server = TestServer::with(&["test:"]).await;
     let mut socket = TestSocket::open(&server.url).await;
     socket.send_message(&ClientMessage::Ping).await;
@@ -119,9 +119,9 @@ async fn who_has_not_joined_and_who_has_joined_twice_are_told_so() {
 }
 
 #[tokio::test]
-async fn targets_that_are_not_there_are_told_to_the_sender_only() {
+async fn only_the_sender_learns_that_a_target_is_missing() {
     let server = TestServer::with(&["test:"]).await;
-    let mut bystanders = Bystanders::meet(&server).await;
+    let mut bystanders = Bystanders::join(&server).await;
     let mut elsewhere = TestMember::join(&server.url, "elsewhere", "X", 1).await;
     let unknown = PeerId::try_from("0123456789abcdef".to_owned()).unwrap();
     for target in [bystanders.0.id().clone(), elsewhere.id().clone(), unknown] {
@@ -134,7 +134,7 @@ async fn targets_that_are_not_there_are_told_to_the_sender_only() {
             "{refused:?}"
         );
     }
-    bystanders.noticed_nothing().await;
+    bystanders.expect_undisturbed().await;
     server.stop().await;
 }
 
@@ -191,7 +191,7 @@ async fn the_longest_message_passes_and_a_longer_one_ends_the_socket() {
 #[tokio::test]
 async fn a_flood_ends_the_socket_and_a_busy_joiner_does_not() {
     let server = TestServer::with(&["test:"]).await;
-    let mut bystanders = Bystanders::meet(&server).await;
+    let mut bystanders = Bystanders::join(&server).await;
     let mut busy = TestMember::join(&server.url, "crowd", "Busy", 1).await;
     let mut others = Vec::new();
     for number in 2..=MAX_PEERS as u128 {
@@ -225,7 +225,7 @@ async fn a_flood_ends_the_socket_and_a_busy_joiner_does_not() {
     };
     assert_eq!(refused.0, ErrorCode::TooFast, "{}", refused.1);
     flood.closed(ErrorCode::TooFast, 1008).await;
-    bystanders.noticed_nothing().await;
+    bystanders.expect_undisturbed().await;
     server.stop().await;
 }
 
@@ -262,7 +262,7 @@ async fn a_full_room_and_a_full_server_say_so() {
 }
 
 #[tokio::test]
-async fn pages_of_other_origins_are_turned_away_where_the_owner_says_so() {
+async fn pages_of_other_origins_are_refused_with_cors_origin() {
     let server = TestServer::with(&["test:", "--cors-origin", "https://www.example.org"]).await;
     let own = server.url.clone();
     for origin in [None, Some("https://www.example.org"), Some(own.as_str())] {
@@ -307,7 +307,7 @@ async fn a_plain_request_learns_what_this_is() {
 #[tokio::test]
 async fn bytes_that_are_no_websocket_end_that_socket_only() {
     let server = TestServer::with(&["test:"]).await;
-    let mut bystanders = Bystanders::meet(&server).await;
+    let mut bystanders = Bystanders::join(&server).await;
     let address = server.url.trim_start_matches("http://");
     for garbage in [
         // An unmasked frame, a reserved opcode, a length of 2^63, a ping of 126 bytes, text that is not UTF-8.
@@ -330,6 +330,6 @@ async fn bytes_that_are_no_websocket_end_that_socket_only() {
         assert!(read.is_ok(), "it is closed: {garbage:?}");
         assert!(answer.starts_with(b"HTTP/1.1 101"));
     }
-    bystanders.noticed_nothing().await;
+    bystanders.expect_undisturbed().await;
     server.stop().await;
 }

@@ -236,7 +236,7 @@ async fn every_viewer_starts_on_a_keyframe_and_gets_audio() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_video_says_so_and_stops_no_other_stream() {
+async fn a_file_that_is_not_media_fails_and_stops_no_other_stream() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(
         folder.path().join("text.mp4"),
@@ -247,14 +247,14 @@ async fn a_file_that_is_no_video_says_so_and_stops_no_other_stream() {
     fs::write(folder.path().join("empty.mp4"), b"").expect("written");
     fs::write(folder.path().join("good.mp4"), whole).expect("written");
     let registry = open(SourceConfig::Folder(folder.path().to_owned()));
-    let looked_at = || {
+    let probed = || {
         registry
             .list()
             .streams
             .iter()
             .all(|stream| stream.state != StreamState::Probing)
     };
-    eventually("every file is looked at", looked_at).await;
+    eventually("every file is probed", probed).await;
     for name in ["text", "empty"] {
         let state = info(&registry, name).state;
         let StreamState::Failed { error } = state else {

@@ -36,7 +36,7 @@ on_both_paths! {
     viewers_of_one_stream_are_counted_and_forgotten,
     a_lost_packet_is_sent_again,
     a_viewer_that_cannot_go_on_gets_a_keyframe,
-    stray_packets_disturb_nobody,
+    stray_packets_disturb_no_viewer,
 }
 
 async fn video_and_audio_arrive_complete_and_in_order(path: MediaPath) {
@@ -197,7 +197,7 @@ async fn a_lost_packet_is_sent_again(path: MediaPath) {
         .await;
     let asked = [lost, lost.wrapping_add(1), lost.wrapping_add(3)];
     eventually(
-        "three packets come again",
+        "three packets are retransmitted",
         Duration::from_secs(3),
         || async { viewer.received("H264").repeated == asked },
     )
@@ -241,7 +241,7 @@ async fn a_viewer_that_cannot_go_on_gets_a_keyframe(path: MediaPath) {
     server.stop().await;
 }
 
-async fn stray_packets_disturb_nobody(path: MediaPath) {
+async fn stray_packets_disturb_no_viewer(path: MediaPath) {
     let server = TestServer::with_media_path(path).await;
     let viewer = TestViewer::watch(&server, "film").await;
     viewer.packets_of("H264", 20).await;

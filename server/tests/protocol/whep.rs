@@ -347,7 +347,7 @@ async fn after_an_ice_restart_media_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_server_says_so_and_disturbs_nobody() {
+async fn a_full_server_refuses_and_disturbs_no_viewer() {
     let server =
         TestServer::with(&["--max-viewers", "1", &format!("film={}", testkit::CLIP)]).await;
     let viewer = TestViewer::watch(&server, "film").await;

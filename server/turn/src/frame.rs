@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_and_channel_data_are_told_apart() {
+    fn messages_and_channel_data_are_distinguished() {
         assert_eq!(measure(&[]), Ok(None));
         assert_eq!(measure(&[0x40, 0, 0]), Ok(None));
         assert_eq!(

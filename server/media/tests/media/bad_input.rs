@@ -15,7 +15,7 @@ fn error(path: impl Into<PathBuf>) -> MediaError {
 }
 
 #[test]
-fn an_unplayable_input_gives_an_error_that_says_what_to_do() {
+fn an_unplayable_input_gives_an_error_with_advice() {
     let missing = error("/nowhere/video.mp4");
     assert_eq!(
         missing.to_string(),

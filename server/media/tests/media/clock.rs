@@ -16,7 +16,7 @@ pub(crate) struct TestClock<'a> {
 }
 
 impl<'a> TestClock<'a> {
-    /// Every reading of the clock takes `step`; `control` is told to stop after `length`.
+    /// Every reading of the clock takes `step`; after `length` `control` requests a stop.
     pub(crate) fn new(control: &'a Control, step: Duration, length: Duration) -> Self {
         let start = Instant::now();
         Self {

@@ -145,9 +145,9 @@ fn after_a_thousand_loops_audio_and_video_are_as_far_apart_as_in_the_first() {
             .iter()
             .position(|unit| unit.time.0 >= starts[pass] - 100_000)
             .unwrap();
-        let heard = decode_audio(&audio[from..from + 25]);
+        let decoded = decode_audio(&audio[from..from + 25]);
         let silence_from = (starts[pass] - audio[from].time.0) as usize * 48 / 1000 + 48 * 30;
-        let loud = heard[silence_from..]
+        let loud = decoded[silence_from..]
             .chunks(48)
             .position(|chunk| loudness(chunk) > 0.05)
             .unwrap();

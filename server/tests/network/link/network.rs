@@ -118,8 +118,8 @@ impl Network {
         self.namespaces.run(ROUTER, &queue) + &self.namespaces.run(ROUTER, &classes)
     }
 
-    /// The router gets another address: what was under way to the old one is lost, and the server hears the viewer from
-    /// another host, which the viewer has no way to notice.
+    /// Gives the router another address: packets in flight to the old address are lost, and to the server the viewer has
+    /// another address. The viewer cannot detect that.
     pub(crate) fn rebind(&self) {
         self.rebound.set(self.rebound.get() + 1);
         self.load_nat();

@@ -184,7 +184,7 @@ impl fmt::Display for Span {
 mod tests {
     use super::*;
 
-    /// Ten samples a second; `shown` tells whether the tenth of a second that starts then has its frames.
+    /// Ten samples a second. `shown`: whether all frames of the tenth of a second that starts then are presented.
     fn samples(seconds: f64, shown: impl Fn(f64) -> bool) -> Samples {
         let mut frames = 0.0;
         let mut samples = Vec::new();

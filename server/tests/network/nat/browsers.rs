@@ -158,7 +158,7 @@ async fn two_browsers_behind_symmetric_nats_and_a_terminal_talk_in_one_room() {
 }
 
 #[tokio::test]
-async fn the_doctor_tells_the_kinds_of_nats_apart() {
+async fn the_connection_test_distinguishes_kinds_of_nat() {
     let Some(network) = network([Nat::FullCone, Nat::Symmetric]) else {
         return;
     };

@@ -106,7 +106,7 @@ async fn behind_symmetric_nats_two_peers_talk_through_coturn() {
 }
 
 #[tokio::test]
-async fn where_udp_is_blocked_a_peer_says_so_and_what_helps() {
+async fn where_udp_is_blocked_a_peer_reports_it_with_advice() {
     let Some(mut network) = Network::build([Nat::Symmetric, Nat::NoUdp]) else {
         return;
     };

@@ -17,7 +17,7 @@ const RATE: f64 = 25.0;
 /// Waits until this many seconds of the clip have arrived.
 async fn watched(viewer: &Str0mViewer, seconds: f64) -> ReceivedMedia {
     let frames = (seconds * RATE) as u64;
-    let what = format!("{seconds} s of the film come");
+    let what = format!("{seconds} s of the clip arrive");
     eventually(&what, Duration::from_secs(30), || async {
         let seen = viewer.received();
         seen.frames >= frames && seen.audio_packets as f64 * 0.02 >= seconds
@@ -62,7 +62,7 @@ async fn watches(transport: Transport) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_viewer_over_tcp_that_stops_reading_disturbs_nobody_and_is_given_up() {
+async fn a_viewer_over_tcp_that_stops_reading_disturbs_no_other_and_is_disconnected() {
     let server = TestServer::start().await;
     let other = Str0mViewer::join(&server, "film", Transport::Tcp).await;
     let stalled = Str0mViewer::join(&server, "film", Transport::Tcp).await;

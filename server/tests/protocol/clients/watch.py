@@ -30,18 +30,18 @@ def ask(method, url, body=None):
 
 
 class Loss:
-    """Takes away one in so many RTP packets."""
+    """Drops one in `one_in` RTP packets, retransmissions excepted."""
 
     def __init__(self, one_in):
-        self.lost = self.come = 0
-        # Payload types of repairs (RFC 4588 8.1), once they are known.
+        self.lost = self.arrived = 0
+        # Payload types of retransmissions (RFC 4588 8.1), read from the answer.
         self.repairs = None
         pass_on = rtcdtlstransport.RTCDtlsTransport._handle_rtp_data
 
         async def handle(transport, data, **others):
             if data[1] & 0x7F not in self.repairs:
-                self.come += 1
-                if self.come % one_in == 0:
+                self.arrived += 1
+                if self.arrived % one_in == 0:
                     self.lost += 1
                     return
             await pass_on(transport, data, **others)
@@ -53,7 +53,7 @@ class Loss:
 
 
 class Seen:
-    """What has come of one track, decoded."""
+    """Statistics of the decoded frames of one track."""
 
     def __init__(self):
         self.frames = 0
@@ -111,17 +111,17 @@ async def watch(arguments):
     while not seen["video"].frames and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
     await asyncio.sleep(arguments.seconds)
-    told = {kind: one.summary() for kind, one in seen.items()}
+    result = {kind: one.summary() for kind, one in seen.items()}
     transport = connection.getTransceivers()[0].receiver.transport
-    # aiortc has no call that tells it.
-    told["profile"] = transport._ssl.get_selected_srtp_profile().decode()
+    # aiortc has no public call for the profile.
+    result["profile"] = transport._ssl.get_selected_srtp_profile().decode()
     info, _ = await asyncio.to_thread(ask, "GET", session)
-    told["lost"] = loss.lost if loss else 0
-    told["session"] = json.loads(info)
+    result["lost"] = loss.lost if loss else 0
+    result["session"] = json.loads(info)
     await asyncio.to_thread(ask, "DELETE", session)
     await connection.close()
     await asyncio.gather(*watching)
-    print(json.dumps(told))
+    print(json.dumps(result))
 
 
 def main():

@@ -20,7 +20,7 @@ async fn advertised_host(server: &TestServer, header: (&str, &str)) -> String {
 }
 
 #[tokio::test]
-async fn clients_are_told_the_host_that_they_used() {
+async fn ice_urls_have_the_host_that_the_client_used() {
     let server = TestServer::with(&["test:"]).await;
     for (header, host) in [
         (("host", "video.example.org:8000"), "video.example.org"),
@@ -37,7 +37,7 @@ async fn clients_are_told_the_host_that_they_used() {
 }
 
 #[tokio::test]
-async fn every_answer_has_a_credential_of_its_own_that_says_when_it_ends() {
+async fn every_answer_has_a_new_credential_with_its_expiry() {
     let server = TestServer::with(&["test:"]).await;
     let [one, two] = [ice(&server).await, ice(&server).await];
     assert_eq!(one.ttl, Some(12 * 3600));

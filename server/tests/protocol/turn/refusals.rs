@@ -239,7 +239,7 @@ async fn the_usual_port_that_is_taken_is_no_reason_not_to_start() {
 }
 
 #[tokio::test]
-async fn with_turn_off_there_is_no_server_and_clients_are_told_of_none() {
+async fn with_turn_off_no_server_runs_and_none_is_announced() {
     let server = super::TestServer::with(&["test:", "--turn", "off"]).await;
     assert!(server.turn.is_none());
     let config = ice(&server).await;
@@ -248,7 +248,7 @@ async fn with_turn_off_there_is_no_server_and_clients_are_told_of_none() {
 }
 
 #[tokio::test]
-async fn clients_are_told_to_use_only_relays() {
+async fn clients_are_configured_to_use_only_relays() {
     let page = super::TestServer::with(&["test:", "--relay-only"]).await;
     let config = ice(&page).await;
     assert_eq!(

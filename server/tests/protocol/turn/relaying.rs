@@ -87,7 +87,7 @@ async fn an_allocation_relays_both_ways() {
 }
 
 #[tokio::test]
-async fn nobody_reaches_a_client_without_its_permission() {
+async fn no_peer_reaches_a_client_without_a_permission() {
     let turn = Turn::start(PRIVATE).await;
     let mut client = turn.client(By::Udp).await;
     let relayed = client.allocate().await.unwrap();
@@ -127,7 +127,7 @@ async fn two_allocations_of_this_server_meet_on_loopback() {
 
 /// A router forwards a public address to this machine, and does not hairpin.
 #[tokio::test]
-async fn with_a_public_address_relayed_addresses_are_told_as_that() {
+async fn with_a_public_address_relayed_addresses_are_announced_with_it() {
     let turn = Turn::start(&["--public-ip", "203.0.113.5"]).await;
     let (mut one, mut two) = (turn.client(By::Udp).await, turn.client(By::Tcp).await);
     let [at_one, at_two] = [one.allocate().await.unwrap(), two.allocate().await.unwrap()];
