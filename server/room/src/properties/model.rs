@@ -145,10 +145,8 @@ impl RoomModel {
             key: key(person),
             kind: PeerKind::Browser,
         };
-        let position = self
-            .expected
-            .iter()
-            .position(|member| member.person == person);
+        let mut members = self.expected.iter();
+        let position = members.position(|member| member.person == person);
         let taken = self.expected.iter().any(|member| {
             member.person != person && name::fold(member.name.trim()) == name::fold(name.trim())
         });
@@ -339,10 +337,8 @@ impl RoomModel {
     }
 
     fn peer_of(&self, socket: SocketId) -> Option<PeerId> {
-        let member = self
-            .expected
-            .iter()
-            .find(|member| member.socket == Some(socket));
+        let mut members = self.expected.iter();
+        let member = members.find(|member| member.socket == Some(socket));
         member.map(|member| id(member.person))
     }
 }
