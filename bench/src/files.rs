@@ -48,14 +48,17 @@ impl FilesBench {
         Ok(())
     }
 
-    fn print(&self, who: &str, took: &[Duration]) {
+    fn print(&self, label: &str, took: &[Duration]) {
         let rate = |took: &Duration| self.megabytes as f64 * 8.0 / took.as_secs_f64();
         let best = took.iter().map(rate).fold(0.0, f64::max);
         let all: Vec<_> = took
             .iter()
             .map(|took| format!("{:.0}", rate(took)))
             .collect();
-        println!("{who:<24} {best:>6.0} Mbit/s   (each: {})", all.join(", "));
+        println!(
+            "{label:<24} {best:>6.0} Mbit/s   (each: {})",
+            all.join(", ")
+        );
     }
 
     /// Over a data channel of a page that does nothing else, and in a room.

@@ -8,7 +8,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use testkit::process::ServerProcess;
 
 /// Raises the limit of open files of this process, and of those that it starts.
-pub(crate) fn need_files(count: u64) -> Result<()> {
+pub(crate) fn raise_file_limit(count: u64) -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_some_and(|current| current < count) {
         let raised = Rlimit {

@@ -15,7 +15,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::process::{need_files, start_server};
+use crate::process::{raise_file_limit, start_server};
 use crate::rng::Rng;
 use testkit::process::ServerProcess;
 use testkit::socket::{candidate, join, offer};
@@ -75,7 +75,7 @@ impl RoomsBench {
             self.sockets as usize <= self.rooms as usize * MAX_PEERS,
             "a room takes at most {MAX_PEERS} peers; use more rooms"
         );
-        need_files(u64::from(self.sockets) + 200)?;
+        raise_file_limit(u64::from(self.sockets) + 200)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;

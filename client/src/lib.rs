@@ -2,7 +2,7 @@
 //!
 //! | module | holds | runs natively too |
 //! |---|---|---|
-//! | [`state`] | pure rules: routes, server choice, the life of a session, figures, filters | yes, and is tested there |
+//! | [`state`] | pure rules: routes, server choice, the state machine of a session, figures, filters | yes, and is tested there |
 //! | [`i18n`] | all text, English and 简体中文 | yes |
 //! | [`rtc`] | the browser's WebRTC objects; dropping closes them | SDP only |
 //! | [`http`] | requests to the server | no |
@@ -13,9 +13,9 @@
 //!
 //! Imports run one way: `pages -> components -> hooks -> {rtc, state, i18n} -> http -> shared`.
 //!
-//! # Hooks for tests in a browser
+//! # Selectors for tests in a browser
 //!
-//! | selector | what |
+//! | selector | meaning, or values of the attribute |
 //! |---|---|
 //! | `#player[data-state]` | `stopped`, `connecting`, `playing` (a frame was shown), `unsteady`, `waiting`, `reconnecting`, `ended`, `failed` |
 //! | `#video`, `#state`, `#reason` | the video, its status as text, the reason when there is one |
@@ -30,10 +30,10 @@
 //! | `#server-used[data-source]`, `#server`, `#save-server`, `#test-server`, `#server-result`, `#ice`, `#save-ice`, `#ice-used`, `#relay-only`, `#own-name` | settings |
 //! | `#name`, `#room`, `#join`, `#form-error`, `#recent-rooms` | the lobby; `#name` and `#join` also wherever a room asks for a name |
 //! | `main.room[data-link][data-tab]` | `connecting`, `joined`, `lost`, `refused`, `left`; `unnamed` without `.room`. `#tab-chat`, `#tab-people`, `#tab-files` on a phone |
-//! | `#copy-link`, `#copy-invite`, `#leave`, `#rename`, `#retry`, `#rejoin`, `#reload`, `#reason` | what can be done in and around a room |
+//! | `#copy-link`, `#copy-invite`, `#leave`, `#rename`, `#retry`, `#rejoin`, `#reload`, `#reason` | actions in a room, and when it is not joined |
 //! | `.person[data-name][data-path]`, `.code-digits` | `connecting`, `direct`, `relayed`, `broken`, `failed`; safety codes |
 //! | `.message-log`, `.chat-message`, `.chat-message.own[data-ticks]`, `.bubble`, `.note`, `.divider.unread`, `#new-messages`, `.typing` | the conversation; `waiting`, `some`, `all` |
-//! | `#message`, `#send`, `#attach`, `#file-input`, `.length-warning`, `.drop-target` | where messages are written; `#file-input` takes files |
+//! | `#message`, `#send`, `#attach`, `#file-input`, `.length-warning`, `.drop-target` | the field for messages; `#file-input` accepts files |
 //! | `.file[data-name][data-stage]` in `.chat-message` and in `#files` | `offered`, `requested`, `running`, `paused`, `complete`, `stopped`, `corrupt`, `failed`, `withdrawn`; `.get`, `.cancel`, `.save`, `img.shared-image` |
 //! | `#run-test`, `.check[data-kind][data-outcome]`, `#test-result[data-reachability]`, `#copy-report` | the connection test; `everybody`, `most`, `local-network`, `nobody` |
 //! | `#language`, `#server-state[data-state]` | in the bar; `asking`, `online`, `offline` |

@@ -128,7 +128,7 @@ async fn a_peer_that_never_offered_closes_too() {
 }
 
 #[wasm_bindgen_test]
-async fn a_refused_offer_closes_its_connection_and_says_why() {
+async fn a_refused_offer_closes_its_connection_and_reports_the_reason() {
     install().await.expect("the page can be prepared");
     let events = Rc::new(RefCell::new(Vec::new()));
     refuse_with(406);
@@ -147,7 +147,7 @@ async fn a_refused_offer_closes_its_connection_and_says_why() {
 
 /// The counters of the selected candidate pair.
 struct SelectedPair {
-    /// The `ice-ufrag` of the local and the remote candidate: tell one ICE generation from another.
+    /// The `ice-ufrag` of the local and the remote candidate, which differs between ICE generations.
     ufrags: [Option<String>; 2],
     bytes_received: f64,
 }

@@ -111,8 +111,8 @@ function json(status, value) {
   return new Response(JSON.stringify(value), { status, headers: { "content-type": "application/json" } });
 }
 
-// Chrome allows a page 500 connections, and a closed one counts until it is collected: one that something still holds on
-// to counts for ever.
+// Chrome allows a page 500 connections, and a closed one counts until it is garbage-collected, which
+// needs that no reference to it is left.
 export async function collect() {
   globalThis.gc?.();
   await new Promise((resolve) => setTimeout(resolve));

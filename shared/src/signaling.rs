@@ -157,7 +157,7 @@ pub enum ClientMessage {
         key: PeerKey,
         kind: PeerKind,
     },
-    /// The peer leaves: the others are told at once, and the socket is closed.
+    /// The peer leaves: the others receive `left` at once, and the socket is closed.
     Leave,
     Offer {
         to: PeerId,

@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_whole_file_is_told_from_a_corrupt_one() {
+    fn a_whole_file_is_distinguished_from_a_corrupt_one() {
         let mut hash = FileHash::default();
         hash.push(b"hello");
         let complete = hash.complete();

@@ -59,7 +59,7 @@ fn compile(options: &Options) -> Result<()> {
 fn run(options: &Options) -> Result<()> {
     let mut cargo = workspace::cargo(options.ci, &["test", "--workspace", "--all-targets"]);
     cargo.arg("--no-fail-fast").args(&options.name);
-    // libtest tells times only with unstable options, which RUSTC_BOOTSTRAP unlocks on stable Rust. Set for cargo it
+    // libtest prints times only with unstable options, which RUSTC_BOOTSTRAP unlocks on stable Rust. Set for cargo it
     // would also reach rustc and recompile everything; the runner sets it for the test programs only.
     let runner = format!("CARGO_TARGET_{}_RUNNER", host()?);
     cargo.env(runner, "env RUSTC_BOOTSTRAP=1").args([
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_learn_how_they_are_run() {
+    fn tests_receive_the_options_of_the_run() {
         let mut command = printing("test result: ok. 1 passed; 0 failed; 0 ignored");
         let options = Options {
             full: true,

@@ -213,7 +213,7 @@ pub(crate) fn apt_install(packages: &str) -> Result<()> {
             apt.args(["-n", "env"]);
         }
         apt.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-y"]);
-        if !step::watched() {
+        if !step::is_terminal() {
             apt.args(["-qq", "-o", "Dpkg::Use-Pty=0"])
                 .stdout(Stdio::null());
         }

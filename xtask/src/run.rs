@@ -80,7 +80,7 @@ fn release_build(package: &str, program: &str) -> Command {
     cargo
 }
 
-/// Replaces xtask by the program, so that signals reach it and its exit status is ours.
+/// Replaces xtask by the program, so that it receives signals, and its exit status is that of xtask.
 #[cfg(unix)]
 fn become_program(command: &mut Command) -> Result<()> {
     use std::os::unix::process::CommandExt;

@@ -55,7 +55,7 @@ pub(crate) fn run_all(steps: Vec<Step>) -> Result<Vec<(String, Duration)>> {
 
 /// Runs a command to its end. The error says how to run it alone.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    // So that our own lines come before the child's.
+    // So that the lines of xtask come before those of the child.
     let _ = stdout().flush();
     let program = command.get_program().to_string_lossy().into_owned();
     let status = command
@@ -67,7 +67,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Like [`run`], and passes each line of both its outputs on to `read`, without its line break, as well as to our own output.
+/// Like [`run`], and passes each line of both its outputs on to `read`, without its line break, and prints it.
 ///
 /// Both go through one pipe, so the lines keep their order.
 pub(crate) fn run_reading(command: &mut Command, mut read: impl FnMut(&str)) -> Result<()> {
@@ -75,7 +75,7 @@ pub(crate) fn run_reading(command: &mut Command, mut read: impl FnMut(&str)) -> 
     let (output, input) = io::pipe()?;
     command.stdout(input.try_clone()?).stderr(input);
     let child = command.spawn();
-    // Closes our end of the pipe.
+    // Closes the end of the pipe in this process.
     command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
     let mut child = child.with_context(|| format!("cannot start {program}; is it installed?"))?;
     let (sender, lines) = mpsc::channel();
@@ -92,7 +92,7 @@ pub(crate) fn run_reading(command: &mut Command, mut read: impl FnMut(&str)) -> 
                 read(&line);
             }
             Err(RecvTimeoutError::Disconnected) => break,
-            // A program that a test left behind may hold the pipe open for ever.
+            // A program that a test left behind may keep the pipe open without end.
             Err(RecvTimeoutError::Timeout) if status.is_some() => break,
             Err(RecvTimeoutError::Timeout) => status = child.try_wait()?,
         }
@@ -122,8 +122,8 @@ pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Result<()> {
     bail!("no answer within {} s", limit.as_secs());
 }
 
-/// Is the output a terminal? Then programs may draw their progress, which would fill a log file.
-pub(crate) fn watched() -> bool {
+/// Whether the output is a terminal: then programs may draw their progress, which would fill a log file.
+pub(crate) fn is_terminal() -> bool {
     stderr().is_terminal()
 }
 
@@ -150,12 +150,12 @@ fn line(command: &Command) -> String {
     line
 }
 
-/// A `PATH` of ours as one would type it: our tools in front of the inherited one.
+/// The `PATH` of a command as one would type it: the folders in `.tools/` in front of the inherited `PATH`.
 fn short_path(path: &str) -> String {
     let tools = workspace::tools();
-    let ours = env::split_paths(path).filter(|folder| folder.starts_with(&tools));
+    let own = env::split_paths(path).filter(|folder| folder.starts_with(&tools));
     let mut short = String::new();
-    for folder in ours {
+    for folder in own {
         let relative = folder.strip_prefix(workspace::root()).unwrap_or(&folder);
         let _ = write!(short, "$PWD/{}:", relative.display());
     }
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_hangs_is_given_up() {
+    fn a_command_that_hangs_is_ended_at_the_limit() {
         let started = Instant::now();
         let error = run_within(Command::new("sleep").arg("60"), Duration::from_millis(100));
         assert!(error.is_err());

@@ -65,7 +65,7 @@ const RETIRED: &[&str] = &[
 /// Lines. A longer file is about more than one thing.
 const LONGEST: usize = 400;
 
-/// Folders without sources of ours.
+/// Folders without sources of this repository.
 const NO_SOURCES: &[&str] = &["target", "dist", "node_modules"];
 
 /// A file, by its path from the root.
@@ -249,7 +249,10 @@ mod tests {
     #[test]
     fn modules_of_the_client_import_only_lower_ones() {
         let page = "use crate::pages::watch::Watch;";
-        assert_eq!(imports(&source("client/src/hooks/film.rs", page)).len(), 1);
+        assert_eq!(
+            imports(&source("client/src/hooks/player.rs", page)).len(),
+            1
+        );
         assert_eq!(imports(&source("client/src/pages/rooms.rs", page)).len(), 0);
         assert_eq!(imports(&source("client/src/state.rs", page)).len(), 1);
         let comment = "// As crate::pages does.\nuse crate::pages_of_a_book::Page;";

@@ -78,9 +78,9 @@ fn is_version(program: &str, version: &str) -> bool {
     answer(program, &["--version"]) == Some(format!("{program} {version}"))
 }
 
-/// Is there a wasm-opt that is new enough?
+/// Whether there is a wasm-opt that is new enough.
 pub(crate) fn has_wasm_opt() -> bool {
-    // Ours is a script for Node, which is slow to start: its manifest tells the version, too.
+    // The one in `.tools/` is a script for Node, which is slow to start: its version is read from its manifest instead.
     if let Some(version) = npm_version("binaryen") {
         return version == BINARYEN;
     }
@@ -89,7 +89,7 @@ pub(crate) fn has_wasm_opt() -> bool {
         .is_some_and(|version| version >= OLDEST_WASM_OPT)
 }
 
-/// Is axe-core in `.tools/`, and of our version?
+/// Whether axe-core is in `.tools/`, in the right version.
 pub(crate) fn has_axe() -> bool {
     npm_version("axe-core").as_deref() == Some(AXE)
 }
@@ -102,7 +102,7 @@ fn npm_version(package: &str) -> Option<String> {
     Some(rest.split_once('"')?.0.to_owned())
 }
 
-/// Is aiortc in its virtual environment, and of our version?
+/// Whether aiortc is in its virtual environment, in the right version.
 pub(crate) fn has_aiortc() -> bool {
     let ask = "from importlib.metadata import version; print(version('aiortc'))";
     answer(&python_of_aiortc(), &["-c", ask]).as_deref() == Some(AIORTC)
@@ -115,7 +115,7 @@ fn install_aiortc() -> Result<()> {
     step::run(&mut venv)?;
     let mut pip = command(&python_of_aiortc());
     pip.args(["-m", "pip", "install", "--disable-pip-version-check"]);
-    if !step::watched() {
+    if !step::is_terminal() {
         pip.arg("--quiet");
     }
     pip.arg(format!("aiortc=={AIORTC}"));
@@ -175,7 +175,7 @@ fn from_crates_io(package: &'static str, version: &str, features: &[&str]) -> Mi
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "0");
-    if !step::watched() {
+    if !step::is_terminal() {
         cargo.arg("--quiet");
     }
     let by_hand = ["cargo install --locked --root .tools"].iter();

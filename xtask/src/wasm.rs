@@ -134,7 +134,7 @@ fn install() -> Result<()> {
         })
 }
 
-/// Puts links to Debian's programs, and to no others of `/usr/bin`, into a folder of ours: the toolchains of rustup stay as they are.
+/// Puts links to Debian's programs, and to no others of `/usr/bin`, into a folder in `.tools/`: the toolchains of rustup are not changed.
 #[cfg(unix)]
 fn link_debian() -> Result<()> {
     fs::create_dir_all(debian_folder())?;

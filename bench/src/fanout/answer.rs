@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    pub(super) fn repairs_are_known_by_their_payload_type() {
+    fn retransmissions_are_recognized_by_their_payload_type() {
         assert_eq!(rtx_payload_types(ANSWER), BTreeSet::from([97]));
     }
 }

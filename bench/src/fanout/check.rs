@@ -113,8 +113,8 @@ mod tests {
 
     fn counts_of(units: &[(u64, i64)]) -> UnitCounts {
         let (mut check, mut counts) = (check(), UnitCounts::default());
-        for (fingerprint, picture) in units {
-            check.unit(*fingerprint, 77 + picture * 3600, &mut counts);
+        for (fingerprint, frame) in units {
+            check.unit(*fingerprint, 77 + frame * 3600, &mut counts);
         }
         counts
     }

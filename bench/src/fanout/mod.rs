@@ -45,7 +45,7 @@ use anyhow::Result;
 use clap::Args;
 use tokio::task::LocalSet;
 
-use crate::process::need_files;
+use crate::process::raise_file_limit;
 use cores::Cores;
 use row::{Plan, Row};
 use source::TestVideo;
@@ -99,7 +99,7 @@ fn folder() -> std::path::PathBuf {
 impl Fanout {
     pub(crate) fn run(self) -> Result<()> {
         let most = self.viewers.iter().max().copied().unwrap_or(0) + self.storm;
-        need_files(most as u64 * 2 + 500)?;
+        raise_file_limit(most as u64 * 2 + 500)?;
         let source = TestVideo::make(&folder())?;
         let cores = Cores::choose()?;
         println!(
@@ -168,7 +168,7 @@ impl Fanout {
         Ok(())
     }
 
-    /// The first server. Weir is started anew for each row, so that rows do not depend on earlier ones.
+    /// The first server. Weir is restarted for each row, so that rows do not depend on earlier ones.
     fn first(&self, source: &TestVideo, cores: Cores) -> Result<Target> {
         match &self.url {
             Some(url) => Target::third_party(url, self.pid, cores),

@@ -120,7 +120,7 @@ pub(crate) async fn measure(
     let arrived = SocketDrops::now()?;
     let after = target.metrics(pool.http()).await;
     let memory = ramp.before.zip(target.usage()?);
-    pool.all_here().await?;
+    pool.check_connected().await?;
     let mut in_window = pool.take_report();
     in_window.late.sort_unstable();
     let late_at_probes = std::mem::take(&mut in_window.late);

@@ -13,7 +13,7 @@ use super::source::TestVideo;
 use super::target::Target;
 use super::viewer::ViewerKind;
 use super::viewer_pool::ViewerPool;
-use crate::process::need_files;
+use crate::process::raise_file_limit;
 
 /// Half of the viewers that leave send DELETE, half just vanish. The server's usage is printed every minute.
 #[derive(Args)]
@@ -47,7 +47,7 @@ struct Minute {
 
 impl Soak {
     pub(crate) fn run(self) -> Result<()> {
-        need_files(self.viewers as u64 * 2 + 500)?;
+        raise_file_limit(self.viewers as u64 * 2 + 500)?;
         let source = TestVideo::make(&super::folder())?;
         let cores = Cores::choose()?;
         let target = Target::weir(&source, cores)?;
@@ -126,7 +126,7 @@ impl Soak {
                 pool.exchange(turn % 2 == 0).await?;
             }
         }
-        pool.all_here().await
+        pool.check_connected().await
     }
 }
 

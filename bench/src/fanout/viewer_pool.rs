@@ -131,8 +131,8 @@ impl ViewerPool {
         Ok(storm)
     }
 
-    /// One viewer joins, and the oldest one that is not a probe leaves; with DELETE only if `politely`.
-    pub(crate) async fn exchange(&mut self, politely: bool) -> Result<()> {
+    /// One viewer joins, and the oldest one that is not a probe leaves; with DELETE only if `with_delete`.
+    pub(crate) async fn exchange(&mut self, with_delete: bool) -> Result<()> {
         let oldest = self
             .viewers
             .iter()
@@ -140,7 +140,7 @@ impl ViewerPool {
         let oldest = self
             .viewers
             .remove(oldest.context("every viewer is a probe")?);
-        if politely {
+        if with_delete {
             oldest.leave().await?;
         } else {
             oldest.vanish();
@@ -186,7 +186,7 @@ impl ViewerPool {
     }
 
     /// An error when the server has ended a viewer's connection.
-    pub(crate) async fn all_here(&mut self) -> Result<()> {
+    pub(crate) async fn check_connected(&mut self) -> Result<()> {
         let (total, lost) = (
             self.len(),
             self.viewers.iter().filter(|viewer| viewer.is_lost()),

@@ -13,7 +13,7 @@ use crate::i18n::format::{bytes, progress_figure};
 use crate::i18n::room::Room as Text;
 use crate::state::room::{Direction, Transfer, TransferStage};
 
-/// From this size in bytes, a person is told that the file is held in memory.
+/// From this size in bytes, the page warns that the file is held in memory.
 const LARGE: u64 = 500_000_000;
 
 /// All files of a conversation, newest first.

@@ -17,7 +17,7 @@ const STORED_AS: &str = "weir";
 /// Window event by which one bundle notifies the other of saved settings: `storage` events only reach other tabs.
 const SAVED: &str = "weir-saved";
 
-/// Given to every component as context.
+/// The context of every component.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct App {
     pub(crate) settings: RwSignal<Settings>,
@@ -107,7 +107,7 @@ impl App {
         }
     }
 
-    /// The texts in the present language, tracked.
+    /// The texts in the current language, tracked.
     pub(crate) fn text(self) -> &'static Text {
         self.lang.get().text()
     }
@@ -122,7 +122,7 @@ impl App {
         self.lang.get().common()
     }
 
-    /// One text in the present language. All closures have one type, which keeps the bundle small.
+    /// One text in the current language. All closures have one type, which keeps the bundle small.
     pub(crate) fn localized(
         self,
         read: fn(&'static Text) -> &'static str,

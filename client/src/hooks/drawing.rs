@@ -109,7 +109,7 @@ fn draw(
     }
 }
 
-/// Drawing times of the present second.
+/// Drawing times of the current second.
 struct FrameCost {
     since: f64,
     frames: f64,
@@ -133,7 +133,7 @@ impl FrameCost {
 }
 
 /// Saves the canvas, with filters, as a PNG file.
-pub(crate) fn save_still(canvas: &HtmlCanvasElement, name: &str) {
+pub(crate) fn save_image(canvas: &HtmlCanvasElement, name: &str) {
     let name = format!("{name}.png");
     let save = Closure::once_into_js(move |blob: Option<web_sys::Blob>| {
         if let Some(blob) = blob {

@@ -14,7 +14,7 @@ use crate::components::phase_text;
 use crate::components::player::SlowNotice;
 use crate::components::stream_chooser::StreamChooser;
 use crate::hooks::app::{use_app, use_title};
-use crate::hooks::drawing::{Drawing, save_still, start_drawing};
+use crate::hooks::drawing::{Drawing, save_image, start_drawing};
 use crate::hooks::frames::FrameCallbacks;
 use crate::hooks::player::use_player;
 use crate::state::filter::Filters;
@@ -117,7 +117,7 @@ fn CanvasPlayer(name: String) -> impl IntoView {
             .with(|phase| phase.is_active() && !matches!(phase, Phase::Waiting { .. }))
     };
     let label = name.clone();
-    let still_name = name;
+    let image_name = name;
     view! {
         <div class="watch">
             <section class="column">
@@ -142,7 +142,7 @@ fn CanvasPlayer(name: String) -> impl IntoView {
                         class="button"
                         id="save-image"
                         disabled=move || !player.shown.get()
-                        on:click=click_handler(move || if let Some(canvas) = canvas.get_untracked() { save_still(&canvas, &still_name) })
+                        on:click=click_handler(move || if let Some(canvas) = canvas.get_untracked() { save_image(&canvas, &image_name) })
                     >
                         {app.localized(|text| text.save_image)}
                     </button>

@@ -202,9 +202,9 @@ fn on_dtls_closed(
     let transport = Reflect::get(receiver, &"transport".into()).ok()?;
     let target: EventTarget = transport.dyn_into().ok()?;
     let reported = Cell::new(false);
-    let watched = target.clone();
+    let observed = target.clone();
     Some(Listener::new(&target, "statechange", move |_| {
-        let state = Reflect::get(&watched, &"state".into())
+        let state = Reflect::get(&observed, &"state".into())
             .ok()
             .and_then(|state| state.as_string());
         if state.as_deref() == Some("closed") && !reported.replace(true) {

@@ -57,7 +57,7 @@ pub enum PeerEvent {
     Stats(JsValue),
 }
 
-/// Returns the present ICE settings.
+/// Returns the current ICE settings.
 pub type IceProvider = Box<dyn Fn() -> Pin<Box<dyn Future<Output = IceSettings>>>>;
 
 /// Shared by all peers of a mesh.
@@ -134,7 +134,7 @@ impl Mesh {
     }
 
     /// The server can carry signals to `peer`. `offer`: the peer was there first, so this side sends the offer.
-    /// An open connection stays as it is.
+    /// An open connection is not changed.
     pub fn connect(&self, peer: &PeerId, offer: bool) {
         self.state.get_or_create(peer).on_reachable(offer);
     }

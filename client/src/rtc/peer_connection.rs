@@ -148,7 +148,7 @@ impl PeerConnection {
         sdp_of(self.pc.remote_description())
     }
 
-    /// Whether an SDP belongs to another connection: its fingerprint differs from that of the present remote description.
+    /// Whether an SDP belongs to another connection: its fingerprint differs from that of the current remote description.
     pub(super) fn has_other_fingerprint(&self, sdp: &str) -> bool {
         let remote = self.remote();
         let before = remote.as_deref().and_then(fingerprint);

@@ -28,7 +28,7 @@ pub enum ConnectionHealth {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecoveryAction {
-    /// Restart ICE on the present connection; make the first connection when there is none.
+    /// Restart ICE on the current connection; make the first connection when there is none.
     RestartIce,
     /// Replace the connection by a new one.
     Reconnect,
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn ice_that_gave_up_is_restarted_at_once() {
+    fn failed_ice_is_restarted_at_once() {
         let mut recovery = open();
         recovery.on_ice_failed(100_000);
         assert_eq!(recovery.tick(100_000), Some(RecoveryAction::RestartIce));

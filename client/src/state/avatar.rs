@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn initials_tell_people_apart() {
+    fn initials_distinguish_people() {
         for (name, letters) in [
             ("Ann Lee", "AL"),
             ("peer1", "P1"),

@@ -73,7 +73,7 @@ pub enum Nat {
     EndpointIndependent,
     /// An external port for each destination.
     Symmetric,
-    /// There is a NAT; one STUN server is not enough to tell its mapping.
+    /// There is a NAT; one STUN server is not enough to determine its mapping.
     Undetermined,
     Unknown,
 }
@@ -123,7 +123,8 @@ impl TestReport {
         self.of(kinds).next().is_some() && !self.works(kinds)
     }
 
-    fn sees_outside(&self) -> bool {
+    /// Peers outside of the network have an address to send to.
+    fn has_public_address(&self) -> bool {
         self.works(&[CheckKind::Stun]) || self.nat == Some(Nat::None)
     }
 
@@ -139,7 +140,7 @@ impl TestReport {
             Reachability::Everybody
         } else if self.relay_only {
             Reachability::Nobody
-        } else if self.sees_outside() && self.nat != Some(Nat::Symmetric) {
+        } else if self.has_public_address() && self.nat != Some(Nat::Symmetric) {
             Reachability::Most
         } else {
             Reachability::LocalNetwork

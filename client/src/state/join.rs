@@ -56,7 +56,7 @@ pub enum JoinEvent {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinEffect {
-    /// Open a socket in place of the present one.
+    /// Open a socket in place of the current one.
     OpenSocket,
     /// Send `join`.
     SendJoin,

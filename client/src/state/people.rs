@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_of_the_server_removes_nobody_who_is_connected() {
+    fn a_restart_of_the_server_removes_no_connected_person() {
         let mut people = room();
         on_path(&mut people, &id(1), OPEN);
         let update = on_server_message(&mut people, &welcome(&[peer(3, "cy", false)]), true);

@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_says_the_thing_is_gone_replaces_it() {
+    fn an_error_that_is_not_a_loss_of_contact_replaces_the_answer() {
         let shown: RemoteData<i32, &str> = RemoteData::Ready(1);
         assert_eq!(
             shown.next(Err("gone"), |_| false),

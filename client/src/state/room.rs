@@ -57,7 +57,7 @@ pub enum PeerPath {
     },
     /// No answer; recovery is under way.
     Broken,
-    /// Recovery failed several times; the connection test may tell why.
+    /// Recovery failed several times; the connection test may show the cause.
     Failed,
 }
 

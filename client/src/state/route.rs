@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stream_parameter_opens_its_page_unless_the_fragment_says_otherwise() {
+    fn the_stream_parameter_opens_its_page_unless_the_fragment_names_one() {
         assert_eq!(Route::first("", Some("a b")), Route::Watch("a b".into()));
         assert_eq!(Route::first("#/settings", Some("a")), Route::Settings);
         assert_eq!(

@@ -1,5 +1,5 @@
 //! The state machine of a player: connect, restart ICE when nothing arrives, else open a new session after a back-off, for as
-//! long as the page is open. It does no I/O: [`SessionEffect`]s tell its owner what to do.
+//! long as the page is open. It does no I/O: it returns [`SessionEffect`]s, which its owner runs.
 //!
 //! ```text
 //! Stopped -> Connecting -> Playing -> Unsteady -> Restarting -> Waiting -> Reconnecting -> Playing

@@ -78,7 +78,7 @@ impl PeerApp {
         self.remote_peers.get(id)?.link.as_ref()
     }
 
-    /// Starts a new link, which replaces the present one.
+    /// Starts a new link, which replaces the current one.
     pub(crate) fn connect(&mut self, id: &PeerId, role: LinkRole, now: Instant) {
         let Some(remote) = self.remote_peers.get_mut(id) else {
             return;

@@ -14,7 +14,7 @@ use crate::remote_peer::RemotePeer;
 use crate::transfer::{Effect, TransferEvent, TransferUpdate};
 use crate::uploads::inspect;
 
-/// The prefix of the answers of `--echo`. Texts with it are not answered, so that two echoes do not answer each other for ever.
+/// The prefix of the answers of `--echo`. Texts with it are not answered, so that two echoes do not answer each other without end.
 const ECHO: &str = "echo: ";
 
 impl PeerApp {

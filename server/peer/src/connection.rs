@@ -29,7 +29,7 @@ const NEVER: Duration = Duration::ZERO;
 const CONSENT: Duration = Duration::from_secs(1);
 /// Interval of connectivity checks of a candidate pair.
 const CHECK_EVERY: Duration = Duration::from_millis(100);
-/// Together longer than an attempt lasts: the other side may receive our candidates late.
+/// Together longer than an attempt lasts: the other side may receive the candidates of this side late.
 const MAX_CHECKS: u16 = 400;
 /// Bytes that a channel buffers before `send` waits.
 const SEND_BUFFER: usize = 1024 * 1024;
@@ -175,7 +175,7 @@ pub(crate) async fn round_trip_ms(pc: &dyn PeerConnection) -> Option<f64> {
     Some((seconds * 100_000.0).round() / 100.0)
 }
 
-/// The crate awaits its handler on the connection's own task, so the handler never waits.
+/// webrtc-rs awaits its handler on the connection's own task, so the handler never waits.
 struct EventForwarder {
     sender: mpsc::Sender<ConnectionEvent>,
 }

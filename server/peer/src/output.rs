@@ -96,7 +96,7 @@ fn line(event: &Event) -> Option<String> {
         Event::File(file) => file_line(file)?,
         Event::Who { name, peers, .. } => {
             let mut lines = vec![format!("* you are {}", clean(name))];
-            lines.extend(peers.iter().map(who));
+            lines.extend(peers.iter().map(peer_line));
             lines.join("\n")
         }
         Event::Note { message } => indented(message),
@@ -105,7 +105,7 @@ fn line(event: &Event) -> Option<String> {
     Some(line)
 }
 
-fn who(info: &PeerInfo) -> String {
+fn peer_line(info: &PeerInfo) -> String {
     let kind = match info.kind {
         PeerKind::Browser => "browser",
         PeerKind::Terminal => "terminal",

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_deleted_when_nobody_goes_on_with_it() {
+    fn a_partial_file_is_deleted_when_it_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let mut partial = PartialFile::create(folder.path(), "a", 3).unwrap();
         partial.push(b"on").unwrap().unwrap();

@@ -21,7 +21,7 @@ use crate::startup::Startup;
 const FRAMES: usize = 512;
 /// Commands that wait for the task.
 const COMMANDS: usize = 256;
-/// Interval of reading the route: the crate does not report a new pair.
+/// Interval of reading the route: webrtc-rs does not report a new pair.
 const ROUTE_INTERVAL: Duration = Duration::from_secs(2);
 /// Time for the last frames to be sent when the link closes.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -90,7 +90,7 @@ pub(crate) struct PeerLink {
 }
 
 impl PeerLink {
-    /// Starts a connection from `me` to `other`. `new_certificate`: with a certificate of its own, which tells the other side that the connection is new. The task ends some time after the link is dropped.
+    /// Starts a connection from `me` to `other`. `new_certificate`: with a certificate of its own, by which the other side recognizes a new connection. The task ends some time after the link is dropped.
     pub(crate) fn start(
         settings: ConnectionSettings,
         me: &PeerId,

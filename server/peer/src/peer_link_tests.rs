@@ -91,9 +91,9 @@ async fn exchange_frames(one: &mut Side, two: &mut Side) {
     for side in [&one, &two] {
         assert!(side.link.send(ChatFrame::Received { number: 7 }));
     }
-    let heard =
+    let received =
         |report: &LinkEvent| matches!(report, LinkEvent::Frame(ChatFrame::Received { number: 7 }));
-    until(one, two, heard).await;
+    until(one, two, received).await;
 }
 
 fn is_open(report: &LinkEvent) -> bool {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-/// An attempt that takes longer has failed; the user is told.
+/// An attempt that takes longer has failed, and the user sees a message.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-/// A peer that has just arrived sends the offer; this long is waited for it.
+/// A peer that has just arrived sends the offer; this side waits this long for it.
 const OFFER_WAIT: Duration = Duration::from_secs(3);
 /// Delays of an ICE restart after the path became unresponsive, which takes five seconds to notice. The polite side lets the other act first.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
@@ -44,11 +44,11 @@ pub(crate) struct Recovery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RecoveryAction {
     Nothing,
-    /// Make a new connection in place of the present one.
+    /// Make a new connection in place of the current one.
     Reconnect,
-    /// Restart ICE on the present connection.
+    /// Restart ICE on the current connection.
     RestartIce,
-    /// Drop the attempt. `first` of a row: the user is told.
+    /// Drop the attempt. `first`: the attempt before it did not fail, so the user sees a message.
     GiveUp {
         first: bool,
     },

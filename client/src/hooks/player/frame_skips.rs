@@ -14,10 +14,10 @@ impl Player {
     /// Call once a second, with the figures of that second.
     pub(super) fn check_skips(self, figures: &Figures) {
         // In a hidden tab the browser itself skips frames.
-        let watched =
+        let playing_in_view =
             self.phase.with_untracked(|phase| *phase == Phase::Playing) && !document().hidden();
         let requested = self.resources.try_update_value(|resources| {
-            let ask = watched && resources.skips.on_sample(now(), figures);
+            let ask = playing_in_view && resources.skips.on_sample(now(), figures);
             let url = resources.whep.as_ref().filter(|_| ask)?.url()?;
             Some((url, resources.generation))
         });

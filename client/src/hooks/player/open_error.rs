@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_does_not_answer_is_told_from_one_that_is_not_weir() {
+    fn no_answer_is_distinguished_from_an_answer_that_is_not_from_weir() {
         assert_eq!(
             OpenError::from(WhepError::Http(HttpError::Unreachable)),
             OpenError::Unreachable

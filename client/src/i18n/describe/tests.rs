@@ -47,7 +47,7 @@ fn the_delivery_is_described_with_its_reasons() {
 }
 
 #[test]
-fn a_browser_that_receives_another_codec_is_told() {
+fn the_text_says_when_a_browser_receives_another_codec() {
     assert!(
         delivery(&bunny(), Some("VP8"), Lang::En)
             .contains("does not support H.264, so it receives VP8.")

@@ -12,8 +12,8 @@ fn with(kind: CheckKind, outcome: CheckOutcome) -> Check {
     }
 }
 
-/// The server and the browser are well; these besides.
-fn facts(more: &[Check]) -> TestReport {
+/// The server and the browser pass their checks; `more` are added.
+fn report(more: &[Check]) -> TestReport {
     let mut checks = vec![
         works(CheckKind::Server),
         works(CheckKind::Signaling),
@@ -69,7 +69,7 @@ fn the_kind_of_a_server_is_in_its_address() {
 }
 
 #[test]
-fn a_nat_shows_in_what_two_servers_see() {
+fn a_nat_is_detected_from_the_mapped_addresses_of_two_servers() {
     let seen = |port: u16| {
         format!("candidate:2 1 udp 16 203.0.113.5 {port} typ srflx raddr 0.0.0.0 rport 0")
     };
@@ -94,15 +94,15 @@ fn a_nat_shows_in_what_two_servers_see() {
 }
 
 #[test]
-fn hidden_addresses_are_told_from_open_ones() {
+fn hidden_addresses_are_distinguished_from_visible_ones() {
     assert_eq!(hosts_hidden(&lines(&[HIDDEN])), Some(true));
     assert_eq!(hosts_hidden(&lines(&[HIDDEN, HOST])), Some(false));
     assert_eq!(hosts_hidden(&[]), None);
 }
 
 #[test]
-fn with_a_relay_that_passes_data_anybody_can_be_reached() {
-    let good = facts(&[
+fn with_a_relay_that_passes_data_every_peer_can_be_reached() {
+    let good = report(&[
         works(CheckKind::Stun),
         works(CheckKind::TurnUdp),
         works(CheckKind::TurnTcp),
@@ -110,7 +110,7 @@ fn with_a_relay_that_passes_data_anybody_can_be_reached() {
     ]);
     assert_eq!(good.reachability(), Reachability::Everybody);
     assert!(good.advice().is_empty());
-    let stuck = facts(&[
+    let stuck = report(&[
         works(CheckKind::Stun),
         works(CheckKind::TurnUdp),
         with(CheckKind::RelayLoop, CheckOutcome::NoAnswer),
@@ -123,7 +123,7 @@ fn with_a_relay_that_passes_data_anybody_can_be_reached() {
 
 #[test]
 fn without_any_ice_server_only_the_same_network_is_reached() {
-    let bare = facts(&[]);
+    let bare = report(&[]);
     assert_eq!(
         (bare.reachability(), bare.advice()),
         (
@@ -134,9 +134,9 @@ fn without_any_ice_server_only_the_same_network_is_reached() {
 }
 
 #[test]
-fn blocked_udp_is_told_from_a_silent_relay() {
+fn blocked_udp_is_distinguished_from_a_silent_relay() {
     let no = || CheckOutcome::NoAnswer;
-    let tcp_only = facts(&[
+    let tcp_only = report(&[
         with(CheckKind::Stun, no()),
         with(CheckKind::TurnUdp, no()),
         works(CheckKind::TurnTcp),
@@ -146,7 +146,7 @@ fn blocked_udp_is_told_from_a_silent_relay() {
         (tcp_only.reachability(), tcp_only.advice()),
         (Reachability::Everybody, vec![Advice::UdpBlocked])
     );
-    let nothing = facts(&[
+    let nothing = report(&[
         with(CheckKind::Stun, no()),
         with(CheckKind::TurnUdp, no()),
         with(CheckKind::TurnTcp, no()),
@@ -155,7 +155,7 @@ fn blocked_udp_is_told_from_a_silent_relay() {
         (nothing.reachability(), nothing.advice()),
         (Reachability::LocalNetwork, vec![Advice::AllBlocked])
     );
-    let silent = facts(&[works(CheckKind::Stun), with(CheckKind::TurnUdp, no())]);
+    let silent = report(&[works(CheckKind::Stun), with(CheckKind::TurnUdp, no())]);
     assert_eq!(
         (silent.reachability(), silent.advice()),
         (Reachability::Most, vec![Advice::TurnSilent])
@@ -168,13 +168,13 @@ fn a_wrong_password_is_named() {
         code: 401,
         text: "Unauthorized".into(),
     };
-    let wrong = facts(&[works(CheckKind::Stun), with(CheckKind::TurnUdp, refused)]);
+    let wrong = report(&[works(CheckKind::Stun), with(CheckKind::TurnUdp, refused)]);
     assert_eq!(wrong.advice(), vec![Advice::FixCredentials]);
 }
 
 #[test]
 fn a_symmetric_nat_needs_a_relay() {
-    let mut facts = facts(&[works(CheckKind::Stun), works(CheckKind::Stun)]);
+    let mut facts = report(&[works(CheckKind::Stun), works(CheckKind::Stun)]);
     facts.nat = Some(Nat::Symmetric);
     assert_eq!(
         (facts.reachability(), facts.advice()),
@@ -196,7 +196,7 @@ fn a_symmetric_nat_needs_a_relay() {
 }
 
 #[test]
-fn nothing_can_be_told_of_relays_before_the_server_answers() {
+fn relays_are_not_judged_before_the_server_answers() {
     let down = TestReport {
         checks: vec![
             with(CheckKind::Server, CheckOutcome::NoAnswer),
