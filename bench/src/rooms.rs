@@ -73,7 +73,7 @@ impl RoomsBench {
     pub(crate) fn run(self) -> Result<()> {
         ensure!(
             self.sockets as usize <= self.rooms as usize * MAX_PEERS,
-            "a room takes at most {MAX_PEERS} peers; use more rooms"
+            "a room has at most {MAX_PEERS} peers; use more rooms"
         );
         raise_file_limit(u64::from(self.sockets) + 200)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -88,10 +88,10 @@ impl RoomsBench {
         self.run_members(&server, 1, 10).await?;
         wait_until_empty(&server).await?;
         let (before, began) = (server.usage(), Instant::now());
-        let watching = self.peak_memory(&server);
+        let sampling = self.peak_memory(&server);
         let (measurements, peak) = tokio::try_join!(
             self.run_members(&server, self.seconds, self.sockets),
-            watching
+            sampling
         )?;
         let (took, busy) = (began.elapsed().as_secs_f64(), server.usage());
         wait_until_empty(&server).await?;

@@ -20,7 +20,7 @@ pub struct Negotiation {
 
 /// What to do with a remote offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnOffer {
+pub enum OfferAction {
     /// Set it as remote description, then answer.
     Answer,
     /// Roll the local offer back (browsers do so implicitly), then answer.
@@ -44,13 +44,13 @@ impl Negotiation {
     }
 
     /// A remote offer arrived. `stable`: the signaling state is `stable`.
-    pub fn on_offer(&mut self, stable: bool) -> OnOffer {
+    pub fn on_offer(&mut self, stable: bool) -> OfferAction {
         let collision = self.making_offer || !stable;
         self.ignoring = collision && !self.polite;
         match (collision, self.polite) {
-            (false, _) => OnOffer::Answer,
-            (true, true) => OnOffer::RollBack,
-            (true, false) => OnOffer::Ignore,
+            (false, _) => OfferAction::Answer,
+            (true, true) => OfferAction::RollBack,
+            (true, false) => OfferAction::Ignore,
         }
     }
 
@@ -77,17 +77,17 @@ mod tests {
         let mut impolite = Negotiation::new(false);
         polite.making_offer(true);
         impolite.making_offer(true);
-        assert_eq!(polite.on_offer(true), OnOffer::RollBack);
-        assert_eq!(impolite.on_offer(true), OnOffer::Ignore);
+        assert_eq!(polite.on_offer(true), OfferAction::RollBack);
+        assert_eq!(impolite.on_offer(true), OfferAction::Ignore);
         assert!(impolite.is_ignoring());
         impolite.making_offer(false);
-        assert_eq!(impolite.on_offer(true), OnOffer::Answer);
+        assert_eq!(impolite.on_offer(true), OfferAction::Answer);
         assert!(!impolite.is_ignoring());
     }
 
     #[test]
     fn an_unanswered_local_offer_collides() {
         let mut negotiation = Negotiation::new(false);
-        assert_eq!(negotiation.on_offer(false), OnOffer::Ignore);
+        assert_eq!(negotiation.on_offer(false), OfferAction::Ignore);
     }
 }

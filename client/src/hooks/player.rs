@@ -57,9 +57,10 @@ struct PlayerResources {
     timer: Option<Timer>,
     sampler: Option<Timer>,
     countdown: Option<Timer>,
-    before: Option<StatsSample>,
+    previous_sample: Option<StatsSample>,
     stall: StallDetector,
     skips: FrameSkips,
+    /// It was active when the page was hidden.
     resume: bool,
     _listeners: Vec<Listener>,
 }
@@ -83,13 +84,13 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
             player.send(SessionEvent::Online)
         }),
         Listener::new(&window(), "pagehide", move |_| {
-            let on = player
+            let active = player
                 .phase
                 .try_with_untracked(Phase::is_active)
                 .unwrap_or(false);
             player
                 .resources
-                .try_update_value(|resources| resources.resume = on);
+                .try_update_value(|resources| resources.resume = active);
             player.send(SessionEvent::Stop);
         }),
         // A page restored from the back/forward cache plays again.
@@ -145,7 +146,7 @@ impl Player {
         let Some((effects, phase)) = stepped else {
             return;
         };
-        let on = phase.is_active();
+        let active = phase.is_active();
         if self.phase.with_untracked(|before| *before != phase) {
             self.set_countdown(&phase);
             self.phase.set(phase);
@@ -153,7 +154,7 @@ impl Player {
         for effect in effects {
             self.run(effect);
         }
-        if !on && self.media.with_untracked(Option::is_some) {
+        if !active && self.media.with_untracked(Option::is_some) {
             self.media.set(None);
         }
     }
@@ -198,7 +199,7 @@ impl Player {
             return self.send(SessionEvent::OpenFailed(OpenError::Unreachable));
         };
         let endpoint = server.url(&format!("whep/{}", encode(&self.name.get_value())));
-        let chosen = self
+        let own_servers = self
             .app
             .settings
             .with_untracked(|settings| settings.ice_servers.clone());
@@ -207,7 +208,7 @@ impl Player {
             cause: RetryCause::NoPath,
         };
         let relays = self.phase.with_untracked(|phase| *phase == no_path);
-        let ice = ice_servers(chosen, server.url("api/ice"), relays);
+        let ice = ice_servers(own_servers, server.url("api/ice"), relays);
         spawn_local(async move {
             let on_event = move |event| self.on_receiver_event(generation, event);
             let opened = WhepSession::open(
@@ -237,7 +238,7 @@ impl Player {
         self.resources.update_value(|resources| {
             resources.whep = Some(whep);
             resources.sampler = Some(sampler);
-            resources.before = None;
+            resources.previous_sample = None;
             resources.stall = StallDetector::default();
         });
         self.media.set(Some(stream));
@@ -331,7 +332,7 @@ impl Player {
     fn on_sample(self, sample: StatsSample) {
         let phase = self.phase.get_untracked();
         let compared = self.resources.try_update_value(|resources| {
-            let before = resources.before.replace(sample.clone())?;
+            let before = resources.previous_sample.replace(sample.clone())?;
             let figures = Figures::between(&before, &sample);
             let event = resources.stall.on_sample(&phase, figures.arrived);
             Some((figures, event))
@@ -348,13 +349,13 @@ impl Player {
     }
 }
 
-/// The user's ICE servers, else the server's, with or without its `relays`. Empty when the server has none.
+/// The user's ICE servers, else those of the server, without its TURN servers unless `relays`. Empty when the server has none.
 fn ice_servers(
-    chosen: Vec<IceServer>,
+    own_servers: Vec<IceServer>,
     url: String,
     relays: bool,
 ) -> impl Future<Output = Vec<IceServer>> {
-    let request = chosen.is_empty().then(|| {
+    let request = own_servers.is_empty().then(|| {
         http::HttpRequest {
             method: "GET",
             url: &url,
@@ -364,7 +365,7 @@ fn ice_servers(
     });
     async move {
         let Some(request) = request else {
-            return chosen;
+            return own_servers;
         };
         let response = request.await.ok();
         let config: Option<IceConfig> =

@@ -82,10 +82,10 @@ impl RoomClient {
         self.files.end();
     }
 
-    /// The page is hidden. `forever`: it does not enter the back/forward cache. The server keeps this peer for a reload.
-    pub(crate) fn hide(&self, forever: bool) {
+    /// The page is hidden. `unloading`: it does not enter the back/forward cache. No `leave` is sent: after a reload this is the same peer.
+    pub(crate) fn hide(&self, unloading: bool) {
         self.save();
-        if forever {
+        if unloading {
             self.storage.release();
             drop(self.mesh.take());
         }
@@ -112,11 +112,11 @@ impl RoomClient {
         let now = wall_ms();
         let mut expired = Vec::new();
         self.typing_peers.borrow_mut().retain(|(peer, until)| {
-            let on = now < *until;
-            if !on {
+            let typing = now < *until;
+            if !typing {
                 expired.push(peer.clone());
             }
-            on
+            typing
         });
         for peer in expired {
             self.show_typing(&peer, false);

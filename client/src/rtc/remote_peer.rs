@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use shared::chat::{ChatFrame, FILE_CHANNEL, MAX_FRAME, parse_file_protocol};
-use shared::negotiation::{Negotiation, OnOffer, is_polite};
+use shared::negotiation::{Negotiation, OfferAction, is_polite};
 use shared::signaling::{Candidate, PeerId};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -286,9 +286,9 @@ impl RemotePeer {
         };
         let stable = connection.signaling() == RtcSignalingState::Stable;
         let mut negotiation = self.negotiation.get();
-        let todo = negotiation.on_offer(stable);
+        let action = negotiation.on_offer(stable);
         self.negotiation.set(negotiation);
-        if todo == OnOffer::Ignore {
+        if action == OfferAction::Ignore {
             return Ok(());
         }
         self.update(|recovery, now| recovery.on_offer(now));

@@ -21,7 +21,7 @@ use crate::recovery::RecoveryAction;
 use crate::remote_peer::RemotePeer;
 use crate::uploads::Uploads;
 
-/// Messages that were not acknowledged are sent again so long after the chat channel opened. The other side may have lost the first frames
+/// Messages that were not acknowledged are sent again this long after the chat channel opened. The other side may have lost the first frames
 /// ([`crate::startup`]); it recognizes duplicates by their number.
 const RESEND_AFTER: Duration = Duration::from_secs(3);
 
@@ -51,6 +51,7 @@ pub(crate) struct PeerApp {
     pub(crate) link_events: mpsc::Sender<TaggedLinkEvent>,
     pub(crate) links: JoinSet<()>,
     pub(crate) remote_peers: BTreeMap<PeerId, RemotePeer>,
+    /// Between `welcome` and the loss of the WebSocket.
     pub(crate) online: bool,
     /// `offline` was shown since the last `welcome`.
     pub(crate) offline_shown: bool,
@@ -140,11 +141,11 @@ impl PeerApp {
             LinkEvent::RoundTrip(milliseconds) => remote.rtt_ms = Some(milliseconds),
             LinkEvent::Responsive(responsive) => {
                 if remote.recovery.on_responsive(now, responsive) {
-                    let silent = Event::Disconnected { peer: id, name };
+                    let disconnected = Event::Disconnected { peer: id, name };
                     let event = if responsive {
                         remote.connected_event()
                     } else {
-                        Some(silent)
+                        Some(disconnected)
                     };
                     if let Some(event) = event {
                         self.output.print(&event);

@@ -220,7 +220,7 @@ impl PeerApp {
             return;
         };
         match UserCommand::parse(&line) {
-            UserCommand::Say(text) => self.send_text(text),
+            UserCommand::Text(text) => self.send_text(text),
             UserCommand::File(path) => self.offer_file(Path::new(&path)),
             UserCommand::Accept(name) => match self.downloads.accept(name.as_deref()) {
                 Some(()) => self.request_files(now),

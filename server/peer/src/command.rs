@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum UserCommand {
     /// Send the text to every peer.
-    Say(String),
+    Text(String),
     /// Offer a file.
     File(String),
     /// Receive the offered file of this name, or the newest offer.
@@ -34,10 +34,10 @@ impl UserCommand {
             return Self::Nothing;
         }
         let Some(rest) = line.strip_prefix('/') else {
-            return Self::Say(line.to_owned());
+            return Self::Text(line.to_owned());
         };
         if rest.starts_with('/') {
-            return Self::Say(rest.to_owned());
+            return Self::Text(rest.to_owned());
         }
         let (word, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
         let rest = rest.trim();
@@ -62,9 +62,12 @@ mod tests {
     fn a_line_is_a_text_unless_it_begins_with_a_slash() {
         assert_eq!(
             UserCommand::parse("hello\r\n"),
-            UserCommand::Say("hello".into())
+            UserCommand::Text("hello".into())
         );
-        assert_eq!(UserCommand::parse("//etc"), UserCommand::Say("/etc".into()));
+        assert_eq!(
+            UserCommand::parse("//etc"),
+            UserCommand::Text("/etc".into())
+        );
         assert_eq!(UserCommand::parse("  "), UserCommand::Nothing);
         assert_eq!(UserCommand::parse("/quit"), UserCommand::Quit);
         assert_eq!(

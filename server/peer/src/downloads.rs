@@ -19,11 +19,12 @@ use crate::transfer::{
 
 /// Downloads at a time; the others wait.
 const MAX_CONCURRENT: usize = 8;
-/// Offers kept; the oldest goes first.
+/// Offers that are stored; the oldest is dropped first.
 const MAX_OFFERS: usize = 256;
 /// Downloads with failed integrity checks before the file is given up.
 const MAX_CORRUPT: u32 = 3;
 
+/// The state of a [`Download`].
 #[derive(Debug)]
 enum DownloadState {
     /// Offered; the user has not accepted it.
@@ -31,7 +32,7 @@ enum DownloadState {
     /// Accepted; requested once its author is connected and a download slot is free.
     Waiting,
     Requested,
-    Downloads(RunningTransfer),
+    Receiving(RunningTransfer),
     Done,
 }
 
@@ -43,8 +44,11 @@ struct Download {
     state: DownloadState,
     /// The received part, while no task owns it.
     partial: Option<PartialFile>,
+    /// Received so far.
     bytes: u64,
+    /// Bytes per second.
     speed: u64,
+    /// Failed integrity checks.
     corrupt: u32,
     /// Rises with each offer.
     order: u64,
@@ -130,7 +134,7 @@ impl Downloads {
         let busy = |state: &DownloadState| {
             matches!(
                 state,
-                DownloadState::Requested | DownloadState::Downloads(_)
+                DownloadState::Requested | DownloadState::Receiving(_)
             )
         };
         let mut busy = self
@@ -185,7 +189,7 @@ impl Downloads {
                 Ok(partial) if partial.progress().received() == offset => {
                     self.attempts += 1;
                     let (running, stop) = RunningTransfer::start(self.attempts, offset);
-                    download.state = DownloadState::Downloads(running);
+                    download.state = DownloadState::Receiving(running);
                     let events = TransferEventSender {
                         peer: peer.clone(),
                         number,
@@ -293,7 +297,7 @@ impl Downloads {
             return Vec::new();
         };
         let running = match &mut download.state {
-            DownloadState::Downloads(running) if running.attempt == attempt => running,
+            DownloadState::Receiving(running) if running.attempt == attempt => running,
             _ => return Vec::new(),
         };
         let outcome = match progress {
@@ -305,11 +309,11 @@ impl Downloads {
                     .into_iter()
                     .collect();
             }
-            TransferProgress::Over(outcome) => outcome,
+            TransferProgress::Ended(outcome) => outcome,
         };
         let mean = running.mean_speed(download.info.size);
         match outcome {
-            DownloadOutcome::Kept(path) => {
+            DownloadOutcome::Complete(path) => {
                 download.state = DownloadState::Done;
                 (download.bytes, download.speed) = (download.info.size, mean);
                 let path = path.display().to_string();
@@ -317,7 +321,7 @@ impl Downloads {
                 let kept = Effect::Send(key.0, ChatFrame::Kept { number });
                 [kept].into_iter().chain(event).collect()
             }
-            DownloadOutcome::BrokeOff(partial) => {
+            DownloadOutcome::Interrupted(partial) => {
                 download.bytes = partial.progress().received();
                 download.partial = Some(partial);
                 download.state = DownloadState::Waiting;

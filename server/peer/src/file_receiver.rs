@@ -20,9 +20,9 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) enum DownloadOutcome {
     /// Complete, verified, at this path.
-    Kept(PathBuf),
+    Complete(PathBuf),
     /// The channel closed early; the download can continue from this part.
-    BrokeOff(PartialFile),
+    Interrupted(PartialFile),
     /// The content is not what the author announced; it has to be received again from byte 0.
     Corrupt(IntegrityError),
     /// Cancelled by this side.
@@ -55,7 +55,7 @@ pub(crate) async fn receive_file(
             let chunk = match event {
                 DataChannelEvent::OnMessage(message) if message.is_string => {
                     match serde_json::from_slice(&message.data) {
-                        Ok(complete) => Chunk::ExitReason(complete),
+                        Ok(complete) => Chunk::Complete(complete),
                         Err(_) => break,
                     }
                 }
@@ -66,7 +66,7 @@ pub(crate) async fn receive_file(
                 DataChannelEvent::OnClose => break,
                 _ => continue,
             };
-            let last = matches!(chunk, Chunk::ExitReason(_));
+            let last = matches!(chunk, Chunk::Complete(_));
             if let Chunk::Bytes(bytes) = &chunk {
                 at += bytes.len() as u64;
             }
@@ -91,7 +91,7 @@ pub(crate) async fn receive_file(
         Ok(outcome) => outcome,
         Err(_) => DownloadOutcome::Failed("Writing was aborted.".to_owned()),
     };
-    events.receiving(TransferProgress::Over(outcome)).await;
+    events.receiving(TransferProgress::Ended(outcome)).await;
     let _ = channel.close().await;
 }
 
@@ -113,15 +113,15 @@ fn write(
                 Ok(Err(error)) => return DownloadOutcome::Corrupt(error),
                 Err(error) => return wrong(error),
             },
-            Chunk::ExitReason(complete) => {
+            Chunk::Complete(complete) => {
                 return match partial.progress().check(&complete) {
                     Ok(()) => partial
                         .finish(&target.folder, &target.name)
-                        .map_or_else(wrong, DownloadOutcome::Kept),
+                        .map_or_else(wrong, DownloadOutcome::Complete),
                     Err(error) => DownloadOutcome::Corrupt(error),
                 };
             }
         }
     }
-    DownloadOutcome::BrokeOff(partial)
+    DownloadOutcome::Interrupted(partial)
 }

@@ -26,9 +26,9 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) enum UploadOutcome {
     /// Every byte was sent; the receiver's `kept` confirms the whole file.
-    All,
+    Sent,
     /// The channel closed early; the receiver may ask for the rest.
-    BrokeOff,
+    Interrupted,
     /// Cancelled by this side.
     Stopped,
     /// The file cannot be read or has changed; a sentence.
@@ -52,7 +52,7 @@ pub(crate) async fn send_file(
 ) {
     let Ok(channel) = channel.await else {
         return events
-            .sending(TransferProgress::Over(UploadOutcome::BrokeOff))
+            .sending(TransferProgress::Ended(UploadOutcome::Interrupted))
             .await;
     };
     let outcome = tokio::select! {
@@ -60,7 +60,7 @@ pub(crate) async fn send_file(
         outcome = stream(source, offset, &*channel, &events) => outcome,
     };
     let _ = channel.close().await;
-    events.sending(TransferProgress::Over(outcome)).await;
+    events.sending(TransferProgress::Ended(outcome)).await;
 }
 
 async fn stream(
@@ -70,7 +70,7 @@ async fn stream(
     events: &TransferEventSender,
 ) -> UploadOutcome {
     if !matches!(timeout(OPEN_TIMEOUT, opened(channel)).await, Ok(true)) {
-        return UploadOutcome::BrokeOff;
+        return UploadOutcome::Interrupted;
     }
     let (chunks, mut read) = mpsc::channel(AHEAD);
     let reading = tokio::task::spawn_blocking(move || read_file(&source, offset, &chunks));
@@ -81,13 +81,13 @@ async fn stream(
                 bytes += piece.len() as u64;
                 channel.send(piece).await
             }
-            Chunk::ExitReason(complete) => match serde_json::to_string(&complete) {
+            Chunk::Complete(complete) => match serde_json::to_string(&complete) {
                 Ok(text) => channel.send_text(&text).await,
                 Err(error) => return UploadOutcome::Failed(error.to_string()),
             },
         };
         if sent.is_err() {
-            return UploadOutcome::BrokeOff;
+            return UploadOutcome::Interrupted;
         }
         if reported_at.elapsed() >= PROGRESS_INTERVAL {
             reported_at = Instant::now();
@@ -107,7 +107,7 @@ async fn stream(
             break;
         }
     }
-    UploadOutcome::All
+    UploadOutcome::Sent
 }
 
 async fn opened(channel: &dyn DataChannel) -> bool {
@@ -155,7 +155,7 @@ fn read_file(source: &SourceFile, offset: u64, chunks: &mpsc::Sender<Chunk>) -> 
             return Ok(());
         }
     }
-    let _ = chunks.blocking_send(Chunk::ExitReason(hash.complete()));
+    let _ = chunks.blocking_send(Chunk::Complete(hash.complete()));
     Ok(())
 }
 

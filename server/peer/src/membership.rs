@@ -49,8 +49,8 @@ impl PeerApp {
             .cloned()
             .collect();
         self.settings.ice_servers = ice::usable(&all);
-        let asked = config.ice_transport_policy == IceTransportPolicy::Relay;
-        self.settings.relay_only = asked || self.options.relay_only;
+        let required = config.ice_transport_policy == IceTransportPolicy::Relay;
+        self.settings.relay_only = required || self.options.relay_only;
     }
 
     fn on_welcome(&mut self, room: String, you: Peer, peers: Vec<Peer>, now: Instant) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rtc::peer_connection::configuration::RTCOfferOptions;
 use shared::chat::{FILE_CHANNEL, parse_file_protocol};
-use shared::negotiation::{Negotiation, OnOffer};
+use shared::negotiation::{Negotiation, OfferAction};
 use shared::safety::{fingerprint, safety_code};
 use shared::signaling::{Candidate, ClientMessage};
 use webrtc::data_channel::RTCDataChannelInit;
@@ -91,13 +91,13 @@ impl Negotiator {
             return Ok(());
         }
         match self.negotiation.on_offer(!self.awaiting_answer) {
-            OnOffer::Ignore => return Ok(()),
-            OnOffer::RollBack => {
+            OfferAction::Ignore => return Ok(()),
+            OfferAction::RollBack => {
                 let rollback = RTCSessionDescription::rollback(None)?;
                 self.pc.set_local_description(rollback).await?;
                 self.awaiting_answer = false;
             }
-            OnOffer::Answer => {}
+            OfferAction::Answer => {}
         }
         let offer = RTCSessionDescription::offer(without_unusable(&sdp))?;
         self.pc.set_remote_description(offer).await?;

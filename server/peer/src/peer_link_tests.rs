@@ -176,7 +176,7 @@ async fn a_download_continues_on_a_new_connection() {
                 .await
                 .expect("an event in time");
             match update.expect("the tasks run").update {
-                TransferUpdate::Receiving(TransferProgress::Over(outcome)) => break outcome,
+                TransferUpdate::Receiving(TransferProgress::Ended(outcome)) => break outcome,
                 // The connection closes during the transfer.
                 TransferUpdate::Receiving(TransferProgress::Bytes(_)) if !last => links = None,
                 _ => {}
@@ -184,8 +184,8 @@ async fn a_download_continues_on_a_new_connection() {
         };
         drop((links, stop_sending, stop_receiving));
         match outcome {
-            DownloadOutcome::BrokeOff(part) if !last => partial = part,
-            DownloadOutcome::Kept(path) if last => {
+            DownloadOutcome::Interrupted(received) if !last => partial = received,
+            DownloadOutcome::Complete(path) if last => {
                 assert_eq!(std::fs::read(path).unwrap(), bytes);
                 return;
             }

@@ -15,7 +15,8 @@ use crate::file_sender::UploadOutcome;
 /// Passed between the network task and the disk thread.
 pub(crate) enum Chunk {
     Bytes(BytesMut),
-    ExitReason(FileComplete),
+    /// Follows the last byte.
+    Complete(FileComplete),
 }
 
 /// The progress of a transfer.
@@ -23,7 +24,7 @@ pub(crate) enum Chunk {
 pub(crate) enum TransferProgress<T> {
     /// Bytes of the file transferred so far.
     Bytes(u64),
-    Over(T),
+    Ended(T),
 }
 
 #[derive(Debug)]

@@ -22,17 +22,20 @@ const MAX_CONCURRENT: usize = 128;
 struct OfferedFile {
     info: FileInfo,
     source: SourceFile,
-    /// Not sent any more.
+    /// No longer sent to anyone.
     withdrawn: bool,
+    /// Peers that have the whole file.
     kept_by: BTreeSet<PeerId>,
 }
 
 #[derive(Debug)]
 struct Upload {
+    /// The receiver's name.
     name: String,
     running: Option<RunningTransfer>,
+    /// Sent so far.
     bytes: u64,
-    /// Of the last attempt, once every byte was sent.
+    /// Bytes per second of the last attempt, once every byte was sent.
     speed: u64,
 }
 
@@ -267,11 +270,11 @@ impl Uploads {
                     .into_iter()
                     .collect();
             }
-            TransferProgress::Over(outcome) => outcome,
+            TransferProgress::Ended(outcome) => outcome,
         };
         let running = upload.running.take();
         match outcome {
-            UploadOutcome::All => {
+            UploadOutcome::Sent => {
                 let size = self
                     .offered
                     .get(&number)
@@ -279,7 +282,7 @@ impl Uploads {
                 upload.speed = running.map_or(0, |running| running.mean_speed(size));
                 Vec::new()
             }
-            UploadOutcome::BrokeOff => self
+            UploadOutcome::Interrupted => self
                 .file_event(&key, FileStep::Paused, None)
                 .into_iter()
                 .collect(),

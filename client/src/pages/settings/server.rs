@@ -11,12 +11,13 @@ use crate::state::server::{Server, Source, normalize};
 
 /// The state of the test of an address.
 #[derive(Clone, PartialEq)]
-enum Test {
-    Not,
+enum ServerTest {
+    Idle,
     Running,
-    Good(Health),
-    Bad(String, HttpError),
-    NotAnAddress,
+    Passed(Health),
+    /// The address, and why the request failed.
+    Failed(String, HttpError),
+    InvalidAddress,
 }
 
 #[component]
@@ -28,7 +29,7 @@ pub(super) fn ServerSettings() -> impl IntoView {
             .unwrap_or_default(),
     );
     let saved = RwSignal::new(false);
-    let result = RwSignal::new(Test::Not);
+    let result = RwSignal::new(ServerTest::Idle);
     let used = move || {
         app.server_now()
             .map(|server| server.base)
@@ -67,9 +68,9 @@ pub(super) fn ServerSettings() -> impl IntoView {
             Some(address) => address,
             // With an empty field, the server in use is tested.
             None if text.trim().is_empty() => used(),
-            None => return result.set(Test::NotAnAddress),
+            None => return result.set(ServerTest::InvalidAddress),
         };
-        result.set(Test::Running);
+        result.set(ServerTest::Running);
         spawn_local(async move {
             let server = Server {
                 base: address,
@@ -77,8 +78,8 @@ pub(super) fn ServerSettings() -> impl IntoView {
             };
             let answer = http::get_json::<Health>(&server.url("api/health")).await;
             let _ = result.try_set(match answer {
-                Ok(health) => Test::Good(health),
-                Err(error) => Test::Bad(server.base, error),
+                Ok(health) => ServerTest::Passed(health),
+                Err(error) => ServerTest::Failed(server.base, error),
             });
         });
     };
@@ -87,31 +88,31 @@ pub(super) fn ServerSettings() -> impl IntoView {
         let text = typed.get_untracked();
         let address = normalize(&text);
         if address.is_none() && !text.trim().is_empty() {
-            return result.set(Test::NotAnAddress);
+            return result.set(ServerTest::InvalidAddress);
         }
         typed.set(address.clone().unwrap_or_default());
         app.settings.update(|settings| settings.server = address);
-        result.set(Test::Not);
+        result.set(ServerTest::Idle);
         saved.set(true);
     };
     let result_text = move || match result.get() {
-        Test::Not => saved.get().then(|| ("ok", app.text().saved.to_owned())),
-        Test::Running => Some(("", app.text().testing.to_owned())),
-        Test::Good(health) => {
+        ServerTest::Idle => saved.get().then(|| ("ok", app.text().saved.to_owned())),
+        ServerTest::Running => Some(("", app.text().testing.to_owned())),
+        ServerTest::Passed(health) => {
             let up = duration(health.uptime as f64, app.lang.get());
             Some((
                 "ok",
                 (app.text().test_passed)(&health.version, health.streams, &up),
             ))
         }
-        Test::Bad(address, HttpError::Unreachable) => {
+        ServerTest::Failed(address, HttpError::Unreachable) => {
             Some(("bad", (app.text().unreachable_text)(&address)))
         }
-        Test::Bad(address, HttpError::Unreadable) => {
+        ServerTest::Failed(address, HttpError::Unreadable) => {
             Some(("bad", (app.text().not_weir_text)(&address)))
         }
-        Test::Bad(_, HttpError::Status { error, .. }) => Some(("bad", error)),
-        Test::NotAnAddress => Some(("bad", app.text().bad_address.to_owned())),
+        ServerTest::Failed(_, HttpError::Status { error, .. }) => Some(("bad", error)),
+        ServerTest::InvalidAddress => Some(("bad", app.text().bad_address.to_owned())),
     };
     view! {
         <form class="card form" on:submit=save>
@@ -135,7 +136,7 @@ pub(super) fn ServerSettings() -> impl IntoView {
                     on:input=move |event| {
                         typed.set(event_target_value(&event));
                         saved.set(false);
-                        result.set(Test::Not);
+                        result.set(ServerTest::Idle);
                     }
                 />
             </label>
