@@ -55,7 +55,7 @@ impl ConnectionTest {
     }
 
     async fn run_all(self, app: App) {
-        let (own, relay_only) = app
+        let (own_servers, relay_only) = app
             .settings
             .with_untracked(|settings| (settings.ice_servers.clone(), settings.relay_only));
         self.report.set(TestReport {
@@ -105,11 +105,11 @@ impl ConnectionTest {
         );
 
         let servers = match &server {
-            Some(server) if own.is_empty() => {
+            Some(server) if own_servers.is_empty() => {
                 let config = http::get_json::<IceConfig>(&server.url("api/ice")).await;
                 config.map(|config| config.ice_servers).unwrap_or_default()
             }
-            _ => own,
+            _ => own_servers,
         };
         let servers: Vec<(CheckKind, IceServer)> = servers
             .iter()

@@ -35,8 +35,8 @@ pub(crate) struct Files {
     uploads: RefCell<Vec<(TransferKey, Upload)>>,
     /// Bytes done and speed of the running transfers.
     progress: RefCell<Vec<(TransferKey, u64, Speed)>>,
-    showing: RefCell<Option<Timer>>,
-    /// Object URLs, revoked in the end.
+    show_timer: RefCell<Option<Timer>>,
+    /// Object URLs, revoked when the user leaves the room.
     urls: RefCell<Vec<String>>,
     folder: RefCell<Option<Rc<Folder>>>,
     /// Counts downloads, for names in the folder.
@@ -66,7 +66,7 @@ impl Files {
             downloads: RefCell::default(),
             uploads: RefCell::default(),
             progress: RefCell::default(),
-            showing: RefCell::default(),
+            show_timer: RefCell::default(),
             urls: RefCell::default(),
             folder: RefCell::default(),
             file_count: Cell::default(),
@@ -131,7 +131,7 @@ impl Files {
     pub(crate) fn end(&self) {
         self.uploads.take();
         self.downloads.take();
-        self.showing.take();
+        self.show_timer.take();
         for url in self.urls.take() {
             // Fails only for an invalid URL.
             let _ = Url::revoke_object_url(&url);
@@ -165,10 +165,10 @@ impl Files {
             None => progress.push((key.clone(), bytes, Speed::default())),
         }
         drop(progress);
-        let mut showing = self.showing.borrow_mut();
-        if showing.is_none() {
+        let mut show_timer = self.show_timer.borrow_mut();
+        if show_timer.is_none() {
             let me = self.me.clone();
-            *showing = Some(Timer::every(SHOW_MS, move || {
+            *show_timer = Some(Timer::every(SHOW_MS, move || {
                 if let Some(files) = me.upgrade() {
                     files.show();
                 }
@@ -198,7 +198,7 @@ impl Files {
             changed
         });
         if progress.is_empty() {
-            self.showing.take();
+            self.show_timer.take();
         }
     }
 

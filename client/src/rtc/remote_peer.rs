@@ -21,7 +21,7 @@ use super::timer::now;
 /// Remote candidates kept until their description arrives; a browser has a few dozen.
 const MAX_PENDING_REMOTE: usize = 128;
 
-/// The owner has to call [`RemotePeer::close`]: tasks under way hold a reference.
+/// Negotiates and recovers the connection to one peer. The owner has to call [`RemotePeer::close`]: tasks under way hold a reference.
 pub(super) struct RemotePeer {
     peer: PeerId,
     context: Rc<MeshContext>,
@@ -37,7 +37,7 @@ pub(super) struct RemotePeer {
     pending_local: RefCell<Vec<Candidate>>,
     /// A local description is being set and has not been sent.
     describing: Cell<bool>,
-    reported: Cell<Option<ConnectionHealth>>,
+    reported_health: Cell<Option<ConnectionHealth>>,
     closed: Cell<bool>,
 }
 
@@ -62,7 +62,7 @@ impl RemotePeer {
             pending_remote: RefCell::default(),
             pending_local: RefCell::default(),
             describing: Cell::default(),
-            reported: Cell::default(),
+            reported_health: Cell::default(),
             closed: Cell::default(),
         })
     }
@@ -155,7 +155,7 @@ impl RemotePeer {
         change(&mut recovery, now() as u64);
         self.recovery.set(recovery);
         let health = recovery.health();
-        if self.reported.replace(Some(health)) != Some(health) {
+        if self.reported_health.replace(Some(health)) != Some(health) {
             self.emit(PeerEvent::Health(health));
         }
     }
@@ -222,12 +222,12 @@ impl RemotePeer {
     /// Makes a new connection, which then asks for negotiation. One that replaces another has its own certificate: the other
     /// side recognizes a new connection by its fingerprint.
     async fn reconnect(&self) -> Result<Rc<PeerConnection>, JsValue> {
-        let fresh = self.connection.borrow().is_some();
-        self.replace(fresh).await
+        let new_certificate = self.connection.borrow().is_some();
+        self.replace(new_certificate).await
     }
 
-    async fn replace(&self, fresh: bool) -> Result<Rc<PeerConnection>, JsValue> {
-        let certificate = if fresh {
+    async fn replace(&self, new_certificate: bool) -> Result<Rc<PeerConnection>, JsValue> {
+        let certificate = if new_certificate {
             None
         } else {
             self.context.certificate().await
@@ -245,9 +245,9 @@ impl RemotePeer {
         let connection = Rc::new(PeerConnection::new(&ice, certificate.as_ref(), on)?);
         self.pending_remote.borrow_mut().clear();
         self.pending_local.borrow_mut().clear();
-        let before = self.connection.replace(Some(Rc::clone(&connection)));
-        if let Some(before) = before {
-            before.close();
+        let previous = self.connection.replace(Some(Rc::clone(&connection)));
+        if let Some(previous) = previous {
+            previous.close();
             self.emit(PeerEvent::Closed);
         }
         let polite = is_polite(&self.context.me, &self.peer);
@@ -365,7 +365,7 @@ impl RemotePeer {
         }
     }
 
-    /// Reports that the peer can be reached, once the connection and the chat channel are both up.
+    /// Reports the connection as open, once the connection and the chat channel are both up.
     fn check_open(&self) {
         let Some(connection) = self.connection() else {
             return;

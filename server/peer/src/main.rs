@@ -76,6 +76,7 @@ const TICK: Duration = Duration::from_millis(200);
 const ICE_INTERVAL: Duration = Duration::from_secs(10 * 60);
 /// Time for queued frames, and then for `leave`, to be sent.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Messages to the server, and events of links, that may wait.
 const QUEUE: usize = 1024;
 
 fn main() -> ExitCode {
@@ -119,7 +120,7 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
         .map_err(|error| format!("No random numbers: {error}."))?;
     let key = identity.key().clone();
     let me = PeerId::of(&options.room, &key);
-    let (to_server, for_server) = mpsc::channel(QUEUE);
+    let (to_server, outgoing) = mpsc::channel(QUEUE);
     let (signaling_sender, mut signaling_events) = mpsc::channel(64);
     let (link_sender, mut link_events) = mpsc::channel(QUEUE);
     let (transfer_sender, mut transfer_events) = mpsc::channel(64);
@@ -159,13 +160,13 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
         options,
     };
     let server = params.server.clone();
-    let mut signaling = tokio::spawn(signaling::run(params, for_server, signaling_sender));
+    let mut signaling = tokio::spawn(signaling::run(params, outgoing, signaling_sender));
     let mut lines = read_lines();
-    let mut input = true;
+    let mut input_open = true;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut tick = tokio::time::interval(TICK);
-    let mut renew =
+    let mut ice_timer =
         tokio::time::interval_at(tokio::time::Instant::now() + ICE_INTERVAL, ICE_INTERVAL);
     let end = loop {
         if let Some(end) = app.exit.take() {
@@ -175,8 +176,8 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
             Some(event) = signaling_events.recv() => app.on_signaling_event(event, Instant::now()),
             Some(event) = link_events.recv() => app.on_link_event(event, Instant::now()),
             Some(event) = transfer_events.recv() => app.on_transfer_event(event, Instant::now()),
-            line = lines.recv(), if input => {
-                input = line.is_some();
+            line = lines.recv(), if input_open => {
+                input_open = line.is_some();
                 app.on_line(line, Instant::now());
             }
             Some(config) = ice_configs.recv() => app.use_ice(&config),
@@ -184,7 +185,7 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
             _ = interrupt.recv() => break ExitReason::Left,
             _ = terminate.recv() => break ExitReason::Left,
             _ = tick.tick() => app.on_tick(Instant::now()),
-            _ = renew.tick() => {
+            _ = ice_timer.tick() => {
                 let (server, sender) = (server.clone(), ice_sender.clone());
                 tokio::spawn(async move {
                     if let Ok(config) = ice::fetch(&server).await {

@@ -55,6 +55,7 @@ pub(crate) enum LinkEvent {
         pair: CandidatePair,
         safety_code: String,
     },
+    /// Round-trip time in milliseconds.
     RoundTrip(f64),
     /// Whether the other side still responds.
     Responsive(bool),
