@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::estimator::BandwidthEstimator;
-use super::pacer::{Pacer, TICK};
+use super::pacer::Pacer;
 use super::rtcp::{Item, read};
 use super::twcc_history::TwccHistory;
 
@@ -79,6 +79,8 @@ const FRAMES_PER_SECOND: u32 = 30;
 const GOP: u32 = 60;
 /// A keyframe is this many times the size of another frame.
 const KEYFRAME_SIZE: f64 = 8.0;
+/// The time between two polls: a tick of a shard that is slightly late.
+const STEP: Duration = Duration::from_millis(5);
 /// As browsers do.
 const FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -127,7 +129,7 @@ impl Simulation {
     }
 
     fn tick(&mut self) {
-        self.now += TICK;
+        self.now += STEP;
         let now = self.now;
         while self.next_frame <= now {
             self.next_frame += Duration::from_secs(1) / FRAMES_PER_SECOND;
