@@ -65,7 +65,7 @@ pub struct Config {
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
     pub max_rooms: u32,
 
-    /// Maximum number of peers in all rooms together; further peers are told to try again. Example: --max-peers 100
+    /// Maximum number of peers in all rooms together; further peers are refused. Example: --max-peers 100
     #[arg(long, value_name = "NUMBER", default_value_t = 4000)]
     pub max_peers: u32,
 

@@ -2,7 +2,7 @@
 
 /// A token bucket that is filled by sent packets.
 ///
-/// Retransmissions cost at most a quarter of what is sent: enough to repair 20 % of loss, and the 20 % of the retransmissions that are lost too. At
+/// Retransmissions cost at most a quarter of the bytes of first transmissions: enough to repair 20 % of loss, and the 20 % of the retransmissions that are lost too. At
 /// higher loss, a lower rate helps more than sending each packet twice. A malicious viewer costs at most 1.25 times the bytes of an ordinary one.
 #[derive(Debug)]
 pub struct RtxBudget {

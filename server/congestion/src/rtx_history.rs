@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 /// The last frames sent, and the last packets retransmitted: under 5 kB.
 #[derive(Debug)]
 pub struct RtxHistory {
-    /// Oldest first, with consecutive sequence numbers that span less than half of the number space.
-    parts: VecDeque<Part>,
-    /// The sequence number after the newest part.
+    /// Oldest first. Their sequence numbers are consecutive, and span less than half of the number space.
+    ranges: VecDeque<FrameRange>,
+    /// The sequence number after the newest range.
     end: u16,
-    /// Frame number of the newest part; the parts store the lower 32 bits.
+    /// Frame number of the newest range; the ranges store the lower 32 bits.
     frame: u64,
     start: Instant,
     retransmissions: Box<[Retransmission; RETRANSMISSIONS]>,
@@ -30,12 +30,14 @@ pub struct SentPacket {
 
 /// Consecutive packets of one frame.
 #[derive(Clone, Copy, Debug)]
-struct Part {
-    /// The lower 32 bits.
+struct FrameRange {
+    /// The lower 32 bits of the frame's number.
     frame: u32,
     timestamp: u32,
+    /// Sequence number of the first packet.
     first: u16,
     packets: u16,
+    /// Index in the frame of the first packet's payload.
     index: u16,
 }
 
@@ -46,8 +48,8 @@ struct Retransmission {
     at_ms: Option<NonZeroU32>,
 }
 
-/// 5 s at 30 frames a second. Viewers only NACK packets that they can still use: Chromium waits 3 s for a frame before it requests a keyframe.
-const PARTS: usize = 160;
+/// Enough for 5 s at 30 frames a second. Viewers only NACK packets that they can still use: Chromium waits 3 s for a frame before it requests a keyframe.
+const MAX_RANGES: usize = 160;
 /// Enough for a lost keyframe of a stream of 2.5 Mbit/s.
 const RETRANSMISSIONS: usize = 256;
 const MAX_PACKETS: u16 = 1 << 15;
@@ -59,7 +61,7 @@ impl RtxHistory {
             at_ms: None,
         };
         Self {
-            parts: VecDeque::with_capacity(PARTS),
+            ranges: VecDeque::with_capacity(MAX_RANGES),
             end: 0,
             frame: 0,
             start: now,
@@ -71,20 +73,20 @@ impl RtxHistory {
     pub fn add(&mut self, first: u16, packets: u16, from: SentPacket) {
         if first != self.end {
             // After a gap in the sequence numbers, older packets could be confused with newer ones.
-            self.parts.clear();
+            self.ranges.clear();
         }
         self.end = first.wrapping_add(packets);
         let same = self.frame == from.frame;
         self.frame = from.frame;
-        match self.parts.back_mut() {
+        match self.ranges.back_mut() {
             Some(last) if same && last.index.wrapping_add(last.packets) == from.index => {
                 last.packets = last.packets.saturating_add(packets);
             }
             _ => {
-                if self.parts.len() == PARTS {
-                    self.parts.pop_front();
+                if self.ranges.len() == MAX_RANGES {
+                    self.ranges.pop_front();
                 }
-                self.parts.push_back(Part {
+                self.ranges.push_back(FrameRange {
                     frame: from.frame as u32,
                     timestamp: from.timestamp,
                     first,
@@ -95,31 +97,31 @@ impl RtxHistory {
         }
         let end = self.end;
         while self
-            .parts
+            .ranges
             .front()
             .is_some_and(|oldest| end.wrapping_sub(oldest.first) > MAX_PACKETS)
         {
-            self.parts.pop_front();
+            self.ranges.pop_front();
         }
     }
 
     /// Forgets all sent packets.
     pub fn clear(&mut self) {
-        self.parts.clear();
+        self.ranges.clear();
     }
 
     /// The payload of a packet; `None`: never sent, or too long ago.
     pub fn find(&self, sequence: u16) -> Option<SentPacket> {
         let age = self.end.wrapping_sub(sequence);
-        let behind = |part: &Part| self.end.wrapping_sub(part.first);
-        let after = self.parts.partition_point(|part| behind(part) >= age);
-        let part = self.parts.get(after.checked_sub(1)?)?;
-        let within = sequence.wrapping_sub(part.first);
-        let near = part.frame.wrapping_sub(self.frame as u32) as i32;
-        (within < part.packets).then(|| SentPacket {
+        let behind = |range: &FrameRange| self.end.wrapping_sub(range.first);
+        let after = self.ranges.partition_point(|range| behind(range) >= age);
+        let range = self.ranges.get(after.checked_sub(1)?)?;
+        let within = sequence.wrapping_sub(range.first);
+        let near = range.frame.wrapping_sub(self.frame as u32) as i32;
+        (within < range.packets).then(|| SentPacket {
             frame: self.frame.wrapping_add_signed(near.into()),
-            index: part.index.wrapping_add(within),
-            timestamp: part.timestamp,
+            index: range.index.wrapping_add(within),
+            timestamp: range.timestamp,
         })
     }
 
@@ -156,7 +158,7 @@ mod tests {
     }
 
     proptest! {
-        /// Frames of 1 to 400 packets, each sent in up to three parts, around the wrap of sequence numbers and of frame numbers.
+        /// Frames of 1 to 400 packets, each sent in up to three ranges, around the wrap of sequence numbers and of frame numbers.
         #[test]
         fn a_sequence_number_finds_its_payload(
             first: u16,
@@ -180,14 +182,14 @@ mod tests {
             let newest = all.last().map_or(0, |last| last.frame);
             for (age, expected) in all.iter().rev().enumerate().take(usize::from(u16::MAX)) {
                 let found = history.find(next.wrapping_sub(1 + age as u16));
-                if newest - expected.frame < PARTS as u64 && age < usize::from(MAX_PACKETS) - 400 {
+                if newest - expected.frame < MAX_RANGES as u64 && age < usize::from(MAX_PACKETS) - 400 {
                     prop_assert_eq!(found, Some(*expected));
                 } else {
                     prop_assert!(found.is_none() || found == Some(*expected));
                 }
             }
             prop_assert_eq!(history.find(next), None);
-            prop_assert!(history.parts.len() <= PARTS);
+            prop_assert!(history.ranges.len() <= MAX_RANGES);
         }
     }
 

@@ -37,7 +37,7 @@ use webrtc_runtime::ConnectionRuntime;
 
 /// The ICE state becomes disconnected when nothing arrives for this long.
 pub(super) const ICE_DISCONNECTED_TIMEOUT: Duration = Duration::from_secs(5);
-/// webrtc-rs never reports failure by itself: its timeout would also end viewers that are still connecting. The session
+/// Zero: webrtc-rs never reports failure. Its timeout would also end viewers that are still connecting. The session
 /// decides (`lifetime`).
 const ICE_FAILED_TIMEOUT: Duration = Duration::ZERO;
 /// Interval of consent checks (RFC 7675 5.1).

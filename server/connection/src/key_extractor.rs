@@ -30,8 +30,8 @@ use webrtc::peer_connection::{SettingEngineBuilder, SrtpProtectionProfile};
 use derivation_log::{BLOCK, DerivationLog};
 use egress::srtp::{MasterKey, Profile, SrtcpReceiver};
 
-/// Not SRTP_AES128_CM_HMAC_SHA1_32: its keys and its RTCP equal those of the profile with 80 bits, so the two cannot be told
-/// apart. RFC 8827 6.5 requires the latter of every endpoint.
+/// Not SRTP_AES128_CM_HMAC_SHA1_32: its keys and its RTCP equal those of the profile with 80 bits, so the two cannot be
+/// distinguished. RFC 8827 6.5 requires the profile with 80 bits of every endpoint.
 const PROFILES: [SrtpProtectionProfile; 3] = [
     SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
     SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm,
@@ -62,7 +62,7 @@ impl KeyExtractor {
         })
     }
 
-    /// Makes a connection with these settings use this provider, and offer only profiles that can be told apart.
+    /// Makes a connection with these settings use this provider, and offer only profiles that can be distinguished.
     pub(crate) fn install(
         self: &Arc<Self>,
         settings: SettingEngineBuilder,

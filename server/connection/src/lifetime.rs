@@ -17,7 +17,7 @@ use egress::EndReason;
 use net::Route;
 use stream::admission::ViewerPermit;
 
-/// webrtc-rs has processed a DTLS alert by then. It signals that by the state of the DTLS transport only.
+/// webrtc-rs has processed a DTLS alert within this time. Only the state of the DTLS transport shows it.
 const ALERT_DELAY: Duration = Duration::from_millis(100);
 
 /// Why a session ended. The text is for the log.
@@ -31,7 +31,7 @@ pub(crate) enum End {
     Shutdown,
 }
 
-/// What the task of a session owns.
+/// The resources of a session's task.
 pub(super) struct Lifetime {
     pub(super) id: u64,
     pub(super) secret: String,
@@ -41,7 +41,7 @@ pub(super) struct Lifetime {
     pub(super) attachment: Attachment,
     pub(super) state: watch::Receiver<RTCPeerConnectionState>,
     pub(super) stop: watch::Receiver<Option<End>>,
-    /// Leads to the state of DTLS.
+    /// Any sender of the connection: gives access to the state of the DTLS transport.
     pub(super) sender: Option<Arc<dyn RtpSender>>,
     /// Dropped at the end, which `Session::delete` waits for.
     pub(super) ended: watch::Sender<()>,
@@ -143,6 +143,7 @@ async fn next_change(
     }
 }
 
+/// Waits until the viewer is lost.
 async fn lost(liveness: &mut Liveness, state: &mut watch::Receiver<RTCPeerConnectionState>) -> End {
     loop {
         if let Change::Lost(end) = next_change(liveness, state).await {

@@ -1,4 +1,4 @@
-//! Whether a viewer connects, and whether it is still there, by the states of its connection (W3C WebRTC 4.3.3). Pure.
+//! Whether a viewer connects and stays connected, by the states of its connection (W3C WebRTC 4.3.3). Pure.
 
 use std::time::{Duration, Instant};
 
@@ -42,8 +42,8 @@ impl Liveness {
         self.deadline
     }
 
-    /// After the first connection, every change begins the time limit again: a viewer that restarts ICE (RFC 8445 9) gets as long
-    /// once more.
+    /// After the first connection, every change restarts the time limit, so that a viewer that restarts ICE (RFC 8445 9) gets the
+    /// whole time again.
     pub(super) fn on_state(
         &mut self,
         state: RTCPeerConnectionState,
@@ -98,7 +98,7 @@ mod tests {
     const SILENT: Change = Change::Lost(End::Silent);
     const LEFT: Change = Change::Lost(End::Left);
 
-    /// What the states at these times (ms) lead to, timeouts included.
+    /// The changes that result from the states at these times in ms, timeouts included.
     fn changes(states: &[(u64, RTCPeerConnectionState)]) -> Vec<(u64, Change)> {
         let start = Instant::now();
         let mut liveness = Liveness::new(start);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ice_restart_gets_as_long_once_more() {
+    fn an_ice_restart_gets_the_whole_time_again() {
         let restarts = [
             (100, Connected),
             (1000, Disconnected),

@@ -1,4 +1,4 @@
-//! What a PATCH of a session asks for: to add candidates, or to restart ICE (RFC 9725 4.3). Pure.
+//! The meaning of a PATCH of a session: it adds candidates or restarts ICE (RFC 9725 4.3). Pure.
 
 use super::negotiation::Negotiation;
 use super::sdpfrag::{Fragment, FragmentError};
@@ -7,13 +7,13 @@ use super::viewers::SessionError;
 /// Candidates that a viewer may trickle for one set of ICE credentials.
 const MAX_TRICKLED: usize = 64;
 
-/// What offer and answer have agreed on. An ICE restart replaces it.
+/// The negotiated state of a session. An ICE restart replaces it.
 #[derive(Debug)]
 pub(super) struct IceState {
     pub(super) negotiation: Negotiation,
     pub(super) etag: String,
     pub(super) remote_ufrag: String,
-    /// Candidates that have been added since.
+    /// The number of candidates that the viewer has trickled for these credentials.
     pub(super) trickled: usize,
 }
 
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_needs_the_etag_of_now() {
+    fn a_restart_needs_the_current_etag() {
         let mut state = state();
         assert!(matches!(
             state.decide(&fragment("other", 0), None),

@@ -1,6 +1,6 @@
 //! A session description (RFC 8866, RFC 9429) as lines: enough to read an offer and to assemble an answer. Pure.
 //!
-//! Parsing allocates no more than a vector of slices of the text, and panics on no text.
+//! Parsing allocates only a vector of slices of the text, and never panics.
 
 /// Bounds the cost of an offer; browsers send fewer m-lines.
 const MAX_MEDIA: usize = 64;

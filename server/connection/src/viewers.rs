@@ -150,8 +150,8 @@ impl Viewers {
         &self.0.addresses
     }
 
-    /// Answers an offer. The session ends by itself when the viewer never connects or leaves. It continues when the caller is
-    /// dropped meanwhile.
+    /// Answers an offer. The session ends when the viewer does not connect in time, or leaves. It is opened even when the
+    /// returned future is dropped.
     ///
     /// # Errors
     /// The offer cannot be used, the stream cannot be read or started, or `permit` has no capacity left for it.

@@ -5,7 +5,7 @@ use shared::api::Codec;
 
 use super::time::MediaTime;
 
-/// A coded video frame with all its slices, or one Opus packet: what a decoder takes at once.
+/// The input of one decoder call: a coded video frame with all its slices, or one Opus packet.
 ///
 /// `data` has the form that the packetizer takes: H.264 as Annex B with the parameter sets before every IDR;
 /// VP8 and VP9 as one frame; AV1 as a temporal unit of OBUs (low-overhead format); Opus as one packet.

@@ -90,7 +90,7 @@ impl AudioTranscoder {
         self.receive()
     }
 
-    /// The iteration has ended: returns what decoder and filters hold back.
+    /// Ends the iteration: returns the units of the samples that decoder and filters have held back.
     pub(super) fn end_iteration(&mut self) -> Result<Vec<AccessUnit>, MediaError> {
         let mut units = Vec::new();
         if let Some(mut decoder) = self.decoder.take() {
@@ -218,7 +218,7 @@ impl AudioTranscoder {
 const SAMPLE_FORMAT: ffmpeg::format::Sample =
     ffmpeg::format::Sample::F32(ffmpeg::format::sample::Type::Packed);
 
-/// The conversion to what libopus takes.
+/// Converts to the input format of libopus.
 pub(super) const FILTERS: &str =
     "aresample=48000,aformat=sample_fmts=flt:sample_rates=48000:channel_layouts=stereo";
 

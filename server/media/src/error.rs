@@ -1,4 +1,4 @@
-//! Errors of a source, as sentences that say what to do next.
+//! Errors of a source, as sentences with advice.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Converts H.264 as stored in files (ISO 14496-15 5.3, or Annex B) to what the packetizer takes: Annex B access units
+//! Converts H.264 as stored in files (ISO 14496-15 5.3, or Annex B) to the input of the packetizer: Annex B access units
 //! with the parameter sets before every IDR (ITU-T H.264 Annex B).
 
 use bytes::{BufMut, Bytes, BytesMut};

@@ -8,7 +8,7 @@
 //! | module | content |
 //! |---|---|
 //! | [`access_unit`], [`time`] | one coded video frame or Opus packet; the clock of a stream |
-//! | [`source`] | where a source reads from and what it delivers to: `Input`, `Sink`, `run` |
+//! | [`source`] | a source's input and output: `Input`, `Sink`, `run` |
 //! | [`control`] | requests to a running source: codecs, keyframes, stop |
 //! | [`probe`] | the tracks of a source and how each is delivered |
 //! | [`facts`] | facts about tracks |

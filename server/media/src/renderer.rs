@@ -15,7 +15,7 @@ use super::video_encoder::VideoEncoder;
 
 /// The last frame is repeated when no frame followed for this long, in microseconds.
 const REPEAT: i64 = 1_000_000;
-/// The same for a video with an irregular frame rate: shorter than what browsers count as a freeze.
+/// The same for a video with an irregular frame rate: shorter than a gap that browsers count as a freeze.
 const REPEAT_IRREGULAR: i64 = 140_000;
 /// The same while a requested codec has no frame yet.
 const REPEAT_NEW: i64 = 200_000;

@@ -20,14 +20,14 @@ pub enum Input {
     Test,
 }
 
-/// Receives what a source produces. Called on the source's thread.
+/// Receives the output of a source. Called on the source's thread.
 pub trait Sink {
     /// `time` is live at the instant `at`. Called before the first unit, and again after a stall (slow disk,
     /// suspended machine): the source continues from there without a burst.
     fn anchor(&mut self, time: MediaTime, at: Instant);
     /// A unit of video or Opus. Times strictly increase within a codec.
     fn append(&mut self, unit: AccessUnit);
-    /// The file differs from what the probe found; `probe` describes it now. A codec that is no longer passed through
+    /// The file differs from its probe; `probe` is the corrected one. A codec that is no longer passed through
     /// is encoded while it is requested ([`Control::request_codec`]).
     fn replanned(&mut self, probe: &Probe);
     /// `frames` more video frames were dropped because encoding could not keep up.

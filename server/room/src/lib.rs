@@ -5,7 +5,7 @@
 //! | this one | [`Room`]: the rules of one room; pure |
 //! | [`name`] | names of rooms and peers, and how they are compared; pure |
 //! | [`rate`] | the rate limit of one socket; pure |
-//! | [`refusal`] | refusals, each with a sentence that says what to do |
+//! | [`refusal`] | refusals, each with an error code and a sentence for users |
 //! | [`outbox`] | the bounded queue of messages for one socket |
 //! | [`registry`] | every room of this server, and the limits on them |
 //! | [`socket`] | one connected socket |

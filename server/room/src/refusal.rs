@@ -1,4 +1,4 @@
-//! Refusals, each with a sentence that says what to do.
+//! Refusals, each with an error code and a sentence for users.
 
 use shared::signaling::{
     ErrorCode, IDLE_TIMEOUT_S, MAX_MESSAGE, MAX_PEERS, PeerId, ServerMessage, VERSION,

@@ -23,13 +23,13 @@ pub(super) enum HttpError {
         "There is nothing to watch yet. Start the server with a file or a folder, or put a file into its folder."
     )]
     NoStreams,
-    #[error("There is no such session; it has ended, or it never was. Send a new offer.")]
+    #[error("There is no such session: it has ended or never existed. Send a new offer.")]
     NoSuchSession,
     #[error(
         "Nothing is at {0}. The routes are /offer, /whep/STREAM, /session/SECRET, /ws, /api/streams, /api/ice, /api/health and /metrics."
     )]
     NoSuchRoute(String),
-    #[error("{0} is not possible here; the Allow header says what is.")]
+    #[error("{0} is not allowed here; the Allow header lists the allowed methods.")]
     MethodNotAllowed(Method),
     #[error("The address of this request is not valid UTF-8 when percent-decoded.")]
     BadPath,
@@ -43,7 +43,7 @@ pub(super) enum HttpError {
     TooSlow,
     #[error("The body ended early or is not text.")]
     BadBody,
-    #[error("All places for viewers are taken. Try again in a while.")]
+    #[error("The server has reached its viewer limit. Try again later.")]
     Full,
     #[error(
         "This is a WebSocket, for rooms; open it with new WebSocket(...), or with the peer program."

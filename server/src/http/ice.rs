@@ -226,12 +226,12 @@ mod tests {
         );
         assert_eq!(config.ttl, Some(12 * 3600));
         let public = ice(Some(3478), Some("203.0.113.5"), vec![]);
-        for (host, told) in [
+        for (host, expected) in [
             ("www.example.org", "stun:203.0.113.5:3478"),
             ("192.168.1.5:8000", "stun:192.168.1.5:3478"),
             ("localhost", "stun:127.0.0.1:3478"),
         ] {
-            assert_eq!(urls(&public.config(by(host), now))[0], told);
+            assert_eq!(urls(&public.config(by(host), now))[0], expected);
         }
         assert_eq!(urls(&public.config(None, now))[0], "stun:203.0.113.5:3478");
         let unknown = ice(Some(3478), None, vec![]).config(None, now);

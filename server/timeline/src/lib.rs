@@ -6,7 +6,7 @@
 //! | [`track`] | the GOPs of one codec; numbers its frames |
 //! | `gop` | the frames from one keyframe up to the next |
 //! | [`frame`] | a packetized access unit |
-//! | [`playhead`] | a viewer's position in a log: which frame is due, and what a late viewer skips |
+//! | [`playhead`] | a viewer's position in a log: the due frame, and the frames that a late viewer skips |
 //! | `cursor`, `origin` | a playhead's position in one track; when its frames are due |
 
 mod cursor;

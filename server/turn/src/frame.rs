@@ -30,7 +30,7 @@ pub(super) enum FrameKind {
 pub(super) struct InvalidFrame;
 
 /// The frame that `bytes` begin with: its kind, its length, and the offset of the next frame in a TCP stream, where ChannelData
-/// is padded to four bytes (RFC 8656 12.5). `None`: too few bytes to tell.
+/// is padded to four bytes (RFC 8656 12.5). `None`: more bytes are needed.
 pub(super) fn measure(bytes: &[u8]) -> Result<Option<(FrameKind, usize, usize)>, InvalidFrame> {
     let &[first, _, high, low, ..] = bytes else {
         return match bytes.first() {

@@ -46,10 +46,10 @@ struct TestClient {
 }
 
 impl Harness {
-    /// A service with so many clients, each with a nonce.
+    /// A service with `clients` clients, each with a nonce.
     ///
     /// # Panics
-    /// The system gives no reactor.
+    /// The system provides no reactor.
     pub fn new(clients: usize) -> Self {
         let secret: Secret = "north-by-northwest".parse().expect("long enough");
         let credential = secret.issue("me", Duration::from_secs(3600), SystemTime::now());

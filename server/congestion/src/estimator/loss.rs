@@ -33,7 +33,7 @@ pub(super) enum Verdict {
     Usual,
     /// The rate is too high.
     Congested,
-    /// The loss stayed after the rate was reduced, so it is not congestion: the rate may be what it was, in bits a second.
+    /// The loss stayed after the rate was reduced, so congestion is not the cause. Contains the rate before the reduction, in bits a second.
     Inherent(Option<f64>),
 }
 

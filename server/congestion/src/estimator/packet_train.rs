@@ -17,7 +17,7 @@ pub(super) struct PacketTrain {
 
 /// Fewer packets are not enough for an estimate.
 const MIN_PACKETS: u32 = 8;
-/// A burst of one tick counts as sent in this time: the tick, and what it takes to send.
+/// A burst of one tick counts as sent in this time: the tick, and 1 ms for sending.
 const MIN_SEND_SPAN: Duration = TICK.saturating_add(Duration::from_millis(1));
 /// Lower rates are ignored: audio alone always arrives as fast as it is sent.
 const MIN_RATE_BPS: f64 = 500_000.0;

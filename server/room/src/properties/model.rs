@@ -1,4 +1,4 @@
-//! A room next to a model of what it should contain.
+//! A room, and a model of its expected members.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
