@@ -265,7 +265,7 @@ impl RoomRegistry {
         }
     }
 
-    /// Sends `shutting_down` to every socket, and waits up to [`CLOSE_TIMEOUT`] until they are closed.
+    /// Sends `shutting_down` to every socket, and waits up to `CLOSE_TIMEOUT` until they are closed.
     pub async fn close(&self) {
         let outboxes: Vec<Arc<Outbox>> = {
             let mut sockets = self.lock_sockets();

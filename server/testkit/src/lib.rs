@@ -2,13 +2,13 @@
 //!
 //! | module | noun |
 //! |---|---|
-//! | [`server`] | a server in this process, on free ports |
-//! | [`viewer`] | a viewer built on webrtc-rs, without a browser |
+//! | `server` | a server in this process, on free ports |
+//! | `viewer` | a viewer built on webrtc-rs, without a browser |
 //! | [`process`] | a program of the workspace, or one test, in a separate process |
 //! | [`socket`] | a member of a room, over a WebSocket |
 //! | [`peer`] | the terminal peer as a program |
 //! | [`browser`], [`webdriver`] | Chromium and Firefox |
-//! | [`site`] | a second web server, for pages on another origin |
+//! | `site` | a second web server, for pages on another origin |
 //! | [`netns`] | network namespaces |
 //! | [`skip`](mod@skip) | skipping a test |
 
@@ -59,6 +59,14 @@ pub fn dist() -> &'static str {
         "{DIST}/index.html is missing: build the bundle with `cargo xtask test`, or with `trunk build --release`"
     );
     DIST
+}
+
+/// `often` when the tests run with `cargo xtask test --full`, else `once`: the number of repetitions, or the length of a run.
+pub fn repetitions<T>(once: T, often: T) -> T {
+    match std::env::var_os("WEIR_FULL") {
+        Some(_) => often,
+        None => once,
+    }
 }
 
 /// Waits until `holds` returns true. Panics with `what` after `limit`.

@@ -25,7 +25,7 @@ async fn sockets_leave_nothing_behind() {
     storm(&url, 50).await;
     settled(&server).await;
     let before = (files(), tasks());
-    storm(&url, 1000).await;
+    storm(&url, testkit::repetitions(1_000, 20_000)).await;
     settled(&server).await;
     let after = (files(), tasks());
     assert!(

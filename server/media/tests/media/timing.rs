@@ -287,7 +287,7 @@ fn starting_and_stopping_leaks_nothing() {
         once();
     }
     let before = ProcessUsage::own();
-    for _ in 0..30 {
+    for _ in 0..testkit::repetitions(30, 300) {
         once();
     }
     let after = ProcessUsage::own();

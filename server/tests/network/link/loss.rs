@@ -6,7 +6,9 @@ use super::video::Video;
 use super::viewer::Viewer;
 
 /// Seconds of a fault.
-const FAULT: f64 = 15.0;
+fn fault() -> f64 {
+    testkit::repetitions(15.0, 120.0)
+}
 
 #[tokio::test]
 async fn two_percent_of_loss_are_repaired_without_a_freeze() {
@@ -17,8 +19,8 @@ async fn two_percent_of_loss_are_repaired_without_a_freeze() {
     let viewer = Viewer::watch(&network).await;
     network.lose(2);
     let began = viewer.now().await;
-    viewer.until(began + FAULT).await;
-    let span = viewer.samples().await.span(began, began + FAULT);
+    viewer.until(began + fault()).await;
+    let span = viewer.samples().await.span(began, began + fault());
     viewer.leave().await;
     verdict.note("during", &span);
     verdict.expect(span.repaired > 0, format!("nothing is repaired: {span}"));
@@ -36,7 +38,7 @@ async fn ten_percent_of_loss_are_repaired_and_it_plays_on() {
     let viewer = Viewer::watch(&network).await;
     network.lose(10);
     let began = viewer.now().await;
-    let ended = began + FAULT;
+    let ended = began + fault();
     viewer.until(ended).await;
     network.lose(0);
     let samples = verdict.expect_recovery(&viewer, ended).await;
@@ -46,7 +48,7 @@ async fn ten_percent_of_loss_are_repaired_and_it_plays_on() {
     verdict.expect(span.repaired > 0, format!("nothing is repaired: {span}"));
     // One packet in a thousand is lost three times, and Chromium repeats a NACK every 100 ms.
     verdict.expect(
-        span.frozen <= FAULT / 5.0,
+        span.frozen <= fault() / 5.0,
         format!("it is frozen for more than a fifth of the time: {span}"),
     );
     verdict.expect(span.gap < 1.0, format!("it stands still: {span}"));
@@ -71,7 +73,7 @@ async fn packets_that_overtake_others_are_put_in_order() {
     let (every, bits) = (8, video.need / 8 * 2);
     network.queue(Queue::TwoWays { every, bits });
     let began = viewer.now().await;
-    let ended = began + FAULT;
+    let ended = began + fault();
     viewer.until(ended).await;
     verdict.note("line", network.queue_counters());
     network.queue(Queue::Free);
@@ -86,7 +88,7 @@ async fn packets_that_overtake_others_are_put_in_order() {
         format!("frames are missing: {span}"),
     );
     verdict.expect(
-        span.frozen <= FAULT / 10.0,
+        span.frozen <= fault() / 10.0,
         format!("it is frozen for more than a tenth of the time: {span}"),
     );
     verdict.assert(network);
