@@ -13,7 +13,7 @@ use crate::{
 
 /// Something that Weir needs from the operating system.
 struct Need {
-    what: &'static str,
+    description: &'static str,
     scope: Scope,
     present: fn() -> bool,
     /// Names of packages for apt, dnf, pacman and brew; empty where it comes with something else.
@@ -22,25 +22,25 @@ struct Need {
 
 const NEEDS: &[Need] = &[
     Need {
-        what: "a C compiler",
+        description: "a C compiler",
         scope: Scope::Run,
         present: || has("cc"),
         names: ["build-essential", "gcc", "base-devel", ""],
     },
     Need {
-        what: "pkg-config",
+        description: "pkg-config",
         scope: Scope::Run,
         present: || has("pkg-config"),
         names: ["pkg-config", "pkgconf-pkg-config", "pkgconf", "pkgconf"],
     },
     Need {
-        what: "clang with libclang (it reads FFmpeg's headers)",
+        description: "clang with libclang (it reads FFmpeg's headers)",
         scope: Scope::Run,
         present: || has("clang") && has_libclang(),
         names: ["clang libclang-dev", "clang clang-devel", "clang", "llvm"],
     },
     Need {
-        what: "FFmpeg's libraries with headers",
+        description: "FFmpeg's libraries with headers",
         scope: Scope::Run,
         present: has_ffmpeg_libraries,
         names: [
@@ -51,31 +51,31 @@ const NEEDS: &[Need] = &[
         ],
     },
     Need {
-        what: "npm (it brings wasm-opt)",
+        description: "npm (it brings wasm-opt)",
         scope: Scope::Run,
         present: || tools::has_wasm_opt() || has("npm"),
         names: ["npm", "nodejs-npm", "npm", "node"],
     },
     Need {
-        what: "npm (it brings axe-core)",
+        description: "npm (it brings axe-core)",
         scope: Scope::Test,
         present: || tools::has_axe() || has("npm"),
         names: ["npm", "nodejs-npm", "npm", "node"],
     },
     Need {
-        what: "a C++ compiler (for libFuzzer)",
+        description: "a C++ compiler (for libFuzzer)",
         scope: Scope::Test,
         present: || has("c++"),
         names: ["g++", "gcc-c++", "gcc", ""],
     },
     Need {
-        what: "the ffmpeg command",
+        description: "the ffmpeg command",
         scope: Scope::Test,
         present: || has("ffmpeg") && has("ffprobe"),
         names: ["ffmpeg", "ffmpeg-free", "ffmpeg", "ffmpeg"],
     },
     Need {
-        what: "Chromium with its driver",
+        description: "Chromium with its driver",
         scope: Scope::Test,
         present: || has("chromium") && has("chromedriver"),
         names: [
@@ -86,25 +86,25 @@ const NEEDS: &[Need] = &[
         ],
     },
     Need {
-        what: "Firefox",
+        description: "Firefox",
         scope: Scope::Test,
         present: || has("firefox") || has("firefox-esr"),
         names: ["firefox-esr", "firefox", "firefox", "firefox"],
     },
     Need {
-        what: "Python with venv (for aiortc)",
+        description: "Python with venv (for aiortc)",
         scope: Scope::Test,
         present: || tools::has_aiortc() || answer("python3", &["-c", "import ensurepip"]).is_some(),
         names: ["python3-venv", "python3-pip", "python", "python"],
     },
     Need {
-        what: "coturn, with its test client",
+        description: "coturn, with its test client",
         scope: Scope::Test,
         present: || has("turnserver") && has("turnutils_uclient"),
         names: ["coturn", "coturn coturn-utils", "coturn", "coturn"],
     },
     Need {
-        what: "network namespaces and nftables (on Linux)",
+        description: "network namespaces and nftables (on Linux)",
         scope: Scope::Test,
         present: || !cfg!(target_os = "linux") || (has("ip") && has("nft")),
         names: [
@@ -115,7 +115,7 @@ const NEEDS: &[Need] = &[
         ],
     },
     Need {
-        what: "a font with Chinese characters (for screenshots)",
+        description: "a font with Chinese characters (for screenshots)",
         scope: Scope::Test,
         present: has_chinese_font,
         names: [
@@ -136,18 +136,18 @@ pub(crate) fn missing(scope: Scope) -> Option<Missing> {
     if missing.is_empty() {
         return None;
     }
-    let uses: Vec<_> = missing.iter().map(|need| need.what).collect();
+    let uses: Vec<_> = missing.iter().map(|need| need.description).collect();
     let uses = uses.join(", ");
     let lines = install_lines(&missing);
-    let (what, by_hand) = if has("apt-get") {
+    let (description, by_hand) = if has("apt-get") {
         let packages = names(&missing, 0);
-        let what = format!("Debian packages: {packages}\n      for {uses}");
-        (what, vec![lines[0].clone()])
+        let description = format!("Debian packages: {packages}\n      for {uses}");
+        (description, vec![lines[0].clone()])
     } else {
         (format!("system packages for {uses}"), lines.to_vec())
     };
     Some(Missing {
-        what,
+        description,
         by_hand,
         step: Step::new("system packages", move || install(&missing)),
     })
@@ -188,7 +188,7 @@ fn install(missing: &[&Need]) -> Result<()> {
     match missing.iter().find(|need| !(need.present)()) {
         Some(need) => bail!(
             "the packages are installed, but {} is not found; `cargo xtask setup` looks again",
-            need.what
+            need.description
         ),
         None => Ok(()),
     }
@@ -307,7 +307,7 @@ mod tests {
     #[test]
     fn every_need_has_a_debian_package() {
         for need in NEEDS {
-            assert!(!need.names[0].is_empty(), "{} has none", need.what);
+            assert!(!need.names[0].is_empty(), "{} has none", need.description);
         }
     }
 }

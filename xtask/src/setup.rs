@@ -33,7 +33,7 @@ pub(crate) enum Install {
 /// Something that this machine lacks.
 pub(crate) struct Missing {
     /// Names and versions.
-    pub(crate) what: String,
+    pub(crate) description: String,
     /// The lines that install it by hand.
     pub(crate) by_hand: Vec<String>,
     /// Installs it.
@@ -73,7 +73,7 @@ pub(crate) fn decide(missing: Vec<Missing>, install: Install) -> Result<Vec<Step
         return Ok(Vec::new());
     }
     let list: String = missing.iter().fold(String::new(), |mut list, missing| {
-        let _ = writeln!(list, "    {}", missing.what);
+        let _ = writeln!(list, "    {}", missing.description);
         list
     });
     if install == Install::Refused {
@@ -121,11 +121,11 @@ fn exports() -> Result<String> {
 mod tests {
     use super::*;
 
-    fn lacking(what: &str) -> Missing {
+    fn lacking(name: &str) -> Missing {
         Missing {
-            what: what.to_owned(),
-            by_hand: vec![format!("get {what}")],
-            step: Step::new(what, || panic!("must not run")),
+            description: name.to_owned(),
+            by_hand: vec![format!("get {name}")],
+            step: Step::new(name, || panic!("must not run")),
         }
     }
 

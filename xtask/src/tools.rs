@@ -47,7 +47,7 @@ pub(crate) fn missing(scope: Scope) -> Result<Vec<Missing>> {
     }
     if scope >= Scope::Test && !has_aiortc() {
         missing.push(Missing {
-            what: format!("aiortc {AIORTC} with its dependencies, from PyPI, in a virtual environment in .tools/aiortc"),
+            description: format!("aiortc {AIORTC} with its dependencies, from PyPI, in a virtual environment in .tools/aiortc"),
             by_hand: vec![
                 "python3 -m venv .tools/aiortc".to_owned(),
                 format!(".tools/aiortc/bin/python -m pip install aiortc=={AIORTC}"),
@@ -153,7 +153,7 @@ fn from_npm(scope: Scope) -> Option<Missing> {
         .args(&packages);
     let list = packages.join(" ");
     Some(Missing {
-        what: format!("{} from npm, in .tools", packages.join(" and ")),
+        description: format!("{} from npm, in .tools", packages.join(" and ")),
         by_hand: vec![format!("npm install --no-save --prefix .tools {list}")],
         step: Step::command(packages.join(" and "), npm),
     })
@@ -181,7 +181,7 @@ fn from_crates_io(package: &'static str, version: &str, features: &[&str]) -> Mi
     let by_hand = ["cargo install --locked --root .tools"].iter();
     let by_hand: Vec<_> = by_hand.chain(&install).chain(features).copied().collect();
     Missing {
-        what: format!("{package} {version} from crates.io, compiled once, in .tools"),
+        description: format!("{package} {version} from crates.io, compiled once, in .tools"),
         by_hand: vec![by_hand.join(" ")],
         step: Step::command(format!("{package} {version}"), cargo),
     }

@@ -95,14 +95,14 @@ pub(crate) fn missing(scope: Scope) -> Vec<Missing> {
         let mut rustup = command("rustup");
         rustup.args(["component", "add", "rustfmt", "clippy"]);
         missing.push(Missing {
-            what: "rustfmt and clippy, by rustup".to_owned(),
+            description: "rustfmt and clippy, by rustup".to_owned(),
             by_hand: vec!["rustup component add rustfmt clippy".to_owned()],
             step: Step::command("rustfmt and clippy", rustup),
         });
     }
     if Wasm::find().is_err() {
         missing.push(Missing {
-            what: format!(
+            description: format!(
                 "Rust's target {TARGET}, by rustup\n      \
                  (or, where rustup cannot download it, the Debian packages {DEBIAN_PACKAGES})"
             ),

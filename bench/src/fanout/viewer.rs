@@ -30,6 +30,7 @@ use crate::rng::Rng;
 const VANISHED_PORT_HELD: Duration = Duration::from_secs(60);
 /// Packets that str0m buffers while an earlier one is missing: more than a keyframe has.
 const REORDERING: usize = 600;
+
 /// What all viewers of a stream have in common.
 #[derive(Debug)]
 pub(crate) struct ViewerConfig {

@@ -190,7 +190,7 @@ fn day_name(app: App, day: u64) -> String {
 
 fn note_text(app: App, note: &Note) -> String {
     let text = app.room();
-    match &note.what {
+    match &note.event {
         RoomEvent::Arrived { name } => (text.peer_joined)(name),
         RoomEvent::Left { name } => (text.peer_left)(name),
         RoomEvent::Lost { name } => (text.lost_peer)(name),

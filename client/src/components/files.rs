@@ -219,9 +219,9 @@ fn transfer_row(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
     let peer = transfer.peer.clone();
     let sentence = reactive_text(move || {
         let text = app.room();
-        let what = sentence(&transfer, text);
+        let status = sentence(&transfer, text);
         if incoming {
-            return what;
+            return status;
         }
         let name = room.people.with(|people| {
             people
@@ -229,7 +229,10 @@ fn transfer_row(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
                 .find(|person| person.id == peer)
                 .map(|person| person.name.clone())
         });
-        name.map_or_else(|| what.clone(), |name| (text.transfer_with)(&name, &what))
+        name.map_or_else(
+            || status.clone(),
+            |name| (text.transfer_with)(&name, &status),
+        )
     });
     view! { {bar} <div class="row between"><p class="small quiet tabular">{sentence}</p> {action}</div> }.into_any()
 }
@@ -253,12 +256,12 @@ fn sentence(transfer: &Transfer, text: &Text) -> String {
         TransferStage::Paused => text.transfer_paused,
         TransferStage::Stopped => text.transfer_stopped,
         TransferStage::Complete { url } => {
-            let what = match (incoming, url) {
+            let status = match (incoming, url) {
                 (true, Some(_)) => text.verified,
                 (true, None) => text.saved_verified,
                 (false, _) => text.delivered_verified,
             };
-            return format!("{} · {what}", bytes(size));
+            return format!("{} · {status}", bytes(size));
         }
         TransferStage::Withdrawn if incoming => return text.withdrawn.to_owned(),
         TransferStage::Withdrawn => return text.no_longer_available.to_owned(),

@@ -68,7 +68,7 @@ pub(crate) fn ConnectionTestPage() -> impl IntoView {
         };
         let findings = findings
             .into_iter()
-            .map(|(what, is)| view! { <dt>{what}</dt> <dd>{is}</dd> });
+            .map(|(label, value)| view! { <dt>{label}</dt> <dd>{value}</dd> });
         let advice = advice.into_iter().map(|advice| view! { <li>{advice}</li> });
         view! {
             <section class="card form" id="test-result" data-reachability=name>
@@ -174,7 +174,7 @@ fn findings(text: &Text, report: &TestReport) -> Vec<(&'static str, &'static str
     let findings = [(text.nat, nat), (text.addresses, addresses)];
     findings
         .into_iter()
-        .filter_map(|(what, is)| Some((what, is?)))
+        .filter_map(|(label, value)| Some((label, value?)))
         .collect()
 }
 
@@ -216,8 +216,8 @@ fn report_text(app: App, report: &TestReport) -> String {
             row.label, row.url, row.outcome
         ));
     }
-    for (what, is) in findings(text, report) {
-        lines.push_str(&format!("{what}{colon}{is}\n"));
+    for (label, value) in findings(text, report) {
+        lines.push_str(&format!("{label}{colon}{value}\n"));
     }
     for advice in advice(text, report) {
         lines.push_str(&format!("> {advice}\n"));

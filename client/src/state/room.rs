@@ -68,7 +68,7 @@ pub struct Note {
     pub at: u64,
     /// Shown after the messages up to this number.
     pub after: u64,
-    pub what: RoomEvent,
+    pub event: RoomEvent,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -33,7 +33,7 @@ impl Row {
             Self::Unread => "unread".to_owned(),
             Self::Message { key, first } => format!("{first} {} {}", key.0, key.1),
             Self::Note(note) => {
-                let (kind, name) = match &note.what {
+                let (kind, name) = match &note.event {
                     RoomEvent::Arrived { name } => ("+", name),
                     RoomEvent::Left { name } => ("-", name),
                     RoomEvent::Lost { name } => ("?", name),
@@ -172,7 +172,7 @@ mod tests {
         let note = |after, name: &str| Note {
             at: 1,
             after,
-            what: RoomEvent::Arrived { name: name.into() },
+            event: RoomEvent::Arrived { name: name.into() },
         };
         let notes = [note(0, "a"), note(numbers[0], "b"), note(numbers[1], "c")];
         let unread = (numbers[1], id(1));

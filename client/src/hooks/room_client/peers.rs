@@ -15,6 +15,7 @@ use crate::state::join::JoinEvent;
 use crate::state::people::{PeerAction, PeopleUpdate, find, on_path, on_server_message};
 use crate::state::room::{Note, PeerPath};
 
+/// Notes that are kept; the oldest are dropped first.
 const MAX_NOTES: usize = 100;
 
 impl RoomClient {
@@ -74,11 +75,11 @@ impl RoomClient {
             .room
             .conversation
             .try_with_untracked(|c| c.entries().last().map(|entry| entry.message.number));
-        for what in update.events {
+        for event in update.events {
             let note = Note {
                 at: wall_ms(),
                 after: after.flatten().unwrap_or(0),
-                what,
+                event,
             };
             let _ = self.room.notes.try_update(|notes| {
                 notes.push(note);
