@@ -249,13 +249,13 @@ async fn a_peer_that_does_not_read_costs_one_buffer_and_does_not_delay_others() 
 
 async fn not_reading() {
     let port = TestPort::open();
-    let [stalled, other] = ["stalled", "good"].map(|name| port.peer(name));
+    let [stalled, other] = ["slow", "good"].map(|name| port.peer(name));
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(4096).expect("an open socket");
     let connected = socket.connect(port.address).await;
     let mut to_stalled = connected.expect("connected");
     let mut to_other = port.connect().await;
-    for (connection, name) in [(&mut to_stalled, "stalled"), (&mut to_other, "good")] {
+    for (connection, name) in [(&mut to_stalled, "slow"), (&mut to_other, "good")] {
         let framed = frame(&binding_request(name));
         connection.write_all(&framed).await.expect("written");
     }
