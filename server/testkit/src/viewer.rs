@@ -15,7 +15,8 @@ use tokio::sync::watch;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler,
-    RTCIceGatheringState, RTCPeerConnectionState, RTCSessionDescription, SettingEngineBuilder,
+    RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionState, RTCSessionDescription,
+    SettingEngineBuilder,
 };
 
 use crate::TestServer;
@@ -72,6 +73,8 @@ impl RtpReceived {
 }
 
 type AllTracks = Arc<Mutex<Vec<Arc<dyn TrackRemote>>>>;
+/// In the order of their events.
+type IceStates = Arc<Mutex<Vec<RTCIceConnectionState>>>;
 type AllReceived = Arc<Mutex<BTreeMap<u8, RtpReceived>>>;
 
 pub struct TestViewer {
@@ -85,6 +88,7 @@ pub struct TestViewer {
     received: AllReceived,
     tracks: AllTracks,
     state: watch::Receiver<RTCPeerConnectionState>,
+    ice_states: IceStates,
 }
 
 impl TestViewer {
@@ -93,6 +97,7 @@ impl TestViewer {
         let (state_changed, state) = watch::channel(RTCPeerConnectionState::New);
         let (gathered, mut gathering) = watch::channel(false);
         let (received, tracks) = (AllReceived::default(), AllTracks::default());
+        let ice_states = IceStates::default();
         let settings = SettingEngineBuilder::new()
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
             .build();
@@ -101,6 +106,7 @@ impl TestViewer {
             gathered,
             received: received.clone(),
             tracks: tracks.clone(),
+            ice_states: ice_states.clone(),
         };
         let pc = PeerConnectionBuilder::new()
             .with_media_engine(media_engine(wants))
@@ -140,6 +146,7 @@ impl TestViewer {
             received,
             tracks,
             state,
+            ice_states,
         };
         (viewer, sdp)
     }
@@ -212,6 +219,11 @@ impl TestViewer {
         *self.state.borrow()
     }
 
+    /// The ICE connection states so far, in order.
+    pub fn ice_states(&self) -> Vec<RTCIceConnectionState> {
+        self.ice_states.lock().expect("not poisoned").clone()
+    }
+
     /// The first payload type of `codec` in the answer.
     pub fn payload_type(&self, codec: &str) -> Option<u8> {
         let line = self
@@ -277,12 +289,17 @@ struct Handler {
     gathered: watch::Sender<bool>,
     received: AllReceived,
     tracks: AllTracks,
+    ice_states: IceStates,
 }
 
 #[async_trait::async_trait]
 impl PeerConnectionEventHandler for Handler {
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
         self.state_changed.send_replace(state);
+    }
+
+    async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
+        self.ice_states.lock().expect("not poisoned").push(state);
     }
 
     async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
