@@ -159,7 +159,7 @@ fn from_npm(scope: Scope) -> Option<Missing> {
     })
 }
 
-/// A program from crates.io, compiled once.
+/// A program from the Rust registry, compiled once.
 fn from_crates_io(package: &'static str, version: &str, features: &[&str]) -> Missing {
     let install = [package, "--version", version];
     let mut cargo = command("cargo");
@@ -181,7 +181,9 @@ fn from_crates_io(package: &'static str, version: &str, features: &[&str]) -> Mi
     let by_hand = ["cargo install --locked --root .tools"].iter();
     let by_hand: Vec<_> = by_hand.chain(&install).chain(features).copied().collect();
     Missing {
-        description: format!("{package} {version} from crates.io, compiled once, in .tools"),
+        description: format!(
+            "{package} {version} from the Rust registry, compiled once, in .tools"
+        ),
         by_hand: vec![by_hand.join(" ")],
         step: Step::command(format!("{package} {version}"), cargo),
     }
