@@ -158,11 +158,12 @@ impl PeerPair {
         [0, 1].map(|at| self.events(at).sent_ufrag.borrow().clone())
     }
 
-    /// Whether both sides have selected a path with the credentials of the last descriptions.
+    /// Whether a side has selected a path with the credentials of the last descriptions of both. The other side, which is
+    /// controlled, may keep its earlier path for as long as that works.
     pub(crate) fn has_selected_new_path(&self) -> bool {
         let [first, second] = self.ufrags();
         let selected = |at: usize| self.events(at).selected_ufrags.borrow().clone();
-        selected(0) == [first.clone(), second.clone()] && selected(1) == [second, first]
+        selected(0) == [first.clone(), second.clone()] || selected(1) == [second, first]
     }
 
     /// Two connected peers.
