@@ -31,9 +31,8 @@ pub(crate) fn command(program: &str) -> Command {
             command.env_remove(&*name);
         }
     }
-    if tools().is_dir() {
-        command.env("PATH", path());
-    }
+    // Also while `.tools/` is empty: a command of a later step is made before the tools are installed.
+    command.env("PATH", path());
     command
 }
 
