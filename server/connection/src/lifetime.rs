@@ -28,6 +28,7 @@ pub(crate) enum End {
     Left,
     Silent,
     StreamOver,
+    TrackGone,
     Shutdown,
 }
 
@@ -63,10 +64,8 @@ impl Lifetime {
             ended,
         } = self;
         let stream = attachment.subscription.stream().name().to_owned();
-        let codec = attachment.subscription.video();
-        let codec = codec
-            .or(attachment.subscription.audio())
-            .map_or("nothing", |codec| codec.rtpmap_name());
+        let codec = attachment.subscription.codecs().next();
+        let codec = codec.map_or("nothing", |codec| codec.rtpmap_name());
         let began = Instant::now();
         let stopped = async {
             let end = stop
@@ -86,6 +85,7 @@ impl Lifetime {
             tokio::select! {
                 ended = attachment.serve(id) => match ended {
                     EndReason::StreamOver => End::StreamOver,
+                    EndReason::TrackGone => End::TrackGone,
                     EndReason::ViewerGone => End::Left,
                 },
                 end = lost(&mut liveness, &mut state) => end,
@@ -182,6 +182,7 @@ impl fmt::Display for End {
             Self::Left => "it closed the connection",
             Self::Silent => "nothing has arrived from it for too long",
             Self::StreamOver => "the stream ended",
+            Self::TrackGone => "the stream does not have its track any more",
             Self::Shutdown => "the server is shutting down",
         })
     }

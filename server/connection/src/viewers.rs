@@ -16,7 +16,7 @@ use super::sdpfrag::FragmentError;
 use super::session::{Opening, Session};
 use egress::counters::ShardCounters;
 use egress::shard::Shard;
-use media::source::Probe;
+use media::track::TrackKind;
 use net::{NetError, Port};
 use shared::api::Codec;
 use shared::hex::hex;
@@ -222,11 +222,15 @@ impl Inner {
         stream: Arc<Stream>,
         offer: &str,
     ) -> Result<NewSession, SessionError> {
-        let probe = stream.probe().await?;
-        let negotiation = Negotiation::new(offer, &offering(&probe))?;
-        let video = negotiation.video.as_ref().map(|format| format.codec);
-        permit.reserve(stream.bitrates(&probe, video, negotiation.audio.is_some()))?;
-        let subscription = stream.subscribe(video, negotiation.audio.is_some()).await?;
+        let offered = stream.offering().await?;
+        let negotiation = Negotiation::new(offer, &codecs(&offered))?;
+        let formats = negotiation.video.iter().chain(&negotiation.audio);
+        let tracks: Vec<_> = formats
+            .filter_map(|format| offered.with_codec(format.codec).cloned())
+            .collect();
+        permit.reserve(stream.bitrates(&tracks))?;
+        let tracks: Vec<_> = tracks.iter().map(|track| track.id).collect();
+        let subscription = stream.subscribe(&tracks).await?;
         let opening = Opening {
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
             secret: random_hex::<16>()?,
@@ -277,15 +281,20 @@ impl Sessions {
     }
 }
 
-fn offering(probe: &Probe) -> Offering {
-    let h264_profile = probe
-        .passes_through(Codec::H264)
-        .then(|| probe.video.as_ref().and_then(|video| video.profile.clone()))
-        .flatten();
+fn codecs(offered: &media::track::Offering) -> Offering {
+    let native = offered
+        .with_codec(Codec::H264)
+        .filter(|track| !track.encoded);
+    let video = offered.video.as_ref().filter(|_| native.is_some());
+    let mut codecs: Vec<_> = offered
+        .of(TrackKind::Video)
+        .map(|track| track.codec)
+        .collect();
+    codecs.dedup();
     Offering {
-        video: probe.video_codecs(),
-        h264_profile,
-        audio: probe.has_audio(),
+        video: codecs,
+        h264_profile: video.and_then(|video| video.profile.clone()),
+        audio: offered.has(TrackKind::Audio),
     }
 }
 

@@ -4,6 +4,8 @@
 pub enum EndReason {
     /// The stream ended.
     StreamOver,
+    /// The stream does not have one of the viewer's tracks any more.
+    TrackGone,
     /// The connection to the viewer is closed.
     ViewerGone,
 }

@@ -13,6 +13,7 @@ use super::shard::Command;
 use super::stray_limiter::StrayLimiter;
 use super::timer_wheel::TimerWheel;
 use super::viewer::{FeedbackOutcome, NextPoll, SendContext, Viewer};
+use super::waiting::FollowedLog;
 use net::batch::{Batch, FlushOutcome};
 use net::routes::Remote;
 use net::{Path, Port};
@@ -28,7 +29,7 @@ new_key_type! {
 pub(super) struct Engine {
     /// With each viewer the channel that reports why sending to it ended.
     viewers: SlotMap<ViewerKey, (Viewer, oneshot::Sender<EndReason>)>,
-    followed: Vec<Followed>,
+    followed: Vec<FollowedLog<ViewerKey>>,
     timers: TimerWheel<ViewerKey>,
     batch: Batch,
     /// The path of the batch that found the socket's buffer full.
@@ -37,14 +38,6 @@ pub(super) struct Engine {
     counters: Arc<ShardCounters>,
     /// Notified after an append to a log that a viewer waits for.
     appended: Arc<Notify>,
-}
-
-/// A log that viewers of this shard follow.
-struct Followed {
-    shared_log: Arc<SharedLog>,
-    waker: Arc<ShardWaker>,
-    /// Viewers that have sent everything in the log.
-    starved: Vec<ViewerKey>,
 }
 
 /// Viewers that one stray datagram is tried with; a try costs about a microsecond.
@@ -102,13 +95,10 @@ impl Engine {
             NextPoll::At(at) => self.timers.schedule(key, at),
             NextPoll::OnAppend => {
                 self.timers.schedule(key, viewer.next_report());
-                let log = Arc::as_ptr(viewer.subscription.log());
+                let log = viewer.subscription.log();
                 let mut followed = self.followed.iter_mut();
-                if let Some(followed) =
-                    followed.find(|followed| Arc::as_ptr(&followed.shared_log) == log)
-                    && !followed.starved.contains(&key)
-                {
-                    followed.starved.push(key);
+                if let Some(followed) = followed.find(|followed| Arc::ptr_eq(&followed.log, log)) {
+                    followed.add(key, viewer.waits());
                 }
             }
             NextPoll::OnWritable => return Some(viewer.path().clone()),
@@ -168,11 +158,7 @@ impl Engine {
     /// Schedules the viewers that wait for frames of the logs that have grown.
     pub(super) fn on_append(&mut self) {
         for followed in &mut self.followed {
-            if followed.waker.take_woken() {
-                for key in followed.starved.drain(..) {
-                    self.timers.schedule_now(key);
-                }
-            }
+            followed.take_woken(|key| self.timers.schedule_now(key));
         }
     }
 
@@ -197,21 +183,23 @@ impl Engine {
             Command::RemoveViewer(key) => {
                 self.remove(key);
             }
+            Command::MovePlayhead(key, command) => {
+                if let Some((viewer, _)) = self.viewers.get_mut(key) {
+                    viewer.apply(command, now);
+                    self.timers.schedule_now(key);
+                }
+            }
         }
     }
 
     fn follow(&mut self, log: &Arc<SharedLog>) -> Arc<ShardWaker> {
         let mut followed = self.followed.iter();
-        if let Some(followed) = followed.find(|followed| Arc::ptr_eq(&followed.shared_log, log)) {
+        if let Some(followed) = followed.find(|followed| Arc::ptr_eq(&followed.log, log)) {
             return Arc::clone(&followed.waker);
         }
         let waker = Arc::new(ShardWaker::new(Arc::clone(&self.appended)));
-        log.subscribe(&waker);
-        self.followed.push(Followed {
-            shared_log: Arc::clone(log),
-            waker: Arc::clone(&waker),
-            starved: Vec::new(),
-        });
+        let followed = FollowedLog::new(Arc::clone(log), Arc::clone(&waker));
+        self.followed.push(followed);
         waker
     }
 
@@ -228,7 +216,7 @@ impl Engine {
         self.counters.viewers.fetch_sub(1, Ordering::Relaxed);
         let log = Arc::as_ptr(removed.0.subscription.log());
         for followed in &mut self.followed {
-            followed.starved.retain(|starved| *starved != key);
+            followed.remove(key);
         }
         let mut logs = self
             .viewers
@@ -236,7 +224,7 @@ impl Engine {
             .map(|(viewer, _)| Arc::as_ptr(viewer.subscription.log()));
         if !logs.any(|other| other == log) {
             self.followed
-                .retain(|followed| Arc::as_ptr(&followed.shared_log) != log);
+                .retain(|followed| Arc::as_ptr(&followed.log) != log);
         }
         Some(removed)
     }

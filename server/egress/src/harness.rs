@@ -22,17 +22,33 @@ use crate::rtp_clock::SenderInfo;
 use crate::srtp::{MasterKey, Profile, SrtcpReceiver, SrtpSender};
 use crate::track::TrackParams;
 use crate::viewer::ViewerParams;
+use media::payloads::RtpPayloads;
 use media::source::Input;
 use media::time::MediaTime;
+use media::track::{OfferedTrack, TrackId};
 use net::routes::Remote;
 use net::{Port, Route};
 use stream::shared_log::SharedLog;
 use stream::{Stream, Subscription};
-use timeline::frame::Frame;
+use timeline::unit::Unit;
 
 pub(crate) const VIDEO_SSRC: u32 = 1;
 pub(crate) const RTX_SSRC: u32 = 2;
 pub(crate) const AUDIO_SSRC: u32 = 3;
+
+pub(crate) const VIDEO: TrackId = TrackId(0);
+pub(crate) const AUDIO: TrackId = TrackId(1);
+
+fn offered(id: TrackId, codec: Codec) -> OfferedTrack {
+    OfferedTrack {
+        id,
+        codec,
+        size: None,
+        frame_rate: None,
+        bit_rate: 1_000_000,
+        encoded: false,
+    }
+}
 
 /// A stream whose media time 0 is live at `start`.
 pub(crate) struct Harness {
@@ -81,23 +97,28 @@ impl Harness {
 
     /// Appends a video frame of `packets` payloads of 1000 bytes, each filled with `fill`.
     pub(crate) fn append_video(&self, at_ms: i64, keyframe: bool, packets: usize, fill: u8) {
-        let payloads = vec![Bytes::from(vec![fill; 1000]); packets];
-        self.append(Codec::H264, at_ms, keyframe, payloads);
+        self.append(
+            VIDEO,
+            at_ms,
+            keyframe,
+            Bytes::from(vec![fill; 1000 * packets]),
+        );
     }
 
     pub(crate) fn append_audio(&self, at_ms: i64, fill: u8) {
-        let payloads = vec![Bytes::from(vec![fill; 100])];
-        self.append(Codec::Opus, at_ms, true, payloads);
+        self.append(AUDIO, at_ms, true, Bytes::from(vec![fill; 100]));
     }
 
-    fn append(&self, codec: Codec, at_ms: i64, keyframe: bool, payloads: Vec<Bytes>) {
-        let frame = Frame {
-            time: MediaTime(at_ms * 1000),
+    pub(crate) fn append(&self, track: TrackId, at_ms: i64, keyframe: bool, data: Bytes) {
+        let time = MediaTime(at_ms * 1000);
+        let unit = Unit {
+            dts: time,
+            pts: time,
             keyframe,
             appended: self.start,
-            payloads: payloads.into(),
+            payloads: RtpPayloads::cut(&data, 1000),
         };
-        self.log.append(codec, frame, self.start);
+        self.log.append(track, unit, self.start);
     }
 
     /// A viewer of video and audio, without transport-wide feedback.
@@ -122,8 +143,7 @@ impl Harness {
             subscription: Subscription::to_log(
                 Arc::clone(&self.stream),
                 Arc::clone(&self.log),
-                Some(Codec::H264),
-                Some(Codec::Opus),
+                vec![offered(VIDEO, Codec::H264), offered(AUDIO, Codec::Opus)],
             ),
             route,
             tracks: vec![

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`shard`] | a thread that owns a UDP port and sends media to its viewers |
 //! | `engine` | the viewers of a shard, and which of them is polled when |
+//! | `waiting` | the viewers that wait for a log to grow |
 //! | `timer_wheel` | when each viewer is polled next (pure) |
 //! | `stray_limiter` | rate limit for datagrams from unknown addresses (pure) |
 //! | [`viewer`] | one viewer of a shard: due frames, retransmissions, feedback |
@@ -28,6 +29,7 @@ mod stray_limiter;
 mod timer_wheel;
 pub mod track;
 pub mod viewer;
+mod waiting;
 
 pub use end_reason::EndReason;
 pub use ordinary_path::Feedback;

@@ -11,7 +11,7 @@ use super::packet_sink::{Disconnected, OutgoingPacket, PacketSink};
 use super::rtp_clock::RtpClock;
 use stream::Subscription;
 use stream::shared_log::SharedLog;
-use timeline::playhead::{DueFrame, Playhead, Step};
+use timeline::playhead::{DueUnit, Playhead, Step};
 
 /// A request of the viewer, from its RTCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,7 @@ struct OutgoingTrack {
 struct OrdinaryViewer<S> {
     sink: S,
     playhead: Playhead,
+    /// By the playhead's slots.
     tracks: Vec<OutgoingTrack>,
     next_report: Instant,
     restarted: Option<Instant>,
@@ -44,6 +45,8 @@ const FIRST_REPORT: Duration = Duration::from_millis(60);
 /// buffer of a browser.
 const BURST_PACKETS: usize = 24;
 const BURST_PAUSE: Duration = Duration::from_millis(1);
+/// A paused viewer looks again after this.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// RFC 3550 5.1.
 const RTP_HEADER: usize = 12;
 /// The shortest time between two restarts at a keyframe.
@@ -57,10 +60,10 @@ pub async fn run(
     counters: Arc<ViewerCounters>,
 ) -> EndReason {
     let now = Instant::now();
-    let codecs = subscription.video().into_iter().chain(subscription.audio());
+    let codecs = subscription.codecs();
     let mut viewer = OrdinaryViewer {
         sink,
-        playhead: Playhead::new(subscription.video(), subscription.audio(), now),
+        playhead: Playhead::new(subscription.slots(), now),
         tracks: codecs
             .map(|codec| {
                 let (clock, sequence) = RtpClock::new(codec);
@@ -95,9 +98,10 @@ impl<S: PacketSink> OrdinaryViewer<S> {
             // Enabled before the log is read, so that no append between reading and waiting is missed.
             appended.as_mut().enable();
             let now = Instant::now();
-            let step = self.playhead.step(&shared_log.lock(), now);
+            let step = self.playhead.step(shared_log, now);
             let until = match step {
-                Step::Over => return EndReason::StreamOver,
+                Step::Closed => return EndReason::StreamOver,
+                Step::End => return EndReason::TrackGone,
                 Step::Send(due) => {
                     if self.send(due).await.is_err() {
                         return EndReason::ViewerGone;
@@ -106,6 +110,7 @@ impl<S: PacketSink> OrdinaryViewer<S> {
                 }
                 Step::Wait(until) => Some(until),
                 Step::Starved => None,
+                Step::Held | Step::Load(_) => Some(now + POLL_INTERVAL),
             };
             if self.report(now).await.is_err() {
                 return EndReason::ViewerGone;
@@ -127,22 +132,20 @@ impl<S: PacketSink> OrdinaryViewer<S> {
 
     async fn send(
         &mut self,
-        DueFrame {
-            codec,
-            frame,
+        DueUnit {
+            slot,
+            unit,
             viewer_time,
             ..
-        }: DueFrame,
+        }: DueUnit,
     ) -> Result<(), Disconnected> {
-        let Some(track) = self
-            .tracks
-            .iter_mut()
-            .find(|track| track.clock.codec() == codec)
-        else {
+        let Some(track) = self.tracks.get_mut(slot) else {
             return Ok(());
         };
-        let last = frame.payloads.len().saturating_sub(1);
-        for (index, payload) in frame.payloads.iter().enumerate() {
+        let codec = track.clock.codec();
+        let payloads = &unit.unit().payloads;
+        let last = payloads.len().saturating_sub(1);
+        for (index, payload) in payloads.iter().enumerate() {
             if index > 0 && index % BURST_PACKETS == 0 {
                 tokio::time::sleep(BURST_PAUSE).await;
             }
@@ -152,7 +155,7 @@ impl<S: PacketSink> OrdinaryViewer<S> {
                 sequence: track.sequence,
                 timestamp: track.clock.timestamp(viewer_time),
                 marker,
-                payload: payload.clone(),
+                payload: payload.to_bytes(),
             };
             track.sequence = track.sequence.wrapping_add(1);
             track.clock.count(payload.len());

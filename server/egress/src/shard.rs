@@ -23,6 +23,7 @@ use super::viewer::ViewerParams;
 use net::port::SEND_RETRY_DELAY;
 use net::routes::Remote;
 use net::{Port, tcp};
+use timeline::playhead;
 
 /// A handle on a shard; clones share it. The thread ends when the last handle is dropped.
 #[derive(Clone, Debug)]
@@ -49,6 +50,7 @@ pub(super) enum Command {
     /// The reply is dropped when the viewer has no path yet.
     AddViewer(Box<ViewerParams>, oneshot::Sender<Added>),
     RemoveViewer(ViewerKey),
+    MovePlayhead(ViewerKey, playhead::Command),
 }
 
 impl Shard {
@@ -99,6 +101,12 @@ impl Shard {
 }
 
 impl ViewerHandle {
+    /// Pauses, seeks, or changes tracks.
+    pub fn move_playhead(&self, command: playhead::Command) {
+        // Fails only when the thread has ended, and its viewers with it.
+        let _ = self.commands.send(Command::MovePlayhead(self.key, command));
+    }
+
     /// Returns when sending has ended.
     pub async fn ended(&mut self) -> EndReason {
         (&mut self.ended).await.unwrap_or(EndReason::ViewerGone)

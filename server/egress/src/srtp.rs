@@ -24,6 +24,7 @@ use rtc::crypto::{CryptoError, RTCCrypto};
 
 use cipher::Cipher;
 use keys::Protocol;
+use media::payloads::Payload;
 
 pub use keys::{MasterKey, Profile};
 pub use self_test::self_test;
@@ -99,7 +100,7 @@ pub struct RtpPacket<'a> {
     pub twcc: Option<(u8, u16)>,
     /// In a retransmission, the original sequence number, which is written before the payload (RFC 4588 4).
     pub original_sequence: Option<u16>,
-    pub payload: &'a [u8],
+    pub payload: Payload<'a>,
 }
 
 /// Bytes of an RTP header without contributing sources (RFC 3550 5.1).
@@ -170,7 +171,8 @@ impl SrtpSender {
         if let Some(original_sequence) = packet.original_sequence {
             out.extend_from_slice(&original_sequence.to_be_bytes());
         }
-        out.extend_from_slice(packet.payload);
+        out.extend_from_slice(packet.payload.prefix);
+        out.extend_from_slice(packet.payload.body);
         let encrypted = self.cipher.protect(stream.ssrc, index, out, start, payload);
         if let Err(error) = encrypted {
             out.truncate(start);

@@ -8,6 +8,7 @@ use super::rtp_clock::{RtpClock, SenderInfo};
 use super::srtp::{RtpPacket, RtpStream, SrtpError, SrtpSender};
 use congestion::rtx_history::{RtxHistory, SentPacket};
 use media::time::MediaTime;
+use timeline::chunk::UnitRef;
 
 /// A track as negotiated with one viewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub(super) struct TrackSender {
     clock: RtpClock,
     media: RtpStream,
     /// The stream of retransmissions, and which payloads the sent packets carried.
-    rtx: Option<(RtpStream, RtxHistory)>,
+    rtx: Option<(RtpStream, RtxHistory<UnitRef>)>,
     twcc_id: Option<u8>,
 }
 
@@ -56,14 +57,20 @@ impl TrackSender {
     }
 
     /// `None`: retransmissions were not negotiated.
-    pub(super) fn rtx_history(&mut self) -> Option<&mut RtxHistory> {
+    pub(super) fn rtx_history(&mut self) -> Option<&mut RtxHistory<UnitRef>> {
         self.rtx.as_mut().map(|(_, history)| history)
     }
 
     /// Adds sent packets to the RTX history (see [`RtxHistory::add`]).
-    pub(super) fn remember(&mut self, first: u16, packets: usize, from: SentPacket) {
+    pub(super) fn remember(
+        &mut self,
+        now: Instant,
+        first: u16,
+        packets: usize,
+        from: SentPacket<UnitRef>,
+    ) {
         if let Some(history) = self.rtx_history() {
-            history.add(first, packets as u16, from);
+            history.add(now, first, packets as u16, from);
         }
     }
 

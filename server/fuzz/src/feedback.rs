@@ -25,7 +25,7 @@ struct Viewer {
     start: Instant,
     packets: u64,
     twcc_history: TwccHistory,
-    rtx_history: RtxHistory,
+    rtx_history: RtxHistory<u64>,
     budget: RtxBudget,
     estimator: BandwidthEstimator,
 }
@@ -67,7 +67,8 @@ impl Viewer {
             index: (self.packets % 10) as u16,
             timestamp: (self.packets / 10 * 3000) as u32,
         };
-        self.rtx_history.add(self.sequence(self.packets), 1, from);
+        let sequence = self.sequence(self.packets);
+        self.rtx_history.add(self.now, sequence, 1, from);
         self.twcc_history.add(self.now, PACKET);
         self.estimator.on_packet_sent(self.now, PACKET);
         self.budget.earn(PACKET);

@@ -12,7 +12,9 @@ use super::time::MediaTime;
 #[derive(Clone, Debug)]
 pub struct AccessUnit {
     pub codec: Codec,
-    /// Presentation time.
+    /// Decode time. Strictly rises within a track and run.
+    pub dts: MediaTime,
+    /// Presentation time, not before the decode time.
     pub time: MediaTime,
     /// True where decoding can begin; always true for Opus.
     pub keyframe: bool,

@@ -204,6 +204,7 @@ impl AudioTranscoder {
                 if let Some(data) = packet.data() {
                     units.push(AccessUnit {
                         codec: Codec::Opus,
+                        dts: time(at),
                         time: time(at),
                         keyframe: true,
                         data: Bytes::copy_from_slice(data),

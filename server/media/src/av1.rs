@@ -2,6 +2,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::payloads::PayloadBuilder;
+
 const SEQUENCE_HEADER: u8 = 1;
 const TEMPORAL_DELIMITER: u8 = 2;
 const TILE_LIST: u8 = 8;
@@ -25,13 +27,12 @@ impl Obu {
         !matches!(self.kind(), TEMPORAL_DELIMITER | TILE_LIST | PADDING)
     }
 
-    /// The OBU with `obu_has_size_field` cleared.
-    pub(super) fn without_size(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(2 + self.payload.len());
-        out.put_u8(self.header & !0x02);
-        out.extend(self.extension);
-        out.put_slice(&self.payload);
-        out.freeze()
+    /// Header and extension with `obu_has_size_field` cleared.
+    fn header_without_size(&self) -> Header {
+        Header {
+            bytes: [self.header & !0x02, self.extension.unwrap_or(0)],
+            length: 1 + usize::from(self.extension.is_some()),
+        }
     }
 }
 
@@ -79,61 +80,111 @@ pub(super) fn with_sequence_header(unit: Bytes, extradata: &[u8]) -> Bytes {
     out.freeze()
 }
 
-/// RTP payloads of a temporal unit (AV1 RTP 4.4): an aggregation header and OBU elements, the last of which may continue
-/// in the next payload. Up to three elements are counted in W, so that the last needs no length.
-pub(super) fn payloads(unit: &Bytes, keyframe: bool, max_payload: usize) -> Vec<Bytes> {
+/// Adds the RTP payloads of a temporal unit (AV1 RTP 4.4): an aggregation header and OBU elements, the last of which may
+/// continue in the next payload. Up to three elements are counted in W, so that the last needs no length.
+pub(super) fn packetize(
+    unit: &Bytes,
+    keyframe: bool,
+    max_payload: usize,
+    payloads: &mut PayloadBuilder<'_>,
+) {
     /// Bytes of an element's length field; 2 are enough for a datagram.
     const LENGTH: usize = 2;
-    let mut payloads = Vec::with_capacity(unit.len() / max_payload + 1);
-    let mut elements: Vec<Bytes> = Vec::new();
+    let obus: Vec<Obu> = obus(unit).filter(Obu::is_sent).collect();
+    let mut elements: Vec<Element<'_>> = Vec::new();
     let mut room = max_payload - 1;
     let mut continues = false;
-    let mut flush = |elements: &mut Vec<Bytes>, continues: bool, continued: bool| {
-        let counted = elements.len() <= 3;
-        let new_sequence = payloads.is_empty() && keyframe;
-        let mut out = BytesMut::with_capacity(max_payload);
-        out.put_u8(
-            u8::from(continues) << 7
-                | u8::from(continued) << 6
-                | if counted {
-                    (elements.len() as u8) << 4
-                } else {
-                    0
-                }
-                | u8::from(new_sequence) << 3,
-        );
-        for (n, element) in elements.iter().enumerate() {
-            if !counted || n + 1 < elements.len() {
-                put_leb128(&mut out, element.len());
-            }
-            out.put_slice(element);
-        }
-        elements.clear();
-        payloads.push(out.freeze());
-    };
-    for obu in obus(unit).filter(|obu| obu.is_sent()) {
-        let mut rest = obu.without_size();
-        while !rest.is_empty() {
-            if room <= LENGTH {
+    for obu in &obus {
+        let mut rest = Element {
+            header: obu.header_without_size(),
+            data: &obu.payload,
+        };
+        while rest.len() > 0 {
+            // At least two bytes of an OBU begin in a payload, so that its header is never divided.
+            if room <= LENGTH + 1 {
                 // The previous element ended with the payload, so the next one is not a continuation.
-                flush(&mut elements, continues, false);
+                write(&mut elements, keyframe, continues, false, payloads);
                 continues = false;
                 room = max_payload - 1;
             }
-            let piece = rest.split_to(rest.len().min(room - LENGTH));
+            let piece = rest.split_to(room - LENGTH);
             room -= LENGTH + piece.len();
             elements.push(piece);
-            if !rest.is_empty() {
-                flush(&mut elements, continues, true);
+            if rest.len() > 0 {
+                write(&mut elements, keyframe, continues, true, payloads);
                 continues = true;
                 room = max_payload - 1;
             }
         }
     }
     if !elements.is_empty() {
-        flush(&mut elements, continues, false);
+        write(&mut elements, keyframe, continues, false, payloads);
     }
-    payloads
+}
+
+/// An OBU or a fragment of one, without size field.
+struct Element<'a> {
+    /// Header and extension; empty in later fragments.
+    header: Header,
+    data: &'a [u8],
+}
+
+/// Up to two bytes.
+#[derive(Clone, Copy, Default)]
+struct Header {
+    bytes: [u8; 2],
+    length: usize,
+}
+
+impl<'a> Element<'a> {
+    fn len(&self) -> usize {
+        self.header.length + self.data.len()
+    }
+
+    /// Removes and returns the first `length` bytes, or all if there are fewer. `length`: two or more.
+    fn split_to(&mut self, length: usize) -> Element<'a> {
+        let header = std::mem::take(&mut self.header);
+        let length = self.data.len().min(length - header.length);
+        let (data, rest) = self.data.split_at(length);
+        self.data = rest;
+        Element { header, data }
+    }
+
+    fn header(&self) -> &[u8] {
+        &self.header.bytes[..self.header.length]
+    }
+}
+
+/// Adds one payload. `continues`: its first element is the rest of an OBU. `continued`: its last one goes on in the next payload.
+fn write(
+    elements: &mut Vec<Element<'_>>,
+    keyframe: bool,
+    continues: bool,
+    continued: bool,
+    payloads: &mut PayloadBuilder<'_>,
+) {
+    let counted = elements.len() <= 3;
+    let new_sequence = payloads.is_empty() && keyframe;
+    let count = if counted { elements.len() as u8 } else { 0 };
+    let flags = u8::from(continues) << 7 | u8::from(continued) << 6 | u8::from(new_sequence) << 3;
+    let aggregation = flags | count << 4;
+    if let [element] = &elements[..] {
+        let [first, second] = element.header.bytes;
+        let prefix = [aggregation, first, second];
+        payloads.push(&prefix[..=element.header.length], element.data);
+    } else {
+        payloads.push_aggregate(|out| {
+            out.put_u8(aggregation);
+            for (n, element) in elements.iter().enumerate() {
+                if !counted || n + 1 < elements.len() {
+                    put_leb128(out, element.len());
+                }
+                out.put_slice(element.header());
+                out.put_slice(element.data);
+            }
+        });
+    }
+    elements.clear();
 }
 
 /// The value and its size in bytes; `None` past the end or past 32 bits (AV1 4.10.5).

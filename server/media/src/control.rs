@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use shared::api::Codec;
+use super::track::TrackId;
 
 /// The requests to one running source. Viewers' threads write them; the source's thread reads them between two
 /// packets, and waits on them while it is ahead of time.
@@ -19,11 +19,11 @@ pub struct Control {
 pub struct Requests {
     /// True: end the run soon.
     pub stop: bool,
-    /// Video codecs that have viewers. A codec that is passed through is always appended; every other codec costs an
-    /// encoder and is produced only while it is in this set.
-    pub codecs: BTreeSet<Codec>,
-    /// Codecs whose encoder is to begin a new GOP at once.
-    pub keyframes: BTreeSet<Codec>,
+    /// Video tracks that have viewers. A track that is passed through is always appended; every other one costs an encoder and is produced only
+    /// while it is in this set.
+    pub tracks: BTreeSet<TrackId>,
+    /// Tracks whose encoder is to begin a new GOP at once.
+    pub keyframes: BTreeSet<TrackId>,
 }
 
 impl Control {
@@ -32,19 +32,19 @@ impl Control {
         self.changed.notify_all();
     }
 
-    pub fn request_codec(&self, codec: Codec) {
-        self.lock().codecs.insert(codec);
+    pub fn request_track(&self, track: TrackId) {
+        self.lock().tracks.insert(track);
         self.changed.notify_all();
     }
 
-    pub fn release_codec(&self, codec: Codec) {
-        self.lock().codecs.remove(&codec);
+    pub fn release_track(&self, track: TrackId) {
+        self.lock().tracks.remove(&track);
         self.changed.notify_all();
     }
 
-    /// Asks the encoder of `codec` for a keyframe. No effect on a codec that is passed through.
-    pub fn request_keyframe(&self, codec: Codec) {
-        self.lock().keyframes.insert(codec);
+    /// Asks for a keyframe of `track`. A file that is passed through cannot make one.
+    pub fn request_keyframe(&self, track: TrackId) {
+        self.lock().keyframes.insert(track);
         self.changed.notify_all();
     }
 

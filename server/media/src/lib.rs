@@ -7,13 +7,14 @@
 //!
 //! | module | content |
 //! |---|---|
+//! | [`track`] | tracks, and what a source offers |
 //! | [`access_unit`], [`time`] | one coded video frame or Opus packet; the clock of a stream |
 //! | [`source`] | a source's input and output: `Input`, `Sink`, `run` |
 //! | [`control`] | requests to a running source: codecs, keyframes, stop |
 //! | [`probe`] | the tracks of a source and how each is delivered |
 //! | [`facts`] | facts about tracks |
 //! | [`plan`] | the rules: facts about a track in, delivery out; pure |
-//! | [`packetize`] | RTP payloads of access units |
+//! | [`packetize`], [`payloads`] | cuts access units into RTP payloads |
 //! | [`poster`] | a still of the video, as JPEG |
 //! | [`clock`], `loop_clock`, `append_schedule` | the wall clock, the time of a looping file, when to append |
 //! | [`packet_scan`] | facts that follow from a track's packets |
@@ -39,12 +40,14 @@ pub mod h264;
 pub mod orientation;
 pub mod packet_scan;
 pub mod packetize;
+pub mod payloads;
 pub mod plan;
 pub mod poster;
 pub mod probe;
 pub mod source;
 pub mod sps;
 pub mod time;
+pub mod track;
 
 mod append_schedule;
 mod audio_transcoder;

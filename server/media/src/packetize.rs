@@ -5,163 +5,121 @@
 //! never sets the P bit, so that every frame looks like a keyframe, and its AV1 panics on a length beyond the end of a
 //! damaged file.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 use shared::api::Codec;
 
 use super::access_unit::AccessUnit;
 use super::av1;
 use super::error::MediaError;
 use super::h264;
+use super::payloads::{PayloadBuilder, RtpPayloads};
 
 /// The largest RTP payload, in bytes. With RTP header, extensions and SRTP tag it fits an MTU of 1280 bytes, the minimum
 /// of IPv6.
 pub const MAX_PAYLOAD: usize = 1188;
 
-/// Packetizes the access units of one rendition, in order.
-#[derive(Clone, Debug)]
-pub struct Packetizer {
-    codec: Codec,
-    /// The 15-bit picture id of VP8 and VP9.
-    picture_id: u16,
-}
-
-impl Packetizer {
-    pub fn new(codec: Codec) -> Self {
-        Self {
-            codec,
-            picture_id: 0,
-        }
+/// The RTP payloads of one access unit, in order; never empty. The sender sets the marker bit on the last one of a
+/// video frame.
+///
+/// # Errors
+/// The unit is malformed; the next one can be tried.
+pub fn packetize(unit: &AccessUnit) -> Result<RtpPayloads, MediaError> {
+    let malformed = MediaError::Malformed {
+        codec: unit.codec.rtpmap_name(),
+        bytes: unit.data.len(),
+    };
+    if unit.data.is_empty() || u32::try_from(unit.data.len()).is_err() {
+        return Err(malformed);
     }
-
-    /// The RTP payloads of one access unit, in order; never empty. The sender sets the marker bit on the last one of a
-    /// video frame.
-    ///
-    /// # Errors
-    /// The unit is malformed; the next one can be tried.
-    pub fn packetize(&mut self, unit: &AccessUnit) -> Result<Vec<Bytes>, MediaError> {
-        let picture_id = self.picture_id;
-        self.picture_id = (picture_id + 1) & 0x7fff;
-        let payloads = match self.codec {
-            Codec::H264 => h264(&unit.data),
-            Codec::Vp8 => vp8(&unit.data, picture_id),
-            Codec::Vp9 => vp9(&unit.data, picture_id, unit.keyframe),
-            Codec::Av1 => av1::payloads(&unit.data, unit.keyframe, MAX_PAYLOAD),
-            Codec::Opus if unit.data.len() > MAX_PAYLOAD => {
-                return Err(MediaError::TooLong {
-                    bytes: unit.data.len(),
-                });
-            }
-            Codec::Opus => vec![unit.data.clone()],
-        };
-        if payloads.is_empty() || unit.data.is_empty() {
-            return Err(MediaError::Malformed {
-                codec: self.codec.rtpmap_name(),
+    let mut payloads = PayloadBuilder::new(&unit.data, unit.data.len() / MAX_PAYLOAD + 2);
+    match unit.codec {
+        Codec::H264 => h264(&unit.data, &mut payloads),
+        Codec::Vp8 => vp8(&unit.data, &mut payloads),
+        Codec::Vp9 => vp9(&unit.data, unit.keyframe, &mut payloads),
+        Codec::Av1 => av1::packetize(&unit.data, unit.keyframe, MAX_PAYLOAD, &mut payloads),
+        Codec::Opus if unit.data.len() > MAX_PAYLOAD => {
+            return Err(MediaError::TooLong {
                 bytes: unit.data.len(),
             });
         }
-        Ok(payloads)
+        Codec::Opus => payloads.push(&[], &unit.data),
     }
+    if payloads.is_empty() {
+        return Err(malformed);
+    }
+    Ok(payloads.finish())
 }
 
 /// RFC 6184 5.6 to 5.8: consecutive small NAL units share a STAP-A, large ones are fragmented into FU-A.
-fn h264(unit: &Bytes) -> Vec<Bytes> {
-    let mut payloads = Vec::with_capacity(unit.len() / MAX_PAYLOAD + 2);
-    let mut small: Vec<Bytes> = Vec::new();
+fn h264(unit: &Bytes, payloads: &mut PayloadBuilder<'_>) {
+    let mut small: Vec<&[u8]> = Vec::new();
     let mut small_size = 1;
     for nal in h264::annex_b(unit) {
-        let nal = unit.slice_ref(nal);
         if small_size + 2 + nal.len() > MAX_PAYLOAD {
-            payloads.extend(aggregate(&small));
+            aggregate(&small, payloads);
             small.clear();
             small_size = 1;
         }
         if nal.len() > MAX_PAYLOAD {
-            fragment(&nal, &mut payloads);
+            fragment(nal, payloads);
         } else {
             small_size += 2 + nal.len();
             small.push(nal);
         }
     }
-    payloads.extend(aggregate(&small));
-    payloads
+    aggregate(&small, payloads);
 }
 
 /// A STAP-A, or the NAL unit itself when it is the only one.
-fn aggregate(nals: &[Bytes]) -> Option<Bytes> {
+fn aggregate(nals: &[&[u8]], payloads: &mut PayloadBuilder<'_>) {
     match nals {
-        [] => None,
-        [nal] => Some(nal.clone()),
+        [] => {}
+        [nal] => payloads.push(&[], nal),
         nals => {
             let forbidden = nals.iter().fold(0, |bits, nal| bits | nal[0] & 0x80);
             let importance = nals.iter().map(|nal| nal[0] & 0x60).max().unwrap_or(0);
-            let mut out =
-                BytesMut::with_capacity(1 + nals.iter().map(|nal| nal.len() + 2).sum::<usize>());
-            out.put_u8(forbidden | importance | 24);
-            for nal in nals {
-                out.put_u16(nal.len() as u16); // at most MAX_PAYLOAD
-                out.put_slice(nal);
-            }
-            Some(out.freeze())
+            payloads.push_aggregate(|out| {
+                out.put_u8(forbidden | importance | 24);
+                for nal in nals {
+                    out.put_u16(nal.len() as u16); // at most MAX_PAYLOAD
+                    out.put_slice(nal);
+                }
+            });
         }
     }
 }
 
 /// FU-A.
-fn fragment(nal: &[u8], payloads: &mut Vec<Bytes>) {
+fn fragment(nal: &[u8], payloads: &mut PayloadBuilder<'_>) {
     let (indicator, kind) = (nal[0] & 0xe0 | 28, nal[0] & 0x1f);
-    let chunks = even_chunks(&nal[1..], MAX_PAYLOAD - 2);
-    let last = chunks.len() - 1;
-    for (n, chunk) in chunks.enumerate() {
+    let fragments = even_chunks(&nal[1..], MAX_PAYLOAD - 2);
+    let last = fragments.len() - 1;
+    for (n, fragment) in fragments.enumerate() {
         let start = if n == 0 { 0x80 } else { 0 };
         let end = if n == last { 0x40 } else { 0 };
-        payloads.push(with_header(&[indicator, start | end | kind], chunk));
+        payloads.push(&[indicator, start | end | kind], fragment);
     }
 }
 
-/// RFC 7741 4.2 with a 15-bit picture id, without partition boundaries.
-fn vp8(frame: &[u8], picture_id: u16) -> Vec<Bytes> {
-    even_chunks(frame, MAX_PAYLOAD - 4)
-        .enumerate()
-        .map(|(n, chunk)| {
-            let start = if n == 0 { 0x10 } else { 0 };
-            with_header(
-                &[
-                    0x80 | start,
-                    0x80,
-                    0x80 | (picture_id >> 8) as u8,
-                    picture_id as u8,
-                ],
-                chunk,
-            )
-        })
-        .collect()
+/// RFC 7741 4.2, without partition boundaries and without a picture id: receivers then order frames by sequence number, which has no gap when a
+/// viewer changes to another rendition.
+fn vp8(frame: &[u8], payloads: &mut PayloadBuilder<'_>) {
+    for (n, fragment) in even_chunks(frame, MAX_PAYLOAD - 1).enumerate() {
+        let start = if n == 0 { 0x10 } else { 0 };
+        payloads.push(&[start], fragment);
+    }
 }
 
-/// RFC 9628 4.2, flexible mode with a 15-bit picture id. The descriptor of an inter frame references the previous frame
-/// only; the frame's own header has the complete list.
-fn vp9(frame: &[u8], picture_id: u16, keyframe: bool) -> Vec<Bytes> {
-    let chunks = even_chunks(frame, MAX_PAYLOAD - 4);
-    let last = chunks.len().saturating_sub(1);
-    chunks
-        .enumerate()
-        .map(|(n, chunk)| {
-            let begin = if n == 0 { 0x08 } else { 0 };
-            let end = if n == last { 0x04 } else { 0 };
-            let id = [0x80 | (picture_id >> 8) as u8, picture_id as u8];
-            if keyframe {
-                with_header(&[0x90 | begin | end, id[0], id[1]], chunk)
-            } else {
-                with_header(&[0xd0 | begin | end, id[0], id[1], 1 << 1], chunk)
-            }
-        })
-        .collect()
-}
-
-fn with_header(header: &[u8], chunk: &[u8]) -> Bytes {
-    let mut out = BytesMut::with_capacity(header.len() + chunk.len());
-    out.put_slice(header);
-    out.put_slice(chunk);
-    out.freeze()
+/// RFC 9628 4.2, non-flexible mode without a picture id, for the reason given at [`vp8`].
+fn vp9(frame: &[u8], keyframe: bool, payloads: &mut PayloadBuilder<'_>) {
+    let inter = if keyframe { 0 } else { 0x40 };
+    let fragments = even_chunks(frame, MAX_PAYLOAD - 1);
+    let last = fragments.len().saturating_sub(1);
+    for (n, fragment) in fragments.enumerate() {
+        let begin = if n == 0 { 0x08 } else { 0 };
+        let end = if n == last { 0x04 } else { 0 };
+        payloads.push(&[inter | begin | end], fragment);
+    }
 }
 
 /// The fewest fragments of at most `max_size` bytes, of nearly equal size, so that the last packet is not tiny.

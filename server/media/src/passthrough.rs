@@ -120,6 +120,8 @@ impl Passthrough {
         PassthroughOutput {
             unit: Some(AccessUnit {
                 codec,
+                // Frames are coded in the order of display: others are encoded again.
+                dts: time,
                 time,
                 keyframe: self.keyframe,
                 data,

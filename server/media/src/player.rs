@@ -1,6 +1,6 @@
 //! A running source: reads its input in a loop, at the live rate, and delivers coded units to the sink.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use super::facts::VideoFacts;
 use super::loop_clock::LoopClock;
 use super::loop_iteration::LoopIteration;
 use super::passthrough::Passthrough;
-use super::probe::Probe;
+use super::probe::{Probe, track_of};
 use super::renderer::{RenderOutput, RenderParams};
 use super::source::{Input, Sink};
 use super::test_source::{self, Generated, TestSource};
@@ -90,6 +90,11 @@ impl<'a> Player<'a> {
                 .replace(demuxer.file_stamp)
                 .is_some_and(|known| known != demuxer.file_stamp);
             self.begin_iteration(path, &demuxer, &mut passthrough)?;
+            if changed {
+                self.sink.begin_run();
+                let now = self.clock.now();
+                self.sink.anchor(self.schedule.live(now), now);
+            }
             let appended = self.appended;
             let mut iteration = LoopIteration::new(demuxer.start());
             while let Some(demuxed) = demuxer.next() {
@@ -278,6 +283,7 @@ impl<'a> Player<'a> {
             let data = Bytes::copy_from_slice(demuxed.packet.data().unwrap_or_default());
             self.append([AccessUnit {
                 codec: Codec::Opus,
+                dts: time,
                 time,
                 keyframe: true,
                 data,
@@ -338,15 +344,15 @@ impl<'a> Player<'a> {
             return false;
         }
         let native = self.probe.native_codec();
-        let available: BTreeSet<Codec> = self
-            .probe
-            .encoders
-            .video()
-            .filter(|codec| Some(*codec) != native)
-            .collect();
+        let encoders = self.probe.encoders;
+        let wanted =
+            |codec: &Codec| Some(*codec) != native && requests.tracks.contains(&track_of(*codec));
         self.video
-            .set_codecs(&requests.codecs.intersection(&available).copied().collect());
-        for codec in requests.keyframes {
+            .set_codecs(&encoders.video().filter(wanted).collect());
+        for codec in encoders
+            .video()
+            .filter(|codec| requests.keyframes.contains(&track_of(*codec)))
+        {
             self.video.renderer.request_keyframe(codec);
         }
         true
@@ -384,10 +390,10 @@ impl<'a> Player<'a> {
     fn append(&mut self, units: impl IntoIterator<Item = AccessUnit>) {
         for unit in units {
             let newest = self.newest.get(&unit.codec);
-            if unit.time >= MediaTime::ZERO && newest.is_none_or(|newest| unit.time > *newest) {
-                self.newest.insert(unit.codec, unit.time);
+            if unit.dts >= MediaTime::ZERO && newest.is_none_or(|newest| unit.dts > *newest) {
+                self.newest.insert(unit.codec, unit.dts);
                 self.appended += 1;
-                self.sink.append(unit);
+                self.sink.append(track_of(unit.codec), unit);
             }
         }
     }

@@ -14,6 +14,7 @@ use super::h264::H264Normalizer;
 use super::packet_scan::{PacketFacts, PacketScan};
 use super::plan::{self, Encoders};
 use super::source::Input;
+use super::track::{OfferedTrack, Offering, TrackId};
 
 /// How much of a file is read at most: in microseconds, bytes and packets.
 const SCAN_TIME: i64 = 6_000_000;
@@ -84,6 +85,31 @@ impl Probe {
         }
     }
 
+    /// What viewers can follow.
+    pub fn offering(&self) -> Offering {
+        let audio = self.has_audio().then_some(Codec::Opus);
+        let codecs = self.video_codecs().into_iter().chain(audio);
+        let video = self.video.as_ref();
+        let tracks = codecs.map(|codec| OfferedTrack {
+            id: track_of(codec),
+            codec,
+            size: video
+                .filter(|_| codec.is_video())
+                .map(|video| (video.width, video.height)),
+            frame_rate: video
+                .filter(|_| codec.is_video())
+                .and_then(|video| video.fps),
+            bit_rate: self.bit_rate(codec),
+            encoded: !self.passes_through(codec),
+        });
+        Offering {
+            tracks: tracks.collect(),
+            duration: self.duration,
+            video: self.video.clone(),
+            audio: self.audio.clone(),
+        }
+    }
+
     /// The video codec that is passed through.
     pub(super) fn native_codec(&self) -> Option<Codec> {
         match &self.video.as_ref()?.delivery {
@@ -121,6 +147,12 @@ impl Probe {
         self.video_facts = Some(facts);
         changed
     }
+}
+
+/// The track of a file that has this codec: a file has at most one of each. It stays the same when the file turns out to need encoding, and when another
+/// file takes its place.
+pub fn track_of(codec: Codec) -> TrackId {
+    TrackId(codec as u16)
 }
 
 /// The encoders of this build of FFmpeg.

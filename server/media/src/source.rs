@@ -9,8 +9,9 @@ pub use super::clock::{Clock, WallClock};
 use super::control::Control;
 use super::error::MediaError;
 use super::player::Player;
-pub use super::probe::{Probe, probe};
+pub use super::probe::{Probe, probe, track_of};
 use super::time::MediaTime;
+use super::track::TrackId;
 
 /// What a source reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,10 +26,12 @@ pub trait Sink {
     /// `time` is live at the instant `at`. Called before the first unit, and again after a stall (slow disk,
     /// suspended machine): the source continues from there without a burst.
     fn anchor(&mut self, time: MediaTime, at: Instant);
-    /// A unit of video or Opus. Times strictly increase within a codec.
-    fn append(&mut self, unit: AccessUnit);
-    /// The file differs from its probe; `probe` is the corrected one. A codec that is no longer passed through
-    /// is encoded while it is requested ([`Control::request_codec`]).
+    /// Another file has taken the place of the one that was read: another run begins. An anchor follows.
+    fn begin_run(&mut self);
+    /// A unit of video or Opus. Decode times strictly rise within a track.
+    fn append(&mut self, track: TrackId, unit: AccessUnit);
+    /// The file differs from its probe; `probe` is the corrected one. A track that is no longer passed through
+    /// is encoded while it is requested ([`Control::request_track`]).
     fn replanned(&mut self, probe: &Probe);
     /// `frames` more video frames were dropped because encoding could not keep up.
     fn dropped(&mut self, frames: u64);

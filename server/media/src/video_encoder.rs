@@ -172,6 +172,7 @@ impl VideoEncoder {
             }
             units.push(AccessUnit {
                 codec: self.codec,
+                dts: time,
                 time,
                 keyframe,
                 data,

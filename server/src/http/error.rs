@@ -103,7 +103,10 @@ impl HttpError {
     fn status_of_stream(error: &StreamError) -> (StatusCode, Option<u16>) {
         match error {
             StreamError::Unreadable(_) => (StatusCode::CONFLICT, Some(10)),
-            StreamError::Removed | StreamError::NoVideo => (StatusCode::NOT_FOUND, None),
+            StreamError::Removed | StreamError::NoVideo | StreamError::NoPoster => {
+                (StatusCode::NOT_FOUND, None)
+            }
+            StreamError::NoTrack => (StatusCode::CONFLICT, None),
             StreamError::Full => (StatusCode::SERVICE_UNAVAILABLE, Some(10)),
             StreamError::NotStarted(_) => (StatusCode::SERVICE_UNAVAILABLE, Some(2)),
         }

@@ -5,35 +5,37 @@ use std::thread::JoinHandle;
 
 use media::control::Control;
 use media::error::MediaError;
-use media::probe::Probe;
-use media::source;
 
 use super::appender::Appender;
 use super::shared_log::SharedLog;
+use super::source::Source;
 use super::{Stream, StreamError, lock};
 
-/// The thread that reads a source and appends to its log.
+/// A log that is being appended to.
 #[derive(Debug)]
 pub(super) struct ActiveSource {
     pub(super) log: Arc<SharedLog>,
     pub(super) control: Arc<Control>,
-    thread: JoinHandle<()>,
+    /// Runs the source; `None` when it is published from outside.
+    thread: Option<JoinHandle<()>>,
 }
 
 impl ActiveSource {
-    pub(super) fn start(stream: &Arc<Stream>, probe: &Arc<Probe>) -> Result<Self, StreamError> {
+    pub(super) fn start(
+        stream: &Arc<Stream>,
+        source: &Arc<dyn Source>,
+    ) -> Result<Self, StreamError> {
         let log = Arc::new(SharedLog::default());
         let control = Arc::new(Control::default());
         let mut appender = Appender::new(Arc::clone(&log), Arc::downgrade(stream));
-        let (weak, probe, requests) = (
+        let (weak, source, requests) = (
             Arc::downgrade(stream),
-            Arc::clone(probe),
+            Arc::clone(source),
             Arc::clone(&control),
         );
-        let input = stream.input.clone();
         let thread = std::thread::Builder::new().name(format!("source {}", stream.name));
         let thread = thread.spawn(move || {
-            let result = source::run(&input, &probe, &requests, &mut appender);
+            let result = source.run(&requests, &mut appender);
             appender.finish();
             if let (Err(error), Some(stream)) = (result, weak.upgrade()) {
                 tracing::warn!(stream = stream.name, "the source stopped: {error}");
@@ -49,16 +51,28 @@ impl ActiveSource {
         Ok(Self {
             log,
             control,
-            thread,
+            thread: Some(thread),
         })
+    }
+
+    /// A log that is appended to from outside.
+    pub(super) fn published(log: Arc<SharedLog>, control: Arc<Control>) -> Self {
+        Self {
+            log,
+            control,
+            thread: None,
+        }
     }
 
     /// Stops the source and joins its thread.
     pub(super) async fn stop(self) {
         self.control.stop();
         self.log.finish();
+        let Some(thread) = self.thread else {
+            return;
+        };
         // The thread checks `control` between two packets and waits on it, so this takes milliseconds.
-        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
+        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
         if !matches!(joined, Ok(Ok(()))) {
             tracing::error!("a source's thread panicked; please report this with the log above");
         }

@@ -1,33 +1,25 @@
-//! The source's end of a shared log.
+//! The source's end of a log.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use media::access_unit::AccessUnit;
-use media::packetize::Packetizer;
-use media::probe::Probe;
-use media::source::Sink;
+use media::packetize::packetize;
 use media::time::MediaTime;
-use shared::api::Codec;
-use timeline::frame::Frame;
+use media::track::{Offering, TrackId};
+use timeline::unit::Unit;
 
 use super::Stream;
 use super::bitrate::BitrateMeter;
 use super::shared_log::SharedLog;
 
-/// Packetizes each access unit once for all viewers, and appends it. Owned by the source's thread.
+/// Packetizes each access unit once for all viewers, and appends it. Owned by whoever produces the units.
 #[derive(Debug)]
-pub(super) struct Appender {
+pub struct Appender {
     log: Arc<SharedLog>,
     stream: Weak<Stream>,
-    renditions: BTreeMap<Codec, RenditionWriter>,
-}
-
-#[derive(Debug)]
-struct RenditionWriter {
-    packetizer: Packetizer,
-    bitrate: BitrateMeter,
+    bitrates: BTreeMap<TrackId, BitrateMeter>,
 }
 
 impl Appender {
@@ -35,64 +27,62 @@ impl Appender {
         Self {
             log,
             stream,
-            renditions: BTreeMap::new(),
+            bitrates: BTreeMap::new(),
         }
     }
 
-    pub(super) fn finish(&self) {
-        self.log.finish();
-    }
-}
-
-impl Sink for Appender {
-    fn anchor(&mut self, time: MediaTime, at: Instant) {
+    /// The current run's media time `time` is live at the instant `at`.
+    pub fn anchor(&mut self, time: MediaTime, at: Instant) {
         self.log.lock().set_anchor(time, at);
     }
 
-    fn append(&mut self, unit: AccessUnit) {
-        let rendition = self.renditions.entry(unit.codec).or_insert_with(|| {
-            // The bit rate of a stream that has been removed is not read.
-            let bitrate = self
-                .stream
-                .upgrade()
-                .map(|stream| stream.bitrate(unit.codec));
-            RenditionWriter {
-                packetizer: Packetizer::new(unit.codec),
-                bitrate: BitrateMeter::new(bitrate.unwrap_or_default()),
-            }
-        });
-        let payloads: Arc<[_]> = match rendition.packetizer.packetize(&unit) {
-            Ok(payloads) if payloads.is_empty() => return,
-            Ok(payloads) => payloads.into(),
+    /// Another run: decode times need not rise from the run before. `epoch`: when its time zero was, by the clock on the wall.
+    pub fn begin_run(&mut self, epoch: Option<SystemTime>) {
+        self.log.lock().begin_run(epoch);
+    }
+
+    /// Appends a unit, and wakes the viewers that wait for it. False: it was dropped, because it is malformed, because there is no keyframe yet to decode
+    /// it from, or because its decode time does not rise.
+    pub fn append(&mut self, track: TrackId, unit: AccessUnit) -> bool {
+        let payloads = match packetize(&unit) {
+            Ok(payloads) => payloads,
             Err(error) => {
                 tracing::debug!(codec = ?unit.codec, "an access unit was dropped: {error}");
-                return;
+                return false;
             }
         };
+        let bitrate = self.bitrates.entry(track).or_insert_with(|| {
+            // The bit rate of a stream that has been removed is not read.
+            let bitrate = self.stream.upgrade().map(|stream| stream.bitrate(track));
+            BitrateMeter::new(bitrate.unwrap_or_default())
+        });
+        bitrate.add(unit.dts, payloads.len(), payloads.bytes());
         let now = Instant::now();
-        let frame = Frame {
-            time: unit.time,
+        let unit = Unit {
+            dts: unit.dts,
+            pts: unit.time,
             keyframe: unit.keyframe,
             appended: now,
             payloads,
         };
-        rendition
-            .bitrate
-            .add(frame.time, frame.payloads.len(), frame.bytes());
-        self.log.append(unit.codec, frame, now);
+        self.log.append(track, unit, now)
     }
 
-    fn replanned(&mut self, probe: &Probe) {
+    /// Replaces what the source offers. Viewers of tracks that it does not offer any more end after the last unit.
+    pub fn set_offering(&mut self, offering: Offering) {
         if let Some(stream) = self.stream.upgrade() {
-            tracing::info!(
-                stream = stream.name(),
-                "the delivery of the source has changed"
-            );
-            stream.replanned(probe.clone());
+            tracing::info!(stream = stream.name(), "what the source offers has changed");
+            let gone = stream.set_offering(offering);
+            self.log.withdraw(gone);
         }
     }
 
-    fn dropped(&mut self, frames: u64) {
+    /// Counts video frames that were dropped because an encoder could not keep up.
+    pub fn add_dropped(&mut self, frames: u64) {
         self.log.add_dropped(frames);
+    }
+
+    pub(super) fn finish(&self) {
+        self.log.finish();
     }
 }

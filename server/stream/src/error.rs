@@ -7,6 +7,10 @@ pub enum StreamError {
     Unreadable(String),
     #[error("This stream has no video, so it has no poster.")]
     NoVideo,
+    #[error("This stream has no poster, because it is live; watch it instead.")]
+    NoPoster,
+    #[error("This stream does not offer that track any more; load the page again.")]
+    NoTrack,
     #[error("This stream has just been removed from the server; choose another one.")]
     Removed,
     #[error("The server could not start this stream: {0}. Try again in a moment.")]

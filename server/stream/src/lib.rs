@@ -2,12 +2,14 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | [`stream`] | one named stream: probe, poster, viewers |
+//! | [`stream`] | one named stream: what it offers, poster, viewers |
+//! | `renditions`, `info` | its tracks with viewers; its description for the API |
 //! | [`registry`] | all streams of this server by name; watched folders |
+//! | [`publication`] | streams that are appended to from outside |
 //! | [`subscription`] | a viewer's subscription to a stream |
 //! | [`admission`] | limits on viewers and bit rate |
-//! | `active_source` | a running source: its thread, log and control |
-//! | [`shared_log`], `appender` | the log of a running source: the viewers' end and the source's end |
+//! | [`source`], `active_source` | what fills a stream's log; a running one |
+//! | [`shared_log`], [`appender`] | the log of a running source: the viewers' end and the source's end |
 //! | [`shard_waker`] | wakes a shard when a log has grown |
 //! | [`bitrate`] | the bit rate of a rendition |
 //! | [`counters`] | counters of a stream, a shard or a viewer |
@@ -15,19 +17,25 @@
 
 mod active_source;
 pub mod admission;
-mod appender;
+pub mod appender;
 pub mod bitrate;
 pub mod counters;
 pub mod error;
+mod info;
+pub mod publication;
 pub mod registry;
+mod renditions;
 pub mod shard_waker;
 pub mod shared_log;
+pub mod source;
 pub mod stream;
 pub mod subscription;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use self::appender::Appender;
 pub use self::error::StreamError;
+pub use self::source::Source;
 pub use self::stream::Stream;
 pub use self::subscription::Subscription;
 

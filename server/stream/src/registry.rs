@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use shared::api::StreamList;
 use tokio::sync::Semaphore;
 
 use super::admission::{AdmissionControl, Limits, ViewerPermit};
+use super::publication::NameTaken;
 use super::{Stream, lock};
 use media::source::Input;
 
@@ -90,7 +90,7 @@ impl Registry {
                 };
                 for stream in streams {
                     // `Stream::info` reports the error.
-                    let _ = stream.probe().await;
+                    let _ = stream.offering().await;
                     if Instant::now() > deadline {
                         break;
                     }
@@ -161,6 +161,32 @@ impl Registry {
         self.0.streams()
     }
 
+    /// Adds a published stream.
+    pub(super) fn insert(&self, stream: Arc<Stream>) -> Result<(), NameTaken> {
+        let mut entries = lock(&self.0.entries);
+        if entries
+            .iter()
+            .any(|entry| entry.stream.name() == stream.name())
+        {
+            return Err(NameTaken);
+        }
+        entries.push(Entry {
+            stream,
+            probed: None,
+            seen: None,
+        });
+        Ok(())
+    }
+
+    /// Removes a published stream.
+    pub(super) fn take_published(&self, name: &str) -> Option<Arc<Stream>> {
+        let mut entries = lock(&self.0.entries);
+        let index = entries
+            .iter()
+            .position(|entry| entry.stream.name() == name && entry.stream.input().is_none())?;
+        Some(entries.remove(index).stream)
+    }
+
     /// Stops all streams and joins the threads of their sources.
     pub async fn close(&self) {
         let entries = std::mem::take(&mut *lock(&self.0.entries));
@@ -191,15 +217,22 @@ impl Inner {
             .map(|(name, input)| (name, fingerprint(&input), input))
             .collect();
         let mut entries = lock(&self.entries);
-        let mut old: BTreeMap<String, Entry> = std::mem::take(&mut *entries)
+        let (played, published): (Vec<_>, Vec<_>) = std::mem::take(&mut *entries)
+            .into_iter()
+            .partition(|entry| entry.stream.input().is_some());
+        let mut old: BTreeMap<String, Entry> = played
             .into_iter()
             .map(|entry| (entry.stream.name().to_owned(), entry))
             .collect();
         let mut gone = Vec::new();
         for (name, now, input) in wanted {
+            if published.iter().any(|entry| entry.stream.name() == name) {
+                // The file appears once the publisher has gone.
+                continue;
+            }
             let known = old.remove(&name);
             let mut entry = match known {
-                Some(entry) if *entry.stream.input() == input => entry,
+                Some(entry) if entry.stream.input() == Some(&input) => entry,
                 other => {
                     gone.extend(other.map(|entry| entry.stream));
                     Entry {
@@ -217,6 +250,7 @@ impl Inner {
             entry.update(now);
             entries.push(entry);
         }
+        entries.extend(published);
         gone.extend(old.into_values().map(|entry| entry.stream));
         gone
     }
@@ -327,16 +361,6 @@ fn fingerprint(input: &Input) -> Option<Fingerprint> {
     Some((data.len(), data.modified().ok()))
 }
 
-/// A stream's name as one segment of a path (RFC 3986 2.3, 3.3).
-pub(super) fn path_segment(name: &str) -> String {
-    const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'~');
-    utf8_percent_encode(name, SEGMENT).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -358,13 +382,5 @@ mod tests {
         ];
         let names: Vec<_> = wanted(&sources).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["b", "a", "a.mp4", "b.webm", "b-2"]);
-    }
-
-    #[test]
-    fn a_name_in_any_script_is_one_path_segment() {
-        assert_eq!(
-            path_segment("我的 影片/..%"),
-            "%E6%88%91%E7%9A%84%20%E5%BD%B1%E7%89%87%2F..%25"
-        );
     }
 }

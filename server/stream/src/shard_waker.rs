@@ -1,15 +1,18 @@
 //! Wakes a shard when a log has grown.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use timeline::place::Wait;
 use tokio::sync::Notify;
 
-/// Wakes one shard once per [`ShardWaker::arm`], however many of the shard's viewers wait at the end of the log.
+/// Tells a shard which chunks of one log have grown while viewers waited for any, and wakes it once for all of them.
 #[derive(Debug)]
 pub struct ShardWaker {
     armed: AtomicBool,
-    woken: AtomicBool,
+    /// What has grown since the shard looked.
+    grown: Mutex<Vec<Wait>>,
+    closed: AtomicBool,
     notify: Arc<Notify>,
 }
 
@@ -17,25 +20,48 @@ impl ShardWaker {
     pub fn new(notify: Arc<Notify>) -> Self {
         Self {
             armed: AtomicBool::new(false),
-            woken: AtomicBool::new(false),
+            grown: Mutex::default(),
+            closed: AtomicBool::new(false),
             notify,
         }
     }
 
-    /// Requests to be woken by the next append. Call it while the log is locked, so that no append is missed.
+    /// Requests to be woken. Look at the log once more afterwards: it may have grown just before.
     pub fn arm(&self) {
-        self.armed.store(true, Ordering::Release);
+        self.armed.store(true, Ordering::SeqCst);
     }
 
-    /// True when an append has woken the shard since the last call.
-    pub fn take_woken(&self) -> bool {
-        self.woken.swap(false, Ordering::AcqRel)
+    /// Nobody waits any more.
+    pub fn disarm(&self) {
+        self.armed.store(false, Ordering::SeqCst);
+        self.lock().clear();
     }
 
-    pub(super) fn wake(&self) {
-        if self.armed.swap(false, Ordering::AcqRel) {
-            self.woken.store(true, Ordering::Release);
-            self.notify.notify_one();
+    /// Moves what has grown into `grown`. True: the log has been closed, so that nobody has to wait.
+    pub fn take_grown(&self, grown: &mut Vec<Wait>) -> bool {
+        grown.append(&mut self.lock());
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn wake_all(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.notify.notify_one();
+    }
+
+    pub(super) fn wake(&self, grown: Wait) {
+        if !self.armed.load(Ordering::SeqCst) {
+            return;
         }
+        let mut all = self.lock();
+        // Few: those of a tick.
+        if !all.contains(&grown) {
+            all.push(grown);
+        }
+        drop(all);
+        self.notify.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Wait>> {
+        self.grown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

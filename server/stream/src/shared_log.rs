@@ -1,26 +1,37 @@
 //! The log of a running source, shared by the source's thread and the viewers.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-use shared::api::Codec;
-use timeline::frame::Frame;
+use media::track::TrackId;
+use timeline::index::{Bias, Found, Index, Pace};
 use timeline::log::Log;
+use timeline::place::{ChunkKey, Place, Wait};
+use timeline::unit::Unit;
 use tokio::sync::Notify;
 
 use super::shard_waker::ShardWaker;
 
-/// A log, and the wakers of the shards that follow it.
+/// A log, and the wakers of the shards that follow it. Viewers read units without its lock; they take it only to find the next chunk.
 #[derive(Debug, Default)]
 pub struct SharedLog {
     log: Mutex<Log>,
+    /// As in the log, readable without its lock.
+    closed: AtomicBool,
     appended: Notify,
     wakers: Mutex<Vec<Weak<ShardWaker>>>,
     dropped: AtomicU64,
 }
 
 impl SharedLog {
+    pub fn new(log: Log) -> Self {
+        Self {
+            log: log.into(),
+            ..Self::default()
+        }
+    }
+
     /// Locks the log. Hold the lock briefly, and never across an await.
     pub fn lock(&self) -> MutexGuard<'_, Log> {
         // The log is consistent between two calls of its methods, so a poisoned lock is usable.
@@ -39,21 +50,35 @@ impl SharedLog {
         wakers.push(Arc::downgrade(waker));
     }
 
-    /// Appends a frame and wakes the waiting viewers, unless the track refuses the frame (see [`Log::append`]).
-    pub fn append(&self, codec: Codec, frame: Frame, now: Instant) {
-        if self.lock().append(codec, frame, now) {
-            self.wake();
+    /// Appends a unit and wakes the viewers that wait for it. False: the track refuses the unit (see [`Log::append`]).
+    pub fn append(&self, track: TrackId, unit: Unit, now: Instant) -> bool {
+        let grown = self.lock().append(track, unit, now);
+        grown.map(|grown| self.wake(&[grown])).is_some()
+    }
+
+    /// The source does not offer these tracks any more.
+    pub fn withdraw(&self, tracks: impl IntoIterator<Item = TrackId>) {
+        let mut log = self.lock();
+        let grown: Vec<_> = tracks
+            .into_iter()
+            .map(|track| log.withdraw(track))
+            .collect();
+        drop(log);
+        self.wake(&grown);
+    }
+
+    /// Ends the stream for every viewer.
+    pub fn finish(&self) {
+        self.lock().close();
+        self.closed.store(true, Ordering::SeqCst);
+        self.appended.notify_waiters();
+        for waker in self.wakers().iter().filter_map(Weak::upgrade) {
+            waker.wake_all();
         }
     }
 
-    /// Marks the log as ended, and wakes all waiters.
-    pub fn finish(&self) {
-        self.lock().finish();
-        self.wake();
-    }
-
     pub fn is_over(&self) -> bool {
-        self.lock().is_over()
+        self.closed.load(Ordering::SeqCst)
     }
 
     /// Video frames that were dropped because an encoder could not keep up.
@@ -65,14 +90,44 @@ impl SharedLog {
         self.dropped.fetch_add(frames, Ordering::Relaxed);
     }
 
-    fn wake(&self) {
+    fn wake(&self, grown: &[Wait]) {
+        // Orders the append before the look at `armed`: a viewer arms its waker, and then looks for the unit once more.
+        fence(Ordering::SeqCst);
         self.appended.notify_waiters();
         for waker in self.wakers().iter().filter_map(Weak::upgrade) {
-            waker.wake();
+            for grown in grown {
+                waker.wake(*grown);
+            }
         }
     }
 
     fn wakers(&self) -> MutexGuard<'_, Vec<Weak<ShardWaker>>> {
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Index for SharedLog {
+    fn seek(&self, track: TrackId, place: Place, bias: Bias) -> Found {
+        self.lock().seek(track, place, bias)
+    }
+
+    fn next(&self, track: TrackId, after: ChunkKey) -> Found {
+        self.lock().next(track, after)
+    }
+
+    fn newest(&self, track: TrackId) -> Option<Place> {
+        self.lock().newest(track)
+    }
+
+    fn live(&self, now: Instant) -> Place {
+        self.lock().live(now)
+    }
+
+    fn pace(&self) -> Pace {
+        self.lock().pace()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_over()
     }
 }

@@ -5,63 +5,63 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use media::poster::poster;
-use media::probe::{self, Probe};
 use media::source::Input;
-use shared::api::{Codec, Rendition, StreamInfo, StreamState};
+use media::track::{OfferedTrack, Offering, TrackId, TrackKind};
 use tokio::sync::{OnceCell, Semaphore};
+
+use media::control::Control;
 
 use super::active_source::ActiveSource;
 use super::bitrate::RenditionBitrate;
 use super::counters::Counters;
-use super::registry::path_segment;
+use super::renditions::Renditions;
+use super::shared_log::SharedLog;
+use super::source::{MediaSource, Source};
 use super::subscription::Subscription;
 use super::{StreamError, lock};
 
-/// A named stream. Its source runs from the first viewer until a grace period after the last.
+/// A named stream. A source that the server plays runs from the first viewer until a grace period after the last.
 #[derive(Debug)]
 pub struct Stream {
     pub(super) name: String,
-    pub(super) input: Input,
+    origin: StreamOrigin,
     grace: Duration,
     probe_permits: Arc<Semaphore>,
-    probe_cache: Mutex<Arc<ProbeCache>>,
+    pub(super) reading: Mutex<Arc<Reading>>,
     pub(super) status: Mutex<Status>,
     counters: Arc<Counters>,
-    bitrates: Mutex<BTreeMap<Codec, Arc<RenditionBitrate>>>,
+    bitrates: Mutex<BTreeMap<TrackId, Arc<RenditionBitrate>>>,
 }
 
-/// Results of reading the file, each computed once; replaced when the file changes.
+/// Where a stream's units come from.
+#[derive(Debug)]
+enum StreamOrigin {
+    Played {
+        input: Input,
+        source: Arc<dyn Source>,
+    },
+    /// Whoever published it appends.
+    Published,
+}
+
+/// Results of reading the source, each computed once; replaced when its file changes.
 #[derive(Debug, Default)]
-struct ProbeCache {
-    probe: OnceCell<Result<Arc<Probe>, StreamError>>,
+pub(super) struct Reading {
+    pub(super) offering: OnceCell<Result<Arc<Offering>, StreamError>>,
     poster: OnceCell<Result<Bytes, StreamError>>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Status {
-    source: Option<ActiveSource>,
-    /// The probe as corrected by a running source; used for later runs as well.
-    replanned: Option<Arc<Probe>>,
+    pub(super) source: Option<ActiveSource>,
+    /// The offering as corrected by a running source; used for later runs as well.
+    pub(super) corrected: Option<Arc<Offering>>,
     pub(super) failure: Option<String>,
     removed: bool,
-    viewers: u32,
-    renditions: BTreeMap<Codec, RenditionUse>,
+    pub(super) viewers: u32,
+    pub(super) renditions: Renditions,
     idle_since: Option<Instant>,
 }
-
-/// The viewers of one video codec.
-#[derive(Debug, Default)]
-struct RenditionUse {
-    viewers: u32,
-    idle_since: Option<Instant>,
-    encoded: bool,
-    /// When the encoder was last asked for a keyframe.
-    keyframe_requested: Option<Instant>,
-}
-
-/// The minimum time between two keyframe requests to an encoder, for all viewers together.
-const KEYFRAME_REQUEST_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Stream {
     /// `probe_permits` limits how many files are read at once, over all streams.
@@ -71,24 +71,56 @@ impl Stream {
         grace: Duration,
         probe_permits: Arc<Semaphore>,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let source = Arc::new(MediaSource::new(input.clone()));
+        let origin = StreamOrigin::Played { input, source };
+        Arc::new(Self::with(name, origin, grace, probe_permits))
+    }
+
+    /// A stream that is appended to from outside, and exists until it is closed.
+    pub(super) fn published(
+        name: String,
+        offering: Offering,
+        log: Arc<SharedLog>,
+        requests: Arc<Control>,
+    ) -> Arc<Self> {
+        let probe_permits = Arc::new(Semaphore::new(0));
+        let stream = Self::with(name, StreamOrigin::Published, Duration::ZERO, probe_permits);
+        {
+            let mut status = lock(&stream.status);
+            status.corrected = Some(Arc::new(offering));
+            status.source = Some(ActiveSource::published(log, requests));
+        }
+        Arc::new(stream)
+    }
+
+    fn with(
+        name: String,
+        origin: StreamOrigin,
+        grace: Duration,
+        probe_permits: Arc<Semaphore>,
+    ) -> Self {
+        Self {
             name,
-            input,
+            origin,
             grace,
             probe_permits,
-            probe_cache: Mutex::default(),
+            reading: Mutex::default(),
             status: Mutex::default(),
             counters: Arc::default(),
             bitrates: Mutex::default(),
-        })
+        }
     }
 
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    pub fn input(&self) -> &Input {
-        &self.input
+    /// What the server plays; `None` when it is published from outside.
+    pub fn input(&self) -> Option<&Input> {
+        match &self.origin {
+            StreamOrigin::Played { input, .. } => Some(input),
+            StreamOrigin::Published => None,
+        }
     }
 
     /// Counters of all its viewers since the server started.
@@ -96,100 +128,49 @@ impl Stream {
         &self.counters
     }
 
-    /// The bit rates of these renditions. `probe`: this stream's, for an estimate until they are measured.
-    pub fn bitrates(
-        &self,
-        probe: &Probe,
-        video: Option<Codec>,
-        audio: bool,
-    ) -> Vec<Arc<RenditionBitrate>> {
-        let codecs = video.into_iter().chain(audio.then_some(Codec::Opus));
-        let bitrates = codecs.map(|codec| {
-            let bitrate = self.bitrate(codec);
-            bitrate.set_estimate(probe.bit_rate(codec));
+    /// The bit rates of these tracks, as far as they are known: measured, or else estimated.
+    pub fn bitrates(&self, tracks: &[OfferedTrack]) -> Vec<Arc<RenditionBitrate>> {
+        let bitrates = tracks.iter().map(|track| {
+            let bitrate = self.bitrate(track.id);
+            bitrate.set_estimate(track.bit_rate);
             bitrate
         });
         bitrates.collect()
     }
 
-    pub(super) fn bitrate(&self, codec: Codec) -> Arc<RenditionBitrate> {
-        Arc::clone(lock(&self.bitrates).entry(codec).or_default())
+    pub(super) fn bitrate(&self, track: TrackId) -> Arc<RenditionBitrate> {
+        Arc::clone(lock(&self.bitrates).entry(track).or_default())
     }
 
-    /// The description of this stream for the API. Does not block.
-    pub fn info(&self) -> StreamInfo {
-        let found = lock(&self.probe_cache).probe.get().cloned();
-        let status = lock(&self.status);
-        let (probe, unreadable) = match found {
-            Some(Ok(probe)) => (Some(status.replanned.clone().unwrap_or(probe)), None),
-            Some(Err(error)) => (None, Some(error.to_string())),
-            None => (None, None),
+    /// What the stream offers. Reads the source on the first call.
+    pub async fn offering(&self) -> Result<Arc<Offering>, StreamError> {
+        let read = match &self.origin {
+            StreamOrigin::Played { source, .. } => {
+                let reading = lock(&self.reading).clone();
+                let found = reading.offering.get_or_init(|| async {
+                    let source = Arc::clone(source);
+                    self.run_blocking(move || source.read().map(Arc::new)).await
+                });
+                found.await.clone()?
+            }
+            StreamOrigin::Published => Arc::default(),
         };
-        let running = status
-            .source
-            .as_ref()
-            .is_some_and(|source| !source.log.is_over());
-        let state = match (unreadable.or_else(|| status.failure.clone()), &probe) {
-            (Some(error), _) => StreamState::Failed { error },
-            (None, None) => StreamState::Probing,
-            (None, Some(_)) if running => StreamState::Running,
-            (None, Some(_)) => StreamState::Idle,
-        };
-        let renditions = status
-            .renditions
-            .iter()
-            .map(|(&codec, rendition)| Rendition {
-                codec,
-                encoded: probe
-                    .as_ref()
-                    .is_some_and(|probe| !probe.passes_through(codec)),
-                viewers: rendition.viewers,
-            });
-        let renditions = renditions.collect();
-        let video = probe.as_ref().and_then(|probe| probe.video.clone());
-        StreamInfo {
-            poster: video
-                .as_ref()
-                .map(|_| format!("/api/streams/{}/poster.jpg", path_segment(&self.name))),
-            name: self.name.clone(),
-            state,
-            duration: probe
-                .as_ref()
-                .and_then(|probe| probe.duration)
-                .map(|duration| duration.as_secs_f64()),
-            video,
-            audio: probe.as_ref().and_then(|probe| probe.audio.clone()),
-            renditions,
-            dropped: status
-                .source
-                .as_ref()
-                .map_or(0, |source| source.log.dropped()),
-            viewers: status.viewers,
-        }
-    }
-
-    /// The tracks of the stream. Reads the file on the first call.
-    pub async fn probe(&self) -> Result<Arc<Probe>, StreamError> {
-        let probe_cache = lock(&self.probe_cache).clone();
-        let found = probe_cache.probe.get_or_init(|| async {
-            let input = self.input.clone();
-            self.run_blocking(move || probe::probe(&input).map(Arc::new))
-                .await
-        });
-        let probe = found.await.clone()?;
-        Ok(lock(&self.status).replanned.clone().unwrap_or(probe))
+        Ok(lock(&self.status).corrected.clone().unwrap_or(read))
     }
 
     /// A still of the stream, as JPEG.
     pub async fn poster(&self) -> Result<Bytes, StreamError> {
-        if self.probe().await?.video.is_none() {
+        let offering = self.offering().await?;
+        let StreamOrigin::Played { source, .. } = &self.origin else {
+            return Err(StreamError::NoPoster);
+        };
+        if !offering.has(TrackKind::Video) {
             return Err(StreamError::NoVideo);
         }
-        let probe_cache = lock(&self.probe_cache).clone();
-        let made = probe_cache.poster.get_or_init(|| async {
-            let input = self.input.clone();
-            self.run_blocking(move || poster(&input).map(Bytes::from))
-                .await
+        let reading = lock(&self.reading).clone();
+        let made = reading.poster.get_or_init(|| async {
+            let source = Arc::clone(source);
+            self.run_blocking(move || source.poster()).await
         });
         made.await.clone()
     }
@@ -213,7 +194,7 @@ impl Stream {
     /// An error message for users: with the name of the file, without its directory.
     pub(super) fn sentence(&self, error: &impl std::fmt::Display) -> String {
         let mut text = error.to_string();
-        if let Input::File(path) = &self.input
+        if let Some(Input::File(path)) = self.input()
             && let Some(name) = path.file_name()
         {
             text = text.replace(&path.display().to_string(), &name.to_string_lossy());
@@ -223,20 +204,24 @@ impl Stream {
 
     /// Clears everything known about the file, because it has changed.
     pub(super) fn invalidate(&self) {
-        *lock(&self.probe_cache) = Arc::default();
+        *lock(&self.reading) = Arc::default();
         lock(&self.bitrates).clear();
         let mut status = lock(&self.status);
-        status.replanned = None;
+        status.corrected = None;
         status.failure = None;
     }
 
-    /// Adds a viewer, and starts the source if it is not running. `video` is one of the probe's codecs.
+    /// Adds a viewer of these tracks, and starts the source if it is not running.
+    ///
+    /// # Errors
+    /// One of the tracks is not offered, or the source cannot run.
     pub async fn subscribe(
         self: &Arc<Self>,
-        video: Option<Codec>,
-        audio: bool,
+        tracks: &[TrackId],
     ) -> Result<Subscription, StreamError> {
-        let probe = self.probe().await?;
+        let offering = self.offering().await?;
+        let offered = tracks.iter().map(|track| offering.track(*track).cloned());
+        let tracks: Vec<_> = offered.collect::<Option<_>>().ok_or(StreamError::NoTrack)?;
         let mut status = lock(&self.status);
         if status.removed {
             return Err(StreamError::Removed);
@@ -248,25 +233,19 @@ impl Stream {
         {
             status.source = None;
         }
-        let source = match status.source.take() {
-            Some(source) => source,
-            None => ActiveSource::start(self, &probe)?,
+        let source = match (status.source.take(), &self.origin) {
+            (Some(source), _) => source,
+            (None, StreamOrigin::Played { source, .. }) => ActiveSource::start(self, source)?,
+            (None, StreamOrigin::Published) => return Err(StreamError::Removed),
         };
-        if let Some(codec) = video {
-            let rendition = status.renditions.entry(codec).or_insert_with(|| {
-                let encoded = !probe.passes_through(codec);
-                if encoded {
+        for track in tracks.iter().filter(|track| track.codec.is_video()) {
+            if status.renditions.join(track.id) {
+                if track.encoded && self.input().is_some() {
                     // A viewer must not join on old frames of an encoder that was stopped.
-                    source.log.lock().clear(codec);
+                    source.log.lock().clear(track.id);
                 }
-                source.control.request_codec(codec);
-                RenditionUse {
-                    encoded,
-                    ..RenditionUse::default()
-                }
-            });
-            rendition.viewers += 1;
-            rendition.idle_since = None;
+                source.control.request_track(track.id);
+            }
         }
         status.viewers += 1;
         status.idle_since = None;
@@ -276,35 +255,70 @@ impl Stream {
         Ok(Subscription {
             stream: Arc::clone(self),
             log,
-            video,
-            audio: audio.then_some(Codec::Opus),
+            tracks,
         })
     }
 
-    /// Requests a keyframe, at most one per [`KEYFRAME_REQUEST_INTERVAL`]. False: the codec has no encoder.
-    pub(super) fn request_keyframe(&self, codec: Codec, now: Instant) -> bool {
+    /// Moves a viewer from one track to another of the same codec.
+    pub(super) fn change_track(&self, from: &OfferedTrack, to: TrackId) -> Option<OfferedTrack> {
+        let offering = self.known_offering()?;
+        let to = offering
+            .track(to)
+            .filter(|to| to.codec == from.codec)?
+            .clone();
+        let mut status = lock(&self.status);
+        status.renditions.leave(from.id, Instant::now());
+        if status.renditions.join(to.id)
+            && let Some(source) = &status.source
+        {
+            if to.encoded && self.input().is_some() {
+                source.log.lock().clear(to.id);
+            }
+            source.control.request_track(to.id);
+        }
+        Some(to)
+    }
+
+    /// What it offers, as far as that has been read.
+    fn known_offering(&self) -> Option<Arc<Offering>> {
+        let read = lock(&self.reading).offering.get().cloned();
+        let corrected = lock(&self.status).corrected.clone();
+        corrected.or(read.and_then(Result::ok))
+    }
+
+    /// Requests a keyframe, at most one a second. False: nothing can make one.
+    pub(super) fn request_keyframe(&self, track: TrackId, now: Instant) -> bool {
+        let offering = self.known_offering();
+        let offered = offering.as_ref().and_then(|offering| offering.track(track));
         let mut status = lock(&self.status);
         let Status {
             source, renditions, ..
         } = &mut *status;
-        let (Some(source), Some(rendition)) = (source, renditions.get_mut(&codec)) else {
+        let (Some(source), Some(offered)) = (source, offered) else {
             return false;
         };
-        let recent =
-            |requested| now.saturating_duration_since(requested) < KEYFRAME_REQUEST_INTERVAL;
-        if rendition.encoded && !rendition.keyframe_requested.is_some_and(recent) {
-            rendition.keyframe_requested = Some(now);
-            source.control.request_keyframe(codec);
+        // A publisher makes keyframes, too.
+        if !(offered.encoded || self.input().is_none()) {
+            return false;
         }
-        rendition.encoded
+        if renditions.may_request_keyframe(track, now) {
+            source.control.request_keyframe(track);
+        }
+        true
     }
 
-    pub(super) fn replanned(&self, probe: Probe) {
-        lock(&self.status).replanned = Some(Arc::new(probe));
+    /// Replaces what the source offers; returns the tracks that it does not offer any more.
+    pub(super) fn set_offering(&self, offering: Offering) -> Vec<TrackId> {
+        let before = self.known_offering();
+        let before = before.iter().flat_map(|offering| &offering.tracks);
+        let gone = before.filter(|track| offering.track(track.id).is_none());
+        let gone = gone.map(|track| track.id).collect();
+        lock(&self.status).corrected = Some(Arc::new(offering));
+        gone
     }
 
     /// Removes a viewer. Encoders and the source stop after a grace period without viewers.
-    pub(super) fn leave(self: &Arc<Self>, video: Option<Codec>) {
+    pub(super) fn leave(self: &Arc<Self>, tracks: &[OfferedTrack]) {
         let now = Instant::now();
         {
             let mut status = lock(&self.status);
@@ -312,11 +326,8 @@ impl Stream {
             if status.viewers == 0 {
                 status.idle_since = Some(now);
             }
-            if let Some(rendition) = video.and_then(|codec| status.renditions.get_mut(&codec)) {
-                rendition.viewers = rendition.viewers.saturating_sub(1);
-                if rendition.viewers == 0 {
-                    rendition.idle_since = Some(now);
-                }
+            for track in tracks {
+                status.renditions.leave(track.id, now);
             }
         }
         // Without a runtime the server is shutting down, and `close` has stopped the source.
@@ -331,22 +342,18 @@ impl Stream {
 
     /// Stops the encoders, and the source, that had no viewers for the grace period.
     async fn stop_idle(&self, now: Instant) {
-        let expired = |since: Option<Instant>| {
-            since.is_some_and(|since| now.duration_since(since) >= self.grace)
-        };
+        let expired = |since: Instant| now.saturating_duration_since(since) >= self.grace;
         let source = {
             let mut status = lock(&self.status);
             let Status {
                 source, renditions, ..
             } = &mut *status;
-            renditions.retain(|&codec, rendition| {
-                let keep = !expired(rendition.idle_since);
-                if let (false, Some(source)) = (keep, source.as_ref()) {
-                    source.control.release_codec(codec);
+            for track in renditions.take_idle(now, self.grace) {
+                if let Some(source) = source.as_ref() {
+                    source.control.release_track(track);
                 }
-                keep
-            });
-            if expired(status.idle_since) {
+            }
+            if status.idle_since.is_some_and(expired) && self.input().is_some() {
                 status.source.take()
             } else {
                 None
@@ -358,7 +365,7 @@ impl Stream {
         }
     }
 
-    /// Stops the stream permanently. Its viewers get [`Step::Over`](timeline::playhead::Step::Over).
+    /// Stops the stream permanently. Its viewers get [`Step::Closed`](timeline::playhead::Step::Closed).
     pub async fn close(&self) {
         let source = {
             let mut status = lock(&self.status);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use media::track::{OfferedTrack, TrackId, TrackKind};
 use shared::api::Codec;
 
 use super::Stream;
@@ -13,24 +14,17 @@ use super::shared_log::SharedLog;
 pub struct Subscription {
     pub(super) stream: Arc<Stream>,
     pub(super) log: Arc<SharedLog>,
-    pub(super) video: Option<Codec>,
-    pub(super) audio: Option<Codec>,
+    pub(super) tracks: Vec<OfferedTrack>,
 }
 
 impl Subscription {
     /// A subscription to a log that no source fills: for tests of egress.
     #[doc(hidden)]
-    pub fn to_log(
-        stream: Arc<Stream>,
-        log: Arc<SharedLog>,
-        video: Option<Codec>,
-        audio: Option<Codec>,
-    ) -> Self {
+    pub fn to_log(stream: Arc<Stream>, log: Arc<SharedLog>, tracks: Vec<OfferedTrack>) -> Self {
         Self {
             stream,
             log,
-            video,
-            audio,
+            tracks,
         }
     }
 
@@ -42,23 +36,41 @@ impl Subscription {
         &self.log
     }
 
-    pub fn video(&self) -> Option<Codec> {
-        self.video
+    /// The tracks that the viewer follows, in the order in which they were asked for.
+    pub fn tracks(&self) -> &[OfferedTrack] {
+        &self.tracks
     }
 
-    pub fn audio(&self) -> Option<Codec> {
-        self.audio
+    /// What a playhead follows.
+    pub fn slots(&self) -> impl Iterator<Item = (TrackId, TrackKind)> {
+        self.tracks.iter().map(|track| (track.id, track.kind()))
     }
 
-    /// Requests a video keyframe from the encoder. False: the video is passed through and has no encoder.
-    pub fn request_keyframe(&self, now: Instant) -> bool {
-        self.video
-            .is_some_and(|codec| self.stream.request_keyframe(codec, now))
+    pub fn codecs(&self) -> impl Iterator<Item = Codec> {
+        self.tracks.iter().map(|track| track.codec)
+    }
+
+    /// Follows another track in place of one, whose encoder may stop then. False: the track is not offered, or is not of the same codec, and so not what
+    /// was negotiated.
+    pub fn change(&mut self, slot: usize, track: TrackId) -> bool {
+        let Some(before) = self.tracks.get_mut(slot) else {
+            return false;
+        };
+        let Some(after) = self.stream.change_track(before, track) else {
+            return false;
+        };
+        *before = after;
+        true
+    }
+
+    /// Requests a keyframe of a track. False: nothing makes keyframes on request, the source's own data are passed through.
+    pub fn request_keyframe(&self, track: TrackId, now: Instant) -> bool {
+        self.stream.request_keyframe(track, now)
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.stream.leave(self.video);
+        self.stream.leave(&self.tracks);
     }
 }

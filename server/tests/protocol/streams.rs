@@ -9,6 +9,7 @@ use egress::{Disconnected, OutgoingPacket, PacketSink, SenderInfo};
 use shared::api::{Codec, StreamInfo, StreamState};
 use stream::admission::Limits;
 use stream::registry::{Registry, SourceConfig};
+use stream::{Stream, Subscription};
 use tokio::sync::mpsc;
 
 const GRACE: Duration = Duration::from_millis(200);
@@ -43,6 +44,14 @@ async fn eventually(what: &str, mut found: impl FnMut() -> bool) {
 
 fn info(registry: &Registry, name: &str) -> StreamInfo {
     registry.get(name).expect("the stream is there").info()
+}
+
+/// A viewer with sound.
+async fn subscribe(stream: &Arc<Stream>, codec: Codec) -> Subscription {
+    let offering = stream.offering().await.expect("it is readable");
+    let track = |codec| offering.with_codec(codec).expect("it is offered").id;
+    let tracks = [track(codec), track(Codec::Opus)];
+    stream.subscribe(&tracks).await.expect("a viewer")
 }
 
 /// Passes packets to a channel.
@@ -85,10 +94,7 @@ async fn a_file_put_into_a_watched_folder_appears_and_one_removed_goes() {
     );
 
     let stream = registry.get("我的 影片").expect("the stream is there");
-    let watching = stream
-        .subscribe(Some(Codec::H264), true)
-        .await
-        .expect("it can be watched");
+    let watching = subscribe(&stream, Codec::H264).await;
     fs::remove_file(&path).expect("removed");
     eventually("the film goes", || registry.list().streams.is_empty()).await;
     eventually("who watches sees the end", || watching.log().is_over()).await;
@@ -99,14 +105,8 @@ async fn a_file_put_into_a_watched_folder_appears_and_one_removed_goes() {
 async fn a_source_runs_from_its_first_viewer_to_a_grace_period_after_its_last() {
     let registry = open(clip_as("film"));
     let stream = registry.get("film").expect("the stream is there");
-    let one = stream
-        .subscribe(Some(Codec::H264), true)
-        .await
-        .expect("a viewer");
-    let other = stream
-        .subscribe(Some(Codec::H264), true)
-        .await
-        .expect("another viewer");
+    let one = subscribe(&stream, Codec::H264).await;
+    let other = subscribe(&stream, Codec::H264).await;
     assert!(
         Arc::ptr_eq(one.log(), other.log()),
         "they share one log, one demuxer, one packetizer"
@@ -128,10 +128,7 @@ async fn a_source_runs_from_its_first_viewer_to_a_grace_period_after_its_last() 
         stream.info().state == StreamState::Idle
     })
     .await;
-    let again = stream
-        .subscribe(Some(Codec::H264), true)
-        .await
-        .expect("it starts again");
+    let again = subscribe(&stream, Codec::H264).await;
     assert_eq!(stream.info().state, StreamState::Running);
     drop(again);
     registry.close().await;
@@ -141,25 +138,13 @@ async fn a_source_runs_from_its_first_viewer_to_a_grace_period_after_its_last() 
 async fn a_rendition_is_made_for_those_who_need_it_and_stops_after_them() {
     let registry = open(clip_as("film"));
     let stream = registry.get("film").expect("the stream is there");
-    let original = stream
-        .subscribe(Some(Codec::H264), true)
-        .await
-        .expect("a viewer");
+    let original = subscribe(&stream, Codec::H264).await;
     // In the middle of the only GOP of the clip.
     tokio::time::sleep(Duration::from_millis(1500)).await;
-    let rendition = stream
-        .subscribe(Some(Codec::Vp8), true)
-        .await
-        .expect("a viewer without H.264");
-    let has_pictures = |codec| {
-        let log = original.log();
-        move || {
-            log.lock()
-                .track(codec)
-                .is_some_and(|track| track.oldest().is_some())
-        }
-    };
-    eventually("VP8 is made", has_pictures(Codec::Vp8)).await;
+    let rendition = subscribe(&stream, Codec::Vp8).await;
+    let vp8 = rendition.tracks()[0].id;
+    let is_made = || original.log().lock().tracks().any(|track| track == vp8);
+    eventually("VP8 is made", is_made).await;
     let renditions = stream.info().renditions;
     let encoded = |codec| {
         renditions
@@ -188,10 +173,7 @@ async fn every_viewer_starts_on_a_keyframe_and_gets_audio() {
     let stream = registry.get("film").expect("the stream is there");
     let mut viewings = Vec::new();
     for _ in 0..3 {
-        let subscription = stream
-            .subscribe(Some(Codec::H264), true)
-            .await
-            .expect("a viewer");
+        let subscription = subscribe(&stream, Codec::H264).await;
         let (tap, packets) = mpsc::unbounded_channel();
         let (sender, feedback) = mpsc::channel(1);
         viewings.push((

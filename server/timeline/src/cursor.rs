@@ -1,40 +1,202 @@
 //! A playhead's position in one track.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use media::time::MediaTime;
-use shared::api::Codec;
+use media::track::{TrackId, TrackKind};
 
-use super::frame::Frame;
-use super::track::Track;
+use super::chunk::{Chunk, Next, UnitRef};
+use super::index::{Bias, Found, Index, Want};
+use super::place::{Place, Wait};
 
-/// A position in the track of one codec.
+/// The next unit of one track, and the track that it changes to.
 #[derive(Debug)]
 pub(super) struct Cursor {
-    pub(super) codec: Codec,
-    pub(super) next: Position,
-    /// The viewer time of the last frame.
+    pub(super) track: TrackId,
+    pub(super) kind: TrackKind,
+    position: Position,
+    /// After the next unit, the first keyframe after this place is sought.
+    then: Option<Place>,
+    /// The track to go on with, and its keyframe to begin with, once that is known.
+    change: Option<(TrackId, Option<UnitRef>)>,
+    /// The viewer time of the last unit.
     pub(super) last: MediaTime,
+    /// What it waits for.
+    pub(super) wait: Option<Wait>,
 }
 
-/// The next frame of a cursor.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Position {
-    /// The frame with this number.
-    Number(u64),
-    /// The first frame at or after this time.
-    From(MediaTime),
-    /// The first keyframe at or after this time.
-    Keyframe(MediaTime),
+#[derive(Debug)]
+enum Position {
+    /// This unit of a chunk in memory, which may not have been appended yet.
+    At(Arc<Chunk>, u16),
+    /// To be looked up.
+    Seek(Place, Bias),
 }
+
+/// What a cursor has next.
+#[derive(Debug)]
+pub(super) enum Fetched {
+    Unit(UnitRef),
+    /// Not appended yet; [`Cursor::wait`] says what to wait for.
+    NotYet,
+    Load(Want),
+    /// The next chunks have been evicted, and what follows cannot be decoded from here.
+    Evicted,
+    End,
+    Withdrawn,
+}
+
+/// Look-ups for one unit; more mean that the index contradicts itself.
+const MAX_LOOKUPS: usize = 8;
 
 impl Cursor {
-    /// The next frame and its number; `None` when it is not in the track.
-    pub(super) fn frame<'log>(&mut self, track: &'log Track) -> Option<(u64, &'log Frame)> {
-        let number = match self.next {
-            Position::Number(number) => number,
-            Position::From(time) => track.at_or_after(time)?,
-            Position::Keyframe(time) => track.keyframe_at_or_after(time)?,
+    pub(super) fn new(track: TrackId, kind: TrackKind, last: MediaTime) -> Self {
+        Self {
+            track,
+            kind,
+            position: Position::Seek(Place::default(), Bias::UnitAfter),
+            then: None,
+            change: None,
+            last,
+            wait: None,
+        }
+    }
+
+    pub(super) fn seek(&mut self, place: Place, bias: Bias) {
+        self.then = None;
+        self.position = Position::Seek(place, bias);
+    }
+
+    /// Sends the unit that it is at, and then goes on with the first keyframe after `place`.
+    pub(super) fn stay_until_keyframe(&mut self, place: Place) {
+        self.then = Some(place);
+    }
+
+    /// Moves past the unit that was fetched.
+    pub(super) fn advance(&mut self) {
+        if let Some(place) = self.then.take() {
+            self.seek(place, Bias::KeyframeAfter);
+        } else if let Position::At(_, unit) = &mut self.position {
+            *unit += 1;
+        }
+    }
+
+    /// The next unit. Without a look-up, and so without the log's lock, while the chunk has one.
+    pub(super) fn fetch(&mut self, index: &impl Index, now: Instant) -> Fetched {
+        for _ in 0..MAX_LOOKUPS {
+            let (found, sought) = match &self.position {
+                Position::At(chunk, unit) => match chunk.next(*unit) {
+                    Next::Here => {
+                        let unit = UnitRef::new(chunk, *unit);
+                        return unit.map_or(Fetched::NotYet, Fetched::Unit);
+                    }
+                    Next::NotYet => return self.wait_for(Some(chunk.key())),
+                    Next::Elsewhere => (index.next(self.track, chunk.key()), None),
+                },
+                Position::Seek(place, bias) => {
+                    let found = index.seek(self.track, *place, *bias);
+                    (found, Some((*place, *bias)))
+                }
+            };
+            match (found, sought) {
+                (Found::Here(chunk), None) => {
+                    let follows = self.chunk_key() == chunk.follows();
+                    if !(follows || chunk.begins_with_keyframe()) {
+                        return Fetched::Evicted;
+                    }
+                    self.position = Position::At(chunk, 0);
+                }
+                (Found::Here(chunk), Some((place, bias))) => {
+                    let time = if chunk.key().run == place.run {
+                        place.time
+                    } else {
+                        // In another run, its beginning.
+                        chunk.key().time
+                    };
+                    let unit = chunk.find(time, bias).unwrap_or(0);
+                    self.position = Position::At(chunk, unit);
+                }
+                (Found::Gap(until), sought) => {
+                    let bias = sought.map_or(Bias::KeyframeAfter, |(_, bias)| bias);
+                    let bias = match bias {
+                        Bias::KeyframeBefore => Bias::KeyframeAfter,
+                        other => other,
+                    };
+                    self.position = Position::Seek(until, bias);
+                }
+                (Found::Away(place) | Found::Unmapped(place, _), _) => {
+                    return Fetched::Load(Want {
+                        track: self.track,
+                        place,
+                        deadline: now,
+                    });
+                }
+                (Found::Live, _) => return self.wait_for(self.chunk_key()),
+                (Found::End, _) => return Fetched::End,
+                (Found::Withdrawn, _) => return Fetched::Withdrawn,
+            }
+        }
+        Fetched::Evicted
+    }
+
+    /// True when it goes on with a keyframe that is not there yet.
+    pub(super) fn awaits_keyframe(&self) -> bool {
+        matches!(self.position, Position::Seek(_, Bias::KeyframeAfter))
+    }
+
+    fn wait_for(&mut self, chunk: Option<Place>) -> Fetched {
+        self.wait = Some(Wait {
+            track: self.track,
+            chunk,
+        });
+        Fetched::NotYet
+    }
+
+    /// The chunk that it is in.
+    fn chunk_key(&self) -> Option<Place> {
+        match &self.position {
+            Position::At(chunk, _) => Some(chunk.key()),
+            Position::Seek(..) => None,
+        }
+    }
+
+    /// Goes on with another track from its next keyframe on.
+    pub(super) fn change_to(&mut self, track: TrackId) {
+        self.change = (track != self.track).then_some((track, None));
+    }
+
+    /// The track whose next keyframe it waits for.
+    pub(super) fn changes_to(&self) -> Option<TrackId> {
+        let (track, keyframe) = self.change.as_ref()?;
+        keyframe.is_none().then_some(*track)
+    }
+
+    /// Changes to the other track if its keyframe is due before `unit`, which would be next in this one, or with it. Renditions of one source have
+    /// their keyframes at the same places, so that nothing is missing in between.
+    pub(super) fn try_change(&mut self, index: &impl Index, unit: &UnitRef) -> bool {
+        let Some((track, keyframe)) = &mut self.change else {
+            return false;
         };
-        self.next = Position::Number(number);
-        Some((number, track.get(number)?))
+        if keyframe.is_none()
+            && let Found::Here(chunk) = index.seek(*track, unit.place(), Bias::KeyframeAfter)
+        {
+            let from_beginning = chunk.key().run != unit.place().run;
+            let found = chunk.find(unit.place().time, Bias::KeyframeAfter);
+            *keyframe = UnitRef::new(&chunk, found.filter(|_| !from_beginning).unwrap_or(0));
+        }
+        let Some(keyframe) = keyframe else {
+            return false;
+        };
+        if keyframe.place() > unit.place().plus_micros(SAME_INSTANT) {
+            return false;
+        }
+        self.position = Position::At(Arc::clone(keyframe.chunk()), keyframe.index());
+        self.track = *track;
+        self.change = None;
+        true
     }
 }
+
+/// In microseconds: pictures of two renditions that show the same instant are this close.
+const SAME_INSTANT: i64 = 8_000;

@@ -1,20 +1,34 @@
-//! The log of one running stream.
+//! The log of one stream, in memory.
 
-use std::collections::BTreeMap;
-use std::time::Instant;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Instant, SystemTime};
 
-use shared::api::Codec;
-
-use super::frame::Frame;
-use super::track::Track;
 use media::time::MediaTime;
+use media::track::TrackId;
 
-/// What a running source has appended, by codec, and the mapping from its clock to the wall clock.
-#[derive(Debug, Default)]
+use super::index::{Bias, Found, Index, Pace};
+use super::place::{ChunkKey, Place, RunId, Wait};
+use super::retention::Retention;
+use super::track::Track;
+use super::unit::Unit;
+
+/// What a source has appended, by track, and the mapping from its clock to the wall clock.
+#[derive(Debug)]
 pub struct Log {
-    tracks: BTreeMap<Codec, Track>,
+    tracks: BTreeMap<TrackId, Track>,
+    /// The runs that may still be in memory. Never empty; the last one is being appended to.
+    runs: VecDeque<Run>,
+    pace: Pace,
+    retention: Retention,
+    closed: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    id: RunId,
+    /// When its decode time zero was, by the clock on the wall.
+    epoch: Option<SystemTime>,
     anchor: Option<Anchor>,
-    over: bool,
 }
 
 /// `time` is live at the instant `at`.
@@ -24,62 +38,142 @@ struct Anchor {
     at: Instant,
 }
 
-/// In microseconds, the time that is kept in addition to two GOPs, for viewers that are a little late.
-const SLACK: i64 = 2_000_000;
-/// The maximum size of a track, apart from its newest GOP.
-const MAX_TRACK_BYTES: usize = 64 << 20;
+/// Older runs than these are not kept in mind: a publisher that returns again and again must not fill the memory.
+const MAX_RUNS: usize = 64;
 
 impl Log {
-    /// Sets the mapping to the wall clock: `time` is live at `at`.
-    pub fn set_anchor(&mut self, time: MediaTime, at: Instant) {
-        self.anchor = Some(Anchor { time, at });
-    }
-
-    /// The media time that is live at `now`. Sources append ahead of it.
-    pub fn live(&self, now: Instant) -> MediaTime {
-        let Some(Anchor { time, at }) = self.anchor else {
-            return MediaTime::ZERO;
+    pub fn new(pace: Pace, retention: Retention) -> Self {
+        let first = Run {
+            id: RunId(0),
+            epoch: None,
+            anchor: None,
         };
-        let ahead = now.saturating_duration_since(at).as_micros() as i64;
-        let behind = at.saturating_duration_since(now).as_micros() as i64;
-        time.plus_micros(ahead - behind)
-    }
-
-    /// Appends a frame, and drops frames that no viewer can need. False: the frame was refused (see [`Track::append`]).
-    pub fn append(&mut self, codec: Codec, frame: Frame, now: Instant) -> bool {
-        let appended = self.tracks.entry(codec).or_default().append(frame);
-        let live = self.live(now);
-        // A viewer is at most one GOP behind when it joins, and another when it restarts at a keyframe.
-        let longest = self
-            .tracks
-            .values()
-            .map(Track::longest_gop)
-            .max()
-            .unwrap_or(0);
-        let horizon = live.plus_micros(-(2 * longest + SLACK));
-        if let Some(track) = self.tracks.get_mut(&codec) {
-            track.trim(horizon, live, MAX_TRACK_BYTES);
+        Self {
+            tracks: BTreeMap::new(),
+            runs: VecDeque::from([first]),
+            pace,
+            retention,
+            closed: false,
         }
-        appended
     }
 
-    pub fn track(&self, codec: Codec) -> Option<&Track> {
-        self.tracks.get(&codec)
+    /// Begins another run: decode times need not rise from the run before.
+    pub fn begin_run(&mut self, epoch: Option<SystemTime>) -> RunId {
+        let id = RunId(self.run().id.0.wrapping_add(1));
+        if self.runs.len() == MAX_RUNS {
+            self.runs.pop_front();
+        }
+        self.runs.push_back(Run {
+            id,
+            epoch,
+            anchor: None,
+        });
+        id
     }
 
-    /// Drops the frames of a codec that is no longer encoded, so that no viewer joins on an old one.
-    pub fn clear(&mut self, codec: Codec) {
-        if let Some(track) = self.tracks.get_mut(&codec) {
+    fn run(&self) -> &Run {
+        self.runs.back().expect("never empty")
+    }
+
+    /// When decode time zero of a run was, by the clock on the wall; `None` while that is unknown.
+    pub fn epoch(&self, run: RunId) -> Option<SystemTime> {
+        self.runs.iter().find(|known| known.id == run)?.epoch
+    }
+
+    /// Sets the mapping of the current run to the wall clock: `time` is live at `at`.
+    pub fn set_anchor(&mut self, time: MediaTime, at: Instant) {
+        let wall = SystemTime::now();
+        let run = self.runs.back_mut().expect("never empty");
+        run.anchor = Some(Anchor { time, at });
+        let zero = std::time::Duration::from_micros(time.0.unsigned_abs());
+        run.epoch = run.epoch.or_else(|| wall.checked_sub(zero));
+    }
+
+    /// Appends a unit, and evicts what no viewer can need. Returns who is to be woken; `None`: the unit was refused, because there is no keyframe to
+    /// decode it from, or because its decode time does not rise.
+    pub fn append(&mut self, track: TrackId, unit: Unit, now: Instant) -> Option<Wait> {
+        let run = self.run().id;
+        let chunk = self.tracks.entry(track).or_default().append(run, unit)?;
+        let live = self.live(now);
+        let longest = self.tracks.values().map(Track::longest_gop).max();
+        let slack = self.retention.slack.as_micros() as i64;
+        let horizon = live.plus_micros(-(2 * longest.unwrap_or(0) + slack));
+        if let Some(track) = self.tracks.get_mut(&track) {
+            track.trim(live, horizon, &self.retention);
+        }
+        Some(Wait { track, chunk })
+    }
+
+    /// Drops the units of a track that is no longer encoded, so that no viewer joins on an old one.
+    pub fn clear(&mut self, track: TrackId) {
+        if let Some(track) = self.tracks.get_mut(&track) {
             track.clear();
         }
     }
 
-    /// Marks the end of the stream.
-    pub fn finish(&mut self) {
-        self.over = true;
+    /// The source does not offer this track any more: its viewers end after its last unit. Returns who is to be woken.
+    pub fn withdraw(&mut self, track: TrackId) -> Wait {
+        let chunk = self.tracks.entry(track).or_default().withdraw();
+        Wait { track, chunk }
     }
 
-    pub fn is_over(&self) -> bool {
-        self.over
+    /// The tracks that anything was appended to.
+    pub fn tracks(&self) -> impl Iterator<Item = TrackId> {
+        self.tracks.keys().copied()
+    }
+
+    /// Ends the stream: for every viewer, at once.
+    pub fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Bytes of all units in memory.
+    pub fn bytes(&self) -> usize {
+        self.tracks.values().map(Track::bytes).sum()
+    }
+
+    #[cfg(test)]
+    pub(super) fn units(&self, track: TrackId) -> usize {
+        self.tracks.get(&track).map_or(0, Track::units)
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self::new(Pace::default(), Retention::default())
+    }
+}
+
+impl Index for Log {
+    fn seek(&self, track: TrackId, place: Place, bias: Bias) -> Found {
+        let track = self.tracks.get(&track);
+        track.map_or(Found::Live, |track| track.seek(place, bias))
+    }
+
+    fn next(&self, track: TrackId, after: ChunkKey) -> Found {
+        let track = self.tracks.get(&track);
+        track.map_or(Found::Live, |track| track.next(after))
+    }
+
+    fn newest(&self, track: TrackId) -> Option<Place> {
+        self.tracks.get(&track)?.newest()
+    }
+
+    fn live(&self, now: Instant) -> Place {
+        let run = self.run();
+        let time = run.anchor.map_or(MediaTime::ZERO, |Anchor { time, at }| {
+            let ahead = now.saturating_duration_since(at).as_micros() as i64;
+            let behind = at.saturating_duration_since(now).as_micros() as i64;
+            time.plus_micros(ahead - behind)
+        });
+        Place { run: run.id, time }
+    }
+
+    fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed
     }
 }

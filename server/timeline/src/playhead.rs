@@ -1,82 +1,108 @@
 //! A viewer's position in a log.
+//!
+//! | module | content |
+//! |---|---|
+//! | `joining` | where a viewer begins, and how it gets to the edge of a live stream |
+//! | `lateness` | what is skipped for a viewer that is late |
+//! | `command` | pause, seek, another track |
+
+mod command;
+mod joining;
+mod lateness;
 
 use std::time::{Duration, Instant};
 
-use shared::api::Codec;
-
-use super::cursor::{Cursor, Position};
-use super::frame::Frame;
-use super::log::Log;
-use super::origin::Origin;
 use media::time::MediaTime;
+use media::track::{TrackId, TrackKind};
 
-/// A viewer's cursors, one in the video and one in the audio track, and the clock that both follow.
+pub use self::command::{Command, Target};
+
+use super::chunk::UnitRef;
+use super::cursor::{Cursor, Fetched};
+use super::index::{Index, Want};
+use super::origin::Origin;
+use super::place::{Place, Wait};
+
+/// A viewer's cursors, one for each track that it follows, and the clock that all of them follow.
 ///
-/// The viewer's clock starts when the playhead is created and never jumps. Skipping, rewinding or being late changes
-/// which frames are due, never the clock; so RTP timestamps made from [`DueFrame::viewer_time`] are continuous, and one
-/// sender report maps both tracks.
+/// Two maps lead from the media to the viewer. Media time to the viewer's clock: the origin, which moves when the viewer joins, seeks, pauses or skips.
+/// The viewer's clock to RTP: begins when the playhead is created, and never jumps, scales or stops. So RTP timestamps made from
+/// [`DueUnit::viewer_time`] are continuous, and one sender report maps all tracks.
 #[derive(Debug)]
 pub struct Playhead {
     started: Instant,
-    video: Option<Cursor>,
-    audio: Option<Cursor>,
+    cursors: Vec<Cursor>,
     origin: Option<Origin>,
+    /// True while the viewer is to be at the edge of a live stream.
+    at_edge: bool,
+    /// Until then a viewer that has just joined may catch up picture by picture.
+    catching_up: Option<Instant>,
+    paused: Option<Instant>,
+    /// True after [`Step::Load`].
+    loading: bool,
+    /// A track that cannot go on without a keyframe.
+    keyframe_wanted: Option<TrackId>,
+    newest_command: u64,
     skips: u64,
 }
 
 /// The next action of a viewer.
 #[derive(Debug)]
 pub enum Step {
-    /// Send this frame now, then call again.
-    Send(DueFrame),
-    /// No frame is due before this instant.
+    /// Send this unit now, then call again.
+    Send(DueUnit),
+    /// No unit is due before this instant.
     Wait(Instant),
-    /// All appended frames have been sent; call again when the log has grown.
+    /// This chunk is needed; call again when it is there.
+    Load(Want),
+    /// All appended units have been sent; call again when one of [`Playhead::waits`] has grown.
     Starved,
-    /// The stream has ended.
-    Over,
+    /// Paused; call again after a command.
+    Held,
+    /// The end of the media: of a film, or of a track that its source does not offer any more.
+    End,
+    /// The stream was stopped.
+    Closed,
 }
 
-/// A frame that is due.
-#[derive(Debug)]
-pub struct DueFrame {
-    pub codec: Codec,
-    pub frame: Frame,
-    /// The number of the frame in its track.
-    pub number: u64,
+/// A unit that is due.
+#[derive(Clone, Debug)]
+pub struct DueUnit {
+    /// The index of the track among those that the playhead was created with; it stays when the viewer changes to another rendition.
+    pub slot: usize,
+    pub unit: UnitRef,
     /// When it is shown on the viewer's clock, which starts when the playhead is created.
     pub viewer_time: MediaTime,
     /// The earliest instant at which it could have been sent.
     pub due_at: Instant,
 }
 
-/// A viewer that is later than this skips frames: video if there is a newer keyframe, audio always.
-const MAX_LATENESS: Duration = Duration::from_millis(800);
-/// Video frames that are less late than this get the timestamp at which they were due.
+/// Pictures that are less late than this get the timestamp at which they were due.
 const MIN_LATENESS: Duration = Duration::from_millis(150);
-/// The minimum viewer time between two frames of a track, in microseconds.
+/// The minimum viewer time between two units of a track, in microseconds.
 const MIN_STEP: i64 = 200;
-/// How long audio waits for the first video frame when a stream starts, in microseconds.
-const MAX_VIDEO_WAIT: i64 = 1_000_000;
 
 impl Playhead {
-    /// A playhead that begins at the newest keyframe. At least one codec must be given.
-    pub fn new(video: Option<Codec>, audio: Option<Codec>, now: Instant) -> Self {
-        let cursor = |codec| Cursor {
-            codec,
-            next: Position::From(MediaTime::ZERO),
-            last: MediaTime(-MIN_STEP),
-        };
+    /// A playhead that follows these tracks from the place where viewers join. The first video track leads; without one, the first track.
+    pub fn new(tracks: impl IntoIterator<Item = (TrackId, TrackKind)>, now: Instant) -> Self {
+        let tracks = tracks.into_iter();
         Self {
             started: now,
-            video: video.map(cursor),
-            audio: audio.map(cursor),
+            cursors: tracks
+                .map(|(track, kind)| Cursor::new(track, kind, MediaTime(-MIN_STEP)))
+                .collect(),
             origin: None,
+            at_edge: true,
+            catching_up: None,
+            paused: None,
+            loading: false,
+            keyframe_wanted: None,
+            newest_command: 0,
             skips: 0,
         }
     }
 
-    /// How often frames were skipped because the viewer was too slow.
+    /// How often units were skipped because the viewer was too slow.
     pub fn skips(&self) -> u64 {
         self.skips
     }
@@ -86,217 +112,189 @@ impl Playhead {
         micros(now.saturating_duration_since(self.started))
     }
 
-    /// Restarts at the newest keyframe, for a decoder that has lost a reference frame.
-    pub fn restart(&mut self) {
-        self.origin = None;
+    /// What the viewer waits for after [`Step::Starved`].
+    pub fn waits(&self) -> impl Iterator<Item = Wait> {
+        self.cursors.iter().filter_map(|cursor| cursor.wait)
     }
 
-    /// Continues with the next keyframe to be appended, after one has been requested for the decoder. Audio continues.
-    pub fn await_keyframe(&mut self, log: &Log, now: Instant) {
-        let time = self
-            .origin
-            .map_or(log.live(now), |origin| origin.time_of(now));
-        if let Some(cursor) = &mut self.video {
-            cursor.next = Position::Keyframe(time);
+    /// The track of a slot: not always the one that the playhead was created with.
+    pub fn track(&self, slot: usize) -> Option<TrackId> {
+        self.cursors.get(slot).map(|cursor| cursor.track)
+    }
+
+    /// A track whose source is to be asked for a keyframe; `None` until there is another need.
+    pub fn take_keyframe_wanted(&mut self) -> Option<TrackId> {
+        self.keyframe_wanted.take()
+    }
+
+    /// The next unit, if one is due.
+    pub fn step(&mut self, index: &impl Index, now: Instant) -> Step {
+        self.step_of(None, index, now)
+    }
+
+    /// As [`Self::step`], for audio only: while a picture is still being sent.
+    pub fn step_audio(&mut self, index: &impl Index, now: Instant) -> Step {
+        self.step_of(Some(TrackKind::Audio), index, now)
+    }
+
+    fn step_of(&mut self, only: Option<TrackKind>, index: &impl Index, now: Instant) -> Step {
+        if index.is_closed() {
+            return Step::Closed;
         }
-    }
-
-    /// Moves the video back to the newest keyframe, for a decoder that has lost a reference frame. The video then catches
-    /// up with the audio.
-    pub fn rewind_video(&mut self, log: &Log, now: Instant) {
-        let Some((origin, cursor)) = self.origin.zip(self.video.as_mut()) else {
-            return;
+        if self.paused.is_some() {
+            return Step::Held;
+        }
+        for cursor in &mut self.cursors {
+            cursor.wait = None;
+        }
+        if self.origin.is_none()
+            && let Some(step) = self.join(index, now)
+        {
+            return step;
+        }
+        let (slot, unit) = match self.earliest(only, index, now) {
+            Ok(earliest) => earliest,
+            Err(step) => return step,
         };
-        let track = log.track(cursor.codec);
-        if let Some(entry) = track.and_then(|track| track.entry(origin.time_of(now))) {
-            cursor.next = Position::Number(entry);
-        }
-    }
-
-    /// True when the rest of the video frame that was returned last need not be sent: it is late, and there is a newer
-    /// keyframe to continue with.
-    pub fn should_drop_frame(&mut self, log: &Log, now: Instant) -> bool {
-        self.origin
-            .is_some_and(|origin| self.newer_keyframe(log, now, origin).is_some())
-    }
-
-    /// As [`Self::step`], for audio only: while a video frame is still being sent.
-    pub fn step_audio(&mut self, log: &Log, now: Instant) -> Step {
-        if log.is_over() {
-            return Step::Over;
-        }
-        let (Some(origin), Some(cursor)) = (self.origin, &mut self.audio) else {
-            return Step::Starved;
-        };
-        let track = log.track(cursor.codec);
-        match track.and_then(|track| cursor.frame(track)) {
-            Some((number, frame)) => {
-                let (codec, frame) = (cursor.codec, frame.clone());
-                self.send(origin, codec, number, frame, now)
+        let place = unit.place();
+        let origin = match self.origin {
+            Some(origin) if origin.run() == place.run => origin,
+            // Nothing is left of the run before: the viewer joins the next one.
+            _ => {
+                self.origin = None;
+                return self.step_of(only, index, now);
             }
-            None => Step::Starved,
-        }
-    }
-
-    /// The next frame, if one is due.
-    pub fn step(&mut self, log: &Log, now: Instant) -> Step {
-        if log.is_over() {
-            return Step::Over;
-        }
-        if self.is_evicted(log) {
-            self.skips += 1;
-            self.restart();
-        }
-        let Some(origin) = self.origin.or_else(|| self.join(log, now)) else {
-            return Step::Starved;
         };
-        let origin = self.skip_if_late(log, now, origin);
-        match self.earliest(log) {
-            Some((codec, number, frame)) => self.send(origin, codec, number, frame, now),
-            None => Step::Starved,
+        let mut due_at = origin.instant_of(place.time);
+        if std::mem::take(&mut self.loading) && due_at < now {
+            // The disk was late, not the viewer.
+            self.origin = Some(Origin { place, at: now });
+            due_at = now;
         }
-    }
-
-    /// Returns the frame if it is due, and moves the cursor past it.
-    fn send(
-        &mut self,
-        origin: Origin,
-        codec: Codec,
-        number: u64,
-        frame: Frame,
-        now: Instant,
-    ) -> Step {
-        let due_at = origin.instant_of(frame.time);
+        if self.skip_if_late(index, now, due_at, place) {
+            return self.step_of(only, index, now);
+        }
         if due_at > now {
+            if self.return_to_edge(index, now) {
+                return self.step_of(only, index, now);
+            }
             return Step::Wait(due_at);
         }
-        let cursor = if codec.is_video() {
-            &mut self.video
-        } else {
-            &mut self.audio
+        self.send(slot, unit, due_at, now)
+    }
+
+    /// The earliest next unit of the cursors, or what to do when there is none.
+    fn earliest(
+        &mut self,
+        only: Option<TrackKind>,
+        index: &impl Index,
+        now: Instant,
+    ) -> Result<(usize, UnitRef), Step> {
+        let mut earliest: Option<(usize, UnitRef)> = None;
+        let mut load = None;
+        let (mut ended, mut followed) = (0, 0);
+        for (slot, cursor) in self.cursors.iter_mut().enumerate() {
+            if only.is_some_and(|only| only != cursor.kind) {
+                continue;
+            }
+            followed += 1;
+            let mut fetched = cursor.fetch(index, now);
+            if let Fetched::Unit(unit) = &fetched
+                && cursor.try_change(index, unit)
+            {
+                fetched = cursor.fetch(index, now);
+            }
+            if let Some(track) = cursor.changes_to() {
+                self.keyframe_wanted = Some(track);
+            }
+            match fetched {
+                Fetched::Unit(unit) => {
+                    let place = unit.place();
+                    if earliest
+                        .as_ref()
+                        .is_none_or(|(_, other)| place < other.place())
+                    {
+                        earliest = Some((slot, unit));
+                    }
+                }
+                Fetched::NotYet => {
+                    // Else it might wait for ever.
+                    if cursor.awaits_keyframe() {
+                        self.keyframe_wanted = Some(cursor.track);
+                    }
+                }
+                Fetched::Load(want) => {
+                    // The one that is needed first.
+                    if load.is_none_or(|other: Want| want.place < other.place) {
+                        load = Some(want);
+                    }
+                }
+                Fetched::Evicted => {
+                    self.skips += 1;
+                    self.origin = None;
+                    return Err(self.join(index, now).unwrap_or(Step::Wait(now)));
+                }
+                Fetched::End => ended += 1,
+                Fetched::Withdrawn => return Err(Step::End),
+            }
+        }
+        let wanted_first = |(_, unit): &(usize, UnitRef)| match load {
+            Some(want) => want.place < unit.place(),
+            None => false,
         };
-        let Some(cursor) = cursor else {
-            return Step::Starved;
-        };
-        cursor.next = Position::Number(number + 1);
-        // A late video frame gets a late timestamp. Otherwise the receiver would delay the audio to keep both in sync.
-        let late = codec.is_video() && now.saturating_duration_since(due_at) > MIN_LATENESS;
-        let shown = if late { now } else { due_at };
-        let viewer_time = micros(shown.saturating_duration_since(self.started))
+        match (earliest.filter(|earliest| !wanted_first(earliest)), load) {
+            (Some((slot, unit)), _) => Ok((slot, unit)),
+            (None, Some(want)) => {
+                self.loading = true;
+                Err(Step::Load(want))
+            }
+            (None, None) if ended > 0 && ended == followed => Err(Step::End),
+            (None, None) => Err(Step::Starved),
+        }
+    }
+
+    /// Moves the cursor past the unit, and stamps it.
+    fn send(&mut self, slot: usize, unit: UnitRef, due_at: Instant, now: Instant) -> Step {
+        let cursor = &mut self.cursors[slot];
+        cursor.advance();
+        // A late picture gets a late timestamp. Otherwise the receiver would delay the audio to keep both in sync.
+        let is_late =
+            cursor.kind == TrackKind::Video && now.saturating_duration_since(due_at) > MIN_LATENESS;
+        let shown = if is_late { now } else { due_at };
+        let decoded = micros(shown.saturating_duration_since(self.started))
             .max(cursor.last.plus_micros(MIN_STEP));
-        cursor.last = viewer_time;
-        Step::Send(DueFrame {
-            codec,
-            frame,
-            number,
-            viewer_time,
+        cursor.last = decoded;
+        let reordering = unit.unit().pts.micros_since(unit.unit().dts).max(0);
+        Step::Send(DueUnit {
+            slot,
+            unit,
+            viewer_time: decoded.plus_micros(reordering),
             due_at,
         })
     }
 
-    /// Skips frames when the viewer is late: video up to a newer keyframe, if there is one; audio up to the frame that is due at `now`.
-    fn skip_if_late(&mut self, log: &Log, now: Instant, origin: Origin) -> Origin {
-        let codecs = self.video.iter().chain(&self.audio);
-        let newest = codecs.filter_map(|cursor| log.track(cursor.codec)?.newest_time());
-        let behind = newest.max().map(|newest| origin.instant_of(newest));
-        if behind.is_some_and(|newest| is_late(newest, now)) {
-            // The source is late, not the viewer: the origin moves, so that all further frames are due later by the same time.
-            if let Some((_, _, frame)) = self.earliest(log) {
-                let origin = Origin {
-                    time: frame.time,
-                    at: now,
-                };
-                self.origin = Some(origin);
-                return origin;
-            }
-        }
-        if let Some(number) = self.newer_keyframe(log, now, origin)
-            && let Some(cursor) = &mut self.video
-        {
-            cursor.next = Position::Number(number);
-            self.skips += 1;
-        }
-        if let Some(cursor) = &mut self.audio
-            && let Some(track) = log.track(cursor.codec)
-            && let Some((_, frame)) = cursor.frame(track)
-            && is_late(origin.instant_of(frame.time), now)
-        {
-            cursor.next = Position::From(origin.time_of(now));
-            self.skips += 1;
-        }
-        origin
+    /// The cursor that decides where the viewer is.
+    fn lead(&mut self) -> Option<&mut Cursor> {
+        let video = |cursor: &Cursor| cursor.kind == TrackKind::Video;
+        let lead = self.cursors.iter().position(video).unwrap_or(0);
+        self.cursors.get_mut(lead)
     }
 
-    /// The keyframe to continue with when the video is late.
-    fn newer_keyframe(&mut self, log: &Log, now: Instant, origin: Origin) -> Option<u64> {
-        let cursor = self.video.as_mut()?;
-        let track = log.track(cursor.codec)?;
-        let (number, frame) = cursor.frame(track)?;
-        let entry = track.entry(origin.time_of(now))?;
-        (entry > number && is_late(origin.instant_of(frame.time), now)).then_some(entry)
+    fn video(&mut self) -> impl Iterator<Item = &mut Cursor> {
+        let cursors = self.cursors.iter_mut();
+        cursors.filter(|cursor| cursor.kind == TrackKind::Video)
     }
 
-    /// Sets both cursors to where the viewer joins. `None` while the log has no frame to begin with.
-    fn join(&mut self, log: &Log, now: Instant) -> Option<Origin> {
-        let live = log.live(now);
-        let entry = |cursor: &Cursor| {
-            let track = log.track(cursor.codec)?;
-            let number = track.entry(live)?;
-            Some((number, track.get(number)?.time))
-        };
-        let video = self.video.as_ref().and_then(entry);
-        let audio = self.audio.as_ref().and_then(entry);
-        let time = match (&self.video, video, audio) {
-            (_, Some((_, time)), _) | (None, None, Some((_, time))) => time,
-            // The video of this stream, or its encoder, starts later than the audio.
-            (Some(_), None, Some((_, time))) if live.micros_since(time) > MAX_VIDEO_WAIT => time,
-            _ => return None,
-        };
-        if let Some(cursor) = &mut self.video {
-            cursor.next =
-                video.map_or(Position::From(time), |(number, _)| Position::Number(number));
-        }
-        if let Some(cursor) = &mut self.audio {
-            cursor.next = Position::From(time);
-        }
-        let origin = Origin { time, at: now };
-        self.origin = Some(origin);
-        Some(origin)
+    fn audio(&mut self) -> impl Iterator<Item = &mut Cursor> {
+        let cursors = self.cursors.iter_mut();
+        cursors.filter(|cursor| cursor.kind == TrackKind::Audio)
     }
 
-    /// The earlier of the two cursors' next frames.
-    fn earliest(&mut self, log: &Log) -> Option<(Codec, u64, Frame)> {
-        let mut earliest: Option<(Codec, u64, &Frame)> = None;
-        for cursor in self.video.iter_mut().chain(&mut self.audio) {
-            if let Some((number, frame)) = log
-                .track(cursor.codec)
-                .and_then(|track| cursor.frame(track))
-                && earliest.is_none_or(|(_, _, other)| frame.time < other.time)
-            {
-                earliest = Some((cursor.codec, number, frame));
-            }
-        }
-        earliest.map(|(codec, number, frame)| (codec, number, frame.clone()))
+    /// The place that is due at `now`.
+    fn place_at(&self, index: &impl Index, now: Instant) -> Place {
+        self.origin
+            .map_or_else(|| index.live(now), |origin| origin.place_at(now))
     }
-
-    /// True when the next frame of a cursor has been dropped from the log.
-    fn is_evicted(&self, log: &Log) -> bool {
-        self.origin.is_some()
-            && self
-                .video
-                .iter()
-                .chain(&self.audio)
-                .any(|cursor| match cursor.next {
-                    Position::From(_) | Position::Keyframe(_) => false,
-                    Position::Number(number) => log
-                        .track(cursor.codec)
-                        .is_some_and(|track| number < track.oldest().unwrap_or(track.end())),
-                })
-    }
-}
-
-fn is_late(due: Instant, now: Instant) -> bool {
-    now.saturating_duration_since(due) > MAX_LATENESS
 }
 
 fn micros(duration: Duration) -> MediaTime {

@@ -1,29 +1,53 @@
 //! Properties of every log and every playhead, for any input and any timing.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use media::access_unit::AccessUnit;
+use media::packetize::packetize;
+use media::time::MediaTime;
+use media::track::{TrackId, TrackKind};
 use proptest::prelude::*;
 use shared::api::Codec;
 
-use super::frame::Frame;
+use super::chunk::UnitRef;
 use super::log::Log;
-use super::playhead::{DueFrame, Playhead, Step};
-use media::time::MediaTime;
+use super::playhead::{DueUnit, Playhead, Step};
+use super::unit::Unit;
 
-/// A frame with `mark` as its payload.
-fn frame(time: i64, keyframe: bool, mark: u32) -> Frame {
-    Frame {
-        time: MediaTime(time),
+pub(crate) const VIDEO: TrackId = TrackId(0);
+pub(crate) const AUDIO: TrackId = TrackId(1);
+
+/// A unit with `mark` as its data, on one packet.
+pub(crate) fn unit(dts: i64, keyframe: bool, mark: u32) -> Unit {
+    let time = MediaTime(dts);
+    let access_unit = AccessUnit {
+        codec: Codec::Opus,
+        dts: time,
+        time,
+        keyframe,
+        data: mark.to_be_bytes().to_vec().into(),
+    };
+    Unit {
+        dts: time,
+        pts: time,
         keyframe,
         appended: Instant::now(),
-        payloads: Arc::from([Bytes::copy_from_slice(&mark.to_be_bytes())]),
+        payloads: packetize(&access_unit).expect("one packet"),
     }
 }
 
-fn mark(frame: &Frame) -> u32 {
-    u32::from_be_bytes(frame.payloads[0][..].try_into().expect("four bytes"))
+pub(crate) fn mark(unit: &UnitRef) -> u32 {
+    let data = unit.unit().payloads.unit();
+    u32::from_be_bytes(data[..].try_into().expect("four bytes"))
+}
+
+pub(crate) fn both(now: Instant) -> Playhead {
+    let tracks = [(VIDEO, TrackKind::Video), (AUDIO, TrackKind::Audio)];
+    Playhead::new(tracks, now)
+}
+
+pub(crate) fn video_only(now: Instant) -> Playhead {
+    Playhead::new([(VIDEO, TrackKind::Video)], now)
 }
 
 /// A file with 25 video frames and 50 audio packets per second that loops after `length` microseconds.
@@ -78,20 +102,18 @@ impl Looped {
             let wall = self.at(now);
             if video <= audio {
                 let keyframe = index % i64::from(self.gop) == 0;
-                assert!(
-                    self.log
-                        .append(Codec::H264, frame(video, keyframe, index as u32), wall)
-                );
+                let unit = unit(video, keyframe, index as u32);
+                assert!(self.log.append(VIDEO, unit, wall).is_some());
                 self.video_frames += 1;
             } else {
-                assert!(self.log.append(Codec::Opus, frame(audio, true, 0), wall));
+                assert!(self.log.append(AUDIO, unit(audio, true, 0), wall).is_some());
                 self.audio_packets += 1;
             }
         }
     }
 
     /// All frames that are due at `now`.
-    fn drain(&self, playhead: &mut Playhead, now: i64) -> Vec<DueFrame> {
+    fn drain(&self, playhead: &mut Playhead, now: i64) -> Vec<DueUnit> {
         let mut sent = Vec::new();
         while let Step::Send(due) = playhead.step(&self.log, self.at(now)) {
             sent.push(due);
@@ -105,7 +127,7 @@ fn after_a_thousand_loops_audio_and_video_are_in_sync() {
     // Like the clip in `assets`: 132 frames, and audio that is 13.3 ms longer.
     let length = 5_293_333;
     let mut file = Looped::new(length, 132);
-    let mut playhead = Playhead::new(Some(Codec::H264), Some(Codec::Opus), file.start);
+    let mut playhead = both(file.start);
     let (mut first_video, mut first_audio, mut last) = (Vec::new(), Vec::new(), MediaTime(-1));
     let mut now = 0;
     while now < length * 1000 {
@@ -116,11 +138,11 @@ fn after_a_thousand_loops_audio_and_video_are_in_sync() {
                 "the viewer's clock went back at {now}"
             );
             last = due.viewer_time;
-            if due.codec == Codec::Opus {
-                if due.frame.time.0 % length == 0 {
+            if due.slot == 1 {
+                if due.unit.unit().dts.0 % length == 0 {
                     first_audio.push(due.viewer_time);
                 }
-            } else if mark(&due.frame) == 0 {
+            } else if mark(&due.unit) == 0 {
                 first_video.push(due.viewer_time);
             }
         }
@@ -147,11 +169,11 @@ fn a_late_joiner_begins_on_a_keyframe_at_once_however_long_the_gop() {
         let mut file = Looped::new(60_000_000, gop);
         for now in (0..30_000_000).step_by(370_000) {
             file.run_until(now);
-            let mut playhead = Playhead::new(Some(Codec::H264), Some(Codec::Opus), file.at(now));
+            let mut playhead = both(file.at(now));
             let sent = file.drain(&mut playhead, now);
             let first = sent.first().expect("something is due at once");
             assert!(
-                first.codec == Codec::H264 && first.frame.keyframe,
+                first.slot == 0 && first.unit.unit().keyframe,
                 "gop {gop}, at {now}"
             );
             assert_eq!(first.viewer_time, MediaTime::ZERO);
@@ -163,15 +185,15 @@ fn a_late_joiner_begins_on_a_keyframe_at_once_however_long_the_gop() {
 fn a_viewer_who_lags_by_a_gop_keeps_playing_to_the_last_frame() {
     let mut file = Looped::new(60_000_000, 250);
     file.run_until(9_000_000);
-    let mut playhead = Playhead::new(Some(Codec::H264), Some(Codec::Opus), file.at(9_000_000));
+    let mut playhead = both(file.at(9_000_000));
     let mut video_frames = Vec::new();
     for now in (9_000_000..90_000_000).step_by(5_000) {
         file.run_until(now);
         video_frames.extend(
             file.drain(&mut playhead, now)
                 .iter()
-                .filter(|due| due.codec == Codec::H264)
-                .map(|due| mark(&due.frame)),
+                .filter(|due| due.slot == 0)
+                .map(|due| mark(&due.unit)),
         );
     }
     assert_eq!(playhead.skips(), 0);
@@ -187,12 +209,12 @@ fn a_viewer_who_lags_by_a_gop_keeps_playing_to_the_last_frame() {
 fn a_slow_viewer_skips_to_the_next_keyframe_and_it_is_counted() {
     let mut file = Looped::new(60_000_000, 25);
     file.run_until(0);
-    let mut playhead = Playhead::new(Some(Codec::H264), None, file.start);
+    let mut playhead = video_only(file.start);
     assert!(!file.drain(&mut playhead, 0).is_empty());
     file.run_until(3_500_000);
     let sent = file.drain(&mut playhead, 3_500_000);
     assert_eq!(playhead.skips(), 1);
-    assert!(sent[0].frame.keyframe && sent[0].frame.time == MediaTime(3_000_000));
+    assert!(sent[0].unit.unit().keyframe && sent[0].unit.unit().dts == MediaTime(3_000_000));
     assert_eq!(
         sent[0].viewer_time,
         MediaTime(3_500_000),
@@ -204,36 +226,37 @@ fn a_slow_viewer_skips_to_the_next_keyframe_and_it_is_counted() {
 fn without_a_newer_keyframe_a_slow_viewer_skips_no_frame() {
     let mut file = Looped::new(60_000_000, 1500);
     file.run_until(0);
-    let mut playhead = Playhead::new(Some(Codec::H264), None, file.start);
+    let mut playhead = video_only(file.start);
     let before = file.drain(&mut playhead, 0).len() as u32;
     file.run_until(3_000_000);
     let sent = file.drain(&mut playhead, 3_000_000);
-    assert_eq!((playhead.skips(), mark(&sent[0].frame)), (0, before));
+    assert_eq!((playhead.skips(), mark(&sent[0].unit)), (0, before));
 }
 
 #[test]
 fn memory_holds_two_gops_and_no_more() {
     let mut file = Looped::new(60_000_000, 50);
     file.run_until(1_000_000_000);
-    let track = file.log.track(Codec::H264).expect("a track");
     // 2 GOPs of 2 s and 2 s of slack, the GOP that the horizon falls into, and the lead.
-    let kept = track.end() - track.oldest().expect("frames");
-    assert!(kept <= 25 * 8 + 11, "{kept} frames are kept");
+    let kept = file.log.units(VIDEO);
+    assert!(kept <= 25 * 8 + 11, "{kept} units are kept");
 }
 
 #[test]
 fn a_viewer_does_not_join_on_old_frames_of_a_restarted_encoder() {
     let (start, mut log) = (Instant::now(), Log::default());
     log.set_anchor(MediaTime::ZERO, start);
-    assert!(log.append(Codec::Vp8, frame(0, true, 1), start));
-    log.clear(Codec::Vp8);
+    assert!(log.append(VIDEO, unit(0, true, 1), start).is_some());
+    log.clear(VIDEO);
     assert!(
-        !log.append(Codec::Vp8, frame(90_000_000, false, 2), start),
+        log.append(VIDEO, unit(90_000_000, false, 2), start)
+            .is_none(),
         "there is no keyframe to decode it from"
     );
-    assert!(log.append(Codec::Vp8, frame(90_040_000, true, 3), start));
-    let mut playhead = Playhead::new(Some(Codec::Vp8), None, start);
-    assert!(matches!(playhead.step(&log, start), Step::Send(due) if mark(&due.frame) == 3));
+    let keyframe = unit(90_040_000, true, 3);
+    assert!(log.append(VIDEO, keyframe, start).is_some());
+    let mut playhead = video_only(start);
+    assert!(matches!(playhead.step(&log, start), Step::Send(due) if mark(&due.unit) == 3));
 }
 
 proptest! {
@@ -244,15 +267,15 @@ proptest! {
     ) {
         let (start, mut log) = (Instant::now(), Log::default());
         log.set_anchor(MediaTime::ZERO, start);
-        let mut playhead = Playhead::new(Some(Codec::Vp9), Some(Codec::Opus), start);
+        let mut playhead = both(start);
         let (mut time, mut now, mut number) = (0, 0_u64, 0);
         let (mut last_mark, mut last_at) = (None::<u32>, [MediaTime(-1); 2]);
         for (gap, keyframe, wait, audio, chance) in steps {
             time += gap;
             let wall = start + Duration::from_micros(now);
             if audio {
-                log.append(Codec::Opus, frame(time, true, 0), wall);
-            } else if log.append(Codec::Vp9, frame(time, keyframe, number), wall) {
+                log.append(AUDIO, unit(time, true, 0), wall);
+            } else if log.append(VIDEO, unit(time, keyframe, number), wall).is_some() {
                 number += 1;
             }
             now += wait as u64;
@@ -260,16 +283,16 @@ proptest! {
                 playhead.restart();
             }
             while let Step::Send(due) = playhead.step(&log, start + Duration::from_micros(now)) {
-                let at = &mut last_at[usize::from(due.codec == Codec::Opus)];
+                let at = &mut last_at[due.slot];
                 prop_assert!(due.viewer_time >= *at, "the clock goes back");
                 prop_assert!(due.due_at <= start + Duration::from_micros(now), "sent before it is due");
-                // Frames that are due together get slightly later times.
+                // Units that are due together get slightly later times.
                 prop_assert!(due.viewer_time.0 <= now as i64 + 60_000, "shown before it is due");
                 *at = due.viewer_time;
-                if due.codec == Codec::Vp9 {
-                    let follows = last_mark.is_some_and(|last| mark(&due.frame) == last + 1);
-                    prop_assert!(follows || due.frame.keyframe, "a decoder cannot continue here");
-                    last_mark = Some(mark(&due.frame));
+                if due.slot == 0 {
+                    let follows = last_mark.is_some_and(|last| mark(&due.unit) == last + 1);
+                    prop_assert!(follows || due.unit.unit().keyframe, "a decoder cannot continue here");
+                    last_mark = Some(mark(&due.unit));
                 }
             }
         }

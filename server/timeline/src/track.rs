@@ -1,130 +1,250 @@
-//! The frames of one codec of a stream.
+//! The chunks of one track in memory.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::frame::Frame;
-use super::gop::Gop;
 use media::time::MediaTime;
 
-/// Frames in the order in which they were appended. Each has a number that is never reused.
-///
-/// Invariants: every GOP begins with a keyframe; numbers have no gap from one GOP to the next; times strictly increase.
+use super::chunk::Chunk;
+use super::index::{Bias, Found};
+use super::place::{ChunkKey, Place, RunId};
+use super::retention::Retention;
+use super::unit::Unit;
+
+/// Invariants: a track's first unit is a keyframe; decode times strictly rise within a run; runs rise.
 #[derive(Debug, Default)]
-pub struct Track {
-    gops: VecDeque<Gop>,
-    /// The number of the next frame to be appended.
-    next: u64,
+pub(super) struct Track {
+    chunks: BTreeMap<ChunkKey, Resident>,
+    /// The chunks that begin with a keyframe.
+    heads: BTreeSet<ChunkKey>,
+    writer: Option<Writer>,
     bytes: usize,
-    /// The longest complete GOP so far, in microseconds.
+    /// The longest GOP so far in microseconds, the open one included.
     longest_gop: i64,
+    withdrawn: bool,
+}
+
+#[derive(Debug)]
+struct Resident {
+    chunk: Arc<Chunk>,
+    bytes: usize,
+}
+
+/// The end of the track.
+#[derive(Debug)]
+struct Writer {
+    chunk: Arc<Chunk>,
+    units: usize,
+    bytes: usize,
+    newest: MediaTime,
+    /// True when the newest unit is a keyframe.
+    at_keyframe: bool,
+    /// Where the newest GOP begins.
+    gop: MediaTime,
 }
 
 impl Track {
-    /// False when the frame was refused: there is no keyframe yet to decode it from, or its time is not after the newest
-    /// frame's.
-    pub fn append(&mut self, frame: Frame) -> bool {
-        if self
-            .newest_time()
-            .is_some_and(|newest| frame.time <= newest)
-        {
-            return false;
-        }
-        let bytes = frame.bytes();
-        match self.gops.back_mut() {
-            None if !frame.keyframe => return false,
-            Some(gop) if !(frame.keyframe && gop.is_long_enough(frame.time)) => gop.push(frame),
-            previous => {
-                if let Some(gop) = previous {
-                    self.longest_gop = self.longest_gop.max(frame.time.micros_since(gop.start()));
-                }
-                self.gops.push_back(Gop::new(self.next, frame));
+    /// The chunk at whose end viewers may wait for this unit, `Some(None)` at the beginning of the track. `None`: the unit was refused, because there is
+    /// no keyframe to decode it from, or because its decode time does not rise.
+    pub(super) fn append(&mut self, run: RunId, unit: Unit) -> Option<Option<ChunkKey>> {
+        self.withdrawn = false;
+        let bytes = unit.payloads.unit().len();
+        let dts = unit.dts;
+        let key = Place { run, time: dts };
+        let Some(writer) = self.writer.as_mut().filter(|writer| writer.run() == run) else {
+            if !unit.keyframe {
+                return None;
             }
+            let ended = self.close();
+            self.begin(key, None, unit, bytes);
+            return Some(ended);
+        };
+        if dts <= writer.newest {
+            return None;
         }
+        let waiting = Some(writer.chunk.key());
+        let fits = writer.units < Chunk::MAX_UNITS
+            && writer.bytes + bytes <= Chunk::MAX_BYTES
+            && dts.micros_since(writer.chunk.key().time) < Chunk::MAX_LENGTH
+            && (!unit.keyframe || writer.at_keyframe);
+        self.longest_gop = self.longest_gop.max(dts.micros_since(writer.gop));
+        if !fits {
+            self.close();
+            self.begin(key, waiting, unit, bytes);
+            return Some(waiting);
+        }
+        writer.newest = dts;
+        writer.at_keyframe = unit.keyframe;
+        if unit.keyframe {
+            writer.gop = dts;
+        }
+        writer.chunk.set(writer.units, unit);
+        writer.units += 1;
+        writer.bytes += bytes;
         self.bytes += bytes;
-        self.next += 1;
-        true
+        if let Some(resident) = self.chunks.get_mut(&writer.chunk.key()) {
+            resident.bytes = writer.bytes;
+        }
+        Some(waiting)
     }
 
-    /// `None` when the frame is not appended yet, or dropped.
-    pub fn get(&self, number: u64) -> Option<&Frame> {
-        let after = self.gops.partition_point(|gop| gop.first <= number);
-        let gop = self.gops.get(after.checked_sub(1)?)?;
-        gop.frames.get(usize::try_from(number - gop.first).ok()?)
-    }
-
-    /// The number of the oldest frame.
-    pub fn oldest(&self) -> Option<u64> {
-        self.gops.front().map(|gop| gop.first)
-    }
-
-    /// The number of the next frame to be appended.
-    pub fn end(&self) -> u64 {
-        self.next
-    }
-
-    /// The longest GOP in microseconds, including the incomplete one.
-    pub fn longest_gop(&self) -> i64 {
-        let open = match (self.gops.back(), self.newest_time()) {
-            (Some(gop), Some(newest)) => newest.micros_since(gop.start()),
-            _ => 0,
+    fn begin(&mut self, key: ChunkKey, follows: Option<ChunkKey>, unit: Unit, bytes: usize) {
+        let keyframe = unit.keyframe;
+        let gop = match self.writer.take() {
+            Some(before) if !keyframe => before.gop,
+            _ => key.time,
         };
-        self.longest_gop.max(open)
+        let chunk = Arc::new(Chunk::new(key, follows, unit));
+        self.writer = Some(Writer {
+            chunk: Arc::clone(&chunk),
+            units: 1,
+            bytes,
+            newest: key.time,
+            at_keyframe: keyframe,
+            gop,
+        });
+        self.bytes += bytes;
+        self.chunks.insert(key, Resident { chunk, bytes });
+        if keyframe {
+            self.heads.insert(key);
+        }
     }
 
-    pub fn newest_time(&self) -> Option<MediaTime> {
-        self.gops
-            .back()
-            .and_then(|gop| gop.frames.last())
-            .map(|frame| frame.time)
+    /// Closes the open chunk, so that the next unit begins another; returns its key.
+    pub(super) fn close(&mut self) -> Option<ChunkKey> {
+        let writer = self.writer.as_ref()?;
+        writer.chunk.close();
+        Some(writer.chunk.key())
     }
 
-    /// Where a viewer that joins at `live` begins: the newest GOP that starts by then, otherwise the oldest one, so that a
-    /// stream that has just started is played from its first frame.
-    pub fn entry(&self, live: MediaTime) -> Option<u64> {
-        let after = self.gops.partition_point(|gop| gop.start() <= live);
-        self.gops.get(after.saturating_sub(1)).map(|gop| gop.first)
+    /// The source does not offer the track any more.
+    pub(super) fn withdraw(&mut self) -> Option<ChunkKey> {
+        self.withdrawn = true;
+        self.close()
     }
 
-    /// The first frame with a presentation time at or after `time`.
-    pub fn at_or_after(&self, time: MediaTime) -> Option<u64> {
-        let after = self.gops.partition_point(|gop| gop.start() <= time);
-        let Some(gop) = after.checked_sub(1).and_then(|index| self.gops.get(index)) else {
-            return self.oldest();
+    pub(super) fn newest(&self) -> Option<Place> {
+        let writer = self.writer.as_ref()?;
+        Some(Place {
+            run: writer.run(),
+            time: writer.newest,
+        })
+    }
+
+    pub(super) fn longest_gop(&self) -> i64 {
+        self.longest_gop
+    }
+
+    pub(super) fn seek(&self, place: Place, bias: Bias) -> Found {
+        let found = match bias {
+            Bias::KeyframeBefore => {
+                let beginning = Place {
+                    time: MediaTime(i64::MIN),
+                    ..place
+                };
+                let before = self.heads.range(beginning..=place).next_back();
+                let first = self.heads.range(beginning..).next();
+                let head = before.or(first);
+                head.and_then(|head| self.chunks.get(head))
+            }
+            Bias::KeyframeAfter => {
+                // A chunk of many keyframes may begin before the place and end after it.
+                let before = self.heads.range(..place).next_back();
+                let after = self.heads.range(place..).next();
+                let mut heads = before.into_iter().chain(after);
+                heads.find_map(|head| {
+                    let resident = self.chunks.get(head)?;
+                    let here = resident.chunk.key() >= place
+                        || resident.chunk.key().run == place.run
+                            && resident.chunk.find(place.time, bias).is_some();
+                    here.then_some(resident)
+                })
+            }
+            Bias::UnitAfter => {
+                let before = self.chunks.range(..place).next_back();
+                let after = self.chunks.range(place..).next();
+                before
+                    .into_iter()
+                    .filter(|(key, resident)| {
+                        key.run == place.run && resident.chunk.find(place.time, bias).is_some()
+                    })
+                    .chain(after)
+                    .map(|(_, resident)| resident)
+                    .next()
+            }
         };
-        let within = gop.frames.partition_point(|frame| frame.time < time);
-        let number = gop.first + within as u64;
-        (number < self.next).then_some(number)
+        match found {
+            Some(resident) => Found::Here(Arc::clone(&resident.chunk)),
+            None => self.edge(),
+        }
     }
 
-    /// The first keyframe at or after `time`.
-    pub fn keyframe_at_or_after(&self, time: MediaTime) -> Option<u64> {
-        let after = self.gops.partition_point(|gop| gop.start() < time);
-        self.gops.get(after).map(|gop| gop.first)
+    pub(super) fn next(&self, after: ChunkKey) -> Found {
+        let from = after.plus_micros(1);
+        match self.chunks.range(from..).next() {
+            Some((_, resident)) => Found::Here(Arc::clone(&resident.chunk)),
+            None => self.edge(),
+        }
     }
 
-    /// The number and the time of the newest keyframe.
-    pub fn newest_keyframe(&self) -> Option<(u64, MediaTime)> {
-        self.gops.back().map(|gop| (gop.first, gop.start()))
+    fn edge(&self) -> Found {
+        if self.withdrawn {
+            Found::Withdrawn
+        } else {
+            Found::Live
+        }
     }
 
-    /// Drops the GOPs that end before `horizon`, and further old ones while the track exceeds `max_bytes`. Keeps the newest
-    /// GOP that starts by `live`, and everything after it.
-    pub fn trim(&mut self, horizon: MediaTime, live: MediaTime, max_bytes: usize) {
-        while let Some(next) = self.gops.get(1).map(Gop::start) {
-            let too_large = self.bytes > max_bytes;
-            if next > live || !(too_large || next < horizon) {
+    /// Evicts what no viewer needs. `live`: viewers join at the newest keyframe at or before it.
+    pub(super) fn trim(&mut self, live: Place, horizon: Place, retention: &Retention) {
+        let entry = self.heads.range(..=live).next_back().copied();
+        let entry = entry.or_else(|| self.heads.first().copied());
+        while let Some((&oldest, _)) = self.chunks.first_key_value() {
+            let next = self.chunks.keys().nth(1).copied();
+            let past = next.is_some_and(|next| next < horizon);
+            let evictable = entry.is_some_and(|entry| oldest < entry);
+            if !(evictable && (past || self.bytes > retention.bytes)) {
                 break;
             }
-            if let Some(gop) = self.gops.pop_front() {
-                self.bytes -= gop.bytes;
+            self.evict(oldest);
+        }
+        // The newest GOP alone is too large: what follows its keyframe goes, then what is older than the newest chunks.
+        while self.bytes > retention.bytes {
+            let open = self.writer.as_ref().map(|writer| writer.chunk.key());
+            let mut rest = self.chunks.keys().skip(1);
+            match rest.find(|key| Some(**key) != open).copied() {
+                Some(key) => self.evict(key),
+                None => break,
             }
         }
     }
 
-    /// Drops all frames; numbering continues.
-    pub fn clear(&mut self) {
-        self.gops.clear();
-        self.bytes = 0;
-        self.longest_gop = 0;
+    fn evict(&mut self, key: ChunkKey) {
+        if let Some(resident) = self.chunks.remove(&key) {
+            self.bytes -= resident.bytes;
+            self.heads.remove(&key);
+        }
+    }
+
+    /// Forgets all units: of an encoder that was stopped, so that no viewer joins on old ones.
+    pub(super) fn clear(&mut self) {
+        self.close();
+        *self = Self::default();
+    }
+
+    #[cfg(test)]
+    pub(super) fn units(&self) -> usize {
+        let chunks = self.chunks.values();
+        chunks.map(|resident| resident.chunk.units().count()).sum()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Writer {
+    fn run(&self) -> RunId {
+        self.chunk.key().run
     }
 }

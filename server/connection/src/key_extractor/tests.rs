@@ -25,7 +25,7 @@ fn extracted_profile(mut pair: TestPair) -> Profile {
             timestamp: 0,
             twcc: None,
             original_sequence: None,
-            payload,
+            payload: payload[..].into(),
         };
         let mut out = Vec::new();
         srtp.protect(&mut stream, &packet, &mut out)

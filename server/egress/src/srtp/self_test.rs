@@ -38,7 +38,7 @@ pub fn self_test(crypto: &dyn RTCCrypto) -> Result<(), SrtpError> {
                 timestamp: u32::from(round) * 3000,
                 twcc: (round % 3 > 0).then_some((5, round)),
                 original_sequence: (round % 4 == 3).then_some(round),
-                payload: &payload[..usize::from(round) * 13],
+                payload: payload[..usize::from(round) * 13].into(),
             };
             let mut ours = Vec::new();
             let sequence = sender.protect(&mut stream, &packet, &mut ours)?;
@@ -86,10 +86,12 @@ pub(super) fn plain(
         header.set_extension(id, Bytes::copy_from_slice(&number.to_be_bytes()))?;
     }
     let payload = match packet.original_sequence {
-        Some(original_sequence) => {
-            [original_sequence.to_be_bytes().as_slice(), packet.payload].concat()
-        }
-        None => packet.payload.to_vec(),
+        Some(original_sequence) => [
+            original_sequence.to_be_bytes().as_slice(),
+            packet.payload.body,
+        ]
+        .concat(),
+        None => packet.payload.body.to_vec(),
     };
     Ok(Packet {
         header,

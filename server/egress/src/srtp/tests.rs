@@ -24,7 +24,7 @@ pub(super) fn packet(payload: &[u8]) -> RtpPacket<'_> {
         timestamp: 90_000,
         twcc: None,
         original_sequence: None,
-        payload,
+        payload: payload.into(),
     }
 }
 

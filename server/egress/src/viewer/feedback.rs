@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{CUT_WITH_TWCC, FeedbackOutcome, MAX_RETRANSMISSIONS, SILENT, Viewer};
+use super::{CUT_WITH_TWCC, FeedbackOutcome, MAX_RETRANSMISSIONS, SILENT, UNKNOWN_RTT, Viewer};
 use crate::counters::ShardCounters;
 use crate::rtp_clock::ntp;
 use congestion::rtcp::{self, Item};
@@ -25,11 +25,11 @@ impl Viewer {
         if moved {
             self.route.migrate(from);
         }
-        let silence = now.saturating_duration_since(self.last_feedback);
+        let silence = self.silence(now);
         if silence > self.cut_after || moved && silence > SILENT {
             self.recover_from_cut();
         }
-        self.last_feedback = now;
+        self.unanswered_since = None;
         let waiting = self.retransmissions.len();
         rtcp::read(&compound, |item| match item {
             Item::Nack { media, lost } => self.on_nack(now, media, lost, shard),
@@ -78,6 +78,9 @@ impl Viewer {
                 self.retransmissions.push_back((index, sequence));
             }
         }
+        if requested > 0 {
+            self.loss = Some(now);
+        }
         self.count(shard, |counters| counters.nacks.add(requested));
     }
 
@@ -103,7 +106,5 @@ impl Viewer {
     }
 }
 
-/// Until the first measurement.
-const UNKNOWN_RTT: Duration = Duration::from_millis(100);
 /// In units of 1/65536 s.
 const MAX_RTT: u32 = 10 << 16;

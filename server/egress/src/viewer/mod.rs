@@ -12,7 +12,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use shared::api::Codec;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -30,14 +29,16 @@ use net::batch::{Batch, FlushOutcome};
 use net::{Path, Route};
 use stream::Subscription;
 use stream::shard_waker::ShardWaker;
-use timeline::frame::Frame;
-use timeline::playhead::{DueFrame, Playhead};
+use timeline::chunk::UnitRef;
+use timeline::place::Wait;
+use timeline::playhead::{Command, DueUnit, Playhead};
 
 /// The parameters of [`Shard::add_viewer`](crate::shard::Shard::add_viewer).
 #[derive(Debug)]
 pub struct ViewerParams {
     pub subscription: Subscription,
     pub route: Arc<Route>,
+    /// In the order of the subscription's.
     pub tracks: Vec<TrackParams>,
     pub srtp: SrtpSender,
     pub srtcp: SrtcpReceiver,
@@ -70,8 +71,8 @@ pub(super) enum FeedbackOutcome {
 /// A video frame that has been sent in part.
 #[derive(Debug)]
 struct CurrentFrame {
-    frame: Frame,
-    number: u64,
+    unit: UnitRef,
+    slot: usize,
     /// Its RTP timestamp.
     timestamp: u32,
     packets_sent: usize,
@@ -87,7 +88,7 @@ pub(super) struct Viewer {
     segments: usize,
     waker: Arc<ShardWaker>,
     playhead: Playhead,
-    /// At most one of video and one of audio.
+    /// By the playhead's slots.
     tracks: Vec<TrackSender>,
     srtp: SrtpSender,
     srtcp: SrtcpReceiver,
@@ -96,8 +97,8 @@ pub(super) struct Viewer {
     pacer: Pacer,
     current_frame: Option<CurrentFrame>,
     /// An audio frame that found the socket's buffer full.
-    blocked_audio: Option<DueFrame>,
-    /// Packets to retransmit: index of the track, sequence number.
+    blocked_audio: Option<DueUnit>,
+    /// Packets to retransmit: slot of the track, sequence number.
     retransmissions: VecDeque<(usize, u16)>,
     rtx_budget: RtxBudget,
     /// Retransmissions in the batch.
@@ -107,7 +108,14 @@ pub(super) struct Viewer {
     /// When the video last restarted at a keyframe.
     restarted: Option<Instant>,
     keyframe_needed: bool,
-    last_feedback: Instant,
+    /// The decoder asked for a keyframe although it misses nothing: the next picture answers.
+    keyframe_held: bool,
+    /// When the viewer last reported a loss.
+    loss: Option<Instant>,
+    /// When the source was last asked for a keyframe for this viewer.
+    keyframe_requested: Option<Instant>,
+    /// When the first packet was sent after the last feedback. A viewer that is sent nothing has nothing to report.
+    unanswered_since: Option<Instant>,
     /// After this long without feedback the path counts as cut.
     cut_after: Duration,
     counters: Arc<ViewerCounters>,
@@ -133,14 +141,22 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(3);
 const FIRST_REPORT: Duration = Duration::from_millis(60);
 /// The shortest time between two restarts at a keyframe.
 const RESTART_INTERVAL: Duration = Duration::from_secs(1);
-/// A keyframe in the log that is no older than this is used instead of a new one, in microseconds.
-const FRESH_KEYFRAME_US: i64 = 1_000_000;
+/// A keyframe in the log that is no older than this is used instead of a new one.
+const FRESH_KEYFRAME: Duration = Duration::from_secs(1);
+/// The shortest time between two requests to the source for one viewer.
+const REQUEST_INTERVAL: Duration = Duration::from_millis(250);
+/// After this long without a report of a loss nothing is missing.
+const LOSS_MEMORY: Duration = Duration::from_secs(2);
+/// A viewer whose packets have gone unanswered for longer may miss all of them.
+const MAX_UNANSWERED: Duration = Duration::from_secs(4);
 /// A viewer without feedback for this long is silent: browsers send feedback several times a second.
 const SILENT: Duration = Duration::from_millis(250);
 /// A viewer that sends transport-wide feedback is silent for this long only when the path is cut.
 const CUT_WITH_TWCC: Duration = Duration::from_secs(1);
 /// The same for viewers without transport-wide feedback, which send a report every few seconds.
 const CUT_WITHOUT_TWCC: Duration = Duration::from_secs(6);
+/// The round trip until it has been measured.
+const UNKNOWN_RTT: Duration = Duration::from_millis(100);
 /// Retransmissions that may wait; the viewer asks again for those beyond.
 const MAX_RETRANSMISSIONS: usize = 512;
 
@@ -159,7 +175,7 @@ impl Viewer {
         let path_version = route.path_version();
         let path = route.path()?;
         Some(Self {
-            playhead: Playhead::new(subscription.video(), subscription.audio(), now),
+            playhead: Playhead::new(subscription.slots(), now),
             subscription,
             segments: path.segments(route.port()),
             path,
@@ -184,7 +200,10 @@ impl Viewer {
             next_report: now + FIRST_REPORT,
             restarted: None,
             keyframe_needed: false,
-            last_feedback: now,
+            keyframe_held: false,
+            loss: None,
+            keyframe_requested: None,
+            unanswered_since: Some(now),
             cut_after: CUT_WITHOUT_TWCC,
             counters,
         })
@@ -192,7 +211,29 @@ impl Viewer {
 
     /// True while its feedback is overdue.
     pub(super) fn is_silent(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.last_feedback) > SILENT
+        self.silence(now) > SILENT
+    }
+
+    /// How long packets have gone unanswered.
+    fn silence(&self, now: Instant) -> Duration {
+        self.unanswered_since
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// Pauses, seeks, changes tracks.
+    pub(super) fn apply(&mut self, mut command: Command, now: Instant) {
+        command
+            .tracks
+            .retain(|(slot, track)| self.subscription.change(*slot, *track));
+        let log = Arc::clone(self.subscription.log());
+        if self.playhead.apply(&command, &*log, now) {
+            self.current_frame = None;
+        }
+    }
+
+    /// What it waits for after [`NextPoll::OnAppend`].
+    pub(super) fn waits(&self) -> impl Iterator<Item = Wait> {
+        self.playhead.waits()
     }
 
     /// Where the viewer's packets go.
@@ -236,10 +277,32 @@ impl Viewer {
         self.keyframe_needed = true;
     }
 
+    /// A decoder that has the newest picture and misses nothing asks, too: browsers do after some seconds without a picture. Its request waits for the next
+    /// picture, so that a pause of the source is not filled with an old GOP; but a decoder that was reset must not stay without.
+    fn answer_keyframe_request(&mut self, now: Instant) {
+        let recently = |then: Option<Instant>, limit| {
+            then.is_some_and(|then| now.saturating_duration_since(then) < limit)
+        };
+        let complete = self.current_frame.is_none()
+            && self.retransmissions.is_empty()
+            && !recently(self.loss, LOSS_MEMORY)
+            && self.silence(now) < MAX_UNANSWERED;
+        let log = Arc::clone(self.subscription.log());
+        if complete && !self.playhead.has_due_video(&*log, now) {
+            self.keyframe_held = true;
+        } else {
+            self.find_keyframe(now);
+        }
+    }
+
     /// Requests a keyframe from the encoder, or moves back to a keyframe in the log, for a decoder that needs one.
     fn find_keyframe(&mut self, now: Instant) {
         let recently = |last| now.saturating_duration_since(last) < RESTART_INTERVAL;
-        let Some(codec) = self.subscription.video() else {
+        let slot = self
+            .tracks
+            .iter()
+            .position(|track| track.codec().is_video());
+        let Some(track) = slot.and_then(|slot| self.playhead.track(slot)) else {
             return;
         };
         if self.restarted.is_some_and(recently) {
@@ -247,30 +310,31 @@ impl Viewer {
         }
         self.restarted = Some(now);
         self.current_frame = None;
-        let shared_log = self.subscription.log();
-        let newest = {
-            let log = shared_log.lock();
-            let newest = log.track(codec).and_then(|track| track.newest_keyframe());
-            newest.map(|(_, time)| log.live(now).micros_since(time))
-        };
-        // The log is unlocked here: a thread that holds the stream's lock may be waiting for it.
-        if newest.is_none_or(|age| age > FRESH_KEYFRAME_US)
-            && self.subscription.request_keyframe(now)
+        let log = Arc::clone(self.subscription.log());
+        let age = self.playhead.keyframe_age(track, &*log, now);
+        if age.is_none_or(|age| age > FRESH_KEYFRAME)
+            && self.subscription.request_keyframe(track, now)
         {
-            self.playhead.await_keyframe(&shared_log.lock(), now);
+            self.playhead.await_keyframe(&*log, now);
         } else {
-            self.playhead.rewind_video(&shared_log.lock(), now);
+            self.playhead.rewind_video(now);
+        }
+    }
+
+    /// Asks the source for the keyframe that the playhead waits for.
+    fn request_keyframe(&mut self, now: Instant) {
+        let recently = |last| now.saturating_duration_since(last) < REQUEST_INTERVAL;
+        if let Some(track) = self.playhead.take_keyframe_wanted()
+            && !self.keyframe_requested.is_some_and(recently)
+        {
+            self.keyframe_requested = Some(now);
+            self.subscription.request_keyframe(track, now);
         }
     }
 
     /// When the next sender reports are due: the viewer is polled by then even when no frame is due.
     pub(super) fn next_report(&self) -> Instant {
         self.next_report
-    }
-
-    /// Index of the track of this codec.
-    fn track_of(&self, codec: Codec) -> Option<usize> {
-        self.tracks.iter().position(|track| track.codec() == codec)
     }
 
     /// Applies `add` to the counters of the viewer, of its shard and of its stream.
@@ -285,6 +349,10 @@ impl Viewer {
             return Ok(());
         }
         self.next_report = now + REPORT_INTERVAL;
+        let rtt = self.estimator.rtt().unwrap_or(UNKNOWN_RTT);
+        for history in self.tracks.iter_mut().filter_map(TrackSender::rtx_history) {
+            history.expire(now, rtt);
+        }
         let (at, wall) = (self.playhead.clock(now), SystemTime::now());
         let reports = self.tracks.iter();
         let reports = reports.map(|track| track.sender_info(at, wall)).collect();

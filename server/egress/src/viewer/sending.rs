@@ -6,9 +6,11 @@ use super::{CurrentFrame, EndReason, NextPoll, SendContext, Viewer};
 use crate::srtp::RtpPacket;
 use congestion::rtx_history::SentPacket;
 use net::batch::FlushOutcome;
-use timeline::log::Log;
-use timeline::playhead::{DueFrame, Step};
+use stream::shared_log::SharedLog;
+use timeline::playhead::{DueUnit, Step};
 
+/// A viewer whose next chunk is being loaded is polled again after this.
+const LOAD_INTERVAL: Duration = Duration::from_millis(10);
 /// A TCP connection whose send queue is full is polled again after this.
 const TCP_RETRY_DELAY: Duration = Duration::from_millis(20);
 
@@ -31,33 +33,42 @@ impl Viewer {
             self.begin(audio, now, context)?;
         }
         if std::mem::take(&mut self.keyframe_needed) {
-            self.find_keyframe(now);
+            self.answer_keyframe_request(now);
         }
         loop {
             self.send_current_frame(now, context)?;
-            let step = {
-                let log = shared_log.lock();
-                let step = self.step(&log, now, context);
-                if matches!(step, Step::Starved) {
-                    self.waker.arm();
-                }
-                step
-            };
+            let mut step = self.step(&shared_log, now, context);
+            if matches!(step, Step::Starved) {
+                self.waker.arm();
+                // It may have been appended just before.
+                step = self.step(&shared_log, now, context);
+            }
+            self.request_keyframe(now);
             let waiting = self.current_frame.is_some() || !self.retransmissions.is_empty();
             let paced = waiting.then(|| self.pacer.next(now));
-            match (step, paced) {
-                (Step::Over, _) => return Ok(NextPoll::Never(EndReason::StreamOver)),
-                (Step::Send(due), _) => self.begin(due, now, context)?,
-                (Step::Wait(until), Some(paced)) => return Ok(NextPoll::At(until.min(paced))),
-                (Step::Wait(until), None) => return Ok(NextPoll::At(until)),
-                (Step::Starved, Some(paced)) => return Ok(NextPoll::At(paced)),
-                (Step::Starved, None) => return Ok(NextPoll::OnAppend),
-            }
+            let next = match step {
+                Step::Send(due) => {
+                    self.begin(due, now, context)?;
+                    continue;
+                }
+                Step::Closed => return Ok(NextPoll::Never(EndReason::StreamOver)),
+                Step::End => return Ok(NextPoll::Never(EndReason::TrackGone)),
+                Step::Wait(until) => Some(until),
+                Step::Load(_) => Some(now + LOAD_INTERVAL),
+                // Reports go on.
+                Step::Held => Some(self.next_report),
+                Step::Starved => None,
+            };
+            return Ok(match (next, paced) {
+                (Some(next), Some(paced)) => NextPoll::At(next.min(paced)),
+                (Some(at), None) | (None, Some(at)) => NextPoll::At(at),
+                (None, None) => NextPoll::OnAppend,
+            });
         }
     }
 
     /// Moves the playhead; while a video frame is being sent, over audio only.
-    fn step(&mut self, log: &Log, now: Instant, context: &SendContext<'_>) -> Step {
+    fn step(&mut self, log: &SharedLog, now: Instant, context: &SendContext<'_>) -> Step {
         let skips = self.playhead.skips();
         if self.current_frame.is_some() && self.playhead.should_drop_frame(log, now) {
             self.current_frame = None;
@@ -72,28 +83,37 @@ impl Viewer {
         step
     }
 
-    /// Sends an audio frame whole; makes a video frame the current one.
+    /// Sends an audio unit whole; makes a video frame the current one.
     fn begin(
         &mut self,
-        due: DueFrame,
+        due: DueUnit,
         now: Instant,
         context: &mut SendContext<'_>,
     ) -> Result<(), Full> {
-        let Some(track) = self.track_of(due.codec) else {
+        let slot = due.slot;
+        let Some(track) = self.tracks.get(slot) else {
             return Ok(());
         };
-        let timestamp = self.tracks[track].timestamp(due.viewer_time);
-        if due.codec.is_video() {
-            context.count_lateness(now, due.due_at.max(due.frame.appended));
+        let timestamp = track.timestamp(due.viewer_time);
+        let unit = due.unit.clone();
+        let unit = unit.unit();
+        if track.codec().is_video() {
+            context.count_lateness(now, due.due_at.max(unit.appended));
+            if std::mem::take(&mut self.keyframe_held) && !unit.keyframe {
+                self.keyframe_needed = true;
+            }
             self.current_frame = Some(CurrentFrame {
-                frame: due.frame,
-                number: due.number,
+                unit: due.unit,
+                slot,
                 timestamp,
                 packets_sent: 0,
             });
+            if std::mem::take(&mut self.keyframe_needed) {
+                self.find_keyframe(now);
+            }
             return Ok(());
         }
-        for (index, payload) in due.frame.payloads.iter().enumerate() {
+        for (index, payload) in unit.payloads.iter().enumerate() {
             let packet = RtpPacket {
                 marker: false,
                 timestamp,
@@ -101,19 +121,19 @@ impl Viewer {
                 original_sequence: None,
                 payload,
             };
-            let sequence = self.tracks[track].next_sequence();
-            if let Err(full) = self.push(track, packet, now, context) {
+            let sequence = self.tracks[slot].next_sequence();
+            if let Err(full) = self.push(slot, packet, now, context) {
                 self.blocked_audio = Some(due);
                 return Err(full);
             }
             let sent = SentPacket {
-                frame: due.number,
+                frame: due.unit.clone(),
                 index: index as u16,
                 timestamp,
             };
-            self.tracks[track].remember(sequence, 1, sent);
+            self.tracks[slot].remember(now, sequence, 1, sent);
         }
-        context.count_lateness(now, due.due_at.max(due.frame.appended));
+        context.count_lateness(now, due.due_at.max(unit.appended));
         Ok(())
     }
 
@@ -126,17 +146,12 @@ impl Viewer {
         let Some(mut current) = self.current_frame.take() else {
             return Ok(());
         };
-        let Some(track) = self
-            .tracks
-            .iter()
-            .position(|track| track.codec().is_video())
-        else {
-            return Ok(());
-        };
-        let count = current.frame.payloads.len();
-        let (sent_before, first) = (current.packets_sent, self.tracks[track].next_sequence());
+        let (unit, slot) = (current.unit.clone(), current.slot);
+        let payloads = &unit.unit().payloads;
+        let count = payloads.len();
+        let (sent_before, first) = (current.packets_sent, self.tracks[slot].next_sequence());
         let mut outcome = Ok(());
-        while current.packets_sent < count {
+        while let Some(payload) = payloads.get(current.packets_sent) {
             if !self.pacer.may_send(now) {
                 break;
             }
@@ -145,9 +160,9 @@ impl Viewer {
                 timestamp: current.timestamp,
                 twcc: None,
                 original_sequence: None,
-                payload: &current.frame.payloads[current.packets_sent],
+                payload,
             };
-            outcome = self.push(track, packet, now, context);
+            outcome = self.push(slot, packet, now, context);
             if outcome.is_err() {
                 break;
             }
@@ -155,11 +170,11 @@ impl Viewer {
         }
         if current.packets_sent > sent_before {
             let sent = SentPacket {
-                frame: current.number,
+                frame: unit,
                 index: sent_before as u16,
                 timestamp: current.timestamp,
             };
-            self.tracks[track].remember(first, current.packets_sent - sent_before, sent);
+            self.tracks[slot].remember(now, first, current.packets_sent - sent_before, sent);
         }
         if current.packets_sent < count {
             self.current_frame = Some(current);
@@ -167,34 +182,27 @@ impl Viewer {
         outcome
     }
 
-    /// Retransmits packets that the viewer asked for. Their payloads come from the log.
+    /// Retransmits packets that the viewer asked for.
     fn retransmit(&mut self, now: Instant, context: &mut SendContext<'_>) -> Result<(), Full> {
-        while let Some(&(track, sequence)) = self.retransmissions.front() {
+        while let Some(&(slot, sequence)) = self.retransmissions.front() {
             if !self.pacer.may_send(now) {
                 break;
             }
-            let codec = self.tracks[track].codec();
-            let history = self.tracks[track].rtx_history();
-            let found = history
-                .and_then(|history| history.find(sequence))
-                .and_then(|sent| {
-                    let log = self.subscription.log().lock();
-                    let frame = log.track(codec)?.get(sent.frame)?;
-                    Some((sent, frame.clone()))
-                });
-            if let Some((sent, frame)) = found
-                && let Some(payload) = frame.payloads.get(usize::from(sent.index))
+            let is_video = self.tracks[slot].codec().is_video();
+            let history = self.tracks[slot].rtx_history();
+            if let Some(sent) = history.and_then(|history| history.find(sequence))
+                && let Some(payload) = sent.frame.unit().payloads.get(sent.index.into())
                 && self.rtx_budget.spend(payload.len())
             {
-                let last = usize::from(sent.index) + 1 == frame.payloads.len();
+                let last = usize::from(sent.index) + 1 == sent.frame.unit().payloads.len();
                 let packet = RtpPacket {
-                    marker: last && codec.is_video(),
+                    marker: last && is_video,
                     timestamp: sent.timestamp,
                     twcc: None,
                     original_sequence: Some(sequence),
                     payload,
                 };
-                self.push(track, packet, now, context)?;
+                self.push(slot, packet, now, context)?;
                 self.retransmitted += 1;
             }
             self.retransmissions.pop_front();
@@ -223,6 +231,7 @@ impl Viewer {
             Ok(()) => {
                 context.batch.commit(size);
                 self.pacer.on_packet_sent(size);
+                self.unanswered_since.get_or_insert(now);
                 self.estimator.on_packet_sent(now, size);
                 if packet.original_sequence.is_none() {
                     self.rtx_budget.earn(size);

@@ -126,6 +126,9 @@ fn a_keyframe_request_goes_back_to_the_keyframe_at_most_once_a_second() {
     let harness = Harness::new();
     harness.append_video(0, true, 1, 1);
     harness.append_video(40, false, 1, 2);
+    for (at_ms, fill) in [(100, 3), (1_040, 4), (1_120, 5)] {
+        harness.append_video(at_ms, false, 1, fill);
+    }
     let (mut viewer, mut peer) = viewer(&harness);
     viewer.sent(&mut peer, harness.start);
     assert_eq!(fills(&viewer.sent(&mut peer, harness.at(40))), [2]);
@@ -133,15 +136,108 @@ fn a_keyframe_request_goes_back_to_the_keyframe_at_most_once_a_second() {
     let pli = peer.pli();
     let outcome = viewer.on_srtcp(harness.at(100), &peer, &pli);
     assert_eq!(outcome, FeedbackOutcome::Urgent);
-    assert_eq!(fills(&viewer.sent(&mut peer, harness.at(100))), [1, 2]);
+    assert_eq!(fills(&viewer.sent(&mut peer, harness.at(100))), [1, 2, 3]);
     let pli = peer.pli();
-    viewer.on_srtcp(harness.at(1_000), &peer, &pli);
-    assert_eq!(viewer.sent(&mut peer, harness.at(1_000)), []);
+    viewer.on_srtcp(harness.at(1_040), &peer, &pli);
+    assert_eq!(fills(&viewer.sent(&mut peer, harness.at(1_040))), [4]);
     let pli = peer.pli();
-    viewer.on_srtcp(harness.at(1_100), &peer, &pli);
-    let again = viewer.sent(&mut peer, harness.at(1_100));
+    viewer.on_srtcp(harness.at(1_120), &peer, &pli);
+    let again = viewer.sent(&mut peer, harness.at(1_120));
     assert_eq!(fills(&again)[0], 1);
     assert_eq!(viewer.shard.sent.plis.get(), 3);
+}
+
+#[test]
+fn a_keyframe_request_in_a_pause_of_the_pictures_waits_for_the_next_picture() {
+    for (keyframe, expected) in [(false, vec![1, 2, 3]), (true, vec![3])] {
+        let harness = Harness::new();
+        harness.append_video(0, true, 1, 1);
+        harness.append_video(40, false, 1, 2);
+        harness.append_video(9_000, keyframe, 1, 3);
+        for at_ms in (0..9_000).step_by(20) {
+            harness.append_audio(at_ms, 7);
+        }
+        let (mut viewer, mut peer) = viewer(&harness);
+        for millis in (0..9_000).step_by(20) {
+            let now = harness.at(millis);
+            let video = |packet: &&Received| packet.ssrc == VIDEO_SSRC;
+            let sent = viewer.sent(&mut peer, now);
+            let pictures = sent.iter().filter(video).count();
+            assert_eq!(
+                pictures,
+                usize::from(millis == 0 || millis == 40),
+                "{millis}"
+            );
+            let pli = peer.pli();
+            let report = peer.report();
+            let feedback = if millis % 3_000 == 2_980 { pli } else { report };
+            viewer.on_srtcp(now, &peer, &feedback);
+        }
+        let sent = viewer.sent(&mut peer, harness.at(9_000));
+        assert_eq!(fills(&sent), expected);
+    }
+}
+
+#[test]
+fn a_keyframe_request_after_a_loss_is_answered_at_once() {
+    let harness = Harness::new();
+    harness.append_video(0, true, 1, 1);
+    harness.append_video(40, false, 1, 2);
+    let (mut viewer, mut peer) = viewer(&harness);
+    viewer.sent(&mut peer, harness.start);
+    let sent = viewer.sent(&mut peer, harness.at(40));
+    let nack = peer.nack(&[sent[0].sequence]);
+    viewer.on_srtcp(harness.at(60), &peer, &nack);
+    viewer.sent(&mut peer, harness.at(60));
+    let pli = peer.pli();
+    viewer.on_srtcp(harness.at(100), &peer, &pli);
+    assert_eq!(fills(&viewer.sent(&mut peer, harness.at(100))), [1, 2]);
+}
+
+#[test]
+fn a_stream_that_pauses_does_not_make_its_viewer_silent() {
+    let harness = Harness::new();
+    harness.append_video(0, true, 1, 1);
+    harness.append_video(8_000, false, 1, 2);
+    let (mut viewer, mut peer) = viewer(&harness);
+    viewer.sent(&mut peer, harness.start);
+    let report = peer.report();
+    viewer.on_srtcp(harness.at(50), &peer, &report);
+    assert!(!viewer.viewer.is_silent(harness.at(7_999)));
+    let sent = viewer.sent(&mut peer, harness.at(8_000));
+    assert_eq!(fills(&sent), [2], "the GOP is not played again");
+    let report = peer.report();
+    viewer.on_srtcp(harness.at(8_040), &peer, &report);
+    assert_eq!(viewer.sent(&mut peer, harness.at(8_040)), []);
+}
+
+#[test]
+fn a_paused_viewer_gets_nothing_and_goes_on_where_it_was() {
+    let harness = Harness::new();
+    for n in 0..20 {
+        harness.append_video(n * 100, n == 0, 1, n as u8);
+    }
+    let (mut viewer, mut peer) = viewer(&harness);
+    let first = viewer.sent(&mut peer, harness.start);
+    let command = |id, play| Command {
+        id,
+        play: Some(play),
+        ..Command::default()
+    };
+    viewer.viewer.apply(command(1, false), harness.at(50));
+    assert_eq!(viewer.sent(&mut peer, harness.at(1_000)), []);
+    viewer.viewer.apply(command(1, true), harness.at(1_000));
+    assert_eq!(
+        viewer.sent(&mut peer, harness.at(1_000)),
+        [],
+        "an old command"
+    );
+    viewer.viewer.apply(command(2, true), harness.at(1_050));
+    assert_eq!(viewer.sent(&mut peer, harness.at(1_099)), []);
+    let next = viewer.sent(&mut peer, harness.at(1_100));
+    assert_eq!(fills(&next), [1]);
+    let clock = next[0].timestamp.wrapping_sub(first[0].timestamp);
+    assert_eq!(clock, 1_100 * 90, "the RTP clock runs through the pause");
 }
 
 #[test]

@@ -2,12 +2,15 @@ use proptest::prelude::*;
 use rtc::rtp::codec::{av1::Av1Depacketizer, h264::H264Packet, vp8::Vp8Packet, vp9::Vp9Packet};
 use rtc::rtp::packetizer::Depacketizer;
 
+use bytes::BytesMut;
+
 use super::*;
 use crate::time::MediaTime;
 
 fn unit(codec: Codec, keyframe: bool, data: Vec<u8>) -> AccessUnit {
     AccessUnit {
         codec,
+        dts: MediaTime::ZERO,
         time: MediaTime::ZERO,
         keyframe,
         data: data.into(),
@@ -32,6 +35,14 @@ fn annex_b(nals: &[Vec<u8>]) -> Vec<u8> {
         .collect()
 }
 
+fn payloads(unit: &AccessUnit) -> Vec<Bytes> {
+    let packetized = packetize(unit).unwrap();
+    packetized
+        .iter()
+        .map(|payload| payload.to_bytes())
+        .collect()
+}
+
 /// Packetized here, depacketized by webrtc-rs.
 fn round_trip(unit: &AccessUnit) -> Vec<u8> {
     let new = || -> Box<dyn Depacketizer> {
@@ -44,7 +55,7 @@ fn round_trip(unit: &AccessUnit) -> Vec<u8> {
     };
     let mut depacketizer = new();
     let mut out = Vec::new();
-    for payload in Packetizer::new(unit.codec).packetize(unit).unwrap() {
+    for payload in payloads(unit) {
         assert!(payload.len() <= MAX_PAYLOAD, "{}", payload.len());
         // The VP9 depacketizer accumulates the references of all packets.
         if unit.codec == Codec::Vp9 {
@@ -62,7 +73,7 @@ fn parameter_sets_travel_with_the_first_slice_that_fits() {
         true,
         annex_b(&[nal(7, 20), nal(8, 5), nal(5, 300)]),
     );
-    let payloads = Packetizer::new(Codec::H264).packetize(&unit).unwrap();
+    let payloads = payloads(&unit);
     assert_eq!(payloads.len(), 1);
     assert_eq!(payloads[0][0] & 0x1f, 24);
     assert_eq!(round_trip(&unit), unit.data);
@@ -81,59 +92,36 @@ fn large_parameter_sets_are_not_lost() {
 #[test]
 fn fragments_are_of_nearly_the_same_size() {
     let unit = unit(Codec::H264, true, annex_b(&[nal(5, MAX_PAYLOAD + 1)]));
-    let payloads = Packetizer::new(Codec::H264).packetize(&unit).unwrap();
+    let payloads = payloads(&unit);
     assert_eq!(payloads.len(), 2);
     assert!(payloads[0].len().abs_diff(payloads[1].len()) <= 1);
     assert_eq!((payloads[0][1] & 0xc0, payloads[1][1] & 0xc0), (0x80, 0x40));
 }
 
 #[test]
-fn only_a_vp9_keyframe_has_no_reference() {
-    let mut packetizer = Packetizer::new(Codec::Vp9);
-    let key = packetizer
-        .packetize(&unit(Codec::Vp9, true, vec![7; 3000]))
-        .unwrap();
-    let delta = packetizer
-        .packetize(&unit(Codec::Vp9, false, vec![7; 3000]))
-        .unwrap();
-    let parsed = |payload: &Bytes| {
-        let mut packet = Vp9Packet::default();
-        packet.depacketize(payload).unwrap();
-        packet
+fn vp9_has_no_picture_id_and_only_a_keyframe_has_no_reference() {
+    let parsed = |keyframe| {
+        let payloads = payloads(&unit(Codec::Vp9, keyframe, vec![7; 3000]));
+        let packets = payloads.iter().map(|payload| {
+            let mut packet = Vp9Packet::default();
+            packet.depacketize(payload).unwrap();
+            assert!(!packet.i && !packet.f && !packet.l && !packet.v);
+            packet
+        });
+        packets.collect::<Vec<_>>()
     };
-    assert!(
-        key.iter()
-            .map(parsed)
-            .all(|packet| !packet.p && packet.i && packet.f && packet.picture_id == 0)
-    );
-    assert!(
-        delta
-            .iter()
-            .map(parsed)
-            .all(|packet| packet.p && packet.pdiff == [1] && packet.picture_id == 1)
-    );
-    assert_eq!(
-        key.iter()
-            .map(parsed)
-            .map(|packet| (packet.b, packet.e))
-            .collect::<Vec<_>>(),
-        [(true, false), (false, false), (false, true)]
-    );
+    let key = parsed(true);
+    assert!(key.iter().all(|packet| !packet.p));
+    assert!(parsed(false).iter().all(|packet| packet.p));
+    let edges: Vec<_> = key.iter().map(|packet| (packet.b, packet.e)).collect();
+    assert_eq!(edges, [(true, false), (false, false), (false, true)]);
 }
 
 #[test]
-fn picture_ids_of_vp8_count_in_15_bits() {
-    let mut packetizer = Packetizer::new(Codec::Vp8);
-    let mut last = None;
-    for n in 0..0x8001u32 {
-        let payloads = packetizer
-            .packetize(&unit(Codec::Vp8, n == 0, vec![0; 10]))
-            .unwrap();
-        last = Some(payloads[0].clone());
-    }
-    let mut packet = Vp8Packet::default();
-    packet.depacketize(&last.unwrap()).unwrap();
-    assert_eq!((packet.picture_id, packet.s), (0, 1));
+fn vp8_has_no_picture_id() {
+    let payloads = payloads(&unit(Codec::Vp8, false, vec![7; 3000]));
+    let descriptors: Vec<_> = payloads.iter().map(|payload| payload[0]).collect();
+    assert_eq!(descriptors, [0x10, 0, 0]);
 }
 
 fn obu(kind: u8, size: usize) -> Vec<u8> {
@@ -159,39 +147,34 @@ fn av1_is_sent_without_delimiters_and_marks_a_new_sequence_once() {
     let data = [obu(2, 0), body.clone(), obu(15, 9)].concat();
     let key = unit(Codec::Av1, true, data.clone());
     assert_eq!(round_trip(&key), body);
-    let payloads = Packetizer::new(Codec::Av1).packetize(&key).unwrap();
     assert!(
-        payloads
+        payloads(&key)
             .iter()
             .enumerate()
             .all(|(n, payload)| (payload[0] & 0x08 != 0) == (n == 0))
     );
-    let delta = Packetizer::new(Codec::Av1)
-        .packetize(&unit(Codec::Av1, false, data))
-        .unwrap();
+    let delta = payloads(&unit(Codec::Av1, false, data));
     assert!(delta.iter().all(|payload| payload[0] & 0x08 == 0));
 }
 
 #[test]
 fn opus_is_one_packet_or_an_error() {
-    let mut packetizer = Packetizer::new(Codec::Opus);
-    assert_eq!(
-        packetizer
-            .packetize(&unit(Codec::Opus, true, vec![1; 300]))
-            .unwrap()
-            .len(),
-        1
-    );
-    assert!(
-        packetizer
-            .packetize(&unit(Codec::Opus, true, vec![1; MAX_PAYLOAD + 1]))
-            .is_err()
-    );
-    assert!(
-        packetizer
-            .packetize(&unit(Codec::Opus, true, vec![]))
-            .is_err()
-    );
+    let opus = |bytes| packetize(&unit(Codec::Opus, true, vec![1; bytes]));
+    assert_eq!(opus(300).unwrap().len(), 1);
+    assert!(opus(MAX_PAYLOAD + 1).is_err());
+    assert!(opus(0).is_err());
+}
+
+#[test]
+fn payloads_share_the_memory_of_their_unit() {
+    let unit = unit(Codec::H264, false, annex_b(&[nal(1, 5000)]));
+    let payloads = packetize(&unit).unwrap();
+    let memory = unit.data.as_ptr_range();
+    for payload in payloads.iter() {
+        assert_eq!(payload.prefix.len(), 2);
+        assert!(memory.contains(&payload.body.as_ptr()));
+    }
+    assert_eq!(payloads.unit().as_ptr(), unit.data.as_ptr());
 }
 
 proptest! {
@@ -219,7 +202,7 @@ proptest! {
     #[test]
     fn any_bytes_are_packetized_within_the_limit_or_refused(data in prop::collection::vec(any::<u8>(), 0..3000), keyframe: bool) {
         for codec in [Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1, Codec::Opus] {
-            if let Ok(payloads) = Packetizer::new(codec).packetize(&unit(codec, keyframe, data.clone())) {
+            if let Ok(payloads) = packetize(&unit(codec, keyframe, data.clone())) {
                 prop_assert!(!payloads.is_empty() && payloads.iter().all(|payload| payload.len() <= MAX_PAYLOAD));
             }
         }

@@ -7,7 +7,7 @@ use crate::support::*;
 use media::control::Control;
 use media::error::MediaError;
 use media::poster::poster;
-use media::source::{Input, probe, run};
+use media::source::{Input, probe, run, track_of};
 use shared::api::{Codec, Delivery, Reason};
 
 fn error(path: impl Into<PathBuf>) -> MediaError {
@@ -133,7 +133,7 @@ fn files_truncated_anywhere_never_cause_a_panic() {
         let _ = poster(&input);
         if let Ok(probe) = probe(&input) {
             let control = Control::default();
-            control.request_codec(Codec::Vp8);
+            control.request_track(track_of(Codec::Vp8));
             control.stop();
             let _ = run(&input, &probe, &control, &mut RecordingSink::default());
         }

@@ -5,7 +5,7 @@ use std::fs;
 use crate::support::*;
 use media::control::Control;
 use media::error::MediaError;
-use media::source::{Input, probe, run};
+use media::source::{Input, probe, run, track_of};
 use shared::api::{Codec, Delivery, Reason};
 
 #[test]
@@ -197,8 +197,8 @@ fn a_codec_that_is_released_and_requested_again_begins_with_a_keyframe() {
         if unit.codec == Codec::H264 {
             count += 1;
             match count {
-                30 => control.release_codec(Codec::Vp8),
-                33 => control.request_codec(Codec::Vp8),
+                30 => control.release_track(track_of(Codec::Vp8)),
+                33 => control.request_track(track_of(Codec::Vp8)),
                 _ => {}
             }
         }

@@ -1,8 +1,8 @@
 //! The clip in `assets`: H.264 that is passed through, and AAC 5.1 that becomes stereo Opus, in a loop.
 
 use crate::support::*;
-use media::packetize::{MAX_PAYLOAD, Packetizer};
-use media::source::probe;
+use media::packetize::{MAX_PAYLOAD, packetize};
+use media::source::{probe, track_of};
 use shared::api::{Codec, Delivery, Reason};
 
 #[test]
@@ -66,11 +66,10 @@ fn it_loops_without_a_gap_and_both_tracks_stay_together() {
 fn every_unit_packetizes_within_the_limit() {
     let played = play(&clip(), &[Codec::Vp8], 4.0);
     for codec in [Codec::H264, Codec::Vp8, Codec::Opus] {
-        let mut packetizer = Packetizer::new(codec);
         let units = played.of(codec);
         assert!(units.len() >= 100, "{codec:?} {}", units.len());
         for unit in units {
-            let payloads = packetizer.packetize(unit).unwrap();
+            let payloads = packetize(unit).unwrap();
             assert!(
                 payloads
                     .iter()
@@ -92,11 +91,11 @@ fn vp8_starts_on_request_and_stops_when_it_is_released() {
         Codec::H264 => {
             frames += 1;
             if frames == 60 {
-                control.request_codec(Codec::Vp8);
+                control.request_track(track_of(Codec::Vp8));
                 requested_at = Some(unit.time);
             }
             if frames == 100 {
-                control.release_codec(Codec::Vp8);
+                control.release_track(track_of(Codec::Vp8));
                 ended = Some(unit.time);
             }
         }

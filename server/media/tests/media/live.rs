@@ -9,8 +9,9 @@ use crate::support::*;
 use media::access_unit::AccessUnit;
 use media::control::Control;
 use media::poster::poster;
-use media::source::{Input, LEAD, Probe, Sink, probe, run, run_on};
+use media::source::{Input, LEAD, Probe, Sink, probe, run, run_on, track_of};
 use media::time::MediaTime;
+use media::track::TrackId;
 use shared::api::{Codec, Delivery, Reason};
 
 #[test]
@@ -54,7 +55,7 @@ fn a_codec_that_is_requested_late_starts_within_two_seconds() {
     let mut first = None;
     let mut sink = RecordingSink::calling(|unit| match unit.codec {
         Codec::H264 if unit.time.0 >= 2_000_000 && requested.is_none() => {
-            control.request_codec(Codec::Vp8);
+            control.request_track(track_of(Codec::Vp8));
             requested = Some(clock.peek());
         }
         Codec::Vp8 if first.is_none() => first = Some((unit.keyframe, clock.peek())),
@@ -81,7 +82,9 @@ struct Times(mpsc::Sender<MediaTime>);
 impl Sink for Times {
     fn anchor(&mut self, _: MediaTime, _: Instant) {}
 
-    fn append(&mut self, unit: AccessUnit) {
+    fn begin_run(&mut self) {}
+
+    fn append(&mut self, _: TrackId, unit: AccessUnit) {
         // The receiver is dropped before the source stops.
         let _ = self.0.send(unit.time);
     }
@@ -170,8 +173,8 @@ fn a_requested_keyframe_is_encoded() {
             if unit.codec == Codec::Vp8 {
                 count += 1;
                 if count == 10 {
-                    control.request_keyframe(Codec::H264);
-                    control.request_keyframe(Codec::Vp8);
+                    control.request_keyframe(track_of(Codec::H264));
+                    control.request_keyframe(track_of(Codec::Vp8));
                 }
             }
         },

@@ -9,8 +9,9 @@ use crate::clock::TestClock;
 use media::access_unit::AccessUnit;
 use media::control::Control;
 use media::error::MediaError;
-use media::source::{Input, Probe, Sink, probe, run_on};
+use media::source::{Input, Probe, Sink, probe, run_on, track_of};
 use media::time::MediaTime;
+use media::track::TrackId;
 use shared::api::{Codec, Delivery, Reason};
 
 type OnAppend<'a> = Box<dyn FnMut(&AccessUnit) + 'a>;
@@ -50,7 +51,9 @@ impl Sink for RecordingSink<'_> {
         self.anchors.push((time, at));
     }
 
-    fn append(&mut self, unit: AccessUnit) {
+    fn begin_run(&mut self) {}
+
+    fn append(&mut self, _: TrackId, unit: AccessUnit) {
         assert!(!self.anchors.is_empty(), "the anchor comes first");
         if let Some(newest) = self
             .units
@@ -120,7 +123,7 @@ fn run_for<'a>(
 ) -> Result<RecordingSink<'a>, MediaError> {
     let control = Control::default();
     for codec in wanted {
-        control.request_codec(*codec);
+        control.request_track(track_of(*codec));
     }
     let length = Duration::from_secs_f64(seconds);
     let clock = TestClock::new(&control, Duration::ZERO, length);

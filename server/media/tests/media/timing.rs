@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::clock::TestClock;
 use crate::support::*;
 use media::control::Control;
-use media::source::{Input, probe, run_on};
+use media::source::{Input, probe, run_on, track_of};
 use media::sps::SpsInfo;
 use shared::api::{Codec, Reason};
 use testkit::process::{ProcessUsage, in_own_process};
@@ -170,7 +170,7 @@ fn a_slow_encoder_drops_frames_and_never_delays_passthrough() {
     ));
     let probe = probe(&input).unwrap();
     let control = Control::default();
-    control.request_codec(Codec::Vp8);
+    control.request_track(track_of(Codec::Vp8));
     // 25 frames and 50 audio packets per second take 75 * 11 ms, which leaves less than that for VP8.
     let clock = TestClock::new(&control, Duration::from_millis(11), Duration::from_secs(8));
     let mut recorder = RecordingSink::default();

@@ -1,0 +1,89 @@
+//! The description of a stream for the API.
+
+use std::sync::Arc;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use shared::api::{Rendition, StreamInfo, StreamState};
+
+use super::{Stream, lock};
+
+impl Stream {
+    /// The description of this stream for the API. Does not block.
+    pub fn info(&self) -> StreamInfo {
+        let found = lock(&self.reading).offering.get().cloned();
+        let status = lock(&self.status);
+        let (offering, unreadable) = match (found, &status.corrected) {
+            (Some(Err(error)), _) => (None, Some(error.to_string())),
+            (_, Some(corrected)) => (Some(Arc::clone(corrected)), None),
+            (Some(Ok(offering)), None) => (Some(offering), None),
+            (None, None) => (None, None),
+        };
+        let running = status
+            .source
+            .as_ref()
+            .is_some_and(|source| !source.log.is_over());
+        let state = match (unreadable.or_else(|| status.failure.clone()), &offering) {
+            (Some(error), _) => StreamState::Failed { error },
+            (None, None) => StreamState::Probing,
+            (None, Some(_)) if running => StreamState::Running,
+            (None, Some(_)) => StreamState::Idle,
+        };
+        let renditions = status.renditions.viewers().filter_map(|(id, viewers)| {
+            let track = offering.as_ref()?.track(id)?;
+            Some(Rendition {
+                codec: track.codec,
+                encoded: track.encoded,
+                viewers,
+            })
+        });
+        let renditions = renditions.collect();
+        let video = offering
+            .as_ref()
+            .and_then(|offering| offering.video.clone());
+        StreamInfo {
+            poster: video
+                .as_ref()
+                .filter(|_| self.input().is_some())
+                .map(|_| format!("/api/streams/{}/poster.jpg", path_segment(&self.name))),
+            name: self.name.clone(),
+            state,
+            duration: offering
+                .as_ref()
+                .and_then(|offering| offering.duration)
+                .map(|duration| duration.as_secs_f64()),
+            video,
+            audio: offering
+                .as_ref()
+                .and_then(|offering| offering.audio.clone()),
+            renditions,
+            dropped: status
+                .source
+                .as_ref()
+                .map_or(0, |source| source.log.dropped()),
+            viewers: status.viewers,
+        }
+    }
+}
+
+/// A stream's name as one segment of a path (RFC 3986 2.3, 3.3).
+fn path_segment(name: &str) -> String {
+    const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    utf8_percent_encode(name, SEGMENT).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_any_script_is_one_path_segment() {
+        assert_eq!(
+            path_segment("我的 影片/..%"),
+            "%E6%88%91%E7%9A%84%20%E5%BD%B1%E7%89%87%2F..%25"
+        );
+    }
+}

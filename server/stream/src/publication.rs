@@ -1,0 +1,67 @@
+//! Streams that are appended to from outside: by a publisher, or by a test.
+
+use std::sync::Arc;
+
+use media::control::Control;
+use media::track::Offering;
+use timeline::index::Pace;
+use timeline::log::Log;
+use timeline::retention::Retention;
+
+use super::appender::Appender;
+use super::registry::Registry;
+use super::shared_log::SharedLog;
+use super::stream::Stream;
+
+/// The publisher's end of a stream.
+#[derive(Debug)]
+pub struct Publication {
+    pub stream: Arc<Stream>,
+    pub appender: Appender,
+    /// What viewers ask for: tracks, keyframes; and the end.
+    pub requests: Arc<Control>,
+}
+
+/// The name belongs to another stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("There is a stream of this name already. Choose another name.")]
+pub struct NameTaken;
+
+impl Registry {
+    /// Adds a live stream, which exists until [`Registry::unpublish`].
+    ///
+    /// # Errors
+    /// There is a stream of this name.
+    pub fn publish(
+        &self,
+        name: &str,
+        offering: Offering,
+        retention: Retention,
+    ) -> Result<Publication, NameTaken> {
+        let log = Arc::new(SharedLog::new(Log::new(Pace::Edge, retention)));
+        let requests = Arc::<Control>::default();
+        let stream = Stream::published(
+            name.to_owned(),
+            offering,
+            Arc::clone(&log),
+            Arc::clone(&requests),
+        );
+        self.insert(Arc::clone(&stream))?;
+        tracing::info!(stream = name, "published");
+        Ok(Publication {
+            appender: Appender::new(log, Arc::downgrade(&stream)),
+            stream,
+            requests,
+        })
+    }
+
+    /// Ends a published stream, for its viewers as well. False: there is none of this name.
+    pub async fn unpublish(&self, name: &str) -> bool {
+        let Some(stream) = self.take_published(name) else {
+            return false;
+        };
+        tracing::info!(stream = name, "unpublished");
+        stream.close().await;
+        true
+    }
+}

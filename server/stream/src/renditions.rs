@@ -1,0 +1,73 @@
+//! The video tracks of a stream that have viewers.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use media::track::TrackId;
+
+/// How many viewers each video track has, or had until shortly ago. Pure: `now` is passed in.
+#[derive(Debug, Default)]
+pub(super) struct Renditions(BTreeMap<TrackId, RenditionUse>);
+
+#[derive(Debug, Default)]
+struct RenditionUse {
+    viewers: u32,
+    idle_since: Option<Instant>,
+    /// When the source was last asked for a keyframe.
+    keyframe_requested: Option<Instant>,
+}
+
+/// The minimum time between two keyframe requests to a source, for all viewers together.
+const KEYFRAME_REQUEST_INTERVAL: Duration = Duration::from_secs(1);
+
+impl Renditions {
+    /// Adds a viewer. True: the track had none, so it is not encoded at present.
+    pub(super) fn join(&mut self, track: TrackId) -> bool {
+        let is_new = !self.0.contains_key(&track);
+        let rendition = self.0.entry(track).or_default();
+        rendition.viewers += 1;
+        rendition.idle_since = None;
+        is_new
+    }
+
+    /// Removes a viewer.
+    pub(super) fn leave(&mut self, track: TrackId, now: Instant) {
+        if let Some(rendition) = self.0.get_mut(&track) {
+            rendition.viewers = rendition.viewers.saturating_sub(1);
+            if rendition.viewers == 0 {
+                rendition.idle_since = Some(now);
+            }
+        }
+    }
+
+    /// Whether the source is to be asked for a keyframe of this track now.
+    pub(super) fn may_request_keyframe(&mut self, track: TrackId, now: Instant) -> bool {
+        let Some(rendition) = self.0.get_mut(&track) else {
+            return false;
+        };
+        let recent =
+            |requested| now.saturating_duration_since(requested) < KEYFRAME_REQUEST_INTERVAL;
+        if rendition.keyframe_requested.is_some_and(recent) {
+            return false;
+        }
+        rendition.keyframe_requested = Some(now);
+        true
+    }
+
+    /// Removes and returns the tracks that had no viewers for the grace period.
+    pub(super) fn take_idle(&mut self, now: Instant, grace: Duration) -> Vec<TrackId> {
+        let idle = self.0.extract_if(.., |_, rendition| {
+            rendition
+                .idle_since
+                .is_some_and(|since| now.saturating_duration_since(since) >= grace)
+        });
+        idle.map(|(track, _)| track).collect()
+    }
+
+    /// The tracks and their viewers.
+    pub(super) fn viewers(&self) -> impl Iterator<Item = (TrackId, u32)> {
+        self.0
+            .iter()
+            .map(|(track, rendition)| (*track, rendition.viewers))
+    }
+}

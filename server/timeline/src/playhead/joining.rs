@@ -1,0 +1,173 @@
+//! Where a viewer begins, and how it gets to the edge of a live stream.
+
+use std::time::{Duration, Instant};
+
+use media::track::{TrackId, TrackKind};
+
+use super::{Playhead, Step};
+use crate::cursor::Fetched;
+use crate::index::{Bias, Index, Pace};
+use crate::origin::Origin;
+use crate::place::Place;
+
+/// How long audio waits for the first picture when a stream starts, in microseconds.
+const MAX_VIDEO_WAIT: i64 = 1_000_000;
+/// The longest part of a GOP that a viewer who joins a live stream is sent to catch up, in microseconds.
+const MAX_CATCH_UP: i64 = 10_000_000;
+/// A viewer that has not caught up by then goes on with the next keyframe.
+const CATCH_UP_TIME: Duration = Duration::from_secs(1);
+/// A viewer at the edge is this much behind its source at most: less is the jitter of its arrivals.
+const MAX_BEHIND: Duration = Duration::from_millis(200);
+
+impl Playhead {
+    /// Restarts where viewers join, for a decoder that has lost a reference frame.
+    pub fn restart(&mut self) {
+        self.origin = None;
+    }
+
+    /// Sets all cursors to where the viewer joins. `Some`: it cannot join yet.
+    pub(super) fn join(&mut self, index: &impl Index, now: Instant) -> Option<Step> {
+        self.at_edge = true;
+        self.catching_up = None;
+        match index.pace() {
+            Pace::Keyframe => self.join_at_keyframe(index, now),
+            Pace::Edge => self.join_at_edge(index, now),
+        }
+    }
+
+    fn join_at_keyframe(&mut self, index: &impl Index, now: Instant) -> Option<Step> {
+        let live = index.live(now);
+        let mut first = [None; 2];
+        let mut load = None;
+        for cursor in &mut self.cursors {
+            cursor.seek(live, Bias::KeyframeBefore);
+            match cursor.fetch(index, now) {
+                Fetched::Unit(unit) => {
+                    first[usize::from(cursor.kind == TrackKind::Audio)].get_or_insert(unit.place());
+                }
+                Fetched::Load(want) => load = load.or(Some(want)),
+                Fetched::Withdrawn => return Some(Step::End),
+                Fetched::NotYet | Fetched::Evicted | Fetched::End => {}
+            }
+        }
+        let has_video = self.video().next().is_some();
+        let [video, audio] = first;
+        let place = match (has_video, video, audio) {
+            (_, Some(place), _) | (false, None, Some(place)) => place,
+            // The video of this stream, or its encoder, starts later than the audio.
+            (true, None, Some(place))
+                if live.time.micros_since(place.time) > MAX_VIDEO_WAIT && load.is_none() =>
+            {
+                place
+            }
+            _ => return Some(load.map_or(Step::Starved, Step::Load)),
+        };
+        for cursor in &mut self.cursors {
+            let bias = match cursor.kind {
+                TrackKind::Video if video.is_some() => Bias::KeyframeBefore,
+                TrackKind::Video => Bias::KeyframeAfter,
+                TrackKind::Audio => Bias::UnitAfter,
+            };
+            cursor.seek(place, bias);
+        }
+        self.origin = Some(Origin { place, at: now });
+        None
+    }
+
+    /// The newest keyframe at once, then what lies between it and the edge as fast as the path allows. Audio begins at the edge.
+    fn join_at_edge(&mut self, index: &impl Index, now: Instant) -> Option<Step> {
+        let tracks = self.cursors.iter().map(|cursor| cursor.track);
+        let newest = tracks.filter_map(|track| index.newest(track)).max();
+        let Some(edge) = newest else {
+            for cursor in &mut self.cursors {
+                cursor.seek(Place::default(), Bias::UnitAfter);
+                // Registers what it waits for.
+                if let Fetched::Withdrawn = cursor.fetch(index, now) {
+                    return Some(Step::End);
+                }
+            }
+            return Some(Step::Starved);
+        };
+        let mut wanted = None;
+        for cursor in &mut self.cursors {
+            if cursor.kind == TrackKind::Audio {
+                cursor.seek(edge, Bias::UnitAfter);
+                continue;
+            }
+            cursor.seek(edge, Bias::KeyframeBefore);
+            match cursor.fetch(index, now) {
+                Fetched::Unit(unit) if unit.place().run == edge.run => {
+                    let behind = edge.time.micros_since(unit.place().time);
+                    if behind > MAX_CATCH_UP {
+                        // Only the picture itself; moving on would take too long.
+                        cursor.stay_until_keyframe(edge);
+                        wanted = Some(cursor.track);
+                    }
+                }
+                Fetched::Withdrawn => return Some(Step::End),
+                // Of another run, or evicted.
+                _ => {
+                    cursor.seek(edge, Bias::KeyframeAfter);
+                    wanted = Some(cursor.track);
+                }
+            }
+        }
+        self.keyframe_wanted = wanted.or(self.keyframe_wanted);
+        self.origin = Some(Origin {
+            place: edge,
+            at: now,
+        });
+        self.catching_up = Some(now + CATCH_UP_TIME);
+        None
+    }
+
+    /// For a viewer of a live stream that waits although newer units are there, because the source was late or its clock has stepped: goes to the edge.
+    /// True when it moved.
+    pub(super) fn return_to_edge(&mut self, index: &impl Index, now: Instant) -> bool {
+        let Some(origin) = self.origin else {
+            return false;
+        };
+        if !self.at_edge || index.pace() != Pace::Edge {
+            return false;
+        }
+        let Some(lead) = self.lead().map(|lead| lead.track) else {
+            return false;
+        };
+        let Some(edge) = index.newest(lead).filter(|edge| edge.run == origin.run()) else {
+            return false;
+        };
+        let behind = origin.instant_of(edge.time).saturating_duration_since(now);
+        if behind <= MAX_BEHIND {
+            return false;
+        }
+        self.origin = Some(Origin {
+            place: edge,
+            at: now,
+        });
+        self.catching_up = Some(now + CATCH_UP_TIME);
+        for cursor in self.audio() {
+            cursor.seek(edge, Bias::UnitAfter);
+        }
+        true
+    }
+
+    /// Gives up catching up when that takes too long: the next keyframe comes at the edge. True when a cursor moved.
+    pub(super) fn stop_catching_up(&mut self, track: Option<TrackId>, now: Instant) -> bool {
+        let Some(until) = self.catching_up else {
+            return false;
+        };
+        if now < until {
+            return false;
+        }
+        self.catching_up = None;
+        let Some(origin) = self.origin else {
+            return false;
+        };
+        let place = origin.place_at(now);
+        for cursor in self.video() {
+            cursor.seek(place, Bias::KeyframeAfter);
+        }
+        self.keyframe_wanted = track;
+        true
+    }
+}

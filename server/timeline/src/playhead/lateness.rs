@@ -1,0 +1,160 @@
+//! What is skipped for a viewer that is late.
+
+use std::time::{Duration, Instant};
+
+use media::track::{TrackId, TrackKind};
+
+use super::{MIN_LATENESS, Playhead};
+use crate::cursor::Fetched;
+use crate::index::{Bias, Found, Index, Pace};
+use crate::origin::Origin;
+use crate::place::Place;
+
+/// A viewer that is later than this skips units: video if there is a newer keyframe, audio always.
+const MAX_LATENESS: Duration = Duration::from_millis(800);
+
+impl Playhead {
+    /// Continues with the next keyframe to be appended, after one has been requested for the decoder. Audio continues.
+    pub fn await_keyframe(&mut self, index: &impl Index, now: Instant) {
+        let place = self.place_at(index, now);
+        for cursor in self.video() {
+            cursor.seek(place, Bias::KeyframeAfter);
+        }
+    }
+
+    /// Moves the video back to the newest keyframe, for a decoder that has lost a reference frame. The video then catches
+    /// up with the audio.
+    pub fn rewind_video(&mut self, now: Instant) {
+        let Some(origin) = self.origin else {
+            return;
+        };
+        for cursor in self.video() {
+            cursor.seek(origin.place_at(now), Bias::KeyframeBefore);
+        }
+    }
+
+    /// Whether a picture is due and has not been returned.
+    pub fn has_due_video(&mut self, index: &impl Index, now: Instant) -> bool {
+        let Some(origin) = self.origin else {
+            return false;
+        };
+        self.video().any(|cursor| match cursor.fetch(index, now) {
+            Fetched::Unit(unit) => origin.instant_of(unit.place().time) <= now,
+            _ => false,
+        })
+    }
+
+    /// How long ago the newest keyframe of a track was live.
+    pub fn keyframe_age(
+        &self,
+        track: TrackId,
+        index: &impl Index,
+        now: Instant,
+    ) -> Option<Duration> {
+        let newest = index.newest(track)?;
+        let keyframe = last_keyframe(index, track, newest)?;
+        let live = match index.pace() {
+            Pace::Keyframe => index.live(now),
+            Pace::Edge => newest,
+        };
+        let age = live.time.micros_since(keyframe.time).max(0);
+        Some(Duration::from_micros(age.unsigned_abs()))
+    }
+
+    /// True when the rest of the picture that was returned last need not be sent: it is late, and there is a newer
+    /// keyframe to continue with.
+    pub fn should_drop_frame(&mut self, index: &impl Index, now: Instant) -> bool {
+        let Some(origin) = self.origin else {
+            return false;
+        };
+        let next = self.lead().map(|cursor| cursor.fetch(index, now));
+        let Some(Fetched::Unit(unit)) = next else {
+            return false;
+        };
+        is_late(origin.instant_of(unit.place().time), now)
+            && self.newer_keyframe(index, origin.place_at(now), unit.place())
+    }
+
+    /// Skips units when the viewer is late: video up to a newer keyframe, if there is one; audio up to the unit that is due at `now`. True when
+    /// something moved. `place`: the earliest next unit, which is due at `due_at`.
+    pub(super) fn skip_if_late(
+        &mut self,
+        index: &impl Index,
+        now: Instant,
+        due_at: Instant,
+        place: Place,
+    ) -> bool {
+        let Some(origin) = self.origin else {
+            return false;
+        };
+        if now.saturating_duration_since(due_at) <= MIN_LATENESS {
+            self.catching_up = None;
+            return false;
+        }
+        let lead = self.lead().map(|lead| lead.track);
+        if self.stop_catching_up(lead, now) {
+            self.skips += 1;
+            return true;
+        }
+        if !is_late(due_at, now) {
+            return false;
+        }
+        let tracks = self.cursors.iter().map(|cursor| cursor.track);
+        let newest = tracks.filter_map(|track| index.newest(track)).max();
+        let newest = newest.filter(|newest| newest.run == origin.run());
+        if newest.is_some_and(|newest| is_late(origin.instant_of(newest.time), now)) {
+            // The source is late, not the viewer: the origin moves, so that all further units are due later by the same time.
+            self.origin = Some(Origin { place, at: now });
+            return true;
+        }
+        let live = origin.place_at(now);
+        let mut moved = false;
+        for slot in 0..self.cursors.len() {
+            let cursor = &mut self.cursors[slot];
+            let Fetched::Unit(unit) = cursor.fetch(index, now) else {
+                continue;
+            };
+            if !is_late(origin.instant_of(unit.place().time), now) {
+                continue;
+            }
+            if cursor.kind == TrackKind::Audio {
+                cursor.seek(live, Bias::UnitAfter);
+            } else if keyframe_between(index, cursor.track, unit.place(), live) {
+                cursor.seek(live, Bias::KeyframeBefore);
+            } else {
+                continue;
+            }
+            self.skips += 1;
+            moved = true;
+        }
+        moved
+    }
+
+    /// Whether the leading video can go on with a keyframe that is newer than `place`.
+    fn newer_keyframe(&mut self, index: &impl Index, live: Place, place: Place) -> bool {
+        let lead = self.lead().map(|lead| lead.track);
+        lead.is_some_and(|track| keyframe_between(index, track, place, live))
+    }
+}
+
+/// Whether a track has a keyframe after one place and not after the other.
+fn keyframe_between(index: &impl Index, track: TrackId, after: Place, until: Place) -> bool {
+    last_keyframe(index, track, until).is_some_and(|keyframe| keyframe > after && keyframe <= until)
+}
+
+/// The last keyframe in memory at or before a place, or else the first one.
+fn last_keyframe(index: &impl Index, track: TrackId, until: Place) -> Option<Place> {
+    let Found::Here(chunk) = index.seek(track, until, Bias::KeyframeBefore) else {
+        return None;
+    };
+    let keyframe = chunk.find(until.time, Bias::KeyframeBefore).unwrap_or(0);
+    let unit = chunk.get(keyframe)?;
+    Some(Place {
+        time: unit.dts,
+        ..chunk.key()
+    })
+}
+
+fn is_late(due: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(due) > MAX_LATENESS
+}
