@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `server` | a server in this process, on free ports |
 //! | `viewer` | a viewer built on webrtc-rs, without a browser |
+//! | `rtcp_received` | the RTCP that it receives |
 //! | `rtp_received` | its counters of one payload type |
 //! | [`process`] | a program of the workspace, or one test, in a separate process |
 //! | [`socket`] | a member of a room, over a WebSocket |
@@ -22,6 +23,8 @@ pub mod browser;
 pub mod netns;
 pub mod peer;
 pub mod process;
+#[cfg(feature = "in-process")]
+pub mod rtcp_received;
 #[cfg(feature = "in-process")]
 pub mod rtp_received;
 #[cfg(feature = "in-process")]

@@ -16,10 +16,11 @@ use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler,
     RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionState, RTCSessionDescription,
-    SettingEngineBuilder,
+    Registry, SettingEngineBuilder,
 };
 
 use crate::TestServer;
+use crate::rtcp_received::{Recorder, RtcpReceived};
 use crate::rtp_received::RtpReceived;
 
 /// The media and codecs of a viewer's offer.
@@ -56,6 +57,8 @@ pub struct TestViewer {
     pub etag: String,
     pub offered_at: Instant,
     received: AllReceived,
+    /// RTCP from the server.
+    pub rtcp: RtcpReceived,
     tracks: AllTracks,
     state: watch::Receiver<RTCPeerConnectionState>,
     ice_states: IceStates,
@@ -64,10 +67,15 @@ pub struct TestViewer {
 impl TestViewer {
     /// An offer with all candidates, not sent yet.
     pub async fn offer(wants: Wants) -> (Self, String) {
+        Self::offer_from("127.0.0.1", wants).await
+    }
+
+    /// As [`Self::offer`], with a socket on this address.
+    pub async fn offer_from(address: &str, wants: Wants) -> (Self, String) {
         let (state_changed, state) = watch::channel(RTCPeerConnectionState::New);
         let (gathered, mut gathering) = watch::channel(false);
         let (received, tracks) = (AllReceived::default(), AllTracks::default());
-        let ice_states = IceStates::default();
+        let (ice_states, rtcp) = (IceStates::default(), RtcpReceived::default());
         let settings = SettingEngineBuilder::new()
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
             .build();
@@ -80,9 +88,10 @@ impl TestViewer {
         };
         let pc = PeerConnectionBuilder::new()
             .with_media_engine(media_engine(wants))
+            .with_interceptor_registry(Registry::new().with(Recorder::SLOT, rtcp.recorder()))
             .with_setting_engine(settings)
             .with_handler(Arc::new(handler))
-            .with_udp_addrs(vec!["127.0.0.1:0"])
+            .with_udp_addrs(vec![format!("{address}:0")])
             .build()
             .await
             .expect("a peer connection");
@@ -114,6 +123,7 @@ impl TestViewer {
             etag: String::new(),
             offered_at: Instant::now(),
             received,
+            rtcp,
             tracks,
             state,
             ice_states,
@@ -132,7 +142,12 @@ impl TestViewer {
 
     /// As [`Self::watch`], at a server that is given by its URL.
     pub async fn watch_at(server: &str, stream: &str, wants: Wants) -> Self {
-        let (mut viewer, offer) = Self::offer(wants).await;
+        Self::watch_from("127.0.0.1", server, stream, wants).await
+    }
+
+    /// As [`Self::watch_at`], with a socket on this address.
+    pub async fn watch_from(address: &str, server: &str, stream: &str, wants: Wants) -> Self {
+        let (mut viewer, offer) = Self::offer_from(address, wants).await;
         viewer.offered_at = Instant::now();
         let request = reqwest::Client::new().post(format!("{server}/whep/{stream}"));
         let request = request
