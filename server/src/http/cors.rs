@@ -23,11 +23,14 @@ const PRIVATE_ALLOWED: HeaderName = HeaderName::from_static("access-control-allo
 /// Answers preflights and adds CORS headers to every response (Fetch 3.3).
 pub(super) async fn allow(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let request_headers = request.headers().clone();
-    let preflight = request.method() == Method::OPTIONS;
+    let options = request.method() == Method::OPTIONS;
+    let preflight = options && request_headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = next.run(request).await;
     let origin = allowed_origin(&app.cors_origins, request_headers.get(header::ORIGIN));
-    if preflight && response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        // Every route answers OPTIONS; some have a handler of their own.
+    let status = response.status();
+    // Every route answers OPTIONS; some have a handler of their own. A preflight always succeeds (Fetch 3.3.5): otherwise the page
+    // would see a network error instead of the response to its request, which says what is wrong.
+    if options && status == StatusCode::METHOD_NOT_ALLOWED || preflight && !status.is_success() {
         let allow = response.headers_mut().remove(header::ALLOW);
         response = Response::default();
         *response.status_mut() = StatusCode::NO_CONTENT;
