@@ -44,7 +44,7 @@ pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
     let limits = app.registry.limits();
     let health = Health {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        streams: count(app.registry.list().streams.len()),
+        streams: count(app.registry.count()),
         viewers: app.registry.viewers(),
         max_viewers: limits.viewers,
         egress: app.registry.egress(),

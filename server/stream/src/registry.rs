@@ -138,6 +138,11 @@ impl Registry {
         StreamList { streams }
     }
 
+    /// The number of streams.
+    pub fn count(&self) -> usize {
+        lock(&self.0.entries).len()
+    }
+
     /// `None` when the maximum number of viewers is reached.
     pub fn admit(&self) -> Option<ViewerPermit> {
         self.0.admission.admit()
