@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rtc::crypto::RTCCryptoProvider;
@@ -28,6 +27,7 @@ use super::negotiation::Negotiation;
 use super::rtp_params::{local_track, register};
 use super::runtime::SharedPort;
 use super::sdp::Sdp;
+use super::shard_pool::ShardPool;
 use super::viewers::{SessionError, random_hex};
 use egress::Feedback;
 use egress::shard::Shard;
@@ -52,9 +52,8 @@ const MAX_CHECKS: u16 = 300;
 const RETRANSMISSION_BUFFER: u16 = 512;
 
 /// Makes connections, each on the shard with the fewest viewers.
-#[derive(Clone)]
 pub(crate) struct ConnectionFactory {
-    shards: Vec<Shard>,
+    shards: ShardPool,
     crypto: Arc<dyn RTCCryptoProvider>,
     /// True: shards send SRTP themselves. False: the connections do.
     shard_srtp: bool,
@@ -84,7 +83,7 @@ pub(super) struct FirstAnswer {
 
 impl ConnectionFactory {
     /// Generates the certificate, and checks our SRTP against that of webrtc-rs.
-    pub(crate) fn new(shards: Vec<Shard>, shard_srtp: bool) -> Result<Self, Error> {
+    pub(crate) fn new(shards: ShardPool, shard_srtp: bool) -> Result<Self, Error> {
         let provider =
             crypto::default_provider().map_err(|error| Error::Crypto(error.to_string()))?;
         let params = CertificateParams::new(vec!["weir".to_owned()])
@@ -108,16 +107,10 @@ impl ConnectionFactory {
         })
     }
 
-    fn least_loaded_shard(&self) -> Result<&Shard, Error> {
-        let viewers = |shard: &&Shard| shard.counters().viewers.load(Ordering::Relaxed);
-        let shard = self.shards.iter().min_by_key(viewers);
-        shard.ok_or_else(|| Error::Other("there is no shard".to_owned()))
-    }
-
     pub(crate) async fn connection(&self, negotiation: &Negotiation) -> Result<Connection, Error> {
-        let shard = self.least_loaded_shard()?.clone();
+        let opened = self.shards.open_route();
+        let (shard, route) = opened.ok_or_else(|| Error::Other("there is no shard".to_owned()))?;
         let port: &Arc<Port> = shard.port();
-        let route = Arc::new(port.open());
         let extractor = self
             .shard_srtp
             .then(|| KeyExtractor::new(Arc::clone(&self.crypto)));

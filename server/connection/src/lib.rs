@@ -16,6 +16,7 @@
 //! | `codecs` | which codec and which payload type (pure) |
 //! | `sdp`, `sdpfrag` | descriptions and fragments as text (pure) |
 //! | `connection` | a PeerConnection with the settings that all viewers share, and its answers |
+//! | `shard_pool` | the shards, and which of them gets the next viewer |
 //! | `rtp_params` | negotiated formats in the types of webrtc-rs |
 //! | `key_extractor` | the SRTP keys of a connection, for egress |
 //! | `keyframes` | PLI and FIR, from the RTCP that arrives |
@@ -38,6 +39,7 @@ mod runtime;
 mod sdp;
 mod sdpfrag;
 mod session;
+mod shard_pool;
 mod viewers;
 
 pub use negotiation::NegotiationError;

@@ -14,6 +14,7 @@ use super::negotiation::{Negotiation, NegotiationError};
 use super::offering::Offering;
 use super::sdpfrag::FragmentError;
 use super::session::{Opening, Session};
+use super::shard_pool::ShardPool;
 use egress::counters::ShardCounters;
 use egress::shard::Shard;
 use media::track::TrackKind;
@@ -134,7 +135,7 @@ impl Viewers {
             .iter()
             .map(|shard| shard.counters().clone())
             .collect();
-        let factory = ConnectionFactory::new(shards, options.shard_srtp)
+        let factory = ConnectionFactory::new(ShardPool::new(shards), options.shard_srtp)
             .map_err(|error| SetupError::Certificate(error.to_string()))?;
         Ok(Self(Arc::new(Inner {
             factory,

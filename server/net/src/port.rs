@@ -113,6 +113,11 @@ impl Port {
         Route::new(Arc::clone(self), self.sockets.len())
     }
 
+    /// The number of open routes.
+    pub fn peers(&self) -> usize {
+        self.routes().counts()[0]
+    }
+
     pub(super) fn routes(&self) -> MutexGuard<'_, Routes<Arc<PeerState>>> {
         lock(&self.routes)
     }

@@ -12,6 +12,7 @@ mod rooms;
 mod rooms_bad_input;
 mod rooms_endurance;
 mod rooms_leaks;
+mod shards;
 mod streams;
 mod turn;
 mod twcc;
