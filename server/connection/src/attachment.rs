@@ -6,6 +6,9 @@ use std::time::Duration;
 use rtc::crypto::RTCCryptoProvider;
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::sender_report::SenderReport;
+use rtc::rtcp::source_description::{
+    SdesType, SourceDescription, SourceDescriptionChunk, SourceDescriptionItem,
+};
 use shared::api::Codec;
 use tokio::sync::mpsc;
 use webrtc::media_stream::track_local::TrackLocal;
@@ -38,7 +41,11 @@ pub(super) struct Attachment {
 }
 
 /// The tracks of one viewer.
-pub(super) struct SendTracks(Vec<SendTrack>);
+pub(super) struct SendTracks {
+    tracks: Vec<SendTrack>,
+    /// Names the source of all tracks (RFC 3550 6.5.1): the `cname` of the answer.
+    cname: String,
+}
 
 /// One track, with its payload types and SSRCs.
 pub(super) struct SendTrack {
@@ -105,46 +112,56 @@ impl Attachment {
 }
 
 impl SendTracks {
-    pub(super) fn new(tracks: Vec<SendTrack>) -> Self {
-        Self(tracks)
+    pub(super) fn new(tracks: Vec<SendTrack>, cname: String) -> Self {
+        Self { tracks, cname }
     }
 
     fn of(&self, codec: Codec) -> Option<&SendTrack> {
-        self.0.iter().find(|track| track.negotiated.codec == codec)
+        let mut tracks = self.tracks.iter();
+        tracks.find(|track| track.negotiated.codec == codec)
     }
 
     fn negotiated(&self) -> Vec<TrackParams> {
-        self.0.iter().map(|track| track.negotiated).collect()
+        self.tracks.iter().map(|track| track.negotiated).collect()
     }
 
     /// Sends a receiver report without report blocks, which receivers ignore (RFC 3550 6.4.2).
     async fn send_empty_report(&self) -> Result<(), Disconnected> {
-        let Some(first) = self.0.first() else {
+        let Some(first) = self.tracks.first() else {
             return Ok(());
         };
+        let ssrc = first.negotiated.ssrc;
         let report = ReceiverReport {
-            ssrc: first.negotiated.ssrc,
+            ssrc,
             ..Default::default()
         };
-        first
-            .local
-            .write_rtcp(vec![Box::new(report)])
-            .await
-            .map_err(|_| Disconnected)
+        self.send_compound(vec![Box::new(report)], &[ssrc]).await
     }
 
-    /// Sends sender reports as one compound packet (RFC 3550 6.1).
     async fn send_reports(&self, reports: &[SenderInfo]) -> Result<(), Disconnected> {
-        let reports = reports.iter().filter_map(|report| {
-            let ssrc = self.of(report.codec)?.negotiated.ssrc;
-            Some(sender_report(report, ssrc))
-        });
-        let Some(first) = self.0.first() else {
+        let reports = reports.iter();
+        let (reports, sources): (Vec<_>, Vec<_>) = reports
+            .filter_map(|report| {
+                let ssrc = self.of(report.codec)?.negotiated.ssrc;
+                Some((sender_report(report, ssrc), ssrc))
+            })
+            .unzip();
+        self.send_compound(reports, &sources).await
+    }
+
+    /// Sends reports of these SSRCs as one compound packet, with the CNAME of each (RFC 3550 6.1).
+    async fn send_compound(
+        &self,
+        mut packets: Vec<Box<dyn rtc::rtcp::Packet>>,
+        sources: &[u32],
+    ) -> Result<(), Disconnected> {
+        let Some(first) = self.tracks.first() else {
             return Ok(());
         };
+        packets.push(Box::new(source_description(sources, &self.cname)));
         first
             .local
-            .write_rtcp(reports.collect())
+            .write_rtcp(packets)
             .await
             .map_err(|_| Disconnected)
     }
@@ -208,4 +225,17 @@ fn sender_report(report: &SenderInfo, ssrc: u32) -> Box<dyn rtc::rtcp::Packet> {
         octet_count: report.octets,
         ..Default::default()
     })
+}
+
+fn source_description(sources: &[u32], cname: &str) -> SourceDescription {
+    let chunks = sources.iter().map(|&source| SourceDescriptionChunk {
+        source,
+        items: vec![SourceDescriptionItem {
+            sdes_type: SdesType::SdesCname,
+            text: cname.to_owned().into(),
+        }],
+    });
+    SourceDescription {
+        chunks: chunks.collect(),
+    }
 }

@@ -20,7 +20,7 @@ use webrtc::peer_connection::{
 };
 use webrtc::rtp_transceiver::RtpSender;
 
-use super::attachment::SendTrack;
+use super::attachment::{SendTrack, SendTracks};
 use super::key_extractor::KeyExtractor;
 use super::keyframes::{self, KeyframeRequests};
 use super::negotiation::Negotiation;
@@ -76,7 +76,7 @@ pub(crate) struct Connection {
 /// The answer of webrtc-rs to the first offer, before `Negotiation::complete`.
 pub(super) struct FirstAnswer {
     pub(super) sdp: String,
-    pub(super) tracks: Vec<SendTrack>,
+    pub(super) tracks: SendTracks,
     /// Of the last track; it leads to the state of DTLS.
     pub(super) sender: Option<Arc<dyn RtpSender>>,
 }
@@ -211,7 +211,8 @@ impl Connection {
         }
         Ok(FirstAnswer {
             sdp: create_answer(&*self.pc, &self.route).await?,
-            tracks,
+            // webrtc-rs writes the stream's id into the answer as the cname of its tracks.
+            tracks: SendTracks::new(tracks, stream),
             sender,
         })
     }

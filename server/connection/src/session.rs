@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, watch};
 use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit};
 
-use super::attachment::{Attachment, SendTracks};
+use super::attachment::Attachment;
 use super::connection::{Connection, ConnectionFactory, restart_ice};
 use super::lifetime::{End, Lifetime};
 use super::negotiation::Negotiation;
@@ -123,7 +123,7 @@ impl Session {
             pc,
             attachment: Attachment {
                 subscription,
-                tracks: SendTracks::new(first.tracks),
+                tracks: first.tracks,
                 feedback,
                 shard,
                 route,

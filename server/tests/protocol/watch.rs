@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use rtc::rtcp::payload_feedbacks::full_intra_request::{FirEntry, FullIntraRequest};
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::sender_report::SenderReport;
+use rtc::rtcp::source_description::{SdesType, SourceDescription};
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{NackPair, TransportLayerNack};
 use shared::api::MediaPath;
+use testkit::rtcp_received::Compound;
 use testkit::{TestServer, TestViewer, Wants, eventually};
 
 /// Makes two tests of each scenario, one for each path.
@@ -37,6 +40,7 @@ on_both_paths! {
     a_lost_packet_is_sent_again,
     a_viewer_that_cannot_go_on_gets_a_keyframe,
     stray_packets_disturb_no_viewer,
+    sender_reports_carry_the_cname_of_the_answer,
 }
 
 async fn video_and_audio_arrive_complete_and_in_order(path: MediaPath) {
@@ -275,6 +279,46 @@ async fn stray_packets_disturb_no_viewer(path: MediaPath) {
     assert!(strays.any(|strays| strays > 0), "they are counted");
     let newcomer = TestViewer::watch(&server, "film").await;
     newcomer.packets_of("H264", 5).await;
+    assert_eq!(viewer.info().await.path, path);
+    server.stop().await;
+}
+
+/// RFC 3550 6.1: every compound packet begins with a report and names its source.
+async fn sender_reports_carry_the_cname_of_the_answer(path: MediaPath) {
+    let server = TestServer::with_media_path(path).await;
+    let viewer = TestViewer::watch(&server, "film").await;
+    let reports = |compound: &Compound| -> Vec<u32> {
+        let reports = compound
+            .iter()
+            .map_while(|packet| packet.as_any().downcast_ref::<SenderReport>());
+        reports.map(|report| report.ssrc).collect()
+    };
+    let reported = || viewer.rtcp.compounds();
+    eventually("reports arrive", Duration::from_secs(10), || async {
+        let compounds = reported();
+        let compounds = compounds.iter().map(reports);
+        compounds.filter(|sources| !sources.is_empty()).count() >= 2
+    })
+    .await;
+    for compound in reported() {
+        let mut descriptions = compound
+            .iter()
+            .filter_map(|packet| packet.as_any().downcast_ref::<SourceDescription>());
+        let chunks = &descriptions.next().expect("a source description").chunks;
+        assert!(!chunks.is_empty(), "{compound:?}");
+        for chunk in chunks {
+            let [item] = &chunk.items[..] else {
+                panic!("{chunk:?}")
+            };
+            assert_eq!(item.sdes_type, SdesType::SdesCname);
+            let cname = std::str::from_utf8(&item.text).unwrap();
+            let line = format!("a=ssrc:{} cname:{cname}", chunk.source);
+            assert!(viewer.answer.lines().any(|there| there == line), "{line}");
+        }
+        let described: Vec<u32> = chunks.iter().map(|chunk| chunk.source).collect();
+        let sources = reports(&compound);
+        assert!(sources.is_empty() || described == sources, "{compound:?}");
+    }
     assert_eq!(viewer.info().await.path, path);
     server.stop().await;
 }
