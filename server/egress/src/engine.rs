@@ -1,5 +1,6 @@
 //! The viewers of a shard, and which of them is polled when.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -32,12 +33,28 @@ pub(super) struct Engine {
     followed: Vec<FollowedLog<ViewerKey>>,
     timers: TimerWheel<ViewerKey>,
     batch: Batch,
-    /// The path of the batch that found the socket's buffer full.
-    blocked: Option<Path>,
+    /// Batches that found the buffer of their socket full, at most one for each socket.
+    blocked: Vec<BlockedBatch>,
     stray_limiter: StrayLimiter,
     counters: Arc<ShardCounters>,
     /// Notified after an append to a log that a viewer waits for.
     appended: Arc<Notify>,
+}
+
+/// A batch that waits until its socket is writable. Viewers of other sockets, and viewers over TCP, are served meanwhile.
+struct BlockedBatch {
+    batch: Batch,
+    path: Path,
+    /// The viewer of the batch.
+    key: ViewerKey,
+    /// Viewers of the same socket whose deadline has passed.
+    waiting: HashSet<ViewerKey>,
+}
+
+impl BlockedBatch {
+    fn blocks(&self, path: &Path) -> bool {
+        path.tcp.is_none() && path.remote.socket == self.path.remote.socket
+    }
 }
 
 /// Viewers that one stray datagram is tried with; a try costs about a microsecond.
@@ -50,33 +67,48 @@ impl Engine {
             followed: Vec::new(),
             timers: TimerWheel::new(now),
             batch: Batch::new(),
-            blocked: None,
+            blocked: Vec::new(),
             stray_limiter: StrayLimiter::new(now),
             counters,
             appended,
         }
     }
 
-    /// Polls every viewer whose deadline has passed. True: the socket's buffer is full, poll again when it may have room.
+    /// Polls every viewer whose deadline has passed. True: the buffer of a socket is full, poll again when it may have room.
     ///
     /// `clock` is read before each viewer, because a tick with many viewers takes some milliseconds.
     pub(super) fn poll(&mut self, clock: impl Fn() -> Instant, port: &Port) -> bool {
-        let now = clock();
-        if let Some(path) = self.blocked.take()
-            && self.batch.flush(port, &path) == FlushOutcome::Full
-        {
-            self.blocked = Some(path);
-            return true;
-        }
-        self.timers.advance(now);
+        self.flush_blocked(port);
+        self.timers.advance(clock());
         while let Some(key) = self.timers.pop() {
-            if let Some(path) = self.poll_viewer(key, clock()) {
-                self.blocked = Some(path);
-                self.timers.push_front(key);
+            self.poll_viewer(key, clock());
+        }
+        !self.blocked.is_empty()
+    }
+
+    /// Flushes the blocked batches, and schedules the viewers that waited for one that has left.
+    fn flush_blocked(&mut self, port: &Port) {
+        let Self {
+            blocked,
+            viewers,
+            timers,
+            counters,
+            ..
+        } = self;
+        blocked.retain_mut(|blocked| {
+            let (packets, bytes) = (blocked.batch.packets(), blocked.batch.bytes());
+            let outcome = blocked.batch.flush(port, &blocked.path);
+            if let Some((viewer, _)) = viewers.get(blocked.key) {
+                viewer.count_flush(outcome, packets, bytes, counters);
+            }
+            if outcome == FlushOutcome::Full {
                 return true;
             }
-        }
-        false
+            for key in blocked.waiting.drain() {
+                timers.schedule_now(key);
+            }
+            false
+        });
     }
 
     /// When [`Engine::poll`] has work to do; `None` while no viewer waits for a time.
@@ -84,9 +116,15 @@ impl Engine {
         self.timers.next_deadline()
     }
 
-    /// `Some`: the socket's buffer has no room for the batch to this path.
-    fn poll_viewer(&mut self, key: ViewerKey, now: Instant) -> Option<Path> {
-        let (viewer, _) = self.viewers.get_mut(key)?;
+    fn poll_viewer(&mut self, key: ViewerKey, now: Instant) {
+        let Some((viewer, _)) = self.viewers.get_mut(key) else {
+            return;
+        };
+        let mut blocked = self.blocked.iter_mut();
+        if let Some(blocked) = blocked.find(|blocked| blocked.blocks(viewer.path())) {
+            blocked.waiting.insert(key);
+            return;
+        }
         let mut context = SendContext {
             batch: &mut self.batch,
             counters: &self.counters,
@@ -101,10 +139,14 @@ impl Engine {
                     followed.add(key, viewer.waits());
                 }
             }
-            NextPoll::OnWritable => return Some(viewer.path().clone()),
+            NextPoll::OnWritable => self.blocked.push(BlockedBatch {
+                batch: std::mem::take(&mut self.batch),
+                path: viewer.path().clone(),
+                key,
+                waiting: HashSet::from([key]),
+            }),
             NextPoll::Never(reason) => self.end(key, reason),
         }
-        None
     }
 
     /// Handles SRTCP for the viewer that [`Command::AddViewer`] gave this id. True: poll now.
@@ -213,6 +255,12 @@ impl Engine {
     fn remove(&mut self, key: ViewerKey) -> Option<(Viewer, oneshot::Sender<EndReason>)> {
         let removed = self.viewers.remove(key)?;
         self.timers.cancel(key);
+        for blocked in &mut self.blocked {
+            blocked.waiting.remove(&key);
+            if blocked.key == key {
+                blocked.batch.clear();
+            }
+        }
         self.counters.viewers.fetch_sub(1, Ordering::Relaxed);
         let log = Arc::as_ptr(removed.0.subscription.log());
         for followed in &mut self.followed {

@@ -63,12 +63,6 @@ impl<K: Key> TimerWheel<K> {
         }
     }
 
-    /// Makes the key that [`TimerWheel::pop`] has just returned ready again, before all others.
-    pub(super) fn push_front(&mut self, key: K) {
-        self.ticks.insert(key, READY);
-        self.ready.push_front(key);
-    }
-
     pub(super) fn cancel(&mut self, key: K) {
         self.ticks.remove(key);
     }

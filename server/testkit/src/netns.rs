@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::future::poll_fn;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
+use std::panic::resume_unwind;
 use std::pin::pin;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -126,8 +127,7 @@ impl Namespaces {
 
     /// Polls a future inside the namespace: the sockets that it opens and the programs that it starts are in that namespace.
     pub async fn inside<F: Future>(&self, host: &str, future: F) -> F::Output {
-        let there = self.namespace(host);
-        let there = File::open(format!("/run/netns/{there}")).expect("a namespace");
+        let there = self.open(host);
         let back = File::open("/proc/thread-self/ns/net").expect("a namespace");
         let mut future = pin!(future);
         poll_fn(|context| {
@@ -138,6 +138,28 @@ impl Namespaces {
             outcome
         })
         .await
+    }
+
+    /// As [`Self::inside`], on threads of its own: tasks that the future spawns are in the namespace as well.
+    pub fn block_on<F: Future>(&self, host: &str, future: impl FnOnce() -> F + Send) -> F::Output
+    where
+        F::Output: Send,
+    {
+        let there = self.open(host);
+        let run = || {
+            enter(&there);
+            let mut runtime = tokio::runtime::Builder::new_multi_thread();
+            let runtime = runtime.worker_threads(2).enable_all().build();
+            let runtime = runtime.expect("a runtime");
+            runtime.block_on(future())
+        };
+        let outcome = thread::scope(|scope| scope.spawn(run).join());
+        outcome.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    fn open(&self, host: &str) -> File {
+        let there = self.namespace(host);
+        File::open(format!("/run/netns/{there}")).expect("a namespace")
     }
 
     /// A command that runs a program in a namespace.

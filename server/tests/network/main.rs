@@ -1,4 +1,5 @@
-//! Networks that the tests make of namespaces: peers behind NATs, and viewers over bad links. They need Linux and root.
+//! Networks that the tests make of namespaces: peers behind NATs, viewers over bad links, and the server's own sockets and addresses. They need Linux and root.
 
 mod link;
 mod nat;
+mod server;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{CurrentFrame, EndReason, NextPoll, SendContext, Viewer};
+use crate::counters::ShardCounters;
 use crate::srtp::RtpPacket;
 use congestion::rtx_history::SentPacket;
 use net::batch::FlushOutcome;
@@ -244,21 +245,30 @@ impl Viewer {
 
     /// Sends the batch, and counts its packets.
     pub(super) fn flush(&mut self, context: &mut SendContext<'_>) -> FlushOutcome {
-        let (packets, bytes) = (context.batch.packets() as u64, context.batch.bytes() as u64);
+        let (packets, bytes) = (context.batch.packets(), context.batch.bytes());
         let outcome = context.batch.flush(self.route.port(), &self.path);
-        self.count(context.counters, |counters| {
-            match outcome {
-                FlushOutcome::Sent => {
-                    counters.packets.add(packets);
-                    counters.bytes.add(bytes);
-                    counters.batches.add(1);
-                }
-                FlushOutcome::Refused => counters.send_errors.add(1),
-                FlushOutcome::Empty | FlushOutcome::Full => {}
-            }
-            counters.rtx.add(self.retransmitted);
-        });
-        self.retransmitted = 0;
+        self.count_flush(outcome, packets, bytes, context.counters);
+        let retransmitted = std::mem::take(&mut self.retransmitted);
+        self.count(context.counters, |counters| counters.rtx.add(retransmitted));
         outcome
+    }
+
+    /// Counts a batch of this viewer that was flushed with this outcome.
+    pub(crate) fn count_flush(
+        &self,
+        outcome: FlushOutcome,
+        packets: usize,
+        bytes: usize,
+        shard: &ShardCounters,
+    ) {
+        self.count(shard, |counters| match outcome {
+            FlushOutcome::Sent => {
+                counters.packets.add(packets as u64);
+                counters.bytes.add(bytes as u64);
+                counters.batches.add(1);
+            }
+            FlushOutcome::Refused => counters.send_errors.add(1),
+            FlushOutcome::Empty | FlushOutcome::Full => {}
+        });
     }
 }

@@ -1,0 +1,4 @@
+//! The server's own network: sockets that are full, addresses that come and go.
+
+mod network;
+mod sockets;

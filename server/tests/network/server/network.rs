@@ -1,0 +1,127 @@
+//! A server and a viewer, joined by two links.
+//!
+//! ```text
+//!   viewer: 10.1.0.2 -- 10.1.0.1 :server
+//!           10.2.0.2 -- 10.2.0.1
+//! ```
+
+use testkit::netns::Namespaces;
+use testkit::{TestViewer, Wants};
+
+const SERVER: &str = "server";
+const VIEWER: &str = "viewer";
+
+/// A link, by the number in its addresses.
+pub(crate) const ONE: u8 = 1;
+pub(crate) const TWO: u8 = 2;
+
+/// The namespaces and the server in them. Dropping it ends and removes both.
+pub(crate) struct Network(Namespaces);
+
+impl Network {
+    /// Starts a server of one shard that serves the clip as `film`. `None` where namespaces cannot be made.
+    pub(crate) fn build() -> Option<Self> {
+        let mut namespaces = Namespaces::build("server", &[SERVER, VIEWER])?;
+        for link in [ONE, TWO] {
+            let end = format!("link{link}");
+            namespaces.join((SERVER, &end), (VIEWER, &end));
+            for (host, number) in [(SERVER, 1), (VIEWER, 2)] {
+                namespaces.set(host, &format!("addr add 10.{link}.0.{number}/24 dev {end}"));
+                // A GSO batch would cross the veth, and a queue would drop it, as one packet.
+                namespaces.set(host, &format!("link set {end} gso_max_segs 1 up"));
+            }
+        }
+        let film = format!("film={}", testkit::CLIP);
+        let arguments = ["--shards", "1", "--udp-port", "0", "--turn", "off", &film];
+        namespaces.serve(SERVER, &arguments);
+        Some(Self(namespaces))
+    }
+
+    /// Limits the media that the server sends over a link to `kilobits` a second, behind a queue that nothing overflows. ICE is not delayed.
+    pub(crate) fn limit(&self, link: u8, kilobits: u32) {
+        let end = format!("dev link{link}");
+        self.run(&format!(
+            "tc qdisc replace {end} root handle 1: htb default 1"
+        ));
+        self.run(&format!(
+            "tc class replace {end} parent 1: classid 1:1 htb rate 1gbit"
+        ));
+        self.change_limit(link, kilobits);
+        self.run(&format!(
+            "tc qdisc replace {end} parent 1:2 handle 2: pfifo limit 100000"
+        ));
+        // htb takes a packet's priority as its class.
+        let rules = format!(
+            "table inet media {{
+                chain send {{
+                    type filter hook output priority filter
+                    oifname link{link} udp length > 300 meta priority set 1:2
+                }}
+            }}
+"
+        );
+        self.0.load(SERVER, &rules);
+    }
+
+    /// Another limit for the same queue.
+    pub(crate) fn change_limit(&self, link: u8, kilobits: u32) {
+        let rate = format!("rate {kilobits}kbit ceil {kilobits}kbit burst 3000 cburst 3000");
+        self.run(&format!(
+            "tc class replace dev link{link} parent 1: classid 1:2 htb {rate}"
+        ));
+    }
+
+    /// Bytes in that queue.
+    pub(crate) fn queued(&self, link: u8) -> u64 {
+        let shown = self.run(&format!("tc -s qdisc show dev link{link}"));
+        let (_, backlog) = shown.split_once("backlog ").expect("a queue");
+        let bytes = backlog.split('b').next().expect("a number of bytes");
+        let (digits, factor) = match bytes.strip_suffix(['K', 'M']) {
+            Some(kilobytes) if bytes.ends_with('K') => (kilobytes, 1 << 10),
+            Some(megabytes) => (megabytes, 1 << 20),
+            None => (bytes, 1),
+        };
+        digits.parse::<u64>().expect("a number") * factor
+    }
+
+    /// Runs a program of the server's host; returns its output.
+    fn run(&self, command: &str) -> String {
+        self.0.run(SERVER, &command.split(' ').collect::<Vec<_>>())
+    }
+
+    /// A viewer with a socket on this address, that knows the server by one of its addresses. The request goes over the second link.
+    pub(crate) async fn watch(&self, from: &str, to: &str) -> TestViewer {
+        let (mut viewer, offer) = TestViewer::offer_from(from, Wants::default()).await;
+        let (session, answer) = self.post(offer).await;
+        viewer.session = session;
+        viewer.accept(with_candidate(&answer, to)).await;
+        viewer.connected().await;
+        viewer
+    }
+
+    /// Runs a test in the viewer's namespace.
+    pub(crate) fn block_on<F: Future<Output = ()>>(&self, test: impl FnOnce() -> F + Send) {
+        self.0.block_on(VIEWER, test);
+    }
+
+    /// The URL of the session, and the answer.
+    async fn post(&self, offer: String) -> (String, String) {
+        let server = format!("http://10.{TWO}.0.1:8000");
+        let request = reqwest::Client::new().post(format!("{server}/whep/film"));
+        let request = request.header("content-type", "application/sdp");
+        let response = request.body(offer).send().await.expect("an answer");
+        assert_eq!(response.status(), 201);
+        let location = response.headers()["location"].to_str().expect("ASCII");
+        let session = format!("{server}{location}");
+        (session, response.text().await.expect("an answer"))
+    }
+}
+
+/// The answer, without candidates on other addresses.
+fn with_candidate(answer: &str, address: &str) -> String {
+    let kept = answer.lines().filter(|line| {
+        let candidate = line.strip_prefix("a=candidate:");
+        candidate.is_none_or(|candidate| candidate.split(' ').nth(4) == Some(address))
+    });
+    kept.map(|line| format!("{line}\r\n")).collect()
+}
