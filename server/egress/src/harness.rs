@@ -10,6 +10,7 @@ use rtc::crypto::{RTCCryptoProvider, SecretVec, default_provider};
 use rtc::rtcp::packet::Packet as RtcpPacket;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::receiver_report::ReceiverReport;
+use rtc::rtcp::reception_report::ReceptionReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{
     TransportLayerNack, nack_pairs_from_sequence_numbers,
 };
@@ -216,6 +217,20 @@ impl Peer {
     pub(crate) fn report(&mut self) -> Vec<u8> {
         self.srtcp(&ReceiverReport {
             ssrc: 9,
+            ..Default::default()
+        })
+    }
+
+    /// A receiver report without delay about the sender report of this time (the middle 32 bits of its NTP timestamp).
+    pub(crate) fn report_block(&mut self, ssrc: u32, last_sender_report: u32) -> Vec<u8> {
+        let block = ReceptionReport {
+            ssrc,
+            last_sender_report,
+            ..Default::default()
+        };
+        self.srtcp(&ReceiverReport {
+            ssrc: 9,
+            reports: vec![block],
             ..Default::default()
         })
     }

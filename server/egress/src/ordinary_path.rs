@@ -1,14 +1,14 @@
 //! Sends to one viewer on the ordinary path, where the peer connection encrypts and sends: for viewers whose SRTP keys could not be obtained.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 use super::counters::{Counters, ViewerCounters};
 use super::end_reason::EndReason;
 use super::packet_sink::{Disconnected, OutgoingPacket, PacketSink};
-use super::rtp_clock::RtpClock;
+use super::rtp_clock::{RtpClock, WallClock};
 use stream::Subscription;
 use stream::shared_log::SharedLog;
 use timeline::playhead::{DueUnit, Playhead, Step};
@@ -33,6 +33,7 @@ struct OrdinaryViewer<S> {
     /// By the playhead's slots.
     tracks: Vec<OutgoingTrack>,
     next_report: Instant,
+    wall_clock: WallClock,
     restarted: Option<Instant>,
     counters: Arc<ViewerCounters>,
     stream_counters: Arc<Counters>,
@@ -71,6 +72,7 @@ pub async fn run(
             })
             .collect(),
         next_report: now + FIRST_REPORT,
+        wall_clock: WallClock::new(now),
         restarted: None,
         counters,
         stream_counters: subscription.stream().counters().clone(),
@@ -173,7 +175,7 @@ impl<S: PacketSink> OrdinaryViewer<S> {
             return Ok(());
         }
         self.next_report = now + REPORT_INTERVAL;
-        let (at, wall) = (self.playhead.clock(now), SystemTime::now());
+        let (at, wall) = (self.playhead.clock(now), self.wall_clock.at(now));
         for track in &self.tracks {
             self.sink.report(track.clock.sender_info(at, wall)).await?;
         }

@@ -1,6 +1,6 @@
 //! The RTP clock of one track towards one viewer, and the counts for its sender reports.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use shared::api::Codec;
 
@@ -16,6 +16,27 @@ pub struct SenderInfo {
     pub timestamp: u32,
     pub packets: u32,
     pub octets: u32,
+}
+
+/// The wall clock of sender reports: read once, and advanced by the monotonic clock, because a step of the system's clock would change the measured
+/// round trip, and the synchronization of audio and video.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WallClock {
+    started: Instant,
+    at_start: SystemTime,
+}
+
+impl WallClock {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            started: now,
+            at_start: SystemTime::now(),
+        }
+    }
+
+    pub(super) fn at(&self, now: Instant) -> SystemTime {
+        self.at_start + now.saturating_duration_since(self.started)
+    }
 }
 
 /// Maps media time to RTP timestamps, and counts the packets and octets sent.

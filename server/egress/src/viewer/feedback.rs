@@ -1,6 +1,6 @@
 //! SRTCP from the viewer: losses, keyframe requests, congestion feedback.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::{CUT_WITH_TWCC, FeedbackOutcome, MAX_RETRANSMISSIONS, SILENT, UNKNOWN_RTT, Viewer};
 use crate::counters::ShardCounters;
@@ -86,7 +86,7 @@ impl Viewer {
 
     /// The round trip is the time since our sender report that the block names, less the viewer's delay between that report and this block (RFC 3550 6.4.1).
     fn on_report_block(&mut self, now: Instant, block: &rtcp::ReportBlock) {
-        let arrived = (ntp(SystemTime::now()) >> 16) as u32;
+        let arrived = (ntp(self.wall_clock.at(now)) >> 16) as u32;
         let rtt = arrived
             .wrapping_sub(block.last_report)
             .wrapping_sub(block.delay);

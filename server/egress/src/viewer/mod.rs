@@ -10,7 +10,7 @@ mod sending;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -18,7 +18,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::counters::{Counters, ShardCounters, ViewerCounters};
 use super::end_reason::EndReason;
 use super::packet_sink::Disconnected;
-use super::rtp_clock::SenderInfo;
+use super::rtp_clock::{SenderInfo, WallClock};
 use super::srtp::{SrtcpReceiver, SrtpSender};
 use super::track::{TrackParams, TrackSender};
 use congestion::estimator::BandwidthEstimator;
@@ -105,6 +105,7 @@ pub(super) struct Viewer {
     retransmitted: u64,
     reports: mpsc::Sender<Vec<SenderInfo>>,
     next_report: Instant,
+    wall_clock: WallClock,
     /// When the video last restarted at a keyframe.
     restarted: Option<Instant>,
     keyframe_needed: bool,
@@ -198,6 +199,7 @@ impl Viewer {
             retransmitted: 0,
             reports,
             next_report: now + FIRST_REPORT,
+            wall_clock: WallClock::new(now),
             restarted: None,
             keyframe_needed: false,
             keyframe_held: false,
@@ -353,7 +355,7 @@ impl Viewer {
         for history in self.tracks.iter_mut().filter_map(TrackSender::rtx_history) {
             history.expire(now, rtt);
         }
-        let (at, wall) = (self.playhead.clock(now), SystemTime::now());
+        let (at, wall) = (self.playhead.clock(now), self.wall_clock.at(now));
         let reports = self.tracks.iter();
         let reports = reports.map(|track| track.sender_info(at, wall)).collect();
         match self.reports.try_send(reports) {

@@ -321,6 +321,25 @@ fn sender_reports_start_after_60_ms_and_follow_every_3_s() {
     assert_eq!(viewer.poll(harness.at(6_060)), gone);
 }
 
+/// Times are passed in and differ from the system's clock, so a clock that is read shows as another round trip.
+#[test]
+fn the_round_trip_does_not_depend_on_the_system_clock() {
+    let harness = Harness::new();
+    harness.append_video(0, true, 1, 1);
+    let (mut viewer, mut peer) = viewer(&harness);
+    viewer.poll(harness.at(60));
+    let first = peer.reports.try_recv().expect("the first report")[0].ntp;
+    viewer.poll(harness.at(3_060));
+    let second = peer.reports.try_recv().expect("the second report")[0].ntp;
+    let apart = (second - first) as f64 / f64::from(u32::MAX);
+    assert!((apart - 3.0).abs() < 1e-6, "{apart} s");
+
+    let report = peer.report_block(VIDEO_SSRC, (second >> 16) as u32);
+    viewer.on_srtcp(harness.at(3_100), &peer, &report);
+    let rtt = viewer.viewer.counters.rtt().expect("it is measured");
+    assert!((39..=41).contains(&rtt.as_millis()), "{rtt:?}");
+}
+
 #[test]
 fn a_viewer_waits_for_frames_until_the_stream_ends() {
     let harness = Harness::new();
