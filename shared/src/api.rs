@@ -233,6 +233,12 @@ pub struct Health {
     /// Open sockets of rooms, joined or not.
     #[serde(default)]
     pub sockets: u32,
+    /// Threads that send media that have failed and not started again.
+    #[serde(default)]
+    pub failed_shards: u32,
+    /// How often such a thread has failed, and all of its viewers were disconnected. More than 0: look at the log.
+    #[serde(default)]
+    pub shard_restarts: u64,
     /// Seconds since the server started.
     pub uptime: u64,
 }

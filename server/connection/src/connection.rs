@@ -107,6 +107,11 @@ impl ConnectionFactory {
         })
     }
 
+    #[cfg(feature = "fault-injection")]
+    pub(crate) fn shards(&self) -> &ShardPool {
+        &self.shards
+    }
+
     pub(crate) async fn connection(&self, negotiation: &Negotiation) -> Result<Connection, Error> {
         let opened = self.shards.open_route();
         let (shard, route) = opened.ok_or_else(|| Error::Other("there is no shard".to_owned()))?;

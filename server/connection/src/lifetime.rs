@@ -29,6 +29,7 @@ pub(crate) enum End {
     Silent,
     StreamOver,
     TrackGone,
+    ShardFailed,
     Shutdown,
 }
 
@@ -87,6 +88,7 @@ impl Lifetime {
                     EndReason::StreamOver => End::StreamOver,
                     EndReason::TrackGone => End::TrackGone,
                     EndReason::ViewerGone => End::Left,
+                    EndReason::ShardFailed => End::ShardFailed,
                 },
                 end = lost(&mut liveness, &mut state) => end,
                 () = dtls_closed(sender, route) => End::Left,
@@ -183,6 +185,7 @@ impl fmt::Display for End {
             Self::Silent => "nothing has arrived from it for too long",
             Self::StreamOver => "the stream ended",
             Self::TrackGone => "the stream does not have its track any more",
+            Self::ShardFailed => "the thread that sent its media has failed",
             Self::Shutdown => "the server is shutting down",
         })
     }

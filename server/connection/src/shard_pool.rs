@@ -20,7 +20,7 @@ impl ShardPool {
         }
     }
 
-    /// Opens a route on the shard with the fewest. A viewer counts from here on, not only once it is connected: otherwise all viewers that join at
+    /// Opens a route on the running shard with the fewest. A viewer counts from here on, not only once it is connected: otherwise all viewers that join at
     /// the same time would get the same shard. `None`: there is no shard.
     pub(crate) fn open_route(&self) -> Option<(Shard, Arc<Route>)> {
         let _choosing = self.choosing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -29,5 +29,10 @@ impl ShardPool {
             .iter()
             .min_by_key(|shard| shard.port().peers())?;
         Some((shard.clone(), Arc::new(shard.port().open())))
+    }
+
+    #[cfg(feature = "fault-injection")]
+    pub(crate) fn get(&self, number: usize) -> &Shard {
+        &self.shards[number]
     }
 }

@@ -16,6 +16,8 @@ use super::sdpfrag::FragmentError;
 use super::session::{Opening, Session};
 use super::shard_pool::ShardPool;
 use egress::counters::ShardCounters;
+#[cfg(feature = "fault-injection")]
+use egress::shard::Fault;
 use egress::shard::Shard;
 use media::track::TrackKind;
 use net::{NetError, Port};
@@ -177,6 +179,12 @@ impl Viewers {
     /// Counters of each shard since the start.
     pub fn shards(&self) -> &[Arc<ShardCounters>] {
         &self.0.shards
+    }
+
+    /// Makes a shard fail as by an error in the program.
+    #[cfg(feature = "fault-injection")]
+    pub fn inject_fault(&self, shard: usize, fault: Fault) {
+        self.0.factory.shards().get(shard).inject_fault(fault);
     }
 
     /// Viewers that have been sent packets: by a shard, and by webrtc-rs.

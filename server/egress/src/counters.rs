@@ -60,6 +60,9 @@ pub struct ShardCounters {
     pub stray: Arc<AtomicU64>,
     /// RTCP datagrams that arrived.
     pub feedback: Counter,
+    /// The thread has failed and has not started again yet.
+    pub failed: AtomicBool,
+    pub restarts: Counter,
 }
 
 /// Histogram of the time from when a frame could have been sent (due, and appended) to when it is sent.

@@ -8,4 +8,6 @@ pub enum EndReason {
     TrackGone,
     /// The connection to the viewer is closed.
     ViewerGone,
+    /// The thread that sent to the viewer has failed.
+    ShardFailed,
 }

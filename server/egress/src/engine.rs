@@ -74,6 +74,16 @@ impl Engine {
         }
     }
 
+    /// Ends sending to all viewers. Keys of earlier viewers stay invalid.
+    pub(super) fn reset(&mut self, now: Instant) {
+        self.viewers.clear();
+        self.followed.clear();
+        self.timers = TimerWheel::new(now);
+        self.batch.clear();
+        self.blocked.clear();
+        self.counters.viewers.store(0, Ordering::Relaxed);
+    }
+
     /// Polls every viewer whose deadline has passed. True: the buffer of a socket is full, poll again when it may have room.
     ///
     /// `clock` is read before each viewer, because a tick with many viewers takes some milliseconds.
@@ -231,6 +241,8 @@ impl Engine {
                     self.timers.schedule_now(key);
                 }
             }
+            #[cfg(feature = "fault-injection")]
+            Command::Fail(_) => {}
         }
     }
 

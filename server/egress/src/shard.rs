@@ -1,4 +1,4 @@
-//! A thread that owns a UDP port and sends media to its viewers.
+//! A thread that owns a UDP port and sends media to its viewers. After a panic it starts again, without viewers.
 //!
 //! The loop polls a viewer when one of its frames is due, when its log has grown, or when its feedback asks for packets. Polls are gathered into
 //! ticks, so that frames due at almost the same time leave in one batch, and no packet costs a wake-up, a lock or an allocation. ICE and DTLS run on
@@ -6,15 +6,17 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::LocalSet;
+use tokio::task::{JoinSet, LocalSet};
 
 use super::counters::ShardCounters;
 use super::end_reason::EndReason;
@@ -24,6 +26,9 @@ use net::port::SEND_RETRY_DELAY;
 use net::routes::Remote;
 use net::{Port, tcp};
 use timeline::playhead;
+
+/// From a failure to the next start.
+const RESTART_DELAY: Duration = Duration::from_millis(200);
 
 /// A handle on a shard; clones share it. The thread ends when the last handle is dropped.
 #[derive(Clone, Debug)]
@@ -51,6 +56,16 @@ pub(super) enum Command {
     AddViewer(Box<ViewerParams>, oneshot::Sender<Added>),
     RemoveViewer(ViewerKey),
     MovePlayhead(ViewerKey, playhead::Command),
+    #[cfg(feature = "fault-injection")]
+    Fail(Fault),
+}
+
+/// Which part of a shard panics.
+#[cfg(feature = "fault-injection")]
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    Loop,
+    SocketTask,
 }
 
 impl Shard {
@@ -66,10 +81,15 @@ impl Shard {
         });
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (thread_port, thread_counters) = (Arc::clone(&port), Arc::clone(&counters));
-        thread::Builder::new().name(name).spawn(move || {
-            let local = LocalSet::new();
-            local.block_on(&runtime, run(thread_port, thread_counters, received));
-        })?;
+        let supervisor = Supervisor {
+            name: name.clone(),
+            port: thread_port,
+            counters: thread_counters,
+            commands: received,
+        };
+        thread::Builder::new()
+            .name(name)
+            .spawn(move || supervisor.run(&runtime))?;
         Ok(Self {
             port,
             counters,
@@ -83,6 +103,18 @@ impl Shard {
 
     pub fn counters(&self) -> &Arc<ShardCounters> {
         &self.counters
+    }
+
+    /// False: it has failed, and has not started again yet.
+    pub fn is_running(&self) -> bool {
+        !self.counters.failed.load(Ordering::Relaxed)
+    }
+
+    /// Makes it fail as by an error in the program.
+    #[cfg(feature = "fault-injection")]
+    pub fn inject_fault(&self, fault: Fault) {
+        // The thread runs as long as this handle.
+        let _ = self.commands.send(Command::Fail(fault));
     }
 
     /// Begins to send to a viewer. `None`: the thread has ended, or the viewer has no path yet.
@@ -109,7 +141,7 @@ impl ViewerHandle {
 
     /// Returns when sending has ended.
     pub async fn ended(&mut self) -> EndReason {
-        (&mut self.ended).await.unwrap_or(EndReason::ViewerGone)
+        (&mut self.ended).await.unwrap_or(EndReason::ShardFailed)
     }
 }
 
@@ -120,56 +152,110 @@ impl Drop for ViewerHandle {
     }
 }
 
-async fn run(
+/// Runs the loop of a shard. A panic ends the sessions of its viewers, and the loop starts again: otherwise its port would stay open, and would get
+/// new viewers, without a thread that serves it.
+struct Supervisor {
+    name: String,
     port: Arc<Port>,
     counters: Arc<ShardCounters>,
-    mut commands: mpsc::UnboundedReceiver<Command>,
-) {
-    let urgent = Rc::new(Notify::new());
-    let appended = Arc::new(Notify::new());
-    let engine = Engine::new(Instant::now(), counters, Arc::clone(&appended));
-    let engine = Rc::new(RefCell::new(engine));
-    for index in 0..port.sockets().len() {
-        let Ok(socket) = port.register(index).map(Rc::new) else {
-            tracing::error!("a socket cannot be registered for receiving; restart the server");
-            return;
-        };
-        let on_srtcp = srtcp_handler(&engine, &urgent);
-        let receiving = Rc::clone(&socket);
-        tokio::task::spawn_local(async move { receiving.receive(on_srtcp).await });
-        tokio::task::spawn_local(async move { socket.wake_when_writable().await });
-    }
-    for (index, listener) in port.take_listeners() {
-        let listener = match TcpListener::from_std(listener) {
-            Ok(listener) => listener,
-            Err(error) => {
-                tracing::error!(%error, "ICE-TCP cannot be served on one of the addresses");
-                continue;
+    commands: mpsc::UnboundedReceiver<Command>,
+}
+
+/// Why the loop has ended.
+enum Ended {
+    /// The last handle was dropped.
+    Dropped,
+    /// A task of a socket has ended, or a socket cannot be served.
+    Failed,
+}
+
+impl Supervisor {
+    /// Returns when the last handle is dropped.
+    fn run(mut self, runtime: &Runtime) {
+        let appended = Arc::new(Notify::new());
+        let now = Instant::now();
+        let engine = Engine::new(now, Arc::clone(&self.counters), Arc::clone(&appended));
+        let engine = Rc::new(RefCell::new(engine));
+        loop {
+            let local = LocalSet::new();
+            let attempt = self.attempt(&engine, &appended);
+            // The tasks of a failed attempt are dropped with `local`. The engine is reset below.
+            let attempt = AssertUnwindSafe(|| local.block_on(runtime, attempt));
+            if let Ok(Ended::Dropped) = catch_unwind(attempt) {
+                return;
             }
-        };
-        let on_srtcp = srtcp_handler(&engine, &urgent);
-        tokio::task::spawn_local(tcp::serve(Arc::clone(&port), index, listener, on_srtcp));
-    }
-    loop {
-        let blocked = engine.borrow_mut().poll(Instant::now, &port);
-        let deadline = engine.borrow().next_deadline();
-        let tick = async {
-            match (blocked, deadline) {
-                (true, _) => tokio::time::sleep(SEND_RETRY_DELAY).await,
-                (false, Some(deadline)) => tokio::time::sleep_until(deadline.into()).await,
-                (false, None) => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = tick => {}
-            () = appended.notified() => engine.borrow_mut().on_append(),
-            () = urgent.notified() => {}
-            command = commands.recv() => match command {
-                Some(command) => engine.borrow_mut().handle_command(Instant::now(), command),
-                None => return,
-            },
+            drop(local);
+            self.counters.failed.store(true, Ordering::Relaxed);
+            self.counters.restarts.add(1);
+            tracing::error!(
+                shard = self.name,
+                "a thread that sends media has failed: its viewers are disconnected, and it starts again; please report this with the log above"
+            );
+            thread::sleep(RESTART_DELAY);
+            engine.borrow_mut().reset(Instant::now());
         }
     }
+
+    async fn attempt(&mut self, engine: &Rc<RefCell<Engine>>, appended: &Notify) -> Ended {
+        let urgent = Rc::new(Notify::new());
+        let mut tasks = match serve_sockets(&self.port, engine, &urgent) {
+            Ok(tasks) => tasks,
+            Err(error) => {
+                tracing::error!(%error, "a socket cannot be served");
+                return Ended::Failed;
+            }
+        };
+        self.counters.failed.store(false, Ordering::Relaxed);
+        loop {
+            let blocked = engine.borrow_mut().poll(Instant::now, &self.port);
+            let deadline = engine.borrow().next_deadline();
+            let tick = async {
+                match (blocked, deadline) {
+                    (true, _) => tokio::time::sleep(SEND_RETRY_DELAY).await,
+                    (false, Some(deadline)) => tokio::time::sleep_until(deadline.into()).await,
+                    (false, None) => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = tick => {}
+                () = appended.notified() => engine.borrow_mut().on_append(),
+                () = urgent.notified() => {}
+                command = self.commands.recv() => match command {
+                    #[cfg(feature = "fault-injection")]
+                    Some(Command::Fail(Fault::Loop)) => panic!("a fault that a test injects"),
+                    #[cfg(feature = "fault-injection")]
+                    Some(Command::Fail(Fault::SocketTask)) => {
+                        tasks.spawn_local(async { panic!("a fault that a test injects") });
+                    }
+                    Some(command) => engine.borrow_mut().handle_command(Instant::now(), command),
+                    None => return Ended::Dropped,
+                },
+                Some(_) = tasks.join_next() => return Ended::Failed,
+            }
+        }
+    }
+}
+
+/// Starts the tasks that receive from the sockets of the port. None of them ends by itself.
+fn serve_sockets(
+    port: &Arc<Port>,
+    engine: &Rc<RefCell<Engine>>,
+    urgent: &Rc<Notify>,
+) -> io::Result<JoinSet<()>> {
+    let mut tasks = JoinSet::new();
+    for index in 0..port.sockets().len() {
+        let socket = Rc::new(port.register(index)?);
+        let on_srtcp = srtcp_handler(engine, urgent);
+        let receiving = Rc::clone(&socket);
+        tasks.spawn_local(async move { receiving.receive(on_srtcp).await });
+        tasks.spawn_local(async move { socket.wake_when_writable().await });
+    }
+    for (index, listener) in port.listeners()? {
+        let listener = TcpListener::from_std(listener)?;
+        let on_srtcp = srtcp_handler(engine, urgent);
+        tasks.spawn_local(tcp::serve(Arc::clone(port), index, listener, on_srtcp));
+    }
+    Ok(tasks)
 }
 
 /// Hands SRTCP to the engine, and wakes the loop when the engine is to be polled at once.
@@ -224,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_viewer_whose_shard_has_ended_is_gone() {
+    fn a_viewer_whose_shard_has_ended_is_told() {
         let harness = Harness::new();
         let (commands, _) = mpsc::unbounded_channel();
         let (ending, ended) = oneshot::channel();
@@ -242,7 +328,7 @@ mod tests {
         };
         assert_eq!(now_or_never(handle.ended()), None);
         drop(ending);
-        assert_eq!(now_or_never(handle.ended()), Some(EndReason::ViewerGone));
+        assert_eq!(now_or_never(handle.ended()), Some(EndReason::ShardFailed));
     }
 
     #[test]

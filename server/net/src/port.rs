@@ -37,8 +37,8 @@ const RECEIVE_BUFFER: usize = 2 << 20;
 pub struct Port {
     sockets: Vec<Socket>,
     routes: Mutex<Routes<Arc<PeerState>>>,
-    /// TCP listeners, each with the index of the socket of the same address, until the shard takes them.
-    listeners: Mutex<Vec<(usize, TcpListener)>>,
+    /// TCP listeners, each with the index of the socket of the same address.
+    listeners: Vec<(usize, TcpListener)>,
     candidates: Vec<String>,
     stray: Arc<AtomicU64>,
 }
@@ -83,7 +83,7 @@ impl Port {
         Ok(Arc::new(Self {
             sockets,
             routes: Mutex::default(),
-            listeners: Mutex::new(listeners),
+            listeners,
             candidates,
             stray: Arc::default(),
         }))
@@ -103,9 +103,15 @@ impl Port {
         &self.stray
     }
 
-    /// Takes the TCP listeners, each with the index of the socket of the same address.
-    pub fn take_listeners(&self) -> Vec<(usize, TcpListener)> {
-        std::mem::take(&mut *lock(&self.listeners))
+    /// Duplicates of the TCP listeners, each with the index of the socket of the same address.
+    ///
+    /// # Errors
+    /// A listener cannot be duplicated.
+    pub fn listeners(&self) -> io::Result<Vec<(usize, TcpListener)>> {
+        let listeners = self.listeners.iter();
+        listeners
+            .map(|(index, listener)| Ok((*index, listener.try_clone()?)))
+            .collect()
     }
 
     /// Opens a share of the port for one peer, until it is dropped.

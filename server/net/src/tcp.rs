@@ -17,6 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use super::port::{Port, lock};
 use super::routes::Remote;
@@ -88,15 +89,23 @@ impl TcpSendQueue {
     }
 }
 
-/// Accepts connections for socket `index` of the port, until the task is dropped; `on_srtcp` as in
+/// Accepts connections for socket `index` of the port, until the task is dropped or a connection panics; `on_srtcp` as in
 /// [`RegisteredSocket::receive`](super::port::RegisteredSocket::receive). Runs on the shard's thread.
 pub async fn serve<F>(port: Arc<Port>, index: usize, listener: TcpListener, on_srtcp: F)
 where
     F: FnMut(Option<u64>, Remote, &[u8]) + Clone + 'static,
 {
     let unidentified = Rc::new(Cell::new(0));
+    let mut connections = JoinSet::new();
     loop {
-        let (connection, address) = match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(ended) = connections.join_next() => match ended {
+                Ok(()) => continue,
+                Err(_) => return,
+            },
+        };
+        let (connection, address) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // The process has no file descriptor left, or the peer has disconnected already.
@@ -120,7 +129,7 @@ where
             },
             unidentified: Some(permit),
         };
-        tokio::task::spawn_local(connection_task.run(connection, on_srtcp.clone()));
+        connections.spawn_local(connection_task.run(connection, on_srtcp.clone()));
     }
 }
 

@@ -114,6 +114,10 @@ fn shards(text: &mut Exposition, shards: &[Arc<ShardCounters>]) {
     family("weir_rtcp_datagrams_total", "counter", help, &|shard| {
         shard.feedback.get()
     });
+    let help = "Failures of a shard, at which all of its viewers were disconnected.";
+    family("weir_shard_restarts_total", "counter", help, &|shard| {
+        shard.restarts.get()
+    });
     text.family(
         "weir_lateness_seconds",
         "histogram",

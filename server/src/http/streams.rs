@@ -1,6 +1,7 @@
 //! `/api/streams` and `/api/health`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -42,6 +43,10 @@ pub(super) async fn poster(
 
 pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
     let limits = app.registry.limits();
+    let shards = app.viewers.shards();
+    let failed = shards
+        .iter()
+        .filter(|shard| shard.failed.load(Ordering::Relaxed));
     let health = Health {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         streams: count(app.registry.count()),
@@ -51,6 +56,8 @@ pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
         max_egress: limits.egress,
         rooms: count(app.rooms.rooms()),
         sockets: count(app.rooms.sockets()),
+        failed_shards: count(failed.count()),
+        shard_restarts: shards.iter().map(|shard| shard.restarts.get()).sum(),
         uptime: app.started.elapsed().as_secs(),
     };
     (NO_STORE, Json(health)).into_response()

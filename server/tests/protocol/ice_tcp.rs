@@ -32,7 +32,7 @@ impl TestPort {
     /// Must be called in a [`LocalSet`].
     fn open() -> Self {
         let port = Port::bind(0, None, true).expect("free ports");
-        let mut listeners = port.take_listeners().into_iter();
+        let mut listeners = port.listeners().expect("duplicates").into_iter();
         let (index, listener) = listeners
             .find(|(_, listener)| {
                 let address = listener.local_addr().expect("bound");

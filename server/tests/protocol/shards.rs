@@ -1,8 +1,11 @@
-//! The threads that send media: which viewers they get.
+//! The threads that send media: which viewers they get, and what happens when one of them fails.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use testkit::{TestServer, TestViewer, Wants};
+use egress::shard::Fault;
+use shared::api::Health;
+use testkit::{TestServer, TestViewer, Wants, eventually};
 use tokio::task::JoinSet;
 
 /// The UDP port of the answer's candidates: each shard has its own.
@@ -37,4 +40,53 @@ async fn viewers_that_join_at_once_are_spread_over_all_shards() {
     assert_eq!(viewers, [4, 4, 4], "none of them is connected yet");
     viewer.leave().await;
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_fails_disconnects_its_own_viewers_only_and_serves_new_ones() {
+    for fault in [Fault::Loop, Fault::SocketTask] {
+        let film = format!("film={}", testkit::CLIP);
+        let server = TestServer::with(&["--shards", "2", &film]).await;
+        let mut viewers = [
+            TestViewer::watch(&server, "film").await,
+            TestViewer::watch(&server, "film").await,
+        ];
+        let first_shard = server.viewers.addresses()[0].port();
+        viewers.sort_by_key(|viewer| port(&viewer.answer) != first_shard);
+        let [affected, other] = &viewers;
+        assert_ne!(port(&affected.answer), port(&other.answer));
+        for viewer in &viewers {
+            viewer.packets_of("H264", 20).await;
+        }
+        assert_eq!(health(&server).await.shard_restarts, 0);
+
+        server.viewers.inject_fault(0, fault);
+        affected.ended(Duration::from_secs(5)).await;
+        eventually("its session ends", Duration::from_secs(5), || async {
+            server.viewers.sessions() == 1
+        })
+        .await;
+        let before = other.packets();
+        eventually("the other plays on", Duration::from_secs(3), || async {
+            other.packets() > before + 50
+        })
+        .await;
+        assert_eq!(other.received("H264").gaps, 0);
+        eventually("the shard runs again", Duration::from_secs(5), || async {
+            let health = health(&server).await;
+            (health.shard_restarts, health.failed_shards) == (1, 0)
+        })
+        .await;
+
+        let next = TestViewer::watch(&server, "film").await;
+        assert_eq!(port(&next.answer), first_shard, "it has no viewers");
+        next.packets_of("H264", 50).await;
+        assert_eq!(next.received("H264").gaps, 0);
+        server.stop().await;
+    }
+}
+
+async fn health(server: &TestServer) -> Health {
+    let answer = server.http.get(server.url("/api/health")).send().await;
+    answer.unwrap().json().await.unwrap()
 }
