@@ -13,7 +13,7 @@ use shared::api::IceServer;
 
 use room::registry::RoomLimits;
 use stream::admission;
-use stream::registry::SourceConfig;
+use stream::source_config::SourceConfig;
 pub use turn::{Switch, TurnFlags};
 
 /// A source keeps running for this long after its last viewer.

@@ -29,6 +29,9 @@ use stream::{Stream, StreamError};
 /// At shutdown, connections have this long to close, so that viewers see the end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Probing a file on a slow disk may take this long.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Why an offer is not answered, or a session not changed. The text is a sentence for users.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
@@ -231,7 +234,9 @@ impl Inner {
         stream: Arc<Stream>,
         offer: &str,
     ) -> Result<NewSession, SessionError> {
-        let offered = stream.offering().await?;
+        // A file that blocks must not keep the permits of its viewers for ever.
+        let offered = tokio::time::timeout(PROBE_TIMEOUT, stream.offering());
+        let offered = offered.await.map_err(|_| StreamError::Slow)??;
         let negotiation = Negotiation::new(offer, &codecs(&offered))?;
         let formats = negotiation.video.iter().chain(&negotiation.audio);
         let tracks: Vec<_> = formats

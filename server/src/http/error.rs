@@ -108,7 +108,9 @@ impl HttpError {
             }
             StreamError::NoTrack => (StatusCode::CONFLICT, None),
             StreamError::Full => (StatusCode::SERVICE_UNAVAILABLE, Some(10)),
-            StreamError::NotStarted(_) => (StatusCode::SERVICE_UNAVAILABLE, Some(2)),
+            StreamError::NotStarted(_) | StreamError::Slow => {
+                (StatusCode::SERVICE_UNAVAILABLE, Some(2))
+            }
         }
     }
 }

@@ -5,6 +5,11 @@
 pub enum StreamError {
     #[error("{0}")]
     Unreadable(String),
+    /// Its file has not been read in time.
+    #[error(
+        "The file of this stream has not been read yet: its disk does not answer. Try again in a moment."
+    )]
+    Slow,
     #[error("This stream has no video, so it has no poster.")]
     NoVideo,
     #[error("This stream has no poster, because it is live; watch it instead.")]

@@ -4,8 +4,12 @@
 //! |---|---|
 //! | [`stream`] | one named stream: what it offers, poster, viewers |
 //! | `renditions`, `info` | its tracks with viewers; its description for the API |
-//! | [`registry`] | all streams of this server by name; watched folders |
 //! | [`publication`] | streams that are appended to from outside |
+//! | [`registry`] | all streams of this server by name, as their files come and go |
+//! | [`source_config`] | a source of the command line |
+//! | `scanner`, `folder`, `link_resolver` | scans for changed files; the media files of a folder; symbolic links |
+//! | `names` | names of streams (pure) |
+//! | `file_reads` | probes and posters, on threads of their own |
 //! | [`subscription`] | a viewer's subscription to a stream |
 //! | [`admission`] | limits on viewers and bit rate |
 //! | [`source`], `active_source` | what fills a stream's log; a running one |
@@ -21,13 +25,19 @@ pub mod appender;
 pub mod bitrate;
 pub mod counters;
 pub mod error;
+mod file_reads;
+mod folder;
 mod info;
+mod link_resolver;
+mod names;
 pub mod publication;
 pub mod registry;
 mod renditions;
+mod scanner;
 pub mod shard_waker;
 pub mod shared_log;
 pub mod source;
+pub mod source_config;
 pub mod stream;
 pub mod subscription;
 

@@ -1,28 +1,21 @@
 //! All streams of this server, by name.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
 
 use shared::api::StreamList;
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use super::admission::{AdmissionControl, Limits, ViewerPermit};
+use super::folder::{FileVersion, FoundFile};
+use super::names::{candidates, unique};
 use super::publication::NameTaken;
+use super::scanner::{Listing, SCAN_INTERVAL, Scanner};
+use super::source_config::SourceConfig;
 use super::{Stream, lock};
 use media::source::Input;
-
-/// A source as configured on the command line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SourceConfig {
-    /// A file. Without `name`, the stream has the name of the file.
-    File { name: Option<String>, path: PathBuf },
-    /// Every media file in a folder, without subfolders. The folder is scanned for changes every second.
-    Folder(PathBuf),
-    /// The generated test pattern with a clock, and a tone.
-    Test { name: Option<String> },
-}
 
 /// All streams by name; cheap to clone.
 #[derive(Clone, Debug)]
@@ -30,7 +23,7 @@ pub struct Registry(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    sources: Vec<SourceConfig>,
+    sources: Vec<Source>,
     admission: AdmissionControl,
     grace: Duration,
     /// Limits how many files are read at once.
@@ -39,78 +32,61 @@ struct Inner {
     entries: Mutex<Vec<Entry>>,
 }
 
+#[derive(Debug)]
+struct Source {
+    config: SourceConfig,
+    /// `None` for the test pattern.
+    scanner: Option<Scanner>,
+}
+
 #[derive(Clone, Debug)]
 struct Entry {
     stream: Arc<Stream>,
     /// The version of the file that was probed.
-    probed: Option<Fingerprint>,
+    probed: Option<FileVersion>,
     /// The version of the file at the last scan.
-    seen: Option<Fingerprint>,
+    seen: Option<FileVersion>,
+    /// The number of that scan.
+    scan: u64,
 }
 
-/// Size and modification time: the version of a file.
-type Fingerprint = (u64, Option<SystemTime>);
+/// A stream that the sources describe.
+struct Wanted {
+    name: String,
+    input: Input,
+    /// The version of the file in the scan of this number.
+    version: Option<FileVersion>,
+    scan: u64,
+}
 
-/// Extensions of files that are played from a watched folder. A file that is named on the command line is played with any
-/// extension.
-const MEDIA_EXTENSIONS: &[&str] = &[
-    "3g2", "3gp", "aac", "ac3", "aif", "aiff", "amr", "asf", "avi", "caf", "divx", "dv", "f4v",
-    "flac", "flv", "gxf", "h264", "hevc", "ivf", "m1v", "m2t", "m2ts", "m2v", "m4a", "m4v", "mka",
-    "mkv", "mov", "mp2", "mp3", "mp4", "mpe", "mpeg", "mpg", "mts", "mxf", "nut", "oga", "ogg",
-    "ogm", "ogv", "opus", "ra", "rm", "rmvb", "ts", "vob", "wav", "webm", "wma", "wmv", "wtv",
-    "y4m",
-];
-
-/// The maximum number of files from one folder.
-const MAX_FILES_PER_FOLDER: usize = 10_000;
 /// The maximum number of concurrent probes and posters. With two, a slow disk does not block all others.
 const MAX_CONCURRENT_PROBES: usize = 2;
-const SCAN_INTERVAL: Duration = Duration::from_secs(1);
+/// The next stream is probed after this time, while fewer than [`MAX_PENDING_PROBES`] are waited for.
+const PROBE_PATIENCE: Duration = Duration::from_secs(1);
+/// The same with more of them: the disk is slow, and more probes at once would make it slower.
+const LONG_PROBE_PATIENCE: Duration = Duration::from_secs(30);
+const MAX_PENDING_PROBES: usize = 4;
+/// At the start, folders whose disks do not answer are not waited for any longer.
+const FIRST_SCAN: Duration = Duration::from_secs(2);
 
 impl Registry {
     /// Reads the folders, and watches them on the caller's runtime until [`Registry::close`].
     pub fn open(sources: Vec<SourceConfig>, limits: Limits, grace: Duration) -> Self {
-        let probe_permits = Arc::new(Semaphore::new(MAX_CONCURRENT_PROBES));
+        let sources: Vec<_> = sources.into_iter().map(Source::new).collect();
+        let deadline = Instant::now() + FIRST_SCAN;
+        for scanner in sources.iter().filter_map(|source| source.scanner.as_ref()) {
+            scanner.wait_until(deadline);
+        }
         let inner = Arc::new(Inner {
             sources,
             admission: AdmissionControl::new(limits),
             grace,
-            probe_permits,
+            probe_permits: Arc::new(Semaphore::new(MAX_CONCURRENT_PROBES)),
             entries: Mutex::default(),
         });
-        inner.scan();
-        let watched = Arc::downgrade(&inner);
-        tokio::spawn(async move {
-            loop {
-                // Streams are probed one after the other, so that a large folder does not overload the machine, and
-                // for a limited time, so that changes of the folder are noticed meanwhile.
-                let deadline = Instant::now() + SCAN_INTERVAL;
-                let Some(streams) = watched.upgrade().map(|inner| inner.streams()) else {
-                    return;
-                };
-                for stream in streams {
-                    // `Stream::info` reports the error.
-                    let _ = stream.offering().await;
-                    if Instant::now() > deadline {
-                        break;
-                    }
-                }
-                tokio::time::sleep(SCAN_INTERVAL).await;
-                let Some(inner) = watched.upgrade() else {
-                    return;
-                };
-                let Ok(gone) = tokio::task::spawn_blocking(move || inner.scan()).await else {
-                    return;
-                };
-                for stream in gone {
-                    tracing::info!(
-                        stream = stream.name(),
-                        "the file has been removed: the stream ends"
-                    );
-                    stream.close().await;
-                }
-            }
-        });
+        inner.update();
+        tokio::spawn(watch(Arc::downgrade(&inner)));
+        tokio::spawn(probe_streams(Arc::downgrade(&inner)));
         Self(inner)
     }
 
@@ -179,6 +155,7 @@ impl Registry {
             stream,
             probed: None,
             seen: None,
+            scan: 0,
         });
         Ok(())
     }
@@ -214,13 +191,9 @@ impl Inner {
             .collect()
     }
 
-    /// Updates the entries from the files on disk. Returns the streams whose file is gone.
-    fn scan(&self) -> Vec<Arc<Stream>> {
-        // The disk may be slow, so it is read without the lock.
-        let wanted: Vec<_> = wanted(&self.sources)
-            .into_iter()
-            .map(|(name, input)| (name, fingerprint(&input), input))
-            .collect();
+    /// Updates the entries from the last scans. Returns the streams whose file is gone.
+    fn update(&self) -> Vec<Arc<Stream>> {
+        let wanted = wanted(&self.sources);
         let mut entries = lock(&self.entries);
         let (played, published): (Vec<_>, Vec<_>) = std::mem::take(&mut *entries)
             .into_iter()
@@ -230,7 +203,13 @@ impl Inner {
             .map(|entry| (entry.stream.name().to_owned(), entry))
             .collect();
         let mut gone = Vec::new();
-        for (name, now, input) in wanted {
+        for Wanted {
+            name,
+            input,
+            version,
+            scan,
+        } in wanted
+        {
             if published.iter().any(|entry| entry.stream.name() == name) {
                 // The file appears once the publisher has gone.
                 continue;
@@ -240,19 +219,16 @@ impl Inner {
                 Some(entry) if entry.stream.input() == Some(&input) => entry,
                 other => {
                     gone.extend(other.map(|entry| entry.stream));
+                    let permits = Arc::clone(&self.probe_permits);
                     Entry {
-                        stream: Stream::new(
-                            name,
-                            input,
-                            self.grace,
-                            Arc::clone(&self.probe_permits),
-                        ),
+                        stream: Stream::new(name, input, self.grace, permits),
                         probed: None,
                         seen: None,
+                        scan: 0,
                     }
                 }
             };
-            entry.update(now);
+            entry.update(version, scan);
             entries.push(entry);
         }
         entries.extend(published);
@@ -263,7 +239,11 @@ impl Inner {
 
 impl Entry {
     /// Invalidates the stream when its file has changed and then stayed the same for two scans.
-    fn update(&mut self, now: Option<Fingerprint>) {
+    fn update(&mut self, now: Option<FileVersion>, scan: u64) {
+        if scan == self.scan {
+            return;
+        }
+        self.scan = scan;
         let stable = self.seen == now;
         self.seen = now;
         if self.probed.is_none() {
@@ -275,30 +255,50 @@ impl Entry {
     }
 }
 
-/// The name and input of every stream that the sources describe now. Names are unique.
-fn wanted(sources: &[SourceConfig]) -> Vec<(String, Input)> {
+impl Source {
+    fn new(config: SourceConfig) -> Self {
+        let scanner = match &config {
+            SourceConfig::Test { .. } => None,
+            SourceConfig::File { .. } | SourceConfig::Folder(_) => Some(Scanner::start(&config)),
+        };
+        Self { config, scanner }
+    }
+
+    fn listing(&self) -> Listing {
+        let scanner = self.scanner.as_ref();
+        scanner.map_or_else(Listing::default, Scanner::listing)
+    }
+}
+
+/// Every stream that the sources describe now. Names are unique.
+fn wanted(sources: &[Source]) -> Vec<Wanted> {
     let mut names = BTreeSet::new();
     let mut wanted = Vec::new();
     for source in sources {
-        match source {
+        let Listing { scan, files } = source.listing();
+        let mut want = |candidates, input, version| {
+            wanted.push(Wanted {
+                name: unique(&mut names, candidates),
+                input,
+                version,
+                scan,
+            });
+        };
+        match &source.config {
             SourceConfig::File { name, path } => {
-                let name = unique(
-                    &mut names,
-                    name.clone()
-                        .map_or_else(|| candidates(path), |name| vec![name]),
-                );
-                wanted.push((name, Input::File(path.clone())));
+                let name = name.clone().map(|name| vec![name]);
+                // A file that is missing stays in the list, with an error.
+                let version = files.first().map(|file| file.version);
+                let input = Input::File(path.clone());
+                want(name.unwrap_or_else(|| candidates(path)), input, version);
             }
             SourceConfig::Test { name } => {
-                let name = unique(
-                    &mut names,
-                    vec![name.clone().unwrap_or_else(|| "test".to_owned())],
-                );
-                wanted.push((name, Input::Test));
+                let name = name.clone().unwrap_or_else(|| "test".to_owned());
+                want(vec![name], Input::Test, None);
             }
-            SourceConfig::Folder(folder) => {
-                for path in media_files(folder) {
-                    wanted.push((unique(&mut names, candidates(&path)), Input::File(path)));
+            SourceConfig::Folder(_) => {
+                for FoundFile { path, version } in files {
+                    want(candidates(&path), Input::File(path), Some(version));
                 }
             }
         }
@@ -306,64 +306,56 @@ fn wanted(sources: &[SourceConfig]) -> Vec<(String, Input)> {
     wanted
 }
 
-/// Sorted by name. A folder that cannot be read counts as empty: it may become readable again.
-fn media_files(folder: &Path) -> Vec<PathBuf> {
-    let Ok(listing) = std::fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let mut files: Vec<PathBuf> = listing
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| is_media(path))
-        .take(MAX_FILES_PER_FOLDER)
-        .collect();
-    files.sort();
-    files
+/// Adds and removes streams as their files come and go. Waits neither for a disk nor for a source.
+async fn watch(registry: Weak<Inner>) {
+    loop {
+        tokio::time::sleep(SCAN_INTERVAL).await;
+        let Some(inner) = registry.upgrade() else {
+            return;
+        };
+        for stream in inner.update() {
+            tracing::info!(
+                stream = stream.name(),
+                "the file has been removed: the stream ends"
+            );
+            tokio::spawn(async move { stream.close().await });
+        }
+    }
 }
 
-fn is_media(path: &Path) -> bool {
-    let hidden = path
-        .file_name()
-        .is_some_and(|name| name.to_string_lossy().starts_with('.'));
-    let extension = path
-        .extension()
-        .map(|extension| extension.to_string_lossy().to_ascii_lowercase());
-    !hidden
-        && extension.is_some_and(|extension| MEDIA_EXTENSIONS.contains(&extension.as_str()))
-        && path.is_file()
-}
-
-/// Names for a file, best first: `clip`, `clip.mp4`.
-fn candidates(path: &Path) -> Vec<String> {
-    let text =
-        |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
-    [text(path.file_stem()), text(path.file_name())]
-        .into_iter()
-        .flatten()
-        .collect()
-}
-
-/// The first candidate that is not taken, or else the last one with a number.
-fn unique(names: &mut BTreeSet<String>, candidates: Vec<String>) -> String {
-    let last = candidates
-        .last()
-        .cloned()
-        .unwrap_or_else(|| "stream".to_owned());
-    let numbered = (2..).map(|number| format!("{last}-{number}"));
-    let name = candidates
-        .into_iter()
-        .chain(numbered)
-        .find(|name| !names.contains(name));
-    let name = name.expect("the numbers are unbounded");
-    names.insert(name.clone());
-    name
-}
-
-fn fingerprint(input: &Input) -> Option<Fingerprint> {
-    let Input::File(path) = input else {
-        return None;
-    };
-    let data = std::fs::metadata(path).ok()?;
-    Some((data.len(), data.modified().ok()))
+/// Probes the streams one after the other, so that a large folder does not overload the machine. The next one begins when a probe takes long: its
+/// file may block for ever.
+async fn probe_streams(registry: Weak<Inner>) {
+    let mut pending: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
+    loop {
+        let deadline = Instant::now() + SCAN_INTERVAL;
+        let Some(streams) = registry.upgrade().map(|inner| inner.streams()) else {
+            return;
+        };
+        for stream in streams {
+            pending.retain(|_, probe| !probe.is_finished());
+            if pending.contains_key(stream.name()) {
+                continue;
+            }
+            let patience = match pending.len() < MAX_PENDING_PROBES {
+                true => PROBE_PATIENCE,
+                false => LONG_PROBE_PATIENCE,
+            };
+            let name = stream.name().to_owned();
+            let mut probe = Box::pin(async move {
+                // `Stream::info` reports the error.
+                let _ = stream.offering().await;
+            });
+            if tokio::time::timeout(patience, &mut probe).await.is_err() {
+                pending.insert(name, tokio::spawn(probe));
+            }
+            // The list may have changed.
+            if Instant::now() > deadline {
+                break;
+            }
+        }
+        tokio::time::sleep(SCAN_INTERVAL).await;
+    }
 }
 
 #[cfg(test)]
@@ -385,7 +377,16 @@ mod tests {
             SourceConfig::Folder(folder.path().to_owned()),
             again,
         ];
-        let names: Vec<_> = wanted(&sources).into_iter().map(|(name, _)| name).collect();
+        let sources = sources.map(Source::new);
+        for source in &sources {
+            let deadline = Instant::now() + Duration::from_secs(10);
+            let scanner = source.scanner.as_ref().expect("files and a folder");
+            scanner.wait_until(deadline);
+        }
+        let names: Vec<_> = wanted(&sources)
+            .into_iter()
+            .map(|wanted| wanted.name)
+            .collect();
         assert_eq!(names, ["b", "a", "a.mp4", "b.webm", "b-2"]);
     }
 }

@@ -14,6 +14,7 @@ use media::control::Control;
 use super::active_source::ActiveSource;
 use super::bitrate::RenditionBitrate;
 use super::counters::Counters;
+use super::file_reads;
 use super::renditions::Renditions;
 use super::shared_log::SharedLog;
 use super::source::{MediaSource, Source};
@@ -175,7 +176,7 @@ impl Stream {
         made.await.clone()
     }
 
-    /// Runs blocking FFmpeg calls on a blocking thread, a limited number at a time.
+    /// Runs blocking FFmpeg calls, a limited number at a time.
     async fn run_blocking<T, E>(
         &self,
         work: impl FnOnce() -> Result<T, E> + Send + 'static,
@@ -184,10 +185,9 @@ impl Stream {
         T: Send + 'static,
         E: std::fmt::Display + Send + 'static,
     {
-        let _permit = self.probe_permits.acquire().await;
-        match tokio::task::spawn_blocking(work).await {
+        match file_reads::run(&self.probe_permits, work).await {
             Ok(result) => result.map_err(|error| StreamError::Unreadable(self.sentence(&error))),
-            Err(error) => Err(StreamError::NotStarted(error.to_string())),
+            Err(error) => Err(StreamError::NotStarted(error)),
         }
     }
 

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use egress::{Disconnected, OutgoingPacket, PacketSink, SenderInfo};
 use shared::api::{Codec, StreamInfo, StreamState};
 use stream::admission::Limits;
-use stream::registry::{Registry, SourceConfig};
+use stream::registry::Registry;
+use stream::source_config::SourceConfig;
 use stream::{Stream, Subscription};
 use tokio::sync::mpsc;
 
