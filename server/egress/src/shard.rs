@@ -22,8 +22,8 @@ use super::counters::ShardCounters;
 use super::end_reason::EndReason;
 use super::engine::{Engine, ViewerKey};
 use super::viewer::ViewerParams;
-use net::port::SEND_RETRY_DELAY;
 use net::routes::Remote;
+use net::socket::SEND_RETRY_DELAY;
 use net::{Port, tcp};
 use timeline::playhead;
 

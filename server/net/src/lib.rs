@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`bind`] | opening the sockets: one for every address of this machine |
 //! | `candidates` | ICE candidates of a port (pure) |
-//! | [`port`] | the sockets of one shard, and the datagrams that arrive on them |
+//! | [`port`] | the sockets of one shard |
 //! | [`routes`] | the routing table: the viewer of each datagram (pure) |
-//! | [`route`] | one peer's share of a port |
+//! | [`socket`] | one address of a port |
+//! | [`route`] | one peer's share of a port, and the path to it |
+//! | `peer` | what the port and the route of a peer share: inboxes, TCP connections |
 //! | [`datagram`] | the protocol of a datagram, by its first bytes (pure) |
 //! | [`tcp`] | the same over TCP, for networks that block UDP |
 //! | [`batch`] | many packets in one system call |
@@ -15,11 +17,13 @@ pub mod batch;
 pub mod bind;
 mod candidates;
 pub mod datagram;
+mod peer;
 pub mod port;
 pub mod route;
 #[cfg(test)]
 mod route_tests;
 pub mod routes;
+pub mod socket;
 pub mod tcp;
 
 #[cfg(test)]

@@ -1,27 +1,19 @@
-//! One peer's share of a port: its inboxes, and the path to it.
+//! One peer's share of a port, and the path to it.
 
-use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::datagram::DatagramKind;
+use super::peer::PeerState;
 use super::port::{Port, lock};
 use super::routes::{Remote, RouteId};
 use super::tcp::TcpSendQueue;
-
-/// Datagrams that wait in one inbox; STUN, DTLS and RTCP are a few a second.
-const MAX_INBOX: usize = 128;
-
-/// The first byte of a DTLS alert (RFC 6347 4.1, RFC 5246 6.2.1).
-const DTLS_ALERT: u8 = 21;
-/// TCP connections of one peer; a browser opens one for each of our candidates.
-const MAX_CONNECTIONS: usize = 16;
 
 /// One peer's share of a port.
 #[derive(Debug)]
@@ -69,49 +61,9 @@ struct SelectedPath {
     capturing: bool,
 }
 
-/// State that the port shares with the route of a peer.
-#[derive(Debug)]
-pub(super) struct PeerState {
-    /// One for each socket of the port.
-    inboxes: Vec<Mutex<Inbox>>,
-    received: AtomicBool,
-    dtls_alert: Notify,
-    /// The id with which the peer's SRTCP is passed to the shard, plus one; 0: SRTCP goes to the inbox.
-    feedback_target: AtomicU64,
-    /// TCP connections of the peer, and whether there are any.
-    connections: Mutex<Vec<(Remote, Arc<TcpSendQueue>)>>,
-    over_tcp: AtomicBool,
-    /// The address that ICE has selected and the peer's current address, when they differ.
-    migration: Mutex<Option<Migration>>,
-    has_migrated: AtomicBool,
-}
-
-/// A peer whose address is no longer the one that ICE has selected.
-#[derive(Clone, Copy, Debug)]
-struct Migration {
-    ice_remote: Remote,
-    actual: Remote,
-}
-
-/// Datagrams that arrived on one socket.
-#[derive(Debug, Default)]
-struct Inbox {
-    datagrams: VecDeque<(SocketAddr, Bytes)>,
-    waker: Option<Waker>,
-}
-
 impl Route {
     pub(super) fn new(port: Arc<Port>, sockets: usize) -> Self {
-        let peer = Arc::new(PeerState {
-            inboxes: (0..sockets).map(|_| Mutex::default()).collect(),
-            received: AtomicBool::new(false),
-            dtls_alert: Notify::new(),
-            feedback_target: AtomicU64::new(0),
-            connections: Mutex::default(),
-            over_tcp: AtomicBool::new(false),
-            migration: Mutex::default(),
-            has_migrated: AtomicBool::new(false),
-        });
+        let peer = Arc::new(PeerState::new(sockets));
         let id = port.routes().add(Arc::clone(&peer));
         Self {
             port,
@@ -140,17 +92,17 @@ impl Route {
 
     /// From now on the peer's SRTCP goes to the shard, with this id.
     pub fn set_feedback_target(&self, id: u64) {
-        self.peer.feedback_target.store(id + 1, Ordering::Release);
+        self.peer.set_feedback_target(id);
     }
 
     /// Returns when a DTLS alert arrives.
     pub async fn dtls_alert(&self) {
-        self.peer.dtls_alert.notified().await;
+        self.peer.dtls_alert().await;
     }
 
     /// Whether a datagram was taken out of an inbox since the last call.
     pub fn take_received(&self) -> bool {
-        self.peer.received.swap(false, Ordering::Relaxed)
+        self.peer.take_received()
     }
 
     /// The path of the last SRTCP datagram that the connection sent: the one that ICE has selected. `None` before that.
@@ -220,20 +172,7 @@ impl Route {
         context: &mut Context<'_>,
         index: usize,
     ) -> Poll<(SocketAddr, Bytes)> {
-        let mut inbox = lock(&self.peer.inboxes[index]);
-        match inbox.datagrams.pop_front() {
-            Some(datagram) => {
-                self.peer.received.store(true, Ordering::Relaxed);
-                Poll::Ready(datagram)
-            }
-            None => {
-                match &mut inbox.waker {
-                    Some(waker) => waker.clone_from(context.waker()),
-                    empty => *empty = Some(context.waker().clone()),
-                }
-                Poll::Pending
-            }
-        }
+        self.peer.poll_receive(context, index)
     }
 
     /// Moves the path to another address, for example after a NAT rebinding. The caller has authenticated a packet from that address. webrtc 0.21.1 never
@@ -291,109 +230,5 @@ impl Route {
 impl Drop for Route {
     fn drop(&mut self) {
         self.port.routes().remove(self.id);
-    }
-}
-
-impl PeerState {
-    fn feedback_target(&self) -> Option<u64> {
-        self.feedback_target.load(Ordering::Acquire).checked_sub(1)
-    }
-
-    /// Adds a TCP connection of the peer. False: it has too many.
-    pub(super) fn connected(&self, remote: Remote, queue: &Arc<TcpSendQueue>) -> bool {
-        let mut connections = lock(&self.connections);
-        connections.retain(|(other, _)| *other != remote);
-        if connections.len() == MAX_CONNECTIONS {
-            return false;
-        }
-        connections.push((remote, Arc::clone(queue)));
-        self.over_tcp.store(true, Ordering::Release);
-        true
-    }
-
-    pub(super) fn disconnected(&self, remote: Remote) {
-        let mut connections = lock(&self.connections);
-        connections.retain(|(other, _)| *other != remote);
-        self.over_tcp
-            .store(!connections.is_empty(), Ordering::Release);
-    }
-
-    /// Whether this address is the remote end of a TCP connection.
-    fn is_over_tcp(&self, socket: usize, address: SocketAddr) -> bool {
-        let remote = Remote {
-            socket,
-            address,
-            tcp: true,
-        };
-        self.over_tcp.load(Ordering::Acquire) && self.tcp_queue(remote).is_some()
-    }
-
-    /// The send queue of the TCP connection to this address.
-    fn tcp_queue(&self, remote: Remote) -> Option<Arc<TcpSendQueue>> {
-        if !remote.tcp {
-            return None;
-        }
-        let connections = lock(&self.connections);
-        let (_, queue) = connections.iter().find(|(other, _)| *other == remote)?;
-        Some(Arc::clone(queue))
-    }
-
-    pub(super) fn dispatch(
-        &self,
-        from: Remote,
-        datagram: &[u8],
-        on_srtcp: &mut impl FnMut(Option<u64>, Remote, &[u8]),
-    ) {
-        match (DatagramKind::of(datagram), self.feedback_target()) {
-            (DatagramKind::Rtcp, Some(id)) => on_srtcp(Some(id), from, datagram),
-            // A shard receives no media from its viewers.
-            (DatagramKind::Rtp, Some(_)) => {}
-            _ => self.enqueue(from, datagram),
-        }
-    }
-
-    fn migrate(&self, ice_remote: Remote, actual: Remote) {
-        let migrated = ice_remote != actual;
-        *lock(&self.migration) = migrated.then_some(Migration { ice_remote, actual });
-        self.has_migrated.store(migrated, Ordering::Release);
-    }
-
-    /// The address to send to when ICE sends to `remote`.
-    fn actual_remote(&self, remote: Remote) -> Remote {
-        match self.migration() {
-            Some(migration) if migration.ice_remote == remote => migration.actual,
-            _ => remote,
-        }
-    }
-
-    /// The source address that ICE sees when a datagram comes from `remote`.
-    fn ice_remote(&self, remote: Remote) -> Remote {
-        match self.migration() {
-            Some(migration) if migration.actual == remote => migration.ice_remote,
-            _ => remote,
-        }
-    }
-
-    fn migration(&self) -> Option<Migration> {
-        if !self.has_migrated.load(Ordering::Acquire) {
-            return None;
-        }
-        *lock(&self.migration)
-    }
-
-    fn enqueue(&self, from: Remote, datagram: &[u8]) {
-        if datagram.first() == Some(&DTLS_ALERT) {
-            self.dtls_alert.notify_one();
-        }
-        let from = self.ice_remote(from);
-        let mut inbox = lock(&self.inboxes[from.socket]);
-        if inbox.datagrams.len() < MAX_INBOX {
-            let datagram = Bytes::copy_from_slice(datagram);
-            inbox.datagrams.push_back((from.address, datagram));
-            if let Some(waker) = inbox.waker.take() {
-                drop(inbox);
-                waker.wake();
-            }
-        }
     }
 }

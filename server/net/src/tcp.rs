@@ -90,7 +90,7 @@ impl TcpSendQueue {
 }
 
 /// Accepts connections for socket `index` of the port, until the task is dropped or a connection panics; `on_srtcp` as in
-/// [`RegisteredSocket::receive`](super::port::RegisteredSocket::receive). Runs on the shard's thread.
+/// [`RegisteredSocket::receive`](super::socket::RegisteredSocket::receive). Runs on the shard's thread.
 pub async fn serve<F>(port: Arc<Port>, index: usize, listener: TcpListener, on_srtcp: F)
 where
     F: FnMut(Option<u64>, Remote, &[u8]) + Clone + 'static,

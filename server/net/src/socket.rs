@@ -1,0 +1,173 @@
+//! One address of a port: its socket, and the datagrams that arrive on it.
+
+use std::io::{self, IoSliceMut};
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use tokio::io::Interest;
+use tokio::sync::Notify;
+
+use super::port::{Port, lock};
+use super::routes::Remote;
+
+/// The maximum that the kernel coalesces from datagrams of one sender (GRO), in bytes.
+const COALESCED_BYTES: usize = 64 * 1024;
+/// Coalesced datagrams received in one system call.
+const RECEIVE_BATCH: usize = 8;
+/// In bytes: enough for a keyframe to some hundreds of viewers at the same moment.
+const SEND_BUFFER: usize = 4 << 20;
+/// The time until a send is tried again when the socket's buffer was full: about the time in which the network card empties it.
+pub const SEND_RETRY_DELAY: Duration = Duration::from_millis(1);
+/// In bytes: enough for the feedback of some thousands of viewers.
+const RECEIVE_BUFFER: usize = 2 << 20;
+
+/// One address of the port.
+#[derive(Debug)]
+pub struct Socket {
+    io: UdpSocket,
+    state: UdpSocketState,
+    address: SocketAddr,
+    /// Tasks that wait for room in the socket's buffer.
+    waiting: Mutex<Vec<Waker>>,
+    full: Notify,
+}
+
+impl Socket {
+    pub(super) fn new(address: SocketAddr, io: UdpSocket) -> io::Result<Self> {
+        let state = UdpSocketState::new((&io).into())?;
+        // The system may limit both to less.
+        let _ = state.set_send_buffer_size((&io).into(), SEND_BUFFER);
+        let _ = state.set_recv_buffer_size((&io).into(), RECEIVE_BUFFER);
+        Ok(Self {
+            io,
+            state,
+            address,
+            waiting: Mutex::default(),
+            full: Notify::new(),
+        })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Packets of one size that one system call can send (GSO); 1 without kernel support.
+    pub fn segments(&self) -> usize {
+        self.state.max_gso_segments()
+    }
+
+    /// Sends datagrams to one destination, all of `segment` bytes, except that the last may be shorter.
+    ///
+    /// # Errors
+    /// `WouldBlock` while the socket's buffer is full; others as the network reports them (no route, too large).
+    pub fn send(&self, to: SocketAddr, contents: &[u8], segment: usize) -> io::Result<()> {
+        let transmit = Transmit {
+            destination: to,
+            ecn: None,
+            contents,
+            segment_size: (segment < contents.len()).then_some(segment),
+            src_ip: None,
+        };
+        self.state.try_send(UdpSockRef::from(&self.io), &transmit)
+    }
+
+    /// As [`Socket::send`], for one datagram. `Pending` while the socket's buffer is full; other errors lose the datagram.
+    pub(super) fn poll_send(
+        &self,
+        context: &mut Context<'_>,
+        to: SocketAddr,
+        datagram: &[u8],
+    ) -> Poll<()> {
+        match self.send(to, datagram, datagram.len()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                lock(&self.waiting).push(context.waker().clone());
+                self.full.notify_one();
+                Poll::Pending
+            }
+            Err(error) => {
+                tracing::trace!(%to, %error, "datagram not sent");
+                Poll::Ready(())
+            }
+            Ok(()) => Poll::Ready(()),
+        }
+    }
+}
+
+/// A socket of a port, registered with the runtime of its shard.
+#[derive(Debug)]
+pub struct RegisteredSocket {
+    port: Arc<Port>,
+    index: usize,
+    /// A duplicate of the socket, for readiness.
+    io: tokio::net::UdpSocket,
+}
+
+impl RegisteredSocket {
+    pub(super) fn new(port: Arc<Port>, index: usize) -> io::Result<Self> {
+        let io = port.sockets()[index].io.try_clone()?;
+        Ok(Self {
+            port,
+            index,
+            io: tokio::net::UdpSocket::from_std(io)?,
+        })
+    }
+
+    /// Dispatches datagrams until the task is dropped. `on_srtcp` gets the SRTCP of peers with a feedback target
+    /// ([`Route::set_feedback_target`]) with that id, and SRTCP from unknown addresses without an id.
+    pub async fn receive(&self, mut on_srtcp: impl FnMut(Option<u64>, Remote, &[u8])) {
+        let socket = &self.port.sockets()[self.index];
+        let mut memory = vec![0; COALESCED_BYTES * RECEIVE_BATCH];
+        let mut metas = [RecvMeta::default(); RECEIVE_BATCH];
+        loop {
+            if self.io.readable().await.is_err() {
+                return;
+            }
+            let mut parts = memory.chunks_mut(COALESCED_BYTES);
+            let mut buffers: [IoSliceMut<'_>; RECEIVE_BATCH] =
+                std::array::from_fn(|_| IoSliceMut::new(parts.next().unwrap_or_default()));
+            let received = self.io.try_io(Interest::READABLE, || {
+                let socket_ref = (&socket.io).into();
+                socket.state.recv(socket_ref, &mut buffers, &mut metas)
+            });
+            let count = match received {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) => {
+                    // An ICMP error of an earlier send; the socket still works.
+                    tracing::trace!(%error, "receive");
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                Ok(count) => count,
+            };
+            let now = Instant::now();
+            for (meta, buffer) in metas.iter().zip(&buffers).take(count) {
+                let from = Remote {
+                    socket: self.index,
+                    address: meta.addr,
+                    tcp: false,
+                };
+                let length = meta.len.min(buffer.len());
+                for datagram in buffer[..length].chunks(meta.stride.max(1)) {
+                    self.port.dispatch(now, from, datagram, &mut on_srtcp);
+                }
+            }
+            // A flood of datagrams must not starve the other tasks of this thread.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Wakes the tasks that wait for room in the socket's buffer, until the task is dropped.
+    pub async fn wake_when_writable(&self) {
+        let socket = &self.port.sockets()[self.index];
+        loop {
+            socket.full.notified().await;
+            tokio::time::sleep(SEND_RETRY_DELAY).await;
+            for waker in std::mem::take(&mut *lock(&socket.waiting)) {
+                waker.wake();
+            }
+        }
+    }
+}
