@@ -23,6 +23,7 @@
 //! | [`error`] | errors, as sentences |
 //! | `player` | a running source |
 //! | `loop_iteration` | one reading of a file |
+//! | `file_scan` | facts that only the packets tell |
 //! | `demuxer`, `discontinuity` | a file's packets; jumps of its clock |
 //! | `passthrough` | video that is sent as coded in the file |
 //! | `video_transcoder`, `renderer`, `video_encoder` | video that is transcoded: decoding, filters, encoders |
@@ -56,6 +57,7 @@ mod bit_reader;
 mod decoder;
 mod demuxer;
 mod discontinuity;
+mod file_scan;
 mod filter_graph;
 mod loop_clock;
 mod loop_iteration;

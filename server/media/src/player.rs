@@ -21,7 +21,7 @@ use super::passthrough::Passthrough;
 use super::probe::{Probe, track_of};
 use super::renderer::{RenderOutput, RenderParams};
 use super::source::{Input, Sink};
-use super::test_source::{self, Generated, TestSource};
+use super::test_source;
 use super::time::MediaTime;
 use super::video_transcoder::VideoTranscoder;
 
@@ -31,6 +31,8 @@ const ENCODER_START_DELAY: Duration = Duration::from_millis(100);
 const SILENCE_LAG: i64 = 200_000;
 /// Playing ends with an error after this many iterations in a row that appended nothing.
 const MAX_EMPTY_ITERATIONS: u32 = 3;
+
+mod generated;
 
 pub(super) struct Player<'a> {
     clock: &'a dyn Clock,
@@ -186,39 +188,6 @@ impl<'a> Player<'a> {
             self.append(units);
         }
         Ok(())
-    }
-
-    /// Plays the generated video and tone until a stop is requested.
-    pub(super) fn play_test_source(&mut self) -> Result<(), MediaError> {
-        let mut source = TestSource::new()?;
-        loop {
-            let next = source.next()?;
-            let time = match &next {
-                Generated::Video(_, time) | Generated::Audio(_, time) => *time,
-            };
-            if !self.wait_until(time)? {
-                return Ok(());
-            }
-            match next {
-                Generated::Video(frame, time) => {
-                    let mut output = RenderOutput::default();
-                    // Every other frame is dropped while late, to avoid a stall.
-                    let even = time.0 / 33_333 % 2 == 0;
-                    if even || !self.schedule.is_late(time, self.clock.now()) {
-                        self.video.renderer.encode(frame, time, &mut output);
-                    } else {
-                        output.dropped += 1;
-                    }
-                    self.deliver(output);
-                }
-                Generated::Audio(frame, time) => {
-                    if let Some(audio) = &mut self.audio {
-                        let units = audio.push_frame(&frame, time)?;
-                        self.append(units);
-                    }
-                }
-            }
-        }
     }
 
     /// Appends the frame if the track is passed through, and queues it for transcoding.

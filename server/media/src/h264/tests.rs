@@ -1,0 +1,148 @@
+use proptest::prelude::*;
+
+use super::*;
+
+// x264, 1280x720, Main, level 3.1.
+const SPS_720: &[u8] = &[
+    0x67, 0x4d, 0x40, 0x1f, 0xe8, 0x80, 0x28, 0x02, 0xdd, 0x80, 0xb5, 0x01, 0x01, 0x01, 0x40,
+];
+const PPS: &[u8] = &[0x68, 0xeb, 0xef, 0x20];
+
+fn avcc(length_size: u8, sps: &[&[u8]], pps: &[&[u8]]) -> Vec<u8> {
+    let mut out = vec![
+        1,
+        0x4d,
+        0x40,
+        0x1f,
+        0xfc | (length_size - 1),
+        0xe0 | sps.len() as u8,
+    ];
+    for nal in sps {
+        out.extend((nal.len() as u16).to_be_bytes());
+        out.extend(*nal);
+    }
+    out.push(pps.len() as u8);
+    for nal in pps {
+        out.extend((nal.len() as u16).to_be_bytes());
+        out.extend(*nal);
+    }
+    out
+}
+
+fn prefixed(length_size: usize, nals: &[&[u8]]) -> Vec<u8> {
+    nals.iter()
+        .flat_map(|nal| {
+            let length = (nal.len() as u32).to_be_bytes();
+            length[4 - length_size..]
+                .iter()
+                .copied()
+                .chain(nal.iter().copied())
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn nal_types(unit: &AnnexBUnit) -> Vec<u8> {
+    annex_b(&unit.data).map(nal_type).collect()
+}
+
+#[test]
+fn every_idr_has_its_parameter_sets_in_front() {
+    for length_size in [1, 2, 4] {
+        let mut h264 = H264Normalizer::new(&avcc(length_size, &[SPS_720], &[PPS]));
+        let size = usize::from(length_size);
+        let unit = h264
+            .normalize(&prefixed(
+                size,
+                &[&[9, 0xf0], &[6, 1, 2, 0x80], &[0x65, 1, 2, 3]],
+            ))
+            .unwrap();
+        assert!(unit.keyframe && !unit.new_parameter_sets);
+        assert_eq!(nal_types(&unit), [SPS, super::PPS, IDR]);
+        let unit = h264
+            .normalize(&prefixed(
+                size,
+                &[&[0x41, 1, 2, 3], &[12, 0xff, 0xff, 0x80]],
+            ))
+            .unwrap();
+        assert!(!unit.keyframe);
+        assert_eq!(nal_types(&unit), [1]);
+    }
+}
+
+#[test]
+fn parameter_sets_that_change_in_the_stream_replace_the_old_ones() {
+    let mut changed = SPS_720.to_vec();
+    changed[3] = 0x20;
+    let mut h264 = H264Normalizer::new(&avcc(4, &[SPS_720], &[PPS]));
+    let unit = h264
+        .normalize(&prefixed(4, &[&changed, PPS, &[0x65, 1]]))
+        .unwrap();
+    assert!(unit.new_parameter_sets);
+    let unit = h264.normalize(&prefixed(4, &[&[0x65, 1]])).unwrap();
+    assert_eq!(annex_b(&unit.data).next().unwrap(), changed);
+    assert!(!unit.new_parameter_sets);
+}
+
+#[test]
+fn several_parameter_sets_are_all_sent() {
+    // pps id 1: ue(1) = 010
+    let second = [0x68, 0b0101_1000, 0x80];
+    let mut h264 = H264Normalizer::new(&avcc(4, &[SPS_720], &[PPS, &second]));
+    let unit = h264.normalize(&prefixed(4, &[&[0x65, 1]])).unwrap();
+    assert_eq!(nal_types(&unit), [SPS, super::PPS, super::PPS, IDR]);
+}
+
+#[test]
+fn annex_b_with_long_and_short_start_codes_is_accepted() {
+    let mut h264 = H264Normalizer::new(&[]);
+    let mut stream = vec![0, 0, 0, 1, 9, 0xf0, 0, 0, 0, 1];
+    stream.extend(SPS_720);
+    stream.extend([0, 0, 1]);
+    stream.extend(PPS);
+    stream.extend([0, 0, 1, 0x65, 7, 7, 7, 0, 0, 0]);
+    let unit = h264.normalize(&stream).unwrap();
+    assert!(unit.keyframe);
+    assert_eq!(annex_b(&unit.data).last().unwrap(), [0x65, 7, 7, 7]);
+}
+
+#[test]
+fn an_idr_without_parameter_sets_is_dropped() {
+    assert_eq!(
+        H264Normalizer::new(&[]).normalize(&[0, 0, 0, 1, 0x65, 1, 2]),
+        None
+    );
+}
+
+#[test]
+fn a_length_beyond_the_end_ends_the_unit() {
+    let mut h264 = H264Normalizer::new(&avcc(4, &[SPS_720], &[PPS]));
+    let mut packet = prefixed(4, &[&[0x41, 5, 5]]);
+    packet.extend([0xff, 0xff, 0xff, 0xff, 0x41]);
+    assert_eq!(nal_types(&h264.normalize(&packet).unwrap()), [1]);
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_parsed_without_panic(extradata in prop::collection::vec(any::<u8>(), 0..80), packet in prop::collection::vec(any::<u8>(), 0..400), avc: bool) {
+        let mut extradata = extradata;
+        if avc && !extradata.is_empty() {
+            extradata[0] = 1;
+        }
+        let mut h264 = H264Normalizer::new(&extradata);
+        let _ = h264.normalize(&packet);
+        let _ = h264.sps_info();
+        let _ = SpsInfo::parse(&[&[0x67], packet.as_slice()].concat());
+    }
+
+    #[test]
+    fn length_prefixed_units_become_annex_b(
+        slices in prop::collection::vec(prop::collection::vec(1u8.., 1..50), 1..6),
+    ) {
+        let nals: Vec<Vec<u8>> = slices.iter().map(|slice| [&[0x41], slice.as_slice()].concat()).collect();
+        let borrowed: Vec<&[u8]> = nals.iter().map(Vec::as_slice).collect();
+        let mut h264 = H264Normalizer::new(&avcc(4, &[SPS_720], &[PPS]));
+        let unit = h264.normalize(&prefixed(4, &borrowed)).unwrap();
+        prop_assert_eq!(annex_b(&unit.data).collect::<Vec<_>>(), borrowed);
+    }
+}
