@@ -15,12 +15,16 @@ pub struct VideoFacts {
     pub height: u32,
     /// Width to height of a pixel.
     pub pixel_aspect: (u32, u32),
+    /// The pixel aspect is the container's; what the frames say does not count.
+    pub container_aspect: bool,
     pub orientation: Orientation,
     /// FFmpeg's name of the pixel format.
     pub pixel_format: String,
     pub bits: u32,
     pub is_420: bool,
     pub interlaced: bool,
+    /// The brightness has a high dynamic range (PQ or HLG).
+    pub hdr: bool,
     pub frame_rate: Option<f64>,
     pub packets: PacketFacts,
 }
@@ -38,18 +42,23 @@ pub struct AudioFacts {
 impl VideoFacts {
     /// The file's codec, if browsers can decode it.
     pub fn native_codec(&self) -> Option<Codec> {
-        match self.codec.as_str() {
-            "h264" => Some(Codec::H264),
-            "vp8" => Some(Codec::Vp8),
-            "vp9" => Some(Codec::Vp9),
-            "av1" => Some(Codec::Av1),
-            _ => None,
-        }
+        native_codec(&self.codec)
     }
 
     /// The displayed size: with square pixels, upright.
     pub fn shown_size(&self) -> (u32, u32) {
         shown_size(self.width, self.height, self.pixel_aspect, self.orientation)
+    }
+}
+
+/// The codec with this name in FFmpeg, if browsers can decode it.
+pub(super) fn native_codec(name: &str) -> Option<Codec> {
+    match name {
+        "h264" => Some(Codec::H264),
+        "vp8" => Some(Codec::Vp8),
+        "vp9" => Some(Codec::Vp9),
+        "av1" => Some(Codec::Av1),
+        _ => None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Reads the beginning of a file, for facts that its header does not tell.
 
 use super::demuxer::{DemuxedPacket, Demuxer, TrackKind};
+use super::facts::native_codec;
+use super::first_frame::FirstFrame;
 use super::h264::H264Normalizer;
 use super::packet_scan::{PacketFacts, PacketScan};
 
@@ -16,6 +18,8 @@ pub(super) struct FileScan {
     pub video: PacketFacts,
     pub video_packets: u32,
     pub packets: u32,
+    /// The first frame of a video that has to be decoded is interlaced.
+    pub interlaced: bool,
     pub largest_audio_packet: usize,
 }
 
@@ -27,6 +31,12 @@ pub(super) fn scan(demuxer: &mut Demuxer) -> FileScan {
         .as_ref()
         .filter(|track| track.header.codec == "h264")
         .map(|track| H264Normalizer::new(&track.header.extradata));
+    // H.264 says in its header what is interlaced; the other codecs of browsers are never.
+    let mut first_frame = demuxer
+        .video
+        .as_ref()
+        .filter(|track| native_codec(&track.header.codec).is_none())
+        .map(FirstFrame::new);
     let mut scan = PacketScan::default();
     let (mut packets, mut video_packets, mut bytes, mut largest_audio_packet) =
         (0u32, 0u32, 0usize, 0usize);
@@ -46,6 +56,9 @@ pub(super) fn scan(demuxer: &mut Demuxer) -> FileScan {
             TrackKind::Video => {
                 video_packets += 1;
                 scan_packet(&demuxed, h264.as_mut(), &mut scan);
+                if let Some(first_frame) = &mut first_frame {
+                    first_frame.push(&demuxed.packet);
+                }
             }
         }
         let start = *start.get_or_insert(demuxed.dts);
@@ -78,6 +91,7 @@ pub(super) fn scan(demuxer: &mut Demuxer) -> FileScan {
         video,
         video_packets,
         packets,
+        interlaced: first_frame.is_some_and(|frame| frame.interlaced),
         largest_audio_packet,
     }
 }

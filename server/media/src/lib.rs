@@ -23,10 +23,11 @@
 //! | [`error`] | errors, as sentences |
 //! | `player` | a running source |
 //! | `loop_iteration` | one reading of a file |
-//! | `file_scan` | facts that only the packets tell |
+//! | `file_scan`, `first_frame` | facts that only the packets, or a decoded frame, tell |
 //! | `demuxer`, `discontinuity` | a file's packets; jumps of its clock |
 //! | `passthrough` | video that is sent as coded in the file |
 //! | `video_transcoder`, `renderer`, `video_encoder` | video that is transcoded: decoding, filters, encoders |
+//! | `frame_filters`, `color`, `tone_map` | how decoded frames are brought to the form that is shown |
 //! | `audio_transcoder`, `sample_timeline` | audio that is transcoded: decoding and encoding, samples in time |
 //! | `decoder`, `filter_graph` | FFmpeg's decoders and filter graphs |
 //! | `test_source` | the generated test video and tone |
@@ -54,11 +55,14 @@ mod append_schedule;
 mod audio_transcoder;
 mod av1;
 mod bit_reader;
+mod color;
 mod decoder;
 mod demuxer;
 mod discontinuity;
 mod file_scan;
 mod filter_graph;
+mod first_frame;
+mod frame_filters;
 mod loop_clock;
 mod loop_iteration;
 mod passthrough;
@@ -67,5 +71,6 @@ mod raw;
 mod renderer;
 mod sample_timeline;
 mod test_source;
+mod tone_map;
 mod video_encoder;
 mod video_transcoder;

@@ -9,7 +9,7 @@ use super::packetize::MAX_PAYLOAD;
 /// The frame size of H.264 level 5.2, in pixels, which is the limit of hardware decoders in browsers.
 const MAX_DECODED: u64 = 4096 * 2304;
 /// The largest encoded frame: long and short side in pixels.
-const MAX_ENCODED: (u32, u32) = (1920, 1080);
+pub const MAX_ENCODED: (u32, u32) = (1920, 1080);
 /// The highest encoded frame rate, in frames per second.
 pub const MAX_FRAME_RATE: f64 = 60.0;
 
@@ -105,17 +105,18 @@ pub fn audio(facts: &AudioFacts, encoders: Encoders) -> Option<Delivery> {
     }
 }
 
-/// The size of the encoded video: the displayed size, scaled down to fit 1920x1080 or 1080x1920, and even.
+/// The size of the encoded video: the displayed size, scaled down to fit `max_size` (long side, short side), and even.
 pub fn encoded_size(
     width: u32,
     height: u32,
     pixel_aspect: (u32, u32),
     orientation: Orientation,
+    max_size: (u32, u32),
 ) -> (u32, u32) {
     let (width, height) = shown_size(width, height, pixel_aspect, orientation);
     let (long, short) = (f64::from(width.max(height)), f64::from(width.min(height)));
-    let scale = (f64::from(MAX_ENCODED.0) / long)
-        .min(f64::from(MAX_ENCODED.1) / short)
+    let scale = (f64::from(max_size.0) / long)
+        .min(f64::from(max_size.1) / short)
         .min(1.0);
     let even = |side: u32| {
         let scaled = (f64::from(side) * scale).round() as u32;
@@ -151,11 +152,13 @@ mod tests {
             width: 1280,
             height: 720,
             pixel_aspect: (1, 1),
+            container_aspect: false,
             orientation: Orientation::default(),
             pixel_format: "yuv420p".to_owned(),
             bits: 8,
             is_420: true,
             interlaced: false,
+            hdr: false,
             frame_rate: Some(25.0),
             packets: PacketFacts::default(),
         }
@@ -294,23 +297,29 @@ mod tests {
             mirrored: false,
         };
         assert_eq!(
-            encoded_size(1280, 720, (1, 1), Orientation::default()),
+            encoded_size(1280, 720, (1, 1), Orientation::default(), MAX_ENCODED),
             (1280, 720)
         );
         assert_eq!(
-            encoded_size(3840, 2160, (1, 1), Orientation::default()),
+            encoded_size(3840, 2160, (1, 1), Orientation::default(), MAX_ENCODED),
             (1920, 1080)
         );
-        assert_eq!(encoded_size(3840, 2160, (1, 1), rotated), (1080, 1920));
         assert_eq!(
-            encoded_size(321, 181, (1, 1), Orientation::default()),
+            encoded_size(3840, 2160, (1, 1), rotated, MAX_ENCODED),
+            (1080, 1920)
+        );
+        assert_eq!(
+            encoded_size(321, 181, (1, 1), Orientation::default(), MAX_ENCODED),
             (320, 180)
         );
         assert_eq!(
-            encoded_size(720, 576, (16, 15), Orientation::default()),
+            encoded_size(720, 576, (16, 15), Orientation::default(), MAX_ENCODED),
             (768, 576)
         );
-        assert_eq!(encoded_size(1, 1, (1, 1), Orientation::default()), (16, 16));
+        assert_eq!(
+            encoded_size(1, 1, (1, 1), Orientation::default(), MAX_ENCODED),
+            (16, 16)
+        );
     }
 
     proptest! {
@@ -320,7 +329,7 @@ mod tests {
             degrees in 0i32..4, mirrored: bool, bits in 1u32..17, gop in 0i64..i64::MAX,
         ) {
             let orientation = Orientation { degrees: degrees * 90, mirrored };
-            let (w, h) = encoded_size(width, height, (num, den), orientation);
+            let (w, h) = encoded_size(width, height, (num, den), orientation, MAX_ENCODED);
             prop_assert!(w % 2 == 0 && h % 2 == 0 && w >= 16 && h >= 16);
             prop_assert!(w.max(h) <= 1920 && w.min(h) <= 1080);
             let mut facts = facts();

@@ -8,11 +8,10 @@ use super::decoder;
 use super::demuxer::{Demuxer, TrackKind};
 use super::error::MediaError;
 use super::filter_graph::{FilterGraph, TIME_BASE};
-use super::orientation::Orientation;
+use super::frame_filters::{DisplayParams, FilterTarget, FrameFormat};
 use super::plan;
-use super::renderer::orientation_filters;
 use super::source::Input;
-use super::test_source::{Generated, TestSource};
+use super::test_source::{self, Generated, TestSource};
 
 /// Pixels.
 const MAX_WIDTH: u32 = 640;
@@ -34,15 +33,11 @@ pub fn poster(input: &Input) -> Result<Vec<u8>, MediaError> {
     match input {
         Input::File(path) => of_file(path),
         Input::Test => {
-            let display = DisplayParams {
-                pixel_aspect: (1, 1),
-                orientation: Orientation::default(),
-                interlaced: false,
-            };
+            let display = test_source::render_params().display;
             let mut source = TestSource::new()?;
             loop {
                 if let Generated::Video(frame, _) = source.next()? {
-                    return jpeg(&display.scaled(frame)?);
+                    return jpeg(&scaled(display, frame)?);
                 }
             }
         }
@@ -56,8 +51,9 @@ fn of_file(path: &Path) -> Result<Vec<u8>, MediaError> {
     };
     let header = &track.header;
     let display = DisplayParams {
-        pixel_aspect: header.pixel_aspect,
         orientation: track.orientation,
+        pixel_aspect: header.pixel_aspect,
+        container_aspect: header.container_aspect,
         interlaced: header.interlaced,
     };
     let parameters = track.parameters.clone();
@@ -106,7 +102,7 @@ fn find_frame(
                 break;
             }
             keyframes += 1;
-            let small = display.scaled(frame)?;
+            let small = scaled(display, frame)?;
             if !is_uniform(&small) {
                 return Ok(Some(small));
             }
@@ -129,47 +125,27 @@ fn is_uniform(frame: &ffmpeg::frame::Video) -> bool {
     deviation < UNIFORM
 }
 
-/// How the frames of a track are displayed.
-#[derive(Clone, Copy)]
-struct DisplayParams {
-    pixel_aspect: (u32, u32),
-    orientation: Orientation,
-    interlaced: bool,
-}
-
-impl DisplayParams {
-    /// The frame as displayed, at most [`MAX_WIDTH`] wide.
-    fn scaled(self, mut frame: ffmpeg::frame::Video) -> Result<ffmpeg::frame::Video, MediaError> {
-        let failed = MediaError::ffmpeg("make a poster");
-        let (width, height) = plan::encoded_size(
-            frame.width(),
-            frame.height(),
-            self.pixel_aspect,
-            self.orientation,
-        );
-        let scale = (f64::from(MAX_WIDTH) / f64::from(width)).min(1.0);
-        let even = |side: u32| (((f64::from(side) * scale) as u32) & !1).max(2);
-        let filters = format!(
-            "{}scale={}:{}:in_color_matrix={}:out_color_matrix=bt601:out_range=pc,setsar=1,format=yuvj420p",
-            orientation_filters(self.orientation, self.interlaced),
-            even(width),
-            even(height),
-            // Players assume BT.709 for HD video that does not specify a colour space.
-            match (frame.color_space(), frame.height()) {
-                (ffmpeg::color::Space::Unspecified, 720..) => "bt709",
-                _ => "auto",
-            },
-        );
-        frame.set_pts(Some(0));
-        let mut graph = FilterGraph::video(&frame, &filters).map_err(&failed)?;
-        graph.push(&frame).map_err(&failed)?;
-        graph.finish();
-        let mut small = ffmpeg::frame::Video::empty();
-        if graph.pull(&mut small) {
-            Ok(small)
-        } else {
-            Err(failed(ffmpeg::Error::InvalidData))
-        }
+/// The frame as displayed, at most [`MAX_WIDTH`] wide.
+fn scaled(
+    mut display: DisplayParams,
+    mut frame: ffmpeg::frame::Video,
+) -> Result<ffmpeg::frame::Video, MediaError> {
+    let failed = MediaError::ffmpeg("make a poster");
+    display.interlaced |= frame.is_interlaced();
+    let input = FrameFormat::of(&frame);
+    let (width, height) = display.size(&input, plan::MAX_ENCODED);
+    let scale = (f64::from(MAX_WIDTH) / f64::from(width)).min(1.0);
+    let even = |side: u32| (((f64::from(side) * scale) as u32) & !1).max(2);
+    let spec = display.spec(&input, (even(width), even(height)), FilterTarget::Still);
+    frame.set_pts(Some(0));
+    let mut graph = FilterGraph::video(&frame, &spec).map_err(&failed)?;
+    graph.push(&frame).map_err(&failed)?;
+    graph.finish();
+    let mut small = ffmpeg::frame::Video::empty();
+    if graph.pull(&mut small) {
+        Ok(small)
+    } else {
+        Err(failed(ffmpeg::Error::InvalidData))
     }
 }
 

@@ -185,7 +185,7 @@ fn file(path: &Path) -> Result<Probe, MediaError> {
         .video
         .as_ref()
         .filter(|_| scan.video_packets > 0)
-        .map(|track| video_facts(track, scan.video));
+        .map(|track| video_facts(track, scan.video, scan.interlaced));
     let profile = demuxer
         .video
         .as_ref()
@@ -226,7 +226,7 @@ fn rate(bytes: u64, duration: Duration) -> Option<u64> {
     rate.is_finite().then_some(rate as u64)
 }
 
-fn video_facts(track: &InputTrack, packets: PacketFacts) -> VideoFacts {
+fn video_facts(track: &InputTrack, packets: PacketFacts, interlaced: bool) -> VideoFacts {
     let header = &track.header;
     let sps = if header.codec == "h264" {
         H264Normalizer::new(&header.extradata).sps_info()
@@ -239,11 +239,13 @@ fn video_facts(track: &InputTrack, packets: PacketFacts) -> VideoFacts {
         width: header.width,
         height: header.height,
         pixel_aspect: header.pixel_aspect,
+        container_aspect: header.container_aspect,
         orientation: track.orientation,
         pixel_format: pixel.map_or_else(|| "unknown".to_owned(), |pixel| pixel.name.clone()),
         bits: pixel.map_or(8, |pixel| pixel.bits),
         is_420: pixel.is_some_and(|pixel| pixel.is_420),
-        interlaced: header.interlaced || sps.is_some_and(|sps| !sps.frames_only),
+        interlaced: interlaced || header.interlaced || sps.is_some_and(|sps| !sps.frames_only),
+        hdr: header.hdr,
         frame_rate: track.frame_rate,
         packets,
     }

@@ -18,8 +18,12 @@ pub(super) struct TrackHeader {
     pub height: u32,
     /// Width to height of a pixel; 1:1 when unknown.
     pub pixel_aspect: (u32, u32),
+    /// The pixel aspect is the container's, not the codec's.
+    pub container_aspect: bool,
     pub pixel: Option<PixelLayout>,
     pub interlaced: bool,
+    /// The transfer function is one of HDR: PQ or HLG.
+    pub hdr: bool,
     pub channels: u32,
     pub sample_rate: u32,
 }
@@ -56,9 +60,12 @@ pub(super) fn header(
         let pointer = stream.as_ptr().cast_mut();
         (pointer, &*(*pointer).codecpar)
     };
-    // SAFETY: the pointers are valid for the same reason; the call only reads.
-    let aspect = unsafe {
-        ffi::av_guess_sample_aspect_ratio(input.as_mut_ptr(), pointer, std::ptr::null_mut())
+    // SAFETY: the pointers are valid for the same reason; both only read.
+    let (aspect, container_aspect) = unsafe {
+        (
+            ffi::av_guess_sample_aspect_ratio(input.as_mut_ptr(), pointer, std::ptr::null_mut()),
+            (*pointer).sample_aspect_ratio,
+        )
     };
     let extradata = if parameters.extradata.is_null() || parameters.extradata_size <= 0 {
         Vec::new()
@@ -90,6 +97,7 @@ pub(super) fn header(
             (Ok(num), Ok(den)) if num > 0 && den > 0 => (num, den),
             _ => (1, 1),
         },
+        container_aspect: container_aspect.num > 0 && container_aspect.den > 0,
         pixel: if is_video {
             pixel_layout(parameters.format)
         } else {
@@ -98,6 +106,11 @@ pub(super) fn header(
         interlaced: !matches!(
             parameters.field_order,
             ffi::AVFieldOrder::AV_FIELD_UNKNOWN | ffi::AVFieldOrder::AV_FIELD_PROGRESSIVE
+        ),
+        hdr: matches!(
+            parameters.color_trc,
+            ffi::AVColorTransferCharacteristic::AVCOL_TRC_SMPTE2084
+                | ffi::AVColorTransferCharacteristic::AVCOL_TRC_ARIB_STD_B67
         ),
         channels: channels(parameters),
         sample_rate: u32::try_from(parameters.sample_rate).unwrap_or(0),
@@ -201,6 +214,15 @@ fn pixel_layout(format: i32) -> Option<PixelLayout> {
                 && descriptor.log2_chroma_h == 1,
         })
     }
+}
+
+/// True for a pixel format of RGB samples, or of indices of a palette.
+pub(super) fn is_rgb(format: ffmpeg::format::Pixel) -> bool {
+    format.descriptor().is_some_and(|descriptor| {
+        // SAFETY: libavutil's descriptors are static.
+        let flags = unsafe { (*descriptor.as_ptr()).flags };
+        flags & u64::from((ffi::AV_PIX_FMT_FLAG_RGB | ffi::AV_PIX_FMT_FLAG_PAL) as u32) != 0
+    })
 }
 
 fn channels(parameters: &ffi::AVCodecParameters) -> u32 {

@@ -6,9 +6,10 @@ use ffmpeg_next as ffmpeg;
 use shared::api::Codec;
 
 use super::access_unit::AccessUnit;
+use super::color::Color;
 use super::facts::VideoFacts;
 use super::filter_graph::FilterGraph;
-use super::orientation::Orientation;
+use super::frame_filters::{DisplayParams, FilterTarget, FrameFormat};
 use super::plan;
 use super::time::MediaTime;
 use super::video_encoder::VideoEncoder;
@@ -23,9 +24,7 @@ const REPEAT_NEW: i64 = 200_000;
 /// How the frames of a track are filtered and encoded.
 #[derive(Clone, Debug)]
 pub(super) struct RenderParams {
-    pub orientation: Orientation,
-    pub pixel_aspect: (u32, u32),
-    pub interlaced: bool,
+    pub display: DisplayParams,
     pub frame_rate: f64,
     /// From keyframe to keyframe of the encoded video, in microseconds.
     pub gop: i64,
@@ -40,9 +39,7 @@ pub(super) struct RenderParams {
 impl RenderParams {
     pub(super) fn of(facts: &VideoFacts) -> Self {
         Self {
-            orientation: facts.orientation,
-            pixel_aspect: facts.pixel_aspect,
-            interlaced: facts.interlaced,
+            display: DisplayParams::of(facts),
             frame_rate: facts
                 .frame_rate
                 .unwrap_or(30.0)
@@ -69,7 +66,7 @@ pub(super) struct Renderer {
     encoders: BTreeMap<Codec, Option<VideoEncoder>>,
     /// Codecs whose encoder could not be opened; not retried.
     failed_codecs: BTreeSet<Codec>,
-    filters: Option<(FilterGraph, VideoFormat)>,
+    filters: Option<Filters>,
     /// The newest filtered frame, and its time or that of its last repetition.
     last_frame: Option<(ffmpeg::frame::Video, MediaTime)>,
     /// Time of the newest unit of each codec. Kept when an encoder is closed, so that times never go back.
@@ -78,12 +75,12 @@ pub(super) struct Renderer {
     pub filter_errors: u64,
 }
 
-/// The input format of a filter graph.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct VideoFormat {
-    size: (u32, u32),
-    pixel: ffmpeg::format::Pixel,
-    aspect: ffmpeg::Rational,
+/// A filter graph.
+struct Filters {
+    graph: FilterGraph,
+    /// What it was made for.
+    input: FrameFormat,
+    display: DisplayParams,
 }
 
 impl Renderer {
@@ -152,66 +149,58 @@ impl Renderer {
         time: MediaTime,
         output: &mut RenderOutput,
     ) {
-        let format = VideoFormat {
-            size: (frame.width(), frame.height()),
-            pixel: frame.format(),
-            aspect: frame.aspect_ratio(),
-        };
-        let pixel_aspect = match (
-            u32::try_from(format.aspect.numerator()),
-            u32::try_from(format.aspect.denominator()),
-        ) {
-            (Ok(num), Ok(den)) if num > 0 && den > 0 => (num, den),
-            _ => self.params.pixel_aspect,
-        };
-        let size = plan::encoded_size(
-            format.size.0,
-            format.size.1,
-            pixel_aspect,
-            self.params.orientation,
-        );
-        let unchanged = size == format.size
-            && format.pixel == ffmpeg::format::Pixel::YUV420P
-            && self.params.orientation == Orientation::default()
-            && !self.params.interlaced
-            && frame.color_range() != ffmpeg::color::Range::JPEG;
-        if unchanged {
+        // Some codecs and containers say only frame by frame what is interlaced.
+        self.params.display.interlaced |= frame.is_interlaced();
+        let display = self.params.display;
+        let input = FrameFormat::of(&frame);
+        let size = display.size(&input, plan::MAX_ENCODED);
+        if display.keeps(&input, size) {
             self.encode(frame, time, output);
             return;
         }
-        let mut graph = match self.filters.take() {
-            Some((graph, made_for)) if made_for == format => graph,
-            _ => {
-                let spec = filter_spec(size, self.params.orientation, self.params.interlaced);
-                let Ok(graph) = FilterGraph::video(&frame, &spec) else {
-                    self.filter_errors += 1;
-                    return;
-                };
-                graph
-            }
+        let fits = |filters: &Filters| filters.input == input && filters.display == display;
+        if !self.filters.as_ref().is_some_and(fits) {
+            self.drain(output);
+            let spec = display.spec(&input, size, FilterTarget::Video);
+            let Ok(graph) = FilterGraph::video(&frame, &spec) else {
+                self.filter_errors += 1;
+                return;
+            };
+            self.filters = Some(Filters {
+                graph,
+                input,
+                display,
+            });
+        }
+        let Some(filters) = &mut self.filters else {
+            return;
         };
-        if graph.push(&frame).is_ok() {
-            self.pull(&mut graph, output);
+        if filters.graph.push(&frame).is_ok() {
+            self.pull(output);
         } else {
             self.filter_errors += 1;
         }
-        self.filters = Some((graph, format));
     }
 
     /// Encodes the frames that filters hold back, at the end of an iteration.
     pub(super) fn drain(&mut self, output: &mut RenderOutput) {
-        if let Some((mut graph, _)) = self.filters.take() {
-            graph.finish();
-            self.pull(&mut graph, output);
+        if let Some(filters) = &mut self.filters {
+            filters.graph.finish();
+            self.pull(output);
         }
+        self.filters = None;
     }
 
-    fn pull(&mut self, graph: &mut FilterGraph, output: &mut RenderOutput) {
+    fn pull(&mut self, output: &mut RenderOutput) {
         loop {
             let mut frame = ffmpeg::frame::Video::empty();
-            if !graph.pull(&mut frame) {
+            let Some(filters) = &mut self.filters else {
+                return;
+            };
+            if !filters.graph.pull(&mut frame) {
                 return;
             }
+            filters.input.color.encoded().tag(&mut frame);
             if let Some(time) = frame.pts().map(MediaTime) {
                 self.encode(frame, time, output);
             }
@@ -256,13 +245,16 @@ impl Renderer {
         output: &mut RenderOutput,
     ) {
         let size = (frame.width(), frame.height());
+        let color = Color::of(frame);
         for (codec, slot) in &mut self.encoders {
             if self.newest.get(codec).is_some_and(|newest| time <= *newest) {
                 continue;
             }
-            let encoder = match slot.take().filter(|encoder| encoder.size() == size) {
+            let encoder = match slot.take().filter(|encoder| encoder.fits(size, color)) {
                 Some(encoder) => Ok(encoder),
-                None => VideoEncoder::open(*codec, frame, self.params.frame_rate, self.params.gop),
+                None => {
+                    VideoEncoder::open(*codec, size, color, self.params.frame_rate, self.params.gop)
+                }
             };
             let encoder = match encoder {
                 Ok(encoder) => slot.insert(encoder),
@@ -285,27 +277,4 @@ impl Renderer {
         self.encoders
             .retain(|codec, _| !self.failed_codecs.contains(codec));
     }
-}
-
-fn filter_spec((width, height): (u32, u32), orientation: Orientation, interlaced: bool) -> String {
-    let upright = orientation_filters(orientation, interlaced);
-    format!("{upright}scale={width}:{height}:flags=bicubic:out_range=tv,setsar=1,format=yuv420p")
-}
-
-/// The filters that make a frame progressive and upright, each followed by a comma.
-pub(super) fn orientation_filters(orientation: Orientation, interlaced: bool) -> String {
-    let mut filters = String::new();
-    if interlaced {
-        filters.push_str("bwdif=mode=send_frame:parity=auto:deint=interlaced,");
-    }
-    filters.push_str(match orientation.degrees {
-        90 => "transpose=clock,",
-        180 => "hflip,vflip,",
-        270 => "transpose=cclock,",
-        _ => "",
-    });
-    if orientation.mirrored {
-        filters.push_str("hflip,");
-    }
-    filters
 }

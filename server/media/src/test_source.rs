@@ -39,11 +39,13 @@ fn facts() -> VideoFacts {
         width: WIDTH,
         height: HEIGHT,
         pixel_aspect: (1, 1),
+        container_aspect: false,
         orientation: Orientation::default(),
         pixel_format: "yuv420p".to_owned(),
         bits: 8,
         is_420: true,
         interlaced: false,
+        hdr: false,
         frame_rate: Some(FRAME_RATE as f64),
         packets: PacketFacts::default(),
     }
@@ -89,6 +91,8 @@ impl TestSource {
                     .then(|| frame.pts())
                     .flatten()
                     .ok_or_else(ended)?;
+                // The generator draws with this matrix, whatever the size.
+                frame.set_color_space(ffmpeg::color::Space::SMPTE170M);
                 (frame, MediaTime(time))
             }
         };

@@ -6,8 +6,9 @@ use ffmpeg_next as ffmpeg;
 use shared::api::Codec;
 
 use super::access_unit::AccessUnit;
+use super::color::Color;
 use super::error::MediaError;
-use super::filter_graph::TIME_BASE;
+use super::filter_graph::{FilterGraph, TIME_BASE};
 use super::h264::H264Normalizer;
 use super::plan;
 use super::time::MediaTime;
@@ -22,6 +23,9 @@ pub(super) struct VideoEncoder {
     /// Converts the encoder's output to the packetizer's form.
     h264: H264Normalizer,
     size: (u32, u32),
+    color: Color,
+    /// Converts frames to BT.601. VP8 cannot say which matrix it has, and browsers decode it with this one.
+    to_bt601: Option<FilterGraph>,
     /// From keyframe to keyframe, in microseconds.
     gop: i64,
     last_keyframe: Option<MediaTime>,
@@ -29,14 +33,14 @@ pub(super) struct VideoEncoder {
 }
 
 impl VideoEncoder {
-    /// For frames of the size and colour properties of `frame`. `gop`: microseconds from keyframe to keyframe.
+    /// For frames of this size and these colours. `gop`: microseconds from keyframe to keyframe.
     pub(super) fn open(
         codec: Codec,
-        frame: &ffmpeg::frame::Video,
+        (width, height): (u32, u32),
+        color: Color,
         frame_rate: f64,
         gop: i64,
     ) -> Result<Self, MediaError> {
-        let (width, height) = (frame.width(), frame.height());
         let name = match codec {
             Codec::H264 => "libx264",
             Codec::Vp8 => "libvpx",
@@ -65,7 +69,7 @@ impl VideoEncoder {
         video.set_gop(600);
         let encoder = match codec {
             Codec::H264 => {
-                copy_color_properties(&mut video, frame);
+                color.tag_stream(&mut video);
                 // The VBV buffer bounds a keyframe to 0.8 s of the bit rate.
                 video.set_max_bit_rate(rate * 5 / 4);
                 video.open_with(ffmpeg::Dictionary::from_iter([
@@ -117,14 +121,17 @@ impl VideoEncoder {
             encoder,
             h264: H264Normalizer::default(),
             size: (width, height),
+            color,
+            to_bt601: None,
             gop,
             last_keyframe: None,
             keyframe_requested: false,
         })
     }
 
-    pub(super) fn size(&self) -> (u32, u32) {
-        self.size
+    /// True when frames of this size and these colours can be encoded.
+    pub(super) fn fits(&self, size: (u32, u32), color: Color) -> bool {
+        self.size == size && self.color == color
     }
 
     /// The next frame begins a GOP.
@@ -132,8 +139,44 @@ impl VideoEncoder {
         self.keyframe_requested = true;
     }
 
-    /// Encodes `frame`, which must have the encoder's size and is shown at `time`.
+    /// Encodes `frame`, which must have the encoder's size and colours, and is shown at `time`.
     pub(super) fn encode(
+        &mut self,
+        frame: &mut ffmpeg::frame::Video,
+        time: MediaTime,
+    ) -> Result<Vec<AccessUnit>, MediaError> {
+        frame.set_pts(Some(time.0));
+        match self.color.to_bt601() {
+            Some(filter) if self.codec == Codec::Vp8 => {
+                let mut converted = self.convert(frame, &filter)?;
+                self.encode_converted(&mut converted, time)
+            }
+            _ => self.encode_converted(frame, time),
+        }
+    }
+
+    /// A copy of `frame` that went through this filter.
+    fn convert(
+        &mut self,
+        frame: &ffmpeg::frame::Video,
+        filter: &str,
+    ) -> Result<ffmpeg::frame::Video, MediaError> {
+        let failed = MediaError::ffmpeg("convert the colours of a video frame");
+        let graph = match &mut self.to_bt601 {
+            Some(graph) => graph,
+            none => none.insert(FilterGraph::video(frame, filter).map_err(&failed)?),
+        };
+        // The original is needed by other encoders, and to be repeated.
+        graph.push(&frame.clone()).map_err(&failed)?;
+        let mut converted = ffmpeg::frame::Video::empty();
+        if graph.pull(&mut converted) {
+            Ok(converted)
+        } else {
+            Err(failed(ffmpeg::Error::InvalidData))
+        }
+    }
+
+    fn encode_converted(
         &mut self,
         frame: &mut ffmpeg::frame::Video,
         time: MediaTime,
@@ -179,21 +222,6 @@ impl VideoEncoder {
             });
         }
         Ok(units)
-    }
-}
-
-/// Signals the colour space in the stream where the frame tells it. RGB is not signalled: the frame has been converted to
-/// YUV.
-fn copy_color_properties(video: &mut ffmpeg::encoder::video::Video, frame: &ffmpeg::frame::Video) {
-    use ffmpeg::color::{Range, Space};
-    if matches!(
-        frame.color_space(),
-        Space::BT709 | Space::BT470BG | Space::SMPTE170M | Space::BT2020NCL
-    ) {
-        video.set_colorspace(frame.color_space());
-        video.set_color_primaries(frame.color_primaries());
-        video.set_color_transfer_characteristic(frame.color_transfer_characteristic());
-        video.set_color_range(Range::MPEG);
     }
 }
 

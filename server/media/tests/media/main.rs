@@ -4,6 +4,8 @@ mod bad_input;
 mod changing_files;
 mod clip;
 mod clock;
+mod colors;
+mod display;
 mod files;
 mod live;
 mod support;

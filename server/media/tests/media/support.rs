@@ -287,6 +287,43 @@ pub(crate) fn decode_first_frame(units: &[&AccessUnit]) -> ffmpeg_next::frame::V
     panic!("no frame can be decoded");
 }
 
+/// Decodes all units: the last frame.
+pub(crate) fn decode_last_frame(units: &[&AccessUnit]) -> ffmpeg_next::frame::Video {
+    use ffmpeg_next as ffmpeg;
+    let mut decoder = video_decoder(units[0].codec);
+    let mut last = None;
+    let mut receive = |decoder: &mut ffmpeg::decoder::Video| {
+        let mut frame = ffmpeg::frame::Video::empty();
+        while decoder.receive_frame(&mut frame).is_ok() {
+            last = Some(std::mem::replace(&mut frame, ffmpeg::frame::Video::empty()));
+        }
+    };
+    for unit in units {
+        decoder
+            .send_packet(&ffmpeg::Packet::copy(&unit.data))
+            .unwrap();
+        receive(&mut decoder);
+    }
+    decoder.send_eof().unwrap();
+    receive(&mut decoder);
+    last.expect("a frame can be decoded")
+}
+
+/// Decodes a JPEG.
+pub(crate) fn decode_jpeg(jpeg: &[u8]) -> ffmpeg_next::frame::Video {
+    use ffmpeg_next as ffmpeg;
+    let found = ffmpeg::decoder::find_by_name("mjpeg").unwrap();
+    let mut decoder = ffmpeg::codec::Context::new_with_codec(found)
+        .decoder()
+        .video()
+        .unwrap();
+    decoder.send_packet(&ffmpeg::Packet::copy(jpeg)).unwrap();
+    decoder.send_eof().unwrap();
+    let mut frame = ffmpeg::frame::Video::empty();
+    decoder.receive_frame(&mut frame).expect("it is a JPEG");
+    frame
+}
+
 /// Decodes each frame: its time, and its mean luma, 0 to 255.
 pub(crate) fn brightness_of(units: &[&AccessUnit]) -> Vec<(MediaTime, f32)> {
     use ffmpeg_next as ffmpeg;
