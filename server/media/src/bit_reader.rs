@@ -1,4 +1,4 @@
-//! Bits of an H.264 parameter set.
+//! Bits of an H.264 parameter set, or of a VP9 frame header.
 
 /// Reads the most significant bit first. Every read returns `None` past the end.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +11,11 @@ pub(super) struct BitReader<'a> {
 impl<'a> BitReader<'a> {
     pub(super) fn new(data: &'a [u8]) -> Self {
         Self { data, position: 0 }
+    }
+
+    /// Bits read so far.
+    pub(super) fn position(&self) -> usize {
+        self.position
     }
 
     pub(super) fn flag(&mut self) -> Option<bool> {

@@ -1,10 +1,13 @@
 //! Converts H.264 as stored in files (ISO 14496-15 5.3, or Annex B) to the input of the packetizer: Annex B access units
 //! with the parameter sets before every IDR (ITU-T H.264 Annex B).
 
+use std::borrow::Cow;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::bit_reader::{BitReader, rbsp};
 use super::sps::SpsInfo;
+use super::vui;
 
 const IDR: u8 = 5;
 const SEI: u8 = 6;
@@ -25,6 +28,8 @@ pub struct H264Normalizer {
     /// The newest parameter set of each id.
     sps: Vec<(u32, Bytes)>,
     pps: Vec<(u32, Bytes)>,
+    /// SD without a matrix gets that of BT.601.
+    tags_sd: bool,
 }
 
 /// An access unit in Annex B.
@@ -41,6 +46,16 @@ impl H264Normalizer {
     /// `extradata`: the content of an `avcC` box, or Annex B parameter sets, or empty.
     pub fn new(extradata: &[u8]) -> Self {
         let mut this = Self::default();
+        this.configure(extradata);
+        this
+    }
+
+    /// As [`Self::new`]; with `tags_sd`, SD that names no matrix gets that of BT.601.
+    pub(super) fn tagging(extradata: &[u8], tags_sd: bool) -> Self {
+        let mut this = Self {
+            tags_sd,
+            ..Self::default()
+        };
         this.configure(extradata);
         this
     }
@@ -108,6 +123,11 @@ impl H264Normalizer {
             match nal_type(nal) {
                 SEI | DELIMITER | END_OF_SEQUENCE | END_OF_STREAM | FILLER => continue,
                 SPS | PPS if keyframe => continue,
+                SPS => {
+                    out.put_slice(&START_CODE);
+                    out.put_slice(&self.tagged(nal));
+                    continue;
+                }
                 1..=IDR => has_slice = true,
                 _ => {}
             }
@@ -126,8 +146,21 @@ impl H264Normalizer {
         self.sps.iter().find_map(|(_, nal)| SpsInfo::parse(nal))
     }
 
+    /// The sequence parameter set, with a matrix where it needs one.
+    fn tagged<'a>(&self, sps: &'a [u8]) -> Cow<'a, [u8]> {
+        match vui::with_sd_matrix(sps) {
+            Some(tagged) if self.tags_sd => Cow::Owned(tagged),
+            _ => Cow::Borrowed(sps),
+        }
+    }
+
     /// True when the parameter set is new or changed.
     fn store_parameter_set(&mut self, nal: &[u8]) -> bool {
+        let tagged = match nal_type(nal) {
+            SPS => self.tagged(nal),
+            _ => Cow::Borrowed(nal),
+        };
+        let nal = &*tagged;
         let (sets, id, max_sets) = match nal_type(nal) {
             SPS => (&mut self.sps, sps_id(nal), 32),
             PPS => (&mut self.pps, pps_id(nal), 256),

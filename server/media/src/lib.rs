@@ -19,7 +19,7 @@
 //! | [`clock`], `loop_clock`, `append_schedule` | the wall clock, the time of a looping file, when to append |
 //! | [`packet_scan`] | facts that follow from a track's packets |
 //! | [`orientation`] | how a video is rotated and mirrored for display |
-//! | [`h264`], [`sps`], `av1`, `bit_reader` | bitstreams |
+//! | [`h264`], [`sps`], `vui`, `vp9`, `av1`, `bit_reader` | bitstreams |
 //! | [`error`] | errors, as sentences |
 //! | `player` | a running source |
 //! | `loop_iteration` | one reading of a file |
@@ -74,3 +74,5 @@ mod test_source;
 mod tone_map;
 mod video_encoder;
 mod video_transcoder;
+mod vp9;
+mod vui;

@@ -14,6 +14,7 @@ use super::plan;
 use super::raw::{self, TrackHeader};
 use super::sps::SpsInfo;
 use super::time::MediaTime;
+use super::vp9;
 
 /// Two frames closer than this, in microseconds, would have nearly the same RTP timestamp (a tick is 11 us).
 const MIN_GAP: i64 = 100;
@@ -34,6 +35,8 @@ pub(super) struct Passthrough {
     codec: Option<Codec>,
     h264: H264Normalizer,
     extradata: Vec<u8>,
+    /// The matrix is that of BT.601, or unspecified.
+    may_be_bt601: bool,
     keyframe: bool,
     /// Time of the newest unit on the stream's clock.
     newest: Option<MediaTime>,
@@ -47,8 +50,9 @@ impl Passthrough {
         Self {
             codec: facts.native_codec(),
             facts,
-            h264: H264Normalizer::new(&header.extradata),
+            h264: H264Normalizer::tagging(&header.extradata, header.may_be_bt601),
             extradata: header.extradata.clone(),
+            may_be_bt601: header.may_be_bt601,
             keyframe: false,
             newest: None,
             gop_start: None,
@@ -59,9 +63,10 @@ impl Passthrough {
     /// An iteration of the file begins.
     pub(super) fn begin_iteration(&mut self, header: &TrackHeader) {
         if self.extradata != header.extradata {
-            self.h264 = H264Normalizer::new(&header.extradata);
+            self.h264 = H264Normalizer::tagging(&header.extradata, header.may_be_bt601);
             self.extradata.clone_from(&header.extradata);
         }
+        self.may_be_bt601 = header.may_be_bt601;
         self.gop_start = None;
         self.gop_bytes = 0;
     }
@@ -154,6 +159,7 @@ impl Passthrough {
         let data = Bytes::copy_from_slice(data);
         match codec {
             Codec::Av1 if self.keyframe => Some(av1::with_sequence_header(data, &self.extradata)),
+            Codec::Vp9 if self.keyframe && self.may_be_bt601 => Some(vp9::with_sd_matrix(data)),
             _ => Some(data),
         }
     }

@@ -24,6 +24,8 @@ pub(super) struct TrackHeader {
     pub interlaced: bool,
     /// The transfer function is one of HDR: PQ or HLG.
     pub hdr: bool,
+    /// The matrix is that of BT.601, or unspecified.
+    pub may_be_bt601: bool,
     pub channels: u32,
     pub sample_rate: u32,
 }
@@ -111,6 +113,12 @@ pub(super) fn header(
             parameters.color_trc,
             ffi::AVColorTransferCharacteristic::AVCOL_TRC_SMPTE2084
                 | ffi::AVColorTransferCharacteristic::AVCOL_TRC_ARIB_STD_B67
+        ),
+        may_be_bt601: matches!(
+            parameters.color_space,
+            ffi::AVColorSpace::AVCOL_SPC_UNSPECIFIED
+                | ffi::AVColorSpace::AVCOL_SPC_SMPTE170M
+                | ffi::AVColorSpace::AVCOL_SPC_BT470BG
         ),
         channels: channels(parameters),
         sample_rate: u32::try_from(parameters.sample_rate).unwrap_or(0),

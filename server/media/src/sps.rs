@@ -31,8 +31,11 @@ impl SpsInfo {
         if nal.first().is_none_or(|byte| byte & 0x1f != SPS) {
             return None;
         }
-        let payload = rbsp(&nal[1..]);
-        let mut bits = BitReader::new(&payload);
+        Self::read(&mut BitReader::new(&rbsp(&nal[1..])))
+    }
+
+    /// `bits` begin after the header byte, and are left at `vui_parameters_present_flag`.
+    pub(super) fn read(bits: &mut BitReader<'_>) -> Option<Self> {
         let profile = bits.bits(8)? as u8;
         let constraints = bits.bits(8)? as u8;
         let level = bits.bits(8)? as u8;
@@ -52,7 +55,7 @@ impl SpsInfo {
             if bits.flag()? {
                 for list in 0..if chroma == 3 { 12 } else { 8 } {
                     if bits.flag()? {
-                        skip_scaling_list(&mut bits, if list < 6 { 16 } else { 64 })?;
+                        skip_scaling_list(bits, if list < 6 { 16 } else { 64 })?;
                     }
                 }
             }

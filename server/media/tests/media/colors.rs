@@ -149,6 +149,37 @@ fn rgb_is_converted_with_the_matrix_that_the_stream_names() {
 }
 
 #[test]
+fn untagged_sd_that_is_passed_through_gets_the_matrix_of_bt601() {
+    for (name, encoder, codec) in [
+        ("sd.mp4", BASELINE, Codec::H264),
+        ("sd.ts", BASELINE, Codec::H264),
+        // A VUI without a colour description.
+        (
+            "sd.mkv",
+            "-c:v libx264 -preset ultrafast -bf 0 -x264-params sar=1/1:fullrange=off:videoformat=pal -pix_fmt yuv420p",
+            Codec::H264,
+        ),
+        (
+            "sd.webm",
+            "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 1M",
+            Codec::Vp9,
+        ),
+    ] {
+        let input = file(
+            name,
+            &format!(
+                "{},scale=out_color_matrix=bt601,format=yuv420p {encoder}",
+                patches(180)
+            ),
+        );
+        assert_eq!(reasons(&input), None, "{name}");
+        let frame = encoded(&input, codec);
+        assert_eq!(frame.color_space(), Space::SMPTE170M, "{name}");
+        assert_patches(&frame, TOLERANCE, name);
+    }
+}
+
+#[test]
 fn a_matrix_that_the_file_names_is_passed_through() {
     let input = file(
         "tagged.mp4",

@@ -1,0 +1,76 @@
+//! VP9 frame headers (VP9 bitstream specification 6.2).
+
+use bytes::Bytes;
+
+use super::bit_reader::BitReader;
+
+const FRAME_MARKER: u32 = 2;
+const SYNC_CODE: u32 = 0x49_8342;
+/// `color_space`.
+const UNKNOWN: u32 = 0;
+const SMPTE170M: u8 = 3;
+/// Frames with fewer lines are SD.
+const HD_LINES: u32 = 720;
+/// The position of `color_space`, three bits, in a keyframe of profile 0.
+const COLOR_SPACE: usize = 32;
+
+/// The frame with the matrix of BT.601 in its header, if it is a keyframe of SD that names none: Chromium would take it
+/// for BT.709.
+pub(super) fn with_sd_matrix(frame: Bytes) -> Bytes {
+    if !is_untagged_sd_keyframe(&frame) {
+        return frame;
+    }
+    let mut tagged = frame.to_vec();
+    tagged[COLOR_SPACE / 8] |= SMPTE170M << 5;
+    tagged.into()
+}
+
+fn is_untagged_sd_keyframe(frame: &[u8]) -> bool {
+    let mut bits = BitReader::new(frame);
+    let mut field = |count| bits.bits(count).unwrap_or(u32::MAX);
+    // Profile 0, no repeated frame, a keyframe.
+    if field(2) != FRAME_MARKER || field(2) != 0 || field(2) != 0 {
+        return false;
+    }
+    field(2); // show_frame, error_resilient_mode
+    if field(24) != SYNC_CODE || field(3) != UNKNOWN {
+        return false;
+    }
+    field(1); // color_range
+    field(16); // frame_width_minus_1
+    field(16) < HD_LINES - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The header of a keyframe of 320 x `height`.
+    fn keyframe(color_space: u8, height: u16) -> Vec<u8> {
+        let size = (319u64 << 16 | u64::from(height - 1)) << 28;
+        let mut frame = vec![0x82, 0x49, 0x83, 0x42];
+        let rest = (u64::from(color_space) << 61) | size;
+        frame.extend(rest.to_be_bytes());
+        frame
+    }
+
+    #[test]
+    fn an_untagged_sd_keyframe_gets_a_matrix_and_no_other_frame_does() {
+        let tag = |frame: Vec<u8>| with_sd_matrix(frame.into()).to_vec();
+        assert_eq!(tag(keyframe(0, 576)), keyframe(SMPTE170M, 576));
+        assert_eq!(tag(keyframe(0, 720)), keyframe(0, 720));
+        assert_eq!(tag(keyframe(2, 576)), keyframe(2, 576));
+        let mut between = keyframe(0, 576);
+        between[0] |= 4; // frame_type
+        assert_eq!(tag(between.clone()), between);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(frame in prop::collection::vec(any::<u8>(), 0..20)) {
+            let _ = with_sd_matrix(frame.into());
+        }
+    }
+}
