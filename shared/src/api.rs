@@ -69,10 +69,20 @@ pub struct VideoTrack {
     /// Of the displayed frame, after rotation.
     pub width: u32,
     pub height: u32,
+    /// The size of re-encoded frames, where it is smaller than the displayed size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoded_size: Option<FrameSize>,
     /// Average frames per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fps: Option<f64>,
     pub delivery: Delivery,
+}
+
+/// In pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameSize {
+    pub width: u32,
+    pub height: u32,
 }
 
 /// The audio track of a source, as in the file.

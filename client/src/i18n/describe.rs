@@ -107,9 +107,18 @@ pub fn video_delivery(video: &VideoTrack, lang: Lang) -> String {
         (Delivery::Reencode { codec, reasons }, lang) => {
             let why = because(reasons, &source_codec_name(&video.codec), lang);
             let to = rtp_codec_name(*codec);
-            match lang {
-                Lang::En => format!("Video re-encoded to {to} ({properties}){why}."),
-                Lang::Zh => format!("视频（{properties}）重新编码为 {to}{why}。"),
+            let reduced = video
+                .encoded_size
+                .map(|encoded| size(encoded.width, encoded.height));
+            match (reduced, lang) {
+                (None, Lang::En) => format!("Video re-encoded to {to} ({properties}){why}."),
+                (None, Lang::Zh) => format!("视频（{properties}）重新编码为 {to}{why}。"),
+                (Some(size), Lang::En) => {
+                    format!("Video re-encoded to {to} at {size} ({properties}){why}.")
+                }
+                (Some(size), Lang::Zh) => {
+                    format!("视频（{properties}）重新编码为 {size} 的 {to}{why}。")
+                }
             }
         }
     }

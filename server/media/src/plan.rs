@@ -10,6 +10,15 @@ use super::packetize::MAX_PAYLOAD;
 const MAX_DECODED: u64 = 4096 * 2304;
 /// The largest encoded frame: long and short side in pixels.
 pub const MAX_ENCODED: (u32, u32) = (1920, 1080);
+/// The same where the larger one would take too much time. Otherwise frames would be dropped.
+pub const MAX_ENCODED_REDUCED: (u32, u32) = (1280, 720);
+/// Core time, in milliseconds per million pixels: to decode HEVC, VP9, AV1 and others, to decode H.264, and to scale and
+/// encode to H.264. Measured on one core that decodes 4K HEVC of 18 Mbit/s at 20 fps.
+const DECODE_COST: f64 = 6.0;
+const DECODE_COST_H264: f64 = 4.0;
+const ENCODE_COST: f64 = 9.0;
+/// The part of the machine's cores that one video may take.
+const MAX_LOAD: f64 = 0.9;
 /// The highest encoded frame rate, in frames per second.
 pub const MAX_FRAME_RATE: f64 = 60.0;
 
@@ -102,6 +111,31 @@ pub fn audio(facts: &AudioFacts, encoders: Encoders) -> Option<Delivery> {
             reasons,
         }),
         false => None,
+    }
+}
+
+/// The limit of the size of the encoded video, on a machine with this many cores: long and short side in pixels.
+pub fn max_encoded(facts: &VideoFacts, cores: usize) -> (u32, u32) {
+    let megapixels = |width: u32, height: u32| f64::from(width) * f64::from(height) / 1e6;
+    let decode = match facts.native_codec() {
+        Some(Codec::H264) => DECODE_COST_H264,
+        _ => DECODE_COST,
+    };
+    let (width, height) = encoded_size(
+        facts.width,
+        facts.height,
+        facts.pixel_aspect,
+        facts.orientation,
+        MAX_ENCODED,
+    );
+    let frame =
+        megapixels(facts.width, facts.height) * decode + megapixels(width, height) * ENCODE_COST;
+    let load = frame * facts.frame_rate.unwrap_or(30.0).min(MAX_FRAME_RATE) / 1000.0;
+    // Tone mapping takes longer than encoding, and most of it runs on one core.
+    if facts.hdr || load > MAX_LOAD * cores as f64 {
+        MAX_ENCODED_REDUCED
+    } else {
+        MAX_ENCODED
     }
 }
 
@@ -288,6 +322,25 @@ mod tests {
                 })
             ));
         }
+    }
+
+    #[test]
+    fn the_size_is_reduced_where_the_machine_is_too_slow_and_for_hdr() {
+        let limit = |cores: usize, change: &dyn Fn(&mut VideoFacts)| {
+            let mut facts = facts();
+            facts.codec = "hevc".to_owned();
+            facts.frame_rate = Some(30.0);
+            change(&mut facts);
+            max_encoded(&facts, cores)
+        };
+        let size = |width, height| {
+            move |facts: &mut VideoFacts| (facts.width, facts.height) = (width, height)
+        };
+        assert_eq!(limit(2, &size(3840, 2160)), MAX_ENCODED_REDUCED);
+        assert_eq!(limit(4, &size(3840, 2160)), MAX_ENCODED);
+        assert_eq!(limit(2, &size(2560, 1440)), MAX_ENCODED);
+        assert_eq!(limit(2, &size(1920, 1080)), MAX_ENCODED);
+        assert_eq!(limit(8, &|facts| facts.hdr = true), MAX_ENCODED_REDUCED);
     }
 
     #[test]

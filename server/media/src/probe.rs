@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ffmpeg_next as ffmpeg;
-use shared::api::{AudioTrack, Codec, Delivery, VideoTrack};
+use shared::api::{AudioTrack, Codec, Delivery, FrameSize, VideoTrack};
 
 use super::audio_transcoder::BITRATE;
 use super::demuxer::{Demuxer, InputTrack, init_ffmpeg};
@@ -72,7 +72,11 @@ impl Probe {
         }
         match &self.video {
             Some(video) if codec.is_video() => {
-                let rate = plan::bit_rate(video.width, video.height, video.fps.unwrap_or(30.0));
+                let size = video.encoded_size.unwrap_or(FrameSize {
+                    width: video.width,
+                    height: video.height,
+                });
+                let rate = plan::bit_rate(size.width, size.height, video.fps.unwrap_or(30.0));
                 rate as u64
             }
             _ => BITRATE as u64,
@@ -87,9 +91,12 @@ impl Probe {
         let tracks = codecs.map(|codec| OfferedTrack {
             id: track_of(codec),
             codec,
-            size: video
-                .filter(|_| codec.is_video())
-                .map(|video| (video.width, video.height)),
+            size: video.filter(|_| codec.is_video()).map(|video| {
+                match video.encoded_size.filter(|_| !self.passes_through(codec)) {
+                    Some(encoded) => (encoded.width, encoded.height),
+                    None => (video.width, video.height),
+                }
+            }),
             frame_rate: video
                 .filter(|_| codec.is_video())
                 .and_then(|video| video.fps),
@@ -158,6 +165,11 @@ pub(super) fn encoders() -> Encoders {
         vp8: available("libvpx"),
         opus: available("libopus"),
     }
+}
+
+/// The cores that this process may use.
+pub(super) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Opens the source and reads its beginning. Blocking.
@@ -257,13 +269,28 @@ fn video_track(
     encoders: Encoders,
 ) -> Option<VideoTrack> {
     let (width, height) = facts.shown_size();
+    let delivery = plan::video(facts, encoders)?;
+    let encoded = plan::encoded_size(
+        facts.width,
+        facts.height,
+        facts.pixel_aspect,
+        facts.orientation,
+        plan::max_encoded(facts, cores()),
+    );
+    // A difference of one pixel makes the size even.
+    let reduced = encoded.0 + 1 < width || encoded.1 + 1 < height;
+    let encoded_size = FrameSize {
+        width: encoded.0,
+        height: encoded.1,
+    };
     Some(VideoTrack {
         codec: facts.codec.clone(),
         profile,
         width,
         height,
+        encoded_size: (reduced && delivery != Delivery::Passthrough).then_some(encoded_size),
         fps: facts.frame_rate,
-        delivery: plan::video(facts, encoders)?,
+        delivery,
     })
 }
 

@@ -11,6 +11,7 @@ use super::facts::VideoFacts;
 use super::filter_graph::FilterGraph;
 use super::frame_filters::{DisplayParams, FilterTarget, FrameFormat};
 use super::plan;
+use super::probe;
 use super::time::MediaTime;
 use super::video_encoder::VideoEncoder;
 
@@ -25,6 +26,11 @@ const REPEAT_NEW: i64 = 200_000;
 #[derive(Clone, Debug)]
 pub(super) struct RenderParams {
     pub display: DisplayParams,
+    /// The limit of the size: long and short side in pixels.
+    pub max_size: (u32, u32),
+    /// Frames that no other frame references are decoded without the loop filter: they are scaled down so much that the
+    /// edges of blocks cannot be seen.
+    pub skip_loop_filter: bool,
     pub frame_rate: f64,
     /// From keyframe to keyframe of the encoded video, in microseconds.
     pub gop: i64,
@@ -38,8 +44,12 @@ pub(super) struct RenderParams {
 
 impl RenderParams {
     pub(super) fn of(facts: &VideoFacts) -> Self {
+        let max_size = plan::max_encoded(facts, probe::cores());
+        let (width, height) = max_size;
         Self {
             display: DisplayParams::of(facts),
+            max_size,
+            skip_loop_filter: facts.width / 2 >= width && facts.height / 2 >= height,
             frame_rate: facts
                 .frame_rate
                 .unwrap_or(30.0)
@@ -153,7 +163,7 @@ impl Renderer {
         self.params.display.interlaced |= frame.is_interlaced();
         let display = self.params.display;
         let input = FrameFormat::of(&frame);
-        let size = display.size(&input, plan::MAX_ENCODED);
+        let size = display.size(&input, self.params.max_size);
         if display.keeps(&input, size) {
             self.encode(frame, time, output);
             return;
@@ -253,6 +263,8 @@ impl Renderer {
             let encoder = match slot.take().filter(|encoder| encoder.fits(size, color)) {
                 Some(encoder) => Ok(encoder),
                 None => {
+                    let (width, height) = size;
+                    tracing::info!(?codec, width, height, "the video is encoded");
                     VideoEncoder::open(*codec, size, color, self.params.frame_rate, self.params.gop)
                 }
             };

@@ -13,6 +13,7 @@ use super::decoder;
 use super::error::MediaError;
 use super::packet_scan::MAX_GOP_BYTES;
 use super::plan;
+use super::probe;
 use super::renderer::{RenderOutput, RenderParams, Renderer};
 use super::time::MediaTime;
 
@@ -302,9 +303,14 @@ impl VideoTranscoder {
         &self,
         parameters: &ffmpeg::codec::Parameters,
     ) -> Result<ffmpeg::decoder::Video, MediaError> {
-        // A second thread delays output by one frame, which is less than the lead unless the next packet is far away in time.
-        let max_threads = if self.renderer.params.low_delay { 1 } else { 2 };
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        decoder::open_video(parameters, cores.min(max_threads))
+        let params = &self.renderer.params;
+        // Each thread beyond the first delays output by one frame, which is less than the lead unless the next packet is
+        // far away in time.
+        let max_threads = if params.low_delay { 1 } else { 2 };
+        let mut decoder = decoder::open_video(parameters, probe::cores().min(max_threads))?;
+        if params.skip_loop_filter {
+            decoder.skip_loop_filter(ffmpeg::Discard::NonReference);
+        }
+        Ok(decoder)
     }
 }

@@ -1,4 +1,4 @@
-use shared::api::{Reason, StreamState};
+use shared::api::{FrameSize, Reason, StreamState};
 
 use super::reasons::reason;
 use super::*;
@@ -13,6 +13,7 @@ fn bunny() -> StreamInfo {
             profile: Some("Main".into()),
             width: 1280,
             height: 720,
+            encoded_size: None,
             fps: Some(25.0),
             delivery: Delivery::Passthrough,
         }),
@@ -30,6 +31,28 @@ fn bunny() -> StreamInfo {
         viewers: 0,
         poster: None,
     }
+}
+
+#[test]
+fn a_reduced_size_is_named() {
+    let mut info = bunny();
+    let video = info.video.as_mut().unwrap();
+    (video.codec, video.profile) = ("hevc".into(), None);
+    (video.width, video.height) = (3840, 2160);
+    video.encoded_size = Some(FrameSize {
+        width: 1280,
+        height: 720,
+    });
+    video.delivery = Delivery::Reencode {
+        codec: Codec::H264,
+        reasons: vec![Reason::Codec],
+    };
+    assert_eq!(
+        video_delivery(video, Lang::En),
+        "Video re-encoded to H.264 at 1280×720 (H.265, 3840×2160, 25 fps), because browsers do not \
+         support H.265 over WebRTC."
+    );
+    assert!(video_delivery(video, Lang::Zh).contains("重新编码为 1280×720 的 H.264"));
 }
 
 #[test]
