@@ -91,6 +91,10 @@ impl<'a> Player<'a> {
             let changed = file_stamp
                 .replace(demuxer.file_stamp)
                 .is_some_and(|known| known != demuxer.file_stamp);
+            if changed && let Some(facts) = self.probe.facts_of_modified(path) {
+                self.update_facts(facts);
+                passthrough = None;
+            }
             self.begin_iteration(path, &demuxer, &mut passthrough)?;
             if changed {
                 self.sink.begin_run();

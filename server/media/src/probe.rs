@@ -139,6 +139,16 @@ impl Probe {
         })
     }
 
+    /// The facts about the video of the file at `path`, which has been modified. `None` when it cannot be read, or when
+    /// its codec is another.
+    pub(super) fn facts_of_modified(&self, path: &Path) -> Option<VideoFacts> {
+        let codec = &self.video_facts.as_ref()?.codec;
+        file(path)
+            .ok()?
+            .video_facts
+            .filter(|facts| facts.codec == *codec)
+    }
+
     /// Replaces the facts about the video; true when its delivery or its size has changed.
     pub(super) fn update_facts(&mut self, facts: VideoFacts) -> bool {
         let profile = self.video.as_ref().and_then(|video| video.profile.clone());

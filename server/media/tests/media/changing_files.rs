@@ -218,3 +218,84 @@ fn a_codec_that_is_released_and_requested_again_begins_with_a_keyframe() {
     assert!(first.keyframe);
     decode_video(&played.of(Codec::Vp8));
 }
+
+#[test]
+fn a_file_that_is_replaced_has_the_rotation_aspect_and_fields_of_the_new_file() {
+    let old = generate("old.mp4", &format!("{} {BASELINE}", test_video(1.0)));
+    let rotated = generate(
+        "new-rotated.mp4",
+        &format!("-i {} -c copy -metadata:s:v:0 rotate=270", old.display()),
+    );
+    let wide = generate(
+        "new-wide.mp4",
+        &format!("{} {BASELINE} -vf setsar=4/3", test_video(1.0)),
+    );
+    let interlaced = generate(
+        "new-interlaced.mp4",
+        &format!(
+            "{} {BASELINE} -vf setfield=tff -flags +ildct+ilme",
+            test_video(1.0)
+        ),
+    );
+    for (new, size, reason) in [
+        (rotated, (180, 320), Reason::Rotated { degrees: 90 }),
+        (wide, (426, 180), Reason::PixelAspect),
+        (interlaced, (320, 180), Reason::Interlaced),
+    ] {
+        let path = write_file("replaced.mp4", &fs::read(&old).unwrap());
+        let input = Input::File(path.clone());
+        let probe = probe(&input).unwrap();
+        assert!(probe.passes_through(Codec::H264));
+        let mut count = 0;
+        let played = play_with(&input, &probe, &[Codec::H264], 2.8, |_, _| {
+            count += 1;
+            if count == 10 {
+                let next = path.with_extension("next");
+                fs::copy(&new, &next).unwrap();
+                fs::rename(&next, &path).unwrap();
+            }
+        });
+        let delivery = &played.replanned[0].video.as_ref().unwrap().delivery;
+        assert_eq!(
+            *delivery,
+            Delivery::Reencode {
+                codec: Codec::H264,
+                reasons: vec![reason]
+            }
+        );
+        let after: Vec<_> = played.units[played.replanned_at[0]..]
+            .iter()
+            .filter(|unit| unit.codec == Codec::H264)
+            .collect();
+        assert!(after[0].keyframe);
+        assert_eq!(decode_video(&after).1, size);
+        assert!(after.len() >= 30, "{}", after.len());
+    }
+}
+
+#[test]
+fn a_rotated_file_that_is_replaced_by_an_upright_one_is_passed_through() {
+    let new = generate("upright.mp4", &format!("{} {BASELINE}", test_video(1.0)));
+    let old = generate(
+        "old-rotated.mp4",
+        &format!("-i {} -c copy -metadata:s:v:0 rotate=270", new.display()),
+    );
+    let path = write_file("upright.mp4", &fs::read(old).unwrap());
+    let input = Input::File(path.clone());
+    let probe = probe(&input).unwrap();
+    assert!(!probe.passes_through(Codec::H264));
+    let mut count = 0;
+    let played = play_with(&input, &probe, &[Codec::H264], 2.8, |_, _| {
+        count += 1;
+        if count == 10 {
+            let next = path.with_extension("next");
+            fs::copy(&new, &next).unwrap();
+            fs::rename(&next, &path).unwrap();
+        }
+    });
+    assert!(played.replanned[0].passes_through(Codec::H264));
+    let after: Vec<_> = played.units[played.replanned_at[0]..].iter().collect();
+    assert!(after[0].keyframe);
+    assert_eq!(decode_video(&after).1, (320, 180));
+    assert!(after.len() >= 30, "{}", after.len());
+}
