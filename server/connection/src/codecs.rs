@@ -21,13 +21,8 @@ pub(crate) struct Format {
 
 /// Supported feedback: NACK, PLI, FIR, REMB (draft-alvestrand-rmcat-remb) and transport-wide feedback
 /// (draft-holmer-rmcat-transport-wide-cc-extensions-01).
-const FEEDBACK: [&str; 5] = [
-    "nack",
-    "nack pli",
-    "ccm fir",
-    "goog-remb",
-    TRANSPORT_FEEDBACK,
-];
+const FEEDBACK: [&str; 5] = [NACK, "nack pli", "ccm fir", "goog-remb", TRANSPORT_FEEDBACK];
+const NACK: &str = "nack";
 const TRANSPORT_FEEDBACK: &str = "transport-cc";
 
 /// The header extension of transport-wide sequence numbers (draft-holmer-rmcat-transport-wide-cc-extensions-01 2).
@@ -67,12 +62,18 @@ fn offered(section: &Section<'_>, codec: Codec) -> Vec<Format> {
                 && clock == codec.clock_rate()
                 && can_send(codec, fmtp);
             fits.then(|| {
-                let (feedback, transport) = feedback(section, payload_type);
+                let rtx = rtx(section, payload_type);
+                let (mut feedback, transport) = feedback(section, payload_type);
+                if rtx.is_none() {
+                    // A repair needs a stream of its own: encrypted again under the old number, it would use a nonce twice. A viewer that is promised
+                    // repairs waits for them; without the promise it asks for a keyframe at once.
+                    feedback.retain(|kind| kind != NACK);
+                }
                 Format {
                     codec,
                     payload_type,
                     fmtp: fmtp.to_owned(),
-                    rtx: rtx(section, payload_type),
+                    rtx,
                     feedback,
                     transport,
                 }
@@ -262,6 +263,16 @@ mod tests {
         assert_eq!(vp8.feedback, all);
         let high = pick(&[Codec::H264], Some("High")).unwrap();
         assert_eq!((high.rtx, high.feedback.len()), (None, 0));
+    }
+
+    #[test]
+    fn repairs_are_promised_only_with_a_stream_for_them() {
+        let without_rtx = CHROMIUM.replace("a=fmtp:97 apt=96\r\n", "");
+        let sdp = Sdp::parse(&without_rtx).unwrap();
+        let vp8 = choose(&sdp.media[0], &[Codec::Vp8], None).unwrap();
+        assert_eq!(vp8.rtx, None);
+        let kinds = ["nack pli", "ccm fir", "goog-remb", "transport-cc"];
+        assert_eq!(vp8.feedback, kinds);
     }
 
     #[test]

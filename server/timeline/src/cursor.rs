@@ -41,8 +41,8 @@ pub(super) enum Fetched {
     /// Not appended yet; [`Cursor::wait`] says what to wait for.
     NotYet,
     Load(Want),
-    /// The next chunks have been evicted, and what follows cannot be decoded from here.
-    Evicted,
+    /// What follows this place has been evicted, and what comes then cannot be decoded from there.
+    Evicted(Place),
     End,
     Withdrawn,
 }
@@ -103,7 +103,7 @@ impl Cursor {
                 (Found::Here(chunk), None) => {
                     let follows = self.chunk_key() == chunk.follows();
                     if !(follows || chunk.begins_with_keyframe()) {
-                        return Fetched::Evicted;
+                        return Fetched::Evicted(self.passed());
                     }
                     self.position = Position::At(chunk, 0);
                 }
@@ -137,7 +137,22 @@ impl Cursor {
                 (Found::Withdrawn, _) => return Fetched::Withdrawn,
             }
         }
-        Fetched::Evicted
+        Fetched::Evicted(self.passed())
+    }
+
+    /// The unit before the next one, as far as that is known.
+    fn passed(&self) -> Place {
+        match &self.position {
+            Position::At(chunk, unit) => {
+                let passed = chunk.get(unit.saturating_sub(1));
+                let time = passed.map_or(chunk.key().time, |unit| unit.dts);
+                Place {
+                    time,
+                    ..chunk.key()
+                }
+            }
+            Position::Seek(place, _) => *place,
+        }
     }
 
     /// True when it goes on with a keyframe that is not there yet.

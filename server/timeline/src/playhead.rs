@@ -19,7 +19,7 @@ pub use self::command::{Command, Target};
 
 use super::chunk::UnitRef;
 use super::cursor::{Cursor, Fetched};
-use super::index::{Index, Want};
+use super::index::{Bias, Index, Pace, Want};
 use super::origin::Origin;
 use super::place::{Place, Wait};
 
@@ -79,6 +79,9 @@ pub struct DueUnit {
 
 /// Pictures that are less late than this get the timestamp at which they were due.
 const MIN_LATENESS: Duration = Duration::from_millis(150);
+/// Moves in one step; more mean that the source contradicts itself. Then the viewer waits.
+const MAX_MOVES: usize = 8;
+const MOVE_INTERVAL: Duration = Duration::from_millis(10);
 /// The minimum viewer time between two units of a track, in microseconds.
 const MIN_STEP: i64 = 200;
 
@@ -138,11 +141,26 @@ impl Playhead {
     }
 
     fn step_of(&mut self, only: Option<TrackKind>, index: &impl Index, now: Instant) -> Step {
+        for _ in 0..MAX_MOVES {
+            if let Some(step) = self.try_step(only, index, now) {
+                return step;
+            }
+        }
+        Step::Wait(now + MOVE_INTERVAL)
+    }
+
+    /// `None`: the playhead moved; try again.
+    fn try_step(
+        &mut self,
+        only: Option<TrackKind>,
+        index: &impl Index,
+        now: Instant,
+    ) -> Option<Step> {
         if index.is_closed() {
-            return Step::Closed;
+            return Some(Step::Closed);
         }
         if self.paused.is_some() {
-            return Step::Held;
+            return Some(Step::Held);
         }
         for cursor in &mut self.cursors {
             cursor.wait = None;
@@ -150,11 +168,11 @@ impl Playhead {
         if self.origin.is_none()
             && let Some(step) = self.join(index, now)
         {
-            return step;
+            return Some(step);
         }
         let (slot, unit) = match self.earliest(only, index, now) {
             Ok(earliest) => earliest,
-            Err(step) => return step,
+            Err(step) => return Some(step),
         };
         let place = unit.place();
         let origin = match self.origin {
@@ -162,7 +180,7 @@ impl Playhead {
             // Nothing is left of the run before: the viewer joins the next one.
             _ => {
                 self.origin = None;
-                return self.step_of(only, index, now);
+                return None;
             }
         };
         let mut due_at = origin.instant_of(place.time);
@@ -172,15 +190,13 @@ impl Playhead {
             due_at = now;
         }
         if self.skip_if_late(index, now, due_at, place) {
-            return self.step_of(only, index, now);
+            return None;
         }
         if due_at > now {
-            if self.return_to_edge(index, now) {
-                return self.step_of(only, index, now);
-            }
-            return Step::Wait(due_at);
+            let moved = self.return_to_edge(index, now);
+            return (!moved).then_some(Step::Wait(due_at));
         }
-        self.send(slot, unit, due_at, now)
+        Some(self.send(slot, unit, due_at, now))
     }
 
     /// The earliest next unit of the cursors, or what to do when there is none.
@@ -199,6 +215,17 @@ impl Playhead {
             }
             followed += 1;
             let mut fetched = cursor.fetch(index, now);
+            if let Fetched::Evicted(place) = fetched {
+                self.skips += 1;
+                let edge = edge(index, cursor.track, now);
+                if lateness::keyframe_between(index, cursor.track, place, edge) {
+                    self.origin = None;
+                    return Err(self.join(index, now).unwrap_or(Step::Wait(now)));
+                }
+                // The only keyframe in memory has been sent: what followed it was too much to keep.
+                cursor.seek(edge.max(place.plus_micros(1)), Bias::KeyframeAfter);
+                fetched = cursor.fetch(index, now);
+            }
             if let Fetched::Unit(unit) = &fetched
                 && cursor.try_change(index, unit)
             {
@@ -217,7 +244,7 @@ impl Playhead {
                         earliest = Some((slot, unit));
                     }
                 }
-                Fetched::NotYet => {
+                Fetched::NotYet | Fetched::Evicted(_) => {
                     // Else it might wait for ever.
                     if cursor.awaits_keyframe() {
                         self.keyframe_wanted = Some(cursor.track);
@@ -228,11 +255,6 @@ impl Playhead {
                     if load.is_none_or(|other: Want| want.place < other.place) {
                         load = Some(want);
                     }
-                }
-                Fetched::Evicted => {
-                    self.skips += 1;
-                    self.origin = None;
-                    return Err(self.join(index, now).unwrap_or(Step::Wait(now)));
                 }
                 Fetched::End => ended += 1,
                 Fetched::Withdrawn => return Err(Step::End),
@@ -294,6 +316,14 @@ impl Playhead {
     fn place_at(&self, index: &impl Index, now: Instant) -> Place {
         self.origin
             .map_or_else(|| index.live(now), |origin| origin.place_at(now))
+    }
+}
+
+/// The newest place at which viewers may join a track.
+fn edge(index: &impl Index, track: TrackId, now: Instant) -> Place {
+    match index.pace() {
+        Pace::Keyframe => index.live(now),
+        Pace::Edge => index.newest(track).unwrap_or_default(),
     }
 }
 

@@ -17,7 +17,7 @@ const MAX_CATCH_UP: i64 = 10_000_000;
 /// A viewer that has not caught up by then goes on with the next keyframe.
 const CATCH_UP_TIME: Duration = Duration::from_secs(1);
 /// A viewer at the edge is this much behind its source at most: less is the jitter of its arrivals.
-const MAX_BEHIND: Duration = Duration::from_millis(200);
+const MAX_BEHIND: Duration = super::MIN_LATENESS;
 
 impl Playhead {
     /// Restarts where viewers join, for a decoder that has lost a reference frame.
@@ -47,7 +47,7 @@ impl Playhead {
                 }
                 Fetched::Load(want) => load = load.or(Some(want)),
                 Fetched::Withdrawn => return Some(Step::End),
-                Fetched::NotYet | Fetched::Evicted | Fetched::End => {}
+                Fetched::NotYet | Fetched::Evicted(_) | Fetched::End => {}
             }
         }
         let has_video = self.video().next().is_some();

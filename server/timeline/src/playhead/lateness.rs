@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use media::track::{TrackId, TrackKind};
 
-use super::{MIN_LATENESS, Playhead};
+use super::{MIN_LATENESS, Playhead, edge};
 use crate::cursor::Fetched;
 use crate::index::{Bias, Found, Index, Pace};
 use crate::origin::Origin;
@@ -53,11 +53,10 @@ impl Playhead {
     ) -> Option<Duration> {
         let newest = index.newest(track)?;
         let keyframe = last_keyframe(index, track, newest)?;
-        let live = match index.pace() {
-            Pace::Keyframe => index.live(now),
-            Pace::Edge => newest,
-        };
-        let age = live.time.micros_since(keyframe.time).max(0);
+        let age = edge(index, track, now)
+            .time
+            .micros_since(keyframe.time)
+            .max(0);
         Some(Duration::from_micros(age.unsigned_abs()))
     }
 
@@ -96,16 +95,26 @@ impl Playhead {
             self.skips += 1;
             return true;
         }
-        if !is_late(due_at, now) {
+        let at_edge = self.at_edge && index.pace() == Pace::Edge;
+        if !(at_edge || is_late(due_at, now)) {
             return false;
         }
         let tracks = self.cursors.iter().map(|cursor| cursor.track);
         let newest = tracks.filter_map(|track| index.newest(track)).max();
-        let newest = newest.filter(|newest| newest.run == origin.run());
-        if newest.is_some_and(|newest| is_late(origin.instant_of(newest.time), now)) {
+        if let Some(newest) = newest.filter(|newest| newest.run == origin.run()) {
+            let late = now.saturating_duration_since(origin.instant_of(newest.time));
             // The source is late, not the viewer: the origin moves, so that all further units are due later by the same time.
-            self.origin = Some(Origin { place, at: now });
-            return true;
+            if at_edge && late > MIN_LATENESS {
+                self.origin = Some(Origin {
+                    place: newest,
+                    at: now,
+                });
+                return true;
+            }
+            if late > MAX_LATENESS {
+                self.origin = Some(Origin { place, at: now });
+                return true;
+            }
         }
         let live = origin.place_at(now);
         let mut moved = false;
@@ -114,12 +123,13 @@ impl Playhead {
             let Fetched::Unit(unit) = cursor.fetch(index, now) else {
                 continue;
             };
-            if !is_late(origin.instant_of(unit.place().time), now) {
+            let place = unit.place();
+            if place.run != origin.run() || !is_late(origin.instant_of(place.time), now) {
                 continue;
             }
             if cursor.kind == TrackKind::Audio {
                 cursor.seek(live, Bias::UnitAfter);
-            } else if keyframe_between(index, cursor.track, unit.place(), live) {
+            } else if keyframe_between(index, cursor.track, place, live) {
                 cursor.seek(live, Bias::KeyframeBefore);
             } else {
                 continue;
@@ -138,7 +148,12 @@ impl Playhead {
 }
 
 /// Whether a track has a keyframe after one place and not after the other.
-fn keyframe_between(index: &impl Index, track: TrackId, after: Place, until: Place) -> bool {
+pub(super) fn keyframe_between(
+    index: &impl Index,
+    track: TrackId,
+    after: Place,
+    until: Place,
+) -> bool {
     last_keyframe(index, track, until).is_some_and(|keyframe| keyframe > after && keyframe <= until)
 }
 

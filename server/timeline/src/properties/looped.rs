@@ -1,54 +1,13 @@
-//! Properties of every log and every playhead, for any input and any timing.
+//! A file that loops.
 
 use std::time::{Duration, Instant};
 
-use media::access_unit::AccessUnit;
-use media::packetize::packetize;
 use media::time::MediaTime;
-use media::track::{TrackId, TrackKind};
 use proptest::prelude::*;
-use shared::api::Codec;
 
-use super::chunk::UnitRef;
-use super::log::Log;
-use super::playhead::{DueUnit, Playhead, Step};
-use super::unit::Unit;
-
-pub(crate) const VIDEO: TrackId = TrackId(0);
-pub(crate) const AUDIO: TrackId = TrackId(1);
-
-/// A unit with `mark` as its data, on one packet.
-pub(crate) fn unit(dts: i64, keyframe: bool, mark: u32) -> Unit {
-    let time = MediaTime(dts);
-    let access_unit = AccessUnit {
-        codec: Codec::Opus,
-        dts: time,
-        time,
-        keyframe,
-        data: mark.to_be_bytes().to_vec().into(),
-    };
-    Unit {
-        dts: time,
-        pts: time,
-        keyframe,
-        appended: Instant::now(),
-        payloads: packetize(&access_unit).expect("one packet"),
-    }
-}
-
-pub(crate) fn mark(unit: &UnitRef) -> u32 {
-    let data = unit.unit().payloads.unit();
-    u32::from_be_bytes(data[..].try_into().expect("four bytes"))
-}
-
-pub(crate) fn both(now: Instant) -> Playhead {
-    let tracks = [(VIDEO, TrackKind::Video), (AUDIO, TrackKind::Audio)];
-    Playhead::new(tracks, now)
-}
-
-pub(crate) fn video_only(now: Instant) -> Playhead {
-    Playhead::new([(VIDEO, TrackKind::Video)], now)
-}
+use super::{AUDIO, VIDEO, both, mark, unit, video_only};
+use crate::log::Log;
+use crate::playhead::{DueUnit, Playhead, Step};
 
 /// A file with 25 video frames and 50 audio packets per second that loops after `length` microseconds.
 struct Looped {
