@@ -94,7 +94,7 @@ impl Server {
                 public_ip: config.public_ip,
                 allow_private: config.turn.allow_private,
                 limits: config.turn.limits(),
-                services: viewers.addresses().to_vec(),
+                services: viewers.addresses(),
             })?)),
         };
         let registry = Registry::open(
@@ -136,7 +136,7 @@ impl Server {
     }
 
     /// The addresses of the media ports.
-    pub fn udp_addresses(&self) -> &[SocketAddr] {
+    pub fn udp_addresses(&self) -> Vec<SocketAddr> {
         self.viewers.addresses()
     }
 
@@ -162,6 +162,8 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let mut listening = tokio::spawn(http::listen::serve(listener, router(self.app), stopped));
         let sweeps = tokio::spawn(self.rooms.clone().run_sweeps());
+        let viewers = self.viewers.clone();
+        let addresses = tokio::spawn(async move { viewers.follow_addresses().await });
         tokio::select! {
             () = shutdown => {}
             // It ends early only by a panic; then the rest shuts down in order.
@@ -169,6 +171,7 @@ impl Server {
         }
         stop.send_replace(true);
         sweeps.abort();
+        addresses.abort();
         tokio::join!(self.rooms.close(), self.viewers.close());
         if let Some(turn) = self.turn {
             turn.close().await;

@@ -141,8 +141,9 @@ fn announcement(http: SocketAddr, server: &Server) -> String {
     }
     let reachable = |ip: &IpAddr| !ip.is_loopback() && (everywhere || *ip == http.ip());
     let same_family = |ip: &IpAddr| http.is_ipv6() || ip.is_ipv4();
-    let addresses = server.udp_addresses().iter().map(SocketAddr::ip);
-    for ip in addresses.filter(|ip| reachable(ip) && same_family(ip)) {
+    let addresses = server.udp_addresses();
+    let ips = addresses.iter().map(SocketAddr::ip);
+    for ip in ips.filter(|ip| reachable(ip) && same_family(ip)) {
         text.push_str(&format!("  http://{}/\n", SocketAddr::new(ip, port)));
     }
     let streams = server.registry().list().streams;
@@ -158,11 +159,7 @@ fn announcement(http: SocketAddr, server: &Server) -> String {
         0 => text.push_str(&format!("Streams: {}\n", names.join(", "))),
         more => text.push_str(&format!("Streams: {}, and {more} more\n", names.join(", "))),
     }
-    let ports: BTreeSet<u16> = server
-        .udp_addresses()
-        .iter()
-        .map(SocketAddr::port)
-        .collect();
+    let ports: BTreeSet<u16> = addresses.iter().map(SocketAddr::port).collect();
     let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
     text.push_str(&format!(
         "Video and audio use UDP port {}. Ctrl-C stops the server.\n",

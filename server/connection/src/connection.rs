@@ -107,7 +107,6 @@ impl ConnectionFactory {
         })
     }
 
-    #[cfg(feature = "fault-injection")]
     pub(crate) fn shards(&self) -> &ShardPool {
         &self.shards
     }

@@ -87,8 +87,9 @@ impl Session {
             state,
             feedback,
         } = connection;
+        let candidates = shard.port().candidates();
         let answer = negotiation
-            .complete(&first.sdp, shard.port().candidates())
+            .complete(&first.sdp, &candidates)
             .map_err(|error| SessionError::Internal(error.to_string()))?;
         let etag = random_hex::<8>()?;
         let remote_ufrag = Sdp::parse(negotiation.offer())
@@ -101,7 +102,7 @@ impl Session {
             id,
             pc: pc.clone(),
             route: route.clone(),
-            candidates: shard.port().candidates().to_vec(),
+            candidates,
             ice: Mutex::new(IceState {
                 negotiation,
                 etag: etag.clone(),

@@ -1,9 +1,14 @@
 //! The shards, and which of them gets the next viewer.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use egress::shard::Shard;
 use net::Route;
+
+/// A new address is used after this time at the latest.
+const ADDRESS_INTERVAL: Duration = Duration::from_secs(3);
 
 #[derive(Debug)]
 pub(crate) struct ShardPool {
@@ -29,6 +34,28 @@ impl ShardPool {
             .iter()
             .min_by_key(|shard| shard.port().peers())?;
         Some((shard.clone(), Arc::new(shard.port().open())))
+    }
+
+    /// The UDP addresses of all shards.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        let ports = self.shards.iter().map(Shard::port);
+        ports.flat_map(|port| port.addresses()).collect()
+    }
+
+    /// Follows the addresses of this machine, which DHCP, a VPN or an IPv6 prefix may change.
+    pub(crate) async fn follow_addresses(&self) {
+        loop {
+            tokio::time::sleep(ADDRESS_INTERVAL).await;
+            match tokio::task::spawn_blocking(net::local_addresses).await {
+                Ok(Ok(addresses)) => {
+                    for shard in &self.shards {
+                        shard.port().follow(&addresses);
+                    }
+                }
+                Ok(Err(error)) => tracing::debug!(%error, "addresses of this machine"),
+                Err(_) => return,
+            }
+        }
     }
 
     #[cfg(feature = "fault-injection")]

@@ -88,7 +88,6 @@ pub struct Viewers(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     factory: ConnectionFactory,
-    addresses: Vec<SocketAddr>,
     next_id: AtomicU64,
     shards: Vec<Arc<ShardCounters>>,
     sessions: Arc<Sessions>,
@@ -134,8 +133,6 @@ impl Viewers {
             let shard = Shard::start(format!("shard {number}"), port).map_err(SetupError::Shard)?;
             shards.push(shard);
         }
-        let ports = shards.iter().map(Shard::port);
-        let addresses = ports.flat_map(|port| port.addresses()).collect();
         let counters = shards
             .iter()
             .map(|shard| shard.counters().clone())
@@ -144,7 +141,6 @@ impl Viewers {
             .map_err(|error| SetupError::Certificate(error.to_string()))?;
         Ok(Self(Arc::new(Inner {
             factory,
-            addresses,
             next_id: AtomicU64::new(1),
             shards: counters,
             sessions: Arc::default(),
@@ -152,8 +148,13 @@ impl Viewers {
     }
 
     /// The UDP addresses that viewers connect to, of all shards.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.0.addresses
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.0.factory.shards().addresses()
+    }
+
+    /// Follows the addresses of this machine until the future is dropped: new viewers are offered the present ones.
+    pub async fn follow_addresses(&self) {
+        self.0.factory.shards().follow_addresses().await;
     }
 
     /// Answers an offer. The session ends when the viewer does not connect in time, or leaves. It is opened even when the

@@ -3,6 +3,7 @@
 //! | module | noun |
 //! |---|---|
 //! | [`shard`] | a thread that owns a UDP port and sends media to its viewers |
+//! | `socket_tasks` | the tasks of a shard that serve its sockets |
 //! | `engine` | the viewers of a shard, and which of them is polled when |
 //! | `waiting` | the viewers that wait for a log to grow |
 //! | `timer_wheel` | when each viewer is polled next (pure) |
@@ -24,6 +25,7 @@ pub mod ordinary_path;
 pub mod packet_sink;
 mod rtp_clock;
 pub mod shard;
+mod socket_tasks;
 pub mod srtp;
 mod stray_limiter;
 mod timer_wheel;

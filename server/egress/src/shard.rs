@@ -13,18 +13,18 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::LocalSet;
 
 use super::counters::ShardCounters;
 use super::end_reason::EndReason;
 use super::engine::{Engine, ViewerKey};
+use super::socket_tasks::SocketTasks;
 use super::viewer::ViewerParams;
+use net::Port;
 use net::routes::Remote;
 use net::socket::SEND_RETRY_DELAY;
-use net::{Port, tcp};
 use timeline::playhead;
 
 /// From a failure to the next start.
@@ -198,13 +198,12 @@ impl Supervisor {
 
     async fn attempt(&mut self, engine: &Rc<RefCell<Engine>>, appended: &Notify) -> Ended {
         let urgent = Rc::new(Notify::new());
-        let mut tasks = match serve_sockets(&self.port, engine, &urgent) {
-            Ok(tasks) => tasks,
-            Err(error) => {
-                tracing::error!(%error, "a socket cannot be served");
-                return Ended::Failed;
-            }
-        };
+        let on_srtcp = srtcp_handler(engine, &urgent);
+        let mut tasks = SocketTasks::new(Arc::clone(&self.port), on_srtcp);
+        if let Err(error) = tasks.update() {
+            tracing::error!(%error, "a socket cannot be served");
+            return Ended::Failed;
+        }
         self.counters.failed.store(false, Ordering::Relaxed);
         loop {
             let blocked = engine.borrow_mut().poll(Instant::now, &self.port);
@@ -225,37 +224,20 @@ impl Supervisor {
                     Some(Command::Fail(Fault::Loop)) => panic!("a fault that a test injects"),
                     #[cfg(feature = "fault-injection")]
                     Some(Command::Fail(Fault::SocketTask)) => {
-                        tasks.spawn_local(async { panic!("a fault that a test injects") });
+                        tasks.spawn(async { panic!("a fault that a test injects") });
                     }
                     Some(command) => engine.borrow_mut().handle_command(Instant::now(), command),
                     None => return Ended::Dropped,
                 },
-                Some(_) = tasks.join_next() => return Ended::Failed,
+                () = self.port.changed() => {
+                    if let Err(error) = tasks.update() {
+                        tracing::error!(%error, "a socket on a new address cannot be served");
+                    }
+                }
+                () = tasks.failed() => return Ended::Failed,
             }
         }
     }
-}
-
-/// Starts the tasks that receive from the sockets of the port. None of them ends by itself.
-fn serve_sockets(
-    port: &Arc<Port>,
-    engine: &Rc<RefCell<Engine>>,
-    urgent: &Rc<Notify>,
-) -> io::Result<JoinSet<()>> {
-    let mut tasks = JoinSet::new();
-    for index in 0..port.sockets().len() {
-        let socket = Rc::new(port.register(index)?);
-        let on_srtcp = srtcp_handler(engine, urgent);
-        let receiving = Rc::clone(&socket);
-        tasks.spawn_local(async move { receiving.receive(on_srtcp).await });
-        tasks.spawn_local(async move { socket.wake_when_writable().await });
-    }
-    for (index, listener) in port.listeners()? {
-        let listener = TcpListener::from_std(listener)?;
-        let on_srtcp = srtcp_handler(engine, urgent);
-        tasks.spawn_local(tcp::serve(Arc::clone(port), index, listener, on_srtcp));
-    }
-    Ok(tasks)
 }
 
 /// Hands SRTCP to the engine, and wakes the loop when the engine is to be polled at once.

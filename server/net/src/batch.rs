@@ -118,7 +118,9 @@ impl Batch {
     }
 
     fn send(&mut self, port: &Port, socket: usize, to: SocketAddr) -> io::Result<()> {
-        let socket = &port.sockets()[socket];
+        // `None`: the address is gone.
+        let socket = port.socket(socket);
+        let socket = socket.ok_or(io::ErrorKind::AddrNotAvailable)?;
         if self.count == 1 || socket.segments() > 1 {
             match socket.send(to, &self.bytes, self.segment) {
                 // The kernel does not support segmentation on this socket: quinn-udp has set the segments to 1, and the

@@ -44,8 +44,13 @@ pub fn local_addresses() -> io::Result<Vec<IpAddr>> {
     if addresses.is_empty() {
         addresses.push(Ipv4Addr::LOCALHOST.into());
     }
-    addresses.sort_by_key(|ip| (ip.is_loopback(), ip.is_ipv6()));
+    addresses.sort_by_key(rank);
     Ok(addresses)
+}
+
+/// Sorts addresses: those that a peer on another machine may reach come first.
+pub(super) fn rank(ip: &IpAddr) -> (bool, bool) {
+    (ip.is_loopback(), ip.is_ipv6())
 }
 
 /// Opens `port` (0: a free one) on every address of this machine; all sockets have the same port number.

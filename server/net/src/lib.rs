@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`bind`] | opening the sockets: one for every address of this machine |
 //! | `candidates` | ICE candidates of a port (pure) |
-//! | [`port`] | the sockets of one shard |
+//! | [`port`] | the sockets of one shard, and the datagrams of its viewers |
+//! | `sockets` | the sockets of a port, as the addresses of the machine come and go |
 //! | [`routes`] | the routing table: the viewer of each datagram (pure) |
 //! | [`socket`] | one address of a port |
 //! | [`route`] | one peer's share of a port, and the path to it |
@@ -24,6 +25,7 @@ pub mod route;
 mod route_tests;
 pub mod routes;
 pub mod socket;
+mod sockets;
 pub mod tcp;
 
 #[cfg(test)]

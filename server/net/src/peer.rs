@@ -25,8 +25,8 @@ const MAX_CONNECTIONS: usize = 16;
 /// State that the port shares with the route of a peer.
 #[derive(Debug)]
 pub(super) struct PeerState {
-    /// One for each socket of the port.
-    inboxes: Vec<Mutex<Inbox>>,
+    /// One for each socket of the port, with the socket's index.
+    inboxes: Vec<(usize, Mutex<Inbox>)>,
     received: AtomicBool,
     dtls_alert: Notify,
     /// The id with which the peer's SRTCP is passed to the shard, plus one; 0: SRTCP goes to the inbox.
@@ -54,9 +54,9 @@ struct Inbox {
 }
 
 impl PeerState {
-    pub(super) fn new(sockets: usize) -> Self {
+    pub(super) fn new(sockets: impl Iterator<Item = usize>) -> Self {
         Self {
-            inboxes: (0..sockets).map(|_| Mutex::default()).collect(),
+            inboxes: sockets.map(|index| (index, Mutex::default())).collect(),
             received: AtomicBool::new(false),
             dtls_alert: Notify::new(),
             feedback_target: AtomicU64::new(0),
@@ -87,7 +87,10 @@ impl PeerState {
         context: &mut Context<'_>,
         index: usize,
     ) -> Poll<(SocketAddr, Bytes)> {
-        let mut inbox = lock(&self.inboxes[index]);
+        let Some(inbox) = self.inbox(index) else {
+            return Poll::Pending;
+        };
+        let mut inbox = lock(inbox);
         match inbox.datagrams.pop_front() {
             Some(datagram) => {
                 self.received.store(true, Ordering::Relaxed);
@@ -101,6 +104,12 @@ impl PeerState {
                 Poll::Pending
             }
         }
+    }
+
+    fn inbox(&self, socket: usize) -> Option<&Mutex<Inbox>> {
+        let mut inboxes = self.inboxes.iter();
+        let (_, inbox) = inboxes.find(|(index, _)| *index == socket)?;
+        Some(inbox)
     }
 
     fn feedback_target(&self) -> Option<u64> {
@@ -194,7 +203,11 @@ impl PeerState {
             self.dtls_alert.notify_one();
         }
         let from = self.ice_remote(from);
-        let mut inbox = lock(&self.inboxes[from.socket]);
+        // A socket that was opened after the route is unknown to ICE.
+        let Some(inbox) = self.inbox(from.socket) else {
+            return;
+        };
+        let mut inbox = lock(inbox);
         if inbox.datagrams.len() < MAX_INBOX {
             let datagram = Bytes::copy_from_slice(datagram);
             inbox.datagrams.push_back((from.address, datagram));

@@ -1,31 +1,34 @@
-//! One UDP port: sockets that all peers of a shard share, bound once at start.
+//! One UDP port: sockets that all peers of a shard share.
 //!
 //! One socket for each local address, all on the same port number, so that a reply leaves from the address that the request came to. [`Routes`] finds
 //! the peer of a datagram: SRTCP goes to the shard if the route says so, everything else into a bounded inbox of the peer.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
-use super::bind::{NetError, bind};
+use tokio::sync::Notify;
+
+use super::bind::{NetError, bind, rank};
 use super::candidates;
 use super::datagram::DatagramKind;
 use super::peer::PeerState;
 use super::route::Route;
 use super::routes::{Remote, Routes};
-use super::socket::{RegisteredSocket, Socket};
-use super::tcp::{self, TcpSendQueue};
+use super::socket::Socket;
+use super::sockets::{SocketOptions, Sockets};
+use super::tcp::TcpSendQueue;
 
 /// The shared port. It is closed when the last [`Arc`] of it is dropped.
 #[derive(Debug)]
 pub struct Port {
-    sockets: Vec<Socket>,
+    number: u16,
+    public: Option<IpAddr>,
+    sockets: RwLock<Sockets>,
+    /// Notified when sockets were opened or closed.
+    changed: Notify,
     routes: Mutex<Routes<Arc<PeerState>>>,
-    /// TCP listeners, each with the index of the socket of the same address.
-    listeners: Vec<(usize, TcpListener)>,
-    candidates: Vec<String>,
     stray: Arc<AtomicU64>,
 }
 
@@ -36,41 +39,50 @@ impl Port {
     /// # Errors
     /// The port is taken, or cannot be opened on an address.
     pub fn bind(port: u16, public: Option<IpAddr>, tcp: bool) -> Result<Arc<Self>, NetError> {
-        let (mut sockets, mut listeners) = (Vec::new(), Vec::new());
-        for (index, (address, io)) in bind(port)?.into_iter().enumerate() {
-            sockets.push(Socket::new(address, io).map_err(NetError::Interfaces)?);
-            if tcp {
-                match tcp::listen(address, port == 0) {
-                    Ok(listener) => listeners.push((index, listener)),
-                    Err(error) => tracing::warn!(
-                        "TCP port {} of {} cannot be opened, so viewers without UDP cannot connect there: {error}; choose another port with --udp-port, or --ice-tcp off",
-                        address.port(),
-                        address.ip(),
-                    ),
-                }
-            }
+        let mut sockets = Sockets::new(SocketOptions {
+            tcp,
+            any_tcp_port: port == 0,
+        });
+        let mut number = port;
+        for (address, io) in bind(port)? {
+            number = address.port();
+            sockets.add(address, io)?;
         }
-        let udp = sockets.iter().map(Socket::address);
-        let tcp = listeners
-            .iter()
-            .filter_map(|(_, listener)| listener.local_addr().ok());
-        let candidates = candidates::lines(udp, tcp, public);
         Ok(Arc::new(Self {
-            sockets,
+            number,
+            public,
+            sockets: RwLock::new(sockets),
+            changed: Notify::new(),
             routes: Mutex::default(),
-            listeners,
-            candidates,
             stray: Arc::default(),
         }))
     }
 
-    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.sockets.iter().map(Socket::address)
+    /// Opens sockets on new addresses of this machine, and closes those of addresses that are gone. Open routes keep the sockets that there were
+    /// when they were opened.
+    pub fn follow(&self, addresses: &[IpAddr]) {
+        let mut sockets = self.sockets.write().unwrap_or_else(PoisonError::into_inner);
+        if sockets.follow(addresses, self.number) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Returns when sockets were opened or closed since the last call. One task may wait.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Of the open sockets; those that a peer on another machine may reach come first.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + use<> {
+        self.sockets().into_iter().map(|socket| socket.address())
     }
 
     /// `candidate:...` lines of this port by falling priority, loopback last.
-    pub fn candidates(&self) -> &[String] {
-        &self.candidates
+    pub fn candidates(&self) -> Vec<String> {
+        let sockets = self.sockets();
+        let udp = sockets.iter().map(|socket| socket.address());
+        let tcp = sockets.iter().filter_map(|socket| socket.tcp_address());
+        candidates::lines(udp, tcp, self.public)
     }
 
     /// The counter of datagrams that belong to no peer.
@@ -78,20 +90,11 @@ impl Port {
         &self.stray
     }
 
-    /// Duplicates of the TCP listeners, each with the index of the socket of the same address.
-    ///
-    /// # Errors
-    /// A listener cannot be duplicated.
-    pub fn listeners(&self) -> io::Result<Vec<(usize, TcpListener)>> {
-        let listeners = self.listeners.iter();
-        listeners
-            .map(|(index, listener)| Ok((*index, listener.try_clone()?)))
-            .collect()
-    }
-
     /// Opens a share of the port for one peer, until it is dropped.
     pub fn open(self: &Arc<Self>) -> Route {
-        Route::new(Arc::clone(self), self.sockets.len())
+        let sockets = self.sockets();
+        let indexes = sockets.iter().map(|socket| socket.index());
+        Route::new(Arc::clone(self), indexes)
     }
 
     /// The number of open routes.
@@ -103,16 +106,18 @@ impl Port {
         lock(&self.routes)
     }
 
-    pub fn sockets(&self) -> &[Socket] {
-        &self.sockets
+    /// The open sockets, in the order of [`Port::addresses`].
+    pub fn sockets(&self) -> Vec<Arc<Socket>> {
+        let sockets = self.sockets.read().unwrap_or_else(PoisonError::into_inner);
+        let mut sockets: Vec<_> = sockets.iter().cloned().collect();
+        sockets.sort_by_key(|socket| rank(&socket.address().ip()));
+        sockets
     }
 
-    /// Registers socket `index` with the caller's runtime, which has to be the shard's.
-    ///
-    /// # Errors
-    /// The socket cannot be duplicated or registered.
-    pub fn register(self: &Arc<Self>, index: usize) -> io::Result<RegisteredSocket> {
-        RegisteredSocket::new(Arc::clone(self), index)
+    /// `None`: its address is gone.
+    pub fn socket(&self, index: usize) -> Option<Arc<Socket>> {
+        let sockets = self.sockets.read().unwrap_or_else(PoisonError::into_inner);
+        sockets.get(index).cloned()
     }
 
     pub(super) fn dispatch(
@@ -170,6 +175,9 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::UdpSocket;
+    use std::task::{Context, Waker};
+
     use bytes::Bytes;
 
     use super::*;
@@ -198,6 +206,32 @@ mod tests {
         );
     }
 
+    #[test]
+    fn sockets_follow_the_addresses_of_the_machine() {
+        let port = Port::bind(0, None, true).unwrap();
+        let number = port.addresses().next().unwrap().port();
+        let [one, other] = [1, 7].map(|last| IpAddr::from([127, 0, 0, last]));
+        port.follow(&[one, other]);
+        let both = [one, other].map(|ip| SocketAddr::new(ip, number));
+        assert_eq!(port.addresses().collect::<Vec<_>>(), both);
+        assert_eq!(port.candidates().len(), 4, "UDP and TCP");
+        let route = port.open();
+        let index = route.socket_index(other).unwrap();
+        port.follow(&[one]);
+        assert_eq!(port.addresses().collect::<Vec<_>>(), both[..1]);
+        assert!(port.socket(index).is_none());
+        assert!(UdpSocket::bind(both[1]).is_ok(), "it is closed");
+
+        // A datagram to a closed socket is lost.
+        let mut context = Context::from_waker(Waker::noop());
+        let sent = route.poll_send(&mut context, index, b"\x16lost", both[0]);
+        assert!(sent.is_ready());
+        // The address comes back: the index of its first socket stays invalid.
+        port.follow(&[one, other]);
+        assert!(port.socket(index).is_none());
+        assert_eq!(port.addresses().count(), 2);
+    }
+
     #[tokio::test]
     async fn stray_datagrams_are_counted_and_others_reach_their_peer() {
         let port = Port::bind(0, None, false).unwrap();
@@ -208,7 +242,7 @@ mod tests {
             .find(|address| address.ip() == IpAddr::from([127, 0, 0, 1]))
             .unwrap();
         let index = route.socket_index(loopback.ip()).unwrap();
-        let registered = port.register(index).unwrap();
+        let registered = port.socket(index).unwrap().register(&port).unwrap();
         let (sender, mut feedback) = tokio::sync::mpsc::unbounded_channel();
         tokio::spawn(async move {
             registered

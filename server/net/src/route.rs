@@ -40,7 +40,10 @@ impl Path {
     pub fn segments(&self, port: &Port) -> usize {
         match self.tcp {
             Some(_) => usize::MAX,
-            None => port.sockets()[self.remote.socket].segments(),
+            None => {
+                let socket = port.socket(self.remote.socket);
+                socket.map_or(1, |socket| socket.segments())
+            }
         }
     }
 
@@ -62,7 +65,7 @@ struct SelectedPath {
 }
 
 impl Route {
-    pub(super) fn new(port: Arc<Port>, sockets: usize) -> Self {
+    pub(super) fn new(port: Arc<Port>, sockets: impl Iterator<Item = usize>) -> Self {
         let peer = Arc::new(PeerState::new(sockets));
         let id = port.routes().add(Arc::clone(&peer));
         Self {
@@ -82,8 +85,9 @@ impl Route {
 
     /// Index of the socket with this local address.
     pub fn socket_index(&self, ip: IpAddr) -> Option<usize> {
-        let mut addresses = self.port.addresses();
-        addresses.position(|address| address.ip() == ip)
+        let sockets = self.port.sockets();
+        let socket = sockets.iter().find(|socket| socket.address().ip() == ip)?;
+        Some(socket.index())
     }
 
     pub fn port(&self) -> &Port {
@@ -154,10 +158,11 @@ impl Route {
             _ => {}
         }
         match queue {
-            None => {
-                let socket = &self.port.sockets()[remote.socket];
-                socket.poll_send(context, remote.address, datagram)
-            }
+            None => match self.port.socket(remote.socket) {
+                Some(socket) => socket.poll_send(context, remote.address, datagram),
+                // The address is gone.
+                None => Poll::Ready(()),
+            },
             Some(queue) => {
                 // A full queue loses the datagram. A peer that does not respond is disconnected soon.
                 let _ = queue.send(datagram);

@@ -18,8 +18,9 @@ async fn share() -> Share {
     let route = port.open();
     route.set_ufrag("abcd");
     let index = route.socket_index([127, 0, 0, 1].into()).unwrap();
-    let server = port.sockets()[index].address();
-    let registered = port.register(index).unwrap();
+    let socket = port.socket(index).unwrap();
+    let server = socket.address();
+    let registered = socket.register(&port).unwrap();
     tokio::spawn(async move { registered.receive(|_, _, _| {}).await });
     Share {
         route,

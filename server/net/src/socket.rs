@@ -1,7 +1,7 @@
 //! One address of a port: its socket, and the datagrams that arrive on it.
 
 use std::io::{self, IoSliceMut};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -27,31 +27,74 @@ const RECEIVE_BUFFER: usize = 2 << 20;
 /// One address of the port.
 #[derive(Debug)]
 pub struct Socket {
+    index: usize,
     io: UdpSocket,
     state: UdpSocketState,
     address: SocketAddr,
+    /// ICE-TCP on the same address.
+    listener: Option<TcpListener>,
     /// Tasks that wait for room in the socket's buffer.
     waiting: Mutex<Vec<Waker>>,
     full: Notify,
 }
 
 impl Socket {
-    pub(super) fn new(address: SocketAddr, io: UdpSocket) -> io::Result<Self> {
+    pub(super) fn new(
+        index: usize,
+        address: SocketAddr,
+        io: UdpSocket,
+        listener: Option<TcpListener>,
+    ) -> io::Result<Self> {
         let state = UdpSocketState::new((&io).into())?;
         // The system may limit both to less.
         let _ = state.set_send_buffer_size((&io).into(), SEND_BUFFER);
         let _ = state.set_recv_buffer_size((&io).into(), RECEIVE_BUFFER);
         Ok(Self {
+            index,
             io,
             state,
             address,
+            listener,
             waiting: Mutex::default(),
             full: Notify::new(),
         })
     }
 
+    /// Its number in the port, by which paths refer to it.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub(super) fn tcp_address(&self) -> Option<SocketAddr> {
+        self.listener.as_ref()?.local_addr().ok()
+    }
+
+    /// Registers it with the caller's runtime, which has to be the shard's.
+    ///
+    /// # Errors
+    /// The socket cannot be duplicated or registered.
+    pub fn register(self: &Arc<Self>, port: &Arc<Port>) -> io::Result<RegisteredSocket> {
+        Ok(RegisteredSocket {
+            port: Arc::clone(port),
+            socket: Arc::clone(self),
+            io: tokio::net::UdpSocket::from_std(self.io.try_clone()?)?,
+        })
+    }
+
+    /// A duplicate of the TCP listener of the same address, registered likewise.
+    ///
+    /// # Errors
+    /// The listener cannot be duplicated or registered.
+    pub fn listener(&self) -> io::Result<Option<tokio::net::TcpListener>> {
+        let listener = self.listener.as_ref().map(TcpListener::try_clone);
+        listener
+            .transpose()?
+            .map(tokio::net::TcpListener::from_std)
+            .transpose()
     }
 
     /// Packets of one size that one system call can send (GSO); 1 without kernel support.
@@ -72,6 +115,13 @@ impl Socket {
             src_ip: None,
         };
         self.state.try_send(UdpSockRef::from(&self.io), &transmit)
+    }
+
+    /// Wakes the tasks that wait for room in the buffer.
+    pub(super) fn wake_all(&self) {
+        for waker in std::mem::take(&mut *lock(&self.waiting)) {
+            waker.wake();
+        }
     }
 
     /// As [`Socket::send`], for one datagram. `Pending` while the socket's buffer is full; other errors lose the datagram.
@@ -100,25 +150,16 @@ impl Socket {
 #[derive(Debug)]
 pub struct RegisteredSocket {
     port: Arc<Port>,
-    index: usize,
+    socket: Arc<Socket>,
     /// A duplicate of the socket, for readiness.
     io: tokio::net::UdpSocket,
 }
 
 impl RegisteredSocket {
-    pub(super) fn new(port: Arc<Port>, index: usize) -> io::Result<Self> {
-        let io = port.sockets()[index].io.try_clone()?;
-        Ok(Self {
-            port,
-            index,
-            io: tokio::net::UdpSocket::from_std(io)?,
-        })
-    }
-
     /// Dispatches datagrams until the task is dropped. `on_srtcp` gets the SRTCP of peers with a feedback target
     /// ([`Route::set_feedback_target`]) with that id, and SRTCP from unknown addresses without an id.
     pub async fn receive(&self, mut on_srtcp: impl FnMut(Option<u64>, Remote, &[u8])) {
-        let socket = &self.port.sockets()[self.index];
+        let socket = &self.socket;
         let mut memory = vec![0; COALESCED_BYTES * RECEIVE_BATCH];
         let mut metas = [RecvMeta::default(); RECEIVE_BATCH];
         loop {
@@ -145,7 +186,7 @@ impl RegisteredSocket {
             let now = Instant::now();
             for (meta, buffer) in metas.iter().zip(&buffers).take(count) {
                 let from = Remote {
-                    socket: self.index,
+                    socket: socket.index,
                     address: meta.addr,
                     tcp: false,
                 };
@@ -161,13 +202,11 @@ impl RegisteredSocket {
 
     /// Wakes the tasks that wait for room in the socket's buffer, until the task is dropped.
     pub async fn wake_when_writable(&self) {
-        let socket = &self.port.sockets()[self.index];
+        let socket = &self.socket;
         loop {
             socket.full.notified().await;
             tokio::time::sleep(SEND_RETRY_DELAY).await;
-            for waker in std::mem::take(&mut *lock(&socket.waiting)) {
-                waker.wake();
-            }
+            socket.wake_all();
         }
     }
 }

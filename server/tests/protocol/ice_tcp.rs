@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use net::{Port, Route, tcp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::LocalSet;
 
 /// The time to wait for an event.
@@ -32,15 +32,12 @@ impl TestPort {
     /// Must be called in a [`LocalSet`].
     fn open() -> Self {
         let port = Port::bind(0, None, true).expect("free ports");
-        let mut listeners = port.listeners().expect("duplicates").into_iter();
-        let (index, listener) = listeners
-            .find(|(_, listener)| {
-                let address = listener.local_addr().expect("bound");
-                address.ip() == Ipv4Addr::LOCALHOST
-            })
-            .expect("a loopback address");
+        let mut sockets = port.sockets().into_iter();
+        let socket = sockets.find(|socket| socket.address().ip() == Ipv4Addr::LOCALHOST);
+        let socket = socket.expect("a loopback address");
+        let index = socket.index();
+        let listener = socket.listener().expect("in a runtime").expect("ICE-TCP");
         let address = listener.local_addr().expect("bound");
-        let listener = TcpListener::from_std(listener).expect("in a runtime");
         let serving = tcp::serve(Arc::clone(&port), index, listener, |_, _, _| {});
         tokio::task::spawn_local(serving);
         Self {

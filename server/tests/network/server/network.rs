@@ -99,6 +99,29 @@ impl Network {
         viewer
     }
 
+    /// The server's answer to an offer.
+    pub(crate) async fn answer(&self) -> String {
+        let from = format!("10.{TWO}.0.2");
+        let (viewer, offer) = TestViewer::offer_from(&from, Wants::default()).await;
+        let (session, answer) = self.post(offer).await;
+        let deleted = reqwest::Client::new().delete(session).send().await;
+        assert_eq!(deleted.expect("an answer").status(), 200);
+        viewer.leave().await;
+        answer
+    }
+
+    /// Runs `ip` on both hosts, with the last number of the host's addresses in place of `*`.
+    pub(crate) fn set(&self, arguments: &str) {
+        for (host, number) in [(SERVER, "1"), (VIEWER, "2")] {
+            self.0.set(host, &arguments.replace('*', number));
+        }
+    }
+
+    /// The addresses of the server's UDP sockets.
+    pub(crate) fn sockets(&self) -> String {
+        self.run("ss -Hlun")
+    }
+
     /// Runs a test in the viewer's namespace.
     pub(crate) fn block_on<F: Future<Output = ()>>(&self, test: impl FnOnce() -> F + Send) {
         self.0.block_on(VIEWER, test);
