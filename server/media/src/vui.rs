@@ -135,14 +135,14 @@ mod tests {
     const SPS_720: &[u8] = &[
         0x67, 0x4d, 0x40, 0x1f, 0xe8, 0x80, 0x28, 0x02, 0xdd, 0x80, 0xb5, 0x01, 0x01, 0x01, 0x40,
     ];
-    // Baseline, level 1.1, 320x180, no VUI.
-    const SPS_180: &[u8] = &[0x67, 0x42, 0xc0, 0x0b, 0xda, 0x05, 0x06, 0x64];
+    // Baseline, level 1.1, 320x192, no VUI.
+    const SPS_192: &[u8] = &[0x67, 0x42, 0xc0, 0x0b, 0xda, 0x05, 0x06, 0x64];
 
     #[test]
     fn a_set_without_vui_gets_one_and_only_once() {
-        let before = SpsInfo::parse(SPS_180).unwrap();
-        assert_eq!((before.width, before.height), (320, 180));
-        let tagged = with_sd_matrix(SPS_180).unwrap();
+        let before = SpsInfo::parse(SPS_192).unwrap();
+        assert_eq!((before.width, before.height), (320, 192));
+        let tagged = with_sd_matrix(SPS_192).unwrap();
         assert_eq!(SpsInfo::parse(&tagged), Some(before));
         assert_eq!(with_sd_matrix(&tagged), None);
     }
@@ -156,7 +156,7 @@ mod tests {
         #[test]
         fn any_bytes_keep_their_meaning(mut nal in prop::collection::vec(any::<u8>(), 0..60), from in 0usize..8) {
             // Mostly valid sets with a random end.
-            nal.splice(0..0, SPS_180[..from].iter().copied());
+            nal.splice(0..0, SPS_192[..from].iter().copied());
             if let Some(tagged) = with_sd_matrix(&nal) {
                 prop_assert_eq!(SpsInfo::parse(&[&[0x67], &tagged[1..]].concat()), SpsInfo::parse(&[&[0x67], &nal[1..]].concat()));
                 prop_assert_eq!(with_sd_matrix(&tagged), None);
