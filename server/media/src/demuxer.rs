@@ -12,8 +12,8 @@ use ffmpeg_next as ffmpeg;
 use super::audio_transcoder::SAMPLE_RATES;
 use super::discontinuity::DiscontinuityFilter;
 use super::error::MediaError;
-use super::orientation::Orientation;
-use super::raw::{self, TrackHeader};
+use super::input_track::{InputTrack, best_track};
+use super::raw;
 
 /// After this many damaged packets in a row the rest of the file is not read.
 const MAX_BAD_IN_A_ROW: u32 = 1000;
@@ -33,19 +33,6 @@ const MAX_AHEAD_BYTES: usize = 16 << 20;
 pub(super) enum TrackKind {
     Video,
     Audio,
-}
-
-/// A track that is played.
-pub(super) struct InputTrack {
-    pub index: usize,
-    pub header: TrackHeader,
-    /// For the decoder.
-    pub parameters: ffmpeg::codec::Parameters,
-    pub time_base: ffmpeg::Rational,
-    pub frame_rate: Option<f64>,
-    /// Time of the first packet as the container gives it, in microseconds of the file's clock.
-    pub start: Option<i64>,
-    pub orientation: Orientation,
 }
 
 /// A packet of a track. Times, also those in `packet`, are in microseconds of the file's clock.
@@ -294,48 +281,6 @@ impl Demuxer {
             });
         }
     }
-}
-
-/// The track of this kind that FFmpeg prefers, if it can be decoded.
-fn best_track(
-    input: &mut ffmpeg::format::context::Input,
-    kind: ffmpeg::media::Type,
-) -> Option<InputTrack> {
-    let stream = input.streams().best(kind)?;
-    // Cover art is not a video track.
-    if stream
-        .disposition()
-        .contains(ffmpeg::format::stream::Disposition::ATTACHED_PIC)
-    {
-        return None;
-    }
-    let index = stream.index();
-    let time_base = stream.time_base();
-    let parameters = stream.parameters();
-    ffmpeg::decoder::find(parameters.id())?;
-    let rate = |rate: ffmpeg::Rational| {
-        Some(f64::from(rate.numerator()) / f64::from(rate.denominator()))
-            .filter(|rate| rate.is_finite() && *rate > 0.0 && *rate <= 1000.0)
-    };
-    let frame_rate = rate(stream.avg_frame_rate()).or_else(|| rate(stream.rate()));
-    let start = Some(stream.start_time())
-        .filter(|time| *time != i64::MIN)
-        .map(|time| micros(time, time_base));
-    let orientation = stream
-        .side_data()
-        .find(|data| data.kind() == ffmpeg::packet::side_data::Type::DisplayMatrix)
-        .map(|data| Orientation::from_display_matrix(data.data()))
-        .unwrap_or_default();
-    let parameters = parameters.clone();
-    Some(InputTrack {
-        index,
-        header: raw::header(input, index)?,
-        parameters,
-        time_base,
-        frame_rate,
-        start,
-        orientation,
-    })
 }
 
 /// `time` in units of `base`, in microseconds.

@@ -3,7 +3,7 @@
 use ffmpeg_next as ffmpeg;
 
 use super::decoder;
-use super::demuxer::InputTrack;
+use super::input_track::InputTrack;
 
 /// Packets that are decoded at most to get a frame.
 const MAX_PACKETS: u32 = 32;

@@ -24,7 +24,7 @@
 //! | `player` | a running source |
 //! | `loop_iteration` | one reading of a file |
 //! | `file_scan`, `first_frame` | facts that only the packets, or a decoded frame, tell |
-//! | `demuxer`, `discontinuity` | a file's packets; jumps of its clock |
+//! | `demuxer`, `input_track`, `discontinuity` | a file's packets; its tracks; jumps of its clock |
 //! | `passthrough` | video that is sent as coded in the file |
 //! | `video_transcoder`, `renderer`, `video_encoder` | video that is transcoded: decoding, filters, encoders |
 //! | `frame_filters`, `color`, `tone_map` | how decoded frames are brought to the form that is shown |
@@ -63,6 +63,7 @@ mod file_scan;
 mod filter_graph;
 mod first_frame;
 mod frame_filters;
+mod input_track;
 mod loop_clock;
 mod loop_iteration;
 mod passthrough;

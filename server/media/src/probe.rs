@@ -7,11 +7,12 @@ use ffmpeg_next as ffmpeg;
 use shared::api::{AudioTrack, Codec, Delivery, FrameSize, VideoTrack};
 
 use super::audio_transcoder::BITRATE;
-use super::demuxer::{Demuxer, InputTrack, init_ffmpeg};
+use super::demuxer::{Demuxer, init_ffmpeg};
 use super::error::MediaError;
 use super::facts::{AudioFacts, VideoFacts};
 use super::file_scan;
 use super::h264::H264Normalizer;
+use super::input_track::InputTrack;
 use super::packet_scan::PacketFacts;
 use super::plan::{self, Encoders};
 use super::source::Input;

@@ -1,0 +1,62 @@
+//! The tracks of a file that are played.
+
+use ffmpeg_next as ffmpeg;
+
+use super::demuxer::micros;
+use super::orientation::Orientation;
+use super::raw::{self, TrackHeader};
+
+/// A track that is played.
+pub(super) struct InputTrack {
+    pub index: usize,
+    pub header: TrackHeader,
+    /// For the decoder.
+    pub parameters: ffmpeg::codec::Parameters,
+    pub time_base: ffmpeg::Rational,
+    pub frame_rate: Option<f64>,
+    /// Time of the first packet as the container gives it, in microseconds of the file's clock.
+    pub start: Option<i64>,
+    pub orientation: Orientation,
+}
+
+/// The track of this kind that FFmpeg prefers, if it can be decoded.
+pub(super) fn best_track(
+    input: &mut ffmpeg::format::context::Input,
+    kind: ffmpeg::media::Type,
+) -> Option<InputTrack> {
+    let stream = input.streams().best(kind)?;
+    // Cover art is not a video track.
+    if stream
+        .disposition()
+        .contains(ffmpeg::format::stream::Disposition::ATTACHED_PIC)
+    {
+        return None;
+    }
+    let index = stream.index();
+    let time_base = stream.time_base();
+    let parameters = stream.parameters();
+    ffmpeg::decoder::find(parameters.id())?;
+    let rate = |rate: ffmpeg::Rational| {
+        Some(f64::from(rate.numerator()) / f64::from(rate.denominator()))
+            .filter(|rate| rate.is_finite() && *rate > 0.0 && *rate <= 1000.0)
+    };
+    let frame_rate = rate(stream.avg_frame_rate()).or_else(|| rate(stream.rate()));
+    let start = Some(stream.start_time())
+        .filter(|time| *time != i64::MIN)
+        .map(|time| micros(time, time_base));
+    let orientation = stream
+        .side_data()
+        .find(|data| data.kind() == ffmpeg::packet::side_data::Type::DisplayMatrix)
+        .map(|data| Orientation::from_display_matrix(data.data()))
+        .unwrap_or_default();
+    let parameters = parameters.clone();
+    Some(InputTrack {
+        index,
+        header: raw::header(input, index)?,
+        parameters,
+        time_base,
+        frame_rate,
+        start,
+        orientation,
+    })
+}
