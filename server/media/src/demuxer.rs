@@ -25,8 +25,9 @@ const MAX_FILE_JUMP: i64 = 300_000_000;
 const MAX_TIME: i64 = 1 << 52;
 /// Opening a file fails after this time, because FFmpeg may wait indefinitely (playlists).
 const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
-/// How far one track is read ahead to find the next packet of the other: microseconds, and bytes of both.
-const MAX_AHEAD: i64 = 2_000_000;
+/// How far one track is read ahead to find the next packet of the other: microseconds, and bytes of both. MPEG-TS shows
+/// the end of a packet with the next packet, so the last one before a gap is found after the gap.
+const MAX_AHEAD: i64 = 30_000_000;
 const MAX_AHEAD_BYTES: usize = 16 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
