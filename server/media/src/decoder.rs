@@ -8,7 +8,8 @@ use super::filter_graph::TIME_BASE;
 /// 8192x8192. Larger frames are not decoded: a damaged header can claim any size.
 const MAX_PIXELS: &str = "67108864";
 
-/// Packet times are in microseconds. `threads`: every thread beyond the first delays output by one frame.
+/// Packet times are in microseconds. `threads`: every thread beyond the first delays output by one frame. Theora uses
+/// one thread: with more, FFmpeg's decoder cannot continue after the headers of a second recording.
 pub(super) fn open_video(
     parameters: &ffmpeg::codec::Parameters,
     threads: usize,
@@ -16,6 +17,10 @@ pub(super) fn open_video(
     let failed = MediaError::ffmpeg("open the video decoder");
     let mut context =
         ffmpeg::codec::Context::from_parameters(parameters.clone()).map_err(&failed)?;
+    let threads = match parameters.id() {
+        ffmpeg::codec::Id::THEORA => 1,
+        _ => threads,
+    };
     context.set_threading(ffmpeg::threading::Config {
         kind: ffmpeg::threading::Type::Frame,
         count: threads,

@@ -10,17 +10,13 @@ use std::time::{Duration, Instant, SystemTime};
 use ffmpeg_next as ffmpeg;
 
 use super::audio_transcoder::SAMPLE_RATES;
-use super::discontinuity::DiscontinuityFilter;
+use super::discontinuity::{DiscontinuityFilter, PacketTime};
 use super::error::MediaError;
 use super::input_track::{InputTrack, best_track};
 use super::raw;
 
 /// After this many damaged packets in a row the rest of the file is not read.
 const MAX_BAD_IN_A_ROW: u32 = 1000;
-/// In microseconds. Longer jumps of a file's clock are removed, in containers whose clock may jump (broadcasts).
-const MAX_BROADCAST_JUMP: i64 = 10_000_000;
-/// The same for all other containers, where only damage causes jumps. A slide show may show one frame for minutes.
-const MAX_FILE_JUMP: i64 = 300_000_000;
 /// Times are clamped to this, about 140 years, so that sums of several do not overflow.
 const MAX_TIME: i64 = 1 << 52;
 /// Opening a file fails after this time, because FFmpeg may wait indefinitely (playlists).
@@ -67,8 +63,8 @@ pub(super) struct Demuxer {
     pub file_stamp: FileStamp,
     /// Packets that were dropped because they are damaged.
     pub damaged_packets: u64,
-    discontinuities: DiscontinuityFilter,
-    /// By kind: the end of the newest packet in decoding time.
+    discontinuities: DiscontinuityFilter<DemuxedPacket>,
+    /// By kind: the end of the newest packet in decoding time, as the file gives it.
     newest: [Option<i64>; 2],
     ahead: [VecDeque<DemuxedPacket>; 2],
     ahead_bytes: usize,
@@ -138,7 +134,7 @@ impl Demuxer {
             .map(|track| track.index)
             .collect();
         raw::discard_other_streams(&mut input, &wanted);
-        let discontinuous = raw::may_have_discontinuities(&input);
+        let discontinuities = new_filter(&input, video.is_none() || audio.is_none());
         Ok(Self {
             video,
             audio,
@@ -147,11 +143,7 @@ impl Demuxer {
                 modified: metadata.modified().ok(),
             },
             damaged_packets: 0,
-            discontinuities: DiscontinuityFilter::new(if discontinuous {
-                MAX_BROADCAST_JUMP
-            } else {
-                MAX_FILE_JUMP
-            }),
+            discontinuities,
             newest: [None; 2],
             ahead: Default::default(),
             ahead_bytes: 0,
@@ -186,6 +178,8 @@ impl Demuxer {
         self.ahead = Default::default();
         self.ahead_bytes = 0;
         self.newest = [None; 2];
+        self.finished = false;
+        self.discontinuities = new_filter(&self.input, self.has_single_track());
         self.input.seek(time, ..time).is_ok()
     }
 
@@ -197,7 +191,7 @@ impl Demuxer {
                 self.ahead[0].front().map(|c| c.dts),
                 self.ahead[1].front().map(|c| c.dts),
             ];
-            let single_track = self.video.is_none() || self.audio.is_none();
+            let single_track = self.has_single_track();
             let first = match heads {
                 [Some(video), Some(audio)] => usize::from(audio < video),
                 [Some(_), None] if single_track || self.finished || self.is_far_ahead(0) => 0,
@@ -229,8 +223,27 @@ impl Demuxer {
         span > MAX_AHEAD || self.ahead_bytes > MAX_AHEAD_BYTES
     }
 
-    /// The next packet in file order.
+    fn has_single_track(&self) -> bool {
+        self.video.is_none() || self.audio.is_none()
+    }
+
+    /// The next packet in file order, without jumps of the clock.
     fn read(&mut self) -> Option<DemuxedPacket> {
+        loop {
+            if let Some((mut demuxed, shift)) = self.discontinuities.pop() {
+                demuxed.shift(shift);
+                return Some(demuxed);
+            }
+            match self.read_packet() {
+                Some(demuxed) => self.discontinuities.push(demuxed.time(), demuxed),
+                None if self.discontinuities.is_empty() => return None,
+                None => self.discontinuities.finish(),
+            }
+        }
+    }
+
+    /// The next packet in file order, its times as the file gives them.
+    fn read_packet(&mut self) -> Option<DemuxedPacket> {
         let mut bad_in_a_row = 0;
         loop {
             let mut packet = ffmpeg::Packet::empty();
@@ -253,6 +266,10 @@ impl Demuxer {
                 self.damaged_packets += 1;
                 continue;
             }
+            // In joined Ogg files, FFmpeg returns the headers of the second as packets.
+            if track.header.codec == "opus" && is_opus_header(packet.data().unwrap_or_default()) {
+                continue;
+            }
             let base = track.time_base;
             let duration = micros(packet.duration().max(0), base);
             let pts = packet.pts().map(|time| micros(time, base));
@@ -264,12 +281,7 @@ impl Demuxer {
                 .or(*newest)
                 .or(track.start)
                 .unwrap_or(0);
-            let shift = self.discontinuities.shift(dts);
-            let dts = dts.saturating_add(shift);
-            let pts = pts.map(|time| time.saturating_add(shift));
             *newest = Some(dts.saturating_add(duration));
-            packet.set_pts(pts);
-            packet.set_dts(packet.dts().map(|_| dts));
             packet.set_duration(duration);
             return Some(DemuxedPacket {
                 kind,
@@ -282,6 +294,37 @@ impl Demuxer {
             });
         }
     }
+}
+
+impl DemuxedPacket {
+    fn time(&self) -> PacketTime {
+        PacketTime {
+            kind: self.kind,
+            dts: self.dts,
+            has_dts: self.packet.dts().is_some(),
+            duration: self.duration,
+            bytes: self.packet.size(),
+        }
+    }
+
+    fn shift(&mut self, by: i64) {
+        self.pts = self.pts.saturating_add(by);
+        self.dts = self.dts.saturating_add(by);
+        self.packet.set_pts(self.has_pts.then_some(self.pts));
+        self.packet.set_dts(self.packet.dts().map(|_| self.dts));
+    }
+}
+
+fn new_filter(
+    input: &ffmpeg::format::context::Input,
+    single_track: bool,
+) -> DiscontinuityFilter<DemuxedPacket> {
+    DiscontinuityFilter::new(raw::may_have_discontinuities(input), single_track)
+}
+
+/// True for the two header packets of Opus in Ogg (RFC 7845).
+fn is_opus_header(data: &[u8]) -> bool {
+    data.starts_with(b"OpusHead") || data.starts_with(b"OpusTags")
 }
 
 /// `time` in units of `base`, in microseconds.

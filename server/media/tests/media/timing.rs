@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::TestClock;
 use crate::support::*;
+use crate::sync::*;
 use media::control::Control;
 use media::source::{Input, probe, run_on, track_of};
 use media::sps::SpsInfo;
@@ -58,10 +59,6 @@ fn the_last_frame_of_video_that_ends_before_the_audio_is_repeated() {
 
 #[test]
 fn a_flash_and_a_beep_stay_in_sync_in_every_iteration() {
-    // Dark and silent for a second, then bright and loud for one.
-    let flash = "-f lavfi -i color=black:size=160x90:rate=25:duration=2 \
-                 -f lavfi -i aevalsrc='gte(t,1)*0.3*sin(2*PI*1000*t)':s=44100:d=2 \
-                 -filter_complex [0]drawbox=color=white:t=fill:enable='gte(t,1)'[v] -map [v] -map 1:a";
     for (name, codecs) in [
         ("flash.mp4", format!("{BASELINE} -c:a aac")),
         (
@@ -74,35 +71,9 @@ fn a_flash_and_a_beep_stay_in_sync_in_every_iteration() {
             "-c:v libvpx -cpu-used 8 -deadline realtime -c:a libvorbis".to_owned(),
         ),
     ] {
-        let input = Input::File(generate(name, &format!("{flash} {codecs}")));
+        let input = Input::File(flashes_and_beeps(name, 2, &codecs));
         let played = play(&input, &[Codec::Vp8], 5.0);
-        let brightness = brightness_of(&played.of(Codec::Vp8));
-        let flashes: Vec<i64> = brightness
-            .windows(2)
-            .filter(|pair| pair[0].1 < 100.0 && pair[1].1 > 150.0)
-            .map(|pair| pair[1].0.0)
-            .collect();
-        let units = played.of(Codec::Opus);
-        let audio = decode_audio(&units);
-        let begins = units[0].time.0;
-        let loud: Vec<bool> = audio
-            .chunks(48)
-            .map(|chunk| loudness(chunk) > 0.03)
-            .collect();
-        let beeps: Vec<i64> = (50..loud.len())
-            .filter(|n| loud[*n] && !loud[n - 50..*n].contains(&true))
-            .map(|n| begins + n as i64 * 1000)
-            .collect();
-        assert!(
-            flashes.len() >= 2 && beeps.len() >= 2,
-            "{name} {flashes:?} {beeps:?}"
-        );
-        for (flash, beep) in flashes.iter().zip(&beeps) {
-            assert!(
-                (flash - beep).abs() <= 10_000,
-                "{name}: flash at {flash}, beep at {beep}"
-            );
-        }
+        assert_in_sync(name, &flashes(&played, Codec::Vp8), &beeps(&played), 2);
     }
 }
 
