@@ -14,6 +14,7 @@ use super::discontinuity::{DiscontinuityFilter, PacketTime};
 use super::error::MediaError;
 use super::input_track::{InputTrack, best_track};
 use super::raw;
+use super::sample_entries;
 
 /// After this many damaged packets in a row the rest of the file is not read.
 const MAX_BAD_IN_A_ROW: u32 = 1000;
@@ -82,7 +83,7 @@ impl Demuxer {
         if !metadata.is_file() {
             return Err(MediaError::NotAFile(path.to_owned()));
         }
-        drop(fs::File::open(path).map_err(|error| MediaError::io(path, error))?);
+        let mut file = fs::File::open(path).map_err(|error| MediaError::io(path, error))?;
         let name = path
             .to_str()
             .ok_or_else(|| MediaError::NameNotUtf8(path.to_owned()))?;
@@ -108,6 +109,13 @@ impl Demuxer {
         })?;
         opened.store(true, Ordering::Relaxed);
         let format = input.format();
+        let unreadable = |error| MediaError::io(path, error);
+        if format.name().starts_with("mov,")
+            && sample_entries::are_encrypted(&mut file).map_err(unreadable)?
+        {
+            return Err(MediaError::Encrypted(path.to_owned()));
+        }
+        drop(file);
         // FFmpeg renders any text file as video, and waits indefinitely for files of a playlist that do not exist yet.
         let refused = match format.name() {
             "tty" | "bin" | "xbin" | "idf" | "adf" => Some("it is text"),

@@ -21,6 +21,8 @@ pub enum MediaError {
     NotMedia { path: PathBuf, reason: String },
     #[error("{} has neither video nor audio that FFmpeg can decode; check it with ffprobe", .0.display())]
     NoTracks(PathBuf),
+    #[error("{} is encrypted (DRM), so it can only be played with its key; choose a copy without encryption", .0.display())]
+    Encrypted(PathBuf),
     #[error("no video frame of {} can be decoded, so it has no poster", .0.display())]
     NoVideo(PathBuf),
     #[error("nothing could be read from {}: it is empty or damaged; check it with ffprobe", .0.display())]

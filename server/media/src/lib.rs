@@ -25,6 +25,7 @@
 //! | `loop_iteration` | one reading of a file |
 //! | `file_scan`, `first_frame` | facts that only the packets, or a decoded frame, tell |
 //! | `demuxer`, `input_track`, `discontinuity` | a file's packets; its tracks; jumps of its clock |
+//! | `sample_entries` | whether the tracks of an MP4 file are encrypted |
 //! | `passthrough` | video that is sent as coded in the file |
 //! | `video_transcoder`, `renderer`, `video_encoder` | video that is transcoded: decoding, filters, encoders |
 //! | `frame_filters`, `color`, `tone_map` | how decoded frames are brought to the form that is shown |
@@ -70,6 +71,7 @@ mod passthrough;
 mod player;
 mod raw;
 mod renderer;
+mod sample_entries;
 mod sample_timeline;
 mod test_source;
 mod tone_map;

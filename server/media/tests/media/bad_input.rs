@@ -37,6 +37,29 @@ fn an_unplayable_input_gives_an_error_with_advice() {
     }
 }
 
+#[test]
+fn an_encrypted_file_is_refused_with_advice() {
+    let key = "-encryption_scheme cenc-aes-ctr -encryption_key 00112233445566778899aabbccddeeff \
+               -encryption_kid ffeeddccbbaa99887766554433221100";
+    for (name, codecs) in [
+        ("both.mp4", format!("{BASELINE} -c:a aac {key}")),
+        (
+            "fragments.mp4",
+            format!("{BASELINE} -c:a aac {key} -movflags frag_keyframe+empty_moov"),
+        ),
+        ("audio.m4a", format!("-vn -c:a aac {key}")),
+    ] {
+        let path = generate(
+            name,
+            &format!("{} {} {codecs}", test_video(1.0), test_tone(1.0)),
+        );
+        let error = error(&path);
+        assert!(matches!(error, MediaError::Encrypted(_)), "{name}: {error}");
+        assert!(error.to_string().contains("encrypted"), "{error}");
+        assert!(poster(&Input::File(path)).is_err());
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_name_that_is_not_utf_8_is_refused_with_advice() {
