@@ -128,11 +128,12 @@ impl Demuxer {
                 reason: reason.to_owned(),
             });
         }
-        let video = best_track(&mut input, ffmpeg::media::Type::Video)
+        let video = best_track(&mut input, ffmpeg::media::Type::Video, None)
             .filter(|track| track.header.width > 0 && track.header.height > 0);
-        let audio = best_track(&mut input, ffmpeg::media::Type::Audio).filter(|track| {
-            track.header.channels > 0 && SAMPLE_RATES.contains(&track.header.sample_rate)
-        });
+        let audio =
+            best_track(&mut input, ffmpeg::media::Type::Audio, video.as_ref()).filter(|track| {
+                track.header.channels > 0 && SAMPLE_RATES.contains(&track.header.sample_rate)
+            });
         if video.is_none() && audio.is_none() {
             return Err(MediaError::NoTracks(path.to_owned()));
         }

@@ -19,12 +19,15 @@ pub(super) struct InputTrack {
     pub orientation: Orientation,
 }
 
-/// The track of this kind that FFmpeg prefers, if it can be decoded.
+/// The track of this kind that FFmpeg prefers, if it can be decoded. `beside`: a track whose program it must belong to;
+/// a broadcast may have several programs.
 pub(super) fn best_track(
     input: &mut ffmpeg::format::context::Input,
     kind: ffmpeg::media::Type,
+    beside: Option<&InputTrack>,
 ) -> Option<InputTrack> {
-    let stream = input.streams().best(kind)?;
+    let index = raw::best_stream(input, kind, beside.map(|track| track.index))?;
+    let stream = input.stream(index)?;
     // Cover art is not a video track.
     if stream
         .disposition()
@@ -32,7 +35,6 @@ pub(super) fn best_track(
     {
         return None;
     }
-    let index = stream.index();
     let time_base = stream.time_base();
     let parameters = stream.parameters();
     ffmpeg::decoder::find(parameters.id())?;

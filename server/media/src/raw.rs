@@ -149,6 +149,62 @@ pub(super) fn index_entries(
     }
 }
 
+/// The index of the stream of this kind that FFmpeg prefers. `beside`: a stream that must not belong to other programs
+/// only.
+pub(super) fn best_stream(
+    input: &mut ffmpeg::format::context::Input,
+    kind: ffmpeg::media::Type,
+    beside: Option<usize>,
+) -> Option<usize> {
+    let related = beside.and_then(|index| i32::try_from(index).ok());
+    // SAFETY: the context is open and borrowed mutably; the call takes any index, and may return no decoder.
+    let best = unsafe {
+        ffi::av_find_best_stream(
+            input.as_mut_ptr(),
+            kind.into(),
+            -1,
+            related.unwrap_or(-1),
+            std::ptr::null_mut(),
+            0,
+        )
+    };
+    let best = usize::try_from(best).ok()?;
+    let Some(beside) = beside else {
+        return Some(best);
+    };
+    // FFmpeg looks into other programs when this one has no such stream.
+    let (programs, of_beside) = (programs_of(input, best), programs_of(input, beside));
+    let shared = programs.iter().any(|program| of_beside.contains(program));
+    (shared || programs.is_empty() || of_beside.is_empty()).then_some(best)
+}
+
+/// The programs that a stream belongs to, by their position in the file; empty in containers without programs.
+fn programs_of(input: &ffmpeg::format::context::Input, stream: usize) -> Vec<usize> {
+    // SAFETY: the context is open and borrowed. libavformat keeps `nb_programs` programs at `programs`, and
+    // `nb_stream_indexes` indexes at `stream_index` of each.
+    unsafe {
+        let context = &*input.as_ptr();
+        if context.programs.is_null() {
+            return Vec::new();
+        }
+        std::slice::from_raw_parts(context.programs, context.nb_programs as usize)
+            .iter()
+            .enumerate()
+            .filter(|(_, program)| {
+                let program = &***program;
+                !program.stream_index.is_null()
+                    && std::slice::from_raw_parts(
+                        program.stream_index,
+                        program.nb_stream_indexes as usize,
+                    )
+                    .iter()
+                    .any(|index| *index as usize == stream)
+            })
+            .map(|(at, _)| at)
+            .collect()
+    }
+}
+
 /// Makes the demuxer skip all streams except `wanted`, if it can.
 pub(super) fn discard_other_streams(input: &mut ffmpeg::format::context::Input, wanted: &[usize]) {
     for index in 0..input.nb_streams() as usize {

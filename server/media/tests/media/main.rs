@@ -9,6 +9,7 @@ mod display;
 mod files;
 mod joined_files;
 mod live;
+mod programs;
 mod support;
 mod sync;
 mod timing;
