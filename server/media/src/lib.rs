@@ -27,6 +27,7 @@
 //! | `demuxer`, `input_track`, `discontinuity` | a file's packets; its tracks; jumps of its clock |
 //! | `sample_entries` | whether the tracks of an MP4 file are encrypted |
 //! | `passthrough` | video that is sent as coded in the file |
+//! | `opus` | Opus packets that are passed through, joined or split to 20 ms |
 //! | `video_transcoder`, `renderer`, `video_encoder` | video that is transcoded: decoding, filters, encoders |
 //! | `frame_filters`, `color`, `tone_map` | how decoded frames are brought to the form that is shown |
 //! | `audio_transcoder`, `sample_timeline` | audio that is transcoded: decoding and encoding, samples in time |
@@ -67,6 +68,7 @@ mod frame_filters;
 mod input_track;
 mod loop_clock;
 mod loop_iteration;
+mod opus;
 mod passthrough;
 mod player;
 mod raw;

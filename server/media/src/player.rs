@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use shared::api::Codec;
 
 use super::access_unit::AccessUnit;
@@ -17,6 +16,7 @@ use super::error::MediaError;
 use super::facts::VideoFacts;
 use super::loop_clock::LoopClock;
 use super::loop_iteration::LoopIteration;
+use super::opus::OpusFramer;
 use super::passthrough::Passthrough;
 use super::probe::{Probe, track_of};
 use super::renderer::{RenderOutput, RenderParams};
@@ -43,6 +43,8 @@ pub(super) struct Player<'a> {
     video: VideoTranscoder,
     /// `None` without audio, or when it is passed through.
     audio: Option<AudioTranscoder>,
+    /// For audio that is passed through.
+    opus: OpusFramer,
     /// Time of the newest unit of each codec.
     newest: BTreeMap<Codec, MediaTime>,
     /// Units appended.
@@ -75,6 +77,7 @@ impl<'a> Player<'a> {
             } else {
                 None
             },
+            opus: OpusFramer::default(),
             newest: BTreeMap::new(),
             appended: 0,
         })
@@ -191,6 +194,8 @@ impl<'a> Player<'a> {
             let units = audio.end_iteration()?;
             self.append(units);
         }
+        let rest = self.opus.flush();
+        self.append(rest);
         Ok(())
     }
 
@@ -253,14 +258,9 @@ impl<'a> Player<'a> {
             let units = audio.push_packet(&demuxed.packet)?;
             self.append(units);
         } else if self.probe.has_audio() {
-            let data = Bytes::copy_from_slice(demuxed.packet.data().unwrap_or_default());
-            self.append([AccessUnit {
-                codec: Codec::Opus,
-                dts: time,
-                time,
-                keyframe: true,
-                data,
-            }]);
+            let data = demuxed.packet.data().unwrap_or_default();
+            let units = self.opus.push(data, time);
+            self.append(units);
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ mod display;
 mod files;
 mod joined_files;
 mod live;
+mod opus;
 mod programs;
 mod support;
 mod sync;
