@@ -19,6 +19,9 @@ pub(super) const BITRATE: usize = 128_000;
 /// The encoder delay of libopus in samples. Its input is placed earlier by as much, so that the output is in sync.
 const ENCODER_DELAY: i64 = 312;
 
+/// Channels that FFmpeg's filter can mix.
+const MAX_MIXED: u16 = 64;
+
 /// Turns the packets of an audio track into Opus packets.
 pub(super) struct AudioTranscoder {
     decoder: Option<ffmpeg::decoder::Audio>,
@@ -152,7 +155,8 @@ impl AudioTranscoder {
                         old.finish();
                         self.pull(&mut old);
                     }
-                    let Ok(graph) = FilterGraph::audio(&frame, FILTERS) else {
+                    let spec = mixing(format.channels, format.layout) + FILTERS;
+                    let Ok(graph) = FilterGraph::audio(&frame, &spec) else {
                         self.decode_errors += 1;
                         continue;
                     };
@@ -222,6 +226,23 @@ const SAMPLE_FORMAT: ffmpeg::format::Sample =
 /// Converts to the input format of libopus.
 pub(super) const FILTERS: &str =
     "aresample=48000,aformat=sample_fmts=flt:sample_rates=48000:channel_layouts=stereo";
+
+/// The filter that mixes to stereo, where FFmpeg's own conversion changes the level.
+fn mixing(channels: u16, layout: u64) -> String {
+    match channels {
+        // FFmpeg keeps the power of both speakers together, so each channel would be 3 dB quieter than the file's. Players
+        // and browsers put mono on both channels as it is.
+        1 => "pan=stereo|c0=c0|c1=c0,".to_owned(),
+        // Without a layout FFmpeg guesses one and adds up its channels. Only 5.1 and 7.1 are usual enough to be guessed.
+        3..=MAX_MIXED if layout == 0 && channels != 6 && channels != 8 => {
+            let all: Vec<_> = (0..channels).map(|channel| format!("c{channel}")).collect();
+            let all = all.join("+");
+            // "<" divides by the number of channels.
+            format!("pan=stereo|c0<{all}|c1<{all},")
+        }
+        _ => String::new(),
+    }
+}
 
 /// Stream time to sample position.
 fn position(time: MediaTime) -> i64 {

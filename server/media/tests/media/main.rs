@@ -8,6 +8,7 @@ mod colors;
 mod display;
 mod files;
 mod joined_files;
+mod levels;
 mod live;
 mod opus;
 mod programs;
