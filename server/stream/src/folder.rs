@@ -24,13 +24,13 @@ impl FileVersion {
 }
 
 /// Extensions of files that are played from a watched folder. A file that is named on the command line is played with any
-/// extension.
+/// extension: pictures (png, jpg), for example, which would make a stream of every cover and photo.
 const MEDIA_EXTENSIONS: &[&str] = &[
-    "3g2", "3gp", "aac", "ac3", "aif", "aiff", "amr", "asf", "avi", "caf", "divx", "dv", "f4v",
-    "flac", "flv", "gxf", "h264", "hevc", "ivf", "m1v", "m2t", "m2ts", "m2v", "m4a", "m4v", "mka",
-    "mkv", "mov", "mp2", "mp3", "mp4", "mpe", "mpeg", "mpg", "mts", "mxf", "nut", "oga", "ogg",
-    "ogm", "ogv", "opus", "ra", "rm", "rmvb", "ts", "vob", "wav", "webm", "wma", "wmv", "wtv",
-    "y4m",
+    "264", "265", "3g2", "3gp", "aac", "ac3", "aif", "aiff", "amr", "asf", "avi", "caf", "divx",
+    "dv", "f4v", "flac", "flv", "gif", "gxf", "h264", "h265", "hevc", "ivf", "m1v", "m2p", "m2t",
+    "m2ts", "m2v", "m4a", "m4b", "m4v", "mjpg", "mka", "mkv", "mod", "mov", "mp2", "mp3", "mp4",
+    "mpe", "mpeg", "mpg", "mts", "mxf", "nut", "oga", "ogg", "ogm", "ogv", "opus", "qt", "ra",
+    "rm", "rmvb", "tod", "ts", "vob", "wav", "webm", "wma", "wmv", "wtv", "y4m",
 ];
 
 /// The maximum number of files from one folder.
@@ -81,6 +81,24 @@ mod tests {
 
     use super::*;
 
+    fn names(found: &[FoundFile]) -> Vec<String> {
+        let paths = found.iter().map(|file| &file.path);
+        paths
+            .map(|path| path.file_name().expect("a name").to_string_lossy().into())
+            .collect()
+    }
+
+    #[test]
+    fn videos_of_any_kind_are_found_and_no_pictures() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let videos = "a.264 b.265 c.GIF d.h265 e.m2p f.m4b g.mjpg h.mod i.qt j.tod";
+        for file in format!("{videos} cover.jpg photo.png").split(' ') {
+            fs::write(folder.path().join(file), b"x").expect("written");
+        }
+        let found = media_files(folder.path(), &mut LinkResolver::default());
+        assert_eq!(names(&found).join(" "), videos);
+    }
+
     #[test]
     fn media_files_and_links_to_them_are_found_and_nothing_else() {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -110,11 +128,7 @@ mod tests {
             symlink(to, at(link)).expect("linked");
         }
         let found = media_files(folder.path(), &mut LinkResolver::default());
-        let names: Vec<_> = found
-            .iter()
-            .map(|file| file.path.file_name().expect("a name").to_string_lossy())
-            .collect();
-        assert_eq!(names, ["a.mp4", "again.mp4", "b.MKV", "linked.mp4"]);
+        assert_eq!(names(&found), ["a.mp4", "again.mp4", "b.MKV", "linked.mp4"]);
         assert_eq!((found[0].version.0, found[3].version.0), (1, 3));
     }
 }

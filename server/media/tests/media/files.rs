@@ -176,6 +176,41 @@ fn video_without_audio_plays() {
 }
 
 #[test]
+fn animations_raw_streams_and_files_of_camcorders_play() {
+    let video = test_video(1.0);
+    let both = format!("{video} {}", test_tone(1.0));
+    for (name, arguments) in [
+        ("animated.gif", video.clone()),
+        ("raw.264", format!("{video} {BASELINE} -f h264")),
+        (
+            "raw.265",
+            format!("{video} -c:v libx265 -x265-params log-level=error -f hevc"),
+        ),
+        (
+            "raw.mjpg",
+            format!("{video} -c:v mjpeg -pix_fmt yuvj420p -f mjpeg"),
+        ),
+        (
+            "camera.mod",
+            format!("{both} -c:v mpeg2video -c:a mp2 -f vob"),
+        ),
+        (
+            "camera.tod",
+            format!("{both} {BASELINE} -c:a ac3 -f mpegts"),
+        ),
+        (
+            "program.m2p",
+            format!("{both} -c:v mpeg2video -c:a mp2 -f vob"),
+        ),
+        ("quick.qt", format!("{both} {BASELINE} -c:a aac -f mov")),
+    ] {
+        assert_plays(&file(name, &arguments), Codec::H264, (320, 180), 55..=75);
+    }
+    let book = file("book.m4b", &format!("{} -c:a aac -f ipod", test_tone(1.0)));
+    assert!(play(&book, &[], 2.0).of(Codec::Opus).len() > 90);
+}
+
+#[test]
 fn a_still_image_is_repeated() {
     let still = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=0.04";
     for (name, arguments) in [
