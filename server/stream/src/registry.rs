@@ -345,6 +345,7 @@ async fn probe_streams(registry: Weak<Inner>) {
             let mut probe = Box::pin(async move {
                 // `Stream::info` reports the error.
                 let _ = stream.offering().await;
+                stream.end_if_replaced().await;
             });
             if tokio::time::timeout(patience, &mut probe).await.is_err() {
                 pending.insert(name, tokio::spawn(probe));

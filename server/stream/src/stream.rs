@@ -58,6 +58,8 @@ pub(super) struct Status {
     /// The offering as corrected by a running source; used for later runs as well.
     pub(super) corrected: Option<Arc<Offering>>,
     pub(super) failure: Option<String>,
+    /// What the running source offers, when its file has changed since and has not been compared yet.
+    superseded: Option<Arc<Offering>>,
     removed: bool,
     pub(super) viewers: u32,
     pub(super) renditions: Renditions,
@@ -204,11 +206,48 @@ impl Stream {
 
     /// Clears everything known about the file, because it has changed.
     pub(super) fn invalidate(&self) {
+        let before = self.known_offering();
         *lock(&self.reading) = Arc::default();
         lock(&self.bitrates).clear();
         let mut status = lock(&self.status);
         status.corrected = None;
         status.failure = None;
+        let running = |source: &ActiveSource| !source.log.is_over();
+        if status.source.as_ref().is_some_and(running) {
+            status.superseded = status.superseded.take().or(before);
+        }
+    }
+
+    /// Ends the running source when its file was removed, or replaced by one with other tracks: the sessions of its viewers end, and they learn
+    /// about the new file. A file with the same tracks follows without a break, when the one that is played has ended.
+    pub(super) async fn end_if_replaced(&self) {
+        if lock(&self.status).superseded.is_none() {
+            return;
+        }
+        let now = self.offering().await;
+        let tracks = |offering: &Offering| -> Vec<_> {
+            let tracks = offering.tracks.iter();
+            tracks
+                .map(|track| (track.id, track.codec, track.encoded))
+                .collect()
+        };
+        let source = {
+            let mut status = lock(&self.status);
+            let Some(before) = status.superseded.take() else {
+                return;
+            };
+            match now {
+                Ok(now) if tracks(&now) == tracks(&before) => None,
+                _ => status.source.take(),
+            }
+        };
+        if let Some(source) = source {
+            tracing::info!(
+                stream = self.name,
+                "the file was replaced by another kind, or removed: its viewers are disconnected"
+            );
+            source.stop().await;
+        }
     }
 
     /// Adds a viewer of these tracks, and starts the source if it is not running.

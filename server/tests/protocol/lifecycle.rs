@@ -1,5 +1,7 @@
 //! How viewers, sessions and the server end.
 
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use testkit::{TestServer, TestViewer, Wants, eventually};
@@ -91,6 +93,89 @@ async fn when_the_file_is_removed_its_viewers_see_the_end() {
         server.viewers.sessions() == 0
     })
     .await;
+    server.stop().await;
+}
+
+/// The clip 20 times, without the media that `arguments` leave out: a source does not come to its end during a test.
+fn long_film(path: &Path, arguments: &[&str]) {
+    let made = Command::new("ffmpeg")
+        .args(["-nostdin", "-loglevel", "error", "-stream_loop", "19"])
+        .args(["-i", testkit::CLIP, "-c", "copy"])
+        .args(arguments)
+        .arg(path)
+        .status();
+    let made = made.expect("ffmpeg is installed: `cargo xtask setup` sees to it");
+    assert!(made.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_file_becomes_another_kind_its_viewers_see_the_end_and_new_ones_get_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    long_film(&at("film.mp4"), &[]);
+    long_film(&at("audio.m4a"), &["-vn"]);
+    std::fs::write(at("letter.txt"), "This is a letter.").unwrap();
+    let server = TestServer::with(&[folder.path().to_str().unwrap()]).await;
+    let viewer = TestViewer::watch(&server, "film").await;
+    viewer.packets_of("H264", 20).await;
+    std::fs::rename(at("audio.m4a"), at("film.mp4")).unwrap();
+    viewer.ended(Duration::from_secs(10)).await;
+
+    let audio = Wants {
+        video: false,
+        ..Wants::default()
+    };
+    let listener = TestViewer::watch_with(&server, "film", audio).await;
+    listener.packets_of("opus", 20).await;
+    std::fs::rename(at("letter.txt"), at("film.mp4")).unwrap();
+    listener.ended(Duration::from_secs(10)).await;
+    eventually("the sessions end", Duration::from_secs(2), || async {
+        server.viewers.sessions() == 0
+    })
+    .await;
+    let (late, offer) = TestViewer::offer(Wants::default()).await;
+    let refused = server.post("/whep/film", "application/sdp", offer).await;
+    assert_eq!(refused.status(), 409);
+    late.leave().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_named_file_is_removed_its_viewers_see_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("film.mp4");
+    long_film(&file, &[]);
+    let server = TestServer::with(&[&format!("film={}", file.display())]).await;
+    let viewer = TestViewer::watch(&server, "film").await;
+    viewer.packets_of("H264", 20).await;
+    std::fs::remove_file(file).unwrap();
+    viewer.ended(Duration::from_secs(10)).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_file_is_replaced_by_the_same_kind_its_viewers_watch_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::copy(testkit::CLIP, at("film.mp4")).unwrap();
+    long_film(&at("next.mov"), &[]);
+    let server = TestServer::with(&[folder.path().to_str().unwrap()]).await;
+    let viewer = TestViewer::watch(&server, "film").await;
+    viewer.packets_of("H264", 20).await;
+    std::fs::rename(at("next.mov"), at("film.mp4")).unwrap();
+    eventually("the change is noticed", Duration::from_secs(10), || async {
+        let film = server.registry.get("film");
+        film.is_some_and(|film| film.info().duration > Some(60.0))
+    })
+    .await;
+    // Longer than the clip.
+    let before = viewer.received("H264").span;
+    eventually("it watches on", Duration::from_secs(15), || async {
+        viewer.received("H264").span - before > 8 * 90_000
+    })
+    .await;
+    assert_eq!(viewer.received("H264").gaps, 0);
+    assert_eq!(server.viewers.sessions(), 1);
     server.stop().await;
 }
 
