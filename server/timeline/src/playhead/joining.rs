@@ -171,3 +171,70 @@ impl Playhead {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Log;
+    use crate::properties::{AUDIO, VIDEO, both, unit};
+    use crate::retention::Retention;
+    use media::time::MediaTime;
+
+    /// Joins 9 s into a GOP of 12 s, on a path that takes this long for each picture. Returns when the newest picture was sent, and whether a keyframe
+    /// was asked for.
+    fn join_on_a_path(picture: Duration) -> (Duration, bool) {
+        let start = Instant::now();
+        let at = |micros: i64| start + Duration::from_micros(micros.unsigned_abs());
+        let mut log = Log::new(Pace::Edge, Retention::default());
+        log.set_anchor(MediaTime::ZERO, start);
+        let mut appended = 0;
+        let mut append_until = |log: &mut Log, now: Instant| {
+            while at(appended) <= now {
+                log.append(AUDIO, unit(appended, true, 0), now);
+                if appended % 40_000 == 0 {
+                    log.append(VIDEO, unit(appended, appended == 0, 0), now);
+                }
+                appended += 20_000;
+            }
+        };
+        let joined = at(9_000_000);
+        let (mut now, mut sent_until, mut asked) = (joined, joined, false);
+        let mut playhead = both(joined);
+        let mut newest = joined;
+        while now < joined + Duration::from_secs(2) {
+            append_until(&mut log, now);
+            // As a shard does: sound goes on while a picture is being sent.
+            let step = if now < sent_until {
+                playhead.step_audio(&log, now)
+            } else {
+                playhead.step(&log, now)
+            };
+            asked |= playhead.take_keyframe_wanted().is_some();
+            match step {
+                Step::Send(due) if due.slot == 0 => {
+                    newest = now;
+                    sent_until = now + picture;
+                }
+                Step::Send(_) => {}
+                _ => now += Duration::from_millis(1),
+            }
+        }
+        (newest.saturating_duration_since(joined), asked)
+    }
+
+    #[test]
+    fn a_viewer_that_has_not_caught_up_after_a_second_waits_for_the_next_keyframe() {
+        let (newest, asked) = join_on_a_path(Duration::from_millis(10));
+        let expected = Duration::from_millis(900)..Duration::from_millis(1_100);
+        assert!(expected.contains(&newest) && asked, "{newest:?}, {asked}");
+    }
+
+    #[test]
+    fn a_viewer_that_has_caught_up_goes_on_without_a_keyframe() {
+        let (newest, asked) = join_on_a_path(Duration::from_millis(3));
+        assert!(
+            newest > Duration::from_millis(1_900) && !asked,
+            "{newest:?}, {asked}"
+        );
+    }
+}

@@ -75,9 +75,10 @@ impl Playhead {
     }
 
     /// Skips units when the viewer is late: video up to a newer keyframe, if there is one; audio up to the unit that is due at `now`. True when
-    /// something moved. `place`: the earliest next unit, which is due at `due_at`.
+    /// something moved. `place`: the earliest next unit of the kind `only`, which is due at `due_at`.
     pub(super) fn skip_if_late(
         &mut self,
+        only: Option<TrackKind>,
         index: &impl Index,
         now: Instant,
         due_at: Instant,
@@ -87,7 +88,10 @@ impl Playhead {
             return false;
         };
         if now.saturating_duration_since(due_at) <= MIN_LATENESS {
-            self.catching_up = None;
+            if only.is_none() {
+                // Sound alone is at the edge from the beginning.
+                self.catching_up = None;
+            }
             return false;
         }
         let lead = self.lead().map(|lead| lead.track);
