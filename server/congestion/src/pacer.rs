@@ -13,6 +13,7 @@ pub struct Pacer {
     now: Instant,
     /// `None` while there is no bandwidth estimate.
     rate_bps: Option<f64>,
+    initial_bps: f64,
     burst: Bucket,
     average: Bucket,
 }
@@ -25,6 +26,8 @@ struct Bucket {
 
 /// Before there is an estimate: a keyframe of 100 kB takes 40 ms.
 const INITIAL_RATE_BPS: f64 = 20_000_000.0;
+/// The initial rate is not raised beyond this.
+const MAX_INITIAL_RATE_BPS: f64 = 100_000_000.0;
 /// A frame may be sent this much faster than the estimate, because a pause follows it. Larger bursts look like congestion on a link that carries
 /// little more than the stream.
 const BURST_FACTOR: f64 = 1.5;
@@ -41,11 +44,18 @@ impl Pacer {
         let mut pacer = Self {
             now,
             rate_bps: None,
+            initial_bps: INITIAL_RATE_BPS,
             burst: Bucket { bytes: 0.0 },
             average: Bucket { bytes: 0.0 },
         };
         pacer.fill(Duration::from_secs(1));
         pacer
+    }
+
+    /// Paces by this rate until there is an estimate, if it is higher than the usual one: a viewer of a live stream has to catch up.
+    pub fn raise_initial_rate(&mut self, rate_bps: u64) {
+        let raised = (rate_bps as f64).min(MAX_INITIAL_RATE_BPS);
+        self.initial_bps = self.initial_bps.max(raised);
     }
 
     /// Paces by the bandwidth estimate from `now` on.
@@ -78,7 +88,7 @@ impl Pacer {
     fn rates(&self) -> (f64, f64) {
         match self.rate_bps {
             Some(rate) => (BURST_FACTOR * rate / 8.0, rate / 8.0),
-            None => (INITIAL_RATE_BPS / 8.0, INITIAL_RATE_BPS / 8.0),
+            None => (self.initial_bps / 8.0, self.initial_bps / 8.0),
         }
     }
 
@@ -144,6 +154,21 @@ mod tests {
         let all: usize = sent.iter().sum();
         assert!((90_000..200_000).contains(&all), "{sent:?}");
         assert!(sent.iter().skip(1).all(|bytes| *bytes < 20_000), "{sent:?}");
+    }
+
+    #[test]
+    fn a_raised_rate_counts_until_there_is_an_estimate() {
+        let mut now = Instant::now();
+        let mut pacer = Pacer::new(now);
+        pacer.raise_initial_rate(1_000_000);
+        let usual: usize = ticks(&mut pacer, &mut now, 250).iter().sum();
+        assert!((2_400_000..2_700_000).contains(&usual), "{usual}");
+        pacer.raise_initial_rate(30_000_000);
+        let raised: usize = ticks(&mut pacer, &mut now, 250).iter().sum();
+        assert!((3_600_000..4_000_000).contains(&raised), "{raised}");
+        pacer.set_rate(now, Some(2_000_000));
+        let estimated: usize = ticks(&mut pacer, &mut now, 250).iter().sum();
+        assert!((240_000..270_000).contains(&estimated), "{estimated}");
     }
 
     #[test]

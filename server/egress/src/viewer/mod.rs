@@ -30,6 +30,7 @@ use net::{Path, Route};
 use stream::Subscription;
 use stream::shard_waker::ShardWaker;
 use timeline::chunk::UnitRef;
+use timeline::index::{Index, Pace};
 use timeline::place::Wait;
 use timeline::playhead::{Command, DueUnit, Playhead};
 
@@ -140,6 +141,8 @@ impl SendContext<'_> {
 const REPORT_INTERVAL: Duration = Duration::from_secs(3);
 /// The first report soon follows the first packets: without it the viewer cannot synchronize audio and video.
 const FIRST_REPORT: Duration = Duration::from_millis(60);
+/// A viewer that joins a live stream is sent up to 10 s of it within a second, and what is appended meanwhile.
+const CATCH_UP_FACTOR: u64 = 12;
 /// The shortest time between two restarts at a keyframe.
 const RESTART_INTERVAL: Duration = Duration::from_secs(1);
 /// A keyframe in the log that is no older than this is used instead of a new one.
@@ -175,6 +178,12 @@ impl Viewer {
         } = params;
         let path_version = route.path_version();
         let path = route.path()?;
+        let mut pacer = Pacer::new(now);
+        if subscription.log().pace() == Pace::Edge {
+            let bitrates = subscription.stream().bitrates(subscription.tracks());
+            let bitrate: u64 = bitrates.iter().map(|bitrate| bitrate.rate()).sum();
+            pacer.raise_initial_rate(CATCH_UP_FACTOR * bitrate);
+        }
         Some(Self {
             playhead: Playhead::new(subscription.slots(), now),
             subscription,
@@ -191,7 +200,7 @@ impl Viewer {
             srtcp,
             history: TwccHistory::new(now),
             estimator: BandwidthEstimator::new(now),
-            pacer: Pacer::new(now),
+            pacer,
             current_frame: None,
             blocked_audio: None,
             retransmissions: VecDeque::new(),
