@@ -21,7 +21,9 @@ use egress::shard::Shard;
 use egress::srtp::{SrtcpReceiver, SrtpSender};
 use egress::track::TrackParams;
 use egress::viewer::ViewerParams;
-use egress::{Disconnected, EndReason, Feedback, OutgoingPacket, PacketSink, SenderInfo};
+use egress::{
+    Disconnected, EndReason, Feedback, OutgoingPacket, PacketSink, PlayheadCommand, SenderInfo,
+};
 use net::Route;
 use stream::Subscription;
 
@@ -34,6 +36,7 @@ pub(super) struct Attachment {
     pub(super) tracks: SendTracks,
     /// Keyframe requests, when the connection sends the media itself.
     pub(super) feedback: mpsc::Receiver<Feedback>,
+    pub(super) commands: mpsc::Receiver<PlayheadCommand>,
     pub(super) shard: Shard,
     pub(super) route: Arc<Route>,
     pub(super) extractor: Option<Arc<KeyExtractor>>,
@@ -55,7 +58,7 @@ pub(super) struct SendTrack {
 
 impl Attachment {
     /// Sends until the stream ends or the viewer is gone.
-    pub(super) async fn serve(self, viewer: u64) -> EndReason {
+    pub(super) async fn serve(mut self, viewer: u64) -> EndReason {
         let Some((srtp, srtcp)) = self.keys().await else {
             tracing::info!(
                 viewer,
@@ -86,6 +89,7 @@ impl Attachment {
         loop {
             tokio::select! {
                 ended = handle.ended() => return ended,
+                Some(command) = self.commands.recv() => handle.move_playhead(command),
                 Some(reports) = reported.recv() => {
                     if self.tracks.send_reports(&reports).await.is_err() {
                         return EndReason::ViewerGone;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit};
 
 use super::attachment::Attachment;
@@ -14,6 +14,7 @@ use super::patch::{IceState, PatchAction};
 use super::sdp::Sdp;
 use super::sdpfrag::Fragment;
 use super::viewers::{NewSession, SessionError, Sessions, random_hex};
+use egress::PlayheadCommand;
 use egress::counters::ViewerCounters;
 use net::Route;
 use stream::Subscription;
@@ -27,6 +28,7 @@ pub struct Session {
     candidates: Vec<String>,
     ice: Mutex<IceState>,
     counters: Arc<ViewerCounters>,
+    commands: mpsc::Sender<PlayheadCommand>,
     stop: watch::Sender<Option<End>>,
     /// Closed at the end of the session.
     ended: watch::Receiver<()>,
@@ -40,6 +42,9 @@ pub enum Patched {
     /// ICE restarts, with these credentials and candidates of the server.
     Restarted { fragment: String, etag: String },
 }
+
+/// Commands that wait for a viewer to be connected; further ones are dropped.
+const MAX_COMMANDS: usize = 16;
 
 /// What a session begins with.
 pub(crate) struct Opening {
@@ -98,6 +103,7 @@ impl Session {
             .unwrap_or_default();
         let (stop, stopped) = watch::channel(None);
         let (ended_sender, ended) = watch::channel(());
+        let (commands, received) = mpsc::channel(MAX_COMMANDS);
         let session = Arc::new(Self {
             id,
             pc: pc.clone(),
@@ -110,6 +116,7 @@ impl Session {
                 trickled: 0,
             }),
             counters: Arc::default(),
+            commands,
             stop,
             ended,
         });
@@ -126,6 +133,7 @@ impl Session {
                 subscription,
                 tracks: first.tracks,
                 feedback,
+                commands: received,
                 shard,
                 route,
                 extractor,
@@ -174,6 +182,12 @@ impl Session {
     /// What has been sent to this viewer, and what it has reported.
     pub fn counters(&self) -> &Arc<ViewerCounters> {
         &self.counters
+    }
+
+    /// Pauses, seeks, or changes to other tracks of the same codecs. False: the session has ended, or too many commands wait. A viewer whose media
+    /// webrtc-rs sends ignores commands.
+    pub fn move_playhead(&self, command: PlayheadCommand) -> bool {
+        self.commands.try_send(command).is_ok()
     }
 
     /// Asks the session's task to end. The first reason counts.

@@ -37,3 +37,5 @@ pub use end_reason::EndReason;
 pub use ordinary_path::Feedback;
 pub use packet_sink::{Disconnected, OutgoingPacket, PacketSink};
 pub use rtp_clock::SenderInfo;
+/// What a viewer asks of its playhead: pause, seek, another track.
+pub use timeline::playhead::Command as PlayheadCommand;
