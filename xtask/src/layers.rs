@@ -48,7 +48,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("peer", &["shared", "webrtc-runtime"]),
     (
         "testkit",
-        &["connection", "room", "server", "shared", "stream", "turn"],
+        &[
+            "connection",
+            "media",
+            "room",
+            "server",
+            "shared",
+            "stream",
+            "timeline",
+            "turn",
+        ],
     ),
     // Builds without FFmpeg and webrtc.
     ("fuzz", &["congestion", "net", "room", "shared", "turn"]),

@@ -5,7 +5,8 @@
 //! | `server` | a server in this process, on free ports |
 //! | `viewer` | a viewer built on webrtc-rs, without a browser |
 //! | `rtcp_received` | the RTCP that it receives |
-//! | `rtp_received` | its counters of one payload type |
+//! | `rtp_received`, `pictures` | its counters of one payload type; the pictures that it received |
+//! | `film`, `live` | access units that FFmpeg has encoded; a source that publishes them |
 //! | [`process`] | a program of the workspace, or one test, in a separate process |
 //! | [`socket`] | a member of a room, over a WebSocket |
 //! | [`peer`] | the terminal peer as a program |
@@ -20,8 +21,14 @@
 )]
 
 pub mod browser;
+#[cfg(feature = "in-process")]
+pub mod film;
+#[cfg(feature = "in-process")]
+pub mod live;
 pub mod netns;
 pub mod peer;
+#[cfg(feature = "in-process")]
+pub mod pictures;
 pub mod process;
 #[cfg(feature = "in-process")]
 pub mod rtcp_received;

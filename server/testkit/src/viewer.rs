@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use connection::Session;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::peer_connection::transport::RTCDtlsTransportState;
 use rtc::rtp_transceiver::rtp_sender::{
@@ -20,6 +21,7 @@ use webrtc::peer_connection::{
 };
 
 use crate::TestServer;
+use crate::pictures::{Picture, RecordedPacket, pictures};
 use crate::rtcp_received::{Recorder, RtcpReceived};
 use crate::rtp_received::RtpReceived;
 
@@ -30,6 +32,8 @@ pub struct Wants {
     pub audio: bool,
     pub h264: bool,
     pub vp8: bool,
+    /// Keep every packet, for [`TestViewer::pictures`].
+    pub recorded: bool,
 }
 
 impl Default for Wants {
@@ -39,6 +43,7 @@ impl Default for Wants {
             audio: true,
             h264: true,
             vp8: true,
+            recorded: false,
         }
     }
 }
@@ -47,6 +52,7 @@ type AllTracks = Arc<Mutex<Vec<Arc<dyn TrackRemote>>>>;
 /// In the order of their events.
 type IceStates = Arc<Mutex<Vec<RTCIceConnectionState>>>;
 type AllReceived = Arc<Mutex<BTreeMap<u8, RtpReceived>>>;
+type Recording = Arc<Mutex<Vec<RecordedPacket>>>;
 
 pub struct TestViewer {
     pub pc: Arc<dyn PeerConnection>,
@@ -59,6 +65,7 @@ pub struct TestViewer {
     received: AllReceived,
     /// RTCP from the server.
     pub rtcp: RtcpReceived,
+    recorded: Option<Recording>,
     tracks: AllTracks,
     state: watch::Receiver<RTCPeerConnectionState>,
     ice_states: IceStates,
@@ -76,6 +83,7 @@ impl TestViewer {
         let (gathered, mut gathering) = watch::channel(false);
         let (received, tracks) = (AllReceived::default(), AllTracks::default());
         let (ice_states, rtcp) = (IceStates::default(), RtcpReceived::default());
+        let recorded = wants.recorded.then(Recording::default);
         let settings = SettingEngineBuilder::new()
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
             .build();
@@ -83,6 +91,7 @@ impl TestViewer {
             state_changed,
             gathered,
             received: received.clone(),
+            recorded: recorded.clone(),
             tracks: tracks.clone(),
             ice_states: ice_states.clone(),
         };
@@ -124,6 +133,7 @@ impl TestViewer {
             offered_at: Instant::now(),
             received,
             rtcp,
+            recorded,
             tracks,
             state,
             ice_states,
@@ -228,6 +238,13 @@ impl TestViewer {
             .unwrap_or_default()
     }
 
+    /// The pictures of the codec, or its packets of sound, that are complete so far, in order. For a viewer that is [recorded](Wants::recorded).
+    pub fn pictures(&self, codec: &str) -> Vec<Picture> {
+        let recorded = self.recorded.as_ref().expect("the viewer is recorded");
+        let recorded = recorded.lock().expect("not poisoned");
+        pictures(&recorded, self.payload_type(codec).expect("answered"))
+    }
+
     /// Packets of all tracks.
     pub fn packets(&self) -> u64 {
         self.received
@@ -245,6 +262,13 @@ impl TestViewer {
         })
         .await;
         self.received(codec)
+    }
+
+    /// The server's end of its WHEP session.
+    pub fn session_at(&self, server: &TestServer) -> Arc<Session> {
+        let secret = self.session.rsplit('/').next().unwrap_or_default();
+        let session = server.viewers.session(secret);
+        session.expect("the session has not ended")
     }
 
     /// The server's statistics of this viewer.
@@ -273,6 +297,7 @@ struct Handler {
     state_changed: watch::Sender<RTCPeerConnectionState>,
     gathered: watch::Sender<bool>,
     received: AllReceived,
+    recorded: Option<Recording>,
     tracks: AllTracks,
     ice_states: IceStates,
 }
@@ -293,7 +318,7 @@ impl PeerConnectionEventHandler for Handler {
     }
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
-        let received = self.received.clone();
+        let (received, recorded) = (self.received.clone(), self.recorded.clone());
         self.tracks
             .lock()
             .expect("not poisoned")
@@ -301,6 +326,10 @@ impl PeerConnectionEventHandler for Handler {
         tokio::spawn(async move {
             while let Some(event) = track.poll().await {
                 if let TrackRemoteEvent::OnRtpPacket(packet) = event {
+                    if let Some(recorded) = &recorded {
+                        let packet = RecordedPacket::of(&packet);
+                        recorded.lock().expect("not poisoned").push(packet);
+                    }
                     let mut received = received.lock().expect("not poisoned");
                     received
                         .entry(packet.header.payload_type)

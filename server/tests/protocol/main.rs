@@ -1,4 +1,4 @@
-//! The server over real sockets: HTTP, WHEP, rooms, STUN and TURN, third-party clients, and the program itself.
+//! The server over real sockets: HTTP, WHEP, rooms, STUN and TURN, third-party clients, live streams, and the program itself.
 
 mod admission;
 mod bad_input;
@@ -7,6 +7,7 @@ mod counters;
 mod folders;
 mod ice_tcp;
 mod lifecycle;
+mod live;
 mod offer;
 mod program;
 mod rooms;

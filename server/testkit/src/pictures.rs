@@ -1,0 +1,67 @@
+//! The pictures that a viewer has received, put together from RTP packets.
+
+use std::time::Instant;
+
+/// An RTP packet.
+#[derive(Clone, Debug)]
+pub struct RecordedPacket {
+    pub at: Instant,
+    pub payload_type: u8,
+    pub sequence: u16,
+    pub timestamp: u32,
+    pub payload: Vec<u8>,
+}
+
+/// The packets of one timestamp: a picture, or a packet of sound.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// When its first packet came.
+    pub first_at: Instant,
+    /// When its last packet came.
+    pub at: Instant,
+    pub timestamp: u32,
+    pub payloads: Vec<Vec<u8>>,
+}
+
+impl RecordedPacket {
+    pub(crate) fn of(packet: &rtc::rtp::Packet) -> Self {
+        Self {
+            at: Instant::now(),
+            payload_type: packet.header.payload_type,
+            sequence: packet.header.sequence_number,
+            timestamp: packet.header.timestamp,
+            payload: packet.payload.to_vec(),
+        }
+    }
+}
+
+/// The pictures of one payload type, in the order of their sequence numbers. A picture that may not be complete, because another has not followed it yet, is
+/// left out.
+pub(crate) fn pictures(packets: &[RecordedPacket], payload_type: u8) -> Vec<Picture> {
+    let mut packets: Vec<_> = packets
+        .iter()
+        .filter(|packet| packet.payload_type == payload_type)
+        .collect();
+    let Some(first) = packets.first().map(|packet| packet.sequence) else {
+        return Vec::new();
+    };
+    packets.sort_by_key(|packet| packet.sequence.wrapping_sub(first) as i16);
+    packets.dedup_by_key(|packet| packet.sequence);
+    let mut pictures: Vec<Picture> = Vec::new();
+    for packet in packets {
+        match pictures.last_mut() {
+            Some(picture) if picture.timestamp == packet.timestamp => {
+                picture.at = picture.at.max(packet.at);
+                picture.payloads.push(packet.payload.clone());
+            }
+            _ => pictures.push(Picture {
+                first_at: packet.at,
+                at: packet.at,
+                timestamp: packet.timestamp,
+                payloads: vec![packet.payload.clone()],
+            }),
+        }
+    }
+    pictures.pop();
+    pictures
+}
