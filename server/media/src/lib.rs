@@ -2,7 +2,7 @@
 //! The only package that imports FFmpeg. It uses no tokio: a source runs on a plain thread of its own.
 //!
 //! `demuxer` reads a file. `plan` decides for each track whether its packets are passed through (`passthrough`) or
-//! decoded, filtered and encoded (`video_transcoder`, `audio_transcoder`). `player` appends the result at the live
+//! decoded, filtered and encoded (`video_transcoder`, `audio_transcoder`). `pipeline` joins them, and `pacer` appends the result at the live
 //! rate and loops.
 //!
 //! | module | content |
@@ -21,7 +21,7 @@
 //! | [`orientation`] | how a video is rotated and mirrored for display |
 //! | [`h264`], [`sps`], `vui`, `vp9`, `av1`, `bit_reader` | bitstreams |
 //! | [`error`] | errors, as sentences |
-//! | `player` | a running source |
+//! | `pacer`, `pipeline` | a running source: when its units are appended; from packets to units |
 //! | `loop_iteration` | one reading of a file |
 //! | `file_scan`, `first_frame` | facts that only the packets, or a decoded frame, tell |
 //! | `demuxer`, `input_track`, `discontinuity` | a file's packets; its tracks; jumps of its clock |
@@ -69,8 +69,9 @@ mod input_track;
 mod loop_clock;
 mod loop_iteration;
 mod opus;
+mod pacer;
 mod passthrough;
-mod player;
+mod pipeline;
 mod raw;
 mod renderer;
 mod sample_entries;

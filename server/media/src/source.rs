@@ -8,7 +8,7 @@ pub use super::append_schedule::LEAD;
 pub use super::clock::{Clock, WallClock};
 use super::control::Control;
 use super::error::MediaError;
-use super::player::Player;
+use super::pacer::Pacer;
 pub use super::probe::{Probe, probe, track_of};
 use super::time::MediaTime;
 use super::track::TrackId;
@@ -63,9 +63,9 @@ pub fn run_on(
     control: &Control,
     sink: &mut dyn Sink,
 ) -> Result<(), MediaError> {
-    let mut player = Player::new(clock, input, probe, control, sink)?;
+    let mut pacer = Pacer::new(clock, input, probe, control, sink)?;
     match input {
-        Input::File(path) => player.play_file(path),
-        Input::Test => player.play_test_source(),
+        Input::File(path) => pacer.play_file(path),
+        Input::Test => pacer.play_test_source(),
     }
 }
