@@ -8,7 +8,7 @@ use testkit::{TestServer, browser::TestBrowser};
 use crate::video;
 
 /// A plain client: it only knows `/offer`.
-const CLIENT: &str = "
+pub(crate) const CLIENT: &str = "
     const video = document.createElement('video');
     video.autoplay = video.muted = video.playsInline = true;
     document.body.replaceChildren(video);

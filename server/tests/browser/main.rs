@@ -5,6 +5,7 @@
 mod accessibility;
 mod canvas;
 mod codecs;
+mod colors;
 mod connection_test;
 mod cross_origin;
 mod file_transfer;

@@ -159,6 +159,35 @@ fn video_with_keyframes_more_than_20_s_apart_is_transcoded() {
 }
 
 #[test]
+fn a_heavy_video_is_encoded_at_the_size_that_the_probe_reports() {
+    let hdr =
+        "-color_trc smpte2084 -color_primaries bt2020 -colorspace bt2020nc -pix_fmt yuv420p10le";
+    let hevc = "-c:v libx265 -preset ultrafast -x265-params log-level=error";
+    let pattern = |size: &str| format!("-f lavfi -i testsrc2=size={size}:rate=60:duration=0.2");
+    for (name, arguments, expected) in [
+        // 1920x1080 on many cores, 1280x720 on few.
+        ("4k.mp4", format!("{} {hevc}", pattern("3840x2160")), None),
+        // Whatever the cores.
+        (
+            "hdr.mp4",
+            format!("{} {hdr} {hevc}", pattern("1920x1080")),
+            Some((1280, 720)),
+        ),
+    ] {
+        let input = file(name, &arguments);
+        let video = probe(&input).unwrap().video.unwrap();
+        let encoded = video.encoded_size.expect("it is smaller than the original");
+        let encoded = (encoded.width, encoded.height);
+        assert!(
+            expected.unwrap_or(encoded) == encoded && encoded.0 < video.width,
+            "{name}: {encoded:?}"
+        );
+        let played = play(&input, &[Codec::H264], 0.1);
+        assert_eq!(decode_video(&played.of(Codec::H264)).1, encoded, "{name}");
+    }
+}
+
+#[test]
 fn rare_formats_play() {
     for (name, arguments, size) in [
         ("a.gif", "", (320, 180)),
