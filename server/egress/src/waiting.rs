@@ -87,3 +87,122 @@ impl<K: Copy + Eq + std::hash::Hash> FollowedLog<K> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use bytes::Bytes;
+    use media::payloads::RtpPayloads;
+    use media::time::MediaTime;
+    use media::track::TrackId;
+    use timeline::unit::Unit;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    const VIDEO: TrackId = TrackId(0);
+    const OTHER: TrackId = TrackId(1);
+
+    struct World {
+        log: Arc<SharedLog>,
+        followed: FollowedLog<u32>,
+        time: i64,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let log = Arc::new(SharedLog::default());
+            let waker = Arc::new(ShardWaker::new(Arc::new(Notify::new())));
+            Self {
+                followed: FollowedLog::new(Arc::clone(&log), waker),
+                log,
+                time: 0,
+            }
+        }
+
+        /// Appends a unit to a track, which fits into the open chunk.
+        fn append(&mut self, track: TrackId) {
+            self.time += 1000;
+            let dts = MediaTime(self.time);
+            let unit = Unit {
+                dts,
+                pts: dts,
+                keyframe: true,
+                appended: Instant::now(),
+                payloads: RtpPayloads::cut(&Bytes::from_static(b"unit"), 10),
+            };
+            assert!(self.log.append(track, unit, Instant::now()));
+        }
+
+        fn wait(&mut self, key: u32, waits: &[Wait]) {
+            self.followed.waker.arm();
+            self.followed.add(key, waits.iter().copied());
+        }
+
+        fn woken(&mut self) -> Vec<u32> {
+            let mut woken = Vec::new();
+            self.followed.take_woken(|key| woken.push(key));
+            woken.sort_unstable();
+            woken
+        }
+    }
+
+    fn at(track: TrackId, micros: i64) -> Wait {
+        let chunk = timeline::place::Place {
+            time: MediaTime(micros),
+            ..Default::default()
+        };
+        Wait {
+            track,
+            chunk: Some(chunk),
+        }
+    }
+
+    #[test]
+    fn an_append_wakes_those_who_wait_for_its_chunk_and_nobody_twice() {
+        let mut world = World::new();
+        world.append(VIDEO);
+        world.append(OTHER);
+        let (video, other) = (at(VIDEO, 1000), at(OTHER, 2000));
+        for _ in 0..3 {
+            world.wait(1, &[video, other]);
+            world.wait(2, &[other]);
+            let any = Wait {
+                track: VIDEO,
+                chunk: None,
+            };
+            world.wait(3, &[any]);
+            world.wait(4, &[at(VIDEO, 77)]);
+            world.append(VIDEO);
+            assert_eq!(world.woken(), [1, 3]);
+        }
+        world.append(OTHER);
+        assert_eq!(world.woken(), [1, 2]);
+        assert!(world.woken().is_empty());
+    }
+
+    #[test]
+    fn a_viewer_that_is_removed_is_woken_no_more_and_the_end_wakes_all() {
+        let mut world = World::new();
+        world.wait(1, &[at(VIDEO, 0)]);
+        world.wait(2, &[at(OTHER, 0)]);
+        world.followed.remove(1);
+        world.log.finish();
+        assert_eq!(world.woken(), [2]);
+    }
+
+    #[test]
+    fn waiting_again_and_again_for_a_track_that_never_grows_takes_no_more_memory() {
+        let mut world = World::new();
+        world.append(VIDEO);
+        for _ in 0..1000 {
+            world.wait(1, &[at(VIDEO, 1000), at(OTHER, 0)]);
+            world.append(VIDEO);
+            world.woken();
+        }
+        let lists: usize = world.followed.waiting.values().map(Vec::len).sum();
+        assert!(lists <= 2, "{lists}");
+        assert!(world.followed.waiting.len() <= MAX_LISTS + 1);
+    }
+}
