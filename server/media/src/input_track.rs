@@ -26,13 +26,15 @@ pub(super) fn best_track(
     kind: ffmpeg::media::Type,
     beside: Option<&InputTrack>,
 ) -> Option<InputTrack> {
-    let index = raw::best_stream(input, kind, beside.map(|track| track.index))?;
+    let best = raw::best_stream(input, kind, beside.map(|track| track.index))?;
+    let found = input.stream(best)?;
+    let index = if found.frames() == 1 || is_cover(&found) {
+        first_of_many_frames(input, kind).unwrap_or(best)
+    } else {
+        best
+    };
     let stream = input.stream(index)?;
-    // Cover art is not a video track.
-    if stream
-        .disposition()
-        .contains(ffmpeg::format::stream::Disposition::ATTACHED_PIC)
-    {
+    if is_cover(&stream) {
         return None;
     }
     let time_base = stream.time_base();
@@ -61,4 +63,27 @@ pub(super) fn best_track(
         start,
         orientation,
     })
+}
+
+/// The first stream of this kind that is more than one picture, such as a cover that is not marked as one.
+fn first_of_many_frames(
+    input: &ffmpeg::format::context::Input,
+    kind: ffmpeg::media::Type,
+) -> Option<usize> {
+    input
+        .streams()
+        .find(|stream| {
+            let parameters = stream.parameters();
+            parameters.medium() == kind
+                && stream.frames() > 1
+                && !is_cover(stream)
+                && ffmpeg::decoder::find(parameters.id()).is_some()
+        })
+        .map(|stream| stream.index())
+}
+
+/// Cover art is not a video track.
+fn is_cover(stream: &ffmpeg::format::stream::Stream<'_>) -> bool {
+    let disposition = stream.disposition();
+    disposition.contains(ffmpeg::format::stream::Disposition::ATTACHED_PIC)
 }

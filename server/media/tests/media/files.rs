@@ -169,6 +169,31 @@ fn cover_art_in_an_mp3_is_not_a_video_track() {
 }
 
 #[test]
+fn a_track_of_one_picture_loses_to_one_of_many() {
+    let cover = generate(
+        "cover.jpg",
+        "-f lavfi -i color=red:size=640x360:duration=0.04 -frames:v 1 -update 1",
+    );
+    for (name, disposition) in [
+        ("first.mp4", "-disposition:v:0 default -disposition:v:1 0"),
+        ("first.mkv", "-disposition:v:0 0"),
+    ] {
+        let input = file(
+            name,
+            &format!(
+                "-i {} {} {} -map 0 -map 1 -map 2 {BASELINE} -c:v:0 copy -c:a aac {disposition}",
+                cover.display(),
+                test_video(1.0),
+                test_tone(1.0)
+            ),
+        );
+        let video = probe(&input).unwrap().video.unwrap();
+        assert_eq!((video.width, video.height), (320, 180), "{name}");
+        assert_eq!(video.delivery, Delivery::Passthrough, "{name}");
+    }
+}
+
+#[test]
 fn video_without_audio_plays() {
     let input = file("silent.mp4", &format!("{} {BASELINE}", test_video(1.0)));
     assert!(!probe(&input).unwrap().has_audio());
