@@ -120,6 +120,8 @@ pub enum Delivery {
 pub enum Reason {
     /// Browsers do not accept this codec over WebRTC.
     Codec,
+    /// The codec is used in a way (an H.264 profile) that not every browser decodes.
+    Profile,
     /// Frames are stored in another order than displayed, which WebRTC does not support.
     BFrames,
     /// More than 8 bits per sample.

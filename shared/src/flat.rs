@@ -198,6 +198,7 @@ impl TryFrom<FlatReason> for Reason {
     fn try_from(flat: FlatReason) -> Result<Self, ParseError> {
         Ok(match flat.why.as_str() {
             "codec" => Self::Codec,
+            "profile" => Self::Profile,
             "b_frames" => Self::BFrames,
             "bit_depth" => Self::BitDepth {
                 bits: need(flat.bits)?,
@@ -322,6 +323,7 @@ mod tests {
         ]);
         let reasons = vec![
             Reason::Codec,
+            Reason::Profile,
             Reason::BFrames,
             Reason::BitDepth { bits: 10 },
             Reason::Chroma {

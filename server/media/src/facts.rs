@@ -10,6 +10,8 @@ use super::packet_scan::PacketFacts;
 pub struct VideoFacts {
     /// FFmpeg's name of the codec.
     pub codec: String,
+    /// Every browser that decodes the codec decodes this profile of it.
+    pub common_profile: bool,
     /// As stored, before rotation, in pixels.
     pub width: u32,
     pub height: u32,

@@ -50,6 +50,11 @@ pub fn video_reasons(facts: &VideoFacts) -> Vec<Reason> {
     let native = facts.native_codec();
     let packets = &facts.packets;
     because(native.is_none(), Reason::Codec);
+    // More bits and other chroma have profiles of their own.
+    because(
+        !facts.common_profile && facts.bits <= 8 && facts.is_420,
+        Reason::Profile,
+    );
     because(packets.reordered, Reason::BFrames);
     because(facts.bits > 8, Reason::BitDepth { bits: facts.bits });
     because(
@@ -183,6 +188,7 @@ mod tests {
     fn facts() -> VideoFacts {
         VideoFacts {
             codec: "h264".to_owned(),
+            common_profile: true,
             width: 1280,
             height: 720,
             pixel_aspect: (1, 1),
@@ -214,6 +220,7 @@ mod tests {
     #[test]
     fn each_obstacle_is_a_reason_of_its_own() {
         assert_eq!(reasons(|f| f.codec = "hevc".to_owned()), [Reason::Codec]);
+        assert_eq!(reasons(|f| f.common_profile = false), [Reason::Profile]);
         assert_eq!(reasons(|f| f.packets.reordered = true), [Reason::BFrames]);
         assert_eq!(reasons(|f| f.bits = 10), [Reason::BitDepth { bits: 10 }]);
         assert_eq!(

@@ -25,7 +25,15 @@ pub struct SpsInfo {
     pub height: u32,
 }
 
+/// `profile_idc` of Baseline, Main and High.
+const COMMON_PROFILES: [u8; 3] = [66, 77, 100];
+
 impl SpsInfo {
+    /// Every browser that decodes H.264 decodes this profile.
+    pub fn has_common_profile(&self) -> bool {
+        COMMON_PROFILES.contains(&self.profile)
+    }
+
     /// From a NAL unit with its header byte. `None` when it is malformed.
     pub fn parse(nal: &[u8]) -> Option<Self> {
         if nal.first().is_none_or(|byte| byte & 0x1f != SPS) {

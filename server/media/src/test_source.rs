@@ -36,6 +36,7 @@ pub(super) fn probe() -> Result<Probe, MediaError> {
 fn facts() -> VideoFacts {
     VideoFacts {
         codec: "testsrc2".to_owned(),
+        common_profile: true,
         width: WIDTH,
         height: HEIGHT,
         pixel_aspect: (1, 1),

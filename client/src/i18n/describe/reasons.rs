@@ -9,6 +9,8 @@ pub(super) fn reason(reason: &Reason, codec: &str, lang: Lang) -> String {
     match (lang, reason) {
         (Lang::En, Reason::Codec) => format!("browsers do not support {codec} over WebRTC"),
         (Lang::Zh, Reason::Codec) => format!("浏览器不支持通过 WebRTC 接收 {codec}"),
+        (Lang::En, Reason::Profile) => "not every browser decodes its profile".to_owned(),
+        (Lang::Zh, Reason::Profile) => "并非所有浏览器都能解码其编码档次".to_owned(),
         (Lang::En, Reason::BFrames) => "it has B-frames, which WebRTC does not support".to_owned(),
         (Lang::Zh, Reason::BFrames) => "含有 WebRTC 不支持的 B 帧".to_owned(),
         (Lang::En, Reason::BitDepth { bits }) => {
@@ -48,6 +50,8 @@ pub(super) fn reason(reason: &Reason, codec: &str, lang: Lang) -> String {
 pub(super) fn short_reason(reason: &Reason, lang: Lang) -> Option<String> {
     Some(match (lang, reason) {
         (_, Reason::Codec) => return None,
+        (Lang::En, Reason::Profile) => "uncommon profile".to_owned(),
+        (Lang::Zh, Reason::Profile) => "少见的编码档次".to_owned(),
         (Lang::En, Reason::BFrames) => "B-frames".to_owned(),
         (Lang::Zh, Reason::BFrames) => "B 帧".to_owned(),
         (Lang::En, Reason::BitDepth { bits }) => format!("{bits}-bit"),

@@ -108,6 +108,7 @@ fn several_reasons_make_one_sentence() {
 fn every_reason_has_text_in_every_language() {
     let all = [
         Reason::Codec,
+        Reason::Profile,
         Reason::BFrames,
         Reason::BitDepth { bits: 10 },
         Reason::Chroma {

@@ -61,6 +61,23 @@ fn deep_and_full_colour_becomes_8_bit_420() {
 }
 
 #[test]
+fn an_uncommon_profile_of_h264_is_transcoded() {
+    let lossless = "-c:v libx264 -preset ultrafast -qp 0 -bf 0 -g 25 -pix_fmt yuv420p";
+    for name in ["lossless.mp4", "lossless.ts"] {
+        let input = file(name, &format!("{} {lossless}", test_video(1.0)));
+        assert_eq!(reasons(&input), Some(vec![Reason::Profile]), "{name}");
+        assert_plays(&input, Codec::Vp8, (320, 180), 60..=75);
+    }
+    for profile in ["baseline", "main", "high"] {
+        let input = file(
+            &format!("{profile}.mp4"),
+            &format!("{} {BASELINE} -profile:v {profile}", test_video(1.0)),
+        );
+        assert_eq!(reasons(&input), None, "{profile}");
+    }
+}
+
+#[test]
 fn interlaced_video_is_deinterlaced() {
     let input = file(
         "i.mp4",
