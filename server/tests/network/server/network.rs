@@ -5,6 +5,7 @@
 //!           10.2.0.2 -- 10.2.0.1
 //! ```
 
+use serde_json::Value;
 use testkit::netns::Namespaces;
 use testkit::{TestViewer, Wants};
 
@@ -14,6 +15,15 @@ const VIEWER: &str = "viewer";
 /// A link, by the number in its addresses.
 pub(crate) const ONE: u8 = 1;
 pub(crate) const TWO: u8 = 2;
+
+/// A queue of the server's network.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Queue {
+    /// Bytes that wait, headers of all layers included.
+    pub(crate) waiting: u64,
+    /// Bytes so far, those that wait included.
+    pub(crate) total: u64,
+}
 
 /// The namespaces and the server in them. Dropping it ends and removes both.
 pub(crate) struct Network(Namespaces);
@@ -37,25 +47,28 @@ impl Network {
         Some(Self(namespaces))
     }
 
-    /// Limits the media that the server sends over a link to `kilobits` a second, behind a queue that nothing overflows. ICE is not delayed.
-    pub(crate) fn limit(&self, link: u8, kilobits: u32) {
+    /// Makes a queue that nothing overflows, which lets `kilobits` a second pass.
+    pub(crate) fn make_queue(&self, link: u8, kilobits: u32) {
         let end = format!("dev link{link}");
-        self.run(&format!(
-            "tc qdisc replace {end} root handle 1: htb default 1"
-        ));
-        self.run(&format!(
-            "tc class replace {end} parent 1: classid 1:1 htb rate 1gbit"
-        ));
-        self.change_limit(link, kilobits);
-        self.run(&format!(
-            "tc qdisc replace {end} parent 1:2 handle 2: pfifo limit 100000"
-        ));
-        // htb takes a packet's priority as its class.
+        let rate = format!("rate {kilobits}kbit ceil {kilobits}kbit burst 3000 cburst 3000");
+        for tc in [
+            format!("qdisc replace {end} root handle 1: htb default 1"),
+            format!("class replace {end} parent 1: classid 1:1 htb rate 1gbit"),
+            format!("class replace {end} parent 1: classid 1:2 htb {rate}"),
+            format!("qdisc replace {end} parent 1:2 handle 2: pfifo limit 100000"),
+        ] {
+            self.run(&format!("tc {tc}"));
+        }
+    }
+
+    /// Sends the server's RTP over a link through the queue. ICE is not delayed.
+    pub(crate) fn use_queue(&self, link: u8) {
+        // RTP by its first byte (RFC 7983 7); the second of a sender report is 200. htb takes a packet's priority as its class.
         let rules = format!(
             "table inet media {{
                 chain send {{
                     type filter hook output priority filter
-                    oifname link{link} udp length > 300 meta priority set 1:2
+                    oifname link{link} meta l4proto udp @th,64,2 2 @th,72,8 != 200 meta priority set 1:2
                 }}
             }}
 "
@@ -63,25 +76,19 @@ impl Network {
         self.0.load(SERVER, &rules);
     }
 
-    /// Another limit for the same queue.
-    pub(crate) fn change_limit(&self, link: u8, kilobits: u32) {
-        let rate = format!("rate {kilobits}kbit ceil {kilobits}kbit burst 3000 cburst 3000");
-        self.run(&format!(
-            "tc class replace dev link{link} parent 1: classid 1:2 htb {rate}"
-        ));
-    }
-
-    /// Bytes in that queue.
-    pub(crate) fn queued(&self, link: u8) -> u64 {
-        let shown = self.run(&format!("tc -s qdisc show dev link{link}"));
-        let (_, backlog) = shown.split_once("backlog ").expect("a queue");
-        let bytes = backlog.split('b').next().expect("a number of bytes");
-        let (digits, factor) = match bytes.strip_suffix(['K', 'M']) {
-            Some(kilobytes) if bytes.ends_with('K') => (kilobytes, 1 << 10),
-            Some(megabytes) => (megabytes, 1 << 20),
-            None => (bytes, 1),
-        };
-        digits.parse::<u64>().expect("a number") * factor
+    /// The counters of the queue.
+    pub(crate) fn queue(&self, link: u8) -> Queue {
+        let shown = self.run(&format!("tc -s -j qdisc show dev link{link}"));
+        let queues: Value = serde_json::from_str(&shown).expect("tc prints JSON");
+        let mut queues = queues.as_array().expect("a list").iter();
+        let queue = queues.find(|queue| queue["handle"] == "2:");
+        let number = |name: &str| queue.expect("it was made")[name].as_u64();
+        let number = |name: &str| number(name).unwrap_or_else(|| panic!("no {name}: {shown}"));
+        assert_eq!(number("drops"), 0);
+        Queue {
+            waiting: number("backlog"),
+            total: number("bytes") + number("backlog"),
+        }
     }
 
     /// Runs a program of the server's host; returns its output.
