@@ -7,8 +7,9 @@ use ::server::Server;
 use ::server::config::Config;
 use clap::Parser;
 use connection::Viewers;
+use reqwest::{Method, Response};
 use room::registry::{RoomLimits, RoomRegistry};
-use shared::api::MediaPath;
+use shared::api::{Health, MediaPath};
 use stream::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -97,12 +98,35 @@ impl TestServer {
         began.elapsed()
     }
 
+    /// Sends a request without a body to a path, or to an absolute URL.
+    pub async fn request(&self, method: Method, path: &str) -> Response {
+        let url = match path.starts_with("http") {
+            true => path.to_owned(),
+            false => self.url(path),
+        };
+        let request = self.http.request(method, url);
+        request.send().await.expect("an answer")
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        self.request(Method::GET, path).await
+    }
+
+    /// `GET /api/health`.
+    pub async fn health(&self) -> Health {
+        self.get("/api/health").await.json().await.expect("JSON")
+    }
+
+    pub async fn delete(&self, path: &str) -> Response {
+        self.request(Method::DELETE, path).await
+    }
+
     pub async fn post(
         &self,
         path: &str,
         content_type: &str,
         body: impl Into<reqwest::Body>,
-    ) -> reqwest::Response {
+    ) -> Response {
         self.http
             .post(self.url(path))
             .header("content-type", content_type)

@@ -1,13 +1,7 @@
 //! The limit on the bitrate to all viewers together.
 
-use shared::api::Health;
 use std::time::Duration;
 use testkit::{TestServer, TestViewer, Wants, eventually, sentence};
-
-async fn health(server: &TestServer) -> Health {
-    let answer = server.http.get(server.url("/api/health")).send().await;
-    answer.unwrap().json().await.unwrap()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_over_the_bandwidth_limit_gets_503_with_retry_after() {
@@ -31,7 +25,7 @@ async fn a_viewer_over_the_bandwidth_limit_gets_503_with_retry_after() {
     assert_eq!(refused.status(), 503);
     assert_eq!(refused.headers()["retry-after"], "10");
     assert!(sentence(refused).await.contains("Try again"));
-    let loaded = health(&server).await;
+    let loaded = server.health().await;
     assert_eq!((loaded.viewers, loaded.max_egress), (2, Some(4_000_000)));
     assert!(
         (3_000_000..=4_000_000).contains(&loaded.egress),
@@ -53,16 +47,16 @@ async fn what_viewers_cost_is_measured_while_they_watch() {
     let server = TestServer::with(&["test:"]).await;
     let viewer = TestViewer::watch(&server, "test").await;
     viewer.packets_of("H264", 5).await;
-    let guessed = health(&server).await;
+    let guessed = server.health().await;
     assert_eq!(guessed.max_egress, None);
     assert!(guessed.egress > 0, "{guessed:?}");
     eventually("it is measured", Duration::from_secs(15), || async {
-        health(&server).await.egress != guessed.egress
+        server.health().await.egress != guessed.egress
     })
     .await;
     viewer.leave().await;
     eventually("no viewers are left", Duration::from_secs(2), || async {
-        health(&server).await.egress == 0
+        server.health().await.egress == 0
     })
     .await;
     server.stop().await;

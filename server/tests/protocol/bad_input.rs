@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use testkit::{TestServer, TestViewer, Wants, eventually, sentence};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -143,12 +144,7 @@ async fn names_that_do_not_exist_are_not_found() {
                 "{path}"
             );
         }
-        let response = server
-            .http
-            .get(server.url(&format!("/api/streams/{name}")))
-            .send()
-            .await
-            .unwrap();
+        let response = server.get(&format!("/api/streams/{name}")).await;
         assert_eq!(response.status(), 404, "{name}");
     }
     let broken = server.post("/whep/%FF", "application/sdp", "v=0\r\n").await;
@@ -164,15 +160,10 @@ async fn paths_do_not_leave_the_folder_of_the_page() {
     std::fs::write(dist.path().join("index.html"), "<title>Weir</title>").unwrap();
     std::fs::write(dist.path().join("client-0123456789abcdef_bg.wasm"), "wasm").unwrap();
     let server = TestServer::with(&["--dist", dist.path().to_str().unwrap(), "test:"]).await;
-    let page = server.http.get(server.url("/")).send().await.unwrap();
+    let page = server.get("/").await;
     assert_eq!(page.headers()["cache-control"], "no-cache");
     assert!(page.text().await.unwrap().contains("Weir"));
-    let wasm = server
-        .http
-        .get(server.url("/client-0123456789abcdef_bg.wasm"))
-        .send()
-        .await
-        .unwrap();
+    let wasm = server.get("/client-0123456789abcdef_bg.wasm").await;
     assert_eq!(wasm.headers()["content-type"], "application/wasm");
     assert!(
         wasm.headers()["cache-control"]
@@ -205,22 +196,13 @@ async fn paths_do_not_leave_the_folder_of_the_page() {
 async fn sessions_of_others_and_finished_ones_are_not_found() {
     let (server, viewer) = watched().await;
     let finished = TestViewer::watch(&server, "film").await;
-    assert_eq!(
-        server
-            .http
-            .delete(&finished.session)
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        200
-    );
+    assert_eq!(server.delete(&finished.session).await.status(), 200);
     for session in [
         finished.session.clone(),
         server.url(&format!("/session/{}", "0".repeat(32))),
         server.url("/session/%FF"),
     ] {
-        let deleted = server.http.delete(&session).send().await.unwrap();
+        let deleted = server.delete(&session).await;
         assert_eq!(deleted.status(), 404);
         let patch = server
             .http
@@ -242,15 +224,10 @@ async fn sessions_of_others_and_finished_ones_are_not_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_routes_get_404_and_methods_405() {
     let server = TestServer::with(&["test:"]).await;
-    let nowhere = server
-        .http
-        .get(server.url("/nowhere"))
-        .send()
-        .await
-        .unwrap();
+    let nowhere = server.get("/nowhere").await;
     assert_eq!(nowhere.status(), 404);
     assert!(sentence(nowhere).await.contains("/whep/STREAM"));
-    let put = server.http.put(server.url("/offer")).send().await.unwrap();
+    let put = server.request(Method::PUT, "/offer").await;
     assert_eq!(
         (
             put.status().as_u16(),
@@ -258,16 +235,7 @@ async fn unknown_routes_get_404_and_methods_405() {
         ),
         (405, "POST")
     );
-    assert_eq!(
-        server
-            .http
-            .post(server.url("/nowhere"))
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        404
-    );
+    assert_eq!(server.request(Method::POST, "/nowhere").await.status(), 404);
     server.stop().await;
 }
 
@@ -295,11 +263,8 @@ async fn files_that_cannot_be_played_say_why() {
         assert!(response.headers().contains_key("retry-after"), "{name}");
         assert!(sentence(response).await.len() > 20, "{name}");
         let info: shared::api::StreamInfo = server
-            .http
-            .get(server.url(&format!("/api/streams/{name}")))
-            .send()
+            .get(&format!("/api/streams/{name}"))
             .await
-            .unwrap()
             .json()
             .await
             .unwrap();

@@ -61,7 +61,7 @@ async fn a_session_has_statistics() {
 
     let ended = server.http.delete(server.url(&location)).send().await;
     assert_eq!(ended.unwrap().status(), 200);
-    let gone = server.http.get(server.url(&location)).send().await.unwrap();
+    let gone = server.get(&location).await;
     assert_eq!(gone.status(), 404);
     assert!(sentence(gone).await.contains("no such session"));
     viewer.leave().await;
@@ -114,12 +114,7 @@ async fn a_monitor_reads_what_happens() {
     shard.sent.nacks.add(4);
     shard.lateness.add(Duration::from_millis(4));
 
-    let response = server
-        .http
-        .get(server.url("/metrics"))
-        .send()
-        .await
-        .unwrap();
+    let response = server.get("/metrics").await;
     assert_eq!(response.status(), 200);
     let content_type = &response.headers()["content-type"];
     assert_eq!(content_type, "text/plain; version=0.0.4; charset=utf-8");

@@ -202,8 +202,7 @@ async fn health_counts_rooms_and_sockets() {
     let server = TestServer::with(&["test:"]).await;
     let _ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
     let _open = TestSocket::open(&server.url).await;
-    let health = server.http.get(server.url("/api/health")).send();
-    let health: shared::api::Health = health.await.unwrap().json().await.unwrap();
+    let health = server.health().await;
     assert_eq!((health.rooms, health.sockets), (1, 2));
     server.stop().await;
 }

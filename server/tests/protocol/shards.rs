@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use egress::shard::Fault;
-use shared::api::Health;
 use testkit::{TestServer, TestViewer, Wants, eventually};
 use tokio::task::JoinSet;
 
@@ -58,7 +57,7 @@ async fn a_shard_that_fails_disconnects_its_own_viewers_only_and_serves_new_ones
         for viewer in &viewers {
             viewer.packets_of("H264", 20).await;
         }
-        assert_eq!(health(&server).await.shard_restarts, 0);
+        assert_eq!(server.health().await.shard_restarts, 0);
 
         server.viewers.inject_fault(0, fault);
         affected.ended(Duration::from_secs(5)).await;
@@ -73,7 +72,7 @@ async fn a_shard_that_fails_disconnects_its_own_viewers_only_and_serves_new_ones
         .await;
         assert_eq!(other.received("H264").gaps, 0);
         eventually("the shard runs again", Duration::from_secs(5), || async {
-            let health = health(&server).await;
+            let health = server.health().await;
             (health.shard_restarts, health.failed_shards) == (1, 0)
         })
         .await;
@@ -84,9 +83,4 @@ async fn a_shard_that_fails_disconnects_its_own_viewers_only_and_serves_new_ones
         assert_eq!(next.received("H264").gaps, 0);
         server.stop().await;
     }
-}
-
-async fn health(server: &TestServer) -> Health {
-    let answer = server.http.get(server.url("/api/health")).send().await;
-    answer.unwrap().json().await.unwrap()
 }

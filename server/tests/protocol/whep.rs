@@ -63,15 +63,7 @@ async fn an_offer_is_answered_with_all_that_a_player_needs() {
         answer.contains(" 127.0.0.1 "),
         "a browser on this machine finds it: {answer}"
     );
-    let config: shared::api::IceConfig = server
-        .http
-        .get(server.url("/api/ice"))
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let config: shared::api::IceConfig = server.get("/api/ice").await.json().await.unwrap();
     assert_eq!(config.ice_servers[1].credential.as_deref(), Some("secret"));
     viewer.leave().await;
     server.stop().await;
@@ -81,12 +73,7 @@ async fn an_offer_is_answered_with_all_that_a_player_needs() {
 async fn what_can_be_posted_is_found_out_before() {
     let server = TestServer::start().await;
     for method in [Method::OPTIONS, Method::HEAD] {
-        let response = server
-            .http
-            .request(method, server.url("/whep/film"))
-            .send()
-            .await
-            .unwrap();
+        let response = server.request(method, "/whep/film").await;
         assert_eq!(response.status(), 204);
         assert_eq!(response.headers()["accept-post"], "application/sdp");
         assert!(
@@ -96,23 +83,9 @@ async fn what_can_be_posted_is_found_out_before() {
                 .contains("POST")
         );
     }
-    let unknown = server
-        .http
-        .head(server.url("/whep/nothing"))
-        .send()
-        .await
-        .unwrap();
+    let unknown = server.request(Method::HEAD, "/whep/nothing").await;
     assert_eq!(unknown.status(), 404);
-    assert_eq!(
-        server
-            .http
-            .get(server.url("/whep/film"))
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        405
-    );
+    assert_eq!(server.get("/whep/film").await.status(), 405);
     server.stop().await;
 }
 
@@ -201,16 +174,7 @@ async fn a_deleted_session_ends_at_once() {
     let server = TestServer::start().await;
     let viewer = TestViewer::watch(&server, "film").await;
     viewer.packets_of("H264", 20).await;
-    assert_eq!(
-        server
-            .http
-            .delete(&viewer.session)
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        200
-    );
+    assert_eq!(server.delete(&viewer.session).await.status(), 200);
     assert_eq!(
         (server.registry.viewers(), server.viewers.sessions()),
         (0, 0)
@@ -219,7 +183,7 @@ async fn a_deleted_session_ends_at_once() {
     let packets = viewer.packets();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(viewer.packets(), packets, "not one packet after the end");
-    let again = server.http.delete(&viewer.session).send().await.unwrap();
+    let again = server.delete(&viewer.session).await;
     assert_eq!(again.status(), 404);
     assert!(sentence(again).await.contains("new offer"));
     server.stop().await;
