@@ -68,6 +68,14 @@ impl Cursor {
         self.position = Position::Seek(place, bias);
     }
 
+    /// Goes on with the next keyframe: one that is appended from now on, or at `place` at the latest. The source may be late, so that the keyframe it is asked
+    /// for now comes before the place that is due.
+    pub(super) fn await_keyframe(&mut self, index: &impl Index, place: Place) {
+        let newest = index.newest(self.track);
+        let next = newest.map_or(place, |newest| place.min(newest.plus_micros(1)));
+        self.seek(next, Bias::KeyframeAfter);
+    }
+
     /// Sends the unit that it is at, and then goes on with the first keyframe after `place`.
     pub(super) fn stay_until_keyframe(&mut self, place: Place) {
         self.then = Some(place);

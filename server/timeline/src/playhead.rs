@@ -189,7 +189,7 @@ impl Playhead {
             self.origin = Some(Origin { place, at: now });
             due_at = now;
         }
-        if self.skip_if_late(only, index, now, due_at, place) {
+        if self.skip_if_late(index, now, slot, due_at, place) {
             return None;
         }
         if due_at > now {

@@ -41,7 +41,12 @@ impl Viewer {
             Item::Report(block) => self.on_report_block(now, &block),
             Item::Twcc(feedback) => {
                 self.cut_after = CUT_WITH_TWCC;
-                let results = self.history.match_feedback(now, &feedback);
+                let (history, loss) = (&mut self.history, &mut self.loss);
+                let results = history.match_feedback(now, &feedback).inspect(|result| {
+                    if result.arrived_us.is_none() {
+                        *loss = Some(now);
+                    }
+                });
                 self.estimator.on_feedback(now, results);
             }
         });
@@ -93,6 +98,9 @@ impl Viewer {
         // Negative, and so huge here, when the viewer's clock runs a little fast.
         let rtt = (block.last_report != 0 && rtt < MAX_RTT)
             .then(|| Duration::from_secs_f64(f64::from(rtt) / 65536.0));
+        if block.fraction_lost > 0 {
+            self.loss = Some(now);
+        }
         let reported = self
             .tracks
             .iter()

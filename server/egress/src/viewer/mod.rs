@@ -149,8 +149,8 @@ const RESTART_INTERVAL: Duration = Duration::from_secs(1);
 const FRESH_KEYFRAME: Duration = Duration::from_secs(1);
 /// The shortest time between two requests to the source for one viewer.
 const REQUEST_INTERVAL: Duration = Duration::from_millis(250);
-/// After this long without a report of a loss nothing is missing.
-const LOSS_MEMORY: Duration = Duration::from_secs(2);
+/// After this long without a report of a loss nothing is missing: Chromium waits 3 s for a picture before it requests a keyframe.
+const LOSS_MEMORY: Duration = Duration::from_secs(4);
 /// A viewer whose packets have gone unanswered for longer may miss all of them.
 const MAX_UNANSWERED: Duration = Duration::from_secs(4);
 /// A viewer without feedback for this long is silent: browsers send feedback several times a second.
@@ -237,7 +237,8 @@ impl Viewer {
             .tracks
             .retain(|(slot, track)| self.subscription.change(*slot, *track));
         let log = Arc::clone(self.subscription.log());
-        if self.playhead.apply(&command, &*log, now) {
+        // After a seek comes a keyframe; otherwise the rest of a picture is needed to decode those after it.
+        if self.playhead.apply(&command, &*log, now) && command.seek.is_some() {
             self.current_frame = None;
         }
     }

@@ -341,6 +341,25 @@ fn the_round_trip_does_not_depend_on_the_system_clock() {
 }
 
 #[test]
+fn a_picture_that_a_pause_interrupts_is_sent_to_its_end() {
+    let harness = Harness::new();
+    harness.append_video(0, true, 100, 1);
+    harness.append_video(40, false, 1, 2);
+    let (mut viewer, mut peer) = viewer(&harness);
+    let mut sent = viewer.sent(&mut peer, harness.start).len();
+    let pause = Command {
+        id: 1,
+        play: Some(false),
+        ..Command::default()
+    };
+    viewer.viewer.apply(pause, harness.at(2));
+    for millis in (4..400).step_by(4) {
+        sent += viewer.sent(&mut peer, harness.at(millis)).len();
+    }
+    assert_eq!(sent, 100);
+}
+
+#[test]
 fn a_viewer_waits_for_frames_until_the_stream_ends() {
     let harness = Harness::new();
     let (mut viewer, _peer) = viewer(&harness);

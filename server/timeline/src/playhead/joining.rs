@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use media::track::{TrackId, TrackKind};
+use media::track::TrackKind;
 
 use super::{Playhead, Step};
 use crate::cursor::Fetched;
@@ -97,17 +97,18 @@ impl Playhead {
             cursor.seek(edge, Bias::KeyframeBefore);
             match cursor.fetch(index, now) {
                 Fetched::Unit(unit) if unit.place().run == edge.run => {
-                    let behind = edge.time.micros_since(unit.place().time);
+                    let newest = index.newest(cursor.track).unwrap_or(edge);
+                    let behind = newest.time.micros_since(unit.place().time);
                     if behind > MAX_CATCH_UP {
                         // Only the picture itself; moving on would take too long.
-                        cursor.stay_until_keyframe(edge);
+                        cursor.stay_until_keyframe(newest);
                         wanted = Some(cursor.track);
                     }
                 }
                 Fetched::Withdrawn => return Some(Step::End),
                 // Of another run, or evicted.
                 _ => {
-                    cursor.seek(edge, Bias::KeyframeAfter);
+                    cursor.await_keyframe(index, edge);
                     wanted = Some(cursor.track);
                 }
             }
@@ -152,7 +153,7 @@ impl Playhead {
     }
 
     /// Gives up catching up when that takes too long: the next keyframe comes at the edge. True when a cursor moved.
-    pub(super) fn stop_catching_up(&mut self, track: Option<TrackId>, now: Instant) -> bool {
+    pub(super) fn stop_catching_up(&mut self, index: &impl Index, now: Instant) -> bool {
         let Some(until) = self.catching_up else {
             return false;
         };
@@ -165,9 +166,9 @@ impl Playhead {
         };
         let place = origin.place_at(now);
         for cursor in self.video() {
-            cursor.seek(place, Bias::KeyframeAfter);
+            cursor.await_keyframe(index, place);
         }
-        self.keyframe_wanted = track;
+        self.keyframe_wanted = self.lead().map(|lead| lead.track);
         true
     }
 }

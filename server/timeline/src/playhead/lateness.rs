@@ -18,7 +18,7 @@ impl Playhead {
     pub fn await_keyframe(&mut self, index: &impl Index, now: Instant) {
         let place = self.place_at(index, now);
         for cursor in self.video() {
-            cursor.seek(place, Bias::KeyframeAfter);
+            cursor.await_keyframe(index, place);
         }
     }
 
@@ -75,27 +75,28 @@ impl Playhead {
     }
 
     /// Skips units when the viewer is late: video up to a newer keyframe, if there is one; audio up to the unit that is due at `now`. True when
-    /// something moved. `place`: the earliest next unit of the kind `only`, which is due at `due_at`.
+    /// something moved. `place`: the earliest next unit, of the cursor of `slot`, which is due at
+    /// `due_at`.
     pub(super) fn skip_if_late(
         &mut self,
-        only: Option<TrackKind>,
         index: &impl Index,
         now: Instant,
+        slot: usize,
         due_at: Instant,
         place: Place,
     ) -> bool {
         let Some(origin) = self.origin else {
             return false;
         };
+        let is_video = self.cursors[slot].kind == TrackKind::Video;
         if now.saturating_duration_since(due_at) <= MIN_LATENESS {
-            if only.is_none() {
-                // Sound alone is at the edge from the beginning.
+            if is_video {
                 self.catching_up = None;
             }
             return false;
         }
-        let lead = self.lead().map(|lead| lead.track);
-        if self.stop_catching_up(lead, now) {
+        // Sound alone is at the edge from the beginning, or its source is late with it.
+        if is_video && self.stop_catching_up(index, now) {
             self.skips += 1;
             return true;
         }

@@ -55,7 +55,7 @@ impl Live {
             self.log.append(VIDEO, picture, now);
             self.pictures += 1;
         }
-        while self.packets * 20 <= millis {
+        while self.packets.saturating_mul(20) <= millis {
             self.log
                 .append(AUDIO, unit(self.packets * 20_000, true, 0), now);
             self.packets += 1;
@@ -138,6 +138,29 @@ fn a_viewer_too_slow_to_catch_up_goes_on_with_the_next_keyframe() {
     live.run_until(10_240);
     let expected: Vec<_> = (253..=256).collect();
     assert_eq!(pictures(&live.drain(&mut playhead, 10_240)), expected);
+}
+
+#[test]
+fn sound_that_its_source_appends_late_disturbs_no_picture() {
+    let mut live = Live::new(250);
+    live.run_until(4_000);
+    let mut playhead = both(live.at(4_000));
+    live.drain(&mut playhead, 4_000);
+    for millis in (4_040..8_000).step_by(40) {
+        // The sound of 300 ms ago.
+        live.packets = i64::MAX;
+        live.run_until(millis);
+        for late in [millis - 320, millis - 300] {
+            live.log
+                .append(AUDIO, unit(late * 1000, true, 0), live.at(millis));
+        }
+        let sent = live.drain(&mut playhead, millis);
+        assert_eq!(pictures(&sent), [millis as u32 / 40], "{millis}");
+    }
+    assert_eq!(
+        (playhead.skips(), playhead.take_keyframe_wanted()),
+        (0, None)
+    );
 }
 
 #[test]
