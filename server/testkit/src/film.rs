@@ -119,8 +119,23 @@ impl Film {
     }
 }
 
+/// A file of 12 s, video and a tone, that is passed through until a picture comes out of order after 8 s. `encoder`: its codec, as arguments of FFmpeg.
+///
+/// # Panics
+/// FFmpeg is not installed.
+pub fn reordered_in_the_middle(encoder: &str) -> PathBuf {
+    let arguments = format!(
+        "-f lavfi -i testsrc2=size=320x180:rate={RATE}:duration=12 -f lavfi -i sine=frequency=440:duration=12 -c:v {encoder} -g 50 -pix_fmt yuv420p \
+         -c:a libopus -bsf:v setts=pts=if(eq(N\\,210)\\,PTS+120\\,PTS):dts=DTS"
+    );
+    encode("reordered.mkv", &arguments)
+}
+
 /// The file that `ffmpeg ARGUMENTS NAME` writes; made once for each set of arguments.
-fn encode(name: &str, arguments: &str) -> PathBuf {
+///
+/// # Panics
+/// FFmpeg is not installed, or refuses.
+pub fn encode(name: &str, arguments: &str) -> PathBuf {
     let folder = crate::process::scratch().join("films");
     fs::create_dir_all(&folder).expect("a folder for films");
     let mut hash = DefaultHasher::new();

@@ -4,6 +4,7 @@ mod admission;
 mod bad_input;
 mod clients;
 mod counters;
+mod demotion;
 mod folders;
 mod ice_tcp;
 mod lifecycle;
