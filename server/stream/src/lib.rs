@@ -2,8 +2,8 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | [`stream`] | one named stream: what it offers, poster, viewers |
-//! | `renditions`, `info` | its tracks with viewers; its description for the API |
+//! | [`stream`] | one named stream: its source and its viewers |
+//! | `reading`, `renditions`, `info` | what it offers; its tracks with viewers; its description for the API |
 //! | [`publication`] | streams that are appended to from outside |
 //! | [`registry`] | all streams of this server by name, as their files come and go |
 //! | [`source_config`] | a source of the command line |
@@ -31,6 +31,7 @@ mod info;
 mod link_resolver;
 mod names;
 pub mod publication;
+mod reading;
 pub mod registry;
 mod renditions;
 mod scanner;

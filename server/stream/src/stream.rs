@@ -4,17 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use media::source::Input;
-use media::track::{OfferedTrack, Offering, TrackId, TrackKind};
-use tokio::sync::{OnceCell, Semaphore};
-
 use media::control::Control;
+use media::source::Input;
+use media::track::{OfferedTrack, Offering, TrackId};
+use tokio::sync::Semaphore;
 
 use super::active_source::ActiveSource;
 use super::bitrate::RenditionBitrate;
 use super::counters::Counters;
-use super::file_reads;
+use super::reading::Reading;
 use super::renditions::Renditions;
 use super::shared_log::SharedLog;
 use super::source::{MediaSource, Source};
@@ -25,31 +23,24 @@ use super::{StreamError, lock};
 #[derive(Debug)]
 pub struct Stream {
     pub(super) name: String,
-    origin: StreamOrigin,
+    pub(super) origin: StreamOrigin,
     grace: Duration,
-    probe_permits: Arc<Semaphore>,
+    pub(super) probe_permits: Arc<Semaphore>,
     pub(super) reading: Mutex<Arc<Reading>>,
     pub(super) status: Mutex<Status>,
     counters: Arc<Counters>,
-    bitrates: Mutex<BTreeMap<TrackId, Arc<RenditionBitrate>>>,
+    pub(super) bitrates: Mutex<BTreeMap<TrackId, Arc<RenditionBitrate>>>,
 }
 
 /// Where a stream's units come from.
 #[derive(Debug)]
-enum StreamOrigin {
+pub(super) enum StreamOrigin {
     Played {
         input: Input,
         source: Arc<dyn Source>,
     },
     /// Whoever published it appends.
     Published,
-}
-
-/// Results of reading the source, each computed once; replaced when its file changes.
-#[derive(Debug, Default)]
-pub(super) struct Reading {
-    pub(super) offering: OnceCell<Result<Arc<Offering>, StreamError>>,
-    poster: OnceCell<Result<Bytes, StreamError>>,
 }
 
 #[derive(Debug, Default)]
@@ -59,7 +50,7 @@ pub(super) struct Status {
     pub(super) corrected: Option<Arc<Offering>>,
     pub(super) failure: Option<String>,
     /// What the running source offers, when its file has changed since and has not been compared yet.
-    superseded: Option<Arc<Offering>>,
+    pub(super) superseded: Option<Arc<Offering>>,
     removed: bool,
     pub(super) viewers: u32,
     pub(super) renditions: Renditions,
@@ -145,111 +136,6 @@ impl Stream {
         Arc::clone(lock(&self.bitrates).entry(track).or_default())
     }
 
-    /// What the stream offers. Reads the source on the first call.
-    pub async fn offering(&self) -> Result<Arc<Offering>, StreamError> {
-        let read = match &self.origin {
-            StreamOrigin::Played { source, .. } => {
-                let reading = lock(&self.reading).clone();
-                let found = reading.offering.get_or_init(|| async {
-                    let source = Arc::clone(source);
-                    self.run_blocking(move || source.read().map(Arc::new)).await
-                });
-                found.await.clone()?
-            }
-            StreamOrigin::Published => Arc::default(),
-        };
-        Ok(lock(&self.status).corrected.clone().unwrap_or(read))
-    }
-
-    /// A still of the stream, as JPEG.
-    pub async fn poster(&self) -> Result<Bytes, StreamError> {
-        let offering = self.offering().await?;
-        let StreamOrigin::Played { source, .. } = &self.origin else {
-            return Err(StreamError::NoPoster);
-        };
-        if !offering.has(TrackKind::Video) {
-            return Err(StreamError::NoVideo);
-        }
-        let reading = lock(&self.reading).clone();
-        let made = reading.poster.get_or_init(|| async {
-            let source = Arc::clone(source);
-            self.run_blocking(move || source.poster()).await
-        });
-        made.await.clone()
-    }
-
-    /// Runs blocking FFmpeg calls, a limited number at a time.
-    async fn run_blocking<T, E>(
-        &self,
-        work: impl FnOnce() -> Result<T, E> + Send + 'static,
-    ) -> Result<T, StreamError>
-    where
-        T: Send + 'static,
-        E: std::fmt::Display + Send + 'static,
-    {
-        match file_reads::run(&self.probe_permits, work).await {
-            Ok(result) => result.map_err(|error| StreamError::Unreadable(self.sentence(&error))),
-            Err(error) => Err(StreamError::NotStarted(error)),
-        }
-    }
-
-    /// An error message for users: with the name of the file, without its directory.
-    pub(super) fn sentence(&self, error: &impl std::fmt::Display) -> String {
-        let mut text = error.to_string();
-        if let Some(Input::File(path)) = self.input()
-            && let Some(name) = path.file_name()
-        {
-            text = text.replace(&path.display().to_string(), &name.to_string_lossy());
-        }
-        text + "."
-    }
-
-    /// Clears everything known about the file, because it has changed.
-    pub(super) fn invalidate(&self) {
-        let before = self.known_offering();
-        *lock(&self.reading) = Arc::default();
-        lock(&self.bitrates).clear();
-        let mut status = lock(&self.status);
-        status.corrected = None;
-        status.failure = None;
-        let running = |source: &ActiveSource| !source.log.is_over();
-        if status.source.as_ref().is_some_and(running) {
-            status.superseded = status.superseded.take().or(before);
-        }
-    }
-
-    /// Ends the running source when its file was removed, or replaced by one with other tracks: the sessions of its viewers end, and they learn
-    /// about the new file. A file with the same tracks follows without a break, when the one that is played has ended.
-    pub(super) async fn end_if_replaced(&self) {
-        if lock(&self.status).superseded.is_none() {
-            return;
-        }
-        let now = self.offering().await;
-        let tracks = |offering: &Offering| -> Vec<_> {
-            let tracks = offering.tracks.iter();
-            tracks
-                .map(|track| (track.id, track.codec, track.encoded))
-                .collect()
-        };
-        let source = {
-            let mut status = lock(&self.status);
-            let Some(before) = status.superseded.take() else {
-                return;
-            };
-            match now {
-                Ok(now) if tracks(&now) == tracks(&before) => None,
-                _ => status.source.take(),
-            }
-        };
-        if let Some(source) = source {
-            tracing::info!(
-                stream = self.name,
-                "the file was replaced by another kind, or removed: its viewers are disconnected"
-            );
-            source.stop().await;
-        }
-    }
-
     /// Adds a viewer of these tracks, and starts the source if it is not running.
     ///
     /// # Errors
@@ -318,13 +204,6 @@ impl Stream {
         Some(to)
     }
 
-    /// What it offers, as far as that has been read.
-    fn known_offering(&self) -> Option<Arc<Offering>> {
-        let read = lock(&self.reading).offering.get().cloned();
-        let corrected = lock(&self.status).corrected.clone();
-        corrected.or(read.and_then(Result::ok))
-    }
-
     /// Requests a keyframe, at most one a second. False: nothing can make one.
     pub(super) fn request_keyframe(&self, track: TrackId, now: Instant) -> bool {
         let offering = self.known_offering();
@@ -344,16 +223,6 @@ impl Stream {
             source.control.request_keyframe(track);
         }
         true
-    }
-
-    /// Replaces what the source offers; returns the tracks that it does not offer any more.
-    pub(super) fn set_offering(&self, offering: Offering) -> Vec<TrackId> {
-        let before = self.known_offering();
-        let before = before.iter().flat_map(|offering| &offering.tracks);
-        let gone = before.filter(|track| offering.track(track.id).is_none());
-        let gone = gone.map(|track| track.id).collect();
-        lock(&self.status).corrected = Some(Arc::new(offering));
-        gone
     }
 
     /// Removes a viewer. Encoders and the source stop after a grace period without viewers.
