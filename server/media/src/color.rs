@@ -5,8 +5,11 @@ use ffmpeg_next::color::{Primaries, Range, Space, TransferCharacteristic};
 
 use super::raw;
 
-/// Frames with fewer lines are SD: players take untagged ones for BT.601, and all others for BT.709.
-const HD_LINES: u32 = 720;
+/// True for SD: players take it for BT.601 where it names no matrix, and all other sizes for BT.709. A wide film in HD has
+/// fewer lines than 720.
+pub(super) fn is_sd(width: u32, height: u32) -> bool {
+    width < 1280 && height < 720
+}
 
 /// How the samples of a frame represent colours (ITU-T H.273).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +45,7 @@ impl Color {
             | Space::SMPTE170M
             | Space::SMPTE240M
             | Space::BT2020NCL) => known,
-            _ if is_rgb || frame.height() < HD_LINES => Space::SMPTE170M,
+            _ if is_rgb || is_sd(frame.width(), frame.height()) => Space::SMPTE170M,
             _ => Space::BT709,
         };
         let primaries = match frame.color_primaries() {

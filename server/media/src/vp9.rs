@@ -3,14 +3,13 @@
 use bytes::Bytes;
 
 use super::bit_reader::BitReader;
+use super::color::is_sd;
 
 const FRAME_MARKER: u32 = 2;
 const SYNC_CODE: u32 = 0x49_8342;
 /// `color_space`.
 const UNKNOWN: u32 = 0;
 const SMPTE170M: u8 = 3;
-/// Frames with fewer lines are SD.
-const HD_LINES: u32 = 720;
 /// The position of `color_space`, three bits, in a keyframe of profile 0.
 const COLOR_SPACE: usize = 32;
 
@@ -37,8 +36,9 @@ fn is_untagged_sd_keyframe(frame: &[u8]) -> bool {
         return false;
     }
     field(1); // color_range
-    field(16); // frame_width_minus_1
-    field(16) < HD_LINES - 1
+    // frame_width_minus_1, frame_height_minus_1
+    let (width, height) = (field(16), field(16));
+    is_sd(width.saturating_add(1), height.saturating_add(1))
 }
 
 #[cfg(test)]

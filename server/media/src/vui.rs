@@ -2,6 +2,7 @@
 //! video for BT.709, but SD is BT.601.
 
 use super::bit_reader::{BitReader, rbsp};
+use super::color::is_sd;
 use super::sps::SpsInfo;
 
 /// `colour_primaries` and `transfer_characteristics` of BT.709: what browsers assume for untagged video.
@@ -11,15 +12,14 @@ const SMPTE170M: u32 = 6;
 const UNSPECIFIED: u32 = 2;
 /// `aspect_ratio_idc`: width and height follow.
 const EXTENDED_SAR: u32 = 255;
-/// Frames with fewer lines are SD.
-const HD_LINES: u32 = 720;
 
 /// The NAL unit with the matrix of SD. `None` when it has a matrix, is not SD, or is malformed: it is then left as it is.
 pub(super) fn with_sd_matrix(nal: &[u8]) -> Option<Vec<u8>> {
     let (&header, coded) = nal.split_first()?;
     let payload = rbsp(coded);
     let mut bits = BitReader::new(&payload);
-    if SpsInfo::read(&mut bits)?.height >= HD_LINES {
+    let info = SpsInfo::read(&mut bits)?;
+    if !is_sd(info.width, info.height) {
         return None;
     }
     let mut out = BitWriter::default();

@@ -130,6 +130,20 @@ fn untagged_hd_is_re_encoded_as_bt709_and_says_so() {
 }
 
 #[test]
+fn a_wide_film_in_hd_is_not_taken_for_sd() {
+    let input = file(
+        "wide.mkv",
+        &format!(
+            "{},scale=1280:536:out_color_matrix=bt709,format=yuv420p -c:v libx264 -preset ultrafast -bf 2",
+            patches(180)
+        ),
+    );
+    let frame = encoded(&input, Codec::H264);
+    assert_eq!(frame.color_space(), Space::BT709);
+    assert_patches(&frame, TOLERANCE, "a wide film");
+}
+
+#[test]
 fn rgb_is_converted_with_the_matrix_that_the_stream_names() {
     for (name, height, encoder) in [
         (
