@@ -69,6 +69,12 @@ impl Chunk {
         self.units.get(usize::from(index))?.get()
     }
 
+    /// The place of a unit.
+    pub(super) fn place(&self, index: u16) -> Option<Place> {
+        let time = self.get(index)?.dts;
+        Some(Place { time, ..self.key })
+    }
+
     /// The units so far, in decode order.
     pub fn units(&self) -> impl Iterator<Item = &Unit> {
         self.units.iter().map_while(OnceLock::get)

@@ -37,7 +37,8 @@ enum Position {
 /// What a cursor has next.
 #[derive(Debug)]
 pub(super) enum Fetched {
-    Unit(UnitRef),
+    /// In memory, at this place; [`Cursor::unit`] returns it.
+    Unit(Place),
     /// Not appended yet; [`Cursor::wait`] says what to wait for.
     NotYet,
     Load(Want),
@@ -81,6 +82,14 @@ impl Cursor {
         self.then = Some(place);
     }
 
+    /// The unit that was fetched.
+    pub(super) fn unit(&self) -> Option<UnitRef> {
+        match &self.position {
+            Position::At(chunk, unit) => UnitRef::new(chunk, *unit),
+            Position::Seek(..) => None,
+        }
+    }
+
     /// Moves past the unit that was fetched.
     pub(super) fn advance(&mut self) {
         if let Some(place) = self.then.take() {
@@ -96,8 +105,8 @@ impl Cursor {
             let (found, sought) = match &self.position {
                 Position::At(chunk, unit) => match chunk.next(*unit) {
                     Next::Here => {
-                        let unit = UnitRef::new(chunk, *unit);
-                        return unit.map_or(Fetched::NotYet, Fetched::Unit);
+                        let place = chunk.place(*unit);
+                        return place.map_or(Fetched::NotYet, Fetched::Unit);
                     }
                     Next::NotYet => return self.wait_for(Some(chunk.key())),
                     Next::Elsewhere => (index.next(self.track, chunk.key()), None),
@@ -152,12 +161,8 @@ impl Cursor {
     fn passed(&self) -> Place {
         match &self.position {
             Position::At(chunk, unit) => {
-                let passed = chunk.get(unit.saturating_sub(1));
-                let time = passed.map_or(chunk.key().time, |unit| unit.dts);
-                Place {
-                    time,
-                    ..chunk.key()
-                }
+                let passed = chunk.place(unit.saturating_sub(1));
+                passed.unwrap_or(chunk.key())
             }
             Position::Seek(place, _) => *place,
         }
@@ -195,23 +200,23 @@ impl Cursor {
         keyframe.is_none().then_some(*track)
     }
 
-    /// Changes to the other track if its keyframe is due before `unit`, which would be next in this one, or with it. Renditions of one source have
+    /// Changes to the other track if its keyframe is due before the unit at `next`, which would be next in this one, or with it. Renditions of one source have
     /// their keyframes at the same places, so that nothing is missing in between.
-    pub(super) fn try_change(&mut self, index: &impl Index, unit: &UnitRef) -> bool {
+    pub(super) fn try_change(&mut self, index: &impl Index, next: Place) -> bool {
         let Some((track, keyframe)) = &mut self.change else {
             return false;
         };
         if keyframe.is_none()
-            && let Found::Here(chunk) = index.seek(*track, unit.place(), Bias::KeyframeAfter)
+            && let Found::Here(chunk) = index.seek(*track, next, Bias::KeyframeAfter)
         {
-            let from_beginning = chunk.key().run != unit.place().run;
-            let found = chunk.find(unit.place().time, Bias::KeyframeAfter);
+            let from_beginning = chunk.key().run != next.run;
+            let found = chunk.find(next.time, Bias::KeyframeAfter);
             *keyframe = UnitRef::new(&chunk, found.filter(|_| !from_beginning).unwrap_or(0));
         }
         let Some(keyframe) = keyframe else {
             return false;
         };
-        if keyframe.place() > unit.place().plus_micros(SAME_INSTANT) {
+        if keyframe.place() > next.plus_micros(SAME_INSTANT) {
             return false;
         }
         self.position = Position::At(Arc::clone(keyframe.chunk()), keyframe.index());

@@ -170,11 +170,10 @@ impl Playhead {
         {
             return Some(step);
         }
-        let (slot, unit) = match self.earliest(only, index, now) {
+        let (slot, place) = match self.earliest(only, index, now) {
             Ok(earliest) => earliest,
             Err(step) => return Some(step),
         };
-        let place = unit.place();
         let origin = match self.origin {
             Some(origin) if origin.run() == place.run => origin,
             // Nothing is left of the run before: the viewer joins the next one.
@@ -196,7 +195,7 @@ impl Playhead {
             let moved = self.return_to_edge(index, now);
             return (!moved).then_some(Step::Wait(due_at));
         }
-        Some(self.send(slot, unit, due_at, now))
+        self.send(slot, due_at, now)
     }
 
     /// The earliest next unit of the cursors, or what to do when there is none.
@@ -205,8 +204,8 @@ impl Playhead {
         only: Option<TrackKind>,
         index: &impl Index,
         now: Instant,
-    ) -> Result<(usize, UnitRef), Step> {
-        let mut earliest: Option<(usize, UnitRef)> = None;
+    ) -> Result<(usize, Place), Step> {
+        let mut earliest: Option<(usize, Place)> = None;
         let mut load = None;
         let (mut ended, mut followed) = (0, 0);
         for (slot, cursor) in self.cursors.iter_mut().enumerate() {
@@ -226,8 +225,8 @@ impl Playhead {
                 cursor.seek(edge.max(place.plus_micros(1)), Bias::KeyframeAfter);
                 fetched = cursor.fetch(index, now);
             }
-            if let Fetched::Unit(unit) = &fetched
-                && cursor.try_change(index, unit)
+            if let Fetched::Unit(place) = fetched
+                && cursor.try_change(index, place)
             {
                 fetched = cursor.fetch(index, now);
             }
@@ -235,13 +234,9 @@ impl Playhead {
                 self.keyframe_wanted = Some(track);
             }
             match fetched {
-                Fetched::Unit(unit) => {
-                    let place = unit.place();
-                    if earliest
-                        .as_ref()
-                        .is_none_or(|(_, other)| place < other.place())
-                    {
-                        earliest = Some((slot, unit));
+                Fetched::Unit(place) => {
+                    if earliest.is_none_or(|(_, other)| place < other) {
+                        earliest = Some((slot, place));
                     }
                 }
                 Fetched::NotYet | Fetched::Evicted(_) => {
@@ -260,12 +255,10 @@ impl Playhead {
                 Fetched::Withdrawn => return Err(Step::End),
             }
         }
-        let wanted_first = |(_, unit): &(usize, UnitRef)| match load {
-            Some(want) => want.place < unit.place(),
-            None => false,
-        };
-        match (earliest.filter(|earliest| !wanted_first(earliest)), load) {
-            (Some((slot, unit)), _) => Ok((slot, unit)),
+        let loaded_first =
+            |(_, place): &(usize, Place)| load.is_none_or(|want| *place <= want.place);
+        match (earliest.filter(loaded_first), load) {
+            (Some(earliest), _) => Ok(earliest),
             (None, Some(want)) => {
                 self.loading = true;
                 Err(Step::Load(want))
@@ -275,9 +268,10 @@ impl Playhead {
         }
     }
 
-    /// Moves the cursor past the unit, and stamps it.
-    fn send(&mut self, slot: usize, unit: UnitRef, due_at: Instant, now: Instant) -> Step {
+    /// Moves the cursor past its unit, and stamps that.
+    fn send(&mut self, slot: usize, due_at: Instant, now: Instant) -> Option<Step> {
         let cursor = &mut self.cursors[slot];
+        let unit = cursor.unit()?;
         cursor.advance();
         // A late picture gets a late timestamp. Otherwise the receiver would delay the audio to keep both in sync.
         let is_late =
@@ -287,12 +281,12 @@ impl Playhead {
             .max(cursor.last.plus_micros(MIN_STEP));
         cursor.last = decoded;
         let reordering = unit.unit().pts.micros_since(unit.unit().dts).max(0);
-        Step::Send(DueUnit {
+        Some(Step::Send(DueUnit {
             slot,
             unit,
             viewer_time: decoded.plus_micros(reordering),
             due_at,
-        })
+        }))
     }
 
     /// The cursor that decides where the viewer is.

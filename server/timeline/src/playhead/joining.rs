@@ -42,8 +42,8 @@ impl Playhead {
         for cursor in &mut self.cursors {
             cursor.seek(live, Bias::KeyframeBefore);
             match cursor.fetch(index, now) {
-                Fetched::Unit(unit) => {
-                    first[usize::from(cursor.kind == TrackKind::Audio)].get_or_insert(unit.place());
+                Fetched::Unit(place) => {
+                    first[usize::from(cursor.kind == TrackKind::Audio)].get_or_insert(place);
                 }
                 Fetched::Load(want) => load = load.or(Some(want)),
                 Fetched::Withdrawn => return Some(Step::End),
@@ -96,9 +96,9 @@ impl Playhead {
             }
             cursor.seek(edge, Bias::KeyframeBefore);
             match cursor.fetch(index, now) {
-                Fetched::Unit(unit) if unit.place().run == edge.run => {
+                Fetched::Unit(place) if place.run == edge.run => {
                     let newest = index.newest(cursor.track).unwrap_or(edge);
-                    let behind = newest.time.micros_since(unit.place().time);
+                    let behind = newest.time.micros_since(place.time);
                     if behind > MAX_CATCH_UP {
                         // Only the picture itself; moving on would take too long.
                         cursor.stay_until_keyframe(newest);

@@ -39,7 +39,7 @@ impl Playhead {
             return false;
         };
         self.video().any(|cursor| match cursor.fetch(index, now) {
-            Fetched::Unit(unit) => origin.instant_of(unit.place().time) <= now,
+            Fetched::Unit(place) => origin.instant_of(place.time) <= now,
             _ => false,
         })
     }
@@ -67,11 +67,11 @@ impl Playhead {
             return false;
         };
         let next = self.lead().map(|cursor| cursor.fetch(index, now));
-        let Some(Fetched::Unit(unit)) = next else {
+        let Some(Fetched::Unit(place)) = next else {
             return false;
         };
-        is_late(origin.instant_of(unit.place().time), now)
-            && self.newer_keyframe(index, origin.place_at(now), unit.place())
+        is_late(origin.instant_of(place.time), now)
+            && self.newer_keyframe(index, origin.place_at(now), place)
     }
 
     /// Skips units when the viewer is late: video up to a newer keyframe, if there is one; audio up to the unit that is due at `now`. True when
@@ -125,10 +125,9 @@ impl Playhead {
         let mut moved = false;
         for slot in 0..self.cursors.len() {
             let cursor = &mut self.cursors[slot];
-            let Fetched::Unit(unit) = cursor.fetch(index, now) else {
+            let Fetched::Unit(place) = cursor.fetch(index, now) else {
                 continue;
             };
-            let place = unit.place();
             if place.run != origin.run() || !is_late(origin.instant_of(place.time), now) {
                 continue;
             }
