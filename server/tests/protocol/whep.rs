@@ -180,6 +180,8 @@ async fn a_deleted_session_ends_at_once() {
         (0, 0)
     );
     viewer.ended(Duration::from_secs(1)).await;
+    // Another task counts the packets that have arrived.
+    tokio::time::sleep(Duration::from_millis(100)).await;
     let packets = viewer.packets();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(viewer.packets(), packets, "not one packet after the end");
