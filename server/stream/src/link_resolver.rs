@@ -18,8 +18,10 @@ const KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
 /// `None`: the target is not a regular file of a disk.
 type Resolved = Option<FileVersion>;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct LinkResolver {
+    /// Blocks as long as the target's file system does not answer.
+    resolve: fn(&Path) -> Resolved,
     worker: Option<Worker>,
     blocked: Vec<(PathBuf, Receiver<Resolved>)>,
 }
@@ -30,7 +32,21 @@ struct Worker {
     links: Sender<(PathBuf, Sender<Resolved>)>,
 }
 
+impl Default for LinkResolver {
+    fn default() -> Self {
+        Self::with(resolve)
+    }
+}
+
 impl LinkResolver {
+    fn with(resolve: fn(&Path) -> Resolved) -> Self {
+        Self {
+            resolve,
+            worker: None,
+            blocked: Vec::new(),
+        }
+    }
+
     /// The version of the link's target, if that is a regular file.
     pub(super) fn resolve(&mut self, link: &Path) -> Resolved {
         if let Some(index) = self.blocked.iter().position(|(path, _)| path == link) {
@@ -45,7 +61,7 @@ impl LinkResolver {
         }
         let worker = match self.worker.take() {
             Some(worker) => worker,
-            None => Worker::start()?,
+            None => Worker::start(self.resolve)?,
         };
         let (reply, resolved) = channel();
         worker.links.send((link.to_owned(), reply)).ok()?;
@@ -66,7 +82,7 @@ impl LinkResolver {
 
 impl Worker {
     /// `None`: no thread can be started.
-    fn start() -> Option<Self> {
+    fn start(resolve: fn(&Path) -> Resolved) -> Option<Self> {
         let (links, queue) = channel::<(PathBuf, Sender<Resolved>)>();
         let thread = thread::Builder::new().name("links".to_owned());
         let started = thread.spawn(move || {
@@ -86,4 +102,41 @@ fn resolve(link: &Path) -> Resolved {
     }
     let data = fs::metadata(target).ok()?;
     data.is_file().then(|| FileVersion::of(&data))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs::File;
+    use std::process::Command;
+
+    use super::*;
+
+    /// Opens the file: that blocks on a FIFO, until it is opened for writing as well.
+    fn open(path: &Path) -> Resolved {
+        let data = File::open(path).ok()?.metadata().ok()?;
+        Some(FileVersion::of(&data))
+    }
+
+    #[test]
+    fn a_link_that_blocks_delays_no_other_and_is_found_once_it_is_resolved() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [dead, good] = ["dead", "good"].map(|name| folder.path().join(name));
+        let made = Command::new("mkfifo").arg(&dead).status();
+        assert!(made.expect("mkfifo is there").success());
+        fs::write(&good, b"x").expect("written");
+        let mut links = LinkResolver::with(open);
+        for _ in 0..3 {
+            assert_eq!(links.resolve(&dead), None);
+            assert!(links.resolve(&good).is_some());
+        }
+        assert_eq!(links.blocked.len(), 1, "it is tried once");
+
+        let _writer = File::options().write(true).open(&dead).expect("opened");
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        while links.resolve(&dead).is_none() {
+            assert!(std::time::Instant::now() < deadline, "it is not found");
+            thread::sleep(Duration::from_millis(10));
+        }
+        assert!(links.blocked.is_empty());
+    }
 }
