@@ -13,6 +13,7 @@ mod file_transfer;
 mod frame_skips;
 mod interop;
 mod live;
+mod odd_files;
 mod pages;
 mod resilience;
 mod rooms;
