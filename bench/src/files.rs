@@ -30,7 +30,7 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 
 impl FilesBench {
     pub(crate) fn run(&self) -> Result<()> {
-        let server = start_server(&[], "test:")?;
+        let server = start_server(&release("server")?, &[], "test:")?;
         println!(
             "a file of {} MB over loopback, from asking for it to its checked hash; best of {}\n",
             self.megabytes, self.times

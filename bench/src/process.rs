@@ -22,6 +22,17 @@ pub(crate) fn raise_file_limit(count: u64) -> Result<()> {
     Ok(())
 }
 
+/// The release build of the server whose stream is published.
+pub(crate) fn live_server() -> Result<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/examples/live_server");
+    if !path.is_file() {
+        bail!(
+            "there is no release build of `live_server`; `cargo build --release -p testkit --features in-process --example live_server` makes it"
+        );
+    }
+    Ok(path)
+}
+
 /// The release build of a program.
 pub(crate) fn release(program: &str) -> Result<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -35,12 +46,9 @@ pub(crate) fn release(program: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Starts the release build of the server on free ports, with `source` as its stream.
-pub(crate) fn start_server(flags: &[&str], source: &str) -> Result<ServerProcess> {
+/// Starts the release build of a server on free ports, with `source` as its stream.
+pub(crate) fn start_server(program: &Path, flags: &[&str], source: &str) -> Result<ServerProcess> {
     let dist = ["--dist", concat!(env!("CARGO_MANIFEST_DIR"), "/../dist")];
     let arguments = [&dist, flags, &[source]].concat();
-    Ok(ServerProcess::with(
-        Command::new(release("server")?),
-        &arguments,
-    ))
+    Ok(ServerProcess::with(Command::new(program), &arguments))
 }

@@ -15,7 +15,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::process::{raise_file_limit, start_server};
+use crate::process::{raise_file_limit, release, start_server};
 use crate::rng::Rng;
 use testkit::process::ServerProcess;
 use testkit::socket::{candidate, join, offer};
@@ -83,7 +83,7 @@ impl RoomsBench {
     }
 
     async fn measure(self) -> Result<()> {
-        let server = start_server(&[], "test:")?;
+        let server = start_server(&release("server")?, &[], "test:")?;
         // The first socket allocates memory that stays; it is not counted.
         self.run_members(&server, 1, 10).await?;
         wait_until_empty(&server).await?;

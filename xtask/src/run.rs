@@ -69,6 +69,12 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
         ));
     }
     steps.push(Step::command("server", release_build("server", "server")));
+    if args.iter().any(|arg| arg == "--live") {
+        let mut cargo = workspace::command("cargo");
+        cargo.args(["build", "--release", "--package", "testkit"]);
+        cargo.args(["--features", "in-process", "--example", "live_server"]);
+        steps.push(Step::command("live server", cargo));
+    }
     steps.push(Step::command("bench", release_build("bench", "bench")));
     step::run_all(steps)?;
     become_program(workspace::command("target/release/bench").args(args))

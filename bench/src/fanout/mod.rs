@@ -77,6 +77,9 @@ pub(crate) struct Fanout {
     /// Percentage of packets that probes drop in the last measurement.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=50))]
     loss: u64,
+    /// Publish the video as a live stream, whose viewers follow its newest frame, instead of playing it as a file.
+    #[arg(long, conflicts_with = "url")]
+    live: bool,
     /// WHEP endpoint of a third-party server that plays target/bench/fanout.mp4 in a loop, measured instead of Weir.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
@@ -172,7 +175,7 @@ impl Fanout {
     fn first(&self, source: &TestVideo, cores: Cores) -> Result<Target> {
         match &self.url {
             Some(url) => Target::third_party(url, self.pid, cores),
-            None => Target::weir(source, cores),
+            None => Target::weir(source, cores, self.live),
         }
     }
 }

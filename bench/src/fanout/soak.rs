@@ -50,7 +50,7 @@ impl Soak {
         raise_file_limit(self.viewers as u64 * 2 + 500)?;
         let source = TestVideo::make(&super::folder())?;
         let cores = Cores::choose()?;
-        let target = Target::weir(&source, cores)?;
+        let target = Target::weir(&source, cores, false)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use super::cores::Cores;
 use super::metrics::Metrics;
 use super::source::TestVideo;
-use crate::process::start_server;
+use crate::process::{live_server, release, start_server};
 use testkit::process::{ProcessUsage, ServerProcess};
 
 /// Weir's flags: all viewers of a measurement, on one shard.
@@ -24,18 +24,24 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Starts Weir with the source on the server's core. Afterwards this thread is on the viewers' core.
-    pub(crate) fn weir(source: &TestVideo, cores: Cores) -> Result<Self> {
+    /// Starts Weir with the source on the server's core. Afterwards this thread is on the viewers' core. `live`: the source is published, not played as
+    /// a file.
+    pub(crate) fn weir(source: &TestVideo, cores: Cores, live: bool) -> Result<Self> {
+        let (name, program) = if live {
+            ("Weir, live", live_server()?)
+        } else {
+            ("Weir", release("server")?)
+        };
         cores.enter_server()?;
         let file = source
             .path
             .to_str()
             .context("the path of the video is not UTF-8")?;
-        let server = start_server(FLAGS, &format!("{STREAM}={file}"));
+        let server = start_server(&program, FLAGS, &format!("{STREAM}={file}"));
         cores.enter_viewers()?;
         let server = server?;
         Ok(Self {
-            name: "Weir".to_owned(),
+            name: name.to_owned(),
             whep: format!("{}/whep/{STREAM}", server.url),
             metrics: Some(format!("{}/metrics", server.url)),
             process: Some(server.child.id()),
