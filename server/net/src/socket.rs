@@ -157,7 +157,7 @@ pub struct RegisteredSocket {
 
 impl RegisteredSocket {
     /// Dispatches datagrams until the task is dropped. `on_srtcp` gets the SRTCP of peers with a feedback target
-    /// ([`Route::set_feedback_target`]) with that id, and SRTCP from unknown addresses without an id.
+    /// ([`Route::set_feedback_target`](super::route::Route::set_feedback_target)) with that id, and SRTCP from unknown addresses without an id.
     pub async fn receive(&self, mut on_srtcp: impl FnMut(Option<u64>, Remote, &[u8])) {
         let socket = &self.socket;
         let mut memory = vec![0; COALESCED_BYTES * RECEIVE_BATCH];
