@@ -20,6 +20,11 @@ const TIMEOUT: Duration = Duration::from_secs(45);
 /// Only one test at a time runs browsers: on a small machine they slow each other down.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
+/// Keeps other tests of this process from running browsers until it is dropped: for a test that runs one in a process of its own.
+pub async fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().await
+}
+
 type Alone = Arc<MutexGuard<'static, ()>>;
 
 pub struct TestBrowser {

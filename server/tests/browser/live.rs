@@ -7,7 +7,7 @@ use egress::PlayheadCommand;
 use media::track::TrackId;
 use serde_json::Value;
 use shared::api::Codec;
-use testkit::browser::TestBrowser;
+use testkit::browser::{self, TestBrowser};
 use testkit::film::{Film, FilmRecipe, RATE};
 use testkit::live::{LiveSource, LiveTrack};
 use testkit::{TestServer, dist, skip};
@@ -67,6 +67,26 @@ async fn pictures(browser: &TestBrowser) -> Vec<Picture> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chromium_shows_at_most_a_second_of_motion_while_it_catches_up() {
+    let test = "live::chromium_shows_at_most_a_second_of_motion_while_it_catches_up";
+    if in_namespace(test, LINE).await {
+        catches_up().await;
+    }
+}
+
+/// A line of 12 Mbit/s for UDP, 12 times the rate of the film, with a queue of 100 ms.
+const LINE: &[&str] = &[
+    "ip link set lo mtu 1500 gso_max_segs 1",
+    "tc qdisc add dev lo root handle 1: htb default 1",
+    "tc class add dev lo parent 1: classid 1:1 htb rate 1gbit",
+    "tc class add dev lo parent 1: classid 1:2 htb rate 12mbit ceil 12mbit burst 3000 cburst 3000",
+    "tc qdisc add dev lo parent 1:2 bfifo limit 150000",
+    "nft add table inet line",
+    "nft add chain inet line output { type filter hook output priority 0 ; }",
+    // htb takes a packet's priority as its class.
+    "nft add rule inet line output meta l4proto udp meta priority set 1:2",
+];
+
+async fn catches_up() {
     let browser = TestBrowser::chromium().await;
     let server = server().await;
     let film = FilmRecipe {
@@ -109,9 +129,9 @@ async fn chromium_shows_at_most_a_second_of_motion_while_it_catches_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chromium_changes_renditions_of_vp8_and_vp9_without_a_freeze_at_2_percent_of_loss() {
-    if in_lossy_namespace(
-        "live::chromium_changes_renditions_of_vp8_and_vp9_without_a_freeze_at_2_percent_of_loss",
-    ) {
+    let test =
+        "live::chromium_changes_renditions_of_vp8_and_vp9_without_a_freeze_at_2_percent_of_loss";
+    if in_namespace(test, LOSS).await {
         let browser = TestBrowser::chromium().await;
         for codec in [Codec::Vp8, Codec::Vp9] {
             changes_renditions(&browser, codec).await;
@@ -121,15 +141,22 @@ async fn chromium_changes_renditions_of_vp8_and_vp9_without_a_freeze_at_2_percen
 
 #[tokio::test(flavor = "multi_thread")]
 async fn firefox_changes_renditions_of_vp8_and_vp9_without_a_freeze_at_2_percent_of_loss() {
-    if in_lossy_namespace(
-        "live::firefox_changes_renditions_of_vp8_and_vp9_without_a_freeze_at_2_percent_of_loss",
-    ) {
+    let test =
+        "live::firefox_changes_renditions_of_vp8_and_vp9_without_a_freeze_at_2_percent_of_loss";
+    if in_namespace(test, LOSS).await {
         let browser = TestBrowser::firefox().await;
         for codec in [Codec::Vp8, Codec::Vp9] {
             changes_renditions(&browser, codec).await;
         }
     }
 }
+
+/// Two UDP packets of a hundred are lost.
+const LOSS: &[&str] = &[
+    "nft add table inet loss",
+    "nft add chain inet loss input { type filter hook input priority 0 ; }",
+    "nft add rule inet loss input meta l4proto udp numgen random mod 100 < 2 drop",
+];
 
 /// How often the viewer changes, and how far apart.
 const CHANGES: u64 = 6;
@@ -233,15 +260,16 @@ const STATISTICS: &str = "
 ";
 
 /// Set for a test in its own network namespace.
-const LOSSY: &str = "WEIR_LOSSY_LIVE";
+const INSIDE: &str = "WEIR_LIVE_IN_NAMESPACE";
 
-/// Runs the test of this name in a process and a network namespace of its own, which loses 2 % of UDP packets. True in that process. In the test's own
-/// process false, after the other one has passed: the caller then returns.
-fn in_lossy_namespace(test: &str) -> bool {
-    if std::env::var_os(LOSSY).is_some() {
+/// Runs the test of this name in a process and a network namespace of its own, after these commands. True in that process. In the test's own process
+/// false, after the other one has passed: the caller then returns.
+async fn in_namespace(test: &str, commands: &[&str]) -> bool {
+    if std::env::var_os(INSIDE).is_some() {
         return true;
     }
-    let space = format!("weir-lossy-live-{}", std::process::id());
+    let _alone = browser::alone().await;
+    let space = format!("weir-live-{}", std::process::id());
     let run = |program: &str, arguments: &[&str]| {
         let ran = Command::new(program).args(arguments).status();
         ran.is_ok_and(|status| status.success())
@@ -263,9 +291,7 @@ fn in_lossy_namespace(test: &str) -> bool {
         && inside("ip addr add 10.0.0.1/24 dev wire")
         && inside("ip link set wire up")
         && inside("ip route add default via 10.0.0.2")
-        && inside("nft add table inet loss")
-        && inside("nft add chain inet loss input { type filter hook input priority 0 ; }")
-        && inside("nft add rule inet loss input meta l4proto udp numgen random mod 100 < 2 drop");
+        && commands.iter().all(|command| inside(command));
     let this = std::env::current_exe().expect("a test is a program");
     let this = this.to_str().expect("its path is UTF-8");
     let alone = [
@@ -280,7 +306,7 @@ fn in_lossy_namespace(test: &str) -> bool {
     let passed = ready
         && Command::new("ip")
             .args(alone)
-            .env(LOSSY, "1")
+            .env(INSIDE, "1")
             .status()
             .is_ok_and(|status| status.success());
     run("ip", &["netns", "delete", &space]);
