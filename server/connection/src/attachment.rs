@@ -36,7 +36,7 @@ pub(super) struct Attachment {
     pub(super) tracks: SendTracks,
     /// Keyframe requests, when the connection sends the media itself.
     pub(super) feedback: mpsc::Receiver<Feedback>,
-    pub(super) commands: mpsc::Receiver<PlayheadCommand>,
+    pub(super) commands: mpsc::Receiver<Box<PlayheadCommand>>,
     pub(super) shard: Shard,
     pub(super) route: Arc<Route>,
     pub(super) extractor: Option<Arc<KeyExtractor>>,
@@ -89,7 +89,7 @@ impl Attachment {
         loop {
             tokio::select! {
                 ended = handle.ended() => return ended,
-                Some(command) = self.commands.recv() => handle.move_playhead(command),
+                Some(command) = self.commands.recv() => handle.move_playhead(*command),
                 Some(reports) = reported.recv() => {
                     if self.tracks.send_reports(&reports).await.is_err() {
                         return EndReason::ViewerGone;

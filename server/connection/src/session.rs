@@ -28,7 +28,8 @@ pub struct Session {
     candidates: Vec<String>,
     ice: Mutex<IceState>,
     counters: Arc<ViewerCounters>,
-    commands: mpsc::Sender<PlayheadCommand>,
+    /// Boxed: a channel has room for 32 at once, and most sessions never have one.
+    commands: mpsc::Sender<Box<PlayheadCommand>>,
     stop: watch::Sender<Option<End>>,
     /// Closed at the end of the session.
     ended: watch::Receiver<()>,
@@ -187,7 +188,7 @@ impl Session {
     /// Pauses, seeks, or changes to other tracks of the same codecs. False: the session has ended, or too many commands wait. A viewer whose media
     /// webrtc-rs sends ignores commands.
     pub fn move_playhead(&self, command: PlayheadCommand) -> bool {
-        self.commands.try_send(command).is_ok()
+        self.commands.try_send(Box::new(command)).is_ok()
     }
 
     /// Asks the session's task to end. The first reason counts.
