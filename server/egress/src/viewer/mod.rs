@@ -344,6 +344,14 @@ impl Viewer {
         }
     }
 
+    /// Lets go of sent units that nobody asks for any more.
+    fn expire_sent(&mut self, now: Instant) {
+        let rtt = self.estimator.rtt().unwrap_or(UNKNOWN_RTT);
+        for history in self.tracks.iter_mut().filter_map(TrackSender::rtx_history) {
+            history.expire(now, rtt);
+        }
+    }
+
     /// When the next sender reports are due: the viewer is polled by then even when no frame is due.
     pub(super) fn next_report(&self) -> Instant {
         self.next_report
@@ -361,10 +369,8 @@ impl Viewer {
             return Ok(());
         }
         self.next_report = now + REPORT_INTERVAL;
-        let rtt = self.estimator.rtt().unwrap_or(UNKNOWN_RTT);
-        for history in self.tracks.iter_mut().filter_map(TrackSender::rtx_history) {
-            history.expire(now, rtt);
-        }
+        // Also while nothing is sent.
+        self.expire_sent(now);
         let (at, wall) = (self.playhead.clock(now), self.wall_clock.at(now));
         let reports = self.tracks.iter();
         let reports = reports.map(|track| track.sender_info(at, wall)).collect();

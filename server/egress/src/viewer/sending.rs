@@ -179,6 +179,8 @@ impl Viewer {
         }
         if current.packets_sent < count {
             self.current_frame = Some(current);
+        } else {
+            self.expire_sent(now);
         }
         outcome
     }
