@@ -90,10 +90,10 @@ impl H264Normalizer {
         }
     }
 
-    /// One coded frame of a file or an encoder in the form that [`Packetizer`] takes. Delimiters, filler data and SEI are
+    /// One coded frame of a file or an encoder in the form that [`packetize`] takes. Delimiters, filler data and SEI are
     /// removed: WebRTC decoders do not use them. `None` when the packet has no slice, or an IDR has no parameter sets.
     ///
-    /// [`Packetizer`]: super::packetize::Packetizer
+    /// [`packetize`]: super::packetize::packetize
     pub fn normalize(&mut self, packet: &[u8]) -> Option<AnnexBUnit> {
         let nals: Vec<&[u8]> = match self.length_size {
             // Some muxers write Annex B to mp4. A first NAL unit of one byte would be no slice, so these four bytes are a

@@ -18,7 +18,7 @@
 //! | [`log`] | the tracks and runs of one stream in memory |
 //! | [`index`] | looking up chunks; what a playhead asks of a log, or of a film on disk |
 //! | [`place`] | runs, places, keys of chunks |
-//! | [`chunk`], [`unit`] | some consecutive units; one of them |
+//! | [`chunk`], [`unit`](mod@unit) | some consecutive units; one of them |
 //! | [`retention`] | how much stays in memory |
 //! | `track` | the chunks of one track |
 //! | [`playhead`] | a viewer's position: the due unit, and the units that a late viewer skips |
