@@ -15,6 +15,7 @@ use super::error::MediaError;
 use super::input_track::{InputTrack, best_track};
 use super::raw;
 use super::sample_entries;
+use super::track::TrackKind;
 
 /// After this many damaged packets in a row the rest of the file is not read.
 const MAX_BAD_IN_A_ROW: u32 = 1000;
@@ -26,12 +27,6 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
 /// the end of a packet with the next packet, so the last one before a gap is found after the gap.
 const MAX_AHEAD: i64 = 30_000_000;
 const MAX_AHEAD_BYTES: usize = 16 << 20;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TrackKind {
-    Video,
-    Audio,
-}
 
 /// A packet of a track. Times, also those in `packet`, are in microseconds of the file's clock.
 pub(super) struct DemuxedPacket {

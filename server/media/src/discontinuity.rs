@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::demuxer::TrackKind;
+use super::track::TrackKind;
 
 /// In microseconds. A shorter jump is jitter, or a gap.
 const MIN_JUMP: i64 = 1_000_000;

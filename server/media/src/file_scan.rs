@@ -1,10 +1,11 @@
 //! Reads the beginning of a file, for facts that its header does not tell.
 
-use super::demuxer::{DemuxedPacket, Demuxer, TrackKind};
+use super::demuxer::{DemuxedPacket, Demuxer};
 use super::facts::native_codec;
 use super::first_frame::FirstFrame;
 use super::h264::H264Normalizer;
 use super::packet_scan::{PacketFacts, PacketScan};
+use super::track::TrackKind;
 
 /// How much of a file is read at most: in microseconds, bytes and packets.
 const SCAN_TIME: i64 = 6_000_000;

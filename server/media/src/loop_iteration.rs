@@ -1,6 +1,7 @@
 //! One reading of a file from its beginning to its end. Pure.
 
-use super::demuxer::{DemuxedPacket, TrackKind};
+use super::demuxer::DemuxedPacket;
+use super::track::TrackKind;
 
 /// The shortest iteration, in microseconds: a nearly empty file must not keep a core busy reopening it.
 const MIN_LENGTH: i64 = 100_000;

@@ -2,8 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 
-/// An access unit and its RTP payloads: ranges of the unit, each behind a prefix of a few bytes. The coded data are stored once, for senders as
-/// well as for whoever needs the whole unit.
+/// An access unit and its RTP payloads: ranges of the unit, each behind a prefix of a few bytes. The coded data are stored once, for senders and
+/// for readers of whole units alike.
 #[derive(Clone, Debug)]
 pub struct RtpPayloads {
     unit: Bytes,

@@ -10,7 +10,7 @@ use shared::api::Codec;
 use super::access_unit::AccessUnit;
 use super::audio_transcoder::AudioTranscoder;
 use super::control::Requests;
-use super::demuxer::{DemuxedPacket, Demuxer, TrackKind};
+use super::demuxer::{DemuxedPacket, Demuxer};
 use super::error::MediaError;
 use super::facts::VideoFacts;
 use super::opus::OpusFramer;
@@ -20,6 +20,7 @@ use super::renderer::{RenderOutput, RenderParams};
 use super::source::Input;
 use super::test_source;
 use super::time::MediaTime;
+use super::track::TrackKind;
 use super::video_transcoder::VideoTranscoder;
 
 /// Where the audio track has no packet, silence is encoded this long, in microseconds, behind the newest video frame.

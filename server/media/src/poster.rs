@@ -5,13 +5,14 @@ use std::path::Path;
 use ffmpeg_next as ffmpeg;
 
 use super::decoder;
-use super::demuxer::{Demuxer, TrackKind};
+use super::demuxer::Demuxer;
 use super::error::MediaError;
 use super::filter_graph::{FilterGraph, TIME_BASE};
 use super::frame_filters::{DisplayParams, FilterTarget, FrameFormat};
 use super::plan;
 use super::source::Input;
 use super::test_source::{self, Generated, TestSource};
+use super::track::TrackKind;
 
 /// Pixels.
 const MAX_WIDTH: u32 = 640;

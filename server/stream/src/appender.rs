@@ -14,7 +14,7 @@ use super::Stream;
 use super::bitrate::BitrateMeter;
 use super::shared_log::SharedLog;
 
-/// Packetizes each access unit once for all viewers, and appends it. Owned by whoever produces the units.
+/// Packetizes each access unit once for all viewers, and appends it. Owned by the producer of the units.
 #[derive(Debug)]
 pub struct Appender {
     log: Arc<SharedLog>,

@@ -39,7 +39,7 @@ pub(super) enum StreamOrigin {
         input: Input,
         source: Arc<dyn Source>,
     },
-    /// Whoever published it appends.
+    /// The publisher appends.
     Published,
 }
 

@@ -306,6 +306,12 @@ impl Playhead {
         cursors.filter(|cursor| cursor.kind == TrackKind::Audio)
     }
 
+    /// The newest unit of all tracks that it follows.
+    fn newest(&self, index: &impl Index) -> Option<Place> {
+        let tracks = self.cursors.iter().map(|cursor| cursor.track);
+        tracks.filter_map(|track| index.newest(track)).max()
+    }
+
     /// The place that is due at `now`.
     fn place_at(&self, index: &impl Index, now: Instant) -> Place {
         self.origin

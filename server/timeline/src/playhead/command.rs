@@ -65,8 +65,7 @@ impl Playhead {
 
     /// The pictures from the keyframe before the place on are sent at once, and stamped when they are sent; audio begins at the place.
     fn seek(&mut self, place: Place, index: &impl Index, now: Instant) {
-        let tracks = self.cursors.iter().map(|cursor| cursor.track);
-        let newest = tracks.filter_map(|track| index.newest(track)).max();
+        let newest = self.newest(index);
         let place = newest.map_or(place, |newest| place.min(newest));
         for cursor in &mut self.cursors {
             let bias = match cursor.kind {

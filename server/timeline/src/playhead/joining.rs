@@ -76,8 +76,7 @@ impl Playhead {
 
     /// The newest keyframe at once, then what lies between it and the edge as fast as the path allows. Audio begins at the edge.
     fn join_at_edge(&mut self, index: &impl Index, now: Instant) -> Option<Step> {
-        let tracks = self.cursors.iter().map(|cursor| cursor.track);
-        let newest = tracks.filter_map(|track| index.newest(track)).max();
+        let newest = self.newest(index);
         let Some(edge) = newest else {
             for cursor in &mut self.cursors {
                 cursor.seek(Place::default(), Bias::UnitAfter);

@@ -104,8 +104,7 @@ impl Playhead {
         if !(at_edge || is_late(due_at, now)) {
             return false;
         }
-        let tracks = self.cursors.iter().map(|cursor| cursor.track);
-        let newest = tracks.filter_map(|track| index.newest(track)).max();
+        let newest = self.newest(index);
         if let Some(newest) = newest.filter(|newest| newest.run == origin.run()) {
             let late = now.saturating_duration_since(origin.instant_of(newest.time));
             // The source is late, not the viewer: the origin moves, so that all further units are due later by the same time.
