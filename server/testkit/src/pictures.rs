@@ -35,9 +35,9 @@ impl RecordedPacket {
     }
 }
 
-/// The pictures of one payload type, in the order of their sequence numbers. A picture that may not be complete, because another has not followed it yet, is
-/// left out.
-pub(crate) fn pictures(packets: &[RecordedPacket], payload_type: u8) -> Vec<Picture> {
+/// The pictures of one payload type, in the order of their sequence numbers, as far as they are complete. The last one is left out, because packets of it may
+/// be on their way. Of video, so are those from the first packet on that is missing: it may come again. Each packet of sound is complete.
+pub(crate) fn pictures(packets: &[RecordedPacket], payload_type: u8, video: bool) -> Vec<Picture> {
     let mut packets: Vec<_> = packets
         .iter()
         .filter(|packet| packet.payload_type == payload_type)
@@ -47,6 +47,12 @@ pub(crate) fn pictures(packets: &[RecordedPacket], payload_type: u8) -> Vec<Pict
     };
     packets.sort_by_key(|packet| packet.sequence.wrapping_sub(first) as i16);
     packets.dedup_by_key(|packet| packet.sequence);
+    let unbroken = packets
+        .windows(2)
+        .position(|pair| pair[1].sequence != pair[0].sequence.wrapping_add(1));
+    if let Some(last) = unbroken.filter(|_| video) {
+        packets.truncate(last + 1);
+    }
     let mut pictures: Vec<Picture> = Vec::new();
     for packet in packets {
         match pictures.last_mut() {

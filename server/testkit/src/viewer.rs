@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use connection::Session;
 use rtc::ice::mdns::MulticastDnsMode;
+use rtc::interceptor::{NackGeneratorBuilder, Slot};
 use rtc::peer_connection::transport::RTCDtlsTransportState;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind,
@@ -32,7 +33,7 @@ pub struct Wants {
     pub audio: bool,
     pub h264: bool,
     pub vp8: bool,
-    /// Keep every packet, for [`TestViewer::pictures`].
+    /// Keep every packet, for [`TestViewer::pictures`], and ask for lost ones again, as browsers do.
     pub recorded: bool,
 }
 
@@ -47,6 +48,9 @@ impl Default for Wants {
         }
     }
 }
+
+/// A burst of a whole GOP overflows the receive buffer of a viewer that does not get to run: what is lost is asked for again soon.
+const NACK_INTERVAL: Duration = Duration::from_millis(20);
 
 type AllTracks = Arc<Mutex<Vec<Arc<dyn TrackRemote>>>>;
 /// In the order of their events.
@@ -87,6 +91,11 @@ impl TestViewer {
         let settings = SettingEngineBuilder::new()
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
             .build();
+        let mut interceptors = Registry::new().with(Recorder::SLOT, rtcp.recorder());
+        if wants.recorded {
+            let nacks = NackGeneratorBuilder::new().with_interval(NACK_INTERVAL);
+            interceptors = interceptors.with(Slot::NackGenerator, nacks.build());
+        }
         let handler = Handler {
             state_changed,
             gathered,
@@ -97,7 +106,7 @@ impl TestViewer {
         };
         let pc = PeerConnectionBuilder::new()
             .with_media_engine(media_engine(wants))
-            .with_interceptor_registry(Registry::new().with(Recorder::SLOT, rtcp.recorder()))
+            .with_interceptor_registry(interceptors)
             .with_setting_engine(settings)
             .with_handler(Arc::new(handler))
             .with_udp_addrs(vec![format!("{address}:0")])
@@ -242,7 +251,8 @@ impl TestViewer {
     pub fn pictures(&self, codec: &str) -> Vec<Picture> {
         let recorded = self.recorded.as_ref().expect("the viewer is recorded");
         let recorded = recorded.lock().expect("not poisoned");
-        pictures(&recorded, self.payload_type(codec).expect("answered"))
+        let payload_type = self.payload_type(codec).expect("answered");
+        pictures(&recorded, payload_type, codec != "opus")
     }
 
     /// Packets of all tracks.
