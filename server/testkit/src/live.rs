@@ -64,8 +64,8 @@ enum Order {
 /// What was appended and asked for so far.
 #[derive(Debug, Default)]
 struct Record {
-    /// By the payloads of the unit; the newest one where a film repeats.
-    units: HashMap<u64, Appended>,
+    /// By the payloads of the unit: a film repeats.
+    units: HashMap<u64, Vec<Appended>>,
     keyframe_requests: HashMap<TrackId, u64>,
 }
 
@@ -158,9 +158,16 @@ impl LiveSource {
         record.keyframe_requests.get(&track).copied().unwrap_or(0)
     }
 
-    /// The unit with these payloads, as it was appended last.
-    pub fn find<P: AsRef<[u8]>>(&self, payloads: impl IntoIterator<Item = P>) -> Option<Appended> {
-        lock(&self.record).units.get(&hash(payloads)).copied()
+    /// The unit with these payloads, as it was appended last before it was received at this time.
+    pub fn find<P: AsRef<[u8]>>(
+        &self,
+        payloads: impl IntoIterator<Item = P>,
+        received: Instant,
+    ) -> Option<Appended> {
+        let record = lock(&self.record);
+        let appended = record.units.get(&hash(payloads))?;
+        let before = |unit: &&Appended| unit.at <= received;
+        appended.iter().rev().find(before).copied()
     }
 
     fn order(&self, order: Order) {
@@ -273,7 +280,9 @@ impl Publisher {
                 keyframe: unit.keyframe,
                 at: Instant::now(),
             };
-            lock(&self.record).units.insert(key, appended);
+            let mut record = lock(&self.record);
+            record.units.entry(key).or_default().push(appended);
+            drop(record);
             assert!(self.appender.append(TrackId(id), unit), "{appended:?}");
         }
     }

@@ -54,7 +54,7 @@ impl Shown {
 fn shown(viewer: &TestViewer, live: &LiveSource, codec: &str) -> Vec<Shown> {
     let show = |picture: Picture| Shown {
         unit: live
-            .find(&picture.payloads)
+            .find(&picture.payloads, picture.at)
             .expect("a picture of the source, complete"),
         at: picture.at,
         timestamp: picture.timestamp,
