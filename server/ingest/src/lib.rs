@@ -1,0 +1,1 @@
+//! From RTP packets of a publisher to access units (pure).

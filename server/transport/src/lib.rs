@@ -1,0 +1,9 @@
+//! One peer's connection without sockets: datagrams in, datagrams out, `now` passed in.
+//!
+//! | module | noun |
+//! |---|---|
+//! | [`ice`] | our ICE agent, the controlled side only |
+//! | [`dtls`] | the DTLS handshake, fingerprints, and the SRTP keys that come of it |
+
+pub mod dtls;
+pub mod ice;
