@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `keys` | profiles, master keys, and the session keys derived from them |
 //! | `cipher` | the cipher of one direction: nonces, tags |
+//! | `srtcp` | the layout of an SRTCP packet |
+//! | `srtcp_sender` | SRTCP to a viewer |
 //! | `srtcp_receiver` | SRTCP from a viewer |
 //! | `self_test` | a comparison with webrtc-rs at start |
 //!
@@ -14,7 +16,9 @@
 mod cipher;
 mod keys;
 mod self_test;
+mod srtcp;
 mod srtcp_receiver;
+mod srtcp_sender;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +33,7 @@ use media::payloads::Payload;
 pub use keys::{MasterKey, Profile};
 pub use self_test::self_test;
 pub use srtcp_receiver::SrtcpReceiver;
+pub use srtcp_sender::SrtcpSender;
 
 /// Why a packet was not encrypted, or keys were refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -38,11 +43,13 @@ pub enum SrtpError {
     #[error("a master key or salt is not as long as its profile says")]
     KeyLength,
     /// RFC 3711 9.2: the keys must not be used any more.
-    #[error("all 2^48 packets of the stream have been encrypted")]
+    #[error("every packet index has been used")]
     Exhausted,
     /// RFC 3711 9.1: two packets encrypted with one nonce reveal their contents.
     #[error("the packet index was used before with this SSRC")]
     IndexUsed,
+    #[error("an RTCP packet is shorter than its header")]
+    RtcpLength,
     #[error("the id of a one-byte header extension is 1 to 14")]
     ExtensionId,
     #[error("{0:?} differs from what rtc::srtp makes of the same packet")]

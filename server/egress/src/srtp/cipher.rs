@@ -6,6 +6,7 @@ use rtc::crypto::{
 
 use super::SrtpError;
 use super::keys::{MasterKey, Method, Protocol};
+use super::srtcp::{ENCRYPTED, HEADER, MAX_INDEX, WORD};
 
 /// Bytes: GCM in SRTP has the full tag (RFC 7714 5.1).
 const GCM_TAG: usize = 16;
@@ -100,6 +101,42 @@ impl Cipher {
         Ok(())
     }
 
+    /// Encrypts the RTCP compound packet `packet[start..]` in place, but for its first 8 bytes, and appends tag and word.
+    pub(super) fn protect_rtcp(
+        &mut self,
+        ssrc: u32,
+        index: u32,
+        packet: &mut Vec<u8>,
+        start: usize,
+    ) -> Result<(), CryptoError> {
+        let word = (ENCRYPTED | index).to_be_bytes();
+        match self {
+            Self::Gcm { aead, salt } => {
+                let (header, payload) = packet[start..].split_at_mut(HEADER);
+                let associated = gcm_associated(header, word);
+                let nonce = gcm_nonce(*salt, ssrc, index.into());
+                let mut tag = [0; GCM_TAG];
+                aead.seal_in_place(&nonce, &associated, payload, &mut tag)?;
+                packet.extend_from_slice(&tag);
+                packet.extend_from_slice(&word);
+            }
+            Self::Cm {
+                stream,
+                mac,
+                salt,
+                tag,
+            } => {
+                let payload = &mut packet[start + HEADER..];
+                stream.apply_keystream(&cm_iv(*salt, ssrc, index.into()), payload)?;
+                packet.extend_from_slice(&word);
+                let mut whole = [0; SHA1];
+                mac.sign(&[&packet[start..]], &mut whole)?;
+                packet.extend_from_slice(&whole[..*tag]);
+            }
+        }
+        Ok(())
+    }
+
     /// Checks `expected`, the tag, and decrypts `rtcp` in place: the header of the first packet and the ciphertext. `word`: the E flag
     /// and the 31 bits of the SRTCP index.
     pub(super) fn unprotect_rtcp(
@@ -109,15 +146,12 @@ impl Cipher {
         rtcp: &mut [u8],
         expected: &[u8],
     ) -> Result<(), CryptoError> {
-        let index = u64::from(word & 0x7FFF_FFFF);
+        let index = u64::from(word & MAX_INDEX);
         let word = word.to_be_bytes();
         match self {
             Self::Gcm { aead, salt } => {
-                let (header, payload) = rtcp.split_at_mut(8);
-                // RFC 7714 9.2: the associated data are the first 8 bytes, then the word.
-                let mut associated = [0; 12];
-                associated[..8].copy_from_slice(header);
-                associated[8..].copy_from_slice(&word);
+                let (header, payload) = rtcp.split_at_mut(HEADER);
+                let associated = gcm_associated(header, word);
                 let nonce = gcm_nonce(*salt, ssrc, index);
                 aead.open_in_place(&nonce, &associated, payload, expected)
             }
@@ -132,10 +166,18 @@ impl Cipher {
                 if !constant_time_eq(&whole[..*tag], expected) {
                     return Err(CryptoError::AuthenticationFailed);
                 }
-                stream.apply_keystream(&cm_iv(*salt, ssrc, index), &mut rtcp[8..])
+                stream.apply_keystream(&cm_iv(*salt, ssrc, index), &mut rtcp[HEADER..])
             }
         }
     }
+}
+
+/// The associated data of RTCP: the first 8 bytes, then the word (RFC 7714 9.2).
+fn gcm_associated(header: &[u8], word: [u8; WORD]) -> [u8; HEADER + WORD] {
+    let mut associated = [0; HEADER + WORD];
+    associated[..HEADER].copy_from_slice(header);
+    associated[HEADER..].copy_from_slice(&word);
+    associated
 }
 
 /// Two zero bytes, SSRC, roll-over counter and sequence number, XOR the salt (RFC 7714 8.1; 9.1 has the same layout for

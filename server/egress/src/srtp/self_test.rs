@@ -6,17 +6,19 @@ use rtc::rtp::{Packet, header::Header};
 use rtc::shared::marshal::Marshal;
 use rtc::srtp::context::Context;
 
-use super::{MasterKey, Profile, RtpPacket, RtpStream, SrtcpReceiver, SrtpError, SrtpSender};
+use super::{
+    MasterKey, Profile, RtpPacket, RtpStream, SrtcpReceiver, SrtcpSender, SrtpError, SrtpSender,
+};
 
 const SSRC: u32 = 0x5EA1_ED00;
 const PAYLOAD_TYPE: u8 = 96;
 /// The sequence number wraps among the first packets, and the roll-over counter with it.
 const FIRST: u16 = 65_533;
-/// An empty receiver report (RFC 3550 6.4.2).
-const REPORT: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 1];
+/// Two empty receiver reports (RFC 3550 6.4.2), so that there is something to encrypt.
+const REPORT: [u8; 16] = [0x80, 201, 0, 1, 0, 0, 0, 1, 0x80, 201, 0, 1, 0, 0, 0, 2];
 
-/// Encrypts packets in every profile and compares them, byte by byte, with those of `rtc::srtp`; and decrypts RTCP that
-/// `rtc::srtp` has encrypted. Takes some hundred microseconds; a server runs it at start.
+/// Encrypts packets in every profile and compares them, byte by byte, with those of `rtc::srtp`, RTCP too; and decrypts
+/// RTCP that `rtc::srtp` has encrypted. Takes some hundred microseconds; a server runs it at start.
 ///
 /// # Errors
 ///
@@ -49,9 +51,11 @@ pub fn self_test(crypto: &dyn RTCCrypto) -> Result<(), SrtpError> {
                 return Err(differs);
             }
         }
-        let encrypted = context.encrypt_rtcp(&REPORT).unwrap_or_default();
-        let decrypted = SrtcpReceiver::new(crypto, &master)?.unprotect(&encrypted);
-        if decrypted.as_deref() != Some(REPORT.as_slice()) {
+        let theirs = context.encrypt_rtcp(&REPORT).unwrap_or_default();
+        let mut ours = Vec::new();
+        SrtcpSender::new(crypto, &master)?.protect(&REPORT, &mut ours)?;
+        let decrypted = SrtcpReceiver::new(crypto, &master)?.unprotect(&theirs);
+        if theirs != ours || decrypted.as_deref() != Some(REPORT.as_slice()) {
             return Err(differs);
         }
     }

@@ -11,6 +11,7 @@ use rtc::crypto::RTCCrypto;
 use super::SrtpError;
 use super::cipher::Cipher;
 use super::keys::{MasterKey, Profile, Protocol};
+use super::srtcp::{ENCRYPTED, HEADER, WORD};
 
 /// Decrypts the SRTCP of one direction (RFC 3711 3.4, RFC 7714 9), and accepts each packet once.
 ///
@@ -33,11 +34,6 @@ struct Window {
 
 /// A viewer sends RTCP from one SSRC for each track; further SSRCs are ignored.
 const MAX_SSRCS: usize = 32;
-/// Bytes of version, type and length, and of the sender's SSRC.
-const HEADER: usize = 8;
-/// Bytes of the E flag and the index.
-const WORD: usize = 4;
-const ENCRYPTED: u32 = 1 << 31;
 
 impl SrtcpReceiver {
     /// `master`: of the receiving direction.

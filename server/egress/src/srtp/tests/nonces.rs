@@ -137,8 +137,8 @@ enum Event {
     SkipToWrap { stream: usize },
     /// webrtc-rs encrypts a packet of one of its SSRCs.
     Theirs { stream: usize },
-    /// webrtc-rs encrypts a sender report; it always does.
-    SenderInfo { ours: bool, stream: usize },
+    /// We encrypt a sender report of one of these SSRCs.
+    SenderReport { ours: bool, stream: usize },
     /// webrtc-rs gets other SSRCs with the same keys.
     Switch,
 }
@@ -150,7 +150,7 @@ fn event() -> impl Strategy<Value = Event> {
         4 => stream.clone().prop_map(|stream| Event::Retransmit { stream }),
         2 => stream.clone().prop_map(|stream| Event::SkipToWrap { stream }),
         4 => stream.clone().prop_map(|stream| Event::Theirs { stream }),
-        1 => (any::<bool>(), stream).prop_map(|(ours, stream)| Event::SenderInfo { ours, stream }),
+        1 => (any::<bool>(), stream).prop_map(|(ours, stream)| Event::SenderReport { ours, stream }),
         1 => Just(Event::Switch),
     ]
 }
@@ -189,6 +189,7 @@ proptest! {
         let recorder = Recorder::new();
         let master = master(profile);
         let mut sender = SrtpSender::new(&recorder, &master).expect("sender");
+        let mut reports = SrtcpSender::new(&recorder, &master).expect("sender");
         let mut theirs_context = context(&recorder, &master).expect("context");
         let mut viewer = context(provider().crypto(), &master).expect("context");
         let mut media = [0, 1].map(|n| RtpStream::new(100 + n as u32, 96, firsts[n]));
@@ -219,11 +220,13 @@ proptest! {
                     stream.next += 1;
                     theirs_context.encrypt_rtp(&packet).expect("a new one").to_vec()
                 }
-                Event::SenderInfo { ours, stream } => {
+                Event::SenderReport { ours, stream } => {
                     let ssrc = if ours { media[stream].ssrc() } else { theirs[stream].ssrc() };
                     let mut report = [0x80, 201, 0, 1, 0, 0, 0, 0];
                     report[4..].copy_from_slice(&ssrc.to_be_bytes());
-                    theirs_context.encrypt_rtcp(&report).expect("a new one");
+                    let mut encrypted = Vec::new();
+                    reports.protect(&report, &mut encrypted).expect("a new one");
+                    prop_assert!(viewer.decrypt_rtcp(&encrypted).is_ok(), "{event:?}");
                     continue;
                 }
                 Event::Switch => {
