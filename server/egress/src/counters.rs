@@ -14,7 +14,6 @@ pub struct ViewerCounters {
     estimate_bps: AtomicU64,
     /// 0: not measured yet.
     rtt_us: AtomicU64,
-    sealed: AtomicBool,
 }
 
 impl ViewerCounters {
@@ -37,15 +36,6 @@ impl ViewerCounters {
         let micros = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
         // On loopback it may be less than a microsecond, and 0 means unknown.
         self.rtt_us.store(micros.max(1), Ordering::Relaxed);
-    }
-
-    /// True: a shard encrypts and sends its packets. False: webrtc-rs does.
-    pub fn is_sealed(&self) -> bool {
-        self.sealed.load(Ordering::Relaxed)
-    }
-
-    pub fn set_sealed(&self, sealed: bool) {
-        self.sealed.store(sealed, Ordering::Relaxed);
     }
 }
 

@@ -108,7 +108,7 @@ impl Engine {
         blocked.retain_mut(|blocked| {
             let (packets, bytes) = (blocked.batch.packets(), blocked.batch.bytes());
             let outcome = blocked.batch.flush(port, &blocked.path);
-            if let Some((viewer, _)) = viewers.get(blocked.key) {
+            if let Some((viewer, _)) = viewers.get_mut(blocked.key) {
                 viewer.count_flush(outcome, packets, bytes, counters);
             }
             if outcome == FlushOutcome::Full {

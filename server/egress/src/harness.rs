@@ -1,26 +1,18 @@
 //! For tests: a stream without a source, viewers of it, and the peers at the other end of their paths.
 
+mod peer;
+
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rtc::crypto::{RTCCryptoProvider, SecretVec, default_provider};
-use rtc::rtcp::packet::Packet as RtcpPacket;
-use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
-use rtc::rtcp::receiver_report::ReceiverReport;
-use rtc::rtcp::reception_report::ReceptionReport;
-use rtc::rtcp::transport_feedbacks::transport_layer_nack::{
-    TransportLayerNack, nack_pairs_from_sequence_numbers,
-};
-use rtc::shared::marshal::Unmarshal;
-use rtc::srtp::context::Context;
+use rtc::crypto::{SecretVec, default_provider};
 use shared::api::Codec;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 
-use crate::rtp_clock::SenderInfo;
-use crate::srtp::{MasterKey, Profile, SrtcpReceiver, SrtpSender};
+use crate::srtp::{MasterKey, Profile, SrtcpReceiver, SrtcpSender, SrtpSender};
 use crate::track::TrackParams;
 use crate::viewer::ViewerParams;
 use media::payloads::RtpPayloads;
@@ -33,9 +25,12 @@ use stream::shared_log::SharedLog;
 use stream::{Stream, Subscription};
 use timeline::unit::Unit;
 
+pub(crate) use peer::{Peer, Received};
+
 pub(crate) const VIDEO_SSRC: u32 = 1;
 pub(crate) const RTX_SSRC: u32 = 2;
 pub(crate) const AUDIO_SSRC: u32 = 3;
+pub(crate) const CNAME: &str = "a0b1c2d3e4f50617";
 
 pub(crate) const VIDEO: TrackId = TrackId(0);
 pub(crate) const AUDIO: TrackId = TrackId(1);
@@ -57,25 +52,6 @@ pub(crate) struct Harness {
     pub(crate) port: Arc<Port>,
     pub(crate) log: Arc<SharedLog>,
     stream: Arc<Stream>,
-}
-
-/// The other end of a viewer's path: a socket on loopback, and the keys.
-pub(crate) struct Peer {
-    pub(crate) socket: UdpSocket,
-    pub(crate) remote: Remote,
-    pub(crate) reports: mpsc::Receiver<Vec<SenderInfo>>,
-    decrypt: Context,
-    encrypt: Context,
-}
-
-/// A packet as the peer received it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Received {
-    pub(crate) ssrc: u32,
-    pub(crate) sequence: u16,
-    pub(crate) timestamp: u32,
-    pub(crate) marker: bool,
-    pub(crate) payload: Bytes,
 }
 
 impl Harness {
@@ -139,7 +115,6 @@ impl Harness {
         assert!(sent.is_ready());
         let received = socket.recv(&mut [0; 100]).expect("the report");
         assert_eq!(received, report.len());
-        let (reports, reported) = mpsc::channel(1);
         let params = ViewerParams {
             subscription: Subscription::to_log(
                 Arc::clone(&self.stream),
@@ -164,82 +139,13 @@ impl Harness {
                 },
             ],
             srtp: SrtpSender::new(provider.crypto(), &local).expect("a sender"),
+            srtcp_sender: SrtcpSender::new(provider.crypto(), &local).expect("a sender"),
             srtcp: SrtcpReceiver::new(provider.crypto(), &remote).expect("a receiver"),
-            reports,
+            cname: CNAME.to_owned(),
             counters: Arc::default(),
         };
-        let peer = Peer {
-            socket,
-            remote: address,
-            reports: reported,
-            decrypt: context_of(&*provider, &local),
-            encrypt: context_of(&*provider, &remote),
-        };
+        let peer = Peer::new(socket, address, &*provider, [&local, &remote]);
         (params, peer)
-    }
-}
-
-impl Peer {
-    /// The next `count` packets.
-    pub(crate) fn receive(&mut self, count: usize) -> Vec<Received> {
-        let mut buffer = [0; 2000];
-        let packets = (0..count).map(|_| {
-            let length = self.socket.recv(&mut buffer).expect("a packet arrives");
-            let decrypted = self.decrypt.decrypt_rtp(&buffer[..length]).expect("ours");
-            let packet = rtc::rtp::Packet::unmarshal(&mut decrypted.freeze()).expect("RTP");
-            Received {
-                ssrc: packet.header.ssrc,
-                sequence: packet.header.sequence_number,
-                timestamp: packet.header.timestamp,
-                marker: packet.header.marker,
-                payload: packet.payload,
-            }
-        });
-        packets.collect()
-    }
-
-    pub(crate) fn pli(&mut self) -> Vec<u8> {
-        self.srtcp(&PictureLossIndication {
-            sender_ssrc: 9,
-            media_ssrc: VIDEO_SSRC,
-        })
-    }
-
-    pub(crate) fn nack(&mut self, lost: &[u16]) -> Vec<u8> {
-        self.srtcp(&TransportLayerNack {
-            sender_ssrc: 9,
-            media_ssrc: VIDEO_SSRC,
-            nacks: nack_pairs_from_sequence_numbers(lost),
-        })
-    }
-
-    /// A receiver report without report blocks.
-    pub(crate) fn report(&mut self) -> Vec<u8> {
-        self.srtcp(&ReceiverReport {
-            ssrc: 9,
-            ..Default::default()
-        })
-    }
-
-    /// A receiver report without delay about the sender report of this time (the middle 32 bits of its NTP timestamp).
-    pub(crate) fn report_block(&mut self, ssrc: u32, last_sender_report: u32) -> Vec<u8> {
-        let block = ReceptionReport {
-            ssrc,
-            last_sender_report,
-            ..Default::default()
-        };
-        self.srtcp(&ReceiverReport {
-            ssrc: 9,
-            reports: vec![block],
-            ..Default::default()
-        })
-    }
-
-    fn srtcp(&mut self, packet: &dyn RtcpPacket) -> Vec<u8> {
-        let mut bytes = vec![0; packet.marshal_size()];
-        let length = packet.marshal_to(&mut bytes).expect("it fits");
-        let encrypted = self.encrypt.encrypt_rtcp(&bytes[..length]);
-        encrypted.expect("encrypted").to_vec()
     }
 }
 
@@ -256,10 +162,4 @@ fn master(factor: u8) -> MasterKey {
     let profile = Profile::AeadAes128Gcm;
     let bytes = |len| SecretVec::new((0..len).map(|n| n as u8 * factor).collect());
     MasterKey::new(profile, bytes(profile.key_len()), bytes(profile.salt_len())).expect("lengths")
-}
-
-fn context_of(provider: &dyn RTCCryptoProvider, master: &MasterKey) -> Context {
-    let profile = master.profile().into();
-    let (key, salt) = (master.key(), master.salt());
-    Context::new(key, salt, profile, None, None, provider.crypto()).expect("a context")
 }

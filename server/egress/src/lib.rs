@@ -13,7 +13,6 @@
 //! | `rtp_clock` | RTP timestamps and sender reports of one track |
 //! | [`srtp`] | SRTP and SRTCP, one payload encrypted for many viewers |
 //! | [`counters`] | counters of viewers and shards |
-//! | [`ordinary_path`], [`packet_sink`] | viewers whose peer connection encrypts and sends |
 //! | `end_reason` | why sending to a viewer ended |
 
 pub mod counters;
@@ -21,8 +20,6 @@ mod end_reason;
 mod engine;
 #[cfg(test)]
 mod harness;
-pub mod ordinary_path;
-pub mod packet_sink;
 mod rtp_clock;
 pub mod shard;
 mod socket_tasks;
@@ -34,8 +31,5 @@ pub mod viewer;
 mod waiting;
 
 pub use end_reason::EndReason;
-pub use ordinary_path::Feedback;
-pub use packet_sink::{Disconnected, OutgoingPacket, PacketSink};
-pub use rtp_clock::SenderInfo;
 /// What a viewer asks of its playhead: pause, seek, another track.
 pub use timeline::playhead::Command as PlayheadCommand;

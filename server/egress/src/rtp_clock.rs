@@ -2,21 +2,10 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rtc::rtcp::sender_report::SenderReport;
 use shared::api::Codec;
 
 use media::time::MediaTime;
-
-/// Sender information of an RTCP sender report (RFC 3550 6.4.1).
-#[derive(Clone, Copy, Debug)]
-pub struct SenderInfo {
-    pub codec: Codec,
-    /// NTP timestamp: seconds since 1900 in the upper 32 bits, fractions of a second in the lower.
-    pub ntp: u64,
-    /// The same instant, in units of [`Codec::clock_rate`].
-    pub timestamp: u32,
-    pub packets: u32,
-    pub octets: u32,
-}
 
 /// The wall clock of sender reports: read once, and advanced by the monotonic clock, because a step of the system's clock would change the measured
 /// round trip, and the synchronization of audio and video.
@@ -83,14 +72,15 @@ impl RtpClock {
         self.octets = self.octets.wrapping_add(octets as u32);
     }
 
-    /// A report for the instant that is `at` on the viewer's media clock and `wall` on the system clock.
-    pub(super) fn sender_info(&self, at: MediaTime, wall: SystemTime) -> SenderInfo {
-        SenderInfo {
-            codec: self.codec,
-            ntp: ntp(wall),
-            timestamp: self.timestamp(at),
-            packets: self.packets,
-            octets: self.octets,
+    /// A report of stream `ssrc` for the instant that is `at` on the viewer's media clock and `wall` on the system clock.
+    pub(super) fn sender_report(&self, ssrc: u32, at: MediaTime, wall: SystemTime) -> SenderReport {
+        SenderReport {
+            ssrc,
+            ntp_time: ntp(wall),
+            rtp_time: self.timestamp(at),
+            packet_count: self.packets,
+            octet_count: self.octets,
+            ..Default::default()
         }
     }
 }

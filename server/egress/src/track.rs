@@ -2,9 +2,10 @@
 
 use std::time::{Instant, SystemTime};
 
+use rtc::rtcp::sender_report::SenderReport;
 use shared::api::Codec;
 
-use super::rtp_clock::{RtpClock, SenderInfo};
+use super::rtp_clock::RtpClock;
 use super::srtp::{RtpPacket, RtpStream, SrtpError, SrtpSender};
 use congestion::rtx_history::{RtxHistory, SentPacket};
 use media::time::MediaTime;
@@ -88,8 +89,9 @@ impl TrackSender {
         self.clock.timestamp(at)
     }
 
-    pub(super) fn sender_info(&self, at: MediaTime, wall: SystemTime) -> SenderInfo {
-        self.clock.sender_info(at, wall)
+    /// See [`RtpClock::sender_report`].
+    pub(super) fn sender_report(&self, at: MediaTime, wall: SystemTime) -> SenderReport {
+        self.clock.sender_report(self.ssrc(), at, wall)
     }
 
     /// Appends one encrypted packet to `out`: on the RTX stream when the packet has an original sequence number, else on the media stream.

@@ -22,7 +22,7 @@ impl Counter {
 pub struct Counters {
     /// RTP packets sent, retransmissions among them.
     pub packets: Counter,
-    /// Bytes of these datagrams, without UDP and IP headers.
+    /// Bytes of these and of sender reports, without UDP and IP headers.
     pub bytes: Counter,
     /// Retransmitted packets (RFC 4588).
     pub rtx: Counter,

@@ -91,7 +91,7 @@ impl Viewer {
 
     /// The round trip is the time since our sender report that the block names, less the viewer's delay between that report and this block (RFC 3550 6.4.1).
     fn on_report_block(&mut self, now: Instant, block: &rtcp::ReportBlock) {
-        let arrived = (ntp(self.wall_clock.at(now)) >> 16) as u32;
+        let arrived = (ntp(self.reports.wall_clock.at(now)) >> 16) as u32;
         let rtt = arrived
             .wrapping_sub(block.last_report)
             .wrapping_sub(block.delay);

@@ -3,23 +3,21 @@
 //! | module | noun |
 //! |---|---|
 //! | `sending` | due frames and retransmissions, encrypted into batches |
+//! | `reports` | sender reports |
 //! | `feedback` | SRTCP from the viewer: losses, keyframe requests, congestion feedback |
 
 mod feedback;
+mod reports;
 mod sending;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TrySendError;
-
+use self::reports::SenderReports;
 use super::counters::{Counters, ShardCounters, ViewerCounters};
 use super::end_reason::EndReason;
-use super::packet_sink::Disconnected;
-use super::rtp_clock::{SenderInfo, WallClock};
-use super::srtp::{SrtcpReceiver, SrtpSender};
+use super::srtp::{SrtcpReceiver, SrtcpSender, SrtpSender};
 use super::track::{TrackParams, TrackSender};
 use congestion::estimator::BandwidthEstimator;
 use congestion::pacer::Pacer;
@@ -42,9 +40,11 @@ pub struct ViewerParams {
     /// In the order of the subscription's.
     pub tracks: Vec<TrackParams>,
     pub srtp: SrtpSender,
+    /// Nothing else encrypts RTCP with its key.
+    pub srtcp_sender: SrtcpSender,
     pub srtcp: SrtcpReceiver,
-    /// Sender reports go through the peer connection, which numbers and encrypts RTCP. The channel holds one set of reports.
-    pub reports: mpsc::Sender<Vec<SenderInfo>>,
+    /// Names the source of all tracks in sender reports (RFC 3550 6.5.1): the `cname` of the answer. At most 255 bytes.
+    pub cname: String,
     pub counters: Arc<ViewerCounters>,
 }
 
@@ -104,9 +104,7 @@ pub(super) struct Viewer {
     rtx_budget: RtxBudget,
     /// Retransmissions in the batch.
     retransmitted: u64,
-    reports: mpsc::Sender<Vec<SenderInfo>>,
-    next_report: Instant,
-    wall_clock: WallClock,
+    reports: SenderReports,
     /// When the video last restarted at a keyframe.
     restarted: Option<Instant>,
     keyframe_needed: bool,
@@ -138,9 +136,6 @@ impl SendContext<'_> {
     }
 }
 
-const REPORT_INTERVAL: Duration = Duration::from_secs(3);
-/// The first report soon follows the first packets: without it the viewer cannot synchronize audio and video.
-const FIRST_REPORT: Duration = Duration::from_millis(60);
 /// A viewer that joins a live stream is sent up to 10 s of it within a second, and what is appended meanwhile.
 const CATCH_UP_FACTOR: u64 = 12;
 /// The shortest time between two restarts at a keyframe.
@@ -172,8 +167,9 @@ impl Viewer {
             route,
             tracks,
             srtp,
+            srtcp_sender,
             srtcp,
-            reports,
+            cname,
             counters,
         } = params;
         let path_version = route.path_version();
@@ -206,9 +202,7 @@ impl Viewer {
             retransmissions: VecDeque::new(),
             rtx_budget: RtxBudget::new(),
             retransmitted: 0,
-            reports,
-            next_report: now + FIRST_REPORT,
-            wall_clock: WallClock::new(now),
+            reports: SenderReports::new(srtcp_sender, cname, now),
             restarted: None,
             keyframe_needed: false,
             keyframe_held: false,
@@ -267,14 +261,11 @@ impl Viewer {
             Ok(next) => next,
             Err(sending::Full) => return NextPoll::OnWritable,
         };
-        if self.flush(context) == FlushOutcome::Full {
+        if self.report(now, context).is_err() || self.flush(context) == FlushOutcome::Full {
             return NextPoll::OnWritable;
         }
-        if self.report(now).is_err() {
-            return NextPoll::Never(EndReason::ViewerGone);
-        }
         match next {
-            NextPoll::At(at) => NextPoll::At(at.min(self.next_report)),
+            NextPoll::At(at) => NextPoll::At(at.min(self.next_report())),
             other => other,
         }
     }
@@ -352,33 +343,11 @@ impl Viewer {
         }
     }
 
-    /// When the next sender reports are due: the viewer is polled by then even when no frame is due.
-    pub(super) fn next_report(&self) -> Instant {
-        self.next_report
-    }
-
     /// Applies `add` to the counters of the viewer, of its shard and of its stream.
     fn count(&self, shard: &ShardCounters, add: impl Fn(&Counters)) {
         add(&self.counters.sent);
         add(&shard.sent);
         add(self.subscription.stream().counters());
-    }
-
-    fn report(&mut self, now: Instant) -> Result<(), Disconnected> {
-        if now < self.next_report {
-            return Ok(());
-        }
-        self.next_report = now + REPORT_INTERVAL;
-        // Also while nothing is sent.
-        self.expire_sent(now);
-        let (at, wall) = (self.playhead.clock(now), self.wall_clock.at(now));
-        let reports = self.tracks.iter();
-        let reports = reports.map(|track| track.sender_info(at, wall)).collect();
-        match self.reports.try_send(reports) {
-            // The previous reports have not been sent yet: these are dropped.
-            Ok(()) | Err(TrySendError::Full(_)) => Ok(()),
-            Err(TrySendError::Closed(_)) => Err(Disconnected),
-        }
     }
 }
 

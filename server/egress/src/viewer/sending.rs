@@ -57,7 +57,7 @@ impl Viewer {
                 Step::Wait(until) => Some(until),
                 Step::Load(_) => Some(now + LOAD_INTERVAL),
                 // Reports go on.
-                Step::Held => Some(self.next_report),
+                Step::Held => Some(self.next_report()),
                 Step::Starved => None,
             };
             return Ok(match (next, paced) {
@@ -257,15 +257,19 @@ impl Viewer {
 
     /// Counts a batch of this viewer that was flushed with this outcome.
     pub(crate) fn count_flush(
-        &self,
+        &mut self,
         outcome: FlushOutcome,
         packets: usize,
         bytes: usize,
         shard: &ShardCounters,
     ) {
+        if outcome == FlushOutcome::Full {
+            return;
+        }
+        let reports = usize::from(std::mem::take(&mut self.reports.in_batch));
         self.count(shard, |counters| match outcome {
             FlushOutcome::Sent => {
-                counters.packets.add(packets as u64);
+                counters.packets.add((packets - reports) as u64);
                 counters.bytes.add(bytes as u64);
                 counters.batches.add(1);
             }

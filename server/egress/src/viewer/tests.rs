@@ -1,5 +1,8 @@
 //! One viewer, with the time passed in.
 
+mod keyframes;
+mod reports;
+
 use std::net::UdpSocket;
 
 use tokio::sync::Notify;
@@ -14,7 +17,12 @@ struct Polled {
 }
 
 fn viewer(harness: &Harness) -> (Polled, Peer) {
-    let (params, peer) = harness.viewer();
+    viewer_of(harness, |_| {})
+}
+
+fn viewer_of(harness: &Harness, change: impl FnOnce(&mut ViewerParams)) -> (Polled, Peer) {
+    let (mut params, peer) = harness.viewer();
+    change(&mut params);
     let waker = Arc::new(ShardWaker::new(Arc::new(Notify::new())));
     let viewer = Viewer::new(params, waker, harness.start).expect("there is a path");
     let polled = Polled {
@@ -122,79 +130,6 @@ fn a_lost_packet_is_retransmitted_on_the_rtx_stream_once_in_a_round_trip() {
 }
 
 #[test]
-fn a_keyframe_request_goes_back_to_the_keyframe_at_most_once_a_second() {
-    let harness = Harness::new();
-    harness.append_video(0, true, 1, 1);
-    harness.append_video(40, false, 1, 2);
-    for (at_ms, fill) in [(100, 3), (1_040, 4), (1_120, 5)] {
-        harness.append_video(at_ms, false, 1, fill);
-    }
-    let (mut viewer, mut peer) = viewer(&harness);
-    viewer.sent(&mut peer, harness.start);
-    assert_eq!(fills(&viewer.sent(&mut peer, harness.at(40))), [2]);
-
-    let pli = peer.pli();
-    let outcome = viewer.on_srtcp(harness.at(100), &peer, &pli);
-    assert_eq!(outcome, FeedbackOutcome::Urgent);
-    assert_eq!(fills(&viewer.sent(&mut peer, harness.at(100))), [1, 2, 3]);
-    let pli = peer.pli();
-    viewer.on_srtcp(harness.at(1_040), &peer, &pli);
-    assert_eq!(fills(&viewer.sent(&mut peer, harness.at(1_040))), [4]);
-    let pli = peer.pli();
-    viewer.on_srtcp(harness.at(1_120), &peer, &pli);
-    let again = viewer.sent(&mut peer, harness.at(1_120));
-    assert_eq!(fills(&again)[0], 1);
-    assert_eq!(viewer.shard.sent.plis.get(), 3);
-}
-
-#[test]
-fn a_keyframe_request_in_a_pause_of_the_pictures_waits_for_the_next_picture() {
-    for (keyframe, expected) in [(false, vec![1, 2, 3]), (true, vec![3])] {
-        let harness = Harness::new();
-        harness.append_video(0, true, 1, 1);
-        harness.append_video(40, false, 1, 2);
-        harness.append_video(9_000, keyframe, 1, 3);
-        for at_ms in (0..9_000).step_by(20) {
-            harness.append_audio(at_ms, 7);
-        }
-        let (mut viewer, mut peer) = viewer(&harness);
-        for millis in (0..9_000).step_by(20) {
-            let now = harness.at(millis);
-            let video = |packet: &&Received| packet.ssrc == VIDEO_SSRC;
-            let sent = viewer.sent(&mut peer, now);
-            let pictures = sent.iter().filter(video).count();
-            assert_eq!(
-                pictures,
-                usize::from(millis == 0 || millis == 40),
-                "{millis}"
-            );
-            let pli = peer.pli();
-            let report = peer.report();
-            let feedback = if millis % 3_000 == 2_980 { pli } else { report };
-            viewer.on_srtcp(now, &peer, &feedback);
-        }
-        let sent = viewer.sent(&mut peer, harness.at(9_000));
-        assert_eq!(fills(&sent), expected);
-    }
-}
-
-#[test]
-fn a_keyframe_request_after_a_loss_is_answered_at_once() {
-    let harness = Harness::new();
-    harness.append_video(0, true, 1, 1);
-    harness.append_video(40, false, 1, 2);
-    let (mut viewer, mut peer) = viewer(&harness);
-    viewer.sent(&mut peer, harness.start);
-    let sent = viewer.sent(&mut peer, harness.at(40));
-    let nack = peer.nack(&[sent[0].sequence]);
-    viewer.on_srtcp(harness.at(60), &peer, &nack);
-    viewer.sent(&mut peer, harness.at(60));
-    let pli = peer.pli();
-    viewer.on_srtcp(harness.at(100), &peer, &pli);
-    assert_eq!(fills(&viewer.sent(&mut peer, harness.at(100))), [1, 2]);
-}
-
-#[test]
 fn a_stream_that_pauses_does_not_make_its_viewer_silent() {
     let harness = Harness::new();
     harness.append_video(0, true, 1, 1);
@@ -241,24 +176,6 @@ fn a_paused_viewer_gets_nothing_and_goes_on_where_it_was() {
 }
 
 #[test]
-fn after_a_cut_video_restarts_on_a_keyframe_and_old_losses_are_not_repaired() {
-    let harness = Harness::new();
-    harness.append_video(0, true, 1, 1);
-    harness.append_video(40, false, 1, 2);
-    let (mut viewer, mut peer) = viewer(&harness);
-    let sent = viewer.sent(&mut peer, harness.start);
-    viewer.sent(&mut peer, harness.at(40));
-
-    let nack = peer.nack(&[sent[0].sequence]);
-    let outcome = viewer.on_srtcp(harness.at(6_001), &peer, &nack);
-    assert_eq!(outcome, FeedbackOutcome::Urgent);
-    let after = viewer.sent(&mut peer, harness.at(6_001));
-    assert!(after.iter().all(|packet| packet.ssrc == VIDEO_SSRC));
-    assert_eq!(fills(&after)[0], 1);
-    assert_eq!(viewer.shard.sent.rtx.get(), 0);
-}
-
-#[test]
 fn packets_follow_a_viewer_to_the_address_that_its_feedback_comes_from() {
     let harness = Harness::new();
     harness.append_video(0, true, 1, 1);
@@ -297,47 +214,6 @@ fn feedback_is_accepted_once_and_only_from_the_viewer() {
     assert!(!viewer.viewer.is_silent(now));
     let replayed = viewer.on_srtcp(now, &peer, &report);
     assert_eq!(replayed, FeedbackOutcome::Rejected);
-}
-
-#[test]
-fn sender_reports_start_after_60_ms_and_follow_every_3_s() {
-    let harness = Harness::new();
-    harness.append_video(0, true, 2, 1);
-    let (mut viewer, mut peer) = viewer(&harness);
-    viewer.poll(harness.start);
-    viewer.poll(harness.at(59));
-    assert!(peer.reports.try_recv().is_err());
-    viewer.poll(harness.at(60));
-    let reports = peer.reports.try_recv().expect("the first report");
-    assert_eq!(reports.len(), 2, "video and audio");
-    assert_eq!((reports[0].packets, reports[0].octets), (2, 2000));
-    viewer.poll(harness.at(3_059));
-    assert!(peer.reports.try_recv().is_err());
-    viewer.poll(harness.at(3_060));
-    assert!(peer.reports.try_recv().is_ok());
-
-    drop(peer.reports);
-    let gone = NextPoll::Never(EndReason::ViewerGone);
-    assert_eq!(viewer.poll(harness.at(6_060)), gone);
-}
-
-/// Times are passed in and differ from the system's clock, so a clock that is read shows as another round trip.
-#[test]
-fn the_round_trip_does_not_depend_on_the_system_clock() {
-    let harness = Harness::new();
-    harness.append_video(0, true, 1, 1);
-    let (mut viewer, mut peer) = viewer(&harness);
-    viewer.poll(harness.at(60));
-    let first = peer.reports.try_recv().expect("the first report")[0].ntp;
-    viewer.poll(harness.at(3_060));
-    let second = peer.reports.try_recv().expect("the second report")[0].ntp;
-    let apart = (second - first) as f64 / f64::from(u32::MAX);
-    assert!((apart - 3.0).abs() < 1e-6, "{apart} s");
-
-    let report = peer.report_block(VIDEO_SSRC, (second >> 16) as u32);
-    viewer.on_srtcp(harness.at(3_100), &peer, &report);
-    let rtt = viewer.viewer.counters.rtt().expect("it is measured");
-    assert!((39..=41).contains(&rtt.as_millis()), "{rtt:?}");
 }
 
 #[test]

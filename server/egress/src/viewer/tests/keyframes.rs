@@ -1,0 +1,94 @@
+//! Answers to keyframe requests.
+
+use super::*;
+
+#[test]
+fn a_keyframe_request_goes_back_to_the_keyframe_at_most_once_a_second() {
+    let harness = Harness::new();
+    harness.append_video(0, true, 1, 1);
+    harness.append_video(40, false, 1, 2);
+    for (at_ms, fill) in [(100, 3), (1_040, 4), (1_120, 5)] {
+        harness.append_video(at_ms, false, 1, fill);
+    }
+    let (mut viewer, mut peer) = viewer(&harness);
+    viewer.sent(&mut peer, harness.start);
+    assert_eq!(fills(&viewer.sent(&mut peer, harness.at(40))), [2]);
+
+    let pli = peer.pli();
+    let outcome = viewer.on_srtcp(harness.at(100), &peer, &pli);
+    assert_eq!(outcome, FeedbackOutcome::Urgent);
+    assert_eq!(fills(&viewer.sent(&mut peer, harness.at(100))), [1, 2, 3]);
+    let pli = peer.pli();
+    viewer.on_srtcp(harness.at(1_040), &peer, &pli);
+    assert_eq!(fills(&viewer.sent(&mut peer, harness.at(1_040))), [4]);
+    let pli = peer.pli();
+    viewer.on_srtcp(harness.at(1_120), &peer, &pli);
+    let again = viewer.sent(&mut peer, harness.at(1_120));
+    assert_eq!(fills(&again)[0], 1);
+    assert_eq!(viewer.shard.sent.plis.get(), 3);
+}
+
+#[test]
+fn a_keyframe_request_in_a_pause_of_the_pictures_waits_for_the_next_picture() {
+    for (keyframe, expected) in [(false, vec![1, 2, 3]), (true, vec![3])] {
+        let harness = Harness::new();
+        harness.append_video(0, true, 1, 1);
+        harness.append_video(40, false, 1, 2);
+        harness.append_video(9_000, keyframe, 1, 3);
+        for at_ms in (0..9_000).step_by(20) {
+            harness.append_audio(at_ms, 7);
+        }
+        let (mut viewer, mut peer) = viewer(&harness);
+        for millis in (0..9_000).step_by(20) {
+            let now = harness.at(millis);
+            let video = |packet: &&Received| packet.ssrc == VIDEO_SSRC;
+            let sent = viewer.sent(&mut peer, now);
+            let pictures = sent.iter().filter(video).count();
+            assert_eq!(
+                pictures,
+                usize::from(millis == 0 || millis == 40),
+                "{millis}"
+            );
+            let pli = peer.pli();
+            let report = peer.report();
+            let feedback = if millis % 3_000 == 2_980 { pli } else { report };
+            viewer.on_srtcp(now, &peer, &feedback);
+        }
+        let sent = viewer.sent(&mut peer, harness.at(9_000));
+        assert_eq!(fills(&sent), expected);
+    }
+}
+
+#[test]
+fn a_keyframe_request_after_a_loss_is_answered_at_once() {
+    let harness = Harness::new();
+    harness.append_video(0, true, 1, 1);
+    harness.append_video(40, false, 1, 2);
+    let (mut viewer, mut peer) = viewer(&harness);
+    viewer.sent(&mut peer, harness.start);
+    let sent = viewer.sent(&mut peer, harness.at(40));
+    let nack = peer.nack(&[sent[0].sequence]);
+    viewer.on_srtcp(harness.at(60), &peer, &nack);
+    viewer.sent(&mut peer, harness.at(60));
+    let pli = peer.pli();
+    viewer.on_srtcp(harness.at(100), &peer, &pli);
+    assert_eq!(fills(&viewer.sent(&mut peer, harness.at(100))), [1, 2]);
+}
+
+#[test]
+fn after_a_cut_video_restarts_on_a_keyframe_and_old_losses_are_not_repaired() {
+    let harness = Harness::new();
+    harness.append_video(0, true, 1, 1);
+    harness.append_video(40, false, 1, 2);
+    let (mut viewer, mut peer) = viewer(&harness);
+    let sent = viewer.sent(&mut peer, harness.start);
+    viewer.sent(&mut peer, harness.at(40));
+
+    let nack = peer.nack(&[sent[0].sequence]);
+    let outcome = viewer.on_srtcp(harness.at(6_001), &peer, &nack);
+    assert_eq!(outcome, FeedbackOutcome::Urgent);
+    let after = viewer.sent(&mut peer, harness.at(6_001));
+    assert!(after.iter().all(|packet| packet.ssrc == VIDEO_SSRC));
+    assert_eq!(fills(&after)[0], 1);
+    assert_eq!(viewer.shard.sent.rtx.get(), 0);
+}
