@@ -48,8 +48,10 @@ pub struct ShardCounters {
     pub viewers: AtomicU64,
     /// Datagrams that belong to no viewer, counted by the port.
     pub stray: Arc<AtomicU64>,
-    /// RTCP datagrams that arrived.
+    /// RTCP datagrams that arrived and were authentic.
     pub feedback: Counter,
+    /// RTCP datagrams of viewers that were dropped: not authentic, or too many.
+    pub feedback_dropped: Counter,
     /// The thread has failed and has not started again yet.
     pub failed: AtomicBool,
     pub restarts: Counter,

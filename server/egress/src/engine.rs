@@ -11,7 +11,6 @@ use tokio::sync::{Notify, oneshot};
 use super::counters::ShardCounters;
 use super::end_reason::EndReason;
 use super::shard::Command;
-use super::stray_limiter::StrayLimiter;
 use super::timer_wheel::TimerWheel;
 use super::viewer::{FeedbackOutcome, NextPoll, SendContext, Viewer};
 use super::waiting::FollowedLog;
@@ -35,7 +34,6 @@ pub(super) struct Engine {
     batch: Batch,
     /// Batches that found the buffer of their socket full, at most one for each socket.
     blocked: Vec<BlockedBatch>,
-    stray_limiter: StrayLimiter,
     counters: Arc<ShardCounters>,
     /// Notified after an append to a log that a viewer waits for.
     appended: Arc<Notify>,
@@ -57,9 +55,6 @@ impl BlockedBatch {
     }
 }
 
-/// Viewers that one stray datagram is tried with; a try costs about a microsecond.
-const MAX_TRIES: usize = 32;
-
 impl Engine {
     pub(super) fn new(now: Instant, counters: Arc<ShardCounters>, appended: Arc<Notify>) -> Self {
         Self {
@@ -68,7 +63,6 @@ impl Engine {
             timers: TimerWheel::new(now),
             batch: Batch::new(),
             blocked: Vec::new(),
-            stray_limiter: StrayLimiter::new(now),
             counters,
             appended,
         }
@@ -168,43 +162,14 @@ impl Engine {
         datagram: &[u8],
     ) -> bool {
         let key = KeyData::from_ffi(id).into();
-        self.feed_back(key, now, from, datagram) == FeedbackOutcome::Urgent
-    }
-
-    /// Handles SRTCP from an unknown address: a viewer's address may have changed, and then that viewer is silent at the old one. True: poll now.
-    pub(super) fn on_stray_srtcp(&mut self, now: Instant, from: Remote, datagram: &[u8]) -> bool {
-        if !self.stray_limiter.try_acquire(now) {
-            return false;
-        }
-        let silent = self
-            .viewers
-            .iter()
-            .filter(|(_, (viewer, _))| viewer.is_silent(now))
-            .map(|(key, _)| key)
-            .take(MAX_TRIES)
-            .collect::<Vec<_>>();
-        let outcome = silent
-            .into_iter()
-            .map(|key| self.feed_back(key, now, from, datagram))
-            .find(|outcome| *outcome != FeedbackOutcome::Rejected);
-        outcome == Some(FeedbackOutcome::Urgent)
-    }
-
-    fn feed_back(
-        &mut self,
-        key: ViewerKey,
-        now: Instant,
-        from: Remote,
-        datagram: &[u8],
-    ) -> FeedbackOutcome {
         let Some((viewer, _)) = self.viewers.get_mut(key) else {
-            return FeedbackOutcome::Rejected;
+            return false;
         };
         let outcome = viewer.on_srtcp(now, from, datagram, &self.counters);
         if outcome == FeedbackOutcome::Urgent {
             self.timers.schedule_now(key);
         }
-        outcome
+        outcome == FeedbackOutcome::Urgent
     }
 
     /// Schedules the viewers that wait for frames of the logs that have grown.

@@ -108,13 +108,7 @@ impl Harness {
             .expect("a timeout");
         let route = Arc::new(self.port.open());
         let address = remote_of(&socket, &route);
-        // A report of the connection selects the path.
-        let report = b"\x80\xc8 a sender report";
-        let mut context = std::task::Context::from_waker(Waker::noop());
-        let sent = route.poll_send(&mut context, address.socket, report, address.address);
-        assert!(sent.is_ready());
-        let received = socket.recv(&mut [0; 100]).expect("the report");
-        assert_eq!(received, report.len());
+        select(&route, &socket);
         let params = ViewerParams {
             subscription: Subscription::to_log(
                 Arc::clone(&self.stream),
@@ -147,6 +141,17 @@ impl Harness {
         let peer = Peer::new(socket, address, &*provider, [&local, &remote]);
         (params, peer)
     }
+}
+
+/// Selects the path to this socket, as ICE does.
+pub(crate) fn select(route: &Route, socket: &UdpSocket) {
+    let remote = remote_of(socket, route);
+    let report = b"\x80\xc8 a sender report";
+    let mut context = std::task::Context::from_waker(Waker::noop());
+    let sent = route.poll_send(&mut context, remote.socket, report, remote.address);
+    assert!(sent.is_ready());
+    let received = socket.recv(&mut [0; 100]).expect("the report");
+    assert_eq!(received, report.len());
 }
 
 pub(crate) fn remote_of(socket: &UdpSocket, route: &Route) -> Remote {

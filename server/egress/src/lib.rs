@@ -7,7 +7,7 @@
 //! | `engine` | the viewers of a shard, and which of them is polled when |
 //! | `waiting` | the viewers that wait for a log to grow |
 //! | `timer_wheel` | when each viewer is polled next (pure) |
-//! | `stray_limiter` | rate limit for datagrams from unknown addresses (pure) |
+//! | `packet_meter` | rate limit for the datagrams of one viewer (pure) |
 //! | [`viewer`] | one viewer of a shard: due frames, retransmissions, feedback |
 //! | [`track`] | one track of one viewer: RTP numbering, RTX history |
 //! | `rtp_clock` | RTP timestamps and sender reports of one track |
@@ -20,11 +20,11 @@ mod end_reason;
 mod engine;
 #[cfg(test)]
 mod harness;
+mod packet_meter;
 mod rtp_clock;
 pub mod shard;
 mod socket_tasks;
 pub mod srtp;
-mod stray_limiter;
 mod timer_wheel;
 pub mod track;
 pub mod viewer;

@@ -244,15 +244,11 @@ impl Supervisor {
 fn srtcp_handler(
     engine: &Rc<RefCell<Engine>>,
     urgent: &Rc<Notify>,
-) -> impl FnMut(Option<u64>, Remote, &[u8]) + Clone + 'static {
+) -> impl FnMut(u64, Remote, &[u8]) + Clone + 'static {
     let (engine, urgent) = (Rc::clone(engine), Rc::clone(urgent));
     move |id, from, datagram| {
-        let (mut engine, now) = (engine.borrow_mut(), Instant::now());
-        let poll_now = match id {
-            Some(id) => engine.on_srtcp(now, id, from, datagram),
-            None => engine.on_stray_srtcp(now, from, datagram),
-        };
-        if poll_now {
+        let mut engine = engine.borrow_mut();
+        if engine.on_srtcp(Instant::now(), id, from, datagram) {
             urgent.notify_one();
         }
     }
@@ -325,7 +321,7 @@ mod tests {
         let command = Command::AddViewer(Box::new(params), reply);
         engine.borrow_mut().handle_command(harness.start, command);
         let (key, _ended) = added.try_recv().expect("there is a path");
-        let id = Some(key.data().as_ffi());
+        let id = key.data().as_ffi();
 
         let report = peer.report();
         on_srtcp(id, peer.remote, &report);

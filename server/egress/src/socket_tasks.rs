@@ -12,7 +12,7 @@ use net::routes::Remote;
 use net::socket::Socket;
 use net::{Port, tcp};
 
-/// Dropping it ends the tasks. `F` gets SRTCP, as in [`RegisteredSocket::receive`](net::socket::RegisteredSocket::receive).
+/// Dropping it ends the tasks. `F` gets the SRTCP of viewers, with the viewer's id.
 #[derive(Debug)]
 pub(super) struct SocketTasks<F> {
     port: Arc<Port>,
@@ -24,7 +24,7 @@ pub(super) struct SocketTasks<F> {
 
 impl<F> SocketTasks<F>
 where
-    F: FnMut(Option<u64>, Remote, &[u8]) + Clone + 'static,
+    F: FnMut(u64, Remote, &[u8]) + Clone + 'static,
 {
     pub(super) fn new(port: Arc<Port>, on_srtcp: F) -> Self {
         Self {
@@ -60,7 +60,8 @@ where
 
     fn serve(&mut self, socket: &Arc<Socket>) -> io::Result<Vec<AbortHandle>> {
         let (registered, listener) = (Rc::new(socket.register(&self.port)?), socket.listener()?);
-        let (receiving, on_srtcp) = (Rc::clone(&registered), self.on_srtcp.clone());
+        let on_srtcp = of_viewers(self.on_srtcp.clone());
+        let (receiving, accepting) = (Rc::clone(&registered), on_srtcp.clone());
         let receive = async move { receiving.receive(on_srtcp).await };
         let wake = async move { registered.wake_when_writable().await };
         let mut tasks = vec![
@@ -68,8 +69,7 @@ where
             self.tasks.spawn_local(wake),
         ];
         if let Some(listener) = listener {
-            let (port, on_srtcp) = (Arc::clone(&self.port), self.on_srtcp.clone());
-            let accept = tcp::serve(port, socket.index(), listener, on_srtcp);
+            let accept = tcp::serve(Arc::clone(&self.port), socket.index(), listener, accepting);
             tasks.push(self.tasks.spawn_local(accept));
         }
         Ok(tasks)
@@ -88,6 +88,17 @@ where
                 Some(_) => return,
                 None => pending().await,
             }
+        }
+    }
+}
+
+/// Leaves out SRTCP that belongs to no viewer.
+fn of_viewers(
+    mut on_srtcp: impl FnMut(u64, Remote, &[u8]) + Clone + 'static,
+) -> impl FnMut(Option<u64>, Remote, &[u8]) + Clone + 'static {
+    move |id, from, datagram| {
+        if let Some(id) = id {
+            on_srtcp(id, from, datagram);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One track sent to one viewer: RTP numbering, encryption, RTX history.
 
+use std::collections::HashSet;
 use std::time::{Instant, SystemTime};
 
 use rtc::rtcp::sender_report::SenderReport;
@@ -21,6 +22,14 @@ pub struct TrackParams {
     pub rtx: Option<(u8, u32)>,
     /// The id of the header extension for transport-wide sequence numbers.
     pub twcc_id: Option<u8>,
+}
+
+/// Whether no two streams of these tracks have the same SSRC, retransmissions included.
+pub(super) fn have_distinct_ssrcs(tracks: &[TrackParams]) -> bool {
+    let media = tracks.iter().map(|track| track.ssrc);
+    let rtx = tracks.iter().filter_map(|track| track.rtx);
+    let ssrcs = || media.clone().chain(rtx.clone().map(|(_, ssrc)| ssrc));
+    ssrcs().collect::<HashSet<_>>().len() == ssrcs().count()
 }
 
 /// Numbers, encrypts and remembers the packets of one track.
@@ -109,5 +118,25 @@ impl TrackSender {
             }
         };
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ssrc_of_two_streams_is_noticed() {
+        let track = |ssrc, rtx_ssrc| TrackParams {
+            codec: Codec::Vp8,
+            payload_type: 96,
+            ssrc,
+            rtx: Some((97, rtx_ssrc)),
+            twcc_id: None,
+        };
+        assert!(have_distinct_ssrcs(&[track(1, 2), track(3, 4)]));
+        for other in [track(1, 4), track(2, 4), track(3, 1), track(3, 3)] {
+            assert!(!have_distinct_ssrcs(&[track(1, 2), other]));
+        }
     }
 }

@@ -107,33 +107,3 @@ fn the_end_of_the_stream_is_reported_with_its_reason() {
     assert_eq!(ended.try_recv(), Ok(EndReason::StreamOver));
     assert_eq!(engine.counters.viewers.load(Ordering::Relaxed), 0);
 }
-
-#[test]
-fn srtcp_from_an_unknown_address_reaches_its_viewer_once_that_is_silent() {
-    let harness = Harness::new();
-    harness.append_video(0, true, 1, 1);
-    let mut engine = engine(&harness);
-    let (mut peer, ..) = add(&mut engine, &harness, 0);
-    engine.sent_at(&harness, 0);
-    let mut elsewhere = peer.remote;
-    elsewhere.address.set_port(9);
-    let pli = peer.pli();
-    assert!(!engine.on_stray_srtcp(harness.at(200), elsewhere, &pli));
-    assert!(engine.on_stray_srtcp(harness.at(300), elsewhere, &pli));
-    assert!(engine.next_deadline() <= Some(harness.start), "polled now");
-}
-
-#[test]
-fn a_flood_of_stray_srtcp_uses_up_the_tries_of_its_second() {
-    let harness = Harness::new();
-    let mut engine = engine(&harness);
-    let (mut peer, ..) = add(&mut engine, &harness, 0);
-    let pli = peer.pli();
-    let mut forged = pli.clone();
-    forged[9] ^= 1;
-    for _ in 0..40 {
-        assert!(!engine.on_stray_srtcp(harness.at(300), peer.remote, &forged));
-    }
-    assert!(!engine.on_stray_srtcp(harness.at(999), peer.remote, &pli));
-    assert!(engine.on_stray_srtcp(harness.at(1_000), peer.remote, &pli));
-}

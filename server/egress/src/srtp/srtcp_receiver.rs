@@ -11,7 +11,7 @@ use rtc::crypto::RTCCrypto;
 use super::SrtpError;
 use super::cipher::Cipher;
 use super::keys::{MasterKey, Profile, Protocol};
-use super::srtcp::{ENCRYPTED, HEADER, WORD};
+use super::srtcp::{ENCRYPTED, HEADER, MAX_INDEX, WORD};
 
 /// Decrypts the SRTCP of one direction (RFC 3711 3.4, RFC 7714 9), and accepts each packet once.
 ///
@@ -32,8 +32,34 @@ struct Window {
     received: u64,
 }
 
+/// A datagram.
+struct Parts<'a> {
+    ssrc: u32,
+    /// The E flag and the index.
+    word: u32,
+    rtcp: &'a [u8],
+    tag: &'a [u8],
+}
+
+impl Parts<'_> {
+    fn index(&self) -> u32 {
+        self.word & MAX_INDEX
+    }
+}
+
+impl Window {
+    fn is_new(&self, index: u32) -> bool {
+        match self.newest.checked_sub(index) {
+            Some(before) => before < u64::BITS && self.received >> before & 1 == 0,
+            None => true,
+        }
+    }
+}
+
 /// A viewer sends RTCP from one SSRC for each track; further SSRCs are ignored.
 const MAX_SSRCS: usize = 32;
+/// As many packets as a browser sends in a minute.
+const MAX_AHEAD: u32 = 1 << 10;
 
 impl SrtcpReceiver {
     /// `master`: of the receiving direction.
@@ -49,8 +75,38 @@ impl SrtcpReceiver {
         })
     }
 
+    /// Whether the sender's SSRC and the index, which are not encrypted, may follow those received. Anybody can write others into a datagram, and
+    /// each costs a cipher: limit the tries for which this is false.
+    pub fn is_expected(&self, datagram: &[u8]) -> bool {
+        let Some(packet) = self.split(datagram) else {
+            return false;
+        };
+        let mut windows = self.windows.iter();
+        windows
+            .find(|window| window.ssrc == packet.ssrc)
+            .is_some_and(|window| {
+                let index = packet.index();
+                window.is_new(index) && index.saturating_sub(window.newest) <= MAX_AHEAD
+            })
+    }
+
     /// The RTCP compound packet in `datagram`. `None`: not authentic, not encrypted, or a replay.
     pub fn unprotect(&mut self, datagram: &[u8]) -> Option<Bytes> {
+        let packet = self.split(datagram)?;
+        let (ssrc, index) = (packet.ssrc, packet.index());
+        if packet.word & ENCRYPTED == 0 || !self.is_new(ssrc, index) {
+            return None;
+        }
+        let mut rtcp = packet.rtcp.to_vec();
+        self.cipher
+            .unprotect_rtcp(ssrc, packet.word, &mut rtcp, packet.tag)
+            .ok()?;
+        self.accept(ssrc, index);
+        Some(rtcp.into())
+    }
+
+    /// `None`: too short.
+    fn split<'a>(&self, datagram: &'a [u8]) -> Option<Parts<'a>> {
         let tag_len = self.cipher.tag();
         let payload_len = datagram.len().checked_sub(HEADER + WORD + tag_len)?;
         let (rtcp, rest) = datagram.split_at(HEADER + payload_len);
@@ -61,26 +117,17 @@ impl SrtcpReceiver {
             }
             Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 => rest.split_at(WORD),
         };
-        let word = u32::from_be_bytes(word.try_into().ok()?);
-        let index = word & !ENCRYPTED;
-        let ssrc = u32::from_be_bytes(rtcp[4..HEADER].try_into().ok()?);
-        if word & ENCRYPTED == 0 || !self.is_new(ssrc, index) {
-            return None;
-        }
-        let mut rtcp = rtcp.to_vec();
-        self.cipher
-            .unprotect_rtcp(ssrc, word, &mut rtcp, tag)
-            .ok()?;
-        self.accept(ssrc, index);
-        Some(rtcp.into())
+        Some(Parts {
+            ssrc: u32::from_be_bytes(rtcp[4..HEADER].try_into().ok()?),
+            word: u32::from_be_bytes(word.try_into().ok()?),
+            rtcp,
+            tag,
+        })
     }
 
     fn is_new(&self, ssrc: u32, index: u32) -> bool {
         match self.windows.iter().find(|window| window.ssrc == ssrc) {
-            Some(window) => match window.newest.checked_sub(index) {
-                Some(before) => before < u64::BITS && window.received >> before & 1 == 0,
-                None => true,
-            },
+            Some(window) => window.is_new(index),
             None => self.windows.len() < MAX_SSRCS,
         }
     }

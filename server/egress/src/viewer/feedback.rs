@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::{CUT_WITH_TWCC, FeedbackOutcome, MAX_RETRANSMISSIONS, SILENT, UNKNOWN_RTT, Viewer};
 use crate::counters::ShardCounters;
 use crate::rtp_clock::ntp;
@@ -17,16 +19,15 @@ impl Viewer {
         datagram: &[u8],
         shard: &ShardCounters,
     ) -> FeedbackOutcome {
-        let Some(compound) = self.srtcp.unprotect(datagram) else {
+        let Some(compound) = self.authenticate(now, datagram) else {
+            shard.feedback_dropped.add(1);
             return FeedbackOutcome::Rejected;
         };
         shard.feedback.add(1);
-        let moved = from != self.path.remote;
-        if moved {
-            self.route.migrate(from);
-        }
         let silence = self.silence(now);
-        if silence > self.cut_after || moved && silence > SILENT {
+        // ICE decides where packets go. Until it has, the viewer gets none of them.
+        self.moving |= from != self.path.remote && silence > SILENT;
+        if silence > self.cut_after {
             self.recover_from_cut();
         }
         self.unanswered_since = None;
@@ -58,6 +59,15 @@ impl Viewer {
         } else {
             FeedbackOutcome::Accepted
         }
+    }
+
+    /// The compound packet in a datagram. Datagrams that are probably not the viewer's use up a smaller limit, so that they do not displace its own.
+    fn authenticate(&mut self, now: Instant, datagram: &[u8]) -> Option<Bytes> {
+        let allowed = match self.srtcp.is_expected(datagram) {
+            true => self.feedback_meter.try_acquire(now),
+            false => self.unexpected_meter.try_acquire(now),
+        };
+        allowed.then(|| self.srtcp.unprotect(datagram))?
     }
 
     fn on_nack(

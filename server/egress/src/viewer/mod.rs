@@ -17,8 +17,9 @@ use std::time::{Duration, Instant};
 use self::reports::SenderReports;
 use super::counters::{Counters, ShardCounters, ViewerCounters};
 use super::end_reason::EndReason;
+use super::packet_meter::PacketMeter;
 use super::srtp::{SrtcpReceiver, SrtcpSender, SrtpSender};
-use super::track::{TrackParams, TrackSender};
+use super::track::{TrackParams, TrackSender, have_distinct_ssrcs};
 use congestion::estimator::BandwidthEstimator;
 use congestion::pacer::Pacer;
 use congestion::rtx_budget::RtxBudget;
@@ -37,7 +38,7 @@ use timeline::playhead::{Command, DueUnit, Playhead};
 pub struct ViewerParams {
     pub subscription: Subscription,
     pub route: Arc<Route>,
-    /// In the order of the subscription's.
+    /// In the order of the subscription's. Every SSRC differs.
     pub tracks: Vec<TrackParams>,
     pub srtp: SrtpSender,
     /// Nothing else encrypts RTCP with its key.
@@ -118,6 +119,11 @@ pub(super) struct Viewer {
     unanswered_since: Option<Instant>,
     /// After this long without feedback the path counts as cut.
     cut_after: Duration,
+    /// Feedback came from another address after a silence: the viewer missed what was sent, and its path changes soon.
+    moving: bool,
+    feedback_meter: PacketMeter<FEEDBACK_PER_SECOND>,
+    /// For datagrams that [`SrtcpReceiver::is_expected`] does not expect.
+    unexpected_meter: PacketMeter<UNEXPECTED_PER_SECOND>,
     counters: Arc<ViewerCounters>,
 }
 
@@ -156,6 +162,10 @@ const CUT_WITH_TWCC: Duration = Duration::from_secs(1);
 const CUT_WITHOUT_TWCC: Duration = Duration::from_secs(6);
 /// The round trip until it has been measured.
 const UNKNOWN_RTT: Duration = Duration::from_millis(100);
+/// Browsers send transport-wide feedback 20 times a second, and other RTCP less often.
+const FEEDBACK_PER_SECOND: u32 = 200;
+/// A viewer's RTCP is unexpected at its beginning, and after a minute in which all of it was lost.
+const UNEXPECTED_PER_SECOND: u32 = 10;
 /// Retransmissions that may wait; the viewer asks again for those beyond.
 const MAX_RETRANSMISSIONS: usize = 512;
 
@@ -172,6 +182,8 @@ impl Viewer {
             cname,
             counters,
         } = params;
+        // Two streams of one SSRC would use a nonce twice; SrtpSender refuses the second.
+        debug_assert!(have_distinct_ssrcs(&tracks), "{tracks:?}");
         let path_version = route.path_version();
         let path = route.path()?;
         let mut pacer = Pacer::new(now);
@@ -210,13 +222,11 @@ impl Viewer {
             keyframe_requested: None,
             unanswered_since: Some(now),
             cut_after: CUT_WITHOUT_TWCC,
+            moving: false,
+            feedback_meter: PacketMeter::new(now),
+            unexpected_meter: PacketMeter::new(now),
             counters,
         })
-    }
-
-    /// True while its feedback is overdue.
-    pub(super) fn is_silent(&self, now: Instant) -> bool {
-        self.silence(now) > SILENT
     }
 
     /// How long packets have gone unanswered.
@@ -249,13 +259,7 @@ impl Viewer {
 
     /// Sends due packets: fills the batch of `context`, and flushes it.
     pub(super) fn poll(&mut self, now: Instant, context: &mut SendContext<'_>) -> NextPoll {
-        if self.route.path_version() != self.path_version {
-            self.path_version = self.route.path_version();
-            if let Some(path) = self.route.path() {
-                self.segments = path.segments(self.route.port());
-                self.path = path;
-            }
-        }
+        self.follow_path(now);
         self.pacer.set_rate(now, self.estimator.bitrate_bps(now));
         let next = match self.fill(now, context) {
             Ok(next) => next,
@@ -267,6 +271,22 @@ impl Viewer {
         match next {
             NextPoll::At(at) => NextPoll::At(at.min(self.next_report())),
             other => other,
+        }
+    }
+
+    /// Takes over the path that ICE has selected.
+    fn follow_path(&mut self, now: Instant) {
+        let version = self.route.path_version();
+        if version == self.path_version {
+            return;
+        }
+        self.path_version = version;
+        if let Some(path) = self.route.path() {
+            self.segments = path.segments(self.route.port());
+            self.path = path;
+            if std::mem::take(&mut self.moving) || self.silence(now) > SILENT {
+                self.recover_from_cut();
+            }
         }
     }
 

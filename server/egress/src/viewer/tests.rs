@@ -8,7 +8,9 @@ use std::net::UdpSocket;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::harness::{AUDIO_SSRC, Harness, Peer, RTX_SSRC, Received, VIDEO_SSRC, remote_of};
+use crate::harness::{
+    AUDIO_SSRC, Harness, Peer, RTX_SSRC, Received, VIDEO_SSRC, remote_of, select,
+};
 
 struct Polled {
     viewer: Viewer,
@@ -54,6 +56,14 @@ impl Polled {
         self.viewer
             .on_srtcp(now, peer.remote, datagram, &self.shard)
     }
+}
+
+fn bind() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    socket
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .expect("a timeout");
+    socket
 }
 
 fn fills(packets: &[Received]) -> Vec<u8> {
@@ -138,7 +148,7 @@ fn a_stream_that_pauses_does_not_make_its_viewer_silent() {
     viewer.sent(&mut peer, harness.start);
     let report = peer.report();
     viewer.on_srtcp(harness.at(50), &peer, &report);
-    assert!(!viewer.viewer.is_silent(harness.at(7_999)));
+    assert!(viewer.viewer.silence(harness.at(7_999)) <= SILENT);
     let sent = viewer.sent(&mut peer, harness.at(8_000));
     assert_eq!(fills(&sent), [2], "the GOP is not played again");
     let report = peer.report();
@@ -176,29 +186,71 @@ fn a_paused_viewer_gets_nothing_and_goes_on_where_it_was() {
 }
 
 #[test]
-fn packets_follow_a_viewer_to_the_address_that_its_feedback_comes_from() {
+fn packets_follow_the_selected_path_and_never_feedback() {
     let harness = Harness::new();
     harness.append_video(0, true, 1, 1);
-    harness.append_video(40, false, 1, 2);
+    for (at_ms, fill) in [(40, 2), (80, 3), (120, 4)] {
+        harness.append_video(at_ms, false, 1, fill);
+    }
     let (mut viewer, mut peer) = viewer(&harness);
     viewer.sent(&mut peer, harness.start);
 
-    let moved = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    moved
-        .set_read_timeout(Some(Duration::from_secs(5)))
-        .expect("a timeout");
-    peer.remote = remote_of(&moved, &viewer.viewer.route);
-    peer.socket = moved;
+    let elsewhere = bind();
+    let known = std::mem::replace(
+        &mut peer.remote,
+        remote_of(&elsewhere, &viewer.viewer.route),
+    );
     let report = peer.report();
-    viewer.on_srtcp(harness.at(20), &peer, &report);
+    let outcome = viewer.on_srtcp(harness.at(20), &peer, &report);
+    assert_eq!(outcome, FeedbackOutcome::Accepted);
     assert_eq!(fills(&viewer.sent(&mut peer, harness.at(40))), [2]);
+
+    select(&viewer.viewer.route, &elsewhere);
+    let before = std::mem::replace(&mut peer.socket, elsewhere);
+    assert_eq!(fills(&viewer.sent(&mut peer, harness.at(80))), [3]);
+    peer.remote = known;
+    let report = peer.report();
+    let outcome = viewer.on_srtcp(harness.at(100), &peer, &report);
+    assert_eq!(
+        outcome,
+        FeedbackOutcome::Accepted,
+        "from the former address"
+    );
+    assert_eq!(fills(&viewer.sent(&mut peer, harness.at(120))), [4]);
+    before.set_nonblocking(true).expect("a socket");
+    assert!(before.recv(&mut [0; 100]).is_err(), "nothing goes there");
+}
+
+/// What was sent to the former address is lost. The viewer's feedback may arrive before its path has changed.
+#[test]
+fn a_viewer_that_was_silent_before_its_path_changed_gets_a_keyframe() {
+    for feedback in [true, false] {
+        let harness = Harness::new();
+        harness.append_video(0, true, 1, 1);
+        harness.append_video(40, false, 1, 2);
+        harness.append_video(400, false, 1, 3);
+        let (mut viewer, mut peer) = viewer(&harness);
+        viewer.sent(&mut peer, harness.start);
+        let report = peer.report();
+        viewer.on_srtcp(harness.at(20), &peer, &report);
+        viewer.sent(&mut peer, harness.at(40));
+
+        peer.socket = bind();
+        peer.remote = remote_of(&peer.socket, &viewer.viewer.route);
+        if feedback {
+            let report = peer.report();
+            viewer.on_srtcp(harness.at(350), &peer, &report);
+        }
+        select(&viewer.viewer.route, &peer.socket);
+        let sent = viewer.sent(&mut peer, harness.at(400));
+        assert_eq!(fills(&sent), [1, 2, 3], "{feedback}");
+    }
 }
 
 #[test]
 fn feedback_is_accepted_once_and_only_from_the_viewer() {
     let harness = Harness::new();
     let (mut viewer, mut peer) = viewer(&harness);
-    assert!(!viewer.viewer.is_silent(harness.at(250)));
     let report = peer.report();
     let mut forged = report.clone();
     forged[9] ^= 1;
@@ -206,14 +258,54 @@ fn feedback_is_accepted_once_and_only_from_the_viewer() {
     let outcome = viewer.on_srtcp(now, &peer, &forged);
     assert_eq!(outcome, FeedbackOutcome::Rejected);
     assert!(
-        viewer.viewer.is_silent(now),
+        viewer.viewer.silence(now) > SILENT,
         "forged feedback does not count"
     );
     let outcome = viewer.on_srtcp(now, &peer, &report);
     assert_eq!(outcome, FeedbackOutcome::Accepted);
-    assert!(!viewer.viewer.is_silent(now));
+    assert!(viewer.viewer.silence(now) <= SILENT);
     let replayed = viewer.on_srtcp(now, &peer, &report);
     assert_eq!(replayed, FeedbackOutcome::Rejected);
+    assert_eq!(viewer.shard.feedback.get(), 1);
+    assert_eq!(viewer.shard.feedback_dropped.get(), 2);
+}
+
+#[test]
+fn a_flood_of_forged_feedback_does_not_displace_the_feedback_of_the_viewer() {
+    let harness = Harness::new();
+    let (mut viewer, mut peer) = viewer(&harness);
+    let report = peer.report();
+    viewer.on_srtcp(harness.start, &peer, &report);
+    let mut forged = peer.report();
+    for millis in 0..3_000u64 {
+        let now = harness.at(millis);
+        // Of an unknown SSRC, and of the viewer's with a number far ahead.
+        forged[4] = (millis % 2) as u8;
+        let word = forged.len() - 4;
+        forged[word..].copy_from_slice(&(0xC000_0000 + millis as u32).to_be_bytes());
+        for _ in 0..5 {
+            let outcome = viewer.on_srtcp(now, &peer, &forged);
+            assert_eq!(outcome, FeedbackOutcome::Rejected);
+        }
+        if millis % 20 == 0 {
+            let report = peer.report();
+            let outcome = viewer.on_srtcp(now, &peer, &report);
+            assert_eq!(outcome, FeedbackOutcome::Accepted, "{millis}");
+        }
+    }
+}
+
+#[test]
+fn feedback_beyond_200_packets_a_second_is_dropped() {
+    let harness = Harness::new();
+    let (mut viewer, mut peer) = viewer(&harness);
+    for millis in 0..10_000 {
+        let nack = peer.nack(&[1, 2, 3]);
+        viewer.on_srtcp(harness.at(millis), &peer, &nack);
+    }
+    let accepted = viewer.shard.feedback.get();
+    assert!((2_200..=2_400).contains(&accepted), "{accepted}");
+    assert_eq!(viewer.shard.feedback_dropped.get(), 10_000 - accepted);
 }
 
 #[test]

@@ -70,3 +70,22 @@ fn further_ssrcs_of_a_viewer_are_ignored() {
     assert_eq!(accepted, receiver.windows.len());
     assert_eq!(accepted, 32);
 }
+
+#[test]
+fn packets_that_follow_those_received_are_expected_and_others_are_not() {
+    let (mut viewer, mut receiver) = pair(Profile::AeadAes128Gcm);
+    let encrypted: Vec<_> = (0..1100)
+        .map(|_| viewer.encrypt_rtcp(&REPORT).expect("encrypted"))
+        .collect();
+    assert!(!receiver.is_expected(&encrypted[0]), "the SSRC is unknown");
+    assert!(receiver.unprotect(&encrypted[1]).is_some());
+    assert!(receiver.is_expected(&encrypted[0]) && receiver.is_expected(&encrypted[2]));
+    assert!(!receiver.is_expected(&encrypted[1]), "a replay");
+    assert!(receiver.is_expected(&encrypted[1025]) && !receiver.is_expected(&encrypted[1026]));
+    let mut other = encrypted[2].to_vec();
+    other[7] ^= 1;
+    assert!(!receiver.is_expected(&other), "another SSRC");
+    for length in 0..encrypted[2].len() - REPORT.len() {
+        assert!(!receiver.is_expected(&encrypted[2][..length]));
+    }
+}
