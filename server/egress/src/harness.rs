@@ -4,7 +4,6 @@ mod peer;
 
 use std::net::UdpSocket;
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -146,18 +145,15 @@ impl Harness {
 /// Selects the path to this socket, as ICE does.
 pub(crate) fn select(route: &Route, socket: &UdpSocket) {
     let remote = remote_of(socket, route);
-    let report = b"\x80\xc8 a sender report";
-    let mut context = std::task::Context::from_waker(Waker::noop());
-    let sent = route.poll_send(&mut context, remote.socket, report, remote.address);
-    assert!(sent.is_ready());
-    let received = socket.recv(&mut [0; 100]).expect("the report");
-    assert_eq!(received, report.len());
+    route.select(remote);
 }
 
 pub(crate) fn remote_of(socket: &UdpSocket, route: &Route) -> Remote {
     let address = socket.local_addr().expect("it is bound");
+    let mut sockets = route.port().sockets().into_iter();
+    let socket = sockets.find(|socket| socket.address().ip() == address.ip());
     Remote {
-        socket: route.socket_index(address.ip()).expect("loopback"),
+        socket: socket.expect("loopback").index(),
         address,
         tcp: false,
     }

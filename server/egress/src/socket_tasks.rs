@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::io;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::task::{AbortHandle, JoinSet};
@@ -59,17 +58,13 @@ where
     }
 
     fn serve(&mut self, socket: &Arc<Socket>) -> io::Result<Vec<AbortHandle>> {
-        let (registered, listener) = (Rc::new(socket.register(&self.port)?), socket.listener()?);
-        let on_srtcp = of_viewers(self.on_srtcp.clone());
-        let (receiving, accepting) = (Rc::clone(&registered), on_srtcp.clone());
-        let receive = async move { receiving.receive(on_srtcp).await };
-        let wake = async move { registered.wake_when_writable().await };
-        let mut tasks = vec![
-            self.tasks.spawn_local(receive),
-            self.tasks.spawn_local(wake),
-        ];
+        let (registered, listener) = (socket.register(&self.port)?, socket.listener()?);
+        let on_srtcp = self.on_srtcp.clone();
+        let receive = async move { registered.receive(on_srtcp).await };
+        let mut tasks = vec![self.tasks.spawn_local(receive)];
         if let Some(listener) = listener {
-            let accept = tcp::serve(Arc::clone(&self.port), socket.index(), listener, accepting);
+            let (port, on_srtcp) = (Arc::clone(&self.port), self.on_srtcp.clone());
+            let accept = tcp::serve(port, socket.index(), listener, on_srtcp);
             tasks.push(self.tasks.spawn_local(accept));
         }
         Ok(tasks)
@@ -88,17 +83,6 @@ where
                 Some(_) => return,
                 None => pending().await,
             }
-        }
-    }
-}
-
-/// Leaves out SRTCP that belongs to no viewer.
-fn of_viewers(
-    mut on_srtcp: impl FnMut(u64, Remote, &[u8]) + Clone + 'static,
-) -> impl FnMut(Option<u64>, Remote, &[u8]) + Clone + 'static {
-    move |id, from, datagram| {
-        if let Some(id) = id {
-            on_srtcp(id, from, datagram);
         }
     }
 }

@@ -9,11 +9,14 @@
 //! | [`routes`] | the routing table: the viewer of each datagram (pure) |
 //! | [`socket`] | one address of a port |
 //! | [`route`] | one peer's share of a port, and the path to it |
-//! | `peer` | what the port and the route of a peer share: inboxes, TCP connections |
+//! | `peer` | what the port and the route of a peer share: TCP connections, where its SRTCP goes |
+//! | [`arrival`] | a datagram on its way to the connection of its peer |
 //! | [`datagram`] | the protocol of a datagram, by its first bytes (pure) |
 //! | [`tcp`] | the same over TCP, for networks that block UDP |
+//! | `unidentified` | TCP connections whose peer is not known yet |
 //! | [`batch`] | many packets in one system call |
 
+pub mod arrival;
 pub mod batch;
 pub mod bind;
 mod candidates;
@@ -21,16 +24,16 @@ pub mod datagram;
 mod peer;
 pub mod port;
 pub mod route;
-#[cfg(test)]
-mod route_tests;
 pub mod routes;
 pub mod socket;
 mod sockets;
 pub mod tcp;
+mod unidentified;
 
 #[cfg(test)]
 mod routes_tests;
 
+pub use arrival::Arrival;
 pub use bind::{NetError, local_addresses};
 pub use port::Port;
 pub use route::{Path, Route};

@@ -1,21 +1,22 @@
 //! One UDP port: sockets that all peers of a shard share.
 //!
 //! One socket for each local address, all on the same port number, so that a reply leaves from the address that the request came to. [`Routes`] finds
-//! the peer of a datagram: SRTCP goes to the shard if the route says so, everything else into a bounded inbox of the peer.
+//! the peer of a datagram: SRTCP goes to the shard, STUN and DTLS into the bounded queue of the connections.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
+use super::arrival::{self, Arrival, ArrivalQueue};
 use super::bind::{NetError, bind, rank};
 use super::candidates;
 use super::datagram::DatagramKind;
-use super::peer::PeerState;
+use super::peer::{Dispatched, PeerState};
 use super::route::Route;
-use super::routes::{Remote, Routes};
+use super::routes::{Remote, RouteId, Routes};
 use super::socket::Socket;
 use super::sockets::{SocketOptions, Sockets};
 use super::tcp::TcpSendQueue;
@@ -28,9 +29,16 @@ pub struct Port {
     sockets: RwLock<Sockets>,
     /// Notified when sockets were opened or closed.
     changed: Notify,
-    routes: Mutex<Routes<Arc<PeerState>>>,
+    routes: Mutex<Routes<Peer>>,
+    arrivals: ArrivalQueue,
+    /// Until the connections' thread takes it.
+    arrived: Mutex<Option<mpsc::Receiver<Arrival>>>,
     stray: Arc<AtomicU64>,
+    /// Datagrams that were lost because too many of their peer, or of all, waited for the connections.
+    overflowed: AtomicU64,
 }
+
+type Peer = (RouteId, Arc<PeerState>);
 
 impl Port {
     /// Opens `port` (0: a free one) on every address of this machine. `public` is an address from which a NAT forwards
@@ -48,13 +56,17 @@ impl Port {
             number = address.port();
             sockets.add(address, io)?;
         }
+        let (arrivals, arrived) = arrival::queue();
         Ok(Arc::new(Self {
             number,
             public,
             sockets: RwLock::new(sockets),
             changed: Notify::new(),
             routes: Mutex::default(),
+            arrivals,
+            arrived: Mutex::new(Some(arrived)),
             stray: Arc::default(),
+            overflowed: AtomicU64::new(0),
         }))
     }
 
@@ -90,11 +102,19 @@ impl Port {
         &self.stray
     }
 
+    /// Datagrams lost because too many waited for the connections.
+    pub fn overflowed(&self) -> u64 {
+        self.overflowed.load(Ordering::Relaxed)
+    }
+
+    /// The datagrams for the connections of this port. `None`: taken already.
+    pub fn take_arrivals(&self) -> Option<mpsc::Receiver<Arrival>> {
+        lock(&self.arrived).take()
+    }
+
     /// Opens a share of the port for one peer, until it is dropped.
     pub fn open(self: &Arc<Self>) -> Route {
-        let sockets = self.sockets();
-        let indexes = sockets.iter().map(|socket| socket.index());
-        Route::new(Arc::clone(self), indexes)
+        Route::new(Arc::clone(self))
     }
 
     /// The number of open routes.
@@ -102,7 +122,7 @@ impl Port {
         self.routes().counts()[0]
     }
 
-    pub(super) fn routes(&self) -> MutexGuard<'_, Routes<Arc<PeerState>>> {
+    pub(super) fn routes(&self) -> MutexGuard<'_, Routes<Peer>> {
         lock(&self.routes)
     }
 
@@ -125,45 +145,47 @@ impl Port {
         now: Instant,
         from: Remote,
         datagram: &[u8],
-        on_srtcp: &mut impl FnMut(Option<u64>, Remote, &[u8]),
+        on_srtcp: &mut impl FnMut(u64, Remote, &[u8]),
     ) {
         // A separate statement, so that the routes are unlocked when the datagram is dispatched.
         let peer = self.routes().route(now, from, datagram).cloned();
         match peer {
-            Some(peer) => peer.dispatch(from, datagram, on_srtcp),
+            Some(peer) => self.deliver(&peer, from, datagram, on_srtcp),
             None => {
                 self.stray.fetch_add(1, Ordering::Relaxed);
-                if DatagramKind::of(datagram) == DatagramKind::Rtcp {
-                    on_srtcp(None, from, datagram);
-                }
             }
         }
     }
 
-    /// As [`Port::dispatch`], for a TCP connection. True: the datagram belongs to a peer.
+    /// As [`Port::dispatch`], for a TCP connection. `None`: the datagram belongs to no peer, or to one that has too many connections.
     pub(super) fn dispatch_tcp(
         &self,
         now: Instant,
         from: Remote,
         queue: &Arc<TcpSendQueue>,
         datagram: &[u8],
-        on_srtcp: &mut impl FnMut(Option<u64>, Remote, &[u8]),
-    ) -> bool {
+        on_srtcp: &mut impl FnMut(u64, Remote, &[u8]),
+    ) -> Option<Arc<PeerState>> {
         let Some(peer) = self.routes().route(now, from, datagram).cloned() else {
             self.stray.fetch_add(1, Ordering::Relaxed);
-            return false;
+            return None;
         };
-        if DatagramKind::of(datagram) == DatagramKind::Stun && !peer.connected(from, queue) {
-            return false;
+        if DatagramKind::of(datagram) == DatagramKind::Stun && !peer.1.connected(from, queue) {
+            return None;
         }
-        peer.dispatch(from, datagram, on_srtcp);
-        true
+        self.deliver(&peer, from, datagram, on_srtcp);
+        Some(peer.1)
     }
 
-    /// Removes a closed TCP connection from its peer.
-    pub(super) fn disconnected(&self, from: Remote) {
-        if let Some(peer) = self.routes().by_remote(from) {
-            peer.disconnected(from);
+    fn deliver(
+        &self,
+        (id, peer): &Peer,
+        from: Remote,
+        datagram: &[u8],
+        on_srtcp: &mut impl FnMut(u64, Remote, &[u8]),
+    ) {
+        if peer.dispatch(*id, from, datagram, &self.arrivals, on_srtcp) == Dispatched::Lost {
+            self.overflowed.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -176,9 +198,6 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket;
-    use std::task::{Context, Waker};
-
-    use bytes::Bytes;
 
     use super::*;
 
@@ -216,16 +235,19 @@ mod tests {
         assert_eq!(port.addresses().collect::<Vec<_>>(), both);
         assert_eq!(port.candidates().len(), 4, "UDP and TCP");
         let route = port.open();
-        let index = route.socket_index(other).unwrap();
+        let index = index_of(&port, other);
         port.follow(&[one]);
         assert_eq!(port.addresses().collect::<Vec<_>>(), both[..1]);
         assert!(port.socket(index).is_none());
         assert!(UdpSocket::bind(both[1]).is_ok(), "it is closed");
 
         // A datagram to a closed socket is lost.
-        let mut context = Context::from_waker(Waker::noop());
-        let sent = route.poll_send(&mut context, index, b"\x16lost", both[0]);
-        assert!(sent.is_ready());
+        let remote = Remote {
+            socket: index,
+            address: both[0],
+            tcp: false,
+        };
+        route.send(remote, b"\x16lost");
         // The address comes back: the index of its first socket stays invalid.
         port.follow(&[one, other]);
         assert!(port.socket(index).is_none());
@@ -233,16 +255,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn stray_datagrams_are_counted_and_others_reach_their_peer() {
+    async fn datagrams_reach_their_peer_once_its_address_is_learned() {
         let port = Port::bind(0, None, false).unwrap();
+        let mut arrivals = port.take_arrivals().unwrap();
+        assert!(port.take_arrivals().is_none());
         let route = port.open();
-        route.set_ufrag("abcd");
-        let loopback = port
-            .addresses()
-            .find(|address| address.ip() == IpAddr::from([127, 0, 0, 1]))
-            .unwrap();
-        let index = route.socket_index(loopback.ip()).unwrap();
-        let registered = port.socket(index).unwrap().register(&port).unwrap();
+        route.set_ufrags(&["abcd"]);
+        let index = index_of(&port, IpAddr::from([127, 0, 0, 1]));
+        let socket = port.socket(index).unwrap();
+        let registered = socket.register(&port).unwrap();
         let (sender, mut feedback) = tokio::sync::mpsc::unbounded_channel();
         tokio::spawn(async move {
             registered
@@ -250,25 +271,45 @@ mod tests {
                 .await;
         });
         let peer = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        peer.send_to(b"stray", loopback).await.unwrap();
+        let send = async |datagram: &[u8]| {
+            peer.send_to(datagram, socket.address()).await.unwrap();
+        };
+        send(b"stray").await;
         let mut request = vec![0, 1, 0, 12, 0x21, 0x12, 0xA4, 0x42];
         request.extend([0; 12]);
         request.extend([0, 6, 0, 6]);
         request.extend(b"abcd:x\0\0");
-        peer.send_to(&request, loopback).await.unwrap();
-        peer.send_to(b"\x16handshake", loopback).await.unwrap();
-        let next = || std::future::poll_fn(|context| route.poll_receive(context, index));
-        assert_eq!(
-            next().await,
-            (peer.local_addr().unwrap(), Bytes::from(request))
-        );
-        assert_eq!(next().await.1, Bytes::from_static(b"\x16handshake"));
-        assert_eq!(port.stray().load(Ordering::Relaxed), 1);
+        send(b"\x16stray").await;
+        send(&request).await;
+        let arrival = arrivals.recv().await.unwrap();
+        assert_eq!((arrival.to, &arrival.datagram[..]), (route.id(), &*request));
+        assert_eq!(arrival.from.address, peer.local_addr().unwrap());
+        assert_eq!(port.stray().load(Ordering::Relaxed), 2);
+
+        assert!(route.learn(Instant::now(), arrival.from));
+        send(b"\x16handshake").await;
+        let handshake = arrivals.recv().await.unwrap();
+        assert_eq!(&handshake.datagram[..], b"\x16handshake");
         route.set_feedback_target(7);
-        peer.send_to(b"\x81\xc9report", loopback).await.unwrap();
+        send(b"\x81\xc9report").await;
         assert_eq!(
             feedback.recv().await.unwrap(),
-            (Some(7), b"\x81\xc9report".to_vec())
+            (7, b"\x81\xc9report".to_vec())
         );
+
+        route.send(arrival.from, b"\x16answer");
+        let mut buffer = [0; 100];
+        let length = peer.recv(&mut buffer).await.unwrap();
+        assert_eq!(&buffer[..length], b"\x16answer");
+        assert!(route.path().is_none());
+        route.select(arrival.from);
+        assert_eq!(route.path().unwrap().remote, arrival.from);
+        assert_eq!(route.path_version(), 1);
+    }
+
+    fn index_of(port: &Port, ip: IpAddr) -> usize {
+        let mut sockets = port.sockets().into_iter();
+        let socket = sockets.find(|socket| socket.address().ip() == ip);
+        socket.expect("it is open").index()
     }
 }

@@ -1,7 +1,8 @@
 //! Which viewer a datagram belongs to, of all viewers that share a UDP port.
 //!
 //! A STUN request names the viewer: its USERNAME begins with our ufrag for that viewer (RFC 8445 7.2.2). All other
-//! datagrams (DTLS, SRTP, STUN responses) are routed by their source address. No sockets; `now` is passed in.
+//! datagrams (DTLS, SRTP, STUN responses) are routed by their source address, once it is learned: the viewer's connection has authenticated a request that
+//! came from there. No sockets; `now` is passed in.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -33,7 +34,8 @@ pub struct Routes<T> {
 #[derive(Debug)]
 struct Entry<T> {
     to: T,
-    ufrag: Option<String>,
+    /// The current one, and during an ICE restart the previous one.
+    ufrags: Vec<String>,
     remotes: Vec<Remote>,
 }
 
@@ -66,15 +68,20 @@ impl<T> Default for Routes<T> {
 }
 
 impl<T> Routes<T> {
-    /// Adds a viewer, without ufrag and addresses.
+    /// Adds a viewer, without ufrags and addresses.
     pub fn add(&mut self, to: T) -> RouteId {
+        self.add_with(|_| to)
+    }
+
+    /// As [`Self::add`], with a destination that knows the id.
+    pub fn add_with(&mut self, to: impl FnOnce(RouteId) -> T) -> RouteId {
         let id = RouteId(self.next);
         self.next += 1;
         self.entries.insert(
             id,
             Entry {
-                to,
-                ufrag: None,
+                to: to(id),
+                ufrags: Vec::new(),
                 remotes: Vec::new(),
             },
         );
@@ -85,7 +92,7 @@ impl<T> Routes<T> {
         let Some(entry) = self.entries.remove(&id) else {
             return;
         };
-        if let Some(ufrag) = entry.ufrag {
+        for ufrag in entry.ufrags {
             self.remove_ufrag(id, &ufrag);
         }
         for remote in entry.remotes {
@@ -99,15 +106,18 @@ impl<T> Routes<T> {
         }
     }
 
-    /// Sets our ufrag for the viewer, which changes with every ICE restart.
-    pub fn set_ufrag(&mut self, id: RouteId, ufrag: &str) {
+    /// Sets our ufrags for the viewer: the current one, and during an ICE restart the previous one as well.
+    pub fn set_ufrags(&mut self, id: RouteId, ufrags: &[&str]) {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        if let Some(old) = entry.ufrag.replace(ufrag.to_owned()) {
+        let new = ufrags.iter().map(|ufrag| (*ufrag).to_owned()).collect();
+        for old in std::mem::replace(&mut entry.ufrags, new) {
             self.remove_ufrag(id, &old);
         }
-        self.ufrags.insert(ufrag.to_owned(), id);
+        for ufrag in ufrags {
+            self.ufrags.insert((*ufrag).to_owned(), id);
+        }
     }
 
     /// Removes the ufrag of the viewer, unless another viewer has the same ufrag by now.
@@ -117,22 +127,10 @@ impl<T> Routes<T> {
         }
     }
 
-    /// Routes responses from `remote` to the viewer that is about to send a STUN request there, unless the address belongs to another viewer.
-    pub fn expect_response(&mut self, now: Instant, id: RouteId, remote: Remote) {
-        if !self.remotes.contains_key(&remote) {
-            self.learn(now, id, remote);
-        }
-    }
-
     /// The destination of datagrams from `remote`.
     pub fn by_remote(&self, remote: Remote) -> Option<&T> {
         let last_seen = self.remotes.get(&remote)?;
         self.entries.get(&last_seen.route).map(|entry| &entry.to)
-    }
-
-    /// Routes `remote` to the viewer even if it was another viewer's: an authenticated packet of this viewer came from it.
-    pub fn claim(&mut self, now: Instant, id: RouteId, remote: Remote) {
-        self.learn(now, id, remote);
     }
 
     /// The destination of a datagram; `None` for a stray one.
@@ -140,27 +138,42 @@ impl<T> Routes<T> {
         let named = stun_ufrag(datagram)
             .and_then(|ufrag| self.ufrags.get(ufrag))
             .copied();
-        let known = self.remotes.get_mut(&remote);
-        let id = match (named, known) {
-            (Some(id), Some(last_seen)) if last_seen.route != id => {
-                if now.saturating_duration_since(last_seen.at) >= HOLD
-                    || !self.entries.contains_key(&last_seen.route)
-                {
-                    self.learn(now, id, remote);
-                }
-                id
-            }
-            (Some(id), None) => {
-                self.learn(now, id, remote);
-                id
-            }
+        let id = match (named, self.remotes.get_mut(&remote)) {
+            (Some(id), Some(last_seen)) if last_seen.route != id => id,
             (_, Some(last_seen)) => {
                 last_seen.at = now;
                 last_seen.route
             }
-            (None, None) => return None,
+            (named, None) => named?,
         };
         self.entries.get(&id).map(|entry| &entry.to)
+    }
+
+    /// From now on datagrams from `remote` are this viewer's: its connection has authenticated a request from there. False: the address is in use by another
+    /// viewer, or this one has too many in use.
+    pub fn learn(&mut self, now: Instant, id: RouteId, remote: Remote) -> bool {
+        if let Some(last_seen) = self.remotes.get(&remote)
+            && last_seen.route != id
+            && now.saturating_duration_since(last_seen.at) < HOLD
+            && self.entries.contains_key(&last_seen.route)
+        {
+            return false;
+        }
+        self.add_remote(now, id, remote)
+    }
+
+    /// Datagrams from `remote` are not this viewer's any more.
+    pub fn forget(&mut self, id: RouteId, remote: Remote) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.remotes.retain(|other| *other != remote);
+        }
+        if self
+            .remotes
+            .get(&remote)
+            .is_some_and(|last_seen| last_seen.route == id)
+        {
+            self.remotes.remove(&remote);
+        }
     }
 
     /// The numbers of viewers, ufrags and addresses.
@@ -168,13 +181,13 @@ impl<T> Routes<T> {
         [self.entries.len(), self.ufrags.len(), self.remotes.len()]
     }
 
-    fn learn(&mut self, now: Instant, id: RouteId, remote: Remote) {
+    fn add_remote(&mut self, now: Instant, id: RouteId, remote: Remote) -> bool {
         let Some(entry) = self.entries.get_mut(&id) else {
-            return;
+            return false;
         };
         if !entry.remotes.contains(&remote) {
             if entry.remotes.len() == MAX_REMOTES {
-                // Requests with the viewer's ufrag from other addresses cannot displace addresses in use.
+                // Further addresses do not displace those in use.
                 let unused = |old: &Remote| {
                     let last_seen = self
                         .remotes
@@ -184,7 +197,7 @@ impl<T> Routes<T> {
                         .is_none_or(|last_seen| now.saturating_duration_since(last_seen.at) >= HOLD)
                 };
                 let Some(index) = entry.remotes.iter().position(unused) else {
-                    return;
+                    return false;
                 };
                 let old = entry.remotes.swap_remove(index);
                 if self
@@ -198,6 +211,7 @@ impl<T> Routes<T> {
             entry.remotes.push(remote);
         }
         self.remotes.insert(remote, LastSeen { route: id, at: now });
+        true
     }
 }
 

@@ -27,36 +27,24 @@ fn remote(port: u16) -> Remote {
 }
 
 #[test]
-fn a_viewer_is_known_by_its_ufrag_then_by_its_address() {
+fn a_viewer_is_known_by_its_ufrag_then_by_the_addresses_that_it_has_proved() {
     let now = Instant::now();
     let mut routes = Routes::default();
     let (one, two) = (routes.add("one"), routes.add("two"));
-    routes.set_ufrag(one, "aaaa");
-    routes.set_ufrag(two, "bbbb");
-    assert_eq!(routes.route(now, remote(1), &[0x80; 40]), None);
-    assert_eq!(
-        routes.route(now, remote(1), &binding_request("aaaa:x")),
-        Some(&"one")
-    );
-    assert_eq!(
-        routes.route(now, remote(2), &binding_request("bbbb:x")),
-        Some(&"two")
-    );
-    assert_eq!(routes.route(now, remote(1), &[0x80; 40]), Some(&"one"));
-    assert_eq!(routes.route(now, remote(2), &[22; 40]), Some(&"two"));
-    assert_eq!(
-        routes.route(now, remote(3), &binding_request("cccc:x")),
-        None
-    );
-}
-
-#[test]
-fn a_response_reaches_the_viewer_that_a_request_was_sent_for() {
-    let now = Instant::now();
-    let mut routes = Routes::default();
-    let one = routes.add("one");
-    routes.expect_response(now, one, remote(1));
-    assert_eq!(routes.route(now, remote(1), &[1; 20]), Some(&"one"));
+    routes.set_ufrags(one, &["aaaa"]);
+    routes.set_ufrags(two, &["bbbb"]);
+    let mut found = |port, datagram: &[u8]| routes.route(now, remote(port), datagram).copied();
+    assert_eq!(found(1, &[0x80; 40]), None);
+    assert_eq!(found(1, &binding_request("aaaa:x")), Some("one"));
+    assert_eq!(found(2, &binding_request("bbbb:x")), Some("two"));
+    assert_eq!(found(3, &binding_request("cccc:x")), None);
+    assert_eq!(found(1, &[0x80; 40]), None, "a request may be forged");
+    assert!(routes.learn(now, one, remote(1)) && routes.learn(now, two, remote(2)));
+    let mut found = |port, datagram: &[u8]| routes.route(now, remote(port), datagram).copied();
+    assert_eq!(found(1, &[0x80; 40]), Some("one"));
+    assert_eq!(found(2, &[22; 40]), Some("two"));
+    routes.forget(one, remote(1));
+    assert_eq!(routes.by_remote(remote(1)), None);
 }
 
 #[test]
@@ -64,42 +52,37 @@ fn an_address_in_use_is_not_taken_over() {
     let now = Instant::now();
     let mut routes = Routes::default();
     let (victim, thief) = (routes.add("victim"), routes.add("thief"));
-    routes.set_ufrag(victim, "aaaa");
-    routes.set_ufrag(thief, "bbbb");
-    routes.route(now, remote(1), &binding_request("aaaa:x"));
+    routes.set_ufrags(thief, &["bbbb"]);
+    assert!(routes.learn(now, victim, remote(1)));
     assert_eq!(
         routes.route(now, remote(1), &binding_request("bbbb:x")),
         Some(&"thief")
     );
-    routes.expect_response(now, thief, remote(1));
+    assert!(!routes.learn(now, thief, remote(1)));
     assert_eq!(routes.route(now, remote(1), &[0x80; 40]), Some(&"victim"));
     let later = now + HOLD;
-    assert_eq!(
-        routes.route(later, remote(1), &binding_request("bbbb:x")),
-        Some(&"thief")
-    );
-    assert_eq!(
-        routes.route(later, remote(1), &[0x80; 40]),
-        Some(&"thief"),
+    assert!(
+        routes.learn(later, thief, remote(1)),
         "after a silence the address is free"
     );
+    assert_eq!(routes.route(later, remote(1), &[0x80; 40]), Some(&"thief"));
 }
 
 #[test]
-fn an_ice_restart_changes_the_ufrag() {
+fn during_an_ice_restart_a_viewer_has_two_ufrags() {
     let now = Instant::now();
     let mut routes = Routes::default();
     let one = routes.add("one");
-    routes.set_ufrag(one, "aaaa");
-    routes.set_ufrag(one, "zzzz");
-    assert_eq!(
-        routes.route(now, remote(1), &binding_request("aaaa:x")),
-        None
-    );
-    assert_eq!(
-        routes.route(now, remote(1), &binding_request("zzzz:x")),
-        Some(&"one")
-    );
+    routes.set_ufrags(one, &["aaaa"]);
+    routes.set_ufrags(one, &["zzzz", "aaaa"]);
+    let found = |routes: &mut Routes<_>, username: &str| {
+        routes
+            .route(now, remote(1), &binding_request(username))
+            .is_some()
+    };
+    assert!(found(&mut routes, "aaaa:x") && found(&mut routes, "zzzz:x"));
+    routes.set_ufrags(one, &["zzzz"]);
+    assert!(!found(&mut routes, "aaaa:x") && found(&mut routes, "zzzz:x"));
 }
 
 #[test]
@@ -107,10 +90,9 @@ fn a_removed_viewer_leaves_nothing_behind() {
     let now = Instant::now();
     let mut routes = Routes::default();
     let one = routes.add("one");
-    routes.set_ufrag(one, "aaaa");
-    for port in 0..1000 {
-        routes.route(now, remote(port), &binding_request("aaaa:x"));
-    }
+    routes.set_ufrags(one, &["aaaa"]);
+    let learned = (0..1000).filter(|port| routes.learn(now, one, remote(*port)));
+    assert_eq!(learned.count(), MAX_REMOTES);
     assert_eq!(
         routes.counts(),
         [1, 1, MAX_REMOTES],
@@ -127,25 +109,25 @@ fn a_viewer_that_moves_often_is_found_at_its_newest_address() {
     let one = routes.add("one");
     for port in 0..1000 {
         now += HOLD;
-        routes.claim(now, one, remote(port));
+        assert!(routes.learn(now, one, remote(port)));
         assert_eq!(routes.by_remote(remote(port)), Some(&"one"));
     }
     assert_eq!(routes.counts(), [1, 0, MAX_REMOTES]);
 }
 
 #[test]
-fn requests_from_everywhere_do_not_cost_a_viewer_the_address_in_use() {
+fn requests_from_everywhere_leave_nothing_behind() {
     let mut now = Instant::now();
     let mut routes = Routes::default();
     let one = routes.add("one");
-    routes.set_ufrag(one, "aaaa");
-    routes.route(now, remote(1), &binding_request("aaaa:x"));
+    routes.set_ufrags(one, &["aaaa"]);
+    assert!(routes.learn(now, one, remote(1)));
     for port in 2..10_000 {
         now += Duration::from_millis(100);
         routes.route(now, remote(port), &binding_request("aaaa:x"));
-        routes.route(now, remote(1), &[0x80; 40]);
-        assert_eq!(routes.by_remote(remote(1)), Some(&"one"));
     }
+    assert_eq!(routes.by_remote(remote(1)), Some(&"one"));
+    assert_eq!(routes.counts(), [1, 1, 1]);
 }
 
 #[test]
@@ -153,9 +135,9 @@ fn a_ufrag_belongs_to_the_viewer_that_got_it_last() {
     let now = Instant::now();
     let mut routes = Routes::default();
     let [one, two] = ["one", "two"].map(|to| routes.add(to));
-    routes.set_ufrag(one, "aaaa");
-    routes.set_ufrag(two, "aaaa");
-    routes.set_ufrag(one, "bbbb");
+    routes.set_ufrags(one, &["aaaa"]);
+    routes.set_ufrags(two, &["aaaa"]);
+    routes.set_ufrags(one, &["bbbb"]);
     let found = |routes: &mut Routes<_>| {
         routes
             .route(now, remote(1), &binding_request("aaaa:x"))

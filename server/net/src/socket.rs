@@ -2,15 +2,13 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use tokio::io::Interest;
-use tokio::sync::Notify;
 
-use super::port::{Port, lock};
+use super::port::Port;
 use super::routes::Remote;
 
 /// The maximum that the kernel coalesces from datagrams of one sender (GRO), in bytes.
@@ -33,9 +31,6 @@ pub struct Socket {
     address: SocketAddr,
     /// ICE-TCP on the same address.
     listener: Option<TcpListener>,
-    /// Tasks that wait for room in the socket's buffer.
-    waiting: Mutex<Vec<Waker>>,
-    full: Notify,
 }
 
 impl Socket {
@@ -55,8 +50,6 @@ impl Socket {
             state,
             address,
             listener,
-            waiting: Mutex::default(),
-            full: Notify::new(),
         })
     }
 
@@ -116,34 +109,6 @@ impl Socket {
         };
         self.state.try_send(UdpSockRef::from(&self.io), &transmit)
     }
-
-    /// Wakes the tasks that wait for room in the buffer.
-    pub(super) fn wake_all(&self) {
-        for waker in std::mem::take(&mut *lock(&self.waiting)) {
-            waker.wake();
-        }
-    }
-
-    /// As [`Socket::send`], for one datagram. `Pending` while the socket's buffer is full; other errors lose the datagram.
-    pub(super) fn poll_send(
-        &self,
-        context: &mut Context<'_>,
-        to: SocketAddr,
-        datagram: &[u8],
-    ) -> Poll<()> {
-        match self.send(to, datagram, datagram.len()) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                lock(&self.waiting).push(context.waker().clone());
-                self.full.notify_one();
-                Poll::Pending
-            }
-            Err(error) => {
-                tracing::trace!(%to, %error, "datagram not sent");
-                Poll::Ready(())
-            }
-            Ok(()) => Poll::Ready(()),
-        }
-    }
 }
 
 /// A socket of a port, registered with the runtime of its shard.
@@ -157,8 +122,8 @@ pub struct RegisteredSocket {
 
 impl RegisteredSocket {
     /// Dispatches datagrams until the task is dropped. `on_srtcp` gets the SRTCP of peers with a feedback target
-    /// ([`Route::set_feedback_target`](super::route::Route::set_feedback_target)) with that id, and SRTCP from unknown addresses without an id.
-    pub async fn receive(&self, mut on_srtcp: impl FnMut(Option<u64>, Remote, &[u8])) {
+    /// ([`Route::set_feedback_target`](super::route::Route::set_feedback_target)) with that id.
+    pub async fn receive(&self, mut on_srtcp: impl FnMut(u64, Remote, &[u8])) {
         let socket = &self.socket;
         let mut memory = vec![0; COALESCED_BYTES * RECEIVE_BATCH];
         let mut metas = [RecvMeta::default(); RECEIVE_BATCH];
@@ -197,16 +162,6 @@ impl RegisteredSocket {
             }
             // A flood of datagrams must not starve the other tasks of this thread.
             tokio::task::yield_now().await;
-        }
-    }
-
-    /// Wakes the tasks that wait for room in the socket's buffer, until the task is dropped.
-    pub async fn wake_when_writable(&self) {
-        let socket = &self.socket;
-        loop {
-            socket.full.notified().await;
-            tokio::time::sleep(SEND_RETRY_DELAY).await;
-            socket.wake_all();
         }
     }
 }

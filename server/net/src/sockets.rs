@@ -72,7 +72,6 @@ impl Sockets {
         let closed: Vec<_> = self.open.extract_if(.., gone).collect();
         for (_, socket) in &closed {
             tracing::info!(address = %socket.address(), "this machine has lost an address: its socket is closed");
-            socket.wake_all();
         }
         self.unusable.retain(|ip| addresses.contains(ip));
         let known: BTreeSet<_> = self.iter().map(|socket| socket.address().ip()).collect();

@@ -1,12 +1,9 @@
 //! ICE-TCP (RFC 6544), for networks that block UDP.
 //!
-//! A peer connects to the TCP port of the same number and sends the same datagrams, each after its length (RFC 4571 2). webrtc-rs has no TCP
-//! candidates: to webrtc-rs the peer has a UDP address. Datagrams that cannot be sent at once wait in a bounded queue; senders of media check [`TcpSendQueue::is_full`] first.
+//! A peer connects to the TCP port of the same number and sends the same datagrams, each after its length (RFC 4571 2). Datagrams that cannot be sent at once wait in a bounded queue; senders of media check [`TcpSendQueue::is_full`] first.
 
-use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,13 +16,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use super::datagram::DatagramKind;
+use super::peer::PeerState;
 use super::port::{Port, lock};
 use super::routes::Remote;
+use super::unidentified::{Place, Unidentified};
 
 /// A connection whose peer is not identified within this time is closed.
 const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections of a listener whose peer is not identified yet; further ones are closed.
-const MAX_UNIDENTIFIED: usize = 64;
 /// A connection on which nothing arrives for this long is closed: ICE sends checks every two seconds.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest datagram, in bytes; a peer that announces a longer one is disconnected.
@@ -37,6 +35,8 @@ const FULL: usize = 64 << 10;
 const MAX_UNSENT: u32 = 32 << 10;
 /// The queue never holds more than this, in bytes; further datagrams are lost.
 const MAX_QUEUED: usize = 512 << 10;
+/// Datagrams of one connection in a second; a viewer sends some dozens, a publisher of 20 Mbit/s two thousand.
+const MAX_FRAMES: u32 = 5_000;
 /// Bytes of the length before a datagram (RFC 4571 2).
 const LENGTH: usize = 2;
 
@@ -93,9 +93,9 @@ impl TcpSendQueue {
 /// [`RegisteredSocket::receive`](super::socket::RegisteredSocket::receive). Runs on the shard's thread.
 pub async fn serve<F>(port: Arc<Port>, index: usize, listener: TcpListener, on_srtcp: F)
 where
-    F: FnMut(Option<u64>, Remote, &[u8]) + Clone + 'static,
+    F: FnMut(u64, Remote, &[u8]) + Clone + 'static,
 {
-    let unidentified = Rc::new(Cell::new(0));
+    let unidentified = Unidentified::default();
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -114,9 +114,6 @@ where
                 continue;
             }
         };
-        let Some(permit) = UnidentifiedPermit::try_acquire(&unidentified) else {
-            continue;
-        };
         if set_options(&connection).is_err() {
             continue;
         }
@@ -127,7 +124,8 @@ where
                 address,
                 tcp: true,
             },
-            unidentified: Some(permit),
+            unidentified: Some(unidentified.add(address.ip())),
+            peer: None,
         };
         connections.spawn_local(connection_task.run(connection, on_srtcp.clone()));
     }
@@ -140,56 +138,36 @@ fn set_options(connection: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Counts one connection whose peer is not identified yet, until it is dropped.
-#[derive(Debug)]
-struct UnidentifiedPermit(Rc<Cell<usize>>);
-
-impl UnidentifiedPermit {
-    fn try_acquire(unidentified: &Rc<Cell<usize>>) -> Option<Self> {
-        if unidentified.get() >= MAX_UNIDENTIFIED {
-            return None;
-        }
-        unidentified.set(unidentified.get() + 1);
-        Some(Self(Rc::clone(unidentified)))
-    }
-}
-
-impl Drop for UnidentifiedPermit {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
-}
-
 /// One accepted connection.
 struct Connection {
     port: Arc<Port>,
     remote: Remote,
     /// `None` once the peer is identified.
-    unidentified: Option<UnidentifiedPermit>,
+    unidentified: Option<Place>,
+    peer: Option<Arc<PeerState>>,
 }
 
 impl Connection {
-    async fn run(
-        mut self,
-        connection: TcpStream,
-        on_srtcp: impl FnMut(Option<u64>, Remote, &[u8]),
-    ) {
+    async fn run(mut self, connection: TcpStream, on_srtcp: impl FnMut(u64, Remote, &[u8])) {
         let (from, to) = connection.into_split();
         let queue = Arc::new(TcpSendQueue::new());
         tokio::select! {
             () = self.read(from, &queue, on_srtcp) => {}
             () = queue.write(to) => {}
         }
-        self.port.disconnected(self.remote);
+        if let Some(peer) = self.peer {
+            peer.disconnected(self.remote);
+        }
     }
 
     async fn read(
         &mut self,
         mut from: OwnedReadHalf,
         queue: &Arc<TcpSendQueue>,
-        mut on_srtcp: impl FnMut(Option<u64>, Remote, &[u8]),
+        mut on_srtcp: impl FnMut(u64, Remote, &[u8]),
     ) {
         let accepted = Instant::now();
+        let mut meter = FrameMeter::new(accepted);
         let mut bytes = BytesMut::with_capacity(MAX_DATAGRAM);
         loop {
             loop {
@@ -199,24 +177,62 @@ impl Connection {
                     Frame::TooLong => return,
                 };
                 let now = Instant::now();
-                let identified =
-                    self.port
-                        .dispatch_tcp(now, self.remote, queue, datagram, &mut on_srtcp);
+                if DatagramKind::of(datagram) == DatagramKind::Other || !meter.admit(now) {
+                    return;
+                }
+                let peer = self
+                    .port
+                    .dispatch_tcp(now, self.remote, queue, datagram, &mut on_srtcp);
                 let length = datagram.len();
                 bytes.advance(LENGTH + length);
-                if identified {
+                if let Some(peer) = peer {
                     self.unidentified = None;
+                    self.peer = Some(peer);
                 } else if self.unidentified.is_some() {
                     // The first datagram has to be a binding request with a known ufrag.
                     return;
                 }
             }
             let timeout = read_timeout(self.unidentified.is_none(), accepted.elapsed());
-            match tokio::time::timeout(timeout, from.read_buf(&mut bytes)).await {
-                Ok(Ok(length)) if length > 0 => {}
-                _ => return,
+            let evicted = async {
+                match &self.unidentified {
+                    Some(place) => place.evicted().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                read = tokio::time::timeout(timeout, from.read_buf(&mut bytes)) => match read {
+                    Ok(Ok(length)) if length > 0 => {}
+                    _ => return,
+                },
+                () = evicted => return,
             }
         }
+    }
+}
+
+/// Bounds the datagrams of one connection: each costs a look-up, however short it is.
+#[derive(Debug)]
+struct FrameMeter {
+    counted_since: Instant,
+    count: u32,
+}
+
+impl FrameMeter {
+    fn new(now: Instant) -> Self {
+        Self {
+            counted_since: now,
+            count: 0,
+        }
+    }
+
+    /// False: the connection has sent too many datagrams this second.
+    fn admit(&mut self, now: Instant) -> bool {
+        if now.saturating_duration_since(self.counted_since) >= Duration::from_secs(1) {
+            *self = Self::new(now);
+        }
+        self.count += 1;
+        self.count <= MAX_FRAMES
     }
 }
 
@@ -330,15 +346,11 @@ mod tests {
     }
 
     #[test]
-    fn sixty_four_connections_wait_to_be_identified_and_one_that_ends_makes_room() {
-        let unidentified = Rc::new(Cell::new(0));
-        let acquire = || UnidentifiedPermit::try_acquire(&unidentified);
-        let mut permits: Vec<_> = (0..64).map_while(|_| acquire()).collect();
-        assert_eq!(permits.len(), 64);
-        assert!(acquire().is_none());
-        permits.pop();
-        assert!(acquire().is_some(), "and is dropped again");
-        drop(permits);
-        assert_eq!(unidentified.get(), 0);
+    fn a_connection_that_sends_nothing_but_short_frames_is_closed() {
+        let now = Instant::now();
+        let mut meter = FrameMeter::new(now);
+        let admitted = (0..20_000).filter(|_| meter.admit(now)).count();
+        assert_eq!(admitted, MAX_FRAMES as usize);
+        assert!(meter.admit(now + Duration::from_secs(1)));
     }
 }
