@@ -35,7 +35,7 @@ impl Viewer {
         rtcp::read(&compound, |item| match item {
             Item::Nack { media, lost } => self.on_nack(now, media, lost, shard),
             Item::Pli { .. } | Item::Fir { .. } => {
-                self.keyframe_needed = true;
+                self.keyframes.needed = true;
                 self.count(shard, |counters| counters.plis.add(1));
             }
             Item::Remb { bitrate_bps } => self.estimator.on_remb(now, bitrate_bps),
@@ -54,7 +54,7 @@ impl Viewer {
         if let Some(estimate) = self.estimator.bitrate_bps(now) {
             self.counters.set_estimate_bps(estimate);
         }
-        if self.keyframe_needed || self.retransmissions.len() > waiting {
+        if self.keyframes.needed || self.retransmissions.len() > waiting {
             FeedbackOutcome::Urgent
         } else {
             FeedbackOutcome::Accepted

@@ -3,10 +3,12 @@
 //! | module | noun |
 //! |---|---|
 //! | `sending` | due frames and retransmissions, encrypted into batches |
+//! | `keyframes` | keyframes for a decoder that needs one |
 //! | `reports` | sender reports |
 //! | `feedback` | SRTCP from the viewer: losses, keyframe requests, congestion feedback |
 
 mod feedback;
+mod keyframes;
 mod reports;
 mod sending;
 
@@ -14,6 +16,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::keyframes::KeyframeRequests;
 use self::reports::SenderReports;
 use super::counters::{Counters, ShardCounters, ViewerCounters};
 use super::end_reason::EndReason;
@@ -106,15 +109,9 @@ pub(super) struct Viewer {
     /// Retransmissions in the batch.
     retransmitted: u64,
     reports: SenderReports,
-    /// When the video last restarted at a keyframe.
-    restarted: Option<Instant>,
-    keyframe_needed: bool,
-    /// The decoder asked for a keyframe although it misses nothing: the next picture answers.
-    keyframe_held: bool,
+    keyframes: KeyframeRequests,
     /// When the viewer last reported a loss.
     loss: Option<Instant>,
-    /// When the source was last asked for a keyframe for this viewer.
-    keyframe_requested: Option<Instant>,
     /// When the first packet was sent after the last feedback. A viewer that is sent nothing has nothing to report.
     unanswered_since: Option<Instant>,
     /// After this long without feedback the path counts as cut.
@@ -144,16 +141,6 @@ impl SendContext<'_> {
 
 /// A viewer that joins a live stream is sent up to 10 s of it within a second, and what is appended meanwhile.
 const CATCH_UP_FACTOR: u64 = 12;
-/// The shortest time between two restarts at a keyframe.
-const RESTART_INTERVAL: Duration = Duration::from_secs(1);
-/// A keyframe in the log that is no older than this is used instead of a new one.
-const FRESH_KEYFRAME: Duration = Duration::from_secs(1);
-/// The shortest time between two requests to the source for one viewer.
-const REQUEST_INTERVAL: Duration = Duration::from_millis(250);
-/// After this long without a report of a loss nothing is missing: Chromium waits 3 s for a picture before it requests a keyframe.
-const LOSS_MEMORY: Duration = Duration::from_secs(4);
-/// A viewer whose packets have gone unanswered for longer may miss all of them.
-const MAX_UNANSWERED: Duration = Duration::from_secs(4);
 /// A viewer without feedback for this long is silent: browsers send feedback several times a second.
 const SILENT: Duration = Duration::from_millis(250);
 /// A viewer that sends transport-wide feedback is silent for this long only when the path is cut.
@@ -215,11 +202,8 @@ impl Viewer {
             rtx_budget: RtxBudget::new(),
             retransmitted: 0,
             reports: SenderReports::new(srtcp_sender, cname, now),
-            restarted: None,
-            keyframe_needed: false,
-            keyframe_held: false,
+            keyframes: KeyframeRequests::default(),
             loss: None,
-            keyframe_requested: None,
             unanswered_since: Some(now),
             cut_after: CUT_WITHOUT_TWCC,
             moving: false,
@@ -244,6 +228,7 @@ impl Viewer {
         // After a seek comes a keyframe; otherwise the rest of a picture is needed to decode those after it.
         if self.playhead.apply(&command, &*log, now) && command.seek.is_some() {
             self.current_frame = None;
+            self.keyframes.on_seek();
         }
     }
 
@@ -287,71 +272,6 @@ impl Viewer {
             if std::mem::take(&mut self.moving) || self.silence(now) > SILENT {
                 self.recover_from_cut();
             }
-        }
-    }
-
-    /// Restarts at a keyframe after the path was cut: retransmissions of the packets lost meanwhile would arrive too late.
-    fn recover_from_cut(&mut self) {
-        self.retransmissions.clear();
-        for history in self.tracks.iter_mut().filter_map(TrackSender::rtx_history) {
-            history.clear();
-        }
-        self.restarted = None;
-        self.keyframe_needed = true;
-    }
-
-    /// A decoder that has the newest picture and misses nothing asks, too: browsers do after some seconds without a picture. Its request waits for the next
-    /// picture, so that a pause of the source is not filled with an old GOP; but a decoder that was reset must not stay without.
-    fn answer_keyframe_request(&mut self, now: Instant) {
-        let recently = |then: Option<Instant>, limit| {
-            then.is_some_and(|then| now.saturating_duration_since(then) < limit)
-        };
-        let complete = self.current_frame.is_none()
-            && self.retransmissions.is_empty()
-            && !recently(self.loss, LOSS_MEMORY)
-            && self.silence(now) < MAX_UNANSWERED;
-        let log = Arc::clone(self.subscription.log());
-        if complete && !self.playhead.has_due_video(&*log, now) {
-            self.keyframe_held = true;
-        } else {
-            self.find_keyframe(now);
-        }
-    }
-
-    /// Requests a keyframe from the encoder, or moves back to a keyframe in the log, for a decoder that needs one.
-    fn find_keyframe(&mut self, now: Instant) {
-        let recently = |last| now.saturating_duration_since(last) < RESTART_INTERVAL;
-        let slot = self
-            .tracks
-            .iter()
-            .position(|track| track.codec().is_video());
-        let Some(track) = slot.and_then(|slot| self.playhead.track(slot)) else {
-            return;
-        };
-        if self.restarted.is_some_and(recently) {
-            return;
-        }
-        self.restarted = Some(now);
-        self.current_frame = None;
-        let log = Arc::clone(self.subscription.log());
-        let age = self.playhead.keyframe_age(track, &*log, now);
-        if age.is_none_or(|age| age > FRESH_KEYFRAME)
-            && self.subscription.request_keyframe(track, now)
-        {
-            self.playhead.await_keyframe(&*log, now);
-        } else {
-            self.playhead.rewind_video(now);
-        }
-    }
-
-    /// Asks the source for the keyframe that the playhead waits for.
-    fn request_keyframe(&mut self, now: Instant) {
-        let recently = |last| now.saturating_duration_since(last) < REQUEST_INTERVAL;
-        if let Some(track) = self.playhead.take_keyframe_wanted()
-            && !self.keyframe_requested.is_some_and(recently)
-        {
-            self.keyframe_requested = Some(now);
-            self.subscription.request_keyframe(track, now);
         }
     }
 

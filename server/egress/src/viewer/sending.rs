@@ -33,7 +33,7 @@ impl Viewer {
         if let Some(audio) = self.blocked_audio.take() {
             self.begin(audio, now, context)?;
         }
-        if std::mem::take(&mut self.keyframe_needed) {
+        if std::mem::take(&mut self.keyframes.needed) {
             self.answer_keyframe_request(now);
         }
         loop {
@@ -100,8 +100,8 @@ impl Viewer {
         let unit = unit.unit();
         if track.codec().is_video() {
             context.count_lateness(now, due.due_at.max(unit.appended));
-            if std::mem::take(&mut self.keyframe_held) && !unit.keyframe {
-                self.keyframe_needed = true;
+            if std::mem::take(&mut self.keyframes.held) && !unit.keyframe {
+                self.keyframes.needed = true;
             }
             self.current_frame = Some(CurrentFrame {
                 unit: due.unit,
@@ -109,8 +109,11 @@ impl Viewer {
                 timestamp,
                 packets_sent: 0,
             });
-            if std::mem::take(&mut self.keyframe_needed) {
+            if std::mem::take(&mut self.keyframes.needed) {
                 self.find_keyframe(now);
+            }
+            if let Some(current) = &self.current_frame {
+                self.keyframes.on_picture(&current.unit);
             }
             return Ok(());
         }

@@ -92,3 +92,45 @@ fn after_a_cut_video_restarts_on_a_keyframe_and_old_losses_are_not_repaired() {
     assert_eq!(fills(&after)[0], 1);
     assert_eq!(viewer.shard.sent.rtx.get(), 0);
 }
+
+/// Plays 30 s of 2.6 Mbit/s in GOPs of 10 s, with what `feedback` sends each second. Returns the bytes sent, and how often each keyframe was sent.
+fn play(feedback: impl Fn(&mut Peer) -> Vec<u8>) -> (u64, [usize; 3]) {
+    let harness = Harness::new();
+    for frame in 0..30 * 25 {
+        let (gop, within) = (frame / 250, frame % 250);
+        let fill = if within == 0 { 1 + gop as u8 } else { 0 };
+        harness.append_video(frame * 40, within == 0, 13, fill);
+    }
+    let (mut viewer, mut peer) = viewer(&harness);
+    let mut keyframes = [0; 3];
+    for millis in (0..30_000).step_by(4) {
+        for packet in viewer.sent(&mut peer, harness.at(millis)) {
+            let fill = usize::from(packet.payload[0]);
+            if packet.marker && fill > 0 {
+                keyframes[fill - 1] += 1;
+            }
+        }
+        if millis % 1_000 == 996 {
+            let datagram = feedback(&mut peer);
+            viewer.on_srtcp(harness.at(millis), &peer, &datagram);
+        }
+    }
+    (viewer.shard.sent.bytes.get(), keyframes)
+}
+
+#[test]
+fn a_keyframe_request_each_second_costs_three_tenths_of_the_stream_at_most() {
+    let (ordinary, keyframes) = play(Peer::report);
+    assert_eq!(keyframes, [1, 1, 1]);
+    let rate = ordinary as f64 * 8.0 / 30e6;
+    assert!((2.6..2.8).contains(&rate), "{rate} Mbit/s");
+
+    let (attacked, keyframes) = play(Peer::pli);
+    let factor = attacked as f64 / ordinary as f64;
+    assert!(factor < 1.3, "{factor}, {keyframes:?}");
+    // The first request is answered, and every keyframe is sent when it is due.
+    assert!(
+        keyframes[0] > 1 && keyframes.iter().all(|sent| *sent > 0),
+        "{keyframes:?}"
+    );
+}

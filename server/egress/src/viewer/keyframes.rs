@@ -1,0 +1,132 @@
+//! Keyframes for a viewer whose decoder needs one.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Viewer;
+use crate::track::TrackSender;
+use congestion::replay_budget::ReplayBudget;
+use timeline::chunk::UnitRef;
+use timeline::place::Place;
+
+/// Requests of a viewer, and what their answers cost.
+#[derive(Debug, Default)]
+pub(super) struct KeyframeRequests {
+    pub(super) needed: bool,
+    /// The decoder asked for a keyframe although it misses nothing: the next picture answers.
+    pub(super) held: bool,
+    /// When the video last restarted at a keyframe.
+    restarted: Option<Instant>,
+    /// When the source was last asked for a keyframe for this viewer.
+    requested: Option<Instant>,
+    budget: ReplayBudget,
+    /// The newest picture sent.
+    newest: Option<Place>,
+    /// Bytes from the last keyframe to that picture: what a replay costs.
+    since_keyframe: usize,
+}
+
+/// The shortest time between two restarts at a keyframe.
+const RESTART_INTERVAL: Duration = Duration::from_secs(1);
+/// A keyframe in the log that is no older than this is used instead of a new one.
+const FRESH_KEYFRAME: Duration = Duration::from_secs(1);
+/// The shortest time between two requests to the source for one viewer.
+const REQUEST_INTERVAL: Duration = Duration::from_millis(250);
+/// After this long without a report of a loss nothing is missing: Chromium waits 3 s for a picture before it requests a keyframe.
+const LOSS_MEMORY: Duration = Duration::from_secs(4);
+/// A viewer whose packets have gone unanswered for longer may miss all of them.
+const MAX_UNANSWERED: Duration = Duration::from_secs(4);
+
+impl KeyframeRequests {
+    /// Counts a picture that is sent now.
+    pub(super) fn on_picture(&mut self, picture: &UnitRef) {
+        let (place, unit) = (picture.place(), picture.unit());
+        let bytes = unit.payloads.unit().len();
+        if self.newest.is_some_and(|newest| place <= newest) {
+            self.budget.spend(bytes);
+            return;
+        }
+        self.newest = Some(place);
+        if unit.keyframe {
+            self.since_keyframe = 0;
+        }
+        self.since_keyframe += bytes;
+        self.budget.earn(bytes);
+    }
+
+    /// After a seek, pictures may come that were sent before.
+    pub(super) fn on_seek(&mut self) {
+        self.newest = None;
+    }
+}
+
+impl Viewer {
+    /// Restarts at a keyframe after the path was cut: retransmissions of the packets lost meanwhile would arrive too late.
+    pub(super) fn recover_from_cut(&mut self) {
+        self.retransmissions.clear();
+        for history in self.tracks.iter_mut().filter_map(TrackSender::rtx_history) {
+            history.clear();
+        }
+        self.keyframes.restarted = None;
+        self.keyframes.needed = true;
+    }
+
+    /// A decoder that has the newest picture and misses nothing asks, too: browsers do after some seconds without a picture. Its request waits for the next
+    /// picture, so that a pause of the source is not filled with an old GOP; but a decoder that was reset must not stay without.
+    pub(super) fn answer_keyframe_request(&mut self, now: Instant) {
+        let complete = self.current_frame.is_none()
+            && self.retransmissions.is_empty()
+            && !within(self.loss, LOSS_MEMORY, now)
+            && self.silence(now) < MAX_UNANSWERED;
+        let log = Arc::clone(self.subscription.log());
+        if complete && !self.playhead.has_due_video(&*log, now) {
+            self.keyframes.held = true;
+        } else {
+            self.find_keyframe(now);
+        }
+    }
+
+    /// Requests a keyframe from the encoder, or moves back to a keyframe in the log, for a decoder that needs one. If what that sends again is not within
+    /// the budget, the decoder has to wait for the next keyframe.
+    pub(super) fn find_keyframe(&mut self, now: Instant) {
+        let slot = self
+            .tracks
+            .iter()
+            .position(|track| track.codec().is_video());
+        let Some(track) = slot.and_then(|slot| self.playhead.track(slot)) else {
+            return;
+        };
+        if within(self.keyframes.restarted, RESTART_INTERVAL, now) {
+            return;
+        }
+        let log = Arc::clone(self.subscription.log());
+        let age = self.playhead.keyframe_age(track, &*log, now);
+        let cost = self.keyframes.since_keyframe;
+        if age.is_none_or(|age| age > FRESH_KEYFRAME)
+            && self.subscription.request_keyframe(track, now)
+        {
+            self.playhead.await_keyframe(&*log, now);
+        } else if self.keyframes.budget.try_replay(now, cost) {
+            self.playhead.rewind_video(now);
+        } else {
+            return;
+        }
+        self.keyframes.restarted = Some(now);
+        self.current_frame = None;
+    }
+
+    /// Asks the source for the keyframe that the playhead waits for.
+    pub(super) fn request_keyframe(&mut self, now: Instant) {
+        if let Some(track) = self.playhead.take_keyframe_wanted()
+            && !within(self.keyframes.requested, REQUEST_INTERVAL, now)
+        {
+            self.keyframes.requested = Some(now);
+            self.subscription.request_keyframe(track, now);
+        }
+    }
+}
+
+/// Whether `then` is less than `limit` ago.
+fn within(then: Option<Instant>, limit: Duration, now: Instant) -> bool {
+    then.is_some_and(|then| now.saturating_duration_since(then) < limit)
+}
