@@ -1,0 +1,11 @@
+//! The agent against a peer that these tests play, with the messages of another implementation (str0m's), and against its agent.
+
+mod abuse;
+mod checks;
+mod codec;
+mod consent;
+mod peer;
+mod restarts;
+mod scripts;
+mod selecting;
+mod third_party;
