@@ -1,5 +1,6 @@
 //! The command line, parsed into a [`Config`].
 
+mod limits;
 mod turn;
 
 use std::net::{IpAddr, SocketAddr};
@@ -11,8 +12,8 @@ use std::time::Duration;
 use clap::Parser;
 use shared::api::IceServer;
 
+pub use self::limits::LimitFlags;
 use room::registry::RoomLimits;
-use stream::admission;
 use stream::source_config::SourceConfig;
 pub use turn::{Switch, TurnFlags};
 
@@ -52,15 +53,6 @@ pub struct Config {
     #[arg(long, value_name = "on|off", default_value = "on")]
     pub ice_tcp: Switch,
 
-    /// Maximum number of viewers, at about 300 kB of memory each; further viewers get 503. Example: --max-viewers 100
-    #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
-    pub max_viewers: u32,
-
-    /// Maximum bitrate to all viewers together, in Mbit/s; viewers who would exceed it get 503 [default: no limit].
-    /// Example: --max-egress-mbps 900
-    #[arg(long, value_name = "MBIT/S", value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_egress_mbps: Option<u32>,
-
     /// Maximum number of rooms. Example: --max-rooms 20
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
     pub max_rooms: u32,
@@ -91,6 +83,9 @@ pub struct Config {
     /// The folder of the built web page. Example: --dist /usr/share/weir
     #[arg(long, value_name = "FOLDER", default_value = "dist")]
     pub dist: PathBuf,
+
+    #[command(flatten)]
+    pub limits: LimitFlags,
 
     #[command(flatten)]
     pub turn: TurnFlags,
@@ -141,14 +136,6 @@ impl Config {
         match self.shards {
             Some(shards) => usize::from(shards),
             None => thread::available_parallelism().map_or(1, NonZero::get),
-        }
-    }
-
-    /// Limits on all viewers together.
-    pub fn viewer_limits(&self) -> admission::Limits {
-        admission::Limits {
-            viewers: self.max_viewers,
-            egress: self.max_egress_mbps.map(|mbit| u64::from(mbit) * 1_000_000),
         }
     }
 
@@ -358,17 +345,6 @@ mod tests {
         assert!(config.check().unwrap_err().contains("--shards"));
         assert!(parse(&[]).unwrap().shard_count() >= 1);
         assert!(parse(&["--shards", "0"]).is_err());
-    }
-
-    #[test]
-    fn the_limit_of_egress_is_given_in_megabits() {
-        let limits = |arguments: &[&str]| parse(arguments).unwrap().viewer_limits();
-        assert_eq!(limits(&[]).egress, None);
-        assert_eq!(
-            limits(&["--max-egress-mbps", "900"]).egress,
-            Some(900_000_000)
-        );
-        assert!(parse(&["--max-egress-mbps", "0"]).is_err());
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `media` | FFmpeg: from a file to access units, and from these to RTP payloads |
 //! | `timeline` | the log of a stream, and cursors on it; pure |
+//! | [`limits`] | counting by address: what one client may use; pure |
 //! | [`stream`] | named sources, started by their first viewer, and their registry |
 //! | `net` | UDP and TCP ports: sockets, routing of datagrams, batches |
 //! | `congestion` | RTCP feedback, and the bandwidth estimate; pure |
@@ -32,6 +33,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::config::{Config, Switch};
+use crate::http::client_counting::ClientCounting;
 use crate::http::ice::Ice;
 use crate::http::router::{App, router};
 use connection::Viewers;
@@ -99,7 +101,7 @@ impl Server {
         };
         let registry = Registry::open(
             config.sources_or_default(),
-            config.viewer_limits(),
+            config.limits.limits(),
             config.grace,
         );
         let rooms = RoomRegistry::new(RoomLimits {
@@ -110,6 +112,10 @@ impl Server {
         let app = Arc::new(App {
             registry: registry.clone(),
             viewers: viewers.clone(),
+            counting: ClientCounting::new(
+                config.limits.trusted_proxies.clone(),
+                config.limits.per_address == Switch::On,
+            ),
             ice: Ice {
                 servers: config.ice_servers.clone(),
                 secret,

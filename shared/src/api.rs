@@ -3,6 +3,8 @@
 //! Times are in seconds, rates per second, sizes in pixels. An unknown field is absent.
 //! Fields and variants may be added: readers ignore unknown fields.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// `GET /api/streams`: every stream of the server, sorted by name.
@@ -230,9 +232,25 @@ pub struct Health {
     /// The server's own version.
     pub version: String,
     pub streams: u32,
+    /// Connected viewers.
     pub viewers: u32,
     /// Limit on concurrent viewers.
     pub max_viewers: u32,
+    /// Sessions that have not connected yet.
+    #[serde(default)]
+    pub connecting: u32,
+    /// Limit on these.
+    #[serde(default)]
+    pub max_connecting: u32,
+    /// Encoders of video that run or are reserved.
+    #[serde(default)]
+    pub encoders: u32,
+    /// Limit on these.
+    #[serde(default)]
+    pub max_encoders: u32,
+    /// How often viewers were refused because of a limit, since the start; only limits that were reached.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<String, u64>,
     /// Bitrate to all viewers together in bit/s: the number of viewers times the bitrate of their renditions, headers included.
     #[serde(default)]
     pub egress: u64,

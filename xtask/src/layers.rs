@@ -11,7 +11,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("shared", &[]),
     ("media", &["shared"]),
     ("timeline", &["media", "shared"]),
-    ("stream", &["media", "shared", "timeline"]),
+    ("limits", &[]),
+    ("stream", &["limits", "media", "shared", "timeline"]),
     ("net", &[]),
     ("congestion", &[]),
     (
@@ -37,6 +38,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "connection",
             "egress",
+            "limits",
             "media",
             "net",
             "room",
@@ -81,7 +83,14 @@ const OWNED: &[(&str, &[&str])] = &[
 ];
 
 /// Packages that use plain threads, or no I/O.
-const WITHOUT_TOKIO: &[&str] = &["shared", "media", "timeline", "congestion", "client"];
+const WITHOUT_TOKIO: &[&str] = &[
+    "shared",
+    "media",
+    "timeline",
+    "limits",
+    "congestion",
+    "client",
+];
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct Package {

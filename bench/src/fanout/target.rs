@@ -9,7 +9,16 @@ use crate::process::{live_server, release, start_server};
 use testkit::process::{ProcessUsage, ServerProcess};
 
 /// Weir's flags: all viewers of a measurement, on one shard.
-const FLAGS: &[&str] = &["--max-viewers", "4000", "--shards", "1"];
+const FLAGS: &[&str] = &[
+    "--max-viewers",
+    "4000",
+    "--max-connecting",
+    "4000",
+    "--per-address",
+    "off",
+    "--shards",
+    "1",
+];
 /// Name of Weir's stream.
 const STREAM: &str = "video";
 

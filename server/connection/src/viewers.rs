@@ -243,9 +243,10 @@ impl Inner {
         let tracks: Vec<_> = formats
             .filter_map(|format| offered.with_codec(format.codec).cloned())
             .collect();
-        permit.reserve(stream.bitrates(&tracks))?;
+        permit.reserve(&stream, &tracks)?;
         let tracks: Vec<_> = tracks.iter().map(|track| track.id).collect();
         let subscription = stream.subscribe(&tracks).await?;
+        permit.connected()?;
         let opening = Opening {
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
             secret: random_hex::<16>()?,

@@ -7,6 +7,7 @@ use shared::api::ApiError;
 
 use connection::{NegotiationError, SessionError};
 use stream::StreamError;
+use stream::admission::AdmissionError;
 
 /// Why a request fails. The text is a sentence for users.
 #[derive(Debug, thiserror::Error)]
@@ -43,8 +44,6 @@ pub(super) enum HttpError {
     TooSlow,
     #[error("The body ended early or is not text.")]
     BadBody,
-    #[error("The server has reached its viewer limit. Try again later.")]
-    Full,
     #[error(
         "This is a WebSocket, for rooms; open it with new WebSocket(...), or with the peer program."
     )]
@@ -94,7 +93,7 @@ impl HttpError {
             Self::TooSlow => (S::REQUEST_TIMEOUT, None),
             Self::NotAWebSocket => (S::UPGRADE_REQUIRED, None),
             Self::ForeignOrigin => (S::FORBIDDEN, None),
-            Self::Full | Self::NoSocket(_) => (S::SERVICE_UNAVAILABLE, Some(10)),
+            Self::NoSocket(_) => (S::SERVICE_UNAVAILABLE, Some(10)),
             Self::Stalled => (S::SERVICE_UNAVAILABLE, Some(2)),
         }
     }
@@ -107,11 +106,25 @@ impl HttpError {
                 (StatusCode::NOT_FOUND, None)
             }
             StreamError::NoTrack => (StatusCode::CONFLICT, None),
-            StreamError::Full => (StatusCode::SERVICE_UNAVAILABLE, Some(10)),
+            StreamError::Refused(error) => Self::status_of_admission(*error),
             StreamError::NotStarted(_) | StreamError::Slow => {
                 (StatusCode::SERVICE_UNAVAILABLE, Some(2))
             }
         }
+    }
+
+    /// 429 (RFC 6585 4) for a limit of the client's own address, 503 for one of all.
+    fn status_of_admission(error: AdmissionError) -> (StatusCode, Option<u16>) {
+        let status = match error.is_of_address() {
+            true => StatusCode::TOO_MANY_REQUESTS,
+            false => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let retry_after = match error {
+            // A session connects, or ends, within seconds.
+            AdmissionError::Connecting | AdmissionError::ConnectingOfAddress => 2,
+            _ => 10,
+        };
+        (status, Some(retry_after))
     }
 }
 

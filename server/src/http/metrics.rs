@@ -61,12 +61,37 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
 }
 
 fn viewers(text: &mut Exposition, app: &App) {
-    text.family(
-        "weir_viewers",
-        "gauge",
-        "Viewers admitted, connected or not.",
+    let admission = app.registry.admission();
+    let mut gauge = |name, help, value: u32| {
+        text.family(name, "gauge", help);
+        text.sample(name, &[], value);
+    };
+    let limits = admission.limits();
+    gauge("weir_viewers", "Connected viewers.", admission.viewers());
+    gauge(
+        "weir_connecting",
+        "Sessions that have not connected yet.",
+        admission.connecting(),
     );
-    text.sample("weir_viewers", &[], app.registry.viewers());
+    gauge(
+        "weir_encoders",
+        "Encoders of video that run or are reserved.",
+        admission.encoders(),
+    );
+    gauge(
+        "weir_encoders_limit",
+        "Limit on these.",
+        limits.encoders.total,
+    );
+    let name = "weir_refused_total";
+    text.family(
+        name,
+        "counter",
+        "Viewers refused, by the limit that was reached.",
+    );
+    for (error, times) in admission.refused() {
+        text.sample(name, &[("limit", error.name())], times);
+    }
     let (sealed, ordinary) = app.viewers.by_path();
     let name = "weir_viewers_by_path";
     text.family(
@@ -83,7 +108,7 @@ fn viewers(text: &mut Exposition, app: &App) {
         "gauge",
         "Bitrate to all viewers, as --max-egress-mbps counts it: estimated from their streams.",
     );
-    text.sample(name, &[], app.registry.egress());
+    text.sample(name, &[], admission.egress());
 }
 
 fn shards(text: &mut Exposition, shards: &[Arc<ShardCounters>]) {

@@ -10,12 +10,14 @@
 //! | `metrics` | counters for Prometheus |
 //! | [`ice`] | STUN and TURN servers for clients, with credentials that expire |
 //! | `spa` | the web page |
+//! | [`client_counting`] | the address by which the client of a request is counted |
 //! | `body` | request bodies, limited in size and time |
 //! | `cors` | cross-origin requests |
 //! | `error` | errors, and their status and sentence |
 //! | [`listen`] | the accept loop, with timeouts |
 
 mod body;
+pub mod client_counting;
 mod cors;
 mod error;
 pub mod ice;

@@ -11,10 +11,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::body;
+use super::client_counting::Counted;
 use super::error::HttpError;
 use super::router::App;
 use connection::NewSession;
-use stream::Stream;
+use stream::{Stream, StreamError};
 
 pub(super) const SDP: &str = "application/sdp";
 
@@ -28,6 +29,7 @@ pub(super) struct OfferQuery {
 
 pub(super) async fn offer(
     State(app): State<Arc<App>>,
+    client: Counted,
     query: Result<Query<OfferQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
@@ -41,7 +43,7 @@ pub(super) async fn offer(
             .ok_or(HttpError::NoSuchStream(name))?,
         None => app.registry.first().ok_or(HttpError::NoStreams)?,
     };
-    let session = open_session(&app, stream, offer).await?;
+    let session = open_session(&app, client, stream, offer).await?;
     Ok((
         [
             (header::CONTENT_TYPE, SDP),
@@ -55,10 +57,11 @@ pub(super) async fn offer(
 /// Answers an offer, within the limits on viewers and time.
 pub(super) async fn open_session(
     app: &App,
+    client: Counted,
     stream: Arc<Stream>,
     offer: String,
 ) -> Result<NewSession, HttpError> {
-    let permit = app.registry.admit().ok_or(HttpError::Full)?;
+    let permit = app.registry.admit(client.0).map_err(StreamError::from)?;
     let session = tokio::time::timeout(
         ANSWER_TIMEOUT,
         app.viewers.open_session(permit, stream, offer),

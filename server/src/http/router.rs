@@ -8,6 +8,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
+use super::client_counting::ClientCounting;
 use super::ice::{self, Ice};
 use super::{cors, error, metrics, offer, session, spa, streams, whep, ws};
 use connection::Viewers;
@@ -20,6 +21,7 @@ pub struct App {
     pub registry: Registry,
     pub viewers: Viewers,
     pub rooms: RoomRegistry,
+    pub counting: ClientCounting,
     /// STUN and TURN servers for clients.
     pub ice: Ice,
     /// Allowed origins; empty: all.

@@ -42,7 +42,9 @@ pub(super) async fn poster(
 }
 
 pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
-    let limits = app.registry.limits();
+    let admission = app.registry.admission();
+    let limits = admission.limits();
+    let refused = admission.refused().filter(|(_, times)| *times > 0);
     let shards = app.viewers.shards();
     let failed = shards
         .iter()
@@ -50,9 +52,16 @@ pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
     let health = Health {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         streams: count(app.registry.count()),
-        viewers: app.registry.viewers(),
-        max_viewers: limits.viewers,
-        egress: app.registry.egress(),
+        viewers: admission.viewers(),
+        max_viewers: limits.viewers.total,
+        connecting: admission.connecting(),
+        max_connecting: limits.connecting.total,
+        encoders: admission.encoders(),
+        max_encoders: limits.encoders.total,
+        refused: refused
+            .map(|(error, times)| (error.name().to_owned(), times))
+            .collect(),
+        egress: admission.egress(),
         max_egress: limits.egress,
         rooms: count(app.rooms.rooms()),
         sockets: count(app.rooms.sockets()),

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use shared::api::IceServer;
 
 use super::body;
+use super::client_counting::Counted;
 use super::error::HttpError;
 use super::offer::{SDP, open_session};
 use super::router::App;
@@ -23,13 +24,14 @@ const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 /// `POST`: 201 with the answer, and the session's address in `Location`.
 pub(super) async fn create(
     State(app): State<Arc<App>>,
+    client: Counted,
     name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, HttpError> {
     let stream = find(&app, name)?;
     let offer = body::text(&headers, body, SDP).await?;
-    let session = open_session(&app, stream, offer).await?;
+    let session = open_session(&app, client, stream, offer).await?;
     let mut response = (StatusCode::CREATED, session.answer).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(SDP));

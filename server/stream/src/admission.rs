@@ -1,37 +1,151 @@
-//! Limits on the number of viewers and on the bit rate that is sent to all of them.
+//! Limits on viewers, on those that still connect, on the bit rate that is sent to all, and on encoders.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::num::NonZero;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use limits::{CountedAddress, Counts, Exceeded, Quota};
+use media::track::OfferedTrack;
 
 use super::bitrate::RenditionBitrate;
-use super::{StreamError, lock};
+use super::encoders::{EncoderPlace, EncoderPlaces};
+use super::{Stream, StreamError, lock};
 
-/// Limits on all viewers together.
+/// Limits on all viewers together, and on those of one address.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    pub viewers: u32,
+    /// Viewers that have connected.
+    pub viewers: Quota,
+    /// Sessions that have not connected yet.
+    pub connecting: Quota,
+    /// Encoders of video. A rendition that is encoded for several viewers is counted once, for the address of the first.
+    pub encoders: Quota,
     /// Bits per second; `None`: unlimited.
     pub egress: Option<u64>,
 }
 
-/// Counts viewers and the bit rate they use. Clones share the counts.
+/// Why a viewer is not admitted. The text is a sentence for users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AdmissionError {
+    #[error(
+        "Your network address has as many viewers as one address may have here. Close a viewer, or have the owner of this server raise --max-viewers-per-address."
+    )]
+    ViewersOfAddress,
+    #[error(
+        "Too many viewers of your network address are connecting at once. Try again in a moment."
+    )]
+    ConnectingOfAddress,
+    #[error(
+        "This server encodes as many videos for your network address as it may. Close one of them, or watch in a browser that plays the original video (mostly H.264)."
+    )]
+    EncodersOfAddress,
+    #[error("The server has reached its viewer limit. Try again later.")]
+    Viewers,
+    #[error("Too many viewers are connecting to this server at once. Try again in a moment.")]
+    Connecting,
+    #[error(
+        "This server encodes as many videos as it can. Try again later, or watch in a browser that plays the original video (mostly H.264)."
+    )]
+    Encoders,
+    #[error("The server has reached its bandwidth limit. Try again later.")]
+    Egress,
+}
+
+/// Counts viewers, and what they use. Clones share the counts.
 #[derive(Clone, Debug)]
-pub(super) struct AdmissionControl {
+pub struct AdmissionControl {
     limits: Limits,
     usage: Arc<Mutex<Usage>>,
+    encoders: EncoderPlaces,
 }
 
 #[derive(Debug, Default)]
 struct Usage {
-    viewers: u32,
+    connecting: Counts,
+    viewers: Counts,
     /// The renditions that are sent, and the number of their viewers.
     renditions: Vec<(Arc<RenditionBitrate>, u32)>,
+    /// How often each reason was given, in the order of [`AdmissionError::ALL`].
+    refused: [u64; AdmissionError::ALL.len()],
 }
 
-/// One admitted viewer and the bit rate reserved for it. Dropping the permit releases both.
+/// One admitted viewer, and what is reserved for it. It is counted as connecting until [`ViewerPermit::connected`]. Dropping the
+/// permit releases everything.
 #[derive(Debug)]
 pub struct ViewerPermit {
     control: AdmissionControl,
-    reserved: Vec<Arc<RenditionBitrate>>,
+    address: Option<CountedAddress>,
+    connected: bool,
+    bitrates: Vec<Arc<RenditionBitrate>>,
+    encoders: Vec<Arc<EncoderPlace>>,
+    /// What was reserved, until it is connected.
+    reserved: Option<(Arc<Stream>, Vec<OfferedTrack>)>,
+}
+
+impl Limits {
+    /// Encoders of video that this machine can run: two a core. One address gets half of them, and at least two.
+    pub fn default_encoders() -> Quota {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        Self::encoders(u32::try_from(cores).unwrap_or(u32::MAX).saturating_mul(2))
+    }
+
+    /// So many encoders in total.
+    pub fn encoders(total: u32) -> Quota {
+        Quota {
+            total,
+            per_address: (total / 2).max(2),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            viewers: Quota {
+                total: 1000,
+                per_address: 100,
+            },
+            connecting: Quota {
+                total: 256,
+                per_address: 16,
+            },
+            encoders: Self::default_encoders(),
+            egress: None,
+        }
+    }
+}
+
+impl AdmissionError {
+    pub const ALL: [Self; 7] = [
+        Self::ViewersOfAddress,
+        Self::ConnectingOfAddress,
+        Self::EncodersOfAddress,
+        Self::Viewers,
+        Self::Connecting,
+        Self::Encoders,
+        Self::Egress,
+    ];
+
+    /// The name in metrics and in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ViewersOfAddress => "viewers_of_address",
+            Self::ConnectingOfAddress => "connecting_of_address",
+            Self::EncodersOfAddress => "encoders_of_address",
+            Self::Viewers => "viewers",
+            Self::Connecting => "connecting",
+            Self::Encoders => "encoders",
+            Self::Egress => "egress",
+        }
+    }
+
+    /// True for a limit of the client's own address, false for one of all clients together.
+    pub const fn is_of_address(self) -> bool {
+        matches!(
+            self,
+            Self::ViewersOfAddress | Self::ConnectingOfAddress | Self::EncodersOfAddress
+        )
+    }
 }
 
 impl AdmissionControl {
@@ -39,37 +153,67 @@ impl AdmissionControl {
         Self {
             limits,
             usage: Arc::default(),
+            encoders: EncoderPlaces::new(limits.encoders),
         }
     }
 
-    /// `None` when the maximum number of viewers is reached.
-    pub(super) fn admit(&self) -> Option<ViewerPermit> {
-        let mut usage = self.usage();
-        if usage.viewers >= self.limits.viewers {
-            return None;
-        }
-        usage.viewers += 1;
-        Some(ViewerPermit {
+    /// Admits a viewer that begins to connect. `address`: by which it is counted; `None`: in total only.
+    pub(super) fn admit(
+        &self,
+        address: Option<CountedAddress>,
+    ) -> Result<ViewerPermit, AdmissionError> {
+        let mut usage = lock(&self.usage);
+        let fits = usage.fits(&self.limits, address, &[]).and_then(|()| {
+            let fits = usage.connecting.check(address, self.limits.connecting);
+            fits.map_err(|exceeded| match exceeded {
+                Exceeded::Address => AdmissionError::ConnectingOfAddress,
+                Exceeded::Total => AdmissionError::Connecting,
+            })
+        });
+        usage.count(fits)?;
+        usage.connecting.add(address);
+        Ok(ViewerPermit {
             control: self.clone(),
-            reserved: Vec::new(),
+            address,
+            connected: false,
+            bitrates: Vec::new(),
+            encoders: Vec::new(),
+            reserved: None,
         })
     }
 
-    pub(super) fn limits(&self) -> Limits {
+    pub fn limits(&self) -> Limits {
         self.limits
     }
 
-    pub(super) fn viewers(&self) -> u32 {
-        self.usage().viewers
+    pub(super) fn encoder_places(&self) -> &EncoderPlaces {
+        &self.encoders
+    }
+
+    /// Viewers that have connected.
+    pub fn viewers(&self) -> u32 {
+        lock(&self.usage).viewers.total()
+    }
+
+    /// Sessions that have not.
+    pub fn connecting(&self) -> u32 {
+        lock(&self.usage).connecting.total()
     }
 
     /// The sum of the known bit rates of all viewers, in bits per second.
-    pub(super) fn egress(&self) -> u64 {
-        self.usage().egress()
+    pub fn egress(&self) -> u64 {
+        lock(&self.usage).egress()
     }
 
-    fn usage(&self) -> MutexGuard<'_, Usage> {
-        lock(&self.usage)
+    /// Encoders of video that run or are reserved.
+    pub fn encoders(&self) -> u32 {
+        self.encoders.in_use()
+    }
+
+    /// How often viewers were refused since the start, by reason.
+    pub fn refused(&self) -> impl Iterator<Item = (AdmissionError, u64)> {
+        let refused = lock(&self.usage).refused;
+        AdmissionError::ALL.into_iter().zip(refused)
     }
 }
 
@@ -79,112 +223,140 @@ impl Usage {
         let each = each.map(|(bitrate, viewers)| bitrate.rate().saturating_mul((*viewers).into()));
         each.fold(0, u64::saturating_add)
     }
+
+    /// Whether one more connected viewer fits, with renditions of these bit rates.
+    fn fits(
+        &self,
+        limits: &Limits,
+        address: Option<CountedAddress>,
+        bitrates: &[Arc<RenditionBitrate>],
+    ) -> Result<(), AdmissionError> {
+        let fits = self.viewers.check(address, limits.viewers);
+        fits.map_err(|exceeded| match exceeded {
+            Exceeded::Address => AdmissionError::ViewersOfAddress,
+            Exceeded::Total => AdmissionError::Viewers,
+        })?;
+        let rates = bitrates.iter().map(|bitrate| bitrate.rate());
+        let sum = rates.fold(self.egress(), u64::saturating_add);
+        match limits.egress {
+            Some(limit) if sum > limit && !bitrates.is_empty() => Err(AdmissionError::Egress),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a refusal.
+    fn count<T>(&mut self, result: Result<T, AdmissionError>) -> Result<T, AdmissionError> {
+        if let Err(error) = &result
+            && let Some(index) = AdmissionError::ALL.iter().position(|each| each == error)
+            && let Some(refused) = self.refused.get_mut(index)
+        {
+            *refused += 1;
+        }
+        result
+    }
 }
 
 impl ViewerPermit {
-    /// Reserves the bit rate of these renditions until the permit is dropped. The limit is checked only here: a stream whose
-    /// bit rate grows later does not disconnect its viewers.
+    /// Reserves what sending these tracks needs: a place for each encoder, until the permit is dropped; the bit rate is checked, and
+    /// counted from [`ViewerPermit::connected`] on. A stream whose bit rate grows later does not disconnect its viewers.
     ///
     /// # Errors
-    /// The limit would be exceeded; nothing is reserved then.
-    pub fn reserve(&mut self, renditions: Vec<Arc<RenditionBitrate>>) -> Result<(), StreamError> {
-        // Check and reservation under one lock, so that simultaneous requests cannot exceed the limit.
-        let mut usage = self.control.usage();
-        let sum = renditions
-            .iter()
-            .map(|bitrate| bitrate.rate())
-            .fold(usage.egress(), u64::saturating_add);
-        if self.control.limits.egress.is_some_and(|limit| sum > limit) {
-            return Err(StreamError::Full);
+    /// A limit would be exceeded; nothing is reserved then.
+    pub fn reserve(
+        &mut self,
+        stream: &Arc<Stream>,
+        tracks: &[OfferedTrack],
+    ) -> Result<(), StreamError> {
+        let bitrates = stream.bitrates(tracks);
+        {
+            let mut usage = lock(&self.control.usage);
+            let fits = usage.fits(&self.control.limits, self.address, &bitrates);
+            usage.count(fits)?;
         }
-        for bitrate in &renditions {
-            match usage
-                .renditions
-                .iter_mut()
-                .find(|(known, _)| Arc::ptr_eq(known, bitrate))
-            {
+        self.encoders = self.take_encoders(stream, tracks)?;
+        self.bitrates = bitrates;
+        self.reserved = Some((Arc::clone(stream), tracks.to_vec()));
+        Ok(())
+    }
+
+    /// Lets the encoders go, whose places others may take then: the viewer takes long to connect. [`ViewerPermit::connected`] takes
+    /// them again.
+    pub fn release_encoders(&mut self) {
+        if !self.connected {
+            self.encoders.clear();
+        }
+    }
+
+    /// The viewer has connected: from now on it is counted as a viewer. Later calls have no effect.
+    ///
+    /// # Errors
+    /// A limit has been reached since it was admitted. The session has to end; its permit is still counted as connecting.
+    pub fn connected(&mut self) -> Result<(), StreamError> {
+        if self.connected {
+            return Ok(());
+        }
+        if self.encoders.is_empty()
+            && let Some((stream, tracks)) = &self.reserved
+        {
+            self.encoders = self.take_encoders(stream, tracks)?;
+        }
+        // Check and count under one lock, so that simultaneous viewers cannot exceed a limit.
+        let mut usage = lock(&self.control.usage);
+        let fits = usage.fits(&self.control.limits, self.address, &self.bitrates);
+        usage.count(fits)?;
+        usage.connecting.remove(self.address);
+        usage.viewers.add(self.address);
+        for bitrate in &self.bitrates {
+            let mut renditions = usage.renditions.iter_mut();
+            match renditions.find(|(known, _)| Arc::ptr_eq(known, bitrate)) {
                 Some((_, viewers)) => *viewers += 1,
                 None => usage.renditions.push((Arc::clone(bitrate), 1)),
             }
         }
         drop(usage);
-        self.reserved.extend(renditions);
+        self.connected = true;
+        self.reserved = None;
         Ok(())
+    }
+
+    /// The address by which the viewer is counted.
+    pub fn address(&self) -> Option<CountedAddress> {
+        self.address
+    }
+
+    fn take_encoders(
+        &self,
+        stream: &Arc<Stream>,
+        tracks: &[OfferedTrack],
+    ) -> Result<Vec<Arc<EncoderPlace>>, AdmissionError> {
+        let encoded = tracks.iter().filter(|track| stream.runs_encoder(track));
+        let places = encoded.map(|track| {
+            let place = self.control.encoders.take(stream, track.id, self.address);
+            place.map_err(|exceeded| match exceeded {
+                Exceeded::Address => AdmissionError::EncodersOfAddress,
+                Exceeded::Total => AdmissionError::Encoders,
+            })
+        });
+        let places = places.collect();
+        lock(&self.control.usage).count(places)
     }
 }
 
 impl Drop for ViewerPermit {
     fn drop(&mut self) {
-        let mut usage = self.control.usage();
-        usage.viewers -= 1;
+        let mut usage = lock(&self.control.usage);
+        if !self.connected {
+            usage.connecting.remove(self.address);
+            return;
+        }
+        usage.viewers.remove(self.address);
         for (bitrate, viewers) in &mut usage.renditions {
-            *viewers -= self
-                .reserved
-                .iter()
-                .filter(|reserved| Arc::ptr_eq(reserved, bitrate))
-                .count() as u32;
+            let of_this = self.bitrates.iter();
+            *viewers -= of_this.filter(|one| Arc::ptr_eq(one, bitrate)).count() as u32;
         }
         usage.renditions.retain(|(_, viewers)| *viewers > 0);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn control(viewers: u32, egress: Option<u64>) -> AdmissionControl {
-        AdmissionControl::new(Limits { viewers, egress })
-    }
-
-    fn rendition(rate: u64) -> Arc<RenditionBitrate> {
-        let bitrate = Arc::new(RenditionBitrate::default());
-        bitrate.set_estimate(rate);
-        bitrate
-    }
-
-    #[test]
-    fn a_permit_is_released_when_its_viewer_leaves() {
-        let control = control(1, None);
-        let permit = control.admit();
-        assert!(permit.is_some() && control.admit().is_none());
-        drop(permit);
-        assert!(control.admit().is_some());
-    }
-
-    #[test]
-    fn viewers_are_admitted_up_to_the_bit_rate_limit() {
-        let control = control(10, Some(5_000_000));
-        let (video, audio) = (rendition(2_000_000), rendition(100_000));
-        let watch = || {
-            let mut permit = control.admit().expect("a permit");
-            permit
-                .reserve(vec![video.clone(), audio.clone()])
-                .map(|()| permit)
-        };
-        let first = watch().expect("fits");
-        let second = watch().expect("fits");
-        assert!(matches!(watch(), Err(StreamError::Full)));
-        assert_eq!((control.viewers(), control.egress()), (2, 4_200_000));
-        let mut listener = control.admit().expect("a permit");
-        assert!(
-            listener.reserve(vec![audio.clone()]).is_ok(),
-            "audio alone fits"
-        );
-        drop(first);
-        assert_eq!(control.egress(), 2_200_000);
-        drop((second, listener));
-        assert_eq!((control.viewers(), control.egress()), (0, 0));
-    }
-
-    #[test]
-    fn without_a_bit_rate_limit_every_viewer_is_admitted() {
-        let control = control(10, None);
-        let mut permit = control.admit().expect("a permit");
-        assert!(
-            permit
-                .reserve(vec![rendition(u64::MAX), rendition(1)])
-                .is_ok()
-        );
-        assert_eq!(control.egress(), u64::MAX);
-    }
-}
+mod tests;

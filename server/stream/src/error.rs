@@ -1,5 +1,7 @@
 //! Why a stream cannot be watched.
 
+use super::admission::AdmissionError;
+
 /// Why a stream cannot be watched. The text is shown to users.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StreamError {
@@ -20,6 +22,7 @@ pub enum StreamError {
     Removed,
     #[error("The server could not start this stream: {0}. Try again in a moment.")]
     NotStarted(String),
-    #[error("The server has reached its bandwidth limit. Try again later.")]
-    Full,
+    /// A limit is reached.
+    #[error(transparent)]
+    Refused(#[from] AdmissionError),
 }

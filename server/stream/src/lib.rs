@@ -11,7 +11,7 @@
 //! | `names` | names of streams (pure) |
 //! | `file_reads` | probes and posters, on threads of their own |
 //! | [`subscription`] | a viewer's subscription to a stream |
-//! | [`admission`] | limits on viewers and bit rate |
+//! | [`admission`], `encoders` | limits on viewers, bit rate and encoders; the places of encoders |
 //! | [`source`], `active_source` | what fills a stream's log; a running one |
 //! | [`shared_log`], [`appender`] | the log of a running source: the viewers' end and the source's end |
 //! | [`shard_waker`] | wakes a shard when a log has grown |
@@ -24,6 +24,7 @@ pub mod admission;
 pub mod appender;
 pub mod bitrate;
 pub mod counters;
+mod encoders;
 pub mod error;
 mod file_reads;
 mod folder;

@@ -132,12 +132,20 @@ impl Stream {
     }
 
     /// Replaces what the source offers; returns the tracks that it does not offer any more.
-    pub(super) fn set_offering(&self, offering: Offering) -> Vec<TrackId> {
+    pub(super) fn set_offering(self: &Arc<Self>, offering: Offering) -> Vec<TrackId> {
         let before = self.known_offering();
         let before = before.iter().flat_map(|offering| &offering.tracks);
         let gone = before.filter(|track| offering.track(track.id).is_none());
         let gone = gone.map(|track| track.id).collect();
-        lock(&self.status).corrected = Some(Arc::new(offering));
+        let mut status = lock(&self.status);
+        // What was passed through may be encoded from now on.
+        for track in &offering.tracks {
+            let place = self
+                .runs_encoder(track)
+                .then(|| self.encoders.of(self, track.id));
+            status.renditions.set_place(track.id, place);
+        }
+        status.corrected = Some(Arc::new(offering));
         gone
     }
 }

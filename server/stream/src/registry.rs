@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
+use limits::CountedAddress;
 use shared::api::StreamList;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::admission::{AdmissionControl, Limits, ViewerPermit};
+use super::admission::{AdmissionControl, AdmissionError, Limits, ViewerPermit};
 use super::folder::{FileVersion, FoundFile};
 use super::names::{candidates, unique};
 use super::publication::NameTaken;
@@ -119,22 +120,22 @@ impl Registry {
         lock(&self.0.entries).len()
     }
 
-    /// `None` when the maximum number of viewers is reached.
-    pub fn admit(&self) -> Option<ViewerPermit> {
-        self.0.admission.admit()
+    /// Admits a viewer that begins to connect. `address`: by which it is counted; `None`: in total only.
+    ///
+    /// # Errors
+    /// A limit is reached.
+    pub fn admit(&self, address: Option<CountedAddress>) -> Result<ViewerPermit, AdmissionError> {
+        self.0.admission.admit(address)
     }
 
+    /// Viewers that have connected.
     pub fn viewers(&self) -> u32 {
         self.0.admission.viewers()
     }
 
-    /// The sum of the known bit rates of all viewers, in bits per second.
-    pub fn egress(&self) -> u64 {
-        self.0.admission.egress()
-    }
-
-    pub fn limits(&self) -> Limits {
-        self.0.admission.limits()
+    /// The limits, and how much of them is used.
+    pub fn admission(&self) -> &AdmissionControl {
+        &self.0.admission
     }
 
     /// All streams, in the order of the sources.
@@ -220,8 +221,9 @@ impl Inner {
                 other => {
                     gone.extend(other.map(|entry| entry.stream));
                     let permits = Arc::clone(&self.probe_permits);
+                    let encoders = self.admission.encoder_places().clone();
                     Entry {
-                        stream: Stream::new(name, input, self.grace, permits),
+                        stream: Stream::played(name, input, self.grace, permits, encoders),
                         probed: None,
                         seen: None,
                         scan: 0,

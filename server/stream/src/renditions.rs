@@ -1,9 +1,12 @@
 //! The video tracks of a stream that have viewers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use media::track::TrackId;
+
+use super::encoders::EncoderPlace;
 
 /// How many viewers each video track has, or had until shortly ago. Pure: `now` is passed in.
 #[derive(Debug, Default)]
@@ -13,6 +16,8 @@ pub(super) struct Renditions(BTreeMap<TrackId, RenditionUse>);
 struct RenditionUse {
     viewers: u32,
     idle_since: Option<Instant>,
+    /// Of its encoder, if it has one.
+    place: Option<Arc<EncoderPlace>>,
     /// When the source was last asked for a keyframe.
     keyframe_requested: Option<Instant>,
 }
@@ -30,6 +35,13 @@ impl Renditions {
         is_new
     }
 
+    /// The track keeps the place of its encoder for as long as it is here; `None`: it has no encoder.
+    pub(super) fn set_place(&mut self, track: TrackId, place: Option<Arc<EncoderPlace>>) {
+        if let Some(rendition) = self.0.get_mut(&track) {
+            rendition.place = place;
+        }
+    }
+
     /// Removes a viewer.
     pub(super) fn leave(&mut self, track: TrackId, now: Instant) {
         if let Some(rendition) = self.0.get_mut(&track) {
@@ -38,6 +50,12 @@ impl Renditions {
                 rendition.idle_since = Some(now);
             }
         }
+    }
+
+    /// Removes a track that has no viewers. False: it has some, or is not encoded at present.
+    pub(super) fn remove_idle(&mut self, track: TrackId) -> bool {
+        let idle = self.0.get(&track);
+        idle.is_some_and(|rendition| rendition.viewers == 0) && self.0.remove(&track).is_some()
     }
 
     /// Whether the source is to be asked for a keyframe of this track now.

@@ -7,11 +7,14 @@ use std::time::{Duration, Instant};
 use media::control::Control;
 use media::source::Input;
 use media::track::{OfferedTrack, Offering, TrackId};
+use timeline::index::Index;
 use tokio::sync::Semaphore;
 
 use super::active_source::ActiveSource;
+use super::admission::Limits;
 use super::bitrate::RenditionBitrate;
 use super::counters::Counters;
+use super::encoders::EncoderPlaces;
 use super::reading::Reading;
 use super::renditions::Renditions;
 use super::shared_log::SharedLog;
@@ -26,6 +29,7 @@ pub struct Stream {
     pub(super) origin: StreamOrigin,
     grace: Duration,
     pub(super) probe_permits: Arc<Semaphore>,
+    pub(super) encoders: EncoderPlaces,
     pub(super) reading: Mutex<Arc<Reading>>,
     pub(super) status: Mutex<Status>,
     counters: Arc<Counters>,
@@ -65,9 +69,21 @@ impl Stream {
         grace: Duration,
         probe_permits: Arc<Semaphore>,
     ) -> Arc<Self> {
+        let encoders = EncoderPlaces::new(Limits::default_encoders());
+        Self::played(name, input, grace, probe_permits, encoders)
+    }
+
+    /// As [`Stream::new`]; `encoders` limits how many encoders run at once, over all streams.
+    pub(super) fn played(
+        name: String,
+        input: Input,
+        grace: Duration,
+        probe_permits: Arc<Semaphore>,
+        encoders: EncoderPlaces,
+    ) -> Arc<Self> {
         let source = Arc::new(MediaSource::new(input.clone()));
         let origin = StreamOrigin::Played { input, source };
-        Arc::new(Self::with(name, origin, grace, probe_permits))
+        Arc::new(Self::with(name, origin, grace, probe_permits, encoders))
     }
 
     /// A stream that is appended to from outside, and exists until it is closed.
@@ -78,7 +94,10 @@ impl Stream {
         requests: Arc<Control>,
     ) -> Arc<Self> {
         let probe_permits = Arc::new(Semaphore::new(0));
-        let stream = Self::with(name, StreamOrigin::Published, Duration::ZERO, probe_permits);
+        // The publisher encodes.
+        let encoders = EncoderPlaces::new(Limits::encoders(0));
+        let (origin, grace) = (StreamOrigin::Published, Duration::ZERO);
+        let stream = Self::with(name, origin, grace, probe_permits, encoders);
         {
             let mut status = lock(&stream.status);
             status.corrected = Some(Arc::new(offering));
@@ -92,12 +111,14 @@ impl Stream {
         origin: StreamOrigin,
         grace: Duration,
         probe_permits: Arc<Semaphore>,
+        encoders: EncoderPlaces,
     ) -> Self {
         Self {
             name,
             origin,
             grace,
             probe_permits,
+            encoders,
             reading: Mutex::default(),
             status: Mutex::default(),
             counters: Arc::default(),
@@ -136,7 +157,13 @@ impl Stream {
         Arc::clone(lock(&self.bitrates).entry(track).or_default())
     }
 
-    /// Adds a viewer of these tracks, and starts the source if it is not running.
+    /// Whether an encoder of video makes this track, in this server.
+    pub(super) fn runs_encoder(&self, track: &OfferedTrack) -> bool {
+        track.encoded && track.codec.is_video() && self.input().is_some()
+    }
+
+    /// Adds a viewer of these tracks, and starts the source if it is not running. Its permit has reserved the encoders
+    /// ([`ViewerPermit::reserve`](super::admission::ViewerPermit::reserve)).
     ///
     /// # Errors
     /// One of the tracks is not offered, or the source cannot run.
@@ -165,11 +192,7 @@ impl Stream {
         };
         for track in tracks.iter().filter(|track| track.codec.is_video()) {
             if status.renditions.join(track.id) {
-                if track.encoded && self.input().is_some() {
-                    // A viewer must not join on old frames of an encoder that was stopped.
-                    source.log.lock().clear(track.id);
-                }
-                source.control.request_track(track.id);
+                self.start_rendition(track, &source, &mut status.renditions);
             }
         }
         status.viewers += 1;
@@ -184,22 +207,40 @@ impl Stream {
         })
     }
 
+    fn start_rendition(
+        self: &Arc<Self>,
+        track: &OfferedTrack,
+        source: &ActiveSource,
+        renditions: &mut Renditions,
+    ) {
+        if self.runs_encoder(track) {
+            renditions.set_place(track.id, Some(self.encoders.of(self, track.id)));
+            // A viewer must not join on old frames of an encoder that was stopped.
+            source.log.lock().clear(track.id);
+        }
+        source.control.request_track(track.id);
+    }
+
     /// Moves a viewer from one track to another of the same codec.
-    pub(super) fn change_track(&self, from: &OfferedTrack, to: TrackId) -> Option<OfferedTrack> {
+    pub(super) fn change_track(
+        self: &Arc<Self>,
+        from: &OfferedTrack,
+        to: TrackId,
+    ) -> Option<OfferedTrack> {
         let offering = self.known_offering()?;
         let to = offering
             .track(to)
             .filter(|to| to.codec == from.codec)?
             .clone();
         let mut status = lock(&self.status);
-        status.renditions.leave(from.id, Instant::now());
-        if status.renditions.join(to.id)
-            && let Some(source) = &status.source
+        let Status {
+            source, renditions, ..
+        } = &mut *status;
+        renditions.leave(from.id, Instant::now());
+        if renditions.join(to.id)
+            && let Some(source) = source
         {
-            if to.encoded && self.input().is_some() {
-                source.log.lock().clear(to.id);
-            }
-            source.control.request_track(to.id);
+            self.start_rendition(&to, source, renditions);
         }
         Some(to)
     }
@@ -234,8 +275,19 @@ impl Stream {
             if status.viewers == 0 {
                 status.idle_since = Some(now);
             }
+            let Status {
+                source, renditions, ..
+            } = &mut *status;
             for track in tracks {
-                status.renditions.leave(track.id, now);
+                renditions.leave(track.id, now);
+                // The grace period is for viewers that come back. Nobody has seen this one.
+                if self.runs_encoder(track)
+                    && let Some(source) = source
+                    && source.log.newest(track.id).is_none()
+                    && renditions.remove_idle(track.id)
+                {
+                    source.control.release_track(track.id);
+                }
             }
         }
         // Without a runtime the server is shutting down, and `close` has stopped the source.
@@ -246,6 +298,16 @@ impl Stream {
                 stream.stop_idle(Instant::now()).await;
             });
         }
+    }
+
+    /// Stops the encoder of this track before its grace period is over. False: it has viewers, or does not run.
+    pub(super) fn stop_idle_encoder(&self, track: TrackId) -> bool {
+        let mut status = lock(&self.status);
+        let removed = status.renditions.remove_idle(track);
+        if removed && let Some(source) = &status.source {
+            source.control.release_track(track);
+        }
+        removed
     }
 
     /// Stops the encoders, and the source, that had no viewers for the grace period.

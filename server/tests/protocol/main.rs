@@ -8,6 +8,7 @@ mod demotion;
 mod folders;
 mod ice_tcp;
 mod lifecycle;
+mod limits;
 mod live;
 mod offer;
 mod program;

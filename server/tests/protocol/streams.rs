@@ -20,11 +20,7 @@ fn clip() -> PathBuf {
 }
 
 fn open(source: SourceConfig) -> Registry {
-    let limits = Limits {
-        viewers: 10,
-        egress: None,
-    };
-    Registry::open(vec![source], limits, GRACE)
+    Registry::open(vec![source], Limits::default(), GRACE)
 }
 
 fn clip_as(name: &str) -> SourceConfig {

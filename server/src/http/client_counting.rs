@@ -1,0 +1,83 @@
+//! The address by which the client of a request is counted.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, header};
+use limits::forwarded::{Client, ForwardedHeaders};
+use limits::{Cidr, CountedAddress};
+
+use super::router::App;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Finds out by which address a client is counted.
+#[derive(Debug)]
+pub struct ClientCounting {
+    /// Proxies that are believed when they name the client.
+    trusted: Vec<Cidr>,
+    per_address: bool,
+    /// The log has said that a proxy does not name its clients.
+    warned: AtomicBool,
+}
+
+/// The address by which the client of a request is counted; `None`: in total only.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counted(pub(super) Option<CountedAddress>);
+
+impl ClientCounting {
+    pub fn new(trusted: Vec<Cidr>, per_address: bool) -> Self {
+        if !per_address {
+            tracing::warn!(
+                "--per-address off: clients are not counted by address, so that one can use up what is there for all"
+            );
+        }
+        Self {
+            trusted,
+            per_address,
+            warned: AtomicBool::new(false),
+        }
+    }
+
+    fn address(&self, peer: IpAddr, headers: &HeaderMap) -> Option<CountedAddress> {
+        if !self.per_address {
+            return None;
+        }
+        let lines = |name: HeaderName| {
+            let values = headers.get_all(name).into_iter();
+            // What is not ASCII names no client.
+            values.map(|value| value.to_str().unwrap_or("")).collect()
+        };
+        let headers = ForwardedHeaders {
+            x_forwarded_for: lines(X_FORWARDED_FOR),
+            forwarded: lines(header::FORWARDED),
+        };
+        match Client::of_request(peer, &self.trusted, &headers) {
+            Client::Address(address) => Some(address),
+            Client::Trusted => None,
+            Client::Unnamed => {
+                if !self.warned.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        %peer,
+                        "a request from a trusted proxy does not name its client, so it counts in total only; have the proxy set X-Forwarded-For, or name the proxies by --trusted-proxy"
+                    );
+                }
+                None
+            }
+        }
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Counted {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let address = peer.and_then(|peer| app.counting.address(peer.0.ip(), &parts.headers));
+        Ok(Self(address))
+    }
+}
