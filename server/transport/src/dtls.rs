@@ -1,1 +1,214 @@
-//! The DTLS handshake of one connection (RFC 5763, RFC 5764).
+//! The DTLS handshake of one connection (RFC 5763, RFC 5764), and the SRTP keys that come of it. No data goes over it.
+//!
+//! | module | noun |
+//! |---|---|
+//! | `identity` | our certificate, and what all handshakes share |
+//! | `fingerprint` | `a=fingerprint` |
+//! | `handshake` | rtc-dtls' endpoint, with what it lacks around it |
+//! | `record` | records in a datagram |
+//! | `loss_filter` | the records that reach rtc-dtls |
+//! | `inbound_limit` | how much of a peer's datagrams is looked at |
+//! | `retransmission` | our last flight, and when it is sent again |
+//! | `client_hello` | the SRTP profiles that a client offers |
+//! | `keys` | profiles and keys |
+//! | `settled` | what is left of a connection after its handshake |
+
+mod client_hello;
+mod error;
+mod fingerprint;
+mod handshake;
+mod identity;
+mod inbound_limit;
+mod keys;
+mod loss_filter;
+mod record;
+mod retransmission;
+mod settled;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Instant;
+
+use handshake::{Handshake, Outcome};
+use settled::{Ending, Settled};
+
+pub use error::DtlsError;
+pub use fingerprint::{Fingerprint, FingerprintError};
+pub use identity::Identity;
+pub use keys::{Keys, Profile};
+pub use rtc::crypto::SecretVec;
+
+/// rtc-dtls tells connections apart by the address of the peer. Here an endpoint has one, whose paths change: ICE knows them.
+const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+
+/// `a=setup` (RFC 4145 4): the client is the active side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Client,
+    Server,
+}
+
+#[derive(Clone, Debug)]
+pub struct DtlsParams {
+    pub role: Role,
+    /// The peer's certificate has to match one of them.
+    pub fingerprints: Vec<Fingerprint>,
+    /// In order of preference. A server chooses by it; a client offers them in this order.
+    pub profiles: Vec<Profile>,
+}
+
+#[derive(Debug)]
+pub enum DtlsEvent {
+    Connected(Keys),
+    /// The peer said close_notify.
+    PeerClosed,
+    Failed(DtlsError),
+}
+
+/// Datagrams in, datagrams out.
+#[derive(Debug)]
+pub struct Dtls {
+    stage: Stage,
+    out: VecDeque<Vec<u8>>,
+    events: VecDeque<DtlsEvent>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// There is no path yet.
+    Waiting(Box<(Identity, DtlsParams)>),
+    Handshake(Box<(Identity, Handshake)>),
+    Settled(Box<Settled>),
+    Ended,
+}
+
+impl Dtls {
+    pub fn new(identity: &Identity, params: DtlsParams) -> Result<Self, DtlsError> {
+        if params.fingerprints.is_empty() {
+            return Err(DtlsError::NoFingerprint);
+        }
+        if params.profiles.is_empty() {
+            return Err(DtlsError::NoProfile);
+        }
+        Ok(Self {
+            stage: Stage::Waiting(Box::new((identity.clone(), params))),
+            out: VecDeque::new(),
+            events: VecDeque::new(),
+        })
+    }
+
+    /// The first path works: a client sends its ClientHello, and time begins to run.
+    pub fn start(&mut self, now: Instant) {
+        let Stage::Waiting(waiting) = &self.stage else {
+            return;
+        };
+        let (identity, params) = (**waiting).clone();
+        match Handshake::start(identity.clone(), params, now, &mut self.out) {
+            Ok(handshake) => self.stage = Stage::Handshake(Box::new((identity, handshake))),
+            Err(error) => self.end(DtlsEvent::Failed(error)),
+        }
+    }
+
+    /// A datagram of the peer; before `start` a client answers none.
+    pub fn receive(&mut self, now: Instant, datagram: &[u8]) {
+        if let Stage::Waiting(waiting) = &self.stage
+            && waiting.1.role == Role::Server
+        {
+            self.start(now);
+        }
+        match &mut self.stage {
+            Stage::Handshake(stage) => {
+                let outcome = stage.1.receive(now, datagram, &mut self.out);
+                self.apply(now, outcome);
+            }
+            Stage::Settled(settled) => {
+                if let Some((ending, reply)) = settled.read(now, datagram) {
+                    self.out.extend(reply);
+                    self.end(match ending {
+                        Ending::Closed => DtlsEvent::PeerClosed,
+                        Ending::Alert => DtlsEvent::Failed(DtlsError::PeerAlert(None)),
+                    });
+                }
+            }
+            Stage::Waiting(_) | Stage::Ended => {}
+        }
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if let Stage::Handshake(stage) = &mut self.stage {
+            let outcome = stage.1.handle_timeout(now, &mut self.out);
+            self.apply(now, outcome);
+        }
+    }
+
+    /// `None`: it sleeps.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Handshake(stage) => Some(stage.1.next_timeout()),
+            Stage::Waiting(_) | Stage::Settled(_) | Stage::Ended => None,
+        }
+    }
+
+    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        self.out.pop_front()
+    }
+
+    pub fn poll_event(&mut self) -> Option<DtlsEvent> {
+        self.events.pop_front()
+    }
+
+    /// Tells the peer, if there are keys to tell it with. No event follows.
+    pub fn close(&mut self, now: Instant) {
+        match std::mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::Handshake(stage) => self.out.extend(stage.1.close(now)),
+            Stage::Settled(settled) => self.out.extend(settled.close(now)),
+            Stage::Waiting(_) | Stage::Ended => {}
+        }
+    }
+
+    pub fn is_connected(&self) -> bool {
+        match &self.stage {
+            Stage::Handshake(stage) => stage.1.is_done(),
+            Stage::Settled(_) => true,
+            Stage::Waiting(_) | Stage::Ended => false,
+        }
+    }
+
+    fn apply(&mut self, now: Instant, outcome: Option<Outcome>) {
+        match outcome {
+            Some(Outcome::Connected(keys)) => self.events.push_back(DtlsEvent::Connected(keys)),
+            Some(Outcome::Closed) => return self.end(DtlsEvent::PeerClosed),
+            Some(Outcome::Failed(error)) => return self.end(DtlsEvent::Failed(error)),
+            None => {}
+        }
+        self.settle(now);
+    }
+
+    /// Drops the endpoint once nothing can need it.
+    fn settle(&mut self, now: Instant) {
+        let Stage::Handshake(stage) = &self.stage else {
+            return;
+        };
+        let (identity, handshake) = &**stage;
+        if !handshake.is_settled(now) {
+            return;
+        }
+        let settled = handshake.state().map(|state| Settled::new(identity, state));
+        match settled {
+            Some(Ok(settled)) => {
+                self.stage = Stage::Settled(Box::new(settled));
+                // Room for the last flight, which is gone.
+                self.out.shrink_to(1);
+            }
+            Some(Err(error)) => self.end(DtlsEvent::Failed(error)),
+            None => self.stage = Stage::Ended,
+        }
+    }
+
+    fn end(&mut self, event: DtlsEvent) {
+        self.stage = Stage::Ended;
+        self.events.push_back(event);
+    }
+}
