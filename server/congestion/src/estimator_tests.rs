@@ -15,7 +15,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn send(estimate: &mut BandwidthEstimator, now: &mut Instant) {
     for _ in 0..250 {
         *now += SECOND / 250;
-        estimate.on_packet_sent(*now, 1200);
+        estimate.on_packets_sent(*now, 1200);
     }
 }
 
@@ -110,7 +110,7 @@ proptest! {
             let mut results = Vec::new();
             for (after, bytes, arrived) in packets {
                 now += Duration::from_micros(after);
-                estimate.on_packet_sent(now, bytes.into());
+                estimate.on_packets_sent(now, bytes.into());
                 results.push(PacketResult { sent_at: now, bytes: bytes.into(), arrived_us: arrived });
             }
             estimate.on_feedback(now, results.into_iter());

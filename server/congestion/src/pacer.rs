@@ -93,9 +93,12 @@ impl Pacer {
     }
 
     fn advance(&mut self, now: Instant) {
-        let passed = now.saturating_duration_since(self.now);
-        self.now = self.now.max(now);
-        self.fill(passed);
+        // Most packets are sent at one instant, many in a row.
+        if now > self.now {
+            let passed = now - self.now;
+            self.now = now;
+            self.fill(passed);
+        }
     }
 
     fn fill(&mut self, passed: Duration) {

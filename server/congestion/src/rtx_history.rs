@@ -13,7 +13,8 @@ pub struct RtxHistory<F> {
     /// The sequence number after the newest range.
     end: u16,
     start: Instant,
-    retransmissions: Box<[Retransmission; RETRANSMISSIONS]>,
+    /// `None` before the first retransmission: most viewers need none.
+    retransmissions: Option<Box<[Retransmission; RETRANSMISSIONS]>>,
 }
 
 /// The payload that a packet carried.
@@ -40,7 +41,7 @@ struct FrameRange<F> {
     sent_ms: u32,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Retransmission {
     sequence: u16,
     /// Milliseconds since the start of the history, plus one; `None`: never.
@@ -61,20 +62,16 @@ const MAX_PACKETS: u16 = 1 << 15;
 
 impl<F: Clone + PartialEq> RtxHistory<F> {
     pub fn new(now: Instant) -> Self {
-        let never = Retransmission {
-            sequence: 0,
-            at_ms: None,
-        };
         Self {
             ranges: VecDeque::new(),
             end: 0,
             start: now,
-            retransmissions: Box::new([never; RETRANSMISSIONS]),
+            retransmissions: None,
         }
     }
 
     /// Adds `packets` of a frame with consecutive sequence numbers from `first` on. `from`: the payload of the first of them.
-    pub fn add(&mut self, now: Instant, first: u16, packets: u16, from: SentPacket<F>) {
+    pub fn add(&mut self, now: Instant, first: u16, packets: u16, from: SentPacket<&F>) {
         if first != self.end {
             // After a gap in the sequence numbers, older packets could be confused with newer ones.
             self.ranges.clear();
@@ -83,7 +80,7 @@ impl<F: Clone + PartialEq> RtxHistory<F> {
         let sent_ms = self.millis(now);
         match self.ranges.back_mut() {
             Some(last)
-                if last.frame == from.frame
+                if last.frame == *from.frame
                     && last.index.wrapping_add(last.packets) == from.index =>
             {
                 last.packets = last.packets.saturating_add(packets);
@@ -94,7 +91,7 @@ impl<F: Clone + PartialEq> RtxHistory<F> {
                     self.ranges.pop_front();
                 }
                 self.ranges.push_back(FrameRange {
-                    frame: from.frame,
+                    frame: from.frame.clone(),
                     timestamp: from.timestamp,
                     first,
                     packets,
@@ -152,7 +149,10 @@ impl<F: Clone + PartialEq> RtxHistory<F> {
     /// this NACK may have been sent before the retransmission arrived.
     pub fn may_retransmit(&mut self, sequence: u16, now: Instant, rtt: Duration) -> bool {
         let at = NonZeroU32::MIN.saturating_add(self.millis(now));
-        let last = &mut self.retransmissions[usize::from(sequence) % RETRANSMISSIONS];
+        let retransmissions = self
+            .retransmissions
+            .get_or_insert_with(|| Box::new([Retransmission::default(); RETRANSMISSIONS]));
+        let last = &mut retransmissions[usize::from(sequence) % RETRANSMISSIONS];
         let ago = |last: NonZeroU32| at.get().wrapping_sub(last.get());
         let known = last.at_ms.filter(|_| last.sequence == sequence);
         let recently = known.is_some_and(|last| u128::from(ago(last)) < rtt.as_millis());
@@ -179,6 +179,31 @@ mod tests {
         }
     }
 
+    /// As [`RtxHistory::add`], for payloads of a frame by its number.
+    fn add(
+        history: &mut RtxHistory<u64>,
+        now: Instant,
+        first: u16,
+        packets: u16,
+        from: SentPacket<u64>,
+    ) {
+        let SentPacket {
+            frame,
+            index,
+            timestamp,
+        } = from;
+        history.add(
+            now,
+            first,
+            packets,
+            SentPacket {
+                frame: &frame,
+                index,
+                timestamp,
+            },
+        );
+    }
+
     proptest! {
         /// Frames of 1 to 400 packets, each sent in up to three ranges, around the wrap of sequence numbers and of frame numbers.
         #[test]
@@ -196,7 +221,7 @@ mod tests {
                 let (a, b) = (a.min(b).min(packets), a.max(b).min(packets));
                 for (from, to) in [(0, a), (a, b), (b, packets)] {
                     if from < to {
-                        history.add(now, next, to - from, frame(number, from));
+                        add(&mut history, now, next, to - from, frame(number, from));
                         next = next.wrapping_add(to - from);
                     }
                 }
@@ -220,8 +245,8 @@ mod tests {
     fn skipped_sequence_numbers_are_not_found() {
         let now = Instant::now();
         let mut history = RtxHistory::new(now);
-        history.add(now, 10, 3, frame(7, 0));
-        history.add(now, 20, 3, frame(8, 0));
+        add(&mut history, now, 10, 3, frame(7, 0));
+        add(&mut history, now, 20, 3, frame(8, 0));
         assert_eq!(history.find(11), None);
         assert_eq!(history.find(22), Some(frame(8, 2)));
         assert_eq!(history.find(23), None);
@@ -233,12 +258,12 @@ mod tests {
         let at = |millis| start + Duration::from_millis(millis);
         let mut history = RtxHistory::new(start);
         for number in 0..3 {
-            history.add(at(0), number, 1, frame(number.into(), 0));
+            add(&mut history, at(0), number, 1, frame(number.into(), 0));
         }
         let rtt = Duration::from_millis(300);
         history.expire(at(60_000), rtt);
         assert!(history.find(0).is_some(), "its last packet may be lost");
-        history.add(at(60_000), 3, 1, frame(3, 0));
+        add(&mut history, at(60_000), 3, 1, frame(3, 0));
         history.expire(at(60_000), rtt);
         assert_eq!(history.find(0), None);
         for (age, rtt, kept) in [
@@ -251,7 +276,7 @@ mod tests {
         ] {
             let mut history = RtxHistory::new(start);
             for number in 0..4 {
-                history.add(at(0), number, 1, frame(number.into(), 0));
+                add(&mut history, at(0), number, 1, frame(number.into(), 0));
             }
             history.expire(at(age), Duration::from_millis(rtt));
             assert_eq!(history.find(0).is_some(), kept, "{age} {rtt}");

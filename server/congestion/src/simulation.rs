@@ -181,7 +181,7 @@ impl Simulation {
     fn send(&mut self, since: Instant, bytes: usize) {
         let now = self.now;
         let number = self.history.add(now, bytes);
-        self.estimator.on_packet_sent(now, bytes);
+        self.estimator.on_packets_sent(now, bytes);
         self.pacer.on_packet_sent(bytes);
         self.sent += bytes;
         let queued = self.busy_until.saturating_duration_since(now);

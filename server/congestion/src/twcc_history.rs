@@ -10,6 +10,8 @@ use super::rtcp::TransportFeedback;
 pub struct TwccHistory {
     /// Send times count from here.
     start: Instant,
+    /// The last send time, and its microseconds since `start`: many packets are sent at one instant.
+    last: (Instant, u32),
     next: u16,
     clock: ReferenceClock,
     /// Microseconds since `start`, which wrap after 71 minutes.
@@ -41,6 +43,7 @@ impl TwccHistory {
     pub fn new(now: Instant) -> Self {
         Self {
             start: now,
+            last: (now, 0),
             next: 0,
             clock: ReferenceClock::default(),
             sent_us: Box::new([0; SLOTS]),
@@ -52,7 +55,10 @@ impl TwccHistory {
     pub fn add(&mut self, now: Instant, bytes: usize) -> u16 {
         let number = self.next;
         self.next = number.wrapping_add(1);
-        self.sent_us[slot(number)] = self.micros(now);
+        if now != self.last.0 {
+            self.last = (now, self.micros(now));
+        }
+        self.sent_us[slot(number)] = self.last.1;
         self.sizes[slot(number)] = u16::try_from(bytes).unwrap_or(SIZE).min(SIZE);
         number
     }

@@ -69,12 +69,12 @@ impl Lateness {
     /// Upper bounds of all buckets but the last, inclusive, in milliseconds.
     pub const BOUNDS_MS: [u64; 10] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
-    /// Adds one frame.
+    /// Adds one frame. One thread calls this.
     pub fn add(&self, late: Duration) {
         let micros = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
         let bucket = Self::BOUNDS_MS.partition_point(|bound| bound * 1000 < micros);
-        self.buckets[bucket].add(1);
-        self.sum_us.add(micros);
+        self.buckets[bucket].add_alone(1);
+        self.sum_us.add_alone(micros);
     }
 
     /// Frames in each bucket.

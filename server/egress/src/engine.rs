@@ -11,6 +11,7 @@ use tokio::sync::{Notify, oneshot};
 use super::counters::ShardCounters;
 use super::end_reason::EndReason;
 use super::shard::Command;
+use super::tally::ShardTally;
 use super::timer_wheel::TimerWheel;
 use super::viewer::{FeedbackOutcome, NextPoll, SendContext, Viewer};
 use super::waiting::FollowedLog;
@@ -28,13 +29,14 @@ new_key_type! {
 /// State of a shard's thread. It reads no clock: callers pass the time in.
 pub(super) struct Engine {
     /// With each viewer the channel that reports why sending to it ended.
-    viewers: SlotMap<ViewerKey, (Viewer, oneshot::Sender<EndReason>)>,
+    viewers: SlotMap<ViewerKey, (Box<Viewer>, oneshot::Sender<EndReason>)>,
     followed: Vec<FollowedLog<ViewerKey>>,
     timers: TimerWheel<ViewerKey>,
     batch: Batch,
     /// Batches that found the buffer of their socket full, at most one for each socket.
     blocked: Vec<BlockedBatch>,
     counters: Arc<ShardCounters>,
+    tally: ShardTally,
     /// Notified after an append to a log that a viewer waits for.
     appended: Arc<Notify>,
 }
@@ -63,6 +65,7 @@ impl Engine {
             timers: TimerWheel::new(now),
             batch: Batch::new(),
             blocked: Vec::new(),
+            tally: ShardTally::new(Arc::clone(&counters)),
             counters,
             appended,
         }
@@ -87,6 +90,7 @@ impl Engine {
         while let Some(key) = self.timers.pop() {
             self.poll_viewer(key, clock());
         }
+        self.tally.settle();
         !self.blocked.is_empty()
     }
 
@@ -96,14 +100,15 @@ impl Engine {
             blocked,
             viewers,
             timers,
-            counters,
+            tally,
             ..
         } = self;
         blocked.retain_mut(|blocked| {
             let (packets, bytes) = (blocked.batch.packets(), blocked.batch.bytes());
             let outcome = blocked.batch.flush(port, &blocked.path);
             if let Some((viewer, _)) = viewers.get_mut(blocked.key) {
-                viewer.count_flush(outcome, packets, bytes, counters);
+                viewer.count_flush(outcome, packets, bytes);
+                viewer.settle(tally);
             }
             if outcome == FlushOutcome::Full {
                 return true;
@@ -131,7 +136,7 @@ impl Engine {
         }
         let mut context = SendContext {
             batch: &mut self.batch,
-            counters: &self.counters,
+            tally: &mut self.tally,
         };
         match viewer.poll(now, &mut context) {
             NextPoll::At(at) => self.timers.schedule(key, at),
@@ -165,7 +170,7 @@ impl Engine {
         let Some((viewer, _)) = self.viewers.get_mut(key) else {
             return false;
         };
-        let outcome = viewer.on_srtcp(now, from, datagram, &self.counters);
+        let outcome = viewer.on_srtcp(now, from, datagram, &mut self.tally);
         if outcome == FeedbackOutcome::Urgent {
             self.timers.schedule_now(key);
         }
@@ -189,7 +194,7 @@ impl Engine {
                     return;
                 };
                 let (ended, end) = oneshot::channel();
-                let key = self.viewers.insert((viewer, ended));
+                let key = self.viewers.insert((Box::new(viewer), ended));
                 route.set_feedback_target(key.data().as_ffi());
                 self.counters.viewers.fetch_add(1, Ordering::Relaxed);
                 self.timers.schedule_now(key);
@@ -229,7 +234,7 @@ impl Engine {
         }
     }
 
-    fn remove(&mut self, key: ViewerKey) -> Option<(Viewer, oneshot::Sender<EndReason>)> {
+    fn remove(&mut self, key: ViewerKey) -> Option<(Box<Viewer>, oneshot::Sender<EndReason>)> {
         let removed = self.viewers.remove(key)?;
         self.timers.cancel(key);
         for blocked in &mut self.blocked {

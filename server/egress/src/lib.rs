@@ -13,6 +13,7 @@
 //! | `rtp_clock` | RTP timestamps and sender reports of one track |
 //! | [`srtp`] | SRTP and SRTCP, one payload encrypted for many viewers |
 //! | [`counters`] | counters of viewers and shards |
+//! | `tally` | events that are not in the counters yet |
 //! | `end_reason` | why sending to a viewer ended |
 
 pub mod counters;
@@ -25,6 +26,7 @@ mod rtp_clock;
 pub mod shard;
 mod socket_tasks;
 pub mod srtp;
+mod tally;
 mod timer_wheel;
 pub mod track;
 pub mod viewer;

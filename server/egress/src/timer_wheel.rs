@@ -19,6 +19,8 @@ pub(super) struct TimerWheel<K: Key> {
     /// The newest tick whose keys have been moved to `ready`.
     done: u64,
     wheel: Vec<Vec<K>>,
+    /// Empty slots with memory: few slots are in use at once.
+    spare: Vec<Vec<K>>,
     /// The current tick of each key; other entries of the key on the wheel are outdated.
     ticks: SecondaryMap<K, u64>,
     /// Keys whose deadline has passed, in the order in which they are polled.
@@ -36,6 +38,7 @@ impl<K: Key> TimerWheel<K> {
             start: now,
             done: READY + 1,
             wheel: vec![Vec::new(); SLOTS],
+            spare: Vec::new(),
             ticks: SecondaryMap::new(),
             ready: VecDeque::new(),
             entries: 0,
@@ -51,7 +54,11 @@ impl<K: Key> TimerWheel<K> {
             return;
         }
         self.ticks.insert(key, tick);
-        self.wheel[tick as usize % SLOTS].push(key);
+        let slot = &mut self.wheel[tick as usize % SLOTS];
+        if slot.capacity() == 0 {
+            *slot = self.spare.pop().unwrap_or_default();
+        }
+        slot.push(key);
         self.entries += 1;
     }
 
@@ -86,8 +93,9 @@ impl<K: Key> TimerWheel<K> {
                     self.ready.push_back(key);
                 }
             }
-            // Keeps the memory for the next turn.
-            self.wheel[tick as usize % SLOTS] = slot;
+            if slot.capacity() > 0 {
+                self.spare.push(slot);
+            }
         }
         self.done = self.done.max(ended);
     }

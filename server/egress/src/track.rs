@@ -77,7 +77,7 @@ impl TrackSender {
         now: Instant,
         first: u16,
         packets: usize,
-        from: SentPacket<UnitRef>,
+        from: SentPacket<&UnitRef>,
     ) {
         if let Some(history) = self.rtx_history() {
             history.add(now, first, packets as u16, from);

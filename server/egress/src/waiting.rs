@@ -1,7 +1,8 @@
 //! The viewers that wait for chunks of one log to grow.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use slotmap::{Key, SecondaryMap};
 
 use stream::shard_waker::ShardWaker;
 use stream::shared_log::SharedLog;
@@ -9,46 +10,62 @@ use timeline::place::Wait;
 
 /// A log that viewers of a shard follow, and which of them wait for what. `K` is a viewer's key.
 #[derive(Debug)]
-pub(super) struct FollowedLog<K> {
+pub(super) struct FollowedLog<K: Key> {
     pub(super) log: Arc<SharedLog>,
     pub(super) waker: Arc<ShardWaker>,
-    /// By the chunk that is to grow; a viewer is in a list once.
-    waiting: HashMap<Wait, Vec<K>>,
+    /// One for each chunk that is to grow: the newest of each track. A viewer is in a list once.
+    lists: Vec<List<K>>,
     /// What each viewer waits for.
-    waits: HashMap<K, Vec<Wait>>,
+    waits: SecondaryMap<K, Vec<Wait>>,
     /// Kept for its memory.
     grown: Vec<Wait>,
+}
+
+#[derive(Debug)]
+struct List<K> {
+    wait: Wait,
+    viewers: Vec<K>,
 }
 
 /// Empty lists are kept for the next time, but not more than this.
 const MAX_LISTS: usize = 16;
 
-impl<K: Copy + Eq + std::hash::Hash> FollowedLog<K> {
+impl<K: Key> FollowedLog<K> {
     pub(super) fn new(log: Arc<SharedLog>, waker: Arc<ShardWaker>) -> Self {
         log.subscribe(&waker);
         Self {
             log,
             waker,
-            waiting: HashMap::new(),
-            waits: HashMap::new(),
+            lists: Vec::new(),
+            waits: SecondaryMap::new(),
             grown: Vec::new(),
         }
     }
 
     pub(super) fn add(&mut self, key: K, waits: impl Iterator<Item = Wait>) {
-        let known = self.waits.entry(key).or_default();
+        let Some(known) = self.waits.entry(key) else {
+            return;
+        };
+        let known = known.or_default();
         for wait in waits {
-            if !known.contains(&wait) {
-                known.push(wait);
-                self.waiting.entry(wait).or_default().push(key);
+            if known.contains(&wait) {
+                continue;
+            }
+            known.push(wait);
+            match self.lists.iter_mut().find(|list| list.wait == wait) {
+                Some(list) => list.viewers.push(key),
+                None => self.lists.push(List {
+                    wait,
+                    viewers: vec![key],
+                }),
             }
         }
     }
 
     pub(super) fn remove(&mut self, key: K) {
-        for wait in self.waits.remove(&key).unwrap_or_default() {
-            if let Some(list) = self.waiting.get_mut(&wait) {
-                list.retain(|waiting| *waiting != key);
+        for wait in self.waits.remove(key).unwrap_or_default() {
+            if let Some(list) = self.lists.iter_mut().find(|list| list.wait == wait) {
+                list.viewers.retain(|waiting| *waiting != key);
             }
         }
     }
@@ -57,32 +74,32 @@ impl<K: Copy + Eq + std::hash::Hash> FollowedLog<K> {
     pub(super) fn take_woken(&mut self, mut wake: impl FnMut(K)) {
         self.grown.clear();
         if self.waker.take_grown(&mut self.grown) {
-            for list in self.waiting.values_mut() {
-                list.drain(..).for_each(&mut wake);
+            for list in &mut self.lists {
+                list.viewers.drain(..).for_each(&mut wake);
             }
             self.waits.clear();
         }
         for grown in &self.grown {
             let Wait { track, chunk } = *grown;
-            for (wait, list) in &mut self.waiting {
+            for List { wait, viewers } in &mut self.lists {
                 // A viewer that waits for anything new in the track is woken by each of its chunks, and the beginning of a track wakes all.
                 let woken = wait.track == track
                     && (wait.chunk == chunk || wait.chunk.is_none() || chunk.is_none());
                 if !woken {
                     continue;
                 }
-                for key in list.drain(..) {
-                    if let Some(waits) = self.waits.get_mut(&key) {
+                for key in viewers.drain(..) {
+                    if let Some(waits) = self.waits.get_mut(key) {
                         waits.retain(|other| other != wait);
                     }
                     wake(key);
                 }
             }
         }
-        if self.waiting.len() > MAX_LISTS {
-            self.waiting.retain(|_, list| !list.is_empty());
+        if self.lists.len() > MAX_LISTS {
+            self.lists.retain(|list| !list.viewers.is_empty());
         }
-        if self.waiting.values().all(Vec::is_empty) {
+        if self.lists.iter().all(|list| list.viewers.is_empty()) {
             self.waker.disarm();
         }
     }
@@ -96,6 +113,7 @@ mod tests {
     use media::payloads::RtpPayloads;
     use media::time::MediaTime;
     use media::track::TrackId;
+    use slotmap::{DefaultKey, SlotMap};
     use timeline::unit::Unit;
     use tokio::sync::Notify;
 
@@ -106,7 +124,9 @@ mod tests {
 
     struct World {
         log: Arc<SharedLog>,
-        followed: FollowedLog<u32>,
+        followed: FollowedLog<DefaultKey>,
+        /// Of viewers 1 to 4.
+        keys: [DefaultKey; 4],
         time: i64,
     }
 
@@ -114,7 +134,9 @@ mod tests {
         fn new() -> Self {
             let log = Arc::new(SharedLog::default());
             let waker = Arc::new(ShardWaker::new(Arc::new(Notify::new())));
+            let mut viewers = SlotMap::new();
             Self {
+                keys: std::array::from_fn(|_| viewers.insert(())),
                 followed: FollowedLog::new(Arc::clone(&log), waker),
                 log,
                 time: 0,
@@ -135,14 +157,17 @@ mod tests {
             assert!(self.log.append(track, unit, Instant::now()));
         }
 
-        fn wait(&mut self, key: u32, waits: &[Wait]) {
+        fn wait(&mut self, viewer: usize, waits: &[Wait]) {
             self.followed.waker.arm();
+            let key = self.keys[viewer - 1];
             self.followed.add(key, waits.iter().copied());
         }
 
-        fn woken(&mut self) -> Vec<u32> {
-            let mut woken = Vec::new();
-            self.followed.take_woken(|key| woken.push(key));
+        fn woken(&mut self) -> Vec<usize> {
+            let (mut woken, keys) = (Vec::new(), self.keys);
+            let viewer = |key| keys.iter().position(|other| *other == key);
+            self.followed
+                .take_woken(|key| woken.extend(viewer(key).map(|viewer| viewer + 1)));
             woken.sort_unstable();
             woken
         }
@@ -187,7 +212,7 @@ mod tests {
         let mut world = World::new();
         world.wait(1, &[at(VIDEO, 0)]);
         world.wait(2, &[at(OTHER, 0)]);
-        world.followed.remove(1);
+        world.followed.remove(world.keys[0]);
         world.log.finish();
         assert_eq!(world.woken(), [2]);
     }
@@ -201,8 +226,9 @@ mod tests {
             world.append(VIDEO);
             world.woken();
         }
-        let lists: usize = world.followed.waiting.values().map(Vec::len).sum();
-        assert!(lists <= 2, "{lists}");
-        assert!(world.followed.waiting.len() <= MAX_LISTS + 1);
+        let lists = &world.followed.lists;
+        let waiting: usize = lists.iter().map(|list| list.viewers.len()).sum();
+        assert!(waiting <= 2, "{waiting}");
+        assert!(lists.len() <= MAX_LISTS + 1);
     }
 }

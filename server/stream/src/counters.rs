@@ -11,13 +11,19 @@ impl Counter {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
 
+    /// As [`Counter::add`], without a locked instruction: for a counter that only one thread writes.
+    pub fn add_alone(&self, n: u64) {
+        let sum = self.0.load(Ordering::Relaxed).wrapping_add(n);
+        self.0.store(sum, Ordering::Relaxed);
+    }
+
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 /// Events of one viewer, shard or stream since it began. Read by any thread. The counters of a viewer and of a shard are
-/// written by one thread, those of a stream by every shard, so preferably once per batch.
+/// written by one thread, those of a stream by every shard, so preferably once for many events.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// RTP packets sent, retransmissions among them.

@@ -14,9 +14,11 @@ use tokio::sync::Notify;
 use super::shard_waker::ShardWaker;
 
 /// A log, and the wakers of the shards that follow it. Viewers read units without its lock; they take it only to find the next chunk.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SharedLog {
     log: Mutex<Log>,
+    /// As in the log, readable without its lock.
+    pace: Pace,
     /// As in the log, readable without its lock.
     closed: AtomicBool,
     appended: Notify,
@@ -27,8 +29,12 @@ pub struct SharedLog {
 impl SharedLog {
     pub fn new(log: Log) -> Self {
         Self {
+            pace: log.pace(),
             log: log.into(),
-            ..Self::default()
+            closed: AtomicBool::new(false),
+            appended: Notify::new(),
+            wakers: Mutex::default(),
+            dropped: AtomicU64::new(0),
         }
     }
 
@@ -106,6 +112,12 @@ impl SharedLog {
     }
 }
 
+impl Default for SharedLog {
+    fn default() -> Self {
+        Self::new(Log::default())
+    }
+}
+
 impl Index for SharedLog {
     fn seek(&self, track: TrackId, place: Place, bias: Bias) -> Found {
         self.lock().seek(track, place, bias)
@@ -124,7 +136,7 @@ impl Index for SharedLog {
     }
 
     fn pace(&self) -> Pace {
-        self.lock().pace()
+        self.pace
     }
 
     fn is_closed(&self) -> bool {

@@ -113,8 +113,8 @@ impl BandwidthEstimator {
         }
     }
 
-    /// Records a packet that is sent now.
-    pub fn on_packet_sent(&mut self, now: Instant, bytes: usize) {
+    /// Records packets of so many bytes that are sent now.
+    pub fn on_packets_sent(&mut self, now: Instant, bytes: usize) {
         let at = now.saturating_duration_since(self.start).as_micros();
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.sent.add(at as i64, bytes);

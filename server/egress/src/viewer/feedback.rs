@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{CUT_WITH_TWCC, FeedbackOutcome, MAX_RETRANSMISSIONS, SILENT, UNKNOWN_RTT, Viewer};
-use crate::counters::ShardCounters;
 use crate::rtp_clock::ntp;
+use crate::tally::ShardTally;
 use congestion::rtcp::{self, Item};
 use net::routes::Remote;
 
@@ -17,13 +17,13 @@ impl Viewer {
         now: Instant,
         from: Remote,
         datagram: &[u8],
-        shard: &ShardCounters,
+        shard: &mut ShardTally,
     ) -> FeedbackOutcome {
         let Some(compound) = self.authenticate(now, datagram) else {
-            shard.feedback_dropped.add(1);
+            shard.counters.feedback_dropped.add_alone(1);
             return FeedbackOutcome::Rejected;
         };
-        shard.feedback.add(1);
+        shard.counters.feedback.add_alone(1);
         let silence = self.silence(now);
         // ICE decides where packets go. Until it has, the viewer gets none of them.
         self.moving |= from != self.path.remote && silence > SILENT;
@@ -33,16 +33,19 @@ impl Viewer {
         self.unanswered_since = None;
         let waiting = self.retransmissions.len();
         rtcp::read(&compound, |item| match item {
-            Item::Nack { media, lost } => self.on_nack(now, media, lost, shard),
+            Item::Nack { media, lost } => self.on_nack(now, media, lost),
             Item::Pli { .. } | Item::Fir { .. } => {
                 self.keyframes.needed = true;
-                self.count(shard, |counters| counters.plis.add(1));
+                self.tally.plis += 1;
             }
             Item::Remb { bitrate_bps } => self.estimator.on_remb(now, bitrate_bps),
             Item::Report(block) => self.on_report_block(now, &block),
             Item::Twcc(feedback) => {
+                let Some(history) = &mut self.history else {
+                    return;
+                };
                 self.cut_after = CUT_WITH_TWCC;
-                let (history, loss) = (&mut self.history, &mut self.loss);
+                let loss = &mut self.loss;
                 let results = history.match_feedback(now, &feedback).inspect(|result| {
                     if result.arrived_us.is_none() {
                         *loss = Some(now);
@@ -51,6 +54,7 @@ impl Viewer {
                 self.estimator.on_feedback(now, results);
             }
         });
+        self.settle(shard);
         if let Some(estimate) = self.estimator.bitrate_bps(now) {
             self.counters.set_estimate_bps(estimate);
         }
@@ -70,13 +74,7 @@ impl Viewer {
         allowed.then(|| self.srtcp.unprotect(datagram))?
     }
 
-    fn on_nack(
-        &mut self,
-        now: Instant,
-        media: u32,
-        lost: impl Iterator<Item = u16>,
-        shard: &ShardCounters,
-    ) {
+    fn on_nack(&mut self, now: Instant, media: u32, lost: impl Iterator<Item = u16>) {
         let Some(index) = self.tracks.iter().position(|track| track.ssrc() == media) else {
             return;
         };
@@ -96,7 +94,7 @@ impl Viewer {
         if requested > 0 {
             self.loss = Some(now);
         }
-        self.count(shard, |counters| counters.nacks.add(requested));
+        self.tally.nacks += requested;
     }
 
     /// The round trip is the time since our sender report that the block names, less the viewer's delay between that report and this block (RFC 3550 6.4.1).

@@ -18,10 +18,12 @@ use std::time::{Duration, Instant};
 
 use self::keyframes::KeyframeRequests;
 use self::reports::SenderReports;
-use super::counters::{Counters, ShardCounters, ViewerCounters};
+use self::sending::Full;
+use super::counters::ViewerCounters;
 use super::end_reason::EndReason;
 use super::packet_meter::PacketMeter;
 use super::srtp::{SrtcpReceiver, SrtcpSender, SrtpSender};
+use super::tally::{ShardTally, Tally};
 use super::track::{TrackParams, TrackSender, have_distinct_ssrcs};
 use congestion::estimator::BandwidthEstimator;
 use congestion::pacer::Pacer;
@@ -97,7 +99,8 @@ pub(super) struct Viewer {
     tracks: Vec<TrackSender>,
     srtp: SrtpSender,
     srtcp: SrtcpReceiver,
-    history: TwccHistory,
+    /// `None`: transport-wide sequence numbers were not negotiated.
+    history: Option<TwccHistory>,
     estimator: BandwidthEstimator,
     pacer: Pacer,
     current_frame: Option<CurrentFrame>,
@@ -106,8 +109,10 @@ pub(super) struct Viewer {
     /// Packets to retransmit: slot of the track, sequence number.
     retransmissions: VecDeque<(usize, u16)>,
     rtx_budget: RtxBudget,
-    /// Retransmissions in the batch.
-    retransmitted: u64,
+    /// What was done in this poll.
+    tally: Tally,
+    /// Bytes encrypted in this poll.
+    encrypted: usize,
     reports: SenderReports,
     keyframes: KeyframeRequests,
     /// When the viewer last reported a loss.
@@ -127,15 +132,14 @@ pub(super) struct Viewer {
 /// The shard's batch and counters, lent to a viewer for one poll.
 pub(super) struct SendContext<'a> {
     pub(super) batch: &'a mut Batch,
-    pub(super) counters: &'a ShardCounters,
+    pub(super) tally: &'a mut ShardTally,
 }
 
 impl SendContext<'_> {
     /// Counts a frame that is sent now and could have been sent at `ready`.
     fn count_lateness(&self, now: Instant, ready: Instant) {
-        self.counters
-            .lateness
-            .add(now.saturating_duration_since(ready));
+        let lateness = &self.tally.counters.lateness;
+        lateness.add(now.saturating_duration_since(ready));
     }
 }
 
@@ -193,14 +197,18 @@ impl Viewer {
                 .collect(),
             srtp,
             srtcp,
-            history: TwccHistory::new(now),
+            history: tracks
+                .iter()
+                .any(|track| track.twcc_id.is_some())
+                .then(|| TwccHistory::new(now)),
             estimator: BandwidthEstimator::new(now),
             pacer,
             current_frame: None,
             blocked_audio: None,
             retransmissions: VecDeque::new(),
             rtx_budget: RtxBudget::new(),
-            retransmitted: 0,
+            tally: Tally::default(),
+            encrypted: 0,
             reports: SenderReports::new(srtcp_sender, cname, now),
             keyframes: KeyframeRequests::default(),
             loss: None,
@@ -246,16 +254,26 @@ impl Viewer {
     pub(super) fn poll(&mut self, now: Instant, context: &mut SendContext<'_>) -> NextPoll {
         self.follow_path(now);
         self.pacer.set_rate(now, self.estimator.bitrate_bps(now));
-        let next = match self.fill(now, context) {
-            Ok(next) => next,
-            Err(sending::Full) => return NextPoll::OnWritable,
-        };
-        if self.report(now, context).is_err() || self.flush(context) == FlushOutcome::Full {
-            return NextPoll::OnWritable;
+        let next = self.send(now, context);
+        let encrypted = std::mem::take(&mut self.encrypted);
+        if encrypted > 0 {
+            self.unanswered_since.get_or_insert(now);
+            self.estimator.on_packets_sent(now, encrypted);
         }
+        self.settle(context.tally);
         match next {
-            NextPoll::At(at) => NextPoll::At(at.min(self.next_report())),
-            other => other,
+            Ok(NextPoll::At(at)) => NextPoll::At(at.min(self.next_report())),
+            Ok(other) => other,
+            Err(Full) => NextPoll::OnWritable,
+        }
+    }
+
+    fn send(&mut self, now: Instant, context: &mut SendContext<'_>) -> Result<NextPoll, Full> {
+        let next = self.fill(now, context)?;
+        self.report(now, context)?;
+        match self.flush(context) {
+            FlushOutcome::Full => Err(Full),
+            _ => Ok(next),
         }
     }
 
@@ -283,11 +301,13 @@ impl Viewer {
         }
     }
 
-    /// Applies `add` to the counters of the viewer, of its shard and of its stream.
-    fn count(&self, shard: &ShardCounters, add: impl Fn(&Counters)) {
-        add(&self.counters.sent);
-        add(&shard.sent);
-        add(self.subscription.stream().counters());
+    /// Adds what was done to the counters of the viewer, and to those of its shard and of its stream at the end of the shard's poll.
+    pub(super) fn settle(&mut self, shard: &mut ShardTally) {
+        let tally = std::mem::take(&mut self.tally);
+        if tally != Tally::default() {
+            tally.add_to_own(&self.counters.sent);
+            shard.add(self.subscription.stream().counters(), &tally);
+        }
     }
 }
 

@@ -3,11 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::{CurrentFrame, EndReason, NextPoll, SendContext, Viewer};
-use crate::counters::ShardCounters;
 use crate::srtp::RtpPacket;
 use congestion::rtx_history::SentPacket;
 use net::batch::FlushOutcome;
-use stream::shared_log::SharedLog;
 use timeline::playhead::{DueUnit, Step};
 
 /// A viewer whose next chunk is being loaded is polled again after this.
@@ -28,7 +26,6 @@ impl Viewer {
         if self.path.is_full() {
             return Ok(NextPoll::At(now + TCP_RETRY_DELAY));
         }
-        let shared_log = self.subscription.log().clone();
         self.retransmit(now, context)?;
         if let Some(audio) = self.blocked_audio.take() {
             self.begin(audio, now, context)?;
@@ -38,11 +35,11 @@ impl Viewer {
         }
         loop {
             self.send_current_frame(now, context)?;
-            let mut step = self.step(&shared_log, now, context);
+            let mut step = self.step(now);
             if matches!(step, Step::Starved) {
                 self.waker.arm();
                 // It may have been appended just before.
-                step = self.step(&shared_log, now, context);
+                step = self.step(now);
             }
             self.request_keyframe(now);
             let waiting = self.current_frame.is_some() || !self.retransmissions.is_empty();
@@ -69,7 +66,8 @@ impl Viewer {
     }
 
     /// Moves the playhead; while a video frame is being sent, over audio only.
-    fn step(&mut self, log: &SharedLog, now: Instant, context: &SendContext<'_>) -> Step {
+    fn step(&mut self, now: Instant) -> Step {
+        let log = &**self.subscription.log();
         let skips = self.playhead.skips();
         if self.current_frame.is_some() && self.playhead.should_drop_frame(log, now) {
             self.current_frame = None;
@@ -79,7 +77,7 @@ impl Viewer {
             None => self.playhead.step(log, now),
         };
         if self.playhead.skips() > skips {
-            self.count(context.counters, |counters| counters.skips.add(1));
+            self.tally.skips += 1;
         }
         step
     }
@@ -96,10 +94,10 @@ impl Viewer {
             return Ok(());
         };
         let timestamp = track.timestamp(due.viewer_time);
-        let unit = due.unit.clone();
-        let unit = unit.unit();
+        let unit = due.unit.unit();
+        let ready = due.due_at.max(unit.appended);
         if track.codec().is_video() {
-            context.count_lateness(now, due.due_at.max(unit.appended));
+            context.count_lateness(now, ready);
             if std::mem::take(&mut self.keyframes.held) && !unit.keyframe {
                 self.keyframes.needed = true;
             }
@@ -117,7 +115,9 @@ impl Viewer {
             }
             return Ok(());
         }
-        for (index, payload) in unit.payloads.iter().enumerate() {
+        let first = self.tracks[slot].next_sequence();
+        let mut sent = 0;
+        while let Some(payload) = due.unit.unit().payloads.get(sent) {
             let packet = RtpPacket {
                 marker: false,
                 timestamp,
@@ -125,19 +125,19 @@ impl Viewer {
                 original_sequence: None,
                 payload,
             };
-            let sequence = self.tracks[slot].next_sequence();
             if let Err(full) = self.push(slot, packet, now, context) {
                 self.blocked_audio = Some(due);
                 return Err(full);
             }
-            let sent = SentPacket {
-                frame: due.unit.clone(),
-                index: index as u16,
-                timestamp,
-            };
-            self.tracks[slot].remember(now, sequence, 1, sent);
+            sent += 1;
         }
-        context.count_lateness(now, due.due_at.max(unit.appended));
+        let from = SentPacket {
+            frame: &due.unit,
+            index: 0,
+            timestamp,
+        };
+        self.tracks[slot].remember(now, first, sent, from);
+        context.count_lateness(now, ready);
         Ok(())
     }
 
@@ -150,8 +150,8 @@ impl Viewer {
         let Some(mut current) = self.current_frame.take() else {
             return Ok(());
         };
-        let (unit, slot) = (current.unit.clone(), current.slot);
-        let payloads = &unit.unit().payloads;
+        let slot = current.slot;
+        let payloads = &current.unit.unit().payloads;
         let count = payloads.len();
         let (sent_before, first) = (current.packets_sent, self.tracks[slot].next_sequence());
         let mut outcome = Ok(());
@@ -174,7 +174,7 @@ impl Viewer {
         }
         if current.packets_sent > sent_before {
             let sent = SentPacket {
-                frame: unit,
+                frame: &current.unit,
                 index: sent_before as u16,
                 timestamp: current.timestamp,
             };
@@ -209,7 +209,7 @@ impl Viewer {
                     payload,
                 };
                 self.push(slot, packet, now, context)?;
-                self.retransmitted += 1;
+                self.tally.rtx += 1;
             }
             self.retransmissions.pop_front();
         }
@@ -230,15 +230,14 @@ impl Viewer {
             return Err(Full);
         }
         // The transport-wide number is taken after the last early return: a number that is never sent would count as a loss.
-        if let Some((_, number)) = &mut packet.twcc {
-            *number = self.history.add(now, size);
+        if let (Some((_, number)), Some(history)) = (&mut packet.twcc, &mut self.history) {
+            *number = history.add(now, size);
         }
         match self.tracks[track].protect(&mut self.srtp, &packet, context.batch.buffer()) {
             Ok(()) => {
                 context.batch.commit(size);
                 self.pacer.on_packet_sent(size);
-                self.unanswered_since.get_or_insert(now);
-                self.estimator.on_packet_sent(now, size);
+                self.encrypted += size;
                 if packet.original_sequence.is_none() {
                     self.rtx_budget.earn(size);
                 }
@@ -252,32 +251,24 @@ impl Viewer {
     pub(super) fn flush(&mut self, context: &mut SendContext<'_>) -> FlushOutcome {
         let (packets, bytes) = (context.batch.packets(), context.batch.bytes());
         let outcome = context.batch.flush(self.route.port(), &self.path);
-        self.count_flush(outcome, packets, bytes, context.counters);
-        let retransmitted = std::mem::take(&mut self.retransmitted);
-        self.count(context.counters, |counters| counters.rtx.add(retransmitted));
+        self.count_flush(outcome, packets, bytes);
         outcome
     }
 
     /// Counts a batch of this viewer that was flushed with this outcome.
-    pub(crate) fn count_flush(
-        &mut self,
-        outcome: FlushOutcome,
-        packets: usize,
-        bytes: usize,
-        shard: &ShardCounters,
-    ) {
+    pub(crate) fn count_flush(&mut self, outcome: FlushOutcome, packets: usize, bytes: usize) {
         if outcome == FlushOutcome::Full {
             return;
         }
         let reports = usize::from(std::mem::take(&mut self.reports.in_batch));
-        self.count(shard, |counters| match outcome {
+        match outcome {
             FlushOutcome::Sent => {
-                counters.packets.add((packets - reports) as u64);
-                counters.bytes.add(bytes as u64);
-                counters.batches.add(1);
+                self.tally.packets += (packets - reports) as u64;
+                self.tally.bytes += bytes as u64;
+                self.tally.batches += 1;
             }
-            FlushOutcome::Refused => counters.send_errors.add(1),
+            FlushOutcome::Refused => self.tally.send_errors += 1,
             FlushOutcome::Empty | FlushOutcome::Full => {}
-        });
+        }
     }
 }

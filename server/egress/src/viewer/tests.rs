@@ -8,6 +8,7 @@ use std::net::UdpSocket;
 use tokio::sync::Notify;
 
 use super::*;
+use crate::counters::ShardCounters;
 use crate::harness::{
     AUDIO_SSRC, Harness, Peer, RTX_SSRC, Received, VIDEO_SSRC, remote_of, select,
 };
@@ -15,7 +16,8 @@ use crate::harness::{
 struct Polled {
     viewer: Viewer,
     batch: Batch,
-    shard: ShardCounters,
+    tally: ShardTally,
+    shard: Arc<ShardCounters>,
 }
 
 fn viewer(harness: &Harness) -> (Polled, Peer) {
@@ -27,10 +29,12 @@ fn viewer_of(harness: &Harness, change: impl FnOnce(&mut ViewerParams)) -> (Poll
     change(&mut params);
     let waker = Arc::new(ShardWaker::new(Arc::new(Notify::new())));
     let viewer = Viewer::new(params, waker, harness.start).expect("there is a path");
+    let shard = Arc::<ShardCounters>::default();
     let polled = Polled {
         viewer,
         batch: Batch::new(),
-        shard: ShardCounters::default(),
+        tally: ShardTally::new(Arc::clone(&shard)),
+        shard,
     };
     (polled, peer)
 }
@@ -39,9 +43,11 @@ impl Polled {
     fn poll(&mut self, now: Instant) -> NextPoll {
         let mut context = SendContext {
             batch: &mut self.batch,
-            counters: &self.shard,
+            tally: &mut self.tally,
         };
-        self.viewer.poll(now, &mut context)
+        let next = self.viewer.poll(now, &mut context);
+        self.tally.settle();
+        next
     }
 
     /// Polls, and returns the packets that the peer receives for it.
@@ -53,8 +59,11 @@ impl Polled {
     }
 
     fn on_srtcp(&mut self, now: Instant, peer: &Peer, datagram: &[u8]) -> FeedbackOutcome {
-        self.viewer
-            .on_srtcp(now, peer.remote, datagram, &self.shard)
+        let outcome = self
+            .viewer
+            .on_srtcp(now, peer.remote, datagram, &mut self.tally);
+        self.tally.settle();
+        outcome
     }
 }
 
@@ -335,4 +344,14 @@ fn a_viewer_waits_for_frames_until_the_stream_ends() {
     harness.log.finish();
     let over = NextPoll::Never(EndReason::StreamOver);
     assert_eq!(viewer.poll(harness.at(1)), over);
+}
+
+#[test]
+fn a_viewer_takes_little_memory() {
+    assert!(size_of::<Viewer>() < 2048, "{}", size_of::<Viewer>());
+    let harness = Harness::new();
+    let (ordinary, _peer) = viewer(&harness);
+    assert!(ordinary.viewer.history.is_none(), "6 kB");
+    let (with_twcc, _peer) = viewer_of(&harness, |params| params.tracks[0].twcc_id = Some(3));
+    assert!(with_twcc.viewer.history.is_some());
 }
