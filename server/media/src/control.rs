@@ -19,6 +19,8 @@ pub struct Control {
 pub struct Requests {
     /// True: end the run soon.
     pub stop: bool,
+    /// True: open the input, and wait before the first unit.
+    pub hold: bool,
     /// Video tracks that have viewers. A track that is passed through is always appended; every other one costs an encoder and is produced only
     /// while it is in this set.
     pub tracks: BTreeSet<TrackId>,
@@ -29,6 +31,16 @@ pub struct Requests {
 impl Control {
     pub fn stop(&self) {
         self.lock().stop = true;
+        self.changed.notify_all();
+    }
+
+    /// The run begins when [`Control::resume`] is called.
+    pub fn hold(&self) {
+        self.lock().hold = true;
+    }
+
+    pub fn resume(&self) {
+        self.lock().hold = false;
         self.changed.notify_all();
     }
 
@@ -54,6 +66,16 @@ impl Control {
         let taken = requests.clone();
         requests.keyframes.clear();
         taken
+    }
+
+    /// Sleeps while the run is held.
+    pub fn wait_while_held(&self) {
+        let held = |requests: &mut Requests| requests.hold && !requests.stop;
+        drop(
+            self.changed
+                .wait_while(self.lock(), held)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
     }
 
     /// Sleeps until `deadline`, or until the requests change.

@@ -129,6 +129,10 @@ impl<'a> Pacer<'a> {
             if requests.stop {
                 return Ok(false);
             }
+            if requests.hold {
+                self.control.wait_while_held();
+                continue;
+            }
             self.pipeline.apply(&requests);
             let now = self.clock.now();
             if !self.schedule.is_set() {

@@ -16,17 +16,32 @@ use super::{Stream, StreamError, lock};
 pub(super) struct ActiveSource {
     pub(super) log: Arc<SharedLog>,
     pub(super) control: Arc<Control>,
+    /// It has been opened, and waits for a viewer.
+    held: bool,
     /// Runs the source; `None` when it is published from outside.
     thread: Option<JoinHandle<()>>,
+}
+
+/// When a source goes on after it has opened its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    AtOnce,
+    /// With [`ActiveSource::resume`].
+    Held,
 }
 
 impl ActiveSource {
     pub(super) fn start(
         stream: &Arc<Stream>,
         source: &Arc<dyn Source>,
+        start: Start,
     ) -> Result<Self, StreamError> {
         let log = Arc::new(SharedLog::default());
         let control = Arc::new(Control::default());
+        let held = start == Start::Held;
+        if held {
+            control.hold();
+        }
         let mut appender = Appender::new(Arc::clone(&log), Arc::downgrade(stream));
         let (weak, source, requests) = (
             Arc::downgrade(stream),
@@ -47,10 +62,11 @@ impl ActiveSource {
             }
         });
         let thread = thread.map_err(|error| StreamError::NotStarted(error.to_string()))?;
-        tracing::info!(stream = stream.name, "the source starts");
+        tracing::info!(stream = stream.name, held, "the source starts");
         Ok(Self {
             log,
             control,
+            held,
             thread: Some(thread),
         })
     }
@@ -60,8 +76,20 @@ impl ActiveSource {
         Self {
             log,
             control,
+            held: false,
             thread: None,
         }
+    }
+
+    /// True: it fills its log.
+    pub(super) fn is_running(&self) -> bool {
+        !self.held && !self.log.is_over()
+    }
+
+    /// Lets a source that is held go on.
+    pub(super) fn resume(&mut self) {
+        self.held = false;
+        self.control.resume();
     }
 
     /// Stops the source and joins its thread.

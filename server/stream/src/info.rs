@@ -5,6 +5,7 @@ use std::sync::Arc;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use shared::api::{Rendition, StreamInfo, StreamState};
 
+use super::active_source::ActiveSource;
 use super::{Stream, lock};
 
 impl Stream {
@@ -18,10 +19,7 @@ impl Stream {
             (Some(Ok(offering)), None) => (Some(offering), None),
             (None, None) => (None, None),
         };
-        let running = status
-            .source
-            .as_ref()
-            .is_some_and(|source| !source.log.is_over());
+        let running = status.source.as_ref().is_some_and(ActiveSource::is_running);
         let state = match (unreadable.or_else(|| status.failure.clone()), &offering) {
             (Some(error), _) => StreamState::Failed { error },
             (None, None) => StreamState::Probing,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`stream`] | one named stream: its source and its viewers |
 //! | `reading`, `renditions`, `info` | what it offers; its tracks with viewers; its description for the API |
+//! | `idle` | what of it runs without viewers |
 //! | [`publication`] | streams that are appended to from outside |
 //! | [`registry`] | all streams of this server by name, as their files come and go |
 //! | [`source_config`] | a source of the command line |
@@ -28,6 +29,7 @@ mod encoders;
 pub mod error;
 mod file_reads;
 mod folder;
+mod idle;
 mod info;
 mod link_resolver;
 mod names;

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 use media::control::Control;
 use media::source::Input;
 use media::track::{OfferedTrack, Offering, TrackId};
-use timeline::index::Index;
 use tokio::sync::Semaphore;
 
-use super::active_source::ActiveSource;
+use super::active_source::{ActiveSource, Start};
 use super::admission::Limits;
 use super::bitrate::RenditionBitrate;
 use super::counters::Counters;
@@ -27,7 +26,7 @@ use super::{StreamError, lock};
 pub struct Stream {
     pub(super) name: String,
     pub(super) origin: StreamOrigin,
-    grace: Duration,
+    pub(super) grace: Duration,
     pub(super) probe_permits: Arc<Semaphore>,
     pub(super) encoders: EncoderPlaces,
     pub(super) reading: Mutex<Arc<Reading>>,
@@ -55,10 +54,10 @@ pub(super) struct Status {
     pub(super) failure: Option<String>,
     /// What the running source offers, when its file has changed since and has not been compared yet.
     pub(super) superseded: Option<Arc<Offering>>,
-    removed: bool,
+    pub(super) removed: bool,
     pub(super) viewers: u32,
     pub(super) renditions: Renditions,
-    idle_since: Option<Instant>,
+    pub(super) idle_since: Option<Instant>,
 }
 
 impl Stream {
@@ -185,9 +184,11 @@ impl Stream {
         {
             status.source = None;
         }
-        let source = match (status.source.take(), &self.origin) {
+        let mut source = match (status.source.take(), &self.origin) {
             (Some(source), _) => source,
-            (None, StreamOrigin::Played { source, .. }) => ActiveSource::start(self, source)?,
+            (None, StreamOrigin::Played { source, .. }) => {
+                ActiveSource::start(self, source, Start::AtOnce)?
+            }
             (None, StreamOrigin::Published) => return Err(StreamError::Removed),
         };
         for track in tracks.iter().filter(|track| track.codec.is_video()) {
@@ -195,6 +196,7 @@ impl Stream {
                 self.start_rendition(track, &source, &mut status.renditions);
             }
         }
+        source.resume();
         status.viewers += 1;
         status.idle_since = None;
         status.failure = None;
@@ -264,75 +266,6 @@ impl Stream {
             source.control.request_keyframe(track);
         }
         true
-    }
-
-    /// Removes a viewer. Encoders and the source stop after a grace period without viewers.
-    pub(super) fn leave(self: &Arc<Self>, tracks: &[OfferedTrack]) {
-        let now = Instant::now();
-        {
-            let mut status = lock(&self.status);
-            status.viewers = status.viewers.saturating_sub(1);
-            if status.viewers == 0 {
-                status.idle_since = Some(now);
-            }
-            let Status {
-                source, renditions, ..
-            } = &mut *status;
-            for track in tracks {
-                renditions.leave(track.id, now);
-                // The grace period is for viewers that come back. Nobody has seen this one.
-                if self.runs_encoder(track)
-                    && let Some(source) = source
-                    && source.log.newest(track.id).is_none()
-                    && renditions.remove_idle(track.id)
-                {
-                    source.control.release_track(track.id);
-                }
-            }
-        }
-        // Without a runtime the server is shutting down, and `close` has stopped the source.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let stream = Arc::clone(self);
-            runtime.spawn(async move {
-                tokio::time::sleep(stream.grace).await;
-                stream.stop_idle(Instant::now()).await;
-            });
-        }
-    }
-
-    /// Stops the encoder of this track before its grace period is over. False: it has viewers, or does not run.
-    pub(super) fn stop_idle_encoder(&self, track: TrackId) -> bool {
-        let mut status = lock(&self.status);
-        let removed = status.renditions.remove_idle(track);
-        if removed && let Some(source) = &status.source {
-            source.control.release_track(track);
-        }
-        removed
-    }
-
-    /// Stops the encoders, and the source, that had no viewers for the grace period.
-    async fn stop_idle(&self, now: Instant) {
-        let expired = |since: Instant| now.saturating_duration_since(since) >= self.grace;
-        let source = {
-            let mut status = lock(&self.status);
-            let Status {
-                source, renditions, ..
-            } = &mut *status;
-            for track in renditions.take_idle(now, self.grace) {
-                if let Some(source) = source.as_ref() {
-                    source.control.release_track(track);
-                }
-            }
-            if status.idle_since.is_some_and(expired) && self.input().is_some() {
-                status.source.take()
-            } else {
-                None
-            }
-        };
-        if let Some(source) = source {
-            tracing::info!(stream = self.name, "no viewers: the source stops");
-            source.stop().await;
-        }
     }
 
     /// Stops the stream permanently. Its viewers get [`Step::Closed`](timeline::playhead::Step::Closed).
