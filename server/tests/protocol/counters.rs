@@ -120,7 +120,8 @@ async fn a_monitor_reads_what_happens() {
     assert_eq!(content_type, "text/plain; version=0.0.4; charset=utf-8");
     let text = response.text().await.unwrap();
     for line in [
-        "weir_viewers 1",
+        "weir_viewers 0",
+        "weir_connecting 1",
         "weir_viewers_by_path{path=\"sealed\"} 1",
         "weir_viewers_by_path{path=\"ordinary\"} 0",
         "# TYPE weir_sent_packets_total counter",
@@ -133,7 +134,7 @@ async fn a_monitor_reads_what_happens() {
         "weir_lateness_seconds_sum{shard=\"1\"} 0.004",
         "weir_stream_sent_packets_total{stream=\"a \\\"film\\\"\"} 7",
         "weir_stream_skips_total{stream=\"a \\\"film\\\"\"} 2",
-        "weir_stream_viewers{stream=\"a \\\"film\\\"\"} 1",
+        "weir_stream_viewers{stream=\"a \\\"film\\\"\"} 0",
     ] {
         assert!(text.lines().any(|there| there == line), "{line} in\n{text}");
     }

@@ -18,17 +18,20 @@ async fn an_offer_that_never_connects_is_forgotten() {
         201
     );
     viewer.leave().await;
+    let admission = server.registry.admission();
     assert_eq!(
-        (server.registry.viewers(), server.viewers.sessions()),
-        (1, 1)
+        (admission.viewers(), admission.connecting()),
+        (0, 1),
+        "it is no viewer"
     );
+    assert_eq!(server.viewers.sessions(), 1);
     eventually(
         "the offer is forgotten",
         Duration::from_secs(17),
         || async { server.viewers.sessions() == 0 },
     )
     .await;
-    assert_eq!(server.registry.viewers(), 0);
+    assert_eq!((admission.viewers(), admission.connecting()), (0, 0));
     server.stop().await;
 }
 

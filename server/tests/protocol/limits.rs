@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::{Client, Response};
+use shared::api::StreamState;
 use testkit::{TestServer, TestViewer, Wants, eventually, sentence};
 
 /// So that requests of these tests, all from loopback, come from no trusted proxy.
@@ -63,15 +64,7 @@ async fn statuses<'a>(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_floods_the_server_with_offers_locks_nobody_else_out() {
-    let limits = [
-        "--max-viewers",
-        "60",
-        "--max-viewers-per-address",
-        "16",
-        "--max-connecting",
-        "60",
-    ];
-    let server = serve(&[&limits[..], &NO_PROXY].concat()).await;
+    let server = serve(&[&["--max-connecting", "60"], &NO_PROXY[..]].concat()).await;
     let (attacker, other) = (client("127.0.0.1"), client("127.0.0.2"));
     let (viewer, sdp) = TestViewer::offer(Wants::default()).await;
     let (mut answered, mut refused) = (0, Vec::new());
@@ -102,8 +95,71 @@ async fn an_address_that_floods_the_server_with_offers_locks_nobody_else_out() {
     watching.accept(response.text().await.unwrap()).await;
     watching.packets_of("H264", 20).await;
     let health = server.health().await;
-    assert_eq!(health.refused.values().sum::<u64>(), 84, "{health:?}");
+    assert_eq!((health.viewers, health.connecting), (1, 16));
+    assert_eq!(health.refused["connecting_of_address"], 84, "{health:?}");
     watching.leave().await;
+    viewer.leave().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offers_that_are_never_followed_by_a_connection_take_no_place_of_a_viewer() {
+    let limits = ["--max-viewers", "1", "--max-egress-mbps", "2"];
+    let server = serve(&limits).await;
+    let (idle, sdp) = TestViewer::offer(Wants::default()).await;
+    for _ in 0..10 {
+        let answer = offer(&server, &server.http, None, &sdp).await;
+        assert_eq!(answer.status(), 201);
+    }
+    let health = server.health().await;
+    assert_eq!(
+        (health.viewers, health.connecting, health.egress),
+        (0, 10, 0)
+    );
+    assert_eq!(server.registry.get("film").unwrap().info().viewers, 0);
+    let viewer = TestViewer::watch(&server, "film").await;
+    viewer.packets_of("H264", 20).await;
+    let full = offer(&server, &server.http, None, &sdp).await;
+    assert_eq!(full.status(), 503);
+    let too_many = TestServer::with(&["--max-connecting", "3", "test:"]).await;
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        let answer = too_many
+            .post("/offer", "application/sdp", sdp.clone())
+            .await;
+        statuses.push(answer.status().as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 200, 503]);
+    viewer.leave().await;
+    idle.leave().await;
+    too_many.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_that_is_never_followed_by_a_connection_runs_no_encoder() {
+    let server = serve(&["--max-encoders", "2"]).await;
+    let (viewer, sdp) = TestViewer::offer(VP8).await;
+    let mut sessions = Vec::new();
+    for stream in ["one", "two"] {
+        let path = format!("/whep/{stream}");
+        let answer = server.post(&path, "application/sdp", sdp.clone()).await;
+        assert_eq!(answer.status(), 201);
+        let session = answer.headers()["location"].to_str().unwrap();
+        sessions.push(server.url(session));
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    for stream in ["one", "two"] {
+        let info = server.registry.get(stream).unwrap().info();
+        assert_eq!(info.state, StreamState::Idle);
+        assert!(info.renditions.is_empty());
+    }
+    // The places are reserved, and free again with the sessions.
+    assert_eq!(server.health().await.encoders, 2);
+    for session in sessions {
+        assert_eq!(server.delete(&session).await.status(), 200);
+    }
+    assert_eq!(server.health().await.encoders, 0);
     viewer.leave().await;
     server.stop().await;
 }
@@ -222,6 +278,9 @@ async fn a_viewer_that_needs_an_encoder_gets_one_of_a_limited_number() {
     two.packets_of("VP8", 5).await;
     let metrics = server.get("/metrics").await.text().await.unwrap();
     for line in [
+        "weir_viewers 2",
+        "weir_connecting 0",
+        "weir_stream_viewers{stream=\"two\"} 1",
         "weir_encoders 1",
         "weir_encoders_limit 1",
         "weir_refused_total{limit=\"encoders\"} 1",
