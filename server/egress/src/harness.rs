@@ -55,13 +55,21 @@ pub(crate) struct Harness {
 
 impl Harness {
     pub(crate) fn new() -> Self {
+        Self::on(Port::bind(0, None, false).expect("free ports"))
+    }
+
+    pub(crate) fn with_tcp() -> Self {
+        Self::on(Port::bind(0, None, true).expect("free ports"))
+    }
+
+    fn on(port: Arc<Port>) -> Self {
         let start = Instant::now();
         let log = Arc::new(SharedLog::default());
         log.lock().set_anchor(MediaTime::ZERO, start);
         let probes = Arc::new(Semaphore::new(1));
         Self {
             start,
-            port: Port::bind(0, None, false).expect("free ports"),
+            port,
             log,
             stream: Stream::new("test".into(), Input::Test, Duration::ZERO, probes),
         }

@@ -110,21 +110,25 @@ impl Peer {
     fn receive_one(&mut self) -> std::io::Result<Option<Received>> {
         let mut buffer = [0; 2000];
         let length = self.socket.recv(&mut buffer)?;
-        let datagram = &buffer[..length];
+        Ok(self.read(&buffer[..length]))
+    }
+
+    /// The RTP packet in a datagram; `None`: there were sender reports in it.
+    pub(crate) fn read(&mut self, datagram: &[u8]) -> Option<Received> {
         if DatagramKind::of(datagram) == DatagramKind::Rtcp {
             let decrypted = self.decrypt.decrypt_rtcp(datagram).expect("ours");
             self.reports.push_back(Compound::parse(decrypted.freeze()));
-            return Ok(None);
+            return None;
         }
         let decrypted = self.decrypt.decrypt_rtp(datagram).expect("ours");
         let packet = rtc::rtp::Packet::unmarshal(&mut decrypted.freeze()).expect("RTP");
-        Ok(Some(Received {
+        Some(Received {
             ssrc: packet.header.ssrc,
             sequence: packet.header.sequence_number,
             timestamp: packet.header.timestamp,
             marker: packet.header.marker,
             payload: packet.payload,
-        }))
+        })
     }
 
     pub(crate) fn pli(&mut self) -> Vec<u8> {

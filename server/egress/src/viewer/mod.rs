@@ -284,12 +284,15 @@ impl Viewer {
             return;
         }
         self.path_version = version;
-        if let Some(path) = self.route.path() {
-            self.segments = path.segments(self.route.port());
-            self.path = path;
-            if std::mem::take(&mut self.moving) || self.silence(now) > SILENT {
-                self.recover_from_cut();
-            }
+        let Some(path) = self.route.path() else {
+            return;
+        };
+        let before = std::mem::replace(&mut self.path, path);
+        self.segments = self.path.segments(self.route.port());
+        // ICE may select the same path again.
+        let moved = before.remote != self.path.remote;
+        if moved && (std::mem::take(&mut self.moving) || self.silence(now) > SILENT) {
+            self.recover_from_cut();
         }
     }
 

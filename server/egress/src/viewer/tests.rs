@@ -2,6 +2,7 @@
 
 mod keyframes;
 mod reports;
+mod tcp;
 
 use std::net::UdpSocket;
 
@@ -228,6 +229,17 @@ fn packets_follow_the_selected_path_and_never_feedback() {
     assert_eq!(fills(&viewer.sent(&mut peer, harness.at(120))), [4]);
     before.set_nonblocking(true).expect("a socket");
     assert!(before.recv(&mut [0; 100]).is_err(), "nothing goes there");
+}
+
+#[test]
+fn a_path_that_is_selected_again_is_no_reason_to_send_anything_again() {
+    let harness = Harness::new();
+    harness.append_video(0, true, 1, 1);
+    harness.append_video(400, false, 1, 2);
+    let (mut viewer, mut peer) = viewer(&harness);
+    viewer.sent(&mut peer, harness.start);
+    select(&viewer.viewer.route, &peer.socket);
+    assert_eq!(fills(&viewer.sent(&mut peer, harness.at(400))), [2]);
 }
 
 /// What was sent to the former address is lost. The viewer's feedback may arrive before its path has changed.
