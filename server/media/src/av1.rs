@@ -4,9 +4,12 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::payloads::PayloadBuilder;
 
-const SEQUENCE_HEADER: u8 = 1;
-const TEMPORAL_DELIMITER: u8 = 2;
-const TILE_LIST: u8 = 8;
+/// `obu_type` (AV1 specification 6.2.2).
+pub const SEQUENCE_HEADER: u8 = 1;
+pub const TEMPORAL_DELIMITER: u8 = 2;
+pub const FRAME_HEADER: u8 = 3;
+pub const FRAME: u8 = 6;
+pub const TILE_LIST: u8 = 8;
 const PADDING: u8 = 15;
 
 /// One OBU: header, extension and payload, without its size field.
@@ -188,7 +191,7 @@ fn write(
 }
 
 /// The value and its size in bytes; `None` past the end or past 32 bits (AV1 4.10.5).
-fn leb128(data: &[u8]) -> Option<(usize, usize)> {
+pub fn leb128(data: &[u8]) -> Option<(usize, usize)> {
     let mut value = 0u64;
     for (n, byte) in data.iter().take(8).enumerate() {
         value |= u64::from(byte & 0x7f) << (7 * n);
@@ -199,7 +202,8 @@ fn leb128(data: &[u8]) -> Option<(usize, usize)> {
     None
 }
 
-pub(super) fn put_leb128(out: &mut BytesMut, mut value: usize) {
+/// Writes `leb128()` (AV1 4.10.5).
+pub fn put_leb128(out: &mut BytesMut, mut value: usize) {
     while value >= 0x80 {
         out.put_u8((value & 0x7f) as u8 | 0x80);
         value >>= 7;

@@ -20,6 +20,9 @@ const FILLER: u8 = 12;
 
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 
+/// The parameter sets that are kept, in bytes. Encoders need some hundred; what exceeds this is ignored.
+pub const MAX_PARAMETER_SETS: usize = 64 << 10;
+
 /// Converts the access units of one track, and keeps the parameter sets that they need.
 #[derive(Clone, Debug, Default)]
 pub struct H264Normalizer {
@@ -158,15 +161,20 @@ impl H264Normalizer {
     fn store_parameter_set(&mut self, nal: &[u8]) -> bool {
         let tagged = match nal_type(nal) {
             SPS => self.tagged(nal),
-            _ => Cow::Borrowed(nal),
-        };
-        let nal = &*tagged;
-        let (sets, id, max_sets) = match nal_type(nal) {
-            SPS => (&mut self.sps, sps_id(nal), 32),
-            PPS => (&mut self.pps, pps_id(nal), 256),
+            PPS => Cow::Borrowed(nal),
             _ => return false,
         };
+        let nal = &*tagged;
+        let kept = self.sps.iter().chain(&self.pps);
+        let kept: usize = kept.map(|(_, set)| set.len()).sum();
+        let (sets, id, max_sets) = match nal_type(nal) {
+            SPS => (&mut self.sps, sps_id(nal), 32),
+            _ => (&mut self.pps, pps_id(nal), 256),
+        };
         let Some(id) = id else { return false };
+        if kept + nal.len() > MAX_PARAMETER_SETS {
+            return false;
+        }
         match sets.iter_mut().find(|(known, _)| *known == id) {
             Some((_, known)) if known == nal => false,
             Some((_, known)) => {

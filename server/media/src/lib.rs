@@ -19,7 +19,7 @@
 //! | [`clock`], `loop_clock`, `append_schedule` | the wall clock, the time of a looping file, when to append |
 //! | [`packet_scan`] | facts that follow from a track's packets |
 //! | [`orientation`] | how a video is rotated and mirrored for display |
-//! | [`h264`], [`sps`], `vui`, `vp9`, `av1`, `bit_reader` | bitstreams |
+//! | [`h264`], [`sps`], [`av1`], `vui`, `vp9`, `bit_reader` | bitstreams |
 //! | [`error`] | errors, as sentences |
 //! | `pacer`, `pipeline` | a running source: when its units are appended; from packets to units |
 //! | `loop_iteration` | one reading of a file |
@@ -36,6 +36,7 @@
 //! | `raw` | the only `unsafe` code: fields of FFmpeg that have no safe accessor |
 
 pub mod access_unit;
+pub mod av1;
 pub mod clock;
 pub mod control;
 pub mod error;
@@ -55,7 +56,6 @@ pub mod track;
 
 mod append_schedule;
 mod audio_transcoder;
-mod av1;
 mod bit_reader;
 mod color;
 mod decoder;

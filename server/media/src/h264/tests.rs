@@ -122,6 +122,20 @@ fn a_length_beyond_the_end_ends_the_unit() {
     assert_eq!(nal_types(&h264.normalize(&packet).unwrap()), [1]);
 }
 
+#[test]
+fn parameter_sets_are_kept_up_to_a_limit() {
+    let mut h264 = H264Normalizer::new(&[]);
+    for id in 15u16..=30 {
+        // `pic_parameter_set_id` as ue(v), nine bits.
+        let mut stream = vec![0, 0, 0, 1, 0x68];
+        stream.extend(((id + 1) << 7).to_be_bytes());
+        stream.extend([0xaa; 5000]);
+        assert_eq!(h264.normalize(&stream), None);
+    }
+    let kept = h264.pps.iter().map(|(_, set)| set.len());
+    assert!((50_000..=MAX_PARAMETER_SETS).contains(&kept.sum::<usize>()));
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_parsed_without_panic(extradata in prop::collection::vec(any::<u8>(), 0..80), packet in prop::collection::vec(any::<u8>(), 0..400), avc: bool) {
