@@ -1,1 +1,34 @@
-//! From RTP packets of a publisher to access units (pure).
+//! From RTP packets of a publisher to access units. No I/O and no clock: callers pass the time in.
+//!
+//! [`receiver::Receiver`] receives one track; [`twcc_recorder::TwccRecorder`] reports the arrivals at a whole connection. Everything is bounded, and no input
+//! panics.
+//!
+//! | module | noun |
+//! |---|---|
+//! | [`packet`] | an RTP packet, read in place |
+//! | [`sequence`] | sequence numbers and timestamps that do not wrap |
+//! | [`rtx`] | retransmissions |
+//! | [`reorder`] | packets in order, and gaps |
+//! | [`nack`] | which packets to ask for again |
+//! | `depacketizer` | payloads of one picture: H.264, VP8, VP9, AV1, Opus |
+//! | `assembler` | where pictures begin and end, and which can be decoded |
+//! | [`keyframe_requests`] | when to ask for a keyframe |
+//! | [`reception`] | loss and jitter for report blocks; the newest sender report |
+//! | [`rtcp`] | RTCP of a receiver |
+//! | [`twcc_recorder`] | transport-wide feedback |
+//! | [`receiver`], [`unit`] | one track; what it delivers |
+
+pub mod keyframe_requests;
+pub mod nack;
+pub mod packet;
+pub mod receiver;
+pub mod reception;
+pub mod reorder;
+pub mod rtcp;
+pub mod rtx;
+pub mod sequence;
+pub mod twcc_recorder;
+pub mod unit;
+
+mod assembler;
+mod depacketizer;

@@ -1,0 +1,7 @@
+//! Pictures that FFmpeg encodes go through RTP and come out as they were.
+
+mod film;
+mod line;
+mod lossy;
+mod round_trip;
+mod sender;
