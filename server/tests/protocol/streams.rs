@@ -5,13 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use egress::{Disconnected, OutgoingPacket, PacketSink, SenderInfo};
 use shared::api::{Codec, StreamInfo, StreamState};
 use stream::admission::Limits;
 use stream::registry::Registry;
 use stream::source_config::SourceConfig;
 use stream::{Stream, Subscription};
-use tokio::sync::mpsc;
 
 const GRACE: Duration = Duration::from_millis(200);
 
@@ -49,19 +47,6 @@ async fn subscribe(stream: &Arc<Stream>, codec: Codec) -> Subscription {
     let track = |codec| offering.with_codec(codec).expect("it is offered").id;
     let tracks = [track(codec), track(Codec::Opus)];
     stream.subscribe(&tracks).await.expect("a viewer")
-}
-
-/// Passes packets to a channel.
-struct Tap(mpsc::UnboundedSender<OutgoingPacket>);
-
-impl PacketSink for Tap {
-    async fn send(&mut self, packet: OutgoingPacket) -> Result<(), Disconnected> {
-        self.0.send(packet).map_err(|_| Disconnected)
-    }
-
-    async fn report(&mut self, _report: SenderInfo) -> Result<(), Disconnected> {
-        Ok(())
-    }
 }
 
 #[tokio::test]
@@ -162,56 +147,6 @@ async fn a_rendition_is_made_for_those_who_need_it_and_stops_after_them() {
     assert!(!original.log().is_over());
     drop(original);
     registry.close().await;
-}
-
-#[tokio::test]
-async fn every_viewer_starts_on_a_keyframe_and_gets_audio() {
-    let registry = open(clip_as("film"));
-    let stream = registry.get("film").expect("the stream is there");
-    let mut viewings = Vec::new();
-    for _ in 0..3 {
-        let subscription = subscribe(&stream, Codec::H264).await;
-        let (tap, packets) = mpsc::unbounded_channel();
-        let (sender, feedback) = mpsc::channel(1);
-        viewings.push((
-            tokio::spawn(egress::ordinary_path::run(
-                subscription,
-                Tap(tap),
-                feedback,
-                Arc::default(),
-            )),
-            packets,
-            sender,
-        ));
-        tokio::time::sleep(Duration::from_millis(400)).await;
-    }
-    for (_, packets, _) in &mut viewings {
-        let first = packets.recv().await.expect("a packet");
-        // RFC 6184 5.7.1: parameter sets arrive aggregated (type 24) or alone (7), before the frame.
-        assert!(first.codec == Codec::H264 && [7, 24].contains(&(first.payload[0] & 0x1f)));
-        let (mut sequence, mut audio, mut frames) = (first.sequence, 0, 0);
-        while audio < 25 || frames < 12 {
-            let packet = packets.recv().await.expect("the stream goes on");
-            if packet.codec == Codec::H264 {
-                assert_eq!(
-                    packet.sequence,
-                    sequence.wrapping_add(1),
-                    "nothing is missing"
-                );
-                sequence = packet.sequence;
-                frames += u32::from(packet.marker);
-            } else {
-                audio += 1;
-            }
-        }
-    }
-    registry.close().await;
-    for (viewing, ..) in viewings {
-        assert_eq!(
-            viewing.await.expect("no panic"),
-            egress::EndReason::StreamOver
-        );
-    }
 }
 
 #[tokio::test]
