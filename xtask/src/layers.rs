@@ -32,7 +32,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "webrtc-runtime",
         ],
     ),
-    ("room", &["shared"]),
+    ("room", &["limits", "shared"]),
     ("turn", &["shared"]),
     (
         "server",

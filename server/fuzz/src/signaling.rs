@@ -13,7 +13,6 @@
 //! In a text, `#3` stands for the key of peer 3, and `@3` for the id of peer 3 in the room `demo`: a fuzzer cannot guess them.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use shared::signaling::{AWAY_TIMEOUT_S, ClientMessage, Peer, PeerId, PeerKey, ServerMessage};
@@ -80,8 +79,7 @@ pub fn run(data: &[u8]) {
 
 impl Socket {
     fn open(rooms: &RoomRegistry, now: Instant) -> Self {
-        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let room_socket = rooms.connect(address, now);
+        let room_socket = rooms.connect(None, now);
         Self {
             room_socket: room_socket.expect("within the limit"),
             room: String::new(),

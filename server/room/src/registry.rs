@@ -4,10 +4,10 @@
 //! sockets. A room may be locked while the map is, never the other way round.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use limits::CountedAddress;
 use shared::signaling::{AWAY_TIMEOUT_S, IDLE_TIMEOUT_S};
 use tokio::sync::Notify;
 
@@ -75,7 +75,7 @@ struct Inner {
 struct OpenSockets {
     opened: u64,
     outboxes: HashMap<SocketId, Arc<Outbox>>,
-    by_address: HashMap<IpAddr, usize>,
+    by_address: HashMap<CountedAddress, usize>,
     closing: bool,
 }
 
@@ -123,13 +123,16 @@ impl RoomRegistry {
             .unwrap_or_default()
     }
 
-    /// Opens a socket from `address`. Over a limit the socket is opened only to receive the refusal.
+    /// Opens a socket that is counted for `address`; `None`: in total only. Over a limit the socket is opened only to receive the refusal.
     ///
     /// # Errors
     /// Far over a limit, or the server is shutting down.
-    pub fn connect(&self, address: IpAddr, now: Instant) -> Result<RoomSocket, Refusal> {
+    pub fn connect(
+        &self,
+        address: Option<CountedAddress>,
+        now: Instant,
+    ) -> Result<RoomSocket, Refusal> {
         let limits = &self.0.limits;
-        let address = subscriber_address(address);
         let mut sockets = self.lock_sockets();
         if sockets.closing {
             return Err(Refusal::shutting_down());
@@ -161,7 +164,7 @@ impl RoomRegistry {
         Ok(RoomSocket::new(self.clone(), id, address, outbox, now))
     }
 
-    pub(super) fn disconnect(&self, socket: SocketId, address: Option<IpAddr>) {
+    pub(super) fn disconnect(&self, socket: SocketId, address: Option<CountedAddress>) {
         let mut sockets = self.lock_sockets();
         sockets.outboxes.remove(&socket);
         if let Some(address) = address
@@ -356,22 +359,10 @@ fn evict(rooms: &mut HashMap<String, Arc<RoomEntry>>) -> bool {
     abandoned.is_some_and(|name| rooms.remove(&name).is_some())
 }
 
-/// The address by which sockets are counted: a subscriber's, which for IPv6 is a network (RFC 6177).
-/// `None` for an address that may be a proxy's, which many users share.
-fn subscriber_address(address: IpAddr) -> Option<IpAddr> {
-    match address.to_canonical() {
-        IpAddr::V4(address) if address.is_loopback() || address.is_private() => None,
-        IpAddr::V6(address) if address.is_loopback() || address.is_unique_local() => None,
-        IpAddr::V6(address) => {
-            let network = u128::from(address) >> 64 << 64;
-            Some(IpAddr::V6(network.into()))
-        }
-        address => Some(address),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     #[test]
@@ -381,7 +372,10 @@ mod tests {
             ..RoomLimits::default()
         });
         let now = Instant::now();
-        let connect = |address: &str| rooms.connect(address.parse().unwrap(), now).unwrap();
+        let connect = |address: &str| {
+            let address: IpAddr = address.parse().unwrap();
+            rooms.connect(Some(address.into()), now).unwrap()
+        };
         let one = connect("198.51.100.7");
         let two = connect("::ffff:198.51.100.7");
         assert!(!one.outbox().is_closed() && !two.outbox().is_closed());
@@ -389,10 +383,13 @@ mod tests {
         assert!(!connect("198.51.100.8").outbox().is_closed());
         drop(one);
         assert!(!connect("198.51.100.7").outbox().is_closed());
-        // An IPv6 subscriber has a network, and a proxy has many users.
+        // An IPv6 subscriber has a network. An address of the own network is an address like any other.
         let _neighbours = [connect("2001:db8::1"), connect("2001:db8::2")];
         assert!(connect("2001:db8::3").outbox().is_closed());
-        let proxied: Vec<RoomSocket> = (0..10).map(|_| connect("127.0.0.1")).collect();
+        let _near = [connect("192.168.0.7"), connect("192.168.0.7")];
+        assert!(connect("192.168.0.7").outbox().is_closed());
+        // A proxy that does not name its clients has many users.
+        let proxied: Vec<RoomSocket> = (0..10).map(|_| rooms.connect(None, now).unwrap()).collect();
         assert!(proxied.iter().all(|socket| !socket.outbox().is_closed()));
     }
 }

@@ -1,7 +1,6 @@
 //! Properties of the registry, for any messages of its sockets and any pace of reading.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -129,11 +128,10 @@ fn offer(room: usize, to: u8, size: usize) -> String {
 }
 
 fn apply(rooms: &RoomRegistry, sockets: &mut Vec<Socket>, event: ServerAction, now: &mut Instant) {
-    let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let room_socket = match &event {
         ServerAction::Connect => {
             let room_socket = rooms
-                .connect(address, *now)
+                .connect(None, *now)
                 .expect("within the limit and a few");
             let full = sockets.len() >= MAX_SOCKETS;
             assert_eq!(

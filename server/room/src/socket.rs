@@ -1,9 +1,9 @@
 //! One connected socket: parses its messages, limits its rate, passes them to its room.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use limits::CountedAddress;
 use shared::signaling::{ClientMessage, MAX_MESSAGE, VERSION};
 
 use super::outbox::Outbox;
@@ -17,7 +17,7 @@ use super::{JoinRequest, SocketId, name};
 pub struct RoomSocket {
     rooms: RoomRegistry,
     id: SocketId,
-    address: Option<IpAddr>,
+    address: Option<CountedAddress>,
     outbox: Arc<Outbox>,
     rate: RateLimiter,
     /// The previous message was malformed.
@@ -29,7 +29,7 @@ impl RoomSocket {
     pub(super) fn new(
         rooms: RoomRegistry,
         id: SocketId,
-        address: Option<IpAddr>,
+        address: Option<CountedAddress>,
         outbox: Arc<Outbox>,
         now: Instant,
     ) -> Self {

@@ -1,18 +1,18 @@
 //! `GET /ws`: the WebSocket of rooms ([`shared::signaling`]).
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use shared::signaling::{ErrorCode, MAX_MESSAGE};
 use tokio::time::{sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite;
 
+use super::client_counting::Counted;
 use super::cors;
 use super::error::HttpError;
 use super::router::App;
@@ -32,7 +32,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Opens the socket: 101, or an error.
 pub(super) async fn open(
     State(app): State<Arc<App>>,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    client: Counted,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, HttpError> {
@@ -42,7 +42,7 @@ pub(super) async fn open(
     }
     let room_socket = app
         .rooms
-        .connect(address.ip(), Instant::now())
+        .connect(client.0, Instant::now())
         .map_err(|refusal| HttpError::NoSocket(refusal.sentence))?;
     Ok(upgrade
         .read_buffer_size(BUFFER)

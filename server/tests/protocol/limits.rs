@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use reqwest::{Client, Response};
 use shared::api::StreamState;
+use shared::signaling::{ErrorCode, ServerMessage};
+use testkit::socket::{TestSocket, join};
 use testkit::{TestServer, TestViewer, Wants, eventually, sentence};
 
 /// So that requests of these tests, all from loopback, come from no trusted proxy.
@@ -294,5 +296,29 @@ async fn a_viewer_that_needs_an_encoder_gets_one_of_a_limited_number() {
     for viewer in [passed_through, two, other] {
         viewer.leave().await;
     }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_of_rooms_are_counted_by_address_too() {
+    let server = serve(&NO_PROXY).await;
+    let mut sockets = Vec::new();
+    for _ in 0..250 {
+        sockets.push(TestSocket::open(&server.url).await);
+    }
+    let mut one_more = TestSocket::open(&server.url).await;
+    let sentence = one_more.ended(ErrorCode::ServerFull, 1013).await;
+    assert!(sentence.contains("from your address"), "{sentence}");
+    drop(sockets);
+    eventually("they are gone", Duration::from_secs(5), || async {
+        server.rooms.sockets() <= 1
+    })
+    .await;
+    let mut member = TestSocket::open(&server.url).await;
+    member.send_message(&join("demo", "peer", 1)).await;
+    assert!(matches!(
+        member.receive().await,
+        ServerMessage::Welcome { .. }
+    ));
     server.stop().await;
 }
