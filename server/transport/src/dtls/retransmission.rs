@@ -14,6 +14,7 @@ const LAST_INTERVAL: Duration = Duration::from_millis(400);
 pub(super) struct Retransmission {
     flight: Vec<Vec<u8>>,
     attempts: u32,
+    most: u32,
     next: Option<Instant>,
     /// Number of our next record in clear. A record that is sent again needs a new one, or the peer takes it for a replay;
     /// rtc-dtls counts its own only.
@@ -26,9 +27,10 @@ impl Retransmission {
         record::renumber(datagram, &mut self.record);
     }
 
-    /// A flight was sent that the peer has to answer.
-    pub(super) fn begin(&mut self, now: Instant, flight: Vec<Vec<u8>>) {
+    /// A flight was sent. It is sent again until the next one begins, `most` times at most.
+    pub(super) fn begin(&mut self, now: Instant, flight: Vec<Vec<u8>>, most: u32) {
         self.flight = flight;
+        self.most = most;
         self.attempts = 0;
         self.next = Some(now + FIRST_INTERVAL);
     }
@@ -51,7 +53,7 @@ impl Retransmission {
         self.next.filter(|next| *next <= now)?;
         self.attempts += 1;
         let interval = FIRST_INTERVAL * 2_u32.pow(self.attempts.min(8));
-        self.next = Some(now + interval.min(LAST_INTERVAL));
+        self.next = (self.attempts < self.most).then(|| now + interval.min(LAST_INTERVAL));
         Some(self.attempts)
     }
 

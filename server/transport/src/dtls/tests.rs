@@ -6,6 +6,7 @@ mod connecting;
 mod fingerprints;
 mod losing;
 mod network;
+mod openssl;
 mod third_party;
 
 use std::time::Instant;

@@ -8,8 +8,8 @@ use super::{ALERT_GRACE, Handshake, Outcome};
 
 /// rtc-dtls fails at the eighth.
 const MAX_RENEWALS: u32 = 7;
-/// As server: times that our last flight is repeated without being asked. The peer's timer may be 1 s (OpenSSL, str0m), and
-/// its first picture would wait for it.
+/// As server: times that a flight is repeated which the client has to ask for. Its timer may be 1 s (OpenSSL, str0m), and the
+/// first picture would wait for it.
 const MAX_UNASKED: u32 = 2;
 
 impl Handshake {
@@ -35,16 +35,18 @@ impl Handshake {
         };
         let message = first.fragment().map(|fragment| fragment.kind);
         out.extend(datagrams.iter().cloned());
-        match (self.params.role, message) {
-            // The client asks for it again (RFC 6347 4.2.1).
-            (Role::Server, Some(record::HELLO_VERIFY_REQUEST)) => {}
+        let attempts = match (self.params.role, message) {
             // Our last flight, again.
-            (Role::Server, None) if self.done => self.retransmission.replace(datagrams),
-            _ => {
-                self.alert = None;
-                self.retransmission.begin(now, datagrams);
+            (Role::Server, None) if self.done => {
+                self.retransmission.replace(datagrams);
+                return true;
             }
-        }
+            // The client has to ask for them again (RFC 6347 4.2.1, 4.2.4), but its timer may be long.
+            (Role::Server, None | Some(record::HELLO_VERIFY_REQUEST)) => MAX_UNASKED,
+            _ => u32::MAX,
+        };
+        self.alert = None;
+        self.retransmission.begin(now, datagrams, attempts);
         true
     }
 
@@ -53,19 +55,7 @@ impl Handshake {
         now: Instant,
         out: &mut impl Extend<Vec<u8>>,
     ) -> Option<Outcome> {
-        if self.done {
-            if self.retransmission.due(now)? > MAX_UNASKED {
-                self.retransmission.stop();
-            } else {
-                out.extend(self.retransmission.copies());
-            }
-            return None;
-        }
-        if now >= self.deadline
-            || self
-                .alert
-                .is_some_and(|(since, _)| now >= since + ALERT_GRACE)
-        {
+        if !self.done && self.is_over(now) {
             let error = self.alert.map_or(DtlsError::TimedOut, |(_, description)| {
                 DtlsError::PeerAlert(Some(description))
             });
@@ -84,6 +74,13 @@ impl Handshake {
             None => out.extend(self.retransmission.copies()),
         }
         None
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        let refused = self
+            .alert
+            .is_some_and(|(since, _)| now >= since + ALERT_GRACE);
+        refused || now >= self.deadline
     }
 
     /// A flight with our Finished, encrypted once more: a server that has it, and whose answer was lost, takes a copy for a
