@@ -152,11 +152,11 @@ impl Dtls {
     }
 
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        self.out.pop_front()
+        next(&mut self.out)
     }
 
     pub fn poll_event(&mut self) -> Option<DtlsEvent> {
-        self.events.pop_front()
+        next(&mut self.events)
     }
 
     /// Tells the peer, if there are keys to tell it with. No event follows.
@@ -199,8 +199,6 @@ impl Dtls {
         match settled {
             Some(Ok(settled)) => {
                 self.stage = Stage::Settled(Box::new(settled));
-                // Room for the last flight, which is gone.
-                self.out.shrink_to(1);
             }
             Some(Err(error)) => self.end(DtlsEvent::Failed(error)),
             None => self.stage = Stage::Ended,
@@ -211,4 +209,13 @@ impl Dtls {
         self.stage = Stage::Ended;
         self.events.push_back(event);
     }
+}
+
+/// An empty queue keeps no room: it stays empty for as long as the viewer stays.
+fn next<T>(queue: &mut VecDeque<T>) -> Option<T> {
+    let first = queue.pop_front();
+    if queue.is_empty() {
+        *queue = VecDeque::new();
+    }
+    first
 }

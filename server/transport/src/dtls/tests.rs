@@ -7,6 +7,7 @@ mod fingerprints;
 mod losing;
 mod network;
 mod openssl;
+mod repeating;
 mod third_party;
 
 use std::time::Instant;

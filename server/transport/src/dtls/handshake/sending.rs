@@ -29,10 +29,17 @@ impl Handshake {
         let kind = datagrams
             .first()
             .and_then(|datagram| record::records(datagram).next());
-        let Some(first) = kind.filter(|first| first.content_type() != record::ALERT) else {
-            out.extend(datagrams);
+        let Some(first) = kind else {
             return false;
         };
+        if first.content_type() == record::ALERT {
+            // In clear: rtc-dtls sends a fatal one when the first message that it sees of a server is not the first, and goes on
+            // itself. The peer might not.
+            if first.epoch() > 0 {
+                out.extend(datagrams);
+            }
+            return false;
+        }
         let message = first.fragment().map(|fragment| fragment.kind);
         out.extend(datagrams.iter().cloned());
         let attempts = match (self.params.role, message) {

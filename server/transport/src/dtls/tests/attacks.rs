@@ -95,6 +95,10 @@ fn forged_records_in_clear_end_nothing_and_are_not_answered() {
             "a message shorter than it says",
             record(22, 0, 12, &[11, 0, 0, 9, 0, 1, 0, 0, 0, 0, 0, 9, 0]),
         ),
+        (
+            "a message far ahead, in a record far ahead",
+            record(22, 0, 16, &[11, 0, 0, 1, 0, 30, 0, 0, 0, 0, 0, 1, 0]),
+        ),
         ("an alert of the next epoch", record(21, 1, 13, &[0; 26])),
         ("an alert of a far epoch", record(21, 7, 14, &[2, 0])),
         (

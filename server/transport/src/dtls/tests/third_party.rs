@@ -166,13 +166,25 @@ fn str0m_sees_our_close_and_we_see_its() {
 
 #[test]
 fn three_hundred_of_three_hundred_with_str0m_are_done_in_five_seconds_with_a_fifth_lost_each_way() {
-    let lossy = Faults {
+    three_hundred_with(Faults {
         lost: 20,
         ..Faults::default()
-    };
+    });
+}
+
+#[test]
+fn reordering_and_duplication_stall_no_handshake_with_str0m() {
+    three_hundred_with(Faults {
+        lost: 5,
+        twice: 30,
+        late: 30,
+    });
+}
+
+fn three_hundred_with(faults: Faults) {
     for role in [Role::Client, Role::Server] {
         for seed in 0..300 {
-            let (_, ours, _, took) = connect(role, GCM_128, lossy, seed);
+            let (_, ours, _, took) = connect(role, GCM_128, faults, seed);
             assert!(took.is_some(), "{role:?} {seed}: {:?}", ours.events);
         }
     }
