@@ -71,7 +71,7 @@ impl<F: Clone + PartialEq> RtxHistory<F> {
     }
 
     /// Adds `packets` of a frame with consecutive sequence numbers from `first` on. `from`: the payload of the first of them.
-    pub fn add(&mut self, now: Instant, first: u16, packets: u16, from: SentPacket<&F>) {
+    pub fn add(&mut self, now: Instant, first: u16, packets: u16, from: SentPacket<F>) {
         if first != self.end {
             // After a gap in the sequence numbers, older packets could be confused with newer ones.
             self.ranges.clear();
@@ -80,7 +80,7 @@ impl<F: Clone + PartialEq> RtxHistory<F> {
         let sent_ms = self.millis(now);
         match self.ranges.back_mut() {
             Some(last)
-                if last.frame == *from.frame
+                if last.frame == from.frame
                     && last.index.wrapping_add(last.packets) == from.index =>
             {
                 last.packets = last.packets.saturating_add(packets);
@@ -91,7 +91,7 @@ impl<F: Clone + PartialEq> RtxHistory<F> {
                     self.ranges.pop_front();
                 }
                 self.ranges.push_back(FrameRange {
-                    frame: from.frame.clone(),
+                    frame: from.frame,
                     timestamp: from.timestamp,
                     first,
                     packets,
@@ -179,31 +179,6 @@ mod tests {
         }
     }
 
-    /// As [`RtxHistory::add`], for payloads of a frame by its number.
-    fn add(
-        history: &mut RtxHistory<u64>,
-        now: Instant,
-        first: u16,
-        packets: u16,
-        from: SentPacket<u64>,
-    ) {
-        let SentPacket {
-            frame,
-            index,
-            timestamp,
-        } = from;
-        history.add(
-            now,
-            first,
-            packets,
-            SentPacket {
-                frame: &frame,
-                index,
-                timestamp,
-            },
-        );
-    }
-
     proptest! {
         /// Frames of 1 to 400 packets, each sent in up to three ranges, around the wrap of sequence numbers and of frame numbers.
         #[test]
@@ -221,7 +196,7 @@ mod tests {
                 let (a, b) = (a.min(b).min(packets), a.max(b).min(packets));
                 for (from, to) in [(0, a), (a, b), (b, packets)] {
                     if from < to {
-                        add(&mut history, now, next, to - from, frame(number, from));
+                        history.add(now, next, to - from, frame(number, from));
                         next = next.wrapping_add(to - from);
                     }
                 }
@@ -245,8 +220,8 @@ mod tests {
     fn skipped_sequence_numbers_are_not_found() {
         let now = Instant::now();
         let mut history = RtxHistory::new(now);
-        add(&mut history, now, 10, 3, frame(7, 0));
-        add(&mut history, now, 20, 3, frame(8, 0));
+        history.add(now, 10, 3, frame(7, 0));
+        history.add(now, 20, 3, frame(8, 0));
         assert_eq!(history.find(11), None);
         assert_eq!(history.find(22), Some(frame(8, 2)));
         assert_eq!(history.find(23), None);
@@ -258,12 +233,12 @@ mod tests {
         let at = |millis| start + Duration::from_millis(millis);
         let mut history = RtxHistory::new(start);
         for number in 0..3 {
-            add(&mut history, at(0), number, 1, frame(number.into(), 0));
+            history.add(at(0), number, 1, frame(number.into(), 0));
         }
         let rtt = Duration::from_millis(300);
         history.expire(at(60_000), rtt);
         assert!(history.find(0).is_some(), "its last packet may be lost");
-        add(&mut history, at(60_000), 3, 1, frame(3, 0));
+        history.add(at(60_000), 3, 1, frame(3, 0));
         history.expire(at(60_000), rtt);
         assert_eq!(history.find(0), None);
         for (age, rtt, kept) in [
@@ -276,7 +251,7 @@ mod tests {
         ] {
             let mut history = RtxHistory::new(start);
             for number in 0..4 {
-                add(&mut history, at(0), number, 1, frame(number.into(), 0));
+                history.add(at(0), number, 1, frame(number.into(), 0));
             }
             history.expire(at(age), Duration::from_millis(rtt));
             assert_eq!(history.find(0).is_some(), kept, "{age} {rtt}");

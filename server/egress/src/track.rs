@@ -77,9 +77,11 @@ impl TrackSender {
         now: Instant,
         first: u16,
         packets: usize,
-        from: SentPacket<&UnitRef>,
+        from: SentPacket<UnitRef>,
     ) {
-        if let Some(history) = self.rtx_history() {
+        if let Some(history) = self.rtx_history()
+            && packets > 0
+        {
             history.add(now, first, packets as u16, from);
         }
     }

@@ -132,7 +132,7 @@ impl Viewer {
             sent += 1;
         }
         let from = SentPacket {
-            frame: &due.unit,
+            frame: due.unit,
             index: 0,
             timestamp,
         };
@@ -172,17 +172,25 @@ impl Viewer {
             }
             current.packets_sent += 1;
         }
-        if current.packets_sent > sent_before {
-            let sent = SentPacket {
-                frame: &current.unit,
-                index: sent_before as u16,
-                timestamp: current.timestamp,
-            };
-            self.tracks[slot].remember(now, first, current.packets_sent - sent_before, sent);
-        }
-        if current.packets_sent < count {
+        let complete = current.packets_sent == count;
+        let sent = current.packets_sent - sent_before;
+        if sent == 0 && !complete {
             self.current_frame = Some(current);
-        } else {
+            return outcome;
+        }
+        let (timestamp, index) = (current.timestamp, sent_before as u16);
+        // All shards write the count of references to a chunk: the last part of a picture takes over the reference.
+        let frame = match complete {
+            true => current.unit,
+            false => self.current_frame.insert(current).unit.clone(),
+        };
+        let from = SentPacket {
+            frame,
+            index,
+            timestamp,
+        };
+        self.tracks[slot].remember(now, first, sent, from);
+        if complete {
             self.expire_sent(now);
         }
         outcome
