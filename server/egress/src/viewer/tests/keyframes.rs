@@ -93,8 +93,9 @@ fn after_a_cut_video_restarts_on_a_keyframe_and_old_losses_are_not_repaired() {
     assert_eq!(viewer.shard.sent.rtx.get(), 0);
 }
 
-/// Plays 30 s of 2.6 Mbit/s in GOPs of 10 s, with what `feedback` sends each second. Returns the bytes sent, and how often each keyframe was sent.
-fn play(feedback: impl Fn(&mut Peer) -> Vec<u8>) -> (u64, [usize; 3]) {
+/// Plays 30 s of 2.6 Mbit/s in GOPs of 10 s, with the datagrams that `feedback` sends in each period of so many milliseconds, given the newest sequence
+/// numbers. Returns the bytes sent, and how often each keyframe was sent.
+fn play(period: u64, feedback: impl Fn(&mut Peer, &[u16]) -> Vec<Vec<u8>>) -> (u64, [usize; 3]) {
     let harness = Harness::new();
     for frame in 0..30 * 25 {
         let (gop, within) = (frame / 250, frame % 250);
@@ -102,17 +103,22 @@ fn play(feedback: impl Fn(&mut Peer) -> Vec<u8>) -> (u64, [usize; 3]) {
         harness.append_video(frame * 40, within == 0, 13, fill);
     }
     let (mut viewer, mut peer) = viewer(&harness);
-    let mut keyframes = [0; 3];
+    let (mut keyframes, mut newest) = ([0; 3], Vec::new());
     for millis in (0..30_000).step_by(4) {
         for packet in viewer.sent(&mut peer, harness.at(millis)) {
             let fill = usize::from(packet.payload[0]);
-            if packet.marker && fill > 0 {
-                keyframes[fill - 1] += 1;
+            if packet.ssrc == VIDEO_SSRC {
+                newest.push(packet.sequence);
+                if packet.marker && fill > 0 {
+                    keyframes[fill - 1] += 1;
+                }
             }
         }
-        if millis % 1_000 == 996 {
-            let datagram = feedback(&mut peer);
-            viewer.on_srtcp(harness.at(millis), &peer, &datagram);
+        if millis % period == period - 4 {
+            newest.drain(..newest.len().saturating_sub(300));
+            for datagram in feedback(&mut peer, &newest) {
+                viewer.on_srtcp(harness.at(millis), &peer, &datagram);
+            }
         }
     }
     (viewer.shard.sent.bytes.get(), keyframes)
@@ -120,12 +126,12 @@ fn play(feedback: impl Fn(&mut Peer) -> Vec<u8>) -> (u64, [usize; 3]) {
 
 #[test]
 fn a_keyframe_request_each_second_costs_three_tenths_of_the_stream_at_most() {
-    let (ordinary, keyframes) = play(Peer::report);
+    let (ordinary, keyframes) = play(1_000, |peer, _| vec![peer.report()]);
     assert_eq!(keyframes, [1, 1, 1]);
     let rate = ordinary as f64 * 8.0 / 30e6;
     assert!((2.6..2.8).contains(&rate), "{rate} Mbit/s");
 
-    let (attacked, keyframes) = play(Peer::pli);
+    let (attacked, keyframes) = play(1_000, |peer, _| vec![peer.pli()]);
     let factor = attacked as f64 / ordinary as f64;
     assert!(factor < 1.3, "{factor}, {keyframes:?}");
     // The first request is answered, and every keyframe is sent when it is due.
@@ -133,4 +139,16 @@ fn a_keyframe_request_each_second_costs_three_tenths_of_the_stream_at_most() {
         keyframes[0] > 1 && keyframes.iter().all(|sent| *sent > 0),
         "{keyframes:?}"
     );
+}
+
+#[test]
+fn a_storm_of_requests_for_keyframes_and_lost_packets_costs_half_of_the_stream_at_most() {
+    let (ordinary, _) = play(1_000, |peer, _| vec![peer.report()]);
+    let (attacked, keyframes) = play(20, |peer, newest| {
+        let storm = (0..5).flat_map(|_| [peer.pli(), peer.nack(newest)]);
+        storm.collect()
+    });
+    let factor = attacked as f64 / ordinary as f64;
+    assert!((1.2..1.5).contains(&factor), "{factor}, {keyframes:?}");
+    assert!(keyframes.iter().all(|sent| *sent > 0), "{keyframes:?}");
 }
