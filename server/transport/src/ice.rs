@@ -61,9 +61,9 @@ pub enum IceEvent {
 /// What a datagram was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Authenticated.
-    Stun,
-    /// Not authenticated, or nothing that this agent waits for. It has no effect.
+    /// It has an effect: STUN that is authenticated.
+    Ours,
+    /// Not authenticated, or nothing that this agent waits for. It has none.
     NotOurs,
     /// One request too many: it is dropped before it is authenticated.
     OverLimit,
@@ -183,12 +183,12 @@ impl Agent {
         if check.controlled {
             let response = stun::role_conflict(check.transaction, integrity);
             queue(&mut self.transmits, from, response);
-            return Verdict::Stun;
+            return Verdict::Ours;
         }
         let response = stun::success(check.transaction, from.address, integrity);
         let generation = session.generation;
         let Some(index) = self.path(now, from, generation) else {
-            return Verdict::Stun;
+            return Verdict::Ours;
         };
         self.note_heard(now, from);
         let path = &mut self.paths[index];
@@ -208,7 +208,7 @@ impl Agent {
         }
         self.probe_selected(now, from);
         self.send_checks(now);
-        Verdict::Stun
+        Verdict::Ours
     }
 
     fn on_response(&mut self, now: Instant, from: Remote, response: &Message<'_>) -> Verdict {
@@ -227,7 +227,7 @@ impl Agent {
         if success {
             self.consider(now, index);
         }
-        Verdict::Stun
+        Verdict::Ours
     }
 
     /// The path of an address, which may be new. None: there is no place for it.

@@ -50,7 +50,7 @@ fn in_a_full_table_a_new_address_replaces_the_one_unheard_for_longest_and_never_
     peer.sent();
     peer.events();
     peer.advance(4_000);
-    assert_eq!(peer.checks(99, PLAIN), Verdict::Stun);
+    assert_eq!(peer.checks(99, PLAIN), Verdict::Ours);
     assert!(!peer.agent.knows(remote(99)));
     assert!(
         peer.sent().iter().all(|(port, _)| *port != 99),
@@ -80,7 +80,7 @@ fn requests_are_limited_before_they_are_authenticated_and_new_addresses_do_not_u
         (count(Verdict::NotOurs), count(Verdict::OverLimit)),
         (99, 901)
     );
-    assert_eq!(peer.checks(1, PLAIN), Verdict::Stun);
+    assert_eq!(peer.checks(1, PLAIN), Verdict::Ours);
     // 200 a second from then on.
     let mut authenticated = 0;
     for _ in 0..1_000 {
@@ -114,5 +114,5 @@ fn requests_for_others_use_up_nothing() {
     for _ in 0..1_000 {
         assert_eq!(peer.receive(1, &foreign), Verdict::NotOurs);
     }
-    assert_eq!(peer.checks(1, PLAIN), Verdict::Stun);
+    assert_eq!(peer.checks(1, PLAIN), Verdict::Ours);
 }

@@ -10,7 +10,7 @@ use crate::ice::{Agent, IceEvent, Verdict};
 #[test]
 fn an_authenticated_check_is_answered_at_once_and_triggers_one() {
     let mut peer = Peer::new();
-    assert_eq!(peer.checks(1, PLAIN), Verdict::Stun);
+    assert_eq!(peer.checks(1, PLAIN), Verdict::Ours);
     let sent = peer.sent();
     let [(1, response), (1, check)] = &sent[..] else {
         panic!("a response and a check: {sent:?}");
@@ -68,7 +68,7 @@ fn a_check_that_is_not_authenticated_has_no_effect() {
 fn a_peer_that_does_not_name_itself_is_answered() {
     let mut peer = Peer::new();
     peer.local.ufrag.clear();
-    assert_eq!(peer.checks(1, PLAIN), Verdict::Stun);
+    assert_eq!(peer.checks(1, PLAIN), Verdict::Ours);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_late_answer_to_a_repeated_check_counts() {
     peer.advance(60);
     peer.checks(1, PLAIN);
     let response = peer.answer_to(&first);
-    assert_eq!(peer.receive(1, &response), Verdict::Stun);
+    assert_eq!(peer.receive(1, &response), Verdict::Ours);
     assert_eq!(peer.selected(), Some(1));
 }
 
@@ -138,7 +138,7 @@ fn an_answer_counts_only_from_where_the_check_went_with_the_password_of_the_peer
     let unknown = bytes(unknown.build(TransId::new()), &peer.local.pwd);
     assert_eq!(peer.receive(1, &unknown), Verdict::NotOurs);
     assert_eq!(peer.agent.selected(), None);
-    assert_eq!(peer.receive(1, &response), Verdict::Stun);
+    assert_eq!(peer.receive(1, &response), Verdict::Ours);
     assert_eq!(peer.receive(1, &response), Verdict::NotOurs);
     assert_eq!(peer.selected(), Some(1));
 }
@@ -151,7 +151,7 @@ fn an_error_response_ends_a_check_and_proves_nothing() {
     let transaction = as_check(&check).expect("a check").trans_id();
     let error = StunMessage::binding_role_conflict_reply(transaction);
     let error = bytes(error, &peer.local.pwd);
-    assert_eq!(peer.receive(1, &error), Verdict::Stun);
+    assert_eq!(peer.receive(1, &error), Verdict::Ours);
     assert_eq!(
         (peer.agent.selected(), peer.agent.next_timeout()),
         (None, None)
@@ -165,7 +165,7 @@ fn a_peer_that_takes_itself_for_the_controlled_one_is_told_to_change_its_role() 
         ..PLAIN
     };
     let mut peer = Peer::new();
-    assert_eq!(peer.checks(1, controlled), Verdict::Stun);
+    assert_eq!(peer.checks(1, controlled), Verdict::Ours);
     let sent = peer.sent();
     let [(1, response)] = &sent[..] else {
         panic!("one response: {sent:?}");

@@ -33,7 +33,7 @@ fn old_credentials_answer_and_the_old_path_stays_until_a_path_is_proved_with_the
     assert_eq!(peer.agent.local(), &next.remote);
     assert_eq!(peer.agent.previous_local(), Some(&peer.remote));
     peer.advance(500);
-    assert_eq!(peer.checks(1, NOMINATING), Verdict::Stun);
+    assert_eq!(peer.checks(1, NOMINATING), Verdict::Ours);
     assert_eq!(peer.sent().len(), 1, "the response");
     let old = peer.check(NOMINATING);
     adopt(&mut peer, &next);
@@ -68,7 +68,7 @@ fn a_restart_on_the_same_address_is_done_without_a_move() {
     );
     assert_eq!(
         peer.receive(1, &old),
-        Verdict::Stun,
+        Verdict::Ours,
         "the old is answered yet"
     );
     assert!(peer.events().is_empty());
@@ -130,7 +130,7 @@ fn a_second_restart_during_the_first_drops_the_credentials_between() {
     peer.sent();
     assert!(peer.agent.knows(remote(1)) && !peer.agent.knows(remote(2)));
     assert_eq!(peer.receive(1, &between), Verdict::NotOurs);
-    assert_eq!(peer.receive(1, &old), Verdict::Stun);
+    assert_eq!(peer.receive(1, &old), Verdict::Ours);
     adopt(&mut peer, &last);
     peer.proves(3, PLAIN);
     assert_eq!(peer.selected(), Some(3));

@@ -123,7 +123,7 @@ impl Outside {
                     priority,
                     controlled,
                 });
-                if peer.receive(port, &check) == Verdict::Stun {
+                if peer.receive(port, &check) == Verdict::Ours {
                     self.ledgers.entry(port).or_default().received += check.len();
                 }
             }
@@ -135,7 +135,7 @@ impl Outside {
                 });
                 let bit = bit % ((check.len() - 8) * 8);
                 check[bit / 8] ^= 1 << (bit % 8);
-                assert_ne!(peer.receive(port, &check), Verdict::Stun);
+                assert_ne!(peer.receive(port, &check), Verdict::Ours);
             }
             Step::Junk { port, bytes } => assert_eq!(peer.receive(port, &bytes), Verdict::NotOurs),
             Step::Answer { index, elsewhere } => {
@@ -145,7 +145,7 @@ impl Outside {
                 let (port, check) = self.checks.remove(index % self.checks.len());
                 let response = peer.answer_to(&check);
                 let verdict = peer.receive(port + u16::from(elsewhere), &response);
-                if verdict == Verdict::Stun {
+                if verdict == Verdict::Ours {
                     assert!(!elsewhere);
                     self.ledgers.entry(port).or_default().answered = true;
                 }

@@ -9,35 +9,22 @@ use str0m::{Candidate, crypto::from_feature_flags};
 
 use super::peer::remote;
 use crate::ice::{Agent, Credentials, IceEvent};
+use crate::simulated_network::{Datagram, SimulatedNetwork};
 
-const DELAY: Duration = Duration::from_millis(20);
 const SERVER: ([u8; 4], u16) = ([203, 0, 113, 1], 3478);
 const CLIENT: ([u8; 4], u16) = ([10, 0, 0, 1], 5000);
 
-/// A datagram that arrives at a time, from or to a port of the NAT.
-struct Datagram {
-    at: Instant,
-    to_server: bool,
-    port: u16,
-    bytes: Vec<u8>,
-}
-
-struct Network {
+struct Connection {
     now: Instant,
     start: Instant,
     client: IceAgent,
     server: Agent,
-    /// The client's port on the outside of the NAT.
-    nat: u16,
-    /// Percent.
-    loss: u64,
-    seed: u64,
-    datagrams: Vec<Datagram>,
+    network: SimulatedNetwork,
     events: Vec<(Instant, IceEvent)>,
     nominated: bool,
 }
 
-impl Network {
+impl Connection {
     fn new(loss: u64, seed: u64) -> Self {
         let now = Instant::now();
         let ours = Credentials::random();
@@ -62,39 +49,20 @@ impl Network {
             start: now,
             client,
             server,
-            nat: 40_000,
-            loss,
-            seed,
-            datagrams: Vec::new(),
+            network: SimulatedNetwork::new(40_000, loss, seed),
             events: Vec::new(),
             nominated: false,
         }
     }
 
-    fn is_lost(&mut self) -> bool {
-        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005);
-        self.seed = self.seed.wrapping_add(1_442_695_040_888_963_407);
-        (self.seed >> 33) % 100 < self.loss
-    }
-
-    fn send(&mut self, to_server: bool, port: u16, bytes: Vec<u8>) {
-        if !self.is_lost() {
-            let at = self.now + DELAY;
-            self.datagrams.push(Datagram {
-                at,
-                to_server,
-                port,
-                bytes,
-            });
-        }
-    }
-
     fn flush(&mut self) {
         while let Some(transmit) = self.client.poll_transmit() {
-            self.send(true, self.nat, transmit.contents.to_vec());
+            let bytes = transmit.contents.to_vec();
+            self.network.send_to_server(self.now, bytes);
         }
         while let Some((to, bytes)) = self.server.poll_transmit() {
-            self.send(false, to.address.port(), bytes);
+            self.network
+                .send_to_client(self.now, to.address.port(), bytes);
         }
         while let Some(event) = self.server.poll_event() {
             self.events.push((self.now, event));
@@ -108,7 +76,7 @@ impl Network {
         if datagram.to_server {
             let from = remote(datagram.port);
             self.server.receive(self.now, from, &datagram.bytes);
-        } else if datagram.port == self.nat {
+        } else {
             let message = StunMessage::parse(&datagram.bytes).expect("STUN");
             let packet = StunPacket {
                 proto: Protocol::Udp,
@@ -124,18 +92,16 @@ impl Network {
         let end = self.now + duration;
         self.flush();
         loop {
-            let arrivals = self.datagrams.iter().map(|datagram| datagram.at);
+            let arrival = self.network.next_arrival();
             let timeouts = [self.client.poll_timeout(), self.server.next_timeout()];
-            let next = arrivals.chain(timeouts.into_iter().flatten()).min();
+            let next = timeouts.into_iter().chain([arrival]).flatten().min();
             let Some(next) = next.filter(|next| *next <= end) else {
                 break;
             };
             self.now = next.max(self.now);
             self.client.handle_timeout(self.now);
             self.server.handle_timeout(self.now);
-            let now = self.now;
-            let arrived = self.datagrams.extract_if(.., |datagram| datagram.at <= now);
-            for datagram in arrived.collect::<Vec<_>>() {
+            for datagram in self.network.arrivals(self.now) {
                 self.deliver(&datagram);
             }
             self.flush();
@@ -153,25 +119,25 @@ impl Network {
 
 #[test]
 fn it_connects_within_two_round_trips() {
-    let mut network = Network::new(0, 1);
-    network.run(Duration::from_secs(1));
-    let selected = network.selected_at(40_000).expect("it connects");
+    let mut connection = Connection::new(0, 1);
+    connection.run(Duration::from_secs(1));
+    let selected = connection.selected_at(40_000).expect("it connects");
     // str0m paces its first check, which is answered; ours to it, and its answer to that.
     assert!(selected <= Duration::from_millis(150), "{selected:?}");
-    assert!(network.nominated && network.client.state().is_connected());
+    assert!(connection.nominated && connection.client.state().is_connected());
 }
 
 #[test]
 fn it_connects_when_a_fifth_of_the_datagrams_is_lost_each_way_and_never_flaps() {
     for seed in 0..300 {
-        let mut network = Network::new(20, seed);
-        network.run(Duration::from_secs(60));
-        let selected = network.selected_at(40_000).expect("it connects");
+        let mut connection = Connection::new(20, seed);
+        connection.run(Duration::from_secs(60));
+        let selected = connection.selected_at(40_000).expect("it connects");
         assert!(selected <= Duration::from_secs(5), "{seed}: {selected:?}");
-        let moves = network.events.iter();
+        let moves = connection.events.iter();
         let moves = moves.filter(|(_, event)| matches!(event, IceEvent::Selected(_)));
         assert_eq!(moves.count(), 1);
-        let silence = network.now - network.server.last_heard();
+        let silence = connection.now - connection.server.last_heard();
         assert!(silence < Duration::from_secs(20), "{seed}: {silence:?}");
     }
 }
@@ -180,14 +146,14 @@ fn it_connects_when_a_fifth_of_the_datagrams_is_lost_each_way_and_never_flaps() 
 fn it_is_followed_when_its_nat_changes_its_address() {
     for (loss, limit) in [(0, 5), (20, 12)] {
         for seed in 0..50 {
-            let mut network = Network::new(loss, seed);
-            network.run(Duration::from_secs(20));
-            network.nat = 50_000;
-            network.run(Duration::from_secs(30));
-            let moved = network.selected_at(50_000).expect("it is followed");
+            let mut connection = Connection::new(loss, seed);
+            connection.run(Duration::from_secs(20));
+            connection.network.port = 50_000;
+            connection.run(Duration::from_secs(30));
+            let moved = connection.selected_at(50_000).expect("it is followed");
             let moved = moved.saturating_sub(Duration::from_secs(20));
             assert!(moved <= Duration::from_secs(limit), "{seed}: {moved:?}");
-            assert!(network.client.state().is_connected());
+            assert!(connection.client.state().is_connected());
         }
     }
 }

@@ -1,0 +1,7 @@
+//! A connection with str0m at the other end, in simulated time.
+
+mod connecting;
+mod ending;
+mod moving;
+mod pair;
+mod patient_dtls;
