@@ -1,7 +1,7 @@
 //! From RTP packets of a publisher to access units. No I/O and no clock: callers pass the time in.
 //!
-//! [`receiver::Receiver`] receives one track; [`twcc_recorder::TwccRecorder`] reports the arrivals at a whole connection. Everything is bounded, and no input
-//! panics.
+//! [`connection_receiver::ConnectionReceiver`] receives what one publisher sends: it has a [`receiver::Receiver`] for each track and a
+//! [`twcc_recorder::TwccRecorder`]. Everything is bounded, and no input panics.
 //!
 //! | module | noun |
 //! |---|---|
@@ -17,7 +17,9 @@
 //! | [`rtcp`] | RTCP of a receiver |
 //! | [`twcc_recorder`] | transport-wide feedback |
 //! | [`receiver`], [`unit`] | one track; what it delivers |
+//! | [`connection_receiver`], `line_receiver` | all tracks of a connection; the SSRCs of an m-line |
 
+pub mod connection_receiver;
 pub mod keyframe_requests;
 pub mod nack;
 pub mod packet;
@@ -32,3 +34,4 @@ pub mod unit;
 
 mod assembler;
 mod depacketizer;
+mod line_receiver;

@@ -10,18 +10,21 @@
 //! Units leave in the order of decoding, which is the order of their packets, with RTP times. What maps these to the clock of a log (sender reports,
 //! [`Receiver::sender_report`]), and what gives units of a sender with B-frames a decode time, is not here.
 
+mod params;
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use shared::api::Codec;
 
+pub use self::params::{Feedback, Format, ReceiverCounters, ReceiverParams};
 use crate::assembler::Assembler;
 use crate::keyframe_requests::KeyframeRequests;
 use crate::nack::NackList;
 use crate::packet::RtpPacket;
 use crate::reception::{ReceivedSenderReport, ReceptionStatistics};
 use crate::reorder::{BufferedPacket, Inserted, Ordered, ReorderBuffer};
-use crate::rtcp::{ReportBlock, SenderInfo};
+use crate::rtcp::SenderInfo;
 use crate::rtx;
 use crate::sequence::SequenceExtender;
 use crate::unit::ReceivedUnit;
@@ -37,60 +40,6 @@ const MIN_PATIENCE: Duration = Duration::from_millis(120);
 const MAX_PATIENCE: Duration = Duration::from_millis(500);
 /// Without NACK it can only be late.
 const PATIENCE_WITHOUT_NACK: Duration = Duration::from_millis(50);
-
-/// What was negotiated for a track.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReceiverParams {
-    /// The SSRC of the packets.
-    pub ssrc: u32,
-    /// The SSRC of the retransmissions, if it is known ([`Receiver::set_rtx_ssrc`]).
-    pub rtx_ssrc: Option<u32>,
-    /// The payload types that the sender may use; it may change between them.
-    pub formats: Vec<Format>,
-    /// The sender takes `nack`.
-    pub nack: bool,
-    /// The sender takes `nack pli`.
-    pub pli: bool,
-}
-
-/// A payload type of the session description.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Format {
-    pub payload_type: u8,
-    pub codec: Codec,
-    /// The payload type of its retransmissions (`apt`).
-    pub rtx: Option<u8>,
-    /// H.264: `sprop-parameter-sets`, in Annex B. May be empty.
-    pub parameter_sets: Bytes,
-}
-
-/// RTCP to send to the publisher.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Feedback {
-    /// The packets to ask for again.
-    pub nack: Vec<u16>,
-    /// Ask for a keyframe.
-    pub pli: bool,
-    pub report: Option<ReportBlock>,
-}
-
-/// What a receiver has seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReceiverCounters {
-    /// Packets that were used.
-    pub packets: u64,
-    /// Those of them that came as retransmissions.
-    pub recovered: u64,
-    /// Packets that came twice, too late, with an unknown payload type or a sequence number far from the others.
-    pub unused: u64,
-    /// Packets that never came in time.
-    pub lost: u64,
-    pub units: u64,
-    /// Pictures that were dropped: not whole, or not decodable without one that was not.
-    pub dropped: u64,
-    /// Requests for keyframes.
-    pub plis: u64,
-}
 
 /// Receives one track.
 #[derive(Debug)]
@@ -322,6 +271,11 @@ impl Receiver {
     /// The SSRC of the retransmissions is known now.
     pub fn set_rtx_ssrc(&mut self, ssrc: u32) {
         self.params.rtx_ssrc = Some(ssrc);
+    }
+
+    /// The round-trip time, from retransmissions or [`Self::set_rtt`]; a guess before.
+    pub fn rtt(&self) -> Duration {
+        self.nack.rtt()
     }
 
     /// The round-trip time as it was measured elsewhere (ICE).

@@ -4,6 +4,8 @@ use bytes::{BufMut, BytesMut};
 
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
+const SOURCE_DESCRIPTION: u8 = 202;
+const CNAME: u8 = 1;
 const TRANSPORT_FEEDBACK: u8 = 205;
 const PAYLOAD_FEEDBACK: u8 = 206;
 const VERSION: u8 = 2 << 6;
@@ -99,6 +101,18 @@ pub fn put_receiver_reports(out: &mut BytesMut, sender: u32, blocks: &[ReportBlo
             return;
         }
     }
+}
+
+/// Adds a source description (RFC 3550 6.5). `cname`: its first 255 bytes are used.
+pub fn put_cname(out: &mut BytesMut, sender: u32, cname: &str) {
+    let text = &cname.as_bytes()[..cname.len().min(255)];
+    // SSRC, type, length, text, and at least one null.
+    let words = (4 + 2 + text.len()) / 4 + 1;
+    put_header(out, 1, SOURCE_DESCRIPTION, words);
+    out.put_u32(sender);
+    out.put_slice(&[CNAME, text.len() as u8]);
+    out.put_slice(text);
+    out.put_bytes(0, 4 * words - 6 - text.len());
 }
 
 /// Adds a generic NACK (RFC 4585 6.2.1). `numbers`: in order, at least one.

@@ -10,6 +10,7 @@ use rtc::rtcp::packet::{Packet, unmarshal};
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::sender_report::SenderReport;
+use rtc::rtcp::source_description::{SdesType, SourceDescription};
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 
 use super::*;
@@ -53,6 +54,21 @@ proptest! {
             }));
         }
         prop_assert_eq!(read, blocks);
+    }
+
+    #[test]
+    fn a_cname_of_any_length_is_read_by_webrtc_rs(sender: u32, cname in "[a-z]{0,300}") {
+        let mut out = BytesMut::new();
+        put_receiver_reports(&mut out, sender, &[]);
+        put_cname(&mut out, sender, &cname);
+        let packets = packets(out);
+        prop_assert_eq!(packets.len(), 2);
+        let description = packets[1].as_any().downcast_ref::<SourceDescription>().expect("a source description");
+        let [chunk] = &description.chunks[..] else { panic!("one chunk") };
+        prop_assert_eq!(chunk.source, sender);
+        prop_assert_eq!(chunk.items.len(), 1);
+        prop_assert_eq!(chunk.items[0].sdes_type, SdesType::SdesCname);
+        prop_assert_eq!(&chunk.items[0].text[..], &cname.as_bytes()[..cname.len().min(255)]);
     }
 
     #[test]

@@ -1,0 +1,188 @@
+//! All tracks of one publisher's connection: opened SRTP and SRTCP in; units, and RTCP to seal, out.
+//!
+//! The packets of an m-line are recognised as RFC 8843 9.2 says: by an SSRC of the session description, by the MID that they carry, or by a payload type that
+//! only one m-line has. Each m-line has one stream of media and one of retransmissions.
+
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+
+pub use crate::line_receiver::LineParams;
+use crate::line_receiver::LineReceiver;
+use crate::packet::RtpPacket;
+use crate::receiver::Receiver;
+use crate::rtcp::{put_cname, put_nack, put_pli, put_receiver_reports, sender_reports};
+use crate::twcc_recorder::TwccRecorder;
+use crate::unit::ReceivedUnit;
+
+/// The packets that one NACK asks for: with four bytes for each it fits a datagram.
+const MAX_NACK: usize = 250;
+
+/// What was negotiated for a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionParams {
+    /// Our SSRC, and our CNAME of at most 255 bytes.
+    pub ssrc: u32,
+    pub cname: String,
+    /// In the order of the session description.
+    pub lines: Vec<LineParams>,
+    /// The header extension `urn:ietf:params:rtp-hdrext:sdes:mid`.
+    pub mid_extension: Option<u8>,
+    /// The header extension of transport-wide sequence numbers, if the sender takes `transport-cc`.
+    pub twcc_extension: Option<u8>,
+}
+
+/// A unit of one m-line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineUnit {
+    /// The index of the m-line.
+    pub line: usize,
+    /// The RTP times of another SSRC have nothing to do with these.
+    pub ssrc: u32,
+    pub unit: ReceivedUnit,
+}
+
+/// Receives what one publisher sends.
+#[derive(Debug)]
+pub struct ConnectionReceiver {
+    ssrc: u32,
+    cname: String,
+    mid_extension: Option<u8>,
+    twcc_extension: Option<u8>,
+    lines: Vec<LineReceiver>,
+    twcc: TwccRecorder,
+    unknown: u64,
+}
+
+impl ConnectionReceiver {
+    pub fn new(params: ConnectionParams, now: Instant) -> Self {
+        Self {
+            ssrc: params.ssrc,
+            cname: params.cname,
+            mid_extension: params.mid_extension,
+            twcc_extension: params.twcc_extension,
+            lines: params.lines.into_iter().map(LineReceiver::new).collect(),
+            twcc: TwccRecorder::new(now),
+            unknown: 0,
+        }
+    }
+
+    /// An RTP packet has come. Call [`Self::poll`] until it returns `None`, then [`Self::feedback`].
+    pub fn push_rtp(&mut self, now: Instant, datagram: &[u8]) {
+        let Some(packet) = RtpPacket::parse(datagram) else {
+            self.unknown += 1;
+            return;
+        };
+        let number = self.twcc_extension.and_then(|id| packet.extension(id));
+        if let Some([high, low]) = number {
+            self.twcc.record(now, u16::from_be_bytes([*high, *low]));
+        }
+        let mut lines = self.lines.iter_mut();
+        if lines.any(|line| line.push(now, &packet)) {
+            return;
+        }
+        let line = self.line_of(&packet).map(|index| &mut self.lines[index]);
+        if !line.is_some_and(|line| line.adopt(now, &packet) && line.push(now, &packet)) {
+            self.unknown += 1;
+        }
+    }
+
+    /// An RTCP packet has come.
+    pub fn push_rtcp(&mut self, now: Instant, compound: &[u8]) {
+        for report in sender_reports(compound) {
+            for receiver in self.lines.iter_mut().filter_map(LineReceiver::receiver_mut) {
+                receiver.set_sender_report(now, report);
+            }
+        }
+    }
+
+    /// The m-line of a packet whose SSRC is unknown.
+    fn line_of(&self, packet: &RtpPacket<'_>) -> Option<usize> {
+        if let Some(mid) = self.mid_extension.and_then(|id| packet.extension(id)) {
+            let mut lines = self.lines.iter();
+            return lines.position(|line| line.params().mid.as_bytes() == mid);
+        }
+        let lines = self.lines.iter().enumerate();
+        let mut having =
+            lines.filter(|(_, line)| line.params().has_payload_type(packet.payload_type));
+        let (index, _) = having.next()?;
+        having.next().is_none().then_some(index)
+    }
+
+    /// The next unit that is complete.
+    pub fn poll(&mut self, now: Instant) -> Option<LineUnit> {
+        let mut lines = self.lines.iter_mut().enumerate();
+        lines.find_map(|(line, receiver)| {
+            let receiver = receiver.receiver_mut()?;
+            let unit = receiver.poll(now)?;
+            let ssrc = receiver.params().ssrc;
+            Some(LineUnit { line, ssrc, unit })
+        })
+    }
+
+    /// The RTCP packets to send now, each in a datagram of its own. All but the report blocks are of reduced size (RFC 5506): every known sender takes these,
+    /// and FFmpeg's finds a NACK only where it is alone.
+    pub fn feedback(&mut self, now: Instant) -> Vec<BytesMut> {
+        let mut packets = Vec::new();
+        let mut blocks = Vec::new();
+        let mut media = 0;
+        for receiver in self.lines.iter_mut().filter_map(LineReceiver::receiver_mut) {
+            media = receiver.params().ssrc;
+            let feedback = receiver.feedback(now);
+            for numbers in feedback.nack.chunks(MAX_NACK) {
+                let mut nack = BytesMut::new();
+                put_nack(&mut nack, self.ssrc, media, numbers);
+                packets.push(nack);
+            }
+            if feedback.pli {
+                let mut pli = BytesMut::new();
+                put_pli(&mut pli, self.ssrc, media);
+                packets.push(pli);
+            }
+            blocks.extend(feedback.report);
+        }
+        if !blocks.is_empty() {
+            let mut reports = BytesMut::new();
+            put_receiver_reports(&mut reports, self.ssrc, &blocks);
+            put_cname(&mut reports, self.ssrc, &self.cname);
+            packets.push(reports);
+        }
+        packets.extend(self.twcc.poll(now, self.ssrc, media));
+        packets
+    }
+
+    /// When [`Self::poll`] and [`Self::feedback`] are to be called, if no packet comes before.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let receivers = self.lines.iter().filter_map(LineReceiver::receiver);
+        let timeouts = receivers.filter_map(Receiver::next_timeout);
+        timeouts.chain(self.twcc.next_timeout()).min()
+    }
+
+    /// Asks for a keyframe of an m-line, if something was received on it.
+    pub fn request_keyframe(&mut self, now: Instant, line: usize) {
+        let line = self.lines.get_mut(line);
+        if let Some(receiver) = line.and_then(LineReceiver::receiver_mut) {
+            receiver.request_keyframe(now);
+        }
+    }
+
+    /// The round-trip time as it was measured elsewhere (ICE).
+    pub fn set_rtt(&mut self, rtt: Duration) {
+        for receiver in self.lines.iter_mut().filter_map(LineReceiver::receiver_mut) {
+            receiver.set_rtt(rtt);
+        }
+    }
+
+    /// The receiver of an m-line, once something was received on it.
+    pub fn receiver(&self, line: usize) -> Option<&Receiver> {
+        self.lines.get(line).and_then(LineReceiver::receiver)
+    }
+
+    /// Datagrams that are no RTP packet of any m-line.
+    pub fn unknown(&self) -> u64 {
+        self.unknown
+    }
+}
+
+#[cfg(test)]
+mod tests;
