@@ -10,7 +10,7 @@ use timeline::chunk::UnitRef;
 use timeline::place::Place;
 
 /// Requests of a viewer, and what their answers cost.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct KeyframeRequests {
     pub(super) needed: bool,
     /// The decoder asked for a keyframe although it misses nothing: the next picture answers.
@@ -20,7 +20,14 @@ pub(super) struct KeyframeRequests {
     /// When the source was last asked for a keyframe for this viewer.
     requested: Option<Instant>,
     budget: ReplayBudget,
-    /// The newest picture sent.
+    /// By the playhead's slots.
+    sent: Vec<SentVideo>,
+}
+
+/// What was sent of one video track.
+#[derive(Clone, Debug, Default)]
+struct SentVideo {
+    /// The newest picture.
     newest: Option<Place>,
     /// Bytes from the last keyframe to that picture: what a replay costs.
     since_keyframe: usize,
@@ -38,25 +45,45 @@ const LOSS_MEMORY: Duration = Duration::from_secs(4);
 const MAX_UNANSWERED: Duration = Duration::from_secs(4);
 
 impl KeyframeRequests {
+    /// `slots`: of the playhead.
+    pub(super) fn new(slots: usize) -> Self {
+        Self {
+            needed: false,
+            held: false,
+            restarted: None,
+            requested: None,
+            budget: ReplayBudget::new(),
+            sent: vec![SentVideo::default(); slots],
+        }
+    }
+
     /// Counts a picture that is sent now.
-    pub(super) fn on_picture(&mut self, picture: &UnitRef) {
+    pub(super) fn on_picture(&mut self, slot: usize, picture: &UnitRef) {
         let (place, unit) = (picture.place(), picture.unit());
         let bytes = unit.payloads.unit().len();
-        if self.newest.is_some_and(|newest| place <= newest) {
+        let Some(sent) = self.sent.get_mut(slot) else {
+            return;
+        };
+        if sent.newest.is_some_and(|newest| place <= newest) {
             self.budget.spend(bytes);
             return;
         }
-        self.newest = Some(place);
+        sent.newest = Some(place);
         if unit.keyframe {
-            self.since_keyframe = 0;
+            sent.since_keyframe = 0;
         }
-        self.since_keyframe += bytes;
+        sent.since_keyframe += bytes;
         self.budget.earn(bytes);
     }
 
     /// After a seek, pictures may come that were sent before.
     pub(super) fn on_seek(&mut self) {
-        self.newest = None;
+        self.sent.fill(SentVideo::default());
+    }
+
+    /// Bytes that a replay of all video tracks sends again.
+    fn cost(&self) -> usize {
+        self.sent.iter().map(|sent| sent.since_keyframe).sum()
     }
 }
 
@@ -101,7 +128,7 @@ impl Viewer {
         }
         let log = Arc::clone(self.subscription.log());
         let age = self.playhead.keyframe_age(track, &*log, now);
-        let cost = self.keyframes.since_keyframe;
+        let cost = self.keyframes.cost();
         if age.is_none_or(|age| age > FRESH_KEYFRAME)
             && self.subscription.request_keyframe(track, now)
         {

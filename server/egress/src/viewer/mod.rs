@@ -210,7 +210,7 @@ impl Viewer {
             tally: Tally::default(),
             encrypted: 0,
             reports: SenderReports::new(srtcp_sender, cname, now),
-            keyframes: KeyframeRequests::default(),
+            keyframes: KeyframeRequests::new(tracks.len()),
             loss: None,
             unanswered_since: Some(now),
             cut_after: CUT_WITHOUT_TWCC,

@@ -111,7 +111,7 @@ impl Viewer {
                 self.find_keyframe(now);
             }
             if let Some(current) = &self.current_frame {
-                self.keyframes.on_picture(&current.unit);
+                self.keyframes.on_picture(slot, &current.unit);
             }
             return Ok(());
         }

@@ -1,6 +1,10 @@
 //! Answers to keyframe requests.
 
+use bytes::Bytes;
+use shared::api::Codec;
+
 use super::*;
+use crate::harness::AUDIO;
 
 #[test]
 fn a_keyframe_request_goes_back_to_the_keyframe_at_most_once_a_second() {
@@ -139,6 +143,32 @@ fn a_keyframe_request_each_second_costs_three_tenths_of_the_stream_at_most() {
         keyframes[0] > 1 && keyframes.iter().all(|sent| *sent > 0),
         "{keyframes:?}"
     );
+}
+
+#[test]
+fn pictures_of_two_tracks_at_one_time_are_not_replays() {
+    let harness = Harness::new();
+    for picture in 0..100 {
+        let keyframe = picture % 10 == 0;
+        let fill = if keyframe { 9 } else { 1 };
+        harness.append_video(picture * 100, keyframe, 4, fill);
+        let other = Bytes::from(vec![2; 4000]);
+        harness.append(AUDIO, picture * 100, keyframe, other);
+    }
+    let (mut viewer, mut peer) = viewer_of(&harness, |params| {
+        params.tracks[1].codec = Codec::Vp8;
+    });
+    let mut keyframes = 0;
+    for millis in (0..10_000).step_by(20) {
+        let sent = viewer.sent(&mut peer, harness.at(millis));
+        let last = sent.iter().filter(|packet| packet.marker);
+        keyframes += last.filter(|packet| packet.payload[0] == 9).count();
+        if [2_520, 4_520, 7_520].contains(&millis) {
+            let pli = peer.pli();
+            viewer.on_srtcp(harness.at(millis), &peer, &pli);
+        }
+    }
+    assert_eq!(keyframes, 10 + 3, "each request is answered");
 }
 
 #[test]
