@@ -16,7 +16,7 @@
 //! | [`reception`] | loss and jitter for report blocks; the newest sender report |
 //! | [`rtcp`] | RTCP of a receiver |
 //! | [`twcc_recorder`] | transport-wide feedback |
-//! | [`receiver`], [`unit`] | one track; what it delivers |
+//! | [`receiver`], [`mod@unit`] | one track; what it delivers |
 //! | [`connection_receiver`], `line_receiver` | all tracks of a connection; the SSRCs of an m-line |
 
 pub mod connection_receiver;

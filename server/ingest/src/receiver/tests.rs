@@ -119,6 +119,7 @@ fn a_keyframe_is_asked_for_when_the_hole_is_given_up_and_only_if_the_sender_take
         assert_eq!(polled(&mut receiver, start + ms(499)), [1]);
         assert!(!receiver.feedback(start + ms(499)).pli);
         assert!(polled(&mut receiver, start + ms(500)).is_empty());
+        assert!(receiver.nack.is_empty());
         assert_eq!(receiver.feedback(start + ms(500)).pli, pli);
         assert!(!receiver.feedback(start + ms(1499)).pli);
         assert_eq!(receiver.feedback(start + ms(1500)).pli, pli);
