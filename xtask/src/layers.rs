@@ -9,9 +9,10 @@ use crate::structure::Source;
 /// The packages of the workspace that each may depend on, lowest first. Tests (`dev-dependencies`) are free.
 const LAYERS: &[(&str, &[&str])] = &[
     ("shared", &[]),
-    ("media", &["shared"]),
+    ("bitstream", &[]),
+    ("media", &["bitstream", "shared"]),
     ("timeline", &["media", "shared"]),
-    ("ingest", &["media", "shared"]),
+    ("ingest", &["bitstream", "shared"]),
     ("limits", &[]),
     ("stream", &["limits", "media", "shared", "timeline"]),
     ("net", &[]),
@@ -86,6 +87,7 @@ const OWNED: &[(&str, &[&str])] = &[
 /// Packages that use plain threads, or no I/O.
 const WITHOUT_TOKIO: &[&str] = &[
     "shared",
+    "bitstream",
     "media",
     "timeline",
     "ingest",

@@ -1,13 +1,13 @@
 //! From the payloads of one picture, in order, to the form that `media` takes
-//! ([`AccessUnit::data`](media::access_unit::AccessUnit)).
+//! (`AccessUnit::data`).
 
 mod av1;
 mod h264;
 mod vp8;
 mod vp9;
 
+use bitstream::sps::SpsInfo;
 use bytes::{Bytes, BytesMut};
-use media::sps::SpsInfo;
 use shared::api::Codec;
 
 use self::av1::Av1Depacketizer;

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use bitstream::sps::SpsInfo;
 use bytes::Bytes;
-use media::sps::SpsInfo;
 use shared::api::Codec;
 
 /// A whole picture or Opus packet, in the order of decoding. Each can be decoded after the one before, or is a keyframe.
@@ -17,7 +17,7 @@ pub struct ReceivedUnit {
     /// When its last packet came.
     pub arrived: Instant,
     pub keyframe: bool,
-    /// In the form of [`AccessUnit::data`](media::access_unit::AccessUnit): H.264 in Annex B with parameter sets before each IDR picture, AV1 as OBUs with size fields.
+    /// In the form of `AccessUnit::data` in `media`: H.264 in Annex B with parameter sets before each IDR picture, AV1 as OBUs with size fields.
     pub data: Bytes,
     /// Profile and size, of H.264 keyframes.
     pub sps: Option<SpsInfo>,

@@ -1,15 +1,10 @@
 //! The colours of decoded frames: what an untagged frame means, and what encoders write into the stream.
 
+use bitstream::is_sd;
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::color::{Primaries, Range, Space, TransferCharacteristic};
 
 use super::raw;
-
-/// True for SD: players take it for BT.601 where it names no matrix, and all other sizes for BT.709. A wide film in HD has
-/// fewer lines than 720.
-pub(super) fn is_sd(width: u32, height: u32) -> bool {
-    width < 1280 && height < 720
-}
 
 /// How the samples of a frame represent colours (ITU-T H.273).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

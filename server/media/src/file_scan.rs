@@ -3,9 +3,9 @@
 use super::demuxer::{DemuxedPacket, Demuxer};
 use super::facts::native_codec;
 use super::first_frame::FirstFrame;
-use super::h264::H264Normalizer;
 use super::packet_scan::{PacketFacts, PacketScan};
 use super::track::TrackKind;
+use bitstream::h264::H264Normalizer;
 
 /// How much of a file is read at most: in microseconds, bytes and packets.
 const SCAN_TIME: i64 = 6_000_000;

@@ -19,7 +19,7 @@
 //! | [`clock`], `loop_clock`, `append_schedule` | the wall clock, the time of a looping file, when to append |
 //! | [`packet_scan`] | facts that follow from a track's packets |
 //! | [`orientation`] | how a video is rotated and mirrored for display |
-//! | [`h264`], [`sps`], [`av1`], `vui`, `vp9`, `bit_reader` | bitstreams |
+//! | `av1` | AV1 in RTP payloads |
 //! | [`error`] | errors, as sentences |
 //! | `pacer`, `pipeline` | a running source: when its units are appended; from packets to units |
 //! | `loop_iteration` | one reading of a file |
@@ -36,12 +36,10 @@
 //! | `raw` | the only `unsafe` code: fields of FFmpeg that have no safe accessor |
 
 pub mod access_unit;
-pub mod av1;
 pub mod clock;
 pub mod control;
 pub mod error;
 pub mod facts;
-pub mod h264;
 pub mod orientation;
 pub mod packet_scan;
 pub mod packetize;
@@ -50,13 +48,12 @@ pub mod plan;
 pub mod poster;
 pub mod probe;
 pub mod source;
-pub mod sps;
 pub mod time;
 pub mod track;
 
 mod append_schedule;
 mod audio_transcoder;
-mod bit_reader;
+mod av1;
 mod color;
 mod decoder;
 mod demuxer;
@@ -80,5 +77,3 @@ mod test_source;
 mod tone_map;
 mod video_encoder;
 mod video_transcoder;
-mod vp9;
-mod vui;

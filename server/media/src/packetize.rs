@@ -5,13 +5,13 @@
 //! never sets the P bit, so that every frame looks like a keyframe, and its AV1 panics on a length beyond the end of a
 //! damaged file.
 
+use bitstream::h264;
 use bytes::{BufMut, Bytes};
 use shared::api::Codec;
 
 use super::access_unit::AccessUnit;
 use super::av1;
 use super::error::MediaError;
-use super::h264;
 use super::payloads::{PayloadBuilder, RtpPayloads};
 
 /// The largest RTP payload, in bytes. With RTP header, extensions and SRTP tag it fits an MTU of 1280 bytes, the minimum

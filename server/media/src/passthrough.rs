@@ -1,20 +1,19 @@
 //! Video that is sent as coded in the file: converted to the packetizer's form, and checked for properties that the
 //! probe did not see.
 
+use bitstream::h264::H264Normalizer;
+use bitstream::sps::SpsInfo;
+use bitstream::{av1, vp9};
 use bytes::Bytes;
 use shared::api::Codec;
 
 use super::access_unit::AccessUnit;
-use super::av1;
 use super::demuxer::DemuxedPacket;
 use super::facts::VideoFacts;
-use super::h264::H264Normalizer;
 use super::packet_scan::{MAX_GOP, MAX_GOP_BYTES};
 use super::plan;
 use super::raw::{self, TrackHeader};
-use super::sps::SpsInfo;
 use super::time::MediaTime;
-use super::vp9;
 
 /// Two frames closer than this, in microseconds, would have nearly the same RTP timestamp (a tick is 11 us).
 const MIN_GAP: i64 = 100;

@@ -11,12 +11,12 @@ use super::demuxer::{Demuxer, init_ffmpeg};
 use super::error::MediaError;
 use super::facts::{AudioFacts, VideoFacts};
 use super::file_scan;
-use super::h264::H264Normalizer;
 use super::input_track::InputTrack;
 use super::packet_scan::PacketFacts;
 use super::plan::{self, Encoders};
 use super::source::Input;
 use super::track::{OfferedTrack, Offering, TrackId};
+use bitstream::h264::H264Normalizer;
 
 /// What is known about a source. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -9,9 +9,9 @@ use super::access_unit::AccessUnit;
 use super::color::Color;
 use super::error::MediaError;
 use super::filter_graph::{FilterGraph, TIME_BASE};
-use super::h264::H264Normalizer;
 use super::plan;
 use super::time::MediaTime;
+use bitstream::h264::H264Normalizer;
 
 /// In pixels per second: 1280x720 at 30 fps. Above this rate encoders use a faster preset.
 const FAST_PRESET_PIXEL_RATE: f64 = 1280.0 * 720.0 * 30.0;

@@ -1,9 +1,9 @@
 //! AV1 (AV1 RTP specification 1.0, 4.3 to 4.5 and 5).
 
-use bytes::BytesMut;
-use media::av1::{
+use bitstream::av1::{
     FRAME, FRAME_HEADER, SEQUENCE_HEADER, TEMPORAL_DELIMITER, TILE_LIST, leb128, put_leb128,
 };
+use bytes::BytesMut;
 
 use super::{Finished, PictureBuffer, Unusable};
 

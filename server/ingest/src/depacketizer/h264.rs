@@ -1,6 +1,6 @@
 //! H.264 (RFC 6184 5.6 to 5.8): single NAL units, STAP-A and FU-A, which is what packetization mode 1 has.
 
-use media::h264::H264Normalizer;
+use bitstream::h264::H264Normalizer;
 
 use super::{Finished, Picture, PictureBuffer, Unusable};
 

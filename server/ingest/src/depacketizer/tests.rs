@@ -73,7 +73,7 @@ proptest! {
         let h264 = annex_b(&slices.iter().map(Vec::as_slice).collect::<Vec<_>>());
         let obus = sizes.iter().flat_map(|size| {
             let mut obu = BytesMut::from(&[0x32][..]);
-            media::av1::put_leb128(&mut obu, *size);
+            bitstream::av1::put_leb128(&mut obu, *size);
             obu.extend(bytes(*size));
             obu
         });

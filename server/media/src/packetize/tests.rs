@@ -127,7 +127,7 @@ fn vp8_has_no_picture_id() {
 fn obu(kind: u8, size: usize) -> Vec<u8> {
     let mut out = BytesMut::new();
     out.put_u8(kind << 3 | 2);
-    av1::put_leb128(&mut out, size);
+    bitstream::av1::put_leb128(&mut out, size);
     out.extend((0..size).map(|n| (n % 251) as u8));
     out.to_vec()
 }

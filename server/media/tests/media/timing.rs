@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use crate::clock::TestClock;
 use crate::support::*;
 use crate::sync::*;
+use bitstream::sps::SpsInfo;
 use media::control::Control;
 use media::source::{Input, probe, run_on, track_of};
-use media::sps::SpsInfo;
 use shared::api::{Codec, Reason};
 use testkit::process::{ProcessUsage, in_own_process};
 

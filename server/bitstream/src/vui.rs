@@ -2,7 +2,7 @@
 //! video for BT.709, but SD is BT.601.
 
 use super::bit_reader::{BitReader, rbsp};
-use super::color::is_sd;
+use super::sd::is_sd;
 use super::sps::SpsInfo;
 
 /// `colour_primaries` and `transfer_characteristics` of BT.709: what browsers assume for untagged video.

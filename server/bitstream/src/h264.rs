@@ -54,7 +54,7 @@ impl H264Normalizer {
     }
 
     /// As [`Self::new`]; with `tags_sd`, SD that names no matrix gets that of BT.601.
-    pub(super) fn tagging(extradata: &[u8], tags_sd: bool) -> Self {
+    pub fn tagging(extradata: &[u8], tags_sd: bool) -> Self {
         let mut this = Self {
             tags_sd,
             ..Self::default()
@@ -93,10 +93,8 @@ impl H264Normalizer {
         }
     }
 
-    /// One coded frame of a file or an encoder in the form that [`packetize`] takes. Delimiters, filler data and SEI are
+    /// One coded frame of a file, an encoder or a publisher in the form that RTP payloads are made of. Delimiters, filler data and SEI are
     /// removed: WebRTC decoders do not use them. `None` when the packet has no slice, or an IDR has no parameter sets.
-    ///
-    /// [`packetize`]: super::packetize::packetize
     pub fn normalize(&mut self, packet: &[u8]) -> Option<AnnexBUnit> {
         let nals: Vec<&[u8]> = match self.length_size {
             // Some muxers write Annex B to mp4. A first NAL unit of one byte would be no slice, so these four bytes are a
@@ -191,7 +189,7 @@ impl H264Normalizer {
 }
 
 /// `nal_unit_type`; 0, which is unspecified, for an empty NAL unit.
-pub(super) fn nal_type(nal: &[u8]) -> u8 {
+fn nal_type(nal: &[u8]) -> u8 {
     nal.first().map_or(0, |byte| byte & 0x1f)
 }
 
@@ -207,7 +205,7 @@ fn pps_id(nal: &[u8]) -> Option<u32> {
 
 /// The NAL units of an Annex B byte stream, without start codes and trailing zeros. Skips empty ones, and bytes before
 /// the first start code.
-pub(super) fn annex_b(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn annex_b(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = after_start_code(stream);
     std::iter::from_fn(move || {
         loop {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::bit_reader::BitReader;
-use super::color::is_sd;
+use super::sd::is_sd;
 
 const FRAME_MARKER: u32 = 2;
 const SYNC_CODE: u32 = 0x49_8342;
@@ -15,7 +15,7 @@ const COLOR_SPACE: usize = 32;
 
 /// The frame with the matrix of BT.601 in its header, if it is a keyframe of SD that names none: Chromium would take it
 /// for BT.709.
-pub(super) fn with_sd_matrix(frame: Bytes) -> Bytes {
+pub fn with_sd_matrix(frame: Bytes) -> Bytes {
     if !is_untagged_sd_keyframe(&frame) {
         return frame;
     }

@@ -1,0 +1,21 @@
+//! What coded video says of itself, as far as Weir asks: without FFmpeg, and for input from anywhere.
+//!
+//! | module | content |
+//! |---|---|
+//! | [`h264`] | H.264 access units and their parameter sets |
+//! | [`sps`] | the content of H.264 sequence parameter sets |
+//! | `vui`, `sd` | the matrix of video that names none |
+//! | [`vp9`] | VP9 frame headers |
+//! | [`av1`] | AV1 OBUs |
+//! | `bit_reader` | bits |
+
+pub mod av1;
+pub mod h264;
+pub mod sps;
+pub mod vp9;
+
+mod bit_reader;
+mod sd;
+mod vui;
+
+pub use sd::is_sd;
