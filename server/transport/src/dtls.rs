@@ -79,7 +79,7 @@ pub struct Dtls {
 enum Stage {
     /// There is no path yet.
     Waiting(Box<(Identity, DtlsParams)>),
-    Handshake(Box<(Identity, Handshake)>),
+    Handshake(Box<Handshake>),
     Settled(Box<Settled>),
     Ended,
 }
@@ -105,8 +105,8 @@ impl Dtls {
             return;
         };
         let (identity, params) = (**waiting).clone();
-        match Handshake::start(identity.clone(), params, now, &mut self.out) {
-            Ok(handshake) => self.stage = Stage::Handshake(Box::new((identity, handshake))),
+        match Handshake::start(identity, params, now, &mut self.out) {
+            Ok(handshake) => self.stage = Stage::Handshake(Box::new(handshake)),
             Err(error) => self.end(DtlsEvent::Failed(error)),
         }
     }
@@ -119,8 +119,8 @@ impl Dtls {
             self.start(now);
         }
         match &mut self.stage {
-            Stage::Handshake(stage) => {
-                let outcome = stage.1.receive(now, datagram, &mut self.out);
+            Stage::Handshake(handshake) => {
+                let outcome = handshake.receive(now, datagram, &mut self.out);
                 self.apply(now, outcome);
             }
             Stage::Settled(settled) => {
@@ -137,8 +137,8 @@ impl Dtls {
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
-        if let Stage::Handshake(stage) = &mut self.stage {
-            let outcome = stage.1.handle_timeout(now, &mut self.out);
+        if let Stage::Handshake(handshake) = &mut self.stage {
+            let outcome = handshake.handle_timeout(now, &mut self.out);
             self.apply(now, outcome);
         }
     }
@@ -146,7 +146,7 @@ impl Dtls {
     /// `None`: it sleeps.
     pub fn next_timeout(&self) -> Option<Instant> {
         match &self.stage {
-            Stage::Handshake(stage) => Some(stage.1.next_timeout()),
+            Stage::Handshake(handshake) => Some(handshake.next_timeout()),
             Stage::Waiting(_) | Stage::Settled(_) | Stage::Ended => None,
         }
     }
@@ -162,7 +162,7 @@ impl Dtls {
     /// Tells the peer, if there are keys to tell it with. No event follows.
     pub fn close(&mut self, now: Instant) {
         match std::mem::replace(&mut self.stage, Stage::Ended) {
-            Stage::Handshake(stage) => self.out.extend(stage.1.close(now)),
+            Stage::Handshake(handshake) => self.out.extend(handshake.close(now)),
             Stage::Settled(settled) => self.out.extend(settled.close(now)),
             Stage::Waiting(_) | Stage::Ended => {}
         }
@@ -170,7 +170,7 @@ impl Dtls {
 
     pub fn is_connected(&self) -> bool {
         match &self.stage {
-            Stage::Handshake(stage) => stage.1.is_done(),
+            Stage::Handshake(handshake) => handshake.is_done(),
             Stage::Settled(_) => true,
             Stage::Waiting(_) | Stage::Ended => false,
         }
@@ -188,20 +188,13 @@ impl Dtls {
 
     /// Drops the endpoint once nothing can need it.
     fn settle(&mut self, now: Instant) {
-        let Stage::Handshake(stage) = &self.stage else {
+        let Stage::Handshake(handshake) = &self.stage else {
             return;
         };
-        let (identity, handshake) = &**stage;
-        if !handshake.is_settled(now) {
-            return;
-        }
-        let settled = handshake.state().map(|state| Settled::new(identity, state));
-        match settled {
-            Some(Ok(settled)) => {
-                self.stage = Stage::Settled(Box::new(settled));
-            }
+        match handshake.settled(now) {
+            Some(Ok(settled)) => self.stage = Stage::Settled(Box::new(settled)),
             Some(Err(error)) => self.end(DtlsEvent::Failed(error)),
-            None => self.stage = Stage::Ended,
+            None => {}
         }
     }
 

@@ -13,7 +13,7 @@ pub(super) fn srtp_profiles(datagrams: &[Vec<u8>]) -> Option<Vec<u16>> {
     let mut fragments: Vec<_> = datagrams
         .iter()
         .flat_map(|datagram| record::records(datagram))
-        .filter_map(|record| record.fragment())
+        .flat_map(|record| record.fragments())
         .filter(|fragment| fragment.kind == record::CLIENT_HELLO && fragment.message == 0)
         .collect();
     fragments.sort_by_key(|fragment| fragment.offset);

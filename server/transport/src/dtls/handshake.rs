@@ -17,7 +17,7 @@ use super::client_hello;
 use super::inbound_limit::InboundLimit;
 use super::loss_filter::LossFilter;
 use super::retransmission::Retransmission;
-use super::settled::transmits;
+use super::settled::{Settled, transmits};
 use super::{DtlsError, DtlsParams, Identity, Keys, PEER, Profile, Role, record};
 
 /// From the first path to the keys.
@@ -113,12 +113,14 @@ impl Handshake {
             .fold(self.deadline, Instant::min)
     }
 
-    /// Done, and the peer has our last flight or had the time to ask for it.
-    pub(super) fn is_settled(&self, now: Instant) -> bool {
-        self.done && (self.params.role == Role::Client || now >= self.deadline)
+    /// What stays, once the peer has our last flight or had the time to ask for it.
+    pub(super) fn settled(&self, now: Instant) -> Option<Result<Settled, DtlsError>> {
+        let settles = self.done && (self.params.role == Role::Client || now >= self.deadline);
+        let state = self.state().filter(|_| settles)?;
+        Some(Settled::new(&self.identity, state))
     }
 
-    pub(super) fn state(&self) -> Option<&State> {
+    fn state(&self) -> Option<&State> {
         self.endpoint.as_ref()?.get_connection_state(PEER)
     }
 
@@ -134,6 +136,10 @@ impl Handshake {
         let mut admitted = Vec::new();
         let mut repeated = false;
         for record in record::records(datagram) {
+            // Each by itself: rtc-dtls believes a length that another message in the record contradicts.
+            let fragments = record.fragments();
+            let messages = fragments.filter(|fragment| self.filter.admits_fragment(fragment));
+            admitted.extend(messages.filter_map(|message| message.to_record()).flatten());
             if self.filter.admits(&record) {
                 repeated |= self.done && record.content_type() == record::HANDSHAKE;
                 admitted.extend_from_slice(record.bytes);
@@ -151,7 +157,7 @@ impl Handshake {
         if self.endpoint.is_some() {
             return self.read(now, &admitted, repeated, out);
         }
-        if !record::records(&admitted).any(|record| record.fragment().is_some()) {
+        if !record::records(&admitted).any(|record| record.is_clear_handshake()) {
             return None;
         }
         // Forged fragments may be among them: it begins again.

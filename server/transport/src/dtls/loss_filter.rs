@@ -5,14 +5,17 @@
 //! Records in clear are not authenticated either, and rtc-dtls acts on them all: an alert, or a byte too many, would end it.
 
 use super::Role;
-use super::record::{self, Record};
+use super::record::{self, Fragment, Record};
 
 /// Encrypted records that rtc-dtls may queue before it has the keys. It sets no bound itself.
 const MAX_EARLY: u32 = 32;
 /// More messages than a handshake has, with a HelloVerifyRequest for each ClientHello.
-const MAX_MESSAGES: u16 = 32;
+const MAX_MESSAGES: usize = 32;
 /// Of one message: a chain of certificates fits.
 const MAX_MESSAGE_BYTES: usize = 16 * 1024;
+/// Of one message, repeated ones too. rtc-dtls looks for each next one among all of them, by recursion, at each that
+/// comes: 5,000 of one byte (128 kB) take minutes.
+const MAX_FRAGMENTS: u8 = 64;
 
 #[derive(Debug)]
 pub(super) struct LossFilter {
@@ -21,6 +24,8 @@ pub(super) struct LossFilter {
     sent_change_cipher_spec: bool,
     done: bool,
     early: u32,
+    /// Fragments of each message.
+    fragments: [u8; MAX_MESSAGES],
 }
 
 impl LossFilter {
@@ -31,6 +36,7 @@ impl LossFilter {
             sent_change_cipher_spec: false,
             done: false,
             early: 0,
+            fragments: [0; MAX_MESSAGES],
         }
     }
 
@@ -39,8 +45,8 @@ impl LossFilter {
         for record in record::records(datagram) {
             self.sent_change_cipher_spec |= record.content_type() == record::CHANGE_CIPHER_SPEC;
             self.sent_server_hello |= record
-                .fragment()
-                .is_some_and(|fragment| fragment.kind == record::SERVER_HELLO);
+                .fragments()
+                .any(|fragment| fragment.kind == record::SERVER_HELLO);
         }
     }
 
@@ -54,10 +60,10 @@ impl LossFilter {
         self.role == Role::Client && self.sent_change_cipher_spec && !self.done
     }
 
+    /// Of records that are no handshake messages in clear.
     pub(super) fn admits(&mut self, record: &Record<'_>) -> bool {
         match (record.epoch(), record.content_type()) {
             (0, record::CHANGE_CIPHER_SPEC) => !self.done && record.body() == [1],
-            (0, record::HANDSHAKE) => !self.done && self.admits_message(record),
             // Alerts in clear (RFC 6347 4.1.2.7): `Handshake` looks at fatal ones.
             (1, record::HANDSHAKE | record::ALERT) => {
                 self.early += u32::from(!self.done);
@@ -68,11 +74,9 @@ impl LossFilter {
         }
     }
 
-    fn admits_message(&self, record: &Record<'_>) -> bool {
-        let Some(fragment) = record.fragment() else {
-            return false;
-        };
+    pub(super) fn admits_fragment(&mut self, fragment: &Fragment<'_>) -> bool {
         let expected = match self.role {
+            _ if self.done => false,
             // The peer repeats its flight until it has ours.
             Role::Client if self.sent_change_cipher_spec => false,
             // ServerHello, HelloVerifyRequest, NewSessionTicket, Certificate to ServerHelloDone, CertificateStatus.
@@ -81,6 +85,15 @@ impl LossFilter {
             // Certificate, CertificateVerify, ClientKeyExchange; before our ServerHello they answer nothing.
             Role::Server => self.sent_server_hello && matches!(fragment.kind, 11 | 15 | 16),
         };
-        expected && fragment.message < MAX_MESSAGES && fragment.length <= MAX_MESSAGE_BYTES
+        let fits = fragment.length <= MAX_MESSAGE_BYTES
+            && fragment.offset + fragment.data.len() <= fragment.length;
+        let known = self.fragments.get_mut(usize::from(fragment.message));
+        let Some(known) = known.filter(|_| expected && fits) else {
+            return false;
+        };
+        // rtc-dtls takes an empty fragment for the whole message.
+        let admitted = *known < MAX_FRAGMENTS && fragment.data.is_empty() == (fragment.length == 0);
+        *known += u8::from(admitted);
+        admitted
     }
 }

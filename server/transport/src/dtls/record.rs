@@ -19,8 +19,10 @@ pub(super) struct Record<'a> {
     pub(super) bytes: &'a [u8],
 }
 
-/// The head of a handshake message in clear, with its fragment.
+/// A handshake message in clear, or a part of one.
 pub(super) struct Fragment<'a> {
+    /// With its head.
+    pub(super) bytes: &'a [u8],
     pub(super) kind: u8,
     pub(super) length: usize,
     pub(super) message: u16,
@@ -59,24 +61,39 @@ impl<'a> Record<'a> {
         &self.bytes[HEADER..]
     }
 
-    /// The first handshake message of a record in clear.
-    pub(super) fn fragment(&self) -> Option<Fragment<'a>> {
-        if self.content_type() != HANDSHAKE || self.epoch() != 0 {
-            return None;
-        }
-        let body = self.body();
-        let head = body.get(..HANDSHAKE_HEADER)?;
-        let number = |at: usize| {
-            usize::from(head[at]) << 16 | usize::from(head[at + 1]) << 8 | usize::from(head[at + 2])
-        };
-        let end = HANDSHAKE_HEADER + number(9);
-        Some(Fragment {
-            kind: head[0],
-            length: number(1),
-            message: u16::from_be_bytes([head[4], head[5]]),
-            offset: number(6),
-            data: body.get(HANDSHAKE_HEADER..end)?,
+    pub(super) fn is_clear_handshake(&self) -> bool {
+        self.content_type() == HANDSHAKE && self.epoch() == 0
+    }
+
+    /// The handshake messages of a record in clear: one record may hold several.
+    pub(super) fn fragments(&self) -> impl Iterator<Item = Fragment<'a>> + use<'a> {
+        let clear = self.is_clear_handshake().then(|| self.body());
+        let mut rest = clear.unwrap_or_default();
+        std::iter::from_fn(move || {
+            let head = rest.get(..HANDSHAKE_HEADER)?;
+            let number =
+                |at: usize| u32::from_be_bytes([0, head[at], head[at + 1], head[at + 2]]) as usize;
+            let bytes = rest.split_off(..HANDSHAKE_HEADER + number(9))?;
+            Some(Fragment {
+                bytes,
+                kind: head[0],
+                length: number(1),
+                message: u16::from_be_bytes([head[4], head[5]]),
+                offset: number(6),
+                data: &bytes[HANDSHAKE_HEADER..],
+            })
         })
+    }
+}
+
+impl Fragment<'_> {
+    /// In a record of its own, without a number yet.
+    pub(super) fn to_record(&self) -> Option<Vec<u8>> {
+        let length = u16::try_from(self.bytes.len()).ok()?;
+        let mut record = vec![HANDSHAKE, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 0];
+        record.extend(length.to_be_bytes());
+        record.extend(self.bytes);
+        Some(record)
     }
 }
 

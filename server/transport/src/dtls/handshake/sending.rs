@@ -40,7 +40,7 @@ impl Handshake {
             }
             return false;
         }
-        let message = first.fragment().map(|fragment| fragment.kind);
+        let message = first.fragments().next().map(|fragment| fragment.kind);
         out.extend(datagrams.iter().cloned());
         let attempts = match (self.params.role, message) {
             // Our last flight, again.

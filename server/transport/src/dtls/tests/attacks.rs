@@ -6,6 +6,9 @@ use proptest::prelude::*;
 
 use super::network::{End, Faults, Network, Rng};
 use super::{DtlsError, GCM_128, Peer, pair};
+use crate::dtls::Role;
+use crate::dtls::loss_filter::LossFilter;
+use crate::dtls::record::records;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -150,6 +153,41 @@ fn a_flood_of_garbage_is_bounded() {
     client.handle_timeout(network.now);
     let took = network.connect(&mut client, &mut server, LIMIT);
     assert!(took.is_some(), "{:?} {:?}", client.events, server.events);
+}
+
+/// `count` fragments of one byte, of one message of a server; in records of `per_record`, 100 in a datagram.
+fn crumbs(count: usize, per_record: usize) -> Vec<Vec<u8>> {
+    let crumb = |at: usize| {
+        let [_, _, high, low] = (at as u32).to_be_bytes();
+        vec![11, 0, 0x3F, 0xFF, 0, 0, 0, high, low, 0, 0, 1, 7]
+    };
+    let crumbs: Vec<_> = (0..count).map(crumb).collect();
+    let bodies = crumbs.chunks(per_record).map(<[_]>::concat);
+    let records: Vec<_> = bodies.map(|body| record(22, 0, 0, &body)).collect();
+    records
+        .chunks(100 / per_record)
+        .map(<[_]>::concat)
+        .collect()
+}
+
+#[test]
+fn a_message_in_thousands_of_fragments_is_not_put_together() {
+    for per_record in [1, 100] {
+        let datagrams = crumbs(5000, per_record);
+        let mut filter = LossFilter::new(Role::Client);
+        let records = datagrams.iter().flat_map(|datagram| records(datagram));
+        let fragments = records.flat_map(|record| record.fragments());
+        let admitted = fragments.filter(|fragment| filter.admits_fragment(fragment));
+        assert_eq!(admitted.count(), 64);
+        // Minutes otherwise.
+        let (mut client, _) = pair(GCM_128, GCM_128);
+        let now = Instant::now();
+        client.start(now);
+        for datagram in &datagrams {
+            client.receive(now, datagram);
+        }
+        assert_eq!(client.transmits().len(), 1);
+    }
 }
 
 #[test]

@@ -56,6 +56,18 @@ fn a_handshake_takes_three_round_trips_and_six_datagrams() {
 }
 
 #[test]
+fn on_a_path_of_800_ms_flights_that_cross_do_no_harm() {
+    let (mut client, mut server) = pair(GCM_128, GCM_128);
+    let mut network = Network::new(Faults::default(), 1);
+    network.delay = Duration::from_millis(400);
+    let took = network.connect(&mut client, &mut server, LIMIT).unwrap();
+    assert_eq!(took, Duration::from_millis(2400));
+    network.run(&mut client, &mut server, LIMIT, |_, _| false);
+    assert!(network.sent <= 32, "{}", network.sent);
+    assert!(client.dtls.is_connected() && server.dtls.is_connected());
+}
+
+#[test]
 fn a_client_needs_no_timer_after_the_handshake_and_a_server_none_after_its_linger() {
     let (mut client, mut server) = pair(GCM_128, GCM_128);
     let mut network = Network::new(Faults::default(), 1);
@@ -137,7 +149,12 @@ fn a_server_takes_a_client_hello_in_fragments_of_any_order() {
 
 /// A datagram with one handshake message, as several.
 fn fragments(datagram: &[u8], size: usize) -> Vec<Vec<u8>> {
-    let message = records(datagram).next().unwrap().fragment().unwrap();
+    let message = records(datagram)
+        .next()
+        .unwrap()
+        .fragments()
+        .next()
+        .unwrap();
     let mut number = 100;
     let pieces = message.data.chunks(size).enumerate();
     pieces
@@ -155,6 +172,33 @@ fn fragments(datagram: &[u8], size: usize) -> Vec<Vec<u8>> {
             record
         })
         .collect()
+}
+
+#[test]
+fn several_messages_in_one_record_are_taken() {
+    let (mut client, mut server) = pair(GCM_128, GCM_128);
+    let now = std::time::Instant::now();
+    client.start(now);
+    server.start(now);
+    for _ in 0..2 {
+        for datagram in client.transmits() {
+            server.receive(now, &datagram);
+        }
+        for datagram in server.transmits() {
+            let messages = records(&datagram).flat_map(|record| record.fragments());
+            let body: Vec<u8> = messages
+                .flat_map(|message| message.bytes.to_vec())
+                .collect();
+            let mut packed = vec![HANDSHAKE, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 0];
+            packed.extend((body.len() as u16).to_be_bytes());
+            packed.extend(body);
+            client.receive(now, &packed);
+        }
+    }
+    for datagram in client.transmits() {
+        server.receive(now, &datagram);
+    }
+    assert!(server.dtls.is_connected());
 }
 
 #[test]

@@ -47,9 +47,9 @@ pub(super) struct Network {
     /// When it arrives, in which order it was sent, whether at the server.
     in_flight: Vec<(Instant, usize, bool, Vec<u8>)>,
     pub(super) sent: usize,
+    /// One way.
+    pub(super) delay: Duration,
 }
-
-const DELAY: Duration = Duration::from_millis(20);
 
 impl Network {
     pub(super) fn new(faults: Faults, seed: u64) -> Self {
@@ -61,6 +61,7 @@ impl Network {
             rng: Rng::new(seed),
             in_flight: Vec::new(),
             sent: 0,
+            delay: Duration::from_millis(20),
         }
     }
 
@@ -127,7 +128,7 @@ impl Network {
                     continue;
                 }
                 let late = self.rng.percent(self.faults.late);
-                let delay = DELAY + DELAY * 4 * u32::from(late);
+                let delay = self.delay + self.delay * 4 * u32::from(late);
                 self.in_flight
                     .push((self.now + delay, self.sent, to_server, datagram.clone()));
             }

@@ -97,7 +97,11 @@ fn encrypted(content: u8) -> Vec<u8> {
 }
 
 fn admits(filter: &mut LossFilter, bytes: &[u8]) -> bool {
-    filter.admits(&records(bytes).next().unwrap())
+    let record = records(bytes).next().unwrap();
+    match record.fragments().next() {
+        Some(fragment) => filter.admits_fragment(&fragment),
+        None => filter.admits(&record),
+    }
 }
 
 #[test]
