@@ -5,10 +5,10 @@
 //! | byte | meaning |
 //! |---|---|
 //! | 0 | a viewer is added |
-//! | 1 | a viewer gets a ufrag |
+//! | 1 | a viewer gets a ufrag, and loses those before |
 //! | 2 | a viewer is removed |
-//! | 3 | a STUN request is about to be sent to an address for a viewer |
-//! | 4 | an authenticated packet of a viewer came from an address |
+//! | 3 | a viewer gives an address up |
+//! | 4 | an authenticated request of a viewer came from an address |
 //! | 5 | a binding request arrives from an address: the length of an attribute before USERNAME, then the ufrag |
 //! | 6 | a datagram arrives from an address: its length, then the datagram |
 //! | 7 | time passes: 40 ms for each unit of the next byte |
@@ -33,9 +33,9 @@ struct Model {
     viewers: Vec<Option<RouteId>>,
     /// The viewer that got each ufrag last.
     ufrags: HashMap<String, Index>,
-    /// The addresses that may be routed to each viewer.
+    /// The addresses that may be routed to each viewer: those that were learned.
     known: HashSet<(Index, Remote)>,
-    /// The viewer that each address was last routed to, and when. For `HOLD` after that, only `Routes::claim` gives the address to another viewer.
+    /// The viewer that each address was last routed to, and when. For `HOLD` after that, it is not given to another viewer.
     last_seen: HashMap<Remote, (Index, Instant)>,
 }
 
@@ -101,7 +101,7 @@ impl Model {
             1 => {
                 if let Some((index, id)) = self.viewer(input) {
                     let ufrag = input.ufrag();
-                    self.routes.set_ufrag(id, &ufrag);
+                    self.routes.set_ufrags(id, &[&ufrag]);
                     self.ufrags.retain(|_, other| *other != index);
                     self.ufrags.insert(ufrag, index);
                 }
@@ -114,22 +114,38 @@ impl Model {
                     self.last_seen.retain(|_, (other, _)| *other != index);
                 }
             }
-            3 | 4 => {
+            3 => {
                 if let Some((index, id)) = self.viewer(input) {
                     let remote = input.remote();
-                    self.known.insert((index, remote));
-                    if event == 3 {
-                        self.routes.expect_response(self.now, id, remote);
-                    } else {
+                    self.routes.forget(id, remote);
+                    self.known.remove(&(index, remote));
+                    if self
+                        .last_seen
+                        .get(&remote)
+                        .is_some_and(|(other, _)| *other == index)
+                    {
                         self.last_seen.remove(&remote);
-                        self.routes.claim(self.now, id, remote);
+                    }
+                    assert_ne!(self.routes.by_remote(remote), Some(&index));
+                }
+            }
+            4 => {
+                if let Some((index, id)) = self.viewer(input) {
+                    let remote = input.remote();
+                    let holder = self.last_seen.get(&remote);
+                    let held =
+                        holder.is_some_and(|(other, at)| *other != index && self.is_held(*at));
+                    let learned = self.routes.learn(self.now, id, remote);
+                    assert!(!(held && learned), "{remote:?} was taken away");
+                    if learned {
+                        self.known.insert((index, remote));
+                        self.last_seen.insert(remote, (index, self.now));
                     }
                 }
             }
             5 => {
                 let (remote, before, ufrag) = (input.remote(), input.byte(), input.ufrag());
                 let named = self.ufrags.get(&ufrag).copied();
-                self.known.extend(named.map(|index| (index, remote)));
                 let found = self.route(remote, &binding_request(before, &ufrag));
                 if let Some(named) = named {
                     assert_eq!(found, Some(named), "{ufrag} belongs to another viewer");
@@ -174,15 +190,9 @@ impl Model {
         });
         assert!(
             named || self.known.contains(&(index, remote)),
-            "{remote:?} was never routed to it"
+            "{remote:?} was never learned"
         );
-        self.known.insert((index, remote));
-        let holder = self
-            .last_seen
-            .get(&remote)
-            .filter(|(_, at)| self.is_held(*at));
-        let holds = holder.is_none_or(|(holder, _)| *holder == index);
-        if holds && self.routes.by_remote(remote) == Some(&index) {
+        if self.routes.by_remote(remote) == Some(&index) {
             self.last_seen.insert(remote, (index, self.now));
         }
         Some(index)
