@@ -15,14 +15,14 @@ use crate::ice::{Agent, Credentials, IceEvent, Verdict};
 
 /// From the answer to the keys.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// Consent to send expires (RFC 7675 5.1).
-const CONSENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Debug)]
 pub struct TransportParams {
     pub local: Credentials,
     pub remote: Credentials,
     pub dtls: DtlsParams,
+    /// A connection on which nothing authentic was heard for this long ends. Consent to send expires after 30 s (RFC 7675 5.1).
+    pub silence: Duration,
 }
 
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub enum EndReason {
     #[error("the peer closed the connection")]
     PeerClosed,
     #[error(
-        "nothing was heard of the peer for 30 s: it lost its network, or ended without a word; connect again"
+        "nothing was heard of the peer for too long: it lost its network, or ended without a word; connect again"
     )]
     Silent,
 }
@@ -64,6 +64,7 @@ pub struct Transport {
     agent: Agent,
     dtls: Dtls,
     state: State,
+    silence: Duration,
     events: VecDeque<Event>,
 }
 
@@ -91,6 +92,7 @@ impl Transport {
             state: State::Connecting {
                 deadline: now + CONNECT_TIMEOUT,
             },
+            silence: params.silence,
             events: VecDeque::new(),
         })
     }
@@ -183,7 +185,7 @@ impl Transport {
             State::Connecting { deadline } => Some((deadline, EndReason::NeverConnected)),
             State::Connected { media } => {
                 let heard = self.agent.last_heard().max(media);
-                Some((heard + CONSENT_TIMEOUT, EndReason::Silent))
+                Some((heard + self.silence, EndReason::Silent))
             }
             State::Ended => None,
         }

@@ -102,6 +102,7 @@ impl Pair {
                 fingerprints: vec![Fingerprint::parse(&fingerprint).expect("a fingerprint")],
                 profiles: vec![Profile::AeadAes128Gcm, Profile::Aes128CmSha1_80],
             },
+            silence: Duration::from_secs(30),
         };
         change(&mut params);
         client.handle_input(Input::Timeout(now)).expect("it runs");
