@@ -94,10 +94,6 @@ pub struct Config {
     #[arg(skip = GRACE)]
     pub grace: Duration,
 
-    /// Not a flag: whether shards encrypt media themselves. False: webrtc-rs does.
-    #[arg(skip = true)]
-    pub shard_srtp: bool,
-
     /// Not a flag: further limits of rooms.
     #[arg(skip)]
     pub room_limits: RoomLimits,

@@ -83,7 +83,6 @@ impl Server {
             public_ip: config.public_ip,
             shards: config.shard_count(),
             tcp: config.ice_tcp == Switch::On,
-            shard_srtp: config.shard_srtp,
         })?;
         let secret = config.turn.secret.clone().unwrap_or_else(Secret::random);
         let turn = match config.turn.switch {

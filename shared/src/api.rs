@@ -276,7 +276,9 @@ pub struct Health {
 /// `GET /session/{secret}`: statistics of one viewer. Totals are since its offer was answered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ViewerInfo {
-    pub path: MediaPath,
+    /// How its media is encrypted (RFC 5764 4.1.2, RFC 7714 14.2), as `AEAD_AES_128_GCM`. Absent until it is connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     /// The server's estimate of the viewer's bandwidth, in bit/s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate: Option<u64>,
@@ -296,26 +298,6 @@ pub struct ViewerInfo {
     pub skips: u64,
     /// Sends that the operating system refused.
     pub send_errors: u64,
-}
-
-/// The path of a viewer's media through the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MediaPath {
-    /// Encrypted by the fan-out, in batches for many viewers.
-    Sealed,
-    /// Through the viewer's own connection, packet by packet.
-    Ordinary,
-}
-
-impl MediaPath {
-    /// The name in JSON and in metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sealed => "sealed",
-            Self::Ordinary => "ordinary",
-        }
-    }
 }
 
 /// The body of every HTTP error: a sentence that says what to do.

@@ -1,45 +1,45 @@
-//! Viewers over WebRTC. With `webrtc-runtime` the only package that knows webrtc-rs; others take single parts of it (RTCP, ciphers).
+//! Viewers over WebRTC.
 //!
-//! One viewer, in order: [`Viewers::open_session`] negotiates, `session` answers, `lifetime` waits for the connection,
-//! `attachment` sends the media.
+//! One viewer, in order: [`Viewers::open_session`] negotiates and answers; the thread of the port's connections runs its ICE and DTLS (`viewer`); when it is
+//! connected, its shard sends the media (`serving`).
 //!
 //! | module | noun |
 //! |---|---|
 //! | `viewers` | all viewers: answers offers, finds sessions by their secret, ends them |
-//! | `session` | one viewer's session, as HTTP requests see it |
+//! | `sessions`, `session` | the sessions as HTTP requests see them |
 //! | `patch` | what a PATCH of a session asks for (pure) |
-//! | `lifetime` | the task of a session, from the answer to the end |
-//! | `liveness` | whether a viewer connects, and whether it is still there (pure) |
-//! | `attachment` | the media of a connected viewer: sent by its shard, or by its connection |
-//! | `negotiation` | from an offer to an answer: which m-lines are served, which are rejected (pure) |
+//! | `thread` | the thread that runs the connections of a port |
+//! | `connections` | the connections of one port, and which is due when |
+//! | `viewer` | one viewer, from the answer to the end |
+//! | `serving` | a connected viewer: its keys, its subscription, its shard |
+//! | `end` | why a session ended |
+//! | `negotiation` | which m-lines of an offer are served, and how (pure) |
+//! | `answer` | the answer as text (pure) |
 //! | `offering` | what a stream offers, and which m-lines get it (pure) |
 //! | `codecs` | which codec and which payload type (pure) |
-//! | `sdp`, `sdpfrag` | descriptions and fragments as text (pure) |
-//! | `connection` | a PeerConnection with the settings that all viewers share, and its answers |
+//! | `profiles` | which SRTP profiles are offered to whom (pure) |
+//! | `sdp`, `sdpfrag`, `credentials` | descriptions, fragments and credentials as text (pure) |
 //! | `shard_pool` | the shards, and which of them gets the next viewer |
-//! | `rtp_params` | negotiated formats in the types of webrtc-rs |
-//! | `key_extractor` | the SRTP keys of a connection, for egress |
-//! | `keyframes` | PLI and FIR, from the RTCP that arrives |
-//! | `runtime` | the UDP port of a shard as the sockets of one connection |
 
-mod attachment;
+mod answer;
 mod codecs;
-mod connection;
-mod key_extractor;
-mod keyframes;
-mod lifetime;
-mod liveness;
+mod connections;
+mod credentials;
+mod end;
 mod negotiation;
 #[cfg(test)]
 mod negotiation_tests;
 mod offering;
 mod patch;
-mod rtp_params;
-mod runtime;
+mod profiles;
 mod sdp;
 mod sdpfrag;
+mod serving;
 mod session;
+mod sessions;
 mod shard_pool;
+mod thread;
+mod viewer;
 mod viewers;
 
 pub use negotiation::NegotiationError;

@@ -1,16 +1,16 @@
 //! The meaning of a PATCH of a session: it adds candidates or restarts ICE (RFC 9725 4.3). Pure.
 
-use super::negotiation::Negotiation;
 use super::sdpfrag::{Fragment, FragmentError};
 use super::viewers::SessionError;
 
 /// Candidates that a viewer may trickle for one set of ICE credentials.
 const MAX_TRICKLED: usize = 64;
 
-/// The negotiated state of a session. An ICE restart replaces it.
+/// What a PATCH of a session is compared with. An ICE restart replaces it.
 #[derive(Debug)]
 pub(super) struct IceState {
-    pub(super) negotiation: Negotiation,
+    /// Ours.
+    pub(super) local_ufrag: String,
     pub(super) etag: String,
     pub(super) remote_ufrag: String,
     /// The number of candidates that the viewer has trickled for these credentials.
@@ -42,7 +42,7 @@ impl IceState {
         if matches == Some(false) {
             return Err(SessionError::Stale);
         }
-        if fragment.ufrag == self.remote_ufrag {
+        if fragment.credentials.ufrag == self.remote_ufrag {
             self.trickled += fragment.candidates.len();
             if self.trickled > MAX_TRICKLED {
                 return Err(FragmentError::TooLong.into());
@@ -58,21 +58,13 @@ impl IceState {
 
 #[cfg(test)]
 mod tests {
-    use shared::api::Codec;
+    use transport::ice::Credentials;
 
     use super::*;
-    use crate::offering::Offering;
-
-    const OFFER: &str = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=recvonly\r\na=rtpmap:96 VP8/90000\r\n\
-        a=ice-ufrag:mine\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\na=fingerprint:sha-256 00:11\r\n";
 
     fn state() -> IceState {
-        let offering = Offering {
-            video: vec![Codec::Vp8],
-            ..Default::default()
-        };
         IceState {
-            negotiation: Negotiation::new(OFFER, &offering).unwrap(),
+            local_ufrag: "ours".to_owned(),
             etag: "e1".to_owned(),
             remote_ufrag: "mine".to_owned(),
             trickled: 0,
@@ -81,8 +73,10 @@ mod tests {
 
     fn fragment(ufrag: &str, candidates: usize) -> Fragment {
         Fragment {
-            ufrag: ufrag.to_owned(),
-            pwd: "abcdefghijklmnopqrstuv".to_owned(),
+            credentials: Credentials {
+                ufrag: ufrag.to_owned(),
+                pwd: "abcdefghijklmnopqrstuv".to_owned(),
+            },
             candidates: vec![String::new(); candidates],
         }
     }

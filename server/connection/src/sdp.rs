@@ -94,6 +94,13 @@ impl<'a> Sdp<'a> {
         })
     }
 
+    /// The values of every `a=name:value` at session level.
+    pub(crate) fn session_attributes(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.session
+            .iter()
+            .filter_map(move |line| value_of(line, name))
+    }
+
     pub(crate) fn session_direction(&self) -> Direction {
         direction(&self.session).unwrap_or(Direction::SendRecv)
     }
@@ -145,16 +152,6 @@ impl<'a> Section<'a> {
         let line = self.lines.first().copied().unwrap_or("m=");
         line[2..].split_ascii_whitespace()
     }
-}
-
-/// The name of the attribute in a line `a=name` or `a=name:value`.
-pub(crate) fn name_of(line: &str) -> Option<&str> {
-    let attribute = line.strip_prefix("a=")?;
-    Some(
-        attribute
-            .split_once(':')
-            .map_or(attribute, |(name, _)| name),
-    )
 }
 
 fn value_of<'a>(line: &'a str, name: &str) -> Option<&'a str> {

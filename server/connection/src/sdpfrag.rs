@@ -1,16 +1,17 @@
 //! SDP fragments (RFC 8840): trickled candidates and the credentials of ICE restarts (RFC 9725 4.3). Pure.
 
-use super::negotiation::is_usable_candidate;
+use transport::ice::Credentials;
+
+use super::credentials;
 
 /// Bounds the cost of a fragment; browsers send a few candidates at once.
 const MAX_LINES: usize = 200;
 
 /// ICE credentials and candidates of one side.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Fragment {
-    pub(crate) ufrag: String,
-    pub(crate) pwd: String,
-    /// `candidate:1 1 udp ...`: UDP candidates with an IP address.
+    pub(crate) credentials: Credentials,
+    /// `candidate:1 1 udp ...`, unparsed.
     pub(crate) candidates: Vec<String>,
 }
 
@@ -31,7 +32,7 @@ pub enum FragmentError {
 
 impl Fragment {
     pub(crate) fn parse(text: &str) -> Result<Self, FragmentError> {
-        let mut fragment = Self::default();
+        let (mut ufrag, mut pwd, mut candidates) = (None, None, Vec::new());
         for (count, line) in text
             .lines()
             .map(str::trim)
@@ -45,40 +46,29 @@ impl Fragment {
             if kind.len() != 1 || !kind.as_bytes()[0].is_ascii_lowercase() {
                 return Err(FragmentError::BadLine);
             }
-            if let Some(ufrag) = value.strip_prefix("ice-ufrag:") {
-                // With BUNDLE every section repeats the same credentials.
-                if fragment.ufrag.is_empty() {
-                    fragment.ufrag = ufrag.trim().to_owned();
-                }
-            } else if let Some(pwd) = value.strip_prefix("ice-pwd:") {
-                if fragment.pwd.is_empty() {
-                    fragment.pwd = pwd.trim().to_owned();
-                }
-            } else if value.starts_with("candidate:") && is_usable_candidate(value) {
-                fragment.candidates.push(value.to_owned());
+            // With BUNDLE every section repeats the same credentials.
+            if let Some(value) = value.strip_prefix("ice-ufrag:") {
+                ufrag.get_or_insert(value.trim());
+            } else if let Some(value) = value.strip_prefix("ice-pwd:") {
+                pwd.get_or_insert(value.trim());
+            } else if value.starts_with("candidate:") {
+                candidates.push(value.to_owned());
             }
         }
-        if fragment.ufrag.is_empty() || fragment.pwd.is_empty() {
+        let (Some(ufrag), Some(pwd)) = (ufrag, pwd) else {
             return Err(FragmentError::NoCredentials);
-        }
-        // RFC 8839 5.4.
-        let well_formed = |text: &str, least: usize| {
-            (least..=256).contains(&text.len())
-                && text
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
         };
-        if !well_formed(&fragment.ufrag, 4) || !well_formed(&fragment.pwd, 22) {
-            return Err(FragmentError::BadCredentials);
-        }
-        Ok(fragment)
+        Ok(Self {
+            credentials: credentials::parse(ufrag, pwd).ok_or(FragmentError::BadCredentials)?,
+            candidates,
+        })
     }
 
     /// The fragment as text, with one m-line: that of the transport.
     pub(crate) fn to_text(&self, mid: &str, kind: &str) -> String {
         let mut text = format!(
             "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\nm={kind} 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:{mid}\r\n",
-            self.ufrag, self.pwd
+            self.credentials.ufrag, self.credentials.pwd
         );
         for candidate in &self.candidates {
             text.push_str(&format!("a={candidate}\r\n"));
@@ -101,38 +91,36 @@ mod tests {
     #[test]
     fn candidates_and_credentials_are_read() {
         let fragment = Fragment::parse(TRICKLE).unwrap();
+        let Credentials { ufrag, pwd } = &fragment.credentials;
         assert_eq!(
-            (fragment.ufrag.as_str(), fragment.pwd.as_str()),
+            (ufrag.as_str(), pwd.as_str()),
             ("EsAw", "P2uYro0UCOQ4zxjKXaWCBui1")
         );
-        assert_eq!(fragment.candidates.len(), 1, "a name is not an address");
+        assert_eq!(fragment.candidates.len(), 2);
         assert!(fragment.candidates[0].contains("192.0.2.1 61764"));
     }
 
     #[test]
     fn what_is_not_a_fragment_is_named() {
-        assert_eq!(Fragment::parse(""), Err(FragmentError::NoCredentials));
-        assert_eq!(Fragment::parse("hello"), Err(FragmentError::BadLine));
+        let error = |text: &str| Fragment::parse(text).unwrap_err();
+        assert_eq!(error(""), FragmentError::NoCredentials);
+        assert_eq!(error("hello"), FragmentError::BadLine);
         assert_eq!(
-            Fragment::parse("a=ice-ufrag:EsAw\r\na=ice-pwd:short"),
-            Err(FragmentError::BadCredentials)
+            error("a=ice-ufrag:EsAw\r\na=ice-pwd:short"),
+            FragmentError::BadCredentials
         );
-        assert_eq!(
-            Fragment::parse("a=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjK\u{7}aWCBui1"),
-            Err(FragmentError::BadCredentials)
-        );
-        assert_eq!(
-            Fragment::parse(&"a=x\n".repeat(201)),
-            Err(FragmentError::TooLong)
-        );
+        assert_eq!(error(&"a=x\n".repeat(201)), FragmentError::TooLong);
     }
 
     proptest! {
         #[test]
         fn what_is_written_is_read_again(ufrag in "[a-zA-Z0-9+/]{4,32}", pwd in "[a-zA-Z0-9+/]{22,64}", ports in proptest::collection::vec(1u16.., 0..8)) {
-            let candidates = ports.iter().map(|port| format!("candidate:1 1 udp 1 192.0.2.1 {port} typ host")).collect();
-            let fragment = Fragment { ufrag, pwd, candidates };
-            prop_assert_eq!(Fragment::parse(&fragment.to_text("0", "video")).unwrap(), fragment);
+            let candidates: Vec<_> = ports.iter().map(|port| format!("candidate:1 1 udp 1 192.0.2.1 {port} typ host")).collect();
+            let fragment = Fragment { credentials: Credentials { ufrag, pwd }, candidates };
+            let read = Fragment::parse(&fragment.to_text("0", "video")).unwrap();
+            prop_assert_eq!(&read.credentials.ufrag, &fragment.credentials.ufrag);
+            prop_assert_eq!(&read.credentials.pwd, &fragment.credentials.pwd);
+            prop_assert_eq!(read.candidates, fragment.candidates);
         }
 
         #[test]

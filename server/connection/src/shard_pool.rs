@@ -1,4 +1,4 @@
-//! The shards, and which of them gets the next viewer.
+//! The shards, each with the thread of its connections, and which of them gets the next viewer.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,49 +7,61 @@ use std::time::Duration;
 use egress::shard::Shard;
 use net::Route;
 
+use super::thread::ConnectionThread;
+
 /// A new address is used after this time at the latest.
 const ADDRESS_INTERVAL: Duration = Duration::from_secs(3);
 
+/// A port's two threads: one sends media, the other runs the connections.
 #[derive(Debug)]
-pub(crate) struct ShardPool {
-    shards: Vec<Shard>,
+pub(super) struct Member {
+    pub(super) shard: Shard,
+    pub(super) thread: ConnectionThread,
+}
+
+#[derive(Debug)]
+pub(super) struct ShardPool {
+    /// At least one.
+    members: Vec<Member>,
     /// Held from the choice of a shard until the route counts there.
     choosing: Mutex<()>,
 }
 
 impl ShardPool {
-    pub(crate) fn new(shards: Vec<Shard>) -> Self {
+    pub(super) fn new(members: Vec<Member>) -> Self {
         Self {
-            shards,
+            members,
             choosing: Mutex::default(),
         }
     }
 
-    /// Opens a route on the running shard with the fewest. A viewer counts from here on, not only once it is connected: otherwise all viewers that join at
-    /// the same time would get the same shard. `None`: there is no shard.
-    pub(crate) fn open_route(&self) -> Option<(Shard, Arc<Route>)> {
+    /// Opens a route on the shard with the fewest. A viewer counts from here on, not only once it is connected: otherwise all viewers that join at
+    /// the same time would get the same shard.
+    ///
+    /// # Panics
+    /// There is no shard.
+    pub(super) fn open_route(&self) -> (&Member, Arc<Route>) {
         let _choosing = self.choosing.lock().unwrap_or_else(PoisonError::into_inner);
-        let shard = self
-            .shards
-            .iter()
-            .min_by_key(|shard| shard.port().peers())?;
-        Some((shard.clone(), Arc::new(shard.port().open())))
+        let members = self.members.iter();
+        let member = members.min_by_key(|member| member.shard.port().peers());
+        let member = member.expect("there is at least one");
+        (member, Arc::new(member.shard.port().open()))
     }
 
     /// The UDP addresses of all shards.
-    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        let ports = self.shards.iter().map(Shard::port);
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        let ports = self.members.iter().map(|member| member.shard.port());
         ports.flat_map(|port| port.addresses()).collect()
     }
 
     /// Follows the addresses of this machine, which DHCP, a VPN or an IPv6 prefix may change.
-    pub(crate) async fn follow_addresses(&self) {
+    pub(super) async fn follow_addresses(&self) {
         loop {
             tokio::time::sleep(ADDRESS_INTERVAL).await;
             match tokio::task::spawn_blocking(net::local_addresses).await {
                 Ok(Ok(addresses)) => {
-                    for shard in &self.shards {
-                        shard.port().follow(&addresses);
+                    for member in &self.members {
+                        member.shard.port().follow(&addresses);
                     }
                 }
                 Ok(Err(error)) => tracing::debug!(%error, "addresses of this machine"),
@@ -59,7 +71,7 @@ impl ShardPool {
     }
 
     #[cfg(feature = "fault-injection")]
-    pub(crate) fn get(&self, number: usize) -> &Shard {
-        &self.shards[number]
+    pub(super) fn get(&self, number: usize) -> &Member {
+        &self.members[number]
     }
 }

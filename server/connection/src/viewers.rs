@@ -1,30 +1,43 @@
 //! The viewers of all streams: answers offers, finds sessions by their secret, ends them.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use rtc::crypto::default_provider;
+use tokio::sync::{Mutex, mpsc, watch};
 
-use super::connection::ConnectionFactory;
-use super::lifetime::End;
+use super::answer::{self, Local};
+use super::codecs::Format;
+use super::connections::Command;
+use super::end::End;
 use super::negotiation::{Negotiation, NegotiationError};
 use super::offering::Offering;
+use super::patch::IceState;
+use super::profiles;
 use super::sdpfrag::FragmentError;
-use super::session::{Opening, Session};
-use super::shard_pool::ShardPool;
+use super::serving::Order;
+use super::session::Session;
+use super::sessions::Sessions;
+use super::shard_pool::{Member, ShardPool};
+use super::thread::ConnectionThread;
+use super::viewer::Opening;
 use egress::counters::ShardCounters;
 #[cfg(feature = "fault-injection")]
 use egress::shard::Fault;
 use egress::shard::Shard;
+use egress::srtp::{self, Profile};
+use egress::track::TrackParams;
 use media::track::TrackKind;
 use net::{NetError, Port};
 use shared::api::Codec;
 use shared::hex::hex;
 use stream::admission::ViewerPermit;
 use stream::{Stream, StreamError};
+use transport::dtls::{DtlsParams, Identity, Role};
+use transport::ice::Credentials;
+use transport::{Transport, TransportParams};
 
 /// At shutdown, connections have this long to close, so that viewers see the end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -41,9 +54,6 @@ pub enum SessionError {
     Stream(#[from] StreamError),
     #[error(transparent)]
     Fragment(#[from] FragmentError),
-    /// webrtc-rs rejects the offer.
-    #[error("The offer cannot be used: {0}; send the SDP that createOffer gave, unchanged.")]
-    Offer(webrtc::error::Error),
     #[error(
         "This session changed in the meantime; send If-Match with the newest ETag, or * to restart ICE."
     )]
@@ -59,8 +69,12 @@ pub enum SessionError {
 pub enum SetupError {
     #[error(transparent)]
     Net(#[from] NetError),
-    #[error("No thread for sending media could be started: {0}.")]
-    Shard(std::io::Error),
+    #[error("No thread for viewers could be started: {0}.")]
+    Thread(std::io::Error),
+    #[error(
+        "The encryption of media does not work: {0}; please report this with the versions of Weir and of your system."
+    )]
+    Encryption(String),
     #[error("No certificate for encrypted media could be made: {0}.")]
     Certificate(String),
 }
@@ -76,9 +90,6 @@ pub struct Options {
     pub shards: usize,
     /// Accept viewers over ICE-TCP (RFC 6544) as well, on the same port numbers.
     pub tcp: bool,
-    /// Let shards encrypt and send the media of viewers whose SRTP keys can be extracted. False: webrtc-rs does, at several
-    /// times the cost.
-    pub shard_srtp: bool,
 }
 
 /// All viewers. Clones share them.
@@ -87,23 +98,20 @@ pub struct Viewers(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    factory: ConnectionFactory,
+    pool: ShardPool,
+    /// One for all viewers: generating a key costs more than the rest of an answer.
+    identity: Identity,
     next_id: AtomicU64,
     shards: Vec<Arc<ShardCounters>>,
-    sessions: Arc<Sessions>,
-}
-
-/// Sessions by secret.
-#[derive(Debug, Default)]
-pub(crate) struct Sessions {
-    by_secret: Mutex<HashMap<String, Arc<Session>>>,
-    removed: Notify,
+    sessions: Sessions,
     closing: AtomicBool,
 }
 
-/// The server is shutting down.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Closing;
+/// A viewer of which nothing is heard for this long is gone. Browsers send a check every 2.5 to 6 s, and answer ours.
+const SILENCE: Duration = Duration::from_millis(9_500);
+
+/// Commands to its playhead that wait for a viewer to be connected; further ones are dropped.
+const MAX_COMMANDS: usize = 16;
 
 /// The answer to an offer, and what a client needs to change or end the session.
 #[derive(Debug)]
@@ -121,7 +129,13 @@ impl Viewers {
     /// # Errors
     /// A port is taken, a thread cannot be started, or no certificate can be generated.
     pub fn new(options: &Options) -> Result<Self, SetupError> {
-        let mut shards = Vec::new();
+        let provider = default_provider();
+        let crypto = provider.map_err(|error| SetupError::Encryption(error.to_string()))?;
+        let tested = srtp::self_test(crypto.crypto());
+        tested.map_err(|error| SetupError::Encryption(error.to_string()))?;
+        let identity = Identity::generate();
+        let identity = identity.map_err(|error| SetupError::Certificate(error.to_string()))?;
+        let mut members = Vec::new();
         for number in 0..options.shards.max(1) {
             let port = match options.udp_port {
                 0 => 0,
@@ -130,54 +144,52 @@ impl Viewers {
                 }
             };
             let port = Port::bind(port, options.public_ip, options.tcp)?;
-            let shard = Shard::start(format!("shard {number}"), port).map_err(SetupError::Shard)?;
-            shards.push(shard);
+            let name = format!("connections {number}");
+            let thread = ConnectionThread::start(name, &port, Arc::clone(&crypto));
+            let thread = thread.map_err(SetupError::Thread)?;
+            let shard = Shard::start(format!("shard {number}"), port);
+            let shard = shard.map_err(SetupError::Thread)?;
+            members.push(Member { shard, thread });
         }
-        let counters = shards
-            .iter()
-            .map(|shard| shard.counters().clone())
-            .collect();
-        let factory = ConnectionFactory::new(ShardPool::new(shards), options.shard_srtp)
-            .map_err(|error| SetupError::Certificate(error.to_string()))?;
+        let counters = members.iter().map(|member| member.shard.counters().clone());
         Ok(Self(Arc::new(Inner {
-            factory,
+            shards: counters.collect(),
+            pool: ShardPool::new(members),
+            identity,
             next_id: AtomicU64::new(1),
-            shards: counters,
-            sessions: Arc::default(),
+            sessions: Sessions::default(),
+            closing: AtomicBool::new(false),
         })))
     }
 
     /// The UDP addresses that viewers connect to, of all shards.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.0.factory.shards().addresses()
+        self.0.pool.addresses()
     }
 
     /// Follows the addresses of this machine until the future is dropped: new viewers are offered the present ones.
     pub async fn follow_addresses(&self) {
-        self.0.factory.shards().follow_addresses().await;
+        self.0.pool.follow_addresses().await;
     }
 
-    /// Answers an offer. The session ends when the viewer does not connect in time, or leaves. It is opened even when the
-    /// returned future is dropped.
+    /// Answers an offer. The session ends when the viewer does not connect in time, or leaves. The stream's source starts when the viewer is connected.
+    /// `user_agent`: of the request, which tells browsers apart.
     ///
     /// # Errors
-    /// The offer cannot be used, the stream cannot be read or started, or `permit` has no capacity left for it.
+    /// The offer cannot be used, the stream cannot be read, or `permit` has no capacity left for it.
     pub async fn open_session(
         &self,
         permit: ViewerPermit,
         stream: Arc<Stream>,
-        offer: String,
+        offer: &str,
+        user_agent: Option<&str>,
     ) -> Result<NewSession, SessionError> {
-        let inner = self.0.clone();
-        // A task of its own: the caller may be dropped at any time, and the connection must still be closed.
-        let session = tokio::spawn(async move { inner.open_session(permit, stream, &offer).await });
-        session
-            .await
-            .unwrap_or_else(|error| Err(SessionError::Internal(error.to_string())))
+        let inner = &self.0;
+        inner.open_session(permit, stream, offer, user_agent).await
     }
 
     pub fn session(&self, secret: &str) -> Option<Arc<Session>> {
-        self.0.sessions.lock().get(secret).cloned()
+        self.0.sessions.get(secret)
     }
 
     /// Counters of each shard since the start.
@@ -188,33 +200,37 @@ impl Viewers {
     /// Makes a shard fail as by an error in the program.
     #[cfg(feature = "fault-injection")]
     pub fn inject_fault(&self, shard: usize, fault: Fault) {
-        self.0.factory.shards().get(shard).inject_fault(fault);
+        self.0.pool.get(shard).shard.inject_fault(fault);
     }
 
-    /// Viewers that have been sent packets: by a shard, and by webrtc-rs.
-    pub fn by_path(&self) -> (usize, usize) {
-        let sessions = self.0.sessions.lock();
-        let served = sessions.values().map(|session| session.counters());
-        let served = served.filter(|counters| counters.sent.packets.get() > 0);
-        let (sealed, ordinary): (Vec<_>, Vec<_>) =
-            served.partition(|counters| counters.is_sealed());
-        (sealed.len(), ordinary.len())
+    /// Makes the thread of a shard's connections fail likewise.
+    #[cfg(feature = "fault-injection")]
+    pub async fn inject_connection_fault(&self, shard: usize) {
+        let _ = self.0.pool.get(shard).thread.send(Command::Fail).await;
+    }
+
+    /// The connected viewers, by how their media is encrypted.
+    pub fn by_profile(&self) -> [(Profile, usize); 4] {
+        let sessions = self.0.sessions.all();
+        let profiles = sessions.iter();
+        let profiles: Vec<_> = profiles
+            .filter_map(|session| session.counters().profile())
+            .collect();
+        let count = |profile| profiles.iter().filter(|other| **other == profile).count();
+        Profile::ALL.map(|profile| (profile, count(profile)))
     }
 
     /// Number of sessions that have not ended, connected or not.
     pub fn sessions(&self) -> usize {
-        self.0.sessions.lock().len()
+        self.0.sessions.len()
     }
 
     /// Ends every session. Viewers see the stream end.
     pub async fn close(&self) {
-        let all: Vec<Arc<Session>> = {
-            let sessions = self.0.sessions.lock();
-            self.0.sessions.closing.store(true, Ordering::Release);
-            sessions.values().cloned().collect()
-        };
-        for session in all {
-            session.stop(End::Shutdown);
+        // A session that is opened after this ends at once.
+        self.0.closing.store(true, Ordering::SeqCst);
+        for session in self.0.sessions.all() {
+            session.end(End::Shutdown).await;
         }
         if tokio::time::timeout(CLOSE_TIMEOUT, self.0.sessions.wait_until_empty())
             .await
@@ -234,67 +250,127 @@ impl Inner {
         mut permit: ViewerPermit,
         stream: Arc<Stream>,
         offer: &str,
+        user_agent: Option<&str>,
     ) -> Result<NewSession, SessionError> {
         // A file that blocks must not keep the permits of its viewers for ever.
         let offered = tokio::time::timeout(PROBE_TIMEOUT, stream.offering());
         let offered = offered.await.map_err(|_| StreamError::Slow)??;
         let negotiation = Negotiation::new(offer, &codecs(&offered))?;
-        let formats = negotiation.video.iter().chain(&negotiation.audio);
-        let tracks: Vec<_> = formats
+        let tracks: Vec<_> = negotiation
+            .formats()
             .filter_map(|format| offered.with_codec(format.codec).cloned())
             .collect();
         permit.reserve(&stream, &tracks)?;
-        let tracks: Vec<_> = tracks.iter().map(|track| track.id).collect();
-        let subscription = stream.subscribe(&tracks).await?;
-        permit.connected()?;
-        let opening = Opening {
-            id: self.next_id.fetch_add(1, Ordering::Relaxed),
-            secret: random_hex::<16>()?,
-            sessions: self.sessions.clone(),
-            permit,
-            subscription,
-            negotiation,
+        stream.warm();
+
+        let (member, route) = self.pool.open_route();
+        let local = Credentials::random();
+        // Before the answer leaves: the viewer's first request may arrive at once.
+        route.set_ufrags(&[&local.ufrag]);
+        let params = track_params(negotiation.formats())?;
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let (secret, etag, cname) = (random_hex::<16>()?, random_hex::<8>()?, random_hex::<8>()?);
+        let role = match negotiation.peer_is_dtls_client {
+            true => Role::Server,
+            false => Role::Client,
         };
-        Session::open(opening, &self.factory).await
+        let answer = answer::write(
+            &negotiation,
+            &Local {
+                session_id: random_number()?,
+                credentials: &local,
+                fingerprint: self.identity.fingerprint(),
+                role,
+                candidates: &route.port().candidates(),
+                cname: &cname,
+                tracks: &params,
+            },
+        );
+        let section = negotiation.first_served();
+        let transport_line = section.map_or_else(Default::default, |section| {
+            (
+                section.mid.clone().unwrap_or_default(),
+                section.kind.clone(),
+            )
+        });
+        let (commands, received) = mpsc::channel(MAX_COMMANDS);
+        let (ended_sender, ended) = watch::channel(());
+        let session = Arc::new(Session {
+            route: Arc::clone(&route),
+            thread: member.thread.clone(),
+            ice: Mutex::new(IceState {
+                local_ufrag: local.ufrag.clone(),
+                etag: etag.clone(),
+                remote_ufrag: negotiation.credentials.ufrag.clone(),
+                trickled: 0,
+            }),
+            transport_line,
+            counters: Arc::default(),
+            commands,
+            ended,
+        });
+        let order = Order {
+            stream,
+            tracks: tracks.iter().map(|track| track.id).collect(),
+            params,
+            cname,
+            shard: member.shard.clone(),
+            route,
+            counters: Arc::clone(&session.counters),
+            commands: received,
+        };
+        let params = TransportParams {
+            local: local.clone(),
+            remote: negotiation.credentials,
+            dtls: DtlsParams {
+                role,
+                fingerprints: negotiation.fingerprints,
+                profiles: profiles::offered_to(user_agent),
+            },
+            silence: SILENCE,
+        };
+        let transport = Transport::new(&self.identity, params, std::time::Instant::now());
+        let transport = transport.map_err(|error| SessionError::Internal(error.to_string()))?;
+        let place = member.thread.reserve().await;
+        let place = place.map_err(|gone| SessionError::Internal(gone.to_string()))?;
+        place.send(Command::Open(Box::new(Opening {
+            id,
+            transport,
+            ufrag: local.ufrag,
+            order,
+            permit,
+            registration: self
+                .sessions
+                .add(&secret, Arc::clone(&session), ended_sender),
+        })));
+        // `Viewers::close` has set it before it looked for sessions, or has found this one.
+        if self.closing.load(Ordering::SeqCst) {
+            session.end(End::Shutdown).await;
+        }
+        Ok(NewSession {
+            answer,
+            secret,
+            etag,
+        })
     }
 }
 
-impl Sessions {
-    /// `Closing`: the session is added, but has to be stopped at once.
-    pub(crate) fn add(&self, secret: String, session: Arc<Session>) -> Result<(), Closing> {
-        let mut sessions = self.lock();
-        sessions.insert(secret, session);
-        // Under the lock: `Viewers::close` either finds the session, or has set `closing` before.
-        if self.closing.load(Ordering::Acquire) {
-            Err(Closing)
-        } else {
-            Ok(())
-        }
-    }
-
-    pub(crate) fn remove(&self, secret: &str) {
-        self.lock().remove(secret);
-        self.removed.notify_waiters();
-    }
-
-    async fn wait_until_empty(&self) {
-        loop {
-            let removed = self.removed.notified();
-            tokio::pin!(removed);
-            removed.as_mut().enable();
-            if self.lock().is_empty() {
-                return;
-            }
-            removed.await;
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
-        // Poisoning is harmless: the map is consistent between any two statements.
-        self.by_secret
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
+/// The tracks of these formats. All SSRCs differ, and none is 0.
+fn track_params<'a>(
+    formats: impl Iterator<Item = &'a Format>,
+) -> Result<Vec<TrackParams>, SessionError> {
+    let random = random_number()?;
+    // The lower 8 bits count, the others are random.
+    let mut ssrcs = (1..=u8::MAX).map(|number| random as u32 & !0xFF | u32::from(number));
+    let mut ssrc = || ssrcs.next().unwrap_or_default();
+    let tracks = formats.map(|format| TrackParams {
+        codec: format.codec,
+        payload_type: format.payload_type,
+        ssrc: ssrc(),
+        rtx: format.rtx.map(|payload_type| (payload_type, ssrc())),
+        twcc_id: format.transport,
+    });
+    Ok(tracks.collect())
 }
 
 fn codecs(offered: &media::track::Offering) -> Offering {
@@ -315,9 +391,16 @@ fn codecs(offered: &media::track::Offering) -> Offering {
 }
 
 /// `N` random bytes as hexadecimal digits.
-pub(crate) fn random_hex<const N: usize>() -> Result<String, SessionError> {
+pub(super) fn random_hex<const N: usize>() -> Result<String, SessionError> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| SessionError::Internal(format!("no random numbers: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(no_random)?;
     Ok(hex(bytes))
+}
+
+fn random_number() -> Result<u64, SessionError> {
+    getrandom::u64().map_err(no_random)
+}
+
+fn no_random(error: getrandom::Error) -> SessionError {
+    SessionError::Internal(format!("no random numbers: {error}"))
 }

@@ -1,9 +1,10 @@
 //! Counters of viewers and shards, for `/metrics` and `GET /session`.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::srtp::Profile;
 pub use stream::counters::{Counter, Counters};
 
 /// Counters of one viewer.
@@ -14,9 +15,20 @@ pub struct ViewerCounters {
     estimate_bps: AtomicU64,
     /// 0: not measured yet.
     rtt_us: AtomicU64,
+    profile: OnceLock<Profile>,
 }
 
 impl ViewerCounters {
+    /// How its media is encrypted. `None`: it is not connected yet.
+    pub fn profile(&self) -> Option<Profile> {
+        self.profile.get().copied()
+    }
+
+    /// The first call counts: the keys of a viewer do not change.
+    pub fn set_profile(&self, profile: Profile) {
+        self.profile.get_or_init(|| profile);
+    }
+
     /// The estimated bandwidth of the path to the viewer, in bits a second.
     pub fn estimate_bps(&self) -> Option<u64> {
         Some(self.estimate_bps.load(Ordering::Relaxed)).filter(|&estimate| estimate > 0)

@@ -18,7 +18,7 @@ pub const MAX_REMOTES: usize = 32;
 pub const HOLD: Duration = Duration::from_secs(5);
 
 /// A viewer in the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouteId(u64);
 
 /// The routing table. `T` is the destination of a viewer's datagrams.

@@ -16,7 +16,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::datagram::DatagramKind;
 use super::peer::PeerState;
 use super::port::{Port, lock};
 use super::routes::Remote;
@@ -177,7 +176,7 @@ impl Connection {
                     Frame::TooLong => return,
                 };
                 let now = Instant::now();
-                if DatagramKind::of(datagram) == DatagramKind::Other || !meter.admit(now) {
+                if !meter.admit(now) {
                     return;
                 }
                 let peer = self

@@ -70,11 +70,13 @@ impl HttpError {
                     NegotiationError::SendOnly
                     | NegotiationError::NoMid
                     | NegotiationError::NoIce
-                    | NegotiationError::NoFingerprint => (S::UNPROCESSABLE_ENTITY, None),
+                    | NegotiationError::BadIce
+                    | NegotiationError::IceLite
+                    | NegotiationError::NoFingerprint
+                    | NegotiationError::BadFingerprint => (S::UNPROCESSABLE_ENTITY, None),
                     NegotiationError::NothingWanted { .. }
                     | NegotiationError::NoCommonCodec { .. } => (S::NOT_ACCEPTABLE, None),
                 },
-                SessionError::Offer(_) => (S::UNPROCESSABLE_ENTITY, None),
                 SessionError::Stream(error) => Self::status_of_stream(error),
                 SessionError::Fragment(_) => (S::BAD_REQUEST, None),
                 SessionError::Stale => (S::PRECONDITION_FAILED, None),

@@ -9,7 +9,6 @@ use std::sync::atomic::Ordering;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use shared::api::MediaPath;
 
 use super::router::App;
 use egress::counters::{Counter, Counters, Lateness, ShardCounters};
@@ -92,15 +91,14 @@ fn viewers(text: &mut Exposition, app: &App) {
     for (error, times) in admission.refused() {
         text.sample(name, &[("limit", error.name())], times);
     }
-    let (sealed, ordinary) = app.viewers.by_path();
-    let name = "weir_viewers_by_path";
+    let name = "weir_viewers_by_profile";
     text.family(
         name,
         "gauge",
-        "Viewers that have been sent packets, by media path.",
+        "Viewers that have connected, by SRTP protection profile.",
     );
-    for (path, viewers) in [(MediaPath::Sealed, sealed), (MediaPath::Ordinary, ordinary)] {
-        text.sample(name, &[("path", path.name())], viewers);
+    for (profile, viewers) in app.viewers.by_profile() {
+        text.sample(name, &[("profile", profile.name())], viewers);
     }
     let name = "weir_egress_bits_per_second";
     text.family(

@@ -43,7 +43,7 @@ pub(super) async fn offer(
             .ok_or(HttpError::NoSuchStream(name))?,
         None => app.registry.first().ok_or(HttpError::NoStreams)?,
     };
-    let session = open_session(&app, client, stream, offer).await?;
+    let session = open_session(&app, client, stream, &headers, &offer).await?;
     Ok((
         [
             (header::CONTENT_TYPE, SDP),
@@ -59,13 +59,13 @@ pub(super) async fn open_session(
     app: &App,
     client: Counted,
     stream: Arc<Stream>,
-    offer: String,
+    headers: &HeaderMap,
+    offer: &str,
 ) -> Result<NewSession, HttpError> {
     let permit = app.registry.admit(client.0).map_err(StreamError::from)?;
-    let session = tokio::time::timeout(
-        ANSWER_TIMEOUT,
-        app.viewers.open_session(permit, stream, offer),
-    )
-    .await;
+    let user_agent = headers.get(header::USER_AGENT);
+    let user_agent = user_agent.and_then(|user_agent| user_agent.to_str().ok());
+    let session = app.viewers.open_session(permit, stream, offer, user_agent);
+    let session = tokio::time::timeout(ANSWER_TIMEOUT, session).await;
     Ok(session.map_err(|_| HttpError::Stalled)??)
 }

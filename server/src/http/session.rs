@@ -8,7 +8,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use shared::api::{MediaPath, ViewerInfo};
+use shared::api::ViewerInfo;
 
 use super::body;
 use super::error::HttpError;
@@ -53,10 +53,7 @@ pub(super) async fn info(
     let counters = session.counters();
     let sent = &counters.sent;
     let info = ViewerInfo {
-        path: match counters.is_sealed() {
-            true => MediaPath::Sealed,
-            false => MediaPath::Ordinary,
-        },
+        profile: counters.profile().map(|profile| profile.name().to_owned()),
         estimate: counters.estimate_bps(),
         rtt: counters.rtt().map(|rtt| rtt.as_secs_f64()),
         packets: sent.packets.get(),

@@ -31,7 +31,7 @@ pub(super) async fn create(
 ) -> Result<Response, HttpError> {
     let stream = find(&app, name)?;
     let offer = body::text(&headers, body, SDP).await?;
-    let session = open_session(&app, client, stream, offer).await?;
+    let session = open_session(&app, client, stream, &headers, &offer).await?;
     let mut response = (StatusCode::CREATED, session.answer).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(SDP));

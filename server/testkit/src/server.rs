@@ -9,7 +9,7 @@ use clap::Parser;
 use connection::Viewers;
 use reqwest::{Method, Response};
 use room::registry::{RoomLimits, RoomRegistry};
-use shared::api::{Health, MediaPath};
+use shared::api::Health;
 use stream::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -43,13 +43,6 @@ impl TestServer {
     /// As [`Self::with`], listening on this address.
     pub async fn at(address: &str, arguments: &[&str]) -> Self {
         Self::run(address, config(arguments)).await
-    }
-
-    /// As [`Self::start`], with shards or the ordinary path sending the media.
-    pub async fn with_media_path(path: MediaPath) -> Self {
-        let mut config = config(&[&format!("film={}", crate::CLIP)]);
-        config.shard_srtp = path == MediaPath::Sealed;
-        Self::run("127.0.0.1:0", config).await
     }
 
     /// With changed limits on rooms.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use shared::api::{MediaPath, ViewerInfo};
+use egress::srtp::Profile;
+use shared::api::ViewerInfo;
 use testkit::{TestServer, TestViewer, Wants, sentence};
 
 /// A viewer that never connects, so that its counters hold only what the test adds; the path of its session.
@@ -30,12 +31,12 @@ async fn a_session_has_statistics() {
         response.json::<ViewerInfo>().await.unwrap()
     };
     let before = ask().await;
-    assert_eq!(before.path, MediaPath::Ordinary);
+    assert_eq!(before.profile, None);
     assert_eq!((before.estimate, before.rtt, before.skips), (None, None, 0));
 
     let session = server.viewers.session(secret).unwrap();
     let counters = session.counters();
-    counters.set_sealed(true);
+    counters.set_profile(Profile::AeadAes128Gcm);
     counters.set_estimate_bps(800_000);
     counters.set_rtt(Duration::from_millis(40));
     counters.sent.packets.add(20);
@@ -46,7 +47,7 @@ async fn a_session_has_statistics() {
     counters.sent.skips.add(2);
     counters.sent.send_errors.add(5);
     let expected = ViewerInfo {
-        path: MediaPath::Sealed,
+        profile: Some("AEAD_AES_128_GCM".to_owned()),
         estimate: Some(800_000),
         rtt: Some(0.04),
         packets: 20,
@@ -104,7 +105,7 @@ async fn a_monitor_reads_what_happens() {
         .viewers
         .session(location.strip_prefix("/session/").unwrap());
     let session = session.unwrap();
-    session.counters().set_sealed(true);
+    session.counters().set_profile(Profile::AeadAes128Gcm);
     session.counters().sent.packets.add(1);
     let stream = server.registry.get("a \"film\"").unwrap();
     stream.counters().packets.add(7);
@@ -122,8 +123,8 @@ async fn a_monitor_reads_what_happens() {
     for line in [
         "weir_viewers 0",
         "weir_connecting 1",
-        "weir_viewers_by_path{path=\"sealed\"} 1",
-        "weir_viewers_by_path{path=\"ordinary\"} 0",
+        "weir_viewers_by_profile{profile=\"AEAD_AES_128_GCM\"} 1",
+        "weir_viewers_by_profile{profile=\"AES128_CM_HMAC_SHA1_80\"} 0",
         "# TYPE weir_sent_packets_total counter",
         "weir_sent_packets_total{shard=\"1\"} 9",
         "weir_nacks_total{shard=\"1\"} 4",

@@ -1,29 +1,28 @@
 //! ICE-TCP over real sockets: routing of frames to peers, and limits on connections.
 
-use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use net::{Port, Route, tcp};
+use net::routes::Remote;
+use net::{Arrival, Port, Route, tcp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::LocalSet;
 
 /// The time to wait for an event.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The server's limit on connections whose peer is not identified.
-const MAX_UNIDENTIFIED: usize = 64;
+/// The server's limit on connections of one address whose peer is not identified.
+const MAX_UNIDENTIFIED: usize = 16;
 /// The server's limit on the bytes of a datagram.
 const MAX_DATAGRAM: usize = 2048;
 
 /// A port that accepts ICE-TCP connections on the loopback address.
 struct TestPort {
     port: Arc<Port>,
-    /// Index of the socket of the loopback address.
-    index: usize,
+    arrivals: Mutex<mpsc::Receiver<Arrival>>,
     /// The address that accepts connections.
     address: SocketAddr,
 }
@@ -35,40 +34,51 @@ impl TestPort {
         let mut sockets = port.sockets().into_iter();
         let socket = sockets.find(|socket| socket.address().ip() == Ipv4Addr::LOCALHOST);
         let socket = socket.expect("a loopback address");
-        let index = socket.index();
         let listener = socket.listener().expect("in a runtime").expect("ICE-TCP");
         let address = listener.local_addr().expect("bound");
-        let serving = tcp::serve(Arc::clone(&port), index, listener, |_, _, _| {});
+        let serving = tcp::serve(Arc::clone(&port), socket.index(), listener, |_, _, _| {});
         tokio::task::spawn_local(serving);
+        let arrivals = port.take_arrivals().expect("not taken yet");
         Self {
             port,
-            index,
+            arrivals: Mutex::new(arrivals),
             address,
         }
+    }
+
+    /// Index of the socket of the loopback address.
+    fn index(&self) -> usize {
+        let mut sockets = self.port.sockets().into_iter();
+        let socket = sockets.find(|socket| socket.address().ip() == Ipv4Addr::LOCALHOST);
+        socket.expect("a loopback address").index()
     }
 
     /// A peer with this ufrag.
     fn peer(&self, name: &str) -> Route {
         let route = self.port.open();
-        route.set_ufrag(name);
+        route.set_ufrags(&[name]);
         route
     }
 
     async fn connect(&self) -> TcpStream {
-        let connection = TcpStream::connect(self.address).await.expect("connected");
+        self.connect_from(Ipv4Addr::LOCALHOST).await
+    }
+
+    async fn connect_from(&self, address: Ipv4Addr) -> TcpStream {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((address, 0).into()).expect("a free port");
+        let connection = socket.connect(self.address).await.expect("connected");
         connection.set_nodelay(true).expect("an open connection");
         connection
     }
 
     /// The next datagram for a peer.
-    async fn next(&self, route: &Route) -> (SocketAddr, Bytes) {
-        let next = poll_fn(|context| route.poll_receive(context, self.index));
-        within("a datagram arrives", next).await
-    }
-
-    /// Sends a datagram to a peer over its route, as a peer connection does.
-    async fn send(&self, route: &Route, datagram: &[u8], to: SocketAddr) {
-        poll_fn(|context| route.poll_send(context, self.index, datagram, to)).await;
+    async fn next(&self, route: &Route) -> (Remote, Vec<u8>) {
+        let mut arrivals = self.arrivals.lock().await;
+        let arrival = within("a datagram arrives", arrivals.recv()).await;
+        let arrival = arrival.expect("the port is open");
+        assert_eq!(arrival.to, route.id());
+        (arrival.from, arrival.datagram.to_vec())
     }
 }
 
@@ -112,7 +122,6 @@ async fn cut_frames() {
     let datagrams = [
         binding_request("abcd"),
         vec![22; 1200],
-        vec![],
         vec![20; 1],
         vec![23; MAX_DATAGRAM],
         binding_request("abcd"),
@@ -122,6 +131,13 @@ async fn cut_frames() {
     for piece in [1, 2, 3, 31, 1000, bytes.len()] {
         let mut connection = port.connect().await;
         let from = connection.local_addr().expect("connected");
+        let remote = Remote {
+            socket: port.index(),
+            address: from,
+            tcp: true,
+        };
+        // As after an authentic request from there.
+        assert!(peer.learn(Instant::now(), remote));
         let write = async {
             for piece in bytes.chunks(piece) {
                 connection.write_all(piece).await.expect("written");
@@ -133,7 +149,7 @@ async fn cut_frames() {
                 let received = port.next(&peer).await;
                 assert_eq!(
                     received,
-                    (from, Bytes::from(datagram.clone())),
+                    (remote, datagram.clone()),
                     "in pieces of {piece} bytes"
                 );
             }
@@ -194,49 +210,52 @@ async fn long_frames() {
 }
 
 #[tokio::test]
-async fn silent_connections_are_limited_and_identified_ones_are_not() {
+async fn silent_connections_give_way_to_new_ones_of_their_address() {
     LocalSet::new().run_until(silence()).await;
 }
 
 async fn silence() {
     let port = TestPort::open();
     let peer = port.peer("abcd");
+    let framed = frame(&binding_request("abcd"));
+    let mut other = port.connect_from(Ipv4Addr::new(127, 0, 0, 2)).await;
+    let mut identified = port.connect().await;
+    identified.write_all(&framed).await.expect("written");
+    port.next(&peer).await;
     let mut silent = Vec::new();
     for _ in 0..MAX_UNIDENTIFIED {
         silent.push(port.connect().await);
     }
-    let mut one_more = port.connect().await;
-    expect_closed(&mut one_more).await;
-
-    // An identified connection no longer counts towards the limit.
-    let framed = frame(&binding_request("abcd"));
-    let mut identified = silent.pop().expect("not empty");
-    identified.write_all(&framed).await.expect("written");
-    port.next(&peer).await;
-    let mut last = port.connect().await;
-    expect_closed(&mut port.connect().await).await;
-    last.write_all(&framed).await.expect("written");
-    let from = last.local_addr().expect("connected");
-    assert_eq!(port.next(&peer).await.0, from);
-
-    // Nor does a closed connection, after the server has noticed it.
-    silent.push(port.connect().await);
-    expect_closed(&mut port.connect().await).await;
-    drop(silent.pop());
-    let began = Instant::now();
-    loop {
-        assert!(
-            began.elapsed() < TIMEOUT,
-            "the closed connection still counts"
-        );
-        let mut next = port.connect().await;
-        // The server may have closed it already.
-        let _ = next.write_all(&framed).await;
-        tokio::select! {
-            _ = port.next(&peer) => break,
-            () = expect_closed(&mut next) => {}
-        }
+    for _ in 0..100 {
+        silent.push(port.connect().await);
+        expect_closed(&mut silent.remove(0)).await;
     }
+
+    // The newest, that of another address and the identified one are served.
+    let newest = silent.last_mut().expect("not empty");
+    for connection in [newest, &mut other, &mut identified] {
+        connection.write_all(&framed).await.expect("written");
+        let from = connection.local_addr().expect("connected");
+        assert_eq!(port.next(&peer).await.0.address, from);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_sends_a_flood_of_short_frames_is_closed() {
+    LocalSet::new().run_until(short_frames()).await;
+}
+
+async fn short_frames() {
+    let port = TestPort::open();
+    let peer = port.peer("abcd");
+    let mut connection = port.connect().await;
+    let framed = frame(&binding_request("abcd"));
+    connection.write_all(&framed).await.expect("written");
+    port.next(&peer).await;
+    let flood = frame(&[0x55]).repeat(20_000);
+    // Fails when the server closes meanwhile.
+    let _ = connection.write_all(&flood).await;
+    expect_closed(&mut connection).await;
 }
 
 #[tokio::test]
@@ -258,20 +277,21 @@ async fn not_reading() {
     }
     let (at_stalled, _) = port.next(&stalled).await;
     let (at_other, _) = port.next(&other).await;
+    stalled.select(at_stalled);
     // SRTCP, by its first bytes.
     let datagram = [&[0x81, 200, 0, 0][..], &[7; 1196]].concat();
     let framed = frame(&datagram);
     let mut arrived = vec![0; framed.len()];
     let mut queued = None;
     for round in 0..100_000 {
-        port.send(&stalled, &datagram, at_stalled).await;
+        stalled.send(at_stalled, &datagram);
         // Lets the server write as much as the socket accepts.
         tokio::task::yield_now().await;
         if queued.is_none() && stalled.path().expect("a path").is_full() {
             queued = Some(round * framed.len());
         }
         if round % 100 == 0 {
-            port.send(&other, &datagram, at_other).await;
+            other.send(at_other, &datagram);
             let read = to_other.read_exact(&mut arrived);
             within("the other peer receives its datagram", read)
                 .await

@@ -37,6 +37,16 @@ impl Profile {
         Self::Aes128CmSha1_32,
     ];
 
+    /// The name in the registry of IANA, without `SRTP_`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AeadAes128Gcm => "AEAD_AES_128_GCM",
+            Self::AeadAes256Gcm => "AEAD_AES_256_GCM",
+            Self::Aes128CmSha1_80 => "AES128_CM_HMAC_SHA1_80",
+            Self::Aes128CmSha1_32 => "AES128_CM_HMAC_SHA1_32",
+        }
+    }
+
     /// Bytes of a master key.
     pub fn key_len(self) -> usize {
         ProtectionProfile::from(self).key_len()

@@ -17,7 +17,7 @@ const SCRIPT: &str = concat!(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn aiortc_watches_and_what_it_loses_is_repaired() {
-    watches("SRTP_AEAD_AES_256_GCM", "").await;
+    watches("SRTP_AEAD_AES_128_GCM", "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,7 +52,6 @@ async fn watches(profile: &str, offered: &str) {
     server.stop().await;
 
     assert_eq!(report["profile"], profile, "{report}");
-    assert_eq!(report["session"]["path"], "sealed", "{report}");
     let number = |kind: &str, name: &str| {
         let number = report[kind][name].as_f64();
         number.unwrap_or_else(|| panic!("no {name} of {kind}: {report}"))

@@ -6,7 +6,6 @@ mod transport;
 
 use std::time::Duration;
 
-use shared::api::MediaPath;
 use str0m_viewer::{ReceivedMedia, Str0mViewer};
 use testkit::{TestServer, eventually};
 use transport::Transport;
@@ -52,7 +51,7 @@ async fn watches(transport: Transport) {
     let viewer = Str0mViewer::join(&server, "film", transport).await;
     assert_is_the_clip(&watched(&viewer, 4.0).await);
     let info = viewer.info().await.expect("it still watches");
-    assert_eq!(info.path, MediaPath::Sealed);
+    assert_eq!(info.profile.as_deref(), Some("AEAD_AES_128_GCM"));
     assert_eq!((info.skips, info.send_errors), (0, 0));
     // It sends transport-wide feedback.
     assert!(info.estimate.is_some(), "{info:?}");

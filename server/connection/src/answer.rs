@@ -1,0 +1,166 @@
+//! The answer to an offer (RFC 9429 5.3), as text. Pure.
+
+use std::fmt::Write;
+
+use egress::track::TrackParams;
+use transport::dtls::Role;
+use transport::ice::Credentials;
+
+use super::codecs::{Format, TRANSPORT_URI};
+use super::negotiation::{Negotiation, OfferedSection};
+
+/// What the server says of itself in an answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Local<'a> {
+    pub(super) session_id: u64,
+    pub(super) credentials: &'a Credentials,
+    /// `sha-256 AB:CD:...`, of the server's certificate.
+    pub(super) fingerprint: &'a str,
+    pub(super) role: Role,
+    /// `candidate:...` lines, all that there are.
+    pub(super) candidates: &'a [String],
+    /// Names the source of all tracks (RFC 3550 6.5.1), and the stream that they belong to (RFC 8830).
+    pub(super) cname: &'a str,
+    /// In the order of [`Negotiation::formats`].
+    pub(super) tracks: &'a [TrackParams],
+}
+
+/// The answer has the m-lines of the offer in the same order (RFC 3264 6).
+pub(super) fn write(negotiation: &Negotiation, local: &Local<'_>) -> String {
+    let mut answer = String::with_capacity(2048);
+    push(&mut answer, "v=0");
+    let id = local.session_id >> 1;
+    push(&mut answer, format_args!("o=- {id} 2 IN IP4 127.0.0.1"));
+    push(&mut answer, "s=-");
+    push(&mut answer, "t=0 0");
+    if negotiation.bundled {
+        let served = negotiation.sections.iter();
+        let served = served.filter(|section| section.serves.is_some());
+        let mids: Vec<_> = served
+            .filter_map(|section| section.mid.as_deref())
+            .collect();
+        push(
+            &mut answer,
+            format_args!("a=group:BUNDLE {}", mids.join(" ")),
+        );
+    }
+    push(&mut answer, "a=msid-semantic: WMS *");
+    let mut candidates = Some(local.candidates);
+    for section in &negotiation.sections {
+        let format = section.serves.and_then(|medium| negotiation.format(medium));
+        let track = format.and_then(|format| {
+            let mut tracks = local.tracks.iter();
+            tracks.find(|track| track.payload_type == format.payload_type)
+        });
+        match format.zip(track) {
+            Some((format, track)) => {
+                write_served(&mut answer, section, format, track, local);
+                if let Some(candidates) = candidates.take() {
+                    for candidate in candidates {
+                        push(&mut answer, format_args!("a={candidate}"));
+                    }
+                    push(&mut answer, "a=end-of-candidates");
+                }
+            }
+            None => write_rejected(&mut answer, section),
+        }
+    }
+    answer
+}
+
+fn write_served(
+    answer: &mut String,
+    section: &OfferedSection,
+    format: &Format,
+    track: &TrackParams,
+    local: &Local<'_>,
+) {
+    let payload_type = format.payload_type;
+    let mut formats = payload_type.to_string();
+    if let Some(rtx) = format.rtx {
+        let _ = write!(formats, " {rtx}");
+    }
+    let (kind, protocol) = (&section.kind, &section.protocol);
+    push(answer, format_args!("m={kind} 9 {protocol} {formats}"));
+    push(answer, "c=IN IP4 0.0.0.0");
+    push_attribute(answer, "mid", section.mid.as_deref().unwrap_or("0"));
+    push_attribute(answer, "ice-ufrag", &local.credentials.ufrag);
+    push_attribute(answer, "ice-pwd", &local.credentials.pwd);
+    push_attribute(answer, "fingerprint", local.fingerprint);
+    let setup = match local.role {
+        Role::Client => "active",
+        Role::Server => "passive",
+    };
+    push_attribute(answer, "setup", setup);
+    push(answer, "a=sendonly");
+    push(answer, "a=rtcp-mux");
+    if section.reduced_size_rtcp {
+        push(answer, "a=rtcp-rsize");
+    }
+    write_format(answer, format);
+    let TrackParams { ssrc, rtx, .. } = *track;
+    let cname = local.cname;
+    push(answer, format_args!("a=msid:{cname} {kind}"));
+    if let Some((_, rtx)) = rtx {
+        push(answer, format_args!("a=ssrc-group:FID {ssrc} {rtx}"));
+    }
+    for ssrc in [Some(ssrc), rtx.map(|(_, ssrc)| ssrc)]
+        .into_iter()
+        .flatten()
+    {
+        push(answer, format_args!("a=ssrc:{ssrc} cname:{cname}"));
+        push(answer, format_args!("a=ssrc:{ssrc} msid:{cname} {kind}"));
+    }
+}
+
+/// The format, its retransmissions and feedback, and the header extension.
+fn write_format(answer: &mut String, format: &Format) {
+    let payload_type = format.payload_type;
+    let (name, clock_rate) = (format.codec.rtpmap_name(), format.codec.clock_rate());
+    let channels = if format.codec.is_video() { "" } else { "/2" };
+    push(
+        answer,
+        format_args!("a=rtpmap:{payload_type} {name}/{clock_rate}{channels}"),
+    );
+    if !format.fmtp.is_empty() {
+        push(
+            answer,
+            format_args!("a=fmtp:{payload_type} {}", format.fmtp),
+        );
+    }
+    for feedback in &format.feedback {
+        push(answer, format_args!("a=rtcp-fb:{payload_type} {feedback}"));
+    }
+    if let Some(rtx) = format.rtx {
+        push(answer, format_args!("a=rtpmap:{rtx} rtx/{clock_rate}"));
+        push(answer, format_args!("a=fmtp:{rtx} apt={payload_type}"));
+    }
+    if let Some(id) = format.transport {
+        push(answer, format_args!("a=extmap:{id} {TRANSPORT_URI}"));
+    }
+}
+
+fn write_rejected(answer: &mut String, section: &OfferedSection) {
+    let OfferedSection {
+        kind,
+        protocol,
+        first_format,
+        ..
+    } = section;
+    push(answer, format_args!("m={kind} 0 {protocol} {first_format}"));
+    // Firefox requires a c= line in every section, also in a rejected one.
+    push(answer, "c=IN IP4 0.0.0.0");
+    push(answer, "a=inactive");
+    if let Some(mid) = &section.mid {
+        push_attribute(answer, "mid", mid);
+    }
+}
+
+fn push_attribute(answer: &mut String, name: &str, value: &str) {
+    push(answer, format_args!("a={name}:{value}"));
+}
+
+fn push(answer: &mut String, line: impl std::fmt::Display) {
+    // A String accepts everything.
+    let _ = write!(answer, "{line}\r\n");
+}

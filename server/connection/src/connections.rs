@@ -1,0 +1,137 @@
+//! The connections of one port: which viewer a datagram is for, and which is due when.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use net::Arrival;
+use net::routes::RouteId;
+use rtc::crypto::RTCCryptoProvider;
+use tokio::task::JoinSet;
+use transport::ice::Credentials;
+
+use super::end::End;
+use super::viewer::{Opening, Request, Viewer};
+
+/// State of a connection thread. It reads no clock.
+pub(super) struct Connections {
+    viewers: HashMap<RouteId, Viewer>,
+    /// Of the viewers that wait for a time.
+    deadlines: BTreeSet<(Instant, RouteId)>,
+    /// What serves the connected viewers.
+    pub(super) tasks: JoinSet<(RouteId, End)>,
+    crypto: Arc<dyn RTCCryptoProvider>,
+}
+
+/// What sessions ask of a connection thread.
+#[derive(Debug)]
+pub(super) enum Command {
+    Open(Box<Opening>),
+    /// With new credentials, ours and the viewer's.
+    Restart(RouteId, Credentials, Credentials),
+    End(RouteId, End),
+    #[cfg(feature = "fault-injection")]
+    Fail,
+}
+
+impl Connections {
+    pub(super) fn new(crypto: Arc<dyn RTCCryptoProvider>) -> Self {
+        Self {
+            viewers: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            tasks: JoinSet::new(),
+            crypto,
+        }
+    }
+
+    /// Ends all viewers after a failure of the thread.
+    pub(super) fn reset(&mut self, now: Instant) {
+        self.deadlines.clear();
+        for (_, viewer) in self.viewers.drain() {
+            viewer.end(now, &End::ShardFailed);
+        }
+    }
+
+    /// When [`Connections::handle_timeouts`] has work to do.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    pub(super) fn receive(&mut self, now: Instant, arrival: &Arrival) {
+        if let Some(viewer) = self.viewers.get_mut(&arrival.to) {
+            viewer.receive(now, arrival);
+            self.settle(now, arrival.to);
+        }
+    }
+
+    pub(super) fn handle_timeouts(&mut self, now: Instant) {
+        while let Some((at, id)) = self.deadlines.first().copied()
+            && at <= now
+        {
+            self.deadlines.pop_first();
+            if let Some(viewer) = self.viewers.get_mut(&id) {
+                viewer.deadline = None;
+                viewer.handle_timeout(now);
+                self.settle(now, id);
+            }
+        }
+    }
+
+    pub(super) fn handle_command(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::Open(opening) => {
+                let viewer = Viewer::new(*opening, now);
+                let id = viewer.route_id();
+                self.viewers.insert(id, viewer);
+                self.settle(now, id);
+            }
+            Command::Restart(id, local, remote) => {
+                if let Some(viewer) = self.viewers.get_mut(&id) {
+                    viewer.restart(now, local, remote);
+                    self.settle(now, id);
+                }
+            }
+            Command::End(id, end) => self.end(now, id, &end),
+            #[cfg(feature = "fault-injection")]
+            Command::Fail => panic!("a fault that a test injects"),
+        }
+    }
+
+    pub(super) fn end(&mut self, now: Instant, id: RouteId, end: &End) {
+        if let Some(viewer) = self.viewers.remove(&id) {
+            if let Some(deadline) = viewer.deadline {
+                self.deadlines.remove(&(deadline, id));
+            }
+            viewer.end(now, end);
+        }
+    }
+
+    /// Does what the viewer's connection asks for, and notes when it is due next.
+    fn settle(&mut self, now: Instant, id: RouteId) {
+        let Some(viewer) = self.viewers.get_mut(&id) else {
+            return;
+        };
+        while let Some(request) = viewer.settle(now, self.crypto.crypto()) {
+            match request {
+                Request::Serve(order, ciphers) => {
+                    let serving = async move { (id, order.serve(*ciphers).await) };
+                    viewer.serve_by(self.tasks.spawn(serving));
+                }
+                Request::End(end) => {
+                    self.end(now, id, &end);
+                    return;
+                }
+            }
+        }
+        let next = viewer.next_timeout();
+        if next == viewer.deadline {
+            return;
+        }
+        if let Some(deadline) = std::mem::replace(&mut viewer.deadline, next) {
+            self.deadlines.remove(&(deadline, id));
+        }
+        if let Some(next) = next {
+            self.deadlines.insert((next, id));
+        }
+    }
+}

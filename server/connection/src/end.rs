@@ -1,0 +1,72 @@
+//! Why a session ended.
+
+use std::fmt;
+
+use egress::EndReason;
+use transport::EndReason as TransportEnd;
+use transport::dtls::DtlsError;
+
+/// The one reason for which a session ended. The text is for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    NeverConnected,
+    HandshakeFailed(DtlsError),
+    KeysRefused,
+    /// A limit was reached while it connected.
+    Refused(String),
+    Deleted,
+    Left,
+    Silent,
+    SourceFailed(String),
+    StreamOver,
+    TrackGone,
+    ShardFailed,
+    Shutdown,
+}
+
+impl From<TransportEnd> for End {
+    fn from(end: TransportEnd) -> Self {
+        match end {
+            TransportEnd::NeverConnected => Self::NeverConnected,
+            TransportEnd::HandshakeFailed(error) => Self::HandshakeFailed(error),
+            TransportEnd::PeerClosed => Self::Left,
+            TransportEnd::Silent => Self::Silent,
+        }
+    }
+}
+
+impl From<EndReason> for End {
+    fn from(end: EndReason) -> Self {
+        match end {
+            EndReason::StreamOver => Self::StreamOver,
+            EndReason::TrackGone => Self::TrackGone,
+            EndReason::ViewerGone => Self::Left,
+            EndReason::ShardFailed => Self::ShardFailed,
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NeverConnected => "it never connected",
+            Self::HandshakeFailed(error) => {
+                return write!(formatter, "the DTLS handshake failed: {error}");
+            }
+            Self::KeysRefused => "its SRTP keys cannot be used",
+            Self::Refused(reason) => {
+                return write!(formatter, "it connected when there was no place: {reason}");
+            }
+            Self::Deleted => "it deleted its session",
+            Self::Left => "it closed the connection",
+            Self::Silent => "nothing has arrived from it for too long",
+            Self::SourceFailed(error) => {
+                return write!(formatter, "the stream could not be started: {error}");
+            }
+            Self::StreamOver => "the stream ended",
+            Self::TrackGone => "the stream does not have its track any more",
+            Self::ShardFailed => "the thread that served it has failed",
+            Self::Shutdown => "the server is shutting down",
+        })
+    }
+}
