@@ -9,9 +9,6 @@ use super::nomination::QUIET;
 use super::path::Path;
 use super::{Agent, IceEvent};
 
-/// About as long as a check for consent.
-const SILENT: Duration = Duration::from_secs(4);
-
 impl Agent {
     /// Continues with other credentials on both sides (RFC 8445 9). The old ones work, and the selected path stays, until a path
     /// is proved with the new ones and is nominated or the only one: then comes [`IceEvent::RestartDone`].
@@ -109,7 +106,8 @@ impl Agent {
         });
     }
 
-    /// The selected path did not answer. If it sent nothing either, selects one that was heard since, the nominated first.
+    /// The selected path did not answer, and sent nothing either: the peer's checks begin ours again. Selects a path that was
+    /// heard since, the nominated first.
     pub(super) fn leave_selected(&mut self, now: Instant) {
         let selected = self.selected.and_then(|selected| self.path_of(selected));
         let Some(heard) = selected.map(|path| path.heard) else {
@@ -118,8 +116,7 @@ impl Agent {
         let paths = self.paths.iter().enumerate();
         let alive = paths.filter(|(_, path)| path.heard > heard && path.is_proved(now));
         let rank = |path: &Path| (path.generation, path.nomination.is_nominated(), path.heard);
-        let best = alive.max_by_key(|(_, path)| rank(path));
-        if let Some((index, _)) = best.filter(|_| heard + SILENT <= now) {
+        if let Some((index, _)) = alive.max_by_key(|(_, path)| rank(path)) {
             self.select(now, index);
         }
     }

@@ -149,8 +149,8 @@ fn a_peer_whose_nat_changes_its_address_is_followed_with_the_first_check_that_is
 fn an_address_change_of_a_peer_that_nominated_once_is_found_by_the_check_for_consent() {
     let mut peer = Peer::new();
     peer.proves(1, NOMINATING);
-    peer.advance(3_000);
-    let mut seconds = 3;
+    peer.advance(1_000);
+    let mut seconds = 1;
     while peer.selected() == Some(1) {
         peer.proves(2, PLAIN);
         for _ in 0..20 {
@@ -159,7 +159,8 @@ fn an_address_change_of_a_peer_that_nominated_once_is_found_by_the_check_for_con
         }
         seconds += 1;
     }
-    assert!(seconds <= 10, "{seconds}");
+    // Asked at once, not when it would be due.
+    assert!(seconds <= 7, "{seconds}");
     assert_eq!(peer.selected(), Some(2));
 }
 
@@ -173,6 +174,20 @@ fn checks_from_a_second_address_that_does_not_nominate_move_nothing_while_the_fi
             peer.advance(50);
             peer.answers(&[1, 2]);
         }
+    }
+    assert_eq!(peer.selected(), Some(1));
+}
+
+#[test]
+fn a_path_whose_peer_sends_checks_and_loses_ours_is_not_left() {
+    let mut peer = Peer::new();
+    peer.proves(1, NOMINATING);
+    for _ in 0..60 {
+        peer.checks(1, PLAIN);
+        peer.advance(500);
+        peer.proves(2, PLAIN);
+        peer.advance(500);
+        peer.answers(&[2]);
     }
     assert_eq!(peer.selected(), Some(1));
 }
