@@ -1,7 +1,7 @@
 //! Requests to the server: `fetch` with a timeout, and errors that carry the server's sentence.
 
 use serde::de::DeserializeOwned;
-use shared::api::ApiError;
+use shared::api::{ApiError, ViewerLimit};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Headers, RequestInit, Response};
@@ -17,6 +17,8 @@ pub enum HttpError {
     Status {
         status: u16,
         error: String,
+        /// The limit of the server that was reached.
+        limit: Option<ViewerLimit>,
         retry_after: Option<u32>,
     },
     /// An unexpected response: probably not from a Weir server.
@@ -97,8 +99,8 @@ async fn read(response: Response) -> Result<HttpResponse, HttpError> {
         });
     }
     let status = response.status();
-    let error = match serde_json::from_str::<ApiError>(&text) {
-        Ok(error) => error.error,
+    let ApiError { error, limit } = match serde_json::from_str(&text) {
+        Ok(error) => error,
         // Sent by a proxy whose server is down (RFC 9110 15.6).
         Err(_) if matches!(status, 502..=504) => return Err(HttpError::Unreachable),
         Err(_) => return Err(HttpError::Unreadable),
@@ -106,6 +108,7 @@ async fn read(response: Response) -> Result<HttpResponse, HttpError> {
     Err(HttpError::Status {
         status,
         error,
+        limit,
         retry_after: header("retry-after").and_then(|text| text.trim().parse().ok()),
     })
 }

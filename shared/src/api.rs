@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::api_error::{ApiError, ViewerLimit};
+
 /// `GET /api/streams`: every stream of the server, sorted by name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StreamList {
@@ -298,10 +300,4 @@ pub struct ViewerInfo {
     pub skips: u64,
     /// Sends that the operating system refused.
     pub send_errors: u64,
-}
-
-/// The body of every HTTP error: a sentence that says what to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApiError {
-    pub error: String,
 }

@@ -3,6 +3,7 @@
 //! | module | contents |
 //! |---|---|
 //! | [`api`] | the responses of `GET /api/...`: streams, their tracks, and why a track is re-encoded |
+//! | `api_error` | the body of its errors, as part of [`api`] |
 //! | [`signaling`] | the messages between a peer and the server over `GET /ws` |
 //! | [`negotiation`] | which side rolls back when two offers cross |
 //! | [`chat`] | the messages between two peers over data channels |
@@ -12,6 +13,7 @@
 //! | [`safety`] | the code that two users compare to exclude a man-in-the-middle |
 
 pub mod api;
+mod api_error;
 pub mod chat;
 pub mod conversation;
 mod flat;

@@ -44,6 +44,7 @@ pub(crate) fn reason(phase: &Phase, text: &Text) -> Option<String> {
             RetryCause::Unreachable => text.cause_unreachable.to_owned(),
             RetryCause::NoPath => text.cause_no_path.to_owned(),
             RetryCause::Refused(error) => error.clone(),
+            RetryCause::Limit(limit) => (text.limit_reached)(*limit).to_owned(),
         },
         Phase::Ended => text.ended_text.to_owned(),
         Phase::Failed(Failure::Refused(error)) if error.is_empty() => text.not_weir.to_owned(),

@@ -1,5 +1,7 @@
 //! The message table of the first bundle.
 
+use shared::api::ViewerLimit;
+
 /// One field per message, an `fn` where numbers or names are inserted. Sentences end with a full stop, labels do not.
 #[derive(Debug)]
 pub struct Text {
@@ -67,6 +69,7 @@ pub struct Text {
     pub cause_closed: &'static str,
     pub cause_unreachable: &'static str,
     pub cause_no_path: &'static str,
+    pub limit_reached: fn(ViewerLimit) -> &'static str,
     pub failed_not_found: &'static str,
     pub failed_refused: &'static str,
     pub failed_browser: &'static str,

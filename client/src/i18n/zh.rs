@@ -1,5 +1,7 @@
 //! Messages in 简体中文.
 
+use shared::api::ViewerLimit;
+
 use super::Text;
 
 pub const TEXT: Text = Text {
@@ -74,6 +76,22 @@ pub const TEXT: Text = Text {
     cause_closed: "服务器关闭了连接，但视频流仍可观看。",
     cause_unreachable: "服务器无响应，可能正在重启。",
     cause_no_path: "服务器有响应，但媒体数据无法到达此浏览器。防火墙可能拦截了 UDP，可以使用 TURN 服务器。",
+    limit_reached: |limit| match limit {
+        ViewerLimit::ViewersOfAddress => {
+            "您所在网络的观众数已达到服务器的上限。请关闭其他观看页面，本页会自动重试。"
+        }
+        ViewerLimit::ConnectingOfAddress | ViewerLimit::Connecting => {
+            "同时连接的观众过多，本页稍后会自动重试。"
+        }
+        ViewerLimit::EncodersOfAddress => {
+            "服务器为您所在网络编码的视频数已达到上限。请关闭其中一个视频，或使用能播放原始视频的浏览器。"
+        }
+        ViewerLimit::Viewers => "服务器的观众数已达到上限，本页会自动重试。",
+        ViewerLimit::Encoders => {
+            "服务器编码的视频数已达到上限，本页会自动重试；使用能播放原始视频的浏览器则无需等待。"
+        }
+        ViewerLimit::Egress => "服务器的带宽已达到上限，本页会自动重试。",
+    },
     failed_not_found: "没有这个视频流",
     failed_refused: "服务器拒绝了请求",
     failed_browser: "浏览器出错",

@@ -10,6 +10,8 @@
 //!
 //! Times are milliseconds of a monotonic clock.
 
+use shared::api::ViewerLimit;
+
 /// An ICE restart costs a request; a short interruption needs none.
 const UNSTEADY_MS: f64 = 1_500.0;
 const RESTART_TIMEOUT_MS: f64 = 5_000.0;
@@ -85,6 +87,8 @@ pub enum RetryCause {
     NoPath,
     /// The server refused for now; its sentence.
     Refused(String),
+    /// A limit of the server is reached.
+    Limit(ViewerLimit),
 }
 
 /// Why a retry would not help.
@@ -107,6 +111,11 @@ pub enum OpenError {
     /// 429 or 5xx: retry, at the earliest `after` this many milliseconds.
     Later {
         error: String,
+        after: Option<u32>,
+    },
+    /// The same, for a limit that the server names.
+    Limited {
+        limit: ViewerLimit,
         after: Option<u32>,
     },
     /// Another 4xx, or a response that is not from a Weir server (empty).
@@ -288,6 +297,9 @@ impl PlayerSession {
             OpenError::Unreachable => self.wait(RetryCause::Unreachable, None, now, random),
             OpenError::Later { error, after } => {
                 self.wait(RetryCause::Refused(error), after, now, random)
+            }
+            OpenError::Limited { limit, after } => {
+                self.wait(RetryCause::Limit(limit), after, now, random)
             }
             OpenError::Gone(error) => {
                 self.gone += 1;

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use shared::api::ApiError;
+use shared::api::{ApiError, ViewerLimit};
 
 use connection::{NegotiationError, SessionError};
 use stream::StreamError;
@@ -115,15 +115,24 @@ impl HttpError {
         }
     }
 
+    /// The limit that was reached.
+    fn limit(&self) -> Option<ViewerLimit> {
+        match self {
+            Self::Stream(StreamError::Refused(error))
+            | Self::Session(SessionError::Stream(StreamError::Refused(error))) => Some(error.0),
+            _ => None,
+        }
+    }
+
     /// 429 (RFC 6585 4) for a limit of the client's own address, 503 for one of all.
     fn status_of_admission(error: AdmissionError) -> (StatusCode, Option<u16>) {
-        let status = match error.is_of_address() {
+        let status = match error.0.is_of_address() {
             true => StatusCode::TOO_MANY_REQUESTS,
             false => StatusCode::SERVICE_UNAVAILABLE,
         };
-        let retry_after = match error {
+        let retry_after = match error.0 {
             // A session connects, or ends, within seconds.
-            AdmissionError::Connecting | AdmissionError::ConnectingOfAddress => 2,
+            ViewerLimit::Connecting | ViewerLimit::ConnectingOfAddress => 2,
             _ => 10,
         };
         (status, Some(retry_after))
@@ -142,6 +151,7 @@ impl IntoResponse for HttpError {
             status,
             Json(ApiError {
                 error: self.to_string(),
+                limit: self.limit(),
             }),
         )
             .into_response();

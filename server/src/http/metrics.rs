@@ -88,8 +88,8 @@ fn viewers(text: &mut Exposition, app: &App) {
         "counter",
         "Viewers refused, by the limit that was reached.",
     );
-    for (error, times) in admission.refused() {
-        text.sample(name, &[("limit", error.name())], times);
+    for (limit, times) in admission.refused() {
+        text.sample(name, &[("limit", limit.name())], times);
     }
     let name = "weir_viewers_by_profile";
     text.family(

@@ -59,7 +59,7 @@ pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
         encoders: admission.encoders(),
         max_encoders: limits.encoders.total,
         refused: refused
-            .map(|(error, times)| (error.name().to_owned(), times))
+            .map(|(limit, times)| (limit.name().to_owned(), times))
             .collect(),
         egress: admission.egress(),
         max_egress: limits.egress,

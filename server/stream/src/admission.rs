@@ -6,6 +6,7 @@ use std::thread;
 
 use limits::{CountedAddress, Counts, Exceeded, Quota};
 use media::track::OfferedTrack;
+use shared::api::ViewerLimit;
 
 use super::bitrate::RenditionBitrate;
 use super::encoders::{EncoderPlace, EncoderPlaces};
@@ -24,32 +25,10 @@ pub struct Limits {
     pub egress: Option<u64>,
 }
 
-/// Why a viewer is not admitted. The text is a sentence for users.
+/// Why a viewer is not admitted: this limit is reached. The text is a sentence for users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AdmissionError {
-    #[error(
-        "Your network address has as many viewers as one address may have here. Close a viewer, or have the owner of this server raise --max-viewers-per-address."
-    )]
-    ViewersOfAddress,
-    #[error(
-        "Too many viewers of your network address are connecting at once. Try again in a moment."
-    )]
-    ConnectingOfAddress,
-    #[error(
-        "This server encodes as many videos for your network address as it may. Close one of them, or watch in a browser that plays the original video (mostly H.264)."
-    )]
-    EncodersOfAddress,
-    #[error("The server has reached its viewer limit. Try again later.")]
-    Viewers,
-    #[error("Too many viewers are connecting to this server at once. Try again in a moment.")]
-    Connecting,
-    #[error(
-        "This server encodes as many videos as it can. Try again later, or watch in a browser that plays the original video (mostly H.264)."
-    )]
-    Encoders,
-    #[error("The server has reached its bandwidth limit. Try again later.")]
-    Egress,
-}
+#[error("{}", self.sentence())]
+pub struct AdmissionError(pub ViewerLimit);
 
 /// Counts viewers, and what they use. Clones share the counts.
 #[derive(Clone, Debug)]
@@ -65,8 +44,8 @@ struct Usage {
     viewers: Counts,
     /// The renditions that are sent, and the number of their viewers.
     renditions: Vec<(Arc<RenditionBitrate>, u32)>,
-    /// How often each reason was given, in the order of [`AdmissionError::ALL`].
-    refused: [u64; AdmissionError::ALL.len()],
+    /// How often each limit was reached, in the order of [`ViewerLimit::ALL`].
+    refused: [u64; ViewerLimit::ALL.len()],
 }
 
 /// One admitted viewer, and what is reserved for it. It is counted as connecting until [`ViewerPermit::connected`]. Dropping the
@@ -116,35 +95,26 @@ impl Default for Limits {
 }
 
 impl AdmissionError {
-    pub const ALL: [Self; 7] = [
-        Self::ViewersOfAddress,
-        Self::ConnectingOfAddress,
-        Self::EncodersOfAddress,
-        Self::Viewers,
-        Self::Connecting,
-        Self::Encoders,
-        Self::Egress,
-    ];
-
-    /// The name in metrics and in the API.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ViewersOfAddress => "viewers_of_address",
-            Self::ConnectingOfAddress => "connecting_of_address",
-            Self::EncodersOfAddress => "encoders_of_address",
-            Self::Viewers => "viewers",
-            Self::Connecting => "connecting",
-            Self::Encoders => "encoders",
-            Self::Egress => "egress",
+    fn sentence(self) -> &'static str {
+        match self.0 {
+            ViewerLimit::ViewersOfAddress => {
+                "Your network address has as many viewers as one address may have here. Close a viewer, or have the owner of this server raise --max-viewers-per-address."
+            }
+            ViewerLimit::ConnectingOfAddress => {
+                "Too many viewers of your network address are connecting at once. Try again in a moment."
+            }
+            ViewerLimit::EncodersOfAddress => {
+                "This server encodes as many videos for your network address as it may. Close one of them, or watch in a browser that plays the original video (mostly H.264)."
+            }
+            ViewerLimit::Viewers => "The server has reached its viewer limit. Try again later.",
+            ViewerLimit::Connecting => {
+                "Too many viewers are connecting to this server at once. Try again in a moment."
+            }
+            ViewerLimit::Encoders => {
+                "This server encodes as many videos as it can. Try again later, or watch in a browser that plays the original video (mostly H.264)."
+            }
+            ViewerLimit::Egress => "The server has reached its bandwidth limit. Try again later.",
         }
-    }
-
-    /// True for a limit of the client's own address, false for one of all clients together.
-    pub const fn is_of_address(self) -> bool {
-        matches!(
-            self,
-            Self::ViewersOfAddress | Self::ConnectingOfAddress | Self::EncodersOfAddress
-        )
     }
 }
 
@@ -166,8 +136,8 @@ impl AdmissionControl {
         let fits = usage.fits(&self.limits, address, &[]).and_then(|()| {
             let fits = usage.connecting.check(address, self.limits.connecting);
             fits.map_err(|exceeded| match exceeded {
-                Exceeded::Address => AdmissionError::ConnectingOfAddress,
-                Exceeded::Total => AdmissionError::Connecting,
+                Exceeded::Address => AdmissionError(ViewerLimit::ConnectingOfAddress),
+                Exceeded::Total => AdmissionError(ViewerLimit::Connecting),
             })
         });
         usage.count(fits)?;
@@ -210,10 +180,10 @@ impl AdmissionControl {
         self.encoders.in_use()
     }
 
-    /// How often viewers were refused since the start, by reason.
-    pub fn refused(&self) -> impl Iterator<Item = (AdmissionError, u64)> {
+    /// How often viewers were refused since the start, by limit.
+    pub fn refused(&self) -> impl Iterator<Item = (ViewerLimit, u64)> {
         let refused = lock(&self.usage).refused;
-        AdmissionError::ALL.into_iter().zip(refused)
+        ViewerLimit::ALL.into_iter().zip(refused)
     }
 }
 
@@ -233,21 +203,23 @@ impl Usage {
     ) -> Result<(), AdmissionError> {
         let fits = self.viewers.check(address, limits.viewers);
         fits.map_err(|exceeded| match exceeded {
-            Exceeded::Address => AdmissionError::ViewersOfAddress,
-            Exceeded::Total => AdmissionError::Viewers,
+            Exceeded::Address => AdmissionError(ViewerLimit::ViewersOfAddress),
+            Exceeded::Total => AdmissionError(ViewerLimit::Viewers),
         })?;
         let rates = bitrates.iter().map(|bitrate| bitrate.rate());
         let sum = rates.fold(self.egress(), u64::saturating_add);
         match limits.egress {
-            Some(limit) if sum > limit && !bitrates.is_empty() => Err(AdmissionError::Egress),
+            Some(limit) if sum > limit && !bitrates.is_empty() => {
+                Err(AdmissionError(ViewerLimit::Egress))
+            }
             _ => Ok(()),
         }
     }
 
     /// Counts a refusal.
     fn count<T>(&mut self, result: Result<T, AdmissionError>) -> Result<T, AdmissionError> {
-        if let Err(error) = &result
-            && let Some(index) = AdmissionError::ALL.iter().position(|each| each == error)
+        if let Err(AdmissionError(limit)) = &result
+            && let Some(index) = ViewerLimit::ALL.iter().position(|each| each == limit)
             && let Some(refused) = self.refused.get_mut(index)
         {
             *refused += 1;
@@ -333,8 +305,8 @@ impl ViewerPermit {
         let places = encoded.map(|track| {
             let place = self.control.encoders.take(stream, track.id, self.address);
             place.map_err(|exceeded| match exceeded {
-                Exceeded::Address => AdmissionError::EncodersOfAddress,
-                Exceeded::Total => AdmissionError::Encoders,
+                Exceeded::Address => AdmissionError(ViewerLimit::EncodersOfAddress),
+                Exceeded::Total => AdmissionError(ViewerLimit::Encoders),
             })
         });
         let places = places.collect();

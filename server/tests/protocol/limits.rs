@@ -1,10 +1,10 @@
 //! Limits by address, and on encoders: what one client uses up, others still have.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Client, Response};
-use shared::api::StreamState;
+use shared::api::{ApiError, StreamState, ViewerLimit};
 use shared::signaling::{ErrorCode, ServerMessage};
 use testkit::socket::{TestSocket, join};
 use testkit::{TestServer, TestViewer, Wants, eventually, sentence};
@@ -70,6 +70,7 @@ async fn an_address_that_floods_the_server_with_offers_locks_nobody_else_out() {
     let (attacker, other) = (client("127.0.0.1"), client("127.0.0.2"));
     let (viewer, sdp) = TestViewer::offer(Wants::default()).await;
     let (mut answered, mut refused) = (0, Vec::new());
+    let began = Instant::now();
     let mut clock = tokio::time::interval(Duration::from_millis(1000 / 67));
     for _ in 0..100 {
         clock.tick().await;
@@ -79,7 +80,9 @@ async fn an_address_that_floods_the_server_with_offers_locks_nobody_else_out() {
             _ => refused.push(response),
         }
     }
-    assert_eq!(answered, 16);
+    // A session that does not connect ends after some seconds, which a busy machine may take for the offers.
+    let full = 1 + began.elapsed().as_secs() / 5;
+    assert!((16..=16 * full).contains(&answered), "{answered}");
     for response in refused {
         assert_eq!(response.status(), 429);
         let seconds: u32 = response.headers()["retry-after"]
@@ -88,8 +91,9 @@ async fn an_address_that_floods_the_server_with_offers_locks_nobody_else_out() {
             .parse()
             .unwrap();
         assert!((1..=10).contains(&seconds));
-        let sentence = sentence(response).await;
-        assert!(sentence.contains("network address"), "{sentence}");
+        let refusal: ApiError = response.json().await.unwrap();
+        assert!(refusal.error.contains("network address"), "{refusal:?}");
+        assert_eq!(refusal.limit, Some(ViewerLimit::ConnectingOfAddress));
     }
     let (mut watching, sdp) = TestViewer::offer_from("127.0.0.2", Wants::default()).await;
     let response = offer(&server, &other, None, &sdp).await;
@@ -97,8 +101,10 @@ async fn an_address_that_floods_the_server_with_offers_locks_nobody_else_out() {
     watching.accept(response.text().await.unwrap()).await;
     watching.packets_of("H264", 20).await;
     let health = server.health().await;
-    assert_eq!((health.viewers, health.connecting), (1, 16));
-    assert_eq!(health.refused["connecting_of_address"], 84, "{health:?}");
+    assert_eq!(health.viewers, 1);
+    assert!(health.connecting <= 16, "{health:?}");
+    let refused = health.refused["connecting_of_address"];
+    assert_eq!(refused, 100 - answered, "{health:?}");
     watching.leave().await;
     viewer.leave().await;
     server.stop().await;

@@ -13,27 +13,32 @@ impl From<WhepError> for OpenError {
             WhepError::Http(HttpError::Status {
                 status,
                 error,
+                limit,
                 retry_after,
-            }) => match status {
-                404 => Self::Gone(error),
-                429 | 500.. => Self::Later {
-                    error,
-                    after: retry_after.map(|s| s.saturating_mul(1_000)),
-                },
-                _ => Self::Refused(error),
-            },
+            }) => {
+                let after = retry_after.map(|s| s.saturating_mul(1_000));
+                match (status, limit) {
+                    (404, _) => Self::Gone(error),
+                    (429 | 500.., Some(limit)) => Self::Limited { limit, after },
+                    (429 | 500.., None) => Self::Later { error, after },
+                    _ => Self::Refused(error),
+                }
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::api::ViewerLimit;
+
     use super::*;
 
     fn status(status: u16, retry_after: Option<u32>) -> WhepError {
         WhepError::Http(HttpError::Status {
             status,
             error: "no".into(),
+            limit: None,
             retry_after,
         })
     }
@@ -49,6 +54,23 @@ mod tests {
                 after: Some(7_000),
             };
             assert_eq!(OpenError::from(status(code, Some(7))), later, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_limit_of_the_server_is_told_from_other_errors() {
+        for status in [429, 503] {
+            let error = WhepError::Http(HttpError::Status {
+                status,
+                error: "Too many viewers.".into(),
+                limit: Some(ViewerLimit::ViewersOfAddress),
+                retry_after: Some(10),
+            });
+            let limited = OpenError::Limited {
+                limit: ViewerLimit::ViewersOfAddress,
+                after: Some(10_000),
+            };
+            assert_eq!(OpenError::from(error), limited);
         }
     }
 

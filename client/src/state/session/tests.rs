@@ -229,17 +229,16 @@ fn an_unknown_stream_fails_and_one_that_disappears_ends() {
 
 #[test]
 fn a_full_server_is_asked_again_after_its_retry_after() {
-    let mut session = PlayerSession::default();
-    session.step(SessionEvent::Start, 0.0, 0.0);
-    session.step(
-        SessionEvent::OpenFailed(OpenError::Later {
-            error: "full".into(),
-            after: Some(7_000),
-        }),
-        0.0,
-        0.0,
-    );
-    assert_eq!(waits_for(&session, 0.0), 7_000.0);
+    let (error, limit, after) = ("full".into(), ViewerLimit::Viewers, Some(7_000));
+    for full in [
+        OpenError::Later { error, after },
+        OpenError::Limited { limit, after },
+    ] {
+        let mut session = PlayerSession::default();
+        session.step(SessionEvent::Start, 0.0, 0.0);
+        session.step(SessionEvent::OpenFailed(full), 0.0, 0.0);
+        assert_eq!(waits_for(&session, 0.0), 7_000.0);
+    }
 }
 
 #[test]

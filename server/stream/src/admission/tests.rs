@@ -59,7 +59,10 @@ fn sessions_that_connect_and_viewers_are_counted_apart() {
     let mut one = control.admit(None).unwrap();
     let mut two = control.admit(None).unwrap();
     assert_eq!((control.viewers(), control.connecting()), (0, 2));
-    assert_eq!(control.admit(None).unwrap_err(), AdmissionError::Connecting);
+    assert_eq!(
+        control.admit(None).unwrap_err(),
+        AdmissionError(ViewerLimit::Connecting)
+    );
     one.connected().unwrap();
     one.connected().unwrap();
     assert_eq!((control.viewers(), control.connecting()), (1, 1));
@@ -67,9 +70,12 @@ fn sessions_that_connect_and_viewers_are_counted_apart() {
     let refused = two.connected().unwrap_err();
     assert!(matches!(
         refused,
-        StreamError::Refused(AdmissionError::Viewers)
+        StreamError::Refused(AdmissionError(ViewerLimit::Viewers))
     ));
-    assert_eq!(control.admit(None).unwrap_err(), AdmissionError::Viewers);
+    assert_eq!(
+        control.admit(None).unwrap_err(),
+        AdmissionError(ViewerLimit::Viewers)
+    );
     drop(one);
     two.connected().unwrap();
     drop(two);
@@ -88,7 +94,7 @@ fn one_address_leaves_places_to_others() {
     let first = control.admit(one).unwrap();
     assert_eq!(
         control.admit(same).unwrap_err(),
-        AdmissionError::ConnectingOfAddress
+        AdmissionError(ViewerLimit::ConnectingOfAddress)
     );
     assert!(control.admit(other).is_ok());
     drop(first);
@@ -98,7 +104,7 @@ fn one_address_leaves_places_to_others() {
     second.connected().unwrap();
     assert_eq!(
         control.admit(one).unwrap_err(),
-        AdmissionError::ViewersOfAddress
+        AdmissionError(ViewerLimit::ViewersOfAddress)
     );
     assert!(control.admit(other).is_ok());
     assert_eq!(second.address(), one);
@@ -122,7 +128,7 @@ fn viewers_are_admitted_up_to_the_bit_rate_limit() {
     let third = watch(&both);
     assert!(matches!(
         third,
-        Err(StreamError::Refused(AdmissionError::Egress))
+        Err(StreamError::Refused(AdmissionError(ViewerLimit::Egress)))
     ));
     assert_eq!((control.viewers(), control.egress()), (2, 4_200_000));
     let listener = watch(&[audio()]).expect("audio alone fits");
@@ -148,7 +154,7 @@ fn a_viewer_that_never_connects_uses_no_bit_rate() {
     let late = waiting[1].connected();
     assert!(matches!(
         late,
-        Err(StreamError::Refused(AdmissionError::Egress))
+        Err(StreamError::Refused(AdmissionError(ViewerLimit::Egress)))
     ));
     assert_eq!(control.egress(), 2_000_000);
 }
@@ -180,7 +186,9 @@ fn encoders_are_counted_by_rendition_and_for_the_first_viewer() {
     let second = reserve(one, &streams[1], &[encoded()]);
     assert!(matches!(
         second,
-        Err(StreamError::Refused(AdmissionError::EncodersOfAddress))
+        Err(StreamError::Refused(AdmissionError(
+            ViewerLimit::EncodersOfAddress
+        )))
     ));
     // What is passed through, sound, and a rendition that others watch cost no place.
     let _free = [
@@ -196,7 +204,7 @@ fn encoders_are_counted_by_rendition_and_for_the_first_viewer() {
     let last = reserve(None, &streams[3], &[encoded()]);
     assert!(matches!(
         last,
-        Err(StreamError::Refused(AdmissionError::Encoders))
+        Err(StreamError::Refused(AdmissionError(ViewerLimit::Encoders)))
     ));
     // The place is free when the last of its viewers has gone.
     drop((first, shared));
@@ -223,7 +231,7 @@ fn a_viewer_that_takes_long_to_connect_may_lose_its_encoder() {
     let refused = slow.connected();
     assert!(matches!(
         refused,
-        Err(StreamError::Refused(AdmissionError::Encoders))
+        Err(StreamError::Refused(AdmissionError(ViewerLimit::Encoders)))
     ));
     drop(quick);
     slow.connected().unwrap();
@@ -274,7 +282,7 @@ async fn an_encoder_that_nobody_has_seen_stops_with_its_viewer() {
 }
 
 #[test]
-fn refusals_are_counted_by_reason() {
+fn refusals_are_counted_by_limit() {
     let control = control(Limits {
         viewers: quota(1, 1),
         connecting: quota(1, 1),
@@ -290,8 +298,8 @@ fn refusals_are_counted_by_reason() {
     assert_eq!(
         refused,
         [
-            (AdmissionError::ConnectingOfAddress, 1),
-            (AdmissionError::Connecting, 3)
+            (ViewerLimit::ConnectingOfAddress, 1),
+            (ViewerLimit::Connecting, 3)
         ]
     );
 }
