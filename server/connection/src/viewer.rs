@@ -13,6 +13,7 @@ use transport::ice::Credentials;
 use transport::{Event, Transport};
 
 use super::end::End;
+use super::profiles::{ClientKind, ProfileChoice};
 use super::serving::{Ciphers, Order};
 use super::sessions::Registration;
 
@@ -30,6 +31,8 @@ pub(super) struct Viewer {
     /// Of the current credentials; those before are dropped when a restart is done.
     ufrag: String,
     permit: ViewerPermit,
+    client: ClientKind,
+    profiles: Arc<ProfileChoice>,
     registration: Registration,
     began: Instant,
     /// When its encoders are let go, if it has not connected.
@@ -56,6 +59,8 @@ pub(super) struct Opening {
     pub(super) ufrag: String,
     pub(super) order: Order,
     pub(super) permit: ViewerPermit,
+    pub(super) client: ClientKind,
+    pub(super) profiles: Arc<ProfileChoice>,
     pub(super) registration: Registration,
 }
 
@@ -70,6 +75,8 @@ impl Viewer {
             task: None,
             ufrag: opening.ufrag,
             permit: opening.permit,
+            client: opening.client,
+            profiles: opening.profiles,
             registration: opening.registration,
             began: now,
             gives_up_encoders: Some(now + ENCODERS_RESERVED),
@@ -157,6 +164,9 @@ impl Viewer {
     pub(super) fn end(mut self, now: Instant, end: &End) {
         if let Some(task) = &self.task {
             task.abort();
+        }
+        if matches!(end, End::HandshakeFailed(_)) {
+            self.profiles.remember_failure(self.client, now);
         }
         self.transport.close(now);
         self.flush();

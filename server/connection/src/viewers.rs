@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rtc::crypto::default_provider;
 use tokio::sync::{Mutex, mpsc, watch};
@@ -15,7 +15,7 @@ use super::end::End;
 use super::negotiation::{Negotiation, NegotiationError};
 use super::offering::Offering;
 use super::patch::IceState;
-use super::profiles;
+use super::profiles::{ClientKind, ProfileChoice};
 use super::sdpfrag::FragmentError;
 use super::serving::Order;
 use super::session::Session;
@@ -101,6 +101,7 @@ struct Inner {
     pool: ShardPool,
     /// One for all viewers: generating a key costs more than the rest of an answer.
     identity: Identity,
+    profiles: Arc<ProfileChoice>,
     next_id: AtomicU64,
     shards: Vec<Arc<ShardCounters>>,
     sessions: Sessions,
@@ -156,6 +157,7 @@ impl Viewers {
             shards: counters.collect(),
             pool: ShardPool::new(members),
             identity,
+            profiles: Arc::default(),
             next_id: AtomicU64::new(1),
             sessions: Sessions::default(),
             closing: AtomicBool::new(false),
@@ -319,17 +321,19 @@ impl Inner {
             counters: Arc::clone(&session.counters),
             commands: received,
         };
+        let now = Instant::now();
+        let client = ClientKind::new(permit.address(), user_agent);
         let params = TransportParams {
             local: local.clone(),
             remote: negotiation.credentials,
             dtls: DtlsParams {
                 role,
                 fingerprints: negotiation.fingerprints,
-                profiles: profiles::offered_to(user_agent),
+                profiles: self.profiles.offered_to(client, user_agent, now),
             },
             silence: SILENCE,
         };
-        let transport = Transport::new(&self.identity, params, std::time::Instant::now());
+        let transport = Transport::new(&self.identity, params, now);
         let transport = transport.map_err(|error| SessionError::Internal(error.to_string()))?;
         let place = member.thread.reserve().await;
         let place = place.map_err(|gone| SessionError::Internal(gone.to_string()))?;
@@ -339,6 +343,8 @@ impl Inner {
             ufrag: local.ufrag,
             order,
             permit,
+            client,
+            profiles: Arc::clone(&self.profiles),
             registration: self
                 .sessions
                 .add(&secret, Arc::clone(&session), ended_sender),

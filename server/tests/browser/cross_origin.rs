@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use egress::srtp::Profile;
 use testkit::{
     browser::{Appearance, TestBrowser},
     dist,
@@ -42,6 +43,11 @@ async fn a_plain_page_of_another_origin_plays_the_video_in_chromium() {
     // Longer than the clip, to pass its loop point.
     video::is_the_clip(&video::measure(&browser, 8.0).await);
     assert_eq!(video::codec(&browser).await, "video/H264", "passed through");
+    let by_profile = server.viewers.by_profile();
+    assert!(
+        by_profile.contains(&(Profile::AeadAes128Gcm, 1)),
+        "{by_profile:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
