@@ -63,7 +63,7 @@ impl ClientCounting {
                 if !self.warned.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
                         %peer,
-                        "a request from a trusted proxy does not name its client, so it counts in total only; have the proxy set X-Forwarded-For, or name the proxies by --trusted-proxy"
+                        "requests from this address count in total only: it is trusted as a proxy and names no client; if a proxy runs there, have it set X-Forwarded-For, else leave the address out of --trusted-proxy"
                     );
                 }
                 None
