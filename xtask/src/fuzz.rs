@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The programs in server/fuzz.
-pub(crate) const TARGETS: [&str; 5] = ["signaling", "chat", "feedback", "demux", "turn"];
+pub(crate) const TARGETS: [&str; 6] = ["signaling", "chat", "feedback", "demux", "ingest", "turn"];
 
 const SECONDS: u32 = 60;
 

@@ -64,7 +64,18 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     // Builds without FFmpeg and webrtc.
-    ("fuzz", &["congestion", "net", "room", "shared", "turn"]),
+    (
+        "fuzz",
+        &[
+            "bitstream",
+            "congestion",
+            "ingest",
+            "net",
+            "room",
+            "shared",
+            "turn",
+        ],
+    ),
     ("client", &["shared"]),
     ("bench", &["shared", "testkit"]),
     ("xtask", &[]),

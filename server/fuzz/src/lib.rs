@@ -9,10 +9,12 @@
 //! | [`chat`] | frames of several peers to a conversation; file names; the protocol field of file channels |
 //! | [`feedback`] | RTCP of a viewer to its parser, the bandwidth estimator and the retransmissions |
 //! | [`demux`] | datagrams from any address to the routing table |
+//! | [`ingest`] | RTP and RTCP of a publisher to its receiver |
 //! | [`turn`] | datagrams, TCP streams and authenticated requests to a TURN server |
 
 pub mod chat;
 pub mod demux;
 pub mod feedback;
+pub mod ingest;
 pub mod signaling;
 pub mod turn;
