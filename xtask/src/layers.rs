@@ -16,21 +16,22 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("limits", &[]),
     ("stream", &["limits", "media", "shared", "timeline"]),
     ("net", &[]),
+    ("transport", &["net"]),
     ("congestion", &[]),
     (
         "egress",
         &["congestion", "media", "net", "shared", "stream", "timeline"],
     ),
-    ("webrtc-runtime", &[]),
     (
         "connection",
         &[
             "egress",
+            "limits",
             "media",
             "net",
             "shared",
             "stream",
-            "webrtc-runtime",
+            "transport",
         ],
     ),
     ("room", &["limits", "shared"]),
@@ -49,7 +50,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "turn",
         ],
     ),
-    ("peer", &["shared", "webrtc-runtime"]),
+    ("peer", &["shared"]),
     (
         "testkit",
         &[
@@ -87,12 +88,12 @@ const OWNED: &[(&str, &[&str])] = &[
     ("ffmpeg-next", &["media"]),
     ("leptos", &["client"]),
     ("quinn-udp", &["net", "bench"]),
-    ("rtc", &["connection", "egress", "peer", "testkit"]),
-    ("turn-types", &["fuzz", "turn"]),
     (
-        "webrtc",
-        &["connection", "peer", "testkit", "webrtc-runtime"],
+        "rtc",
+        &["connection", "egress", "peer", "testkit", "transport"],
     ),
+    ("turn-types", &["fuzz", "turn"]),
+    ("webrtc", &["peer", "testkit"]),
 ];
 
 /// Packages that use plain threads, or no I/O.
@@ -103,6 +104,7 @@ const WITHOUT_TOKIO: &[&str] = &[
     "timeline",
     "ingest",
     "limits",
+    "transport",
     "congestion",
     "client",
 ];

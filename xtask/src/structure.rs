@@ -21,19 +21,26 @@ const CLIENT: &[(&str, &[&str])] = &[
 /// Bindings to the browser, which `state` of the client does without: its tests run natively.
 const BROWSER: &[&str] = &["web_sys::", "js_sys::"];
 
-/// The parts of `rtc` for connections, which `egress` does without. It uses others: packet headers, SRTP.
-const RTC_CONNECTIONS: &[&str] = &[
-    "rtc::peer_connection",
-    "rtc::rtp_transceiver",
-    "rtc::media_stream",
-    "rtc::data_channel",
+/// Parts of `rtc` that packages of the server do without, except for one. They use others: packet headers, SRTP, cryptography.
+const RTC_PARTS: &[(&str, Option<&str>)] = &[
+    ("rtc::dtls", Some("transport")),
+    ("rtc::stun", Some("transport")),
+    ("rtc::ice", None),
+    ("rtc::peer_connection", None),
+    ("rtc::rtp_transceiver", None),
+    ("rtc::media_stream", None),
+    ("rtc::data_channel", None),
 ];
+
+/// The packages of the server that use `rtc`; the terminal peer and the test kit use all of it.
+const OWN_ENGINE: &[&str] = &["connection", "egress", "transport"];
 
 /// Names of earlier versions, each replaced by the usual word of the field: `FeedSink` is `Appender` now.
 const RETIRED: &[&str] = &[
     "Admission",
     "Bell",
     "Departure",
+    "DerivationLog",
     "Dice",
     "Fate",
     "Feed",
@@ -43,7 +50,10 @@ const RETIRED: &[&str] = &[
     "Heard",
     "Hung",
     "Jumps",
+    "KeyExtractor",
+    "MediaPath",
     "Opener",
+    "PacketSink",
     "Remedy",
     "Sealer",
     "SentLog",
@@ -58,6 +68,7 @@ const RETIRED: &[&str] = &[
     "mend",
     "nudge",
     "obey",
+    "ordinary_path",
     "rung",
     "strangers",
 ];
@@ -115,10 +126,18 @@ fn imports(source: &Source) -> Vec<String> {
             wrong.extend(used.map(|used| format!("{path}: `state` is pure, without `{used}`")));
         }
     }
-    if source.path.starts_with("server/egress") {
-        let used = RTC_CONNECTIONS.iter();
-        let used = used.filter(|part| mentions(&source.text, part));
-        wrong.extend(used.map(|used| format!("{path}: `{used}` belongs to `connection`")));
+    for package in OWN_ENGINE {
+        if !source.path.starts_with(format!("server/{package}")) {
+            continue;
+        }
+        let foreign = RTC_PARTS
+            .iter()
+            .filter(|(_, owner)| *owner != Some(package));
+        let used = foreign.filter(|(part, _)| mentions(&source.text, part));
+        wrong.extend(used.map(|(part, owner)| match owner {
+            Some(owner) => format!("{path}: `{part}` belongs to `{owner}`"),
+            None => format!("{path}: Weir has its own in place of `{part}`"),
+        }));
     }
     wrong
 }
@@ -267,13 +286,13 @@ mod tests {
     }
 
     #[test]
-    fn the_egress_knows_nothing_of_connections() {
-        let text = "use rtc::peer_connection::RTCPeerConnection;\nuse rtc::rtp::Header;";
-        assert_eq!(imports(&source("server/egress/src/a.rs", text)).len(), 1);
-        assert_eq!(
-            imports(&source("server/connection/src/a.rs", text)).len(),
-            0
-        );
+    fn only_the_transport_knows_dtls_and_nothing_of_the_server_a_peer_connection() {
+        let text = "use rtc::dtls::endpoint::Endpoint;\nuse rtc::peer_connection::RTCPeerConnection;\nuse rtc::rtp::Header;";
+        let wrong = |path: &str| imports(&source(path, text)).len();
+        assert_eq!(wrong("server/egress/src/a.rs"), 2);
+        assert_eq!(wrong("server/connection/src/a.rs"), 2);
+        assert_eq!(wrong("server/transport/src/a.rs"), 1);
+        assert_eq!(wrong("server/peer/src/a.rs"), 0);
     }
 
     #[test]

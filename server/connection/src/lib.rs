@@ -12,7 +12,7 @@
 //! | `connections` | the connections of one port, and which is due when |
 //! | `viewer` | one viewer, from the answer to the end |
 //! | `serving` | a connected viewer: its keys, its subscription, its shard |
-//! | `end` | why a session ended |
+//! | `end`, `error` | why a session ended; why none began |
 //! | `negotiation` | which m-lines of an offer are served, and how (pure) |
 //! | `answer` | the answer as text (pure) |
 //! | `offering` | what a stream offers, and which m-lines get it (pure) |
@@ -26,6 +26,7 @@ mod codecs;
 mod connections;
 mod credentials;
 mod end;
+mod error;
 mod negotiation;
 #[cfg(test)]
 mod negotiation_tests;
@@ -42,7 +43,8 @@ mod thread;
 mod viewer;
 mod viewers;
 
+pub use error::{SessionError, SetupError};
 pub use negotiation::NegotiationError;
 pub use sdpfrag::FragmentError;
 pub use session::{Patched, Session};
-pub use viewers::{NewSession, Options, SessionError, SetupError, Viewers};
+pub use viewers::{NewSession, Options, Viewers};

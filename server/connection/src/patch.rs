@@ -1,7 +1,7 @@
 //! The meaning of a PATCH of a session: it adds candidates or restarts ICE (RFC 9725 4.3). Pure.
 
+use super::error::SessionError;
 use super::sdpfrag::{Fragment, FragmentError};
-use super::viewers::SessionError;
 
 /// Candidates that a viewer may trickle for one set of ICE credentials.
 const MAX_TRICKLED: usize = 64;

@@ -6,10 +6,11 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 use super::connections::Command;
 use super::end::End;
+use super::error::SessionError;
 use super::patch::{IceState, PatchAction};
 use super::sdpfrag::Fragment;
 use super::thread::ConnectionThread;
-use super::viewers::{SessionError, random_hex};
+use super::viewers::random_hex;
 use egress::PlayheadCommand;
 use egress::counters::ViewerCounters;
 use net::Route;

@@ -19,8 +19,8 @@ use webrtc::peer_connection::{
 };
 
 use crate::interfaces::Interfaces;
+use crate::runtime::ConnectionRuntime;
 use crate::startup::{Startup, StartupSockets};
-use webrtc_runtime::ConnectionRuntime;
 
 /// The connection is disconnected after this time without consent ([`crate::recovery`] decides what follows).
 const SILENCE: Duration = Duration::from_secs(5);

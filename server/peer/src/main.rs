@@ -9,7 +9,7 @@
 //! | [`signaling`], [`ice`], [`identity`] | the server: the WebSocket, the STUN and TURN servers, this peer's key |
 //! | [`peer_link`], [`negotiator`] | the connection to one peer; its offers, answers and candidates |
 //! | [`recovery`], [`failure`] | when a connection is restarted or replaced; the sentence when connecting fails |
-//! | [`connection`], [`startup`], [`sdp`], [`interfaces`] | the webrtc crate: its settings and its sockets, SDP, local addresses |
+//! | [`connection`], [`runtime`], [`startup`], [`sdp`], [`interfaces`] | the webrtc crate: its settings, timers and sockets, SDP, local addresses |
 //! | [`uploads`], [`downloads`], [`transfer`] | files |
 //! | [`file_sender`], [`file_receiver`], [`partial_file`] | the bytes of a file |
 
@@ -35,6 +35,7 @@ mod peer_link;
 mod peer_link_tests;
 mod recovery;
 mod remote_peer;
+mod runtime;
 mod sdp;
 mod server_url;
 mod signaling;

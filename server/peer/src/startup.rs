@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Runtime, TokioRuntime, Transmit};
 
-use webrtc_runtime::Sockets;
+use crate::runtime::Sockets;
 
 /// Makes the sockets of the module.
 #[derive(Debug, Default)]

@@ -1,5 +1,8 @@
 //! A viewer built on webrtc-rs: sends an offer, receives the media, and counts RTP packets.
 
+mod handler;
+mod wants;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -8,46 +11,22 @@ use connection::Session;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::{NackGeneratorBuilder, Slot};
 use rtc::peer_connection::transport::RTCDtlsTransportState;
-use rtc::rtp_transceiver::rtp_sender::{
-    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind,
-};
+use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use shared::api::ViewerInfo;
 use tokio::sync::watch;
-use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
-    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler,
-    RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionState, RTCSessionDescription,
-    Registry, SettingEngineBuilder,
+    PeerConnection, PeerConnectionBuilder, RTCIceConnectionState, RTCPeerConnectionState,
+    RTCSessionDescription, Registry, SettingEngineBuilder,
 };
 
+use self::handler::Handler;
+pub use self::wants::Wants;
 use crate::TestServer;
 use crate::pictures::{Picture, RecordedPacket, pictures};
 use crate::rtcp_received::{Recorder, RtcpReceived};
 use crate::rtp_received::RtpReceived;
-
-/// The media and codecs of a viewer's offer.
-#[derive(Clone, Copy, Debug)]
-pub struct Wants {
-    pub video: bool,
-    pub audio: bool,
-    pub h264: bool,
-    pub vp8: bool,
-    /// Keep every packet, for [`TestViewer::pictures`], and ask for lost ones again, as browsers do.
-    pub recorded: bool,
-}
-
-impl Default for Wants {
-    fn default() -> Self {
-        Self {
-            video: true,
-            audio: true,
-            h264: true,
-            vp8: true,
-            recorded: false,
-        }
-    }
-}
 
 /// A burst of a whole GOP overflows the receive buffer of a viewer that does not get to run: what is lost is asked for again soon.
 const NACK_INTERVAL: Duration = Duration::from_millis(20);
@@ -105,7 +84,7 @@ impl TestViewer {
             ice_states: ice_states.clone(),
         };
         let pc = PeerConnectionBuilder::new()
-            .with_media_engine(media_engine(wants))
+            .with_media_engine(wants.media_engine())
             .with_interceptor_registry(interceptors)
             .with_setting_engine(settings)
             .with_handler(Arc::new(handler))
@@ -301,106 +280,4 @@ impl TestViewer {
     pub async fn leave(self) {
         self.pc.close().await.expect("closes");
     }
-}
-
-struct Handler {
-    state_changed: watch::Sender<RTCPeerConnectionState>,
-    gathered: watch::Sender<bool>,
-    received: AllReceived,
-    recorded: Option<Recording>,
-    tracks: AllTracks,
-    ice_states: IceStates,
-}
-
-#[async_trait::async_trait]
-impl PeerConnectionEventHandler for Handler {
-    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
-        self.state_changed.send_replace(state);
-    }
-
-    async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
-        self.ice_states.lock().expect("not poisoned").push(state);
-    }
-
-    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
-        self.gathered
-            .send_replace(state == RTCIceGatheringState::Complete);
-    }
-
-    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
-        let (received, recorded) = (self.received.clone(), self.recorded.clone());
-        self.tracks
-            .lock()
-            .expect("not poisoned")
-            .push(track.clone());
-        tokio::spawn(async move {
-            while let Some(event) = track.poll().await {
-                if let TrackRemoteEvent::OnRtpPacket(packet) = event {
-                    if let Some(recorded) = &recorded {
-                        let packet = RecordedPacket::of(&packet);
-                        recorded.lock().expect("not poisoned").push(packet);
-                    }
-                    let mut received = received.lock().expect("not poisoned");
-                    received
-                        .entry(packet.header.payload_type)
-                        .or_default()
-                        .count(&packet);
-                }
-            }
-        });
-    }
-}
-
-fn media_engine(wants: Wants) -> MediaEngine {
-    let mut media = MediaEngine::default();
-    let feedback = ["nack", "nack pli", "ccm fir"].map(|feedback| {
-        let (typ, parameter) = feedback.split_once(' ').unwrap_or((feedback, ""));
-        RTCPFeedback {
-            typ: typ.to_owned(),
-            parameter: parameter.to_owned(),
-        }
-    });
-    let mut register = |name: &str, payload_type, clock_rate, channels, fmtp: &str, kind| {
-        let rtp_codec = RTCRtpCodec {
-            mime_type: name.to_owned(),
-            clock_rate,
-            channels,
-            sdp_fmtp_line: fmtp.to_owned(),
-            rtcp_feedback: if kind == RtpCodecKind::Video && !name.ends_with("rtx") {
-                feedback.to_vec()
-            } else {
-                vec![]
-            },
-        };
-        media
-            .register_codec(
-                RTCRtpCodecParameters {
-                    rtp_codec,
-                    payload_type,
-                },
-                kind,
-            )
-            .expect("registered");
-    };
-    register(
-        "audio/opus",
-        111,
-        48_000,
-        2,
-        "minptime=10;useinbandfec=1",
-        RtpCodecKind::Audio,
-    );
-    if wants.vp8 {
-        register("video/VP8", 96, 90_000, 0, "", RtpCodecKind::Video);
-        register("video/rtx", 97, 90_000, 0, "apt=96", RtpCodecKind::Video);
-    }
-    if wants.h264 {
-        let fmtp = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
-        register("video/H264", 102, 90_000, 0, fmtp, RtpCodecKind::Video);
-        register("video/rtx", 103, 90_000, 0, "apt=102", RtpCodecKind::Video);
-    }
-    if !wants.vp8 && !wants.h264 {
-        register("video/H265", 104, 90_000, 0, "", RtpCodecKind::Video);
-    }
-    media
 }

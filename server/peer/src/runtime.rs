@@ -1,5 +1,5 @@
 //! The runtime of one webrtc-rs connection: tokio, with UDP sockets from the application, and a shorter sleep during connection
-//! setup. Server and terminal peer use it.
+//! setup.
 //!
 //! When ICE has selected a pair, webrtc 0.21.1 prepares the first DTLS message but sends it at its next timer, up to 150 ms later.
 //! An early wakeup sends it at once.
@@ -21,7 +21,7 @@ use webrtc::runtime::{
 const WAKEUP: Duration = Duration::from_millis(1);
 
 /// The sockets of one connection.
-pub trait Sockets: Debug + Send + Sync + 'static {
+pub(crate) trait Sockets: Debug + Send + Sync + 'static {
     /// webrtc-rs binds a socket to each local address. Returns the socket to use in its place.
     fn wrap(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>>;
 
@@ -31,7 +31,7 @@ pub trait Sockets: Debug + Send + Sync + 'static {
 
 /// Delegates to tokio, except for UDP sockets and [`Runtime::sleep`].
 #[derive(Debug)]
-pub struct ConnectionRuntime<S>(pub S);
+pub(crate) struct ConnectionRuntime<S>(pub(crate) S);
 
 impl<S: Sockets> Runtime for ConnectionRuntime<S> {
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) -> Box<dyn JoinHandle> {
