@@ -15,9 +15,9 @@ use super::tally::ShardTally;
 use super::timer_wheel::TimerWheel;
 use super::viewer::{FeedbackOutcome, NextPoll, SendContext, Viewer};
 use super::waiting::FollowedLog;
+use net::Path;
 use net::batch::{Batch, FlushOutcome};
 use net::routes::Remote;
-use net::{Path, Port};
 use stream::shard_waker::ShardWaker;
 use stream::shared_log::SharedLog;
 
@@ -53,7 +53,7 @@ struct BlockedBatch {
 
 impl BlockedBatch {
     fn blocks(&self, path: &Path) -> bool {
-        path.tcp.is_none() && path.remote.socket == self.path.remote.socket
+        !path.remote().tcp && path.remote().socket == self.path.remote().socket
     }
 }
 
@@ -84,8 +84,8 @@ impl Engine {
     /// Polls every viewer whose deadline has passed. True: the buffer of a socket is full, poll again when it may have room.
     ///
     /// `clock` is read before each viewer, because a tick with many viewers takes some milliseconds.
-    pub(super) fn poll(&mut self, clock: impl Fn() -> Instant, port: &Port) -> bool {
-        self.flush_blocked(port);
+    pub(super) fn poll(&mut self, clock: impl Fn() -> Instant) -> bool {
+        self.flush_blocked();
         self.timers.advance(clock());
         while let Some(key) = self.timers.pop() {
             self.poll_viewer(key, clock());
@@ -95,7 +95,7 @@ impl Engine {
     }
 
     /// Flushes the blocked batches, and schedules the viewers that waited for one that has left.
-    fn flush_blocked(&mut self, port: &Port) {
+    fn flush_blocked(&mut self) {
         let Self {
             blocked,
             viewers,
@@ -105,7 +105,7 @@ impl Engine {
         } = self;
         blocked.retain_mut(|blocked| {
             let (packets, bytes) = (blocked.batch.packets(), blocked.batch.bytes());
-            let outcome = blocked.batch.flush(port, &blocked.path);
+            let outcome = blocked.batch.flush(&blocked.path);
             if let Some((viewer, _)) = viewers.get_mut(blocked.key) {
                 viewer.count_flush(outcome, packets, bytes);
                 viewer.settle(tally);

@@ -206,7 +206,7 @@ impl Supervisor {
         }
         self.counters.failed.store(false, Ordering::Relaxed);
         loop {
-            let blocked = engine.borrow_mut().poll(Instant::now, &self.port);
+            let blocked = engine.borrow_mut().poll(Instant::now);
             let deadline = engine.borrow().next_deadline();
             let tick = async {
                 match (blocked, deadline) {

@@ -13,7 +13,7 @@ const MAX_WAITING: usize = 2048;
 /// Datagrams of one peer that wait: STUN and DTLS are a few a second. A peer that sends more loses its own.
 const MAX_OF_PEER: usize = 64;
 
-/// A datagram for the connection of a peer: STUN, DTLS, or RTCP that comes before the shard serves the peer.
+/// A datagram for the connection of a peer: STUN or DTLS.
 #[derive(Debug)]
 pub struct Arrival {
     pub to: RouteId,

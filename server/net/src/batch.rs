@@ -3,8 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::port::Port;
-use super::route::Path;
+use super::route::{Link, Path};
+use super::socket::Socket;
 use super::tcp::TcpSendQueue;
 
 /// The maximum for one call, in bytes: the length field of an IP packet has 16 bits.
@@ -90,14 +90,19 @@ impl Batch {
         self.closed = false;
     }
 
-    /// Sends the batch to a peer.
-    pub fn flush(&mut self, port: &Port, path: &Path) -> FlushOutcome {
+    /// Sends the batch to a peer. A batch for a path that is not open any more is refused.
+    pub fn flush(&mut self, path: &Path) -> FlushOutcome {
         if self.is_empty() {
             return FlushOutcome::Empty;
         }
-        let sent = match &path.tcp {
-            Some(queue) => self.send_tcp(queue),
-            None => self.send(port, path.remote.socket, path.remote.address),
+        let to = path.remote().address;
+        let sent = match path.link() {
+            Link::Udp(socket) => match socket.upgrade() {
+                Some(socket) => self.send(&socket, to),
+                None => Err(io::ErrorKind::AddrNotAvailable.into()),
+            },
+            Link::Tcp(queue) => self.send_tcp(queue),
+            Link::Closed => Err(io::ErrorKind::NotConnected.into()),
         };
         match sent {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return FlushOutcome::Full,
@@ -106,7 +111,7 @@ impl Batch {
         match sent {
             Ok(()) => FlushOutcome::Sent,
             Err(error) => {
-                tracing::trace!(to = %path.remote.address, %error, "packets not sent");
+                tracing::trace!(%to, %error, "packets not sent");
                 FlushOutcome::Refused
             }
         }
@@ -117,10 +122,7 @@ impl Batch {
         packets.try_for_each(|packet| queue.send(packet))
     }
 
-    fn send(&mut self, port: &Port, socket: usize, to: SocketAddr) -> io::Result<()> {
-        // `None`: the address is gone.
-        let socket = port.socket(socket);
-        let socket = socket.ok_or(io::ErrorKind::AddrNotAvailable)?;
+    fn send(&mut self, socket: &Socket, to: SocketAddr) -> io::Result<()> {
         if self.count == 1 || socket.segments() > 1 {
             match socket.send(to, &self.bytes, self.segment) {
                 // The kernel does not support segmentation on this socket: quinn-udp has set the segments to 1, and the
@@ -146,9 +148,25 @@ impl Default for Batch {
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket;
+    use std::time::Duration;
 
+    use super::super::port::Port;
     use super::super::routes::Remote;
     use super::*;
+
+    /// A path to a socket of the test, as ICE selects it.
+    fn path(port: &std::sync::Arc<Port>, peer: &UdpSocket, tcp: bool) -> Path {
+        let mut sockets = port.sockets().into_iter();
+        let loopback =
+            sockets.find(|socket| socket.address().ip() == peer.local_addr().unwrap().ip());
+        let route = port.open();
+        route.select(Remote {
+            socket: loopback.unwrap().index(),
+            address: peer.local_addr().unwrap(),
+            tcp,
+        });
+        route.path().unwrap()
+    }
 
     fn add(batch: &mut Batch, packet: &[u8]) -> bool {
         let fits = batch.fits(packet.len(), 64);
@@ -186,28 +204,40 @@ mod tests {
     async fn packets_arrive_as_they_were_added() {
         let port = Port::bind(0, None, false).unwrap();
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let loopback = port
-            .addresses()
-            .position(|address| address.ip().is_loopback() && address.is_ipv4());
-        let path = Path {
-            remote: Remote {
-                socket: loopback.unwrap(),
-                address: peer.local_addr().unwrap(),
-                tcp: false,
-            },
-            tcp: None,
-        };
+        let path = path(&port, &peer, false);
         let mut batch = Batch::new();
-        assert_eq!(batch.flush(&port, &path), FlushOutcome::Empty);
+        assert_eq!(batch.flush(&path), FlushOutcome::Empty);
         for (fill, size) in [(1, 1200), (2, 1200), (3, 1200), (4, 77)] {
             assert!(add(&mut batch, &vec![fill; size]));
         }
-        assert_eq!(batch.flush(&port, &path), FlushOutcome::Sent);
+        assert_eq!(batch.flush(&path), FlushOutcome::Sent);
         assert!(batch.is_empty());
         let mut buffer = [0; 2000];
         for (fill, size) in [(1, 1200), (2, 1200), (3, 1200), (4, 77)] {
             let (length, _) = peer.recv_from(&mut buffer).unwrap();
             assert_eq!(buffer[..length], vec![fill; size]);
         }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_on_a_path_that_is_gone() {
+        let port = Port::bind(0, None, true).unwrap();
+        let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let wait = Duration::from_millis(100);
+        peer.set_read_timeout(Some(wait)).unwrap();
+        // A TCP connection that has ended, whose address is that of a UDP socket.
+        let tcp = path(&port, &peer, true);
+        let udp = path(&port, &peer, false);
+        assert_eq!((tcp.is_open(), udp.is_open()), (false, true));
+        let mut batch = Batch::new();
+        assert!(add(&mut batch, b"media"));
+        assert_eq!(batch.flush(&tcp), FlushOutcome::Refused);
+        // This machine has lost its addresses.
+        port.follow(&[]);
+        assert!(!udp.is_open());
+        assert!(add(&mut batch, b"media"));
+        assert_eq!(batch.flush(&udp), FlushOutcome::Refused);
+        assert!(batch.is_empty());
+        assert!(peer.recv(&mut [0; 100]).is_err(), "nothing arrives");
     }
 }

@@ -73,7 +73,7 @@ impl PeerState {
         Some(Arc::clone(queue))
     }
 
-    /// SRTCP goes to the shard once that serves the peer, STUN and DTLS to the connection. A viewer sends nothing else.
+    /// STUN and DTLS go to the connection, SRTCP to the shard; before the shard serves the peer, it is dropped. A viewer sends nothing else.
     pub(super) fn dispatch(
         &self,
         id: RouteId,

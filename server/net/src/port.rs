@@ -70,8 +70,8 @@ impl Port {
         }))
     }
 
-    /// Opens sockets on new addresses of this machine, and closes those of addresses that are gone. Open routes keep the sockets that there were
-    /// when they were opened.
+    /// Opens sockets on new addresses of this machine, and closes those of addresses that are gone: nothing is sent on
+    /// paths through them, so their peers choose another path or end.
     pub fn follow(&self, addresses: &[IpAddr]) {
         let mut sockets = self.sockets.write().unwrap_or_else(PoisonError::into_inner);
         if sockets.follow(addresses, self.number) {
@@ -236,10 +236,17 @@ mod tests {
         assert_eq!(port.candidates().len(), 4, "UDP and TCP");
         let route = port.open();
         let index = index_of(&port, other);
+        route.select(Remote {
+            socket: index,
+            address: both[0],
+            tcp: false,
+        });
         port.follow(&[one]);
         assert_eq!(port.addresses().collect::<Vec<_>>(), both[..1]);
         assert!(port.socket(index).is_none());
-        assert!(UdpSocket::bind(both[1]).is_ok(), "it is closed");
+        let bound = UdpSocket::bind(both[1]);
+        assert!(bound.is_ok(), "it is closed, although it is on a path");
+        drop(bound);
 
         // A datagram to a closed socket is lost.
         let remote = Remote {
@@ -303,7 +310,7 @@ mod tests {
         assert_eq!(&buffer[..length], b"\x16answer");
         assert!(route.path().is_none());
         route.select(arrival.from);
-        assert_eq!(route.path().unwrap().remote, arrival.from);
+        assert_eq!(route.path().unwrap().remote(), arrival.from);
         assert_eq!(route.path_version(), 1);
     }
 

@@ -1,12 +1,13 @@
 //! One peer's share of a port, and the path to it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
 use super::peer::PeerState;
 use super::port::{Port, lock};
 use super::routes::{Remote, RouteId};
+use super::socket::Socket;
 use super::tcp::TcpSendQueue;
 
 /// One peer's share of a port. The peer's connection learns addresses and selects the path; the shard sends along it.
@@ -23,26 +24,50 @@ pub struct Route {
 /// The local socket and the remote address of packets to a peer.
 #[derive(Clone, Debug)]
 pub struct Path {
-    pub remote: Remote,
-    /// The send queue of the TCP connection; `None` over UDP.
-    pub tcp: Option<Arc<TcpSendQueue>>,
+    remote: Remote,
+    link: Link,
+}
+
+/// What packets are sent through.
+#[derive(Clone, Debug)]
+pub(super) enum Link {
+    /// Weak: a path does not keep the socket open when its address is gone.
+    Udp(Weak<Socket>),
+    Tcp(Arc<TcpSendQueue>),
+    /// The TCP connection is gone.
+    Closed,
 }
 
 impl Path {
+    pub fn remote(&self) -> Remote {
+        self.remote
+    }
+
+    pub(super) fn link(&self) -> &Link {
+        &self.link
+    }
+
     /// Packets of one size that may leave in one system call.
-    pub fn segments(&self, port: &Port) -> usize {
-        match self.tcp {
-            Some(_) => usize::MAX,
-            None => {
-                let socket = port.socket(self.remote.socket);
-                socket.map_or(1, |socket| socket.segments())
-            }
+    pub fn segments(&self) -> usize {
+        match &self.link {
+            Link::Udp(socket) => socket.upgrade().map_or(1, |socket| socket.segments()),
+            Link::Tcp(_) => usize::MAX,
+            Link::Closed => 1,
         }
     }
 
     /// True while media should wait: the queue of the TCP connection is full.
     pub fn is_full(&self) -> bool {
-        self.tcp.as_ref().is_some_and(|queue| queue.is_full())
+        matches!(&self.link, Link::Tcp(queue) if queue.is_full())
+    }
+
+    /// False: the TCP connection or the address of this machine is gone, and nothing is sent.
+    pub fn is_open(&self) -> bool {
+        match &self.link {
+            Link::Udp(socket) => socket.strong_count() > 0,
+            Link::Tcp(_) => true,
+            Link::Closed => false,
+        }
     }
 }
 
@@ -99,11 +124,17 @@ impl Route {
 
     /// From now on media goes to this address, which has answered.
     pub fn select(&self, remote: Remote) {
-        let path = Path {
-            remote,
-            tcp: self.peer.tcp_queue(remote),
+        let link = match remote.tcp {
+            true => self.peer.tcp_queue(remote).map(Link::Tcp),
+            false => {
+                let socket = self.port.socket(remote.socket);
+                Some(Link::Udp(
+                    socket.map_or_else(Weak::new, |socket| Arc::downgrade(&socket)),
+                ))
+            }
         };
-        *lock(&self.selected) = Some(path);
+        let link = link.unwrap_or(Link::Closed);
+        *lock(&self.selected) = Some(Path { remote, link });
         self.path_version.fetch_add(1, Ordering::Release);
     }
 

@@ -22,7 +22,7 @@ impl Engine {
     /// Polls at a time, and returns how many packets were sent.
     fn sent_at(&mut self, harness: &Harness, at_ms: u64) -> u64 {
         let before = self.counters.sent.packets.get();
-        assert!(!self.poll(|| harness.at(at_ms), &harness.port));
+        assert!(!self.poll(|| harness.at(at_ms)));
         self.counters.sent.packets.get() - before
     }
 }

@@ -26,7 +26,7 @@ impl Viewer {
         shard.counters.feedback.add_alone(1);
         let silence = self.silence(now);
         // ICE decides where packets go. Until it has, the viewer gets none of them.
-        self.moving |= from != self.path.remote && silence > SILENT;
+        self.moving |= from != self.path.remote() && silence > SILENT;
         if silence > self.cut_after {
             self.recover_from_cut();
         }

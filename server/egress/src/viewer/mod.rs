@@ -161,7 +161,7 @@ const UNEXPECTED_PER_SECOND: u32 = 10;
 const MAX_RETRANSMISSIONS: usize = 512;
 
 impl Viewer {
-    /// `None`: nothing encrypted has been sent on its route, so there is no path yet.
+    /// `None`: ICE has not selected a path yet.
     pub(super) fn new(params: ViewerParams, waker: Arc<ShardWaker>, now: Instant) -> Option<Self> {
         let ViewerParams {
             subscription,
@@ -186,7 +186,7 @@ impl Viewer {
         Some(Self {
             playhead: Playhead::new(subscription.slots(), now),
             subscription,
-            segments: path.segments(route.port()),
+            segments: path.segments(),
             path,
             path_version,
             waker,
@@ -288,9 +288,9 @@ impl Viewer {
             return;
         };
         let before = std::mem::replace(&mut self.path, path);
-        self.segments = self.path.segments(self.route.port());
+        self.segments = self.path.segments();
         // ICE may select the same path again.
-        let moved = before.remote != self.path.remote;
+        let moved = before.remote() != self.path.remote();
         if moved && (std::mem::take(&mut self.moving) || self.silence(now) > SILENT) {
             self.recover_from_cut();
         }

@@ -258,7 +258,7 @@ impl Viewer {
     /// Sends the batch, and counts its packets.
     pub(super) fn flush(&mut self, context: &mut SendContext<'_>) -> FlushOutcome {
         let (packets, bytes) = (context.batch.packets(), context.batch.bytes());
-        let outcome = context.batch.flush(self.route.port(), &self.path);
+        let outcome = context.batch.flush(&self.path);
         self.count_flush(outcome, packets, bytes);
         outcome
     }

@@ -37,7 +37,7 @@ async fn connect(harness: &Harness, route: &Route) -> TcpStream {
     route.learn(Instant::now(), remote);
     for _ in 0..5000 {
         route.select(remote);
-        if route.path().is_some_and(|path| path.tcp.is_some()) {
+        if route.path().is_some_and(|path| path.is_open()) {
             return stream;
         }
         sleep(Duration::from_millis(1)).await;
