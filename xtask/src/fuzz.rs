@@ -12,7 +12,15 @@ use crate::{
 };
 
 /// The programs in server/fuzz.
-pub(crate) const TARGETS: [&str; 6] = ["signaling", "chat", "feedback", "demux", "ingest", "turn"];
+pub(crate) const TARGETS: [&str; 7] = [
+    "signaling",
+    "chat",
+    "feedback",
+    "demux",
+    "ingest",
+    "transport",
+    "turn",
+];
 
 const SECONDS: u32 = 60;
 

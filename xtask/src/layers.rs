@@ -74,6 +74,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "net",
             "room",
             "shared",
+            "transport",
             "turn",
         ],
     ),

@@ -38,7 +38,7 @@ Usage: cargo xtask COMMAND
   structure       only check the rules of the source tree: imports, layers of packages, length of files
   bench NAME      measure, in release: cargo xtask bench fanout
   fuzz [NAME] [--seconds 60]
-                  mutate untrusted input, and look for panics and hangs: signaling, chat, feedback, demux, ingest, turn
+                  mutate untrusted input, and look for panics and hangs: signaling, chat, feedback, demux, ingest, transport, turn
 
 Whatever is missing is listed before it is installed. With --no-install nothing is installed:
 the command fails and prints the lines that install it.

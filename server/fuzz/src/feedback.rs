@@ -70,7 +70,7 @@ impl Viewer {
         let sequence = self.sequence(self.packets);
         self.rtx_history.add(self.now, sequence, 1, from);
         self.twcc_history.add(self.now, PACKET);
-        self.estimator.on_packet_sent(self.now, PACKET);
+        self.estimator.on_packets_sent(self.now, PACKET);
         self.budget.earn(PACKET);
         self.packets += 1;
     }

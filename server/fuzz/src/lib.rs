@@ -10,6 +10,7 @@
 //! | [`feedback`] | RTCP of a viewer to its parser, the bandwidth estimator and the retransmissions |
 //! | [`demux`] | datagrams from any address to the routing table |
 //! | [`ingest`] | RTP and RTCP of a publisher to its receiver |
+//! | [`transport`] | a peer's checks, answers and DTLS, and datagrams of others to its connection |
 //! | [`turn`] | datagrams, TCP streams and authenticated requests to a TURN server |
 
 pub mod chat;
@@ -17,4 +18,5 @@ pub mod demux;
 pub mod feedback;
 pub mod ingest;
 pub mod signaling;
+pub mod transport;
 pub mod turn;
