@@ -84,3 +84,37 @@ async fn a_shard_that_fails_disconnects_its_own_viewers_only_and_serves_new_ones
         server.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_of_connections_that_fails_disconnects_its_own_viewers_only_and_serves_new_ones() {
+    let film = format!("film={}", testkit::CLIP);
+    let server = TestServer::with(&["--shards", "2", &film]).await;
+    let mut viewers = [
+        TestViewer::watch(&server, "film").await,
+        TestViewer::watch(&server, "film").await,
+    ];
+    let first_shard = server.viewers.addresses()[0].port();
+    viewers.sort_by_key(|viewer| port(&viewer.answer) != first_shard);
+    let [affected, other] = &viewers;
+    for viewer in &viewers {
+        viewer.packets_of("H264", 20).await;
+    }
+    server.viewers.inject_connection_fault(0).await;
+    affected.ended(Duration::from_secs(5)).await;
+    eventually("its session ends", Duration::from_secs(5), || async {
+        server.viewers.sessions() == 1 && server.registry.viewers() == 1
+    })
+    .await;
+    let before = other.packets();
+    eventually("the other plays on", Duration::from_secs(3), || async {
+        other.packets() > before + 50
+    })
+    .await;
+    assert_eq!(other.received("H264").gaps, 0);
+
+    let next = TestViewer::watch(&server, "film").await;
+    assert_eq!(port(&next.answer), first_shard, "it has no viewers");
+    next.packets_of("H264", 50).await;
+    assert_eq!(next.received("H264").gaps, 0);
+    server.stop().await;
+}
