@@ -17,6 +17,7 @@ mod rooms_bad_input;
 mod rooms_endurance;
 mod rooms_leaks;
 mod shards;
+mod strangers;
 mod streams;
 mod turn;
 mod twcc;

@@ -1,8 +1,8 @@
 //! Third-party viewers: str0m (Rust) over UDP and ICE-TCP, and aiortc (Python).
 
 mod aiortc;
-mod str0m_viewer;
-mod transport;
+pub(crate) mod str0m_viewer;
+pub(crate) mod transport;
 
 use std::time::Duration;
 

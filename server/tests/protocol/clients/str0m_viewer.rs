@@ -1,5 +1,6 @@
 //! A viewer by str0m.
 
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
 use super::transport::{Transport, ViewerSocket};
+use crate::strangers::ViewerRelay;
 use testkit::TestServer;
 
 /// Packets that str0m buffers behind a missing one: more than a keyframe has.
@@ -40,9 +42,41 @@ pub(crate) struct Str0mViewer {
     task: JoinHandle<()>,
 }
 
+/// How a viewer joins.
+pub(crate) struct Joining<'a> {
+    pub(crate) transport: Transport,
+    /// Of its socket.
+    pub(crate) address: Ipv4Addr,
+    /// `a=setup` of its offer.
+    pub(crate) setup: &'static str,
+    /// In the path of its datagrams.
+    pub(crate) relay: Option<&'a ViewerRelay>,
+}
+
+impl Joining<'_> {
+    pub(crate) fn by(transport: Transport) -> Self {
+        Self {
+            transport,
+            address: Ipv4Addr::LOCALHOST,
+            setup: "actpass",
+            relay: None,
+        }
+    }
+}
+
 impl Str0mViewer {
     /// Watches over WHEP.
     pub(crate) async fn join(server: &TestServer, stream: &str, transport: Transport) -> Self {
+        Self::join_by(server, stream, Joining::by(transport)).await
+    }
+
+    pub(crate) async fn join_by(server: &TestServer, stream: &str, joining: Joining<'_>) -> Self {
+        let Joining {
+            transport,
+            address: from,
+            setup,
+            relay,
+        } = joining;
         let config = RtcConfig::new()
             .clear_codecs()
             .enable_h264(true)
@@ -52,22 +86,29 @@ impl Str0mViewer {
         let mut socket = None;
         // A TCP socket exists only once the server's candidate is known.
         if transport == Transport::Udp {
-            let udp = ViewerSocket::udp().await.expect("a free port");
+            let udp = ViewerSocket::udp(from).await.expect("a free port");
             rtc.add_local_candidate(udp.candidate());
             socket = Some(udp);
         }
         let (offer, pending) = offer(&mut rtc);
+        let offer = offer.replace("a=setup:actpass", &format!("a=setup:{setup}"));
         let path = format!("/whep/{stream}");
         let response = server.post(&path, "application/sdp", offer).await;
         assert_eq!(response.status(), 201);
         let location = response.headers()["location"].to_str().expect("ASCII");
         let session = server.url(location);
         let answer = response.text().await.expect("an answer");
+        let answer = match relay {
+            Some(relay) => relay.rewrite(&answer),
+            None => answer,
+        };
         let (answer, address) = ViewerSocket::choose(&answer, transport);
         let socket = match socket {
             Some(socket) => socket,
             None => {
-                let tcp = ViewerSocket::tcp(address).await.expect("it is listening");
+                let tcp = ViewerSocket::tcp(from, address)
+                    .await
+                    .expect("it is listening");
                 rtc.add_local_candidate(tcp.candidate());
                 tcp
             }

@@ -1,13 +1,13 @@
 //! The transport of a viewer's datagrams: UDP or ICE-TCP.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::{Buf, Bytes, BytesMut};
 use str0m::Candidate;
 use str0m::net::{Protocol, TcpType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
@@ -48,13 +48,15 @@ impl ViewerSocket {
         (kept, address.expect("the server is on this machine too"))
     }
 
-    pub(crate) async fn udp() -> io::Result<Self> {
-        Ok(Self::Udp(UdpSocket::bind("127.0.0.1:0").await?))
+    pub(crate) async fn udp(from: Ipv4Addr) -> io::Result<Self> {
+        Ok(Self::Udp(UdpSocket::bind((from, 0)).await?))
     }
 
-    pub(crate) async fn tcp(to: SocketAddr) -> io::Result<Self> {
+    pub(crate) async fn tcp(from: Ipv4Addr, to: SocketAddr) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((from, 0).into())?;
         Ok(Self::Tcp {
-            connection: TcpStream::connect(to).await?,
+            connection: socket.connect(to).await?,
             bytes: BytesMut::new(),
         })
     }

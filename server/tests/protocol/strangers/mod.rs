@@ -1,0 +1,72 @@
+//! What strangers can do to the server, and by it to others: each test does what an attack did. All traffic is on the loopback network.
+
+mod check;
+mod fingerprints;
+mod hammer;
+mod lossy_handshake;
+mod peer_reflexive_flood;
+mod pli_storm;
+mod redirected_media;
+mod relay;
+mod silent_connections;
+mod stray_datagrams;
+
+use std::time::Duration;
+
+use testkit::{TestServer, TestViewer, Wants, eventually};
+
+use relay::Relay;
+pub(crate) use relay::Relay as ViewerRelay;
+
+/// A server with one port, which serves the clip in assets/ as the stream `film`.
+async fn serve() -> TestServer {
+    let film = format!("film={}", testkit::CLIP);
+    TestServer::with(&["--shards", "1", &film]).await
+}
+
+/// A viewer, its offer, and the answer as the server gave it.
+struct Watching {
+    viewer: TestViewer,
+    offer: String,
+    answer: String,
+}
+
+/// Watches the film, with changes to offer and answer on their way.
+async fn watch_with(
+    server: &TestServer,
+    to_server: impl FnOnce(String) -> String,
+    to_viewer: impl FnOnce(&str) -> String,
+) -> Watching {
+    let (mut viewer, offer) = TestViewer::offer(Wants::default()).await;
+    let offer = to_server(offer);
+    let response = server
+        .post("/whep/film", "application/sdp", offer.clone())
+        .await;
+    assert_eq!(response.status(), 201, "{:?}", response.text().await);
+    let location = response.headers()["location"].to_str().expect("ASCII");
+    viewer.session = server.url(location);
+    let answer = response.text().await.expect("an answer");
+    viewer.accept(to_viewer(&answer)).await;
+    Watching {
+        viewer,
+        offer,
+        answer,
+    }
+}
+
+async fn watch(server: &TestServer) -> Watching {
+    watch_with(server, |offer| offer, str::to_owned).await
+}
+
+async fn watch_through(server: &TestServer, relay: &Relay) -> Watching {
+    watch_with(server, |offer| offer, |answer| relay.rewrite(answer)).await
+}
+
+/// Waits until the viewer has received half a second more of the film.
+async fn goes_on(viewer: &TestViewer, limit: Duration) {
+    let before = viewer.received("H264").markers;
+    eventually("the viewer watches on", limit, || async {
+        viewer.received("H264").markers > before + 12
+    })
+    .await;
+}

@@ -1,0 +1,101 @@
+//! Checks from a thousand ports that name one session.
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use testkit::TestServer;
+use tokio::net::UdpSocket;
+use tokio::time::sleep;
+
+use super::check::CheckCredentials;
+use super::relay::address_of;
+use super::{goes_on, serve, watch};
+
+const ROUNDS: usize = 3;
+/// Sockets that are open at a time.
+const PORTS: usize = 500;
+/// Addresses of one session that are remembered (the ICE agent's limit).
+const MAX_PATHS: usize = 16;
+
+/// What came of a flood.
+#[derive(Debug)]
+struct Flooded {
+    /// Ports to which anything was sent.
+    answered: usize,
+    /// Ports whose further datagrams belong to no session.
+    stray: u64,
+}
+
+/// Sends a check from each port, and then a record of DTLS.
+async fn flood(server: &TestServer, credentials: &CheckCredentials) -> Flooded {
+    let to = address_of(server);
+    let mut answered = 0;
+    let before = stray(server);
+    for _ in 0..ROUNDS {
+        let mut sockets = Vec::new();
+        for _ in 0..PORTS {
+            let socket = UdpSocket::bind("127.0.0.7:0").await.expect("a free port");
+            send(&socket, &credentials.check(), to).await;
+            sockets.push(socket);
+        }
+        sleep(Duration::from_millis(200)).await;
+        for socket in &sockets {
+            send(socket, &[22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], to).await;
+        }
+        sleep(Duration::from_millis(100)).await;
+        let mut datagram = [0; 2048];
+        let heard = sockets
+            .iter()
+            .filter(|socket| socket.try_recv(&mut datagram).is_ok());
+        answered += heard.count();
+    }
+    Flooded {
+        answered,
+        stray: stray(server) - before,
+    }
+}
+
+async fn send(socket: &UdpSocket, datagram: &[u8], to: SocketAddr) {
+    socket.send_to(datagram, to).await.expect("sent");
+}
+
+fn stray(server: &TestServer) -> u64 {
+    server.viewers.shards()[0].stray.load(Ordering::Relaxed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_checks_are_neither_answered_nor_remembered() {
+    let server = serve().await;
+    let watching = watch(&server).await;
+    watching.viewer.packets_of("H264", 20).await;
+    let mut forged = CheckCredentials::of(&watching.offer, &watching.answer);
+    forged.password = "0123456789abcdefghijkl".to_owned();
+    let flooded = flood(&server, &forged).await;
+    assert_eq!(flooded.answered, 0, "{flooded:?}");
+    assert_eq!(flooded.stray, (ROUNDS * PORTS) as u64, "{flooded:?}");
+    goes_on(&watching.viewer, Duration::from_secs(2)).await;
+    assert_eq!(watching.viewer.received("H264").gaps, 0);
+    watching.viewer.leave().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn authentic_checks_from_a_thousand_ports_make_few_routes() {
+    let server = serve().await;
+    let watching = watch(&server).await;
+    watching.viewer.packets_of("H264", 20).await;
+    let credentials = CheckCredentials::of(&watching.offer, &watching.answer);
+    let flooded = flood(&server, &credentials).await;
+    assert!((1..=MAX_PATHS).contains(&flooded.answered), "{flooded:?}");
+    let known = (ROUNDS * PORTS) as u64 - flooded.stray;
+    assert!((1..=MAX_PATHS as u64).contains(&known), "{flooded:?}");
+    goes_on(&watching.viewer, Duration::from_secs(2)).await;
+    assert_eq!(watching.viewer.received("H264").gaps, 0);
+    // Another viewer joins as ever.
+    let other = watch(&server).await.viewer;
+    other.packets_of("H264", 20).await;
+    other.leave().await;
+    watching.viewer.leave().await;
+    server.stop().await;
+}
