@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::srtp::Profile;
+use net::port::PortCounters;
 pub use stream::counters::{Counter, Counters};
 
 /// Counters of one viewer.
@@ -58,8 +59,8 @@ pub struct ShardCounters {
     pub lateness: Lateness,
     /// Current viewers.
     pub viewers: AtomicU64,
-    /// Datagrams that belong to no viewer, counted by the port.
-    pub stray: Arc<AtomicU64>,
+    /// Of its port.
+    pub port: Arc<PortCounters>,
     /// RTCP datagrams that arrived and were authentic.
     pub feedback: Counter,
     /// RTCP datagrams of viewers that were dropped: not authentic, or too many.

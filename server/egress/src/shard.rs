@@ -76,7 +76,7 @@ impl Shard {
     pub fn start(name: String, port: Arc<Port>) -> io::Result<Self> {
         let (commands, received) = mpsc::unbounded_channel();
         let counters = Arc::new(ShardCounters {
-            stray: Arc::clone(port.stray()),
+            port: Arc::clone(port.counters()),
             ..ShardCounters::default()
         });
         let runtime = Builder::new_current_thread().enable_all().build()?;

@@ -33,9 +33,16 @@ pub struct Port {
     arrivals: ArrivalQueue,
     /// Until the connections' thread takes it.
     arrived: Mutex<Option<mpsc::Receiver<Arrival>>>,
-    stray: Arc<AtomicU64>,
-    /// Datagrams that were lost because too many of their peer, or of all, waited for the connections.
-    overflowed: AtomicU64,
+    counters: Arc<PortCounters>,
+}
+
+/// Datagrams that a port did not deliver.
+#[derive(Debug, Default)]
+pub struct PortCounters {
+    /// They belong to no peer.
+    pub stray: AtomicU64,
+    /// They were lost because too many of their peer, or of all, waited for the connections.
+    pub overflowed: AtomicU64,
 }
 
 type Peer = (RouteId, Arc<PeerState>);
@@ -65,8 +72,7 @@ impl Port {
             routes: Mutex::default(),
             arrivals,
             arrived: Mutex::new(Some(arrived)),
-            stray: Arc::default(),
-            overflowed: AtomicU64::new(0),
+            counters: Arc::default(),
         }))
     }
 
@@ -97,14 +103,8 @@ impl Port {
         candidates::lines(udp, tcp, self.public)
     }
 
-    /// The counter of datagrams that belong to no peer.
-    pub fn stray(&self) -> &Arc<AtomicU64> {
-        &self.stray
-    }
-
-    /// Datagrams lost because too many waited for the connections.
-    pub fn overflowed(&self) -> u64 {
-        self.overflowed.load(Ordering::Relaxed)
+    pub fn counters(&self) -> &Arc<PortCounters> {
+        &self.counters
     }
 
     /// The datagrams for the connections of this port. `None`: taken already.
@@ -152,7 +152,7 @@ impl Port {
         match peer {
             Some(peer) => self.deliver(&peer, from, datagram, on_srtcp),
             None => {
-                self.stray.fetch_add(1, Ordering::Relaxed);
+                self.counters.stray.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -167,7 +167,7 @@ impl Port {
         on_srtcp: &mut impl FnMut(u64, Remote, &[u8]),
     ) -> Option<Arc<PeerState>> {
         let Some(peer) = self.routes().route(now, from, datagram).cloned() else {
-            self.stray.fetch_add(1, Ordering::Relaxed);
+            self.counters.stray.fetch_add(1, Ordering::Relaxed);
             return None;
         };
         if DatagramKind::of(datagram) == DatagramKind::Stun && !peer.1.connected(from, queue) {
@@ -185,7 +185,7 @@ impl Port {
         on_srtcp: &mut impl FnMut(u64, Remote, &[u8]),
     ) {
         if peer.dispatch(*id, from, datagram, &self.arrivals, on_srtcp) == Dispatched::Lost {
-            self.overflowed.fetch_add(1, Ordering::Relaxed);
+            self.counters.overflowed.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -291,7 +291,7 @@ mod tests {
         let arrival = arrivals.recv().await.unwrap();
         assert_eq!((arrival.to, &arrival.datagram[..]), (route.id(), &*request));
         assert_eq!(arrival.from.address, peer.local_addr().unwrap());
-        assert_eq!(port.stray().load(Ordering::Relaxed), 2);
+        assert_eq!(port.counters().stray.load(Ordering::Relaxed), 2);
 
         assert!(route.learn(Instant::now(), arrival.from));
         send(b"\x16handshake").await;

@@ -26,7 +26,7 @@ const COLUMNS: [Column; 8] = [
     ),
     (
         "sent_bytes",
-        "Bytes of these packets, without UDP and IP headers.",
+        "Bytes of these packets and of sender reports, without UDP and IP headers.",
         |sent| &sent.bytes,
     ),
     ("rtx_packets", "Packets retransmitted.", |sent| &sent.rtx),
@@ -131,12 +131,20 @@ fn shards(text: &mut Exposition, shards: &[Arc<ShardCounters>]) {
     }
     let help = "Datagrams that match no connection.";
     family("weir_stray_datagrams_total", "counter", help, &|shard| {
-        shard.stray.load(Ordering::Relaxed)
+        shard.port.stray.load(Ordering::Relaxed)
     });
-    let help = "RTCP datagrams received.";
+    let name = "weir_connection_datagrams_lost_total";
+    let help = "STUN and DTLS datagrams lost because too many waited.";
+    family(name, "counter", help, &|shard| {
+        shard.port.overflowed.load(Ordering::Relaxed)
+    });
+    let help = "Authentic RTCP datagrams received.";
     family("weir_rtcp_datagrams_total", "counter", help, &|shard| {
         shard.feedback.get()
     });
+    let name = "weir_rtcp_datagrams_dropped_total";
+    let help = "RTCP datagrams of viewers dropped: not authentic, or too many.";
+    family(name, "counter", help, &|shard| shard.feedback_dropped.get());
     let help = "Failures of a shard, at which all of its viewers were disconnected.";
     family("weir_shard_restarts_total", "counter", help, &|shard| {
         shard.restarts.get()

@@ -1,5 +1,6 @@
 //! Statistics: of one viewer, and for a monitor.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use egress::srtp::Profile;
@@ -114,6 +115,9 @@ async fn a_monitor_reads_what_happens() {
     shard.sent.packets.add(9);
     shard.sent.nacks.add(4);
     shard.lateness.add(Duration::from_millis(4));
+    shard.feedback_dropped.add(3);
+    shard.port.stray.fetch_add(5, Ordering::Relaxed);
+    shard.port.overflowed.fetch_add(6, Ordering::Relaxed);
 
     let response = server.get("/metrics").await;
     assert_eq!(response.status(), 200);
@@ -129,6 +133,11 @@ async fn a_monitor_reads_what_happens() {
         "weir_sent_packets_total{shard=\"1\"} 9",
         "weir_nacks_total{shard=\"1\"} 4",
         "weir_send_errors_total{shard=\"0\"} 0",
+        "weir_rtcp_datagrams_dropped_total{shard=\"1\"} 3",
+        "weir_rtcp_datagrams_dropped_total{shard=\"0\"} 0",
+        "weir_stray_datagrams_total{shard=\"1\"} 5",
+        "weir_connection_datagrams_lost_total{shard=\"1\"} 6",
+        "# HELP weir_sent_bytes_total Bytes of these packets and of sender reports, without UDP and IP headers.",
         "# TYPE weir_lateness_seconds histogram",
         "weir_lateness_seconds_bucket{shard=\"1\",le=\"0.002\"} 0",
         "weir_lateness_seconds_bucket{shard=\"1\",le=\"+Inf\"} 1",

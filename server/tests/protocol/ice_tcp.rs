@@ -157,7 +157,10 @@ async fn cut_frames() {
         tokio::join!(write, read);
     }
     assert_eq!(
-        port.port.stray().load(std::sync::atomic::Ordering::Relaxed),
+        port.port
+            .counters()
+            .stray
+            .load(std::sync::atomic::Ordering::Relaxed),
         0
     );
 }

@@ -254,7 +254,7 @@ async fn stray_packets_disturb_no_viewer() {
         .viewers
         .shards()
         .iter()
-        .map(|shard| shard.stray.load(std::sync::atomic::Ordering::Relaxed));
+        .map(|shard| shard.port.stray.load(std::sync::atomic::Ordering::Relaxed));
     assert!(strays.any(|strays| strays > 0), "they are counted");
     let newcomer = TestViewer::watch(&server, "film").await;
     newcomer.packets_of("H264", 5).await;

@@ -61,7 +61,10 @@ async fn send(socket: &UdpSocket, datagram: &[u8], to: SocketAddr) {
 }
 
 fn stray(server: &TestServer) -> u64 {
-    server.viewers.shards()[0].stray.load(Ordering::Relaxed)
+    server.viewers.shards()[0]
+        .port
+        .stray
+        .load(Ordering::Relaxed)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -80,7 +80,7 @@ async fn under_stray_datagrams_viewers_watch_join_and_move() {
     for viewer in [&watching, &moving] {
         viewer.packets_of("H264", 20).await;
     }
-    let stray = &server.viewers.shards()[0].stray;
+    let stray = &server.viewers.shards()[0].port.stray;
     let before = stray.load(Ordering::Relaxed);
     let stranger = Stranger::start(address_of(&server));
     relay.move_to(Ipv4Addr::new(127, 0, 0, 8)).await;
