@@ -12,6 +12,7 @@
 //! | [`limits`] | counting by address: what one client may use; pure |
 //! | [`stream`] | named sources, started by their first viewer, and their registry |
 //! | `net` | UDP and TCP ports: sockets, routing of datagrams, batches |
+//! | `transport` | one peer's ICE and DTLS, without sockets |
 //! | `congestion` | RTCP feedback, and the bandwidth estimate; pure |
 //! | [`egress`] | from a cursor to paced SRTP packets |
 //! | [`connection`] | viewers over WebRTC |
@@ -22,6 +23,7 @@
 
 pub mod config;
 pub mod http;
+mod sent_bits;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -169,6 +171,10 @@ impl Server {
         let sweeps = tokio::spawn(self.rooms.clone().run_sweeps());
         let viewers = self.viewers.clone();
         let addresses = tokio::spawn(async move { viewers.follow_addresses().await });
+        let (viewers, registry) = (self.viewers.clone(), self.registry.clone());
+        let sent = tokio::spawn(async move {
+            sent_bits::report(viewers.shards(), registry.admission()).await;
+        });
         tokio::select! {
             () = shutdown => {}
             // It ends early only by a panic; then the rest shuts down in order.
@@ -177,6 +183,7 @@ impl Server {
         stop.send_replace(true);
         sweeps.abort();
         addresses.abort();
+        sent.abort();
         tokio::join!(self.rooms.close(), self.viewers.close());
         if let Some(turn) = self.turn {
             turn.close().await;

@@ -253,7 +253,8 @@ pub struct Health {
     /// How often viewers were refused because of a limit, since the start; only limits that were reached.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub refused: BTreeMap<String, u64>,
-    /// Bitrate to all viewers together in bit/s: the number of viewers times the bitrate of their renditions, headers included.
+    /// Bitrate to all viewers together in bit/s, headers included: the number of viewers times the bitrate of their renditions, and
+    /// what was sent beyond that of late.
     #[serde(default)]
     pub egress: u64,
     /// Limit on that bitrate. Absent without a limit.

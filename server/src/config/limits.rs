@@ -30,7 +30,7 @@ pub struct LimitFlags {
     #[arg(long, value_name = "NUMBER")]
     pub max_encoders: Option<u32>,
 
-    /// Maximum bitrate to all viewers together, in Mbit/s; viewers who would exceed it get 503 [default: no limit].
+    /// Maximum bitrate to all viewers together, retransmissions included, in Mbit/s; viewers who would exceed it get 503 [default: no limit].
     /// Example: --max-egress-mbps 900
     #[arg(long, value_name = "MBIT/S", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_egress_mbps: Option<u32>,

@@ -104,7 +104,7 @@ fn viewers(text: &mut Exposition, app: &App) {
     text.family(
         name,
         "gauge",
-        "Bitrate to all viewers, as --max-egress-mbps counts it: estimated from their streams.",
+        "Bitrate to all viewers, as --max-egress-mbps counts it: of their streams, and of what is sent again.",
     );
     text.sample(name, &[], admission.egress());
 }

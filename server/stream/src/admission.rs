@@ -3,12 +3,14 @@
 use std::num::NonZero;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Instant;
 
 use limits::{CountedAddress, Counts, Exceeded, Quota};
 use media::track::OfferedTrack;
 use shared::api::ViewerLimit;
 
 use super::bitrate::RenditionBitrate;
+use super::egress_meter::EgressMeter;
 use super::encoders::{EncoderPlace, EncoderPlaces};
 use super::{Stream, StreamError, lock};
 
@@ -44,6 +46,7 @@ struct Usage {
     viewers: Counts,
     /// The renditions that are sent, and the number of their viewers.
     renditions: Vec<(Arc<RenditionBitrate>, u32)>,
+    meter: EgressMeter,
     /// How often each limit was reached, in the order of [`ViewerLimit::ALL`].
     refused: [u64; ViewerLimit::ALL.len()],
 }
@@ -170,9 +173,17 @@ impl AdmissionControl {
         lock(&self.usage).connecting.total()
     }
 
-    /// The sum of the known bit rates of all viewers, in bits per second.
+    /// What is sent to all viewers, in bits per second: the sum of the known bit rates of their renditions, and what was sent beyond that of late.
     pub fn egress(&self) -> u64 {
-        lock(&self.usage).egress()
+        let usage = lock(&self.usage);
+        usage.meter.scaled(usage.reserved())
+    }
+
+    /// To be called every second: what has been sent to all viewers since the start, in bits.
+    pub fn note_sent(&self, now: Instant, bits: u64) {
+        let mut usage = lock(&self.usage);
+        let reserved = usage.reserved();
+        usage.meter.sample(now, bits, reserved);
     }
 
     /// Encoders of video that run or are reserved.
@@ -188,7 +199,8 @@ impl AdmissionControl {
 }
 
 impl Usage {
-    fn egress(&self) -> u64 {
+    /// The sum of the bit rates of all viewers' renditions.
+    fn reserved(&self) -> u64 {
         let each = self.renditions.iter();
         let each = each.map(|(bitrate, viewers)| bitrate.rate().saturating_mul((*viewers).into()));
         each.fold(0, u64::saturating_add)
@@ -207,7 +219,8 @@ impl Usage {
             Exceeded::Total => AdmissionError(ViewerLimit::Viewers),
         })?;
         let rates = bitrates.iter().map(|bitrate| bitrate.rate());
-        let sum = rates.fold(self.egress(), u64::saturating_add);
+        let sum = rates.fold(self.reserved(), u64::saturating_add);
+        let sum = self.meter.scaled(sum);
         match limits.egress {
             Some(limit) if sum > limit && !bitrates.is_empty() => {
                 Err(AdmissionError(ViewerLimit::Egress))

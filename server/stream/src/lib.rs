@@ -13,6 +13,7 @@
 //! | `file_reads` | probes and posters, on threads of their own |
 //! | [`subscription`] | a viewer's subscription to a stream |
 //! | [`admission`], `encoders` | limits on viewers, bit rate and encoders; the places of encoders |
+//! | `egress_meter` | how much more is sent than the renditions of the viewers have (pure) |
 //! | [`source`], `active_source` | what fills a stream's log; a running one |
 //! | [`shared_log`], [`appender`] | the log of a running source: the viewers' end and the source's end |
 //! | [`shard_waker`] | wakes a shard when a log has grown |
@@ -25,6 +26,7 @@ pub mod admission;
 pub mod appender;
 pub mod bitrate;
 pub mod counters;
+mod egress_meter;
 mod encoders;
 pub mod error;
 mod file_reads;

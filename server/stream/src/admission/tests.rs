@@ -139,6 +139,41 @@ fn viewers_are_admitted_up_to_the_bit_rate_limit() {
 }
 
 #[test]
+fn what_is_sent_again_counts_towards_the_bit_rate_limit() {
+    let control = control(Limits {
+        egress: Some(5_000_000),
+        ..Limits::default()
+    });
+    let stream = stream(&control);
+    let watch = || {
+        let mut permit = control.admit(None).unwrap();
+        permit.reserve(&stream, &[video()])?;
+        permit.connected().map(|()| permit)
+    };
+    let first = watch().expect("2 of 5 Mbit/s");
+    let start = Instant::now();
+    // Half as much again is sent: the path loses packets.
+    for second in 0..10 {
+        control.note_sent(start + Duration::from_secs(second), second * 3_000_000);
+    }
+    assert_eq!(control.egress(), 3_000_000);
+    let second = watch();
+    assert!(matches!(
+        second,
+        Err(StreamError::Refused(AdmissionError(ViewerLimit::Egress)))
+    ));
+    // The loss is over.
+    for second in 10..21 {
+        let sent = 27_000_000 + (second - 9) * 2_000_000;
+        control.note_sent(start + Duration::from_secs(second), sent);
+    }
+    assert_eq!(control.egress(), 2_000_000);
+    watch().expect("4 of 5 Mbit/s");
+    drop(first);
+    assert_eq!(control.egress(), 0);
+}
+
+#[test]
 fn a_viewer_that_never_connects_uses_no_bit_rate() {
     let control = control(Limits {
         egress: Some(2_000_000),
