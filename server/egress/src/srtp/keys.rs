@@ -7,7 +7,7 @@ use rtc::srtp::protection_profile::ProtectionProfile;
 
 use super::SrtpError;
 
-/// A DTLS-SRTP protection profile that webrtc-rs negotiates (RFC 5764 4.1.2, RFC 7714 14.2).
+/// A DTLS-SRTP protection profile (RFC 5764 4.1.2, RFC 7714 14.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     AeadAes128Gcm,

@@ -1,4 +1,4 @@
-//! A comparison of our SRTP with that of webrtc-rs at start.
+//! A comparison of our SRTP with that of webrtc-rs (`rtc::srtp`) at start.
 
 use bytes::Bytes;
 use rtc::crypto::{RTCCrypto, SecretVec};
@@ -22,7 +22,7 @@ const REPORT: [u8; 16] = [0x80, 201, 0, 1, 0, 0, 0, 1, 0x80, 201, 0, 1, 0, 0, 0,
 ///
 /// # Errors
 ///
-/// [`SrtpError::Differs`], or a cipher that fails: then webrtc-rs has to send the media.
+/// [`SrtpError::Differs`], or a cipher that fails: then the server must not run.
 pub fn self_test(crypto: &dyn RTCCrypto) -> Result<(), SrtpError> {
     for profile in Profile::ALL {
         let differs = SrtpError::Differs(profile);

@@ -1,4 +1,4 @@
-//! No nonce is used twice with a key, whichever of us and webrtc-rs encrypts.
+//! No nonce is used twice with a key, also when `rtc::srtp` encrypts other streams with it.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -126,7 +126,7 @@ impl AeadCipher for Recording<dyn AeadCipher> {
     }
 }
 
-/// Events of a viewer that webrtc-rs sends to first, and then we do, or both.
+/// Events of streams that we encrypt, and of others that `rtc::srtp` encrypts with the same keys.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     /// We encrypt a packet of one of our SSRCs.
@@ -135,11 +135,11 @@ enum Event {
     Retransmit { stream: usize },
     /// The sequence number jumps close to its wrap.
     SkipToWrap { stream: usize },
-    /// webrtc-rs encrypts a packet of one of its SSRCs.
+    /// `rtc::srtp` encrypts a packet of one of its SSRCs.
     Theirs { stream: usize },
     /// We encrypt a sender report of one of these SSRCs.
     SenderReport { ours: bool, stream: usize },
-    /// webrtc-rs gets other SSRCs with the same keys.
+    /// `rtc::srtp` gets other SSRCs with the same keys.
     Switch,
 }
 
