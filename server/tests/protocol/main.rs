@@ -1,6 +1,7 @@
 //! The server over real sockets: HTTP, WHEP, rooms, STUN and TURN, third-party clients, live streams, and the program itself.
 
 mod admission;
+mod attacks;
 mod bad_input;
 mod clients;
 mod counters;
@@ -17,7 +18,6 @@ mod rooms_bad_input;
 mod rooms_endurance;
 mod rooms_leaks;
 mod shards;
-mod strangers;
 mod streams;
 mod turn;
 mod twcc;

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
 use super::transport::{Transport, ViewerSocket};
-use crate::strangers::ViewerRelay;
+use crate::attacks::ViewerRelay;
 use testkit::TestServer;
 
 /// Packets that str0m buffers behind a missing one: more than a keyframe has.
