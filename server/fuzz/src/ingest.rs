@@ -5,7 +5,7 @@
 //! | byte | meaning |
 //! |---|---|
 //! | 0 to 99 | so many milliseconds, times five, pass |
-//! | 100 to 199 | an RTP packet; [`Step`] has the layout |
+//! | 100 to 199 | an RTP packet; `Step` has the layout |
 //! | 200 to 254 | any datagram; its length is four bytes times (the byte minus 199) |
 //! | 255 | the rest is an RTCP packet |
 
