@@ -8,7 +8,7 @@
 //! - The selected path is checked every 4 to 6 s (consent, RFC 7675 5.1). When it does not answer, and another proved path was
 //!   heard since, the agent moves there: the peer's NAT has changed its address.
 //! - After a restart, the old credentials work until a path is proved with the new ones.
-//! - At most [`MAX_PATHS`] paths, and 200 requests a second each from known and from new addresses.
+//! - At most [`MAX_PATHS`] paths, and 200 requests a second from known addresses, and from each of 16 groups of new ones.
 //!
 //! | module | noun |
 //! |---|---|
@@ -17,7 +17,7 @@
 //! | `path` | one path, and our check on it |
 //! | `nomination` | which path the peer has chosen |
 //! | `selection` | which path data goes on |
-//! | `meter` | a limit on the rate of requests |
+//! | `meter` | limits on the rate of requests |
 
 mod credentials;
 mod meter;
@@ -35,7 +35,7 @@ use net::routes::Remote;
 
 pub use credentials::Credentials;
 use credentials::IceSession;
-use meter::Meter;
+use meter::{Meter, SourceMeters};
 use path::{Due, Path};
 use stun::{Class, Message};
 
@@ -80,7 +80,7 @@ pub struct Agent {
     consent_at: Instant,
     last_heard: Instant,
     known: Meter,
-    new: Meter,
+    new: SourceMeters,
     transmits: VecDeque<(Remote, Vec<u8>)>,
     events: VecDeque<IceEvent>,
 }
@@ -95,7 +95,7 @@ impl Agent {
             consent_at: now,
             last_heard: now,
             known: Meter::new(now),
-            new: Meter::new(now),
+            new: SourceMeters::new(now),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         }
@@ -170,7 +170,7 @@ impl Agent {
         let meter = if self.knows(from) {
             &mut self.known
         } else {
-            &mut self.new
+            self.new.of(from.address.ip())
         };
         if !meter.admits(now) {
             return Verdict::OverLimit;

@@ -1,5 +1,6 @@
-//! A limit on the rate of requests.
+//! Limits on the rate of requests.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// Requests in a row.
@@ -27,5 +28,32 @@ impl Meter {
             self.arrival = next;
         }
         admitted
+    }
+}
+
+/// Shares of requests from new addresses.
+const SOURCES: usize = 16;
+
+/// Requests from new addresses, by their network: they are counted before they are authenticated, and a host that floods must
+/// not use up the share of a peer that moves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SourceMeters([Meter; SOURCES]);
+
+impl SourceMeters {
+    pub(super) fn new(now: Instant) -> Self {
+        Self([Meter::new(now); SOURCES])
+    }
+
+    pub(super) fn of(&mut self, source: IpAddr) -> &mut Meter {
+        let fold = |bytes: &[u8]| {
+            let hash = |hash: usize, byte: &u8| hash.wrapping_mul(5).wrapping_add((*byte).into());
+            bytes.iter().fold(0, hash)
+        };
+        let hash = match source.to_canonical() {
+            IpAddr::V4(address) => fold(&address.octets()),
+            // Of its /64 a host has all addresses.
+            IpAddr::V6(address) => fold(&address.octets()[..8]),
+        };
+        &mut self.0[hash % SOURCES]
     }
 }

@@ -116,3 +116,21 @@ fn requests_for_others_use_up_nothing() {
     }
     assert_eq!(peer.checks(1, PLAIN), Verdict::Ours);
 }
+
+#[test]
+fn forged_requests_of_one_host_do_not_use_up_the_share_of_a_peer_that_moves() {
+    let mut peer = Peer::new();
+    peer.proves(1, NOMINATING);
+    let mut forger = Peer::new();
+    forger.remote.pwd = "a guess".to_owned();
+    let forged = forger.check(PLAIN);
+    for _ in 0..1_000 {
+        peer.receive(7, &forged);
+    }
+    let mut moved = remote(1);
+    moved.address.set_ip([192, 0, 2, 2].into());
+    let check = peer.check(PLAIN);
+    let now = peer.now;
+    assert_eq!(peer.agent.receive(now, moved, &check), Verdict::Ours);
+    assert!(peer.agent.knows(moved));
+}
