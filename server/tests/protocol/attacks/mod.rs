@@ -1,5 +1,6 @@
 //! What strangers can do to the server, and by it to others: each test does what an attack did. All traffic is on the loopback network.
 
+mod attacker;
 mod check;
 mod fingerprints;
 mod hammer;

@@ -1,6 +1,6 @@
 //! Checks from a thousand ports that name one session.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -8,9 +8,10 @@ use testkit::TestServer;
 use tokio::net::UdpSocket;
 use tokio::time::sleep;
 
+use super::attacker::Attacker;
 use super::check::CheckCredentials;
-use super::relay::address_of;
-use super::{goes_on, serve, watch};
+use super::relay::{Relay, address_of};
+use super::{goes_on, serve, watch, watch_through};
 
 const ROUNDS: usize = 3;
 /// Sockets that are open at a time.
@@ -99,6 +100,26 @@ async fn authentic_checks_from_a_thousand_ports_make_few_routes() {
     let other = watch(&server).await.viewer;
     other.packets_of("H264", 20).await;
     other.leave().await;
+    watching.viewer.leave().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_who_moves_is_followed_while_forged_checks_name_its_session() {
+    let server = serve().await;
+    let relay = Relay::start(&server, |_, _| true).await;
+    let watching = watch_through(&server, &relay).await;
+    watching.viewer.packets_of("H264", 20).await;
+    let mut forged = CheckCredentials::of(&watching.offer, &watching.answer);
+    forged.password = "0123456789abcdefghijkl".to_owned();
+    // Who sees the viewer's datagrams knows its ufrags.
+    let check = forged.check();
+    let attacker = Attacker::start(address_of(&server), move |_| check.clone());
+    sleep(Duration::from_millis(500)).await;
+    relay.move_to(Ipv4Addr::new(127, 0, 0, 8)).await;
+    sleep(Duration::from_millis(200)).await;
+    goes_on(&watching.viewer, Duration::from_secs(9)).await;
+    attacker.stop();
     watching.viewer.leave().await;
     server.stop().await;
 }
