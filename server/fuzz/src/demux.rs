@@ -133,13 +133,17 @@ impl Model {
                 if let Some((index, id)) = self.viewer(input) {
                     let remote = input.remote();
                     let holder = self.last_seen.get(&remote);
-                    let held =
-                        holder.is_some_and(|(other, at)| *other != index && self.is_held(*at));
+                    let holder = holder.filter(|(_, at)| self.is_held(*at)).copied();
                     let learned = self.routes.learn(self.now, id, remote);
-                    assert!(!(held && learned), "{remote:?} was taken away");
+                    let found = self.routes.by_remote(remote).copied();
+                    if let Some((holder, _)) = holder {
+                        assert_eq!(found, Some(holder), "{remote:?} was taken away");
+                    }
                     if learned {
                         self.known.insert((index, remote));
-                        self.last_seen.insert(remote, (index, self.now));
+                        if found == Some(index) {
+                            self.last_seen.insert(remote, (index, self.now));
+                        }
                     }
                 }
             }
@@ -177,7 +181,11 @@ impl Model {
     }
 
     fn route(&mut self, remote: Remote, datagram: &[u8]) -> Option<Index> {
-        let index = *self.routes.route(self.now, remote, datagram)?;
+        let (found, other) = self.routes.route(self.now, remote, datagram);
+        let (index, other) = (*found?, other.copied());
+        if let Some(other) = other {
+            assert!(self.viewers[other].is_some() && self.known.contains(&(other, remote)));
+        }
         assert!(
             self.viewers[index].is_some(),
             "a removed viewer gets nothing"

@@ -148,12 +148,15 @@ impl Port {
         on_srtcp: &mut impl FnMut(u64, Remote, &[u8]),
     ) {
         // A separate statement, so that the routes are unlocked when the datagram is dispatched.
-        let peer = self.routes().route(now, from, datagram).cloned();
+        let (peer, other) = self.destinations(now, from, datagram);
         match peer {
             Some(peer) => self.deliver(&peer, from, datagram, on_srtcp),
             None => {
                 self.counters.stray.fetch_add(1, Ordering::Relaxed);
             }
+        }
+        if let Some(other) = other {
+            self.deliver(&other, from, datagram, on_srtcp);
         }
     }
 
@@ -166,7 +169,8 @@ impl Port {
         datagram: &[u8],
         on_srtcp: &mut impl FnMut(u64, Remote, &[u8]),
     ) -> Option<Arc<PeerState>> {
-        let Some(peer) = self.routes().route(now, from, datagram).cloned() else {
+        // A connection has one peer: nobody else has its address.
+        let (Some(peer), _) = self.destinations(now, from, datagram) else {
             self.counters.stray.fetch_add(1, Ordering::Relaxed);
             return None;
         };
@@ -175,6 +179,17 @@ impl Port {
         }
         self.deliver(&peer, from, datagram, on_srtcp);
         Some(peer.1)
+    }
+
+    fn destinations(
+        &self,
+        now: Instant,
+        from: Remote,
+        datagram: &[u8],
+    ) -> (Option<Peer>, Option<Peer>) {
+        let mut routes = self.routes();
+        let (peer, other) = routes.route(now, from, datagram);
+        (peer.cloned(), other.cloned())
     }
 
     fn deliver(

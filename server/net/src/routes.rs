@@ -13,8 +13,9 @@ use super::datagram::DatagramKind;
 /// Source addresses of one viewer; a browser uses a handful at a time.
 pub const MAX_REMOTES: usize = 32;
 
-/// After a datagram from an address, the address is not given to another viewer for this long. Otherwise an attacker who
-/// forges a source address and knows any ufrag could disconnect the viewer at that address.
+/// After a datagram from an address, the address is not taken from its viewer for this long. Otherwise an attacker who forges a source address could
+/// disconnect the viewer at that address. Another viewer that claims it gets its datagrams as well: a NAT, or the operating system of a client, may have
+/// given the port of a viewer who has just left to it.
 pub const HOLD: Duration = Duration::from_secs(5);
 
 /// A viewer in the table.
@@ -54,6 +55,8 @@ pub struct Remote {
 struct LastSeen {
     route: RouteId,
     at: Instant,
+    /// A viewer whose request came from there as well. Each of the two tells its datagrams by their authentication.
+    claimant: Option<RouteId>,
 }
 
 impl<T> Default for Routes<T> {
@@ -96,11 +99,24 @@ impl<T> Routes<T> {
             self.remove_ufrag(id, &ufrag);
         }
         for remote in entry.remotes {
-            if self
-                .remotes
-                .get(&remote)
-                .is_some_and(|last_seen| last_seen.route == id)
-            {
+            self.release(id, remote);
+        }
+    }
+
+    /// Takes an address from a viewer, and gives it to the one that claims it.
+    fn release(&mut self, id: RouteId, remote: Remote) {
+        let Some(last_seen) = self.remotes.get_mut(&remote) else {
+            return;
+        };
+        if last_seen.claimant == Some(id) {
+            last_seen.claimant = None;
+        }
+        if last_seen.route != id {
+            return;
+        }
+        match last_seen.claimant.take() {
+            Some(claimant) => last_seen.route = claimant,
+            None => {
                 self.remotes.remove(&remote);
             }
         }
@@ -133,31 +149,47 @@ impl<T> Routes<T> {
         self.entries.get(&last_seen.route).map(|entry| &entry.to)
     }
 
-    /// The destination of a datagram; `None` for a stray one.
-    pub fn route(&mut self, now: Instant, remote: Remote, datagram: &[u8]) -> Option<&T> {
+    /// The destination of a datagram, `None` for a stray one; and a second one, while two viewers claim its address.
+    pub fn route(
+        &mut self,
+        now: Instant,
+        remote: Remote,
+        datagram: &[u8],
+    ) -> (Option<&T>, Option<&T>) {
         let named = stun_ufrag(datagram)
             .and_then(|ufrag| self.ufrags.get(ufrag))
             .copied();
-        let id = match (named, self.remotes.get_mut(&remote)) {
-            (Some(id), Some(last_seen)) if last_seen.route != id => id,
-            (_, Some(last_seen)) => {
+        let (id, other) = match (named, self.remotes.get_mut(&remote)) {
+            (Some(id), Some(last_seen)) if last_seen.route != id => (Some(id), None),
+            (named, Some(last_seen)) => {
                 last_seen.at = now;
-                last_seen.route
+                let claimant = last_seen.claimant.filter(|_| named.is_none());
+                (Some(last_seen.route), claimant)
             }
-            (named, None) => named?,
+            (named, None) => (named, None),
         };
-        self.entries.get(&id).map(|entry| &entry.to)
+        let to = |id| self.entries.get(&id).map(|entry| &entry.to);
+        (id.and_then(to), other.and_then(to))
     }
 
-    /// From now on datagrams from `remote` are this viewer's: its connection has authenticated a request from there. False: the address is in use by another
-    /// viewer, or this one has too many in use.
+    /// From now on datagrams from `remote` are this viewer's: its connection has authenticated a request from there. While another viewer uses the address,
+    /// both get them. False: this one has too many addresses in use.
     pub fn learn(&mut self, now: Instant, id: RouteId, remote: Remote) -> bool {
-        if let Some(last_seen) = self.remotes.get(&remote)
-            && last_seen.route != id
-            && now.saturating_duration_since(last_seen.at) < HOLD
-            && self.entries.contains_key(&last_seen.route)
-        {
-            return false;
+        let holds = |last_seen: &&mut LastSeen| {
+            last_seen.route != id && now.saturating_duration_since(last_seen.at) < HOLD
+        };
+        if let Some(held) = self.remotes.get_mut(&remote).filter(holds) {
+            let Some(entry) = self.entries.get_mut(&id) else {
+                return false;
+            };
+            if !entry.remotes.contains(&remote) {
+                if entry.remotes.len() == MAX_REMOTES {
+                    return false;
+                }
+                entry.remotes.push(remote);
+            }
+            held.claimant = Some(id);
+            return true;
         }
         self.add_remote(now, id, remote)
     }
@@ -167,13 +199,7 @@ impl<T> Routes<T> {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.remotes.retain(|other| *other != remote);
         }
-        if self
-            .remotes
-            .get(&remote)
-            .is_some_and(|last_seen| last_seen.route == id)
-        {
-            self.remotes.remove(&remote);
-        }
+        self.release(id, remote);
     }
 
     /// The numbers of viewers, ufrags and addresses.
@@ -200,17 +226,21 @@ impl<T> Routes<T> {
                     return false;
                 };
                 let old = entry.remotes.swap_remove(index);
-                if self
-                    .remotes
-                    .get(&old)
-                    .is_some_and(|last_seen| last_seen.route == id)
-                {
-                    self.remotes.remove(&old);
-                }
+                entry.remotes.push(remote);
+                self.release(id, old);
+            } else {
+                entry.remotes.push(remote);
             }
-            entry.remotes.push(remote);
         }
-        self.remotes.insert(remote, LastSeen { route: id, at: now });
+        let claimant = None;
+        self.remotes.insert(
+            remote,
+            LastSeen {
+                route: id,
+                at: now,
+                claimant,
+            },
+        );
         true
     }
 }

@@ -33,14 +33,14 @@ fn a_viewer_is_known_by_its_ufrag_then_by_the_addresses_that_it_has_proved() {
     let (one, two) = (routes.add("one"), routes.add("two"));
     routes.set_ufrags(one, &["aaaa"]);
     routes.set_ufrags(two, &["bbbb"]);
-    let mut found = |port, datagram: &[u8]| routes.route(now, remote(port), datagram).copied();
+    let mut found = |port, datagram: &[u8]| routes.route(now, remote(port), datagram).0.copied();
     assert_eq!(found(1, &[0x80; 40]), None);
     assert_eq!(found(1, &binding_request("aaaa:x")), Some("one"));
     assert_eq!(found(2, &binding_request("bbbb:x")), Some("two"));
     assert_eq!(found(3, &binding_request("cccc:x")), None);
     assert_eq!(found(1, &[0x80; 40]), None, "a request may be forged");
     assert!(routes.learn(now, one, remote(1)) && routes.learn(now, two, remote(2)));
-    let mut found = |port, datagram: &[u8]| routes.route(now, remote(port), datagram).copied();
+    let mut found = |port, datagram: &[u8]| routes.route(now, remote(port), datagram).0.copied();
     assert_eq!(found(1, &[0x80; 40]), Some("one"));
     assert_eq!(found(2, &[22; 40]), Some("two"));
     routes.forget(one, remote(1));
@@ -56,16 +56,39 @@ fn an_address_in_use_is_not_taken_over() {
     assert!(routes.learn(now, victim, remote(1)));
     assert_eq!(
         routes.route(now, remote(1), &binding_request("bbbb:x")),
-        Some(&"thief")
+        (Some(&"thief"), None)
     );
-    assert!(!routes.learn(now, thief, remote(1)));
-    assert_eq!(routes.route(now, remote(1), &[0x80; 40]), Some(&"victim"));
+    assert!(routes.learn(now, thief, remote(1)));
+    assert_eq!(
+        routes.route(now, remote(1), &[0x80; 40]),
+        (Some(&"victim"), Some(&"thief"))
+    );
     let later = now + HOLD;
     assert!(
         routes.learn(later, thief, remote(1)),
         "after a silence the address is free"
     );
-    assert_eq!(routes.route(later, remote(1), &[0x80; 40]), Some(&"thief"));
+    assert_eq!(
+        routes.route(later, remote(1), &[0x80; 40]),
+        (Some(&"thief"), None)
+    );
+}
+
+#[test]
+fn a_port_that_is_used_again_is_its_new_viewers_when_the_old_one_ends() {
+    let now = Instant::now();
+    let mut routes = Routes::default();
+    let [left, comes, third] = ["left", "comes", "third"].map(|to| routes.add(to));
+    assert!(routes.learn(now, left, remote(1)) && routes.learn(now, comes, remote(1)));
+    routes.remove(left);
+    let media = [0x80; 40];
+    assert_eq!(routes.route(now, remote(1), &media), (Some(&"comes"), None));
+    assert!(routes.learn(now, third, remote(1)));
+    routes.forget(third, remote(1));
+    assert_eq!(routes.route(now, remote(1), &media), (Some(&"comes"), None));
+    routes.remove(comes);
+    assert_eq!(routes.route(now, remote(1), &media), (None, None));
+    assert_eq!(routes.counts(), [1, 0, 0]);
 }
 
 #[test]
@@ -78,6 +101,7 @@ fn during_an_ice_restart_a_viewer_has_two_ufrags() {
     let found = |routes: &mut Routes<_>, username: &str| {
         routes
             .route(now, remote(1), &binding_request(username))
+            .0
             .is_some()
     };
     assert!(found(&mut routes, "aaaa:x") && found(&mut routes, "zzzz:x"));
@@ -141,6 +165,7 @@ fn a_ufrag_belongs_to_the_viewer_that_got_it_last() {
     let found = |routes: &mut Routes<_>| {
         routes
             .route(now, remote(1), &binding_request("aaaa:x"))
+            .0
             .copied()
     };
     assert_eq!(found(&mut routes), Some("two"));
