@@ -45,7 +45,8 @@ fn a_silent_client_ends_it_after_30_s_and_then_nothing_is_sent() {
     let (at, reason) = pair.ended().expect("it ends");
     assert_eq!(reason, EndReason::Silent);
     let silence = at - silent_since;
-    let range = Duration::from_secs(20)..=Duration::from_secs(30);
+    // What was on its way arrives.
+    let range = Duration::from_secs(20)..=Duration::from_millis(30_100);
     assert!(range.contains(&silence), "{silence:?}");
     assert_eq!(pair.server.next_timeout(), None);
     assert_eq!(pair.server.poll_transmit(), None);
