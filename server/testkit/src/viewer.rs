@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use connection::Session;
 use rtc::ice::mdns::MulticastDnsMode;
-use rtc::interceptor::{NackGeneratorBuilder, Slot};
+use rtc::interceptor::{NackGeneratorBuilder, ReceiverReportBuilder, Slot};
 use rtc::peer_connection::transport::RTCDtlsTransportState;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
@@ -30,6 +30,7 @@ use crate::rtp_received::RtpReceived;
 
 /// A burst of a whole GOP overflows the receive buffer of a viewer that does not get to run: what is lost is asked for again soon.
 const NACK_INTERVAL: Duration = Duration::from_millis(20);
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 type AllTracks = Arc<Mutex<Vec<Arc<dyn TrackRemote>>>>;
 /// In the order of their events.
@@ -73,7 +74,11 @@ impl TestViewer {
         let mut interceptors = Registry::new().with(Recorder::SLOT, rtcp.recorder());
         if wants.recorded {
             let nacks = NackGeneratorBuilder::new().with_interval(NACK_INTERVAL);
-            interceptors = interceptors.with(Slot::NackGenerator, nacks.build());
+            // A viewer that has reported nothing for seconds counts as cut off: its first NACK would restart it at a keyframe.
+            let reports = ReceiverReportBuilder::new().with_interval(REPORT_INTERVAL);
+            interceptors = interceptors
+                .with(Slot::NackGenerator, nacks.build())
+                .with(Slot::ReceiverReport, reports.build());
         }
         let handler = Handler {
             state_changed,

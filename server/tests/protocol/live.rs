@@ -50,16 +50,27 @@ impl Shown {
     }
 }
 
-/// The pictures of a viewer so far. Each is one that the source has appended.
+/// The pictures of a viewer so far. Each is one that the source has appended, and complete; but of one that was late, the rest may give way to a keyframe.
 fn shown(viewer: &TestViewer, live: &LiveSource, codec: &str) -> Vec<Shown> {
-    let show = |picture: Picture| Shown {
-        unit: live
-            .find(&picture.payloads, picture.at)
-            .expect("a picture of the source, complete"),
-        at: picture.at,
-        timestamp: picture.timestamp,
+    let show = |picture: Picture| {
+        Some(Shown {
+            unit: live.find(&picture.payloads, picture.at)?,
+            at: picture.at,
+            timestamp: picture.timestamp,
+        })
     };
-    viewer.pictures(codec).into_iter().map(show).collect()
+    let pictures = viewer.pictures(codec).into_iter().map(show);
+    let pictures: Vec<Option<Shown>> = pictures.collect();
+    for pair in pictures.windows(2) {
+        if let [None, next] = pair {
+            let is_keyframe = next.as_ref().is_some_and(|next| next.unit.keyframe);
+            assert!(
+                is_keyframe,
+                "a picture of the source, complete; {next:?} follows"
+            );
+        }
+    }
+    pictures.into_iter().flatten().collect()
 }
 
 /// Fails unless each picture has what it refers to, and RTP time rises.
