@@ -17,6 +17,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::input::Input;
 use net::routes::{HOLD, MAX_REMOTES, Remote, RouteId, Routes};
 
 /// Viewers at once.
@@ -56,27 +57,14 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// The unread rest of an input.
-struct Input<'a>(&'a [u8]);
-
-impl<'a> Input<'a> {
-    fn next(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*first)
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next().unwrap_or(0)
-    }
-
+impl Input<'_> {
     /// One of 16 ufrags.
     fn ufrag(&mut self) -> String {
         format!("{:x}", self.byte() % 16).repeat(4)
     }
 
     /// One of 64 hosts at two of our sockets, over UDP or TCP.
-    fn remote(&mut self) -> Remote {
+    fn host(&mut self) -> Remote {
         let byte = self.byte();
         let address = SocketAddr::from(([192, 0, 2, byte & 63], 5000));
         Remote {
@@ -84,13 +72,6 @@ impl<'a> Input<'a> {
             address,
             tcp: byte >> 7 == 1,
         }
-    }
-
-    fn datagram(&mut self) -> &'a [u8] {
-        let length = usize::from(self.byte()).min(self.0.len());
-        let (datagram, rest) = self.0.split_at(length);
-        self.0 = rest;
-        datagram
     }
 }
 
@@ -116,7 +97,7 @@ impl Model {
             }
             3 => {
                 if let Some((index, id)) = self.viewer(input) {
-                    let remote = input.remote();
+                    let remote = input.host();
                     self.routes.forget(id, remote);
                     self.known.remove(&(index, remote));
                     if self
@@ -131,7 +112,7 @@ impl Model {
             }
             4 => {
                 if let Some((index, id)) = self.viewer(input) {
-                    let remote = input.remote();
+                    let remote = input.host();
                     let holder = self.last_seen.get(&remote);
                     let holder = holder.filter(|(_, at)| self.is_held(*at)).copied();
                     let learned = self.routes.learn(self.now, id, remote);
@@ -148,7 +129,7 @@ impl Model {
                 }
             }
             5 => {
-                let (remote, before, ufrag) = (input.remote(), input.byte(), input.ufrag());
+                let (remote, before, ufrag) = (input.host(), input.byte(), input.ufrag());
                 let named = self.ufrags.get(&ufrag).copied();
                 let found = self.route(remote, &binding_request(before, &ufrag));
                 if let Some(named) = named {
@@ -156,7 +137,7 @@ impl Model {
                 }
             }
             6 => {
-                let (remote, datagram) = (input.remote(), input.datagram());
+                let (remote, datagram) = (input.host(), input.short());
                 self.route(remote, datagram);
             }
             _ => self.now += Duration::from_millis(40) * u32::from(input.byte()),

@@ -17,6 +17,7 @@ pub mod chat;
 pub mod demux;
 pub mod feedback;
 pub mod ingest;
+mod input;
 pub mod signaling;
 pub mod transport;
 pub mod turn;

@@ -31,7 +31,8 @@ use turn_types::stun::message::{
     MessageWriteVec, ShortTermCredentials, TransactionId,
 };
 
-use input::{Input, remote};
+use crate::input::Input;
+use input::remote;
 
 static IDENTITIES: LazyLock<[Identity; 2]> =
     LazyLock::new(|| [(); 2].map(|()| Identity::generate().expect("a key")));

@@ -16,6 +16,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::input::Input;
 use turn::harness::Harness;
 use turn_types::message::{ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION, REFRESH, SEND};
 use turn_types::stun::message::{BINDING, Message, MessageClass, Method};
@@ -115,32 +116,7 @@ fn request(server: &mut Harness, client: usize, bytes: &[u8]) {
     assert_eq!(response.transaction_id(), request.transaction_id());
 }
 
-/// The unread part of an input.
-struct Input<'a>(&'a [u8]);
-
 impl<'a> Input<'a> {
-    fn next(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*first)
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next().unwrap_or(0)
-    }
-
-    fn take(&mut self, length: usize) -> &'a [u8] {
-        let (taken, rest) = self.0.split_at(length.min(self.0.len()));
-        self.0 = rest;
-        taken
-    }
-
-    /// Up to 255 bytes.
-    fn short(&mut self) -> &'a [u8] {
-        let length = self.byte();
-        self.take(length.into())
-    }
-
     /// Up to 65535 bytes.
     fn long(&mut self) -> &'a [u8] {
         let length = u16::from_be_bytes([self.byte(), self.byte()]);
