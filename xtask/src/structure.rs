@@ -33,7 +33,7 @@ const RTC_PARTS: &[(&str, Option<&str>)] = &[
 ];
 
 /// The packages of the server that use `rtc`; the terminal peer and the test kit use all of it.
-const OWN_ENGINE: &[&str] = &["connection", "egress", "transport"];
+const OWN_ENGINE: &[&str] = &["connection", "egress", "srtp", "transport"];
 
 /// Names of earlier versions, each replaced by the usual word of the field: `FeedSink` is `Appender` now.
 const RETIRED: &[&str] = &[

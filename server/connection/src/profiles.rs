@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use limits::CountedAddress;
-use transport::dtls::Profile;
+use srtp::Profile;
 
 /// A client whose handshake has failed is offered everything for this long.
 const MEMORY: Duration = Duration::from_secs(600);

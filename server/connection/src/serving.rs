@@ -5,15 +5,15 @@ use std::sync::Arc;
 use egress::PlayheadCommand;
 use egress::counters::ViewerCounters;
 use egress::shard::Shard;
-use egress::srtp::{MasterKey, Profile, SrtcpReceiver, SrtcpSender, SrtpError, SrtpSender};
 use egress::track::TrackParams;
 use egress::viewer::ViewerParams;
 use media::track::TrackId;
 use net::Route;
-use rtc::crypto::{RTCCrypto, SecretVec};
+use rtc::crypto::RTCCrypto;
+use srtp::{Profile, SrtcpReceiver, SrtcpSender, SrtpError, SrtpSender};
 use stream::Stream;
 use tokio::sync::mpsc;
-use transport::dtls::{self, Keys};
+use transport::dtls::Keys;
 
 use super::end::End;
 
@@ -41,20 +41,12 @@ pub(super) struct Ciphers {
 }
 
 impl Ciphers {
-    pub(super) fn new(crypto: &dyn RTCCrypto, keys: Keys) -> Result<Self, SrtpError> {
-        let profile = match keys.profile {
-            dtls::Profile::AeadAes128Gcm => Profile::AeadAes128Gcm,
-            dtls::Profile::AeadAes256Gcm => Profile::AeadAes256Gcm,
-            dtls::Profile::Aes128CmSha1_80 => Profile::Aes128CmSha1_80,
-        };
-        let master = |key: SecretVec, salt: SecretVec| MasterKey::new(profile, key, salt);
-        let local = master(keys.local_key, keys.local_salt)?;
-        let remote = master(keys.remote_key, keys.remote_salt)?;
+    pub(super) fn new(crypto: &dyn RTCCrypto, keys: &Keys) -> Result<Self, SrtpError> {
         Ok(Self {
-            srtp: SrtpSender::new(crypto, &local)?,
-            srtcp_sender: SrtcpSender::new(crypto, &local)?,
-            srtcp: SrtcpReceiver::new(crypto, &remote)?,
-            profile,
+            srtp: SrtpSender::new(crypto, &keys.local)?,
+            srtcp_sender: SrtcpSender::new(crypto, &keys.local)?,
+            srtcp: SrtcpReceiver::new(crypto, &keys.remote)?,
+            profile: keys.local.profile(),
         })
     }
 }

@@ -133,7 +133,7 @@ impl Viewer {
                 Event::Selected(remote) => self.route.select(remote),
                 Event::RestartDone => self.route.set_ufrags(&[&self.ufrag]),
                 Event::Connected(keys) => {
-                    let Ok(ciphers) = Ciphers::new(crypto, keys) else {
+                    let Ok(ciphers) = Ciphers::new(crypto, &keys) else {
                         return Some(Request::End(End::KeysRefused));
                     };
                     self.gives_up_encoders = None;

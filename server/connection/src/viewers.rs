@@ -27,12 +27,12 @@ use egress::counters::ShardCounters;
 #[cfg(feature = "fault-injection")]
 use egress::shard::Fault;
 use egress::shard::Shard;
-use egress::srtp::{self, Profile};
 use egress::track::TrackParams;
 use media::track::TrackKind;
 use net::{NetError, Port};
 use shared::api::Codec;
 use shared::hex::hex;
+use srtp::Profile;
 use stream::admission::ViewerPermit;
 use stream::{Stream, StreamError};
 use transport::dtls::{DtlsParams, Identity, Role};
@@ -178,7 +178,7 @@ impl Viewers {
     }
 
     /// The connected viewers, by how their media is encrypted.
-    pub fn by_profile(&self) -> [(Profile, usize); 4] {
+    pub fn by_profile(&self) -> [(Profile, usize); Profile::ALL.len()] {
         let sessions = self.0.sessions.all();
         let profiles = sessions.iter();
         let profiles: Vec<_> = profiles

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::srtp::Profile;
 use net::port::PortCounters;
+use srtp::Profile;
 pub use stream::counters::{Counter, Counters};
 
 /// Counters of one viewer.

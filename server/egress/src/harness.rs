@@ -11,7 +11,6 @@ use rtc::crypto::{SecretVec, default_provider};
 use shared::api::Codec;
 use tokio::sync::Semaphore;
 
-use crate::srtp::{MasterKey, Profile, SrtcpReceiver, SrtcpSender, SrtpSender};
 use crate::track::TrackParams;
 use crate::viewer::ViewerParams;
 use media::payloads::RtpPayloads;
@@ -20,6 +19,7 @@ use media::time::MediaTime;
 use media::track::{OfferedTrack, TrackId};
 use net::routes::Remote;
 use net::{Port, Route};
+use srtp::{MasterKey, Profile, SrtcpReceiver, SrtcpSender, SrtpSender};
 use stream::shared_log::SharedLog;
 use stream::{Stream, Subscription};
 use timeline::unit::Unit;

@@ -11,7 +11,6 @@
 //! | [`viewer`] | one viewer of a shard: due frames, retransmissions, feedback |
 //! | [`track`] | one track of one viewer: RTP numbering, RTX history |
 //! | `rtp_clock` | RTP timestamps and sender reports of one track |
-//! | [`srtp`] | SRTP and SRTCP, one payload encrypted for many viewers |
 //! | [`counters`] | counters of viewers and shards |
 //! | `tally` | events that are not in the counters yet |
 //! | `end_reason` | why sending to a viewer ended |
@@ -25,7 +24,6 @@ mod packet_meter;
 mod rtp_clock;
 pub mod shard;
 mod socket_tasks;
-pub mod srtp;
 mod tally;
 mod timer_wheel;
 pub mod track;

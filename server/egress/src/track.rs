@@ -7,9 +7,9 @@ use rtc::rtcp::sender_report::SenderReport;
 use shared::api::Codec;
 
 use super::rtp_clock::RtpClock;
-use super::srtp::{RtpPacket, RtpStream, SrtpError, SrtpSender};
 use congestion::rtx_history::{RtxHistory, SentPacket};
 use media::time::MediaTime;
+use srtp::{RtpPacket, RtpStream, SrtpError, SrtpSender};
 use timeline::chunk::UnitRef;
 
 /// A track as negotiated with one viewer.
@@ -115,7 +115,7 @@ impl TrackSender {
         match (&mut self.rtx, packet.original_sequence) {
             (Some((rtx, _)), Some(_)) => srtp.protect(rtx, packet, out)?,
             _ => {
-                self.clock.count(packet.payload.len());
+                self.clock.count(packet.payload_len());
                 srtp.protect(&mut self.media, packet, out)?
             }
         };

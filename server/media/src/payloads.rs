@@ -81,7 +81,11 @@ impl RtpPayloads {
     }
 }
 
-impl Payload<'_> {
+impl<'a> Payload<'a> {
+    pub fn pieces(self) -> [&'a [u8]; 2] {
+        [self.prefix, self.body]
+    }
+
     pub fn len(&self) -> usize {
         self.prefix.len() + self.body.len()
     }
@@ -96,12 +100,6 @@ impl Payload<'_> {
         whole.extend_from_slice(self.prefix);
         whole.extend_from_slice(self.body);
         whole.freeze()
-    }
-}
-
-impl<'a> From<&'a [u8]> for Payload<'a> {
-    fn from(body: &'a [u8]) -> Self {
-        Self { prefix: &[], body }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use egress::srtp::Profile;
+use srtp::Profile;
 use testkit::{
     browser::{Appearance, TestBrowser},
     dist,

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use egress::srtp::Profile;
 use shared::api::ViewerInfo;
+use srtp::Profile;
 use testkit::{TestServer, TestViewer, Wants, sentence};
 
 /// A viewer that never connects, so that its counters hold only what the test adds; the path of its session.

@@ -10,7 +10,7 @@
 //! | `inbound_limit` | how much of a peer's datagrams is looked at |
 //! | `retransmission` | our last flight, and when it is sent again |
 //! | `client_hello` | the SRTP profiles that a client offers |
-//! | `keys` | profiles and keys |
+//! | `keys` | the SRTP keys of both directions |
 //! | `settled` | what is left of a connection after its handshake |
 
 mod client_hello;
@@ -37,8 +37,8 @@ use settled::{Ending, Settled};
 pub use error::DtlsError;
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use identity::Identity;
-pub use keys::{Keys, Profile};
-pub use rtc::crypto::SecretVec;
+pub use keys::Keys;
+pub use srtp::Profile;
 
 /// rtc-dtls tells connections apart by the address of the peer. Here an endpoint has one, whose paths change: ICE knows them.
 const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);

@@ -18,9 +18,9 @@ use rtc::shared::marshal::Unmarshal;
 use rtc::srtp::context::Context;
 
 use super::VIDEO_SSRC;
-use crate::srtp::MasterKey;
 use net::datagram::DatagramKind;
 use net::routes::Remote;
+use srtp::MasterKey;
 
 /// The other end of a viewer's path: a socket on loopback, and the keys.
 pub(crate) struct Peer {

@@ -11,8 +11,8 @@ use rtc::rtcp::source_description::{
 use super::sending::Full;
 use super::{SendContext, Viewer};
 use crate::rtp_clock::WallClock;
-use crate::srtp::SrtcpSender;
 use net::batch::FlushOutcome;
+use srtp::SrtcpSender;
 
 const INTERVAL: Duration = Duration::from_secs(3);
 /// The first report soon follows the first packets: without it the viewer cannot synchronize audio and video.

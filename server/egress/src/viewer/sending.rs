@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::{CurrentFrame, EndReason, NextPoll, SendContext, Viewer};
-use crate::srtp::RtpPacket;
 use congestion::rtx_history::SentPacket;
 use net::batch::FlushOutcome;
+use srtp::RtpPacket;
 use timeline::playhead::{DueUnit, Step};
 
 /// A viewer whose next chunk is being loaded is polled again after this.
@@ -123,7 +123,7 @@ impl Viewer {
                 timestamp,
                 twcc: None,
                 original_sequence: None,
-                payload,
+                payload: payload.pieces(),
             };
             if let Err(full) = self.push(slot, packet, now, context) {
                 self.blocked_audio = Some(due);
@@ -164,7 +164,7 @@ impl Viewer {
                 timestamp: current.timestamp,
                 twcc: None,
                 original_sequence: None,
-                payload,
+                payload: payload.pieces(),
             };
             outcome = self.push(slot, packet, now, context);
             if outcome.is_err() {
@@ -214,7 +214,7 @@ impl Viewer {
                     timestamp: sent.timestamp,
                     twcc: None,
                     original_sequence: Some(sequence),
-                    payload,
+                    payload: payload.pieces(),
                 };
                 self.push(slot, packet, now, context)?;
                 self.tally.rtx += 1;

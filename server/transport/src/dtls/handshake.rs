@@ -15,6 +15,7 @@ use rtc::shared::error::Error;
 
 use super::client_hello;
 use super::inbound_limit::InboundLimit;
+use super::keys::protection;
 use super::loss_filter::LossFilter;
 use super::retransmission::Retransmission;
 use super::settled::{Settled, transmits};
@@ -178,7 +179,8 @@ impl Handshake {
     /// As server: our first profile that the client has, or all of ours, so that it gets the alert.
     fn listen(&mut self, offered: &[u16]) -> Result<(), DtlsError> {
         let ours = &self.params.profiles;
-        let common = ours.iter().find(|profile| offered.contains(&profile.id()));
+        let mut common = ours.iter();
+        let common = common.find(|profile| offered.contains(&(protection(**profile) as u16)));
         let config = self.config(common.map_or(ours, std::slice::from_ref))?;
         self.endpoint = Some(Endpoint::new(PEER, TransportProtocol::UDP, Some(config)));
         Ok(())

@@ -11,6 +11,7 @@ use rtc::dtls::config::{
 use rtc::dtls::crypto::Certificate;
 
 use super::fingerprint::Fingerprint;
+use super::keys::protection;
 use super::{DtlsError, Profile, Role};
 
 /// One for all peers: a clone is another handle of the same.
@@ -76,7 +77,7 @@ impl Identity {
         profiles: &[Profile],
         verify: VerifyPeerCertificateFn,
     ) -> Result<Arc<HandshakeConfig>, DtlsError> {
-        let profiles = profiles.iter().map(|profile| profile.protection());
+        let profiles = profiles.iter().copied().map(protection);
         let builder = self.inner.base.clone();
         let config = builder
             .with_srtp_protection_profiles(profiles.collect())

@@ -3,47 +3,25 @@
 use rtc::crypto::SecretVec;
 use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc::dtls::state::State;
+use srtp::{MasterKey, Profile};
 
 use super::{DtlsError, Role};
 
-/// A protection profile of SRTP (RFC 5764 4.1.2, RFC 7714 14.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
-    AeadAes128Gcm,
-    AeadAes256Gcm,
-    Aes128CmSha1_80,
-}
-
-/// Master keys and salts of both directions. They are zeroed on drop.
+/// The master keys of both directions, of one profile.
 #[derive(Clone, Debug)]
 pub struct Keys {
-    pub profile: Profile,
-    pub local_key: SecretVec,
-    pub local_salt: SecretVec,
-    pub remote_key: SecretVec,
-    pub remote_salt: SecretVec,
+    /// Of what we send.
+    pub local: MasterKey,
+    /// Of what the peer sends.
+    pub remote: MasterKey,
 }
 
-impl Profile {
-    pub(super) fn id(self) -> u16 {
-        self.protection() as u16
-    }
-
-    pub(super) fn protection(self) -> SrtpProtectionProfile {
-        match self {
-            Self::AeadAes128Gcm => SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
-            Self::AeadAes256Gcm => SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm,
-            Self::Aes128CmSha1_80 => SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
-        }
-    }
-
-    /// Bytes of a master key and of a master salt.
-    pub fn lengths(self) -> (usize, usize) {
-        match self {
-            Self::AeadAes128Gcm => (16, 12),
-            Self::AeadAes256Gcm => (32, 12),
-            Self::Aes128CmSha1_80 => (16, 14),
-        }
+/// The name of a profile in rtc-dtls. Its number is that of the registry.
+pub(super) fn protection(profile: Profile) -> SrtpProtectionProfile {
+    match profile {
+        Profile::AeadAes128Gcm => SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
+        Profile::AeadAes256Gcm => SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm,
+        Profile::Aes128CmSha1_80 => SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
     }
 }
 
@@ -54,12 +32,11 @@ impl Keys {
         role: Role,
         offered: &[Profile],
     ) -> Result<Self, DtlsError> {
-        let protection = state.srtp_protection_profile();
-        let negotiated = offered
-            .iter()
-            .find(|profile| profile.protection() == protection);
-        let profile = *negotiated.ok_or(DtlsError::NoProfile)?;
-        let (key, salt) = profile.lengths();
+        let negotiated = state.srtp_protection_profile();
+        let mut offered = offered.iter().copied();
+        let profile = offered.find(|profile| protection(*profile) == negotiated);
+        let profile = profile.ok_or(DtlsError::NoProfile)?;
+        let (key, salt) = (profile.key_len(), profile.salt_len());
         let material = state
             .export_keying_material("EXTRACTOR-dtls_srtp", &[], 2 * (key + salt))
             .map_err(|error| DtlsError::Crypto(error.to_string()))?;
@@ -67,19 +44,21 @@ impl Keys {
         let (keys, salts) = material.as_ref().split_at(2 * key);
         let (client_key, server_key) = keys.split_at(key);
         let (client_salt, server_salt) = salts.split_at(salt);
-        let secret = |bytes: &[u8]| SecretVec::new(bytes.to_vec());
-        let client = (secret(client_key), secret(client_salt));
-        let server = (secret(server_key), secret(server_salt));
-        let (local, remote) = match role {
-            Role::Client => (client, server),
-            Role::Server => (server, client),
+        let master = |key: &[u8], salt: &[u8]| {
+            let [key, salt] = [key, salt].map(|secret| SecretVec::new(secret.to_vec()));
+            MasterKey::new(profile, key, salt).map_err(|error| DtlsError::Crypto(error.to_string()))
         };
-        Ok(Self {
-            profile,
-            local_key: local.0,
-            local_salt: local.1,
-            remote_key: remote.0,
-            remote_salt: remote.1,
+        let client = master(client_key, client_salt)?;
+        let server = master(server_key, server_salt)?;
+        Ok(match role {
+            Role::Client => Self {
+                local: client,
+                remote: server,
+            },
+            Role::Server => Self {
+                local: server,
+                remote: client,
+            },
         })
     }
 }

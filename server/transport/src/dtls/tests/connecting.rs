@@ -41,7 +41,7 @@ fn both_ends_have_the_same_keys_of_the_profile_that_both_offer() {
         let mut network = Network::new(Faults::default(), 1);
         network.connect(&mut client, &mut server, LIMIT).unwrap();
         assert_matching(client.keys().unwrap(), server.keys().unwrap());
-        assert_eq!(client.keys().unwrap().profile, expected);
+        assert_eq!(client.keys().unwrap().local.profile(), expected);
         assert!(client.dtls.is_connected() && server.dtls.is_connected());
     }
 }
@@ -143,7 +143,10 @@ fn a_server_takes_a_client_hello_in_fragments_of_any_order() {
         server.receive(network.now, fragment);
     }
     network.connect(&mut client, &mut server, LIMIT).unwrap();
-    assert_eq!(client.keys().unwrap().profile, Profile::AeadAes128Gcm);
+    assert_eq!(
+        client.keys().unwrap().local.profile(),
+        Profile::AeadAes128Gcm
+    );
     assert_matching(client.keys().unwrap(), server.keys().unwrap());
 }
 

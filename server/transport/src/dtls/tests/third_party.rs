@@ -112,24 +112,11 @@ fn connect(
 fn assert_same_keys(ours: &Peer, str0m: &Str0m) {
     let keys = ours.keys().unwrap();
     // Client key, server key, client salt, server salt.
-    let parts = match str0m.client {
-        true => [
-            &keys.remote_key,
-            &keys.local_key,
-            &keys.remote_salt,
-            &keys.local_salt,
-        ],
-        false => [
-            &keys.local_key,
-            &keys.remote_key,
-            &keys.local_salt,
-            &keys.remote_salt,
-        ],
+    let (client, server) = match str0m.client {
+        true => (&keys.remote, &keys.local),
+        false => (&keys.local, &keys.remote),
     };
-    let ours: Vec<u8> = parts
-        .iter()
-        .flat_map(|part| part.as_ref().to_vec())
-        .collect();
+    let ours = [client.key(), server.key(), client.salt(), server.salt()].concat();
     assert_eq!(Some(ours), str0m.material);
 }
 
@@ -139,7 +126,7 @@ fn str0m_has_the_same_keys_in_both_roles_with_each_list_of_profiles() {
         for profiles in [GCM_128, GCM_THEN_CM, &[Profile::Aes128CmSha1_80]] {
             let (_, ours, _, took) = connect(role, profiles, Faults::default(), 1);
             assert!(took.is_some(), "{role:?} {profiles:?}: {:?}", ours.events);
-            assert_eq!(ours.keys().unwrap().profile, profiles[0]);
+            assert_eq!(ours.keys().unwrap().local.profile(), profiles[0]);
         }
     }
 }

@@ -27,7 +27,7 @@ fn it_connects_as_client_and_as_server() {
             panic!("{role:?}: {events:?}");
         };
         assert_eq!([*learned, *selected], [remote(PORT); 2]);
-        assert_eq!(keys.profile, Profile::AeadAes128Gcm);
+        assert_eq!(keys.local.profile(), Profile::AeadAes128Gcm);
         assert!(pair.server.is_connected() && pair.client.is_connected());
     }
 }

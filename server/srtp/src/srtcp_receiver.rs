@@ -1,4 +1,4 @@
-//! SRTCP from a viewer.
+//! SRTCP from a peer.
 
 #[cfg(test)]
 mod tests;
@@ -8,10 +8,11 @@ use std::fmt;
 use bytes::Bytes;
 use rtc::crypto::RTCCrypto;
 
-use super::SrtpError;
 use super::cipher::Cipher;
-use super::keys::{MasterKey, Profile, Protocol};
+use super::keys::{MasterKey, Protocol};
+use super::replay::ReplayWindow;
 use super::srtcp::{ENCRYPTED, HEADER, MAX_INDEX, WORD};
+use super::{MAX_SSRCS, Profile, SrtpError};
 
 /// Decrypts the SRTCP of one direction (RFC 3711 3.4, RFC 7714 9), and accepts each packet once.
 ///
@@ -20,16 +21,8 @@ use super::srtcp::{ENCRYPTED, HEADER, MAX_INDEX, WORD};
 pub struct SrtcpReceiver {
     cipher: Cipher,
     profile: Profile,
-    windows: Vec<Window>,
-}
-
-/// The replay list of one SSRC (RFC 3711 3.3.2).
-#[derive(Debug)]
-struct Window {
-    ssrc: u32,
-    newest: u32,
-    /// Bit n: the packet n before the newest was received.
-    received: u64,
+    /// For each SSRC the packets that were received.
+    windows: Vec<(u32, ReplayWindow<1>)>,
 }
 
 /// A datagram.
@@ -47,19 +40,8 @@ impl Parts<'_> {
     }
 }
 
-impl Window {
-    fn is_new(&self, index: u32) -> bool {
-        match self.newest.checked_sub(index) {
-            Some(before) => before < u64::BITS && self.received >> before & 1 == 0,
-            None => true,
-        }
-    }
-}
-
-/// A viewer sends RTCP from one SSRC for each track; further SSRCs are ignored.
-const MAX_SSRCS: usize = 32;
 /// As many packets as a browser sends in a minute.
-const MAX_AHEAD: u32 = 1 << 10;
+const MAX_AHEAD: u64 = 1 << 10;
 
 impl SrtcpReceiver {
     /// `master`: of the receiving direction.
@@ -81,19 +63,16 @@ impl SrtcpReceiver {
         let Some(packet) = self.split(datagram) else {
             return false;
         };
-        let mut windows = self.windows.iter();
-        windows
-            .find(|window| window.ssrc == packet.ssrc)
-            .is_some_and(|window| {
-                let index = packet.index();
-                window.is_new(index) && index.saturating_sub(window.newest) <= MAX_AHEAD
-            })
+        let index = packet.index().into();
+        self.window(packet.ssrc).is_some_and(|window| {
+            window.is_new(index) && index.saturating_sub(window.newest()) <= MAX_AHEAD
+        })
     }
 
     /// The RTCP compound packet in `datagram`. `None`: not authentic, not encrypted, or a replay.
     pub fn unprotect(&mut self, datagram: &[u8]) -> Option<Bytes> {
         let packet = self.split(datagram)?;
-        let (ssrc, index) = (packet.ssrc, packet.index());
+        let (ssrc, index) = (packet.ssrc, packet.index().into());
         if packet.word & ENCRYPTED == 0 || !self.is_new(ssrc, index) {
             return None;
         }
@@ -115,7 +94,7 @@ impl SrtcpReceiver {
                 let (tag, word) = rest.split_at(tag_len);
                 (word, tag)
             }
-            Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 => rest.split_at(WORD),
+            Profile::Aes128CmSha1_80 => rest.split_at(WORD),
         };
         Some(Parts {
             ssrc: u32::from_be_bytes(rtcp[4..HEADER].try_into().ok()?),
@@ -125,29 +104,23 @@ impl SrtcpReceiver {
         })
     }
 
-    fn is_new(&self, ssrc: u32, index: u32) -> bool {
-        match self.windows.iter().find(|window| window.ssrc == ssrc) {
+    fn is_new(&self, ssrc: u32, index: u64) -> bool {
+        match self.window(ssrc) {
             Some(window) => window.is_new(index),
             None => self.windows.len() < MAX_SSRCS,
         }
     }
 
+    fn window(&self, ssrc: u32) -> Option<&ReplayWindow<1>> {
+        let mut windows = self.windows.iter();
+        windows.find_map(|(of, window)| (*of == ssrc).then_some(window))
+    }
+
     /// Records an authentic packet.
-    fn accept(&mut self, ssrc: u32, index: u32) {
-        let Some(window) = self.windows.iter_mut().find(|window| window.ssrc == ssrc) else {
-            self.windows.push(Window {
-                ssrc,
-                newest: index,
-                received: 1,
-            });
-            return;
-        };
-        match index.checked_sub(window.newest) {
-            Some(ahead) => {
-                window.newest = index;
-                window.received = window.received.checked_shl(ahead).unwrap_or(0) | 1;
-            }
-            None => window.received |= 1 << (window.newest - index),
+    fn accept(&mut self, ssrc: u32, index: u64) {
+        match self.windows.iter_mut().find(|(of, _)| *of == ssrc) {
+            Some((_, window)) => window.accept(index),
+            None => self.windows.push((ssrc, ReplayWindow::new(index))),
         }
     }
 }

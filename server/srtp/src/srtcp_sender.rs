@@ -1,4 +1,4 @@
-//! SRTCP to a viewer.
+//! SRTCP to a peer.
 
 #[cfg(test)]
 mod tests;

@@ -5,14 +5,15 @@ use rtc::crypto::{
 };
 
 use super::SrtpError;
-use super::keys::{MasterKey, Method, Protocol};
+use super::keys::{MasterKey, Protocol};
+use super::profile::Method;
 use super::srtcp::{ENCRYPTED, HEADER, MAX_INDEX, WORD};
 
 /// Bytes: GCM in SRTP has the full tag (RFC 7714 5.1).
 const GCM_TAG: usize = 16;
 const SHA1: usize = 20;
-/// Bytes: RTCP has a tag of 80 bits in both counter mode profiles (RFC 5764 4.1.2).
-const RTCP_TAG: usize = 10;
+/// Bytes: the first 80 bits of the HMAC, of RTP and RTCP alike (RFC 5764 4.1.2).
+const CM_TAG: usize = 10;
 
 /// The session keys of one direction and one protocol, with expanded key schedules.
 pub(super) enum Cipher {
@@ -24,7 +25,6 @@ pub(super) enum Cipher {
         stream: Box<dyn StreamCipher>,
         mac: Box<dyn Mac>,
         salt: u128,
-        tag: usize,
     },
 }
 
@@ -46,16 +46,12 @@ impl Cipher {
                 let aead = crypto.new_aead(algorithm, key.as_ref())?;
                 Ok(Self::Gcm { aead, salt })
             }
-            Method::Cm { algorithm, tag } => {
+            Method::Cm(algorithm) => {
                 let authentication = master.session(crypto, labels.authentication, SHA1)?;
                 Ok(Self::Cm {
                     stream: crypto.new_stream_cipher(algorithm, key.as_ref())?,
                     mac: crypto.new_hmac(HmacAlgorithm::Sha1, authentication.as_ref())?,
                     salt,
-                    tag: match protocol {
-                        Protocol::Rtp => tag,
-                        Protocol::Rtcp => RTCP_TAG,
-                    },
                 })
             }
         }
@@ -65,7 +61,7 @@ impl Cipher {
     pub(super) fn tag(&self) -> usize {
         match self {
             Self::Gcm { .. } => GCM_TAG,
-            Self::Cm { tag, .. } => *tag,
+            Self::Cm { .. } => CM_TAG,
         }
     }
 
@@ -85,20 +81,41 @@ impl Cipher {
                 aead.seal_in_place(&gcm_nonce(*salt, ssrc, index), header, payload, &mut tag)?;
                 packet.extend_from_slice(&tag);
             }
-            Self::Cm {
-                stream,
-                mac,
-                salt,
-                tag,
-            } => {
+            Self::Cm { stream, mac, salt } => {
                 stream.apply_keystream(&cm_iv(*salt, ssrc, index), &mut packet[payload..])?;
                 let roc = (index >> 16) as u32;
                 let mut whole = [0; SHA1];
                 mac.sign(&[&packet[start..], &roc.to_be_bytes()], &mut whole)?;
-                packet.extend_from_slice(&whole[..*tag]);
+                packet.extend_from_slice(&whole[..CM_TAG]);
             }
         }
         Ok(())
+    }
+
+    /// Checks `expected`, the tag, and decrypts `packet[payload..]` in place. `packet[..payload]` is the RTP header.
+    pub(super) fn unprotect(
+        &mut self,
+        ssrc: u32,
+        index: u64,
+        packet: &mut [u8],
+        payload: usize,
+        expected: &[u8],
+    ) -> Result<(), CryptoError> {
+        match self {
+            Self::Gcm { aead, salt } => {
+                let (header, payload) = packet.split_at_mut(payload);
+                aead.open_in_place(&gcm_nonce(*salt, ssrc, index), header, payload, expected)
+            }
+            Self::Cm { stream, mac, salt } => {
+                let roc = (index >> 16) as u32;
+                let mut whole = [0; SHA1];
+                mac.sign(&[packet, &roc.to_be_bytes()], &mut whole)?;
+                if !constant_time_eq(&whole[..CM_TAG], expected) {
+                    return Err(CryptoError::AuthenticationFailed);
+                }
+                stream.apply_keystream(&cm_iv(*salt, ssrc, index), &mut packet[payload..])
+            }
+        }
     }
 
     /// Encrypts the RTCP compound packet `packet[start..]` in place, but for its first 8 bytes, and appends tag and word.
@@ -120,18 +137,13 @@ impl Cipher {
                 packet.extend_from_slice(&tag);
                 packet.extend_from_slice(&word);
             }
-            Self::Cm {
-                stream,
-                mac,
-                salt,
-                tag,
-            } => {
+            Self::Cm { stream, mac, salt } => {
                 let payload = &mut packet[start + HEADER..];
                 stream.apply_keystream(&cm_iv(*salt, ssrc, index.into()), payload)?;
                 packet.extend_from_slice(&word);
                 let mut whole = [0; SHA1];
                 mac.sign(&[&packet[start..]], &mut whole)?;
-                packet.extend_from_slice(&whole[..*tag]);
+                packet.extend_from_slice(&whole[..CM_TAG]);
             }
         }
         Ok(())
@@ -155,15 +167,10 @@ impl Cipher {
                 let nonce = gcm_nonce(*salt, ssrc, index);
                 aead.open_in_place(&nonce, &associated, payload, expected)
             }
-            Self::Cm {
-                stream,
-                mac,
-                salt,
-                tag,
-            } => {
+            Self::Cm { stream, mac, salt } => {
                 let mut whole = [0; SHA1];
                 mac.sign(&[rtcp, &word], &mut whole)?;
-                if !constant_time_eq(&whole[..*tag], expected) {
+                if !constant_time_eq(&whole[..CM_TAG], expected) {
                     return Err(CryptoError::AuthenticationFailed);
                 }
                 stream.apply_keystream(&cm_iv(*salt, ssrc, index), &mut rtcp[HEADER..])

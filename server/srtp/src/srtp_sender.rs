@@ -1,60 +1,12 @@
-//! SRTP (RFC 3711, RFC 7714) for fan-out: one payload, encrypted for many viewers.
-//!
-//! | module | noun |
-//! |---|---|
-//! | `keys` | profiles, master keys, and the session keys derived from them |
-//! | `cipher` | the cipher of one direction: nonces, tags |
-//! | `srtcp` | the layout of an SRTCP packet |
-//! | `srtcp_sender` | SRTCP to a viewer |
-//! | `srtcp_receiver` | SRTCP from a viewer |
-//! | `self_test` | a comparison with webrtc-rs at start |
-//!
-//! The functions of `rtc::srtp` take a whole packet in one buffer and return another, and guess the roll-over counter from
-//! the sequence number. Here header, payload and tag are written once, into the buffer that they are sent from, and the
-//! roll-over counter is part of the stream's packet index.
-
-mod cipher;
-mod keys;
-mod self_test;
-mod srtcp;
-mod srtcp_receiver;
-mod srtcp_sender;
-#[cfg(test)]
-mod tests;
+//! SRTP to a peer.
 
 use std::fmt;
 
-use rtc::crypto::{CryptoError, RTCCrypto};
+use rtc::crypto::RTCCrypto;
 
-use cipher::Cipher;
-use keys::Protocol;
-use media::payloads::Payload;
-
-pub use keys::{MasterKey, Profile};
-pub use self_test::self_test;
-pub use srtcp_receiver::SrtcpReceiver;
-pub use srtcp_sender::SrtcpSender;
-
-/// Why a packet was not encrypted, or keys were refused.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum SrtpError {
-    #[error("a cipher failed: {0}")]
-    Crypto(#[from] CryptoError),
-    #[error("a master key or salt is not as long as its profile says")]
-    KeyLength,
-    /// RFC 3711 9.2: the keys must not be used any more.
-    #[error("every packet index has been used")]
-    Exhausted,
-    /// RFC 3711 9.1: two packets encrypted with one nonce reveal their contents.
-    #[error("the packet index was used before with this SSRC")]
-    IndexUsed,
-    #[error("an RTCP packet is shorter than its header")]
-    RtcpLength,
-    #[error("the id of a one-byte header extension is 1 to 14")]
-    ExtensionId,
-    #[error("{0:?} differs from what rtc::srtp makes of the same packet")]
-    Differs(Profile),
-}
+use super::SrtpError;
+use super::cipher::Cipher;
+use super::keys::{MasterKey, Protocol};
 
 /// The packet numbers of one SSRC. The 48-bit packet index (RFC 3711 3.3.1) only increases, and the type is not `Clone`, so
 /// no nonce is used twice.
@@ -91,8 +43,13 @@ impl RtpStream {
     }
 
     #[cfg(test)]
-    fn skip(&mut self, packets: u64) {
+    pub(super) fn skip(&mut self, packets: u64) {
         self.next += packets;
+    }
+
+    #[cfg(test)]
+    pub(super) fn next_index(&self) -> u64 {
+        self.next
     }
 }
 
@@ -107,7 +64,14 @@ pub struct RtpPacket<'a> {
     pub twcc: Option<(u8, u16)>,
     /// In a retransmission, the original sequence number, which is written before the payload (RFC 4588 4).
     pub original_sequence: Option<u16>,
-    pub payload: Payload<'a>,
+    /// In two pieces, which are written one after the other: so a payload that was cut from a larger unit is not copied twice.
+    pub payload: [&'a [u8]; 2],
+}
+
+impl RtpPacket<'_> {
+    pub fn payload_len(&self) -> usize {
+        self.payload[0].len() + self.payload[1].len()
+    }
 }
 
 /// Bytes of an RTP header without contributing sources (RFC 3550 5.1).
@@ -152,7 +116,7 @@ impl SrtpSender {
         } else {
             0
         };
-        HEADER + extension + osn + packet.payload.len() + self.cipher.tag()
+        HEADER + extension + osn + packet.payload_len() + self.cipher.tag()
     }
 
     /// Appends one SRTP packet to `out` and returns its sequence number. Nothing is allocated if `out` has room for the
@@ -178,8 +142,9 @@ impl SrtpSender {
         if let Some(original_sequence) = packet.original_sequence {
             out.extend_from_slice(&original_sequence.to_be_bytes());
         }
-        out.extend_from_slice(packet.payload.prefix);
-        out.extend_from_slice(packet.payload.body);
+        for piece in packet.payload {
+            out.extend_from_slice(piece);
+        }
         let encrypted = self.cipher.protect(stream.ssrc, index, out, start, payload);
         if let Err(error) = encrypted {
             out.truncate(start);

@@ -1,4 +1,4 @@
-use rtc::crypto::{RTCCryptoProvider, SecretVec, default_provider};
+use rtc::crypto::{RTCCrypto, RTCCryptoProvider, SecretVec, default_provider};
 use rtc::shared::marshal::{Marshal, Unmarshal};
 
 use super::self_test::{context, plain};
@@ -24,7 +24,7 @@ pub(super) fn packet(payload: &[u8]) -> RtpPacket<'_> {
         timestamp: 90_000,
         twcc: None,
         original_sequence: None,
-        payload: payload.into(),
+        payload: [&[], payload],
     }
 }
 
@@ -97,7 +97,7 @@ fn every_kind_of_packet_decrypts_to_the_plain_packet() {
                 .expect("encrypted");
             let (before, encrypted) = out.split_at(6);
             assert_eq!(before, b"before");
-            assert!(encrypted.len() <= packet.payload.len() + sender.overhead());
+            assert!(encrypted.len() <= packet.payload_len() + sender.overhead());
             let decrypted = context.decrypt_rtp(encrypted).expect("decrypts");
             let decrypted = rtc::rtp::Packet::unmarshal(&mut decrypted.freeze()).expect("RTP");
             let expected = plain(&stream, sequence, &packet).expect("a packet");
@@ -123,9 +123,9 @@ fn a_day_of_packets_decrypts() {
         let mut context = context(provider.crypto(), &master).expect("context");
         let mut stream = RtpStream::new(MEDIA, 102, 0x7FFF);
         let mut out = Vec::new();
-        while stream.next < PACKETS {
+        while stream.next_index() < PACKETS {
             out.clear();
-            let index = stream.next;
+            let index = stream.next_index();
             let payload = index.to_be_bytes();
             sender
                 .protect(&mut stream, &packet(&payload), &mut out)

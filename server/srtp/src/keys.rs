@@ -1,86 +1,8 @@
-//! Profiles, master keys, and the session keys derived from them.
+//! Master keys, and the session keys derived from them.
 
-use rtc::crypto::{
-    AeadAlgorithm, BlockCipherAlgorithm, CryptoError, RTCCrypto, SecretVec, StreamCipherAlgorithm,
-};
-use rtc::srtp::protection_profile::ProtectionProfile;
+use rtc::crypto::{BlockCipherAlgorithm, CryptoError, RTCCrypto, SecretVec};
 
-use super::SrtpError;
-
-/// A DTLS-SRTP protection profile (RFC 5764 4.1.2, RFC 7714 14.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
-    AeadAes128Gcm,
-    AeadAes256Gcm,
-    /// Every WebRTC endpoint supports this one (RFC 8827 6.5).
-    Aes128CmSha1_80,
-    /// As `Aes128CmSha1_80`, with a tag of 32 bits on RTP. RTCP has a tag of 80 bits in both, so the two cannot be distinguished by RTCP.
-    Aes128CmSha1_32,
-}
-
-/// How a profile encrypts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Method {
-    Gcm(AeadAlgorithm),
-    /// Counter mode; `tag`: bytes of the HMAC-SHA1 tag of an RTP packet.
-    Cm {
-        algorithm: StreamCipherAlgorithm,
-        tag: usize,
-    },
-}
-
-impl Profile {
-    pub const ALL: [Self; 4] = [
-        Self::AeadAes128Gcm,
-        Self::AeadAes256Gcm,
-        Self::Aes128CmSha1_80,
-        Self::Aes128CmSha1_32,
-    ];
-
-    /// The name in the registry of IANA, without `SRTP_`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AeadAes128Gcm => "AEAD_AES_128_GCM",
-            Self::AeadAes256Gcm => "AEAD_AES_256_GCM",
-            Self::Aes128CmSha1_80 => "AES128_CM_HMAC_SHA1_80",
-            Self::Aes128CmSha1_32 => "AES128_CM_HMAC_SHA1_32",
-        }
-    }
-
-    /// Bytes of a master key.
-    pub fn key_len(self) -> usize {
-        ProtectionProfile::from(self).key_len()
-    }
-
-    /// Bytes of a master salt: 12, or 14 in counter mode.
-    pub fn salt_len(self) -> usize {
-        ProtectionProfile::from(self).salt_len()
-    }
-
-    pub(super) fn method(self) -> Method {
-        let cm = |tag| Method::Cm {
-            algorithm: StreamCipherAlgorithm::Aes128Ctr,
-            tag,
-        };
-        match self {
-            Self::AeadAes128Gcm => Method::Gcm(AeadAlgorithm::Aes128Gcm),
-            Self::AeadAes256Gcm => Method::Gcm(AeadAlgorithm::Aes256Gcm),
-            Self::Aes128CmSha1_80 => cm(10),
-            Self::Aes128CmSha1_32 => cm(4),
-        }
-    }
-}
-
-impl From<Profile> for ProtectionProfile {
-    fn from(profile: Profile) -> Self {
-        match profile {
-            Profile::AeadAes128Gcm => Self::AeadAes128Gcm,
-            Profile::AeadAes256Gcm => Self::AeadAes256Gcm,
-            Profile::Aes128CmSha1_80 => Self::Aes128CmHmacSha1_80,
-            Profile::Aes128CmSha1_32 => Self::Aes128CmHmacSha1_32,
-        }
-    }
-}
+use super::{Profile, SrtpError};
 
 /// Master key and salt of one direction, as exported from DTLS (RFC 5764 4.2). `Debug` shows neither, and both are zeroed on
 /// drop.

@@ -56,7 +56,7 @@ fn the_index_rises_over_all_ssrcs_and_is_not_used_after_its_end() {
         let mut ours = sender(profile);
         let (word, tag) = match profile {
             Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => (4, 0),
-            Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 => (14, 10),
+            Profile::Aes128CmSha1_80 => (14, 10),
         };
         let index = |ours: &mut SrtcpSender, ssrc| {
             let mut report = REPORT;
