@@ -53,6 +53,11 @@ pub struct Config {
     #[arg(long, value_name = "on|off", default_value = "on")]
     pub ice_tcp: Switch,
 
+    /// Whom the server sends connectivity checks to. triggered: addresses that have sent it one. full: a few addresses that
+    /// offers with a=ice-lite name as well, since such clients send none. Example: --ice full
+    #[arg(long, value_name = "triggered|full", default_value = "triggered")]
+    pub ice: IceMode,
+
     /// Maximum number of rooms. Example: --max-rooms 20
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
     pub max_rooms: u32,
@@ -97,6 +102,13 @@ pub struct Config {
     /// Not a flag: further limits of rooms.
     #[arg(skip)]
     pub room_limits: RoomLimits,
+}
+
+/// Whom the server sends connectivity checks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum IceMode {
+    Triggered,
+    Full,
 }
 
 const EXAMPLES: &str = "Examples:

@@ -34,7 +34,7 @@ use shared::api::IceTransportPolicy;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::config::{Config, Switch};
+use crate::config::{Config, IceMode, Switch};
 use crate::http::client_counting::ClientCounting;
 use crate::http::ice::Ice;
 use crate::http::router::{App, router};
@@ -85,6 +85,7 @@ impl Server {
             public_ip: config.public_ip,
             shards: config.shard_count(),
             tcp: config.ice_tcp == Switch::On,
+            full_ice: config.ice == IceMode::Full,
         })?;
         let secret = config.turn.secret.clone().unwrap_or_else(Secret::random);
         let turn = match config.turn.switch {

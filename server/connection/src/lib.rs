@@ -19,6 +19,7 @@
 //! | `codecs` | which codec and which payload type (pure) |
 //! | `profiles` | which SRTP profiles are offered to whom (pure) |
 //! | `sdp`, `sdpfrag`, `credentials` | descriptions, fragments and credentials as text (pure) |
+//! | `lite` | offers of lite agents, and which of their candidates are checked |
 //! | `shard_pool` | the shards, and which of them gets the next viewer |
 
 mod answer;
@@ -27,6 +28,7 @@ mod connections;
 mod credentials;
 mod end;
 mod error;
+mod lite;
 mod negotiation;
 #[cfg(test)]
 mod negotiation_tests;

@@ -5,6 +5,7 @@ use transport::ice::Credentials;
 
 use super::codecs::Format;
 use super::credentials;
+use super::lite::LiteOffer;
 use super::offering::{Medium, Offering, assign};
 use super::sdp::{Sdp, SdpError, Section};
 
@@ -25,9 +26,13 @@ pub enum NegotiationError {
     )]
     BadIce,
     #[error(
-        "The offer says a=ice-lite, and so does not check paths; nothing is sent to an address that has not asked for it. Use a client with full ICE."
+        "The offer says a=ice-lite, and so does not check paths; nothing is sent to an address that has not asked for it. Use a client with full ICE, or have the owner of this server start it with --ice full."
     )]
     IceLite,
+    #[error(
+        "The offer says a=ice-lite and names no candidate that this server checks: a UDP address of one host with a port, a private one only when the request comes from a private address too."
+    )]
+    NoLiteCandidate,
     #[error("The offer has no a=fingerprint; only encrypted media (DTLS-SRTP) is sent.")]
     NoFingerprint,
     #[error(
@@ -59,6 +64,8 @@ pub(crate) struct Negotiation {
     /// The viewer offers `a=setup:active` (RFC 8842 5.3). In all other cases the server is the DTLS client, so that the viewer is
     /// ready for media before any is sent.
     pub(crate) peer_is_dtls_client: bool,
+    /// The viewer sends no checks: see [`LiteAgents`](super::lite::LiteAgents).
+    pub(super) lite: Option<LiteOffer>,
     pub(crate) video: Option<Format>,
     pub(crate) audio: Option<Format>,
 }
@@ -82,9 +89,6 @@ impl Negotiation {
     pub(crate) fn new(offer: &str, offering: &Offering) -> Result<Self, NegotiationError> {
         let sdp = Sdp::parse(offer)?;
         let (serve, video, audio) = assign(&sdp, offering)?;
-        if sdp.anywhere("ice-lite").is_some() {
-            return Err(NegotiationError::IceLite);
-        }
         let transport = Transport::of(&sdp, &serve);
         let sections = sdp.media.iter().zip(&serve);
         let sections: Vec<_> = sections
@@ -100,6 +104,7 @@ impl Negotiation {
             credentials: transport.credentials()?,
             fingerprints: transport.fingerprints()?,
             peer_is_dtls_client: transport.attribute("setup") == Some("active"),
+            lite: LiteOffer::of(&sdp),
             video,
             audio,
         })

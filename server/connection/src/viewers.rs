@@ -13,6 +13,7 @@ use super::codecs::Format;
 use super::connections::Command;
 use super::end::End;
 use super::error::{SessionError, SetupError};
+use super::lite::LiteAgents;
 use super::negotiation::Negotiation;
 use super::offering::Offering;
 use super::patch::IceState;
@@ -56,6 +57,8 @@ pub struct Options {
     pub shards: usize,
     /// Accept viewers over ICE-TCP (RFC 6544) as well, on the same port numbers.
     pub tcp: bool,
+    /// Check candidates of offers that say `a=ice-lite`, whose clients send no checks.
+    pub full_ice: bool,
 }
 
 /// All viewers. Clones share them.
@@ -68,6 +71,7 @@ struct Inner {
     /// One for all viewers: generating a key costs more than the rest of an answer.
     identity: Identity,
     profiles: Arc<ProfileChoice>,
+    lite: LiteAgents,
     next_id: AtomicU64,
     shards: Vec<Arc<ShardCounters>>,
     sessions: Sessions,
@@ -124,6 +128,7 @@ impl Viewers {
             pool: ShardPool::new(members),
             identity,
             profiles: Arc::default(),
+            lite: LiteAgents::new(options.full_ice),
             next_id: AtomicU64::new(1),
             sessions: Sessions::default(),
             closing: AtomicBool::new(false),
@@ -224,6 +229,8 @@ impl Inner {
         let offered = tokio::time::timeout(PROBE_TIMEOUT, stream.offering());
         let offered = offered.await.map_err(|_| StreamError::Slow)??;
         let negotiation = Negotiation::new(offer, &codecs(&offered))?;
+        let lite = negotiation.lite.as_ref();
+        let candidates = self.lite.candidates(lite, permit.address())?;
         let tracks: Vec<_> = negotiation
             .formats()
             .filter_map(|format| offered.with_codec(format.codec).cloned())
@@ -300,7 +307,9 @@ impl Inner {
             silence: SILENCE,
         };
         let transport = Transport::new(&self.identity, params, now);
-        let transport = transport.map_err(|error| SessionError::Internal(error.to_string()))?;
+        let mut transport = transport.map_err(|error| SessionError::Internal(error.to_string()))?;
+        self.lite
+            .begin(&mut transport, &order.route, &candidates, now);
         let place = member.thread.reserve().await;
         let place = place.map_err(|gone| SessionError::Internal(gone.to_string()))?;
         place.send(Command::Open(Box::new(Opening {

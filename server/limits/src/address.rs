@@ -17,6 +17,27 @@ impl From<IpAddr> for CountedAddress {
     }
 }
 
+impl CountedAddress {
+    /// As [`is_private`]. The network of the IPv6 loopback address counts as private.
+    pub fn is_private(self) -> bool {
+        is_private(self.0) || self.0 == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+    }
+}
+
+/// An address inside a network: RFC 1918, RFC 4193, RFC 6598 (of a provider), loopback, link-local.
+pub fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            let is_shared = first == 100 && second & 0xC0 == 64;
+            is_shared || address.is_private() || address.is_loopback() || address.is_link_local()
+        }
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
+    }
+}
+
 impl fmt::Display for CountedAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
@@ -39,6 +60,30 @@ mod tests {
         assert_eq!(counted("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
         assert_eq!(counted("2001:db8:1:2:ffff::1"), "2001:db8:1:2::/64");
         assert_ne!(counted("2001:db8:1:3::1"), counted("2001:db8:1:2::1"));
+    }
+
+    #[test]
+    fn addresses_inside_a_network_are_private() {
+        let is_private = |address: &str| is_private(address.parse().unwrap());
+        for address in [
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "100.64.0.1",
+            "127.0.0.9",
+            "169.254.1.1",
+            "::ffff:10.1.2.3",
+            "::1",
+            "fd12::1",
+            "fe80::1",
+        ] {
+            assert!(is_private(address), "{address}");
+            let counted = CountedAddress::from(address.parse::<IpAddr>().unwrap());
+            assert!(counted.is_private(), "{address}");
+        }
+        for address in ["8.8.8.8", "172.32.0.1", "100.128.0.1", "2001:db8::1"] {
+            assert!(!is_private(address), "{address}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! | [`bind`] | opening the sockets: one for every address of this machine |
 //! | `candidates` | ICE candidates of a port (pure) |
 //! | [`port`] | the sockets of one shard, and the datagrams of its viewers |
+//! | `source_address` | from which of them a datagram to an address leaves |
 //! | `sockets` | the sockets of a port, as the addresses of the machine come and go |
 //! | [`routes`] | the routing table: the viewer of each datagram (pure) |
 //! | [`socket`] | one address of a port |
@@ -27,6 +28,7 @@ pub mod route;
 pub mod routes;
 pub mod socket;
 mod sockets;
+mod source_address;
 pub mod tcp;
 mod unidentified;
 

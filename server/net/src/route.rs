@@ -103,6 +103,11 @@ impl Route {
         self.port.routes().learn(now, self.id, remote)
     }
 
+    /// A check goes to this address, which the peer's offer names: an answer from there is for this peer.
+    pub fn expect(&self, now: Instant, remote: Remote) -> bool {
+        self.port.routes().expect(now, self.id, remote)
+    }
+
     pub fn forget(&self, remote: Remote) {
         self.port.routes().forget(self.id, remote);
     }

@@ -175,23 +175,38 @@ impl<T> Routes<T> {
     /// From now on datagrams from `remote` are this viewer's: its connection has authenticated a request from there. While another viewer uses the address,
     /// both get them. False: this one has too many addresses in use.
     pub fn learn(&mut self, now: Instant, id: RouteId, remote: Remote) -> bool {
-        let holds = |last_seen: &&mut LastSeen| {
+        let holds = |last_seen: &&LastSeen| {
             last_seen.route != id && now.saturating_duration_since(last_seen.at) < HOLD
         };
-        if let Some(held) = self.remotes.get_mut(&remote).filter(holds) {
-            let Some(entry) = self.entries.get_mut(&id) else {
-                return false;
-            };
-            if !entry.remotes.contains(&remote) {
-                if entry.remotes.len() == MAX_REMOTES {
-                    return false;
-                }
-                entry.remotes.push(remote);
-            }
-            held.claimant = Some(id);
-            return true;
+        match self.remotes.get(&remote).filter(holds) {
+            Some(_) => self.claim(id, remote),
+            None => self.add_remote(now, id, remote),
         }
-        self.add_remote(now, id, remote)
+    }
+
+    /// The viewer's connection checks `remote`, which its offer names: an answer from there is for it. Nothing from there was authentic yet, so an address
+    /// of another viewer stays that one's as well, however long it was silent.
+    pub fn expect(&mut self, now: Instant, id: RouteId, remote: Remote) -> bool {
+        match self.remotes.get(&remote) {
+            Some(last_seen) if last_seen.route != id => self.claim(id, remote),
+            _ => self.add_remote(now, id, remote),
+        }
+    }
+
+    /// The viewer gets datagrams from an address of another one as well.
+    fn claim(&mut self, id: RouteId, remote: Remote) -> bool {
+        let (Some(held), Some(entry)) = (self.remotes.get_mut(&remote), self.entries.get_mut(&id))
+        else {
+            return false;
+        };
+        if !entry.remotes.contains(&remote) {
+            if entry.remotes.len() == MAX_REMOTES {
+                return false;
+            }
+            entry.remotes.push(remote);
+        }
+        held.claimant = Some(id);
+        true
     }
 
     /// Datagrams from `remote` are not this viewer's any more.

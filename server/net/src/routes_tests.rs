@@ -48,6 +48,26 @@ fn a_viewer_is_known_by_its_ufrag_then_by_the_addresses_that_it_has_proved() {
 }
 
 #[test]
+fn an_address_that_an_offer_names_is_shared_with_the_viewer_that_has_it_and_never_taken() {
+    let now = Instant::now();
+    let mut routes = Routes::default();
+    let (viewer, other) = (routes.add("viewer"), routes.add("other"));
+    assert!(routes.learn(now, viewer, remote(1)));
+    let later = now + 2 * HOLD;
+    assert!(routes.expect(later, other, remote(1)) && routes.expect(later, other, remote(2)));
+    let answer = [
+        1, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ];
+    let both = (Some(&"viewer"), Some(&"other"));
+    assert_eq!(routes.route(later, remote(1), &answer), both);
+    let alone = (Some(&"other"), None);
+    assert_eq!(routes.route(later, remote(2), &answer), alone);
+    routes.forget(other, remote(1));
+    let kept = (Some(&"viewer"), None);
+    assert_eq!(routes.route(later, remote(1), &answer), kept);
+}
+
+#[test]
 fn an_address_in_use_is_not_taken_over() {
     let now = Instant::now();
     let mut routes = Routes::default();

@@ -72,6 +72,7 @@ impl HttpError {
                     | NegotiationError::NoIce
                     | NegotiationError::BadIce
                     | NegotiationError::IceLite
+                    | NegotiationError::NoLiteCandidate
                     | NegotiationError::NoFingerprint
                     | NegotiationError::BadFingerprint => (S::UNPROCESSABLE_ENTITY, None),
                     NegotiationError::NothingWanted { .. }

@@ -1,8 +1,9 @@
-//! The ICE agent of one connection, the controlled side only (RFC 8445). No sockets; `now` is passed in.
+//! The ICE agent of one connection (RFC 8445). No sockets; `now` is passed in.
 //!
-//! The agent of a server in front of strangers. It is given no candidates: the peer's checks are answered, and each triggers one
-//! of ours to where it came from. So **nothing is sent to an address that has not itself sent an authenticated check**, and until
-//! that address has answered, at most three times the bytes that came from it.
+//! The agent of a server in front of strangers, the controlled side. It is given no candidates: the peer's checks are answered, and
+//! each triggers one of ours to where it came from. So **nothing is sent to an address that has not itself sent an authenticated
+//! check**, and until that address has answered, at most three times the bytes that came from it. The exception is a lite peer,
+//! for a server whose owner wants it (`lite_peer`).
 //!
 //! - The first proved path is selected; later the newest one that is both nominated and proved (`nomination` has the rule).
 //! - The selected path is checked every 4 to 6 s (consent, RFC 7675 5.1). When it does not answer, and another proved path was
@@ -18,8 +19,12 @@
 //! | `nomination` | which path the peer has chosen |
 //! | `selection` | which path data goes on |
 //! | `meter` | limits on the rate of requests |
+//! | `lite_peer` | checks of candidates, of a peer that sends no checks |
+//! | `check_pacer` | the pace of these, of all connections together |
 
+mod check_pacer;
 mod credentials;
+mod lite_peer;
 mod meter;
 mod nomination;
 mod path;
@@ -33,11 +38,14 @@ use std::time::{Duration, Instant};
 
 use net::routes::Remote;
 
+pub use check_pacer::CheckPacer;
 pub use credentials::Credentials;
 use credentials::IceSession;
+use lite_peer::LitePeer;
+pub use lite_peer::MAX_CANDIDATES;
 use meter::{Meter, SourceMeters};
 use path::{Due, Path};
-use stun::{Class, Message};
+use stun::{Class, Message, Sender};
 
 /// Addresses of the peer. Browsers use a handful.
 pub const MAX_PATHS: usize = 16;
@@ -76,6 +84,8 @@ pub struct Agent {
     /// The session before a restart that is not done.
     previous: Option<IceSession>,
     paths: Vec<Path>,
+    /// We are the controlling side.
+    lite_peer: Option<Box<LitePeer>>,
     selected: Option<Remote>,
     consent_at: Instant,
     last_heard: Instant,
@@ -91,6 +101,7 @@ impl Agent {
             session: IceSession::new(local, remote, 0),
             previous: None,
             paths: Vec::new(),
+            lite_peer: None,
             selected: None,
             consent_at: now,
             last_heard: now,
@@ -117,11 +128,13 @@ impl Agent {
             self.check_consent(now);
         }
         self.send_checks(now);
+        self.check_lite_peer(now);
     }
 
     /// None: nothing is due until a datagram comes.
     pub fn next_timeout(&self) -> Option<Instant> {
         let checks = self.paths.iter().filter_map(Path::next_timeout);
+        let checks = checks.chain(self.lite_peer.as_ref().and_then(|peer| peer.next_timeout()));
         checks.chain(self.selected.map(|_| self.consent_at)).min()
     }
 
@@ -180,7 +193,7 @@ impl Agent {
             return Verdict::NotOurs;
         }
         // Both are controlled: the peer has to change its role, as we cannot (RFC 8445 7.3.1.1).
-        if check.controlled {
+        if check.controlled && self.lite_peer.is_none() {
             let response = stun::role_conflict(check.transaction, integrity);
             queue(&mut self.transmits, from, response);
             return Verdict::Ours;
@@ -212,6 +225,9 @@ impl Agent {
     }
 
     fn on_response(&mut self, now: Instant, from: Remote, response: &Message<'_>) -> Verdict {
+        if let Some(verdict) = self.on_lite_response(now, from, response) {
+            return verdict;
+        }
         let is_sent_to = |path: &Path| path.remote == from && path.awaits(response);
         let Some(index) = self.paths.iter().position(is_sent_to) else {
             return Verdict::NotOurs;
@@ -257,6 +273,10 @@ impl Agent {
 
     /// Sends what our checks need.
     fn send_checks(&mut self, now: Instant) {
+        let sender = match self.lite_peer {
+            Some(_) => Sender::Controlling { nominates: false },
+            None => Sender::Controlled,
+        };
         let mut lost = false;
         for path in &mut self.paths {
             match path.poll_check(now) {
@@ -265,7 +285,7 @@ impl Agent {
                 Due::Request(transaction) => {
                     let session = session_of(&self.session, self.previous.as_ref(), path);
                     let integrity = &session.remote_integrity;
-                    let check = stun::check(transaction, &session.username, integrity);
+                    let check = stun::check(transaction, &session.username, integrity, sender);
                     if path.admits(check.len()) {
                         queue(&mut self.transmits, path.remote, check);
                     }

@@ -11,7 +11,7 @@ use net::datagram::DatagramKind;
 use net::routes::Remote;
 
 use crate::dtls::{Dtls, DtlsError, DtlsEvent, DtlsParams, Identity, Keys};
-use crate::ice::{Agent, Credentials, IceEvent, Verdict};
+use crate::ice::{Agent, CheckPacer, Credentials, IceEvent, Verdict};
 
 /// From the answer to the keys.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -95,6 +95,11 @@ impl Transport {
             silence: params.silence,
             events: VecDeque::new(),
         })
+    }
+
+    /// The peer is lite, and sends no checks: these candidates of its offer are checked. To be called at the beginning.
+    pub fn check_candidates(&mut self, candidates: &[Remote], pacer: &CheckPacer, now: Instant) {
+        self.agent.check_candidates(candidates, pacer, now);
     }
 
     /// Takes a STUN or DTLS datagram. Others, and DTLS of an unknown address, are ignored.

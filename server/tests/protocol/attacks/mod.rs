@@ -4,6 +4,7 @@ mod attacker;
 mod check;
 mod fingerprints;
 mod hammer;
+mod lite_candidates;
 mod lossy_handshake;
 mod peer_reflexive_flood;
 mod pli_storm;

@@ -6,7 +6,7 @@ pub(crate) mod transport;
 
 use std::time::Duration;
 
-use str0m_viewer::{ReceivedMedia, Str0mViewer};
+use str0m_viewer::{Joining, ReceivedMedia, Str0mViewer};
 use testkit::{TestServer, eventually};
 use transport::Transport;
 
@@ -57,6 +57,28 @@ async fn watches(transport: Transport) {
     assert!(info.estimate.is_some(), "{info:?}");
     viewer.leave().await;
     assert_eq!(server.viewers.sessions(), 0);
+    server.stop().await;
+}
+
+/// The request comes from a private address: none is trusted to be a proxy's, as loopback would be.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lite_agent_watches_where_the_server_checks_its_candidates() {
+    let film = format!("film={}", testkit::CLIP);
+    let arguments = ["--ice", "full", "--trusted-proxy", "192.0.2.1", &film];
+    let server = TestServer::with(&arguments).await;
+    // The server is DTLS client, then DTLS server.
+    for setup in ["actpass", "active"] {
+        let by = Joining {
+            setup,
+            lite: true,
+            ..Joining::by(Transport::Udp)
+        };
+        let viewer = Str0mViewer::join_by(&server, "film", by).await;
+        assert_is_the_clip(&watched(&viewer, 4.0).await);
+        // Longer than the silence after which a viewer is gone: it answers the checks for consent.
+        assert_is_the_clip(&watched(&viewer, 12.0).await);
+        viewer.leave().await;
+    }
     server.stop().await;
 }
 

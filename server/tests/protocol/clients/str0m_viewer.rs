@@ -49,6 +49,8 @@ pub(crate) struct Joining<'a> {
     pub(crate) address: Ipv4Addr,
     /// `a=setup` of its offer.
     pub(crate) setup: &'static str,
+    /// It sends no checks (RFC 8445 2.5).
+    pub(crate) lite: bool,
     /// In the path of its datagrams.
     pub(crate) relay: Option<&'a ViewerRelay>,
 }
@@ -59,6 +61,7 @@ impl Joining<'_> {
             transport,
             address: Ipv4Addr::LOCALHOST,
             setup: "actpass",
+            lite: false,
             relay: None,
         }
     }
@@ -75,13 +78,15 @@ impl Str0mViewer {
             transport,
             address: from,
             setup,
+            lite,
             relay,
         } = joining;
         let config = RtcConfig::new()
             .clear_codecs()
             .enable_h264(true)
             .enable_opus(true, false)
-            .set_reordering_size_video(REORDERING);
+            .set_reordering_size_video(REORDERING)
+            .set_ice_lite(lite);
         let mut rtc = config.build(Instant::now());
         let mut socket = None;
         // A TCP socket exists only once the server's candidate is known.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use net::routes::Remote;
 
 use super::nomination::Nomination;
-use super::stun::{Message, TransactionId};
+use super::stun::{self, Message, TransactionId};
 
 /// The waits after each request of a check. Then it has failed.
 const WAITS_MS: [u64; 7] = [50, 100, 200, 400, 800, 1_600, 1_600];
@@ -148,10 +148,8 @@ impl Path {
 
 impl Check {
     fn new(now: Instant, step: usize) -> Self {
-        let mut transaction = TransactionId::default();
-        getrandom::fill(&mut transaction).expect("the operating system provides random bytes");
         Self {
-            transaction,
+            transaction: stun::random_transaction(),
             step,
             due: now,
         }

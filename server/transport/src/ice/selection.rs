@@ -26,6 +26,7 @@ impl Agent {
             path.check_consent(now);
         }
         self.forget(|path| path.generation != working);
+        self.restart_lite_peer(now);
     }
 
     /// Our credentials before a restart that is not done: requests may name them.
@@ -77,7 +78,7 @@ impl Agent {
             && (path.nomination.is_nominated() || self.paths.iter().filter(is_new).count() == 1)
     }
 
-    fn select(&mut self, now: Instant, index: usize) {
+    pub(super) fn select(&mut self, now: Instant, index: usize) {
         let path = &self.paths[index];
         let (remote, heard) = (path.remote, path.heard);
         let is_new = path.generation == self.session.generation;

@@ -23,6 +23,7 @@ const PRIORITY: u16 = 0x0024;
 const USE_CANDIDATE: u16 = 0x0025;
 const FINGERPRINT: u16 = 0x8028;
 const ICE_CONTROLLED: u16 = 0x8029;
+const ICE_CONTROLLING: u16 = 0x802A;
 
 /// With their attribute headers.
 const INTEGRITY_SIZE: usize = 24;
@@ -40,6 +41,16 @@ pub(super) enum Class {
     Request = 0x0001,
     Success = 0x0101,
     Error = 0x0111,
+}
+
+/// The role that a check of ours claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sender {
+    Controlled,
+    Controlling {
+        /// By USE-CANDIDATE.
+        nominates: bool,
+    },
 }
 
 /// A well-formed Binding message, not yet authenticated.
@@ -125,12 +136,31 @@ impl<'a> Message<'a> {
 }
 
 /// Our check (RFC 8445 7.1). The tie-breaker is 0, so that a peer in our role is the one that changes it (7.3.1.1).
-pub(super) fn check(transaction: TransactionId, username: &str, integrity: &Integrity) -> Vec<u8> {
+pub(super) fn check(
+    transaction: TransactionId,
+    username: &str,
+    integrity: &Integrity,
+    sender: Sender,
+) -> Vec<u8> {
     let mut message = Draft::new(Class::Request, transaction);
     message.attribute(USERNAME, username.as_bytes());
     message.attribute(PRIORITY, &OUR_PRIORITY.to_be_bytes());
-    message.attribute(ICE_CONTROLLED, &[0; 8]);
+    match sender {
+        Sender::Controlled => message.attribute(ICE_CONTROLLED, &[0; 8]),
+        Sender::Controlling { nominates } => {
+            message.attribute(ICE_CONTROLLING, &[0; 8]);
+            if nominates {
+                message.attribute(USE_CANDIDATE, &[]);
+            }
+        }
+    }
     message.sign(integrity)
+}
+
+pub(super) fn random_transaction() -> TransactionId {
+    let mut transaction = TransactionId::default();
+    getrandom::fill(&mut transaction).expect("the operating system provides random bytes");
+    transaction
 }
 
 /// The response to an authenticated check from `source` (RFC 8445 7.3.1.2).

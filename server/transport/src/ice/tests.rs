@@ -4,6 +4,7 @@ mod abuse;
 mod checks;
 mod codec;
 mod consent;
+mod lite_peer;
 mod peer;
 mod restarts;
 mod scripts;

@@ -1,4 +1,4 @@
-//! str0m's agent as the controlling side, behind a NAT, over a network that delays and loses datagrams.
+//! str0m's agent as the controlling side, behind a NAT, and as a lite one, over a network that delays and loses datagrams.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use str0m::net::Protocol;
 use str0m::{Candidate, crypto::from_feature_flags};
 
 use super::peer::remote;
-use crate::ice::{Agent, Credentials, IceEvent};
+use crate::ice::{Agent, CheckPacer, Credentials, IceEvent};
 use crate::simulated_network::{Datagram, SimulatedNetwork};
 
 const SERVER: ([u8; 4], u16) = ([203, 0, 113, 1], 3478);
@@ -53,6 +53,17 @@ impl Connection {
             events: Vec::new(),
             nominated: false,
         }
+    }
+
+    /// With a client that sends no checks.
+    fn lite(loss: u64, seed: u64) -> Self {
+        let mut connection = Self::new(loss, seed);
+        connection.client.set_ice_lite(true);
+        connection.client.set_controlling(false);
+        let (pacer, now) = (CheckPacer::default(), connection.now);
+        let candidates = [1, 2, 40_000].map(remote);
+        connection.server.check_candidates(&candidates, &pacer, now);
+        connection
     }
 
     fn flush(&mut self) {
@@ -155,5 +166,18 @@ fn it_is_followed_when_its_nat_changes_its_address() {
             assert!(moved <= Duration::from_secs(limit), "{seed}: {moved:?}");
             assert!(connection.client.state().is_connected());
         }
+    }
+}
+
+#[test]
+fn a_lite_one_is_connected_and_stays_so_with_a_fifth_of_the_datagrams_lost_each_way() {
+    for seed in 0..100 {
+        let mut connection = Connection::lite(20, seed);
+        connection.run(Duration::from_secs(60));
+        let selected = connection.selected_at(40_000).expect("it connects");
+        assert!(selected <= Duration::from_secs(15), "{seed}: {selected:?}");
+        assert!(connection.nominated && connection.client.state().is_connected());
+        let silence = connection.now - connection.server.last_heard();
+        assert!(silence < Duration::from_secs(20), "{seed}: {silence:?}");
     }
 }
