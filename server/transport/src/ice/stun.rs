@@ -35,6 +35,10 @@ const FINGERPRINT_XOR: u32 = 0x5354_554E;
 /// The PRIORITY of our checks: of a peer-reflexive candidate that is our only one (RFC 8445 5.1.2.1).
 const OUR_PRIORITY: u32 = (110 << 24) | (65_535 << 8) | 255;
 
+/// So small that a peer in our role is the one that changes it (RFC 8445 7.3.1.1). 0 means to libjuice (libdatachannel) that the
+/// attribute is missing: it rejects the check.
+const TIE_BREAKER: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 1];
+
 /// A class of Binding messages: their first 16 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
@@ -135,7 +139,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Our check (RFC 8445 7.1). The tie-breaker is 0, so that a peer in our role is the one that changes it (7.3.1.1).
+/// Our check (RFC 8445 7.1).
 pub(super) fn check(
     transaction: TransactionId,
     username: &str,
@@ -146,9 +150,9 @@ pub(super) fn check(
     message.attribute(USERNAME, username.as_bytes());
     message.attribute(PRIORITY, &OUR_PRIORITY.to_be_bytes());
     match sender {
-        Sender::Controlled => message.attribute(ICE_CONTROLLED, &[0; 8]),
+        Sender::Controlled => message.attribute(ICE_CONTROLLED, &TIE_BREAKER),
         Sender::Controlling { nominates } => {
-            message.attribute(ICE_CONTROLLING, &[0; 8]);
+            message.attribute(ICE_CONTROLLING, &TIE_BREAKER);
             if nominates {
                 message.attribute(USE_CANDIDATE, &[]);
             }
