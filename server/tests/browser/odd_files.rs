@@ -8,12 +8,12 @@ use testkit::{TestServer, browser::TestBrowser};
 use crate::codecs::CLIENT;
 use crate::video;
 
-/// The samples of audio that were concealed and played so far.
-const CONCEALED: &str = "
+/// The samples of audio that were concealed and played so far; nothing before the first packet of audio has come.
+const CONCEALED: &str = "(await (async () => {
     const stats = [...(await peers[0].getStats()).values()];
     const audio = stats.find(entry => entry.type === 'inbound-rtp' && entry.kind === 'audio');
-    return [audio.concealedSamples, audio.totalSamplesReceived];
-";
+    return audio && [audio.concealedSamples, audio.totalSamplesReceived];
+})())";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chromium_plays_short_and_long_opus_packets_and_joined_recordings() {
@@ -74,7 +74,7 @@ fn make(folder: &Path, name: &str, codecs: &str) -> PathBuf {
 }
 
 async fn concealed(browser: &TestBrowser) -> (f64, f64) {
-    let found = browser.run(CONCEALED).await;
+    let found = browser.until("audio has come", CONCEALED).await;
     let number = |at: usize| found[at].as_f64().expect("statistics of audio");
     (number(0), number(1))
 }
