@@ -30,10 +30,12 @@ pub enum ViewerLimit {
     Encoders,
     /// Bandwidth.
     Egress,
+    /// Time of the processor.
+    Processor,
 }
 
 impl ViewerLimit {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ViewersOfAddress,
         Self::ConnectingOfAddress,
         Self::EncodersOfAddress,
@@ -41,6 +43,7 @@ impl ViewerLimit {
         Self::Connecting,
         Self::Encoders,
         Self::Egress,
+        Self::Processor,
     ];
 
     /// The name in JSON and in metrics.
@@ -53,6 +56,7 @@ impl ViewerLimit {
             Self::Connecting => "connecting",
             Self::Encoders => "encoders",
             Self::Egress => "egress",
+            Self::Processor => "processor",
         }
     }
 

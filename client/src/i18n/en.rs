@@ -97,6 +97,9 @@ pub const TEXT: Text = Text {
             "The server encodes as many videos as it can. This page tries again; a browser that plays the original video need not wait."
         }
         ViewerLimit::Egress => "The server has reached its bandwidth limit. This page tries again.",
+        ViewerLimit::Processor => {
+            "The server is fully busy with its viewers. This page tries again."
+        }
     },
     failed_not_found: "stream not found",
     failed_refused: "the server refused the request",

@@ -91,6 +91,7 @@ pub const TEXT: Text = Text {
             "服务器编码的视频数已达到上限，本页会自动重试；使用能播放原始视频的浏览器则无需等待。"
         }
         ViewerLimit::Egress => "服务器的带宽已达到上限，本页会自动重试。",
+        ViewerLimit::Processor => "服务器的处理器已满负荷，本页会自动重试。",
     },
     failed_not_found: "没有这个视频流",
     failed_refused: "服务器拒绝了请求",

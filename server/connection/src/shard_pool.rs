@@ -35,17 +35,14 @@ impl ShardPool {
         }
     }
 
-    /// Opens a route on the shard with the fewest. A viewer counts from here on, not only once it is connected: otherwise all viewers that join at
+    /// Opens a route on the shard with the fewest, of those that keep up. `None`: none does. A viewer counts from here on, not only once it is connected: otherwise all viewers that join at
     /// the same time would get the same shard.
-    ///
-    /// # Panics
-    /// There is no shard.
-    pub(super) fn open_route(&self) -> (&Member, Arc<Route>) {
+    pub(super) fn open_route(&self) -> Option<(&Member, Arc<Route>)> {
         let _choosing = self.choosing.lock().unwrap_or_else(PoisonError::into_inner);
         let members = self.members.iter();
-        let member = members.min_by_key(|member| member.shard.port().peers());
-        let member = member.expect("there is at least one");
-        (member, Arc::new(member.shard.port().open()))
+        let members = members.filter(|member| !member.shard.is_overloaded());
+        let member = members.min_by_key(|member| member.shard.port().peers())?;
+        Some((member, Arc::new(member.shard.port().open())))
     }
 
     /// The UDP addresses of all shards.

@@ -31,7 +31,7 @@ use egress::shard::Shard;
 use egress::track::TrackParams;
 use media::track::TrackKind;
 use net::{NetError, Port};
-use shared::api::Codec;
+use shared::api::{Codec, ViewerLimit};
 use shared::hex::hex;
 use srtp::Profile;
 use stream::admission::ViewerPermit;
@@ -235,10 +235,12 @@ impl Inner {
             .formats()
             .filter_map(|format| offered.with_codec(format.codec).cloned())
             .collect();
+        let Some((member, route)) = self.pool.open_route() else {
+            return Err(StreamError::from(permit.refuse(ViewerLimit::Processor)).into());
+        };
         permit.reserve(&stream, &tracks)?;
         stream.warm();
 
-        let (member, route) = self.pool.open_route();
         let local = Credentials::random();
         // Before the answer leaves: the viewer's first request may arrive at once.
         route.set_ufrags(&[&local.ufrag]);

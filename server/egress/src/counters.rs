@@ -68,6 +68,8 @@ pub struct ShardCounters {
     /// The thread has failed and has not started again yet.
     pub failed: AtomicBool,
     pub restarts: Counter,
+    /// It does not keep up with its viewers.
+    pub overloaded: AtomicBool,
 }
 
 /// Histogram of the time from when a frame could have been sent (due, and appended) to when it is sent.

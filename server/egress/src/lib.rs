@@ -7,6 +7,7 @@
 //! | `engine` | the viewers of a shard, and which of them is polled when |
 //! | `waiting` | the viewers that wait for a log to grow |
 //! | `timer_wheel` | when each viewer is polled next (pure) |
+//! | `overload` | whether a shard keeps up (pure) |
 //! | `packet_meter` | rate limit for the datagrams of one viewer (pure) |
 //! | [`viewer`] | one viewer of a shard: due frames, retransmissions, feedback |
 //! | [`track`] | one track of one viewer: RTP numbering, RTX history |
@@ -20,6 +21,7 @@ mod end_reason;
 mod engine;
 #[cfg(test)]
 mod harness;
+mod overload;
 mod packet_meter;
 mod rtp_clock;
 pub mod shard;

@@ -20,6 +20,7 @@ use tokio::task::LocalSet;
 use super::counters::ShardCounters;
 use super::end_reason::EndReason;
 use super::engine::{Engine, ViewerKey};
+use super::overload::Overload;
 use super::socket_tasks::SocketTasks;
 use super::viewer::ViewerParams;
 use net::Port;
@@ -66,6 +67,8 @@ pub(super) enum Command {
 pub enum Fault {
     Loop,
     SocketTask,
+    /// From now on each pass over its viewers takes this much longer.
+    Slow(Duration),
 }
 
 impl Shard {
@@ -103,6 +106,11 @@ impl Shard {
 
     pub fn counters(&self) -> &Arc<ShardCounters> {
         &self.counters
+    }
+
+    /// It does not keep up with its viewers.
+    pub fn is_overloaded(&self) -> bool {
+        self.counters.overloaded.load(Ordering::Relaxed)
     }
 
     /// False: it has failed, and has not started again yet.
@@ -205,9 +213,21 @@ impl Supervisor {
             return Ended::Failed;
         }
         self.counters.failed.store(false, Ordering::Relaxed);
+        let mut overload = Overload::default();
+        #[cfg(feature = "fault-injection")]
+        let mut slowness = Duration::ZERO;
         loop {
             let blocked = engine.borrow_mut().poll(Instant::now);
+            #[cfg(feature = "fault-injection")]
+            thread::sleep(slowness);
             let deadline = engine.borrow().next_deadline();
+            let now = Instant::now();
+            let caught_up = blocked || deadline.is_none_or(|deadline| deadline > now);
+            overload.on_pass(now, caught_up);
+            let overloaded = overload.is_overloaded();
+            self.counters
+                .overloaded
+                .store(overloaded, Ordering::Relaxed);
             let tick = async {
                 match (blocked, deadline) {
                     (true, _) => tokio::time::sleep(SEND_RETRY_DELAY).await,
@@ -226,6 +246,8 @@ impl Supervisor {
                     Some(Command::Fail(Fault::SocketTask)) => {
                         tasks.spawn(async { panic!("a fault that a test injects") });
                     }
+                    #[cfg(feature = "fault-injection")]
+                    Some(Command::Fail(Fault::Slow(time))) => slowness = time,
                     Some(command) => engine.borrow_mut().handle_command(Instant::now(), command),
                     None => return Ended::Dropped,
                 },

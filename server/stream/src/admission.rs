@@ -117,6 +117,7 @@ impl AdmissionError {
                 "This server encodes as many videos as it can. Try again later, or watch in a browser that plays the original video (mostly H.264)."
             }
             ViewerLimit::Egress => "The server has reached its bandwidth limit. Try again later.",
+            ViewerLimit::Processor => "The server is fully busy with its viewers. Try again later.",
         }
     }
 }
@@ -242,6 +243,13 @@ impl Usage {
 }
 
 impl ViewerPermit {
+    /// Counts that this viewer is refused, for a limit that is known elsewhere.
+    pub fn refuse(self, limit: ViewerLimit) -> AdmissionError {
+        let error = AdmissionError(limit);
+        let _ = lock(&self.control.usage).count::<()>(Err(error));
+        error
+    }
+
     /// Reserves what sending these tracks needs: a place for each encoder, until the permit is dropped; the bit rate is checked, and
     /// counted from [`ViewerPermit::connected`] on. A stream whose bit rate grows later does not disconnect its viewers.
     ///

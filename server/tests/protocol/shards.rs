@@ -118,3 +118,46 @@ async fn a_thread_of_connections_that_fails_disconnects_its_own_viewers_only_and
     assert_eq!(next.received("H264").gaps, 0);
     server.stop().await;
 }
+
+/// On a machine that is too slow for its viewers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_cannot_keep_up_keeps_its_viewers_and_gets_no_new_ones() {
+    let film = format!("film={}", testkit::CLIP);
+    let server = TestServer::with(&["--shards", "1", &film]).await;
+    let viewer = TestViewer::watch(&server, "film").await;
+    viewer.packets_of("H264", 20).await;
+    let pass = Duration::from_millis(150);
+    server.viewers.inject_fault(0, Fault::Slow(pass));
+    let offer = TestViewer::offer(Wants::default()).await;
+    let post = || async {
+        let request = server.http.post(server.url("/whep/film"));
+        let request = request.header("content-type", "application/sdp");
+        let answer = request.body(offer.1.clone()).send().await;
+        answer.expect("the server answers")
+    };
+    eventually("it is overloaded", Duration::from_secs(30), || async {
+        post().await.status() == 503
+    })
+    .await;
+    let refused = post().await;
+    assert!(refused.headers().contains_key("retry-after"));
+    let text = refused.text().await.expect("a sentence");
+    assert!(text.contains("fully busy"), "{text}");
+
+    // Longer than a viewer may be silent.
+    tokio::time::sleep(Duration::from_secs(13)).await;
+    assert_eq!(server.registry.viewers(), 1, "its checks were answered");
+    server.viewers.inject_fault(0, Fault::Slow(Duration::ZERO));
+    let before = viewer.packets();
+    eventually("it plays on", Duration::from_secs(30), || async {
+        viewer.packets() > before + 50
+    })
+    .await;
+    eventually("there is room again", Duration::from_secs(30), || async {
+        post().await.status() == 201
+    })
+    .await;
+    offer.0.leave().await;
+    viewer.leave().await;
+    server.stop().await;
+}
