@@ -4,22 +4,22 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
+use egress::PlayheadCommand;
 use net::Arrival;
 use net::routes::RouteId;
 use rtc::crypto::RTCCryptoProvider;
-use tokio::task::JoinSet;
 use transport::ice::Credentials;
 
 use super::end::End;
-use super::viewer::{Opening, Request, Viewer};
+use super::serving::Ends;
+use super::viewer::{Opening, Viewer};
 
 /// State of a connection thread. It reads no clock.
 pub(super) struct Connections {
     viewers: HashMap<RouteId, Viewer>,
     /// Of the viewers that wait for a time.
     deadlines: BTreeSet<(Instant, RouteId)>,
-    /// What serves the connected viewers.
-    pub(super) tasks: JoinSet<(RouteId, End)>,
+    ends: Ends,
     crypto: Arc<dyn RTCCryptoProvider>,
 }
 
@@ -29,17 +29,19 @@ pub(super) enum Command {
     Open(Box<Opening>),
     /// With new credentials, ours and the viewer's.
     Restart(RouteId, Credentials, Credentials),
+    MovePlayhead(RouteId, Box<PlayheadCommand>),
     End(RouteId, End),
     #[cfg(feature = "fault-injection")]
     Fail,
 }
 
 impl Connections {
-    pub(super) fn new(crypto: Arc<dyn RTCCryptoProvider>) -> Self {
+    /// The shard reports to `ends` why sending to a viewer ended, which is to be handed to [`Connections::end`].
+    pub(super) fn new(crypto: Arc<dyn RTCCryptoProvider>, ends: Ends) -> Self {
         Self {
             viewers: HashMap::new(),
             deadlines: BTreeSet::new(),
-            tasks: JoinSet::new(),
+            ends,
             crypto,
         }
     }
@@ -91,6 +93,11 @@ impl Connections {
                     self.settle(now, id);
                 }
             }
+            Command::MovePlayhead(id, command) => {
+                if let Some(viewer) = self.viewers.get_mut(&id) {
+                    viewer.move_playhead(*command);
+                }
+            }
             Command::End(id, end) => self.end(now, id, &end),
             #[cfg(feature = "fault-injection")]
             Command::Fail => panic!("a fault that a test injects"),
@@ -106,22 +113,14 @@ impl Connections {
         }
     }
 
-    /// Does what the viewer's connection asks for, and notes when it is due next.
+    /// Handles what the viewer's connection has to tell, and notes when it is due next.
     fn settle(&mut self, now: Instant, id: RouteId) {
         let Some(viewer) = self.viewers.get_mut(&id) else {
             return;
         };
-        while let Some(request) = viewer.settle(now, self.crypto.crypto()) {
-            match request {
-                Request::Serve(order, ciphers) => {
-                    let serving = async move { (id, order.serve(*ciphers).await) };
-                    viewer.serve_by(self.tasks.spawn(serving));
-                }
-                Request::End(end) => {
-                    self.end(now, id, &end);
-                    return;
-                }
-            }
+        if let Some(end) = viewer.settle(now, self.crypto.crypto(), &self.ends) {
+            self.end(now, id, &end);
+            return;
         }
         let next = viewer.next_timeout();
         if next == viewer.deadline {

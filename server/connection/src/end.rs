@@ -40,7 +40,6 @@ impl From<EndReason> for End {
         match end {
             EndReason::StreamOver => Self::StreamOver,
             EndReason::TrackGone => Self::TrackGone,
-            EndReason::ViewerGone => Self::Left,
             EndReason::ShardFailed => Self::ShardFailed,
         }
     }

@@ -1,14 +1,15 @@
-//! Serving a connected viewer: from its keys to the end of sending.
+//! Serving a connected viewer: its keys and its subscription, handed to its shard.
 
 use std::sync::Arc;
 
-use egress::PlayheadCommand;
 use egress::counters::ViewerCounters;
-use egress::shard::Shard;
+use egress::shard::{Shard, ViewerHandle};
 use egress::track::TrackParams;
 use egress::viewer::ViewerParams;
-use media::track::TrackId;
+use egress::{EndReason, EndReport};
+use media::track::OfferedTrack;
 use net::Route;
+use net::routes::RouteId;
 use rtc::crypto::RTCCrypto;
 use srtp::{Profile, SrtcpReceiver, SrtcpSender, SrtpError, SrtpSender};
 use stream::Stream;
@@ -17,18 +18,20 @@ use transport::dtls::Keys;
 
 use super::end::End;
 
-/// What a viewer is to be served with, once it is connected.
+/// Where shards report why sending to a viewer ended.
+pub(super) type Ends = mpsc::Sender<(RouteId, EndReason)>;
+
+/// What a viewer is sent once it is connected, and by which shard.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(super) struct Serving {
     pub(super) stream: Arc<Stream>,
-    /// Of the stream, and as negotiated, in the same order.
-    pub(super) tracks: Vec<TrackId>,
+    /// As the stream offers them, and as negotiated, in the same order.
+    pub(super) tracks: Vec<OfferedTrack>,
     pub(super) params: Vec<TrackParams>,
     pub(super) cname: String,
     pub(super) shard: Shard,
     pub(super) route: Arc<Route>,
     pub(super) counters: Arc<ViewerCounters>,
-    pub(super) commands: mpsc::Receiver<Box<PlayheadCommand>>,
 }
 
 /// The ciphers of one viewer.
@@ -51,42 +54,24 @@ impl Ciphers {
     }
 }
 
-impl Order {
-    /// Starts the source if it does not run, and sends until the stream ends or the future is dropped.
-    pub(super) async fn serve(self, ciphers: Ciphers) -> End {
-        let Self {
-            stream,
-            tracks,
-            params,
-            cname,
-            shard,
-            route,
-            counters,
-            mut commands,
-        } = self;
-        counters.set_profile(ciphers.profile);
-        let subscription = match stream.subscribe(&tracks).await {
-            Ok(subscription) => subscription,
-            Err(error) => return End::SourceFailed(error.to_string()),
-        };
-        let params = ViewerParams {
+impl Serving {
+    /// Starts the source if it does not run, and has the shard send, until the handle is dropped or the shard reports an end to `ends`.
+    pub(super) fn start(self, ciphers: Ciphers, ends: &Ends) -> Result<ViewerHandle, End> {
+        let full = || End::Refused("this port has no place for a further viewer".to_owned());
+        let ended = EndReport::reserve(self.route.id(), ends).ok_or_else(full)?;
+        self.counters.set_profile(ciphers.profile);
+        let subscription = self.stream.subscribe(&self.tracks);
+        let subscription = subscription.map_err(|error| End::SourceFailed(error.to_string()))?;
+        Ok(self.shard.add_viewer(ViewerParams {
             subscription,
-            route,
-            tracks: params,
+            route: self.route,
+            tracks: self.params,
             srtp: ciphers.srtp,
             srtcp_sender: ciphers.srtcp_sender,
             srtcp: ciphers.srtcp,
-            cname,
-            counters,
-        };
-        let Some(mut handle) = shard.add_viewer(params).await else {
-            return End::ShardFailed;
-        };
-        loop {
-            tokio::select! {
-                ended = handle.ended() => return ended.into(),
-                Some(command) = commands.recv() => handle.move_playhead(*command),
-            }
-        }
+            cname: self.cname,
+            counters: self.counters,
+            ended,
+        }))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, watch};
 
 use super::connections::Command;
 use super::end::End;
@@ -25,8 +25,6 @@ pub struct Session {
     /// Of the m-line that carries the transport: its mid, and its kind.
     pub(super) transport_line: (String, String),
     pub(super) counters: Arc<ViewerCounters>,
-    /// Boxed: a channel has room for 32 at once, and most sessions never have one.
-    pub(super) commands: mpsc::Sender<Box<PlayheadCommand>>,
     /// Closed at the end of the session.
     pub(super) ended: watch::Receiver<()>,
 }
@@ -108,7 +106,9 @@ impl Session {
 
     /// Pauses, seeks, or changes to other tracks of the same codecs. False: the session has ended, or too many commands wait.
     pub fn move_playhead(&self, command: PlayheadCommand) -> bool {
-        self.commands.try_send(Box::new(command)).is_ok()
+        let has_ended = self.ended.has_changed().is_err();
+        let command = Command::MovePlayhead(self.route.id(), Box::new(command));
+        !has_ended && self.thread.try_send(command)
     }
 
     /// Asks the thread of the connection to end it. The first reason counts.

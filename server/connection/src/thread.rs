@@ -7,16 +7,19 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use net::Arrival;
-use net::Port;
+use egress::EndReason;
+use net::routes::RouteId;
+use net::{Arrival, Port};
 use rtc::crypto::RTCCryptoProvider;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
 use super::connections::{Command, Connections};
 
-/// Commands that wait. HTTP requests wait for room; ICE-restarts and ends are a few a viewer.
+/// Commands that wait. HTTP requests wait for room.
 const MAX_COMMANDS: usize = 1024;
+/// Viewers of one thread that are served: each has a place for the report of its end.
+const MAX_SERVED: usize = 1 << 16;
 /// Datagrams handled before timers are looked at again.
 const BATCH: usize = 64;
 /// From a failure to the next start.
@@ -28,7 +31,7 @@ pub(super) struct ConnectionThread {
     commands: mpsc::Sender<Command>,
 }
 
-/// The thread has ended, or the server is too busy.
+/// The thread has ended.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the thread of the connections has ended")]
 pub(super) struct Gone;
@@ -47,11 +50,13 @@ impl ConnectionThread {
         let arrivals = port.take_arrivals();
         let arrivals = arrivals.ok_or_else(|| io::Error::other("the port has connections"))?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (ends, ended) = mpsc::channel(MAX_SERVED);
         let supervisor = Supervisor {
             name: name.clone(),
-            connections: Connections::new(crypto),
+            connections: Connections::new(crypto, ends),
             arrivals,
             commands: received,
+            ended,
         };
         thread::Builder::new()
             .name(name)
@@ -67,6 +72,11 @@ impl ConnectionThread {
     pub(super) async fn send(&self, command: Command) -> Result<(), Gone> {
         self.commands.send(command).await.map_err(|_| Gone)
     }
+
+    /// False: too many commands wait, or the thread has ended.
+    pub(super) fn try_send(&self, command: Command) -> bool {
+        self.commands.try_send(command).is_ok()
+    }
 }
 
 struct Supervisor {
@@ -74,6 +84,8 @@ struct Supervisor {
     connections: Connections,
     arrivals: mpsc::Receiver<Arrival>,
     commands: mpsc::Receiver<Command>,
+    /// Reports of the shard: sending to a viewer has ended.
+    ended: mpsc::Receiver<(RouteId, EndReason)>,
 }
 
 impl Supervisor {
@@ -99,6 +111,7 @@ impl Supervisor {
             connections,
             arrivals,
             commands,
+            ended,
             ..
         } = self;
         loop {
@@ -123,11 +136,8 @@ impl Supervisor {
                         connections.receive(Instant::now(), &arrival);
                     }
                 }
-                Some(ended) = connections.tasks.join_next() => {
-                    // A task that was aborted belongs to a viewer that has ended.
-                    if let Ok((id, end)) = ended {
-                        connections.end(Instant::now(), id, &end);
-                    }
+                Some((id, reason)) = ended.recv() => {
+                    connections.end(Instant::now(), id, &reason.into());
                 }
                 () = due => connections.handle_timeouts(Instant::now()),
             }

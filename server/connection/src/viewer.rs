@@ -3,31 +3,29 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use egress::PlayheadCommand;
+use egress::shard::ViewerHandle;
 use net::routes::RouteId;
 use net::{Arrival, Route};
 use rtc::crypto::RTCCrypto;
 use stream::Stream;
 use stream::admission::ViewerPermit;
-use tokio::task::AbortHandle;
 use transport::ice::Credentials;
 use transport::{Event, Transport};
 
 use super::end::End;
 use super::profiles::{ClientKind, ProfileChoice};
-use super::serving::{Ciphers, Order};
+use super::serving::{Ciphers, Ends, Serving};
 use super::sessions::Registration;
 
-/// One viewer. It is connecting while it has an order, and served while it has a task.
+/// One viewer.
 #[derive(Debug)]
 pub(super) struct Viewer {
     id: u64,
     transport: Transport,
     route: Arc<Route>,
     stream: Arc<Stream>,
-    /// What it is served with when it is connected.
-    order: Option<Box<Order>>,
-    /// Serves it.
-    task: Option<AbortHandle>,
+    state: State,
     /// Of the current credentials; those before are dropped when a restart is done.
     ufrag: String,
     permit: ViewerPermit,
@@ -44,11 +42,15 @@ pub(super) struct Viewer {
 /// A viewer that takes longer to connect does not keep encoders from others.
 const ENCODERS_RESERVED: Duration = Duration::from_secs(5);
 
-/// What the events of a viewer ask of the thread.
+/// Commands to its playhead that wait for a viewer to be connected; further ones are dropped.
+const MAX_COMMANDS: usize = 16;
+
 #[derive(Debug)]
-pub(super) enum Request {
-    Serve(Box<Order>, Box<Ciphers>),
-    End(End),
+enum State {
+    Connecting(Box<Serving>, Vec<PlayheadCommand>),
+    Served(ViewerHandle),
+    /// It has no place, or its source does not start.
+    Ended,
 }
 
 /// What a viewer begins with.
@@ -57,7 +59,7 @@ pub(super) struct Opening {
     pub(super) id: u64,
     pub(super) transport: Transport,
     pub(super) ufrag: String,
-    pub(super) order: Order,
+    pub(super) serving: Serving,
     pub(super) permit: ViewerPermit,
     pub(super) client: ClientKind,
     pub(super) profiles: Arc<ProfileChoice>,
@@ -69,10 +71,9 @@ impl Viewer {
         Self {
             id: opening.id,
             transport: opening.transport,
-            route: Arc::clone(&opening.order.route),
-            stream: Arc::clone(&opening.order.stream),
-            order: Some(Box::new(opening.order)),
-            task: None,
+            route: Arc::clone(&opening.serving.route),
+            stream: Arc::clone(&opening.serving.stream),
+            state: State::Connecting(Box::new(opening.serving), Vec::new()),
             ufrag: opening.ufrag,
             permit: opening.permit,
             client: opening.client,
@@ -111,21 +112,37 @@ impl Viewer {
         tracing::info!(viewer = self.id, "ICE restarts");
     }
 
-    /// It is served by this task, which ends with it.
-    pub(super) fn serve_by(&mut self, task: AbortHandle) {
-        self.task = Some(task);
+    /// Pauses, seeks, or changes tracks.
+    pub(super) fn move_playhead(&mut self, command: PlayheadCommand) {
+        match &mut self.state {
+            State::Connecting(_, commands) if commands.len() < MAX_COMMANDS => {
+                commands.push(command);
+            }
+            State::Connecting(..) | State::Ended => {}
+            State::Served(handle) => handle.move_playhead(command),
+        }
     }
 
-    /// Handles the events of the transport, up to a request to the thread, and sends what is to be sent. To be called again until there is no request.
-    pub(super) fn settle(&mut self, now: Instant, crypto: &dyn RTCCrypto) -> Option<Request> {
-        let request = self.next_request(now, crypto);
+    /// Handles the events of the transport, and sends what is to be sent. Some: the viewer is to be ended.
+    pub(super) fn settle(
+        &mut self,
+        now: Instant,
+        crypto: &dyn RTCCrypto,
+        ends: &Ends,
+    ) -> Option<End> {
+        let handled = self.handle_events(now, crypto, ends);
         self.flush();
-        request
+        handled.err()
     }
 
-    fn next_request(&mut self, now: Instant, crypto: &dyn RTCCrypto) -> Option<Request> {
-        loop {
-            match self.transport.poll_event()? {
+    fn handle_events(
+        &mut self,
+        now: Instant,
+        crypto: &dyn RTCCrypto,
+        ends: &Ends,
+    ) -> Result<(), End> {
+        while let Some(event) = self.transport.poll_event() {
+            match event {
                 Event::Learned(remote) => {
                     self.route.learn(now, remote);
                 }
@@ -133,25 +150,35 @@ impl Viewer {
                 Event::Selected(remote) => self.route.select(remote),
                 Event::RestartDone => self.route.set_ufrags(&[&self.ufrag]),
                 Event::Connected(keys) => {
-                    let Ok(ciphers) = Ciphers::new(crypto, &keys) else {
-                        return Some(Request::End(End::KeysRefused));
-                    };
-                    self.gives_up_encoders = None;
-                    if let Err(error) = self.permit.connected() {
-                        return Some(Request::End(End::Refused(error.to_string())));
-                    }
-                    if let Some(order) = self.order.take() {
-                        tracing::info!(
-                            viewer = self.id,
-                            stream = self.stream.name(),
-                            "viewer joined"
-                        );
-                        return Some(Request::Serve(order, Box::new(ciphers)));
-                    }
+                    let ciphers = Ciphers::new(crypto, &keys).map_err(|_| End::KeysRefused)?;
+                    self.serve(ciphers, ends)?;
                 }
-                Event::Ended(reason) => return Some(Request::End(reason.into())),
+                Event::Ended(reason) => return Err(reason.into()),
             }
         }
+        Ok(())
+    }
+
+    fn serve(&mut self, ciphers: Ciphers, ends: &Ends) -> Result<(), End> {
+        self.gives_up_encoders = None;
+        let connected = self.permit.connected();
+        connected.map_err(|error| End::Refused(error.to_string()))?;
+        let state = std::mem::replace(&mut self.state, State::Ended);
+        let State::Connecting(serving, commands) = state else {
+            self.state = state;
+            return Ok(());
+        };
+        tracing::info!(
+            viewer = self.id,
+            stream = self.stream.name(),
+            "viewer joined"
+        );
+        let handle = serving.start(ciphers, ends)?;
+        for command in commands {
+            handle.move_playhead(command);
+        }
+        self.state = State::Served(handle);
+        Ok(())
     }
 
     fn flush(&mut self) {
@@ -162,9 +189,7 @@ impl Viewer {
 
     /// Tells the peer by a close_notify, so that a browser sees the end at once.
     pub(super) fn end(mut self, now: Instant, end: &End) {
-        if let Some(task) = &self.task {
-            task.abort();
-        }
+        self.state = State::Ended;
         if matches!(end, End::HandshakeFailed(_)) {
             self.profiles.remember_failure(self.client, now);
         }

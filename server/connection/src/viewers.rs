@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rtc::crypto::default_provider;
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, watch};
 
 use super::answer::{self, Local};
 use super::codecs::Format;
@@ -18,7 +18,7 @@ use super::negotiation::Negotiation;
 use super::offering::Offering;
 use super::patch::IceState;
 use super::profiles::{ClientKind, ProfileChoice};
-use super::serving::Order;
+use super::serving::Serving;
 use super::session::Session;
 use super::sessions::Sessions;
 use super::shard_pool::{Member, ShardPool};
@@ -80,9 +80,6 @@ struct Inner {
 
 /// A viewer of which nothing is heard for this long is gone. Browsers send a check every 2.5 to 6 s, and answer ours.
 const SILENCE: Duration = Duration::from_millis(9_500);
-
-/// Commands to its playhead that wait for a viewer to be connected; further ones are dropped.
-const MAX_COMMANDS: usize = 16;
 
 /// The answer to an offer, and what a client needs to change or end the session.
 #[derive(Debug)]
@@ -270,7 +267,6 @@ impl Inner {
                 section.kind.clone(),
             )
         });
-        let (commands, received) = mpsc::channel(MAX_COMMANDS);
         let (ended_sender, ended) = watch::channel(());
         let session = Arc::new(Session {
             route: Arc::clone(&route),
@@ -283,18 +279,16 @@ impl Inner {
             }),
             transport_line,
             counters: Arc::default(),
-            commands,
             ended,
         });
-        let order = Order {
+        let serving = Serving {
             stream,
-            tracks: tracks.iter().map(|track| track.id).collect(),
+            tracks,
             params,
             cname,
             shard: member.shard.clone(),
             route,
             counters: Arc::clone(&session.counters),
-            commands: received,
         };
         let now = Instant::now();
         let client = ClientKind::new(permit.address(), user_agent);
@@ -311,14 +305,14 @@ impl Inner {
         let transport = Transport::new(&self.identity, params, now);
         let mut transport = transport.map_err(|error| SessionError::Internal(error.to_string()))?;
         self.lite
-            .begin(&mut transport, &order.route, &candidates, now);
+            .begin(&mut transport, &serving.route, &candidates, now);
         let place = member.thread.reserve().await;
         let place = place.map_err(|gone| SessionError::Internal(gone.to_string()))?;
         place.send(Command::Open(Box::new(Opening {
             id,
             transport,
             ufrag: local.ufrag,
-            order,
+            serving,
             permit,
             client,
             profiles: Arc::clone(&self.profiles),

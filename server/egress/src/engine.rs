@@ -1,23 +1,23 @@
 //! The viewers of a shard, and which of them is polled when.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use slotmap::{Key, KeyData, SlotMap, new_key_type};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 use super::counters::ShardCounters;
-use super::end_reason::EndReason;
+use super::end_reason::{EndReason, EndReport};
 use super::shard::Command;
 use super::tally::ShardTally;
 use super::timer_wheel::TimerWheel;
-use super::viewer::{FeedbackOutcome, NextPoll, SendContext, Viewer};
+use super::viewer::{FeedbackOutcome, NextPoll, SendContext, Viewer, ViewerParams};
 use super::waiting::FollowedLog;
 use net::Path;
 use net::batch::{Batch, FlushOutcome};
-use net::routes::Remote;
+use net::routes::{Remote, RouteId};
 use stream::shard_waker::ShardWaker;
 use stream::shared_log::SharedLog;
 
@@ -28,8 +28,9 @@ new_key_type! {
 
 /// State of a shard's thread. It reads no clock: callers pass the time in.
 pub(super) struct Engine {
-    /// With each viewer the channel that reports why sending to it ended.
-    viewers: SlotMap<ViewerKey, (Box<Viewer>, oneshot::Sender<EndReason>)>,
+    /// With each viewer the report of its end.
+    viewers: SlotMap<ViewerKey, (Box<Viewer>, EndReport)>,
+    keys: HashMap<RouteId, ViewerKey>,
     followed: Vec<FollowedLog<ViewerKey>>,
     timers: TimerWheel<ViewerKey>,
     batch: Batch,
@@ -61,6 +62,7 @@ impl Engine {
     pub(super) fn new(now: Instant, counters: Arc<ShardCounters>, appended: Arc<Notify>) -> Self {
         Self {
             viewers: SlotMap::with_key(),
+            keys: HashMap::new(),
             followed: Vec::new(),
             timers: TimerWheel::new(now),
             batch: Batch::new(),
@@ -74,6 +76,7 @@ impl Engine {
     /// Ends sending to all viewers. Keys of earlier viewers stay invalid.
     pub(super) fn reset(&mut self, now: Instant) {
         self.viewers.clear();
+        self.keys.clear();
         self.followed.clear();
         self.timers = TimerWheel::new(now);
         self.batch.clear();
@@ -186,27 +189,18 @@ impl Engine {
 
     pub(super) fn handle_command(&mut self, now: Instant, command: Command) {
         match command {
-            Command::AddViewer(params, added) => {
-                let log = Arc::clone(params.subscription.log());
-                let route = Arc::clone(&params.route);
-                let waker = self.follow(&log);
-                let Some(viewer) = Viewer::new(*params, waker, now) else {
-                    return;
-                };
-                let (ended, end) = oneshot::channel();
-                let key = self.viewers.insert((Box::new(viewer), ended));
-                route.set_feedback_target(key.data().as_ffi());
-                self.counters.viewers.fetch_add(1, Ordering::Relaxed);
-                self.timers.schedule_now(key);
-                if added.send((key, end)).is_err() {
-                    self.remove(key);
+            Command::AddViewer(params) => self.add(now, *params),
+            Command::RemoveViewer(route) => {
+                if let Some(key) = self.keys.get(&route).copied()
+                    && let Some((_, ended)) = self.remove(key)
+                {
+                    ended.cancel();
                 }
             }
-            Command::RemoveViewer(key) => {
-                self.remove(key);
-            }
-            Command::MovePlayhead(key, command) => {
-                if let Some((viewer, _)) = self.viewers.get_mut(key) {
+            Command::MovePlayhead(route, command) => {
+                if let Some(key) = self.keys.get(&route).copied()
+                    && let Some((viewer, _)) = self.viewers.get_mut(key)
+                {
                     viewer.apply(command, now);
                     self.timers.schedule_now(key);
                 }
@@ -214,6 +208,25 @@ impl Engine {
             #[cfg(feature = "fault-injection")]
             Command::Fail(_) => {}
         }
+    }
+
+    fn add(&mut self, now: Instant, params: ViewerParams) {
+        let route = Arc::clone(&params.route);
+        let waker = self.follow(params.subscription.log());
+        let Some((viewer, ended)) = Viewer::new(params, waker, now) else {
+            return;
+        };
+        let key = self.viewers.insert((Box::new(viewer), ended));
+        self.keys.insert(route.id(), key);
+        route.set_feedback_target(key.data().as_ffi());
+        self.counters.viewers.fetch_add(1, Ordering::Relaxed);
+        self.timers.schedule_now(key);
+    }
+
+    /// The id by which the SRTCP of a viewer reaches it.
+    #[cfg(test)]
+    pub(super) fn feedback_target(&self, route: RouteId) -> u64 {
+        self.keys[&route].data().as_ffi()
     }
 
     fn follow(&mut self, log: &Arc<SharedLog>) -> Arc<ShardWaker> {
@@ -229,13 +242,13 @@ impl Engine {
 
     fn end(&mut self, key: ViewerKey, reason: EndReason) {
         if let Some((_, ended)) = self.remove(key) {
-            // The session may have ended already.
-            let _ = ended.send(reason);
+            ended.send(reason);
         }
     }
 
-    fn remove(&mut self, key: ViewerKey) -> Option<(Box<Viewer>, oneshot::Sender<EndReason>)> {
+    fn remove(&mut self, key: ViewerKey) -> Option<(Box<Viewer>, EndReport)> {
         let removed = self.viewers.remove(key)?;
+        self.keys.remove(&removed.0.route_id());
         self.timers.cancel(key);
         for blocked in &mut self.blocked {
             blocked.waiting.remove(&key);

@@ -9,15 +9,16 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rtc::crypto::{SecretVec, default_provider};
 use shared::api::Codec;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
+use crate::end_reason::{EndReason, EndReport};
 use crate::track::TrackParams;
 use crate::viewer::ViewerParams;
 use media::payloads::RtpPayloads;
 use media::source::Input;
 use media::time::MediaTime;
 use media::track::{OfferedTrack, TrackId};
-use net::routes::Remote;
+use net::routes::{Remote, RouteId};
 use net::{Port, Route};
 use srtp::{MasterKey, Profile, SrtcpReceiver, SrtcpSender, SrtpSender};
 use stream::shared_log::SharedLog;
@@ -50,8 +51,14 @@ pub(crate) struct Harness {
     pub(crate) start: Instant,
     pub(crate) port: Arc<Port>,
     pub(crate) log: Arc<SharedLog>,
+    /// Why sending to its viewers ended.
+    pub(crate) ends: mpsc::Receiver<(RouteId, EndReason)>,
+    ending: mpsc::Sender<(RouteId, EndReason)>,
     stream: Arc<Stream>,
 }
+
+/// Viewers of one harness.
+const MAX_VIEWERS: usize = 64;
 
 impl Harness {
     pub(crate) fn new() -> Self {
@@ -67,10 +74,13 @@ impl Harness {
         let log = Arc::new(SharedLog::default());
         log.lock().set_anchor(MediaTime::ZERO, start);
         let probes = Arc::new(Semaphore::new(1));
+        let (ending, ends) = mpsc::channel(MAX_VIEWERS);
         Self {
             start,
             port,
             log,
+            ends,
+            ending,
             stream: Stream::new("test".into(), Input::Test, Duration::ZERO, probes),
         }
     }
@@ -116,6 +126,7 @@ impl Harness {
         let route = Arc::new(self.port.open());
         let address = remote_of(&socket, &route);
         select(&route, &socket);
+        let ended = EndReport::reserve(route.id(), &self.ending).expect("a place");
         let params = ViewerParams {
             subscription: Subscription::to_log(
                 Arc::clone(&self.stream),
@@ -144,6 +155,7 @@ impl Harness {
             srtcp: SrtcpReceiver::new(provider.crypto(), &remote).expect("a receiver"),
             cname: CNAME.to_owned(),
             counters: Arc::default(),
+            ended,
         };
         let peer = Peer::new(socket, address, &*provider, [&local, &remote]);
         (params, peer)

@@ -14,7 +14,7 @@
 //! | `rtp_clock` | RTP timestamps and sender reports of one track |
 //! | [`counters`] | counters of viewers and shards |
 //! | `tally` | events that are not in the counters yet |
-//! | `end_reason` | why sending to a viewer ended |
+//! | `end_reason` | why sending to a viewer ended, and the report of it |
 
 pub mod counters;
 mod end_reason;
@@ -32,6 +32,6 @@ pub mod track;
 pub mod viewer;
 mod waiting;
 
-pub use end_reason::EndReason;
+pub use end_reason::{EndReason, EndReport};
 /// What a viewer asks of its playhead: pause, seek, another track.
 pub use timeline::playhead::Command as PlayheadCommand;

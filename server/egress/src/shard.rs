@@ -14,17 +14,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 
 use super::counters::ShardCounters;
-use super::end_reason::EndReason;
-use super::engine::{Engine, ViewerKey};
+use super::engine::Engine;
 use super::overload::Overload;
 use super::socket_tasks::SocketTasks;
 use super::viewer::ViewerParams;
 use net::Port;
-use net::routes::Remote;
+use net::routes::{Remote, RouteId};
 use net::socket::SEND_RETRY_DELAY;
 use timeline::playhead;
 
@@ -43,20 +42,16 @@ pub struct Shard {
 /// A viewer of a shard, which is removed when the handle is dropped.
 #[derive(Debug)]
 pub struct ViewerHandle {
-    key: ViewerKey,
+    route: RouteId,
     commands: mpsc::UnboundedSender<Command>,
-    ended: oneshot::Receiver<EndReason>,
 }
 
-/// The reply to [`Command::AddViewer`].
-type Added = (ViewerKey, oneshot::Receiver<EndReason>);
-
+/// Viewers are named by their routes.
 #[derive(Debug)]
 pub(super) enum Command {
-    /// The reply is dropped when the viewer has no path yet.
-    AddViewer(Box<ViewerParams>, oneshot::Sender<Added>),
-    RemoveViewer(ViewerKey),
-    MovePlayhead(ViewerKey, playhead::Command),
+    AddViewer(Box<ViewerParams>),
+    RemoveViewer(RouteId),
+    MovePlayhead(RouteId, playhead::Command),
     #[cfg(feature = "fault-injection")]
     Fail(Fault),
 }
@@ -125,18 +120,15 @@ impl Shard {
         let _ = self.commands.send(Command::Fail(fault));
     }
 
-    /// Begins to send to a viewer. `None`: the thread has ended, or the viewer has no path yet.
-    pub async fn add_viewer(&self, params: ViewerParams) -> Option<ViewerHandle> {
-        let (reply, added) = oneshot::channel();
-        self.commands
-            .send(Command::AddViewer(Box::new(params), reply))
-            .ok()?;
-        let (key, ended) = added.await.ok()?;
-        Some(ViewerHandle {
-            key,
+    /// Begins to send to a viewer, whose path ICE has selected. The end is reported to [`ViewerParams::ended`].
+    pub fn add_viewer(&self, params: ViewerParams) -> ViewerHandle {
+        let route = params.route.id();
+        // If the thread has ended, dropping the command reports it.
+        let _ = self.commands.send(Command::AddViewer(Box::new(params)));
+        ViewerHandle {
+            route,
             commands: self.commands.clone(),
-            ended,
-        })
+        }
     }
 }
 
@@ -144,19 +136,15 @@ impl ViewerHandle {
     /// Pauses, seeks, or changes tracks.
     pub fn move_playhead(&self, command: playhead::Command) {
         // Fails only when the thread has ended, and its viewers with it.
-        let _ = self.commands.send(Command::MovePlayhead(self.key, command));
-    }
-
-    /// Returns when sending has ended.
-    pub async fn ended(&mut self) -> EndReason {
-        (&mut self.ended).await.unwrap_or(EndReason::ShardFailed)
+        let command = Command::MovePlayhead(self.route, command);
+        let _ = self.commands.send(command);
     }
 }
 
 impl Drop for ViewerHandle {
     fn drop(&mut self) {
         // Fails only when the thread has ended, and its viewers with it.
-        let _ = self.commands.send(Command::RemoveViewer(self.key));
+        let _ = self.commands.send(Command::RemoveViewer(self.route));
     }
 }
 
@@ -281,9 +269,8 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
-    use slotmap::Key;
-
     use super::*;
+    use crate::end_reason::EndReason;
     use crate::harness::Harness;
 
     /// Polls a future once.
@@ -296,39 +283,40 @@ mod tests {
     }
 
     #[test]
-    fn dropping_a_handle_removes_its_viewer() {
-        let (commands, mut received) = mpsc::unbounded_channel();
-        let (_ended, ended) = oneshot::channel();
-        let key = ViewerKey::null();
-        drop(ViewerHandle {
-            key,
-            commands,
-            ended,
-        });
-        let removed = received.try_recv();
-        assert!(matches!(removed, Ok(Command::RemoveViewer(other)) if other == key));
-    }
-
-    #[test]
-    fn a_viewer_whose_shard_has_ended_is_told() {
+    fn a_viewer_is_added_and_when_its_handle_is_dropped_removed() {
         let harness = Harness::new();
-        let (commands, _) = mpsc::unbounded_channel();
-        let (ending, ended) = oneshot::channel();
+        let (commands, mut received) = mpsc::unbounded_channel();
         let shard = Shard {
             port: Arc::clone(&harness.port),
             counters: Arc::default(),
-            commands: commands.clone(),
+            commands,
         };
         let (params, _peer) = harness.viewer();
-        assert!(matches!(now_or_never(shard.add_viewer(params)), Some(None)));
-        let mut handle = ViewerHandle {
-            key: ViewerKey::null(),
+        let route = params.route.id();
+        drop(shard.add_viewer(params));
+        let added = received.try_recv();
+        assert!(matches!(added, Ok(Command::AddViewer(params)) if params.route.id() == route));
+        let removed = received.try_recv();
+        assert!(matches!(removed, Ok(Command::RemoveViewer(other)) if other == route));
+    }
+
+    #[test]
+    fn the_end_of_a_viewer_whose_shard_has_ended_is_reported() {
+        let mut harness = Harness::new();
+        let (commands, received) = mpsc::unbounded_channel();
+        let shard = Shard {
+            port: Arc::clone(&harness.port),
+            counters: Arc::default(),
             commands,
-            ended,
         };
-        assert_eq!(now_or_never(handle.ended()), None);
-        drop(ending);
-        assert_eq!(now_or_never(handle.ended()), Some(EndReason::ShardFailed));
+        let [(waiting, _first), (late, _second)] = [harness.viewer(), harness.viewer()];
+        let expected = [&waiting, &late].map(|params| (params.route.id(), EndReason::ShardFailed));
+        let _handle = shard.add_viewer(waiting);
+        assert_eq!(harness.ends.try_recv().ok(), None);
+        drop(received);
+        let _handle = shard.add_viewer(late);
+        let ends = [harness.ends.try_recv(), harness.ends.try_recv()];
+        assert_eq!(ends.map(Result::ok), expected.map(Some));
     }
 
     #[test]
@@ -339,11 +327,10 @@ mod tests {
         let urgent = Rc::new(Notify::new());
         let mut on_srtcp = srtcp_handler(&engine, &urgent);
         let (params, mut peer) = harness.viewer();
-        let (reply, mut added) = oneshot::channel();
-        let command = Command::AddViewer(Box::new(params), reply);
+        let route = params.route.id();
+        let command = Command::AddViewer(Box::new(params));
         engine.borrow_mut().handle_command(harness.start, command);
-        let (key, _ended) = added.try_recv().expect("there is a path");
-        let id = key.data().as_ffi();
+        let id = engine.borrow().feedback_target(route);
 
         let report = peer.report();
         on_srtcp(id, peer.remote, &report);

@@ -146,10 +146,10 @@ mod tests {
         assert!(log_is_empty(&stream));
         assert_eq!(stream.info().state, StreamState::Idle);
         for codec in [Codec::H264, Codec::Vp8] {
-            let track = offering.with_codec(codec).unwrap().id;
-            let subscription = stream.subscribe(&[track]).await.unwrap();
+            let track = offering.with_codec(codec).unwrap();
+            let subscription = stream.subscribe(std::slice::from_ref(track)).unwrap();
             assert_eq!(stream.info().state, StreamState::Running);
-            while subscription.log().newest(track).is_none() {
+            while subscription.log().newest(track.id).is_none() {
                 sleep(Duration::from_millis(5)).await;
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use media::source::Input;
-use media::track::{Offering, TrackId, TrackKind};
+use media::track::{OfferedTrack, Offering, TrackId, TrackKind};
 use tokio::sync::OnceCell;
 
 use super::active_source::ActiveSource;
@@ -129,6 +129,21 @@ impl Stream {
         let read = lock(&self.reading).offering.get().cloned();
         let corrected = lock(&self.status).corrected.clone();
         corrected.or(read.and_then(Result::ok))
+    }
+
+    /// These tracks as they are offered now. While a file that has changed is read again, they count as offered: the source compares when it runs.
+    pub(super) fn offered_now(
+        &self,
+        tracks: &[OfferedTrack],
+    ) -> Result<Vec<OfferedTrack>, StreamError> {
+        let read = lock(&self.reading).offering.get().cloned();
+        let corrected = lock(&self.status).corrected.clone();
+        let Some(offering) = corrected.map(Ok).or(read).transpose()? else {
+            return Ok(tracks.to_vec());
+        };
+        let tracks = tracks.iter();
+        let offered = tracks.map(|track| offering.track(track.id).cloned());
+        offered.collect::<Option<_>>().ok_or(StreamError::NoTrack)
     }
 
     /// Replaces what the source offers; returns the tracks that it does not offer any more.

@@ -162,17 +162,15 @@ impl Stream {
     }
 
     /// Adds a viewer of these tracks, and starts the source if it is not running. Its permit has reserved the encoders
-    /// ([`ViewerPermit::reserve`](super::admission::ViewerPermit::reserve)).
+    /// ([`ViewerPermit::reserve`](super::admission::ViewerPermit::reserve)). `tracks`: as the stream offered them. Does not block.
     ///
     /// # Errors
-    /// One of the tracks is not offered, or the source cannot run.
-    pub async fn subscribe(
+    /// One of the tracks is not offered any more, or the source cannot run.
+    pub fn subscribe(
         self: &Arc<Self>,
-        tracks: &[TrackId],
+        tracks: &[OfferedTrack],
     ) -> Result<Subscription, StreamError> {
-        let offering = self.offering().await?;
-        let offered = tracks.iter().map(|track| offering.track(*track).cloned());
-        let tracks: Vec<_> = offered.collect::<Option<_>>().ok_or(StreamError::NoTrack)?;
+        let tracks = self.offered_now(tracks)?;
         let mut status = lock(&self.status);
         if status.removed {
             return Err(StreamError::Removed);

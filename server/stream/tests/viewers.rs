@@ -66,11 +66,11 @@ async fn every_viewer_starts_on_a_keyframe_and_gets_audio() {
     let registry = Registry::open(vec![source], Limits::default(), Duration::from_millis(200));
     let stream = registry.get("film").expect("the stream is there");
     let offering = stream.offering().await.expect("it is readable");
-    let track = |codec| offering.with_codec(codec).expect("it is offered").id;
+    let track = |codec| offering.with_codec(codec).expect("it is offered").clone();
     let tracks = [track(Codec::H264), track(Codec::Opus)];
     let mut viewers = Vec::new();
     for _ in 0..3 {
-        let subscription = stream.subscribe(&tracks).await.expect("a viewer");
+        let subscription = stream.subscribe(&tracks).expect("a viewer");
         let viewer = Viewer::new(subscription);
         viewers.push(tokio::spawn(play(viewer)));
         tokio::time::sleep(Duration::from_millis(400)).await;

@@ -44,9 +44,9 @@ fn info(registry: &Registry, name: &str) -> StreamInfo {
 /// A viewer with sound.
 async fn subscribe(stream: &Arc<Stream>, codec: Codec) -> Subscription {
     let offering = stream.offering().await.expect("it is readable");
-    let track = |codec| offering.with_codec(codec).expect("it is offered").id;
+    let track = |codec| offering.with_codec(codec).expect("it is offered").clone();
     let tracks = [track(codec), track(Codec::Opus)];
-    stream.subscribe(&tracks).await.expect("a viewer")
+    stream.subscribe(&tracks).expect("a viewer")
 }
 
 #[tokio::test]

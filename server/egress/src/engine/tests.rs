@@ -3,19 +3,16 @@
 use super::*;
 use crate::harness::{Harness, Peer};
 
-type Ended = oneshot::Receiver<EndReason>;
-
 fn engine(harness: &Harness) -> Engine {
     Engine::new(harness.start, Arc::default(), Arc::new(Notify::new()))
 }
 
-fn add(engine: &mut Engine, harness: &Harness, at_ms: u64) -> (Peer, ViewerKey, Ended) {
+fn add(engine: &mut Engine, harness: &Harness, at_ms: u64) -> (Peer, RouteId) {
     let (params, peer) = harness.viewer();
-    let (reply, mut added) = oneshot::channel();
-    let command = Command::AddViewer(Box::new(params), reply);
+    let route = params.route.id();
+    let command = Command::AddViewer(Box::new(params));
     engine.handle_command(harness.at(at_ms), command);
-    let (key, ended) = added.try_recv().expect("there is a path");
-    (peer, key, ended)
+    (peer, route)
 }
 
 impl Engine {
@@ -64,46 +61,59 @@ fn an_append_wakes_the_viewers_that_wait_for_it() {
 
 #[test]
 fn a_removed_viewer_gets_nothing_and_its_key_does_not_reach_the_viewer_after_it() {
-    let harness = Harness::new();
+    let mut harness = Harness::new();
     harness.append_video(0, true, 1, 1);
     let mut engine = engine(&harness);
-    let (mut removed, old, _) = add(&mut engine, &harness, 0);
+    let (mut removed, old) = add(&mut engine, &harness, 0);
+    let old_id = engine.feedback_target(old);
     engine.handle_command(harness.start, Command::RemoveViewer(old));
     assert_eq!(engine.sent_at(&harness, 0), 0);
     assert!(engine.followed.is_empty(), "its log is not followed");
 
-    let (_peer, new, mut ended) = add(&mut engine, &harness, 0);
-    let (old_id, new_id) = (old.data().as_ffi(), new.data().as_ffi());
+    let (_peer, new) = add(&mut engine, &harness, 0);
+    let new_id = engine.feedback_target(new);
     assert_eq!(old_id as u32, new_id as u32, "the slot is used again");
     let pli = removed.pli();
     assert!(!engine.on_srtcp(harness.start, old_id, removed.remote, &pli));
     engine.handle_command(harness.start, Command::RemoveViewer(old));
     assert_eq!(engine.counters.viewers.load(Ordering::Relaxed), 1);
-    assert!(ended.try_recv().is_err(), "it is still served");
+    assert_eq!(
+        harness.ends.try_recv().ok(),
+        None,
+        "one was removed, the other is served"
+    );
     assert!(engine.on_srtcp(harness.start, new_id, removed.remote, &pli));
 }
 
 #[test]
-fn a_viewer_added_for_a_caller_that_has_gone_is_removed() {
-    let harness = Harness::new();
-    let mut engine = engine(&harness);
-    let (params, _peer) = harness.viewer();
-    let (reply, added) = oneshot::channel();
-    drop(added);
-    engine.handle_command(harness.start, Command::AddViewer(Box::new(params), reply));
-    assert_eq!(engine.counters.viewers.load(Ordering::Relaxed), 0);
-    assert!(engine.viewers.is_empty());
-}
-
-#[test]
 fn the_end_of_the_stream_is_reported_with_its_reason() {
-    let harness = Harness::new();
+    let mut harness = Harness::new();
     let mut engine = engine(&harness);
-    let (_peer, _, mut ended) = add(&mut engine, &harness, 0);
+    let (_peer, route) = add(&mut engine, &harness, 0);
     engine.sent_at(&harness, 0);
     harness.log.finish();
     engine.on_append();
     engine.sent_at(&harness, 1);
-    assert_eq!(ended.try_recv(), Ok(EndReason::StreamOver));
+    let end = (route, EndReason::StreamOver);
+    assert_eq!(harness.ends.try_recv(), Ok(end));
     assert_eq!(engine.counters.viewers.load(Ordering::Relaxed), 0);
+    engine.handle_command(harness.start, Command::RemoveViewer(route));
+    assert_eq!(harness.ends.try_recv().ok(), None, "it is reported once");
+}
+
+#[test]
+fn a_failure_of_the_thread_is_reported_for_each_of_its_viewers() {
+    let mut harness = Harness::new();
+    let mut engine = engine(&harness);
+    let viewers = [add(&mut engine, &harness, 0), add(&mut engine, &harness, 0)];
+    engine.reset(harness.start);
+    for (_peer, route) in &viewers {
+        let end = (*route, EndReason::ShardFailed);
+        assert_eq!(harness.ends.try_recv(), Ok(end));
+    }
+    assert!(engine.keys.is_empty());
+    let (mut peer, _) = add(&mut engine, &harness, 0);
+    harness.append_video(0, true, 1, 1);
+    assert_eq!(engine.sent_at(&harness, 1), 1, "it serves others");
+    peer.receive(1);
 }

@@ -20,7 +20,7 @@ use self::keyframes::KeyframeRequests;
 use self::reports::SenderReports;
 use self::sending::Full;
 use super::counters::ViewerCounters;
-use super::end_reason::EndReason;
+use super::end_reason::{EndReason, EndReport};
 use super::packet_meter::PacketMeter;
 use super::tally::{ShardTally, Tally};
 use super::track::{TrackParams, TrackSender, have_distinct_ssrcs};
@@ -29,6 +29,7 @@ use congestion::pacer::Pacer;
 use congestion::rtx_budget::RtxBudget;
 use congestion::twcc_history::TwccHistory;
 use net::batch::{Batch, FlushOutcome};
+use net::routes::RouteId;
 use net::{Path, Route};
 use srtp::{SrtcpReceiver, SrtcpSender, SrtpSender};
 use stream::Subscription;
@@ -52,6 +53,7 @@ pub struct ViewerParams {
     /// Names the source of all tracks in sender reports (RFC 3550 6.5.1): the `cname` of the answer. At most 255 bytes.
     pub cname: String,
     pub counters: Arc<ViewerCounters>,
+    pub ended: EndReport,
 }
 
 /// When a viewer is polled again.
@@ -161,8 +163,12 @@ const UNEXPECTED_PER_SECOND: u32 = 10;
 const MAX_RETRANSMISSIONS: usize = 512;
 
 impl Viewer {
-    /// `None`: ICE has not selected a path yet.
-    pub(super) fn new(params: ViewerParams, waker: Arc<ShardWaker>, now: Instant) -> Option<Self> {
+    /// With the report of its end. `None`: ICE has not selected a path yet.
+    pub(super) fn new(
+        params: ViewerParams,
+        waker: Arc<ShardWaker>,
+        now: Instant,
+    ) -> Option<(Self, EndReport)> {
         let ViewerParams {
             subscription,
             route,
@@ -172,6 +178,7 @@ impl Viewer {
             srtcp,
             cname,
             counters,
+            ended,
         } = params;
         // Two streams of one SSRC would use a nonce twice; SrtpSender refuses the second.
         debug_assert!(have_distinct_ssrcs(&tracks), "{tracks:?}");
@@ -183,7 +190,7 @@ impl Viewer {
             let bitrate: u64 = bitrates.iter().map(|bitrate| bitrate.rate()).sum();
             pacer.raise_initial_rate(CATCH_UP_FACTOR * bitrate);
         }
-        Some(Self {
+        let viewer = Self {
             playhead: Playhead::new(subscription.slots(), now),
             subscription,
             segments: path.segments(),
@@ -218,7 +225,12 @@ impl Viewer {
             feedback_meter: PacketMeter::new(now),
             unexpected_meter: PacketMeter::new(now),
             counters,
-        })
+        };
+        Some((viewer, ended))
+    }
+
+    pub(super) fn route_id(&self) -> RouteId {
+        self.route.id()
     }
 
     /// How long packets have gone unanswered.

@@ -29,7 +29,8 @@ fn viewer_of(harness: &Harness, change: impl FnOnce(&mut ViewerParams)) -> (Poll
     let (mut params, peer) = harness.viewer();
     change(&mut params);
     let waker = Arc::new(ShardWaker::new(Arc::new(Notify::new())));
-    let viewer = Viewer::new(params, waker, harness.start).expect("there is a path");
+    let viewer = Viewer::new(params, waker, harness.start);
+    let (viewer, _ended) = viewer.expect("there is a path");
     let shard = Arc::<ShardCounters>::default();
     let polled = Polled {
         viewer,

@@ -286,7 +286,7 @@ async fn an_encoder_without_viewers_gives_its_place_to_another_stream() {
     assert!(vp8.encoded);
     let mut first = control.admit(None).unwrap();
     first.reserve(&here, std::slice::from_ref(&vp8)).unwrap();
-    let subscription = here.subscribe(&[vp8.id]).await.unwrap();
+    let subscription = here.subscribe(std::slice::from_ref(&vp8)).unwrap();
     first.connected().unwrap();
     let mut second = control.admit(None).unwrap();
     assert!(second.reserve(&there, std::slice::from_ref(&vp8)).is_err());
@@ -310,7 +310,7 @@ async fn an_encoder_that_nobody_has_seen_stops_with_its_viewer() {
     let vp8 = offering.with_codec(Codec::Vp8).unwrap().clone();
     let mut permit = control.admit(None).unwrap();
     permit.reserve(&stream, std::slice::from_ref(&vp8)).unwrap();
-    let subscription = stream.subscribe(&[vp8.id]).await.unwrap();
+    let subscription = stream.subscribe(&[vp8]).unwrap();
     drop((permit, subscription));
     assert_eq!((stream.info().renditions.len(), control.encoders()), (0, 0));
     stream.close().await;
