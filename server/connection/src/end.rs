@@ -9,6 +9,7 @@ use transport::dtls::DtlsError;
 /// The one reason for which a session ended. The text is for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
+    NeverChecked,
     NeverConnected,
     HandshakeFailed(DtlsError),
     KeysRefused,
@@ -27,6 +28,7 @@ pub(crate) enum End {
 impl From<TransportEnd> for End {
     fn from(end: TransportEnd) -> Self {
         match end {
+            TransportEnd::NeverChecked => Self::NeverChecked,
             TransportEnd::NeverConnected => Self::NeverConnected,
             TransportEnd::HandshakeFailed(error) => Self::HandshakeFailed(error),
             TransportEnd::PeerClosed => Self::Left,
@@ -48,6 +50,7 @@ impl From<EndReason> for End {
 impl fmt::Display for End {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
+            Self::NeverChecked => "it never sent a connectivity check",
             Self::NeverConnected => "it never connected",
             Self::HandshakeFailed(error) => {
                 return write!(formatter, "the DTLS handshake failed: {error}");

@@ -89,6 +89,7 @@ pub struct Agent {
     selected: Option<Remote>,
     consent_at: Instant,
     last_heard: Instant,
+    has_heard: bool,
     known: Meter,
     new: SourceMeters,
     transmits: VecDeque<(Remote, Vec<u8>)>,
@@ -105,6 +106,7 @@ impl Agent {
             selected: None,
             consent_at: now,
             last_heard: now,
+            has_heard: false,
             known: Meter::new(now),
             new: SourceMeters::new(now),
             transmits: VecDeque::new(),
@@ -160,6 +162,11 @@ impl Agent {
         self.last_heard
     }
 
+    /// Whether an authenticated request or response has come, on any path.
+    pub fn has_heard(&self) -> bool {
+        self.has_heard
+    }
+
     pub fn local(&self) -> &Credentials {
         &self.session.local
     }
@@ -192,6 +199,7 @@ impl Agent {
         if !check.is_authentic(integrity) {
             return Verdict::NotOurs;
         }
+        self.has_heard = true;
         // Both are controlled: the peer has to change its role, as we cannot (RFC 8445 7.3.1.1).
         if check.controlled && self.lite_peer.is_none() {
             let response = stun::role_conflict(check.transaction, integrity);
@@ -236,6 +244,7 @@ impl Agent {
         if !response.is_authentic(&session.remote_integrity) {
             return Verdict::NotOurs;
         }
+        self.has_heard = true;
         self.note_heard(now, from);
         // A success without XOR-MAPPED-ADDRESS proves the path too: FFmpeg's publisher sends it.
         let success = response.class == Class::Success;

@@ -13,6 +13,9 @@ use net::routes::Remote;
 use crate::dtls::{Dtls, DtlsError, DtlsEvent, DtlsParams, Identity, Keys};
 use crate::ice::{Agent, CheckPacer, Credentials, IceEvent, Verdict};
 
+/// From the answer to the first authenticated check. Clients begin with checks when they have the answer; a connection without one keeps its place from
+/// others.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 /// From the answer to the keys.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -44,6 +47,11 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndReason {
     #[error(
+        "no connectivity check of the peer within 5 s: look whether its datagrams reach the port of this server, \
+         and allow that port in firewalls"
+    )]
+    NeverChecked,
+    #[error(
         "no connection within 15 s: look whether datagrams of the peer reach the port of this server, \
          and allow that port in firewalls"
     )]
@@ -71,7 +79,7 @@ pub struct Transport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Connecting {
-        deadline: Instant,
+        since: Instant,
     },
     Connected {
         /// The newest authentic media.
@@ -89,9 +97,7 @@ impl Transport {
         Ok(Self {
             agent: Agent::new(params.local, params.remote, now),
             dtls: Dtls::new(identity, params.dtls)?,
-            state: State::Connecting {
-                deadline: now + CONNECT_TIMEOUT,
-            },
+            state: State::Connecting { since: now },
             silence: params.silence,
             events: VecDeque::new(),
         })
@@ -187,7 +193,10 @@ impl Transport {
     /// When the connection ends if nothing happens, and why.
     fn deadline(&self) -> Option<(Instant, EndReason)> {
         match self.state {
-            State::Connecting { deadline } => Some((deadline, EndReason::NeverConnected)),
+            State::Connecting { since } => Some(match self.agent.has_heard() {
+                false => (since + CHECK_TIMEOUT, EndReason::NeverChecked),
+                true => (since + CONNECT_TIMEOUT, EndReason::NeverConnected),
+            }),
             State::Connected { media } => {
                 let heard = self.agent.last_heard().max(media);
                 Some((heard + self.silence, EndReason::Silent))

@@ -12,6 +12,7 @@ mod redirected_media;
 mod relay;
 mod silent_connections;
 mod stray_datagrams;
+mod unchecked_offers;
 
 use std::time::Duration;
 

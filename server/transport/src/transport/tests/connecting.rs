@@ -57,17 +57,41 @@ fn a_fifth_of_the_datagrams_lost_each_way_it_connects_as_server_within_5_s_300_t
 }
 
 #[test]
-fn without_a_peer_it_sends_nothing_and_ends_after_15_s() {
+fn without_a_check_of_the_peer_it_sends_nothing_and_ends_after_5_s() {
     let network = SimulatedNetwork::new(PORT, 100, 1);
     let mut pair = Pair::with(Role::Client, network, |_| {});
     let deadline = pair.server.next_timeout().expect("a deadline");
-    assert_eq!(deadline - pair.start, Duration::from_secs(15));
+    assert_eq!(deadline - pair.start, Duration::from_secs(5));
     assert_eq!(pair.server.poll_transmit(), None);
     pair.run(Duration::from_secs(60));
-    let ended = (Duration::from_secs(15), EndReason::NeverConnected);
+    let ended = (Duration::from_secs(5), EndReason::NeverChecked);
     assert_eq!(pair.ended(), Some(ended));
     assert_eq!((pair.events.len(), pair.server.next_timeout()), (1, None));
     assert!(pair.dtls_sent.is_empty());
+}
+
+#[test]
+fn a_client_whose_first_check_comes_late_connects() {
+    let mut pair = Pair::new(Role::Client, 0, 1);
+    // It gathers candidates, and applies the answer afterwards.
+    pair.now += Duration::from_millis(4_500);
+    pair.server.handle_timeout(pair.now);
+    pair.run(Duration::from_secs(10));
+    let connected = pair.both_connected_at().expect("it connects");
+    assert!(connected > Duration::from_millis(4_500), "{connected:?}");
+    assert_eq!(pair.ended(), None);
+}
+
+#[test]
+fn a_peer_that_checks_and_never_answers_ends_after_15_s() {
+    let network = SimulatedNetwork::new(PORT, 0, 1);
+    let mut pair = Pair::with(Role::Client, network, |params| {
+        // It takes the server's checks for forged ones.
+        params.remote.pwd = "the-password-of-another".to_owned();
+    });
+    pair.run(Duration::from_secs(60));
+    let ended = (Duration::from_secs(15), EndReason::NeverConnected);
+    assert_eq!(pair.ended(), Some(ended));
 }
 
 #[test]
@@ -107,7 +131,7 @@ fn dtls_of_an_address_that_has_sent_no_check_has_no_effect() {
     }
     assert_eq!(pair.server.poll_transmit(), None);
     assert!(pair.server.poll_event().is_none());
-    let deadline = pair.start + Duration::from_secs(15);
+    let deadline = pair.start + Duration::from_secs(5);
     assert_eq!(
         pair.server.next_timeout(),
         Some(deadline),
