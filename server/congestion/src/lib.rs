@@ -6,10 +6,12 @@
 //! | [`twcc_history`] | sent packets by transport-wide sequence number, matched with their arrival times |
 //! | [`rtx_history`] | sent packets by RTP sequence number, for retransmission |
 //! | [`rtx_budget`] | how many bytes may be retransmitted |
+//! | [`backoff`] | a growing pause between answers to one viewer |
 //! | [`replay_budget`] | how much video may be sent again from a keyframe on |
 //! | [`estimator`] | the bandwidth of the path to one receiver |
 //! | [`pacer`] | when the next packet may be sent |
 
+pub mod backoff;
 pub mod estimator;
 pub mod pacer;
 pub mod replay_budget;

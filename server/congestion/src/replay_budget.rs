@@ -1,6 +1,8 @@
 //! How much video may be sent again to one viewer because it asks for keyframes.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use super::backoff::Backoff;
 
 /// A token bucket that is filled by video sent for the first time, and a growing pause between two replays.
 ///
@@ -11,11 +13,7 @@ use std::time::{Duration, Instant};
 pub struct ReplayBudget {
     /// Negative after a replay that cost more than there was.
     bytes: i64,
-    /// The last request, answered or not.
-    asked: Option<Instant>,
-    replayed: Option<Instant>,
-    /// The shortest time from that replay to the next.
-    pause: Duration,
+    backoff: Backoff,
 }
 
 const SHARE: i64 = 4;
@@ -25,18 +23,12 @@ const INITIAL: i64 = 48 << 10;
 const MAX: i64 = 2 << 20;
 /// A viewer that has not asked for a while is answered at once up to this cost, whatever it owes: 13 s of 2.5 Mbit/s.
 const FREE: i64 = 4 << 20;
-const MIN_PAUSE: Duration = Duration::from_secs(1);
-const MAX_PAUSE: Duration = Duration::from_secs(16);
-/// After this long without a request a viewer is answered like one that has never asked.
-const FORGIVEN: Duration = Duration::from_secs(30);
 
 impl ReplayBudget {
     pub fn new() -> Self {
         Self {
             bytes: INITIAL,
-            asked: None,
-            replayed: None,
-            pause: Duration::ZERO,
+            backoff: Backoff::default(),
         }
     }
 
@@ -52,21 +44,14 @@ impl ReplayBudget {
 
     /// Whether a request of now is answered by a replay of about `cost` bytes.
     pub fn try_replay(&mut self, now: Instant, cost: usize) -> bool {
-        let since = |then: Instant| now.saturating_duration_since(then);
         let cost = i64::try_from(cost).unwrap_or(i64::MAX);
-        let asked = self.asked.replace(now);
-        let first = asked.is_none_or(|asked| since(asked) >= FORGIVEN);
-        if first {
-            self.pause = Duration::ZERO;
-        }
+        let first = self.backoff.on_request(now);
         let affordable = self.bytes >= cost.min(MAX) || first && cost <= FREE;
-        let paused = |replayed| since(replayed) < self.pause;
-        if !affordable || self.replayed.is_some_and(paused) {
-            return false;
+        let replays = affordable && self.backoff.may_answer(now);
+        if replays {
+            self.backoff.on_answer(now);
         }
-        self.replayed = Some(now);
-        self.pause = (2 * self.pause).clamp(MIN_PAUSE, MAX_PAUSE);
-        true
+        replays
     }
 
     fn add(&mut self, bytes: i64) {
@@ -82,7 +67,10 @@ impl Default for ReplayBudget {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::backoff::FORGIVEN;
 
     /// Bytes a second.
     const RATE: usize = 325_000;
@@ -129,20 +117,6 @@ mod tests {
             assert!(replayed <= most, "{gop} {every}: {replayed} {times:?}");
             assert!(times.len() >= 2, "{gop} {every}: {times:?}");
         }
-    }
-
-    #[test]
-    fn the_pause_between_replays_doubles_up_to_16_s_and_is_forgotten_after_30_s() {
-        let start = Instant::now();
-        let mut budget = ReplayBudget::new();
-        let mut replays = |from: u64| {
-            let times = (from..from + 100)
-                .filter(|second| budget.try_replay(start + Duration::from_secs(*second), 0));
-            times.map(|second| second - from).collect::<Vec<_>>()
-        };
-        let expected = [0, 1, 3, 7, 15, 31, 47, 63, 79, 95];
-        assert_eq!(replays(0), expected);
-        assert_eq!(replays(130), expected);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Viewer;
 use crate::track::TrackSender;
+use congestion::backoff::Backoff;
 use congestion::replay_budget::ReplayBudget;
 use timeline::chunk::UnitRef;
 use timeline::place::Place;
@@ -19,6 +20,8 @@ pub(super) struct KeyframeRequests {
     restarted: Option<Instant>,
     /// When the source was last asked for a keyframe for this viewer.
     requested: Option<Instant>,
+    /// A keyframe that the source makes for this viewer goes to all viewers of the track.
+    source_backoff: Backoff,
     budget: ReplayBudget,
     /// By the playhead's slots.
     sent: Vec<SentVideo>,
@@ -52,6 +55,7 @@ impl KeyframeRequests {
             held: false,
             restarted: None,
             requested: None,
+            source_backoff: Backoff::default(),
             budget: ReplayBudget::new(),
             sent: vec![SentVideo::default(); slots],
         }
@@ -113,8 +117,8 @@ impl Viewer {
         }
     }
 
-    /// Requests a keyframe from the encoder, or moves back to a keyframe in the log, for a decoder that needs one. If what that sends again is not within
-    /// the budget, the decoder has to wait for the next keyframe.
+    /// Requests a keyframe from the encoder or the publisher, or moves back to a keyframe in the log, for a decoder that needs one. The second is also the
+    /// answer for a viewer that goes on asking; if what it sends again is not within the budget, the decoder has to wait for the next keyframe.
     pub(super) fn find_keyframe(&mut self, now: Instant) {
         let slot = self
             .tracks
@@ -129,9 +133,12 @@ impl Viewer {
         let log = Arc::clone(self.subscription.log());
         let age = self.playhead.keyframe_age(track, &*log, now);
         let cost = self.keyframes.cost();
+        self.keyframes.source_backoff.on_request(now);
         if age.is_none_or(|age| age > FRESH_KEYFRAME)
+            && self.keyframes.source_backoff.may_answer(now)
             && self.subscription.request_keyframe(track, now)
         {
+            self.keyframes.source_backoff.on_answer(now);
             self.playhead.await_keyframe(&*log, now);
         } else if self.keyframes.budget.try_replay(now, cost) {
             self.playhead.rewind_video(now);

@@ -1,6 +1,7 @@
 //! One viewer, with the time passed in.
 
 mod keyframes;
+mod published;
 mod reports;
 mod tcp;
 
