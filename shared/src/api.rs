@@ -272,6 +272,9 @@ pub struct Health {
     /// How often such a thread has failed, and all of its viewers were disconnected. More than 0: look at the log.
     #[serde(default)]
     pub shard_restarts: u64,
+    /// The same, of threads that run connections.
+    #[serde(default)]
+    pub connection_restarts: u64,
     /// Seconds since the server started.
     pub uptime: u64,
 }

@@ -23,6 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "egress",
         &[
             "congestion",
+            "limits",
             "media",
             "net",
             "shared",

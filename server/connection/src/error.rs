@@ -2,6 +2,7 @@
 
 use super::negotiation::NegotiationError;
 use super::sdpfrag::FragmentError;
+use super::session::MAX_CHANGES;
 use net::NetError;
 use stream::StreamError;
 
@@ -20,6 +21,10 @@ pub enum SessionError {
     Stale,
     #[error("An ICE restart needs an If-Match header: the session's ETag, or *.")]
     Unconditional,
+    #[error(
+        "This session is changed more than {MAX_CHANGES} times a second; send the request again in a moment."
+    )]
+    TooManyChanges,
     #[error("The server could not set up a connection: {0}; try again in a moment.")]
     Internal(String),
 }

@@ -1,7 +1,9 @@
 //! One viewer's session, as HTTP requests see it: opened by an offer, patched, deleted.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
+use limits::RateLimit;
 use tokio::sync::{Mutex, watch};
 
 use super::connections::Command;
@@ -22,12 +24,18 @@ pub struct Session {
     pub(super) route: Arc<Route>,
     pub(super) thread: ConnectionThread,
     pub(super) ice: Mutex<IceState>,
+    pub(super) changes: Changes,
     /// Of the m-line that carries the transport: its mid, and its kind.
     pub(super) transport_line: (String, String),
     pub(super) counters: Arc<ViewerCounters>,
     /// Closed at the end of the session.
     pub(super) ended: watch::Receiver<()>,
 }
+
+/// How often a session may be changed: by a PATCH, or by a command to its playhead. Browsers may send a PATCH for each candidate.
+pub(super) type Changes = std::sync::Mutex<RateLimit<MAX_CHANGES>>;
+/// In a second.
+pub(super) const MAX_CHANGES: u32 = 40;
 
 /// The outcome of a PATCH.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,12 +51,13 @@ impl Session {
     /// (RFC 8840). `if_match`: the value of the header.
     ///
     /// # Errors
-    /// The fragment is malformed, or `if_match` does not name the session's current ETag.
+    /// The session was changed too often, the fragment is malformed, or `if_match` does not name the session's current ETag.
     pub async fn patch(
         &self,
         fragment: &str,
         if_match: Option<&str>,
     ) -> Result<Patched, SessionError> {
+        self.note_change()?;
         let fragment = Fragment::parse(fragment)?;
         let mut ice = self.ice.lock().await;
         match ice.decide(&fragment, if_match)? {
@@ -104,11 +113,26 @@ impl Session {
         &self.counters
     }
 
-    /// Pauses, seeks, or changes to other tracks of the same codecs. False: the session has ended, or too many commands wait.
-    pub fn move_playhead(&self, command: PlayheadCommand) -> bool {
-        let has_ended = self.ended.has_changed().is_err();
+    /// Pauses, seeks, or changes to other tracks of the same codecs. One that has ended ignores it.
+    ///
+    /// # Errors
+    /// The session was changed too often, or the thread of its connection is overloaded.
+    pub fn move_playhead(&self, command: PlayheadCommand) -> Result<(), SessionError> {
+        self.note_change()?;
         let command = Command::MovePlayhead(self.route.id(), Box::new(command));
-        !has_ended && self.thread.try_send(command)
+        match self.thread.try_send(command) {
+            true => Ok(()),
+            false => Err(SessionError::Internal("too many commands wait".to_owned())),
+        }
+    }
+
+    fn note_change(&self) -> Result<(), SessionError> {
+        let changes = self.changes.lock();
+        let mut changes = changes.unwrap_or_else(PoisonError::into_inner);
+        match changes.try_acquire(Instant::now()) {
+            true => Ok(()),
+            false => Err(SessionError::TooManyChanges),
+        }
     }
 
     /// Asks the thread of the connection to end it. The first reason counts.

@@ -8,8 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use egress::EndReason;
+use egress::counters::ShardCounters;
+use egress::shard::Shard;
+use net::Arrival;
 use net::routes::RouteId;
-use net::{Arrival, Port};
 use rtc::crypto::RTCCryptoProvider;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
@@ -37,17 +39,17 @@ pub(super) struct ConnectionThread {
 pub(super) struct Gone;
 
 impl ConnectionThread {
-    /// Starts the thread, for the connections of this port.
+    /// Starts the thread, for the connections of this shard's port.
     ///
     /// # Errors
     /// The thread or its runtime cannot be created.
     pub(super) fn start(
         name: String,
-        port: &Port,
+        shard: &Shard,
         crypto: Arc<dyn RTCCryptoProvider>,
     ) -> io::Result<Self> {
         let (commands, received) = mpsc::channel(MAX_COMMANDS);
-        let arrivals = port.take_arrivals();
+        let arrivals = shard.port().take_arrivals();
         let arrivals = arrivals.ok_or_else(|| io::Error::other("the port has connections"))?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (ends, ended) = mpsc::channel(MAX_SERVED);
@@ -57,6 +59,7 @@ impl ConnectionThread {
             arrivals,
             commands: received,
             ended,
+            counters: Arc::clone(shard.counters()),
         };
         thread::Builder::new()
             .name(name)
@@ -86,6 +89,7 @@ struct Supervisor {
     commands: mpsc::Receiver<Command>,
     /// Reports of the shard: sending to a viewer has ended.
     ended: mpsc::Receiver<(RouteId, EndReason)>,
+    counters: Arc<ShardCounters>,
 }
 
 impl Supervisor {
@@ -97,6 +101,7 @@ impl Supervisor {
             if catch_unwind(attempt).is_ok() {
                 return;
             }
+            self.counters.connection_restarts.add(1);
             tracing::error!(
                 thread = self.name,
                 "a thread of connections has failed: its viewers are disconnected, and it starts again; please report this with the log above"

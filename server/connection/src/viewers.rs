@@ -29,6 +29,7 @@ use egress::counters::ShardCounters;
 use egress::shard::Fault;
 use egress::shard::Shard;
 use egress::track::TrackParams;
+use limits::RateLimit;
 use media::track::TrackKind;
 use net::{NetError, Port};
 use shared::api::{Codec, ViewerLimit};
@@ -112,11 +113,11 @@ impl Viewers {
                 }
             };
             let port = Port::bind(port, options.public_ip, options.tcp)?;
-            let name = format!("connections {number}");
-            let thread = ConnectionThread::start(name, &port, Arc::clone(&crypto));
-            let thread = thread.map_err(SetupError::Thread)?;
             let shard = Shard::start(format!("shard {number}"), port);
             let shard = shard.map_err(SetupError::Thread)?;
+            let name = format!("connections {number}");
+            let thread = ConnectionThread::start(name, &shard, Arc::clone(&crypto));
+            let thread = thread.map_err(SetupError::Thread)?;
             members.push(Member { shard, thread });
         }
         let counters = members.iter().map(|member| member.shard.counters().clone());
@@ -277,6 +278,7 @@ impl Inner {
                 remote_ufrag: negotiation.credentials.ufrag.clone(),
                 trickled: 0,
             }),
+            changes: RateLimit::new(Instant::now()).into(),
             transport_line,
             counters: Arc::default(),
             ended,

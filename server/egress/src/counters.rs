@@ -68,6 +68,8 @@ pub struct ShardCounters {
     /// The thread has failed and has not started again yet.
     pub failed: AtomicBool,
     pub restarts: Counter,
+    /// The same, of the thread that runs the connections of its viewers.
+    pub connection_restarts: Counter,
     /// It does not keep up with its viewers.
     pub overloaded: AtomicBool,
 }

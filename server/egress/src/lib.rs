@@ -8,7 +8,6 @@
 //! | `waiting` | the viewers that wait for a log to grow |
 //! | `timer_wheel` | when each viewer is polled next (pure) |
 //! | `overload` | whether a shard keeps up (pure) |
-//! | `packet_meter` | rate limit for the datagrams of one viewer (pure) |
 //! | [`viewer`] | one viewer of a shard: due frames, retransmissions, feedback |
 //! | [`track`] | one track of one viewer: RTP numbering, RTX history |
 //! | `rtp_clock` | RTP timestamps and sender reports of one track |
@@ -22,7 +21,6 @@ mod engine;
 #[cfg(test)]
 mod harness;
 mod overload;
-mod packet_meter;
 mod rtp_clock;
 pub mod shard;
 mod socket_tasks;

@@ -1,4 +1,4 @@
-//! Counting by address: what one client may use, and all together. Pure.
+//! What one client may use, and all together: counts by address, and rates. Pure.
 //!
 //! | module | noun |
 //! |---|---|
@@ -6,12 +6,15 @@
 //! | [`cidr`] | a range of addresses, as `--trusted-proxy` names it |
 //! | [`forwarded`] | the client of a request that came through proxies |
 //! | [`quota`] | a limit for one address and for all, and the counts under it |
+//! | [`rate_limit`] | a limit on how often one client does something |
 
 pub mod address;
 pub mod cidr;
 pub mod forwarded;
 pub mod quota;
+pub mod rate_limit;
 
 pub use self::address::CountedAddress;
 pub use self::cidr::Cidr;
 pub use self::quota::{Counts, Exceeded, Quota};
+pub use self::rate_limit::RateLimit;

@@ -82,6 +82,7 @@ impl HttpError {
                 SessionError::Fragment(_) => (S::BAD_REQUEST, None),
                 SessionError::Stale => (S::PRECONDITION_FAILED, None),
                 SessionError::Unconditional => (S::PRECONDITION_REQUIRED, None),
+                SessionError::TooManyChanges => (S::TOO_MANY_REQUESTS, Some(1)),
                 SessionError::Internal(_) => (S::INTERNAL_SERVER_ERROR, None),
             },
             Self::Stream(error) => Self::status_of_stream(error),

@@ -149,6 +149,11 @@ fn shards(text: &mut Exposition, shards: &[Arc<ShardCounters>]) {
     family("weir_shard_restarts_total", "counter", help, &|shard| {
         shard.restarts.get()
     });
+    let name = "weir_connection_restarts_total";
+    let help = "Failures of the thread of a shard's connections, at which all of its viewers were disconnected.";
+    family(name, "counter", help, &|shard| {
+        shard.connection_restarts.get()
+    });
     text.family(
         "weir_lateness_seconds",
         "histogram",

@@ -67,6 +67,10 @@ pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
         sockets: count(app.rooms.sockets()),
         failed_shards: count(failed.count()),
         shard_restarts: shards.iter().map(|shard| shard.restarts.get()).sum(),
+        connection_restarts: shards
+            .iter()
+            .map(|shard| shard.connection_restarts.get())
+            .sum(),
         uptime: app.started.elapsed().as_secs(),
     };
     (NO_STORE, Json(health)).into_response()

@@ -195,11 +195,12 @@ async fn changes_renditions(browser: &TestBrowser, codec: Codec) {
     let (_, secret) = secret.expect("a session has an address");
     let session = server.viewers.session(secret).expect("it is watched");
     for id in 1..=CHANGES {
-        assert!(session.move_playhead(PlayheadCommand {
+        let command = PlayheadCommand {
             id,
             tracks: vec![(0, TrackId((id % 2) as u16))],
             ..PlayheadCommand::default()
-        }));
+        };
+        session.move_playhead(command).expect("it is taken");
         tokio::time::sleep(BETWEEN).await;
     }
     let to = now(browser).await;

@@ -304,11 +304,12 @@ async fn each_viewer_follows_a_rendition_of_its_own_and_can_change_to_another() 
             newest.filter(|shown| shown.unit.track != track).count() == 20
         };
         shows(&hops, &live, "it plays before the change", before).await;
-        assert!(session.move_playhead(PlayheadCommand {
+        let command = PlayheadCommand {
             id,
             tracks: vec![(0, track)],
             ..PlayheadCommand::default()
-        }));
+        };
+        session.move_playhead(command).expect("it is taken");
         let after = |pictures: &[Shown]| {
             let newest = pictures.iter().rev().take(20);
             newest.filter(|shown| shown.unit.track == track).count() == 20

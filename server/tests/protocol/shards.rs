@@ -99,6 +99,7 @@ async fn a_thread_of_connections_that_fails_disconnects_its_own_viewers_only_and
     for viewer in &viewers {
         viewer.packets_of("H264", 20).await;
     }
+    assert_eq!(server.health().await.connection_restarts, 0);
     server.viewers.inject_connection_fault(0).await;
     affected.ended(Duration::from_secs(5)).await;
     eventually("its session ends", Duration::from_secs(5), || async {
@@ -116,6 +117,8 @@ async fn a_thread_of_connections_that_fails_disconnects_its_own_viewers_only_and
     assert_eq!(port(&next.answer), first_shard, "it has no viewers");
     next.packets_of("H264", 50).await;
     assert_eq!(next.received("H264").gaps, 0);
+    let health = server.health().await;
+    assert_eq!((health.connection_restarts, health.shard_restarts), (1, 0));
     server.stop().await;
 }
 

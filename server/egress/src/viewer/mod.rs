@@ -21,13 +21,13 @@ use self::reports::SenderReports;
 use self::sending::Full;
 use super::counters::ViewerCounters;
 use super::end_reason::{EndReason, EndReport};
-use super::packet_meter::PacketMeter;
 use super::tally::{ShardTally, Tally};
 use super::track::{TrackParams, TrackSender, have_distinct_ssrcs};
 use congestion::estimator::BandwidthEstimator;
 use congestion::pacer::Pacer;
 use congestion::rtx_budget::RtxBudget;
 use congestion::twcc_history::TwccHistory;
+use limits::RateLimit;
 use net::batch::{Batch, FlushOutcome};
 use net::routes::RouteId;
 use net::{Path, Route};
@@ -125,9 +125,9 @@ pub(super) struct Viewer {
     cut_after: Duration,
     /// Feedback came from another address after a silence: the viewer missed what was sent, and its path changes soon.
     moving: bool,
-    feedback_meter: PacketMeter<FEEDBACK_PER_SECOND>,
+    feedback_meter: RateLimit<FEEDBACK_PER_SECOND>,
     /// For datagrams that [`SrtcpReceiver::is_expected`] does not expect.
-    unexpected_meter: PacketMeter<UNEXPECTED_PER_SECOND>,
+    unexpected_meter: RateLimit<UNEXPECTED_PER_SECOND>,
     counters: Arc<ViewerCounters>,
 }
 
@@ -222,8 +222,8 @@ impl Viewer {
             unanswered_since: Some(now),
             cut_after: CUT_WITHOUT_TWCC,
             moving: false,
-            feedback_meter: PacketMeter::new(now),
-            unexpected_meter: PacketMeter::new(now),
+            feedback_meter: RateLimit::new(now),
+            unexpected_meter: RateLimit::new(now),
             counters,
         };
         Some((viewer, ended))

@@ -10,6 +10,7 @@ mod peer_reflexive_flood;
 mod pli_storm;
 mod redirected_media;
 mod relay;
+mod restart_flood;
 mod silent_connections;
 mod stray_datagrams;
 mod unchecked_offers;
