@@ -12,10 +12,10 @@ use base64::prelude::BASE64_STANDARD as BASE64;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::webdriver::{CHROMIUM, Session};
+use crate::webdriver::{CHROMIUM, Refused, Session};
 
 /// The time for a page to reach an awaited state. Long, for slow build machines.
-const TIMEOUT: Duration = Duration::from_secs(45);
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Only one test at a time runs browsers: on a small machine they slow each other down.
 static ALONE: Mutex<()> = Mutex::const_new(());
@@ -130,30 +130,38 @@ impl TestBrowser {
 
     /// Runs the body of an async function in the page, and returns its return value.
     pub async fn run(&self, script: &str) -> Value {
+        let outcome = self.try_run(script).await;
+        outcome.unwrap_or_else(|refused| panic!("{refused}"))
+    }
+
+    async fn try_run(&self, script: &str) -> Result<Value, Refused> {
         let script = format!("return (async () => {{ {script} }})()");
+        let body = json!({ "script": script, "args": [] });
         self.session
-            .command(
-                "POST",
-                "/execute/sync",
-                json!({ "script": script, "args": [] }),
-            )
+            .try_command("POST", "/execute/sync", body)
             .await
     }
 
-    /// Waits until a JavaScript expression is truthy, and returns its value.
+    /// Waits until a JavaScript expression is truthy, and returns its value. Until then it may throw: the element that it reads may not be there, or the
+    /// document may be on its way out.
     pub async fn until(&self, what: &str, expression: &str) -> Value {
+        let script = format!(
+            "try {{ return [await ({expression})]; }} catch (error) {{ return `${{error}}`; }}"
+        );
         let deadline = Instant::now() + TIMEOUT;
         loop {
-            let value = self.run(&format!("return {expression}")).await;
-            if !matches!(value, Value::Null | Value::Bool(false)) && value != 0 && value != "" {
-                return value;
+            let outcome = self.try_run(&script).await;
+            let outcome = outcome.unwrap_or_else(|refused| json!(refused.to_string()));
+            let value = &outcome[0];
+            if !matches!(value, Value::Null | Value::Bool(false)) && *value != 0 && *value != "" {
+                return value.clone();
             }
             if Instant::now() > deadline {
                 self.screenshot(&format!("failed-{}", what.replace(' ', "-")))
                     .await;
                 let text = self.run("return document.body.innerText").await;
                 panic!(
-                    "the page never reached this: {what}. Its text:\n{}",
+                    "the page never reached this: {what}, but {outcome}. Its text:\n{}",
                     text.as_str().unwrap_or_default()
                 );
             }
@@ -169,18 +177,31 @@ impl TestBrowser {
             .await;
     }
 
-    /// Clicks the first element of a CSS selector, once it exists. The click gives the page user activation.
+    /// Clicks the first element of a CSS selector, once it exists and can be clicked. The click gives the page user activation.
     pub async fn click(&self, selector: &str) {
-        let path = format!("{}/click", self.element(selector).await);
-        self.session.command("POST", &path, json!({})).await;
+        self.at_element(selector, "click", json!({})).await;
     }
 
     /// Types at the end of the first element of a CSS selector. `\u{E007}` is Enter.
     pub async fn fill(&self, selector: &str, text: &str) {
-        let path = format!("{}/value", self.element(selector).await);
-        self.session
-            .command("POST", &path, json!({ "text": text }))
+        self.at_element(selector, "value", json!({ "text": text }))
             .await;
+    }
+
+    /// Runs a command on the first element of a CSS selector, once it exists. A page that is just changing is asked again.
+    async fn at_element(&self, selector: &str, command: &str, body: Value) {
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let path = format!("{}/{command}", self.element(selector).await);
+            match self.session.try_command("POST", &path, body.clone()).await {
+                Ok(_) => return,
+                Err(refused) => {
+                    let again = refused.is_passing() && Instant::now() < deadline;
+                    assert!(again, "{selector}: {refused}");
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// The WebDriver path of an element, once it exists.

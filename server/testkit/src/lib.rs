@@ -82,6 +82,9 @@ pub fn repetitions<T>(once: T, often: T) -> T {
     }
 }
 
+/// The time for what has no limit of its own: long, for a machine that is busy.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Waits until `holds` returns true. Panics with `what` after `limit`.
 pub async fn eventually<F: Future<Output = bool>>(
     what: &str,
@@ -93,6 +96,36 @@ pub async fn eventually<F: Future<Output = bool>>(
         assert!(began.elapsed() < limit, "after {limit:?} still not: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Runs a test that measures until one of three runs passes, as [`one_of`].
+pub async fn measured<F: Future<Output = ()> + Send + 'static>(test: impl Fn() -> F) {
+    for _ in 0..2 {
+        match tokio::spawn(test()).await {
+            Ok(()) => return,
+            Err(failure) => println!("once more, after this: {failure}"),
+        }
+    }
+    test().await;
+}
+
+/// Tries until one attempt succeeds, for measurements: a machine that is busy for a moment spoils one of them, a fault of what is measured each.
+/// Panics with all failures.
+pub async fn one_of<T>(attempts: usize, mut attempt: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let mut failures = Vec::new();
+    for _ in 0..attempts {
+        match attempt().await {
+            Ok(outcome) => return outcome,
+            Err(failure) => {
+                println!("once more, after this: {failure}");
+                failures.push(failure);
+            }
+        }
+    }
+    panic!(
+        "each of {attempts} attempts failed:\n{}",
+        failures.join("\n")
+    );
 }
 
 /// The error message in the body of a response.

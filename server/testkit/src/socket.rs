@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 /// The time to wait for a message.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = crate::PATIENCE;
 
 pub struct TestSocket {
     pub socket: WebSocketStream<TcpStream>,

@@ -23,14 +23,16 @@ use webrtc::peer_connection::{
 
 use self::handler::Handler;
 pub use self::wants::Wants;
-use crate::TestServer;
 use crate::pictures::{Picture, RecordedPacket, pictures};
 use crate::rtcp_received::{Recorder, RtcpReceived};
 use crate::rtp_received::RtpReceived;
+use crate::{PATIENCE, TestServer};
 
 /// A burst of a whole GOP overflows the receive buffer of a viewer that does not get to run: what is lost is asked for again soon.
 const NACK_INTERVAL: Duration = Duration::from_millis(20);
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// The time for a close_notify. A viewer that is told nothing takes longer to notice.
+const TOLD: Duration = Duration::from_secs(10);
 
 type AllTracks = Arc<Mutex<Vec<Arc<dyn TrackRemote>>>>;
 /// In the order of their events.
@@ -180,17 +182,22 @@ impl TestViewer {
     pub async fn connected(&self) {
         let mut state = self.state.clone();
         let connected = state.wait_for(|state| *state == RTCPeerConnectionState::Connected);
-        tokio::time::timeout(Duration::from_secs(10), connected)
-            .await
-            .expect("connects")
-            .expect("lives");
+        let connected = tokio::time::timeout(PATIENCE, connected).await;
+        let Ok(connected) = connected else {
+            let ice = self.ice_states();
+            panic!(
+                "not connected after {PATIENCE:?}: {:?}, ICE {ice:?}",
+                self.state()
+            );
+        };
+        connected.expect("lives");
     }
 
-    /// Waits until the server has closed the connection (DTLS close_notify) or it has failed.
-    pub async fn ended(&self, limit: Duration) {
+    /// Waits until the server has closed the connection (DTLS close_notify).
+    pub async fn ended(&self) {
         let senders = self.pc.get_receivers().await;
         let receiver = senders.first().expect("a track");
-        crate::eventually("the viewer sees the end", limit, || async {
+        crate::eventually("the viewer sees the end", TOLD, || async {
             let transport = receiver.transport().await.ok().flatten();
             match transport {
                 Some(transport) => matches!(
@@ -251,7 +258,7 @@ impl TestViewer {
 
     pub async fn packets_of(&self, codec: &str, at_least: u64) -> RtpReceived {
         let what = format!("{at_least} packets of {codec} (answer: {})", self.answer);
-        crate::eventually(&what, Duration::from_secs(15), || async {
+        crate::eventually(&what, PATIENCE, || async {
             self.received(codec).packets >= at_least
         })
         .await;

@@ -1,6 +1,7 @@
 //! Sessions of W3C WebDriver 2: JSON over HTTP to chromedriver or geckodriver.
 
 use std::{
+    fmt,
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::unix::process::CommandExt,
@@ -38,6 +39,34 @@ pub struct Session {
     _folder: TempDir,
 }
 
+/// A command that the browser has not carried out.
+#[derive(Debug)]
+pub struct Refused {
+    /// An error code of WebDriver.
+    error: String,
+    sentence: String,
+}
+
+impl Refused {
+    /// Whether the page is changing just now: the element was replaced, is covered or hidden, or its document is on its way out.
+    pub fn is_passing(&self) -> bool {
+        [
+            "stale element reference",
+            "no such element",
+            "element click intercepted",
+            "element not interactable",
+            "detached shadow root",
+        ]
+        .contains(&self.error.as_str())
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.sentence)
+    }
+}
+
 impl Session {
     /// Starts `program` on a free port and opens a browser with these capabilities.
     pub async fn start(program: &str, capabilities: Value) -> Self {
@@ -68,13 +97,9 @@ impl Session {
             _folder: folder,
         };
         session.wait_until_ready(program).await;
-        let answer = session
-            .send(
-                "POST",
-                "/session",
-                json!({ "capabilities": { "alwaysMatch": capabilities } }),
-            )
-            .await;
+        let body = json!({ "capabilities": { "alwaysMatch": capabilities } });
+        let answer = session.try_send("POST", "/session", body).await;
+        let answer = answer.unwrap_or_else(|refused| panic!("{refused}"));
         session.id = answer["sessionId"]
             .as_str()
             .expect("a new session has an id")
@@ -100,11 +125,22 @@ impl Session {
 
     /// Sends one command; `path` follows `/session/{id}`.
     pub async fn command(&self, method: &str, path: &str, body: Value) -> Value {
-        self.send(method, &format!("/session/{}{path}", self.id), body)
-            .await
+        let answer = self.try_command(method, path, body).await;
+        answer.unwrap_or_else(|refused| panic!("{refused}"))
     }
 
-    async fn send(&self, method: &str, path: &str, body: Value) -> Value {
+    /// The same for a command that may fail: see [`Refused::is_passing`].
+    pub async fn try_command(
+        &self,
+        method: &str,
+        path: &str,
+        body: Value,
+    ) -> Result<Value, Refused> {
+        let path = format!("/session/{}{path}", self.id);
+        self.try_send(method, &path, body).await
+    }
+
+    async fn try_send(&self, method: &str, path: &str, body: Value) -> Result<Value, Refused> {
         let url = format!("http://{}{path}", self.address);
         let request = match method {
             "GET" => self.http.get(url),
@@ -117,13 +153,16 @@ impl Session {
             .await
             .expect("a driver answers in JSON");
         let value = &answer["value"];
-        if let Some(error) = value["error"].as_str() {
-            panic!(
-                "the browser reports {error}: {}\nto {path} {body}",
-                value["message"]
-            );
+        match value["error"].as_str() {
+            Some(error) => Err(Refused {
+                error: error.to_owned(),
+                sentence: format!(
+                    "the browser reports {error}: {}\nto {path} {body}",
+                    value["message"]
+                ),
+            }),
+            None => Ok(value.clone()),
         }
-        value.clone()
     }
 
     /// Asks the browser to close if it still listens. Blocking, for `drop`.

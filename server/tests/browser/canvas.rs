@@ -33,20 +33,14 @@ async fn the_canvas_draws_the_video_without_a_video_element_and_filters_change_i
             "document.querySelector('#canvas-player')?.dataset.state == 'playing'",
         )
         .await;
-    let plain = browser.run(MEASURE).await;
-    assert_eq!(
-        (&plain["width"], &plain["height"]),
-        (&1280.into(), &720.into()),
-        "{plain}"
-    );
-    assert!(
-        plain["colour"].as_f64() > Some(5.0),
-        "a colourful video: {plain}"
-    );
-    assert!(
-        plain["change"].as_f64() > Some(0.5),
-        "a moving video: {plain}"
-    );
+    measures(&browser, "a colourful video", "colour > 5").await;
+    measures(&browser, "a moving video", "change > 0.5").await;
+    measures(
+        &browser,
+        "the size of the video",
+        "width == 1280 && height == 720",
+    )
+    .await;
     assert_eq!(
         browser
             .run("return document.querySelectorAll('video').length")
@@ -54,12 +48,19 @@ async fn the_canvas_draws_the_video_without_a_video_element_and_filters_change_i
         0
     );
     browser.click("#grey").await;
-    browser
-        .until(
-            "the video is grey",
-            &format!("(await (async () => {{ {MEASURE} }})()).colour < 1"),
-        )
-        .await;
+    measures(&browser, "a grey video", "colour < 1").await;
     browser.click("#edges").await;
     browser.screenshot("canvas-edges").await;
+}
+
+/// Waits until this holds of what is measured.
+async fn measures(browser: &TestBrowser, what: &str, holds: &str) {
+    let measured = format!(
+        "await (async () => {{ \
+             const measure = async () => {{ {MEASURE} }}; \
+             const {{ width, height, colour, change }} = await measure(); \
+             return {holds}; \
+         }})()"
+    );
+    browser.until(what, &measured).await;
 }

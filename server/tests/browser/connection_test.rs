@@ -26,13 +26,12 @@ async fn the_connection_test_shows_reachability_and_recommendations() {
         "turn-tcp",
         "relay-loop",
     ] {
-        let works =
-            format!("return document.querySelector('.check[data-kind={kind}]').dataset.outcome");
-        assert_eq!(browser.run(&works).await, "works", "{kind}");
+        let outcome = format!("document.querySelector('.check[data-kind={kind}]').dataset.outcome");
+        let outcome = browser.until("there is an outcome", &outcome).await;
+        assert_eq!(outcome, "works", "{kind}");
     }
-    let reachability = browser
-        .run("return document.querySelector('#test-result').dataset.reachability")
-        .await;
+    let reachability = "document.querySelector('#test-result').dataset.reachability";
+    let reachability = browser.until("there is a verdict", reachability).await;
     assert_eq!(reachability, "everybody");
     browser.screenshot("connection-test").await;
     // An address without a server.

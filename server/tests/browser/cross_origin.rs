@@ -41,7 +41,7 @@ async fn a_plain_page_of_another_origin_plays_the_video_in_chromium() {
     browser.open(&site.url("/")).await;
     video::starts(&browser).await;
     // Longer than the clip, to pass its loop point.
-    video::is_the_clip(&video::measure(&browser, 8.0).await);
+    video::plays_the_clip(&browser, 8.0).await;
     assert_eq!(video::codec(&browser).await, "video/H264", "passed through");
     let by_profile = server.viewers.by_profile();
     assert!(
@@ -57,7 +57,7 @@ async fn a_plain_page_of_another_origin_plays_the_video_in_firefox() {
     let site = Site::page(plain_page(&server.url)).await;
     browser.open(&site.url("/")).await;
     video::starts(&browser).await;
-    video::is_the_clip(&video::measure(&browser, 8.0).await);
+    video::plays_the_clip(&browser, 8.0).await;
     assert_eq!(
         video::codec(&browser).await,
         "video/VP8",

@@ -24,9 +24,8 @@ async fn a_page_whose_vp9_is_not_passed_through_any_more_reconnects_and_plays() 
     browser
         .until("the page has reconnected", "peers.length > 1")
         .await;
-    video::starts(&browser).await;
-    let playback = video::measure(&browser, 4.0).await;
-    video::is_smooth(&playback);
+    video::newest_plays(&browser).await;
+    video::plays_smoothly(&browser, 4.0).await;
     assert_eq!(video::codec(&browser).await, "video/H264");
     assert_eq!(
         browser.run("return peers.length").await,

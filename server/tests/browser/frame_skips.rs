@@ -6,13 +6,13 @@ use testkit::browser::{Appearance, TestBrowser};
 
 use crate::{STREAM, server, video};
 
-/// Makes the page's statistics report no decoded frames while `window.still` is true.
-const STILL: &str = "const ask = RTCPeerConnection.prototype.getStats; let count = null; window.still = false; \
+/// Makes the page's statistics report no decoded frames while `window.still` is true, and else one more each time, if a busy machine decodes none.
+const STILL: &str = "const ask = RTCPeerConnection.prototype.getStats; let count = 0; window.still = false; \
     RTCPeerConnection.prototype.getStats = async function() { \
         const report = await ask.call(this), reported = new Map(); \
         report.forEach((entry, id) => { \
             const video = entry.type == 'inbound-rtp' && entry.kind == 'video'; \
-            if (video && !still) count = entry.framesDecoded; \
+            if (video && !still) count = Math.max(entry.framesDecoded, count + 1); \
             reported.set(id, video ? { ...entry, framesDecoded: count, freezeCount: 0 } : entry); \
         }); \
         return reported; \
@@ -45,6 +45,7 @@ async fn a_notice_shows_while_frames_are_skipped() {
         assert_eq!(requests, 0, "the server is not asked while the video plays");
 
         // No frames are decoded: the page asks the server, which has skipped none.
+        let still = Instant::now();
         browser.run("window.still = true").await;
         let session = browser
             .until("the page asks the server", &format!("{REQUESTED}[0]"))
@@ -60,6 +61,7 @@ async fn a_notice_shows_while_frames_are_skipped() {
         let began = Instant::now();
         browser.screenshot(&format!("watch-slow-{language}")).await;
         browser.run("window.still = false").await;
+        let still = still.elapsed();
         browser
             .until("the notice disappears", &format!("{NOTICE} == null"))
             .await;
@@ -69,6 +71,11 @@ async fn a_notice_shows_while_frames_are_skipped() {
             began.elapsed()
         );
         let requests = browser.run(&format!("return {REQUESTED}.length")).await;
-        assert!(requests.as_u64() < Some(6), "{requests} requests");
+        // One every other second, and one that was due.
+        let limit = still.as_secs() / 2 + 3;
+        assert!(
+            requests.as_u64() <= Some(limit),
+            "{requests} requests in {still:?}"
+        );
     }
 }

@@ -148,6 +148,7 @@ async fn the_language_follows_the_browser_and_can_be_changed_on_the_page() {
         .run("return document.querySelector('h1').innerText")
         .await;
     browser.click("input[name=language][value=en]").await;
+    // Throws, which is no state yet, while there is no heading.
     let changed = format!("document.querySelector('h1').innerText != {chinese}");
     browser.until("the heading is English", &changed).await;
     // It is kept.

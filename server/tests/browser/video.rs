@@ -50,23 +50,34 @@ pub(crate) async fn measure(browser: &TestBrowser, seconds: f64) -> Playback {
     }
 }
 
-/// Fails unless this is the clip in assets/ (1280 by 720, 25 fps, with audio), playing smoothly.
-pub(crate) fn is_the_clip(playback: &Playback) {
-    assert_eq!(
-        (playback.width, playback.height),
-        (1280, 720),
-        "{playback:?}"
-    );
-    assert!((24.0..26.0).contains(&playback.fps), "{playback:?}");
-    is_smooth(playback);
+/// Measurements, one of which has to be good.
+pub(crate) const ATTEMPTS: usize = 3;
+
+/// Fails unless this is the clip in assets/ (1280 by 720, 25 fps, with audio), playing smoothly for some seconds.
+pub(crate) async fn plays_the_clip(browser: &TestBrowser, seconds: f64) {
+    testkit::one_of(ATTEMPTS, async || {
+        let playback = smooth(measure(browser, seconds).await)?;
+        let size = (playback.width, playback.height);
+        match size == (1280, 720) && (24.0..26.0).contains(&playback.fps) {
+            true => Ok(()),
+            false => Err(format!("not the clip: {playback:?}")),
+        }
+    })
+    .await;
 }
 
-/// Fails unless a video of 25 frames per second plays without a long freeze and with audio. Idle cores present 24 frames per second
-/// and freeze for 0.1 s at most; two cores that also compile present 14 and freeze for 0.6 s.
-pub(crate) fn is_smooth(playback: &Playback) {
-    assert!(playback.presented_fps > 10.0, "{playback:?}");
-    assert!(playback.longest_freeze < 1.0, "{playback:?}");
-    assert!(playback.loudness > 0.001, "no audio: {playback:?}");
+/// Fails unless a video of 25 frames per second plays for some seconds without a long freeze and with audio.
+pub(crate) async fn plays_smoothly(browser: &TestBrowser, seconds: f64) -> Playback {
+    testkit::one_of(ATTEMPTS, async || smooth(measure(browser, seconds).await)).await
+}
+
+/// Idle cores present 24 frames per second and freeze for 0.1 s at most; two cores that also compile present 14 and freeze for 0.6 s.
+pub(crate) fn smooth(playback: Playback) -> Result<Playback, String> {
+    let is_smooth = playback.presented_fps > 10.0 && playback.longest_freeze < 1.0;
+    match is_smooth && playback.loudness > 0.001 {
+        true => Ok(playback),
+        false => Err(format!("a freeze, or no audio: {playback:?}")),
+    }
 }
 
 /// Counts presented frames. Audio is measured by an analyser on the stream, or by the energy in the connection's statistics in a browser
@@ -129,19 +140,28 @@ pub(crate) async fn is_gone(browser: &TestBrowser) {
     browser.until("the video is gone", gone).await;
 }
 
-/// How many of the connections in `window.peers` are not closed.
-pub(crate) async fn connections(browser: &TestBrowser) -> u64 {
-    let open = browser
-        .run("return peers.filter(peer => peer.connectionState != 'closed').length")
-        .await;
-    open.as_u64().expect("a number")
+/// Waits until each of the connections in `window.peers` is closed.
+pub(crate) async fn connections_are_closed(browser: &TestBrowser) {
+    let closed = "peers.length && peers.every(peer => peer.connectionState == 'closed')";
+    browser.until("the connections are closed", closed).await;
 }
 
-/// The codec that the newest of `window.peers` receives video in, such as `video/VP8`.
+/// Waits until the newest of `window.peers` has decoded video.
+pub(crate) async fn newest_plays(browser: &TestBrowser) {
+    let decoded = "[...(await peers.at(-1).getStats()).values()] \
+                   .some(one => one.type == 'inbound-rtp' && one.kind == 'video' && one.framesDecoded > 0)";
+    browser
+        .until("the newest connection has video", decoded)
+        .await;
+}
+
+/// The codec that the newest of `window.peers` receives video in, such as `video/VP8`. Statistics name it some time after the first packet.
 pub(crate) async fn codec(browser: &TestBrowser) -> String {
-    let script = "const reports = await peers.at(-1).getStats(); \
-                  const video = [...reports.values()].find(one => one.type == 'inbound-rtp' && one.kind == 'video'); \
-                  return reports.get(video.codecId).mimeType";
-    let codec = browser.run(script).await;
+    let codec = "await (async () => { \
+                     const reports = await peers.at(-1).getStats(); \
+                     const video = [...reports.values()].find(one => one.type == 'inbound-rtp' && one.kind == 'video'); \
+                     return reports.get(video.codecId).mimeType; \
+                 })()";
+    let codec = browser.until("the statistics name the codec", codec).await;
     codec.as_str().unwrap_or_default().to_owned()
 }

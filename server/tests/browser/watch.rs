@@ -31,7 +31,7 @@ async fn chromium_plays_the_video_passed_through_across_the_loop_point() {
     let browser = TestBrowser::chromium().await;
     let server = server().await;
     watch_page(&browser, &server).await;
-    video::is_the_clip(&video::measure(&browser, 8.0).await);
+    video::plays_the_clip(&browser, 8.0).await;
     assert_eq!(video::codec(&browser).await, "video/H264");
     player_is(&browser, "playing").await;
     negotiates_transport_cc(&browser, 2).await;
@@ -50,7 +50,7 @@ async fn firefox_plays_a_vp8_rendition_across_the_loop_point() {
     let browser = TestBrowser::firefox().await;
     let server = server().await;
     watch_page(&browser, &server).await;
-    video::is_the_clip(&video::measure(&browser, 8.0).await);
+    video::plays_the_clip(&browser, 8.0).await;
     assert_eq!(video::codec(&browser).await, "video/VP8");
     negotiates_transport_cc(&browser, 2).await;
     browser.screenshot("watch-firefox").await;
@@ -64,11 +64,7 @@ async fn stop_ends_the_video_start_brings_it_back_and_so_does_a_reload() {
     browser.click("#stop").await;
     player_is(&browser, "stopped").await;
     video::is_gone(&browser).await;
-    assert_eq!(
-        video::connections(&browser).await,
-        0,
-        "stop closes the connection"
-    );
+    video::connections_are_closed(&browser).await;
     browser.screenshot("watch-stopped").await;
     browser.click("#stop").await;
     video::starts(&browser).await;
@@ -88,7 +84,7 @@ async fn the_video_comes_back_by_itself_after_the_server_was_restarted() {
     let _server = server_at(&address).await;
     player_is(&browser, "playing").await;
     video::starts(&browser).await;
-    video::is_the_clip(&video::measure(&browser, 3.0).await);
+    video::plays_the_clip(&browser, 3.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

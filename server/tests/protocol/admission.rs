@@ -1,7 +1,6 @@
 //! The limit on the bitrate to all viewers together.
 
-use std::time::Duration;
-use testkit::{TestServer, TestViewer, Wants, eventually, sentence};
+use testkit::{PATIENCE, TestServer, TestViewer, Wants, eventually, sentence};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_over_the_bandwidth_limit_gets_503_with_retry_after() {
@@ -47,12 +46,12 @@ async fn what_viewers_cost_is_measured_while_they_watch() {
     let guessed = server.health().await;
     assert_eq!(guessed.max_egress, None);
     assert!(guessed.egress > 0, "{guessed:?}");
-    eventually("it is measured", Duration::from_secs(15), || async {
+    eventually("it is measured", PATIENCE, || async {
         server.health().await.egress != guessed.egress
     })
     .await;
     viewer.leave().await;
-    eventually("no viewers are left", Duration::from_secs(2), || async {
+    eventually("no viewers are left", PATIENCE, || async {
         server.health().await.egress == 0
     })
     .await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use testkit::{TestServer, TestViewer, Wants, eventually, sentence};
+use testkit::{PATIENCE, TestServer, TestViewer, Wants, eventually, sentence};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -17,7 +17,7 @@ async fn watched() -> (TestServer, TestViewer) {
 
 async fn still_plays(viewer: &TestViewer) {
     let before = viewer.packets();
-    eventually("the others play on", Duration::from_secs(3), || async {
+    eventually("the others play on", PATIENCE, || async {
         viewer.packets() > before + 50
     })
     .await;

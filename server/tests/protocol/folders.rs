@@ -6,9 +6,8 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use testkit::{TestServer, TestViewer, Wants, eventually, sentence, skip};
+use testkit::{PATIENCE, TestServer, TestViewer, Wants, eventually, sentence, skip};
 
 /// A file that blocks whoever opens it, as a file on a network drive that does not answer: another process holds a lease on it (fcntl(2)),
 /// and does not give it up when it is asked to.
@@ -79,17 +78,15 @@ async fn links_are_followed_to_files_and_interfaces_of_the_kernel_are_not_read()
     assert_eq!(names(&server), ["linked"]);
     plays(&server, "linked").await;
     fs::copy(testkit::CLIP, at("film.mp4")).unwrap();
-    eventually("the film appears", Duration::from_secs(10), || async {
+    eventually("the film appears", PATIENCE, || async {
         names(&server) == ["film", "linked"]
     })
     .await;
     plays(&server, "film").await;
     fs::remove_file(target).unwrap();
-    eventually(
-        "the link leads nowhere",
-        Duration::from_secs(10),
-        || async { names(&server) == ["film"] },
-    )
+    eventually("the link leads nowhere", PATIENCE, || async {
+        names(&server) == ["film"]
+    })
     .await;
     server.stop().await;
 }
@@ -117,7 +114,7 @@ async fn files_that_block_delay_no_other_file_and_their_viewers_are_told() {
     let served = async {
         fs::copy(testkit::CLIP, folder.path().join("film.mp4")).unwrap();
         // Before anyone has asked for it.
-        eventually("it is read", Duration::from_secs(15), || async {
+        eventually("it is read", PATIENCE, || async {
             let film = server.registry.get("film");
             film.is_some_and(|film| film.info().video.is_some())
         })
@@ -125,7 +122,7 @@ async fn files_that_block_delay_no_other_file_and_their_viewers_are_told() {
         plays(&server, "film").await;
     };
     tokio::join!(refused, served);
-    eventually("no permit is kept", Duration::from_secs(5), || async {
+    eventually("no permit is kept", PATIENCE, || async {
         server.registry.viewers() == 0
     })
     .await;

@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::LocalSet;
 
 /// The time to wait for an event.
-const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = testkit::PATIENCE;
 /// The server's limit on connections of one address whose peer is not identified.
 const MAX_UNIDENTIFIED: usize = 16;
 /// The server's limit on the bytes of a datagram.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use testkit::{TestServer, TestViewer, Wants, eventually};
+use testkit::{PATIENCE, TestServer, TestViewer, Wants, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offer_that_never_connects_is_forgotten() {
@@ -25,11 +25,9 @@ async fn an_offer_that_never_connects_is_forgotten() {
         "it is no viewer"
     );
     assert_eq!(server.viewers.sessions(), 1);
-    eventually(
-        "the offer is forgotten",
-        Duration::from_secs(17),
-        || async { server.viewers.sessions() == 0 },
-    )
+    eventually("the offer is forgotten", PATIENCE, || async {
+        server.viewers.sessions() == 0
+    })
     .await;
     assert_eq!((admission.viewers(), admission.connecting()), (0, 0));
     server.stop().await;
@@ -56,7 +54,8 @@ async fn a_viewer_that_falls_silent_is_gone_within_ten_seconds() {
         .unwrap();
     assert_eq!(server.registry.viewers(), 1);
     let killed = Instant::now();
-    eventually("the viewer is gone", Duration::from_secs(10), || async {
+    // Ten seconds, and what a busy machine adds.
+    eventually("the viewer is gone", Duration::from_secs(15), || async {
         server.registry.viewers() == 0
     })
     .await;
@@ -75,7 +74,8 @@ async fn a_viewer_that_closes_its_connection_is_removed_at_once() {
     let viewer = TestViewer::watch(&server, "film").await;
     viewer.packets_of("H264", 20).await;
     viewer.leave().await;
-    eventually("the viewer is gone", Duration::from_secs(2), || async {
+    // As one that falls silent it would be gone after 9.5 s.
+    eventually("the viewer is gone", Duration::from_secs(6), || async {
         server.registry.viewers() == 0
     })
     .await;
@@ -91,8 +91,8 @@ async fn when_the_file_is_removed_its_viewers_see_the_end() {
     let viewer = TestViewer::watch(&server, "film").await;
     viewer.packets_of("H264", 20).await;
     std::fs::remove_file(file).unwrap();
-    viewer.ended(Duration::from_secs(5)).await;
-    eventually("the session is gone", Duration::from_secs(2), || async {
+    viewer.ended().await;
+    eventually("the session is gone", PATIENCE, || async {
         server.viewers.sessions() == 0
     })
     .await;
@@ -122,7 +122,7 @@ async fn when_the_file_becomes_another_kind_its_viewers_see_the_end_and_new_ones
     let viewer = TestViewer::watch(&server, "film").await;
     viewer.packets_of("H264", 20).await;
     std::fs::rename(at("audio.m4a"), at("film.mp4")).unwrap();
-    viewer.ended(Duration::from_secs(10)).await;
+    viewer.ended().await;
 
     let audio = Wants {
         video: false,
@@ -131,8 +131,8 @@ async fn when_the_file_becomes_another_kind_its_viewers_see_the_end_and_new_ones
     let listener = TestViewer::watch_with(&server, "film", audio).await;
     listener.packets_of("opus", 20).await;
     std::fs::rename(at("letter.txt"), at("film.mp4")).unwrap();
-    listener.ended(Duration::from_secs(10)).await;
-    eventually("the sessions end", Duration::from_secs(2), || async {
+    listener.ended().await;
+    eventually("the sessions end", PATIENCE, || async {
         server.viewers.sessions() == 0
     })
     .await;
@@ -152,7 +152,7 @@ async fn when_a_named_file_is_removed_its_viewers_see_the_end() {
     let viewer = TestViewer::watch(&server, "film").await;
     viewer.packets_of("H264", 20).await;
     std::fs::remove_file(file).unwrap();
-    viewer.ended(Duration::from_secs(10)).await;
+    viewer.ended().await;
     server.stop().await;
 }
 
@@ -166,14 +166,14 @@ async fn when_the_file_is_replaced_by_the_same_kind_its_viewers_watch_on() {
     let viewer = TestViewer::watch(&server, "film").await;
     viewer.packets_of("H264", 20).await;
     std::fs::rename(at("next.mov"), at("film.mp4")).unwrap();
-    eventually("the change is noticed", Duration::from_secs(10), || async {
+    eventually("the change is noticed", PATIENCE, || async {
         let film = server.registry.get("film");
         film.is_some_and(|film| film.info().duration > Some(60.0))
     })
     .await;
     // Longer than the clip.
     let before = viewer.received("H264").span;
-    eventually("it watches on", Duration::from_secs(15), || async {
+    eventually("it watches on", PATIENCE, || async {
         viewer.received("H264").span - before > 8 * 90_000
     })
     .await;
@@ -201,9 +201,9 @@ async fn at_shutdown_viewers_see_the_end_and_the_server_is_quick() {
         201
     );
     let took = server.stop().await;
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
     for viewer in &viewers {
-        viewer.ended(Duration::from_secs(1)).await;
+        viewer.ended().await;
     }
     waiting.leave().await;
 }

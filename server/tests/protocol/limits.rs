@@ -7,7 +7,7 @@ use reqwest::{Client, Response};
 use shared::api::{ApiError, StreamState, ViewerLimit};
 use shared::signaling::{ErrorCode, ServerMessage};
 use testkit::socket::{TestSocket, join};
-use testkit::{TestServer, TestViewer, Wants, eventually, sentence};
+use testkit::{PATIENCE, TestServer, TestViewer, Wants, eventually, sentence};
 
 /// So that requests of these tests, all from loopback, come from no trusted proxy.
 const NO_PROXY: [&str; 2] = ["--trusted-proxy", "192.0.2.0/24"];
@@ -278,7 +278,7 @@ async fn a_viewer_that_needs_an_encoder_gets_one_of_a_limited_number() {
     // The encoder is there for another stream when its last viewer has gone.
     one.leave().await;
     shares.leave().await;
-    eventually("its viewers have gone", Duration::from_secs(5), || async {
+    eventually("its viewers have gone", PATIENCE, || async {
         server.registry.get("one").unwrap().info().viewers == 0
     })
     .await;
@@ -316,7 +316,7 @@ async fn sockets_of_rooms_are_counted_by_address_too() {
     let sentence = one_more.ended(ErrorCode::ServerFull, 1013).await;
     assert!(sentence.contains("from your address"), "{sentence}");
     drop(sockets);
-    eventually("they are gone", Duration::from_secs(5), || async {
+    eventually("they are gone", PATIENCE, || async {
         server.rooms.sockets() <= 1
     })
     .await;

@@ -8,7 +8,7 @@ use shared::api::Codec;
 use testkit::film::{Film, FilmRecipe, RATE};
 use testkit::live::{AfterStall, Appended, LiveSource, LiveTrack};
 use testkit::pictures::Picture;
-use testkit::{TestServer, TestViewer, Wants, eventually};
+use testkit::{PATIENCE, TestServer, TestViewer, Wants, eventually};
 
 const STREAM: &str = "live";
 /// A viewer is at the edge when it has a picture this soon after the source appended it; idle cores need some milliseconds.
@@ -99,7 +99,7 @@ async fn shows(
     holds: impl Fn(&[Shown]) -> bool,
 ) {
     viewer.packets_of("H264", 1).await;
-    eventually(what, Duration::from_secs(20), || async {
+    eventually(what, PATIENCE, || async {
         holds(&shown(viewer, live, "H264"))
     })
     .await;
@@ -107,6 +107,10 @@ async fn shows(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_who_joins_late_in_a_gop_of_10_s_is_at_the_edge_within_a_second() {
+    testkit::measured(joins_late).await;
+}
+
+async fn joins_late() {
     let server = server().await;
     // The line carries 12 times the rate. So low a rate that a viewer that does not get to run for a while loses nothing of it.
     let film = FilmRecipe {
@@ -150,6 +154,10 @@ async fn a_viewer_who_joins_late_in_a_gop_of_10_s_is_at_the_edge_within_a_second
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_longer_gop_a_viewer_gets_its_keyframe_and_then_one_that_the_source_is_asked_for() {
+    testkit::measured(joins_in_a_longer_gop).await;
+}
+
+async fn joins_in_a_longer_gop() {
     let server = server().await;
     let film = FilmRecipe {
         gop: 30 * RATE,
@@ -187,6 +195,10 @@ async fn in_a_longer_gop_a_viewer_gets_its_keyframe_and_then_one_that_the_source
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stall_of_the_source_leaves_no_lasting_delay() {
+    testkit::measured(stalls).await;
+}
+
+async fn stalls() {
     let server = server().await;
     let film = FilmRecipe::default().make();
     for after in [AfterStall::Burst, AfterStall::Shift] {
@@ -234,7 +246,7 @@ async fn viewers_end_when_their_stream_is_unpublished_and_its_name_is_free_again
     let viewer = watch(&server).await;
     viewer.packets_of("H264", 20).await;
     assert!(server.registry.unpublish(STREAM).await);
-    viewer.ended(Duration::from_secs(5)).await;
+    viewer.ended().await;
     assert!(server.registry.get(STREAM).is_none());
     assert!(!server.registry.unpublish(STREAM).await, "only once");
     assert!(!server.registry.unpublish("test").await, "not published");
@@ -248,6 +260,10 @@ async fn viewers_end_when_their_stream_is_unpublished_and_its_name_is_free_again
 
 #[tokio::test(flavor = "multi_thread")]
 async fn viewers_go_on_when_the_publisher_begins_again() {
+    testkit::measured(begins_again).await;
+}
+
+async fn begins_again() {
     let server = server().await;
     let tracks = vec![
         LiveTrack::new(FilmRecipe::default().make()),
@@ -279,6 +295,10 @@ async fn viewers_go_on_when_the_publisher_begins_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_viewer_follows_a_rendition_of_its_own_and_can_change_to_another() {
+    testkit::measured(follow_renditions).await;
+}
+
+async fn follow_renditions() {
     let server = server().await;
     let large = FilmRecipe {
         gop: RATE,

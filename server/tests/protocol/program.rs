@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use testkit::process::{ServerProcess, program};
-use testkit::{TestViewer, Wants};
+use testkit::process::{ProcessUsage, ServerProcess, program};
+use testkit::{PATIENCE, TestViewer, Wants};
 
 /// A request that is never completed: shutdown waits for it for a moment.
 fn unfinished_request(program: &ServerProcess) -> TcpStream {
@@ -49,16 +49,10 @@ fn a_taken_port_is_reported_in_a_sentence() {
 #[test]
 fn one_signal_ends_it_in_order() {
     for signal in ["-INT", "-TERM"] {
-        let began = Instant::now();
         let mut program = ServerProcess::start(&["test:"]);
-        assert!(
-            began.elapsed() < Duration::from_secs(2),
-            "ready after {:?}",
-            began.elapsed()
-        );
         let _waits = unfinished_request(&program);
         program.signal(signal);
-        assert_eq!(program.exits_within(Duration::from_secs(5)), Some(0));
+        assert_eq!(program.exits_within(Duration::from_secs(10)), Some(0));
     }
 }
 
@@ -69,7 +63,8 @@ fn a_second_signal_ends_it_at_once() {
     program.signal("-INT");
     std::thread::sleep(Duration::from_millis(100));
     program.signal("-INT");
-    assert_eq!(program.exits_within(Duration::from_millis(800)), Some(130));
+    // After the first one alone it would be 0.
+    assert_eq!(program.exits_within(PATIENCE), Some(130));
 }
 
 #[test]
@@ -97,30 +92,26 @@ async fn hundreds_of_connects_leave_nothing_behind() {
     let connects = testkit::repetitions(500, 5_000);
     storm(&program, connects).await;
     println!("{connects} connects took {:?}", began.elapsed());
-    // Each connection is closed by a task of its own, which may still run.
-    tokio::time::sleep(Duration::from_secs(2)).await;
     // The allocator settles some MB higher in the first thousand connections; 500 leaked connections are more than
     // twice the limit.
-    let after = program.usage();
+    let is_flat = |after: &ProcessUsage| {
+        after.threads <= before.threads + 2
+            && after.files <= before.files + 4
+            && after.memory < before.memory + 16_000 * 1024
+    };
+    // Each connection is closed by a task of its own, which may still run.
+    let closed = Instant::now();
+    let mut after = program.usage();
+    while !is_flat(&after) {
+        assert!(closed.elapsed() < PATIENCE, "{before:?} to {after:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        after = program.usage();
+    }
     println!("before {before:?}, after {after:?}");
-    assert!(
-        after.threads <= before.threads + 2,
-        "threads: {before:?} to {after:?}"
-    );
-    assert!(
-        after.files <= before.files + 4,
-        "files: {before:?} to {after:?}"
-    );
-    assert!(
-        after.memory < before.memory + 16_000 * 1024,
-        "memory: {before:?} to {after:?}"
-    );
     let packets = resident.packets();
-    testkit::eventually(
-        "the one who stayed plays on",
-        Duration::from_secs(3),
-        || async { resident.packets() > packets + 50 },
-    )
+    testkit::eventually("the one who stayed plays on", PATIENCE, || async {
+        resident.packets() > packets + 50
+    })
     .await;
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use shared::signaling::{ClientMessage, ErrorCode, LeaveReason, PeerId, PeerKind, ServerMessage};
-use testkit::TestServer;
 use testkit::socket::{TestMember, TestSocket, candidate, join, key, offer};
+use testkit::{PATIENCE, TestServer};
 
 #[tokio::test]
 async fn two_peers_find_each_other_and_connect() {
@@ -124,11 +124,9 @@ async fn who_stays_away_for_too_long_is_lost() {
     let why = LeaveReason::Lost;
     assert_eq!(ada.receive().await, ServerMessage::Left { id, why });
     ada.drop_socket();
-    testkit::eventually(
-        "the empty room is gone",
-        Duration::from_secs(10),
-        || async { server.rooms.rooms() == 0 && server.rooms.sockets() == 0 },
-    )
+    testkit::eventually("the empty room is gone", PATIENCE, || async {
+        server.rooms.rooms() == 0 && server.rooms.sockets() == 0
+    })
     .await;
     server.stop().await;
 }
@@ -139,14 +137,14 @@ async fn a_room_where_everybody_is_away_makes_place_for_another() {
     let ada = TestMember::join(&server.url, "first", "Ada", 1).await;
     let id = ada.me.id.clone();
     ada.drop_socket();
-    testkit::eventually("Ada is away", Duration::from_secs(10), || async {
+    testkit::eventually("Ada is away", PATIENCE, || async {
         server.rooms.sockets() == 0
     })
     .await;
     assert_eq!(server.rooms.rooms(), 1);
     let bob = TestMember::join(&server.url, "second", "Bob", 2).await;
     bob.drop_socket();
-    testkit::eventually("Bob is away", Duration::from_secs(10), || async {
+    testkit::eventually("Bob is away", PATIENCE, || async {
         server.rooms.sockets() == 0
     })
     .await;
@@ -189,7 +187,7 @@ async fn peers_are_the_same_after_a_restart_of_the_server() {
     assert!(sentence.contains("join again"), "{sentence}");
     silent.ended(ErrorCode::ShuttingDown, 1012).await;
     let took = stopping.await.unwrap();
-    assert!(took < Duration::from_secs(4), "{took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
 
     let server = TestServer::at(&address, &["test:"]).await;
     let again = TestMember::join(&server.url, "demo", "Ada", 1).await;

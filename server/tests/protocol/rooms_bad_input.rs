@@ -1,11 +1,9 @@
 //! Rooms against garbage, floods, and pages of other origins.
 
-use std::time::{Duration, Instant};
-
 use futures_util::SinkExt;
 use shared::signaling::{ClientMessage, ErrorCode, MAX_MESSAGE, MAX_PEERS, PeerId, ServerMessage};
 use testkit::socket::{TestMember, TestSocket, candidate, join, offer};
-use testkit::{TestServer, eventually, sentence};
+use testkit::{PATIENCE, TestServer, eventually, sentence};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::{self, Message};
 
@@ -20,18 +18,16 @@ impl Bystanders {
         Self(one, two)
     }
 
-    /// Checks that they received no message, and still reach each other within 3 s.
+    /// Checks that they received no message, and still reach each other.
     async fn expect_undisturbed(&mut self) {
         let Self(one, two) = self;
         one.socket.expect_no_message().await;
-        let began = Instant::now();
         one.send_message(&offer(two.id(), "still there?")).await;
         let received = two.receive().await;
         assert!(
             matches!(&received, ServerMessage::Offer { sdp, .. } if sdp == "still there?"),
             "{received:?}"
         );
-        assert!(began.elapsed() < Duration::from_secs(3));
     }
 }
 
@@ -173,10 +169,7 @@ async fn the_longest_message_passes_and_a_longer_one_ends_the_socket() {
             let frame = Frame::message(text.clone(), OpCode::Data(kind), piece + 1 == pieces);
             let sent = mallory.socket.send(Message::Frame(frame));
             // The server may close before all was sent.
-            if !matches!(
-                tokio::time::timeout(Duration::from_secs(1), sent).await,
-                Ok(Ok(()))
-            ) {
+            if !matches!(tokio::time::timeout(PATIENCE, sent).await, Ok(Ok(()))) {
                 break;
             }
         }
@@ -244,7 +237,7 @@ async fn a_full_room_and_a_full_server_say_so() {
     let sentence = socket.ended(ErrorCode::ServerFull, 1013).await;
     assert!(sentence.contains("rooms"), "{sentence}");
     drop(socket);
-    eventually("they are gone", Duration::from_secs(3), || async {
+    eventually("they are gone", PATIENCE, || async {
         server.rooms.sockets() == MAX_PEERS
     })
     .await;
@@ -326,7 +319,7 @@ async fn bytes_that_are_no_websocket_end_that_socket_only() {
         stream.write_all(garbage).await.unwrap();
         let mut answer = Vec::new();
         let read = stream.read_to_end(&mut answer);
-        let read = tokio::time::timeout(Duration::from_secs(5), read).await;
+        let read = tokio::time::timeout(PATIENCE, read).await;
         assert!(read.is_ok(), "it is closed: {garbage:?}");
         assert!(answer.starts_with(b"HTTP/1.1 101"));
     }

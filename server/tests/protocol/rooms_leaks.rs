@@ -6,7 +6,7 @@ use futures_util::{SinkExt, StreamExt};
 use shared::signaling::ClientMessage;
 use testkit::process::{ProcessUsage, in_own_process};
 use testkit::socket::{TestSocket, join};
-use testkit::{TestServer, eventually};
+use testkit::{PATIENCE, TestServer, eventually};
 
 /// A thousand sockets, ended in every way.
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn sockets_leave_nothing_behind() {
 }
 
 async fn settled(server: &TestServer) {
-    eventually("all is gone", Duration::from_secs(10), || async {
+    eventually("all is gone", PATIENCE, || async {
         server.rooms.sockets() == 0 && server.rooms.rooms() == 0
     })
     .await;

@@ -8,7 +8,7 @@ use rtc::rtcp::sender_report::SenderReport;
 use rtc::rtcp::source_description::{SdesType, SourceDescription};
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{NackPair, TransportLayerNack};
 use testkit::rtcp_received::Compound;
-use testkit::{TestServer, TestViewer, Wants, eventually};
+use testkit::{PATIENCE, TestServer, TestViewer, Wants, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn video_and_audio_arrive_complete_and_in_order() {
@@ -54,7 +54,7 @@ async fn the_first_frame_is_a_keyframe_for_early_and_late_viewers() {
     // The clip has a keyframe every 5.3 s, so the viewer did not wait for the next one.
     let waited = received.last_at.unwrap().duration_since(late.offered_at);
     assert!(
-        waited < Duration::from_secs(3),
+        waited < Duration::from_secs(4),
         "{waited:?} to the first packet"
     );
     server.stop().await;
@@ -126,17 +126,17 @@ async fn viewers_of_one_stream_are_counted_and_forgotten() {
     two.packets_of("H264", 5).await;
     assert_eq!(server.registry.viewers(), 2);
     one.leave().await;
-    eventually("one viewer is left", Duration::from_secs(5), || async {
+    eventually("one viewer is left", PATIENCE, || async {
         server.registry.viewers() == 1
     })
     .await;
     let before = two.packets();
-    eventually("the other plays on", Duration::from_secs(2), || async {
+    eventually("the other plays on", PATIENCE, || async {
         two.packets() > before + 20
     })
     .await;
     two.leave().await;
-    eventually("no sessions are left", Duration::from_secs(5), || async {
+    eventually("no sessions are left", PATIENCE, || async {
         server.registry.viewers() == 0 && server.viewers.sessions() == 0
     })
     .await;
@@ -168,11 +168,9 @@ async fn a_lost_packet_is_sent_again() {
         })
         .await;
     let asked = [lost, lost.wrapping_add(1), lost.wrapping_add(3)];
-    eventually(
-        "three packets are retransmitted",
-        Duration::from_secs(3),
-        || async { viewer.received("H264").repeated == asked },
-    )
+    eventually("three packets are retransmitted", PATIENCE, || async {
+        viewer.received("H264").repeated == asked
+    })
     .await;
     assert_eq!(viewer.received("H264").gaps, 0, "nothing else is disturbed");
     server.stop().await;
@@ -214,7 +212,7 @@ async fn a_viewer_that_cannot_go_on_gets_a_keyframe() {
         })
         .await;
     for (viewer, before) in [&by_pli, &by_fir].into_iter().zip(before) {
-        eventually("a keyframe comes", Duration::from_secs(2), || async {
+        eventually("a keyframe comes", Duration::from_secs(4), || async {
             keyframes(viewer) > before
         })
         .await;
@@ -245,7 +243,7 @@ async fn stray_packets_disturb_no_viewer() {
         }
     }
     let before = viewer.packets();
-    eventually("it plays on", Duration::from_secs(3), || async {
+    eventually("it plays on", PATIENCE, || async {
         viewer.packets() > before + 50
     })
     .await;
@@ -273,7 +271,7 @@ async fn sender_reports_carry_the_cname_of_the_answer() {
         reports.map(|report| report.ssrc).collect()
     };
     let reported = || viewer.rtcp.compounds();
-    eventually("reports arrive", Duration::from_secs(10), || async {
+    eventually("reports arrive", PATIENCE, || async {
         let compounds = reported();
         let compounds = compounds.iter().map(reports);
         compounds.filter(|sources| !sources.is_empty()).count() >= 2

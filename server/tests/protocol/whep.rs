@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use testkit::{TestServer, TestViewer, Wants, eventually, sentence};
+use testkit::{PATIENCE, TestServer, TestViewer, Wants, eventually, sentence};
 use webrtc::peer_connection::RTCIceConnectionState::{Checking, Connected};
 use webrtc::peer_connection::RTCSessionDescription;
 
@@ -179,7 +179,7 @@ async fn a_deleted_session_ends_at_once() {
         (server.registry.viewers(), server.viewers.sessions()),
         (0, 0)
     );
-    viewer.ended(Duration::from_secs(1)).await;
+    viewer.ended().await;
     // Another task counts the packets that have arrived.
     tokio::time::sleep(Duration::from_millis(100)).await;
     let packets = viewer.packets();
@@ -302,12 +302,12 @@ async fn after_an_ice_restart_media_goes_on() {
         .unwrap();
     viewer.answer = renewed;
     let before = viewer.packets();
-    eventually("packets go on", Duration::from_secs(5), || async {
+    eventually("packets go on", PATIENCE, || async {
         viewer.packets() > before + 200
     })
     .await;
     // The viewer's checks carry the new credentials, and a response counts only with the integrity of the server's new password.
-    eventually("ICE connects again", Duration::from_secs(5), || async {
+    eventually("ICE connects again", PATIENCE, || async {
         viewer.ice_states().ends_with(&[Checking, Connected])
     })
     .await;
@@ -328,13 +328,13 @@ async fn a_full_server_refuses_and_disturbs_no_viewer() {
         assert!(sentence(response).await.contains("Try again"));
     }
     let before = viewer.received("H264");
-    eventually("it plays on", Duration::from_secs(3), || async {
+    eventually("it plays on", PATIENCE, || async {
         viewer.received("H264").packets > before.packets + 50
     })
     .await;
     assert_eq!(viewer.received("H264").gaps, 0);
     viewer.leave().await;
-    eventually("the place is free", Duration::from_secs(5), || async {
+    eventually("the place is free", PATIENCE, || async {
         server.registry.viewers() == 0
     })
     .await;

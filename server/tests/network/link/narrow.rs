@@ -1,7 +1,7 @@
 //! A bottleneck below the video's bitrate, for some time.
 
 use super::network::{Network, Queue};
-use super::verdict::Verdict;
+use super::verdict::{Verdict, scenario};
 use super::video::Video;
 use super::viewer::Viewer;
 
@@ -18,11 +18,14 @@ const TO_GIVE_WAY: f64 = 5.0;
 
 /// A bottleneck for some seconds, and what has to hold.
 async fn narrow(name: &'static str, video: &Video, bits: u64, seconds: f64) {
-    let Some(network) = Network::build(video) else {
-        return;
-    };
-    let mut verdict = Verdict::of(name);
-    let viewer = Viewer::watch(&network).await;
+    scenario(name, video, async |network, verdict| {
+        narrow_on(network, verdict, bits, seconds).await;
+    })
+    .await;
+}
+
+async fn narrow_on(network: &Network, verdict: &mut Verdict, bits: u64, seconds: f64) {
+    let viewer = Viewer::watch(network).await;
     network.queue(Queue::Bottleneck {
         bits,
         queue_ms: QUEUE_MS,
@@ -77,7 +80,6 @@ async fn narrow(name: &'static str, video: &Video, bits: u64, seconds: f64) {
         ),
     };
     verdict.expect(near, what);
-    verdict.assert(network);
 }
 
 #[tokio::test]

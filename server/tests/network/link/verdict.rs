@@ -5,6 +5,9 @@ use super::samples::{Samples, Span};
 use super::video::Video;
 use super::viewer::Viewer;
 
+/// Runs of a scenario, one of which has to come out well.
+const RUNS: usize = 2;
+
 /// Seconds from the end of a fault until frames arrive as before it.
 const RECOVERY: f64 = 2.0;
 /// Seconds after the recovery in which nothing may freeze.
@@ -21,7 +24,7 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    pub(crate) fn of(name: &'static str) -> Self {
+    fn of(name: &'static str) -> Self {
         Self {
             name,
             wrong: Vec::new(),
@@ -103,14 +106,29 @@ impl Verdict {
         samples
     }
 
-    /// Panics if an expectation failed. Ends the network first.
-    pub(crate) fn assert(self, network: Network) {
-        drop(network);
-        assert!(
-            self.wrong.is_empty(),
-            "{}:\n{}",
-            self.name,
-            self.wrong.join("\n")
-        );
+    /// The expectations that failed.
+    fn outcome(self) -> Result<(), String> {
+        match self.wrong.is_empty() {
+            true => Ok(()),
+            false => Err(format!("{}:\n{}", self.name, self.wrong.join("\n"))),
+        }
     }
+}
+
+/// Runs a scenario of this name with a viewer of this video, on a network of its own.
+pub(crate) async fn scenario(
+    name: &'static str,
+    video: &Video,
+    run: impl AsyncFn(&Network, &mut Verdict),
+) {
+    testkit::one_of(RUNS, async || {
+        let Some(network) = Network::build(video) else {
+            return Ok(());
+        };
+        let mut verdict = Verdict::of(name);
+        run(&network, &mut verdict).await;
+        drop(network);
+        verdict.outcome()
+    })
+    .await;
 }

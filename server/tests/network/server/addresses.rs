@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::network::Network;
-use testkit::eventually;
+use testkit::{PATIENCE, eventually};
 
 /// The server looks for changes every few seconds.
 const NOTICED: Duration = Duration::from_secs(15);
@@ -42,7 +42,7 @@ async fn new_addresses(network: &Network) {
         viewer.leave().await;
     }
     let before = early.packets();
-    eventually("the first plays on", Duration::from_secs(3), || async {
+    eventually("the first plays on", PATIENCE, || async {
         early.packets() > before + 50
     })
     .await;
@@ -75,7 +75,7 @@ async fn lost_address(network: &Network) {
     let viewer = network.watch("10.1.0.2", "10.1.0.1").await;
     viewer.packets_of("H264", 50).await;
     let before = early.packets();
-    eventually("the first plays on", Duration::from_secs(3), || async {
+    eventually("the first plays on", PATIENCE, || async {
         early.packets() > before + 50
     })
     .await;

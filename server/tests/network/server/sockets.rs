@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::network::{Network, ONE};
-use testkit::{TestViewer, eventually};
+use testkit::{TestViewer, eventually, one_of};
 
 /// Their media fills the buffer of the socket in seconds.
 const SLOW_VIEWERS: usize = 4;
@@ -46,13 +46,20 @@ async fn full_socket(network: &Network) {
     })
     .await;
 
-    let (began, start) = (Instant::now(), fast.received("H264"));
-    tokio::time::sleep(PLAYED).await;
-    let received = fast.received("H264");
-    let played = f64::from(received.span - start.span) / 90_000.0;
-    let passed = began.elapsed().as_secs_f64();
-    assert!(played > passed - 1.0, "{played} s of video in {passed} s");
-    assert_eq!(received.gaps, start.gaps);
+    let start = fast.received("H264");
+    one_of(3, async || {
+        let (began, start) = (Instant::now(), fast.received("H264"));
+        tokio::time::sleep(PLAYED).await;
+        let received = fast.received("H264");
+        let played = f64::from(received.span - start.span) / 90_000.0;
+        let passed = began.elapsed().as_secs_f64();
+        match played > passed - 1.0 {
+            true => Ok(()),
+            false => Err(format!("{played} s of video in {passed} s")),
+        }
+    })
+    .await;
+    assert_eq!(fast.received("H264").gaps, start.gaps);
 
     let queue = network.queue(ONE);
     assert!(queue.waiting > QUEUED, "the socket is still full");

@@ -1,7 +1,5 @@
 //! `a=fingerprint` in forms that RFC 8122 allows.
 
-use std::time::Duration;
-
 use testkit::{TestViewer, Wants, sentence};
 
 use super::{goes_on, serve, watch_with};
@@ -37,7 +35,7 @@ async fn a_fingerprint_in_capitals_and_one_among_several_are_checked() {
     for change in changes {
         let changed = |offer: String| changed(&offer, change);
         let watching = watch_with(&server, changed, str::to_owned).await;
-        goes_on(&watching.viewer, Duration::from_secs(5)).await;
+        goes_on(&watching.viewer).await;
         watching.viewer.leave().await;
     }
     server.stop().await;

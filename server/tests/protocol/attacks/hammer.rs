@@ -63,7 +63,7 @@ async fn addresses_that_an_offer_or_a_patch_names_are_sent_no_datagram() {
     })
     .await;
     assert!(hit.is_err(), "the victim got {hit:?}");
-    goes_on(&watching.viewer, Duration::from_secs(2)).await;
+    goes_on(&watching.viewer).await;
     absent.leave().await;
     watching.viewer.leave().await;
     server.stop().await;

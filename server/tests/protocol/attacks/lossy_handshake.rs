@@ -1,8 +1,8 @@
 //! Connecting over a path that loses datagrams.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use testkit::eventually;
+use testkit::{PATIENCE, eventually};
 use tokio::task::JoinSet;
 
 use super::relay::Relay;
@@ -43,7 +43,7 @@ async fn viewers_connect_over_a_path_that_loses_every_fifth_datagram_each_way() 
             let viewer = Str0mViewer::join_by(&server, "film", by).await;
             relays.push(relay);
             joining.spawn(async move {
-                eventually("it watches", Duration::from_secs(5), || async {
+                eventually("it watches", PATIENCE, || async {
                     viewer.received().audio_packets > 0
                 })
                 .await;

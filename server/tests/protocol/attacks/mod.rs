@@ -15,9 +15,7 @@ mod silent_connections;
 mod stray_datagrams;
 mod unchecked_offers;
 
-use std::time::Duration;
-
-use testkit::{TestServer, TestViewer, Wants, eventually};
+use testkit::{PATIENCE, TestServer, TestViewer, Wants, eventually};
 
 use relay::Relay;
 pub(crate) use relay::Relay as ViewerRelay;
@@ -67,9 +65,9 @@ async fn watch_through(server: &TestServer, relay: &Relay) -> Watching {
 }
 
 /// Waits until the viewer has received half a second more of the film.
-async fn goes_on(viewer: &TestViewer, limit: Duration) {
+async fn goes_on(viewer: &TestViewer) {
     let before = viewer.received("H264").markers;
-    eventually("the viewer watches on", limit, || async {
+    eventually("the viewer watches on", PATIENCE, || async {
         viewer.received("H264").markers > before + 12
     })
     .await;

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use testkit::TestServer;
 use tokio::net::UdpSocket;
@@ -78,7 +78,7 @@ async fn forged_checks_are_neither_answered_nor_remembered() {
     let flooded = flood(&server, &forged).await;
     assert_eq!(flooded.answered, 0, "{flooded:?}");
     assert_eq!(flooded.stray, (ROUNDS * PORTS) as u64, "{flooded:?}");
-    goes_on(&watching.viewer, Duration::from_secs(2)).await;
+    goes_on(&watching.viewer).await;
     assert_eq!(watching.viewer.received("H264").gaps, 0);
     watching.viewer.leave().await;
     server.stop().await;
@@ -90,11 +90,14 @@ async fn authentic_checks_from_a_thousand_ports_make_few_routes() {
     let watching = watch(&server).await;
     watching.viewer.packets_of("H264", 20).await;
     let credentials = CheckCredentials::of(&watching.offer, &watching.answer);
+    let began = Instant::now();
     let flooded = flood(&server, &credentials).await;
-    assert!((1..=MAX_PATHS).contains(&flooded.answered), "{flooded:?}");
-    let known = (ROUNDS * PORTS) as u64 - flooded.stray;
-    assert!((1..=MAX_PATHS as u64).contains(&known), "{flooded:?}");
-    goes_on(&watching.viewer, Duration::from_secs(2)).await;
+    // One that is not heard for 5 s gives its place up, which a busy machine may take for the flood.
+    let most = MAX_PATHS * (1 + began.elapsed().as_secs() as usize / 5);
+    assert!((1..=most).contains(&flooded.answered), "{flooded:?}");
+    let known = ROUNDS * PORTS - flooded.stray as usize;
+    assert!((1..=most).contains(&known), "{flooded:?}");
+    goes_on(&watching.viewer).await;
     assert_eq!(watching.viewer.received("H264").gaps, 0);
     // Another viewer joins as ever.
     let other = watch(&server).await.viewer;
@@ -118,7 +121,7 @@ async fn a_viewer_who_moves_is_followed_while_forged_checks_name_its_session() {
     sleep(Duration::from_millis(500)).await;
     relay.move_to(Ipv4Addr::new(127, 0, 0, 8)).await;
     sleep(Duration::from_millis(200)).await;
-    goes_on(&watching.viewer, Duration::from_secs(9)).await;
+    goes_on(&watching.viewer).await;
     attacker.stop();
     watching.viewer.leave().await;
     server.stop().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use net::datagram::DatagramKind;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
-use testkit::eventually;
+use testkit::{PATIENCE, eventually};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -51,16 +51,14 @@ async fn media_does_not_follow_an_authentic_packet_from_another_address() {
     let mut datagram = [0; 2048];
     let arrived = timeout(Duration::from_secs(1), attacker.recv(&mut datagram)).await;
     assert!(arrived.is_err(), "the attacker got {arrived:?}");
-    goes_on(&viewer, Duration::from_secs(2)).await;
+    goes_on(&viewer).await;
     assert_eq!(viewer.received("H264").gaps, 0);
 
     // From the viewer's own address a packet like it is heard, and that one was not.
     viewer.feedback("H264", pli).await;
-    eventually(
-        "the next packet is heard",
-        Duration::from_secs(2),
-        || async { viewer.info().await.plis == 1 },
-    )
+    eventually("the next packet is heard", PATIENCE, || async {
+        viewer.info().await.plis == 1
+    })
     .await;
     viewer.leave().await;
     server.stop().await;
@@ -107,7 +105,7 @@ async fn a_repeated_check_from_another_address_gets_small_answers_and_no_media()
         assert!(received > 0, "an authentic check is answered");
         assert!(received <= 3 * sent, "{received} bytes for {sent}");
     }
-    goes_on(&viewer, Duration::from_secs(2)).await;
+    goes_on(&viewer).await;
     assert_eq!(viewer.received("H264").gaps, 0);
     viewer.leave().await;
     server.stop().await;
@@ -123,7 +121,7 @@ async fn a_viewer_whose_own_checks_come_from_another_address_is_followed() {
     relay.move_to(Ipv4Addr::new(127, 0, 0, 8)).await;
     // Its next check comes within 2 s, and the previous address is given up after 4.4 s without an answer.
     sleep(Duration::from_millis(200)).await;
-    goes_on(&viewer, Duration::from_secs(9)).await;
+    goes_on(&viewer).await;
     viewer.leave().await;
     server.stop().await;
 }

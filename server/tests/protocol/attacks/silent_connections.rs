@@ -1,9 +1,8 @@
 //! ICE-TCP connections that say nothing.
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
-use testkit::{TestViewer, Wants, eventually};
+use testkit::{PATIENCE, TestViewer, Wants, eventually};
 use tokio::net::TcpSocket;
 
 use super::serve;
@@ -29,7 +28,7 @@ async fn silent_connections_shut_out_neither_their_own_address_nor_another() {
             ..Joining::by(Transport::Tcp)
         };
         let viewer = Str0mViewer::join_by(&server, "film", joining).await;
-        eventually("it watches", Duration::from_secs(2), || async {
+        eventually("it watches", PATIENCE, || async {
             viewer.received().frames > 10
         })
         .await;

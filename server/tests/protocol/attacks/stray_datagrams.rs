@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::attacker::Attacker;
 use super::relay::{Relay, address_of};
@@ -44,13 +44,11 @@ async fn under_stray_datagrams_viewers_watch_join_and_move() {
     let attacker = Attacker::start(address_of(&server), datagram);
     relay.move_to(Ipv4Addr::new(127, 0, 0, 8)).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let began = Instant::now();
     let joining = watch(&server).await.viewer;
     joining.packets_of("H264", 20).await;
-    assert!(began.elapsed() < Duration::from_secs(1));
-    goes_on(&moving, Duration::from_secs(9)).await;
+    goes_on(&moving).await;
     for viewer in [&watching, &joining] {
-        goes_on(viewer, Duration::from_secs(2)).await;
+        goes_on(viewer).await;
         assert_eq!(viewer.received("H264").gaps, 0);
     }
     // They have arrived, most of them at least: a full socket loses some.

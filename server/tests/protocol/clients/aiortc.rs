@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::RATE;
-use testkit::{TestServer, skip};
+use testkit::{TestServer, measured, skip};
 
 /// A virtual environment made by `cargo xtask setup`.
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/aiortc/bin/python");
@@ -17,16 +17,16 @@ const SCRIPT: &str = concat!(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn aiortc_watches_and_what_it_loses_is_repaired() {
-    watches("SRTP_AEAD_AES_128_GCM", "").await;
+    measured(|| watches("SRTP_AEAD_AES_128_GCM", "")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn aiortc_without_gcm_watches_and_what_it_loses_is_repaired() {
-    watches("SRTP_AES128_CM_SHA1_80", "AES128_CM").await;
+    measured(|| watches("SRTP_AES128_CM_SHA1_80", "AES128_CM")).await;
 }
 
 /// Offers the SRTP profiles whose names contain `offered`; `profile` is the expected choice.
-async fn watches(profile: &str, offered: &str) {
+async fn watches(profile: &'static str, offered: &'static str) {
     if !Path::new(PYTHON).exists() {
         return skip("aiortc is missing; `cargo xtask setup` installs it");
     }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use testkit::process::{ProcessUsage, in_own_process};
+use testkit::{PATIENCE, eventually};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
 
@@ -91,17 +92,24 @@ async fn connections_that_say_nothing_are_few_and_end() {
     for _ in 0..64 {
         silent.push(TcpStream::connect(turn.address).await.unwrap());
     }
+    let open = || {
+        let open = silent.iter().filter(|stream| {
+            let error = stream.try_read(&mut [0; 1]).map_err(|error| error.kind());
+            error == Err(std::io::ErrorKind::WouldBlock)
+        });
+        open.count()
+    };
+    eventually("32 of one address are left", PATIENCE, || async {
+        open() == 32
+    })
+    .await;
     tokio::time::sleep(SOON / 4).await;
-    let open = silent.iter().filter(|stream| {
-        let error = stream.try_read(&mut [0; 1]).map_err(|error| error.kind());
-        error == Err(std::io::ErrorKind::WouldBlock)
-    });
-    assert_eq!(open.count(), 32, "of one address");
+    assert_eq!(open(), 32, "and no fewer");
     drop(silent);
     let mut late = turn.client(By::Tcp).await;
     tokio::time::sleep(SOON / 4).await;
     drop(late);
     late = turn.client(By::Tcp).await;
-    let closed = timeout(Duration::from_secs(15), late.read()).await;
+    let closed = timeout(PATIENCE, late.read()).await;
     assert_eq!(closed, Ok(None), "a connection without an allocation ends");
 }

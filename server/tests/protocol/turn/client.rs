@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use testkit::PATIENCE;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
@@ -168,13 +169,13 @@ impl TurnClient {
         self.write(&frame).await;
     }
 
-    /// The next datagram of a peer, within [`SOON`].
+    /// The next datagram of a peer.
     pub(crate) async fn receive(&mut self) -> Option<Received> {
         loop {
             if let Some(received) = self.arrived.pop_front() {
                 return Some(received);
             }
-            let frame = timeout(SOON, self.read()).await.ok()??;
+            let frame = timeout(PATIENCE, self.read()).await.ok()??;
             self.sort(&frame);
         }
     }
@@ -234,7 +235,7 @@ impl TurnClient {
 
     async fn answer_to(&mut self, request: &[u8]) -> Option<Vec<u8>> {
         let id = &request[4..20];
-        timeout(SOON, async {
+        timeout(PATIENCE, async {
             loop {
                 let frame = self.read().await?;
                 if frame.len() >= 20 && &frame[4..20] == id {

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use clap::Parser;
 use server::Server;
 use server::config::Config;
+use testkit::PATIENCE;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 use turn::Secret;
@@ -154,7 +155,7 @@ async fn a_user_has_a_quota_and_so_has_the_server() {
     assert_eq!(turn.client(By::Udp).await.allocate().await, Err(CAPACITY));
     mine.refresh(0).await.unwrap();
     drop(second);
-    let deadline = tokio::time::Instant::now() + SOON;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
     while third.allocate().await.is_err() {
         assert!(
             tokio::time::Instant::now() < deadline,
@@ -259,7 +260,7 @@ async fn clients_are_configured_to_use_only_relays() {
 
 /// Binds the address as soon as it is free.
 async fn take_over(address: SocketAddr) -> UdpSocket {
-    let deadline = tokio::time::Instant::now() + SOON;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
         match UdpSocket::bind(address).await {
             Ok(socket) => return socket,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use testkit::skip;
+use testkit::{PATIENCE, skip};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
@@ -35,7 +35,7 @@ async fn two_ports_answer_stun_so_that_a_nat_shows_its_kind() {
         request[8..].fill(port as u8);
         socket.send_to(&request, ("127.0.0.1", port)).await.unwrap();
         let mut answer = [0; 200];
-        let (_, from) = timeout(SOON, socket.recv_from(&mut answer))
+        let (_, from) = timeout(PATIENCE, socket.recv_from(&mut answer))
             .await
             .unwrap()
             .unwrap();
@@ -96,7 +96,7 @@ async fn no_peer_reaches_a_client_without_a_permission() {
     client
         .send(stranger.local_addr().unwrap(), b"not permitted")
         .await;
-    assert_eq!(client.receive().await, None);
+    assert!(timeout(SOON, client.receive()).await.is_err());
     assert!(stranger.try_recv(&mut [0; 10]).is_err());
 }
 
@@ -192,9 +192,9 @@ async fn shutdown_frees_every_port() {
     let address = turn.address;
     let (mut one, mut two) = (turn.client(By::Udp).await, turn.client(By::Tcp).await);
     let relayed = [one.allocate().await.unwrap(), two.allocate().await.unwrap()];
-    assert!(turn.server.stop().await < Duration::from_secs(2));
+    assert!(turn.server.stop().await < Duration::from_secs(10));
     assert_eq!(
-        timeout(SOON, two.read()).await,
+        timeout(PATIENCE, two.read()).await,
         Ok(None),
         "connections are closed"
     );
@@ -206,7 +206,7 @@ async fn shutdown_frees_every_port() {
 
 async fn receive_from(peer: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     let mut buffer = vec![0; 65_536];
-    let (length, from) = timeout(SOON, peer.recv_from(&mut buffer))
+    let (length, from) = timeout(PATIENCE, peer.recv_from(&mut buffer))
         .await
         .expect("data")
         .unwrap();
