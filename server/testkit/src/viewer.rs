@@ -13,7 +13,7 @@ use rtc::interceptor::{NackGeneratorBuilder, ReceiverReportBuilder, Slot};
 use rtc::peer_connection::transport::RTCDtlsTransportState;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
-use shared::api::ViewerInfo;
+use shared::api::{ApiError, ViewerInfo, ViewerLimit};
 use tokio::sync::watch;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
@@ -31,6 +31,8 @@ use crate::{PATIENCE, TestServer};
 /// A burst of a whole GOP overflows the receive buffer of a viewer that does not get to run: what is lost is asked for again soon.
 const NACK_INTERVAL: Duration = Duration::from_millis(20);
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// The pause before an offer is repeated.
+const RETRY: Duration = Duration::from_millis(500);
 /// The time for a close_notify. A viewer that is told nothing takes longer to notice.
 const TOLD: Duration = Duration::from_secs(10);
 
@@ -153,13 +155,24 @@ impl TestViewer {
     /// As [`Self::watch_at`], with a socket on this address.
     pub async fn watch_from(address: &str, server: &str, stream: &str, wants: Wants) -> Self {
         let (mut viewer, offer) = Self::offer_from(address, wants).await;
-        viewer.offered_at = Instant::now();
-        let request = reqwest::Client::new().post(format!("{server}/whep/{stream}"));
-        let request = request
-            .header("content-type", "application/sdp")
-            .body(offer);
-        let response = request.send().await.expect("an answer");
-        assert_eq!(response.status(), 201, "{:?}", response.text().await);
+        let began = Instant::now();
+        let response = loop {
+            viewer.offered_at = Instant::now();
+            let request = reqwest::Client::new().post(format!("{server}/whep/{stream}"));
+            let request = request.header("content-type", "application/sdp");
+            let request = request.body(offer.clone());
+            let response = request.send().await.expect("an answer");
+            if response.status() == 201 {
+                break response;
+            }
+            // A server on a busy machine may be behind for a moment.
+            let text = response.text().await.expect("a text");
+            let refused = serde_json::from_str(&text).ok();
+            let limit = refused.and_then(|refused: ApiError| refused.limit);
+            let again = limit == Some(ViewerLimit::Processor);
+            assert!(again && began.elapsed() < PATIENCE, "{text}");
+            tokio::time::sleep(RETRY).await;
+        };
         let header = |name: &str| response.headers()[name].to_str().expect("ASCII").to_owned();
         viewer.session = format!("{server}{}", header("location"));
         viewer.etag = header("etag");

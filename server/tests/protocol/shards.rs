@@ -1,6 +1,7 @@
 //! The threads that send media: which viewers they get, and what happens when one of them fails.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use egress::shard::Fault;
 use testkit::{PATIENCE, TestServer, TestViewer, Wants, eventually};
@@ -151,11 +152,11 @@ async fn a_shard_that_cannot_keep_up_keeps_its_viewers_and_gets_no_new_ones() {
     assert_eq!(server.registry.viewers(), 1, "its checks were answered");
     server.viewers.inject_fault(0, Fault::Slow(Duration::ZERO));
     let before = viewer.packets();
-    eventually("it plays on", Duration::from_secs(30), || async {
+    eventually("it plays on", PATIENCE, || async {
         viewer.packets() > before + 50
     })
     .await;
-    eventually("there is room again", Duration::from_secs(30), || async {
+    eventually("there is room again", PATIENCE, || async {
         post().await.status() == 201
     })
     .await;
