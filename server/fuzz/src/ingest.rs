@@ -169,7 +169,12 @@ impl Publisher {
         );
     }
 
-    fn check_unit(&mut self, LineUnit { line, ssrc, unit }: &LineUnit) {
+    fn check_unit(
+        &mut self,
+        LineUnit {
+            line, ssrc, unit, ..
+        }: &LineUnit,
+    ) {
         assert_eq!(*line == 1, unit.codec.is_video());
         assert!(!unit.data.is_empty());
         assert!(unit.keyframe || unit.codec.is_video());

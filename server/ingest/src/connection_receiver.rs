@@ -12,6 +12,7 @@ use crate::line_receiver::LineReceiver;
 use crate::packet::RtpPacket;
 use crate::receiver::Receiver;
 use crate::rtcp::{put_cname, put_nack, put_pli, put_receiver_reports, sender_reports};
+use crate::sender_clock::SenderClock;
 use crate::twcc_recorder::TwccRecorder;
 use crate::unit::ReceivedUnit;
 
@@ -39,6 +40,8 @@ pub struct LineUnit {
     pub line: usize,
     /// The RTP times of another SSRC have nothing to do with these.
     pub ssrc: u32,
+    /// When it was taken, on our clock ([`SenderClock`]): its presentation time.
+    pub time: Instant,
     pub unit: ReceivedUnit,
 }
 
@@ -50,6 +53,7 @@ pub struct ConnectionReceiver {
     mid_extension: Option<u8>,
     twcc_extension: Option<u8>,
     lines: Vec<LineReceiver>,
+    clock: SenderClock,
     twcc: TwccRecorder,
     unknown: u64,
 }
@@ -62,6 +66,7 @@ impl ConnectionReceiver {
             mid_extension: params.mid_extension,
             twcc_extension: params.twcc_extension,
             lines: params.lines.into_iter().map(LineReceiver::new).collect(),
+            clock: SenderClock::new(now),
             twcc: TwccRecorder::new(now),
             unknown: 0,
         }
@@ -116,7 +121,13 @@ impl ConnectionReceiver {
             let receiver = receiver.receiver_mut()?;
             let unit = receiver.poll(now)?;
             let ssrc = receiver.params().ssrc;
-            Some(LineUnit { line, ssrc, unit })
+            let time = self.clock.time(line, ssrc, &unit, receiver.sender_report());
+            Some(LineUnit {
+                line,
+                ssrc,
+                time,
+                unit,
+            })
         })
     }
 

@@ -16,10 +16,13 @@
 //! | [`reception`] | loss and jitter for report blocks; the newest sender report |
 //! | [`rtcp`] | RTCP of a receiver |
 //! | [`twcc_recorder`] | transport-wide feedback |
+//! | [`sender_clock`] | when units were taken: one clock for all tracks of a sender |
+//! | [`decode_times`] | decode times from presentation times |
 //! | [`receiver`], [`mod@unit`] | one track; what it delivers |
 //! | [`connection_receiver`], `line_receiver` | all tracks of a connection; the SSRCs of an m-line |
 
 pub mod connection_receiver;
+pub mod decode_times;
 pub mod keyframe_requests;
 pub mod nack;
 pub mod packet;
@@ -28,6 +31,7 @@ pub mod reception;
 pub mod reorder;
 pub mod rtcp;
 pub mod rtx;
+pub mod sender_clock;
 pub mod sequence;
 pub mod twcc_recorder;
 pub mod unit;
