@@ -167,6 +167,11 @@ impl Agent {
         self.has_heard
     }
 
+    /// The peer is lite: it answers checks, and sends none.
+    pub fn has_lite_peer(&self) -> bool {
+        self.lite_peer.is_some()
+    }
+
     pub fn local(&self) -> &Credentials {
         &self.session.local
     }

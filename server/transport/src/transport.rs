@@ -193,10 +193,12 @@ impl Transport {
     /// When the connection ends if nothing happens, and why.
     fn deadline(&self) -> Option<(Instant, EndReason)> {
         match self.state {
-            State::Connecting { since } => Some(match self.agent.has_heard() {
-                false => (since + CHECK_TIMEOUT, EndReason::NeverChecked),
-                true => (since + CONNECT_TIMEOUT, EndReason::NeverConnected),
-            }),
+            State::Connecting { since } => {
+                Some(match self.agent.has_heard() || self.agent.has_lite_peer() {
+                    false => (since + CHECK_TIMEOUT, EndReason::NeverChecked),
+                    true => (since + CONNECT_TIMEOUT, EndReason::NeverConnected),
+                })
+            }
             State::Connected { media } => {
                 let heard = self.agent.last_heard().max(media);
                 Some((heard + self.silence, EndReason::Silent))

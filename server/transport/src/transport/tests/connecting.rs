@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::pair::{PORT, Pair, remote};
 use crate::dtls::{DtlsError, Fingerprint, Profile, Role};
+use crate::ice::CheckPacer;
 use crate::simulated_network::SimulatedNetwork;
 use crate::{EndReason, Event};
 
@@ -68,6 +69,17 @@ fn without_a_check_of_the_peer_it_sends_nothing_and_ends_after_5_s() {
     assert_eq!(pair.ended(), Some(ended));
     assert_eq!((pair.events.len(), pair.server.next_timeout()), (1, None));
     assert!(pair.dtls_sent.is_empty());
+}
+
+#[test]
+fn a_lite_peer_has_15_s_to_answer() {
+    let network = SimulatedNetwork::new(PORT, 100, 1);
+    let mut pair = Pair::with(Role::Client, network, |_| {});
+    let (pacer, now) = (CheckPacer::default(), pair.now);
+    pair.server.check_candidates(&[remote(PORT)], &pacer, now);
+    pair.run(Duration::from_secs(60));
+    let ended = (Duration::from_secs(15), EndReason::NeverConnected);
+    assert_eq!(pair.ended(), Some(ended));
 }
 
 #[test]
