@@ -45,7 +45,7 @@ async fn of_a_flood_of_restarts_40_a_second_are_taken_and_the_viewer_watches_on(
     assert!(sentence.contains("40 times a second"), "{sentence}");
 
     // Its old credentials work until those of a restart do.
-    goes_on(&watching.viewer, Duration::from_secs(10)).await;
+    goes_on(&watching.viewer).await;
     let limit = Duration::from_secs(10);
     eventually("a later restart is taken", limit, || async {
         let response = restart(FLOOD).await.expect("an answer");
