@@ -5,6 +5,7 @@
 //! | [`h264`] | H.264 access units and their parameter sets |
 //! | [`sps`] | the content of H.264 sequence parameter sets |
 //! | `vui`, `sd` | the matrix of video that names none |
+//! | [`vp8`] | VP8 frame headers |
 //! | [`vp9`] | VP9 frame headers |
 //! | [`av1`] | AV1 OBUs |
 //! | `bit_reader` | bits |
@@ -12,6 +13,7 @@
 pub mod av1;
 pub mod h264;
 pub mod sps;
+pub mod vp8;
 pub mod vp9;
 
 mod bit_reader;

@@ -10,6 +10,8 @@ const SYNC_CODE: u32 = 0x49_8342;
 /// `color_space`.
 const UNKNOWN: u32 = 0;
 const SMPTE170M: u8 = 3;
+/// Not in profile 0.
+const RGB: u32 = 7;
 /// The position of `color_space`, three bits, in a keyframe of profile 0.
 const COLOR_SPACE: usize = 32;
 
@@ -25,20 +27,47 @@ pub fn with_sd_matrix(frame: Bytes) -> Bytes {
 }
 
 fn is_untagged_sd_keyframe(frame: &[u8]) -> bool {
-    let mut bits = BitReader::new(frame);
-    let mut field = |count| bits.bits(count).unwrap_or(u32::MAX);
-    // Profile 0, no repeated frame, a keyframe.
-    if field(2) != FRAME_MARKER || field(2) != 0 || field(2) != 0 {
-        return false;
+    Keyframe::parse(frame).is_some_and(|keyframe| {
+        keyframe.color_space == UNKNOWN && is_sd(keyframe.width, keyframe.height)
+    })
+}
+
+/// Width and height, if the frame is a keyframe of profile 0, which is the one that browsers send.
+pub fn keyframe_size(frame: &[u8]) -> Option<(u32, u32)> {
+    let keyframe = Keyframe::parse(frame)?;
+    Some((keyframe.width, keyframe.height))
+}
+
+/// The header of a keyframe of profile 0.
+struct Keyframe {
+    color_space: u32,
+    width: u32,
+    height: u32,
+}
+
+impl Keyframe {
+    fn parse(frame: &[u8]) -> Option<Self> {
+        let mut bits = BitReader::new(frame);
+        // Profile 0, no repeated frame, a keyframe.
+        if bits.bits(2)? != FRAME_MARKER || bits.bits(2)? != 0 || bits.bits(2)? != 0 {
+            return None;
+        }
+        bits.bits(2)?; // show_frame, error_resilient_mode
+        if bits.bits(24)? != SYNC_CODE {
+            return None;
+        }
+        let color_space = bits.bits(3)?;
+        if color_space == RGB {
+            return None;
+        }
+        bits.flag()?; // color_range
+        Some(Self {
+            color_space,
+            // frame_width_minus_1, frame_height_minus_1
+            width: bits.bits(16)? + 1,
+            height: bits.bits(16)? + 1,
+        })
     }
-    field(2); // show_frame, error_resilient_mode
-    if field(24) != SYNC_CODE || field(3) != UNKNOWN {
-        return false;
-    }
-    field(1); // color_range
-    // frame_width_minus_1, frame_height_minus_1
-    let (width, height) = (field(16), field(16));
-    is_sd(width.saturating_add(1), height.saturating_add(1))
 }
 
 #[cfg(test)]
@@ -65,6 +94,15 @@ mod tests {
         let mut between = keyframe(0, 576);
         between[0] |= 4; // frame_type
         assert_eq!(tag(between.clone()), between);
+    }
+
+    #[test]
+    fn the_size_of_a_keyframe_is_read_and_another_frame_has_none() {
+        assert_eq!(keyframe_size(&keyframe(2, 720)), Some((320, 720)));
+        let mut between = keyframe(0, 576);
+        between[0] |= 4;
+        assert_eq!(keyframe_size(&between), None);
+        assert_eq!(keyframe_size(&keyframe(RGB as u8, 576)), None);
     }
 
     proptest! {
