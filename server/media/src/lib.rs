@@ -10,6 +10,7 @@
 //! | [`track`] | tracks, and what a source offers |
 //! | [`access_unit`], [`time`] | one coded video frame or Opus packet; the clock of a stream |
 //! | [`source`] | a source's input and output: `Input`, `Sink`, `run` |
+//! | [`first_iteration`] | the units of a file at once, for tests and benchmarks |
 //! | [`control`] | requests to a running source: codecs, keyframes, stop |
 //! | [`probe`] | the tracks of a source and how each is delivered |
 //! | [`facts`] | facts about tracks |
@@ -40,6 +41,7 @@ pub mod clock;
 pub mod control;
 pub mod error;
 pub mod facts;
+pub mod first_iteration;
 pub mod orientation;
 pub mod packet_scan;
 pub mod packetize;

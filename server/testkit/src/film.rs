@@ -1,18 +1,15 @@
 //! A film that FFmpeg encodes for a test, as access units in memory.
 
-use std::cell::{Cell, RefCell};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use media::access_unit::AccessUnit;
-use media::control::Control;
-use media::source::{Clock, Input, Probe, Sink, probe, run_on};
+use media::first_iteration::first_iteration;
+use media::source::{Input, probe};
 use media::time::MediaTime;
-use media::track::TrackId;
 use shared::api::Codec;
 
 /// Frames per second of every film.
@@ -202,62 +199,11 @@ fn read(file: PathBuf, codec: Codec, seconds: u32) -> Film {
         "{codec:?} is to be passed through: {probe:?}"
     );
     let length = i64::from(seconds) * 1_000_000;
-    let control = Control::default();
-    let clock = Skipping(Cell::new(Instant::now()));
-    let units = RefCell::new(Vec::new());
-    let mut sink = Collector {
-        units: &units,
-        control: &control,
-        codec,
-        end: MediaTime(length),
-    };
-    run_on(&clock, &input, &probe, &control, &mut sink).expect("the film is read");
     Film {
         codec,
         size: None,
         bit_rate: 0,
-        units: units.into_inner(),
+        units: first_iteration(&input, &probe, codec, MediaTime(length)).expect("the film is read"),
         length,
     }
-}
-
-/// Skips ahead instead of sleeping.
-struct Skipping(Cell<Instant>);
-
-impl Clock for Skipping {
-    fn now(&self) -> Instant {
-        self.0.get()
-    }
-
-    fn sleep(&self, _: &Control, until: Instant) {
-        self.0
-            .set(until.max(self.0.get() + Duration::from_micros(1)));
-    }
-}
-
-/// Keeps the units of one codec, and stops the source at the end of its first iteration.
-struct Collector<'a> {
-    units: &'a RefCell<Vec<AccessUnit>>,
-    control: &'a Control,
-    codec: Codec,
-    end: MediaTime,
-}
-
-impl Sink for Collector<'_> {
-    fn anchor(&mut self, _: MediaTime, _: Instant) {}
-
-    fn begin_run(&mut self) {}
-
-    fn append(&mut self, _: TrackId, unit: AccessUnit) {
-        // The last packet of sound may end a little later than the film.
-        if unit.dts.plus_micros(5_000) >= self.end {
-            self.control.stop();
-        } else if unit.codec == self.codec {
-            self.units.borrow_mut().push(unit);
-        }
-    }
-
-    fn replanned(&mut self, _: &Probe) {}
-
-    fn dropped(&mut self, _: u64) {}
 }

@@ -1,16 +1,13 @@
 //! Films that FFmpeg encodes, as access units; and FFmpeg as the judge of what came out.
 
-use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use ingest::unit::ReceivedUnit;
 use media::access_unit::AccessUnit;
-use media::control::Control;
-use media::source::{Clock, Input, Probe, Sink, probe, run_on};
+use media::first_iteration::first_iteration;
+use media::source::{Input, probe};
 use media::time::MediaTime;
-use media::track::TrackId;
 use shared::api::Codec;
 
 /// Frames per second, and from one keyframe to the next.
@@ -60,55 +57,8 @@ pub(crate) fn film(codec: Codec, seconds: u32) -> Vec<AccessUnit> {
     let input = Input::File(file);
     let probe = probe(&input).expect("the film can be played");
     assert!(probe.passes_through(codec), "{probe:?}");
-    let control = Control::default();
-    let units = RefCell::new(Vec::new());
-    let mut sink = Collector {
-        units: &units,
-        control: &control,
-        end: MediaTime(i64::from(seconds) * 1_000_000),
-    };
-    let clock = Skipping(Cell::new(Instant::now()));
-    run_on(&clock, &input, &probe, &control, &mut sink).expect("the film is read");
-    units.into_inner()
-}
-
-/// Skips ahead instead of sleeping.
-struct Skipping(Cell<Instant>);
-
-impl Clock for Skipping {
-    fn now(&self) -> Instant {
-        self.0.get()
-    }
-
-    fn sleep(&self, _: &Control, until: Instant) {
-        let next = self.0.get() + Duration::from_micros(1);
-        self.0.set(until.max(next));
-    }
-}
-
-/// Stops the source at the end of its first iteration.
-struct Collector<'a> {
-    units: &'a RefCell<Vec<AccessUnit>>,
-    control: &'a Control,
-    end: MediaTime,
-}
-
-impl Sink for Collector<'_> {
-    fn anchor(&mut self, _: MediaTime, _: Instant) {}
-
-    fn begin_run(&mut self) {}
-
-    fn append(&mut self, _: TrackId, unit: AccessUnit) {
-        if unit.dts.plus_micros(5_000) >= self.end {
-            self.control.stop();
-        } else {
-            self.units.borrow_mut().push(unit);
-        }
-    }
-
-    fn replanned(&mut self, _: &Probe) {}
-
-    fn dropped(&mut self, _: u64) {}
+    let end = MediaTime(i64::from(seconds) * 1_000_000);
+    first_iteration(&input, &probe, codec, end).expect("the film is read")
 }
 
 /// How many frames FFmpeg decodes. Panics at the first error.
