@@ -2,6 +2,7 @@
 
 mod connecting;
 mod ending;
+mod keeping_alive;
 mod moving;
 mod pair;
 mod patient_dtls;

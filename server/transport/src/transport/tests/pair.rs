@@ -33,6 +33,8 @@ pub(super) struct Pair {
     pub(super) client: Rtc,
     pub(super) server: Transport,
     pub(super) network: SimulatedNetwork,
+    /// What becomes of a datagram that the client sends; `None`: nothing.
+    pub(super) client_sends: fn(Vec<u8>) -> Option<Vec<u8>>,
     /// When each event of the server came, since the start.
     pub(super) events: Vec<(Duration, Event)>,
     /// Datagrams of the server, other than STUN, by port.
@@ -112,6 +114,7 @@ impl Pair {
             client,
             server: Transport::new(&IDENTITY, params, now).expect("complete parameters"),
             network,
+            client_sends: Some,
             events: Vec::new(),
             dtls_sent: Vec::new(),
             client_connected: None,
@@ -184,8 +187,10 @@ impl Pair {
         loop {
             match self.client.poll_output() {
                 Ok(Output::Transmit(transmit)) => {
-                    let bytes = transmit.contents.to_vec();
-                    self.network.send_to_server(self.now, bytes);
+                    let bytes = (self.client_sends)(transmit.contents.to_vec());
+                    if let Some(bytes) = bytes {
+                        self.network.send_to_server(self.now, bytes);
+                    }
                 }
                 Ok(Output::Timeout(at)) if self.client.is_alive() => return Some(at),
                 Ok(Output::Event(Str0mEvent::Connected)) => self.client_connected = Some(elapsed),
@@ -228,7 +233,12 @@ impl Pair {
 
     /// A pair that is connected.
     pub(super) fn connected(role: Role) -> Self {
-        let mut pair = Self::new(role, 0, 1);
+        Self::connected_with(role, |_| {})
+    }
+
+    /// As [`Self::connected`]; `change` changes what the server believes.
+    pub(super) fn connected_with(role: Role, change: impl FnOnce(&mut TransportParams)) -> Self {
+        let mut pair = Self::with(role, SimulatedNetwork::new(PORT, 0, 1), change);
         pair.run(Duration::from_secs(5));
         assert!(pair.both_connected_at().is_some(), "{:?}", pair.events);
         pair

@@ -1,7 +1,7 @@
 //! str0m's DTLS with the timer of libwebrtc.
 //!
 //! Its own waits for 1 s and gives up after four repetitions: with a fifth of the datagrams lost each way, it loses one handshake
-//! in a hundred, whoever is at the other end. There is no setting, but it takes another provider. With this timer it is one in
+//! in a hundred, with any peer. There is no setting, but it takes another provider. With this timer it is one in
 //! 1,500 that takes longer than 5 s: its back-off has no bound.
 
 use std::sync::Arc;
