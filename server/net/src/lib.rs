@@ -10,7 +10,7 @@
 //! | [`routes`] | the routing table: the viewer of each datagram (pure) |
 //! | [`socket`] | one address of a port |
 //! | [`route`] | one peer's share of a port, and the path to it |
-//! | `peer` | what the port and the route of a peer share: TCP connections, where its SRTCP goes |
+//! | `peer` | what the port and the route of a peer share: TCP connections, where its media and SRTCP go |
 //! | [`arrival`] | a datagram on its way to the connection of its peer |
 //! | [`datagram`] | the protocol of a datagram, by its first bytes (pure) |
 //! | [`tcp`] | the same over TCP, for networks that block UDP |

@@ -1,9 +1,10 @@
-//! State that a port shares with the route of one peer: its TCP connections, and where its SRTCP goes.
+//! State that a port shares with the route of one peer: its TCP connections, and where its media and its SRTCP go.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
-use super::arrival::ArrivalQueue;
+use super::arrival::{ArrivalKind, ArrivalQueue, Waiting};
 use super::datagram::DatagramKind;
 use super::port::lock;
 use super::routes::{Remote, RouteId};
@@ -17,10 +18,11 @@ const MAX_CONNECTIONS: usize = 16;
 pub(super) struct PeerState {
     /// The id with which the peer's SRTCP is passed to the shard, plus one; 0: the shard does not serve the peer yet.
     feedback_target: AtomicU64,
+    /// The peer publishes: its SRTP and SRTCP go to its connection.
+    publishes: AtomicBool,
     /// TCP connections of the peer.
     connections: Mutex<Vec<(Remote, Arc<TcpSendQueue>)>>,
-    /// Datagrams of the peer in the queue of arrivals.
-    waiting: Arc<AtomicUsize>,
+    waiting: Waiting,
 }
 
 /// What became of a datagram.
@@ -35,13 +37,18 @@ impl PeerState {
     pub(super) fn new() -> Self {
         Self {
             feedback_target: AtomicU64::new(0),
+            publishes: AtomicBool::new(false),
             connections: Mutex::default(),
-            waiting: Arc::default(),
+            waiting: Waiting::default(),
         }
     }
 
     pub(super) fn set_feedback_target(&self, id: u64) {
         self.feedback_target.store(id + 1, Ordering::Release);
+    }
+
+    pub(super) fn receive_media(&self) {
+        self.publishes.store(true, Ordering::Release);
     }
 
     fn feedback_target(&self) -> Option<u64> {
@@ -73,18 +80,20 @@ impl PeerState {
         Some(Arc::clone(queue))
     }
 
-    /// STUN and DTLS go to the connection, SRTCP to the shard; before the shard serves the peer, it is dropped. A viewer sends nothing else.
+    /// STUN and DTLS go to the connection, as does the media of a publisher. The SRTCP of a viewer goes to the shard, which may not serve it yet; a viewer
+    /// sends nothing else.
     pub(super) fn dispatch(
         &self,
-        id: RouteId,
-        from: Remote,
+        (id, from, at): (RouteId, Remote, Instant),
         datagram: &[u8],
         arrivals: &ArrivalQueue,
         on_srtcp: &mut impl FnMut(u64, Remote, &[u8]),
     ) -> Dispatched {
+        let push = |kind| arrivals.push((id, from, at), kind, datagram, &self.waiting);
         let accepted = match DatagramKind::of(datagram) {
-            DatagramKind::Stun | DatagramKind::Dtls => {
-                arrivals.push(id, from, datagram, &self.waiting)
+            DatagramKind::Stun | DatagramKind::Dtls => push(ArrivalKind::Connection),
+            DatagramKind::Rtp | DatagramKind::Rtcp if self.publishes.load(Ordering::Acquire) => {
+                push(ArrivalKind::Media)
             }
             DatagramKind::Rtcp => {
                 if let Some(target) = self.feedback_target() {

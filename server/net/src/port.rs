@@ -1,7 +1,8 @@
 //! One UDP port: sockets that all peers of a shard share.
 //!
 //! One socket for each local address, all on the same port number, so that a reply leaves from the address that the request came to. [`Routes`] finds
-//! the peer of a datagram: SRTCP goes to the shard, STUN and DTLS into the bounded queue of the connections.
+//! the peer of a datagram: a viewer's SRTCP goes to the shard, STUN, DTLS and a publisher's media into the bounded queue of the
+//! connections.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -150,13 +151,13 @@ impl Port {
         // A separate statement, so that the routes are unlocked when the datagram is dispatched.
         let (peer, other) = self.destinations(now, from, datagram);
         match peer {
-            Some(peer) => self.deliver(&peer, from, datagram, on_srtcp),
+            Some(peer) => self.deliver(&peer, (from, now), datagram, on_srtcp),
             None => {
                 self.counters.stray.fetch_add(1, Ordering::Relaxed);
             }
         }
         if let Some(other) = other {
-            self.deliver(&other, from, datagram, on_srtcp);
+            self.deliver(&other, (from, now), datagram, on_srtcp);
         }
     }
 
@@ -177,7 +178,7 @@ impl Port {
         if DatagramKind::of(datagram) == DatagramKind::Stun && !peer.1.connected(from, queue) {
             return None;
         }
-        self.deliver(&peer, from, datagram, on_srtcp);
+        self.deliver(&peer, (from, now), datagram, on_srtcp);
         Some(peer.1)
     }
 
@@ -195,11 +196,12 @@ impl Port {
     fn deliver(
         &self,
         (id, peer): &Peer,
-        from: Remote,
+        (from, at): (Remote, Instant),
         datagram: &[u8],
         on_srtcp: &mut impl FnMut(u64, Remote, &[u8]),
     ) {
-        if peer.dispatch(*id, from, datagram, &self.arrivals, on_srtcp) == Dispatched::Lost {
+        let to = (*id, from, at);
+        if peer.dispatch(to, datagram, &self.arrivals, on_srtcp) == Dispatched::Lost {
             self.counters.overflowed.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -318,6 +320,16 @@ mod tests {
             feedback.recv().await.unwrap(),
             (7, b"\x81\xc9report".to_vec())
         );
+
+        assert!(arrivals.try_recv().is_err(), "the shard has its SRTCP");
+        route.receive_media();
+        send(b"\x80\x60media").await;
+        send(b"\x81\xc8report").await;
+        for expected in [&b"\x80\x60media"[..], b"\x81\xc8report"] {
+            let media = arrivals.recv().await.unwrap();
+            assert_eq!((media.to, &media.datagram[..]), (route.id(), expected));
+            assert!(media.at >= arrival.at);
+        }
 
         route.send(arrival.from, b"\x16answer");
         let mut buffer = [0; 100];

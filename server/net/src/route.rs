@@ -117,6 +117,11 @@ impl Route {
         self.peer.set_feedback_target(id);
     }
 
+    /// From now on the peer's SRTP and SRTCP go to its connection: it publishes.
+    pub fn receive_media(&self) {
+        self.peer.receive_media();
+    }
+
     /// Where the peer's media goes. `None`: nowhere yet.
     pub fn path(&self) -> Option<Path> {
         lock(&self.selected).clone()
