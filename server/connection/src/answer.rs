@@ -7,7 +7,9 @@ use transport::dtls::Role;
 use transport::ice::Credentials;
 
 use super::codecs::{Format, TRANSPORT_URI};
-use super::negotiation::{Negotiation, OfferedSection};
+use super::negotiation::Negotiation;
+use super::offered_connection::{OfferedConnection, OfferedSection};
+use super::offering::Medium;
 
 /// What the server says of itself in an answer.
 #[derive(Clone, Copy, Debug)]
@@ -21,21 +23,40 @@ pub(super) struct Local<'a> {
     pub(super) candidates: &'a [String],
     /// Names the source of all tracks (RFC 3550 6.5.1), and the stream that they belong to (RFC 8830).
     pub(super) cname: &'a str,
-    /// In the order of [`Negotiation::formats`].
-    pub(super) tracks: &'a [TrackParams],
 }
 
-/// The answer has the m-lines of the offer in the same order (RFC 3264 6).
-pub(super) fn write(negotiation: &Negotiation, local: &Local<'_>) -> String {
+/// The answer to a viewer. `tracks`: in the order of [`Negotiation::formats`].
+pub(super) fn write(
+    negotiation: &Negotiation,
+    local: &Local<'_>,
+    tracks: &[TrackParams],
+) -> String {
+    write_sections(&negotiation.connection, local, |answer, section, medium| {
+        let format = negotiation.format(medium);
+        let track = format.and_then(|format| {
+            let mut tracks = tracks.iter();
+            tracks.find(|track| track.payload_type == format.payload_type)
+        });
+        if let Some((format, track)) = format.zip(track) {
+            write_served(answer, section, format, track, local);
+        }
+    })
+}
+
+/// The answer has the m-lines of the offer in the same order (RFC 3264 6). `write` adds one that is not rejected.
+pub(super) fn write_sections(
+    connection: &OfferedConnection,
+    local: &Local<'_>,
+    mut write: impl FnMut(&mut String, &OfferedSection, Medium),
+) -> String {
     let mut answer = String::with_capacity(2048);
     push(&mut answer, "v=0");
     let id = local.session_id >> 1;
     push(&mut answer, format_args!("o=- {id} 2 IN IP4 127.0.0.1"));
     push(&mut answer, "s=-");
     push(&mut answer, "t=0 0");
-    if negotiation.bundled {
-        let served = negotiation.sections.iter();
-        let served = served.filter(|section| section.serves.is_some());
+    if connection.bundled {
+        let served = connection.served();
         let mids: Vec<_> = served
             .filter_map(|section| section.mid.as_deref())
             .collect();
@@ -46,40 +67,30 @@ pub(super) fn write(negotiation: &Negotiation, local: &Local<'_>) -> String {
     }
     push(&mut answer, "a=msid-semantic: WMS *");
     let mut candidates = Some(local.candidates);
-    for section in &negotiation.sections {
-        let format = section.serves.and_then(|medium| negotiation.format(medium));
-        let track = format.and_then(|format| {
-            let mut tracks = local.tracks.iter();
-            tracks.find(|track| track.payload_type == format.payload_type)
-        });
-        match format.zip(track) {
-            Some((format, track)) => {
-                write_served(&mut answer, section, format, track, local);
-                if let Some(candidates) = candidates.take() {
-                    for candidate in candidates {
-                        push(&mut answer, format_args!("a={candidate}"));
-                    }
-                    push(&mut answer, "a=end-of-candidates");
-                }
+    for section in &connection.sections {
+        let Some(medium) = section.serves else {
+            write_rejected(&mut answer, section);
+            continue;
+        };
+        write(&mut answer, section, medium);
+        if let Some(candidates) = candidates.take() {
+            for candidate in candidates {
+                push(&mut answer, format_args!("a={candidate}"));
             }
-            None => write_rejected(&mut answer, section),
+            push(&mut answer, "a=end-of-candidates");
         }
     }
     answer
 }
 
-fn write_served(
+/// An m-line with these formats, and its transport.
+pub(super) fn write_transport(
     answer: &mut String,
     section: &OfferedSection,
-    format: &Format,
-    track: &TrackParams,
+    formats: &str,
+    direction: &str,
     local: &Local<'_>,
 ) {
-    let payload_type = format.payload_type;
-    let mut formats = payload_type.to_string();
-    if let Some(rtx) = format.rtx {
-        let _ = write!(formats, " {rtx}");
-    }
     let (kind, protocol) = (&section.kind, &section.protocol);
     push(answer, format_args!("m={kind} 9 {protocol} {formats}"));
     push(answer, "c=IN IP4 0.0.0.0");
@@ -92,14 +103,31 @@ fn write_served(
         Role::Server => "passive",
     };
     push_attribute(answer, "setup", setup);
-    push(answer, "a=sendonly");
+    push(answer, format_args!("a={direction}"));
     push(answer, "a=rtcp-mux");
     if section.reduced_size_rtcp {
         push(answer, "a=rtcp-rsize");
     }
+}
+
+fn write_served(
+    answer: &mut String,
+    section: &OfferedSection,
+    format: &Format,
+    track: &TrackParams,
+    local: &Local<'_>,
+) {
+    let mut formats = format.payload_type.to_string();
+    if let Some(rtx) = format.rtx {
+        let _ = write!(formats, " {rtx}");
+    }
+    write_transport(answer, section, &formats, "sendonly", local);
     write_format(answer, format);
+    if let Some(id) = format.transport {
+        push(answer, format_args!("a=extmap:{id} {TRANSPORT_URI}"));
+    }
     let TrackParams { ssrc, rtx, .. } = *track;
-    let cname = local.cname;
+    let (cname, kind) = (local.cname, &section.kind);
     push(answer, format_args!("a=msid:{cname} {kind}"));
     if let Some((_, rtx)) = rtx {
         push(answer, format_args!("a=ssrc-group:FID {ssrc} {rtx}"));
@@ -113,8 +141,8 @@ fn write_served(
     }
 }
 
-/// The format, its retransmissions and feedback, and the header extension.
-fn write_format(answer: &mut String, format: &Format) {
+/// The format, its retransmissions and feedback.
+pub(super) fn write_format(answer: &mut String, format: &Format) {
     let payload_type = format.payload_type;
     let (name, clock_rate) = (format.codec.rtpmap_name(), format.codec.clock_rate());
     let channels = if format.codec.is_video() { "" } else { "/2" };
@@ -134,9 +162,6 @@ fn write_format(answer: &mut String, format: &Format) {
     if let Some(rtx) = format.rtx {
         push(answer, format_args!("a=rtpmap:{rtx} rtx/{clock_rate}"));
         push(answer, format_args!("a=fmtp:{rtx} apt={payload_type}"));
-    }
-    if let Some(id) = format.transport {
-        push(answer, format_args!("a=extmap:{id} {TRANSPORT_URI}"));
     }
 }
 
@@ -160,7 +185,7 @@ fn push_attribute(answer: &mut String, name: &str, value: &str) {
     push(answer, format_args!("a={name}:{value}"));
 }
 
-fn push(answer: &mut String, line: impl std::fmt::Display) {
+pub(super) fn push(answer: &mut String, line: impl std::fmt::Display) {
     // A String accepts everything.
     let _ = write!(answer, "{line}\r\n");
 }

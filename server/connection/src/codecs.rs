@@ -63,7 +63,13 @@ fn offered(section: &Section<'_>, codec: Codec) -> Vec<Format> {
                 && can_send(codec, fmtp);
             fits.then(|| {
                 let rtx = rtx(section, payload_type);
-                let (mut feedback, transport) = feedback(section, payload_type);
+                let mut feedback = feedback(section, payload_type, &FEEDBACK);
+                // `transport-cc` needs the header extension, too.
+                let has_feedback = feedback.iter().any(|kind| kind == TRANSPORT_FEEDBACK);
+                let transport = transport(section).filter(|_| has_feedback);
+                if transport.is_none() {
+                    feedback.retain(|kind| kind != TRANSPORT_FEEDBACK);
+                }
                 if rtx.is_none() {
                     // A repair needs a stream of its own: encrypted again under the old number, it would use a nonce twice. A viewer that is promised
                     // repairs waits for them; without the promise it asks for a keyframe at once.
@@ -83,13 +89,18 @@ fn offered(section: &Section<'_>, codec: Codec) -> Vec<Format> {
 }
 
 fn can_send(codec: Codec, fmtp: &str) -> bool {
+    // FU-A and STAP-A need the non-interleaved mode (RFC 6184 6.3).
+    let packetization = codec != Codec::H264 || parameter(fmtp, "packetization-mode") == Some("1");
+    packetization && is_main_profile(codec, fmtp)
+}
+
+/// The profile that every browser decodes; of H.264 any, since decoders accept more than they offer.
+fn is_main_profile(codec: Codec, fmtp: &str) -> bool {
     match codec {
-        // FU-A and STAP-A need the non-interleaved mode (RFC 6184 6.3).
-        Codec::H264 => parameter(fmtp, "packetization-mode") == Some("1"),
         // Profile 0 is 8 bits and 4:2:0; absent means 0 (RFC 9628 6, AV1 RTP 7.2.1).
         Codec::Vp9 => parameter(fmtp, "profile-id").unwrap_or("0") == "0",
         Codec::Av1 => parameter(fmtp, "profile").unwrap_or("0") == "0",
-        Codec::Vp8 | Codec::Opus => true,
+        Codec::H264 | Codec::Vp8 | Codec::Opus => true,
     }
 }
 
@@ -141,22 +152,17 @@ fn rtx(section: &Section<'_>, payload_type: u8) -> Option<u8> {
         })
 }
 
-/// The supported feedback, and the id of transport-wide sequence numbers. `transport-cc` needs both.
-fn feedback(section: &Section<'_>, payload_type: u8) -> (Vec<String>, Option<u8>) {
+/// Those of `supported` that are offered, in the order of `supported`.
+fn feedback(section: &Section<'_>, payload_type: u8, supported: &[&str]) -> Vec<String> {
     let offered: Vec<&str> = section
         .attributes("rtcp-fb")
         .filter_map(|value| value.split_once(' '))
         .filter(|(target, _)| *target == "*" || target.parse() == Ok(payload_type))
         .map(|(_, feedback)| feedback.trim())
         .collect();
-    let transport = transport(section).filter(|_| offered.contains(&TRANSPORT_FEEDBACK));
-    let feedback = FEEDBACK
-        .iter()
-        .filter(|wanted| offered.contains(wanted))
-        .filter(|wanted| **wanted != TRANSPORT_FEEDBACK || transport.is_some())
-        .map(|&feedback| feedback.to_owned())
-        .collect();
-    (feedback, transport)
+    let supported = supported.iter();
+    let feedback = supported.filter(|feedback| offered.contains(feedback));
+    feedback.map(|&feedback| feedback.to_owned()).collect()
 }
 
 /// The id in `a=extmap:ID[/DIRECTION] URI` (RFC 8285 5), when the browser accepts the extension in what it receives.

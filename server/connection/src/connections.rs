@@ -73,7 +73,7 @@ impl Connections {
         {
             self.deadlines.pop_first();
             if let Some(viewer) = self.viewers.get_mut(&id) {
-                viewer.deadline = None;
+                viewer.connection.deadline = None;
                 viewer.handle_timeout(now);
                 self.settle(now, id);
             }
@@ -84,13 +84,13 @@ impl Connections {
         match command {
             Command::Open(opening) => {
                 let viewer = Viewer::new(*opening, now);
-                let id = viewer.route_id();
+                let id = viewer.connection.route.id();
                 self.viewers.insert(id, viewer);
                 self.settle(now, id);
             }
             Command::Restart(id, local, remote) => {
                 if let Some(viewer) = self.viewers.get_mut(&id) {
-                    viewer.restart(now, local, remote);
+                    viewer.connection.restart(now, local, remote);
                     self.settle(now, id);
                 }
             }
@@ -107,7 +107,7 @@ impl Connections {
 
     pub(super) fn end(&mut self, now: Instant, id: RouteId, end: &End) {
         if let Some(viewer) = self.viewers.remove(&id) {
-            if let Some(deadline) = viewer.deadline {
+            if let Some(deadline) = viewer.connection.deadline {
                 self.deadlines.remove(&(deadline, id));
             }
             viewer.end(now, end);
@@ -124,10 +124,10 @@ impl Connections {
             return;
         }
         let next = viewer.next_timeout();
-        if next == viewer.deadline {
+        if next == viewer.connection.deadline {
             return;
         }
-        if let Some(deadline) = std::mem::replace(&mut viewer.deadline, next) {
+        if let Some(deadline) = std::mem::replace(&mut viewer.connection.deadline, next) {
             self.deadlines.remove(&(deadline, id));
         }
         if let Some(next) = next {

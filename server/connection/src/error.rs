@@ -2,7 +2,7 @@
 
 use super::negotiation::NegotiationError;
 use super::sdpfrag::FragmentError;
-use super::session::MAX_CHANGES;
+use super::session_control::MAX_CHANGES;
 use net::NetError;
 use stream::StreamError;
 

@@ -69,9 +69,8 @@ fn answer(negotiation: &Negotiation) -> String {
         role: Role::Client,
         candidates: &["candidate:1 1 udp 2 192.0.2.1 8189 typ host".to_owned()],
         cname: "c0ffee",
-        tracks: &tracks,
     };
-    answer::write(negotiation, &local)
+    answer::write(negotiation, &local, &tracks)
 }
 
 #[test]
@@ -167,9 +166,9 @@ fn lean_sections_share_the_transport_of_the_session() {
     let lean = lean.replace("m=video 9", "m=video 0");
     let offer = format!("{HEAD}{transport}{lean}");
     let negotiation = Negotiation::new(&offer, &offering()).unwrap();
-    assert_eq!(negotiation.credentials.ufrag, "abcd");
-    assert!(negotiation.peer_is_dtls_client);
-    assert_eq!(negotiation.fingerprints.len(), 1);
+    assert_eq!(negotiation.connection.credentials.ufrag, "abcd");
+    assert!(negotiation.connection.peer_is_dtls_client);
+    assert_eq!(negotiation.connection.fingerprints.len(), 1);
 }
 
 #[test]
@@ -179,7 +178,7 @@ fn one_fingerprint_that_can_be_checked_is_enough() {
         let given = section.lines().find(|line| line.contains("fingerprint"));
         let section = section.replace(given.unwrap(), lines);
         let negotiation = Negotiation::new(&format!("{HEAD}{section}"), &offering());
-        negotiation.map(|negotiation| negotiation.fingerprints.len())
+        negotiation.map(|negotiation| negotiation.connection.fingerprints.len())
     };
     let (sha256, sha1) = ("AB:".repeat(31) + "AB", "ab:".repeat(19) + "ab");
     assert_eq!(
@@ -282,6 +281,7 @@ fn a_viewer_that_offers_setup_active_is_the_dtls_client() {
     let is_client = |offer: &str| {
         Negotiation::new(offer, &offering())
             .unwrap()
+            .connection
             .peer_is_dtls_client
     };
     assert!(!is_client(&offer));

@@ -4,6 +4,8 @@
 
 /// Bounds the cost of an offer; browsers send fewer m-lines.
 const MAX_MEDIA: usize = 64;
+/// Formats of an m-line that are looked at; there are no more payload types.
+const MAX_FORMATS: usize = 128;
 
 /// Why a text is not a session description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -124,7 +126,7 @@ impl<'a> Section<'a> {
 
     /// RTP payload types, or `webrtc-datachannel`.
     pub(crate) fn formats(&self) -> impl Iterator<Item = &'a str> {
-        self.m_line().skip(3)
+        self.m_line().skip(3).take(MAX_FORMATS)
     }
 
     pub(crate) fn mid(&self) -> Option<&'a str> {

@@ -1,38 +1,51 @@
-//! The sessions of all viewers, by their secrets.
+//! Sessions by their secrets.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
-use super::session::Session;
+/// Sessions of one kind, by secret. Clones share them.
+#[derive(Debug)]
+pub(super) struct Sessions<T>(Arc<Inner<T>>);
 
-/// Sessions by secret. Clones share them.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Sessions(Arc<Inner>);
-
-#[derive(Debug, Default)]
-struct Inner {
-    by_secret: Mutex<HashMap<String, Arc<Session>>>,
+#[derive(Debug)]
+struct Inner<T> {
+    by_secret: Mutex<HashMap<String, Arc<T>>>,
     removed: Notify,
 }
 
 /// A session's place, until it is dropped at the end of the session.
 #[derive(Debug)]
-pub(super) struct Registration {
-    sessions: Sessions,
+pub(super) struct Registration<T> {
+    sessions: Sessions<T>,
     secret: String,
-    /// Dropped at the end, which [`Session::delete`] waits for.
+    /// Dropped at the end, which [`SessionControl::ended`](super::session_control::SessionControl::ended) waits for.
     _ended: watch::Sender<()>,
 }
 
-impl Sessions {
+impl<T> Default for Sessions<T> {
+    fn default() -> Self {
+        Self(Arc::new(Inner {
+            by_secret: Mutex::default(),
+            removed: Notify::new(),
+        }))
+    }
+}
+
+impl<T> Clone for Sessions<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Sessions<T> {
     pub(super) fn add(
         &self,
         secret: &str,
-        session: Arc<Session>,
+        session: Arc<T>,
         ended: watch::Sender<()>,
-    ) -> Registration {
+    ) -> Registration<T> {
         self.lock().insert(secret.to_owned(), session);
         Registration {
             sessions: self.clone(),
@@ -41,11 +54,11 @@ impl Sessions {
         }
     }
 
-    pub(super) fn get(&self, secret: &str) -> Option<Arc<Session>> {
+    pub(super) fn get(&self, secret: &str) -> Option<Arc<T>> {
         self.lock().get(secret).cloned()
     }
 
-    pub(super) fn all(&self) -> Vec<Arc<Session>> {
+    pub(super) fn all(&self) -> Vec<Arc<T>> {
         self.lock().values().cloned().collect()
     }
 
@@ -65,14 +78,14 @@ impl Sessions {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<T>>> {
         // Poisoning is harmless: the map is consistent between any two statements.
         let by_secret = self.0.by_secret.lock();
         by_secret.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Registration {
+impl<T> Drop for Registration<T> {
     fn drop(&mut self) {
         self.sessions.lock().remove(&self.secret);
         self.sessions.0.removed.notify_waiters();

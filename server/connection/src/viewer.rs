@@ -5,38 +5,27 @@ use std::time::{Duration, Instant};
 
 use egress::PlayheadCommand;
 use egress::shard::ViewerHandle;
-use net::routes::RouteId;
-use net::{Arrival, Route};
+use net::Arrival;
 use rtc::crypto::RTCCrypto;
 use stream::Stream;
 use stream::admission::ViewerPermit;
-use transport::ice::Credentials;
-use transport::{Event, Transport};
 
+use super::connection::{Connection, ConnectionEvent, ConnectionStart};
 use super::end::End;
-use super::profiles::{ClientKind, ProfileChoice};
 use super::serving::{Ciphers, Ends, Serving};
+use super::session::Session;
 use super::sessions::Registration;
 
 /// One viewer.
 #[derive(Debug)]
 pub(super) struct Viewer {
-    id: u64,
-    transport: Transport,
-    route: Arc<Route>,
+    pub(super) connection: Connection,
     stream: Arc<Stream>,
     state: State,
-    /// Of the current credentials; those before are dropped when a restart is done.
-    ufrag: String,
     permit: ViewerPermit,
-    client: ClientKind,
-    profiles: Arc<ProfileChoice>,
-    registration: Registration,
-    began: Instant,
+    registration: Registration<Session>,
     /// When its encoders are let go, if it has not connected.
     gives_up_encoders: Option<Instant>,
-    /// When [`Viewer::handle_timeout`] is due.
-    pub(super) deadline: Option<Instant>,
 }
 
 /// A viewer that takes longer to connect does not keep encoders from others.
@@ -56,41 +45,26 @@ enum State {
 /// What a viewer begins with.
 #[derive(Debug)]
 pub(super) struct Opening {
-    pub(super) id: u64,
-    pub(super) transport: Transport,
-    pub(super) ufrag: String,
+    pub(super) connection: ConnectionStart,
     pub(super) serving: Serving,
     pub(super) permit: ViewerPermit,
-    pub(super) client: ClientKind,
-    pub(super) profiles: Arc<ProfileChoice>,
-    pub(super) registration: Registration,
+    pub(super) registration: Registration<Session>,
 }
 
 impl Viewer {
     pub(super) fn new(opening: Opening, now: Instant) -> Self {
         Self {
-            id: opening.id,
-            transport: opening.transport,
-            route: Arc::clone(&opening.serving.route),
+            connection: Connection::new(opening.connection, now),
             stream: Arc::clone(&opening.serving.stream),
             state: State::Connecting(Box::new(opening.serving), Vec::new()),
-            ufrag: opening.ufrag,
             permit: opening.permit,
-            client: opening.client,
-            profiles: opening.profiles,
             registration: opening.registration,
-            began: now,
             gives_up_encoders: Some(now + ENCODERS_RESERVED),
-            deadline: None,
         }
     }
 
-    pub(super) fn route_id(&self) -> RouteId {
-        self.route.id()
-    }
-
     pub(super) fn receive(&mut self, now: Instant, arrival: &Arrival) {
-        self.transport.receive(now, arrival.from, &arrival.datagram);
+        self.connection.receive(now, arrival);
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
@@ -98,18 +72,15 @@ impl Viewer {
             self.gives_up_encoders = None;
             self.permit.release_encoders();
         }
-        self.transport.handle_timeout(now);
+        self.connection.transport.handle_timeout(now);
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        let timeouts = [self.transport.next_timeout(), self.gives_up_encoders];
+        let timeouts = [
+            self.connection.transport.next_timeout(),
+            self.gives_up_encoders,
+        ];
         timeouts.into_iter().flatten().min()
-    }
-
-    pub(super) fn restart(&mut self, now: Instant, local: Credentials, remote: Credentials) {
-        self.ufrag.clone_from(&local.ufrag);
-        self.transport.restart(local, remote, now);
-        tracing::info!(viewer = self.id, "ICE restarts");
     }
 
     /// Pauses, seeks, or changes tracks.
@@ -131,7 +102,7 @@ impl Viewer {
         ends: &Ends,
     ) -> Option<End> {
         let handled = self.handle_events(now, crypto, ends);
-        self.flush();
+        self.connection.flush();
         handled.err()
     }
 
@@ -141,19 +112,13 @@ impl Viewer {
         crypto: &dyn RTCCrypto,
         ends: &Ends,
     ) -> Result<(), End> {
-        while let Some(event) = self.transport.poll_event() {
+        while let Some(event) = self.connection.poll_event(now) {
             match event {
-                Event::Learned(remote) => {
-                    self.route.learn(now, remote);
-                }
-                Event::Forgotten(remote) => self.route.forget(remote),
-                Event::Selected(remote) => self.route.select(remote),
-                Event::RestartDone => self.route.set_ufrags(&[&self.ufrag]),
-                Event::Connected(keys) => {
+                ConnectionEvent::Connected(keys) => {
                     let ciphers = Ciphers::new(crypto, &keys).map_err(|_| End::KeysRefused)?;
                     self.serve(ciphers, ends)?;
                 }
-                Event::Ended(reason) => return Err(reason.into()),
+                ConnectionEvent::Ended(end) => return Err(end),
             }
         }
         Ok(())
@@ -169,7 +134,7 @@ impl Viewer {
             return Ok(());
         };
         tracing::info!(
-            viewer = self.id,
+            viewer = self.connection.id,
             stream = self.stream.name(),
             "viewer joined"
         );
@@ -181,24 +146,14 @@ impl Viewer {
         Ok(())
     }
 
-    fn flush(&mut self) {
-        while let Some((to, datagram)) = self.transport.poll_transmit() {
-            self.route.send(to, &datagram);
-        }
-    }
-
-    /// Tells the peer by a close_notify, so that a browser sees the end at once.
     pub(super) fn end(mut self, now: Instant, end: &End) {
         self.state = State::Ended;
-        if matches!(end, End::HandshakeFailed(_)) {
-            self.profiles.remember_failure(self.client, now);
-        }
-        self.transport.close(now);
-        self.flush();
+        let viewer = self.connection.id;
+        let lasted = self.connection.end(now, end);
         tracing::info!(
-            viewer = self.id,
+            viewer,
             stream = self.stream.name(),
-            seconds = now.saturating_duration_since(self.began).as_secs(),
+            seconds = lasted.as_secs(),
             "viewer left: {end}"
         );
         drop((self.permit, self.registration));

@@ -2,22 +2,19 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rtc::crypto::default_provider;
-use tokio::sync::{Mutex, watch};
 
-use super::answer::{self, Local};
+use super::answer;
 use super::codecs::Format;
 use super::connections::Command;
 use super::end::End;
 use super::error::{SessionError, SetupError};
-use super::lite::LiteAgents;
+use super::host::{Host, random_number};
 use super::negotiation::Negotiation;
 use super::offering::Offering;
-use super::patch::IceState;
-use super::profiles::{ClientKind, ProfileChoice};
+use super::profiles::ClientKind;
 use super::serving::Serving;
 use super::session::Session;
 use super::sessions::Sessions;
@@ -29,17 +26,13 @@ use egress::counters::ShardCounters;
 use egress::shard::Fault;
 use egress::shard::Shard;
 use egress::track::TrackParams;
-use limits::RateLimit;
 use media::track::TrackKind;
 use net::{NetError, Port};
 use shared::api::{Codec, ViewerLimit};
-use shared::hex::hex;
 use srtp::Profile;
 use stream::admission::ViewerPermit;
 use stream::{Stream, StreamError};
-use transport::dtls::{DtlsParams, Identity, Role};
-use transport::ice::Credentials;
-use transport::{Transport, TransportParams};
+use transport::dtls::Identity;
 
 /// At shutdown, connections have this long to close, so that viewers see the end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -68,15 +61,9 @@ pub struct Viewers(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    pool: ShardPool,
-    /// One for all viewers: generating a key costs more than the rest of an answer.
-    identity: Identity,
-    profiles: Arc<ProfileChoice>,
-    lite: LiteAgents,
-    next_id: AtomicU64,
+    host: Host,
     shards: Vec<Arc<ShardCounters>>,
-    sessions: Sessions,
-    closing: AtomicBool,
+    sessions: Sessions<Session>,
 }
 
 /// A viewer of which nothing is heard for this long is gone. Browsers send a check every 2.5 to 6 s, and answer ours.
@@ -121,26 +108,23 @@ impl Viewers {
             members.push(Member { shard, thread });
         }
         let counters = members.iter().map(|member| member.shard.counters().clone());
+        let shards = counters.collect();
+        let host = Host::new(ShardPool::new(members), identity, options.full_ice);
         Ok(Self(Arc::new(Inner {
-            shards: counters.collect(),
-            pool: ShardPool::new(members),
-            identity,
-            profiles: Arc::default(),
-            lite: LiteAgents::new(options.full_ice),
-            next_id: AtomicU64::new(1),
+            host,
+            shards,
             sessions: Sessions::default(),
-            closing: AtomicBool::new(false),
         })))
     }
 
     /// The UDP addresses that viewers connect to, of all shards.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.0.pool.addresses()
+        self.0.host.pool.addresses()
     }
 
     /// Follows the addresses of this machine until the future is dropped: new viewers are offered the present ones.
     pub async fn follow_addresses(&self) {
-        self.0.pool.follow_addresses().await;
+        self.0.host.pool.follow_addresses().await;
     }
 
     /// Answers an offer. The session ends when the viewer does not connect in time, or leaves. The stream's source starts when the viewer is connected.
@@ -171,13 +155,13 @@ impl Viewers {
     /// Makes a shard fail as by an error in the program.
     #[cfg(feature = "fault-injection")]
     pub fn inject_fault(&self, shard: usize, fault: Fault) {
-        self.0.pool.get(shard).shard.inject_fault(fault);
+        self.0.host.pool.get(shard).shard.inject_fault(fault);
     }
 
     /// Makes the thread of a shard's connections fail likewise.
     #[cfg(feature = "fault-injection")]
     pub async fn inject_connection_fault(&self, shard: usize) {
-        let _ = self.0.pool.get(shard).thread.send(Command::Fail).await;
+        let _ = self.0.host.pool.get(shard).thread.send(Command::Fail).await;
     }
 
     /// The connected viewers, by how their media is encrypted.
@@ -199,9 +183,9 @@ impl Viewers {
     /// Ends every session. Viewers see the stream end.
     pub async fn close(&self) {
         // A session that is opened after this ends at once.
-        self.0.closing.store(true, Ordering::SeqCst);
+        self.0.host.close();
         for session in self.0.sessions.all() {
-            session.end(End::Shutdown).await;
+            session.control.end(End::Shutdown).await;
         }
         if tokio::time::timeout(CLOSE_TIMEOUT, self.0.sessions.wait_until_empty())
             .await
@@ -227,109 +211,52 @@ impl Inner {
         let offered = tokio::time::timeout(PROBE_TIMEOUT, stream.offering());
         let offered = offered.await.map_err(|_| StreamError::Slow)??;
         let negotiation = Negotiation::new(offer, &codecs(&offered))?;
-        let lite = negotiation.lite.as_ref();
-        let candidates = self.lite.candidates(lite, permit.address())?;
         let tracks: Vec<_> = negotiation
             .formats()
             .filter_map(|format| offered.with_codec(format.codec).cloned())
             .collect();
-        let Some((member, route)) = self.pool.open_route() else {
+        let address = permit.address();
+        let Some(place) = self.host.pool.open_route() else {
             return Err(StreamError::from(permit.refuse(ViewerLimit::Processor)).into());
         };
+        let offered_connection = &negotiation.connection;
+        let connection = self.host.new_connection(offered_connection, address, place)?;
         permit.reserve(&stream, &tracks)?;
         stream.warm();
 
-        let local = Credentials::random();
-        // Before the answer leaves: the viewer's first request may arrive at once.
-        route.set_ufrags(&[&local.ufrag]);
         let params = track_params(negotiation.formats())?;
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let (secret, etag, cname) = (random_hex::<16>()?, random_hex::<8>()?, random_hex::<8>()?);
-        let role = match negotiation.peer_is_dtls_client {
-            true => Role::Server,
-            false => Role::Client,
-        };
-        let answer = answer::write(
-            &negotiation,
-            &Local {
-                session_id: random_number()?,
-                credentials: &local,
-                fingerprint: self.identity.fingerprint(),
-                role,
-                candidates: &route.port().candidates(),
-                cname: &cname,
-                tracks: &params,
-            },
-        );
-        let section = negotiation.first_served();
-        let transport_line = section.map_or_else(Default::default, |section| {
-            (
-                section.mid.clone().unwrap_or_default(),
-                section.kind.clone(),
-            )
-        });
-        let (ended_sender, ended) = watch::channel(());
+        let answer = connection.answer(|local| answer::write(&negotiation, local, &params))?;
+        let (control, ended) = connection.control(&negotiation.connection);
         let session = Arc::new(Session {
-            route: Arc::clone(&route),
-            thread: member.thread.clone(),
-            ice: Mutex::new(IceState {
-                local_ufrag: local.ufrag.clone(),
-                etag: etag.clone(),
-                remote_ufrag: negotiation.credentials.ufrag.clone(),
-                trickled: 0,
-            }),
-            changes: RateLimit::new(Instant::now()).into(),
-            transport_line,
+            control,
             counters: Arc::default(),
-            ended,
         });
         let serving = Serving {
             stream,
             tracks,
             params,
-            cname,
-            shard: member.shard.clone(),
-            route,
+            cname: connection.cname.clone(),
+            shard: connection.member.shard.clone(),
+            route: Arc::clone(&connection.route),
             counters: Arc::clone(&session.counters),
         };
-        let now = Instant::now();
-        let client = ClientKind::new(permit.address(), user_agent);
-        let params = TransportParams {
-            local: local.clone(),
-            remote: negotiation.credentials,
-            dtls: DtlsParams {
-                role,
-                fingerprints: negotiation.fingerprints,
-                profiles: self.profiles.offered_to(client, user_agent, now),
-            },
-            silence: SILENCE,
+        let client = ClientKind::new(address, user_agent);
+        let start = connection.start(negotiation.connection, client, user_agent, SILENCE)?;
+        let open = || {
+            Command::Open(Box::new(Opening {
+                connection: start,
+                serving,
+                permit,
+                registration: self
+                    .sessions
+                    .add(&connection.secret, Arc::clone(&session), ended),
+            }))
         };
-        let transport = Transport::new(&self.identity, params, now);
-        let mut transport = transport.map_err(|error| SessionError::Internal(error.to_string()))?;
-        self.lite
-            .begin(&mut transport, &serving.route, &candidates, now);
-        let place = member.thread.reserve().await;
-        let place = place.map_err(|gone| SessionError::Internal(gone.to_string()))?;
-        place.send(Command::Open(Box::new(Opening {
-            id,
-            transport,
-            ufrag: local.ufrag,
-            serving,
-            permit,
-            client,
-            profiles: Arc::clone(&self.profiles),
-            registration: self
-                .sessions
-                .add(&secret, Arc::clone(&session), ended_sender),
-        })));
-        // `Viewers::close` has set it before it looked for sessions, or has found this one.
-        if self.closing.load(Ordering::SeqCst) {
-            session.end(End::Shutdown).await;
-        }
+        connection.open(&session.control, open).await?;
         Ok(NewSession {
             answer,
-            secret,
-            etag,
+            secret: connection.secret,
+            etag: connection.etag,
         })
     }
 }
@@ -367,19 +294,4 @@ fn codecs(offered: &media::track::Offering) -> Offering {
         h264_profile: video.and_then(|video| video.profile.clone()),
         audio: offered.has(TrackKind::Audio),
     }
-}
-
-/// `N` random bytes as hexadecimal digits.
-pub(super) fn random_hex<const N: usize>() -> Result<String, SessionError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(no_random)?;
-    Ok(hex(bytes))
-}
-
-fn random_number() -> Result<u64, SessionError> {
-    getrandom::u64().map_err(no_random)
-}
-
-fn no_random(error: getrandom::Error) -> SessionError {
-    SessionError::Internal(format!("no random numbers: {error}"))
 }
