@@ -36,6 +36,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "connection",
         &[
             "egress",
+            "ingest",
             "limits",
             "media",
             "net",

@@ -22,8 +22,8 @@ pub(crate) struct Format {
 /// Supported feedback: NACK, PLI, FIR, REMB (draft-alvestrand-rmcat-remb) and transport-wide feedback
 /// (draft-holmer-rmcat-transport-wide-cc-extensions-01).
 const FEEDBACK: [&str; 5] = [NACK, "nack pli", "ccm fir", "goog-remb", TRANSPORT_FEEDBACK];
-const NACK: &str = "nack";
-const TRANSPORT_FEEDBACK: &str = "transport-cc";
+pub(super) const NACK: &str = "nack";
+pub(super) const TRANSPORT_FEEDBACK: &str = "transport-cc";
 
 /// The header extension of transport-wide sequence numbers (draft-holmer-rmcat-transport-wide-cc-extensions-01 2).
 pub(crate) const TRANSPORT_URI: &str =
@@ -95,7 +95,7 @@ fn can_send(codec: Codec, fmtp: &str) -> bool {
 }
 
 /// The profile that every browser decodes; of H.264 any, since decoders accept more than they offer.
-fn is_main_profile(codec: Codec, fmtp: &str) -> bool {
+pub(super) fn is_main_profile(codec: Codec, fmtp: &str) -> bool {
     match codec {
         // Profile 0 is 8 bits and 4:2:0; absent means 0 (RFC 9628 6, AV1 RTP 7.2.1).
         Codec::Vp9 => parameter(fmtp, "profile-id").unwrap_or("0") == "0",
@@ -130,18 +130,18 @@ fn profile_distance(fmtp: &str, profile: Option<&str>) -> u8 {
     }
 }
 
-fn rtpmap<'a>(section: &Section<'a>, payload_type: u8) -> Option<(&'a str, u32)> {
+pub(super) fn rtpmap<'a>(section: &Section<'a>, payload_type: u8) -> Option<(&'a str, u32)> {
     let encoding = of_payload_type(section, "rtpmap", payload_type)?;
     let mut parts = encoding.split('/');
     Some((parts.next()?, parts.next()?.parse().ok()?))
 }
 
-fn fmtp<'a>(section: &Section<'a>, payload_type: u8) -> Option<&'a str> {
+pub(super) fn fmtp<'a>(section: &Section<'a>, payload_type: u8) -> Option<&'a str> {
     of_payload_type(section, "fmtp", payload_type)
 }
 
 /// The payload type whose `apt` names `payload_type`.
-fn rtx(section: &Section<'_>, payload_type: u8) -> Option<u8> {
+pub(super) fn rtx(section: &Section<'_>, payload_type: u8) -> Option<u8> {
     section
         .formats()
         .filter_map(|format| format.parse::<u8>().ok())
@@ -153,7 +153,7 @@ fn rtx(section: &Section<'_>, payload_type: u8) -> Option<u8> {
 }
 
 /// Those of `supported` that are offered, in the order of `supported`.
-fn feedback(section: &Section<'_>, payload_type: u8, supported: &[&str]) -> Vec<String> {
+pub(super) fn feedback(section: &Section<'_>, payload_type: u8, supported: &[&str]) -> Vec<String> {
     let offered: Vec<&str> = section
         .attributes("rtcp-fb")
         .filter_map(|value| value.split_once(' '))
@@ -185,7 +185,7 @@ fn of_payload_type<'a>(section: &Section<'a>, name: &str, payload_type: u8) -> O
 }
 
 /// `value` of `key=value` in `key=value;key=value`.
-fn parameter<'a>(fmtp: &'a str, key: &str) -> Option<&'a str> {
+pub(super) fn parameter<'a>(fmtp: &'a str, key: &str) -> Option<&'a str> {
     fmtp.split(';')
         .filter_map(|pair| pair.split_once('='))
         .find(|(name, _)| name.trim() == key)

@@ -1,4 +1,4 @@
-//! The connections of one port: which viewer a datagram is for, and which is due when.
+//! The connections of one port: which peer a datagram is for, and which is due when.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,13 +11,15 @@ use rtc::crypto::RTCCryptoProvider;
 use transport::ice::Credentials;
 
 use super::end::End;
+use super::peer::Peer;
+use super::publisher::{Publisher, PublisherStart};
 use super::serving::Ends;
 use super::viewer::{Opening, Viewer};
 
 /// State of a connection thread. It reads no clock.
 pub(super) struct Connections {
-    viewers: HashMap<RouteId, Viewer>,
-    /// Of the viewers that wait for a time. A change costs 0.15 us of CPU time with 100 connections and 0.3 us with 10,000; on the timer wheel of the shards,
+    peers: HashMap<RouteId, Peer>,
+    /// Of the peers that wait for a time. A change costs 0.15 us of CPU time with 100 connections and 0.3 us with 10,000; on the timer wheel of the shards,
     /// one turn of which is shorter than the time between two checks for consent, 0.2 to 0.3 us and twice the wake-ups.
     deadlines: BTreeSet<(Instant, RouteId)>,
     ends: Ends,
@@ -28,7 +30,8 @@ pub(super) struct Connections {
 #[derive(Debug)]
 pub(super) enum Command {
     Open(Box<Opening>),
-    /// With new credentials, ours and the viewer's.
+    Publish(Box<PublisherStart>),
+    /// With new credentials, ours and the peer's.
     Restart(RouteId, Credentials, Credentials),
     MovePlayhead(RouteId, Box<PlayheadCommand>),
     End(RouteId, End),
@@ -40,18 +43,18 @@ impl Connections {
     /// The shard reports to `ends` why sending to a viewer ended, which is to be handed to [`Connections::end`].
     pub(super) fn new(crypto: Arc<dyn RTCCryptoProvider>, ends: Ends) -> Self {
         Self {
-            viewers: HashMap::new(),
+            peers: HashMap::new(),
             deadlines: BTreeSet::new(),
             ends,
             crypto,
         }
     }
 
-    /// Ends all viewers after a failure of the thread.
+    /// Ends all connections after a failure of the thread.
     pub(super) fn reset(&mut self, now: Instant) {
         self.deadlines.clear();
-        for (_, viewer) in self.viewers.drain() {
-            viewer.end(now, &End::ShardFailed);
+        for (_, peer) in self.peers.drain() {
+            peer.end(now, &End::ShardFailed);
         }
     }
 
@@ -60,9 +63,9 @@ impl Connections {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    pub(super) fn receive(&mut self, now: Instant, arrival: &Arrival) {
-        if let Some(viewer) = self.viewers.get_mut(&arrival.to) {
-            viewer.receive(now, arrival);
+    pub(super) fn receive(&mut self, now: Instant, mut arrival: Arrival) {
+        if let Some(peer) = self.peers.get_mut(&arrival.to) {
+            peer.receive(now, &mut arrival);
             self.settle(now, arrival.to);
         }
     }
@@ -72,9 +75,9 @@ impl Connections {
             && at <= now
         {
             self.deadlines.pop_first();
-            if let Some(viewer) = self.viewers.get_mut(&id) {
-                viewer.connection.deadline = None;
-                viewer.handle_timeout(now);
+            if let Some(peer) = self.peers.get_mut(&id) {
+                peer.connection().deadline = None;
+                peer.handle_timeout(now);
                 self.settle(now, id);
             }
         }
@@ -83,19 +86,19 @@ impl Connections {
     pub(super) fn handle_command(&mut self, now: Instant, command: Command) {
         match command {
             Command::Open(opening) => {
-                let viewer = Viewer::new(*opening, now);
-                let id = viewer.connection.route.id();
-                self.viewers.insert(id, viewer);
-                self.settle(now, id);
+                self.add(now, Peer::Viewer(Box::new(Viewer::new(*opening, now))));
+            }
+            Command::Publish(start) => {
+                self.add(now, Peer::Publisher(Box::new(Publisher::new(*start, now))));
             }
             Command::Restart(id, local, remote) => {
-                if let Some(viewer) = self.viewers.get_mut(&id) {
-                    viewer.connection.restart(now, local, remote);
+                if let Some(peer) = self.peers.get_mut(&id) {
+                    peer.connection().restart(now, local, remote);
                     self.settle(now, id);
                 }
             }
             Command::MovePlayhead(id, command) => {
-                if let Some(viewer) = self.viewers.get_mut(&id) {
+                if let Some(Peer::Viewer(viewer)) = self.peers.get_mut(&id) {
                     viewer.move_playhead(*command);
                 }
             }
@@ -105,29 +108,36 @@ impl Connections {
         }
     }
 
+    fn add(&mut self, now: Instant, mut peer: Peer) {
+        let id = peer.connection().route.id();
+        self.peers.insert(id, peer);
+        self.settle(now, id);
+    }
+
     pub(super) fn end(&mut self, now: Instant, id: RouteId, end: &End) {
-        if let Some(viewer) = self.viewers.remove(&id) {
-            if let Some(deadline) = viewer.connection.deadline {
+        if let Some(mut peer) = self.peers.remove(&id) {
+            if let Some(deadline) = peer.connection().deadline {
                 self.deadlines.remove(&(deadline, id));
             }
-            viewer.end(now, end);
+            peer.end(now, end);
         }
     }
 
-    /// Handles what the viewer's connection has to tell, and notes when it is due next.
+    /// Handles what the connection has to tell, and notes when it is due next.
     fn settle(&mut self, now: Instant, id: RouteId) {
-        let Some(viewer) = self.viewers.get_mut(&id) else {
+        let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        if let Some(end) = viewer.settle(now, self.crypto.crypto(), &self.ends) {
+        if let Some(end) = peer.settle(now, self.crypto.crypto(), &self.ends) {
             self.end(now, id, &end);
             return;
         }
-        let next = viewer.next_timeout();
-        if next == viewer.connection.deadline {
+        let next = peer.next_timeout();
+        let deadline = &mut peer.connection().deadline;
+        if next == *deadline {
             return;
         }
-        if let Some(deadline) = std::mem::replace(&mut viewer.connection.deadline, next) {
+        if let Some(deadline) = std::mem::replace(deadline, next) {
             self.deadlines.remove(&(deadline, id));
         }
         if let Some(next) = next {

@@ -25,6 +25,8 @@ pub enum SessionError {
         "This session is changed more than {MAX_CHANGES} times a second; send the request again in a moment."
     )]
     TooManyChanges,
+    #[error("The processor of this server has no room for another publisher; try again later.")]
+    Overloaded,
     #[error("The server could not set up a connection: {0}; try again in a moment.")]
     Internal(String),
 }

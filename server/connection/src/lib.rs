@@ -1,26 +1,32 @@
-//! Viewers over WebRTC.
+//! Viewers and publishers over WebRTC.
 //!
 //! One viewer, in order: [`Viewers::open_session`] negotiates and answers; the thread of the port's connections runs its ICE and DTLS (`viewer`); when it is
 //! connected, its shard sends the media (`serving`).
 //!
+//! One publisher: [`Publishers::open_session`] negotiates and answers; the same threads run its ICE and DTLS (`publisher`), and receive its media (`intake`).
+//!
 //! | module | noun |
 //! |---|---|
-//! | `viewers` | all viewers: answers offers, finds sessions by their secret, ends them |
-//! | `host` | what all connections share: ports, threads, the certificate |
-//! | `sessions`, `session` | the sessions as HTTP requests see them |
+//! | `viewers`, `publishers` | all viewers, all publishers: they answer offers and find sessions by their secret |
+//! | `host` | what their connections share: ports, threads, the certificate |
+//! | `sessions`, `session`, `publisher_session` | the sessions as HTTP requests see them |
 //! | `session_control` | what HTTP requests do to the connection of a session |
 //! | `patch` | what a PATCH of a session asks for (pure) |
 //! | `thread` | the thread that runs the connections of a port |
-//! | `connections` | the connections of one port, and which is due when |
+//! | `connections`, `peer` | the connections of one port, and which is due when; one of them |
 //! | `connection` | the connection of one peer: its transport, on its route |
 //! | `viewer` | one viewer, from the answer to the end |
 //! | `serving` | a connected viewer: its keys, its subscription, its shard |
+//! | `publisher` | one publisher, from the answer to the end |
+//! | `intake` | a connected publisher's media: SRTP in, units and feedback out |
+//! | `published_media` | its units on the clock of the stream |
+//! | `publisher_counters` | what was received of it |
 //! | `end`, `error` | why a session ended; why none began |
 //! | `offered_connection` | what an offer says of the connection (pure) |
-//! | `negotiation` | which m-lines of an offer are served, and how (pure) |
-//! | `answer` | the answer as text (pure) |
+//! | `negotiation`, `publisher_negotiation` | which m-lines of an offer are sent or received, and how (pure) |
+//! | `answer`, `publisher_answer` | the answer as text (pure) |
 //! | `offering` | what a stream offers, and which m-lines get it (pure) |
-//! | `codecs` | which codec and which payload type (pure) |
+//! | `codecs`, `publisher_formats` | which codecs and payload types are sent, and received (pure) |
 //! | `profiles` | which SRTP profiles are offered to whom (pure) |
 //! | `sdp`, `sdpfrag`, `credentials` | descriptions, fragments and credentials as text (pure) |
 //! | `lite` | offers of lite agents, and which of their candidates are checked |
@@ -34,6 +40,7 @@ mod credentials;
 mod end;
 mod error;
 mod host;
+mod intake;
 mod lite;
 mod negotiation;
 #[cfg(test)]
@@ -41,7 +48,18 @@ mod negotiation_tests;
 mod offered_connection;
 mod offering;
 mod patch;
+mod peer;
 mod profiles;
+mod published_media;
+mod publisher;
+mod publisher_answer;
+mod publisher_counters;
+mod publisher_formats;
+mod publisher_negotiation;
+#[cfg(test)]
+mod publisher_negotiation_tests;
+mod publisher_session;
+mod publishers;
 mod sdp;
 mod sdpfrag;
 mod serving;
@@ -55,6 +73,9 @@ mod viewers;
 
 pub use error::{SessionError, SetupError};
 pub use negotiation::NegotiationError;
+pub use publisher_counters::PublisherStats;
+pub use publisher_session::PublisherSession;
+pub use publishers::Publishers;
 pub use sdpfrag::FragmentError;
 pub use session::Session;
 pub use session_control::Patched;

@@ -42,6 +42,16 @@ pub enum NegotiationError {
     NothingWanted { wanted: &'static str },
     #[error("No codec in common: the offer has none of {can_send} in a form that can be sent.")]
     NoCommonCodec { can_send: String },
+    #[error("The offer sends nothing; a publisher's transceivers are sendonly.")]
+    NothingSent,
+    #[error("The offer sends more than two tracks of {kind}; send one of {kind}.")]
+    TooManyTracks { kind: &'static str },
+    #[error("Two m-lines of the offer have the same a=mid; each needs its own.")]
+    RepeatedMid,
+    #[error(
+        "No codec in common: the offer sends none of {can_receive} in a form that can be received."
+    )]
+    NothingReceivable { can_receive: String },
 }
 
 /// What is served of an offer.

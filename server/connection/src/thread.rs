@@ -133,12 +133,12 @@ impl Supervisor {
                     None => return,
                 },
                 Some(arrival) = arrivals.recv() => {
-                    connections.receive(Instant::now(), &arrival);
+                    connections.receive(Instant::now(), arrival);
                     for _ in 1..BATCH {
                         let Ok(arrival) = arrivals.try_recv() else {
                             break;
                         };
-                        connections.receive(Instant::now(), &arrival);
+                        connections.receive(Instant::now(), arrival);
                     }
                 }
                 Some((id, reason)) = ended.recv() => {

@@ -19,7 +19,7 @@ use super::sessions::Registration;
 /// One viewer.
 #[derive(Debug)]
 pub(super) struct Viewer {
-    pub(super) connection: Connection,
+    connection: Connection,
     stream: Arc<Stream>,
     state: State,
     permit: ViewerPermit,
@@ -61,6 +61,10 @@ impl Viewer {
             registration: opening.registration,
             gives_up_encoders: Some(now + ENCODERS_RESERVED),
         }
+    }
+
+    pub(super) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
     }
 
     pub(super) fn receive(&mut self, now: Instant, arrival: &Arrival) {

@@ -15,6 +15,7 @@ use super::host::{Host, random_number};
 use super::negotiation::Negotiation;
 use super::offering::Offering;
 use super::profiles::ClientKind;
+use super::publishers::Publishers;
 use super::serving::Serving;
 use super::session::Session;
 use super::sessions::Sessions;
@@ -61,9 +62,10 @@ pub struct Viewers(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    host: Host,
+    host: Arc<Host>,
     shards: Vec<Arc<ShardCounters>>,
     sessions: Sessions<Session>,
+    publishers: Publishers,
 }
 
 /// A viewer of which nothing is heard for this long is gone. Browsers send a check every 2.5 to 6 s, and answer ours.
@@ -71,12 +73,13 @@ const SILENCE: Duration = Duration::from_millis(9_500);
 
 /// The answer to an offer, and what a client needs to change or end the session.
 #[derive(Debug)]
-pub struct NewSession {
+pub struct NewSession<T> {
     /// SDP with every candidate of the server.
     pub answer: String,
     /// 32 hexadecimal digits, random: names the session in URLs.
     pub secret: String,
     pub etag: String,
+    pub session: Arc<T>,
 }
 
 impl Viewers {
@@ -110,7 +113,9 @@ impl Viewers {
         let counters = members.iter().map(|member| member.shard.counters().clone());
         let shards = counters.collect();
         let host = Host::new(ShardPool::new(members), identity, options.full_ice);
+        let host = Arc::new(host);
         Ok(Self(Arc::new(Inner {
+            publishers: Publishers::new(Arc::clone(&host)),
             host,
             shards,
             sessions: Sessions::default(),
@@ -120,6 +125,11 @@ impl Viewers {
     /// The UDP addresses that viewers connect to, of all shards.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.0.host.pool.addresses()
+    }
+
+    /// The publishers, on the same ports.
+    pub fn publishers(&self) -> &Publishers {
+        &self.0.publishers
     }
 
     /// Follows the addresses of this machine until the future is dropped: new viewers are offered the present ones.
@@ -138,7 +148,7 @@ impl Viewers {
         stream: Arc<Stream>,
         offer: &str,
         user_agent: Option<&str>,
-    ) -> Result<NewSession, SessionError> {
+    ) -> Result<NewSession<Session>, SessionError> {
         let inner = &self.0;
         inner.open_session(permit, stream, offer, user_agent).await
     }
@@ -180,20 +190,29 @@ impl Viewers {
         self.0.sessions.len()
     }
 
-    /// Ends every session. Viewers see the stream end.
+    /// Ends every session, also those of publishers. Viewers see the stream end.
     pub async fn close(&self) {
         // A session that is opened after this ends at once.
         self.0.host.close();
+        let publishers = self.0.publishers.all();
+        for session in publishers.all() {
+            session.control.end(End::Shutdown).await;
+        }
         for session in self.0.sessions.all() {
             session.control.end(End::Shutdown).await;
         }
-        if tokio::time::timeout(CLOSE_TIMEOUT, self.0.sessions.wait_until_empty())
+        let all_ended = async {
+            self.0.sessions.wait_until_empty().await;
+            publishers.wait_until_empty().await;
+        };
+        if tokio::time::timeout(CLOSE_TIMEOUT, all_ended)
             .await
             .is_err()
         {
             tracing::warn!(
-                sessions = self.sessions(),
-                "some viewers' connections did not close in time"
+                viewers = self.sessions(),
+                publishers = publishers.len(),
+                "some connections did not close in time"
             );
         }
     }
@@ -206,7 +225,7 @@ impl Inner {
         stream: Arc<Stream>,
         offer: &str,
         user_agent: Option<&str>,
-    ) -> Result<NewSession, SessionError> {
+    ) -> Result<NewSession<Session>, SessionError> {
         // A file that blocks must not keep the permits of its viewers for ever.
         let offered = tokio::time::timeout(PROBE_TIMEOUT, stream.offering());
         let offered = offered.await.map_err(|_| StreamError::Slow)??;
@@ -220,7 +239,9 @@ impl Inner {
             return Err(StreamError::from(permit.refuse(ViewerLimit::Processor)).into());
         };
         let offered_connection = &negotiation.connection;
-        let connection = self.host.new_connection(offered_connection, address, place)?;
+        let connection = self
+            .host
+            .new_connection(offered_connection, address, place)?;
         permit.reserve(&stream, &tracks)?;
         stream.warm();
 
@@ -257,6 +278,7 @@ impl Inner {
             answer,
             secret: connection.secret,
             etag: connection.etag,
+            session,
         })
     }
 }

@@ -164,8 +164,7 @@ impl ConnectionReceiver {
 
     /// When [`Self::poll`] and [`Self::feedback`] are to be called, if no packet comes before.
     pub fn next_timeout(&self) -> Option<Instant> {
-        let receivers = self.lines.iter().filter_map(LineReceiver::receiver);
-        let timeouts = receivers.filter_map(Receiver::next_timeout);
+        let timeouts = self.receivers().filter_map(Receiver::next_timeout);
         timeouts.chain(self.twcc.next_timeout()).min()
     }
 
@@ -187,6 +186,11 @@ impl ConnectionReceiver {
     /// The receiver of an m-line, once something was received on it.
     pub fn receiver(&self, line: usize) -> Option<&Receiver> {
         self.lines.get(line).and_then(LineReceiver::receiver)
+    }
+
+    /// The receivers of all m-lines on which something was received.
+    pub fn receivers(&self) -> impl Iterator<Item = &Receiver> {
+        self.lines.iter().filter_map(LineReceiver::receiver)
     }
 
     /// Datagrams that are no RTP packet of any m-line.

@@ -74,8 +74,12 @@ impl HttpError {
                     | NegotiationError::IceLite
                     | NegotiationError::NoLiteCandidate
                     | NegotiationError::NoFingerprint
-                    | NegotiationError::BadFingerprint => (S::UNPROCESSABLE_ENTITY, None),
+                    | NegotiationError::BadFingerprint
+                    | NegotiationError::NothingSent
+                    | NegotiationError::TooManyTracks { .. }
+                    | NegotiationError::RepeatedMid => (S::UNPROCESSABLE_ENTITY, None),
                     NegotiationError::NothingWanted { .. }
+                    | NegotiationError::NothingReceivable { .. }
                     | NegotiationError::NoCommonCodec { .. } => (S::NOT_ACCEPTABLE, None),
                 },
                 SessionError::Stream(error) => Self::status_of_stream(error),
@@ -83,6 +87,7 @@ impl HttpError {
                 SessionError::Stale => (S::PRECONDITION_FAILED, None),
                 SessionError::Unconditional => (S::PRECONDITION_REQUIRED, None),
                 SessionError::TooManyChanges => (S::TOO_MANY_REQUESTS, Some(1)),
+                SessionError::Overloaded => (S::SERVICE_UNAVAILABLE, Some(10)),
                 SessionError::Internal(_) => (S::INTERNAL_SERVER_ERROR, None),
             },
             Self::Stream(error) => Self::status_of_stream(error),

@@ -14,7 +14,7 @@ use super::body;
 use super::client_counting::Counted;
 use super::error::HttpError;
 use super::router::App;
-use connection::NewSession;
+use connection::{NewSession, Session};
 use stream::{Stream, StreamError};
 
 pub(super) const SDP: &str = "application/sdp";
@@ -61,7 +61,7 @@ pub(super) async fn open_session(
     stream: Arc<Stream>,
     headers: &HeaderMap,
     offer: &str,
-) -> Result<NewSession, HttpError> {
+) -> Result<NewSession<Session>, HttpError> {
     let permit = app.registry.admit(client.0).map_err(StreamError::from)?;
     let user_agent = headers.get(header::USER_AGENT);
     let user_agent = user_agent.and_then(|user_agent| user_agent.to_str().ok());

@@ -54,7 +54,16 @@ impl Default for Appearance {
 impl TestBrowser {
     /// Chromium, which decodes H.264; its language is English.
     pub async fn chromium() -> Self {
-        Self::start_chromium(Arc::new(ALONE.lock().await)).await
+        Self::start_chromium(Arc::new(ALONE.lock().await), &[]).await
+    }
+
+    /// Chromium with a camera and a microphone, which pages may use unasked.
+    pub async fn chromium_with_camera() -> Self {
+        let devices = [
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
+        ];
+        Self::start_chromium(Arc::new(ALONE.lock().await), &devices).await
     }
 
     /// Firefox without H.264, so that it needs the VP8 rendition.
@@ -64,7 +73,7 @@ impl TestBrowser {
 
     /// A second browser in the same test, with a separate profile.
     pub async fn and_chromium(&self) -> Self {
-        Self::start_chromium(Arc::clone(&self.alone)).await
+        Self::start_chromium(Arc::clone(&self.alone), &[]).await
     }
 
     /// As [`TestBrowser::and_chromium`].
@@ -72,13 +81,13 @@ impl TestBrowser {
         Self::start_firefox(Arc::clone(&self.alone)).await
     }
 
-    async fn start_chromium(alone: Alone) -> Self {
+    async fn start_chromium(alone: Alone, more: &[&str]) -> Self {
         let defaults = [
             "--lang=en",
             "--window-size=1280,900",
             "--autoplay-policy=no-user-gesture-required",
         ];
-        let arguments = [&CHROMIUM[..], &defaults].concat();
+        let arguments = [&CHROMIUM[..], &defaults, more].concat();
         Self::start(
             "chromedriver",
             json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } }),

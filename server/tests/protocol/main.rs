@@ -13,6 +13,7 @@ mod limits;
 mod live;
 mod offer;
 mod program;
+mod publishing;
 mod rooms;
 mod rooms_bad_input;
 mod rooms_endurance;

@@ -26,7 +26,19 @@ impl Relay {
     /// `passes` decides about each datagram. The server has one shard.
     pub(crate) async fn start(
         server: &TestServer,
-        passes: impl FnMut(Direction, &[u8]) -> bool + Send + 'static,
+        mut passes: impl FnMut(Direction, &[u8]) -> bool + Send + 'static,
+    ) -> Self {
+        Self::start_with(server, move |direction, datagram| {
+            let passed = passes(direction, datagram).then(|| datagram.to_vec());
+            passed.into_iter().collect()
+        })
+        .await
+    }
+
+    /// As [`Self::start`]; `forwards` says what is sent instead of each datagram.
+    pub(crate) async fn start_with(
+        server: &TestServer,
+        forwards: impl FnMut(Direction, &[u8]) -> Vec<Vec<u8>> + Send + 'static,
     ) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
         let front = socket.local_addr().expect("bound");
@@ -40,7 +52,7 @@ impl Relay {
         Self {
             front,
             moves,
-            task: tokio::spawn(running.run(passes)),
+            task: tokio::spawn(running.run(forwards)),
         }
     }
 
@@ -96,23 +108,24 @@ struct Running {
 }
 
 impl Running {
-    async fn run(mut self, mut passes: impl FnMut(Direction, &[u8]) -> bool) {
+    async fn run(mut self, mut forwards: impl FnMut(Direction, &[u8]) -> Vec<Vec<u8>>) {
         let (mut of_viewer, mut of_server) = ([0; 2048], [0; 2048]);
         let mut viewer = None;
         loop {
             tokio::select! {
                 Ok((length, from)) = self.front.recv_from(&mut of_viewer) => {
                     viewer = Some(from);
-                    let datagram = &of_viewer[..length];
-                    if passes(Direction::ToServer, datagram) {
+                    for datagram in forwards(Direction::ToServer, &of_viewer[..length]) {
                         // As on any network, what cannot be sent is lost.
-                        let _ = self.back.send_to(datagram, self.server).await;
+                        let _ = self.back.send_to(&datagram, self.server).await;
                     }
                 }
                 Ok((length, _)) = self.back.recv_from(&mut of_server) => {
-                    let datagram = &of_server[..length];
-                    if let Some(viewer) = viewer && passes(Direction::ToViewer, datagram) {
-                        let _ = self.front.send_to(datagram, viewer).await;
+                    let Some(viewer) = viewer else {
+                        continue;
+                    };
+                    for datagram in forwards(Direction::ToViewer, &of_server[..length]) {
+                        let _ = self.front.send_to(&datagram, viewer).await;
                     }
                 }
                 Some(back) = self.moved.recv() => self.back = back,

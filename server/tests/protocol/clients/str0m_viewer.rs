@@ -4,17 +4,18 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use shared::api::ViewerInfo;
+use shared::api::{Codec, ViewerInfo};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
-use str0m::media::{Direction, MediaData, MediaKind};
+use str0m::media::{Direction, KeyframeRequestKind, MediaData, MediaKind, Mid};
 use str0m::net::Receive;
 use str0m::{Event, Input, Output, Rtc, RtcConfig};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
 use super::transport::{Transport, ViewerSocket};
 use crate::attacks::ViewerRelay;
+use crate::publishing::Picture;
 use testkit::TestServer;
 
 /// Packets that str0m buffers behind a missing one: more than a keyframe has.
@@ -38,9 +39,14 @@ pub(crate) struct ReceivedMedia {
 pub(crate) struct Str0mViewer {
     session: String,
     seen: Arc<Mutex<ReceivedMedia>>,
+    pictures: Pictures,
+    keyframe_requests: mpsc::UnboundedSender<()>,
     deafened: Arc<Notify>,
     task: JoinHandle<()>,
 }
+
+/// The pictures of a viewer that keeps them.
+type Pictures = Arc<Mutex<Vec<Picture>>>;
 
 /// How a viewer joins.
 pub(crate) struct Joining<'a> {
@@ -51,6 +57,8 @@ pub(crate) struct Joining<'a> {
     pub(crate) setup: &'static str,
     /// It sends no checks (RFC 8445 2.5).
     pub(crate) lite: bool,
+    /// Take VP8 as well, and keep all pictures.
+    pub(crate) recorded: bool,
     /// In the path of its datagrams.
     pub(crate) relay: Option<&'a ViewerRelay>,
 }
@@ -62,6 +70,7 @@ impl Joining<'_> {
             address: Ipv4Addr::LOCALHOST,
             setup: "actpass",
             lite: false,
+            recorded: false,
             relay: None,
         }
     }
@@ -79,11 +88,13 @@ impl Str0mViewer {
             address: from,
             setup,
             lite,
+            recorded,
             relay,
         } = joining;
         let config = RtcConfig::new()
             .clear_codecs()
             .enable_h264(true)
+            .enable_vp8(recorded)
             .enable_opus(true, false)
             .set_reordering_size_video(REORDERING)
             .set_ice_lite(lite);
@@ -122,14 +133,21 @@ impl Str0mViewer {
         let taken = rtc.sdp_api().accept_answer(pending, answer);
         taken.expect("the answer fits the offer");
         let (seen, deafened) = (Arc::default(), Arc::new(Notify::new()));
+        let pictures = Pictures::default();
+        let (request, keyframes_requested) = mpsc::unbounded_channel();
         let watching = Watching {
             rtc,
             socket,
             seen: Arc::clone(&seen),
+            pictures: recorded.then(|| Arc::clone(&pictures)),
+            keyframes_requested,
+            mid: None,
         };
         Self {
             session,
             seen,
+            pictures,
+            keyframe_requests: request,
             task: tokio::spawn(watching.run(Arc::clone(&deafened))),
             deafened,
         }
@@ -137,6 +155,17 @@ impl Str0mViewer {
 
     pub(crate) fn received(&self) -> ReceivedMedia {
         self.seen.lock().expect("not poisoned").clone()
+    }
+
+    /// All pictures so far, of a viewer that [keeps them](Joining::recorded).
+    pub(crate) fn recorded(&self) -> Vec<Picture> {
+        self.pictures.lock().expect("not poisoned").clone()
+    }
+
+    /// Asks the server for a keyframe (PLI).
+    pub(crate) fn request_keyframe(&self) {
+        // Fails when the server has ended the connection, which other waits notice.
+        let _ = self.keyframe_requests.send(());
     }
 
     /// Stops reading from the socket and sending to it.
@@ -176,6 +205,10 @@ struct Watching {
     rtc: Rtc,
     socket: ViewerSocket,
     seen: Arc<Mutex<ReceivedMedia>>,
+    pictures: Option<Pictures>,
+    keyframes_requested: mpsc::UnboundedReceiver<()>,
+    /// Of the video.
+    mid: Option<Mid>,
 }
 
 impl Watching {
@@ -197,6 +230,10 @@ impl Watching {
                     // The server has closed the connection.
                     let Ok(received) = received else { return };
                     Some(received)
+                }
+                Some(()) = self.keyframes_requested.recv() => {
+                    self.request_keyframe();
+                    None
                 }
                 () = sleep_until(deadline.into()) => None,
             };
@@ -236,13 +273,32 @@ impl Watching {
         }
     }
 
-    fn note(&self, data: &MediaData) {
+    fn request_keyframe(&mut self) {
+        let writer = self.mid.and_then(|mid| self.rtc.writer(mid));
+        if let Some(mut writer) = writer {
+            let requested = writer.request_keyframe(None, KeyframeRequestKind::Pli);
+            requested.expect("PLI was negotiated");
+        }
+    }
+
+    fn note(&mut self, data: &MediaData) {
         let mut seen = self.seen.lock().expect("not poisoned");
         let time = data.time.as_seconds();
         if !data.params.spec().codec.is_video() {
             seen.broken += u64::from(seen.audio_packets > 0 && !data.contiguous);
             seen.audio_packets += 1;
             return;
+        }
+        self.mid = Some(data.mid);
+        if let Some(pictures) = &self.pictures {
+            pictures.lock().expect("not poisoned").push(Picture {
+                codec: match data.params.spec().codec {
+                    str0m::format::Codec::H264 => Codec::H264,
+                    _ => Codec::Vp8,
+                },
+                time: data.time.numer(),
+                data: data.data.to_vec(),
+            });
         }
         if seen.frames == 0 {
             seen.first = time;

@@ -1,0 +1,77 @@
+//! FFmpeg as the judge of pictures.
+
+use std::process::Command;
+
+use shared::api::Codec;
+
+/// A picture as a viewer got it.
+#[derive(Clone, Debug)]
+pub(crate) struct Picture {
+    pub(crate) codec: Codec,
+    /// In units of 1/90,000 s.
+    pub(crate) time: u64,
+    /// VP8 as one frame, H.264 in Annex B.
+    pub(crate) data: Vec<u8>,
+}
+
+impl Picture {
+    /// Decoding can begin with it.
+    pub(super) fn is_keyframe(&self) -> bool {
+        match self.codec {
+            // A parameter set comes first.
+            Codec::H264 => self
+                .data
+                .iter()
+                .position(|byte| *byte == 1)
+                .is_some_and(|start| {
+                    let kind = self.data.get(start + 1);
+                    kind.is_some_and(|kind| matches!(kind & 0x1F, 7..=9))
+                }),
+            // RFC 7741 4.3: the lowest bit of a frame tag.
+            _ => self.data.first().is_some_and(|first| first & 1 == 0),
+        }
+    }
+}
+
+/// How many pictures FFmpeg decodes. Panics at the first error.
+pub(super) fn decode(pictures: &[Picture]) -> usize {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("pictures");
+    let (format, bytes) = match pictures[0].codec {
+        Codec::H264 => (
+            "h264",
+            pictures
+                .iter()
+                .flat_map(|picture| picture.data.clone())
+                .collect(),
+        ),
+        Codec::Vp8 => ("ivf", ivf(pictures)),
+        other => panic!("{other:?} is not decoded here"),
+    };
+    std::fs::write(&file, bytes).expect("the pictures are written");
+    let output = Command::new("ffmpeg")
+        .args(["-nostdin", "-loglevel", "error", "-xerror"])
+        .args(["-err_detect", "explode", "-f", format, "-i"])
+        .arg(&file)
+        .args(["-vsync", "passthrough", "-f", "framecrc", "-"])
+        .output()
+        .expect("ffmpeg is installed");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "{errors}");
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    lines.lines().filter(|line| !line.starts_with('#')).count()
+}
+
+fn ivf(pictures: &[Picture]) -> Vec<u8> {
+    let mut out = b"DKIF\0\0\x20\0VP80".to_vec();
+    out.extend([0x80, 2, 0x68, 1]); // 640x360; the pictures say their own size
+    out.extend(90_000u32.to_le_bytes());
+    out.extend(1u32.to_le_bytes());
+    out.extend([0; 8]);
+    for picture in pictures {
+        out.extend((picture.data.len() as u32).to_le_bytes());
+        out.extend((picture.time - pictures[0].time).to_le_bytes());
+        out.extend(&picture.data);
+    }
+    out
+}

@@ -1,0 +1,214 @@
+//! Publishers: what Chromium, aiortc and str0m send comes out whole, over a path that loses and reorders.
+
+mod attacks;
+mod decoded;
+mod face;
+mod path;
+mod str0m_publisher;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use connection::PublisherStats;
+use serde_json::Value;
+use testkit::browser::TestBrowser;
+use testkit::film::{Film, FilmRecipe, RATE};
+use testkit::{TestServer, eventually, skip};
+
+pub(crate) use self::decoded::Picture;
+use self::decoded::decode;
+use self::face::Face;
+use self::str0m_publisher::Str0mPublisher;
+use crate::attacks::ViewerRelay;
+use crate::clients::str0m_viewer::{Joining, Str0mViewer};
+use crate::clients::transport::Transport;
+
+const STREAM: &str = "camera";
+/// Of a publisher at 25 to 30 pictures a second: 8 to 10 s.
+const PICTURES: usize = 250;
+/// Machines may be slow.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// A server with one port, and the face of its publishers behind a path that loses and reorders.
+async fn serve() -> (TestServer, Face) {
+    let server = TestServer::with(&["test:", "--shards", "1"]).await;
+    let relay = ViewerRelay::start_with(&server, path::loses_and_reorders()).await;
+    let face = Face::start(&server, Some(relay)).await;
+    (server, face)
+}
+
+/// A viewer that keeps what it receives.
+async fn watch(server: &TestServer) -> Str0mViewer {
+    let by = Joining {
+        recorded: true,
+        ..Joining::by(Transport::Udp)
+    };
+    Str0mViewer::join_by(server, STREAM, by).await
+}
+
+/// Waits until the viewer has received so many pictures, and as long a sound.
+async fn has(viewer: &Str0mViewer, pictures: usize) {
+    let what = format!("{pictures} pictures with sound arrive");
+    eventually(&what, LIMIT, || async {
+        let received = viewer.received();
+        received.frames >= pictures as u64 && received.audio_packets >= pictures as u64
+    })
+    .await;
+}
+
+/// Each of the pictures can be decoded.
+#[track_caller]
+fn assert_whole(pictures: &[Picture], stats: PublisherStats) {
+    assert!(pictures[0].is_keyframe(), "{stats:?}");
+    assert_eq!(decode(pictures), pictures.len(), "{stats:?}");
+    println!("{} pictures, {stats:?}", pictures.len());
+    assert!(stats.recovered > 0, "nothing was lost: {stats:?}");
+    assert!(stats.units as usize > pictures.len(), "{stats:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn camera_and_microphone_of_chromium_come_out_whole_over_a_path_that_loses_and_reorders() {
+    for codec in ["VP8", "H264"] {
+        let (server, face) = serve().await;
+        let browser = TestBrowser::chromium_with_camera().await;
+        browser.open(&face.url).await;
+        let publish = PUBLISH.replace("CODEC", codec);
+        browser.run(&publish).await;
+        let session = face.publishes(STREAM).await;
+        let viewer = watch(&server).await;
+        has(&viewer, 1).await;
+        let (sent_before, before) = (frames_sent(&browser).await, viewer.recorded().len());
+        has(&viewer, before + PICTURES).await;
+        browser.run("camera.stop()").await;
+        let sent = frames_sent(&browser).await - sent_before;
+        let most = before + (0.95 * sent) as usize;
+        has(&viewer, most).await;
+        let pictures = viewer.recorded();
+        println!(
+            "{codec}: {sent} sent, {} have arrived",
+            pictures.len() - before
+        );
+        assert_whole(&pictures, session.stats());
+        browser.run("connection.close()").await;
+        eventually("the session ends", LIMIT, || async {
+            server.viewers.publishers().sessions() == 0
+        })
+        .await;
+        assert!(server.registry.get(STREAM).is_none());
+        server.stop().await;
+    }
+}
+
+/// Sends the camera in one codec, and the microphone.
+const PUBLISH: &str = "
+    const constraints = { video: { width: 640, height: 360, frameRate: 30 }, audio: true };
+    const media = await navigator.mediaDevices.getUserMedia(constraints);
+    window.connection = new RTCPeerConnection();
+    for (const track of media.getTracks()) {
+        const transceiver = connection.addTransceiver(track, { direction: 'sendonly', streams: [media] });
+        if (track.kind == 'video') {
+            window.camera = track;
+            const { codecs } = RTCRtpReceiver.getCapabilities('video');
+            const wanted = codecs.filter(codec => ['video/CODEC', 'video/rtx'].includes(codec.mimeType));
+            transceiver.setCodecPreferences(wanted);
+        }
+    }
+    await connection.setLocalDescription();
+    const headers = { 'Content-Type': 'application/sdp' };
+    const answer = await fetch('/whip/camera', { method: 'POST', headers, body: connection.localDescription.sdp });
+    if (answer.status != 201) throw new Error(await answer.text());
+    await connection.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
+";
+
+/// Pictures that the page has sent.
+async fn frames_sent(browser: &TestBrowser) -> f64 {
+    let sent = "
+        const reports = [...(await connection.getStats()).values()];
+        return reports.find(report => report.type == 'outbound-rtp' && report.kind == 'video').framesSent;
+    ";
+    let sent = browser.run(sent).await;
+    sent.as_f64().expect("it sends video")
+}
+
+/// A virtual environment made by `cargo xtask setup`.
+const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/aiortc/bin/python");
+const SCRIPT: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/protocol/publishing/publish.py"
+);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_aiortc_sends_comes_out_whole_over_a_path_that_loses_and_reorders() {
+    if !Path::new(PYTHON).exists() {
+        return skip("aiortc is missing; `cargo xtask setup` installs it");
+    }
+    let (server, face) = serve().await;
+    let mut script = Command::new(PYTHON);
+    script
+        .args([SCRIPT, &face.url, STREAM, "--frames", "300"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit());
+    let script = tokio::task::spawn_blocking(move || script.output());
+    let session = face.publishes(STREAM).await;
+    let viewer = watch(&server).await;
+    has(&viewer, PICTURES).await;
+    let output = script.await.expect("no panic").expect("Python starts");
+    assert!(output.status.success(), "the script fails");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("the script prints JSON");
+    println!("{report}");
+    let pictures = viewer.recorded();
+    let sent = report["frames"].as_f64().expect("a number");
+    assert!(
+        pictures.len() as f64 > 0.8 * sent,
+        "{} of {report}",
+        pictures.len()
+    );
+    assert_whole(&pictures, session.stats());
+    eventually("the session ends", LIMIT, || async {
+        server.viewers.publishers().sessions() == 0
+    })
+    .await;
+    server.stop().await;
+}
+
+/// A film with a keyframe each `gop` seconds, and a tone.
+fn film(gop: u32) -> [Film; 2] {
+    let film = FilmRecipe {
+        gop: gop * RATE,
+        ..FilmRecipe::default()
+    };
+    [film.make(), Film::tone(10)]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_str0m_sends_comes_out_whole_over_a_path_that_loses_and_reorders() {
+    let (server, face) = serve().await;
+    let publisher = Str0mPublisher::publish(&face, STREAM, film(1)).await;
+    let session = face.publishes(STREAM).await;
+    let viewer = watch(&server).await;
+    has(&viewer, PICTURES).await;
+    assert_whole(&viewer.recorded(), session.stats());
+    session.delete().await;
+    assert_eq!(server.viewers.publishers().sessions(), 0);
+    drop(publisher);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewers_request_for_a_keyframe_reaches_the_publisher() {
+    let server = TestServer::with(&["test:", "--shards", "1"]).await;
+    let face = Face::start(&server, None).await;
+    let publisher = Str0mPublisher::publish(&face, STREAM, film(10)).await;
+    face.publishes(STREAM).await;
+    let viewer = watch(&server).await;
+    has(&viewer, 1).await;
+    let before = publisher.keyframe_requests();
+    eventually("the publisher is asked for a keyframe", LIMIT, || async {
+        viewer.request_keyframe();
+        publisher.keyframe_requests() > before
+    })
+    .await;
+    drop(publisher);
+    server.stop().await;
+}

@@ -1,0 +1,185 @@
+//! A publisher by str0m: sends films at their rate, again and again.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use str0m::change::SdpAnswer;
+use str0m::media::{Direction, MediaKind, MediaTime, Mid};
+use str0m::net::Receive;
+use str0m::{Event, Input, Output, Rtc, RtcConfig};
+use testkit::film::Film;
+use tokio::task::JoinHandle;
+use tokio::time::sleep_until;
+
+use super::face::Face;
+use crate::clients::transport::{Transport, ViewerSocket};
+
+/// One publisher. Dropping it ends it without a word.
+pub(super) struct Str0mPublisher {
+    keyframe_requests: Arc<AtomicU64>,
+    task: JoinHandle<()>,
+}
+
+impl Str0mPublisher {
+    /// `films`: H.264, and Opus.
+    pub(super) async fn publish(face: &Face, stream: &str, films: [Film; 2]) -> Self {
+        let config = RtcConfig::new().clear_codecs();
+        let config = config.enable_h264(true).enable_opus(true, false);
+        let mut rtc = config.build(Instant::now());
+        let socket = ViewerSocket::udp(Ipv4Addr::LOCALHOST).await;
+        let socket = socket.expect("a free port");
+        rtc.add_local_candidate(socket.candidate());
+        let mut change = rtc.sdp_api();
+        let mids = [MediaKind::Video, MediaKind::Audio]
+            .map(|kind| change.add_media(kind, Direction::SendOnly, None, None, None));
+        let (offer, pending) = change.apply().expect("two tracks are a change");
+        let request = reqwest::Client::new().post(format!("{}/whip/{stream}", face.url));
+        let response = request.body(offer.to_sdp_string()).send().await;
+        let response = response.expect("an answer");
+        assert_eq!(response.status(), 201);
+        let answer = response.text().await.expect("an answer");
+        let (answer, _) = ViewerSocket::choose(&answer, Transport::Udp);
+        let answer = SdpAnswer::from_sdp_string(&answer).expect("an answer");
+        let taken = rtc.sdp_api().accept_answer(pending, answer);
+        taken.expect("the answer fits the offer");
+        let keyframe_requests = Arc::<AtomicU64>::default();
+        let tracks = mids.into_iter().zip(films);
+        let publishing = Publishing {
+            rtc,
+            socket,
+            tracks: tracks.map(|(mid, film)| Track::new(mid, film)).collect(),
+            began: None,
+            keyframe_requests: Arc::clone(&keyframe_requests),
+        };
+        Self {
+            keyframe_requests,
+            task: tokio::spawn(publishing.run()),
+        }
+    }
+
+    pub(super) fn keyframe_requests(&self) -> u64 {
+        self.keyframe_requests.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Str0mPublisher {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Publishing {
+    rtc: Rtc,
+    socket: ViewerSocket,
+    tracks: Vec<Track>,
+    /// When it was connected.
+    began: Option<Instant>,
+    keyframe_requests: Arc<AtomicU64>,
+}
+
+struct Track {
+    mid: Mid,
+    film: Film,
+    /// Units sent.
+    sent: usize,
+}
+
+impl Track {
+    fn new(mid: Mid, film: Film) -> Self {
+        Self { mid, film, sent: 0 }
+    }
+
+    /// When the next unit is due, in microseconds.
+    fn time(&self) -> u64 {
+        let units = self.film.units.len();
+        let unit = &self.film.units[self.sent % units];
+        let iteration = (self.sent / units) as i64;
+        (unit.dts.0 + iteration * self.film.length).unsigned_abs()
+    }
+}
+
+impl Publishing {
+    /// Runs until the server ends the connection.
+    async fn run(mut self) {
+        let local = self.socket.local().expect("an open socket");
+        while self.rtc.is_alive() {
+            self.send_due();
+            let mut deadline = self.answer().await;
+            if let Some(began) = self.began {
+                let next = self
+                    .tracks
+                    .iter()
+                    .map(Track::time)
+                    .min()
+                    .unwrap_or_default();
+                deadline = deadline.min(began + Duration::from_micros(next));
+            }
+            let input = tokio::select! {
+                received = self.socket.receive() => {
+                    let Ok(received) = received else { return };
+                    Some(received)
+                }
+                () = sleep_until(deadline.into()) => None,
+            };
+            let now = Instant::now();
+            let outcome = match &input {
+                None => self.rtc.handle_input(Input::Timeout(now)),
+                Some((datagram, source)) => {
+                    let Ok(contents) = (&datagram[..]).try_into() else {
+                        continue;
+                    };
+                    let receive = Receive {
+                        proto: self.socket.protocol(),
+                        source: *source,
+                        destination: local,
+                        contents,
+                    };
+                    self.rtc.handle_input(Input::Receive(now, receive))
+                }
+            };
+            outcome.expect("the server sends nothing that is wrong");
+        }
+    }
+
+    fn send_due(&mut self) {
+        let (now, Some(began)) = (Instant::now(), self.began) else {
+            return;
+        };
+        for track in &mut self.tracks {
+            // One of each at a time: what it makes is sent before the next.
+            let due = began + Duration::from_micros(track.time());
+            if due > now {
+                continue;
+            }
+            let time = MediaTime::from_micros(track.time());
+            let unit = &track.film.units[track.sent % track.film.units.len()];
+            let writer = self.rtc.writer(track.mid).expect("it was negotiated");
+            let format = writer.payload_params().next().expect("there is one");
+            let format = format.pt();
+            let written = writer.write(format, due, time, unit.data.to_vec());
+            written.expect("the unit is a picture or sound");
+            track.sent += 1;
+        }
+    }
+
+    /// Sends what is ready; returns when to poll again.
+    async fn answer(&mut self) -> Instant {
+        loop {
+            match self.rtc.poll_output().expect("it is alive") {
+                Output::Timeout(deadline) => return deadline,
+                Output::Transmit(packet) => {
+                    let sent = self.socket.send(&packet.contents, packet.destination);
+                    // A closed connection shows at the next read.
+                    let _ = sent.await;
+                }
+                Output::Event(Event::Connected) => self.began = Some(Instant::now()),
+                Output::Event(Event::KeyframeRequest(_)) => {
+                    self.keyframe_requests.fetch_add(1, Ordering::Relaxed);
+                }
+                Output::Event(_) => {}
+            }
+        }
+    }
+}
