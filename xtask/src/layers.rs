@@ -35,6 +35,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "connection",
         &[
+            "bitstream",
             "egress",
             "ingest",
             "limits",

@@ -19,7 +19,7 @@
 //! | `serving` | a connected viewer: its keys, its subscription, its shard |
 //! | `publisher` | one publisher, from the answer to the end |
 //! | `intake` | a connected publisher's media: SRTP in, units and feedback out |
-//! | `published_media` | its units on the clock of the stream |
+//! | `published_media`, `published_tracks` | its units, on their way into the log; the tracks that its m-lines are in its stream |
 //! | `publisher_counters` | what was received of it |
 //! | `end`, `error` | why a session ended; why none began |
 //! | `offered_connection` | what an offer says of the connection (pure) |
@@ -51,6 +51,7 @@ mod patch;
 mod peer;
 mod profiles;
 mod published_media;
+mod published_tracks;
 mod publisher;
 mod publisher_answer;
 mod publisher_counters;

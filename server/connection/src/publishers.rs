@@ -61,9 +61,11 @@ impl Publishers {
             counters: counters.clone(),
         });
         let stream = publication.stream.name().to_owned();
+        let params = negotiation.params(random_number()? as u32, &connection.cname);
+        let sending = params.lines.iter().filter(|line| !line.formats.is_empty());
         let intake = IntakeParams {
-            params: negotiation.params(random_number()? as u32, &connection.cname),
-            media: PublishedMedia::new(publication),
+            media: PublishedMedia::new(publication, sending.count()),
+            params,
             counters,
         };
         let client = ClientKind::new(address, user_agent);

@@ -1,0 +1,148 @@
+use bytes::Bytes;
+
+use super::*;
+
+const AUDIO: usize = 0;
+const VIDEO: usize = 1;
+/// A keyframe of 320x180, and one of 640x360.
+const SMALL: &[u8] = &[0x50, 0x11, 0, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xb4, 0x00];
+const LARGE: &[u8] = &[0x50, 0x11, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01];
+const BETWEEN: &[u8] = &[0x51, 0x11, 0, 1];
+
+struct Publisher {
+    start: Instant,
+    tracks: PublishedTracks,
+}
+
+impl Publisher {
+    fn new(lines: usize) -> Self {
+        Self {
+            start: Instant::now(),
+            tracks: PublishedTracks::new(lines),
+        }
+    }
+
+    fn at(&self, ms: u64) -> Instant {
+        self.start + Duration::from_millis(ms)
+    }
+
+    fn send(
+        &mut self,
+        line: usize,
+        codec: Codec,
+        ms: u64,
+        data: &'static [u8],
+    ) -> Option<Published> {
+        let time = self.at(ms);
+        self.tracks.publish(LineUnit {
+            line,
+            ssrc: 7,
+            time,
+            unit: ReceivedUnit {
+                codec,
+                rtp_time: 0,
+                arrived: time,
+                keyframe: data != BETWEEN,
+                data: Bytes::from_static(data),
+                sps: None,
+            },
+        })
+    }
+
+    fn video(&mut self, ms: u64, data: &'static [u8]) -> Option<Published> {
+        self.send(VIDEO, Codec::Vp8, ms, data)
+    }
+
+    fn audio(&mut self, ms: u64) -> Published {
+        let published = self.send(AUDIO, Codec::Opus, ms, &[1]);
+        published.expect("sound needs no keyframe")
+    }
+}
+
+fn ids(published: &Published) -> Vec<(u16, Codec)> {
+    let offering = published.offering.as_ref().expect("an offering");
+    let tracks = offering.tracks.iter();
+    tracks.map(|track| (track.id.0, track.codec)).collect()
+}
+
+#[test]
+fn one_run_begins_with_the_first_unit_and_all_times_count_from_there() {
+    let mut publisher = Publisher::new(2);
+    assert!(publisher.video(5, BETWEEN).is_none());
+    let first = publisher.audio(10);
+    assert_eq!(first.begins_run, Some(publisher.at(10)));
+    assert_eq!(
+        (first.unit.dts, first.unit.time),
+        (MediaTime(0), MediaTime(0))
+    );
+    let second = publisher.video(40, SMALL).expect("a keyframe");
+    assert_eq!(second.begins_run, None);
+    assert_eq!(second.unit.time, MediaTime(30_000));
+    // By the sender reports it was taken before.
+    let third = publisher.audio(8);
+    assert_eq!(third.unit.time, MediaTime(1));
+}
+
+#[test]
+fn the_stream_offers_all_tracks_at_once() {
+    let mut publisher = Publisher::new(2);
+    assert!(publisher.audio(0).offering.is_none());
+    assert!(publisher.audio(900).offering.is_none());
+    let complete = publisher.video(950, SMALL).expect("a keyframe");
+    assert_eq!(ids(&complete), [(0, Codec::Opus), (1, Codec::Vp8)]);
+    let offering = complete.offering.expect("an offering");
+    assert_eq!(offering.tracks[1].size, Some((320, 180)));
+    let video = offering.video.expect("it has a video track");
+    assert_eq!(
+        (video.codec.as_str(), video.width, video.height),
+        ("vp8", 320, 180)
+    );
+    assert!(offering.audio.is_some());
+    assert!(publisher.audio(960).offering.is_none());
+}
+
+#[test]
+fn sound_alone_is_offered_after_a_second_without_pictures() {
+    let mut publisher = Publisher::new(2);
+    publisher.audio(0);
+    assert_eq!(ids(&publisher.audio(1000)), [(0, Codec::Opus)]);
+    let later = publisher.video(5000, SMALL).expect("a keyframe");
+    assert_eq!(ids(&later), [(0, Codec::Opus), (1, Codec::Vp8)]);
+}
+
+#[test]
+fn another_size_is_offered_on_the_same_track_and_another_codec_on_another() {
+    let mut publisher = Publisher::new(1);
+    publisher.video(0, SMALL);
+    assert!(
+        publisher
+            .video(40, BETWEEN)
+            .expect("published")
+            .offering
+            .is_none()
+    );
+    let larger = publisher.video(80, LARGE).expect("published");
+    assert_eq!(ids(&larger), [(0, Codec::Vp8)]);
+    let offering = larger.offering.expect("an offering");
+    assert_eq!(offering.tracks[0].size, Some((640, 360)));
+    assert!(publisher.send(VIDEO, Codec::H264, 120, BETWEEN).is_none());
+    let other = publisher
+        .send(VIDEO, Codec::H264, 160, SMALL)
+        .expect("a keyframe");
+    assert_eq!(ids(&other), [(1, Codec::H264)]);
+    assert_eq!((other.track, other.begins_run), (TrackId(1), None));
+    assert_eq!(publisher.tracks.line(TrackId(1)), Some(VIDEO));
+    assert_eq!(publisher.tracks.line(TrackId(0)), None);
+}
+
+#[test]
+fn decode_times_rise_and_no_picture_is_presented_before_it_is_decoded() {
+    let mut publisher = Publisher::new(1);
+    let mut newest = MediaTime(-1);
+    for picture in [0, 3, 1, 2, 6, 4, 5, 9, 7, 8] {
+        let data = if picture == 0 { SMALL } else { BETWEEN };
+        let unit = publisher.video(40 * picture, data).expect("published").unit;
+        assert!(unit.dts > newest && unit.time >= unit.dts, "{unit:?}");
+        newest = unit.dts;
+    }
+}
