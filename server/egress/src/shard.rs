@@ -35,7 +35,7 @@ const RESTART_DELAY: Duration = Duration::from_millis(200);
 pub struct Shard {
     port: Arc<Port>,
     counters: Arc<ShardCounters>,
-    /// Unbounded: each viewer causes at most two commands, and the number of viewers is limited.
+    /// Unbounded: the number of viewers is limited, and how often each may move its playhead.
     commands: mpsc::UnboundedSender<Command>,
 }
 
