@@ -196,6 +196,25 @@ async fn what_str0m_sends_comes_out_whole_over_a_path_that_loses_and_reorders() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn str0m_publishes_over_ice_tcp_until_the_stream_is_unpublished() {
+    let server = TestServer::with(&["test:", "--shards", "1"]).await;
+    let face = Face::start(&server, None).await;
+    let publisher = Str0mPublisher::publish_by(Transport::Tcp, &face, STREAM, film(1)).await;
+    let session = face.publishes(STREAM).await;
+    let viewer = watch(&server).await;
+    has(&viewer, 100).await;
+    let (pictures, stats) = (viewer.recorded(), session.stats());
+    assert_eq!(decode(&pictures), pictures.len(), "{stats:?}");
+    assert_eq!((stats.lost, stats.dropped), (0, 0), "{stats:?}");
+    assert!(server.registry.unpublish(STREAM).await);
+    let ended = tokio::time::timeout(LIMIT, session.ended()).await;
+    ended.expect("the publisher is told that the stream is over");
+    assert_eq!(server.viewers.publishers().sessions(), 0);
+    drop(publisher);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_viewers_request_for_a_keyframe_reaches_the_publisher() {
     let server = TestServer::with(&["test:", "--shards", "1"]).await;
     let face = Face::start(&server, None).await;

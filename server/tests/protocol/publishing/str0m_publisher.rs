@@ -25,12 +25,26 @@ pub(super) struct Str0mPublisher {
 impl Str0mPublisher {
     /// `films`: H.264, and Opus.
     pub(super) async fn publish(face: &Face, stream: &str, films: [Film; 2]) -> Self {
+        Self::publish_by(Transport::Udp, face, stream, films).await
+    }
+
+    pub(super) async fn publish_by(
+        transport: Transport,
+        face: &Face,
+        stream: &str,
+        films: [Film; 2],
+    ) -> Self {
         let config = RtcConfig::new().clear_codecs();
         let config = config.enable_h264(true).enable_opus(true, false);
         let mut rtc = config.build(Instant::now());
-        let socket = ViewerSocket::udp(Ipv4Addr::LOCALHOST).await;
-        let socket = socket.expect("a free port");
-        rtc.add_local_candidate(socket.candidate());
+        let mut socket = None;
+        // A TCP socket exists only once the server's candidate is known.
+        if transport == Transport::Udp {
+            let udp = ViewerSocket::udp(Ipv4Addr::LOCALHOST).await;
+            let udp = udp.expect("a free port");
+            rtc.add_local_candidate(udp.candidate());
+            socket = Some(udp);
+        }
         let mut change = rtc.sdp_api();
         let mids = [MediaKind::Video, MediaKind::Audio]
             .map(|kind| change.add_media(kind, Direction::SendOnly, None, None, None));
@@ -40,7 +54,16 @@ impl Str0mPublisher {
         let response = response.expect("an answer");
         assert_eq!(response.status(), 201);
         let answer = response.text().await.expect("an answer");
-        let (answer, _) = ViewerSocket::choose(&answer, Transport::Udp);
+        let (answer, address) = ViewerSocket::choose(&answer, transport);
+        let socket = match socket {
+            Some(socket) => socket,
+            None => {
+                let tcp = ViewerSocket::tcp(Ipv4Addr::LOCALHOST, address).await;
+                let tcp = tcp.expect("it is listening");
+                rtc.add_local_candidate(tcp.candidate());
+                tcp
+            }
+        };
         let answer = SdpAnswer::from_sdp_string(&answer).expect("an answer");
         let taken = rtc.sdp_api().accept_answer(pending, answer);
         taken.expect("the answer fits the offer");
