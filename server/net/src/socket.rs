@@ -15,6 +15,9 @@ use super::routes::Remote;
 const COALESCED_BYTES: usize = 64 * 1024;
 /// Coalesced datagrams received in one system call.
 const RECEIVE_BATCH: usize = 8;
+/// System calls until the other tasks of the thread go on. A shard whose core is full comes here some dozens of times a second: if it did not take most of
+/// what has arrived each time, checks and feedback would be lost, and viewers whose media still arrives would count as silent.
+const RECEIVES: usize = 32;
 /// In bytes: enough for a keyframe to some hundreds of viewers at the same moment.
 const SEND_BUFFER: usize = 4 << 20;
 /// The time until a send is tried again when the socket's buffer was full: about the time in which the network card empties it.
@@ -124,44 +127,109 @@ impl RegisteredSocket {
     /// Dispatches datagrams until the task is dropped. `on_srtcp` gets the SRTCP of peers with a feedback target
     /// ([`Route::set_feedback_target`](super::route::Route::set_feedback_target)) with that id.
     pub async fn receive(&self, mut on_srtcp: impl FnMut(u64, Remote, &[u8])) {
-        let socket = &self.socket;
         let mut memory = vec![0; COALESCED_BYTES * RECEIVE_BATCH];
         let mut metas = [RecvMeta::default(); RECEIVE_BATCH];
         loop {
             if self.io.readable().await.is_err() {
                 return;
             }
-            let mut parts = memory.chunks_mut(COALESCED_BYTES);
-            let mut buffers: [IoSliceMut<'_>; RECEIVE_BATCH] =
-                std::array::from_fn(|_| IoSliceMut::new(parts.next().unwrap_or_default()));
-            let received = self.io.try_io(Interest::READABLE, || {
-                let socket_ref = (&socket.io).into();
-                socket.state.recv(socket_ref, &mut buffers, &mut metas)
-            });
-            let count = match received {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                Err(error) => {
-                    // An ICMP error of an earlier send; the socket still works.
-                    tracing::trace!(%error, "receive");
-                    tokio::task::yield_now().await;
-                    continue;
-                }
-                Ok(count) => count,
-            };
-            let now = Instant::now();
-            for (meta, buffer) in metas.iter().zip(&buffers).take(count) {
-                let from = Remote {
-                    socket: socket.index,
-                    address: meta.addr,
-                    tcp: false,
-                };
-                let length = meta.len.min(buffer.len());
-                for datagram in buffer[..length].chunks(meta.stride.max(1)) {
-                    self.port.dispatch(now, from, datagram, &mut on_srtcp);
+            for _ in 0..RECEIVES {
+                if !self.receive_batch(&mut memory, &mut metas, &mut on_srtcp) {
+                    break;
                 }
             }
             // A flood of datagrams must not starve the other tasks of this thread.
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Dispatches the datagrams of one system call. False: there are no more.
+    fn receive_batch(
+        &self,
+        memory: &mut [u8],
+        metas: &mut [RecvMeta; RECEIVE_BATCH],
+        on_srtcp: &mut impl FnMut(u64, Remote, &[u8]),
+    ) -> bool {
+        let socket = &self.socket;
+        let mut parts = memory.chunks_mut(COALESCED_BYTES);
+        let mut buffers: [IoSliceMut<'_>; RECEIVE_BATCH] =
+            std::array::from_fn(|_| IoSliceMut::new(parts.next().unwrap_or_default()));
+        let received = self.io.try_io(Interest::READABLE, || {
+            let socket_ref = (&socket.io).into();
+            socket.state.recv(socket_ref, &mut buffers, metas)
+        });
+        let count = match received {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            Err(error) => {
+                // An ICMP error of an earlier send; the socket still works.
+                tracing::trace!(%error, "receive");
+                return true;
+            }
+        };
+        let now = Instant::now();
+        for (meta, buffer) in metas.iter().zip(&buffers).take(count) {
+            let from = Remote {
+                socket: socket.index,
+                address: meta.addr,
+                tcp: false,
+            };
+            let length = meta.len.min(buffer.len());
+            for datagram in buffer[..length].chunks(meta.stride.max(1)) {
+                self.port.dispatch(now, from, datagram, on_srtcp);
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use tokio::task::LocalSet;
+
+    use super::*;
+
+    /// A turn of the thread's other tasks takes a busy shard some ten milliseconds.
+    #[tokio::test]
+    async fn what_has_arrived_is_read_in_few_turns_of_the_thread() {
+        const DATAGRAMS: u64 = 200;
+        let port = Port::bind(0, None, false).unwrap();
+        let loopback = port.sockets().into_iter().find(|socket| {
+            let ip = socket.address().ip();
+            ip.is_loopback() && ip.is_ipv4()
+        });
+        let loopback = loopback.unwrap();
+        let registered = loopback.register(&port).unwrap();
+        let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let route = port.open();
+        let remote = Remote {
+            socket: loopback.index(),
+            address: peer.local_addr().unwrap(),
+            tcp: false,
+        };
+        assert!(route.learn(Instant::now(), remote));
+        route.set_feedback_target(7);
+        for _ in 0..DATAGRAMS {
+            peer.send_to(b"\x81\xc9report", loopback.address()).unwrap();
+        }
+
+        let (read, turns) = (Rc::new(Cell::new(0)), Cell::new(0));
+        let tasks = LocalSet::new();
+        let counted = Rc::clone(&read);
+        let on_srtcp = move |_, _, _: &[u8]| counted.set(counted.get() + 1);
+        tasks.spawn_local(async move { registered.receive(on_srtcp).await });
+        let turn = async {
+            while read.get() < DATAGRAMS {
+                if read.get() > 0 {
+                    turns.set(turns.get() + 1);
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tasks.run_until(turn).await;
+        assert!(turns.get() <= 2, "{} turns", turns.get());
     }
 }
