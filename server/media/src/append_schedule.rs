@@ -7,6 +7,9 @@ use super::time::MediaTime;
 /// How far ahead of its live instant a unit is appended.
 pub const LEAD: Duration = Duration::from_millis(400);
 
+/// Units that are not encoded are appended together, up to this much less ahead: waking a thread for each of the 80 units a second of an ordinary film costs
+/// more than appending them.
+pub(super) const GATHER: Duration = Duration::from_millis(100);
 /// A unit that is ready this much after its live instant means that the source stalled.
 const STALL: Duration = Duration::from_millis(100);
 /// A unit that is ready this much after its live instant means that the source is about to stall.

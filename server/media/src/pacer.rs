@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::append_schedule::{AppendSchedule, LEAD};
+use super::append_schedule::{AppendSchedule, GATHER, LEAD};
 use super::clock::Clock;
 use super::control::Control;
 use super::demuxer::Demuxer;
@@ -153,7 +153,10 @@ impl<'a> Pacer<'a> {
                 self.deliver();
                 continue;
             }
-            let mut wake = append_at;
+            let mut wake = match self.pipeline.encodes_video() {
+                true => append_at,
+                false => append_at + GATHER,
+            };
             if let Some(repeat) = self.pipeline.repeat_at() {
                 let repeat_wall = self.schedule.append_at(repeat, now);
                 if now >= repeat_wall {

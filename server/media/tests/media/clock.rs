@@ -13,6 +13,7 @@ pub(crate) struct TestClock<'a> {
     /// How long a reading of the clock takes: on a slow machine every step of work does.
     step: Duration,
     end: Instant,
+    sleeps: Cell<u32>,
 }
 
 impl<'a> TestClock<'a> {
@@ -24,12 +25,18 @@ impl<'a> TestClock<'a> {
             now: Cell::new(start),
             step,
             end: start + length,
+            sleeps: Cell::new(0),
         }
     }
 
     /// The time, without letting any pass.
     pub(crate) fn peek(&self) -> Instant {
         self.now.get()
+    }
+
+    /// How often the source has slept.
+    pub(crate) fn sleeps(&self) -> u32 {
+        self.sleeps.get()
     }
 
     fn set(&self, now: Instant) {
@@ -47,6 +54,7 @@ impl Clock for TestClock<'_> {
     }
 
     fn sleep(&self, _: &Control, until: Instant) {
+        self.sleeps.set(self.sleeps.get() + 1);
         self.set(self.now.get().max(until));
     }
 }

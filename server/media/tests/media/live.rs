@@ -31,6 +31,8 @@ fn units_arrive_at_most_a_lead_before_they_are_live_and_never_in_a_burst() {
     let ((anchor, at), dropped) = (sink.anchors[0], sink.dropped);
     assert_eq!((sink.anchors.len(), dropped), (1, 0));
     drop(sink);
+    let sleeps = clock.sleeps();
+    assert!(sleeps <= 7 * 15, "it woke {sleeps} times in 7 s");
     // After the start, and across the end of the first iteration at 5.3 s.
     for (unit, arrived) in arrivals.iter().filter(|(unit, _)| unit.time.0 > 600_000) {
         let live = at + Duration::from_micros(unit.time.micros_since(anchor) as u64);
