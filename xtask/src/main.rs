@@ -4,6 +4,7 @@ mod bundle;
 mod dependencies;
 mod fuzz;
 mod harness;
+mod instructions;
 mod layers;
 mod linking;
 mod native;
@@ -33,10 +34,12 @@ Usage: cargo xtask COMMAND
                   whose name contains it. --full adds full matrices, repeated tries and long runs
   setup [--no-install]
                   only install what `run` and `test` need
-  ci              all of `test`, the checks of dependencies, and a minute of each fuzz target.
-                  A skipped test is a failure
+  ci              all of `test`, the checks of dependencies, the bound on the instructions of the egress loop,
+                  and a minute of each fuzz target. A skipped test is a failure
   structure       only check the rules of the source tree: imports, layers of packages, length of files
   bench NAME      measure, in release: cargo xtask bench fanout
+  bench instructions
+                  count the instructions of the egress loop, which have a bound
   fuzz [NAME] [--seconds 60]
                   mutate untrusted input, and look for panics and hangs: signaling, chat, feedback, demux, ingest, transport, turn
 

@@ -115,6 +115,12 @@ const NEEDS: &[Need] = &[
         ],
     },
     Need {
+        description: "valgrind (on Linux; it counts instructions)",
+        scope: Scope::Ci,
+        present: || !cfg!(target_os = "linux") || has("valgrind"),
+        names: ["valgrind", "valgrind", "valgrind", ""],
+    },
+    Need {
         description: "a font with Chinese characters (for screenshots)",
         scope: Scope::Test,
         present: has_chinese_font,

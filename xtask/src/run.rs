@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    bundle,
+    bundle, instructions,
     setup::{self, Install, NO_INSTALL, Scope},
     step::{self, Step},
     workspace::{self, root},
@@ -52,6 +52,11 @@ fn server(args: &[String]) -> Result<Command> {
 pub(crate) fn bench(args: &[String]) -> Result<()> {
     if args.is_empty() {
         bail!("name what to measure, for example: cargo xtask bench fanout");
+    }
+    if args[0] == "instructions" {
+        let mut steps = setup::steps(Scope::Ci, Install::Allowed)?;
+        steps.push(instructions::step());
+        return step::run_all(steps).map(drop);
     }
     // A bench starts the server itself; only one of them needs browsers and the bundle.
     let with_browsers = args[0] == "files";

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    bundle, dependencies, fuzz,
+    bundle, dependencies, fuzz, instructions,
     native::{self, Options},
     setup::{self, Install, NO_INSTALL, Scope},
     step::{self, Step},
@@ -68,6 +68,7 @@ fn check(options: Options) -> Result<()> {
         }));
     }
     if options.ci {
+        steps.push(instructions::step());
         steps.extend(fuzz::all()?);
     }
     let times = step::run_all(steps)?;

@@ -1,5 +1,5 @@
 //! Tools for building and testing: trunk, wasm-bindgen, wasm-opt, geckodriver, aiortc, axe-core,
-//! cargo-deny, cargo-machete.
+//! cargo-deny, cargo-machete, gungraun-runner.
 //!
 //! One on `PATH` is used if its version is the right one; else it is installed into `.tools/`. aiortc and axe-core are
 //! always there.
@@ -58,6 +58,10 @@ pub(crate) fn missing(scope: Scope) -> Result<Vec<Missing>> {
     if scope >= Scope::Ci {
         if !is_version("cargo-deny", CARGO_DENY) {
             missing.push(from_crates_io("cargo-deny", CARGO_DENY, &[]));
+        }
+        let gungraun = workspace::locked_version("gungraun")?;
+        if !is_version("gungraun-runner", &gungraun) {
+            missing.push(from_crates_io("gungraun-runner", &gungraun, &[]));
         }
         if answer("cargo-machete", &["--version"]).as_deref() != Some(CARGO_MACHETE) {
             missing.push(from_crates_io("cargo-machete", CARGO_MACHETE, &[]));

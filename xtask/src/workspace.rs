@@ -104,7 +104,7 @@ pub(crate) fn locked_version(package: &str) -> Result<String> {
     let lock = fs::read_to_string(root().join("Cargo.lock"))
         .context("Cargo.lock is missing: restore it with `git checkout Cargo.lock`")?;
     version_in(&lock, package)
-        .with_context(|| format!("Cargo.lock has no {package}, which the client depends on"))
+        .with_context(|| format!("Cargo.lock has no {package}, which this workspace depends on"))
 }
 
 fn version_in(lock: &str, package: &str) -> Option<String> {

@@ -224,7 +224,7 @@ impl Engine {
     }
 
     /// The id by which the SRTCP of a viewer reaches it.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "instructions"))]
     pub(super) fn feedback_target(&self, route: RouteId) -> u64 {
         self.keys[&route].data().as_ffi()
     }

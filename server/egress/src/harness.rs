@@ -1,4 +1,4 @@
-//! For tests: a stream without a source, viewers of it, and the peers at the other end of their paths.
+//! For tests and the benchmark of instructions: a stream without a source, viewers of it, and the peers at the other end of their paths.
 
 mod peer;
 
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rtc::crypto::{SecretVec, default_provider};
+use rtc::crypto::{RTCCrypto, SecretVec, default_provider};
 use shared::api::Codec;
 use tokio::sync::{Semaphore, mpsc};
 
@@ -25,7 +25,9 @@ use stream::shared_log::SharedLog;
 use stream::{Stream, Subscription};
 use timeline::unit::Unit;
 
-pub(crate) use peer::{Peer, Received};
+pub(crate) use peer::Peer;
+#[cfg(test)]
+pub(crate) use peer::Received;
 
 pub(crate) const VIDEO_SSRC: u32 = 1;
 pub(crate) const RTX_SSRC: u32 = 2;
@@ -118,6 +120,11 @@ impl Harness {
     /// A viewer of video and audio, without transport-wide feedback.
     pub(crate) fn viewer(&self) -> (ViewerParams, Peer) {
         let provider = default_provider().expect("built in");
+        self.viewer_with(provider.crypto())
+    }
+
+    /// A viewer whose ciphers are these.
+    pub(crate) fn viewer_with(&self, crypto: &dyn RTCCrypto) -> (ViewerParams, Peer) {
         let (local, remote) = (master(3), master(7));
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         socket
@@ -150,14 +157,14 @@ impl Harness {
                     twcc_id: None,
                 },
             ],
-            srtp: SrtpSender::new(provider.crypto(), &local).expect("a sender"),
-            srtcp_sender: SrtcpSender::new(provider.crypto(), &local).expect("a sender"),
-            srtcp: SrtcpReceiver::new(provider.crypto(), &remote).expect("a receiver"),
+            srtp: SrtpSender::new(crypto, &local).expect("a sender"),
+            srtcp_sender: SrtcpSender::new(crypto, &local).expect("a sender"),
+            srtcp: SrtcpReceiver::new(crypto, &remote).expect("a receiver"),
             cname: CNAME.to_owned(),
             counters: Arc::default(),
             ended,
         };
-        let peer = Peer::new(socket, address, &*provider, [&local, &remote]);
+        let peer = Peer::new(socket, address, crypto, [&local, &remote]);
         (params, peer)
     }
 }

@@ -14,12 +14,18 @@
 //! | [`counters`] | counters of viewers and shards |
 //! | `tally` | events that are not in the counters yet |
 //! | `end_reason` | why sending to a viewer ended, and the report of it |
+//! | `fan_out` | a shard's loop for the benchmark that counts its instructions |
 
 pub mod counters;
 mod end_reason;
 mod engine;
-#[cfg(test)]
+#[cfg(feature = "instructions")]
+pub mod fan_out;
+#[cfg(any(test, feature = "instructions"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "tests use more of it"))]
 mod harness;
+#[cfg(feature = "instructions")]
+mod no_cipher;
 mod overload;
 mod rtp_clock;
 pub mod shard;

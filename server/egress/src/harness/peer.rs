@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::UdpSocket;
 
 use bytes::Bytes;
-use rtc::crypto::RTCCryptoProvider;
+use rtc::crypto::RTCCrypto;
 use rtc::rtcp::packet::Packet as RtcpPacket;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::receiver_report::ReceiverReport;
@@ -75,10 +75,10 @@ impl Peer {
     pub(super) fn new(
         socket: UdpSocket,
         remote: Remote,
-        provider: &dyn RTCCryptoProvider,
+        crypto: &dyn RTCCrypto,
         keys: [&MasterKey; 2],
     ) -> Self {
-        let [decrypt, encrypt] = keys.map(|key| context_of(provider, key));
+        let [decrypt, encrypt] = keys.map(|key| context_of(crypto, key));
         Self {
             socket,
             remote,
@@ -171,13 +171,18 @@ impl Peer {
     fn srtcp(&mut self, packet: &dyn RtcpPacket) -> Vec<u8> {
         let mut bytes = vec![0; packet.marshal_size()];
         let length = packet.marshal_to(&mut bytes).expect("it fits");
-        let encrypted = self.encrypt.encrypt_rtcp(&bytes[..length]);
+        self.encrypt(&bytes[..length])
+    }
+
+    /// The SRTCP of an RTCP packet.
+    pub(crate) fn encrypt(&mut self, rtcp: &[u8]) -> Vec<u8> {
+        let encrypted = self.encrypt.encrypt_rtcp(rtcp);
         encrypted.expect("encrypted").to_vec()
     }
 }
 
-fn context_of(provider: &dyn RTCCryptoProvider, master: &MasterKey) -> Context {
+fn context_of(crypto: &dyn RTCCrypto, master: &MasterKey) -> Context {
     let profile = master.profile().into();
     let (key, salt) = (master.key(), master.salt());
-    Context::new(key, salt, profile, None, None, provider.crypto()).expect("a context")
+    Context::new(key, salt, profile, None, None, crypto).expect("a context")
 }
