@@ -10,26 +10,37 @@ use std::{
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::webdriver::{CHROMIUM, Refused, Session};
 
 /// The time for a page to reach an awaited state. Long, for slow build machines.
 const TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Only one test at a time runs browsers: on a small machine they slow each other down.
-static ALONE: Mutex<()> = Mutex::const_new(());
+/// Tests of one process that run browsers at a time: on a small machine more would slow each other down.
+const PLACES: u32 = 2;
+static FREE: Semaphore = Semaphore::const_new(PLACES as usize);
 
 /// Keeps other tests of this process from running browsers until it is dropped: for a test that runs one in a process of its own.
-pub async fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().await
+pub async fn alone() -> SemaphorePermit<'static> {
+    places(PLACES).await
 }
 
-type Alone = Arc<MutexGuard<'static, ()>>;
+/// The same, but leaves a place for another test.
+pub async fn shared() -> SemaphorePermit<'static> {
+    places(1).await
+}
+
+async fn places(count: u32) -> SemaphorePermit<'static> {
+    let permit = FREE.acquire_many(count).await;
+    permit.expect("it is never closed")
+}
+
+type Permit = Arc<SemaphorePermit<'static>>;
 
 pub struct TestBrowser {
     session: Session,
-    alone: Alone,
+    permit: Permit,
 }
 
 /// Screen size, colour scheme and language.
@@ -52,9 +63,9 @@ impl Default for Appearance {
 }
 
 impl TestBrowser {
-    /// Chromium, which decodes H.264; its language is English.
+    /// Chromium, which decodes H.264; its language is English. For a test that measures time: no other test runs a browser meanwhile.
     pub async fn chromium() -> Self {
-        Self::start_chromium(Arc::new(ALONE.lock().await), &[]).await
+        Self::start_chromium(Arc::new(alone().await), &[]).await
     }
 
     /// Chromium with a camera and a microphone, which pages may use unasked.
@@ -63,25 +74,35 @@ impl TestBrowser {
             "--use-fake-device-for-media-stream",
             "--use-fake-ui-for-media-stream",
         ];
-        Self::start_chromium(Arc::new(ALONE.lock().await), &devices).await
+        Self::start_chromium(Arc::new(alone().await), &devices).await
     }
 
-    /// Firefox without H.264, so that it needs the VP8 rendition.
+    /// The same for a test that only waits for states.
+    pub async fn shared_chromium() -> Self {
+        Self::start_chromium(Arc::new(shared().await), &[]).await
+    }
+
+    /// Firefox without H.264, so that it needs the VP8 rendition. Alone, as [`TestBrowser::chromium`].
     pub async fn firefox() -> Self {
-        Self::start_firefox(Arc::new(ALONE.lock().await)).await
+        Self::start_firefox(Arc::new(alone().await)).await
+    }
+
+    /// The same for a test that only waits for states.
+    pub async fn shared_firefox() -> Self {
+        Self::start_firefox(Arc::new(shared().await)).await
     }
 
     /// A second browser in the same test, with a separate profile.
     pub async fn and_chromium(&self) -> Self {
-        Self::start_chromium(Arc::clone(&self.alone), &[]).await
+        Self::start_chromium(Arc::clone(&self.permit), &[]).await
     }
 
     /// As [`TestBrowser::and_chromium`].
     pub async fn and_firefox(&self) -> Self {
-        Self::start_firefox(Arc::clone(&self.alone)).await
+        Self::start_firefox(Arc::clone(&self.permit)).await
     }
 
-    async fn start_chromium(alone: Alone, more: &[&str]) -> Self {
+    async fn start_chromium(permit: Permit, more: &[&str]) -> Self {
         let defaults = [
             "--lang=en",
             "--window-size=1280,900",
@@ -91,12 +112,12 @@ impl TestBrowser {
         Self::start(
             "chromedriver",
             json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } }),
-            alone,
+            permit,
         )
         .await
     }
 
-    async fn start_firefox(alone: Alone) -> Self {
+    async fn start_firefox(permit: Permit) -> Self {
         let preferences = json!({
             "intl.accept_languages": "en",
             "media.autoplay.default": 0,
@@ -114,16 +135,16 @@ impl TestBrowser {
                 "browserName": "firefox",
                 "moz:firefoxOptions": { "args": ["-headless"], "prefs": preferences },
             }),
-            alone,
+            permit,
         )
         .await
     }
 
-    async fn start(driver: &str, mut capabilities: Value, alone: Alone) -> Self {
+    async fn start(driver: &str, mut capabilities: Value, permit: Permit) -> Self {
         capabilities["timeouts"] = json!({ "script": 90_000, "pageLoad": 60_000 });
         Self {
             session: Session::start(driver, capabilities).await,
-            alone,
+            permit,
         }
     }
 

@@ -73,7 +73,7 @@ async fn tab_reaches_every_control(browser: &TestBrowser, page: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tab_key_reaches_every_control_in_order_and_shows_the_focus() {
-    let browser = TestBrowser::chromium().await;
+    let browser = TestBrowser::shared_chromium().await;
     let server = server().await;
     for page in &PAGES {
         open(&browser, &server, page).await;
@@ -86,7 +86,7 @@ async fn the_tab_key_reaches_every_control_in_order_and_shows_the_focus() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn axe_finds_no_violation_on_any_page() {
-    let browser = TestBrowser::chromium().await;
+    let browser = TestBrowser::shared_chromium().await;
     let server = server().await;
     for (width, dark, language) in [
         (DESKTOP, false, "en"),
@@ -123,7 +123,7 @@ async fn axe_finds_no_violation_on_any_page() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_and_a_connection_test_are_accessible() {
-    let browser = TestBrowser::chromium().await;
+    let browser = TestBrowser::shared_chromium().await;
     let server = server().await;
     let _term = busy_room(&browser, &server).await;
     tab_reaches_every_control(&browser, "room").await;

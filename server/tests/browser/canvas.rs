@@ -22,7 +22,7 @@ const MEASURE: &str = r"
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_canvas_draws_the_video_without_a_video_element_and_filters_change_it() {
-    let browser = TestBrowser::chromium().await;
+    let browser = TestBrowser::shared_chromium().await;
     let server = server().await;
     browser
         .open(&server.url(&format!("/#/canvas/{STREAM}")))

@@ -35,13 +35,13 @@ const MEASURE: &str = "
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chromium_shows_the_colours_of_the_file() {
-    shows_the_patches(&TestBrowser::chromium().await).await;
+    shows_the_patches(&TestBrowser::shared_chromium().await).await;
 }
 
 /// Firefox gets VP8 here, whose matrix is always that of BT.601.
 #[tokio::test(flavor = "multi_thread")]
 async fn firefox_shows_the_colours_of_the_file() {
-    shows_the_patches(&TestBrowser::firefox().await).await;
+    shows_the_patches(&TestBrowser::shared_firefox().await).await;
 }
 
 async fn shows_the_patches(browser: &TestBrowser) {

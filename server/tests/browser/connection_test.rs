@@ -7,7 +7,7 @@ use crate::server;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_connection_test_shows_reachability_and_recommendations() {
     let server = server().await;
-    let browser = TestBrowser::chromium().await;
+    let browser = TestBrowser::shared_chromium().await;
     browser.open(&server.url("/#/doctor")).await;
     browser.click("#run-test").await;
     browser

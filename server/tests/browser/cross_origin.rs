@@ -67,7 +67,7 @@ async fn a_plain_page_of_another_origin_plays_the_video_in_firefox() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_opened_as_a_file_plays_the_video() {
-    let browser = TestBrowser::chromium().await;
+    let browser = TestBrowser::shared_chromium().await;
     let server = server().await;
     let folder = tempfile::tempdir().expect("a folder");
     let page = folder.path().join("page.html");
@@ -78,7 +78,7 @@ async fn a_page_opened_as_a_file_plays_the_video() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bundle_works_from_a_sub_path_of_another_origin() {
-    let browser = TestBrowser::chromium().await;
+    let browser = TestBrowser::shared_chromium().await;
     let server = server().await;
     let site = Site::folder("/some/where", Path::new(dist())).await;
     browser.set_appearance(Appearance::default()).await;
@@ -95,7 +95,7 @@ async fn the_bundle_works_from_a_sub_path_of_another_origin() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_code_that_the_embed_page_offers_plays_the_video_on_other_sites() {
-    let browser = TestBrowser::chromium().await;
+    let browser = TestBrowser::shared_chromium().await;
     let server = server().await;
     browser
         .open(&server.url(&format!("/#/embed/{STREAM}")))

@@ -127,7 +127,7 @@ async fn a_file_is_offered_again_after_the_receiver_reloads() {
 #[tokio::test(flavor = "multi_thread")]
 async fn files_pass_between_firefox_and_a_terminal() {
     let server = server().await;
-    let fox = TestBrowser::firefox().await;
+    let fox = TestBrowser::shared_firefox().await;
     join(&fox, &server, "files", "Fox").await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let saved = folder.path().to_str().expect("its name is text");

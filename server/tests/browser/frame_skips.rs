@@ -26,7 +26,7 @@ const NOTICE: &str = "document.querySelector('#frames-skipped')?.innerText";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_notice_shows_while_frames_are_skipped() {
-    let browser = TestBrowser::chromium().await;
+    let browser = TestBrowser::shared_chromium().await;
     let server = server().await;
     for (language, says) in [("en", "Frames skipped"), ("zh-CN", "已跳过部分帧")] {
         let appearance = Appearance {

@@ -10,7 +10,7 @@ use crate::{
 #[tokio::test(flavor = "multi_thread")]
 async fn chromium_firefox_and_a_terminal_talk_in_one_room() {
     let server = server().await;
-    let ann = TestBrowser::chromium().await;
+    let ann = TestBrowser::shared_chromium().await;
     let fox = ann.and_firefox().await;
     join(&ann, &server, "makes", "Ann").await;
     join(&fox, &server, "makes", "Fox").await;
@@ -56,7 +56,7 @@ async fn chromium_firefox_and_a_terminal_talk_in_one_room() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_text_of_sixty_four_kilobytes_reaches_a_terminal_and_comes_back() {
     let server = server().await;
-    let ann = TestBrowser::chromium().await;
+    let ann = TestBrowser::shared_chromium().await;
     join(&ann, &server, "long", "Ann").await;
     let mut term = TestPeer::start(&server.url, "long", "term", &["--echo"]);
     connected_to(&ann, "term").await;

@@ -90,51 +90,57 @@ pub(crate) async fn open(browser: &TestBrowser, server: &TestServer, page: &Page
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_fits_a_phone_and_a_desktop_in_both_languages_and_both_colour_schemes() {
-    let browser = TestBrowser::chromium().await;
+    let browser = TestBrowser::shared_chromium().await;
     let server = server().await;
-    for language in ["en", "zh-CN"] {
-        for (width, dark) in [
-            (DESKTOP, false),
-            (DESKTOP, true),
-            (PHONE, false),
-            (PHONE, true),
-        ] {
-            browser
-                .set_appearance(Appearance {
-                    width,
-                    dark,
-                    language,
-                })
+    let all = [DESKTOP, PHONE].into_iter().flat_map(|width| {
+        let looks = [false, true].into_iter();
+        looks.flat_map(move |dark| ["en", "zh-CN"].map(|language| (width, dark, language)))
+    });
+    // Any two of width, colours and language come together; with --full, all three in each way.
+    let half = |(width, dark, language): &(u32, bool, &str)| {
+        [*width == PHONE, *dark, *language == "en"]
+            .iter()
+            .filter(|is| **is)
+            .count()
+            .is_multiple_of(2)
+    };
+    let some: Vec<_> = all.clone().filter(half).collect();
+    for (width, dark, language) in testkit::repetitions(some, all.collect()) {
+        browser
+            .set_appearance(Appearance {
+                width,
+                dark,
+                language,
+            })
+            .await;
+        for page in &PAGES {
+            open(&browser, &server, page).await;
+            let colour = if dark { "dark" } else { "light" };
+            let screenshot = format!("{}-{language}-{width}-{colour}", page.name);
+            browser.screenshot(&screenshot).await;
+            let overflow = browser
+                .run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
                 .await;
-            for page in &PAGES {
-                open(&browser, &server, page).await;
-                let colour = if dark { "dark" } else { "light" };
-                let screenshot = format!("{}-{language}-{width}-{colour}", page.name);
-                browser.screenshot(&screenshot).await;
-                let overflow = browser
-                    .run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
-                    .await;
-                assert_eq!(overflow, 0, "{screenshot} is wider than its window");
-                // Entries that scroll sideways within the bar are hidden from most people.
-                let hidden = browser
-                    .run("const bar = document.querySelector('header nav'); return bar.scrollWidth - bar.clientWidth")
-                    .await;
-                assert_eq!(hidden, 0, "{screenshot}: the menu is cut off");
-                let shown = browser.run("return document.documentElement.lang").await;
-                assert!(
-                    shown
-                        .as_str()
-                        .is_some_and(|shown| shown.starts_with(&language[..2])),
-                    "{screenshot} has the language {shown}"
-                );
-            }
+            assert_eq!(overflow, 0, "{screenshot} is wider than its window");
+            // Entries that scroll sideways within the bar are hidden from most people.
+            let hidden = browser
+                .run("const bar = document.querySelector('header nav'); return bar.scrollWidth - bar.clientWidth")
+                .await;
+            assert_eq!(hidden, 0, "{screenshot}: the menu is cut off");
+            let shown = browser.run("return document.documentElement.lang").await;
+            assert!(
+                shown
+                    .as_str()
+                    .is_some_and(|shown| shown.starts_with(&language[..2])),
+                "{screenshot} has the language {shown}"
+            );
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_language_follows_the_browser_and_can_be_changed_on_the_page() {
-    let browser = TestBrowser::chromium().await;
+    let browser = TestBrowser::shared_chromium().await;
     let server = server().await;
     browser
         .set_appearance(Appearance {
@@ -168,7 +174,7 @@ async fn the_language_follows_the_browser_and_can_be_changed_on_the_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_fits_a_phone_and_a_desktop_in_both_languages_and_both_colour_schemes() {
     let server = server().await;
-    let ann = TestBrowser::chromium().await;
+    let ann = TestBrowser::shared_chromium().await;
     let lin = ann.and_chromium().await;
     join(&ann, &server, "demo", "Ann").await;
     join(&lin, &server, "demo", "小雨").await;

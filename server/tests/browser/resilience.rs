@@ -3,7 +3,11 @@
 use std::process::Command;
 use std::time::Duration;
 
-use testkit::{TestPeer, browser::TestBrowser, eventually, skip};
+use testkit::{
+    TestPeer,
+    browser::{self, TestBrowser},
+    eventually, skip,
+};
 
 use crate::{
     rooms::{
@@ -16,7 +20,7 @@ use crate::{
 async fn chat_continues_while_the_server_is_down_and_afterwards() {
     let first = server().await;
     let address = first.url.trim_start_matches("http://").to_owned();
-    let ann = TestBrowser::chromium().await;
+    let ann = TestBrowser::shared_chromium().await;
     let lin = ann.and_chromium().await;
     join(&ann, &first, "demo", "Ann").await;
     join(&lin, &first, "demo", "Lin").await;
@@ -93,6 +97,7 @@ async fn a_link_that_loses_one_packet_of_ten_carries_chat_and_files() {
     if std::env::var_os(LOSSY).is_some() {
         return over_a_lossy_link().await;
     }
+    let _place = browser::shared().await;
     let space = format!("weir-lossy-{}", std::process::id());
     let run = |program: &str, arguments: &[&str]| {
         Command::new(program)
@@ -135,7 +140,7 @@ async fn a_link_that_loses_one_packet_of_ten_carries_chat_and_files() {
 
 async fn over_a_lossy_link() {
     let server = server().await;
-    let ann = TestBrowser::chromium().await;
+    let ann = TestBrowser::shared_chromium().await;
     join(&ann, &server, "lossy", "Ann").await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let saved = folder.path().to_str().expect("its name is text");

@@ -16,7 +16,7 @@ pub(crate) async fn join(browser: &TestBrowser, server: &TestServer, room: &str,
 
 /// Two people in Chromium, connected in this room.
 pub(crate) async fn ann_and_lin(server: &TestServer, room: &str) -> [TestBrowser; 2] {
-    let ann = TestBrowser::chromium().await;
+    let ann = TestBrowser::shared_chromium().await;
     let lin = ann.and_chromium().await;
     join(&ann, server, room, "Ann").await;
     join(&lin, server, room, "Lin").await;
@@ -69,7 +69,7 @@ pub(crate) async fn all_delivered(browser: &TestBrowser) {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_people_exchange_messages_and_a_reload_keeps_them() {
     let server = server().await;
-    let ann = TestBrowser::chromium().await;
+    let ann = TestBrowser::shared_chromium().await;
     let lin = ann.and_chromium().await;
     join(&ann, &server, "demo", "Ann").await;
     ann.shows("Nobody else is here yet").await;
@@ -135,7 +135,7 @@ async fn two_people_exchange_messages_and_a_reload_keeps_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn unread_messages_are_counted_and_marked() {
     let server = server().await;
-    let ann = TestBrowser::chromium().await;
+    let ann = TestBrowser::shared_chromium().await;
     let lin = ann.and_firefox().await;
     join(&ann, &server, "demo", "Ann").await;
     join(&lin, &server, "demo", "Lin").await;
@@ -251,7 +251,7 @@ async fn an_image_shows_on_both_sides_and_a_file_is_downloaded_on_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_taken_name_is_refused_and_another_one_can_be_entered() {
     let server = server().await;
-    let ann = TestBrowser::chromium().await;
+    let ann = TestBrowser::shared_chromium().await;
     let other = ann.and_chromium().await;
     join(&ann, &server, "demo", "Ann").await;
     other.open(&server.url("/#/rooms")).await;
@@ -278,7 +278,7 @@ async fn a_taken_name_is_refused_and_another_one_can_be_entered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_message_field_respects_input_methods_and_limits() {
     let server = server().await;
-    let browser = TestBrowser::chromium().await;
+    let browser = TestBrowser::shared_chromium().await;
     join(&browser, &server, "demo", "Ann").await;
     browser.fill("#message", "ni hao").await;
     let composing = "document.querySelector('#message').dispatchEvent(\
@@ -324,7 +324,7 @@ async fn the_message_field_respects_input_methods_and_limits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_link_of_a_room_is_copied_or_the_button_shows_the_failure() {
     let server = server().await;
-    let browser = TestBrowser::chromium().await;
+    let browser = TestBrowser::shared_chromium().await;
     join(&browser, &server, "demo", "Ann").await;
     let button = "document.querySelector('#copy-link').innerText";
     // Each label is shown for a moment only.

@@ -58,7 +58,7 @@ async fn firefox_plays_a_vp8_rendition_across_the_loop_point() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_ends_the_video_start_brings_it_back_and_so_does_a_reload() {
-    let browser = TestBrowser::chromium().await;
+    let browser = TestBrowser::shared_chromium().await;
     let server = server().await;
     watch_page(&browser, &server).await;
     browser.click("#stop").await;
@@ -89,7 +89,7 @@ async fn the_video_comes_back_by_itself_after_the_server_was_restarted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_keyboard_mutes_stops_and_plays_again() {
-    let browser = TestBrowser::chromium().await;
+    let browser = TestBrowser::shared_chromium().await;
     let server = server().await;
     browser.set_appearance(Appearance::default()).await;
     watch_page(&browser, &server).await;
@@ -107,7 +107,7 @@ async fn the_keyboard_mutes_stops_and_plays_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_iframe_on_another_site_plays_the_video() {
-    let browser = TestBrowser::chromium().await;
+    let browser = TestBrowser::shared_chromium().await;
     let server = server().await;
     let frame = format!("{}?stream={STREAM}&embed=1", server.url("/"));
     let site = Site::page(format!(

@@ -122,7 +122,7 @@ impl Person<'_> {
 /// Two browsers, one in each home.
 async fn two(network: &Network) -> [Person<'_>; 2] {
     let [one, two] = [Host::Home(1), Host::Home(2)];
-    let first = network.inside(one, TestBrowser::chromium()).await;
+    let first = network.inside(one, TestBrowser::shared_chromium()).await;
     let second = network.inside(two, first.and_chromium()).await;
     [(one, first), (two, second)].map(|(home, browser)| Person {
         network,
@@ -202,7 +202,7 @@ async fn a_browser_without_udp_talks_through_turn_over_tcp() {
 /// A browser behind the second router that plays the video.
 async fn viewer(network: &Network) -> Person<'_> {
     let home = Host::Home(2);
-    let browser = network.inside(home, TestBrowser::chromium()).await;
+    let browser = network.inside(home, TestBrowser::shared_chromium()).await;
     let viewer = Person {
         network,
         home,
