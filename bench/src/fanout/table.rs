@@ -8,7 +8,7 @@ use super::row::{LossRow, Row};
 
 const COST: &str = "        | server: CPU ms per viewer-second          |        | memory, | per join, | joins /  | viewers' | other load on
 viewers |   all | times the limit | one more viewer | core % | kB each |    CPU ms |    CPU s |   core % | server's core, %";
-const AIM: &str = "aim     |  0.50 |               2 |                 |        |     300 |         3 |          |          |";
+const AIM: &str = "aim     |  0.50 |               2 |                 |        |     120 |         3 |          |          |";
 
 const TIMES: &str = "        | lateness by the server, ms     | at probes, complete   | by the server   | first frame in the storm, ms
 viewers |     p50 |      p99 |       max |   p50 |   p99 |   max | in storm, p99   |   p50 |   p95 |   max | failed";
