@@ -128,23 +128,29 @@ impl Supervisor {
                 }
             };
             tokio::select! {
+                // Commands first: a client may have its answer, and its first check be here, before this thread has looked. Over TCP that
+                // check comes once. Arrivals last: they may always be waiting.
+                biased;
                 command = commands.recv() => match command {
                     Some(command) => connections.handle_command(Instant::now(), command),
                     None => return,
                 },
+                Some((id, reason)) = ended.recv() => {
+                    connections.end(Instant::now(), id, &reason.into());
+                }
+                () = due => connections.handle_timeouts(Instant::now()),
                 Some(arrival) = arrivals.recv() => {
                     connections.receive(Instant::now(), arrival);
                     for _ in 1..BATCH {
+                        if !commands.is_empty() {
+                            break;
+                        }
                         let Ok(arrival) = arrivals.try_recv() else {
                             break;
                         };
                         connections.receive(Instant::now(), arrival);
                     }
                 }
-                Some((id, reason)) = ended.recv() => {
-                    connections.end(Instant::now(), id, &reason.into());
-                }
-                () = due => connections.handle_timeouts(Instant::now()),
             }
         }
     }
