@@ -57,9 +57,9 @@ const NEEDS: &[Need] = &[
         names: ["npm", "nodejs-npm", "npm", "node"],
     },
     Need {
-        description: "npm (it brings axe-core)",
+        description: "npm (it brings axe-core and third-party viewers)",
         scope: Scope::Test,
-        present: || tools::has_axe() || has("npm"),
+        present: || tools::has_npm_packages() || has("npm"),
         names: ["npm", "nodejs-npm", "npm", "node"],
     },
     Need {

@@ -1,8 +1,8 @@
-//! Tools for building and testing: trunk, wasm-bindgen, wasm-opt, geckodriver, aiortc, axe-core,
-//! cargo-deny, cargo-machete, gungraun-runner.
+//! Tools for building and testing: trunk, wasm-bindgen, wasm-opt, geckodriver, aiortc, werift, node-datachannel,
+//! axe-core, cargo-deny, cargo-machete, gungraun-runner.
 //!
-//! One on `PATH` is used if its version is the right one; else it is installed into `.tools/`. aiortc and axe-core are
-//! always there.
+//! One on `PATH` is used if its version is the right one; else it is installed into `.tools/`. aiortc and what
+//! comes from npm for tests are always there.
 
 use std::{fs, io::ErrorKind, path::PathBuf};
 
@@ -24,8 +24,12 @@ const CARGO_MACHETE: &str = "0.9.2";
 /// A third-party viewer, for tests.
 const AIORTC: &str = "1.16.0";
 const BINARYEN: &str = "132.0.0";
-/// Rules of accessibility, which a test runs in a page.
-const AXE: &str = "4.14.1";
+/// What tests need from npm: rules of accessibility; third-party viewers, of which the second brings libdatachannel.
+const OF_TESTS: [(&str, &str); 3] = [
+    ("axe-core", "4.14.1"),
+    ("werift", "0.25.2"),
+    ("node-datachannel", "0.33.4"),
+];
 /// Older versions do not know every instruction that rustc emits.
 const OLDEST_WASM_OPT: u32 = 120;
 
@@ -93,9 +97,14 @@ pub(crate) fn has_wasm_opt() -> bool {
         .is_some_and(|version| version >= OLDEST_WASM_OPT)
 }
 
-/// Whether axe-core is in `.tools/`, in the right version.
-pub(crate) fn has_axe() -> bool {
-    npm_version("axe-core").as_deref() == Some(AXE)
+/// Whether a package of the tests is in `.tools/`, in the right version.
+fn has_npm((package, version): (&str, &str)) -> bool {
+    npm_version(package).as_deref() == Some(version)
+}
+
+/// Whether all that tests need from npm is in `.tools/`.
+pub(crate) fn has_npm_packages() -> bool {
+    OF_TESTS.into_iter().all(has_npm)
 }
 
 /// The version of an npm package in `.tools/`.
@@ -136,10 +145,10 @@ fn wasm_opt_version(line: &str) -> Option<u32> {
     line.split_whitespace().nth(2)?.parse().ok()
 }
 
-/// wasm-opt and axe-core, unless they are there.
+/// wasm-opt, and what tests need, unless they are there.
 fn from_npm(scope: Scope) -> Option<Missing> {
-    let needs_axe = scope >= Scope::Test && !has_axe();
-    if has_wasm_opt() && !needs_axe {
+    let tests = scope >= Scope::Test && !has_npm_packages();
+    if has_wasm_opt() && !tests {
         return None;
     }
     let mut packages = Vec::new();
@@ -147,9 +156,9 @@ fn from_npm(scope: Scope) -> Option<Missing> {
     if !has_wasm_opt() || npm_version("binaryen").is_some() {
         packages.push(format!("binaryen@{BINARYEN}"));
     }
-    if needs_axe || has_axe() {
-        packages.push(format!("axe-core@{AXE}"));
-    }
+    let of_tests = OF_TESTS.into_iter();
+    let needed = of_tests.filter(|package| tests || has_npm(*package));
+    packages.extend(needed.map(|(package, version)| format!("{package}@{version}")));
     let mut npm = command("npm");
     npm.args(["install", "--no-save", "--no-package-lock"])
         .args(["--no-audit", "--no-fund", "--prefix"])

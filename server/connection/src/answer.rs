@@ -44,6 +44,8 @@ pub(super) fn write(
 }
 
 /// The answer has the m-lines of the offer in the same order (RFC 3264 6). `write` adds one that is not rejected.
+///
+/// It does not say `a=ice-lite`: the server sends checks (RFC 8445 2.5), and no client connects faster with it (docs/figures.md).
 pub(super) fn write_sections(
     connection: &OfferedConnection,
     local: &Local<'_>,

@@ -4,6 +4,7 @@ mod admission;
 mod attacks;
 mod bad_input;
 mod clients;
+mod connecting;
 mod counters;
 mod demotion;
 mod folders;

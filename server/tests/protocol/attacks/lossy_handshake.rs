@@ -13,7 +13,7 @@ use crate::clients::transport::Transport;
 const VIEWERS: u64 = 5;
 
 /// Loses each datagram with a probability of a fifth.
-fn loses(seed: u64) -> impl FnMut() -> bool {
+pub(crate) fn loses(seed: u64) -> impl FnMut() -> bool {
     // A linear congruential generator (Knuth's MMIX).
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     move || {

@@ -5,7 +5,7 @@ mod check;
 mod fingerprints;
 mod hammer;
 mod lite_candidates;
-mod lossy_handshake;
+pub(crate) mod lossy_handshake;
 mod peer_reflexive_flood;
 mod pli_storm;
 mod redirected_media;

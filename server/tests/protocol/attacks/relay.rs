@@ -16,7 +16,6 @@ pub(crate) enum Direction {
 /// Relays the datagrams of one viewer until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    /// What the viewer takes for the server.
     front: SocketAddr,
     moves: mpsc::UnboundedSender<UdpSocket>,
     task: JoinHandle<()>,
@@ -74,6 +73,11 @@ impl Relay {
             }
         });
         lines.collect()
+    }
+
+    /// What the viewer takes for the server.
+    pub(crate) fn front(&self) -> SocketAddr {
+        self.front
     }
 
     /// From now on the server sees the viewer at this address. Datagrams to the previous one are lost.

@@ -1,6 +1,6 @@
 //! Third-party viewers: str0m (Rust) over UDP and ICE-TCP, and aiortc (Python).
 
-mod aiortc;
+pub(crate) mod aiortc;
 pub(crate) mod str0m_viewer;
 pub(crate) mod transport;
 

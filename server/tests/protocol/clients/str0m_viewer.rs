@@ -33,11 +33,16 @@ pub(crate) struct ReceivedMedia {
     /// Media time of the first and the newest frame, in seconds.
     pub(crate) first: f64,
     pub(crate) last: f64,
+    /// When DTLS was done, and when the first frame was complete.
+    pub(crate) connected_at: Option<Instant>,
+    pub(crate) picture_at: Option<Instant>,
 }
 
 /// One viewer. Dropping it ends it without DELETE or close_notify.
 pub(crate) struct Str0mViewer {
     session: String,
+    /// When the answer came.
+    pub(crate) answered: Instant,
     seen: Arc<Mutex<ReceivedMedia>>,
     pictures: Pictures,
     keyframe_requests: mpsc::UnboundedSender<()>,
@@ -59,6 +64,8 @@ pub(crate) struct Joining<'a> {
     pub(crate) lite: bool,
     /// Take VP8 as well, and keep all pictures.
     pub(crate) recorded: bool,
+    /// Reads the server's answer as one of a lite agent.
+    pub(crate) answer_is_lite: bool,
     /// In the path of its datagrams.
     pub(crate) relay: Option<&'a ViewerRelay>,
 }
@@ -71,6 +78,7 @@ impl Joining<'_> {
             setup: "actpass",
             lite: false,
             recorded: false,
+            answer_is_lite: false,
             relay: None,
         }
     }
@@ -89,6 +97,7 @@ impl Str0mViewer {
             setup,
             lite,
             recorded,
+            answer_is_lite,
             relay,
         } = joining;
         let config = RtcConfig::new()
@@ -113,7 +122,11 @@ impl Str0mViewer {
         assert_eq!(response.status(), 201);
         let location = response.headers()["location"].to_str().expect("ASCII");
         let session = server.url(location);
-        let answer = response.text().await.expect("an answer");
+        let mut answer = response.text().await.expect("an answer");
+        let answered = Instant::now();
+        if answer_is_lite {
+            answer = answer.replacen("m=", "a=ice-lite\r\nm=", 1);
+        }
         let answer = match relay {
             Some(relay) => relay.rewrite(&answer),
             None => answer,
@@ -145,6 +158,7 @@ impl Str0mViewer {
         };
         Self {
             session,
+            answered,
             seen,
             pictures,
             keyframe_requests: request,
@@ -268,6 +282,10 @@ impl Watching {
                     let _ = sent.await;
                 }
                 Output::Event(Event::MediaData(data)) => self.note(&data),
+                Output::Event(Event::Connected) => {
+                    let mut seen = self.seen.lock().expect("not poisoned");
+                    seen.connected_at = Some(Instant::now());
+                }
                 Output::Event(_) => {}
             }
         }
@@ -302,6 +320,7 @@ impl Watching {
         }
         if seen.frames == 0 {
             seen.first = time;
+            seen.picture_at = Some(Instant::now());
         }
         seen.broken += u64::from(seen.frames > 0 && !data.contiguous);
         seen.frames += 1;

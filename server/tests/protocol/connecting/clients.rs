@@ -1,0 +1,85 @@
+//! The clients: each connects to the stream `film`, and returns the times of its tries.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use testkit::browser::TestBrowser;
+use testkit::{TestServer, eventually};
+
+use super::Times;
+use crate::clients::aiortc::PYTHON;
+use crate::clients::str0m_viewer::{Joining, Str0mViewer};
+use crate::clients::transport::Transport;
+
+/// Installed by `cargo xtask setup`.
+const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/connecting");
+/// The body of an async function, which has `options`.
+const IN_PAGE: &str = include_str!("connect.js");
+
+pub(super) async fn connect_py(server: &TestServer, arguments: &[String]) -> Vec<Times> {
+    let mut command = Command::new(PYTHON);
+    command.arg(format!("{FOLDER}/connect.py"));
+    command.args([&server.url, "film"]).args(arguments);
+    lines(command).await
+}
+
+pub(super) fn has_node_clients() -> bool {
+    let installed = |package| Path::new(TOOLS).join("node_modules").join(package).exists();
+    installed("werift") && installed("node-datachannel")
+}
+
+pub(super) async fn connect_mjs(
+    server: &TestServer,
+    library: &str,
+    arguments: &[String],
+) -> Vec<Times> {
+    let mut command = Command::new("node");
+    command.arg(format!("{FOLDER}/connect.mjs"));
+    command
+        .args([TOOLS, library, &server.url, "film"])
+        .args(arguments);
+    lines(command).await
+}
+
+/// Runs a script that prints a line for each try.
+async fn lines(mut script: Command) -> Vec<Times> {
+    script.stdin(Stdio::null()).stderr(Stdio::inherit());
+    let output = tokio::task::spawn_blocking(move || script.output());
+    let output = output.await.expect("no panic").expect("it starts");
+    assert!(output.status.success(), "the script fails");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let lines = text.lines();
+    let times = lines.map(|line| serde_json::from_str(line).expect("times as JSON"));
+    times.collect()
+}
+
+/// On a page of the server.
+pub(super) async fn connect_js(browser: &TestBrowser, options: &Value) -> Vec<Times> {
+    let times = browser
+        .run(&format!("const options = {options}; {IN_PAGE}"))
+        .await;
+    serde_json::from_value(times.clone()).unwrap_or_else(|error| panic!("{error}: {times}"))
+}
+
+pub(super) async fn connect_str0m(server: &TestServer, lite: bool) -> Times {
+    let by = Joining {
+        answer_is_lite: lite,
+        ..Joining::by(Transport::Udp)
+    };
+    let viewer = Str0mViewer::join_by(server, "film", by).await;
+    eventually("a picture is there", Duration::from_secs(20), || async {
+        viewer.received().frames > 0
+    })
+    .await;
+    let (seen, answered) = (viewer.received(), viewer.answered);
+    viewer.leave().await;
+    let since = |at: Option<Instant>| at.map(|at| (at - answered).as_secs_f64());
+    Times {
+        ice: None,
+        dtls: since(seen.connected_at),
+        picture: since(seen.picture_at),
+    }
+}
