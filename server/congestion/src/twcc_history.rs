@@ -72,16 +72,17 @@ impl TwccHistory {
         feedback: &TransportFeedback<'a>,
     ) -> impl Iterator<Item = PacketResult> + use<'a> {
         let base = self.clock.read(feedback.reference_time);
+        let now_us = self.micros(now);
         let packets = feedback.packets();
         packets.filter_map(move |(number, arrived)| {
             let arrived_us = arrived.map(|after| base.wrapping_add(after));
-            self.record(now, number, arrived_us)
+            self.record((now, now_us), number, arrived_us)
         })
     }
 
     fn record(
         &mut self,
-        now: Instant,
+        (now, now_us): (Instant, u32),
         number: u16,
         arrived_us: Option<i64>,
     ) -> Option<PacketResult> {
@@ -89,7 +90,7 @@ impl TwccHistory {
         if behind == 0 || usize::from(behind) > SLOTS {
             return None;
         }
-        let ago = self.micros(now).wrapping_sub(self.sent_us[slot(number)]);
+        let ago = now_us.wrapping_sub(self.sent_us[slot(number)]);
         let ago = Duration::from_micros(ago.into());
         let size = &mut self.sizes[slot(number)];
         let known = *size & DONE != 0 || *size & LOST != 0 && arrived_us.is_none();

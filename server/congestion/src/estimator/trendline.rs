@@ -231,12 +231,14 @@ impl Group {
 
     /// Whether a packet belongs to this group: sent in the same burst, or delayed and delivered together with it.
     fn takes(&self, sent: Instant, arrived_us: i64) -> bool {
+        if sent.duration_since(self.first) <= BURST {
+            return true;
+        }
         let after = ms_of_us(arrived_us.wrapping_sub(self.arrived_us));
         let behind = ms(sent.duration_since(self.last));
-        let held_up = after - behind < 0.0
+        after - behind < 0.0
             && after <= ms(BURST)
-            && ms_of_us(arrived_us.wrapping_sub(self.first_arrived_us)) < 100.0;
-        sent.duration_since(self.first) <= BURST || held_up
+            && ms_of_us(arrived_us.wrapping_sub(self.first_arrived_us)) < 100.0
     }
 }
 
