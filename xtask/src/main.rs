@@ -35,7 +35,7 @@ Usage: cargo xtask COMMAND
   setup [--no-install]
                   only install what `run` and `test` need
   ci              all of `test`, the checks of dependencies, the bound on the instructions of the egress loop,
-                  and a minute of each fuzz target. A skipped test is a failure
+                  and half a minute of each fuzz target. A skipped test is a failure
   structure       only check the rules of the source tree: imports, layers of packages, length of files
   bench NAME      measure, in release: cargo xtask bench fanout
   bench instructions
