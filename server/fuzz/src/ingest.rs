@@ -30,6 +30,9 @@ const FIRST: u16 = 0xff00;
 /// A datagram that fits the minimum MTU of IPv6.
 const MAX_RTCP: usize = 1232;
 
+/// A unit is taken before it arrives, as far as a clock that is corrected in small steps can tell.
+const MAX_AHEAD: Duration = Duration::from_secs(1);
+
 struct Publisher {
     now: Instant,
     connection: ConnectionReceiver,
@@ -172,9 +175,14 @@ impl Publisher {
     fn check_unit(
         &mut self,
         LineUnit {
-            line, ssrc, unit, ..
+            line,
+            ssrc,
+            time,
+            unit,
         }: &LineUnit,
     ) {
+        // Whatever timestamps and sender reports say.
+        assert!(*time <= self.now + MAX_AHEAD);
         assert_eq!(*line == 1, unit.codec.is_video());
         assert!(!unit.data.is_empty());
         assert!(unit.keyframe || unit.codec.is_video());
