@@ -45,6 +45,7 @@ pub mod viewer;
 pub mod webdriver;
 
 use std::future::Future;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -100,24 +101,25 @@ pub async fn eventually<F: Future<Output = bool>>(
 
 /// Runs a test that measures until one of three runs passes, as [`one_of`].
 pub async fn measured<F: Future<Output = ()> + Send + 'static>(test: impl Fn() -> F) {
-    for _ in 0..2 {
+    for _ in 1..repetitions(3, 1) {
         match tokio::spawn(test()).await {
             Ok(()) => return,
-            Err(failure) => println!("once more, after this: {failure}"),
+            Err(failure) => tell_failed_attempt(&failure),
         }
     }
     test().await;
 }
 
 /// Tries until one attempt succeeds, for measurements: a machine that is busy for a moment spoils one of them, a fault of what is measured each.
-/// Panics with all failures.
+/// With `--full`, on a machine that does nothing else, the first attempt counts. Panics with all failures.
 pub async fn one_of<T>(attempts: usize, mut attempt: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let attempts = repetitions(attempts, 1);
     let mut failures = Vec::new();
     for _ in 0..attempts {
         match attempt().await {
             Ok(outcome) => return outcome,
             Err(failure) => {
-                println!("once more, after this: {failure}");
+                tell_failed_attempt(&failure);
                 failures.push(failure);
             }
         }
@@ -126,6 +128,11 @@ pub async fn one_of<T>(attempts: usize, mut attempt: impl AsyncFnMut() -> Result
         "each of {attempts} attempts failed:\n{}",
         failures.join("\n")
     );
+}
+
+/// On the error stream itself, which the test harness does not keep back when the test passes.
+fn tell_failed_attempt(failure: &dyn std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "once more, after this: {failure}");
 }
 
 /// The error message in the body of a response.
