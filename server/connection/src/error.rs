@@ -1,8 +1,7 @@
 //! Why a viewer is not served, as sentences.
 
-use super::negotiation::NegotiationError;
+use super::negotiation_error::NegotiationError;
 use super::sdpfrag::FragmentError;
-use super::session_control::MAX_CHANGES;
 use net::NetError;
 use stream::StreamError;
 
@@ -22,10 +21,10 @@ pub enum SessionError {
     #[error("An ICE restart needs an If-Match header: the session's ETag, or *.")]
     Unconditional,
     #[error(
-        "This session is changed more than {MAX_CHANGES} times a second; send the request again in a moment."
+        "This session is changed more than {limit} times a second; send the request again in a moment."
     )]
-    TooManyChanges,
-    #[error("The processor of this server has no room for another publisher; try again later.")]
+    TooManyChanges { limit: u32 },
+    #[error("The server is fully busy; try again later.")]
     Overloaded,
     #[error("The server could not set up a connection: {0}; try again in a moment.")]
     Internal(String),

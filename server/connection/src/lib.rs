@@ -21,7 +21,7 @@
 //! | `intake` | a connected publisher's media: SRTP in, units and feedback out |
 //! | `published_media`, `published_tracks` | its units, on their way into the log; the tracks that its m-lines are in its stream |
 //! | `publisher_counters` | what was received of it |
-//! | `end`, `error` | why a session ended; why none began |
+//! | `end`, `error`, `negotiation_error` | why a session ended; why none began; why an offer is not answered |
 //! | `offered_connection` | what an offer says of the connection (pure) |
 //! | `negotiation`, `publisher_negotiation` | which m-lines of an offer are sent or received, and how (pure) |
 //! | `answer`, `publisher_answer` | the answer as text (pure) |
@@ -43,6 +43,7 @@ mod host;
 mod intake;
 mod lite;
 mod negotiation;
+mod negotiation_error;
 #[cfg(test)]
 mod negotiation_tests;
 mod offered_connection;
@@ -73,7 +74,7 @@ mod viewer;
 mod viewers;
 
 pub use error::{SessionError, SetupError};
-pub use negotiation::NegotiationError;
+pub use negotiation_error::NegotiationError;
 pub use publisher_counters::PublisherStats;
 pub use publisher_session::PublisherSession;
 pub use publishers::Publishers;

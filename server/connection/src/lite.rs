@@ -11,7 +11,7 @@ use net::routes::Remote;
 use transport::Transport;
 use transport::ice::{CheckPacer, MAX_CANDIDATES};
 
-use super::negotiation::NegotiationError;
+use super::negotiation_error::NegotiationError;
 use super::sdp::Sdp;
 
 /// Candidate lines of an offer that are read.

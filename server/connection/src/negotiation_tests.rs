@@ -8,7 +8,8 @@ use transport::dtls::Role;
 use transport::ice::Credentials;
 
 use super::answer::{self, Local};
-use super::negotiation::{Negotiation, NegotiationError};
+use super::negotiation::Negotiation;
+use super::negotiation_error::NegotiationError;
 use super::offering::Offering;
 use super::sdp::Sdp;
 

@@ -5,7 +5,7 @@ use transport::ice::Credentials;
 
 use super::credentials;
 use super::lite::LiteOffer;
-use super::negotiation::NegotiationError;
+use super::negotiation_error::NegotiationError;
 use super::offering::Medium;
 use super::sdp::{Sdp, Section};
 

@@ -3,7 +3,7 @@
 use shared::api::Codec;
 
 use super::codecs::{Format, choose};
-use super::negotiation::NegotiationError;
+use super::negotiation_error::NegotiationError;
 use super::sdp::{Direction, Sdp};
 
 /// What a stream offers to viewers.

@@ -3,7 +3,7 @@
 use ingest::connection_receiver::{ConnectionParams, LineParams};
 
 use super::codecs::{Format, TRANSPORT_URI};
-use super::negotiation::NegotiationError;
+use super::negotiation_error::NegotiationError;
 use super::offered_connection::OfferedConnection;
 use super::offering::Medium;
 use super::publisher_formats::{self, parameter_sets};

@@ -7,7 +7,7 @@ use transport::dtls::Role;
 use transport::ice::Credentials;
 
 use super::answer::Local;
-use super::negotiation::NegotiationError;
+use super::negotiation_error::NegotiationError;
 use super::publisher_answer;
 use super::publisher_negotiation::PublisherNegotiation;
 use super::sdp::{Sdp, SdpError};

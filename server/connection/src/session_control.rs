@@ -31,7 +31,7 @@ pub(super) struct SessionControl {
 /// How often a session may be changed: by a PATCH, or by a command to its playhead. Browsers may send a PATCH for each candidate.
 pub(super) type Changes = std::sync::Mutex<RateLimit<MAX_CHANGES>>;
 /// In a second.
-pub(super) const MAX_CHANGES: u32 = 40;
+const MAX_CHANGES: u32 = 40;
 
 /// The outcome of a PATCH.
 #[derive(Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl SessionControl {
         let mut changes = changes.unwrap_or_else(PoisonError::into_inner);
         match changes.try_acquire(Instant::now()) {
             true => Ok(()),
-            false => Err(SessionError::TooManyChanges),
+            false => Err(SessionError::TooManyChanges { limit: MAX_CHANGES }),
         }
     }
 

@@ -86,7 +86,7 @@ impl HttpError {
                 SessionError::Fragment(_) => (S::BAD_REQUEST, None),
                 SessionError::Stale => (S::PRECONDITION_FAILED, None),
                 SessionError::Unconditional => (S::PRECONDITION_REQUIRED, None),
-                SessionError::TooManyChanges => (S::TOO_MANY_REQUESTS, Some(1)),
+                SessionError::TooManyChanges { .. } => (S::TOO_MANY_REQUESTS, Some(1)),
                 SessionError::Overloaded => (S::SERVICE_UNAVAILABLE, Some(10)),
                 SessionError::Internal(_) => (S::INTERNAL_SERVER_ERROR, None),
             },
