@@ -3,8 +3,8 @@
 //! RTP times of two tracks have nothing to do with each other. What is known of them:
 //!
 //! - when their units come. The network only makes them later, so the units that came soonest tell where our clock stands
-//!   ([`ArrivalFilter`]);
-//! - what the sender's wall clock says, if its reports are to be relied on ([`WallClock`]): then all tracks follow the one whose units come soonest by that clock.
+//!   (`ArrivalFilter`);
+//! - what the sender's wall clock says, if its reports are to be relied on (`WallClock`): then all tracks follow the one whose units come soonest by that clock.
 //!
 //! The time of a track advances as its RTP time does, and is corrected when it is away from where it should be: in small steps, never backwards. Sound is
 //! stepped seldom, because each step is a packet that a viewer's decoder drops or makes up. When it is very far away (the sender's RTP clock has jumped, or has
