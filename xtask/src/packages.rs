@@ -92,9 +92,11 @@ const NEEDS: &[Need] = &[
         names: ["firefox-esr", "firefox", "firefox", "firefox"],
     },
     Need {
-        description: "Python with venv (for aiortc)",
+        description: "Python with venv (for aiortc and FFmpeg 9)",
         scope: Scope::Test,
-        present: || tools::has_aiortc() || answer("python3", &["-c", "import ensurepip"]).is_some(),
+        present: || {
+            tools::has_python_packages() || answer("python3", &["-c", "import ensurepip"]).is_some()
+        },
         names: ["python3-venv", "python3-pip", "python", "python"],
     },
     Need {

@@ -1,8 +1,8 @@
-//! Tools for building and testing: trunk, wasm-bindgen, wasm-opt, geckodriver, aiortc, werift, node-datachannel,
+//! Tools for building and testing: trunk, wasm-bindgen, wasm-opt, geckodriver, aiortc, FFmpeg, werift, node-datachannel,
 //! axe-core, cargo-deny, cargo-machete, gungraun-runner.
 //!
-//! One on `PATH` is used if its version is the right one; else it is installed into `.tools/`. aiortc and what
-//! comes from npm for tests are always there.
+//! One on `PATH` is used if its version is the right one; else it is installed into `.tools/`. What comes from PyPI and npm for
+//! tests is always there.
 
 use std::{fs, io::ErrorKind, path::PathBuf};
 
@@ -21,8 +21,8 @@ const GECKODRIVER: &str = "0.37.1";
 const CARGO_DENY: &str = "0.20.2";
 /// Unused dependencies. cargo-shear, which parses the code, needs a newer Rust than this workspace.
 const CARGO_MACHETE: &str = "0.9.2";
-/// A third-party viewer, for tests.
-const AIORTC: &str = "1.16.0";
+/// What tests need from PyPI: a third-party viewer; the program FFmpeg 9, which publishes by WHIP.
+const FROM_PYPI: [(&str, &str); 2] = [("aiortc", "1.16.0"), ("imageio-ffmpeg", "0.8.1")];
 const BINARYEN: &str = "132.0.0";
 /// What tests need from npm: rules of accessibility; third-party viewers, of which the second brings libdatachannel.
 const OF_TESTS: [(&str, &str); 3] = [
@@ -49,14 +49,18 @@ pub(crate) fn missing(scope: Scope) -> Result<Vec<Missing>> {
     if scope >= Scope::Test && !has("geckodriver") {
         missing.push(from_crates_io("geckodriver", GECKODRIVER, &[]));
     }
-    if scope >= Scope::Test && !has_aiortc() {
+    if scope >= Scope::Test && !has_python_packages() {
+        let list = python_packages();
         missing.push(Missing {
-            description: format!("aiortc {AIORTC} with its dependencies, from PyPI, in a virtual environment in .tools/aiortc"),
+            description: format!(
+                "{} with dependencies, from PyPI, in a virtual environment in .tools/python",
+                list.join(" and ")
+            ),
             by_hand: vec![
-                "python3 -m venv .tools/aiortc".to_owned(),
-                format!(".tools/aiortc/bin/python -m pip install aiortc=={AIORTC}"),
+                "python3 -m venv .tools/python".to_owned(),
+                format!(".tools/python/bin/python -m pip install {}", list.join(" ")),
             ],
-            step: Step::new(format!("aiortc {AIORTC}"), install_aiortc),
+            step: Step::new(list.join(" and "), install_python_packages),
         });
     }
     if scope >= Scope::Ci {
@@ -115,28 +119,37 @@ fn npm_version(package: &str) -> Option<String> {
     Some(rest.split_once('"')?.0.to_owned())
 }
 
-/// Whether aiortc is in its virtual environment, in the right version.
-pub(crate) fn has_aiortc() -> bool {
-    let ask = "from importlib.metadata import version; print(version('aiortc'))";
-    answer(&python_of_aiortc(), &["-c", ask]).as_deref() == Some(AIORTC)
+/// Whether all that tests need from PyPI is in its virtual environment, in the right versions.
+pub(crate) fn has_python_packages() -> bool {
+    FROM_PYPI.into_iter().all(|(package, wanted)| {
+        let ask = format!("from importlib.metadata import version; print(version('{package}'))");
+        answer(&python(), &["-c", &ask]).as_deref() == Some(wanted)
+    })
 }
 
-fn install_aiortc() -> Result<()> {
-    let folder = workspace::tools().join("aiortc");
+fn python_packages() -> Vec<String> {
+    let packages = FROM_PYPI.iter();
+    packages
+        .map(|(package, version)| format!("{package}=={version}"))
+        .collect()
+}
+
+fn install_python_packages() -> Result<()> {
+    let folder = workspace::tools().join("python");
     let mut venv = command("python3");
     venv.args(["-m", "venv", "--clear"]).arg(folder);
     step::run(&mut venv)?;
-    let mut pip = command(&python_of_aiortc());
+    let mut pip = command(&python());
     pip.args(["-m", "pip", "install", "--disable-pip-version-check"]);
     if !step::is_terminal() {
         pip.arg("--quiet");
     }
-    pip.arg(format!("aiortc=={AIORTC}"));
+    pip.args(python_packages());
     step::run(&mut pip)
 }
 
-fn python_of_aiortc() -> String {
-    let python = workspace::tools().join("aiortc/bin/python");
+fn python() -> String {
+    let python = workspace::tools().join("python/bin/python");
     python.display().to_string()
 }
 

@@ -9,7 +9,7 @@ use super::RATE;
 use testkit::{TestServer, measured, skip};
 
 /// A virtual environment made by `cargo xtask setup`.
-pub(crate) const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/aiortc/bin/python");
+pub(crate) const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/python/bin/python");
 const SCRIPT: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/protocol/clients/watch.py"

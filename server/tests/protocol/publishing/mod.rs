@@ -1,8 +1,9 @@
-//! Publishers: what Chromium, aiortc and str0m send comes out whole, over a path that loses and reorders.
+//! Publishers: what Chromium, aiortc, str0m and FFmpeg send comes out whole, over a path that loses and reorders too.
 
 mod attacks;
 mod decoded;
 mod face;
+mod ffmpeg;
 mod path;
 mod str0m_publisher;
 
@@ -21,6 +22,7 @@ use self::decoded::decode;
 use self::face::Face;
 use self::str0m_publisher::Str0mPublisher;
 use crate::attacks::ViewerRelay;
+use crate::clients::aiortc::PYTHON;
 use crate::clients::str0m_viewer::{Joining, Str0mViewer};
 use crate::clients::transport::Transport;
 
@@ -131,8 +133,6 @@ async fn frames_sent(browser: &TestBrowser) -> f64 {
     sent.as_f64().expect("it sends video")
 }
 
-/// A virtual environment made by `cargo xtask setup`.
-const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/aiortc/bin/python");
 const SCRIPT: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/protocol/publishing/publish.py"

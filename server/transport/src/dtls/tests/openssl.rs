@@ -15,7 +15,7 @@ use crate::dtls::{Identity, Keys, Profile, Role};
 /// A virtual environment made by `cargo xtask setup`.
 const PYTHON: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../../.tools/aiortc/bin/python"
+    "/../../.tools/python/bin/python"
 );
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/dtls/tests/openssl.py");
 const LIMIT: Duration = Duration::from_secs(10);
