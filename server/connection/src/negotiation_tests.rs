@@ -59,19 +59,23 @@ fn answer(negotiation: &Negotiation) -> String {
             twcc_id: format.transport,
         })
         .collect();
+    answer_by(|local| answer::write(negotiation, local, &tracks))
+}
+
+/// An answer with the same on our side in each test.
+pub(super) fn answer_by(write: impl FnOnce(&Local<'_>) -> String) -> String {
     let credentials = Credentials {
         ufrag: "ours".to_owned(),
         pwd: "oursoursoursoursoursours".to_owned(),
     };
-    let local = Local {
+    write(&Local {
         session_id: 1,
         credentials: &credentials,
         fingerprint: "sha-256 00:11",
         role: Role::Client,
         candidates: &["candidate:1 1 udp 2 192.0.2.1 8189 typ host".to_owned()],
         cname: "c0ffee",
-    };
-    answer::write(negotiation, &local, &tracks)
+    })
 }
 
 #[test]

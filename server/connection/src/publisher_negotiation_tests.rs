@@ -3,11 +3,9 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use shared::api::Codec;
-use transport::dtls::Role;
-use transport::ice::Credentials;
 
-use super::answer::Local;
 use super::negotiation_error::NegotiationError;
+use super::negotiation_tests::answer_by;
 use super::publisher_answer;
 use super::publisher_negotiation::PublisherNegotiation;
 use super::sdp::{Sdp, SdpError};
@@ -55,19 +53,7 @@ fn lean() -> String {
 }
 
 fn answer(negotiation: &PublisherNegotiation) -> String {
-    let credentials = Credentials {
-        ufrag: "ours".to_owned(),
-        pwd: "oursoursoursoursoursours".to_owned(),
-    };
-    let local = Local {
-        session_id: 1,
-        credentials: &credentials,
-        fingerprint: "sha-256 00:11",
-        role: Role::Client,
-        candidates: &["candidate:1 1 udp 2 192.0.2.1 8189 typ host".to_owned()],
-        cname: "c0ffee",
-    };
-    publisher_answer::write(negotiation, &local)
+    answer_by(|local| publisher_answer::write(negotiation, local))
 }
 
 fn error(offer: &str) -> NegotiationError {

@@ -7,8 +7,7 @@ use std::time::Instant;
 use shared::api::{Codec, ViewerInfo};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::media::{Direction, KeyframeRequestKind, MediaData, MediaKind, Mid};
-use str0m::net::Receive;
-use str0m::{Event, Input, Output, Rtc, RtcConfig};
+use str0m::{Event, Output, Rtc, RtcConfig};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
@@ -251,23 +250,7 @@ impl Watching {
                 }
                 () = sleep_until(deadline.into()) => None,
             };
-            let now = Instant::now();
-            let outcome = match &input {
-                None => self.rtc.handle_input(Input::Timeout(now)),
-                Some((datagram, source)) => {
-                    let Ok(contents) = (&datagram[..]).try_into() else {
-                        continue;
-                    };
-                    let receive = Receive {
-                        proto: self.socket.protocol(),
-                        source: *source,
-                        destination: local,
-                        contents,
-                    };
-                    self.rtc.handle_input(Input::Receive(now, receive))
-                }
-            };
-            outcome.expect("the server sends nothing that is wrong");
+            self.socket.hand_over(input.as_ref(), local, &mut self.rtc);
         }
     }
 

@@ -1,11 +1,12 @@
-//! The transport of a viewer's datagrams: UDP or ICE-TCP.
+//! The transport of the datagrams of a str0m client: UDP or ICE-TCP.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
-use str0m::Candidate;
-use str0m::net::{Protocol, TcpType};
+use str0m::net::{Protocol, Receive, TcpType};
+use str0m::{Candidate, Input, Rtc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
@@ -101,6 +102,32 @@ impl ViewerSocket {
             }
         }
         Ok(())
+    }
+
+    /// Hands str0m a datagram that has come to `local` from its source; or nothing but the time.
+    pub(crate) fn hand_over(
+        &self,
+        received: Option<&(Bytes, SocketAddr)>,
+        local: SocketAddr,
+        rtc: &mut Rtc,
+    ) {
+        let now = Instant::now();
+        let outcome = match received {
+            None => rtc.handle_input(Input::Timeout(now)),
+            Some((datagram, source)) => {
+                let Ok(contents) = (&datagram[..]).try_into() else {
+                    return;
+                };
+                let receive = Receive {
+                    proto: self.protocol(),
+                    source: *source,
+                    destination: local,
+                    contents,
+                };
+                rtc.handle_input(Input::Receive(now, receive))
+            }
+        };
+        outcome.expect("the server sends nothing that is wrong");
     }
 
     /// The next datagram and its source. Cancel-safe.

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use str0m::change::SdpAnswer;
 use str0m::media::{Direction, MediaKind, MediaTime, Mid};
-use str0m::net::Receive;
-use str0m::{Event, Input, Output, Rtc, RtcConfig};
+use str0m::{Event, Output, Rtc, RtcConfig};
 use testkit::film::Film;
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
@@ -146,23 +145,7 @@ impl Publishing {
                 }
                 () = sleep_until(deadline.into()) => None,
             };
-            let now = Instant::now();
-            let outcome = match &input {
-                None => self.rtc.handle_input(Input::Timeout(now)),
-                Some((datagram, source)) => {
-                    let Ok(contents) = (&datagram[..]).try_into() else {
-                        continue;
-                    };
-                    let receive = Receive {
-                        proto: self.socket.protocol(),
-                        source: *source,
-                        destination: local,
-                        contents,
-                    };
-                    self.rtc.handle_input(Input::Receive(now, receive))
-                }
-            };
-            outcome.expect("the server sends nothing that is wrong");
+            self.socket.hand_over(input.as_ref(), local, &mut self.rtc);
         }
     }
 
