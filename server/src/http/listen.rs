@@ -16,6 +16,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower::util::MapRequest;
 
+use super::path;
+
 /// Timeout for a request head, and for idle connections.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -61,6 +63,8 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let router = MapRequest::new(router, move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(from));
+        // Before the route is chosen.
+        path::normalize(request.uri_mut());
         request
     });
     let connection = http1::Builder::new()

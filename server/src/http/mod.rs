@@ -13,6 +13,7 @@
 //! | [`client_counting`] | the address by which the client of a request is counted |
 //! | `body` | request bodies, limited in size and time |
 //! | `cors` | cross-origin requests |
+//! | `path` | the path of a request, without superfluous slashes |
 //! | `error` | errors, and their status and sentence |
 //! | [`listen`] | the accept loop, with timeouts |
 
@@ -24,6 +25,7 @@ pub mod ice;
 pub mod listen;
 mod metrics;
 mod offer;
+mod path;
 pub mod router;
 mod session;
 mod spa;

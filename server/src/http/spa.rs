@@ -15,7 +15,7 @@ use super::router::App;
 /// The fallback of the route table: files of the client.
 pub(super) async fn page(
     State(app): State<Arc<App>>,
-    request: Request,
+    mut request: Request,
 ) -> Result<Response, HttpError> {
     let uri = request.uri().clone();
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -29,8 +29,12 @@ pub(super) async fn page(
         )
             .into_response());
     }
-    // ServeDir does not leave its folder, and sets content types, including application/wasm.
-    let Ok(served) = ServeDir::new(&app.dist).oneshot(request).await;
+    if uri.path() == "/" {
+        *request.uri_mut() = Uri::from_static("/index.html");
+    }
+    // ServeDir does not leave its folder, and sets content types, including application/wasm. It would redirect a folder's name to the one with a slash.
+    let files = ServeDir::new(&app.dist).append_index_html_on_directories(false);
+    let Ok(served) = files.oneshot(request).await;
     if served.status() == StatusCode::NOT_FOUND {
         return Err(no_such_route(&uri));
     }

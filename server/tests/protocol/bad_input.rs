@@ -324,7 +324,7 @@ async fn two_hundred_half_open_connections_do_not_disturb_a_viewer() {
 }
 
 /// Sends `request` unchanged, and reads to the end.
-async fn by_hand(server: &TestServer, request: &str) -> String {
+pub(crate) async fn by_hand(server: &TestServer, request: &str) -> String {
     let mut stream = TcpStream::connect(server.url.trim_start_matches("http://"))
         .await
         .unwrap();

@@ -20,6 +20,7 @@ mod rooms_bad_input;
 mod rooms_endurance;
 mod rooms_leaks;
 mod shards;
+mod slashes;
 mod streams;
 mod turn;
 mod twcc;
