@@ -8,7 +8,7 @@ use transport::ice::Credentials;
 
 use super::codecs::{Format, TRANSPORT_URI};
 use super::negotiation::Negotiation;
-use super::offered_connection::{OfferedConnection, OfferedSection};
+use super::offered_connection::{OfferedConnection, OfferedSection, SectionReply};
 use super::offering::Medium;
 
 /// What the server says of itself in an answer.
@@ -43,7 +43,7 @@ pub(super) fn write(
     })
 }
 
-/// The answer has the m-lines of the offer in the same order (RFC 3264 6). `write` adds one that is not rejected.
+/// The answer has the m-lines of the offer in the same order (RFC 3264 6). `write` adds one that is served.
 ///
 /// It does not say `a=ice-lite`: the server sends checks (RFC 8445 2.5), and no client connects faster with it (docs/figures.md).
 pub(super) fn write_sections(
@@ -58,8 +58,8 @@ pub(super) fn write_sections(
     push(&mut answer, "s=-");
     push(&mut answer, "t=0 0");
     if connection.bundled {
-        let served = connection.served();
-        let mids: Vec<_> = served
+        let accepted = connection.accepted();
+        let mids: Vec<_> = accepted
             .filter_map(|section| section.mid.as_deref())
             .collect();
         push(
@@ -70,11 +70,20 @@ pub(super) fn write_sections(
     push(&mut answer, "a=msid-semantic: WMS *");
     let mut candidates = Some(local.candidates);
     for section in &connection.sections {
-        let Some(medium) = section.serves else {
-            write_rejected(&mut answer, section);
-            continue;
-        };
-        write(&mut answer, section, medium);
+        match &section.reply {
+            SectionReply::Served(medium) => write(&mut answer, section, *medium),
+            SectionReply::Inactive(format_lines) => {
+                let format = &section.first_format;
+                write_transport(&mut answer, section, format, "inactive", local);
+                for line in format_lines {
+                    push(&mut answer, format_args!("a={line}"));
+                }
+            }
+            SectionReply::Rejected => {
+                write_rejected(&mut answer, section);
+                continue;
+            }
+        }
         if let Some(candidates) = candidates.take() {
             for candidate in candidates {
                 push(&mut answer, format_args!("a={candidate}"));

@@ -28,6 +28,8 @@ pub(super) const TRANSPORT_FEEDBACK: &str = "transport-cc";
 /// The header extension of transport-wide sequence numbers (draft-holmer-rmcat-transport-wide-cc-extensions-01 2).
 pub(crate) const TRANSPORT_URI: &str =
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+/// Payload types have 7 bits.
+pub(super) const MAX_PAYLOAD_TYPE: u8 = 127;
 /// Ids that fit the one-byte header (RFC 8285 4.2).
 const ONE_BYTE_IDS: std::ops::RangeInclusive<u8> = 1..=14;
 
@@ -176,7 +178,12 @@ fn transport(section: &Section<'_>) -> Option<u8> {
     })
 }
 
-fn of_payload_type<'a>(section: &Section<'a>, name: &str, payload_type: u8) -> Option<&'a str> {
+/// The value of the attribute `name` for this payload type.
+pub(super) fn of_payload_type<'a>(
+    section: &Section<'a>,
+    name: &str,
+    payload_type: u8,
+) -> Option<&'a str> {
     section
         .attributes(name)
         .filter_map(|value| value.split_once(' '))

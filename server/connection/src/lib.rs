@@ -33,6 +33,8 @@
 //! | `shard_pool` | the shards, and which of them gets the next connection |
 
 mod answer;
+#[cfg(test)]
+mod bundle_tests;
 mod codecs;
 mod connection;
 mod connections;

@@ -13,16 +13,17 @@ use super::negotiation_error::NegotiationError;
 use super::offering::Offering;
 use super::sdp::Sdp;
 
-const HEAD: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\n";
-const TRANSPORT: &str = "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\na=fingerprint:sha-256 AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB\r\na=setup:actpass\r\na=rtcp-mux\r\n";
+pub(super) const HEAD: &str =
+    "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\n";
+pub(super) const TRANSPORT: &str = "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\na=fingerprint:sha-256 AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB\r\na=setup:actpass\r\na=rtcp-mux\r\n";
 
-fn audio(direction: &str) -> String {
+pub(super) fn audio(direction: &str) -> String {
     format!(
         "m=audio 9 UDP/TLS/RTP/SAVPF 111 63\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na={direction}\r\n{TRANSPORT}a=rtpmap:111 opus/48000/2\r\na=rtpmap:63 red/48000/2\r\n"
     )
 }
 
-fn video(direction: &str) -> String {
+pub(super) fn video(direction: &str) -> String {
     format!(
         "m=video 9 UDP/TLS/RTP/SAVPF 96 97 98\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na={direction}\r\na=msid:- x\r\na=ssrc:7 cname:x\r\n{TRANSPORT}\
         a=candidate:1 1 udp 2122260223 192.0.2.7 50000 typ host\r\na=candidate:2 1 udp 2122260223 8b0f.local 50001 typ host\r\n\
@@ -37,7 +38,7 @@ fn data() -> String {
     )
 }
 
-fn offering() -> Offering {
+pub(super) fn offering() -> Offering {
     Offering {
         video: vec![Codec::H264, Codec::Vp8],
         h264_profile: None,
@@ -46,7 +47,7 @@ fn offering() -> Offering {
 }
 
 /// The answer with SSRCs 1, 2 (RTX) and 3.
-fn answer(negotiation: &Negotiation) -> String {
+pub(super) fn answer(negotiation: &Negotiation) -> String {
     let mut ssrcs = 1..;
     let mut ssrc = || ssrcs.next().unwrap();
     let tracks: Vec<_> = negotiation
@@ -155,7 +156,7 @@ fn the_answer_has_every_m_line_in_the_offers_order() {
         [
             "m=application 0 UDP/DTLS/SCTP webrtc-datachannel",
             "m=video 9 UDP/TLS/RTP/SAVPF 96 97",
-            "m=audio 0 UDP/TLS/RTP/SAVPF 111"
+            "m=audio 9 UDP/TLS/RTP/SAVPF 111"
         ]
     );
     assert!(

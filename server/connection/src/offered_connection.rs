@@ -3,6 +3,7 @@
 use transport::dtls::{Fingerprint, FingerprintError};
 use transport::ice::Credentials;
 
+use super::codecs;
 use super::credentials;
 use super::lite::LiteOffer;
 use super::negotiation_error::NegotiationError;
@@ -40,20 +41,33 @@ pub(super) struct OfferedSection {
     pub(super) first_format: String,
     /// The peer may send RTCP packets alone (RFC 5506).
     pub(super) reduced_size_rtcp: bool,
-    /// `None`: rejected.
-    pub(super) serves: Option<Medium>,
+    pub(super) reply: SectionReply,
+}
+
+/// What the answer says to an m-line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum SectionReply {
+    Served(Medium),
+    /// Nothing is sent or received, but it stays in the bundle. The lines are `rtpmap` and `fmtp` of the first format.
+    ///
+    /// Chromium has one transport, that of the first m-line, when it asks for `max-bundle`, and loses it with that line: see RFC 9143 7.3.1.
+    Inactive(Vec<String>),
+    Rejected,
 }
 
 impl OfferedConnection {
     /// `serve`: for each m-line what it carries, at least one.
     pub(super) fn new(sdp: &Sdp<'_>, serve: &[Option<Medium>]) -> Result<Self, NegotiationError> {
-        let transport = OfferedTransport::of(sdp, serve);
-        let sections = sdp.media.iter().zip(serve);
+        let replies = replies(sdp, serve);
+        let transport = OfferedTransport::of(sdp, &replies);
+        let sections = sdp.media.iter().zip(replies);
         let sections: Vec<_> = sections
-            .map(|(section, serves)| OfferedSection::new(section, *serves))
+            .map(|(section, reply)| OfferedSection::new(section, reply))
             .collect();
-        let has_mid = |section: &OfferedSection| section.serves.is_none() || section.mid.is_some();
-        if !sections.iter().all(has_mid) {
+        if sections
+            .iter()
+            .any(|section| section.reply != SectionReply::Rejected && section.mid.is_none())
+        {
             return Err(NegotiationError::NoMid);
         }
         Ok(Self {
@@ -61,20 +75,22 @@ impl OfferedConnection {
             bundled: sdp.bundle().next().is_some(),
             credentials: transport.credentials()?,
             fingerprints: transport.fingerprints()?,
-            peer_is_dtls_client: transport.attribute("setup") == Some("active"),
+            peer_is_dtls_client: transport
+                .attribute("setup")
+                .is_some_and(|setup| setup.eq_ignore_ascii_case("active")),
             lite: LiteOffer::of(sdp),
         })
     }
 
     /// The m-lines that are not rejected. The first carries the transport of all (RFC 9143 7.1.3).
-    pub(super) fn served(&self) -> impl Iterator<Item = &OfferedSection> {
+    pub(super) fn accepted(&self) -> impl Iterator<Item = &OfferedSection> {
         let sections = self.sections.iter();
-        sections.filter(|section| section.serves.is_some())
+        sections.filter(|section| section.reply != SectionReply::Rejected)
     }
 
     /// The mid and the kind of the m-line that carries the transport.
     pub(super) fn transport_line(&self) -> (String, String) {
-        let section = self.served().next();
+        let section = self.accepted().next();
         section.map_or_else(Default::default, |section| {
             (
                 section.mid.clone().unwrap_or_default(),
@@ -85,37 +101,83 @@ impl OfferedConnection {
 }
 
 impl OfferedSection {
-    fn new(section: &Section<'_>, serves: Option<Medium>) -> Self {
+    fn new(section: &Section<'_>, reply: SectionReply) -> Self {
         Self {
             kind: section.kind().to_owned(),
             protocol: section.protocol().to_owned(),
             mid: section.mid().map(str::to_owned),
             first_format: section.formats().next().unwrap_or("0").to_owned(),
             reduced_size_rtcp: section.attribute("rtcp-rsize").is_some(),
-            serves,
+            reply,
         }
     }
+}
+
+/// An m-line of audio or video that nothing is sent for stays in the bundle, if what is served is in it too.
+fn replies(sdp: &Sdp<'_>, serve: &[Option<Medium>]) -> Vec<SectionReply> {
+    let bundle: Vec<&str> = sdp.bundle().collect();
+    let is_bundled = |section: &Section<'_>| section.mid().is_some_and(|mid| bundle.contains(&mid));
+    let served = sdp.media.iter().zip(serve);
+    let mut served = served.filter(|(_, serves)| serves.is_some());
+    let shares_transport = served.all(|(section, _)| is_bundled(section));
+    let mut mids: Vec<&str> = sdp.media.iter().filter_map(Section::mid).collect();
+    mids.sort_unstable();
+    let is_unique = |mid: Option<&str>| {
+        let first = mids.partition_point(|other| Some(*other) < mid);
+        mids.get(first + 1).copied() != mid
+    };
+    let sections = sdp.media.iter().zip(serve);
+    let reply = |(section, serves): (&Section<'_>, &Option<Medium>)| match serves {
+        Some(medium) => SectionReply::Served(*medium),
+        None if shares_transport && is_bundled(section) && is_unique(section.mid()) => {
+            inactive(section)
+        }
+        None => SectionReply::Rejected,
+    };
+    sections.map(reply).collect()
+}
+
+/// [`SectionReply::Inactive`], when the m-line is one of RTP whose first format can be repeated.
+fn inactive(section: &Section<'_>) -> SectionReply {
+    let payload_type = section
+        .formats()
+        .next()
+        .and_then(|format| format.parse::<u8>().ok());
+    let is_rtp = section.is_kind("video") || section.is_kind("audio");
+    let Some(payload_type) = payload_type.filter(|number| *number <= codecs::MAX_PAYLOAD_TYPE)
+    else {
+        return SectionReply::Rejected;
+    };
+    if !is_rtp || section.is_rejected() {
+        return SectionReply::Rejected;
+    }
+    let lines = ["rtpmap", "fmtp"].into_iter().filter_map(|name| {
+        let value = codecs::of_payload_type(section, name, payload_type)?;
+        Some(format!("{name}:{payload_type} {value}"))
+    });
+    SectionReply::Inactive(lines.collect())
 }
 
 /// The attributes of the transport. A lean bundled section has none: they are in another one, or at session level.
 struct OfferedTransport<'a> {
     sdp: &'a Sdp<'a>,
-    served: Option<&'a Section<'a>>,
+    /// The first that is not rejected.
+    section: Option<&'a Section<'a>>,
 }
 
 impl<'a> OfferedTransport<'a> {
-    fn of(sdp: &'a Sdp<'a>, serve: &[Option<Medium>]) -> Self {
-        let mut sections = sdp.media.iter().zip(serve);
-        let served = sections.find(|(_, serves)| serves.is_some());
+    fn of(sdp: &'a Sdp<'a>, replies: &[SectionReply]) -> Self {
+        let mut sections = sdp.media.iter().zip(replies);
+        let first = sections.find(|(_, reply)| **reply != SectionReply::Rejected);
         Self {
             sdp,
-            served: served.map(|(section, _)| section),
+            section: first.map(|(section, _)| section),
         }
     }
 
     fn attribute(&self, name: &str) -> Option<&'a str> {
-        let served = self.served.and_then(|section| section.attribute(name));
-        served.or_else(|| self.sdp.anywhere(name))
+        let own = self.section.and_then(|section| section.attribute(name));
+        own.or_else(|| self.sdp.anywhere(name))
     }
 
     fn credentials(&self) -> Result<Credentials, NegotiationError> {
@@ -128,7 +190,7 @@ impl<'a> OfferedTransport<'a> {
 
     /// Those that can be checked: of the section, else of the session (RFC 8122 5: several may be given).
     fn fingerprints(&self) -> Result<Vec<Fingerprint>, NegotiationError> {
-        let of_section = self.served.into_iter();
+        let of_section = self.section.into_iter();
         let of_section = of_section.flat_map(|section| section.attributes("fingerprint"));
         let mut given: Vec<_> = of_section.take(MAX_FINGERPRINTS).collect();
         if given.is_empty() {

@@ -40,7 +40,7 @@ pub(super) fn assign(sdp: &Sdp<'_>, offering: &Offering) -> Result<Assignment, N
             } else {
                 "audio"
             };
-            if section.kind() != kind || section.is_rejected() {
+            if !section.is_kind(kind) || section.is_rejected() {
                 continue;
             }
             match section.direction().unwrap_or(session) {

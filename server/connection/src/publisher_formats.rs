@@ -12,9 +12,6 @@ use super::sdp::Section;
 const VIDEO: [Codec; 4] = [Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1];
 const AUDIO: [Codec; 1] = [Codec::Opus];
 
-/// They have 7 bits.
-const MAX_PAYLOAD_TYPE: u8 = 127;
-
 /// Feedback that the server sends a publisher. FIR is asked for by PLI, which every client that knows FIR takes; one that offers it may see it in the answer.
 const FEEDBACK: [&str; 4] = [NACK, "nack pli", "ccm fir", TRANSPORT_FEEDBACK];
 
@@ -32,7 +29,7 @@ pub(super) fn receivable(section: &Section<'_>, medium: Medium) -> Vec<Format> {
     };
     let mut formats: Vec<Format> = Vec::new();
     for payload_type in section.formats().filter_map(|format| format.parse().ok()) {
-        if payload_type > MAX_PAYLOAD_TYPE
+        if payload_type > codecs::MAX_PAYLOAD_TYPE
             || formats
                 .iter()
                 .any(|other| other.payload_type == payload_type)

@@ -161,7 +161,7 @@ fn accept(sdp: &Sdp<'_>) -> Result<Vec<Accepted>, NegotiationError> {
         let mut taken = false;
         for (index, section) in sdp.media.iter().enumerate() {
             let direction = section.direction().unwrap_or(session);
-            if section.kind() != kind
+            if !section.is_kind(kind)
                 || section.is_rejected()
                 || !matches!(direction, Direction::SendOnly | Direction::SendRecv)
             {

@@ -114,6 +114,10 @@ impl<'a> Section<'a> {
         self.m_line().next().unwrap_or("")
     }
 
+    pub(crate) fn is_kind(&self, kind: &str) -> bool {
+        self.kind().eq_ignore_ascii_case(kind)
+    }
+
     /// True for port 0 without `a=bundle-only` (RFC 3264 6, RFC 9143 6).
     pub(crate) fn is_rejected(&self) -> bool {
         self.m_line().nth(1) == Some("0") && self.attribute("bundle-only").is_none()

@@ -1,0 +1,82 @@
+//! Viewers that offer video and audio, each bundle policy, of a stream that has one of them, or no codec in common.
+
+use testkit::film;
+use testkit::{TestServer, browser::TestBrowser};
+
+const POLICIES: [&str; 3] = ["balanced", "max-compat", "max-bundle"];
+
+/// A plain page that offers both kinds in the order `kinds`. `only`: the one video codec that it offers, if any.
+const CLIENT: &str = "
+    window.peer?.close();
+    const peer = window.peer = new RTCPeerConnection({ bundlePolicy: policy });
+    for (const kind of kinds) {
+        const transceiver = peer.addTransceiver(kind, { direction: 'recvonly' });
+        if (only && kind === 'video') {
+            const codecs = RTCRtpReceiver.getCapabilities('video').codecs;
+            transceiver.setCodecPreferences(codecs.filter(codec => codec.mimeType === only));
+        }
+    }
+    await peer.setLocalDescription();
+    const answer = await fetch('/offer?stream=' + name, {
+        method: 'POST', headers: { 'content-type': 'application/sdp' }, body: peer.localDescription.sdp,
+    });
+    if (!answer.ok) return answer.status + ' ' + (await answer.json()).error;
+    await peer.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
+    window.arrived = async kind => {
+        const statistics = [...(await peer.getStats()).values()];
+        const inbound = statistics.find(one => one.type === 'inbound-rtp' && one.kind === kind);
+        return (inbound?.packetsReceived ?? 0) > 20;
+    };
+    return '';
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stream_has_plays_with_every_bundle_policy() {
+    let sound = film::encode(
+        "sound.ogg",
+        "-f lavfi -i sine=frequency=440:duration=10 -c:a libopus",
+    );
+    let picture = film::encode(
+        "picture.mkv",
+        "-f lavfi -i testsrc2=size=320x180:rate=25:duration=10 -c:v libx264 -preset ultrafast -bf 0 -g 50 -pix_fmt yuv420p",
+    );
+    let server = TestServer::with(&[
+        &format!("sound={}", sound.display()),
+        &format!("picture={}", picture.display()),
+        &format!("film={}", testkit::CLIP),
+    ])
+    .await;
+    let chromium = TestBrowser::shared_chromium().await;
+    let firefox = chromium.and_firefox().await;
+    for browser in [&chromium, &firefox] {
+        browser.open(&server.url("/")).await;
+        for policy in POLICIES {
+            for kinds in ["['video', 'audio']", "['audio', 'video']"] {
+                for (name, only, plays) in [
+                    ("sound", "", "audio"),
+                    ("picture", "", "video"),
+                    // The server passes H.264 through, or encodes VP8.
+                    ("film", "video/VP9", "audio"),
+                ] {
+                    let offered = format!(
+                        "const [name, policy, only, kinds] = ['{name}', '{policy}', '{only}', {kinds}];"
+                    );
+                    let refused = browser.run(&format!("{offered} {CLIENT}")).await;
+                    assert_eq!(refused, "", "{offered}");
+                    let what = format!("{name} plays with {policy} and {kinds}");
+                    browser.until(&what, &format!("arrived('{plays}')")).await;
+                }
+            }
+        }
+        let nothing =
+            "const [name, policy, only, kinds] = ['film', 'max-bundle', 'video/VP9', ['video']];";
+        let refused = browser.run(&format!("{nothing} {CLIENT}")).await;
+        let refused = refused.as_str().expect("a sentence");
+        assert!(
+            refused.starts_with("406 ") && refused.contains("No codec in common"),
+            "{refused}"
+        );
+        browser.run("window.peer.close()").await;
+    }
+    server.stop().await;
+}
