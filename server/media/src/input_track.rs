@@ -13,7 +13,8 @@ pub(super) struct InputTrack {
     /// For the decoder.
     pub parameters: ffmpeg::codec::Parameters,
     pub time_base: ffmpeg::Rational,
-    pub frame_rate: Option<f64>,
+    /// Frames per second as FFmpeg reports them: the average, then the base rate. Either may be a guess.
+    pub frame_rates: Vec<f64>,
     /// Time of the first packet as the container gives it, in microseconds of the file's clock.
     pub start: Option<i64>,
     pub orientation: Orientation,
@@ -44,7 +45,10 @@ pub(super) fn best_track(
         Some(f64::from(rate.numerator()) / f64::from(rate.denominator()))
             .filter(|rate| rate.is_finite() && *rate > 0.0 && *rate <= 1000.0)
     };
-    let frame_rate = rate(stream.avg_frame_rate()).or_else(|| rate(stream.rate()));
+    let frame_rates = [stream.avg_frame_rate(), stream.rate()]
+        .into_iter()
+        .filter_map(rate)
+        .collect();
     let start = Some(stream.start_time())
         .filter(|time| *time != i64::MIN)
         .map(|time| micros(time, time_base));
@@ -59,7 +63,7 @@ pub(super) fn best_track(
         header: raw::header(input, index)?,
         parameters,
         time_base,
-        frame_rate,
+        frame_rates,
         start,
         orientation,
     })

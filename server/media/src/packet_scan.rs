@@ -9,7 +9,7 @@ pub const MAX_GOP_BYTES: u64 = 32 << 20;
 const IRREGULAR_GAP: i64 = 250_000;
 
 /// Facts from a video track's packets, or from its container's index.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PacketFacts {
     /// Decoding order differs from presentation order.
     pub reordered: bool,
@@ -27,12 +27,28 @@ pub struct PacketFacts {
     pub median_gap: i64,
     /// More than 1 % of the times between frames are irregular.
     pub irregular: bool,
+    /// Frames per second while frames come regularly, measured from presentation times. `None` when unknown.
+    pub measured_rate: Option<f64>,
 }
 
 impl PacketFacts {
     /// GOPs are longer or larger than the log keeps, or there are no keyframes.
     pub fn has_sparse_keyframes(&self) -> bool {
         self.no_keyframe || self.longest_gop > MAX_GOP || self.largest_gop > MAX_GOP_BYTES
+    }
+
+    /// The frame rate, given those that the container names. A container without one makes FFmpeg report its time
+    /// base or a guess, so a rate counts only when the packets agree with it; else the measured one does. The average
+    /// of an irregular track may be lower than the rate measured between its gaps.
+    pub fn frame_rate(&self, named: impl IntoIterator<Item = f64>) -> Option<f64> {
+        let measured = self.measured_rate?;
+        named
+            .into_iter()
+            .find(|named| {
+                let ratio = named / measured;
+                ratio <= 1.1 && (self.irregular || ratio >= 0.9)
+            })
+            .or((!self.irregular).then_some(measured))
     }
 }
 
@@ -47,15 +63,19 @@ pub struct PacketScan {
     gop_start: Option<i64>,
     gop_bytes: u64,
     gaps: Vec<i64>,
+    times: Vec<i64>,
 }
 
-/// Enough for the median gap.
+/// Enough for the median gap and the frame rate.
 const MAX_GAPS: usize = 4096;
 
 impl PacketScan {
     /// Adds a frame with the presentation time `time`, in microseconds.
     pub fn frame(&mut self, time: i64, keyframe: bool, bytes: u64) {
         self.frames += 1;
+        if self.times.len() < MAX_GAPS {
+            self.times.push(time);
+        }
         if let Some(newest) = self.newest {
             if time < newest {
                 self.facts.reordered = true;
@@ -104,8 +124,28 @@ impl PacketScan {
             .count();
         self.facts.median_gap = median;
         self.facts.irregular = irregular * 100 > self.gaps.len();
+        self.facts.measured_rate = measured_rate(self.times);
         self.facts
     }
+}
+
+/// From the average of the gaps near the median: many containers round times to milliseconds, and a gap is no rate.
+fn measured_rate(mut times: Vec<i64>) -> Option<f64> {
+    times.sort_unstable();
+    let mut gaps: Vec<i64> = times
+        .windows(2)
+        .map(|pair| pair[1].saturating_sub(pair[0]))
+        .filter(|gap| *gap > 0)
+        .collect();
+    gaps.sort_unstable();
+    let median = *gaps.get(gaps.len() / 2)?;
+    let near = gaps
+        .iter()
+        .filter(|gap| (median / 2..=median.saturating_mul(3) / 2).contains(*gap));
+    let (count, sum) = near.fold((0.0, 0.0), |(count, sum), gap| {
+        (count + 1.0, sum + *gap as f64)
+    });
+    Some(count * 1e6 / sum).filter(|rate| rate.is_finite() && *rate <= 1000.0)
 }
 
 #[cfg(test)]
@@ -151,6 +191,35 @@ mod tests {
             scan.frame(time, keyframe, 1);
         }
         assert!(scan.finish(true).reordered);
+    }
+
+    #[test]
+    fn a_frame_rate_that_the_packets_contradict_is_not_claimed() {
+        let facts = |times: &[i64]| {
+            let mut scan = PacketScan::default();
+            for time in times {
+                scan.frame(*time, *time == 0, 1);
+            }
+            scan.finish(true)
+        };
+        // 30 fps in milliseconds.
+        let steady: Vec<i64> = (0..300).map(|n| n * 100 / 3 * 1000).collect();
+        for echo in [1000.0, 90_000.0, 60.0, 1.0] {
+            let rate = facts(&steady).frame_rate([echo]).unwrap();
+            assert!((rate - 30.0).abs() < 0.1, "{echo}: {rate}");
+        }
+        assert_eq!(facts(&steady).frame_rate([1000.0, 30.0]), Some(30.0));
+        assert_eq!(facts(&steady).frame_rate([29.97]), Some(29.97));
+        // B-frames do not change it.
+        let reordered: Vec<i64> = (0..100)
+            .flat_map(|n| [n * 3 + 3, n * 3 + 1, n * 3 + 2])
+            .map(|n| n * 40_000)
+            .collect();
+        assert_eq!(facts(&reordered).frame_rate([]), Some(25.0));
+        let screen: Vec<i64> = (0..300).map(|n| n * 16_000 + n / 10 * 900_000).collect();
+        assert_eq!(facts(&screen).frame_rate([1000.0]), None);
+        assert_eq!(facts(&screen).frame_rate([1000.0, 9.5]), Some(9.5));
+        assert_eq!(facts(&[0]).frame_rate([25.0]), None);
     }
 
     #[test]

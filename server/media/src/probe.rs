@@ -270,7 +270,7 @@ fn video_facts(track: &InputTrack, packets: PacketFacts, interlaced: bool) -> Vi
         is_420: pixel.is_some_and(|pixel| pixel.is_420),
         interlaced: interlaced || header.interlaced || sps.is_some_and(|sps| !sps.frames_only),
         hdr: header.hdr,
-        frame_rate: track.frame_rate,
+        frame_rate: packets.frame_rate(track.frame_rates.iter().copied()),
         packets,
     }
 }

@@ -295,3 +295,39 @@ fn video_that_starts_later_than_the_audio_stays_later() {
     let first = played.of(Codec::H264)[0].time.0;
     assert!((450_000..=550_000).contains(&first), "{first}");
 }
+
+#[test]
+fn a_recording_without_a_frame_rate_claims_none_that_its_pictures_do_not_have() {
+    let vp8 = "-c:v libvpx -deadline realtime -cpu-used 8 -b:v 200k";
+    // The second has a picture every 40 ms, then one after almost a second.
+    for (name, filter, range) in [
+        ("live.webm", "", Some(24.5..25.5)),
+        (
+            "screen.webm",
+            "-fps_mode vfr -vf settb=1/1000,setpts='(N*40+floor(N/5)*900)/1000/TB'",
+            None,
+        ),
+    ] {
+        let input = file(name, &format!("{} {filter} {vp8} -live 1", test_video(2.0)));
+        let fps = probe(&input).unwrap().video.unwrap().fps;
+        match range {
+            Some(range) => assert!(
+                fps.is_some_and(|fps| range.contains(&fps)),
+                "{name}: {fps:?}"
+            ),
+            None => assert!(fps.is_none_or(|fps| fps <= 25.5), "{name}: {fps:?}"),
+        }
+    }
+}
+
+#[test]
+fn lossless_h264_of_a_profile_that_browsers_lack_is_encoded_again() {
+    let input = file(
+        "predictive.mp4",
+        &format!(
+            "{} -c:v libx264 -preset ultrafast -qp 0 -g 25 -pix_fmt yuv420p",
+            test_video(1.0)
+        ),
+    );
+    assert_eq!(reasons(&input), Some(vec![Reason::Profile]));
+}
