@@ -31,7 +31,8 @@ Usage: cargo xtask COMMAND
                   cargo xtask run -- ~/Videos --listen 127.0.0.1:9000
   test [NAME] [--full] [--no-install]
                   install missing tools, then run every check and test. With NAME, run only the tests
-                  whose name contains it. --full adds full matrices, repeated tries and long runs
+                  whose name contains it. --full adds full matrices, repeated tries and long runs.
+                  `test field` runs those of faults that people reported of other servers and players
   setup [--no-install]
                   only install what `run` and `test` need
   ci              all of `test`, the checks of dependencies, the bound on the instructions of the egress loop,

@@ -17,8 +17,8 @@ const SLOWEST: usize = 10;
 /// Which tests run, and how.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
-    /// Only tests whose name contains this.
-    pub(crate) name: Option<String>,
+    /// Only tests whose name contains one of these. All, if there is none.
+    pub(crate) names: Vec<String>,
     /// With full matrices, repeated tries and long runs.
     pub(crate) full: bool,
     /// Whether missing tools may be installed.
@@ -58,7 +58,7 @@ fn compile(options: &Options) -> Result<()> {
 /// Cargo runs the test programs: it sets their folder and environment.
 fn run(options: &Options) -> Result<()> {
     let mut cargo = workspace::cargo(options.ci, &["test", "--workspace", "--all-targets"]);
-    cargo.arg("--no-fail-fast").args(&options.name);
+    cargo.arg("--no-fail-fast");
     // libtest prints times only with unstable options, which RUSTC_BOOTSTRAP unlocks on stable Rust. Set for cargo it
     // would also reach rustc and recompile everything; the runner sets it for the test programs only.
     let runner = format!("CARGO_TARGET_{}_RUNNER", host()?);
@@ -68,9 +68,11 @@ fn run(options: &Options) -> Result<()> {
         "unstable-options",
         "--report-time",
     ]);
+    cargo.args(&options.names);
     let tally = run_counting(&mut cargo, options)?;
-    if let Some(name) = options.name.as_ref().filter(|_| tally.passed == 0) {
-        bail!("there is no test whose name contains '{name}'");
+    if !options.names.is_empty() && tally.passed == 0 {
+        let names = options.names.join("' or '");
+        bail!("there is no test whose name contains '{names}'");
     }
     println!("The slowest tests:");
     for test in tally.slowest(SLOWEST) {
@@ -82,7 +84,7 @@ fn run(options: &Options) -> Result<()> {
 
 fn run_examples(options: &Options) -> Result<()> {
     let mut cargo = workspace::cargo(options.ci, &["test", "--workspace", "--doc"]);
-    cargo.args(&options.name);
+    cargo.arg("--").args(&options.names);
     run_counting(&mut cargo, options).map(drop)
 }
 

@@ -17,6 +17,9 @@ use crate::{
 /// The whole of `ci` on a bare machine takes at most this.
 const BUDGET: Duration = Duration::from_secs(50 * 60);
 
+/// `cargo xtask test field`: what people reported of other servers and players, as tests. Each is a module of tests.
+const FIELD: &[&str] = &["bundle::", "bundle_tests::", "slashes::"];
+
 /// `cargo xtask test [NAME] [--full] [--no-install]`
 pub(crate) fn test(args: &[String]) -> Result<()> {
     check(parse(args)?)
@@ -39,7 +42,10 @@ fn parse(args: &[String]) -> Result<Options> {
             flag if flag.starts_with('-') => {
                 bail!("there is no flag '{flag}': cargo xtask test [NAME] [--full] [{NO_INSTALL}]")
             }
-            name if options.name.is_none() => options.name = Some(name.to_owned()),
+            "field" if options.names.is_empty() => {
+                options.names = FIELD.iter().map(|&name| name.to_owned()).collect();
+            }
+            name if options.names.is_empty() => options.names.push(name.to_owned()),
             name => bail!("one name at a time: '{name}' is the second"),
         }
     }
@@ -52,16 +58,16 @@ fn check(options: Options) -> Result<()> {
     if options.ci {
         steps.extend(dependencies::steps());
     }
-    if options.name.is_none() {
+    if options.names.is_empty() {
         steps.extend(static_checks(options.ci));
     }
     // The server's tests drive real browsers against the bundle.
     steps.push(Step::new("bundle", bundle::build));
-    if options.name.is_none() {
+    if options.names.is_empty() {
         steps.push(Step::new("size of the bundle", bundle::check_size));
     }
     steps.extend(native::steps(&options));
-    if options.name.is_none() {
+    if options.names.is_empty() {
         let options = options.clone();
         steps.push(Step::new("tests in Chromium", move || {
             browser_tests(&options)
@@ -135,6 +141,8 @@ fn print_times(times: &[(String, Duration)]) {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     fn parsed(words: &[&str]) -> Result<Options> {
@@ -146,10 +154,25 @@ mod tests {
     fn a_name_and_flags_come_in_any_order() {
         for words in [["rooms", "--full"], ["--full", "rooms"]] {
             let options = parsed(&words).expect("both are known");
-            assert_eq!(options.name.as_deref(), Some("rooms"));
+            assert_eq!(options.names, ["rooms"]);
             assert!(options.full);
         }
         assert!(!parsed(&[]).expect("nothing is needed").full);
+    }
+
+    #[test]
+    fn field_stands_for_modules_of_tests_that_exist() {
+        let options = parsed(&["field"]).expect("a set of names");
+        assert_eq!(options.names, FIELD);
+        assert!(parsed(&["field", "rooms"]).is_err());
+        let files = Command::new("git")
+            .args(["ls-files", "--full-name", ":/"])
+            .output();
+        let files = String::from_utf8(files.expect("git").stdout).expect("paths");
+        for name in FIELD {
+            let file = format!("/{}.rs", name.trim_end_matches("::"));
+            assert!(files.lines().any(|path| path.ends_with(&file)), "{name}");
+        }
     }
 
     #[test]
