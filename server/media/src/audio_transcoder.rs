@@ -9,7 +9,9 @@ use super::access_unit::AccessUnit;
 use super::decoder;
 use super::error::MediaError;
 use super::filter_graph::FilterGraph;
+use super::raw;
 use super::sample_timeline::{FRAME_SAMPLES, SAMPLE_RATE, SampleTimeline};
+use super::stereo_mix::{Channels, StereoMix};
 use super::time::MediaTime;
 
 /// Plausible sample rates in Hz. Others come from damaged files, and would turn a frame into hours of audio.
@@ -19,13 +21,10 @@ pub(super) const BITRATE: usize = 128_000;
 /// The encoder delay of libopus in samples. Its input is placed earlier by as much, so that the output is in sync.
 const ENCODER_DELAY: i64 = 312;
 
-/// Channels that FFmpeg's filter can mix.
-const MAX_MIXED: u16 = 64;
-
 /// Turns the packets of an audio track into Opus packets.
 pub(super) struct AudioTranscoder {
     decoder: Option<ffmpeg::decoder::Audio>,
-    filters: Option<(FilterGraph, AudioFormat)>,
+    filters: Option<Conversion>,
     encoder: ffmpeg::encoder::audio::Encoder,
     timeline: SampleTimeline,
     /// Packets and frames that could not be decoded or filtered.
@@ -37,8 +36,15 @@ pub(super) struct AudioTranscoder {
 struct AudioFormat {
     rate: u32,
     sample: ffmpeg::format::Sample,
-    channels: u16,
-    layout: u64,
+    count: u16,
+    channels: Channels,
+}
+
+/// Turns decoded frames of one format into stereo at 48 kHz.
+struct Conversion {
+    format: AudioFormat,
+    graph: FilterGraph,
+    mix: StereoMix,
 }
 
 impl AudioTranscoder {
@@ -102,9 +108,9 @@ impl AudioTranscoder {
             units = self.receive()?;
             self.decoder = None;
         }
-        if let Some((mut graph, _)) = self.filters.take() {
-            graph.finish();
-            self.pull(&mut graph);
+        if let Some(mut old) = self.filters.take() {
+            old.graph.finish();
+            self.pull(&mut old);
             units.extend(self.encode()?);
         }
         Ok(units)
@@ -145,44 +151,56 @@ impl AudioTranscoder {
             let format = AudioFormat {
                 rate: frame.rate(),
                 sample: frame.format(),
-                channels: frame.channels(),
-                layout: frame.channel_layout().bits(),
+                count: frame.channels(),
+                channels: if raw::is_ambisonic(&frame) {
+                    Channels::Ambisonic
+                } else {
+                    Channels::Layout(frame.channel_layout().bits())
+                },
             };
-            let mut graph = match self.filters.take() {
-                Some((graph, made_for)) if made_for == format => graph,
+            let mut filters = match self.filters.take() {
+                Some(filters) if filters.format == format => filters,
                 other => {
-                    if let Some((mut old, _)) = other {
-                        old.finish();
+                    if let Some(mut old) = other {
+                        old.graph.finish();
                         self.pull(&mut old);
                     }
-                    let spec = mixing(format.channels, format.layout) + FILTERS;
-                    let Ok(graph) = FilterGraph::audio(&frame, &spec) else {
+                    let Ok(graph) = FilterGraph::audio(&frame, CONVERT) else {
                         self.decode_errors += 1;
                         continue;
                     };
-                    graph
+                    Conversion {
+                        format,
+                        graph,
+                        mix: StereoMix::new(format.count, format.channels),
+                    }
                 }
             };
-            if graph.push(&frame).is_err() {
+            if filters.graph.push(&frame).is_err() {
                 self.decode_errors += 1;
             }
-            self.pull(&mut graph);
-            self.filters = Some((graph, format));
+            self.pull(&mut filters);
+            self.filters = Some(filters);
         }
         self.encode()
     }
 
-    fn pull(&mut self, graph: &mut FilterGraph) {
+    fn pull(&mut self, from: &mut Conversion) {
         loop {
             let mut frame = ffmpeg::frame::Audio::empty();
-            if !graph.pull(&mut frame) {
+            if !from.graph.pull(&mut frame) {
                 return;
             }
             if frame.samples() > 0 {
+                let bytes = frame.samples() * usize::from(from.format.count) * size_of::<f32>();
+                let samples = frame.data(0)[..bytes].as_chunks().0;
+                let mixed = from
+                    .mix
+                    .mix(samples.iter().copied().map(f32::from_ne_bytes));
                 let at = frame
                     .pts()
                     .map_or_else(|| self.timeline.end(), |time| position(MediaTime(time)));
-                self.timeline.insert(at, frame.plane::<(f32, f32)>(0));
+                self.timeline.insert(at, &mixed);
             }
         }
     }
@@ -223,26 +241,11 @@ impl AudioTranscoder {
 const SAMPLE_FORMAT: ffmpeg::format::Sample =
     ffmpeg::format::Sample::F32(ffmpeg::format::sample::Type::Packed);
 
+/// Converts to the input format of libopus, but for the number of channels.
+const CONVERT: &str = "aresample=48000,aformat=sample_fmts=flt:sample_rates=48000";
 /// Converts to the input format of libopus.
 pub(super) const FILTERS: &str =
     "aresample=48000,aformat=sample_fmts=flt:sample_rates=48000:channel_layouts=stereo";
-
-/// The filter that mixes to stereo, where FFmpeg's own conversion changes the level.
-fn mixing(channels: u16, layout: u64) -> String {
-    match channels {
-        // FFmpeg keeps the power of both speakers together, so each channel would be 3 dB quieter than the file's. Players
-        // and browsers put mono on both channels as it is.
-        1 => "pan=stereo|c0=c0|c1=c0,".to_owned(),
-        // Without a layout FFmpeg guesses one and adds up its channels. Only 5.1 and 7.1 are usual enough to be guessed.
-        3..=MAX_MIXED if layout == 0 && channels != 6 && channels != 8 => {
-            let all: Vec<_> = (0..channels).map(|channel| format!("c{channel}")).collect();
-            let all = all.join("+");
-            // "<" divides by the number of channels.
-            format!("pan=stereo|c0<{all}|c1<{all},")
-        }
-        _ => String::new(),
-    }
-}
 
 /// Stream time to sample position.
 fn position(time: MediaTime) -> i64 {

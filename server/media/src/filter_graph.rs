@@ -47,7 +47,16 @@ impl FilterGraph {
         } else {
             layout
         };
-        let layout = if layout.is_empty() {
+        let layout = if raw::is_ambisonic(frame) {
+            // "ambisonic 1", "ambisonic 2+stereo": of the order N there are (N+1)^2 components.
+            let (count, order) = (frame.channels(), frame.channels().isqrt().saturating_sub(1));
+            let stereo = if count == (order + 1).pow(2) {
+                ""
+            } else {
+                "+stereo"
+            };
+            format!("channel_layout=ambisonic {order}{stereo}")
+        } else if layout.is_empty() {
             format!("channels={}", frame.channels())
         } else {
             format!("channel_layout=0x{:x}", layout.bits())

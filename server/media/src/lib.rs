@@ -31,7 +31,7 @@
 //! | `opus` | Opus packets that are passed through, joined or split to 20 ms |
 //! | `video_transcoder`, `renderer`, `video_encoder` | video that is transcoded: decoding, filters, encoders |
 //! | `frame_filters`, `color`, `tone_map` | how decoded frames are brought to the form that is shown |
-//! | `audio_transcoder`, `sample_timeline` | audio that is transcoded: decoding and encoding, samples in time |
+//! | `audio_transcoder`, `stereo_mix`, `sample_timeline` | audio that is transcoded: decoding and encoding, the mix to stereo, samples in time |
 //! | `decoder`, `filter_graph` | FFmpeg's decoders and filter graphs |
 //! | `test_source` | the generated test video and tone |
 //! | `raw` | the only `unsafe` code: fields of FFmpeg that have no safe accessor |
@@ -75,6 +75,7 @@ mod raw;
 mod renderer;
 mod sample_entries;
 mod sample_timeline;
+mod stereo_mix;
 mod test_source;
 mod tone_map;
 mod video_encoder;

@@ -289,6 +289,12 @@ pub(super) fn is_rgb(format: ffmpeg::format::Pixel) -> bool {
     })
 }
 
+/// True for the components of an ambisonic field instead of the signals of loudspeakers.
+pub(super) fn is_ambisonic(frame: &ffmpeg::frame::Audio) -> bool {
+    // SAFETY: the frame is borrowed, and its layout is a plain value.
+    unsafe { (*frame.as_ptr()).ch_layout.order == ffi::AVChannelOrder::AV_CHANNEL_ORDER_AMBISONIC }
+}
+
 fn channels(parameters: &ffi::AVCodecParameters) -> u32 {
     u32::try_from(parameters.ch_layout.nb_channels).unwrap_or(0)
 }

@@ -48,18 +48,59 @@ fn mono_is_as_loud_as_the_same_in_stereo() {
     }
 }
 
+/// A tone in the channels of a layout, as the filter `pan` names them.
+fn in_layout(name: &str, layout: &str, encoder: &str) -> (f32, f32) {
+    level(name, &format!("-af pan={layout} {encoder}"))
+}
+
+/// Within a decibel.
+fn is_as_loud_as_the_tone((loudness, peak): (f32, f32)) -> bool {
+    (0.89..1.12).contains(&(loudness / SINE)) && (0.89..1.12).contains(&(peak / 0.125))
+}
+
 #[test]
-fn channels_without_a_layout_are_not_added_up() {
-    let each = |count: usize| -> String {
-        (0..count)
-            .map(|channel| format!("|c{channel}=c0"))
-            .collect()
+fn the_same_in_all_channels_is_as_loud_as_in_one() {
+    let all = |layout: &str, count: usize| -> String {
+        (0..count).fold(layout.to_owned(), |pan, channel| {
+            format!("{pan}|c{channel}=c0")
+        })
     };
-    for (name, count, encoder) in [
-        ("four.mkv", 4, "-c:a libopus -mapping_family 255 -b:a 256k"),
-        ("three.mkv", 3, "-c:a libopus -mapping_family 255 -b:a 192k"),
+    let opus = "-c:a libopus -b:a 256k";
+    let any = "-c:a libopus -b:a 256k -mapping_family 255";
+    for (name, layout, count, encoder) in [
+        ("all3.flac", "3.0", 3, "-c:a flac"),
+        ("all4.mkv", "quad", 4, opus),
+        ("all4.0.mkv", "4.0", 4, any),
+        ("all3c.mkv", "3c", 3, any),
+        ("all4c.mkv", "4c", 4, any),
+        ("all5.flac", "5.1", 6, "-c:a flac"),
+        ("all5.mkv", "5.1(side)", 6, "-c:a pcm_s24le"),
+        ("all6.wav", "6.1", 7, "-c:a pcm_s16le"),
+        ("all7.mkv", "7.1", 8, opus),
+        ("all16.wav", "hexadecagonal", 16, "-c:a pcm_f32le"),
     ] {
-        let (loudness, _) = level(name, &format!("-af pan={count}c{} {encoder}", each(count)));
-        assert!((loudness / SINE - 1.0).abs() < 0.12, "{name}: {loudness}");
+        let level = in_layout(name, &all(layout, count), encoder);
+        assert!(is_as_loud_as_the_tone(level), "{name}: {level:?}");
     }
+}
+
+#[test]
+fn a_channel_in_front_is_as_loud_as_in_stereo() {
+    for (name, pan, encoder) in [
+        ("centre.flac", "5.1|FC=c0", "-c:a flac"),
+        ("front.flac", "5.1|FL=c0|FR=c0", "-c:a flac"),
+        ("front.wav", "7.1|FL=c0|FR=c0", "-c:a pcm_s16le"),
+    ] {
+        let level = in_layout(name, pan, encoder);
+        assert!(is_as_loud_as_the_tone(level), "{name}: {level:?}");
+    }
+}
+
+#[test]
+fn the_front_of_an_ambisonic_recording_is_as_loud_as_in_stereo() {
+    // Pressure and the gradient to the front (ACN 0 and 3).
+    let pan = "4c|c0=c0|c3=c0";
+    let family = "-c:a libopus -b:a 256k -mapping_family 2";
+    let level = in_layout("sphere.ogg", pan, family);
+    assert!(is_as_loud_as_the_tone(level), "{level:?}");
 }
