@@ -1,6 +1,7 @@
 //! `cargo xtask`: sets up, builds, checks and starts Weir. The only build tooling.
 
 mod bundle;
+mod debian;
 mod dependencies;
 mod fuzz;
 mod harness;

@@ -1,12 +1,13 @@
 //! System packages: what Weir needs from the operating system, and its name for each package manager.
 
-use std::{fs, path::Path, process::Command, process::Stdio};
+use std::{fs, path::Path};
 
 use anyhow::{Result, bail};
 
 use crate::{
+    debian,
     setup::{Missing, Scope},
-    step::{self, Step},
+    step::Step,
     tools,
     workspace::{answer, command, has},
 };
@@ -149,7 +150,9 @@ pub(crate) fn missing(scope: Scope) -> Option<Missing> {
     let lines = install_lines(&missing);
     let (description, by_hand) = if has("apt-get") {
         let packages = names(&missing, 0);
-        let description = format!("Debian packages: {packages}\n      for {uses}");
+        let description = format!(
+            "Debian packages: {packages}\n      for {uses};\n      no service of theirs is started or enabled"
+        );
         (description, vec![lines[0].clone()])
     } else {
         (format!("system packages for {uses}"), lines.to_vec())
@@ -178,7 +181,7 @@ fn names(missing: &[&Need], manager: usize) -> String {
 /// What installs them, for each manager.
 fn install_lines(missing: &[&Need]) -> [String; 4] {
     let commands = [
-        "sudo apt-get install",
+        debian::BY_HAND,
         "sudo dnf install",
         "sudo pacman -S",
         "brew install",
@@ -187,7 +190,7 @@ fn install_lines(missing: &[&Need]) -> [String; 4] {
 }
 
 fn install(missing: &[&Need]) -> Result<()> {
-    apt_install(&names(missing, 0)).or_else(|error| {
+    debian::install(&names(missing, 0)).or_else(|error| {
         bail!(
             "{error:#}\n\nInstall them with the line for your system, then start again:\n\n    {}\n",
             install_lines(missing).join("\n    ")
@@ -200,45 +203,6 @@ fn install(missing: &[&Need]) -> Result<()> {
         ),
         None => Ok(()),
     }
-}
-
-/// Installs Debian packages, as root or by a sudo that asks for no password.
-pub(crate) fn apt_install(packages: &str) -> Result<()> {
-    if !has("apt-get") {
-        bail!("this system has no apt, so xtask cannot install packages itself");
-    }
-    let root = answer("id", &["-u"]).as_deref() == Some("0");
-    if !root && answer("sudo", &["-n", "true"]).is_none() {
-        bail!("installing packages needs root, and sudo asks for a password");
-    }
-    let apt = || -> Command {
-        let mut apt = if root {
-            command("env")
-        } else {
-            command("sudo")
-        };
-        if !root {
-            apt.args(["-n", "env"]);
-        }
-        apt.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-y"]);
-        if !step::is_terminal() {
-            apt.args(["-qq", "-o", "Dpkg::Use-Pty=0"])
-                .stdout(Stdio::null());
-        }
-        apt.stdin(Stdio::null());
-        apt
-    };
-    // The packages may come from a source other than the one that does not answer.
-    if let Err(error) = step::run(apt().arg("update")) {
-        println!(
-            "apt's package lists could not all be refreshed ({error:#}); installing all the same"
-        );
-    }
-    step::run(
-        apt()
-            .args(["install", "--no-install-recommends"])
-            .args(packages.split_whitespace()),
-    )
 }
 
 fn has_ffmpeg_libraries() -> bool {
@@ -305,7 +269,10 @@ mod tests {
     fn packages_are_listed_for_each_manager_without_gaps() {
         let missing: Vec<_> = NEEDS.iter().take(2).collect();
         let [apt, _, _, brew] = install_lines(&missing);
-        assert_eq!(apt, "sudo apt-get install build-essential pkg-config");
+        assert_eq!(
+            apt,
+            "sudo sh xtask/debian/install.sh build-essential pkg-config"
+        );
         assert_eq!(brew, "brew install pkgconf");
         let all: Vec<_> = NEEDS.iter().collect();
         let names = names(&all, 0);

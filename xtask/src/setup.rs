@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::{Result, bail};
 
 use crate::{
-    packages,
+    debian, packages,
     step::{self, Step},
     tools, wasm,
     wasm::Wasm,
@@ -47,7 +47,12 @@ pub(crate) fn setup(args: &[String]) -> Result<()> {
         [flag] if flag == NO_INSTALL => Install::Refused,
         _ => bail!("usage: cargo xtask setup [{NO_INSTALL}]"),
     };
-    step::run_all(steps(Scope::Test, install)?)?;
+    let steps = steps(Scope::Test, install)?;
+    let complete = steps.is_empty();
+    step::run_all(steps)?;
+    if complete {
+        print_undo();
+    }
     println!("Everything is set up: `cargo xtask run` starts Weir, `cargo xtask test` tests it.");
     let exports = exports()?;
     if !exports.is_empty() {
@@ -93,8 +98,19 @@ pub(crate) fn decide(missing: Vec<Missing>, install: Install) -> Result<Vec<Step
         "This machine lacks the following; installing it now ({NO_INSTALL} would not):\n{list}"
     );
     let mut steps: Vec<_> = missing.into_iter().map(|missing| missing.step).collect();
-    steps.push(Step::new("remove build files of the tools", tools::clean));
+    steps.push(Step::new("remove build files of the tools", || {
+        tools::clean()?;
+        print_undo();
+        Ok(())
+    }));
     Ok(steps)
+}
+
+fn print_undo() {
+    println!(
+        "This removes again all that the set-up has installed:\n\n    {}\n",
+        debian::undo()
+    );
 }
 
 /// What a shell needs for working without xtask.

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    packages,
+    debian,
     setup::{Missing, Scope},
     step::{self, Step},
     workspace::{self, answer, command},
@@ -124,7 +124,7 @@ fn install() -> Result<()> {
     println!(
         "`rustup target add {TARGET}` did not work ({error:#}); installing Debian's compiler for the web"
     );
-    packages::apt_install(DEBIAN_PACKAGES)
+    debian::install(DEBIAN_PACKAGES)
         .and_then(|()| link_debian())
         .and_then(|()| Wasm::find().map(drop))
         .with_context(|| {
