@@ -13,6 +13,7 @@ use super::audio_transcoder::SAMPLE_RATES;
 use super::discontinuity::{DiscontinuityFilter, PacketTime};
 use super::error::MediaError;
 use super::input_track::{InputTrack, best_track};
+use super::packet_counts::PacketCounts;
 use super::raw;
 use super::sample_entries;
 use super::track::TrackKind;
@@ -82,27 +83,7 @@ impl Demuxer {
         let name = path
             .to_str()
             .ok_or_else(|| MediaError::NameNotUtf8(path.to_owned()))?;
-        // "file:" keeps a name such as "http:x" from being opened as a URL; `pattern_type` keeps a name such as
-        // "50%d.png" from matching many files; the whitelist keeps playlists from opening network addresses.
-        let options = ffmpeg::Dictionary::from_iter([
-            ("protocol_whitelist", "file"),
-            ("pattern_type", "none"),
-        ]);
-        let (opened, start) = (Arc::new(AtomicBool::new(false)), Instant::now());
-        let timed_out = {
-            let opened = Arc::clone(&opened);
-            move || !opened.load(Ordering::Relaxed) && start.elapsed() > OPEN_TIMEOUT
-        };
-        let mut input = ffmpeg::format::input_with_interrupt_and_dictionary(
-            &format!("file:{name}"),
-            timed_out,
-            options,
-        )
-        .map_err(|error| MediaError::NotMedia {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
-        opened.store(true, Ordering::Relaxed);
+        let mut input = open_input(path, name)?;
         let format = input.format();
         let unreadable = |error| MediaError::io(path, error);
         if format.name().starts_with("mov,")
@@ -123,12 +104,23 @@ impl Demuxer {
                 reason: reason.to_owned(),
             });
         }
-        let video = best_track(&mut input, ffmpeg::media::Type::Video, None)
+        let counts = PacketCounts::of(&mut input);
+        if counts.is_some() {
+            // Not every container can seek to its beginning.
+            input = open_input(path, name)?;
+        }
+        let counts = counts.unwrap_or_default();
+        let video = best_track(&mut input, ffmpeg::media::Type::Video, None, &counts)
             .filter(|track| track.header.width > 0 && track.header.height > 0);
-        let audio =
-            best_track(&mut input, ffmpeg::media::Type::Audio, video.as_ref()).filter(|track| {
-                track.header.channels > 0 && SAMPLE_RATES.contains(&track.header.sample_rate)
-            });
+        let audio = best_track(
+            &mut input,
+            ffmpeg::media::Type::Audio,
+            video.as_ref(),
+            &counts,
+        )
+        .filter(|track| {
+            track.header.channels > 0 && SAMPLE_RATES.contains(&track.header.sample_rate)
+        });
         if video.is_none() && audio.is_none() {
             return Err(MediaError::NoTracks(path.to_owned()));
         }
@@ -317,6 +309,30 @@ impl DemuxedPacket {
         self.packet.set_pts(self.has_pts.then_some(self.pts));
         self.packet.set_dts(self.packet.dts().map(|_| self.dts));
     }
+}
+
+/// Opens the container of the file with this name.
+fn open_input(path: &Path, name: &str) -> Result<ffmpeg::format::context::Input, MediaError> {
+    // "file:" keeps a name such as "http:x" from being opened as a URL; `pattern_type` keeps a name such as
+    // "50%d.png" from matching many files; the whitelist keeps playlists from opening network addresses.
+    let options =
+        ffmpeg::Dictionary::from_iter([("protocol_whitelist", "file"), ("pattern_type", "none")]);
+    let (opened, start) = (Arc::new(AtomicBool::new(false)), Instant::now());
+    let timed_out = {
+        let opened = Arc::clone(&opened);
+        move || !opened.load(Ordering::Relaxed) && start.elapsed() > OPEN_TIMEOUT
+    };
+    let input = ffmpeg::format::input_with_interrupt_and_dictionary(
+        &format!("file:{name}"),
+        timed_out,
+        options,
+    )
+    .map_err(|error| MediaError::NotMedia {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })?;
+    opened.store(true, Ordering::Relaxed);
+    Ok(input)
 }
 
 fn new_filter(

@@ -4,6 +4,7 @@ use ffmpeg_next as ffmpeg;
 
 use super::demuxer::micros;
 use super::orientation::Orientation;
+use super::packet_counts::PacketCounts;
 use super::raw::{self, TrackHeader};
 
 /// A track that is played.
@@ -21,18 +22,27 @@ pub(super) struct InputTrack {
 }
 
 /// The track of this kind that FFmpeg prefers, if it can be decoded. `beside`: a track whose program it must belong to;
-/// a broadcast may have several programs.
+/// a broadcast may have several programs. A track of few packets loses to one of many, wherever it is.
 pub(super) fn best_track(
     input: &mut ffmpeg::format::context::Input,
     kind: ffmpeg::media::Type,
     beside: Option<&InputTrack>,
+    counts: &PacketCounts,
 ) -> Option<InputTrack> {
     let best = raw::best_stream(input, kind, beside.map(|track| track.index))?;
-    let found = input.stream(best)?;
-    let index = if found.frames() == 1 || is_cover(&found) {
-        first_of_many_frames(input, kind).unwrap_or(best)
-    } else {
+    let mut candidates: Vec<usize> = input
+        .streams()
+        .filter(|stream| is_candidate(stream, kind))
+        .map(|stream| stream.index())
+        .collect();
+    if let Some(beside) = beside {
+        candidates.retain(|stream| raw::share_program(input, *stream, beside.index));
+    }
+    let full = counts.full(candidates);
+    let index = if full.contains(&best) {
         best
+    } else {
+        full.first().copied().unwrap_or(best)
     };
     let stream = input.stream(index)?;
     if is_cover(&stream) {
@@ -69,21 +79,15 @@ pub(super) fn best_track(
     })
 }
 
-/// The first stream of this kind that is more than one picture, such as a cover that is not marked as one.
-fn first_of_many_frames(
-    input: &ffmpeg::format::context::Input,
+/// A stream of this kind that can be decoded and is no cover.
+pub(super) fn is_candidate(
+    stream: &ffmpeg::format::stream::Stream<'_>,
     kind: ffmpeg::media::Type,
-) -> Option<usize> {
-    input
-        .streams()
-        .find(|stream| {
-            let parameters = stream.parameters();
-            parameters.medium() == kind
-                && stream.frames() > 1
-                && !is_cover(stream)
-                && ffmpeg::decoder::find(parameters.id()).is_some()
-        })
-        .map(|stream| stream.index())
+) -> bool {
+    let parameters = stream.parameters();
+    parameters.medium() == kind
+        && !is_cover(stream)
+        && ffmpeg::decoder::find(parameters.id()).is_some()
 }
 
 /// Cover art is not a video track.

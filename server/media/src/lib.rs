@@ -43,6 +43,7 @@ pub mod error;
 pub mod facts;
 pub mod first_iteration;
 pub mod orientation;
+mod packet_counts;
 pub mod packet_scan;
 pub mod packetize;
 pub mod payloads;

@@ -173,9 +173,18 @@ pub(super) fn best_stream(
         return Some(best);
     };
     // FFmpeg looks into other programs when this one has no such stream.
-    let (programs, of_beside) = (programs_of(input, best), programs_of(input, beside));
+    share_program(input, best, beside).then_some(best)
+}
+
+/// True when one program has both streams, or one of them belongs to none.
+pub(super) fn share_program(
+    input: &ffmpeg::format::context::Input,
+    stream: usize,
+    beside: usize,
+) -> bool {
+    let (programs, of_beside) = (programs_of(input, stream), programs_of(input, beside));
     let shared = programs.iter().any(|program| of_beside.contains(program));
-    (shared || programs.is_empty() || of_beside.is_empty()).then_some(best)
+    shared || programs.is_empty() || of_beside.is_empty()
 }
 
 /// The programs that a stream belongs to, by their position in the file; empty in containers without programs.
