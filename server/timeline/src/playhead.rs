@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `joining` | where a viewer begins, and how it gets to the edge of a live stream |
 //! | `lateness` | what is skipped for a viewer that is late |
+//! | `resuming` | how it goes on at a keyframe that its decoder needs |
 //! | `command` | pause, seek, another track |
 
 mod command;
 mod joining;
 mod lateness;
+mod resuming;
 
 use std::time::{Duration, Instant};
 
@@ -37,6 +39,8 @@ pub struct Playhead {
     at_edge: bool,
     /// Until then a viewer that has just joined may catch up picture by picture.
     catching_up: Option<Instant>,
+    /// The video goes on at a keyframe, which is due as soon as it is there.
+    resuming: bool,
     paused: Option<Instant>,
     /// True after [`Step::Load`].
     loading: bool,
@@ -97,6 +101,7 @@ impl Playhead {
             origin: None,
             at_edge: true,
             catching_up: None,
+            resuming: false,
             paused: None,
             loading: false,
             keyframe_wanted: None,
@@ -169,6 +174,9 @@ impl Playhead {
             && let Some(step) = self.join(index, now)
         {
             return Some(step);
+        }
+        if self.resuming && self.resume(index, now) {
+            return None;
         }
         let (slot, place) = match self.earliest(only, index, now) {
             Ok(earliest) => earliest,

@@ -134,7 +134,9 @@ impl Viewer {
         let age = self.playhead.keyframe_age(track, &*log, now);
         let cost = self.keyframes.cost();
         self.keyframes.source_backoff.on_request(now);
-        if age.is_none_or(|age| age > FRESH_KEYFRAME)
+        if self.playhead.skip_to_newest_keyframe(&*log, now) {
+            // Costs neither the source nor a replay.
+        } else if age.is_none_or(|age| age > FRESH_KEYFRAME)
             && self.keyframes.source_backoff.may_answer(now)
             && self.subscription.request_keyframe(track, now)
         {

@@ -80,6 +80,7 @@ impl Playhead {
         });
         self.at_edge = false;
         self.catching_up = None;
+        self.resuming = false;
         if self.paused.is_some() {
             self.paused = Some(now);
         }

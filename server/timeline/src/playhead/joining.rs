@@ -29,6 +29,7 @@ impl Playhead {
     pub(super) fn join(&mut self, index: &impl Index, now: Instant) -> Option<Step> {
         self.at_edge = true;
         self.catching_up = None;
+        self.resuming = false;
         match index.pace() {
             Pace::Keyframe => self.join_at_keyframe(index, now),
             Pace::Edge => self.join_at_edge(index, now),

@@ -14,20 +14,13 @@ use crate::place::Place;
 const MAX_LATENESS: Duration = Duration::from_millis(800);
 
 impl Playhead {
-    /// Continues with the next keyframe to be appended, after one has been requested for the decoder. Audio continues.
-    pub fn await_keyframe(&mut self, index: &impl Index, now: Instant) {
-        let place = self.place_at(index, now);
-        for cursor in self.video() {
-            cursor.await_keyframe(index, place);
-        }
-    }
-
     /// Moves the video back to the newest keyframe, for a decoder that has lost a reference frame. The video then catches
     /// up with the audio.
     pub fn rewind_video(&mut self, now: Instant) {
         let Some(origin) = self.origin else {
             return;
         };
+        self.resuming = false;
         for cursor in self.video() {
             cursor.seek(origin.place_at(now), Bias::KeyframeBefore);
         }
@@ -161,7 +154,7 @@ pub(super) fn keyframe_between(
 }
 
 /// The last keyframe in memory at or before a place, or else the first one.
-fn last_keyframe(index: &impl Index, track: TrackId, until: Place) -> Option<Place> {
+pub(super) fn last_keyframe(index: &impl Index, track: TrackId, until: Place) -> Option<Place> {
     let Found::Here(chunk) = index.seek(track, until, Bias::KeyframeBefore) else {
         return None;
     };

@@ -1,6 +1,7 @@
 //! Properties of every log and every playhead, for any input and any timing.
 
 mod any_source;
+mod keyframes;
 mod live;
 mod looped;
 
