@@ -47,7 +47,7 @@ pub const MAX_NAME: usize = 48;
 /// Limit on the peers of a room: a mesh has a connection for every pair.
 pub const MAX_PEERS: usize = 16;
 
-/// A secret of the peer and the server: 32 hexadecimal digits of 128 random bits.
+/// A secret of the peer and the server: 32 hexadecimal digits of 128 random bits. Capitals are taken for small letters.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PeerKey(String);
@@ -66,11 +66,9 @@ impl TryFrom<String> for PeerKey {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        if text.len() == 32 && is_hex(&text) {
-            Ok(Self(text))
-        } else {
-            Err("a key is 32 hexadecimal digits")
-        }
+        lower_hex(&text, 32)
+            .map(Self)
+            .ok_or("a key is 32 hexadecimal digits")
     }
 }
 
@@ -87,7 +85,7 @@ impl std::fmt::Debug for PeerKey {
     }
 }
 
-/// The public id of a peer in a room: 16 hexadecimal digits.
+/// The public id of a peer in a room: 16 hexadecimal digits. Capitals are taken for small letters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PeerId(String);
@@ -113,11 +111,9 @@ impl TryFrom<String> for PeerId {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        if text.len() == 16 && is_hex(&text) {
-            Ok(Self(text))
-        } else {
-            Err("an id is 16 hexadecimal digits")
-        }
+        lower_hex(&text, 16)
+            .map(Self)
+            .ok_or("an id is 16 hexadecimal digits")
     }
 }
 
@@ -133,9 +129,9 @@ impl std::fmt::Display for PeerId {
     }
 }
 
-fn is_hex(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+fn lower_hex(text: &str, digits: usize) -> Option<String> {
+    let is_hex = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then(|| text.to_ascii_lowercase())
 }
 
 /// From a peer to the server.
@@ -345,6 +341,14 @@ mod tests {
         assert_ne!(id, PeerId::of("other", &key()));
         assert_ne!(id, PeerId::of("demo", &PeerKey::from_random(1)));
         assert_eq!(PeerId::try_from(id.to_string()), Ok(id));
+    }
+
+    #[test]
+    fn a_key_and_an_id_in_capitals_are_the_same_key_and_id() {
+        let capitals = PeerKey::try_from("00AB".repeat(8)).unwrap();
+        assert_eq!(capitals, PeerKey::try_from("00ab".repeat(8)).unwrap());
+        let id = PeerId::of("demo", &capitals);
+        assert_eq!(PeerId::try_from(id.as_str().to_uppercase()), Ok(id));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | this one | [`Room`]: the rules of one room; pure |
 //! | [`name`] | names of rooms and peers, and how they are compared; pure |
+//! | `malformed` | what is wrong with a text that is no message; pure |
 //! | [`rate`] | the rate limit of one socket; pure |
 //! | [`refusal`] | refusals, each with an error code and a sentence for users |
 //! | [`outbox`] | the bounded queue of messages for one socket |
@@ -12,6 +13,7 @@
 //!
 //! A room does no I/O: it takes an event and returns the messages to deliver.
 
+mod malformed;
 pub mod name;
 pub mod outbox;
 pub mod rate;
@@ -130,6 +132,7 @@ impl Room {
         &mut self,
         socket: SocketId,
         request: JoinRequest,
+        now: Instant,
     ) -> Result<Vec<AddressedMessage>, Refusal> {
         let JoinRequest { name, key, kind } = request;
         let name = name::of_peer(&name)?;
@@ -143,8 +146,14 @@ impl Room {
         }
         let folded = name::fold(&name);
         let taken = |member: &Member| member.id != id && name::fold(&member.name) == folded;
-        if self.members.iter().any(taken) {
-            return Err(Refusal::name_taken(&name));
+        if let Some(holder) = self.members.iter().find(|member| taken(member)) {
+            let away = match holder.presence {
+                Presence::Here(_) => None,
+                Presence::AwaySince(since) => {
+                    Some((since + self.away_timeout).saturating_duration_since(now))
+                }
+            };
+            return Err(Refusal::name_taken(&name, away));
         }
         let mut deliveries = Vec::new();
         let presence = Presence::Here(socket);

@@ -1,8 +1,13 @@
 //! Refusals, each with an error code and a sentence for users.
 
+use std::time::Duration;
+
 use shared::signaling::{
-    ErrorCode, IDLE_TIMEOUT_S, MAX_MESSAGE, MAX_PEERS, PeerId, ServerMessage, VERSION,
+    AWAY_TIMEOUT_S, ErrorCode, IDLE_TIMEOUT_S, MAX_MESSAGE, MAX_PEERS, PeerId, ServerMessage,
+    VERSION,
 };
+
+use super::malformed;
 
 /// A refused request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,9 +18,6 @@ pub struct Refusal {
     pub to: Option<PeerId>,
 }
 
-/// Limit on the characters of a parse error quoted in the answer.
-const QUOTED: usize = 200;
-
 impl Refusal {
     fn new(code: ErrorCode, sentence: impl Into<String>) -> Self {
         Self {
@@ -25,14 +27,8 @@ impl Refusal {
         }
     }
 
-    pub(super) fn malformed(error: &serde_json::Error) -> Self {
-        let error: String = error.to_string().chars().take(QUOTED).collect();
-        Self::new(
-            ErrorCode::Malformed,
-            format!(
-                "This is not a message of this protocol ({error}). Send one JSON text like {{\"type\":\"ping\"}}."
-            ),
-        )
+    pub(super) fn malformed(text: &str, has_joined: bool) -> Self {
+        Self::new(ErrorCode::Malformed, malformed::describe(text, has_joined))
     }
 
     pub(super) fn binary() -> Self {
@@ -70,7 +66,10 @@ impl Refusal {
     pub(super) fn not_joined() -> Self {
         Self::new(
             ErrorCode::NotJoined,
-            "You are in no room yet. Send join first, with a room, a name and a key.",
+            format!(
+                "You are in no room yet. Send join first, like {}.",
+                malformed::example_of_join()
+            ),
         )
     }
 
@@ -85,10 +84,23 @@ impl Refusal {
         Self::new(ErrorCode::BadName, format!("The {whose} name {why}."))
     }
 
-    pub(super) fn name_taken(name: &str) -> Self {
+    /// `away`: the time after which the holder of the name has left, if it is away.
+    pub(super) fn name_taken(name: &str, away: Option<Duration>) -> Self {
+        let gone = match away {
+            Some(left) => format!(
+                "The other peer of this name is away, and may be gone in {} s.",
+                left.as_secs_f32().ceil()
+            ),
+            None => format!(
+                "If the connection of the other peer of this name is broken, it may be gone in {} s.",
+                IDLE_TIMEOUT_S + AWAY_TIMEOUT_S
+            ),
+        };
         Self::new(
             ErrorCode::NameTaken,
-            format!("The name \"{name}\" is taken in this room. Choose another name."),
+            format!(
+                "The name \"{name}\" is taken in this room. Choose another name, or wait. {gone} If that is you, join with the same key: you are back at once."
+            ),
         )
     }
 

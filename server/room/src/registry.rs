@@ -197,7 +197,7 @@ impl RoomRegistry {
             let expired = state.room.expire(now);
             state.deliver(expired, now);
             state.outboxes.insert(socket, outbox.clone());
-            let joined = match state.room.join(socket, request) {
+            let joined = match state.room.join(socket, request, now) {
                 Ok(deliveries) => {
                     state.deliver(deliveries, now);
                     Ok(())

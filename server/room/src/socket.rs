@@ -72,7 +72,9 @@ impl RoomSocket {
         }
         let message = match serde_json::from_str(text) {
             Ok(message) => message,
-            Err(error) => return self.on_malformed(Refusal::malformed(&error), now),
+            Err(_) => {
+                return self.on_malformed(Refusal::malformed(text, self.has_joined()), now);
+            }
         };
         self.malformed = false;
         match (message, &self.room) {

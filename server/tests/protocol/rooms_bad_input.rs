@@ -102,6 +102,59 @@ async fn a_refused_join_gets_the_reason() {
 }
 
 #[tokio::test]
+async fn a_newcomer_needs_one_answer_for_a_join_and_a_key_in_capitals_is_the_same_key() {
+    let server = TestServer::with(&["test:"]).await;
+    let mut socket = TestSocket::open(&server.url).await;
+    socket.send(r#"{"type":"join","room":"demo"}"#.into()).await;
+    let (code, sentence) = socket.refused().await;
+    assert_eq!(code, ErrorCode::Malformed);
+    assert!(
+        sentence.contains("lacks version, name, key, kind"),
+        "{sentence}"
+    );
+    // The example in the answer is a whole message: it joins.
+    let example = sentence.split_once("like ").expect("an example").1;
+    let example = &example[..=example.rfind('}').expect("an object")];
+    socket.send(example.into()).await;
+    let ServerMessage::Welcome { you, .. } = socket.receive().await else {
+        panic!("{example} does not join")
+    };
+    let capitals = example.replace("0123456789abcdef", "0123456789ABCDEF");
+    assert_ne!(capitals, example);
+    let mut again = TestSocket::open(&server.url).await;
+    again.send(capitals.as_str().into()).await;
+    let welcome = again.receive().await;
+    assert!(
+        matches!(&welcome, ServerMessage::Welcome { you: back, .. } if *back == you),
+        "{welcome:?}"
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_taken_name_says_when_it_may_be_free_and_that_the_same_key_comes_back() {
+    let server = TestServer::with(&["test:"]).await;
+    let ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
+    let mut bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
+    let refused = async || {
+        let mut socket = TestSocket::open(&server.url).await;
+        socket.send_message(&join("demo", "ada", 3)).await;
+        socket.ended(ErrorCode::NameTaken, 1008).await
+    };
+    let sentence = refused().await;
+    assert!(sentence.contains("gone in 65 s"), "{sentence}");
+    assert!(sentence.contains("same key"), "{sentence}");
+    drop(ada);
+    assert!(matches!(bob.receive().await, ServerMessage::Away { .. }));
+    let sentence = refused().await;
+    let (_, seconds) = sentence.split_once("gone in ").expect("a time");
+    let seconds: u32 = seconds.split(' ').next().unwrap().parse().unwrap();
+    assert!((1..=30).contains(&seconds), "{sentence}");
+    TestMember::join(&server.url, "demo", "Ada", 1).await;
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn messages_before_a_join_and_second_joins_are_refused() {
     let server = TestServer::with(&["test:"]).await;
     let mut socket = TestSocket::open(&server.url).await;

@@ -150,7 +150,7 @@ impl RoomModel {
         let taken = self.expected.iter().any(|member| {
             member.person != person && name::fold(member.name.trim()) == name::fold(name.trim())
         });
-        match self.room.join(socket, request) {
+        match self.room.join(socket, request, self.now) {
             Ok(deliveries) => {
                 assert!(!taken, "{name} is taken");
                 let member = Expected {
