@@ -8,6 +8,7 @@
 //! | [`negotiation`] | which side rolls back when two offers cross |
 //! | [`chat`] | the messages between two peers over data channels |
 //! | [`conversation`] | the messages of a room: order, delivery, retransmission |
+//! | [`file_name`] | names of offered and received files: safe, within limits |
 //! | [`transfer`] | progress, integrity and speed of a file transfer |
 //! | [`hex`] | bytes as hexadecimal text |
 //! | [`safety`] | the code that two users compare to exclude a man-in-the-middle |
@@ -16,6 +17,7 @@ pub mod api;
 mod api_error;
 pub mod chat;
 pub mod conversation;
+pub mod file_name;
 mod flat;
 pub mod hex;
 pub mod negotiation;

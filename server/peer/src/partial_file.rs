@@ -4,10 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use shared::file_name::numbered;
 use shared::transfer::{IntegrityError, ReceiveProgress};
 
-/// Bytes of a file name: file systems allow 255, and suffixes are added.
-const MAX_NAME: usize = 200;
 /// Attempts to find an unused name.
 const MAX_NAMES: usize = 10_000;
 
@@ -24,7 +23,7 @@ impl PartialFile {
     /// Starts a file of `size` bytes. `name`: without a path ([`shared::chat::FileInfo::safe_name`]).
     pub(crate) fn create(folder: &Path, name: &str, size: u64) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        let (file, path) = create_new(folder, &format!("{}.part", shortened(name)))?;
+        let (file, path) = create_new(folder, name, ".part")?;
         Ok(Self {
             file,
             path,
@@ -51,7 +50,7 @@ impl PartialFile {
     pub(crate) fn finish(mut self, folder: &Path, name: &str) -> io::Result<PathBuf> {
         self.file.flush()?;
         // Reserves the name with an empty file, which the rename replaces.
-        let (_, path) = create_new(folder, &shortened(name))?;
+        let (_, path) = create_new(folder, name, "")?;
         if let Err(error) = fs::rename(&self.path, &path) {
             let _ = fs::remove_file(&path);
             return Err(error);
@@ -69,17 +68,10 @@ impl Drop for PartialFile {
     }
 }
 
-/// Creates `name`, or `name (2)` and so on, before the extension, when it exists.
-fn create_new(folder: &Path, name: &str) -> io::Result<(File, PathBuf)> {
-    let (stem, ending) = match name.rfind('.') {
-        Some(at) if at > 0 => name.split_at(at),
-        _ => (name, ""),
-    };
+/// Creates `name`, or `name (2)` and so on, before the ending, when it exists; then the suffix.
+fn create_new(folder: &Path, name: &str, suffix: &str) -> io::Result<(File, PathBuf)> {
     for number in 1..MAX_NAMES {
-        let path = match number {
-            1 => folder.join(name),
-            _ => folder.join(format!("{stem} ({number}){ending}")),
-        };
+        let path = folder.join(format!("{}{suffix}", numbered(name, number)));
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(file) => return Ok((file, path)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -89,24 +81,10 @@ fn create_new(folder: &Path, name: &str) -> io::Result<(File, PathBuf)> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// Cut before the extension, which stays.
-fn shortened(name: &str) -> String {
-    if name.len() <= MAX_NAME {
-        return name.to_owned();
-    }
-    let (stem, ending) = match name.rfind('.') {
-        Some(at) if name.len() - at <= 20 => name.split_at(at),
-        _ => (name, ""),
-    };
-    let mut end = MAX_NAME - ending.len();
-    while !stem.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}{ending}", &stem[..end])
-}
-
 #[cfg(test)]
 mod tests {
+    use shared::file_name::safe;
+
     use super::*;
 
     fn received(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
@@ -121,7 +99,7 @@ mod tests {
         let one = received(folder.path(), "a.tar.gz", b"one");
         let two = received(folder.path(), "a.tar.gz", b"two");
         assert_eq!(one, folder.path().join("a.tar.gz"));
-        assert_eq!(two, folder.path().join("a.tar (2).gz"));
+        assert_eq!(two, folder.path().join("a (2).tar.gz"));
         assert_eq!(fs::read(one).unwrap(), b"one");
         assert_eq!(fs::read(two).unwrap(), b"two");
     }
@@ -137,11 +115,12 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_keeps_its_ending() {
+    fn two_files_of_the_longest_name_are_received_with_their_ending() {
         let folder = tempfile::tempdir().unwrap();
-        let name = format!("{}.pdf", "会".repeat(83));
-        let path = received(folder.path(), &name, b"x");
-        let name = path.file_name().unwrap().to_str().unwrap();
-        assert!(name.ends_with("会.pdf") && name.len() <= MAX_NAME);
+        let name = safe(&format!("{}.pdf", "会".repeat(100)));
+        for expected in ["会.pdf", "会 (2).pdf"] {
+            let path = received(folder.path(), &name, b"x");
+            assert!(path.to_str().unwrap().ends_with(expected), "{path:?}");
+        }
     }
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use shared::chat::{ChatFrame, FileInfo, MAX_FILE_NAME, file_protocol};
+use shared::chat::{ChatFrame, FileInfo, file_protocol};
+use shared::file_name::{MAX_FILE_NAME, shortened};
 use shared::signaling::PeerId;
 use tokio::sync::mpsc;
 
@@ -63,12 +64,8 @@ pub(crate) fn inspect(path: &Path) -> Result<(FileInfo, SourceFile), String> {
     }
     fs::File::open(&path).map_err(|error| unreadable(&path, &error))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut end = name.len().min(MAX_FILE_NAME);
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
     let info = FileInfo {
-        name: name[..end].to_owned(),
+        name: shortened(&name, MAX_FILE_NAME),
         size: metadata.len(),
         mime: mime(&name).to_owned(),
     };

@@ -1,7 +1,8 @@
 //! Uploads: files that this side offers and other peers request.
 
 use leptos::prelude::*;
-use shared::chat::{Body, ChatFrame, FileInfo, MAX_FILE_NAME, MAX_MIME};
+use shared::chat::{Body, ChatFrame, FileInfo, MAX_MIME};
+use shared::file_name::{MAX_FILE_NAME, shortened};
 use shared::signaling::PeerId;
 use web_sys::{Blob, File};
 
@@ -133,8 +134,7 @@ impl Files {
 
 /// Describes a file, cut to the limits of [`shared::chat`].
 fn describe(file: &File) -> FileInfo {
-    let (mut name, mut mime) = (file.name(), file.type_());
-    name.truncate(name.floor_char_boundary(MAX_FILE_NAME));
+    let (mut name, mut mime) = (shortened(&file.name(), MAX_FILE_NAME), file.type_());
     if name.is_empty() {
         name.push_str("file");
     }
