@@ -1,5 +1,7 @@
 //! What an offer says of the connection, whatever is sent on it: m-lines, ICE credentials, certificates, BUNDLE. Pure.
 
+use std::collections::HashSet;
+
 use transport::dtls::{Fingerprint, FingerprintError};
 use transport::ice::Credentials;
 
@@ -115,17 +117,18 @@ impl OfferedSection {
 
 /// An m-line of audio or video that nothing is sent for stays in the bundle, if what is served is in it too.
 fn replies(sdp: &Sdp<'_>, serve: &[Option<Medium>]) -> Vec<SectionReply> {
-    let bundle: Vec<&str> = sdp.bundle().collect();
-    let is_bundled = |section: &Section<'_>| section.mid().is_some_and(|mid| bundle.contains(&mid));
+    let bundle: HashSet<&str> = sdp.bundle().collect();
+    let is_bundled = |section: &Section<'_>| section.mid().is_some_and(|mid| bundle.contains(mid));
     let served = sdp.media.iter().zip(serve);
     let mut served = served.filter(|(_, serves)| serves.is_some());
     let shares_transport = served.all(|(section, _)| is_bundled(section));
-    let mut mids: Vec<&str> = sdp.media.iter().filter_map(Section::mid).collect();
-    mids.sort_unstable();
-    let is_unique = |mid: Option<&str>| {
-        let first = mids.partition_point(|other| Some(*other) < mid);
-        mids.get(first + 1).copied() != mid
-    };
+    let (mut mids, mut repeated) = (HashSet::new(), HashSet::new());
+    for mid in sdp.media.iter().filter_map(Section::mid) {
+        if !mids.insert(mid) {
+            repeated.insert(mid);
+        }
+    }
+    let is_unique = |mid: Option<&str>| mid.is_some_and(|mid| !repeated.contains(mid));
     let sections = sdp.media.iter().zip(serve);
     let reply = |(section, serves): (&Section<'_>, &Option<Medium>)| match serves {
         Some(medium) => SectionReply::Served(*medium),
