@@ -242,10 +242,7 @@ const SAMPLE_FORMAT: ffmpeg::format::Sample =
     ffmpeg::format::Sample::F32(ffmpeg::format::sample::Type::Packed);
 
 /// Converts to the input format of libopus, but for the number of channels.
-const CONVERT: &str = "aresample=48000,aformat=sample_fmts=flt:sample_rates=48000";
-/// Converts to the input format of libopus.
-pub(super) const FILTERS: &str =
-    "aresample=48000,aformat=sample_fmts=flt:sample_rates=48000:channel_layouts=stereo";
+pub(super) const CONVERT: &str = "aresample=48000,aformat=sample_fmts=flt:sample_rates=48000";
 
 /// Stream time to sample position.
 fn position(time: MediaTime) -> i64 {

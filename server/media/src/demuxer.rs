@@ -9,10 +9,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ffmpeg_next as ffmpeg;
 
-use super::audio_transcoder::SAMPLE_RATES;
 use super::discontinuity::{DiscontinuityFilter, PacketTime};
 use super::error::MediaError;
-use super::input_track::{InputTrack, best_track};
+use super::input_track::{InputTrack, TrackChoice, best_tracks, track};
 use super::packet_counts::PacketCounts;
 use super::raw;
 use super::sample_entries;
@@ -69,8 +68,9 @@ pub(super) struct Demuxer {
 }
 
 impl Demuxer {
-    /// Opens the file and finds its tracks.
-    pub(super) fn open(path: &Path) -> Result<Self, MediaError> {
+    /// Opens the file and finds its tracks. `known`: what was chosen before, which saves reading the beginning of the file
+    /// while it is the same.
+    pub(super) fn open(path: &Path, known: Option<TrackChoice>) -> Result<Self, MediaError> {
         init_ffmpeg();
         let metadata = fs::metadata(path).map_err(|error| MediaError::io(path, error))?;
         if metadata.is_dir() {
@@ -104,23 +104,24 @@ impl Demuxer {
                 reason: reason.to_owned(),
             });
         }
-        let counts = PacketCounts::of(&mut input);
-        if counts.is_some() {
-            // Not every container can seek to its beginning.
-            input = open_input(path, name)?;
-        }
-        let counts = counts.unwrap_or_default();
-        let video = best_track(&mut input, ffmpeg::media::Type::Video, None, &counts)
-            .filter(|track| track.header.width > 0 && track.header.height > 0);
-        let audio = best_track(
-            &mut input,
-            ffmpeg::media::Type::Audio,
-            video.as_ref(),
-            &counts,
-        )
-        .filter(|track| {
-            track.header.channels > 0 && SAMPLE_RATES.contains(&track.header.sample_rate)
-        });
+        let file_stamp = FileStamp {
+            size: metadata.len(),
+            modified: metadata.modified().ok(),
+        };
+        let (video, audio) = match known.filter(|known| known.file == file_stamp) {
+            Some(known) => (
+                known.video.and_then(|index| track(&mut input, index)),
+                known.audio.and_then(|index| track(&mut input, index)),
+            ),
+            None => {
+                let counts = PacketCounts::of(&mut input);
+                if counts.is_some() {
+                    // Not every container can seek to its beginning.
+                    input = open_input(path, name)?;
+                }
+                best_tracks(&mut input, &counts.unwrap_or_default())
+            }
+        };
         if video.is_none() && audio.is_none() {
             return Err(MediaError::NoTracks(path.to_owned()));
         }
@@ -134,10 +135,7 @@ impl Demuxer {
         Ok(Self {
             video,
             audio,
-            file_stamp: FileStamp {
-                size: metadata.len(),
-                modified: metadata.modified().ok(),
-            },
+            file_stamp,
             damaged_packets: 0,
             discontinuities,
             newest: [None; 2],
@@ -146,6 +144,14 @@ impl Demuxer {
             finished: false,
             input,
         })
+    }
+
+    pub(super) fn choice(&self) -> TrackChoice {
+        TrackChoice {
+            file: self.file_stamp,
+            video: self.video.as_ref().map(|track| track.index),
+            audio: self.audio.as_ref().map(|track| track.index),
+        }
     }
 
     /// Length in microseconds, from the container or estimated by FFmpeg.

@@ -2,7 +2,8 @@
 
 use ffmpeg_next as ffmpeg;
 
-use super::demuxer::micros;
+use super::audio_transcoder::SAMPLE_RATES;
+use super::demuxer::{FileStamp, micros};
 use super::orientation::Orientation;
 use super::packet_counts::PacketCounts;
 use super::raw::{self, TrackHeader};
@@ -21,22 +22,47 @@ pub(super) struct InputTrack {
     pub orientation: Orientation,
 }
 
-/// The track of this kind that FFmpeg prefers, if it can be decoded. `beside`: a track whose program it must belong to;
-/// a broadcast may have several programs. A track of few packets loses to one of many, wherever it is.
-pub(super) fn best_track(
+/// The streams of a file that are played. Holds while the file is the same.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TrackChoice {
+    pub file: FileStamp,
+    pub video: Option<usize>,
+    pub audio: Option<usize>,
+}
+
+/// The video and the audio that are played.
+pub(super) fn best_tracks(
+    input: &mut ffmpeg::format::context::Input,
+    counts: &PacketCounts,
+) -> (Option<InputTrack>, Option<InputTrack>) {
+    let video = best_stream(input, ffmpeg::media::Type::Video, None, counts)
+        .and_then(|index| track(input, index))
+        .filter(|track| track.header.width > 0 && track.header.height > 0);
+    let beside = video.as_ref().map(|track| track.index);
+    let audio = best_stream(input, ffmpeg::media::Type::Audio, beside, counts)
+        .and_then(|index| track(input, index))
+        .filter(|track| {
+            track.header.channels > 0 && SAMPLE_RATES.contains(&track.header.sample_rate)
+        });
+    (video, audio)
+}
+
+/// The stream of this kind that FFmpeg prefers, if it can be decoded. `beside`: a stream whose program it must belong to;
+/// a broadcast may have several programs. A stream of few packets loses to one of many, wherever it is.
+fn best_stream(
     input: &mut ffmpeg::format::context::Input,
     kind: ffmpeg::media::Type,
-    beside: Option<&InputTrack>,
+    beside: Option<usize>,
     counts: &PacketCounts,
-) -> Option<InputTrack> {
-    let best = raw::best_stream(input, kind, beside.map(|track| track.index))?;
+) -> Option<usize> {
+    let best = raw::best_stream(input, kind, beside)?;
     let mut candidates: Vec<usize> = input
         .streams()
         .filter(|stream| is_candidate(stream, kind))
         .map(|stream| stream.index())
         .collect();
     if let Some(beside) = beside {
-        candidates.retain(|stream| raw::share_program(input, *stream, beside.index));
+        candidates.retain(|stream| raw::share_program(input, *stream, beside));
     }
     let full = counts.full(candidates);
     let index = if full.contains(&best) {
@@ -44,10 +70,15 @@ pub(super) fn best_track(
     } else {
         full.first().copied().unwrap_or(best)
     };
+    (!is_cover(&input.stream(index)?)).then_some(index)
+}
+
+/// The track of this stream.
+pub(super) fn track(
+    input: &mut ffmpeg::format::context::Input,
+    index: usize,
+) -> Option<InputTrack> {
     let stream = input.stream(index)?;
-    if is_cover(&stream) {
-        return None;
-    }
     let time_base = stream.time_base();
     let parameters = stream.parameters();
     ffmpeg::decoder::find(parameters.id())?;

@@ -53,9 +53,11 @@ impl<'a> Pacer<'a> {
     pub(super) fn play_file(&mut self, path: &Path) -> Result<(), MediaError> {
         let mut clock = LoopClock::default();
         let mut file_stamp = None;
+        let mut choice = self.pipeline.choice();
         let mut empty_iterations = 0;
         loop {
-            let mut demuxer = Demuxer::open(path)?;
+            let mut demuxer = Demuxer::open(path, choice)?;
+            choice = Some(demuxer.choice());
             let modified = file_stamp
                 .replace(demuxer.file_stamp)
                 .is_some_and(|known| known != demuxer.file_stamp);

@@ -13,6 +13,7 @@ use super::control::Requests;
 use super::demuxer::{DemuxedPacket, Demuxer};
 use super::error::MediaError;
 use super::facts::VideoFacts;
+use super::input_track::TrackChoice;
 use super::opus::OpusFramer;
 use super::passthrough::Passthrough;
 use super::probe::{Probe, track_of};
@@ -92,6 +93,11 @@ impl Pipeline {
         self.probe.has_audio()
             || self.probe.native_codec().is_some()
             || self.video.renderer.is_encoding()
+    }
+
+    /// The tracks of the file, as the probe found them.
+    pub(super) fn choice(&self) -> Option<TrackChoice> {
+        self.probe.choice
     }
 
     /// True when every picture is encoded before it can be sent.

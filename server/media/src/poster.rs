@@ -46,7 +46,7 @@ pub fn poster(input: &Input) -> Result<Vec<u8>, MediaError> {
 }
 
 fn of_file(path: &Path) -> Result<Vec<u8>, MediaError> {
-    let mut demuxer = Demuxer::open(path)?;
+    let mut demuxer = Demuxer::open(path, None)?;
     let Some(track) = &demuxer.video else {
         return Err(MediaError::NoVideo(path.to_owned()));
     };
@@ -65,7 +65,7 @@ fn of_file(path: &Path) -> Result<Vec<u8>, MediaError> {
     let mut found = find_frame(&mut demuxer, &parameters, display)?;
     if found.is_none() && seeks {
         // Nothing could be decoded after the seek; try from the beginning.
-        demuxer = Demuxer::open(path)?;
+        demuxer = Demuxer::open(path, Some(demuxer.choice()))?;
         found = find_frame(&mut demuxer, &parameters, display)?;
     }
     jpeg(&found.ok_or_else(|| MediaError::NoVideo(path.to_owned()))?)

@@ -11,7 +11,7 @@ use super::demuxer::{Demuxer, init_ffmpeg};
 use super::error::MediaError;
 use super::facts::{AudioFacts, VideoFacts};
 use super::file_scan;
-use super::input_track::InputTrack;
+use super::input_track::{InputTrack, TrackChoice};
 use super::packet_scan::PacketFacts;
 use super::plan::{self, Encoders};
 use super::source::Input;
@@ -27,6 +27,8 @@ pub struct Probe {
     pub audio: Option<AudioTrack>,
     pub(super) video_facts: Option<VideoFacts>,
     pub(super) encoders: Encoders,
+    /// The tracks of the file; `None` for a source that is none.
+    pub(super) choice: Option<TrackChoice>,
     /// Average bit rate of the whole file, in bits per second.
     pub(super) bit_rate: Option<u64>,
 }
@@ -136,6 +138,7 @@ impl Probe {
             audio: audio_track(&audio, encoders),
             video_facts: Some(facts),
             encoders,
+            choice: None,
             bit_rate: None,
         })
     }
@@ -195,7 +198,7 @@ pub fn probe(input: &Input) -> Result<Probe, MediaError> {
 }
 
 fn file(path: &Path) -> Result<Probe, MediaError> {
-    let mut demuxer = Demuxer::open(path)?;
+    let mut demuxer = Demuxer::open(path, None)?;
     let encoders = encoders();
     let scan = file_scan::scan(&mut demuxer);
     if scan.packets == 0 {
@@ -239,6 +242,7 @@ fn file(path: &Path) -> Result<Probe, MediaError> {
         audio,
         video_facts,
         encoders,
+        choice: Some(demuxer.choice()),
         bit_rate: duration.and_then(|duration| rate(demuxer.file_stamp.size, duration)),
     })
 }

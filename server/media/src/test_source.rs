@@ -65,8 +65,8 @@ impl TestSource {
         let failed = MediaError::ffmpeg("generate the test source");
         let video = format!("testsrc2=size={WIDTH}x{HEIGHT}:rate={FRAME_RATE},format=yuv420p");
         let tone = format!(
-            "sine=frequency=440:beep_factor=4:sample_rate=48000:samples_per_frame=960,{}",
-            audio_transcoder::FILTERS
+            "sine=frequency=440:beep_factor=4:sample_rate=48000:samples_per_frame=960,{}:channel_layouts=stereo",
+            audio_transcoder::CONVERT
         );
         Ok(Self {
             video: FilterGraph::generator("buffersink", &video).map_err(&failed)?,
