@@ -39,10 +39,13 @@ pub fn safety_code(one: &str, other: &str) -> String {
     code
 }
 
-/// The value of the first `a=fingerprint` line of a description.
+/// The value of the first `a=fingerprint` line of a description; the attribute's name in any case (RFC 5234 2.3).
 pub fn fingerprint(sdp: &str) -> Option<&str> {
-    sdp.lines()
-        .find_map(|line| line.trim_end().strip_prefix("a=fingerprint:"))
+    sdp.lines().find_map(|line| {
+        let (name, value) = line.trim_end().split_once(':')?;
+        let is_fingerprint = name.eq_ignore_ascii_case("a=fingerprint");
+        is_fingerprint.then(|| value.trim_start())
+    })
 }
 
 fn normal(fingerprint: &str) -> String {
@@ -70,6 +73,8 @@ mod tests {
     fn the_fingerprint_is_found_in_a_description() {
         let sdp = "v=0\r\na=fingerprint:sha-256 AA:BB\r\na=setup:actpass\r\n";
         assert_eq!(fingerprint(sdp), Some("sha-256 AA:BB"));
+        let capitals = sdp.replace("fingerprint:", "FINGERPRINT: ");
+        assert_eq!(fingerprint(&capitals), Some("sha-256 AA:BB"));
         assert_eq!(fingerprint("v=0\r\n"), None);
     }
 }

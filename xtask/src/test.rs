@@ -22,6 +22,7 @@ const FIELD: &[&str] = &[
     "bundle::",
     "bundle_tests::",
     "slashes::",
+    "spelling_tests::",
     "levels::",
     "file_name::",
     "malformed::",

@@ -92,16 +92,17 @@ fn offered(section: &Section<'_>, codec: Codec) -> Vec<Format> {
 
 fn can_send(codec: Codec, fmtp: &str) -> bool {
     // FU-A and STAP-A need the non-interleaved mode (RFC 6184 6.3).
-    let packetization = codec != Codec::H264 || parameter(fmtp, "packetization-mode") == Some("1");
+    let packetization = codec != Codec::H264 || number(fmtp, "packetization-mode") == Some(1);
     packetization && is_main_profile(codec, fmtp)
 }
 
 /// The profile that every browser decodes; of H.264 any, since decoders accept more than they offer.
 pub(super) fn is_main_profile(codec: Codec, fmtp: &str) -> bool {
+    let is_zero_or_absent = |key| parameter(fmtp, key).is_none_or(|value| value.parse() == Ok(0));
     match codec {
         // Profile 0 is 8 bits and 4:2:0; absent means 0 (RFC 9628 6, AV1 RTP 7.2.1).
-        Codec::Vp9 => parameter(fmtp, "profile-id").unwrap_or("0") == "0",
-        Codec::Av1 => parameter(fmtp, "profile").unwrap_or("0") == "0",
+        Codec::Vp9 => is_zero_or_absent("profile-id"),
+        Codec::Av1 => is_zero_or_absent("profile"),
         Codec::H264 | Codec::Vp8 | Codec::Opus => true,
     }
 }
@@ -135,7 +136,7 @@ fn profile_distance(fmtp: &str, profile: Option<&str>) -> u8 {
 pub(super) fn rtpmap<'a>(section: &Section<'a>, payload_type: u8) -> Option<(&'a str, u32)> {
     let encoding = of_payload_type(section, "rtpmap", payload_type)?;
     let mut parts = encoding.split('/');
-    Some((parts.next()?, parts.next()?.parse().ok()?))
+    Some((parts.next()?.trim(), parts.next()?.trim().parse().ok()?))
 }
 
 pub(super) fn fmtp<'a>(section: &Section<'a>, payload_type: u8) -> Option<&'a str> {
@@ -149,22 +150,34 @@ pub(super) fn rtx(section: &Section<'_>, payload_type: u8) -> Option<u8> {
         .filter_map(|format| format.parse::<u8>().ok())
         .find(|&candidate| {
             rtpmap(section, candidate).is_some_and(|(name, _)| name.eq_ignore_ascii_case("rtx"))
-                && fmtp(section, candidate).and_then(|fmtp| parameter(fmtp, "apt"))
-                    == Some(payload_type.to_string().as_str())
+                && fmtp(section, candidate).and_then(|fmtp| number(fmtp, "apt"))
+                    == Some(u32::from(payload_type))
         })
 }
 
 /// Those of `supported` that are offered, in the order of `supported`.
 pub(super) fn feedback(section: &Section<'_>, payload_type: u8, supported: &[&str]) -> Vec<String> {
-    let offered: Vec<&str> = section
+    let offered: Vec<_> = section
         .attributes("rtcp-fb")
-        .filter_map(|value| value.split_once(' '))
+        .filter_map(|value| value.split_once(char::is_whitespace))
         .filter(|(target, _)| *target == "*" || target.parse() == Ok(payload_type))
-        .map(|(_, feedback)| feedback.trim())
+        .map(|(_, feedback)| feedback)
         .collect();
-    let supported = supported.iter();
-    let feedback = supported.filter(|feedback| offered.contains(feedback));
-    feedback.map(|&feedback| feedback.to_owned()).collect()
+    let is_offered = |kind: &str| offered.iter().any(|offered| are_same_words(offered, kind));
+    let supported = supported.iter().filter(|kind| is_offered(kind));
+    supported.map(|&kind| kind.to_owned()).collect()
+}
+
+/// Without regard to case and to the width of the space between words.
+fn are_same_words(one: &str, other: &str) -> bool {
+    let (mut one, mut other) = (one.split_ascii_whitespace(), other.split_ascii_whitespace());
+    loop {
+        match (one.next(), other.next()) {
+            (None, None) => return true,
+            (Some(one), Some(other)) if one.eq_ignore_ascii_case(other) => {}
+            _ => return false,
+        }
+    }
 }
 
 /// The id in `a=extmap:ID[/DIRECTION] URI` (RFC 8285 5), when the browser accepts the extension in what it receives.
@@ -174,7 +187,11 @@ fn transport(section: &Section<'_>) -> Option<u8> {
         let (mapped, uri) = (fields.next()?, fields.next()?);
         let (id, direction) = mapped.split_once('/').unwrap_or((mapped, "sendrecv"));
         let id = id.parse().ok().filter(|id| ONE_BYTE_IDS.contains(id))?;
-        (uri == TRANSPORT_URI && matches!(direction, "sendrecv" | "recvonly")).then_some(id)
+        let is_received = ["sendrecv", "recvonly"]
+            .iter()
+            .any(|accepted| accepted.eq_ignore_ascii_case(direction));
+        // No two extensions differ in the case of their URIs alone.
+        (uri.eq_ignore_ascii_case(TRANSPORT_URI) && is_received).then_some(id)
     })
 }
 
@@ -186,17 +203,22 @@ pub(super) fn of_payload_type<'a>(
 ) -> Option<&'a str> {
     section
         .attributes(name)
-        .filter_map(|value| value.split_once(' '))
+        .filter_map(|value| value.split_once(char::is_whitespace))
         .find(|(number, _)| number.parse() == Ok(payload_type))
         .map(|(_, value)| value.trim())
 }
 
-/// `value` of `key=value` in `key=value;key=value`.
+/// `value` of `key=value` in `key=value;key=value`. Names of parameters are compared without regard to case (RFC 6838 4.3).
 pub(super) fn parameter<'a>(fmtp: &'a str, key: &str) -> Option<&'a str> {
     fmtp.split(';')
         .filter_map(|pair| pair.split_once('='))
-        .find(|(name, _)| name.trim() == key)
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case(key))
         .map(|(_, value)| value.trim())
+}
+
+/// A parameter that is a number. `None`: absent, or no number.
+pub(super) fn number(fmtp: &str, key: &str) -> Option<u32> {
+    parameter(fmtp, key)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -26,7 +26,8 @@ pub enum SessionError {
     TooManyChanges { limit: u32 },
     #[error("The server is fully busy; try again later.")]
     Overloaded,
-    #[error("The server could not set up a connection: {0}; try again in a moment.")]
+    /// The cause is for the log: it is in the words of a library.
+    #[error("The server could not set up a connection; try again in a moment.")]
     Internal(String),
 }
 

@@ -71,6 +71,8 @@ mod session;
 mod session_control;
 mod sessions;
 mod shard_pool;
+#[cfg(test)]
+mod spelling_tests;
 mod thread;
 mod viewer;
 mod viewers;

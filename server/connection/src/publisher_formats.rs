@@ -60,7 +60,7 @@ pub(super) fn receivable(section: &Section<'_>, medium: Medium) -> Vec<Format> {
 fn can_receive(codec: Codec, fmtp: &str) -> bool {
     match codec {
         // All modes but the interleaved one (RFC 6184 6.4); every profile.
-        Codec::H264 => codecs::parameter(fmtp, "packetization-mode") != Some("2"),
+        Codec::H264 => codecs::number(fmtp, "packetization-mode") != Some(2),
         // What viewers are sent: 8 bits and 4:2:0.
         Codec::Vp9 | Codec::Av1 | Codec::Vp8 | Codec::Opus => codecs::is_main_profile(codec, fmtp),
     }
@@ -81,7 +81,14 @@ pub(super) fn drop_transport_feedback(format: &mut Format) {
 /// otherwise (RFC 7587 7.1).
 pub(super) fn answered_fmtp(format: &Format) -> String {
     let parameters = format.fmtp.split(';').map(str::trim);
-    let name = |parameter: &str| parameter.split('=').next().unwrap_or("").to_owned();
+    let name = |parameter: &str| {
+        parameter
+            .split('=')
+            .next()
+            .unwrap_or("")
+            .trim()
+            .to_ascii_lowercase()
+    };
     let mut answered: Vec<_> = parameters
         .filter(|parameter| !parameter.is_empty())
         .filter(|parameter| !name(parameter).starts_with("sprop-"))

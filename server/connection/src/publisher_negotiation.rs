@@ -201,18 +201,21 @@ fn extension(section: &Section<'_>, wanted: &str) -> Option<Extension> {
         // Ids of one-byte headers (RFC 8285 4.2); every publisher uses these for the two.
         let id = id.parse().ok().filter(|id| (1..=14).contains(id))?;
         let one_way = match direction {
-            "sendrecv" => false,
-            "sendonly" => true,
+            _ if direction.eq_ignore_ascii_case("sendrecv") => false,
+            _ if direction.eq_ignore_ascii_case("sendonly") => true,
             _ => return None,
         };
-        (uri == wanted).then_some(Extension { id, one_way })
+        (uri.eq_ignore_ascii_case(wanted)).then_some(Extension { id, one_way })
     })
 }
 
 /// The SSRCs of the media and of its retransmissions. An m-line without any is as good: its packets are known by mid or payload type.
 fn ssrcs(section: &Section<'_>) -> (Option<u32>, Option<u32>) {
     let group = section.attributes("ssrc-group").find_map(|value| {
-        let mut fields = value.strip_prefix("FID")?.split_ascii_whitespace();
+        let mut fields = value.split_ascii_whitespace();
+        fields
+            .next()
+            .filter(|semantics| semantics.eq_ignore_ascii_case("FID"))?;
         let media = fields.next()?.parse().ok()?;
         Some((media, fields.next()?.parse().ok()?))
     });
@@ -222,6 +225,6 @@ fn ssrcs(section: &Section<'_>) -> (Option<u32>, Option<u32>) {
     let mut ssrcs = section.attributes("ssrc");
     let first = ssrcs
         .next()
-        .and_then(|value| value.split(' ').next()?.parse().ok());
+        .and_then(|value| value.split_ascii_whitespace().next()?.parse().ok());
     (first, None)
 }

@@ -14,8 +14,8 @@ pub enum SdpError {
     Empty,
     #[error("The body is not SDP: it does not begin with v=0.")]
     NotSdp,
-    #[error("The body is not SDP: a line is not of the form x=value.")]
-    BadLine,
+    #[error("The body is not SDP: line {line} is not of the form x=value.")]
+    BadLine { line: usize },
     #[error("The SDP has more than 64 m-lines.")]
     TooManyMedia,
 }
@@ -44,26 +44,23 @@ pub(crate) enum Direction {
 
 impl<'a> Sdp<'a> {
     pub(crate) fn parse(text: &'a str) -> Result<Self, SdpError> {
-        let mut lines = text
-            .lines()
-            .map(str::trim_end)
-            .filter(|line| !line.is_empty())
-            .peekable();
+        let lines = (1..).zip(text.lines().map(str::trim_end));
+        let mut lines = lines.filter(|(_, line)| !line.is_empty()).peekable();
         match lines.peek() {
             None => return Err(SdpError::Empty),
-            Some(&"v=0") => {}
+            Some((_, "v=0")) => {}
             Some(_) => return Err(SdpError::NotSdp),
         }
         let mut sdp = Self {
             session: Vec::new(),
             media: Vec::new(),
         };
-        for line in lines {
+        for (number, line) in lines {
             let [kind, b'=', ..] = line.as_bytes() else {
-                return Err(SdpError::BadLine);
+                return Err(SdpError::BadLine { line: number });
             };
             if !kind.is_ascii_lowercase() {
-                return Err(SdpError::BadLine);
+                return Err(SdpError::BadLine { line: number });
             }
             if *kind == b'm' {
                 if sdp.media.len() == MAX_MEDIA {
@@ -79,12 +76,17 @@ impl<'a> Sdp<'a> {
         Ok(sdp)
     }
 
-    /// The mids that share one transport (RFC 9143); empty without `a=group:BUNDLE`.
+    /// The mids that share one transport (RFC 9143); empty without `a=group:BUNDLE`. There may be groups of other kinds (RFC 5888 5).
     pub(crate) fn bundle(&self) -> impl Iterator<Item = &'a str> {
-        attribute(&self.session, "group")
-            .and_then(|group| group.strip_prefix("BUNDLE"))
-            .unwrap_or("")
-            .split_ascii_whitespace()
+        let mut groups = self.session_attributes("group");
+        let bundle = groups.find_map(|group| {
+            let mut words = group.split_ascii_whitespace();
+            words
+                .next()?
+                .eq_ignore_ascii_case("BUNDLE")
+                .then_some(words)
+        });
+        bundle.into_iter().flatten()
     }
 
     /// The value of `a=name:value` at session level, else in the first media section that has it.
@@ -160,13 +162,14 @@ impl<'a> Section<'a> {
     }
 }
 
-fn value_of<'a>(line: &'a str, name: &str) -> Option<&'a str> {
-    let rest = line.strip_prefix("a=")?.strip_prefix(name)?;
-    if rest.is_empty() {
-        Some("")
-    } else {
-        rest.strip_prefix(':').map(str::trim)
-    }
+/// The value of `a=name:value`; names are compared without regard to case, as the literals of a grammar are (RFC 5234 2.3).
+pub(super) fn value_of<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let attribute = line.strip_prefix("a=")?;
+    let (given, value) = attribute.split_once(':').unwrap_or((attribute, ""));
+    given
+        .trim()
+        .eq_ignore_ascii_case(name)
+        .then(|| value.trim())
 }
 
 fn attribute<'a>(lines: &[&'a str], name: &str) -> Option<&'a str> {
@@ -174,12 +177,16 @@ fn attribute<'a>(lines: &[&'a str], name: &str) -> Option<&'a str> {
 }
 
 fn direction(lines: &[&str]) -> Option<Direction> {
-    lines.iter().find_map(|line| match *line {
-        "a=sendrecv" => Some(Direction::SendRecv),
-        "a=sendonly" => Some(Direction::SendOnly),
-        "a=recvonly" => Some(Direction::RecvOnly),
-        "a=inactive" => Some(Direction::Inactive),
-        _ => None,
+    const DIRECTIONS: [(&str, Direction); 4] = [
+        ("sendrecv", Direction::SendRecv),
+        ("sendonly", Direction::SendOnly),
+        ("recvonly", Direction::RecvOnly),
+        ("inactive", Direction::Inactive),
+    ];
+    lines.iter().find_map(|line| {
+        let mut directions = DIRECTIONS.into_iter();
+        let found = directions.find(|(name, _)| value_of(line, name).is_some());
+        found.map(|(_, direction)| direction)
     })
 }
 
@@ -214,7 +221,10 @@ mod tests {
         assert_eq!(Sdp::parse(""), Err(SdpError::Empty));
         assert_eq!(Sdp::parse("\r\n\r\n"), Err(SdpError::Empty));
         assert_eq!(Sdp::parse("{\"type\":\"offer\"}"), Err(SdpError::NotSdp));
-        assert_eq!(Sdp::parse("v=0\r\nhello"), Err(SdpError::BadLine));
+        assert_eq!(
+            Sdp::parse("v=0\r\n\r\nhello"),
+            Err(SdpError::BadLine { line: 3 })
+        );
         assert_eq!(
             Sdp::parse(&format!("v=0\n{}", "m=\n".repeat(65))),
             Err(SdpError::TooManyMedia)

@@ -3,6 +3,7 @@
 use transport::ice::Credentials;
 
 use super::credentials;
+use super::sdp::value_of;
 
 /// Bounds the cost of a fragment; browsers send a few candidates at once.
 const MAX_LINES: usize = 200;
@@ -18,8 +19,8 @@ pub(crate) struct Fragment {
 /// Why a text is not a fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FragmentError {
-    #[error("The body is not an SDP fragment: a line is not of the form x=value.")]
-    BadLine,
+    #[error("The body is not an SDP fragment: line {line} is not of the form x=value.")]
+    BadLine { line: usize },
     #[error("The SDP fragment has more than 200 lines.")]
     TooLong,
     #[error("The SDP fragment has no a=ice-ufrag and a=ice-pwd.")]
@@ -33,26 +34,25 @@ pub enum FragmentError {
 impl Fragment {
     pub(crate) fn parse(text: &str) -> Result<Self, FragmentError> {
         let (mut ufrag, mut pwd, mut candidates) = (None, None, Vec::new());
-        for (count, line) in text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-            .enumerate()
-        {
+        let lines = (1..).zip(text.lines().map(str::trim));
+        let lines = lines.filter(|(_, line)| !line.is_empty());
+        for (count, (number, line)) in lines.enumerate() {
             if count == MAX_LINES {
                 return Err(FragmentError::TooLong);
             }
-            let (kind, value) = line.split_once('=').ok_or(FragmentError::BadLine)?;
-            if kind.len() != 1 || !kind.as_bytes()[0].is_ascii_lowercase() {
-                return Err(FragmentError::BadLine);
+            let [kind, b'=', ..] = line.as_bytes() else {
+                return Err(FragmentError::BadLine { line: number });
+            };
+            if !kind.is_ascii_lowercase() {
+                return Err(FragmentError::BadLine { line: number });
             }
             // With BUNDLE every section repeats the same credentials.
-            if let Some(value) = value.strip_prefix("ice-ufrag:") {
-                ufrag.get_or_insert(value.trim());
-            } else if let Some(value) = value.strip_prefix("ice-pwd:") {
-                pwd.get_or_insert(value.trim());
-            } else if value.starts_with("candidate:") {
-                candidates.push(value.to_owned());
+            if let Some(value) = value_of(line, "ice-ufrag") {
+                ufrag.get_or_insert(value);
+            } else if let Some(value) = value_of(line, "ice-pwd") {
+                pwd.get_or_insert(value);
+            } else if let Some(value) = value_of(line, "candidate") {
+                candidates.push(format!("candidate:{value}"));
             }
         }
         let (Some(ufrag), Some(pwd)) = (ufrag, pwd) else {
@@ -104,7 +104,7 @@ mod tests {
     fn what_is_not_a_fragment_is_named() {
         let error = |text: &str| Fragment::parse(text).unwrap_err();
         assert_eq!(error(""), FragmentError::NoCredentials);
-        assert_eq!(error("hello"), FragmentError::BadLine);
+        assert_eq!(error("a=x\n\nhello"), FragmentError::BadLine { line: 3 });
         assert_eq!(
             error("a=ice-ufrag:EsAw\r\na=ice-pwd:short"),
             FragmentError::BadCredentials

@@ -150,7 +150,7 @@ impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
         let (status, retry_after) = self.status();
         if status == StatusCode::INTERNAL_SERVER_ERROR {
-            tracing::error!("a request failed: {self}");
+            tracing::error!("a request failed: {self:?}");
         } else {
             tracing::debug!(status = status.as_u16(), "a request was rejected: {self}");
         }

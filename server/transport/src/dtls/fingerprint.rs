@@ -35,7 +35,7 @@ impl Fingerprint {
     pub fn parse(value: &str) -> Result<Self, FingerprintError> {
         let (name, digits) = value
             .trim()
-            .split_once(' ')
+            .split_once(char::is_whitespace)
             .ok_or(FingerprintError::Malformed)?;
         let hash = Hash::named(name).ok_or(FingerprintError::Unknown)?;
         let digits = digits.trim();
