@@ -7,7 +7,7 @@ use std::time::Instant;
 use egress::PlayheadCommand;
 use net::Arrival;
 use net::routes::RouteId;
-use rtc::crypto::RTCCryptoProvider;
+use rtc_crypto::RTCCryptoProvider;
 use transport::ice::Credentials;
 
 use super::end::End;

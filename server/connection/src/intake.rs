@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use ingest::connection_receiver::{ConnectionParams, ConnectionReceiver};
 use net::datagram::DatagramKind;
-use rtc::crypto::RTCCrypto;
+use rtc_crypto::RTCCrypto;
 use srtp::{SrtcpReceiver, SrtcpSender, SrtpError, SrtpReceiver};
 use transport::dtls::Keys;
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use net::Arrival;
-use rtc::crypto::RTCCrypto;
+use rtc_crypto::RTCCrypto;
 
 use super::connection::Connection;
 use super::end::End;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ingest::connection_receiver::ConnectionParams;
 use net::Arrival;
 use net::datagram::DatagramKind;
-use rtc::crypto::RTCCrypto;
+use rtc_crypto::RTCCrypto;
 
 use super::connection::{Connection, ConnectionEvent, ConnectionStart};
 use super::end::End;

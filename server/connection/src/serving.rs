@@ -10,7 +10,7 @@ use egress::{EndReason, EndReport};
 use media::track::OfferedTrack;
 use net::Route;
 use net::routes::RouteId;
-use rtc::crypto::RTCCrypto;
+use rtc_crypto::RTCCrypto;
 use srtp::{Profile, SrtcpReceiver, SrtcpSender, SrtpError, SrtpSender};
 use stream::Stream;
 use tokio::sync::mpsc;

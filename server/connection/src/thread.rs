@@ -12,7 +12,7 @@ use egress::counters::ShardCounters;
 use egress::shard::Shard;
 use net::Arrival;
 use net::routes::RouteId;
-use rtc::crypto::RTCCryptoProvider;
+use rtc_crypto::RTCCryptoProvider;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 

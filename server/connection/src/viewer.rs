@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use egress::PlayheadCommand;
 use egress::shard::ViewerHandle;
 use net::Arrival;
-use rtc::crypto::RTCCrypto;
+use rtc_crypto::RTCCrypto;
 use stream::Stream;
 use stream::admission::ViewerPermit;
 

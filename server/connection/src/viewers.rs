@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rtc::crypto::default_provider;
+use rtc_crypto::default_provider;
 
 use super::answer;
 use super::codecs::Format;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rtc::crypto::{RTCCrypto, SecretVec, default_provider};
+use rtc_crypto::{RTCCrypto, SecretVec, default_provider};
 use shared::api::Codec;
 use tokio::sync::{Semaphore, mpsc};
 

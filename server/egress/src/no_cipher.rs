@@ -1,6 +1,6 @@
 //! For the benchmark of instructions: AES-GCM without AES and GHASH. What these take depends on the instructions that a machine has.
 
-use rtc::crypto::{
+use rtc_crypto::{
     AeadAlgorithm, AeadCipher, BlockCipherAlgorithm, CryptoAlgorithm, CryptoError, RTCCrypto,
 };
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rtc::rtcp::sender_report::SenderReport;
+use rtc_rtcp::sender_report::SenderReport;
 use shared::api::Codec;
 
 use media::time::MediaTime;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Instant, SystemTime};
 
-use rtc::rtcp::sender_report::SenderReport;
+use rtc_rtcp::sender_report::SenderReport;
 use shared::api::Codec;
 
 use super::rtp_clock::RtpClock;

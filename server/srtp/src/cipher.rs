@@ -1,6 +1,6 @@
 //! The cipher of one direction: nonces, tags.
 
-use rtc::crypto::{
+use rtc_crypto::{
     AeadCipher, CryptoError, HmacAlgorithm, Mac, RTCCrypto, StreamCipher, constant_time_eq,
 };
 

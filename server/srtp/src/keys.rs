@@ -1,6 +1,6 @@
 //! Master keys, and the session keys derived from them.
 
-use rtc::crypto::{BlockCipherAlgorithm, CryptoError, RTCCrypto, SecretVec};
+use rtc_crypto::{BlockCipherAlgorithm, CryptoError, RTCCrypto, SecretVec};
 
 use super::{Profile, SrtpError};
 

@@ -13,7 +13,7 @@
 //! | `replay` | the packets of an SSRC that were received |
 //! | `self_test` | a comparison with webrtc-rs at start |
 //!
-//! The functions of `rtc::srtp` take a whole packet in one buffer and return another, and a sender guesses the roll-over
+//! The functions of `rtc_srtp` take a whole packet in one buffer and return another, and a sender guesses the roll-over
 //! counter from the sequence number. Here header, payload and tag are written once, into the buffer that they are sent from,
 //! and the roll-over counter is part of the stream's packet index.
 
@@ -30,7 +30,7 @@ mod srtp_sender;
 #[cfg(test)]
 mod tests;
 
-use rtc::crypto::CryptoError;
+use rtc_crypto::CryptoError;
 
 pub use keys::MasterKey;
 pub use profile::Profile;
@@ -60,6 +60,6 @@ pub enum SrtpError {
     RtcpLength,
     #[error("the id of a one-byte header extension is 1 to 14")]
     ExtensionId,
-    #[error("{0:?}: a packet differs from what rtc::srtp makes of it")]
+    #[error("{0:?}: a packet differs from what rtc_srtp makes of it")]
     Differs(Profile),
 }

@@ -1,7 +1,7 @@
 //! Protection profiles.
 
-use rtc::crypto::{AeadAlgorithm, StreamCipherAlgorithm};
-use rtc::srtp::protection_profile::ProtectionProfile;
+use rtc_crypto::{AeadAlgorithm, StreamCipherAlgorithm};
+use rtc_srtp::protection_profile::ProtectionProfile;
 
 /// A DTLS-SRTP protection profile (RFC 5764 4.1.2, RFC 7714 14.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
-//! A comparison of our SRTP with that of webrtc-rs (`rtc::srtp`) at start.
+//! A comparison of our SRTP with that of webrtc-rs (`rtc_srtp`) at start.
 
 use bytes::Bytes;
-use rtc::crypto::{RTCCrypto, SecretVec};
-use rtc::rtp::{Packet, header::Header};
-use rtc::shared::marshal::Marshal;
-use rtc::srtp::context::Context;
+use rtc_crypto::{RTCCrypto, SecretVec};
+use rtc_rtp::{Packet, header::Header};
+use rtc_shared::marshal::Marshal;
+use rtc_srtp::context::Context;
 
 use super::{
     MasterKey, Profile, RtpPacket, RtpStream, SrtcpReceiver, SrtcpSender, SrtpError, SrtpReceiver,
@@ -18,8 +18,8 @@ const FIRST: u16 = 65_533;
 /// Two empty receiver reports (RFC 3550 6.4.2), so that there is something to encrypt.
 const REPORT: [u8; 16] = [0x80, 201, 0, 1, 0, 0, 0, 1, 0x80, 201, 0, 1, 0, 0, 0, 2];
 
-/// Encrypts packets in every profile and compares them, byte by byte, with those of `rtc::srtp`, RTCP too; and decrypts
-/// what `rtc::srtp` has encrypted. Takes some hundred microseconds; a server runs it at start.
+/// Encrypts packets in every profile and compares them, byte by byte, with those of `rtc_srtp`, RTCP too; and decrypts
+/// what `rtc_srtp` has encrypted. Takes some hundred microseconds; a server runs it at start.
 ///
 /// # Errors
 ///
@@ -72,7 +72,7 @@ pub fn self_test(crypto: &dyn RTCCrypto) -> Result<(), SrtpError> {
 pub(super) fn context(
     crypto: &dyn RTCCrypto,
     master: &MasterKey,
-) -> rtc::shared::error::Result<Context> {
+) -> rtc_shared::error::Result<Context> {
     let (key, salt) = (master.key(), master.salt());
     Context::new(key, salt, master.profile().into(), None, None, crypto)
 }
@@ -82,7 +82,7 @@ pub(super) fn plain(
     stream: &RtpStream,
     sequence: u16,
     packet: &RtpPacket<'_>,
-) -> rtc::shared::error::Result<Packet> {
+) -> rtc_shared::error::Result<Packet> {
     let mut header = Header {
         version: 2,
         marker: packet.marker,

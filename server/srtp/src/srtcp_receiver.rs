@@ -6,7 +6,7 @@ mod tests;
 use std::fmt;
 
 use bytes::Bytes;
-use rtc::crypto::RTCCrypto;
+use rtc_crypto::RTCCrypto;
 
 use super::cipher::Cipher;
 use super::keys::{MasterKey, Protocol};
@@ -16,7 +16,7 @@ use super::{MAX_SSRCS, Profile, SrtpError};
 
 /// Decrypts the SRTCP of one direction (RFC 3711 3.4, RFC 7714 9), and accepts each packet once.
 ///
-/// `rtc::srtp::context::Context` 0.21.1 does not serve here: it keeps state for every received SSRC before it has authenticated
+/// `rtc_srtp::context::Context` 0.21.1 does not serve here: it keeps state for every received SSRC before it has authenticated
 /// the packet, and in counter mode it accepts packets without the E flag unauthenticated.
 pub struct SrtcpReceiver {
     cipher: Cipher,

@@ -5,7 +5,7 @@ mod tests;
 
 use std::fmt;
 
-use rtc::crypto::RTCCrypto;
+use rtc_crypto::RTCCrypto;
 
 use super::SrtpError;
 use super::cipher::Cipher;

@@ -5,7 +5,7 @@ mod tests;
 
 use std::fmt;
 
-use rtc::crypto::RTCCrypto;
+use rtc_crypto::RTCCrypto;
 
 use super::cipher::Cipher;
 use super::keys::{MasterKey, Protocol};
@@ -14,7 +14,7 @@ use super::{MAX_SSRCS, SrtpError};
 
 /// Decrypts the SRTP of one direction (RFC 3711 3.3, RFC 7714 8), and accepts each packet once.
 ///
-/// `rtc::srtp::context::Context` 0.21.1 does not serve here: it keeps state for every received SSRC before it has authenticated
+/// `rtc_srtp::context::Context` 0.21.1 does not serve here: it keeps state for every received SSRC before it has authenticated
 /// the packet, and writes each packet into a buffer of its own.
 pub struct SrtpReceiver {
     cipher: Cipher,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rtc::crypto::RTCCrypto;
+use rtc_crypto::RTCCrypto;
 
 use super::SrtpError;
 use super::cipher::Cipher;

@@ -1,5 +1,5 @@
-use rtc::crypto::{RTCCrypto, RTCCryptoProvider, SecretVec, default_provider};
-use rtc::shared::marshal::{Marshal, Unmarshal};
+use rtc_crypto::{RTCCrypto, RTCCryptoProvider, SecretVec, default_provider};
+use rtc_shared::marshal::{Marshal, Unmarshal};
 
 use super::self_test::{context, plain};
 use super::*;
@@ -37,7 +37,7 @@ fn encrypted_packets_are_those_of_webrtc_rs() {
 fn a_provider_that_lacks_a_cipher_fails_the_self_test() {
     struct Nothing;
     impl RTCCrypto for Nothing {
-        fn supports(&self, _: rtc::crypto::CryptoAlgorithm) -> bool {
+        fn supports(&self, _: rtc_crypto::CryptoAlgorithm) -> bool {
             false
         }
     }
@@ -99,7 +99,7 @@ fn every_kind_of_packet_decrypts_to_the_plain_packet() {
             assert_eq!(before, b"before");
             assert!(encrypted.len() <= packet.payload_len() + sender.overhead());
             let decrypted = context.decrypt_rtp(encrypted).expect("decrypts");
-            let decrypted = rtc::rtp::Packet::unmarshal(&mut decrypted.freeze()).expect("RTP");
+            let decrypted = rtc_rtp::Packet::unmarshal(&mut decrypted.freeze()).expect("RTP");
             let expected = plain(&stream, sequence, &packet).expect("a packet");
             assert_eq!(decrypted.header.sequence_number, sequence);
             assert_eq!(decrypted.payload, expected.payload);

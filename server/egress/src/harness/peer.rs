@@ -4,18 +4,18 @@ use std::collections::VecDeque;
 use std::net::UdpSocket;
 
 use bytes::Bytes;
-use rtc::crypto::RTCCrypto;
-use rtc::rtcp::packet::Packet as RtcpPacket;
-use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
-use rtc::rtcp::receiver_report::ReceiverReport;
-use rtc::rtcp::reception_report::ReceptionReport;
-use rtc::rtcp::sender_report::SenderReport;
-use rtc::rtcp::source_description::SourceDescription;
-use rtc::rtcp::transport_feedbacks::transport_layer_nack::{
+use rtc_crypto::RTCCrypto;
+use rtc_rtcp::packet::Packet as RtcpPacket;
+use rtc_rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc_rtcp::receiver_report::ReceiverReport;
+use rtc_rtcp::reception_report::ReceptionReport;
+use rtc_rtcp::sender_report::SenderReport;
+use rtc_rtcp::source_description::SourceDescription;
+use rtc_rtcp::transport_feedbacks::transport_layer_nack::{
     TransportLayerNack, nack_pairs_from_sequence_numbers,
 };
-use rtc::shared::marshal::Unmarshal;
-use rtc::srtp::context::Context;
+use rtc_shared::marshal::Unmarshal;
+use rtc_srtp::context::Context;
 
 use super::VIDEO_SSRC;
 use net::datagram::DatagramKind;
@@ -52,7 +52,7 @@ pub(crate) struct Received {
 impl Compound {
     fn parse(mut compound: Bytes) -> Self {
         let mut parsed = Self::default();
-        let packets = rtc::rtcp::packet::unmarshal(&mut compound).expect("RTCP");
+        let packets = rtc_rtcp::packet::unmarshal(&mut compound).expect("RTCP");
         for packet in packets {
             let packet = packet.as_any();
             if let Some(report) = packet.downcast_ref::<SenderReport>() {
@@ -121,7 +121,7 @@ impl Peer {
             return None;
         }
         let decrypted = self.decrypt.decrypt_rtp(datagram).expect("ours");
-        let packet = rtc::rtp::Packet::unmarshal(&mut decrypted.freeze()).expect("RTP");
+        let packet = rtc_rtp::Packet::unmarshal(&mut decrypted.freeze()).expect("RTP");
         Some(Received {
             ssrc: packet.header.ssrc,
             sequence: packet.header.sequence_number,

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use rtc::rtcp::packet::{Packet, marshal};
-use rtc::rtcp::sender_report::SenderReport;
-use rtc::rtcp::source_description::{
+use rtc_rtcp::packet::{Packet, marshal};
+use rtc_rtcp::sender_report::SenderReport;
+use rtc_rtcp::source_description::{
     SdesType, SourceDescription, SourceDescriptionChunk, SourceDescriptionItem,
 };
 

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
-use rtc::rtp::header::{Extension, Header};
-use rtc::shared::marshal::{Marshal, MarshalSize};
+use rtc_rtp::header::{Extension, Header};
+use rtc_shared::marshal::{Marshal, MarshalSize};
 
 use super::*;
 

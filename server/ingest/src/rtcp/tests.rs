@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use rtc::rtcp::goodbye::Goodbye;
-use rtc::rtcp::packet::{Packet, unmarshal};
-use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
-use rtc::rtcp::receiver_report::ReceiverReport;
-use rtc::rtcp::sender_report::SenderReport;
-use rtc::rtcp::source_description::{SdesType, SourceDescription};
-use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
+use rtc_rtcp::goodbye::Goodbye;
+use rtc_rtcp::packet::{Packet, unmarshal};
+use rtc_rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc_rtcp::receiver_report::ReceiverReport;
+use rtc_rtcp::sender_report::SenderReport;
+use rtc_rtcp::source_description::{SdesType, SourceDescription};
+use rtc_rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 
 use super::*;
 

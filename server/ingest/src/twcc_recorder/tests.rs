@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use rtc::rtcp::transport_feedbacks::transport_layer_cc::{
+use rtc_rtcp::transport_feedbacks::transport_layer_cc::{
     PacketStatusChunk, SymbolTypeTcc, TransportLayerCc,
 };
-use rtc::shared::marshal::Unmarshal;
+use rtc_shared::marshal::Unmarshal;
 
 use super::*;
 

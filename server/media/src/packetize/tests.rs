@@ -1,6 +1,6 @@
 use proptest::prelude::*;
-use rtc::rtp::codec::{av1::Av1Depacketizer, h264::H264Packet, vp8::Vp8Packet, vp9::Vp9Packet};
-use rtc::rtp::packetizer::Depacketizer;
+use rtc_rtp::codec::{av1::Av1Depacketizer, h264::H264Packet, vp8::Vp8Packet, vp9::Vp9Packet};
+use rtc_rtp::packetizer::Depacketizer;
 
 use bytes::BytesMut;
 

@@ -4,7 +4,7 @@ use super::*;
 
 const REPORT: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 1];
 
-fn pair(profile: Profile) -> (rtc::srtp::context::Context, SrtcpReceiver) {
+fn pair(profile: Profile) -> (rtc_srtp::context::Context, SrtcpReceiver) {
     let (provider, master) = (provider(), master(profile));
     (
         context(provider.crypto(), &master).expect("context"),

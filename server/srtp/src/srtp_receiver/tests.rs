@@ -2,10 +2,10 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use rtc::rtp::header::{Extension, Header};
-use rtc::rtp::packet::Packet;
-use rtc::shared::marshal::Marshal;
-use rtc::srtp::context::Context;
+use rtc_rtp::header::{Extension, Header};
+use rtc_rtp::packet::Packet;
+use rtc_shared::marshal::Marshal;
+use rtc_srtp::context::Context;
 
 use super::super::self_test::context;
 use super::super::tests::{MEDIA, master, packet, provider};

@@ -1,10 +1,10 @@
-//! No nonce is used twice with a key, also when `rtc::srtp` encrypts other streams with it.
+//! No nonce is used twice with a key, also when `rtc_srtp` encrypts other streams with it.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
-use rtc::crypto::{
+use rtc_crypto::{
     AeadAlgorithm, AeadCipher, BlockCipherAlgorithm, CryptoAlgorithm, HmacAlgorithm, Mac,
     StreamCipher, StreamCipherAlgorithm,
 };
@@ -126,7 +126,7 @@ impl AeadCipher for Recording<dyn AeadCipher> {
     }
 }
 
-/// Events of streams that we encrypt, and of others that `rtc::srtp` encrypts with the same keys.
+/// Events of streams that we encrypt, and of others that `rtc_srtp` encrypts with the same keys.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     /// We encrypt a packet of one of our SSRCs.
@@ -135,11 +135,11 @@ enum Event {
     Retransmit { stream: usize },
     /// The sequence number jumps close to its wrap.
     SkipToWrap { stream: usize },
-    /// `rtc::srtp` encrypts a packet of one of its SSRCs.
+    /// `rtc_srtp` encrypts a packet of one of its SSRCs.
     Theirs { stream: usize },
     /// We encrypt a sender report of one of these SSRCs.
     SenderReport { ours: bool, stream: usize },
-    /// `rtc::srtp` gets other SSRCs with the same keys.
+    /// `rtc_srtp` gets other SSRCs with the same keys.
     Switch,
 }
 

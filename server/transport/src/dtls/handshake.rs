@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use rtc::dtls::endpoint::{Endpoint, EndpointEvent};
-use rtc::dtls::state::State;
-use rtc::shared::TransportProtocol;
-use rtc::shared::error::Error;
+use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
+use rtc_dtls::state::State;
+use rtc_shared::TransportProtocol;
+use rtc_shared::error::Error;
 
 use super::client_hello;
 use super::inbound_limit::InboundLimit;
@@ -189,7 +189,7 @@ impl Handshake {
     fn config(
         &self,
         profiles: &[Profile],
-    ) -> Result<Arc<rtc::dtls::config::HandshakeConfig>, DtlsError> {
+    ) -> Result<Arc<rtc_dtls::config::HandshakeConfig>, DtlsError> {
         let fingerprints = self.params.fingerprints.clone();
         let refused = Arc::clone(&self.refused);
         let verify = move |certificates: &[Vec<u8>], _: &[_]| {

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rtc::crypto::{RTCCryptoProvider, default_provider};
-use rtc::dtls::config::{
+use rtc_crypto::{RTCCryptoProvider, default_provider};
+use rtc_dtls::config::{
     ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig,
     VerifyPeerCertificateFn,
 };
-use rtc::dtls::crypto::Certificate;
+use rtc_dtls::crypto::Certificate;
 
 use super::fingerprint::Fingerprint;
 use super::keys::protection;
@@ -87,7 +87,7 @@ impl Identity {
     }
 }
 
-fn crypto_error(error: rtc::shared::error::Error) -> DtlsError {
+fn crypto_error(error: rtc_shared::error::Error) -> DtlsError {
     DtlsError::Crypto(error.to_string())
 }
 

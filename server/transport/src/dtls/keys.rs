@@ -1,8 +1,8 @@
 //! The SRTP keys that come of a handshake (RFC 5764 4.2).
 
-use rtc::crypto::SecretVec;
-use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
-use rtc::dtls::state::State;
+use rtc_crypto::SecretVec;
+use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
+use rtc_dtls::state::State;
 use srtp::{MasterKey, Profile};
 
 use super::{DtlsError, Role};

@@ -5,11 +5,11 @@ use std::fmt;
 use std::time::Instant;
 
 use bytes::BytesMut;
-use rtc::crypto::SecretVec;
-use rtc::dtls::endpoint::{Endpoint, EndpointEvent};
-use rtc::dtls::state::State;
-use rtc::shared::TransportProtocol;
-use rtc::shared::error::Error;
+use rtc_crypto::SecretVec;
+use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
+use rtc_dtls::state::State;
+use rtc_shared::TransportProtocol;
+use rtc_shared::error::Error;
 
 use super::inbound_limit::InboundLimit;
 use super::{DtlsError, Identity, PEER, record};

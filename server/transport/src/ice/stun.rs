@@ -1,6 +1,6 @@
 //! STUN Binding messages as ICE uses them (RFC 8489 5 and 14, RFC 8445 7.1): read without copying, written in one pass.
 //!
-//! `rtc::stun` copies each attribute, and wants a message mutable to check its integrity.
+//! `rtc-stun` copies each attribute, and wants a message mutable to check its integrity.
 
 use std::net::{IpAddr, SocketAddr};
 
