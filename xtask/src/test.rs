@@ -26,6 +26,7 @@ const FIELD: &[&str] = &[
     "levels::",
     "file_name::",
     "malformed::",
+    "matrix::",
     "a_keyframe_request_stops_no_viewer_for_longer_than_the_encoder_takes",
     "a_track_of_one_picture_loses_to_one_of_many",
     "a_package_with_a_service_is_installed_without_being_started_or_enabled",

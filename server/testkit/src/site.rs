@@ -22,6 +22,12 @@ impl Site {
         Self::start(Router::new().nest_service(path, ServeDir::new(folder))).await
     }
 
+    /// One page at `/`, which may load the files of a folder under `path`.
+    pub async fn page_with_folder(html: &'static str, path: &str, folder: &Path) -> Self {
+        let router = Router::new().route("/", get(move || async move { Html(html) }));
+        Self::start(router.nest_service(path, ServeDir::new(folder))).await
+    }
+
     async fn start(router: Router) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");

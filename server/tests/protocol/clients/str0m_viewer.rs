@@ -39,7 +39,8 @@ pub(crate) struct ReceivedMedia {
 
 /// One viewer. Dropping it ends it without DELETE or close_notify.
 pub(crate) struct Str0mViewer {
-    session: String,
+    /// `None` without WHEP.
+    session: Option<String>,
     /// When the answer came.
     pub(crate) answered: Instant,
     seen: Arc<Mutex<ReceivedMedia>>,
@@ -63,6 +64,10 @@ pub(crate) struct Joining<'a> {
     pub(crate) lite: bool,
     /// Take VP8 as well, and keep all pictures.
     pub(crate) recorded: bool,
+    /// The only video codec that it takes, if not by the others.
+    pub(crate) codec: Option<Codec>,
+    /// By `POST /offer`, and the picture alone.
+    pub(crate) plainly: bool,
     /// Reads the server's answer as one of a lite agent.
     pub(crate) answer_is_lite: bool,
     /// In the path of its datagrams.
@@ -77,6 +82,8 @@ impl Joining<'_> {
             setup: "actpass",
             lite: false,
             recorded: false,
+            codec: None,
+            plainly: false,
             answer_is_lite: false,
             relay: None,
         }
@@ -96,13 +103,15 @@ impl Str0mViewer {
             setup,
             lite,
             recorded,
+            codec,
+            plainly,
             answer_is_lite,
             relay,
         } = joining;
         let config = RtcConfig::new()
             .clear_codecs()
-            .enable_h264(true)
-            .enable_vp8(recorded)
+            .enable_h264(codec != Some(Codec::Vp8))
+            .enable_vp8(recorded || codec == Some(Codec::Vp8))
             .enable_opus(true, false)
             .set_reordering_size_video(REORDERING)
             .set_ice_lite(lite);
@@ -114,13 +123,16 @@ impl Str0mViewer {
             rtc.add_local_candidate(udp.candidate());
             socket = Some(udp);
         }
-        let (offer, pending) = offer(&mut rtc);
+        let (offer, pending) = offer(&mut rtc, plainly);
         let offer = offer.replace("a=setup:actpass", &format!("a=setup:{setup}"));
-        let path = format!("/whep/{stream}");
+        let (path, status) = match plainly {
+            true => (format!("/offer?stream={stream}"), 200),
+            false => (format!("/whep/{stream}"), 201),
+        };
         let response = server.post(&path, "application/sdp", offer).await;
-        assert_eq!(response.status(), 201);
-        let location = response.headers()["location"].to_str().expect("ASCII");
-        let session = server.url(location);
+        assert_eq!(response.status(), status);
+        let session = response.headers().get("location");
+        let session = session.map(|path| server.url(path.to_str().expect("ASCII")));
         let mut answer = response.text().await.expect("an answer");
         let answered = Instant::now();
         if answer_is_lite {
@@ -188,12 +200,14 @@ impl Str0mViewer {
 
     /// The server's statistics of this viewer, while it has the session.
     pub(crate) async fn info(&self) -> Option<ViewerInfo> {
-        let response = reqwest::get(&self.session).await.expect("an answer");
+        let session = self.session.as_deref()?;
+        let response = reqwest::get(session).await.expect("an answer");
         response.json().await.ok()
     }
 
     pub(crate) async fn leave(self) {
-        let request = reqwest::Client::new().delete(&self.session);
+        let Some(session) = &self.session else { return };
+        let request = reqwest::Client::new().delete(session);
         let response = request.send().await.expect("an answer");
         assert_eq!(response.status(), 200);
     }
@@ -205,12 +219,13 @@ impl Drop for Str0mViewer {
     }
 }
 
-fn offer(rtc: &mut Rtc) -> (String, SdpPendingOffer) {
+fn offer(rtc: &mut Rtc, video_alone: bool) -> (String, SdpPendingOffer) {
     let mut change = rtc.sdp_api();
-    for kind in [MediaKind::Video, MediaKind::Audio] {
-        change.add_media(kind, Direction::RecvOnly, None, None, None);
+    change.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
+    if !video_alone {
+        change.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
     }
-    let (offer, pending) = change.apply().expect("two tracks are a change");
+    let (offer, pending) = change.apply().expect("tracks are a change");
     (offer.to_sdp_string(), pending)
 }
 

@@ -1,9 +1,10 @@
-//! The clients: each connects to the stream `film`, and returns the times of its tries.
+//! The clients: each connects to the stream `film`, and returns what became of its tries.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use testkit::browser::TestBrowser;
 use testkit::{TestServer, eventually};
@@ -14,12 +15,15 @@ use crate::clients::str0m_viewer::{Joining, Str0mViewer};
 use crate::clients::transport::Transport;
 
 /// Installed by `cargo xtask setup`.
-const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools");
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/connecting");
+pub(super) const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools");
+pub(super) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/connecting");
 /// The body of an async function, which has `options`.
 const IN_PAGE: &str = include_str!("connect.js");
 
-pub(super) async fn connect_py(server: &TestServer, arguments: &[String]) -> Vec<Times> {
+pub(super) async fn connect_py<T: DeserializeOwned>(
+    server: &TestServer,
+    arguments: &[String],
+) -> Vec<T> {
     let mut command = Command::new(PYTHON);
     command.arg(format!("{FOLDER}/connect.py"));
     command.args([&server.url, "film"]).args(arguments);
@@ -31,11 +35,11 @@ pub(super) fn has_node_clients() -> bool {
     installed("werift") && installed("node-datachannel")
 }
 
-pub(super) async fn connect_mjs(
+pub(super) async fn connect_mjs<T: DeserializeOwned>(
     server: &TestServer,
     library: &str,
     arguments: &[String],
-) -> Vec<Times> {
+) -> Vec<T> {
     let mut command = Command::new("node");
     command.arg(format!("{FOLDER}/connect.mjs"));
     command
@@ -45,14 +49,14 @@ pub(super) async fn connect_mjs(
 }
 
 /// Runs a script that prints a line for each try.
-async fn lines(mut script: Command) -> Vec<Times> {
+pub(super) async fn lines<T: DeserializeOwned>(mut script: Command) -> Vec<T> {
     script.stdin(Stdio::null()).stderr(Stdio::inherit());
     let output = tokio::task::spawn_blocking(move || script.output());
     let output = output.await.expect("no panic").expect("it starts");
     assert!(output.status.success(), "the script fails");
     let text = String::from_utf8(output.stdout).expect("text");
     let lines = text.lines();
-    let times = lines.map(|line| serde_json::from_str(line).expect("times as JSON"));
+    let times = lines.map(|line| serde_json::from_str(line).expect("an outcome as JSON"));
     times.collect()
 }
 

@@ -1,12 +1,14 @@
 // Connects to a stream with werift or libdatachannel, and prints the times of each try as a line of JSON: seconds from the
 // answer on. Neither decodes: a picture is there when the last packet of the first one is (the marker bit, RFC 6184 5.1).
 //
-//     node connect.mjs .tools werift http://127.0.0.1:8000 film [--tries 3] [--lite] [--tcp] [--seconds 1]
+//     node connect.mjs .tools werift http://127.0.0.1:8000 film [--tries 3] [--lite] [--tcp] [--seconds 1] [--cases whep,offer,vp8,pli]
 //
 // With --lite, the answer says a=ice-lite; with --tcp, its only candidate is one of ICE-TCP. It watches on for --seconds.
+// With --cases, there is one try for each case of matrix.rs.
 
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
+import { Keyframes, PAUSE } from './keyframes.mjs';
 
 const { positionals, values } = parseArgs({
     allowPositionals: true,
@@ -15,33 +17,44 @@ const { positionals, values } = parseArgs({
         lite: { type: 'boolean', default: false },
         tcp: { type: 'boolean', default: false },
         seconds: { type: 'string', default: '0' },
+        cases: { type: 'string' },
     },
 });
 const [tools, library, server, stream] = positionals;
 const load = createRequire(`${tools}/node_modules/`);
 const LIMIT = 20_000;
 const LOOPBACK = '127.0.0.1';
+const CASES = {
+    whep: {},
+    offer: { path: '/offer', kinds: ['video'] },
+    vp8: { codec: 'VP8' },
+    pli: { asks: true },
+};
 
-const isPicture = packet => (packet[1] & 0x80) != 0;
-
-/** Both clients: { offer(), accept(answer), close() }; they call note('ice' | 'dtls' | 'picture') and packet(). */
-function werift(note, packet) {
-    const { RTCPeerConnection, useH264, useOPUS } = load('werift');
+/**
+ * Both clients: { offer(), accept(answer), requestKeyframe(ssrc), close() }; they call note('ice' | 'dtls' | 'picture')
+ * and packet(kind, { type, timestamp, ssrc, payload }).
+ */
+function werift({ kinds, codec }, note, packet) {
+    const { RTCPeerConnection, useH264, useVP8, useOPUS } = load('werift');
     const connection = new RTCPeerConnection({
         iceServers: [],
         iceAdditionalHostAddresses: [LOOPBACK],
         iceUseTcp: values.tcp,
         bundlePolicy: 'max-bundle',
-        codecs: { video: [useH264()], audio: [useOPUS()] },
+        codecs: { video: [codec == 'VP8' ? useVP8() : useH264()], audio: [useOPUS()] },
     });
     connection.iceConnectionStateChange.subscribe(state => {
         if (['connected', 'completed'].includes(state)) note('ice');
     });
     connection.connectionStateChange.subscribe(state => state == 'connected' && note('dtls'));
-    for (const kind of ['video', 'audio']) {
+    let video;
+    for (const kind of kinds) {
         const transceiver = connection.addTransceiver(kind, { direction: 'recvonly' });
-        transceiver.onTrack.subscribe(track => track.onReceiveRtp.subscribe(({ header }) => {
-            packet(kind);
+        if (kind == 'video') video = transceiver.receiver;
+        transceiver.onTrack.subscribe(track => track.onReceiveRtp.subscribe(({ header, payload }) => {
+            const { timestamp, ssrc } = header;
+            packet(kind, { type: header.payloadType, timestamp, ssrc, payload });
             if (kind == 'video' && header.marker) note('picture');
         }));
     }
@@ -51,28 +64,32 @@ function werift(note, packet) {
             return connection.localDescription.sdp;
         },
         accept: sdp => connection.setRemoteDescription({ type: 'answer', sdp }),
+        requestKeyframe: ssrc => video.sendRtcpPLI(ssrc),
         close: () => connection.close(),
     };
 }
 
-function libdatachannel(note, packet) {
-    const { PeerConnection, Video, Audio } = load('node-datachannel');
+function libdatachannel({ kinds, codec }, note, packet) {
+    const { PeerConnection, Video, Audio, RtcpReceivingSession } = load('node-datachannel');
     const connection = new PeerConnection('viewer', { iceServers: [], bindAddress: LOOPBACK, enableIceTcp: values.tcp });
     connection.onIceStateChange(state => ['connected', 'completed'].includes(state) && note('ice'));
     connection.onStateChange(state => state == 'connected' && note('dtls'));
-    const media = { video: new Video('video', 'RecvOnly'), audio: new Audio('audio', 'RecvOnly') };
-    media.video.addH264Codec(96);
-    media.audio.addOpusCodec(111);
-    const tracks = Object.entries(media).map(([kind, medium]) => {
+    const tracks = Object.fromEntries(kinds.map(kind => {
+        const medium = kind == 'video' ? new Video(kind, 'RecvOnly') : new Audio(kind, 'RecvOnly');
+        if (kind == 'audio') medium.addOpusCodec(111);
+        else if (codec == 'VP8') medium.addVP8Codec(96);
+        else medium.addH264Codec(96);
         const track = connection.addTrack(medium);
+        // It sends the requests for keyframes.
+        track.setMediaHandler(new RtcpReceivingSession());
         track.onMessage(datagram => {
             // RTCP comes here as well (RFC 5761 4).
             if (datagram[1] >= 192 && datagram[1] <= 223) return;
-            packet(kind);
-            if (kind == 'video' && isPicture(datagram)) note('picture');
+            packet(kind, rtp(datagram));
+            if (kind == 'video' && datagram[1] & 0x80) note('picture');
         });
-        return track;
-    });
+        return [kind, track];
+    }));
     return {
         offer: () => new Promise(done => {
             connection.onGatheringStateChange(state => {
@@ -81,10 +98,23 @@ function libdatachannel(note, packet) {
             connection.setLocalDescription('offer');
         }),
         accept: async sdp => connection.setRemoteDescription(sdp, 'answer'),
+        requestKeyframe: () => tracks.video.requestKeyframe(),
         close() {
-            tracks.forEach(track => track.close());
+            Object.values(tracks).forEach(track => track.close());
             connection.close();
         },
+    };
+}
+
+/** The fields of an RTP packet (RFC 3550 5.1 and 5.3.1). */
+function rtp(datagram) {
+    let begin = 12 + 4 * (datagram[0] & 0x0f);
+    if (datagram[0] & 0x10) begin += 4 + 4 * datagram.readUInt16BE(begin + 2);
+    return {
+        type: datagram[1] & 0x7f,
+        timestamp: datagram.readUInt32BE(4),
+        ssrc: datagram.readUInt32BE(8),
+        payload: datagram.subarray(begin),
     };
 }
 
@@ -94,21 +124,34 @@ function overTcp(answer) {
     return answer.split('\r\n').filter(isKept).join('\r\n');
 }
 
-async function attempt() {
+async function attempt({ path = `/whep/${stream}`, kinds = ['video', 'audio'], codec, asks }) {
     const times = { packets: { video: 0, audio: 0 } };
+    const keyframes = new Keyframes();
     let began = performance.now();
-    let done;
+    let answer, done;
     const watched = new Promise(resolve => { done = resolve; });
+    const check = () => {
+        const heard = !values.cases || kinds.every(kind => times.packets[kind] > 0);
+        if ('dtls' in times && 'picture' in times && heard && (!asks || keyframes.isDone())) done();
+    };
     const note = name => {
         times[name] ??= (performance.now() - began) / 1000;
-        if ('dtls' in times && 'picture' in times) done();
+        check();
     };
-    const client = { werift, libdatachannel }[library](note, kind => { times.packets[kind] += 1; });
+    const client = { werift, libdatachannel }[library]({ kinds, codec }, note, (kind, { type, timestamp, ssrc, payload }) => {
+        times.packets[kind] += 1;
+        if (kind == 'video' && values.cases) {
+            times.codec ??= answer.match(`a=rtpmap:${type} (\\w+)/`)?.[1];
+            const another = keyframes.read(times.codec, payload, timestamp);
+            if (asks && another) setTimeout(() => client.requestKeyframe(ssrc), PAUSE);
+        }
+        check();
+    });
     const headers = { 'Content-Type': 'application/sdp' };
     const body = await client.offer();
-    const response = await fetch(`${server}/whep/${stream}`, { method: 'POST', headers, body });
-    if (response.status != 201) throw new Error(await response.text());
-    let answer = await response.text();
+    const response = await fetch(server + path, { method: 'POST', headers, body });
+    if (!response.ok) throw new Error(await response.text());
+    answer = await response.text();
     if (values.lite) answer = answer.replace('m=', 'a=ice-lite\r\nm=');
     if (values.tcp) answer = overTcp(answer);
     began = performance.now();
@@ -117,12 +160,21 @@ async function attempt() {
     await watched;
     clearTimeout(timer);
     await new Promise(resolve => setTimeout(resolve, 1000 * values.seconds));
-    await fetch(server + response.headers.get('Location'), { method: 'DELETE' });
+    const session = response.headers.get('Location');
+    if (asks) {
+        times.gap = keyframes.gap;
+        times.plis = (await (await fetch(server + session)).json()).plis;
+    }
+    if (session) await fetch(server + session, { method: 'DELETE' });
     await client.close();
-    return times;
+    return { ...times, sound: times.packets.audio > 0 };
 }
 
-for (let count = 0; count < values.tries; count += 1) {
-    console.log(JSON.stringify(await attempt()));
+for (const name of values.cases?.split(',') ?? []) {
+    const times = await attempt(CASES[name]).catch(error => ({ error: String(error) }));
+    console.log(JSON.stringify({ ...times, case: name }));
+}
+for (let count = 0; !values.cases && count < values.tries; count += 1) {
+    console.log(JSON.stringify(await attempt({})));
 }
 process.exit(0);

@@ -1,23 +1,33 @@
 """Connects to a stream with aiortc, and prints the times of each try as a line of JSON: seconds from the answer on.
 
     connect.py http://127.0.0.1:8000 film [--tries 3] [--at-once 1] [--relays 127.0.0.1:5000,127.0.0.1:5001] [--setup active]
-               [--lite] [--audio]
+               [--lite] [--audio] [--cases whep,offer,vp8,pli]
 
 A try goes through the relay of its number, if there are any. With --setup, the offer has this role; with --lite, the answer
-says a=ice-lite; with --audio, only sound is asked for, and no picture is waited for.
+says a=ice-lite; with --audio, only sound is asked for, and no picture is waited for. With --cases, there is one try for each
+case of matrix.rs.
 """
 
 import argparse
 import asyncio
 import json
+import re
 import time
 import urllib.request
 
 import aioice.ice
-from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
+
+from keyframes import Keyframes
 
 # For one try.
 LIMIT = 20
+CASES = {
+    "whep": {},
+    "offer": {"path": "/offer", "kinds": ["video"]},
+    "vp8": {"codecs": ["video/VP8", "video/rtx"]},
+    "pli": {"asks": True},
+}
 
 
 def ask(method, url, body=None):
@@ -38,31 +48,58 @@ def through(relay, answer):
     return "\r\n".join(lines) + "\r\n"
 
 
-async def attempt(arguments, relay):
+async def attempt(arguments, relay, case):
     connection = RTCPeerConnection()
-    times, tracks, done = {}, [], asyncio.Event()
-    for kind in ["audio"] if arguments.audio else ["video", "audio"]:
-        connection.addTransceiver(kind, direction="recvonly")
+    times, tracks, done, packets = {}, [], asyncio.Event(), set()
+    kinds = ["audio"] if arguments.audio else case.get("kinds", ["video", "audio"])
+    for kind in kinds:
+        transceiver = connection.addTransceiver(kind, direction="recvonly")
+        if kind == "video" and "codecs" in case:
+            codecs = RTCRtpReceiver.getCapabilities(kind).codecs
+            transceiver.setCodecPreferences([codec for codec in codecs if codec.mimeType in case["codecs"]])
     await connection.setLocalDescription(await connection.createOffer())
-    offer, whep = connection.localDescription.sdp, f"{arguments.server}/whep/{arguments.stream}"
+    offer, url = connection.localDescription.sdp, arguments.server + case.get("path", f"/whep/{arguments.stream}")
     if arguments.setup:
         offer = offer.replace("a=setup:actpass", f"a=setup:{arguments.setup}")
-    answer, headers = await asyncio.to_thread(ask, "POST", whep, offer)
+    answer, headers = await asyncio.to_thread(ask, "POST", url, offer)
     if relay:
         answer = through(relay, answer)
     if arguments.lite:
         answer = answer.replace("m=", "a=ice-lite\r\nm=", 1)
 
     began = time.monotonic()
+    keyframes = Keyframes()
+
+    def check():
+        heard = arguments.cases == "" or packets.issuperset(kinds)
+        seen = arguments.audio or "picture" in times
+        if "dtls" in times and seen and heard and (keyframes.is_done() or not case.get("asks")):
+            done.set()
 
     def note(name):
         times.setdefault(name, time.monotonic() - began)
-        if "dtls" in times and (arguments.audio or "picture" in times):
-            done.set()
+        check()
 
     async def watch(track):
         await track.recv()
         note("picture")
+
+    def observe(receiver, kind):
+        """Reads the packets on their way into the receiver."""
+        handle = receiver._handle_rtp_packet
+
+        async def handle_and_read(packet, arrival_time_ms):
+            codec = re.search(rf"a=rtpmap:{packet.payload_type} (\w+)/", answer).group(1)
+            packets.add(kind)
+            if kind == "video" and codec != "rtx":
+                times["codec"] = codec
+                if keyframes.read(codec, packet.payload, packet.timestamp) and case.get("asks"):
+                    loop = asyncio.get_running_loop()
+                    loop.call_later(keyframes.PAUSE, lambda: loop.create_task(receiver._send_rtcp_pli(packet.ssrc)))
+            await handle(packet, arrival_time_ms)
+            check()
+
+        receiver._handle_rtp_packet = handle_and_read
 
     @connection.on("track")
     def on_track(track):
@@ -81,22 +118,30 @@ async def attempt(arguments, relay):
         elif connection.connectionState in ("failed", "closed"):
             done.set()
 
+    if arguments.cases:
+        for transceiver in connection.getTransceivers():
+            observe(transceiver.receiver, transceiver.kind)
     # It waits for the connection.
     connecting = asyncio.create_task(connection.setRemoteDescription(RTCSessionDescription(answer, "answer")))
     try:
         await asyncio.wait_for(done.wait(), LIMIT)
     except asyncio.TimeoutError:
         pass
+    session = arguments.server + headers["Location"] if "Location" in headers else None
+    if case.get("asks"):
+        info, _ = await asyncio.to_thread(ask, "GET", session)
+        times.update(gap=keyframes.gap, plis=json.loads(info)["plis"])
     for task in [connecting, *tracks]:
         task.cancel()
     await asyncio.gather(connecting, *tracks, return_exceptions=True)
     await connection.close()
     try:
-        await asyncio.to_thread(ask, "DELETE", arguments.server + headers["Location"])
+        if session:
+            await asyncio.to_thread(ask, "DELETE", session)
     except urllib.error.HTTPError:
         # The server has ended it.
         pass
-    return times
+    return times | {"sound": "audio" in packets}
 
 
 async def run(arguments):
@@ -105,8 +150,16 @@ async def run(arguments):
 
     async def one(relay):
         async with free:
-            return await attempt(arguments, relay)
+            return await attempt(arguments, relay, {})
 
+    for name in filter(None, arguments.cases.split(",")):
+        try:
+            times = await attempt(arguments, None, CASES[name])
+        except Exception as error:
+            times = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(times | {"case": name}), flush=True)
+    if arguments.cases:
+        return
     for times in await asyncio.gather(*map(one, relays)):
         print(json.dumps(times), flush=True)
 
@@ -121,6 +174,7 @@ def main():
     parser.add_argument("--setup", default="")
     parser.add_argument("--lite", action="store_true")
     parser.add_argument("--audio", action="store_true")
+    parser.add_argument("--cases", default="")
     # It would leave out the loopback address, which is all that some machines have.
     aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
     asyncio.run(run(parser.parse_args()))

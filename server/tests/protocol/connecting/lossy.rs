@@ -12,7 +12,7 @@ use testkit::browser::TestBrowser;
 use testkit::{TestServer, repetitions, skip};
 
 use super::clients::{connect_js, connect_py};
-use super::serve;
+use super::{Times, serve};
 use crate::attacks::lossy_handshake::loses;
 use crate::attacks::{Direction, ViewerRelay};
 use crate::clients::aiortc::PYTHON;
@@ -114,7 +114,7 @@ async fn aiortc_connects_over_a_path_that_loses_every_fifth_datagram_each_way_as
                 &at_once,
             ];
             let arguments = arguments.map(str::to_owned);
-            let tries = connect_py(&server, &arguments).await;
+            let tries: Vec<Times> = connect_py(&server, &arguments).await;
             assert_eq!(tries.len(), AT_ONCE);
             for (times, (_, lost)) in tries.iter().zip(&relays) {
                 let lost = lost.load(Ordering::Relaxed);

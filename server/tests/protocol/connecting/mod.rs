@@ -5,6 +5,7 @@
 
 mod clients;
 mod lossy;
+mod matrix;
 
 use std::io::{Write, stderr};
 use std::path::Path;

@@ -16,7 +16,7 @@ pub(crate) struct Picture {
 
 impl Picture {
     /// Decoding can begin with it.
-    pub(super) fn is_keyframe(&self) -> bool {
+    pub(crate) fn is_keyframe(&self) -> bool {
         match self.codec {
             // A parameter set comes first.
             Codec::H264 => self
