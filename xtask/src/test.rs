@@ -27,6 +27,8 @@ const FIELD: &[&str] = &[
     "file_name::",
     "malformed::",
     "matrix::",
+    "sources_that_encode_leave_no_memory_behind_when_they_stop",
+    "a_rendition_that_nobody_watches_leaves_no_memory_behind_while_its_source_runs",
     "a_keyframe_request_stops_no_viewer_for_longer_than_the_encoder_takes",
     "a_track_of_one_picture_loses_to_one_of_many",
     "a_package_with_a_service_is_installed_without_being_started_or_enabled",

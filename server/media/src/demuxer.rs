@@ -13,7 +13,7 @@ use super::discontinuity::{DiscontinuityFilter, PacketTime};
 use super::error::MediaError;
 use super::input_track::{InputTrack, TrackChoice, best_tracks, track};
 use super::packet_counts::PacketCounts;
-use super::raw;
+use super::raw::{self, allocator};
 use super::sample_entries;
 use super::track::TrackKind;
 
@@ -363,10 +363,11 @@ pub(super) fn micros(time: i64, base: ffmpeg::Rational) -> i64 {
     i64::try_from(scaled.clamp((-MAX_TIME).into(), MAX_TIME.into())).unwrap_or(0)
 }
 
-/// Initializes FFmpeg once, and turns off FFmpeg's log: errors are returned.
+/// Initializes FFmpeg once, and the allocator for its frames; turns off FFmpeg's log: errors are returned.
 pub(super) fn init_ffmpeg() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        allocator::pin_mmap_threshold();
         // Registers the texts of errors; cannot fail in the supported versions.
         let _ = ffmpeg::init();
         ffmpeg::log::set_level(ffmpeg::log::Level::Quiet);

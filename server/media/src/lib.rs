@@ -34,7 +34,7 @@
 //! | `audio_transcoder`, `stereo_mix`, `sample_timeline` | audio that is transcoded: decoding and encoding, the mix to stereo, samples in time |
 //! | `decoder`, `filter_graph` | FFmpeg's decoders and filter graphs |
 //! | `test_source` | the generated test video and tone |
-//! | `raw` | the only `unsafe` code: fields of FFmpeg that have no safe accessor |
+//! | `raw` | the only `unsafe` code: fields of FFmpeg that have no safe accessor, and settings of glibc's allocator |
 
 pub mod access_unit;
 pub mod clock;
@@ -81,3 +81,5 @@ mod test_source;
 mod tone_map;
 mod video_encoder;
 mod video_transcoder;
+
+pub use self::raw::allocator::release_free_memory;

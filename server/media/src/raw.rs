@@ -1,6 +1,8 @@
-//! Fields of FFmpeg's structs that `ffmpeg-next` has no safe accessor for, copied into plain values. The only module of
+//! Fields of FFmpeg's structs that `ffmpeg-next` has no safe accessor for, copied into plain values; the settings of glibc's allocator (`allocator`). The only module of
 //! the server with `unsafe`.
 #![allow(unsafe_code)]
+
+pub(super) mod allocator;
 
 use std::ffi::CStr;
 

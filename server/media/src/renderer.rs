@@ -111,19 +111,19 @@ impl Renderer {
         self.filters = None;
     }
 
-    /// Encodes these codecs from now on, and no others. True when one of them is new.
+    /// Encodes these codecs from now on, and no others. True when an encoder was closed.
     pub(super) fn set_codecs(&mut self, codecs: &BTreeSet<Codec>) -> bool {
+        let before = self.encoders.len();
         self.encoders.retain(|codec, _| codecs.contains(codec));
-        let mut new = false;
+        let closed = self.encoders.len() < before;
         for codec in codecs.difference(&self.failed_codecs) {
-            new |= !self.encoders.contains_key(codec);
             self.encoders.entry(*codec).or_default();
         }
         if self.encoders.is_empty() && !self.params.always_decode {
             self.filters = None;
             self.last_frame = None;
         }
-        new
+        closed
     }
 
     pub(super) fn request_keyframe(&mut self, codec: Codec) {

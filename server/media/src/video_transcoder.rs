@@ -14,6 +14,7 @@ use super::error::MediaError;
 use super::packet_scan::MAX_GOP_BYTES;
 use super::plan;
 use super::probe;
+use super::raw::allocator::release_free_memory;
 use super::renderer::{RenderOutput, RenderParams, Renderer};
 use super::time::MediaTime;
 
@@ -86,11 +87,14 @@ impl VideoTranscoder {
     /// Encodes these codecs from now on, and no others.
     pub(super) fn set_codecs(&mut self, codecs: &BTreeSet<Codec>) {
         let decoded = self.is_decoding();
-        self.renderer.set_codecs(codecs);
+        let closed = self.renderer.set_codecs(codecs);
         match (decoded, self.is_decoding()) {
             (false, true) => self.start_decoding(),
             (true, false) => self.stop_decoding(),
             _ => {}
+        }
+        if closed {
+            release_free_memory();
         }
     }
 

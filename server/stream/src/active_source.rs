@@ -5,6 +5,8 @@ use std::thread::JoinHandle;
 
 use media::control::Control;
 use media::error::MediaError;
+use media::release_free_memory;
+use media::track::TrackId;
 
 use super::appender::Appender;
 use super::shared_log::SharedLog;
@@ -92,6 +94,12 @@ impl ActiveSource {
         self.control.resume();
     }
 
+    /// Stops the encoder of a track that nobody watches, whose units nobody can join at any more.
+    pub(super) fn stop_encoder(&self, track: TrackId) {
+        self.control.release_track(track);
+        self.log.lock().clear(track);
+    }
+
     /// Stops the source and joins its thread.
     pub(super) async fn stop(self) {
         self.control.stop();
@@ -100,7 +108,14 @@ impl ActiveSource {
             return;
         };
         // The thread checks `control` between two packets and waits on it, so this takes milliseconds.
-        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+        let log = self.log;
+        let joined = tokio::task::spawn_blocking(move || {
+            let joined = thread.join();
+            drop(log);
+            release_free_memory();
+            joined
+        });
+        let joined = joined.await;
         if !matches!(joined, Ok(Ok(()))) {
             tracing::error!("a source's thread panicked; please report this with the log above");
         }

@@ -76,7 +76,7 @@ impl Stream {
         let mut status = lock(&self.status);
         let removed = status.renditions.remove_idle(track);
         if removed && let Some(source) = &status.source {
-            source.control.release_track(track);
+            source.stop_encoder(track);
         }
         removed
     }
@@ -84,14 +84,21 @@ impl Stream {
     /// Stops the encoders, and the source, that had no viewers for the grace period.
     async fn stop_idle(&self, now: Instant) {
         let expired = |since: Instant| now.saturating_duration_since(since) >= self.grace;
+        let offering = self.known_offering();
+        let encoded = |track| {
+            let offered = offering.as_ref().and_then(|offering| offering.track(track));
+            offered.is_some_and(|track| self.runs_encoder(track))
+        };
         let source = {
             let mut status = lock(&self.status);
             let Status {
                 source, renditions, ..
             } = &mut *status;
             for track in renditions.take_idle(now, self.grace) {
-                if let Some(source) = source.as_ref() {
-                    source.control.release_track(track);
+                match source {
+                    Some(source) if encoded(track) => source.stop_encoder(track),
+                    Some(source) => source.control.release_track(track),
+                    None => {}
                 }
             }
             if status.idle_since.is_some_and(expired) && self.input().is_some() {
