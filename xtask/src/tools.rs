@@ -24,11 +24,15 @@ const CARGO_MACHETE: &str = "0.9.2";
 /// What tests need from PyPI: a third-party viewer; the program FFmpeg 9, which publishes by WHIP.
 const FROM_PYPI: [(&str, &str); 2] = [("aiortc", "1.16.0"), ("imageio-ffmpeg", "0.8.1")];
 const BINARYEN: &str = "132.0.0";
-/// What tests need from npm: rules of accessibility; third-party viewers, of which the second brings libdatachannel.
-const OF_TESTS: [(&str, &str); 3] = [
+/// What tests need from npm: rules of accessibility; third-party viewers, of which the second brings libdatachannel, the third
+/// libwebrtc, and the last two are players for pages.
+const OF_TESTS: [(&str, &str); 6] = [
     ("axe-core", "4.14.1"),
     ("werift", "0.25.2"),
     ("node-datachannel", "0.33.4"),
+    ("@roamhq/wrtc", "0.10.0"),
+    ("whip-whep", "1.2.0"),
+    ("@eyevinn/webrtc-player", "0.13.0"),
 ];
 /// Older versions do not know every instruction that rustc emits.
 const OLDEST_WASM_OPT: u32 = 120;

@@ -32,7 +32,9 @@ pub(super) async fn connect_py<T: DeserializeOwned>(
 
 pub(super) fn has_node_clients() -> bool {
     let installed = |package| Path::new(TOOLS).join("node_modules").join(package).exists();
-    installed("werift") && installed("node-datachannel")
+    ["werift", "node-datachannel", "@roamhq/wrtc"]
+        .into_iter()
+        .all(installed)
 }
 
 pub(super) async fn connect_mjs<T: DeserializeOwned>(

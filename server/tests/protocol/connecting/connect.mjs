@@ -1,5 +1,6 @@
-// Connects to a stream with werift or libdatachannel, and prints the times of each try as a line of JSON: seconds from the
-// answer on. Neither decodes: a picture is there when the last packet of the first one is (the marker bit, RFC 6184 5.1).
+// Connects to a stream with werift, libdatachannel or @roamhq/wrtc, and prints the times of each try as a line of JSON: seconds
+// from the answer on. The first two do not decode: a picture is there when the last packet of the first one is (the marker bit,
+// RFC 6184 5.1).
 //
 //     node connect.mjs .tools werift http://127.0.0.1:8000 film [--tries 3] [--lite] [--tcp] [--seconds 1] [--cases whep,offer,vp8,pli]
 //
@@ -9,6 +10,7 @@
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
 import { Keyframes, PAUSE } from './keyframes.mjs';
+import { withoutFirstFrame } from './lossy_path.mjs';
 
 const { positionals, values } = parseArgs({
     allowPositionals: true,
@@ -32,10 +34,10 @@ const CASES = {
 };
 
 /**
- * Both clients: { offer(), accept(answer), requestKeyframe(ssrc), close() }; they call note('ice' | 'dtls' | 'picture')
- * and packet(kind, { type, timestamp, ssrc, payload }).
+ * Each client: { offer(), accept(answer), requestKeyframe(ssrc), close() }; it calls note('ice' | 'dtls' | 'picture') and
+ * packet(kind, { type, timestamp, ssrc, payload }).
  */
-function werift({ kinds, codec }, note, packet) {
+function werift({ kinds, codec }, { note, packet }) {
     const { RTCPeerConnection, useH264, useVP8, useOPUS } = load('werift');
     const connection = new RTCPeerConnection({
         iceServers: [],
@@ -69,7 +71,7 @@ function werift({ kinds, codec }, note, packet) {
     };
 }
 
-function libdatachannel({ kinds, codec }, note, packet) {
+function libdatachannel({ kinds, codec }, { note, packet }) {
     const { PeerConnection, Video, Audio, RtcpReceivingSession } = load('node-datachannel');
     const connection = new PeerConnection('viewer', { iceServers: [], bindAddress: LOOPBACK, enableIceTcp: values.tcp });
     connection.onIceStateChange(state => ['connected', 'completed'].includes(state) && note('ice'));
@@ -106,6 +108,61 @@ function libdatachannel({ kinds, codec }, note, packet) {
     };
 }
 
+/**
+ * It is libwebrtc without H.264. Packets are seen in its statistics, and it asks for a keyframe when its first one is lost: `keyframes`
+ * hears of that one, and of the newest packet when there is a picture.
+ */
+function wrtc({ kinds, codec, asks }, { note, packet, keyframes }) {
+    const { RTCPeerConnection, RTCRtpReceiver, nonstandard } = load('@roamhq/wrtc');
+    const connection = new RTCPeerConnection();
+    let path, newest, sink;
+    connection.oniceconnectionstatechange = () => connection.iceConnectionState == 'connected' && note('ice');
+    connection.onconnectionstatechange = () => connection.connectionState == 'connected' && note('dtls');
+    connection.ontrack = ({ track }) => {
+        if (track.kind != 'video') return;
+        sink = new nonstandard.RTCVideoSink(track);
+        sink.onframe = () => {
+            if (newest !== undefined) keyframes.note(newest);
+            note('picture');
+        };
+    };
+    for (const kind of kinds) {
+        const transceiver = connection.addTransceiver(kind, { direction: 'recvonly' });
+        if (kind != 'video' || !codec) continue;
+        const { codecs } = RTCRtpReceiver.getCapabilities(kind);
+        transceiver.setCodecPreferences(codecs.filter(({ mimeType }) => [`video/${codec}`, 'video/rtx'].includes(mimeType)));
+    }
+    const poll = setInterval(async () => {
+        const stats = [...(await connection.getStats()).values()];
+        for (const { kind, codecId, packetsReceived } of stats.filter(({ type }) => type == 'inbound-rtp')) {
+            const type = stats.find(({ id }) => id == codecId)?.payloadType;
+            if (packetsReceived > 0 && type !== undefined) packet(kind, { type });
+        }
+    }, 50);
+    return {
+        async offer() {
+            await connection.setLocalDescription(await connection.createOffer());
+            return connection.localDescription.sdp;
+        },
+        async accept(sdp) {
+            if (asks) {
+                path = await withoutFirstFrame(sdp, {
+                    lost: timestamp => keyframes.note(timestamp),
+                    passed: timestamp => { newest = timestamp; },
+                });
+                sdp = path.answer;
+            }
+            await connection.setRemoteDescription({ type: 'answer', sdp });
+        },
+        close() {
+            clearInterval(poll);
+            sink?.stop();
+            connection.close();
+            path?.close();
+        },
+    };
+}
+
 /** The fields of an RTP packet (RFC 3550 5.1 and 5.3.1). */
 function rtp(datagram) {
     let begin = 12 + 4 * (datagram[0] & 0x0f);
@@ -126,27 +183,29 @@ function overTcp(answer) {
 
 async function attempt({ path = `/whep/${stream}`, kinds = ['video', 'audio'], codec, asks }) {
     const times = { packets: { video: 0, audio: 0 } };
-    const keyframes = new Keyframes();
+    const keyframes = new Keyframes(library == 'wrtc' ? 1 : 3);
     let began = performance.now();
     let answer, done;
     const watched = new Promise(resolve => { done = resolve; });
     const check = () => {
-        const heard = !values.cases || kinds.every(kind => times.packets[kind] > 0);
+        // A client with statistics knows the codec later than the picture.
+        const heard = !values.cases || kinds.every(kind => times.packets[kind] > 0) && times.codec;
         if ('dtls' in times && 'picture' in times && heard && (!asks || keyframes.isDone())) done();
     };
     const note = name => {
         times[name] ??= (performance.now() - began) / 1000;
         check();
     };
-    const client = { werift, libdatachannel }[library]({ kinds, codec }, note, (kind, { type, timestamp, ssrc, payload }) => {
+    const packet = (kind, { type, timestamp, ssrc, payload }) => {
         times.packets[kind] += 1;
         if (kind == 'video' && values.cases) {
             times.codec ??= answer.match(`a=rtpmap:${type} (\\w+)/`)?.[1];
-            const another = keyframes.read(times.codec, payload, timestamp);
+            const another = payload && keyframes.read(times.codec, payload, timestamp);
             if (asks && another) setTimeout(() => client.requestKeyframe(ssrc), PAUSE);
         }
         check();
-    });
+    };
+    const client = { werift, libdatachannel, wrtc }[library]({ kinds, codec, asks }, { note, packet, keyframes });
     const headers = { 'Content-Type': 'application/sdp' };
     const body = await client.offer();
     const response = await fetch(server + path, { method: 'POST', headers, body });

@@ -2,8 +2,6 @@
 
 /** Milliseconds from a keyframe to the request for the next one. */
 export const PAUSE = 300;
-/** Answers that are waited for. */
-const MOST = 3;
 /** Seconds of media: less than between two keyframes that nobody asked for. */
 const SHORT = 1.9;
 
@@ -21,7 +19,13 @@ function begins(codec, payload) {
 export class Keyframes {
     #last;
     #count = 0;
+    #most;
     gap = null;
+
+    /** most: answers that are waited for. */
+    constructor(most = 3) {
+        this.#most = most;
+    }
 
     /** Whether this is a keyframe after which one more should be asked for. */
     read(codec, payload, timestamp) {
@@ -42,6 +46,6 @@ export class Keyframes {
 
     /** A keyframe came because it was asked for; or it is no use to ask again. */
     isDone() {
-        return this.#count > MOST || this.gap !== null && this.gap < SHORT;
+        return this.#count > this.#most || this.gap !== null && this.gap < SHORT;
     }
 }

@@ -65,8 +65,9 @@ const players = {
     },
 };
 
-/** require() of Node, for packages that a bundler would put together. */
+/** require() of Node, for packages that a bundler would put together. Advertising is left out: without a vmapUrl it is not used. */
 const loaded = {};
+const LEFT_OUT = ['@eyevinn/csai-manager'];
 function load(name, from = '') {
     const text = path => {
         const request = new XMLHttpRequest();
@@ -74,6 +75,7 @@ function load(name, from = '') {
         request.send();
         return request.status == 200 ? request.responseText : null;
     };
+    if (LEFT_OUT.includes(name)) return {};
     let path = name;
     if (name.startsWith('.')) {
         path = new URL(name, `file:///${from}`).pathname.slice(1);

@@ -154,6 +154,11 @@ async fn libdatachannel_plays_in_each_case() {
     in_node("libdatachannel").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn wrtc_for_node_plays_in_each_case() {
+    in_node("wrtc").await;
+}
+
 async fn in_node(library: &str) {
     if !has_node_clients() {
         return skip("a client from npm is missing; `cargo xtask setup` installs it");
@@ -187,6 +192,21 @@ async fn firefox_plays_in_each_case() {
         TestBrowser::shared_firefox().await,
     )
     .await;
+}
+
+/// Without `POST /offer`: it wants a session, whose address that does not return ("Response missing location header").
+#[tokio::test(flavor = "multi_thread")]
+async fn whip_whep_plays_in_each_case_of_whep() {
+    let cases = [Case::Whep, Case::Vp8, Case::Pli];
+    let browser = TestBrowser::shared_chromium().await;
+    in_page("whip-whep", "whip-whep", &cases, browser).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_player_of_eyevinn_plays_in_each_case() {
+    let player = "@eyevinn/webrtc-player";
+    let browser = TestBrowser::shared_chromium().await;
+    in_page(player, player, &CASES, browser).await;
 }
 
 /// On a page of another origin.
