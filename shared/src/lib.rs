@@ -10,6 +10,7 @@
 //! | [`conversation`] | the messages of a room: order, delivery, retransmission |
 //! | [`file_name`] | names of offered and received files: safe, within limits |
 //! | [`transfer`] | progress, integrity and speed of a file transfer |
+//! | [`ice_candidate`] | candidates in descriptions of other clients: well-formed, of a bounded number |
 //! | [`hex`] | bytes as hexadecimal text |
 //! | [`safety`] | the code that two users compare to exclude a man-in-the-middle |
 
@@ -20,6 +21,7 @@ pub mod conversation;
 pub mod file_name;
 mod flat;
 pub mod hex;
+pub mod ice_candidate;
 pub mod negotiation;
 pub mod safety;
 pub mod signaling;

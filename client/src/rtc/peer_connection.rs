@@ -5,6 +5,7 @@ use std::rc::Rc;
 use js_sys::{Array, Function, Reflect};
 use shared::api::IceServer;
 use shared::chat::{self, file_protocol};
+use shared::ice_candidate::with_candidates;
 use shared::safety::{fingerprint, safety_code};
 use shared::signaling::Candidate;
 use wasm_bindgen::{JsCast, JsValue};
@@ -118,9 +119,10 @@ impl PeerConnection {
         Ok(self.local().unwrap_or_default())
     }
 
-    /// Sets the remote description. A remote offer rolls a local offer back.
+    /// Sets the remote description, without malformed candidates: one would refuse it. A remote offer rolls a local offer back.
     pub(super) async fn set_remote(&self, kind: RtcSdpType, sdp: &str) -> Result<(), JsValue> {
-        let description = description(kind, sdp);
+        let sdp = with_candidates(sdp, |candidate| Some(candidate.line().to_owned()));
+        let description = description(kind, &sdp);
         JsFuture::from(self.pc.set_remote_description(&description))
             .await
             .map(drop)

@@ -96,6 +96,11 @@ impl PeerPair {
                     if cut.get() {
                         return;
                     }
+                    let signal = match signal {
+                        Signal::Offer(sdp) => Signal::Offer(with_malformed_candidates(&sdp)),
+                        Signal::Answer(sdp) => Signal::Answer(with_malformed_candidates(&sdp)),
+                        candidate => candidate,
+                    };
                     spawn_local(async move {
                         sleep(1).await;
                         let Some(other) = other.upgrade() else { return };
@@ -276,4 +281,16 @@ pub(crate) fn file(size: u32) -> Blob {
 pub(crate) async fn bytes(blob: &Blob) -> Vec<u8> {
     let buffer = JsFuture::from(blob.array_buffer()).await;
     js_sys::Uint8Array::new(&buffer.expect("it can be read")).to_vec()
+}
+
+/// As a third-party client may write it; no test notices.
+fn with_malformed_candidates(sdp: &str) -> String {
+    let lines = [
+        "a=candidate:1 1 udp 4294967296 127.0.0.1 9 typ host\r\n",
+        "a=candidate:1 1 udp 1 127.0.0.1 9 typ unknown\r\n",
+        "a=candidate:1 1 udp 1 127.0.0.1 65536 typ host\r\n",
+        "a=candidate:1 1 udp 1 127.0.0.1 9 typ host generation x\r\n",
+        "a=candidate:1 1\r\n",
+    ];
+    sdp.replace("a=setup:", &format!("{}a=setup:", lines.concat()))
 }

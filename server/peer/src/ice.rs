@@ -27,19 +27,27 @@ pub(crate) async fn fetch(server: &ServerUrl) -> Result<IceConfig, String> {
         let mut answer = agent
             .get(&url)
             .call()
-            .map_err(|error| format!("No answer from {url}: {error}"))?;
+            .map_err(|error| failed(&url, "was not answered", &error))?;
         let text = answer
             .body_mut()
             .with_config()
             .limit(MAX_ANSWER)
             .read_to_string()
-            .map_err(|error| format!("The answer of {url} is incomplete: {error}"))?;
+            .map_err(|error| failed(&url, "was answered in part only", &error))?;
         serde_json::from_str(&text)
-            .map_err(|error| format!("The answer of {url} has no ICE servers: {error}"))
+            .map_err(|error| failed(&url, "was answered without ICE servers", &error))
     });
     asked
         .await
         .unwrap_or_else(|_| Err("The request was aborted.".to_owned()))
+}
+
+/// The cause is for the log.
+fn failed(url: &str, how: &str, error: &dyn std::fmt::Display) -> String {
+    tracing::debug!(%error, "no ICE servers of the server");
+    format!(
+        "GET {url} {how}: peers that need a STUN or TURN server cannot connect. Check the address (--server), or name servers with --ice-server."
+    )
 }
 
 /// A server of the command line. As in other tools, credentials precede the host: `turn:user:password@host:3478`.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rtc::peer_connection::configuration::RTCOfferOptions;
 use shared::chat::{FILE_CHANNEL, parse_file_protocol};
+use shared::ice_candidate::MAX_CANDIDATES;
 use shared::negotiation::{Negotiation, OfferAction};
 use shared::safety::{fingerprint, safety_code};
 use shared::signaling::{Candidate, ClientMessage};
@@ -13,10 +14,7 @@ use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDes
 
 use crate::connection::{CandidatePair, ConnectionEvent, round_trip_ms, selected_pair};
 use crate::peer_link::{LinkCommand, LinkEvent, LinkEventSender};
-use crate::sdp::{is_same_connection, is_usable, without_unusable};
-
-/// Candidates kept until the remote description arrives.
-const MAX_PENDING_REMOTE: usize = 64;
+use crate::sdp::{is_same_connection, usable_candidate, with_usable_candidates};
 
 /// The negotiation of one connection.
 pub(crate) struct Negotiator {
@@ -25,7 +23,9 @@ pub(crate) struct Negotiator {
     /// An offer of this side is not answered yet.
     awaiting_answer: bool,
     /// Remote candidates that arrived before the remote description.
-    pending_remote: Vec<Candidate>,
+    pending_remote: Vec<String>,
+    /// Remote candidates that were added since the last description: each costs checks.
+    added: usize,
     events: LinkEventSender,
 }
 
@@ -40,6 +40,7 @@ impl Negotiator {
             negotiation,
             awaiting_answer: false,
             pending_remote: Vec::new(),
+            added: 0,
             events,
         }
     }
@@ -99,7 +100,7 @@ impl Negotiator {
             }
             OfferAction::Answer => {}
         }
-        let offer = RTCSessionDescription::offer(without_unusable(&sdp))?;
+        let offer = RTCSessionDescription::offer(with_usable_candidates(&sdp))?;
         self.pc.set_remote_description(offer).await?;
         self.add_pending_remote().await;
         let answer = self.pc.create_answer(None).await?;
@@ -119,7 +120,7 @@ impl Negotiator {
         if !self.awaiting_answer {
             return Ok(());
         }
-        let answer = RTCSessionDescription::answer(without_unusable(&sdp))?;
+        let answer = RTCSessionDescription::answer(with_usable_candidates(&sdp))?;
         self.pc.set_remote_description(answer).await?;
         self.awaiting_answer = false;
         self.add_pending_remote().await;
@@ -134,11 +135,11 @@ impl Negotiator {
     }
 
     async fn on_candidate(&mut self, candidate: Candidate) {
-        if !is_usable(&candidate.candidate) {
+        let Some(candidate) = usable_candidate(&candidate.candidate) else {
             return;
-        }
+        };
         if self.pc.remote_description().await.is_none() {
-            if self.pending_remote.len() < MAX_PENDING_REMOTE {
+            if self.pending_remote.len() < MAX_CANDIDATES {
                 self.pending_remote.push(candidate);
             }
             return;
@@ -147,14 +148,19 @@ impl Negotiator {
     }
 
     async fn add_pending_remote(&mut self) {
+        self.added = 0;
         for candidate in std::mem::take(&mut self.pending_remote) {
             self.add(candidate).await;
         }
     }
 
-    async fn add(&self, candidate: Candidate) {
+    async fn add(&mut self, candidate: String) {
+        if self.added >= MAX_CANDIDATES {
+            return;
+        }
+        self.added += 1;
         let candidate = RTCIceCandidateInit {
-            candidate: candidate.candidate,
+            candidate,
             ..Default::default()
         };
         if let Err(error) = self.pc.add_ice_candidate(candidate).await

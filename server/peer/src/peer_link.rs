@@ -72,6 +72,12 @@ pub(crate) enum LinkEvent {
     Closed(Option<String>),
 }
 
+/// Errors of libraries are for the log: they name no next step.
+const NOT_OPENED: &str = "This machine could open no connection: check that it has a network and that programs may open UDP ports \
+     (RUST_LOG=debug shows the cause).";
+pub(crate) const NOT_NEGOTIATED: &str = "The other side sent a description that cannot be used here: update the program or the browser there \
+     (RUST_LOG=debug shows the cause).";
+
 /// The other peer, the generation of the link to it, and the event.
 pub(crate) type TaggedLinkEvent = (PeerId, u64, LinkEvent);
 
@@ -113,7 +119,8 @@ impl PeerLink {
             let connection = match ChatConnection::open(&settings, new_certificate).await {
                 Ok(connection) => connection,
                 Err(error) => {
-                    let why = format!("Cannot make a connection: {error}.");
+                    tracing::debug!(%error, "no connection could be opened");
+                    let why = NOT_OPENED.to_owned();
                     return events.emit(LinkEvent::Closed(Some(why))).await;
                 }
             };
@@ -228,7 +235,8 @@ async fn run(
         };
     }
     if let Err(error) = outcome {
-        let why = format!("Negotiating the connection failed: {error}.");
+        tracing::debug!(%error, "negotiating failed");
+        let why = NOT_NEGOTIATED.to_owned();
         events.emit(LinkEvent::Closed(Some(why))).await;
     }
     flush(&*chat, writer).await;

@@ -14,7 +14,7 @@ use crate::file_receiver::{Destination, DownloadOutcome, receive_file};
 use crate::file_sender::{SourceFile, send_file};
 use crate::interfaces::Interfaces;
 use crate::partial_file::PartialFile;
-use crate::peer_link::{LinkEvent, LinkRole, PeerLink, TaggedLinkEvent};
+use crate::peer_link::{LinkEvent, LinkRole, NOT_NEGOTIATED, PeerLink, TaggedLinkEvent};
 use crate::transfer::{TransferEventSender, TransferProgress, TransferUpdate};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -50,6 +50,15 @@ fn side(me: u8, other: u8, role: LinkRole) -> Side {
 
 /// The next event of either side other than a signal, and whether it is the first side's; signals go to the other side. `None`: a signal was carried.
 async fn next(one: &mut Side, two: &mut Side) -> Option<(bool, LinkEvent)> {
+    carry(one, two, |sdp| sdp).await
+}
+
+/// The same; descriptions are changed on their way.
+async fn carry(
+    one: &mut Side,
+    two: &mut Side,
+    change: impl Fn(String) -> String,
+) -> Option<(bool, LinkEvent)> {
     let report = timeout(TIMEOUT, async {
         tokio::select! {
             report = one.reports.recv() => (true, report),
@@ -63,8 +72,8 @@ async fn next(one: &mut Side, two: &mut Side) -> Option<(bool, LinkEvent)> {
         return Some((mine, report));
     };
     match signal {
-        ClientMessage::Offer { sdp, .. } => other.on_offer(sdp),
-        ClientMessage::Answer { sdp, .. } => other.on_answer(sdp),
+        ClientMessage::Offer { sdp, .. } => other.on_offer(change(sdp)),
+        ClientMessage::Answer { sdp, .. } => other.on_answer(change(sdp)),
         ClientMessage::Candidate { candidate, .. } => other.on_candidate(candidate),
         _ => unreachable!("a link signals nothing else"),
     }
@@ -107,6 +116,59 @@ async fn crossing_offers_end_in_one_connection() {
         let mut two = side(two, 3 - two, LinkRole::Offer);
         until(&mut one, &mut two, is_open).await;
         exchange_frames(&mut one, &mut two).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn malformed_candidates_refuse_no_description() {
+    let bad = [
+        "1 1 udp 4294967296 127.0.0.1 9 typ host",
+        "1 1 udp 1 127.0.0.1 9 typ unknown",
+        "1 1 udp 1 127.0.0.1 0 typ host",
+        "1 1 udp 1 127.0.0.1 65536 typ host",
+        "1 1 udp 1 127.0.0 9 typ host",
+        "1 1 udp 1 127.0.0.1 9 typ srflx raddr",
+        "1 1 udp 1 name.local 9 typ host",
+        "1 x udp 1 127.0.0.1 9 typ host",
+        "1 1 udp",
+        "",
+    ];
+    let bad: String = bad.map(|line| format!("a=candidate:{line}\r\n")).concat();
+    let mut one = side(1, 2, LinkRole::Offer);
+    let mut two = side(2, 1, LinkRole::Offer);
+    let (mut first, mut second) = (false, false);
+    while !(first && second) {
+        let carried = carry(&mut one, &mut two, |sdp| {
+            sdp.replace("a=setup:", &format!("{bad}a=setup:"))
+        });
+        match carried.await {
+            Some((_, LinkEvent::Closed(why))) => panic!("{why:?}"),
+            Some((mine, report)) => {
+                first |= mine && is_open(&report);
+                second |= !mine && is_open(&report);
+            }
+            None => {}
+        }
+    }
+    exchange_frames(&mut one, &mut two).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_description_that_cannot_be_used_ends_the_link_with_a_sentence_of_its_own() {
+    for sdp in [
+        "",
+        "no SDP at all",
+        "v=0\r\n",
+        "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=application x\r\n",
+    ] {
+        let mut one = side(1, 2, LinkRole::Answer(sdp.to_owned()));
+        let why = loop {
+            let (_, _, report) = timeout(TIMEOUT, one.reports.recv()).await.unwrap().unwrap();
+            if let LinkEvent::Closed(why) = report {
+                break why;
+            }
+        };
+        assert_eq!(why.as_deref(), Some(NOT_NEGOTIATED), "{sdp}");
     }
 }
 

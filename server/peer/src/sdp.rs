@@ -1,5 +1,6 @@
 //! Reads and filters session descriptions.
 
+use shared::ice_candidate::{IceCandidate, with_candidates};
 use shared::safety::fingerprint;
 
 /// Whether two descriptions come from the same connection: the same key and the same session id (`o=`, RFC 8866 5.2).
@@ -13,28 +14,16 @@ fn session(sdp: &str) -> Option<&str> {
     origin.split_whitespace().nth(1)
 }
 
-/// Without the candidates that this peer cannot use ([`is_usable`]).
-pub(crate) fn without_unusable(sdp: &str) -> String {
-    let mut text = String::with_capacity(sdp.len());
-    for line in sdp.lines() {
-        let candidate = line.strip_prefix("a=candidate:");
-        if candidate.is_none_or(is_usable) {
-            text.push_str(line);
-            text.push_str("\r\n");
-        }
-    }
-    text
+/// With the candidates that this peer can use alone: UDP, and an IP address instead of an mDNS name. A browser that hides its
+/// address becomes a peer-reflexive candidate when its checks arrive. Each is in a form that rtc-ice reads: one that it does not read
+/// would refuse the whole description.
+pub(crate) fn with_usable_candidates(sdp: &str) -> String {
+    with_candidates(sdp, |candidate| candidate.udp_line())
 }
 
-/// Whether this peer can use a candidate (RFC 8839 5.1): UDP, and an IP address instead of an mDNS name. A browser that hides its
-/// address becomes a peer-reflexive candidate when its checks arrive.
-pub(crate) fn is_usable(candidate: &str) -> bool {
-    let mut fields = candidate.split_whitespace().skip(2);
-    let udp = fields
-        .next()
-        .is_some_and(|protocol| protocol.eq_ignore_ascii_case("udp"));
-    let address = fields.nth(1).unwrap_or_default();
-    udp && address.parse::<std::net::IpAddr>().is_ok()
+/// The candidate in that form.
+pub(crate) fn usable_candidate(candidate: &str) -> Option<String> {
+    IceCandidate::parse(candidate)?.udp_line()
 }
 
 #[cfg(test)]
@@ -53,19 +42,20 @@ mod tests {
 
     #[test]
     fn candidates_with_names_or_tcp_are_removed() {
-        assert!(is_usable(
-            "candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host"
-        ));
-        assert!(is_usable("1 1 UDP 2130706431 2001:db8::1 50000 typ host"));
+        let usable = "candidate:1 1 udp 2130706431 2001:db8::1 50000 typ host";
+        let written = "a=Candidate:1 1 UDP 2130706431 2001:db8::1 50000 typ host generation 0";
+        assert_eq!(usable_candidate(written).as_deref(), Some(usable));
         for candidate in [
             "candidate:1 1 udp 2113937151 0d4a.local 50000 typ host",
             "candidate:1 1 tcp 1518280447 192.0.2.1 9 typ host tcptype active",
-            "candidate:1 1 udp",
+            "candidate:1 1 udp 4294967296 192.0.2.1 50000 typ host",
             "",
         ] {
-            assert!(!is_usable(candidate), "{candidate}");
+            assert_eq!(usable_candidate(candidate), None, "{candidate}");
         }
-        let sdp = format!("{ONE}a=candidate:1 1 udp 1 x.local 5 typ host\r\na=mid:0\r\n");
-        assert_eq!(without_unusable(&sdp), format!("{ONE}a=mid:0\r\n"));
+        let sdp =
+            format!("{ONE}a=candidate:1 1 udp 1 x.local 5 typ host\r\n{written}\r\na=mid:0\r\n");
+        let filtered = format!("{ONE}a={usable}\r\na=mid:0\r\n");
+        assert_eq!(with_usable_candidates(&sdp), filtered);
     }
 }

@@ -173,7 +173,10 @@ async fn open(params: &JoinParams) -> Result<Socket, String> {
                 response.status()
             ),
             Error::Io(error) => unreachable(params, &error.to_string()),
-            other => unreachable(params, &other.to_string()),
+            other => {
+                tracing::debug!(error = %other, "no WebSocket could be opened");
+                unreachable(params, "its answer is not that of a WebSocket")
+            }
         })?;
     let join = ClientMessage::Join {
         version: VERSION,
@@ -254,8 +257,17 @@ async fn send(socket: &mut Socket, message: &ClientMessage) -> Result<(), String
     let sent = timeout(TIMEOUT, socket.send(Message::text(text))).await;
     match sent {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(format!("The connection to the server was lost ({error})")),
+        Ok(Err(error)) => Err(lost(&error)),
         Err(_) => Err("The server does not accept messages".to_owned()),
+    }
+}
+
+/// The cause is for the log, except that of the operating system.
+fn lost(error: &Error) -> String {
+    tracing::debug!(%error, "the connection to the server was lost");
+    match error {
+        Error::Io(error) => format!("The connection to the server was lost ({error})"),
+        _ => "The connection to the server was lost".to_owned(),
     }
 }
 
@@ -270,9 +282,7 @@ async fn next(socket: &mut Socket) -> Result<ServerMessage, String> {
                 return Err(why.unwrap_or_else(|| "The server closed the connection".to_owned()));
             }
             Some(Ok(_)) => continue,
-            Some(Err(error)) => {
-                return Err(format!("The connection to the server was lost ({error})"));
-            }
+            Some(Err(error)) => return Err(lost(&error)),
             None => return Err("The connection to the server was lost".to_owned()),
         };
         match serde_json::from_str(&text) {

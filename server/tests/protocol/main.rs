@@ -12,6 +12,7 @@ mod ice_tcp;
 mod lifecycle;
 mod limits;
 mod live;
+mod malformed_offers;
 mod offer;
 mod program;
 mod publishing;
