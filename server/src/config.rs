@@ -66,6 +66,11 @@ pub struct Config {
     #[arg(long, value_name = "NUMBER", default_value_t = 4000)]
     pub max_peers: u32,
 
+    /// Relay the texts of WebSockets that do not join a room to each other, verbatim: for clients with a signaling of their own.
+    /// Example: --plain-relay off
+    #[arg(long, value_name = "on|off", default_value = "on")]
+    pub plain_relay: Switch,
+
     /// An origin whose pages may use this server; may be given several times [default: every origin].
     /// Example: --cors-origin https://www.example.org
     #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = origin)]

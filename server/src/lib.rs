@@ -109,6 +109,7 @@ impl Server {
         let rooms = RoomRegistry::new(RoomLimits {
             rooms: config.max_rooms as usize,
             sockets: config.max_peers as usize,
+            plain_relay: config.plain_relay == Switch::On && config.room_limits.plain_relay,
             ..config.room_limits.clone()
         });
         let app = Arc::new(App {

@@ -21,8 +21,12 @@ const GECKODRIVER: &str = "0.37.1";
 const CARGO_DENY: &str = "0.20.2";
 /// Unused dependencies. cargo-shear, which parses the code, needs a newer Rust than this workspace.
 const CARGO_MACHETE: &str = "0.9.2";
-/// What tests need from PyPI: a third-party viewer; the program FFmpeg 9, which publishes by WHIP.
-const FROM_PYPI: [(&str, &str); 2] = [("aiortc", "1.16.0"), ("imageio-ffmpeg", "0.8.1")];
+/// What tests need from PyPI: third-party viewers and peers; the program FFmpeg 9, which publishes by WHIP.
+const FROM_PYPI: [(&str, &str); 3] = [
+    ("aiortc", "1.16.0"),
+    ("aiohttp", "3.14.5"),
+    ("imageio-ffmpeg", "0.8.1"),
+];
 const BINARYEN: &str = "132.0.0";
 /// What tests need from npm: rules of accessibility; third-party viewers, of which the second brings libdatachannel, the third
 /// libwebrtc, and the last two are players for pages.

@@ -8,11 +8,12 @@
 //! | `+3` | socket 3 reads its outbox |
 //! | `-3` | socket 3 disconnects |
 //! | `!3` | socket 3 sends a binary message |
+//! | `?3` | socket 3 has been silent: it listens to the plain relay, unless it has sent a text before |
 //! | `~25` | 25 seconds pass |
 //!
 //! In a text, `#3` stands for the key of peer 3, and `@3` for the id of peer 3 in the room `demo`: a fuzzer cannot guess them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use shared::signaling::{AWAY_TIMEOUT_S, ClientMessage, Peer, PeerId, PeerKey, ServerMessage};
@@ -44,6 +45,7 @@ pub fn run(data: &[u8]) {
         ..RoomLimits::default()
     });
     let mut sockets: [Option<Socket>; SOCKETS] = Default::default();
+    let mut said = HashSet::new();
     let mut now = Instant::now();
     for line in text.lines() {
         let mut characters = line.chars();
@@ -54,13 +56,21 @@ pub fn run(data: &[u8]) {
         let named = |text: &str| text.parse::<usize>().ok().filter(|at| *at < SOCKETS);
         if let Some(at) = first.to_digit(10) {
             let socket = sockets[at as usize].get_or_insert_with(|| Socket::open(&rooms, now));
-            socket.send(&expand(rest), now);
+            let text = expand(rest);
+            socket.send(&text, now);
+            said.insert(text);
         } else if first == '~' {
             now += Duration::from_secs(rest.parse::<u8>().unwrap_or(1).into());
             rooms.sweep(now);
         } else if let Some(at) = named(rest) {
             match (first, &mut sockets[at]) {
-                ('+', Some(socket)) => socket.read(),
+                ('+', Some(socket)) => socket.read(&said),
+                ('?', socket) => {
+                    let socket = socket.get_or_insert_with(|| Socket::open(&rooms, now));
+                    if socket.room_socket.silent_at().is_some() {
+                        socket.room_socket.on_silence(now);
+                    }
+                }
                 ('-', socket) => *socket = None,
                 ('!', Some(socket)) => socket.room_socket.on_binary(rest.len(), now),
                 _ => {}
@@ -70,7 +80,7 @@ pub fn run(data: &[u8]) {
         assert_eq!(rooms.sockets(), open);
         assert!(rooms.rooms() <= MAX_ROOMS);
     }
-    check_views(&mut sockets);
+    check_views(&mut sockets, &said);
     drop(sockets);
     // Dropping the sockets reads the real clock.
     rooms.sweep(now.max(Instant::now()) + Duration::from_secs(AWAY_TIMEOUT_S));
@@ -79,7 +89,7 @@ pub fn run(data: &[u8]) {
 
 impl Socket {
     fn open(rooms: &RoomRegistry, now: Instant) -> Self {
-        let room_socket = rooms.connect(None, now);
+        let room_socket = rooms.connect(None, None, now);
         Self {
             room_socket: room_socket.expect("within the limit"),
             room: String::new(),
@@ -100,10 +110,14 @@ impl Socket {
         self.room_socket.on_text(text, now);
     }
 
-    fn read(&mut self) {
+    /// `said`: every text of a client, which the plain relay may have passed on.
+    fn read(&mut self, said: &HashSet<String>) {
         let outbox = self.room_socket.outbox();
         while let Some(Outgoing::Text(text)) = outbox.try_next() {
             assert!(!self.over, "a message after the final error: {text}");
+            if self.me.is_none() && said.contains(&*text) {
+                continue;
+            }
             match serde_json::from_str(&text).expect("the server sends valid messages") {
                 ServerMessage::Welcome {
                     you, peers, room, ..
@@ -143,10 +157,10 @@ impl Socket {
 }
 
 /// Checks that all peers of a room have the same view of it.
-fn check_views(sockets: &mut [Option<Socket>]) {
+fn check_views(sockets: &mut [Option<Socket>], said: &HashSet<String>) {
     let mut seen: BTreeMap<String, BTreeMap<PeerId, Peer>> = BTreeMap::new();
     for socket in sockets.iter_mut().flatten() {
-        socket.read();
+        socket.read(said);
         let Some(me) = &socket.me else { continue };
         if socket.room_socket.outbox().is_closed() {
             continue;

@@ -5,9 +5,14 @@
 //! | this one | [`Room`]: the rules of one room; pure |
 //! | [`name`] | names of rooms and peers, and how they are compared; pure |
 //! | `malformed` | what is wrong with a text that is no message; pure |
+//! | `plain_text` | a text of a socket that has not joined; pure |
+//! | `plain_room` | a room of plain relay sockets: which of them receive a text, and which offers wait; pure |
+//! | `plain_rooms` | every plain room of this server |
+//! | `plain_socket` | the place of one socket in the plain relay |
 //! | [`rate`] | the rate limit of one socket; pure |
 //! | [`refusal`] | refusals, each with an error code and a sentence for users |
 //! | [`outbox`] | the bounded queue of messages for one socket |
+//! | `room_entry` | a room of the registry, with the outboxes of its sockets |
 //! | [`registry`] | every room of this server, and the limits on them |
 //! | [`socket`] | one connected socket |
 //!
@@ -16,15 +21,22 @@
 mod malformed;
 pub mod name;
 pub mod outbox;
+mod plain_room;
+mod plain_rooms;
+mod plain_socket;
+mod plain_text;
 pub mod rate;
 pub mod refusal;
 pub mod registry;
+mod room_entry;
 pub mod socket;
 
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod registry_properties;
+#[cfg(test)]
+mod registry_tests;
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! The bounded queue of messages for one socket: a socket that does not read does not delay others.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shared::signaling::{ErrorCode, ServerMessage};
 use tokio::sync::Notify;
@@ -24,7 +24,7 @@ pub struct Outbox {
 
 #[derive(Debug, Default)]
 struct OutboxState {
-    texts: VecDeque<String>,
+    texts: VecDeque<Arc<str>>,
     bytes: usize,
     end: Option<CloseReason>,
 }
@@ -40,7 +40,7 @@ pub enum CloseReason {
 /// The next action of the socket's task.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outgoing {
-    Text(String),
+    Text(Arc<str>),
     Close(CloseReason),
 }
 
@@ -51,18 +51,26 @@ pub(super) struct Overflow;
 impl Outbox {
     /// Queues a message. A message that closes the socket ([`ErrorCode::is_final`]) is the last; later ones are dropped.
     pub(super) fn push(&self, message: &ServerMessage) -> Result<(), Overflow> {
-        let text = json(message);
-        let mut state = self.lock();
-        if state.end.is_some() {
-            return Ok(());
-        }
-        let size = text.len() + ENVELOPE;
         let last = match message {
             ServerMessage::Error { code, .. } if code.is_final() => {
                 Some(CloseReason::Refused(*code))
             }
             _ => None,
         };
+        self.queue(json(message), last)
+    }
+
+    /// Queues a text of another socket, verbatim.
+    pub(super) fn push_text(&self, text: Arc<str>) -> Result<(), Overflow> {
+        self.queue(text, None)
+    }
+
+    fn queue(&self, text: Arc<str>, last: Option<CloseReason>) -> Result<(), Overflow> {
+        let mut state = self.lock();
+        if state.end.is_some() {
+            return Ok(());
+        }
+        let size = text.len() + ENVELOPE;
         // The last message is queued beyond the limit.
         if last.is_none() && state.bytes + size > CAPACITY {
             state.overflow();
@@ -160,8 +168,9 @@ impl OutboxState {
     }
 }
 
-fn json(message: &ServerMessage) -> String {
-    serde_json::to_string(message).expect("a message is serializable")
+fn json(message: &ServerMessage) -> Arc<str> {
+    let text = serde_json::to_string(message).expect("a message is serializable");
+    text.into()
 }
 
 #[cfg(test)]
@@ -184,7 +193,7 @@ mod tests {
         outbox.push(&ServerMessage::Pong).unwrap();
         assert_eq!(
             outbox.next().await,
-            Outgoing::Text(r#"{"type":"pong"}"#.to_owned())
+            Outgoing::Text(r#"{"type":"pong"}"#.into())
         );
         assert!(matches!(outbox.next().await, Outgoing::Text(text) if text.contains("\"idle\"")));
         assert_eq!(

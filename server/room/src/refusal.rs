@@ -177,10 +177,17 @@ impl Refusal {
         )
     }
 
-    pub fn no_join() -> Self {
+    pub(super) fn no_join() -> Self {
         Self::new(
             ErrorCode::Idle,
             "No join came in time. Connect again, and send join first.",
+        )
+    }
+
+    pub(super) fn listened_too_long() -> Self {
+        Self::new(
+            ErrorCode::Idle,
+            "You have been silent for too long. Connect again to wait for an offer.",
         )
     }
 

@@ -1,9 +1,9 @@
 //! All rooms of this server, and their limits.
 //!
-//! Three kinds of locks, each held for microseconds and never across an await: the map of rooms, each room, and the list of
-//! sockets. A room may be locked while the map is, never the other way round.
+//! Four kinds of locks, each held for microseconds and never across an await: the map of rooms, each room, the plain rooms, and the list of
+//! sockets. A room and the plain rooms may be locked while the map is, never the other way round.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,10 +12,14 @@ use shared::signaling::{AWAY_TIMEOUT_S, IDLE_TIMEOUT_S};
 use tokio::sync::Notify;
 
 use super::outbox::Outbox;
+use super::plain_room::Role;
+use super::plain_rooms::{DEFAULT, PlainRooms};
+use super::plain_socket::PlainSocket;
 use super::rate::RateLimits;
 use super::refusal::Refusal;
+use super::room_entry::RoomEntry;
 use super::socket::RoomSocket;
-use super::{AddressedMessage, JoinRequest, Room, SocketId};
+use super::{JoinRequest, SocketId, name};
 
 /// Interval at which members that were away for too long are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -39,9 +43,13 @@ pub struct RoomLimits {
     pub idle: Duration,
     /// A socket that has not joined is closed after this time.
     pub join: Duration,
+    /// A plain relay socket that has said nothing is closed after this time.
+    pub listen: Duration,
     /// A socket that does not accept a message in this time is closed.
     pub write: Duration,
     pub rates: RateLimits,
+    /// Sockets that do not join are relayed to each other verbatim.
+    pub plain_relay: bool,
 }
 
 impl Default for RoomLimits {
@@ -53,8 +61,10 @@ impl Default for RoomLimits {
             away: Duration::from_secs(AWAY_TIMEOUT_S),
             idle: Duration::from_secs(IDLE_TIMEOUT_S),
             join: Duration::from_secs(10),
+            listen: Duration::from_secs(600),
             write: Duration::from_secs(10),
             rates: RateLimits::default(),
+            plain_relay: true,
         }
     }
 }
@@ -67,6 +77,7 @@ pub struct RoomRegistry(Arc<Inner>);
 struct Inner {
     limits: RoomLimits,
     rooms: Mutex<HashMap<String, Arc<RoomEntry>>>,
+    plain: PlainRooms,
     sockets: Mutex<OpenSockets>,
     socket_closed: Notify,
 }
@@ -79,23 +90,12 @@ struct OpenSockets {
     closing: bool,
 }
 
-/// A room and the outboxes of its sockets.
-#[derive(Debug)]
-pub(super) struct RoomEntry(Mutex<EntryState>);
-
-#[derive(Debug)]
-struct EntryState {
-    room: Room,
-    outboxes: HashMap<SocketId, Arc<Outbox>>,
-    /// The entry is no longer in the map: a caller that still has it looks the room up again.
-    removed: bool,
-}
-
 impl RoomRegistry {
     pub fn new(limits: RoomLimits) -> Self {
         Self(Arc::new(Inner {
             limits,
             rooms: Mutex::default(),
+            plain: PlainRooms::default(),
             sockets: Mutex::default(),
             socket_closed: Notify::new(),
         }))
@@ -105,9 +105,9 @@ impl RoomRegistry {
         &self.0.limits
     }
 
-    /// Rooms with at least one member.
+    /// Rooms with at least one member, and plain rooms.
     pub fn rooms(&self) -> usize {
-        self.lock_rooms().len()
+        self.lock_rooms().len() + self.0.plain.len()
     }
 
     /// Open sockets, joined or not.
@@ -124,15 +124,22 @@ impl RoomRegistry {
     }
 
     /// Opens a socket that is counted for `address`; `None`: in total only. Over a limit the socket is opened only to receive the refusal.
+    /// `plain_room`: the name of its room if it turns out to be a plain relay socket.
     ///
     /// # Errors
-    /// Far over a limit, or the server is shutting down.
+    /// Far over a limit, the server is shutting down, or the name is invalid.
     pub fn connect(
         &self,
         address: Option<CountedAddress>,
+        plain_room: Option<&str>,
         now: Instant,
     ) -> Result<RoomSocket, Refusal> {
         let limits = &self.0.limits;
+        let plain_room = match plain_room {
+            _ if !limits.plain_relay => None,
+            None => Some(DEFAULT.to_owned()),
+            Some(name) => Some(name::of_room(name)?),
+        };
         let mut sockets = self.lock_sockets();
         if sockets.closing {
             return Err(Refusal::shutting_down());
@@ -161,7 +168,40 @@ impl RoomRegistry {
             *sockets.by_address.entry(address).or_default() += 1;
         }
         drop(sockets);
-        Ok(RoomSocket::new(self.clone(), id, address, outbox, now))
+        let plain = PlainSocket::new(id, plain_room, now);
+        Ok(RoomSocket::new(
+            self.clone(),
+            id,
+            address,
+            outbox,
+            plain,
+            now,
+        ))
+    }
+
+    pub(super) fn plain(&self) -> &PlainRooms {
+        &self.0.plain
+    }
+
+    /// Adds a socket to the plain room of this name. The room is opened if it does not exist.
+    pub(super) fn enter_plain(
+        &self,
+        room: &str,
+        socket: SocketId,
+        outbox: &Arc<Outbox>,
+        role: Role,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let mut rooms = self.lock_rooms();
+        let may_open = |plain: usize| self.has_place(&mut rooms, plain);
+        self.0
+            .plain
+            .enter(room, socket, outbox, role, may_open, now)
+    }
+
+    /// Another room may be opened besides these and so many plain rooms.
+    fn has_place(&self, rooms: &mut HashMap<String, Arc<RoomEntry>>, plain: usize) -> bool {
+        rooms.len() + plain < self.0.limits.rooms || evict(rooms)
     }
 
     pub(super) fn disconnect(&self, socket: SocketId, address: Option<CountedAddress>) {
@@ -221,14 +261,10 @@ impl RoomRegistry {
         if let Some(entry) = rooms.get(room) {
             return Ok(entry.clone());
         }
-        if rooms.len() >= self.0.limits.rooms && !evict(&mut rooms) {
+        if !self.has_place(&mut rooms, self.0.plain.len()) {
             return Err(Refusal::too_many_rooms());
         }
-        let entry = Arc::new(RoomEntry(Mutex::new(EntryState {
-            room: Room::new(room.to_owned(), self.0.limits.away),
-            outboxes: HashMap::new(),
-            removed: false,
-        })));
+        let entry = Arc::new(RoomEntry::new(room.to_owned(), self.0.limits.away));
         rooms.insert(room.to_owned(), entry.clone());
         Ok(entry)
     }
@@ -252,8 +288,9 @@ impl RoomRegistry {
         }
     }
 
-    /// Removes the members that were away for too long.
+    /// Removes the members that were away, and the plain offers that waited, for too long.
     pub fn sweep(&self, now: Instant) {
+        self.0.plain.sweep(now);
         let entries: Vec<Arc<RoomEntry>> = self.lock_rooms().values().cloned().collect();
         for entry in entries {
             let empty = {
@@ -312,43 +349,6 @@ impl RoomRegistry {
     }
 }
 
-impl RoomEntry {
-    /// Changes the room, and delivers the resulting messages.
-    pub(super) fn change(
-        &self,
-        now: Instant,
-        change: impl FnOnce(&mut Room) -> Vec<AddressedMessage>,
-    ) {
-        let mut state = self.lock();
-        let deliveries = change(&mut state.room);
-        state.deliver(deliveries, now);
-    }
-
-    pub(super) fn forget(&self, socket: SocketId) {
-        self.lock().outboxes.remove(&socket);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, EntryState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl EntryState {
-    /// Queues the messages. A socket whose outbox overflows is closed, which results in `away` messages to the others.
-    fn deliver(&mut self, deliveries: Vec<AddressedMessage>, now: Instant) {
-        let mut deliveries = VecDeque::from(deliveries);
-        while let Some(AddressedMessage { to, message }) = deliveries.pop_front() {
-            let Some(outbox) = self.outboxes.get(&to) else {
-                continue;
-            };
-            if outbox.push(&message).is_err() {
-                self.outboxes.remove(&to);
-                deliveries.extend(self.room.disconnected(to, now));
-            }
-        }
-    }
-}
-
 /// Removes a room where every member is away. A member that comes back joins a new room as the same peer.
 fn evict(rooms: &mut HashMap<String, Arc<RoomEntry>>) -> bool {
     let abandoned = rooms.values().find_map(|entry| {
@@ -357,39 +357,4 @@ fn evict(rooms: &mut HashMap<String, Arc<RoomEntry>>) -> bool {
         state.removed.then(|| state.room.name().to_owned())
     });
     abandoned.is_some_and(|name| rooms.remove(&name).is_some())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::IpAddr;
-
-    use super::*;
-
-    #[test]
-    fn one_address_cannot_use_every_socket() {
-        let rooms = RoomRegistry::new(RoomLimits {
-            sockets_per_address: 2,
-            ..RoomLimits::default()
-        });
-        let now = Instant::now();
-        let connect = |address: &str| {
-            let address: IpAddr = address.parse().unwrap();
-            rooms.connect(Some(address.into()), now).unwrap()
-        };
-        let one = connect("198.51.100.7");
-        let two = connect("::ffff:198.51.100.7");
-        assert!(!one.outbox().is_closed() && !two.outbox().is_closed());
-        assert!(connect("198.51.100.7").outbox().is_closed());
-        assert!(!connect("198.51.100.8").outbox().is_closed());
-        drop(one);
-        assert!(!connect("198.51.100.7").outbox().is_closed());
-        // An IPv6 subscriber has a network. An address of the own network is an address like any other.
-        let _neighbours = [connect("2001:db8::1"), connect("2001:db8::2")];
-        assert!(connect("2001:db8::3").outbox().is_closed());
-        let _near = [connect("192.168.0.7"), connect("192.168.0.7")];
-        assert!(connect("192.168.0.7").outbox().is_closed());
-        // A proxy that does not name its clients has many users.
-        let proxied: Vec<RoomSocket> = (0..10).map(|_| rooms.connect(None, now).unwrap()).collect();
-        assert!(proxied.iter().all(|socket| !socket.outbox().is_closed()));
-    }
 }

@@ -131,7 +131,7 @@ fn apply(rooms: &RoomRegistry, sockets: &mut Vec<Socket>, event: ServerAction, n
     let room_socket = match &event {
         ServerAction::Connect => {
             let room_socket = rooms
-                .connect(None, *now)
+                .connect(None, None, *now)
                 .expect("within the limit and a few");
             let full = sockets.len() >= MAX_SOCKETS;
             assert_eq!(

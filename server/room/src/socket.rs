@@ -1,15 +1,18 @@
 //! One connected socket: parses its messages, limits its rate, passes them to its room.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use limits::CountedAddress;
 use shared::signaling::{ClientMessage, MAX_MESSAGE, VERSION};
 
 use super::outbox::Outbox;
+use super::plain_room::Role;
+use super::plain_socket::{Outcome, PlainSocket};
 use super::rate::RateLimiter;
 use super::refusal::Refusal;
-use super::registry::{RoomEntry, RoomLimits, RoomRegistry};
+use super::registry::{RoomLimits, RoomRegistry};
+use super::room_entry::RoomEntry;
 use super::{JoinRequest, SocketId, name};
 
 /// The server's side of one WebSocket. On drop, its peer is away.
@@ -23,6 +26,7 @@ pub struct RoomSocket {
     /// The previous message was malformed.
     malformed: bool,
     room: Option<Arc<RoomEntry>>,
+    plain: PlainSocket,
 }
 
 impl RoomSocket {
@@ -31,6 +35,7 @@ impl RoomSocket {
         id: SocketId,
         address: Option<CountedAddress>,
         outbox: Arc<Outbox>,
+        plain: PlainSocket,
         now: Instant,
     ) -> Self {
         let rate = RateLimiter::new(rooms.limits().rates, now);
@@ -42,6 +47,7 @@ impl RoomSocket {
             rate,
             malformed: false,
             room: None,
+            plain,
         }
     }
 
@@ -58,8 +64,40 @@ impl RoomSocket {
         self.outbox.clone()
     }
 
-    pub fn has_joined(&self) -> bool {
+    #[cfg(test)]
+    pub(super) fn has_joined(&self) -> bool {
         self.room.is_some()
+    }
+
+    /// The time after opening at which [`Self::on_join_timeout`] is due. `None`: it has joined, or is a speaker of the plain relay.
+    pub fn join_timeout(&self) -> Option<Duration> {
+        let limits = self.limits();
+        match (&self.room, self.plain.role()) {
+            (Some(_), _) | (None, Some(Role::Speaker)) => None,
+            (None, Some(Role::Listener)) => Some(limits.listen),
+            (None, None) => Some(limits.join),
+        }
+    }
+
+    /// Closes the socket, which has not joined in time.
+    pub fn on_join_timeout(&mut self, now: Instant) {
+        let refusal = match self.plain.role() {
+            Some(Role::Listener) => Refusal::listened_too_long(),
+            _ => Refusal::no_join(),
+        };
+        self.refuse(refusal, now);
+    }
+
+    /// When [`Self::on_silence`] is due.
+    pub fn silent_at(&self) -> Option<Instant> {
+        self.plain.silent_at()
+    }
+
+    /// Handles that nothing has come from the socket yet: it may be a plain relay socket that waits for an offer.
+    pub fn on_silence(&mut self, now: Instant) {
+        if !self.outbox.is_closed() {
+            self.plain.on_silence(&self.rooms, &self.outbox, now);
+        }
     }
 
     /// Handles a text message. The resulting messages are queued in the outboxes of this and other sockets.
@@ -70,11 +108,24 @@ impl RoomSocket {
         if text.len() > MAX_MESSAGE {
             return self.refuse(Refusal::too_long(), now);
         }
-        let message = match serde_json::from_str(text) {
-            Ok(message) => message,
-            Err(_) => {
-                return self.on_malformed(Refusal::malformed(text, self.has_joined()), now);
+        let message: Result<ClientMessage, _> = serde_json::from_str(text);
+        if self.room.is_none() {
+            let (rooms, outbox) = (&self.rooms, &self.outbox);
+            match self
+                .plain
+                .on_text(text, message.is_ok(), rooms, outbox, now)
+            {
+                Outcome::Typed => {}
+                Outcome::Relayed => return,
+                Outcome::Bye => {
+                    self.leave_room(now);
+                    return self.outbox.close();
+                }
+                Outcome::Refused(refusal) => return self.refuse(refusal, now),
             }
+        }
+        let Ok(message) = message else {
+            return self.on_malformed(Refusal::malformed(text, self.room.is_some()), now);
         };
         self.malformed = false;
         match (message, &self.room) {
@@ -135,6 +186,7 @@ impl RoomSocket {
 
     /// Handles the end of the socket: its peer is away, unless the peer has left.
     pub fn leave_room(&mut self, now: Instant) {
+        self.plain.leave(&self.rooms);
         if let Some(room) = self.room.take() {
             room.change(now, |room| room.disconnected(self.id, now));
             room.forget(self.id);
@@ -152,6 +204,7 @@ impl RoomSocket {
         if version != VERSION {
             return Err(Refusal::version(version));
         }
+        self.plain.leave(&self.rooms);
         let room = name::of_room(room)?;
         let room = self
             .rooms

@@ -52,6 +52,9 @@ pub(super) enum HttpError {
         "Pages of this origin may not use this server; its owner names those that may with --cors-origin."
     )]
     ForeignOrigin,
+    /// `?room=` is no name of a room, for this reason.
+    #[error("{0}")]
+    BadRoom(String),
     /// No WebSocket can be opened, for this reason.
     #[error("{0}")]
     NoSocket(String),
@@ -96,7 +99,9 @@ impl HttpError {
             }
             Self::NoStreams => (S::CONFLICT, Some(5)),
             Self::MethodNotAllowed(_) => (S::METHOD_NOT_ALLOWED, None),
-            Self::BadPath | Self::BadQuery | Self::BadBody => (S::BAD_REQUEST, None),
+            Self::BadPath | Self::BadQuery | Self::BadBody | Self::BadRoom(_) => {
+                (S::BAD_REQUEST, None)
+            }
             Self::WrongType { .. } => (S::UNSUPPORTED_MEDIA_TYPE, None),
             Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, None),
             Self::TooSlow => (S::REQUEST_TIMEOUT, None),

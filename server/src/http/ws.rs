@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use serde::Deserialize;
 use shared::signaling::{ErrorCode, MAX_MESSAGE};
 use tokio::time::{sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite;
@@ -29,21 +31,34 @@ const BUFFER: usize = 4 * 1024;
 /// Timeout for the remaining messages, and for the closing handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// `?room=`: the room of a plain relay socket.
+#[derive(Debug, Deserialize)]
+pub(super) struct PlainRoom {
+    room: Option<String>,
+}
+
 /// Opens the socket: 101, or an error.
 pub(super) async fn open(
     State(app): State<Arc<App>>,
     client: Counted,
+    query: Result<Query<PlainRoom>, QueryRejection>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, HttpError> {
     let upgrade = upgrade.map_err(|_| HttpError::NotAWebSocket)?;
+    let Query(PlainRoom { room }) = query.map_err(|_| {
+        HttpError::BadRoom("The query has to be ?room=NAME, once, or nothing.".to_owned())
+    })?;
     if !cors::may_connect(&app.cors_origins, &headers) {
         return Err(HttpError::ForeignOrigin);
     }
     let room_socket = app
         .rooms
-        .connect(client.0, Instant::now())
-        .map_err(|refusal| HttpError::NoSocket(refusal.sentence))?;
+        .connect(client.0, room.as_deref(), Instant::now())
+        .map_err(|refusal| match refusal.code {
+            ErrorCode::BadName => HttpError::BadRoom(refusal.sentence),
+            _ => HttpError::NoSocket(refusal.sentence),
+        })?;
     Ok(upgrade
         .read_buffer_size(BUFFER)
         .write_buffer_size(0)
@@ -81,13 +96,15 @@ async fn relay_messages(
         // Browsers answer pings even in a tab with throttled timers.
         let ping = received.max(pinged) + limits.idle / 3;
         let mut wake = idle.min(ping);
-        if !room_socket.has_joined() {
-            wake = wake.min(opened + limits.join);
+        let join = room_socket.join_timeout().map(|timeout| opened + timeout);
+        let silent = room_socket.silent_at();
+        for due in [join, silent].into_iter().flatten() {
+            wake = wake.min(due);
         }
         tokio::select! {
             next = outbox.next() => {
                 let Outgoing::Text(text) = next else { return readable };
-                match timeout(limits.write, socket.send(Message::Text(text.into()))).await {
+                match timeout(limits.write, socket.send(Message::Text(text.as_ref().into()))).await {
                     Ok(Ok(())) => {}
                     Ok(Err(_)) => return false,
                     Err(_) => {
@@ -116,8 +133,10 @@ async fn relay_messages(
                 let now = Instant::now();
                 if now >= idle {
                     room_socket.refuse(Refusal::idle(), now);
-                } else if !room_socket.has_joined() && now >= opened + limits.join {
-                    room_socket.refuse(Refusal::no_join(), now);
+                } else if join.is_some_and(|due| now >= due) {
+                    room_socket.on_join_timeout(now);
+                } else if silent.is_some_and(|due| now >= due) {
+                    room_socket.on_silence(now);
                 } else if now >= ping {
                     pinged = now;
                     // A failure shows at the next send or receive.
@@ -133,7 +152,11 @@ async fn close(socket: &mut WebSocket, outbox: &Outbox, readable: bool) {
     let end = loop {
         match outbox.next().await {
             Outgoing::Text(text) => {
-                if socket.send(Message::Text(text.into())).await.is_err() {
+                if socket
+                    .send(Message::Text(text.as_ref().into()))
+                    .await
+                    .is_err()
+                {
                     return;
                 }
             }

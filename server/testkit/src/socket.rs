@@ -79,13 +79,23 @@ impl TestSocket {
         server: &str,
         origin: Option<&str>,
     ) -> Result<Self, Box<tungstenite::Error>> {
+        let header = origin.map(|origin| ("origin", origin));
+        Self::open_with(server, "/ws", header.as_slice()).await
+    }
+
+    /// Opens a socket at a path, which may have a query, with these headers.
+    pub async fn open_with(
+        server: &str,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, Box<tungstenite::Error>> {
         let address = server.trim_start_matches("http://");
-        let mut request = format!("ws://{address}/ws")
+        let mut request = format!("ws://{address}{path}")
             .into_client_request()
             .expect("a URL");
-        if let Some(origin) = origin {
-            let origin = origin.parse().expect("an origin");
-            request.headers_mut().insert("origin", origin);
+        for (name, value) in headers {
+            let value = value.parse().expect("a header");
+            request.headers_mut().insert(*name, value);
         }
         let stream = TcpStream::connect(address).await.expect("the server runs");
         let (socket, _) = tokio_tungstenite::client_async(request, stream)
@@ -105,12 +115,16 @@ impl TestSocket {
 
     /// The next message, or the close frame.
     pub async fn next_or_closed(&mut self) -> Result<ServerMessage, Closed> {
+        let text = self.next_text_or_closed().await?;
+        Ok(serde_json::from_str(&text).expect("a message"))
+    }
+
+    /// The next text, as it is, or the close frame.
+    pub async fn next_text_or_closed(&mut self) -> Result<String, Closed> {
         loop {
             let next = tokio::time::timeout(TIMEOUT, self.socket.next()).await;
             match next.expect("a message in time") {
-                Some(Ok(Message::Text(text))) => {
-                    return Ok(serde_json::from_str(&text).expect("a message"));
-                }
+                Some(Ok(Message::Text(text))) => return Ok(text.to_string()),
                 Some(Ok(Message::Close(frame))) => {
                     let frame = frame.expect("a reason");
                     return Err(Closed {

@@ -14,6 +14,7 @@ mod limits;
 mod live;
 mod malformed_offers;
 mod offer;
+mod plain_relay;
 mod program;
 mod publishing;
 mod rooms;

@@ -133,7 +133,7 @@ async fn who_stays_away_for_too_long_is_lost() {
 
 #[tokio::test]
 async fn a_room_where_everybody_is_away_makes_place_for_another() {
-    let server = TestServer::with_limits(|limits| limits.rooms = 1).await;
+    let server = TestServer::with(&["test:", "--max-rooms", "1"]).await;
     let ada = TestMember::join(&server.url, "first", "Ada", 1).await;
     let id = ada.me.id.clone();
     ada.drop_socket();
@@ -197,7 +197,7 @@ async fn peers_are_the_same_after_a_restart_of_the_server() {
 
 #[tokio::test]
 async fn health_counts_rooms_and_sockets() {
-    let server = TestServer::with(&["test:"]).await;
+    let server = TestServer::with(&["test:", "--plain-relay", "off"]).await;
     let _ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
     let _open = TestSocket::open(&server.url).await;
     let health = server.health().await;

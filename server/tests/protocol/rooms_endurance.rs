@@ -58,6 +58,7 @@ async fn silence_ends_a_socket_and_the_pings_of_a_browser_keep_it() {
     let server = TestServer::with_limits(|limits| {
         limits.idle = Duration::from_secs(2);
         limits.join = Duration::from_secs(1);
+        limits.plain_relay = false;
     })
     .await;
     // As a tab with suspended timers: it answers WebSocket pings and sends nothing else.
