@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{step, wasm::Wasm, workspace::root};
+use crate::{child, wasm::Wasm, workspace::root};
 
 /// kB, gzipped, of each part.
 const LIMIT: u64 = 300;
@@ -34,7 +34,7 @@ pub(crate) fn build() -> Result<()> {
         println!("dist/ is up to date");
         return Ok(());
     }
-    step::run(&mut trunk()?)?;
+    child::run(&mut trunk()?)?;
     fs::write(stamp(), written(&root().join("dist/index.html"))?)?;
     Ok(())
 }
@@ -54,7 +54,7 @@ fn stamp() -> PathBuf {
     root().join("target/bundle-stamp")
 }
 
-fn is_fresh() -> bool {
+pub(crate) fn is_fresh() -> bool {
     let index = root().join("dist/index.html");
     let Ok(built) = written(&index) else {
         return false;

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    step,
+    child,
     workspace::{self, answer, command, has},
 };
 
@@ -34,7 +34,7 @@ pub(crate) fn install(packages: &str) -> Result<()> {
         bail!("installing packages needs root, and sudo asks for a password");
     };
     let before = installed()?;
-    let outcome = step::run(script.arg(SCRIPT).args(packages.split_whitespace()));
+    let outcome = child::run(script.arg(SCRIPT).args(packages.split_whitespace()));
     // Also when it failed: some of them may be there.
     let new: BTreeSet<String> = installed()?.difference(&before).cloned().collect();
     remember(new)?;

@@ -4,10 +4,7 @@ use std::{process::Command, time::Duration};
 
 use anyhow::Result;
 
-use crate::{
-    step::{self, Step},
-    workspace::command,
-};
+use crate::{child, job::Step, workspace::command};
 
 /// The database of advisories is a repository of some megabytes.
 const FETCH_LIMIT: Duration = Duration::from_secs(60);
@@ -30,14 +27,14 @@ pub(crate) fn steps() -> Vec<Step> {
 /// The database can only be downloaded from a code host, which not every build machine reaches: then a line in the
 /// output says that advisories are not checked.
 fn check_advisories() -> Result<()> {
-    if let Err(error) = step::run_within(&mut deny(&["fetch", "db"]), FETCH_LIMIT) {
+    if let Err(error) = child::run_within(&mut deny(&["fetch", "db"]), FETCH_LIMIT) {
         println!(
             "Not checked: the database of advisories cannot be downloaded here ({error:#}).\n\
              `cargo deny check advisories` checks where it can be."
         );
         return Ok(());
     }
-    step::run(&mut deny(&["check", "advisories"]))
+    child::run(&mut deny(&["check", "advisories"]))
 }
 
 fn deny(args: &[&str]) -> Command {

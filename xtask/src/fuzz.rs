@@ -11,9 +11,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    child,
+    job::{self, Step},
     packages,
     setup::{self, Install, Scope},
-    step::{self, Step},
     workspace::{self, answer, command},
 };
 
@@ -48,9 +49,9 @@ pub(crate) fn fuzz(args: &[String]) -> Result<()> {
     let (names, seconds) = parse(args)?;
     // Packages only: fuzzing needs no tools for the Web.
     let missing = Vec::from_iter(packages::missing(Scope::Test));
-    let mut steps = setup::decide(missing, Install::Allowed)?;
+    let mut steps = setup::decide(missing, Install::Allowed)?.steps();
     steps.extend(steps_for(&names, seconds)?);
-    step::run_all(steps)?;
+    job::run(steps)?;
     Ok(())
 }
 
@@ -64,7 +65,7 @@ fn steps_for(names: &[&'static str], seconds: u32) -> Result<Vec<Step>> {
     let names = names.to_vec();
     let list = names.join(", ");
     Ok(vec![
-        Step::command("fuzz: compile", build(&host)),
+        Step::command("fuzz: compile", build(&host)).about(240),
         Step::new(format!("fuzz {list}: {seconds} s each"), move || {
             run_together(&names, seconds, &host)
         }),
@@ -130,7 +131,7 @@ fn run(name: &str, seconds: u32, host: &str) -> Result<()> {
     // Its long log is only of interest after a failure.
     let log = folder.join(format!("{name}.log"));
     fuzzer.stderr(fs::File::create(&log)?);
-    let outcome = step::run(&mut fuzzer);
+    let outcome = child::run(&mut fuzzer);
     let said = fs::read(&log)?;
     let said = String::from_utf8_lossy(&said);
     let lines: Vec<&str> = said.lines().collect();

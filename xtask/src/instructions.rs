@@ -1,6 +1,6 @@
 //! Instructions of a shard's loop, counted by valgrind: `server/egress/benches/instructions.rs` has the bounds.
 
-use crate::{step::Step, workspace::cargo};
+use crate::{job::Step, workspace::cargo};
 
 /// In the profile and with the features of the tests, so that little is compiled again.
 pub(crate) fn step() -> Step {

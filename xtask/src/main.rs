@@ -1,18 +1,19 @@
 //! `cargo xtask`: sets up, builds, checks and starts Weir. The only build tooling.
 
 mod bundle;
+mod child;
 mod debian;
 mod dependencies;
 mod fuzz;
 mod harness;
 mod instructions;
+mod job;
 mod layers;
 mod linking;
 mod native;
 mod packages;
 mod run;
 mod setup;
-mod step;
 mod structure;
 mod test;
 mod tools;

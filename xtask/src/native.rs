@@ -5,10 +5,11 @@ use std::{process::Command, time::Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    child,
     harness::Tally,
+    job::Step,
     linking::LinkTimer,
     setup::Install,
-    step::{self, Step},
     workspace::{self, answer},
 };
 
@@ -28,10 +29,14 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn steps(options: &Options) -> Vec<Step> {
-    let [compiled, run, examples] = [(); 3].map(|()| options.clone());
+    let [compiled, all, examples] = [(); 3].map(|()| options.clone());
+    let mut run = Step::new("tests: run", move || self::run(&all));
+    if options.names.is_empty() {
+        run = run.about(20 * 60);
+    }
     vec![
-        Step::new("tests: compile", move || compile(&compiled)),
-        Step::new("tests: run", move || self::run(&run)),
+        Step::new("tests: compile", move || compile(&compiled)).about(260),
+        run,
         Step::new("tests: examples in documentation", move || {
             run_examples(&examples)
         }),
@@ -43,7 +48,7 @@ fn compile(options: &Options) -> Result<()> {
     cargo.arg("--no-run");
     let timer = LinkTimer::attach(&mut cargo, "link-timer")?;
     let began = Instant::now();
-    step::run(&mut cargo)?;
+    child::run(&mut cargo)?;
     let took = began.elapsed();
     if let Some((links, linking)) = timer.map(LinkTimer::finish).transpose()? {
         println!(
@@ -97,7 +102,7 @@ pub(crate) fn run_counting(command: &mut Command, options: &Options) -> Result<T
         command.env("WEIR_FULL", "1");
     }
     let mut tally = Tally::default();
-    let outcome = step::run_reading(command, |line| tally.read(line));
+    let outcome = child::run_reading(command, |line| tally.read(line));
     if !tally.failed.is_empty() {
         println!("\nFailed; `cargo xtask test NAME` runs one alone:");
         for name in &tally.failed {

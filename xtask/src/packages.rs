@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 
 use crate::{
     debian,
+    job::Step,
     setup::{Missing, Scope},
-    step::Step,
     tools,
     workspace::{answer, command, has},
 };
@@ -160,7 +160,12 @@ pub(crate) fn missing(scope: Scope) -> Option<Missing> {
     Some(Missing {
         description,
         by_hand,
-        step: Step::new("system packages", move || install(&missing)),
+        // Chromium, Firefox and coturn among them take longest.
+        step: Step::new("system packages", move || install(&missing)).about(match scope {
+            Scope::Run => 40,
+            Scope::Test | Scope::Ci => 90,
+        }),
+        compiled: false,
     })
 }
 

@@ -1,13 +1,13 @@
 //! `cargo xtask run`: from a fresh checkout to a running server; and `cargo xtask bench`.
 
-use std::process::Command;
+use std::{process::Command, sync::mpsc};
 
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    bundle, instructions,
-    setup::{self, Install, NO_INSTALL, Scope},
-    step::{self, Step},
+    bundle, child, instructions,
+    job::{self, Step},
+    setup::{self, Install, NO_INSTALL, Scope, SetUp},
     workspace::{self, root},
 };
 
@@ -17,11 +17,42 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         Some((flag, rest)) if flag == NO_INSTALL => (Install::Refused, without_dashes(rest)),
         _ => (Install::Allowed, without_dashes(args)),
     };
-    let mut steps = setup::steps(Scope::Run, install)?;
-    steps.push(Step::new("client", bundle::build));
-    steps.push(Step::command("server", release_build("server", "server")));
-    step::run_all(steps)?;
+    let missing = setup::missing(Scope::Run, install)?;
+    let steps = if missing.is_empty() && bundle::is_fresh() {
+        vec![Step::command("server", release_build("server", "server"))]
+    } else {
+        build_together(missing)
+    };
+    job::run(steps)?;
     become_program(&mut server(args)?)
+}
+
+/// The server is compiled beside the tools and the client: much of the client's time is one link, by one core.
+fn build_together(missing: SetUp) -> Vec<Step> {
+    let SetUp {
+        mut downloads,
+        mut tools,
+        last,
+    } = missing;
+    let (downloaded, wait) = mpsc::channel();
+    let mut cargo = release_build("server", "server");
+    // Of two that draw their progress in one terminal, neither can be read.
+    cargo.arg("--quiet");
+    let server = Step::new("server", move || {
+        // Nobody waits where a tool could not be compiled.
+        let _ = downloaded.send(());
+        child::run(&mut cargo)
+    });
+    downloads.push(server.about(130));
+    let client = Step::new("client", move || {
+        wait.recv()
+            .context("something that the client needs could not be installed")?;
+        bundle::build()
+    });
+    tools.push(client.about(90));
+    let mut steps = vec![Step::side_by_side(vec![downloads, tools])];
+    steps.extend(last);
+    steps
 }
 
 /// `cargo xtask COMMAND -- ARGS` and `cargo xtask COMMAND ARGS` mean the same.
@@ -54,9 +85,9 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
         bail!("name what to measure, for example: cargo xtask bench fanout");
     }
     if args[0] == "instructions" {
-        let mut steps = setup::steps(Scope::Ci, Install::Allowed)?;
+        let mut steps = setup::missing(Scope::Ci, Install::Allowed)?.steps();
         steps.push(instructions::step());
-        return step::run_all(steps).map(drop);
+        return job::run(steps).map(drop);
     }
     // A bench starts the server itself; only one of them needs browsers and the bundle.
     let with_browsers = args[0] == "files";
@@ -65,7 +96,7 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
     } else {
         Scope::Run
     };
-    let mut steps = setup::steps(scope, Install::Allowed)?;
+    let mut steps = setup::missing(scope, Install::Allowed)?.steps();
     if with_browsers {
         steps.push(Step::new("client", bundle::build));
         steps.push(Step::command(
@@ -81,7 +112,7 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
         steps.push(Step::command("live server", cargo));
     }
     steps.push(Step::command("bench", release_build("bench", "bench")));
-    step::run_all(steps)?;
+    job::run(steps)?;
     become_program(workspace::command("target/release/bench").args(args))
 }
 
@@ -101,5 +132,5 @@ fn become_program(command: &mut Command) -> Result<()> {
 
 #[cfg(not(unix))]
 fn become_program(command: &mut Command) -> Result<()> {
-    step::run(command)
+    child::run(command)
 }

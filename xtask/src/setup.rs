@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use anyhow::{Result, bail};
 
 use crate::{
-    debian, packages,
-    step::{self, Step},
-    tools, wasm,
+    debian,
+    job::{self, Step},
+    packages, tools, wasm,
     wasm::Wasm,
 };
 
@@ -38,6 +38,35 @@ pub(crate) struct Missing {
     pub(crate) by_hand: Vec<String>,
     /// Installs it.
     pub(crate) step: Step,
+    /// Whether it is a tool that cargo compiles, which needs nothing else of what may be missing.
+    pub(crate) compiled: bool,
+}
+
+/// The steps that install what is missing; none on a machine that has everything.
+#[derive(Default)]
+pub(crate) struct SetUp {
+    /// In this order. They wait for the network, or write files.
+    pub(crate) downloads: Vec<Step>,
+    /// Need no download of those. They compute.
+    pub(crate) tools: Vec<Step>,
+    /// After both.
+    pub(crate) last: Vec<Step>,
+}
+
+impl SetUp {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.downloads.is_empty() && self.tools.is_empty()
+    }
+
+    /// Both lists side by side.
+    pub(crate) fn steps(self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if !self.is_empty() {
+            steps.push(Step::side_by_side(vec![self.downloads, self.tools]));
+        }
+        steps.extend(self.last);
+        steps
+    }
 }
 
 /// `cargo xtask setup [--no-install]`
@@ -47,9 +76,9 @@ pub(crate) fn setup(args: &[String]) -> Result<()> {
         [flag] if flag == NO_INSTALL => Install::Refused,
         _ => bail!("usage: cargo xtask setup [{NO_INSTALL}]"),
     };
-    let steps = steps(Scope::Test, install)?;
-    let complete = steps.is_empty();
-    step::run_all(steps)?;
+    let missing = missing(Scope::Test, install)?;
+    let complete = missing.is_empty();
+    job::run(missing.steps())?;
     if complete {
         print_undo();
     }
@@ -61,11 +90,11 @@ pub(crate) fn setup(args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The steps that install what is missing; none on a machine that has everything. Prints what they will install.
+/// How to install what is missing. Prints what that is.
 ///
 /// # Errors
 /// When something is missing and must not be installed: what, and how to install it by hand.
-pub(crate) fn steps(scope: Scope, install: Install) -> Result<Vec<Step>> {
+pub(crate) fn missing(scope: Scope, install: Install) -> Result<SetUp> {
     let mut missing = Vec::new();
     missing.extend(packages::missing(scope));
     missing.extend(wasm::missing(scope));
@@ -73,9 +102,9 @@ pub(crate) fn steps(scope: Scope, install: Install) -> Result<Vec<Step>> {
     decide(missing, install)
 }
 
-pub(crate) fn decide(missing: Vec<Missing>, install: Install) -> Result<Vec<Step>> {
+pub(crate) fn decide(missing: Vec<Missing>, install: Install) -> Result<SetUp> {
     if missing.is_empty() {
-        return Ok(Vec::new());
+        return Ok(SetUp::default());
     }
     let list: String = missing.iter().fold(String::new(), |mut list, missing| {
         let _ = writeln!(list, "    {}", missing.description);
@@ -97,13 +126,21 @@ pub(crate) fn decide(missing: Vec<Missing>, install: Install) -> Result<Vec<Step
     println!(
         "This machine lacks the following; installing it now ({NO_INSTALL} would not):\n{list}"
     );
-    let mut steps: Vec<_> = missing.into_iter().map(|missing| missing.step).collect();
-    steps.push(Step::new("remove build files of the tools", || {
+    let mut set_up = SetUp::default();
+    for missing in missing {
+        if missing.compiled {
+            set_up.tools.push(missing.step);
+        } else {
+            set_up.downloads.push(missing.step);
+        }
+    }
+    let last = Step::new("remove build files of the tools", || {
         tools::clean()?;
         print_undo();
         Ok(())
-    }));
-    Ok(steps)
+    });
+    set_up.last.push(last);
+    Ok(set_up)
 }
 
 fn print_undo() {
@@ -142,14 +179,23 @@ mod tests {
             description: name.to_owned(),
             by_hand: vec![format!("get {name}")],
             step: Step::new(name, || panic!("must not run")),
+            compiled: name.starts_with("trunk"),
         }
     }
 
     #[test]
     fn where_nothing_is_missing_there_is_nothing_to_do() {
         for install in [Install::Allowed, Install::Refused] {
-            assert!(decide(Vec::new(), install).is_ok_and(|steps| steps.is_empty()));
+            assert!(decide(Vec::new(), install).is_ok_and(|set_up| set_up.is_empty()));
         }
+    }
+
+    #[test]
+    fn tools_are_compiled_beside_the_downloads() {
+        let missing = vec![lacking("clang"), lacking("trunk 1"), lacking("npm")];
+        let set_up = decide(missing, Install::Allowed).expect("it may be installed");
+        assert_eq!((set_up.downloads.len(), set_up.tools.len()), (2, 1));
+        assert_eq!(set_up.steps().len(), 2, "all of that, then the cleaning");
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    bundle, dependencies, fuzz, instructions,
+    bundle, child, dependencies, fuzz, instructions,
+    job::{self, Step, Times},
     native::{self, Options},
     setup::{self, Install, NO_INSTALL, Scope},
-    step::{self, Step},
     structure,
     wasm::Wasm,
     workspace::{self, cargo, for_once},
@@ -78,55 +78,59 @@ fn parse(args: &[String]) -> Result<Options> {
 
 fn check(options: Options) -> Result<()> {
     let scope = if options.ci { Scope::Ci } else { Scope::Test };
-    let mut steps = setup::steps(scope, options.install)?;
+    let mut steps = setup::missing(scope, options.install)?.steps();
     if options.ci {
         steps.extend(dependencies::steps());
     }
-    if options.names.is_empty() {
-        steps.extend(static_checks(options.ci));
-    }
     // The server's tests drive real browsers against the bundle.
-    steps.push(Step::new("bundle", bundle::build));
+    let bundle = Step::new("bundle", bundle::build).about(90);
     if options.names.is_empty() {
-        steps.push(Step::new("size of the bundle", bundle::check_size));
+        steps.extend(static_checks(options.ci, bundle));
+    } else {
+        steps.push(bundle);
     }
     steps.extend(native::steps(&options));
     if options.names.is_empty() {
         let options = options.clone();
-        steps.push(Step::new("tests in Chromium", move || {
-            browser_tests(&options)
-        }));
+        let tests = Step::new("tests in Chromium", move || browser_tests(&options));
+        steps.push(tests.about(140));
     }
     if options.ci {
         steps.push(instructions::step());
         steps.extend(fuzz::all()?);
     }
-    let times = step::run_all(steps)?;
+    let times = job::run(steps)?;
     print_times(&times);
     Ok(())
 }
 
-/// What needs no test to run.
-fn static_checks(ci: bool) -> Vec<Step> {
+/// What needs no test to run. The bundle is built beside the checks: much of its time is one link, by one core.
+fn static_checks(ci: bool, bundle: Step) -> Vec<Step> {
+    let clippy = Step::command("clippy, native", {
+        let mut clippy = cargo(ci, &["clippy", "--workspace", "--all-targets"]);
+        clippy.args(["--", "-D", "warnings"]);
+        clippy
+    });
+    let documentation = Step::command("documentation", {
+        let mut doc = cargo(ci, &["doc", "--workspace", "--no-deps"]);
+        doc.env("RUSTDOCFLAGS", "-D warnings");
+        doc
+    });
+    let size = Step::new("size of the bundle", bundle::check_size);
+    // After the bundle: its build scripts are in the folder that the other checks lock.
+    let clippy_wasm = Step::new("clippy, Wasm", move || {
+        let mut cargo = Wasm::find()?.command("cargo");
+        cargo.args(["clippy", "--package", "client", "--all-targets"]);
+        cargo.args(["--target", "wasm32-unknown-unknown", "--", "-D", "warnings"]);
+        child::run(for_once(&mut cargo, ci))
+    });
     vec![
         Step::new("structure", structure::check),
         Step::command("format", cargo(ci, &["fmt", "--all", "--check"])),
-        Step::command("clippy, native", {
-            let mut clippy = cargo(ci, &["clippy", "--workspace", "--all-targets"]);
-            clippy.args(["--", "-D", "warnings"]);
-            clippy
-        }),
-        Step::new("clippy, Wasm", move || {
-            let mut cargo = Wasm::find()?.command("cargo");
-            cargo.args(["clippy", "--package", "client", "--all-targets"]);
-            cargo.args(["--target", "wasm32-unknown-unknown", "--", "-D", "warnings"]);
-            step::run(for_once(&mut cargo, ci))
-        }),
-        Step::command("documentation", {
-            let mut doc = cargo(ci, &["doc", "--workspace", "--no-deps"]);
-            doc.env("RUSTDOCFLAGS", "-D warnings");
-            doc
-        }),
+        Step::side_by_side(vec![
+            vec![clippy.about(150), documentation],
+            vec![bundle, size, clippy_wasm],
+        ]),
     ]
 }
 
@@ -148,14 +152,13 @@ fn browser_tests(options: &Options) -> Result<()> {
     native::run_counting(for_once(&mut tests, options.ci), options).map(drop)
 }
 
-fn print_times(times: &[(String, Duration)]) {
-    println!("\nAll passed.");
-    for (name, took) in times {
+fn print_times(times: &Times) {
+    println!("\nAll passed. Some steps ran side by side:");
+    for (name, took) in &times.steps {
         println!("    {:>7.1} s  {name}", took.as_secs_f64());
     }
-    let total: Duration = times.iter().map(|(_, took)| *took).sum();
-    println!("    {:>7.1} s  in total", total.as_secs_f64());
-    if total > BUDGET {
+    println!("    {:>7.1} s  in total", times.total.as_secs_f64());
+    if times.total > BUDGET {
         println!(
             "Warning: this took longer than the {} minutes that a bare machine may take.",
             BUDGET.as_secs() / 60

@@ -9,8 +9,9 @@ use std::{fs, io::ErrorKind, path::PathBuf};
 use anyhow::Result;
 
 use crate::{
+    child,
+    job::Step,
     setup::{Missing, Scope},
-    step::{self, Step},
     workspace::{self, answer, command, has},
 };
 
@@ -47,15 +48,20 @@ pub(crate) fn missing(scope: Scope) -> Result<Vec<Missing>> {
     let mut missing = Vec::new();
     // The generated JavaScript and the compiled code must agree to the patch version.
     if !is_version("wasm-bindgen", &bindgen) || !has("wasm-bindgen-test-runner") {
-        missing.push(from_crates_io("wasm-bindgen-cli", &bindgen, &[]));
+        missing.push(from_crates_io("wasm-bindgen-cli", &bindgen, &[], 40));
     }
     if !is_version("trunk", TRUNK) {
         // Without the features that download tools and look for a newer trunk at every build.
-        missing.push(from_crates_io("trunk", TRUNK, &["--no-default-features"]));
+        missing.push(from_crates_io(
+            "trunk",
+            TRUNK,
+            &["--no-default-features"],
+            100,
+        ));
     }
     missing.extend(from_npm(scope));
     if scope >= Scope::Test && !has("geckodriver") {
-        missing.push(from_crates_io("geckodriver", GECKODRIVER, &[]));
+        missing.push(from_crates_io("geckodriver", GECKODRIVER, &[], 30));
     }
     if scope >= Scope::Test && !has_python_packages() {
         let list = python_packages();
@@ -68,19 +74,20 @@ pub(crate) fn missing(scope: Scope) -> Result<Vec<Missing>> {
                 "python3 -m venv .tools/python".to_owned(),
                 format!(".tools/python/bin/python -m pip install {}", list.join(" ")),
             ],
-            step: Step::new(list.join(" and "), install_python_packages),
+            step: Step::new(list.join(" and "), install_python_packages).about(20),
+            compiled: false,
         });
     }
     if scope >= Scope::Ci {
         if !is_version("cargo-deny", CARGO_DENY) {
-            missing.push(from_crates_io("cargo-deny", CARGO_DENY, &[]));
+            missing.push(from_crates_io("cargo-deny", CARGO_DENY, &[], 100));
         }
         let gungraun = workspace::locked_version("gungraun")?;
         if !is_version("gungraun-runner", &gungraun) {
-            missing.push(from_crates_io("gungraun-runner", &gungraun, &[]));
+            missing.push(from_crates_io("gungraun-runner", &gungraun, &[], 30));
         }
         if answer("cargo-machete", &["--version"]).as_deref() != Some(CARGO_MACHETE) {
-            missing.push(from_crates_io("cargo-machete", CARGO_MACHETE, &[]));
+            missing.push(from_crates_io("cargo-machete", CARGO_MACHETE, &[], 20));
         }
     }
     Ok(missing)
@@ -146,14 +153,14 @@ fn install_python_packages() -> Result<()> {
     let folder = workspace::tools().join("python");
     let mut venv = command("python3");
     venv.args(["-m", "venv", "--clear"]).arg(folder);
-    step::run(&mut venv)?;
+    child::run(&mut venv)?;
     let mut pip = command(&python());
     pip.args(["-m", "pip", "install", "--disable-pip-version-check"]);
-    if !step::is_terminal() {
+    if !child::is_terminal() {
         pip.arg("--quiet");
     }
     pip.args(python_packages());
-    step::run(&mut pip)
+    child::run(&mut pip)
 }
 
 fn python() -> String {
@@ -190,11 +197,17 @@ fn from_npm(scope: Scope) -> Option<Missing> {
         description: format!("{} from npm, in .tools", packages.join(" and ")),
         by_hand: vec![format!("npm install --no-save --prefix .tools {list}")],
         step: Step::command(packages.join(" and "), npm),
+        compiled: false,
     })
 }
 
-/// A program from the Rust registry, compiled once.
-fn from_crates_io(package: &'static str, version: &str, features: &[&str]) -> Missing {
+/// A program from the Rust registry, compiled once, in about these seconds on two cores.
+fn from_crates_io(
+    package: &'static str,
+    version: &str,
+    features: &[&str],
+    seconds: u64,
+) -> Missing {
     let install = [package, "--version", version];
     let mut cargo = command("cargo");
     cargo
@@ -209,7 +222,7 @@ fn from_crates_io(package: &'static str, version: &str, features: &[&str]) -> Mi
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "0");
-    if !step::is_terminal() {
+    if !child::is_terminal() {
         cargo.arg("--quiet");
     }
     let by_hand = ["cargo install --locked --root .tools"].iter();
@@ -219,7 +232,8 @@ fn from_crates_io(package: &'static str, version: &str, features: &[&str]) -> Mi
             "{package} {version} from the Rust registry, compiled once, in .tools"
         ),
         by_hand: vec![by_hand.join(" ")],
-        step: Step::command(format!("{package} {version}"), cargo),
+        step: Step::command(format!("{package} {version}"), cargo).about(seconds),
+        compiled: true,
     }
 }
 

@@ -13,9 +13,9 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    debian,
+    child, debian,
+    job::Step,
     setup::{Missing, Scope},
-    step::{self, Step},
     workspace::{self, answer, command},
 };
 
@@ -98,6 +98,7 @@ pub(crate) fn missing(scope: Scope) -> Vec<Missing> {
             description: "rustfmt and clippy, by rustup".to_owned(),
             by_hand: vec!["rustup component add rustfmt clippy".to_owned()],
             step: Step::command("rustfmt and clippy", rustup),
+            compiled: false,
         });
     }
     if Wasm::find().is_err() {
@@ -108,6 +109,7 @@ pub(crate) fn missing(scope: Scope) -> Vec<Missing> {
             ),
             by_hand: vec![format!("rustup target add {TARGET}")],
             step: Step::new("the Wasm target", install),
+            compiled: false,
         });
     }
     missing
@@ -117,7 +119,7 @@ fn install() -> Result<()> {
     let mut rustup = command("rustup");
     rustup.args(["target", "add", TARGET]);
     // rustup may also succeed for a toolchain other than the one on PATH.
-    let added = step::run_within(&mut rustup, PATIENCE);
+    let added = child::run_within(&mut rustup, PATIENCE);
     let Err(error) = added.and_then(|()| Wasm::find().map(drop)) else {
         return Ok(());
     };

@@ -1,4 +1,4 @@
-//! Steps of a longer job: running them in order, with a name and a time for each.
+//! Child processes: runs them to their end, reads what they print, and shows how to run one alone.
 
 use std::{
     env,
@@ -14,44 +14,6 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::workspace;
-
-pub(crate) struct Step {
-    name: String,
-    work: Box<dyn FnOnce() -> Result<()>>,
-}
-
-impl Step {
-    pub(crate) fn new(
-        name: impl Into<String>,
-        work: impl FnOnce() -> Result<()> + 'static,
-    ) -> Self {
-        Self {
-            name: name.into(),
-            work: Box::new(work),
-        }
-    }
-
-    /// A step that is one command.
-    pub(crate) fn command(name: impl Into<String>, mut command: Command) -> Self {
-        Self::new(name, move || run(&mut command))
-    }
-}
-
-/// Runs the steps in order up to the first that fails; returns what each took.
-pub(crate) fn run_all(steps: Vec<Step>) -> Result<Vec<(String, Duration)>> {
-    let total = steps.len();
-    let mut times = Vec::with_capacity(total);
-    for (index, Step { name, work }) in steps.into_iter().enumerate() {
-        let number = index + 1;
-        println!("[{number}/{total}] {name}");
-        let started = Instant::now();
-        work().with_context(|| format!("step '{name}' failed"))?;
-        let took = started.elapsed();
-        println!("[{number}/{total}] {name}: {:.1} s", took.as_secs_f64());
-        times.push((name, took));
-    }
-    Ok(times)
-}
 
 /// Runs a command to its end. The error says how to run it alone.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
@@ -194,17 +156,6 @@ mod tests {
         let root = workspace::root().display();
         let path = format!("{root}/target/link-timer:{root}/.tools/bin:/usr/bin");
         assert_eq!(short_path(&path), "$PWD/.tools/bin:$PATH");
-    }
-
-    #[test]
-    fn the_first_failure_ends_the_job_and_is_named() {
-        let steps = vec![
-            Step::new("one", || Ok(())),
-            Step::new("two", || bail!("no")),
-            Step::new("three", || panic!("must not run")),
-        ];
-        let error = run_all(steps).expect_err("step two fails");
-        assert_eq!(format!("{error:#}"), "step 'two' failed: no");
     }
 
     #[test]
