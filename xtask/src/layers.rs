@@ -105,10 +105,13 @@ const OWNED: &[(&str, &[&str])] = &[
     ("rtc", &["peer", "testkit"]),
     ("rtc-crypto", &["connection", "egress", "srtp", "transport"]),
     ("rtc-dtls", &["transport"]),
+    // Weir has an ICE agent of its own.
+    ("rtc-ice", &[]),
     ("rtc-rtcp", &["egress"]),
     ("rtc-rtp", &["egress", "srtp"]),
     ("rtc-shared", &["egress", "srtp", "transport"]),
     ("rtc-srtp", &["egress", "srtp"]),
+    ("rtc-stun", &["transport"]),
     ("turn-types", &["fuzz", "turn"]),
     ("webrtc", &["peer", "testkit"]),
 ];
@@ -228,7 +231,7 @@ mod tests {
 
     #[test]
     fn packages_depend_on_lower_layers_only() {
-        for dependency in ["stream", "webrtc", "ffmpeg-next"] {
+        for dependency in ["stream", "webrtc", "rtc", "rtc-ice", "ffmpeg-next"] {
             let package = manifest(&format!(
                 "[package]\nname = \"net\"\n[dependencies]\n{dependency}.workspace = true\n"
             ));
@@ -240,6 +243,15 @@ mod tests {
         }
         let timeline = "[package]\nname = \"timeline\"\n[dependencies]\ntokio.workspace = true\n";
         assert_eq!(check_package(&manifest(timeline)).len(), 1);
+    }
+
+    #[test]
+    fn only_the_transport_knows_dtls() {
+        for (package, wrong) in [("transport", 0), ("egress", 1), ("connection", 1)] {
+            let dependency = "[dependencies]\nrtc-dtls.workspace = true\n";
+            let package = manifest(&format!("[package]\nname = \"{package}\"\n{dependency}"));
+            assert_eq!(check_package(&package).len(), wrong, "{package:?}");
+        }
     }
 
     #[test]

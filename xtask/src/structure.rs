@@ -21,20 +21,6 @@ const CLIENT: &[(&str, &[&str])] = &[
 /// Bindings to the browser, which `state` of the client does without: its tests run natively.
 const BROWSER: &[&str] = &["web_sys::", "js_sys::"];
 
-/// Parts of `rtc` that packages of the server do without, except for one. They use others: packet headers, SRTP, cryptography.
-const RTC_PARTS: &[(&str, Option<&str>)] = &[
-    ("rtc::dtls", Some("transport")),
-    ("rtc::stun", Some("transport")),
-    ("rtc::ice", None),
-    ("rtc::peer_connection", None),
-    ("rtc::rtp_transceiver", None),
-    ("rtc::media_stream", None),
-    ("rtc::data_channel", None),
-];
-
-/// The packages of the server that use `rtc`; the terminal peer and the test kit use all of it.
-const OWN_ENGINE: &[&str] = &["connection", "egress", "srtp", "transport"];
-
 /// Names of earlier versions, each replaced by the usual word of the field: `FeedSink` is `Appender` now.
 const RETIRED: &[&str] = &[
     "Admission",
@@ -125,19 +111,6 @@ fn imports(source: &Source) -> Vec<String> {
             let used = BROWSER.iter().filter(|path| mentions(&source.text, path));
             wrong.extend(used.map(|used| format!("{path}: `state` is pure, without `{used}`")));
         }
-    }
-    for package in OWN_ENGINE {
-        if !source.path.starts_with(format!("server/{package}")) {
-            continue;
-        }
-        let foreign = RTC_PARTS
-            .iter()
-            .filter(|(_, owner)| *owner != Some(package));
-        let used = foreign.filter(|(part, _)| mentions(&source.text, part));
-        wrong.extend(used.map(|(part, owner)| match owner {
-            Some(owner) => format!("{path}: `{part}` belongs to `{owner}`"),
-            None => format!("{path}: Weir has its own in place of `{part}`"),
-        }));
     }
     wrong
 }
@@ -283,16 +256,6 @@ mod tests {
         let text = "fn width(window: web_sys::Window) {}";
         assert_eq!(imports(&source("client/src/state/a.rs", text)).len(), 1);
         assert_eq!(imports(&source("client/src/hooks/a.rs", text)).len(), 0);
-    }
-
-    #[test]
-    fn only_the_transport_knows_dtls_and_nothing_of_the_server_a_peer_connection() {
-        let text = "use rtc::dtls::endpoint::Endpoint;\nuse rtc::peer_connection::RTCPeerConnection;\nuse rtc::rtp::Header;";
-        let wrong = |path: &str| imports(&source(path, text)).len();
-        assert_eq!(wrong("server/egress/src/a.rs"), 2);
-        assert_eq!(wrong("server/connection/src/a.rs"), 2);
-        assert_eq!(wrong("server/transport/src/a.rs"), 1);
-        assert_eq!(wrong("server/peer/src/a.rs"), 0);
     }
 
     #[test]
