@@ -101,6 +101,17 @@ const NEEDS: &[Need] = &[
         names: ["python3-venv", "python3-pip", "python", "python"],
     },
     Need {
+        description: "GStreamer with webrtcbin, for Python (a third-party viewer)",
+        scope: Scope::Test,
+        present: has_webrtcbin,
+        names: [
+            "python3-gi gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice gstreamer1.0-plugins-bad gstreamer1.0-plugins-good",
+            "python3-gobject libnice-gstreamer1 gstreamer1-plugins-bad-free gstreamer1-plugins-good",
+            "python-gobject libnice gst-plugins-bad gst-plugins-good",
+            "pygobject3 gstreamer",
+        ],
+    },
+    Need {
         description: "coturn, with its test client",
         scope: Scope::Test,
         present: || has("turnserver") && has("turnutils_uclient"),
@@ -258,6 +269,18 @@ fn has_libclang() -> bool {
                 && (name.contains(".so") || name.ends_with(".dylib"))
         })
     })
+}
+
+/// What server/tests/protocol/connecting/webrtcbin.py loads.
+fn has_webrtcbin() -> bool {
+    const ASK: &str = "import gi
+gi.require_version('Gst', '1.0')
+gi.require_version('GstWebRTC', '1.0')
+from gi.repository import Gst, GstWebRTC
+Gst.init(None)
+elements = ['webrtcbin', 'nicesrc', 'dtlsdec', 'srtpdec', 'rtpbin', 'rtph264depay', 'rtpvp8depay', 'h264parse']
+print(all(map(Gst.ElementFactory.find, elements)))";
+    answer("/usr/bin/python3", &["-c", ASK]).as_deref() == Some("True")
 }
 
 fn has_chinese_font() -> bool {

@@ -16,7 +16,7 @@ use crate::clients::transport::Transport;
 
 /// Installed by `cargo xtask setup`.
 pub(super) const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools");
-pub(super) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/connecting");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/connecting");
 /// The body of an async function, which has `options`.
 const IN_PAGE: &str = include_str!("connect.js");
 
@@ -27,6 +27,27 @@ pub(super) async fn connect_py<T: DeserializeOwned>(
     let mut command = Command::new(PYTHON);
     command.arg(format!("{FOLDER}/connect.py"));
     command.args([&server.url, "film"]).args(arguments);
+    lines(command).await
+}
+
+/// That of the system, which has GStreamer's bindings.
+const SYSTEM_PYTHON: &str = "/usr/bin/python3";
+
+pub(super) fn has_webrtcbin() -> bool {
+    let ask =
+        "import gi; gi.require_version('GstWebRTC', '1.0'); from gi.repository import GstWebRTC";
+    let mut python = Command::new(SYSTEM_PYTHON);
+    let status = python.args(["-c", ask]).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
+pub(super) async fn connect_webrtcbin<T: DeserializeOwned>(
+    server: &TestServer,
+    cases: &str,
+) -> Vec<T> {
+    let mut command = Command::new(SYSTEM_PYTHON);
+    command.arg(format!("{FOLDER}/webrtcbin.py"));
+    command.args([&server.url, "film", cases]);
     lines(command).await
 }
 
@@ -51,7 +72,7 @@ pub(super) async fn connect_mjs<T: DeserializeOwned>(
 }
 
 /// Runs a script that prints a line for each try.
-pub(super) async fn lines<T: DeserializeOwned>(mut script: Command) -> Vec<T> {
+async fn lines<T: DeserializeOwned>(mut script: Command) -> Vec<T> {
     script.stdin(Stdio::null()).stderr(Stdio::inherit());
     let output = tokio::task::spawn_blocking(move || script.output());
     let output = output.await.expect("no panic").expect("it starts");

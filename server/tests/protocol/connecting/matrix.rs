@@ -12,7 +12,9 @@ use testkit::browser::TestBrowser;
 use testkit::site::Site;
 use testkit::{PATIENCE, TestServer, eventually, repetitions, skip};
 
-use super::clients::{TOOLS, connect_mjs, connect_py, has_node_clients};
+use super::clients::{
+    TOOLS, connect_mjs, connect_py, connect_webrtcbin, has_node_clients, has_webrtcbin,
+};
 use super::serve;
 use crate::clients::aiortc::PYTHON;
 use crate::clients::str0m_viewer::{Joining, Str0mViewer};
@@ -141,6 +143,20 @@ async fn aiortc_plays_in_each_case() {
         outcomes.extend(connect_py(&server, &arguments()).await);
     }
     report("aiortc", &CASES, &outcomes);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webrtcbin_of_gstreamer_plays_in_each_case() {
+    if !has_webrtcbin() {
+        return skip("GStreamer's webrtcbin is missing; `cargo xtask setup` installs it");
+    }
+    let server = serve().await;
+    let mut outcomes = Vec::new();
+    for _ in 0..tries() {
+        outcomes.extend(connect_webrtcbin(&server, &names(&CASES).join(",")).await);
+    }
+    report("webrtcbin", &CASES, &outcomes);
     server.stop().await;
 }
 
