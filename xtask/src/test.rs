@@ -37,6 +37,8 @@ const FIELD: &[&str] = &[
     "plain_room::",
     "plain_text::",
     "a_keyframe_request_stops_no_viewer_for_longer_than_the_encoder_takes",
+    "h264_in_another_packetization_mode_alone_is_refused_and_not_served_as_sound_only",
+    "h264_without_packetization_mode_1_alone_gets_vp8_or_406_with_the_reason",
     "a_track_of_one_picture_loses_to_one_of_many",
     "a_package_with_a_service_is_installed_without_being_started_or_enabled",
     "a_frame_rate_that_the_packets_contradict_is_not_claimed",

@@ -90,6 +90,14 @@ fn offered(section: &Section<'_>, codec: Codec) -> Vec<Format> {
         .collect()
 }
 
+/// Whether the section has H.264, in whatever packetization mode.
+pub(crate) fn offers_h264(section: &Section<'_>) -> bool {
+    section
+        .formats()
+        .filter_map(|format| rtpmap(section, format.parse().ok()?))
+        .any(|(name, _)| name.eq_ignore_ascii_case(Codec::H264.rtpmap_name()))
+}
+
 fn can_send(codec: Codec, fmtp: &str) -> bool {
     // FU-A and STAP-A need the non-interleaved mode (RFC 6184 6.3).
     let packetization = codec != Codec::H264 || number(fmtp, "packetization-mode") == Some(1);

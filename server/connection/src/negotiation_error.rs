@@ -39,6 +39,10 @@ pub enum NegotiationError {
     NothingWanted { wanted: &'static str },
     #[error("No codec in common: the offer has none of {can_send} in a form that can be sent.")]
     NoCommonCodec { can_send: String },
+    #[error(
+        "The offer takes H264 only without packetization-mode=1, and a picture of this stream does not fit into single NAL units; add packetization-mode=1 to its a=fmtp, or offer VP8."
+    )]
+    PacketizationMode,
     #[error("The offer sends nothing; a publisher's transceivers are sendonly.")]
     NothingSent,
     #[error("The offer sends more than two tracks of {kind}; send one of {kind}.")]

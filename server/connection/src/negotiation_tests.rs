@@ -282,6 +282,43 @@ fn an_offer_that_cannot_be_served_gets_the_reason() {
 }
 
 #[test]
+fn h264_in_another_packetization_mode_alone_is_refused_and_not_served_as_sound_only() {
+    let h264 = |fmtp: &str| {
+        let video = video("recvonly").replace(
+            "m=video 9 UDP/TLS/RTP/SAVPF 96",
+            "m=video 9 UDP/TLS/RTP/SAVPF 50 96",
+        );
+        format!(
+            "{HEAD}{}{video}a=rtpmap:50 h264/90000\r\n{fmtp}",
+            audio("recvonly")
+        )
+    };
+    let without_vp8 = |offer: String| offer.replace("VP8", "x");
+    let negotiate =
+        |offer: String| Negotiation::new(&offer, &offering()).map(|negotiation| negotiation.video);
+    for fmtp in [
+        "",
+        "a=fmtp:50 profile-level-id=42e01f\r\n",
+        "a=fmtp:50 packetization-mode=0;profile-level-id=42e01f\r\n",
+        "a=fmtp:50 packetization-mode=2\r\n",
+    ] {
+        let refused = negotiate(without_vp8(h264(fmtp)));
+        assert_eq!(refused, Err(NegotiationError::PacketizationMode), "{fmtp}");
+        let video = negotiate(h264(fmtp)).unwrap().unwrap();
+        assert_eq!(video.codec, Codec::Vp8, "{fmtp}");
+    }
+    let sent = negotiate(without_vp8(h264("a=fmtp:50 packetization-mode=1\r\n")));
+    assert_eq!(sent.unwrap().unwrap().codec, Codec::H264);
+    // A stream without H.264 has no need to say it.
+    let vp9 = Offering {
+        video: vec![Codec::Vp9],
+        ..offering()
+    };
+    let offer = without_vp8(h264("")).replace("VP9", "x");
+    assert!(Negotiation::new(&offer, &vp9).unwrap().audio.is_some());
+}
+
+#[test]
 fn a_viewer_that_offers_setup_active_is_the_dtls_client() {
     let offer = format!("{HEAD}{}", video("recvonly"));
     let is_client = |offer: &str| {

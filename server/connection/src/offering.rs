@@ -2,7 +2,7 @@
 
 use shared::api::Codec;
 
-use super::codecs::{Format, choose};
+use super::codecs::{Format, choose, offers_h264};
 use super::negotiation_error::NegotiationError;
 use super::sdp::{Direction, Sdp};
 
@@ -32,6 +32,8 @@ pub(super) fn assign(sdp: &Sdp<'_>, offering: &Offering) -> Result<Assignment, N
     let (mut sends_only, mut wants, mut receives) = (false, false, false);
     let mut serve: Vec<Option<Medium>> = vec![None; sdp.media.len()];
     let (mut video, mut audio) = (None, None);
+    // An m-line takes H.264, which the stream has, in a packetization mode that is not sent.
+    let mut lacks_mode = false;
     // Video first: without BUNDLE there is a single transport, and video gets it.
     for medium in [Medium::Video, Medium::Audio] {
         for (index, section) in sdp.media.iter().enumerate() {
@@ -60,16 +62,24 @@ pub(super) fn assign(sdp: &Sdp<'_>, offering: &Offering) -> Result<Assignment, N
                     wants |= !codecs.is_empty();
                     let shares_transport = serve.iter().all(Option::is_none)
                         || section.mid().is_some_and(|mid| bundle.contains(&mid));
-                    if taken.is_none()
-                        && shares_transport
-                        && let Some(format) = choose(section, codecs, profile)
-                    {
-                        *taken = Some(format);
-                        serve[index] = Some(medium);
+                    if taken.is_none() && shares_transport {
+                        match choose(section, codecs, profile) {
+                            Some(format) => {
+                                *taken = Some(format);
+                                serve[index] = Some(medium);
+                            }
+                            None => {
+                                lacks_mode |= codecs.contains(&Codec::H264) && offers_h264(section)
+                            }
+                        }
                     }
                 }
             }
         }
+    }
+    // Not sound alone: the viewer would not learn why it has no picture.
+    if video.is_none() && lacks_mode {
+        return Err(NegotiationError::PacketizationMode);
     }
     if serve.iter().any(Option::is_some) {
         return Ok((serve, video, audio));

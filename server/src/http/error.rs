@@ -83,6 +83,7 @@ impl HttpError {
                     | NegotiationError::RepeatedMid => (S::UNPROCESSABLE_ENTITY, None),
                     NegotiationError::NothingWanted { .. }
                     | NegotiationError::NothingReceivable { .. }
+                    | NegotiationError::PacketizationMode
                     | NegotiationError::NoCommonCodec { .. } => (S::NOT_ACCEPTABLE, None),
                 },
                 SessionError::Stream(error) => Self::status_of_stream(error),

@@ -81,3 +81,28 @@ async fn an_unknown_stream_gets_404() {
     viewer.leave().await;
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h264_without_packetization_mode_1_alone_gets_vp8_or_406_with_the_reason() {
+    let server = TestServer::with(&["test:"]).await;
+    for (vp8, status) in [(true, 201), (false, 406)] {
+        let wants = Wants {
+            vp8,
+            ..Wants::default()
+        };
+        let (viewer, offer) = TestViewer::offer(wants).await;
+        let offer = offer.replace("packetization-mode=1", "packetization-mode=0");
+        assert!(offer.contains("m=audio") && offer.contains("packetization-mode=0"));
+        let response = server.post("/whep/test", "application/sdp", offer).await;
+        assert_eq!(response.status(), status);
+        if vp8 {
+            let answer = response.text().await.unwrap();
+            assert!(answer.contains("VP8/90000"), "{answer}");
+        } else {
+            let sentence = sentence(response).await;
+            assert!(sentence.contains("packetization-mode=1"), "{sentence}");
+        }
+        viewer.leave().await;
+    }
+    server.stop().await;
+}
