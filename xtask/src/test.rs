@@ -31,6 +31,7 @@ const FIELD: &[&str] = &[
     "a_description_that_cannot_be_used_ends_the_link_with_a_sentence_of_its_own",
     "malformed::",
     "matrix::",
+    "late_joiners::",
     "sources_that_encode_leave_no_memory_behind_when_they_stop",
     "a_rendition_that_nobody_watches_leaves_no_memory_behind_while_its_source_runs",
     "plain_relay::",

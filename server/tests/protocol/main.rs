@@ -9,6 +9,7 @@ mod counters;
 mod demotion;
 mod folders;
 mod ice_tcp;
+mod late_joiners;
 mod lifecycle;
 mod limits;
 mod live;
