@@ -12,6 +12,7 @@ mod layers;
 mod linking;
 mod native;
 mod packages;
+mod pion;
 mod run;
 mod setup;
 mod structure;

@@ -112,6 +112,12 @@ const NEEDS: &[Need] = &[
         ],
     },
     Need {
+        description: "Go (for a viewer built on Pion)",
+        scope: Scope::Test,
+        present: || has("go"),
+        names: ["golang-go", "golang", "go", "go"],
+    },
+    Need {
         description: "coturn, with its test client",
         scope: Scope::Test,
         present: || has("turnserver") && has("turnutils_uclient"),

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::{
     debian,
     job::{self, Step},
-    packages, tools, wasm,
+    packages, pion, tools, wasm,
     wasm::Wasm,
 };
 
@@ -99,6 +99,7 @@ pub(crate) fn missing(scope: Scope, install: Install) -> Result<SetUp> {
     missing.extend(packages::missing(scope));
     missing.extend(wasm::missing(scope));
     missing.extend(tools::missing(scope)?);
+    missing.extend(pion::missing(scope));
     decide(missing, install)
 }
 

@@ -51,6 +51,19 @@ pub(super) async fn connect_webrtcbin<T: DeserializeOwned>(
     lines(command).await
 }
 
+/// Its sources are in the folder `pion`.
+const PION_VIEWER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/bin/pion-viewer");
+
+pub(super) fn has_pion() -> bool {
+    Path::new(PION_VIEWER).exists()
+}
+
+pub(super) async fn connect_pion<T: DeserializeOwned>(server: &TestServer, cases: &str) -> Vec<T> {
+    let mut command = Command::new(PION_VIEWER);
+    command.args([&server.url, "film", cases]);
+    lines(command).await
+}
+
 pub(super) fn has_node_clients() -> bool {
     let installed = |package| Path::new(TOOLS).join("node_modules").join(package).exists();
     ["werift", "node-datachannel", "@roamhq/wrtc"]

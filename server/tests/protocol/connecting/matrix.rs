@@ -13,7 +13,8 @@ use testkit::site::Site;
 use testkit::{PATIENCE, TestServer, eventually, repetitions, skip};
 
 use super::clients::{
-    TOOLS, connect_mjs, connect_py, connect_webrtcbin, has_node_clients, has_webrtcbin,
+    TOOLS, connect_mjs, connect_pion, connect_py, connect_webrtcbin, has_node_clients, has_pion,
+    has_webrtcbin,
 };
 use super::serve;
 use crate::clients::aiortc::PYTHON;
@@ -157,6 +158,20 @@ async fn webrtcbin_of_gstreamer_plays_in_each_case() {
         outcomes.extend(connect_webrtcbin(&server, &names(&CASES).join(",")).await);
     }
     report("webrtcbin", &CASES, &outcomes);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pion_plays_in_each_case() {
+    if !has_pion() {
+        return skip("the viewer built on Pion is missing; `cargo xtask setup` builds it");
+    }
+    let server = serve().await;
+    let mut outcomes = Vec::new();
+    for _ in 0..tries() {
+        outcomes.extend(connect_pion(&server, &names(&CASES).join(",")).await);
+    }
+    report("Pion", &CASES, &outcomes);
     server.stop().await;
 }
 
