@@ -13,6 +13,7 @@
 //! | [`refusal`] | refusals, each with an error code and a sentence for users |
 //! | [`outbox`] | the bounded queue of messages for one socket |
 //! | `room_entry` | a room of the registry, with the outboxes of its sockets |
+//! | `open_sockets` | the open sockets, and how many may be open; pure |
 //! | [`registry`] | every room of this server, and the limits on them |
 //! | [`socket`] | one connected socket |
 //!
@@ -20,6 +21,7 @@
 
 mod malformed;
 pub mod name;
+mod open_sockets;
 pub mod outbox;
 mod plain_room;
 mod plain_rooms;

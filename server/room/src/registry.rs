@@ -11,6 +11,7 @@ use limits::CountedAddress;
 use shared::signaling::{AWAY_TIMEOUT_S, IDLE_TIMEOUT_S};
 use tokio::sync::Notify;
 
+use super::open_sockets::OpenSockets;
 use super::outbox::Outbox;
 use super::plain_room::Role;
 use super::plain_rooms::{DEFAULT, PlainRooms};
@@ -26,9 +27,6 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// At shutdown, time for sockets to receive their last message.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(1500);
-
-/// Sockets over the limit that are opened to receive the refusal; more are not opened.
-const MAX_REJECTED: usize = 64;
 
 /// The limits of rooms and sockets.
 #[derive(Clone, Debug)]
@@ -82,14 +80,6 @@ struct Inner {
     socket_closed: Notify,
 }
 
-#[derive(Debug, Default)]
-struct OpenSockets {
-    opened: u64,
-    outboxes: HashMap<SocketId, Arc<Outbox>>,
-    by_address: HashMap<CountedAddress, usize>,
-    closing: bool,
-}
-
 impl RoomRegistry {
     pub fn new(limits: RoomLimits) -> Self {
         Self(Arc::new(Inner {
@@ -112,7 +102,7 @@ impl RoomRegistry {
 
     /// Open sockets, joined or not.
     pub fn sockets(&self) -> usize {
-        self.lock_sockets().outboxes.len()
+        self.lock_sockets().len()
     }
 
     #[cfg(test)]
@@ -140,43 +130,11 @@ impl RoomRegistry {
             None => Some(DEFAULT.to_owned()),
             Some(name) => Some(name::of_room(name)?),
         };
-        let mut sockets = self.lock_sockets();
-        if sockets.closing {
-            return Err(Refusal::shutting_down());
-        }
-        let of_address = address.and_then(|address| sockets.by_address.get(&address));
-        let refusal = if sockets.outboxes.len() >= limits.sockets {
-            Some(Refusal::too_many_sockets())
-        } else if of_address.is_some_and(|count| *count >= limits.sockets_per_address) {
-            Some(Refusal::too_many_from_here())
-        } else {
-            None
-        };
-        if let Some(refusal) = &refusal
-            && sockets.outboxes.len() >= limits.sockets + MAX_REJECTED
-        {
-            return Err(refusal.clone());
-        }
-        let outbox = Arc::new(Outbox::default());
-        if let Some(refusal) = refusal {
-            outbox.refuse(refusal);
-        }
-        sockets.opened += 1;
-        let id = SocketId(sockets.opened);
-        sockets.outboxes.insert(id, outbox.clone());
-        if let Some(address) = address {
-            *sockets.by_address.entry(address).or_default() += 1;
-        }
-        drop(sockets);
+        let (id, outbox) =
+            self.lock_sockets()
+                .open(address, limits.sockets, limits.sockets_per_address)?;
         let plain = PlainSocket::new(id, plain_room, now);
-        Ok(RoomSocket::new(
-            self.clone(),
-            id,
-            address,
-            outbox,
-            plain,
-            now,
-        ))
+        Ok(RoomSocket::new(self.clone(), id, outbox, plain, now))
     }
 
     pub(super) fn plain(&self) -> &PlainRooms {
@@ -204,18 +162,8 @@ impl RoomRegistry {
         rooms.len() + plain < self.0.limits.rooms || evict(rooms)
     }
 
-    pub(super) fn disconnect(&self, socket: SocketId, address: Option<CountedAddress>) {
-        let mut sockets = self.lock_sockets();
-        sockets.outboxes.remove(&socket);
-        if let Some(address) = address
-            && let Some(count) = sockets.by_address.get_mut(&address)
-        {
-            *count -= 1;
-            if *count == 0 {
-                sockets.by_address.remove(&address);
-            }
-        }
-        drop(sockets);
+    pub(super) fn disconnect(&self, socket: SocketId) {
+        self.lock_sockets().remove(socket);
         self.0.socket_closed.notify_waiters();
     }
 
@@ -307,11 +255,7 @@ impl RoomRegistry {
 
     /// Sends `shutting_down` to every socket, and waits up to `CLOSE_TIMEOUT` until they are closed.
     pub async fn close(&self) {
-        let outboxes: Vec<Arc<Outbox>> = {
-            let mut sockets = self.lock_sockets();
-            sockets.closing = true;
-            sockets.outboxes.values().cloned().collect()
-        };
+        let outboxes = self.lock_sockets().close();
         for outbox in outboxes {
             outbox.refuse(Refusal::shutting_down());
         }

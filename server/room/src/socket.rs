@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use limits::CountedAddress;
 use shared::signaling::{ClientMessage, MAX_MESSAGE, VERSION};
 
 use super::outbox::Outbox;
@@ -20,7 +19,6 @@ use super::{JoinRequest, SocketId, name};
 pub struct RoomSocket {
     rooms: RoomRegistry,
     id: SocketId,
-    address: Option<CountedAddress>,
     outbox: Arc<Outbox>,
     rate: RateLimiter,
     /// The previous message was malformed.
@@ -33,7 +31,6 @@ impl RoomSocket {
     pub(super) fn new(
         rooms: RoomRegistry,
         id: SocketId,
-        address: Option<CountedAddress>,
         outbox: Arc<Outbox>,
         plain: PlainSocket,
         now: Instant,
@@ -42,7 +39,6 @@ impl RoomSocket {
         Self {
             rooms,
             id,
-            address,
             outbox,
             rate,
             malformed: false,
@@ -242,6 +238,6 @@ impl Drop for RoomSocket {
     fn drop(&mut self) {
         self.leave_room(Instant::now());
         self.outbox.close();
-        self.rooms.disconnect(self.id, self.address);
+        self.rooms.disconnect(self.id);
     }
 }
