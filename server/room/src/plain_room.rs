@@ -17,6 +17,9 @@ pub(super) const WAITING: Duration = Duration::from_secs(60);
 /// An offer and its candidates.
 const MAX_WAITING: usize = 64;
 
+/// The listeners that receive a text, the newest of the room: more than one address may open.
+const MAX_HEARING: usize = 256;
+
 /// The part of a socket in its room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -101,12 +104,19 @@ impl PlainRoom {
             PlainKind::Candidate => self.add_candidate(socket, text, now),
             PlainKind::Bye | PlainKind::Join | PlainKind::Other => {}
         }
-        let hears = |role: Role| role == Role::Speaker || !text.imitates_server;
-        let others = self.sockets.iter();
+        let mut others = self.of_role(Role::Speaker, usize::MAX);
+        if !text.imitates_server {
+            others.extend(self.of_role(Role::Listener, MAX_HEARING));
+        }
+        others.retain(|other| *other != socket);
         others
-            .filter(|(other, role)| **other != socket && hears(**role))
-            .map(|(other, _)| *other)
-            .collect()
+    }
+
+    /// The sockets of this role, at most so many, the newest first.
+    fn of_role(&self, role: Role, most: usize) -> Vec<SocketId> {
+        let newest_first = self.sockets.iter().rev();
+        let of_role = newest_first.filter(|(_, other)| **other == role);
+        of_role.map(|(socket, _)| *socket).take(most).collect()
     }
 
     fn add_candidate(&mut self, from: SocketId, text: &PlainText, now: Instant) {
@@ -250,6 +260,22 @@ mod tests {
             assert_eq!(refusal.code, ErrorCode::RoomFull);
         }
         assert_eq!(say(&mut room, ONE, "hi", now).len(), 15 + 100);
+    }
+
+    #[test]
+    fn a_text_reaches_every_speaker_and_a_bounded_number_of_listeners() {
+        let (mut room, now) = (PlainRoom::default(), Instant::now());
+        for number in [1, 2, 5000] {
+            enter(&mut room, SocketId(number), Speaker, now);
+        }
+        for number in 1000..4000 {
+            enter(&mut room, SocketId(number), Listener, now);
+        }
+        let heard = say(&mut room, ONE, OFFER, now);
+        assert_eq!(heard.len(), 2 + MAX_HEARING);
+        for socket in [2, 5000, 3999, 4000 - MAX_HEARING as u64] {
+            assert!(heard.contains(&SocketId(socket)), "{socket}");
+        }
     }
 
     #[test]

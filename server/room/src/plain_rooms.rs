@@ -57,19 +57,28 @@ impl PlainRooms {
         Ok(())
     }
 
-    /// Relays a text to the others of the room.
-    pub(super) fn say(&self, name: &str, socket: SocketId, text: &PlainText, now: Instant) {
+    /// Relays a text to the others of the room. Returns how many receive it.
+    pub(super) fn say(
+        &self,
+        name: &str,
+        socket: SocketId,
+        text: &PlainText,
+        now: Instant,
+    ) -> usize {
         let mut rooms = self.lock();
         let Some(entry) = rooms.get_mut(name) else {
-            return;
+            return 0;
         };
-        for other in entry.room.say(socket, text, now) {
+        let others = entry.room.say(socket, text, now);
+        let copies = others.len();
+        for other in others {
             let outbox = entry.outboxes.get(&other);
             if outbox.is_some_and(|outbox| outbox.push_text(text.text.clone()).is_err()) {
                 // It does not read, and is closed.
                 entry.leave(other);
             }
         }
+        copies
     }
 
     /// Nobody else is in the room.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::SocketId;
 use super::outbox::Outbox;
 use super::plain_room::Role;
+use super::plain_rooms::DEFAULT;
 use super::plain_text::{PlainKind, PlainText};
 use super::refusal::Refusal;
 use super::registry::RoomRegistry;
@@ -28,7 +29,9 @@ pub(super) struct PlainSocket {
 /// What becomes of a text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    Relayed,
+    Relayed {
+        copies: usize,
+    },
     /// It is the last one of the socket.
     Bye,
     /// It is for the typed protocol.
@@ -93,10 +96,9 @@ impl PlainSocket {
         if let Err(refusal) = self.enter(Role::Speaker, rooms, outbox, now) {
             return Outcome::Refused(refusal);
         }
-        if let Some(room) = &self.room {
-            rooms.plain().say(room, self.id, &text, now);
-        }
-        Outcome::Relayed
+        let room = self.room.as_deref().unwrap_or(DEFAULT);
+        let copies = rooms.plain().say(room, self.id, &text, now);
+        Outcome::Relayed { copies }
     }
 
     fn enter(

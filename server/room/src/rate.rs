@@ -16,6 +16,23 @@ pub struct RateLimits {
     pub bytes: Rate,
 }
 
+impl RateLimits {
+    /// What a socket has passed on by the plain relay, counted once for each receiver. A peer of a full room that sends an offer to each other one,
+    /// and each hears all of it, needs 3,000 messages and 3 MB; the longest text to a whole crowd of listeners is 17 MB.
+    pub fn of_relayed() -> Self {
+        Self {
+            messages: Rate {
+                per_second: 100,
+                burst: 6000,
+            },
+            bytes: Rate {
+                per_second: 256 * 1024,
+                burst: 24 * 1024 * 1024,
+            },
+        }
+    }
+}
+
 impl Default for RateLimits {
     /// Joining a full room takes 15 offers of about 10 kB with a dozen candidates each, within a second or two.
     fn default() -> Self {
@@ -49,9 +66,15 @@ impl RateLimiter {
 
     /// Takes a message of this size from the buckets. False: too fast.
     pub fn allows(&mut self, bytes: usize, now: Instant) -> bool {
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.allows_copies(bytes, 1, now)
+    }
+
+    /// Takes so many messages of this size from the buckets. False: too fast.
+    pub fn allows_copies(&mut self, bytes: usize, copies: usize, now: Instant) -> bool {
+        let amount = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let bytes = amount(bytes.saturating_mul(copies));
         // Both buckets are charged: `&` evaluates both sides.
-        self.messages.take(1, now) & self.bytes.take(bytes, now)
+        self.messages.take(amount(copies), now) & self.bytes.take(bytes, now)
     }
 }
 

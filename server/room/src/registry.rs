@@ -46,6 +46,8 @@ pub struct RoomLimits {
     /// A socket that does not accept a message in this time is closed.
     pub write: Duration,
     pub rates: RateLimits,
+    /// Of the copies of a socket's texts that the plain relay makes.
+    pub relayed: RateLimits,
     /// Sockets that do not join are relayed to each other verbatim.
     pub plain_relay: bool,
 }
@@ -62,6 +64,7 @@ impl Default for RoomLimits {
             listen: Duration::from_secs(600),
             write: Duration::from_secs(10),
             rates: RateLimits::default(),
+            relayed: RateLimits::of_relayed(),
             plain_relay: true,
         }
     }

@@ -21,6 +21,8 @@ pub struct RoomSocket {
     id: SocketId,
     outbox: Arc<Outbox>,
     rate: RateLimiter,
+    /// Of the copies that the plain relay makes.
+    relayed: RateLimiter,
     /// The previous message was malformed.
     malformed: bool,
     room: Option<Arc<RoomEntry>>,
@@ -36,11 +38,13 @@ impl RoomSocket {
         now: Instant,
     ) -> Self {
         let rate = RateLimiter::new(rooms.limits().rates, now);
+        let relayed = RateLimiter::new(rooms.limits().relayed, now);
         Self {
             rooms,
             id,
             outbox,
             rate,
+            relayed,
             malformed: false,
             room: None,
             plain,
@@ -112,7 +116,12 @@ impl RoomSocket {
                 .on_text(text, message.is_ok(), rooms, outbox, now)
             {
                 Outcome::Typed => {}
-                Outcome::Relayed => return,
+                Outcome::Relayed { copies } => {
+                    if !self.relayed.allows_copies(text.len(), copies, now) {
+                        self.refuse(Refusal::too_fast(), now);
+                    }
+                    return;
+                }
                 Outcome::Bye => {
                     self.leave_room(now);
                     return self.outbox.close();

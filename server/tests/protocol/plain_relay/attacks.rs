@@ -54,6 +54,17 @@ async fn silent_sockets_of_one_address_end_at_its_limit_and_take_no_place() {
     for socket in &mut silent {
         assert_eq!(socket.hears().await, OFFER);
     }
+    // A copy for each of them is what a flood costs, and it ends sooner than one that two hear.
+    let mut flood = PlainPeer::open(&server, "").await;
+    for _ in 0..390 {
+        if flood.0.socket.feed(CANDIDATE.into()).await.is_err() {
+            break;
+        }
+    }
+    let _ = flood.0.socket.flush().await;
+    flood.0.ended(ErrorCode::TooFast, 1008).await;
+    let heard = pair.still_talk().await;
+    assert!((50..200).contains(&heard), "{heard} texts");
     drop((silent, pair, one_more));
     nothing_is_left(&server).await;
     server.stop().await;
@@ -143,6 +154,7 @@ async fn a_peer_that_does_not_read_is_closed_and_no_other_waits() {
             per_second: 100_000,
             burst: 100_000,
         };
+        limits.relayed = limits.rates;
         limits.write = Duration::from_secs(3);
     })
     .await;
