@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use limits::CountedAddress;
 
 use super::SocketId;
 use super::outbox::Outbox;
+use super::rate::SocketRates;
 use super::refusal::Refusal;
 
 /// Sockets over a limit that are opened to receive the refusal; more are not opened. They count towards this number alone: one address
@@ -17,10 +19,48 @@ const MAX_REJECTED: usize = 64;
 pub(super) struct OpenSockets {
     opened: u64,
     sockets: HashMap<SocketId, OpenSocket>,
-    by_address: HashMap<CountedAddress, usize>,
+    by_address: HashMap<CountedAddress, AddressUse>,
     rejected: usize,
     /// The server is shutting down: no further socket is opened.
     closing: bool,
+}
+
+/// The sockets of an address, and the rates of closed ones that are not full again: together at most its limit of sockets. Otherwise an
+/// address that opens a socket for each burst would have no limit on its pace.
+#[derive(Debug, Default)]
+struct AddressUse {
+    sockets: usize,
+    spent: Vec<SocketRates>,
+}
+
+impl AddressUse {
+    /// The rates of a closed socket for the next one, unless there are unused ones.
+    fn take(&mut self, max: usize, now: Instant) -> Option<SocketRates> {
+        self.expire(now);
+        if self.sockets + self.spent.len() < max {
+            return None;
+        }
+        let spent = self.spent.iter().enumerate();
+        let (fullest, _) = spent.min_by_key(|(_, rates)| rates.full_at())?;
+        Some(self.spent.swap_remove(fullest))
+    }
+
+    fn expire(&mut self, now: Instant) {
+        self.spent.retain(|rates| rates.full_at() > now);
+    }
+
+    fn is_unused(&self) -> bool {
+        self.sockets == 0 && self.spent.is_empty()
+    }
+}
+
+/// A socket that was just opened.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) id: SocketId,
+    pub(super) outbox: Arc<Outbox>,
+    /// The rates that it takes over from a closed one.
+    pub(super) rates: Option<SocketRates>,
 }
 
 #[derive(Debug)]
@@ -47,19 +87,20 @@ impl OpenSockets {
         address: Option<CountedAddress>,
         max: usize,
         max_per_address: usize,
-    ) -> Result<(SocketId, Arc<Outbox>), Refusal> {
+        now: Instant,
+    ) -> Result<Opened, Refusal> {
         if self.closing {
             return Err(Refusal::shutting_down());
         }
         let of_address = address.and_then(|address| self.by_address.get(&address));
-        let outbox = Arc::new(Outbox::default());
         let refusal = if self.sockets.len() - self.rejected >= max {
             Some(Refusal::too_many_sockets())
-        } else if of_address.is_some_and(|count| *count >= max_per_address) {
+        } else if of_address.is_some_and(|usage| usage.sockets >= max_per_address) {
             Some(Refusal::too_many_from_here())
         } else {
             None
         };
+        let (outbox, mut rates) = (Arc::new(Outbox::default()), None);
         let counted = match refusal {
             Some(refusal) if self.rejected >= MAX_REJECTED => return Err(refusal),
             Some(refusal) => {
@@ -69,7 +110,9 @@ impl OpenSockets {
             }
             None => {
                 if let Some(address) = address {
-                    *self.by_address.entry(address).or_default() += 1;
+                    let usage = self.by_address.entry(address).or_default();
+                    rates = usage.take(max_per_address, now);
+                    usage.sockets += 1;
                 }
                 Counted::Accepted(address)
             }
@@ -81,22 +124,33 @@ impl OpenSockets {
             counted,
         };
         self.sockets.insert(id, socket);
-        Ok((id, outbox))
+        Ok(Opened { id, outbox, rates })
     }
 
-    pub(super) fn remove(&mut self, socket: SocketId) {
+    /// Removes a socket, which has used these rates.
+    pub(super) fn remove(&mut self, socket: SocketId, rates: SocketRates, now: Instant) {
         match self.sockets.remove(&socket).map(|socket| socket.counted) {
             Some(Counted::Rejected) => self.rejected -= 1,
             Some(Counted::Accepted(Some(address))) => {
-                if let Some(count) = self.by_address.get_mut(&address) {
-                    *count -= 1;
-                    if *count == 0 {
+                if let Some(usage) = self.by_address.get_mut(&address) {
+                    usage.sockets -= 1;
+                    usage.spent.push(rates);
+                    usage.expire(now);
+                    if usage.is_unused() {
                         self.by_address.remove(&address);
                     }
                 }
             }
             Some(Counted::Accepted(None)) | None => {}
         }
+    }
+
+    /// Forgets the rates that are full again.
+    pub(super) fn sweep(&mut self, now: Instant) {
+        self.by_address.retain(|_, usage| {
+            usage.expire(now);
+            !usage.is_unused()
+        });
     }
 
     pub(super) fn len(&self) -> usize {
@@ -113,6 +167,7 @@ impl OpenSockets {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rate::{RateLimiter, RateLimits};
     use super::*;
     use std::net::IpAddr;
 
@@ -121,46 +176,82 @@ mod tests {
         Some(address.into())
     }
 
+    fn rates(limits: RateLimits, now: Instant) -> SocketRates {
+        SocketRates {
+            sent: RateLimiter::new(limits, now),
+            relayed: RateLimiter::new(RateLimits::of_relayed(), now),
+        }
+    }
+
     #[test]
     fn sockets_over_the_limit_of_one_address_take_no_place_of_others() {
-        let mut sockets = OpenSockets::default();
+        let (mut sockets, now) = (OpenSockets::default(), Instant::now());
+        let unused = rates(RateLimits::default(), now);
         let (mallory, ada) = (address("203.0.113.7"), address("203.0.113.8"));
         let mut rejected = Vec::new();
         // As fast as it can: none of these has closed yet.
         for number in 0..1000 {
-            match sockets.open(mallory, 10, 3) {
-                Ok((id, outbox)) if outbox.is_closed() => rejected.push(id),
+            match sockets.open(mallory, 10, 3, now) {
+                Ok(opened) if opened.outbox.is_closed() => rejected.push(opened.id),
                 Ok(_) => assert!(number < 3),
                 Err(_) => assert_eq!(rejected.len(), MAX_REJECTED),
             }
         }
         let opened: Vec<_> = (0..3)
-            .map(|_| sockets.open(ada, 10, 3).expect("it is opened"))
+            .map(|_| sockets.open(ada, 10, 3, now).expect("it is opened"))
             .collect();
-        assert!(opened.iter().all(|(_, outbox)| !outbox.is_closed()));
-        for (id, _) in opened {
-            sockets.remove(id);
-        }
-        for id in rejected {
-            sockets.remove(id);
+        assert!(opened.iter().all(|opened| !opened.outbox.is_closed()));
+        for id in opened.into_iter().map(|opened| opened.id).chain(rejected) {
+            sockets.remove(id, unused.clone(), now);
         }
         assert_eq!(sockets.len(), 3);
-        let (_, outbox) = sockets.open(ada, 10, 3).unwrap();
-        assert!(!outbox.is_closed());
+        let opened = sockets.open(ada, 10, 3, now).unwrap();
+        assert!(!opened.outbox.is_closed());
+    }
+
+    /// Each socket sends what it may, and closes.
+    #[test]
+    fn an_address_that_opens_a_socket_for_each_burst_has_the_pace_of_its_sockets() {
+        let (mut sockets, start) = (OpenSockets::default(), Instant::now());
+        let limits = RateLimits::default();
+        let mut burst = |who, now| {
+            let opened = sockets.open(who, 100, 3, now).expect("it is opened");
+            let mut rates = opened.rates.unwrap_or_else(|| rates(limits, now));
+            let sent = (0..10_000).take_while(|_| rates.sent.allows(1, now));
+            let sent = sent.count();
+            sockets.remove(opened.id, rates, now);
+            sockets.sweep(now);
+            sent
+        };
+        let (mallory, ada) = (address("203.0.113.7"), address("203.0.113.8"));
+        let of_mallory: usize = (0..100).map(|_| burst(mallory, start)).sum();
+        assert_eq!(of_mallory, 3 * 400);
+        assert_eq!(burst(ada, start), 400);
+        // Its sockets refill as if they had stayed open.
+        let later = start + std::time::Duration::from_secs(1);
+        let of_mallory: usize = (0..100).map(|_| burst(mallory, later)).sum();
+        assert_eq!(of_mallory, 3 * 50);
+        // Whose address is not known has the pace of each socket.
+        assert_eq!([burst(None, start), burst(None, start)], [400, 400]);
+        sockets.sweep(start + std::time::Duration::from_secs(60));
+        assert!(sockets.by_address.is_empty(), "nothing is kept for ever");
     }
 
     #[test]
     fn the_total_is_a_limit_for_sockets_whose_address_is_not_known() {
         let mut sockets = OpenSockets::default();
-        let mut open = || sockets.open(None, 2, 1).unwrap().1.is_closed();
+        let mut open = || {
+            let opened = sockets.open(None, 2, 1, Instant::now());
+            opened.unwrap().outbox.is_closed()
+        };
         assert_eq!([open(), open(), open()], [false, false, true]);
     }
 
     #[test]
     fn nothing_opens_while_the_server_closes() {
-        let mut sockets = OpenSockets::default();
-        sockets.open(None, 2, 1).unwrap();
+        let (mut sockets, now) = (OpenSockets::default(), Instant::now());
+        sockets.open(None, 2, 1, now).unwrap();
         assert_eq!(sockets.close().len(), 1);
-        assert!(sockets.open(None, 2, 1).is_err());
+        assert!(sockets.open(None, 2, 1, now).is_err());
     }
 }

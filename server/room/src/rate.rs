@@ -50,7 +50,7 @@ impl Default for RateLimits {
 }
 
 /// The buckets of one socket.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RateLimiter {
     messages: TokenBucket,
     bytes: TokenBucket,
@@ -76,9 +76,28 @@ impl RateLimiter {
         // Both buckets are charged: `&` evaluates both sides.
         self.messages.take(amount(copies), now) & self.bytes.take(bytes, now)
     }
+
+    /// When both buckets are full again.
+    pub(super) fn full_at(&self) -> Instant {
+        self.messages.full_at.max(self.bytes.full_at)
+    }
 }
 
-#[derive(Debug)]
+/// The rate limits of one socket. What it has used up stays used up for its address when it closes.
+#[derive(Clone, Debug)]
+pub(super) struct SocketRates {
+    pub(super) sent: RateLimiter,
+    /// Of the copies that the plain relay makes.
+    pub(super) relayed: RateLimiter,
+}
+
+impl SocketRates {
+    pub(super) fn full_at(&self) -> Instant {
+        self.sent.full_at().max(self.relayed.full_at())
+    }
+}
+
+#[derive(Clone, Debug)]
 struct TokenBucket {
     rate: Rate,
     /// When the bucket is full again.

@@ -16,7 +16,7 @@ use super::outbox::Outbox;
 use super::plain_room::Role;
 use super::plain_rooms::{DEFAULT, PlainRooms};
 use super::plain_socket::PlainSocket;
-use super::rate::RateLimits;
+use super::rate::{RateLimits, SocketRates};
 use super::refusal::Refusal;
 use super::room_entry::RoomEntry;
 use super::socket::RoomSocket;
@@ -133,11 +133,11 @@ impl RoomRegistry {
             None => Some(DEFAULT.to_owned()),
             Some(name) => Some(name::of_room(name)?),
         };
-        let (id, outbox) =
+        let opened =
             self.lock_sockets()
-                .open(address, limits.sockets, limits.sockets_per_address)?;
-        let plain = PlainSocket::new(id, plain_room, now);
-        Ok(RoomSocket::new(self.clone(), id, outbox, plain, now))
+                .open(address, limits.sockets, limits.sockets_per_address, now)?;
+        let plain = PlainSocket::new(opened.id, plain_room, now);
+        Ok(RoomSocket::new(self.clone(), opened, plain, now))
     }
 
     pub(super) fn plain(&self) -> &PlainRooms {
@@ -165,8 +165,8 @@ impl RoomRegistry {
         rooms.len() + plain < self.0.limits.rooms || evict(rooms)
     }
 
-    pub(super) fn disconnect(&self, socket: SocketId) {
-        self.lock_sockets().remove(socket);
+    pub(super) fn disconnect(&self, socket: SocketId, rates: SocketRates) {
+        self.lock_sockets().remove(socket, rates, Instant::now());
         self.0.socket_closed.notify_waiters();
     }
 
@@ -241,6 +241,7 @@ impl RoomRegistry {
 
     /// Removes the members that were away, and the plain offers that waited, for too long.
     pub fn sweep(&self, now: Instant) {
+        self.lock_sockets().sweep(now);
         self.0.plain.sweep(now);
         let entries: Vec<Arc<RoomEntry>> = self.lock_rooms().values().cloned().collect();
         for entry in entries {

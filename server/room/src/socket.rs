@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use shared::signaling::{ClientMessage, MAX_MESSAGE, VERSION};
 
+use super::open_sockets::Opened;
 use super::outbox::Outbox;
 use super::plain_room::Role;
 use super::plain_socket::{Outcome, PlainSocket};
-use super::rate::RateLimiter;
+use super::rate::{RateLimiter, SocketRates};
 use super::refusal::Refusal;
 use super::registry::{RoomLimits, RoomRegistry};
 use super::room_entry::RoomEntry;
@@ -20,9 +21,7 @@ pub struct RoomSocket {
     rooms: RoomRegistry,
     id: SocketId,
     outbox: Arc<Outbox>,
-    rate: RateLimiter,
-    /// Of the copies that the plain relay makes.
-    relayed: RateLimiter,
+    rates: SocketRates,
     /// The previous message was malformed.
     malformed: bool,
     room: Option<Arc<RoomEntry>>,
@@ -32,19 +31,20 @@ pub struct RoomSocket {
 impl RoomSocket {
     pub(super) fn new(
         rooms: RoomRegistry,
-        id: SocketId,
-        outbox: Arc<Outbox>,
+        opened: Opened,
         plain: PlainSocket,
         now: Instant,
     ) -> Self {
-        let rate = RateLimiter::new(rooms.limits().rates, now);
-        let relayed = RateLimiter::new(rooms.limits().relayed, now);
+        let Opened { id, outbox, rates } = opened;
+        let rates = rates.unwrap_or_else(|| SocketRates {
+            sent: RateLimiter::new(rooms.limits().rates, now),
+            relayed: RateLimiter::new(rooms.limits().relayed, now),
+        });
         Self {
             rooms,
             id,
             outbox,
-            rate,
-            relayed,
+            rates,
             malformed: false,
             room: None,
             plain,
@@ -117,7 +117,7 @@ impl RoomSocket {
             {
                 Outcome::Typed => {}
                 Outcome::Relayed { copies } => {
-                    if !self.relayed.allows_copies(text.len(), copies, now) {
+                    if !self.rates.relayed.allows_copies(text.len(), copies, now) {
                         self.refuse(Refusal::too_fast(), now);
                     }
                     return;
@@ -219,7 +219,7 @@ impl RoomSocket {
     }
 
     fn within_rate(&mut self, bytes: usize, now: Instant) -> bool {
-        let allowed = self.rate.allows(bytes, now);
+        let allowed = self.rates.sent.allows(bytes, now);
         if !allowed {
             self.refuse(Refusal::too_fast(), now);
         }
@@ -247,6 +247,6 @@ impl Drop for RoomSocket {
     fn drop(&mut self) {
         self.leave_room(Instant::now());
         self.outbox.close();
-        self.rooms.disconnect(self.id);
+        self.rooms.disconnect(self.id, self.rates.clone());
     }
 }

@@ -132,13 +132,13 @@ async fn long_offers_of_a_full_room_end_no_newcomer() {
             assert_eq!(speaker.hears().await, long);
         }
         speakers.push(speaker);
-        let mut listener = PlainPeer::open(&server, "").await;
-        assert_eq!(listener.hears().await, long);
-        speakers[0].say("the end").await;
-        assert_eq!(listener.hears().await, "the end");
-        for other in &mut speakers[1..] {
-            assert_eq!(other.hears().await, "the end");
-        }
+    }
+    let mut listener = PlainPeer::open(&server, "").await;
+    assert_eq!(listener.hears().await, long);
+    speakers[0].say("the end").await;
+    assert_eq!(listener.hears().await, "the end");
+    for other in &mut speakers[1..] {
+        assert_eq!(other.hears().await, "the end");
     }
     server.stop().await;
 }
