@@ -148,6 +148,8 @@ pub enum Reason {
     TooLarge,
     /// Pixels are not square.
     PixelAspect,
+    /// The header of Opus asks for a gain, which browsers do not get (RFC 7845 5.1).
+    OutputGain,
 }
 
 /// One encoding of the video that is being sent now.

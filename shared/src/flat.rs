@@ -216,6 +216,7 @@ impl TryFrom<FlatReason> for Reason {
             "timestamps" => Self::Timestamps,
             "too_large" => Self::TooLarge,
             "pixel_aspect" => Self::PixelAspect,
+            "output_gain" => Self::OutputGain,
             _ => return Err(UNKNOWN),
         })
     }
@@ -337,6 +338,7 @@ mod tests {
             Reason::Timestamps,
             Reason::TooLarge,
             Reason::PixelAspect,
+            Reason::OutputGain,
         ];
         survives([
             Delivery::Passthrough,

@@ -32,6 +32,7 @@ const FIELD: &[&str] = &[
     "malformed::",
     "matrix::",
     "late_joiners::",
+    "tracks::",
     "sources_that_encode_leave_no_memory_behind_when_they_stop",
     "a_rendition_that_nobody_watches_leaves_no_memory_behind_while_its_source_runs",
     "plain_relay::",

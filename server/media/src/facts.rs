@@ -39,6 +39,8 @@ pub struct AudioFacts {
     pub sample_rate: u32,
     /// In bytes.
     pub largest_packet: usize,
+    /// Of Opus, in 1/256 dB: the decoder is to amplify by it (RFC 7845 5.1).
+    pub output_gain: i16,
 }
 
 impl VideoFacts {

@@ -22,6 +22,8 @@ pub(super) struct FileScan {
     /// The first frame of a video that has to be decoded is interlaced.
     pub interlaced: bool,
     pub largest_audio_packet: usize,
+    /// The file was read to its end.
+    pub complete: bool,
 }
 
 /// Reads the beginning of the file.
@@ -94,6 +96,7 @@ pub(super) fn scan(demuxer: &mut Demuxer) -> FileScan {
         packets,
         interlaced: first_frame.is_some_and(|frame| frame.interlaced),
         largest_audio_packet,
+        complete,
     }
 }
 

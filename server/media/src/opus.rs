@@ -18,6 +18,34 @@ const MAX_PACKET: i64 = 120_000;
 /// The part of the TOC byte that all frames of a packet share: configuration and channels.
 const TOC: u8 = 0xfc;
 
+/// The output gain of an identification header (RFC 7845 5.1), in 1/256 dB; 0 of anything else.
+pub(super) fn output_gain(header: &[u8]) -> i16 {
+    match header {
+        [
+            b'O',
+            b'p',
+            b'u',
+            b's',
+            b'H',
+            b'e',
+            b'a',
+            b'd',
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            low,
+            high,
+            ..,
+        ] => i16::from_le_bytes([*low, *high]),
+        _ => 0,
+    }
+}
+
 /// Joins and splits the packets of one track.
 #[derive(Debug, Default)]
 pub(super) struct OpusFramer {

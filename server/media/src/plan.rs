@@ -109,6 +109,10 @@ pub fn audio(facts: &AudioFacts, encoders: Encoders) -> Option<Delivery> {
     if facts.codec == "opus" && facts.largest_packet > MAX_PAYLOAD {
         reasons.push(Reason::TooLarge);
     }
+    // RTP does not carry the header that it is in.
+    if facts.codec == "opus" && facts.output_gain != 0 {
+        reasons.push(Reason::OutputGain);
+    }
     match reasons.is_empty() {
         true => Some(Delivery::Passthrough),
         false if encoders.opus => Some(Delivery::Reencode {

@@ -12,6 +12,7 @@ use super::error::MediaError;
 use super::facts::{AudioFacts, VideoFacts};
 use super::file_scan;
 use super::input_track::{InputTrack, TrackChoice};
+use super::opus;
 use super::packet_scan::PacketFacts;
 use super::plan::{self, Encoders};
 use super::source::Input;
@@ -130,6 +131,7 @@ impl Probe {
             channels: 1,
             sample_rate: 48_000,
             largest_packet: 0,
+            output_gain: 0,
         };
         let video = video_track(&facts, None, encoders).ok_or(MediaError::NoEncoder("video"))?;
         Ok(Self {
@@ -219,12 +221,16 @@ fn file(path: &Path) -> Result<Probe, MediaError> {
     let video = video_facts
         .as_ref()
         .and_then(|facts| video_track(facts, profile, encoders));
-    let audio = demuxer.audio.as_ref().and_then(|track| {
+    // A track without a packet in the whole file is none.
+    let has_audio = !scan.complete || scan.largest_audio_packet > 0;
+    let audio = demuxer.audio.as_ref().filter(|_| has_audio);
+    let audio = audio.and_then(|track| {
         let facts = AudioFacts {
             codec: track.header.codec.clone(),
             channels: track.header.channels,
             sample_rate: track.header.sample_rate,
             largest_packet: scan.largest_audio_packet,
+            output_gain: opus::output_gain(&track.header.extradata),
         };
         audio_track(&facts, encoders)
     });

@@ -13,6 +13,7 @@ mod demotion;
 mod file_transfer;
 mod frame_skips;
 mod interop;
+mod levels;
 mod live;
 mod odd_files;
 mod pages;

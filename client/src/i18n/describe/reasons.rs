@@ -43,6 +43,8 @@ pub(super) fn reason(reason: &Reason, codec: &str, lang: Lang) -> String {
         (Lang::Zh, Reason::TooLarge) => "分辨率太高，浏览器无法实时解码".to_owned(),
         (Lang::En, Reason::PixelAspect) => "its pixels are not square".to_owned(),
         (Lang::Zh, Reason::PixelAspect) => "像素不是正方形".to_owned(),
+        (Lang::En, Reason::OutputGain) => "its header sets a gain, which is not sent".to_owned(),
+        (Lang::Zh, Reason::OutputGain) => "文件头设定了不随媒体发送的增益".to_owned(),
     }
 }
 
@@ -73,6 +75,8 @@ pub(super) fn short_reason(reason: &Reason, lang: Lang) -> Option<String> {
         (Lang::Zh, Reason::TooLarge) => "分辨率过高".to_owned(),
         (Lang::En, Reason::PixelAspect) => "non-square pixels".to_owned(),
         (Lang::Zh, Reason::PixelAspect) => "非方形像素".to_owned(),
+        (Lang::En, Reason::OutputGain) => "output gain".to_owned(),
+        (Lang::Zh, Reason::OutputGain) => "输出增益".to_owned(),
     })
 }
 

@@ -122,6 +122,7 @@ fn every_reason_has_text_in_every_language() {
         Reason::Timestamps,
         Reason::TooLarge,
         Reason::PixelAspect,
+        Reason::OutputGain,
     ];
     for why in &all {
         let chinese = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));

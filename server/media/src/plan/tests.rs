@@ -123,12 +123,13 @@ fn without_an_encoder_only_passthrough_is_delivered() {
 }
 
 #[test]
-fn only_stereo_opus_that_fits_a_packet_is_passed_through() {
+fn only_stereo_opus_that_fits_a_packet_and_sets_no_gain_is_passed_through() {
     let opus = AudioFacts {
         codec: "opus".to_owned(),
         channels: 2,
         sample_rate: 48_000,
         largest_packet: 400,
+        output_gain: 0,
     };
     assert_eq!(audio(&opus, ALL), Some(Delivery::Passthrough));
     for facts in [
@@ -138,6 +139,10 @@ fn only_stereo_opus_that_fits_a_packet_is_passed_through() {
         },
         AudioFacts {
             largest_packet: 1275,
+            ..opus.clone()
+        },
+        AudioFacts {
+            output_gain: -256,
             ..opus.clone()
         },
         AudioFacts {

@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use media::source::probe;
-use shared::api::Codec;
+use shared::api::{Codec, Delivery, Reason};
 
 /// Root mean square of `sine`, whose amplitude is 1/8.
 const SINE: f32 = 0.0884;
@@ -103,4 +103,24 @@ fn the_front_of_an_ambisonic_recording_is_as_loud_as_in_stereo() {
     let family = "-c:a libopus -b:a 256k -mapping_family 2";
     let level = in_layout("sphere.ogg", pan, family);
     assert!(is_as_loud_as_the_tone(level), "{level:?}");
+}
+
+/// RFC 7845 5.1: the gain of the header is part of what is heard.
+#[test]
+fn the_output_gain_of_opus_is_heard() {
+    for name in ["gain.opus", "gain.mkv", "gain.mp4"] {
+        for (gain, factor) in [(-1536, 0.5), (1536, 2.0)] {
+            let both = "-af pan=stereo|c0=c0|c1=c0 -c:a libopus";
+            let encoder = format!("{both} -bsf:a opus_metadata=gain={gain}");
+            let input = file(name, &format!("{} {encoder}", test_tone(2.0)));
+            let Delivery::Reencode { reasons, .. } = probe(&input).unwrap().audio.unwrap().delivery
+            else {
+                panic!("{name}: it is passed through");
+            };
+            assert_eq!(reasons, [Reason::OutputGain], "{name}");
+            let (loudness, peak) = level(name, &encoder);
+            let level = (loudness / factor, peak / factor);
+            assert!(is_as_loud_as_the_tone(level), "{name} {gain}: {level:?}");
+        }
+    }
 }

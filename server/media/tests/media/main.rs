@@ -15,4 +15,5 @@ mod programs;
 mod support;
 mod sync;
 mod timing;
+mod tracks;
 mod transcode;
