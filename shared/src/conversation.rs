@@ -164,8 +164,7 @@ impl Conversation {
         body: Body,
         others: &[PeerId],
     ) -> Option<Message> {
-        // The time of day keeps numbers rising for a peer that has lost its conversation.
-        let number = (self.clock + 1).max(now.min(MAX_CLOCK));
+        let number = self.next_number(now);
         let message = Message {
             number,
             at: now,
@@ -191,6 +190,11 @@ impl Conversation {
         Some(message)
     }
 
+    /// The time of day keeps numbers rising for a peer that has lost its conversation.
+    fn next_number(&self, now: u64) -> u64 {
+        (self.clock + 1).max(now.min(MAX_CLOCK))
+    }
+
     /// Adds a message of another peer.
     pub fn receive(&mut self, from: &PeerId, name: &str, message: Message) -> ReceiveOutcome {
         let number = message.number;
@@ -200,6 +204,10 @@ impl Conversation {
         let highest = self.highest.get(from).copied().unwrap_or(0);
         if number <= highest {
             return ReceiveOutcome::Duplicate { received: highest };
+        }
+        if self.entry(from, number).is_some() {
+            // The number that this peer gave to a text without one ([`Self::receive_plain`]).
+            return ReceiveOutcome::Invalid;
         }
         self.clock = self.clock.max(number.min(MAX_CLOCK));
         self.highest.insert(from.clone(), number);
@@ -214,6 +222,35 @@ impl Conversation {
         };
         self.insert(entry);
         ReceiveOutcome::New { received: number }
+    }
+
+    /// Adds a text of another peer that came without a number ([`crate::plain_text`]). It gets the next one here alone, and is not acknowledged: the
+    /// numbers that its author gives to other messages stay valid. `None` when the text breaks a limit.
+    pub fn receive_plain(
+        &mut self,
+        from: &PeerId,
+        name: &str,
+        now: u64,
+        text: String,
+    ) -> Option<Message> {
+        let message = Message {
+            number: self.next_number(now),
+            at: now,
+            body: Body::Text { text },
+        };
+        if !message.is_valid() || *from == self.me {
+            return None;
+        }
+        self.clock = message.number;
+        self.insert(Entry {
+            author: from.clone(),
+            name: name.to_owned(),
+            message: message.clone(),
+            waiting: Vec::new(),
+            reached: 0,
+            unread: true,
+        });
+        Some(message)
     }
 
     /// `from` has received all own messages up to `number`.

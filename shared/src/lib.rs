@@ -7,6 +7,7 @@
 //! | [`signaling`] | the messages between a peer and the server over `GET /ws` |
 //! | [`negotiation`] | which side rolls back when two offers cross |
 //! | [`chat`] | the messages between two peers over data channels |
+//! | [`plain_text`] | text on `chat` of a client that speaks no frames |
 //! | [`conversation`] | the messages of a room: order, delivery, retransmission |
 //! | [`file_name`] | names of offered and received files: safe, within limits |
 //! | [`transfer`] | progress, integrity and speed of a file transfer |
@@ -23,6 +24,7 @@ mod flat;
 pub mod hex;
 pub mod ice_candidate;
 pub mod negotiation;
+pub mod plain_text;
 pub mod safety;
 pub mod signaling;
 pub mod transfer;

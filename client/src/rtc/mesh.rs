@@ -45,6 +45,8 @@ pub enum PeerEvent {
     /// The chat channel closed, and the file channels with it.
     Closed,
     Frame(ChatFrame),
+    /// A text on the chat channel that is no frame.
+    PlainText(String),
     /// The peer opened a channel that carries a file. Attach listeners before the callback returns.
     File {
         channel: RtcDataChannel,

@@ -5,8 +5,9 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use shared::chat::{ChatFrame, FILE_CHANNEL, MAX_FRAME, parse_file_protocol};
+use shared::chat::{FILE_CHANNEL, MAX_FRAME, parse_file_protocol};
 use shared::negotiation::{Negotiation, OfferAction, is_polite};
+use shared::plain_text::plain_text;
 use shared::signaling::{Candidate, PeerId};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -355,8 +356,11 @@ impl RemotePeer {
                     return;
                 }
                 // Frames of an unknown type are skipped: a newer client may send them.
-                if let Ok(frame) = serde_json::from_str::<ChatFrame>(&text) {
-                    self.emit(PeerEvent::Frame(frame));
+                match serde_json::from_str(&text) {
+                    Ok(frame) => self.emit(PeerEvent::Frame(frame)),
+                    Err(_) => plain_text(&text).into_iter().for_each(|text| {
+                        self.emit(PeerEvent::PlainText(text));
+                    }),
                 }
             }
             PeerConnectionEvent::Chat(DataChannelEvent::Closed) => self.invalidate(),

@@ -153,6 +153,7 @@ impl PeerApp {
                 }
             }
             LinkEvent::Frame(frame) => self.on_frame(&id, name, frame, now),
+            LinkEvent::PlainText(text) => self.on_plain_text(id, name, text),
             LinkEvent::File {
                 channel,
                 number,

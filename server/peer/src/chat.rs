@@ -17,6 +17,12 @@ use crate::uploads::inspect;
 /// The prefix of the answers of `--echo`. Texts with it are not answered, so that two echoes do not answer each other without end.
 const ECHO: &str = "echo: ";
 
+/// Milliseconds since 1970.
+fn wall_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default().as_millis() as u64
+}
+
 impl PeerApp {
     /// Sends the texts and offers the files of the command line.
     pub(crate) fn run_command_line(&mut self) {
@@ -66,20 +72,7 @@ impl PeerApp {
                     remote.typing = None;
                 }
                 match body {
-                    Body::Text { text } => {
-                        let echo = (self.options.echo && !text.starts_with(ECHO))
-                            .then(|| format!("{ECHO}{text}"));
-                        self.output.print(&Event::Message {
-                            peer,
-                            name,
-                            number,
-                            at,
-                            text,
-                        });
-                        if let Some(echo) = echo {
-                            self.send_text(echo);
-                        }
-                    }
+                    Body::Text { text } => self.show_text(peer, name, (number, at), text),
                     Body::File(info) => {
                         let effects = self.downloads.on_offer(&peer, &name, number, info);
                         self.apply(effects, now);
@@ -91,6 +84,34 @@ impl PeerApp {
                 self.send(&peer, ChatFrame::Received { number: received }, now);
             }
             ReceiveOutcome::Invalid => tracing::debug!(%peer, "an invalid message was ignored"),
+        }
+    }
+
+    /// A text of a client that sends no frames: nothing is acknowledged.
+    pub(crate) fn on_plain_text(&mut self, peer: PeerId, name: String, text: String) {
+        let message = self
+            .conversation
+            .receive_plain(&peer, &name, wall_ms(), text.clone());
+        if let Some(remote) = self.remote_peers.get_mut(&peer) {
+            remote.typing = None;
+        }
+        if let Some(Message { number, at, .. }) = message {
+            self.show_text(peer, name, (number, at), text);
+        }
+    }
+
+    /// Shows a text of another peer, and answers it with `--echo`.
+    fn show_text(&mut self, peer: PeerId, name: String, (number, at): (u64, u64), text: String) {
+        let echo = (self.options.echo && !text.starts_with(ECHO)).then(|| format!("{ECHO}{text}"));
+        self.output.print(&Event::Message {
+            peer,
+            name,
+            number,
+            at,
+            text,
+        });
+        if let Some(echo) = echo {
+            self.send_text(echo);
         }
     }
 
@@ -147,12 +168,10 @@ impl PeerApp {
 
     /// Stores a message and sends it to the connected peers.
     fn publish(&mut self, body: Body) -> Option<Message> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = now.unwrap_or_default().as_millis() as u64;
         let others: Vec<_> = self.remote_peers.keys().cloned().collect();
         let message = self
             .conversation
-            .compose(now, &self.options.name, body, &others)?;
+            .compose(wall_ms(), &self.options.name, body, &others)?;
         for id in others {
             if self.remote_peers.get(&id).is_some_and(|remote| remote.open) {
                 self.send(&id, ChatFrame::Message(message.clone()), Instant::now());

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use shared::chat::{ChatFrame, MAX_FRAME};
 use shared::negotiation::{Negotiation, is_polite};
+use shared::plain_text::plain_text;
 use shared::signaling::{Candidate, ClientMessage, PeerId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{interval, sleep, timeout};
-use webrtc::data_channel::{DataChannel, DataChannelEvent};
+use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelMessage};
 use webrtc::error::Error;
 use webrtc::peer_connection::{RTCIceCandidateType, RTCPeerConnectionState};
 
@@ -60,6 +61,8 @@ pub(crate) enum LinkEvent {
     /// Whether the other side still responds.
     Responsive(bool),
     Frame(ChatFrame),
+    /// A text on the chat channel that is no frame.
+    PlainText(String),
     /// The other side opened a channel for a file.
     File {
         channel: Arc<dyn DataChannel>,
@@ -275,9 +278,9 @@ async fn read(chat: Arc<dyn DataChannel>, startup: Arc<Startup>, events: LinkEve
                 events.emit(LinkEvent::Open).await;
             }
             DataChannelEvent::OnMessage(message) if message.data.len() <= MAX_FRAME => {
-                match serde_json::from_slice(&message.data) {
-                    Ok(frame) => events.emit(LinkEvent::Frame(frame)).await,
-                    Err(error) => tracing::debug!(%error, "an unknown frame was ignored"),
+                match parse(&message) {
+                    Some(event) => events.emit(event).await,
+                    None => tracing::debug!("an unknown frame was ignored"),
                 }
             }
             DataChannelEvent::OnClose => break,
@@ -285,6 +288,16 @@ async fn read(chat: Arc<dyn DataChannel>, startup: Arc<Startup>, events: LinkEve
         }
     }
     events.emit(LinkEvent::Closed(None)).await;
+}
+
+fn parse(message: &RTCDataChannelMessage) -> Option<LinkEvent> {
+    if let Ok(frame) = serde_json::from_slice(&message.data) {
+        return Some(LinkEvent::Frame(frame));
+    }
+    let text = str::from_utf8(&message.data).ok()?;
+    plain_text(text)
+        .filter(|_| message.is_string)
+        .map(LinkEvent::PlainText)
 }
 
 async fn write(chat: Arc<dyn DataChannel>, mut frames: mpsc::Receiver<ChatFrame>) {

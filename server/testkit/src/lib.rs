@@ -10,6 +10,7 @@
 //! | [`process`] | a program of the workspace, or one test, in a separate process |
 //! | [`socket`] | a member of a room, over a WebSocket |
 //! | [`peer`] | the terminal peer as a program |
+//! | [`foreign_peer`] | a member of a room that aiortc or werift makes |
 //! | [`browser`], [`webdriver`] | Chromium and Firefox |
 //! | `site` | a second web server, for pages on another origin |
 //! | [`netns`] | network namespaces |
@@ -23,6 +24,7 @@
 pub mod browser;
 #[cfg(feature = "in-process")]
 pub mod film;
+pub mod foreign_peer;
 #[cfg(feature = "in-process")]
 pub mod live;
 pub mod netns;

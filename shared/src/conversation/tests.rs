@@ -178,3 +178,39 @@ fn a_message_out_of_bounds_is_invalid() {
     );
     assert!(a.compose(1, "a", text(""), &[]).is_none());
 }
+
+#[test]
+fn a_text_without_a_number_is_shown_and_takes_no_number_from_its_author() {
+    let (mut a, mut b) = (Conversation::new(id(1)), Conversation::new(id(2)));
+    let one = a.compose(1_000, "a", text("one"), &[id(2)]).unwrap();
+    deliver(&[one], &mut a, &mut b);
+    let plain = a.receive_plain(&id(2), "b", 900, "plain".into()).unwrap();
+    // The author counts from 1, and may send frames as well.
+    for number in 1..=2 {
+        let message = Message {
+            number,
+            at: 0,
+            body: text("numbered"),
+        };
+        let outcome = a.receive(&id(2), "b", message);
+        assert_eq!(outcome, ReceiveOutcome::New { received: number });
+    }
+    let two = a.compose(950, "a", text("two"), &[id(2)]).unwrap();
+    assert!(two.number > plain.number);
+    assert_eq!(texts(&a), ["numbered", "numbered", "one", "plain", "two"]);
+    assert!(
+        a.entry(&id(2), plain.number)
+            .is_some_and(|entry| entry.unread)
+    );
+
+    // No number stands for two messages of one author.
+    let same = Message {
+        body: text("same number"),
+        ..plain
+    };
+    assert_eq!(a.receive(&id(2), "b", same), ReceiveOutcome::Invalid);
+    for refused in [String::new(), "x".repeat(70_000)] {
+        assert!(a.receive_plain(&id(2), "b", 1, refused).is_none());
+    }
+    assert!(a.receive_plain(&id(1), "me", 1, "x".into()).is_none());
+}

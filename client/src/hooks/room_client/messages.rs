@@ -68,12 +68,30 @@ impl RoomClient {
         }
     }
 
-    fn on_message(&self, from: &PeerId, message: Message) {
+    fn name_of(&self, peer: &PeerId) -> Option<String> {
         let name = self.room.people.try_with_untracked(|people| {
-            let person = people.iter().find(|person| person.id == *from)?;
+            let person = people.iter().find(|person| person.id == *peer)?;
             Some(person.name.clone())
         });
-        let Some(name) = name.flatten() else { return };
+        name.flatten()
+    }
+
+    /// A text of a client that sends no frames: nothing is acknowledged.
+    pub(super) fn on_plain_text(&self, from: &PeerId, text: String) {
+        let Some(name) = self.name_of(from) else {
+            return;
+        };
+        self.show_typing(from, false);
+        let _ = self
+            .room
+            .conversation
+            .try_update(|c| c.receive_plain(from, &name, wall_ms(), text));
+    }
+
+    fn on_message(&self, from: &PeerId, message: Message) {
+        let Some(name) = self.name_of(from) else {
+            return;
+        };
         self.show_typing(from, false);
         let outcome = self
             .room

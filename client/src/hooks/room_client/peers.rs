@@ -115,6 +115,7 @@ impl RoomClient {
             PeerEvent::Open => self.on_open(&peer),
             PeerEvent::Closed => self.on_closed(&peer),
             PeerEvent::Frame(frame) => self.on_frame(&peer, frame),
+            PeerEvent::PlainText(text) => self.on_plain_text(&peer, text),
             PeerEvent::File {
                 channel,
                 number,

@@ -1,6 +1,7 @@
 //! The terminal peer as a program, with a real server.
 
 mod files;
+mod foreign;
 mod invalid_signaling;
 mod messages;
 mod recovery;

@@ -1,0 +1,79 @@
+//! Peers that third-party libraries make.
+
+use serde_json::Value;
+use shared::chat::MAX_TEXT;
+use testkit::foreign_peer::{ForeignChannel, ForeignPeer};
+use testkit::{TestPeer, TestServer, skip};
+
+async fn server() -> TestServer {
+    TestServer::with(&["test:"]).await
+}
+
+/// Those that are installed.
+fn installed() -> impl Iterator<Item = ForeignPeer> {
+    ForeignPeer::ALL.into_iter().filter(|library| {
+        let exists = library.exists();
+        if !exists {
+            skip(&format!(
+                "{library:?} is missing; `cargo xtask setup` installs it"
+            ));
+        }
+        exists
+    })
+}
+
+#[tokio::test]
+async fn a_text_that_is_no_frame_is_shown_as_a_message_of_bounded_length() {
+    let server = server().await;
+    for library in installed() {
+        let room = format!("plain-{library:?}");
+        let mut ann = TestPeer::start(&server.url, &room, "ann", &["--echo"]);
+        ann.event("welcome", |_| true).await;
+        let mut ext = library.start(&server.url, &room, ForeignChannel::Negotiated);
+        ext.event("open", |event| event["id"] == 0).await;
+
+        for line in [
+            "你好 from afar",
+            r#"{"type":"poke","to":"a newer client"}"#,
+            r#"{"text":"no frame of ours"}"#,
+        ] {
+            ext.type_line(line);
+        }
+        let texts = ["你好 from afar", r#"{"text":"no frame of ours"}"#];
+        for text in texts {
+            ann.receives(text).await;
+        }
+        assert_eq!(ann.texts(), texts, "a frame of an unknown type is skipped");
+        // werift sends at most 64 KiB.
+        if library == ForeignPeer::Aiortc {
+            ext.type_line(&"long".repeat(20_000));
+            let is_cut = |event: &Value| {
+                event["text"]
+                    .as_str()
+                    .is_some_and(|text| text.ends_with('…'))
+            };
+            let cut = ann.event("message", is_cut).await;
+            assert!(
+                cut["text"]
+                    .as_str()
+                    .is_some_and(|text| text.len() <= MAX_TEXT)
+            );
+        }
+        // The answer is a frame.
+        ext.event("message", |event| {
+            let text = event["text"].as_str().unwrap_or_default();
+            text.contains(r#""text":"echo: 你好 from afar""#)
+        })
+        .await;
+        // Frames count from 1, whatever numbers the texts got here.
+        ext.type_line(
+            r#"{"type":"message","number":1,"at":0,"body":{"is":"text","text":"a frame"}}"#,
+        );
+        ann.receives("a frame").await;
+        ext.event("message", |event| {
+            event["text"] == r#"{"type":"received","number":1}"#
+        })
+        .await;
+    }
+    server.stop().await;
+}
