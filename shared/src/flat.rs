@@ -247,6 +247,7 @@ mod tests {
             id: id.clone(),
             name: "n".into(),
             kind: PeerKind::Browser,
+            native: true,
             away: true,
         };
         let candidate = Candidate {

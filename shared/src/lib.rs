@@ -5,8 +5,10 @@
 //! | [`api`] | the responses of `GET /api/...`: streams, their tracks, and why a track is re-encoded |
 //! | `api_error` | the body of its errors, as part of [`api`] |
 //! | [`signaling`] | the messages between a peer and the server over `GET /ws` |
+//! | `peer_id` | the key and the id of a peer, as part of [`signaling`] |
 //! | [`negotiation`] | which side rolls back when two offers cross |
 //! | [`chat`] | the messages between two peers over data channels |
+//! | [`chat_channels`] | the data channels of one chat, and on which of them this side sends |
 //! | [`plain_text`] | text on `chat` of a client that speaks no frames |
 //! | [`conversation`] | the messages of a room: order, delivery, retransmission |
 //! | [`file_name`] | names of offered and received files: safe, within limits |
@@ -18,12 +20,14 @@
 pub mod api;
 mod api_error;
 pub mod chat;
+pub mod chat_channels;
 pub mod conversation;
 pub mod file_name;
 mod flat;
 pub mod hex;
 pub mod ice_candidate;
 pub mod negotiation;
+mod peer_id;
 pub mod plain_text;
 pub mod safety;
 pub mod signaling;

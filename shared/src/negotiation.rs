@@ -10,6 +10,13 @@ pub fn is_polite(me: &PeerId, other: &PeerId) -> bool {
     me > other
 }
 
+/// The first offer to a peer, with `a=setup:active` in place of `actpass`: this side becomes the DTLS client (RFC 8842 5.2). Some libraries begin SCTP
+/// only as ICE controlling side (werift) or as DTLS client (webrtc-rs); a peer that is neither waits for the other side to begin, and libraries
+/// that count their channels by the DTLS role (RFC 8832 6) do not take the id of `chat`.
+pub fn as_dtls_client(offer: &str) -> String {
+    offer.replace("a=setup:actpass", "a=setup:active")
+}
+
 /// The state of the negotiation on one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Negotiation {
@@ -83,6 +90,15 @@ mod tests {
         impolite.making_offer(false);
         assert_eq!(impolite.on_offer(true), OfferAction::Answer);
         assert!(!impolite.is_ignoring());
+    }
+
+    #[test]
+    fn an_offer_to_be_the_dtls_client_differs_in_nothing_else() {
+        let offer =
+            "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=setup:actpass\r\na=mid:0\r\n";
+        let active = as_dtls_client(offer);
+        assert_eq!(active, offer.replace("actpass", "active"));
+        assert_eq!(as_dtls_client(&active), active);
     }
 
     #[test]

@@ -164,6 +164,7 @@ impl RoomClient {
                 name: self.my_name(),
                 key: self.storage.key().clone(),
                 kind: PeerKind::Browser,
+                native: true,
             }),
         }
     }

@@ -135,10 +135,10 @@ impl Mesh {
         }
     }
 
-    /// The server can carry signals to `peer`. `offer`: the peer was there first, so this side sends the offer.
-    /// An open connection is not changed.
-    pub fn connect(&self, peer: &PeerId, offer: bool) {
-        self.state.get_or_create(peer).on_reachable(offer);
+    /// The server can carry signals to `peer`. `offer`: the peer was there first, so this side sends the offer. `native`: it is a
+    /// client of this repository. An open connection is not changed.
+    pub fn connect(&self, peer: &PeerId, offer: bool, native: bool) {
+        self.state.get_or_create(peer).on_reachable(offer, native);
     }
 
     /// The server cannot carry signals to `peer` for now.

@@ -9,6 +9,7 @@
 //! | [`whep`] | one WHEP session: a media receiver and its resource on the server |
 //! | [`signaling`] | the WebSocket to the server of a room |
 //! | [`mesh`] | the connections to the other peers of a room, through `remote_peer` and `peer_connection` |
+//! | `chat_channels` | the data channels that carry the chat with one peer |
 //! | [`data_channel`] | one `RTCDataChannel` and its closures |
 //! | [`upload`], [`download`] | one file that is sent to or received from another peer |
 //! | [`folder`] | the page's folder on disk for received files |
@@ -16,6 +17,7 @@
 //! | [`connection_test`] | short-lived connections that test which servers can be reached |
 //! | [`sdp`] | the few lines of SDP that are read or changed (pure) |
 
+mod chat_channels;
 pub mod connection_test;
 pub mod data_channel;
 mod dictionary;

@@ -1,4 +1,4 @@
-//! One `RTCPeerConnection` to another peer of a room, with its `chat` channel. [`super::remote_peer`] decides what it does.
+//! One `RTCPeerConnection` to another peer of a room, with the channels of its chat. [`super::remote_peer`] decides what it does.
 
 use std::rc::Rc;
 
@@ -6,6 +6,7 @@ use js_sys::{Array, Function, Reflect};
 use shared::api::IceServer;
 use shared::chat::{self, file_protocol};
 use shared::ice_candidate::with_candidates;
+use shared::negotiation::as_dtls_client;
 use shared::safety::{fingerprint, safety_code};
 use shared::signaling::Candidate;
 use wasm_bindgen::{JsCast, JsValue};
@@ -16,7 +17,7 @@ use web_sys::{
     RtcPeerConnectionState, RtcSdpType, RtcSessionDescription, RtcSignalingState,
 };
 
-use super::data_channel::{DataChannel, DataChannelEvent};
+use super::chat_channels::{ChatChannels, ChatEvent};
 use super::dictionary::{description, ice_servers};
 use super::listener::Listener;
 
@@ -35,23 +36,26 @@ pub(super) enum PeerConnectionEvent {
     Candidate(Candidate),
     /// [`PeerConnection::state`] changed.
     State,
-    Chat(DataChannelEvent),
-    /// The other side opened a channel that carries a file. Attach listeners before the callback returns.
-    File(RtcDataChannel),
+    Chat(ChatEvent),
+    /// The other side opened a channel. Attach listeners before the callback returns.
+    Channel(RtcDataChannel),
 }
 
 /// Closes the connection and frees its closures when dropped.
 #[derive(Debug)]
 pub(super) struct PeerConnection {
     pc: RtcPeerConnection,
-    chat: DataChannel,
+    chat: ChatChannels,
+    native: bool,
     _listeners: [Listener; 4],
 }
 
 impl PeerConnection {
+    /// `native`: the other side is a client of this repository. Another gets a channel `chat` in band, too ([`shared::chat_channels`]).
     pub(super) fn new(
         ice: &IceSettings,
         certificate: Option<&JsValue>,
+        native: bool,
         on: Rc<dyn Fn(PeerConnectionEvent)>,
     ) -> Result<Self, JsValue> {
         let pc = RtcPeerConnection::new_with_configuration(&configuration(ice, certificate))?;
@@ -73,7 +77,7 @@ impl PeerConnection {
                     }
                     _ => {
                         let event: RtcDataChannelEvent = event.unchecked_into();
-                        PeerConnectionEvent::File(event.channel())
+                        PeerConnectionEvent::Channel(event.channel())
                     }
                 });
             })
@@ -88,19 +92,21 @@ impl PeerConnection {
         let init = RtcDataChannelInit::new();
         init.set_negotiated(true);
         init.set_id(chat::CHANNEL_ID);
-        let chat = pc.create_data_channel_with_data_channel_dict(chat::CHANNEL, &init);
-        let chat = DataChannel::new(
-            chat,
-            Rc::new(move |event| on(PeerConnectionEvent::Chat(event))),
-        );
+        let mut chat = vec![pc.create_data_channel_with_data_channel_dict(chat::CHANNEL, &init)];
+        if !native {
+            chat.push(pc.create_data_channel(chat::CHANNEL));
+        }
+        let on_chat = move |event| on(PeerConnectionEvent::Chat(event));
+        let chat = ChatChannels::new(chat, Box::new(on_chat));
         Ok(Self {
             pc,
             chat,
+            native,
             _listeners: listeners,
         })
     }
 
-    pub(super) fn chat(&self) -> &DataChannel {
+    pub(super) fn chat(&self) -> &ChatChannels {
         &self.chat
     }
 
@@ -116,7 +122,7 @@ impl PeerConnection {
     pub(super) async fn set_local(&self) -> Result<String, JsValue> {
         let nothing = JsValue::UNDEFINED.unchecked_into();
         JsFuture::from(self.pc.set_local_description(&nothing)).await?;
-        Ok(self.local().unwrap_or_default())
+        Ok(self.description())
     }
 
     /// Sets the remote description, without malformed candidates: one would refuse it. A remote offer rolls a local offer back.
@@ -142,7 +148,18 @@ impl PeerConnection {
         JsFuture::from(added).await.map(drop)
     }
 
-    pub(super) fn local(&self) -> Option<String> {
+    /// The local description as it is sent. The first offer to a foreign peer asks for the role of the DTLS client; later ones keep the roles
+    /// (RFC 8842 5.5).
+    pub(super) fn description(&self) -> String {
+        let sdp = self.local().unwrap_or_default();
+        if self.native || self.remote().is_some() {
+            sdp
+        } else {
+            as_dtls_client(&sdp)
+        }
+    }
+
+    fn local(&self) -> Option<String> {
         sdp_of(self.pc.local_description())
     }
 

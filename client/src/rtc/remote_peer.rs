@@ -5,15 +5,14 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use shared::chat::{FILE_CHANNEL, MAX_FRAME, parse_file_protocol};
+use shared::chat::{FILE_CHANNEL, parse_file_protocol};
 use shared::negotiation::{Negotiation, OfferAction, is_polite};
-use shared::plain_text::plain_text;
 use shared::signaling::{Candidate, PeerId};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{RtcDataChannel, RtcPeerConnectionState, RtcSdpType, RtcSignalingState};
 
-use super::data_channel::DataChannelEvent;
+use super::chat_channels::ChatEvent;
 use super::mesh::{MeshContext, MeshEvent, PeerEvent, Signal};
 use super::peer_connection::{PeerConnection, PeerConnectionEvent};
 use super::recovery::{ConnectionHealth, Recovery, RecoveryAction};
@@ -27,6 +26,8 @@ pub(super) struct RemotePeer {
     peer: PeerId,
     context: Rc<MeshContext>,
     me: Weak<RemotePeer>,
+    /// It is a client of this repository.
+    native: Cell<bool>,
     negotiation: Cell<Negotiation>,
     recovery: Cell<Recovery>,
     connection: RefCell<Option<Rc<PeerConnection>>>,
@@ -55,6 +56,7 @@ impl RemotePeer {
             peer,
             context,
             me: me.clone(),
+            native: Cell::default(),
             negotiation: Cell::new(Negotiation::new(polite)),
             recovery: Cell::new(Recovery::new(polite)),
             connection: RefCell::default(),
@@ -73,7 +75,8 @@ impl RemotePeer {
     }
 
     /// The server can carry signals to the peer. `offer`: this side arrived later and sends the offer.
-    pub(super) fn on_reachable(&self, offer: bool) {
+    pub(super) fn on_reachable(&self, offer: bool, native: bool) {
+        self.native.set(native);
         self.update(|recovery, now| recovery.on_reachable(now, offer));
         self.tick();
     }
@@ -192,8 +195,7 @@ impl RemotePeer {
             (Task::Recover(RecoveryAction::RestartIce), Some(connection)) => {
                 if connection.signaling() == RtcSignalingState::HaveLocalOffer {
                     // The offer was not answered: send it again, since it or its answer was lost.
-                    let sdp = connection.local().unwrap_or_default();
-                    self.signal(Signal::Offer(sdp));
+                    self.signal(Signal::Offer(connection.description()));
                     return Ok(());
                 }
                 let ice = (self.context.ice)().await;
@@ -243,7 +245,12 @@ impl RemotePeer {
                 peer.on_connection_event(event);
             }
         });
-        let connection = Rc::new(PeerConnection::new(&ice, certificate.as_ref(), on)?);
+        let connection = Rc::new(PeerConnection::new(
+            &ice,
+            certificate.as_ref(),
+            self.native.get(),
+            on,
+        )?);
         self.pending_remote.borrow_mut().clear();
         self.pending_local.borrow_mut().clear();
         let previous = self.connection.replace(Some(Rc::clone(&connection)));
@@ -347,25 +354,13 @@ impl RemotePeer {
                     _ => self.check_open(),
                 }
             }
-            PeerConnectionEvent::Chat(DataChannelEvent::Open) => {
+            PeerConnectionEvent::Chat(ChatEvent::Open) => {
                 self.check_open();
                 self.emit(PeerEvent::Open);
             }
-            PeerConnectionEvent::Chat(DataChannelEvent::Text(text)) => {
-                if text.len() > MAX_FRAME {
-                    return;
-                }
-                // Frames of an unknown type are skipped: a newer client may send them.
-                match serde_json::from_str(&text) {
-                    Ok(frame) => self.emit(PeerEvent::Frame(frame)),
-                    Err(_) => plain_text(&text).into_iter().for_each(|text| {
-                        self.emit(PeerEvent::PlainText(text));
-                    }),
-                }
-            }
-            PeerConnectionEvent::Chat(DataChannelEvent::Closed) => self.invalidate(),
-            PeerConnectionEvent::Chat(_) => {}
-            PeerConnectionEvent::File(channel) => self.on_file_channel(channel),
+            PeerConnectionEvent::Chat(ChatEvent::Received(event)) => self.emit(event),
+            PeerConnectionEvent::Chat(ChatEvent::Closed) => self.invalidate(),
+            PeerConnectionEvent::Channel(channel) => self.on_channel(channel),
         }
     }
 
@@ -385,7 +380,7 @@ impl RemotePeer {
         }
     }
 
-    fn on_file_channel(&self, channel: RtcDataChannel) {
+    fn on_channel(&self, channel: RtcDataChannel) {
         let text = js_sys::Reflect::get(&channel, &"protocol".into());
         let text = text.ok().and_then(|text| text.as_string());
         let file = text.as_deref().and_then(parse_file_protocol);
@@ -395,7 +390,11 @@ impl RemotePeer {
                 number,
                 offset,
             }),
-            None => channel.close(),
+            None => {
+                if let Some(connection) = self.connection() {
+                    connection.chat().accept(channel);
+                }
+            }
         }
     }
 }

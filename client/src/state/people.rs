@@ -8,7 +8,12 @@ use super::room::{PeerPath, Person, Presence, RoomEvent};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerAction {
     /// The server can carry signals to it. `offer`: the peer was there first, so this side sends the offer.
-    Connect { peer: PeerId, offer: bool },
+    /// `native`: it is a client of this repository.
+    Connect {
+        peer: PeerId,
+        offer: bool,
+        native: bool,
+    },
     /// The server cannot carry signals to it for now. An open connection stays open.
     Unreachable(PeerId),
     /// The peer is gone: close the connection.
@@ -121,6 +126,7 @@ fn on_arrived(people: &mut Vec<Person>, peer: &Peer, report: bool) -> PeopleUpda
         PeerAction::Connect {
             peer: peer.id.clone(),
             offer: false,
+            native: peer.native,
         }
     });
     let name = peer.name.clone();
@@ -179,6 +185,7 @@ mod tests {
             id: id(n),
             name: name.into(),
             kind: PeerKind::Browser,
+            native: true,
             away,
         }
     }
@@ -193,7 +200,11 @@ mod tests {
     }
 
     fn connect(n: u8, offer: bool) -> PeerAction {
-        PeerAction::Connect { peer: id(n), offer }
+        PeerAction::Connect {
+            peer: id(n),
+            offer,
+            native: true,
+        }
     }
 
     const OPEN: PeerPath = PeerPath::Open {

@@ -93,7 +93,7 @@ impl PeerApp {
         let (link, task) = PeerLink::start(
             self.settings.clone(),
             &self.me,
-            id,
+            &remote.peer,
             self.next_generation,
             role,
             new_certificate,

@@ -36,6 +36,8 @@ const SEND_BUFFER: usize = 1024 * 1024;
 /// Bytes in flight from the other side: bandwidth times round-trip time of a fast, long path. When the buffer is full, the webrtc crate announces free space
 /// only when the sender probes, a second later: with 4 MB two terminals stalled most of the time.
 const RECEIVE_BUFFER: u32 = 32 * 1024 * 1024;
+/// A channel in band that the other side has not acknowledged in this time (RFC 8832 5.2) is closed.
+const IN_BAND_TIMEOUT: Duration = Duration::from_secs(5);
 /// Events that wait for the link's task.
 const EVENTS: usize = 256;
 
@@ -61,8 +63,8 @@ pub(crate) enum ConnectionEvent {
 
 pub(crate) struct ChatConnection {
     pub(crate) pc: Arc<dyn PeerConnection>,
-    /// Opens once the connection is up.
-    pub(crate) chat: Arc<dyn DataChannel>,
+    /// The channels of the chat: the negotiated one opens once the connection is up, the one in band when the other side acknowledges it.
+    pub(crate) chat: Vec<Arc<dyn DataChannel>>,
     pub(crate) events: mpsc::Receiver<ConnectionEvent>,
     pub(crate) startup: Arc<Startup>,
 }
@@ -86,14 +88,19 @@ impl CandidatePair {
 }
 
 impl ChatConnection {
-    /// `new_certificate`: with a certificate of its own instead of the common one.
-    pub(crate) async fn open(settings: &ConnectionSettings, new_certificate: bool) -> Result<Self> {
+    /// `new_certificate`: with a certificate of its own instead of the common one. `native`: the other side is a client of this repository.
+    pub(crate) async fn open(
+        settings: &ConnectionSettings,
+        new_certificate: bool,
+        native: bool,
+    ) -> Result<Self> {
         let (sender, events) = mpsc::channel(EVENTS);
         let engine = SettingEngineBuilder::new()
             // Browsers hide their addresses behind `.local` names; they are reached as peer-reflexive candidates.
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
             .with_ice_timeouts(Some(SILENCE), Some(NEVER), Some(CONSENT))
             .with_ice_connection_attempts(Some(CHECK_EVERY), Some(MAX_CHECKS))
+            .with_dcep_handshake_timeout(Some(IN_BAND_TIMEOUT))
             .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_FRAME as u32))
             .with_sctp_max_receive_buffer_size(RECEIVE_BUFFER)
             // The SCTP client may lose its first message ([`crate::startup`]) when datagrams are reordered.
@@ -133,7 +140,10 @@ impl ChatConnection {
             negotiated: Some(CHANNEL_ID),
             ..Default::default()
         };
-        let chat = pc.create_data_channel(CHANNEL, Some(init)).await?;
+        let mut chat = vec![pc.create_data_channel(CHANNEL, Some(init)).await?];
+        if !native {
+            chat.push(pc.create_data_channel(CHANNEL, None).await?);
+        }
         Ok(Self {
             pc,
             chat,

@@ -7,7 +7,7 @@
 //! | [`app`], [`membership`], [`chat`] | the state that one task owns: connections, peers of the room, messages |
 //! | [`remote_peer`] | another peer of the room |
 //! | [`signaling`], [`ice`], [`identity`] | the server: the WebSocket, the STUN and TURN servers, this peer's key |
-//! | [`peer_link`], [`negotiator`] | the connection to one peer; its offers, answers and candidates |
+//! | [`peer_link`], [`negotiator`], [`chat_channels`] | the connection to one peer; its offers, answers and candidates; the data channels of its chat |
 //! | [`recovery`], [`failure`] | when a connection is restarted or replaced; the sentence when connecting fails |
 //! | [`connection`], [`runtime`], [`startup`], [`sdp`], [`interfaces`] | the webrtc crate: its settings, timers and sockets, SDP, local addresses |
 //! | [`uploads`], [`downloads`], [`transfer`] | files |
@@ -15,6 +15,7 @@
 
 mod app;
 mod chat;
+mod chat_channels;
 mod command;
 mod connection;
 mod downloads;

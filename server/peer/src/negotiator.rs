@@ -5,10 +5,10 @@ use std::sync::Arc;
 use rtc::peer_connection::configuration::RTCOfferOptions;
 use shared::chat::{FILE_CHANNEL, parse_file_protocol};
 use shared::ice_candidate::MAX_CANDIDATES;
-use shared::negotiation::{Negotiation, OfferAction};
+use shared::negotiation::{Negotiation, OfferAction, as_dtls_client};
 use shared::safety::{fingerprint, safety_code};
 use shared::signaling::{Candidate, ClientMessage};
-use webrtc::data_channel::RTCDataChannelInit;
+use webrtc::data_channel::{DataChannel, RTCDataChannelInit};
 use webrtc::error::Result;
 use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDescription};
 
@@ -20,6 +20,8 @@ use crate::sdp::{is_same_connection, usable_candidate, with_usable_candidates};
 pub(crate) struct Negotiator {
     pc: Arc<dyn PeerConnection>,
     negotiation: Negotiation,
+    /// The other side is a client of this repository.
+    native: bool,
     /// An offer of this side is not answered yet.
     awaiting_answer: bool,
     /// Remote candidates that arrived before the remote description.
@@ -33,11 +35,13 @@ impl Negotiator {
     pub(crate) fn new(
         pc: Arc<dyn PeerConnection>,
         negotiation: Negotiation,
+        native: bool,
         events: LinkEventSender,
     ) -> Self {
         Self {
             pc,
             negotiation,
+            native,
             awaiting_answer: false,
             pending_remote: Vec::new(),
             added: 0,
@@ -77,7 +81,11 @@ impl Negotiator {
         self.negotiation.making_offer(true);
         let options = RTCOfferOptions { ice_restart };
         let offer = self.pc.create_offer(Some(options)).await?;
-        let sdp = offer.sdp.clone();
+        let mut sdp = offer.sdp.clone();
+        // Later offers keep the roles (RFC 8842 5.5).
+        if !self.native && self.pc.current_remote_description().await.is_none() {
+            sdp = as_dtls_client(&sdp);
+        }
         self.pc.set_local_description(offer).await?;
         self.awaiting_answer = true;
         let to = self.events.other.clone();
@@ -170,7 +178,11 @@ impl Negotiator {
         }
     }
 
-    pub(crate) async fn on_event(&mut self, event: ConnectionEvent) {
+    /// Returns a channel that the other side has opened for something else than a file.
+    pub(crate) async fn on_event(
+        &mut self,
+        event: ConnectionEvent,
+    ) -> Option<Arc<dyn DataChannel>> {
         match event {
             ConnectionEvent::Candidate(candidate, kind) => {
                 self.events.emit(LinkEvent::Gathered(kind)).await;
@@ -190,11 +202,12 @@ impl Negotiator {
                             })
                             .await;
                     }
-                    _ => drop(channel.close().await),
+                    _ => return Some(channel),
                 }
             }
             ConnectionEvent::State(_) => {}
         }
+        None
     }
 
     async fn trickle(&self, candidate: String) {

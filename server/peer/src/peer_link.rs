@@ -3,20 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::chat::{ChatFrame, MAX_FRAME};
+use shared::chat::ChatFrame;
 use shared::negotiation::{Negotiation, is_polite};
-use shared::plain_text::plain_text;
-use shared::signaling::{Candidate, ClientMessage, PeerId};
+use shared::signaling::{Candidate, ClientMessage, Peer, PeerId};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{interval, sleep, timeout};
-use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelMessage};
-use webrtc::error::Error;
+use webrtc::data_channel::DataChannel;
 use webrtc::peer_connection::{RTCIceCandidateType, RTCPeerConnectionState};
 
+use crate::chat_channels::ChatLink;
 use crate::connection::{CandidatePair, ChatConnection, ConnectionEvent, ConnectionSettings};
 use crate::negotiator::Negotiator;
-use crate::startup::Startup;
 
 /// Frames in the queue. A peer that lets it fill up does not read.
 const FRAMES: usize = 512;
@@ -100,11 +98,12 @@ pub(crate) struct PeerLink {
 }
 
 impl PeerLink {
-    /// Starts a connection from `me` to `other`. `new_certificate`: with a certificate of its own, by which the other side recognizes a new connection. The task ends some time after the link is dropped.
+    /// Starts a connection from `me` to `other`. `new_certificate`: with a certificate of its own, by which the other side recognizes a new connection.
+    /// The task ends some time after the link is dropped.
     pub(crate) fn start(
         settings: ConnectionSettings,
         me: &PeerId,
-        other: &PeerId,
+        other: &Peer,
         generation: u64,
         role: LinkRole,
         new_certificate: bool,
@@ -112,14 +111,16 @@ impl PeerLink {
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (commands, command_queue) = mpsc::channel(COMMANDS);
         let (frames, queue) = mpsc::channel(FRAMES);
-        let negotiation = Negotiation::new(is_polite(me, other));
+        let negotiation = Negotiation::new(is_polite(me, &other.id));
+        let native = other.native;
+        let negotiation = (negotiation, native);
         let events = LinkEventSender {
-            other: other.clone(),
+            other: other.id.clone(),
             generation,
             sender,
         };
         let task = async move {
-            let connection = match ChatConnection::open(&settings, new_certificate).await {
+            let connection = match ChatConnection::open(&settings, new_certificate, native).await {
                 Ok(connection) => connection,
                 Err(error) => {
                     tracing::debug!(%error, "no connection could be opened");
@@ -192,7 +193,7 @@ impl LinkEventSender {
 
 async fn run(
     connection: ChatConnection,
-    negotiation: Negotiation,
+    (negotiation, native): (Negotiation, bool),
     role: LinkRole,
     mut commands: mpsc::Receiver<LinkCommand>,
     frames: mpsc::Receiver<ChatFrame>,
@@ -204,9 +205,14 @@ async fn run(
         events: mut connection_events,
         startup,
     } = connection;
-    let reader = tokio::spawn(read(chat.clone(), startup, events.clone()));
-    let writer = tokio::spawn(write(chat.clone(), frames));
-    let mut negotiator = Negotiator::new(pc, negotiation, events.clone());
+    let (chat, channels) = ChatLink::new(chat, startup, events.clone());
+    // Aborted when the link ends.
+    let mut readers = JoinSet::new();
+    for channel in channels {
+        readers.spawn(chat.clone().read(channel));
+    }
+    let writer = tokio::spawn(chat.clone().write(frames));
+    let mut negotiator = Negotiator::new(pc, negotiation, native, events.clone());
     let mut route = None;
     let mut route_timer = interval(ROUTE_INTERVAL);
     let mut outcome = match role {
@@ -227,7 +233,11 @@ async fn run(
                     Ok(())
                 }
                 Some(event) => {
-                    negotiator.on_event(event).await;
+                    if let Some(channel) = negotiator.on_event(event).await
+                        && let Some(channel) = chat.accept(channel).await
+                    {
+                        readers.spawn(chat.clone().read(channel));
+                    }
                     Ok(())
                 }
             },
@@ -242,8 +252,7 @@ async fn run(
         let why = NOT_NEGOTIATED.to_owned();
         events.emit(LinkEvent::Closed(Some(why))).await;
     }
-    flush(&*chat, writer).await;
-    reader.abort();
+    flush(&chat, writer).await;
 }
 
 async fn on_state(state: RTCPeerConnectionState, events: &LinkEventSender) {
@@ -260,61 +269,12 @@ async fn on_state(state: RTCPeerConnectionState, events: &LinkEventSender) {
 }
 
 /// Sends what is queued.
-async fn flush(chat: &dyn DataChannel, writer: JoinHandle<()>) {
+async fn flush(chat: &ChatLink, writer: JoinHandle<()>) {
     let flushed = async {
         let _ = writer.await;
-        while chat.outstanding_bytes().await.is_ok_and(|bytes| bytes > 0) {
+        while chat.outstanding_bytes().await > 0 {
             sleep(Duration::from_millis(10)).await;
         }
     };
     let _ = timeout(FLUSH_TIMEOUT, flushed).await;
-}
-
-async fn read(chat: Arc<dyn DataChannel>, startup: Arc<Startup>, events: LinkEventSender) {
-    while let Some(event) = chat.poll().await {
-        match event {
-            DataChannelEvent::OnOpen => {
-                startup.finish();
-                events.emit(LinkEvent::Open).await;
-            }
-            DataChannelEvent::OnMessage(message) if message.data.len() <= MAX_FRAME => {
-                match parse(&message) {
-                    Some(event) => events.emit(event).await,
-                    None => tracing::debug!("an unknown frame was ignored"),
-                }
-            }
-            DataChannelEvent::OnClose => break,
-            _ => {}
-        }
-    }
-    events.emit(LinkEvent::Closed(None)).await;
-}
-
-fn parse(message: &RTCDataChannelMessage) -> Option<LinkEvent> {
-    if let Ok(frame) = serde_json::from_slice(&message.data) {
-        return Some(LinkEvent::Frame(frame));
-    }
-    let text = str::from_utf8(&message.data).ok()?;
-    plain_text(text)
-        .filter(|_| message.is_string)
-        .map(LinkEvent::PlainText)
-}
-
-async fn write(chat: Arc<dyn DataChannel>, mut frames: mpsc::Receiver<ChatFrame>) {
-    while let Some(frame) = frames.recv().await {
-        let Ok(text) = serde_json::to_string(&frame) else {
-            continue;
-        };
-        match chat.send_text(&text).await {
-            Ok(()) => {}
-            // The other side limits messages to fewer bytes; sending the frame again would not help.
-            Err(Error::ErrOutboundPacketTooLarge) => {
-                tracing::debug!("a frame is too long for the other side")
-            }
-            Err(error) => {
-                tracing::debug!(%error, "a frame was not sent");
-                return;
-            }
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::chat::{ChatFrame, file_protocol};
-use shared::signaling::{ClientMessage, PeerId};
+use shared::signaling::{ClientMessage, Peer, PeerId, PeerKind};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use webrtc::data_channel::DataChannel;
@@ -39,7 +39,14 @@ fn side(me: u8, other: u8, role: LinkRole) -> Side {
     };
     let (reports, reported) = mpsc::channel(1024);
     let me = id(me);
-    let (link, task) = PeerLink::start(settings, &me, &id(other), 1, role, true, reports);
+    let other = Peer {
+        id: id(other),
+        name: "other".to_owned(),
+        kind: PeerKind::Terminal,
+        native: true,
+        away: false,
+    };
+    let (link, task) = PeerLink::start(settings, &me, &other, 1, role, true, reports);
     tokio::spawn(task);
     Side {
         me,

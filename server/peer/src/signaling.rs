@@ -184,6 +184,7 @@ async fn open(params: &JoinParams) -> Result<Socket, String> {
         name: params.name.clone(),
         key: params.key.clone(),
         kind: PeerKind::Terminal,
+        native: true,
     };
     send(&mut socket, &join).await?;
     Ok(socket)

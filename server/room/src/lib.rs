@@ -65,6 +65,8 @@ pub struct JoinRequest {
     pub name: String,
     pub key: PeerKey,
     pub kind: PeerKind,
+    /// [`Peer::native`]
+    pub native: bool,
 }
 
 /// The peers of one room.
@@ -83,6 +85,7 @@ struct Member {
     key: PeerKey,
     name: String,
     kind: PeerKind,
+    native: bool,
     presence: Presence,
 }
 
@@ -98,6 +101,7 @@ impl Member {
             id: self.id.clone(),
             name: self.name.clone(),
             kind: self.kind,
+            native: self.native,
             away: self.socket().is_none(),
         }
     }
@@ -148,7 +152,12 @@ impl Room {
         request: JoinRequest,
         now: Instant,
     ) -> Result<Vec<AddressedMessage>, Refusal> {
-        let JoinRequest { name, key, kind } = request;
+        let JoinRequest {
+            name,
+            key,
+            kind,
+            native,
+        } = request;
         let name = name::of_peer(&name)?;
         let id = PeerId::of(&self.name, &key);
         let known = self.position(&id);
@@ -181,6 +190,7 @@ impl Room {
                     });
                 }
                 (member.name, member.kind, member.presence) = (name, kind, presence);
+                member.native = native;
                 known
             }
             None if self.members.len() >= MAX_PEERS => return Err(Refusal::room_full()),
@@ -190,6 +200,7 @@ impl Room {
                     key,
                     name,
                     kind,
+                    native,
                     presence,
                 });
                 self.members.len() - 1

@@ -90,6 +90,7 @@ pub(super) fn example_of_join() -> String {
         name: "peer1".to_owned(),
         key: PeerKey::from_random(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef),
         kind: PeerKind::Other,
+        native: false,
     };
     let join = serde_json::to_string(&join).expect("a message is serializable");
     format!("{join} with a random key of your own")

@@ -141,10 +141,16 @@ impl RoomSocket {
                     name,
                     key,
                     kind,
+                    native,
                 },
                 None,
             ) => {
-                let request = JoinRequest { name, key, kind };
+                let request = JoinRequest {
+                    name,
+                    key,
+                    kind,
+                    native,
+                };
                 if let Err(refusal) = self.join(version, &room, request, now) {
                     tracing::debug!(socket = self.id.0, code = ?refusal.code, "a join is refused");
                     self.refuse(refusal, now);

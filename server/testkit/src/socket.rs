@@ -44,6 +44,7 @@ pub fn join(room: &str, name: &str, key_number: u128) -> ClientMessage {
         name: name.to_owned(),
         key: key(key_number),
         kind: PeerKind::Terminal,
+        native: true,
     }
 }
 

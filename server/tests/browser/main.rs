@@ -11,6 +11,7 @@ mod connection_test;
 mod cross_origin;
 mod demotion;
 mod file_transfer;
+mod foreign;
 mod frame_skips;
 mod interop;
 mod levels;

@@ -90,7 +90,11 @@ impl RoomClient {
         let Some(mesh) = self.mesh() else { return };
         for action in update.actions {
             match action {
-                PeerAction::Connect { peer, offer } => mesh.connect(&peer, offer),
+                PeerAction::Connect {
+                    peer,
+                    offer,
+                    native,
+                } => mesh.connect(&peer, offer, native),
                 PeerAction::Unreachable(peer) => mesh.peer_unreachable(&peer),
                 PeerAction::Remove(peer) => {
                     mesh.remove(&peer);

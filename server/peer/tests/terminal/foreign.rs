@@ -1,6 +1,8 @@
 //! Peers that third-party libraries make.
 
-use serde_json::Value;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 use shared::chat::MAX_TEXT;
 use testkit::foreign_peer::{ForeignChannel, ForeignPeer};
 use testkit::{TestPeer, TestServer, skip};
@@ -74,6 +76,61 @@ async fn a_text_that_is_no_frame_is_shown_as_a_message_of_bounded_length() {
             event["text"] == r#"{"type":"received","number":1}"#
         })
         .await;
+    }
+    server.stop().await;
+}
+
+/// Both orders of joining: who comes later offers.
+#[tokio::test]
+async fn a_foreign_peer_that_came_first_or_later_chats_on_whatever_channel_it_uses() {
+    let server = server().await;
+    for library in installed() {
+        for channel in [
+            ForeignChannel::Negotiated,
+            ForeignChannel::Own,
+            ForeignChannel::Listen,
+        ] {
+            for foreign_first in [true, false] {
+                // werift 0.25.2 answers `active` to any offer, and begins SCTP only as the controlling side of ICE; webrtc 0.21.1 begins it only
+                // as DTLS client, so nobody would. Browsers begin it in any role.
+                if foreign_first && library == ForeignPeer::Werift {
+                    continue;
+                }
+                let case = format!("{library:?}-{channel:?}-{foreign_first}");
+                let join_ext = || library.start(&server.url, &case, channel);
+                let join_ann = || TestPeer::start(&server.url, &case, "ann", &["--send", "first"]);
+                let (mut ann, mut ext);
+                if foreign_first {
+                    ext = join_ext();
+                    ext.event("joined", |_| true).await;
+                    ann = join_ann();
+                    let offer = ext.event("offer", |_| true).await;
+                    assert_eq!(offer["setup"], json!(["a=setup:active"]), "{case}");
+                } else {
+                    ann = join_ann();
+                    ann.event("welcome", |_| true).await;
+                    ext = join_ext();
+                }
+                // It comes although the other side has said nothing, and before any pause after which messages are sent again.
+                let first = ext.event("message", |_| true).await;
+                let text = first["text"].as_str().unwrap_or_default();
+                assert!(text.contains("first"), "{case}: {text}");
+
+                ext.type_line("from afar");
+                ann.receives("from afar").await;
+                ann.type_line("from ann");
+                let has_it = |event: &Value| {
+                    let text = event["text"].as_str().unwrap_or_default();
+                    text.contains("from ann")
+                };
+                ext.event("message", has_it).await;
+                let again = ext.events_within(Duration::from_millis(300)).await;
+                assert!(
+                    !again.iter().any(has_it),
+                    "{case}: once it speaks it hears once"
+                );
+            }
+        }
     }
     server.stop().await;
 }

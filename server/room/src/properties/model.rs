@@ -94,6 +94,7 @@ impl RoomModel {
                     name: "again".to_owned(),
                     key: key(0),
                     kind: PeerKind::Browser,
+                    native: true,
                 };
                 let deliveries = self.room.handle(socket, message);
                 assert_eq!(
@@ -144,6 +145,7 @@ impl RoomModel {
             name: name.clone(),
             key: key(person),
             kind: PeerKind::Browser,
+            native: true,
         };
         let mut members = self.expected.iter();
         let position = members.position(|member| member.person == person);
@@ -349,6 +351,7 @@ impl Expected {
             id: id(self.person),
             name: self.name.clone(),
             kind: PeerKind::Browser,
+            native: true,
             away: self.socket.is_none(),
         }
     }
