@@ -46,6 +46,12 @@ const FIELD: &[&str] = &[
     "a_package_with_a_service_is_installed_without_being_started_or_enabled",
     "a_frame_rate_that_the_packets_contradict_is_not_claimed",
     "a_recording_without_a_frame_rate_claims_none_that_its_pictures_do_not_have",
+    "what_only_baseline_has_is_found_in_slices_and_parameter_sets",
+    "the_list_of_common_profiles_has_baseline_main_and_high_up_to_level_5_2",
+    "only_profiles_that_every_browser_decodes_are_published",
+    "of_an_offer_only_profiles_that_every_browser_decodes_are_received",
+    "h264_passes_through_by_a_list_of_profiles",
+    "vp9_and_av1_of_other_profiles_are_transcoded",
     "lossless_h264_of_a_profile_that_browsers_lack_is_encoded_again",
 ];
 

@@ -59,6 +59,12 @@ pub fn obus(unit: &Bytes) -> impl Iterator<Item = Obu> {
     })
 }
 
+/// `seq_profile` of the sequence header in a temporal unit, if it has one (AV1 5.5.1): 0 is Main.
+pub fn profile(unit: &Bytes) -> Option<u8> {
+    let header = obus(unit).find(|obu| obu.kind() == SEQUENCE_HEADER)?;
+    header.payload.first().map(|byte| byte >> 5)
+}
+
 /// A keyframe's temporal unit with a sequence header before it, which is taken from the `av1C` box if the unit has none.
 pub fn with_sequence_header(unit: Bytes, extradata: &[u8]) -> Bytes {
     if obus(&unit).any(|obu| obu.kind() == SEQUENCE_HEADER)

@@ -6,9 +6,11 @@ use std::borrow::Cow;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::bit_reader::{BitReader, rbsp};
+use super::pps;
 use super::sps::SpsInfo;
 use super::vui;
 
+const SLICE: u8 = 1;
 const IDR: u8 = 5;
 const SEI: u8 = 6;
 const SPS: u8 = 7;
@@ -33,6 +35,8 @@ pub struct H264Normalizer {
     pps: Vec<(u32, Bytes)>,
     /// SD without a matrix gets that of BT.601.
     tags_sd: bool,
+    /// Tools of Baseline that Constrained Baseline has not were in use.
+    has_baseline_tools: bool,
 }
 
 /// An access unit in Annex B.
@@ -41,7 +45,7 @@ pub struct AnnexBUnit {
     pub data: Bytes,
     /// The unit has an IDR; SPS and PPS then come before it.
     pub keyframe: bool,
-    /// The unit carried a parameter set that differs from the stored ones.
+    /// The unit changes what [`H264Normalizer::sps_info`] says: it carried another parameter set, or is the first whose slices are not in order.
     pub new_parameter_sets: bool,
 }
 
@@ -108,6 +112,10 @@ impl H264Normalizer {
         for nal in &nals {
             new_parameter_sets |= self.store_parameter_set(nal);
         }
+        if !self.has_baseline_tools && !are_slices_in_order(&nals) {
+            self.has_baseline_tools = true;
+            new_parameter_sets = true;
+        }
         let keyframe = nals.iter().any(|nal| nal_type(nal) == IDR);
         let mut out = BytesMut::with_capacity(packet.len() + 64);
         if keyframe {
@@ -144,7 +152,11 @@ impl H264Normalizer {
 
     /// The content of a stored sequence parameter set, the first that can be parsed.
     pub fn sps_info(&self) -> Option<SpsInfo> {
-        self.sps.iter().find_map(|(_, nal)| SpsInfo::parse(nal))
+        let info = self.sps.iter().find_map(|(_, nal)| SpsInfo::parse(nal))?;
+        Some(SpsInfo {
+            has_baseline_tools: self.has_baseline_tools,
+            ..info
+        })
     }
 
     /// The sequence parameter set, with a matrix where it needs one.
@@ -165,6 +177,7 @@ impl H264Normalizer {
         let nal = &*tagged;
         let kept = self.sps.iter().chain(&self.pps);
         let kept: usize = kept.map(|(_, set)| set.len()).sum();
+        self.has_baseline_tools |= nal_type(nal) == PPS && pps::has_baseline_tools(nal);
         let (sets, id, max_sets) = match nal_type(nal) {
             SPS => (&mut self.sps, sps_id(nal), 32),
             _ => (&mut self.pps, pps_id(nal), 256),
@@ -186,6 +199,19 @@ impl H264Normalizer {
             None => false,
         }
     }
+}
+
+/// The slices of a frame in the order of their macroblocks. Others are arbitrary slice order or redundant slices, of Baseline; the fields of an interlaced
+/// frame look the same, which Baseline has not.
+fn are_slices_in_order(nals: &[&[u8]]) -> bool {
+    let slices = nals
+        .iter()
+        .filter(|nal| matches!(nal_type(nal), SLICE | IDR));
+    let firsts = slices.filter_map(|nal| {
+        let header = rbsp(nal.get(1..nal.len().min(12))?);
+        BitReader::new(&header).ue() // first_mb_in_slice
+    });
+    firsts.is_sorted_by(|one, next| one < next)
 }
 
 /// `nal_unit_type`; 0, which is unspecified, for an empty NAL unit.

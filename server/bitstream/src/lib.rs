@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`h264`] | H.264 access units and their parameter sets |
 //! | [`sps`] | the content of H.264 sequence parameter sets |
+//! | `pps` | which tools of Baseline a picture parameter set uses |
 //! | `vui`, `sd` | the matrix of video that names none |
 //! | [`vp8`] | VP8 frame headers |
 //! | [`vp9`] | VP9 frame headers |
@@ -17,6 +18,7 @@ pub mod vp8;
 pub mod vp9;
 
 mod bit_reader;
+mod pps;
 mod sd;
 mod vui;
 

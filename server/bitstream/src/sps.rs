@@ -23,15 +23,28 @@ pub struct SpsInfo {
     /// After cropping.
     pub width: u32,
     pub height: u32,
+    /// Slice groups, redundant pictures or slices in any order are in use, as [`H264Normalizer`](super::h264::H264Normalizer) found in what
+    /// goes with the set.
+    pub has_baseline_tools: bool,
 }
 
-/// `profile_idc` of Baseline, Main and High.
-const COMMON_PROFILES: [u8; 3] = [66, 77, 100];
+const BASELINE: u8 = 66;
+const MAIN: u8 = 77;
+const HIGH: u8 = 100;
+/// `level_idc` of 5.2; decoders of browsers end there.
+const MAX_LEVEL: u8 = 52;
+
+/// Every browser that decodes H.264 decodes this profile, by `profile_idc` and `level_idc`.
+pub fn is_common_profile(profile: u8, level: u8) -> bool {
+    matches!(profile, BASELINE | MAIN | HIGH) && level <= MAX_LEVEL
+}
 
 impl SpsInfo {
-    /// Every browser that decodes H.264 decodes this profile.
-    pub fn has_common_profile(&self) -> bool {
-        COMMON_PROFILES.contains(&self.profile)
+    /// Every browser that decodes H.264 decodes this. Of Baseline that is what Constrained Baseline has too (H.264 A.2.1.1), whatever the constraint flags
+    /// say: many encoders do not set them.
+    pub fn is_common(&self) -> bool {
+        is_common_profile(self.profile, self.level)
+            && !(self.profile == BASELINE && self.has_baseline_tools)
     }
 
     /// From a NAL unit with its header byte. `None` when it is malformed.
@@ -123,6 +136,7 @@ impl SpsInfo {
             frames_only,
             width,
             height,
+            has_baseline_tools: false,
         })
     }
 }
@@ -155,5 +169,31 @@ mod tests {
         assert_eq!((sps.profile, sps.level), (77, 31));
         assert_eq!((sps.width, sps.height), (1280, 720));
         assert_eq!((sps.chroma, sps.bits, sps.frames_only), (1, 8, true));
+    }
+
+    #[test]
+    fn the_list_of_common_profiles_has_baseline_main_and_high_up_to_level_5_2() {
+        // Extended, High 10, High 4:2:2, High 4:4:4 Predictive, CAVLC 4:4:4 Intra, Scalable and Multiview High.
+        for (common, profiles) in [
+            (true, &[66, 77, 100][..]),
+            (false, &[88, 110, 122, 244, 44, 83, 86, 118, 128, 0, 255]),
+        ] {
+            for &profile in profiles {
+                assert_eq!(is_common_profile(profile, 31), common, "{profile}");
+                assert!(!is_common_profile(profile, 60), "{profile}");
+            }
+        }
+        let main = SpsInfo::parse(SPS_720).unwrap();
+        let with = |profile, constraints, has_baseline_tools| SpsInfo {
+            profile,
+            constraints,
+            has_baseline_tools,
+            ..main
+        };
+        for constraints in [0, 0x40, 0xc0, 0xe0] {
+            assert!(with(66, constraints, false).is_common());
+            assert!(!with(66, constraints, true).is_common());
+            assert!(!with(88, constraints, false).is_common());
+        }
     }
 }

@@ -32,6 +32,16 @@ fn is_untagged_sd_keyframe(frame: &[u8]) -> bool {
     })
 }
 
+/// The profile of a frame: 0 has 8 bits and 4:2:0.
+pub fn profile(frame: &[u8]) -> Option<u8> {
+    let mut bits = BitReader::new(frame);
+    if bits.bits(2)? != FRAME_MARKER {
+        return None;
+    }
+    let (low, high) = (bits.flag()?, bits.flag()?);
+    Some(u8::from(high) << 1 | u8::from(low))
+}
+
 /// Width and height, if the frame is a keyframe of profile 0, which is the one that browsers send.
 pub fn keyframe_size(frame: &[u8]) -> Option<(u32, u32)> {
     let keyframe = Keyframe::parse(frame)?;

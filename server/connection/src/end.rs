@@ -19,6 +19,8 @@ pub(crate) enum End {
     Left,
     Silent,
     SourceFailed(String),
+    /// A publisher's video cannot be passed on.
+    UncommonProfile,
     StreamOver,
     TrackGone,
     ShardFailed,
@@ -64,6 +66,9 @@ impl fmt::Display for End {
             Self::Silent => "nothing has arrived from it for too long",
             Self::SourceFailed(error) => {
                 return write!(formatter, "the stream could not be started: {error}");
+            }
+            Self::UncommonProfile => {
+                "its video has a profile that not every browser decodes; send H.264 as Constrained Baseline, Main or High up to level 5.2 (8 bits, 4:2:0), VP8, VP9 of profile 0, or AV1 Main"
             }
             Self::StreamOver => "the stream ended",
             Self::TrackGone => "the stream does not have its track any more",

@@ -9,6 +9,7 @@ use rtc_crypto::RTCCrypto;
 use srtp::{SrtcpReceiver, SrtcpSender, SrtpError, SrtpReceiver};
 use transport::dtls::Keys;
 
+use super::end::End;
 use super::published_media::PublishedMedia;
 use super::publisher_counters::PublisherCounters;
 
@@ -103,9 +104,12 @@ impl Intake {
         }
     }
 
-    /// True: the stream does not exist any more.
-    pub(super) fn is_closed(&self) -> bool {
-        self.media.is_closed()
+    /// Why nothing more is received.
+    pub(super) fn end(&self) -> Option<End> {
+        if self.media.has_uncommon_profile() {
+            return Some(End::UncommonProfile);
+        }
+        self.media.is_closed().then_some(End::StreamOver)
     }
 
     fn append(&mut self, now: Instant) {

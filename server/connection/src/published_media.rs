@@ -48,6 +48,11 @@ impl PublishedMedia {
         lines.filter_map(|track| self.tracks.line(track)).collect()
     }
 
+    /// The publisher sends what cannot be passed on.
+    pub(super) fn has_uncommon_profile(&self) -> bool {
+        self.tracks.has_uncommon_profile()
+    }
+
     /// The stream was unpublished, as [`Self::take_keyframe_requests`] has noticed.
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed

@@ -5,7 +5,7 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
-use bitstream::{vp8, vp9};
+use bitstream::{av1, vp8, vp9};
 use ingest::connection_receiver::LineUnit;
 use ingest::decode_times::DecodeTimes;
 use ingest::unit::ReceivedUnit;
@@ -26,6 +26,8 @@ pub(super) struct PublishedTracks {
     next: TrackId,
     /// The offering that was published is not that of the tracks any more.
     has_changed: bool,
+    /// A keyframe had a profile that not every browser decodes.
+    has_uncommon_profile: bool,
 }
 
 #[derive(Debug)]
@@ -60,7 +62,13 @@ impl PublishedTracks {
             tracks: Vec::new(),
             next: TrackId(0),
             has_changed: false,
+            has_uncommon_profile: false,
         }
+    }
+
+    /// The publisher sends what cannot be passed on.
+    pub(super) fn has_uncommon_profile(&self) -> bool {
+        self.has_uncommon_profile
     }
 
     /// The m-line of a track.
@@ -70,11 +78,15 @@ impl PublishedTracks {
         Some(track.line)
     }
 
-    /// `None`: there is no keyframe yet to decode it from.
+    /// `None`: there is no keyframe yet to decode it from, or its profile is uncommon.
     pub(super) fn publish(&mut self, received: LineUnit) -> Option<Published> {
         let LineUnit {
             line, time, unit, ..
         } = received;
+        self.has_uncommon_profile |= unit.keyframe && !is_common(&unit);
+        if self.has_uncommon_profile {
+            return None;
+        }
         let is_same =
             |track: &PublishedTrack| track.line == line && track.offered.codec == unit.codec;
         let known = self.tracks.iter().position(is_same);
@@ -151,6 +163,18 @@ impl PublishedTracks {
         let audio = offering.of(TrackKind::Audio).next().map(audio_track);
         (offering.video, offering.audio) = (video, audio);
         Some(offering)
+    }
+}
+
+/// Every browser that decodes the codec decodes the profile of this keyframe, as far as its header tells: what files are passed through by.
+fn is_common(unit: &ReceivedUnit) -> bool {
+    match unit.codec {
+        Codec::H264 => unit
+            .sps
+            .is_none_or(|sps| sps.is_common() && sps.chroma == 1 && sps.bits == 8),
+        Codec::Vp9 => vp9::profile(&unit.data).is_none_or(|profile| profile == 0),
+        Codec::Av1 => av1::profile(&unit.data).is_none_or(|profile| profile == 0),
+        Codec::Vp8 | Codec::Opus => true,
     }
 }
 

@@ -122,8 +122,8 @@ impl Publisher {
             }
         }
         if let State::Receiving(intake) = &mut self.state {
-            if intake.is_closed() {
-                return Some(End::StreamOver);
+            if let Some(end) = intake.end() {
+                return Some(end);
             }
             if let Some(path) = self.connection.transport.selected() {
                 let route = &self.connection.route;

@@ -2,12 +2,16 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use bitstream::sps::is_common_profile;
 use bytes::{BufMut, Bytes, BytesMut};
 use shared::api::Codec;
 
 use super::codecs::{self, Format, NACK, TRANSPORT_FEEDBACK};
 use super::offering::Medium;
 use super::sdp::Section;
+
+/// Baseline at level 1 (RFC 6184 8.1).
+const DEFAULT_PROFILE: u32 = 0x42_000a;
 
 const VIDEO: [Codec; 4] = [Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1];
 const AUDIO: [Codec; 1] = [Codec::Opus];
@@ -59,11 +63,21 @@ pub(super) fn receivable(section: &Section<'_>, medium: Medium) -> Vec<Format> {
 
 fn can_receive(codec: Codec, fmtp: &str) -> bool {
     match codec {
-        // All modes but the interleaved one (RFC 6184 6.4); every profile.
-        Codec::H264 => codecs::number(fmtp, "packetization-mode") != Some(2),
+        // All modes but the interleaved one (RFC 6184 6.4).
+        Codec::H264 => {
+            codecs::number(fmtp, "packetization-mode") != Some(2) && is_common_h264(fmtp)
+        }
         // What viewers are sent: 8 bits and 4:2:0.
         Codec::Vp9 | Codec::Av1 | Codec::Vp8 | Codec::Opus => codecs::is_main_profile(codec, fmtp),
     }
+}
+
+/// Viewers are sent what the publisher sends. One that names no profile is looked at when its pictures come.
+fn is_common_h264(fmtp: &str) -> bool {
+    let named = codecs::parameter(fmtp, "profile-level-id");
+    let named = named.and_then(|id| u32::from_str_radix(id, 16).ok());
+    let [_, profile, _, level] = named.unwrap_or(DEFAULT_PROFILE).to_be_bytes();
+    is_common_profile(profile, level)
 }
 
 pub(super) fn has_transport_feedback(format: &Format) -> bool {

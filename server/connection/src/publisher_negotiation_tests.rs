@@ -246,3 +246,34 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_an_offer_only_profiles_that_every_browser_decodes_are_received() {
+    for (is_received, format) in [
+        (true, "H264/90000\r\na=fmtp:96 profile-level-id=42001f"),
+        (true, "H264/90000\r\na=fmtp:96 profile-level-id=42E01F"),
+        (true, "H264/90000\r\na=fmtp:96 profile-level-id=4d0034"),
+        (true, "H264/90000\r\na=fmtp:96 profile-level-id=640c1f"),
+        (true, "H264/90000"),
+        (false, "H264/90000\r\na=fmtp:96 profile-level-id=58a01f"),
+        (false, "H264/90000\r\na=fmtp:96 profile-level-id=6e001f"),
+        (false, "H264/90000\r\na=fmtp:96 profile-level-id=7a001f"),
+        (false, "H264/90000\r\na=fmtp:96 profile-level-id=F4001f"),
+        (false, "H264/90000\r\na=fmtp:96 profile-level-id=64003c"),
+        (true, "VP9/90000"),
+        (true, "VP9/90000\r\na=fmtp:96 profile-id=0"),
+        (false, "VP9/90000\r\na=fmtp:96 profile-id=1"),
+        (false, "VP9/90000\r\na=fmtp:96 profile-id=2"),
+        (false, "VP9/90000\r\na=fmtp:96 profile-id=3"),
+        (true, "AV1/90000\r\na=fmtp:96 level-idx=5;profile=0;tier=0"),
+        (false, "AV1/90000\r\na=fmtp:96 profile=1"),
+        (false, "AV1/90000\r\na=fmtp:96 profile=2"),
+    ] {
+        let offer = format!(
+            "{}m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=sendonly\r\n{TRANSPORT}a=rtpmap:96 {format}\r\n",
+            head("0")
+        );
+        let negotiation = PublisherNegotiation::new(&offer);
+        assert_eq!(negotiation.is_ok(), is_received, "{format}");
+    }
+}

@@ -167,7 +167,7 @@ impl Passthrough {
 /// Updates `facts` from a new sequence parameter set.
 fn apply_sps(sps: &SpsInfo, facts: &mut VideoFacts) {
     (facts.width, facts.height) = (sps.width, sps.height);
-    facts.common_profile &= sps.has_common_profile();
+    facts.common_profile &= sps.is_common();
     facts.interlaced |= !sps.frames_only;
     facts.bits = sps.bits;
     if (sps.chroma == 1) != facts.is_420 {

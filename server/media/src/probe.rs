@@ -269,7 +269,7 @@ fn video_facts(track: &InputTrack, packets: PacketFacts, interlaced: bool) -> Vi
     let pixel = header.pixel.as_ref();
     VideoFacts {
         codec: header.codec.clone(),
-        common_profile: sps.is_none_or(|sps| sps.has_common_profile()),
+        common_profile: sps.is_none_or(|sps| sps.is_common()),
         width: header.width,
         height: header.height,
         pixel_aspect: header.pixel_aspect,

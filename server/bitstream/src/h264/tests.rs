@@ -136,6 +136,31 @@ fn parameter_sets_are_kept_up_to_a_limit() {
     assert!((50_000..=MAX_PARAMETER_SETS).contains(&kept.sum::<usize>()));
 }
 
+#[test]
+fn what_only_baseline_has_is_found_in_slices_and_parameter_sets() {
+    let baseline = [&[0x67, 66], &SPS_720[2..]].concat();
+    // `first_mb_in_slice` 0, 1 and 3 as ue(v).
+    let (first, second, fourth) = (&[0x41, 0x80][..], &[0x41, 0x40][..], &[0x41, 0x20][..]);
+    let is_common = |sps: &[u8], pps: &[u8], slices: &[&[u8]]| {
+        let mut h264 = H264Normalizer::new(&avcc(4, &[sps], &[pps]));
+        let before = h264.sps_info().unwrap().is_common();
+        let unit = h264.normalize(&prefixed(4, slices)).unwrap();
+        let after = h264.sps_info().unwrap().is_common();
+        assert!(before == after || unit.new_parameter_sets);
+        after
+    };
+    assert!(is_common(&baseline, PPS, &[first]));
+    assert!(is_common(&baseline, PPS, &[first, second, fourth]));
+    assert!(!is_common(&baseline, PPS, &[second, first]), "any order");
+    assert!(!is_common(&baseline, PPS, &[first, first]), "redundant");
+    assert!(
+        !is_common(&baseline, &[0x68, 0b1100_0100], &[first]),
+        "slice groups"
+    );
+    // Main has none of these: it is a field that begins at 0 again.
+    assert!(is_common(SPS_720, PPS, &[first, second, first]));
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_parsed_without_panic(extradata in prop::collection::vec(any::<u8>(), 0..80), packet in prop::collection::vec(any::<u8>(), 0..400), avc: bool) {

@@ -1,3 +1,4 @@
+use bitstream::sps::SpsInfo;
 use bytes::Bytes;
 
 use super::*;
@@ -47,6 +48,27 @@ impl Publisher {
                 sps: None,
             },
         })
+    }
+
+    /// A keyframe of this codec is published.
+    fn takes(codec: Codec, data: &'static [u8], sps: Option<SpsInfo>) -> bool {
+        let mut publisher = Self::new(1);
+        let time = publisher.at(0);
+        let published = publisher.tracks.publish(LineUnit {
+            line: VIDEO,
+            ssrc: 7,
+            time,
+            unit: ReceivedUnit {
+                codec,
+                rtp_time: 0,
+                arrived: time,
+                keyframe: true,
+                data: Bytes::from_static(data),
+                sps,
+            },
+        });
+        assert_eq!(published.is_none(), publisher.tracks.has_uncommon_profile());
+        published.is_some()
     }
 
     fn video(&mut self, ms: u64, data: &'static [u8]) -> Option<Published> {
@@ -144,5 +166,65 @@ fn decode_times_rise_and_no_picture_is_presented_before_it_is_decoded() {
         let unit = publisher.video(40 * picture, data).expect("published").unit;
         assert!(unit.dts > newest && unit.time >= unit.dts, "{unit:?}");
         newest = unit.dts;
+    }
+}
+
+#[test]
+fn only_profiles_that_every_browser_decodes_are_published() {
+    let sps = |profile, level, chroma, bits, has_baseline_tools| {
+        Some(SpsInfo {
+            profile,
+            constraints: 0,
+            level,
+            chroma,
+            bits,
+            frames_only: true,
+            width: 320,
+            height: 180,
+            has_baseline_tools,
+        })
+    };
+    for (is_common, sps) in [
+        (true, sps(66, 31, 1, 8, false)),
+        (true, sps(77, 52, 1, 8, false)),
+        (true, sps(100, 31, 1, 8, false)),
+        (false, sps(66, 31, 1, 8, true)),
+        (false, sps(88, 31, 1, 8, false)),
+        (false, sps(110, 31, 1, 10, false)),
+        (false, sps(122, 31, 2, 8, false)),
+        (false, sps(244, 31, 1, 8, false)),
+        (false, sps(100, 31, 0, 8, false)),
+        (false, sps(77, 60, 1, 8, false)),
+    ] {
+        assert_eq!(
+            Publisher::takes(Codec::H264, &[1], sps),
+            is_common,
+            "{sps:?}"
+        );
+    }
+    // The frame marker, then the low and the high bit of the profile.
+    for (is_common, frame) in [
+        (true, &[0b1000_0000][..]),
+        (false, &[0b1010_0000]),
+        (false, &[0b1001_0000]),
+        (false, &[0b1011_0000]),
+    ] {
+        assert_eq!(
+            Publisher::takes(Codec::Vp9, frame, None),
+            is_common,
+            "{frame:?}"
+        );
+    }
+    // A sequence header of one byte: Main, High, Professional.
+    for (is_common, unit) in [
+        (true, &[0x0a, 1, 0b0000_0000][..]),
+        (false, &[0x0a, 1, 0b0010_0000]),
+        (false, &[0x12, 0, 0x0a, 1, 0b0100_0000]),
+    ] {
+        assert_eq!(
+            Publisher::takes(Codec::Av1, unit, None),
+            is_common,
+            "{unit:?}"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Video that browsers cannot decode or play well: it is transcoded, and the reasons are reported.
 
 use crate::support::*;
-use media::source::probe;
+use media::source::{Input, probe};
 use shared::api::{Codec, Delivery, Reason};
 
 #[test]
@@ -74,6 +74,55 @@ fn an_uncommon_profile_of_h264_is_transcoded() {
             &format!("{} {BASELINE} -profile:v {profile}", test_video(1.0)),
         );
         assert_eq!(reasons(&input), None, "{profile}");
+    }
+}
+
+/// `profile_idc` and the constraint flags of x264's Constrained Baseline, changed in the file: of the list only what browsers decode passes.
+#[test]
+fn h264_passes_through_by_a_list_of_profiles() {
+    let input = generate(
+        "profiles.mp4",
+        &format!("{} {BASELINE} -profile:v baseline", test_video(1.0)),
+    );
+    let bytes = std::fs::read(&input).unwrap();
+    let sps = bytes
+        .windows(3)
+        .position(|window| window == [0x67, 66, 0xc0])
+        .expect("the sequence parameter set is in the file");
+    for (profile, constraints, passes) in [
+        (66, 0xc0, true),
+        (66, 0, true),
+        (77, 0, true),
+        (88, 0, false),
+        (88, 0xa0, false),
+    ] {
+        let mut changed = bytes.clone();
+        (changed[sps + 1], changed[sps + 2]) = (profile, constraints);
+        let path = input.with_file_name(format!("profile-{profile}-{constraints}.mp4"));
+        std::fs::write(&path, changed).unwrap();
+        let reasons = reasons(&Input::File(path));
+        let expected = (!passes).then(|| vec![Reason::Profile]);
+        assert_eq!(reasons, expected, "{profile} {constraints}");
+    }
+}
+
+#[test]
+fn vp9_and_av1_of_other_profiles_are_transcoded() {
+    let vp9 = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -frames:v 8";
+    let av1 = "-c:v libaom-av1 -usage realtime -cpu-used 8 -frames:v 4";
+    for (name, encoder, format, reason) in [
+        ("vp9-1.webm", vp9, "yuv444p", "Chroma"),
+        ("vp9-2.webm", vp9, "yuv420p10le", "BitDepth"),
+        ("vp9-3.webm", vp9, "yuv422p10le", "Chroma"),
+        ("av1-high.mkv", av1, "yuv444p", "Chroma"),
+        ("av1-professional.mkv", av1, "yuv422p", "Chroma"),
+    ] {
+        let input = file(
+            name,
+            &format!("{} {encoder} -pix_fmt {format}", test_video(1.0)),
+        );
+        let reasons = format!("{:?}", reasons(&input));
+        assert!(reasons.contains(reason), "{name}: {reasons}");
     }
 }
 
