@@ -94,6 +94,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("client", &["shared"]),
     ("bench", &["shared", "testkit"]),
     ("xtask", &[]),
+    // A third-party viewer of the tests, in a workspace of its own.
+    ("whepsrc", &[]),
 ];
 
 /// Crates that only these packages may depend on.

@@ -277,7 +277,7 @@ fn has_libclang() -> bool {
     })
 }
 
-/// What server/tests/protocol/connecting/webrtcbin.py loads.
+/// What server/tests/protocol/connecting/gstreamer.py loads.
 fn has_webrtcbin() -> bool {
     const ASK: &str = "import gi
 gi.require_version('Gst', '1.0')

@@ -16,7 +16,7 @@ use crate::clients::transport::Transport;
 
 /// Installed by `cargo xtask setup`.
 pub(super) const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools");
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/connecting");
+pub(super) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/connecting");
 /// The body of an async function, which has `options`.
 const IN_PAGE: &str = include_str!("connect.js");
 
@@ -41,13 +41,20 @@ pub(super) fn has_webrtcbin() -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-pub(super) async fn connect_webrtcbin<T: DeserializeOwned>(
+/// `element`: webrtcbin, or whepsrc from the plugins in a folder.
+pub(super) async fn connect_gstreamer<T: DeserializeOwned>(
     server: &TestServer,
+    element: &str,
+    plugins: Option<&Path>,
     cases: &str,
 ) -> Vec<T> {
     let mut command = Command::new(SYSTEM_PYTHON);
-    command.arg(format!("{FOLDER}/webrtcbin.py"));
-    command.args([&server.url, "film", cases]);
+    if let Some(plugins) = plugins {
+        command.env("GST_PLUGIN_PATH", plugins);
+        command.env("GST_REGISTRY", plugins.join("registry"));
+    }
+    command.arg(format!("{FOLDER}/gstreamer.py"));
+    command.args([element, &server.url, "film", cases]);
     lines(command).await
 }
 

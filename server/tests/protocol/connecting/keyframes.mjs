@@ -3,7 +3,7 @@
 /** Milliseconds from a keyframe to the request for the next one. */
 export const PAUSE = 300;
 /** Seconds of media: less than between two keyframes that nobody asked for. */
-const SHORT = 1.9;
+export const SHORT = 1.9;
 
 /** Whether a packet begins a keyframe, as the server packetizes: the VP8 payload descriptor is one byte. */
 function begins(codec, payload) {

@@ -1,4 +1,7 @@
-/** A path to the server on which the first frame never arrives, nor any retransmission of it: for clients that ask for keyframes only in need. */
+/**
+ * A path to the server on which the first frame never gets whole: its first packet is lost, and each retransmission. For clients that
+ * ask for a keyframe only in need. To lose all of the frame would look like a path without capacity, to which the server adapts.
+ */
 
 import { createSocket } from 'node:dgram';
 
@@ -14,16 +17,23 @@ export async function withoutFirstFrame(answer, { lost, passed }) {
     const [front, back] = [createSocket('udp4'), createSocket('udp4')];
     await Promise.all([front, back].map(socket => new Promise(bound => socket.bind(0, LOOPBACK, bound))));
     let client, first;
+    const isLost = (type, timestamp) => {
+        if (first) return type != first.type && timestamp == first.timestamp;
+        first = { type, timestamp };
+        lost(timestamp);
+        return true;
+    };
     front.on('message', (datagram, from) => {
         client = from;
         back.send(datagram, port, LOOPBACK);
     });
     back.on('message', datagram => {
-        // RFC 7983: from 128 on it is RTP or RTCP. A retransmission has the timestamp of the original (RFC 4588 4).
-        if (datagram[0] >= 128 && types.includes(datagram[1] & 0x7f)) {
+        // RFC 7983: from 128 on it is RTP or RTCP. A retransmission has another payload type, and the timestamp of the original
+        // (RFC 4588 4).
+        const type = datagram[1] & 0x7f;
+        if (datagram[0] >= 128 && types.includes(type)) {
             const timestamp = datagram.readUInt32BE(4);
-            if (first === undefined) lost(first = timestamp);
-            if (timestamp == first) return;
+            if (isLost(type, timestamp)) return;
             passed(timestamp);
         }
         front.send(datagram, client.port, client.address);

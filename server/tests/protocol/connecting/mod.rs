@@ -6,6 +6,7 @@
 mod clients;
 mod lossy;
 mod matrix;
+mod whepsrc;
 
 use std::io::{Write, stderr};
 use std::path::Path;

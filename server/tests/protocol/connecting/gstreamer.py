@@ -1,6 +1,6 @@
-"""Plays a stream by webrtcbin of GStreamer, and prints what each case of matrix.rs came to, as connect.py does.
+"""Plays a stream by webrtcbin or whepsrc of GStreamer, and prints what each case of matrix.rs came to, as connect.py does.
 
-    python3 webrtcbin.py http://127.0.0.1:8000 film whep,offer,vp8,pli
+    python3 gstreamer.py webrtcbin http://127.0.0.1:8000 film whep,offer,vp8,pli
 
 Its packages are those of the system: PyPI has none of them. It does not decode: a picture is there when its last packet is.
 """
@@ -48,33 +48,52 @@ def ask(method, url, body=None):
 class Try:
     """One connection. Signals of GStreamer come on its threads; all of it is decided in the main loop."""
 
-    def __init__(self, server, stream, case):
+    def __init__(self, element, server, stream, case):
         self.server, self.path = server, case.get("path", f"/whep/{stream}")
         self.kinds, self.asks = case.get("kinds", ["video", "audio"]), case.get("asks", False)
         self.loop, self.keyframes = GLib.MainLoop(), Keyframes()
         self.times, self.heard, self.session, self.began = {}, set(), None, None
         self.pipeline = Gst.Pipeline.new(None)
-        self.webrtc = Gst.ElementFactory.make("webrtcbin")
-        self.webrtc.set_property("bundle-policy", GstWebRTC.WebRTCBundlePolicy.MAX_BUNDLE)
-        self.pipeline.add(self.webrtc)
-        self.webrtc.connect("pad-added", self.on_pad)
+        self.element = Gst.ElementFactory.make(element)
+        self.pipeline.add(self.element)
+        self.element.connect("pad-added", self.on_pad)
+        caps = {kind: CAPS[case.get("codec", "H264") if kind == "video" else kind] for kind in self.kinds}
+        caps = {kind: Gst.Caps.from_string(text) for kind, text in caps.items()}
+        if element == "whepsrc":
+            self.prepare_whepsrc(caps)
+        else:
+            self.prepare_webrtcbin(caps)
         self.webrtc.connect("notify::connection-state", lambda *_: GLib.idle_add(self.on_state))
+
+    def prepare_webrtcbin(self, caps):
+        self.webrtc = self.element
+        self.webrtc.set_property("bundle-policy", GstWebRTC.WebRTCBundlePolicy.MAX_BUNDLE)
         self.webrtc.connect("notify::ice-gathering-state", lambda *_: GLib.idle_add(self.on_gathering))
         for kind in self.kinds:
-            caps = CAPS[case.get("codec", "H264") if kind == "video" else kind]
             direction = GstWebRTC.WebRTCRTPTransceiverDirection.RECVONLY
-            transceiver = self.webrtc.emit("add-transceiver", direction, Gst.Caps.from_string(caps))
+            transceiver = self.webrtc.emit("add-transceiver", direction, caps[kind])
             transceiver.set_property("do-nack", True)
+
+    def prepare_whepsrc(self, caps):
+        """It has a webrtcbin inside, and sends the offer itself: the time of the answer and the session are not known."""
+        self.webrtc = self.element.children[0]
+        self.began = time.monotonic()
+        self.element.set_property("stun-server", None)
+        self.element.set_property("whep-endpoint", self.server + self.path)
+        for kind in ["video", "audio"]:
+            self.element.set_property(f"{kind}-caps", caps.get(kind))
 
     def run(self):
         GLib.timeout_add_seconds(LIMIT, self.loop.quit)
         self.pipeline.set_state(Gst.State.PLAYING)
-        self.webrtc.emit("create-offer", None, Gst.Promise.new_with_change_func(self.on_offer, None))
+        if self.webrtc is self.element:
+            self.webrtc.emit("create-offer", None, Gst.Promise.new_with_change_func(self.on_offer, None))
         self.loop.run()
         self.times["sound"] = "audio" in self.heard
+        if self.asks:
+            self.times["gap"] = self.keyframes.gap
         if self.asks and self.session:
-            info, _ = ask("GET", self.session)
-            self.times.update(gap=self.keyframes.gap, plis=json.loads(info)["plis"])
+            self.times["plis"] = json.loads(ask("GET", self.session)[0])["plis"]
         self.pipeline.set_state(Gst.State.NULL)
         if self.session:
             ask("DELETE", self.session)
@@ -110,7 +129,8 @@ class Try:
         """RTP comes here, decrypted and in order."""
         if pad.get_direction() != Gst.PadDirection.SRC:
             return
-        caps = pad.get_current_caps().get_structure(0)
+        # The pad of whepsrc stands for one of the webrtcbin inside, and has no caps yet.
+        caps = (pad.get_current_caps() or pad.get_target().get_current_caps()).get_structure(0)
         codec = caps.get_string("encoding-name")
         sink = Gst.ElementFactory.make("fakesink")
         sink.set_property("sync", False)
@@ -163,9 +183,9 @@ class Try:
 
 def main():
     Gst.init(None)
-    server, stream, cases = sys.argv[1:]
+    element, server, stream, cases = sys.argv[1:]
     for name in cases.split(","):
-        times = Try(server, stream, CASES[name]).run()
+        times = Try(element, server, stream, CASES[name]).run()
         print(json.dumps(times | {"case": name}), flush=True)
 
 
