@@ -18,11 +18,12 @@
 //! | [`metrics`] | the server's counters |
 //! | [`row`] | one measurement |
 //! | [`table`] | measurements as text |
-//! | [`soak`] | `bench soak` |
+//! | [`soak`], [`encoded_soak`] | `bench soak`, and `bench soak --encoded` |
 
 mod answer;
 mod check;
 mod cores;
+mod encoded_soak;
 mod filter;
 mod lateness;
 mod limit;

@@ -8,6 +8,7 @@ use tokio::task::LocalSet;
 use tokio::time::{interval, sleep};
 
 use super::cores::Cores;
+use super::encoded_soak;
 use super::lateness::bound;
 use super::source::TestVideo;
 use super::target::Target;
@@ -28,6 +29,10 @@ pub(crate) struct Soak {
     /// Number of viewers that stay, and receive and check everything.
     #[arg(long, default_value_t = 5, value_parser = super::viewers)]
     probes: usize,
+    /// Instead: so many times, three viewers on each of three streams join and leave, for whom the video is encoded (VP8).
+    #[arg(long, value_name = "CYCLES", conflicts_with_all = ["minutes", "viewers", "churn", "probes"],
+        value_parser = clap::value_parser!(u32).range(2..=1000))]
+    encoded: Option<u32>,
 }
 
 /// Joins per second at the start.
@@ -49,11 +54,15 @@ impl Soak {
     pub(crate) fn run(self) -> Result<()> {
         raise_file_limit(self.viewers as u64 * 2 + 500)?;
         let source = TestVideo::make(&super::folder())?;
-        let cores = Cores::choose()?;
-        let target = Target::weir(&source, cores, false)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        if let Some(cycles) = self.encoded {
+            let soak = encoded_soak::run(cycles, &source);
+            return LocalSet::new().block_on(&runtime, soak);
+        }
+        let cores = Cores::choose()?;
+        let target = Target::weir(&source, cores, false)?;
         LocalSet::new().block_on(&runtime, self.soak(&target, &source))
     }
 

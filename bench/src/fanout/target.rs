@@ -21,6 +21,8 @@ const FLAGS: &[&str] = &[
 ];
 /// Name of Weir's stream.
 const STREAM: &str = "video";
+/// Names of its streams whose viewers get another codec than the source has.
+const ENCODED: [&str; 3] = ["one", "two", "three"];
 
 pub(crate) struct Target {
     pub(crate) name: String,
@@ -56,6 +58,23 @@ impl Target {
             process: Some(server.child.id()),
             server: Some(server),
         })
+    }
+
+    /// Starts Weir with the source under several names, on all cores: what is encoded takes more than one. Returns the WHEP endpoints as well.
+    pub(crate) fn weir_encoding(source: &TestVideo) -> Result<(ServerProcess, Vec<String>)> {
+        let file = source
+            .path
+            .to_str()
+            .context("the path of the video is not UTF-8")?;
+        let [first, others @ ..] = ENCODED.map(|name| format!("{name}={file}"));
+        let flags: Vec<&str> = FLAGS
+            .iter()
+            .copied()
+            .chain(others.iter().map(String::as_str))
+            .collect();
+        let server = start_server(&release("server")?, &flags, &first)?;
+        let endpoints = ENCODED.map(|name| format!("{}/whep/{name}", server.url));
+        Ok((server, endpoints.to_vec()))
     }
 
     /// A server that plays the source already. Its process is pinned to the server's core.

@@ -41,10 +41,20 @@ pub(crate) struct ViewerConfig {
     pub(crate) address: IpAddr,
     /// One for all viewers, as generating one costs more than the rest of a join.
     pub(crate) certificate: DtlsCert,
+    pub(crate) codec: VideoCodec,
     pub(crate) video: Rc<SourceTrack>,
     pub(crate) audio: Rc<SourceTrack>,
     /// Zero of arrival times.
     pub(crate) began: Instant,
+}
+
+/// What a viewer offers to receive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum VideoCodec {
+    /// As the source has it: it is passed through.
+    H264,
+    /// It is encoded.
+    Vp8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +171,8 @@ impl BenchViewer {
     fn offer(&self) -> Result<(Rtc, String, SdpPendingOffer)> {
         let config = RtcConfig::new()
             .clear_codecs()
-            .enable_h264(true)
+            .enable_h264(self.config.codec == VideoCodec::H264)
+            .enable_vp8(self.config.codec == VideoCodec::Vp8)
             .enable_opus(true, false)
             .set_dtls_cert(self.config.certificate.clone())
             .set_reordering_size_video(REORDERING);

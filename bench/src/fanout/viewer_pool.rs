@@ -10,7 +10,7 @@ use tokio::time::{interval, sleep};
 use super::probe_report::ProbeReport;
 use super::socket_drops::SocketDrops;
 use super::source::TestVideo;
-use super::viewer::{ViewerConfig, ViewerKind};
+use super::viewer::{VideoCodec, ViewerConfig, ViewerKind};
 use super::viewer_handle::BenchViewerHandle;
 
 /// Viewers that join at the same time outside of a storm.
@@ -41,6 +41,11 @@ pub(crate) struct Packets {
 impl ViewerPool {
     /// An empty pool. `whep`: the endpoint of a stream that plays `source`.
     pub(crate) fn new(whep: &str, source: &TestVideo) -> Result<Self> {
+        Self::of(VideoCodec::H264, whep, source)
+    }
+
+    /// As [`Self::new`], of viewers that offer this codec. Probes need that of the source.
+    pub(crate) fn of(codec: VideoCodec, whep: &str, source: &TestVideo) -> Result<Self> {
         let whep: reqwest::Url = whep.parse().context("the WHEP endpoint is not a URL")?;
         let addresses = whep
             .socket_addrs(|| None)
@@ -61,6 +66,7 @@ impl ViewerPool {
                 .build()?,
             address: route.local_addr()?.ip(),
             whep,
+            codec,
             certificate: certificate.context("no certificate could be generated")?,
             video: Rc::clone(&source.video),
             audio: Rc::clone(&source.audio),
@@ -155,6 +161,17 @@ impl ViewerPool {
         for viewer in self.viewers {
             viewer.leave().await?;
             sleep(Duration::from_millis(2)).await;
+        }
+        Ok(())
+    }
+
+    /// Every second viewer leaves, the others vanish.
+    pub(crate) async fn scatter(&mut self) -> Result<()> {
+        for (number, viewer) in self.viewers.drain(..).enumerate() {
+            match number % 2 {
+                0 => viewer.leave().await?,
+                _ => viewer.vanish(),
+            }
         }
         Ok(())
     }
