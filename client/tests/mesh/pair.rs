@@ -114,6 +114,7 @@ impl PeerPair {
                 PeerEvent::Open => me.events.opened.set(me.events.opened.get() + 1),
                 PeerEvent::Closed => me.events.closed.set(me.events.closed.get() + 1),
                 PeerEvent::Frame(frame) => me.events.frames.borrow_mut().push(frame),
+                PeerEvent::PlainText(text) => panic!("no frame: {text}"),
                 PeerEvent::Safety(code) => me.events.safety.borrow_mut().push(code),
                 PeerEvent::File {
                     channel, offset, ..
@@ -138,7 +139,8 @@ impl PeerPair {
     }
 
     pub(crate) fn connect(&self, at: usize, offer: bool) {
-        self.mesh(at).connect(&self.sides[1 - at].id, offer);
+        let other = &self.sides[1 - at].id;
+        self.mesh(at).connect(other, offer, true);
     }
 
     pub(crate) fn mesh(&self, at: usize) -> Rc<Mesh> {
