@@ -39,6 +39,7 @@ const FIELD: &[&str] = &[
     "plain_room::",
     "plain_text::",
     "foreign::",
+    "own_client::",
     "a_keyframe_request_stops_no_viewer_for_longer_than_the_encoder_takes",
     "h264_in_another_packetization_mode_alone_is_refused_and_not_served_as_sound_only",
     "h264_without_packetization_mode_1_alone_gets_vp8_or_406_with_the_reason",

@@ -4,4 +4,5 @@ mod files;
 mod foreign;
 mod invalid_signaling;
 mod messages;
+mod own_client;
 mod recovery;
