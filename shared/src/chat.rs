@@ -3,17 +3,16 @@
 //! | channel | carries |
 //! |---|---|
 //! | `chat` | one [`ChatFrame`] per message, as JSON text; ordered, reliable. Negotiated out of band with id 0 ([`CHANNEL_ID`]), so both sides have it at once |
-//! | `file` | one file from its author to one receiver, from one offset to the end; the author opens it on request ([`ChatFrame::Want`]) |
+//! | `files` | the bytes of files: [`crate::file_channel`] |
 //!
 //! **Messages** have a number that their author chooses: higher than every number that it has sent or received (a Lamport clock), so all peers
 //! sort a conversation alike, by number and then by author. The number also identifies the message: an author's messages reach a receiver in
 //! order, so `received {number}` acknowledges all up to it, and a message whose number is not above the highest received from its author
 //! is a duplicate. Delivery status and retransmission need nothing else ([`crate::conversation`]).
 //!
-//! **Files** are offered by messages: [`Body::File`]. A receiver requests a file with `want` and the offset to start from. The author opens a `file`
-//! channel whose *protocol* field is `{number} {offset}` in decimal. It sends the bytes from the offset on as binary messages of any size up to
-//! [`MAX_FILE_MESSAGE`], in order; then one text message, [`FileComplete`], with the SHA-256 of the whole file. When the hash is right and the file
-//! is stored, the receiver sends `kept` and closes the channel. After a channel that ends early, another `want` continues.
+//! **Files** are offered by messages: [`Body::File`]. A receiver requests a file with `want` and the offset to start from, a few files at a time
+//! ([`crate::file_queue`]). The author sends them on the channel `files`, one after another, in the order of asking ([`crate::want_queue`]). When the
+//! hash is right and the file is stored, the receiver sends `kept`. A file that is broken off is continued by another `want`.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,15 +22,13 @@ use crate::file_name::MAX_FILE_NAME;
 pub const CHANNEL: &str = "chat";
 /// Its id (`negotiated: true`, W3C WebRTC 6.2).
 pub const CHANNEL_ID: u16 = 0;
-/// The label of a channel that carries a file.
-pub const FILE_CHANNEL: &str = "file";
+/// The label of a channel that carries one file, as clients before the channel `files` opened it. It is closed.
+pub const OLD_FILE_CHANNEL: &str = "file";
 
 /// Limit on a text, in bytes of UTF-8.
 pub const MAX_TEXT: usize = 64 * 1024;
 /// Limit on a frame, in bytes: every browser accepts this size. JSON may double the size of a text.
 pub const MAX_FRAME: usize = 256 * 1024;
-/// Limit on one message on a `file` channel, in bytes.
-pub const MAX_FILE_MESSAGE: usize = 256 * 1024;
 /// Limit on a MIME type, in bytes.
 pub const MAX_MIME: usize = 127;
 /// `typing` expires after this many seconds.
@@ -54,7 +51,7 @@ pub enum ChatFrame {
     Typing { on: bool },
     /// Requests the other peer's file of this number, from this byte on.
     Want { number: u64, offset: u64 },
-    /// Cancels such a request.
+    /// Cancels such a request, or refuses the file.
     Stop { number: u64 },
     /// The sender no longer offers its file of this number.
     Gone { number: u64 },
@@ -98,13 +95,6 @@ pub struct FileInfo {
     pub mime: String,
 }
 
-/// The last message on a `file` channel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileComplete {
-    /// SHA-256 of the whole file: 64 lower-case hexadecimal digits.
-    pub sha256: String,
-}
-
 impl Message {
     /// Whether the message is within the limits of this module.
     pub fn is_valid(&self) -> bool {
@@ -135,15 +125,9 @@ impl FileInfo {
     }
 }
 
-/// The protocol field of a `file` channel.
-pub fn file_protocol(number: u64, offset: u64) -> String {
-    format!("{number} {offset}")
-}
-
-/// Reads [`file_protocol`]: number and offset.
-pub fn parse_file_protocol(text: &str) -> Option<(u64, u64)> {
-    let (number, offset) = text.split_once(' ')?;
-    Some((number.parse().ok()?, offset.parse().ok()?))
+/// The number of the file that an [`OLD_FILE_CHANNEL`] carries, from its protocol field: `NUMBER OFFSET`.
+pub fn old_file_number(protocol: &str) -> Option<u64> {
+    protocol.split_once(' ')?.0.parse().ok()
 }
 
 #[cfg(test)]
@@ -187,12 +171,5 @@ mod tests {
                 .len()
                 <= MAX_FRAME
         );
-    }
-
-    #[test]
-    fn a_file_channel_names_its_file_and_offset() {
-        assert_eq!(parse_file_protocol(&file_protocol(7, 9)), Some((7, 9)));
-        assert_eq!(parse_file_protocol("7"), None);
-        assert_eq!(parse_file_protocol("7 -1"), None);
     }
 }

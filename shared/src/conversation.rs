@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::chat::{Body, Message};
 use crate::signaling::PeerId;
 
-/// Limit on the messages that are kept; the oldest are dropped first.
-pub const MAX_ENTRIES: usize = 500;
+/// Limit on the messages that are kept; the oldest are dropped first. A thousand files each way are two thousand messages.
+pub const MAX_ENTRIES: usize = 4_000;
 /// Limit on the bytes of their texts, so that a conversation fits into a browser's local storage.
 pub const MAX_BYTES: usize = 1024 * 1024;
 /// Limit on the authors whose highest number is stored.

@@ -11,6 +11,8 @@
 //! | [`chat_channels`] | the data channels of one chat, and on which of them this side sends |
 //! | [`plain_text`] | text on `chat` of a client that speaks no frames |
 //! | [`conversation`] | the messages of a room: order, delivery, retransmission |
+//! | [`file_channel`] | the channel `files`: frames, credit, and what a receiver takes |
+//! | [`file_queue`], [`want_queue`] | the order of files: what a receiver asks for, what an author sends |
 //! | [`file_name`] | names of offered and received files: safe, within limits |
 //! | [`transfer`] | progress, integrity and speed of a file transfer |
 //! | [`ice_candidate`] | candidates in descriptions of other clients: well-formed, of a bounded number |
@@ -22,7 +24,9 @@ mod api_error;
 pub mod chat;
 pub mod chat_channels;
 pub mod conversation;
+pub mod file_channel;
 pub mod file_name;
+pub mod file_queue;
 mod flat;
 pub mod hex;
 pub mod ice_candidate;
@@ -32,3 +36,4 @@ pub mod plain_text;
 pub mod safety;
 pub mod signaling;
 pub mod transfer;
+pub mod want_queue;

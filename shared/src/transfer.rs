@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use sha2::{Digest, Sha256};
 
-use crate::chat::FileComplete;
 use crate::hex::hex;
 
 /// Computes the SHA-256 of a file from its bytes in order.
@@ -16,10 +15,9 @@ impl FileHash {
         self.0.update(bytes);
     }
 
-    pub fn complete(self) -> FileComplete {
-        FileComplete {
-            sha256: hex(self.0.finalize()),
-        }
+    /// 64 lower-case hexadecimal digits.
+    pub fn sha256(self) -> String {
+        hex(self.0.finalize())
     }
 }
 
@@ -74,15 +72,15 @@ impl ReceiveProgress {
         Ok(())
     }
 
-    /// Compares the received file with the author's final message.
+    /// Compares the received file with the SHA-256 that its author has sent.
     ///
     /// # Errors
     /// The file is too short, or its hash differs.
-    pub fn check(&self, complete: &FileComplete) -> Result<(), IntegrityError> {
+    pub fn check(&self, sha256: &str) -> Result<(), IntegrityError> {
         if self.received < self.size {
             return Err(IntegrityError::TooShort);
         }
-        if self.hash.clone().complete() == *complete {
+        if self.hash.clone().sha256() == sha256 {
             Ok(())
         } else {
             Err(IntegrityError::HashMismatch)
@@ -141,8 +139,8 @@ mod tests {
     fn a_whole_file_is_distinguished_from_a_corrupt_one() {
         let mut hash = FileHash::default();
         hash.push(b"hello");
-        let complete = hash.complete();
-        assert!(complete.sha256.starts_with("2cf24dba5fb0a30e"));
+        let complete = hash.sha256();
+        assert!(complete.starts_with("2cf24dba5fb0a30e"));
         let mut progress = ReceiveProgress::new(5);
         progress.push(b"hel").unwrap();
         assert_eq!(progress.check(&complete), Err(IntegrityError::TooShort));
@@ -158,7 +156,7 @@ mod tests {
     #[test]
     fn an_empty_file_is_whole_at_once() {
         assert_eq!(
-            ReceiveProgress::new(0).check(&FileHash::default().complete()),
+            ReceiveProgress::new(0).check(&FileHash::default().sha256()),
             Ok(())
         );
     }

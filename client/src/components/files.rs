@@ -69,15 +69,10 @@ pub(crate) fn file(
     let Some((info, from, own)) = known else {
         return no_view();
     };
-    let file_author = author.clone();
-    // Transfers of this file. Not a signal of its own: they change together.
+    let (trigger, file_author) = (room.transfers_trigger(&author, number), author.clone());
     let transfers = move || {
-        room.transfers.with(|all| {
-            let these = all
-                .iter()
-                .filter(|one| one.number == number && one.author == file_author);
-            these.cloned().collect::<Vec<_>>()
-        })
+        trigger.track();
+        room.transfers(&file_author, number)
     };
     let name = info.safe_name();
     let (has_image, alt) = (show_image && info.is_image(), name.clone());
@@ -266,6 +261,7 @@ fn sentence(transfer: &Transfer, text: &Text) -> String {
         TransferStage::Withdrawn if incoming => return text.withdrawn.to_owned(),
         TransferStage::Withdrawn => return text.no_longer_available.to_owned(),
         TransferStage::Corrupt => return text.checksum_mismatch.to_owned(),
+        TransferStage::Unanswered => return text.no_answer.to_owned(),
         TransferStage::Failed if incoming => return text.write_failed.to_owned(),
         TransferStage::Failed => return text.read_failed.to_owned(),
     };
@@ -283,6 +279,7 @@ fn stage_name(transfers: &[Transfer]) -> &'static str {
         TransferStage::Stopped => (4, "stopped"),
         TransferStage::Corrupt => (5, "corrupt"),
         TransferStage::Failed => (6, "failed"),
+        TransferStage::Unanswered => (6, "unanswered"),
         TransferStage::Withdrawn => (7, "withdrawn"),
     });
     ranked.min().map_or("offered", |(_, name)| name)

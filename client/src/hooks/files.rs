@@ -6,16 +6,19 @@ mod uploads;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::chat::ChatFrame;
+use shared::file_queue::FileQueue;
 use shared::signaling::PeerId;
 use shared::transfer::Speed;
+use shared::want_queue::WantQueue;
 use web_sys::{Blob, File, Url};
 
 use super::room::RoomHandle;
 use super::room_client::RoomClient;
+use super::transfer_board::TransferBoard;
 use crate::rtc::download::Download;
+use crate::rtc::file_channel::FileChannel;
 use crate::rtc::folder::{self, Folder};
 use crate::rtc::timer::{Timer, now};
 use crate::rtc::upload::Upload;
@@ -29,9 +32,15 @@ pub(crate) struct Files {
     room: RoomHandle,
     client: Weak<RoomClient>,
     me: Weak<Files>,
+    transfers: TransferBoard,
     /// The files that this side offers, by the numbers of their messages.
     own: RefCell<Vec<(u64, File)>>,
+    /// What is asked for, in order.
+    queue: RefCell<FileQueue>,
     downloads: RefCell<Vec<ActiveDownload>>,
+    /// What each peer has asked for, in order.
+    wanted: RefCell<Vec<(PeerId, WantQueue)>>,
+    /// One for each peer at most.
     uploads: RefCell<Vec<(TransferKey, Upload)>>,
     /// Bytes done and speed of the running transfers.
     progress: RefCell<Vec<(TransferKey, u64, Speed)>>,
@@ -46,10 +55,7 @@ pub(crate) struct Files {
 /// A download that is running or can be continued.
 struct ActiveDownload {
     key: TransferKey,
-    download: Download,
-    /// Channels that ended since the last byte arrived, and the bytes received until then.
-    empty_channels: u32,
-    received_before: u64,
+    download: Rc<Download>,
 }
 
 impl Files {
@@ -62,8 +68,11 @@ impl Files {
             room,
             client,
             me: me.clone(),
+            transfers: TransferBoard::default(),
             own: RefCell::default(),
+            queue: RefCell::default(),
             downloads: RefCell::default(),
+            wanted: RefCell::default(),
             uploads: RefCell::default(),
             progress: RefCell::default(),
             show_timer: RefCell::default(),
@@ -71,6 +80,10 @@ impl Files {
             folder: RefCell::default(),
             file_count: Cell::default(),
         })
+    }
+
+    pub(crate) fn transfers(&self) -> &TransferBoard {
+        &self.transfers
     }
 
     /// Cancels a transfer, in either direction.
@@ -83,53 +96,48 @@ impl Files {
         let Some(client) = self.client.upgrade() else {
             return;
         };
-        let changed = self.change(|all| transfers::set_stage(all, &key, TransferStage::Stopped));
-        if !changed {
+        if !self.transfers.set_stage(&key, TransferStage::Stopped) {
             return;
         }
         if author == peer {
-            if let Some(active) = self
-                .downloads
-                .borrow()
-                .iter()
-                .find(|active| active.key == key)
-            {
-                active.download.detach();
-            }
+            self.suspend_download(&key);
             client.send(peer, &ChatFrame::Stop { number });
+            self.ask();
         } else {
-            drop(self.take_upload(&key));
+            self.drop_upload(&key);
             client.send(peer, &ChatFrame::Gone { number });
         }
     }
 
     /// The connection to a peer closed.
     pub(crate) fn on_closed(&self, peer: &PeerId) {
+        self.wanted.borrow_mut().retain(|(other, _)| other != peer);
         self.uploads
             .borrow_mut()
             .retain(|(key, _)| key.peer != *peer);
+        self.queue.borrow_mut().on_closed(peer, now() as u64);
         for active in &*self.downloads.borrow() {
             if active.key.peer == *peer {
-                active.download.detach();
+                active.download.flush();
             }
         }
-        self.change(|all| transfers::pause(all, peer));
+        self.transfers.pause(peer);
     }
 
     /// All connections closed.
     pub(crate) fn all_closed(&self) {
-        let peers = self
-            .room
-            .transfers
-            .try_with_untracked(|all| all.iter().map(|t| t.peer.clone()).collect::<Vec<_>>());
-        for peer in peers.unwrap_or_default() {
+        self.wanted.take();
+        self.uploads.take();
+        for peer in self.transfers.peers() {
             self.on_closed(&peer);
         }
     }
 
     /// The user leaves the room: ends all transfers and removes received files.
     pub(crate) fn end(&self) {
+        self.wanted.take();
         self.uploads.take();
+        self.queue.take();
         self.downloads.take();
         self.show_timer.take();
         for url in self.urls.take() {
@@ -141,20 +149,9 @@ impl Files {
         }
     }
 
-    fn stage(&self, key: &TransferKey) -> Option<TransferStage> {
-        let stage = self
-            .room
-            .transfers
-            .try_with_untracked(|all| transfers::stage(all, key).cloned());
-        stage.flatten()
-    }
-
-    /// Notifies the page when `change` returns true.
-    fn change(&self, change: impl FnOnce(&mut Vec<Transfer>) -> bool) -> bool {
-        self.room.transfers.try_maybe_update(|all| {
-            let changed = change(all);
-            (changed, changed)
-        }) == Some(true)
+    /// The channel `files` to a peer.
+    fn channel(&self, peer: &PeerId) -> Option<(Rc<FileChannel>, u32)> {
+        self.client.upgrade()?.mesh()?.files(peer)
     }
 
     /// Stores the progress of a transfer, which is shown a few times a second.
@@ -178,9 +175,8 @@ impl Files {
 
     fn show(&self) {
         let (mut progress, now) = (self.progress.borrow_mut(), now() as u64);
-        self.change(|all| {
-            let mut changed = false;
-            progress.retain_mut(|(key, done, speed)| {
+        progress.retain_mut(|(key, done, speed)| {
+            let mut running = |all: &mut Vec<Transfer>| {
                 let Some(transfer) = transfers::find(all, key) else {
                     return false;
                 };
@@ -191,11 +187,10 @@ impl Files {
                 if running {
                     speed.record(now, *done);
                     (transfer.done, transfer.speed) = (*done, speed.bytes_per_second());
-                    changed = true;
                 }
                 running
-            });
-            changed
+            };
+            self.transfers.change(key, &mut running)
         });
         if progress.is_empty() {
             self.show_timer.take();

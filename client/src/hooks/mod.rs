@@ -16,5 +16,6 @@ pub(crate) mod room_client;
 pub(crate) mod room_storage;
 pub(crate) mod save;
 pub(crate) mod share_link;
+pub(crate) mod transfer_board;
 pub(crate) mod visited;
 pub(crate) mod window;

@@ -28,7 +28,6 @@ pub(crate) struct RoomHandle {
     pub(crate) conversation: RwSignal<Conversation>,
     /// The last hundred notes.
     pub(crate) notes: RwSignal<Vec<Note>>,
-    pub(crate) transfers: RwSignal<Vec<Transfer>>,
     /// This peer, from the server's `welcome`.
     pub(crate) me: RwSignal<Option<Peer>>,
     client: StoredValue<Option<RoomResources>, LocalStorage>,
@@ -49,7 +48,6 @@ pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
         people: RwSignal::new(Vec::new()),
         conversation: RwSignal::new(storage.load()),
         notes: RwSignal::new(Vec::new()),
-        transfers: RwSignal::new(Vec::new()),
         me: RwSignal::new(None),
         client: StoredValue::new_local(None),
     };
@@ -149,6 +147,20 @@ impl RoomHandle {
     /// Cancels a transfer, in either direction.
     pub(crate) fn stop(self, author: PeerId, number: u64, peer: PeerId) {
         self.with(|client| client.files().stop(&author, number, &peer));
+    }
+
+    /// The transfers of a file.
+    pub(crate) fn transfers(self, author: &PeerId, number: u64) -> Vec<Transfer> {
+        let mut transfers = Vec::new();
+        self.with(|client| transfers = client.files().transfers().of(author, number));
+        transfers
+    }
+
+    /// Notified when a transfer of the file changes.
+    pub(crate) fn transfers_trigger(self, author: &PeerId, number: u64) -> ArcTrigger {
+        let mut trigger = None;
+        self.with(|client| trigger = Some(client.files().transfers().trigger(author, number)));
+        trigger.unwrap_or_default()
     }
 
     pub(crate) fn mark_read(self) {

@@ -9,8 +9,9 @@ use shared::chat::ChatFrame;
 use shared::signaling::{Candidate, PeerId};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{RtcDataChannel, RtcPeerConnection};
+use web_sys::RtcPeerConnection;
 
+use super::file_channel::{FileChannel, FileEvent};
 pub use super::peer_connection::IceSettings;
 use super::recovery::ConnectionHealth;
 use super::remote_peer::RemotePeer;
@@ -42,17 +43,15 @@ pub enum PeerEvent {
     Health(ConnectionHealth),
     /// The chat channel is open: send the messages that the peer lacks before any other.
     Open,
-    /// The chat channel closed, and the file channels with it.
+    /// The chat channel closed, and the channel `files` with it.
     Closed,
     Frame(ChatFrame),
     /// A text on the chat channel that is no frame.
     PlainText(String),
-    /// The peer opened a channel that carries a file. Attach listeners before the callback returns.
-    File {
-        channel: RtcDataChannel,
-        number: u64,
-        offset: u64,
-    },
+    /// Of the channel `files`.
+    File(FileEvent),
+    /// The peer opened a channel for the file of this number, as earlier clients did. It is closed.
+    OldFileChannel(u64),
     /// The safety code of the connection ([`shared::safety`]).
     Safety(String),
     /// An `RTCStatsReport` of the connection.
@@ -197,21 +196,10 @@ impl Mesh {
         }
     }
 
-    /// Opens a channel that carries a local file. Returns it and the peer's maximum message size in bytes.
-    pub fn open_file(
-        &self,
-        peer: &PeerId,
-        number: u64,
-        offset: u64,
-    ) -> Option<(RtcDataChannel, u32)> {
+    /// The channel `files` to a peer, and the length of a message that the peer accepts, in bytes.
+    pub fn files(&self, peer: &PeerId) -> Option<(Rc<FileChannel>, u32)> {
         let connection = self.state.get(peer)?.connection()?;
-        let open = connection.chat().is_open();
-        open.then(|| {
-            (
-                connection.open_file(number, offset),
-                connection.max_message_size(),
-            )
-        })
+        Some((Rc::clone(connection.files()), connection.max_message_size()))
     }
 }
 

@@ -11,6 +11,7 @@
 //! | [`mesh`] | the connections to the other peers of a room, through `remote_peer` and `peer_connection` |
 //! | `chat_channels` | the data channels that carry the chat with one peer |
 //! | [`data_channel`] | one `RTCDataChannel` and its closures |
+//! | [`file_channel`] | the channel that carries files to and from one peer |
 //! | [`upload`], [`download`] | one file that is sent to or received from another peer |
 //! | [`folder`] | the page's folder on disk for received files |
 //! | [`recovery`] | when a connection is restarted or replaced (pure) |
@@ -22,6 +23,7 @@ pub mod connection_test;
 pub mod data_channel;
 mod dictionary;
 pub mod download;
+pub mod file_channel;
 pub mod folder;
 pub mod listener;
 pub mod media_receiver;

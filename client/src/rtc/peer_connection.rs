@@ -1,10 +1,11 @@
-//! One `RTCPeerConnection` to another peer of a room, with the channels of its chat. [`super::remote_peer`] decides what it does.
+//! One `RTCPeerConnection` to another peer of a room, with the channels of its chat and the channel `files`. [`super::remote_peer`] decides what it does.
 
 use std::rc::Rc;
 
 use js_sys::{Array, Function, Reflect};
 use shared::api::IceServer;
-use shared::chat::{self, file_protocol};
+use shared::chat::{CHANNEL, CHANNEL_ID};
+use shared::file_channel::{FILES_CHANNEL, FILES_CHANNEL_ID};
 use shared::ice_candidate::with_candidates;
 use shared::negotiation::as_dtls_client;
 use shared::safety::{fingerprint, safety_code};
@@ -19,6 +20,7 @@ use web_sys::{
 
 use super::chat_channels::{ChatChannels, ChatEvent};
 use super::dictionary::{description, ice_servers};
+use super::file_channel::{FileChannel, FileEvent};
 use super::listener::Listener;
 
 /// ICE servers and policy of new connections.
@@ -37,6 +39,7 @@ pub(super) enum PeerConnectionEvent {
     /// [`PeerConnection::state`] changed.
     State,
     Chat(ChatEvent),
+    File(FileEvent),
     /// The other side opened a channel. Attach listeners before the callback returns.
     Channel(RtcDataChannel),
 }
@@ -46,6 +49,7 @@ pub(super) enum PeerConnectionEvent {
 pub(super) struct PeerConnection {
     pc: RtcPeerConnection,
     chat: ChatChannels,
+    files: Rc<FileChannel>,
     native: bool,
     _listeners: [Listener; 4],
 }
@@ -89,18 +93,27 @@ impl PeerConnection {
             "datachannel",
         ]
         .map(listen);
-        let init = RtcDataChannelInit::new();
-        init.set_negotiated(true);
-        init.set_id(chat::CHANNEL_ID);
-        let mut chat = vec![pc.create_data_channel_with_data_channel_dict(chat::CHANNEL, &init)];
+        let channel = |label, id| {
+            let init = RtcDataChannelInit::new();
+            init.set_negotiated(true);
+            init.set_id(id);
+            pc.create_data_channel_with_data_channel_dict(label, &init)
+        };
+        let mut chat = vec![channel(CHANNEL, CHANNEL_ID)];
         if !native {
-            chat.push(pc.create_data_channel(chat::CHANNEL));
+            chat.push(pc.create_data_channel(CHANNEL));
         }
-        let on_chat = move |event| on(PeerConnectionEvent::Chat(event));
+        let on_chat = Rc::clone(&on);
+        let on_chat = move |event| on_chat(PeerConnectionEvent::Chat(event));
         let chat = ChatChannels::new(chat, Box::new(on_chat));
+        let files = FileChannel::new(
+            channel(FILES_CHANNEL, FILES_CHANNEL_ID),
+            Box::new(move |event| on(PeerConnectionEvent::File(event))),
+        );
         Ok(Self {
             pc,
             chat,
+            files,
             native,
             _listeners: listeners,
         })
@@ -108,6 +121,10 @@ impl PeerConnection {
 
     pub(super) fn chat(&self) -> &ChatChannels {
         &self.chat
+    }
+
+    pub(super) fn files(&self) -> &Rc<FileChannel> {
+        &self.files
     }
 
     pub(super) fn state(&self) -> RtcPeerConnectionState {
@@ -191,13 +208,6 @@ impl PeerConnection {
         // Not in web-sys.
         let restart: Function = Reflect::get(&self.pc, &"restartIce".into())?.dyn_into()?;
         restart.call0(&self.pc).map(drop)
-    }
-
-    pub(super) fn open_file(&self, number: u64, offset: u64) -> RtcDataChannel {
-        let init = RtcDataChannelInit::new();
-        init.set_protocol(&file_protocol(number, offset));
-        self.pc
-            .create_data_channel_with_data_channel_dict(chat::FILE_CHANNEL, &init)
     }
 
     /// The largest message that the other side accepts, in bytes (`RTCSctpTransport.maxMessageSize`).

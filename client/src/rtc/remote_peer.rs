@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use shared::chat::{FILE_CHANNEL, parse_file_protocol};
+use shared::chat::{OLD_FILE_CHANNEL, old_file_number};
 use shared::negotiation::{Negotiation, OfferAction, is_polite};
 use shared::signaling::{Candidate, PeerId};
 use wasm_bindgen::JsValue;
@@ -360,6 +360,7 @@ impl RemotePeer {
             }
             PeerConnectionEvent::Chat(ChatEvent::Received(event)) => self.emit(event),
             PeerConnectionEvent::Chat(ChatEvent::Closed) => self.invalidate(),
+            PeerConnectionEvent::File(event) => self.emit(PeerEvent::File(event)),
             PeerConnectionEvent::Channel(channel) => self.on_channel(channel),
         }
     }
@@ -381,20 +382,15 @@ impl RemotePeer {
     }
 
     fn on_channel(&self, channel: RtcDataChannel) {
-        let text = js_sys::Reflect::get(&channel, &"protocol".into());
-        let text = text.ok().and_then(|text| text.as_string());
-        let file = text.as_deref().and_then(parse_file_protocol);
-        match file.filter(|_| channel.label() == FILE_CHANNEL) {
-            Some((number, offset)) => self.emit(PeerEvent::File {
-                channel,
-                number,
-                offset,
-            }),
-            None => {
-                if let Some(connection) = self.connection() {
-                    connection.chat().accept(channel);
-                }
-            }
+        let protocol = js_sys::Reflect::get(&channel, &"protocol".into());
+        let protocol = protocol.ok().and_then(|text| text.as_string());
+        let number = protocol.as_deref().and_then(old_file_number);
+        if let Some(number) = number.filter(|_| channel.label() == OLD_FILE_CHANNEL) {
+            // Clients of earlier versions opened one for each file.
+            channel.close();
+            self.emit(PeerEvent::OldFileChannel(number));
+        } else if let Some(connection) = self.connection() {
+            connection.chat().accept(channel);
         }
     }
 }

@@ -129,6 +129,8 @@ pub enum TransferStage {
     Withdrawn,
     /// Checksum mismatch; the next download starts at byte 0.
     Corrupt,
+    /// The sender does not answer, breaks off each time, or has a client of an earlier version.
+    Unanswered,
     /// The file could not be written or read here: the disk is full, the file was changed.
     Failed,
 }

@@ -7,8 +7,6 @@ use super::room::{Direction, Transfer, TransferStage};
 
 /// Images up to this size, in bytes, are downloaded without asking the user.
 pub const MAX_AUTO_RECEIVE: u64 = 8_000_000;
-/// A download fails after so many consecutive channels that ended without delivering a byte.
-pub const MAX_EMPTY_CHANNELS: u32 = 5;
 
 /// Identifies a transfer: the author and number of the message, and the other peer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,22 +104,12 @@ pub fn pause(transfers: &mut [Transfer], peer: &PeerId) -> bool {
     changed
 }
 
-/// The numbers of an author's files to request again when its connection is back.
-pub fn paused(transfers: &[Transfer], author: &PeerId) -> Vec<u64> {
-    incoming(transfers, author, |stage| *stage == TransferStage::Paused)
-}
-
 /// The numbers of an author's files that are complete.
 pub fn complete(transfers: &[Transfer], author: &PeerId) -> Vec<u64> {
-    incoming(transfers, author, |stage| {
-        matches!(stage, TransferStage::Complete { .. })
-    })
-}
-
-fn incoming(transfers: &[Transfer], author: &PeerId, at: fn(&TransferStage) -> bool) -> Vec<u64> {
     transfers
         .iter()
-        .filter(|t| t.direction == Direction::Incoming && t.author == *author && at(&t.stage))
+        .filter(|t| t.direction == Direction::Incoming && t.author == *author)
+        .filter(|t| matches!(t.stage, TransferStage::Complete { .. }))
         .map(|t| t.number)
         .collect()
 }
@@ -156,13 +144,11 @@ mod tests {
     }
 
     #[test]
-    fn a_transfer_pauses_with_its_connection_and_is_requested_again() {
+    fn a_transfer_pauses_with_its_connection() {
         let (mut transfers, key) = one(TransferStage::Running);
         assert!(!pause(&mut transfers, &id(2)));
         assert!(pause(&mut transfers, &id(1)));
         assert_eq!(stage(&transfers, &key), Some(&TransferStage::Paused));
-        assert_eq!(paused(&transfers, &id(1)), [7]);
-        assert!(paused(&transfers, &id(2)).is_empty());
     }
 
     #[test]
@@ -180,11 +166,10 @@ mod tests {
     }
 
     #[test]
-    fn a_download_that_the_user_stopped_is_not_requested_again() {
+    fn a_download_that_the_user_stopped_stays_stopped_until_it_begins_again() {
         let (mut transfers, key) = one(TransferStage::Running);
         assert!(set_stage(&mut transfers, &key, TransferStage::Stopped));
         assert!(!pause(&mut transfers, &id(1)));
-        assert!(paused(&transfers, &id(1)).is_empty());
         begin(
             &mut transfers,
             &key,

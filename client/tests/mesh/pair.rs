@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use client::rtc::download::{Download, DownloadEvent};
+use client::rtc::file_channel::FileEvent;
 use client::rtc::folder::Folder;
 use client::rtc::mesh::{IceSettings, Mesh, MeshEvent, PeerEvent, Signal};
 use client::rtc::recovery::ConnectionHealth;
@@ -13,7 +14,7 @@ use shared::chat::ChatFrame;
 use shared::signaling::PeerId;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Blob, RtcDataChannel};
+use web_sys::Blob;
 
 #[wasm_bindgen(module = "/tests/whep_server.js")]
 extern "C" {
@@ -35,12 +36,11 @@ pub(crate) struct SideEvents {
     health: RefCell<Vec<ConnectionHealth>>,
     frames: RefCell<Vec<ChatFrame>>,
     pub(crate) safety: RefCell<Vec<String>>,
-    files: RefCell<Vec<(RtcDataChannel, u64)>>,
     /// The `ice-ufrag` of the last description that was sent.
     sent_ufrag: RefCell<Option<String>>,
     /// The `ice-ufrag` of the local and the remote candidate of the selected pair, as of the last report.
     selected_ufrags: RefCell<[Option<String>; 2]>,
-    /// Takes the channels of files.
+    /// Takes the bytes of files.
     download: RefCell<Option<Rc<Download>>>,
 }
 
@@ -54,6 +54,25 @@ pub(crate) struct Side {
 pub(crate) struct PeerPair {
     pub(crate) sides: [Rc<Side>; 2],
     pub(crate) cut: Rc<Cell<bool>>,
+}
+
+impl Side {
+    fn on_file_event(&self, event: FileEvent) {
+        let download = self.events.download.borrow().clone();
+        let Some(download) = download else { return };
+        match event {
+            FileEvent::Begin { number, offset } => {
+                assert_eq!(offset, download.received());
+                let other = id(1);
+                let mesh = self.mesh.borrow().clone().expect("it was started");
+                let (channel, _) = mesh.files(&other).expect("it is open");
+                channel.on_begin(number, true);
+            }
+            FileEvent::Bytes { bytes, .. } => download.push(bytes),
+            FileEvent::End { sha256, .. } => download.complete(&sha256),
+            FileEvent::Broke { .. } | FileEvent::Violation(_) => {}
+        }
+    }
 }
 
 fn id(n: u8) -> PeerId {
@@ -116,12 +135,8 @@ impl PeerPair {
                 PeerEvent::Frame(frame) => me.events.frames.borrow_mut().push(frame),
                 PeerEvent::PlainText(text) => panic!("no frame: {text}"),
                 PeerEvent::Safety(code) => me.events.safety.borrow_mut().push(code),
-                PeerEvent::File {
-                    channel, offset, ..
-                } => match &*me.events.download.borrow() {
-                    Some(download) => assert!(download.attach(channel, offset)),
-                    None => me.events.files.borrow_mut().push((channel, offset)),
-                },
+                PeerEvent::File(event) => me.on_file_event(event),
+                PeerEvent::OldFileChannel(_) | PeerEvent::PlainText(_) => {}
                 PeerEvent::Stats(report) => {
                     if let Ok(pair) = selected_pair(&report).dyn_into::<js_sys::Array>() {
                         let ufrags = [0, 1].map(|at| pair.get(at).as_string());
@@ -206,16 +221,21 @@ impl PeerPair {
     ) -> (Upload, Rc<RefCell<Vec<UploadEvent>>>) {
         let (channel, max_message) = self
             .mesh(0)
-            .open_file(&self.sides[1].id, 5, offset)
+            .files(&self.sides[1].id)
             .expect("the connection is open");
+        let (grants, _) = self
+            .mesh(1)
+            .files(&self.sides[0].id)
+            .expect("the connection is open");
+        grants.grant();
         let events: Rc<RefCell<Vec<UploadEvent>>> = Rc::default();
         let received = Rc::clone(&events);
         let on = move |event| received.borrow_mut().push(event);
-        let upload = Upload::new(channel, max_message, file.clone(), offset, Box::new(on));
+        let upload = Upload::new(channel, max_message, file.clone(), 5, offset, Box::new(on));
         (upload, events)
     }
 
-    /// Side 1 takes the next file channels with a new download.
+    /// Side 1 takes the next files with a new download.
     pub(crate) fn receive_file(
         &self,
         size: u64,

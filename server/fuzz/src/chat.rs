@@ -1,4 +1,4 @@
-//! Fuzzes a conversation with frames of several peers, and the parsers of file names and of the protocol field of file channels.
+//! Fuzzes a conversation with frames of several peers, and the parsers of file names and of the channel of files.
 //!
 //! An input is a list of lines. The first character of a line is its type:
 //!
@@ -9,13 +9,12 @@
 //! | `*3` | peer 3 sends a message of the maximum length |
 //! | `+3` | a channel to peer 3 opens |
 //! | `^3` | we get the id 103 |
-//! | `>text` | a protocol field |
+//! | `>{"type":"more","until":1}` | peer 3 sends this frame about a file |
 
 use serde_json::{from_str, to_string};
-use shared::chat::{
-    Body, ChatFrame, FileInfo, MAX_FRAME, MAX_TEXT, Message, file_protocol, parse_file_protocol,
-};
+use shared::chat::{Body, ChatFrame, FileInfo, MAX_FRAME, MAX_TEXT, Message};
 use shared::conversation::{Conversation, DeliveryStatus, MAX_BYTES, MAX_ENTRIES, ReceiveOutcome};
+use shared::file_channel::{FileFrame, FileIntake, Intake, WINDOW};
 use shared::signaling::PeerId;
 
 /// Runs one input. Panics when an invariant does not hold.
@@ -24,6 +23,7 @@ pub fn run(data: &[u8]) {
         return;
     };
     let mut us = Conversation::new(id(0));
+    let mut intake = FileIntake::default();
     let mut clock = 1_000_000;
     for line in text.lines() {
         let mut characters = line.chars();
@@ -62,9 +62,10 @@ pub fn run(data: &[u8]) {
             // An id of no other peer.
             '^' => us.set_id(id(100 + digit.unwrap_or(9))),
             '>' => {
-                if let Some((number, offset)) = parse_file_protocol(rest) {
-                    let field = file_protocol(number, offset);
-                    assert_eq!(parse_file_protocol(&field), Some((number, offset)));
+                if let Ok(frame) = from_str::<FileFrame>(rest) {
+                    let again = to_string(&frame).expect("has a form in JSON");
+                    assert_eq!(from_str::<FileFrame>(&again).ok().as_ref(), Some(&frame));
+                    take(&mut intake, frame);
                 }
             }
             _ => {}
@@ -75,6 +76,32 @@ pub fn run(data: &[u8]) {
     if bytes(&us) < MAX_TEXT {
         let saved = to_string(&us).expect("has a form in JSON");
         assert_eq!(from_str::<Conversation>(&saved).ok(), Some(us));
+    }
+}
+
+/// Bytes are taken for the file that has begun alone, and within the grant.
+fn take(intake: &mut FileIntake, frame: FileFrame) {
+    match frame {
+        FileFrame::Begin { number, offset } => intake.on_begin(number, offset == 0),
+        FileFrame::End { number, .. } => {
+            let taken = intake.current();
+            if intake.on_end(number) == Ok(Intake::Take(number)) {
+                assert_eq!(taken, Some(number));
+            }
+        }
+        FileFrame::Broke { number, .. } => {
+            intake.on_broke(number);
+        }
+        // Stands for bytes.
+        FileFrame::More { until } => {
+            let current = intake.current();
+            let taken = intake.on_bytes(usize::try_from(until).unwrap_or(usize::MAX));
+            if let Ok(Intake::Take(number)) = taken {
+                assert_eq!(current, Some(number));
+                assert!(until <= WINDOW);
+                intake.on_stored(until);
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! | target | feeds |
 //! |---|---|
 //! | [`signaling`] | texts of several sockets to the rooms |
-//! | [`chat`] | frames of several peers to a conversation; file names; the protocol field of file channels |
+//! | [`chat`] | frames of several peers to a conversation; file names; frames about files |
 //! | [`feedback`] | RTCP of a viewer to its parser, the bandwidth estimator and the retransmissions |
 //! | [`demux`] | datagrams from any address to the routing table |
 //! | [`ingest`] | RTP and RTCP of a publisher to its receiver |

@@ -33,6 +33,8 @@ const LEAVE_NOTICE_WAIT: Duration = Duration::from_secs(1);
 pub(crate) enum ExitReason {
     /// The user left, or everything was sent.
     Left,
+    /// Files of the command line did not arrive; a sentence.
+    Incomplete(String),
     /// The server refused the peer; a sentence for the user.
     Refused(String),
 }
@@ -81,12 +83,10 @@ impl PeerApp {
 
     /// Starts a new link, which replaces the current one.
     pub(crate) fn connect(&mut self, id: &PeerId, role: LinkRole, now: Instant) {
+        self.close_link(id, now);
         let Some(remote) = self.remote_peers.get_mut(id) else {
             return;
         };
-        if remote.drop_link() {
-            self.downloads.on_link_closed(id);
-        }
         self.next_generation += 1;
         let new_certificate =
             std::mem::replace(&mut remote.had_link, true) && matches!(role, LinkRole::Offer);
@@ -130,6 +130,8 @@ impl PeerApp {
                     self.output.print(&event);
                 }
                 self.send_missing(&id, now);
+                let effects = self.downloads.on_link_open(&id, now);
+                self.apply(effects, now);
                 self.request_files(now);
             }
             LinkEvent::Route { pair, safety_code } => {
@@ -154,12 +156,26 @@ impl PeerApp {
             }
             LinkEvent::Frame(frame) => self.on_frame(&id, name, frame, now),
             LinkEvent::PlainText(text) => self.on_plain_text(id, name, text),
-            LinkEvent::File {
-                channel,
+            LinkEvent::FileBegins {
                 number,
                 offset,
+                decision,
             } => {
-                let effects = self.downloads.on_channel(&id, channel, number, offset);
+                let (incoming, effects) = self.downloads.on_begin(&id, number, offset, now);
+                let _ = decision.send(incoming);
+                self.apply(effects, now);
+            }
+            LinkEvent::FileAlive(number) => self.downloads.on_alive(&id, number, now),
+            LinkEvent::FileBroke(number) => {
+                let effects = self.downloads.on_broke(&id, number, now);
+                self.apply(effects, now);
+            }
+            LinkEvent::FileViolation(violation) => {
+                let effects = self.downloads.on_violation(&id, violation);
+                self.apply(effects, now);
+            }
+            LinkEvent::OldFileChannel(number) => {
+                let effects = self.downloads.on_old_channel(&id, number);
                 self.apply(effects, now);
             }
             LinkEvent::Replaced(offer) => {
@@ -179,11 +195,11 @@ impl PeerApp {
             return;
         };
         let first = remote.recovery.on_closed(now);
-        if remote.drop_link() {
+        let (gone, name) = (remote.gone_since.is_some(), remote.peer.name.clone());
+        let was_open = self.close_link(id, now);
+        if was_open && let Some(remote) = self.remote_peers.get_mut(id) {
             remote.report_closed_at = Some(now + LEAVE_NOTICE_WAIT);
         }
-        let (gone, name) = (remote.gone_since.is_some(), remote.peer.name.clone());
-        self.downloads.on_link_closed(id);
         if gone {
             self.remove(id);
         } else if let Some(why) = why.filter(|_| first) {
@@ -193,6 +209,16 @@ impl PeerApp {
                 message: format!("{why} Trying again."),
             });
         }
+    }
+
+    /// Drops the link, if there is one. Files wait for the next. True when its chat channel was open.
+    pub(crate) fn close_link(&mut self, id: &PeerId, now: Instant) -> bool {
+        let remote = self.remote_peers.get_mut(id);
+        let was_open = remote.is_some_and(RemotePeer::drop_link);
+        self.downloads.on_link_closed(id, now);
+        let effects = self.uploads.on_link_closed(id);
+        self.apply(effects, now);
+        was_open
     }
 
     /// Handles what is due; called several times a second.
@@ -240,7 +266,7 @@ impl PeerApp {
                     };
                     let name = remote.peer.name.clone();
                     let message = failure_message(&name, ice, remote.progress);
-                    remote.drop_link();
+                    self.close_link(&id, now);
                     if first {
                         self.output.print(&Event::Failed {
                             peer: id,
@@ -251,8 +277,11 @@ impl PeerApp {
                 }
             }
         }
+        let effects = self.downloads.on_tick(now);
+        self.apply(effects, now);
+        self.request_files(now);
         if self.is_done() || self.output.is_closed() {
-            self.exit = Some(ExitReason::Left);
+            self.exit = Some(self.leave_reason());
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use shared::chat::{Body, ChatFrame, MAX_TEXT, Message};
 use shared::conversation::{Conversation, DeliveryStatus, ReceiveOutcome};
 use shared::signaling::PeerId;
+use shared::want_queue::Want;
 
 use crate::app::{ExitReason, PeerApp};
 use crate::command::{HELP, UserCommand};
@@ -46,14 +47,7 @@ impl PeerApp {
                 changed.then_some(effect).into_iter().collect()
             }
             ChatFrame::Want { number, offset } => {
-                let link = self
-                    .remote_peers
-                    .get(id)
-                    .and_then(|remote| remote.link.as_ref());
-                match link {
-                    Some(link) => self.uploads.on_want(id, &name, (number, offset), link),
-                    None => Vec::new(),
-                }
+                self.uploads.on_want(id, &name, Want { number, offset })
             }
             ChatFrame::Stop { number } => self.uploads.on_stop(id, number),
             ChatFrame::Gone { number } => self.downloads.on_gone(id, number),
@@ -74,7 +68,7 @@ impl PeerApp {
                 match body {
                     Body::Text { text } => self.show_text(peer, name, (number, at), text),
                     Body::File(info) => {
-                        let effects = self.downloads.on_offer(&peer, &name, number, info);
+                        let effects = self.downloads.on_offer(&peer, &name, number, info, now);
                         self.apply(effects, now);
                         self.request_files(now);
                     }
@@ -162,7 +156,10 @@ impl PeerApp {
                     self.apply(vec![act], Instant::now());
                 }
             }
-            Err(message) => self.output.print(&Event::Error { message }),
+            Err(message) => {
+                self.uploads.on_unreadable();
+                self.output.print(&Event::Error { message });
+            }
         }
     }
 
@@ -201,15 +198,22 @@ impl PeerApp {
             match act {
                 Effect::Send(id, frame) => self.send(&id, frame, now),
                 Effect::Show(event) => self.output.print(&event),
+                Effect::Grant(id) => {
+                    if let Some(link) = self.link(&id) {
+                        link.files.grant();
+                    }
+                }
+                Effect::Transfer(id, outgoing) => {
+                    if let Some(link) = self.link(&id) {
+                        link.files.send(outgoing);
+                    }
+                }
             }
         }
     }
 
     pub(crate) fn request_files(&mut self, now: Instant) {
-        let remote_peers = &self.remote_peers;
-        let effects = self
-            .downloads
-            .request_waiting(|id| remote_peers.get(id).is_some_and(|remote| remote.open));
+        let effects = self.downloads.request_waiting(now);
         self.apply(effects, now);
     }
 
@@ -224,9 +228,9 @@ impl PeerApp {
             TransferUpdate::Sending(progress) => {
                 self.uploads.on_progress(peer, number, attempt, progress)
             }
-            TransferUpdate::Receiving(progress) => {
-                self.downloads.on_progress(peer, number, attempt, progress)
-            }
+            TransferUpdate::Receiving(progress) => self
+                .downloads
+                .on_progress(peer, number, attempt, progress, now),
         };
         self.apply(effects, now);
         self.request_files(now);
@@ -241,8 +245,11 @@ impl PeerApp {
         match UserCommand::parse(&line) {
             UserCommand::Text(text) => self.send_text(text),
             UserCommand::File(path) => self.offer_file(Path::new(&path)),
-            UserCommand::Accept(name) => match self.downloads.accept(name.as_deref()) {
-                Some(()) => self.request_files(now),
+            UserCommand::Accept(name) => match self.downloads.accept(name.as_deref(), now) {
+                Some(effects) => {
+                    self.apply(effects, now);
+                    self.request_files(now);
+                }
                 None => self.output.print(&Event::Error {
                     message: "No such offer. /accept NAME needs the name as it was shown."
                         .to_owned(),
@@ -252,6 +259,7 @@ impl PeerApp {
                 let mut effects = self.uploads.cancel(name.as_deref());
                 effects.extend(self.downloads.cancel(name.as_deref()));
                 self.apply(effects, now);
+                self.request_files(now);
             }
             UserCommand::Who => self.output.print(&Event::Who {
                 id: self.me.clone(),
@@ -261,7 +269,7 @@ impl PeerApp {
             UserCommand::Help => self.output.print(&Event::Note {
                 message: HELP.to_owned(),
             }),
-            UserCommand::Quit => self.exit = Some(ExitReason::Left),
+            UserCommand::Quit => self.exit = Some(self.leave_reason()),
             UserCommand::Unknown(word) => self.output.print(&Event::Error {
                 message: format!("Unknown command {word}. /help lists the commands."),
             }),
@@ -269,7 +277,7 @@ impl PeerApp {
         }
     }
 
-    /// Everything to send was received by at least one peer, and standard input has ended.
+    /// Every text was received by at least one peer, every file was as well or does not come, and standard input has ended.
     pub(crate) fn is_done(&self) -> bool {
         let one_shot = !(self.options.send.is_empty() && self.options.file.is_empty());
         let mut entries = self.conversation.entries().iter();
@@ -281,6 +289,32 @@ impl PeerApp {
                 !self.conversation.is_mine(entry)
                     || entry.delivery_status() != DeliveryStatus::Pending
             })
-            && self.uploads.all_kept()
+            && self.uploads.is_done()
+    }
+
+    /// Why the program ends when it leaves now: whether the files of the command line have arrived.
+    pub(crate) fn leave_reason(&self) -> ExitReason {
+        let (arrived, all) = self.files_arrived();
+        if self.options.file.is_empty() || arrived == all {
+            return ExitReason::Left;
+        }
+        ExitReason::Incomplete(format!(
+            "{arrived} of {all} files arrived. Offer the others again (--file)."
+        ))
+    }
+
+    /// The sentence of the end.
+    pub(crate) fn leave_message(&self) -> String {
+        let (arrived, all) = self.files_arrived();
+        if all == 0 {
+            return "left the room".to_owned();
+        }
+        format!("left the room; {arrived} of {all} files arrived")
+    }
+
+    /// The number of files that have arrived at a peer, and of all. Before the first `welcome`, none was offered.
+    fn files_arrived(&self) -> (usize, usize) {
+        let (arrived, all) = self.uploads.arrived();
+        (arrived, all.max(self.options.file.len()))
     }
 }

@@ -8,6 +8,7 @@ use rtc::peer_connection::certificate::CertificateParams;
 use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
 use rtc::peer_connection::transport::RTCDtlsRole;
 use shared::chat::{CHANNEL, CHANNEL_ID, MAX_FRAME};
+use shared::file_channel::{FILES_CHANNEL, FILES_CHANNEL_ID};
 use tokio::sync::mpsc;
 use webrtc::data_channel::{DataChannel, RTCDataChannelInit};
 use webrtc::error::{Error, Result};
@@ -65,6 +66,8 @@ pub(crate) struct ChatConnection {
     pub(crate) pc: Arc<dyn PeerConnection>,
     /// The channels of the chat: the negotiated one opens once the connection is up, the one in band when the other side acknowledges it.
     pub(crate) chat: Vec<Arc<dyn DataChannel>>,
+    /// The bytes of files.
+    pub(crate) files: Arc<dyn DataChannel>,
     pub(crate) events: mpsc::Receiver<ConnectionEvent>,
     pub(crate) startup: Arc<Startup>,
 }
@@ -136,17 +139,22 @@ impl ChatConnection {
             .build()
             .await?;
         let pc: Arc<dyn PeerConnection> = Arc::new(pc);
-        let init = RTCDataChannelInit {
-            negotiated: Some(CHANNEL_ID),
+        let init = |id| RTCDataChannelInit {
+            negotiated: Some(id),
             ..Default::default()
         };
-        let mut chat = vec![pc.create_data_channel(CHANNEL, Some(init)).await?];
+        let chat_init = init(CHANNEL_ID);
+        let mut chat = vec![pc.create_data_channel(CHANNEL, Some(chat_init)).await?];
         if !native {
             chat.push(pc.create_data_channel(CHANNEL, None).await?);
         }
+        let files_init = init(FILES_CHANNEL_ID);
+        let files = pc.create_data_channel(FILES_CHANNEL, Some(files_init));
+        let files = files.await?;
         Ok(Self {
             pc,
             chat,
+            files,
             events,
             startup,
         })

@@ -1,58 +1,29 @@
 //! Files that other peers offer, and the downloads of them.
 
+mod download;
+mod outcome;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::time::Instant;
 
 use shared::chat::{ChatFrame, FileInfo};
+use shared::file_channel::Violation;
+use shared::file_queue::{FileQueue, MAX_FILES, Retry};
 use shared::signaling::PeerId;
-use shared::transfer::IntegrityError;
 use tokio::sync::mpsc;
-use webrtc::data_channel::DataChannel;
 
-use crate::event::{Event, FileEvent, FileStep};
-use crate::file_receiver::{Destination, DownloadOutcome, receive_file};
+use self::download::{Download, DownloadState};
+use crate::event::FileStep;
+use crate::file_writer::IncomingFile;
 use crate::partial_file::PartialFile;
-use crate::transfer::{
-    Effect, RunningTransfer, TransferEvent, TransferEventSender, TransferProgress,
-};
+use crate::transfer::{Effect, RunningTransfer, StopSignal, TransferEvent, TransferEventSender};
 
-/// Downloads at a time; the others wait.
-const MAX_CONCURRENT: usize = 8;
-/// Offers that are stored; the oldest is dropped first.
-const MAX_OFFERS: usize = 256;
-/// Downloads with failed integrity checks before the file is given up.
-const MAX_CORRUPT: u32 = 3;
+/// Offers of one peer that are stored. The oldest that is not accepted, or has ended, is dropped first.
+const MAX_OFFERS: usize = 2_048;
 
-/// The state of a [`Download`].
-#[derive(Debug)]
-enum DownloadState {
-    /// Offered; the user has not accepted it.
-    Offer,
-    /// Accepted; requested once its author is connected and a download slot is free.
-    Waiting,
-    Requested,
-    Receiving(RunningTransfer),
-    Done,
-}
-
-#[derive(Debug)]
-struct Download {
-    /// The author's name.
-    name: String,
-    info: FileInfo,
-    state: DownloadState,
-    /// The received part, while no task owns it.
-    partial: Option<PartialFile>,
-    /// Received so far.
-    bytes: u64,
-    /// Bytes per second.
-    speed: u64,
-    /// Failed integrity checks.
-    corrupt: u32,
-    /// Rises with each offer.
-    order: u64,
-}
+/// The author, and the number of the message that offers the file.
+type FileKey = (PeerId, u64);
 
 /// Every offer and download.
 #[derive(Debug)]
@@ -60,23 +31,36 @@ pub(crate) struct Downloads {
     folder: PathBuf,
     /// `--save`: every offered file is accepted.
     accept_all: bool,
-    downloads: BTreeMap<(PeerId, u64), Download>,
+    downloads: BTreeMap<FileKey, Download>,
+    queue: FileQueue,
     event_sender: mpsc::Sender<TransferEvent>,
     attempts: u64,
     offers: u64,
+    /// The time 0 of the queue.
+    epoch: Instant,
 }
 
 impl Downloads {
     /// `save`: the folder for every file; absent: files that the user accepts go to the current folder.
-    pub(crate) fn new(save: Option<PathBuf>, event_sender: mpsc::Sender<TransferEvent>) -> Self {
+    pub(crate) fn new(
+        save: Option<PathBuf>,
+        event_sender: mpsc::Sender<TransferEvent>,
+        now: Instant,
+    ) -> Self {
         Self {
             accept_all: save.is_some(),
             folder: save.unwrap_or_else(|| PathBuf::from(".")),
             downloads: BTreeMap::new(),
+            queue: FileQueue::default(),
             event_sender,
             attempts: 0,
             offers: 0,
+            epoch: now,
         }
+    }
+
+    fn ms(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.epoch).as_millis() as u64
     }
 
     /// `peer` offers a file.
@@ -86,141 +70,149 @@ impl Downloads {
         name: &str,
         number: u64,
         info: FileInfo,
+        now: Instant,
     ) -> Vec<Effect> {
-        self.evict();
+        let has_room = self.make_room(peer);
         self.offers += 1;
         let key = (peer.clone(), number);
-        let download = Download {
+        let mut download = Download {
             name: name.to_owned(),
             info,
-            state: if self.accept_all {
-                DownloadState::Waiting
-            } else {
-                DownloadState::Offer
-            },
+            state: DownloadState::Offer,
             partial: None,
             bytes: 0,
             speed: 0,
             corrupt: 0,
             order: self.offers,
         };
+        let now = self.ms(now);
+        if !has_room || (self.accept_all && !self.queue.push(peer, number, now)) {
+            return refused(&key, &download);
+        }
+        if self.accept_all {
+            download.state = DownloadState::Waiting;
+        }
         self.downloads.insert(key.clone(), download);
         if self.accept_all {
-            Vec::new()
-        } else {
-            self.file_event(&key, FileStep::Offer, None, None)
-                .into_iter()
-                .collect()
+            return Vec::new();
         }
+        self.file_event(&key, FileStep::Offer, None, None)
     }
 
     /// Accepts the file of this name, or the newest offer. `None`: there is no such offer.
-    pub(crate) fn accept(&mut self, name: Option<&str>) -> Option<()> {
-        let offers = self.downloads.values_mut().filter(|download| {
+    pub(crate) fn accept(&mut self, name: Option<&str>, now: Instant) -> Option<Vec<Effect>> {
+        let now = self.ms(now);
+        let offers = self.downloads.iter_mut().filter(|(_, download)| {
             matches!(download.state, DownloadState::Offer)
                 && name.is_none_or(|name| {
                     download.info.name == name || download.info.safe_name() == name
                 })
         });
-        offers.max_by_key(|download| download.order)?.state = DownloadState::Waiting;
-        Some(())
+        let (key, download) = offers.max_by_key(|(_, download)| download.order)?;
+        if !self.queue.push(&key.0, key.1, now) {
+            let effects = refused(key, download);
+            download.state = DownloadState::Ended;
+            return Some(effects);
+        }
+        download.state = DownloadState::Waiting;
+        Some(Vec::new())
     }
 
-    /// Requests waiting files from connected peers.
-    pub(crate) fn request_waiting(
-        &mut self,
-        is_connected: impl Fn(&PeerId) -> bool,
-    ) -> Vec<Effect> {
-        let busy = |state: &DownloadState| {
-            matches!(
-                state,
-                DownloadState::Requested | DownloadState::Receiving(_)
-            )
-        };
-        let mut busy = self
-            .downloads
-            .values()
-            .filter(|download| busy(&download.state))
-            .count();
+    /// Requests files that wait.
+    pub(crate) fn request_waiting(&mut self, now: Instant) -> Vec<Effect> {
+        let now = self.ms(now);
         let mut effects = Vec::new();
-        for ((peer, number), download) in &mut self.downloads {
-            if busy >= MAX_CONCURRENT {
-                break;
-            }
-            if !matches!(download.state, DownloadState::Waiting) || !is_connected(peer) {
+        let mut granted: Option<PeerId> = None;
+        for (peer, number) in self.queue.ask(now) {
+            let Some(download) = self.downloads.get_mut(&(peer.clone(), number)) else {
+                self.queue.remove(&peer, number);
+                continue;
+            };
+            // The writer of an earlier try still has it, and gives it back.
+            if let DownloadState::Receiving(running) = &mut download.state {
+                running.interrupt();
+                self.queue.defer(&peer, number, now);
                 continue;
             }
-            busy += 1;
-            download.state = DownloadState::Requested;
             let offset = download
                 .partial
                 .as_ref()
                 .map_or(0, |partial| partial.progress().received());
             download.bytes = offset;
-            let number = *number;
-            effects.push(Effect::Send(
-                peer.clone(),
-                ChatFrame::Want { number, offset },
-            ));
+            if granted.as_ref() != Some(&peer) {
+                effects.push(Effect::Grant(peer.clone()));
+                granted = Some(peer.clone());
+            }
+            effects.push(Effect::Send(peer, ChatFrame::Want { number, offset }));
         }
         effects
     }
 
-    /// `peer` opened a channel for a file.
-    pub(crate) fn on_channel(
+    /// `peer` begins to send a file. `None`: it is not wanted now.
+    pub(crate) fn on_begin(
         &mut self,
         peer: &PeerId,
-        channel: Arc<dyn DataChannel>,
         number: u64,
         offset: u64,
-    ) -> Vec<Effect> {
+        now: Instant,
+    ) -> (Option<(IncomingFile, StopSignal)>, Vec<Effect>) {
         let key = (peer.clone(), number);
-        let folder = self.folder.clone();
-        let (mut failed, mut begun) = (None, false);
-        if let Some(download) = self.downloads.get_mut(&key)
-            && matches!(download.state, DownloadState::Requested)
-        {
-            let name = download.info.safe_name();
-            let partial = match download.partial.take() {
-                Some(partial) => Ok(partial),
-                None => PartialFile::create(&folder, &name, download.info.size),
-            };
-            match partial {
-                Ok(partial) if partial.progress().received() == offset => {
-                    self.attempts += 1;
-                    let (running, stop) = RunningTransfer::start(self.attempts, offset);
-                    download.state = DownloadState::Receiving(running);
-                    let events = TransferEventSender {
-                        peer: peer.clone(),
-                        number,
-                        attempt: self.attempts,
-                        sender: self.event_sender.clone(),
-                    };
-                    let target = Destination { folder, name };
-                    tokio::spawn(receive_file(channel.clone(), partial, target, stop, events));
-                    begun = true;
-                }
-                Ok(partial) => download.partial = Some(partial),
-                Err(error) => {
-                    let folder = folder.display();
-                    failed = Some(format!(
-                        "Cannot write to {folder}: {error}. Choose another folder (--save)."
-                    ));
-                    download.state = DownloadState::Done;
-                }
-            }
+        let now = self.ms(now);
+        let asked = self.queue.on_begin(peer, number, now);
+        let Some(download) = self.downloads.get_mut(&key).filter(|_| asked) else {
+            return (None, Vec::new());
+        };
+        let received = download.partial.as_ref().map(PartialFile::progress);
+        let received = received.map_or(0, |progress| progress.received());
+        if !matches!(download.state, DownloadState::Waiting) || received != offset {
+            self.queue.defer(peer, number, now);
+            return (None, Vec::new());
         }
-        if begun {
-            return self
-                .file_event(&key, FileStep::Receiving, None, None)
-                .into_iter()
-                .collect();
+        self.attempts += 1;
+        let (running, stop) = RunningTransfer::start(self.attempts, offset);
+        download.state = DownloadState::Receiving(running);
+        let incoming = IncomingFile {
+            partial: download.partial.take(),
+            size: download.info.size,
+            folder: self.folder.clone(),
+            name: download.info.safe_name(),
+            events: TransferEventSender {
+                peer: peer.clone(),
+                number,
+                attempt: self.attempts,
+                sender: self.event_sender.clone(),
+            },
+        };
+        let event = self.file_event(&key, FileStep::Receiving, None, None);
+        (Some((incoming, stop)), event)
+    }
+
+    /// `peer` still prepares the file that it has begun.
+    pub(crate) fn on_alive(&mut self, peer: &PeerId, number: u64, now: Instant) {
+        let now = self.ms(now);
+        self.queue.on_begin(peer, number, now);
+    }
+
+    /// `peer` does not send a file that was requested, for now.
+    pub(crate) fn on_broke(&mut self, peer: &PeerId, number: u64, now: Instant) -> Vec<Effect> {
+        let now = self.ms(now);
+        match self.queue.on_broke(peer, number, now) {
+            Retry::Again => Vec::new(),
+            Retry::GivenUp => self.give_up(&(peer.clone(), number), "broke it off several times"),
         }
-        tokio::spawn(async move { channel.close().await });
-        let Some(why) = failed else { return Vec::new() };
-        let stop = Effect::Send(key.0.clone(), ChatFrame::Stop { number });
-        let event = self.file_event(&key, FileStep::Failed, None, Some(why));
-        event.into_iter().chain([stop]).collect()
+    }
+
+    /// `peer` breaks the rules of the channel: nothing more is taken from it on this connection.
+    pub(crate) fn on_violation(&mut self, peer: &PeerId, violation: Violation) -> Vec<Effect> {
+        let name = |download: &Download| download.name.clone();
+        let why = |download: &Download| violation.sentence(&name(download));
+        self.fail_all(peer, why)
+    }
+
+    /// `peer` opened a channel for one file, as earlier clients did.
+    pub(crate) fn on_old_channel(&mut self, peer: &PeerId, number: u64) -> Vec<Effect> {
+        let key = (peer.clone(), number);
+        self.give_up(&key, "has a client of an earlier version")
     }
 
     /// The author withdrew the file.
@@ -229,165 +221,148 @@ impl Downloads {
         self.end(&(peer.clone(), number), FileStep::Failed, Some(why))
     }
 
+    /// The channels to `peer` are open.
+    pub(crate) fn on_link_open(&mut self, peer: &PeerId, now: Instant) -> Vec<Effect> {
+        let now = self.ms(now);
+        self.queue.on_open(peer, now);
+        // `kept` may have been lost with the last link.
+        let range = (peer.clone(), 0)..=(peer.clone(), u64::MAX);
+        let received = self
+            .downloads
+            .range(range)
+            .filter(|(_, download)| matches!(download.state, DownloadState::Received));
+        received
+            .map(|(key, _)| Effect::Send(key.0.clone(), ChatFrame::Kept { number: key.1 }))
+            .collect()
+    }
+
     /// The connection to `peer` closed.
-    pub(crate) fn on_link_closed(&mut self, peer: &PeerId) {
-        for ((author, _), download) in &mut self.downloads {
-            if author == peer && matches!(download.state, DownloadState::Requested) {
-                download.state = DownloadState::Waiting;
-            }
-        }
+    pub(crate) fn on_link_closed(&mut self, peer: &PeerId, now: Instant) {
+        let now = self.ms(now);
+        self.queue.on_closed(peer, now);
     }
 
     /// `peer` left the room; its files can no longer be received.
     pub(crate) fn on_left(&mut self, peer: &PeerId) -> Vec<Effect> {
-        let keys: Vec<_> = self.downloads.keys().cloned().collect();
-        let mut effects = Vec::new();
-        for key in keys.into_iter().filter(|key| key.0 == *peer) {
-            let why = "The sender left before the file was complete.".to_owned();
-            effects.extend(self.end(&key, FileStep::Failed, Some(why)));
-            self.downloads.remove(&key);
-        }
-        effects
+        let why = |_: &Download| "The sender left before the file was complete.".to_owned();
+        let effects = self.fail_all(peer, why);
+        self.downloads.retain(|(author, _), _| author != peer);
+        self.queue.on_left(peer);
+        let shown = |effect: &Effect| matches!(effect, Effect::Show(_));
+        effects.into_iter().filter(shown).collect()
+    }
+
+    /// Call several times a second.
+    pub(crate) fn on_tick(&mut self, now: Instant) -> Vec<Effect> {
+        let now = self.ms(now);
+        let given_up = self.queue.on_tick(now);
+        given_up
+            .iter()
+            .flat_map(|key| self.give_up(key, "does not answer"))
+            .collect()
     }
 
     /// Cancels the download of this name, or all.
     pub(crate) fn cancel(&mut self, name: Option<&str>) -> Vec<Effect> {
-        let keys: Vec<_> = self
-            .downloads
-            .iter()
-            .filter(|(_, download)| {
-                name.is_none_or(|name| {
-                    download.info.name == name || download.info.safe_name() == name
-                })
-            })
-            .map(|(key, _)| key.clone())
-            .collect();
+        let named = |download: &Download| {
+            name.is_none_or(|name| download.info.name == name || download.info.safe_name() == name)
+        };
+        let keys = self.downloads.iter().filter(|(_, d)| named(d));
+        let keys: Vec<_> = keys.map(|(key, _)| key.clone()).collect();
         let mut effects = Vec::new();
         for key in keys {
-            let event = self.end(&key, FileStep::Cancelled, None);
-            if !event.is_empty() {
-                effects.push(Effect::Send(key.0, ChatFrame::Stop { number: key.1 }));
-            }
-            effects.extend(event);
+            effects.extend(self.end_and_stop(&key, FileStep::Cancelled, None));
         }
         effects
     }
 
-    fn end(&mut self, key: &(PeerId, u64), step: FileStep, why: Option<String>) -> Vec<Effect> {
+    /// `what`: why, after the author's name.
+    fn give_up(&mut self, key: &FileKey, what: &str) -> Vec<Effect> {
+        let Some(download) = self.downloads.get(key) else {
+            return Vec::new();
+        };
+        let why = format!("{} {what}. Ask for the file again.", download.name);
+        self.end_and_stop(key, FileStep::Failed, Some(why))
+    }
+
+    fn fail_all(&mut self, peer: &PeerId, why: impl Fn(&Download) -> String) -> Vec<Effect> {
+        let range = (peer.clone(), 0)..=(peer.clone(), u64::MAX);
+        let all = self.downloads.range(range);
+        let all: Vec<_> = all.map(|(key, d)| (key.clone(), why(d))).collect();
+        let mut effects = Vec::new();
+        for (key, why) in all {
+            effects.extend(self.end_and_stop(&key, FileStep::Failed, Some(why)));
+        }
+        effects
+    }
+
+    /// Ends the download, and tells the author.
+    fn end_and_stop(&mut self, key: &FileKey, step: FileStep, why: Option<String>) -> Vec<Effect> {
+        let mut effects = self.end(key, step, why);
+        if !effects.is_empty() {
+            let number = key.1;
+            effects.push(Effect::Send(key.0.clone(), ChatFrame::Stop { number }));
+        }
+        effects
+    }
+
+    /// Nothing, unless the download was accepted and has not ended.
+    fn end(&mut self, key: &FileKey, step: FileStep, why: Option<String>) -> Vec<Effect> {
         let Some(download) = self.downloads.get_mut(key) else {
             return Vec::new();
         };
-        if matches!(download.state, DownloadState::Offer | DownloadState::Done) {
+        if !matches!(
+            download.state,
+            DownloadState::Waiting | DownloadState::Receiving(_)
+        ) {
             return Vec::new();
         }
-        download.state = DownloadState::Done;
+        download.state = DownloadState::Ended;
         download.partial = None;
-        self.file_event(key, step, None, why).into_iter().collect()
+        self.queue.remove(&key.0, key.1);
+        self.file_event(key, step, None, why)
     }
 
-    pub(crate) fn on_progress(
-        &mut self,
-        peer: PeerId,
-        number: u64,
-        attempt: u64,
-        progress: TransferProgress<DownloadOutcome>,
-    ) -> Vec<Effect> {
-        let key = (peer, number);
-        let Some(download) = self.downloads.get_mut(&key) else {
-            return Vec::new();
-        };
-        let running = match &mut download.state {
-            DownloadState::Receiving(running) if running.attempt == attempt => running,
-            _ => return Vec::new(),
-        };
-        let outcome = match progress {
-            TransferProgress::Bytes(bytes) => {
-                download.bytes = bytes;
-                download.speed = running.speed_at(bytes);
-                return self
-                    .file_event(&key, FileStep::Receiving, None, None)
-                    .into_iter()
-                    .collect();
-            }
-            TransferProgress::Ended(outcome) => outcome,
-        };
-        let mean = running.mean_speed(download.info.size);
-        match outcome {
-            DownloadOutcome::Complete(path) => {
-                download.state = DownloadState::Done;
-                (download.bytes, download.speed) = (download.info.size, mean);
-                let path = path.display().to_string();
-                let event = self.file_event(&key, FileStep::Received, Some(path), None);
-                let kept = Effect::Send(key.0, ChatFrame::Kept { number });
-                [kept].into_iter().chain(event).collect()
-            }
-            DownloadOutcome::Interrupted(partial) => {
-                download.bytes = partial.progress().received();
-                download.partial = Some(partial);
-                download.state = DownloadState::Waiting;
-                self.file_event(&key, FileStep::Paused, None, None)
-                    .into_iter()
-                    .collect()
-            }
-            DownloadOutcome::Corrupt(why) => {
-                download.corrupt += 1;
-                if download.corrupt < MAX_CORRUPT {
-                    download.state = DownloadState::Waiting;
-                    return Vec::new();
-                }
-                let why = match why {
-                    IntegrityError::TooLong => "Longer than announced",
-                    IntegrityError::TooShort => "Shorter than announced",
-                    IntegrityError::HashMismatch => "Checksum mismatch",
-                };
-                let why = format!("{why}. Ask the sender to offer it again.");
-                self.end(&key, FileStep::Failed, Some(why))
-            }
-            DownloadOutcome::Stopped => Vec::new(),
-            DownloadOutcome::Failed(why) => {
-                let stop = Effect::Send(key.0.clone(), ChatFrame::Stop { number });
-                let event = self.end(&key, FileStep::Failed, Some(why));
-                event.into_iter().chain([stop]).collect()
-            }
+    /// Removes the oldest offers of `peer` that nothing waits for. False: all its files are accepted and have not ended.
+    fn make_room(&mut self, peer: &PeerId) -> bool {
+        let range = (peer.clone(), 0)..=(peer.clone(), u64::MAX);
+        let of_peer = self.downloads.range(range);
+        if of_peer.clone().count() < MAX_OFFERS {
+            return true;
         }
-    }
-
-    /// Removes the oldest offer that is not being received.
-    fn evict(&mut self) {
-        while self.downloads.len() >= MAX_OFFERS {
-            let idle = self.downloads.iter().filter(|(_, download)| {
-                matches!(
-                    download.state,
-                    DownloadState::Offer | DownloadState::Done | DownloadState::Waiting
-                )
-            });
-            let oldest = idle.min_by_key(|(_, download)| download.order);
-            let Some(key) = oldest.map(|(key, _)| key.clone()) else {
-                return;
-            };
-            self.downloads.remove(&key);
-        }
+        let idle = of_peer.filter(|(_, download)| {
+            !matches!(
+                download.state,
+                DownloadState::Waiting | DownloadState::Receiving(_)
+            )
+        });
+        let oldest = idle.min_by_key(|(_, download)| download.order);
+        let oldest = oldest.map(|(key, _)| key.clone());
+        oldest.is_some_and(|key| self.downloads.remove(&key).is_some())
     }
 
     fn file_event(
         &self,
-        key: &(PeerId, u64),
+        key: &FileKey,
         what: FileStep,
         path: Option<String>,
         message: Option<String>,
-    ) -> Option<Effect> {
-        let download = self.downloads.get(key)?;
-        Some(Effect::Show(Event::File(FileEvent {
-            what,
-            peer: Some(key.0.clone()),
-            name: download.name.clone(),
-            file: download.info.name.clone(),
-            number: key.1,
-            size: download.info.size,
-            bytes: download.bytes,
-            speed: download.speed,
-            path,
-            message,
-        })))
+    ) -> Vec<Effect> {
+        let download = self.downloads.get(key);
+        let event = download.map(|download| download.event(key, what, path, message));
+        event.map(Effect::Show).into_iter().collect()
     }
+}
+
+/// Too many files wait already.
+fn refused(key: &FileKey, download: &Download) -> Vec<Effect> {
+    let why = format!(
+        "More than {} files of one peer, or {MAX_FILES} in all, cannot wait at once. Ask for it to be offered again when some have arrived.",
+        MAX_OFFERS
+    );
+    let number = key.1;
+    vec![
+        Effect::Show(download.event(key, FileStep::Failed, None, Some(why))),
+        Effect::Send(key.0.clone(), ChatFrame::Stop { number }),
+    ]
 }

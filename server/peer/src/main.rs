@@ -11,7 +11,7 @@
 //! | [`recovery`], [`failure`] | when a connection is restarted or replaced; the sentence when connecting fails |
 //! | [`connection`], [`runtime`], [`startup`], [`sdp`], [`interfaces`] | the webrtc crate: its settings, timers and sockets, SDP, local addresses |
 //! | [`uploads`], [`downloads`], [`transfer`] | files |
-//! | [`file_sender`], [`file_receiver`], [`partial_file`] | the bytes of a file |
+//! | [`file_channel`], [`file_sender`], [`file_writer`], [`partial_file`] | the bytes of files: the channel of a link, reading, writing |
 
 mod app;
 mod chat;
@@ -21,8 +21,9 @@ mod connection;
 mod downloads;
 mod event;
 mod failure;
-mod file_receiver;
+mod file_channel;
 mod file_sender;
+mod file_writer;
 mod ice;
 mod identity;
 mod interfaces;
@@ -148,7 +149,7 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
         extra_ice_servers,
         conversation: Conversation::new(me),
         uploads: Uploads::new(transfer_sender.clone()),
-        downloads: Downloads::new(options.save.clone(), transfer_sender),
+        downloads: Downloads::new(options.save.clone(), transfer_sender, Instant::now()),
         to_server,
         link_events: link_sender,
         links: JoinSet::new(),
@@ -184,8 +185,8 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
             }
             Some(config) = ice_configs.recv() => app.use_ice(&config),
             Some(_) = app.links.join_next() => {}
-            _ = interrupt.recv() => break ExitReason::Left,
-            _ = terminate.recv() => break ExitReason::Left,
+            _ = interrupt.recv() => break app.leave_reason(),
+            _ = terminate.recv() => break app.leave_reason(),
             _ = tick.tick() => app.on_tick(Instant::now()),
             _ = ice_timer.tick() => {
                 let (server, sender) = (server.clone(), ice_sender.clone());
@@ -201,7 +202,7 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
     drop(identity);
     match end {
         ExitReason::Left => Ok(()),
-        ExitReason::Refused(sentence) => Err(sentence),
+        ExitReason::Incomplete(sentence) | ExitReason::Refused(sentence) => Err(sentence),
     }
 }
 
@@ -222,8 +223,8 @@ async fn leave(
     let _ = app.to_server.try_send(ClientMessage::Leave);
     let _ = tokio::time::timeout(LEAVE_TIMEOUT, signaling).await;
     match end {
-        ExitReason::Left => app.output.print(&Event::Bye {
-            message: "left the room".to_owned(),
+        ExitReason::Left | ExitReason::Incomplete(_) => app.output.print(&Event::Bye {
+            message: app.leave_message(),
         }),
         // Without `--json` the sentence goes to standard error.
         ExitReason::Refused(message) if app.options.json => app.output.print(&Event::Error {

@@ -69,8 +69,9 @@ impl PeerApp {
                 Some(remote) => {
                     remote.peer = peer;
                     remote.gone_since = None;
+                    let id = remote.peer.id.clone();
                     if remote.recovery.on_signaling_restored(now) {
-                        remote.drop_link();
+                        self.close_link(&id, now);
                     }
                 }
                 None => {
@@ -156,7 +157,7 @@ impl PeerApp {
                     .recovery
                     .on_signaling_restored(Recovery::offer_deadline(now))
                 {
-                    remote.drop_link();
+                    self.close_link(&id, now);
                 }
                 was_away.then_some(Event::Back { peer: id, name })
             }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use rtc::peer_connection::configuration::RTCOfferOptions;
-use shared::chat::{FILE_CHANNEL, parse_file_protocol};
+use shared::chat::{OLD_FILE_CHANNEL, old_file_number};
 use shared::ice_candidate::MAX_CANDIDATES;
 use shared::negotiation::{Negotiation, OfferAction, as_dtls_client};
 use shared::safety::{fingerprint, safety_code};
 use shared::signaling::{Candidate, ClientMessage};
-use webrtc::data_channel::{DataChannel, RTCDataChannelInit};
+use webrtc::data_channel::DataChannel;
 use webrtc::error::Result;
 use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDescription};
 
@@ -60,20 +60,6 @@ impl Negotiator {
             // The pending offer serves the restart as well.
             LinkCommand::RestartIce if self.awaiting_answer => Ok(()),
             LinkCommand::RestartIce => self.offer(true).await,
-            LinkCommand::OpenFile { protocol, opened } => {
-                let init = RTCDataChannelInit {
-                    protocol,
-                    ..Default::default()
-                };
-                let channel = self.pc.create_data_channel(FILE_CHANNEL, Some(init)).await;
-                match channel {
-                    Ok(channel) => drop(opened.send(channel)),
-                    Err(error) => {
-                        tracing::debug!(%error, "a channel for a file could not be opened")
-                    }
-                }
-                Ok(())
-            }
         }
     }
 
@@ -192,18 +178,12 @@ impl Negotiator {
             ConnectionEvent::Channel(channel) => {
                 let label = channel.label().await.unwrap_or_default();
                 let protocol = channel.protocol().await.unwrap_or_default();
-                match parse_file_protocol(&protocol) {
-                    Some((number, offset)) if label == FILE_CHANNEL => {
-                        self.events
-                            .emit(LinkEvent::File {
-                                channel,
-                                number,
-                                offset,
-                            })
-                            .await;
-                    }
-                    _ => return Some(channel),
-                }
+                let file = old_file_number(&protocol).filter(|_| label == OLD_FILE_CHANNEL);
+                let Some(number) = file else {
+                    return Some(channel);
+                };
+                drop(channel.close().await);
+                self.events.emit(LinkEvent::OldFileChannel(number)).await;
             }
             ConnectionEvent::State(_) => {}
         }

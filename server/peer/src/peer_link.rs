@@ -1,23 +1,26 @@
 //! The connection to one other peer: a task that negotiates and carries frames.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use shared::chat::ChatFrame;
+use shared::conversation::MAX_ENTRIES;
+use shared::file_channel::Violation;
 use shared::negotiation::{Negotiation, is_polite};
 use shared::signaling::{Candidate, ClientMessage, Peer, PeerId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{interval, sleep, timeout};
-use webrtc::data_channel::DataChannel;
 use webrtc::peer_connection::{RTCIceCandidateType, RTCPeerConnectionState};
 
 use crate::chat_channels::ChatLink;
 use crate::connection::{CandidatePair, ChatConnection, ConnectionEvent, ConnectionSettings};
+use crate::file_channel::FileLink;
+use crate::file_writer::IncomingFile;
 use crate::negotiator::Negotiator;
+use crate::transfer::StopSignal;
 
-/// Frames in the queue. A peer that lets it fill up does not read.
-const FRAMES: usize = 512;
+/// Frames in the queue: a whole conversation, and more. A peer that lets it fill up does not read.
+const FRAMES: usize = MAX_ENTRIES + 512;
 /// Commands that wait for the task.
 const COMMANDS: usize = 256;
 /// Interval of reading the route: webrtc-rs does not report a new pair.
@@ -32,11 +35,6 @@ pub(crate) enum LinkCommand {
     Candidate(Candidate),
     /// Restart ICE.
     RestartIce,
-    /// Open a channel for a file and return it through `opened`.
-    OpenFile {
-        protocol: String,
-        opened: oneshot::Sender<Arc<dyn DataChannel>>,
-    },
 }
 
 /// An event of a link.
@@ -61,12 +59,19 @@ pub(crate) enum LinkEvent {
     Frame(ChatFrame),
     /// A text on the chat channel that is no frame.
     PlainText(String),
-    /// The other side opened a channel for a file.
-    File {
-        channel: Arc<dyn DataChannel>,
+    /// The other side begins to send a file. The channel waits for the decision.
+    FileBegins {
         number: u64,
         offset: u64,
+        decision: oneshot::Sender<Option<(IncomingFile, StopSignal)>>,
     },
+    /// The other side still prepares the file that it has begun.
+    FileAlive(u64),
+    /// The other side does not send a file that was requested, for now.
+    FileBroke(u64),
+    FileViolation(Violation),
+    /// The other side opened a channel for the file of this number, as earlier clients did. It is closed.
+    OldFileChannel(u64),
     /// The other side made a new connection, which replaces this one. Its offer, if it made one.
     Replaced(Option<String>),
     /// The link closed: by the other side, or for the reason in this sentence.
@@ -95,6 +100,7 @@ pub(crate) struct PeerLink {
     pub(crate) generation: u64,
     commands: mpsc::Sender<LinkCommand>,
     frames: mpsc::Sender<ChatFrame>,
+    pub(crate) files: FileLink,
 }
 
 impl PeerLink {
@@ -111,6 +117,7 @@ impl PeerLink {
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (commands, command_queue) = mpsc::channel(COMMANDS);
         let (frames, queue) = mpsc::channel(FRAMES);
+        let (files, file_task) = FileLink::new();
         let negotiation = Negotiation::new(is_polite(me, &other.id));
         let native = other.native;
         let negotiation = (negotiation, native);
@@ -129,7 +136,10 @@ impl PeerLink {
                 }
             };
             let pc = connection.pc.clone();
+            let carrying = file_task.run(connection.files.clone(), events.clone());
+            let carrying = tokio::spawn(carrying);
             run(connection, negotiation, role, command_queue, queue, events).await;
+            carrying.abort();
             if let Err(error) = pc.close().await {
                 tracing::debug!(%error, "closing the connection failed");
             }
@@ -138,6 +148,7 @@ impl PeerLink {
             generation,
             commands,
             frames,
+            files,
         };
         (link, task)
     }
@@ -161,12 +172,6 @@ impl PeerLink {
 
     pub(crate) fn restart_ice(&self) {
         self.command(LinkCommand::RestartIce);
-    }
-
-    pub(crate) fn open_file(&self, protocol: String) -> oneshot::Receiver<Arc<dyn DataChannel>> {
-        let (opened, channel) = oneshot::channel();
-        self.command(LinkCommand::OpenFile { protocol, opened });
-        channel
     }
 
     fn command(&self, command: LinkCommand) {
@@ -204,6 +209,7 @@ async fn run(
         chat,
         events: mut connection_events,
         startup,
+        ..
     } = connection;
     let (chat, channels) = ChatLink::new(chat, startup, events.clone());
     // Aborted when the link ends.

@@ -1,21 +1,21 @@
 //! Two links in one process, with their messages in any order.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use shared::chat::{ChatFrame, file_protocol};
+use shared::chat::ChatFrame;
 use shared::signaling::{ClientMessage, Peer, PeerId, PeerKind};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
-use webrtc::data_channel::DataChannel;
 
 use crate::connection::{ConnectionSettings, certificate};
-use crate::file_receiver::{Destination, DownloadOutcome, receive_file};
-use crate::file_sender::{SourceFile, send_file};
+use crate::file_sender::{Outgoing, OutgoingFile, SourceFile};
+use crate::file_writer::{DownloadOutcome, IncomingFile};
 use crate::interfaces::Interfaces;
 use crate::partial_file::PartialFile;
 use crate::peer_link::{LinkEvent, LinkRole, NOT_NEGOTIATED, PeerLink, TaggedLinkEvent};
-use crate::transfer::{TransferEventSender, TransferProgress, TransferUpdate};
+use crate::transfer::{
+    RunningTransfer, StopSignal, TransferEventSender, TransferProgress, TransferUpdate,
+};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -209,11 +209,7 @@ async fn a_download_continues_on_a_new_connection() {
         path,
         size: SIZE as u64,
     };
-    let mut partial = PartialFile::create(folder.path(), "copy", SIZE as u64).unwrap();
-    let target = Destination {
-        folder: folder.path().to_owned(),
-        name: "copy".to_owned(),
-    };
+    let mut partial: Option<PartialFile> = None;
     for last in [false, true] {
         let mut one = side(1, 2, LinkRole::Offer);
         let mut two = side(2, 1, LinkRole::Offer);
@@ -225,20 +221,28 @@ async fn a_download_continues_on_a_new_connection() {
             attempt: 1,
             sender,
         };
-        let offset = partial.progress().received();
+        let received = partial.as_ref().map(PartialFile::progress);
+        let offset = received.map_or(0, |progress| progress.received());
         assert_eq!(offset > 0, last, "the second connection continues a part");
-        let (stop_sending, stop) = oneshot::channel();
-        let opened = one.link.open_file(file_protocol(1, offset));
-        tokio::spawn(send_file(
-            source.clone(),
+        let (_sending, stop) = RunningTransfer::start(1, offset);
+        one.link.files.send(Outgoing::File(OutgoingFile {
+            source: source.clone(),
+            number: 1,
             offset,
-            opened,
             stop,
-            events.clone(),
-        ));
-        let channel = channel(&mut one, &mut two, offset).await;
-        let (stop_receiving, stop) = oneshot::channel();
-        tokio::spawn(receive_file(channel, partial, target.clone(), stop, events));
+            events: events.clone(),
+        }));
+        two.link.files.grant();
+        let (_receiving, stop) = RunningTransfer::start(1, offset);
+        let decision = begins(&mut one, &mut two, offset).await;
+        let incoming = IncomingFile {
+            partial: partial.take(),
+            size: SIZE as u64,
+            folder: folder.path().to_owned(),
+            name: "copy".to_owned(),
+            events,
+        };
+        assert!(decision.send(Some((incoming, stop))).is_ok());
         let mut links = Some((one, two));
         let outcome = loop {
             let update = timeout(TIMEOUT, updates.recv())
@@ -247,13 +251,18 @@ async fn a_download_continues_on_a_new_connection() {
             match update.expect("the tasks run").update {
                 TransferUpdate::Receiving(TransferProgress::Ended(outcome)) => break outcome,
                 // The connection closes during the transfer.
-                TransferUpdate::Receiving(TransferProgress::Bytes(_)) if !last => links = None,
+                TransferUpdate::Sending(TransferProgress::Bytes(_))
+                | TransferUpdate::Receiving(TransferProgress::Bytes(_))
+                    if !last =>
+                {
+                    links = None;
+                }
                 _ => {}
             }
         };
-        drop((links, stop_sending, stop_receiving));
+        drop(links);
         match outcome {
-            DownloadOutcome::Interrupted(received) if !last => partial = received,
+            DownloadOutcome::Interrupted(received) if !last => partial = Some(received),
             DownloadOutcome::Complete(path) if last => {
                 assert_eq!(std::fs::read(path).unwrap(), bytes);
                 return;
@@ -263,18 +272,22 @@ async fn a_download_continues_on_a_new_connection() {
     }
 }
 
-/// The channel that the other side opened.
-async fn channel(one: &mut Side, two: &mut Side, from: u64) -> Arc<dyn DataChannel> {
+/// The first side begins to send a file to the second one.
+async fn begins(
+    one: &mut Side,
+    two: &mut Side,
+    from: u64,
+) -> oneshot::Sender<Option<(IncomingFile, StopSignal)>> {
     loop {
         if let Some((
-            _,
-            LinkEvent::File {
-                channel, offset, ..
+            false,
+            LinkEvent::FileBegins {
+                offset, decision, ..
             },
         )) = next(one, two).await
         {
             assert_eq!(offset, from);
-            return channel;
+            return decision;
         }
     }
 }

@@ -2,22 +2,14 @@
 
 use std::time::Instant;
 
-use bytes::BytesMut;
-use shared::chat::{ChatFrame, FileComplete};
+use shared::chat::ChatFrame;
 use shared::signaling::PeerId;
 use shared::transfer::Speed;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::event::Event;
-use crate::file_receiver::DownloadOutcome;
-use crate::file_sender::UploadOutcome;
-
-/// Passed between the network task and the disk thread.
-pub(crate) enum Chunk {
-    Bytes(BytesMut),
-    /// Follows the last byte.
-    Complete(FileComplete),
-}
+use crate::file_sender::{Outgoing, UploadOutcome};
+use crate::file_writer::DownloadOutcome;
 
 /// The progress of a transfer.
 #[derive(Debug)]
@@ -53,53 +45,92 @@ pub(crate) struct TransferEventSender {
 
 impl TransferEventSender {
     pub(crate) async fn sending(&self, progress: TransferProgress<UploadOutcome>) {
-        self.emit(TransferUpdate::Sending(progress)).await;
+        let event = self.event(TransferUpdate::Sending(progress));
+        let _ = self.sender.send(event).await;
     }
 
-    pub(crate) async fn receiving(&self, progress: TransferProgress<DownloadOutcome>) {
-        self.emit(TransferUpdate::Receiving(progress)).await;
+    /// From the thread that writes.
+    pub(crate) fn receiving(&self, progress: TransferProgress<DownloadOutcome>) {
+        let event = self.event(TransferUpdate::Receiving(progress));
+        let _ = self.sender.blocking_send(event);
     }
 
-    async fn emit(&self, update: TransferUpdate) {
-        let event = TransferEvent {
+    fn event(&self, update: TransferUpdate) -> TransferEvent {
+        TransferEvent {
             peer: self.peer.clone(),
             number: self.number,
             attempt: self.attempt,
             update,
-        };
-        let _ = self.sender.send(event).await;
+        }
     }
 }
 
 /// An effect of an event on a transfer.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Effect {
     Send(PeerId, ChatFrame),
     Show(Event),
+    /// Tell this peer how many bytes it may send.
+    Grant(PeerId),
+    /// Send this on the channel `files` of this peer.
+    Transfer(PeerId, Outgoing),
 }
 
-/// A transfer in progress. Dropping it stops its task.
+/// How a running transfer is ended by this side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// What has arrived is kept; another attempt continues.
+    Interrupt,
+    Cancel,
+}
+
+/// A transfer in progress. Dropping it cancels its task.
 #[derive(Debug)]
 pub(crate) struct RunningTransfer {
     pub(crate) attempt: u64,
-    _stop: oneshot::Sender<()>,
+    stop: Option<oneshot::Sender<()>>,
     began: Instant,
     from: u64,
     speed: Speed,
 }
 
+/// The task's end of [`RunningTransfer`].
+#[derive(Debug)]
+pub(crate) struct StopSignal(oneshot::Receiver<()>);
+
+impl StopSignal {
+    /// Cancel safe.
+    pub(crate) async fn stopped(&mut self) -> Stop {
+        match (&mut self.0).await {
+            Ok(()) => Stop::Interrupt,
+            Err(_) => Stop::Cancel,
+        }
+    }
+}
+
 impl RunningTransfer {
-    /// `from`: bytes transferred before. The task keeps the receiver.
-    pub(crate) fn start(attempt: u64, from: u64) -> (Self, oneshot::Receiver<()>) {
+    /// `from`: bytes transferred before.
+    pub(crate) fn start(attempt: u64, from: u64) -> (Self, StopSignal) {
         let (stop, stopped) = oneshot::channel();
         let running = Self {
             attempt,
-            _stop: stop,
+            stop: Some(stop),
             began: Instant::now(),
             from,
             speed: Speed::default(),
         };
-        (running, stopped)
+        (running, StopSignal(stopped))
+    }
+
+    pub(crate) fn interrupt(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+
+    /// Bytes transferred before it.
+    pub(crate) fn from(&self) -> u64 {
+        self.from
     }
 
     /// Bytes per second over the last seconds.

@@ -4,20 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use shared::chat::{ChatFrame, FileInfo, file_protocol};
+use shared::chat::{ChatFrame, FileInfo};
 use shared::file_name::{MAX_FILE_NAME, shortened};
 use shared::signaling::PeerId;
+use shared::want_queue::{Want, WantOutcome, WantQueue};
 use tokio::sync::mpsc;
 
 use crate::event::{Event, FileEvent, FileStep};
-use crate::file_sender::{SourceFile, UploadOutcome, send_file, unreadable};
-use crate::peer_link::PeerLink;
+use crate::file_sender::{
+    BrokeNotice, Outgoing, OutgoingFile, SourceFile, UploadOutcome, unreadable,
+};
 use crate::transfer::{
     Effect, RunningTransfer, TransferEvent, TransferEventSender, TransferProgress,
 };
-
-/// Uploads at a time, each with a reading thread: as many as a full room requests ([`crate::downloads`]).
-const MAX_CONCURRENT: usize = 128;
 
 #[derive(Debug)]
 struct OfferedFile {
@@ -27,12 +26,16 @@ struct OfferedFile {
     withdrawn: bool,
     /// Peers that have the whole file.
     kept_by: BTreeSet<PeerId>,
+    /// Peers that have cancelled it, or could not take it.
+    refused_by: BTreeSet<PeerId>,
 }
 
+/// A file that a peer wants.
 #[derive(Debug)]
 struct Upload {
     /// The receiver's name.
     name: String,
+    /// Absent before its turn, and when every byte was sent.
     running: Option<RunningTransfer>,
     /// Sent so far.
     bytes: u64,
@@ -45,6 +48,10 @@ struct Upload {
 pub(crate) struct Uploads {
     offered: BTreeMap<u64, OfferedFile>,
     active: BTreeMap<(PeerId, u64), Upload>,
+    /// What each peer wants, in order.
+    wanted: BTreeMap<PeerId, WantQueue>,
+    /// Files that could not be offered.
+    unreadable: usize,
     event_sender: mpsc::Sender<TransferEvent>,
     attempts: u64,
 }
@@ -98,6 +105,8 @@ impl Uploads {
         Self {
             offered: BTreeMap::new(),
             active: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+            unreadable: 0,
             event_sender,
             attempts: 0,
         }
@@ -122,73 +131,111 @@ impl Uploads {
             source,
             withdrawn: false,
             kept_by: BTreeSet::new(),
+            refused_by: BTreeSet::new(),
         };
         self.offered.insert(number, offered);
         Effect::Show(Event::File(event))
     }
 
-    /// `peer` requests the file of this number from `offset` on.
-    pub(crate) fn on_want(
-        &mut self,
-        peer: &PeerId,
-        name: &str,
-        (number, offset): (u64, u64),
-        link: &PeerLink,
-    ) -> Vec<Effect> {
-        let key = (peer.clone(), number);
-        // A new request means that the previous upload was lost.
-        self.active.remove(&key);
-        let busy = self
-            .active
-            .values()
-            .filter(|upload| upload.running.is_some());
-        let offered = self
-            .offered
-            .get(&number)
-            .filter(|offered| !offered.withdrawn && offset <= offered.source.size);
-        let Some(offered) = offered.filter(|_| busy.count() < MAX_CONCURRENT) else {
+    /// A file of the command line cannot be offered.
+    pub(crate) fn on_unreadable(&mut self) {
+        self.unreadable += 1;
+    }
+
+    /// `peer` requests a file.
+    pub(crate) fn on_want(&mut self, peer: &PeerId, name: &str, want: Want) -> Vec<Effect> {
+        let (number, offset) = (want.number, want.offset);
+        let offered = self.offered.get_mut(&number);
+        let Some(offered) =
+            offered.filter(|offered| !offered.withdrawn && offset <= offered.source.size)
+        else {
             return vec![Effect::Send(peer.clone(), ChatFrame::Gone { number })];
         };
-        self.attempts += 1;
-        let (running, stop) = RunningTransfer::start(self.attempts, offset);
-        let events = TransferEventSender {
-            peer: peer.clone(),
-            number,
-            attempt: self.attempts,
-            sender: self.event_sender.clone(),
-        };
-        let channel = link.open_file(file_protocol(number, offset));
-        tokio::spawn(send_file(
-            offered.source.clone(),
-            offset,
-            channel,
-            stop,
-            events,
-        ));
+        let queue = self.wanted.entry(peer.clone()).or_default();
+        if queue.on_want(want) == WantOutcome::Full {
+            let reason = "Too many files are wanted at once.";
+            let notice = BrokeNotice { number, reason };
+            return vec![Effect::Transfer(peer.clone(), Outgoing::Broke(notice))];
+        }
+        offered.refused_by.remove(peer);
+        // An upload of this file that runs is dropped, which stops it.
         let upload = Upload {
             name: name.to_owned(),
-            running: Some(running),
+            running: None,
             bytes: offset,
             speed: 0,
         };
-        self.active.insert(key.clone(), upload);
-        // Shown even when the upload continues an earlier one.
-        self.file_event(&key, FileStep::Sending, None)
-            .into_iter()
-            .collect()
+        self.active.insert((peer.clone(), number), upload);
+        self.start_next(peer)
     }
 
-    /// `peer` cancelled its download.
+    /// Starts to send what `peer` wants next.
+    fn start_next(&mut self, peer: &PeerId) -> Vec<Effect> {
+        let Some(want) = self.wanted.get_mut(peer).and_then(WantQueue::begin_next) else {
+            return Vec::new();
+        };
+        let (number, offset) = (want.number, want.offset);
+        let key = (peer.clone(), number);
+        let (Some(offered), Some(upload)) = (self.offered.get(&number), self.active.get_mut(&key))
+        else {
+            return Vec::new();
+        };
+        self.attempts += 1;
+        let (running, stop) = RunningTransfer::start(self.attempts, offset);
+        upload.running = Some(running);
+        let file = OutgoingFile {
+            source: offered.source.clone(),
+            number,
+            offset,
+            stop,
+            events: TransferEventSender {
+                peer: peer.clone(),
+                number,
+                attempt: self.attempts,
+                sender: self.event_sender.clone(),
+            },
+        };
+        // Shown even when the upload continues an earlier one.
+        let mut effects = self.file_event(&key, FileStep::Sending, None);
+        effects.push(Effect::Transfer(peer.clone(), Outgoing::File(file)));
+        effects
+    }
+
+    /// `peer` no longer wants a file.
     pub(crate) fn on_stop(&mut self, peer: &PeerId, number: u64) -> Vec<Effect> {
         let key = (peer.clone(), number);
-        let event = self.file_event(&key, FileStep::Cancelled, None);
-        self.active.remove(&key);
-        event.into_iter().collect()
+        if let Some(offered) = self.offered.get_mut(&number) {
+            offered.refused_by.insert(peer.clone());
+        }
+        let mut effects = self.file_event(&key, FileStep::Cancelled, None);
+        effects.extend(self.drop_upload(&key));
+        effects
+    }
+
+    /// Frees the place of an upload.
+    fn drop_upload(&mut self, key: &(PeerId, u64)) -> Vec<Effect> {
+        self.active.remove(key);
+        if let Some(queue) = self.wanted.get_mut(&key.0) {
+            queue.remove(key.1);
+        }
+        self.start_next(&key.0)
+    }
+
+    /// The connection to `peer` closed. It asks again on the next one.
+    pub(crate) fn on_link_closed(&mut self, peer: &PeerId) -> Vec<Effect> {
+        let range = (peer.clone(), 0)..=(peer.clone(), u64::MAX);
+        let running = self.active.range(range);
+        let running = running.filter(|(_, upload)| upload.running.is_some());
+        let paused = running.map(|(key, _)| self.file_event(key, FileStep::Paused, None));
+        let effects = paused.flatten().collect();
+        self.on_left(peer);
+        effects
     }
 
     /// `peer` left the room.
     pub(crate) fn on_left(&mut self, peer: &PeerId) {
         self.active.retain(|(reader, _), _| reader != peer);
+        self.wanted.remove(peer);
     }
 
     /// `peer` has the whole file.
@@ -211,9 +258,9 @@ impl Uploads {
         if let Some(running) = &upload.running {
             upload.speed = running.mean_speed(size);
         }
-        let event = self.file_event(&key, FileStep::Sent, None);
-        self.active.remove(&key);
-        event.into_iter().collect()
+        let mut effects = self.file_event(&key, FileStep::Sent, None);
+        effects.extend(self.drop_upload(&key));
+        effects
     }
 
     /// Cancels the uploads of this name, or all.
@@ -233,7 +280,7 @@ impl Uploads {
         let mut effects = Vec::new();
         for key in keys.into_iter().filter(|key| numbers.contains(&key.1)) {
             effects.extend(self.file_event(&key, FileStep::Cancelled, None));
-            self.active.remove(&key);
+            effects.extend(self.drop_upload(&key));
             effects.push(Effect::Send(key.0, ChatFrame::Gone { number: key.1 }));
         }
         effects
@@ -262,15 +309,15 @@ impl Uploads {
                 if let Some(running) = &mut upload.running {
                     upload.speed = running.speed_at(bytes);
                 }
-                return self
-                    .file_event(&key, FileStep::Sending, None)
-                    .into_iter()
-                    .collect();
+                return self.file_event(&key, FileStep::Sending, None);
             }
             TransferProgress::Ended(outcome) => outcome,
         };
         let running = upload.running.take();
-        match outcome {
+        if let Some(queue) = self.wanted.get_mut(&key.0) {
+            queue.on_ended(number);
+        }
+        let mut effects = match outcome {
             UploadOutcome::Sent => {
                 let size = self
                     .offered
@@ -279,28 +326,38 @@ impl Uploads {
                 upload.speed = running.map_or(0, |running| running.mean_speed(size));
                 Vec::new()
             }
-            UploadOutcome::Interrupted => self
-                .file_event(&key, FileStep::Paused, None)
-                .into_iter()
-                .collect(),
+            UploadOutcome::Interrupted => {
+                let paused = self.file_event(&key, FileStep::Paused, None);
+                self.active.remove(&key);
+                paused
+            }
             UploadOutcome::Stopped => Vec::new(),
             UploadOutcome::Failed(why) => {
-                let event = self.file_event(&key, FileStep::Failed, Some(why));
+                let mut failed = self.file_event(&key, FileStep::Failed, Some(why));
                 self.active.remove(&key);
                 if let Some(offered) = self.offered.get_mut(&number) {
                     offered.withdrawn = true;
                 }
-                let gone = Effect::Send(key.0, ChatFrame::Gone { number });
-                event.into_iter().chain([gone]).collect()
+                failed.push(Effect::Send(key.0.clone(), ChatFrame::Gone { number }));
+                failed
             }
-        }
+        };
+        effects.extend(self.start_next(&key.0));
+        effects
     }
 
-    /// Every file has reached at least one peer.
-    pub(crate) fn all_kept(&self) -> bool {
-        self.offered
-            .values()
-            .all(|offered| offered.withdrawn || !offered.kept_by.is_empty())
+    /// Every file has arrived at a peer, or does not come, and no peer waits for one.
+    pub(crate) fn is_done(&self) -> bool {
+        let ended = |offered: &OfferedFile| {
+            offered.withdrawn || !offered.kept_by.is_empty() || !offered.refused_by.is_empty()
+        };
+        self.active.is_empty() && self.offered.values().all(ended)
+    }
+
+    /// The number of files that have arrived at a peer, and of all.
+    pub(crate) fn arrived(&self) -> (usize, usize) {
+        let arrived = self.offered.values().filter(|o| !o.kept_by.is_empty());
+        (arrived.count(), self.offered.len() + self.unreadable)
     }
 
     fn file_event(
@@ -308,9 +365,11 @@ impl Uploads {
         key: &(PeerId, u64),
         what: FileStep,
         message: Option<String>,
-    ) -> Option<Effect> {
-        let (offered, upload) = (self.offered.get(&key.1)?, self.active.get(key)?);
-        Some(Effect::Show(Event::File(FileEvent {
+    ) -> Vec<Effect> {
+        let (Some(offered), Some(upload)) = (self.offered.get(&key.1), self.active.get(key)) else {
+            return Vec::new();
+        };
+        vec![Effect::Show(Event::File(FileEvent {
             what,
             peer: Some(key.0.clone()),
             name: upload.name.clone(),
@@ -321,6 +380,6 @@ impl Uploads {
             speed: upload.speed,
             path: None,
             message,
-        })))
+        }))]
     }
 }

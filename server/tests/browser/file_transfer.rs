@@ -157,7 +157,7 @@ async fn files_pass_between_firefox_and_a_terminal() {
 fn sha256(bytes: &[u8]) -> String {
     let mut hash = shared::transfer::FileHash::default();
     hash.push(bytes);
-    hash.complete().sha256
+    hash.sha256()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,7 @@ mod frame_skips;
 mod interop;
 mod levels;
 mod live;
+mod many_files;
 mod odd_files;
 mod pages;
 mod resilience;

@@ -5,14 +5,16 @@ use std::rc::Rc;
 
 use leptos::prelude::*;
 use shared::chat::{Body, ChatFrame, FileInfo};
+use shared::file_queue::Retry;
 use shared::signaling::PeerId;
-use web_sys::RtcDataChannel;
 
 use super::{ActiveDownload, Files};
 use crate::rtc::download::{Download, DownloadEvent};
+use crate::rtc::file_channel::FileEvent;
 use crate::rtc::folder::Folder;
+use crate::rtc::timer::now;
 use crate::state::room::{Direction, TransferStage};
-use crate::state::transfers::{self, MAX_EMPTY_CHANNELS, TransferKey, is_auto_received};
+use crate::state::transfers::{self, TransferKey, is_auto_received};
 
 /// The number of images, newest first, that are downloaded again after a reload.
 const AUTO_IMAGES: usize = 20;
@@ -30,43 +32,73 @@ impl Files {
         let (Some(info), Some(client)) = (info.flatten(), self.client.upgrade()) else {
             return;
         };
-        let stage = self.stage(&key);
         if matches!(
-            stage,
+            self.transfers.stage(&key),
             Some(
                 TransferStage::Requested | TransferStage::Running | TransferStage::Complete { .. }
             )
         ) {
             return;
         }
-        let active = self.take_download(&key);
         // A stopped download continues; a failed one starts at byte 0.
-        let active = active.unwrap_or_else(|| ActiveDownload {
-            key: key.clone(),
-            download: self.receive(&key, &info),
-            empty_channels: 0,
-            received_before: 0,
-        });
-        let done = active.download.received();
-        let active = ActiveDownload {
-            empty_channels: 0,
-            ..active
+        let before = self.received(&key);
+        let done = before.unwrap_or(0);
+        if before.is_none() {
+            let download = Rc::new(self.receive(&key, &info));
+            let key = key.clone();
+            let mut downloads = self.downloads.borrow_mut();
+            downloads.push(ActiveDownload { key, download });
+        }
+        let has_room = self.queue.borrow_mut().push(author, number, now() as u64);
+        let stage = match (has_room, client.is_ready(author)) {
+            (true, true) => TransferStage::Requested,
+            (true, false) => TransferStage::Paused,
+            (false, _) => TransferStage::Stopped,
         };
-        self.downloads.borrow_mut().push(active);
-        let ready = client.is_ready(author);
-        let stage = if ready {
-            TransferStage::Requested
-        } else {
-            TransferStage::Paused
-        };
-        self.change(|all| {
-            transfers::begin(all, &key, Direction::Incoming, info, done, stage);
+        self.transfers.change(&key, &mut |all| {
+            transfers::begin(
+                all,
+                &key,
+                Direction::Incoming,
+                info.clone(),
+                done,
+                stage.clone(),
+            );
             true
         });
-        if ready {
-            let offset = done;
-            client.send(author, &ChatFrame::Want { number, offset });
+        self.ask();
+    }
+
+    /// Requests the files that are due.
+    pub(super) fn ask(&self) {
+        let Some(client) = self.client.upgrade() else {
+            return;
+        };
+        let asked = self.queue.borrow_mut().ask(now() as u64);
+        let mut granted = None;
+        for (peer, number) in asked {
+            let key = TransferKey::incoming(&peer, number);
+            let (Some(offset), Some((channel, _))) = (self.received(&key), self.channel(&peer))
+            else {
+                self.queue.borrow_mut().remove(&peer, number);
+                continue;
+            };
+            // Bytes of an earlier try may be under way.
+            channel.discard(number);
+            if granted.as_ref() != Some(&peer) {
+                channel.grant();
+                granted = Some(peer.clone());
+            }
+            self.transfers.set_stage(&key, TransferStage::Requested);
+            client.send(&peer, &ChatFrame::Want { number, offset });
         }
+    }
+
+    /// Bytes received of a download that is running or can be continued.
+    fn received(&self, key: &TransferKey) -> Option<u64> {
+        let downloads = self.downloads.borrow();
+        let active = downloads.iter().find(|active| active.key == *key)?;
+        Some(active.download.received())
     }
 
     fn receive(&self, key: &TransferKey, info: &FileInfo) -> Download {
@@ -105,28 +137,91 @@ impl Files {
         )
     }
 
-    /// The author opened a channel that carries a requested file.
-    pub(crate) fn on_file_channel(
-        &self,
-        peer: &PeerId,
-        channel: RtcDataChannel,
-        number: u64,
-        offset: u64,
-    ) {
-        let key = TransferKey::incoming(peer, number);
-        let expected = matches!(
-            self.stage(&key),
-            Some(TransferStage::Requested | TransferStage::Running | TransferStage::Paused)
-        );
-        let downloads = self.downloads.borrow();
-        match downloads
-            .iter()
-            .find(|active| expected && active.key == key)
-        {
-            Some(active) => {
-                active.download.attach(channel, offset);
+    /// An event of the channel `files`.
+    pub(crate) fn on_file_event(&self, peer: &PeerId, event: FileEvent) {
+        let now = now() as u64;
+        match event {
+            FileEvent::Begin { number, offset } => {
+                let key = TransferKey::incoming(peer, number);
+                let asked = self.queue.borrow_mut().on_begin(peer, number, now);
+                let wanted = asked && self.received(&key) == Some(offset);
+                if asked && !wanted {
+                    self.queue.borrow_mut().defer(peer, number, now);
+                }
+                if let Some((channel, _)) = self.channel(peer) {
+                    channel.on_begin(number, wanted);
+                }
             }
-            None => channel.close(),
+            FileEvent::Bytes { number, bytes } => {
+                self.queue.borrow_mut().on_progress(peer, number, now);
+                let key = TransferKey::incoming(peer, number);
+                self.with_download(&key, |download| download.push(bytes));
+            }
+            FileEvent::End { number, sha256 } => {
+                let key = TransferKey::incoming(peer, number);
+                self.with_download(&key, |download| download.complete(&sha256));
+            }
+            FileEvent::Broke { number } => {
+                let key = TransferKey::incoming(peer, number);
+                self.with_download(&key, Download::flush);
+                let retry = self.queue.borrow_mut().on_broke(peer, number, now);
+                if retry == Retry::GivenUp {
+                    self.give_up(&key);
+                }
+            }
+            FileEvent::Violation(_) => self.give_up_all(peer),
+        }
+    }
+
+    /// The author has a client of an earlier version, which opens a channel for each file.
+    pub(crate) fn on_old_channel(&self, peer: &PeerId, number: u64) {
+        self.give_up(&TransferKey::incoming(peer, number));
+    }
+
+    /// Does this with a download, outside of the list: it may end the download.
+    fn with_download(&self, key: &TransferKey, act: impl FnOnce(&Download)) {
+        let downloads = self.downloads.borrow();
+        let active = downloads.iter().find(|active| active.key == *key);
+        let download = active.map(|active| Rc::clone(&active.download));
+        drop(downloads);
+        if let Some(download) = download {
+            act(&download);
+        }
+    }
+
+    /// The download may be continued, and does not hold memory or a place.
+    pub(super) fn suspend_download(&self, key: &TransferKey) {
+        self.queue.borrow_mut().remove(&key.peer, key.number);
+        if let Some((channel, _)) = self.channel(&key.peer) {
+            channel.discard(key.number);
+        }
+        self.with_download(key, Download::flush);
+    }
+
+    fn give_up(&self, key: &TransferKey) {
+        self.suspend_download(key);
+        let unanswered = TransferStage::Unanswered;
+        if self.transfers.set_stage(key, unanswered) {
+            self.send_stop(key);
+        }
+    }
+
+    fn give_up_all(&self, peer: &PeerId) {
+        let downloads = self.downloads.borrow();
+        let of_peer = downloads.iter().filter(|active| active.key.peer == *peer);
+        let keys: Vec<_> = of_peer.map(|active| active.key.clone()).collect();
+        drop(downloads);
+        for key in keys {
+            if self.transfers.stage(&key) != Some(TransferStage::Stopped) {
+                self.give_up(&key);
+            }
+        }
+    }
+
+    fn send_stop(&self, key: &TransferKey) {
+        if let Some(client) = self.client.upgrade() {
+            let number = key.number;
+            client.send(&key.peer, &ChatFrame::Stop { number });
         }
     }
 
@@ -145,7 +240,10 @@ impl Files {
             Some(matches!(body, Body::File(info) if is_auto_received(info)))
         });
         if auto.flatten() == Some(true)
-            && self.stage(&TransferKey::incoming(author, number)).is_none()
+            && self
+                .transfers
+                .stage(&TransferKey::incoming(author, number))
+                .is_none()
         {
             self.download(author, number);
         }
@@ -153,14 +251,12 @@ impl Files {
 
     /// The connection to a peer is open: its downloads continue.
     pub(crate) fn on_open(&self, peer: &PeerId) {
-        self.resume(peer);
+        self.queue.borrow_mut().on_open(peer, now() as u64);
+        self.ask();
         // `kept` may have been lost with the last connection.
-        let complete = self
-            .room
-            .transfers
-            .try_with_untracked(|all| transfers::complete(all, peer));
+        let complete = self.transfers.complete(peer);
         if let Some(client) = self.client.upgrade() {
-            for number in complete.unwrap_or_default() {
+            for number in complete {
                 client.send(peer, &ChatFrame::Kept { number });
             }
         }
@@ -176,70 +272,19 @@ impl Files {
         }
     }
 
-    /// Call about once a second: requests files again whose channel ended while the connection is open.
+    /// Call about once a second: requests again what is not answered.
     pub(crate) fn tick(&self) {
-        let peers: Vec<PeerId> = self
-            .downloads
-            .borrow()
-            .iter()
-            .map(|active| active.key.peer.clone())
-            .collect();
-        for peer in peers {
-            self.resume(&peer);
+        let given_up = self.queue.borrow_mut().on_tick(now() as u64);
+        for (author, number) in given_up {
+            self.give_up(&TransferKey::incoming(&author, number));
         }
-    }
-
-    fn resume(&self, author: &PeerId) {
-        let Some(client) = self
-            .client
-            .upgrade()
-            .filter(|client| client.is_ready(author))
-        else {
-            return;
-        };
-        let numbers = self
-            .room
-            .transfers
-            .try_with_untracked(|all| transfers::paused(all, author));
-        for number in numbers.unwrap_or_default() {
-            let key = TransferKey::incoming(author, number);
-            let offset = self
-                .downloads
-                .borrow()
-                .iter()
-                .find_map(|active| (active.key == key).then(|| active.download.received()));
-            let Some(offset) = offset else { continue };
-            self.change(|all| transfers::set_stage(all, &key, TransferStage::Requested));
-            client.send(author, &ChatFrame::Want { number, offset });
-        }
+        self.ask();
+        self.break_stalled_uploads();
     }
 
     fn on_download_event(&self, key: &TransferKey, event: DownloadEvent) {
         match event {
             DownloadEvent::Progress(bytes) => self.set_progress(key, bytes),
-            DownloadEvent::Ended => {
-                let mut failed = false;
-                let mut downloads = self.downloads.borrow_mut();
-                if let Some(active) = downloads.iter_mut().find(|active| active.key == *key) {
-                    let received = active.download.received();
-                    active.empty_channels = if received > active.received_before {
-                        0
-                    } else {
-                        active.empty_channels + 1
-                    };
-                    active.received_before = received;
-                    failed = active.empty_channels >= MAX_EMPTY_CHANNELS;
-                }
-                drop(downloads);
-                if failed {
-                    self.finish_download(key, TransferStage::Failed);
-                } else if matches!(
-                    self.stage(key),
-                    Some(TransferStage::Requested | TransferStage::Running)
-                ) {
-                    self.change(|all| transfers::set_stage(all, key, TransferStage::Paused));
-                }
-            }
             DownloadEvent::Complete(file) => {
                 let url = self.url(&file);
                 self.finish_download(key, TransferStage::Complete { url });
@@ -248,8 +293,14 @@ impl Files {
                     client.send(&key.author, &ChatFrame::Kept { number });
                 }
             }
-            DownloadEvent::Corrupt => self.finish_download(key, TransferStage::Corrupt),
-            DownloadEvent::Failed => self.finish_download(key, TransferStage::Failed),
+            DownloadEvent::Corrupt => {
+                self.finish_download(key, TransferStage::Corrupt);
+                self.send_stop(key);
+            }
+            DownloadEvent::Failed => {
+                self.finish_download(key, TransferStage::Failed);
+                self.send_stop(key);
+            }
         }
     }
 
@@ -262,7 +313,12 @@ impl Files {
     /// Ends a download at its final stage.
     fn finish_download(&self, key: &TransferKey, stage: TransferStage) {
         let active = self.take_download(key);
-        self.change(|all| transfers::set_stage(all, key, stage));
+        self.queue.borrow_mut().remove(&key.peer, key.number);
+        if let Some((channel, _)) = self.channel(&key.peer) {
+            channel.discard(key.number);
+        }
+        self.transfers.set_stage(key, stage);
         drop(active);
+        self.ask();
     }
 }

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use shared::chat::{Body, ChatFrame, Message, TYPING_TIMEOUT_S};
 use shared::conversation::ReceiveOutcome;
 use shared::signaling::PeerId;
+use shared::want_queue::Want;
 
 use super::super::room::wall_ms;
 use super::RoomClient;
@@ -61,7 +62,9 @@ impl RoomClient {
                     .try_update(|c| c.acknowledge(from, number));
             }
             ChatFrame::Typing { on } => self.show_typing(from, on),
-            ChatFrame::Want { number, offset } => self.files.on_want(from, number, offset),
+            ChatFrame::Want { number, offset } => {
+                self.files.on_want(from, Want { number, offset });
+            }
             ChatFrame::Stop { number } => self.files.on_stop(from, number),
             ChatFrame::Gone { number } => self.files.on_gone(from, number),
             ChatFrame::Kept { number } => self.files.on_kept(from, number),

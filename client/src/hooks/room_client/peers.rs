@@ -120,11 +120,8 @@ impl RoomClient {
             PeerEvent::Closed => self.on_closed(&peer),
             PeerEvent::Frame(frame) => self.on_frame(&peer, frame),
             PeerEvent::PlainText(text) => self.on_plain_text(&peer, text),
-            PeerEvent::File {
-                channel,
-                number,
-                offset,
-            } => self.files.on_file_channel(&peer, channel, number, offset),
+            PeerEvent::File(event) => self.files.on_file_event(&peer, event),
+            PeerEvent::OldFileChannel(number) => self.files.on_old_channel(&peer, number),
             PeerEvent::Safety(code) => {
                 let _ = self.room.people.try_update(|people| {
                     if let Some(person) = find(people, &peer) {

@@ -120,6 +120,7 @@ pub const TEXT: Room = Room {
     withdrawn: "Withdrawn by the sender",
     no_longer_available: "No longer available on this page. Attach it again",
     checksum_mismatch: "Checksum mismatch. Download it again",
+    no_answer: "The sender does not answer. Download it again",
     write_failed: "Could not be saved. Is the disk full?",
     read_failed: "Could not be read. Was it changed or moved?",
     download: "Download",

@@ -107,6 +107,7 @@ pub struct Room {
     pub withdrawn: &'static str,
     pub no_longer_available: &'static str,
     pub checksum_mismatch: &'static str,
+    pub no_answer: &'static str,
     pub write_failed: &'static str,
     pub read_failed: &'static str,
     pub download: &'static str,

@@ -112,6 +112,7 @@ pub const TEXT: Room = Room {
     withdrawn: "发送者已撤回",
     no_longer_available: "此页面已没有该文件，请重新添加",
     checksum_mismatch: "校验失败，请重新下载",
+    no_answer: "发送方无响应，请重新下载",
     write_failed: "无法保存，磁盘是否已满？",
     read_failed: "无法读取，文件是否被修改或移动？",
     download: "下载",

@@ -3,6 +3,7 @@
 mod files;
 mod foreign;
 mod invalid_signaling;
+mod many_files;
 mod messages;
 mod own_client;
 mod recovery;

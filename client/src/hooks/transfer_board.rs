@@ -1,0 +1,133 @@
+//! The transfers of a room. Each file has a trigger of its own: of a thousand files, one changes.
+
+use std::cell::RefCell;
+
+use leptos::prelude::*;
+use shared::conversation::MAX_ENTRIES;
+use shared::signaling::PeerId;
+
+use crate::state::room::{Transfer, TransferStage};
+use crate::state::transfers::{self, TransferKey};
+
+/// Limit on the files without a transfer.
+const MAX_FILES: usize = 2 * MAX_ENTRIES;
+
+/// One file, with a transfer for each peer that requests it.
+struct SharedFile {
+    /// The number of the message that offers it, and its author.
+    id: (u64, PeerId),
+    transfers: Vec<Transfer>,
+    changed: ArcTrigger,
+}
+
+/// Sorted by number and author.
+#[derive(Default)]
+pub(crate) struct TransferBoard {
+    files: RefCell<Vec<SharedFile>>,
+}
+
+impl TransferBoard {
+    /// Notified when a transfer of the file changes.
+    pub(crate) fn trigger(&self, author: &PeerId, number: u64) -> ArcTrigger {
+        self.with(author, number, |file| file.changed.clone())
+    }
+
+    /// The transfers of a file.
+    pub(crate) fn of(&self, author: &PeerId, number: u64) -> Vec<Transfer> {
+        self.with(author, number, |file| file.transfers.clone())
+    }
+
+    pub(crate) fn stage(&self, key: &TransferKey) -> Option<TransferStage> {
+        self.with(&key.author, key.number, |file| {
+            transfers::stage(&file.transfers, key).cloned()
+        })
+    }
+
+    /// Notifies the page when `change` returns true, and returns that.
+    pub(crate) fn change(
+        &self,
+        key: &TransferKey,
+        change: &mut dyn FnMut(&mut Vec<Transfer>) -> bool,
+    ) -> bool {
+        let (changed, trigger) = self.with(&key.author, key.number, |file| {
+            (change(&mut file.transfers), file.changed.clone())
+        });
+        if changed {
+            trigger.notify();
+        }
+        changed
+    }
+
+    /// Sets the stage of a transfer. True when it changed.
+    pub(crate) fn set_stage(&self, key: &TransferKey, stage: TransferStage) -> bool {
+        self.change(key, &mut |all| {
+            transfers::set_stage(all, key, stage.clone())
+        })
+    }
+
+    /// Pauses the transfers with a peer.
+    pub(crate) fn pause(&self, peer: &PeerId) {
+        let mut paused = Vec::new();
+        for file in &mut *self.files.borrow_mut() {
+            if transfers::pause(&mut file.transfers, peer) {
+                paused.push(file.changed.clone());
+            }
+        }
+        for trigger in paused {
+            trigger.notify();
+        }
+    }
+
+    /// The numbers of an author's files that are complete.
+    pub(crate) fn complete(&self, author: &PeerId) -> Vec<u64> {
+        let files = self.files.borrow();
+        let complete = files
+            .iter()
+            .map(|file| transfers::complete(&file.transfers, author));
+        complete.flatten().collect()
+    }
+
+    /// The peers of all transfers.
+    pub(crate) fn peers(&self) -> Vec<PeerId> {
+        let mut peers: Vec<PeerId> = Vec::new();
+        for file in &*self.files.borrow() {
+            for transfer in &file.transfers {
+                if !peers.contains(&transfer.peer) {
+                    peers.push(transfer.peer.clone());
+                }
+            }
+        }
+        peers
+    }
+
+    fn with<T>(&self, author: &PeerId, number: u64, act: impl FnOnce(&mut SharedFile) -> T) -> T {
+        let mut files = self.files.borrow_mut();
+        let at = position(&mut files, author, number);
+        act(&mut files[at])
+    }
+}
+
+/// Where the file is, or now is.
+fn position(files: &mut Vec<SharedFile>, author: &PeerId, number: u64) -> usize {
+    let find = |files: &Vec<SharedFile>| {
+        files.binary_search_by(|file| (file.id.0, &file.id.1).cmp(&(number, author)))
+    };
+    if let Ok(at) = find(files) {
+        return at;
+    }
+    if files.len() >= MAX_FILES {
+        // The oldest: its message has left the conversation.
+        let idle = files.iter().position(|file| file.transfers.is_empty());
+        files.remove(idle.unwrap_or(0));
+    }
+    let at = find(files).unwrap_or_else(|at| at);
+    files.insert(
+        at,
+        SharedFile {
+            id: (number, author.clone()),
+            transfers: Vec::new(),
+            changed: ArcTrigger::new(),
+        },
+    );
+    at
+}
