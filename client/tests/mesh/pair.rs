@@ -136,7 +136,7 @@ impl PeerPair {
                 PeerEvent::PlainText(text) => panic!("no frame: {text}"),
                 PeerEvent::Safety(code) => me.events.safety.borrow_mut().push(code),
                 PeerEvent::File(event) => me.on_file_event(event),
-                PeerEvent::OldFileChannel(_) | PeerEvent::PlainText(_) => {}
+                PeerEvent::OldFileChannel(_) => {}
                 PeerEvent::Stats(report) => {
                     if let Ok(pair) = selected_pair(&report).dyn_into::<js_sys::Array>() {
                         let ufrags = [0, 1].map(|at| pair.get(at).as_string());
