@@ -11,6 +11,7 @@ use client::rtc::listener::Listener;
 use client::rtc::media_receiver::{MediaReceiver, MediaReceiverEvent};
 use client::rtc::timer::{Timer, sleep};
 use client::rtc::whep::{WhepError, WhepSession};
+use client::state::wanted::BOTH;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -57,6 +58,7 @@ async fn open(events: &Rc<RefCell<Vec<MediaReceiverEvent>>>) -> Result<WhepSessi
     let resolve = |location: &str| format!("http://weir.test{location}");
     WhepSession::open(
         "http://weir.test/whep/stream",
+        BOTH,
         resolve,
         ready(Vec::new()),
         move |event| received.borrow_mut().push(event),
@@ -117,8 +119,8 @@ async fn a_peer_that_never_offered_closes_too() {
     let token = Rc::new(());
     for _ in 0..CYCLES {
         let held = Rc::clone(&token);
-        let peer =
-            MediaReceiver::new(move |_| drop(Rc::clone(&held))).expect("the browser has WebRTC");
+        let peer = MediaReceiver::new(BOTH, move |_| drop(Rc::clone(&held)))
+            .expect("the browser has WebRTC");
         assert_eq!(open_connections(), 1);
         drop(peer);
         assert_eq!(open_connections(), 0);

@@ -55,6 +55,7 @@ const FIELD: &[&str] = &[
     "the_list_of_common_profiles_has_baseline_main_and_high_up_to_level_5_2",
     "only_profiles_that_every_browser_decodes_are_published",
     "of_an_offer_only_profiles_that_every_browser_decodes_are_received",
+    "only_what_the_stream_has_is_asked_for_and_both_while_that_is_unknown",
     "h264_passes_through_by_a_list_of_profiles",
     "vp9_and_av1_of_other_profiles_are_transcoded",
     "lossless_h264_of_a_profile_that_browsers_lack_is_encoded_again",

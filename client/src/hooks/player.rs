@@ -2,14 +2,16 @@
 
 mod frame_skips;
 mod open_error;
+mod queries;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use shared::api::{IceConfig, IceServer, StreamInfo};
+use shared::api::StreamInfo;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{MediaStream, PageTransitionEvent};
 
+use self::queries::{ice_servers, kinds_of};
 use super::app::App;
 use super::report;
 use crate::http::{self, HttpError};
@@ -209,10 +211,13 @@ impl Player {
         };
         let relays = self.phase.with_untracked(|phase| *phase == no_path);
         let ice = ice_servers(own_servers, server.url("api/ice"), relays);
+        let description = server.url(&format!("api/streams/{}", encode(&self.name.get_value())));
         spawn_local(async move {
+            let kinds = kinds_of(&description).await;
             let on_event = move |event| self.on_receiver_event(generation, event);
             let opened = WhepSession::open(
                 &endpoint,
+                kinds,
                 |location| server.resolve(location),
                 ice,
                 on_event,
@@ -346,33 +351,5 @@ impl Player {
         if let Some(event) = event {
             self.send(event);
         }
-    }
-}
-
-/// The user's ICE servers, else those of the server, without its TURN servers unless `relays`. Empty when the server has none.
-fn ice_servers(
-    own_servers: Vec<IceServer>,
-    url: String,
-    relays: bool,
-) -> impl Future<Output = Vec<IceServer>> {
-    let request = own_servers.is_empty().then(|| {
-        http::HttpRequest {
-            method: "GET",
-            url: &url,
-            ..http::HttpRequest::default()
-        }
-        .send()
-    });
-    async move {
-        let Some(request) = request else {
-            return own_servers;
-        };
-        let response = request.await.ok();
-        let config: Option<IceConfig> =
-            response.and_then(|response| serde_json::from_str(&response.text).ok());
-        let mut servers = config.unwrap_or_default().ice_servers;
-        let relay = |server: &IceServer| server.urls.iter().any(|url| url.starts_with("turn"));
-        servers.retain(|server| relays || !relay(server));
-        servers
     }
 }

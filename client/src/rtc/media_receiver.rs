@@ -41,8 +41,8 @@ pub struct MediaReceiver {
 }
 
 impl MediaReceiver {
-    /// A connection with one video and one audio transceiver. Nothing is sent before [`MediaReceiver::set_local`].
-    pub fn new(on: impl Fn(MediaReceiverEvent) + 'static) -> Result<Self, JsValue> {
+    /// A connection with a transceiver for each of these kinds (`video`, `audio`). Nothing is sent before [`MediaReceiver::set_local`].
+    pub fn new(kinds: &[&str], on: impl Fn(MediaReceiverEvent) + 'static) -> Result<Self, JsValue> {
         let configuration = RtcConfiguration::new();
         // One transport for video and audio, so candidates are gathered once.
         configuration.set_bundle_policy(RtcBundlePolicy::MaxBundle);
@@ -54,7 +54,7 @@ impl MediaReceiver {
             stream,
             _listeners: Vec::new(),
         };
-        for kind in ["video", "audio"] {
+        for kind in kinds {
             let init = RtcRtpTransceiverInit::new();
             init.set_direction(RtcRtpTransceiverDirection::Recvonly);
             let transceiver = receiver

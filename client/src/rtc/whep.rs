@@ -64,17 +64,18 @@ struct SessionResource {
 }
 
 impl WhepSession {
-    /// Posts an offer to `endpoint`. `resolve` turns the `Location` of the response into a URL. `ice` is awaited while the
+    /// Posts an offer of these kinds (`video`, `audio`) to `endpoint`. `resolve` turns the `Location` of the response into a URL. `ice` is awaited while the
     /// request is under way.
     pub async fn open(
         endpoint: &str,
+        kinds: &[&str],
         resolve: impl Fn(&str) -> String,
         ice: impl Future<Output = Vec<IceServer>>,
         on: impl Fn(MediaReceiverEvent) + 'static,
     ) -> Result<Self, WhepError> {
         let resource = Rc::new(SessionResource::default());
         let trickle = Rc::clone(&resource);
-        let receiver = Rc::new(MediaReceiver::new(move |event| {
+        let receiver = Rc::new(MediaReceiver::new(kinds, move |event| {
             match &event {
                 MediaReceiverEvent::Candidate(candidate) => {
                     SessionResource::push(&trickle, candidate.clone())

@@ -1,4 +1,5 @@
-//! Viewers that offer video and audio, each bundle policy, of a stream that has one of them, or no codec in common.
+//! Viewers that offer video and audio, each bundle policy, of a stream that has one of them, or no codec in common; and the page of Weir, which offers
+//! what the stream has.
 
 use testkit::film;
 use testkit::{TestServer, browser::TestBrowser};
@@ -30,8 +31,8 @@ const CLIENT: &str = "
     return '';
 ";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_stream_has_plays_with_every_bundle_policy() {
+/// A server with a stream of sound only, of a picture only, and of both.
+async fn streams() -> TestServer {
     let sound = film::encode(
         "sound.ogg",
         "-f lavfi -i sine=frequency=440:duration=10 -c:a libopus",
@@ -40,12 +41,19 @@ async fn what_a_stream_has_plays_with_every_bundle_policy() {
         "picture.mkv",
         "-f lavfi -i testsrc2=size=320x180:rate=25:duration=10 -c:v libx264 -preset ultrafast -bf 0 -g 50 -pix_fmt yuv420p",
     );
-    let server = TestServer::with(&[
+    TestServer::with(&[
+        "--dist",
+        testkit::dist(),
         &format!("sound={}", sound.display()),
         &format!("picture={}", picture.display()),
         &format!("film={}", testkit::CLIP),
     ])
-    .await;
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stream_has_plays_with_every_bundle_policy() {
+    let server = streams().await;
     let chromium = TestBrowser::shared_chromium().await;
     let firefox = chromium.and_firefox().await;
     for browser in [&chromium, &firefox] {
@@ -77,6 +85,51 @@ async fn what_a_stream_has_plays_with_every_bundle_policy() {
             "{refused}"
         );
         browser.run("window.peer.close()").await;
+    }
+    server.stop().await;
+}
+
+/// Notes the kinds of m-lines of the offers that a page posts from now on.
+const RECORD: &str = "
+    const post = window.fetch;
+    window.offered = [];
+    window.fetch = (url, options) => {
+        const body = options?.body;
+        if (typeof body === 'string' && body.startsWith('v=0')) {
+            window.offered.push([...body.matchAll(/^m=(\\w+)/gm)].map(line => line[1]).join(' '));
+        }
+        return post(url, options);
+    };
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_offers_what_the_stream_has() {
+    let server = streams().await;
+    let chromium = TestBrowser::shared_chromium().await;
+    let firefox = chromium.and_firefox().await;
+    for browser in [&chromium, &firefox] {
+        for (name, kinds) in [
+            ("sound", "audio"),
+            ("picture", "video"),
+            ("film", "video audio"),
+        ] {
+            browser.open(&server.url("/")).await;
+            browser
+                .run(&format!("{RECORD} location.hash = '#/watch/{name}';"))
+                .await;
+            browser
+                .until("an offer is posted", "window.offered.length > 0")
+                .await;
+            let offered = browser.run("return window.offered[0]").await;
+            assert_eq!(offered, kinds, "{name}");
+            let tracks = "document.querySelector('video')?.srcObject?.getTracks().length";
+            let plays = format!(
+                "{tracks} === {} && document.querySelector('video').currentTime > 0",
+                kinds.split(' ').count()
+            );
+            browser.until(&format!("{name} plays"), &plays).await;
+        }
+        browser.open("about:blank").await;
     }
     server.stop().await;
 }
