@@ -46,6 +46,10 @@ socket.onMessage(text => {
         connect(other.id); // who comes later offers
         openChat(other.id);
     }
+    if (['closed', 'failed'].includes(connections[from]?.state())) {
+        delete connections[from]; // it makes a new one
+        delete chats[from];
+    }
     if (type == 'offer' || type == 'answer') {
         (connections[from] ?? connect(from)).setRemoteDescription(sdp, type);
         if (!chats[from]) openChat(from);

@@ -38,6 +38,8 @@ async def describe(socket, peer, description):
 
 async def on_signal(socket, signal):
     kind, peer = signal["type"], signal.get("from")
+    if peer in connections and connections[peer].connectionState in ("closed", "failed"):
+        del connections[peer], chats[peer]  # it makes a new one
     for other in signal.get("peers", []) + ([signal["peer"]] if "peer" in signal else []):
         names[other["id"]] = other["name"]
         if kind == "welcome":  # who comes later offers

@@ -123,8 +123,14 @@ impl FileLink {
 }
 
 impl FileLinkTask {
-    /// Runs until the channel closes.
-    pub(crate) async fn run(self, channel: Arc<dyn DataChannel>, events: LinkEventSender) {
+    /// Runs until the channel closes, and the link with it, unless the other side is foreign: it may not know the channel, and libdatachannel
+    /// resets a stream that it does not know.
+    pub(crate) async fn run(
+        self,
+        channel: Arc<dyn DataChannel>,
+        native: bool,
+        events: LinkEventSender,
+    ) {
         loop {
             match channel.poll().await {
                 Some(DataChannelEvent::OnOpen) => break,
@@ -146,7 +152,9 @@ impl FileLinkTask {
         ));
         tasks.spawn(send_grants(channel.clone(), grants));
         receiver.run(&*channel, credit).await;
-        receiver.events.emit(LinkEvent::Closed(None)).await;
+        if native {
+            receiver.events.emit(LinkEvent::Closed(None)).await;
+        }
     }
 }
 

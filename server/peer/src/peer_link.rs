@@ -136,7 +136,7 @@ impl PeerLink {
                 }
             };
             let pc = connection.pc.clone();
-            let carrying = file_task.run(connection.files.clone(), events.clone());
+            let carrying = file_task.run(connection.files.clone(), native, events.clone());
             let carrying = tokio::spawn(carrying);
             run(connection, negotiation, role, command_queue, queue, events).await;
             carrying.abort();
