@@ -39,7 +39,7 @@ pub const CREDIT_TIMEOUT_MS: u64 = 60_000;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "type",
-    try_from = "crate::flat::FlatFileFrame",
+    try_from = "crate::flat::FlatFrame",
     rename_all = "snake_case"
 )]
 pub enum FileFrame {

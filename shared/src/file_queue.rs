@@ -4,8 +4,6 @@
 //! An author sends the files that it was asked for one after another ([`crate::want_queue`]), so one clock per author is enough: when it has sent
 //! nothing for [`SILENCE_MS`] although something was asked, all of it is asked for again. A file that brings no byte in [`MAX_TRIES`] tries is given up.
 
-use std::collections::VecDeque;
-
 use crate::signaling::PeerId;
 
 /// Files that one author is asked for at a time: while it sends one, it knows the next.
@@ -42,7 +40,7 @@ struct AuthorQueue {
     connected: bool,
     /// When the author last sent something that it was asked for.
     active_at: u64,
-    files: VecDeque<QueuedFile>,
+    files: Vec<QueuedFile>,
 }
 
 impl AuthorQueue {
@@ -100,7 +98,7 @@ impl FileQueue {
                 author: author.clone(),
                 connected: false,
                 active_at: 0,
-                files: VecDeque::new(),
+                files: Vec::new(),
             });
             self.authors.len() - 1
         });
@@ -130,7 +128,7 @@ impl FileQueue {
             return false;
         }
         let queue = self.get_or_create(author);
-        queue.files.push_back(QueuedFile {
+        queue.files.push(QueuedFile {
             number,
             stage: Stage::Waiting(now),
             tries: 0,

@@ -79,6 +79,7 @@ impl TryFrom<FlatServerMessage> for ServerMessage {
     }
 }
 
+/// Frames of both channels: one deserializer for both.
 #[derive(Deserialize)]
 pub(crate) struct FlatFrame {
     r#type: String,
@@ -87,6 +88,9 @@ pub(crate) struct FlatFrame {
     body: Option<Body>,
     on: Option<bool>,
     offset: Option<u64>,
+    sha256: Option<String>,
+    reason: Option<String>,
+    until: Option<u64>,
 }
 
 impl TryFrom<FlatFrame> for ChatFrame {
@@ -114,20 +118,10 @@ impl TryFrom<FlatFrame> for ChatFrame {
     }
 }
 
-#[derive(Deserialize)]
-pub(crate) struct FlatFileFrame {
-    r#type: String,
-    number: Option<u64>,
-    offset: Option<u64>,
-    sha256: Option<String>,
-    reason: Option<String>,
-    until: Option<u64>,
-}
-
-impl TryFrom<FlatFileFrame> for FileFrame {
+impl TryFrom<FlatFrame> for FileFrame {
     type Error = ParseError;
 
-    fn try_from(flat: FlatFileFrame) -> Result<Self, ParseError> {
+    fn try_from(flat: FlatFrame) -> Result<Self, ParseError> {
         let number = need(flat.number);
         Ok(match flat.r#type.as_str() {
             "begin" => Self::Begin {

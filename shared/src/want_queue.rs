@@ -1,7 +1,5 @@
 //! The files that one peer has asked this side for: sent one after another, in the order of asking. Pure.
 
-use std::collections::VecDeque;
-
 /// Limit on the files that a peer may have asked for and not got yet. Our clients ask for [`crate::file_queue::ASKED_AHEAD`].
 pub const MAX_WANTED: usize = 256;
 
@@ -26,7 +24,7 @@ pub enum WantOutcome {
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub struct WantQueue {
-    waiting: VecDeque<Want>,
+    waiting: Vec<Want>,
     current: Option<u64>,
 }
 
@@ -34,7 +32,7 @@ impl WantQueue {
     pub fn on_want(&mut self, want: Want) -> WantOutcome {
         if self.current == Some(want.number) {
             self.current = None;
-            self.waiting.push_front(want);
+            self.waiting.insert(0, want);
             return WantOutcome::Restarted;
         }
         let before = self.waiting.iter_mut();
@@ -43,7 +41,7 @@ impl WantQueue {
         } else if self.waiting.len() >= MAX_WANTED {
             return WantOutcome::Full;
         } else {
-            self.waiting.push_back(want);
+            self.waiting.push(want);
         }
         WantOutcome::Queued
     }
@@ -60,10 +58,10 @@ impl WantQueue {
 
     /// The file to send now. `None` while another is being sent, and when nothing is wanted.
     pub fn begin_next(&mut self) -> Option<Want> {
-        if self.current.is_some() {
+        if self.current.is_some() || self.waiting.is_empty() {
             return None;
         }
-        let want = self.waiting.pop_front()?;
+        let want = self.waiting.remove(0);
         self.current = Some(want.number);
         Some(want)
     }
