@@ -162,6 +162,10 @@ impl FileLinkTask {
 async fn send_grants(channel: Arc<dyn DataChannel>, mut grants: watch::Receiver<u64>) {
     while grants.changed().await.is_ok() {
         let until = *grants.borrow_and_update();
+        // Before the first request there is nothing to grant.
+        if until == 0 {
+            continue;
+        }
         if !send_frame(&*channel, &FileFrame::More { until }).await {
             return;
         }
