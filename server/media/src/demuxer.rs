@@ -83,15 +83,18 @@ impl Demuxer {
         let name = path
             .to_str()
             .ok_or_else(|| MediaError::NameNotUtf8(path.to_owned()))?;
-        let mut input = open_input(path, name)?;
-        let format = input.format();
+        let opened = open_input(path, name);
+        // FFmpeg 7 cannot open encrypted fragments.
+        let may_be_mp4 = opened
+            .as_ref()
+            .map_or(true, |input| input.format().name().starts_with("mov,"));
         let unreadable = |error| MediaError::io(path, error);
-        if format.name().starts_with("mov,")
-            && sample_entries::are_encrypted(&mut file).map_err(unreadable)?
-        {
+        if may_be_mp4 && sample_entries::are_encrypted(&mut file).map_err(unreadable)? {
             return Err(MediaError::Encrypted(path.to_owned()));
         }
         drop(file);
+        let mut input = opened?;
+        let format = input.format();
         // FFmpeg renders any text file as video, and waits indefinitely for files of a playlist that do not exist yet.
         let refused = match format.name() {
             "tty" | "bin" | "xbin" | "idf" | "adf" => Some("it is text"),
