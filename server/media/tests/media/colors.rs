@@ -31,6 +31,11 @@ fn patches(height: u32) -> String {
     )
 }
 
+/// The filter to YUV by this matrix, which the file does not name. FFmpeg 7 marks frames with the matrix of a conversion.
+fn untagged(matrix: &str) -> String {
+    format!("scale=out_color_matrix={matrix},format=yuv420p,setparams=colorspace=unknown")
+}
+
 /// The colours of the patches, from the matrix that the frame is tagged with.
 fn shown(frame: &Video) -> [[f32; 3]; 3] {
     let full = frame.color_range() == Range::JPEG
@@ -88,10 +93,7 @@ fn untagged_sd_is_re_encoded_as_bt601_and_says_so() {
     ] {
         let input = file(
             name,
-            &format!(
-                "{},scale=out_color_matrix=bt601,format=yuv420p {encoder}",
-                patches(180)
-            ),
+            &format!("{},{} {encoder}", patches(180), untagged("bt601")),
         );
         let frame = encoded(&input, Codec::H264);
         assert_eq!(frame.color_space(), Space::SMPTE170M, "{name}");
@@ -105,8 +107,9 @@ fn untagged_hd_is_re_encoded_as_bt709_and_says_so() {
     let input = file(
         "hd.mkv",
         &format!(
-            "{},scale=out_color_matrix=bt709,format=yuv420p -c:v libx264 -preset ultrafast -bf 2",
-            patches(720)
+            "{},{} -c:v libx264 -preset ultrafast -bf 2",
+            patches(720),
+            untagged("bt709")
         ),
     );
     let frame = encoded(&input, Codec::H264);
@@ -134,8 +137,9 @@ fn a_wide_film_in_hd_is_not_taken_for_sd() {
     let input = file(
         "wide.mkv",
         &format!(
-            "{},scale=1280:536:out_color_matrix=bt709,format=yuv420p -c:v libx264 -preset ultrafast -bf 2",
-            patches(180)
+            "{},scale=1280:536,{} -c:v libx264 -preset ultrafast -bf 2",
+            patches(180),
+            untagged("bt709")
         ),
     );
     let frame = encoded(&input, Codec::H264);
@@ -181,10 +185,7 @@ fn untagged_sd_that_is_passed_through_gets_the_matrix_of_bt601() {
     ] {
         let input = file(
             name,
-            &format!(
-                "{},scale=out_color_matrix=bt601,format=yuv420p {encoder}",
-                patches(180)
-            ),
+            &format!("{},{} {encoder}", patches(180), untagged("bt601")),
         );
         assert_eq!(reasons(&input), None, "{name}");
         let frame = encoded(&input, codec);
@@ -291,7 +292,7 @@ fn the_brightest_light_of_hdr_is_white_and_paper_is_not_grey() {
         let input = file(
             "grey.mkv",
             &format!(
-                "-f lavfi -i nullsrc=size=320x180:rate=25:duration=1,format=yuv420p10le,geq=lum={code}:cb=512:cr=512 -color_trc smpte2084 -color_primaries bt2020 -colorspace bt2020nc -c:v libx265 -preset ultrafast -x265-params log-level=error"
+                "-f lavfi -i nullsrc=size=320x180:rate=25:duration=1,format=yuv420p10le,geq=lum={code}:cb=512:cr=512,setparams=color_trc=smpte2084:color_primaries=bt2020:colorspace=bt2020nc -color_trc smpte2084 -color_primaries bt2020 -colorspace bt2020nc -c:v libx265 -preset ultrafast -x265-params log-level=error"
             ),
         );
         let frame = encoded(&input, Codec::H264);
@@ -309,10 +310,7 @@ fn posters_have_the_colours_of_the_video() {
     for (name, height, matrix) in [("sd.avi", 180, "bt601"), ("hd.avi", 720, "bt709")] {
         let input = file(
             name,
-            &format!(
-                "{},scale=out_color_matrix={matrix},format=yuv420p -c:v mpeg4 -q:v 2",
-                patches(height)
-            ),
+            &format!("{},{} -c:v mpeg4 -q:v 2", patches(height), untagged(matrix)),
         );
         let mut still = decode_jpeg(&poster(&input).unwrap());
         // JPEG has one matrix.
