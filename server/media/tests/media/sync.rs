@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use crate::support::*;
 use shared::api::Codec;
 
-/// A file of `seconds`: in every two seconds, dark and silent for one, then bright and loud for one.
+/// A file of `seconds`: in every two seconds, dark and silent for one, then bright and loud for one. No frame is like the one before, since
+/// libtheora 1.2 writes no packet for such a frame, and FFmpeg then gives wrong times to the following ones.
 pub(crate) fn flashes_and_beeps(name: &str, seconds: u32, arguments: &str) -> PathBuf {
     generate(
         name,
         &format!(
             "-f lavfi -i color=black:size=160x90:rate=25:duration={seconds} \
              -f lavfi -i aevalsrc='gte(mod(t\\,2),1)*0.3*sin(2*PI*1000*t)':s=48000:d={seconds} \
-             -filter_complex [0]drawbox=color=white:t=fill:enable='gte(mod(t\\,2),1)'[v] -map [v] -map 1:a {arguments}"
+             -filter_complex [0]drawbox=color=white:t=fill:enable='gte(mod(t\\,2),1)',drawbox=0:64:16:16:gray:fill:enable='mod(n\\,2)'[v] -map [v] -map 1:a {arguments}"
         ),
     )
 }
