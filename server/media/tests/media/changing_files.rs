@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::rotation::rotated;
 use crate::support::*;
 use media::control::Control;
 use media::error::MediaError;
@@ -222,10 +223,7 @@ fn a_codec_that_is_released_and_requested_again_begins_with_a_keyframe() {
 #[test]
 fn a_file_that_is_replaced_has_the_rotation_aspect_and_fields_of_the_new_file() {
     let old = generate("old.mp4", &format!("{} {BASELINE}", test_video(1.0)));
-    let rotated = generate(
-        "new-rotated.mp4",
-        &format!("-i {} -c copy -metadata:s:v:0 rotate=270", old.display()),
-    );
+    let rotated = rotated("new-rotated.mp4", &old, 90);
     let wide = generate(
         "new-wide.mp4",
         &format!("{} {BASELINE} -vf setsar=4/3", test_video(1.0)),
@@ -276,10 +274,7 @@ fn a_file_that_is_replaced_has_the_rotation_aspect_and_fields_of_the_new_file() 
 #[test]
 fn a_rotated_file_that_is_replaced_by_an_upright_one_is_passed_through() {
     let new = generate("upright.mp4", &format!("{} {BASELINE}", test_video(1.0)));
-    let old = generate(
-        "old-rotated.mp4",
-        &format!("-i {} -c copy -metadata:s:v:0 rotate=270", new.display()),
-    );
+    let old = rotated("old-rotated.mp4", &new, 90);
     let path = write_file("upright.mp4", &fs::read(old).unwrap());
     let input = Input::File(path.clone());
     let probe = probe(&input).unwrap();

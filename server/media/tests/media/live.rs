@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clock::TestClock;
+use crate::rotation::rotated;
 use crate::support::*;
 use media::access_unit::AccessUnit;
 use media::control::Control;
@@ -227,10 +228,7 @@ fn a_poster_is_a_small_upright_jpeg() {
         "poster.mp4",
         &format!("{} -c:v libx264 -preset ultrafast", test_video(1.0)),
     );
-    let rotated = generate(
-        "poster-rotated.mp4",
-        &format!("-i {} -c copy -metadata:s:v:0 rotate=90", upright.display()),
-    );
+    let rotated = rotated("poster-rotated.mp4", &upright, 270);
     assert_eq!(size(&poster(&Input::File(rotated)).unwrap()), (180, 320));
     let still = generate(
         "poster.png",

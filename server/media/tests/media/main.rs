@@ -12,6 +12,7 @@ mod levels;
 mod live;
 mod opus;
 mod programs;
+mod rotation;
 mod support;
 mod sync;
 mod timing;

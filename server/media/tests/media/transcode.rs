@@ -1,5 +1,6 @@
 //! Video that browsers cannot decode or play well: it is transcoded, and the reasons are reported.
 
+use crate::rotation::rotated;
 use crate::support::*;
 use media::source::{Input, probe};
 use shared::api::{Codec, Delivery, Reason};
@@ -156,20 +157,12 @@ fn rotated_video_becomes_upright() {
         "stored.mp4",
         "-f lavfi -i color=gray:size=320x180:rate=25:duration=1 -vf drawbox=0:0:80:45:red:fill -c:v libx264 -preset ultrafast -bf 0 -pix_fmt yuv420p",
     );
-    // The `rotate` tag of the `ffmpeg` command counts counter-clockwise.
     for (degrees, size, red_at) in [
         (90, (180, 320), (160, 20)),
         (180, (320, 180), (300, 160)),
         (270, (180, 320), (20, 300)),
     ] {
-        let input = file(
-            "rotated.mp4",
-            &format!(
-                "-i {} -c copy -metadata:s:v:0 rotate={}",
-                stored.display(),
-                360 - degrees
-            ),
-        );
+        let input = Input::File(rotated("rotated.mp4", &stored, degrees));
         let probe = probe(&input).unwrap();
         let video = probe.video.unwrap();
         assert_eq!((video.width, video.height), size);
