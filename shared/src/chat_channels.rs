@@ -72,6 +72,11 @@ impl ChatChannels {
         self.receivers().next().is_some() && (self.used.is_some() || !opening)
     }
 
+    /// Which channel the peer uses is not clear: it has opened none, and said nothing. `own`: the channels of this side.
+    pub fn is_unclear(&self, own: usize) -> bool {
+        self.used.is_none() && self.channels.len() == own
+    }
+
     /// No channel is left.
     pub fn is_over(&self) -> bool {
         let mut channels = self.channels.iter();
@@ -116,8 +121,9 @@ mod tests {
         channels.on_open(chat);
         assert!(!channels.is_ready(), "the other one is still opening");
         channels.on_open(in_band);
-        assert!(channels.is_ready());
+        assert!(channels.is_ready() && channels.is_unclear(2));
         let own = channels.accept(2).unwrap();
+        assert!(!channels.is_unclear(2), "it has opened one");
         assert_eq!(receivers(&channels), [chat, in_band, own]);
         channels.on_message(own);
         assert_eq!(receivers(&channels), [own]);

@@ -1,21 +1,34 @@
 //! The data channels that carry the chat with one peer: which they are, and on which of them frames are sent, is decided by [`shared::chat_channels`].
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use shared::chat::{ChatFrame, MAX_FRAME};
+use shared::chat::{CHANNEL, ChatFrame, MAX_FRAME};
 use shared::chat_channels::ChatChannels;
 use shared::plain_text::plain_text;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::sleep;
 use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelMessage};
 use webrtc::error::Error;
+use webrtc::peer_connection::PeerConnection;
 
 use crate::peer_link::{LinkEvent, LinkEventSender};
 use crate::startup::Startup;
+
+/// A foreign peer that opens a channel of its own has announced it by then. werift gives that an odd id when it offers, also as DTLS client (RFC 8832 6
+/// has even ones), so a channel of this side that is announced at the same time would have the same id.
+const IN_BAND_AFTER: Duration = Duration::from_millis(250);
+
+const NEGOTIATED: usize = 0;
+const IN_BAND: usize = 1;
 
 pub(crate) struct ChatLink {
     state: Mutex<ChatState>,
     /// Channels of this side.
     own: usize,
+    /// The negotiated channel is open.
+    connected: Notify,
     startup: Arc<Startup>,
     events: LinkEventSender,
 }
@@ -24,7 +37,7 @@ pub(crate) struct ChatLink {
 struct ChatState {
     rules: ChatChannels,
     /// By the numbers of `rules`.
-    channels: Vec<Arc<dyn DataChannel>>,
+    channels: BTreeMap<usize, Arc<dyn DataChannel>>,
     /// [`LinkEvent::Open`] was emitted.
     opened: bool,
 }
@@ -36,29 +49,47 @@ pub(crate) struct NumberedChannel {
 }
 
 impl ChatLink {
-    /// With the channels of this side, which are to be read.
+    /// With the negotiated channel, which is to be read. A foreign peer gets another in band ([`Self::open_in_band`]).
     pub(crate) fn new(
-        channels: Vec<Arc<dyn DataChannel>>,
+        channel: Arc<dyn DataChannel>,
+        native: bool,
         startup: Arc<Startup>,
         events: LinkEventSender,
-    ) -> (Arc<Self>, Vec<NumberedChannel>) {
+    ) -> (Arc<Self>, NumberedChannel) {
         let mut rules = ChatChannels::default();
-        let numbered = channels.iter().cloned().map(|channel| NumberedChannel {
-            number: rules.add(),
-            channel,
-        });
-        let numbered = numbered.collect();
+        let number = rules.add();
+        if !native {
+            rules.add();
+        }
         let link = Self {
-            own: channels.len(),
+            own: if native { 1 } else { 2 },
+            connected: Notify::new(),
             state: Mutex::new(ChatState {
                 rules,
-                channels,
+                channels: [(number, channel.clone())].into(),
                 opened: false,
             }),
             startup,
             events,
         };
-        (Arc::new(link), numbered)
+        (Arc::new(link), NumberedChannel { number, channel })
+    }
+
+    /// Opens a channel in band (RFC 8832) unless it has become clear which one the other side uses, and reads it to its end.
+    pub(crate) async fn open_in_band(self: Arc<Self>, pc: Arc<dyn PeerConnection>) {
+        self.connected.notified().await;
+        sleep(IN_BAND_AFTER).await;
+        let is_needed = self.lock().rules.is_unclear(self.own);
+        let channel = match is_needed {
+            true => pc.create_data_channel(CHANNEL, None).await.ok(),
+            false => None,
+        };
+        let Some(channel) = channel else {
+            return self.on_closed(IN_BAND).await;
+        };
+        self.lock().channels.insert(IN_BAND, channel.clone());
+        let number = IN_BAND;
+        self.read(NumberedChannel { number, channel }).await;
     }
 
     /// A channel that the other side has opened, to be read. `None`: it has too many, and this one is closed.
@@ -66,12 +97,8 @@ impl ChatLink {
         let number = {
             let mut state = self.lock();
             let number = state.rules.accept(self.own);
-            match number {
-                Some(number) if number == state.channels.len() => {
-                    state.channels.push(channel.clone());
-                }
-                Some(number) => state.channels[number] = channel.clone(),
-                None => {}
+            if let Some(number) = number {
+                state.channels.insert(number, channel.clone());
             }
             number
         };
@@ -90,6 +117,9 @@ impl ChatLink {
             match event {
                 DataChannelEvent::OnOpen => {
                     self.startup.finish();
+                    if number == NEGOTIATED {
+                        self.connected.notify_one();
+                    }
                     self.lock().rules.on_open(number);
                     self.report_open().await;
                 }
@@ -105,6 +135,10 @@ impl ChatLink {
                 _ => {}
             }
         }
+        self.on_closed(number).await;
+    }
+
+    async fn on_closed(&self, number: usize) {
         self.lock().rules.on_closed(number);
         if self.lock().rules.is_over() {
             self.events.emit(LinkEvent::Closed(None)).await;
@@ -163,9 +197,8 @@ impl ChatLink {
     fn receivers(&self) -> Vec<Arc<dyn DataChannel>> {
         let state = self.lock();
         let numbers = state.rules.receivers();
-        numbers
-            .map(|number| state.channels[number].clone())
-            .collect()
+        let channels = numbers.filter_map(|number| state.channels.get(&number));
+        channels.cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, ChatState> {

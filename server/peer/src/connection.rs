@@ -64,8 +64,8 @@ pub(crate) enum ConnectionEvent {
 
 pub(crate) struct ChatConnection {
     pub(crate) pc: Arc<dyn PeerConnection>,
-    /// The channels of the chat: the negotiated one opens once the connection is up, the one in band when the other side acknowledges it.
-    pub(crate) chat: Vec<Arc<dyn DataChannel>>,
+    /// The negotiated channel of the chat. It opens once the connection is up.
+    pub(crate) chat: Arc<dyn DataChannel>,
     /// The bytes of files.
     pub(crate) files: Arc<dyn DataChannel>,
     pub(crate) events: mpsc::Receiver<ConnectionEvent>,
@@ -91,12 +91,8 @@ impl CandidatePair {
 }
 
 impl ChatConnection {
-    /// `new_certificate`: with a certificate of its own instead of the common one. `native`: the other side is a client of this repository.
-    pub(crate) async fn open(
-        settings: &ConnectionSettings,
-        new_certificate: bool,
-        native: bool,
-    ) -> Result<Self> {
+    /// `new_certificate`: with a certificate of its own instead of the common one.
+    pub(crate) async fn open(settings: &ConnectionSettings, new_certificate: bool) -> Result<Self> {
         let (sender, events) = mpsc::channel(EVENTS);
         let engine = SettingEngineBuilder::new()
             // Browsers hide their addresses behind `.local` names; they are reached as peer-reflexive candidates.
@@ -144,10 +140,7 @@ impl ChatConnection {
             ..Default::default()
         };
         let chat_init = init(CHANNEL_ID);
-        let mut chat = vec![pc.create_data_channel(CHANNEL, Some(chat_init)).await?];
-        if !native {
-            chat.push(pc.create_data_channel(CHANNEL, None).await?);
-        }
+        let chat = pc.create_data_channel(CHANNEL, Some(chat_init)).await?;
         let files_init = init(FILES_CHANNEL_ID);
         let files = pc.create_data_channel(FILES_CHANNEL, Some(files_init));
         let files = files.await?;

@@ -127,7 +127,7 @@ impl PeerLink {
             sender,
         };
         let task = async move {
-            let connection = match ChatConnection::open(&settings, new_certificate, native).await {
+            let connection = match ChatConnection::open(&settings, new_certificate).await {
                 Ok(connection) => connection,
                 Err(error) => {
                     tracing::debug!(%error, "no connection could be opened");
@@ -211,11 +211,12 @@ async fn run(
         startup,
         ..
     } = connection;
-    let (chat, channels) = ChatLink::new(chat, startup, events.clone());
+    let (chat, negotiated) = ChatLink::new(chat, native, startup, events.clone());
     // Aborted when the link ends.
     let mut readers = JoinSet::new();
-    for channel in channels {
-        readers.spawn(chat.clone().read(channel));
+    readers.spawn(chat.clone().read(negotiated));
+    if !native {
+        readers.spawn(chat.clone().open_in_band(pc.clone()));
     }
     let writer = tokio::spawn(chat.clone().write(frames));
     let mut negotiator = Negotiator::new(pc, negotiation, native, events.clone());
