@@ -207,11 +207,13 @@ fn message(app: App, room: RoomHandle, entry: Entry, own: bool, first: bool) -> 
     };
     let (number, author) = (entry.message.number, entry.author.clone());
     let ticks = move || {
+        // Messages of others have none, and do not wait for changes.
+        if !own {
+            return None;
+        }
         room.conversation.with(|conversation| {
-            conversation
-                .entry(&author, number)
-                .filter(|_| own)
-                .map(Entry::delivery_status)
+            let entry = conversation.entry(&author, number);
+            entry.map(Entry::delivery_status)
         })
     };
     let body = match entry.message.body {

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use leptos::prelude::*;
+use shared::conversation::Conversation;
 use shared::signaling::{ClientMessage, ErrorCode, PeerId, PeerKind, VERSION};
 use wasm_bindgen::JsValue;
 
@@ -22,6 +23,8 @@ use crate::state::room::JoinState;
 
 /// Delay before a changed conversation is saved.
 const SAVE_MS: f64 = 1_000.0;
+/// The page shows changes of the conversation at most this often: among thousands of messages, each time costs milliseconds.
+const SHOW_MS: f64 = 50.0;
 /// Ticks between two renewals of the claim to the room's storage.
 const CLAIM_EVERY_TICKS: u32 = 5;
 
@@ -43,6 +46,9 @@ pub(crate) struct RoomClient {
     typing_peers: RefCell<Vec<(PeerId, u64)>>,
     files: Rc<Files>,
     saving: RefCell<Option<Timer>>,
+    /// When the page was last told of a change of the conversation.
+    shown_at: Cell<f64>,
+    showing: RefCell<Option<Timer>>,
     ticks: Cell<u32>,
 }
 
@@ -62,6 +68,8 @@ impl RoomClient {
             typing_peers: RefCell::default(),
             files: Files::new(room, me.clone()),
             saving: RefCell::default(),
+            shown_at: Cell::default(),
+            showing: RefCell::default(),
             ticks: Cell::default(),
         })
     }
@@ -223,6 +231,33 @@ impl RoomClient {
     pub(crate) fn offer_files(&self, files: Vec<web_sys::File>) {
         for file in files {
             self.files.offer(file);
+        }
+    }
+
+    /// Changes the conversation.
+    fn change<T>(&self, act: impl FnOnce(&mut Conversation) -> T) -> Option<T> {
+        let conversation = self.room.conversation;
+        let result = conversation.try_maybe_update(|conversation| (false, act(conversation)));
+        self.show_conversation();
+        result
+    }
+
+    /// Tells the page that the conversation has changed: at once, or after a change that is just being shown.
+    fn show_conversation(&self) {
+        let wait = self.shown_at.get() + SHOW_MS - now();
+        if wait <= 0.0 {
+            drop(self.showing.take());
+            self.shown_at.set(now());
+            self.room.conversation.notify();
+        } else if self.showing.borrow().is_none() {
+            let me = self.me.clone();
+            let timer = Timer::after(wait.ceil(), move || {
+                if let Some(client) = me.upgrade() {
+                    client.shown_at.set(0.0);
+                    client.show_conversation();
+                }
+            });
+            self.showing.replace(Some(timer));
         }
     }
 

@@ -12,7 +12,7 @@ use crate::state::people::find;
 
 impl RoomClient {
     pub(super) fn on_open(&self, peer: &PeerId) {
-        let missing = self.room.conversation.try_update(|c| c.on_open(peer));
+        let missing = self.change(|c| c.on_open(peer));
         let Some(mesh) = self.mesh() else { return };
         for message in missing.unwrap_or_default() {
             if !mesh.send(peer, &ChatFrame::Message(message)) {
@@ -56,10 +56,7 @@ impl RoomClient {
         match frame {
             ChatFrame::Message(message) => self.on_message(from, message),
             ChatFrame::Received { number } => {
-                let _ = self
-                    .room
-                    .conversation
-                    .try_update(|c| c.acknowledge(from, number));
+                let _ = self.change(|c| c.acknowledge(from, number));
             }
             ChatFrame::Typing { on } => self.show_typing(from, on),
             ChatFrame::Want { number, offset } => {
@@ -85,10 +82,7 @@ impl RoomClient {
             return;
         };
         self.show_typing(from, false);
-        let _ = self
-            .room
-            .conversation
-            .try_update(|c| c.receive_plain(from, &name, wall_ms(), text));
+        let _ = self.change(|c| c.receive_plain(from, &name, wall_ms(), text));
     }
 
     fn on_message(&self, from: &PeerId, message: Message) {
@@ -96,10 +90,7 @@ impl RoomClient {
             return;
         };
         self.show_typing(from, false);
-        let outcome = self
-            .room
-            .conversation
-            .try_update(|c| c.receive(from, &name, message));
+        let outcome = self.change(|c| c.receive(from, &name, message));
         let received = match outcome {
             Some(ReceiveOutcome::New { received } | ReceiveOutcome::Duplicate { received }) => {
                 received
@@ -128,10 +119,7 @@ impl RoomClient {
             .people
             .try_with_untracked(|people| people.iter().map(|p| p.id.clone()).collect::<Vec<_>>());
         let (others, name) = (others.unwrap_or_default(), self.my_name());
-        let composed = self
-            .room
-            .conversation
-            .try_update(|c| c.compose(wall_ms(), &name, body, &others));
+        let composed = self.change(|c| c.compose(wall_ms(), &name, body, &others));
         let message = composed.flatten()?;
         let number = message.number;
         self.send_all(&ChatFrame::Message(message));
