@@ -35,6 +35,7 @@ const FIELD: &[&str] = &[
     "many_files::",
     "malformed::",
     "matrix::",
+    "one_kind::",
     "late_joiners::",
     "tracks::",
     "sources_that_encode_leave_no_memory_behind_when_they_stop",

@@ -128,6 +128,22 @@ pub fn reordered_in_the_middle(encoder: &str) -> PathBuf {
     encode("reordered.mkv", &arguments)
 }
 
+/// Ten seconds of a tone, without a picture.
+pub fn sound() -> PathBuf {
+    encode(
+        "sound.ogg",
+        "-f lavfi -i sine=frequency=440:duration=10 -c:a libopus",
+    )
+}
+
+/// Ten seconds of the test pattern, without sound.
+pub fn picture() -> PathBuf {
+    encode(
+        "picture.mkv",
+        "-f lavfi -i testsrc2=size=320x180:rate=25:duration=10 -c:v libx264 -preset ultrafast -bf 0 -g 50 -pix_fmt yuv420p",
+    )
+}
+
 /// The file that `ffmpeg ARGUMENTS NAME` writes; made once for each set of arguments.
 ///
 /// # Panics

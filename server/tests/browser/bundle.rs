@@ -33,14 +33,7 @@ const CLIENT: &str = "
 
 /// A server with a stream of sound only, of a picture only, and of both.
 async fn streams() -> TestServer {
-    let sound = film::encode(
-        "sound.ogg",
-        "-f lavfi -i sine=frequency=440:duration=10 -c:a libopus",
-    );
-    let picture = film::encode(
-        "picture.mkv",
-        "-f lavfi -i testsrc2=size=320x180:rate=25:duration=10 -c:v libx264 -preset ultrafast -bf 0 -g 50 -pix_fmt yuv420p",
-    );
+    let (sound, picture) = (film::sound(), film::picture());
     TestServer::with(&[
         "--dist",
         testkit::dist(),

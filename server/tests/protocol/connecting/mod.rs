@@ -6,6 +6,7 @@
 mod clients;
 mod lossy;
 mod matrix;
+mod one_kind;
 mod whepsrc;
 
 use std::io::{Write, stderr};
