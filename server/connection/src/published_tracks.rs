@@ -5,6 +5,7 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
+use bitstream::sps::is_common_profile;
 use bitstream::{av1, vp8, vp9};
 use ingest::connection_receiver::LineUnit;
 use ingest::decode_times::DecodeTimes;
@@ -169,9 +170,10 @@ impl PublishedTracks {
 /// Every browser that decodes the codec decodes the profile of this keyframe, as far as its header tells: what files are passed through by.
 fn is_common(unit: &ReceivedUnit) -> bool {
     match unit.codec {
-        Codec::H264 => unit
-            .sps
-            .is_none_or(|sps| sps.is_common() && sps.chroma == 1 && sps.bits == 8),
+        // Not the order of slices: it is what is left of a picture after losses, too.
+        Codec::H264 => unit.sps.is_none_or(|sps| {
+            is_common_profile(sps.profile, sps.level) && sps.chroma == 1 && sps.bits == 8
+        }),
         Codec::Vp9 => vp9::profile(&unit.data).is_none_or(|profile| profile == 0),
         Codec::Av1 => av1::profile(&unit.data).is_none_or(|profile| profile == 0),
         Codec::Vp8 | Codec::Opus => true,

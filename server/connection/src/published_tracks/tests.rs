@@ -188,7 +188,8 @@ fn only_profiles_that_every_browser_decodes_are_published() {
         (true, sps(66, 31, 1, 8, false)),
         (true, sps(77, 52, 1, 8, false)),
         (true, sps(100, 31, 1, 8, false)),
-        (false, sps(66, 31, 1, 8, true)),
+        // Of a picture that lost packets the slices may seem to be out of order.
+        (true, sps(66, 31, 1, 8, true)),
         (false, sps(88, 31, 1, 8, false)),
         (false, sps(110, 31, 1, 10, false)),
         (false, sps(122, 31, 2, 8, false)),
