@@ -101,6 +101,7 @@ fn installed_in(list: &str) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::harness::skip;
 
     #[test]
     fn what_was_there_before_is_not_removed_again() {
@@ -139,15 +140,5 @@ mod tests {
             return;
         }
         assert!(output.status.success(), "{text}");
-    }
-
-    /// As `testkit::skip`, which xtask does not depend on.
-    fn skip(reason: &str) {
-        use std::io::Write as _;
-        assert!(
-            std::env::var_os("WEIR_NO_SKIPS").is_none(),
-            "no test may be skipped here: {reason}"
-        );
-        let _ = writeln!(std::io::stderr(), "skipped: {reason}");
     }
 }

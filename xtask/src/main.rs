@@ -3,6 +3,8 @@
 mod bundle;
 mod child;
 mod debian;
+#[cfg(test)]
+mod debian13;
 mod dependencies;
 mod fuzz;
 mod harness;
@@ -35,7 +37,8 @@ Usage: cargo xtask COMMAND
   test [NAME] [--full] [--no-install]
                   install missing tools, then run every check and test. With NAME, run only the tests
                   whose name contains it. --full adds full matrices, repeated tries and long runs.
-                  `test field` runs those of faults that people reported of other servers and players
+                  `test field` runs those of faults that people reported of other servers and players;
+                  `test debian13 --full` builds Weir in a Debian 13, in a folder, and plays files there
   setup [--no-install]
                   only install what `run` and `test` need
   ci              all of `test`, the checks of dependencies, the bound on the instructions of the egress loop,

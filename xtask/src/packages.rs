@@ -141,6 +141,12 @@ const NEEDS: &[Need] = &[
         names: ["valgrind", "valgrind", "valgrind", ""],
     },
     Need {
+        description: "debootstrap (on Linux; it installs a Debian 13 in a folder)",
+        scope: Scope::Full,
+        present: || !cfg!(target_os = "linux") || has("debootstrap"),
+        names: ["debootstrap", "debootstrap", "debootstrap", ""],
+    },
+    Need {
         description: "a font with Chinese characters (for screenshots)",
         scope: Scope::Test,
         present: has_chinese_font,
@@ -157,7 +163,7 @@ const NEEDS: &[Need] = &[
 pub(crate) fn missing(scope: Scope) -> Option<Missing> {
     let missing: Vec<&'static Need> = NEEDS
         .iter()
-        .filter(|need| need.scope <= scope && !(need.present)())
+        .filter(|need| scope.includes(need.scope) && !(need.present)())
         .collect();
     if missing.is_empty() {
         return None;
@@ -180,7 +186,7 @@ pub(crate) fn missing(scope: Scope) -> Option<Missing> {
         // Chromium, Firefox and coturn among them take longest.
         step: Step::new("system packages", move || install(&missing)).about(match scope {
             Scope::Run => 40,
-            Scope::Test | Scope::Ci => 90,
+            Scope::Test | Scope::Ci | Scope::Full => 90,
         }),
         compiled: false,
     })

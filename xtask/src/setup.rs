@@ -14,12 +14,24 @@ use crate::{
 /// The flag that forbids installing.
 pub(crate) const NO_INSTALL: &str = "--no-install";
 
-/// What the machine is needed for; each includes those before it.
+/// What the machine is needed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scope {
     Run,
     Test,
     Ci,
+    /// `test --full`
+    Full,
+}
+
+impl Scope {
+    /// Whether what `other` needs is needed. Tests need what running needs; `ci` and `--full` each add something to that.
+    pub(crate) fn includes(self, other: Self) -> bool {
+        match other {
+            Self::Run | Self::Test => self >= other,
+            Self::Ci | Self::Full => self == other,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -189,6 +201,16 @@ mod tests {
         for install in [Install::Allowed, Install::Refused] {
             assert!(decide(Vec::new(), install).is_ok_and(|set_up| set_up.is_empty()));
         }
+    }
+
+    #[test]
+    fn ci_does_not_need_what_only_full_runs_need() {
+        let all = [Scope::Run, Scope::Test, Scope::Ci, Scope::Full];
+        let needed = |scope: Scope| all.map(|other| scope.includes(other));
+        assert_eq!(needed(Scope::Run), [true, false, false, false]);
+        assert_eq!(needed(Scope::Test), [true, true, false, false]);
+        assert_eq!(needed(Scope::Ci), [true, true, true, false]);
+        assert_eq!(needed(Scope::Full), [true, true, false, true]);
     }
 
     #[test]

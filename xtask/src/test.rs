@@ -95,7 +95,11 @@ fn parse(args: &[String]) -> Result<Options> {
 }
 
 fn check(options: Options) -> Result<()> {
-    let scope = if options.ci { Scope::Ci } else { Scope::Test };
+    let scope = match (options.ci, options.full) {
+        (true, _) => Scope::Ci,
+        (false, true) => Scope::Full,
+        (false, false) => Scope::Test,
+    };
     let mut steps = setup::missing(scope, options.install)?.steps();
     if options.ci {
         steps.extend(dependencies::steps());

@@ -60,10 +60,10 @@ pub(crate) fn missing(scope: Scope) -> Result<Vec<Missing>> {
         ));
     }
     missing.extend(from_npm(scope));
-    if scope >= Scope::Test && !has("geckodriver") {
+    if scope.includes(Scope::Test) && !has("geckodriver") {
         missing.push(from_crates_io("geckodriver", GECKODRIVER, &[], 30));
     }
-    if scope >= Scope::Test && !has_python_packages() {
+    if scope.includes(Scope::Test) && !has_python_packages() {
         let list = python_packages();
         missing.push(Missing {
             description: format!(
@@ -78,7 +78,7 @@ pub(crate) fn missing(scope: Scope) -> Result<Vec<Missing>> {
             compiled: false,
         });
     }
-    if scope >= Scope::Ci {
+    if scope.includes(Scope::Ci) {
         if !is_version("cargo-deny", CARGO_DENY) {
             missing.push(from_crates_io("cargo-deny", CARGO_DENY, &[], 100));
         }
@@ -175,7 +175,7 @@ fn wasm_opt_version(line: &str) -> Option<u32> {
 
 /// wasm-opt, and what tests need, unless they are there.
 fn from_npm(scope: Scope) -> Option<Missing> {
-    let tests = scope >= Scope::Test && !has_npm_packages();
+    let tests = scope.includes(Scope::Test) && !has_npm_packages();
     if has_wasm_opt() && !tests {
         return None;
     }

@@ -89,7 +89,7 @@ pub(crate) fn missing(scope: Scope) -> Vec<Missing> {
     let mut missing = Vec::new();
     // rustup puts a cargo-clippy on PATH whether or not the toolchain has one: look into the toolchain.
     let bin = sysroot().unwrap_or_default().join("bin");
-    if scope >= Scope::Test
+    if scope.includes(Scope::Test)
         && !(bin.join("cargo-fmt").is_file() && bin.join("cargo-clippy").is_file())
     {
         let mut rustup = command("rustup");
