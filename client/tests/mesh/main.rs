@@ -140,9 +140,10 @@ async fn a_file_continues_where_it_was_broken_off() {
     let (upload, _events) = pair.send_file(&sent, 0);
     until(|| download.received() > 1_000_000).await;
     drop(upload);
+    pair.break_off();
+    // What was under way arrives before it.
+    until(|| pair.events(1).broke.get() == 1).await;
     download.flush();
-    // What was under way arrives.
-    sleep(500).await;
     let offset = download.received();
     assert!(offset < 20_000_000, "it ended in the middle");
     let (_upload, _events) = pair.send_file(&sent, offset);

@@ -11,6 +11,7 @@ use client::rtc::recovery::ConnectionHealth;
 use client::rtc::timer::sleep;
 use client::rtc::upload::{Upload, UploadEvent};
 use shared::chat::ChatFrame;
+use shared::file_channel::FileFrame;
 use shared::signaling::PeerId;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -42,6 +43,8 @@ pub(crate) struct SideEvents {
     selected_ufrags: RefCell<[Option<String>; 2]>,
     /// Takes the bytes of files.
     download: RefCell<Option<Rc<Download>>>,
+    /// Files that their author broke off.
+    pub(crate) broke: Cell<u32>,
 }
 
 pub(crate) struct Side {
@@ -70,7 +73,8 @@ impl Side {
             }
             FileEvent::Bytes { bytes, .. } => download.push(bytes),
             FileEvent::End { sha256, .. } => download.complete(&sha256),
-            FileEvent::Broke { .. } | FileEvent::Violation(_) => {}
+            FileEvent::Broke { .. } => self.events.broke.set(self.events.broke.get() + 1),
+            FileEvent::Violation(_) => {}
         }
     }
 }
@@ -233,6 +237,15 @@ impl PeerPair {
         let on = move |event| received.borrow_mut().push(event);
         let upload = Upload::new(channel, max_message, file.clone(), 5, offset, Box::new(on));
         (upload, events)
+    }
+
+    /// Side 0 says that no more bytes of its file come.
+    pub(crate) fn break_off(&self) {
+        let (channel, _) = self
+            .mesh(0)
+            .files(&self.sides[1].id)
+            .expect("the connection is open");
+        assert!(channel.send_frame(&FileFrame::broke(5, "")));
     }
 
     /// Side 1 takes the next files with a new download.
