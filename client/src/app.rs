@@ -4,12 +4,14 @@ use crate::hooks::derived::memo;
 use leptos::prelude::*;
 
 use crate::components::nav_bar::NavBar;
-use crate::components::rooms_bundle::RoomsBundle;
 use crate::hooks::app::App;
 use crate::pages::canvas::Canvas;
+use crate::pages::connection_test::ConnectionTestPage;
 use crate::pages::embed::Embed;
 use crate::pages::gallery::Gallery;
 use crate::pages::not_found::NotFound;
+use crate::pages::room::Room;
+use crate::pages::rooms::Rooms;
 use crate::pages::settings::Settings;
 use crate::pages::watch::{Embedded, Watch};
 use crate::state::route::Route;
@@ -24,11 +26,7 @@ pub fn mount() {
 fn Root() -> impl IntoView {
     let app = App::start();
     provide_context(app);
-    // The second bundle handles the routes of rooms itself.
-    let route = memo(move || match app.route.get() {
-        route if route.is_in_rooms_bundle() => Route::Rooms,
-        route => route,
-    });
+    let route = memo(move || app.route.get());
     if app.embedded {
         let player = move || match route.get() {
             Route::Watch(name) => view! { <Embedded name /> }.into_any(),
@@ -44,7 +42,9 @@ fn Root() -> impl IntoView {
             Route::Watch(name) => view! { <Watch name /> }.into_any(),
             Route::Canvas(name) => view! { <Canvas name /> }.into_any(),
             Route::Embed(name) => view! { <Embed name /> }.into_any(),
-            Route::Rooms | Route::Room(_) | Route::ConnectionTest => view! { <RoomsBundle /> }.into_any(),
+            Route::Rooms => view! { <Rooms /> }.into_any(),
+            Route::Room(name) => view! { <Room name /> }.into_any(),
+            Route::ConnectionTest => view! { <ConnectionTestPage /> }.into_any(),
             Route::Settings => view! { <Settings /> }.into_any(),
             Route::Unknown(address) => view! { <NotFound address /> }.into_any(),
         }}

@@ -1,4 +1,4 @@
-//! Weir's browser client: a gallery of streams, a player, a canvas, code to embed, settings.
+//! Weir's browser client: a gallery of streams, a player, a canvas, code to embed, rooms, the connection test, settings.
 //!
 //! | module | holds | runs natively too |
 //! |---|---|---|
@@ -8,8 +8,6 @@
 //! | [`http`] | requests to the server | no |
 //! | `hooks` | signals over all of these | no |
 //! | `components`, `pages` | views | no |
-//!
-//! There are two bundles: `main.rs` starts the first, for watching; it loads the second, [`rooms`], when a room is opened.
 //!
 //! Imports run one way: `pages -> components -> hooks -> {rtc, state, i18n} -> http -> shared`.
 //!
@@ -55,7 +53,6 @@ pub mod http;
 pub mod i18n;
 #[allow(unreachable_pub, clippy::redundant_closure, reason = "as above")]
 mod pages;
-pub mod rooms;
 pub mod rtc;
 pub mod state;
 

@@ -1,4 +1,4 @@
-//! The main bundle.
+//! The WebAssembly module of the page.
 
 fn main() {
     client::mount();

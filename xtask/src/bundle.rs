@@ -11,11 +11,11 @@ use anyhow::{Context, Result, bail};
 
 use crate::{child, wasm::Wasm, workspace::root};
 
-/// kB, gzipped, of each part.
-const LIMIT: u64 = 300;
+/// kB on the wire, compressed with brotli, of all that the watch page loads before its first request to the API.
+const LIMIT: u64 = 340;
 
-/// Names of files of the second part start with this. Browsers load it when a room opens.
-const SECOND_PART: &str = "rooms";
+/// What a browser loads to show the watch page, by the ends of the names.
+const OF_THE_PAGE: [&str; 4] = ["index.html", ".css", ".js", ".wasm"];
 
 /// The inputs of the bundle.
 const SOURCES: [&str; 7] = [
@@ -91,34 +91,26 @@ fn newest(path: &Path) -> io::Result<SystemTime> {
     Ok(newest)
 }
 
-/// Prints the size of each file, gzipped, and fails when a part is over the limit.
+/// Prints the size of each file as it goes over the wire, and fails when the watch page is over the limit.
 pub(crate) fn check_size() -> Result<()> {
     let dist = root().join("dist");
-    let (mut first, mut second) = (0, 0);
+    let mut page = 0;
     for file in files(&dist)? {
-        let size = gzipped(&file)?;
-        let name = file
-            .strip_prefix(&dist)
-            .unwrap_or(&file)
-            .display()
-            .to_string();
+        let size = compressed(&file)?;
+        let name = file.strip_prefix(&dist).unwrap_or(&file).to_string_lossy();
         println!("    {:>7.1} kB  {name}", size as f64 / 1000.0);
-        if name.starts_with(SECOND_PART) {
-            second += size;
-        } else {
-            first += size;
+        if OF_THE_PAGE.iter().any(|end| name.ends_with(end)) {
+            page += size;
         }
     }
-    for (part, size) in [("the bundle", first), ("the part for rooms", second)] {
-        println!(
-            "    {:>7.1} kB  {part}, gzipped (limit {LIMIT} kB)",
-            size as f64 / 1000.0
+    println!(
+        "    {:>7.1} kB  the watch page, brotli (limit {LIMIT} kB)",
+        page as f64 / 1000.0
+    );
+    if page > LIMIT * 1000 {
+        bail!(
+            "the bundle is too big: `git diff` shows what grew; features of web-sys and leptos can be dropped"
         );
-        if size > LIMIT * 1000 {
-            bail!(
-                "{part} is too big: `git diff` shows what grew; features of web-sys and leptos can be dropped"
-            );
-        }
     }
     Ok(())
 }
@@ -139,15 +131,18 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn gzipped(file: &Path) -> Result<u64> {
-    let output = Command::new("gzip")
-        .args(["-9", "--stdout"])
+/// The size of a file, compressed as much as brotli can.
+fn compressed(file: &Path) -> Result<u64> {
+    const SCRIPT: &str = "const zlib = require('zlib'); \
+        console.log(zlib.brotliCompressSync(require('fs').readFileSync(process.argv[1])).length)";
+    let output = Command::new("node")
+        .args(["-e", SCRIPT])
         .arg(file)
         .stderr(Stdio::inherit())
         .output()
-        .context("cannot start gzip; is it installed?")?;
-    if !output.status.success() {
-        bail!("gzip cannot read {}", file.display());
-    }
-    Ok(output.stdout.len() as u64)
+        .context("cannot start node; `cargo xtask setup` installs it")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim()
+        .parse()
+        .with_context(|| format!("node cannot compress {}", file.display()))
 }

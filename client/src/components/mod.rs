@@ -19,7 +19,6 @@ pub(crate) mod player;
 pub(crate) mod plot;
 pub(crate) mod reactive;
 pub(crate) mod room_status;
-pub(crate) mod rooms_bundle;
 pub(crate) mod statistics;
 pub(crate) mod stream_chooser;
 pub(crate) mod stream_select;

@@ -14,8 +14,6 @@ use crate::state::server::{ConfigFile, Server};
 use crate::state::settings::Settings;
 
 const STORED_AS: &str = "weir";
-/// Window event by which one bundle notifies the other of saved settings: `storage` events only reach other tabs.
-const SAVED: &str = "weir-saved";
 
 /// The context of every component.
 #[derive(Clone, Copy, Debug)]
@@ -39,12 +37,6 @@ impl App {
 
         let settings = RwSignal::new(load());
         effect(move || save(&settings.get()));
-        let saved = Listener::new(&window(), SAVED, move |_| {
-            let now = load();
-            if settings.with_untracked(|settings| *settings != now) {
-                settings.set(now);
-            }
-        });
 
         let route = RwSignal::new(Route::first(&hash, query(&search, "stream").as_deref()));
         let listener = Listener::new(&window(), "hashchange", move |_| {
@@ -52,9 +44,9 @@ impl App {
                 &window().location().hash().unwrap_or_default(),
             ));
         });
-        let listeners = StoredValue::new_local(Some([saved, listener]));
+        let listener = StoredValue::new_local(Some(listener));
         on_cleanup(move || {
-            listeners.try_update_value(Option::take);
+            listener.try_update_value(Option::take);
         });
 
         let lang = memo(move || {
@@ -77,8 +69,7 @@ impl App {
         spawn_local(async move {
             // Hosts may lack the file, or answer every path with a page.
             let file: Option<ConfigFile> = http::get_json("config.json").await.ok();
-            // The rooms bundle may have been unmounted meanwhile.
-            let _ = config.try_set(Some(file.and_then(|file| file.server)));
+            config.set(Some(file.and_then(|file| file.server)));
         });
         let asked = query(&search, "server");
         let server = memo(move || {
@@ -117,7 +108,7 @@ impl App {
         self.lang.get().room()
     }
 
-    /// As [`App::text`], for both bundles.
+    /// As [`App::text`], for what several pages say.
     pub(crate) fn common(self) -> &'static Common {
         self.lang.get().common()
     }
@@ -170,14 +161,7 @@ fn load() -> Settings {
 }
 
 fn save(settings: &Settings) {
-    let (Some(storage), text) = (storage(), settings.to_text()) else {
-        return;
-    };
-    if storage.get_item(STORED_AS).ok().flatten().as_ref() == Some(&text) {
-        return;
-    }
-    let _ = storage.set_item(STORED_AS, &text);
-    if let Ok(event) = web_sys::Event::new(SAVED) {
-        let _ = window().dispatch_event(&event);
+    if let Some(storage) = storage() {
+        let _ = storage.set_item(STORED_AS, &settings.to_text());
     }
 }

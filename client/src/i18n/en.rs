@@ -42,9 +42,6 @@ pub const TEXT: Text = Text {
     stale: "The server does not respond. The list may be out of date; retrying automatically.",
 
     // Gallery
-    loading_rooms: "Loading rooms…",
-    rooms_failed: "Rooms could not be loaded",
-    rooms_failed_text: "Part of this page could not be downloaded. Check your connection, then try again.",
     loading_streams: "Loading streams…",
     stream_count: |count| match count {
         1 => "1 stream on this server. Files added to the media folder appear here.".to_owned(),

@@ -1,7 +1,7 @@
 //! All text that a person reads, in typed tables with one value per language: a missing translation does not compile.
 //!
-//! [`Text`] is the table of the first bundle, with its values in [`en`] and [`zh`]; [`room`] and [`mod@connection_test`] are those of the
-//! second bundle, [`common`] of both. [`mod@format`] writes numbers, [`describe`] sentences about streams.
+//! [`Text`] has its values in [`en`] and [`zh`]; [`room`] and [`mod@connection_test`] are tables of their own, [`common`] is of rooms and
+//! other pages. [`mod@format`] writes numbers, [`describe`] sentences about streams.
 
 pub mod common;
 pub mod connection_test;

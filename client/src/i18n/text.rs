@@ -1,4 +1,4 @@
-//! The message table of the first bundle.
+//! The message table of everything but rooms and the connection test.
 
 use shared::api::ViewerLimit;
 
@@ -36,9 +36,6 @@ pub struct Text {
     pub stale: &'static str,
 
     // Gallery
-    pub loading_rooms: &'static str,
-    pub rooms_failed: &'static str,
-    pub rooms_failed_text: &'static str,
     pub loading_streams: &'static str,
     pub stream_count: fn(count: usize) -> String,
     pub no_streams: &'static str,

@@ -38,9 +38,6 @@ pub const TEXT: Text = Text {
     stale: "服务器无响应，列表可能已过时，正在自动重试。",
 
     // Gallery
-    loading_rooms: "正在加载房间…",
-    rooms_failed: "房间页面加载失败",
-    rooms_failed_text: "页面的一部分没有下载成功。请检查网络连接，然后重试。",
     loading_streams: "正在加载视频流…",
     stream_count: |count| {
         format!("此服务器上有 {count} 个视频流。放入媒体文件夹的文件会显示在这里。")

@@ -43,11 +43,6 @@ impl Route {
         }
     }
 
-    /// Whether the page is in the rooms bundle ([`crate::rooms`]).
-    pub const fn is_in_rooms_bundle(&self) -> bool {
-        matches!(self, Self::Rooms | Self::Room(_) | Self::ConnectionTest)
-    }
-
     /// The page to open first: that of the fragment when there is one, else the stream of `?stream=`.
     pub fn first(hash: &str, stream: Option<&str>) -> Self {
         match stream.filter(|name| !name.is_empty()) {

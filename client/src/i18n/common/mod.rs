@@ -1,4 +1,4 @@
-//! Messages of both bundles.
+//! Messages of rooms and of other pages.
 
 pub mod en;
 pub mod zh;
