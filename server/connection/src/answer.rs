@@ -45,6 +45,9 @@ pub(super) fn write(
 
 /// The answer has the m-lines of the offer in the same order (RFC 3264 6). `write` adds one that is served.
 ///
+/// Each m-line that is not rejected has the attributes of the transport, which RFC 9143 7.1.3 wants in the first alone: aiortc with `MAX_BUNDLE` reads
+/// the candidates of the last one, and no client minds them (docs/compatibility.md).
+///
 /// It does not say `a=ice-lite`: the server sends checks (RFC 8445 2.5), and no client connects faster with it (docs/figures.md).
 pub(super) fn write_sections(
     connection: &OfferedConnection,
@@ -68,7 +71,6 @@ pub(super) fn write_sections(
         );
     }
     push(&mut answer, "a=msid-semantic: WMS *");
-    let mut candidates = Some(local.candidates);
     for section in &connection.sections {
         match &section.reply {
             SectionReply::Served(medium) => write(&mut answer, section, *medium),
@@ -84,12 +86,10 @@ pub(super) fn write_sections(
                 continue;
             }
         }
-        if let Some(candidates) = candidates.take() {
-            for candidate in candidates {
-                push(&mut answer, format_args!("a={candidate}"));
-            }
-            push(&mut answer, "a=end-of-candidates");
+        for candidate in local.candidates {
+            push(&mut answer, format_args!("a={candidate}"));
         }
+        push(&mut answer, "a=end-of-candidates");
     }
     answer
 }

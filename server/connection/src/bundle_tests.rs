@@ -79,6 +79,8 @@ fn an_m_line_without_a_track_stays_in_the_bundle_and_is_inactive() {
                 "a=fingerprint:sha-256 00:11",
                 "a=setup:active",
                 "a=rtcp-mux",
+                "a=candidate:1 1 udp 2 192.0.2.1 8189 typ host",
+                "a=end-of-candidates",
             ] {
                 assert!(
                     section.contains(&line),
@@ -93,12 +95,6 @@ fn an_m_line_without_a_track_stays_in_the_bundle_and_is_inactive() {
                 .iter()
                 .any(|line| line.starts_with("a=ssrc") || line.starts_with("a=msid"));
             assert_eq!(sends, index != inactive, "{answer}");
-            let carries = section.contains(&"a=end-of-candidates");
-            assert_eq!(
-                carries,
-                index == 0,
-                "the first line carries the transport: {answer}"
-            );
         }
     }
 }

@@ -162,7 +162,11 @@ fn the_answer_has_every_m_line_in_the_offers_order() {
     assert!(
         answer.contains("a=candidate:1 1 udp 2 192.0.2.1 8189 typ host\r\na=end-of-candidates\r\n")
     );
-    assert_eq!(answer.matches("a=candidate").count(), 1, "once for all");
+    assert_eq!(
+        answer.matches("a=candidate").count(),
+        2,
+        "once in each m-line that is not rejected"
+    );
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn the_answer_to_a_camera_and_a_microphone_has_all_that_can_be_received() {
     for absent in ["remb", "red/", "H265", "ssrc", "msid:", "sendonly", "=2;"] {
         assert!(!answer.contains(absent), "{absent} in {answer}");
     }
-    assert_eq!(answer.matches("a=candidate:").count(), 1);
+    assert_eq!(answer.matches("a=candidate:").count(), 2);
 }
 
 #[test]

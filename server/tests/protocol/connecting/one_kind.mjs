@@ -25,7 +25,7 @@ async function attempt(stream, plays, kinds, bundlePolicy) {
                 const transceiver = connection.addTransceiver(kind, { direction: 'recvonly' });
                 transceiver.onTrack.subscribe(track => track.onReceiveRtp.subscribe(() => {
                     packets[kind] += 1;
-                    if (packets[plays] > PACKETS) done('plays');
+                    if (plays.every(kind => packets[kind] > PACKETS)) done('plays');
                 }));
             }
         });
@@ -46,7 +46,7 @@ async function attempt(stream, plays, kinds, bundlePolicy) {
 
 for (const policy of ['balanced', 'max-compat', 'max-bundle']) {
     for (const kinds of [['video', 'audio'], ['audio', 'video']]) {
-        for (const [stream, plays] of [['sound', 'audio'], ['picture', 'video']]) {
+        for (const [stream, plays] of [['sound', ['audio']], ['picture', ['video']], ['film', kinds]]) {
             console.log(`${stream}, ${policy}, ${kinds.join(' ')}: ${await attempt(stream, plays, kinds, policy)}`);
         }
     }
