@@ -39,6 +39,14 @@ pub(crate) fn build() -> Result<()> {
     Ok(())
 }
 
+/// Compiles what Trunk compiles, with the same arguments, before Trunk is there (index.html has the profile).
+pub(crate) fn cargo() -> Result<Command> {
+    let mut cargo = Wasm::find()?.command("cargo");
+    cargo.args(["build", "--target=wasm32-unknown-unknown"]);
+    cargo.args(["--package", "client", "--bins", "--profile", "web"]);
+    Ok(cargo)
+}
+
 fn trunk() -> Result<Command> {
     let mut trunk = Wasm::find()?.command("trunk");
     trunk.args(["build", "--release"]);

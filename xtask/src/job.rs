@@ -68,6 +68,14 @@ impl Step {
         }
     }
 
+    /// How long it takes, as far as that is known; steps side by side share the cores.
+    fn expected(&self) -> Duration {
+        match &self.work {
+            Work::One(_) => self.about.unwrap_or_default(),
+            Work::SideBySide(lanes) => lanes.iter().flatten().map(Step::expected).sum(),
+        }
+    }
+
     /// The name with its time; of steps side by side, those that begin.
     fn announcement(&self) -> String {
         match (&self.work, self.about) {
@@ -95,6 +103,7 @@ pub(crate) fn run(steps: Vec<Step>) -> Result<Times> {
     let began = Instant::now();
     let job = Job {
         total: steps.iter().map(Step::count).sum(),
+        left: Mutex::new(steps.iter().map(Step::expected).sum()),
         begun: AtomicUsize::new(0),
         failed: AtomicBool::new(false),
         times: Mutex::default(),
@@ -111,6 +120,8 @@ pub(crate) fn run(steps: Vec<Step>) -> Result<Times> {
 
 struct Job {
     total: usize,
+    /// What the steps that have not ended take.
+    left: Mutex<Duration>,
     begun: AtomicUsize,
     failed: AtomicBool,
     times: Mutex<Vec<(String, Duration)>>,
@@ -141,16 +152,22 @@ impl Job {
         if let Some(next) = next {
             let _ = write!(line, "; then {next}");
         }
+        let expected = step.expected();
         let Work::One(work) = step.work else {
             return Ok(());
         };
         let (name, total) = (step.name, self.total);
         let number = self.begun.fetch_add(1, Relaxed) + 1;
+        let left = *self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if left > expected {
+            let _ = write!(line, "; to the end about {}", spoken(left));
+        }
         println!("[{number}/{total}] {line}");
         let began = Instant::now();
         work().with_context(|| format!("step '{name}' failed"))?;
         let took = began.elapsed();
         println!("[{number}/{total}] {name}: {:.1} s", took.as_secs_f64());
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) -= expected;
         let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         times.push((name, took));
         Ok(())
@@ -262,6 +279,7 @@ mod tests {
         ];
         let lanes = Step::side_by_side(lanes);
         assert_eq!(lanes.count(), 3);
+        assert_eq!(lanes.expected().as_secs(), 120, "as far as it is known");
         assert_eq!(
             lanes.announcement(),
             "tools, about 2 min and server, about 20 s"

@@ -96,6 +96,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
     // A third-party viewer of the tests, in a workspace of its own.
     ("whepsrc", &[]),
+    // Programs that xtask compiles, in a workspace of their own.
+    ("bindgen-tools", &[]),
 ];
 
 /// Crates that only these packages may depend on.

@@ -27,30 +27,36 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     become_program(&mut server(args)?)
 }
 
-/// The server is compiled beside the tools and the client: much of the client's time is one link, by one core.
+/// Two lists at the same time: the tools, then the bundle; and the downloads, the client, the server. Tools keep both cores busy for a
+/// part of their time only. The server is last, as nothing waits for it.
 fn build_together(missing: SetUp) -> Vec<Step> {
     let SetUp {
-        mut downloads,
-        mut tools,
+        downloads: mut compiled,
+        tools: mut bundled,
         last,
     } = missing;
-    let (downloaded, wait) = mpsc::channel();
+    // Where Trunk is there, it calls cargo at once.
+    if !bundled.is_empty() && !bundle::is_fresh() {
+        let client = Step::new("client", || child::run(bundle::cargo()?.arg("--quiet")));
+        compiled.push(client.about(70));
+    }
+    let (ready, wait) = mpsc::channel();
     let mut cargo = release_build("server", "server");
     // Of two that draw their progress in one terminal, neither can be read.
     cargo.arg("--quiet");
     let server = Step::new("server", move || {
         // Nobody waits where a tool could not be compiled.
-        let _ = downloaded.send(());
+        let _ = ready.send(());
         child::run(&mut cargo)
     });
-    downloads.push(server.about(130));
-    let client = Step::new("client", move || {
-        wait.recv()
-            .context("something that the client needs could not be installed")?;
+    compiled.push(server.about(110));
+    bundled.push(Step::new("bundle of the client", move || {
+        wait.recv().context(
+            "the client could not be compiled, or something that it needs not installed",
+        )?;
         bundle::build()
-    });
-    tools.push(client.about(90));
-    let mut steps = vec![Step::side_by_side(vec![downloads, tools])];
+    }));
+    let mut steps = vec![Step::side_by_side(vec![compiled, bundled])];
     steps.extend(last);
     steps
 }

@@ -47,8 +47,9 @@ pub(crate) fn missing(scope: Scope) -> Result<Vec<Missing>> {
     let bindgen = workspace::locked_version("wasm-bindgen")?;
     let mut missing = Vec::new();
     // The generated JavaScript and the compiled code must agree to the patch version.
-    if !is_version("wasm-bindgen", &bindgen) || !has("wasm-bindgen-test-runner") {
-        missing.push(from_crates_io("wasm-bindgen-cli", &bindgen, &[], 40));
+    let tests = scope.includes(Scope::Test);
+    if !is_version("wasm-bindgen", &bindgen) || tests && !has("wasm-bindgen-test-runner") {
+        missing.push(wasm_bindgen(&bindgen, tests));
     }
     if !is_version("trunk", TRUNK) {
         // Without the features that download tools and look for a newer trunk at every build.
@@ -202,19 +203,37 @@ fn from_npm(scope: Scope) -> Option<Missing> {
 }
 
 /// A program from the Rust registry, compiled once, in about these seconds on two cores.
-fn from_crates_io(
-    package: &'static str,
-    version: &str,
-    features: &[&str],
-    seconds: u64,
-) -> Missing {
-    let install = [package, "--version", version];
+fn from_crates_io(package: &str, version: &str, features: &[&str], seconds: u64) -> Missing {
+    let install = [&[package, "--version", version], features].concat();
+    let name = format!("{package} {version}");
+    let description = format!("{name} from the Rust registry, compiled once, in .tools");
+    compiled(name, description, &install, seconds)
+}
+
+/// The package in xtask/bindgen: wasm-bindgen without what Trunk does not ask of it; for tests with their runner.
+fn wasm_bindgen(version: &str, tests: bool) -> Missing {
+    let (package, seconds) = (["--path", "xtask/bindgen", "--force"], 15);
+    let (runner, features, seconds) = match tests {
+        false => ("", &[][..], seconds),
+        true => (
+            " and its runner of tests",
+            &["--features", "tests"][..],
+            2 * seconds,
+        ),
+    };
+    let name = format!("wasm-bindgen {version}");
+    let description =
+        format!("{name}{runner}, by the crates of the Rust registry, compiled once, in .tools");
+    compiled(name, description, &[&package, features].concat(), seconds)
+}
+
+/// What `cargo install` compiles with these arguments, in about these seconds on two cores.
+fn compiled(name: String, description: String, install: &[&str], seconds: u64) -> Missing {
     let mut cargo = command("cargo");
     cargo
         .args(["install", "--locked", "--root"])
         .arg(workspace::tools())
         .args(install)
-        .args(features)
         // Dependencies of several tools are compiled once.
         .env("CARGO_TARGET_DIR", build_folder())
         // The tools run for seconds: fast compiling matters more than fast code.
@@ -226,13 +245,11 @@ fn from_crates_io(
         cargo.arg("--quiet");
     }
     let by_hand = ["cargo install --locked --root .tools"].iter();
-    let by_hand: Vec<_> = by_hand.chain(&install).chain(features).copied().collect();
+    let by_hand: Vec<_> = by_hand.chain(install).copied().collect();
     Missing {
-        description: format!(
-            "{package} {version} from the Rust registry, compiled once, in .tools"
-        ),
+        description,
         by_hand: vec![by_hand.join(" ")],
-        step: Step::command(format!("{package} {version}"), cargo).about(seconds),
+        step: Step::command(name, cargo).about(seconds),
         compiled: true,
     }
 }
@@ -244,6 +261,20 @@ fn build_folder() -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn our_wasm_bindgen_is_of_the_version_that_the_client_has() {
+        let version = workspace::locked_version("wasm-bindgen").expect("the client uses it");
+        let manifest = workspace::root().join("xtask/bindgen/Cargo.toml");
+        let manifest = fs::read_to_string(manifest).expect("a package");
+        for line in [
+            format!("\nversion = \"{version}\""),
+            format!("\nwasm-bindgen-cli = {{ version = \"={version}\""),
+            format!("\nwasm-bindgen-cli-support = \"={version}\""),
+        ] {
+            assert!(manifest.contains(&line), "{line}");
+        }
+    }
 
     #[test]
     fn the_version_of_wasm_opt_is_the_third_word() {
