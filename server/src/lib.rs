@@ -37,6 +37,7 @@ use tokio::sync::watch;
 use crate::config::{Config, IceMode, Switch};
 use crate::http::client_counting::ClientCounting;
 use crate::http::ice::Ice;
+use crate::http::page::Builds;
 use crate::http::router::{App, router};
 use connection::Viewers;
 use connection::{Options, SetupError};
@@ -132,7 +133,7 @@ impl Server {
             },
             rooms: rooms.clone(),
             cors_origins: config.cors_origins.clone(),
-            dist: config.dist.clone(),
+            builds: Arc::new(Builds::open(config.dist.clone())),
             started: Instant::now(),
         });
         Ok(Self {
@@ -169,6 +170,7 @@ impl Server {
     /// Serves until `shutdown` completes. Then rooms and viewers are closed, and the sources are joined.
     pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(false);
+        let pages = tokio::spawn(self.app.builds.clone().follow());
         let mut listening = tokio::spawn(http::listen::serve(listener, router(self.app), stopped));
         let sweeps = tokio::spawn(self.rooms.clone().run_sweeps());
         let viewers = self.viewers.clone();
@@ -183,6 +185,7 @@ impl Server {
             _ = &mut listening => {}
         }
         stop.send_replace(true);
+        pages.abort();
         sweeps.abort();
         addresses.abort();
         sent.abort();

@@ -58,6 +58,10 @@ pub(super) enum HttpError {
     /// No WebSocket can be opened, for this reason.
     #[error("{0}")]
     NoSocket(String),
+    #[error(
+        "None of the codings that the Accept-Encoding header allows is there; leave identity among them."
+    )]
+    NoCoding,
     #[error("The stream took too long to start. Try again in a moment.")]
     Stalled,
 }
@@ -103,6 +107,7 @@ impl HttpError {
             Self::BadPath | Self::BadQuery | Self::BadBody | Self::BadRoom(_) => {
                 (S::BAD_REQUEST, None)
             }
+            Self::NoCoding => (S::NOT_ACCEPTABLE, None),
             Self::WrongType { .. } => (S::UNSUPPORTED_MEDIA_TYPE, None),
             Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, None),
             Self::TooSlow => (S::REQUEST_TIMEOUT, None),

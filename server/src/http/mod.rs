@@ -9,26 +9,30 @@
 //! | `streams` | the list of streams, posters, health |
 //! | `metrics` | counters for Prometheus |
 //! | [`ice`] | STUN and TURN servers for clients, with credentials that expire |
-//! | `spa` | the web page |
+//! | [`page`] | the web page |
 //! | [`client_counting`] | the address by which the client of a request is counted |
 //! | `body` | request bodies, limited in size and time |
 //! | `cors` | cross-origin requests |
+//! | `content_coding` | which content coding a request gets |
+//! | `compression` | compression of what the API answers |
 //! | `path` | the path of a request, without superfluous slashes |
 //! | `error` | errors, and their status and sentence |
 //! | [`listen`] | the accept loop, with timeouts |
 
 mod body;
 pub mod client_counting;
+mod compression;
+mod content_coding;
 mod cors;
 mod error;
 pub mod ice;
 pub mod listen;
 mod metrics;
 mod offer;
+pub mod page;
 mod path;
 pub mod router;
 mod session;
-mod spa;
 mod streams;
 mod whep;
 mod ws;

@@ -1,16 +1,16 @@
 //! The route table.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
 use super::client_counting::ClientCounting;
 use super::ice::{self, Ice};
-use super::{cors, error, metrics, offer, session, spa, streams, whep, ws};
+use super::page::{self, Builds};
+use super::{compression, cors, error, metrics, offer, session, streams, whep, ws};
 use connection::Viewers;
 use room::registry::RoomRegistry;
 use stream::registry::Registry;
@@ -26,12 +26,19 @@ pub struct App {
     pub ice: Ice,
     /// Allowed origins; empty: all.
     pub cors_origins: Vec<String>,
-    /// The folder of the built client.
-    pub dist: PathBuf,
+    /// The built client.
+    pub builds: Arc<Builds>,
     pub started: Instant,
 }
 
 pub fn router(app: Arc<App>) -> Router {
+    // Nothing in their answers is secret.
+    let compressed = Router::new()
+        .route("/api/streams", get(streams::list))
+        .route("/api/streams/{name}", get(streams::one))
+        .route("/api/health", get(streams::health))
+        .route("/metrics", get(metrics::metrics))
+        .route_layer(from_fn(compression::compress));
     Router::new()
         .route("/offer", post(offer::offer))
         .route(
@@ -46,14 +53,11 @@ pub fn router(app: Arc<App>) -> Router {
                 .patch(session::patch)
                 .delete(session::end),
         )
-        .route("/api/streams", get(streams::list))
-        .route("/api/streams/{name}", get(streams::one))
+        .merge(compressed)
         .route("/api/streams/{name}/poster.jpg", get(streams::poster))
         .route("/api/ice", get(ice::config))
-        .route("/api/health", get(streams::health))
-        .route("/metrics", get(metrics::metrics))
         .route("/ws", get(ws::open))
-        .fallback(spa::page)
+        .fallback(page::page)
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(from_fn_with_state(app.clone(), cors::allow))
         .with_state(app)

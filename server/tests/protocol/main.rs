@@ -15,6 +15,7 @@ mod limits;
 mod live;
 mod malformed_offers;
 mod offer;
+mod page;
 mod plain_relay;
 mod program;
 mod publishing;
