@@ -13,7 +13,7 @@ use crate::pages::not_found::NotFound;
 use crate::pages::room::Room;
 use crate::pages::rooms::Rooms;
 use crate::pages::settings::Settings;
-use crate::pages::watch::{Embedded, Watch};
+use crate::pages::watch::{Embedded, EmbeddedFirst, Watch};
 use crate::state::route::Route;
 
 /// Puts the client into the document's body.
@@ -30,7 +30,7 @@ fn Root() -> impl IntoView {
     if app.embedded {
         let player = move || match route.get() {
             Route::Watch(name) => view! { <Embedded name /> }.into_any(),
-            other => view! { <NotFound address=other.to_string() /> }.into_any(),
+            _ => view! { <EmbeddedFirst /> }.into_any(),
         };
         return player.into_any();
     }

@@ -1,5 +1,6 @@
 //! States of a page without its data: loading, failed, stale, no server. Each has a title, a sentence and the next step as a button.
 
+use super::page_link::page_link;
 use super::reactive::click_handler;
 use leptos::prelude::*;
 
@@ -17,7 +18,7 @@ pub(crate) fn LoadError(error: HttpError, #[prop(into)] retry: Callback<()>) -> 
             <p class="quiet">{text}</p>
             <div class="row">
                 <button class="button" id="retry" on:click=click_handler(move || retry.run(()))>{app.localized(|text| text.try_again)}</button>
-                <a class="button plain" href="#/settings">{move || app.common().change_server}</a>
+                {page_link(app, "#/settings", "button plain", |app| app.common().change_server)}
             </div>
         </section>
     }
@@ -32,7 +33,7 @@ pub(crate) fn NoServer() -> impl IntoView {
             <h2>{move || app.common().no_server}</h2>
             <p class="quiet">{move || app.common().no_server_text}</p>
             <div class="row">
-                <a class="button" href="#/settings">{move || app.common().change_server}</a>
+                {page_link(app, "#/settings", "button", |app| app.common().change_server)}
             </div>
         </section>
     }

@@ -13,6 +13,7 @@ pub(crate) mod icon;
 pub(crate) mod load_status;
 pub(crate) mod nav_bar;
 pub(crate) mod overlay;
+pub(crate) mod page_link;
 pub(crate) mod people;
 pub(crate) mod phase_text;
 pub(crate) mod player;

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use super::audio::{AudioControl, play};
 use super::icon::{Icon, icon};
+use super::page_link::page_link;
 use super::phase_text;
 use crate::hooks::app::use_app;
 use crate::hooks::player::Player;
@@ -49,7 +50,7 @@ pub(crate) fn Overlay(
             Phase::Failed(_) => OverlayKind::Failed,
         })
     });
-    let unreachable = move || {
+    let unreachable = memo(move || {
         player.phase.with(|phase| {
             matches!(
                 phase,
@@ -61,7 +62,7 @@ pub(crate) fn Overlay(
                 }
             )
         })
-    };
+    });
     let title = move || {
         player
             .phase
@@ -76,11 +77,7 @@ pub(crate) fn Overlay(
         move |id: &'static str, label: fn(&'static crate::i18n::Text) -> &'static str| {
             view! { <button id=id class="button" on:click=click_handler(move || player.start())>{move || label(app.text())}</button> }
         };
-    let all_streams = move || {
-        (!app.embedded).then(
-            || view! { <a class="button plain" href="#/">{app.localized(|text| text.all_streams)}</a> },
-        )
-    };
+    let all_streams = move || page_link(app, "#/", "button plain", |app| app.text().all_streams);
     let message = move |steps: AnyView| {
         view! {
             <div class="overlay message">
@@ -126,9 +123,7 @@ pub(crate) fn Overlay(
         OverlayKind::Lost => message(
             view! {
                 {start_button("try-now", |text| text.try_now)}
-                <Show when=move || unreachable() && !app.embedded>
-                    <a class="button plain" href="#/settings">{move || app.common().change_server}</a>
-                </Show>
+                {move || unreachable.get().then(|| page_link(app, "#/settings", "button plain", |app| app.common().change_server))}
             }
             .into_any(),
         ),

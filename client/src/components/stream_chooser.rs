@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use shared::api::StreamList;
 
 use super::load_status::{LoadError, Loading, NoServer};
+use super::page_link::page_link;
 use super::stream_select::StreamSelect;
 use crate::hooks::app::use_app;
 use crate::hooks::poll::use_poll;
@@ -26,17 +27,28 @@ pub(crate) fn StreamChooser(
 ) -> impl IntoView {
     let app = use_app();
     let list = use_poll::<StreamList>(app, || "api/streams".to_owned(), 10_000.0);
+    // The first stays, when another stream comes before it.
+    let first = StoredValue::new(None::<String>);
     let chosen = memo(move || {
         name.clone().or_else(|| {
             list.value.with(|list| {
-                let mut streams = list.value()?.streams.iter();
-                let first = streams.find(|stream| !with_video || stream.video.is_some());
-                first.map(|stream| stream.name.clone())
+                let streams = list.value()?.streams.iter();
+                let mut names = streams
+                    .filter(|stream| !with_video || stream.video.is_some())
+                    .map(|stream| &stream.name);
+                let kept = first.get_value();
+                let kept = kept.filter(|kept| names.clone().any(|name| name == kept));
+                let chosen = kept.or_else(|| names.next().cloned());
+                first.set_value(chosen.clone());
+                chosen
             })
         })
     });
-    move || match (app.server.get(), chosen.get()) {
+    move || {
+        match (app.server.get(), chosen.get()) {
         (Some(None), _) => view! { <NoServer /> }.into_any(),
+        // The player fills its frame.
+        (_, Some(name)) if app.embedded => show(name),
         (_, Some(name)) => view! {
             <StreamSelect
                 list=list.value
@@ -56,10 +68,11 @@ pub(crate) fn StreamChooser(
                 <section class="state card" data-state="empty">
                     <h2>{none(app.text())}</h2>
                     <p class="quiet">{app.text().no_streams_text}</p>
-                    <div class="row"><a class="button" href="#/">{app.text().all_streams}</a></div>
+                    <div class="row">{page_link(app, "#/", "button", |app| app.text().all_streams)}</div>
                 </section>
             }
             .into_any(),
         }),
+    }
     }
 }

@@ -38,11 +38,18 @@ impl App {
         let settings = RwSignal::new(load());
         effect(move || save(&settings.get()));
 
-        let route = RwSignal::new(Route::first(&hash, query(&search, "stream").as_deref()));
+        let embedded = query(&search, "embed").as_deref() == Some("1");
+        let stream = query(&search, "stream");
+        let route = RwSignal::new(match embedded {
+            true => Route::embedded(&hash, stream.as_deref()),
+            false => Route::first(&hash, stream.as_deref()),
+        });
         let listener = Listener::new(&window(), "hashchange", move |_| {
-            route.set(Route::parse(
-                &window().location().hash().unwrap_or_default(),
-            ));
+            let hash = window().location().hash().unwrap_or_default();
+            route.set(match embedded {
+                true => Route::embedded(&hash, stream.as_deref()),
+                false => Route::parse(&hash),
+            });
         });
         let listener = StoredValue::new_local(Some(listener));
         on_cleanup(move || {
@@ -88,7 +95,6 @@ impl App {
             sure.then_some(found)
         });
 
-        let embedded = query(&search, "embed").as_deref() == Some("1");
         Self {
             settings,
             route,

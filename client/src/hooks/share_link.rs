@@ -20,6 +20,11 @@ pub(crate) fn room_link(app: App, name: &str) -> String {
     link(app, "", &Route::Room(name.to_owned()).to_string())
 }
 
+/// The address of a page.
+pub(crate) fn page_address(app: App, fragment: &str) -> String {
+    link(app, "", fragment)
+}
+
 /// The server is named unless the bundle comes from it.
 fn link(app: App, query: &str, fragment: &str) -> String {
     let location = window().location();

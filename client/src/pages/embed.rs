@@ -20,8 +20,7 @@ const TWENTY_LINES: &str = r#"<video id="video" autoplay muted playsinline contr
 <script type="module">
   const pc = new RTCPeerConnection();
   const video = document.getElementById("video");
-  video.srcObject = new MediaStream();
-  pc.ontrack = (event) => video.srcObject.addTrack(event.track);
+  pc.ontrack = (event) => video.srcObject = event.streams[0];
   pc.addTransceiver("video", { direction: "recvonly" });
   pc.addTransceiver("audio", { direction: "recvonly" });
   const offer = await pc.createOffer();

@@ -8,6 +8,7 @@ use shared::api::StreamInfo;
 use crate::components::copy_button::CopyButton;
 use crate::components::player::VideoPlayer;
 use crate::components::statistics::Statistics;
+use crate::components::stream_chooser::StreamChooser;
 use crate::hooks::app::{App, use_app, use_title};
 use crate::hooks::player::use_player;
 use crate::hooks::poll::{Poll, use_poll};
@@ -103,6 +104,20 @@ pub(crate) fn Embedded(name: String) -> impl IntoView {
                 muted=true
             />
         </main>
+    }
+}
+
+/// The same without a name: the first stream.
+#[component]
+pub(crate) fn EmbeddedFirst() -> impl IntoView {
+    view! {
+        <StreamChooser
+            name=None
+            with_video=false
+            page=|_| Route::Gallery
+            none=|text| text.no_streams_embed
+            show=|name| view! { <Embedded name /> }.into_any()
+        />
     }
 }
 

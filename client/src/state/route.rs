@@ -50,6 +50,15 @@ impl Route {
             _ => Self::parse(hash),
         }
     }
+
+    /// The page of a player in a frame of another site: the stream of the fragment, else that of `?stream=`. [`Self::Gallery`]: the first stream.
+    pub fn embedded(hash: &str, stream: Option<&str>) -> Self {
+        match (Self::parse(hash), stream) {
+            (Self::Watch(name), _) => Self::Watch(name),
+            (_, Some(name)) => Self::Watch(name.to_owned()),
+            (_, None) => Self::Gallery,
+        }
+    }
 }
 
 /// The fragment, with `#`.
@@ -183,6 +192,17 @@ mod tests {
         );
         assert_eq!(Route::first("", None), Route::Gallery);
         assert_eq!(Route::first("", Some("")), Route::Gallery);
+    }
+
+    #[test]
+    fn a_player_in_a_frame_shows_a_stream_whatever_its_fragment() {
+        let watch = |name: &str| Route::Watch(name.into());
+        for hash in ["", "#", "#/", "#/settings", "#/nowhere", "#/watch/"] {
+            assert_eq!(Route::embedded(hash, Some("a b")), watch("a b"), "{hash}");
+            assert_eq!(Route::embedded(hash, None), Route::Gallery, "{hash}");
+        }
+        assert_eq!(Route::embedded("#/watch/b", Some("a")), watch("b"));
+        assert_eq!(Route::embedded("#/watch/b", None), watch("b"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod colors;
 mod connection_test;
 mod cross_origin;
 mod demotion;
+mod embeds;
 mod file_transfer;
 mod foreign;
 mod frame_skips;
