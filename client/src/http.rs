@@ -25,6 +25,16 @@ pub enum HttpError {
     Unreadable,
 }
 
+impl HttpError {
+    /// The server asks to wait this long.
+    pub fn retry_after_ms(&self) -> u64 {
+        match self {
+            Self::Status { retry_after, .. } => u64::from(retry_after.unwrap_or(0)) * 1_000,
+            Self::Unreachable | Self::Unreadable => 0,
+        }
+    }
+}
+
 /// A successful response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpResponse {

@@ -17,6 +17,7 @@
 //! | [`transfer`] | progress, integrity and speed of a file transfer |
 //! | [`ice_candidate`] | candidates in descriptions of other clients: well-formed, of a bounded number |
 //! | [`hex`] | bytes as hexadecimal text |
+//! | [`retry`] | when what failed is tried again: a back-off with jitter |
 //! | [`safety`] | the code that two users compare to exclude a man-in-the-middle |
 
 pub mod api;
@@ -33,6 +34,7 @@ pub mod ice_candidate;
 pub mod negotiation;
 mod peer_id;
 pub mod plain_text;
+pub mod retry;
 pub mod safety;
 pub mod signaling;
 pub mod transfer;

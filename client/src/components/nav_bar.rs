@@ -10,7 +10,7 @@ use crate::http::HttpError;
 use crate::state::remote::RemoteData;
 use crate::state::route::Route;
 
-const ASK_EVERY_MS: f64 = 5_000.0;
+const ASK_EVERY_MS: u64 = 5_000;
 
 #[component]
 pub(crate) fn NavBar() -> impl IntoView {

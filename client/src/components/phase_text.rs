@@ -8,7 +8,7 @@ pub(crate) fn status(
     phase: &Phase,
     shown: bool,
     behind: Option<f64>,
-    now: f64,
+    now: u64,
     text: &Text,
 ) -> String {
     match phase {
@@ -23,7 +23,7 @@ pub(crate) fn status(
         Phase::Restarting => text.restarting.to_owned(),
         Phase::Closed => text.closed_by_server.to_owned(),
         Phase::Waiting { until, .. } => {
-            (text.reconnecting_in)(((until - now) / 1_000.0).ceil().max(0.0) as u32)
+            (text.reconnecting_in)(until.saturating_sub(now).div_ceil(1_000) as u32)
         }
         Phase::Reconnecting { .. } => text.reconnecting.to_owned(),
         Phase::Ended => text.ended.to_owned(),

@@ -79,9 +79,9 @@ pub(crate) fn VideoPlayer(
     // Without the delay and the countdown, which change every second: a screen reader reads each state once.
     let announced = memo(move || match player.phase.get() {
         Phase::Waiting { cause, .. } => {
-            phase_text::status(&Phase::Reconnecting { cause }, false, None, 0.0, app.text())
+            phase_text::status(&Phase::Reconnecting { cause }, false, None, 0, app.text())
         }
-        phase => phase_text::status(&phase, player.shown.get(), None, 0.0, app.text()),
+        phase => phase_text::status(&phase, player.shown.get(), None, 0, app.text()),
     });
     view! {
         <div

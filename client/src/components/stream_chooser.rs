@@ -26,7 +26,7 @@ pub(crate) fn StreamChooser(
     show: fn(String) -> AnyView,
 ) -> impl IntoView {
     let app = use_app();
-    let list = use_poll::<StreamList>(app, || "api/streams".to_owned(), 10_000.0);
+    let list = use_poll::<StreamList>(app, || "api/streams".to_owned(), 10_000);
     // The first stays, when another stream comes before it.
     let first = StoredValue::new(None::<String>);
     let chosen = memo(move || {

@@ -1,6 +1,7 @@
 //! Shared by all pages: settings, language, server and route.
 
 use super::derived::{effect, memo};
+use super::wake::{self, Wake};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -23,6 +24,8 @@ pub(crate) struct App {
     pub(crate) lang: Memo<Lang>,
     /// `None` while `config.json` is being fetched, `Some(None)` when there is no server.
     pub(crate) server: Memo<Option<Option<Server>>>,
+    /// Set whenever what is waited for should be tried at once; see [`wake::use_wake`].
+    pub(crate) woken: RwSignal<Option<Wake>>,
     /// `?embed=1`: shows only the player.
     pub(crate) embedded: bool,
 }
@@ -100,6 +103,7 @@ impl App {
             route,
             lang,
             server,
+            woken: wake::start(),
             embedded,
         }
     }

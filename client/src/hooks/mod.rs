@@ -18,4 +18,5 @@ pub(crate) mod save;
 pub(crate) mod share_link;
 pub(crate) mod transfer_board;
 pub(crate) mod visited;
+pub(crate) mod wake;
 pub(crate) mod window;

@@ -14,10 +14,11 @@ use web_sys::{MediaStream, PageTransitionEvent};
 use self::queries::{ice_servers, kinds_of};
 use super::app::App;
 use super::report;
+use super::wake::use_wake;
 use crate::http::{self, HttpError};
 use crate::rtc::listener::Listener;
 use crate::rtc::media_receiver::MediaReceiverEvent;
-use crate::rtc::timer::{Timer, now};
+use crate::rtc::timer::{Timer, now, now_ms};
 use crate::rtc::whep::WhepSession;
 use crate::state::frame_skips::FrameSkips;
 use crate::state::route::encode;
@@ -43,7 +44,7 @@ pub(crate) struct Player {
     pub(crate) figures: RwSignal<Figures>,
     pub(crate) plots: RwSignal<Plots>,
     /// The time during a countdown, on the clock of [`Phase::Waiting`].
-    pub(crate) clock: RwSignal<f64>,
+    pub(crate) clock: RwSignal<u64>,
     app: App,
     name: StoredValue<String>,
     resources: StoredValue<PlayerResources, LocalStorage>,
@@ -76,15 +77,12 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
         skipping: RwSignal::new(false),
         figures: RwSignal::new(Figures::default()),
         plots: RwSignal::new(Plots::default()),
-        clock: RwSignal::new(0.0),
+        clock: RwSignal::new(0),
         app,
         name: StoredValue::new(name),
         resources: StoredValue::new_local(PlayerResources::default()),
     };
     let listeners = vec![
-        Listener::new(&window(), "online", move |_| {
-            player.send(SessionEvent::Online)
-        }),
         Listener::new(&window(), "pagehide", move |_| {
             let active = player
                 .phase
@@ -111,6 +109,7 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
     player
         .resources
         .update_value(|resources| resources._listeners = listeners);
+    use_wake(app, Box::new(move |_| player.send(SessionEvent::TryNow)));
     let resources = player.resources;
     on_cleanup(move || {
         // Dropped outside the store: closing browser objects may call back into it.
@@ -142,7 +141,9 @@ impl Player {
     /// Passes an event to the state machine and runs its effects. Does nothing after the component is unmounted.
     fn send(self, event: SessionEvent) {
         let stepped = self.resources.try_update_value(|resources| {
-            let effects = resources.session.step(event, now(), js_sys::Math::random());
+            let effects = resources
+                .session
+                .step(event, now_ms(), js_sys::Math::random());
             (effects, resources.session.phase().clone())
         });
         let Some((effects, phase)) = stepped else {
@@ -167,9 +168,10 @@ impl Player {
             SessionEffect::Close => self.close(),
             SessionEffect::RestartIce => self.restart(),
             SessionEffect::QueryStream => self.query_stream(),
-            SessionEffect::SetTimer(ms) => self.set_timer(Some(Timer::after(ms, move || {
-                self.send(SessionEvent::Timer)
-            }))),
+            SessionEffect::SetTimer(ms) => self
+                .set_timer(Some(Timer::after(ms as f64, move || {
+                    self.send(SessionEvent::Timer)
+                }))),
             SessionEffect::ClearTimer => self.set_timer(None),
         }
     }
@@ -183,8 +185,8 @@ impl Player {
 
     fn set_countdown(self, phase: &Phase) {
         let waiting = matches!(phase, Phase::Waiting { .. });
-        self.clock.set(now());
-        let timer = waiting.then(|| Timer::every(COUNTDOWN_MS, move || self.clock.set(now())));
+        self.clock.set(now_ms());
+        let timer = waiting.then(|| Timer::every(COUNTDOWN_MS, move || self.clock.set(now_ms())));
         drop(
             self.resources
                 .try_update_value(|resources| std::mem::replace(&mut resources.countdown, timer)),

@@ -12,8 +12,9 @@ use web_sys::PageTransitionEvent;
 use super::app::App;
 use super::room_client::RoomClient;
 use super::room_storage::RoomStorage;
+use super::wake::use_wake;
 use crate::rtc::listener::Listener;
-use crate::rtc::timer::Timer;
+use crate::rtc::timer::{Timer, wall_ms};
 use crate::state::join::JoinEvent;
 use crate::state::room::{JoinState, Note, Person, Transfer};
 
@@ -36,7 +37,7 @@ pub(crate) struct RoomHandle {
 struct RoomResources {
     client: Rc<RoomClient>,
     _timer: Timer,
-    _listeners: [Listener; 3],
+    _hidden: Listener,
 }
 
 /// Opens the room `name`. Joins as soon as the settings have a server and a name.
@@ -52,31 +53,17 @@ pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
         client: StoredValue::new_local(None),
     };
     let client = RoomClient::new(app, name, storage, room);
-    let on = |event: &'static str, act: fn(&Rc<RoomClient>, web_sys::Event)| {
-        let client = Rc::downgrade(&client);
-        Listener::new(&window(), event, move |event| {
-            if let Some(client) = client.upgrade() {
-                act(&client, event);
-            }
-        })
-    };
-    let listeners = [
-        on("online", |client, _| {
-            client.step(JoinEvent::Online);
-            if let Some(mesh) = client.mesh() {
-                mesh.restart_ice();
-            }
-        }),
-        on("pagehide", |client, event| {
-            let kept = event.unchecked_into::<PageTransitionEvent>().persisted();
+    let weak = Rc::downgrade(&client);
+    let hidden = Listener::new(&window(), "pagehide", move |event| {
+        let kept = event.unchecked_into::<PageTransitionEvent>().persisted();
+        if let Some(client) = weak.upgrade() {
             client.hide(!kept);
-        }),
-        on("pageshow", |client, event| {
-            if event.unchecked_into::<PageTransitionEvent>().persisted() {
-                client.step(JoinEvent::Online);
-            }
-        }),
-    ];
+        }
+    });
+    use_wake(
+        app,
+        Box::new(move |wake| room.with(|client| client.wake(wake))),
+    );
     let weak = Rc::downgrade(&client);
     let timer = Timer::every(TICK_MS, move || {
         if let Some(client) = weak.upgrade() {
@@ -86,7 +73,7 @@ pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
     room.client.set_value(Some(RoomResources {
         client,
         _timer: timer,
-        _listeners: listeners,
+        _hidden: hidden,
     }));
     effect(move || {
         let known = app.server_now().is_some();
@@ -179,9 +166,4 @@ impl RoomHandle {
             act(&client);
         }
     }
-}
-
-/// Milliseconds since 1970.
-pub(crate) fn wall_ms() -> u64 {
-    js_sys::Date::now() as u64
 }

@@ -13,11 +13,12 @@ use wasm_bindgen::JsValue;
 
 use super::app::App;
 use super::files::Files;
-use super::room::{RoomHandle, wall_ms};
+use super::room::RoomHandle;
 use super::room_storage::RoomStorage;
+use super::wake::Wake;
 use crate::rtc::mesh::Mesh;
 use crate::rtc::signaling::{SignalingEvent, SignalingSocket};
-use crate::rtc::timer::{Timer, now};
+use crate::rtc::timer::{Timer, now, now_ms, wall_ms};
 use crate::state::join::{JoinEffect, JoinEvent, JoinMachine};
 use crate::state::room::JoinState;
 
@@ -110,6 +111,13 @@ impl RoomClient {
         self.step(JoinEvent::Join);
     }
 
+    pub(crate) fn wake(&self, wake: Wake) {
+        self.step(JoinEvent::TryNow);
+        if let (Wake::Network, Some(mesh)) = (wake, self.mesh()) {
+            mesh.restart_ice();
+        }
+    }
+
     /// About once a second.
     pub(crate) fn tick(&self) {
         self.step(JoinEvent::Tick);
@@ -117,7 +125,7 @@ impl RoomClient {
         if self.ticks.get().is_multiple_of(CLAIM_EVERY_TICKS) {
             self.storage.claim(wall_ms());
         }
-        let now = wall_ms();
+        let now = now_ms();
         let mut expired = Vec::new();
         self.typing_peers.borrow_mut().retain(|(peer, until)| {
             let typing = now < *until;
@@ -135,7 +143,7 @@ impl RoomClient {
     pub(crate) fn step(&self, event: JoinEvent) {
         let (effects, state) = {
             let mut join = self.join.borrow_mut();
-            let effects = join.step(event, now() as u64, js_sys::Math::random());
+            let effects = join.step(event, now_ms(), js_sys::Math::random());
             (effects, join.state().clone())
         };
         let before = self.room.join_state.try_get_untracked();

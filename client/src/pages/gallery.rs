@@ -14,7 +14,7 @@ use crate::i18n::format::duration;
 use crate::state::remote::RemoteData;
 use crate::state::route::Route;
 
-const ASK_EVERY_MS: f64 = 3_000.0;
+const ASK_EVERY_MS: u64 = 3_000;
 
 #[component]
 pub(crate) fn Gallery() -> impl IntoView {

@@ -16,7 +16,7 @@ use crate::hooks::share_link::stream_link;
 use crate::i18n::describe::delivery;
 use crate::state::route::{Route, encode};
 
-const ASK_EVERY_MS: f64 = 5_000.0;
+const ASK_EVERY_MS: u64 = 5_000;
 
 #[component]
 pub(crate) fn Watch(name: String) -> impl IntoView {

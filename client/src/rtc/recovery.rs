@@ -2,13 +2,19 @@
 //!
 //! Both sides may act at once ([`shared::negotiation`]). The polite side waits longer, so that usually only one side acts.
 
+use shared::retry::{Backoff, Retry};
+
 /// The peer that arrives sends the offer; the others wait this long for it.
 const OFFER_WAIT_MS: u64 = 3_000;
 /// A path that recovers within this time needs no restart.
 const GRACE_MS: u64 = 3_000;
 /// Time for an answer to arrive and for its candidates to be checked.
 const ATTEMPT_MS: u64 = 10_000;
-const MAX_ATTEMPT_MS: u64 = 30_000;
+/// Between attempts, where that is longer.
+const BACKOFF: Backoff = Backoff {
+    first_ms: 5_000,
+    longest_ms: 30_000,
+};
 /// Every third attempt makes a new connection instead of restarting ICE.
 const RECONNECT_EVERY: u32 = 3;
 /// After more attempts the health is `Failed`; attempts go on.
@@ -44,7 +50,7 @@ pub struct Recovery {
     was_open: bool,
     /// The connection has ended: an ICE restart cannot help.
     closed: bool,
-    attempts: u32,
+    retry: Retry,
     /// When the next action is due, unless the connection is open.
     next_at: u64,
 }
@@ -57,7 +63,7 @@ impl Recovery {
             open: false,
             was_open: false,
             closed: false,
-            attempts: 0,
+            retry: Retry::new(BACKOFF, 0),
             next_at: 0,
         }
     }
@@ -65,7 +71,7 @@ impl Recovery {
     /// The server can carry signals to the other side. `offer`: this side arrived later and sends the offer.
     pub fn on_reachable(&mut self, now: u64, offer: bool) {
         self.reachable = true;
-        self.attempts = 0;
+        self.retry.reset();
         self.next_at = if offer { now } else { now + OFFER_WAIT_MS };
     }
 
@@ -76,7 +82,7 @@ impl Recovery {
     /// The chat channel is open on a connected path.
     pub fn on_open(&mut self) {
         (self.open, self.was_open, self.closed) = (true, true, false);
-        self.attempts = 0;
+        self.retry.reset();
     }
 
     /// The connection state is `disconnected`.
@@ -86,7 +92,7 @@ impl Recovery {
 
     /// The connection state is `failed`. During an attempt this does not bring the next one forward: it is how an attempt ends.
     pub fn on_ice_failed(&mut self, now: u64) {
-        if self.open || self.attempts == 0 {
+        if self.open || self.retry.failures() == 0 {
             self.schedule(now);
         }
     }
@@ -117,39 +123,32 @@ impl Recovery {
             next_at
         };
         // An attempt under way keeps its time.
-        if self.open || self.attempts == 0 {
+        if self.open || self.retry.failures() == 0 {
             self.next_at = next_at;
         }
         self.open = false;
     }
 
-    /// The action that is due now. Call about once a second.
-    pub fn tick(&mut self, now: u64) -> Option<RecoveryAction> {
+    /// The action that is due now. Call about once a second. `jitter`: 0.0 to 1.0, at random.
+    pub fn tick(&mut self, now: u64, jitter: f64) -> Option<RecoveryAction> {
         if self.open || !self.reachable || now < self.next_at {
             return None;
         }
-        self.attempts += 1;
-        let wait = (ATTEMPT_MS + u64::from(self.attempts / RECONNECT_EVERY) * ATTEMPT_MS)
-            .min(MAX_ATTEMPT_MS);
-        self.next_at = now
-            + if self.polite {
-                wait + POLITE_DELAY_MS
-            } else {
-                wait
-            };
-        Some(
-            if self.closed || self.attempts.is_multiple_of(RECONNECT_EVERY) {
-                RecoveryAction::Reconnect
-            } else {
-                RecoveryAction::RestartIce
-            },
-        )
+        let wait = self.retry.on_failed(now, jitter, ATTEMPT_MS);
+        let delay = if self.polite { POLITE_DELAY_MS } else { 0 };
+        self.next_at = now + wait + delay;
+        let attempts = self.retry.failures();
+        Some(if self.closed || attempts.is_multiple_of(RECONNECT_EVERY) {
+            RecoveryAction::Reconnect
+        } else {
+            RecoveryAction::RestartIce
+        })
     }
 
     pub fn health(&self) -> ConnectionHealth {
         match (self.open, self.was_open) {
             (true, _) => ConnectionHealth::Open,
-            _ if self.attempts > ATTEMPTS_BEFORE_FAILED => ConnectionHealth::Failed,
+            _ if self.retry.failures() > ATTEMPTS_BEFORE_FAILED => ConnectionHealth::Failed,
             (_, true) => ConnectionHealth::Broken,
             _ => ConnectionHealth::Connecting,
         }
@@ -165,14 +164,14 @@ mod tests {
         seconds: std::ops::Range<u64>,
     ) -> Vec<(u64, RecoveryAction)> {
         seconds
-            .filter_map(|s| Some((s, recovery.tick(s * 1_000)?)))
+            .filter_map(|s| Some((s, recovery.tick(s * 1_000, 1.0)?)))
             .collect()
     }
 
     fn open() -> Recovery {
         let mut recovery = Recovery::new(false);
         recovery.on_reachable(0, true);
-        assert_eq!(recovery.tick(0), Some(RecoveryAction::RestartIce));
+        assert_eq!(recovery.tick(0, 1.0), Some(RecoveryAction::RestartIce));
         recovery.on_open();
         assert_eq!(recovery.health(), ConnectionHealth::Open);
         assert!(actions(&mut recovery, 0..100).is_empty());
@@ -211,10 +210,13 @@ mod tests {
     fn failed_ice_is_restarted_at_once() {
         let mut recovery = open();
         recovery.on_ice_failed(100_000);
-        assert_eq!(recovery.tick(100_000), Some(RecoveryAction::RestartIce));
+        assert_eq!(
+            recovery.tick(100_000, 1.0),
+            Some(RecoveryAction::RestartIce)
+        );
         // A second failure does not bring the next attempt forward.
         recovery.on_ice_failed(101_000);
-        assert_eq!(recovery.tick(102_000), None);
+        assert_eq!(recovery.tick(102_000, 1.0), None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::chat_channels::ChatEvent;
 use super::mesh::{MeshContext, MeshEvent, PeerEvent, Signal};
 use super::peer_connection::{PeerConnection, PeerConnectionEvent};
 use super::recovery::{ConnectionHealth, Recovery, RecoveryAction};
-use super::timer::now;
+use super::timer::now_ms;
 
 /// Remote candidates kept until their description arrives; a browser has a few dozen.
 const MAX_PENDING_REMOTE: usize = 128;
@@ -121,7 +121,7 @@ impl RemotePeer {
     /// About once a second.
     pub(super) fn tick(&self) {
         let mut action = None;
-        self.update(|recovery, now| action = recovery.tick(now));
+        self.update(|recovery, now| action = recovery.tick(now, js_sys::Math::random()));
         if let Some(action) = action {
             self.push(Task::Recover(action));
         }
@@ -156,7 +156,7 @@ impl RemotePeer {
 
     fn update(&self, change: impl FnOnce(&mut Recovery, u64)) {
         let mut recovery = self.recovery.get();
-        change(&mut recovery, now() as u64);
+        change(&mut recovery, now_ms());
         self.recovery.set(recovery);
         let health = recovery.health();
         if self.reported_health.replace(Some(health)) != Some(health) {

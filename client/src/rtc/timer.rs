@@ -1,4 +1,4 @@
-//! Timers that are cancelled when their Rust value is dropped.
+//! Timers that are cancelled when their Rust value is dropped, and the clocks of the client.
 
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
@@ -74,4 +74,14 @@ pub fn now() -> f64 {
     web_sys::window()
         .and_then(|window| window.performance())
         .map_or(0.0, |performance| performance.now())
+}
+
+/// The same in whole milliseconds: the clock of the state machines.
+pub fn now_ms() -> u64 {
+    now() as u64
+}
+
+/// Milliseconds since 1970, for what people read and for what other pages of this browser read. It may jump.
+pub fn wall_ms() -> u64 {
+    js_sys::Date::now() as u64
 }

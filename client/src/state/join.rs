@@ -1,7 +1,8 @@
-//! Joins a room: when to open the signaling socket, when silence means that it is dead, how long to wait before a retry.
+//! Joins a room: when to open the signaling socket, when silence means that it is dead, when to try again.
 //!
 //! Chat goes on without the socket; it is needed to connect to new peers and to recover a connection.
 
+use shared::retry::{Backoff, Retry};
 use shared::signaling::{ErrorCode, PING_INTERVAL_S};
 
 use super::room::JoinState;
@@ -14,18 +15,16 @@ const PONG_TIMEOUT_MS: u64 = 8_000;
 const SUSPECT_TIMEOUT_MS: u64 = 4_000;
 /// No tick for this long: the page was suspended, and a pong may have been missed.
 const SUSPENDED_MS: u64 = 5_000;
-const FIRST_RETRY_MS: u64 = 500;
-const MAX_RETRY_MS: u64 = 15_000;
+/// After a socket that stayed open this long, the waits start small again.
+const STABLE_AFTER_MS: u64 = 3_000;
 
 /// The state machine of the module. Times are milliseconds of a monotonic clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinMachine {
     state: JoinState,
-    tries: u32,
+    retry: Retry,
     /// When this state began.
     since: u64,
-    /// When to retry, in the state `Lost`.
-    retry_at: u64,
     pinged_at: u64,
     /// A message has to arrive by then.
     deadline: Option<u64>,
@@ -48,8 +47,8 @@ pub enum JoinEvent {
     },
     /// The socket closed or could not be opened.
     Closed,
-    /// The browser is back on a network.
-    Online,
+    /// The network or the page is back.
+    TryNow,
     /// About once a second.
     Tick,
 }
@@ -70,9 +69,8 @@ impl Default for JoinMachine {
     fn default() -> Self {
         Self {
             state: JoinState::Unnamed,
-            tries: 0,
+            retry: Retry::new(Backoff::SERVER, STABLE_AFTER_MS),
             since: 0,
-            retry_at: 0,
             pinged_at: 0,
             deadline: None,
             ticked: 0,
@@ -85,11 +83,11 @@ impl JoinMachine {
         &self.state
     }
 
-    /// `random`: 0.0 to 1.0, spreads the retries of a room's clients.
-    pub fn step(&mut self, event: JoinEvent, now: u64, random: f64) -> Vec<JoinEffect> {
+    /// `jitter`: 0.0 to 1.0, at random.
+    pub fn step(&mut self, event: JoinEvent, now: u64, jitter: f64) -> Vec<JoinEffect> {
         match event {
             JoinEvent::Join => {
-                self.tries = 0;
+                self.retry.reset();
                 self.open(now)
             }
             JoinEvent::Leave => {
@@ -104,7 +102,7 @@ impl JoinMachine {
             JoinEvent::Opened if self.state == JoinState::Connecting => vec![JoinEffect::SendJoin],
             JoinEvent::Welcomed if self.state == JoinState::Connecting => {
                 self.state = JoinState::Joined;
-                self.tries = 0;
+                self.retry.on_succeeded(now);
                 self.pinged_at = now;
                 self.deadline = None;
                 Vec::new()
@@ -118,14 +116,14 @@ impl JoinMachine {
                     self.state = JoinState::Refused { code, message };
                     vec![JoinEffect::CloseSocket]
                 } else if code.is_final() {
-                    self.lose(now, random)
+                    self.lose(now, jitter)
                 } else {
                     Vec::new()
                 }
             }
-            JoinEvent::Closed if self.is_up() => self.lose(now, random),
-            JoinEvent::Online => self.online(now),
-            JoinEvent::Tick => self.tick(now, random),
+            JoinEvent::Closed if self.is_up() => self.lose(now, jitter),
+            JoinEvent::TryNow => self.try_now(now),
+            JoinEvent::Tick => self.tick(now, jitter),
             _ => Vec::new(),
         }
     }
@@ -140,19 +138,15 @@ impl JoinMachine {
         vec![JoinEffect::OpenSocket]
     }
 
-    fn lose(&mut self, now: u64, random: f64) -> Vec<JoinEffect> {
-        let longest = (FIRST_RETRY_MS << self.tries.min(8)).min(MAX_RETRY_MS);
-        self.tries += 1;
-        // Between half and all of it.
-        let wait = longest / 2 + (random * (longest / 2) as f64) as u64;
-        self.retry_at = now + wait;
+    fn lose(&mut self, now: u64, jitter: f64) -> Vec<JoinEffect> {
+        let wait = self.retry.on_failed(now, jitter, 0);
         self.state = JoinState::Lost {
             retry_in: seconds(wait),
         };
         vec![JoinEffect::CloseSocket]
     }
 
-    fn online(&mut self, now: u64) -> Vec<JoinEffect> {
+    fn try_now(&mut self, now: u64) -> Vec<JoinEffect> {
         match self.state {
             JoinState::Lost { .. } => self.open(now),
             // The network may have changed, and the socket may be dead without notice.
@@ -167,15 +161,15 @@ impl JoinMachine {
         vec![JoinEffect::SendPing]
     }
 
-    fn tick(&mut self, now: u64, random: f64) -> Vec<JoinEffect> {
+    fn tick(&mut self, now: u64, jitter: f64) -> Vec<JoinEffect> {
         let suspended = now > self.ticked + SUSPENDED_MS;
         self.ticked = now;
         match self.state {
-            JoinState::Connecting if now > self.since + JOIN_TIMEOUT_MS => self.lose(now, random),
-            JoinState::Lost { .. } if now >= self.retry_at => self.open(now),
+            JoinState::Connecting if now > self.since + JOIN_TIMEOUT_MS => self.lose(now, jitter),
+            JoinState::Lost { .. } if now >= self.retry.due() => self.open(now),
             JoinState::Lost { .. } => {
                 self.state = JoinState::Lost {
-                    retry_in: seconds(self.retry_at - now),
+                    retry_in: seconds(self.retry.due() - now),
                 };
                 Vec::new()
             }
@@ -184,7 +178,7 @@ impl JoinMachine {
                 self.ping(now, SUSPECT_TIMEOUT_MS)
             }
             JoinState::Joined if self.deadline.is_some_and(|deadline| now > deadline) => {
-                self.lose(now, random)
+                self.lose(now, jitter)
             }
             JoinState::Joined if now >= self.pinged_at + PING_INTERVAL_S * 1_000 => {
                 self.ping(now, PONG_TIMEOUT_MS)
@@ -249,7 +243,7 @@ mod tests {
                 join.step(JoinEvent::Closed, second * 1_000, 1.0);
             }
         }
-        assert_eq!(tries, [1, 2, 4, 8, 16, 31, 46]);
+        assert_eq!(tries, [1, 3, 7, 15, 25, 35, 45, 55]);
     }
 
     #[test]
@@ -257,7 +251,7 @@ mod tests {
         let mut join = joined(0);
         join.step(JoinEvent::Closed, 0, 1.0);
         assert_eq!(
-            join.step(JoinEvent::Online, 10, 1.0),
+            join.step(JoinEvent::TryNow, 10, 1.0),
             [JoinEffect::OpenSocket]
         );
     }
@@ -292,7 +286,7 @@ mod tests {
             [JoinEffect::CloseSocket]
         );
         assert!(join.step(JoinEvent::Closed, 2, 0.0).is_empty());
-        assert!(join.step(JoinEvent::Online, 3, 0.0).is_empty());
+        assert!(join.step(JoinEvent::TryNow, 3, 0.0).is_empty());
         assert!(times(&mut join, 1..100, JoinEffect::OpenSocket).is_empty());
         assert!(matches!(join.state(), JoinState::Refused { .. }));
         assert_eq!(

@@ -7,6 +7,7 @@
 //! | [`settings`] | the user's settings, as they are saved |
 //! | [`session`] | when a player connects, restarts ICE, waits and gives up |
 //! | [`remote`] | what is shown of a response that is polled |
+//! | [`wake`] | whether the machine has slept |
 //! | [`wanted`] | which media an offer asks for |
 //! | [`stats`] | figures per second from the counters that a browser reports |
 //! | [`stall`] | whether a session has stalled |
@@ -40,4 +41,5 @@ pub mod settings;
 pub mod stall;
 pub mod stats;
 pub mod transfers;
+pub mod wake;
 pub mod wanted;

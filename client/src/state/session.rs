@@ -11,16 +11,15 @@
 //! Times are milliseconds of a monotonic clock.
 
 use shared::api::ViewerLimit;
+use shared::retry::{Backoff, Retry};
 
 /// An ICE restart costs a request; a short interruption needs none.
-const UNSTEADY_MS: f64 = 1_500.0;
-const RESTART_TIMEOUT_MS: f64 = 5_000.0;
-const CONNECT_TIMEOUT_MS: f64 = 15_000.0;
-const QUERY_TIMEOUT_MS: f64 = 5_000.0;
-const FIRST_BACKOFF_MS: f64 = 500.0;
-const MAX_BACKOFF_MS: f64 = 10_000.0;
+const UNSTEADY_MS: u64 = 1_500;
+const RESTART_TIMEOUT_MS: u64 = 5_000;
+const CONNECT_TIMEOUT_MS: u64 = 15_000;
+const QUERY_TIMEOUT_MS: u64 = 5_000;
 /// After a session that played this long, the back-off starts small again.
-const STABLE_AFTER_MS: f64 = 3_000.0;
+const STABLE_AFTER_MS: u64 = 3_000;
 /// 404 responses in a row after which the stream has ended: a server that has just started may still be scanning its files.
 const MAX_GONE: u32 = 4;
 
@@ -40,7 +39,7 @@ pub enum Phase {
     Closed,
     /// The next attempt is at `until`.
     Waiting {
-        until: f64,
+        until: u64,
         cause: RetryCause,
     },
     /// A new session is being opened after one was lost or refused.
@@ -151,8 +150,8 @@ pub enum SessionEvent {
     StreamStatus(StreamStatus),
     /// The timer of the last [`SessionEffect::SetTimer`] expired.
     Timer,
-    /// The browser is back on a network.
-    Online,
+    /// The network or the page is back: an attempt is worth making at once.
+    TryNow,
 }
 
 /// What the owner of the state machine has to do, in order.
@@ -167,7 +166,7 @@ pub enum SessionEffect {
     /// Ask the server whether the stream is still available.
     QueryStream,
     /// Send [`SessionEvent::Timer`] after this many milliseconds; replaces an earlier timer.
-    SetTimer(f64),
+    SetTimer(u64),
     ClearTimer,
 }
 
@@ -175,20 +174,17 @@ pub enum SessionEffect {
 #[derive(Clone, Debug)]
 pub struct PlayerSession {
     phase: Phase,
-    /// Attempts since the last stable session.
-    attempts: u32,
+    retry: Retry,
     /// 404 responses in a row.
     gone: u32,
-    playing_since: Option<f64>,
 }
 
 impl Default for PlayerSession {
     fn default() -> Self {
         Self {
             phase: Phase::Stopped,
-            attempts: 0,
+            retry: Retry::new(Backoff::SERVER, STABLE_AFTER_MS),
             gone: 0,
-            playing_since: None,
         }
     }
 }
@@ -198,19 +194,19 @@ impl PlayerSession {
         &self.phase
     }
 
-    /// Handles an event. `random`: 0.0 to 1.0, spreads the retries of a server's viewers.
-    pub fn step(&mut self, event: SessionEvent, now: f64, random: f64) -> Vec<SessionEffect> {
+    /// Handles an event. `jitter`: 0.0 to 1.0, at random.
+    pub fn step(&mut self, event: SessionEvent, now: u64, jitter: f64) -> Vec<SessionEffect> {
         match (&self.phase, event) {
             (_, SessionEvent::Stop) => self.stop_in(Phase::Stopped),
             (
                 Phase::Waiting { cause, .. },
-                SessionEvent::Start | SessionEvent::Timer | SessionEvent::Online,
+                SessionEvent::Start | SessionEvent::Timer | SessionEvent::TryNow,
             ) => {
                 let cause = cause.clone();
                 self.open(Phase::Reconnecting { cause })
             }
             (phase, SessionEvent::Start) if !phase.is_active() => {
-                self.attempts = 0;
+                self.retry.reset();
                 self.gone = 0;
                 self.open(Phase::Connecting)
             }
@@ -219,12 +215,12 @@ impl PlayerSession {
                 self.stop_in(Phase::Failed(Failure::NotFound(error)))
             }
             (Phase::Connecting | Phase::Reconnecting { .. }, SessionEvent::OpenFailed(error)) => {
-                self.open_failed(error, now, random)
+                self.open_failed(error, now, jitter)
             }
             (
                 Phase::Connecting | Phase::Reconnecting { .. },
                 SessionEvent::IceFailed | SessionEvent::Timer,
-            ) => self.wait(RetryCause::NoPath, None, now, random),
+            ) => self.wait(RetryCause::NoPath, None, now, jitter),
 
             (
                 Phase::Connecting
@@ -233,7 +229,7 @@ impl PlayerSession {
                 | Phase::Restarting,
                 SessionEvent::Connected,
             ) => {
-                self.playing_since = Some(now);
+                self.retry.on_succeeded(now);
                 self.gone = 0;
                 self.phase = Phase::Playing;
                 vec![SessionEffect::ClearTimer]
@@ -244,7 +240,7 @@ impl PlayerSession {
                 vec![SessionEffect::SetTimer(UNSTEADY_MS)]
             }
             (Phase::Playing | Phase::Unsteady, SessionEvent::IceFailed | SessionEvent::Stalled)
-            | (Phase::Unsteady, SessionEvent::Timer | SessionEvent::Online) => {
+            | (Phase::Unsteady, SessionEvent::Timer | SessionEvent::TryNow) => {
                 self.phase = Phase::Restarting;
                 vec![
                     SessionEffect::RestartIce,
@@ -252,7 +248,7 @@ impl PlayerSession {
                 ]
             }
             (Phase::Restarting, SessionEvent::RestartFailed | SessionEvent::Timer) => {
-                self.wait(RetryCause::Lost, None, now, random)
+                self.wait(RetryCause::Lost, None, now, jitter)
             }
 
             (phase, SessionEvent::RemoteClosed)
@@ -268,12 +264,12 @@ impl PlayerSession {
                 self.stop_in(Phase::Ended)
             }
             (Phase::Closed, SessionEvent::StreamStatus(StreamStatus::Available)) => {
-                self.wait(RetryCause::Closed, None, now, random)
+                self.wait(RetryCause::Closed, None, now, jitter)
             }
             (
                 Phase::Closed,
                 SessionEvent::StreamStatus(StreamStatus::Unreachable) | SessionEvent::Timer,
-            ) => self.wait(RetryCause::Unreachable, None, now, random),
+            ) => self.wait(RetryCause::Unreachable, None, now, jitter),
             _ => Vec::new(),
         }
     }
@@ -292,21 +288,21 @@ impl PlayerSession {
         vec![SessionEffect::Close, SessionEffect::ClearTimer]
     }
 
-    fn open_failed(&mut self, error: OpenError, now: f64, random: f64) -> Vec<SessionEffect> {
+    fn open_failed(&mut self, error: OpenError, now: u64, jitter: f64) -> Vec<SessionEffect> {
         match error {
-            OpenError::Unreachable => self.wait(RetryCause::Unreachable, None, now, random),
+            OpenError::Unreachable => self.wait(RetryCause::Unreachable, None, now, jitter),
             OpenError::Later { error, after } => {
-                self.wait(RetryCause::Refused(error), after, now, random)
+                self.wait(RetryCause::Refused(error), after, now, jitter)
             }
             OpenError::Limited { limit, after } => {
-                self.wait(RetryCause::Limit(limit), after, now, random)
+                self.wait(RetryCause::Limit(limit), after, now, jitter)
             }
             OpenError::Gone(error) => {
                 self.gone += 1;
                 if self.gone >= MAX_GONE {
                     self.stop_in(Phase::Ended)
                 } else {
-                    self.wait(RetryCause::Refused(error), None, now, random)
+                    self.wait(RetryCause::Refused(error), None, now, jitter)
                 }
             }
             OpenError::Refused(error) => self.stop_in(Phase::Failed(Failure::Refused(error))),
@@ -318,31 +314,18 @@ impl PlayerSession {
         &mut self,
         cause: RetryCause,
         at_least: Option<u32>,
-        now: f64,
-        random: f64,
+        now: u64,
+        jitter: f64,
     ) -> Vec<SessionEffect> {
-        if self
-            .playing_since
-            .take()
-            .is_some_and(|since| now - since >= STABLE_AFTER_MS)
-        {
-            self.attempts = 0;
-        }
-        let delay = backoff(self.attempts, random).max(at_least.map_or(0.0, f64::from));
-        self.attempts = self.attempts.saturating_add(1);
+        let delay = self
+            .retry
+            .on_failed(now, jitter, at_least.unwrap_or(0).into());
         self.phase = Phase::Waiting {
-            until: now + delay,
+            until: self.retry.due(),
             cause,
         };
         vec![SessionEffect::Close, SessionEffect::SetTimer(delay)]
     }
-}
-
-/// Milliseconds to wait before attempt number `attempt`: 0.5 s, doubled up to 10 s, plus up to half at random, so that the
-/// viewers of a restarted server do not all return at once.
-pub fn backoff(attempt: u32, random: f64) -> f64 {
-    let doubled = FIRST_BACKOFF_MS * f64::from(1_u32 << attempt.min(10));
-    (doubled * (1.0 + 0.5 * random.clamp(0.0, 1.0))).min(MAX_BACKOFF_MS)
 }
 
 #[cfg(test)]

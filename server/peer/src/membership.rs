@@ -12,7 +12,7 @@ use crate::ice;
 use crate::peer_link::LinkRole;
 use crate::recovery::Recovery;
 use crate::remote_peer::RemotePeer;
-use crate::signaling::SignalingEvent;
+use crate::signaling::{SignalingEvent, jitter};
 
 impl PeerApp {
     pub(crate) fn on_signaling_event(&mut self, event: SignalingEvent, now: Instant) {
@@ -75,7 +75,8 @@ impl PeerApp {
                     }
                 }
                 None => {
-                    let recovery = Recovery::connect_now(now, is_polite(&self.me, &peer.id));
+                    let recovery =
+                        Recovery::connect_now(now, is_polite(&self.me, &peer.id), jitter());
                     self.remote_peers
                         .insert(peer.id.clone(), RemotePeer::new(peer, recovery));
                 }
@@ -163,7 +164,7 @@ impl PeerApp {
             }
             None => {
                 let kind = peer.kind;
-                let recovery = Recovery::wait_for_offer(now, is_polite(&self.me, &id));
+                let recovery = Recovery::wait_for_offer(now, is_polite(&self.me, &id), jitter());
                 self.remote_peers
                     .insert(id.clone(), RemotePeer::new(peer, recovery));
                 Some(Event::Joined {

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use shared::retry::Backoff;
+
 /// An attempt that takes longer has failed, and the user sees a message.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// A peer that has just arrived sends the offer; this side waits this long for it.
@@ -11,8 +13,11 @@ const RESTART_DELAY: Duration = Duration::from_secs(1);
 const RESTART_DELAY_POLITE: Duration = Duration::from_secs(4);
 /// An ICE restart that takes longer is followed by a new connection.
 const RESTART_TIMEOUT: Duration = Duration::from_secs(10);
-/// Delays between attempts in seconds; the last one repeats.
-const RETRY_DELAYS_S: [u64; 4] = [5, 10, 20, 60];
+/// Between attempts.
+const BACKOFF: Backoff = Backoff {
+    first_ms: 5_000,
+    longest_ms: 60_000,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RecoveryState {
@@ -37,7 +42,9 @@ pub(crate) struct Recovery {
     polite: bool,
     state: RecoveryState,
     /// Failed attempts in a row.
-    failures: usize,
+    failures: u32,
+    /// 0.0 to 1.0, at random: spreads the attempts of the peers of a room.
+    jitter: f64,
 }
 
 /// What to do now.
@@ -56,17 +63,18 @@ pub(crate) enum RecoveryAction {
 
 impl Recovery {
     /// For a peer that was in the room first: this side connects.
-    pub(crate) fn connect_now(now: Instant, polite: bool) -> Self {
+    pub(crate) fn connect_now(now: Instant, polite: bool, jitter: f64) -> Self {
         Self {
             polite,
             state: RecoveryState::Idle { from: now },
             failures: 0,
+            jitter,
         }
     }
 
     /// For a peer that has just arrived: it sends the offer; this side connects only when no offer comes.
-    pub(crate) fn wait_for_offer(now: Instant, polite: bool) -> Self {
-        Self::connect_now(now + OFFER_WAIT, polite)
+    pub(crate) fn wait_for_offer(now: Instant, polite: bool, jitter: f64) -> Self {
+        Self::connect_now(now + OFFER_WAIT, polite, jitter)
     }
 
     /// The peer's signaling was restored: earlier signals are lost, so an attempt starts again. False: the connection stays.
@@ -177,9 +185,9 @@ impl Recovery {
     }
 
     fn fail(&mut self) -> Duration {
-        let wait = RETRY_DELAYS_S[self.failures.min(RETRY_DELAYS_S.len() - 1)];
-        self.failures += 1;
-        Duration::from_secs(wait)
+        let wait = BACKOFF.wait_ms(self.failures, self.jitter);
+        self.failures = self.failures.saturating_add(1);
+        Duration::from_millis(wait)
     }
 }
 
@@ -195,10 +203,10 @@ mod tests {
     fn the_peer_that_arrives_connects_and_the_other_waits() {
         let now = Instant::now();
         assert_eq!(
-            Recovery::connect_now(now, true).update(now, true),
+            Recovery::connect_now(now, true, 1.0).update(now, true),
             RecoveryAction::Reconnect
         );
-        let mut waiting = Recovery::wait_for_offer(now, true);
+        let mut waiting = Recovery::wait_for_offer(now, true, 1.0);
         assert_eq!(
             waiting.update(now + seconds(2), true),
             RecoveryAction::Nothing
@@ -212,7 +220,7 @@ mod tests {
     #[test]
     fn an_unreachable_peer_is_not_connected_to() {
         let now = Instant::now();
-        let mut recovery = Recovery::connect_now(now, true);
+        let mut recovery = Recovery::connect_now(now, true, 1.0);
         assert_eq!(
             recovery.update(now + seconds(60), false),
             RecoveryAction::Nothing
@@ -226,8 +234,8 @@ mod tests {
     #[test]
     fn a_failed_attempt_is_reported_once_and_repeated_with_growing_delays() {
         let mut now = Instant::now();
-        let mut recovery = Recovery::connect_now(now, true);
-        for (attempt, wait) in [5, 10, 20, 60, 60].into_iter().enumerate() {
+        let mut recovery = Recovery::connect_now(now, true, 1.0);
+        for (attempt, wait) in [5, 10, 20, 40, 60, 60].into_iter().enumerate() {
             assert_eq!(
                 recovery.update(now, true),
                 RecoveryAction::Reconnect,
@@ -247,7 +255,7 @@ mod tests {
     #[test]
     fn a_failed_attempt_is_reported_once_and_a_closed_connection_is_not() {
         let now = Instant::now();
-        let mut recovery = Recovery::connect_now(now, true);
+        let mut recovery = Recovery::connect_now(now, true, 1.0);
         recovery.on_connecting(now);
         assert!(recovery.on_closed(now));
         assert_eq!(
@@ -272,7 +280,7 @@ mod tests {
     fn an_unresponsive_connection_is_restarted_and_then_replaced() {
         let now = Instant::now();
         for (polite, wait) in [(false, 1), (true, 4)] {
-            let mut recovery = Recovery::connect_now(now, polite);
+            let mut recovery = Recovery::connect_now(now, polite, 1.0);
             recovery.on_connecting(now);
             recovery.on_open();
             assert!(recovery.on_responsive(now, false));
@@ -301,7 +309,7 @@ mod tests {
     #[test]
     fn a_connection_outlives_the_connection_to_the_server() {
         let now = Instant::now();
-        let mut recovery = Recovery::connect_now(now, true);
+        let mut recovery = Recovery::connect_now(now, true, 1.0);
         recovery.on_connecting(now);
         assert!(
             recovery.on_signaling_restored(now),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use shared::api::IceConfig;
+use shared::retry::{Backoff, Retry};
 use shared::signaling::{
     ClientMessage, ErrorCode, MAX_MESSAGE, PING_INTERVAL_S, Peer, PeerKey, PeerKind, ServerMessage,
     VERSION,
@@ -18,10 +19,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use crate::ice;
 use crate::server_url::ServerUrl;
 
-/// Delays between attempts in seconds; the last one repeats.
-const RETRY_DELAYS_S: [f64; 6] = [0.3, 1.0, 2.0, 4.0, 8.0, 15.0];
-/// A connection that lasts longer resets the delays.
-const STABLE_AFTER: Duration = Duration::from_secs(5);
+/// A connection that lasts longer resets the waits between attempts.
+const STABLE_MS: u64 = 5_000;
 /// For connecting, and for the server's first answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The server answers pings, so a longer silence means that the path is dead.
@@ -65,13 +64,12 @@ pub(crate) async fn run(
     mut outgoing: mpsc::Receiver<ClientMessage>,
     events: mpsc::Sender<SignalingEvent>,
 ) {
-    let mut failures = 0;
+    let mut attempts = Attempts {
+        started: Instant::now(),
+        retry: Retry::new(Backoff::SERVER, STABLE_MS),
+    };
     loop {
-        let began = Instant::now();
-        let ended = run_once(&params, &mut outgoing, &events).await;
-        if began.elapsed() > STABLE_AFTER {
-            failures = 0;
-        }
+        let ended = run_once(&params, &mut outgoing, &events, &mut attempts).await;
         let why = match ended {
             ConnectionEnd::Left => return,
             ConnectionEnd::Refused(message) => {
@@ -83,11 +81,30 @@ pub(crate) async fn run(
         if events.send(SignalingEvent::Down { why }).await.is_err() {
             return;
         }
-        let wait = Duration::from_secs_f64(RETRY_DELAYS_S[failures.min(RETRY_DELAYS_S.len() - 1)]);
-        failures += 1;
-        if !pause(jittered(wait), &mut outgoing).await {
+        if !pause(attempts.failed(), &mut outgoing).await {
             return;
         }
+    }
+}
+
+/// The attempts to be in the room, on the clock of this machine.
+struct Attempts {
+    started: Instant,
+    retry: Retry,
+}
+
+impl Attempts {
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn succeeded(&mut self) {
+        self.retry.on_succeeded(self.now_ms());
+    }
+
+    /// The wait before the next one.
+    fn failed(&mut self) -> Duration {
+        Duration::from_millis(self.retry.on_failed(self.now_ms(), jitter(), 0))
     }
 }
 
@@ -106,10 +123,9 @@ async fn pause(wait: Duration, outgoing: &mut mpsc::Receiver<ClientMessage>) -> 
     }
 }
 
-/// Varies the delay by a quarter, so that the peers of a restarted server do not all connect at once.
-fn jittered(wait: Duration) -> Duration {
-    let random = getrandom::u32().unwrap_or(0);
-    wait.mul_f64(0.75 + 0.5 * f64::from(random) / f64::from(u32::MAX))
+/// 0.0 to 1.0, at random.
+pub(crate) fn jitter() -> f64 {
+    f64::from(getrandom::u32().unwrap_or(0)) / f64::from(u32::MAX)
 }
 
 enum ConnectionEnd {
@@ -124,6 +140,7 @@ async fn run_once(
     params: &JoinParams,
     outgoing: &mut mpsc::Receiver<ClientMessage>,
     events: &mpsc::Sender<SignalingEvent>,
+    attempts: &mut Attempts,
 ) -> ConnectionEnd {
     let mut socket = match timeout(TIMEOUT, open(params)).await {
         Ok(Ok(socket)) => socket,
@@ -156,6 +173,7 @@ async fn run_once(
     if events.send(welcome).await.is_err() {
         return ConnectionEnd::Left;
     }
+    attempts.succeeded();
     relay(&mut socket, outgoing, events).await
 }
 

@@ -6,8 +6,8 @@ use shared::conversation::ReceiveOutcome;
 use shared::signaling::PeerId;
 use shared::want_queue::Want;
 
-use super::super::room::wall_ms;
 use super::RoomClient;
+use crate::rtc::timer::{now_ms, wall_ms};
 use crate::state::people::find;
 
 impl RoomClient {
@@ -127,7 +127,7 @@ impl RoomClient {
     }
 
     pub(crate) fn typing(&self, on: bool) {
-        let (now, sent_at) = (wall_ms(), self.typing.get());
+        let (now, sent_at) = (now_ms(), self.typing.get());
         let recent = sent_at.is_some_and(|at| now < at + TYPING_TIMEOUT_S * 500);
         if on != sent_at.is_some() || (on && !recent) {
             self.typing.set(on.then_some(now));
@@ -139,7 +139,7 @@ impl RoomClient {
         let mut typing_peers = self.typing_peers.borrow_mut();
         typing_peers.retain(|(typing, _)| typing != peer);
         if on {
-            typing_peers.push((peer.clone(), wall_ms() + TYPING_TIMEOUT_S * 1_000));
+            typing_peers.push((peer.clone(), now_ms() + TYPING_TIMEOUT_S * 1_000));
         }
         drop(typing_peers);
         let changed = self

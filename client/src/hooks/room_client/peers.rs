@@ -5,12 +5,11 @@ use std::rc::Rc;
 use leptos::prelude::*;
 use shared::signaling::{ClientMessage, PeerId, ServerMessage};
 
-use super::super::room::wall_ms;
 use super::super::{ice, report};
 use super::RoomClient;
 use crate::rtc::mesh::{Mesh, MeshEvent, PeerEvent, Signal};
 use crate::rtc::recovery::ConnectionHealth;
-use crate::rtc::timer::now;
+use crate::rtc::timer::{now, wall_ms};
 use crate::state::join::JoinEvent;
 use crate::state::people::{PeerAction, PeopleUpdate, find, on_path, on_server_message};
 use crate::state::room::{Note, PeerPath};

@@ -16,7 +16,7 @@ pub(super) fn IceSettings() -> impl IntoView {
             .with_untracked(|settings| format_ice(&settings.ice_servers)),
     );
     let saved = RwSignal::new(None::<Result<(), String>>);
-    let offered = use_poll::<IceConfig>(app, || "api/ice".to_owned(), 60_000.0);
+    let offered = use_poll::<IceConfig>(app, || "api/ice".to_owned(), 60_000);
     let save = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         match parse_ice(&typed.get_untracked()) {
