@@ -8,6 +8,7 @@ use crate::hooks::app::use_app;
 use crate::i18n::Text;
 use crate::i18n::describe::{browser_codec_name, size};
 use crate::i18n::format::{bitrate, count};
+use crate::state::decimal::decimal;
 use crate::state::stats::{Figures, PlotHistory, Plots};
 
 const NOTHING: &str = "–";
@@ -65,7 +66,7 @@ pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> 
                 {fact("resolution", |text| text.resolution, |figures, _| figures.size.map(|(w, h)| size(w, h)))}
                 {fact("pair", |text| text.path, path)}
                 {fact("jitter-buffer", |text| text.jitter_buffer, |figures, text| {
-                    figures.jitter_buffer_ms.map(|ms| format!("{ms:.0} {}", text.ms_unit))
+                    figures.jitter_buffer_ms.map(|ms| format!("{} {}", decimal(ms, 0), text.ms_unit))
                 })}
                 {fact("retransmitted", |text| text.retransmitted, |figures, text| packets(figures.retransmitted_total, text))}
                 {fact("packets-lost", |text| text.packets_lost, |figures, text| packets(figures.lost_total, text))}
@@ -84,14 +85,14 @@ fn read_fps(figures: &Figures, text: &'static Text) -> (String, &'static str) {
     (
         figures
             .fps
-            .map_or_else(|| NOTHING.to_owned(), |fps| format!("{fps:.1}")),
+            .map_or_else(|| NOTHING.to_owned(), |fps| decimal(fps, 1)),
         text.fps_unit,
     )
 }
 
 fn millis(value: Option<f64>, text: &'static Text) -> (String, &'static str) {
     (
-        value.map_or_else(|| NOTHING.to_owned(), |ms| format!("{ms:.0}")),
+        value.map_or_else(|| NOTHING.to_owned(), |ms| decimal(ms, 0)),
         text.ms_unit,
     )
 }
@@ -100,7 +101,7 @@ fn read_loss(figures: &Figures, _: &'static Text) -> (String, &'static str) {
     (
         figures
             .loss_percent
-            .map_or_else(|| NOTHING.to_owned(), |share| format!("{share:.1}")),
+            .map_or_else(|| NOTHING.to_owned(), |share| decimal(share, 1)),
         "%",
     )
 }
@@ -109,7 +110,7 @@ fn read_freezes(figures: &Figures, text: &'static Text) -> (String, &'static str
     (
         figures
             .freezes_total
-            .map_or_else(|| NOTHING.to_owned(), |times| format!("{times:.0}")),
+            .map_or_else(|| NOTHING.to_owned(), |times| decimal(times, 0)),
         text.freezes_unit,
     )
 }

@@ -1,6 +1,7 @@
 //! Numbers as text. A figure that changes has a fixed number of decimals, so that its width stays.
 
 use super::Lang;
+use crate::state::decimal::decimal;
 
 /// A duration: `5 s`, `3 min 20 s`, `1 h 12 min`.
 pub fn duration(seconds: f64, lang: Lang) -> String {
@@ -22,21 +23,21 @@ pub fn duration(seconds: f64, lang: Lang) -> String {
 /// A bitrate in bits per second, as a figure and its unit.
 pub fn bitrate(bits: f64) -> (String, &'static str) {
     if bits >= 1_000_000.0 {
-        (format!("{:.2}", bits / 1_000_000.0), "Mbit/s")
+        (decimal(bits / 1_000_000.0, 2), "Mbit/s")
     } else {
-        (format!("{:.0}", bits / 1_000.0), "kbit/s")
+        (decimal(bits / 1_000.0, 0), "kbit/s")
     }
 }
 
 /// Frames per second: `25`, `29.97`.
 pub fn frame_rate(fps: f64) -> String {
-    let text = format!("{fps:.2}");
+    let text = decimal(fps, 2);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// A count in groups of three digits: `12 345`.
 pub fn count(value: f64) -> String {
-    let digits = format!("{:.0}", value.max(0.0));
+    let digits = decimal(value.max(0.0), 0);
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {

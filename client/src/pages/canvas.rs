@@ -17,6 +17,7 @@ use crate::hooks::app::{use_app, use_title};
 use crate::hooks::drawing::{Drawing, save_image, start_drawing};
 use crate::hooks::frames::FrameCallbacks;
 use crate::hooks::player::use_player;
+use crate::state::decimal::decimal;
 use crate::state::filter::Filters;
 use crate::state::route::Route;
 use crate::state::session::Phase;
@@ -149,7 +150,7 @@ fn CanvasPlayer(name: String) -> impl IntoView {
                     <span class="small quiet tabular" id="render-cost">
                         {move || {
                             let (ms, fps) = drawing.cost.get();
-                            (fps > 0.0).then(|| (app.text().render_cost)(&format!("{fps:.0}"), &format!("{ms:.1}")))
+                            (fps > 0.0).then(|| (app.text().render_cost)(&decimal(fps, 0), &decimal(ms, 1)))
                         }}
                     </span>
                 </div>

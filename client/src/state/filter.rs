@@ -1,5 +1,7 @@
 //! Filters and histogram of the canvas page, over RGBA pixels with eight bits per channel, rows from the top.
 
+use super::decimal::decimal;
+
 /// The filters that are applied to a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Filters {
@@ -112,12 +114,18 @@ impl Histogram {
     /// A closed SVG path of one channel in a box of `width` by `height`. The scale is the square root, so that a uniform
     /// background does not hide the other levels.
     pub fn path(&self, channel: usize, width: f32, height: f32) -> String {
-        let mut path = format!("M0 {height:.0}");
+        let mut path = format!("M0 {}", decimal(height.into(), 0));
         for (bin, share) in self.channels[channel].iter().enumerate() {
             let x = width * bin as f32 / (BINS - 1) as f32;
-            path.push_str(&format!("L{x:.1} {:.1}", height * (1.0 - share.sqrt())));
+            let y = height * (1.0 - share.sqrt());
+            path.push_str(&format!(
+                "L{} {}",
+                decimal(x.into(), 1),
+                decimal(y.into(), 1)
+            ));
         }
-        path.push_str(&format!("L{width:.0} {height:.0}Z"));
+        let (x, y) = (decimal(width.into(), 0), decimal(height.into(), 0));
+        path.push_str(&format!("L{x} {y}Z"));
         path
     }
 }

@@ -21,10 +21,12 @@
 //! | [`links`] | URLs in a text |
 //! | [`connection_test`] | which peers this browser can reach, and what would help |
 //! | [`avatar`] | initials and colours of people |
+//! | [`decimal`] | numbers with a fixed number of decimals |
 //! | [`room_name`] | names for new rooms |
 
 pub mod avatar;
 pub mod connection_test;
+pub mod decimal;
 pub mod filter;
 pub mod frame_skips;
 pub mod join;

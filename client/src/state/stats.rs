@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 
+use super::decimal::decimal;
+
 /// Points of a plot, one per second.
 pub const PLOT_POINTS: usize = 60;
 
@@ -217,12 +219,8 @@ impl PlotHistory {
             };
             let x = width - step * (self.0.len() - 1 - index) as f64;
             let y = 1.0 + (height - 2.0) * (1.0 - value.max(0.0) / top);
-            path.push_str(&format!(
-                "{}{:.1} {:.1}",
-                if pen_down { 'L' } else { 'M' },
-                x,
-                y
-            ));
+            path.push(if pen_down { 'L' } else { 'M' });
+            path.push_str(&format!("{} {}", decimal(x, 1), decimal(y, 1)));
             pen_down = true;
         }
         path
