@@ -16,10 +16,13 @@ use crate::pages::settings::Settings;
 use crate::pages::watch::{Embedded, EmbeddedFirst, Watch};
 use crate::state::route::Route;
 
-/// Puts the client into the document's body.
+/// Puts the client into the document's body, in place of the shell of index.html.
 pub fn mount() {
     console_error_panic_hook::set_once();
     leptos::mount::mount_to_body(Root);
+    if let Some(shell) = document().get_element_by_id("shell") {
+        shell.remove();
+    }
 }
 
 #[component]

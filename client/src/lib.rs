@@ -35,6 +35,7 @@
 //! | `.file[data-name][data-stage]` in `.chat-message` and in `#files` | `offered`, `requested`, `running`, `paused`, `complete`, `stopped`, `corrupt`, `failed`, `withdrawn`; `.get`, `.cancel`, `.save`, `img.shared-image` |
 //! | `#run-test`, `.check[data-kind][data-outcome]`, `#test-result[data-reachability]`, `#copy-report` | the connection test; `everybody`, `most`, `local-network`, `nobody` |
 //! | `#language`, `#server-state[data-state]` | in the bar; `asking`, `online`, `offline` |
+//! | `#shell`, `#shell.blocked`, `#shell.old`, `#stopped` | of index.html: before the client is mounted, and after it has stopped |
 //!
 //! `?stream=NAME` opens the watch page of a stream, with `&embed=1` the player alone; `?server=URL` names the server.
 

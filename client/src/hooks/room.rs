@@ -38,6 +38,7 @@ struct RoomResources {
     client: Rc<RoomClient>,
     _timer: Timer,
     _hidden: Listener,
+    _stopped: Listener,
 }
 
 /// Opens the room `name`. Joins as soon as the settings have a server and a name.
@@ -60,6 +61,13 @@ pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
             client.hide(!kept);
         }
     });
+    // Of assets/shell.js: the module has let an exception out, or has panicked.
+    let weak = Rc::downgrade(&client);
+    let stopped = Listener::new(&window(), "weir-stopped", move |_| {
+        if let Some(client) = weak.upgrade() {
+            client.save();
+        }
+    });
     use_wake(
         app,
         Box::new(move |wake| room.with(|client| client.wake(wake))),
@@ -74,6 +82,7 @@ pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
         client,
         _timer: timer,
         _hidden: hidden,
+        _stopped: stopped,
     }));
     effect(move || {
         let known = app.server_now().is_some();

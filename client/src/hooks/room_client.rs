@@ -283,7 +283,7 @@ impl RoomClient {
         self.saving.replace(Some(timer));
     }
 
-    fn save(&self) {
+    pub(crate) fn save(&self) {
         drop(self.saving.take());
         self.room
             .conversation

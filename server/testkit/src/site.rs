@@ -14,21 +14,22 @@ pub struct Site {
 impl Site {
     /// One page, at `/`.
     pub async fn page(html: String) -> Self {
-        Self::start(Router::new().route("/", get(|| async { Html(html) }))).await
+        Self::serve(Router::new().route("/", get(|| async { Html(html) }))).await
     }
 
     /// A folder of files under `path`, which starts with a slash.
     pub async fn folder(path: &str, folder: &Path) -> Self {
-        Self::start(Router::new().nest_service(path, ServeDir::new(folder))).await
+        Self::serve(Router::new().nest_service(path, ServeDir::new(folder))).await
     }
 
     /// One page at `/`, which may load the files of a folder under `path`.
     pub async fn page_with_folder(html: &'static str, path: &str, folder: &Path) -> Self {
         let router = Router::new().route("/", get(move || async move { Html(html) }));
-        Self::start(router.nest_service(path, ServeDir::new(folder))).await
+        Self::serve(router.nest_service(path, ServeDir::new(folder))).await
     }
 
-    async fn start(router: Router) -> Self {
+    /// These routes.
+    pub async fn serve(router: Router) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
         tokio::spawn(async move { axum::serve(listener, router).await });

@@ -22,6 +22,7 @@ mod odd_files;
 mod pages;
 mod resilience;
 mod rooms;
+mod shell;
 mod video;
 mod watch;
 
