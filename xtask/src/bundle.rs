@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
     time::SystemTime,
 };
 
@@ -18,12 +18,13 @@ const LIMIT: u64 = 340;
 const OF_THE_PAGE: [&str; 4] = ["index.html", ".css", ".js", ".wasm"];
 
 /// The inputs of the bundle.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     "client",
     "shared",
     "assets",
     "index.html",
     "Trunk.toml",
+    "xtask/compress.mjs",
     "Cargo.toml",
     "Cargo.lock",
 ];
@@ -103,9 +104,14 @@ fn newest(path: &Path) -> io::Result<SystemTime> {
 pub(crate) fn check_size() -> Result<()> {
     let dist = root().join("dist");
     let mut page = 0;
-    for file in files(&dist)? {
-        let size = compressed(&file)?;
-        let name = file.strip_prefix(&dist).unwrap_or(&file).to_string_lossy();
+    let files = files(&dist)?;
+    let is_form = |file: &PathBuf| {
+        file.extension()
+            .is_some_and(|own| own == "br" || own == "gz")
+    };
+    for file in files.iter().filter(|file| !is_form(file)) {
+        let size = on_the_wire(file)?;
+        let name = file.strip_prefix(&dist).unwrap_or(file).to_string_lossy();
         println!("    {:>7.1} kB  {name}", size as f64 / 1000.0);
         if OF_THE_PAGE.iter().any(|end| name.ends_with(end)) {
             page += size;
@@ -139,18 +145,12 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The size of a file, compressed as much as brotli can.
-fn compressed(file: &Path) -> Result<u64> {
-    const SCRIPT: &str = "const zlib = require('zlib'); \
-        console.log(zlib.brotliCompressSync(require('fs').readFileSync(process.argv[1])).length)";
-    let output = Command::new("node")
-        .args(["-e", SCRIPT])
-        .arg(file)
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot start node; `cargo xtask setup` installs it")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.trim()
-        .parse()
-        .with_context(|| format!("node cannot compress {}", file.display()))
+/// The size of the form with brotli, where there is one: what is small has none.
+fn on_the_wire(file: &Path) -> Result<u64> {
+    let compressed = PathBuf::from(format!("{}.br", file.display()));
+    let sent = match compressed.is_file() {
+        true => &compressed,
+        false => file,
+    };
+    Ok(fs::metadata(sent)?.len())
 }

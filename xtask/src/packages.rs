@@ -52,9 +52,9 @@ const NEEDS: &[Need] = &[
         ],
     },
     Need {
-        description: "npm (it brings wasm-opt)",
+        description: "npm and Node (npm brings wasm-opt and esbuild, Node compresses the page)",
         scope: Scope::Run,
-        present: || tools::has_wasm_opt() || has("npm"),
+        present: || has("node") && (tools::has_wasm_opt() && tools::has_esbuild() || has("npm")),
         names: ["npm", "nodejs-npm", "npm", "node"],
     },
     Need {

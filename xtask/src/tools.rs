@@ -1,4 +1,4 @@
-//! Tools for building and testing: trunk, wasm-bindgen, wasm-opt, geckodriver, aiortc, FFmpeg, werift, node-datachannel,
+//! Tools for building and testing: trunk, wasm-bindgen, wasm-opt, esbuild, geckodriver, aiortc, FFmpeg, werift, node-datachannel,
 //! axe-core, cargo-deny, cargo-machete, gungraun-runner.
 //!
 //! One on `PATH` is used if its version is the right one; else it is installed into `.tools/`. What comes from PyPI and npm for
@@ -29,6 +29,8 @@ const FROM_PYPI: [(&str, &str); 3] = [
     ("imageio-ffmpeg", "0.8.1"),
 ];
 const BINARYEN: &str = "132.0.0";
+/// Minifies scripts and styles. The minifier in trunk cannot read what wasm-bindgen writes.
+const ESBUILD: &str = "0.28.2";
 /// What tests need from npm: rules of accessibility; third-party viewers, of which the second brings libdatachannel, the third
 /// libwebrtc, and the last two are players for pages.
 const OF_TESTS: [(&str, &str); 6] = [
@@ -117,6 +119,14 @@ pub(crate) fn has_wasm_opt() -> bool {
         .is_some_and(|version| version >= OLDEST_WASM_OPT)
 }
 
+/// Whether there is an esbuild: any version minifies.
+pub(crate) fn has_esbuild() -> bool {
+    match npm_version("esbuild") {
+        Some(version) => version == ESBUILD,
+        None => answer("esbuild", &["--version"]).is_some(),
+    }
+}
+
 /// Whether a package of the tests is in `.tools/`, in the right version.
 fn has_npm((package, version): (&str, &str)) -> bool {
     npm_version(package).as_deref() == Some(version)
@@ -174,16 +184,19 @@ fn wasm_opt_version(line: &str) -> Option<u32> {
     line.split_whitespace().nth(2)?.parse().ok()
 }
 
-/// wasm-opt, and what tests need, unless they are there.
+/// wasm-opt, esbuild, and what tests need, unless they are there.
 fn from_npm(scope: Scope) -> Option<Missing> {
     let tests = scope.includes(Scope::Test) && !has_npm_packages();
-    if has_wasm_opt() && !tests {
+    if has_wasm_opt() && has_esbuild() && !tests {
         return None;
     }
     let mut packages = Vec::new();
     // npm removes the packages that are not named here.
     if !has_wasm_opt() || npm_version("binaryen").is_some() {
         packages.push(format!("binaryen@{BINARYEN}"));
+    }
+    if !has_esbuild() || npm_version("esbuild").is_some() {
+        packages.push(format!("esbuild@{ESBUILD}"));
     }
     let of_tests = OF_TESTS.into_iter();
     let needed = of_tests.filter(|package| tests || has_npm(*package));

@@ -1,0 +1,71 @@
+// The last step of `trunk build`, which calls it (Trunk.toml). In release it minifies scripts and styles, then puts two compressed
+// forms beside each file that gains by it: Weir's server, and static hosts such as nginx, send those.
+//
+// Node is there already, with npm's wasm-opt; it brings brotli and gzip.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
+
+const MINIFIED = ['.css', '.js'];
+const COMPRESSED = ['.css', '.html', '.js', '.svg', '.txt', '.wasm', '.webmanifest'];
+// Bytes. What is smaller fits into one packet in any case.
+const FLOOR = 1000;
+
+// Trunk's own minifier cannot read what wasm-bindgen writes.
+function esbuild(options, input) {
+    const own = '.tools/node_modules/.bin/esbuild';
+    const all = ['--minify', '--legal-comments=none', '--charset=utf8', '--log-level=warning', ...options];
+    const stdio = ['pipe', 'pipe', 'inherit'];
+    const { error, status, stdout } = spawnSync(existsSync(own) ? own : 'esbuild', all, { input, stdio, encoding: 'utf8' });
+    if (error) throw new Error(`esbuild cannot be started (${error.code}): \`cargo xtask setup\` installs it`);
+    if (status !== 0) throw new Error('esbuild cannot read a script or a style; it says above which');
+    return stdout;
+}
+
+// What stands in the page itself.
+async function minifyInline(page) {
+    const html = await readFile(page, 'utf8');
+    const minified = html.replace(/(<(style|script)\b[^>]*>)([^]+?)(<\/\2>)/g, (_, open, tag, content, close) =>
+        open + esbuild([`--loader=${tag === 'style' ? 'css' : 'js'}`], content).trim() + close);
+    await writeFile(page, minified);
+}
+
+async function filesIn(folder) {
+    const entries = await readdir(folder, { withFileTypes: true });
+    const files = entries.map(entry => {
+        const path = join(folder, entry.name);
+        return entry.isDirectory() ? filesIn(path) : [path];
+    });
+    return (await Promise.all(files)).flat();
+}
+
+async function compress(file) {
+    const content = await readFile(file);
+    if (content.length < FLOOR) return;
+    const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: content.length };
+    const forms = { br: promisify(brotliCompress)(content, { params }), gz: promisify(gzip)(content, { level: 9 }) };
+    for (const [ending, form] of Object.entries(forms)) {
+        const compressed = await form;
+        if (compressed.length < content.length) await writeFile(`${file}.${ending}`, compressed);
+    }
+}
+
+async function run() {
+    const { TRUNK_PROFILE: profile, TRUNK_STAGING_DIR: folder } = process.env;
+    if (!folder) throw new Error('this is a step of `trunk build --release`, which names the folder: run that instead');
+    if (profile !== 'release') return;
+    const files = await filesIn(folder);
+    const having = endings => files.filter(file => endings.includes(extname(file)));
+    esbuild(['--allow-overwrite', `--outdir=${folder}`, `--outbase=${folder}`, ...having(MINIFIED)]);
+    await minifyInline(join(folder, 'index.html'));
+    await Promise.all(having(COMPRESSED).map(compress));
+}
+
+run().catch(error => {
+    console.error(error.message);
+    process.exitCode = 1;
+});
