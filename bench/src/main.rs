@@ -6,10 +6,12 @@
 //! | [`process`] | the measured server as a process |
 //! | [`fanout`] | `bench fanout`: the cost of thousands of viewers, compared with this machine's limit; `bench soak` |
 //! | [`files`] | `bench files`: a file between two browsers, and between two terminals |
+//! | [`page`] | `bench page`: the first paint and the first picture of the page, and its size |
 //! | [`rooms`] | `bench rooms`: relay time, memory, leaks |
 
 mod fanout;
 mod files;
+mod page;
 mod process;
 mod rng;
 mod rooms;
@@ -36,6 +38,8 @@ enum Bench {
     Rooms(rooms::RoomsBench),
     /// Throughput of a file between two peers of a room.
     Files(files::FilesBench),
+    /// The first paint and the first picture of the page in a slow browser, and what goes over the wire.
+    Page(page::PageBench),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -45,5 +49,6 @@ fn main() -> anyhow::Result<()> {
         Bench::Soak(soak) => soak.run(),
         Bench::Rooms(rooms) => rooms.run(),
         Bench::Files(files) => files.run(),
+        Bench::Page(page) => page.run(),
     }
 }

@@ -95,8 +95,8 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
         steps.push(instructions::step());
         return job::run(steps).map(drop);
     }
-    // A bench starts the server itself; only one of them needs browsers and the bundle.
-    let with_browsers = args[0] == "files";
+    // A bench starts the server itself; some need browsers and the bundle.
+    let with_browsers = ["files", "page"].contains(&args[0].as_str());
     let scope = if with_browsers {
         Scope::Test
     } else {
@@ -105,10 +105,10 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
     let mut steps = setup::missing(scope, Install::Allowed)?.steps();
     if with_browsers {
         steps.push(Step::new("client", bundle::build));
-        steps.push(Step::command(
-            "terminal peer",
-            release_build("peer", "peer"),
-        ));
+    }
+    if args[0] == "files" {
+        let peer = release_build("peer", "peer");
+        steps.push(Step::command("terminal peer", peer));
     }
     steps.push(Step::command("server", release_build("server", "server")));
     if args.iter().any(|arg| arg == "--live") {
