@@ -28,9 +28,9 @@ pub(crate) fn Controls(
     };
     let level = move || {
         if audio.is_muted() {
-            0.0
+            0
         } else {
-            (audio.volume() * 100.0).round()
+            (audio.volume() * 100.0).round() as u8
         }
     };
     view! {

@@ -102,7 +102,7 @@ fn pair(entry: &JsValue, entries: &HashMap<String, JsValue>) -> PairStats {
         protocol: local.and_then(|side| text(side, "protocol")),
         remote: remote.and_then(|side| {
             let address = text(side, "address").filter(|address| !address.is_empty())?;
-            let port = number(side, "port")?;
+            let port = number(side, "port")? as u16;
             Some(if address.contains(':') {
                 format!("[{address}]:{port}")
             } else {
