@@ -13,7 +13,7 @@ use super::app::App;
 use super::room_client::RoomClient;
 use super::room_storage::RoomStorage;
 use super::wake::use_wake;
-use crate::rtc::listener::Listener;
+use super::window::use_window;
 use crate::rtc::timer::{Timer, wall_ms};
 use crate::state::join::JoinEvent;
 use crate::state::room::{JoinState, Note, Person, Transfer};
@@ -37,8 +37,6 @@ pub(crate) struct RoomHandle {
 struct RoomResources {
     client: Rc<RoomClient>,
     _timer: Timer,
-    _hidden: Listener,
-    _stopped: Listener,
 }
 
 /// Opens the room `name`. Joins as soon as the settings have a server and a name.
@@ -55,17 +53,12 @@ pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
     };
     let client = RoomClient::new(app, name, storage, room);
     let weak = Rc::downgrade(&client);
-    let hidden = Listener::new(&window(), "pagehide", move |event| {
-        let kept = event.unchecked_into::<PageTransitionEvent>().persisted();
+    // The second is of assets/shell.js: the module has let an exception out, or has panicked.
+    use_window(&["pagehide", "weir-stopped"], move |event| {
+        let page = event.dyn_ref::<PageTransitionEvent>();
+        let unloading = page.is_some_and(|page| !page.persisted());
         if let Some(client) = weak.upgrade() {
-            client.hide(!kept);
-        }
-    });
-    // Of assets/shell.js: the module has let an exception out, or has panicked.
-    let weak = Rc::downgrade(&client);
-    let stopped = Listener::new(&window(), "weir-stopped", move |_| {
-        if let Some(client) = weak.upgrade() {
-            client.save();
+            client.hide(unloading);
         }
     });
     use_wake(
@@ -81,8 +74,6 @@ pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
     room.client.set_value(Some(RoomResources {
         client,
         _timer: timer,
-        _hidden: hidden,
-        _stopped: stopped,
     }));
     effect(move || {
         let known = app.server_now().is_some();

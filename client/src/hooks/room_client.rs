@@ -91,7 +91,7 @@ impl RoomClient {
         self.files.end();
     }
 
-    /// The page is hidden. `unloading`: it does not enter the back/forward cache. No `leave` is sent: after a reload this is the same peer.
+    /// The page is hidden, or its client has stopped. `unloading`: it does not enter the back/forward cache. No `leave` is sent: after a reload this is the same peer.
     pub(crate) fn hide(&self, unloading: bool) {
         self.save();
         if unloading {
@@ -283,7 +283,7 @@ impl RoomClient {
         self.saving.replace(Some(timer));
     }
 
-    pub(crate) fn save(&self) {
+    fn save(&self) {
         drop(self.saving.take());
         self.room
             .conversation
