@@ -26,11 +26,13 @@ function esbuild(options, input) {
     return stdout;
 }
 
-// What stands in the page itself.
+// What stands in the page itself. A script that is no module tells old browsers that they are too old: it stays one for them.
 async function minifyInline(page) {
     const html = await readFile(page, 'utf8');
-    const minified = html.replace(/(<(style|script)\b[^>]*>)([^]+?)(<\/\2>)/g, (_, open, tag, content, close) =>
-        open + esbuild([`--loader=${tag === 'style' ? 'css' : 'js'}`], content).trim() + close);
+    const minified = html.replace(/(<(style|script)\b([^>]*)>)([^]+?)(<\/\2>)/g, (_, open, tag, attributes, content, close) => {
+        const options = tag === 'style' ? ['--loader=css'] : ['--loader=js', `--target=${attributes.includes('module') ? 'esnext' : 'es5'}`];
+        return open + esbuild(options, content).trim() + close;
+    });
     await writeFile(page, minified);
 }
 
