@@ -1,7 +1,7 @@
-//! Requests to the server: `fetch` with a timeout, and errors that carry the server's sentence.
+//! Requests to the server: `fetch` with a timeout, and errors that carry what the server says.
 
 use serde::de::DeserializeOwned;
-use shared::api::{ApiError, ViewerLimit};
+use shared::api::ApiError;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Headers, RequestInit, Response};
@@ -13,12 +13,10 @@ const TIMEOUT_MS: u32 = 8_000;
 pub enum HttpError {
     /// No response: the server is down, the URL is wrong, there is no network, or the timeout has passed.
     Unreachable,
-    /// An error response. `error` is the server's sentence; `retry_after` is in seconds.
+    /// An error response. `retry_after` is in seconds.
     Status {
         status: u16,
-        error: String,
-        /// The limit of the server that was reached.
-        limit: Option<ViewerLimit>,
+        error: ApiError,
         retry_after: Option<u32>,
     },
     /// An unexpected response: probably not from a Weir server.
@@ -109,7 +107,7 @@ async fn read(response: Response) -> Result<HttpResponse, HttpError> {
         });
     }
     let status = response.status();
-    let ApiError { error, limit } = match serde_json::from_str(&text) {
+    let error: ApiError = match serde_json::from_str(&text) {
         Ok(error) => error,
         // Sent by a proxy whose server is down (RFC 9110 15.6).
         Err(_) if matches!(status, 502..=504) => return Err(HttpError::Unreachable),
@@ -118,7 +116,6 @@ async fn read(response: Response) -> Result<HttpResponse, HttpError> {
     Err(HttpError::Status {
         status,
         error,
-        limit,
         retry_after: header("retry-after").and_then(|text| text.trim().parse().ok()),
     })
 }

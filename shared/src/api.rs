@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use crate::api_error::{ApiError, ViewerLimit};
+pub use crate::error_code::ErrorCode;
 
 /// `GET /api/streams`: every stream of the server, sorted by name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -59,7 +60,7 @@ pub enum StreamState {
     /// The source is running for viewers.
     Running,
     /// The stream cannot be watched. `error` is a sentence that says why and what to do.
-    Failed { error: String },
+    Failed { code: ErrorCode, error: String },
 }
 
 /// The video track of a source, as in the file.

@@ -2,10 +2,15 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The body of every HTTP error: a sentence that says what to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+use crate::error_code::ErrorCode;
+
+/// The body of every HTTP error: a sentence that says what to do, in English, and its code.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiError {
     pub error: String,
+    /// [`ErrorCode::Unknown`] from servers before codes.
+    #[serde(default)]
+    pub code: ErrorCode,
     /// The limit that does not admit a viewer now; clients say it in the language of their user. Absent for other errors, and for
     /// limits that the reader does not know.
     #[serde(
@@ -84,6 +89,7 @@ mod tests {
         for limit in ViewerLimit::ALL {
             let error = ApiError {
                 error: "no".to_owned(),
+                code: ErrorCode::LimitReached,
                 limit: Some(limit),
             };
             let text = serde_json::to_string(&error).unwrap();
@@ -92,7 +98,11 @@ mod tests {
         }
         for text in [r#"{"error":"no"}"#, r#"{"error":"no","limit":"patience"}"#] {
             let error: ApiError = serde_json::from_str(text).unwrap();
-            assert_eq!(error.limit, None, "{text}");
+            assert_eq!(
+                (error.code, error.limit),
+                (ErrorCode::Unknown, None),
+                "{text}"
+            );
         }
     }
 }

@@ -5,10 +5,10 @@
 
 use serde::Deserialize;
 
-use crate::api::{Codec, Delivery, Reason, StreamState};
+use crate::api::{Codec, Delivery, ErrorCode, Reason, StreamState};
 use crate::chat::{Body, ChatFrame, FileInfo, Message};
 use crate::file_channel::FileFrame;
-use crate::signaling::{Candidate, ErrorCode, LeaveReason, Peer, PeerId, ServerMessage};
+use crate::signaling::{Candidate, LeaveReason, Peer, PeerId, ServerMessage};
 
 /// The message of an error; serde adds its position.
 type ParseError = &'static str;
@@ -174,6 +174,8 @@ impl TryFrom<FlatBody> for Body {
 #[derive(Deserialize)]
 pub(crate) struct FlatState {
     is: String,
+    #[serde(default)]
+    code: ErrorCode,
     error: Option<String>,
 }
 
@@ -186,6 +188,7 @@ impl TryFrom<FlatState> for StreamState {
             "idle" => Ok(Self::Idle),
             "running" => Ok(Self::Running),
             "failed" => Ok(Self::Failed {
+                code: flat.code,
                 error: need(flat.error)?,
             }),
             _ => Err(UNKNOWN),

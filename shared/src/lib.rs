@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`api`] | the responses of `GET /api/...`: streams, their tracks, and why a track is re-encoded |
 //! | `api_error` | the body of its errors, as part of [`api`] |
+//! | [`error_code`] | the codes of errors, over HTTP and in rooms |
 //! | [`signaling`] | the messages between a peer and the server over `GET /ws` |
 //! | `peer_id` | the key and the id of a peer, as part of [`signaling`] |
 //! | [`negotiation`] | which side rolls back when two offers cross |
@@ -25,6 +26,7 @@ mod api_error;
 pub mod chat;
 pub mod chat_channels;
 pub mod conversation;
+pub mod error_code;
 pub mod file_channel;
 pub mod file_name;
 pub mod file_queue;

@@ -27,6 +27,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::error_code::ErrorCode;
 pub use crate::peer_id::{PeerId, PeerKey};
 
 /// The version of this protocol. A server refuses others with [`ErrorCode::Version`].
@@ -187,63 +188,6 @@ pub struct Candidate {
     pub sdp_m_line_index: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username_fragment: Option<String>,
-}
-
-/// Why a message or a socket was refused. Codes that close the socket say so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ErrorCode {
-    /// Not JSON, or not a message of this protocol. The second one in a row closes the socket.
-    Malformed,
-    /// Longer than [`MAX_MESSAGE`]. Closes the socket.
-    TooLong,
-    /// Another [`VERSION`]. Closes the socket.
-    Version,
-    /// A message before `join`, or a second `join`.
-    NotJoined,
-    /// The room's or the peer's name is invalid. Closes the socket.
-    BadName,
-    /// Another peer in the room has this name. Closes the socket.
-    NameTaken,
-    /// The room has [`MAX_PEERS`] peers. Closes the socket.
-    RoomFull,
-    /// The server has reached its limit of rooms or sockets. Closes the socket.
-    ServerFull,
-    /// The room has no such peer.
-    NoSuchPeer,
-    /// The peer is away; the message was dropped.
-    PeerAway,
-    /// More messages per second than allowed. Closes the socket.
-    TooFast,
-    /// No message for [`IDLE_TIMEOUT_S`] seconds. Closes the socket.
-    Idle,
-    /// The peer did not read its messages. Closes the socket.
-    TooSlow,
-    /// The same peer joined from another socket, such as another tab. Closes the socket; do not rejoin automatically.
-    Replaced,
-    /// The server is shutting down. Closes the socket.
-    ShuttingDown,
-    /// A code that is newer than this code.
-    #[serde(other)]
-    Unknown,
-}
-
-impl ErrorCode {
-    /// The server closes the socket after this code.
-    pub const fn is_final(self) -> bool {
-        !matches!(
-            self,
-            Self::Malformed | Self::NotJoined | Self::NoSuchPeer | Self::PeerAway | Self::Unknown
-        )
-    }
-
-    /// Rejoining automatically is useless: the user has to change something first.
-    pub const fn needs_user_action(self) -> bool {
-        matches!(
-            self,
-            Self::Version | Self::BadName | Self::NameTaken | Self::RoomFull | Self::Replaced
-        )
-    }
 }
 
 #[cfg(test)]

@@ -1,21 +1,29 @@
 //! States of a page without its data: loading, failed, stale, no server. Each has a title, a sentence and the next step as a button.
 
-use super::page_link::page_link;
-use super::reactive::click_handler;
 use leptos::prelude::*;
 
+use super::details::Details;
+use super::page_link::page_link;
+use super::reactive::click_handler;
 use crate::hooks::app::{App, use_app};
+use crate::hooks::derived::memo;
 use crate::http::HttpError;
+use crate::i18n::error::sentence;
 
 /// A request failed, so the page has nothing to show.
 #[component]
 pub(crate) fn LoadError(error: HttpError, #[prop(into)] retry: Callback<()>) -> impl IntoView {
     let app = use_app();
-    let (title, text) = error_text(app, &error);
+    let details = match &error {
+        HttpError::Status { error, .. } => error.error.clone(),
+        HttpError::Unreachable | HttpError::Unreadable => String::new(),
+    };
+    let title = memo(move || error_text(app, &error));
     view! {
         <section class="state card" role="alert" data-state="error">
-            <h2>{title}</h2>
-            <p class="quiet">{text}</p>
+            <h2>{move || title.get().0}</h2>
+            <p class="quiet">{move || title.get().1}</p>
+            <Details text=details />
             <div class="row">
                 <button class="button" id="retry" on:click=click_handler(move || retry.run(()))>{app.localized(|text| text.try_again)}</button>
                 {page_link(app, "#/settings", "button plain", |app| app.common().change_server)}
@@ -70,6 +78,9 @@ fn error_text(app: App, error: &HttpError) -> (String, String) {
             (text.unreachable_text)(&server),
         ),
         HttpError::Unreadable => (text.not_weir.to_owned(), (text.not_weir_text)(&server)),
-        HttpError::Status { error, .. } => (text.refused.to_owned(), error.clone()),
+        HttpError::Status { error, .. } => (
+            text.refused.to_owned(),
+            sentence(error, app.lang.get()).to_owned(),
+        ),
     }
 }

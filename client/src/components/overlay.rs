@@ -6,6 +6,7 @@ use leptos::html;
 use leptos::prelude::*;
 
 use super::audio::{AudioControl, play};
+use super::details::Details;
 use super::icon::{Icon, icon};
 use super::page_link::page_link;
 use super::phase_text;
@@ -71,8 +72,9 @@ pub(crate) fn Overlay(
     let why = move || {
         player
             .phase
-            .with(|phase| phase_text::reason(phase, app.text()))
+            .with(|phase| phase_text::reason(phase, app.lang.get()))
     };
+    let details = memo(move || player.phase.with(phase_text::details));
     let start_button =
         move |id: &'static str, label: fn(&'static crate::i18n::Text) -> &'static str| {
             view! { <button id=id class="button" on:click=click_handler(move || player.start())>{move || label(app.text())}</button> }
@@ -83,6 +85,7 @@ pub(crate) fn Overlay(
             <div class="overlay message">
                 <p class="title tabular">{move || title()}</p>
                 <p id="reason">{move || why()}</p>
+                <Details text=details />
                 <div class="row">{steps}</div>
             </div>
         }

@@ -1,6 +1,7 @@
 //! The phase of a player as text.
 
-use crate::i18n::Text;
+use crate::i18n::error::sentence;
+use crate::i18n::{Lang, Text};
 use crate::state::session::{Failure, Phase, RetryCause};
 
 /// One line. `behind` is in milliseconds, `now` on the clock of [`Phase::Waiting`].
@@ -29,29 +30,45 @@ pub(crate) fn status(
         Phase::Ended => text.ended.to_owned(),
         Phase::Failed(failure) => (text.failed)(match failure {
             Failure::NotFound(_) => text.failed_not_found,
-            Failure::Refused(_) => text.failed_refused,
+            Failure::Refused(_) | Failure::NotWeir => text.failed_refused,
             Failure::Browser(_) => text.failed_browser,
         }),
     }
 }
 
 /// The cause, and what may help. `None` for phases that need no explanation.
-pub(crate) fn reason(phase: &Phase, text: &Text) -> Option<String> {
-    let reason = match phase {
+pub(crate) fn reason(phase: &Phase, lang: Lang) -> Option<&'static str> {
+    let text = lang.text();
+    Some(match phase {
         Phase::Waiting { cause, .. } | Phase::Reconnecting { cause } => match cause {
-            RetryCause::Lost => text.cause_lost.to_owned(),
-            RetryCause::Closed => text.cause_closed.to_owned(),
-            RetryCause::Unreachable => text.cause_unreachable.to_owned(),
-            RetryCause::NoPath => text.cause_no_path.to_owned(),
-            RetryCause::Refused(error) => error.clone(),
-            RetryCause::Limit(limit) => (text.limit_reached)(*limit).to_owned(),
+            RetryCause::Lost => text.cause_lost,
+            RetryCause::Closed => text.cause_closed,
+            RetryCause::Unreachable => text.cause_unreachable,
+            RetryCause::NoPath => text.cause_no_path,
+            RetryCause::Refused(error) => sentence(error, lang),
         },
-        Phase::Ended => text.ended_text.to_owned(),
-        Phase::Failed(Failure::Refused(error)) if error.is_empty() => text.not_weir.to_owned(),
-        Phase::Failed(
-            Failure::NotFound(error) | Failure::Refused(error) | Failure::Browser(error),
-        ) => error.clone(),
+        Phase::Ended => text.ended_text,
+        Phase::Failed(failure) => match failure {
+            Failure::NotFound(error) | Failure::Refused(error) => sentence(error, lang),
+            Failure::NotWeir => text.not_weir,
+            Failure::Browser(_) => text.failed_browser_text,
+        },
         _ => return None,
-    };
-    Some(reason).filter(|reason| !reason.is_empty())
+    })
+}
+
+/// What the server or the browser says itself.
+pub(crate) fn details(phase: &Phase) -> String {
+    match phase {
+        Phase::Waiting {
+            cause: RetryCause::Refused(error),
+            ..
+        }
+        | Phase::Reconnecting {
+            cause: RetryCause::Refused(error),
+        }
+        | Phase::Failed(Failure::NotFound(error) | Failure::Refused(error)) => error.error.clone(),
+        Phase::Failed(Failure::Browser(error)) => error.clone(),
+        _ => String::new(),
+    }
 }

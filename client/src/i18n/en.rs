@@ -1,7 +1,5 @@
 //! Messages in English.
 
-use shared::api::ViewerLimit;
-
 use super::Text;
 
 pub const TEXT: Text = Text {
@@ -39,6 +37,7 @@ pub const TEXT: Text = Text {
         format!("{server} responds, but not as a Weir server does. Check the address.")
     },
     refused: "The server refused the request",
+    details: "Details",
     stale: "The server does not respond. The list may be out of date; retrying automatically.",
 
     // Gallery
@@ -79,28 +78,10 @@ pub const TEXT: Text = Text {
     cause_closed: "The server closed the connection; the stream is still available.",
     cause_unreachable: "The server does not respond. It may be restarting.",
     cause_no_path: "The server responds, but its media does not reach this browser. A firewall may block UDP; a TURN server helps.",
-    limit_reached: |limit| match limit {
-        ViewerLimit::ViewersOfAddress => {
-            "Your network has as many viewers as the server allows. Close another viewer; this page tries again."
-        }
-        ViewerLimit::ConnectingOfAddress | ViewerLimit::Connecting => {
-            "Too many viewers are connecting at once. This page tries again in a moment."
-        }
-        ViewerLimit::EncodersOfAddress => {
-            "The server encodes as many videos for your network as it allows. Close one of them, or use a browser that plays the original video."
-        }
-        ViewerLimit::Viewers => "The server has reached its viewer limit. This page tries again.",
-        ViewerLimit::Encoders => {
-            "The server encodes as many videos as it can. This page tries again; a browser that plays the original video need not wait."
-        }
-        ViewerLimit::Egress => "The server has reached its bandwidth limit. This page tries again.",
-        ViewerLimit::Processor => {
-            "The server is fully busy with its viewers. This page tries again."
-        }
-    },
     failed_not_found: "stream not found",
     failed_refused: "the server refused the request",
     failed_browser: "browser error",
+    failed_browser_text: "This browser could not open the connection. Reload the page; if that does not help, update the browser or use another one.",
     ended_text: "The server has ended this stream.",
     too_slow: "Frames skipped: your connection is too slow for this video. Audio continues.",
 

@@ -1,12 +1,14 @@
 //! All text that a person reads, in typed tables with one value per language: a missing translation does not compile.
 //!
 //! [`Text`] has its values in [`en`] and [`zh`]; [`room`] and [`mod@connection_test`] are tables of their own, [`common`] is of rooms and
-//! other pages. [`mod@format`] writes numbers, [`describe`] sentences about streams.
+//! other pages. [`mod@format`] writes numbers, [`describe`] what is said about streams,
+//! [`error`] the errors of the server.
 
 pub mod common;
 pub mod connection_test;
 pub mod describe;
 pub mod en;
+pub mod error;
 pub mod format;
 pub mod room;
 mod text;

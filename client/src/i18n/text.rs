@@ -1,7 +1,5 @@
 //! The message table of everything but rooms and the connection test.
 
-use shared::api::ViewerLimit;
-
 /// One field per message, an `fn` where numbers or names are inserted. Sentences end with a full stop, labels do not.
 #[derive(Debug)]
 pub struct Text {
@@ -33,6 +31,7 @@ pub struct Text {
     pub not_weir: &'static str,
     pub not_weir_text: fn(server: &str) -> String,
     pub refused: &'static str,
+    pub details: &'static str,
     pub stale: &'static str,
 
     // Gallery
@@ -66,10 +65,10 @@ pub struct Text {
     pub cause_closed: &'static str,
     pub cause_unreachable: &'static str,
     pub cause_no_path: &'static str,
-    pub limit_reached: fn(ViewerLimit) -> &'static str,
     pub failed_not_found: &'static str,
     pub failed_refused: &'static str,
     pub failed_browser: &'static str,
+    pub failed_browser_text: &'static str,
     pub ended_text: &'static str,
     pub too_slow: &'static str,
 

@@ -1,7 +1,5 @@
 //! Messages in 简体中文.
 
-use shared::api::ViewerLimit;
-
 use super::Text;
 
 pub const TEXT: Text = Text {
@@ -35,6 +33,7 @@ pub const TEXT: Text = Text {
     not_weir: "这不是 Weir 服务器",
     not_weir_text: |server| format!("{server} 有响应，但不是 Weir 服务器。请检查地址。"),
     refused: "服务器拒绝了请求",
+    details: "详细信息",
     stale: "服务器无响应，列表可能已过时，正在自动重试。",
 
     // Gallery
@@ -73,26 +72,10 @@ pub const TEXT: Text = Text {
     cause_closed: "服务器关闭了连接，但视频流仍可观看。",
     cause_unreachable: "服务器无响应，可能正在重启。",
     cause_no_path: "服务器有响应，但媒体数据无法到达此浏览器。防火墙可能拦截了 UDP，可以使用 TURN 服务器。",
-    limit_reached: |limit| match limit {
-        ViewerLimit::ViewersOfAddress => {
-            "您所在网络的观众数已达到服务器的上限。请关闭其他观看页面，本页会自动重试。"
-        }
-        ViewerLimit::ConnectingOfAddress | ViewerLimit::Connecting => {
-            "同时连接的观众过多，本页稍后会自动重试。"
-        }
-        ViewerLimit::EncodersOfAddress => {
-            "服务器为您所在网络编码的视频数已达到上限。请关闭其中一个视频，或使用能播放原始视频的浏览器。"
-        }
-        ViewerLimit::Viewers => "服务器的观众数已达到上限，本页会自动重试。",
-        ViewerLimit::Encoders => {
-            "服务器编码的视频数已达到上限，本页会自动重试；使用能播放原始视频的浏览器则无需等待。"
-        }
-        ViewerLimit::Egress => "服务器的带宽已达到上限，本页会自动重试。",
-        ViewerLimit::Processor => "服务器的处理器已满负荷，本页会自动重试。",
-    },
     failed_not_found: "没有这个视频流",
     failed_refused: "服务器拒绝了请求",
     failed_browser: "浏览器出错",
+    failed_browser_text: "此浏览器未能建立连接。请重新加载页面；如果无效，请更新浏览器或换一个浏览器。",
     ended_text: "服务器已结束这个视频流。",
     too_slow: "已跳过部分帧：您的网络速度不足以播放此视频。音频不受影响。",
 

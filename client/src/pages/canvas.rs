@@ -110,7 +110,7 @@ fn CanvasPlayer(name: String) -> impl IntoView {
     let why = move || {
         player
             .phase
-            .with(|phase| phase_text::reason(phase, app.text()))
+            .with(|phase| phase_text::reason(phase, app.lang.get()))
     };
     let active = move || {
         player

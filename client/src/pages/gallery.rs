@@ -10,6 +10,7 @@ use crate::components::reactive::{click_handler, keyed_list};
 use crate::hooks::app::{App, use_app, use_title};
 use crate::hooks::poll::use_poll;
 use crate::i18n::describe::chips;
+use crate::i18n::error::code_sentence;
 use crate::i18n::format::duration;
 use crate::state::remote::RemoteData;
 use crate::state::route::Route;
@@ -178,8 +179,9 @@ fn length(info: &StreamInfo, app: App) -> String {
 
 fn description(info: &StreamInfo, app: App) -> AnyView {
     let text = app.text();
-    if let StreamState::Failed { error } = &info.state {
-        return view! { <p class="small bad">{error.clone()}</p> }.into_any();
+    if let StreamState::Failed { code, .. } = &info.state {
+        return view! { <p class="small bad">{code_sentence(*code, app.lang.get())}</p> }
+            .into_any();
     }
     let chips = chips(info, text, app.lang.get());
     let watching = (text.viewers)(info.viewers);

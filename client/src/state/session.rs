@@ -10,7 +10,7 @@
 //!
 //! Times are milliseconds of a monotonic clock.
 
-use shared::api::ViewerLimit;
+use shared::api::ApiError;
 use shared::retry::{Backoff, Retry};
 
 /// An ICE restart costs a request; a short interruption needs none.
@@ -84,19 +84,19 @@ pub enum RetryCause {
     Unreachable,
     /// The server answered, but ICE found no path.
     NoPath,
-    /// The server refused for now; its sentence.
-    Refused(String),
-    /// A limit of the server is reached.
-    Limit(ViewerLimit),
+    /// The server refused for now.
+    Refused(ApiError),
 }
 
 /// Why a retry would not help.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// 404: there is no such stream; the server's sentence.
-    NotFound(String),
-    /// The server refused the offer; its sentence, empty when the response is not from a Weir server.
-    Refused(String),
+    /// 404: there is no such stream.
+    NotFound(ApiError),
+    /// The server refused the offer.
+    Refused(ApiError),
+    /// The response is not from a Weir server.
+    NotWeir,
     /// The browser failed; its error message.
     Browser(String),
 }
@@ -106,19 +106,16 @@ pub enum Failure {
 pub enum OpenError {
     Unreachable,
     /// 404: no such stream.
-    Gone(String),
+    Gone(ApiError),
     /// 429 or 5xx: retry, at the earliest `after` this many milliseconds.
     Later {
-        error: String,
+        error: ApiError,
         after: Option<u32>,
     },
-    /// The same, for a limit that the server names.
-    Limited {
-        limit: ViewerLimit,
-        after: Option<u32>,
-    },
-    /// Another 4xx, or a response that is not from a Weir server (empty).
-    Refused(String),
+    /// Another 4xx.
+    Refused(ApiError),
+    /// A response that is not from a Weir server.
+    NotWeir,
     Browser(String),
 }
 
@@ -294,9 +291,6 @@ impl PlayerSession {
             OpenError::Later { error, after } => {
                 self.wait(RetryCause::Refused(error), after, now, jitter)
             }
-            OpenError::Limited { limit, after } => {
-                self.wait(RetryCause::Limit(limit), after, now, jitter)
-            }
             OpenError::Gone(error) => {
                 self.gone += 1;
                 if self.gone >= MAX_GONE {
@@ -306,6 +300,7 @@ impl PlayerSession {
                 }
             }
             OpenError::Refused(error) => self.stop_in(Phase::Failed(Failure::Refused(error))),
+            OpenError::NotWeir => self.stop_in(Phase::Failed(Failure::NotWeir)),
             OpenError::Browser(error) => self.stop_in(Phase::Failed(Failure::Browser(error))),
         }
     }

@@ -79,6 +79,9 @@ impl Demuxer {
         if !metadata.is_file() {
             return Err(MediaError::NotAFile(path.to_owned()));
         }
+        if metadata.len() == 0 {
+            return Err(MediaError::Empty(path.to_owned()));
+        }
         let mut file = fs::File::open(path).map_err(|error| MediaError::io(path, error))?;
         let name = path
             .to_str()
@@ -97,14 +100,14 @@ impl Demuxer {
         let format = input.format();
         // FFmpeg renders any text file as video, and waits indefinitely for files of a playlist that do not exist yet.
         let refused = match format.name() {
-            "tty" | "bin" | "xbin" | "idf" | "adf" => Some("it is text"),
-            "hls" | "dash" | "imf" | "concat" | "sdp" | "rtsp" => Some("it is a playlist"),
+            "tty" | "bin" | "xbin" | "idf" | "adf" => Some("text"),
+            "hls" | "dash" | "imf" | "concat" | "sdp" | "rtsp" => Some("a playlist"),
             _ => None,
         };
-        if let Some(reason) = refused {
-            return Err(MediaError::NotMedia {
+        if let Some(what) = refused {
+            return Err(MediaError::NotPlayable {
                 path: path.to_owned(),
-                reason: reason.to_owned(),
+                what,
             });
         }
         let file_stamp = FileStamp {
@@ -336,9 +339,9 @@ fn open_input(path: &Path, name: &str) -> Result<ffmpeg::format::context::Input,
         timed_out,
         options,
     )
-    .map_err(|error| MediaError::NotMedia {
+    .map_err(|source| MediaError::NotMedia {
         path: path.to_owned(),
-        reason: error.to_string(),
+        source,
     })?;
     opened.store(true, Ordering::Relaxed);
     Ok(input)

@@ -1,9 +1,12 @@
 //! Errors of a source, as sentences with advice.
 
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a source cannot be probed, or stops.
+use shared::error_code::ErrorCode;
+
+/// Why a source cannot be probed, or stops. The text is for users; what FFmpeg or the system says is its [`MediaError::cause`], for the log.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MediaError {
@@ -15,17 +18,22 @@ pub enum MediaError {
     NotAFile(PathBuf),
     #[error("{} has a name that is not UTF-8, which FFmpeg cannot open; rename the file", .0.display())]
     NameNotUtf8(PathBuf),
-    #[error("{} cannot be read ({error}); check its permissions", .path.display())]
-    Unreadable { path: PathBuf, error: io::Error },
-    #[error("{} is not a video or audio file that FFmpeg can open ({reason}); check it with ffprobe", .path.display())]
-    NotMedia { path: PathBuf, reason: String },
+    #[error("{} cannot be read; check its permissions", .path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{} is not a video or audio file that FFmpeg can open; check it with ffprobe", .path.display())]
+    NotMedia {
+        path: PathBuf,
+        source: ffmpeg_next::Error,
+    },
+    #[error("{} is {what}, and not a video or audio file; choose another file", .path.display())]
+    NotPlayable { path: PathBuf, what: &'static str },
     #[error("{} has neither video nor audio that FFmpeg can decode; check it with ffprobe", .0.display())]
     NoTracks(PathBuf),
     #[error("{} is encrypted (DRM), so it can only be played with its key; choose a copy without encryption", .0.display())]
     Encrypted(PathBuf),
     #[error("no video frame of {} can be decoded, so it has no poster", .0.display())]
     NoVideo(PathBuf),
-    #[error("nothing could be read from {}: it is empty or damaged; check it with ffprobe", .0.display())]
+    #[error("{} is empty or damaged: nothing could be read from it; check it with ffprobe", .0.display())]
     Empty(PathBuf),
     #[error("the tracks of {} have changed since it was probed; open it again", .0.display())]
     Changed(PathBuf),
@@ -33,9 +41,7 @@ pub enum MediaError {
         "this build of FFmpeg has no encoder for {0}; install an FFmpeg with libx264, libvpx and libopus"
     )]
     NoEncoder(&'static str),
-    #[error(
-        "FFmpeg could not {doing} ({source}); try another file, and check this one with ffprobe"
-    )]
+    #[error("FFmpeg could not {doing}; try another file, and check this one with ffprobe")]
     Ffmpeg {
         doing: &'static str,
         source: ffmpeg_next::Error,
@@ -47,6 +53,32 @@ pub enum MediaError {
 }
 
 impl MediaError {
+    /// The code that clients say in the language of their user.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Missing(_) => ErrorCode::FileMissing,
+            Self::Directory(_)
+            | Self::NotAFile(_)
+            | Self::NameNotUtf8(_)
+            | Self::Unreadable { .. } => ErrorCode::FileUnreadable,
+            Self::NotMedia { .. } | Self::NotPlayable { .. } => ErrorCode::NotMedia,
+            Self::NoTracks(_) => ErrorCode::NoTracks,
+            Self::Encrypted(_) => ErrorCode::Encrypted,
+            Self::Empty(_) => ErrorCode::FileEmpty,
+            Self::Changed(_) => ErrorCode::FileChanged,
+            Self::NoEncoder(_) => ErrorCode::NoEncoder,
+            Self::NoVideo(_)
+            | Self::Ffmpeg { .. }
+            | Self::Malformed { .. }
+            | Self::TooLong { .. } => ErrorCode::CannotDecode,
+        }
+    }
+
+    /// What FFmpeg or the system says; empty where there is nothing.
+    pub fn cause(&self) -> String {
+        self.source().map(ToString::to_string).unwrap_or_default()
+    }
+
     /// For `map_err(MediaError::ffmpeg("open the decoder"))`.
     pub(super) fn ffmpeg(doing: &'static str) -> impl Fn(ffmpeg_next::Error) -> Self {
         move |source| Self::Ffmpeg { doing, source }
@@ -57,7 +89,7 @@ impl MediaError {
             io::ErrorKind::NotFound => Self::Missing(path.to_owned()),
             _ => Self::Unreadable {
                 path: path.to_owned(),
-                error,
+                source: error,
             },
         }
     }

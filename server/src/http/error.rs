@@ -1,15 +1,16 @@
-//! Errors of requests, and their status and sentence.
+//! Errors of requests, and their status, code and sentence.
 
 use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use shared::api::{ApiError, ViewerLimit};
+use shared::api::{ApiError, ErrorCode, ViewerLimit};
 
 use connection::{NegotiationError, SessionError};
+use room::refusal::Refusal;
 use stream::StreamError;
 use stream::admission::AdmissionError;
 
-/// Why a request fails. The text is a sentence for users.
+/// Why a request fails. The text is a sentence for users of the API; the pages say the code.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HttpError {
     #[error(transparent)]
@@ -52,12 +53,11 @@ pub(super) enum HttpError {
         "Pages of this origin may not use this server; its owner names those that may with --cors-origin."
     )]
     ForeignOrigin,
-    /// `?room=` is no name of a room, for this reason.
-    #[error("{0}")]
-    BadRoom(String),
-    /// No WebSocket can be opened, for this reason.
-    #[error("{0}")]
-    NoSocket(String),
+    #[error("The query has to be ?room=NAME, once, or nothing.")]
+    BadRoomQuery,
+    /// No WebSocket is opened.
+    #[error("{}", .0.sentence)]
+    NoSocket(Refusal),
     #[error(
         "None of the codings that the Accept-Encoding header allows is there; leave identity among them."
     )]
@@ -67,70 +67,86 @@ pub(super) enum HttpError {
 }
 
 impl HttpError {
-    /// The status, and the seconds of Retry-After.
-    fn status(&self) -> (StatusCode, Option<u16>) {
+    /// The status, the seconds of Retry-After, and the code.
+    fn status(&self) -> (StatusCode, Option<u16>, ErrorCode) {
+        use ErrorCode as C;
         use StatusCode as S;
         match self {
             Self::Session(error) => match error {
-                SessionError::Negotiation(error) => match error {
-                    NegotiationError::Sdp(_) => (S::BAD_REQUEST, None),
-                    NegotiationError::SendOnly
-                    | NegotiationError::NoMid
-                    | NegotiationError::NoIce
-                    | NegotiationError::BadIce
-                    | NegotiationError::IceLite
-                    | NegotiationError::NoLiteCandidate
-                    | NegotiationError::NoFingerprint
-                    | NegotiationError::BadFingerprint
-                    | NegotiationError::NothingSent
-                    | NegotiationError::TooManyTracks { .. }
-                    | NegotiationError::RepeatedMid => (S::UNPROCESSABLE_ENTITY, None),
-                    NegotiationError::NothingWanted { .. }
-                    | NegotiationError::NothingReceivable { .. }
-                    | NegotiationError::PacketizationMode
-                    | NegotiationError::NoCommonCodec { .. } => (S::NOT_ACCEPTABLE, None),
-                },
+                SessionError::Negotiation(error) => {
+                    let (status, code) = Self::status_of_offer(error);
+                    (status, None, code)
+                }
                 SessionError::Stream(error) => Self::status_of_stream(error),
-                SessionError::Fragment(_) => (S::BAD_REQUEST, None),
-                SessionError::Stale => (S::PRECONDITION_FAILED, None),
-                SessionError::Unconditional => (S::PRECONDITION_REQUIRED, None),
-                SessionError::TooManyChanges { .. } => (S::TOO_MANY_REQUESTS, Some(1)),
-                SessionError::Overloaded => (S::SERVICE_UNAVAILABLE, Some(10)),
-                SessionError::Internal(_) => (S::INTERNAL_SERVER_ERROR, None),
+                SessionError::Fragment(_) => (S::BAD_REQUEST, None, C::BadFragment),
+                SessionError::Stale => (S::PRECONDITION_FAILED, None, C::SessionChanged),
+                SessionError::Unconditional => (S::PRECONDITION_REQUIRED, None, C::IfMatchRequired),
+                SessionError::TooManyChanges { .. } => {
+                    (S::TOO_MANY_REQUESTS, Some(1), C::TooManyChanges)
+                }
+                SessionError::Overloaded => (S::SERVICE_UNAVAILABLE, Some(10), C::Overloaded),
+                SessionError::Internal(_) => (S::INTERNAL_SERVER_ERROR, None, C::Internal),
             },
             Self::Stream(error) => Self::status_of_stream(error),
-            Self::NoSuchStream(_) | Self::NoSuchSession | Self::NoSuchRoute(_) => {
-                (S::NOT_FOUND, None)
+            Self::NoSuchStream(_) => (S::NOT_FOUND, None, C::NoSuchStream),
+            Self::NoSuchSession => (S::NOT_FOUND, None, C::NoSuchSession),
+            Self::NoSuchRoute(_) => (S::NOT_FOUND, None, C::NoSuchRoute),
+            Self::NoStreams => (S::CONFLICT, Some(5), C::NoStreams),
+            Self::MethodNotAllowed(_) => (S::METHOD_NOT_ALLOWED, None, C::MethodNotAllowed),
+            Self::BadPath => (S::BAD_REQUEST, None, C::BadPath),
+            Self::BadQuery => (S::BAD_REQUEST, None, C::BadQuery),
+            Self::BadBody => (S::BAD_REQUEST, None, C::BadBody),
+            Self::BadRoomQuery => (S::BAD_REQUEST, None, C::BadQuery),
+            Self::NoCoding => (S::NOT_ACCEPTABLE, None, C::NoCoding),
+            Self::WrongType { .. } => (S::UNSUPPORTED_MEDIA_TYPE, None, C::WrongContentType),
+            Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, None, C::BodyTooLarge),
+            Self::TooSlow => (S::REQUEST_TIMEOUT, None, C::BodyTooSlow),
+            Self::NotAWebSocket => (S::UPGRADE_REQUIRED, None, C::NotAWebsocket),
+            Self::ForeignOrigin => (S::FORBIDDEN, None, C::ForeignOrigin),
+            Self::NoSocket(refusal) => match refusal.code {
+                C::BadName => (S::BAD_REQUEST, None, C::BadName),
+                code => (S::SERVICE_UNAVAILABLE, Some(10), code),
+            },
+            Self::Stalled => (S::SERVICE_UNAVAILABLE, Some(2), C::StreamSlow),
+        }
+    }
+
+    fn status_of_offer(error: &NegotiationError) -> (StatusCode, ErrorCode) {
+        use NegotiationError as E;
+        use {ErrorCode as C, StatusCode as S};
+        match error {
+            E::Sdp(_) => (S::BAD_REQUEST, C::BadSdp),
+            E::IceLite | E::NoLiteCandidate => (S::UNPROCESSABLE_ENTITY, C::IceLite),
+            E::SendOnly
+            | E::NoMid
+            | E::NoIce
+            | E::BadIce
+            | E::NoFingerprint
+            | E::BadFingerprint
+            | E::NothingSent
+            | E::TooManyTracks { .. }
+            | E::RepeatedMid => (S::UNPROCESSABLE_ENTITY, C::UnusableOffer),
+            E::NothingWanted { .. } => (S::NOT_ACCEPTABLE, C::NothingWanted),
+            E::NothingReceivable { .. } | E::PacketizationMode | E::NoCommonCodec { .. } => {
+                (S::NOT_ACCEPTABLE, C::NoCommonCodec)
             }
-            Self::NoStreams => (S::CONFLICT, Some(5)),
-            Self::MethodNotAllowed(_) => (S::METHOD_NOT_ALLOWED, None),
-            Self::BadPath | Self::BadQuery | Self::BadBody | Self::BadRoom(_) => {
-                (S::BAD_REQUEST, None)
-            }
-            Self::NoCoding => (S::NOT_ACCEPTABLE, None),
-            Self::WrongType { .. } => (S::UNSUPPORTED_MEDIA_TYPE, None),
-            Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, None),
-            Self::TooSlow => (S::REQUEST_TIMEOUT, None),
-            Self::NotAWebSocket => (S::UPGRADE_REQUIRED, None),
-            Self::ForeignOrigin => (S::FORBIDDEN, None),
-            Self::NoSocket(_) => (S::SERVICE_UNAVAILABLE, Some(10)),
-            Self::Stalled => (S::SERVICE_UNAVAILABLE, Some(2)),
         }
     }
 
     /// 409 for a file that cannot be read, which may be replaced or completed (WHEP 4.2).
-    fn status_of_stream(error: &StreamError) -> (StatusCode, Option<u16>) {
-        match error {
-            StreamError::Unreadable(_) => (StatusCode::CONFLICT, Some(10)),
+    fn status_of_stream(error: &StreamError) -> (StatusCode, Option<u16>, ErrorCode) {
+        let (status, retry_after) = match error {
+            StreamError::Unreadable { .. } => (StatusCode::CONFLICT, Some(10)),
             StreamError::Removed | StreamError::NoVideo | StreamError::NoPoster => {
                 (StatusCode::NOT_FOUND, None)
             }
             StreamError::NoTrack => (StatusCode::CONFLICT, None),
             StreamError::Refused(error) => Self::status_of_admission(*error),
-            StreamError::NotStarted(_) | StreamError::Slow => {
+            StreamError::NotStarted | StreamError::Slow => {
                 (StatusCode::SERVICE_UNAVAILABLE, Some(2))
             }
-        }
+        };
+        (status, retry_after, error.code())
     }
 
     /// The limit that was reached.
@@ -159,7 +175,7 @@ impl HttpError {
 
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
-        let (status, retry_after) = self.status();
+        let (status, retry_after, code) = self.status();
         if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!("a request failed: {self:?}");
         } else {
@@ -169,6 +185,7 @@ impl IntoResponse for HttpError {
             status,
             Json(ApiError {
                 error: self.to_string(),
+                code,
                 limit: self.limit(),
             }),
         )

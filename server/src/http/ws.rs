@@ -46,19 +46,14 @@ pub(super) async fn open(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, HttpError> {
     let upgrade = upgrade.map_err(|_| HttpError::NotAWebSocket)?;
-    let Query(PlainRoom { room }) = query.map_err(|_| {
-        HttpError::BadRoom("The query has to be ?room=NAME, once, or nothing.".to_owned())
-    })?;
+    let Query(PlainRoom { room }) = query.map_err(|_| HttpError::BadRoomQuery)?;
     if !cors::may_connect(&app.cors_origins, &headers) {
         return Err(HttpError::ForeignOrigin);
     }
     let room_socket = app
         .rooms
         .connect(client.0, room.as_deref(), Instant::now())
-        .map_err(|refusal| match refusal.code {
-            ErrorCode::BadName => HttpError::BadRoom(refusal.sentence),
-            _ => HttpError::NoSocket(refusal.sentence),
-        })?;
+        .map_err(HttpError::NoSocket)?;
     Ok(upgrade
         .read_buffer_size(BUFFER)
         .write_buffer_size(0)

@@ -55,15 +55,19 @@ impl ActiveSource {
             let result = source.run(&requests, &mut appender);
             appender.finish();
             if let (Err(error), Some(stream)) = (result, weak.upgrade()) {
-                tracing::warn!(stream = stream.name, "the source stopped: {error}");
+                let cause = error.cause();
+                tracing::warn!(stream = stream.name, cause, "the source stopped: {error}");
                 match error {
                     // The file was replaced by another one: the next viewer gets the new file.
                     MediaError::Changed(_) => stream.invalidate(),
-                    error => lock(&stream.status).failure = Some(stream.sentence(&error)),
+                    error => lock(&stream.status).failure = Some(stream.unreadable(&error)),
                 }
             }
         });
-        let thread = thread.map_err(|error| StreamError::NotStarted(error.to_string()))?;
+        let thread = thread.map_err(|error| {
+            tracing::error!(stream = stream.name, "no thread for the source: {error}");
+            StreamError::NotStarted
+        })?;
         tracing::info!(stream = stream.name, held, "the source starts");
         Ok(Self {
             log,

@@ -1,12 +1,15 @@
 //! Why a stream cannot be watched.
 
+use shared::error_code::ErrorCode;
+
 use super::admission::AdmissionError;
 
 /// Why a stream cannot be watched. The text is shown to users.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StreamError {
-    #[error("{0}")]
-    Unreadable(String),
+    /// Its file, or what else it is made of, cannot be read or played.
+    #[error("{sentence}")]
+    Unreadable { code: ErrorCode, sentence: String },
     /// Its file has not been read in time.
     #[error(
         "The file of this stream has not been read yet: its disk does not answer. Try again in a moment."
@@ -20,9 +23,26 @@ pub enum StreamError {
     NoTrack,
     #[error("This stream has just been removed from the server; choose another one.")]
     Removed,
-    #[error("The server could not start this stream: {0}. Try again in a moment.")]
-    NotStarted(String),
+    /// The log has the cause.
+    #[error("The server could not start this stream. Try again in a moment.")]
+    NotStarted,
     /// A limit is reached.
     #[error(transparent)]
     Refused(#[from] AdmissionError),
+}
+
+impl StreamError {
+    /// The code that clients say in the language of their user.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Unreadable { code, .. } => *code,
+            Self::Slow => ErrorCode::DiskSlow,
+            Self::NoVideo => ErrorCode::NoVideo,
+            Self::NoPoster => ErrorCode::NoPoster,
+            Self::NoTrack => ErrorCode::TrackGone,
+            Self::Removed => ErrorCode::StreamRemoved,
+            Self::NotStarted => ErrorCode::NotStarted,
+            Self::Refused(_) => ErrorCode::LimitReached,
+        }
+    }
 }

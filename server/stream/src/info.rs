@@ -14,14 +14,17 @@ impl Stream {
         let found = lock(&self.reading).offering.get().cloned();
         let status = lock(&self.status);
         let (offering, unreadable) = match (found, &status.corrected) {
-            (Some(Err(error)), _) => (None, Some(error.to_string())),
+            (Some(Err(error)), _) => (None, Some(error)),
             (_, Some(corrected)) => (Some(Arc::clone(corrected)), None),
             (Some(Ok(offering)), None) => (Some(offering), None),
             (None, None) => (None, None),
         };
         let running = status.source.as_ref().is_some_and(ActiveSource::is_running);
         let state = match (unreadable.or_else(|| status.failure.clone()), &offering) {
-            (Some(error), _) => StreamState::Failed { error },
+            (Some(error), _) => StreamState::Failed {
+                code: error.code(),
+                error: error.to_string(),
+            },
             (None, None) => StreamState::Probing,
             (None, Some(_)) if running => StreamState::Running,
             (None, Some(_)) => StreamState::Idle,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use media::error::MediaError;
 use media::source::Input;
 use media::track::{OfferedTrack, Offering, TrackId, TrackKind};
 use tokio::sync::OnceCell;
@@ -53,29 +54,35 @@ impl Stream {
     }
 
     /// Runs blocking FFmpeg calls, a limited number at a time.
-    async fn run_blocking<T, E>(
+    async fn run_blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T, E> + Send + 'static,
-    ) -> Result<T, StreamError>
-    where
-        T: Send + 'static,
-        E: std::fmt::Display + Send + 'static,
-    {
+        work: impl FnOnce() -> Result<T, MediaError> + Send + 'static,
+    ) -> Result<T, StreamError> {
         match file_reads::run(&self.probe_permits, work).await {
-            Ok(result) => result.map_err(|error| StreamError::Unreadable(self.sentence(&error))),
-            Err(error) => Err(StreamError::NotStarted(error)),
+            Ok(result) => result.map_err(|error| {
+                let cause = error.cause();
+                tracing::warn!(stream = self.name, cause, "it cannot be read: {error}");
+                self.unreadable(&error)
+            }),
+            Err(error) => {
+                tracing::error!(stream = self.name, "it cannot be read: {error}");
+                Err(StreamError::NotStarted)
+            }
         }
     }
 
-    /// An error message for users: with the name of the file, without its directory.
-    pub(super) fn sentence(&self, error: &impl std::fmt::Display) -> String {
+    /// An error for users: with the name of the file, without its directory.
+    pub(super) fn unreadable(&self, error: &MediaError) -> StreamError {
         let mut text = error.to_string();
         if let Some(Input::File(path)) = self.input()
             && let Some(name) = path.file_name()
         {
             text = text.replace(&path.display().to_string(), &name.to_string_lossy());
         }
-        text + "."
+        StreamError::Unreadable {
+            code: error.code(),
+            sentence: text + ".",
+        }
     }
 
     /// Clears everything known about the file, because it has changed.

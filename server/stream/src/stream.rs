@@ -51,7 +51,7 @@ pub(super) struct Status {
     pub(super) source: Option<ActiveSource>,
     /// The offering as corrected by a running source; used for later runs as well.
     pub(super) corrected: Option<Arc<Offering>>,
-    pub(super) failure: Option<String>,
+    pub(super) failure: Option<StreamError>,
     /// What the running source offers, when its file has changed since and has not been compared yet.
     pub(super) superseded: Option<Arc<Offering>>,
     pub(super) removed: bool,

@@ -320,6 +320,7 @@ async fn two_hundred_half_open_connections_do_not_disturb_a_viewer() {
         "{}",
         String::from_utf8_lossy(&answer)
     );
+    assert!(String::from_utf8_lossy(&answer).contains(r#""code":"body_too_slow""#));
     server.stop().await;
 }
 

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Response};
-use shared::api::{ApiError, StreamState, ViewerLimit};
-use shared::signaling::{ErrorCode, ServerMessage};
+use shared::api::{ApiError, ErrorCode, StreamState, ViewerLimit};
+use shared::signaling::ServerMessage;
 use testkit::socket::{TestSocket, join};
 use testkit::{PATIENCE, TestServer, TestViewer, Wants, eventually, sentence};
 
@@ -93,6 +93,7 @@ async fn an_address_that_floods_the_server_with_offers_locks_nobody_else_out() {
         assert!((1..=10).contains(&seconds));
         let refusal: ApiError = response.json().await.unwrap();
         assert!(refusal.error.contains("network address"), "{refusal:?}");
+        assert_eq!(refusal.code, ErrorCode::LimitReached);
         assert_eq!(refusal.limit, Some(ViewerLimit::ConnectingOfAddress));
     }
     let (mut watching, sdp) = TestViewer::offer_from("127.0.0.2", Wants::default()).await;

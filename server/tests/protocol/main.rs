@@ -7,6 +7,7 @@ mod clients;
 mod connecting;
 mod counters;
 mod demotion;
+mod error_codes;
 mod folders;
 mod ice_tcp;
 mod late_joiners;

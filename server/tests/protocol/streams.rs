@@ -171,7 +171,7 @@ async fn a_file_that_is_not_media_fails_and_stops_no_other_stream() {
     eventually("every file is probed", probed).await;
     for name in ["text", "empty"] {
         let state = info(&registry, name).state;
-        let StreamState::Failed { error } = state else {
+        let StreamState::Failed { error, .. } = state else {
             panic!("{name}: {state:?}")
         };
         assert!(

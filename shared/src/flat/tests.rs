@@ -107,7 +107,10 @@ fn serialized_values_are_read_back() {
         StreamState::Probing,
         StreamState::Idle,
         StreamState::Running,
-        StreamState::Failed { error: "e".into() },
+        StreamState::Failed {
+            code: ErrorCode::NotMedia,
+            error: "e".into(),
+        },
     ]);
     let reasons = vec![
         Reason::Codec,

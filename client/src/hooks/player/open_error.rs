@@ -9,18 +9,16 @@ impl From<WhepError> for OpenError {
         match error {
             WhepError::Browser(error) => Self::Browser(error),
             WhepError::Http(HttpError::Unreachable) => Self::Unreachable,
-            WhepError::Http(HttpError::Unreadable) => Self::Refused(String::new()),
+            WhepError::Http(HttpError::Unreadable) => Self::NotWeir,
             WhepError::Http(HttpError::Status {
                 status,
                 error,
-                limit,
                 retry_after,
             }) => {
                 let after = retry_after.map(|s| s.saturating_mul(1_000));
-                match (status, limit) {
-                    (404, _) => Self::Gone(error),
-                    (429 | 500.., Some(limit)) => Self::Limited { limit, after },
-                    (429 | 500.., None) => Self::Later { error, after },
+                match status {
+                    404 => Self::Gone(error),
+                    429 | 500.. => Self::Later { error, after },
                     _ => Self::Refused(error),
                 }
             }
@@ -30,22 +28,28 @@ impl From<WhepError> for OpenError {
 
 #[cfg(test)]
 mod tests {
-    use shared::api::ViewerLimit;
+    use shared::api::{ApiError, ErrorCode, ViewerLimit};
 
     use super::*;
+
+    fn no() -> ApiError {
+        ApiError {
+            error: "no".into(),
+            code: ErrorCode::LimitReached,
+            limit: Some(ViewerLimit::ViewersOfAddress),
+        }
+    }
 
     fn status(status: u16, retry_after: Option<u32>) -> WhepError {
         WhepError::Http(HttpError::Status {
             status,
-            error: "no".into(),
-            limit: None,
+            error: no(),
             retry_after,
         })
     }
 
     #[test]
     fn an_error_of_the_server_decides_whether_to_retry() {
-        let no = || "no".to_owned();
         assert_eq!(OpenError::from(status(404, None)), OpenError::Gone(no()));
         assert_eq!(OpenError::from(status(406, None)), OpenError::Refused(no()));
         for code in [429, 500, 503] {
@@ -58,28 +62,11 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_the_server_is_told_from_other_errors() {
-        for status in [429, 503] {
-            let error = WhepError::Http(HttpError::Status {
-                status,
-                error: "Too many viewers.".into(),
-                limit: Some(ViewerLimit::ViewersOfAddress),
-                retry_after: Some(10),
-            });
-            let limited = OpenError::Limited {
-                limit: ViewerLimit::ViewersOfAddress,
-                after: Some(10_000),
-            };
-            assert_eq!(OpenError::from(error), limited);
-        }
-    }
-
-    #[test]
     fn a_retry_after_beyond_all_bounds_does_not_overflow() {
         assert_eq!(
             OpenError::from(status(503, Some(u32::MAX))),
             OpenError::Later {
-                error: "no".into(),
+                error: no(),
                 after: Some(u32::MAX)
             }
         );
@@ -93,7 +80,7 @@ mod tests {
         );
         assert_eq!(
             OpenError::from(WhepError::Http(HttpError::Unreadable)),
-            OpenError::Refused(String::new())
+            OpenError::NotWeir
         );
     }
 }

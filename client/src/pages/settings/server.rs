@@ -6,6 +6,7 @@ use shared::api::Health;
 
 use crate::hooks::app::use_app;
 use crate::http::{self, HttpError};
+use crate::i18n::error::sentence;
 use crate::i18n::format::duration;
 use crate::state::server::{Server, Source, normalize};
 
@@ -111,7 +112,9 @@ pub(super) fn ServerSettings() -> impl IntoView {
         ServerTest::Failed(address, HttpError::Unreadable) => {
             Some(("bad", (app.text().not_weir_text)(&address)))
         }
-        ServerTest::Failed(_, HttpError::Status { error, .. }) => Some(("bad", error)),
+        ServerTest::Failed(_, HttpError::Status { error, .. }) => {
+            Some(("bad", sentence(&error, app.lang.get()).to_owned()))
+        }
         ServerTest::InvalidAddress => Some(("bad", app.text().bad_address.to_owned())),
     };
     view! {

@@ -1,5 +1,9 @@
 use super::*;
 
+fn no() -> ApiError {
+    ApiError::default()
+}
+
 fn playing() -> PlayerSession {
     let mut session = PlayerSession::default();
     session.step(SessionEvent::Start, 0, 0.0);
@@ -186,14 +190,11 @@ fn a_close_by_a_server_that_shuts_down_is_followed_by_a_wait() {
 
 #[test]
 fn an_unknown_stream_fails_and_one_that_disappears_ends() {
-    let gone = || SessionEvent::OpenFailed(OpenError::Gone("no such stream".into()));
+    let gone = || SessionEvent::OpenFailed(OpenError::Gone(no()));
     let mut session = PlayerSession::default();
     session.step(SessionEvent::Start, 0, 0.0);
     session.step(gone(), 10, 0.0);
-    assert_eq!(
-        session.phase(),
-        &Phase::Failed(Failure::NotFound("no such stream".into()))
-    );
+    assert_eq!(session.phase(), &Phase::Failed(Failure::NotFound(no())));
 
     let mut session = playing();
     session.step(SessionEvent::Stalled, 1_000, 0.0);
@@ -213,31 +214,22 @@ fn an_unknown_stream_fails_and_one_that_disappears_ends() {
 
 #[test]
 fn a_full_server_is_asked_again_after_its_retry_after() {
-    let (error, limit, after) = ("full".into(), ViewerLimit::Viewers, Some(7_000));
-    for full in [
-        OpenError::Later { error, after },
-        OpenError::Limited { limit, after },
-    ] {
-        let mut session = PlayerSession::default();
-        session.step(SessionEvent::Start, 0, 0.0);
-        session.step(SessionEvent::OpenFailed(full), 0, 0.0);
-        assert_eq!(waits_for(&session, 0), 7_000);
-    }
+    let full = OpenError::Later {
+        error: no(),
+        after: Some(7_000),
+    };
+    let mut session = PlayerSession::default();
+    session.step(SessionEvent::Start, 0, 0.0);
+    session.step(SessionEvent::OpenFailed(full), 0, 0.0);
+    assert_eq!(waits_for(&session, 0), 7_000);
 }
 
 #[test]
 fn a_refused_offer_is_not_sent_again() {
     let mut session = PlayerSession::default();
     session.step(SessionEvent::Start, 0, 0.0);
-    session.step(
-        SessionEvent::OpenFailed(OpenError::Refused("no common codec".into())),
-        0,
-        0.0,
-    );
-    assert_eq!(
-        session.phase(),
-        &Phase::Failed(Failure::Refused("no common codec".into()))
-    );
+    session.step(SessionEvent::OpenFailed(OpenError::Refused(no())), 0, 0.0);
+    assert_eq!(session.phase(), &Phase::Failed(Failure::Refused(no())));
     assert!(session.step(SessionEvent::TryNow, 1, 0.0).is_empty());
     assert_eq!(
         session.step(SessionEvent::Start, 2, 0.0)[1],
@@ -339,7 +331,7 @@ fn a_retry_after_shorter_than_the_back_off_does_not_shorten_it() {
     let mut session = PlayerSession::default();
     session.step(SessionEvent::Start, 0, 0.0);
     let later = SessionEvent::OpenFailed(OpenError::Later {
-        error: "full".into(),
+        error: no(),
         after: Some(100),
     });
     session.step(later, 0, 0.0);
