@@ -5,6 +5,7 @@ pub(crate) mod composer;
 pub(crate) mod controls;
 pub(crate) mod conversation;
 pub(crate) mod copy_button;
+pub(crate) mod delivery;
 pub(crate) mod details;
 pub(crate) mod display_mode;
 pub(crate) mod files;

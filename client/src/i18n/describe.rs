@@ -1,10 +1,10 @@
-//! Sentences about a stream: what is passed through, what is re-encoded and why.
+//! What is said about a stream: what is passed through, what is re-encoded and why.
 
 mod reasons;
 
 use shared::api::{AudioTrack, Codec, Delivery, StreamInfo, VideoTrack};
 
-use self::reasons::{because, short_reason};
+use self::reasons::{clauses, short_reason};
 use super::format::frame_rate;
 use super::{Lang, Text};
 
@@ -90,105 +90,123 @@ fn properties(video: &VideoTrack, lang: Lang) -> String {
     }
 }
 
-/// One sentence: how the video is sent.
-pub fn video_delivery(video: &VideoTrack, lang: Lang) -> String {
-    if let (Delivery::Reencode { codec, .. }, true) = (&video.delivery, is_generated(&video.codec))
-    {
-        let (to, size) = (rtp_codec_name(*codec), size(video.width, video.height));
-        return match lang {
-            Lang::En => format!("Generated test pattern, sent as {to} ({size})."),
-            Lang::Zh => format!("生成的测试图像，以 {to} 传送（{size}）。"),
-        };
-    }
-    let properties = properties(video, lang);
-    match (&video.delivery, lang) {
-        (Delivery::Passthrough, Lang::En) => format!("Video passed through ({properties})."),
-        (Delivery::Passthrough, Lang::Zh) => format!("视频原样传送（{properties}）。"),
-        (Delivery::Reencode { codec, reasons }, lang) => {
-            let why = because(reasons, &source_codec_name(&video.codec), lang);
-            let to = rtp_codec_name(*codec);
-            let reduced = video
-                .encoded_size
-                .map(|encoded| size(encoded.width, encoded.height));
-            match (reduced, lang) {
-                (None, Lang::En) => format!("Video re-encoded to {to} ({properties}){why}."),
-                (None, Lang::Zh) => format!("视频（{properties}）重新编码为 {to}{why}。"),
-                (Some(size), Lang::En) => {
-                    format!("Video re-encoded to {to} at {size} ({properties}){why}.")
-                }
-                (Some(size), Lang::Zh) => {
-                    format!("视频（{properties}）重新编码为 {size} 的 {to}{why}。")
-                }
-            }
-        }
+/// How one track is sent: short enough to be read aloud as an item of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackText {
+    /// Video or audio.
+    pub kind: &'static str,
+    /// As in the file.
+    pub source: String,
+    /// What is done with it; empty without such a track.
+    pub delivery: String,
+    /// Why, each in a clause.
+    pub reasons: Vec<String>,
+}
+
+/// How the tracks of a stream are sent to this browser. `received` is the video codec that the browser reports.
+pub fn tracks(info: &StreamInfo, received: Option<&str>, lang: Lang) -> Vec<TrackText> {
+    let text = lang.text();
+    let none = |kind, source: &str| TrackText {
+        kind,
+        source: source.to_owned(),
+        delivery: String::new(),
+        reasons: Vec::new(),
+    };
+    let video = match &info.video {
+        Some(video) => video_text(video, received, lang),
+        None => none(text.video, text.no_video),
+    };
+    let audio = match &info.audio {
+        Some(audio) => audio_text(audio, lang),
+        None => none(text.audio, text.no_audio),
+    };
+    match (&info.video, &info.audio) {
+        (None, None) => Vec::new(),
+        _ => vec![video, audio],
     }
 }
 
-/// One sentence: how the audio is sent.
-pub fn audio_delivery(audio: &AudioTrack, lang: Lang) -> String {
-    if let (Delivery::Reencode { codec, .. }, true) = (&audio.delivery, is_generated(&audio.codec))
-    {
-        let to = rtp_codec_name(*codec);
-        return match lang {
-            Lang::En => format!("Generated test tone, sent as {to}."),
-            Lang::Zh => format!("生成的测试音，以 {to} 传送。"),
-        };
+fn video_text(video: &VideoTrack, received: Option<&str>, lang: Lang) -> TrackText {
+    let (planned, mut reasons) = match &video.delivery {
+        Delivery::Passthrough => (source_codec_name(&video.codec), Vec::new()),
+        Delivery::Reencode { codec, reasons } => (
+            rtp_codec_name(*codec).to_owned(),
+            clauses(reasons, &source_codec_name(&video.codec), lang),
+        ),
+    };
+    let received = received.and_then(|codec| codec.split(' ').next());
+    let other = received
+        .map(browser_codec_name)
+        .filter(|received| !received.eq_ignore_ascii_case(&planned));
+    let generated = is_generated(&video.codec);
+    if generated {
+        reasons.clear();
     }
-    let codec = source_codec_name(&audio.codec);
-    let layout = channels(audio.channels, lang);
-    match (&audio.delivery, lang) {
-        (Delivery::Passthrough, Lang::En) => {
-            format!("Audio passed through ({codec} {layout}).")
-        }
-        (Delivery::Passthrough, Lang::Zh) => format!("音频原样传送（{codec} {layout}）。"),
-        (Delivery::Reencode { codec: to, reasons }, lang) => {
-            let why = because(reasons, &codec, lang);
-            let to = rtp_codec_name(*to);
-            match lang {
-                Lang::En => format!("Audio re-encoded from {codec} {layout} to {to} stereo{why}."),
-                Lang::Zh => format!("音频由 {codec} {layout}重新编码为 {to} 立体声{why}。"),
-            }
-        }
-    }
-}
-
-/// How a stream is sent to this browser. `received` is the video codec that the browser reports: the text says when
-/// it differs from the planned one.
-pub fn delivery(info: &StreamInfo, received: Option<&str>, lang: Lang) -> String {
-    let mut sentences = Vec::new();
-    if let Some(video) = &info.video {
-        sentences.push(video_delivery(video, lang));
-        let planned = match &video.delivery {
-            Delivery::Passthrough => video.codec.clone(),
-            Delivery::Reencode { codec, .. } => codec.rtpmap_name().to_ascii_lowercase(),
-        };
-        let received = received.and_then(|codec| codec.split(' ').next());
-        if let Some(received) = received.filter(|received| !received.eq_ignore_ascii_case(&planned))
-        {
-            let (original, received) = (source_codec_name(&planned), browser_codec_name(received));
-            sentences.push(match lang {
-                Lang::En => {
-                    format!("This browser does not support {original}, so it receives {received}.")
-                }
-                Lang::Zh => format!("此浏览器不支持 {original}，因此收到的是 {received}。"),
-            });
-        }
-    }
-    if info.video.is_none() && info.audio.is_some() {
-        sentences.push(match lang {
-            Lang::En => "This stream has no video.".to_owned(),
-            Lang::Zh => "此流没有视频。".to_owned(),
+    if other.is_some() {
+        reasons.push(match lang {
+            Lang::En => format!("this browser does not support {planned} of this kind"),
+            Lang::Zh => format!("此浏览器不支持这种 {planned}"),
         });
     }
-    match &info.audio {
-        Some(audio) => sentences.push(audio_delivery(audio, lang)),
-        None if info.video.is_some() => sentences.push(match lang {
-            Lang::En => "This stream has no audio.".to_owned(),
-            Lang::Zh => "此流没有音频。".to_owned(),
-        }),
-        None => {}
+    let passed_through = video.delivery == Delivery::Passthrough && other.is_none();
+    let to = other.unwrap_or(planned);
+    let reduced = video
+        .encoded_size
+        .map(|encoded| size(encoded.width, encoded.height));
+    let delivery = match (lang, reduced) {
+        _ if passed_through => lang.text().passed_through.to_owned(),
+        (Lang::En, _) if generated => format!("sent as {to}"),
+        (Lang::Zh, _) if generated => format!("以 {to} 传送"),
+        (Lang::En, None) => format!("re-encoded to {to}"),
+        (Lang::Zh, None) => format!("重新编码为 {to}"),
+        (Lang::En, Some(size)) => format!("re-encoded to {to} at {size}"),
+        (Lang::Zh, Some(size)) => format!("重新编码为 {size} 的 {to}"),
+    };
+    let source = match (generated, lang) {
+        (false, _) => properties(video, lang),
+        (true, Lang::En) => format!("test pattern, {}", size(video.width, video.height)),
+        (true, Lang::Zh) => format!("测试图像，{}", size(video.width, video.height)),
+    };
+    TrackText {
+        kind: lang.text().video,
+        source,
+        delivery,
+        reasons,
     }
-    sentences.join(if lang == Lang::En { " " } else { "" })
+}
+
+fn audio_text(audio: &AudioTrack, lang: Lang) -> TrackText {
+    let codec = source_codec_name(&audio.codec);
+    let generated = is_generated(&audio.codec);
+    let source = match (generated, lang) {
+        (false, _) => format!("{codec} {}", channels(audio.channels, lang)),
+        (true, Lang::En) => "test tone".to_owned(),
+        (true, Lang::Zh) => "测试音".to_owned(),
+    };
+    let (delivery, reasons) = match (&audio.delivery, lang) {
+        (Delivery::Passthrough, _) => (lang.text().passed_through.to_owned(), Vec::new()),
+        (Delivery::Reencode { codec: to, reasons }, lang) => {
+            let to = rtp_codec_name(*to);
+            match (generated, lang) {
+                (true, Lang::En) => (format!("sent as {to}"), Vec::new()),
+                (true, Lang::Zh) => (format!("以 {to} 传送"), Vec::new()),
+                (false, Lang::En) => (
+                    format!("re-encoded to {to} stereo"),
+                    clauses(reasons, &codec, lang),
+                ),
+                (false, Lang::Zh) => (
+                    format!("重新编码为 {to} 立体声"),
+                    clauses(reasons, &codec, lang),
+                ),
+            }
+        }
+    };
+    TrackText {
+        kind: lang.text().audio,
+        source,
+        delivery,
+        reasons,
+    }
 }
 
 /// A few words per track, for the gallery.

@@ -57,6 +57,9 @@ pub const TEXT: Text = Text {
     looped: |length| format!("{length}, looped"),
     no_audio: "no audio",
     no_video: "no video",
+    video: "Video",
+    audio: "Audio",
+    passed_through: "passed through",
     probing: "analyzing the file…",
     cannot_play: "cannot be played",
 

@@ -44,6 +44,9 @@ pub struct Text {
     pub looped: fn(length: &str) -> String,
     pub no_audio: &'static str,
     pub no_video: &'static str,
+    pub video: &'static str,
+    pub audio: &'static str,
+    pub passed_through: &'static str,
     pub probing: &'static str,
     pub cannot_play: &'static str,
 

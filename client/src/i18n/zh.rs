@@ -51,6 +51,9 @@ pub const TEXT: Text = Text {
     looped: |length| format!("{length}，循环播放"),
     no_audio: "无音频",
     no_video: "无视频",
+    video: "视频",
+    audio: "音频",
+    passed_through: "原样传送",
     probing: "正在分析文件…",
     cannot_play: "无法播放",
 

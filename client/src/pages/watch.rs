@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use shared::api::StreamInfo;
 
 use crate::components::copy_button::CopyButton;
+use crate::components::delivery::Delivery;
 use crate::components::player::VideoPlayer;
 use crate::components::statistics::Statistics;
 use crate::components::stream_chooser::StreamChooser;
@@ -13,7 +14,7 @@ use crate::hooks::app::{App, use_app, use_title};
 use crate::hooks::player::use_player;
 use crate::hooks::poll::{Poll, use_poll};
 use crate::hooks::share_link::stream_link;
-use crate::i18n::describe::delivery;
+use crate::i18n::describe::tracks;
 use crate::state::route::{Route, encode};
 
 const ASK_EVERY_MS: u64 = 5_000;
@@ -35,13 +36,12 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     });
 
     let received = memo(move || player.figures.with(|figures| figures.video_codec.clone()));
-    let description = move || {
+    let tracks = memo(move || {
         let received = received.get();
-        info.value.with(|info| {
-            info.value()
-                .map(|info| delivery(info, received.as_deref(), app.lang.get()))
-        })
-    };
+        let tracks = |info: &StreamInfo| tracks(info, received.as_deref(), app.lang.get());
+        info.value
+            .with(|info| info.value().map(tracks).unwrap_or_default())
+    });
     let viewers = move || {
         info.value
             .with(|info| info.value().map(|info| (app.text().viewers)(info.viewers)))
@@ -59,7 +59,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
                     <VideoPlayer player label=Signal::derive(move || format!("{}{}{label}", app.text().player, app.common().colon)) poster=poster(app, info) />
                     <div>
                         <h1>{heading}</h1>
-                        <p class="quiet" id="delivery">{move || description()}</p>
+                        <Delivery tracks />
                         <p class="quiet small" id="viewers">{move || viewers()}</p>
                     </div>
                     <div class="row">

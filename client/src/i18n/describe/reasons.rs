@@ -4,9 +4,15 @@ use shared::api::Reason;
 
 use crate::i18n::Lang;
 
-/// The reason as a clause after "because".
+/// The reason as a clause. Some browsers take H.265 over WebRTC, and no stream is sent in it.
 pub(super) fn reason(reason: &Reason, codec: &str, lang: Lang) -> String {
     match (lang, reason) {
+        (Lang::En, Reason::Codec) if codec == "H.265" => {
+            "not every browser supports H.265 over WebRTC".to_owned()
+        }
+        (Lang::Zh, Reason::Codec) if codec == "H.265" => {
+            "并非所有浏览器都支持通过 WebRTC 接收 H.265".to_owned()
+        }
         (Lang::En, Reason::Codec) => format!("browsers do not support {codec} over WebRTC"),
         (Lang::Zh, Reason::Codec) => format!("浏览器不支持通过 WebRTC 接收 {codec}"),
         (Lang::En, Reason::Profile) => "not every browser decodes its profile".to_owned(),
@@ -80,17 +86,7 @@ pub(super) fn short_reason(reason: &Reason, lang: Lang) -> Option<String> {
     })
 }
 
-/// All reasons as the end of a sentence: `, because A, B and C`. Empty without reasons.
-pub(super) fn because(reasons: &[Reason], codec: &str, lang: Lang) -> String {
-    let clauses: Vec<String> = reasons.iter().map(|why| reason(why, codec, lang)).collect();
-    let joined = match (lang, clauses.split_last()) {
-        (_, None) => return String::new(),
-        (_, Some((last, []))) => last.clone(),
-        (Lang::En, Some((last, rest))) => format!("{} and {last}", rest.join(", ")),
-        (Lang::Zh, Some((last, rest))) => format!("{}，而且{last}", rest.join("，")),
-    };
-    match lang {
-        Lang::En => format!(", because {joined}"),
-        Lang::Zh => format!("，因为{joined}"),
-    }
+/// Each reason as a clause.
+pub(super) fn clauses(reasons: &[Reason], codec: &str, lang: Lang) -> Vec<String> {
+    reasons.iter().map(|why| reason(why, codec, lang)).collect()
 }

@@ -47,42 +47,67 @@ fn a_reduced_size_is_named() {
         codec: Codec::H264,
         reasons: vec![Reason::Codec],
     };
+    let video = |lang| tracks(&info, None, lang).swap_remove(0);
+    let en = video(Lang::En);
+    assert_eq!(en.source, "H.265, 3840×2160, 25 fps");
+    assert_eq!(en.delivery, "re-encoded to H.264 at 1280×720");
+    assert_eq!(video(Lang::Zh).delivery, "重新编码为 1280×720 的 H.264");
     assert_eq!(
-        video_delivery(video, Lang::En),
-        "Video re-encoded to H.264 at 1280×720 (H.265, 3840×2160, 25 fps), because browsers do not \
-         support H.265 over WebRTC."
-    );
-    assert!(video_delivery(video, Lang::Zh).contains("重新编码为 1280×720 的 H.264"));
-}
-
-#[test]
-fn the_delivery_is_described_with_its_reasons() {
-    assert_eq!(
-        delivery(&bunny(), Some("H264 42e01f"), Lang::En),
-        "Video passed through (H.264 Main, 1280×720, 25 fps). Audio re-encoded from AAC 5.1 to Opus \
-         stereo, because browsers do not support AAC over WebRTC."
-    );
-    assert_eq!(
-        delivery(&bunny(), None, Lang::Zh),
-        "视频原样传送（H.264 Main，1280×720，25 帧/秒）。音频由 AAC 5.1 声道重新编码为 Opus \
-         立体声，因为浏览器不支持通过 WebRTC 接收 AAC。"
+        en.reasons,
+        ["not every browser supports H.265 over WebRTC"],
+        "some browsers do"
     );
 }
 
 #[test]
-fn the_text_says_when_a_browser_receives_another_codec() {
-    assert!(
-        delivery(&bunny(), Some("VP8"), Lang::En)
-            .contains("does not support H.264, so it receives VP8.")
+fn the_delivery_of_each_track_is_described_with_its_reasons() {
+    let said = |received, lang| -> Vec<[String; 3]> {
+        let tracks = tracks(&bunny(), received, lang).into_iter();
+        let said = tracks.map(|track| {
+            let source = format!("{}: {}", track.kind, track.source);
+            [source, track.delivery, track.reasons.join("; ")]
+        });
+        said.collect()
+    };
+    assert_eq!(
+        said(Some("H264 42e01f"), Lang::En),
+        [
+            ["Video: H.264 Main, 1280×720, 25 fps", "passed through", ""],
+            [
+                "Audio: AAC 5.1",
+                "re-encoded to Opus stereo",
+                "browsers do not support AAC over WebRTC"
+            ],
+        ]
     );
-    assert!(
-        delivery(&bunny(), Some("VP8"), Lang::Zh)
-            .contains("此浏览器不支持 H.264，因此收到的是 VP8。")
+    assert_eq!(
+        said(None, Lang::Zh),
+        [
+            ["视频: H.264 Main，1280×720，25 帧/秒", "原样传送", ""],
+            [
+                "音频: AAC 5.1 声道",
+                "重新编码为 Opus 立体声",
+                "浏览器不支持通过 WebRTC 接收 AAC"
+            ],
+        ]
     );
 }
 
 #[test]
-fn several_reasons_make_one_sentence() {
+fn a_browser_that_receives_another_codec_is_not_told_that_the_video_is_passed_through() {
+    let video = |lang| tracks(&bunny(), Some("VP8"), lang).swap_remove(0);
+    let en = video(Lang::En);
+    assert_eq!(en.delivery, "re-encoded to VP8");
+    assert_eq!(
+        en.reasons,
+        ["this browser does not support H.264 of this kind"]
+    );
+    assert_eq!(video(Lang::Zh).delivery, "重新编码为 VP8");
+    assert_eq!(video(Lang::Zh).reasons, ["此浏览器不支持这种 H.264"]);
+}
+
+#[test]
+fn several_reasons_are_a_list() {
     let mut info = bunny();
     let video = info.video.as_mut().expect("the clip has video");
     video.delivery = Delivery::Reencode {
@@ -93,14 +118,14 @@ fn several_reasons_make_one_sentence() {
             Reason::BitDepth { bits: 10 },
         ],
     };
-    let sentence = video_delivery(video, Lang::En);
-    assert!(
-        sentence.contains("it has B-frames, which WebRTC does not support, its width"),
-        "{sentence}"
-    );
-    assert!(
-        sentence.ends_with("an odd number and it has 10 bits per sample and browsers support 8."),
-        "{sentence}"
+    let reasons = tracks(&info, None, Lang::En).swap_remove(0).reasons;
+    assert_eq!(
+        reasons,
+        [
+            "it has B-frames, which WebRTC does not support",
+            "its width or height is an odd number",
+            "it has 10 bits per sample and browsers support 8",
+        ]
     );
 }
 
@@ -140,10 +165,12 @@ fn a_test_pattern_is_not_described_as_a_file() {
         codec: Codec::H264,
         reasons: vec![Reason::Codec],
     };
+    let track = tracks(&info, None, Lang::En).swap_remove(0);
     assert_eq!(
-        video_delivery(video, Lang::En),
-        "Generated test pattern, sent as H.264 (1280×720)."
+        (track.source.as_str(), track.delivery.as_str()),
+        ("test pattern, 1280×720", "sent as H.264")
     );
+    assert!(track.reasons.is_empty());
     assert_eq!(chips(&info, Lang::Zh.text(), Lang::Zh)[1], "测试图像");
 }
 

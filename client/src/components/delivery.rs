@@ -1,0 +1,29 @@
+//! How the tracks of a stream are sent, and why: a list.
+
+use leptos::prelude::*;
+
+use crate::hooks::app::use_app;
+use crate::i18n::describe::TrackText;
+
+#[component]
+pub(crate) fn Delivery(tracks: Memo<Vec<TrackText>>) -> impl IntoView {
+    let app = use_app();
+    let item = move |track: TrackText| {
+        let reasons = (!track.reasons.is_empty()).then(|| {
+            let reasons = track.reasons.into_iter();
+            view! { <ul class="advice">{reasons.map(|reason| view! { <li>{reason}</li> }).collect_view()}</ul> }
+        });
+        let comma = (!track.delivery.is_empty()).then(|| app.common().comma);
+        view! {
+            <li>
+                <b>{track.kind}</b> {app.common().colon} {track.source} {comma} {track.delivery}
+                {reasons}
+            </li>
+        }
+    };
+    view! {
+        <ul class="quiet" id="delivery">
+            {move || tracks.get().into_iter().map(item).collect_view()}
+        </ul>
+    }
+}
