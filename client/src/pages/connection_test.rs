@@ -130,9 +130,7 @@ fn check_rows(app: App, report: &TestReport) -> Vec<CheckRow> {
             CheckOutcome::Works { ms } => ("works", "dot ok", (text.works)(*ms)),
             CheckOutcome::NoCandidate => ("no-candidate", "dot warn", text.no_candidate.to_owned()),
             CheckOutcome::NoAnswer => ("no-answer", "dot bad", text.no_answer.to_owned()),
-            CheckOutcome::Refused { code, text: why } => {
-                ("refused", "dot bad", (text.refused)(*code, why))
-            }
+            CheckOutcome::Refused { code, .. } => ("refused", "dot bad", (text.refused)(*code)),
         };
         CheckRow {
             kind,
@@ -190,6 +188,7 @@ fn advice(text: &Text, report: &TestReport) -> Vec<&'static str> {
             Advice::FixCredentials => text.fix_credentials,
             Advice::UdpBlocked => text.udp_blocked,
             Advice::AllBlocked => text.all_blocked,
+            Advice::Loopback => text.loopback,
             Advice::TurnSilent => text.turn_silent,
             Advice::RelayLoopFails => text.relay_loop_fails,
             Advice::RelayOnly => text.relay_only,
@@ -210,9 +209,13 @@ fn report_text(app: App, report: &TestReport) -> String {
     let colon = app.common().colon;
     let reachability = reachability_text(text, report.reachability());
     let mut lines = format!("{}{colon}{reachability}\n", text.title);
-    for row in check_rows(app, report) {
+    for (row, check) in check_rows(app, report).into_iter().zip(&report.checks) {
+        let words = match &check.outcome {
+            CheckOutcome::Refused { text, .. } => text,
+            _ => "",
+        };
         lines.push_str(&format!(
-            "- {} {}{colon}{}\n",
+            "- {} {}{colon}{} {words}\n",
             row.label, row.url, row.outcome
         ));
     }

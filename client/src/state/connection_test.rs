@@ -97,6 +97,8 @@ pub enum Advice {
     FixCredentials,
     UdpBlocked,
     AllBlocked,
+    /// Firefox asks no STUN or TURN server at a loopback address.
+    Loopback,
     TurnSilent,
     RelayLoopFails,
     RelayOnly,
@@ -121,6 +123,15 @@ impl TestReport {
     /// There are checks of these kinds, and none works.
     fn fails(&self, kinds: &[CheckKind]) -> bool {
         self.of(kinds).next().is_some() && !self.works(kinds)
+    }
+
+    /// All STUN and TURN servers are at loopback addresses, and none answers over UDP.
+    fn asks_loopback_alone(&self) -> bool {
+        use CheckKind::{Stun, TurnTcp, TurnUdp};
+        let mut servers = self.checks.iter();
+        self.fails(&[Stun, TurnUdp])
+            && servers
+                .all(|one| !matches!(one.kind, Stun | TurnUdp | TurnTcp) || is_loopback(&one.url))
     }
 
     /// Peers outside of the network have an address to send to.
@@ -161,7 +172,8 @@ impl TestReport {
                 }
             )
         });
-        let by_udp = self.fails(&[Stun, TurnUdp]) && self.nat != Some(Nat::None);
+        let loopback = self.asks_loopback_alone();
+        let by_udp = !loopback && self.fails(&[Stun, TurnUdp]) && self.nat != Some(Nat::None);
         let silent = self
             .of(&[Stun, TurnUdp])
             .all(|outcome| *outcome == CheckOutcome::NoAnswer);
@@ -182,7 +194,11 @@ impl TestReport {
                 by_udp && silent && !self.works(&[TurnTcp]),
                 Advice::AllBlocked,
             ),
-            (!by_udp && self.fails(&turn) && !login, Advice::TurnSilent),
+            (loopback && !login, Advice::Loopback),
+            (
+                !by_udp && !loopback && self.fails(&turn) && !login,
+                Advice::TurnSilent,
+            ),
             (
                 self.works(&turn) && self.fails(&[RelayLoop]),
                 Advice::RelayLoopFails,
@@ -202,6 +218,16 @@ impl TestReport {
             .filter_map(|(holds, advice)| holds.then_some(advice))
             .collect()
     }
+}
+
+/// Whether the host of a STUN or TURN URL (RFC 7064 3.1) is this machine.
+fn is_loopback(url: &str) -> bool {
+    let host = url.split_once(':').map_or("", |(_, rest)| rest);
+    let host = host.strip_prefix('[').map_or_else(
+        || host.split([':', '?']).next().unwrap_or(""),
+        |six| six.split(']').next().unwrap_or(""),
+    );
+    host == "localhost" || host == "::1" || host.starts_with("127.")
 }
 
 /// Fields of a candidate line (RFC 8839 5.1).

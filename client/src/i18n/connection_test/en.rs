@@ -26,7 +26,11 @@ pub const TEXT: ConnectionTest = ConnectionTest {
     works: |ms| format!("works, {ms} ms"),
     no_candidate: "no public address: there is no NAT, or no response",
     no_answer: "no response",
-    refused: |code, text| format!("refused: {code} {text}"),
+    refused: |code| match code {
+        401 | 403 | 441 => format!("user name or password refused ({code})"),
+        486 | 508 => format!("the relay is full ({code})"),
+        _ => format!("refused ({code})"),
+    },
 
     // Summary
     everybody: "You can connect to everyone: directly where possible, otherwise through the relay.",
@@ -53,6 +57,7 @@ pub const TEXT: ConnectionTest = ConnectionTest {
     fix_credentials: "A TURN server rejects the user name or password. Correct them in the settings, or clear the field to use fresh ones from the server.",
     udp_blocked: "UDP is blocked here, so everything uses TCP, which is slower. Allow UDP on this network if you can.",
     all_blocked: "There is no response over UDP, and no relay over TCP works. A firewall probably blocks them: add a TURN server with ?transport=tcp, preferably on port 443, or use another network.",
+    loopback: "The STUN and TURN servers are on this device itself, and some browsers never ask those. Open this page by the network address of the server, then run the test again.",
     turn_silent: "No TURN server provides a relay. Check its address, that it is running, and that a firewall allows its port.",
     relay_loop_fails: "The relay accepts the connection but does not forward data. It may reject private addresses: allow them in its settings, or configure its public address.",
     relay_only: "\"Relay only in rooms\" is on and no relay works. Turn it off in the settings, or add a TURN server.",

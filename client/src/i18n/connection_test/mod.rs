@@ -29,7 +29,7 @@ pub struct ConnectionTest {
     pub works: fn(ms: u32) -> String,
     pub no_candidate: &'static str,
     pub no_answer: &'static str,
-    pub refused: fn(code: u16, text: &str) -> String,
+    pub refused: fn(code: u16) -> String,
 
     // Summary
     pub everybody: &'static str,
@@ -56,6 +56,7 @@ pub struct ConnectionTest {
     pub fix_credentials: &'static str,
     pub udp_blocked: &'static str,
     pub all_blocked: &'static str,
+    pub loopback: &'static str,
     pub turn_silent: &'static str,
     pub relay_loop_fails: &'static str,
     pub relay_only: &'static str,

@@ -26,7 +26,11 @@ pub const TEXT: ConnectionTest = ConnectionTest {
     works: |ms| format!("可用，{ms} 毫秒"),
     no_candidate: "没有公网地址：没有 NAT，或无响应",
     no_answer: "无响应",
-    refused: |code, text| format!("被拒绝：{code} {text}"),
+    refused: |code| match code {
+        401 | 403 | 441 => format!("用户名或密码被拒绝（{code}）"),
+        486 | 508 => format!("中继已满（{code}）"),
+        _ => format!("被拒绝（{code}）"),
+    },
 
     // Summary
     everybody: "您可以连接任何人：能直连时直连，不能时经中继。",
@@ -53,6 +57,7 @@ pub const TEXT: ConnectionTest = ConnectionTest {
     fix_credentials: "TURN 服务器不接受用户名或密码。请在设置中更正，或清空该栏以便从服务器重新获取。",
     udp_blocked: "此网络不通 UDP，所有数据都经由 TCP，速度较慢。如有可能，请让网络放行 UDP。",
     all_blocked: "UDP 无响应，也没有可用的 TCP 中继，可能有防火墙。请添加带 ?transport=tcp 的 TURN 服务器（最好使用 443 端口），或换一个网络。",
+    loopback: "STUN 和 TURN 服务器就在此设备上，有些浏览器不会访问这样的服务器。请用服务器的网络地址打开此页面，再重新诊断。",
     turn_silent: "没有 TURN 服务器提供中继。请检查地址是否正确、服务器是否在运行、防火墙是否放行其端口。",
     relay_loop_fails: "中继接受了连接，却不转发数据。它可能拒绝私有地址：请在其设置中允许，或为它指定公网地址。",
     relay_only: "已开启“房间中仅使用中继”，但没有可用的中继。请在设置中关闭，或添加 TURN 服务器。",

@@ -210,3 +210,31 @@ fn relays_are_not_judged_before_the_server_answers() {
         (Reachability::Nobody, vec![Advice::StartServer])
     );
 }
+
+#[test]
+fn servers_on_this_device_that_the_browser_does_not_ask_are_not_blamed_on_a_firewall() {
+    let silent = |kind, url: &str| Check {
+        kind,
+        url: url.to_owned(),
+        outcome: CheckOutcome::NoAnswer,
+    };
+    for host in ["localhost", "127.0.0.1", "[::1]"] {
+        let firefox = report(&[
+            silent(CheckKind::Stun, &format!("stun:{host}:3478")),
+            silent(
+                CheckKind::TurnUdp,
+                &format!("turn:{host}:3478?transport=udp"),
+            ),
+            silent(
+                CheckKind::TurnTcp,
+                &format!("turn:{host}:3478?transport=tcp"),
+            ),
+        ]);
+        assert_eq!(firefox.advice(), [Advice::Loopback], "{host}");
+    }
+    let elsewhere = report(&[
+        silent(CheckKind::Stun, "stun:127.0.0.1:3478"),
+        silent(CheckKind::TurnUdp, "turn:turn.example"),
+    ]);
+    assert_eq!(elsewhere.advice(), [Advice::AllBlocked]);
+}
