@@ -41,7 +41,9 @@
   }
 
   // Captured: the error of a script that is not loaded does not bubble.
+  // What was only asked for early is asked for again by the client, which can do without config.json.
   addEventListener("error", function (event) {
+    if (event.target.rel === "preload") return;
     if (!isRunning()) fail();
     else if (isOfModule(event.error)) stop();
   }, true);

@@ -12,6 +12,7 @@ mod cross_origin;
 mod demotion;
 mod embeds;
 mod file_transfer;
+mod files_of_the_page;
 mod foreign;
 mod frame_skips;
 mod interop;
