@@ -14,7 +14,8 @@ use server::config::Config;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 /// Crates that log protocol errors of clients for each packet. An explicit filter by module can show them.
 const QUIET: &str = ",rtc=off,webrtc=off,stun_types=off,turn_types=off";
@@ -115,20 +116,26 @@ fn raise_file_limit() {
 }
 
 fn start_log(filter: &str) -> Result<()> {
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    tracing_subscriber::registry()
+        .with(log_filter(filter)?)
+        .with(lines)
+        .init();
+    Ok(())
+}
+
+fn log_filter(filter: &str) -> Result<Targets> {
     // A filter by module is used unchanged.
     let directives = if filter.contains(['=', ',']) {
         filter.to_owned()
     } else {
         format!("{filter}{QUIET}")
     };
-    let filter = EnvFilter::try_new(directives)
-        .with_context(|| format!("--log {filter} is not a filter; try --log info"))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
-    Ok(())
+    directives
+        .parse()
+        .with_context(|| format!("--log {filter} is not a filter; try --log info"))
 }
 
 /// The text on standard output at the start: URLs, streams, ports.
@@ -172,4 +179,37 @@ fn announcement(http: SocketAddr, server: &Server) -> String {
         ));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn a_level_shows_all_modules_but_those_that_log_each_packet() {
+        for level in ["info", "INFO"] {
+            let filter = log_filter(level).expect("a level");
+            assert!(filter.would_enable("server::http", &Level::INFO));
+            assert!(!filter.would_enable("server::http", &Level::DEBUG));
+            assert!(!filter.would_enable("rtc_dtls::conn", &Level::ERROR));
+        }
+        let filter = log_filter("off").expect("a level");
+        assert!(!filter.would_enable("server::http", &Level::ERROR));
+    }
+
+    #[test]
+    fn a_filter_by_module_is_used_unchanged() {
+        let filter = log_filter("warn,rtc_dtls=trace,connection=debug").expect("a filter");
+        assert!(filter.would_enable("rtc_dtls::conn", &Level::TRACE));
+        assert!(filter.would_enable("connection::session", &Level::DEBUG));
+        assert!(!filter.would_enable("server::http", &Level::INFO));
+    }
+
+    #[test]
+    fn what_is_no_filter_is_refused_with_an_example() {
+        let error = log_filter("server=loud").expect_err("no such level");
+        assert!(error.to_string().contains("try --log info"), "{error}");
+    }
 }

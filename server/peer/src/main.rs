@@ -58,7 +58,8 @@ use time::UtcOffset;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 use crate::app::{ExitReason, PeerApp};
 use crate::connection::{ConnectionSettings, certificate};
@@ -86,10 +87,12 @@ fn main() -> ExitCode {
     let options = Options::parse();
     // Before threads start: the time zone can be read safely only then.
     let zone = UtcOffset::current_local_offset().unwrap_or(UtcOffset::UTC);
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+    let filter = std::env::var("RUST_LOG").ok();
+    let filter = filter.and_then(|filter| filter.parse::<Targets>().ok());
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry()
+        .with(filter.unwrap_or_default())
+        .with(lines)
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
