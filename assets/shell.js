@@ -58,6 +58,18 @@
     event.preventDefault();
     location.reload();
   });
+  // What the client asks its server for before it can watch, while its module is loaded. If the server is elsewhere, the client asks there.
+  var watched = /^#\/watch\/([^?\/]+)/.exec(location.hash);
+  if (watched && !/[?&]server=/.test(location.search)) {
+    ["/api/streams/" + watched[1], "/api/ice"].forEach(function (path) {
+      var link = document.createElement("link");
+      link.rel = "preload";
+      link.as = "fetch";
+      link.crossOrigin = "anonymous";
+      link.href = path;
+      document.head.appendChild(link);
+    });
+  }
   if (/[?&]embed=1(&|$)/.test(location.search)) document.documentElement.className = "embed";
   if (isTooOld()) fail();
 })();

@@ -1,8 +1,8 @@
 //! The bundle as it was built, over the server.
 
-use testkit::TestServer;
+use testkit::{TestServer, browser::TestBrowser};
 
-use crate::server;
+use crate::{STREAM, server, video};
 
 /// Bytes on the wire, and whether they are compressed.
 async fn size(server: &TestServer, path: &str) -> (usize, bool) {
@@ -36,6 +36,31 @@ async fn what_the_page_loads_is_minified_and_compressed() {
         }
     }
     assert!(size(&server, "/").await.1, "the page itself");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_needed_to_watch_is_asked_for_while_the_module_is_loaded() {
+    let server = server().await;
+    let browser = TestBrowser::shared_chromium().await;
+    let page = server.url(&format!("/#/watch/{STREAM}"));
+    browser.open(&page).await;
+    video::starts(&browser).await;
+    for path in ["/config.json", "/api/ice"] {
+        let asked = format!(
+            "return performance.getEntriesByType('resource')
+                .filter(entry => new URL(entry.name).pathname === '{path}')
+                .map(entry => entry.initiatorType).join()"
+        );
+        // By the page, and not once more by the client.
+        assert_eq!(browser.run(&asked).await, "link", "{path}");
+    }
+    let stream = format!(
+        "return performance.getEntriesByType('resource')
+            .some(entry => entry.name.endsWith('/api/streams/{STREAM}') && entry.initiatorType === 'link')"
+    );
+    assert_eq!(browser.run(&stream).await, true);
+    browser.open("about:blank").await;
     server.stop().await;
 }
 
