@@ -66,7 +66,10 @@ pub(crate) struct PeerApp {
 
 impl PeerApp {
     pub(crate) fn remove(&mut self, id: &PeerId) {
-        if let Some(remote) = self.remote_peers.remove(id) {
+        if let Some(mut remote) = self.remote_peers.remove(id) {
+            if let Some(number) = remote.delivery.take_all() {
+                self.on_received(id.clone(), remote.peer.name.clone(), number);
+            }
             self.uploads.on_left(id);
             let effects = self.downloads.on_left(id);
             self.apply(effects, Instant::now());
@@ -156,6 +159,7 @@ impl PeerApp {
             }
             LinkEvent::Frame(frame) => self.on_frame(&id, name, frame, now),
             LinkEvent::PlainText(text) => self.on_plain_text(id, name, text),
+            LinkEvent::Drained(number) => remote.delivery.on_drained(number, now),
             LinkEvent::FileBegins {
                 number,
                 offset,
@@ -240,6 +244,11 @@ impl PeerApp {
                 remote.report_closed_at = None;
                 let name = remote.peer.name.clone();
                 self.output.print(&Event::Disconnected { peer: id, name });
+                continue;
+            }
+            if let Some(number) = remote.delivery.take(now) {
+                let name = remote.peer.name.clone();
+                self.on_received(id, name, number);
                 continue;
             }
             if remote.resend_at.is_some_and(|at| now >= at) {

@@ -39,7 +39,12 @@ impl PeerApp {
         let peer = id.clone();
         let effects = match frame {
             ChatFrame::Message(message) => return self.on_message_frame(peer, name, message, now),
-            ChatFrame::Received { number } => return self.on_received(peer, name, number),
+            ChatFrame::Received { number } => {
+                if let Some(remote) = self.remote_peers.get_mut(id) {
+                    remote.delivery.on_acknowledged();
+                }
+                return self.on_received(peer, name, number);
+            }
             ChatFrame::Typing { on } => {
                 let remote = self.remote_peers.get_mut(id);
                 let changed = remote.is_some_and(|remote| remote.set_typing(on, now));
@@ -109,7 +114,8 @@ impl PeerApp {
         }
     }
 
-    fn on_received(&mut self, peer: PeerId, name: String, number: u64) {
+    /// The peer has received all messages up to this number.
+    pub(crate) fn on_received(&mut self, peer: PeerId, name: String, number: u64) {
         let ticks = |conversation: &Conversation| -> Vec<(u64, DeliveryStatus)> {
             let entries = conversation.entries().iter();
             let mine = entries.filter(|entry| conversation.is_mine(entry));

@@ -20,11 +20,16 @@ use crate::startup::Startup;
 /// has even ones), so a channel of this side that is announced at the same time would have the same id.
 const IN_BAND_AFTER: Duration = Duration::from_millis(250);
 
+/// The interval of looking whether what was sent has arrived.
+const DRAIN_INTERVAL: Duration = Duration::from_millis(50);
+
 const NEGOTIATED: usize = 0;
 const IN_BAND: usize = 1;
 
 pub(crate) struct ChatLink {
     state: Mutex<ChatState>,
+    /// The other side is a client of this repository, which acknowledges every message.
+    native: bool,
     /// Channels of this side.
     own: usize,
     /// The negotiated channel is open.
@@ -62,6 +67,7 @@ impl ChatLink {
             rules.add();
         }
         let link = Self {
+            native,
             own: if native { 1 } else { 2 },
             connected: Notify::new(),
             state: Mutex::new(ChatState {
@@ -163,10 +169,27 @@ impl ChatLink {
 
     /// Sends frames until no channel takes any more.
     pub(crate) async fn write(self: Arc<Self>, mut frames: mpsc::Receiver<ChatFrame>) {
-        while let Some(frame) = frames.recv().await {
+        // The newest message whose arrival is to be reported.
+        let mut written = None;
+        loop {
+            let frame = tokio::select! {
+                frame = frames.recv() => frame,
+                () = self.drained(), if written.is_some() => {
+                    if let Some(number) = written.take() {
+                        self.events.emit(LinkEvent::Drained(number)).await;
+                    }
+                    continue;
+                }
+            };
+            let Some(frame) = frame else { return };
             let Ok(text) = serde_json::to_string(&frame) else {
                 continue;
             };
+            if let ChatFrame::Message(message) = &frame
+                && !self.native
+            {
+                written = Some(message.number);
+            }
             let mut is_lost = true;
             for channel in self.receivers() {
                 match channel.send_text(&text).await {
@@ -182,6 +205,22 @@ impl ChatLink {
             if is_lost {
                 return;
             }
+        }
+    }
+
+    /// Waits until the SCTP of the other side has acknowledged everything.
+    async fn drained(&self) {
+        loop {
+            let channels = self.receivers();
+            let mut bytes = usize::from(channels.is_empty());
+            for channel in channels {
+                // A channel that is closed acknowledges nothing any more.
+                bytes += channel.outstanding_bytes().await.unwrap_or(1);
+            }
+            if bytes == 0 {
+                return;
+            }
+            sleep(DRAIN_INTERVAL).await;
         }
     }
 

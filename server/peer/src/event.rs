@@ -76,7 +76,7 @@ pub(crate) enum Event {
         at: u64,
         text: String,
     },
-    /// `peer` has received the message `number` of this peer.
+    /// `peer` has received the message `number` of this peer. Of a client that acknowledges nothing, its SCTP has.
     Received {
         peer: PeerId,
         name: String,

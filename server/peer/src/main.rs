@@ -5,7 +5,7 @@
 //! | [`options`], [`server_url`] | the command line |
 //! | [`output`], [`event`], [`command`] | the terminal: printed events, typed commands |
 //! | [`app`], [`membership`], [`chat`] | the state that one task owns: connections, peers of the room, messages |
-//! | [`remote_peer`] | another peer of the room |
+//! | [`remote_peer`], [`delivery`] | another peer of the room; whether messages have arrived at one that acknowledges none |
 //! | [`signaling`], [`ice`], [`identity`] | the server: the WebSocket, the STUN and TURN servers, this peer's key |
 //! | [`peer_link`], [`negotiator`], [`chat_channels`] | the connection to one peer; its offers, answers and candidates; the data channels of its chat |
 //! | [`recovery`], [`failure`] | when a connection is restarted or replaced; the sentence when connecting fails |
@@ -18,6 +18,7 @@ mod chat;
 mod chat_channels;
 mod command;
 mod connection;
+mod delivery;
 mod downloads;
 mod event;
 mod failure;

@@ -10,7 +10,8 @@ use crate::server_url::ServerUrl;
 /// A chat peer in the terminal: joins a room of a Weir server and talks to its other peers directly, over WebRTC.
 ///
 /// A typed line goes to every peer in the room; /help lists the commands. With --send or --file (and without --echo) the program exits with code 0
-/// once standard input has ended and at least one peer has received everything; otherwise it stays until /quit or Ctrl-C. When a file of --file
+/// once standard input has ended and at least one peer has received everything; otherwise it stays until /quit or Ctrl-C. Of a third-party client that
+/// acknowledges no messages, such as one that sends plain text, its WebRTC stack (SCTP) has to, and 5 s to pass. When a file of --file
 /// cannot be read, is cancelled, or has not arrived by the end, it says how many of how many have, and exits with code 1.
 /// When the server refuses it, because the name is taken or the room is full, it prints why and exits with code 1.
 #[derive(Clone, Debug, Parser)]

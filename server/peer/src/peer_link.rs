@@ -59,6 +59,8 @@ pub(crate) enum LinkEvent {
     Frame(ChatFrame),
     /// A text on the chat channel that is no frame.
     PlainText(String),
+    /// The SCTP of a foreign peer has acknowledged all messages up to this number.
+    Drained(u64),
     /// The other side begins to send a file. The channel waits for the decision.
     FileBegins {
         number: u64,

@@ -7,6 +7,7 @@ use shared::signaling::Peer;
 use webrtc::peer_connection::RTCIceCandidateType;
 
 use crate::connection::CandidatePair;
+use crate::delivery::Delivery;
 use crate::event::{Event, PeerInfo};
 use crate::peer_link::PeerLink;
 use crate::recovery::Recovery;
@@ -22,6 +23,8 @@ pub(crate) struct RemotePeer {
     pub(crate) open: bool,
     /// When messages that were not acknowledged are sent again.
     pub(crate) resend_at: Option<Instant>,
+    /// Messages to a peer that may not acknowledge them.
+    pub(crate) delivery: Delivery,
     /// When the end of the connection is shown; the peer may have left by then.
     pub(crate) report_closed_at: Option<Instant>,
     /// The peer is typing, until this time.
@@ -63,6 +66,7 @@ impl RemotePeer {
             had_link: false,
             open: false,
             resend_at: None,
+            delivery: Delivery::default(),
             report_closed_at: None,
             typing: None,
             route: None,

@@ -80,6 +80,38 @@ async fn a_text_that_is_no_frame_is_shown_as_a_message_of_bounded_length() {
     server.stop().await;
 }
 
+/// It sends plain text, and `received` for nothing.
+#[tokio::test]
+async fn a_peer_with_nothing_left_to_send_exits_although_a_foreign_peer_acknowledges_nothing() {
+    let server = server().await;
+    let mut pairs = Vec::new();
+    for library in installed() {
+        let room = format!("exit-{library:?}");
+        let mut ann = TestPeer::start(&server.url, &room, "ann", &["--send", "first"]);
+        ann.event("welcome", |_| true).await;
+        let ext = library.start(&server.url, &room, ForeignChannel::Own);
+        pairs.push((ann, ext));
+    }
+    for (ann, ext) in &mut pairs {
+        let first = ext.event("message", |_| true).await;
+        let text = first["text"].as_str().unwrap_or_default();
+        assert!(text.contains("first"), "{text}");
+        ext.type_line("from afar");
+        ann.receives("from afar").await;
+        ann.type_line("second");
+        ann.end_input();
+        let is_second = |event: &Value| {
+            let text = event["text"].as_str().unwrap_or_default();
+            text.contains("second")
+        };
+        ext.event("message", is_second).await;
+    }
+    for (ann, _) in &mut pairs {
+        assert!(ann.ended().await.success());
+    }
+    server.stop().await;
+}
+
 /// Both orders of joining: who comes later offers.
 #[tokio::test]
 async fn a_foreign_peer_that_came_first_or_later_chats_on_whatever_channel_it_uses() {
