@@ -8,6 +8,8 @@ use super::sdp::Section;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Format {
     pub(crate) codec: Codec,
+    /// H.264 in single NAL unit mode (RFC 6184 6.2).
+    pub(crate) single_nal: bool,
     pub(crate) payload_type: u8,
     /// The offered `a=fmtp`; the answer repeats it.
     pub(crate) fmtp: String,
@@ -28,6 +30,9 @@ pub(super) const TRANSPORT_FEEDBACK: &str = "transport-cc";
 /// The header extension of transport-wide sequence numbers (draft-holmer-rmcat-transport-wide-cc-extensions-01 2).
 pub(crate) const TRANSPORT_URI: &str =
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+/// Packetization modes of H.264 (RFC 6184 6.2, 6.3). FU-A and STAP-A need the second; the first is the default (8.1).
+const SINGLE_NAL: u32 = 0;
+const NON_INTERLEAVED: u32 = 1;
 /// Payload types have 7 bits.
 pub(super) const MAX_PAYLOAD_TYPE: u8 = 127;
 /// Ids that fit the one-byte header (RFC 8285 4.2).
@@ -43,7 +48,7 @@ pub(crate) fn choose(
     profile: Option<&str>,
 ) -> Option<Format> {
     codecs.iter().find_map(|&codec| {
-        let mut formats = offered(section, codec);
+        let mut formats = offered(section, codec, NON_INTERLEAVED);
         if codec == Codec::H264 {
             // A stable sort: among equals the browser's order decides.
             formats.sort_by_key(|format| profile_distance(&format.fmtp, profile));
@@ -52,8 +57,15 @@ pub(crate) fn choose(
     })
 }
 
-/// The offered formats of `codec` that the server can send, in the browser's order.
-fn offered(section: &Section<'_>, codec: Codec) -> Vec<Format> {
+/// H.264 in single NAL unit mode, when the section offers that: Constrained Baseline, if there is a choice.
+pub(crate) fn choose_single_nal(section: &Section<'_>) -> Option<Format> {
+    let formats = offered(section, Codec::H264, SINGLE_NAL);
+    let distance = |format: &Format| profile_distance(&format.fmtp, None);
+    formats.into_iter().min_by_key(distance)
+}
+
+/// The offered formats of `codec` that the server can send, in the browser's order. `mode`: the packetization mode of H.264.
+fn offered(section: &Section<'_>, codec: Codec, mode: u32) -> Vec<Format> {
     section
         .formats()
         .filter_map(|format| format.parse::<u8>().ok())
@@ -62,7 +74,7 @@ fn offered(section: &Section<'_>, codec: Codec) -> Vec<Format> {
             let fmtp = fmtp(section, payload_type).unwrap_or("");
             let fits = name.eq_ignore_ascii_case(codec.rtpmap_name())
                 && clock == codec.clock_rate()
-                && can_send(codec, fmtp);
+                && can_send(codec, fmtp, mode);
             fits.then(|| {
                 let rtx = rtx(section, payload_type);
                 let mut feedback = feedback(section, payload_type, &FEEDBACK);
@@ -79,6 +91,7 @@ fn offered(section: &Section<'_>, codec: Codec) -> Vec<Format> {
                 }
                 Format {
                     codec,
+                    single_nal: codec == Codec::H264 && mode == SINGLE_NAL,
                     payload_type,
                     fmtp: fmtp.to_owned(),
                     rtx,
@@ -98,10 +111,10 @@ pub(crate) fn offers_h264(section: &Section<'_>) -> bool {
         .any(|(name, _)| name.eq_ignore_ascii_case(Codec::H264.rtpmap_name()))
 }
 
-fn can_send(codec: Codec, fmtp: &str) -> bool {
-    // FU-A and STAP-A need the non-interleaved mode (RFC 6184 6.3).
-    let packetization = codec != Codec::H264 || number(fmtp, "packetization-mode") == Some(1);
-    packetization && is_main_profile(codec, fmtp)
+fn can_send(codec: Codec, fmtp: &str, mode: u32) -> bool {
+    let offered = parameter(fmtp, "packetization-mode");
+    let offered = offered.map_or(Some(SINGLE_NAL), |offered| offered.parse().ok());
+    (codec != Codec::H264 || offered == Some(mode)) && is_main_profile(codec, fmtp)
 }
 
 /// The profile that every browser decodes; of H.264 any, since decoders accept more than they offer.
@@ -348,12 +361,17 @@ mod tests {
     }
 
     #[test]
-    fn single_nal_unit_mode_is_not_enough_for_h264() {
-        let text = "v=0\nm=video 9 UDP/TLS/RTP/SAVPF 107\na=rtpmap:107 H264/90000\na=fmtp:107 profile-level-id=42e01f\n";
-        assert_eq!(
-            choose(&Sdp::parse(text).unwrap().media[0], &[Codec::H264], None),
-            None
-        );
+    fn single_nal_unit_mode_is_another_format_of_h264() {
+        let text = "v=0\nm=video 9 UDP/TLS/RTP/SAVPF 106 107\na=rtpmap:106 H264/90000\na=fmtp:106 packetization-mode=2\n\
+            a=rtpmap:107 H264/90000\na=fmtp:107 profile-level-id=42e01f\n";
+        let sdp = Sdp::parse(text).unwrap();
+        assert_eq!(choose(&sdp.media[0], &[Codec::H264], None), None);
+        let format = choose_single_nal(&sdp.media[0]).unwrap();
+        assert_eq!((format.payload_type, format.single_nal), (107, true));
+        let chromium = Sdp::parse(CHROMIUM).unwrap();
+        let format = choose_single_nal(&chromium.media[0]).unwrap();
+        assert_eq!(format.payload_type, 107);
+        assert!(!pick(&[Codec::H264], None).unwrap().single_nal);
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub(super) fn offering() -> Offering {
     Offering {
         video: vec![Codec::H264, Codec::Vp8],
         h264_profile: None,
+        single_nal: false,
         audio: true,
     }
 }
@@ -313,6 +314,17 @@ fn h264_in_another_packetization_mode_alone_is_refused_and_not_served_as_sound_o
     }
     let sent = negotiate(without_vp8(h264("a=fmtp:50 packetization-mode=1\r\n")));
     assert_eq!(sent.unwrap().unwrap().codec, Codec::H264);
+    // A stream that can be encoded in single NAL units is, unless the viewer takes one of the others.
+    let both = Offering {
+        single_nal: true,
+        ..offering()
+    };
+    let mode_0 = h264("a=fmtp:50 packetization-mode=0\r\n");
+    let video = |offer: &str| Negotiation::new(offer, &both).unwrap().video.unwrap();
+    assert!(video(&without_vp8(mode_0.clone())).single_nal);
+    assert_eq!(video(&mode_0).codec, Codec::Vp8);
+    let mode_2 = without_vp8(h264("a=fmtp:50 packetization-mode=2\r\n"));
+    assert!(Negotiation::new(&mode_2, &both).is_err());
     // A stream without H.264 has no need to say it.
     let vp9 = Offering {
         video: vec![Codec::Vp9],

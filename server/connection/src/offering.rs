@@ -2,7 +2,7 @@
 
 use shared::api::Codec;
 
-use super::codecs::{Format, choose, offers_h264};
+use super::codecs::{Format, choose, choose_single_nal, offers_h264};
 use super::negotiation_error::NegotiationError;
 use super::sdp::{Direction, Sdp};
 
@@ -13,6 +13,8 @@ pub(crate) struct Offering {
     pub(crate) video: Vec<Codec>,
     /// FFmpeg's name of the H.264 profile, when H.264 is passed through.
     pub(crate) h264_profile: Option<String>,
+    /// H.264 in single NAL unit mode, for those who take none of `video`.
+    pub(crate) single_nal: bool,
     pub(crate) audio: bool,
 }
 
@@ -63,7 +65,11 @@ pub(super) fn assign(sdp: &Sdp<'_>, offering: &Offering) -> Result<Assignment, N
                     let shares_transport = serve.iter().all(Option::is_none)
                         || section.mid().is_some_and(|mid| bundle.contains(&mid));
                     if taken.is_none() && shares_transport {
-                        match choose(section, codecs, profile) {
+                        let single_nal = || {
+                            let has = medium == Medium::Video && offering.single_nal;
+                            choose_single_nal(section).filter(|_| has)
+                        };
+                        match choose(section, codecs, profile).or_else(single_nal) {
                             Some(format) => {
                                 *taken = Some(format);
                                 serve[index] = Some(medium);

@@ -137,6 +137,7 @@ impl PublishedTracks {
                     AUDIO_BIT_RATE
                 },
                 encoded: false,
+                single_nal: false,
             },
             decode_times: DecodeTimes::default(),
         };

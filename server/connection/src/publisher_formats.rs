@@ -49,6 +49,8 @@ pub(super) fn receivable(section: &Section<'_>, medium: Medium) -> Vec<Format> {
         if let Some(codec) = codec.filter(|codec| can_receive(**codec, fmtp)) {
             formats.push(Format {
                 codec: *codec,
+                // Pictures are put together whatever the mode.
+                single_nal: false,
                 payload_type,
                 fmtp: fmtp.to_owned(),
                 rtx: codecs::rtx(section, payload_type),

@@ -51,6 +51,7 @@ fn of_viewer(offer: &str) -> Outcome {
     let offering = Offering {
         video: vec![Codec::H264],
         h264_profile: Some("Main".to_owned()),
+        single_nal: false,
         audio: true,
     };
     let negotiation = Negotiation::new(offer, &offering).map_err(|error| error.to_string())?;

@@ -232,7 +232,7 @@ impl Inner {
         let negotiation = Negotiation::new(offer, &codecs(&offered))?;
         let tracks: Vec<_> = negotiation
             .formats()
-            .filter_map(|format| offered.with_codec(format.codec).cloned())
+            .filter_map(|format| offered.rendition(format.codec, format.single_nal).cloned())
             .collect();
         let address = permit.address();
         let Some(place) = self.host.pool.open_route() else {
@@ -306,14 +306,14 @@ fn codecs(offered: &media::track::Offering) -> Offering {
         .with_codec(Codec::H264)
         .filter(|track| !track.encoded);
     let video = offered.video.as_ref().filter(|_| native.is_some());
-    let mut codecs: Vec<_> = offered
-        .of(TrackKind::Video)
-        .map(|track| track.codec)
-        .collect();
+    let videos = offered.of(TrackKind::Video);
+    let (single_nal, videos): (Vec<_>, Vec<_>) = videos.partition(|track| track.single_nal);
+    let mut codecs: Vec<_> = videos.into_iter().map(|track| track.codec).collect();
     codecs.dedup();
     Offering {
         video: codecs,
         h264_profile: video.and_then(|video| video.profile.clone()),
+        single_nal: !single_nal.is_empty(),
         audio: offered.has(TrackKind::Audio),
     }
 }

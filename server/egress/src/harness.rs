@@ -45,6 +45,7 @@ fn offered(id: TrackId, codec: Codec) -> OfferedTrack {
         frame_rate: None,
         bit_rate: 1_000_000,
         encoded: false,
+        single_nal: false,
     }
 }
 

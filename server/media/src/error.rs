@@ -48,7 +48,9 @@ pub enum MediaError {
     },
     #[error("a coded {codec} frame of {bytes} bytes is malformed; it is dropped")]
     Malformed { codec: &'static str, bytes: usize },
-    #[error("an Opus packet of {bytes} bytes exceeds the size of a datagram; it is dropped")]
+    #[error(
+        "an Opus packet or a NAL unit of {bytes} bytes exceeds the size of a datagram; it is dropped"
+    )]
     TooLong { bytes: usize },
 }
 

@@ -30,6 +30,7 @@
 //! | `passthrough` | video that is sent as coded in the file |
 //! | `opus` | Opus packets that are passed through, joined or split to 20 ms |
 //! | `video_transcoder`, `renderer`, `video_encoder` | video that is transcoded: decoding, filters, encoders |
+//! | `encoding` | what an encoder can make, and the track that it is |
 //! | `frame_filters`, `color`, `tone_map` | how decoded frames are brought to the form that is shown |
 //! | `audio_transcoder`, `stereo_mix`, `sample_timeline` | audio that is transcoded: decoding and encoding, the mix to stereo, samples in time |
 //! | `decoder`, `filter_graph` | FFmpeg's decoders and filter graphs |
@@ -61,6 +62,7 @@ mod color;
 mod decoder;
 mod demuxer;
 mod discontinuity;
+mod encoding;
 mod file_scan;
 mod filter_graph;
 mod first_frame;

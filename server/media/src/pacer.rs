@@ -11,7 +11,7 @@ use super::error::MediaError;
 use super::loop_clock::LoopClock;
 use super::loop_iteration::LoopIteration;
 use super::pipeline::{Pipeline, PipelineOutput};
-use super::probe::{Probe, track_of};
+use super::probe::Probe;
 use super::source::{Input, Sink};
 use super::test_source::{Generated, TestSource};
 use super::time::MediaTime;
@@ -183,7 +183,7 @@ impl<'a> Pacer<'a> {
         self.pipeline.take_output(&mut self.output);
         for output in self.output.drain(..) {
             match output {
-                PipelineOutput::Unit(unit) => self.sink.append(track_of(unit.codec), unit),
+                PipelineOutput::Unit(track, unit) => self.sink.append(track, unit),
                 PipelineOutput::Replanned(probe) => self.sink.replanned(&probe),
                 PipelineOutput::Dropped(frames) => self.sink.dropped(frames),
             }

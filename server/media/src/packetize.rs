@@ -24,10 +24,7 @@ pub const MAX_PAYLOAD: usize = 1188;
 /// # Errors
 /// The unit is malformed; the next one can be tried.
 pub fn packetize(unit: &AccessUnit) -> Result<RtpPayloads, MediaError> {
-    let malformed = MediaError::Malformed {
-        codec: unit.codec.rtpmap_name(),
-        bytes: unit.data.len(),
-    };
+    let malformed = malformed(unit);
     if unit.data.is_empty() || u32::try_from(unit.data.len()).is_err() {
         return Err(malformed);
     }
@@ -48,6 +45,31 @@ pub fn packetize(unit: &AccessUnit) -> Result<RtpPayloads, MediaError> {
         return Err(malformed);
     }
     Ok(payloads.finish())
+}
+
+/// The same of H.264 for single NAL unit mode (RFC 6184 6.2): each payload is one NAL unit.
+///
+/// # Errors
+/// The unit is malformed, or a NAL unit of it does not fit a packet.
+pub fn packetize_single_nal(unit: &AccessUnit) -> Result<RtpPayloads, MediaError> {
+    let mut payloads = PayloadBuilder::new(&unit.data, unit.data.len() / MAX_PAYLOAD + 4);
+    for nal in h264::annex_b(&unit.data) {
+        if nal.len() > MAX_PAYLOAD {
+            return Err(MediaError::TooLong { bytes: nal.len() });
+        }
+        payloads.push(&[], nal);
+    }
+    match payloads.is_empty() {
+        true => Err(malformed(unit)),
+        false => Ok(payloads.finish()),
+    }
+}
+
+fn malformed(unit: &AccessUnit) -> MediaError {
+    MediaError::Malformed {
+        codec: unit.codec.rtpmap_name(),
+        bytes: unit.data.len(),
+    }
 }
 
 /// RFC 6184 5.6 to 5.8: consecutive small NAL units share a STAP-A, large ones are fragmented into FU-A.

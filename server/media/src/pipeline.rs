@@ -11,17 +11,18 @@ use super::access_unit::AccessUnit;
 use super::audio_transcoder::AudioTranscoder;
 use super::control::Requests;
 use super::demuxer::{DemuxedPacket, Demuxer};
+use super::encoding::{Encoding, track_of};
 use super::error::MediaError;
 use super::facts::VideoFacts;
 use super::input_track::TrackChoice;
 use super::opus::OpusFramer;
 use super::passthrough::Passthrough;
-use super::probe::{Probe, track_of};
+use super::probe::Probe;
 use super::renderer::{RenderOutput, RenderParams};
 use super::source::Input;
 use super::test_source;
 use super::time::MediaTime;
-use super::track::TrackKind;
+use super::track::{TrackId, TrackKind};
 use super::video_transcoder::VideoTranscoder;
 
 /// Where the audio track has no packet, silence is encoded this long, in microseconds, behind the newest video frame.
@@ -37,8 +38,8 @@ pub(super) struct Pipeline {
     audio: Option<AudioTranscoder>,
     /// For audio that is passed through.
     opus: OpusFramer,
-    /// Decode time of the newest unit of each codec.
-    newest: BTreeMap<Codec, MediaTime>,
+    /// Decode time of the newest unit of each track.
+    newest: BTreeMap<TrackId, MediaTime>,
     /// Units made so far.
     made: u64,
     output: Vec<PipelineOutput>,
@@ -46,8 +47,8 @@ pub(super) struct Pipeline {
 
 /// What comes out, in order.
 pub(super) enum PipelineOutput {
-    /// Decode times rise within a codec.
-    Unit(AccessUnit),
+    /// Decode times rise within a track.
+    Unit(TrackId, AccessUnit),
     /// The source differs from its probe; this is the corrected one.
     Replanned(Box<Probe>),
     /// Video frames that were not encoded, because encoding could not keep up.
@@ -257,15 +258,17 @@ impl Pipeline {
     pub(super) fn apply(&mut self, requests: &Requests) {
         let native = self.probe.native_codec();
         let encoders = self.probe.encoders;
-        let wanted =
-            |codec: &Codec| Some(*codec) != native && requests.tracks.contains(&track_of(*codec));
+        let wanted = |encoding: &Encoding| {
+            native.map(Encoding::of) != Some(*encoding)
+                && requests.tracks.contains(&encoding.track())
+        };
         self.video
-            .set_codecs(&encoders.video().filter(wanted).collect());
-        for codec in encoders
-            .video()
-            .filter(|codec| requests.keyframes.contains(&track_of(*codec)))
+            .set_encodings(&encoders.encodings().filter(wanted).collect());
+        for encoding in encoders
+            .encodings()
+            .filter(|encoding| requests.keyframes.contains(&encoding.track()))
         {
-            self.video.renderer.request_keyframe(codec);
+            self.video.renderer.request_keyframe(encoding);
         }
     }
 
@@ -307,7 +310,8 @@ impl Pipeline {
         tracing::info!(video = ?self.probe.video, "the file differs from what its beginning showed");
         if let (Some(native), None) = (native, self.probe.native_codec()) {
             // The codec is now encoded; its times continue after the units that were passed through.
-            if let Some(newest) = self.newest.get(&native) {
+            if let Some(newest) = self.newest.get(&track_of(native)) {
+                let native = Encoding::of(native);
                 self.video.renderer.set_newest(native, *newest);
             }
         }
@@ -319,18 +323,25 @@ impl Pipeline {
         if output.dropped > 0 {
             self.output.push(PipelineOutput::Dropped(output.dropped));
         }
-        self.add(output.units);
+        for (encoding, unit) in output.units {
+            self.add_to(encoding.track(), unit);
+        }
     }
 
-    /// Adds the units that are newer than the newest of their codec.
+    /// Adds units of the tracks that have their codecs.
     fn add(&mut self, units: impl IntoIterator<Item = AccessUnit>) {
         for unit in units {
-            let newest = self.newest.get(&unit.codec);
-            if unit.dts >= MediaTime::ZERO && newest.is_none_or(|newest| unit.dts > *newest) {
-                self.newest.insert(unit.codec, unit.dts);
-                self.made += 1;
-                self.output.push(PipelineOutput::Unit(unit));
-            }
+            self.add_to(track_of(unit.codec), unit);
+        }
+    }
+
+    /// Adds a unit that is newer than the newest of its track.
+    fn add_to(&mut self, track: TrackId, unit: AccessUnit) {
+        let newest = self.newest.get(&track);
+        if unit.dts >= MediaTime::ZERO && newest.is_none_or(|newest| unit.dts > *newest) {
+            self.newest.insert(track, unit.dts);
+            self.made += 1;
+            self.output.push(PipelineOutput::Unit(track, unit));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use shared::api::{Codec, Delivery, Reason};
 
+use super::encoding::Encoding;
 use super::facts::{AudioFacts, VideoFacts, is_not_square, shown_size};
 use super::orientation::Orientation;
 use super::packetize::MAX_PAYLOAD;
@@ -36,6 +37,12 @@ impl Encoders {
         [(Codec::H264, self.h264), (Codec::Vp8, self.vp8)]
             .into_iter()
             .filter_map(|(codec, available)| available.then_some(codec))
+    }
+
+    /// All that can be made of a video.
+    pub(super) fn encodings(self) -> impl Iterator<Item = Encoding> {
+        let single_nal = self.h264.then_some(Encoding::SINGLE_NAL);
+        self.video().map(Encoding::of).chain(single_nal)
     }
 }
 

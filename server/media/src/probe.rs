@@ -8,6 +8,7 @@ use shared::api::{AudioTrack, Codec, Delivery, FrameSize, VideoTrack};
 
 use super::audio_transcoder::BITRATE;
 use super::demuxer::{Demuxer, init_ffmpeg};
+use super::encoding::Encoding;
 use super::error::MediaError;
 use super::facts::{AudioFacts, VideoFacts};
 use super::file_scan;
@@ -16,7 +17,7 @@ use super::opus;
 use super::packet_scan::PacketFacts;
 use super::plan::{self, Encoders};
 use super::source::Input;
-use super::track::{OfferedTrack, Offering, TrackId};
+use super::track::{OfferedTrack, Offering};
 use bitstream::h264::H264Normalizer;
 
 /// What is known about a source. Cheap to clone.
@@ -74,6 +75,10 @@ impl Probe {
         if self.passes_through(codec) && (codec.is_video() || self.video.is_none()) {
             return self.bit_rate.unwrap_or(DEFAULT_BITRATE);
         }
+        self.encoded_bit_rate(codec)
+    }
+
+    fn encoded_bit_rate(&self, codec: Codec) -> u64 {
         match &self.video {
             Some(video) if codec.is_video() => {
                 let size = video.encoded_size.unwrap_or(FrameSize {
@@ -89,23 +94,30 @@ impl Probe {
 
     /// What viewers can follow.
     pub fn offering(&self) -> Offering {
-        let audio = self.has_audio().then_some(Codec::Opus);
-        let codecs = self.video_codecs().into_iter().chain(audio);
         let video = self.video.as_ref();
-        let tracks = codecs.map(|codec| OfferedTrack {
-            id: track_of(codec),
-            codec,
-            size: video.filter(|_| codec.is_video()).map(|video| {
-                match video.encoded_size.filter(|_| !self.passes_through(codec)) {
+        let codecs = self.video_codecs().into_iter().map(Encoding::of);
+        let single_nal = video.filter(|_| self.encoders.h264);
+        let audio = self.has_audio().then_some(Encoding::of(Codec::Opus));
+        let all = codecs.chain(single_nal.map(|_| Encoding::SINGLE_NAL));
+        let tracks = all.chain(audio).map(|encoding| {
+            let Encoding { codec, single_nal } = encoding;
+            let encoded = single_nal || !self.passes_through(codec);
+            let video = video.filter(|_| codec.is_video());
+            OfferedTrack {
+                id: encoding.track(),
+                codec,
+                size: video.map(|video| match video.encoded_size.filter(|_| encoded) {
                     Some(encoded) => (encoded.width, encoded.height),
                     None => (video.width, video.height),
-                }
-            }),
-            frame_rate: video
-                .filter(|_| codec.is_video())
-                .and_then(|video| video.fps),
-            bit_rate: self.bit_rate(codec),
-            encoded: !self.passes_through(codec),
+                }),
+                frame_rate: video.and_then(|video| video.fps),
+                bit_rate: match encoded {
+                    true => self.encoded_bit_rate(codec),
+                    false => self.bit_rate(codec),
+                },
+                encoded,
+                single_nal,
+            }
         });
         Offering {
             tracks: tracks.collect(),
@@ -164,12 +176,6 @@ impl Probe {
         self.video_facts = Some(facts);
         changed
     }
-}
-
-/// The track of a file that has this codec: a file has at most one of each. It stays the same when the file turns out to need encoding, and when another
-/// file takes its place.
-pub fn track_of(codec: Codec) -> TrackId {
-    TrackId(codec as u16)
 }
 
 /// The encoders of this build of FFmpeg.

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ffmpeg_next as ffmpeg;
-use shared::api::Codec;
 
 use super::access_unit::AccessUnit;
 use super::color::Color;
+use super::encoding::Encoding;
 use super::facts::VideoFacts;
 use super::filter_graph::FilterGraph;
 use super::frame_filters::{DisplayParams, FilterTarget, FrameFormat};
@@ -65,7 +65,7 @@ impl RenderParams {
 /// The result of rendering: encoded units, and the number of frames dropped.
 #[derive(Default)]
 pub(super) struct RenderOutput {
-    pub units: Vec<AccessUnit>,
+    pub units: Vec<(Encoding, AccessUnit)>,
     pub dropped: u64,
 }
 
@@ -73,14 +73,14 @@ pub(super) struct RenderOutput {
 pub(super) struct Renderer {
     pub params: RenderParams,
     /// `None` until the first frame gives the size.
-    encoders: BTreeMap<Codec, Option<VideoEncoder>>,
-    /// Codecs whose encoder could not be opened; not retried.
-    failed_codecs: BTreeSet<Codec>,
+    encoders: BTreeMap<Encoding, Option<VideoEncoder>>,
+    /// Those whose encoder could not be opened; not retried.
+    failed: BTreeSet<Encoding>,
     filters: Option<Filters>,
     /// The newest filtered frame, and its time or that of its last repetition.
     last_frame: Option<(ffmpeg::frame::Video, MediaTime)>,
-    /// Time of the newest unit of each codec. Kept when an encoder is closed, so that times never go back.
-    newest: BTreeMap<Codec, MediaTime>,
+    /// Time of the newest unit of each. Kept when an encoder is closed, so that times never go back.
+    newest: BTreeMap<Encoding, MediaTime>,
     /// Frames that the filters refused.
     pub filter_errors: u64,
 }
@@ -98,7 +98,7 @@ impl Renderer {
         Self {
             params,
             encoders: BTreeMap::new(),
-            failed_codecs: BTreeSet::new(),
+            failed: BTreeSet::new(),
             filters: None,
             last_frame: None,
             newest: BTreeMap::new(),
@@ -111,13 +111,14 @@ impl Renderer {
         self.filters = None;
     }
 
-    /// Encodes these codecs from now on, and no others. True when an encoder was closed.
-    pub(super) fn set_codecs(&mut self, codecs: &BTreeSet<Codec>) -> bool {
+    /// Encodes these from now on, and no others. True when an encoder was closed.
+    pub(super) fn set_encodings(&mut self, encodings: &BTreeSet<Encoding>) -> bool {
         let before = self.encoders.len();
-        self.encoders.retain(|codec, _| codecs.contains(codec));
+        self.encoders
+            .retain(|encoding, _| encodings.contains(encoding));
         let closed = self.encoders.len() < before;
-        for codec in codecs.difference(&self.failed_codecs) {
-            self.encoders.entry(*codec).or_default();
+        for encoding in encodings.difference(&self.failed) {
+            self.encoders.entry(*encoding).or_default();
         }
         if self.encoders.is_empty() && !self.params.always_decode {
             self.filters = None;
@@ -126,15 +127,15 @@ impl Renderer {
         closed
     }
 
-    pub(super) fn request_keyframe(&mut self, codec: Codec) {
-        if let Some(Some(encoder)) = self.encoders.get_mut(&codec) {
+    pub(super) fn request_keyframe(&mut self, encoding: Encoding) {
+        if let Some(Some(encoder)) = self.encoders.get_mut(&encoding) {
             encoder.request_keyframe();
         }
     }
 
     /// Closes all encoders permanently.
     pub(super) fn disable(&mut self) {
-        self.failed_codecs.extend(self.encoders.keys());
+        self.failed.extend(self.encoders.keys());
         self.encoders.clear();
     }
 
@@ -142,9 +143,9 @@ impl Renderer {
         !self.encoders.is_empty()
     }
 
-    /// Units of this codec up to `time` were passed through; an encoder continues after that.
-    pub(super) fn set_newest(&mut self, codec: Codec, time: MediaTime) {
-        self.newest.insert(codec, time);
+    /// Units of this track up to `time` were passed through; an encoder continues after that.
+    pub(super) fn set_newest(&mut self, encoding: Encoding, time: MediaTime) {
+        self.newest.insert(encoding, time);
     }
 
     /// The time of the last frame.
@@ -256,37 +257,47 @@ impl Renderer {
     ) {
         let size = (frame.width(), frame.height());
         let color = Color::of(frame);
-        for (codec, slot) in &mut self.encoders {
-            if self.newest.get(codec).is_some_and(|newest| time <= *newest) {
+        for (encoding, slot) in &mut self.encoders {
+            if self
+                .newest
+                .get(encoding)
+                .is_some_and(|newest| time <= *newest)
+            {
                 continue;
             }
             let encoder = match slot.take().filter(|encoder| encoder.fits(size, color)) {
                 Some(encoder) => Ok(encoder),
                 None => {
                     let (width, height) = size;
-                    tracing::info!(?codec, width, height, "the video is encoded");
-                    VideoEncoder::open(*codec, size, color, self.params.frame_rate, self.params.gop)
+                    tracing::info!(?encoding, width, height, "the video is encoded");
+                    let RenderParams {
+                        frame_rate, gop, ..
+                    } = self.params;
+                    VideoEncoder::open(*encoding, size, color, frame_rate, gop)
                 }
             };
             let encoder = match encoder {
                 Ok(encoder) => slot.insert(encoder),
                 Err(error) => {
-                    // The other codecs continue.
-                    tracing::error!(?codec, ?size, %error, "the encoder cannot be opened");
-                    self.failed_codecs.insert(*codec);
+                    // The others continue.
+                    tracing::error!(?encoding, ?size, %error, "the encoder cannot be opened");
+                    self.failed.insert(*encoding);
                     continue;
                 }
             };
             match encoder.encode(frame, time) {
-                Ok(units) => output.units.extend(units),
+                Ok(units) => {
+                    let units = units.into_iter().map(|unit| (*encoding, unit));
+                    output.units.extend(units);
+                }
                 Err(error) => {
-                    tracing::warn!(?codec, %error, "a frame is dropped");
+                    tracing::warn!(?encoding, %error, "a frame is dropped");
                     output.dropped += 1;
                 }
             }
-            self.newest.insert(*codec, time);
+            self.newest.insert(*encoding, time);
         }
         self.encoders
-            .retain(|codec, _| !self.failed_codecs.contains(codec));
+            .retain(|encoding, _| !self.failed.contains(encoding));
     }
 }

@@ -7,9 +7,10 @@ use super::access_unit::AccessUnit;
 pub use super::append_schedule::LEAD;
 pub use super::clock::{Clock, WallClock};
 use super::control::Control;
+pub use super::encoding::track_of;
 use super::error::MediaError;
 use super::pacer::Pacer;
-pub use super::probe::{Probe, probe, track_of};
+pub use super::probe::{Probe, probe};
 use super::time::MediaTime;
 use super::track::TrackId;
 

@@ -28,6 +28,8 @@ pub struct OfferedTrack {
     pub bit_rate: u64,
     /// False: the source's own coded data. True: made by an encoder, which runs while the track has viewers and makes keyframes on request.
     pub encoded: bool,
+    /// H.264 for viewers in single NAL unit mode (RFC 6184 6.2): each packet is one NAL unit.
+    pub single_nal: bool,
 }
 
 impl OfferedTrack {
@@ -68,7 +70,13 @@ impl Offering {
 
     /// The best track of a codec.
     pub fn with_codec(&self, codec: Codec) -> Option<&OfferedTrack> {
-        self.tracks.iter().find(|track| track.codec == codec)
+        self.rendition(codec, false)
+    }
+
+    /// The best track of a codec, H.264 for single NAL unit mode or for the others.
+    pub fn rendition(&self, codec: Codec, single_nal: bool) -> Option<&OfferedTrack> {
+        let mut tracks = self.tracks.iter();
+        tracks.find(|track| track.codec == codec && track.single_nal == single_nal)
     }
 
     pub fn has(&self, kind: TrackKind) -> bool {

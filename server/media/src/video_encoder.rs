@@ -7,6 +7,7 @@ use shared::api::Codec;
 
 use super::access_unit::AccessUnit;
 use super::color::Color;
+use super::encoding::{Encoding, MAX_SLICE};
 use super::error::MediaError;
 use super::filter_graph::{FilterGraph, TIME_BASE};
 use super::plan;
@@ -35,7 +36,7 @@ pub(super) struct VideoEncoder {
 impl VideoEncoder {
     /// For frames of this size and these colours. `gop`: microseconds from keyframe to keyframe.
     pub(super) fn open(
-        codec: Codec,
+        Encoding { codec, single_nal }: Encoding,
         (width, height): (u32, u32),
         color: Color,
         frame_rate: f64,
@@ -72,7 +73,7 @@ impl VideoEncoder {
                 color.tag_stream(&mut video);
                 // The VBV buffer bounds a keyframe to 0.8 s of the bit rate.
                 video.set_max_bit_rate(rate * 5 / 4);
-                video.open_with(ffmpeg::Dictionary::from_iter([
+                let mut options = ffmpeg::Dictionary::from_iter([
                     (
                         "preset",
                         if pixel_rate > FAST_PRESET_PIXEL_RATE {
@@ -86,7 +87,11 @@ impl VideoEncoder {
                     ("forced-idr", "1"),
                     ("sc_threshold", "0"),
                     ("bufsize", (rate * 4 / 5).to_string().as_str()),
-                ]))
+                ]);
+                if single_nal {
+                    options.set("slice-max-size", &MAX_SLICE.to_string());
+                }
+                video.open_with(options)
             }
             _ => {
                 video.set_max_bit_rate(rate);
@@ -236,4 +241,38 @@ fn threads(codec: Codec, pixel_rate: f64) -> usize {
         _ => 1,
     };
     cores.min(max_threads)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packetize::{MAX_PAYLOAD, packetize_single_nal};
+    use crate::test_source::{Generated, TestSource};
+
+    #[test]
+    fn each_packet_in_single_nal_unit_mode_is_one_nal_unit_that_fits() {
+        let mut source = TestSource::new().unwrap();
+        let (mut encoder, mut units) = (None, 0);
+        while units < 45 {
+            let Generated::Video(mut frame, time) = source.next().unwrap() else {
+                continue;
+            };
+            let size = (frame.width(), frame.height());
+            let encoder = encoder.get_or_insert_with(|| {
+                let color = Color::of(&frame);
+                VideoEncoder::open(Encoding::SINGLE_NAL, size, color, 30.0, 1_000_000).unwrap()
+            });
+            for unit in encoder.encode(&mut frame, time).unwrap() {
+                units += 1;
+                let payloads = packetize_single_nal(&unit).unwrap();
+                // SPS, PPS, and slices as small as packets.
+                assert!(!unit.keyframe || payloads.len() > 10);
+                for payload in payloads.iter().map(|payload| payload.to_bytes()) {
+                    // RFC 6184 5.4: other types are aggregates and fragments.
+                    assert!((1..24).contains(&(payload[0] & 0x1f)));
+                    assert!(payload.len() <= MAX_PAYLOAD);
+                }
+            }
+        }
+    }
 }

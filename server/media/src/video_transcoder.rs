@@ -7,9 +7,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use ffmpeg_next as ffmpeg;
-use shared::api::Codec;
 
 use super::decoder;
+use super::encoding::Encoding;
 use super::error::MediaError;
 use super::packet_scan::MAX_GOP_BYTES;
 use super::plan;
@@ -84,10 +84,10 @@ impl VideoTranscoder {
         }
     }
 
-    /// Encodes these codecs from now on, and no others.
-    pub(super) fn set_codecs(&mut self, codecs: &BTreeSet<Codec>) {
+    /// Encodes these from now on, and no others.
+    pub(super) fn set_encodings(&mut self, encodings: &BTreeSet<Encoding>) {
         let decoded = self.is_decoding();
-        let closed = self.renderer.set_codecs(codecs);
+        let closed = self.renderer.set_encodings(encodings);
         match (decoded, self.is_decoding()) {
             (false, true) => self.start_decoding(),
             (true, false) => self.stop_decoding(),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Instant, SystemTime};
 
 use media::access_unit::AccessUnit;
-use media::packetize::packetize;
+use media::packetize::{packetize, packetize_single_nal};
 use media::time::MediaTime;
 use media::track::{Offering, TrackId};
 use timeline::unit::Unit;
@@ -19,7 +19,14 @@ use super::shared_log::SharedLog;
 pub struct Appender {
     log: Arc<SharedLog>,
     stream: Weak<Stream>,
-    bitrates: BTreeMap<TrackId, BitrateMeter>,
+    tracks: BTreeMap<TrackId, AppendedTrack>,
+}
+
+#[derive(Debug)]
+struct AppendedTrack {
+    bitrate: BitrateMeter,
+    /// [`OfferedTrack::single_nal`](media::track::OfferedTrack::single_nal).
+    single_nal: bool,
 }
 
 impl Appender {
@@ -27,7 +34,7 @@ impl Appender {
         Self {
             log,
             stream,
-            bitrates: BTreeMap::new(),
+            tracks: BTreeMap::new(),
         }
     }
 
@@ -44,18 +51,29 @@ impl Appender {
     /// Appends a unit, and wakes the viewers that wait for it. False: it was dropped, because it is malformed, because there is no keyframe yet to decode
     /// it from, or because its decode time does not rise.
     pub fn append(&mut self, track: TrackId, unit: AccessUnit) -> bool {
-        let payloads = match packetize(&unit) {
+        let appended = self.tracks.entry(track).or_insert_with(|| {
+            // The bit rate of a stream that has been removed is not read.
+            let stream = self.stream.upgrade();
+            let bitrate = stream.as_ref().map(|stream| stream.bitrate(track));
+            let offering = stream.and_then(|stream| stream.known_offering());
+            let offered = offering.as_ref().and_then(|offering| offering.track(track));
+            AppendedTrack {
+                bitrate: BitrateMeter::new(bitrate.unwrap_or_default()),
+                single_nal: offered.is_some_and(|offered| offered.single_nal),
+            }
+        });
+        let payloads = match appended.single_nal {
+            true => packetize_single_nal(&unit),
+            false => packetize(&unit),
+        };
+        let payloads = match payloads {
             Ok(payloads) => payloads,
             Err(error) => {
                 tracing::debug!(codec = ?unit.codec, "an access unit was dropped: {error}");
                 return false;
             }
         };
-        let bitrate = self.bitrates.entry(track).or_insert_with(|| {
-            // The bit rate of a stream that has been removed is not read.
-            let bitrate = self.stream.upgrade().map(|stream| stream.bitrate(track));
-            BitrateMeter::new(bitrate.unwrap_or_default())
-        });
+        let bitrate = &mut appended.bitrate;
         bitrate.add(unit.dts, payloads.len(), payloads.bytes());
         let now = Instant::now();
         let unit = Unit {

@@ -97,6 +97,7 @@ impl LiveTrack {
             frame_rate: self.film.size.map(|_| f64::from(RATE)),
             bit_rate: self.film.bit_rate.into(),
             encoded: false,
+            single_nal: false,
         }
     }
 }

@@ -83,24 +83,34 @@ async fn an_unknown_stream_gets_404() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h264_without_packetization_mode_1_alone_gets_vp8_or_406_with_the_reason() {
+async fn h264_without_packetization_mode_1_gets_vp8_or_single_nal_units_or_406_with_the_reason() {
     let server = TestServer::with(&["test:"]).await;
-    for (vp8, status) in [(true, 201), (false, 406)] {
+    for (vp8, mode, answered) in [
+        (true, 0, Ok("VP8/90000")),
+        (false, 0, Ok("packetization-mode=0")),
+        (true, 2, Ok("VP8/90000")),
+        (false, 2, Err("packetization-mode=1")),
+    ] {
         let wants = Wants {
             vp8,
             ..Wants::default()
         };
         let (viewer, offer) = TestViewer::offer(wants).await;
-        let offer = offer.replace("packetization-mode=1", "packetization-mode=0");
-        assert!(offer.contains("m=audio") && offer.contains("packetization-mode=0"));
+        let fmtp = format!("packetization-mode={mode}");
+        let offer = offer.replace("packetization-mode=1", &fmtp);
+        assert!(offer.contains("m=audio") && offer.contains(&fmtp));
         let response = server.post("/whep/test", "application/sdp", offer).await;
-        assert_eq!(response.status(), status);
-        if vp8 {
-            let answer = response.text().await.unwrap();
-            assert!(answer.contains("VP8/90000"), "{answer}");
-        } else {
-            let sentence = sentence(response).await;
-            assert!(sentence.contains("packetization-mode=1"), "{sentence}");
+        match answered {
+            Ok(format) => {
+                assert_eq!(response.status(), 201);
+                let answer = response.text().await.unwrap();
+                assert!(answer.contains(format), "{answer}");
+            }
+            Err(reason) => {
+                assert_eq!(response.status(), 406);
+                let sentence = sentence(response).await;
+                assert!(sentence.contains(reason), "{sentence}");
+            }
         }
         viewer.leave().await;
     }

@@ -365,3 +365,21 @@ fn a_wait_is_not_cut_short_by_the_close_of_the_lost_session() {
     );
     assert_eq!(waits_for(&session, 1_000), 500);
 }
+
+#[test]
+fn the_page_to_copy_waits_by_the_same_rules_and_stays_small() {
+    let page = include_str!("../../../../assets/embed.html");
+    for (name, value) in [
+        ("FIRST_BACKOFF_MS", Backoff::SERVER.first_ms),
+        ("MAX_BACKOFF_MS", Backoff::SERVER.longest_ms),
+        ("STABLE_AFTER_MS", STABLE_AFTER_MS),
+        ("UNSTEADY_MS", UNSTEADY_MS),
+        ("CONNECT_TIMEOUT_MS", CONNECT_TIMEOUT_MS),
+    ] {
+        let line = format!("const {name} = {value};");
+        assert!(page.contains(&line), "{line}");
+    }
+    // Each of many frames would hold one of the six connections that a browser has to a host.
+    assert!(!page.contains("api/events"));
+    assert!(page.len() < 15_000, "{} bytes", page.len());
+}

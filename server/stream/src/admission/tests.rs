@@ -28,6 +28,7 @@ fn track(id: u16, codec: Codec, bit_rate: u64, encoded: bool) -> OfferedTrack {
         frame_rate: None,
         bit_rate,
         encoded,
+        single_nal: false,
     }
 }
 

@@ -27,6 +27,8 @@ CASES = {
     "offer": {"path": "/offer", "kinds": ["video"]},
     "vp8": {"codecs": ["video/VP8", "video/rtx"]},
     "pli": {"asks": True},
+    # H.264 in single NAL unit mode (RFC 6184 6.2), which aiortc can read though it does not offer it.
+    "single_nal": {"codecs": ["video/H264", "video/rtx"], "mode": 0, "pictures": 30},
 }
 
 
@@ -59,9 +61,13 @@ async def attempt(arguments, relay, case):
             transceiver.setCodecPreferences([codec for codec in codecs if codec.mimeType in case["codecs"]])
     await connection.setLocalDescription(await connection.createOffer())
     offer, url = connection.localDescription.sdp, arguments.server + case.get("path", f"/whep/{arguments.stream}")
+    if "mode" in case:
+        offer = offer.replace("packetization-mode=1", f"packetization-mode={case['mode']}")
     if arguments.setup:
         offer = offer.replace("a=setup:actpass", f"a=setup:{arguments.setup}")
     answer, headers = await asyncio.to_thread(ask, "POST", url, offer)
+    if "mode" in case:
+        answer = answer.replace(f"packetization-mode={case['mode']}", "packetization-mode=1")
     if relay:
         answer = through(relay, answer)
     if arguments.lite:
@@ -81,7 +87,8 @@ async def attempt(arguments, relay, case):
         check()
 
     async def watch(track):
-        await track.recv()
+        for _ in range(case.get("pictures", 1)):
+            await track.recv()
         note("picture")
 
     def observe(receiver, kind):
@@ -93,6 +100,8 @@ async def attempt(arguments, relay, case):
             packets.add(kind)
             if kind == "video" and codec != "rtx":
                 times["codec"] = codec
+                if case.get("mode") == 0 and not 0 < packet.payload[0] & 31 < 24:
+                    times["error"] = f"NAL unit type {packet.payload[0] & 31}"
                 if keyframes.read(codec, packet.payload, packet.timestamp) and case.get("asks"):
                     loop = asyncio.get_running_loop()
                     loop.call_later(keyframes.PAUSE, lambda: loop.create_task(receiver._send_rtcp_pli(packet.ssrc)))

@@ -7,6 +7,7 @@ mod clients;
 mod lossy;
 mod matrix;
 mod one_kind;
+mod single_nal;
 mod whepsrc;
 
 use std::io::{Write, stderr};

@@ -29,6 +29,7 @@ fn offering() -> Offering {
         frame_rate: None,
         bit_rate: 800_000,
         encoded: false,
+        single_nal: false,
     };
     Offering {
         tracks: vec![track(0, Codec::H264), track(1, Codec::Opus)],
