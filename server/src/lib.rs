@@ -36,6 +36,7 @@ use tokio::sync::watch;
 
 use crate::config::{Config, IceMode, Switch};
 use crate::http::client_counting::ClientCounting;
+use crate::http::events::EventHub;
 use crate::http::ice::Ice;
 use crate::http::page::Builds;
 use crate::http::router::{App, router};
@@ -120,6 +121,7 @@ impl Server {
                 config.limits.trusted_proxies.clone(),
                 config.limits.per_address == Switch::On,
             ),
+            events: EventHub::new(registry.clone()),
             ice: Ice {
                 servers: config.ice_servers.clone(),
                 secret,
@@ -171,6 +173,7 @@ impl Server {
     pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(false);
         let pages = tokio::spawn(self.app.builds.clone().follow());
+        let events = self.app.events.clone();
         let mut listening = tokio::spawn(http::listen::serve(listener, router(self.app), stopped));
         let sweeps = tokio::spawn(self.rooms.clone().run_sweeps());
         let viewers = self.viewers.clone();
@@ -186,6 +189,7 @@ impl Server {
         }
         stop.send_replace(true);
         pages.abort();
+        events.close();
         sweeps.abort();
         addresses.abort();
         sent.abort();

@@ -269,6 +269,9 @@ pub struct Health {
     /// Open sockets of rooms, joined or not.
     #[serde(default)]
     pub sockets: u32,
+    /// Readers of `GET /api/events`.
+    #[serde(default)]
+    pub event_streams: u32,
     /// Threads that send media that have failed and not started again.
     #[serde(default)]
     pub failed_shards: u32,

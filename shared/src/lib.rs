@@ -15,6 +15,7 @@
 //! | [`file_channel`] | the channel `files`: frames, credit, and what a receiver takes |
 //! | [`file_queue`], [`want_queue`] | the order of files: what a receiver asks for, what an author sends |
 //! | [`file_name`] | names of offered and received files: safe, within limits |
+//! | [`stream_events`] | the events of `GET /api/events`: what changes in the list of streams |
 //! | [`transfer`] | progress, integrity and speed of a file transfer |
 //! | [`ice_candidate`] | candidates in descriptions of other clients: well-formed, of a bounded number |
 //! | [`hex`] | bytes as hexadecimal text |
@@ -39,5 +40,6 @@ pub mod plain_text;
 pub mod retry;
 pub mod safety;
 pub mod signaling;
+pub mod stream_events;
 pub mod transfer;
 pub mod want_queue;

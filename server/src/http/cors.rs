@@ -13,7 +13,7 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PATCH, D
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("Location, ETag, Link, Accept-Patch, Accept-Post, Retry-After");
 const DEFAULT_HEADERS: HeaderValue =
-    HeaderValue::from_static("Content-Type, If-Match, Authorization");
+    HeaderValue::from_static("Content-Type, If-Match, Authorization, Last-Event-ID");
 const ONE_DAY: HeaderValue = HeaderValue::from_static("86400");
 /// Private Network Access: a page of a public address calls a server at a private one.
 const PRIVATE_REQUESTED: HeaderName =

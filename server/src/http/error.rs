@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use shared::api::{ApiError, ErrorCode, ViewerLimit};
 
 use connection::{NegotiationError, SessionError};
+use limits::Exceeded;
 use room::refusal::Refusal;
 use stream::StreamError;
 use stream::admission::AdmissionError;
@@ -28,7 +29,7 @@ pub(super) enum HttpError {
     #[error("There is no such session: it has ended or never existed. Send a new offer.")]
     NoSuchSession,
     #[error(
-        "Nothing is at {0}. The routes are /offer, /whep/STREAM, /session/SECRET, /ws, /api/streams, /api/ice, /api/health and /metrics."
+        "Nothing is at {0}. The routes are /offer, /whep/STREAM, /session/SECRET, /ws, /api/streams, /api/events, /api/ice, /api/health and /metrics."
     )]
     NoSuchRoute(String),
     #[error("{0} is not allowed here; the Allow header lists the allowed methods.")]
@@ -62,6 +63,11 @@ pub(super) enum HttpError {
         "None of the codings that the Accept-Encoding header allows is there; leave identity among them."
     )]
     NoCoding,
+    #[error(
+        "Too many event streams are open{}. Close some, or ask GET /api/streams from time to time.",
+        match .0 { Exceeded::Address => " from this address", Exceeded::Total => "" }
+    )]
+    TooManyEventStreams(Exceeded),
     #[error("The stream took too long to start. Try again in a moment.")]
     Stalled,
 }
@@ -107,6 +113,12 @@ impl HttpError {
                 C::BadName => (S::BAD_REQUEST, None, C::BadName),
                 code => (S::SERVICE_UNAVAILABLE, Some(10), code),
             },
+            Self::TooManyEventStreams(Exceeded::Address) => {
+                (S::TOO_MANY_REQUESTS, Some(30), C::LimitReached)
+            }
+            Self::TooManyEventStreams(Exceeded::Total) => {
+                (S::SERVICE_UNAVAILABLE, Some(30), C::LimitReached)
+            }
             Self::Stalled => (S::SERVICE_UNAVAILABLE, Some(2), C::StreamSlow),
         }
     }

@@ -21,6 +21,9 @@ use super::path;
 /// Timeout for a request head, and for idle connections.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A connection is closed when its client has acknowledged nothing of what waits for this long: it is gone, or does not read.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// Delay after a failed accept, usually for lack of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
@@ -61,6 +64,7 @@ async fn connection(
     mut stop: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
+    set_write_timeout(&stream);
     let router = MapRequest::new(router, move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(from));
         // Before the route is chosen.
@@ -85,6 +89,15 @@ async fn connection(
     connection.as_mut().graceful_shutdown();
     let _ = connection.await;
 }
+
+/// Also for a client whose window is closed (tcp(7), `TCP_USER_TIMEOUT`). Other systems have no such option, and their own timeouts.
+#[cfg(target_os = "linux")]
+fn set_write_timeout(stream: &TcpStream) {
+    let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(WRITE_TIMEOUT));
+}
+
+#[cfg(not(target_os = "linux"))]
+fn set_write_timeout(_: &TcpStream) {}
 
 async fn stopping(stop: &mut watch::Receiver<bool>) {
     // An error means that the sender is dropped: stop as well.

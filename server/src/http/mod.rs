@@ -7,6 +7,7 @@
 //! | `session` | candidates, ICE restart, statistics and end of a session |
 //! | `ws` | the WebSocket of rooms |
 //! | `streams` | the list of streams, posters, health |
+//! | [`events`] | the list of streams as it changes |
 //! | `metrics` | counters for Prometheus |
 //! | [`ice`] | STUN and TURN servers for clients, with credentials that expire |
 //! | [`page`] | the web page |
@@ -25,6 +26,7 @@ mod compression;
 mod content_coding;
 mod cors;
 mod error;
+pub mod events;
 pub mod ice;
 pub mod listen;
 mod metrics;

@@ -8,6 +8,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
 use super::client_counting::ClientCounting;
+use super::events::{self, EventHub};
 use super::ice::{self, Ice};
 use super::page::{self, Builds};
 use super::{compression, cors, error, metrics, offer, session, streams, whep, ws};
@@ -22,6 +23,7 @@ pub struct App {
     pub viewers: Viewers,
     pub rooms: RoomRegistry,
     pub counting: ClientCounting,
+    pub events: EventHub,
     /// STUN and TURN servers for clients.
     pub ice: Ice,
     /// Allowed origins; empty: all.
@@ -55,6 +57,7 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .merge(compressed)
         .route("/api/streams/{name}/poster.jpg", get(streams::poster))
+        .route("/api/events", get(events::open))
         .route("/api/ice", get(ice::config))
         .route("/ws", get(ws::open))
         .fallback(page::page)

@@ -65,6 +65,7 @@ pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
         max_egress: limits.egress,
         rooms: count(app.rooms.rooms()),
         sockets: count(app.rooms.sockets()),
+        event_streams: app.events.readers(),
         failed_shards: count(failed.count()),
         shard_restarts: shards.iter().map(|shard| shard.restarts.get()).sum(),
         connection_restarts: shards

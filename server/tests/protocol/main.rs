@@ -8,6 +8,7 @@ mod connecting;
 mod counters;
 mod demotion;
 mod error_codes;
+mod events;
 mod folders;
 mod ice_tcp;
 mod late_joiners;
