@@ -1,5 +1,7 @@
 //! Requests to the server: `fetch` with a timeout, and errors that carry what the server says.
 
+use std::pin::Pin;
+
 use serde::de::DeserializeOwned;
 use shared::api::ApiError;
 use wasm_bindgen::{JsCast, JsValue};
@@ -120,14 +122,18 @@ async fn read(response: Response) -> Result<HttpResponse, HttpError> {
     })
 }
 
-/// `GET` of JSON.
+/// `GET` of JSON. Only what follows the request is compiled for each type.
 pub async fn get_json<T: DeserializeOwned>(url: &str) -> Result<T, HttpError> {
-    let response = HttpRequest {
+    let text = get_text(url).await?;
+    serde_json::from_str(&text).map_err(|_| HttpError::Unreadable)
+}
+
+fn get_text(url: &str) -> Pin<Box<dyn Future<Output = Result<String, HttpError>>>> {
+    let request = HttpRequest {
         method: "GET",
         url,
         ..HttpRequest::default()
-    }
-    .send()
-    .await?;
-    serde_json::from_str(&response.text).map_err(|_| HttpError::Unreadable)
+    };
+    let response = request.send();
+    Box::pin(async move { Ok(response.await?.text) })
 }

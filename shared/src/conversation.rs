@@ -127,7 +127,13 @@ impl Conversation {
             }
         }
         self.me = me;
-        self.entries.sort_by(|a, b| a.key().cmp(&b.key()));
+        // They are almost in order, and the standard library's sorting adds kilobytes to the bundle.
+        let mut sorted: Vec<Entry> = Vec::with_capacity(self.entries.len());
+        for entry in self.entries.drain(..) {
+            let at = sorted.partition_point(|other| other.key() < entry.key());
+            sorted.insert(at, entry);
+        }
+        self.entries = sorted;
     }
 
     /// All stored messages, in the order that every peer shows.
