@@ -128,7 +128,8 @@ pub async fn get_json<T: DeserializeOwned>(url: &str) -> Result<T, HttpError> {
     serde_json::from_str(&text).map_err(|_| HttpError::Unreadable)
 }
 
-fn get_text(url: &str) -> Pin<Box<dyn Future<Output = Result<String, HttpError>>>> {
+/// `GET` of text.
+pub fn get_text(url: &str) -> Pin<Box<dyn Future<Output = Result<String, HttpError>>>> {
     let request = HttpRequest {
         method: "GET",
         url,

@@ -2,17 +2,19 @@
 
 use crate::components::reactive::click_handler;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
 use crate::components::copy_button::CopyButton;
 use crate::components::stream_chooser::StreamChooser;
 use crate::hooks::app::{use_app, use_title};
 use crate::hooks::save::save_as;
 use crate::hooks::share_link::stream_link;
+use crate::http;
 use crate::i18n::Text;
 use crate::state::route::{Route, encode};
 
-/// The file that is served as `embed.html`.
-const PAGE: &str = include_str!("../../../assets/embed.html");
+/// The page to copy, beside this one. It is not part of the module: few ever look at it.
+const PAGE: &str = "embed.html";
 const SERVER_ATTRIBUTE: &str = "data-server=\"\"";
 const STREAM_ATTRIBUTE: &str = "data-stream=\"\"";
 
@@ -83,17 +85,20 @@ fn EmbedOptions(name: String) -> impl IntoView {
                 .replace("STREAM", &encode(&name))
         })
     };
+    let fetched = RwSignal::new(String::new());
+    spawn_local(async move {
+        if let Ok(text) = http::get_text(PAGE).await {
+            // Another page may have been opened meanwhile.
+            let _ = fetched.try_set(text);
+        }
+    });
     let page = {
         let name = name.clone();
         Signal::derive(move || {
-            PAGE.replace(
-                SERVER_ATTRIBUTE,
-                &format!("data-server=\"{}\"", escape(&server())),
-            )
-            .replace(
-                STREAM_ATTRIBUTE,
-                &format!("data-stream=\"{}\"", escape(&name)),
-            )
+            let server = format!("data-server=\"{}\"", escape(&server()));
+            let stream = format!("data-stream=\"{}\"", escape(&name));
+            let page = fetched.get().replace(SERVER_ATTRIBUTE, &server);
+            page.replace(STREAM_ATTRIBUTE, &stream)
         })
     };
     let preview = RwSignal::new(false);
@@ -105,7 +110,7 @@ fn EmbedOptions(name: String) -> impl IntoView {
         let name = name.clone();
         move || {
             format!(
-                "embed.html?server={}&stream={}",
+                "{PAGE}?server={}&stream={}",
                 encode(&server()),
                 encode(&name)
             )
