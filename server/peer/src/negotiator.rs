@@ -14,7 +14,7 @@ use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDes
 
 use crate::connection::{CandidatePair, ConnectionEvent, round_trip_ms, selected_pair};
 use crate::peer_link::{LinkCommand, LinkEvent, LinkEventSender};
-use crate::sdp::{is_same_connection, usable_candidate, with_usable_candidates};
+use crate::sdp::{is_same_connection, usable_candidate, with_kept_setup, with_usable_candidates};
 
 /// The negotiation of one connection.
 pub(crate) struct Negotiator {
@@ -98,7 +98,13 @@ impl Negotiator {
         self.pc.set_remote_description(offer).await?;
         self.add_pending_remote().await;
         let answer = self.pc.create_answer(None).await?;
-        let sdp = answer.sdp.clone();
+        let mut sdp = answer.sdp.clone();
+        if let (Some(local), Some(remote)) = (
+            self.pc.current_local_description().await,
+            self.pc.current_remote_description().await,
+        ) {
+            sdp = with_kept_setup(&sdp, &local.sdp, &remote.sdp);
+        }
         self.pc.set_local_description(answer).await?;
         let to = self.events.other.clone();
         self.signal(ClientMessage::Answer { to, sdp }).await;

@@ -26,6 +26,32 @@ pub(crate) fn usable_candidate(candidate: &str) -> Option<String> {
     IceCandidate::parse(candidate)?.udp_line()
 }
 
+/// The answer to a later offer of a connection keeps the DTLS role of this side (RFC 8842 5.5). webrtc 0.21.1 always answers with the role of its
+/// settings, and Chromium refuses a description that reverses the roles. `local`, `remote`: the descriptions until now.
+pub(crate) fn with_kept_setup(answer: &str, local: &str, remote: &str) -> String {
+    let kept = match (setup(local), setup(remote)) {
+        (Some("active"), _) | (_, Some("passive")) => "a=setup:active",
+        (Some("passive"), _) | (_, Some("active")) => "a=setup:passive",
+        _ => return answer.to_owned(),
+    };
+    let lines = answer.split_inclusive('\n').map(|line| {
+        let ending = &line[line.trim_end().len()..];
+        if line.starts_with(SETUP) {
+            [kept, ending].concat()
+        } else {
+            line.to_owned()
+        }
+    });
+    lines.collect()
+}
+
+const SETUP: &str = "a=setup:";
+
+/// `a=setup` (RFC 8122 6, RFC 4145 4).
+fn setup(sdp: &str) -> Option<&str> {
+    sdp.lines().find_map(|line| line.strip_prefix(SETUP))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +64,19 @@ mod tests {
         assert!(is_same_connection(ONE, &ONE.replace("AA", "aa")));
         assert!(!is_same_connection(ONE, &ONE.replace(" 7 1 ", " 8 1 ")));
         assert!(!is_same_connection(ONE, &ONE.replace("AA", "CC")));
+    }
+
+    #[test]
+    fn a_later_answer_keeps_the_dtls_role() {
+        let sdp = |setup: &str| format!("{ONE}a=setup:{setup}\r\na=mid:0\r\n");
+        let answer =
+            |local: &str, remote: &str| with_kept_setup(&sdp("passive"), &sdp(local), &sdp(remote));
+        // This side had offered, then answered.
+        assert_eq!(answer("actpass", "passive"), sdp("active"));
+        assert_eq!(answer("actpass", "active"), sdp("passive"));
+        assert_eq!(answer("active", "actpass"), sdp("active"));
+        assert_eq!(answer("passive", "actpass"), sdp("passive"));
+        assert_eq!(with_kept_setup(&sdp("passive"), "", ""), sdp("passive"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::Value;
 use testkit::{
     TestPeer,
     browser::{self, TestBrowser},
@@ -15,6 +16,38 @@ use crate::{
     },
     server, server_at,
 };
+
+/// The terminal has come later, so it has offered, and is the DTLS client.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_restarts_ice_with_a_terminal_that_had_offered() {
+    const COUNT_CONNECTIONS: &str = "window.connections = 0;
+        window.RTCPeerConnection = class extends RTCPeerConnection {
+            constructor(...all) { super(...all); connections += 1; }
+        };";
+    let server = server().await;
+    let chromium = TestBrowser::shared_chromium().await;
+    let firefox = chromium.and_firefox().await;
+    for (browser, room) in [
+        (&chromium, "restart-chromium"),
+        (&firefox, "restart-firefox"),
+    ] {
+        join(browser, &server, room, "Web").await;
+        browser.run(COUNT_CONNECTIONS).await;
+        let mut term = TestPeer::start(&server.url, room, "term", &[]);
+        let first = term.connected_to("Web").await;
+        connected_to(browser, "term").await;
+        browser
+            .run("window.dispatchEvent(new Event('online'))")
+            .await;
+        // The terminal takes new sockets.
+        let moved = |event: &Value| event["local"] != first["local"];
+        term.event("connected", moved).await;
+        term.type_line("still here");
+        receives(browser, "still here").await;
+        let connections = browser.run("return connections").await;
+        assert_eq!(connections, 1, "{room}: it was not replaced");
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chat_continues_while_the_server_is_down_and_afterwards() {
