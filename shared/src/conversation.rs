@@ -259,8 +259,9 @@ impl Conversation {
         Some(message)
     }
 
-    /// `from` has received all own messages up to `number`.
-    pub fn acknowledge(&mut self, from: &PeerId, number: u64) {
+    /// `from` has received all own messages up to `number`. Returns the numbers of those whose delivery that changes.
+    pub fn acknowledge(&mut self, from: &PeerId, number: u64) -> Vec<u64> {
+        let mut changed = Vec::new();
         for entry in &mut self.entries {
             if entry.message.number > number {
                 break;
@@ -268,8 +269,10 @@ impl Conversation {
             if let Some(at) = entry.waiting.iter().position(|id| id == from) {
                 entry.waiting.swap_remove(at);
                 entry.reached += 1;
+                changed.push(entry.message.number);
             }
         }
+        changed
     }
 
     /// A channel to `peer` is open: returns the own messages that it lacks, in order.

@@ -1,5 +1,7 @@
 //! The message log: messages in order, days, notes, delivery ticks.
 
+use std::cell::Cell;
+
 use leptos::html;
 use leptos::prelude::*;
 use shared::chat::Body;
@@ -8,16 +10,17 @@ use wasm_bindgen::JsValue;
 
 use super::files::file;
 use super::people::avatar;
-use super::reactive::{
-    ReactiveText, button, keyed_list, no_view, reactive_text, reactive_view, room_text,
-};
+use super::reactive::{button, localized_list, no_view, reactive_text, reactive_view, room_text};
 use crate::hooks::app::App;
 use crate::hooks::room::RoomHandle;
 use crate::i18n::format::time_of_day;
+use crate::i18n::room::Room as Text;
 use crate::state::links::{TextSegment, segments};
 use crate::state::room::{Note, RoomEvent};
 use crate::state::rows::{MessageKey, Row, rows};
 
+/// Time zones change at its multiples.
+const QUARTER_MS: u64 = 15 * 60_000;
 /// Pixels from the end that still count as the end.
 const END_MARGIN_PX: i32 = 40;
 
@@ -95,6 +98,17 @@ pub(crate) fn message_log(
 ) -> AnyView {
     let row_ids = move || {
         let unread = read_position.unread.get();
+        // Many messages are of one quarter of an hour; asking the browser for each costs most of the time here.
+        let quarter = Cell::new((0, 0));
+        let local = |at: u64| {
+            let (known, offset) = quarter.get();
+            if known == at / QUARTER_MS {
+                return at.saturating_add_signed(offset);
+            }
+            let local = local(at);
+            quarter.set((at / QUARTER_MS, local as i64 - at as i64));
+            local
+        };
         let rows = room.notes.with(|notes| {
             let with = |conversation: &Conversation| {
                 rows(conversation.entries(), notes, unread.as_ref(), &local)
@@ -134,7 +148,7 @@ pub(crate) fn message_log(
             on:scroll=move |_| read_position.on_scroll()
         >
             <div class="messages">
-                {keyed_list(row_ids, show)}
+                {localized_list(app, row_ids, show)}
                 {end}
             </div>
         </div>
@@ -144,13 +158,11 @@ pub(crate) fn message_log(
 }
 
 fn row_view(app: App, room: RoomHandle, row: Row) -> AnyView {
+    let text = app.room_untracked();
     match row {
-        Row::Day(day) => divider("divider", reactive_text(move || day_name(app, day))),
-        Row::Unread => divider(
-            "divider unread",
-            room_text(app, |text| text.unread_messages),
-        ),
-        Row::Note(note) => divider("divider note", reactive_text(move || note_text(app, &note))),
+        Row::Day(day) => divider("divider", day_name(app, day)),
+        Row::Unread => divider("divider unread", text.unread_messages.to_owned()),
+        Row::Note(note) => divider("divider note", note_text(text, &note)),
         Row::Message { key, first } => {
             let entry = room.conversation.with_untracked(|conversation| {
                 let entry = conversation.entry(&key.1, key.0)?;
@@ -163,13 +175,13 @@ fn row_view(app: App, room: RoomHandle, row: Row) -> AnyView {
     }
 }
 
-fn divider(class: &'static str, text: ReactiveText) -> AnyView {
+fn divider(class: &'static str, text: String) -> AnyView {
     view! { <p class=class>{text}</p> }.into_any()
 }
 
 fn day_name(app: App, day: u64) -> String {
     const DAY: u64 = 24 * 60 * 60_000;
-    let text = app.room();
+    let text = app.room_untracked();
     let today = local(js_sys::Date::now() as u64) / DAY;
     match today.saturating_sub(day) {
         0 => text.today.to_owned(),
@@ -182,14 +194,13 @@ fn day_name(app: App, day: u64) -> String {
                 let _ = js_sys::Reflect::set(&options, &name.into(), &value.into());
             }
             let date = js_sys::Date::new(&JsValue::from_f64((day * DAY) as f64));
-            date.to_locale_date_string(app.lang.get().tag(), &options)
+            date.to_locale_date_string(app.lang.get_untracked().tag(), &options)
                 .into()
         }
     }
 }
 
-fn note_text(app: App, note: &Note) -> String {
-    let text = app.room();
+fn note_text(text: &Text, note: &Note) -> String {
     match &note.event {
         RoomEvent::Arrived { name } => (text.peer_joined)(name),
         RoomEvent::Left { name } => (text.peer_left)(name),
@@ -206,12 +217,11 @@ fn message(app: App, room: RoomHandle, entry: Entry, own: bool, first: bool) -> 
         (false, false) => "chat-message",
     };
     let (number, author) = (entry.message.number, entry.author.clone());
+    // Messages of others have no ticks.
+    let trigger = own.then(|| room.message_trigger(&author, number));
     let ticks = move || {
-        // Messages of others have none, and do not wait for changes.
-        if !own {
-            return None;
-        }
-        room.conversation.with(|conversation| {
+        trigger.as_ref()?.track();
+        room.conversation.with_untracked(|conversation| {
             let entry = conversation.entry(&author, number);
             entry.map(Entry::delivery_status)
         })
@@ -225,13 +235,12 @@ fn message(app: App, room: RoomHandle, entry: Entry, own: bool, first: bool) -> 
     let header = (first && !own).then(|| {
         view! { {avatar(&entry.author, &entry.name)} <b class="author small">{entry.name.clone()}</b> }
     });
-    let author_label = reactive_text(move || {
-        if own || first {
-            String::new()
-        } else {
-            format!("{}{}", entry.name, app.common().colon)
-        }
-    });
+    let author_label = if own || first {
+        String::new()
+    } else {
+        let colon = app.lang.get_untracked().common().colon;
+        format!("{}{colon}", entry.name)
+    };
     let ticks_now = ticks.clone();
     let tick = reactive_view(move || ticks_now().map_or_else(no_view, |ticks| tick(app, ticks)));
     let ticks_name = reactive_text(move || {
@@ -254,7 +263,7 @@ fn message(app: App, room: RoomHandle, entry: Entry, own: bool, first: bool) -> 
 }
 
 fn tick(app: App, ticks: DeliveryStatus) -> AnyView {
-    let text = app.room();
+    let text = app.room_untracked();
     let (mark, label) = match ticks {
         DeliveryStatus::Pending => ("✓".to_owned(), text.tick_waiting.to_owned()),
         DeliveryStatus::Partial { reached, of } => (

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use shared::chat::Body;
 use shared::signaling::PeerId;
 
-use super::reactive::{button, keyed_list, no_view, reactive_text, reactive_view, room_text};
+use super::reactive::{button, fixed_text, localized_list, no_view, reactive_view, room_text};
 use crate::hooks::app::App;
 use crate::hooks::files::streams_to_disk;
 use crate::hooks::room::RoomHandle;
@@ -43,8 +43,8 @@ pub(crate) fn files(app: App, room: RoomHandle) -> AnyView {
             _ => no_view(),
         }
     };
-    view! { {none} <ul class="column" id="files">{keyed_list(move || keys.get(), show)}</ul> }
-        .into_any()
+    let list = localized_list(app, move || keys.get(), show);
+    view! { {none} <ul class="column" id="files">{list}</ul> }.into_any()
 }
 
 /// One file. With `show_image`, an image is shown once it has been downloaded.
@@ -69,57 +69,47 @@ pub(crate) fn file(
     let Some((info, from, own)) = known else {
         return no_view();
     };
-    let (trigger, file_author) = (room.transfers_trigger(&author, number), author.clone());
-    let transfers = move || {
+    let trigger = room.message_trigger(&author, number);
+    let show_image = show_image && info.is_image();
+    reactive_view(move || {
         trigger.track();
-        room.transfers(&file_author, number)
-    };
-    let name = info.safe_name();
-    let (has_image, alt) = (show_image && info.is_image(), name.clone());
-    let transfers_now = transfers.clone();
-    // An image of one's own has an object URL too.
-    let source = memo(move || transfers_now().iter().find_map(url).filter(|_| has_image));
-    let image = reactive_view(move || match source.get() {
-        Some(url) => {
-            let href = url.clone();
+        let mut transfers = room.transfers(&author, number);
+        // An image of one's own has an object URL too.
+        let url = transfers.iter().find_map(url).filter(|_| show_image);
+        let name = info.safe_name();
+        let image = url.map(|url| {
+            let (href, alt) = (url.clone(), name.clone());
             view! {
                 <a href=href target="_blank" rel="noopener">
-                    <img class="shared-image" src=url alt=alt.clone() />
+                    <img class="shared-image" src=url alt=alt />
                 </a>
             }
-            .into_any()
-        }
-        None => no_view(),
-    });
-    let rows = reactive_view({
-        let (author, transfers) = (author.clone(), transfers.clone());
-        move || {
-            let mut all = transfers();
-            all.retain(is_with_peer);
-            if all.is_empty() {
-                return offer_row(app, room, &author, number, info.size, own);
-            }
-            let rows = all
-                .into_iter()
-                .map(|transfer| transfer_row(app, room, transfer));
-            rows.collect::<Vec<_>>().into_any()
-        }
-    });
-    let from = reactive_text(move || {
-        if own {
-            app.room().shared.to_owned()
+        });
+        transfers.retain(is_with_peer);
+        let stage = stage_name(&transfers);
+        let rows = if transfers.is_empty() {
+            offer_row(app, room, &author, number, info.size, own)
         } else {
-            (app.room().from_peer)(&from)
+            let rows = transfers.into_iter();
+            let rows = rows.map(|transfer| transfer_row(app, room, transfer));
+            rows.collect::<Vec<_>>().into_any()
+        };
+        let text = app.room_untracked();
+        let from = if own {
+            text.shared.to_owned()
+        } else {
+            (text.from_peer)(&from)
+        };
+        view! {
+            <div class="file" data-name=info.name.clone() data-stage=stage>
+                {image}
+                <p class="file-name">{name}</p>
+                <p class="small quiet">{from}</p>
+                {rows}
+            </div>
         }
-    });
-    view! {
-        <div class="file" data-name=info.name data-stage=reactive_text(move || stage_name(&transfers()).to_owned())>
-            {image}
-            <p class="file-name">{name}</p>
-            <p class="small quiet">{from}</p>
-            {rows}
-        </div>
-    }
+        .into_any()
+    })
     .into_any()
 }
 
@@ -143,22 +133,24 @@ fn offer_row(
     size: u64,
     own: bool,
 ) -> AnyView {
+    let text = app.room_untracked();
     let download = (!own).then(|| {
         let author = author.clone();
         button(
             "button plain get",
             "",
-            room_text(app, |text| text.download),
+            fixed_text(text.download),
             move || room.download(author.clone(), number),
         )
     });
     let memory_notice = (!own && size > LARGE && !streams_to_disk())
-        .then(|| view! { <p class="small quiet">{room_text(app, |text| text.no_disk)}</p> });
+        .then(|| view! { <p class="small quiet">{text.no_disk}</p> });
     view! { <div class="row between"><span class="small quiet tabular">{bytes(size)}</span> {download}</div> {memory_notice} }.into_any()
 }
 
 /// One transfer: progress bar, status, button.
 fn transfer_row(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
+    let text = app.room_untracked();
     let incoming = transfer.direction == Direction::Incoming;
     let Transfer {
         author,
@@ -171,7 +163,7 @@ fn transfer_row(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
             Some(button(
                 "button plain cancel",
                 "",
-                room_text(app, |text| text.cancel),
+                fixed_text(text.cancel),
                 move || {
                     room.stop(author.clone(), number, peer.clone());
                 },
@@ -179,19 +171,22 @@ fn transfer_row(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
         }
         (TransferStage::Complete { url: Some(url) }, true) => {
             let (href, name) = (url.clone(), transfer.info.safe_name());
-            Some(view! { <a class="button plain save" href=href download=name>{room_text(app, |text| text.save)}</a> }.into_any())
+            Some(
+                view! { <a class="button plain save" href=href download=name>{text.save}</a> }
+                    .into_any(),
+            )
         }
         (TransferStage::Complete { .. }, _) | (_, false) => None,
         (stage, true) => {
             let label = if *stage == TransferStage::Stopped {
-                |text: &'static Text| text.resume
+                text.resume
             } else {
-                |text: &'static Text| text.download
+                text.download
             };
             Some(button(
                 "button plain get",
                 "",
-                room_text(app, label),
+                fixed_text(label),
                 move || room.download(author.clone(), number),
             ))
         }
@@ -211,24 +206,16 @@ fn transfer_row(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
         let label = transfer.info.name.clone();
         view! { <progress value=done max=size aria-label=label></progress> }
     });
-    let peer = transfer.peer.clone();
-    let sentence = reactive_text(move || {
-        let text = app.room();
-        let status = sentence(&transfer, text);
-        if incoming {
-            return status;
-        }
-        let name = room.people.with(|people| {
-            people
-                .iter()
-                .find(|person| person.id == peer)
-                .map(|person| person.name.clone())
+    let mut sentence = sentence(&transfer, text);
+    if !incoming {
+        let name = room.people.with_untracked(|people| {
+            let person = people.iter().find(|person| person.id == transfer.peer)?;
+            Some(person.name.clone())
         });
-        name.map_or_else(
-            || status.clone(),
-            |name| (text.transfer_with)(&name, &status),
-        )
-    });
+        if let Some(name) = name {
+            sentence = (text.transfer_with)(&name, &sentence);
+        }
+    }
     view! { {bar} <div class="row between"><p class="small quiet tabular">{sentence}</p> {action}</div> }.into_any()
 }
 
@@ -270,8 +257,7 @@ fn sentence(transfer: &Transfer, text: &Text) -> String {
 
 /// The most active stage of all transfers, for `data-stage`.
 fn stage_name(transfers: &[Transfer]) -> &'static str {
-    let others = transfers.iter().filter(|transfer| is_with_peer(transfer));
-    let ranked = others.map(|transfer| match transfer.stage {
+    let ranked = transfers.iter().map(|transfer| match transfer.stage {
         TransferStage::Running => (0, "running"),
         TransferStage::Paused => (1, "paused"),
         TransferStage::Requested => (2, "requested"),

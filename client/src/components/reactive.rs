@@ -39,6 +39,11 @@ pub(crate) fn room_text(app: App, read: RoomText) -> ReactiveText {
     reactive_text(move || read(app.room()).to_owned())
 }
 
+/// Text that stays.
+pub(crate) fn fixed_text(text: &'static str) -> ReactiveText {
+    reactive_text(move || text.to_owned())
+}
+
 /// A button with a label. `id` may be empty.
 pub(crate) fn button(
     class: &'static str,
@@ -66,6 +71,25 @@ pub(crate) fn keyed_list(
     show: impl Fn(String) -> AnyView + Send + Sync + 'static,
 ) -> AnyView {
     list_view(Box::new(keys), Arc::new(show))
+}
+
+/// A [`keyed_list`] for thousands of items, which are drawn again in another language. Nothing in them may follow a signal that they share: Leptos
+/// unsubscribes by a search through all subscribers, so each change would take longer the more items there are.
+pub(crate) fn localized_list(
+    app: App,
+    keys: impl Fn() -> Vec<String> + Send + Sync + 'static,
+    show: impl Fn(String) -> AnyView + Send + Sync + 'static,
+) -> AnyView {
+    let keys = move || {
+        let language = app.lang.get().tag();
+        let keys = keys().into_iter();
+        keys.map(|key| format!("{language} {key}")).collect()
+    };
+    let show = move |key: String| {
+        let (_, key) = key.split_once(' ').unwrap_or_default();
+        untrack(|| show(key.to_owned()))
+    };
+    keyed_list(keys, show)
 }
 
 type Keys = Box<dyn Fn() -> Vec<String> + Send + Sync>;

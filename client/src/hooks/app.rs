@@ -118,6 +118,11 @@ impl App {
         self.lang.get().room()
     }
 
+    /// As [`App::room`], untracked: for the rows of a list that is drawn again in another language.
+    pub(crate) fn room_untracked(self) -> &'static Room {
+        self.lang.get_untracked().room()
+    }
+
     /// As [`App::text`], for what several pages say.
     pub(crate) fn common(self) -> &'static Common {
         self.lang.get().common()

@@ -38,6 +38,8 @@ pub(crate) struct Files {
     /// What is asked for, in order.
     queue: RefCell<FileQueue>,
     downloads: RefCell<Vec<ActiveDownload>>,
+    /// Downloads whose last byte has arrived, in order, each with its file once that is stored.
+    arrived: RefCell<Vec<(TransferKey, Option<Blob>)>>,
     /// What each peer has asked for, in order.
     wanted: RefCell<Vec<(PeerId, WantQueue)>>,
     /// One for each peer at most.
@@ -72,6 +74,7 @@ impl Files {
             own: RefCell::default(),
             queue: RefCell::default(),
             downloads: RefCell::default(),
+            arrived: RefCell::default(),
             wanted: RefCell::default(),
             uploads: RefCell::default(),
             progress: RefCell::default(),
@@ -139,6 +142,7 @@ impl Files {
         self.uploads.take();
         self.queue.take();
         self.downloads.take();
+        self.arrived.take();
         self.show_timer.take();
         for url in self.urls.take() {
             // Fails only for an invalid URL.
@@ -176,21 +180,27 @@ impl Files {
     fn show(&self) {
         let (mut progress, now) = (self.progress.borrow_mut(), now() as u64);
         progress.retain_mut(|(key, done, speed)| {
-            let mut running = |all: &mut Vec<Transfer>| {
+            let mut running = false;
+            let mut change = |all: &mut Vec<Transfer>| {
                 let Some(transfer) = transfers::find(all, key) else {
                     return false;
                 };
-                if transfer.stage == TransferStage::Requested {
+                let began = transfer.stage == TransferStage::Requested;
+                if began {
                     transfer.stage = TransferStage::Running;
                 }
-                let running = transfer.stage == TransferStage::Running;
-                if running {
-                    speed.record(now, *done);
-                    (transfer.done, transfer.speed) = (*done, speed.bytes_per_second());
+                running = transfer.stage == TransferStage::Running;
+                if !running {
+                    return false;
                 }
-                running
+                speed.record(now, *done);
+                let shown = (*done, speed.bytes_per_second());
+                let before = (transfer.done, transfer.speed);
+                (transfer.done, transfer.speed) = shown;
+                began || shown != before
             };
-            self.transfers.change(key, &mut running)
+            self.transfers.change(key, &mut change);
+            running
         });
         if progress.is_empty() {
             self.show_timer.take();

@@ -26,6 +26,7 @@ pub(crate) struct RoomHandle {
     pub(crate) join_state: RwSignal<JoinState>,
     /// The other people, in the order of arrival.
     pub(crate) people: RwSignal<Vec<Person>>,
+    /// Notifies of messages that come and go; their delivery has [`RoomHandle::message_trigger`].
     pub(crate) conversation: RwSignal<Conversation>,
     /// The last hundred notes.
     pub(crate) notes: RwSignal<Vec<Note>>,
@@ -87,7 +88,7 @@ pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
     });
     effect(move || {
         room.conversation.track();
-        room.with(RoomClient::save_soon);
+        room.with(|client| client.save_soon());
     });
     on_cleanup(move || {
         // Ended outside the store: it may call back into it.
@@ -143,8 +144,8 @@ impl RoomHandle {
         transfers
     }
 
-    /// Notified when a transfer of the file changes.
-    pub(crate) fn transfers_trigger(self, author: &PeerId, number: u64) -> ArcTrigger {
+    /// Notified when the delivery of the message changes, or a transfer of its file.
+    pub(crate) fn message_trigger(self, author: &PeerId, number: u64) -> ArcTrigger {
         let mut trigger = None;
         self.with(|client| trigger = Some(client.files().transfers().trigger(author, number)));
         trigger.unwrap_or_default()

@@ -24,8 +24,9 @@ use crate::state::room::JoinState;
 
 /// Delay before a changed conversation is saved.
 const SAVE_MS: f64 = 1_000.0;
-/// The page shows changes of the conversation at most this often: among thousands of messages, each time costs milliseconds.
+/// The page shows new messages at most this often, and less often the more messages there are: each time costs microseconds a message.
 const SHOW_MS: f64 = 50.0;
+const SHOW_MS_PER_MESSAGE: f64 = 0.1;
 /// Ticks between two renewals of the claim to the room's storage.
 const CLAIM_EVERY_TICKS: u32 = 5;
 
@@ -252,11 +253,14 @@ impl RoomClient {
 
     /// Tells the page that the conversation has changed: at once, or after a change that is just being shown.
     fn show_conversation(&self) {
-        let wait = self.shown_at.get() + SHOW_MS - now();
+        let conversation = self.room.conversation;
+        let count = conversation.try_with_untracked(|c| c.entries().len());
+        let pause = SHOW_MS + SHOW_MS_PER_MESSAGE * count.unwrap_or(0) as f64;
+        let wait = self.shown_at.get() + pause - now();
         if wait <= 0.0 {
             drop(self.showing.take());
             self.shown_at.set(now());
-            self.room.conversation.notify();
+            conversation.notify();
         } else if self.showing.borrow().is_none() {
             let me = self.me.clone();
             let timer = Timer::after(wait.ceil(), move || {
@@ -270,7 +274,7 @@ impl RoomClient {
     }
 
     /// Saves the conversation after a delay.
-    pub(crate) fn save_soon(self: &Rc<Self>) {
+    pub(crate) fn save_soon(&self) {
         if self.saving.borrow().is_some() {
             return;
         }

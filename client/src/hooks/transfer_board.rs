@@ -1,4 +1,4 @@
-//! The transfers of a room. Each file has a trigger of its own: of a thousand files, one changes.
+//! The transfers of a room. Each message has a trigger of its own: of a thousand files, one changes.
 
 use std::cell::RefCell;
 
@@ -27,9 +27,14 @@ pub(crate) struct TransferBoard {
 }
 
 impl TransferBoard {
-    /// Notified when a transfer of the file changes.
+    /// Notified when a transfer of the file changes, and by [`TransferBoard::notify`].
     pub(crate) fn trigger(&self, author: &PeerId, number: u64) -> ArcTrigger {
         self.with(author, number, |file| file.changed.clone())
+    }
+
+    /// The delivery of a message has changed.
+    pub(crate) fn notify(&self, author: &PeerId, number: u64) {
+        self.trigger(author, number).notify();
     }
 
     /// The transfers of a file.

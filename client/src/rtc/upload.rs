@@ -107,17 +107,17 @@ impl UploadTask {
         let mut begun_at = now();
         let size = self.file.size() as u64;
         let mut hash = FileHash::default();
-        let mut scratch = vec![0; self.chunk as usize];
+        let mut scratch = vec![0; u64::from(self.chunk).min(size) as usize];
         let mut at = 0;
-        let mut next = self.read(at);
-        while at < size {
-            let bytes = next.await.map_err(|_| UploadEvent::Unreadable)?;
+        let mut next = self.read(at, size);
+        while let Some(bytes) = next {
+            let bytes = bytes.await.map_err(|_| UploadEvent::Unreadable)?;
             let bytes = Uint8Array::new(&bytes.unchecked_into::<ArrayBuffer>());
             let length = bytes.length();
             if length == 0 {
                 return Err(UploadEvent::Unreadable);
             }
-            next = self.read(at + u64::from(length));
+            next = self.read(at + u64::from(length), size);
             let mut from = 0;
             while from < length {
                 if self.state.stopped.get() {
@@ -175,14 +175,17 @@ impl UploadTask {
         sent.then_some(()).ok_or(UploadEvent::Ended)
     }
 
-    /// Starts to read the slice at `from`.
-    fn read(&self, from: u64) -> JsFuture {
+    /// Starts to read the slice at `from`; `None` at the end.
+    fn read(&self, from: u64, size: u64) -> Option<JsFuture> {
+        if from >= size {
+            return None;
+        }
         let to = (from + SLICE_BYTES) as f64;
         let slice = self.file.slice_with_f64_and_f64(from as f64, to);
         let promise = match slice {
             Ok(slice) => slice.array_buffer(),
             Err(error) => js_sys::Promise::reject(&error),
         };
-        JsFuture::from(promise)
+        Some(JsFuture::from(promise))
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use shared::chat::{Body, ChatFrame, MAX_TEXT, Message};
-use shared::conversation::{Conversation, DeliveryStatus, ReceiveOutcome};
+use shared::conversation::{DeliveryStatus, Entry, ReceiveOutcome};
 use shared::signaling::PeerId;
 use shared::want_queue::Want;
 
@@ -116,23 +116,15 @@ impl PeerApp {
 
     /// The peer has received all messages up to this number.
     pub(crate) fn on_received(&mut self, peer: PeerId, name: String, number: u64) {
-        let ticks = |conversation: &Conversation| -> Vec<(u64, DeliveryStatus)> {
-            let entries = conversation.entries().iter();
-            let mine = entries.filter(|entry| conversation.is_mine(entry));
-            mine.map(|entry| (entry.message.number, entry.delivery_status()))
-                .collect()
-        };
-        let before = ticks(&self.conversation);
-        self.conversation.acknowledge(&peer, number);
-        for (old, (number, new)) in before.into_iter().zip(ticks(&self.conversation)) {
-            if old.1 != new {
-                self.output.print(&Event::Received {
-                    peer: peer.clone(),
-                    name: name.clone(),
-                    number,
-                    all: new == DeliveryStatus::All,
-                });
-            }
+        for number in self.conversation.acknowledge(&peer, number) {
+            let entry = self.conversation.entry(&self.me, number);
+            let status = entry.map(Entry::delivery_status);
+            self.output.print(&Event::Received {
+                peer: peer.clone(),
+                name: name.clone(),
+                number,
+                all: status == Some(DeliveryStatus::All),
+            });
         }
     }
 

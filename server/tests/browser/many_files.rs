@@ -34,13 +34,13 @@ fn files(folder: &Path, count: usize, longest: usize) -> (Vec<PathBuf>, Vec<Stri
     (paths, arguments)
 }
 
-/// Offers files whose bytes are all their number.
-async fn offer(browser: &TestBrowser, count: usize, longest: usize) {
+/// Offers files whose bytes are all their number, in order; their names begin with `from`.
+async fn offer(browser: &TestBrowser, from: &str, count: usize, longest: usize) {
     let script = format!(
         "const list = new DataTransfer();
          for (let at = 0; at < {count}; at++) {{
              const size = 1 + Math.floor({rise} * at / {count});
-             list.items.add(new File([new Uint8Array(size).fill(at)], `web-${{String(at).padStart(4, '0')}}.bin`));
+             list.items.add(new File([new Uint8Array(size).fill(at)], `{from}-${{String(at).padStart(4, '0')}}.bin`));
          }}
          const field = document.querySelector('#file-input'); field.files = list.files;
          field.dispatchEvent(new Event('change', {{ bubbles: true }}));",
@@ -49,12 +49,22 @@ async fn offer(browser: &TestBrowser, count: usize, longest: usize) {
     browser.run(&script).await;
 }
 
-/// Clicks all buttons of files to download, the oldest first, and waits until all are complete.
-async fn take_all(browser: &TestBrowser, count: usize) {
+/// Clicks all buttons of files to download, the oldest first, and waits until all are complete. Checks that they complete in this order.
+async fn take_all(browser: &TestBrowser, from: &str, count: usize) {
     let offered = format!("document.querySelectorAll('#files .file .get').length == {count}");
     browser.until("all files are offered", &offered).await;
     browser
-        .run("[...document.querySelectorAll('#files .file .get')].reverse().forEach(button => button.click())")
+        .run(
+            "window.completed = [];
+             new MutationObserver(changes => {
+                 // The last change of a file has its present stage.
+                 const last = new Map(changes.map((change, at) => [change.target, at]));
+                 changes.forEach(({ target }, at) => {
+                     if (last.get(target) == at && target.dataset.stage == 'complete') completed.push(target.dataset.name);
+                 });
+             }).observe(document.querySelector('#files'), { subtree: true, attributeFilter: ['data-stage'] });
+             [...document.querySelectorAll('#files .file .get')].reverse().forEach(button => button.click())",
+        )
         .await;
     // A thousand files take longer than one wait.
     for part in 1..=10 {
@@ -62,6 +72,36 @@ async fn take_all(browser: &TestBrowser, count: usize) {
             "document.querySelectorAll('#files .file[data-stage=complete] a.save').length >= {count} * {part} / 10"
         );
         browser.until("the files are complete", &complete).await;
+    }
+    let completed = browser
+        .run(&format!(
+            "return completed.filter(name => name.startsWith('{from}-'))"
+        ))
+        .await;
+    let names: Vec<_> = (0..count).map(|at| name(from, at)).collect();
+    assert_eq!(
+        completed,
+        serde_json::json!(names),
+        "in the order of asking"
+    );
+}
+
+fn name(from: &str, at: usize) -> String {
+    format!("{from}-{at:04}.bin")
+}
+
+/// Some of the files that [`offer`] has offered from another browser.
+async fn same_as_offered(browser: &TestBrowser, from: &str, count: usize, longest: usize) {
+    for at in [0, count / 2, count - 1] {
+        let script = format!(
+            "const link = document.querySelector('#files .file[data-name=\"{}\"] a.save');
+             const bytes = new Uint8Array(await (await fetch(link.href)).arrayBuffer());
+             return [bytes.length, bytes.every(byte => byte == {})]",
+            name(from, at),
+            at as u8
+        );
+        let expected = serde_json::json!([size(at, count, longest), true]);
+        assert_eq!(browser.run(&script).await, expected, "{from} {at}");
     }
 }
 
@@ -98,14 +138,14 @@ async fn exchange(server: &TestServer, browser: &TestBrowser, room: &str) {
     let mut term = TestPeer::start(&server.url, room, "term", &arguments).with_timeout(LONG);
     connected_to(browser, "term").await;
     term.connected_to("Web").await;
-    offer(browser, count, longest).await;
-    take_all(browser, count).await;
-    let last = format!("web-{:04}.bin", count - 1);
+    offer(browser, "web", count, longest).await;
+    take_all(browser, "term", count).await;
+    let last = name("web", count - 1);
     if !received(&term).contains(&last.as_str()) {
         let is_last = |event: &Value| event["what"] == "received" && event["file"] == last;
         term.event("file", is_last).await;
     }
-    let names: Vec<_> = (0..count).map(|at| format!("web-{at:04}.bin")).collect();
+    let names: Vec<_> = (0..count).map(|at| name("web", at)).collect();
     assert_eq!(received(&term), names, "in the order of offering");
     for (at, name) in names.iter().enumerate() {
         let bytes = std::fs::read(save.join(name)).expect("it was saved");
@@ -131,6 +171,62 @@ async fn many_files_pass_between_firefox_and_a_terminal_both_ways() {
     let server = server().await;
     let firefox = TestBrowser::shared_firefox().await;
     exchange(&server, &firefox, "many-firefox").await;
+}
+
+/// Both ways at once between two browsers.
+async fn swap(server: &TestServer, room: &str, ann: &TestBrowser, lin: &TestBrowser) {
+    let (count, longest) = repetitions((60, 20_000), (1_000, 1_000_000));
+    join(ann, server, room, "Ann").await;
+    join(lin, server, room, "Lin").await;
+    connected_to(ann, "Lin").await;
+    connected_to(lin, "Ann").await;
+    offer(ann, "ann", count, longest).await;
+    offer(lin, "lin", count, longest).await;
+    tokio::join!(take_all(ann, "lin", count), take_all(lin, "ann", count));
+    same_as_offered(ann, "lin", count, longest).await;
+    same_as_offered(lin, "ann", count, longest).await;
+    let delivered = format!(
+        "document.querySelectorAll('#files .file[data-stage=complete]').length == {}",
+        2 * count
+    );
+    for browser in [ann, lin] {
+        browser
+            .until("each knows that all arrived", &delivered)
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_files_pass_between_browsers_both_ways() {
+    let server = server().await;
+    let chromium = TestBrowser::shared_chromium().await;
+    let other = chromium.and_chromium().await;
+    swap(&server, "many-two-chromiums", &chromium, &other).await;
+    drop(other);
+    let firefox = chromium.and_firefox().await;
+    swap(&server, "many-both", &chromium, &firefox).await;
+    drop(chromium);
+    let other = firefox.and_firefox().await;
+    swap(&server, "many-two-firefoxes", &firefox, &other).await;
+}
+
+/// With thousands of messages, what one more costs may not depend on their number.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_files_are_offered_at_once_and_each_shows_that_its_offer_arrived() {
+    const COUNT: usize = 1_000;
+    let server = server().await;
+    let chromium = TestBrowser::shared_chromium().await;
+    join(&chromium, &server, "offers", "Web").await;
+    let mut term = TestPeer::start(&server.url, "offers", "term", &[]);
+    connected_to(&chromium, "term").await;
+    offer(&chromium, "web", COUNT, 2).await;
+    let shown = format!(
+        "document.querySelectorAll('.chat-message.own[data-ticks=all]').length == {COUNT}
+         && document.querySelectorAll('#files .file').length == {COUNT}"
+    );
+    chromium.until("all have ticks", &shown).await;
+    let last = name("web", COUNT - 1);
+    term.event("file", |event| event["file"] == last).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -159,7 +159,10 @@ impl Files {
             }
             FileEvent::End { number, sha256 } => {
                 let key = TransferKey::incoming(peer, number);
-                self.with_download(&key, |download| download.complete(&sha256));
+                self.with_download(&key, |download| {
+                    self.arrived.borrow_mut().push((key.clone(), None));
+                    download.complete(&sha256);
+                });
             }
             FileEvent::Broke { number } => {
                 let key = TransferKey::incoming(peer, number);
@@ -231,6 +234,7 @@ impl Files {
             &TransferKey::incoming(author, number),
             TransferStage::Withdrawn,
         );
+        self.complete_in_order(author);
     }
 
     /// A message arrived: downloads its file when it is a small image.
@@ -286,20 +290,41 @@ impl Files {
         match event {
             DownloadEvent::Progress(bytes) => self.set_progress(key, bytes),
             DownloadEvent::Complete(file) => {
-                let url = self.url(&file);
-                self.finish_download(key, TransferStage::Complete { url });
-                if let Some(client) = self.client.upgrade() {
-                    let number = key.number;
-                    client.send(&key.author, &ChatFrame::Kept { number });
+                let mut arrived = self.arrived.borrow_mut();
+                if let Some((_, stored)) = arrived.iter_mut().find(|(other, _)| other == key) {
+                    *stored = Some(file);
                 }
+                drop(arrived);
+                self.complete_in_order(&key.peer);
             }
             DownloadEvent::Corrupt => {
                 self.finish_download(key, TransferStage::Corrupt);
                 self.send_stop(key);
+                self.complete_in_order(&key.peer);
             }
             DownloadEvent::Failed => {
                 self.finish_download(key, TransferStage::Failed);
                 self.send_stop(key);
+                self.complete_in_order(&key.peer);
+            }
+        }
+    }
+
+    /// Completes the files of a peer in the order in which they came: a small one is stored sooner than the large one before it.
+    fn complete_in_order(&self, peer: &PeerId) {
+        loop {
+            let mut arrived = self.arrived.borrow_mut();
+            let first = arrived.iter().position(|(key, _)| key.peer == *peer);
+            let Some(at) = first.filter(|at| arrived[*at].1.is_some()) else {
+                return;
+            };
+            let (key, file) = arrived.remove(at);
+            drop(arrived);
+            let url = file.and_then(|file| self.url(&file));
+            self.finish_download(&key, TransferStage::Complete { url });
+            if let Some(client) = self.client.upgrade() {
+                let number = key.number;
+                client.send(&key.author, &ChatFrame::Kept { number });
             }
         }
     }
@@ -307,6 +332,7 @@ impl Files {
     fn take_download(&self, key: &TransferKey) -> Option<ActiveDownload> {
         let mut downloads = self.downloads.borrow_mut();
         let at = downloads.iter().position(|active| active.key == *key)?;
+        self.arrived.borrow_mut().retain(|(other, _)| other != key);
         Some(downloads.swap_remove(at))
     }
 

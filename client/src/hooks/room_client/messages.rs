@@ -56,7 +56,7 @@ impl RoomClient {
         match frame {
             ChatFrame::Message(message) => self.on_message(from, message),
             ChatFrame::Received { number } => {
-                let _ = self.change(|c| c.acknowledge(from, number));
+                self.on_received(from, number);
             }
             ChatFrame::Typing { on } => self.show_typing(from, on),
             ChatFrame::Want { number, offset } => {
@@ -66,6 +66,20 @@ impl RoomClient {
             ChatFrame::Gone { number } => self.files.on_gone(from, number),
             ChatFrame::Kept { number } => self.files.on_kept(from, number),
         }
+    }
+
+    fn on_received(&self, from: &PeerId, number: u64) {
+        let acknowledged = self.room.conversation.try_maybe_update(|c| {
+            let numbers = c.acknowledge(from, number);
+            (false, (c.me().clone(), numbers))
+        });
+        let Some((me, numbers)) = acknowledged else {
+            return;
+        };
+        for number in numbers {
+            self.files.transfers().notify(&me, number);
+        }
+        self.save_soon();
     }
 
     fn name_of(&self, peer: &PeerId) -> Option<String> {
