@@ -56,10 +56,9 @@ impl Listing {
         let absent = || BuildError::Absent(folder.to_owned());
         let root = folder.canonicalize().map_err(|_| absent())?;
         let mut found = Self::default();
-        found.add(&root, &root, "", 0).map_err(|too_many| {
-            debug_assert!(too_many == TooMany);
-            BuildError::TooMany(folder.to_owned())
-        })?;
+        found
+            .add(&root, &root, "", 0)
+            .map_err(|TooMany| BuildError::TooMany(folder.to_owned()))?;
         found.0.sort();
         match found.0.iter().any(|(name, ..)| name == INDEX) {
             true => Ok(found),
@@ -102,7 +101,6 @@ impl Listing {
     }
 }
 
-#[derive(PartialEq, Eq)]
 struct TooMany;
 
 /// Of a regular file that is in `root`, also by links. To open a FIFO or a device may block, or have effects.

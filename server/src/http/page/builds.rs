@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::build::{Build, BuildError, BuildFile, CONFIG, INDEX, Listing, regular_inside};
 
-/// Between two looks at index.html. A folder that changed has to stay unchanged for as long.
+/// Between two polls of index.html. A folder that changed has to stay unchanged for as long.
 const INTERVAL: Duration = Duration::from_millis(500);
 
 /// Bytes.
@@ -30,14 +30,14 @@ struct Served {
     error: Option<BuildError>,
 }
 
-/// The folder as it was at the last look.
+/// The folder as it was at the last poll.
 #[derive(Debug, Default)]
 struct Seen {
     index: Option<(u64, SystemTime)>,
     listing: Listing,
     /// What was read last.
     read: Option<Listing>,
-    /// To be looked at once more, with the same index.html too.
+    /// Polled once more although index.html has not changed.
     is_settling: bool,
 }
 
@@ -66,11 +66,11 @@ impl Builds {
             tokio::time::sleep(INTERVAL).await;
             let builds = self.clone();
             // On a thread where a slow disk delays nothing else.
-            let _ = tokio::task::spawn_blocking(move || builds.look()).await;
+            let _ = tokio::task::spawn_blocking(move || builds.poll()).await;
         }
     }
 
-    fn look(&self) {
+    fn poll(&self) {
         let mut seen = lock(&self.seen);
         let index = version(&self.folder.join(INDEX));
         if index == seen.index && !seen.is_settling {
