@@ -153,7 +153,10 @@ fn receive(us: &mut Conversation, from: &PeerId, frame: ChatFrame) {
             assert!(!matches!(again, ReceiveOutcome::New { .. }));
             assert_eq!((us.entries().len(), us.unread()), before);
         }
-        ChatFrame::Received { number } => us.acknowledge(from, number),
+        ChatFrame::Received { number } => {
+            let changed = us.acknowledge(from, number);
+            assert!(changed.iter().all(|changed| *changed <= number));
+        }
         ChatFrame::Typing { .. }
         | ChatFrame::Want { .. }
         | ChatFrame::Stop { .. }
