@@ -54,9 +54,11 @@ async fn embed_html_plays_without_a_stream_and_asks_again_for_one_that_is_not_th
     browser.screenshot("embed-html-unknown").await;
     let offered = format!("document.querySelector('#streams option')?.value === '{STREAM}'");
     browser.until("the streams are offered", &offered).await;
-    let choose = format!("document.querySelector('input[name=stream]').value = '{STREAM}'");
+    // At once: the page tries again by itself too, and the button is gone while it plays.
+    let choose = format!(
+        "document.querySelector('input[name=stream]').value = '{STREAM}'; document.querySelector('#start').click()"
+    );
     browser.run(&choose).await;
-    browser.click("#start").await;
     video::starts(&browser).await;
 
     first.stop().await;
