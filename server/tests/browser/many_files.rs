@@ -196,6 +196,12 @@ async fn swap(server: &TestServer, room: &str, ann: &TestBrowser, lin: &TestBrow
     }
 }
 
+/// The page asks for a name in its next room.
+async fn forget(browser: &TestBrowser) {
+    browser.run("localStorage.clear()").await;
+    browser.open("about:blank").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_files_pass_between_browsers_both_ways() {
     let server = server().await;
@@ -203,9 +209,11 @@ async fn many_files_pass_between_browsers_both_ways() {
     let other = chromium.and_chromium().await;
     swap(&server, "many-two-chromiums", &chromium, &other).await;
     drop(other);
+    forget(&chromium).await;
     let firefox = chromium.and_firefox().await;
     swap(&server, "many-both", &chromium, &firefox).await;
     drop(chromium);
+    forget(&firefox).await;
     let other = firefox.and_firefox().await;
     swap(&server, "many-two-firefoxes", &firefox, &other).await;
 }
