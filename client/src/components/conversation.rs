@@ -15,6 +15,7 @@ use crate::hooks::app::App;
 use crate::hooks::room::RoomHandle;
 use crate::i18n::format::time_of_day;
 use crate::i18n::room::Room as Text;
+use crate::rtc::timer::wall_ms;
 use crate::state::links::{TextSegment, segments};
 use crate::state::room::{Note, RoomEvent};
 use crate::state::rows::{MessageKey, Row, rows};
@@ -182,7 +183,7 @@ fn divider(class: &'static str, text: String) -> AnyView {
 fn day_name(app: App, day: u64) -> String {
     const DAY: u64 = 24 * 60 * 60_000;
     let text = app.room_untracked();
-    let today = local(js_sys::Date::now() as u64) / DAY;
+    let today = local(wall_ms()) / DAY;
     match today.saturating_sub(day) {
         0 => text.today.to_owned(),
         1 => text.yesterday.to_owned(),

@@ -2,6 +2,7 @@
 
 use super::derived::{effect, memo};
 use super::wake::{self, Wake};
+use super::window::use_window;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -9,7 +10,6 @@ use crate::http;
 use crate::i18n::common::Common;
 use crate::i18n::room::Room;
 use crate::i18n::{Lang, Text};
-use crate::rtc::listener::Listener;
 use crate::state::route::{Route, query};
 use crate::state::server::{ConfigFile, Server};
 use crate::state::settings::Settings;
@@ -47,16 +47,12 @@ impl App {
             true => Route::embedded(&hash, stream.as_deref()),
             false => Route::first(&hash, stream.as_deref()),
         });
-        let listener = Listener::new(&window(), "hashchange", move |_| {
+        use_window(&["hashchange"], move |_| {
             let hash = window().location().hash().unwrap_or_default();
             route.set(match embedded {
                 true => Route::embedded(&hash, stream.as_deref()),
                 false => Route::parse(&hash),
             });
-        });
-        let listener = StoredValue::new_local(Some(listener));
-        on_cleanup(move || {
-            listener.try_update_value(Option::take);
         });
 
         let lang = memo(move || {

@@ -20,7 +20,7 @@ use super::transfer_board::TransferBoard;
 use crate::rtc::download::Download;
 use crate::rtc::file_channel::FileChannel;
 use crate::rtc::folder::{self, Folder};
-use crate::rtc::timer::{Timer, now};
+use crate::rtc::timer::{Timer, now_ms};
 use crate::rtc::upload::Upload;
 use crate::state::room::{Transfer, TransferStage};
 use crate::state::transfers::{self, TransferKey};
@@ -118,7 +118,7 @@ impl Files {
         self.uploads
             .borrow_mut()
             .retain(|(key, _)| key.peer != *peer);
-        self.queue.borrow_mut().on_closed(peer, now() as u64);
+        self.queue.borrow_mut().on_closed(peer, now_ms());
         for active in &*self.downloads.borrow() {
             if active.key.peer == *peer {
                 active.download.flush();
@@ -178,7 +178,7 @@ impl Files {
     }
 
     fn show(&self) {
-        let (mut progress, now) = (self.progress.borrow_mut(), now() as u64);
+        let (mut progress, now) = (self.progress.borrow_mut(), now_ms());
         progress.retain_mut(|(key, done, speed)| {
             let mut running = false;
             let mut change = |all: &mut Vec<Transfer>| {

@@ -106,7 +106,7 @@ mod tests {
     fn chosen(accepted: &[&str], available: &[Coding]) -> Option<&'static str> {
         let mut headers = HeaderMap::new();
         for line in accepted {
-            let line = HeaderValue::from_str(line).unwrap();
+            let line = HeaderValue::from_str(line).expect("a header's value");
             headers.append(header::ACCEPT_ENCODING, line);
         }
         choose(&headers, available).map(|coding| match coding {

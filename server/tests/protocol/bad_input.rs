@@ -178,12 +178,7 @@ async fn paths_do_not_leave_the_folder_of_the_page() {
         "//etc/passwd",
         "/..%5c..%5cCargo.toml",
     ] {
-        // Written to the socket directly: HTTP clients normalize such paths.
-        let answer = by_hand(
-            &server,
-            &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
-        )
-        .await;
+        let answer = get_by_hand(&server, path).await;
         assert!(
             answer.starts_with("HTTP/1.1 404") || answer.starts_with("HTTP/1.1 400"),
             "{path}: {answer}"
@@ -324,8 +319,9 @@ async fn two_hundred_half_open_connections_do_not_disturb_a_viewer() {
     server.stop().await;
 }
 
-/// Sends `request` unchanged, and reads to the end.
-pub(crate) async fn by_hand(server: &TestServer, request: &str) -> String {
+/// GET of `path`, written to the socket directly: HTTP clients normalize such paths. Returns all that comes back.
+pub(crate) async fn get_by_hand(server: &TestServer, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     let mut stream = TcpStream::connect(server.url.trim_start_matches("http://"))
         .await
         .unwrap();

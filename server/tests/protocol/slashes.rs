@@ -4,7 +4,7 @@ use testkit::{TestServer, TestViewer, Wants};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::bad_input::by_hand;
+use crate::bad_input::get_by_hand;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slash_too_many_changes_no_route() {
@@ -82,8 +82,7 @@ async fn no_path_is_redirected() {
         "/whep/%2Ftest/",
         "/api/streams/test%2F/",
     ] {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        let answer = by_hand(&server, &request).await;
+        let answer = get_by_hand(&server, path).await;
         let head = answer.split("\r\n\r\n").next().unwrap().to_lowercase();
         assert!(head.starts_with("http/1.1 4"), "{path}: {head}");
         assert!(!head.contains("\r\nlocation:"), "{path}: {head}");

@@ -12,7 +12,7 @@ use super::{ActiveDownload, Files};
 use crate::rtc::download::{Download, DownloadEvent};
 use crate::rtc::file_channel::FileEvent;
 use crate::rtc::folder::Folder;
-use crate::rtc::timer::now;
+use crate::rtc::timer::now_ms;
 use crate::state::room::{Direction, TransferStage};
 use crate::state::transfers::{self, TransferKey, is_auto_received};
 
@@ -49,7 +49,7 @@ impl Files {
             let mut downloads = self.downloads.borrow_mut();
             downloads.push(ActiveDownload { key, download });
         }
-        let has_room = self.queue.borrow_mut().push(author, number, now() as u64);
+        let has_room = self.queue.borrow_mut().push(author, number, now_ms());
         let stage = match (has_room, client.is_ready(author)) {
             (true, true) => TransferStage::Requested,
             (true, false) => TransferStage::Paused,
@@ -74,7 +74,7 @@ impl Files {
         let Some(client) = self.client.upgrade() else {
             return;
         };
-        let asked = self.queue.borrow_mut().ask(now() as u64);
+        let asked = self.queue.borrow_mut().ask(now_ms());
         let mut granted = None;
         for (peer, number) in asked {
             let key = TransferKey::incoming(&peer, number);
@@ -139,7 +139,7 @@ impl Files {
 
     /// An event of the channel `files`.
     pub(crate) fn on_file_event(&self, peer: &PeerId, event: FileEvent) {
-        let now = now() as u64;
+        let now = now_ms();
         match event {
             FileEvent::Begin { number, offset } => {
                 let key = TransferKey::incoming(peer, number);
@@ -255,7 +255,7 @@ impl Files {
 
     /// The connection to a peer is open: its downloads continue.
     pub(crate) fn on_open(&self, peer: &PeerId) {
-        self.queue.borrow_mut().on_open(peer, now() as u64);
+        self.queue.borrow_mut().on_open(peer, now_ms());
         self.ask();
         // `kept` may have been lost with the last connection.
         let complete = self.transfers.complete(peer);
@@ -278,7 +278,7 @@ impl Files {
 
     /// Call about once a second: requests again what is not answered.
     pub(crate) fn tick(&self) {
-        let given_up = self.queue.borrow_mut().on_tick(now() as u64);
+        let given_up = self.queue.borrow_mut().on_tick(now_ms());
         for (author, number) in given_up {
             self.give_up(&TransferKey::incoming(&author, number));
         }
@@ -288,26 +288,23 @@ impl Files {
 
     fn on_download_event(&self, key: &TransferKey, event: DownloadEvent) {
         match event {
-            DownloadEvent::Progress(bytes) => self.set_progress(key, bytes),
+            DownloadEvent::Progress(bytes) => return self.set_progress(key, bytes),
             DownloadEvent::Complete(file) => {
                 let mut arrived = self.arrived.borrow_mut();
                 if let Some((_, stored)) = arrived.iter_mut().find(|(other, _)| other == key) {
                     *stored = Some(file);
                 }
-                drop(arrived);
-                self.complete_in_order(&key.peer);
             }
             DownloadEvent::Corrupt => {
                 self.finish_download(key, TransferStage::Corrupt);
                 self.send_stop(key);
-                self.complete_in_order(&key.peer);
             }
             DownloadEvent::Failed => {
                 self.finish_download(key, TransferStage::Failed);
                 self.send_stop(key);
-                self.complete_in_order(&key.peer);
             }
         }
+        self.complete_in_order(&key.peer);
     }
 
     /// Completes the files of a peer in the order in which they came: a small one is stored sooner than the large one before it.

@@ -24,6 +24,12 @@ fn installed() -> impl Iterator<Item = ForeignPeer> {
     })
 }
 
+/// Whether a foreign peer received a frame with this text.
+fn has_text(event: &Value, text: &str) -> bool {
+    let frame = event["text"].as_str();
+    frame.is_some_and(|frame| frame.contains(text))
+}
+
 #[tokio::test]
 async fn a_text_that_is_no_frame_is_shown_as_a_message_of_bounded_length() {
     let server = server().await;
@@ -62,11 +68,8 @@ async fn a_text_that_is_no_frame_is_shown_as_a_message_of_bounded_length() {
             );
         }
         // The answer is a frame.
-        ext.event("message", |event| {
-            let text = event["text"].as_str().unwrap_or_default();
-            text.contains(r#""text":"echo: 你好 from afar""#)
-        })
-        .await;
+        let echo = r#""text":"echo: 你好 from afar""#;
+        ext.event("message", |event| has_text(event, echo)).await;
         // Frames count from 1, whatever numbers the texts got here.
         ext.type_line(
             r#"{"type":"message","number":1,"at":0,"body":{"is":"text","text":"a frame"}}"#,
@@ -94,17 +97,13 @@ async fn a_peer_with_nothing_left_to_send_exits_although_a_foreign_peer_acknowle
     }
     for (ann, ext) in &mut pairs {
         let first = ext.event("message", |_| true).await;
-        let text = first["text"].as_str().unwrap_or_default();
-        assert!(text.contains("first"), "{text}");
+        assert!(has_text(&first, "first"), "{first}");
         ext.type_line("from afar");
         ann.receives("from afar").await;
         ann.type_line("second");
         ann.end_input();
-        let is_second = |event: &Value| {
-            let text = event["text"].as_str().unwrap_or_default();
-            text.contains("second")
-        };
-        ext.event("message", is_second).await;
+        ext.event("message", |event| has_text(event, "second"))
+            .await;
     }
     for (ann, _) in &mut pairs {
         assert!(ann.ended().await.success());
@@ -145,16 +144,12 @@ async fn a_foreign_peer_that_came_first_or_later_chats_on_whatever_channel_it_us
                 }
                 // It comes although the other side has said nothing, and before any pause after which messages are sent again.
                 let first = ext.event("message", |_| true).await;
-                let text = first["text"].as_str().unwrap_or_default();
-                assert!(text.contains("first"), "{case}: {text}");
+                assert!(has_text(&first, "first"), "{case}: {first}");
 
                 ext.type_line("from afar");
                 ann.receives("from afar").await;
                 ann.type_line("from ann");
-                let has_it = |event: &Value| {
-                    let text = event["text"].as_str().unwrap_or_default();
-                    text.contains("from ann")
-                };
+                let has_it = |event: &Value| has_text(event, "from ann");
                 ext.event("message", has_it).await;
                 let again = ext.events_within(Duration::from_millis(300)).await;
                 assert!(

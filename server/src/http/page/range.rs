@@ -73,7 +73,8 @@ mod tests {
             ("pages=1-2", Wanted::All),
             ("bytes", Wanted::All),
         ] {
-            let headers = HeaderMap::from_iter([(header::RANGE, range.parse().unwrap())]);
+            let headers =
+                HeaderMap::from_iter([(header::RANGE, range.parse().expect("a header's value"))]);
             let etag = HeaderValue::from_static("\"a\"");
             assert_eq!(wanted(&headers, 10, &etag), expected, "{range}");
         }
@@ -85,7 +86,10 @@ mod tests {
         for (condition, part) in [("\"a\"", true), ("\"b\"", false), ("W/\"a\"", false)] {
             let headers = HeaderMap::from_iter([
                 (header::RANGE, HeaderValue::from_static("bytes=0-0")),
-                (header::IF_RANGE, condition.parse().unwrap()),
+                (
+                    header::IF_RANGE,
+                    condition.parse().expect("a header's value"),
+                ),
             ]);
             let found = wanted(&headers, 10, &etag);
             assert_eq!(found == Wanted::Part(0..1), part, "{condition}");

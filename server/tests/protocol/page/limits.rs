@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use super::{folder, header, page, serve, text, until_served, write};
-use crate::bad_input::by_hand;
+use crate::bad_input::get_by_hand;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_that_is_too_big_for_memory_is_refused_with_a_sentence() {
@@ -98,8 +98,7 @@ async fn nothing_outside_of_the_folder_is_served() {
         "/inner\\file.txt",
         "/%ff",
     ] {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        let answer = by_hand(&server, &request).await;
+        let answer = get_by_hand(&server, path).await;
         assert!(answer.starts_with("HTTP/1.1 4"), "{path}: {answer}");
         assert!(!answer.contains("a secret"), "{path}: {answer}");
         assert!(!answer.contains("immutable"), "{path}: {answer}");
