@@ -1,14 +1,17 @@
-// The last step of `trunk build`, which calls it (Trunk.toml). In release it minifies scripts and styles, then puts two compressed
-// forms beside each file that gains by it: Weir's server, and static hosts such as nginx, send those.
+// The last step of `trunk build`, which calls it (Trunk.toml). In release it minifies scripts and styles, shortens the names between the
+// module and its script, then puts two compressed forms beside each file that gains by it: Weir's server, and static hosts such as nginx, send those.
 //
 // Node is there already, with npm's wasm-opt; it brings brotli and gzip.
 
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, readdir, writeFile } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { readFile, readdir, rename, writeFile } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
+
+import { shorten } from './short_names.mjs';
 
 const MINIFIED = ['.css', '.js'];
 const COMPRESSED = ['.css', '.html', '.js', '.svg', '.txt', '.wasm', '.webmanifest'];
@@ -34,6 +37,21 @@ async function minifyInline(page) {
         return open + esbuild(options, content).trim() + close;
     });
     await writeFile(page, minified);
+}
+
+// The module and its script, `client-HASH_bg.wasm` and `client-HASH.js`: with short names, and a hash of what they hold now. Trunk's is of what
+// they held before, so that after a change of this step alone a browser would mix one from its cache with the other.
+async function shortenNames(files, page) {
+    const module = files.find(file => file.endsWith('_bg.wasm'));
+    const script = module.replace(/_bg\.wasm$/, '.js');
+    const short = shorten(await readFile(module), await readFile(script, 'utf8'));
+    const old = basename(script, '.js');
+    const hash = createHash('sha256').update(short.module).update(short.script).digest('hex').slice(0, 16);
+    const renamed = old.replace(/[0-9a-f]{16}$/, hash);
+    const to = file => join(dirname(file), basename(file).replace(old, renamed));
+    await Promise.all([writeFile(module, short.module), writeFile(script, short.script)]);
+    await Promise.all([module, script].map(file => rename(file, to(file))));
+    await writeFile(page, (await readFile(page, 'utf8')).replaceAll(old, renamed));
 }
 
 async function filesIn(folder) {
@@ -65,11 +83,13 @@ async function run() {
     const { TRUNK_PROFILE: profile, TRUNK_STAGING_DIR: folder } = process.env;
     if (!folder) throw new Error('this is a step of `trunk build --release`, which names the folder: run that instead');
     if (profile !== 'release') return;
+    const page = join(folder, 'index.html');
+    const having = (files, endings) => files.filter(file => endings.includes(extname(file)));
     const files = await filesIn(folder);
-    const having = endings => files.filter(file => endings.includes(extname(file)));
-    esbuild(['--allow-overwrite', `--outdir=${folder}`, `--outbase=${folder}`, ...having(MINIFIED)]);
-    await minifyInline(join(folder, 'index.html'));
-    await Promise.all(having(COMPRESSED).map(compress));
+    esbuild(['--allow-overwrite', `--outdir=${folder}`, `--outbase=${folder}`, ...having(files, MINIFIED)]);
+    await minifyInline(page);
+    await shortenNames(files, page);
+    await Promise.all(having(await filesIn(folder), COMPRESSED).map(compress));
 }
 
 run().catch(error => {

@@ -18,13 +18,14 @@ const LIMIT: u64 = 340;
 const OF_THE_PAGE: [&str; 4] = ["index.html", ".css", ".js", ".wasm"];
 
 /// The inputs of the bundle.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "client",
     "shared",
     "assets",
     "index.html",
     "Trunk.toml",
     "xtask/compress.mjs",
+    "xtask/short_names.mjs",
     "Cargo.toml",
     "Cargo.lock",
 ];
