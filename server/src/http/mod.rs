@@ -13,6 +13,7 @@
 //! | [`page`] | the web page |
 //! | [`client_counting`] | the address by which the client of a request is counted |
 //! | `body` | request bodies, limited in size and time |
+//! | `unread_body` | what remains of a body when the answer is ready before it was read |
 //! | `cors` | cross-origin requests |
 //! | `content_coding` | which content coding a request gets |
 //! | `compression` | compression of what the API answers |
@@ -36,5 +37,6 @@ mod path;
 pub mod router;
 mod session;
 mod streams;
+mod unread_body;
 mod whep;
 mod ws;

@@ -11,7 +11,7 @@ use super::client_counting::ClientCounting;
 use super::events::{self, EventHub};
 use super::ice::{self, Ice};
 use super::page::{self, Builds};
-use super::{compression, cors, error, metrics, offer, session, streams, whep, ws};
+use super::{compression, cors, error, metrics, offer, session, streams, unread_body, whep, ws};
 use connection::Viewers;
 use room::registry::RoomRegistry;
 use stream::registry::Registry;
@@ -63,5 +63,6 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(page::page)
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(from_fn_with_state(app.clone(), cors::allow))
+        .layer(from_fn(unread_body::discard))
         .with_state(app)
 }

@@ -64,6 +64,72 @@ async fn bodies_that_are_no_offer_are_refused() {
     server.stop().await;
 }
 
+/// A client that sends its whole body before it reads: the connection may not break before the answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_refusal_of_a_body_that_nobody_reads_reaches_its_sender() {
+    let server = TestServer::with(&["test:"]).await;
+    let requests = [
+        ("POST /offer", "application/sdp", 413),
+        ("POST /offer", "text/plain", 415),
+        ("POST /whep/nothing", "application/sdp", 404),
+        ("POST /api/streams", "application/sdp", 405),
+        ("POST /nowhere", "application/sdp", 404),
+        ("PATCH /session/0", "application/trickle-ice-sdpfrag", 404),
+    ];
+    for (request, content_type, status) in requests {
+        for sized in [true, false] {
+            let answer = post_at_length(&server, request, content_type, sized).await;
+            let expected = format!("HTTP/1.1 {status} ");
+            assert!(
+                answer.starts_with(&expected),
+                "{request}, {content_type}: {answer}"
+            );
+        }
+    }
+    server.stop().await;
+}
+
+/// Writes a body of 3 MB to the socket directly, with a Content-Length or in chunks, and then reads all that comes back.
+async fn post_at_length(
+    server: &TestServer,
+    request: &str,
+    content_type: &str,
+    sized: bool,
+) -> String {
+    const CHUNK: usize = 60_000;
+    const CHUNKS: usize = 50;
+    let framing = match sized {
+        true => format!("Content-Length: {}", CHUNK * CHUNKS),
+        false => "Transfer-Encoding: chunked".to_owned(),
+    };
+    let head = format!(
+        "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {content_type}\r\n{framing}\r\n\r\n"
+    );
+    let chunk = "v=0\r\n".repeat(CHUNK / 5);
+    let mut stream = TcpStream::connect(server.url.trim_start_matches("http://"))
+        .await
+        .unwrap();
+    let answer = async {
+        stream.write_all(head.as_bytes()).await?;
+        for _ in 0..CHUNKS {
+            let framed = match sized {
+                true => chunk.clone(),
+                false => format!("{CHUNK:x}\r\n{chunk}\r\n"),
+            };
+            stream.write_all(framed.as_bytes()).await?;
+        }
+        if !sized {
+            stream.write_all(b"0\r\n\r\n").await?;
+        }
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        std::io::Result::Ok(answer)
+    };
+    let answer = answer.await;
+    let answer = answer.unwrap_or_else(|error| panic!("{request}, {content_type}: {error}"));
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn offers_that_do_not_fit_are_refused() {
     let (server, viewer) = watched().await;
