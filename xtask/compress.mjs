@@ -1,5 +1,6 @@
-// The last step of `trunk build`, which calls it (Trunk.toml). In release it minifies scripts and styles, shortens the names between the
-// module and its script, then puts two compressed forms beside each file that gains by it: Weir's server, and static hosts such as nginx, send those.
+// The last step of `trunk build`, which calls it (Trunk.toml), and of `cargo xtask`, which does the same without Trunk. In release it
+// minifies scripts and styles, shortens the names between the module and its script, names what may be cached for ever by its content, then
+// puts two compressed forms beside each file that gains by it: Weir's server, and static hosts such as nginx, send those.
 //
 // Node is there already, with npm's wasm-opt; it brings brotli and gzip.
 
@@ -7,7 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, readdir, rename, writeFile } from 'node:fs/promises';
-import { basename, dirname, extname, join } from 'node:path';
+import { extname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 
@@ -39,19 +40,25 @@ async function minifyInline(page) {
     await writeFile(page, minified);
 }
 
-// The module and its script, `client-HASH_bg.wasm` and `client-HASH.js`: with short names, and a hash of what they hold now. Trunk's is of what
-// they held before, so that after a change of this step alone a browser would mix one from its cache with the other.
-async function shortenNames(files, page) {
+async function shortenNames(files) {
     const module = files.find(file => file.endsWith('_bg.wasm'));
     const script = module.replace(/_bg\.wasm$/, '.js');
     const short = shorten(await readFile(module), await readFile(script, 'utf8'));
-    const old = basename(script, '.js');
-    const hash = createHash('sha256').update(short.module).update(short.script).digest('hex').slice(0, 16);
-    const renamed = old.replace(/[0-9a-f]{16}$/, hash);
-    const to = file => join(dirname(file), basename(file).replace(old, renamed));
     await Promise.all([writeFile(module, short.module), writeFile(script, short.script)]);
-    await Promise.all([module, script].map(file => rename(file, to(file))));
-    await writeFile(page, (await readFile(page, 'utf8')).replaceAll(old, renamed));
+}
+
+// What the page names beside itself. Trunk's own hash is of what the module was before these steps: after a change of one of them alone, a
+// browser would mix a file from its cache with a new one.
+async function nameByContent(page, folder) {
+    const html = await readFile(page, 'utf8');
+    const names = new Map();
+    for (const [name, stem, ending] of html.matchAll(/(?<=["']\.\/)([a-z]+)(?:-[0-9a-f]+)?((?:_bg)?\.(?:js|svg|wasm))(?=["'])/g)) {
+        if (names.has(name)) continue;
+        const hash = createHash('sha256').update(await readFile(join(folder, name))).digest('hex').slice(0, 16);
+        names.set(name, `${stem}-${hash}${ending}`);
+        await rename(join(folder, name), join(folder, names.get(name)));
+    }
+    await writeFile(page, [...names].reduce((text, [from, to]) => text.replaceAll(`./${from}`, `./${to}`), html));
 }
 
 async function filesIn(folder) {
@@ -81,14 +88,15 @@ async function compress(file) {
 
 async function run() {
     const { TRUNK_PROFILE: profile, TRUNK_STAGING_DIR: folder } = process.env;
-    if (!folder) throw new Error('this is a step of `trunk build --release`, which names the folder: run that instead');
+    if (!folder) throw new Error('this is a step of `cargo xtask bundle`, which names the folder: run that instead');
     if (profile !== 'release') return;
     const page = join(folder, 'index.html');
     const having = (files, endings) => files.filter(file => endings.includes(extname(file)));
     const files = await filesIn(folder);
     esbuild(['--allow-overwrite', `--outdir=${folder}`, `--outbase=${folder}`, ...having(files, MINIFIED)]);
     await minifyInline(page);
-    await shortenNames(files, page);
+    await shortenNames(files);
+    await nameByContent(page, folder);
     await Promise.all(having(await filesIn(folder), COMPRESSED).map(compress));
 }
 

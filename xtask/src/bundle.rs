@@ -3,22 +3,29 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    process::Command,
     time::SystemTime,
 };
 
 use anyhow::{Context, Result, bail};
 
-use crate::{child, wasm::Wasm, workspace::root};
+use crate::{
+    child, job, page,
+    setup::{self, Install, Scope},
+    wasm::Wasm,
+    workspace::root,
+};
 
 /// kB on the wire, compressed with brotli, of all that the watch page loads before its first request to the API.
 const LIMIT: u64 = 340;
+
+/// Only errors are printed.
+pub(crate) const QUIET: &str = "--quiet";
 
 /// What a browser loads to show the watch page, by the ends of the names.
 const OF_THE_PAGE: [&str; 4] = ["index.html", ".css", ".js", ".wasm"];
 
 /// The inputs of the bundle.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     "client",
     "shared",
     "assets",
@@ -26,37 +33,72 @@ const SOURCES: [&str; 9] = [
     "Trunk.toml",
     "xtask/compress.mjs",
     "xtask/short_names.mjs",
+    "xtask/src/page.rs",
     "Cargo.toml",
     "Cargo.lock",
 ];
 
+/// `cargo xtask bundle [--quiet]`
+pub(crate) fn bundle(args: &[String]) -> Result<()> {
+    let quiet = match args {
+        [] => false,
+        [flag] if flag == QUIET => true,
+        _ => bail!("usage: cargo xtask bundle [{QUIET}]"),
+    };
+    job::run(setup::missing(Scope::Run, Install::Allowed)?.steps())?;
+    build_unless_fresh(quiet)
+}
+
 /// Builds `dist/` in release, unless it is newer than all its inputs.
 pub(crate) fn build() -> Result<()> {
+    build_unless_fresh(false)
+}
+
+/// As [`build`]; cargo draws no progress, for of two in one terminal neither can be read.
+pub(crate) fn build_quietly() -> Result<()> {
+    build_unless_fresh(true)
+}
+
+fn build_unless_fresh(quiet: bool) -> Result<()> {
     if is_fresh() {
         println!("dist/ is up to date");
         return Ok(());
     }
-    child::run(&mut trunk()?)?;
-    fs::write(stamp(), written(&root().join("dist/index.html"))?)?;
+    page::build(&dist(), quiet)?;
+    fs::write(stamp(), written(&dist().join("index.html"))?)?;
     Ok(())
 }
 
-/// Compiles what Trunk compiles, with the same arguments, before Trunk is there (index.html has the profile).
-pub(crate) fn cargo() -> Result<Command> {
-    let mut cargo = Wasm::find()?.command("cargo");
-    cargo.args(["build", "--target=wasm32-unknown-unknown"]);
-    cargo.args(["--package", "client", "--bins", "--profile", "web"]);
-    Ok(cargo)
+pub(crate) fn dist() -> PathBuf {
+    root().join("dist")
 }
 
-fn trunk() -> Result<Command> {
+/// Whether `trunk build --release` writes the same files as [`build`] has.
+pub(crate) fn compare_with_trunk() -> Result<()> {
+    let other = root().join("target/trunk-dist");
     let mut trunk = Wasm::find()?.command("trunk");
-    trunk.args(["build", "--release"]);
+    trunk.args(["build", "--release", "--dist"]).arg(&other);
     // trunk accepts only true or false, not the usual NO_COLOR=1.
     if std::env::var_os("NO_COLOR").is_some() {
         trunk.env("NO_COLOR", "true");
     }
-    Ok(trunk)
+    child::run(&mut trunk)?;
+    let contents = |folder: &Path| -> Result<Vec<_>> {
+        let files = files(folder)?.into_iter();
+        files
+            .map(|file| Ok((file.strip_prefix(folder)?.to_owned(), fs::read(&file)?)))
+            .collect()
+    };
+    let (ours, theirs) = (contents(&dist())?, contents(&other)?);
+    let differing = ours.iter().find(|file| !theirs.contains(file));
+    let differing = differing.or_else(|| theirs.iter().find(|file| !ours.contains(file)));
+    match differing {
+        None => Ok(()),
+        Some((name, _)) => bail!(
+            "{} is not the same in dist/ and target/trunk-dist/: xtask/src/page.rs has to do what Trunk does",
+            name.display()
+        ),
+    }
 }
 
 /// Holds the time of the `dist/` that [`build`] wrote: `trunk serve` writes an unoptimized one to the same place.
@@ -65,7 +107,7 @@ fn stamp() -> PathBuf {
 }
 
 pub(crate) fn is_fresh() -> bool {
-    let index = root().join("dist/index.html");
+    let index = dist().join("index.html");
     let Ok(built) = written(&index) else {
         return false;
     };
@@ -82,7 +124,7 @@ pub(crate) fn is_fresh() -> bool {
 fn written(path: &Path) -> Result<String> {
     let modified = fs::metadata(path)
         .and_then(|meta| meta.modified())
-        .with_context(|| format!("trunk did not write {}", path.display()))?;
+        .with_context(|| format!("{} was not written", path.display()))?;
     Ok(format!(
         "{:?}",
         modified.duration_since(SystemTime::UNIX_EPOCH)?
@@ -103,7 +145,7 @@ fn newest(path: &Path) -> io::Result<SystemTime> {
 
 /// Prints the size of each file as it goes over the wire, and fails when the watch page is over the limit.
 pub(crate) fn check_size() -> Result<()> {
-    let dist = root().join("dist");
+    let dist = dist();
     let mut page = 0;
     let files = files(&dist)?;
     let is_form = |file: &PathBuf| {
@@ -133,7 +175,7 @@ pub(crate) fn check_size() -> Result<()> {
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in
-        fs::read_dir(folder).context("dist/ is missing: build it with `trunk build --release`")?
+        fs::read_dir(folder).context("dist/ is missing: build it with `cargo xtask bundle`")?
     {
         let path = entry?.path();
         if path.is_dir() {

@@ -14,6 +14,7 @@ mod layers;
 mod linking;
 mod native;
 mod packages;
+mod page;
 mod pion;
 mod run;
 mod setup;
@@ -43,6 +44,7 @@ Usage: cargo xtask COMMAND
                   only install what `run` and `test` need
   ci              all of `test`, the checks of dependencies, the bound on the instructions of the egress loop,
                   and half a minute of each fuzz target. A skipped test is a failure
+  bundle          build the page alone, in dist/, as `trunk build --release` does
   size            build the bundle and print what the watch page costs on the wire; fails above the limit
   structure       only check the rules of the source tree: imports, layers of packages, length of files
   bench NAME      measure, in release: cargo xtask bench fanout
@@ -76,6 +78,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "test" => test::test(run::without_dashes(rest)),
         "ci" => test::ci(),
         "setup" => setup::setup(rest),
+        "bundle" => bundle::bundle(rest),
         "size" => bundle::build().and_then(|()| bundle::check_size()),
         "structure" => structure::check(),
         "bench" => run::bench(run::without_dashes(rest)),

@@ -5,9 +5,9 @@ use std::{process::Command, sync::mpsc};
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    bundle, child, instructions,
+    bundle, instructions,
     job::{self, Step},
-    setup::{self, Install, NO_INSTALL, Scope, SetUp},
+    setup::{self, Install, NO_INSTALL, Scope},
     workspace::{self, root},
 };
 
@@ -17,48 +17,56 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         Some((flag, rest)) if flag == NO_INSTALL => (Install::Refused, without_dashes(rest)),
         _ => (Install::Allowed, without_dashes(args)),
     };
-    let missing = setup::missing(Scope::Run, install)?;
-    let steps = if missing.is_empty() && bundle::is_fresh() {
-        vec![Step::command("server", release_build("server", "server"))]
+    let mut steps = setup::missing(Scope::Run, install)?.steps();
+    let server = Step::command("server", release_build("server", "server")).about(140);
+    if bundle::dist().join("index.html").is_file() {
+        // It may be an older one: nobody should take that for the new one.
+        let bundle = Step::new("bundle of the client", bundle::build_quietly).about(70);
+        steps.push(match bundle::is_fresh() {
+            true => server,
+            false => Step::side_by_side(vec![vec![server], vec![bundle]]),
+        });
+        job::run(steps)?;
     } else {
-        build_together(missing)
-    };
-    job::run(steps)?;
-    become_program(&mut server(args)?)
+        start_without_page(steps, server)?;
+    }
+    become_program(&mut self::server(args)?)
 }
 
-/// Two lists at the same time: the tools, then the bundle; and the downloads, the client, the server. Tools keep both cores busy for a
-/// part of their time only. The server is last, as nothing waits for it.
-fn build_together(missing: SetUp) -> Vec<Step> {
-    let SetUp {
-        downloads: mut compiled,
-        tools: mut bundled,
-        last,
-    } = missing;
-    // Where Trunk is there, it calls cargo at once.
-    if !bundled.is_empty() && !bundle::is_fresh() {
-        let client = Step::new("client", || child::run(bundle::cargo()?.arg("--quiet")));
-        compiled.push(client.about(70));
+/// The server plays with a plain page until the page is there, which another process builds meanwhile: this one becomes the server.
+fn start_without_page(mut steps: Vec<Step>, server: Step) -> Result<()> {
+    let (started, building) = mpsc::channel();
+    steps.push(Step::new(
+        "start of the page's build, beside the server's",
+        move || {
+            // The server is needed first: this takes what its build leaves idle.
+            let mut page = workspace::command("nice");
+            page.arg(std::env::current_exe()?);
+            page.args(["bundle", bundle::QUIET]);
+            Ok(started.send(page.spawn().context("cannot start nice")?)?)
+        },
+    ));
+    steps.push(server);
+    let compiled = job::run(steps);
+    let page = building.try_recv().ok();
+    match (compiled, page) {
+        (Ok(_), Some(mut page)) => match page.try_wait()? {
+            None => println!(
+                "\nThe server starts now, with a plain page that plays. The whole page is built meanwhile, for about another minute; an open page then reloads itself.\n"
+            ),
+            Some(status) if !status.success() => {
+                bail!("the page could not be built; the error is printed above")
+            }
+            Some(_) => {}
+        },
+        (Err(error), Some(mut page)) => {
+            println!("\n{error:#}\nWaiting for the build beside it to end.");
+            page.wait()?;
+            return Err(error);
+        }
+        (compiled, None) => drop(compiled?),
     }
-    let (ready, wait) = mpsc::channel();
-    let mut cargo = release_build("server", "server");
-    // Of two that draw their progress in one terminal, neither can be read.
-    cargo.arg("--quiet");
-    let server = Step::new("server", move || {
-        // Nobody waits where a tool could not be compiled.
-        let _ = ready.send(());
-        child::run(&mut cargo)
-    });
-    compiled.push(server.about(110));
-    bundled.push(Step::new("bundle of the client", move || {
-        wait.recv().context(
-            "the client could not be compiled, or something that it needs not installed",
-        )?;
-        bundle::build()
-    }));
-    let mut steps = vec![Step::side_by_side(vec![compiled, bundled])];
-    steps.extend(last);
-    steps
+    Ok(())
 }
 
 /// `cargo xtask COMMAND -- ARGS` and `cargo xtask COMMAND ARGS` mean the same.
@@ -79,7 +87,7 @@ fn server(args: &[String]) -> Result<Command> {
         _ => std::env::current_dir().context("the current folder is gone")?,
     });
     if !args.iter().any(|arg| arg.starts_with("--dist")) {
-        server.arg("--dist").arg(root().join("dist"));
+        server.arg("--dist").arg(bundle::dist());
     }
     server.args(args);
     Ok(server)
@@ -138,5 +146,5 @@ fn become_program(command: &mut Command) -> Result<()> {
 
 #[cfg(not(unix))]
 fn become_program(command: &mut Command) -> Result<()> {
-    child::run(command)
+    crate::child::run(command)
 }

@@ -97,7 +97,9 @@ pub(crate) fn setup(args: &[String]) -> Result<()> {
     println!("Everything is set up: `cargo xtask run` starts Weir, `cargo xtask test` tests it.");
     let exports = exports()?;
     if !exports.is_empty() {
-        println!("To use trunk yourself (`trunk serve`), first type in your shell:\n\n{exports}");
+        println!(
+            "To call the tools yourself (`trunk serve`, with a Trunk of yours), first type in your shell:\n\n{exports}"
+        );
     }
     Ok(())
 }

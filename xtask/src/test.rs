@@ -147,13 +147,15 @@ fn static_checks(ci: bool, bundle: Step) -> Vec<Step> {
         cargo.args(["--target", "wasm32-unknown-unknown", "--", "-D", "warnings"]);
         child::run(for_once(&mut cargo, ci))
     });
+    let mut of_client = vec![bundle, size, clippy_wasm];
+    if ci {
+        let same = Step::new("the same bundle by Trunk", bundle::compare_with_trunk);
+        of_client.push(same.about(25));
+    }
     vec![
         Step::new("structure", structure::check),
         Step::command("format", cargo(ci, &["fmt", "--all", "--check"])),
-        Step::side_by_side(vec![
-            vec![clippy.about(150), documentation],
-            vec![bundle, size, clippy_wasm],
-        ]),
+        Step::side_by_side(vec![vec![clippy.about(150), documentation], of_client]),
     ]
 }
 

@@ -72,7 +72,7 @@ pub fn dist() -> &'static str {
     const DIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dist");
     assert!(
         Path::new(DIST).join("index.html").is_file(),
-        "{DIST}/index.html is missing: build the bundle with `cargo xtask test`, or with `trunk build --release`"
+        "{DIST}/index.html is missing: build the bundle with `cargo xtask bundle`"
     );
     DIST
 }

@@ -1,6 +1,8 @@
-//! The bundle as it was built, over the server.
+//! The bundle as it was built, over the server, and what is served before it is built.
 
-use testkit::{TestServer, browser::TestBrowser};
+use std::fs;
+
+use testkit::{CLIP, TestServer, browser::TestBrowser, dist};
 
 use crate::{STREAM, server, video};
 
@@ -86,5 +88,28 @@ async fn the_page_can_be_installed_with_icons_that_are_there() {
         assert_eq!(icon["sizes"], format!("{width}x{width}"));
     }
     assert!(icons.iter().any(|icon| icon["purpose"] == "maskable"));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn until_the_page_is_built_a_plain_player_plays_and_then_gives_way_to_it() {
+    let browser = TestBrowser::shared_chromium().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let built = folder.path().join("dist");
+    let server = TestServer::with(&[CLIP, "--dist", built.to_str().expect("UTF-8")]).await;
+    browser.open(&server.url("/")).await;
+    video::starts(&browser).await;
+    browser.shows("cargo xtask run").await;
+    browser.screenshot("page-not-built").await;
+    fs::create_dir(&built).expect("a folder");
+    let files = fs::read_dir(dist()).expect("the bundle");
+    let mut files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
+    files.sort_by_key(|file| file.ends_with("index.html"));
+    for file in files.iter().filter(|file| file.is_file()) {
+        let copy = built.join(file.file_name().expect("a name"));
+        fs::copy(file, copy).expect("a copy");
+    }
+    let whole = "!document.querySelector('#shell') && !!document.querySelector('header nav')";
+    browser.until("the whole page is there", whole).await;
     server.stop().await;
 }

@@ -1,18 +1,19 @@
-//! The web page: the built client, or a page that says how to build it.
+//! The web page: the built client, or a plain player until that is built.
 //!
 //! | module | noun |
 //! |---|---|
 //! | `builds` | the newest complete build in the folder, and the one before |
 //! | `build` | one build in memory |
 //! | `names` | type and hash of a file, by its name; the files that a page names |
+//! | `plain` | the player in place of a page that is not built |
 //! | `range` | a range of bytes of a file |
 
 mod build;
 mod builds;
 mod names;
+mod plain;
 mod range;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -124,12 +125,12 @@ fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == etag)
 }
 
-/// In place of the page: how to get it, or why it is not served.
+/// In place of the page: a plain player, or why the page is not served.
 fn no_page(builds: &Builds) -> Response {
     let no_store = [(header::CACHE_CONTROL, "no-store")];
     match builds.error() {
         Some(BuildError::Absent(_)) | None => {
-            (no_store, Html(how_to_build(builds.folder()))).into_response()
+            (no_store, Html(plain::player(builds.folder()))).into_response()
         }
         Some(error) => {
             let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -141,18 +142,6 @@ fn no_page(builds: &Builds) -> Response {
             (status, no_store, Html(html(&why))).into_response()
         }
     }
-}
-
-fn how_to_build(dist: &Path) -> String {
-    html(&format!(
-        "<h1>The server runs; its page is not built yet</h1>\
-        <p>Streams can be watched already, over <code>POST /offer</code> and <code>/whep/STREAM</code>; \
-        <a href=\"/api/streams\">/api/streams</a> lists them.\
-        <p>To get the page, stop the server and run <code>cargo xtask run</code>, which builds and starts everything; \
-        or run <code>trunk build --release</code> in the project's folder and reload.\
-        <p>Looked for: <code>{}</code>",
-        escape(&dist.join(INDEX).display().to_string())
-    ))
 }
 
 fn html(body: &str) -> String {
