@@ -10,9 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+use socket2::SockRef;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Runtime, TokioRuntime, Transmit};
 
 use crate::runtime::Sockets;
+
+/// Bytes that the system keeps of what has arrived, twice as many as a sender of ours has under way: each datagram takes about twice its size.
+/// With the 208 kB of Linux, a peer that does not get a core for some milliseconds loses a row of datagrams, and its sender begins slowly again.
+const SOCKET_BUFFER: usize = 2 << 20;
 
 /// Makes the sockets of the module.
 #[derive(Debug, Default)]
@@ -42,6 +47,8 @@ impl StartupSockets {
 
 impl Sockets for StartupSockets {
     fn wrap(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        // The system may allow less: then datagrams are lost more often, and sent again.
+        let _ = SockRef::from(&socket).set_recv_buffer_size(SOCKET_BUFFER);
         Ok(Arc::new(StartupSocket {
             tokio: TokioRuntime.wrap_udp_socket(socket)?,
             startup: self.startup.clone(),
