@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use crate::components::nav_bar::NavBar;
 use crate::hooks::app::App;
+use crate::hooks::streams;
 use crate::pages::canvas::Canvas;
 use crate::pages::connection_test::ConnectionTestPage;
 use crate::pages::embed::Embed;
@@ -29,6 +30,7 @@ pub fn mount() {
 fn Root() -> impl IntoView {
     let app = App::start();
     provide_context(app);
+    streams::start(app);
     let route = memo(move || app.route.get());
     if app.embedded {
         let player = move || match route.get() {

@@ -1,5 +1,7 @@
 //! Requests to the server: `fetch` with a timeout, and errors that carry what the server says.
 
+pub mod events;
+
 use std::pin::Pin;
 
 use serde::de::DeserializeOwned;
@@ -92,6 +94,7 @@ impl HttpRequest<'_> {
     }
 }
 
+/// The response to a request that has an end.
 async fn read(response: Response) -> Result<HttpResponse, HttpError> {
     let header = |name: &str| response.headers().get(name).ok().flatten();
     let text = match response.text() {

@@ -1,16 +1,13 @@
 //! The bar at the top: links to the pages, status of the server, language.
 
 use leptos::prelude::*;
-use shared::api::Health;
 
 use super::icon::mark;
 use crate::hooks::app::{App, use_app};
-use crate::hooks::poll::use_poll;
+use crate::hooks::streams::use_streams;
 use crate::http::HttpError;
 use crate::state::remote::RemoteData;
 use crate::state::route::Route;
-
-const ASK_EVERY_MS: u64 = 5_000;
 
 #[component]
 pub(crate) fn NavBar() -> impl IntoView {
@@ -42,15 +39,16 @@ pub(crate) fn NavBar() -> impl IntoView {
 #[component]
 fn ServerStatus() -> impl IntoView {
     let app = use_app();
-    let health = use_poll::<Health>(app, || "api/health".to_owned(), ASK_EVERY_MS);
+    // The list of streams is always at hand on other pages, and says as much as a request of its own.
+    let list = use_streams().value;
     let state = move || {
         if matches!(app.server.get(), Some(None)) {
             return "offline";
         }
-        health.value.with(|health| match health {
-            RemoteData::Loading => "asking",
-            RemoteData::Ready(_) | RemoteData::Failed(HttpError::Status { .. }) => "online",
-            RemoteData::Stale(..) | RemoteData::Failed(_) => "offline",
+        list.with(|list| match (list, list.error()) {
+            (RemoteData::Loading, _) => "asking",
+            (_, None | Some(HttpError::Status { .. })) => "online",
+            _ => "offline",
         })
     };
     let label = move || match state() {

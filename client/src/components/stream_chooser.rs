@@ -2,13 +2,12 @@
 
 use crate::hooks::derived::memo;
 use leptos::prelude::*;
-use shared::api::StreamList;
 
 use super::load_status::{LoadError, Loading, NoServer};
 use super::page_link::page_link;
 use super::stream_select::StreamSelect;
 use crate::hooks::app::use_app;
-use crate::hooks::poll::use_poll;
+use crate::hooks::streams::use_streams;
 use crate::i18n::Text;
 use crate::state::remote::RemoteData;
 use crate::state::route::Route;
@@ -26,7 +25,7 @@ pub(crate) fn StreamChooser(
     show: fn(String) -> AnyView,
 ) -> impl IntoView {
     let app = use_app();
-    let list = use_poll::<StreamList>(app, || "api/streams".to_owned(), 10_000);
+    let list = use_streams();
     // The first stays, when another stream comes before it.
     let first = StoredValue::new(None::<String>);
     let chosen = memo(move || {

@@ -33,7 +33,7 @@ impl<T: Send + Sync + 'static> Copy for Poll<T> {}
 
 impl<T: Send + Sync + 'static> Poll<T> {
     /// Sends a request now.
-    pub(crate) fn refresh(self) {
+    fn refresh(self) {
         let _ = self
             .asked
             .try_update(|asked| *asked = asked.wrapping_add(1));
@@ -61,12 +61,6 @@ impl<T: Send + Sync + 'static> Poll<T> {
         // A hidden page asks when it is visible again: `use_wake`.
         let timer = Timer::after(wait as f64, move || self.refresh_when_visible());
         drop(self.timer.try_update_value(|held| held.replace(timer)));
-    }
-
-    /// Forgets the last response and sends a request now.
-    pub(crate) fn reload(self) {
-        self.value.set(RemoteData::Loading);
-        self.refresh();
     }
 }
 

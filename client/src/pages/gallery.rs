@@ -2,26 +2,24 @@
 
 use crate::hooks::derived::memo;
 use leptos::prelude::*;
-use shared::api::{StreamInfo, StreamList, StreamState};
+use shared::api::{StreamInfo, StreamState};
 
 use crate::components::icon::mark;
 use crate::components::load_status::{LoadError, Loading, NoServer, StaleNotice};
 use crate::components::reactive::{click_handler, keyed_list};
 use crate::hooks::app::{App, use_app, use_title};
-use crate::hooks::poll::use_poll;
+use crate::hooks::streams::{Streams, use_streams};
 use crate::i18n::describe::chips;
 use crate::i18n::error::code_sentence;
 use crate::i18n::format::duration;
 use crate::state::remote::RemoteData;
 use crate::state::route::Route;
 
-const ASK_EVERY_MS: u64 = 3_000;
-
 #[component]
 pub(crate) fn Gallery() -> impl IntoView {
     let app = use_app();
     use_title(String::new);
-    let list = use_poll::<StreamList>(app, || "api/streams".to_owned(), ASK_EVERY_MS);
+    let list = use_streams();
     // The layout of the page, so that a change of one stream does not render the whole page again.
     #[derive(Clone, PartialEq)]
     enum Layout {
@@ -84,7 +82,7 @@ pub(crate) fn Gallery() -> impl IntoView {
                 Layout::Empty => view! { <Empty again=move |()| list.refresh() /> }.into_any(),
                 Layout::Streams => view! {
                     <ul class="gallery" id="streams">
-                        {keyed_list(streams, move |name| view! { <li><Card name list=list.value /></li> }.into_any())}
+                        {keyed_list(streams, move |name| view! { <li><Card name list /></li> }.into_any())}
                     </ul>
                 }
                 .into_any(),
@@ -109,21 +107,9 @@ fn Empty(#[prop(into)] again: Callback<()>) -> impl IntoView {
 
 /// One stream. It reads its properties from the list, so the card stays while they change.
 #[component]
-fn Card(
-    name: String,
-    list: RwSignal<RemoteData<StreamList, crate::http::HttpError>>,
-) -> impl IntoView {
+fn Card(name: String, list: Streams) -> impl IntoView {
     let app = use_app();
-    let wanted = name.clone();
-    let info = memo(move || {
-        list.with(|list| {
-            list.value()?
-                .streams
-                .iter()
-                .find(|stream| stream.name == wanted)
-                .cloned()
-        })
-    });
+    let info = list.stream(name.clone());
     let address = Route::Watch(name.clone()).to_string();
     let title = name.clone();
     view! {

@@ -12,26 +12,25 @@ use crate::components::statistics::Statistics;
 use crate::components::stream_chooser::StreamChooser;
 use crate::hooks::app::{App, use_app, use_title};
 use crate::hooks::player::use_player;
-use crate::hooks::poll::{Poll, use_poll};
 use crate::hooks::share_link::stream_link;
+use crate::hooks::streams::{use_one_stream, use_streams};
 use crate::i18n::describe::tracks;
-use crate::state::route::{Route, encode};
-
-const ASK_EVERY_MS: u64 = 5_000;
+use crate::state::route::Route;
 
 #[component]
 pub(crate) fn Watch(name: String) -> impl IntoView {
     let app = use_app();
     let title = name.clone();
     use_title(move || title.clone());
-    let info = use_info(app, &name);
+    let streams = use_streams();
+    let info = streams.stream(name.clone());
     let player = use_player(app, name.clone());
     start_when_server_is_known(app, player);
 
     // This viewer counts: update the number of viewers.
     effect(move || {
         if player.shown.get() {
-            info.refresh();
+            streams.refresh();
         }
     });
 
@@ -39,13 +38,10 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     let tracks = memo(move || {
         let received = received.get();
         let tracks = |info: &StreamInfo| tracks(info, received.as_deref(), app.lang.get());
-        info.value
-            .with(|info| info.value().map(tracks).unwrap_or_default())
+        info.with(|info| info.as_ref().map(tracks).unwrap_or_default())
     });
-    let viewers = move || {
-        info.value
-            .with(|info| info.value().map(|info| (app.text().viewers)(info.viewers)))
-    };
+    let viewers =
+        move || info.with(|info| info.as_ref().map(|info| (app.text().viewers)(info.viewers)));
     let active = move || player.phase.with(|phase| phase.is_active());
     let label = name.clone();
     let link = name.clone();
@@ -92,7 +88,7 @@ pub(crate) fn Embedded(name: String) -> impl IntoView {
     let app = use_app();
     let title = name.clone();
     use_title(move || title.clone());
-    let info = use_info(app, &name);
+    let info = use_one_stream(app, name.clone());
     let player = use_player(app, name.clone());
     start_when_server_is_known(app, player);
     view! {
@@ -121,11 +117,6 @@ pub(crate) fn EmbeddedFirst() -> impl IntoView {
     }
 }
 
-fn use_info(app: App, name: &str) -> Poll<StreamInfo> {
-    let path = format!("api/streams/{}", encode(name));
-    use_poll(app, move || path.clone(), ASK_EVERY_MS)
-}
-
 /// Starts playing as soon as the server is known.
 fn start_when_server_is_known(app: App, player: crate::hooks::player::Player) {
     Effect::new(move |begun: Option<bool>| {
@@ -137,10 +128,7 @@ fn start_when_server_is_known(app: App, player: crate::hooks::player::Player) {
     });
 }
 
-fn poster(app: App, info: Poll<StreamInfo>) -> Signal<Option<String>> {
-    let path = memo(move || {
-        info.value
-            .with(|info| info.value().and_then(|info| info.poster.clone()))
-    });
+fn poster(app: App, info: Memo<Option<StreamInfo>>) -> Signal<Option<String>> {
+    let path = memo(move || info.with(|info| info.as_ref().and_then(|info| info.poster.clone())));
     Signal::derive(move || Some(app.server_now()?.resolve(&path.get()?)))
 }

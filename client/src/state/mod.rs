@@ -6,6 +6,8 @@
 //! | [`server`] | which server to talk to, and why that one |
 //! | [`settings`] | the user's settings, as they are saved |
 //! | [`session`] | when a player connects, restarts ICE, waits and gives up |
+//! | [`event_stream`] | the events in the bytes of `GET /api/events` |
+//! | [`claims`] | which pages of a browser read events, and which poll |
 //! | [`remote`] | what is shown of a response that is polled |
 //! | [`wake`] | whether the machine has slept |
 //! | [`wanted`] | which media an offer asks for |
@@ -25,8 +27,10 @@
 //! | [`room_name`] | names for new rooms |
 
 pub mod avatar;
+pub mod claims;
 pub mod connection_test;
 pub mod decimal;
+pub mod event_stream;
 pub mod filter;
 pub mod frame_skips;
 pub mod join;

@@ -247,6 +247,25 @@ impl TestBrowser {
         format!("/element/{id}")
     }
 
+    /// Opens another window of the same profile, and switches to it. Returns its handle.
+    pub async fn open_window(&self) -> String {
+        let body = json!({ "type": "window" });
+        let window = self.session.command("POST", "/window/new", body).await;
+        let handle = window["handle"].as_str().expect("a window has a handle");
+        self.switch_to(handle).await;
+        handle.to_owned()
+    }
+
+    pub async fn switch_to(&self, window: &str) {
+        let body = json!({ "handle": window });
+        self.session.command("POST", "/window", body).await;
+    }
+
+    /// Closes the current window. Another one has to be switched to.
+    pub async fn close_window(&self) {
+        self.session.command("DELETE", "/window", Value::Null).await;
+    }
+
     /// Switches to the document of the page's first frame.
     pub async fn enter_frame(&self) {
         self.session

@@ -144,6 +144,7 @@ impl Session {
         let url = format!("http://{}{path}", self.address);
         let request = match method {
             "GET" => self.http.get(url),
+            "DELETE" => self.http.delete(url),
             _ => self.http.post(url).json(&body),
         };
         let answer = request.send().await;

@@ -11,6 +11,7 @@ mod connection_test;
 mod cross_origin;
 mod demotion;
 mod embeds;
+mod events;
 mod file_transfer;
 mod files_of_the_page;
 mod foreign;
