@@ -1,6 +1,7 @@
 //! The command line, parsed into a [`Config`].
 
 mod limits;
+mod publish;
 mod turn;
 
 use std::net::{IpAddr, SocketAddr};
@@ -13,6 +14,7 @@ use clap::Parser;
 use shared::api::IceServer;
 
 pub use self::limits::LimitFlags;
+pub use self::publish::{PublishFlags, PublishedStream, StateFlag};
 use room::registry::RoomLimits;
 use stream::source_config::SourceConfig;
 pub use turn::{Switch, TurnFlags};
@@ -24,7 +26,7 @@ const GRACE: Duration = Duration::from_secs(10);
 // The doc comments below are the text of --help, so URLs have no angle brackets.
 #[allow(rustdoc::bare_urls)]
 #[derive(Clone, Debug, Parser)]
-#[command(version, after_help = EXAMPLES)]
+#[command(version)]
 pub struct Config {
     /// What to stream: a file, a folder (watched: new files appear), NAME=PATH, or test: for a test video [default: the
     /// folder assets/ if it exists, else test:]
@@ -98,6 +100,9 @@ pub struct Config {
     pub limits: LimitFlags,
 
     #[command(flatten)]
+    pub publish: PublishFlags,
+
+    #[command(flatten)]
     pub turn: TurnFlags,
 
     /// Not a flag: how long a source keeps running without viewers.
@@ -116,10 +121,13 @@ pub enum IceMode {
     Full,
 }
 
-const EXAMPLES: &str = "Examples:
+/// The end of --help.
+pub const EXAMPLES: &str = "Examples:
   server video.mp4                      one file
   server ~/Videos                       every file in a folder, by its name
   server lobby=intro.mkv test:          a file as the stream lobby, and a test video
+  server --publish cam ~/Videos         a stream that an encoder publishes to, and its key
+  server key new cam                    another key for it
   server --listen 127.0.0.1:9000 ~/Videos --max-viewers 50";
 
 impl Config {

@@ -2,14 +2,15 @@
 //!
 //! A stream is a log of encoded video and audio; a viewer is a cursor on it.
 //!
-//! This package holds [`http`] (offers, WHEP, rooms, the API, the web page) and [`config`] (the command line). Everything else is
-//! a package in a folder beside it, and depends only on packages above it in this table.
+//! This package holds [`http`] (offers, WHEP, WHIP, rooms, the API, the web page), [`publishing`] (who publishes to which stream) and [`config`] (the command
+//! line). Everything else is a package in a folder beside it, and depends only on packages above it in this table.
 //!
 //! | package | what it does |
 //! |---|---|
 //! | `media` | FFmpeg: from a file to access units, and from these to RTP payloads |
 //! | `timeline` | the log of a stream, and cursors on it; pure |
 //! | [`limits`] | counting by address: what one client may use; pure |
+//! | [`access`] | keys: who may do what; its rules are pure |
 //! | [`stream`] | named sources, started by their first viewer, and their registry |
 //! | `net` | UDP and TCP ports: sockets, routing of datagrams, batches |
 //! | `transport` | one peer's ICE and DTLS, without sockets |
@@ -23,6 +24,7 @@
 
 pub mod config;
 pub mod http;
+pub mod publishing;
 mod sent_bits;
 
 use std::future::Future;
@@ -40,6 +42,8 @@ use crate::http::events::EventHub;
 use crate::http::ice::Ice;
 use crate::http::page::Builds;
 use crate::http::router::{App, router};
+use crate::publishing::{Keys, Publishing};
+use access::StoreError;
 use connection::Viewers;
 use connection::{Options, SetupError};
 use room::registry::{RoomLimits, RoomRegistry};
@@ -56,6 +60,7 @@ pub struct Server {
     viewers: Viewers,
     turn: Option<Arc<Turn>>,
     rooms: RoomRegistry,
+    publishing: Publishing,
     app: Arc<App>,
 }
 
@@ -70,6 +75,8 @@ pub enum OpenError {
     Turn(#[from] TurnError),
     #[error("The addresses of this machine cannot be listed: {0}.")]
     Interfaces(std::io::Error),
+    #[error("{0}.")]
+    Keys(#[from] StoreError),
     /// Contradictory flags.
     #[error("{0}.")]
     Config(String),
@@ -82,6 +89,7 @@ impl Server {
     /// Flags contradict each other, a port cannot be bound, or a system resource is missing.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
         config.check().map_err(OpenError::Config)?;
+        let keys = Keys::open(&config.publish)?;
         let viewers = Viewers::new(&Options {
             udp_port: config.udp_port,
             public_ip: config.public_ip,
@@ -108,6 +116,12 @@ impl Server {
             config.limits.limits(),
             config.grace,
         );
+        let publishing = Publishing::new(
+            keys,
+            viewers.publishers().clone(),
+            registry.clone(),
+            config.publish.max_publishers,
+        );
         let rooms = RoomRegistry::new(RoomLimits {
             rooms: config.max_rooms as usize,
             sockets: config.max_peers as usize,
@@ -117,6 +131,7 @@ impl Server {
         let app = Arc::new(App {
             registry: registry.clone(),
             viewers: viewers.clone(),
+            publishing: publishing.clone(),
             counting: ClientCounting::new(
                 config.limits.trusted_proxies.clone(),
                 config.limits.per_address == Switch::On,
@@ -143,6 +158,7 @@ impl Server {
             viewers,
             turn,
             rooms,
+            publishing,
             app,
         })
     }
@@ -165,6 +181,10 @@ impl Server {
         &self.registry
     }
 
+    pub fn publishing(&self) -> &Publishing {
+        &self.publishing
+    }
+
     pub fn rooms(&self) -> &RoomRegistry {
         &self.rooms
     }
@@ -178,6 +198,8 @@ impl Server {
         let sweeps = tokio::spawn(self.rooms.clone().run_sweeps());
         let viewers = self.viewers.clone();
         let addresses = tokio::spawn(async move { viewers.follow_addresses().await });
+        let publishing = self.publishing.clone();
+        let keys = tokio::spawn(async move { publishing.follow_keys().await });
         let (viewers, registry) = (self.viewers.clone(), self.registry.clone());
         let sent = tokio::spawn(async move {
             sent_bits::report(viewers.shards(), registry.admission()).await;
@@ -192,6 +214,7 @@ impl Server {
         events.close();
         sweeps.abort();
         addresses.abort();
+        keys.abort();
         sent.abort();
         tokio::join!(self.rooms.close(), self.viewers.close());
         if let Some(turn) = self.turn {

@@ -1,16 +1,21 @@
 //! The program: flags, log, signals.
 
+mod key_command;
+
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::key_command::{KeyCommand, introduction};
+use access::{Key, StreamName};
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::Server;
 use server::config::Config;
+use server::publishing::Keys;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -29,9 +34,38 @@ const MAX_FILES: u64 = 65_536;
 /// A task that blocks (FFmpeg on an unreachable network drive) delays the exit by this much at most.
 const EXIT_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// What is typed after the name of the program.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about = "Shows video on a web page in under a second: any file, any encoder, in any browser, over WebRTC",
+    after_help = server::config::EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    config: Config,
+}
+
+/// A file of the name of a command is written `./key`.
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Make, list and revoke the keys of publishers
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
 fn main() -> ExitCode {
-    let config = Config::parse();
-    match run(config) {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Some(Command::Key(command)) => key_command::run(command, &mut std::io::stdout()),
+        None => run(arguments.config),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -87,17 +121,43 @@ async fn serve(config: Config) -> Result<()> {
             ));
         }
     };
-    let server = Server::open(&config)?;
     let address = listener
         .local_addr()
         .context("the listening socket has no address")?;
+    let mut keys = String::new();
+    if std::io::stdout().is_terminal() {
+        for (stream, key) in missing_keys(&config)? {
+            let server = format!("http://localhost:{}", address.port());
+            keys.push_str(&format!("\n{}", introduction(&stream, &key, &server)));
+        }
+    }
+    let server = Server::open(&config)?;
+    for stream in server.publishing().keys().without_key() {
+        tracing::warn!(
+            "nobody can publish to {stream}: it has no key; type `server key new {stream}`"
+        );
+    }
     // Standard output may be closed; the server runs all the same.
-    let _ = std::io::stdout().write_all(announcement(address, &server).as_bytes());
+    let text = announcement(address, &server) + &keys;
+    let _ = std::io::stdout().write_all(text.as_bytes());
     let shutdown = async {
         let _ = shutdown.await;
     };
     server.run(listener, shutdown).await;
     Ok(())
+}
+
+/// Makes the keys of the streams of the command line that have none. To be shown on a terminal only: what is written elsewhere is kept as a log.
+fn missing_keys(config: &Config) -> Result<Vec<(StreamName, Key)>> {
+    let Some(store) = config.publish.state.store() else {
+        return Ok(Vec::new());
+    };
+    let names = Keys::open(&config.publish)?.without_key();
+    let made = names.into_iter().map(|name| {
+        let key = key_command::make(&store, &name, None, None)?;
+        Ok((name, key))
+    });
+    made.collect()
 }
 
 /// Raises the soft limit of open files, often 1024, up to the hard limit (setrlimit(2)): every socket is a file.

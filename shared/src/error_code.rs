@@ -78,6 +78,20 @@ pub enum ErrorCode {
     StreamSlow,
     NotStarted,
 
+    // Publishing
+    /// A file of the server has this name.
+    NameOfFile,
+    /// Nobody may publish under this name.
+    NotDeclared,
+    KeyRequired,
+    /// The key never existed, is revoked, or has expired.
+    UnknownKey,
+    KeyOfOtherStream,
+    /// Too many wrong keys came from this address.
+    TooManyFailures,
+    /// Another publisher sends to this stream.
+    AlreadyLive,
+
     // Rooms
     /// Not JSON, or not a message of the protocol. The second one in a row closes the socket.
     Malformed,

@@ -6,6 +6,7 @@
 //! | `api_error` | the body of its errors, as part of [`api`] |
 //! | [`error_code`] | the codes of errors, over HTTP and in rooms |
 //! | [`signaling`] | the messages between a peer and the server over `GET /ws` |
+//! | `publisher_info` | statistics of a publisher, as part of [`api`] |
 //! | `peer_id` | the key and the id of a peer, as part of [`signaling`] |
 //! | [`negotiation`] | which side rolls back when two offers cross |
 //! | [`chat`] | the messages between two peers over data channels |
@@ -37,6 +38,7 @@ pub mod ice_candidate;
 pub mod negotiation;
 mod peer_id;
 pub mod plain_text;
+mod publisher_info;
 pub mod retry;
 pub mod safety;
 pub mod signaling;

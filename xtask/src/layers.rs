@@ -14,6 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("timeline", &["media", "shared"]),
     ("ingest", &["bitstream", "shared"]),
     ("limits", &[]),
+    ("access", &["shared"]),
     ("stream", &["limits", "media", "shared", "timeline"]),
     ("net", &[]),
     ("srtp", &[]),
@@ -52,6 +53,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "server",
         &[
+            "access",
             "connection",
             "egress",
             "limits",
@@ -60,6 +62,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "room",
             "shared",
             "stream",
+            "timeline",
             "turn",
         ],
     ),

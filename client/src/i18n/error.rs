@@ -119,7 +119,19 @@ pub fn code_sentence(code: ErrorCode, lang: Lang) -> &'static str {
             "The stream did not start. Try again in a moment.",
             "视频流未能启动，请稍后重试。",
         ),
-        C::BadName => (
+        C::KeyRequired | C::UnknownKey | C::KeyOfOtherStream => (
+            "The server does not accept this key. Ask the owner of the stream for another.",
+            "服务器不接受此密钥，请向视频流的所有者索取新的密钥。",
+        ),
+        C::TooManyFailures => (
+            "Too many wrong keys. Try again in a minute.",
+            "错误的密钥过多，请一分钟后重试。",
+        ),
+        C::AlreadyLive => (
+            "Somebody is live on this stream. Try again in a moment.",
+            "已有人在此视频流上直播，请稍后重试。",
+        ),
+        C::BadName | C::NameOfFile | C::NotDeclared => (
             "The server does not accept this name. Choose another one.",
             "服务器不接受这个名称，请换一个。",
         ),

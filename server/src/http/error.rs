@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use shared::api::{ApiError, ErrorCode, ViewerLimit};
 
+use crate::publishing::PublishError;
 use connection::{NegotiationError, SessionError};
 use limits::Exceeded;
 use room::refusal::Refusal;
@@ -18,6 +19,8 @@ pub(super) enum HttpError {
     Session(#[from] SessionError),
     #[error(transparent)]
     Stream(#[from] StreamError),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
     #[error(
         "There is no stream called \"{0}\" here. GET /api/streams lists those that can be watched."
     )]
@@ -29,7 +32,7 @@ pub(super) enum HttpError {
     #[error("There is no such session: it has ended or never existed. Send a new offer.")]
     NoSuchSession,
     #[error(
-        "Nothing is at {0}. The routes are /offer, /whep/STREAM, /session/SECRET, /ws, /api/streams, /api/events, /api/ice, /api/health and /metrics."
+        "Nothing is at {0}. The routes are /offer, /whep/STREAM, /whip, /whip/STREAM, /session/SECRET, /ws, /api/streams, /api/events, /api/ice, /api/health and /metrics."
     )]
     NoSuchRoute(String),
     #[error("{0} is not allowed here; the Allow header lists the allowed methods.")]
@@ -38,6 +41,8 @@ pub(super) enum HttpError {
     BadPath,
     #[error("The query has to be ?stream=NAME, once, or nothing.")]
     BadQuery,
+    #[error("The query may have one ?key=KEY, and nothing else.")]
+    BadPublishQuery,
     #[error("The body has to be {wanted}; set the Content-Type header to that.")]
     WrongType { wanted: &'static str },
     #[error("The body is larger than {limit} bytes; an offer is a few thousand.")]
@@ -78,21 +83,8 @@ impl HttpError {
         use ErrorCode as C;
         use StatusCode as S;
         match self {
-            Self::Session(error) => match error {
-                SessionError::Negotiation(error) => {
-                    let (status, code) = Self::status_of_offer(error);
-                    (status, None, code)
-                }
-                SessionError::Stream(error) => Self::status_of_stream(error),
-                SessionError::Fragment(_) => (S::BAD_REQUEST, None, C::BadFragment),
-                SessionError::Stale => (S::PRECONDITION_FAILED, None, C::SessionChanged),
-                SessionError::Unconditional => (S::PRECONDITION_REQUIRED, None, C::IfMatchRequired),
-                SessionError::TooManyChanges { .. } => {
-                    (S::TOO_MANY_REQUESTS, Some(1), C::TooManyChanges)
-                }
-                SessionError::Overloaded => (S::SERVICE_UNAVAILABLE, Some(10), C::Overloaded),
-                SessionError::Internal(_) => (S::INTERNAL_SERVER_ERROR, None, C::Internal),
-            },
+            Self::Session(error) => Self::status_of_session(error),
+            Self::Publish(error) => Self::status_of_publishing(error),
             Self::Stream(error) => Self::status_of_stream(error),
             Self::NoSuchStream(_) => (S::NOT_FOUND, None, C::NoSuchStream),
             Self::NoSuchSession => (S::NOT_FOUND, None, C::NoSuchSession),
@@ -100,9 +92,10 @@ impl HttpError {
             Self::NoStreams => (S::CONFLICT, Some(5), C::NoStreams),
             Self::MethodNotAllowed(_) => (S::METHOD_NOT_ALLOWED, None, C::MethodNotAllowed),
             Self::BadPath => (S::BAD_REQUEST, None, C::BadPath),
-            Self::BadQuery => (S::BAD_REQUEST, None, C::BadQuery),
+            Self::BadQuery | Self::BadRoomQuery | Self::BadPublishQuery => {
+                (S::BAD_REQUEST, None, C::BadQuery)
+            }
             Self::BadBody => (S::BAD_REQUEST, None, C::BadBody),
-            Self::BadRoomQuery => (S::BAD_REQUEST, None, C::BadQuery),
             Self::NoCoding => (S::NOT_ACCEPTABLE, None, C::NoCoding),
             Self::WrongType { .. } => (S::UNSUPPORTED_MEDIA_TYPE, None, C::WrongContentType),
             Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, None, C::BodyTooLarge),
@@ -120,6 +113,46 @@ impl HttpError {
                 (S::SERVICE_UNAVAILABLE, Some(30), C::LimitReached)
             }
             Self::Stalled => (S::SERVICE_UNAVAILABLE, Some(2), C::StreamSlow),
+        }
+    }
+
+    fn status_of_session(error: &SessionError) -> (StatusCode, Option<u16>, ErrorCode) {
+        use {ErrorCode as C, StatusCode as S};
+        match error {
+            SessionError::Negotiation(error) => {
+                let (status, code) = Self::status_of_offer(error);
+                (status, None, code)
+            }
+            SessionError::Stream(error) => Self::status_of_stream(error),
+            SessionError::Fragment(_) => (S::BAD_REQUEST, None, C::BadFragment),
+            SessionError::Stale => (S::PRECONDITION_FAILED, None, C::SessionChanged),
+            SessionError::Unconditional => (S::PRECONDITION_REQUIRED, None, C::IfMatchRequired),
+            SessionError::TooManyChanges { .. } => {
+                (S::TOO_MANY_REQUESTS, Some(1), C::TooManyChanges)
+            }
+            SessionError::Overloaded => (S::SERVICE_UNAVAILABLE, Some(10), C::Overloaded),
+            SessionError::Internal(_) => (S::INTERNAL_SERVER_ERROR, None, C::Internal),
+        }
+    }
+
+    /// As RFC 9725 4.2 and 4.7 have it.
+    fn status_of_publishing(error: &PublishError) -> (StatusCode, Option<u16>, ErrorCode) {
+        use PublishError as E;
+        use {ErrorCode as C, StatusCode as S};
+        match error {
+            E::BadName(_) => (S::BAD_REQUEST, None, C::BadName),
+            E::NameOfFile(_) => (S::CONFLICT, None, C::NameOfFile),
+            E::NotDeclared(_) => (S::NOT_FOUND, None, C::NotDeclared),
+            E::KeyRequired => (S::UNAUTHORIZED, None, C::KeyRequired),
+            E::UnknownKey => (S::UNAUTHORIZED, None, C::UnknownKey),
+            E::OtherStream => (S::FORBIDDEN, None, C::KeyOfOtherStream),
+            E::TooManyFailures(wait) => {
+                let seconds = u16::try_from(wait.as_secs() + 1).unwrap_or(u16::MAX);
+                (S::TOO_MANY_REQUESTS, Some(seconds), C::TooManyFailures)
+            }
+            E::AlreadyLive => (S::CONFLICT, Some(2), C::AlreadyLive),
+            E::Full => (S::SERVICE_UNAVAILABLE, Some(10), C::LimitReached),
+            E::Session(error) => Self::status_of_session(error),
         }
     }
 
@@ -206,6 +239,10 @@ impl IntoResponse for HttpError {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, scheme);
         }
         if status == StatusCode::UPGRADE_REQUIRED {
             headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));

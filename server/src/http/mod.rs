@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`router`] | the route table |
 //! | `offer`, `whep` | an SDP offer in, an answer out: plain, and by draft-ietf-wish-whep |
+//! | `whip` | a publisher's offer in, an answer out: RFC 9725 |
 //! | `session` | candidates, ICE restart, statistics and end of a session |
 //! | `ws` | the WebSocket of rooms |
 //! | `streams` | the list of streams, posters, health |
@@ -39,4 +40,5 @@ mod session;
 mod streams;
 mod unread_body;
 mod whep;
+mod whip;
 mod ws;

@@ -11,7 +11,10 @@ use super::client_counting::ClientCounting;
 use super::events::{self, EventHub};
 use super::ice::{self, Ice};
 use super::page::{self, Builds};
-use super::{compression, cors, error, metrics, offer, session, streams, unread_body, whep, ws};
+use super::{
+    compression, cors, error, metrics, offer, session, streams, unread_body, whep, whip, ws,
+};
+use crate::publishing::Publishing;
 use connection::Viewers;
 use room::registry::RoomRegistry;
 use stream::registry::Registry;
@@ -21,6 +24,7 @@ use stream::registry::Registry;
 pub struct App {
     pub registry: Registry,
     pub viewers: Viewers,
+    pub publishing: Publishing,
     pub rooms: RoomRegistry,
     pub counting: ClientCounting,
     pub events: EventHub,
@@ -49,6 +53,8 @@ pub fn router(app: Arc<App>) -> Router {
                 .options(whep::discover)
                 .head(whep::discover),
         )
+        .route("/whip", post(whip::create_by_key).options(whip::discover))
+        .route("/whip/{stream}", post(whip::create).options(whip::discover))
         .route(
             "/session/{secret}",
             get(session::info)

@@ -8,14 +8,25 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use shared::api::ViewerInfo;
+use shared::api::{PublisherInfo, ViewerInfo};
 
 use super::body;
 use super::error::HttpError;
 use super::router::App;
 use super::streams::NO_STORE;
 use super::whep::FRAGMENT;
-use connection::{Patched, Session};
+use connection::{Patched, PublisherSession, Session};
+
+/// Before the secret of a publisher's session.
+pub(super) const PUBLISHER: char = 'p';
+/// Of a secret, in hexadecimal digits.
+const SECRET_LENGTH: usize = 32;
+
+/// What a secret names.
+enum Found {
+    Viewer(Arc<Session>),
+    Publisher(Arc<PublisherSession>),
+}
 
 /// `PATCH`: 204 when candidates were added, 200 with the credentials of the server when ICE restarts.
 pub(super) async fn patch(
@@ -24,12 +35,16 @@ pub(super) async fn patch(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, HttpError> {
-    let session = find(&app, secret)?;
+    let session = find(&app, &self::secret(secret)?)?;
     let fragment = body::text(&headers, body, FRAGMENT).await?;
     let if_match = headers
         .get(header::IF_MATCH)
         .map(|value| value.to_str().unwrap_or("\"\""));
-    Ok(match session.patch(&fragment, if_match).await? {
+    let patched = match session {
+        Found::Viewer(session) => session.patch(&fragment, if_match).await,
+        Found::Publisher(session) => session.patch(&fragment, if_match).await,
+    };
+    Ok(match patched? {
         Patched::Trickled => StatusCode::NO_CONTENT.into_response(),
         Patched::Restarted { fragment, etag } => {
             let mut response = fragment.into_response();
@@ -44,15 +59,22 @@ pub(super) async fn patch(
     })
 }
 
-/// `GET`: statistics of this viewer.
+/// `GET`: statistics of this viewer, or publisher.
 pub(super) async fn info(
     State(app): State<Arc<App>>,
     secret: Result<Path<String>, PathRejection>,
 ) -> Result<Response, HttpError> {
-    let session = find(&app, secret)?;
+    let response = match find(&app, &self::secret(secret)?)? {
+        Found::Viewer(session) => Json(viewer(&session)).into_response(),
+        Found::Publisher(session) => Json(publisher(&session)).into_response(),
+    };
+    Ok((NO_STORE, response).into_response())
+}
+
+fn viewer(session: &Session) -> ViewerInfo {
     let counters = session.counters();
     let sent = &counters.sent;
-    let info = ViewerInfo {
+    ViewerInfo {
         profile: counters.profile().map(|profile| profile.name().to_owned()),
         estimate: counters.estimate_bps(),
         rtt: counters.rtt().map(|rtt| rtt.as_secs_f64()),
@@ -63,20 +85,58 @@ pub(super) async fn info(
         plis: sent.plis.get(),
         skips: sent.skips.get(),
         send_errors: sent.send_errors.get(),
-    };
-    Ok((NO_STORE, Json(info)).into_response())
+    }
 }
 
-/// `DELETE`: responds when the connection is closed.
+fn publisher(session: &PublisherSession) -> PublisherInfo {
+    let received = session.stats();
+    PublisherInfo {
+        profile: received.profile.map(|profile| profile.name().to_owned()),
+        datagrams: received.datagrams,
+        bytes: received.bytes,
+        rejected: received.rejected,
+        units: received.units,
+        recovered: received.recovered,
+        lost: received.lost,
+        dropped: received.dropped,
+    }
+}
+
+/// `DELETE`: responds when the connection is closed. The session of a publisher may have ended already: an encoder that stops has closed its connection before,
+/// and takes anything but 200 for a failure.
 pub(super) async fn end(
     State(app): State<Arc<App>>,
     secret: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, HttpError> {
-    find(&app, secret)?.delete().await;
+    let secret = self::secret(secret)?;
+    match find(&app, &secret) {
+        Ok(Found::Viewer(session)) => session.delete().await,
+        Ok(Found::Publisher(session)) => app.publishing.delete(&session).await,
+        Err(_) if is_of_publisher(&secret) => {}
+        Err(error) => return Err(error),
+    }
     Ok(StatusCode::OK)
 }
 
-fn find(app: &App, secret: Result<Path<String>, PathRejection>) -> Result<Arc<Session>, HttpError> {
+fn secret(secret: Result<Path<String>, PathRejection>) -> Result<String, HttpError> {
     let Path(secret) = secret.map_err(|_| HttpError::NoSuchSession)?;
-    app.viewers.session(&secret).ok_or(HttpError::NoSuchSession)
+    Ok(secret)
+}
+
+fn is_of_publisher(secret: &str) -> bool {
+    let digits = secret.strip_prefix(PUBLISHER);
+    digits.is_some_and(|digits| {
+        digits.len() == SECRET_LENGTH && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
+fn find(app: &App, secret: &str) -> Result<Found, HttpError> {
+    let found = match secret.strip_prefix(PUBLISHER) {
+        Some(secret) => {
+            let session = app.publishing.publishers().session(secret);
+            session.map(Found::Publisher)
+        }
+        None => app.viewers.session(secret).map(Found::Viewer),
+    };
+    found.ok_or(HttpError::NoSuchSession)
 }

@@ -32,14 +32,20 @@ pub(super) async fn create(
     let stream = find(&app, name)?;
     let offer = body::text(&headers, body, SDP).await?;
     let session = open_session(&app, client, stream, &headers, &offer).await?;
-    let mut response = (StatusCode::CREATED, session.answer).into_response();
+    let location = format!("/session/{}", session.secret);
+    Ok(created(&app, session.answer, &location, &session.etag))
+}
+
+/// 201 with an answer and the address of its session.
+pub(super) fn created(app: &App, answer: String, location: &str, etag: &str) -> Response {
+    let mut response = (StatusCode::CREATED, answer).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(SDP));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(ACCEPT_PATCH, HeaderValue::from_static(FRAGMENT));
     for (name, value) in [
-        (header::LOCATION, format!("/session/{}", session.secret)),
-        (header::ETAG, format!("\"{}\"", session.etag)),
+        (header::LOCATION, location.to_owned()),
+        (header::ETAG, format!("\"{etag}\"")),
     ] {
         headers.insert(
             name,
@@ -47,7 +53,7 @@ pub(super) async fn create(
         );
     }
     link(headers, &app.ice.configured(SystemTime::now()));
-    Ok(response)
+    response
 }
 
 /// `OPTIONS` and `HEAD`: accepted media types, and ICE servers for the offer.
@@ -56,15 +62,17 @@ pub(super) async fn discover(
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Response, HttpError> {
     find(&app, name)?;
+    Ok(options(&app, "POST, OPTIONS, HEAD"))
+}
+
+/// What an address for offers accepts.
+pub(super) fn options(app: &App, allowed: &'static str) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
     headers.insert(ACCEPT_POST, HeaderValue::from_static(SDP));
-    headers.insert(
-        header::ALLOW,
-        HeaderValue::from_static("POST, OPTIONS, HEAD"),
-    );
+    headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
     link(headers, &app.ice.configured(SystemTime::now()));
-    Ok(response)
+    response
 }
 
 pub(super) fn find(

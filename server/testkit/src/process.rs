@@ -41,6 +41,13 @@ impl ServerProcess {
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("bound").port();
         drop(free);
+        // Not the keys of who runs the tests.
+        if !arguments
+            .iter()
+            .any(|argument| argument.as_ref() == "--state")
+        {
+            command.env("WEIR_STATE", "/nonexistent/weir");
+        }
         let mut child = command
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .args(["--udp-port", "0", "--turn-port", "0", "--log", "warn"])

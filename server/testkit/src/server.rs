@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use ::server::Server;
 use ::server::config::Config;
+use ::server::publishing::Publishing;
 use clap::Parser;
 use connection::Viewers;
 use reqwest::{Method, Response};
@@ -24,6 +25,7 @@ pub struct TestServer {
     /// `None` with `--turn off`.
     pub turn: Option<Arc<Turn>>,
     pub rooms: RoomRegistry,
+    pub publishing: Publishing,
     pub http: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
@@ -58,7 +60,7 @@ impl TestServer {
         let server = Server::open(&config).expect("free ports");
         let (viewers, registry) = (server.viewers().clone(), server.registry().clone());
         let turn = server.turn().cloned();
-        let rooms = server.rooms().clone();
+        let (rooms, publishing) = (server.rooms().clone(), server.publishing().clone());
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(listener, async {
             let _ = stopped.await;
@@ -69,6 +71,7 @@ impl TestServer {
             registry,
             turn,
             rooms,
+            publishing,
             http: reqwest::Client::new(),
             stop: Some(stop),
             running: Some(running),
@@ -138,5 +141,8 @@ fn config(arguments: &[&str]) -> Config {
     .concat();
     let mut config = Config::try_parse_from(arguments).expect("the arguments are valid");
     config.grace = Duration::from_millis(300);
+    // Not the keys of who runs the tests.
+    let no_state = || "/nonexistent/weir".into();
+    config.publish.state.folder.get_or_insert_with(no_state);
     config
 }

@@ -4,12 +4,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use net::datagram::DatagramKind;
-use testkit::{TestServer, eventually};
+use testkit::eventually;
 use tokio::net::UdpSocket;
 
-use super::face::Face;
+use super::front::{Front, KEY};
 use super::str0m_publisher::Str0mPublisher;
-use super::{LIMIT, STREAM, decode, film, has, path, watch};
+use super::{LIMIT, STREAM, decode, film, has, path, serve, watch};
 use crate::attacks::{Direction, ViewerRelay, address_of};
 
 /// Each packet of media comes with another that nobody sent.
@@ -47,11 +47,11 @@ fn adds_forged_packets() -> impl FnMut(Direction, &[u8]) -> Vec<Vec<u8>> + Send 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn forged_and_repeated_packets_at_the_address_of_a_publisher_change_nothing() {
-    let server = TestServer::with(&["test:", "--shards", "1"]).await;
+    let server = serve().await;
     let relay = ViewerRelay::start_with(&server, adds_forged_packets()).await;
-    let face = Face::start(&server, Some(relay)).await;
-    let publisher = Str0mPublisher::publish(&face, STREAM, film(1)).await;
-    let session = face.publishes(STREAM).await;
+    let front = Front::through(&server, relay).await;
+    let publisher = Str0mPublisher::publish(&front, STREAM, film(1)).await;
+    let session = front.publishes(STREAM).await;
     let viewer = watch(&server).await;
     has(&viewer, 100).await;
     let (stats, pictures) = (session.stats(), viewer.recorded());
@@ -65,10 +65,10 @@ async fn forged_and_repeated_packets_at_the_address_of_a_publisher_change_nothin
 
 #[tokio::test(flavor = "multi_thread")]
 async fn media_of_strangers_reaches_no_publisher() {
-    let server = TestServer::with(&["test:", "--shards", "1"]).await;
-    let face = Face::start(&server, None).await;
-    let publisher = Str0mPublisher::publish(&face, STREAM, film(1)).await;
-    let session = face.publishes(STREAM).await;
+    let server = serve().await;
+    let front = Front::direct(&server);
+    let publisher = Str0mPublisher::publish(&front, STREAM, film(1)).await;
+    let session = front.publishes(STREAM).await;
     let stray = &server.viewers.shards()[0].port.stray;
     let before = stray.load(Ordering::Relaxed);
     let stranger = UdpSocket::bind("127.0.0.6:0").await.expect("a free port");
@@ -96,24 +96,26 @@ async fn media_of_strangers_reaches_no_publisher() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn offers_without_measure_are_refused_at_once_and_leave_nothing() {
-    let server = TestServer::with(&["test:", "--shards", "1"]).await;
-    let face = Face::start(&server, None).await;
+    let server = serve().await;
+    let front = Front::direct(&server);
     let line = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=sendonly\r\n";
     let formats = format!("m=video 9 UDP/TLS/RTP/SAVPF{}\r\n", " 96".repeat(15_000));
     let began = Instant::now();
-    for (offer, expected) in [
-        (line.repeat(1000), "more than 64 m-lines"),
-        (line.repeat(64), "more than two tracks of video"),
-        (formats, "sends none of"),
-        (line.replace("sendonly", "recvonly"), "sends nothing"),
+    for (offer, status, expected) in [
+        (line.repeat(1000), 400, "more than 64 m-lines"),
+        (line.repeat(64), 422, "more than two tracks of video"),
+        (formats, 406, "sends none of"),
+        (line.replace("sendonly", "recvonly"), 422, "sends nothing"),
     ] {
-        let request = reqwest::Client::new().post(format!("{}/whip/{STREAM}", face.url));
+        let request = reqwest::Client::new().post(format!("{}/whip/{STREAM}", front.url));
         let response = request
+            .bearer_auth(KEY)
+            .header("content-type", "application/sdp")
             .body(format!("v=0\r\n{offer}"))
             .send()
             .await
             .expect("an answer");
-        assert_eq!(response.status(), 422);
+        assert_eq!(response.status(), status);
         let sentence = response.text().await.expect("a sentence");
         assert!(sentence.contains(expected), "{sentence}");
     }

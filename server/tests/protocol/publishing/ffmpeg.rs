@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use testkit::{TestServer, eventually, repetitions, skip};
+use testkit::{eventually, repetitions, skip};
 
 use super::decoded::decode;
-use super::face::Face;
-use super::{LIMIT, STREAM, has, watch};
+use super::front::{Front, KEY};
+use super::{LIMIT, STREAM, has, serve, watch};
 
 /// The package `imageio-ffmpeg` in the virtual environment made by `cargo xtask setup`.
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/python/lib");
@@ -41,14 +41,15 @@ impl Drop for Running {
 }
 
 /// Publishes a generated picture and a tone for some seconds.
-fn publish(program: PathBuf, face: &Face, seconds: u32) -> Running {
+fn publish(program: PathBuf, front: &Front, seconds: u32) -> Running {
     let arguments = format!(
         "-nostdin -loglevel warning -re -f lavfi -i testsrc2=size=640x360:rate=25 -f lavfi -i sine=frequency=440:sample_rate=48000 -t {seconds} \
          -c:v libx264 -profile:v baseline -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g 25 -b:v 800k -c:a libopus -ac 2 -f whip"
     );
     let child = Command::new(program)
         .args(arguments.split_whitespace())
-        .arg(format!("{}/whip/{STREAM}", face.url))
+        .args(["-authorization", KEY])
+        .arg(format!("{}/whip/{STREAM}", front.url))
         .stdin(Stdio::null())
         .spawn();
     Running(child.expect("FFmpeg starts"))
@@ -59,12 +60,12 @@ async fn what_ffmpeg_sends_comes_out_whole() {
     let Some(program) = program() else {
         return skip("imageio-ffmpeg is missing; `cargo xtask setup` installs it");
     };
-    let server = TestServer::with(&["test:", "--shards", "1"]).await;
-    let face = Face::start(&server, None).await;
+    let server = serve().await;
+    let front = Front::direct(&server);
     // It answers no checks for consent; what it sends keeps it alive for longer than a silent publisher.
     let seconds = repetitions(15, 60);
-    let mut ffmpeg = publish(program, &face, seconds);
-    let session = face.publishes(STREAM).await;
+    let mut ffmpeg = publish(program, &front, seconds);
+    let session = front.publishes(STREAM).await;
     let viewer = watch(&server).await;
     has(&viewer, 25 * (seconds as usize - 10)).await;
     let (pictures, stats) = (viewer.recorded(), session.stats());
@@ -86,11 +87,11 @@ async fn ffmpeg_connects_each_time() {
     let Some(program) = program() else {
         return skip("imageio-ffmpeg is missing; `cargo xtask setup` installs it");
     };
-    let server = TestServer::with(&["test:", "--shards", "1"]).await;
-    let face = Face::start(&server, None).await;
+    let server = serve().await;
+    let front = Front::direct(&server);
     for _ in 0..repetitions(3, 50) {
-        let ffmpeg = publish(program.clone(), &face, 60);
-        let session = face.publishes(STREAM).await;
+        let ffmpeg = publish(program.clone(), &front, 60);
+        let session = front.publishes(STREAM).await;
         println!("{:?}", session.stats());
         drop(ffmpeg);
         session.delete().await;

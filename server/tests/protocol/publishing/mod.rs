@@ -2,9 +2,10 @@
 
 mod attacks;
 mod decoded;
-mod face;
 mod ffmpeg;
+mod front;
 mod path;
+mod route;
 mod str0m_publisher;
 
 use std::path::Path;
@@ -19,7 +20,7 @@ use testkit::{TestServer, eventually, skip};
 
 pub(crate) use self::decoded::Picture;
 use self::decoded::decode;
-use self::face::Face;
+use self::front::{Front, KEY};
 use self::str0m_publisher::Str0mPublisher;
 use crate::attacks::ViewerRelay;
 use crate::clients::aiortc::PYTHON;
@@ -32,12 +33,18 @@ const PICTURES: usize = 250;
 /// Machines may be slow.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// A server with one port, and the face of its publishers behind a path that loses and reorders.
-async fn serve() -> (TestServer, Face) {
-    let server = TestServer::with(&["test:", "--shards", "1"]).await;
+/// A server with one port that publishers may use.
+async fn serve() -> TestServer {
+    let publish = format!("{STREAM}={KEY}");
+    TestServer::with(&["test:", "--shards", "1", "--publish", &publish]).await
+}
+
+/// The same, behind a path that loses and reorders.
+async fn serve_badly() -> (TestServer, Front) {
+    let server = serve().await;
     let relay = ViewerRelay::start_with(&server, path::loses_and_reorders()).await;
-    let face = Face::start(&server, Some(relay)).await;
-    (server, face)
+    let front = Front::through(&server, relay).await;
+    (server, front)
 }
 
 /// A viewer that keeps what it receives.
@@ -72,12 +79,12 @@ fn assert_whole(pictures: &[Picture], stats: PublisherStats) {
 #[tokio::test(flavor = "multi_thread")]
 async fn camera_and_microphone_of_chromium_come_out_whole_over_a_path_that_loses_and_reorders() {
     for codec in ["VP8", "H264"] {
-        let (server, face) = serve().await;
+        let (server, front) = serve_badly().await;
         let browser = TestBrowser::chromium_with_camera().await;
-        browser.open(&face.url).await;
-        let publish = PUBLISH.replace("CODEC", codec);
+        browser.open(&front.url).await;
+        let publish = PUBLISH.replace("CODEC", codec).replace("KEY", KEY);
         browser.run(&publish).await;
-        let session = face.publishes(STREAM).await;
+        let session = front.publishes(STREAM).await;
         let viewer = watch(&server).await;
         has(&viewer, 1).await;
         let (sent_before, before) = (frames_sent(&browser).await, viewer.recorded().len());
@@ -117,7 +124,7 @@ const PUBLISH: &str = "
         }
     }
     await connection.setLocalDescription();
-    const headers = { 'Content-Type': 'application/sdp' };
+    const headers = { 'Content-Type': 'application/sdp', Authorization: 'Bearer KEY' };
     const answer = await fetch('/whip/camera', { method: 'POST', headers, body: connection.localDescription.sdp });
     if (answer.status != 201) throw new Error(await answer.text());
     await connection.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
@@ -143,14 +150,14 @@ async fn what_aiortc_sends_comes_out_whole_over_a_path_that_loses_and_reorders()
     if !Path::new(PYTHON).exists() {
         return skip("aiortc is missing; `cargo xtask setup` installs it");
     }
-    let (server, face) = serve().await;
+    let (server, front) = serve_badly().await;
     let mut script = Command::new(PYTHON);
     script
-        .args([SCRIPT, &face.url, STREAM, "--frames", "300"])
+        .args([SCRIPT, &front.url, STREAM, KEY, "--frames", "300"])
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());
     let script = tokio::task::spawn_blocking(move || script.output());
-    let session = face.publishes(STREAM).await;
+    let session = front.publishes(STREAM).await;
     let viewer = watch(&server).await;
     has(&viewer, PICTURES).await;
     let output = script.await.expect("no panic").expect("Python starts");
@@ -183,9 +190,9 @@ fn film(gop: u32) -> [Film; 2] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_str0m_sends_comes_out_whole_over_a_path_that_loses_and_reorders() {
-    let (server, face) = serve().await;
-    let publisher = Str0mPublisher::publish(&face, STREAM, film(1)).await;
-    let session = face.publishes(STREAM).await;
+    let (server, front) = serve_badly().await;
+    let publisher = Str0mPublisher::publish(&front, STREAM, film(1)).await;
+    let session = front.publishes(STREAM).await;
     let viewer = watch(&server).await;
     has(&viewer, PICTURES).await;
     assert_whole(&viewer.recorded(), session.stats());
@@ -197,10 +204,10 @@ async fn what_str0m_sends_comes_out_whole_over_a_path_that_loses_and_reorders() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn str0m_publishes_over_ice_tcp_until_the_stream_is_unpublished() {
-    let server = TestServer::with(&["test:", "--shards", "1"]).await;
-    let face = Face::start(&server, None).await;
-    let publisher = Str0mPublisher::publish_by(Transport::Tcp, &face, STREAM, film(1)).await;
-    let session = face.publishes(STREAM).await;
+    let server = serve().await;
+    let front = Front::direct(&server);
+    let publisher = Str0mPublisher::publish_by(Transport::Tcp, KEY, &front, STREAM, film(1)).await;
+    let session = front.publishes(STREAM).await;
     let viewer = watch(&server).await;
     has(&viewer, 100).await;
     let (pictures, stats) = (viewer.recorded(), session.stats());
@@ -216,10 +223,10 @@ async fn str0m_publishes_over_ice_tcp_until_the_stream_is_unpublished() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewers_request_for_a_keyframe_reaches_the_publisher() {
-    let server = TestServer::with(&["test:", "--shards", "1"]).await;
-    let face = Face::start(&server, None).await;
-    let publisher = Str0mPublisher::publish(&face, STREAM, film(10)).await;
-    face.publishes(STREAM).await;
+    let server = serve().await;
+    let front = Front::direct(&server);
+    let publisher = Str0mPublisher::publish(&front, STREAM, film(10)).await;
+    front.publishes(STREAM).await;
     let viewer = watch(&server).await;
     has(&viewer, 1).await;
     let before = publisher.keyframe_requests();

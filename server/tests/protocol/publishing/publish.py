@@ -1,6 +1,6 @@
 """Publishes pictures and a tone with aiortc, and prints, as JSON, how many pictures were sent.
 
-    publish.py http://127.0.0.1:8000 camera [--frames 300]
+    publish.py http://127.0.0.1:8000 camera KEY [--frames 300]
 """
 
 import argparse
@@ -24,8 +24,9 @@ SAMPLES = 960
 SAMPLE_RATE = 48000
 
 
-def ask(url, body):
-    request = urllib.request.Request(url, body.encode(), {"Content-Type": "application/sdp"}, method="POST")
+def ask(url, key, body):
+    headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {key}"}
+    request = urllib.request.Request(url, body.encode(), headers, method="POST")
     with urllib.request.urlopen(request, timeout=10) as answer:
         return answer.read().decode()
 
@@ -79,7 +80,7 @@ async def publish(arguments):
         connection.addTransceiver(track, direction="sendonly")
     await connection.setLocalDescription(await connection.createOffer())
     whip = f"{arguments.server}/whip/{arguments.stream}"
-    answer = await asyncio.to_thread(ask, whip, connection.localDescription.sdp)
+    answer = await asyncio.to_thread(ask, whip, arguments.key, connection.localDescription.sdp)
     await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
     while pictures.count < arguments.frames:
         await asyncio.sleep(0.05)
@@ -93,6 +94,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("server")
     parser.add_argument("stream")
+    parser.add_argument("key")
     parser.add_argument("--frames", type=int, default=300)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     # It would leave out the loopback address, which is all that some machines have.

@@ -12,7 +12,7 @@ use testkit::film::Film;
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
-use super::face::Face;
+use super::front::{Front, KEY};
 use crate::clients::transport::{Transport, ViewerSocket};
 
 /// One publisher. Dropping it ends it without a word.
@@ -23,13 +23,23 @@ pub(super) struct Str0mPublisher {
 
 impl Str0mPublisher {
     /// `films`: H.264, and Opus.
-    pub(super) async fn publish(face: &Face, stream: &str, films: [Film; 2]) -> Self {
-        Self::publish_by(Transport::Udp, face, stream, films).await
+    pub(super) async fn publish(front: &Front, stream: &str, films: [Film; 2]) -> Self {
+        Self::publish_with(KEY, front, stream, films).await
+    }
+
+    pub(super) async fn publish_with(
+        key: &str,
+        front: &Front,
+        stream: &str,
+        films: [Film; 2],
+    ) -> Self {
+        Self::publish_by(Transport::Udp, key, front, stream, films).await
     }
 
     pub(super) async fn publish_by(
         transport: Transport,
-        face: &Face,
+        key: &str,
+        front: &Front,
         stream: &str,
         films: [Film; 2],
     ) -> Self {
@@ -48,7 +58,10 @@ impl Str0mPublisher {
         let mids = [MediaKind::Video, MediaKind::Audio]
             .map(|kind| change.add_media(kind, Direction::SendOnly, None, None, None));
         let (offer, pending) = change.apply().expect("two tracks are a change");
-        let request = reqwest::Client::new().post(format!("{}/whip/{stream}", face.url));
+        let request = reqwest::Client::new().post(format!("{}/whip/{stream}", front.url));
+        let request = request
+            .bearer_auth(key)
+            .header("content-type", "application/sdp");
         let response = request.body(offer.to_sdp_string()).send().await;
         let response = response.expect("an answer");
         assert_eq!(response.status(), 201);

@@ -1,0 +1,22 @@
+//! Who may do what.
+//!
+//! A *key* lets its holder publish to one stream. It is shown once, when it is made; only its hash is kept.
+//!
+//! | module | content |
+//! |---|---|
+//! | [`decision`] | may this client do that? One function decides (pure) |
+//! | [`key`] | a key, its hash, and its record |
+//! | [`stream_name`] | which names a stream of a publisher may have (pure) |
+//! | [`lifetime`] | how long a key is valid, as text: `30d` (pure) |
+//! | [`store`] | the keys in the state folder |
+
+pub mod decision;
+pub mod key;
+pub mod lifetime;
+pub mod store;
+pub mod stream_name;
+
+pub use self::decision::{Action, Denial, Grant, decide};
+pub use self::key::{Key, KeyHash, KeyRecord};
+pub use self::store::{Store, StoreError};
+pub use self::stream_name::StreamName;

@@ -1,0 +1,154 @@
+//! Flags of publishers and their keys.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+
+use access::{Key, Store, StreamName};
+
+/// Streams that encoders publish by WHIP, and the keys that permit it.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Publishers")]
+pub struct PublishFlags {
+    /// A stream that encoders may publish to, and its key; may be given several times. Without a key, the state folder has it, or one is made and shown.
+    /// A key on the command line is visible to other users of this machine; @FILE and WEIR_PUBLISH (several: with commas) are not.
+    /// Example: --publish cam=@/etc/weir/cam.key
+    #[arg(
+        long = "publish",
+        value_name = "NAME[=KEY|=@FILE]",
+        env = "WEIR_PUBLISH",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_parser = published
+    )]
+    pub streams: Vec<PublishedStream>,
+
+    /// Maximum number of publishers at a time; further ones get 503.
+    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+    pub max_publishers: u32,
+
+    #[command(flatten)]
+    pub state: StateFlag,
+}
+
+/// Where the server keeps what has to outlast it.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct StateFlag {
+    /// The folder for what has to outlast the server: keys, as hashes [default: $XDG_STATE_HOME/weir, else
+    /// ~/.local/state/weir]
+    #[arg(long = "state", value_name = "FOLDER", env = "WEIR_STATE")]
+    pub folder: Option<PathBuf>,
+}
+
+/// A stream that is declared on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedStream {
+    pub name: StreamName,
+    pub key: Option<Key>,
+}
+
+impl StateFlag {
+    /// The keys in the folder. `None`: neither the flag nor the environment names one.
+    pub fn store(&self) -> Option<Store> {
+        let folder = self.folder.clone().or_else(default_folder)?;
+        Some(Store::new(folder))
+    }
+}
+
+/// XDG Base Directory Specification: state. Relative paths in the environment do not count.
+fn default_folder() -> Option<PathBuf> {
+    let absolute = |name| {
+        let path = env::var_os(name).map(PathBuf::from);
+        path.filter(|path| path.is_absolute())
+    };
+    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
+    Some(state?.join("weir"))
+}
+
+/// Parses `NAME`, `NAME=KEY` and `NAME=@FILE`.
+fn published(argument: &str) -> Result<PublishedStream, String> {
+    let (name, key) = match argument.split_once('=') {
+        Some((name, key)) => (name, Some(key)),
+        None => (argument, None),
+    };
+    let name = name.parse().map_err(|error| format!("{error}"))?;
+    let key = match key.map(|key| (key, key.strip_prefix('@'))) {
+        None => None,
+        Some((_, Some(path))) => {
+            let text = fs::read_to_string(path)
+                .map_err(|error| format!("the key in {path} cannot be read: {error}"))?;
+            Some(text.trim().parse::<Key>().map_err(|error| {
+                format!("{path} does not hold a key: {error}; `server key new {name}` makes one")
+            })?)
+        }
+        Some((key, None)) => Some(
+            key.parse::<Key>()
+                .map_err(|error| format!("{error}; `server key new {name}` makes one"))?,
+        ),
+    };
+    Ok(PublishedStream { name, key })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::config::Config;
+
+    const KEY: &str = "0123456789abcdef";
+
+    fn parse(arguments: &[&str]) -> Result<Vec<PublishedStream>, String> {
+        let config = Config::try_parse_from([&["server"], arguments].concat());
+        config
+            .map(|config| config.publish.streams)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_stream_is_declared_with_a_key_a_file_of_one_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        fs::write(&file, format!("{KEY}\n")).unwrap();
+        let of_file = format!("stage=@{}", file.display());
+        let with_key = format!("cam={KEY}");
+        let streams = parse(&[
+            "--publish",
+            &with_key,
+            "--publish",
+            &of_file,
+            "--publish",
+            "roof",
+        ]);
+        let streams = streams.unwrap();
+        let streams: Vec<_> = streams
+            .iter()
+            .map(|stream| (stream.name.as_str(), stream.key.as_ref().map(Key::reveal)))
+            .collect();
+        assert_eq!(
+            streams,
+            [("cam", Some(KEY)), ("stage", Some(KEY)), ("roof", None)]
+        );
+    }
+
+    #[test]
+    fn what_is_no_key_or_no_name_gets_a_sentence() {
+        for (argument, sentence) in [
+            ("cam=short", "16 to 256 characters"),
+            ("cam=", "16 to 256 characters"),
+            ("cam=@/no/such/file", "/no/such/file cannot be read"),
+            ("=0123456789abcdef", "1 to 64 characters"),
+            ("a/b", "none of / ~"),
+            ("~cam", "none of / ~"),
+        ] {
+            let error = parse(&["--publish", argument]).unwrap_err();
+            assert!(error.contains(sentence), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_not_in_what_is_logged_of_the_flags() {
+        let logged = format!("{:?}", parse(&["--publish", &format!("cam={KEY}")]));
+        assert!(logged.contains("cam") && !logged.contains(KEY), "{logged}");
+    }
+}

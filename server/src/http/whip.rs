@@ -1,0 +1,85 @@
+//! `/whip/{stream}` and `/whip`: RFC 9725.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::body;
+use super::client_counting::Counted;
+use super::error::HttpError;
+use super::offer::SDP;
+use super::router::App;
+use super::session::PUBLISHER;
+use super::whep::{created, options};
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PublishQuery {
+    /// For devices that cannot send a header.
+    key: Option<String>,
+}
+
+/// `POST /whip/{stream}`: 201 with the answer, and the session's address in `Location`.
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    client: Counted,
+    name: Result<Path<String>, PathRejection>,
+    query: Result<Query<PublishQuery>, QueryRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, HttpError> {
+    let Path(name) = name.map_err(|_| HttpError::BadPath)?;
+    publish(&app, client, Some(&name), query, &headers, body).await
+}
+
+/// `POST /whip`: the same, to the stream that the key names.
+pub(super) async fn create_by_key(
+    State(app): State<Arc<App>>,
+    client: Counted,
+    query: Result<Query<PublishQuery>, QueryRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, HttpError> {
+    publish(&app, client, None, query, &headers, body).await
+}
+
+async fn publish(
+    app: &App,
+    client: Counted,
+    name: Option<&str>,
+    query: Result<Query<PublishQuery>, QueryRejection>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, HttpError> {
+    let Query(query) = query.map_err(|_| HttpError::BadPublishQuery)?;
+    let key = bearer(headers).or(query.key.as_deref());
+    // Before the body: nothing is kept of what a client without a key sends.
+    let grant = app.publishing.authorize(client.0, key, name)?;
+    let offer = body::text(headers, body, SDP).await?;
+    let user_agent = headers.get(header::USER_AGENT);
+    let user_agent = user_agent.and_then(|value| Some(value.to_str().ok()?.to_owned()));
+    let opened = app
+        .publishing
+        .open_session(grant, offer, client.0, user_agent);
+    let opened = opened.await?;
+    let location = format!("/session/{PUBLISHER}{}", opened.secret);
+    Ok(created(app, opened.answer, &location, &opened.etag))
+}
+
+/// `OPTIONS`: accepted media types, and ICE servers for the offer (RFC 9725 4.6). Names and keys do not count.
+pub(super) async fn discover(State(app): State<Arc<App>>) -> Response {
+    options(&app, "POST, OPTIONS")
+}
+
+/// The token of `Authorization: Bearer` (RFC 6750 2.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("Bearer")
+        .then_some(token.trim())
+}

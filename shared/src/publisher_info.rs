@@ -1,0 +1,24 @@
+//! `GET /session/{secret}` of a publisher.
+
+use serde::{Deserialize, Serialize};
+
+/// Statistics of one publisher. Totals are since its offer was answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublisherInfo {
+    /// How its media is encrypted (RFC 5764 4.1.2, RFC 7714 14.2), as `AEAD_AES_128_GCM`. Absent until it is connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// Authentic datagrams of media and reports, and their octets.
+    pub datagrams: u64,
+    pub bytes: u64,
+    /// Datagrams that were forged or repeated.
+    pub rejected: u64,
+    /// Whole pictures and packets of sound.
+    pub units: u64,
+    /// Packets that were lost and came again.
+    pub recovered: u64,
+    /// Packets that never came in time.
+    pub lost: u64,
+    /// Pictures that were not whole, or could not be decoded without one that was not.
+    pub dropped: u64,
+}
