@@ -3,6 +3,7 @@
 use crate::hooks::derived::memo;
 use leptos::prelude::*;
 
+use crate::components::load_status::bad_server_notice;
 use crate::components::nav_bar::NavBar;
 use crate::hooks::app::App;
 use crate::hooks::streams;
@@ -42,6 +43,7 @@ fn Root() -> impl IntoView {
     view! {
         <a class="skip" href="#main" on:click=skip>{app.localized(|text| text.skip_to_content)}</a>
         <NavBar />
+        {bad_server_notice(app)}
         {move || match route.get() {
             Route::Gallery => view! { <Gallery /> }.into_any(),
             Route::Watch(name) => view! { <Watch name /> }.into_any(),

@@ -4,11 +4,12 @@ use leptos::prelude::*;
 
 use super::details::Details;
 use super::page_link::page_link;
-use super::reactive::click_handler;
+use super::reactive::{click_handler, no_view, reactive_text};
 use crate::hooks::app::{App, use_app};
 use crate::hooks::derived::memo;
 use crate::http::HttpError;
 use crate::i18n::error::sentence;
+use crate::state::server::without_server;
 
 /// A request failed, so the page has nothing to show.
 #[component]
@@ -45,6 +46,28 @@ pub(crate) fn NoServer() -> impl IntoView {
             </div>
         </section>
     }
+}
+
+/// `?server=` is no address of a server: says which one is used instead, and leads to the same page without it.
+pub(crate) fn bad_server_notice(app: App) -> AnyView {
+    let Some(asked) = app.bad_server.get_value() else {
+        return no_view();
+    };
+    let text = reactive_text(move || {
+        let used = app.server_now().map(|server| server.base);
+        (app.text().bad_server)(&asked, &used.unwrap_or_default())
+    });
+    let address = move || {
+        let search = window().location().search().unwrap_or_default();
+        let path = window().location().pathname().unwrap_or_default();
+        format!("{path}{}{}", without_server(&search), app.route.get())
+    };
+    view! {
+        <p class="notice row" role="alert" data-state="bad-server">
+            {text} <a href=address>{reactive_text(move || app.text().without_server.to_owned())}</a>
+        </p>
+    }
+    .into_any()
 }
 
 /// The newest request failed; the page shows the answer before.

@@ -1,6 +1,7 @@
 //! Shared by all pages: settings, language, server and route.
 
 use super::derived::{effect, memo};
+use super::settings::use_settings;
 use super::wake::{self, Wake};
 use super::window::use_window;
 use leptos::prelude::*;
@@ -11,10 +12,8 @@ use crate::i18n::common::Common;
 use crate::i18n::room::Room;
 use crate::i18n::{Lang, Text};
 use crate::state::route::{Route, query};
-use crate::state::server::{ConfigFile, Server};
+use crate::state::server::{ConfigFile, Server, normalize};
 use crate::state::settings::Settings;
-
-const STORED_AS: &str = "weir";
 
 /// The context of every component.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +23,8 @@ pub(crate) struct App {
     pub(crate) lang: Memo<Lang>,
     /// `None` while `config.json` is being fetched, `Some(None)` when there is no server.
     pub(crate) server: Memo<Option<Option<Server>>>,
+    /// `?server=` when it is no address of a server.
+    pub(crate) bad_server: StoredValue<Option<String>>,
     /// Set whenever what is waited for should be tried at once; see [`wake::use_wake`].
     pub(crate) woken: RwSignal<Option<Wake>>,
     /// `?embed=1`: shows only the player.
@@ -38,8 +39,7 @@ impl App {
         let hash = location.hash().unwrap_or_default();
         let origin = location.origin().unwrap_or_default();
 
-        let settings = RwSignal::new(load());
-        effect(move || save(&settings.get()));
+        let settings = use_settings();
 
         let embedded = query(&search, "embed").as_deref() == Some("1");
         let stream = query(&search, "stream");
@@ -78,6 +78,7 @@ impl App {
             config.set(Some(file.and_then(|file| file.server)));
         });
         let asked = query(&search, "server");
+        let bad_server = asked.clone().filter(|text| normalize(text).is_none());
         let server = memo(move || {
             let saved = settings.with(|settings| settings.server.clone());
             let config = config.get();
@@ -99,6 +100,7 @@ impl App {
             route,
             lang,
             server,
+            bad_server: StoredValue::new(bad_server),
             woken: wake::start(),
             embedded,
         }
@@ -164,15 +166,4 @@ pub(crate) fn use_title(title: impl Fn() -> String + 'static) {
 /// Local storage. `None` when the browser denies it; then nothing is saved.
 pub(crate) fn storage() -> Option<web_sys::Storage> {
     window().local_storage().ok().flatten()
-}
-
-fn load() -> Settings {
-    let text = storage().and_then(|storage| storage.get_item(STORED_AS).ok().flatten());
-    text.map_or_else(Settings::default, |text| Settings::from_text(&text))
-}
-
-fn save(settings: &Settings) {
-    if let Some(storage) = storage() {
-        let _ = storage.set_item(STORED_AS, &settings.to_text());
-    }
 }

@@ -15,6 +15,7 @@ pub(crate) mod room;
 pub(crate) mod room_client;
 pub(crate) mod room_storage;
 pub(crate) mod save;
+pub(crate) mod settings;
 pub(crate) mod share_link;
 pub(crate) mod streams;
 pub(crate) mod transfer_board;

@@ -164,6 +164,12 @@ pub const TEXT: Text = Text {
     from_saved: "Saved in this browser.",
     from_config: "From config.json next to this page.",
     from_origin: "The server that this page came from.",
+    bad_server: |asked, used| {
+        format!(
+            "\"{asked}\" in the address of this page (?server=) is not the address of a server. In use: {used}"
+        )
+    },
+    without_server: "Open this page without it",
     query_overrides: "While ?server= is in the address of this page, it overrides the saved address.",
     server_address: "Server address",
     server_hint: "For example http://192.168.1.20:8000. Leave it empty to find the server automatically.",
@@ -182,7 +188,10 @@ pub const TEXT: Text = Text {
     bad_ice: |line| format!("This line is not an ICE server: {line}"),
     ice_none: "none, direct connections only",
     browser_language: "Same as the browser",
-    settings_text: "Settings are kept in this browser only.",
+    settings_own: "For you",
+    settings_text: "Kept in this browser only; every tab of it follows.",
+    settings_operator: "For the operator of the server",
+    settings_operator_text: "Which server this page uses, and how browsers reach it. Leave these empty unless you run the server.",
     relay_only: "Relay only in rooms",
     relay_only_text: "Others do not learn the address of this device. It needs a TURN server.",
     relay_only_none: "No TURN server is in use: no connection is possible.",

@@ -158,6 +158,10 @@ pub const TEXT: Text = Text {
     from_saved: "保存在此浏览器中。",
     from_config: "来自此页面旁边的 config.json。",
     from_origin: "即提供此页面的服务器。",
+    bad_server: |asked, used| {
+        format!("此页面地址中的“{asked}”（?server=）不是有效的服务器地址。正在使用：{used}")
+    },
+    without_server: "去掉它并重新打开此页面",
     query_overrides: "只要此页面的地址中带有 ?server=，就优先于这里保存的地址。",
     server_address: "服务器地址",
     server_hint: "例如 http://192.168.1.20:8000。留空则自动查找服务器。",
@@ -175,7 +179,10 @@ pub const TEXT: Text = Text {
     bad_ice: |line| format!("这一行不是 ICE 服务器：{line}"),
     ice_none: "无，仅直接连接",
     browser_language: "跟随浏览器",
-    settings_text: "设置只保存在此浏览器中。",
+    settings_own: "个人设置",
+    settings_operator: "服务器管理者的设置",
+    settings_operator_text: "此页面使用哪台服务器，以及浏览器如何连接。如果您不管理服务器，请留空。",
+    settings_text: "只保存在此浏览器中，各个标签页保持一致。",
     relay_only: "房间中仅使用中继",
     relay_only_text: "其他人不会得知此设备的地址。需要 TURN 服务器。",
     relay_only_none: "没有使用任何 TURN 服务器，无法建立连接。",

@@ -1,34 +1,42 @@
-//! Settings: server address, name in rooms, ICE servers, language.
+//! Settings in two groups: those of a person (language, name, privacy), and those of whoever runs the server (its address, ICE servers).
 
 mod ice;
 mod server;
 
 use leptos::prelude::*;
+use shared::api::IceConfig;
 
-use self::ice::IceSettings;
+use self::ice::{ice_settings, relay_only};
 use self::server::ServerSettings;
-use crate::hooks::app::{use_app, use_title};
+use crate::hooks::app::{App, use_app, use_title};
+use crate::hooks::poll::{Poll, use_poll};
 use crate::i18n::Lang;
 
 #[component]
 pub(crate) fn Settings() -> impl IntoView {
     let app = use_app();
     use_title(move || app.text().settings.to_owned());
+    let offered = use_poll::<IceConfig>(app, || "api/ice".to_owned(), 60_000);
     view! {
         <main class="page narrow" id="main">
             <h1>{app.localized(|text| text.settings)}</h1>
-            <ServerSettings />
-            <RoomSettings />
-            <IceSettings />
+            <div>
+                <h2 class="group">{app.localized(|text| text.settings_own)}</h2>
+                <p class="quiet small">{app.localized(|text| text.settings_text)}</p>
+            </div>
             <LanguageSettings />
-            <p class="quiet small">{app.localized(|text| text.settings_text)}</p>
+            {room_settings(app, offered)}
+            <div>
+                <h2 class="group">{app.localized(|text| text.settings_operator)}</h2>
+                <p class="quiet small">{app.localized(|text| text.settings_operator_text)}</p>
+            </div>
+            <ServerSettings />
+            {ice_settings(app, offered)}
         </main>
     }
 }
 
-#[component]
-fn RoomSettings() -> impl IntoView {
-    let app = use_app();
+fn room_settings(app: App, offered: Poll<IceConfig>) -> AnyView {
     let name = move || {
         app.settings
             .with(|settings| settings.name.clone().unwrap_or_default())
@@ -41,7 +49,7 @@ fn RoomSettings() -> impl IntoView {
     };
     view! {
         <section class="card form">
-            <h2>{move || app.common().rooms}</h2>
+            <h3>{move || app.common().rooms}</h3>
             <label>
                 <span>{move || app.common().your_name}</span>
                 <input
@@ -56,14 +64,16 @@ fn RoomSettings() -> impl IntoView {
                 />
             </label>
             <p class="small quiet" id="own-name-hint">{move || app.common().name_hint}</p>
+            {relay_only(app, offered)}
         </section>
     }
+    .into_any()
 }
 
 #[component]
 fn LanguageSettings() -> impl IntoView {
     let app = use_app();
-    let choice = move |lang: Option<Lang>, label: fn(crate::hooks::app::App) -> &'static str| {
+    let choice = move |lang: Option<Lang>, label: fn(App) -> &'static str| {
         let code = lang.map(Lang::code);
         let chosen = move || {
             app.settings
@@ -83,7 +93,7 @@ fn LanguageSettings() -> impl IntoView {
     view! {
         <fieldset class="card form">
             <legend class="visually-hidden">{app.localized(|text| text.language)}</legend>
-            <h2 aria-hidden="true">{app.localized(|text| text.language)}</h2>
+            <h3 aria-hidden="true">{app.localized(|text| text.language)}</h3>
             {choice(None, |app| app.text().browser_language)}
             {choice(Some(Lang::En), |_| Lang::En.text().this_language)}
             {choice(Some(Lang::Zh), |_| Lang::Zh.text().this_language)}

@@ -85,6 +85,18 @@ impl Server {
     }
 }
 
+/// The query string of a page without its `?server=`.
+pub fn without_server(search: &str) -> String {
+    let pairs = search.trim_start_matches('?').split('&');
+    let kept: Vec<&str> = pairs
+        .filter(|pair| !pair.is_empty() && *pair != "server" && !pair.starts_with("server="))
+        .collect();
+    match kept.is_empty() {
+        true => String::new(),
+        false => format!("?{}", kept.join("&")),
+    }
+}
+
 /// Normalizes a typed URL: adds `http://` to `host:8000`, removes trailing slashes. `None`: not a usable URL.
 pub fn normalize(text: &str) -> Option<String> {
     let text = text.trim();
@@ -140,6 +152,19 @@ mod tests {
             None,
             "a page opened from a file has no origin"
         );
+    }
+
+    #[test]
+    fn the_server_alone_is_taken_out_of_a_query() {
+        for (search, rest) in [
+            ("", ""),
+            ("?server=ftp://x", ""),
+            ("?server", ""),
+            ("?stream=a+b&server=%20&embed=1", "?stream=a+b&embed=1"),
+            ("?my-server=1&serverless=2", "?my-server=1&serverless=2"),
+        ] {
+            assert_eq!(without_server(search), rest, "{search}");
+        }
     }
 
     #[test]

@@ -47,6 +47,32 @@ impl Settings {
         settings
     }
 
+    /// These settings, as another tab may have saved them, with the fields that have changed from `before` to `after` in this one.
+    pub fn with_changes(mut self, before: &Self, after: &Self) -> Self {
+        fn change<T: Clone + PartialEq>(field: &mut T, before: &T, after: &T) {
+            if before != after {
+                field.clone_from(after);
+            }
+        }
+        let Self {
+            server,
+            ice_servers,
+            language,
+            volume,
+            muted,
+            name,
+            relay_only,
+        } = &mut self;
+        change(server, &before.server, &after.server);
+        change(ice_servers, &before.ice_servers, &after.ice_servers);
+        change(language, &before.language, &after.language);
+        change(volume, &before.volume, &after.volume);
+        change(muted, &before.muted, &after.muted);
+        change(name, &before.name, &after.name);
+        change(relay_only, &before.relay_only, &after.relay_only);
+        self
+    }
+
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
@@ -119,6 +145,28 @@ mod tests {
             relay_only: true,
         };
         assert_eq!(Settings::from_text(&settings.to_text()), settings);
+    }
+
+    #[test]
+    fn a_change_in_one_tab_leaves_what_another_has_saved() {
+        let before = Settings::default();
+        let saved = Settings {
+            relay_only: true,
+            name: Some("Ann".into()),
+            ..Settings::default()
+        };
+        let after = Settings {
+            volume: 0.2,
+            name: Some("小雨".into()),
+            ..Settings::default()
+        };
+        let merged = saved.clone().with_changes(&before, &after);
+        assert!(merged.relay_only, "as the other tab has saved it");
+        assert_eq!(merged.name, after.name, "changed last");
+        assert_eq!(merged.volume, 0.2);
+        assert_eq!(merged.clone().with_changes(&after, &after), merged);
+        let off = saved.with_changes(&merged, &Settings::default());
+        assert!(!off.relay_only, "a person switches it off");
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod odd_files;
 mod pages;
 mod resilience;
 mod rooms;
+mod settings;
 mod shell;
 mod video;
 mod watch;

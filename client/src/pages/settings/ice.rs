@@ -1,22 +1,19 @@
-//! The ICE section of the settings.
+//! ICE servers and relays, of the settings.
 
 use leptos::prelude::*;
 use shared::api::IceConfig;
 
 use crate::components::reactive::{no_view, reactive_text, reactive_view};
-use crate::hooks::app::use_app;
-use crate::hooks::poll::use_poll;
+use crate::hooks::app::App;
+use crate::hooks::poll::Poll;
 use crate::state::settings::{format_ice, parse_ice};
 
-#[component]
-pub(super) fn IceSettings() -> impl IntoView {
-    let app = use_app();
+pub(super) fn ice_settings(app: App, offered: Poll<IceConfig>) -> AnyView {
     let typed = RwSignal::new(
         app.settings
             .with_untracked(|settings| format_ice(&settings.ice_servers)),
     );
     let saved = RwSignal::new(None::<Result<(), String>>);
-    let offered = use_poll::<IceConfig>(app, || "api/ice".to_owned(), 60_000);
     let save = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         match parse_ice(&typed.get_untracked()) {
@@ -29,45 +26,18 @@ pub(super) fn IceSettings() -> impl IntoView {
             Err(line) => saved.set(Some(Err(line.0))),
         }
     };
-    // The saved ICE servers when there are any, else those of the server.
-    let in_use = move || {
-        let own = app.settings.with(|settings| settings.ice_servers.clone());
-        let has_own = !own.is_empty();
-        let from_server = || {
-            offered
-                .value
-                .with(|offered| Some(offered.value()?.ice_servers.clone()))
-        };
-        let servers = if has_own { Some(own) } else { from_server() };
-        let urls = servers?
-            .into_iter()
-            .flat_map(|server| server.urls)
-            .collect::<Vec<_>>();
-        Some((has_own, urls))
-    };
-    let shown = reactive_text(move || match in_use() {
+    let shown = reactive_text(move || match in_use(app, offered) {
         None => app.text().no_value.to_owned(),
         Some((_, urls)) if urls.is_empty() => app.text().ice_none.to_owned(),
         Some((_, urls)) => urls.join(app.common().comma),
     });
-    let whose = reactive_text(move || match in_use() {
+    let whose = reactive_text(move || match in_use(app, offered) {
         Some((true, _)) => app.text().ice_used_own.to_owned(),
         _ => app.text().ice_used_server.to_owned(),
     });
-    let relay_only = move || app.settings.with(|settings| settings.relay_only);
-    let unreachable = reactive_view(move || {
-        let none =
-            in_use().is_some_and(|(_, urls)| !urls.iter().any(|url| url.starts_with("turn")));
-        if relay_only() && none {
-            view! { <p class="notice small">{app.localized(|text| text.relay_only_none)}</p> }
-                .into_any()
-        } else {
-            no_view()
-        }
-    });
     view! {
         <form class="card form" on:submit=save>
-            <h2>{app.localized(|text| text.ice_servers)}</h2>
+            <h3>{app.localized(|text| text.ice_servers)}</h3>
             <p class="small quiet">
                 {whose} {move || app.common().colon} <span class="mono" id="ice-used">{shown}</span>
             </p>
@@ -98,16 +68,49 @@ pub(super) fn IceSettings() -> impl IntoView {
                     Err(line) => view! { <span class="bad">{(app.text().bad_ice)(&line)}</span> },
                 })}
             </p>
-            <label class="choice">
-                <input
-                    type="checkbox"
-                    id="relay-only"
-                    prop:checked=move || relay_only()
-                    on:change=move |event| app.settings.update(|settings| settings.relay_only = event_target_checked(&event))
-                />
-                <span>{app.localized(|text| text.relay_only)} <span class="small quiet">" " {app.localized(|text| text.relay_only_text)}</span></span>
-            </label>
-            {unreachable}
         </form>
     }
+    .into_any()
+}
+
+/// The saved ICE servers when there are any, else those of the server: whether they are saved, and their URLs.
+fn in_use(app: App, offered: Poll<IceConfig>) -> Option<(bool, Vec<String>)> {
+    let own = app.settings.with(|settings| settings.ice_servers.clone());
+    let has_own = !own.is_empty();
+    let from_server = || {
+        offered
+            .value
+            .with(|offered| Some(offered.value()?.ice_servers.clone()))
+    };
+    let servers = if has_own { Some(own) } else { from_server() };
+    let urls = servers?.into_iter().flat_map(|server| server.urls);
+    Some((has_own, urls.collect()))
+}
+
+/// The choice to hide this machine's addresses from other peers.
+pub(super) fn relay_only(app: App, offered: Poll<IceConfig>) -> AnyView {
+    let chosen = move || app.settings.with(|settings| settings.relay_only);
+    let unreachable = reactive_view(move || {
+        let urls = in_use(app, offered);
+        let none = urls.is_some_and(|(_, urls)| !urls.iter().any(|url| url.starts_with("turn")));
+        if chosen() && none {
+            view! { <p class="notice small">{app.localized(|text| text.relay_only_none)}</p> }
+                .into_any()
+        } else {
+            no_view()
+        }
+    });
+    view! {
+        <label class="choice">
+            <input
+                type="checkbox"
+                id="relay-only"
+                prop:checked=move || chosen()
+                on:change=move |event| app.settings.update(|settings| settings.relay_only = event_target_checked(&event))
+            />
+            <span>{app.localized(|text| text.relay_only)} <span class="small quiet">" " {app.localized(|text| text.relay_only_text)}</span></span>
+        </label>
+        {unreachable}
+    }
+    .into_any()
 }

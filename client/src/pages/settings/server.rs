@@ -119,7 +119,7 @@ pub(super) fn ServerSettings() -> impl IntoView {
     };
     view! {
         <form class="card form" on:submit=save>
-            <h2>{app.localized(|text| text.server)}</h2>
+            <h3>{app.localized(|text| text.server)}</h3>
             <p class="small quiet">
                 {app.localized(|text| text.server_used)} {move || app.common().colon} <b class="mono" id="server-used" data-source=move || source()>{move || used()}</b>
                 " " {move || from()}
