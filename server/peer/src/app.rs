@@ -22,7 +22,7 @@ use crate::remote_peer::RemotePeer;
 use crate::uploads::Uploads;
 
 /// Messages that were not acknowledged are sent again this long after the chat channel opened. The other side may have lost the first frames
-/// ([`crate::startup`]); it recognizes duplicates by their number.
+/// ([`crate::startup`]); it recognizes duplicates by their number. A foreign peer may not, and shows them twice.
 const RESEND_AFTER: Duration = Duration::from_secs(3);
 
 /// A peer whose connection closed may have left the room: the server has this long to say so before `disconnected` is shown.
@@ -128,7 +128,7 @@ impl PeerApp {
                 remote.open = true;
                 remote.report_closed_at = None;
                 remote.recovery.on_open();
-                remote.resend_at = Some(now + RESEND_AFTER);
+                remote.resend_at = remote.acknowledges().then_some(now + RESEND_AFTER);
                 if let Some(event) = remote.connected_event() {
                     self.output.print(&event);
                 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use shared::chat::TYPING_TIMEOUT_S;
-use shared::signaling::Peer;
+use shared::signaling::{Peer, PeerKind};
 use webrtc::peer_connection::RTCIceCandidateType;
 
 use crate::connection::CandidatePair;
@@ -79,6 +79,11 @@ impl RemotePeer {
     /// The server can carry signals to the peer.
     pub(crate) fn is_present(&self) -> bool {
         !self.peer.away && self.gone_since.is_none()
+    }
+
+    /// One of our clients, which acknowledges each message. A foreign peer may acknowledge none ([`crate::delivery`]).
+    pub(crate) fn acknowledges(&self) -> bool {
+        self.peer.kind != PeerKind::Other
     }
 
     /// The peer is typing or has stopped. True when that is a change.

@@ -105,8 +105,13 @@ async fn a_peer_with_nothing_left_to_send_exits_although_a_foreign_peer_acknowle
         ext.event("message", |event| has_text(event, "second"))
             .await;
     }
-    for (ann, _) in &mut pairs {
+    for (ann, ext) in &mut pairs {
         assert!(ann.ended().await.success());
+        ext.kill();
+        ext.ended().await;
+        let texts = ext.texts();
+        let first = texts.iter().filter(|text| text.contains("first"));
+        assert_eq!(first.count(), 1, "{texts:?}");
     }
     server.stop().await;
 }

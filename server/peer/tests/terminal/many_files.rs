@@ -7,7 +7,7 @@ use serde_json::Value;
 use testkit::{TestPeer, TestServer, repetitions, write_file};
 
 /// For a thousand files of up to 1 MB, on a machine that is busy.
-const LONG: Duration = Duration::from_secs(300);
+const LONG: Duration = Duration::from_secs(600);
 
 async fn server() -> TestServer {
     TestServer::with(&["test:"]).await

@@ -18,7 +18,7 @@ const LIBRARIES: [(&str, &str); 7] = [
     ("GIO_2_0", "gio-2.0"),
 ];
 
-/// The folder with the plugin. Two minutes of computing time, the first time.
+/// The folder with the plugin. 96 s of CPU, the first time.
 ///
 /// The crates need no headers, so that GStreamer's packages for development, half a gigabyte with all that they need, are not
 /// needed either: the libraries only get the names that a linker looks for.
