@@ -61,12 +61,11 @@ pub struct HttpRequest<'a> {
 impl HttpRequest<'_> {
     /// Sends the request at once; the future waits for the response.
     pub fn send(self) -> impl Future<Output = Result<HttpResponse, HttpError>> + use<> {
-        let started = self.start();
+        // Made at once: a promise that is rejected before anything waits for it is reported as an uncaught error.
+        let started = self.start().map(JsFuture::from);
         async move {
             let response = match started {
-                Some(promise) => JsFuture::from(promise)
-                    .await
-                    .map_err(|_| HttpError::Unreachable)?,
+                Some(response) => response.await.map_err(|_| HttpError::Unreachable)?,
                 None => return Err(HttpError::Unreachable),
             };
             read(response.unchecked_into()).await
