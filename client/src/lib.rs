@@ -16,6 +16,8 @@
 //! | selector | meaning, or values of the attribute |
 //! |---|---|
 //! | `#player[data-state]` | `stopped`, `connecting`, `playing` (a frame was shown), `unsteady`, `waiting`, `reconnecting`, `ended`, `failed` |
+//! | `#player[data-still][data-idle]` | `true`: the last frame is shown while the next one is awaited; the controls are faded |
+//! | `.last-frame`, `.audio-face` | the last frame; the name and the level of a stream without a picture |
 //! | `#video`, `#state`, `#reason` | the video, its status as text, the reason when there is one |
 //! | `#start`, `#unmute`, `#try-now`, `#watch-again`, `#try-again` | buttons over the video |
 //! | `#toggle`, `#mute`, `#volume`, `#pip`, `#fullscreen` | controls of the player |

@@ -5,7 +5,7 @@ use leptos::html;
 use leptos::prelude::*;
 
 use super::audio::AudioControl;
-use super::display_mode::{has_pip, toggle_fullscreen, toggle_pip, use_is_fullscreen};
+use super::display_mode::{has_pip, toggle_fullscreen, toggle_pip, use_is_fullscreen, use_is_pip};
 use super::icon::{Icon, icon};
 use crate::hooks::app::use_app;
 use crate::hooks::player::Player;
@@ -20,8 +20,9 @@ pub(crate) fn Controls(
     let app = use_app();
     let on = move || player.phase.with(|phase| phase.is_active());
     let full = use_is_fullscreen();
+    let pip = use_is_pip();
     let set_volume = move |event| {
-        // The step is 1: parsing a fraction would add ten kilobytes to the bundle.
+        // Whole percents: parsing a fraction would add ten kilobytes to the bundle.
         if let Ok(percent) = event_target_value(&event).parse::<u8>() {
             audio.set_volume(f64::from(percent) / 100.0, video);
         }
@@ -32,6 +33,10 @@ pub(crate) fn Controls(
         } else {
             (audio.volume() * 100.0).round() as u8
         }
+    };
+    let value_text = move || match audio.is_muted() {
+        true => app.text().muted.to_owned(),
+        false => format!("{} %", level()),
     };
     view! {
         <div class="controls">
@@ -58,8 +63,9 @@ pub(crate) fn Controls(
                 type="range"
                 min="0"
                 max="100"
-                step="1"
+                step="5"
                 aria-label=app.localized(|text| text.volume)
+                aria-valuetext=move || value_text()
                 style=move || format!("--level: {}%", level())
                 prop:value=move || level().to_string()
                 on:input=set_volume
@@ -71,6 +77,7 @@ pub(crate) fn Controls(
                     class="icon-button"
                     title=app.localized(|text| text.picture_in_picture)
                     aria-label=app.localized(|text| text.picture_in_picture)
+                    aria-pressed=move || pip.get().to_string()
                     on:click=click_handler(move || toggle_pip(video))
                 >
                     {icon(Icon::Pip)}

@@ -6,67 +6,83 @@ use leptos::task::spawn_local;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
-use crate::rtc::listener::Listener;
+use crate::hooks::window::use_window;
 
 /// True while an element of this page is in full screen.
 pub(super) fn use_is_fullscreen() -> RwSignal<bool> {
-    let full = RwSignal::new(false);
-    let listener = Listener::new(&document(), "fullscreenchange", move |_| {
-        let _ = full.try_set(document().fullscreen_element().is_some());
-    });
-    let listener = StoredValue::new_local(Some(listener));
-    on_cleanup(move || {
-        drop(listener.try_update_value(Option::take));
-    });
-    full
+    use_flag(&["fullscreenchange"], || {
+        document().fullscreen_element().is_some()
+    })
+}
+
+/// True while a video of this page is in picture in picture. It is left with the component.
+pub(super) fn use_is_pip() -> RwSignal<bool> {
+    on_cleanup(leave_pip);
+    use_flag(&["enterpictureinpicture", "leavepictureinpicture"], is_pip)
+}
+
+/// What `read` says after each of these events, which bubble up to the window.
+fn use_flag(names: &[&'static str], read: fn() -> bool) -> RwSignal<bool> {
+    let flag = RwSignal::new(read());
+    use_window(names, move |_| flag.set(read()));
+    flag
 }
 
 /// Full screen for the player with its controls; an iPhone supports it for the video element only.
 pub(super) fn toggle_fullscreen(frame: NodeRef<html::Div>, video: NodeRef<html::Video>) {
     if document().fullscreen_element().is_some() {
-        document().exit_fullscreen();
+        call(&document(), "exitFullscreen");
         return;
     }
     let Some(frame) = frame.get_untracked() else {
         return;
     };
-    if has(&frame, "requestFullscreen") {
-        let _ = frame.request_fullscreen();
-    } else if let Some(video) = video.get_untracked() {
+    if !call(&frame, "requestFullscreen")
+        && let Some(video) = video.get_untracked()
+    {
         call(&video, "webkitEnterFullscreen");
     }
 }
 
 /// Firefox has its own button, and no API.
 pub(super) fn has_pip() -> bool {
-    js_sys::Reflect::get(&document(), &"pictureInPictureEnabled".into())
-        .is_ok_and(|value| value.is_truthy())
+    property(&document(), "pictureInPictureEnabled").is_truthy()
 }
 
-/// By reflection: stable web-sys does not have it.
+fn is_pip() -> bool {
+    property(&document(), "pictureInPictureElement").is_truthy()
+}
+
+fn leave_pip() {
+    if is_pip() {
+        call(&document(), "exitPictureInPicture");
+    }
+}
+
 pub(super) fn toggle_pip(video: NodeRef<html::Video>) {
-    let document = document();
-    let inside = js_sys::Reflect::get(&document, &"pictureInPictureElement".into());
-    if inside.is_ok_and(|element| element.is_truthy()) {
-        call(&document, "exitPictureInPicture");
+    if is_pip() {
+        leave_pip();
     } else if let Some(video) = video.get_untracked().filter(|_| has_pip()) {
         call(&video, "requestPictureInPicture");
     }
 }
 
-fn has(object: &JsValue, method: &str) -> bool {
-    js_sys::Reflect::get(object, &method.into()).is_ok_and(|value| value.is_function())
+/// By reflection: stable web-sys does not have it.
+fn property(object: &JsValue, name: &str) -> JsValue {
+    js_sys::Reflect::get(object, &name.into()).unwrap_or_default()
 }
 
-/// Calls a method and ignores errors.
-fn call(object: &JsValue, method: &str) {
-    let result = js_sys::Reflect::get(object, &method.into())
-        .ok()
-        .and_then(|function| function.dyn_into::<js_sys::Function>().ok())
-        .and_then(|function| function.call0(object).ok());
+/// Calls a method that returns a promise, and ignores its rejection: the browser refuses without a click. False where the browser lacks the method.
+fn call(object: &JsValue, method: &str) -> bool {
+    let function = property(object, method);
+    let Some(function) = function.dyn_ref::<js_sys::Function>() else {
+        return false;
+    };
+    let result = function.call0(object).ok();
     if let Some(promise) = result.and_then(|result| result.dyn_into::<js_sys::Promise>().ok()) {
         spawn_local(async move {
             let _ = JsFuture::from(promise).await;
         });
     }
+    true
 }

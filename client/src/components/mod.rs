@@ -1,6 +1,7 @@
 //! Components of the pages.
 
 pub(crate) mod audio;
+pub(crate) mod audio_face;
 pub(crate) mod composer;
 pub(crate) mod controls;
 pub(crate) mod conversation;

@@ -29,6 +29,11 @@ enum OverlayKind {
     Unmute,
 }
 
+/// Over a picture that is awaited.
+pub(crate) fn spinner() -> AnyView {
+    view! { <div class="overlay"><i class="spinner large"></i></div> }.into_any()
+}
+
 #[component]
 pub(crate) fn Overlay(
     player: Player,
@@ -43,6 +48,7 @@ pub(crate) fn Overlay(
                 OverlayKind::Blocked
             }
             Phase::Playing if !player.shown.get() => OverlayKind::Busy,
+            Phase::Playing | Phase::Unsteady if player.still.get() => OverlayKind::Busy,
             Phase::Playing if audio.autoplay_muted.get() => OverlayKind::Unmute,
             Phase::Playing | Phase::Unsteady => OverlayKind::Nothing,
             Phase::Connecting | Phase::Restarting | Phase::Closed => OverlayKind::Busy,
@@ -94,7 +100,7 @@ pub(crate) fn Overlay(
     move || {
         match over.get() {
         OverlayKind::Nothing => ().into_any(),
-        OverlayKind::Busy => view! { <div class="overlay"><i class="spinner large"></i></div> }.into_any(),
+        OverlayKind::Busy => spinner(),
         OverlayKind::Start => view! {
             <div class="overlay">
                 <button id="start" class="play-button" aria-label=app.localized(|text| text.play) on:click=click_handler(move || player.start())>
@@ -125,6 +131,7 @@ pub(crate) fn Overlay(
         .into_any(),
         OverlayKind::Lost => message(
             view! {
+                <i class="spinner"></i>
                 {start_button("try-now", |text| text.try_now)}
                 {move || unreachable.get().then(|| page_link(app, "#/settings", "button plain", |app| app.common().change_server))}
             }

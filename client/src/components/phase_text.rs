@@ -1,8 +1,22 @@
 //! The phase of a player as text.
 
+use leptos::prelude::*;
+
+use crate::hooks::app::App;
+use crate::hooks::player::Player;
 use crate::i18n::error::sentence;
 use crate::i18n::{Lang, Text};
 use crate::state::session::{Failure, Phase, RetryCause};
+
+/// The status of a player, tracked.
+pub(crate) fn player_status(player: Player, app: App) -> String {
+    let text = app.text();
+    let behind = player.figures.with(|figures| figures.latency_ms);
+    player.phase.with(|phase| match phase {
+        Phase::Playing if player.shown.get() && player.still.get() => text.frame_late.to_owned(),
+        phase => status(phase, player.shown.get(), behind, player.clock.get(), text),
+    })
+}
 
 /// One line. `behind` is in milliseconds, `now` on the clock of [`Phase::Waiting`].
 pub(crate) fn status(

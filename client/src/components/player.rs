@@ -6,13 +6,14 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
 use super::audio::{AudioControl, play};
+use super::audio_face::AudioFace;
 use super::controls::Controls;
 use super::display_mode::{toggle_fullscreen, toggle_pip};
 use super::overlay::Overlay;
 use super::phase_text;
 use crate::hooks::app::use_app;
 use crate::hooks::player::Player;
-use crate::rtc::listener::Listener;
+use crate::hooks::window::use_window;
 use crate::rtc::timer::Timer;
 use crate::state::session::Phase;
 
@@ -20,17 +21,20 @@ use crate::state::session::Phase;
 const IDLE_AFTER_MS: f64 = 2_500.0;
 const VOLUME_STEP: f64 = 0.05;
 
-/// Shows `player`. `muted` starts muted whatever is saved, as an embedded player must.
+/// Shows `player`, of the stream `name`. `muted` starts muted whatever is saved, as an embedded player must.
 #[component]
 pub(crate) fn VideoPlayer(
     player: Player,
-    #[prop(into)] label: Signal<String>,
+    name: String,
+    /// The stream has no picture.
+    audio_only: Memo<bool>,
     #[prop(into)] poster: Signal<Option<String>>,
     #[prop(optional)] muted: bool,
 ) -> impl IntoView {
     let app = use_app();
     let frame = NodeRef::<html::Div>::new();
     let video = NodeRef::<html::Video>::new();
+    let last_frame = NodeRef::<html::Canvas>::new();
     let audio = AudioControl::new(app, muted);
     let idle = RwSignal::new(false);
 
@@ -39,7 +43,16 @@ pub(crate) fn VideoPlayer(
         let media = player.media.get();
         video.set_src_object(media.as_ref());
         if media.is_some() {
+            player.follow_picture(&video);
             play(video, audio);
+        }
+    });
+    // A new `srcObject` makes the video element black.
+    effect(move || {
+        if let (true, Some(video), Some(canvas)) =
+            (player.still.get(), video.get(), last_frame.get())
+        {
+            keep_frame(&video, &canvas);
         }
     });
     effect(move || {
@@ -58,24 +71,13 @@ pub(crate) fn VideoPlayer(
     };
     use_keys(player, audio, frame, video, wake);
 
-    let state = move || {
-        player.phase.with(|phase| match phase {
-            Phase::Playing if !player.shown.get() => "connecting",
-            phase => phase.as_str(),
-        })
-    };
-    let status = move || {
-        let behind = player.figures.with(|figures| figures.latency_ms);
-        player.phase.with(|phase| {
-            phase_text::status(
-                phase,
-                player.shown.get(),
-                behind,
-                player.clock.get(),
-                app.text(),
-            )
-        })
-    };
+    // Controls fade by themselves from the beginning.
+    let state = move || player.state();
+    effect(move || {
+        if state() == "playing" {
+            wake();
+        }
+    });
     // Without the delay and the countdown, which change every second: a screen reader reads each state once.
     let announced = memo(move || match player.phase.get() {
         Phase::Waiting { cause, .. } => {
@@ -83,6 +85,15 @@ pub(crate) fn VideoPlayer(
         }
         phase => phase_text::status(&phase, player.shown.get(), None, 0, app.text()),
     });
+    let spoken = name.clone();
+    let label =
+        Signal::derive(move || format!("{}{}{spoken}", app.text().player, app.common().colon));
+    let face = move || {
+        let name = name.clone();
+        audio_only
+            .get()
+            .then(|| view! { <AudioFace player name /> })
+    };
     view! {
         <div
             class="player"
@@ -92,8 +103,10 @@ pub(crate) fn VideoPlayer(
             aria-label=move || label.get()
             data-state=move || state()
             data-idle=move || idle.get().to_string()
+            data-still=move || player.still.get().to_string()
             on:pointermove=move |_| wake()
             on:pointerdown=move |_| wake()
+            on:pointerleave=move |event| idle.set(event.pointer_type() == "mouse")
             on:focusin=move |_| wake()
         >
             <video
@@ -106,6 +119,8 @@ pub(crate) fn VideoPlayer(
                 on:playing=move |_| player.shown.set(true)
                 on:dblclick=move |_| toggle_fullscreen(frame, video)
             ></video>
+            <canvas class="last-frame" node_ref=last_frame aria-hidden="true"></canvas>
+            {move || face()}
             <span class="chip state-line">
                 <i
                     class="dot"
@@ -113,7 +128,7 @@ pub(crate) fn VideoPlayer(
                     class:warn=move || matches!(state(), "unsteady" | "waiting" | "reconnecting" | "connecting")
                     class:bad=move || state() == "failed"
                 ></i>
-                <span id="state" class="tabular">{move || status()}</span>
+                <span id="state" class="tabular">{move || phase_text::player_status(player, app)}</span>
             </span>
             <span class="visually-hidden" role="status">{move || announced.get()}</span>
             <SlowNotice player />
@@ -141,9 +156,9 @@ fn use_keys(
     audio: AudioControl,
     frame: NodeRef<html::Div>,
     video: NodeRef<html::Video>,
-    wake: impl Fn() + 'static,
+    wake: impl Fn() + Copy + 'static,
 ) {
-    let listener = Listener::new(&window(), "keydown", move |event| {
+    use_window(&["keydown"], move |event| {
         let event: web_sys::KeyboardEvent = event.unchecked_into();
         if event.ctrl_key() || event.meta_key() || event.alt_key() || event.default_prevented() {
             return;
@@ -164,6 +179,8 @@ fn use_keys(
             return;
         }
         match key.as_str() {
+            // Held down, it does so once.
+            " " if event.repeat() => {}
             " " => player.toggle(),
             "m" | "M" => audio.toggle_mute(video),
             "f" | "F" => toggle_fullscreen(frame, video),
@@ -175,8 +192,19 @@ fn use_keys(
         event.prevent_default();
         wake();
     });
-    let listener = StoredValue::new_local(Some(listener));
-    on_cleanup(move || {
-        drop(listener.try_update_value(Option::take));
-    });
+}
+
+/// Draws the frame that `video` shows.
+fn keep_frame(video: &web_sys::HtmlVideoElement, canvas: &web_sys::HtmlCanvasElement) {
+    let (width, height) = (video.video_width(), video.video_height());
+    let context = canvas.get_context("2d").ok().flatten();
+    // Without a frame, the one of an earlier session stays.
+    let Some(context) = context.filter(|_| width > 0 && video.ready_state() >= 2) else {
+        return;
+    };
+    canvas.set_width(width);
+    canvas.set_height(height);
+    let context: web_sys::CanvasRenderingContext2d = context.unchecked_into();
+    // Fails only for a video without a frame.
+    let _ = context.draw_image_with_html_video_element(video, 0.0, 0.0);
 }

@@ -19,6 +19,8 @@ struct FrameRequest {
     video: HtmlVideoElement,
     closure: RefCell<Option<Closure<dyn FnMut()>>>,
     handle: Cell<Option<Handle>>,
+    /// Counts the frames, or is the time of the last one, where the screen asks.
+    presented: Cell<f64>,
 }
 
 /// Identifies the request, to cancel it.
@@ -29,16 +31,23 @@ enum Handle {
 }
 
 impl FrameCallbacks {
-    pub(crate) fn of(video: &HtmlVideoElement, mut draw: impl FnMut() + 'static) -> Self {
+    pub(crate) fn of(video: &HtmlVideoElement, draw: impl FnMut() + 'static) -> Self {
+        Self::call(video, Box::new(draw))
+    }
+
+    fn call(video: &HtmlVideoElement, mut draw: Box<dyn FnMut()>) -> Self {
         let request = Rc::new(FrameRequest {
             video: video.clone(),
             closure: RefCell::new(None),
             handle: Cell::new(None),
+            presented: Cell::new(0.0),
         });
         let weak = Rc::downgrade(&request);
         let closure = Closure::<dyn FnMut()>::new(move || {
             if let Some(request) = weak.upgrade() {
-                draw();
+                if request.is_frame() {
+                    draw();
+                }
                 request.next();
             }
         });
@@ -80,6 +89,19 @@ impl FrameRequest {
             Some(Handle::Screen(id.ok()?))
         };
         self.handle.set(by_video.or_else(by_screen));
+    }
+
+    /// Whether the video has a new frame. The screen is refreshed without one too.
+    fn is_frame(&self) -> bool {
+        if !matches!(self.handle.get(), Some(Handle::Screen(_))) {
+            return true;
+        }
+        let quality = self.call("getVideoPlaybackQuality", &JsValue::UNDEFINED);
+        let count = quality
+            .and_then(|quality| Reflect::get(&quality, &"totalVideoFrames".into()).ok())
+            .and_then(|count| count.as_f64());
+        let presented = count.unwrap_or_else(|| self.video.current_time());
+        self.presented.replace(presented) != presented
     }
 
     /// Calls a method of the element; `None` where the browser lacks it.

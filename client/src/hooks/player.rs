@@ -1,7 +1,9 @@
 //! The player of one stream: runs the effects of [`PlayerSession`] on a WHEP session, and samples its statistics.
 
 mod frame_skips;
+mod level;
 mod open_error;
+mod picture;
 mod queries;
 
 use leptos::prelude::*;
@@ -11,16 +13,18 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{MediaStream, PageTransitionEvent};
 
+use self::picture::PictureFollower;
 use self::queries::{ice_servers, kinds_of};
 use super::app::App;
 use super::report;
 use super::wake::use_wake;
+use super::window::use_window;
 use crate::http::{self, HttpError};
-use crate::rtc::listener::Listener;
 use crate::rtc::media_receiver::MediaReceiverEvent;
 use crate::rtc::timer::{Timer, now, now_ms};
 use crate::rtc::whep::WhepSession;
 use crate::state::frame_skips::FrameSkips;
+use crate::state::picture::PictureMonitor;
 use crate::state::route::encode;
 use crate::state::session::{
     OpenError, Phase, PlayerSession, RetryCause, SessionEffect, SessionEvent, StreamStatus,
@@ -39,6 +43,8 @@ pub(crate) struct Player {
     pub(crate) media: RwSignal<Option<MediaStream>, LocalStorage>,
     /// A video frame or audio of this session has been played.
     pub(crate) shown: RwSignal<bool>,
+    /// The next frame is late, or a new session is to bring it: the last one is shown.
+    pub(crate) still: RwSignal<bool>,
     /// The server skips frames, because the connection is too slow.
     pub(crate) skipping: RwSignal<bool>,
     pub(crate) figures: RwSignal<Figures>,
@@ -63,9 +69,10 @@ struct PlayerResources {
     previous_sample: Option<StatsSample>,
     stall: StallDetector,
     skips: FrameSkips,
-    /// It was active when the page was hidden.
+    monitor: PictureMonitor,
+    follower: Option<PictureFollower>,
+    /// It was to play when the page was hidden.
     resume: bool,
-    _listeners: Vec<Listener>,
 }
 
 /// Makes a player of the stream `name`, stopped.
@@ -74,6 +81,7 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
         phase: RwSignal::new(Phase::Stopped),
         media: RwSignal::new_local(None),
         shown: RwSignal::new(false),
+        still: RwSignal::new(false),
         skipping: RwSignal::new(false),
         figures: RwSignal::new(Figures::default()),
         plots: RwSignal::new(Plots::default()),
@@ -82,33 +90,21 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
         name: StoredValue::new(name),
         resources: StoredValue::new_local(PlayerResources::default()),
     };
-    let listeners = vec![
-        Listener::new(&window(), "pagehide", move |_| {
-            let active = player
+    use_window(&["pagehide", "pageshow"], move |event| {
+        let event: PageTransitionEvent = event.unchecked_into();
+        if event.type_() == "pagehide" {
+            let wanted = player
                 .phase
-                .try_with_untracked(Phase::is_active)
-                .unwrap_or(false);
+                .with_untracked(|phase| phase.is_active() || *phase == Phase::Ended);
             player
                 .resources
-                .try_update_value(|resources| resources.resume = active);
+                .update_value(|resources| resources.resume = wanted);
             player.send(SessionEvent::Stop);
-        }),
-        // A page restored from the back/forward cache plays again.
-        Listener::new(&window(), "pageshow", move |event| {
-            let restored = event.unchecked_into::<PageTransitionEvent>().persisted();
-            if restored
-                && player
-                    .resources
-                    .try_update_value(|resources| resources.resume)
-                    == Some(true)
-            {
-                player.send(SessionEvent::Start);
-            }
-        }),
-    ];
-    player
-        .resources
-        .update_value(|resources| resources._listeners = listeners);
+        } else if event.persisted() && player.resources.with_value(|resources| resources.resume) {
+            // A page restored from the back/forward cache plays again.
+            player.send(SessionEvent::Start);
+        }
+    });
     use_wake(app, Box::new(move |_| player.send(SessionEvent::TryNow)));
     let resources = player.resources;
     on_cleanup(move || {
@@ -138,6 +134,15 @@ impl Player {
         });
     }
 
+    /// The value of `data-state`, tracked.
+    pub(crate) fn state(self) -> &'static str {
+        self.phase.with(|phase| match phase {
+            Phase::Playing if !self.shown.get() => "connecting",
+            Phase::Playing if self.still.get() => "unsteady",
+            phase => phase.as_str(),
+        })
+    }
+
     /// Passes an event to the state machine and runs its effects. Does nothing after the component is unmounted.
     fn send(self, event: SessionEvent) {
         let stepped = self.resources.try_update_value(|resources| {
@@ -152,6 +157,7 @@ impl Player {
         let active = phase.is_active();
         if self.phase.with_untracked(|before| *before != phase) {
             self.set_countdown(&phase);
+            self.update_picture(&mut |monitor| monitor.on_phase(&phase));
             self.phase.set(phase);
         }
         for effect in effects {

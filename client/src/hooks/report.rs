@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use js_sys::{Map, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
+use crate::state::level::AudioEnergy;
 use crate::state::stats::{InboundStats, PairStats, StatsSample};
 
 /// Counters that the report lacks stay `None`.
@@ -59,6 +60,19 @@ pub(crate) fn read(report: &JsValue, at: f64) -> StatsSample {
     sample.bytes = sample.bytes.or(on_all_pairs);
     sample.pair = selected.map(|entry| pair(entry, &entries));
     sample
+}
+
+/// The energy of the audio, of a report on it alone or on everything.
+pub(crate) fn audio_energy(report: &JsValue) -> Option<AudioEnergy> {
+    let mut found = None;
+    let report: &Map = report.dyn_ref::<js_sys::Object>()?.unchecked_ref();
+    report.for_each(&mut |entry, _| {
+        if let Some(energy) = number(&entry, "totalAudioEnergy") {
+            let duration = number(&entry, "totalSamplesDuration").unwrap_or_default();
+            found = Some(AudioEnergy { energy, duration });
+        }
+    });
+    found
 }
 
 fn track(entry: &JsValue, entries: &HashMap<String, JsValue>) -> InboundStats {

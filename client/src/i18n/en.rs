@@ -66,6 +66,7 @@ pub const TEXT: Text = Text {
     // Player, status
     connecting: "connecting",
     waiting_for_frame: "connected, waiting for the first frame",
+    frame_late: "waiting for the next frame",
     playing: "playing",
     playing_delay: |ms| format!("playing, {ms} ms behind the server"),
     autoplay_blocked: "Press play: this browser starts a video only after a click.",
@@ -85,7 +86,7 @@ pub const TEXT: Text = Text {
     failed_refused: "the server refused the request",
     failed_browser: "browser error",
     failed_browser_text: "This browser could not open the connection. Reload the page; if that does not help, update the browser or use another one.",
-    ended_text: "The server has ended this stream.",
+    ended_text: "The server has ended this stream. Playback continues here when the stream is back.",
     too_slow: "Frames skipped: your connection is too slow for this video. Audio continues.",
 
     // Player, controls
@@ -96,6 +97,7 @@ pub const TEXT: Text = Text {
     unmute: "Unmute",
     mute: "Mute",
     volume: "Volume",
+    muted: "muted",
     fullscreen: "Full screen",
     exit_fullscreen: "Exit full screen",
     picture_in_picture: "Picture in picture",

@@ -53,6 +53,7 @@ pub struct Text {
     // Player, status
     pub connecting: &'static str,
     pub waiting_for_frame: &'static str,
+    pub frame_late: &'static str,
     pub playing: &'static str,
     pub playing_delay: fn(ms: u32) -> String,
     pub autoplay_blocked: &'static str,
@@ -83,6 +84,7 @@ pub struct Text {
     pub unmute: &'static str,
     pub mute: &'static str,
     pub volume: &'static str,
+    pub muted: &'static str,
     pub fullscreen: &'static str,
     pub exit_fullscreen: &'static str,
     pub picture_in_picture: &'static str,

@@ -60,6 +60,7 @@ pub const TEXT: Text = Text {
     // Player, status
     connecting: "正在连接",
     waiting_for_frame: "已连接，正在等待第一帧",
+    frame_late: "正在等待下一帧",
     playing: "正在播放",
     playing_delay: |ms| format!("正在播放，比服务器晚 {ms} 毫秒"),
     autoplay_blocked: "请点击播放：此浏览器只在点击后才开始播放视频。",
@@ -79,7 +80,7 @@ pub const TEXT: Text = Text {
     failed_refused: "服务器拒绝了请求",
     failed_browser: "浏览器出错",
     failed_browser_text: "此浏览器未能建立连接。请重新加载页面；如果无效，请更新浏览器或换一个浏览器。",
-    ended_text: "服务器已结束这个视频流。",
+    ended_text: "服务器已结束这个视频流。视频流恢复后会自动继续播放。",
     too_slow: "已跳过部分帧：您的网络速度不足以播放此视频。音频不受影响。",
 
     // Player, controls
@@ -90,6 +91,7 @@ pub const TEXT: Text = Text {
     unmute: "取消静音",
     mute: "静音",
     volume: "音量",
+    muted: "已静音",
     fullscreen: "全屏",
     exit_fullscreen: "退出全屏",
     picture_in_picture: "画中画",

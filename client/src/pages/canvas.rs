@@ -10,6 +10,7 @@ use web_sys::HtmlVideoElement;
 use crate::components::audio::{AudioControl, play};
 use crate::components::filters::FilterSwitches;
 use crate::components::histogram::HistogramView;
+use crate::components::overlay::spinner;
 use crate::components::phase_text;
 use crate::components::player::SlowNotice;
 use crate::components::stream_chooser::StreamChooser;
@@ -78,6 +79,7 @@ fn CanvasPlayer(name: String) -> impl IntoView {
         video.set_src_object(media.as_ref());
         if media.is_some() {
             play(video.clone(), audio);
+            player.follow_picture(&video);
             let drawn = start_drawing(video, canvas, player, drawing);
             drop(frames.try_update_value(|frames| std::mem::replace(frames, drawn)));
         }
@@ -89,24 +91,6 @@ fn CanvasPlayer(name: String) -> impl IntoView {
         }
     });
 
-    let state = move || {
-        player.phase.with(|phase| match phase {
-            Phase::Playing if !player.shown.get() => "connecting",
-            phase => phase.as_str(),
-        })
-    };
-    let line = move || {
-        player.phase.with(|phase| {
-            let behind = player.figures.with(|figures| figures.latency_ms);
-            phase_text::status(
-                phase,
-                player.shown.get(),
-                behind,
-                player.clock.get(),
-                app.text(),
-            )
-        })
-    };
     let why = move || {
         player
             .phase
@@ -122,12 +106,13 @@ fn CanvasPlayer(name: String) -> impl IntoView {
     view! {
         <div class="watch">
             <section class="column">
-                <div class="player" id="canvas-player" data-state=move || state()>
+                <div class="player" id="canvas-player" data-state=move || player.state() data-still=move || player.still.get().to_string()>
                     <canvas id="canvas" node_ref=canvas width="1280" height="720" role="img" aria-label=label></canvas>
                     <span class="chip state-line">
-                        <i class="dot" class:ok=move || state() == "playing" class:bad=move || state() == "failed"></i>
-                        <span id="state" class="tabular">{move || line()}</span>
+                        <i class="dot" class:ok=move || player.state() == "playing" class:bad=move || player.state() == "failed"></i>
+                        <span id="state" class="tabular">{move || phase_text::player_status(player, app)}</span>
                     </span>
+                    {move || player.still.get().then(spinner)}
                     <SlowNotice player />
                 </div>
                 <p class="quiet" role="status">{move || why()}</p>

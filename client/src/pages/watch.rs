@@ -16,6 +16,7 @@ use crate::hooks::share_link::stream_link;
 use crate::hooks::streams::{use_one_stream, use_streams};
 use crate::i18n::describe::tracks;
 use crate::state::route::Route;
+use crate::state::wanted::wanted_kinds;
 
 #[component]
 pub(crate) fn Watch(name: String) -> impl IntoView {
@@ -43,7 +44,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     let viewers =
         move || info.with(|info| info.as_ref().map(|info| (app.text().viewers)(info.viewers)));
     let active = move || player.phase.with(|phase| phase.is_active());
-    let label = name.clone();
+    let shown = name.clone();
     let link = name.clone();
     let heading = name.clone();
     let canvas = Route::Canvas(Some(name.clone())).to_string();
@@ -52,7 +53,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
         <main class="page" id="main">
             <div class="watch">
                 <section class="column">
-                    <VideoPlayer player label=Signal::derive(move || format!("{}{}{label}", app.text().player, app.common().colon)) poster=poster(app, info) />
+                    <VideoPlayer player name=shown audio_only=audio_only(info) poster=poster(app, info) />
                     <div>
                         <h1>{heading}</h1>
                         <Delivery tracks />
@@ -93,12 +94,7 @@ pub(crate) fn Embedded(name: String) -> impl IntoView {
     start_when_server_is_known(app, player);
     view! {
         <main class="embedded" id="main">
-            <VideoPlayer
-                player
-                label=Signal::derive(move || format!("{}{}{name}", app.text().player, app.common().colon))
-                poster=poster(app, info)
-                muted=true
-            />
+            <VideoPlayer player name audio_only=audio_only(info) poster=poster(app, info) muted=true />
         </main>
     }
 }
@@ -126,6 +122,10 @@ fn start_when_server_is_known(app: App, player: crate::hooks::player::Player) {
         }
         found
     });
+}
+
+fn audio_only(info: Memo<Option<StreamInfo>>) -> Memo<bool> {
+    memo(move || info.with(|info| info.is_some() && wanted_kinds(info.as_ref()) == ["audio"]))
 }
 
 fn poster(app: App, info: Memo<Option<StreamInfo>>) -> Signal<Option<String>> {

@@ -12,6 +12,8 @@
 //! | [`wake`] | whether the machine has slept |
 //! | [`wanted`] | which media an offer asks for |
 //! | [`stats`] | figures per second from the counters that a browser reports |
+//! | [`picture`] | whether the picture moves or its last frame stands still |
+//! | [`level`] | how loud a stream is |
 //! | [`stall`] | whether a session has stalled |
 //! | [`frame_skips`] | whether to say that the server skips frames |
 //! | [`room`] | what a room shows, as types |
@@ -34,8 +36,10 @@ pub mod event_stream;
 pub mod filter;
 pub mod frame_skips;
 pub mod join;
+pub mod level;
 pub mod links;
 pub mod people;
+pub mod picture;
 pub mod remote;
 pub mod room;
 pub mod room_name;

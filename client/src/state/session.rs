@@ -8,6 +8,8 @@
 //!                                    +-----------------------------+
 //! ```
 //!
+//! After `Ended` the server is asked, at the same back-off, until the stream is back; then a new session is opened.
+//!
 //! Times are milliseconds of a monotonic clock.
 
 use shared::api::ApiError;
@@ -46,7 +48,7 @@ pub enum Phase {
     Reconnecting {
         cause: RetryCause,
     },
-    /// The stream has ended.
+    /// The stream has ended; playback continues when it is back.
     Ended,
     /// A retry would not help.
     Failed(Failure),
@@ -258,7 +260,20 @@ impl PlayerSession {
                 ]
             }
             (Phase::Closed, SessionEvent::StreamStatus(StreamStatus::Gone)) => {
-                self.stop_in(Phase::Ended)
+                self.end(now, jitter)
+            }
+            (Phase::Ended, SessionEvent::Timer | SessionEvent::TryNow) => {
+                let timeout = SessionEffect::SetTimer(QUERY_TIMEOUT_MS);
+                vec![SessionEffect::QueryStream, timeout]
+            }
+            (Phase::Ended, SessionEvent::StreamStatus(StreamStatus::Available)) => {
+                let cause = RetryCause::Closed;
+                self.open(Phase::Reconnecting { cause })
+            }
+            (Phase::Ended, SessionEvent::StreamStatus(_)) => {
+                vec![SessionEffect::SetTimer(
+                    self.retry.on_failed(now, jitter, 0),
+                )]
             }
             (Phase::Closed, SessionEvent::StreamStatus(StreamStatus::Available)) => {
                 self.wait(RetryCause::Closed, None, now, jitter)
@@ -285,6 +300,14 @@ impl PlayerSession {
         vec![SessionEffect::Close, SessionEffect::ClearTimer]
     }
 
+    /// The stream has ended: ask from time to time whether it is back.
+    fn end(&mut self, now: u64, jitter: f64) -> Vec<SessionEffect> {
+        self.phase = Phase::Ended;
+        self.gone = 0;
+        let delay = self.retry.on_failed(now, jitter, 0);
+        vec![SessionEffect::Close, SessionEffect::SetTimer(delay)]
+    }
+
     fn open_failed(&mut self, error: OpenError, now: u64, jitter: f64) -> Vec<SessionEffect> {
         match error {
             OpenError::Unreachable => self.wait(RetryCause::Unreachable, None, now, jitter),
@@ -294,7 +317,7 @@ impl PlayerSession {
             OpenError::Gone(error) => {
                 self.gone += 1;
                 if self.gone >= MAX_GONE {
-                    self.stop_in(Phase::Ended)
+                    self.end(now, jitter)
                 } else {
                     self.wait(RetryCause::Refused(error), None, now, jitter)
                 }

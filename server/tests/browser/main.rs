@@ -22,6 +22,7 @@ mod live;
 mod many_files;
 mod odd_files;
 mod pages;
+mod player;
 mod resilience;
 mod rooms;
 mod settings;

@@ -1,5 +1,7 @@
 use super::*;
 
+mod ended;
+
 fn no() -> ApiError {
     ApiError::default()
 }
@@ -157,20 +159,6 @@ fn the_user_can_end_the_wait_or_stop() {
 }
 
 #[test]
-fn a_close_by_the_server_ends_a_stream_that_is_gone() {
-    let mut session = playing();
-    assert_eq!(
-        session.step(SessionEvent::RemoteClosed, 1_000, 0.0),
-        [
-            SessionEffect::QueryStream,
-            SessionEffect::SetTimer(QUERY_TIMEOUT_MS)
-        ]
-    );
-    session.step(SessionEvent::StreamStatus(StreamStatus::Gone), 1_050, 0.0);
-    assert_eq!(session.phase(), &Phase::Ended);
-}
-
-#[test]
 fn a_close_by_a_server_that_shuts_down_is_followed_by_a_wait() {
     let mut session = playing();
     session.step(SessionEvent::RemoteClosed, 1_000, 0.0);
@@ -186,30 +174,6 @@ fn a_close_by_a_server_that_shuts_down_is_followed_by_a_wait() {
             ..
         }
     ));
-}
-
-#[test]
-fn an_unknown_stream_fails_and_one_that_disappears_ends() {
-    let gone = || SessionEvent::OpenFailed(OpenError::Gone(no()));
-    let mut session = PlayerSession::default();
-    session.step(SessionEvent::Start, 0, 0.0);
-    session.step(gone(), 10, 0.0);
-    assert_eq!(session.phase(), &Phase::Failed(Failure::NotFound(no())));
-
-    let mut session = playing();
-    session.step(SessionEvent::Stalled, 1_000, 0.0);
-    session.step(SessionEvent::RestartFailed, 1_000, 0.0);
-    for _ in 1..MAX_GONE {
-        session.step(SessionEvent::Timer, 1_000, 0.0);
-        session.step(gone(), 1_000, 0.0);
-        assert!(
-            matches!(session.phase(), Phase::Waiting { .. }),
-            "the server may still be scanning its files"
-        );
-    }
-    session.step(SessionEvent::Timer, 1_000, 0.0);
-    session.step(gone(), 1_000, 0.0);
-    assert_eq!(session.phase(), &Phase::Ended);
 }
 
 #[test]
