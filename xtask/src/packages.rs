@@ -185,7 +185,7 @@ pub(crate) fn missing(scope: Scope) -> Option<Missing> {
         by_hand,
         // Chromium, Firefox and coturn among them take longest.
         step: Step::new("system packages", move || install(&missing)).about(match scope {
-            Scope::Run => 40,
+            Scope::Run => 25,
             Scope::Test | Scope::Ci | Scope::Full => 90,
         }),
         compiled: false,

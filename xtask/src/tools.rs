@@ -222,7 +222,7 @@ fn from_crates_io(package: &str, version: &str, features: &[&str], seconds: u64)
 
 /// The package in xtask/bindgen: wasm-bindgen without what Trunk does not ask of it; for tests with their runner.
 fn wasm_bindgen(version: &str, tests: bool) -> Missing {
-    let (package, seconds) = (["--path", "xtask/bindgen", "--force"], 15);
+    let (package, seconds) = (["--path", "xtask/bindgen", "--force"], 25);
     let (runner, features, seconds) = match tests {
         false => ("", &[][..], seconds),
         true => (
