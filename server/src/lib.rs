@@ -42,7 +42,7 @@ use crate::http::events::EventHub;
 use crate::http::ice::Ice;
 use crate::http::page::Builds;
 use crate::http::router::{App, router};
-use crate::publishing::{Keys, Publishing};
+use crate::publishing::{Keys, Limits, Publishing};
 use access::StoreError;
 use connection::Viewers;
 use connection::{Options, SetupError};
@@ -120,7 +120,10 @@ impl Server {
             keys,
             viewers.publishers().clone(),
             registry.clone(),
-            config.publish.max_publishers,
+            Limits {
+                publishers: config.publish.max_publishers,
+                grace: Duration::from_secs(config.publish.publisher_grace.into()),
+            },
         );
         let rooms = RoomRegistry::new(RoomLimits {
             rooms: config.max_rooms as usize,

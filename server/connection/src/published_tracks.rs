@@ -15,7 +15,7 @@ use media::time::MediaTime;
 use media::track::{OfferedTrack, Offering, TrackId, TrackKind};
 use shared::api::{AudioTrack, Codec, Delivery, VideoTrack};
 
-/// A track for each m-line. When a publisher changes to another codec, another track takes its place.
+/// A track for each m-line; each codec has its own. When a publisher changes to another codec, another track takes its place.
 #[derive(Debug)]
 pub(super) struct PublishedTracks {
     /// The number of m-lines that send.
@@ -24,7 +24,6 @@ pub(super) struct PublishedTracks {
     start: Option<Instant>,
     /// In the order of the m-lines.
     tracks: Vec<PublishedTrack>,
-    next: TrackId,
     /// The offering that was published is not that of the tracks any more.
     has_changed: bool,
     /// A keyframe had a profile that not every browser decodes.
@@ -61,7 +60,6 @@ impl PublishedTracks {
             lines,
             start: None,
             tracks: Vec::new(),
-            next: TrackId(0),
             has_changed: false,
             has_uncommon_profile: false,
         }
@@ -127,7 +125,7 @@ impl PublishedTracks {
         let track = PublishedTrack {
             line,
             offered: OfferedTrack {
-                id: self.next,
+                id: track_id(codec),
                 codec,
                 size: None,
                 frame_rate: None,
@@ -141,7 +139,6 @@ impl PublishedTracks {
             },
             decode_times: DecodeTimes::default(),
         };
-        self.next.0 = self.next.0.wrapping_add(1);
         self.has_changed = true;
         let index = self.tracks.partition_point(|track| track.line < line);
         self.tracks.insert(index, track);
@@ -166,6 +163,17 @@ impl PublishedTracks {
         (offering.video, offering.audio) = (video, audio);
         Some(offering)
     }
+}
+
+/// The same for each publisher of a stream: viewers go on with the next one that sends their codec.
+fn track_id(codec: Codec) -> TrackId {
+    TrackId(match codec {
+        Codec::H264 => 0,
+        Codec::Vp8 => 1,
+        Codec::Vp9 => 2,
+        Codec::Av1 => 3,
+        Codec::Opus => 4,
+    })
 }
 
 /// Every browser that decodes the codec decodes the profile of this keyframe, as far as its header tells: what files are passed through by.

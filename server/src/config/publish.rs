@@ -27,6 +27,10 @@ pub struct PublishFlags {
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     pub max_publishers: u32,
 
+    /// Seconds for which viewers of a stream stay when its publisher is gone without having said so, for example with its network.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub publisher_grace: u32,
+
     #[command(flatten)]
     pub state: StateFlag,
 }

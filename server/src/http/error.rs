@@ -41,7 +41,7 @@ pub(super) enum HttpError {
     BadPath,
     #[error("The query has to be ?stream=NAME, once, or nothing.")]
     BadQuery,
-    #[error("The query may have one ?key=KEY, and nothing else.")]
+    #[error("The query may have one ?key=KEY and one ?after=SESSION, and nothing else.")]
     BadPublishQuery,
     #[error("The body has to be {wanted}; set the Content-Type header to that.")]
     WrongType { wanted: &'static str },

@@ -21,6 +21,8 @@ use super::whep::{created, options};
 pub(super) struct PublishQuery {
     /// For devices that cannot send a header.
     key: Option<String>,
+    /// The address of a session, or its secret: that session ends, and this one takes its place.
+    after: Option<String>,
 }
 
 /// `POST /whip/{stream}`: 201 with the answer, and the session's address in `Location`.
@@ -62,9 +64,10 @@ async fn publish(
     let offer = body::text(headers, body, SDP).await?;
     let user_agent = headers.get(header::USER_AGENT);
     let user_agent = user_agent.and_then(|value| Some(value.to_str().ok()?.to_owned()));
+    let after = query.after.as_deref().map(secret_of_publisher);
     let opened = app
         .publishing
-        .open_session(grant, offer, client.0, user_agent);
+        .open_session(grant, offer, client.0, user_agent, after);
     let opened = opened.await?;
     let location = format!("/session/{PUBLISHER}{}", opened.secret);
     Ok(created(app, opened.answer, &location, &opened.etag))
@@ -73,6 +76,12 @@ async fn publish(
 /// `OPTIONS`: accepted media types, and ICE servers for the offer (RFC 9725 4.6). Names and keys do not count.
 pub(super) async fn discover(State(app): State<Arc<App>>) -> Response {
     options(&app, "POST, OPTIONS")
+}
+
+/// The secret in the address of a session.
+fn secret_of_publisher(address: &str) -> String {
+    let secret = address.rsplit('/').next().unwrap_or_default();
+    secret.strip_prefix(PUBLISHER).unwrap_or(secret).to_owned()
 }
 
 /// The token of `Authorization: Bearer` (RFC 6750 2.1).

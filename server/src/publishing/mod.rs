@@ -1,21 +1,25 @@
 //! Publishers: the streams that may be published, and who publishes to which.
+//!
+//! A stream outlives its publisher for a while: its viewers stay, and go on with the publisher that comes next.
 
 mod keys;
+mod place;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use access::stream_name::BadStreamName;
 use access::{Denial, Grant, StreamName};
 use connection::{NewSession, PublisherSession, Publishers, SessionError};
 use limits::CountedAddress;
 use media::track::Offering;
+use stream::Stream;
+use stream::publication::Publication;
 use stream::registry::Registry;
 use timeline::retention::Retention;
-use tokio::sync::watch;
 
 pub use self::keys::{KeyError, Keys};
+use self::place::{Place, Places, Published, Unavailable};
 
 /// The keys of the state folder are read again after this time.
 const RELOAD_INTERVAL: Duration = Duration::from_millis(400);
@@ -29,19 +33,20 @@ struct Inner {
     keys: Keys,
     publishers: Publishers,
     registry: Registry,
-    max_publishers: u32,
-    /// By stream. `None`: the session is being opened.
-    sessions: Mutex<HashMap<String, Option<Published>>>,
+    limits: Limits,
+    places: Places,
 }
 
-/// Who publishes to a stream.
-#[derive(Clone, Debug)]
-struct Published {
-    grant: Grant,
-    session: Arc<PublisherSession>,
-    /// Closed when the next publisher may come.
-    freed: watch::Receiver<()>,
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// At a time.
+    pub publishers: u32,
+    /// How long viewers stay when a publisher is gone without having said so.
+    pub grace: Duration,
 }
+
+/// A publisher of which nothing has come for this long is replaced by another one with its key.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// Why nobody publishes. The text is a sentence for users of the API.
 #[derive(Debug, thiserror::Error)]
@@ -82,18 +87,13 @@ pub enum PublishError {
 }
 
 impl Publishing {
-    pub fn new(
-        keys: Keys,
-        publishers: Publishers,
-        registry: Registry,
-        max_publishers: u32,
-    ) -> Self {
+    pub fn new(keys: Keys, publishers: Publishers, registry: Registry, limits: Limits) -> Self {
         Self(Arc::new(Inner {
             keys,
             publishers,
             registry,
-            max_publishers,
-            sessions: Mutex::default(),
+            limits,
+            places: Places::default(),
         }))
     }
 
@@ -107,9 +107,7 @@ impl Publishing {
 
     /// Of the publisher of a stream.
     pub fn session(&self, stream: &str) -> Option<Arc<PublisherSession>> {
-        let sessions = self.0.lock();
-        let published = sessions.get(stream)?.as_ref()?;
-        Some(Arc::clone(&published.session))
+        Some(self.0.places.get(stream)?.session)
     }
 
     /// What the holder of this key may publish to. `name`: of the stream; without it, the key names it. What is said before a key is looked at, everybody
@@ -134,32 +132,34 @@ impl Publishing {
         })
     }
 
-    /// Answers the offer of who has been granted to publish.
+    /// Answers the offer of who has been granted to publish. `after`: the secret of a session with the same key, whose place this one takes.
     pub(crate) async fn open_session(
         &self,
         grant: Grant,
         offer: String,
         address: Option<CountedAddress>,
         user_agent: Option<String>,
+        after: Option<String>,
     ) -> Result<NewSession<PublisherSession>, PublishError> {
         let this = Arc::clone(&self.0);
         // On a task of its own: a client that closes its request meanwhile leaves nothing half open.
         let opening = tokio::spawn(async move {
+            let place = this.reserve(&grant, after.as_deref()).await?;
             let agent = user_agent.as_deref();
-            this.open_session(grant, &offer, address, agent).await
+            this.open_session(place, grant, &offer, address, agent)
+                .await
         });
         opening
             .await
             .map_err(|error| SessionError::Internal(error.to_string()))?
     }
 
-    /// Ends a session, and returns when the next publisher may come.
-    pub(crate) async fn delete(&self, session: &Arc<PublisherSession>) {
-        let published = self.0.published();
-        session.delete().await;
-        let of_session = |other: &Published| Arc::ptr_eq(&other.session, session);
-        if let Some(mut published) = published.into_iter().find(of_session) {
-            while published.freed.changed().await.is_ok() {}
+    /// Ends a session, and the stream with it. Returns when the next publisher may come.
+    pub async fn delete(&self, session: &Arc<PublisherSession>) {
+        let mut published = self.0.places.all().into_iter();
+        match published.find(|other| Arc::ptr_eq(&other.session, session)) {
+            Some(published) => self.0.end(published).await,
+            None => session.delete().await,
         }
     }
 
@@ -174,10 +174,13 @@ impl Publishing {
             {
                 return;
             }
-            for Published { grant, session, .. } in self.0.published() {
-                if !self.0.keys.permits(&grant) {
-                    tracing::info!(stream = grant.stream, "its key is not valid any more");
-                    tokio::spawn(async move { session.delete().await });
+            for published in self.0.places.all() {
+                published.silence(Instant::now());
+                if !self.0.keys.permits(&published.grant) {
+                    let stream = &published.grant.stream;
+                    tracing::info!(stream, "the key of its publisher is not valid any more");
+                    let this = Arc::clone(&self.0);
+                    tokio::spawn(async move { this.end(published).await });
                 }
             }
         }
@@ -198,20 +201,15 @@ impl Inner {
 
     async fn open_session(
         self: &Arc<Self>,
+        place: Place,
         grant: Grant,
         offer: &str,
         address: Option<CountedAddress>,
         user_agent: Option<&str>,
     ) -> Result<NewSession<PublisherSession>, PublishError> {
-        let place = self.reserve(&grant.stream)?;
         let name = &grant.stream;
-        let published = self
-            .registry
-            .publish(name, Offering::default(), Retention::default());
-        let Ok(publication) = published else {
-            let name = name.parse().map_err(PublishError::BadName)?;
-            return Err(PublishError::NameOfFile(name));
-        };
+        let publication = self.publication(name)?;
+        let stream = Arc::clone(&publication.stream);
         let opened = self
             .publishers
             .open_session(offer, address, user_agent, publication)
@@ -219,71 +217,86 @@ impl Inner {
         let opened = match opened {
             Ok(opened) => opened,
             Err(error) => {
-                self.registry.unpublish(name).await;
+                if !stream.has_been_live() {
+                    self.registry.unpublish(name).await;
+                }
                 return Err(error.into());
             }
         };
         let session = Arc::clone(&opened.session);
-        place.fill(Published {
-            grant: grant.clone(),
-            session: Arc::clone(&session),
-            freed: place.freed.subscribe(),
-        });
+        place.fill(grant.clone(), Arc::clone(&session), opened.secret.clone());
         let this = Arc::clone(self);
         tokio::spawn(async move {
             session.ended().await;
-            this.registry.unpublish(&grant.stream).await;
-            drop(place);
+            this.wait_for_return(place, &grant.stream, &stream).await;
         });
         Ok(opened)
     }
 
-    /// The place of a stream's publisher, until it is dropped.
-    fn reserve(self: &Arc<Self>, stream: &str) -> Result<Place, PublishError> {
-        let mut sessions = self.lock();
-        if sessions.contains_key(stream) {
-            return Err(PublishError::AlreadyLive);
+    /// The end of a stream for its next publisher.
+    fn publication(&self, name: &str) -> Result<Publication, PublishError> {
+        let again = self
+            .registry
+            .get(name)
+            .and_then(|stream| stream.republish());
+        if let Some(again) = again {
+            return Ok(again);
         }
-        if sessions.len() >= self.max_publishers as usize {
-            return Err(PublishError::Full);
-        }
-        sessions.insert(stream.to_owned(), None);
-        Ok(Place {
-            inner: Arc::downgrade(self),
-            stream: stream.to_owned(),
-            freed: watch::channel(()).0,
+        let (offering, retention) = (Offering::default(), Retention::default());
+        let published = self.registry.publish(name, offering, retention);
+        published.or_else(|_| {
+            let name = name.parse().map_err(PublishError::BadName)?;
+            Err(PublishError::NameOfFile(name))
         })
     }
 
-    fn published(&self) -> Vec<Published> {
-        self.lock().values().flatten().cloned().collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Option<Published>>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The place of a stream's publisher. Dropping it frees the place.
-#[derive(Debug)]
-struct Place {
-    inner: Weak<Inner>,
-    stream: String,
-    freed: watch::Sender<()>,
-}
-
-impl Place {
-    fn fill(&self, published: Published) {
-        if let Some(inner) = self.inner.upgrade() {
-            inner.lock().insert(self.stream.clone(), Some(published));
+    /// The publisher is gone: the stream ends when nobody takes its place in time.
+    async fn wait_for_return(&self, place: Place, name: &str, stream: &Stream) {
+        if !stream.has_been_live() {
+            self.registry.unpublish(name).await;
+            return;
+        }
+        let absence = self.places.begin_absence(name);
+        drop(place);
+        tokio::time::sleep(self.limits.grace).await;
+        // Whoever has the place now ends the stream in its turn.
+        if let Ok(_place) = self.places.reserve(name, u32::MAX)
+            && self.places.end_absence(name, absence)
+        {
+            self.registry.unpublish(name).await;
         }
     }
-}
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(inner) = self.inner.upgrade() {
-            inner.lock().remove(&self.stream);
+    /// Ends a session, and its stream, unless another publisher is faster.
+    async fn end(&self, published: Published) {
+        let name = published.grant.stream.clone();
+        published.end().await;
+        if let Ok(_place) = self.places.reserve(&name, u32::MAX) {
+            self.registry.unpublish(&name).await;
         }
+    }
+
+    /// The place of a stream's publisher. One that has it already is ended when this one has the same key, and it is silent, or `after` names it.
+    async fn reserve(&self, grant: &Grant, after: Option<&str>) -> Result<Place, PublishError> {
+        let reserve = || self.places.reserve(&grant.stream, self.limits.publishers);
+        let published = match reserve() {
+            Ok(place) => return Ok(place),
+            Err(Unavailable::Full) => return Err(PublishError::Full),
+            Err(Unavailable::Opening) => return Err(PublishError::AlreadyLive),
+            Err(Unavailable::Taken(published)) => published,
+        };
+        let is_named = after == Some(published.secret.as_str());
+        let is_silent = published.silence(Instant::now()) >= SILENCE;
+        if published.grant.key != grant.key || !(is_named || is_silent) {
+            return Err(PublishError::AlreadyLive);
+        }
+        tracing::info!(
+            stream = grant.stream,
+            is_named,
+            "another publisher takes over"
+        );
+        published.end().await;
+        // Of two that come at once, one gets it.
+        reserve().map_err(|_| PublishError::AlreadyLive)
     }
 }

@@ -9,6 +9,7 @@ use timeline::log::Log;
 use timeline::retention::Retention;
 
 use super::appender::Appender;
+use super::lock;
 use super::registry::Registry;
 use super::shared_log::SharedLog;
 use super::stream::Stream;
@@ -26,6 +27,29 @@ pub struct Publication {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("There is a stream of this name already. Choose another name.")]
 pub struct NameTaken;
+
+impl Stream {
+    /// The end for another publisher of a published stream, once the one before is gone: what it appends follows in the same log, and viewers go on with it.
+    /// `None`: the stream is played, or has been closed.
+    pub fn republish(self: &Arc<Self>) -> Option<Publication> {
+        if self.input().is_some() {
+            return None;
+        }
+        let status = lock(&self.status);
+        let source = status.source.as_ref()?;
+        Some(Publication {
+            stream: Arc::clone(self),
+            appender: Appender::new(Arc::clone(&source.log), Arc::downgrade(self)),
+            requests: Arc::clone(&source.control),
+        })
+    }
+
+    /// Something of a publisher has come that can be watched.
+    pub fn has_been_live(&self) -> bool {
+        let offering = self.known_offering();
+        offering.is_some_and(|offering| !offering.tracks.is_empty())
+    }
+}
 
 impl Registry {
     /// Adds a live stream, which exists until [`Registry::unpublish`].

@@ -111,7 +111,7 @@ fn the_stream_offers_all_tracks_at_once() {
     assert!(publisher.audio(0).offering.is_none());
     assert!(publisher.audio(900).offering.is_none());
     let complete = publisher.video(950, SMALL).expect("a keyframe");
-    assert_eq!(ids(&complete), [(0, Codec::Opus), (1, Codec::Vp8)]);
+    assert_eq!(ids(&complete), [(4, Codec::Opus), (1, Codec::Vp8)]);
     let offering = complete.offering.expect("an offering");
     assert_eq!(offering.tracks[1].size, Some((320, 180)));
     let video = offering.video.expect("it has a video track");
@@ -127,9 +127,9 @@ fn the_stream_offers_all_tracks_at_once() {
 fn sound_alone_is_offered_after_a_second_without_pictures() {
     let mut publisher = Publisher::new(2);
     publisher.audio(0);
-    assert_eq!(ids(&publisher.audio(1000)), [(0, Codec::Opus)]);
+    assert_eq!(ids(&publisher.audio(1000)), [(4, Codec::Opus)]);
     let later = publisher.video(5000, SMALL).expect("a keyframe");
-    assert_eq!(ids(&later), [(0, Codec::Opus), (1, Codec::Vp8)]);
+    assert_eq!(ids(&later), [(4, Codec::Opus), (1, Codec::Vp8)]);
 }
 
 #[test]
@@ -144,17 +144,17 @@ fn another_size_is_offered_on_the_same_track_and_another_codec_on_another() {
             .is_none()
     );
     let larger = publisher.video(80, LARGE).expect("published");
-    assert_eq!(ids(&larger), [(0, Codec::Vp8)]);
+    assert_eq!(ids(&larger), [(1, Codec::Vp8)]);
     let offering = larger.offering.expect("an offering");
     assert_eq!(offering.tracks[0].size, Some((640, 360)));
     assert!(publisher.send(VIDEO, Codec::H264, 120, BETWEEN).is_none());
     let other = publisher
         .send(VIDEO, Codec::H264, 160, SMALL)
         .expect("a keyframe");
-    assert_eq!(ids(&other), [(1, Codec::H264)]);
-    assert_eq!((other.track, other.begins_run), (TrackId(1), None));
-    assert_eq!(publisher.tracks.line(TrackId(1)), Some(VIDEO));
-    assert_eq!(publisher.tracks.line(TrackId(0)), None);
+    assert_eq!(ids(&other), [(0, Codec::H264)]);
+    assert_eq!((other.track, other.begins_run), (TrackId(0), None));
+    assert_eq!(publisher.tracks.line(TrackId(0)), Some(VIDEO));
+    assert_eq!(publisher.tracks.line(TrackId(1)), None);
 }
 
 #[test]

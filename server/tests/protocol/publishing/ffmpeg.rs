@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use testkit::{eventually, repetitions, skip};
@@ -94,12 +95,43 @@ async fn ffmpeg_connects_each_time() {
         let session = front.publishes(STREAM).await;
         println!("{:?}", session.stats());
         drop(ffmpeg);
-        session.delete().await;
+        server.publishing.delete(&session).await;
         let limit = Duration::from_secs(30);
         eventually("the stream is unpublished", limit, || async {
             server.registry.get(STREAM).is_none()
         })
         .await;
     }
+    server.stop().await;
+}
+
+/// Killed, and started again by what supervises it, until it is let in.
+#[tokio::test(flavor = "multi_thread")]
+async fn viewers_go_on_when_ffmpeg_is_killed_and_started_again() {
+    let Some(program) = program() else {
+        return skip("imageio-ffmpeg is missing; `cargo xtask setup` installs it");
+    };
+    let server = serve().await;
+    let front = Front::direct(&server);
+    let ffmpeg = publish(program.clone(), &front, 60);
+    let first = front.publishes(STREAM).await;
+    let viewer = watch(&server).await;
+    has(&viewer, 25).await;
+    drop(ffmpeg);
+    let again = Mutex::new(publish(program.clone(), &front, 60));
+    eventually("FFmpeg is let in again", LIMIT, || async {
+        let mut again = again.lock().expect("no panic");
+        if again.0.try_wait().expect("our child").is_some() {
+            *again = publish(program.clone(), &front, 60);
+        }
+        let session = server.publishing.session(STREAM);
+        session.is_some_and(|session| !Arc::ptr_eq(&session, &first))
+    })
+    .await;
+    let before = viewer.received().frames as usize;
+    has(&viewer, before + 50).await;
+    assert_eq!(server.viewers.sessions(), 1);
+    let pictures = viewer.recorded();
+    assert_eq!(decode(&pictures), pictures.len());
     server.stop().await;
 }

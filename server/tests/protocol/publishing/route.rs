@@ -18,7 +18,7 @@ const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 const STRANGER: &str = "00000000000000000000000000000000";
 
 /// What a publisher offers that never connects.
-pub(super) fn offer(kinds: &[MediaKind]) -> String {
+fn offer(kinds: &[MediaKind]) -> String {
     let mut rtc = RtcConfig::new().build(Instant::now());
     let address = (Ipv4Addr::LOCALHOST, 9).into();
     let candidate = str0m::Candidate::host(address, "udp").expect("an address");
@@ -31,7 +31,7 @@ pub(super) fn offer(kinds: &[MediaKind]) -> String {
     offer.to_sdp_string()
 }
 
-fn post(server: &TestServer, path: &str, key: Option<&str>) -> RequestBuilder {
+pub(super) fn post(server: &TestServer, path: &str, key: Option<&str>) -> RequestBuilder {
     let request = server.http.post(server.url(path));
     let request = request
         .header("content-type", SDP)

@@ -17,6 +17,7 @@ use crate::clients::transport::{Transport, ViewerSocket};
 
 /// One publisher. Dropping it ends it without a word.
 pub(super) struct Str0mPublisher {
+    session: String,
     keyframe_requests: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
@@ -43,6 +44,27 @@ impl Str0mPublisher {
         stream: &str,
         films: [Film; 2],
     ) -> Self {
+        let publisher = Self::start(transport, key, front, stream, films).await;
+        publisher.expect("nobody else publishes")
+    }
+
+    /// `None`: somebody else publishes.
+    pub(super) async fn try_publish(
+        key: &str,
+        front: &Front,
+        stream: &str,
+        films: [Film; 2],
+    ) -> Option<Self> {
+        Self::start(Transport::Udp, key, front, stream, films).await
+    }
+
+    async fn start(
+        transport: Transport,
+        key: &str,
+        front: &Front,
+        stream: &str,
+        films: [Film; 2],
+    ) -> Option<Self> {
         let config = RtcConfig::new().clear_codecs();
         let config = config.enable_h264(true).enable_opus(true, false);
         let mut rtc = config.build(Instant::now());
@@ -64,7 +86,12 @@ impl Str0mPublisher {
             .header("content-type", "application/sdp");
         let response = request.body(offer.to_sdp_string()).send().await;
         let response = response.expect("an answer");
+        if response.status() == 409 {
+            return None;
+        }
         assert_eq!(response.status(), 201);
+        let session = response.headers()["location"].to_str().expect("a path");
+        let session = session.to_owned();
         let answer = response.text().await.expect("an answer");
         let (answer, address) = ViewerSocket::choose(&answer, transport);
         let socket = match socket {
@@ -88,10 +115,16 @@ impl Str0mPublisher {
             began: None,
             keyframe_requests: Arc::clone(&keyframe_requests),
         };
-        Self {
+        Some(Self {
+            session,
             keyframe_requests,
             task: tokio::spawn(publishing.run()),
-        }
+        })
+    }
+
+    /// The path of its session.
+    pub(super) fn session(&self) -> &str {
+        &self.session
     }
 
     pub(super) fn keyframe_requests(&self) -> u64 {

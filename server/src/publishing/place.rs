@@ -1,0 +1,149 @@
+//! Who publishes to which stream: one publisher each.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use access::Grant;
+use connection::PublisherSession;
+use tokio::sync::watch;
+
+/// The places of all streams. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Places(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// By stream. `None`: the session is being opened.
+    taken: HashMap<String, Option<Published>>,
+    /// Streams whose publisher is gone, and the number of that absence.
+    absent: HashMap<String, u64>,
+    absences: u64,
+}
+
+/// Who publishes to a stream.
+#[derive(Clone, Debug)]
+pub(super) struct Published {
+    pub(super) grant: Grant,
+    pub(super) session: Arc<PublisherSession>,
+    pub(super) secret: String,
+    received: Arc<Mutex<LastReceived>>,
+    /// Closed when the next publisher may come.
+    freed: watch::Receiver<()>,
+}
+
+/// Datagrams of a publisher, and when they were counted first.
+#[derive(Clone, Copy, Debug)]
+struct LastReceived {
+    datagrams: u64,
+    at: Instant,
+}
+
+/// Why a place cannot be had.
+#[derive(Debug)]
+pub(super) enum Unavailable {
+    /// Somebody else is connecting.
+    Opening,
+    Taken(Box<Published>),
+    Full,
+}
+
+/// The place of a stream's publisher. Dropping it frees the place.
+#[derive(Debug)]
+pub(super) struct Place {
+    places: Places,
+    stream: String,
+    freed: watch::Sender<()>,
+}
+
+impl Places {
+    pub(super) fn reserve(&self, stream: &str, limit: u32) -> Result<Place, Unavailable> {
+        let mut state = self.lock();
+        match state.taken.get(stream) {
+            Some(Some(published)) => return Err(Unavailable::Taken(Box::new(published.clone()))),
+            Some(None) => return Err(Unavailable::Opening),
+            None if state.taken.len() >= limit as usize => return Err(Unavailable::Full),
+            None => {}
+        }
+        state.taken.insert(stream.to_owned(), None);
+        Ok(Place {
+            places: self.clone(),
+            stream: stream.to_owned(),
+            freed: watch::channel(()).0,
+        })
+    }
+
+    pub(super) fn get(&self, stream: &str) -> Option<Published> {
+        self.lock().taken.get(stream)?.clone()
+    }
+
+    pub(super) fn all(&self) -> Vec<Published> {
+        self.lock().taken.values().flatten().cloned().collect()
+    }
+
+    /// Notes that the publisher of a stream is gone; returns the number of this absence.
+    pub(super) fn begin_absence(&self, stream: &str) -> u64 {
+        let mut state = self.lock();
+        state.absences += 1;
+        let number = state.absences;
+        state.absent.insert(stream.to_owned(), number);
+        number
+    }
+
+    /// Whether nobody has come since. Ends the absence.
+    pub(super) fn end_absence(&self, stream: &str, number: u64) -> bool {
+        let mut state = self.lock();
+        let lasts = state.absent.get(stream) == Some(&number);
+        if lasts {
+            state.absent.remove(stream);
+        }
+        lasts
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// `secret`: of the session.
+    pub(super) fn fill(&self, grant: Grant, session: Arc<PublisherSession>, secret: String) {
+        let published = Published {
+            grant,
+            session,
+            secret,
+            received: Arc::new(Mutex::new(LastReceived {
+                datagrams: 0,
+                at: Instant::now(),
+            })),
+            freed: self.freed.subscribe(),
+        };
+        let mut state = self.places.lock();
+        state.absent.remove(&self.stream);
+        state.taken.insert(self.stream.clone(), Some(published));
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.lock().taken.remove(&self.stream);
+    }
+}
+
+impl Published {
+    /// For how long nothing has come from it, as far as it was asked: to be asked several times a second.
+    pub(super) fn silence(&self, now: Instant) -> Duration {
+        let datagrams = self.session.stats().datagrams;
+        let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        if received.datagrams != datagrams {
+            *received = LastReceived { datagrams, at: now };
+        }
+        now.saturating_duration_since(received.at)
+    }
+
+    /// Ends the session, and returns when the next publisher may come.
+    pub(super) async fn end(mut self) {
+        self.session.delete().await;
+        while self.freed.changed().await.is_ok() {}
+    }
+}

@@ -1,0 +1,144 @@
+//! A publisher goes and another one comes: viewers stay, and go on with the connection that they have.
+
+use std::sync::{Arc, Mutex};
+
+use testkit::film::{Film, FilmRecipe};
+use testkit::{TestServer, eventually};
+
+use super::front::{Front, KEY};
+use super::route::post;
+use super::str0m_publisher::Str0mPublisher;
+use super::{LIMIT, STREAM, decode, film, has, serve, watch};
+
+/// The same with larger pictures.
+fn larger_film() -> [Film; 2] {
+    let film = FilmRecipe {
+        size: (640, 360),
+        ..FilmRecipe::default()
+    };
+    [film.make(), Film::tone(10)]
+}
+
+async fn is_gone(server: &TestServer) {
+    eventually("the stream is gone", LIMIT, || async {
+        server.registry.get(STREAM).is_none()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn viewers_go_on_when_their_publisher_is_killed_and_returns() {
+    let server = serve().await;
+    let front = Front::direct(&server);
+    let publisher = Str0mPublisher::publish(&front, STREAM, film(1)).await;
+    let first = front.publishes(STREAM).await;
+    let viewer = watch(&server).await;
+    has(&viewer, 50).await;
+    // As by a power failure: it says nothing.
+    drop(publisher);
+    let early = post(&server, "/whip/camera", Some(KEY))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(early.status(), 409);
+    assert_eq!(early.headers()["retry-after"], "2");
+    // An encoder tries again; the one before has to have been silent for two seconds.
+    let again = Mutex::new(None);
+    eventually("the publisher is let in again", LIMIT, || async {
+        let publisher = Str0mPublisher::try_publish(KEY, &front, STREAM, larger_film()).await;
+        *again.lock().expect("no panic") = publisher;
+        server
+            .publishing
+            .session(STREAM)
+            .is_some_and(|session| !Arc::ptr_eq(&session, &first))
+    })
+    .await;
+    first.ended().await;
+    let before = viewer.received().frames as usize;
+    has(&viewer, before + 100).await;
+    // One connection; and every picture of both publishers can be decoded in its order.
+    assert_eq!(server.viewers.sessions(), 1);
+    let pictures = viewer.recorded();
+    assert_eq!(decode(&pictures), pictures.len());
+    let stream = server.registry.get(STREAM).expect("it is live");
+    let size = stream.info().video.map(|video| (video.width, video.height));
+    assert_eq!(size, Some((640, 360)));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_takes_the_place_of_one_that_it_names_with_the_same_key() {
+    let other = "f".repeat(32);
+    let (own, others) = (format!("{STREAM}={KEY}"), format!("{STREAM}={other}"));
+    let arguments = ["test:", "--publish", &own, "--publish", &others];
+    let server = TestServer::with(&arguments).await;
+    let front = Front::direct(&server);
+    let publisher = Str0mPublisher::publish(&front, STREAM, film(1)).await;
+    let first = front.publishes(STREAM).await;
+    let viewer = watch(&server).await;
+    has(&viewer, 10).await;
+    let session = publisher.session();
+    let named = format!("{STREAM}?after={session}");
+    for (path, key) in [
+        ("/whip/camera", KEY),
+        ("/whip/camera?after=/session/p0", KEY),
+        (&format!("/whip/{named}"), &other),
+    ] {
+        let response = post(&server, path, Some(key)).send().await.unwrap();
+        assert_eq!(response.status(), 409, "{path}");
+    }
+    let next = Str0mPublisher::publish(&front, &named, film(1)).await;
+    tokio::time::timeout(LIMIT, first.ended())
+        .await
+        .expect("it is replaced");
+    assert_ne!(next.session(), session);
+    let before = viewer.received().frames as usize;
+    has(&viewer, before + 50).await;
+    assert_eq!(server.viewers.sessions(), 1);
+    let pictures = viewer.recorded();
+    assert_eq!(decode(&pictures), pictures.len());
+    // The one that was replaced ends nothing any more.
+    assert_eq!(server.delete(session).await.status(), 200);
+    let units = || units(&server);
+    let before = units();
+    eventually("the next one is received", LIMIT, || async {
+        units() > before + 20
+    })
+    .await;
+    server.stop().await;
+}
+
+fn units(server: &TestServer) -> u64 {
+    let session = server.publishing.session(STREAM);
+    session.expect("it publishes").stats().units
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_when_its_publisher_says_so_or_does_not_return() {
+    let own = format!("{STREAM}={KEY}");
+    let arguments = ["test:", "--publish", &own, "--publisher-grace", "1"];
+    let server = TestServer::with(&arguments).await;
+    let front = Front::direct(&server);
+    for says_so in [false, true] {
+        let publisher = Str0mPublisher::publish(&front, STREAM, film(1)).await;
+        let session = front.publishes(STREAM).await;
+        let viewer = watch(&server).await;
+        has(&viewer, 10).await;
+        if says_so {
+            assert_eq!(server.delete(publisher.session()).await.status(), 200);
+            assert!(server.registry.get(STREAM).is_none());
+        } else {
+            // Its connection is lost, which a revoked key or DELETE is not.
+            session.delete().await;
+            assert!(server.registry.get(STREAM).is_some());
+            assert_eq!(server.viewers.sessions(), 1);
+            is_gone(&server).await;
+        }
+        eventually("the viewer's session ends", LIMIT, || async {
+            server.viewers.sessions() == 0
+        })
+        .await;
+        drop((publisher, viewer));
+    }
+    server.stop().await;
+}
