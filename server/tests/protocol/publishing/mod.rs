@@ -8,6 +8,7 @@ mod path;
 mod returning;
 mod route;
 mod str0m_publisher;
+mod terminal;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -17,6 +18,7 @@ use connection::PublisherStats;
 use serde_json::Value;
 use testkit::browser::TestBrowser;
 use testkit::film::{Film, FilmRecipe, RATE};
+use testkit::site::Site;
 use testkit::{TestServer, eventually, skip};
 
 pub(crate) use self::decoded::Picture;
@@ -129,6 +131,27 @@ const PUBLISH: &str = "
     if (answer.status != 201) throw new Error(await answer.text());
     await connection.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
 ";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_origin_publishes_and_is_watched() {
+    let server = serve().await;
+    let page = "<!doctype html><title>publisher</title>".to_owned();
+    let site = Site::page(page).await;
+    let browser = TestBrowser::chromium_with_camera().await;
+    browser.open(&site.url("/")).await;
+    let publish = PUBLISH.replace("CODEC", "VP8").replace("KEY", KEY);
+    let address = format!("fetch('{}", server.url("/whip/camera"));
+    browser
+        .run(&publish.replace("fetch('/whip/camera", &address))
+        .await;
+    let front = Front::direct(&server);
+    let session = front.publishes(STREAM).await;
+    let viewer = watch(&server).await;
+    has(&viewer, 50).await;
+    let (pictures, stats) = (viewer.recorded(), session.stats());
+    assert_eq!(decode(&pictures), pictures.len(), "{stats:?}");
+    server.stop().await;
+}
 
 /// Pictures that the page has sent.
 async fn frames_sent(browser: &TestBrowser) -> f64 {
