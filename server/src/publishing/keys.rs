@@ -25,6 +25,7 @@ pub struct Keys {
 #[derive(Debug, Default)]
 struct Stored {
     version: Option<Version>,
+    /// With those of the command line.
     keys: Vec<KeyRecord>,
 }
 
@@ -45,10 +46,14 @@ impl Keys {
             let key = stream.key.as_ref()?;
             Some(KeyRecord::new(key, stream.name.clone(), None, now, None))
         });
+        let fixed: Vec<_> = fixed.collect();
         let store = flags.state.store();
         let stored = match &store {
-            Some(store) => Stored::read(store)?,
-            None => Stored::default(),
+            Some(store) => Stored::read(store, &fixed)?,
+            None => Stored {
+                version: None,
+                keys: fixed.clone(),
+            },
         };
         Ok(Self {
             declared: flags
@@ -56,21 +61,11 @@ impl Keys {
                 .iter()
                 .map(|stream| stream.name.clone())
                 .collect(),
-            fixed: fixed.collect(),
+            fixed,
             store,
             stored: Mutex::new(stored),
             failures: Mutex::default(),
         })
-    }
-
-    /// The streams that may be published: of the command line, and those that a key names.
-    pub fn declared(&self) -> Vec<StreamName> {
-        let stored = lock(&self.stored);
-        let of_keys = stored.keys.iter().map(|key| &key.stream);
-        let mut names: Vec<_> = self.declared.iter().chain(of_keys).cloned().collect();
-        names.sort_unstable();
-        names.dedup();
-        names
     }
 
     /// The streams of the command line that nobody can publish to, since no key is valid for them.
@@ -78,7 +73,7 @@ impl Keys {
         let now = SystemTime::now();
         let stored = lock(&self.stored);
         let has_key = |name: &StreamName| {
-            let mut keys = self.fixed.iter().chain(&stored.keys);
+            let mut keys = stored.keys.iter();
             keys.any(|key| key.stream == *name && !key.is_expired(now))
         };
         let names = self.declared.iter().filter(|name| !has_key(name));
@@ -130,7 +125,7 @@ impl Keys {
         if version == lock(&self.stored).version {
             return;
         }
-        match Stored::read(store) {
+        match Stored::read(store, &self.fixed) {
             Ok(stored) => {
                 tracing::info!(keys = stored.keys.len(), "the keys have changed");
                 *lock(&self.stored) = stored;
@@ -143,17 +138,22 @@ impl Keys {
     }
 
     fn decide(&self, who: Option<access::KeyHash>, stream: Option<&str>) -> Result<Grant, Denial> {
-        let mut keys = lock(&self.stored).keys.clone();
-        keys.extend_from_slice(&self.fixed);
-        decide(&keys, who, Action::Publish(stream), SystemTime::now())
+        let stored = lock(&self.stored);
+        decide(
+            &stored.keys,
+            who,
+            Action::Publish(stream),
+            SystemTime::now(),
+        )
     }
 }
 
 impl Stored {
-    fn read(store: &Store) -> Result<Self, StoreError> {
+    fn read(store: &Store, fixed: &[KeyRecord]) -> Result<Self, StoreError> {
         // First: what is written meanwhile is read again.
         let version = store.version();
-        let keys = store.read()?;
+        let mut keys = store.read()?;
+        keys.extend_from_slice(fixed);
         Ok(Self { version, keys })
     }
 }
