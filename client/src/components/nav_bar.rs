@@ -21,11 +21,9 @@ pub(crate) fn NavBar() -> impl IntoView {
             <a class="logo" href="#/" aria-label="Weir">{mark()} <span>"Weir"</span></a>
             <nav aria-label=app.localized(|text| text.main_menu)>
                 {link(Route::Gallery, |app| app.text().streams, |route| {
-                    matches!(route, Route::Gallery | Route::Watch(_))
+                    matches!(route, Route::Gallery | Route::Watch(_) | Route::Canvas(_) | Route::Embed(_))
                 })}
                 {link(Route::Rooms, |app| app.common().rooms, |route| matches!(route, Route::Rooms | Route::Room(_)))}
-                {link(Route::Canvas(None), |app| app.text().canvas, |route| matches!(route, Route::Canvas(_)))}
-                {link(Route::Embed(None), |app| app.text().embed, |route| matches!(route, Route::Embed(_)))}
                 {link(Route::Settings, |app| app.text().settings, |route| matches!(route, Route::Settings))}
             </nav>
             <div class="end">

@@ -1,5 +1,8 @@
 //! The player: a video element, its status, overlay and controls.
 
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
 use crate::hooks::derived::{effect, memo};
 use leptos::html;
 use leptos::prelude::*;
@@ -11,11 +14,13 @@ use super::controls::Controls;
 use super::display_mode::{toggle_fullscreen, toggle_pip};
 use super::overlay::Overlay;
 use super::phase_text;
+use super::reactive::click_handler;
 use crate::hooks::app::use_app;
 use crate::hooks::player::Player;
 use crate::hooks::window::use_window;
-use crate::rtc::timer::Timer;
+use crate::rtc::timer::{Timer, now_ms};
 use crate::state::session::Phase;
+use crate::state::taps::{DOUBLE_MS, Taps};
 
 /// Controls fade when the pointer has not moved for this long.
 const IDLE_AFTER_MS: f64 = 2_500.0;
@@ -78,6 +83,46 @@ pub(crate) fn VideoPlayer(
             wake();
         }
     });
+    let shows_controls = Rc::new(Cell::new(false));
+    let on_tap = {
+        let shows_controls = Rc::clone(&shows_controls);
+        let taps = Rc::new(RefCell::new(Taps::default()));
+        let alone = StoredValue::new_local(None::<Timer>);
+        move || {
+            if taps.borrow_mut().on_tap(now_ms(), shows_controls.get()) {
+                toggle_fullscreen(frame, video);
+            }
+            let taps = Rc::clone(&taps);
+            let timer = Timer::after(DOUBLE_MS as f64, move || {
+                if !taps.borrow_mut().on_timer() {
+                } else if let (true, Some(video)) = (
+                    audio.autoplay_blocked.get_untracked(),
+                    video.get_untracked(),
+                ) {
+                    play(video, audio);
+                } else {
+                    player.toggle();
+                }
+            });
+            drop(alone.try_update_value(|alone| alone.replace(timer)));
+        }
+    };
+    let on_wheel = move |event: web_sys::WheelEvent| {
+        // Elsewhere the wheel scrolls the page.
+        let target = event
+            .target()
+            .and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+        let volume = target.and_then(|target| target.closest("#volume, #mute").ok().flatten());
+        if volume.is_none() && !app.embedded && document().fullscreen_element().is_none() {
+            return;
+        }
+        event.prevent_default();
+        audio.set_volume(
+            audio.volume_untracked() - VOLUME_STEP * event.delta_y().signum(),
+            video,
+        );
+        wake();
+    };
     // Without the delay and the countdown, which change every second: a screen reader reads each state once.
     let announced = memo(move || match player.phase.get() {
         Phase::Waiting { cause, .. } => {
@@ -105,7 +150,12 @@ pub(crate) fn VideoPlayer(
             data-idle=move || idle.get().to_string()
             data-still=move || player.still.get().to_string()
             on:pointermove=move |_| wake()
-            on:pointerdown=move |_| wake()
+            on:pointerdown=move |event| {
+                let hidden = idle.get_untracked() && state() == "playing";
+                shows_controls.set(hidden && event.pointer_type() == "touch");
+                wake();
+            }
+            on:wheel=on_wheel
             on:pointerleave=move |event| idle.set(event.pointer_type() == "mouse")
             on:focusin=move |_| wake()
         >
@@ -117,7 +167,7 @@ pub(crate) fn VideoPlayer(
                 poster=move || poster.get()
                 aria-label=move || label.get()
                 on:playing=move |_| player.shown.set(true)
-                on:dblclick=move |_| toggle_fullscreen(frame, video)
+                on:click=click_handler(on_tap)
             ></video>
             <canvas class="last-frame" node_ref=last_frame aria-hidden="true"></canvas>
             {move || face()}
@@ -150,7 +200,7 @@ pub(crate) fn SlowNotice(player: Player) -> impl IntoView {
     view! { <div role="status">{sentence}</div> }
 }
 
-/// Keys of the whole page, except in fields: space, m, f, p, arrows up and down.
+/// Keys of the whole page, except in fields: space and k, m, f, p, arrows up and down.
 fn use_keys(
     player: Player,
     audio: AudioControl,
@@ -180,8 +230,8 @@ fn use_keys(
         }
         match key.as_str() {
             // Held down, it does so once.
-            " " if event.repeat() => {}
-            " " => player.toggle(),
+            " " | "k" | "K" if event.repeat() => {}
+            " " | "k" | "K" => player.toggle(),
             "m" | "M" => audio.toggle_mute(video),
             "f" | "F" => toggle_fullscreen(frame, video),
             "p" | "P" => toggle_pip(video),

@@ -101,7 +101,7 @@ pub const TEXT: Text = Text {
     fullscreen: "Full screen",
     exit_fullscreen: "Exit full screen",
     picture_in_picture: "Picture in picture",
-    keyboard_help: "Keys: space to play or stop, m to mute, up and down for the volume, f for full screen, p for picture in picture",
+    keyboard_help: "Keys: space or k to play or stop, m to mute, up and down for the volume, f for full screen, p for picture in picture",
     copy_link: "Copy link",
     open_in_canvas: "Open in canvas",
     embed_code: "Embed code",

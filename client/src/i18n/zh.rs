@@ -95,7 +95,7 @@ pub const TEXT: Text = Text {
     fullscreen: "全屏",
     exit_fullscreen: "退出全屏",
     picture_in_picture: "画中画",
-    keyboard_help: "快捷键：空格 播放或停止，m 静音，↑↓ 音量，f 全屏，p 画中画",
+    keyboard_help: "快捷键：空格或 k 播放或停止，m 静音，↑↓ 音量，f 全屏，p 画中画",
     copy_link: "复制链接",
     open_in_canvas: "在画布中打开",
     embed_code: "嵌入代码",

@@ -14,6 +14,7 @@
 //! | [`stats`] | figures per second from the counters that a browser reports |
 //! | [`picture`] | whether the picture moves or its last frame stands still |
 //! | [`level`] | how loud a stream is |
+//! | [`taps`] | what clicks and taps on the picture do |
 //! | [`stall`] | whether a session has stalled |
 //! | [`frame_skips`] | whether to say that the server skips frames |
 //! | [`room`] | what a room shows, as types |
@@ -50,6 +51,7 @@ pub mod session;
 pub mod settings;
 pub mod stall;
 pub mod stats;
+pub mod taps;
 pub mod transfers;
 pub mod wake;
 pub mod wanted;

@@ -330,3 +330,57 @@ async fn nothing_is_rejected_uncaught_while_the_server_is_away() {
         assert_eq!(rejected, serde_json::json!([]));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clicks_taps_and_the_wheel_do_what_people_expect() {
+    let browser = TestBrowser::shared_chromium().await;
+    let server = server().await;
+    watch(&browser, &server, STREAM).await;
+    video::starts(&browser).await;
+    browser.click("#video").await;
+    player_is(&browser, "stopped").await;
+    browser.press("k").await;
+    player_is(&browser, "playing").await;
+
+    let wheel = |selector: &str, delta: i32| {
+        format!(
+            "const before = document.querySelector('video').volume, wheel = new WheelEvent('wheel', {{ bubbles: true, cancelable: true, deltaY: {delta} }}); \
+             document.querySelector('{selector}').dispatchEvent(wheel); \
+             await new Promise(done => setTimeout(done)); \
+             return [Math.round((document.querySelector('video').volume - before) * 100), wheel.defaultPrevented]"
+        )
+    };
+    let turned = browser.run(&wheel("#volume", 120)).await;
+    assert_eq!(turned, serde_json::json!([-5, true]));
+    let turned = browser.run(&wheel("#video", 120)).await;
+    assert_eq!(turned, serde_json::json!([0, false]), "it scrolls the page");
+
+    // The first tap on a touch screen shows the controls.
+    controls_are(&browser, "the controls fade", 0).await;
+    let tap = "const video = document.querySelector('video'); \
+        video.dispatchEvent(new PointerEvent('pointerdown', { bubbles: true, pointerType: 'touch' })); video.click(); window.tapped = performance.now()";
+    browser.run(tap).await;
+    controls_are(&browser, "the tap shows the controls", 1).await;
+    controls_are(&browser, "they fade again, and it plays", 0).await;
+    browser.run(tap).await;
+    controls_are(&browser, "the tap shows the controls again", 1).await;
+    browser
+        .run("await new Promise(done => setTimeout(done, 400))")
+        .await;
+    browser.run(tap).await;
+    player_is(&browser, "stopped").await;
+    browser.press("k").await;
+    player_is(&browser, "playing").await;
+
+    browser.run("window.asked = 0; document.querySelector('#player').requestFullscreen = async () => { asked += 1; }").await;
+    browser
+        .run("const video = document.querySelector('video'); video.click(); video.click()")
+        .await;
+    browser
+        .until("two clicks are for full screen", "asked == 1")
+        .await;
+    browser
+        .run("await new Promise(done => setTimeout(done, 400))")
+        .await;
+    player_is(&browser, "playing").await;
+}
