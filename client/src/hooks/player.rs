@@ -261,7 +261,11 @@ impl Player {
         let closed = self.resources.try_update_value(|resources| {
             resources.generation = resources.generation.wrapping_add(1);
             resources.skips = FrameSkips::default();
-            (resources.whep.take(), resources.sampler.take())
+            (
+                resources.whep.take(),
+                resources.sampler.take(),
+                resources.follower.take(),
+            )
         });
         drop(closed);
         self.shown.set(false);

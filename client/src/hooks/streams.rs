@@ -235,6 +235,22 @@ impl Streams {
         });
     }
 
+    /// The list, while a proxy may hold back the first event.
+    fn poll_beside(self) {
+        let Some(server) = self.app.server.get_untracked().flatten() else {
+            return;
+        };
+        let request = self.inner.with_value(|inner| inner.request);
+        spawn_local(async move {
+            let answer = http::get_json::<StreamsEvent>(&server.url("api/streams")).await;
+            let waits = self.is_current(request) && !self.inner.with_value(|inner| inner.begun);
+            if let (Ok(mut list), true) = (answer, waits) {
+                list.snapshot = true;
+                self.apply(list);
+            }
+        });
+    }
+
     fn read_events(self, url: &str) {
         let last_id = self.inner.with_value(|inner| inner.last_id.clone());
         let Some((events, opened)) = EventRequest::open(url, &last_id) else {
@@ -349,6 +365,9 @@ impl Streams {
         } else if !begun && silent > FIRST_BYTES_MS {
             self.poll_only();
         } else {
+            if !begun {
+                self.poll_beside();
+            }
             self.renew_after(claims::RENEW_MS);
         }
     }
@@ -368,11 +387,11 @@ impl Streams {
         save_claims(&text);
     }
 
-    /// Another page may have given up its claim.
+    /// Another page may have given up its claim. While the server is away each attempt does: then the wait goes on.
     fn on_storage(self) {
         let waits = self
             .inner
-            .with_value(|inner| !inner.busy && !inner.polls_only);
+            .with_value(|inner| !inner.busy && !inner.polls_only && inner.retry.due() <= now_ms());
         if waits
             && self.used.get_untracked()
             && !document().hidden()

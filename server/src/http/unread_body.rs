@@ -12,17 +12,17 @@ use axum::response::Response;
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::oneshot;
 
-/// Bytes. A body that is larger breaks off.
-const MOST: u64 = 4 * 1024 * 1024;
+/// Bytes. The connection of a larger body is closed.
+const MAX_UNREAD: u64 = 4 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Reads what a handler left of the body, and drops it, before the answer is sent. Otherwise the connection is closed while the client still
 /// sends; it is reset then, and the client sees a broken connection instead of the answer (RFC 9112 9.6).
 pub(super) async fn discard(request: Request, next: Next) -> Response {
     let declared = request.body().size_hint().lower();
-    // Who expects 100 (Continue) sends nothing before it (RFC 9110 10.1.1).
+    // A client that expects 100 (Continue) sends nothing before it (RFC 9110 10.1.1).
     let waits = request.headers().contains_key(header::EXPECT);
-    if request.body().is_end_stream() || declared > MOST || waits {
+    if request.body().is_end_stream() || declared > MAX_UNREAD || waits {
         return next.run(request).await;
     }
     let (unread, mut left) = oneshot::channel();
@@ -42,7 +42,7 @@ pub(super) async fn discard(request: Request, next: Next) -> Response {
 
 async fn drain(mut body: Body) {
     let mut read = 0;
-    while read <= MOST {
+    while read <= MAX_UNREAD {
         let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
         let Some(Ok(frame)) = frame.await else { return };
         read += frame.data_ref().map_or(0, |data| data.len() as u64);
@@ -80,7 +80,7 @@ impl Drop for Returned {
         if let Some(to) = self.to.take()
             && !self.body.is_end_stream()
         {
-            // Fails where nobody waits for it.
+            // Fails if the request was dropped.
             let _ = to.send(std::mem::take(&mut self.body));
         }
     }

@@ -176,5 +176,7 @@ async fn a_server_without_events_is_polled() {
         .await;
     browser.shows("2 viewers").await;
     assert_eq!(opened.load(Ordering::SeqCst), 1);
-    assert_eq!(polls.load(Ordering::SeqCst), 3);
+    // Every five seconds, and not more often.
+    let polls = polls.load(Ordering::SeqCst);
+    assert!((3..=5).contains(&polls), "{polls}");
 }

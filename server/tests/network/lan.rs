@@ -26,7 +26,7 @@ const NOTE_ERRORS: &str = "
     document.head.append(script);
 ";
 
-/// A LAN with the server, which has the clip as `film`. `None` where namespaces cannot be made.
+/// A LAN with the server, which has the clip as `clip`. `None` where namespaces cannot be made.
 fn lan() -> Option<Namespaces> {
     let mut lan = Namespaces::build("lan", &[SERVER, ANN, LIN])?;
     lan.set(SERVER, "link add lan type bridge");
@@ -40,8 +40,8 @@ fn lan() -> Option<Namespaces> {
         lan.set(host, "link set lan up");
         lan.set(host, "route add default via 10.78.0.1");
     }
-    let film = format!("film={}", testkit::CLIP);
-    lan.serve(SERVER, &["--dist", testkit::dist(), &film]);
+    let clip = format!("clip={}", testkit::CLIP);
+    lan.serve(SERVER, &["--dist", testkit::dist(), &clip]);
     Some(lan)
 }
 
@@ -125,12 +125,12 @@ async fn over_plain_http_streams_play_and_their_links_are_copied() {
     };
     for person in people(&lan).await {
         person.go("#/").await;
-        let listed = "document.querySelector('a[href=\"#/watch/film\"]')";
+        let listed = "document.querySelector('a[href=\"#/watch/clip\"]')";
         person.until("the stream is listed", listed).await;
-        person.go("#/watch/film").await;
+        person.go("#/watch/clip").await;
         let plays = "document.querySelector('video')?.currentTime > 1";
         person.until("the video plays", plays).await;
-        person.go("#/embed/film").await;
+        person.go("#/embed/clip").await;
         person.click("main button[aria-live]").await;
         let copied = "document.querySelector('main button[aria-live]').innerText == 'Copied'";
         person.until("the code is copied", copied).await;
