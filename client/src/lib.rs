@@ -24,6 +24,7 @@
 //! | `#stop`, `#delivery`, `#viewers`, `#copy-link` | below the player |
 //! | `#statistics [data-figure]` | `bitrate`, `fps`, `round-trip`, `jitter`, `loss`, `freezes`, `codec`, `resolution`, `pair`, `jitter-buffer`, `retransmitted`, `packets-lost` |
 //! | `#streams [data-stream=NAME][data-state]` | cards: `probing`, `idle`, `running`, `failed` |
+//! | `#streams .broken [data-stream=NAME]`, `#search`, `#copy-command` | streams that cannot be played; the search; the command of an empty gallery |
 //! | `[data-state]` of `.state` | `loading`, `empty`, `error`, `no-server`, `not-found`; of `.notice` `lost`, `bad-server` |
 //! | `#canvas-player[data-state]`, `#canvas`, `#grey`, `#invert`, `#edges`, `#mirror`, `#histogram`, `#save-image`, `#render-cost` | the canvas page |
 //! | `#code-frame`, `#code-lines`, `#code-page`, `#copy-...`, `#preview`, `#open-page` | the embed page |

@@ -4,9 +4,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use shared::api::{IceConfig, IceTransportPolicy};
 
 use super::app::App;
+use super::derived::{effect, memo};
+use super::streams::use_streams;
 use crate::http;
 use crate::rtc::mesh::{IceProvider, IceSettings};
 use crate::rtc::timer::now;
@@ -39,6 +42,26 @@ pub(crate) fn ice_provider(app: App) -> IceProvider {
             }
         })
     })
+}
+
+/// What the server offers; `None` until it has answered.
+pub(crate) type Offered = RwSignal<Option<IceConfig>>;
+
+/// Asks the server, and again whenever it is back.
+pub(crate) fn use_offered(app: App) -> Offered {
+    let offered = RwSignal::new(None);
+    let streams = use_streams().value;
+    let lost = memo(move || streams.with(|list| list.error().is_some()));
+    effect(move || {
+        let server = app.server_now().filter(|_| !lost.get());
+        let Some(server) = server else { return };
+        spawn_local(async move {
+            if let Ok(config) = http::get_json(&server.url("api/ice")).await {
+                let _ = offered.try_set(Some(config));
+            }
+        });
+    });
+    offered
 }
 
 async fn fetch_config(url: &str, known: &RefCell<Option<(f64, IceConfig)>>) -> IceConfig {

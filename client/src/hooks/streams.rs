@@ -1,14 +1,16 @@
 //! The list of streams, for all parts of the page: read from `GET /api/events` while the page is visible and holds a claim ([`claims`]), else polled.
 
+mod claim_storage;
+
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::api::{StreamInfo, StreamList};
 use shared::retry::{Backoff, Retry};
 use shared::stream_events::StreamsEvent;
 
-use super::app::{App, storage};
+use self::claim_storage::{claimed, save_claims};
+use super::app::App;
 use super::derived::{effect, memo};
-use super::poll::use_poll;
 use super::wake::{Wake, use_wake};
 use super::window::use_window;
 use crate::http::events::EventRequest;
@@ -17,7 +19,6 @@ use crate::rtc::timer::{Timer, now_ms, wall_ms};
 use crate::state::claims;
 use crate::state::event_stream::EventParser;
 use crate::state::remote::RemoteData;
-use crate::state::route::encode;
 
 const POLL_MS: u64 = 5_000;
 /// A claim that another page has overwritten at the same moment is noticed after this time.
@@ -30,13 +31,13 @@ const SILENCE_MS: u64 = 20_000;
 const STABLE_MS: u64 = 3_000;
 /// Pages that wait for a claim do not all claim at once.
 const SPREAD_MS: f64 = 500.0;
-/// In the browser's local storage.
-const CLAIMED_AS: &str = "weir.events";
 
 /// A handle for components; lives as long as the page.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Streams {
     pub(crate) value: RwSignal<RemoteData<StreamList, HttpError>>,
+    /// What a person searches the gallery for, kept for the way back.
+    pub(crate) search: RwSignal<String>,
     app: App,
     /// A part of the page shows the list.
     used: RwSignal<bool>,
@@ -69,6 +70,7 @@ struct Inner {
 pub(crate) fn start(app: App) {
     let streams = Streams {
         value: RwSignal::new(RemoteData::Loading),
+        search: RwSignal::new(String::new()),
         app,
         used: RwSignal::new(false),
         inner: StoredValue::new_local(Inner {
@@ -116,13 +118,6 @@ pub(crate) fn use_streams() -> Streams {
         streams.used.set(true);
     }
     streams
-}
-
-/// The stream of a player in a frame, which polls that one alone.
-pub(crate) fn use_one_stream(app: App, name: String) -> Memo<Option<StreamInfo>> {
-    let path = format!("api/streams/{}", encode(&name));
-    let info = use_poll::<StreamInfo>(app, move || path.clone(), POLL_MS).value;
-    memo(move || info.with(|info| info.value().cloned()))
 }
 
 impl Streams {
@@ -400,13 +395,4 @@ impl Streams {
             self.run_after((js_sys::Math::random() * SPREAD_MS) as u64);
         }
     }
-}
-
-fn claimed() -> String {
-    let text = storage().and_then(|storage| storage.get_item(CLAIMED_AS).ok().flatten());
-    text.unwrap_or_default()
-}
-
-fn save_claims(text: &str) -> bool {
-    storage().is_some_and(|storage| storage.set_item(CLAIMED_AS, text).is_ok())
 }

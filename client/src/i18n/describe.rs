@@ -84,9 +84,9 @@ fn properties(video: &VideoTrack, lang: Lang) -> String {
     let size = size(video.width, video.height);
     match (video.fps, lang) {
         (Some(fps), Lang::En) => format!("{codec}, {size}, {} fps", frame_rate(fps)),
-        (Some(fps), Lang::Zh) => format!("{codec}，{size}，{} 帧/秒", frame_rate(fps)),
+        (Some(fps), Lang::Zh) => format!("{codec}、{size}、{} 帧/秒", frame_rate(fps)),
         (None, Lang::En) => format!("{codec}, {size}"),
-        (None, Lang::Zh) => format!("{codec}，{size}"),
+        (None, Lang::Zh) => format!("{codec}、{size}"),
     }
 }
 
@@ -165,7 +165,7 @@ fn video_text(video: &VideoTrack, received: Option<&str>, lang: Lang) -> TrackTe
     let source = match (generated, lang) {
         (false, _) => properties(video, lang),
         (true, Lang::En) => format!("test pattern, {}", size(video.width, video.height)),
-        (true, Lang::Zh) => format!("测试图像，{}", size(video.width, video.height)),
+        (true, Lang::Zh) => format!("测试图像、{}", size(video.width, video.height)),
     };
     TrackText {
         kind: lang.text().video,

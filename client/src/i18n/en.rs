@@ -46,8 +46,11 @@ pub const TEXT: Text = Text {
         1 => "1 stream on this server. Files added to the media folder appear here.".to_owned(),
         n => format!("{n} streams on this server. Files added to the media folder appear here."),
     },
+    streams_found: |found, all| format!("{found} of {all} streams"),
+    search: "Search streams",
+    broken: "Cannot be played",
     no_streams: "No streams yet",
-    no_streams_text: "The server is running, but has no streams. Put a video file into its media folder, or start it with the name of a file. The stream appears here automatically.",
+    no_streams_text: "The server is running, but has no streams. Put a video into its media folder, or start it with a folder of videos. They appear here by themselves.",
     viewers: |count| match count {
         0 => "No viewers".to_owned(),
         1 => "1 viewer".to_owned(),

@@ -38,6 +38,11 @@ pub struct Text {
     pub loading_streams: &'static str,
     pub stream_count: fn(count: usize) -> String,
     pub no_streams: &'static str,
+    /// Those that are found, of all.
+    pub streams_found: fn(usize, usize) -> String,
+    pub search: &'static str,
+    /// Heading of the streams that cannot be played.
+    pub broken: &'static str,
     pub no_streams_text: &'static str,
     pub viewers: fn(count: u32) -> String,
     pub live: &'static str,

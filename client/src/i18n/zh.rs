@@ -41,8 +41,11 @@ pub const TEXT: Text = Text {
     stream_count: |count| {
         format!("此服务器上有 {count} 个视频流。放入媒体文件夹的文件会显示在这里。")
     },
+    streams_found: |found, all| format!("{all} 个视频流中的 {found} 个"),
+    search: "搜索视频流",
+    broken: "无法播放",
     no_streams: "还没有视频流",
-    no_streams_text: "服务器正在运行，但没有视频流。请把视频文件放进它的媒体文件夹，或在启动时指定文件，视频流会自动显示在这里。",
+    no_streams_text: "服务器正在运行，但没有视频流。请把视频放进它的媒体文件夹，或在启动时指定视频文件夹，视频流会自动显示在这里。",
     viewers: |count| match count {
         0 => "无人观看".to_owned(),
         n => format!("{n} 人正在观看"),

@@ -4,31 +4,37 @@ use crate::hooks::derived::memo;
 use leptos::prelude::*;
 use shared::api::{StreamInfo, StreamState};
 
+use crate::components::copy_button::CopyButton;
 use crate::components::icon::mark;
 use crate::components::load_status::{LoadError, Loading, NoServer, StaleNotice};
-use crate::components::reactive::{click_handler, keyed_list};
+use crate::components::reactive::{keyed_list, no_view, reactive_text, reactive_view};
 use crate::hooks::app::{App, use_app, use_title};
 use crate::hooks::streams::{Streams, use_streams};
 use crate::i18n::describe::chips;
 use crate::i18n::error::code_sentence;
 use crate::i18n::format::duration;
+use crate::state::gallery::{GalleryOrder, SEARCH_FROM};
 use crate::state::remote::RemoteData;
 use crate::state::route::Route;
+
+/// Starts a server with a folder of videos (README).
+const COMMAND: &str = "cargo xtask run -- ~/Videos";
+
+/// The layout of the page, so that a change of one stream does not render the whole page again.
+#[derive(Clone, PartialEq)]
+enum Layout {
+    NoServer,
+    Loading,
+    Failed(crate::http::HttpError),
+    Empty,
+    Streams,
+}
 
 #[component]
 pub(crate) fn Gallery() -> impl IntoView {
     let app = use_app();
     use_title(String::new);
     let list = use_streams();
-    // The layout of the page, so that a change of one stream does not render the whole page again.
-    #[derive(Clone, PartialEq)]
-    enum Layout {
-        NoServer,
-        Loading,
-        Failed(crate::http::HttpError),
-        Empty,
-        Streams,
-    }
     let layout = memo(move || {
         if matches!(app.server.get(), Some(None)) {
             return Layout::NoServer;
@@ -42,67 +48,122 @@ pub(crate) fn Gallery() -> impl IntoView {
             RemoteData::Ready(_) | RemoteData::Stale(..) => Layout::Streams,
         })
     });
-    let count = move || {
+    let count = memo(move || {
         list.value
             .with(|list| list.value().map_or(0, |list| list.streams.len()))
-    };
+    });
     let lost = memo(move || {
         list.value
             .with(|list| matches!(list, RemoteData::Stale(..)))
     });
-    let streams = move || {
+    let order = memo(move || {
+        let search = list.search.get();
         list.value.with(|list| {
             list.value()
-                .map(|list| {
-                    list.streams
-                        .iter()
-                        .map(|stream| stream.name.clone())
-                        .collect()
-                })
+                .map(|list| GalleryOrder::new(&list.streams, &search))
                 .unwrap_or_default()
         })
-    };
+    });
+    let summary = reactive_text(move || {
+        let found = order.with(|order| order.playable.len() + order.broken.len());
+        match (layout.get() == Layout::Streams, found == count.get()) {
+            (false, _) => String::new(),
+            (true, true) => (app.text().stream_count)(found),
+            (true, false) => (app.text().streams_found)(found, count.get()),
+        }
+    });
+    let search = reactive_view(move || match count.get() >= SEARCH_FROM {
+        true => search_field(app, list),
+        false => no_view(),
+    });
+    let stale = reactive_view(move || match lost.get() {
+        true => view! { <StaleNotice /> }.into_any(),
+        false => no_view(),
+    });
     view! {
         <main class="page" id="main">
-            <div>
-                <h1>{app.localized(|text| text.streams)}</h1>
-                <Show when=move || layout.get() == Layout::Streams>
-                    <p class="quiet small">
-                        {move || (app.text().stream_count)(count())}
-                    </p>
-                </Show>
+            <div class="row between">
+                <div class="grow">
+                    <h1>{app.localized(|text| text.streams)}</h1>
+                    <p class="quiet small" role="status">{summary}</p>
+                </div>
+                {search}
             </div>
-            <Show when=move || lost.get()>
-                <StaleNotice />
-            </Show>
+            {stale}
             {move || match layout.get() {
                 Layout::NoServer => view! { <NoServer /> }.into_any(),
                 Layout::Loading => view! { <Loading /> }.into_any(),
                 Layout::Failed(error) => view! { <LoadError error retry=move |()| list.reload() /> }.into_any(),
-                Layout::Empty => view! { <Empty again=move |()| list.refresh() /> }.into_any(),
-                Layout::Streams => view! {
-                    <ul class="gallery" id="streams">
-                        {keyed_list(streams, move |name| view! { <li><Card name list /></li> }.into_any())}
-                    </ul>
-                }
-                .into_any(),
+                Layout::Empty => empty(app),
+                Layout::Streams => groups(app, list, order),
             }}
         </main>
     }
 }
 
-#[component]
-fn Empty(#[prop(into)] again: Callback<()>) -> impl IntoView {
-    let app = use_app();
+fn search_field(app: App, list: Streams) -> AnyView {
+    view! {
+        <input
+            id="search"
+            class="field"
+            type="search"
+            autocomplete="off"
+            placeholder=app.text().search
+            aria-label=app.text().search
+            prop:value=list.search
+            on:input=move |event| list.search.set(event_target_value(&event))
+        />
+    }
+    .into_any()
+}
+
+/// What can be watched, then what cannot.
+fn groups(app: App, list: Streams, order: Memo<GalleryOrder>) -> AnyView {
+    let playable = move || order.with(|order| order.playable.clone());
+    let broken = move || order.with(|order| order.broken.clone());
+    view! {
+        <div id="streams" class="column">
+            <ul class="gallery">{keyed_list(playable, move |name| view! { <li><Card name list /></li> }.into_any())}</ul>
+            <h2>{reactive_text(move || app.text().broken.to_owned())}</h2>
+            <ul class="broken quiet small">{keyed_list(broken, move |name| broken_line(app, list, name))}</ul>
+        </div>
+    }
+    .into_any()
+}
+
+fn empty(app: App) -> AnyView {
     view! {
         <section class="state card" data-state="empty">
             <h2>{app.localized(|text| text.no_streams)}</h2>
             <p class="quiet">{app.localized(|text| text.no_streams_text)}</p>
             <div class="row">
-                <button class="button" on:click=click_handler(move || again.run(()))>{app.localized(|text| text.try_again)}</button>
+                <code class="command mono">{COMMAND}</code>
+                <CopyButton
+                    id="copy-command"
+                    text=Signal::derive(|| COMMAND.to_owned())
+                    label=Signal::derive(move || app.text().copy)
+                />
             </div>
         </section>
     }
+    .into_any()
+}
+
+/// A file that cannot be played, and why.
+fn broken_line(app: App, list: Streams, name: String) -> AnyView {
+    let info = list.stream(name.clone());
+    let reason = reactive_text(move || {
+        info.with(|info| match info.as_ref().map(|info| &info.state) {
+            Some(StreamState::Failed { code, .. }) => {
+                code_sentence(*code, app.lang.get()).to_owned()
+            }
+            _ => String::new(),
+        })
+    });
+    let address = Route::Watch(name.clone()).to_string();
+    let shown = name.clone();
+    view! { <li data-stream=name data-state="failed"><a href=address>{shown}</a> " " {reason}</li> }
+        .into_any()
 }
 
 /// One stream. It reads its properties from the list, so the card stays while they change.
@@ -112,20 +173,30 @@ fn Card(name: String, list: Streams) -> impl IntoView {
     let info = list.stream(name.clone());
     let address = Route::Watch(name.clone()).to_string();
     let title = name.clone();
+    let chip = reactive_text(move || {
+        info.with(|info| {
+            info.as_ref()
+                .map(|info| length(info, app))
+                .unwrap_or_default()
+        })
+    });
+    let described = reactive_view(move || match info.get() {
+        Some(info) => description(&info, app),
+        None => no_view(),
+    });
     view! {
-        <a class="card stream" href=address data-stream=name.clone() data-state=move || info.with(|info| state_name(info.as_ref()))>
+        <a class="card stream" href=address title=name.clone() data-stream=name.clone() data-state=move || info.with(|info| state_name(info.as_ref()))>
             <div class="poster">
                 <Poster info />
-                <span class="chip">{move || info.with(|info| info.as_ref().map(|info| length(info, app)))}</span>
+                <span class="chip">{chip}</span>
             </div>
             <div class="text">
                 <h2>{title}</h2>
-                {move || info.get().map(|info| description(&info, app))}
+                {described}
             </div>
         </a>
     }
 }
-
 /// The poster of the server, or the logo when there is none or it does not load.
 #[component]
 fn Poster(info: Memo<Option<StreamInfo>>) -> impl IntoView {
@@ -165,10 +236,6 @@ fn length(info: &StreamInfo, app: App) -> String {
 
 fn description(info: &StreamInfo, app: App) -> AnyView {
     let text = app.text();
-    if let StreamState::Failed { code, .. } = &info.state {
-        return view! { <p class="small bad">{code_sentence(*code, app.lang.get())}</p> }
-            .into_any();
-    }
     let chips = chips(info, text, app.lang.get());
     let watching = (text.viewers)(info.viewers);
     view! {

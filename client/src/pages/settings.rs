@@ -4,19 +4,18 @@ mod ice;
 mod server;
 
 use leptos::prelude::*;
-use shared::api::IceConfig;
 
 use self::ice::{ice_settings, relay_only};
 use self::server::ServerSettings;
 use crate::hooks::app::{App, use_app, use_title};
-use crate::hooks::poll::{Poll, use_poll};
+use crate::hooks::ice::{Offered, use_offered};
 use crate::i18n::Lang;
 
 #[component]
 pub(crate) fn Settings() -> impl IntoView {
     let app = use_app();
     use_title(move || app.text().settings.to_owned());
-    let offered = use_poll::<IceConfig>(app, || "api/ice".to_owned(), 60_000);
+    let offered = use_offered(app);
     view! {
         <main class="page narrow" id="main">
             <h1>{app.localized(|text| text.settings)}</h1>
@@ -36,7 +35,7 @@ pub(crate) fn Settings() -> impl IntoView {
     }
 }
 
-fn room_settings(app: App, offered: Poll<IceConfig>) -> AnyView {
+fn room_settings(app: App, offered: Offered) -> AnyView {
     let name = move || {
         app.settings
             .with(|settings| settings.name.clone().unwrap_or_default())

@@ -11,9 +11,10 @@ use crate::components::player::VideoPlayer;
 use crate::components::statistics::Statistics;
 use crate::components::stream_chooser::StreamChooser;
 use crate::hooks::app::{App, use_app, use_title};
+use crate::hooks::one_stream::use_one_stream;
 use crate::hooks::player::use_player;
 use crate::hooks::share_link::stream_link;
-use crate::hooks::streams::{use_one_stream, use_streams};
+use crate::hooks::streams::use_streams;
 use crate::i18n::describe::tracks;
 use crate::state::route::Route;
 use crate::state::wanted::wanted_kinds;
@@ -89,8 +90,8 @@ pub(crate) fn Embedded(name: String) -> impl IntoView {
     let app = use_app();
     let title = name.clone();
     use_title(move || title.clone());
-    let info = use_one_stream(app, name.clone());
     let player = use_player(app, name.clone());
+    let info = use_one_stream(app, name.clone(), player.shown);
     start_when_server_is_known(app, player);
     view! {
         <main class="embedded" id="main">

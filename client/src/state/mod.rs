@@ -8,6 +8,7 @@
 //! | [`session`] | when a player connects, restarts ICE, waits and gives up |
 //! | [`event_stream`] | the events in the bytes of `GET /api/events` |
 //! | [`claims`] | which pages of a browser read events, and which poll |
+//! | [`gallery`] | the order of the gallery |
 //! | [`remote`] | what is shown of a response that is polled |
 //! | [`wake`] | whether the machine has slept |
 //! | [`wanted`] | which media an offer asks for |
@@ -36,6 +37,7 @@ pub mod decimal;
 pub mod event_stream;
 pub mod filter;
 pub mod frame_skips;
+pub mod gallery;
 pub mod join;
 pub mod level;
 pub mod links;

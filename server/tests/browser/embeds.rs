@@ -88,6 +88,27 @@ async fn embed_html_plays_the_first_stream_that_its_server_gets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_player_in_a_small_frame_says_that_a_server_is_empty_without_scrolling() {
+    let browser = TestBrowser::shared_chromium().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let empty = folder.path().to_str().expect("a path in UTF-8");
+    let server = TestServer::with(&[empty, "--dist", dist()]).await;
+    for (language, text) in [("en", "no stream to embed"), ("zh-CN", "嵌入")] {
+        let appearance = Appearance {
+            language,
+            ..Appearance::default()
+        };
+        browser.set_appearance(appearance).await;
+        let _site = open_small(&browser, &server.url("/?embed=1")).await;
+        says_in_full(&browser, text).await;
+        let scrolls = "return [...document.querySelectorAll('html, body, .state')].some(one => one.scrollHeight > one.clientHeight)";
+        assert_eq!(browser.run(scrolls).await, false, "{language}");
+        browser.screenshot(&format!("embed-empty-{language}")).await;
+    }
+    browser.set_appearance(Appearance::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_player_in_a_frame_plays_without_a_stream_and_leads_on_from_one_that_is_not_there() {
     let browser = TestBrowser::shared_chromium().await;
     browser.set_appearance(Appearance::default()).await;

@@ -16,6 +16,7 @@ mod file_transfer;
 mod files_of_the_page;
 mod foreign;
 mod frame_skips;
+mod gallery;
 mod interop;
 mod levels;
 mod live;

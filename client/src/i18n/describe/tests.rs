@@ -83,7 +83,7 @@ fn the_delivery_of_each_track_is_described_with_its_reasons() {
     assert_eq!(
         said(None, Lang::Zh),
         [
-            ["视频: H.264 Main，1280×720，25 帧/秒", "原样传送", ""],
+            ["视频: H.264 Main、1280×720、25 帧/秒", "原样传送", ""],
             [
                 "音频: AAC 5.1 声道",
                 "重新编码为 Opus 立体声",

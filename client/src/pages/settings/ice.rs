@@ -1,14 +1,13 @@
 //! ICE servers and relays, of the settings.
 
 use leptos::prelude::*;
-use shared::api::IceConfig;
 
 use crate::components::reactive::{no_view, reactive_text, reactive_view};
 use crate::hooks::app::App;
-use crate::hooks::poll::Poll;
+use crate::hooks::ice::Offered;
 use crate::state::settings::{format_ice, parse_ice};
 
-pub(super) fn ice_settings(app: App, offered: Poll<IceConfig>) -> AnyView {
+pub(super) fn ice_settings(app: App, offered: Offered) -> AnyView {
     let typed = RwSignal::new(
         app.settings
             .with_untracked(|settings| format_ice(&settings.ice_servers)),
@@ -74,21 +73,17 @@ pub(super) fn ice_settings(app: App, offered: Poll<IceConfig>) -> AnyView {
 }
 
 /// The saved ICE servers when there are any, else those of the server: whether they are saved, and their URLs.
-fn in_use(app: App, offered: Poll<IceConfig>) -> Option<(bool, Vec<String>)> {
+fn in_use(app: App, offered: Offered) -> Option<(bool, Vec<String>)> {
     let own = app.settings.with(|settings| settings.ice_servers.clone());
     let has_own = !own.is_empty();
-    let from_server = || {
-        offered
-            .value
-            .with(|offered| Some(offered.value()?.ice_servers.clone()))
-    };
+    let from_server = || offered.with(|offered| Some(offered.as_ref()?.ice_servers.clone()));
     let servers = if has_own { Some(own) } else { from_server() };
     let urls = servers?.into_iter().flat_map(|server| server.urls);
     Some((has_own, urls.collect()))
 }
 
 /// The choice to hide this machine's addresses from other peers.
-pub(super) fn relay_only(app: App, offered: Poll<IceConfig>) -> AnyView {
+pub(super) fn relay_only(app: App, offered: Offered) -> AnyView {
     let chosen = move || app.settings.with(|settings| settings.relay_only);
     let unreachable = reactive_view(move || {
         let urls = in_use(app, offered);
