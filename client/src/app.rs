@@ -41,7 +41,7 @@ fn Root() -> impl IntoView {
         return player.into_any();
     }
     view! {
-        <a class="skip" href="#main" on:click=skip>{app.localized(|text| text.skip_to_content)}</a>
+        <a class="skip" href="#main" on:click=skip>{app.language.localized(|text| text.skip_to_content)}</a>
         <NavBar />
         {bad_server_notice(app)}
         {move || match route.get() {

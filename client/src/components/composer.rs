@@ -11,7 +11,7 @@ use web_sys::{
 
 use super::conversation::ReadPosition;
 use super::reactive::{click_handler, no_view, reactive_text, reactive_view, room_text};
-use crate::hooks::app::App;
+use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
 use crate::hooks::window::use_window;
 use crate::i18n::format::bytes;
@@ -19,7 +19,11 @@ use crate::i18n::format::bytes;
 /// `keyCode` of a key that an input method handles (UI Events, legacy keyCode).
 const INPUT_METHOD_KEY: u32 = 229;
 
-pub(crate) fn composer(app: App, room: RoomHandle, read_position: ReadPosition) -> AnyView {
+pub(crate) fn composer(
+    language: Language,
+    room: RoomHandle,
+    read_position: ReadPosition,
+) -> AnyView {
     let field = NodeRef::<html::Textarea>::new();
     let file_input = NodeRef::<html::Input>::new();
     let too_long = RwSignal::new(None::<usize>);
@@ -70,7 +74,7 @@ pub(crate) fn composer(app: App, room: RoomHandle, read_position: ReadPosition) 
     let warning = reactive_view(move || {
         match too_long.get() {
         Some(length) => view! {
-            <p class="bad small length-warning" role="alert">{reactive_text(move || (app.room().text_limit)(&bytes(length as u64)))}</p>
+            <p class="bad small length-warning" role="alert">{reactive_text(move || (language.room().text_limit)(&bytes(length as u64)))}</p>
         }
         .into_any(),
         None => no_view(),
@@ -85,7 +89,7 @@ pub(crate) fn composer(app: App, room: RoomHandle, read_position: ReadPosition) 
         {warning}
         <form class="compose" on:submit=submit>
             <input type="file" multiple hidden node_ref=file_input id="file-input" on:change=pick />
-            <button type="button" class="button plain square" id="attach" aria-label=room_text(app, |text| text.attach_files) title=room_text(app, |text| text.attach_files) on:click=attach>
+            <button type="button" class="button plain square" id="attach" aria-label=room_text(language, |text| text.attach_files) title=room_text(language, |text| text.attach_files) on:click=attach>
                 "+"
             </button>
             <textarea
@@ -93,13 +97,13 @@ pub(crate) fn composer(app: App, room: RoomHandle, read_position: ReadPosition) 
                 class="field"
                 rows="1"
                 autocomplete="off"
-                aria-label=room_text(app, |text| text.write_message)
-                placeholder=room_text(app, |text| text.write_message)
+                aria-label=room_text(language, |text| text.write_message)
+                placeholder=room_text(language, |text| text.write_message)
                 node_ref=field
                 on:input=move |_| written()
                 on:keydown=key
             ></textarea>
-            <button type="submit" class="button" id="send" disabled=move || too_long.get().is_some()>{room_text(app, |text| text.send)}</button>
+            <button type="submit" class="button" id="send" disabled=move || too_long.get().is_some()>{room_text(language, |text| text.send)}</button>
         </form>
     }
     .into_any()

@@ -1,13 +1,13 @@
 //! The row of controls on the player.
 
 use super::reactive::click_handler;
+use crate::hooks::language::use_language;
 use leptos::html;
 use leptos::prelude::*;
 
 use super::audio::AudioControl;
 use super::display_mode::{has_pip, toggle_fullscreen, toggle_pip, use_is_fullscreen, use_is_pip};
 use super::icon::{Icon, icon};
-use crate::hooks::app::use_app;
 use crate::hooks::player::Player;
 
 #[component]
@@ -17,7 +17,7 @@ pub(crate) fn Controls(
     frame: NodeRef<html::Div>,
     video: NodeRef<html::Video>,
 ) -> impl IntoView {
-    let app = use_app();
+    let language = use_language();
     let on = move || player.phase.with(|phase| phase.is_active());
     let full = use_is_fullscreen();
     let pip = use_is_pip();
@@ -35,7 +35,7 @@ pub(crate) fn Controls(
         }
     };
     let value_text = move || match audio.is_muted() {
-        true => app.text().muted.to_owned(),
+        true => language.text().muted.to_owned(),
         false => format!("{} %", level()),
     };
     view! {
@@ -43,8 +43,8 @@ pub(crate) fn Controls(
             <button
                 id="toggle"
                 class="icon-button"
-                title=move || if on() { app.text().stop } else { app.text().play }
-                aria-label=move || if on() { app.text().stop } else { app.text().play }
+                title=move || if on() { language.text().stop } else { language.text().play }
+                aria-label=move || if on() { language.text().stop } else { language.text().play }
                 on:click=click_handler(move || if on() { player.stop() } else { player.start() })
             >
                 {move || icon(if on() { Icon::Stop } else { Icon::Play })}
@@ -52,8 +52,8 @@ pub(crate) fn Controls(
             <button
                 id="mute"
                 class="icon-button"
-                title=move || if audio.is_muted() { app.text().unmute } else { app.text().mute }
-                aria-label=move || if audio.is_muted() { app.text().unmute } else { app.text().mute }
+                title=move || if audio.is_muted() { language.text().unmute } else { language.text().mute }
+                aria-label=move || if audio.is_muted() { language.text().unmute } else { language.text().mute }
                 on:click=click_handler(move || audio.toggle_mute(video))
             >
                 {move || icon(if audio.is_muted() { Icon::SpeakerOff } else { Icon::SpeakerOn })}
@@ -64,7 +64,7 @@ pub(crate) fn Controls(
                 min="0"
                 max="100"
                 step="5"
-                aria-label=app.localized(|text| text.volume)
+                aria-label=language.localized(|text| text.volume)
                 aria-valuetext=move || value_text()
                 style=move || format!("--level: {}%", level())
                 prop:value=move || level().to_string()
@@ -75,8 +75,8 @@ pub(crate) fn Controls(
                 <button
                     id="pip"
                     class="icon-button"
-                    title=app.localized(|text| text.picture_in_picture)
-                    aria-label=app.localized(|text| text.picture_in_picture)
+                    title=language.localized(|text| text.picture_in_picture)
+                    aria-label=language.localized(|text| text.picture_in_picture)
                     aria-pressed=move || pip.get().to_string()
                     on:click=click_handler(move || toggle_pip(video))
                 >
@@ -86,8 +86,8 @@ pub(crate) fn Controls(
             <button
                 id="fullscreen"
                 class="icon-button"
-                title=move || if full.get() { app.text().exit_fullscreen } else { app.text().fullscreen }
-                aria-label=move || if full.get() { app.text().exit_fullscreen } else { app.text().fullscreen }
+                title=move || if full.get() { language.text().exit_fullscreen } else { language.text().fullscreen }
+                aria-label=move || if full.get() { language.text().exit_fullscreen } else { language.text().fullscreen }
                 on:click=click_handler(move || toggle_fullscreen(frame, video))
             >
                 {move || icon(if full.get() { Icon::ExitFullscreen } else { Icon::Fullscreen })}

@@ -11,7 +11,7 @@ use wasm_bindgen::JsValue;
 use super::files::file;
 use super::people::avatar;
 use super::reactive::{button, localized_list, no_view, reactive_text, reactive_view, room_text};
-use crate::hooks::app::App;
+use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
 use crate::i18n::format::time_of_day;
 use crate::i18n::room::Room as Text;
@@ -92,7 +92,7 @@ fn local(at: u64) -> u64 {
 }
 
 pub(crate) fn message_log(
-    app: App,
+    language: Language,
     room: RoomHandle,
     read_position: ReadPosition,
     end: AnyView,
@@ -120,7 +120,7 @@ pub(crate) fn message_log(
     };
     let show = move |id: String| {
         let row = room.notes.with_untracked(|notes| Row::from_id(&id, notes));
-        row.map_or_else(no_view, |row| row_view(app, room, row))
+        row.map_or_else(no_view, |row| row_view(language, room, row))
     };
     let new_messages = reactive_view(move || {
         let has_unread = !read_position.at_end.get()
@@ -131,7 +131,7 @@ pub(crate) fn message_log(
             button(
                 "button new-messages",
                 "new-messages",
-                room_text(app, |text| text.new_messages),
+                room_text(language, |text| text.new_messages),
                 move || read_position.scroll_to_end(),
             )
         } else {
@@ -144,12 +144,12 @@ pub(crate) fn message_log(
             role="log"
             aria-live="polite"
             tabindex="0"
-            aria-label=room_text(app, |text| text.messages)
+            aria-label=room_text(language, |text| text.messages)
             node_ref=read_position.log
             on:scroll=move |_| read_position.on_scroll()
         >
             <div class="messages">
-                {localized_list(app, row_ids, show)}
+                {localized_list(language, row_ids, show)}
                 {end}
             </div>
         </div>
@@ -158,10 +158,10 @@ pub(crate) fn message_log(
     .into_any()
 }
 
-fn row_view(app: App, room: RoomHandle, row: Row) -> AnyView {
-    let text = app.room_untracked();
+fn row_view(language: Language, room: RoomHandle, row: Row) -> AnyView {
+    let text = language.room_untracked();
     match row {
-        Row::Day(day) => divider("divider", day_name(app, day)),
+        Row::Day(day) => divider("divider", day_name(language, day)),
         Row::Unread => divider("divider unread", text.unread_messages.to_owned()),
         Row::Note(note) => divider("divider note", note_text(text, &note)),
         Row::Message { key, first } => {
@@ -170,7 +170,7 @@ fn row_view(app: App, room: RoomHandle, row: Row) -> AnyView {
                 Some((entry.clone(), conversation.is_mine(entry)))
             });
             entry.map_or_else(no_view, |(entry, own)| {
-                message(app, room, entry, own, first)
+                message(language, room, entry, own, first)
             })
         }
     }
@@ -180,9 +180,9 @@ fn divider(class: &'static str, text: String) -> AnyView {
     view! { <p class=class>{text}</p> }.into_any()
 }
 
-fn day_name(app: App, day: u64) -> String {
+fn day_name(language: Language, day: u64) -> String {
     const DAY: u64 = 24 * 60 * 60_000;
-    let text = app.room_untracked();
+    let text = language.room_untracked();
     let today = local(wall_ms()) / DAY;
     match today.saturating_sub(day) {
         0 => text.today.to_owned(),
@@ -195,7 +195,7 @@ fn day_name(app: App, day: u64) -> String {
                 let _ = js_sys::Reflect::set(&options, &name.into(), &value.into());
             }
             let date = js_sys::Date::new(&JsValue::from_f64((day * DAY) as f64));
-            date.to_locale_date_string(app.lang.get_untracked().tag(), &options)
+            date.to_locale_date_string(language.get_untracked().tag(), &options)
                 .into()
         }
     }
@@ -210,7 +210,7 @@ fn note_text(text: &Text, note: &Note) -> String {
     }
 }
 
-fn message(app: App, room: RoomHandle, entry: Entry, own: bool, first: bool) -> AnyView {
+fn message(language: Language, room: RoomHandle, entry: Entry, own: bool, first: bool) -> AnyView {
     let class = match (own, first) {
         (true, true) => "chat-message own first",
         (true, false) => "chat-message own",
@@ -231,7 +231,7 @@ fn message(app: App, room: RoomHandle, entry: Entry, own: bool, first: bool) -> 
         Body::Text { text } => {
             view! { <div class="bubble" dir="auto">{linked(&text)}</div> }.into_any()
         }
-        Body::File(_) => file(app, room, entry.author.clone(), number, true),
+        Body::File(_) => file(language, room, entry.author.clone(), number, true),
     };
     let header = (first && !own).then(|| {
         view! { {avatar(&entry.author, &entry.name)} <b class="author small">{entry.name.clone()}</b> }
@@ -239,11 +239,12 @@ fn message(app: App, room: RoomHandle, entry: Entry, own: bool, first: bool) -> 
     let author_label = if own || first {
         String::new()
     } else {
-        let colon = app.lang.get_untracked().common().colon;
+        let colon = language.get_untracked().common().colon;
         format!("{}{colon}", entry.name)
     };
     let ticks_now = ticks.clone();
-    let tick = reactive_view(move || ticks_now().map_or_else(no_view, |ticks| tick(app, ticks)));
+    let tick =
+        reactive_view(move || ticks_now().map_or_else(no_view, |ticks| tick(language, ticks)));
     let ticks_name = reactive_text(move || {
         let name = ticks().map_or("", |ticks| match ticks {
             DeliveryStatus::Pending => "waiting",
@@ -263,8 +264,8 @@ fn message(app: App, room: RoomHandle, entry: Entry, own: bool, first: bool) -> 
     .into_any()
 }
 
-fn tick(app: App, ticks: DeliveryStatus) -> AnyView {
-    let text = app.room_untracked();
+fn tick(language: Language, ticks: DeliveryStatus) -> AnyView {
+    let text = language.room_untracked();
     let (mark, label) = match ticks {
         DeliveryStatus::Pending => ("✓".to_owned(), text.tick_waiting.to_owned()),
         DeliveryStatus::Partial { reached, of } => (

@@ -2,21 +2,21 @@
 
 use leptos::prelude::*;
 
-use crate::hooks::app::use_app;
+use crate::hooks::language::use_language;
 use crate::i18n::describe::TrackText;
 
 #[component]
 pub(crate) fn Delivery(tracks: Memo<Vec<TrackText>>) -> impl IntoView {
-    let app = use_app();
+    let language = use_language();
     let item = move |track: TrackText| {
         let reasons = (!track.reasons.is_empty()).then(|| {
             let reasons = track.reasons.into_iter();
             view! { <ul class="advice">{reasons.map(|reason| view! { <li>{reason}</li> }).collect_view()}</ul> }
         });
-        let comma = (!track.delivery.is_empty()).then(|| app.common().comma);
+        let comma = (!track.delivery.is_empty()).then(|| language.common().comma);
         view! {
             <li>
-                <b>{track.kind}</b> {app.common().colon} {track.source} {comma} {track.delivery}
+                <b>{track.kind}</b> {language.common().colon} {track.source} {comma} {track.delivery}
                 {reasons}
             </li>
         }

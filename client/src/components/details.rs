@@ -2,15 +2,15 @@
 
 use leptos::prelude::*;
 
-use crate::hooks::app::use_app;
+use crate::hooks::language::use_language;
 
 #[component]
 pub(crate) fn Details(#[prop(into)] text: Signal<String>) -> impl IntoView {
-    let app = use_app();
+    let language = use_language();
     view! {
         <Show when=move || text.with(|text| !text.is_empty())>
             <details class="small">
-                <summary>{app.localized(|text| text.details)}</summary>
+                <summary>{language.localized(|text| text.details)}</summary>
                 <p lang="en">{move || text.get()}</p>
             </details>
         </Show>

@@ -1,12 +1,12 @@
 //! Files shared in a room, and the progress of their transfers.
 
 use crate::hooks::derived::memo;
+use crate::hooks::language::Language;
 use leptos::prelude::*;
 use shared::chat::Body;
 use shared::signaling::PeerId;
 
 use super::reactive::{button, fixed_text, localized_list, no_view, reactive_view, room_text};
-use crate::hooks::app::App;
 use crate::hooks::files::streams_to_disk;
 use crate::hooks::room::RoomHandle;
 use crate::i18n::format::{bytes, progress_figure};
@@ -17,7 +17,7 @@ use crate::state::room::{Direction, Transfer, TransferStage};
 const LARGE: u64 = 500_000_000;
 
 /// All files of a conversation, newest first.
-pub(crate) fn files(app: App, room: RoomHandle) -> AnyView {
+pub(crate) fn files(language: Language, room: RoomHandle) -> AnyView {
     let keys = memo(move || {
         room.conversation.with(|conversation| {
             let entries = conversation.entries().iter().rev();
@@ -29,7 +29,8 @@ pub(crate) fn files(app: App, room: RoomHandle) -> AnyView {
     });
     let none = reactive_view(move || {
         if keys.with(Vec::is_empty) {
-            view! { <p class="small quiet">{room_text(app, |text| text.no_files)}</p> }.into_any()
+            view! { <p class="small quiet">{room_text(language, |text| text.no_files)}</p> }
+                .into_any()
         } else {
             no_view()
         }
@@ -38,18 +39,18 @@ pub(crate) fn files(app: App, room: RoomHandle) -> AnyView {
         let (number, author) = key.split_once(' ').unwrap_or_default();
         match (number.parse(), PeerId::try_from(author.to_owned())) {
             (Ok(number), Ok(author)) => {
-                view! { <li>{file(app, room, author, number, false)}</li> }.into_any()
+                view! { <li>{file(language, room, author, number, false)}</li> }.into_any()
             }
             _ => no_view(),
         }
     };
-    let list = localized_list(app, move || keys.get(), show);
+    let list = localized_list(language, move || keys.get(), show);
     view! { {none} <ul class="column" id="files">{list}</ul> }.into_any()
 }
 
 /// One file. With `show_image`, an image is shown once it has been downloaded.
 pub(crate) fn file(
-    app: App,
+    language: Language,
     room: RoomHandle,
     author: PeerId,
     number: u64,
@@ -88,13 +89,13 @@ pub(crate) fn file(
         transfers.retain(is_with_peer);
         let stage = stage_name(&transfers);
         let rows = if transfers.is_empty() {
-            offer_row(app, room, &author, number, info.size, own)
+            offer_row(language, room, &author, number, info.size, own)
         } else {
             let rows = transfers.into_iter();
-            let rows = rows.map(|transfer| transfer_row(app, room, transfer));
+            let rows = rows.map(|transfer| transfer_row(language, room, transfer));
             rows.collect::<Vec<_>>().into_any()
         };
-        let text = app.room_untracked();
+        let text = language.room_untracked();
         let from = if own {
             text.shared.to_owned()
         } else {
@@ -126,14 +127,14 @@ fn url(transfer: &Transfer) -> Option<String> {
 }
 
 fn offer_row(
-    app: App,
+    language: Language,
     room: RoomHandle,
     author: &PeerId,
     number: u64,
     size: u64,
     own: bool,
 ) -> AnyView {
-    let text = app.room_untracked();
+    let text = language.room_untracked();
     let download = (!own).then(|| {
         let author = author.clone();
         button(
@@ -149,8 +150,8 @@ fn offer_row(
 }
 
 /// One transfer: progress bar, status, button.
-fn transfer_row(app: App, room: RoomHandle, transfer: Transfer) -> AnyView {
-    let text = app.room_untracked();
+fn transfer_row(language: Language, room: RoomHandle, transfer: Transfer) -> AnyView {
+    let text = language.room_untracked();
     let incoming = transfer.direction == Direction::Incoming;
     let Transfer {
         author,

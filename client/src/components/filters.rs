@@ -2,13 +2,13 @@
 
 use leptos::prelude::*;
 
-use crate::hooks::app::use_app;
+use crate::hooks::language::use_language;
 use crate::i18n::Text;
 use crate::state::filter::Filters;
 
 #[component]
 pub(crate) fn FilterSwitches(filters: RwSignal<Filters>) -> impl IntoView {
-    let app = use_app();
+    let language = use_language();
     let switch = move |id: &'static str,
                        name: fn(&'static Text) -> &'static str,
                        field: fn(&mut Filters) -> &mut bool| {
@@ -21,14 +21,14 @@ pub(crate) fn FilterSwitches(filters: RwSignal<Filters>) -> impl IntoView {
                     prop:checked=move || on()
                     on:change=move |_| filters.update(|filters| *field(filters) ^= true)
                 />
-                <span>{move || name(app.text())}</span>
+                <span>{move || name(language.text())}</span>
             </label>
         }
     };
     view! {
         <fieldset class="form">
-            <legend class="visually-hidden">{app.localized(|text| text.filters)}</legend>
-            <h2 aria-hidden="true">{app.localized(|text| text.filters)}</h2>
+            <legend class="visually-hidden">{language.localized(|text| text.filters)}</legend>
+            <h2 aria-hidden="true">{language.localized(|text| text.filters)}</h2>
             {switch("grey", |text| text.greyscale, |filters| &mut filters.grey)}
             {switch("invert", |text| text.invert, |filters| &mut filters.invert)}
             {switch("edges", |text| text.edges, |filters| &mut filters.edges)}

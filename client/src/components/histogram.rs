@@ -2,12 +2,12 @@
 
 use leptos::prelude::*;
 
-use crate::hooks::app::use_app;
+use crate::hooks::language::use_language;
 use crate::state::filter::Histogram;
 
 #[component]
 pub(crate) fn HistogramView(histogram: RwSignal<Option<Histogram>>) -> impl IntoView {
-    let app = use_app();
+    let language = use_language();
     let channel = move |index: usize, class: &'static str| {
         let path = move || {
             histogram.with(|histogram| {
@@ -20,18 +20,18 @@ pub(crate) fn HistogramView(histogram: RwSignal<Option<Histogram>>) -> impl Into
     };
     view! {
         <div class="form">
-            <h2>{app.localized(|text| text.histogram)}</h2>
+            <h2>{language.localized(|text| text.histogram)}</h2>
             <svg
                 class="histogram"
                 id="histogram"
                 viewBox="0 0 256 100"
                 preserveAspectRatio="none"
                 role="img"
-                aria-label=app.localized(|text| text.histogram_text)
+                aria-label=language.localized(|text| text.histogram_text)
             >
                 {channel(3, "luma")} {channel(0, "red")} {channel(1, "green")} {channel(2, "blue")}
             </svg>
-            <p class="small quiet">{app.localized(|text| text.histogram_text)}</p>
+            <p class="small quiet">{language.localized(|text| text.histogram_text)}</p>
         </div>
     }
 }

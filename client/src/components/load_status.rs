@@ -7,6 +7,7 @@ use super::page_link::page_link;
 use super::reactive::{click_handler, no_view, reactive_text};
 use crate::hooks::app::{App, use_app};
 use crate::hooks::derived::memo;
+use crate::hooks::language::use_language;
 use crate::http::HttpError;
 use crate::i18n::error::sentence;
 use crate::state::server::without_server;
@@ -15,6 +16,7 @@ use crate::state::server::without_server;
 #[component]
 pub(crate) fn LoadError(error: HttpError, #[prop(into)] retry: Callback<()>) -> impl IntoView {
     let app = use_app();
+    let language = use_language();
     let details = match &error {
         HttpError::Status { error, .. } => error.error.clone(),
         HttpError::Unreachable | HttpError::Unreadable => String::new(),
@@ -26,8 +28,8 @@ pub(crate) fn LoadError(error: HttpError, #[prop(into)] retry: Callback<()>) -> 
             <p class="quiet">{move || title.get().1}</p>
             <Details text=details />
             <div class="row">
-                <button class="button" id="retry" on:click=click_handler(move || retry.run(()))>{app.localized(|text| text.try_again)}</button>
-                {page_link(app, "#/settings", "button plain", |app| app.common().change_server)}
+                <button class="button" id="retry" on:click=click_handler(move || retry.run(()))>{language.localized(|text| text.try_again)}</button>
+                {page_link(app, "#/settings", "button plain", |language| language.common().change_server)}
             </div>
         </section>
     }
@@ -37,12 +39,13 @@ pub(crate) fn LoadError(error: HttpError, #[prop(into)] retry: Callback<()>) -> 
 #[component]
 pub(crate) fn NoServer() -> impl IntoView {
     let app = use_app();
+    let language = use_language();
     view! {
         <section class="state card" role="alert" data-state="no-server">
-            <h2>{move || app.common().no_server}</h2>
-            <p class="quiet">{move || app.common().no_server_text}</p>
+            <h2>{move || language.common().no_server}</h2>
+            <p class="quiet">{move || language.common().no_server_text}</p>
             <div class="row">
-                {page_link(app, "#/settings", "button", |app| app.common().change_server)}
+                {page_link(app, "#/settings", "button", |language| language.common().change_server)}
             </div>
         </section>
     }
@@ -50,12 +53,13 @@ pub(crate) fn NoServer() -> impl IntoView {
 
 /// `?server=` is no address of a server: says which one is used instead, and leads to the same page without it.
 pub(crate) fn bad_server_notice(app: App) -> AnyView {
+    let language = app.language;
     let Some(asked) = app.bad_server.get_value() else {
         return no_view();
     };
     let text = reactive_text(move || {
         let used = app.server_now().map(|server| server.base);
-        (app.text().bad_server)(&asked, &used.unwrap_or_default())
+        (language.text().bad_server)(&asked, &used.unwrap_or_default())
     });
     let address = move || {
         let search = window().location().search().unwrap_or_default();
@@ -64,7 +68,7 @@ pub(crate) fn bad_server_notice(app: App) -> AnyView {
     };
     view! {
         <p class="notice row" role="alert" data-state="bad-server">
-            {text} <a href=address>{reactive_text(move || app.text().without_server.to_owned())}</a>
+            {text} <a href=address>{reactive_text(move || language.text().without_server.to_owned())}</a>
         </p>
     }
     .into_any()
@@ -73,24 +77,25 @@ pub(crate) fn bad_server_notice(app: App) -> AnyView {
 /// The newest request failed; the page shows the answer before.
 #[component]
 pub(crate) fn StaleNotice() -> impl IntoView {
-    let app = use_app();
-    view! { <p class="notice" role="status" data-state="lost">{app.localized(|text| text.stale)}</p> }
+    let language = use_language();
+    view! { <p class="notice" role="status" data-state="lost">{language.localized(|text| text.stale)}</p> }
 }
 
 /// The first answer has not arrived.
 #[component]
 pub(crate) fn Loading() -> impl IntoView {
-    let app = use_app();
+    let language = use_language();
     view! {
         <p class="state quiet" role="status" data-state="loading">
             <i class="spinner"></i>
-            {app.localized(|text| text.loading_streams)}
+            {language.localized(|text| text.loading_streams)}
         </p>
     }
 }
 
 fn error_text(app: App, error: &HttpError) -> (String, String) {
-    let text = app.text();
+    let language = app.language;
+    let text = language.text();
     let server = app
         .server_now()
         .map(|server| server.base)
@@ -103,7 +108,7 @@ fn error_text(app: App, error: &HttpError) -> (String, String) {
         HttpError::Unreadable => (text.not_weir.to_owned(), (text.not_weir_text)(&server)),
         HttpError::Status { error, .. } => (
             text.refused.to_owned(),
-            sentence(error, app.lang.get()).to_owned(),
+            sentence(error, language.get()).to_owned(),
         ),
     }
 }

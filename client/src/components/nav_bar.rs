@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 
 use super::icon::mark;
-use crate::hooks::app::{App, use_app};
+use crate::hooks::app::use_app;
+use crate::hooks::language::{Language, use_language};
 use crate::hooks::streams::use_streams;
 use crate::http::HttpError;
 use crate::state::remote::RemoteData;
@@ -12,19 +13,20 @@ use crate::state::route::Route;
 #[component]
 pub(crate) fn NavBar() -> impl IntoView {
     let app = use_app();
-    let link = move |route: Route, name: fn(App) -> &'static str, here: fn(&Route) -> bool| {
+    let language = use_language();
+    let link = move |route: Route, name: fn(Language) -> &'static str, here: fn(&Route) -> bool| {
         let current = move || app.route.with(here).then_some("page");
-        view! { <a href=route.to_string() aria-current=move || current()>{move || name(app)}</a> }
+        view! { <a href=route.to_string() aria-current=move || current()>{move || name(language)}</a> }
     };
     view! {
         <header class="bar">
             <a class="logo" href="#/" aria-label="Weir">{mark()} <span>"Weir"</span></a>
-            <nav aria-label=app.localized(|text| text.main_menu)>
-                {link(Route::Gallery, |app| app.text().streams, |route| {
+            <nav aria-label=language.localized(|text| text.main_menu)>
+                {link(Route::Gallery, |language| language.text().streams, |route| {
                     matches!(route, Route::Gallery | Route::Watch(_) | Route::Canvas(_) | Route::Embed(_))
                 })}
-                {link(Route::Rooms, |app| app.common().rooms, |route| matches!(route, Route::Rooms | Route::Room(_)))}
-                {link(Route::Settings, |app| app.text().settings, |route| matches!(route, Route::Settings))}
+                {link(Route::Rooms, |language| language.common().rooms, |route| matches!(route, Route::Rooms | Route::Room(_)))}
+                {link(Route::Settings, |language| language.text().settings, |route| matches!(route, Route::Settings))}
             </nav>
             <div class="end">
                 <ServerStatus />
@@ -37,6 +39,7 @@ pub(crate) fn NavBar() -> impl IntoView {
 #[component]
 fn ServerStatus() -> impl IntoView {
     let app = use_app();
+    let language = use_language();
     // The list of streams is always at hand on other pages, and says as much as a request of its own.
     let list = use_streams().value;
     let state = move || {
@@ -50,9 +53,9 @@ fn ServerStatus() -> impl IntoView {
         })
     };
     let label = move || match state() {
-        "online" => app.text().server_online,
-        "asking" => app.text().server_checking,
-        _ => app.text().server_offline,
+        "online" => language.text().server_online,
+        "asking" => language.text().server_checking,
+        _ => language.text().server_offline,
     };
     view! {
         <span role="status">
@@ -67,8 +70,9 @@ fn ServerStatus() -> impl IntoView {
 #[component]
 fn LanguageButton() -> impl IntoView {
     let app = use_app();
+    let language = use_language();
     let switch = move |_| {
-        let other = app.lang.get_untracked().other();
+        let other = language.get_untracked().other();
         app.settings
             .update(|settings| settings.language = Some(other.code().to_owned()));
     };
@@ -77,10 +81,10 @@ fn LanguageButton() -> impl IntoView {
             id="language"
             class="link small"
             on:click=switch
-            lang=move || app.lang.get().other().tag()
+            lang=move || language.get().other().tag()
         >
-            <span class="long">{app.localized(|text| text.other_language)}</span>
-            <span class="short" aria-hidden="true">{app.localized(|text| text.other_language_short)}</span>
+            <span class="long">{language.localized(|text| text.other_language)}</span>
+            <span class="short" aria-hidden="true">{language.localized(|text| text.other_language_short)}</span>
         </button>
     }
 }

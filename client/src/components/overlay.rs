@@ -2,6 +2,7 @@
 
 use super::reactive::click_handler;
 use crate::hooks::derived::memo;
+use crate::hooks::language::use_language;
 use leptos::html;
 use leptos::prelude::*;
 
@@ -41,6 +42,7 @@ pub(crate) fn Overlay(
     video: NodeRef<html::Video>,
 ) -> impl IntoView {
     let app = use_app();
+    let language = use_language();
     let over = memo(move || {
         player.phase.with(|phase| match phase {
             Phase::Stopped => OverlayKind::Start,
@@ -71,21 +73,25 @@ pub(crate) fn Overlay(
         })
     });
     let title = move || {
-        player
-            .phase
-            .with(|phase| phase_text::status(phase, false, None, player.clock.get(), app.text()))
+        player.phase.with(|phase| {
+            phase_text::status(phase, false, None, player.clock.get(), language.text())
+        })
     };
     let why = move || {
         player
             .phase
-            .with(|phase| phase_text::reason(phase, app.lang.get()))
+            .with(|phase| phase_text::reason(phase, language.get()))
     };
     let details = memo(move || player.phase.with(phase_text::details));
     let start_button =
         move |id: &'static str, label: fn(&'static crate::i18n::Text) -> &'static str| {
-            view! { <button id=id class="button" on:click=click_handler(move || player.start())>{move || label(app.text())}</button> }
+            view! { <button id=id class="button" on:click=click_handler(move || player.start())>{move || label(language.text())}</button> }
         };
-    let all_streams = move || page_link(app, "#/", "button plain", |app| app.text().all_streams);
+    let all_streams = move || {
+        page_link(app, "#/", "button plain", |language| {
+            language.text().all_streams
+        })
+    };
     let message = move |steps: AnyView| {
         view! {
             <div class="overlay message">
@@ -103,7 +109,7 @@ pub(crate) fn Overlay(
         OverlayKind::Busy => spinner(),
         OverlayKind::Start => view! {
             <div class="overlay">
-                <button id="start" class="play-button" aria-label=app.localized(|text| text.play) on:click=click_handler(move || player.start())>
+                <button id="start" class="play-button" aria-label=language.localized(|text| text.play) on:click=click_handler(move || player.start())>
                     {icon(Icon::Play)}
                 </button>
             </div>
@@ -114,18 +120,18 @@ pub(crate) fn Overlay(
                 <button
                     id="start"
                     class="play-button"
-                    aria-label=app.localized(|text| text.play)
+                    aria-label=language.localized(|text| text.play)
                     on:click=click_handler(move || if let Some(video) = video.get_untracked() { play(video, audio) })
                 >
                     {icon(Icon::Play)}
                 </button>
-                <p>{app.localized(|text| text.autoplay_blocked)}</p>
+                <p>{language.localized(|text| text.autoplay_blocked)}</p>
             </div>
         }
         .into_any(),
         OverlayKind::Unmute => view! {
             <button id="unmute" class="button unmute" on:click=click_handler(move || audio.toggle_mute(video))>
-                {icon(Icon::SpeakerOff)} {app.localized(|text| text.unmute)}
+                {icon(Icon::SpeakerOff)} {language.localized(|text| text.unmute)}
             </button>
         }
         .into_any(),
@@ -133,7 +139,7 @@ pub(crate) fn Overlay(
             view! {
                 <i class="spinner"></i>
                 {start_button("try-now", |text| text.try_now)}
-                {move || unreachable.get().then(|| page_link(app, "#/settings", "button plain", |app| app.common().change_server))}
+                {move || unreachable.get().then(|| page_link(app, "#/settings", "button plain", |language| language.common().change_server))}
             }
             .into_any(),
         ),

@@ -1,11 +1,11 @@
 //! The people in a room and their connections.
 
 use crate::hooks::derived::memo;
+use crate::hooks::language::Language;
 use leptos::prelude::*;
 use shared::signaling::{PeerId, PeerKind};
 
 use super::reactive::{keyed_list, no_view, reactive_text, reactive_view, room_text};
-use crate::hooks::app::App;
 use crate::hooks::room::RoomHandle;
 use crate::i18n::room::Room as Text;
 use crate::state::avatar::{hue, initials};
@@ -23,15 +23,15 @@ fn colour(id: &PeerId) -> String {
 }
 
 /// The other people, each with its connection.
-pub(crate) fn people(app: App, room: RoomHandle) -> AnyView {
+pub(crate) fn people(language: Language, room: RoomHandle) -> AnyView {
     let ids = move || {
         room.people
             .with(|people| people.iter().map(|person| person.id.to_string()).collect())
     };
-    view! { <ul class="column people" id="people">{keyed_list(ids, move |id| person(app, room, id))}</ul> }.into_any()
+    view! { <ul class="column people" id="people">{keyed_list(ids, move |id| person(language, room, id))}</ul> }.into_any()
 }
 
-fn person(app: App, room: RoomHandle, id: String) -> AnyView {
+fn person(language: Language, room: RoomHandle, id: String) -> AnyView {
     let read_person = move |read: &dyn Fn(&Person) -> String| {
         // A person who left is still in the list until it is drawn again.
         let text = room.people.with(|people| {
@@ -48,7 +48,7 @@ fn person(app: App, room: RoomHandle, id: String) -> AnyView {
     };
     let status = {
         let read_person = read_person.clone();
-        reactive_text(move || read_person(&|person| status(person, app.room())))
+        reactive_text(move || read_person(&|person| status(person, language.room())))
     };
     let failed = memo({
         let read_person = read_person.clone();
@@ -56,7 +56,7 @@ fn person(app: App, room: RoomHandle, id: String) -> AnyView {
     });
     let help = reactive_view(move || {
         if failed.get() {
-            view! { " " <a href="#/doctor">{room_text(app, |text| text.run_connection_test)}</a> }
+            view! { " " <a href="#/doctor">{room_text(language, |text| text.run_connection_test)}</a> }
                 .into_any()
         } else {
             no_view()
@@ -81,9 +81,9 @@ fn person(app: App, room: RoomHandle, id: String) -> AnyView {
         let read_person = read_name.clone();
         view! {
             <details class="small">
-                <summary>{room_text(app, |text| text.safety)}</summary>
+                <summary>{room_text(language, |text| text.safety)}</summary>
                 <p class="mono code-digits">{code}</p>
-                <p class="quiet">{reactive_text(move || (app.room().safety_text)(&read_person(&|person| person.name.clone())))}</p>
+                <p class="quiet">{reactive_text(move || (language.room().safety_text)(&read_person(&|person| person.name.clone())))}</p>
             </details>
         }
         .into_any()

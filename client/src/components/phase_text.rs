@@ -2,15 +2,15 @@
 
 use leptos::prelude::*;
 
-use crate::hooks::app::App;
+use crate::hooks::language::Language;
 use crate::hooks::player::Player;
 use crate::i18n::error::sentence;
 use crate::i18n::{Lang, Text};
 use crate::state::session::{Failure, Phase, RetryCause};
 
 /// The status of a player, tracked.
-pub(crate) fn player_status(player: Player, app: App) -> String {
-    let text = app.text();
+pub(crate) fn player_status(player: Player, language: Language) -> String {
+    let text = language.text();
     let behind = player.figures.with(|figures| figures.latency_ms);
     player.phase.with(|phase| match phase {
         Phase::Playing if player.shown.get() && player.still.get() => text.frame_late.to_owned(),

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::hooks::derived::{effect, memo};
+use crate::hooks::language::use_language;
 use leptos::html;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -37,6 +38,7 @@ pub(crate) fn VideoPlayer(
     #[prop(optional)] muted: bool,
 ) -> impl IntoView {
     let app = use_app();
+    let language = use_language();
     let frame = NodeRef::<html::Div>::new();
     let video = NodeRef::<html::Video>::new();
     let last_frame = NodeRef::<html::Canvas>::new();
@@ -125,14 +127,23 @@ pub(crate) fn VideoPlayer(
     };
     // Without the delay and the countdown, which change every second: a screen reader reads each state once.
     let announced = memo(move || match player.phase.get() {
-        Phase::Waiting { cause, .. } => {
-            phase_text::status(&Phase::Reconnecting { cause }, false, None, 0, app.text())
-        }
-        phase => phase_text::status(&phase, player.shown.get(), None, 0, app.text()),
+        Phase::Waiting { cause, .. } => phase_text::status(
+            &Phase::Reconnecting { cause },
+            false,
+            None,
+            0,
+            language.text(),
+        ),
+        phase => phase_text::status(&phase, player.shown.get(), None, 0, language.text()),
     });
     let spoken = name.clone();
-    let label =
-        Signal::derive(move || format!("{}{}{spoken}", app.text().player, app.common().colon));
+    let label = Signal::derive(move || {
+        format!(
+            "{}{}{spoken}",
+            language.text().player,
+            language.common().colon
+        )
+    });
     let face = move || {
         let name = name.clone();
         audio_only
@@ -178,7 +189,7 @@ pub(crate) fn VideoPlayer(
                     class:warn=move || matches!(state(), "unsteady" | "waiting" | "reconnecting" | "connecting")
                     class:bad=move || state() == "failed"
                 ></i>
-                <span id="state" class="tabular">{move || phase_text::player_status(player, app)}</span>
+                <span id="state" class="tabular">{move || phase_text::player_status(player, language)}</span>
             </span>
             <span class="visually-hidden" role="status">{move || announced.get()}</span>
             <SlowNotice player />
@@ -191,10 +202,10 @@ pub(crate) fn VideoPlayer(
 /// Says that frames are being skipped.
 #[component]
 pub(crate) fn SlowNotice(player: Player) -> impl IntoView {
-    let app = use_app();
+    let language = use_language();
     let sentence = move || {
         player.skipping.get().then(
-            || view! { <p class="notice" id="frames-skipped">{app.localized(|text| text.too_slow)}</p> },
+            || view! { <p class="notice" id="frames-skipped">{language.localized(|text| text.too_slow)}</p> },
         )
     };
     view! { <div role="status">{sentence}</div> }

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos::tachys::reactive_graph::SharedReactiveFunction;
 use web_sys::MouseEvent;
 
-use crate::hooks::app::App;
+use crate::hooks::language::Language;
 use crate::i18n::room::Room;
 
 /// Text that follows signals, of the type that Leptos's macro makes of each closure.
@@ -35,8 +35,8 @@ pub(crate) fn no_view() -> AnyView {
 }
 
 /// A message of the room table, in the current language.
-pub(crate) fn room_text(app: App, read: RoomText) -> ReactiveText {
-    reactive_text(move || read(app.room()).to_owned())
+pub(crate) fn room_text(language: Language, read: RoomText) -> ReactiveText {
+    reactive_text(move || read(language.room()).to_owned())
 }
 
 /// Text that stays.
@@ -76,12 +76,12 @@ pub(crate) fn keyed_list(
 /// A [`keyed_list`] for thousands of items, which are drawn again in another language. Nothing in them may follow a signal that they share: Leptos
 /// unsubscribes by a search through all subscribers, so each change would take longer the more items there are.
 pub(crate) fn localized_list(
-    app: App,
+    language: Language,
     keys: impl Fn() -> Vec<String> + Send + Sync + 'static,
     show: impl Fn(String) -> AnyView + Send + Sync + 'static,
 ) -> AnyView {
     let keys = move || {
-        let language = app.lang.get().tag();
+        let language = language.get().tag();
         let keys = keys().into_iter();
         keys.map(|key| format!("{language} {key}")).collect()
     };

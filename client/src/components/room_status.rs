@@ -5,11 +5,13 @@ use shared::signaling::{ErrorCode, MAX_NAME};
 
 use super::reactive::{RoomText, button, no_view, reactive_text, reactive_view, room_text};
 use crate::hooks::app::App;
+use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
 use crate::state::room::JoinState;
 
 /// Asks for a name, then joins the room with it.
 pub(crate) fn name_form(app: App, room: RoomHandle, done: impl Fn() + 'static) -> AnyView {
+    let language = app.language;
     let name = RwSignal::new(
         app.settings
             .with_untracked(|settings| settings.name.clone())
@@ -35,7 +37,7 @@ pub(crate) fn name_form(app: App, room: RoomHandle, done: impl Fn() + 'static) -
     view! {
         <form class="form plain" on:submit=join novalidate>
             <label>
-                <span>{move || app.common().your_name}</span>
+                <span>{move || language.common().your_name}</span>
                 <input
                     id="name"
                     class="field"
@@ -46,9 +48,9 @@ pub(crate) fn name_form(app: App, room: RoomHandle, done: impl Fn() + 'static) -
                     on:input=move |event| name.set(event_target_value(&event))
                 />
             </label>
-            <button class="button" type="submit" id="join">{room_text(app, |text| text.join)}</button>
+            <button class="button" type="submit" id="join">{room_text(language, |text| text.join)}</button>
             {reactive_view(move || wrong.get().map_or_else(no_view, |read| {
-                view! { <p class="small bad" role="alert">{room_text(app, read)}</p> }.into_any()
+                view! { <p class="small bad" role="alert">{room_text(language, read)}</p> }.into_any()
             }))}
         </form>
     }
@@ -57,25 +59,26 @@ pub(crate) fn name_form(app: App, room: RoomHandle, done: impl Fn() + 'static) -
 
 /// Shown above the conversation while the room is not joined.
 pub(crate) fn status_banner(app: App, room: RoomHandle) -> AnyView {
+    let language = app.language;
     reactive_view(move || match room.join_state.get() {
         JoinState::Joined | JoinState::Unnamed => no_view(),
         JoinState::Connecting => view! {
-            <p class="notice calm row" role="status"><i class="spinner"></i> {room_text(app, |text| text.joining)}</p>
+            <p class="notice calm row" role="status"><i class="spinner"></i> {room_text(language, |text| text.joining)}</p>
         }
         .into_any(),
         JoinState::Lost { retry_in } => view! {
             <div class="notice row between">
-                <p role="status">{reactive_text(move || (app.room().server_lost)(retry_in))}</p>
-                {button("button plain", "retry", reactive_text(move || app.room().try_now.to_owned()), move || room.retry())}
+                <p role="status">{reactive_text(move || (language.room().server_lost)(retry_in))}</p>
+                {button("button plain", "retry", reactive_text(move || language.room().try_now.to_owned()), move || room.retry())}
             </div>
         }
         .into_any(),
         JoinState::Refused { code, message } => refusal(app, room, code, message),
         JoinState::Left => view! {
             <section class="state" data-state="left">
-                <h2>{room_text(app, |text| text.left)}</h2>
-                <p class="quiet">{room_text(app, |text| text.left_text)}</p>
-                <div class="row">{button("button", "rejoin", room_text(app, |text| text.rejoin), move || rejoin(app, room))} {other_room(app)}</div>
+                <h2>{room_text(language, |text| text.left)}</h2>
+                <p class="quiet">{room_text(language, |text| text.left_text)}</p>
+                <div class="row">{button("button", "rejoin", room_text(language, |text| text.rejoin), move || rejoin(app, room))} {other_room(language)}</div>
             </section>
         }
         .into_any(),
@@ -84,6 +87,7 @@ pub(crate) fn status_banner(app: App, room: RoomHandle) -> AnyView {
 }
 
 fn refusal(app: App, room: RoomHandle, code: ErrorCode, message: String) -> AnyView {
+    let language = app.language;
     let known: Option<RoomText> = match code {
         ErrorCode::BadName => Some(|text| text.bad_name),
         ErrorCode::NameTaken => Some(|text| text.name_taken),
@@ -94,14 +98,14 @@ fn refusal(app: App, room: RoomHandle, code: ErrorCode, message: String) -> AnyV
         _ => None,
     };
     let why = reactive_text(move || {
-        known.map_or_else(|| message.clone(), |read| read(app.room()).to_owned())
+        known.map_or_else(|| message.clone(), |read| read(language.room()).to_owned())
     });
     let way_out = match code {
         ErrorCode::BadName | ErrorCode::NameTaken => name_form(app, room, || {}),
         ErrorCode::Version => button(
             "button",
             "reload",
-            room_text(app, |text| text.reload),
+            room_text(language, |text| text.reload),
             || {
                 // If the reload fails, the page stays open.
                 let _ = window().location().reload();
@@ -110,13 +114,13 @@ fn refusal(app: App, room: RoomHandle, code: ErrorCode, message: String) -> AnyV
         ErrorCode::Replaced => button(
             "button",
             "rejoin",
-            room_text(app, |text| text.continue_here),
+            room_text(language, |text| text.continue_here),
             move || rejoin(app, room),
         ),
         _ => button(
             "button",
             "rejoin",
-            reactive_text(move || app.room().try_again.to_owned()),
+            reactive_text(move || language.room().try_again.to_owned()),
             move || rejoin(app, room),
         ),
     };
@@ -127,17 +131,17 @@ fn refusal(app: App, room: RoomHandle, code: ErrorCode, message: String) -> AnyV
     };
     view! {
         <section class="state" role="alert" data-state="refused">
-            <h2>{room_text(app, heading)}</h2>
+            <h2>{room_text(language, heading)}</h2>
             <p class="quiet" id="reason">{why}</p>
             {way_out}
-            {other_room(app)}
+            {other_room(language)}
         </section>
     }
     .into_any()
 }
 
-fn other_room(app: App) -> AnyView {
-    view! { <a class="button plain" href="#/rooms">{room_text(app, |text| text.other_room)}</a> }
+fn other_room(language: Language) -> AnyView {
+    view! { <a class="button plain" href="#/rooms">{room_text(language, |text| text.other_room)}</a> }
         .into_any()
 }
 

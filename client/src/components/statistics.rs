@@ -1,10 +1,10 @@
 //! The statistics panel: figures with a plot of the last minute, then single values.
 
 use crate::hooks::derived::memo;
+use crate::hooks::language::use_language;
 use leptos::prelude::*;
 
 use super::plot::Plot;
-use crate::hooks::app::use_app;
 use crate::i18n::Text;
 use crate::i18n::describe::{browser_codec_name, size};
 use crate::i18n::format::{bitrate, count};
@@ -18,17 +18,17 @@ type Read = fn(&Figures, &'static Text) -> (String, &'static str);
 
 #[component]
 pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> impl IntoView {
-    let app = use_app();
+    let language = use_language();
     let figure = move |id: &'static str,
                        name: fn(&'static Text) -> &'static str,
                        read: Read,
                        plot: fn(&Plots) -> &PlotHistory,
                        min_scale: f64| {
-        let value = memo(move || figures.with(|figures| read(figures, app.text())));
+        let value = memo(move || figures.with(|figures| read(figures, language.text())));
         let history = Signal::derive(move || plots.with(|plots| plot(plots).clone()));
         view! {
             <div class="figure" data-figure=id>
-                <p class="small quiet">{move || name(app.text())}</p>
+                <p class="small quiet">{move || name(language.text())}</p>
                 <b>
                     <span>{move || value.get().0}</span>
                     " "
@@ -41,17 +41,17 @@ pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> 
     let fact = move |id: &'static str,
                      name: fn(&'static Text) -> &'static str,
                      read: fn(&Figures, &'static Text) -> Option<String>| {
-        let value = memo(move || figures.with(|figures| read(figures, app.text())));
+        let value = memo(move || figures.with(|figures| read(figures, language.text())));
         view! {
-            <dt>{move || name(app.text())}</dt>
+            <dt>{move || name(language.text())}</dt>
             <dd data-figure=id>{move || value.get().unwrap_or_else(|| NOTHING.to_owned())}</dd>
         }
     };
     view! {
         <aside class="card panel" id="statistics" aria-labelledby="statistics-title">
             <header class="row">
-                <h2 id="statistics-title">{app.localized(|text| text.statistics)}</h2>
-                <span class="small quiet">{app.localized(|text| text.last_minute)}</span>
+                <h2 id="statistics-title">{language.localized(|text| text.statistics)}</h2>
+                <span class="small quiet">{language.localized(|text| text.last_minute)}</span>
             </header>
             <div class="figures">
                 {figure("bitrate", |text| text.bitrate, read_bitrate, |plots| &plots.bitrate, 100_000.0)}

@@ -1,6 +1,7 @@
 //! Chooses the stream of a page, and shows the page for it.
 
 use crate::hooks::derived::memo;
+use crate::hooks::language::use_language;
 use leptos::prelude::*;
 
 use super::load_status::{LoadError, Loading, NoServer};
@@ -25,6 +26,7 @@ pub(crate) fn StreamChooser(
     show: fn(String) -> AnyView,
 ) -> impl IntoView {
     let app = use_app();
+    let language = use_language();
     let list = use_streams();
     // The first stays, when another stream comes before it.
     let first = StoredValue::new(None::<String>);
@@ -65,9 +67,9 @@ pub(crate) fn StreamChooser(
             RemoteData::Loading => view! { <Loading /> }.into_any(),
             RemoteData::Ready(_) | RemoteData::Stale(..) => view! {
                 <section class="state card" data-state="empty">
-                    <h2>{none(app.text())}</h2>
-                    <p class="quiet">{app.text().no_streams_text}</p>
-                    <div class="row">{page_link(app, "#/", "button", |app| app.text().all_streams)}</div>
+                    <h2>{none(language.text())}</h2>
+                    <p class="quiet">{language.text().no_streams_text}</p>
+                    <div class="row">{page_link(app, "#/", "button", |language| language.text().all_streams)}</div>
                 </section>
             }
             .into_any(),

@@ -1,10 +1,10 @@
 //! A list to choose a stream from.
 
 use crate::hooks::derived::memo;
+use crate::hooks::language::use_language;
 use leptos::prelude::*;
 use shared::api::StreamList;
 
-use crate::hooks::app::use_app;
 use crate::http::HttpError;
 use crate::state::remote::RemoteData;
 
@@ -16,7 +16,7 @@ pub(crate) fn StreamSelect(
     with_video: bool,
     #[prop(into)] to: Callback<String>,
 ) -> impl IntoView {
-    let app = use_app();
+    let language = use_language();
     let current = chosen.clone();
     let names = memo(move || {
         let mut names: Vec<String> = list.with(|list| {
@@ -37,7 +37,7 @@ pub(crate) fn StreamSelect(
     });
     view! {
         <label class="row picker">
-            <span class="quiet">{app.localized(|text| text.stream)}</span>
+            <span class="quiet">{language.localized(|text| text.stream)}</span>
             <select id="stream" class="field" on:change=move |event| to.run(event_target_value(&event))>
                 {move || {
                     let chosen = chosen.clone();

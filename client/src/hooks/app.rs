@@ -1,6 +1,7 @@
-//! Shared by all pages: settings, language, server and route.
+//! Shared by all pages: settings, server and route.
 
 use super::derived::{effect, memo};
+use super::language::Language;
 use super::settings::use_settings;
 use super::wake::{self, Wake};
 use super::window::use_window;
@@ -8,9 +9,6 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::http;
-use crate::i18n::common::Common;
-use crate::i18n::room::Room;
-use crate::i18n::{Lang, Text};
 use crate::state::route::{Route, query};
 use crate::state::server::{ConfigFile, Server, normalize};
 use crate::state::settings::Settings;
@@ -20,7 +18,7 @@ use crate::state::settings::Settings;
 pub(crate) struct App {
     pub(crate) settings: RwSignal<Settings>,
     pub(crate) route: RwSignal<Route>,
-    pub(crate) lang: Memo<Lang>,
+    pub(crate) language: Language,
     /// `None` while `config.json` is being fetched, `Some(None)` when there is no server.
     pub(crate) server: Memo<Option<Option<Server>>>,
     /// `?server=` when it is no address of a server.
@@ -55,21 +53,8 @@ impl App {
             });
         });
 
-        let lang = memo(move || {
-            let saved =
-                settings.with(|settings| settings.language.as_deref().and_then(Lang::from_tag));
-            saved.unwrap_or_else(|| {
-                let tags = window().navigator().languages();
-                let tags: Vec<String> = tags.iter().filter_map(|tag| tag.as_string()).collect();
-                Lang::preferred(tags.iter().map(String::as_str))
-            })
-        });
-        effect(move || {
-            if let Some(root) = document().document_element() {
-                // Fails only for an invalid attribute name.
-                let _ = root.set_attribute("lang", lang.get().tag());
-            }
-        });
+        let language = Language::start(settings);
+        provide_context(language);
 
         let config = RwSignal::new(None::<Option<String>>);
         spawn_local(async move {
@@ -98,40 +83,12 @@ impl App {
         Self {
             settings,
             route,
-            lang,
+            language,
             server,
             bad_server: StoredValue::new(bad_server),
             woken: wake::start(),
             embedded,
         }
-    }
-
-    /// The texts in the current language, tracked.
-    pub(crate) fn text(self) -> &'static Text {
-        self.lang.get().text()
-    }
-
-    /// As [`App::text`], for rooms.
-    pub(crate) fn room(self) -> &'static Room {
-        self.lang.get().room()
-    }
-
-    /// As [`App::room`], untracked: for the rows of a list that is drawn again in another language.
-    pub(crate) fn room_untracked(self) -> &'static Room {
-        self.lang.get_untracked().room()
-    }
-
-    /// As [`App::text`], for what several pages say.
-    pub(crate) fn common(self) -> &'static Common {
-        self.lang.get().common()
-    }
-
-    /// One text in the current language. All closures have one type, which keeps the bundle small.
-    pub(crate) fn localized(
-        self,
-        read: fn(&'static Text) -> &'static str,
-    ) -> impl Fn() -> &'static str + Copy + Send + 'static {
-        move || read(self.text())
     }
 
     /// The server, tracked; `None` while it is unknown or when there is none.

@@ -8,6 +8,7 @@ pub(crate) mod drawing;
 pub(crate) mod files;
 pub(crate) mod frames;
 pub(crate) mod ice;
+pub(crate) mod language;
 pub(crate) mod one_stream;
 pub(crate) mod player;
 pub(crate) mod report;

@@ -2,6 +2,7 @@
 
 use crate::components::reactive::click_handler;
 use crate::hooks::derived::effect;
+use crate::hooks::language::use_language;
 use leptos::html;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -25,13 +26,13 @@ use crate::state::session::Phase;
 
 #[component]
 pub(crate) fn Canvas(name: Option<String>) -> impl IntoView {
-    let app = use_app();
-    use_title(move || app.text().canvas.to_owned());
+    let language = use_language();
+    use_title(move || language.text().canvas.to_owned());
     view! {
         <main class="page" id="main">
             <div>
-                <h1>{app.localized(|text| text.canvas)}</h1>
-                <p class="quiet">{app.localized(|text| text.canvas_text)}</p>
+                <h1>{language.localized(|text| text.canvas)}</h1>
+                <p class="quiet">{language.localized(|text| text.canvas_text)}</p>
             </div>
             <StreamChooser
                 name
@@ -47,6 +48,7 @@ pub(crate) fn Canvas(name: Option<String>) -> impl IntoView {
 #[component]
 fn CanvasPlayer(name: String) -> impl IntoView {
     let app = use_app();
+    let language = use_language();
     let player = use_player(app, name.clone());
     let drawing = Drawing {
         filters: RwSignal::new(Filters::default()),
@@ -94,7 +96,7 @@ fn CanvasPlayer(name: String) -> impl IntoView {
     let why = move || {
         player
             .phase
-            .with(|phase| phase_text::reason(phase, app.lang.get()))
+            .with(|phase| phase_text::reason(phase, language.get()))
     };
     let active = move || {
         player
@@ -110,7 +112,7 @@ fn CanvasPlayer(name: String) -> impl IntoView {
                     <canvas id="canvas" node_ref=canvas width="1280" height="720" role="img" aria-label=label></canvas>
                     <span class="chip state-line">
                         <i class="dot" class:ok=move || player.state() == "playing" class:bad=move || player.state() == "failed"></i>
-                        <span id="state" class="tabular">{move || phase_text::player_status(player, app)}</span>
+                        <span id="state" class="tabular">{move || phase_text::player_status(player, language)}</span>
                     </span>
                     {move || player.still.get().then(spinner)}
                     <SlowNotice player />
@@ -122,7 +124,7 @@ fn CanvasPlayer(name: String) -> impl IntoView {
                         id="stop"
                         on:click=click_handler(move || if active() { player.stop() } else { player.start() })
                     >
-                        {move || if active() { app.text().stop } else { app.text().play }}
+                        {move || if active() { language.text().stop } else { language.text().play }}
                     </button>
                     <button
                         class="button"
@@ -130,12 +132,12 @@ fn CanvasPlayer(name: String) -> impl IntoView {
                         disabled=move || !player.shown.get()
                         on:click=click_handler(move || if let Some(canvas) = canvas.get_untracked() { save_image(&canvas, &image_name) })
                     >
-                        {app.localized(|text| text.save_image)}
+                        {language.localized(|text| text.save_image)}
                     </button>
                     <span class="small quiet tabular" id="render-cost">
                         {move || {
                             let (ms, fps) = drawing.cost.get();
-                            (fps > 0.0).then(|| (app.text().render_cost)(&decimal(fps, 0), &decimal(ms, 1)))
+                            (fps > 0.0).then(|| (language.text().render_cost)(&decimal(fps, 0), &decimal(ms, 1)))
                         }}
                     </span>
                 </div>

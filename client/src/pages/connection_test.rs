@@ -4,8 +4,9 @@ use leptos::prelude::*;
 
 use crate::components::copy_button::CopyButton;
 use crate::components::reactive::{button, no_view, reactive_text, reactive_view};
-use crate::hooks::app::{App, use_app, use_title};
+use crate::hooks::app::{use_app, use_title};
 use crate::hooks::connection_test::ConnectionTest;
+use crate::hooks::language::{Language, use_language};
 use crate::i18n::connection_test::ConnectionTest as Text;
 use crate::state::connection_test::{
     Advice, CheckKind, CheckOutcome, Nat, Reachability, TestReport,
@@ -14,13 +15,14 @@ use crate::state::connection_test::{
 #[component]
 pub(crate) fn ConnectionTestPage() -> impl IntoView {
     let app = use_app();
-    use_title(move || app.lang.get().connection_test().title.to_owned());
+    let language = use_language();
+    use_title(move || language.get().connection_test().title.to_owned());
     let test = ConnectionTest::new();
     let text_of = move |read: fn(&'static Text) -> &'static str| {
-        reactive_text(move || read(app.lang.get().connection_test()).to_owned())
+        reactive_text(move || read(language.get().connection_test()).to_owned())
     };
     let label = reactive_text(move || {
-        let text = app.lang.get().connection_test();
+        let text = language.get().connection_test();
         let label = match (test.running.get(), test.done.get()) {
             (true, _) => text.running_test,
             (false, true) => text.run_again,
@@ -29,7 +31,7 @@ pub(crate) fn ConnectionTestPage() -> impl IntoView {
         label.to_owned()
     });
     let checks = reactive_view(move || {
-        let rows = test.report.with(|report| check_rows(app, report));
+        let rows = test.report.with(|report| check_rows(language, report));
         if rows.is_empty() {
             return no_view();
         }
@@ -51,7 +53,7 @@ pub(crate) fn ConnectionTestPage() -> impl IntoView {
         if !test.done.get() {
             return no_view();
         }
-        let text = app.lang.get().connection_test();
+        let text = language.get().connection_test();
         let text_settings = text.settings;
         let (reachability, findings, advice) = test.report.with(|report| {
             (
@@ -79,8 +81,8 @@ pub(crate) fn ConnectionTestPage() -> impl IntoView {
                 <div class="row">
                     <CopyButton
                         id="copy-report"
-                        text=Signal::derive(move || test.report.with(|report| report_text(app, report)))
-                        label=Signal::derive(move || app.lang.get().connection_test().copy_report)
+                        text=Signal::derive(move || test.report.with(|report| report_text(language, report)))
+                        label=Signal::derive(move || language.get().connection_test().copy_report)
                     />
                     <a class="button plain" href="#/settings">{text_settings}</a>
                 </div>
@@ -113,8 +115,8 @@ struct CheckRow {
     outcome: String,
 }
 
-fn check_rows(app: App, report: &TestReport) -> Vec<CheckRow> {
-    let text = app.lang.get().connection_test();
+fn check_rows(language: Language, report: &TestReport) -> Vec<CheckRow> {
+    let text = language.get().connection_test();
     let rows = report.checks.iter().map(|check| {
         let (kind, label) = match check.kind {
             CheckKind::Server => ("server", text.server),
@@ -204,12 +206,12 @@ fn advice(text: &Text, report: &TestReport) -> Vec<&'static str> {
 }
 
 /// The result as text, to send to someone who can help. It contains no address of this device and no password.
-fn report_text(app: App, report: &TestReport) -> String {
-    let text = app.lang.get().connection_test();
-    let colon = app.common().colon;
+fn report_text(language: Language, report: &TestReport) -> String {
+    let text = language.get().connection_test();
+    let colon = language.common().colon;
     let reachability = reachability_text(text, report.reachability());
     let mut lines = format!("{}{colon}{reachability}\n", text.title);
-    for (row, check) in check_rows(app, report).into_iter().zip(&report.checks) {
+    for (row, check) in check_rows(language, report).into_iter().zip(&report.checks) {
         let words = match &check.outcome {
             CheckOutcome::Refused { text, .. } => text,
             _ => "",

@@ -1,6 +1,7 @@
 //! How to put a stream on another page: three ways, each with its code.
 
 use crate::components::reactive::click_handler;
+use crate::hooks::language::use_language;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -40,13 +41,13 @@ const TWENTY_LINES: &str = r#"<video id="video" autoplay muted playsinline contr
 
 #[component]
 pub(crate) fn Embed(name: Option<String>) -> impl IntoView {
-    let app = use_app();
-    use_title(move || app.text().embed.to_owned());
+    let language = use_language();
+    use_title(move || language.text().embed.to_owned());
     view! {
         <main class="page narrow" id="main">
             <div>
-                <h1>{app.localized(|text| text.embed_title)}</h1>
-                <p class="quiet">{app.localized(|text| text.embed_text)}</p>
+                <h1>{language.localized(|text| text.embed_title)}</h1>
+                <p class="quiet">{language.localized(|text| text.embed_text)}</p>
             </div>
             <StreamChooser
                 name
@@ -62,6 +63,7 @@ pub(crate) fn Embed(name: Option<String>) -> impl IntoView {
 #[component]
 fn EmbedOptions(name: String) -> impl IntoView {
     let app = use_app();
+    let language = use_language();
     let server = move || {
         app.server_now()
             .map(|server| server.base)
@@ -118,18 +120,18 @@ fn EmbedOptions(name: String) -> impl IntoView {
     };
     view! {
         <section class="card embed-option" id="option-iframe">
-            <h2>{app.localized(|text| text.iframe)}</h2>
-            <p class="quiet">{app.localized(|text| text.iframe_text)}</p>
+            <h2>{language.localized(|text| text.iframe)}</h2>
+            <p class="quiet">{language.localized(|text| text.iframe_text)}</p>
             <Code code=frame id="code-frame" name=|text| text.iframe />
             <div class="row">
-                <CopyButton id="copy-frame" text=frame label=Signal::derive(move || app.text().copy) />
+                <CopyButton id="copy-frame" text=frame label=Signal::derive(move || language.text().copy) />
                 <button
                     class="button plain"
                     id="preview"
                     aria-pressed=move || preview.get().to_string()
                     on:click=click_handler(move || preview.update(|shown| *shown = !*shown))
                 >
-                    {app.localized(|text| text.show_preview)}
+                    {language.localized(|text| text.show_preview)}
                 </button>
             </div>
             {move || {
@@ -138,7 +140,7 @@ fn EmbedOptions(name: String) -> impl IntoView {
                         <iframe
                             class="preview"
                             src=source()
-                            title=app.localized(|text| text.preview)
+                            title=language.localized(|text| text.preview)
                             allow="autoplay; fullscreen; picture-in-picture"
                         ></iframe>
                     }
@@ -146,24 +148,24 @@ fn EmbedOptions(name: String) -> impl IntoView {
             }}
         </section>
         <section class="card embed-option" id="option-lines">
-            <h2>{app.localized(|text| text.twenty_lines)}</h2>
-            <p class="quiet">{app.localized(|text| text.twenty_lines_text)}</p>
+            <h2>{language.localized(|text| text.twenty_lines)}</h2>
+            <p class="quiet">{language.localized(|text| text.twenty_lines_text)}</p>
             <Code code=lines id="code-lines" name=|text| text.twenty_lines />
             <div class="row">
-                <CopyButton id="copy-lines" text=lines label=Signal::derive(move || app.text().copy) />
+                <CopyButton id="copy-lines" text=lines label=Signal::derive(move || language.text().copy) />
             </div>
         </section>
         <section class="card embed-option" id="option-page">
-            <h2>{app.localized(|text| text.complete_page)}</h2>
-            <p class="quiet">{app.localized(|text| text.complete_page_text)}</p>
+            <h2>{language.localized(|text| text.complete_page)}</h2>
+            <p class="quiet">{language.localized(|text| text.complete_page_text)}</p>
             <Code code=page id="code-page" name=|text| text.complete_page />
             <div class="row">
-                <CopyButton id="copy-page" text=page label=Signal::derive(move || app.text().copy) />
+                <CopyButton id="copy-page" text=page label=Signal::derive(move || language.text().copy) />
                 <button class="button plain" id="download-page" on:click=click_handler(move || download(&page.get_untracked()))>
-                    {app.localized(|text| text.download)}
+                    {language.localized(|text| text.download)}
                 </button>
                 <a class="button plain" id="open-page" href=file target="_blank" rel="noopener">
-                    {app.localized(|text| text.open)}
+                    {language.localized(|text| text.open)}
                 </a>
             </div>
         </section>
@@ -178,9 +180,9 @@ fn Code(
     /// Its label for screen readers.
     name: fn(&'static Text) -> &'static str,
 ) -> impl IntoView {
-    let app = use_app();
+    let language = use_language();
     view! {
-        <pre class="code" tabindex="0" role="region" aria-label=app.localized(name)><code id=id>{code}</code></pre>
+        <pre class="code" tabindex="0" role="region" aria-label=language.localized(name)><code id=id>{code}</code></pre>
     }
 }
 

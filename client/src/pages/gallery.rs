@@ -1,6 +1,7 @@
 //! All streams of the server.
 
 use crate::hooks::derived::memo;
+use crate::hooks::language::{Language, use_language};
 use leptos::prelude::*;
 use shared::api::{StreamInfo, StreamState};
 
@@ -8,7 +9,7 @@ use crate::components::copy_button::CopyButton;
 use crate::components::icon::mark;
 use crate::components::load_status::{LoadError, Loading, NoServer, StaleNotice};
 use crate::components::reactive::{keyed_list, no_view, reactive_text, reactive_view};
-use crate::hooks::app::{App, use_app, use_title};
+use crate::hooks::app::{use_app, use_title};
 use crate::hooks::streams::{Streams, use_streams};
 use crate::i18n::describe::chips;
 use crate::i18n::error::code_sentence;
@@ -33,6 +34,7 @@ enum Layout {
 #[component]
 pub(crate) fn Gallery() -> impl IntoView {
     let app = use_app();
+    let language = use_language();
     use_title(String::new);
     let list = use_streams();
     let layout = memo(move || {
@@ -68,12 +70,12 @@ pub(crate) fn Gallery() -> impl IntoView {
         let found = order.with(|order| order.playable.len() + order.broken.len());
         match (layout.get() == Layout::Streams, found == count.get()) {
             (false, _) => String::new(),
-            (true, true) => (app.text().stream_count)(found),
-            (true, false) => (app.text().streams_found)(found, count.get()),
+            (true, true) => (language.text().stream_count)(found),
+            (true, false) => (language.text().streams_found)(found, count.get()),
         }
     });
     let search = reactive_view(move || match count.get() >= SEARCH_FROM {
-        true => search_field(app, list),
+        true => search_field(language, list),
         false => no_view(),
     });
     let stale = reactive_view(move || match lost.get() {
@@ -84,7 +86,7 @@ pub(crate) fn Gallery() -> impl IntoView {
         <main class="page" id="main">
             <div class="row between">
                 <div class="grow">
-                    <h1>{app.localized(|text| text.streams)}</h1>
+                    <h1>{language.localized(|text| text.streams)}</h1>
                     <p class="quiet small" role="status">{summary}</p>
                 </div>
                 {search}
@@ -94,22 +96,22 @@ pub(crate) fn Gallery() -> impl IntoView {
                 Layout::NoServer => view! { <NoServer /> }.into_any(),
                 Layout::Loading => view! { <Loading /> }.into_any(),
                 Layout::Failed(error) => view! { <LoadError error retry=move |()| list.reload() /> }.into_any(),
-                Layout::Empty => empty(app),
-                Layout::Streams => groups(app, list, order),
+                Layout::Empty => empty(language),
+                Layout::Streams => groups(language, list, order),
             }}
         </main>
     }
 }
 
-fn search_field(app: App, list: Streams) -> AnyView {
+fn search_field(language: Language, list: Streams) -> AnyView {
     view! {
         <input
             id="search"
             class="field"
             type="search"
             autocomplete="off"
-            placeholder=app.text().search
-            aria-label=app.text().search
+            placeholder=language.text().search
+            aria-label=language.text().search
             prop:value=list.search
             on:input=move |event| list.search.set(event_target_value(&event))
         />
@@ -118,30 +120,30 @@ fn search_field(app: App, list: Streams) -> AnyView {
 }
 
 /// What can be watched, then what cannot.
-fn groups(app: App, list: Streams, order: Memo<GalleryOrder>) -> AnyView {
+fn groups(language: Language, list: Streams, order: Memo<GalleryOrder>) -> AnyView {
     let playable = move || order.with(|order| order.playable.clone());
     let broken = move || order.with(|order| order.broken.clone());
     view! {
         <div id="streams" class="column">
             <ul class="gallery">{keyed_list(playable, move |name| view! { <li><Card name list /></li> }.into_any())}</ul>
-            <h2>{reactive_text(move || app.text().broken.to_owned())}</h2>
-            <ul class="broken quiet small">{keyed_list(broken, move |name| broken_line(app, list, name))}</ul>
+            <h2>{reactive_text(move || language.text().broken.to_owned())}</h2>
+            <ul class="broken quiet small">{keyed_list(broken, move |name| broken_line(language, list, name))}</ul>
         </div>
     }
     .into_any()
 }
 
-fn empty(app: App) -> AnyView {
+fn empty(language: Language) -> AnyView {
     view! {
         <section class="state card" data-state="empty">
-            <h2>{app.localized(|text| text.no_streams)}</h2>
-            <p class="quiet">{app.localized(|text| text.no_streams_text)}</p>
+            <h2>{language.localized(|text| text.no_streams)}</h2>
+            <p class="quiet">{language.localized(|text| text.no_streams_text)}</p>
             <div class="row">
                 <code class="command mono">{COMMAND}</code>
                 <CopyButton
                     id="copy-command"
                     text=Signal::derive(|| COMMAND.to_owned())
-                    label=Signal::derive(move || app.text().copy)
+                    label=Signal::derive(move || language.text().copy)
                 />
             </div>
         </section>
@@ -150,12 +152,12 @@ fn empty(app: App) -> AnyView {
 }
 
 /// A file that cannot be played, and why.
-fn broken_line(app: App, list: Streams, name: String) -> AnyView {
+fn broken_line(language: Language, list: Streams, name: String) -> AnyView {
     let info = list.stream(name.clone());
     let reason = reactive_text(move || {
         info.with(|info| match info.as_ref().map(|info| &info.state) {
             Some(StreamState::Failed { code, .. }) => {
-                code_sentence(*code, app.lang.get()).to_owned()
+                code_sentence(*code, language.get()).to_owned()
             }
             _ => String::new(),
         })
@@ -169,19 +171,19 @@ fn broken_line(app: App, list: Streams, name: String) -> AnyView {
 /// One stream. It reads its properties from the list, so the card stays while they change.
 #[component]
 fn Card(name: String, list: Streams) -> impl IntoView {
-    let app = use_app();
+    let language = use_language();
     let info = list.stream(name.clone());
     let address = Route::Watch(name.clone()).to_string();
     let title = name.clone();
     let chip = reactive_text(move || {
         info.with(|info| {
             info.as_ref()
-                .map(|info| length(info, app))
+                .map(|info| length(info, language))
                 .unwrap_or_default()
         })
     });
     let described = reactive_view(move || match info.get() {
-        Some(info) => description(&info, app),
+        Some(info) => description(&info, language),
         None => no_view(),
     });
     view! {
@@ -224,19 +226,19 @@ fn state_name(info: Option<&StreamInfo>) -> &'static str {
     }
 }
 
-fn length(info: &StreamInfo, app: App) -> String {
-    let text = app.text();
+fn length(info: &StreamInfo, language: Language) -> String {
+    let text = language.text();
     match (&info.state, info.duration) {
         (StreamState::Probing, _) => text.probing.to_owned(),
         (StreamState::Failed { .. }, _) => text.cannot_play.to_owned(),
-        (_, Some(seconds)) => (text.looped)(&duration(seconds, app.lang.get())),
+        (_, Some(seconds)) => (text.looped)(&duration(seconds, language.get())),
         (_, None) => text.live.to_owned(),
     }
 }
 
-fn description(info: &StreamInfo, app: App) -> AnyView {
-    let text = app.text();
-    let chips = chips(info, text, app.lang.get());
+fn description(info: &StreamInfo, language: Language) -> AnyView {
+    let text = language.text();
+    let chips = chips(info, text, language.get());
     let watching = (text.viewers)(info.viewers);
     view! {
         <div class="row">

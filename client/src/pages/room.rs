@@ -53,12 +53,13 @@ pub(crate) fn Room(name: String) -> impl IntoView {
 }
 
 fn join_view(app: App, room: RoomHandle, name: &str) -> AnyView {
+    let language = app.language;
     let name = name.to_owned();
     view! {
         <main class="page narrow" id="main" data-link="unnamed">
             <section class="card form">
-                <h1>{reactive_text(move || (app.room().join_room)(&name))}</h1>
-                <p class="quiet">{room_text(app, |text| text.intro)}</p>
+                <h1>{reactive_text(move || (language.room().join_room)(&name))}</h1>
+                <p class="quiet">{room_text(language, |text| text.intro)}</p>
                 {name_form(app, room, || {})}
             </section>
         </main>
@@ -73,11 +74,12 @@ fn room_view(
     read_position: ReadPosition,
     dragging: RwSignal<bool>,
 ) -> AnyView {
+    let language = app.language;
     let tab = RwSignal::new("chat");
     let tab_button = move |which: &'static str, label: RoomText, count: fn(RoomHandle) -> usize| {
         let label = reactive_text(move || {
             let count = count(room);
-            let label = label(app.room());
+            let label = label(language.room());
             if count > 0 {
                 format!("{label} {count}")
             } else {
@@ -102,7 +104,7 @@ fn room_view(
     let shown = address.clone();
     let copy = move |id: &'static str| {
         let address = address.clone();
-        view! { <CopyButton id=id text=Signal::derive(move || address.clone()) label=Signal::derive(move || app.room().copy_link) /> }.into_any()
+        view! { <CopyButton id=id text=Signal::derive(move || address.clone()) label=Signal::derive(move || language.room().copy_link) /> }.into_any()
     };
     let invite = copy("copy-invite");
     let is_alone = memo(move || {
@@ -110,8 +112,8 @@ fn room_view(
     });
     let alone_notice = view! {
         <section class="state empty-room" data-state="empty" hidden=move || !is_alone.get()>
-            <h2>{room_text(app, |text| text.alone)}</h2>
-            <p class="quiet">{room_text(app, |text| text.alone_text)}</p>
+            <h2>{room_text(language, |text| text.alone)}</h2>
+            <p class="quiet">{room_text(language, |text| text.alone_text)}</p>
             <p class="mono small address">{shown}</p>
             {invite}
         </section>
@@ -129,7 +131,7 @@ fn room_view(
         if names.is_empty() {
             String::new()
         } else {
-            (app.room().is_typing)(&names.join(app.common().comma))
+            (language.room().is_typing)(&names.join(language.common().comma))
         }
     });
     view! {
@@ -138,7 +140,7 @@ fn room_view(
                 <h1>{name.to_owned()}</h1>
                 <div class="row">
                     {copy("copy-link")}
-                    <span hidden=move || !can_write.get()>{button("link", "leave", room_text(app, |text| text.leave), move || room.leave())}</span>
+                    <span hidden=move || !can_write.get()>{button("link", "leave", room_text(language, |text| text.leave), move || room.leave())}</span>
                 </div>
                 <nav class="tabs">
                     {tab_button("chat", |text| text.chat, |room| room.conversation.with(|conversation| conversation.unread()))}
@@ -147,28 +149,29 @@ fn room_view(
                 </nav>
             </header>
             <aside class="side people-panel">
-                <h2 class="small quiet">{reactive_text(move || (app.room().people_count)(room.people.with(Vec::len) + 1))}</h2>
+                <h2 class="small quiet">{reactive_text(move || (language.room().people_count)(room.people.with(Vec::len) + 1))}</h2>
                 {own_entry(app, room)}
-                {people(app, room)}
-                <p class="small quiet privacy">{room_text(app, |text| text.privacy)}</p>
+                {people(language, room)}
+                <p class="small quiet privacy">{room_text(language, |text| text.privacy)}</p>
             </aside>
             <section class="conversation">
                 {status_banner(app, room)}
-                {message_log(app, room, read_position, alone_notice)}
+                {message_log(language, room, read_position, alone_notice)}
                 <p class="typing small quiet" aria-live="polite">{typing}</p>
-                {reactive_view(move || if can_write.get() { composer(app, room, read_position) } else { no_view() })}
+                {reactive_view(move || if can_write.get() { composer(language, room, read_position) } else { no_view() })}
             </section>
             <aside class="side">
-                <h2>{room_text(app, |text| text.files)}</h2>
-                {files(app, room)}
+                <h2>{room_text(language, |text| text.files)}</h2>
+                {files(language, room)}
             </aside>
-            <div class="drop-target" hidden=move || !dragging.get()><p>{room_text(app, |text| text.drop_here)}</p></div>
+            <div class="drop-target" hidden=move || !dragging.get()><p>{room_text(language, |text| text.drop_here)}</p></div>
         </main>
     }
     .into_any()
 }
 
 fn own_entry(app: App, room: RoomHandle) -> AnyView {
+    let language = app.language;
     let renaming = RwSignal::new(false);
     let line = reactive_view(move || {
         let Some(me) = room.me.get() else {
@@ -178,8 +181,8 @@ fn own_entry(app: App, room: RoomHandle) -> AnyView {
             {avatar(&me.id, &me.name)}
             <div class="grow">
                 <p class="name">{me.name}</p>
-                <p class="small quiet">{room_text(app, |text| text.this_browser)}</p>
-                {button("link", "rename", room_text(app, |text| text.rename), move || renaming.update(|on| *on = !*on))}
+                <p class="small quiet">{room_text(language, |text| text.this_browser)}</p>
+                {button("link", "rename", room_text(language, |text| text.rename), move || renaming.update(|on| *on = !*on))}
             </div>
         }
         .into_any()

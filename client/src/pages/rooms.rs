@@ -7,6 +7,7 @@ use crate::components::reactive::{
     ReactiveText, RoomText, button, no_view, reactive_text, reactive_view, room_text,
 };
 use crate::hooks::app::{use_app, use_title};
+use crate::hooks::language::use_language;
 use crate::hooks::visited::{VisitedRoom, forget, visited};
 use crate::state::room_name::random_room_name;
 use crate::state::route::Route;
@@ -14,7 +15,8 @@ use crate::state::route::Route;
 #[component]
 pub(crate) fn Rooms() -> impl IntoView {
     let app = use_app();
-    use_title(move || app.common().rooms.to_owned());
+    let language = use_language();
+    use_title(move || language.common().rooms.to_owned());
     let name = RwSignal::new(
         app.settings
             .with_untracked(|settings| settings.name.clone())
@@ -70,7 +72,7 @@ pub(crate) fn Rooms() -> impl IntoView {
     let list = reactive_view(move || {
         let rooms_now = rooms.get();
         if rooms_now.is_empty() {
-            return view! { <p class="quiet small">{room_text(app, |text| text.no_recent_rooms)}</p> }
+            return view! { <p class="quiet small">{room_text(language, |text| text.no_recent_rooms)}</p> }
                 .into_any();
         }
         let lines = rooms_now
@@ -79,13 +81,13 @@ pub(crate) fn Rooms() -> impl IntoView {
                 let (address, shown) = (Route::Room(name.clone()).to_string(), name.clone());
                 let count = reactive_text(move || {
                     if unread > 0 {
-                        (app.room().unread_count)(unread)
+                        (language.room().unread_count)(unread)
                     } else {
                         String::new()
                     }
                 });
                 let delete_room = move || {
-                    if forget(&name, &(app.room().confirm_delete)(&name)) {
+                    if forget(&name, &(language.room().confirm_delete)(&name)) {
                         rooms.set(visited());
                     }
                 };
@@ -93,7 +95,7 @@ pub(crate) fn Rooms() -> impl IntoView {
                     <li class="row visited">
                         <a class="grow" href=address>{shown}</a>
                         <span class="chip">{count}</span>
-                        {button("link", "", room_text(app, |text| text.delete), delete_room)}
+                        {button("link", "", room_text(language, |text| text.delete), delete_room)}
                     </li>
                 }
                 .into_any()
@@ -103,19 +105,19 @@ pub(crate) fn Rooms() -> impl IntoView {
     view! {
         <main class="page narrow" id="main">
             <div>
-                <h1>{move || app.common().rooms}</h1>
-                <p class="quiet">{room_text(app, |text| text.intro)}</p>
+                <h1>{move || language.common().rooms}</h1>
+                <p class="quiet">{room_text(language, |text| text.intro)}</p>
             </div>
             <form class="card form" on:submit=join novalidate>
-                {field("name", reactive_text(move || app.common().your_name.to_owned()), reactive_text(move || app.common().name_hint.to_owned()), name)}
-                {field("room", room_text(app, |text| text.room), room_text(app, |text| text.room_hint), room)}
-                <div class="row"><button class="button" type="submit" id="join">{room_text(app, |text| text.join)}</button></div>
+                {field("name", reactive_text(move || language.common().your_name.to_owned()), reactive_text(move || language.common().name_hint.to_owned()), name)}
+                {field("room", room_text(language, |text| text.room), room_text(language, |text| text.room_hint), room)}
+                <div class="row"><button class="button" type="submit" id="join">{room_text(language, |text| text.join)}</button></div>
                 {reactive_view(move || wrong.get().map_or_else(no_view, |read| {
-                    view! { <p class="small bad" role="alert" id="form-error">{room_text(app, read)}</p> }.into_any()
+                    view! { <p class="small bad" role="alert" id="form-error">{room_text(language, read)}</p> }.into_any()
                 }))}
             </form>
             <section class="card form">
-                <h2>{room_text(app, |text| text.recent_rooms)}</h2>
+                <h2>{room_text(language, |text| text.recent_rooms)}</h2>
                 {list}
             </section>
         </main>

@@ -9,25 +9,27 @@ use self::ice::{ice_settings, relay_only};
 use self::server::ServerSettings;
 use crate::hooks::app::{App, use_app, use_title};
 use crate::hooks::ice::{Offered, use_offered};
+use crate::hooks::language::{Language, use_language};
 use crate::i18n::Lang;
 
 #[component]
 pub(crate) fn Settings() -> impl IntoView {
     let app = use_app();
-    use_title(move || app.text().settings.to_owned());
+    let language = use_language();
+    use_title(move || language.text().settings.to_owned());
     let offered = use_offered(app);
     view! {
         <main class="page narrow" id="main">
-            <h1>{app.localized(|text| text.settings)}</h1>
+            <h1>{language.localized(|text| text.settings)}</h1>
             <div>
-                <h2 class="group">{app.localized(|text| text.settings_own)}</h2>
-                <p class="quiet small">{app.localized(|text| text.settings_text)}</p>
+                <h2 class="group">{language.localized(|text| text.settings_own)}</h2>
+                <p class="quiet small">{language.localized(|text| text.settings_text)}</p>
             </div>
             <LanguageSettings />
             {room_settings(app, offered)}
             <div>
-                <h2 class="group">{app.localized(|text| text.settings_operator)}</h2>
-                <p class="quiet small">{app.localized(|text| text.settings_operator_text)}</p>
+                <h2 class="group">{language.localized(|text| text.settings_operator)}</h2>
+                <p class="quiet small">{language.localized(|text| text.settings_operator_text)}</p>
             </div>
             <ServerSettings />
             {ice_settings(app, offered)}
@@ -36,6 +38,7 @@ pub(crate) fn Settings() -> impl IntoView {
 }
 
 fn room_settings(app: App, offered: Offered) -> AnyView {
+    let language = app.language;
     let name = move || {
         app.settings
             .with(|settings| settings.name.clone().unwrap_or_default())
@@ -48,9 +51,9 @@ fn room_settings(app: App, offered: Offered) -> AnyView {
     };
     view! {
         <section class="card form">
-            <h3>{move || app.common().rooms}</h3>
+            <h3>{move || language.common().rooms}</h3>
             <label>
-                <span>{move || app.common().your_name}</span>
+                <span>{move || language.common().your_name}</span>
                 <input
                     id="own-name"
                     class="field"
@@ -62,7 +65,7 @@ fn room_settings(app: App, offered: Offered) -> AnyView {
                     on:change=save
                 />
             </label>
-            <p class="small quiet" id="own-name-hint">{move || app.common().name_hint}</p>
+            <p class="small quiet" id="own-name-hint">{move || language.common().name_hint}</p>
             {relay_only(app, offered)}
         </section>
     }
@@ -72,7 +75,8 @@ fn room_settings(app: App, offered: Offered) -> AnyView {
 #[component]
 fn LanguageSettings() -> impl IntoView {
     let app = use_app();
-    let choice = move |lang: Option<Lang>, label: fn(App) -> &'static str| {
+    let language = use_language();
+    let choice = move |lang: Option<Lang>, label: fn(Language) -> &'static str| {
         let code = lang.map(Lang::code);
         let chosen = move || {
             app.settings
@@ -85,15 +89,15 @@ fn LanguageSettings() -> impl IntoView {
         view! {
             <label class="choice">
                 <input type="radio" name="language" value=code.unwrap_or("auto") prop:checked=move || chosen() on:change=choose />
-                <span lang=lang.map(Lang::tag)>{move || label(app)}</span>
+                <span lang=lang.map(Lang::tag)>{move || label(language)}</span>
             </label>
         }
     };
     view! {
         <fieldset class="card form">
-            <legend class="visually-hidden">{app.localized(|text| text.language)}</legend>
-            <h3 aria-hidden="true">{app.localized(|text| text.language)}</h3>
-            {choice(None, |app| app.text().browser_language)}
+            <legend class="visually-hidden">{language.localized(|text| text.language)}</legend>
+            <h3 aria-hidden="true">{language.localized(|text| text.language)}</h3>
+            {choice(None, |language| language.text().browser_language)}
             {choice(Some(Lang::En), |_| Lang::En.text().this_language)}
             {choice(Some(Lang::Zh), |_| Lang::Zh.text().this_language)}
         </fieldset>

@@ -2,6 +2,7 @@
 
 use crate::components::reactive::click_handler;
 use crate::hooks::derived::{effect, memo};
+use crate::hooks::language::use_language;
 use leptos::prelude::*;
 use shared::api::StreamInfo;
 
@@ -22,6 +23,7 @@ use crate::state::wanted::wanted_kinds;
 #[component]
 pub(crate) fn Watch(name: String) -> impl IntoView {
     let app = use_app();
+    let language = use_language();
     let title = name.clone();
     use_title(move || title.clone());
     let streams = use_streams();
@@ -39,11 +41,15 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     let received = memo(move || player.figures.with(|figures| figures.video_codec.clone()));
     let tracks = memo(move || {
         let received = received.get();
-        let tracks = |info: &StreamInfo| tracks(info, received.as_deref(), app.lang.get());
+        let tracks = |info: &StreamInfo| tracks(info, received.as_deref(), language.get());
         info.with(|info| info.as_ref().map(tracks).unwrap_or_default())
     });
-    let viewers =
-        move || info.with(|info| info.as_ref().map(|info| (app.text().viewers)(info.viewers)));
+    let viewers = move || {
+        info.with(|info| {
+            info.as_ref()
+                .map(|info| (language.text().viewers)(info.viewers))
+        })
+    };
     let active = move || player.phase.with(|phase| phase.is_active());
     let shown = name.clone();
     let link = name.clone();
@@ -66,17 +72,17 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
                             id="stop"
                             on:click=click_handler(move || if active() { player.stop() } else { player.start() })
                         >
-                            {move || if active() { app.text().stop } else { app.text().play }}
+                            {move || if active() { language.text().stop } else { language.text().play }}
                         </button>
                         <CopyButton
                             id="copy-link"
                             text=Signal::derive(move || stream_link(app, &link, false))
-                            label=Signal::derive(move || app.text().copy_link)
+                            label=Signal::derive(move || language.text().copy_link)
                         />
-                        <a class="button plain" href=embed>{app.localized(|text| text.embed_code)}</a>
-                        <a class="button plain" href=canvas>{app.localized(|text| text.open_in_canvas)}</a>
+                        <a class="button plain" href=embed>{language.localized(|text| text.embed_code)}</a>
+                        <a class="button plain" href=canvas>{language.localized(|text| text.open_in_canvas)}</a>
                     </div>
-                    <p class="quiet small keyboard-help">{app.localized(|text| text.keyboard_help)}</p>
+                    <p class="quiet small keyboard-help">{language.localized(|text| text.keyboard_help)}</p>
                 </section>
                 <Statistics figures=player.figures plots=player.plots />
             </div>

@@ -8,6 +8,7 @@ use crate::hooks::ice::Offered;
 use crate::state::settings::{format_ice, parse_ice};
 
 pub(super) fn ice_settings(app: App, offered: Offered) -> AnyView {
+    let language = app.language;
     let typed = RwSignal::new(
         app.settings
             .with_untracked(|settings| format_ice(&settings.ice_servers)),
@@ -26,22 +27,22 @@ pub(super) fn ice_settings(app: App, offered: Offered) -> AnyView {
         }
     };
     let shown = reactive_text(move || match in_use(app, offered) {
-        None => app.text().no_value.to_owned(),
-        Some((_, urls)) if urls.is_empty() => app.text().ice_none.to_owned(),
-        Some((_, urls)) => urls.join(app.common().comma),
+        None => language.text().no_value.to_owned(),
+        Some((_, urls)) if urls.is_empty() => language.text().ice_none.to_owned(),
+        Some((_, urls)) => urls.join(language.common().comma),
     });
     let whose = reactive_text(move || match in_use(app, offered) {
-        Some((true, _)) => app.text().ice_used_own.to_owned(),
-        _ => app.text().ice_used_server.to_owned(),
+        Some((true, _)) => language.text().ice_used_own.to_owned(),
+        _ => language.text().ice_used_server.to_owned(),
     });
     view! {
         <form class="card form" on:submit=save>
-            <h3>{app.localized(|text| text.ice_servers)}</h3>
+            <h3>{language.localized(|text| text.ice_servers)}</h3>
             <p class="small quiet">
-                {whose} {move || app.common().colon} <span class="mono" id="ice-used">{shown}</span>
+                {whose} {move || language.common().colon} <span class="mono" id="ice-used">{shown}</span>
             </p>
             <label>
-                <span>{app.localized(|text| text.ice_servers_own)}</span>
+                <span>{language.localized(|text| text.ice_servers_own)}</span>
                 <textarea
                     id="ice"
                     class="field mono"
@@ -56,15 +57,15 @@ pub(super) fn ice_settings(app: App, offered: Offered) -> AnyView {
                     }
                 ></textarea>
             </label>
-            <p class="small quiet" id="ice-hint">{app.localized(|text| text.ice_hint)}</p>
+            <p class="small quiet" id="ice-hint">{language.localized(|text| text.ice_hint)}</p>
             <div class="row">
-                <button class="button" type="submit" id="save-ice">{app.localized(|text| text.save)}</button>
-                <a class="button plain" href="#/doctor">{reactive_text(move || app.text().connection_test.to_owned())}</a>
+                <button class="button" type="submit" id="save-ice">{language.localized(|text| text.save)}</button>
+                <a class="button plain" href="#/doctor">{reactive_text(move || language.text().connection_test.to_owned())}</a>
             </div>
             <p class="small" role="status">
                 {move || saved.get().map(|saved| match saved {
-                    Ok(()) => view! { <span class="ok">{app.text().saved.to_owned()}</span> },
-                    Err(line) => view! { <span class="bad">{(app.text().bad_ice)(&line)}</span> },
+                    Ok(()) => view! { <span class="ok">{language.text().saved.to_owned()}</span> },
+                    Err(line) => view! { <span class="bad">{(language.text().bad_ice)(&line)}</span> },
                 })}
             </p>
         </form>
@@ -84,12 +85,13 @@ fn in_use(app: App, offered: Offered) -> Option<(bool, Vec<String>)> {
 
 /// The choice to hide this machine's addresses from other peers.
 pub(super) fn relay_only(app: App, offered: Offered) -> AnyView {
+    let language = app.language;
     let chosen = move || app.settings.with(|settings| settings.relay_only);
     let unreachable = reactive_view(move || {
         let urls = in_use(app, offered);
         let none = urls.is_some_and(|(_, urls)| !urls.iter().any(|url| url.starts_with("turn")));
         if chosen() && none {
-            view! { <p class="notice small">{app.localized(|text| text.relay_only_none)}</p> }
+            view! { <p class="notice small">{language.localized(|text| text.relay_only_none)}</p> }
                 .into_any()
         } else {
             no_view()
@@ -103,7 +105,7 @@ pub(super) fn relay_only(app: App, offered: Offered) -> AnyView {
                 prop:checked=move || chosen()
                 on:change=move |event| app.settings.update(|settings| settings.relay_only = event_target_checked(&event))
             />
-            <span>{app.localized(|text| text.relay_only)} <span class="small quiet">" " {app.localized(|text| text.relay_only_text)}</span></span>
+            <span>{language.localized(|text| text.relay_only)} <span class="small quiet">" " {language.localized(|text| text.relay_only_text)}</span></span>
         </label>
         {unreachable}
     }

@@ -5,6 +5,7 @@ use leptos::task::spawn_local;
 use shared::api::Health;
 
 use crate::hooks::app::use_app;
+use crate::hooks::language::use_language;
 use crate::http::{self, HttpError};
 use crate::i18n::error::sentence;
 use crate::i18n::format::duration;
@@ -24,6 +25,7 @@ enum ServerTest {
 #[component]
 pub(super) fn ServerSettings() -> impl IntoView {
     let app = use_app();
+    let language = use_language();
     let typed = RwSignal::new(
         app.settings
             .with_untracked(|settings| settings.server.clone())
@@ -34,14 +36,14 @@ pub(super) fn ServerSettings() -> impl IntoView {
     let used = move || {
         app.server_now()
             .map(|server| server.base)
-            .unwrap_or_else(|| app.text().no_value.to_owned())
+            .unwrap_or_else(|| language.text().no_value.to_owned())
     };
     let from = move || {
         app.server_now().map(|server| match server.source {
-            Source::Query => app.text().from_query,
-            Source::Saved => app.text().from_saved,
-            Source::Config => app.text().from_config,
-            Source::Origin => app.text().from_origin,
+            Source::Query => language.text().from_query,
+            Source::Saved => language.text().from_saved,
+            Source::Config => language.text().from_config,
+            Source::Origin => language.text().from_origin,
         })
     };
     let by_query = move || {
@@ -97,35 +99,37 @@ pub(super) fn ServerSettings() -> impl IntoView {
         saved.set(true);
     };
     let result_text = move || match result.get() {
-        ServerTest::Idle => saved.get().then(|| ("ok", app.text().saved.to_owned())),
-        ServerTest::Running => Some(("", app.text().testing.to_owned())),
+        ServerTest::Idle => saved
+            .get()
+            .then(|| ("ok", language.text().saved.to_owned())),
+        ServerTest::Running => Some(("", language.text().testing.to_owned())),
         ServerTest::Passed(health) => {
-            let up = duration(health.uptime as f64, app.lang.get());
+            let up = duration(health.uptime as f64, language.get());
             Some((
                 "ok",
-                (app.text().test_passed)(&health.version, health.streams, &up),
+                (language.text().test_passed)(&health.version, health.streams, &up),
             ))
         }
         ServerTest::Failed(address, HttpError::Unreachable) => {
-            Some(("bad", (app.text().unreachable_text)(&address)))
+            Some(("bad", (language.text().unreachable_text)(&address)))
         }
         ServerTest::Failed(address, HttpError::Unreadable) => {
-            Some(("bad", (app.text().not_weir_text)(&address)))
+            Some(("bad", (language.text().not_weir_text)(&address)))
         }
         ServerTest::Failed(_, HttpError::Status { error, .. }) => {
-            Some(("bad", sentence(&error, app.lang.get()).to_owned()))
+            Some(("bad", sentence(&error, language.get()).to_owned()))
         }
-        ServerTest::InvalidAddress => Some(("bad", app.text().bad_address.to_owned())),
+        ServerTest::InvalidAddress => Some(("bad", language.text().bad_address.to_owned())),
     };
     view! {
         <form class="card form" on:submit=save>
-            <h3>{app.localized(|text| text.server)}</h3>
+            <h3>{language.localized(|text| text.server)}</h3>
             <p class="small quiet">
-                {app.localized(|text| text.server_used)} {move || app.common().colon} <b class="mono" id="server-used" data-source=move || source()>{move || used()}</b>
+                {language.localized(|text| text.server_used)} {move || language.common().colon} <b class="mono" id="server-used" data-source=move || source()>{move || used()}</b>
                 " " {move || from()}
             </p>
             <label>
-                <span>{app.localized(|text| text.server_address)}</span>
+                <span>{language.localized(|text| text.server_address)}</span>
                 <input
                     id="server"
                     class="field mono"
@@ -143,12 +147,12 @@ pub(super) fn ServerSettings() -> impl IntoView {
                     }
                 />
             </label>
-            <p class="small quiet" id="server-hint">{app.localized(|text| text.server_hint)}</p>
-            <Show when=by_query><p class="notice small">{app.localized(|text| text.query_overrides)}</p></Show>
-            <Show when=mixed><p class="notice small">{app.localized(|text| text.mixed_content)}</p></Show>
+            <p class="small quiet" id="server-hint">{language.localized(|text| text.server_hint)}</p>
+            <Show when=by_query><p class="notice small">{language.localized(|text| text.query_overrides)}</p></Show>
+            <Show when=mixed><p class="notice small">{language.localized(|text| text.mixed_content)}</p></Show>
             <div class="row">
-                <button class="button" type="submit" id="save-server">{app.localized(|text| text.save)}</button>
-                <button class="button plain" type="button" id="test-server" on:click=test>{app.localized(|text| text.test)}</button>
+                <button class="button" type="submit" id="save-server">{language.localized(|text| text.save)}</button>
+                <button class="button plain" type="button" id="test-server" on:click=test>{language.localized(|text| text.test)}</button>
             </div>
             <p class="small" role="status" id="server-result">
                 {move || result_text().map(|(class, text)| view! { <span class=class>{text}</span> })}
