@@ -65,11 +65,19 @@ pub(crate) fn run(command: KeyCommand, output: &mut impl Write) -> Result<()> {
         }
         KeyCommand::Revoke { ids, state } => {
             let store = open(&state)?;
+            let mut unknown = Vec::new();
             for id in ids {
-                match store.remove(&id)? {
-                    Some(key) => writeln!(output, "Revoked {id}, a key of {}.", key.stream)?,
-                    None => bail!("there is no key {id}; `server key list` shows them"),
+                let revoked = store.remove(&id)?;
+                for key in &revoked {
+                    writeln!(output, "Revoked {id}, a key of {}.", key.stream)?;
                 }
+                if revoked.is_empty() {
+                    unknown.push(id);
+                }
+            }
+            if !unknown.is_empty() {
+                let ids = unknown.join(", ");
+                bail!("there is no key {ids}; `server key list` shows the keys")
             }
         }
     }
@@ -191,6 +199,24 @@ mod tests {
         }
         assert!(lines.iter().all(|line| line.len() < 60), "{listed}");
         assert!(list(&[], now).contains("server key new"));
+    }
+
+    #[test]
+    fn an_unknown_id_does_not_keep_other_keys_from_being_revoked() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateFlag {
+            folder: Some(folder.path().to_owned()),
+        };
+        let store = open(&state).unwrap();
+        make(&store, &"cam".parse().unwrap(), None, None).unwrap();
+        let id = store.read().unwrap()[0].id.clone();
+        let ids = vec!["0".to_owned(), id.clone()];
+        let mut output = Vec::new();
+        let error = run(KeyCommand::Revoke { ids, state }, &mut output).unwrap_err();
+        assert!(error.to_string().contains("no key 0;"), "{error}");
+        let output = String::from_utf8(output).unwrap();
+        assert_eq!(output, format!("Revoked {id}, a key of cam.\n"));
+        assert_eq!(store.read().unwrap(), []);
     }
 
     #[test]

@@ -43,7 +43,6 @@ use crate::http::ice::Ice;
 use crate::http::page::Builds;
 use crate::http::router::{App, router};
 use crate::publishing::{Keys, Limits, Publishing};
-use access::StoreError;
 use connection::Viewers;
 use connection::{Options, SetupError};
 use room::registry::{RoomLimits, RoomRegistry};
@@ -75,8 +74,6 @@ pub enum OpenError {
     Turn(#[from] TurnError),
     #[error("The addresses of this machine cannot be listed: {0}.")]
     Interfaces(std::io::Error),
-    #[error("{0}.")]
-    Keys(#[from] StoreError),
     /// Contradictory flags.
     #[error("{0}.")]
     Config(String),
@@ -89,7 +86,9 @@ impl Server {
     /// Flags contradict each other, a port cannot be bound, or a system resource is missing.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
         config.check().map_err(OpenError::Config)?;
-        let keys = Keys::open(&config.publish)?;
+        let streams = config.publish.streams();
+        let streams = streams.map_err(|error| OpenError::Config(error.to_string()))?;
+        let keys = Keys::open(streams, config.publish.state.store());
         let viewers = Viewers::new(&Options {
             udp_port: config.udp_port,
             public_ip: config.public_ip,

@@ -15,7 +15,6 @@ use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::Server;
 use server::config::Config;
-use server::publishing::Keys;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -124,14 +123,15 @@ async fn serve(config: Config) -> Result<()> {
     let address = listener
         .local_addr()
         .context("the listening socket has no address")?;
+    let server = Server::open(&config)?;
+    // Keys are made when nothing can stop the start any more: they are shown only once.
     let mut keys = String::new();
     if std::io::stdout().is_terminal() {
-        for (stream, key) in missing_keys(&config)? {
+        for (stream, key) in make_missing_keys(&config, &server) {
             let server = format!("http://localhost:{}", address.port());
             keys.push_str(&format!("\n{}", introduction(&stream, &key, &server)));
         }
     }
-    let server = Server::open(&config)?;
     for stream in server.publishing().keys().without_key() {
         tracing::warn!(
             "nobody can publish to {stream}: it has no key; type `server key new {stream}`"
@@ -147,17 +147,23 @@ async fn serve(config: Config) -> Result<()> {
     Ok(())
 }
 
-/// Makes the keys of the streams of the command line that have none. To be shown on a terminal only: what is written elsewhere is kept as a log.
-fn missing_keys(config: &Config) -> Result<Vec<(StreamName, Key)>> {
+/// Makes the keys of the declared streams that have none. To be shown on a terminal only: other output is often kept as a log.
+fn make_missing_keys(config: &Config, server: &Server) -> Vec<(StreamName, Key)> {
     let Some(store) = config.publish.state.store() else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
-    let names = Keys::open(&config.publish)?.without_key();
-    let made = names.into_iter().map(|name| {
-        let key = key_command::make(&store, &name, None, None)?;
-        Ok((name, key))
-    });
-    made.collect()
+    let keys = server.publishing().keys();
+    let mut made = Vec::new();
+    for stream in keys.without_key() {
+        match key_command::make(&store, &stream, None, None) {
+            Ok(key) => made.push((stream, key)),
+            Err(error) => tracing::error!("no key could be made for {stream}: {error:#}"),
+        }
+    }
+    if !made.is_empty() {
+        keys.reload();
+    }
+    made
 }
 
 /// Raises the soft limit of open files, often 1024, up to the hard limit (setrlimit(2)): every socket is a file.

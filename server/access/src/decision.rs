@@ -24,7 +24,7 @@ pub struct Grant {
 pub enum Denial {
     NoKey,
     UnknownKey,
-    /// Only who has the key learns this.
+    /// Clients are told the same as of an unknown key.
     Expired,
     OtherStream,
 }

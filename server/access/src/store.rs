@@ -108,18 +108,18 @@ impl Store {
         self.change(|keys| keys.push(record))
     }
 
-    /// Removes the key with this id, and returns it. `None`: there is none.
+    /// Removes the records with this id, and returns them. The same key may be valid for several streams.
     ///
     /// # Errors
     /// As of [`Store::add`].
-    pub fn remove(&self, id: &str) -> Result<Option<KeyRecord>, StoreError> {
+    pub fn remove(&self, id: &str) -> Result<Vec<KeyRecord>, StoreError> {
         if self.version().is_none() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        let mut removed = None;
+        let mut removed = Vec::new();
         self.change(|keys| {
-            let index = keys.iter().position(|key| key.id == id);
-            removed = index.map(|index| keys.remove(index));
+            let (with_id, others) = keys.drain(..).partition(|key| key.id == id);
+            (removed, *keys) = (with_id, others);
         })?;
         Ok(removed)
     }
@@ -185,7 +185,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let store = Store::new(parent.path().join("a/b"));
         assert_eq!((store.read().unwrap(), store.version()), (vec![], None));
-        assert_eq!(store.remove("x").unwrap(), None);
+        assert_eq!(store.remove("x").unwrap(), []);
         assert!(!store.folder().exists());
         let (one, other) = (record("cam"), record("stage"));
         store.add(one.clone()).unwrap();
@@ -193,12 +193,27 @@ mod tests {
         store.add(other.clone()).unwrap();
         assert_ne!(store.version(), first);
         assert_eq!(store.read().unwrap(), [one.clone(), other.clone()]);
-        assert_eq!(store.remove(&one.id).unwrap(), Some(one));
+        assert_eq!(store.remove(&one.id).unwrap(), [one]);
         assert_eq!(store.read().unwrap(), [other]);
         assert_eq!(mode(store.folder()), 0o700);
         for file in fs::read_dir(store.folder()).unwrap() {
             assert_eq!(mode(&file.unwrap().path()), 0o600);
         }
+    }
+
+    #[test]
+    fn all_records_of_a_key_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path().to_owned());
+        let key = Key::random().unwrap();
+        let now = SystemTime::now();
+        let of = |stream: &str| KeyRecord::new(&key, stream.parse().unwrap(), None, now, None);
+        let records = [of("cam"), of("stage")];
+        for record in &records {
+            store.add(record.clone()).unwrap();
+        }
+        assert_eq!(store.remove(&records[0].id).unwrap(), records);
+        assert_eq!(store.read().unwrap(), []);
     }
 
     #[test]

@@ -9,19 +9,22 @@ use super::address::CountedAddress;
 /// without an address of their own share a larger number.
 #[derive(Debug, Default)]
 pub struct Failures {
-    by_address: HashMap<CountedAddress, Debt>,
-    others: Debt,
+    by_address: HashMap<CountedAddress, FailureBudget>,
+    others: FailureBudget,
+    purged: Option<Instant>,
 }
 
-/// When all failures so far are forgotten: each counts for its part of a period.
+/// When all failures so far have been forgotten: each counts for its part of a period.
 #[derive(Clone, Copy, Debug, Default)]
-struct Debt(Option<Instant>);
+struct FailureBudget(Option<Instant>);
 
 const PERIOD: Duration = Duration::from_secs(60);
 const PER_ADDRESS: u32 = 10;
 const OF_OTHERS: u32 = 200;
 /// Addresses that are counted on their own; further ones count among the others.
 const MAX_ADDRESSES: usize = 10_000;
+/// A purge visits all addresses.
+const PURGE_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Failures {
     /// Whether another attempt is permitted.
@@ -30,7 +33,7 @@ impl Failures {
     /// Not before this time has passed.
     pub fn check(&self, address: Option<CountedAddress>, now: Instant) -> Result<(), Duration> {
         match self.own(address) {
-            Some(debt) => debt.check(PER_ADDRESS, now),
+            Some(budget) => budget.check(PER_ADDRESS, now),
             None if self.counts_alone(address) => Ok(()),
             None => self.others.check(OF_OTHERS, now),
         }
@@ -38,38 +41,43 @@ impl Failures {
 
     /// Counts a failure.
     pub fn add(&mut self, address: Option<CountedAddress>, now: Instant) {
-        if self.by_address.len() >= MAX_ADDRESSES {
-            self.by_address.retain(|_, debt| !debt.is_paid(now));
+        let is_purge_due =
+            |purged: Instant| now.saturating_duration_since(purged) >= PURGE_INTERVAL;
+        if self.by_address.len() >= MAX_ADDRESSES && self.purged.is_none_or(is_purge_due) {
+            self.purged = Some(now);
+            self.by_address
+                .retain(|_, budget| !budget.has_recovered(now));
         }
         match address {
             Some(address) if self.counts_alone(Some(address)) => {
-                let debt = self.by_address.entry(address).or_default();
-                debt.add(PER_ADDRESS, now);
+                let budget = self.by_address.entry(address).or_default();
+                budget.add(PER_ADDRESS, now);
             }
             _ => self.others.add(OF_OTHERS, now),
         }
     }
 
-    fn own(&self, address: Option<CountedAddress>) -> Option<&Debt> {
+    fn own(&self, address: Option<CountedAddress>) -> Option<&FailureBudget> {
         self.by_address.get(&address?)
     }
 
-    fn counts_alone(&self, address: Option<CountedAddress>) -> bool {
+    /// Whether the failures of this address have a limit of their own.
+    pub fn counts_alone(&self, address: Option<CountedAddress>) -> bool {
         address.is_some() && (self.own(address).is_some() || self.by_address.len() < MAX_ADDRESSES)
     }
 }
 
-impl Debt {
+impl FailureBudget {
     fn add(&mut self, permitted: u32, now: Instant) {
-        let paid = self.0.map_or(now, |paid| paid.max(now));
+        let recovered = self.0.map_or(now, |end| end.max(now));
         // Attempts that were made at the same time count too, but do not prolong the wait without bound.
-        self.0 = Some((paid + PERIOD / permitted).min(now + 2 * PERIOD));
+        self.0 = Some((recovered + PERIOD / permitted).min(now + 2 * PERIOD));
     }
 
     fn check(self, permitted: u32, now: Instant) -> Result<(), Duration> {
         let left = self
             .0
-            .map_or(Duration::ZERO, |paid| paid.saturating_duration_since(now));
+            .map_or(Duration::ZERO, |end| end.saturating_duration_since(now));
         // One more fits when it would be within the period.
         let wait = (left + PERIOD / permitted).saturating_sub(PERIOD);
         match wait.is_zero() {
@@ -78,8 +86,8 @@ impl Debt {
         }
     }
 
-    fn is_paid(self, now: Instant) -> bool {
-        self.0.is_none_or(|paid| paid <= now)
+    fn has_recovered(self, now: Instant) -> bool {
+        self.0.is_none_or(|end| end <= now)
     }
 }
 
@@ -137,8 +145,12 @@ mod tests {
         }
         assert_eq!(failures.by_address.len(), MAX_ADDRESSES);
         assert!(failures.check(address(1 << 20), now).is_err());
-        // Who is known is counted alone.
+        // A known address is counted alone.
         assert_eq!(failures.check(address(1), now), Ok(()));
+        // At most one purge a second.
+        assert_eq!(failures.purged, Some(now));
+        failures.add(address(1 << 20), now + PURGE_INTERVAL / 2);
+        assert_eq!(failures.purged, Some(now));
         let later = now + 3 * PERIOD;
         failures.add(address(1 << 20), later);
         assert_eq!(failures.by_address.len(), 1);

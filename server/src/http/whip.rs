@@ -17,7 +17,9 @@ use super::router::App;
 use super::session::PUBLISHER;
 use super::whep::{created, options};
 
-#[derive(Debug, Deserialize)]
+/// No `Debug`: both fields are secrets.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct PublishQuery {
     /// For devices that cannot send a header.
     key: Option<String>,

@@ -7,7 +7,7 @@ use access::store::Version;
 use access::{Action, Denial, Grant, Key, KeyRecord, Store, StoreError, StreamName, decide};
 use limits::{CountedAddress, Failures};
 
-use crate::config::PublishFlags;
+use crate::config::PublishedStream;
 
 /// All keys of the server.
 #[derive(Debug)]
@@ -25,11 +25,13 @@ pub struct Keys {
 #[derive(Debug, Default)]
 struct Stored {
     version: Option<Version>,
+    /// Logged already.
+    error: Option<String>,
     /// With those of the command line.
     keys: Vec<KeyRecord>,
 }
 
-/// Why nobody may publish.
+/// Why a client may not publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyError {
     Denied(Denial),
@@ -38,34 +40,26 @@ pub enum KeyError {
 }
 
 impl Keys {
-    /// # Errors
-    /// The keys in the state folder cannot be read.
-    pub fn open(flags: &PublishFlags) -> Result<Self, StoreError> {
+    /// `streams`: of the command line. When the state folder cannot be read, only their keys are valid until it can: others keep watching.
+    pub fn open(streams: Vec<PublishedStream>, store: Option<Store>) -> Self {
         let now = SystemTime::now();
-        let fixed = flags.streams.iter().filter_map(|stream| {
+        let fixed = streams.iter().filter_map(|stream| {
             let key = stream.key.as_ref()?;
             Some(KeyRecord::new(key, stream.name.clone(), None, now, None))
         });
         let fixed: Vec<_> = fixed.collect();
-        let store = flags.state.store();
-        let stored = match &store {
-            Some(store) => Stored::read(store, &fixed)?,
-            None => Stored {
-                version: None,
+        let keys = Self {
+            stored: Mutex::new(Stored {
                 keys: fixed.clone(),
-            },
-        };
-        Ok(Self {
-            declared: flags
-                .streams
-                .iter()
-                .map(|stream| stream.name.clone())
-                .collect(),
+                ..Stored::default()
+            }),
+            declared: streams.into_iter().map(|stream| stream.name).collect(),
             fixed,
             store,
-            stored: Mutex::new(stored),
             failures: Mutex::default(),
-        })
+        };
+        keys.reload();
+        keys
     }
 
     /// The streams of the command line that nobody can publish to, since no key is valid for them.
@@ -95,18 +89,23 @@ impl Keys {
     ) -> Result<Grant, KeyError> {
         let now = Instant::now();
         let mut failures = lock(&self.failures);
-        failures
-            .check(address, now)
-            .map_err(KeyError::TooManyFailures)?;
+        // Clients that share a limit must not lock each other out: there, right keys pass.
+        let permitted = failures.check(address, now);
+        if let Err(wait) = permitted
+            && failures.counts_alone(address)
+        {
+            return Err(KeyError::TooManyFailures(wait));
+        }
         // What cannot be a key is an unknown one.
-        let who = presented.map(|text| text.parse::<Key>().map(|key| key.hash()));
-        let denial = match who.transpose() {
-            Ok(who) => match self.decide(who, stream.map(StreamName::as_str)) {
+        let hash = presented.map(|text| text.parse::<Key>().map(|key| key.hash()));
+        let denial = match hash.transpose() {
+            Ok(hash) => match self.decide(hash, stream.map(StreamName::as_str)) {
                 Ok(grant) => return Ok(grant),
                 Err(denial) => denial,
             },
             Err(_) => Denial::UnknownKey,
         };
+        permitted.map_err(KeyError::TooManyFailures)?;
         if denial != Denial::NoKey {
             failures.add(address, now);
         }
@@ -119,7 +118,7 @@ impl Keys {
     }
 
     /// Reads the state folder again when it has changed. Blocks.
-    pub(super) fn reload(&self) {
+    pub fn reload(&self) {
         let Some(store) = &self.store else { return };
         let version = store.version();
         if version == lock(&self.stored).version {
@@ -127,12 +126,20 @@ impl Keys {
         }
         match Stored::read(store, &self.fixed) {
             Ok(stored) => {
-                tracing::info!(keys = stored.keys.len(), "the keys have changed");
+                tracing::info!(keys = stored.keys.len(), "keys loaded");
                 *lock(&self.stored) = stored;
             }
             Err(error) => {
-                tracing::error!("the keys are used as they were before: {error}");
-                lock(&self.stored).version = version;
+                let mut stored = lock(&self.stored);
+                // Other errors may pass, and the file is read again: a revocation in it must not be lost.
+                if let StoreError::Damaged { .. } | StoreError::TooLarge { .. } = error {
+                    stored.version = version;
+                }
+                let error = error.to_string();
+                if stored.error.as_ref() != Some(&error) {
+                    tracing::error!("the keys loaded before stay valid, and no others: {error}");
+                    stored.error = Some(error);
+                }
             }
         }
     }
@@ -154,10 +161,77 @@ impl Stored {
         let version = store.version();
         let mut keys = store.read()?;
         keys.extend_from_slice(fixed);
-        Ok(Self { version, keys })
+        Ok(Self {
+            version,
+            error: None,
+            keys,
+        })
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+
+    const KEY: &str = "0123456789abcdef";
+    const WRONG: &str = "fedcba9876543210";
+
+    fn keys(store: Option<Store>) -> Keys {
+        let stream = PublishedStream {
+            name: "cam".parse().unwrap(),
+            key: Some(KEY.parse().unwrap()),
+        };
+        Keys::open(vec![stream], store)
+    }
+
+    #[test]
+    fn wrong_keys_of_clients_that_share_a_limit_do_not_lock_out_right_ones() {
+        let keys = keys(None);
+        let alone = Some(IpAddr::V4(Ipv4Addr::LOCALHOST).into());
+        for (address, passes) in [(None, true), (alone, false)] {
+            let mut refused = (0..1_000).map(|_| keys.authorize(address, Some(WRONG), None));
+            let limited =
+                refused.any(|refused| matches!(refused, Err(KeyError::TooManyFailures(_))));
+            assert!(limited);
+            let right = keys.authorize(address, Some(KEY), None);
+            assert_eq!(right.is_ok(), passes, "{right:?}");
+        }
+    }
+
+    #[test]
+    fn keys_that_could_not_be_read_are_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path().to_owned());
+        let record = || {
+            let key: Key = WRONG.parse().unwrap();
+            KeyRecord::new(
+                &key,
+                "stage".parse().unwrap(),
+                None,
+                SystemTime::now(),
+                None,
+            )
+        };
+        store.add(record()).unwrap();
+        let file = folder.path().join("keys.json");
+        let aside = folder.path().join("aside");
+        fs::rename(&file, &aside).unwrap();
+        // A folder cannot be read as a file, for any user.
+        fs::create_dir(&file).unwrap();
+        let keys = keys(Some(store));
+        assert!(keys.authorize(None, Some(KEY), None).is_ok());
+        assert!(keys.authorize(None, Some(WRONG), None).is_err());
+        assert_eq!(lock(&keys.stored).version, None);
+        fs::remove_dir(&file).unwrap();
+        fs::rename(&aside, &file).unwrap();
+        keys.reload();
+        assert!(keys.authorize(None, Some(WRONG), None).is_ok());
+    }
 }

@@ -168,11 +168,10 @@ impl Publishing {
         loop {
             tokio::time::sleep(RELOAD_INTERVAL).await;
             let this = Arc::clone(&self.0);
-            if tokio::task::spawn_blocking(move || this.keys.reload())
-                .await
-                .is_err()
-            {
-                return;
+            match tokio::task::spawn_blocking(move || this.keys.reload()).await {
+                Err(error) if error.is_cancelled() => return,
+                Err(error) => tracing::error!(%error, "the keys could not be read again"),
+                Ok(()) => {}
             }
             for published in self.0.places.all() {
                 published.silence(Instant::now());
