@@ -86,7 +86,9 @@ fn server(args: &[String]) -> Result<Command> {
         [] => root().to_owned(),
         _ => std::env::current_dir().context("the current folder is gone")?,
     });
-    if !args.iter().any(|arg| arg.starts_with("--dist")) {
+    // The commands of the server take no flags of it.
+    let is_command = args.first().is_some_and(|arg| arg == "key");
+    if !is_command && !args.iter().any(|arg| arg.starts_with("--dist")) {
         server.arg("--dist").arg(bundle::dist());
     }
     server.args(args);

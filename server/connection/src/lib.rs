@@ -81,7 +81,7 @@ pub use error::{SessionError, SetupError};
 pub use negotiation_error::NegotiationError;
 pub use publisher_counters::PublisherStats;
 pub use publisher_session::PublisherSession;
-pub use publishers::Publishers;
+pub use publishers::{PublisherOffer, Publishers};
 pub use sdpfrag::FragmentError;
 pub use session::Session;
 pub use session_control::Patched;

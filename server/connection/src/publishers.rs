@@ -25,6 +25,18 @@ pub struct Publishers {
     sessions: Sessions<PublisherSession>,
 }
 
+/// An offer that can be answered.
+#[derive(Debug)]
+pub struct PublisherOffer(PublisherNegotiation);
+
+impl PublisherOffer {
+    /// # Errors
+    /// The offer cannot be used.
+    pub fn parse(offer: &str) -> Result<Self, SessionError> {
+        Ok(Self(PublisherNegotiation::new(offer)?))
+    }
+}
+
 impl Publishers {
     pub(super) fn new(host: Arc<Host>) -> Self {
         Self {
@@ -39,15 +51,15 @@ impl Publishers {
     /// `address` and `user_agent`: of the request.
     ///
     /// # Errors
-    /// The offer cannot be used.
+    /// The server is overloaded, or cannot set up a connection.
     pub async fn open_session(
         &self,
-        offer: &str,
+        offer: PublisherOffer,
         address: Option<CountedAddress>,
         user_agent: Option<&str>,
         publication: Publication,
     ) -> Result<NewSession<PublisherSession>, SessionError> {
-        let negotiation = PublisherNegotiation::new(offer)?;
+        let PublisherOffer(negotiation) = offer;
         let place = self.host.pool.open_route();
         let place = place.ok_or(SessionError::Overloaded)?;
         let offered = &negotiation.connection;

@@ -102,18 +102,19 @@ fn publisher(session: &PublisherSession) -> PublisherInfo {
     }
 }
 
-/// `DELETE`: responds when the connection is closed. The session of a publisher may have ended already: an encoder that stops has closed its connection before,
-/// and takes anything but 200 for a failure.
+/// `DELETE`: responds when the connection is closed. The session of a publisher may have ended already: encoders close their connection before, and treat any
+/// status but 200 as a failure.
 pub(super) async fn end(
     State(app): State<Arc<App>>,
     secret: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, HttpError> {
     let secret = self::secret(secret)?;
-    match find(&app, &secret) {
-        Ok(Found::Viewer(session)) => session.delete().await,
-        Ok(Found::Publisher(session)) => app.publishing.delete(&session).await,
-        Err(_) if is_of_publisher(&secret) => {}
-        Err(error) => return Err(error),
+    match publisher_secret(&secret) {
+        Some(secret) => app.publishing.delete(secret).await,
+        None => match find(&app, &secret)? {
+            Found::Viewer(session) => session.delete().await,
+            Found::Publisher(session) => session.delete().await,
+        },
     }
     Ok(StatusCode::OK)
 }
@@ -123,11 +124,12 @@ fn secret(secret: Result<Path<String>, PathRejection>) -> Result<String, HttpErr
     Ok(secret)
 }
 
-fn is_of_publisher(secret: &str) -> bool {
-    let digits = secret.strip_prefix(PUBLISHER);
-    digits.is_some_and(|digits| {
-        digits.len() == SECRET_LENGTH && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
-    })
+/// The secret of a publisher's session, which may have ended.
+fn publisher_secret(secret: &str) -> Option<&str> {
+    let digits = secret.strip_prefix(PUBLISHER)?;
+    let is_secret =
+        digits.len() == SECRET_LENGTH && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_secret.then_some(digits)
 }
 
 fn find(app: &App, secret: &str) -> Result<Found, HttpError> {

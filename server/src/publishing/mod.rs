@@ -1,4 +1,4 @@
-//! Publishers: the streams that may be published, and who publishes to which.
+//! Publishers: the streams that may be published, and their publishers.
 //!
 //! A stream outlives its publisher for a while: its viewers stay, and go on with the publisher that comes next.
 
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use access::stream_name::BadStreamName;
 use access::{Denial, Grant, StreamName};
-use connection::{NewSession, PublisherSession, Publishers, SessionError};
+use connection::{NewSession, PublisherOffer, PublisherSession, Publishers, SessionError};
 use limits::CountedAddress;
 use media::track::Offering;
 use stream::Stream;
@@ -19,7 +19,7 @@ use stream::registry::Registry;
 use timeline::retention::Retention;
 
 pub use self::keys::{KeyError, Keys};
-use self::place::{Place, Places, Published, Unavailable};
+use self::place::{Absence, Place, Places, Published, Unavailable};
 
 /// The keys of the state folder are read again after this time.
 const RELOAD_INTERVAL: Duration = Duration::from_millis(400);
@@ -41,14 +41,14 @@ struct Inner {
 pub struct Limits {
     /// At a time.
     pub publishers: u32,
-    /// How long viewers stay when a publisher is gone without having said so.
+    /// How long viewers stay when a publisher has lost its connection.
     pub grace: Duration,
 }
 
 /// A publisher of which nothing has come for this long is replaced by another one with its key.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// Why nobody publishes. The text is a sentence for users of the API.
+/// Why a request to publish is refused. The text is a sentence for users of the API.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     #[error("{0}. Choose another name.")]
@@ -110,8 +110,8 @@ impl Publishing {
         Some(self.0.places.get(stream)?.session)
     }
 
-    /// What the holder of this key may publish to. `name`: of the stream; without it, the key names it. What is said before a key is looked at, everybody
-    /// can see in the list of streams.
+    /// What the holder of this key may publish to. `name`: of the stream; without it, the key names it. The name is checked before the
+    /// key: whether a stream is declared is no secret, and a mistyped name is easier to find.
     pub(crate) fn authorize(
         &self,
         address: Option<CountedAddress>,
@@ -132,7 +132,7 @@ impl Publishing {
         })
     }
 
-    /// Answers the offer of who has been granted to publish. `after`: the secret of a session with the same key, whose place this one takes.
+    /// Answers the offer of a client that has been granted to publish. `after`: the secret of a session with the same key, whose place this one takes.
     pub(crate) async fn open_session(
         &self,
         grant: Grant,
@@ -144,22 +144,27 @@ impl Publishing {
         let this = Arc::clone(&self.0);
         // On a task of its own: a client that closes its request meanwhile leaves nothing half open.
         let opening = tokio::spawn(async move {
+            // First: an offer that cannot be used must not end the session before.
+            let offer = PublisherOffer::parse(&offer)?;
             let place = this.reserve(&grant, after.as_deref()).await?;
             let agent = user_agent.as_deref();
-            this.open_session(place, grant, &offer, address, agent)
-                .await
+            this.open_session(place, grant, offer, address, agent).await
         });
         opening
             .await
             .map_err(|error| SessionError::Internal(error.to_string()))?
     }
 
-    /// Ends a session, and the stream with it. Returns when the next publisher may come.
-    pub async fn delete(&self, session: &Arc<PublisherSession>) {
+    /// Ends the session with this secret, and its stream. Returns when the next publisher may come. The stream ends too when the session has ended before:
+    /// encoders close their connection, and send DELETE then.
+    pub async fn delete(&self, secret: &str) {
         let mut published = self.0.places.all().into_iter();
-        match published.find(|other| Arc::ptr_eq(&other.session, session)) {
-            Some(published) => self.0.end(published).await,
-            None => session.delete().await,
+        if let Some(published) = published.find(|published| published.secret == secret) {
+            return self.0.end(published).await;
+        }
+        let mut absences = self.0.places.absences().into_iter();
+        if let Some(absence) = absences.find(|absence| absence.secret == secret) {
+            self.0.end_absent(&absence).await;
         }
     }
 
@@ -182,6 +187,11 @@ impl Publishing {
                     tokio::spawn(async move { this.end(published).await });
                 }
             }
+            for absence in self.0.places.absences() {
+                if !self.0.keys.permits(&absence.grant) {
+                    self.0.end_absent(&absence).await;
+                }
+            }
         }
     }
 }
@@ -202,7 +212,7 @@ impl Inner {
         self: &Arc<Self>,
         place: Place,
         grant: Grant,
-        offer: &str,
+        offer: PublisherOffer,
         address: Option<CountedAddress>,
         user_agent: Option<&str>,
     ) -> Result<NewSession<PublisherSession>, PublishError> {
@@ -249,7 +259,7 @@ impl Inner {
         })
     }
 
-    /// The publisher is gone: the stream ends when nobody takes its place in time.
+    /// The publisher has lost its connection: the stream ends when no publisher comes in time.
     async fn wait_for_return(&self, place: Place, name: &str, stream: &Stream) {
         if !stream.has_been_live() {
             self.registry.unpublish(name).await;
@@ -257,13 +267,26 @@ impl Inner {
         }
         let absence = self.places.begin_absence(name);
         drop(place);
+        let Some(absence) = absence else { return };
         tokio::time::sleep(self.limits.grace).await;
-        // Whoever has the place now ends the stream in its turn.
-        if let Ok(_place) = self.places.reserve(name, u32::MAX)
-            && self.places.end_absence(name, absence)
-        {
-            self.registry.unpublish(name).await;
+        // A publisher that is connecting may fail.
+        while !self.end_absent(&absence).await {
+            tokio::time::sleep(RELOAD_INTERVAL).await;
         }
+    }
+
+    /// Ends a stream whose publisher is absent, unless another one has come. False: another one is connecting.
+    async fn end_absent(&self, absence: &Absence) -> bool {
+        let name = &absence.grant.stream;
+        match self.places.reserve(name, u32::MAX) {
+            Err(Unavailable::Opening) => return false,
+            Ok(_place) if self.places.end_absence(absence) => {
+                self.registry.unpublish(name).await;
+            }
+            // The next publisher ends the stream in its turn.
+            _ => {}
+        }
+        true
     }
 
     /// Ends a session, and its stream, unless another publisher is faster.
@@ -271,6 +294,7 @@ impl Inner {
         let name = published.grant.stream.clone();
         published.end().await;
         if let Ok(_place) = self.places.reserve(&name, u32::MAX) {
+            self.places.forget_absence(&name);
             self.registry.unpublish(&name).await;
         }
     }

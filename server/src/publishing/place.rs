@@ -1,6 +1,7 @@
-//! Who publishes to which stream: one publisher each.
+//! The publisher of each stream: one at a time.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,13 +17,22 @@ pub(super) struct Places(Arc<Mutex<State>>);
 struct State {
     /// By stream. `None`: the session is being opened.
     taken: HashMap<String, Option<Published>>,
-    /// Streams whose publisher is gone, and the number of that absence.
-    absent: HashMap<String, u64>,
+    /// By stream.
+    absent: HashMap<String, Absence>,
     absences: u64,
 }
 
-/// Who publishes to a stream.
-#[derive(Clone, Debug)]
+/// A stream whose publisher has lost its connection, and may come back.
+#[derive(Clone)]
+pub(super) struct Absence {
+    pub(super) number: u64,
+    pub(super) grant: Grant,
+    /// Of the session that has ended.
+    pub(super) secret: String,
+}
+
+/// A stream's publisher.
+#[derive(Clone)]
 pub(super) struct Published {
     pub(super) grant: Grant,
     pub(super) session: Arc<PublisherSession>,
@@ -42,7 +52,7 @@ struct LastReceived {
 /// Why a place cannot be had.
 #[derive(Debug)]
 pub(super) enum Unavailable {
-    /// Somebody else is connecting.
+    /// Another publisher is connecting.
     Opening,
     Taken(Box<Published>),
     Full,
@@ -81,19 +91,35 @@ impl Places {
         self.lock().taken.values().flatten().cloned().collect()
     }
 
-    /// Notes that the publisher of a stream is gone; returns the number of this absence.
-    pub(super) fn begin_absence(&self, stream: &str) -> u64 {
+    /// Notes that the publisher of a stream has lost its connection. `None`: the stream has no publisher.
+    pub(super) fn begin_absence(&self, stream: &str) -> Option<Absence> {
         let mut state = self.lock();
+        let published = state.taken.get(stream)?.clone()?;
         state.absences += 1;
-        let number = state.absences;
-        state.absent.insert(stream.to_owned(), number);
-        number
+        let absence = Absence {
+            number: state.absences,
+            grant: published.grant,
+            secret: published.secret,
+        };
+        state.absent.insert(stream.to_owned(), absence.clone());
+        Some(absence)
     }
 
-    /// Whether nobody has come since. Ends the absence.
-    pub(super) fn end_absence(&self, stream: &str, number: u64) -> bool {
+    pub(super) fn absences(&self) -> Vec<Absence> {
+        self.lock().absent.values().cloned().collect()
+    }
+
+    /// Ends the absence of whichever publisher the stream had.
+    pub(super) fn forget_absence(&self, stream: &str) {
+        self.lock().absent.remove(stream);
+    }
+
+    /// Whether no other publisher has come since. Ends the absence.
+    pub(super) fn end_absence(&self, absence: &Absence) -> bool {
         let mut state = self.lock();
-        let lasts = state.absent.get(stream) == Some(&number);
+        let stream = &absence.grant.stream;
+        let current = state.absent.get(stream);
+        let lasts = current.is_some_and(|current| current.number == absence.number);
         if lasts {
             state.absent.remove(stream);
         }
@@ -121,6 +147,23 @@ impl Place {
         let mut state = self.places.lock();
         state.absent.remove(&self.stream);
         state.taken.insert(self.stream.clone(), Some(published));
+    }
+}
+
+/// Without the secret.
+impl fmt::Debug for Published {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut published = formatter.debug_struct("Published");
+        published
+            .field("grant", &self.grant)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Absence {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut absence = formatter.debug_struct("Absence");
+        absence.field("grant", &self.grant).finish_non_exhaustive()
     }
 }
 

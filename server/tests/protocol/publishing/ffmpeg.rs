@@ -95,10 +95,10 @@ async fn ffmpeg_connects_each_time() {
         let session = front.publishes(STREAM).await;
         println!("{:?}", session.stats());
         drop(ffmpeg);
-        server.publishing.delete(&session).await;
+        server.registry.unpublish(STREAM).await;
         let limit = Duration::from_secs(30);
-        eventually("the stream is unpublished", limit, || async {
-            server.registry.get(STREAM).is_none()
+        eventually("the publisher is disconnected", limit, || async {
+            server.publishing.session(STREAM).is_none()
         })
         .await;
     }

@@ -34,14 +34,14 @@ async fn viewers_go_on_when_their_publisher_is_killed_and_returns() {
     let first = front.publishes(STREAM).await;
     let viewer = watch(&server).await;
     has(&viewer, 50).await;
-    // As by a power failure: it says nothing.
-    drop(publisher);
     let early = post(&server, "/whip/camera", Some(KEY))
         .send()
         .await
         .unwrap();
     assert_eq!(early.status(), 409);
     assert_eq!(early.headers()["retry-after"], "2");
+    // As by a power failure: it sends nothing more.
+    drop(publisher);
     // An encoder tries again; the one before has to have been silent for two seconds.
     let again = Mutex::new(None);
     eventually("the publisher is let in again", LIMIT, || async {
@@ -87,6 +87,11 @@ async fn a_session_takes_the_place_of_one_that_it_names_with_the_same_key() {
         let response = post(&server, path, Some(key)).send().await.unwrap();
         assert_eq!(response.status(), 409, "{path}");
     }
+    // An offer that cannot be used does not end the session that it names.
+    let unusable = post(&server, &format!("/whip/{named}"), Some(KEY)).body("v=0");
+    assert!(unusable.send().await.unwrap().status().is_client_error());
+    let current = server.publishing.session(STREAM).expect("it publishes");
+    assert!(Arc::ptr_eq(&current, &first));
     let next = Str0mPublisher::publish(&front, &named, film(1)).await;
     tokio::time::timeout(LIMIT, first.ended())
         .await
@@ -111,6 +116,25 @@ async fn a_session_takes_the_place_of_one_that_it_names_with_the_same_key() {
 fn units(server: &TestServer) -> u64 {
     let session = server.publishing.session(STREAM);
     session.expect("it publishes").stats().units
+}
+
+/// As OBS does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_that_closes_its_connection_and_then_sends_delete_ends_the_stream() {
+    let own = format!("{STREAM}={KEY}");
+    let arguments = ["test:", "--publish", &own, "--publisher-grace", "3600"];
+    let server = TestServer::with(&arguments).await;
+    let front = Front::direct(&server);
+    let publisher = Str0mPublisher::publish(&front, STREAM, film(1)).await;
+    front.publishes(STREAM).await.delete().await;
+    eventually("the publisher is absent", LIMIT, || async {
+        server.publishing.session(STREAM).is_none()
+    })
+    .await;
+    assert!(server.registry.get(STREAM).is_some());
+    assert_eq!(server.delete(publisher.session()).await.status(), 200);
+    assert!(server.registry.get(STREAM).is_none());
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
