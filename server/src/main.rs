@@ -134,7 +134,8 @@ async fn serve(config: Config) -> Result<()> {
     }
     for stream in server.publishing().keys().without_key() {
         tracing::warn!(
-            "nobody can publish to {stream}: it has no key; type `server key new {stream}`"
+            "{stream} cannot be published: it has no key; type `server key new {}`",
+            stream.shell_quoted()
         );
     }
     // Standard output may be closed; the server runs all the same.

@@ -2,9 +2,10 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{self as unix, DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use super::key::KeyRecord;
@@ -127,6 +128,8 @@ impl Store {
     fn change(&self, change: impl FnOnce(&mut Vec<KeyRecord>)) -> Result<(), StoreError> {
         let lock = private_file().open(self.folder.join(LOCK));
         let lock = lock.map_err(|error| self.unwritable(error))?;
+        self.give_to_owner(&lock)
+            .map_err(|error| self.unwritable(error))?;
         // Until it is closed.
         lock.lock().map_err(|error| self.unwritable(error))?;
         let mut keys = self.read()?;
@@ -142,10 +145,21 @@ impl Store {
             keys: keys.to_vec(),
         };
         let text = serde_json::to_string_pretty(&content)?;
+        self.give_to_owner(&file)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&new, self.folder.join(FILE))?;
         File::open(&self.folder)?.sync_all()
+    }
+
+    /// Gives a file to the owner of the folder, whose server reads it: `sudo server key new` makes files of root.
+    fn give_to_owner(&self, file: &File) -> io::Result<()> {
+        let (folder, current) = (fs::metadata(&self.folder)?, file.metadata()?);
+        let owner = (folder.uid(), folder.gid());
+        if owner.0 == current.uid() {
+            return Ok(());
+        }
+        unix::fchown(file, Some(owner.0), Some(owner.1))
     }
 
     fn unwritable(&self, error: io::Error) -> StoreError {
@@ -160,6 +174,8 @@ impl Store {
 fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
+    // With a symbolic link, the owner of the folder could make root write elsewhere.
+    options.custom_flags(OFlags::NOFOLLOW.bits() as i32);
     options
 }
 
@@ -198,6 +214,21 @@ mod tests {
         assert_eq!(mode(store.folder()), 0o700);
         for file in fs::read_dir(store.folder()).unwrap() {
             assert_eq!(mode(&file.unwrap().path()), 0o600);
+        }
+    }
+
+    /// Needs root, which alone can make files of another user.
+    #[test]
+    fn files_belong_to_the_owner_of_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let owner = 12_345;
+        if unix::chown(folder.path(), Some(owner), Some(owner)).is_err() {
+            return;
+        }
+        let store = Store::new(folder.path().to_owned());
+        store.add(record("cam")).unwrap();
+        for file in fs::read_dir(store.folder()).unwrap() {
+            assert_eq!(file.unwrap().metadata().unwrap().uid(), owner);
         }
     }
 

@@ -27,6 +27,16 @@ impl StreamName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// As an argument of a POSIX shell.
+    pub fn shell_quoted(&self) -> String {
+        let is_plain =
+            |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+        match self.0.chars().all(is_plain) {
+            true => self.0.clone(),
+            false => format!("'{}'", self.0.replace('\'', r"'\''")),
+        }
+    }
 }
 
 impl FromStr for StreamName {
@@ -70,6 +80,19 @@ impl fmt::Display for StreamName {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_quoted_for_the_shell_when_it_has_to_be() {
+        for (name, quoted) in [
+            ("cam-1", "cam-1"),
+            ("Camera 2", "'Camera 2'"),
+            ("it's", r"'it'\''s'"),
+            ("$(id)", "'$(id)'"),
+        ] {
+            let name: StreamName = name.parse().unwrap();
+            assert_eq!(name.shell_quoted(), quoted);
+        }
+    }
 
     #[test]
     fn names_in_any_script_are_allowed_and_what_urls_or_flags_separate_is_not() {

@@ -116,6 +116,7 @@ fn published(argument: &str, origin: &str) -> Result<PublishedStream> {
         None => (argument, None),
     };
     let name: StreamName = name.parse().map_err(|error| anyhow!("{origin}: {error}"))?;
+    let quoted = name.shell_quoted();
     let key = match key.map(|key| (key, key.strip_prefix('@'))) {
         None => None,
         Some((_, Some(path))) => {
@@ -123,11 +124,11 @@ fn published(argument: &str, origin: &str) -> Result<PublishedStream> {
                 anyhow!("{origin} {name}: the key in {path} cannot be read: {error}")
             })?;
             Some(text.trim().parse::<Key>().map_err(|error| {
-                anyhow!("{origin} {name}: {path} does not hold a key: {error}; `server key new {name}` makes one")
+                anyhow!("{origin} {name}: {path} does not hold a key: {error}; `server key new {quoted}` makes one")
             })?)
         }
         Some((key, None)) => Some(key.parse::<Key>().map_err(|error| {
-            anyhow!("{origin} {name}: {error}; `server key new {name}` makes one")
+            anyhow!("{origin} {name}: {error}; `server key new {quoted}` makes one")
         })?),
     };
     Ok(PublishedStream { name, key })

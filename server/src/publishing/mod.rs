@@ -58,7 +58,7 @@ pub enum PublishError {
     )]
     NameOfFile(StreamName),
     #[error(
-        "Nobody may publish to \"{0}\": no such stream is declared. Type `server key new {0}` on the machine of the server, which makes a key and declares it."
+        "No stream \"{0}\" is declared here. Type `server key new {quoted}` on the machine of the server, which makes a key and declares it.", quoted = .0.shell_quoted()
     )]
     NotDeclared(StreamName),
     #[error(
