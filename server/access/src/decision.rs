@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::key::{KeyHash, KeyRecord};
 
-/// What somebody wants to do, and to what.
+/// What a client asks to do, and to what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action<'a> {
     /// To publish to this stream. `None`: to the one that the key names.
@@ -29,19 +29,19 @@ pub enum Denial {
     OtherStream,
 }
 
-/// Whether the holder of the key that `who` is the hash of may do this now.
+/// Whether the holder of the key with this hash may do this now.
 ///
 /// # Errors
 /// It may not.
 pub fn decide(
     keys: &[KeyRecord],
-    who: Option<KeyHash>,
+    hash: Option<KeyHash>,
     action: Action<'_>,
     now: SystemTime,
 ) -> Result<Grant, Denial> {
-    let who = who.ok_or(Denial::NoKey)?;
+    let hash = hash.ok_or(Denial::NoKey)?;
     // The same key may be noted for several streams, or again for longer.
-    let held: Vec<_> = keys.iter().filter(|key| key.sha256 == who).collect();
+    let held: Vec<_> = keys.iter().filter(|key| key.sha256 == hash).collect();
     if held.is_empty() {
         return Err(Denial::UnknownKey);
     }
@@ -54,7 +54,7 @@ pub fn decide(
     let key = valid.find(|key| stream.is_none_or(|stream| key.stream.as_str() == stream));
     let key = key.ok_or(Denial::OtherStream)?;
     Ok(Grant {
-        key: who,
+        key: hash,
         stream: key.stream.as_str().to_owned(),
     })
 }

@@ -45,7 +45,7 @@ pub enum BadKey {
     Character,
 }
 
-/// A key that somebody has thought up is hard to guess from this length on, if at all.
+/// Minimum length of keys that people choose.
 const MIN_LENGTH: usize = 16;
 const MAX_LENGTH: usize = 256;
 

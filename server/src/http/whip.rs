@@ -23,7 +23,7 @@ use super::whep::{created, options};
 pub(super) struct PublishQuery {
     /// For devices that cannot send a header.
     key: Option<String>,
-    /// The address of a session, or its secret: that session ends, and this one takes its place.
+    /// The address of a session, or its secret: this session replaces it.
     after: Option<String>,
 }
 

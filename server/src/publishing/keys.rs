@@ -62,7 +62,7 @@ impl Keys {
         keys
     }
 
-    /// The streams of the command line that nobody can publish to, since no key is valid for them.
+    /// The streams of the command line without a valid key.
     pub fn without_key(&self) -> Vec<StreamName> {
         let now = SystemTime::now();
         let stored = lock(&self.stored);
@@ -144,11 +144,11 @@ impl Keys {
         }
     }
 
-    fn decide(&self, who: Option<access::KeyHash>, stream: Option<&str>) -> Result<Grant, Denial> {
+    fn decide(&self, hash: Option<access::KeyHash>, stream: Option<&str>) -> Result<Grant, Denial> {
         let stored = lock(&self.stored);
         decide(
             &stored.keys,
-            who,
+            hash,
             Action::Publish(stream),
             SystemTime::now(),
         )

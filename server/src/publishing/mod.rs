@@ -3,7 +3,7 @@
 //! A stream outlives its publisher for a while: its viewers stay, and go on with the publisher that comes next.
 
 mod keys;
-mod place;
+mod publisher_slot;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use stream::registry::Registry;
 use timeline::retention::Retention;
 
 pub use self::keys::{KeyError, Keys};
-use self::place::{Absence, Place, Places, Published, Unavailable};
+use self::publisher_slot::{Absence, Published, PublisherSlot, PublisherSlots, Unavailable};
 
 /// The keys of the state folder are read again after this time.
 const RELOAD_INTERVAL: Duration = Duration::from_millis(400);
@@ -34,7 +34,7 @@ struct Inner {
     publishers: Publishers,
     registry: Registry,
     limits: Limits,
-    places: Places,
+    slots: PublisherSlots,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +93,7 @@ impl Publishing {
             publishers,
             registry,
             limits,
-            places: Places::default(),
+            slots: PublisherSlots::default(),
         }))
     }
 
@@ -107,7 +107,7 @@ impl Publishing {
 
     /// Of the publisher of a stream.
     pub fn session(&self, stream: &str) -> Option<Arc<PublisherSession>> {
-        Some(self.0.places.get(stream)?.session)
+        Some(self.0.slots.get(stream)?.session)
     }
 
     /// What the holder of this key may publish to. `name`: of the stream; without it, the key names it. The name is checked before the
@@ -132,7 +132,7 @@ impl Publishing {
         })
     }
 
-    /// Answers the offer of a client that has been granted to publish. `after`: the secret of a session with the same key, whose place this one takes.
+    /// Answers the offer of a client that has been granted to publish. `after`: the secret of a session with the same key, which this one replaces.
     pub(crate) async fn open_session(
         &self,
         grant: Grant,
@@ -146,9 +146,9 @@ impl Publishing {
         let opening = tokio::spawn(async move {
             // First: an offer that cannot be used must not end the session before.
             let offer = PublisherOffer::parse(&offer)?;
-            let place = this.reserve(&grant, after.as_deref()).await?;
+            let slot = this.reserve(&grant, after.as_deref()).await?;
             let agent = user_agent.as_deref();
-            this.open_session(place, grant, offer, address, agent).await
+            this.open_session(slot, grant, offer, address, agent).await
         });
         opening
             .await
@@ -158,11 +158,11 @@ impl Publishing {
     /// Ends the session with this secret, and its stream. Returns when the next publisher may come. The stream ends too when the session has ended before:
     /// encoders close their connection, and send DELETE then.
     pub async fn delete(&self, secret: &str) {
-        let mut published = self.0.places.all().into_iter();
+        let mut published = self.0.slots.all().into_iter();
         if let Some(published) = published.find(|published| published.secret == secret) {
             return self.0.end(published).await;
         }
-        let mut absences = self.0.places.absences().into_iter();
+        let mut absences = self.0.slots.absences().into_iter();
         if let Some(absence) = absences.find(|absence| absence.secret == secret) {
             self.0.end_absent(&absence).await;
         }
@@ -178,7 +178,7 @@ impl Publishing {
                 Err(error) => tracing::error!(%error, "the keys could not be read again"),
                 Ok(()) => {}
             }
-            for published in self.0.places.all() {
+            for published in self.0.slots.all() {
                 published.silence(Instant::now());
                 if !self.0.keys.permits(&published.grant) {
                     let stream = &published.grant.stream;
@@ -187,7 +187,7 @@ impl Publishing {
                     tokio::spawn(async move { this.end(published).await });
                 }
             }
-            for absence in self.0.places.absences() {
+            for absence in self.0.slots.absences() {
                 if !self.0.keys.permits(&absence.grant) {
                     self.0.end_absent(&absence).await;
                 }
@@ -210,7 +210,7 @@ impl Inner {
 
     async fn open_session(
         self: &Arc<Self>,
-        place: Place,
+        slot: PublisherSlot,
         grant: Grant,
         offer: PublisherOffer,
         address: Option<CountedAddress>,
@@ -233,11 +233,11 @@ impl Inner {
             }
         };
         let session = Arc::clone(&opened.session);
-        place.fill(grant.clone(), Arc::clone(&session), opened.secret.clone());
+        slot.fill(grant.clone(), Arc::clone(&session), opened.secret.clone());
         let this = Arc::clone(self);
         tokio::spawn(async move {
             session.ended().await;
-            this.wait_for_return(place, &grant.stream, &stream).await;
+            this.wait_for_return(slot, &grant.stream, &stream).await;
         });
         Ok(opened)
     }
@@ -260,13 +260,13 @@ impl Inner {
     }
 
     /// The publisher has lost its connection: the stream ends when no publisher comes in time.
-    async fn wait_for_return(&self, place: Place, name: &str, stream: &Stream) {
+    async fn wait_for_return(&self, slot: PublisherSlot, name: &str, stream: &Stream) {
         if !stream.has_been_live() {
             self.registry.unpublish(name).await;
             return;
         }
-        let absence = self.places.begin_absence(name);
-        drop(place);
+        let absence = self.slots.begin_absence(name);
+        drop(slot);
         let Some(absence) = absence else { return };
         tokio::time::sleep(self.limits.grace).await;
         // A publisher that is connecting may fail.
@@ -278,9 +278,9 @@ impl Inner {
     /// Ends a stream whose publisher is absent, unless another one has come. False: another one is connecting.
     async fn end_absent(&self, absence: &Absence) -> bool {
         let name = &absence.grant.stream;
-        match self.places.reserve(name, u32::MAX) {
+        match self.slots.reserve(name, u32::MAX) {
             Err(Unavailable::Opening) => return false,
-            Ok(_place) if self.places.end_absence(absence) => {
+            Ok(_slot) if self.slots.end_absence(absence) => {
                 self.registry.unpublish(name).await;
             }
             // The next publisher ends the stream in its turn.
@@ -293,17 +293,21 @@ impl Inner {
     async fn end(&self, published: Published) {
         let name = published.grant.stream.clone();
         published.end().await;
-        if let Ok(_place) = self.places.reserve(&name, u32::MAX) {
-            self.places.forget_absence(&name);
+        if let Ok(_slot) = self.slots.reserve(&name, u32::MAX) {
+            self.slots.forget_absence(&name);
             self.registry.unpublish(&name).await;
         }
     }
 
-    /// The place of a stream's publisher. One that has it already is ended when this one has the same key, and it is silent, or `after` names it.
-    async fn reserve(&self, grant: &Grant, after: Option<&str>) -> Result<Place, PublishError> {
-        let reserve = || self.places.reserve(&grant.stream, self.limits.publishers);
+    /// The slot of a stream's publisher. A publisher that has it is disconnected when the key is the same and it is silent, or `after` names it.
+    async fn reserve(
+        &self,
+        grant: &Grant,
+        after: Option<&str>,
+    ) -> Result<PublisherSlot, PublishError> {
+        let reserve = || self.slots.reserve(&grant.stream, self.limits.publishers);
         let published = match reserve() {
-            Ok(place) => return Ok(place),
+            Ok(slot) => return Ok(slot),
             Err(Unavailable::Full) => return Err(PublishError::Full),
             Err(Unavailable::Opening) => return Err(PublishError::AlreadyLive),
             Err(Unavailable::Taken(published)) => published,

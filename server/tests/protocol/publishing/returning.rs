@@ -1,7 +1,9 @@
 //! A publisher goes and another one comes: viewers stay, and go on with the connection that they have.
 
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
+use access::{Key, KeyRecord, Store};
 use testkit::film::{Film, FilmRecipe};
 use testkit::{TestServer, eventually};
 
@@ -134,6 +136,28 @@ async fn a_publisher_that_closes_its_connection_and_then_sends_delete_ends_the_s
     assert!(server.registry.get(STREAM).is_some());
     assert_eq!(server.delete(publisher.session()).await.status(), 200);
     assert!(server.registry.get(STREAM).is_none());
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_when_the_key_of_its_absent_publisher_is_revoked() {
+    let state = tempfile::tempdir().unwrap();
+    let store = Store::new(state.path().to_owned());
+    let (key, name): (Key, _) = (KEY.parse().unwrap(), STREAM.parse().unwrap());
+    let record = KeyRecord::new(&key, name, None, SystemTime::now(), None);
+    store.add(record.clone()).unwrap();
+    let folder = state.path().to_str().expect("UTF-8");
+    let server = TestServer::with(&["test:", "--state", folder, "--publisher-grace", "3600"]).await;
+    let front = Front::direct(&server);
+    let _publisher = Str0mPublisher::publish(&front, STREAM, film(1)).await;
+    front.publishes(STREAM).await.delete().await;
+    eventually("the publisher is absent", LIMIT, || async {
+        server.publishing.session(STREAM).is_none()
+    })
+    .await;
+    assert!(server.registry.get(STREAM).is_some());
+    assert_eq!(store.remove(&record.id).unwrap().len(), 1);
+    is_gone(&server).await;
     server.stop().await;
 }
 

@@ -9,9 +9,9 @@ use access::Grant;
 use connection::PublisherSession;
 use tokio::sync::watch;
 
-/// The places of all streams. Clones share them.
+/// The slots of all streams. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Places(Arc<Mutex<State>>);
+pub(super) struct PublisherSlots(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -49,7 +49,7 @@ struct LastReceived {
     at: Instant,
 }
 
-/// Why a place cannot be had.
+/// Why a slot is not available.
 #[derive(Debug)]
 pub(super) enum Unavailable {
     /// Another publisher is connecting.
@@ -58,16 +58,16 @@ pub(super) enum Unavailable {
     Full,
 }
 
-/// The place of a stream's publisher. Dropping it frees the place.
+/// The slot of a stream's publisher. Dropping it frees the slot.
 #[derive(Debug)]
-pub(super) struct Place {
-    places: Places,
+pub(super) struct PublisherSlot {
+    slots: PublisherSlots,
     stream: String,
     freed: watch::Sender<()>,
 }
 
-impl Places {
-    pub(super) fn reserve(&self, stream: &str, limit: u32) -> Result<Place, Unavailable> {
+impl PublisherSlots {
+    pub(super) fn reserve(&self, stream: &str, limit: u32) -> Result<PublisherSlot, Unavailable> {
         let mut state = self.lock();
         match state.taken.get(stream) {
             Some(Some(published)) => return Err(Unavailable::Taken(Box::new(published.clone()))),
@@ -76,8 +76,8 @@ impl Places {
             None => {}
         }
         state.taken.insert(stream.to_owned(), None);
-        Ok(Place {
-            places: self.clone(),
+        Ok(PublisherSlot {
+            slots: self.clone(),
             stream: stream.to_owned(),
             freed: watch::channel(()).0,
         })
@@ -131,7 +131,7 @@ impl Places {
     }
 }
 
-impl Place {
+impl PublisherSlot {
     /// `secret`: of the session.
     pub(super) fn fill(&self, grant: Grant, session: Arc<PublisherSession>, secret: String) {
         let published = Published {
@@ -144,7 +144,7 @@ impl Place {
             })),
             freed: self.freed.subscribe(),
         };
-        let mut state = self.places.lock();
+        let mut state = self.slots.lock();
         state.absent.remove(&self.stream);
         state.taken.insert(self.stream.clone(), Some(published));
     }
@@ -167,9 +167,9 @@ impl fmt::Debug for Absence {
     }
 }
 
-impl Drop for Place {
+impl Drop for PublisherSlot {
     fn drop(&mut self) {
-        self.places.lock().taken.remove(&self.stream);
+        self.slots.lock().taken.remove(&self.stream);
     }
 }
 
