@@ -24,6 +24,7 @@ mod many_files;
 mod odd_files;
 mod pages;
 mod player;
+mod rejections;
 mod resilience;
 mod rooms;
 mod settings;

@@ -63,7 +63,7 @@ async fn picture_moves(browser: &TestBrowser) {
     browser.until("the picture moves", moves).await;
 }
 
-async fn player_is(browser: &TestBrowser, state: &str) {
+pub(crate) async fn player_is(browser: &TestBrowser, state: &str) {
     let expression = format!("document.querySelector('#player')?.dataset.state == '{state}'");
     browser
         .until(&format!("the player is {state}"), &expression)
@@ -288,64 +288,6 @@ async fn space_on_the_volume_plays_once_and_arrows_change_it_by_five_percent() {
     assert_eq!(browser.run(repeat).await, "stopped");
     browser.press(" ").await;
     player_is(&browser, "playing").await;
-}
-
-/// In the page itself, with one rejection that shows that it works: WebDriver's scripts see other globals in Firefox.
-const NOTE_REJECTIONS: &str = "
-    const script = document.createElement('script');
-    script.textContent = `
-        addEventListener('unhandledrejection', event => {
-            const { dataset } = document.documentElement;
-            dataset.rejected = (dataset.rejected ?? '') + (event.reason?.stack ?? event.reason) + ';';
-        });
-        Promise.reject('control');
-    `;
-    document.head.append(script);
-";
-const REJECTED: &str = "document.documentElement.dataset.rejected";
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_rejected_uncaught_while_the_server_is_away() {
-    for browser in [
-        TestBrowser::shared_chromium().await,
-        TestBrowser::shared_firefox().await,
-    ] {
-        let server = server().await;
-        browser.open(&server.url("/#/rooms")).await;
-        browser.run(NOTE_REJECTIONS).await;
-        browser
-            .until("a rejection is noted", &format!("{REJECTED} == 'control;'"))
-            .await;
-        browser
-            .run(&format!("location.hash = '#/watch/{STREAM}'"))
-            .await;
-        video::starts(&browser).await;
-        server.stop().await;
-        for _ in 0..2 {
-            player_is(&browser, "waiting").await;
-            browser.click("#try-now").await;
-        }
-        player_is(&browser, "waiting").await;
-        // The browser refuses full screen without a click.
-        let key = "dispatchEvent(new KeyboardEvent('keydown', { key: 'f' }))";
-        browser.run(key).await;
-        for page in [
-            "#/",
-            "#/settings",
-            "#/doctor",
-            &format!("#/canvas/{STREAM}"),
-        ] {
-            browser.run(&format!("location.hash = '{page}'")).await;
-            browser
-                .until(
-                    "the page is shown",
-                    "document.querySelector('main h1, main .state')",
-                )
-                .await;
-        }
-        let rejected = browser.run(&format!("return {REJECTED}")).await;
-        assert_eq!(rejected, "control;");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
