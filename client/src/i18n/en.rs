@@ -43,8 +43,8 @@ pub const TEXT: Text = Text {
     // Gallery
     loading_streams: "Loading streams…",
     stream_count: |count| match count {
-        1 => "1 stream on this server. Files added to the media folder appear here.".to_owned(),
-        n => format!("{n} streams on this server. Files added to the media folder appear here."),
+        1 => "1 stream on this server.".to_owned(),
+        n => format!("{n} streams on this server."),
     },
     streams_found: |found, all| format!("{found} of {all} streams"),
     search: "Search streams",
@@ -133,7 +133,7 @@ pub const TEXT: Text = Text {
     no_value: "–",
 
     // Canvas
-    canvas_text: "Each frame is drawn to a canvas as it arrives; this page has no video element. Filters and histogram are computed in this browser.",
+    canvas_text: "Each frame is drawn to a canvas, with filters and a histogram that are computed in this browser.",
     stream: "Stream",
     filters: "Filters",
     greyscale: "Grey",
@@ -194,11 +194,11 @@ pub const TEXT: Text = Text {
     ice_none: "none, direct connections only",
     browser_language: "Same as the browser",
     settings_own: "For you",
-    settings_text: "Kept in this browser only; every tab of it follows.",
+    settings_text: "Saved in this browser, for all its tabs.",
     settings_operator: "For the operator of the server",
     settings_operator_text: "Which server this page uses, and how browsers reach it. Leave these empty unless you run the server.",
-    relay_only: "Relay only in rooms",
-    relay_only_text: "Others do not learn the address of this device. It needs a TURN server.",
+    relay_only: "Hide my address in rooms",
+    relay_only_text: "Messages and files go through a relay (needs a TURN server).",
     relay_only_none: "No TURN server is in use: no connection is possible.",
     ice_used_server: "In use (from the server)",
     ice_used_own: "In use (your own)",

@@ -68,8 +68,8 @@ pub fn code_sentence(code: ErrorCode, lang: Lang) -> &'static str {
             "服务器目前已满，请稍后重试。",
         ),
         C::NoSuchStream | C::StreamRemoved => (
-            "There is no stream of this name on the server, or not any more. Choose another one from the list.",
-            "服务器上没有这个名称的视频流，或已被移除。请从列表中选择其他视频流。",
+            "No stream here has this name. It may have been removed; choose another one from the list.",
+            "此服务器上没有这个名称的视频流，它可能已被移除。请从列表中选择其他视频流。",
         ),
         C::NoStreams => (
             "There is nothing to watch on this server yet. Files put into its media folder appear by themselves.",

@@ -38,9 +38,7 @@ pub const TEXT: Text = Text {
 
     // Gallery
     loading_streams: "正在加载视频流…",
-    stream_count: |count| {
-        format!("此服务器上有 {count} 个视频流。放入媒体文件夹的文件会显示在这里。")
-    },
+    stream_count: |count| format!("此服务器上有 {count} 个视频流。"),
     streams_found: |found, all| format!("{all} 个视频流中的 {found} 个"),
     search: "搜索视频流",
     broken: "无法播放",
@@ -127,7 +125,7 @@ pub const TEXT: Text = Text {
     no_value: "–",
 
     // Canvas
-    canvas_text: "每一帧到达后直接绘制到画布上，页面中没有视频元素。滤镜和直方图都在此浏览器中计算。",
+    canvas_text: "每一帧都绘制到画布上，滤镜和直方图都在此浏览器中计算。",
     stream: "视频流",
     filters: "滤镜",
     greyscale: "灰度",
@@ -188,8 +186,8 @@ pub const TEXT: Text = Text {
     settings_operator: "服务器管理者的设置",
     settings_operator_text: "此页面使用哪台服务器，以及浏览器如何连接。如果您不管理服务器，请留空。",
     settings_text: "只保存在此浏览器中，各个标签页保持一致。",
-    relay_only: "房间中仅使用中继",
-    relay_only_text: "其他人不会得知此设备的地址。需要 TURN 服务器。",
+    relay_only: "在房间中隐藏我的地址",
+    relay_only_text: "消息和文件经中继传送（需要 TURN 服务器）。",
     relay_only_none: "没有使用任何 TURN 服务器，无法建立连接。",
     ice_used_server: "正在使用（来自服务器）",
     ice_used_own: "正在使用（您自己的）",

@@ -63,8 +63,8 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
                     <VideoPlayer player name=shown audio_only=audio_only(info) poster=poster(app, info) />
                     <div>
                         <h1>{heading}</h1>
-                        <Delivery tracks />
                         <p class="quiet small" id="viewers">{move || viewers()}</p>
+                        <Delivery tracks />
                     </div>
                     <div class="row">
                         <button

@@ -125,7 +125,7 @@ async fn the_player_in_a_frame_plays_without_a_stream_and_leads_on_from_one_that
     browser.screenshot("embed-playing").await;
     let unknown = server.url("/?embed=1&stream=elsewhere");
     let _site = open_small(&browser, &unknown).await;
-    says_in_full(&browser, "choose another one").await;
+    says_in_full(&browser, "may have been removed").await;
     browser.screenshot("embed-unknown").await;
     let leads = format!(
         "document.querySelector('.overlay a[target=_blank]')?.href === '{}' && document.querySelector('#try-again')",

@@ -93,6 +93,27 @@ async fn live_streams_come_first_then_files_in_natural_order_and_broken_ones_apa
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_long_name_leaves_the_chooser_of_a_phone_whole() {
+    let browser = TestBrowser::shared_chromium().await;
+    let (server, _folder) = many().await;
+    let appearance = Appearance {
+        width: PHONE,
+        ..Appearance::default()
+    };
+    browser.set_appearance(appearance).await;
+    for page in ["canvas", "embed"] {
+        browser.open("about:blank").await;
+        browser
+            .open(&server.url(&format!("/#/{page}/lecture%201")))
+            .await;
+        let lists = "document.querySelectorAll('.picker select option').length > 5";
+        browser.until("the streams are listed", lists).await;
+        let whole = "return document.querySelector('.picker select').getBoundingClientRect().right <= innerWidth";
+        assert_eq!(browser.run(whole).await, true, "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_search_leaves_what_it_finds_and_is_ended_by_escape() {
     let browser = TestBrowser::shared_chromium().await;
     let (server, _folder) = many().await;

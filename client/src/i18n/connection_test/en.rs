@@ -60,7 +60,7 @@ pub const TEXT: ConnectionTest = ConnectionTest {
     loopback: "The STUN and TURN servers are on this device itself, and some browsers never ask those. Open this page by the network address of the server, then run the test again.",
     turn_silent: "No TURN server provides a relay. Check its address, that it is running, and that a firewall allows its port.",
     relay_loop_fails: "The relay accepts the connection but does not forward data. It may reject private addresses: allow them in its settings, or configure its public address.",
-    relay_only: "\"Relay only in rooms\" is on and no relay works. Turn it off in the settings, or add a TURN server.",
+    relay_only: "\"Hide my address in rooms\" is on and no relay works. Turn it off in the settings, or add a TURN server.",
     add_turn: "Add a TURN server for networks that do not allow direct connections.",
     symmetric_needs_turn: "Two symmetric NATs need a relay between them: add a TURN server.",
 };

@@ -60,7 +60,7 @@ pub const TEXT: ConnectionTest = ConnectionTest {
     loopback: "STUN 和 TURN 服务器就在此设备上，有些浏览器不会访问这样的服务器。请用服务器的网络地址打开此页面，再重新诊断。",
     turn_silent: "没有 TURN 服务器提供中继。请检查地址是否正确、服务器是否在运行、防火墙是否放行其端口。",
     relay_loop_fails: "中继接受了连接，却不转发数据。它可能拒绝私有地址：请在其设置中允许，或为它指定公网地址。",
-    relay_only: "已开启“房间中仅使用中继”，但没有可用的中继。请在设置中关闭，或添加 TURN 服务器。",
+    relay_only: "已开启“在房间中隐藏我的地址”，但没有可用的中继。请在设置中关闭，或添加 TURN 服务器。",
     add_turn: "请添加 TURN 服务器，以便连接无法直连的网络。",
     symmetric_needs_turn: "两个对称型 NAT 之间需要中继：请添加 TURN 服务器。",
 };
