@@ -79,7 +79,6 @@ mod viewers;
 
 pub use error::{SessionError, SetupError};
 pub use negotiation_error::NegotiationError;
-pub use publisher_counters::PublisherStats;
 pub use publisher_session::PublisherSession;
 pub use publishers::{PublisherOffer, Publishers};
 pub use sdpfrag::FragmentError;

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use ingest::connection_receiver::ConnectionReceiver;
 use ingest::receiver::Receiver;
+use shared::api::PublisherInfo;
 use srtp::Profile;
 
 /// Written by the thread of the connection, read by requests. Clones share them.
@@ -21,26 +22,6 @@ struct Counters {
     recovered: AtomicU64,
     lost: AtomicU64,
     dropped: AtomicU64,
-}
-
-/// What was received of a publisher so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PublisherStats {
-    /// How its media is encrypted, once it is connected.
-    pub profile: Option<Profile>,
-    /// Authentic SRTP and SRTCP.
-    pub datagrams: u64,
-    pub bytes: u64,
-    /// Datagrams that were not authentic, or had been received before.
-    pub rejected: u64,
-    /// Whole pictures and packets of sound.
-    pub units: u64,
-    /// Packets that were lost and came again.
-    pub recovered: u64,
-    /// Packets that never came in time.
-    pub lost: u64,
-    /// Pictures that were not whole, or could not be decoded without one that was not.
-    pub dropped: u64,
 }
 
 impl PublisherCounters {
@@ -75,10 +56,14 @@ impl PublisherCounters {
         self.0.dropped.store(dropped, Ordering::Relaxed);
     }
 
-    pub(super) fn stats(&self) -> PublisherStats {
+    pub(super) fn stats(&self) -> PublisherInfo {
         let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        PublisherStats {
-            profile: self.0.profile.get().copied(),
+        PublisherInfo {
+            profile: self
+                .0
+                .profile
+                .get()
+                .map(|profile| profile.name().to_owned()),
             datagrams: value(&self.0.datagrams),
             bytes: value(&self.0.bytes),
             rejected: value(&self.0.rejected),

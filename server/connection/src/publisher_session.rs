@@ -1,8 +1,9 @@
 //! One publisher's session, as HTTP requests see it.
 
 use super::error::SessionError;
-use super::publisher_counters::{PublisherCounters, PublisherStats};
+use super::publisher_counters::PublisherCounters;
 use super::session_control::{Patched, SessionControl};
+use shared::api::PublisherInfo;
 
 #[derive(Debug)]
 pub struct PublisherSession {
@@ -35,7 +36,7 @@ impl PublisherSession {
     }
 
     /// What was received of this publisher so far.
-    pub fn stats(&self) -> PublisherStats {
+    pub fn stats(&self) -> PublisherInfo {
         self.counters.stats()
     }
 }

@@ -63,9 +63,13 @@ pub(super) async fn open_session(
     offer: &str,
 ) -> Result<NewSession<Session>, HttpError> {
     let permit = app.registry.admit(client.0).map_err(StreamError::from)?;
-    let user_agent = headers.get(header::USER_AGENT);
-    let user_agent = user_agent.and_then(|user_agent| user_agent.to_str().ok());
-    let session = app.viewers.open_session(permit, stream, offer, user_agent);
+    let session = app
+        .viewers
+        .open_session(permit, stream, offer, user_agent(headers));
     let session = tokio::time::timeout(ANSWER_TIMEOUT, session).await;
     Ok(session.map_err(|_| HttpError::Stalled)??)
+}
+
+pub(super) fn user_agent(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::USER_AGENT)?.to_str().ok()
 }

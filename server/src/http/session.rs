@@ -8,7 +8,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use shared::api::{PublisherInfo, ViewerInfo};
+use shared::api::ViewerInfo;
 
 use super::body;
 use super::error::HttpError;
@@ -66,7 +66,7 @@ pub(super) async fn info(
 ) -> Result<Response, HttpError> {
     let response = match find(&app, &self::secret(secret)?)? {
         Found::Viewer(session) => Json(viewer(&session)).into_response(),
-        Found::Publisher(session) => Json(publisher(&session)).into_response(),
+        Found::Publisher(session) => Json(session.stats()).into_response(),
     };
     Ok((NO_STORE, response).into_response())
 }
@@ -88,20 +88,6 @@ fn viewer(session: &Session) -> ViewerInfo {
     }
 }
 
-fn publisher(session: &PublisherSession) -> PublisherInfo {
-    let received = session.stats();
-    PublisherInfo {
-        profile: received.profile.map(|profile| profile.name().to_owned()),
-        datagrams: received.datagrams,
-        bytes: received.bytes,
-        rejected: received.rejected,
-        units: received.units,
-        recovered: received.recovered,
-        lost: received.lost,
-        dropped: received.dropped,
-    }
-}
-
 /// `DELETE`: responds when the connection is closed. The session of a publisher may have ended already: encoders close their connection before, and treat any
 /// status but 200 as a failure.
 pub(super) async fn end(
@@ -111,10 +97,10 @@ pub(super) async fn end(
     let secret = self::secret(secret)?;
     match publisher_secret(&secret) {
         Some(secret) => app.publishing.delete(secret).await,
-        None => match find(&app, &secret)? {
-            Found::Viewer(session) => session.delete().await,
-            Found::Publisher(session) => session.delete().await,
-        },
+        None => {
+            let session = app.viewers.session(&secret);
+            session.ok_or(HttpError::NoSuchSession)?.delete().await;
+        }
     }
     Ok(StatusCode::OK)
 }

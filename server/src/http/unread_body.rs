@@ -9,6 +9,7 @@ use axum::extract::Request;
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::Response;
+use futures_util::StreamExt;
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::oneshot;
 
@@ -40,12 +41,13 @@ pub(super) async fn discard(request: Request, next: Next) -> Response {
     response
 }
 
-async fn drain(mut body: Body) {
-    let mut read = 0;
+async fn drain(body: Body) {
+    let (mut data, mut read) = (body.into_data_stream(), 0);
     while read <= MAX_UNREAD {
-        let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
-        let Some(Ok(frame)) = frame.await else { return };
-        read += frame.data_ref().map_or(0, |data| data.len() as u64);
+        let Some(Ok(bytes)) = data.next().await else {
+            return;
+        };
+        read += bytes.len() as u64;
     }
 }
 

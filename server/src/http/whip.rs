@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::body;
 use super::client_counting::Counted;
 use super::error::HttpError;
-use super::offer::SDP;
+use super::offer::{SDP, user_agent};
 use super::router::App;
 use super::session::PUBLISHER;
 use super::whep::{created, options};
@@ -64,8 +64,7 @@ async fn publish(
     // Before the body: nothing is kept of what a client without a key sends.
     let grant = app.publishing.authorize(client.0, key, name)?;
     let offer = body::text(headers, body, SDP).await?;
-    let user_agent = headers.get(header::USER_AGENT);
-    let user_agent = user_agent.and_then(|value| Some(value.to_str().ok()?.to_owned()));
+    let user_agent = user_agent(headers).map(str::to_owned);
     let after = query.after.as_deref().map(secret_of_publisher);
     let opened = app
         .publishing

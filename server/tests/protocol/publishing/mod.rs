@@ -14,8 +14,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use connection::PublisherStats;
 use serde_json::Value;
+use shared::api::PublisherInfo;
 use testkit::browser::TestBrowser;
 use testkit::film::{Film, FilmRecipe, RATE};
 use testkit::site::Site;
@@ -71,7 +71,7 @@ async fn has(viewer: &Str0mViewer, pictures: usize) {
 
 /// Each of the pictures can be decoded.
 #[track_caller]
-fn assert_whole(pictures: &[Picture], stats: PublisherStats) {
+fn assert_whole(pictures: &[Picture], stats: PublisherInfo) {
     assert!(pictures[0].is_keyframe(), "{stats:?}");
     assert_eq!(decode(pictures), pictures.len(), "{stats:?}");
     println!("{} pictures, {stats:?}", pictures.len());
