@@ -13,7 +13,7 @@ use crate::state::route::{Route, query};
 use crate::state::server::{ConfigFile, Server, normalize};
 use crate::state::settings::Settings;
 
-/// The context of every component.
+/// The context of hooks, and of components that need more than texts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct App {
     pub(crate) settings: RwSignal<Settings>,

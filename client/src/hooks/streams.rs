@@ -13,8 +13,8 @@ use super::app::App;
 use super::derived::{effect, memo};
 use super::wake::{Wake, use_wake};
 use super::window::use_window;
-use crate::http::events::EventRequest;
-use crate::http::{self, HttpError};
+use crate::http::HttpError;
+use crate::http::events::{EventRequest, snapshot};
 use crate::rtc::timer::{Timer, now_ms, wall_ms};
 use crate::state::claims;
 use crate::state::event_stream::EventParser;
@@ -213,13 +213,12 @@ impl Streams {
     fn poll(self, url: String) {
         let request = self.begin(None);
         spawn_local(async move {
-            let answer = http::get_json::<StreamsEvent>(&url).await;
+            let answer = snapshot(&url).await;
             if !self.is_current(request) {
                 return;
             }
             match answer {
-                Ok(mut list) => {
-                    list.snapshot = true;
+                Ok(list) => {
                     self.on_heard();
                     self.apply(list);
                     self.stop();
@@ -237,10 +236,9 @@ impl Streams {
         };
         let request = self.inner.with_value(|inner| inner.request);
         spawn_local(async move {
-            let answer = http::get_json::<StreamsEvent>(&server.url("api/streams")).await;
+            let answer = snapshot(&server.url("api/streams")).await;
             let waits = self.is_current(request) && !self.inner.with_value(|inner| inner.begun);
-            if let (Ok(mut list), true) = (answer, waits) {
-                list.snapshot = true;
+            if let (Ok(list), true) = (answer, waits) {
                 self.apply(list);
             }
         });

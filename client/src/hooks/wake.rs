@@ -5,7 +5,7 @@ use wasm_bindgen::JsCast;
 use web_sys::PageTransitionEvent;
 
 use super::app::App;
-use super::window::use_window;
+use super::window::{use_timer, use_window};
 use crate::rtc::timer::{Timer, now_ms, wall_ms};
 use crate::state::wake::SleepDetector;
 
@@ -40,13 +40,9 @@ pub(crate) fn start() -> RwSignal<Option<Wake>> {
             woken.set(Some(Wake::Visible));
         }
     });
-    let timer = Timer::every(TICK_MS, move || {
+    use_timer(Timer::every(TICK_MS, move || {
         tick(!document().hidden());
-    });
-    let timer = StoredValue::new_local(Some(timer));
-    on_cleanup(move || {
-        timer.try_update_value(Option::take);
-    });
+    }));
     woken
 }
 

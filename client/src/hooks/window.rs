@@ -1,9 +1,10 @@
-//! Events of the whole window, for as long as a component lives.
+//! Events of the whole window, and timers, for as long as a component lives.
 
 use leptos::prelude::*;
 use web_sys::Event;
 
 use crate::rtc::listener::Listener;
+use crate::rtc::timer::Timer;
 
 /// Calls `handle` for each event of these names.
 pub(crate) fn use_window(names: &[&'static str], handle: impl Fn(Event) + Clone + 'static) {
@@ -14,6 +15,14 @@ pub(crate) fn use_window(names: &[&'static str], handle: impl Fn(Event) + Clone 
     let listeners = StoredValue::new_local(listeners);
     on_cleanup(move || {
         drop(listeners.try_update_value(std::mem::take));
+    });
+}
+
+/// Keeps a timer for as long as a component lives.
+pub(crate) fn use_timer(timer: Timer) {
+    let timer = StoredValue::new_local(Some(timer));
+    on_cleanup(move || {
+        drop(timer.try_update_value(Option::take));
     });
 }
 

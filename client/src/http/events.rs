@@ -1,13 +1,14 @@
-//! The body of `GET /api/events`, read as it comes.
+//! The body of `GET /api/events`, read as it comes, and what stands in for it.
 
 use js_sys::{Reflect, Uint8Array};
+use shared::stream_events::StreamsEvent;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     AbortController, Headers, ReadableStreamDefaultReader, RequestInit, Response, Window,
 };
 
-use super::{HttpError, read};
+use super::{HttpError, get_json, read};
 
 /// A request whose response has no end. Dropping it ends the connection.
 #[derive(Debug)]
@@ -69,4 +70,11 @@ impl EventReader {
         let value = Reflect::get(&read, &"value".into()).ok()?;
         Some(value.dyn_ref::<Uint8Array>()?.to_vec())
     }
+}
+
+/// `GET /api/streams`: the whole list, as an event.
+pub async fn snapshot(url: &str) -> Result<StreamsEvent, HttpError> {
+    let mut list = get_json::<StreamsEvent>(url).await?;
+    list.snapshot = true;
+    Ok(list)
 }

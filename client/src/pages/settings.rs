@@ -1,4 +1,4 @@
-//! Settings in two groups: those of a person (language, name, privacy), and those of whoever runs the server (its address, ICE servers).
+//! Settings in two groups: those of a person (language, name, privacy), and those of the server's operator (its address, ICE servers).
 
 mod ice;
 mod server;

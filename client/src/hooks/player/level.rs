@@ -9,6 +9,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::Player;
 use crate::hooks::report;
+use crate::hooks::window::use_timer;
 use crate::rtc::timer::Timer;
 use crate::state::level::level_percent;
 
@@ -19,7 +20,7 @@ impl Player {
     pub(crate) fn use_level(self) -> RwSignal<u32> {
         let level = RwSignal::new(0);
         let before = Rc::new(Cell::new(None));
-        let timer = Timer::every(SAMPLE_MS, move || {
+        use_timer(Timer::every(SAMPLE_MS, move || {
             let requested = self
                 .resources
                 .try_with_value(|resources| Some(resources.whep.as_ref()?.stats()));
@@ -37,11 +38,7 @@ impl Player {
                     .and_then(|(before, after)| level_percent(before, after));
                 let _ = level.try_set(measured.unwrap_or(0));
             });
-        });
-        let timer = StoredValue::new_local(Some(timer));
-        on_cleanup(move || {
-            drop(timer.try_update_value(Option::take));
-        });
+        }));
         level
     }
 }
