@@ -101,12 +101,12 @@ const NEEDS: &[Need] = &[
         names: ["python3-venv", "python3-pip", "python", "python"],
     },
     Need {
-        description: "GStreamer with webrtcbin, for Python (a third-party viewer)",
+        description: "GStreamer with webrtcbin, for Python (a third-party viewer and publisher)",
         scope: Scope::Test,
         present: has_webrtcbin,
         names: [
             "python3-gi gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice gstreamer1.0-plugins-bad gstreamer1.0-plugins-good",
-            "python3-gobject libnice-gstreamer1 gstreamer1-plugins-bad-free gstreamer1-plugins-good",
+            "python3-gobject libnice-gstreamer1 gstreamer1-plugins-bad-free gstreamer1-plugins-good gstreamer1-plugin-openh264",
             "python-gobject libnice gst-plugins-bad gst-plugins-good",
             "pygobject3 gstreamer",
         ],
@@ -283,14 +283,14 @@ fn has_libclang() -> bool {
     })
 }
 
-/// What server/tests/protocol/connecting/gstreamer.py loads.
+/// What connecting/gstreamer.py and publishing/publish_gstreamer.py in server/tests/protocol load.
 fn has_webrtcbin() -> bool {
     const ASK: &str = "import gi
 gi.require_version('Gst', '1.0')
 gi.require_version('GstWebRTC', '1.0')
 from gi.repository import Gst, GstWebRTC
 Gst.init(None)
-elements = ['webrtcbin', 'nicesrc', 'dtlsdec', 'srtpdec', 'rtpbin', 'rtph264depay', 'rtpvp8depay', 'h264parse']
+elements = ['webrtcbin', 'nicesrc', 'dtlsdec', 'srtpdec', 'rtpbin', 'rtph264depay', 'rtpvp8depay', 'h264parse', 'openh264enc', 'opusenc']
 print(all(map(Gst.ElementFactory.find, elements)))";
     answer("/usr/bin/python3", &["-c", ASK]).as_deref() == Some("True")
 }

@@ -25,6 +25,8 @@ pub struct FilmRecipe {
     /// From one keyframe to the next, in frames. All keyframes are at multiples of it.
     pub gop: u32,
     pub seconds: u32,
+    /// Between two other pictures, in H.264: pictures are in decode order then, with decode times.
+    pub b_frames: u32,
 }
 
 /// The units of one track, in decode order. The first is a keyframe at time zero.
@@ -47,6 +49,7 @@ impl Default for FilmRecipe {
             bit_rate: 500_000,
             gop: 2 * RATE,
             seconds: 10,
+            b_frames: 0,
         }
     }
 }
@@ -63,12 +66,19 @@ impl FilmRecipe {
             bit_rate,
             gop,
             seconds,
+            b_frames,
         } = *self;
+        // Without B-frames in Baseline, else in High.
+        let preset = if b_frames == 0 {
+            "ultrafast"
+        } else {
+            "superfast"
+        };
+        let h264 = format!(
+            "libx264 -preset {preset} -bf {b_frames} -sc_threshold 0 -pix_fmt yuv420p -x264-params aud=1"
+        );
         let (name, encoder) = match codec {
-            Codec::H264 => (
-                "film.h264",
-                "libx264 -preset ultrafast -bf 0 -sc_threshold 0 -pix_fmt yuv420p -x264-params aud=1",
-            ),
+            Codec::H264 => ("film.h264", h264.as_str()),
             Codec::Vp8 => ("film.webm", "libvpx -deadline realtime -cpu-used 8"),
             Codec::Vp9 => (
                 "film.webm",

@@ -15,7 +15,7 @@ use crate::clients::str0m_viewer::{Joining, Str0mViewer};
 use crate::clients::transport::Transport;
 
 /// Installed by `cargo xtask setup`.
-pub(super) const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools");
+pub(crate) const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools");
 pub(super) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/connecting");
 /// The body of an async function, which has `options`.
 const IN_PAGE: &str = include_str!("connect.js");
@@ -31,9 +31,9 @@ pub(super) async fn connect_py<T: DeserializeOwned>(
 }
 
 /// That of the system, which has GStreamer's bindings.
-const SYSTEM_PYTHON: &str = "/usr/bin/python3";
+pub(crate) const SYSTEM_PYTHON: &str = "/usr/bin/python3";
 
-pub(super) fn has_webrtcbin() -> bool {
+pub(crate) fn has_webrtcbin() -> bool {
     let ask =
         "import gi; gi.require_version('GstWebRTC', '1.0'); from gi.repository import GstWebRTC";
     let mut python = Command::new(SYSTEM_PYTHON);
@@ -71,7 +71,7 @@ pub(super) async fn connect_pion<T: DeserializeOwned>(server: &TestServer, cases
     lines(command).await
 }
 
-pub(super) fn has_node_clients() -> bool {
+pub(crate) fn has_node_clients() -> bool {
     let installed = |package| Path::new(TOOLS).join("node_modules").join(package).exists();
     ["werift", "node-datachannel", "@roamhq/wrtc"]
         .into_iter()

@@ -3,7 +3,7 @@
 //! `cargo xtask test connecting::table --full` prints the table of docs/figures.md. The page, Python and Node each run a script
 //! that does what a simple player does.
 
-mod clients;
+pub(crate) mod clients;
 mod lossy;
 mod matrix;
 mod one_kind;

@@ -1,5 +1,6 @@
 //! FFmpeg as the judge of pictures.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use shared::api::Codec;
@@ -35,6 +36,17 @@ impl Picture {
 
 /// How many pictures FFmpeg decodes. Panics at the first error.
 pub(super) fn decode(pictures: &[Picture]) -> usize {
+    checksums(pictures).len()
+}
+
+/// Most of the pictures differ from all others.
+pub(super) fn moves(pictures: &[Picture]) -> bool {
+    let different: BTreeSet<_> = checksums(pictures).into_iter().collect();
+    different.len() > pictures.len() / 2
+}
+
+/// Of the decoded pictures.
+fn checksums(pictures: &[Picture]) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("pictures");
     let (format, bytes) = match pictures[0].codec {
@@ -59,7 +71,11 @@ pub(super) fn decode(pictures: &[Picture]) -> usize {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && errors.is_empty(), "{errors}");
     let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-    lines.lines().filter(|line| !line.starts_with('#')).count()
+    let lines = lines.lines().filter(|line| !line.starts_with('#'));
+    let checksums = lines.filter_map(|line| line.rsplit(',').next());
+    checksums
+        .map(|checksum| checksum.trim().to_owned())
+        .collect()
 }
 
 fn ivf(pictures: &[Picture]) -> Vec<u8> {

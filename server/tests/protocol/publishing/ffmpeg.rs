@@ -1,22 +1,22 @@
 //! FFmpeg 9 as a publisher: `ffmpeg -f whip`.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use testkit::{eventually, repetitions, skip};
 
 use super::decoded::decode;
 use super::front::{Front, KEY};
+use super::running::Running;
 use super::{LIMIT, STREAM, has, serve, watch};
 
 /// The package `imageio-ffmpeg` in the virtual environment made by `cargo xtask setup`.
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/python/lib");
 
 /// Its program; FFmpeg of Debian 12 has no WHIP.
-fn program() -> Option<PathBuf> {
+pub(super) fn program() -> Option<PathBuf> {
     let versions = fs::read_dir(PYTHON).ok()?.flatten();
     let folders = versions.map(|version| {
         let packages = version.path().join("site-packages");
@@ -30,30 +30,22 @@ fn program() -> Option<PathBuf> {
     })
 }
 
-/// A program that is ended with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Fails only when it has ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Publishes a generated picture and a tone for some seconds.
-fn publish(program: PathBuf, front: &Front, seconds: u32) -> Running {
+/// Publishes a generated picture and a tone for some seconds, or until it is told to stop.
+pub(super) fn command(program: &Path, url: &str, key: &str, seconds: u32) -> Command {
     let arguments = format!(
-        "-nostdin -loglevel warning -re -f lavfi -i testsrc2=size=640x360:rate=25 -f lavfi -i sine=frequency=440:sample_rate=48000 -t {seconds} \
+        "-loglevel warning -re -f lavfi -i testsrc2=size=640x360:rate=25 -f lavfi -i sine=frequency=440:sample_rate=48000 -t {seconds} \
          -c:v libx264 -profile:v baseline -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g 25 -b:v 800k -c:a libopus -ac 2 -f whip"
     );
-    let child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments.split_whitespace())
-        .args(["-authorization", KEY])
-        .arg(format!("{}/whip/{STREAM}", front.url))
-        .stdin(Stdio::null())
-        .spawn();
-    Running(child.expect("FFmpeg starts"))
+        .args(["-authorization", key])
+        .arg(format!("{url}/whip/{STREAM}"));
+    command
+}
+
+fn publish(program: &Path, front: &Front, seconds: u32) -> Running {
+    Running::start(command(program, &front.url, KEY, seconds))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,7 +57,7 @@ async fn what_ffmpeg_sends_comes_out_whole() {
     let front = Front::direct(&server);
     // It answers no checks for consent; what it sends keeps it alive for longer than a silent publisher.
     let seconds = repetitions(15, 60);
-    let mut ffmpeg = publish(program, &front, seconds);
+    let ffmpeg = publish(&program, &front, seconds);
     let session = front.publishes(STREAM).await;
     let viewer = watch(&server).await;
     has(&viewer, 25 * (seconds as usize - 10)).await;
@@ -74,9 +66,7 @@ async fn what_ffmpeg_sends_comes_out_whole() {
     assert!(pictures[0].is_keyframe());
     assert_eq!(decode(&pictures), pictures.len(), "{stats:?}");
     assert_eq!((stats.lost, stats.dropped), (0, 0), "{stats:?}");
-    let status = tokio::task::spawn_blocking(move || ffmpeg.0.wait()).await;
-    let status = status.expect("no panic").expect("our child");
-    assert!(status.success(), "{status}");
+    ffmpeg.ends_well().await;
     let ended = tokio::time::timeout(LIMIT, session.ended()).await;
     ended.expect("the session ends with it");
     server.stop().await;
@@ -91,7 +81,7 @@ async fn ffmpeg_connects_each_time() {
     let server = serve().await;
     let front = Front::direct(&server);
     for _ in 0..repetitions(3, 50) {
-        let ffmpeg = publish(program.clone(), &front, 60);
+        let ffmpeg = publish(&program, &front, 60);
         let session = front.publishes(STREAM).await;
         println!("{:?}", session.stats());
         drop(ffmpeg);
@@ -102,36 +92,5 @@ async fn ffmpeg_connects_each_time() {
         })
         .await;
     }
-    server.stop().await;
-}
-
-/// Killed, and started again by what supervises it, until it is let in.
-#[tokio::test(flavor = "multi_thread")]
-async fn viewers_go_on_when_ffmpeg_is_killed_and_started_again() {
-    let Some(program) = program() else {
-        return skip("imageio-ffmpeg is missing; `cargo xtask setup` installs it");
-    };
-    let server = serve().await;
-    let front = Front::direct(&server);
-    let ffmpeg = publish(program.clone(), &front, 60);
-    let first = front.publishes(STREAM).await;
-    let viewer = watch(&server).await;
-    has(&viewer, 25).await;
-    drop(ffmpeg);
-    let again = Mutex::new(publish(program.clone(), &front, 60));
-    eventually("FFmpeg is let in again", LIMIT, || async {
-        let mut again = again.lock().expect("no panic");
-        if again.0.try_wait().expect("our child").is_some() {
-            *again = publish(program.clone(), &front, 60);
-        }
-        let session = server.publishing.session(STREAM);
-        session.is_some_and(|session| !Arc::ptr_eq(&session, &first))
-    })
-    .await;
-    let before = viewer.received().frames as usize;
-    has(&viewer, before + 50).await;
-    assert_eq!(server.viewers.sessions(), 1);
-    let pictures = viewer.recorded();
-    assert_eq!(decode(&pictures), pictures.len());
     server.stop().await;
 }

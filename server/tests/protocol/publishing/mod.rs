@@ -1,12 +1,14 @@
-//! Publishers: what Chromium, aiortc, str0m and FFmpeg send comes out whole, over a path that loses and reorders too.
+//! Publishers: what each sends comes out whole, over a path that loses and reorders too.
 
 mod attacks;
 mod decoded;
+mod encoders;
 mod ffmpeg;
 mod front;
 mod path;
 mod returning;
 mod route;
+mod running;
 mod str0m_publisher;
 mod terminal;
 

@@ -1,6 +1,8 @@
 """Publishes pictures and a tone with aiortc, and prints, as JSON, how many pictures were sent.
 
     publish.py http://127.0.0.1:8000 camera KEY [--frames 300]
+
+Without --frames until its input ends: it sends DELETE then.
 """
 
 import argparse
@@ -24,11 +26,12 @@ SAMPLES = 960
 SAMPLE_RATE = 48000
 
 
-def ask(url, key, body):
+def ask(method, url, key, body=None):
+    """The text of the answer, and its headers."""
     headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {key}"}
-    request = urllib.request.Request(url, body.encode(), headers, method="POST")
+    request = urllib.request.Request(url, body and body.encode(), headers, method=method)
     with urllib.request.urlopen(request, timeout=10) as answer:
-        return answer.read().decode()
+        return answer.read().decode(), answer.headers
 
 
 class Paced(MediaStreamTrack):
@@ -80,13 +83,19 @@ async def publish(arguments):
         connection.addTransceiver(track, direction="sendonly")
     await connection.setLocalDescription(await connection.createOffer())
     whip = f"{arguments.server}/whip/{arguments.stream}"
-    answer = await asyncio.to_thread(ask, whip, arguments.key, connection.localDescription.sdp)
+    offer = connection.localDescription.sdp
+    answer, headers = await asyncio.to_thread(ask, "POST", whip, arguments.key, offer)
     await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-    while pictures.count < arguments.frames:
-        await asyncio.sleep(0.05)
-    # What was lost is asked for again.
-    await asyncio.sleep(0.5)
+    if arguments.frames is None:
+        await asyncio.to_thread(sys.stdin.read)
+    else:
+        while pictures.count < arguments.frames:
+            await asyncio.sleep(0.05)
+        # What was lost is asked for again.
+        await asyncio.sleep(0.5)
     await connection.close()
+    if arguments.frames is None:
+        await asyncio.to_thread(ask, "DELETE", arguments.server + headers["Location"], arguments.key)
     print(json.dumps({"frames": pictures.count}))
 
 
@@ -95,7 +104,7 @@ def main():
     parser.add_argument("server")
     parser.add_argument("stream")
     parser.add_argument("key")
-    parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--frames", type=int)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     # It would leave out the loopback address, which is all that some machines have.
     aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
