@@ -25,20 +25,17 @@ pub(super) struct Local<'a> {
     pub(super) cname: &'a str,
 }
 
-/// The answer to a viewer. `tracks`: in the order of [`Negotiation::formats`].
+/// The answer to a viewer. `tracks`: in the order of [`Negotiation::served`].
 pub(super) fn write(
     negotiation: &Negotiation,
     local: &Local<'_>,
     tracks: &[TrackParams],
 ) -> String {
     write_sections(&negotiation.connection, local, |answer, section, medium| {
-        let format = negotiation.format(medium);
-        let track = format.and_then(|format| {
-            let mut tracks = tracks.iter();
-            tracks.find(|track| track.payload_type == format.payload_type)
-        });
-        if let Some((format, track)) = format.zip(track) {
-            write_served(answer, section, format, track, local);
+        let formats = negotiation.formats(medium);
+        let mut served = negotiation.served().zip(tracks);
+        if let Some((_, track)) = served.find(|(other, _)| *other == formats) {
+            write_served(answer, section, formats, track, local);
         }
     })
 }
@@ -124,29 +121,28 @@ pub(super) fn write_transport(
 fn write_served(
     answer: &mut String,
     section: &OfferedSection,
-    format: &Format,
+    formats: &[Format],
     track: &TrackParams,
     local: &Local<'_>,
 ) {
-    let mut formats = format.payload_type.to_string();
-    if let Some(rtx) = format.rtx {
-        let _ = write!(formats, " {rtx}");
+    let payload_types = formats.iter();
+    let payload_types = payload_types.flat_map(|format| [Some(format.payload_type), format.rtx]);
+    let payload_types = payload_types.flatten().map(|number| number.to_string());
+    let payload_types = payload_types.collect::<Vec<_>>().join(" ");
+    write_transport(answer, section, &payload_types, "sendonly", local);
+    for format in formats {
+        write_format(answer, format);
     }
-    write_transport(answer, section, &formats, "sendonly", local);
-    write_format(answer, format);
-    if let Some(id) = format.transport {
+    if let Some(id) = track.twcc_id {
         push(answer, format_args!("a=extmap:{id} {TRANSPORT_URI}"));
     }
-    let TrackParams { ssrc, rtx, .. } = *track;
+    let TrackParams { ssrc, rtx_ssrc, .. } = *track;
     let (cname, kind) = (local.cname, &section.kind);
     push(answer, format_args!("a=msid:{cname} {kind}"));
-    if let Some((_, rtx)) = rtx {
+    if let Some(rtx) = rtx_ssrc {
         push(answer, format_args!("a=ssrc-group:FID {ssrc} {rtx}"));
     }
-    for ssrc in [Some(ssrc), rtx.map(|(_, ssrc)| ssrc)]
-        .into_iter()
-        .flatten()
-    {
+    for ssrc in [Some(ssrc), rtx_ssrc].into_iter().flatten() {
         push(answer, format_args!("a=ssrc:{ssrc} cname:{cname}"));
         push(answer, format_args!("a=ssrc:{ssrc} msid:{cname} {kind}"));
     }

@@ -1,5 +1,6 @@
 //! Which codec, and which of the payload types that a browser offers for it. Pure.
 
+use egress::track::PayloadFormat;
 use shared::api::Codec;
 
 use super::sdp::Section;
@@ -19,6 +20,16 @@ pub(crate) struct Format {
     pub(crate) feedback: Vec<String>,
     /// The id of the header extension with transport-wide sequence numbers, 1 to 14, when `transport-cc` feedback is offered too.
     pub(crate) transport: Option<u8>,
+}
+
+impl Format {
+    pub(super) fn payload_format(&self) -> PayloadFormat {
+        PayloadFormat {
+            codec: self.codec,
+            payload_type: self.payload_type,
+            rtx: self.rtx,
+        }
+    }
 }
 
 /// Supported feedback: NACK, PLI, FIR, REMB (draft-alvestrand-rmcat-remb) and transport-wide feedback

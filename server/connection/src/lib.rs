@@ -27,6 +27,7 @@
 //! | `answer`, `publisher_answer` | the answer as text (pure) |
 //! | `offering` | what a stream offers, and which m-lines get it (pure) |
 //! | `codecs`, `publisher_formats` | which codecs and payload types are sent, and received (pure) |
+//! | `formats` | the formats that one m-line of a viewer may be sent in (pure) |
 //! | `profiles` | which SRTP profiles are offered to whom (pure) |
 //! | `sdp`, `sdpfrag`, `credentials` | descriptions, fragments and credentials as text (pure) |
 //! | `lite` | offers of lite agents, and which of their candidates are checked |
@@ -41,6 +42,7 @@ mod connections;
 mod credentials;
 mod end;
 mod error;
+mod formats;
 mod host;
 mod intake;
 mod lite;

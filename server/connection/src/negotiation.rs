@@ -1,6 +1,6 @@
 //! From a browser's offer to what is served of it: which m-lines, in which format, and how the viewer's connection is proved. Pure.
 
-use super::codecs::Format;
+use super::formats::Formats;
 use super::negotiation_error::NegotiationError;
 use super::offered_connection::OfferedConnection;
 use super::offering::{Medium, Offering, assign};
@@ -10,8 +10,8 @@ use super::sdp::Sdp;
 #[derive(Clone, Debug)]
 pub(crate) struct Negotiation {
     pub(crate) connection: OfferedConnection,
-    pub(crate) video: Option<Format>,
-    pub(crate) audio: Option<Format>,
+    pub(crate) video: Formats,
+    pub(crate) audio: Formats,
 }
 
 impl Negotiation {
@@ -25,15 +25,16 @@ impl Negotiation {
         })
     }
 
-    /// The formats of video and audio, in this order.
-    pub(super) fn formats(&self) -> impl Iterator<Item = &Format> {
-        self.video.iter().chain(&self.audio)
+    /// The formats of video and audio, in this order, as far as they are served.
+    pub(super) fn served(&self) -> impl Iterator<Item = &Formats> {
+        let media = [&self.video, &self.audio];
+        media.into_iter().filter(|formats| !formats.is_empty())
     }
 
-    pub(super) fn format(&self, medium: Medium) -> Option<&Format> {
+    pub(super) fn formats(&self, medium: Medium) -> &Formats {
         match medium {
-            Medium::Video => self.video.as_ref(),
-            Medium::Audio => self.audio.as_ref(),
+            Medium::Video => &self.video,
+            Medium::Audio => &self.audio,
         }
     }
 }

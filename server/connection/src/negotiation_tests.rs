@@ -8,6 +8,7 @@ use transport::dtls::Role;
 use transport::ice::Credentials;
 
 use super::answer::{self, Local};
+use super::codecs::Format;
 use super::negotiation::Negotiation;
 use super::negotiation_error::NegotiationError;
 use super::offering::Offering;
@@ -44,6 +45,7 @@ pub(super) fn offering() -> Offering {
         h264_profile: None,
         single_nal: false,
         audio: true,
+        replacements: Vec::new(),
     }
 }
 
@@ -52,13 +54,12 @@ pub(super) fn answer(negotiation: &Negotiation) -> String {
     let mut ssrcs = 1..;
     let mut ssrc = || ssrcs.next().unwrap();
     let tracks: Vec<_> = negotiation
-        .formats()
-        .map(|format| TrackParams {
-            codec: format.codec,
-            payload_type: format.payload_type,
+        .served()
+        .map(|formats| TrackParams {
+            formats: formats.iter().map(Format::payload_format).collect(),
             ssrc: ssrc(),
-            rtx: format.rtx.map(|payload_type| (payload_type, ssrc())),
-            twcc_id: format.transport,
+            rtx_ssrc: formats[0].rtx.map(|_| ssrc()),
+            twcc_id: formats[0].transport,
         })
         .collect();
     answer_by(|local| answer::write(negotiation, local, &tracks))
@@ -84,8 +85,8 @@ pub(super) fn answer_by(write: impl FnOnce(&Local<'_>) -> String) -> String {
 fn the_answer_has_the_chosen_formats_only() {
     let offer = format!("{HEAD}{}{}{}", audio("recvonly"), video("recvonly"), data());
     let negotiation = Negotiation::new(&offer, &offering()).unwrap();
-    assert_eq!(negotiation.video.as_ref().unwrap().payload_type, 96);
-    assert_eq!(negotiation.audio.as_ref().unwrap().payload_type, 111);
+    assert_eq!(negotiation.video[0].payload_type, 96);
+    assert_eq!(negotiation.audio[0].payload_type, 111);
     let answer = answer(&negotiation);
     for line in [
         "a=group:BUNDLE 0 1",
@@ -206,16 +207,16 @@ fn one_fingerprint_that_can_be_checked_is_enough() {
 #[test]
 fn an_offer_of_one_medium_gets_that_one_only() {
     let video = Negotiation::new(&format!("{HEAD}{}", video("recvonly")), &offering()).unwrap();
-    assert!(video.video.is_some() && video.audio.is_none());
+    assert!(!video.video.is_empty() && video.audio.is_empty());
     let audio = Negotiation::new(&format!("{HEAD}{}", audio("recvonly")), &offering()).unwrap();
-    assert!(audio.video.is_none() && audio.audio.is_some());
+    assert!(audio.video.is_empty() && !audio.audio.is_empty());
 }
 
 #[test]
 fn without_bundle_only_video_is_served() {
     let offer = format!("v=0\r\ns=-\r\n{}{}", audio("recvonly"), video("recvonly"));
     let negotiation = Negotiation::new(&offer, &offering()).unwrap();
-    assert!(negotiation.video.is_some() && negotiation.audio.is_none());
+    assert!(!negotiation.video.is_empty() && negotiation.audio.is_empty());
     let answer = answer(&negotiation);
     assert!(!answer.contains("BUNDLE"), "{answer}");
 }
@@ -309,18 +310,18 @@ fn h264_in_another_packetization_mode_alone_is_refused_and_not_served_as_sound_o
     ] {
         let refused = negotiate(without_vp8(h264(fmtp)));
         assert_eq!(refused, Err(NegotiationError::PacketizationMode), "{fmtp}");
-        let video = negotiate(h264(fmtp)).unwrap().unwrap();
-        assert_eq!(video.codec, Codec::Vp8, "{fmtp}");
+        let video = negotiate(h264(fmtp)).unwrap();
+        assert_eq!(video[0].codec, Codec::Vp8, "{fmtp}");
     }
     let sent = negotiate(without_vp8(h264("a=fmtp:50 packetization-mode=1\r\n")));
-    assert_eq!(sent.unwrap().unwrap().codec, Codec::H264);
+    assert_eq!(sent.unwrap()[0].codec, Codec::H264);
     // A stream that can be encoded in single NAL units is, unless the viewer takes one of the others.
     let both = Offering {
         single_nal: true,
         ..offering()
     };
     let mode_0 = h264("a=fmtp:50 packetization-mode=0\r\n");
-    let video = |offer: &str| Negotiation::new(offer, &both).unwrap().video.unwrap();
+    let video = |offer: &str| Negotiation::new(offer, &both).unwrap().video.remove(0);
     assert!(video(&without_vp8(mode_0.clone())).single_nal);
     assert_eq!(video(&mode_0).codec, Codec::Vp8);
     let mode_2 = without_vp8(h264("a=fmtp:50 packetization-mode=2\r\n"));
@@ -331,7 +332,7 @@ fn h264_in_another_packetization_mode_alone_is_refused_and_not_served_as_sound_o
         ..offering()
     };
     let offer = without_vp8(h264("")).replace("VP9", "x");
-    assert!(Negotiation::new(&offer, &vp9).unwrap().audio.is_some());
+    assert!(Negotiation::new(&offer, &vp9).unwrap().audio.len() == 1);
 }
 
 #[test]

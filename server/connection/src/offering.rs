@@ -2,7 +2,8 @@
 
 use shared::api::Codec;
 
-use super::codecs::{Format, choose, choose_single_nal, offers_h264};
+use super::codecs::{choose, choose_single_nal, offers_h264};
+use super::formats::{Formats, with_replacements};
 use super::negotiation_error::NegotiationError;
 use super::sdp::{Direction, Sdp};
 
@@ -16,6 +17,8 @@ pub(crate) struct Offering {
     /// H.264 in single NAL unit mode, for those who take none of `video`.
     pub(crate) single_nal: bool,
     pub(crate) audio: bool,
+    /// What publishers may send in place of these: the answer has them too.
+    pub(crate) replacements: Vec<Codec>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +28,7 @@ pub(super) enum Medium {
 }
 
 /// For each m-line the medium that it gets, and the formats of video and audio.
-pub(super) type Assignment = (Vec<Option<Medium>>, Option<Format>, Option<Format>);
+pub(super) type Assignment = (Vec<Option<Medium>>, Formats, Formats);
 
 /// Assigns each medium to the first m-line that can have it.
 pub(super) fn assign(sdp: &Sdp<'_>, offering: &Offering) -> Result<Assignment, NegotiationError> {
@@ -33,7 +36,7 @@ pub(super) fn assign(sdp: &Sdp<'_>, offering: &Offering) -> Result<Assignment, N
     let bundle: Vec<&str> = sdp.bundle().collect();
     let (mut sends_only, mut wants, mut receives) = (false, false, false);
     let mut serve: Vec<Option<Medium>> = vec![None; sdp.media.len()];
-    let (mut video, mut audio) = (None, None);
+    let (mut video, mut audio) = (Formats::new(), Formats::new());
     // An m-line takes H.264, which the stream has, in a packetization mode that is not sent.
     let mut lacks_mode = false;
     // Video first: without BUNDLE there is a single transport, and video gets it.
@@ -64,14 +67,14 @@ pub(super) fn assign(sdp: &Sdp<'_>, offering: &Offering) -> Result<Assignment, N
                     wants |= !codecs.is_empty();
                     let shares_transport = serve.iter().all(Option::is_none)
                         || section.mid().is_some_and(|mid| bundle.contains(&mid));
-                    if taken.is_none() && shares_transport {
+                    if taken.is_empty() && shares_transport {
                         let single_nal = || {
                             let has = medium == Medium::Video && offering.single_nal;
                             choose_single_nal(section).filter(|_| has)
                         };
                         match choose(section, codecs, profile).or_else(single_nal) {
                             Some(format) => {
-                                *taken = Some(format);
+                                *taken = with_replacements(section, format, &offering.replacements);
                                 serve[index] = Some(medium);
                             }
                             None => {
@@ -84,7 +87,7 @@ pub(super) fn assign(sdp: &Sdp<'_>, offering: &Offering) -> Result<Assignment, N
         }
     }
     // Not sound alone: the viewer would not learn why it has no picture.
-    if video.is_none() && lacks_mode {
+    if video.is_empty() && lacks_mode {
         return Err(NegotiationError::PacketizationMode);
     }
     if serve.iter().any(Option::is_some) {

@@ -14,6 +14,7 @@ use media::access_unit::AccessUnit;
 use media::time::MediaTime;
 use media::track::{OfferedTrack, Offering, TrackId, TrackKind};
 use shared::api::{AudioTrack, Codec, Delivery, VideoTrack};
+use stream::publication;
 
 /// A track for each m-line; each codec has its own. When a publisher changes to another codec, another track takes its place.
 #[derive(Debug)]
@@ -50,9 +51,6 @@ pub(super) struct Published {
 
 /// The first m-lines are not offered before the others have begun, or this has passed: a viewer would get sound alone, and keep that.
 const MAX_WAIT: Duration = Duration::from_secs(1);
-/// In bits per second, until they are measured.
-const VIDEO_BIT_RATE: u64 = 2_500_000;
-const AUDIO_BIT_RATE: u64 = 64_000;
 
 impl PublishedTracks {
     pub(super) fn new(lines: usize) -> Self {
@@ -124,19 +122,7 @@ impl PublishedTracks {
         self.tracks.retain(|track| track.line != line);
         let track = PublishedTrack {
             line,
-            offered: OfferedTrack {
-                id: track_id(codec),
-                codec,
-                size: None,
-                frame_rate: None,
-                bit_rate: if codec.is_video() {
-                    VIDEO_BIT_RATE
-                } else {
-                    AUDIO_BIT_RATE
-                },
-                encoded: false,
-                single_nal: false,
-            },
+            offered: publication::track(codec),
             decode_times: DecodeTimes::default(),
         };
         self.has_changed = true;
@@ -163,17 +149,6 @@ impl PublishedTracks {
         (offering.video, offering.audio) = (video, audio);
         Some(offering)
     }
-}
-
-/// The same for each publisher of a stream: viewers go on with the next one that sends their codec.
-fn track_id(codec: Codec) -> TrackId {
-    TrackId(match codec {
-        Codec::H264 => 0,
-        Codec::Vp8 => 1,
-        Codec::Vp9 => 2,
-        Codec::Av1 => 3,
-        Codec::Opus => 4,
-    })
 }
 
 /// Every browser that decodes the codec decodes the profile of this keyframe, as far as its header tells: what files are passed through by.

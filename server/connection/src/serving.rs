@@ -7,12 +7,11 @@ use egress::shard::{Shard, ViewerHandle};
 use egress::track::TrackParams;
 use egress::viewer::ViewerParams;
 use egress::{EndReason, EndReport};
-use media::track::OfferedTrack;
 use net::Route;
 use net::routes::RouteId;
 use rtc_crypto::RTCCrypto;
 use srtp::{Profile, SrtcpReceiver, SrtcpSender, SrtpError, SrtpSender};
-use stream::Stream;
+use stream::{Stream, WantedTrack};
 use tokio::sync::mpsc;
 use transport::dtls::Keys;
 
@@ -26,7 +25,7 @@ pub(super) type Ends = mpsc::Sender<(RouteId, EndReason)>;
 pub(super) struct Serving {
     pub(super) stream: Arc<Stream>,
     /// As the stream offers them, and as negotiated, in the same order.
-    pub(super) tracks: Vec<OfferedTrack>,
+    pub(super) tracks: Vec<WantedTrack>,
     pub(super) params: Vec<TrackParams>,
     pub(super) cname: String,
     pub(super) shard: Shard,
@@ -60,7 +59,7 @@ impl Serving {
         let full = || End::Refused("this port has no place for a further viewer".to_owned());
         let ended = EndReport::reserve(self.route.id(), ends).ok_or_else(full)?;
         self.counters.set_profile(ciphers.profile);
-        let subscription = self.stream.subscribe(&self.tracks);
+        let subscription = self.stream.subscribe_to(&self.tracks);
         let subscription = subscription.map_err(|error| End::SourceFailed(error.to_string()))?;
         Ok(self.shard.add_viewer(ViewerParams {
             subscription,

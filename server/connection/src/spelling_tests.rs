@@ -53,6 +53,7 @@ fn of_viewer(offer: &str) -> Outcome {
         h264_profile: Some("Main".to_owned()),
         single_nal: false,
         audio: true,
+        replacements: Vec::new(),
     };
     let negotiation = Negotiation::new(offer, &offering).map_err(|error| error.to_string())?;
     let connection = &negotiation.connection;

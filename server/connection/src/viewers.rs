@@ -11,6 +11,7 @@ use super::codecs::Format;
 use super::connections::Command;
 use super::end::End;
 use super::error::{SessionError, SetupError};
+use super::formats::Formats;
 use super::host::{Host, random_number};
 use super::negotiation::Negotiation;
 use super::offering::Offering;
@@ -27,12 +28,12 @@ use egress::counters::ShardCounters;
 use egress::shard::Fault;
 use egress::shard::Shard;
 use egress::track::TrackParams;
-use media::track::TrackKind;
+use media::track::{OfferedTrack, TrackKind};
 use net::{NetError, Port};
 use shared::api::{Codec, ViewerLimit};
 use srtp::Profile;
 use stream::admission::ViewerPermit;
-use stream::{Stream, StreamError};
+use stream::{Stream, StreamError, WantedTrack};
 use transport::dtls::Identity;
 
 /// At shutdown, connections have this long to close, so that viewers see the end.
@@ -229,11 +230,13 @@ impl Inner {
         // A file that blocks must not keep the permits of its viewers for ever.
         let offered = tokio::time::timeout(PROBE_TIMEOUT, stream.offering());
         let offered = offered.await.map_err(|_| StreamError::Slow)??;
-        let negotiation = Negotiation::new(offer, &codecs(&offered))?;
-        let tracks: Vec<_> = negotiation
-            .formats()
-            .filter_map(|format| offered.rendition(format.codec, format.single_nal).cloned())
+        let replacements = stream.replacements();
+        let negotiation = Negotiation::new(offer, &codecs(&offered, &replacements))?;
+        let wanted: Vec<_> = negotiation
+            .served()
+            .filter_map(|formats| wanted(formats, &offered))
             .collect();
+        let tracks: Vec<_> = wanted.iter().map(|wanted| wanted.track.clone()).collect();
         let address = permit.address();
         let Some(place) = self.host.pool.open_route() else {
             return Err(StreamError::from(permit.refuse(ViewerLimit::Processor)).into());
@@ -245,7 +248,7 @@ impl Inner {
         permit.reserve(&stream, &tracks)?;
         stream.warm();
 
-        let params = track_params(negotiation.formats())?;
+        let params = track_params(negotiation.served())?;
         let answer = connection.answer(|local| answer::write(&negotiation, local, &params))?;
         let (control, ended) = connection.control(&negotiation.connection);
         let session = Arc::new(Session {
@@ -254,7 +257,7 @@ impl Inner {
         });
         let serving = Serving {
             stream,
-            tracks,
+            tracks: wanted,
             params,
             cname: connection.cname.clone(),
             shard: connection.member.shard.clone(),
@@ -285,23 +288,36 @@ impl Inner {
 
 /// The tracks of these formats. All SSRCs differ, and none is 0.
 fn track_params<'a>(
-    formats: impl Iterator<Item = &'a Format>,
+    served: impl Iterator<Item = &'a Formats>,
 ) -> Result<Vec<TrackParams>, SessionError> {
     let random = random_number()?;
     // The lower 8 bits count, the others are random.
     let mut ssrcs = (1..=u8::MAX).map(|number| random as u32 & !0xFF | u32::from(number));
     let mut ssrc = || ssrcs.next().unwrap_or_default();
-    let tracks = formats.map(|format| TrackParams {
-        codec: format.codec,
-        payload_type: format.payload_type,
-        ssrc: ssrc(),
-        rtx: format.rtx.map(|payload_type| (payload_type, ssrc())),
-        twcc_id: format.transport,
+    let tracks = served.map(|formats| {
+        let first = formats.first();
+        TrackParams {
+            formats: formats.iter().map(Format::payload_format).collect(),
+            ssrc: ssrc(),
+            rtx_ssrc: first.and_then(|first| first.rtx).map(|_| ssrc()),
+            twcc_id: first.and_then(|first| first.transport),
+        }
     });
     Ok(tracks.collect())
 }
 
-fn codecs(offered: &media::track::Offering) -> Offering {
+/// The track of these formats, and the codecs of those that may take its place.
+fn wanted(formats: &[Format], offered: &media::track::Offering) -> Option<WantedTrack> {
+    let first = formats.first()?;
+    // Of one format alone, the answer has no place for another track.
+    let all = formats.iter().filter(|_| formats.len() > 1);
+    Some(WantedTrack {
+        track: offered.rendition(first.codec, first.single_nal)?.clone(),
+        codecs: all.map(|format| format.codec).collect(),
+    })
+}
+
+fn codecs(offered: &media::track::Offering, replacements: &[OfferedTrack]) -> Offering {
     let native = offered
         .with_codec(Codec::H264)
         .filter(|track| !track.encoded);
@@ -315,5 +331,6 @@ fn codecs(offered: &media::track::Offering) -> Offering {
         h264_profile: video.and_then(|video| video.profile.clone()),
         single_nal: !single_nal.is_empty(),
         audio: offered.has(TrackKind::Audio),
+        replacements: replacements.iter().map(|track| track.codec).collect(),
     }
 }

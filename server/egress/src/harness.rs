@@ -12,7 +12,7 @@ use shared::api::Codec;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::end_reason::{EndReason, EndReport};
-use crate::track::TrackParams;
+use crate::track::{PayloadFormat, TrackParams};
 use crate::viewer::ViewerParams;
 use media::payloads::RtpPayloads;
 use media::source::Input;
@@ -144,17 +144,30 @@ impl Harness {
             route,
             tracks: vec![
                 TrackParams {
-                    codec: Codec::H264,
-                    payload_type: 102,
+                    formats: vec![
+                        PayloadFormat {
+                            codec: Codec::H264,
+                            payload_type: 102,
+                            rtx: Some(103),
+                        },
+                        PayloadFormat {
+                            codec: Codec::Vp8,
+                            payload_type: 96,
+                            rtx: Some(97),
+                        },
+                    ],
                     ssrc: VIDEO_SSRC,
-                    rtx: Some((103, RTX_SSRC)),
+                    rtx_ssrc: Some(RTX_SSRC),
                     twcc_id: None,
                 },
                 TrackParams {
-                    codec: Codec::Opus,
-                    payload_type: 111,
+                    formats: vec![PayloadFormat {
+                        codec: Codec::Opus,
+                        payload_type: 111,
+                        rtx: None,
+                    }],
                     ssrc: AUDIO_SSRC,
-                    rtx: None,
+                    rtx_ssrc: None,
                     twcc_id: None,
                 },
             ],

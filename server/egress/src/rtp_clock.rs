@@ -56,6 +56,12 @@ impl RtpClock {
         (clock, random as u16 >> 1)
     }
 
+    /// Another codec with the same clock rate.
+    pub(super) fn set_codec(&mut self, codec: Codec) {
+        debug_assert_eq!(codec.clock_rate(), self.codec.clock_rate());
+        self.codec = codec;
+    }
+
     pub(super) fn codec(&self) -> Codec {
         self.codec
     }

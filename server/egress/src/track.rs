@@ -13,22 +13,40 @@ use srtp::{RtpPacket, RtpStream, SrtpError, SrtpSender};
 use timeline::chunk::UnitRef;
 
 /// A track as negotiated with one viewer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackParams {
-    pub codec: Codec,
-    pub payload_type: u8,
+    /// One for each codec that may be sent; at least one. All share the SSRCs.
+    pub formats: Vec<PayloadFormat>,
     pub ssrc: u32,
-    /// Payload type and SSRC of retransmissions (RFC 4588).
-    pub rtx: Option<(u8, u32)>,
+    /// The SSRC of retransmissions (RFC 4588).
+    pub rtx_ssrc: Option<u32>,
     /// The id of the header extension for transport-wide sequence numbers.
     pub twcc_id: Option<u8>,
+}
+
+/// The payload types of a codec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PayloadFormat {
+    pub codec: Codec,
+    pub payload_type: u8,
+    /// Of retransmissions, when they have an SSRC.
+    pub rtx: Option<u8>,
+}
+
+impl TrackParams {
+    /// The format of a codec, or else the first.
+    fn format(&self, codec: Codec) -> Option<PayloadFormat> {
+        let mut formats = self.formats.iter();
+        let format = formats.find(|format| format.codec == codec);
+        format.or(self.formats.first()).copied()
+    }
 }
 
 /// Whether no two streams of these tracks have the same SSRC, retransmissions included.
 pub(super) fn have_distinct_ssrcs(tracks: &[TrackParams]) -> bool {
     let media = tracks.iter().map(|track| track.ssrc);
-    let rtx = tracks.iter().filter_map(|track| track.rtx);
-    let ssrcs = || media.clone().chain(rtx.clone().map(|(_, ssrc)| ssrc));
+    let rtx = tracks.iter().filter_map(|track| track.rtx_ssrc);
+    let ssrcs = || media.clone().chain(rtx.clone());
     ssrcs().collect::<HashSet<_>>().len() == ssrcs().count()
 }
 
@@ -40,22 +58,44 @@ pub(super) struct TrackSender {
     /// The stream of retransmissions, and which payloads the sent packets carried.
     rtx: Option<(RtpStream, RtxHistory<UnitRef>)>,
     twcc_id: Option<u8>,
+    formats: Vec<PayloadFormat>,
 }
 
 impl TrackSender {
-    pub(super) fn new(params: &TrackParams, now: Instant) -> Self {
-        let (clock, first) = RtpClock::new(params.codec);
-        let rtx = params.rtx.map(|(payload_type, ssrc)| {
-            let (_, first) = RtpClock::new(params.codec);
+    /// `codec`: the one that is sent first. `None`: nothing was negotiated.
+    pub(super) fn new(params: TrackParams, codec: Codec, now: Instant) -> Option<Self> {
+        let format = params.format(codec)?;
+        let (clock, first) = RtpClock::new(format.codec);
+        let rtx = params.rtx_ssrc.zip(format.rtx).map(|(ssrc, payload_type)| {
+            let (_, first) = RtpClock::new(format.codec);
             let stream = RtpStream::new(ssrc, payload_type, first);
             (stream, RtxHistory::new(now))
         });
-        Self {
+        Some(Self {
             clock,
-            media: RtpStream::new(params.ssrc, params.payload_type, first),
+            media: RtpStream::new(params.ssrc, format.payload_type, first),
             rtx,
             twcc_id: params.twcc_id,
+            formats: params.formats,
+        })
+    }
+
+    /// Sends another codec of the same kind from the next packet on. What was sent of the one before is not retransmitted any more. False: it was not
+    /// negotiated.
+    pub(super) fn change_codec(&mut self, codec: Codec) -> bool {
+        let mut formats = self.formats.iter();
+        let Some(format) = formats.find(|format| format.codec == codec) else {
+            return false;
+        };
+        self.clock.set_codec(codec);
+        self.media.set_payload_type(format.payload_type);
+        if let Some((stream, history)) = &mut self.rtx {
+            if let Some(payload_type) = format.rtx {
+                stream.set_payload_type(payload_type);
+            }
+            history.clear();
         }
+        true
     }
 
     pub(super) fn codec(&self) -> Codec {
@@ -130,10 +170,9 @@ mod tests {
     #[test]
     fn an_ssrc_of_two_streams_is_noticed() {
         let track = |ssrc, rtx_ssrc| TrackParams {
-            codec: Codec::Vp8,
-            payload_type: 96,
+            formats: Vec::new(),
             ssrc,
-            rtx: Some((97, rtx_ssrc)),
+            rtx_ssrc: Some(rtx_ssrc),
             twcc_id: None,
         };
         assert!(have_distinct_ssrcs(&[track(1, 2), track(3, 4)]));

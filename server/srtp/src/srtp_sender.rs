@@ -42,6 +42,11 @@ impl RtpStream {
         self.payload_type
     }
 
+    /// Another payload type from the next packet on. `payload_type`: 7 bits.
+    pub fn set_payload_type(&mut self, payload_type: u8) {
+        self.payload_type = payload_type & 0x7F;
+    }
+
     #[cfg(test)]
     pub(super) fn skip(&mut self, packets: u64) {
         self.next += packets;

@@ -90,6 +90,9 @@ impl Appender {
     pub fn set_offering(&mut self, offering: Offering) {
         if let Some(stream) = self.stream.upgrade() {
             tracing::info!(stream = stream.name(), "what the source offers has changed");
+            // First: nobody is to find a track that is offered withdrawn.
+            self.log
+                .restore(offering.tracks.iter().map(|track| track.id));
             let gone = stream.set_offering(offering);
             self.log.withdraw(gone);
         }

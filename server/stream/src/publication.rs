@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use media::control::Control;
-use media::track::Offering;
+use media::track::{OfferedTrack, Offering, TrackId};
+use shared::api::Codec;
 use timeline::index::Pace;
 use timeline::log::Log;
 use timeline::retention::Retention;
@@ -22,6 +23,41 @@ pub struct Publication {
     /// What viewers ask for: tracks, keyframes; and the end.
     pub requests: Arc<Control>,
 }
+
+/// What a publisher can send, best first: the tracks of its stream, one for each codec. They are the same for each publisher of a stream, so that viewers go
+/// on with the next one.
+pub fn tracks() -> impl Iterator<Item = OfferedTrack> {
+    let codecs = [Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1, Codec::Opus];
+    codecs.into_iter().map(track)
+}
+
+/// The track of a codec.
+pub fn track(codec: Codec) -> OfferedTrack {
+    let id = match codec {
+        Codec::H264 => 0,
+        Codec::Vp8 => 1,
+        Codec::Vp9 => 2,
+        Codec::Av1 => 3,
+        Codec::Opus => 4,
+    };
+    OfferedTrack {
+        id: TrackId(id),
+        codec,
+        size: None,
+        frame_rate: None,
+        bit_rate: if codec.is_video() {
+            VIDEO_BIT_RATE
+        } else {
+            AUDIO_BIT_RATE
+        },
+        encoded: false,
+        single_nal: false,
+    }
+}
+
+/// In bits per second, until they are measured.
+const VIDEO_BIT_RATE: u64 = 2_500_000;
+const AUDIO_BIT_RATE: u64 = 64_000;
 
 /// The name belongs to another stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +78,14 @@ impl Stream {
             appender: Appender::new(Arc::clone(&source.log), Arc::downgrade(self)),
             requests: Arc::clone(&source.control),
         })
+    }
+
+    /// The tracks that publishers may replace those of the offering by. None: what is played stays.
+    pub fn replacements(&self) -> Vec<OfferedTrack> {
+        match self.input() {
+            Some(_) => Vec::new(),
+            None => tracks().collect(),
+        }
     }
 
     /// Something of a publisher has come that can be watched.

@@ -1,5 +1,6 @@
 //! What a stream offers: read from its source once, and corrected while that runs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,7 +11,9 @@ use tokio::sync::OnceCell;
 
 use super::active_source::ActiveSource;
 use super::stream::StreamOrigin;
-use super::{Stream, StreamError, file_reads, lock};
+use super::stream::replacement;
+use super::subscription::WantedTrack;
+use super::{Stream, StreamError, file_reads, lock, publication};
 
 /// Results of reading the source, each computed once; replaced when its file changes.
 #[derive(Debug, Default)]
@@ -139,17 +142,23 @@ impl Stream {
     }
 
     /// These tracks as they are offered now. While a file that has changed is read again, they count as offered: the source compares when it runs.
+    /// One of a kind that a publisher does not send, or not yet, waits for it.
     pub(super) fn offered_now(
         &self,
-        tracks: &[OfferedTrack],
+        wanted: &[WantedTrack],
     ) -> Result<Vec<OfferedTrack>, StreamError> {
         let read = lock(&self.reading).offering.get().cloned();
         let corrected = lock(&self.status).corrected.clone();
         let Some(offering) = corrected.map(Ok).or(read).transpose()? else {
-            return Ok(tracks.to_vec());
+            return Ok(wanted.iter().map(|wanted| wanted.track.clone()).collect());
         };
-        let tracks = tracks.iter();
-        let offered = tracks.map(|track| offering.track(track.id).cloned());
+        let may_wait = self.input().is_none();
+        let offered = wanted.iter().map(|WantedTrack { track, codecs }| {
+            let offered = offering.track(track.id);
+            let offered = offered.or_else(|| replacement(&offering, track, codecs));
+            let waits = may_wait && !offering.has(track.kind());
+            offered.or(waits.then_some(track)).cloned()
+        });
         offered.collect::<Option<_>>().ok_or(StreamError::NoTrack)
     }
 
@@ -157,8 +166,22 @@ impl Stream {
     pub(super) fn set_offering(self: &Arc<Self>, offering: Offering) -> Vec<TrackId> {
         let before = self.known_offering();
         let before = before.iter().flat_map(|offering| &offering.tracks);
-        let gone = before.filter(|track| offering.track(track.id).is_none());
-        let gone = gone.map(|track| track.id).collect();
+        let before: Vec<_> = before.map(|track| (track.id, track.kind())).collect();
+        let gone: BTreeSet<_> = match self.input() {
+            Some(_) => before.into_iter().map(|(id, _)| id).collect(),
+            // Viewers may wait for tracks that no publisher has sent, and stay when one leaves out video or sound.
+            None => {
+                let may_wait = publication::tracks();
+                let may_wait = may_wait.map(|track| (track.id, track.kind()));
+                let known = before.into_iter().chain(may_wait);
+                known
+                    .filter(|(_, kind)| offering.has(*kind))
+                    .map(|(id, _)| id)
+                    .collect()
+            }
+        };
+        let gone = gone.into_iter();
+        let gone = gone.filter(|id| offering.track(*id).is_none()).collect();
         let mut status = lock(&self.status);
         // What was passed through may be encoded from now on.
         for track in &offering.tracks {

@@ -73,6 +73,14 @@ impl SharedLog {
         self.wake(&grown);
     }
 
+    /// The source offers these tracks, some of them again.
+    pub(super) fn restore(&self, tracks: impl IntoIterator<Item = TrackId>) {
+        let mut log = self.lock();
+        for track in tracks {
+            log.restore(track);
+        }
+    }
+
     /// Ends the stream for every viewer.
     pub fn finish(&self) {
         self.lock().close();

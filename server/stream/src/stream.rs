@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use media::control::Control;
 use media::source::Input;
 use media::track::{OfferedTrack, Offering, TrackId};
+use shared::api::Codec;
 use tokio::sync::Semaphore;
 
 use super::active_source::{ActiveSource, Start};
@@ -18,7 +19,7 @@ use super::reading::Reading;
 use super::renditions::Renditions;
 use super::shared_log::SharedLog;
 use super::source::{MediaSource, Source};
-use super::subscription::Subscription;
+use super::subscription::{Subscription, WantedTrack};
 use super::{StreamError, lock};
 
 /// A named stream. A source that the server plays runs from the first viewer until a grace period after the last.
@@ -170,7 +171,23 @@ impl Stream {
         self: &Arc<Self>,
         tracks: &[OfferedTrack],
     ) -> Result<Subscription, StreamError> {
-        let tracks = self.offered_now(tracks)?;
+        let wanted = tracks.iter().map(|track| WantedTrack {
+            track: track.clone(),
+            codecs: Vec::new(),
+        });
+        self.subscribe_to(&wanted.collect::<Vec<_>>())
+    }
+
+    /// As [`Stream::subscribe`]. A track that is not offered any more may be replaced by another one.
+    ///
+    /// # Errors
+    /// One of the tracks is not offered any more, nor is one that may replace it; or the source cannot run.
+    pub fn subscribe_to(
+        self: &Arc<Self>,
+        wanted: &[WantedTrack],
+    ) -> Result<Subscription, StreamError> {
+        let tracks = self.offered_now(wanted)?;
+        let codecs = wanted.iter().map(|wanted| wanted.codecs.clone());
         let mut status = lock(&self.status);
         if status.removed {
             return Err(StreamError::Removed);
@@ -204,6 +221,7 @@ impl Stream {
             stream: Arc::clone(self),
             log,
             tracks,
+            codecs: codecs.collect(),
         })
     }
 
@@ -232,6 +250,23 @@ impl Stream {
             .track(to)
             .filter(|to| to.codec == from.codec)?
             .clone();
+        self.move_viewer(from, &to);
+        Some(to)
+    }
+
+    /// Moves a viewer from a track that is not offered any more to one that is, of one of these codecs.
+    pub(super) fn replace_track(
+        self: &Arc<Self>,
+        from: &OfferedTrack,
+        codecs: &[Codec],
+    ) -> Option<OfferedTrack> {
+        let offering = self.known_offering()?;
+        let to = replacement(&offering, from, codecs)?.clone();
+        self.move_viewer(from, &to);
+        Some(to)
+    }
+
+    fn move_viewer(self: &Arc<Self>, from: &OfferedTrack, to: &OfferedTrack) {
         let mut status = lock(&self.status);
         let Status {
             source, renditions, ..
@@ -240,9 +275,8 @@ impl Stream {
         if renditions.join(to.id)
             && let Some(source) = source
         {
-            self.start_rendition(&to, source, renditions);
+            self.start_rendition(to, source, renditions);
         }
-        Some(to)
     }
 
     /// Requests a keyframe, at most one a second. False: nothing can make one.
@@ -277,4 +311,14 @@ impl Stream {
             source.stop().await;
         }
     }
+}
+
+/// The track that takes the place of one that is not offered any more.
+pub(super) fn replacement<'a>(
+    offering: &'a Offering,
+    gone: &OfferedTrack,
+    codecs: &[Codec],
+) -> Option<&'a OfferedTrack> {
+    let mut tracks = offering.of(gone.kind());
+    tracks.find(|track| track.id != gone.id && !track.single_nal && codecs.contains(&track.codec))
 }

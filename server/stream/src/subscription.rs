@@ -9,12 +9,22 @@ use shared::api::Codec;
 use super::Stream;
 use super::shared_log::SharedLog;
 
+/// A track that a viewer asks for.
+#[derive(Clone, Debug)]
+pub struct WantedTrack {
+    pub track: OfferedTrack,
+    /// When the stream does not offer the track any more, another one of these codecs takes its place, and so on. Empty: none does.
+    pub codecs: Vec<Codec>,
+}
+
 /// Keeps a stream's source running for one viewer. Dropping it leaves the stream.
 #[derive(Debug)]
 pub struct Subscription {
     pub(super) stream: Arc<Stream>,
     pub(super) log: Arc<SharedLog>,
     pub(super) tracks: Vec<OfferedTrack>,
+    /// For each track, the codecs of those that may take its place.
+    pub(super) codecs: Vec<Vec<Codec>>,
 }
 
 impl Subscription {
@@ -24,6 +34,7 @@ impl Subscription {
         Self {
             stream,
             log,
+            codecs: vec![Vec::new(); tracks.len()],
             tracks,
         }
     }
@@ -61,6 +72,14 @@ impl Subscription {
         };
         *before = after;
         true
+    }
+
+    /// Follows another track, which the stream offers in place of one that it has withdrawn. `None`: it offers none that the viewer takes.
+    pub fn replace(&mut self, slot: usize) -> Option<&OfferedTrack> {
+        let before = self.tracks.get_mut(slot)?;
+        let codecs = self.codecs.get(slot)?;
+        *before = self.stream.replace_track(before, codecs)?;
+        Some(before)
     }
 
     /// Requests a keyframe of a track. False: nothing makes keyframes on request, the source's own data are passed through.

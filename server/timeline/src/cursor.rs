@@ -8,7 +8,7 @@ use media::track::{TrackId, TrackKind};
 
 use super::chunk::{Chunk, Next, UnitRef};
 use super::index::{Bias, Found, Index, Want};
-use super::place::{Place, Wait};
+use super::place::{Place, RunId, Wait};
 
 /// The next unit of one track, and the track that it changes to.
 #[derive(Debug)]
@@ -192,6 +192,18 @@ impl Cursor {
     /// Goes on with another track from its next keyframe on.
     pub(super) fn change_to(&mut self, track: TrackId) {
         self.change = (track != self.track).then_some((track, None));
+    }
+
+    /// Goes on with another track, from its first keyframe of a run on.
+    pub(super) fn replace(&mut self, track: TrackId, run: RunId) {
+        self.track = track;
+        self.change = None;
+        self.wait = None;
+        let beginning = Place {
+            run,
+            time: MediaTime(i64::MIN),
+        };
+        self.seek(beginning, Bias::KeyframeAfter);
     }
 
     /// The track whose next keyframe it waits for.

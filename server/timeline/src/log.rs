@@ -117,6 +117,13 @@ impl Log {
         Wait { track, chunk }
     }
 
+    /// The source offers a track again: nobody joins on what it had before it was withdrawn.
+    pub fn restore(&mut self, track: TrackId) {
+        if let Some(track) = self.tracks.get_mut(&track) {
+            track.restore();
+        }
+    }
+
     /// The tracks that anything was appended to.
     pub fn tracks(&self) -> impl Iterator<Item = TrackId> {
         self.tracks.keys().copied()

@@ -63,8 +63,10 @@ pub enum Step {
     Starved,
     /// Paused; call again after a command.
     Held,
-    /// The end of the media: of a film, or of a track that its source does not offer any more.
+    /// The end of the media.
     End,
+    /// The source does not offer the track of this slot any more, and all its units have been sent. [`Playhead::replace`] goes on with another one.
+    Withdrawn(usize),
     /// The stream was stopped.
     Closed,
 }
@@ -260,7 +262,7 @@ impl Playhead {
                     }
                 }
                 Fetched::End => ended += 1,
-                Fetched::Withdrawn => return Err(Step::End),
+                Fetched::Withdrawn => return Err(Step::Withdrawn(slot)),
             }
         }
         let loaded_first =

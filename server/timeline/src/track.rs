@@ -123,6 +123,13 @@ impl Track {
         self.close()
     }
 
+    /// Forgets the units from before it was withdrawn. Without effect when something was appended since.
+    pub(super) fn restore(&mut self) {
+        if self.withdrawn {
+            self.clear();
+        }
+    }
+
     pub(super) fn newest(&self) -> Option<Place> {
         let writer = self.writer.as_ref()?;
         Some(Place {

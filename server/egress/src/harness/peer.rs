@@ -43,6 +43,7 @@ pub(crate) struct Compound {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Received {
     pub(crate) ssrc: u32,
+    pub(crate) payload_type: u8,
     pub(crate) sequence: u16,
     pub(crate) timestamp: u32,
     pub(crate) marker: bool,
@@ -124,6 +125,7 @@ impl Peer {
         let packet = rtc_rtp::Packet::unmarshal(&mut decrypted.freeze()).expect("RTP");
         Some(Received {
             ssrc: packet.header.ssrc,
+            payload_type: packet.header.payload_type,
             sequence: packet.header.sequence_number,
             timestamp: packet.header.timestamp,
             marker: packet.header.marker,

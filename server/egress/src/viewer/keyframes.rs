@@ -85,6 +85,13 @@ impl KeyframeRequests {
         self.sent.fill(SentVideo::default());
     }
 
+    /// The decoder begins with another track.
+    pub(super) fn on_replaced(&mut self, slot: usize) {
+        if let Some(sent) = self.sent.get_mut(slot) {
+            *sent = SentVideo::default();
+        }
+    }
+
     /// Bytes that a replay of all video tracks sends again.
     fn cost(&self) -> usize {
         self.sent.iter().map(|sent| sent.since_keyframe).sum()

@@ -163,7 +163,7 @@ const UNEXPECTED_PER_SECOND: u32 = 10;
 const MAX_RETRANSMISSIONS: usize = 512;
 
 impl Viewer {
-    /// With the report of its end. `None`: ICE has not selected a path yet.
+    /// With the report of its end. `None`: ICE has not selected a path yet, or a track has no format.
     pub(super) fn new(
         params: ViewerParams,
         waker: Arc<ShardWaker>,
@@ -190,6 +190,11 @@ impl Viewer {
             let bitrate: u64 = bitrates.iter().map(|bitrate| bitrate.rate()).sum();
             pacer.raise_initial_rate(CATCH_UP_FACTOR * bitrate);
         }
+        let has_twcc = tracks.iter().any(|track| track.twcc_id.is_some());
+        let codecs: Vec<_> = subscription.codecs().collect();
+        let senders = tracks.into_iter().zip(codecs);
+        let senders = senders.map(|(track, codec)| TrackSender::new(track, codec, now));
+        let tracks: Vec<_> = senders.collect::<Option<_>>()?;
         let viewer = Self {
             playhead: Playhead::new(subscription.slots(), now),
             subscription,
@@ -198,16 +203,9 @@ impl Viewer {
             path_version,
             waker,
             route,
-            tracks: tracks
-                .iter()
-                .map(|track| TrackSender::new(track, now))
-                .collect(),
             srtp,
             srtcp,
-            history: tracks
-                .iter()
-                .any(|track| track.twcc_id.is_some())
-                .then(|| TwccHistory::new(now)),
+            history: has_twcc.then(|| TwccHistory::new(now)),
             estimator: BandwidthEstimator::new(now),
             pacer,
             current_frame: None,
@@ -218,6 +216,7 @@ impl Viewer {
             encrypted: 0,
             reports: SenderReports::new(srtcp_sender, cname, now),
             keyframes: KeyframeRequests::new(tracks.len()),
+            tracks,
             loss: None,
             unanswered_since: Some(now),
             cut_after: CUT_WITHOUT_TWCC,
@@ -250,6 +249,26 @@ impl Viewer {
             self.current_frame = None;
             self.keyframes.on_seek();
         }
+    }
+
+    /// Goes on with the track that the stream offers in place of one it has withdrawn, when its codec was negotiated: the next packet has another payload
+    /// type. False: there is none.
+    fn replace_track(&mut self, slot: usize, now: Instant) -> bool {
+        let (Some(track), Some(sender)) =
+            (self.subscription.replace(slot), self.tracks.get_mut(slot))
+        else {
+            return false;
+        };
+        let id = track.id;
+        if !sender.change_codec(track.codec) {
+            return false;
+        }
+        // Of the codec before.
+        self.retransmissions.retain(|(other, _)| *other != slot);
+        self.keyframes.on_replaced(slot);
+        let log = Arc::clone(self.subscription.log());
+        self.playhead.replace(slot, id, &*log, now);
+        true
     }
 
     /// What it waits for after [`NextPoll::OnAppend`].

@@ -50,7 +50,10 @@ impl Viewer {
                     continue;
                 }
                 Step::Closed => return Ok(NextPoll::Never(EndReason::StreamOver)),
-                Step::End => return Ok(NextPoll::Never(EndReason::TrackGone)),
+                Step::Withdrawn(slot) if self.replace_track(slot, now) => continue,
+                Step::End | Step::Withdrawn(_) => {
+                    return Ok(NextPoll::Never(EndReason::TrackGone));
+                }
                 Step::Wait(until) => Some(until),
                 Step::Load(_) => Some(now + LOAD_INTERVAL),
                 // Reports go on.

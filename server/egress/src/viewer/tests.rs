@@ -2,6 +2,7 @@
 
 mod keyframes;
 mod published;
+mod replaced;
 mod reports;
 mod tcp;
 

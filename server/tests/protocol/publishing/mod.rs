@@ -1,5 +1,6 @@
 //! Publishers: what each sends comes out whole, over a path that loses and reorders too.
 
+mod another_codec;
 mod attacks;
 mod decoded;
 mod encoders;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use shared::api::Codec;
 use str0m::change::SdpAnswer;
 use str0m::media::{Direction, MediaKind, MediaTime, Mid};
 use str0m::{Event, Output, Rtc, RtcConfig};
@@ -23,7 +24,7 @@ pub(super) struct Str0mPublisher {
 }
 
 impl Str0mPublisher {
-    /// `films`: H.264, and Opus.
+    /// `films`: H.264 or VP8, and Opus.
     pub(super) async fn publish(front: &Front, stream: &str, films: [Film; 2]) -> Self {
         Self::publish_with(KEY, front, stream, films).await
     }
@@ -66,7 +67,11 @@ impl Str0mPublisher {
         films: [Film; 2],
     ) -> Option<Self> {
         let config = RtcConfig::new().clear_codecs();
-        let config = config.enable_h264(true).enable_opus(true, false);
+        let config = match films[0].codec {
+            Codec::Vp8 => config.enable_vp8(true),
+            _ => config.enable_h264(true),
+        };
+        let config = config.enable_opus(true, false);
         let mut rtc = config.build(Instant::now());
         let mut socket = None;
         // A TCP socket exists only once the server's candidate is known.

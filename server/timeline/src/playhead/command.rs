@@ -63,6 +63,18 @@ impl Playhead {
         true
     }
 
+    /// Goes on with another track of the same kind in place of one that was withdrawn: from its first keyframe of the current run on.
+    pub fn replace(&mut self, slot: usize, track: TrackId, index: &impl Index, now: Instant) {
+        let run = index.live(now).run;
+        if let Some(cursor) = self.cursors.get_mut(slot) {
+            cursor.replace(track, run);
+        }
+        // In another run the viewer joins anew, as all do.
+        if self.origin.is_some_and(|origin| origin.run() != run) {
+            self.origin = None;
+        }
+    }
+
     /// The pictures from the keyframe before the place on are sent at once, and stamped when they are sent; audio begins at the place.
     fn seek(&mut self, place: Place, index: &impl Index, now: Instant) {
         let newest = self.newest(index);

@@ -40,14 +40,14 @@ impl Playhead {
         let live = index.live(now);
         let mut first = [None; 2];
         let mut load = None;
-        for cursor in &mut self.cursors {
+        for (slot, cursor) in self.cursors.iter_mut().enumerate() {
             cursor.seek(live, Bias::KeyframeBefore);
             match cursor.fetch(index, now) {
                 Fetched::Unit(place) => {
                     first[usize::from(cursor.kind == TrackKind::Audio)].get_or_insert(place);
                 }
                 Fetched::Load(want) => load = load.or(Some(want)),
-                Fetched::Withdrawn => return Some(Step::End),
+                Fetched::Withdrawn => return Some(Step::Withdrawn(slot)),
                 Fetched::NotYet | Fetched::Evicted(_) | Fetched::End => {}
             }
         }
@@ -79,17 +79,17 @@ impl Playhead {
     fn join_at_edge(&mut self, index: &impl Index, now: Instant) -> Option<Step> {
         let newest = self.newest(index);
         let Some(edge) = newest else {
-            for cursor in &mut self.cursors {
+            for (slot, cursor) in self.cursors.iter_mut().enumerate() {
                 cursor.seek(Place::default(), Bias::UnitAfter);
                 // Registers what it waits for.
                 if let Fetched::Withdrawn = cursor.fetch(index, now) {
-                    return Some(Step::End);
+                    return Some(Step::Withdrawn(slot));
                 }
             }
             return Some(Step::Starved);
         };
         let mut wanted = None;
-        for cursor in &mut self.cursors {
+        for (slot, cursor) in self.cursors.iter_mut().enumerate() {
             if cursor.kind == TrackKind::Audio {
                 cursor.seek(edge, Bias::UnitAfter);
                 continue;
@@ -105,7 +105,7 @@ impl Playhead {
                         wanted = Some(cursor.track);
                     }
                 }
-                Fetched::Withdrawn => return Some(Step::End),
+                Fetched::Withdrawn => return Some(Step::Withdrawn(slot)),
                 // Of another run, or evicted.
                 _ => {
                     cursor.await_keyframe(index, edge);

@@ -270,7 +270,7 @@ impl World {
                     );
                     return Ok(());
                 }
-                Step::Held | Step::End | Step::Closed => return Ok(()),
+                Step::Held | Step::End | Step::Withdrawn(_) | Step::Closed => return Ok(()),
             };
             self.sent += 1;
             prop_assert!(due.due_at <= now, "sent before it is due");

@@ -156,7 +156,7 @@ fn pictures_of_two_tracks_at_one_time_are_not_replays() {
         harness.append(AUDIO, picture * 100, keyframe, other);
     }
     let (mut viewer, mut peer) = viewer_of(&harness, |params| {
-        params.tracks[1].codec = Codec::Vp8;
+        params.tracks[1].formats[0].codec = Codec::Vp8;
     });
     let mut keyframes = 0;
     for millis in (0..10_000).step_by(20) {

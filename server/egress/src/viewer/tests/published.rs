@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use media::payloads::RtpPayloads;
 use media::time::MediaTime;
-use media::track::{OfferedTrack, Offering, TrackId};
+use media::track::Offering;
 use shared::api::Codec;
 use stream::admission::Limits;
-use stream::publication::Publication;
+use stream::publication::{self, Publication};
 use stream::registry::Registry;
 use timeline::retention::Retention;
 use timeline::unit::Unit;
@@ -22,18 +22,20 @@ const PICTURE: u64 = 40;
 const GOP: u64 = 250;
 
 fn offering() -> Offering {
-    let track = |id, codec| OfferedTrack {
-        id: TrackId(id),
-        codec,
-        size: None,
-        frame_rate: None,
-        bit_rate: 800_000,
-        encoded: false,
-        single_nal: false,
-    };
+    let tracks = [Codec::H264, Codec::Opus].map(publication::track);
     Offering {
-        tracks: vec![track(0, Codec::H264), track(1, Codec::Opus)],
+        tracks: tracks.to_vec(),
         ..Offering::default()
+    }
+}
+
+fn unit(time: MediaTime, keyframe: bool, packets: usize, now: Instant) -> Unit {
+    Unit {
+        dts: time,
+        pts: time,
+        keyframe,
+        appended: now,
+        payloads: RtpPayloads::cut(&Bytes::from(vec![7; 1_000 * packets]), 1_000),
     }
 }
 
@@ -66,14 +68,8 @@ fn play(registry: &Registry, feedback: impl Fn(&mut Peer) -> Vec<u8>) -> (u64, u
             let keyframe = (millis / PICTURE).is_multiple_of(GOP) || std::mem::take(&mut wanted);
             let packets = if keyframe { 40 } else { 4 };
             let time = MediaTime(1_000 * millis as i64);
-            let unit = Unit {
-                dts: time,
-                pts: time,
-                keyframe,
-                appended: now,
-                payloads: RtpPayloads::cut(&Bytes::from(vec![7; 1_000 * packets]), 1_000),
-            };
-            assert!(log.append(TrackId(0), unit, now));
+            let unit = unit(time, keyframe, packets, now);
+            assert!(log.append(publication::track(Codec::H264).id, unit, now));
         }
         quiet.sent(&mut quiet_peer, now);
         other.sent(&mut other_peer, now);

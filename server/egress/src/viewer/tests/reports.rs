@@ -1,7 +1,5 @@
 //! Sender reports, and what the viewer answers to them.
 
-use shared::api::Codec;
-
 use super::*;
 use crate::counters::Counter;
 use crate::harness::CNAME;
@@ -34,7 +32,7 @@ fn two_tracks_of_one_codec_have_each_their_report() {
     harness.append_video(0, true, 2, 1);
     harness.append_audio(0, 1);
     let (mut viewer, mut peer) = viewer_of(&harness, |params| {
-        params.tracks[0].codec = Codec::Opus;
+        params.tracks[0].formats = params.tracks[1].formats.clone();
         params.tracks[0].ssrc = 77;
     });
     viewer.poll(harness.start);
