@@ -2,6 +2,7 @@
 
 mod limits;
 mod publish;
+mod tls;
 mod turn;
 
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +16,7 @@ use shared::api::IceServer;
 
 pub use self::limits::LimitFlags;
 pub use self::publish::{PublishFlags, PublishedStream, StateFlag};
+pub use self::tls::{CertificateFiles, TlsFlags, TlsSource};
 use room::registry::RoomLimits;
 use stream::source_config::SourceConfig;
 pub use turn::{Switch, TurnFlags};
@@ -103,6 +105,9 @@ pub struct Config {
     pub publish: PublishFlags,
 
     #[command(flatten)]
+    pub tls: TlsFlags,
+
+    #[command(flatten)]
     pub turn: TurnFlags,
 
     /// Not a flag: how long a source keeps running without viewers.
@@ -128,6 +133,7 @@ pub const EXAMPLES: &str = "Examples:
   server lobby=intro.mkv test:          a file as the stream lobby, and a test video
   server --publish cam ~/Videos         a stream that an encoder publishes to, and its key
   server key new cam                    another key for it
+  server --tls self ~/Videos            also over HTTPS, for cameras of phones
   server --listen 127.0.0.1:9000 ~/Videos --max-viewers 50";
 
 impl Config {

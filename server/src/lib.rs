@@ -2,7 +2,7 @@
 //!
 //! A stream is a log of encoded video and audio; a viewer is a cursor on it.
 //!
-//! This package holds [`http`] (offers, WHEP, WHIP, rooms, the API, the web page), [`publishing`] (who publishes to which stream) and [`config`] (the command
+//! This package holds [`http`] (offers, WHEP, WHIP, rooms, the API, the web page), [`tls`] (certificates), [`publishing`] (who publishes to which stream) and [`config`] (the command
 //! line). Everything else is a package in a folder beside it, and depends only on packages above it in this table.
 //!
 //! | package | what it does |
@@ -26,6 +26,7 @@ pub mod config;
 pub mod http;
 pub mod publishing;
 mod sent_bits;
+pub mod tls;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -40,9 +41,13 @@ use crate::config::{Config, IceMode, Switch};
 use crate::http::client_counting::ClientCounting;
 use crate::http::events::EventHub;
 use crate::http::ice::Ice;
+use crate::http::listen::serve as serve_port;
 use crate::http::page::Builds;
 use crate::http::router::{App, router};
+use crate::http::trust::Https;
 use crate::publishing::{Keys, Limits, Publishing};
+use crate::tls::{Tls, TlsError};
+use access::StateFolder;
 use connection::Viewers;
 use connection::{Options, SetupError};
 use room::registry::{RoomLimits, RoomRegistry};
@@ -60,6 +65,7 @@ pub struct Server {
     turn: Option<Arc<Turn>>,
     rooms: RoomRegistry,
     publishing: Publishing,
+    tls: Option<Tls>,
     app: Arc<App>,
 }
 
@@ -72,6 +78,8 @@ pub enum OpenError {
         "{0}; choose one with --turn-port, 0 for any free one, or leave TURN out with --turn off."
     )]
     Turn(#[from] TurnError),
+    #[error("{0}.")]
+    Tls(#[from] TlsError),
     #[error("The addresses of this machine cannot be listed: {0}.")]
     Interfaces(std::io::Error),
     /// Contradictory flags.
@@ -80,7 +88,7 @@ pub enum OpenError {
 }
 
 impl Server {
-    /// Binds the UDP and TURN ports, and finds the sources.
+    /// Binds the UDP, TURN and HTTPS ports, and finds the sources.
     ///
     /// # Errors
     /// Flags contradict each other, a port cannot be bound, or a system resource is missing.
@@ -96,6 +104,8 @@ impl Server {
             tcp: config.ice_tcp == Switch::On,
             full_ice: config.ice == IceMode::Full,
         })?;
+        let folder = config.publish.state.folder().map(StateFolder::new);
+        let tls = Tls::open(&config.tls, folder, config.public_ip)?;
         let secret = config.turn.secret.clone().unwrap_or_else(Secret::random);
         let turn = match config.turn.switch {
             Switch::Off => None,
@@ -153,6 +163,10 @@ impl Server {
             rooms: rooms.clone(),
             cors_origins: config.cors_origins.clone(),
             builds: Arc::new(Builds::open(config.dist.clone())),
+            https: tls.as_ref().map(|tls| Https {
+                certificates: tls.certificates().clone(),
+                port: tls.address().port(),
+            }),
             started: Instant::now(),
         });
         Ok(Self {
@@ -161,6 +175,7 @@ impl Server {
             turn,
             rooms,
             publishing,
+            tls,
             app,
         })
     }
@@ -168,6 +183,11 @@ impl Server {
     /// The addresses of the media ports.
     pub fn udp_addresses(&self) -> Vec<SocketAddr> {
         self.viewers.addresses()
+    }
+
+    /// HTTPS, with `--tls`.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     pub fn viewers(&self) -> &Viewers {
@@ -196,7 +216,23 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let pages = tokio::spawn(self.app.builds.clone().follow());
         let events = self.app.events.clone();
-        let mut listening = tokio::spawn(http::listen::serve(listener, router(self.app), stopped));
+        let certificates = self.tls.as_ref().map(|tls| tls.certificates().clone());
+        let certificates = certificates.map(|certificates| tokio::spawn(certificates.follow()));
+        let router = router(self.app);
+        let https = self.tls.map(Tls::into_parts).and_then(|parts| {
+            let parts = parts.inspect_err(|error| tracing::error!(%error, "there is no HTTPS"));
+            parts.ok()
+        });
+        let mut listening = tokio::spawn(async move {
+            let http = serve_port(listener, None, router.clone(), stopped.clone());
+            match https {
+                None => http.await,
+                Some((listener, config)) => {
+                    let https = serve_port(listener, Some(config.into()), router, stopped);
+                    tokio::join!(http, https);
+                }
+            }
+        });
         let sweeps = tokio::spawn(self.rooms.clone().run_sweeps());
         let viewers = self.viewers.clone();
         let addresses = tokio::spawn(async move { viewers.follow_addresses().await });
@@ -216,6 +252,9 @@ impl Server {
         events.close();
         sweeps.abort();
         addresses.abort();
+        if let Some(certificates) = certificates {
+            certificates.abort();
+        }
         keys.abort();
         sent.abort();
         tokio::join!(self.rooms.close(), self.viewers.close());

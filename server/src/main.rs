@@ -1,13 +1,13 @@
 //! The program: flags, log, signals.
 
+mod announcement;
 mod key_command;
 
-use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
-use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::announcement::announcement;
 use crate::key_command::{KeyCommand, introduction};
 use access::{Key, StreamName};
 use anyhow::{Context, Result, bail};
@@ -23,9 +23,6 @@ use tracing_subscriber::prelude::*;
 
 /// Crates that log protocol errors of clients for each packet. An explicit filter by module can show them.
 const QUIET: &str = ",rtc=off,webrtc=off,stun_types=off,turn_types=off";
-
-/// Streams listed at the start.
-const MAX_LISTED: usize = 10;
 
 /// Open files: enough for every socket that the default limits allow.
 const MAX_FILES: u64 = 65_536;
@@ -203,49 +200,6 @@ fn log_filter(filter: &str) -> Result<Targets> {
     directives
         .parse()
         .with_context(|| format!("--log {filter} is not a filter; try --log info"))
-}
-
-/// The text on standard output at the start: URLs, streams, ports.
-fn announcement(http: SocketAddr, server: &Server) -> String {
-    let port = http.port();
-    let mut text = "Watch at\n".to_owned();
-    let everywhere = http.ip().is_unspecified();
-    if everywhere || http.ip().is_loopback() {
-        text.push_str(&format!("  http://localhost:{port}/   on this machine\n"));
-    }
-    let reachable = |ip: &IpAddr| !ip.is_loopback() && (everywhere || *ip == http.ip());
-    let same_family = |ip: &IpAddr| http.is_ipv6() || ip.is_ipv4();
-    let addresses = server.udp_addresses();
-    let ips = addresses.iter().map(SocketAddr::ip);
-    for ip in ips.filter(|ip| reachable(ip) && same_family(ip)) {
-        text.push_str(&format!("  http://{}/\n", SocketAddr::new(ip, port)));
-    }
-    let streams = server.registry().list().streams;
-    let names: Vec<&str> = streams
-        .iter()
-        .take(MAX_LISTED)
-        .map(|stream| stream.name.as_str())
-        .collect();
-    match streams.len() - names.len() {
-        _ if names.is_empty() => {
-            text.push_str("There is nothing to watch yet: put media files into the folder.\n")
-        }
-        0 => text.push_str(&format!("Streams: {}\n", names.join(", "))),
-        more => text.push_str(&format!("Streams: {}, and {more} more\n", names.join(", "))),
-    }
-    let ports: BTreeSet<u16> = addresses.iter().map(SocketAddr::port).collect();
-    let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
-    text.push_str(&format!(
-        "Video and audio use UDP port {}. Ctrl-C stops the server.\n",
-        ports.join(" and ")
-    ));
-    if let Some(turn) = server.turn() {
-        text.push_str(&format!(
-            "STUN and TURN, for clients behind NATs: port {}, UDP and TCP.\n",
-            turn.port()
-        ));
-    }
-    text
 }
 
 #[cfg(test)]

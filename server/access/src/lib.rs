@@ -8,15 +8,18 @@
 //! | [`key`] | a key, its hash, and its record |
 //! | [`stream_name`] | which names a stream of a publisher may have (pure) |
 //! | [`lifetime`] | how long a key is valid, as text: `30d` (pure) |
+//! | [`state_folder`] | the folder for what outlasts the server |
 //! | [`store`] | the keys in the state folder |
 
 pub mod decision;
 pub mod key;
 pub mod lifetime;
+pub mod state_folder;
 pub mod store;
 pub mod stream_name;
 
 pub use self::decision::{Action, Denial, Grant, decide};
 pub use self::key::{Key, KeyHash, KeyRecord};
+pub use self::state_folder::{StateFolder, Version};
 pub use self::store::{Store, StoreError};
 pub use self::stream_name::StreamName;

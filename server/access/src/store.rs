@@ -1,19 +1,18 @@
 //! The keys in the state folder. Several processes may use it at once: the server reads, `server key` writes.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{self as unix, DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use super::key::KeyRecord;
+use super::state_folder::{StateFolder, Version};
 
-/// The state folder, as far as it holds keys. It may not exist yet.
+/// The keys in the state folder, which may not exist yet.
 #[derive(Clone, Debug)]
 pub struct Store {
-    folder: PathBuf,
+    folder: StateFolder,
 }
 
 /// Why keys cannot be read or written. The text is a sentence with a next step.
@@ -31,21 +30,12 @@ pub enum StoreError {
     Unwritable { path: String, error: io::Error },
 }
 
-/// A state of the file: a file that was written since has another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Version {
-    inode: u64,
-    length: u64,
-    modified: (i64, i64),
-}
-
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Content {
     keys: Vec<KeyRecord>,
 }
 
 const FILE: &str = "keys.json";
-const NEW_FILE: &str = "keys.json.new";
 const LOCK: &str = "keys.lock";
 /// A key has about 200 bytes.
 const MAX_BYTES: u64 = 4 << 20;
@@ -53,11 +43,13 @@ const MAX_BYTES: u64 = 4 << 20;
 impl Store {
     /// In this folder, which is made with the first key.
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self {
+            folder: StateFolder::new(folder),
+        }
     }
 
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.folder.path()
     }
 
     /// The keys; none without a file.
@@ -65,7 +57,7 @@ impl Store {
     /// # Errors
     /// The file cannot be read, or is damaged.
     pub fn read(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        let path = self.folder.join(FILE);
+        let path = self.folder.file(FILE);
         let name = || path.display().to_string();
         let unreadable = |error| StoreError::Unreadable {
             path: name(),
@@ -90,12 +82,7 @@ impl Store {
 
     /// Changes when the keys do; `None` without a file.
     pub fn version(&self) -> Option<Version> {
-        let file = fs::metadata(self.folder.join(FILE)).ok()?;
-        Some(Version {
-            inode: file.ino(),
-            length: file.len(),
-            modified: (file.mtime(), file.mtime_nsec()),
-        })
+        Version::of(&self.folder.file(FILE))
     }
 
     /// Adds a key. The folder is made, for its owner alone.
@@ -103,8 +90,7 @@ impl Store {
     /// # Errors
     /// The file cannot be read or written, or is damaged.
     pub fn add(&self, record: KeyRecord) -> Result<(), StoreError> {
-        let mut folder = DirBuilder::new();
-        let made = folder.recursive(true).mode(0o700).create(&self.folder);
+        let made = self.folder.make();
         made.map_err(|error| self.unwritable(error))?;
         self.change(|keys| keys.push(record))
     }
@@ -126,62 +112,32 @@ impl Store {
     }
 
     fn change(&self, change: impl FnOnce(&mut Vec<KeyRecord>)) -> Result<(), StoreError> {
-        let lock = private_file().open(self.folder.join(LOCK));
-        let lock = lock.map_err(|error| self.unwritable(error))?;
-        self.give_to_owner(&lock)
+        // Until the end of this function.
+        let _lock = self
+            .folder
+            .lock(LOCK)
             .map_err(|error| self.unwritable(error))?;
-        // Until it is closed.
-        lock.lock().map_err(|error| self.unwritable(error))?;
         let mut keys = self.read()?;
         change(&mut keys);
-        self.write(&keys).map_err(|error| self.unwritable(error))
+        self.write(keys).map_err(|error| self.unwritable(error))
     }
 
-    /// A reader sees the old keys or the new ones, also after a crash.
-    fn write(&self, keys: &[KeyRecord]) -> io::Result<()> {
-        let new = self.folder.join(NEW_FILE);
-        let mut file = private_file().truncate(true).open(&new)?;
-        let content = Content {
-            keys: keys.to_vec(),
-        };
-        let text = serde_json::to_string_pretty(&content)?;
-        self.give_to_owner(&file)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, self.folder.join(FILE))?;
-        File::open(&self.folder)?.sync_all()
-    }
-
-    /// Gives a file to the owner of the folder, whose server reads it: `sudo server key new` makes files of root.
-    fn give_to_owner(&self, file: &File) -> io::Result<()> {
-        let (folder, current) = (fs::metadata(&self.folder)?, file.metadata()?);
-        let owner = (folder.uid(), folder.gid());
-        if owner.0 == current.uid() {
-            return Ok(());
-        }
-        unix::fchown(file, Some(owner.0), Some(owner.1))
+    fn write(&self, keys: Vec<KeyRecord>) -> io::Result<()> {
+        let text = serde_json::to_string_pretty(&Content { keys })?;
+        self.folder.write(FILE, text.as_bytes())
     }
 
     fn unwritable(&self, error: io::Error) -> StoreError {
         StoreError::Unwritable {
-            path: self.folder.display().to_string(),
+            path: self.folder().display().to_string(),
             error,
         }
     }
 }
 
-/// Options for a file that only its owner reads and writes.
-fn private_file() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    // With a symbolic link, the owner of the folder could make root write elsewhere.
-    options.custom_flags(OFlags::NOFOLLOW.bits() as i32);
-    options
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{self as unix, MetadataExt, PermissionsExt};
     use std::time::SystemTime;
 
     use super::*;

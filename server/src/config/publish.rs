@@ -38,7 +38,7 @@ pub struct PublishFlags {
 /// Where the server keeps what has to outlast it.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct StateFlag {
-    /// The folder for what has to outlast the server: keys, as hashes [default: $XDG_STATE_HOME/weir, else
+    /// The folder for what has to outlast the server: keys, as hashes, and the authority of --tls self [default: $XDG_STATE_HOME/weir, else
     /// ~/.local/state/weir]
     #[arg(long = "state", value_name = "FOLDER", env = "WEIR_STATE")]
     pub folder: Option<PathBuf>,
@@ -92,10 +92,14 @@ fn of_variable(list: &str) -> Result<Vec<PublishedStream>> {
 }
 
 impl StateFlag {
-    /// The keys in the folder. `None`: neither the flag nor the environment names one.
+    /// The folder. `None`: neither the flag nor the environment names one.
+    pub fn folder(&self) -> Option<PathBuf> {
+        self.folder.clone().or_else(default_folder)
+    }
+
+    /// The keys in the folder.
     pub fn store(&self) -> Option<Store> {
-        let folder = self.folder.clone().or_else(default_folder)?;
-        Some(Store::new(folder))
+        self.folder().map(Store::new)
     }
 }
 

@@ -106,7 +106,7 @@ impl Ice {
 
 /// A host, as in a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Host {
+pub(super) enum Host {
     Ip(IpAddr),
     Name(String),
 }
@@ -144,7 +144,7 @@ impl std::fmt::Display for Host {
 }
 
 /// The host that the client requested: of X-Forwarded-Host behind a proxy, else of the URI or the Host header.
-fn requested_host(uri: &Uri, headers: &HeaderMap) -> Option<Host> {
+pub(super) fn requested_host(uri: &Uri, headers: &HeaderMap) -> Option<Host> {
     let header = |name| {
         let value = headers.get(name)?.to_str().ok()?;
         let first = value.split(',').next().unwrap_or(value);

@@ -20,11 +20,16 @@
 //! | `compression` | compression of what the API answers |
 //! | `path` | the path of a request, without superfluous slashes |
 //! | `error` | errors, and their status and sentence |
-//! | [`listen`] | the accept loop, with timeouts |
+//! | [`listen`] | the accept loop of a port |
+//! | `connection` | one connection: HTTP/1.1 or HTTP/2, with timeouts |
+//! | `activity` | what a connection is doing |
+//! | [`trust`] | how a phone trusts the authority of `--tls self` |
 
+mod activity;
 mod body;
 pub mod client_counting;
 mod compression;
+mod connection;
 mod content_coding;
 mod cors;
 mod error;
@@ -38,6 +43,7 @@ mod path;
 pub mod router;
 mod session;
 mod streams;
+pub mod trust;
 mod unread_body;
 mod whep;
 mod whip;

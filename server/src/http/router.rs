@@ -11,6 +11,7 @@ use super::client_counting::ClientCounting;
 use super::events::{self, EventHub};
 use super::ice::{self, Ice};
 use super::page::{self, Builds};
+use super::trust::{self, Https};
 use super::{
     compression, cors, error, metrics, offer, session, streams, unread_body, whep, whip, ws,
 };
@@ -34,6 +35,7 @@ pub struct App {
     pub cors_origins: Vec<String>,
     /// The built client.
     pub builds: Arc<Builds>,
+    pub https: Option<Https>,
     pub started: Instant,
 }
 
@@ -66,6 +68,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/events", get(events::open))
         .route("/api/ice", get(ice::config))
         .route("/ws", get(ws::open))
+        .route("/trust", get(trust::page))
+        .route("/trust/weir-authority.crt", get(trust::certificate))
         .fallback(page::page)
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(from_fn_with_state(app.clone(), cors::allow))

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use access::store::Version;
+use access::state_folder::Version;
 use access::{Action, Denial, Grant, Key, KeyRecord, Store, StoreError, StreamName, decide};
 use limits::{CountedAddress, Failures};
 

@@ -77,7 +77,18 @@ impl TestBrowser {
         Self::start_chromium(Arc::new(alone().await), &devices).await
     }
 
-    /// The same for a test that only waits for states.
+    /// A Chromium with a camera, for which `phone.test` is this machine: a name without the privileges of `localhost`. It accepts every certificate. For a test that only waits for states.
+    pub async fn chromium_of_a_phone() -> Self {
+        let arguments = [
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
+            "--host-resolver-rules=MAP phone.test 127.0.0.1",
+            "--ignore-certificate-errors",
+        ];
+        Self::start_chromium(Arc::new(shared().await), &arguments).await
+    }
+
+    /// Chromium for a test that only waits for states.
     pub async fn shared_chromium() -> Self {
         Self::start_chromium(Arc::new(shared().await), &[]).await
     }

@@ -1,11 +1,13 @@
 //! A server in this process, on free ports.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::server::Server;
 use ::server::config::Config;
 use ::server::publishing::Publishing;
+use ::server::tls::Tls;
 use clap::Parser;
 use connection::Viewers;
 use reqwest::{Method, Response};
@@ -20,6 +22,8 @@ use turn::Turn;
 pub struct TestServer {
     /// `http://127.0.0.1:PORT`
     pub url: String,
+    /// Where it serves HTTPS, with `--tls`.
+    pub https: Option<SocketAddr>,
     pub viewers: Viewers,
     pub registry: Registry,
     /// `None` with `--turn off`.
@@ -60,6 +64,7 @@ impl TestServer {
         let server = Server::open(&config).expect("free ports");
         let (viewers, registry) = (server.viewers().clone(), server.registry().clone());
         let turn = server.turn().cloned();
+        let https = server.tls().map(Tls::address);
         let (rooms, publishing) = (server.rooms().clone(), server.publishing().clone());
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(listener, async {
@@ -67,6 +72,7 @@ impl TestServer {
         }));
         Self {
             url,
+            https,
             viewers,
             registry,
             turn,
@@ -135,7 +141,15 @@ impl TestServer {
 
 fn config(arguments: &[&str]) -> Config {
     let arguments = [
-        &["server", "--udp-port", "0", "--turn-port", "0"],
+        &[
+            "server",
+            "--udp-port",
+            "0",
+            "--turn-port",
+            "0",
+            "--tls-listen",
+            "127.0.0.1:0",
+        ],
         arguments,
     ]
     .concat();

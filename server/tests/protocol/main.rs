@@ -28,6 +28,7 @@ mod rooms_leaks;
 mod shards;
 mod slashes;
 mod streams;
+mod tls;
 mod turn;
 mod twcc;
 mod watch;

@@ -1,0 +1,86 @@
+//! What the program prints on standard output at the start.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+
+use server::Server;
+use server::tls::Tls;
+
+/// Streams listed at the start.
+const MAX_LISTED: usize = 10;
+
+/// URLs, streams, ports.
+pub(crate) fn announcement(http: SocketAddr, server: &Server) -> String {
+    let port = http.port();
+    let mut text = "Watch at\n".to_owned();
+    if http.ip().is_unspecified() || http.ip().is_loopback() {
+        text.push_str(&format!("  http://localhost:{port}/   on this machine\n"));
+    }
+    let addresses = server.udp_addresses();
+    for address in reachable(http, &addresses) {
+        text.push_str(&format!("  http://{address}/\n"));
+    }
+    if let Some(tls) = server.tls() {
+        text.push_str(&announcement_of_https(http, tls, &addresses));
+    }
+    let streams = server.registry().list().streams;
+    let names: Vec<&str> = streams
+        .iter()
+        .take(MAX_LISTED)
+        .map(|stream| stream.name.as_str())
+        .collect();
+    match streams.len() - names.len() {
+        _ if names.is_empty() => {
+            text.push_str("There is nothing to watch yet: put media files into the folder.\n")
+        }
+        0 => text.push_str(&format!("Streams: {}\n", names.join(", "))),
+        more => text.push_str(&format!("Streams: {}, and {more} more\n", names.join(", "))),
+    }
+    let ports: BTreeSet<u16> = addresses.iter().map(SocketAddr::port).collect();
+    let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+    text.push_str(&format!(
+        "Video and audio use UDP port {}. Ctrl-C stops the server.\n",
+        ports.join(" and ")
+    ));
+    if let Some(turn) = server.turn() {
+        text.push_str(&format!(
+            "STUN and TURN, for clients behind NATs: port {}, UDP and TCP.\n",
+            turn.port()
+        ));
+    }
+    text
+}
+
+/// Where other machines reach a port that listens on this address.
+fn reachable(listening: SocketAddr, media: &[SocketAddr]) -> Vec<SocketAddr> {
+    let everywhere = listening.ip().is_unspecified();
+    let ips: BTreeSet<IpAddr> = media.iter().map(SocketAddr::ip).collect();
+    let reachable = |ip: &IpAddr| !ip.is_loopback() && (everywhere || *ip == listening.ip());
+    let same_family = |ip: &IpAddr| listening.is_ipv6() || ip.is_ipv4();
+    let ips = ips
+        .into_iter()
+        .filter(|ip| reachable(ip) && same_family(ip));
+    ips.map(|ip| SocketAddr::new(ip, listening.port()))
+        .collect()
+}
+
+/// The URLs of HTTPS, and how to trust its authority.
+fn announcement_of_https(http: SocketAddr, tls: &Tls, media: &[SocketAddr]) -> String {
+    let mut text = String::new();
+    let mut urls = reachable(tls.address(), media);
+    if urls.is_empty() {
+        urls.push(tls.address());
+    }
+    for address in urls {
+        text.push_str(&format!("  https://{address}/\n"));
+    }
+    if let Some(fingerprint) = tls.certificates().fingerprint() {
+        let pages = reachable(http, media);
+        let page = pages.first().unwrap_or(&http);
+        text.push_str(&format!(
+            "To use the camera of a phone, trust this server on it once: http://{page}/trust\n\
+             SHA-256 fingerprint of its authority:\n  {fingerprint}\n"
+        ));
+    }
+    text
+}

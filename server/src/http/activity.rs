@@ -1,0 +1,160 @@
+//! What a connection is doing: whether requests are in progress, and since when there are none.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::StatusCode;
+use axum::response::Response;
+use hyper::body::{Frame, SizeHint};
+use tokio::time::sleep;
+
+/// Requests in progress on one connection. A request ends with the last octet of its answer: an event stream goes on for as long as it is open, and a
+/// WebSocket until its connection ends.
+#[derive(Clone, Debug)]
+pub(super) struct Activity(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    in_progress: usize,
+    /// There has been a request.
+    used: bool,
+    /// When the last request ended, or the connection began.
+    idle_since: Instant,
+}
+
+/// A request in progress.
+#[derive(Debug)]
+pub(super) struct InProgress(Activity);
+
+impl Activity {
+    /// Of a new connection.
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(State {
+            in_progress: 0,
+            used: false,
+            idle_since: Instant::now(),
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn begin(&self) -> InProgress {
+        let mut state = self.state();
+        state.in_progress += 1;
+        state.used = true;
+        drop(state);
+        InProgress(self.clone())
+    }
+
+    /// `None`: a request is in progress.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let state = self.state();
+        (state.in_progress == 0).then_some(state.idle_since)
+    }
+
+    /// Completes when the first request has not come within `first`, or there has been none since for `later`.
+    pub(super) async fn idle_for(&self, first: Duration, later: Duration) {
+        loop {
+            let timeout = if self.state().used { later } else { first };
+            let idle = self.idle_since().map(|since| since.elapsed());
+            match idle.map(|idle| timeout.checked_sub(idle)) {
+                Some(None) => return,
+                Some(Some(remaining)) => sleep(remaining.max(Duration::from_millis(1))).await,
+                None => sleep(timeout).await,
+            }
+        }
+    }
+}
+
+impl InProgress {
+    /// Until the body of the answer is sent. A connection that has become a WebSocket is in use until it ends.
+    pub(super) fn until_sent(self, response: Response) -> Response {
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            self.0.state().in_progress += 1;
+            return response;
+        }
+        response.map(|body| {
+            Body::new(Sent {
+                body,
+                _request: self,
+            })
+        })
+    }
+}
+
+impl Drop for InProgress {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.in_progress -= 1;
+        state.idle_since = Instant::now();
+    }
+}
+
+/// The body of an answer.
+struct Sent {
+    body: Body,
+    _request: InProgress,
+}
+
+impl HttpBody for Sent {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: StatusCode) -> Response {
+        let mut response = Response::new(Body::from("text"));
+        *response.status_mut() = status;
+        response
+    }
+
+    #[tokio::test]
+    async fn a_request_is_in_progress_until_its_answer_is_sent() {
+        let activity = Activity::new();
+        assert!(activity.idle_since().is_some());
+        let request = activity.begin();
+        assert!(activity.idle_since().is_none());
+        let response = request.until_sent(answer(StatusCode::OK));
+        assert!(activity.idle_since().is_none());
+        let other = activity.begin();
+        drop(response);
+        assert!(activity.idle_since().is_none());
+        drop(other);
+        let (never, soon) = (Duration::MAX, Duration::from_millis(2));
+        activity.idle_for(never, soon).await;
+        Activity::new().idle_for(soon, never).await;
+    }
+
+    #[test]
+    fn a_websocket_is_in_use_until_it_ends() {
+        let activity = Activity::new();
+        let response = activity
+            .begin()
+            .until_sent(answer(StatusCode::SWITCHING_PROTOCOLS));
+        drop(response);
+        assert!(activity.idle_since().is_none());
+    }
+}

@@ -1,0 +1,203 @@
+//! One connection: HTTP/1.1, or by TLS HTTP/1.1 or HTTP/2, with timeouts.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderValue, Request, header};
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+use super::activity::Activity;
+use super::path;
+use crate::tls::HTTP_2;
+
+/// Timeout for a request head, for a TLS handshake, and for idle connections.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An HTTP/2 connection without requests is closed after this time: browsers keep one open, and a new one costs a handshake.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Timeout for the end of such a connection.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A connection is closed when its client has acknowledged nothing of what waits for this long: it is gone, or does not read.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Requests at a time on an HTTP/2 connection.
+const MAX_STREAMS: u32 = 100;
+
+/// Bytes of a request's body that may come before it is read, and of all of a connection: offers are shorter.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 256 * 1024;
+
+/// Bytes of an answer that wait for a slow client, for each request of an HTTP/2 connection.
+const MAX_SEND_BUFFER: usize = 64 * 1024;
+
+/// Bytes of the headers of a request of HTTP/2.
+const MAX_HEADERS: u32 = 16 * 1024;
+
+/// For a client that does not speak TLS, such as a browser to which somebody typed http:// and this port.
+const NOT_TLS: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n\
+{\"error\":\"this port speaks HTTPS; write https:// before the address\",\"code\":\"https_only\"}\n";
+
+pub(super) async fn serve_http(
+    stream: TcpStream,
+    from: SocketAddr,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    set_options(&stream);
+    http_1(stream, from, router, &mut stop).await;
+}
+
+pub(super) async fn serve_https(
+    mut stream: TcpStream,
+    tls: TlsAcceptor,
+    from: SocketAddr,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    set_options(&stream);
+    let accepted = tokio::select! {
+        accepted = timeout(HEAD_TIMEOUT, async {
+            let mut first = [0];
+            // A TLS record of a handshake begins with 22 (RFC 8446 5.1), a request of HTTP with a letter.
+            if stream.peek(&mut first).await.is_ok() && first[0].is_ascii_uppercase() {
+                refuse_http(&mut stream).await;
+                return None;
+            }
+            tls.accept(stream).await.ok()
+        }) => accepted,
+        () = stopping(&mut stop) => return,
+    };
+    // Errors here are caused by the client: it is too slow, does not speak TLS, or does not trust the certificate.
+    let Ok(Some(stream)) = accepted else { return };
+    match stream.get_ref().1.alpn_protocol() {
+        Some(HTTP_2) => http_2(stream, from, router, &mut stop).await,
+        _ => http_1(stream, from, router, &mut stop).await,
+    }
+}
+
+async fn refuse_http(stream: &mut TcpStream) {
+    if stream.write_all(NOT_TLS.as_bytes()).await.is_ok() && stream.shutdown().await.is_ok() {
+        // Closing with unread bytes would reset the connection and drop what was sent (RFC 1122 4.2.2.13).
+        let mut rest = [0; 1024];
+        let _ = timeout(CLOSE_TIMEOUT, async {
+            while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
+        })
+        .await;
+    }
+}
+
+async fn http_1(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    from: SocketAddr,
+    router: Router,
+    stop: &mut watch::Receiver<bool>,
+) {
+    let activity = Activity::new();
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(64 * 1024)
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(|request| answer(router.clone(), request, from, activity.clone())),
+        )
+        .with_upgrades();
+    tokio::pin!(connection);
+    // Errors here are caused by the client: it closed the connection, or did not send HTTP.
+    tokio::select! {
+        _ = &mut connection => return,
+        () = stopping(stop) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}
+
+async fn http_2(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    from: SocketAddr,
+    router: Router,
+    stop: &mut watch::Receiver<bool>,
+) {
+    let activity = Activity::new();
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(WRITE_TIMEOUT)
+        .keep_alive_timeout(WRITE_TIMEOUT)
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(MAX_SEND_BUFFER)
+        .max_header_list_size(MAX_HEADERS)
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(|request| answer(router.clone(), request, from, activity.clone())),
+        );
+    tokio::pin!(connection);
+    tokio::select! {
+        _ = &mut connection => return,
+        () = activity.idle_for(HEAD_TIMEOUT, IDLE_TIMEOUT) => {
+            connection.as_mut().graceful_shutdown();
+            let _ = timeout(CLOSE_TIMEOUT, connection).await;
+            return;
+        }
+        () = stopping(stop) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}
+
+async fn answer(
+    router: Router,
+    request: Request<Incoming>,
+    from: SocketAddr,
+    activity: Activity,
+) -> Result<Response, std::convert::Infallible> {
+    let in_progress = activity.begin();
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(ConnectInfo(from));
+    // In HTTP/2 the host is a part of the URI (RFC 9113 8.3.1).
+    if !request.headers().contains_key(header::HOST)
+        && let Some(authority) = request.uri().authority()
+        && let Ok(host) = HeaderValue::try_from(authority.as_str())
+    {
+        request.headers_mut().insert(header::HOST, host);
+    }
+    // Before the route is chosen.
+    path::normalize(request.uri_mut());
+    let response = router.oneshot(request).await?;
+    Ok(in_progress.until_sent(response))
+}
+
+fn set_options(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    set_write_timeout(stream);
+}
+
+/// Also for a client whose window is closed (tcp(7), `TCP_USER_TIMEOUT`). Other systems have no such option, and their own timeouts.
+#[cfg(target_os = "linux")]
+fn set_write_timeout(stream: &TcpStream) {
+    let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(WRITE_TIMEOUT));
+}
+
+#[cfg(not(target_os = "linux"))]
+fn set_write_timeout(_: &TcpStream) {}
+
+pub(super) async fn stopping(stop: &mut watch::Receiver<bool>) {
+    // An error means that the sender is dropped: stop as well.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
