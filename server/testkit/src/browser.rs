@@ -165,6 +165,11 @@ impl TestBrowser {
             .await;
     }
 
+    /// Kills it, as a crash does: no page runs its last handlers.
+    pub fn kill(self) {
+        self.session.kill();
+    }
+
     pub async fn reload(&self) {
         self.session.command("POST", "/refresh", json!({})).await;
     }

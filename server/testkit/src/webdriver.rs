@@ -166,6 +166,16 @@ impl Session {
         }
     }
 
+    /// Kills the browser and its driver (SIGKILL).
+    pub fn kill(&self) {
+        // Only the processes left in this driver's group.
+        let group = format!("-{}", self.driver.id());
+        let _ = Command::new("kill")
+            .args(["-KILL", "--", &group])
+            .stderr(Stdio::null())
+            .status();
+    }
+
     /// Asks the browser to close if it still listens. Blocking, for `drop`.
     fn close(&self) -> std::io::Result<()> {
         let limit = Duration::from_secs(10);
@@ -184,12 +194,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         let _ = self.close();
-        // Kills only the processes left in this driver's group.
-        let group = format!("-{}", self.driver.id());
-        let _ = Command::new("kill")
-            .args(["-KILL", "--", &group])
-            .stderr(Stdio::null())
-            .status();
+        self.kill();
         let _ = self.driver.wait();
     }
 }
