@@ -14,16 +14,18 @@ use media::time::MediaTime;
 use media::track::{OfferedTrack, Offering, TrackId};
 use shared::api::{AudioTrack, Delivery, VideoTrack};
 use stream::Appender;
+use stream::publication::{self, Publication};
 use stream::registry::Registry;
 use timeline::retention::Retention;
 
 use crate::film::{Film, RATE};
 
-/// A published stream. Its track ids are 0, 1, … in the order of its tracks. It is appended to until it is dropped.
+/// A published stream. Its track ids are 0, 1, … in the order of its tracks, if it is not one of several publishers. It is appended to until it is dropped.
 pub struct LiveSource {
     record: Arc<Mutex<Record>>,
     orders: Sender<Order>,
-    requests: Arc<Control>,
+    /// `None`: the next publisher goes on with them.
+    requests: Option<Arc<Control>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -121,9 +123,37 @@ impl LiveSource {
         tracks: Vec<LiveTrack>,
         age: Duration,
     ) -> Self {
-        let publication = registry
-            .publish(name, offering(&tracks), Retention::default())
-            .expect("the name is free");
+        let tracks: Vec<_> = (0..).map(TrackId).zip(tracks).collect();
+        let published = registry.publish(name, offering(&tracks), Retention::default());
+        let publication = published.expect("the name is free");
+        let requests = Arc::clone(&publication.requests);
+        let mut live = Self::start(publication, tracks, Instant::now() - age);
+        live.requests = Some(requests);
+        live
+    }
+
+    /// One of several publishers of a stream, in turn, as they are over WHIP: the first one publishes it, and the next ones go on in its log, once the one
+    /// before has been dropped.
+    ///
+    /// # Panics
+    /// The stream is played.
+    pub fn publish_in_turn(registry: &Registry, name: &str, tracks: Vec<LiveTrack>) -> Self {
+        let with_id = |track: LiveTrack| (publication::track(track.film.codec).id, track);
+        let tracks: Vec<_> = tracks.into_iter().map(with_id).collect();
+        let again = registry.get(name).and_then(|stream| stream.republish());
+        let publication = again.or_else(|| {
+            let nothing = Offering::default();
+            registry.publish(name, nothing, Retention::default()).ok()
+        });
+        let mut publication = publication.expect("the name is that of a published stream");
+        publication.appender.begin_run(None);
+        let began = Instant::now();
+        publication.appender.anchor(MediaTime::ZERO, began);
+        publication.appender.set_offering(offering(&tracks));
+        Self::start(publication, tracks, began)
+    }
+
+    fn start(publication: Publication, tracks: Vec<(TrackId, LiveTrack)>, began: Instant) -> Self {
         let (orders, received) = channel();
         let record = Arc::<Mutex<Record>>::default();
         let mut publisher = Publisher {
@@ -132,13 +162,13 @@ impl LiveSource {
             orders: received,
             record: Arc::clone(&record),
             tracks: tracks.into_iter().map(Playing::new).collect(),
-            began: Instant::now() - age,
+            began,
         };
         let thread = std::thread::spawn(move || publisher.run());
         Self {
             record,
             orders,
-            requests: publication.requests,
+            requests: None,
             thread: Some(thread),
         }
     }
@@ -180,7 +210,9 @@ impl LiveSource {
 impl Drop for LiveSource {
     fn drop(&mut self) {
         self.order(Order::Stop);
-        self.requests.stop();
+        if let Some(requests) = &self.requests {
+            requests.stop();
+        }
         let ended = self.thread.take().map(JoinHandle::join);
         if !std::thread::panicking() {
             assert!(!matches!(ended, Some(Err(_))), "the publisher panicked");
@@ -189,11 +221,9 @@ impl Drop for LiveSource {
 }
 
 /// What a live source with these tracks offers.
-fn offering(tracks: &[LiveTrack]) -> Offering {
-    let offered = (0..).zip(tracks);
-    let tracks: Vec<_> = offered
-        .map(|(id, track)| track.offered(TrackId(id)))
-        .collect();
+fn offering(tracks: &[(TrackId, LiveTrack)]) -> Offering {
+    let offered = tracks.iter();
+    let tracks: Vec<_> = offered.map(|(id, track)| track.offered(*id)).collect();
     let video = tracks.iter().find(|track| track.codec.is_video());
     let audio = tracks.iter().find(|track| !track.codec.is_video());
     Offering {
@@ -230,6 +260,7 @@ struct Publisher {
 
 /// A track, and how far it has been appended.
 struct Playing {
+    id: TrackId,
     track: LiveTrack,
     /// Counts on in further iterations of the film.
     index: usize,
@@ -262,8 +293,8 @@ impl Publisher {
                 Ok(Order::Stop) => return,
                 Err(_) => {}
             }
-            let next = (0..).zip(&mut self.tracks);
-            let Some((id, track)) = next.min_by_key(|(_, track)| track.time()) else {
+            let next = self.tracks.iter_mut();
+            let Some(track) = next.min_by_key(|track| track.time()) else {
                 return;
             };
             let due = self.began + Duration::from_micros(track.time().unsigned_abs());
@@ -271,12 +302,12 @@ impl Publisher {
                 self.requests.sleep_until(due);
                 continue;
             }
-            let index = track.index;
+            let (id, index) = (track.id, track.index);
             let unit = track.next();
             let payloads = packetize(&unit).expect("a unit of FFmpeg");
             let key = hash(payloads.iter().map(|payload| payload.to_bytes()));
             let appended = Appended {
-                track: TrackId(id),
+                track: id,
                 index,
                 keyframe: unit.keyframe,
                 at: Instant::now(),
@@ -284,7 +315,7 @@ impl Publisher {
             let mut record = lock(&self.record);
             record.units.entry(key).or_default().push(appended);
             drop(record);
-            assert!(self.appender.append(TrackId(id), unit), "{appended:?}");
+            assert!(self.appender.append(id, unit), "{appended:?}");
         }
     }
 
@@ -294,7 +325,8 @@ impl Publisher {
         for track in requests.keyframes {
             let mut record = lock(&self.record);
             *record.keyframe_requests.entry(track).or_default() += 1;
-            if let Some(playing) = self.tracks.get_mut(usize::from(track.0)) {
+            let mut tracks = self.tracks.iter_mut();
+            if let Some(playing) = tracks.find(|playing| playing.id == track) {
                 playing.wanted = true;
             }
         }
@@ -303,8 +335,9 @@ impl Publisher {
 }
 
 impl Playing {
-    fn new(track: LiveTrack) -> Self {
+    fn new((id, track): (TrackId, LiveTrack)) -> Self {
         Self {
+            id,
             track,
             index: 0,
             wanted: false,

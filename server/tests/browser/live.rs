@@ -14,14 +14,14 @@ use testkit::{TestServer, dist, skip};
 
 use crate::video;
 
-const STREAM: &str = "live";
+pub(crate) const STREAM: &str = "live";
 
-async fn server() -> TestServer {
+pub(crate) async fn server() -> TestServer {
     TestServer::with(&["test:", "--dist", dist()]).await
 }
 
 /// Opens the page of the stream, and returns once it plays.
-async fn watch(browser: &TestBrowser, server: &TestServer, script: &str) {
+pub(crate) async fn watch(browser: &TestBrowser, server: &TestServer, script: &str) {
     browser.open(&server.url("/#/settings")).await;
     video::keep_peers(browser).await;
     browser.run(script).await;
@@ -31,7 +31,7 @@ async fn watch(browser: &TestBrowser, server: &TestServer, script: &str) {
 }
 
 /// Notes each picture that the page's video shows: when, its time by RTP, its width.
-const NOTE_PICTURES: &str = "
+pub(crate) const NOTE_PICTURES: &str = "
     window.pictures = [];
     const note = (_, { rtpTimestamp, mediaTime, width }) => {
         const video = document.querySelector('video');
@@ -46,15 +46,15 @@ const NOTE_PICTURES: &str = "
 ";
 
 #[derive(Clone, Copy, Debug)]
-struct Picture {
+pub(crate) struct Picture {
     /// Seconds, by the page's clock.
-    at: f64,
+    pub(crate) at: f64,
     /// Seconds of RTP time.
-    time: f64,
-    width: u64,
+    pub(crate) time: f64,
+    pub(crate) width: u64,
 }
 
-async fn pictures(browser: &TestBrowser) -> Vec<Picture> {
+pub(crate) async fn pictures(browser: &TestBrowser) -> Vec<Picture> {
     let noted = browser.run("return pictures").await;
     let noted = noted.as_array().expect("a list").iter();
     let picture = |noted: &Value| Picture {
@@ -260,7 +260,7 @@ async fn now(browser: &TestBrowser) -> f64 {
 }
 
 /// Keeps the addresses of the page's sessions.
-const KEEP_SESSIONS: &str = "
+pub(crate) const KEEP_SESSIONS: &str = "
     window.sessions = [];
     const plain = window.fetch;
     window.fetch = async (...all) => {
