@@ -39,9 +39,10 @@ use tokio::sync::watch;
 
 use crate::config::{Config, IceMode, Switch};
 use crate::http::client_counting::ClientCounting;
+use crate::http::connections::Connections;
 use crate::http::events::EventHub;
 use crate::http::ice::Ice;
-use crate::http::listen::serve as serve_port;
+use crate::http::listen::{Service, serve as serve_port};
 use crate::http::page::Builds;
 use crate::http::router::{App, router};
 use crate::http::trust::Https;
@@ -144,10 +145,11 @@ impl Server {
             registry: registry.clone(),
             viewers: viewers.clone(),
             publishing: publishing.clone(),
-            counting: ClientCounting::new(
+            counting: Arc::new(ClientCounting::new(
                 config.limits.trusted_proxies.clone(),
                 config.limits.per_address == Switch::On,
-            ),
+            )),
+            connections: Connections::new(config.limits.connections()),
             events: EventHub::new(registry.clone()),
             ice: Ice {
                 servers: config.ice_servers.clone(),
@@ -218,17 +220,21 @@ impl Server {
         let events = self.app.events.clone();
         let certificates = self.tls.as_ref().map(|tls| tls.certificates().clone());
         let certificates = certificates.map(|certificates| tokio::spawn(certificates.follow()));
-        let router = router(self.app);
+        let service = Service {
+            connections: self.app.connections.clone(),
+            counting: self.app.counting.clone(),
+            router: router(self.app),
+        };
         let https = self.tls.map(Tls::into_parts).and_then(|parts| {
             let parts = parts.inspect_err(|error| tracing::error!(%error, "there is no HTTPS"));
             parts.ok()
         });
         let mut listening = tokio::spawn(async move {
-            let http = serve_port(listener, None, router.clone(), stopped.clone());
+            let http = serve_port(listener, None, service.clone(), stopped.clone());
             match https {
                 None => http.await,
                 Some((listener, config)) => {
-                    let https = serve_port(listener, Some(config.into()), router, stopped);
+                    let https = serve_port(listener, Some(config.into()), service, stopped);
                     tokio::join!(http, https);
                 }
             }

@@ -1,13 +1,14 @@
 //! Flags that limit viewers and what they use.
 
 use limits::{Cidr, Quota};
+use rustix::process::{Resource, getrlimit};
 use stream::admission::Limits;
 
 use super::Switch;
 
-/// Limits on viewers, and how clients are counted. Over a limit of its own address a viewer gets 429, over one of all 503.
+/// Limits on viewers and connections, and how clients are counted. Over a limit of its own address a viewer gets 429, over one of all 503.
 #[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Limits on viewers")]
+#[command(next_help_heading = "Limits")]
 pub struct LimitFlags {
     /// Maximum number of viewers, at about 300 kB of memory each; further viewers get 503. Example: --max-viewers 100
     #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().viewers.total)]
@@ -35,6 +36,15 @@ pub struct LimitFlags {
     #[arg(long, value_name = "MBIT/S", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_egress_mbps: Option<u32>,
 
+    /// Maximum number of HTTP connections, WebSockets and event streams among them; when there are more, the one that has been idle for longest is closed.
+    /// At most half of the files that the system lets the server open.
+    #[arg(long, value_name = "NUMBER", default_value_t = 4096)]
+    pub max_connections: u32,
+
+    /// The same of one address.
+    #[arg(long, value_name = "NUMBER", default_value_t = 512)]
+    pub max_connections_per_address: u32,
+
     /// Addresses of proxies that are believed when they name the client (X-Forwarded-For, Forwarded), for counting by address;
     /// may be given several times. Example: --trusted-proxy 10.0.0.0/8
     #[arg(
@@ -50,6 +60,16 @@ pub struct LimitFlags {
 }
 
 impl LimitFlags {
+    /// Half of the files are kept for the sources, for viewers over TCP and for TURN.
+    pub fn connections(&self) -> Quota {
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX) / 2;
+        let total = u64::from(self.max_connections).min(files);
+        Quota {
+            total: u32::try_from(total).unwrap_or(u32::MAX),
+            per_address: self.max_connections_per_address,
+        }
+    }
+
     pub fn limits(&self) -> Limits {
         Limits {
             viewers: Quota {

@@ -1,5 +1,6 @@
 //! What a connection is doing: whether requests are in progress, and since when there are none.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -23,6 +24,9 @@ struct State {
     used: bool,
     /// When the last request ended, or the connection began.
     idle_since: Instant,
+    next_answer: u64,
+    /// Answers of which the client has not taken what was ready, and since when.
+    untaken: BTreeMap<u64, Instant>,
 }
 
 /// A request in progress.
@@ -36,6 +40,8 @@ impl Activity {
             in_progress: 0,
             used: false,
             idle_since: Instant::now(),
+            next_answer: 0,
+            untaken: BTreeMap::new(),
         })))
     }
 
@@ -55,6 +61,17 @@ impl Activity {
     pub(super) fn idle_since(&self) -> Option<Instant> {
         let state = self.state();
         (state.in_progress == 0).then_some(state.idle_since)
+    }
+
+    /// Completes when the client has taken nothing of an answer for this long, although it reads others of the same connection (HTTP/2).
+    pub(super) async fn untaken_for(&self, timeout: Duration) {
+        loop {
+            let oldest = self.state().untaken.values().min().copied();
+            if oldest.is_some_and(|since| since.elapsed() >= timeout) {
+                return;
+            }
+            sleep(timeout / 8).await;
+        }
     }
 
     /// Completes when the first request has not come within `first`, or there has been none since for `later`.
@@ -78,10 +95,17 @@ impl InProgress {
             self.0.state().in_progress += 1;
             return response;
         }
+        let mut state = self.0.state();
+        let answer = state.next_answer;
+        state.next_answer += 1;
+        state.untaken.insert(answer, Instant::now());
+        drop(state);
         response.map(|body| {
             Body::new(Sent {
                 body,
-                _request: self,
+                answer,
+                begun: false,
+                request: self,
             })
         })
     }
@@ -98,26 +122,44 @@ impl Drop for InProgress {
 /// The body of an answer.
 struct Sent {
     body: Body,
-    _request: InProgress,
+    /// Its number on the connection.
+    answer: u64,
+    begun: bool,
+    request: InProgress,
 }
 
 impl HttpBody for Sent {
     type Data = Bytes;
     type Error = axum::Error;
 
+    /// Called when what was ready before has been taken.
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        self.begun = true;
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let untaken = &mut self.request.0.state().untaken;
+        match polled {
+            Poll::Ready(Some(_)) => untaken.insert(self.answer, Instant::now()),
+            _ => untaken.remove(&self.answer),
+        };
+        polled
     }
 
+    /// HTTP/2 drops a body that has ended, also when the client has not taken it yet. One that has begun says so when it is polled again.
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        !self.begun && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        self.request.0.state().untaken.remove(&self.answer);
     }
 }
 

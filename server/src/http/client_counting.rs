@@ -43,6 +43,12 @@ impl ClientCounting {
         }
     }
 
+    /// The address by which a connection is counted. Those of trusted proxies count in total only: they carry the requests of many clients.
+    pub(super) fn of_peer(&self, peer: IpAddr) -> Option<CountedAddress> {
+        let is_proxy = self.trusted.iter().any(|range| range.contains(peer));
+        (self.per_address && !is_proxy).then(|| peer.into())
+    }
+
     fn address(&self, peer: IpAddr, headers: &HeaderMap) -> Option<CountedAddress> {
         if !self.per_address {
             return None;

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use limits::Exceeded;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -20,6 +21,8 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use super::activity::Activity;
+use super::connections::Slot;
+use super::guarded_stream::GuardedStream;
 use super::path;
 use crate::tls::HTTP_2;
 
@@ -45,8 +48,17 @@ const CONNECTION_WINDOW: u32 = 256 * 1024;
 /// Bytes of an answer that wait for a slow client, for each request of an HTTP/2 connection.
 const MAX_SEND_BUFFER: usize = 64 * 1024;
 
-/// Bytes of the headers of a request of HTTP/2.
-const MAX_HEADERS: u32 = 16 * 1024;
+/// Bytes of the head of a request. A longer one gets 431.
+const MAX_HEAD: usize = 16 * 1024;
+
+/// Bytes that the system keeps of what a client has not acknowledged.
+const SEND_BUFFER: usize = 256 * 1024;
+
+/// A client of HTTP/2 that takes nothing of an answer for this long is disconnected.
+const TAKE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Seconds.
+const RETRY_AFTER: u32 = 10;
 
 /// For a client that does not speak TLS, such as a browser to which somebody typed http:// and this port.
 const NOT_TLS: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n\
@@ -55,38 +67,51 @@ const NOT_TLS: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/jso
 pub(super) async fn serve_http(
     stream: TcpStream,
     from: SocketAddr,
+    slot: Slot,
     router: Router,
     mut stop: watch::Receiver<bool>,
 ) {
-    set_options(&stream);
-    http_1(stream, from, router, &mut stop).await;
+    let (activity, evicted) = (slot.activity().clone(), slot.evicted());
+    let stream = GuardedStream::new(stream, slot);
+    tokio::select! {
+        () = http_1(stream, from, router, activity, &mut stop) => {}
+        () = evicted.notified() => {}
+    }
 }
 
 pub(super) async fn serve_https(
     mut stream: TcpStream,
     tls: TlsAcceptor,
     from: SocketAddr,
+    slot: Slot,
     router: Router,
     mut stop: watch::Receiver<bool>,
 ) {
-    set_options(&stream);
-    let accepted = tokio::select! {
-        accepted = timeout(HEAD_TIMEOUT, async {
+    let (activity, evicted) = (slot.activity().clone(), slot.evicted());
+    let serve = async {
+        let handshake = timeout(HEAD_TIMEOUT, async {
             let mut first = [0];
             // A TLS record of a handshake begins with 22 (RFC 8446 5.1), a request of HTTP with a letter.
             if stream.peek(&mut first).await.is_ok() && first[0].is_ascii_uppercase() {
                 refuse_http(&mut stream).await;
                 return None;
             }
-            tls.accept(stream).await.ok()
-        }) => accepted,
-        () = stopping(&mut stop) => return,
+            tls.accept(GuardedStream::new(stream, slot)).await.ok()
+        });
+        let accepted = tokio::select! {
+            accepted = handshake => accepted,
+            () = stopping(&mut stop) => return,
+        };
+        // Errors here are caused by the client: it is too slow, does not speak TLS, or does not trust the certificate.
+        let Ok(Some(stream)) = accepted else { return };
+        match stream.get_ref().1.alpn_protocol() {
+            Some(HTTP_2) => http_2(stream, from, router, activity, &mut stop).await,
+            _ => http_1(stream, from, router, activity, &mut stop).await,
+        }
     };
-    // Errors here are caused by the client: it is too slow, does not speak TLS, or does not trust the certificate.
-    let Ok(Some(stream)) = accepted else { return };
-    match stream.get_ref().1.alpn_protocol() {
-        Some(HTTP_2) => http_2(stream, from, router, &mut stop).await,
-        _ => http_1(stream, from, router, &mut stop).await,
+    tokio::select! {
+        () = serve => {}
+        () = evicted.notified() => {}
     }
 }
 
@@ -105,13 +130,13 @@ async fn http_1(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     from: SocketAddr,
     router: Router,
+    activity: Activity,
     stop: &mut watch::Receiver<bool>,
 ) {
-    let activity = Activity::new();
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(64 * 1024)
+        .max_buf_size(MAX_HEAD)
         .serve_connection(
             TokioIo::new(stream),
             service_fn(|request| answer(router.clone(), request, from, activity.clone())),
@@ -131,9 +156,9 @@ async fn http_2(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     from: SocketAddr,
     router: Router,
+    activity: Activity,
     stop: &mut watch::Receiver<bool>,
 ) {
-    let activity = Activity::new();
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(WRITE_TIMEOUT)
@@ -142,7 +167,7 @@ async fn http_2(
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(MAX_SEND_BUFFER)
-        .max_header_list_size(MAX_HEADERS)
+        .max_header_list_size(MAX_HEAD as u32)
         .serve_connection(
             TokioIo::new(stream),
             service_fn(|request| answer(router.clone(), request, from, activity.clone())),
@@ -150,6 +175,7 @@ async fn http_2(
     tokio::pin!(connection);
     tokio::select! {
         _ = &mut connection => return,
+        () = activity.untaken_for(TAKE_TIMEOUT) => return,
         () = activity.idle_for(HEAD_TIMEOUT, IDLE_TIMEOUT) => {
             connection.as_mut().graceful_shutdown();
             let _ = timeout(CLOSE_TIMEOUT, connection).await;
@@ -183,9 +209,23 @@ async fn answer(
     Ok(in_progress.until_sent(response))
 }
 
-fn set_options(stream: &TcpStream) {
+pub(super) fn set_options(stream: &TcpStream) {
     let _ = stream.set_nodelay(true);
+    let _ = socket2::SockRef::from(stream).set_send_buffer_size(SEND_BUFFER);
     set_write_timeout(stream);
+}
+
+/// Answers to a connection that is one too many: what of it fits into the empty buffer of the socket.
+pub(super) fn refuse(stream: &TcpStream, exceeded: Exceeded) {
+    let (status, whose) = match exceeded {
+        Exceeded::Address => ("429 Too Many Requests", "your address"),
+        Exceeded::Total => ("503 Service Unavailable", "this server"),
+    };
+    let text = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nRetry-After: {RETRY_AFTER}\r\nConnection: close\r\n\r\n\
+         {{\"error\":\"{whose} has too many connections; close some, or try again later\",\"code\":\"too_many_connections\"}}\n"
+    );
+    let _ = stream.try_write(text.as_bytes());
 }
 
 /// Also for a client whose window is closed (tcp(7), `TCP_USER_TIMEOUT`). Other systems have no such option, and their own timeouts.

@@ -1,6 +1,7 @@
 //! The accept loop of a port.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -9,7 +10,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use super::client_counting::ClientCounting;
 use super::connection::{self, stopping};
+use super::connections::Connections;
 
 /// Delay after a failed accept, usually for lack of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -17,11 +20,19 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// Timeout for requests in progress at shutdown.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// What all ports serve, and within which limits.
+#[derive(Clone, Debug)]
+pub struct Service {
+    pub router: Router,
+    pub connections: Connections,
+    pub counting: Arc<ClientCounting>,
+}
+
 /// Accepts and serves until `stop` is true. Then it stops accepting, waits for requests in progress, and returns. With `tls` it serves HTTPS.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    router: Router,
+    service: Service,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
@@ -30,11 +41,23 @@ pub async fn serve(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, from)) => {
-                    let (router, stopped) = (router.clone(), stopped.clone());
-                    match tls.clone() {
-                        None => connections.spawn(connection::serve_http(stream, from, router, stopped)),
-                        Some(tls) => connections.spawn(connection::serve_https(stream, tls, from, router, stopped)),
+                    connection::set_options(&stream);
+                    let slot = match service.connections.admit(service.counting.of_peer(from.ip())) {
+                        Ok(slot) => slot,
+                        Err(exceeded) => {
+                            if tls.is_none() {
+                                connection::refuse(&stream, exceeded);
+                            }
+                            continue;
+                        }
                     };
+                    let (router, stopped) = (service.router.clone(), stopped.clone());
+                    match tls.clone() {
+                        None => connections.spawn(connection::serve_http(stream, from, slot, router, stopped)),
+                        Some(tls) => connections.spawn(connection::serve_https(stream, tls, from, slot, router, stopped)),
+                    };
+                    // A connection that makes room is closed by its own task.
+                    tokio::task::yield_now().await;
                 }
                 // The client closed the connection before it was accepted.
                 Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {}

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
+use super::connections::ConnectionCounts;
 use super::router::App;
 use egress::counters::{Counter, Counters, Lateness, ShardCounters};
 
@@ -50,6 +51,7 @@ const COLUMNS: [Column; 8] = [
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let mut text = Exposition::default();
     viewers(&mut text, &app);
+    connections(&mut text, app.connections.counts());
     shards(&mut text, app.viewers.shards());
     streams(&mut text, &app);
     let headers = [
@@ -107,6 +109,34 @@ fn viewers(text: &mut Exposition, app: &App) {
         "Bitrate to all viewers, as --max-egress-mbps counts it: of their streams, and of what is sent again.",
     );
     text.sample(name, &[], admission.egress());
+}
+
+fn connections(text: &mut Exposition, counts: ConnectionCounts) {
+    let mut sample = |name, kind, help, value: u64| {
+        text.family(name, kind, help);
+        text.sample(name, &[], value);
+    };
+    let help = "Open HTTP connections, WebSockets and event streams among them.";
+    sample("weir_http_connections", "gauge", help, counts.open.into());
+    let help = "Limit on these.";
+    sample(
+        "weir_http_connections_limit",
+        "gauge",
+        help,
+        counts.limit.into(),
+    );
+    let help = "Idle connections closed because a new one needed their place.";
+    sample(
+        "weir_http_connections_replaced_total",
+        "counter",
+        help,
+        counts.replaced,
+    );
+    let name = "weir_http_connections_refused_total";
+    let help = "Connections refused because there were too many and none was idle, by the limit that was reached.";
+    text.family(name, "counter", help);
+    text.sample(name, &[("limit", "address")], counts.refused_by_address);
+    text.sample(name, &[("limit", "total")], counts.refused_in_total);
 }
 
 fn shards(text: &mut Exposition, shards: &[Arc<ShardCounters>]) {

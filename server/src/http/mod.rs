@@ -22,6 +22,8 @@
 //! | `error` | errors, and their status and sentence |
 //! | [`listen`] | the accept loop of a port |
 //! | `connection` | one connection: HTTP/1.1 or HTTP/2, with timeouts |
+//! | [`connections`] | how many connections there may be, and which makes room for a new one |
+//! | `guarded_stream` | the socket of a connection |
 //! | `activity` | what a connection is doing |
 //! | [`trust`] | how a phone trusts the authority of `--tls self` |
 
@@ -30,10 +32,12 @@ mod body;
 pub mod client_counting;
 mod compression;
 mod connection;
+pub mod connections;
 mod content_coding;
 mod cors;
 mod error;
 pub mod events;
+mod guarded_stream;
 pub mod ice;
 pub mod listen;
 mod metrics;

@@ -8,6 +8,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
 use super::client_counting::ClientCounting;
+use super::connections::Connections;
 use super::events::{self, EventHub};
 use super::ice::{self, Ice};
 use super::page::{self, Builds};
@@ -27,7 +28,8 @@ pub struct App {
     pub viewers: Viewers,
     pub publishing: Publishing,
     pub rooms: RoomRegistry,
-    pub counting: ClientCounting,
+    pub counting: Arc<ClientCounting>,
+    pub connections: Connections,
     pub events: EventHub,
     /// STUN and TURN servers for clients.
     pub ice: Ice,

@@ -1,9 +1,11 @@
 //! A watched folder: which of its files are media.
 
 use std::fs::{self, DirEntry, Metadata};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::known_files::{Found, is_absent};
 use super::link_resolver::LinkResolver;
 
 /// A file as it was found.
@@ -36,33 +38,56 @@ const MEDIA_EXTENSIONS: &[&str] = &[
 /// The maximum number of files from one folder.
 const MAX_FILES: usize = 10_000;
 
-/// The media files in a folder, sorted by name. A folder that cannot be read counts as empty: it may become readable again.
-pub(super) fn media_files(folder: &Path, links: &mut LinkResolver) -> Vec<FoundFile> {
-    let Ok(listing) = fs::read_dir(folder) else {
-        return Vec::new();
+/// The media files in a folder, sorted by name. A folder that does not exist is empty: it may be made again.
+pub(super) fn media_files(folder: &Path, links: &mut LinkResolver) -> Found {
+    let mut found = Found::all(Vec::new());
+    let listing = match fs::read_dir(folder) {
+        Ok(listing) => listing,
+        Err(error) => {
+            found.incomplete = Some(error).filter(|error| !is_absent(error));
+            return found;
+        }
     };
-    let mut files: Vec<_> = listing
-        .filter_map(|entry| found(&entry.ok()?, links))
-        .take(MAX_FILES)
-        .collect();
-    files.sort();
-    files
+    for entry in listing {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                found.incomplete = Some(error);
+                break;
+            }
+        };
+        match media_file(&entry, links) {
+            Ok(Some(file)) => found.files.push(file),
+            Ok(None) => {}
+            // It was removed after it was listed.
+            Err(error) if is_absent(&error) => {}
+            Err(_) => found.uncertain.push(entry.path()),
+        }
+        if found.files.len() == MAX_FILES {
+            break;
+        }
+    }
+    found.files.sort();
+    found
 }
 
 /// `None`: not a media file. Only regular files count: to open a FIFO or a device may block, or have effects.
-fn found(entry: &DirEntry, links: &mut LinkResolver) -> Option<FoundFile> {
+fn media_file(entry: &DirEntry, links: &mut LinkResolver) -> io::Result<Option<FoundFile>> {
     let path = entry.path();
     if !has_media_name(&path) {
-        return None;
+        return Ok(None);
     }
     // Neither of these follows links.
-    let kind = entry.file_type().ok()?;
+    let kind = entry.file_type()?;
     let version = match kind.is_symlink() {
-        true => links.resolve(&path)?,
-        false if kind.is_file() => FileVersion::of(&entry.metadata().ok()?),
-        false => return None,
+        true => match links.resolve(&path) {
+            None if links.is_waiting_for(&path) => return Err(ErrorKind::TimedOut.into()),
+            resolved => resolved,
+        },
+        false if kind.is_file() => Some(FileVersion::of(&entry.metadata()?)),
+        false => None,
     };
-    Some(FoundFile { path, version })
+    Ok(version.map(|version| FoundFile { path, version }))
 }
 
 fn has_media_name(path: &Path) -> bool {
@@ -95,7 +120,7 @@ mod tests {
         for file in format!("{videos} cover.jpg photo.png").split(' ') {
             fs::write(folder.path().join(file), b"x").expect("written");
         }
-        let found = media_files(folder.path(), &mut LinkResolver::default());
+        let found = media_files(folder.path(), &mut LinkResolver::default()).files;
         assert_eq!(names(&found).join(" "), videos);
     }
 
@@ -127,7 +152,7 @@ mod tests {
         ] {
             symlink(to, at(link)).expect("linked");
         }
-        let found = media_files(folder.path(), &mut LinkResolver::default());
+        let found = media_files(folder.path(), &mut LinkResolver::default()).files;
         assert_eq!(names(&found), ["a.mp4", "again.mp4", "b.MKV", "linked.mp4"]);
         assert_eq!((found[0].version.0, found[3].version.0), (1, 3));
     }

@@ -8,7 +8,7 @@
 //! | [`publication`] | streams that are appended to from outside |
 //! | [`registry`] | all streams of this server by name, as their files come and go |
 //! | [`source_config`] | a source of the command line |
-//! | `scanner`, `folder`, `link_resolver` | scans for changed files; the media files of a folder; symbolic links |
+//! | `scanner`, `folder`, `known_files`, `link_resolver` | scans for changed files; the media files of a folder; which of them are gone; symbolic links |
 //! | `names` | names of streams (pure) |
 //! | `file_reads` | probes and posters, on threads of their own |
 //! | [`subscription`] | a viewer's subscription to a stream |
@@ -33,6 +33,7 @@ mod file_reads;
 mod folder;
 mod idle;
 mod info;
+mod known_files;
 mod link_resolver;
 mod names;
 pub mod publication;

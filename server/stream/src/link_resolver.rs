@@ -47,6 +47,11 @@ impl LinkResolver {
         }
     }
 
+    /// Whether the target's file system has not answered yet.
+    pub(super) fn is_waiting_for(&self, link: &Path) -> bool {
+        self.blocked.iter().any(|(path, _)| path == link)
+    }
+
     /// The version of the link's target, if that is a regular file.
     pub(super) fn resolve(&mut self, link: &Path) -> Resolved {
         if let Some(index) = self.blocked.iter().position(|(path, _)| path == link) {

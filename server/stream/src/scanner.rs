@@ -1,12 +1,14 @@
 //! Scans a source for changed files, again and again.
 
 use std::fs;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::folder::{FileVersion, FoundFile, media_files};
+use super::known_files::{Found, KnownFiles, is_absent};
 use super::link_resolver::LinkResolver;
 use super::lock;
 use super::source_config::SourceConfig;
@@ -60,8 +62,13 @@ impl Scanner {
 fn run(source: &SourceConfig, to: &Weak<Mutex<Listing>>, scanned: Sender<()>) {
     let mut scanned = Some(scanned);
     let mut links = LinkResolver::default();
+    let mut known = KnownFiles::default();
     for scan in 1.. {
-        let files = find(source, &mut links);
+        let files = match source {
+            SourceConfig::Folder(folder) => known.update(folder, media_files(folder, &mut links)),
+            SourceConfig::File { path, .. } => known.update(path, named_file(path)),
+            SourceConfig::Test { .. } => Vec::new(),
+        };
         let Some(to) = to.upgrade() else {
             return;
         };
@@ -73,16 +80,15 @@ fn run(source: &SourceConfig, to: &Weak<Mutex<Listing>>, scanned: Sender<()>) {
 }
 
 /// A file that is named on the command line may be anything; a folder contains only regular files.
-fn find(source: &SourceConfig, links: &mut LinkResolver) -> Vec<FoundFile> {
-    match source {
-        SourceConfig::Folder(folder) => media_files(folder, links),
-        SourceConfig::File { path, .. } => {
-            let found = fs::metadata(path).ok().map(|data| FoundFile {
-                path: path.clone(),
-                version: FileVersion::of(&data),
-            });
-            found.into_iter().collect()
-        }
-        SourceConfig::Test { .. } => Vec::new(),
+fn named_file(path: &Path) -> Found {
+    match fs::metadata(path) {
+        Ok(data) => Found::all(vec![FoundFile {
+            path: path.to_owned(),
+            version: FileVersion::of(&data),
+        }]),
+        Err(error) => Found {
+            incomplete: Some(error).filter(|error| !is_absent(error)),
+            ..Found::all(Vec::new())
+        },
     }
 }
