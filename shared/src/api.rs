@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::api_error::{ApiError, ViewerLimit};
 pub use crate::error_code::ErrorCode;
-pub use crate::publisher_info::PublisherInfo;
+pub use crate::publisher_info::{PublisherInfo, StreamDetails};
 
 /// `GET /api/streams`: every stream of the server, sorted by name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct StreamList {
     pub streams: Vec<StreamInfo>,
 }
 
-/// `GET /api/streams/{name}`: one stream.
+/// One stream; in `GET /api/streams/{name}` with more ([`StreamDetails`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StreamInfo {
     /// The name in URLs (`/whep/{name}`, percent-encoded there) and on the pages.
@@ -60,8 +60,35 @@ pub enum StreamState {
     Idle,
     /// The source is running for viewers.
     Running,
+    /// Declared for publishers, and not published since the server started, or since it was declared.
+    Waiting { since: UnixTime },
+    /// Published. `since`: when it began; interruptions do not count.
+    Live { since: UnixTime },
+    /// Nothing comes from its publisher, or the publisher has lost its connection. Viewers stay, and go on when it returns.
+    Interrupted { since: UnixTime },
+    /// It was live. The next publisher begins anew.
+    Ended { since: UnixTime },
     /// The stream cannot be watched. `error` is a sentence that says why and what to do.
     Failed { code: ErrorCode, error: String },
+}
+
+/// Seconds since 1970 in UTC, by the clock of the server.
+pub type UnixTime = u64;
+
+impl StreamState {
+    /// The tag in JSON.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Probing => "probing",
+            Self::Idle => "idle",
+            Self::Running => "running",
+            Self::Waiting { .. } => "waiting",
+            Self::Live { .. } => "live",
+            Self::Interrupted { .. } => "interrupted",
+            Self::Ended { .. } => "ended",
+            Self::Failed { .. } => "failed",
+        }
+    }
 }
 
 /// The video track of a source, as in the file.

@@ -54,6 +54,8 @@ pub enum ErrorCode {
     /// The server has no stream at all.
     NoStreams,
     StreamRemoved,
+    /// Nobody publishes the stream now.
+    NotLive,
     /// The stream does not offer a track any more that it offered before.
     TrackGone,
     /// A poster was asked of a stream without video.

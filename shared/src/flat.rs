@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use crate::api::{Codec, Delivery, ErrorCode, Reason, StreamState};
+use crate::api::{Codec, Delivery, ErrorCode, Reason, StreamState, UnixTime};
 use crate::chat::{Body, ChatFrame, FileInfo, Message};
 use crate::file_channel::FileFrame;
 use crate::signaling::{Candidate, LeaveReason, Peer, PeerId, ServerMessage};
@@ -177,22 +177,29 @@ pub(crate) struct FlatState {
     #[serde(default)]
     code: ErrorCode,
     error: Option<String>,
+    #[serde(default)]
+    since: UnixTime,
 }
 
 impl TryFrom<FlatState> for StreamState {
     type Error = ParseError;
 
     fn try_from(flat: FlatState) -> Result<Self, ParseError> {
-        match flat.is.as_str() {
-            "probing" => Ok(Self::Probing),
-            "idle" => Ok(Self::Idle),
-            "running" => Ok(Self::Running),
-            "failed" => Ok(Self::Failed {
+        let since = flat.since;
+        Ok(match flat.is.as_str() {
+            "probing" => Self::Probing,
+            "idle" => Self::Idle,
+            "running" => Self::Running,
+            "waiting" => Self::Waiting { since },
+            "live" => Self::Live { since },
+            "interrupted" => Self::Interrupted { since },
+            "ended" => Self::Ended { since },
+            "failed" => Self::Failed {
                 code: flat.code,
                 error: need(flat.error)?,
-            }),
-            _ => Err(UNKNOWN),
-        }
+            },
+            _ => return Err(UNKNOWN),
+        })
     }
 }
 

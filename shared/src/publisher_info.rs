@@ -1,10 +1,25 @@
-//! `GET /session/{secret}` of a publisher.
+//! What is received of a publisher: `GET /session/{secret}`, and in `GET /api/streams/{name}`.
 
 use serde::{Deserialize, Serialize};
+
+use crate::api::StreamInfo;
+
+/// `GET /api/streams/{name}`: one stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StreamDetails {
+    #[serde(flatten)]
+    pub stream: StreamInfo,
+    /// Absent when nobody publishes the stream. Not in the list and its events: the counters change all the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<PublisherInfo>,
+}
 
 /// Statistics of one publisher. Totals are since its offer was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublisherInfo {
+    /// Its program, as it calls itself: `OBS-Studio 30.2`, `Chrome 156`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
     /// How its media is encrypted (RFC 5764 4.1.2, RFC 7714 14.2), as `AEAD_AES_128_GCM`. Absent until it is connected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,

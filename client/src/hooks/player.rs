@@ -24,6 +24,7 @@ use crate::rtc::media_receiver::MediaReceiverEvent;
 use crate::rtc::timer::{Timer, now, now_ms};
 use crate::rtc::whep::WhepSession;
 use crate::state::frame_skips::FrameSkips;
+use crate::state::gallery::is_over;
 use crate::state::picture::PictureMonitor;
 use crate::state::route::encode;
 use crate::state::session::{
@@ -300,6 +301,7 @@ impl Player {
             let status = match http::get_json::<StreamInfo>(&url).await {
                 Err(HttpError::Status { status: 404, .. }) => StreamStatus::Gone,
                 Err(HttpError::Unreachable) => StreamStatus::Unreachable,
+                Ok(info) if is_over(&info) => StreamStatus::Gone,
                 Ok(_) | Err(_) => StreamStatus::Available,
             };
             self.send(SessionEvent::StreamStatus(status));

@@ -57,6 +57,7 @@ pub const TEXT: Text = Text {
         n => format!("{n} viewers"),
     },
     live: "live",
+    not_live: "not live",
     looped: |length| format!("{length}, looped"),
     no_audio: "no audio",
     no_video: "no video",

@@ -51,7 +51,7 @@ pub fn code_sentence(code: ErrorCode, lang: Lang) -> &'static str {
             "The server cannot use what this browser offers. An extension may restrict WebRTC: turn it off, or use another browser.",
             "服务器无法使用此浏览器的连接请求。可能有扩展程序限制了 WebRTC：请停用它，或换一个浏览器。",
         ),
-        C::NothingWanted | C::TrackGone | C::FileChanged => (
+        C::NothingWanted | C::TrackGone | C::FileChanged | C::NotLive => (
             "This stream has changed. Try again.",
             "此视频流已发生变化，请重试。",
         ),

@@ -46,6 +46,7 @@ pub struct Text {
     pub no_streams_text: &'static str,
     pub viewers: fn(count: u32) -> String,
     pub live: &'static str,
+    pub not_live: &'static str,
     pub looped: fn(length: &str) -> String,
     pub no_audio: &'static str,
     pub no_video: &'static str,

@@ -49,6 +49,7 @@ pub const TEXT: Text = Text {
         n => format!("{n} 人正在观看"),
     },
     live: "直播",
+    not_live: "未直播",
     looped: |length| format!("{length}，循环播放"),
     no_audio: "无音频",
     no_video: "无视频",

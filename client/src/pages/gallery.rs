@@ -14,7 +14,7 @@ use crate::hooks::streams::{Streams, use_streams};
 use crate::i18n::describe::chips;
 use crate::i18n::error::code_sentence;
 use crate::i18n::format::duration;
-use crate::state::gallery::{GalleryOrder, SEARCH_FROM};
+use crate::state::gallery::{GalleryOrder, SEARCH_FROM, is_over};
 use crate::state::remote::RemoteData;
 use crate::state::route::Route;
 
@@ -218,12 +218,7 @@ fn Poster(info: Memo<Option<StreamInfo>>) -> impl IntoView {
 }
 
 fn state_name(info: Option<&StreamInfo>) -> &'static str {
-    match info.map(|info| &info.state) {
-        Some(StreamState::Probing) | None => "probing",
-        Some(StreamState::Idle) => "idle",
-        Some(StreamState::Running) => "running",
-        Some(StreamState::Failed { .. }) => "failed",
-    }
+    info.map_or("probing", |info| info.state.name())
 }
 
 fn length(info: &StreamInfo, language: Language) -> String {
@@ -231,6 +226,7 @@ fn length(info: &StreamInfo, language: Language) -> String {
     match (&info.state, info.duration) {
         (StreamState::Probing, _) => text.probing.to_owned(),
         (StreamState::Failed { .. }, _) => text.cannot_play.to_owned(),
+        _ if is_over(info) => text.not_live.to_owned(),
         (_, Some(seconds)) => (text.looped)(&duration(seconds, language.get())),
         (_, None) => text.live.to_owned(),
     }

@@ -51,7 +51,19 @@ fn is_broken(stream: &StreamInfo) -> bool {
 
 /// A camera, a screen, an encoder: it has no end, and is known to have none.
 pub fn is_live(stream: &StreamInfo) -> bool {
-    stream.duration.is_none() && matches!(stream.state, StreamState::Idle | StreamState::Running)
+    match stream.state {
+        StreamState::Live { .. } | StreamState::Interrupted { .. } => true,
+        StreamState::Idle | StreamState::Running => stream.duration.is_none(),
+        _ => false,
+    }
+}
+
+/// Nobody publishes it.
+pub fn is_over(stream: &StreamInfo) -> bool {
+    matches!(
+        stream.state,
+        StreamState::Waiting { .. } | StreamState::Ended { .. }
+    )
 }
 
 fn order(a: &StreamInfo, b: &StreamInfo) -> Ordering {
@@ -153,7 +165,12 @@ mod tests {
     #[test]
     fn live_streams_come_first_and_broken_ones_are_apart() {
         let probing = stream("b", r#"{"is":"probing"}"#, None);
+        let published = |name, is| stream(name, &format!(r#"{{"is":"{is}","since":1}}"#), None);
         let streams = [
+            published("d2", "live"),
+            published("y", "interrupted"),
+            published("b1", "waiting"),
+            published("b2", "ended"),
             broken("a"),
             file("c10"),
             file("c2"),
@@ -164,7 +181,10 @@ mod tests {
             file("C2"),
         ];
         let gallery = GalleryOrder::new(&streams, "");
-        assert_eq!(gallery.playable, ["d", "z", "b", "C2", "c2", "c10"]);
+        assert_eq!(
+            gallery.playable,
+            ["d", "d2", "y", "z", "b", "b1", "b2", "C2", "c2", "c10"]
+        );
         assert_eq!(gallery.broken, ["a", "A2"]);
     }
 

@@ -48,7 +48,7 @@ pub enum Phase {
     Reconnecting {
         cause: RetryCause,
     },
-    /// The stream has ended; playback continues when it is back.
+    /// The stream has ended, or has not begun; playback begins when it is live.
     Ended,
     /// A retry would not help.
     Failed(Failure),
@@ -109,6 +109,8 @@ pub enum OpenError {
     Unreachable,
     /// 404: no such stream.
     Gone(ApiError),
+    /// Nobody publishes the stream now.
+    NotLive,
     /// 429 or 5xx: retry, at the earliest `after` this many milliseconds.
     Later {
         error: ApiError,
@@ -322,6 +324,7 @@ impl PlayerSession {
                     self.wait(RetryCause::Refused(error), None, now, jitter)
                 }
             }
+            OpenError::NotLive => self.end(now, jitter),
             OpenError::Refused(error) => self.stop_in(Phase::Failed(Failure::Refused(error))),
             OpenError::NotWeir => self.stop_in(Phase::Failed(Failure::NotWeir)),
             OpenError::Browser(error) => self.stop_in(Phase::Failed(Failure::Browser(error))),

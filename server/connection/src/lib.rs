@@ -28,6 +28,7 @@
 //! | `offering` | what a stream offers, and which m-lines get it (pure) |
 //! | `codecs`, `publisher_formats` | which codecs and payload types are sent, and received (pure) |
 //! | `formats` | the formats that one m-line of a viewer may be sent in (pure) |
+//! | `client_name` | the name of a publisher's program (pure) |
 //! | `profiles` | which SRTP profiles are offered to whom (pure) |
 //! | `sdp`, `sdpfrag`, `credentials` | descriptions, fragments and credentials as text (pure) |
 //! | `lite` | offers of lite agents, and which of their candidates are checked |
@@ -36,6 +37,7 @@
 mod answer;
 #[cfg(test)]
 mod bundle_tests;
+mod client_name;
 mod codecs;
 mod connection;
 mod connections;

@@ -59,6 +59,7 @@ impl PublisherCounters {
     pub(super) fn stats(&self) -> PublisherInfo {
         let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         PublisherInfo {
+            client: None,
             profile: self
                 .0
                 .profile

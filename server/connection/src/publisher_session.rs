@@ -9,6 +9,8 @@ use shared::api::PublisherInfo;
 pub struct PublisherSession {
     pub(super) control: SessionControl,
     pub(super) counters: PublisherCounters,
+    /// Its program.
+    pub(super) client: Option<String>,
 }
 
 impl PublisherSession {
@@ -37,6 +39,9 @@ impl PublisherSession {
 
     /// What was received of this publisher so far.
     pub fn stats(&self) -> PublisherInfo {
-        self.counters.stats()
+        PublisherInfo {
+            client: self.client.clone(),
+            ..self.counters.stats()
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use limits::CountedAddress;
 use stream::publication::Publication;
 
+use super::client_name::client_name;
 use super::connections::Command;
 use super::error::SessionError;
 use super::host::{Host, random_number};
@@ -71,6 +72,7 @@ impl Publishers {
         let session = Arc::new(PublisherSession {
             control,
             counters: counters.clone(),
+            client: user_agent.and_then(client_name),
         });
         let stream = publication.stream.name().to_owned();
         let params = negotiation.params(random_number()? as u32, &connection.cname);

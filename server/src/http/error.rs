@@ -182,6 +182,8 @@ impl HttpError {
     fn status_of_stream(error: &StreamError) -> (StatusCode, Option<u16>, ErrorCode) {
         let (status, retry_after) = match error {
             StreamError::Unreadable { .. } => (StatusCode::CONFLICT, Some(10)),
+            // WHEP 4.2.
+            StreamError::NotBegun | StreamError::Ended => (StatusCode::CONFLICT, Some(5)),
             StreamError::Removed | StreamError::NoVideo | StreamError::NoPoster => {
                 (StatusCode::NOT_FOUND, None)
             }

@@ -2,6 +2,7 @@
 //!
 //! Viewers have no series of their own, because the number of series would grow without bound. `GET /session/{secret}` shows one.
 
+use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -53,6 +54,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     viewers(&mut text, &app);
     connections(&mut text, app.connections.counts());
     shards(&mut text, app.viewers.shards());
+    states(&mut text, &app);
     streams(&mut text, &app);
     let headers = [
         (header::CONTENT_TYPE, CONTENT_TYPE),
@@ -212,6 +214,26 @@ fn lateness(text: &mut Exposition, shard: &str, lateness: &Lateness) {
     let sum = lateness.sum().as_secs_f64();
     text.sample("weir_lateness_seconds_sum", &[("shard", shard)], sum);
     text.sample("weir_lateness_seconds_count", &[("shard", shard)], count);
+}
+
+/// The states of published streams are there also when no stream has them: alerts ask for them by name.
+fn states(text: &mut Exposition, app: &App) {
+    let mut counts: BTreeMap<&'static str, u32> = BTreeMap::new();
+    for state in ["waiting", "live", "interrupted", "ended"] {
+        counts.insert(state, 0);
+    }
+    for stream in app.registry.streams() {
+        *counts.entry(stream.info().state.name()).or_default() += 1;
+    }
+    let name = "weir_streams";
+    text.family(name, "gauge", "Streams by state.");
+    for (state, count) in counts {
+        text.sample(name, &[("state", state)], count);
+    }
+    let name = "weir_publishers";
+    let help = "Sessions of publishers, connected or not.";
+    text.family(name, "gauge", help);
+    text.sample(name, &[], app.publishing.publishers().sessions());
 }
 
 /// Series of streams that have been sent at least once: a folder may hold thousands.

@@ -8,7 +8,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use shared::api::Health;
+use shared::api::{Health, StreamDetails};
 
 use super::error::HttpError;
 use super::router::App;
@@ -25,7 +25,10 @@ pub(super) async fn one(
     State(app): State<Arc<App>>,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Response, HttpError> {
-    Ok((NO_STORE, Json(find(&app, name)?.info())).into_response())
+    let stream = find(&app, name)?.info();
+    let publisher = app.publishing.session(&stream.name);
+    let publisher = publisher.map(|publisher| publisher.stats());
+    Ok((NO_STORE, Json(StreamDetails { stream, publisher })).into_response())
 }
 
 /// Browsers cache a poster for a minute: long enough to scroll a gallery, short enough to show a replaced file.

@@ -1,5 +1,6 @@
 //! The keys that permit to publish: of the command line, and of the state folder as it changes.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -72,6 +73,19 @@ impl Keys {
         };
         let names = self.declared.iter().filter(|name| !has_key(name));
         names.cloned().collect()
+    }
+
+    /// The streams that may be published.
+    pub(super) fn streams(&self) -> Vec<String> {
+        let stored = lock(&self.stored);
+        let keyed = stored.keys.iter().map(|key| &key.stream);
+        let names: BTreeSet<_> = self
+            .declared
+            .iter()
+            .chain(keyed)
+            .map(StreamName::as_str)
+            .collect();
+        names.into_iter().map(str::to_owned).collect()
     }
 
     pub(super) fn is_declared(&self, name: &StreamName) -> bool {

@@ -88,6 +88,7 @@ pub enum PublishError {
 
 impl Publishing {
     pub fn new(keys: Keys, publishers: Publishers, registry: Registry, limits: Limits) -> Self {
+        registry.declare(keys.streams());
         Self(Arc::new(Inner {
             keys,
             publishers,
@@ -176,7 +177,7 @@ impl Publishing {
             match tokio::task::spawn_blocking(move || this.keys.reload()).await {
                 Err(error) if error.is_cancelled() => return,
                 Err(error) => tracing::error!(%error, "the keys could not be read again"),
-                Ok(()) => {}
+                Ok(()) => self.0.registry.declare(self.0.keys.streams()),
             }
             for published in self.0.slots.all() {
                 published.silence(Instant::now());

@@ -93,7 +93,7 @@ impl Appender {
             // First: nobody is to find a track that is offered withdrawn.
             self.log
                 .restore(offering.tracks.iter().map(|track| track.id));
-            let gone = stream.set_offering(offering);
+            let gone = stream.set_offering(offering, &self.log);
             self.log.withdraw(gone);
         }
     }

@@ -21,6 +21,13 @@ pub enum StreamError {
     NoPoster,
     #[error("This stream does not offer that track any more; load the page again.")]
     NoTrack,
+    /// Declared, and not published yet.
+    #[error(
+        "Nobody publishes this stream yet. It begins when its publisher comes; try again in a few seconds."
+    )]
+    NotBegun,
+    #[error("This stream has ended. It begins again when a publisher comes; try again later.")]
+    Ended,
     #[error("This stream has just been removed from the server; choose another one.")]
     Removed,
     /// The log has the cause.
@@ -40,6 +47,7 @@ impl StreamError {
             Self::NoVideo => ErrorCode::NoVideo,
             Self::NoPoster => ErrorCode::NoPoster,
             Self::NoTrack => ErrorCode::TrackGone,
+            Self::NotBegun | Self::Ended => ErrorCode::NotLive,
             Self::Removed => ErrorCode::StreamRemoved,
             Self::NotStarted => ErrorCode::NotStarted,
             Self::Refused(_) => ErrorCode::LimitReached,

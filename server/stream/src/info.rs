@@ -6,6 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use shared::api::{Rendition, StreamInfo, StreamState};
 
 use super::active_source::ActiveSource;
+use super::published_state::PublishedState;
 use super::{Stream, lock};
 
 impl Stream {
@@ -20,15 +21,18 @@ impl Stream {
             (None, None) => (None, None),
         };
         let running = status.source.as_ref().is_some_and(ActiveSource::is_running);
-        let state = match (unreadable.or_else(|| status.failure.clone()), &offering) {
-            (Some(error), _) => StreamState::Failed {
-                code: error.code(),
-                error: error.to_string(),
-            },
-            (None, None) => StreamState::Probing,
-            (None, Some(_)) if running => StreamState::Running,
-            (None, Some(_)) => StreamState::Idle,
-        };
+        let published = self.published_state().map(PublishedState::get);
+        let state = published.unwrap_or_else(|| {
+            match (unreadable.or_else(|| status.failure.clone()), &offering) {
+                (Some(error), _) => StreamState::Failed {
+                    code: error.code(),
+                    error: error.to_string(),
+                },
+                (None, None) => StreamState::Probing,
+                (None, Some(_)) if running => StreamState::Running,
+                (None, Some(_)) => StreamState::Idle,
+            }
+        });
         let renditions = status.renditions.viewers().filter_map(|(id, viewers)| {
             let track = offering.as_ref()?.track(id)?;
             Some(Rendition {

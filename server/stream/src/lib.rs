@@ -6,6 +6,7 @@
 //! | `reading`, `renditions`, `info` | what it offers; its tracks with viewers; its description for the API |
 //! | `idle` | what of it runs without viewers |
 //! | [`publication`] | streams that are appended to from outside |
+//! | `published_state`, `broadcast`, `append_times` | their state, across publishers; as a machine (pure); when a log has grown |
 //! | [`registry`] | all streams of this server by name, as their files come and go |
 //! | [`source_config`] | a source of the command line |
 //! | `scanner`, `folder`, `known_files`, `link_resolver` | scans for changed files; the media files of a folder; which of them are gone; symbolic links |
@@ -23,8 +24,10 @@
 
 mod active_source;
 pub mod admission;
+mod append_times;
 pub mod appender;
 pub mod bitrate;
+mod broadcast;
 pub mod counters;
 mod egress_meter;
 mod encoders;
@@ -37,6 +40,7 @@ mod known_files;
 mod link_resolver;
 mod names;
 pub mod publication;
+mod published_state;
 mod reading;
 pub mod registry;
 mod renditions;

@@ -1,6 +1,7 @@
 //! Streams that are appended to from outside: by a publisher, or by a test.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use media::control::Control;
 use media::track::{OfferedTrack, Offering, TrackId};
@@ -9,13 +10,15 @@ use timeline::index::Pace;
 use timeline::log::Log;
 use timeline::retention::Retention;
 
+use super::active_source::ActiveSource;
 use super::appender::Appender;
 use super::lock;
+use super::published_state::PublishedState;
 use super::registry::Registry;
 use super::shared_log::SharedLog;
-use super::stream::Stream;
+use super::stream::{Stream, StreamOrigin};
 
-/// The publisher's end of a stream.
+/// A publisher's end of a stream.
 #[derive(Debug)]
 pub struct Publication {
     pub stream: Arc<Stream>,
@@ -65,12 +68,31 @@ const AUDIO_BIT_RATE: u64 = 64_000;
 pub struct NameTaken;
 
 impl Stream {
-    /// The end for another publisher of a published stream, once the one before is gone: what it appends follows in the same log, and viewers go on with it.
-    /// `None`: the stream is played, or has been closed.
-    pub fn republish(self: &Arc<Self>) -> Option<Publication> {
-        if self.input().is_some() {
+    /// Begins to be published: what its publisher appends is in a log of its own. `None`: it is played, or published already.
+    fn begin_publication(self: &Arc<Self>, offering: Offering, log: Log) -> Option<Publication> {
+        let state = self.published_state()?;
+        let mut status = lock(&self.status);
+        if status.removed || status.source.is_some() {
             return None;
         }
+        if !offering.tracks.is_empty() {
+            state.begin();
+        }
+        let (log, requests) = (Arc::new(SharedLog::new(log)), Arc::<Control>::default());
+        let source = ActiveSource::published(Arc::clone(&log), Arc::clone(&requests));
+        status.corrected = Some(Arc::new(offering));
+        status.source = Some(source);
+        Some(Publication {
+            stream: Arc::clone(self),
+            appender: Appender::new(log, Arc::downgrade(self)),
+            requests,
+        })
+    }
+
+    /// The end for another publisher of a published stream, once the one before is gone: what it appends follows in the same log, and viewers go on with it.
+    /// `None`: the stream is played, or not published.
+    pub fn republish(self: &Arc<Self>) -> Option<Publication> {
+        self.published_state()?;
         let status = lock(&self.status);
         let source = status.source.as_ref()?;
         Some(Publication {
@@ -88,48 +110,81 @@ impl Stream {
         }
     }
 
+    /// Ends what is published, for its viewers as well. False: nothing is.
+    async fn end_publication(&self) -> bool {
+        let source = {
+            let mut status = lock(&self.status);
+            let Some(source) = status.source.take() else {
+                return false;
+            };
+            status.corrected = None;
+            if let Some(state) = self.published_state() {
+                state.end();
+            }
+            source
+        };
+        tracing::info!(stream = self.name, "unpublished");
+        source.stop().await;
+        true
+    }
+
+    /// There is a publisher, or one may return.
+    pub(super) fn is_published(&self) -> bool {
+        self.published_state().is_some() && lock(&self.status).source.is_some()
+    }
+
     /// Something of a publisher has come that can be watched.
     pub fn has_been_live(&self) -> bool {
         let offering = self.known_offering();
         offering.is_some_and(|offering| !offering.tracks.is_empty())
     }
+
+    pub(super) fn published_state(&self) -> Option<&PublishedState> {
+        match &self.origin {
+            StreamOrigin::Published(state) => Some(state),
+            StreamOrigin::Played { .. } => None,
+        }
+    }
+
+    /// Whether its publisher sends. To be called several times a second.
+    pub(super) fn follow_publisher(&self, now: Instant) {
+        let Some(state) = self.published_state() else {
+            return;
+        };
+        let status = lock(&self.status);
+        if let Some(source) = &status.source {
+            state.follow(source.log.activity(now));
+        }
+    }
 }
 
 impl Registry {
-    /// Adds a live stream, which exists until [`Registry::unpublish`].
+    /// Begins a live stream, until [`Registry::unpublish`]. One that is not [declared](Registry::declare) exists until then.
     ///
     /// # Errors
-    /// There is a stream of this name.
+    /// There is a stream of this name, and it is not waiting for a publisher.
     pub fn publish(
         &self,
         name: &str,
         offering: Offering,
         retention: Retention,
     ) -> Result<Publication, NameTaken> {
-        let log = Arc::new(SharedLog::new(Log::new(Pace::Edge, retention)));
-        let requests = Arc::<Control>::default();
-        let stream = Stream::published(
-            name.to_owned(),
-            offering,
-            Arc::clone(&log),
-            Arc::clone(&requests),
-        );
-        self.insert(Arc::clone(&stream))?;
+        let log = Log::new(Pace::Edge, retention);
+        let begin = |stream: &Arc<Stream>| stream.begin_publication(offering, log);
+        let publication = self.with_published(name, begin).ok_or(NameTaken)?;
         tracing::info!(stream = name, "published");
-        Ok(Publication {
-            appender: Appender::new(log, Arc::downgrade(&stream)),
-            stream,
-            requests,
-        })
+        Ok(publication)
     }
 
-    /// Ends a published stream, for its viewers as well. False: there is none of this name.
+    /// Ends what is published under this name, for its viewers as well. False: nothing is.
     pub async fn unpublish(&self, name: &str) -> bool {
-        let Some(stream) = self.take_published(name) else {
+        let Some(stream) = self.get(name) else {
             return false;
         };
-        tracing::info!(stream = name, "unpublished");
-        stream.close().await;
-        true
+        let ended = stream.published_state().is_some() && stream.end_publication().await;
+        if ended {
+            self.remove_undeclared();
+        }
+        ended
     }
 }

@@ -10,6 +10,7 @@ use media::track::{OfferedTrack, Offering, TrackId, TrackKind};
 use tokio::sync::OnceCell;
 
 use super::active_source::ActiveSource;
+use super::shared_log::SharedLog;
 use super::stream::StreamOrigin;
 use super::stream::replacement;
 use super::subscription::WantedTrack;
@@ -34,17 +35,20 @@ impl Stream {
                 });
                 found.await.clone()?
             }
-            StreamOrigin::Published => Arc::default(),
+            StreamOrigin::Published(state) => match state.error() {
+                Some(error) => return Err(error),
+                None => Arc::default(),
+            },
         };
         Ok(lock(&self.status).corrected.clone().unwrap_or(read))
     }
 
     /// A still of the stream, as JPEG.
     pub async fn poster(&self) -> Result<Bytes, StreamError> {
-        let offering = self.offering().await?;
         let StreamOrigin::Played { source, .. } = &self.origin else {
             return Err(StreamError::NoPoster);
         };
+        let offering = self.offering().await?;
         if !offering.has(TrackKind::Video) {
             return Err(StreamError::NoVideo);
         }
@@ -162,8 +166,12 @@ impl Stream {
         offered.collect::<Option<_>>().ok_or(StreamError::NoTrack)
     }
 
-    /// Replaces what the source offers; returns the tracks that it does not offer any more.
-    pub(super) fn set_offering(self: &Arc<Self>, offering: Offering) -> Vec<TrackId> {
+    /// Replaces what the source of this log offers; returns the tracks that it does not offer any more.
+    pub(super) fn set_offering(
+        self: &Arc<Self>,
+        offering: Offering,
+        log: &Arc<SharedLog>,
+    ) -> Vec<TrackId> {
         let before = self.known_offering();
         let before = before.iter().flat_map(|offering| &offering.tracks);
         let before: Vec<_> = before.map(|track| (track.id, track.kind())).collect();
@@ -183,6 +191,16 @@ impl Stream {
         let gone = gone.into_iter();
         let gone = gone.filter(|id| offering.track(*id).is_none()).collect();
         let mut status = lock(&self.status);
+        if let Some(state) = self.published_state() {
+            let source = status.source.as_ref();
+            if !source.is_some_and(|source| Arc::ptr_eq(&source.log, log)) {
+                // It was unpublished meanwhile.
+                return Vec::new();
+            }
+            if !offering.tracks.is_empty() {
+                state.begin();
+            }
+        }
         // What was passed through may be encoded from now on.
         for track in &offering.tracks {
             let place = self

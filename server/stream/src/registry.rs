@@ -1,18 +1,19 @@
 //! All streams of this server, by name.
 
+mod declared;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use limits::CountedAddress;
 use shared::api::StreamList;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 
 use super::admission::{AdmissionControl, AdmissionError, Limits, ViewerPermit};
 use super::folder::{FileVersion, FoundFile};
 use super::names::{candidates, unique};
-use super::publication::NameTaken;
 use super::scanner::{Listing, SCAN_INTERVAL, Scanner};
 use super::source_config::SourceConfig;
 use super::{Stream, lock};
@@ -31,6 +32,10 @@ struct Inner {
     probe_permits: Arc<Semaphore>,
     /// In the order of the sources, then by name.
     entries: Mutex<Vec<Entry>>,
+    /// Names of streams that publishers may publish.
+    declared: Mutex<Vec<String>>,
+    /// Notified when the state of a published stream changes.
+    changes: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -84,10 +89,13 @@ impl Registry {
             grace,
             probe_permits: Arc::new(Semaphore::new(MAX_CONCURRENT_PROBES)),
             entries: Mutex::default(),
+            declared: Mutex::default(),
+            changes: Arc::default(),
         });
         inner.update();
         tokio::spawn(watch(Arc::downgrade(&inner)));
         tokio::spawn(probe_streams(Arc::downgrade(&inner)));
+        tokio::spawn(declared::follow_publishers(Arc::downgrade(&inner)));
         Self(inner)
     }
 
@@ -97,11 +105,12 @@ impl Registry {
         Some(Arc::clone(&entry.stream))
     }
 
-    /// The default stream: the first source of the command line.
+    /// The default stream: the first source of the command line, or else what is published, or else a stream that waits for its publisher.
     pub fn first(&self) -> Option<Arc<Stream>> {
-        lock(&self.0.entries)
-            .first()
-            .map(|entry| Arc::clone(&entry.stream))
+        let streams = self.streams();
+        let mut there = streams.iter();
+        let there = there.find(|stream| stream.input().is_some() || stream.is_published());
+        there.or(streams.first()).cloned()
     }
 
     pub fn list(&self) -> StreamList {
@@ -143,33 +152,6 @@ impl Registry {
         self.0.streams()
     }
 
-    /// Adds a published stream.
-    pub(super) fn insert(&self, stream: Arc<Stream>) -> Result<(), NameTaken> {
-        let mut entries = lock(&self.0.entries);
-        if entries
-            .iter()
-            .any(|entry| entry.stream.name() == stream.name())
-        {
-            return Err(NameTaken);
-        }
-        entries.push(Entry {
-            stream,
-            probed: None,
-            seen: None,
-            scan: 0,
-        });
-        Ok(())
-    }
-
-    /// Removes a published stream.
-    pub(super) fn take_published(&self, name: &str) -> Option<Arc<Stream>> {
-        let mut entries = lock(&self.0.entries);
-        let index = entries
-            .iter()
-            .position(|entry| entry.stream.name() == name && entry.stream.input().is_none())?;
-        Some(entries.remove(index).stream)
-    }
-
     /// Stops all streams and joins the threads of their sources.
     pub async fn close(&self) {
         let entries = std::mem::take(&mut *lock(&self.0.entries));
@@ -196,7 +178,7 @@ impl Inner {
     fn update(&self) -> Vec<Arc<Stream>> {
         let wanted = wanted(&self.sources);
         let mut entries = lock(&self.entries);
-        let (played, published): (Vec<_>, Vec<_>) = std::mem::take(&mut *entries)
+        let (played, mut published): (Vec<_>, Vec<_>) = std::mem::take(&mut *entries)
             .into_iter()
             .partition(|entry| entry.stream.input().is_some());
         let mut old: BTreeMap<String, Entry> = played
@@ -211,7 +193,7 @@ impl Inner {
             scan,
         } in wanted
         {
-            if published.iter().any(|entry| entry.stream.name() == name) {
+            if !declared::make_room(&mut published, &name) {
                 // The file appears once the publisher has gone.
                 continue;
             }
@@ -222,24 +204,29 @@ impl Inner {
                     gone.extend(other.map(|entry| entry.stream));
                     let permits = Arc::clone(&self.probe_permits);
                     let encoders = self.admission.encoder_places().clone();
-                    Entry {
-                        stream: Stream::played(name, input, self.grace, permits, encoders),
-                        probed: None,
-                        seen: None,
-                        scan: 0,
-                    }
+                    Entry::new(Stream::played(name, input, self.grace, permits, encoders))
                 }
             };
             entry.update(version, scan);
             entries.push(entry);
         }
         entries.extend(published);
+        self.add_declared(&mut entries);
         gone.extend(old.into_values().map(|entry| entry.stream));
         gone
     }
 }
 
 impl Entry {
+    fn new(stream: Arc<Stream>) -> Self {
+        Self {
+            stream,
+            probed: None,
+            seen: None,
+            scan: 0,
+        }
+    }
+
     /// Invalidates the stream when its file has changed and then stayed the same for two scans.
     fn update(&mut self, now: Option<FileVersion>, scan: u64) {
         if scan == self.scan {

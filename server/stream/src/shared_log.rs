@@ -11,6 +11,7 @@ use timeline::place::{ChunkKey, Place, Wait};
 use timeline::unit::Unit;
 use tokio::sync::Notify;
 
+use super::append_times::{Activity, AppendTimes};
 use super::shard_waker::ShardWaker;
 
 /// A log, and the wakers of the shards that follow it. Viewers read units without its lock; they take it only to find the next chunk.
@@ -24,6 +25,7 @@ pub struct SharedLog {
     appended: Notify,
     wakers: Mutex<Vec<Weak<ShardWaker>>>,
     dropped: AtomicU64,
+    times: AppendTimes,
 }
 
 impl SharedLog {
@@ -35,6 +37,7 @@ impl SharedLog {
             appended: Notify::new(),
             wakers: Mutex::default(),
             dropped: AtomicU64::new(0),
+            times: AppendTimes::new(Instant::now()),
         }
     }
 
@@ -59,7 +62,14 @@ impl SharedLog {
     /// Appends a unit and wakes the viewers that wait for it. False: the track refuses the unit (see [`Log::append`]).
     pub fn append(&self, track: TrackId, unit: Unit, now: Instant) -> bool {
         let grown = self.lock().append(track, unit, now);
+        if grown.is_some() {
+            self.times.note(now);
+        }
         grown.map(|grown| self.wake(&[grown])).is_some()
+    }
+
+    pub(super) fn activity(&self, now: Instant) -> Activity {
+        self.times.activity(now)
     }
 
     /// The source does not offer these tracks any more.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use media::control::Control;
 use media::source::Input;
 use media::track::{OfferedTrack, Offering, TrackId};
 use shared::api::Codec;
@@ -15,9 +14,9 @@ use super::admission::Limits;
 use super::bitrate::RenditionBitrate;
 use super::counters::Counters;
 use super::encoders::EncoderPlaces;
+use super::published_state::PublishedState;
 use super::reading::Reading;
 use super::renditions::Renditions;
-use super::shared_log::SharedLog;
 use super::source::{MediaSource, Source};
 use super::subscription::{Subscription, WantedTrack};
 use super::{StreamError, lock};
@@ -43,8 +42,8 @@ pub(super) enum StreamOrigin {
         input: Input,
         source: Arc<dyn Source>,
     },
-    /// The publisher appends.
-    Published,
+    /// A publisher appends, while there is one.
+    Published(PublishedState),
 }
 
 #[derive(Debug, Default)]
@@ -86,24 +85,13 @@ impl Stream {
         Arc::new(Self::with(name, origin, grace, probe_permits, encoders))
     }
 
-    /// A stream that is appended to from outside, and exists until it is closed.
-    pub(super) fn published(
-        name: String,
-        offering: Offering,
-        log: Arc<SharedLog>,
-        requests: Arc<Control>,
-    ) -> Arc<Self> {
+    /// A stream that waits for a publisher, and exists until it is closed.
+    pub(super) fn published(name: String, state: PublishedState) -> Arc<Self> {
         let probe_permits = Arc::new(Semaphore::new(0));
         // The publisher encodes.
         let encoders = EncoderPlaces::new(Limits::encoders(0));
-        let (origin, grace) = (StreamOrigin::Published, Duration::ZERO);
-        let stream = Self::with(name, origin, grace, probe_permits, encoders);
-        {
-            let mut status = lock(&stream.status);
-            status.corrected = Some(Arc::new(offering));
-            status.source = Some(ActiveSource::published(log, requests));
-        }
-        Arc::new(stream)
+        let (origin, grace) = (StreamOrigin::Published(state), Duration::ZERO);
+        Arc::new(Self::with(name, origin, grace, probe_permits, encoders))
     }
 
     fn with(
@@ -134,7 +122,7 @@ impl Stream {
     pub fn input(&self) -> Option<&Input> {
         match &self.origin {
             StreamOrigin::Played { input, .. } => Some(input),
-            StreamOrigin::Published => None,
+            StreamOrigin::Published(_) => None,
         }
     }
 
@@ -204,7 +192,9 @@ impl Stream {
             (None, StreamOrigin::Played { source, .. }) => {
                 ActiveSource::start(self, source, Start::AtOnce)?
             }
-            (None, StreamOrigin::Published) => return Err(StreamError::Removed),
+            (None, StreamOrigin::Published(state)) => {
+                return Err(state.error().unwrap_or(StreamError::Removed));
+            }
         };
         for track in tracks.iter().filter(|track| track.codec.is_video()) {
             if status.renditions.join(track.id) {
@@ -298,6 +288,11 @@ impl Stream {
             source.control.request_keyframe(track);
         }
         true
+    }
+
+    /// Notes that it is not in the registry any more. It has no source.
+    pub(super) fn remove(&self) {
+        lock(&self.status).removed = true;
     }
 
     /// Stops the stream permanently. Its viewers get [`Step::Closed`](timeline::playhead::Step::Closed).

@@ -46,16 +46,16 @@ async fn watch(server: &TestServer) -> Subscription {
         .expect("a viewer")
 }
 
-struct EventReader {
+pub(crate) struct EventReader {
     response: Response,
     text: String,
-    list: StreamList,
+    pub(crate) list: StreamList,
     last_id: String,
     events: usize,
 }
 
 impl EventReader {
-    async fn open(server: &TestServer, last_id: Option<&[u8]>) -> Self {
+    pub(crate) async fn open(server: &TestServer, last_id: Option<&[u8]>) -> Self {
         let response = request(server, last_id).await;
         assert_eq!(response.status(), StatusCode::OK);
         Self {
@@ -68,7 +68,7 @@ impl EventReader {
     }
 
     /// The next event, applied to the list.
-    async fn next(&mut self) -> StreamsEvent {
+    pub(crate) async fn next(&mut self) -> StreamsEvent {
         loop {
             if let Some((block, rest)) = self.text.split_once("\n\n") {
                 let (block, rest) = (block.to_owned(), rest.to_owned());

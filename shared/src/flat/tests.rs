@@ -107,6 +107,12 @@ fn serialized_values_are_read_back() {
         StreamState::Probing,
         StreamState::Idle,
         StreamState::Running,
+        StreamState::Waiting { since: 1 },
+        StreamState::Live {
+            since: 1_800_000_000,
+        },
+        StreamState::Interrupted { since: 2 },
+        StreamState::Ended { since: 3 },
         StreamState::Failed {
             code: ErrorCode::NotMedia,
             error: "e".into(),

@@ -1,5 +1,7 @@
 //! Whether the failure to open a WHEP session is worth a retry.
 
+use shared::api::ErrorCode;
+
 use crate::http::HttpError;
 use crate::rtc::whep::WhepError;
 use crate::state::session::OpenError;
@@ -18,6 +20,7 @@ impl From<WhepError> for OpenError {
                 let after = retry_after.map(|s| s.saturating_mul(1_000));
                 match status {
                     404 => Self::Gone(error),
+                    409 if error.code == ErrorCode::NotLive => Self::NotLive,
                     429 | 500.. => Self::Later { error, after },
                     _ => Self::Refused(error),
                 }
@@ -28,7 +31,7 @@ impl From<WhepError> for OpenError {
 
 #[cfg(test)]
 mod tests {
-    use shared::api::{ApiError, ErrorCode, ViewerLimit};
+    use shared::api::{ApiError, ViewerLimit};
 
     use super::*;
 
@@ -59,6 +62,22 @@ mod tests {
             };
             assert_eq!(OpenError::from(status(code, Some(7))), later, "{code}");
         }
+    }
+
+    #[test]
+    fn a_stream_that_is_not_live_is_waited_for() {
+        let refused = |code| {
+            let error = ApiError { code, ..no() };
+            let (status, retry_after) = (409, Some(5));
+            OpenError::from(WhepError::Http(HttpError::Status {
+                status,
+                error,
+                retry_after,
+            }))
+        };
+        assert_eq!(refused(ErrorCode::NotLive), OpenError::NotLive);
+        let other = refused(ErrorCode::TrackGone);
+        assert!(matches!(other, OpenError::Refused(_)));
     }
 
     #[test]

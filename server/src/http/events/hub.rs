@@ -154,7 +154,10 @@ impl Inner {
 /// Ends with the last reader.
 async fn keep_polling(hub: Arc<Inner>) {
     loop {
-        sleep(POLL_INTERVAL).await;
+        tokio::select! {
+            () = sleep(POLL_INTERVAL) => {}
+            () = hub.registry.state_changed() => {}
+        }
         {
             let mut state = hub.lock();
             if state.readers.total() == 0 {

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use net::datagram::DatagramKind;
+use shared::api::StreamState;
 use testkit::eventually;
 use tokio::net::UdpSocket;
 
@@ -121,6 +122,7 @@ async fn offers_without_measure_are_refused_at_once_and_leave_nothing() {
     }
     assert!(began.elapsed() < Duration::from_secs(10));
     assert_eq!(server.viewers.publishers().sessions(), 0);
-    assert!(server.registry.get(STREAM).is_none());
+    let stream = server.registry.get(STREAM).expect("it is declared").info();
+    assert!(matches!(stream.state, StreamState::Waiting { .. }));
     server.stop().await;
 }

@@ -7,7 +7,7 @@ use testkit::{eventually, repetitions, skip};
 use super::decoded::{decode, moves};
 use super::encoder::{Encoder, restart};
 use super::front::{Front, KEY};
-use super::{LIMIT, STREAM, has, serve, watch};
+use super::{LIMIT, STREAM, has, is_published, serve, watch};
 
 const WRONG_KEY: &str = "00000000000000000000000000000000";
 
@@ -20,8 +20,8 @@ async fn publishes_stops_and_returns(encoder: Encoder) {
     let server = serve().await;
     let front = Front::direct(&server);
     let is_gone = || async {
-        eventually("the stream is gone", LIMIT, || async {
-            server.registry.get(STREAM).is_none() && server.viewers.sessions() == 0
+        eventually("the stream is over", LIMIT, || async {
+            !is_published(&server) && server.viewers.sessions() == 0
         })
         .await;
     };

@@ -11,6 +11,7 @@ mod path;
 mod returning;
 mod route;
 mod running;
+mod states;
 mod str0m_publisher;
 mod terminal;
 
@@ -52,6 +53,12 @@ async fn serve_badly() -> (TestServer, Front) {
     let relay = ViewerRelay::start_with(&server, path::loses_and_reorders()).await;
     let front = Front::through(&server, relay).await;
     (server, front)
+}
+
+/// It is published, although its publisher may be absent.
+fn is_published(server: &TestServer) -> bool {
+    let stream = server.registry.get(STREAM);
+    stream.is_some_and(|stream| stream.republish().is_some())
 }
 
 /// A viewer that keeps what it receives.

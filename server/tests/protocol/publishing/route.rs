@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder, Response};
-use shared::api::{ApiError, ErrorCode, PublisherInfo};
+use shared::api::{ApiError, ErrorCode, PublisherInfo, StreamState};
 use str0m::RtcConfig;
 use str0m::media::{Direction, MediaKind};
 use testkit::{TestServer, eventually};
@@ -107,7 +107,8 @@ async fn who_may_not_publish_is_told_why_and_what_to_do() {
     }
     // Nothing is left of any of them.
     assert_eq!(server.viewers.publishers().sessions(), 0);
-    assert_eq!(server.get("/api/streams/cam").await.status(), 404);
+    let cam = server.registry.get("cam").expect("it is declared").info();
+    assert!(matches!(cam.state, StreamState::Waiting { .. }));
     server.stop().await;
 }
 

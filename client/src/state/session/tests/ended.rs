@@ -59,6 +59,28 @@ fn the_user_ends_the_wait_for_a_stream_that_has_ended() {
 }
 
 #[test]
+fn a_stream_that_is_not_live_is_asked_for_until_it_is() {
+    let available = SessionEvent::StreamStatus(StreamStatus::Available);
+    for mut session in [PlayerSession::default(), lost()] {
+        session.step(SessionEvent::Start, 0, 0.0);
+        session.step(SessionEvent::OpenFailed(OpenError::NotLive), 10, 0.0);
+        assert_eq!(session.phase(), &Phase::Ended);
+        let effects = session.step(SessionEvent::Timer, 1_000, 0.0);
+        assert_eq!(effects[0], SessionEffect::QueryStream);
+        let effects = session.step(available.clone(), 1_010, 0.0);
+        assert_eq!(effects[1], SessionEffect::Open);
+    }
+}
+
+/// It waits for another attempt.
+fn lost() -> PlayerSession {
+    let mut session = playing();
+    session.step(SessionEvent::Stalled, 0, 0.0);
+    session.step(SessionEvent::RestartFailed, 0, 0.0);
+    session
+}
+
+#[test]
 fn an_unknown_stream_fails_and_one_that_disappears_ends() {
     let gone = || SessionEvent::OpenFailed(OpenError::Gone(no()));
     let mut session = PlayerSession::default();
