@@ -20,13 +20,14 @@
 //! | `.last-frame`, `.audio-face` | the last frame; the name and the level of a stream without a picture |
 //! | `#video`, `#state`, `#reason` | the video, its status as text, the reason when there is one |
 //! | `#start`, `#unmute`, `#try-now`, `#watch-again`, `#try-again` | buttons over the video |
-//! | `#toggle`, `#mute`, `#volume`, `#pip`, `#fullscreen` | controls of the player |
-//! | `#stop`, `#delivery`, `#viewers`, `#copy-link` | below the player |
-//! | `#statistics [data-figure]` | `bitrate`, `fps`, `round-trip`, `jitter`, `loss`, `freezes`, `codec`, `resolution`, `pair`, `jitter-buffer`, `retransmitted`, `packets-lost` |
+//! | `#toggle`, `#mute`, `#volume`, `#show-statistics`, `#pip`, `#fullscreen` | controls of the player |
+//! | `#delivery`, `#viewers`, `#share`, `#copy-link` | below the player |
+//! | `#statistics [data-figure]`, `#copy-statistics`, `#show-keys`, `#close-statistics` | over the player: `bitrate`, `fps`, `round-trip`, `jitter`, `loss`, `freezes`, `codec`, `resolution`, `pair`, `jitter-buffer`, `retransmitted`, `packets-lost` |
 //! | `#streams [data-stream=NAME][data-state]` | cards: `probing`, `idle`, `running`, `failed` |
 //! | `#streams .broken [data-stream=NAME]`, `#search`, `#copy-command` | streams that cannot be played; the search; the command of an empty gallery |
 //! | `[data-state]` of `.state` | `loading`, `empty`, `error`, `no-server`, `not-found`; of `.notice` `lost`, `bad-server` |
-//! | `#canvas-player[data-state]`, `#canvas`, `#grey`, `#invert`, `#edges`, `#mirror`, `#histogram`, `#save-image`, `#render-cost` | the canvas page |
+//! | `#keys` | the dialog with the keys |
+//! | `#canvas-player[data-state]`, `#stop`, `#canvas`, `#grey`, `#invert`, `#edges`, `#mirror`, `#histogram`, `#save-image`, `#render-cost` | the canvas page |
 //! | `#code-frame`, `#code-lines`, `#code-page`, `#copy-...`, `#preview`, `#open-page` | the embed page |
 //! | `#server-used[data-source]`, `#server`, `#save-server`, `#test-server`, `#server-result`, `#ice`, `#save-ice`, `#ice-used`, `#relay-only`, `#own-name` | settings |
 //! | `#name`, `#room`, `#join`, `#form-error`, `#recent-rooms` | the lobby; `#name` and `#join` also wherever a room asks for a name |

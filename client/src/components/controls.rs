@@ -16,6 +16,7 @@ pub(crate) fn Controls(
     audio: AudioControl,
     frame: NodeRef<html::Div>,
     video: NodeRef<html::Video>,
+    statistics: RwSignal<bool>,
 ) -> impl IntoView {
     let language = use_language();
     let on = move || player.phase.with(|phase| phase.is_active());
@@ -71,6 +72,16 @@ pub(crate) fn Controls(
                 on:input=set_volume
             />
             <span class="grow"></span>
+            <button
+                id="show-statistics"
+                class="icon-button"
+                title=language.localized(|text| text.statistics)
+                aria-label=language.localized(|text| text.statistics)
+                aria-pressed=move || statistics.get().to_string()
+                on:click=click_handler(move || statistics.update(|shown| *shown = !*shown))
+            >
+                {icon(Icon::Statistics)}
+            </button>
             <Show when=has_pip>
                 <button
                     id="pip"

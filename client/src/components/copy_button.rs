@@ -13,6 +13,7 @@ pub(crate) fn CopyButton(
     text: Signal<String>,
     #[prop(into)] label: Signal<&'static str>,
     id: &'static str,
+    #[prop(default = "button plain")] class: &'static str,
 ) -> impl IntoView {
     let language = use_language();
     let copied = RwSignal::new(CopyState::Idle);
@@ -22,7 +23,7 @@ pub(crate) fn CopyButton(
         CopyState::Failed => language.common().copy_failed,
     };
     view! {
-        <button id=id class="button plain" aria-live="polite" on:click=click_handler(move || copy(text.get_untracked(), copied))>
+        <button id=id class=class aria-live="polite" on:click=click_handler(move || copy(text.get_untracked(), copied))>
             {move || caption()}
         </button>
     }

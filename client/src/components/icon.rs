@@ -11,6 +11,7 @@ pub(crate) enum Icon {
     Pip,
     Fullscreen,
     ExitFullscreen,
+    Statistics,
 }
 
 impl Icon {
@@ -36,6 +37,7 @@ impl Icon {
             ),
             Self::Fullscreen => ("", "M3 7V3h4M13 3h4v4M17 13v4h-4M7 17H3v-4"),
             Self::ExitFullscreen => ("", "M7 3v4H3M17 7h-4V3M13 17v-4h4M3 13h4v4"),
+            Self::Statistics => ("", "M4 16.5v-6M10 16.5v-13M16 16.5v-8.5"),
         }
     }
 }

@@ -13,9 +13,11 @@ use super::audio::{AudioControl, play};
 use super::audio_face::AudioFace;
 use super::controls::Controls;
 use super::display_mode::{toggle_fullscreen, toggle_pip};
+use super::keys::{keys_dialog, show_keys};
 use super::overlay::Overlay;
 use super::phase_text;
 use super::reactive::click_handler;
+use super::statistics::statistics;
 use crate::hooks::app::use_app;
 use crate::hooks::player::Player;
 use crate::hooks::window::use_window;
@@ -44,6 +46,8 @@ pub(crate) fn VideoPlayer(
     let last_frame = NodeRef::<html::Canvas>::new();
     let audio = AudioControl::new(app, muted);
     let idle = RwSignal::new(false);
+    let shows_statistics = RwSignal::new(false);
+    let keys = NodeRef::<html::Dialog>::new();
 
     effect(move || {
         let Some(video) = video.get() else { return };
@@ -76,7 +80,21 @@ pub(crate) fn VideoPlayer(
         });
         drop(rest.try_update_value(|rest| rest.replace(timer)));
     };
-    use_keys(player, audio, frame, video, wake);
+    use_keys(move |key| {
+        match key {
+            " " | "k" | "K" => player.toggle(),
+            "m" | "M" => audio.toggle_mute(video),
+            "f" | "F" => toggle_fullscreen(frame, video),
+            "p" | "P" => toggle_pip(video),
+            "i" | "I" => shows_statistics.update(|shown| *shown = !*shown),
+            "?" => show_keys(keys),
+            "ArrowUp" => audio.set_volume(audio.volume_untracked() + VOLUME_STEP, video),
+            "ArrowDown" => audio.set_volume(audio.volume_untracked() - VOLUME_STEP, video),
+            _ => return false,
+        }
+        wake();
+        true
+    });
 
     // Controls fade by themselves from the beginning.
     let state = move || player.state();
@@ -137,6 +155,7 @@ pub(crate) fn VideoPlayer(
         phase => phase_text::status(&phase, player.shown.get(), None, 0, language.text()),
     });
     let spoken = name.clone();
+    let of_statistics = name.clone();
     let label = Signal::derive(move || {
         format!(
             "{}{}{spoken}",
@@ -194,8 +213,10 @@ pub(crate) fn VideoPlayer(
             <span class="visually-hidden" role="status">{move || announced.get()}</span>
             <SlowNotice player />
             <Overlay player audio video />
-            <Controls player audio frame video />
+            {move || shows_statistics.get().then(|| statistics(of_statistics.clone(), player, shows_statistics, keys))}
+            <Controls player audio frame video statistics=shows_statistics />
         </div>
+        {keys_dialog(keys)}
     }
 }
 
@@ -211,14 +232,8 @@ pub(crate) fn SlowNotice(player: Player) -> impl IntoView {
     view! { <div role="status">{sentence}</div> }
 }
 
-/// Keys of the whole page, except in fields: space and k, m, f, p, arrows up and down.
-fn use_keys(
-    player: Player,
-    audio: AudioControl,
-    frame: NodeRef<html::Div>,
-    video: NodeRef<html::Video>,
-    wake: impl Fn() + Copy + 'static,
-) {
+/// Keys of the whole page, except in fields. `act` says whether the key is one of the player's.
+fn use_keys(act: impl Fn(&str) -> bool + Clone + 'static) {
     use_window(&["keydown"], move |event| {
         let event: web_sys::KeyboardEvent = event.unchecked_into();
         if event.ctrl_key() || event.meta_key() || event.alt_key() || event.default_prevented() {
@@ -236,22 +251,11 @@ fn use_keys(
             "BUTTON" | "A" => key == " ",
             _ => false,
         };
-        if taken {
-            return;
+        // Held down, only the volume goes on.
+        let again = event.repeat() && !key.starts_with("Arrow");
+        if !taken && (again || act(&key)) {
+            event.prevent_default();
         }
-        match key.as_str() {
-            // Held down, it does so once.
-            " " | "k" | "K" if event.repeat() => {}
-            " " | "k" | "K" => player.toggle(),
-            "m" | "M" => audio.toggle_mute(video),
-            "f" | "F" => toggle_fullscreen(frame, video),
-            "p" | "P" => toggle_pip(video),
-            "ArrowUp" => audio.set_volume(audio.volume_untracked() + VOLUME_STEP, video),
-            "ArrowDown" => audio.set_volume(audio.volume_untracked() - VOLUME_STEP, video),
-            _ => return,
-        }
-        event.prevent_default();
-        wake();
     });
 }
 

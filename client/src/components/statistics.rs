@@ -1,118 +1,157 @@
-//! The statistics panel: figures with a plot of the last minute, then single values.
+//! Statistics over the picture: figures, of which the changing ones have a line of the last minute.
 
-use crate::hooks::derived::memo;
-use crate::hooks::language::use_language;
+use leptos::html;
 use leptos::prelude::*;
 
-use super::plot::Plot;
+use super::copy_button::CopyButton;
+use super::diagnostics::diagnostics;
+use super::keys::show_keys;
+use super::plot::{Series, plot};
+use super::reactive::{button, reactive_text};
+use crate::hooks::app::use_app;
+use crate::hooks::language::use_language;
+use crate::hooks::player::Player;
 use crate::i18n::Text;
 use crate::i18n::describe::{browser_codec_name, size};
 use crate::i18n::format::{bitrate, count};
 use crate::state::decimal::decimal;
-use crate::state::stats::{Figures, PlotHistory, Plots};
+use crate::state::stats::Figures;
 
 const NOTHING: &str = "–";
 
-/// A number and its unit.
-type Read = fn(&Figures, &'static Text) -> (String, &'static str);
+struct Row {
+    id: &'static str,
+    name: fn(&'static Text) -> &'static str,
+    read: fn(&Figures, &'static Text) -> Option<String>,
+    /// What is drawn, and the smallest full scale: noise around a constant stays small.
+    plot: Option<(Series, f64)>,
+}
 
-#[component]
-pub(crate) fn Statistics(figures: RwSignal<Figures>, plots: RwSignal<Plots>) -> impl IntoView {
+const ROWS: [Row; 12] = [
+    Row {
+        id: "bitrate",
+        name: |text| text.bitrate,
+        read: |figures, _| {
+            let (number, unit) = bitrate(figures.bitrate_bps?);
+            Some(format!("{number} {unit}"))
+        },
+        plot: Some((|plots| &plots.bitrate, 100_000.0)),
+    },
+    Row {
+        id: "fps",
+        name: |text| text.frame_rate,
+        read: |figures, text| number(figures.fps, 1, text.fps_unit),
+        plot: Some((|plots| &plots.fps, 1.0)),
+    },
+    Row {
+        id: "round-trip",
+        name: |text| text.round_trip,
+        read: |figures, text| number(figures.round_trip_ms, 0, text.ms_unit),
+        plot: Some((|plots| &plots.round_trip, 10.0)),
+    },
+    Row {
+        id: "jitter",
+        name: |text| text.jitter,
+        read: |figures, text| number(figures.jitter_ms, 0, text.ms_unit),
+        plot: Some((|plots| &plots.jitter, 10.0)),
+    },
+    Row {
+        id: "loss",
+        name: |text| text.packet_loss,
+        read: |figures, _| number(figures.loss_percent, 1, "%"),
+        plot: Some((|plots| &plots.loss, 2.0)),
+    },
+    Row {
+        id: "freezes",
+        name: |text| text.freezes,
+        read: |figures, text| number(figures.freezes_total, 0, text.freezes_unit),
+        plot: Some((|plots| &plots.freezes, 1.0)),
+    },
+    Row {
+        id: "codec",
+        name: |text| text.codec,
+        read: |figures, _| codecs(figures),
+        plot: None,
+    },
+    Row {
+        id: "resolution",
+        name: |text| text.resolution,
+        read: |figures, _| figures.size.map(|(width, height)| size(width, height)),
+        plot: None,
+    },
+    Row {
+        id: "pair",
+        name: |text| text.path,
+        read: path,
+        plot: None,
+    },
+    Row {
+        id: "jitter-buffer",
+        name: |text| text.jitter_buffer,
+        read: |figures, text| number(figures.jitter_buffer_ms, 0, text.ms_unit),
+        plot: None,
+    },
+    Row {
+        id: "retransmitted",
+        name: |text| text.retransmitted,
+        read: |figures, text| packets(figures.retransmitted_total, text),
+        plot: None,
+    },
+    Row {
+        id: "packets-lost",
+        name: |text| text.packets_lost,
+        read: |figures, text| packets(figures.lost_total, text),
+        plot: None,
+    },
+];
+
+/// `shown` is set to false by its button.
+pub(crate) fn statistics(
+    stream: String,
+    player: Player,
+    shown: RwSignal<bool>,
+    keys: NodeRef<html::Dialog>,
+) -> AnyView {
+    let app = use_app();
     let language = use_language();
-    let figure = move |id: &'static str,
-                       name: fn(&'static Text) -> &'static str,
-                       read: Read,
-                       plot: fn(&Plots) -> &PlotHistory,
-                       min_scale: f64| {
-        let value = memo(move || figures.with(|figures| read(figures, language.text())));
-        let history = Signal::derive(move || plots.with(|plots| plot(plots).clone()));
-        view! {
-            <div class="figure" data-figure=id>
-                <p class="small quiet">{move || name(language.text())}</p>
-                <b>
-                    <span>{move || value.get().0}</span>
-                    " "
-                    <small>{move || value.get().1}</small>
-                </b>
-                <Plot history min_scale />
-            </div>
-        }
+    let localized = move |read: fn(&'static Text) -> &'static str| {
+        reactive_text(move || read(language.text()).to_owned())
     };
-    let fact = move |id: &'static str,
-                     name: fn(&'static Text) -> &'static str,
-                     read: fn(&Figures, &'static Text) -> Option<String>| {
-        let value = memo(move || figures.with(|figures| read(figures, language.text())));
+    let row = |row: &'static Row| {
+        let Player { figures, plots, .. } = player;
+        let value = move || {
+            figures
+                .with(|figures| (row.read)(figures, language.text()))
+                .unwrap_or_else(|| NOTHING.to_owned())
+        };
+        let line = row.plot.map(|(read, least)| plot(plots, read, least));
         view! {
-            <dt>{move || name(language.text())}</dt>
-            <dd data-figure=id>{move || value.get().unwrap_or_else(|| NOTHING.to_owned())}</dd>
+            <dt>{localized(row.name)}</dt>
+            <dd data-figure=row.id>{reactive_text(value)}</dd>
+            {line}
         }
+        .into_any()
     };
     view! {
-        <aside class="card panel" id="statistics" aria-labelledby="statistics-title">
-            <header class="row">
-                <h2 id="statistics-title">{language.localized(|text| text.statistics)}</h2>
-                <span class="small quiet">{language.localized(|text| text.last_minute)}</span>
-            </header>
-            <div class="figures">
-                {figure("bitrate", |text| text.bitrate, read_bitrate, |plots| &plots.bitrate, 100_000.0)}
-                {figure("fps", |text| text.frame_rate, read_fps, |plots| &plots.fps, 1.0)}
-                {figure("round-trip", |text| text.round_trip, |f, text| millis(f.round_trip_ms, text), |plots| &plots.round_trip, 10.0)}
-                {figure("jitter", |text| text.jitter, |f, text| millis(f.jitter_ms, text), |plots| &plots.jitter, 10.0)}
-                {figure("loss", |text| text.packet_loss, read_loss, |plots| &plots.loss, 2.0)}
-                {figure("freezes", |text| text.freezes, read_freezes, |plots| &plots.freezes, 1.0)}
+        <section class="statistics" id="statistics" aria-labelledby="statistics-title">
+            <h2 id="statistics-title">{localized(|text| text.statistics)}</h2>
+            <dl>{ROWS.iter().map(row).collect::<Vec<_>>()}</dl>
+            <div class="row">
+                <CopyButton
+                    id="copy-statistics"
+                    text=Signal::derive(move || diagnostics(app, &stream, player))
+                    label=Signal::derive(move || language.text().copy_json)
+                />
+                {button("button plain", "show-keys", localized(|text| text.keys), move || show_keys(keys))}
+                {button("button plain", "close-statistics", localized(|text| text.close), move || shown.set(false))}
             </div>
-            <dl class="properties">
-                {fact("codec", |text| text.codec, |figures, _| codecs(figures))}
-                {fact("resolution", |text| text.resolution, |figures, _| figures.size.map(|(w, h)| size(w, h)))}
-                {fact("pair", |text| text.path, path)}
-                {fact("jitter-buffer", |text| text.jitter_buffer, |figures, text| {
-                    figures.jitter_buffer_ms.map(|ms| format!("{} {}", decimal(ms, 0), text.ms_unit))
-                })}
-                {fact("retransmitted", |text| text.retransmitted, |figures, text| packets(figures.retransmitted_total, text))}
-                {fact("packets-lost", |text| text.packets_lost, |figures, text| packets(figures.lost_total, text))}
-            </dl>
-        </aside>
+        </section>
     }
+    .into_any()
 }
 
-fn read_bitrate(figures: &Figures, _: &'static Text) -> (String, &'static str) {
-    figures
-        .bitrate_bps
-        .map_or_else(|| (NOTHING.to_owned(), "Mbit/s"), bitrate)
-}
-
-fn read_fps(figures: &Figures, text: &'static Text) -> (String, &'static str) {
-    (
-        figures
-            .fps
-            .map_or_else(|| NOTHING.to_owned(), |fps| decimal(fps, 1)),
-        text.fps_unit,
-    )
-}
-
-fn millis(value: Option<f64>, text: &'static Text) -> (String, &'static str) {
-    (
-        value.map_or_else(|| NOTHING.to_owned(), |ms| decimal(ms, 0)),
-        text.ms_unit,
-    )
-}
-
-fn read_loss(figures: &Figures, _: &'static Text) -> (String, &'static str) {
-    (
-        figures
-            .loss_percent
-            .map_or_else(|| NOTHING.to_owned(), |share| decimal(share, 1)),
-        "%",
-    )
-}
-
-fn read_freezes(figures: &Figures, text: &'static Text) -> (String, &'static str) {
-    (
-        figures
-            .freezes_total
-            .map_or_else(|| NOTHING.to_owned(), |times| decimal(times, 0)),
-        text.freezes_unit,
-    )
+fn number(value: Option<f64>, decimals: u32, unit: &'static str) -> Option<String> {
+    Some(format!("{} {unit}", decimal(value?, decimals)))
 }
 
 fn codecs(figures: &Figures) -> Option<String> {

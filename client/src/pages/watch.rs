@@ -1,6 +1,6 @@
 //! One stream: the player, how it is sent and why, and statistics.
 
-use crate::components::reactive::click_handler;
+use crate::components::reactive::{button, reactive_text};
 use crate::hooks::derived::{effect, memo};
 use crate::hooks::language::use_language;
 use leptos::prelude::*;
@@ -9,12 +9,11 @@ use shared::api::StreamInfo;
 use crate::components::copy_button::CopyButton;
 use crate::components::delivery::Delivery;
 use crate::components::player::VideoPlayer;
-use crate::components::statistics::Statistics;
 use crate::components::stream_chooser::StreamChooser;
 use crate::hooks::app::{App, use_app, use_title};
 use crate::hooks::one_stream::use_one_stream;
 use crate::hooks::player::use_player;
-use crate::hooks::share_link::stream_link;
+use crate::hooks::share_link::{can_share, share, stream_link};
 use crate::hooks::streams::use_streams;
 use crate::i18n::describe::tracks;
 use crate::state::route::Route;
@@ -50,10 +49,16 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
                 .map(|info| (language.text().viewers)(info.viewers))
         })
     };
-    let active = move || player.phase.with(|phase| phase.is_active());
     let shown = name.clone();
     let link = name.clone();
     let heading = name.clone();
+    let shared = name.clone();
+    let share_button = can_share().then(|| {
+        let label = reactive_text(move || language.text().share.to_owned());
+        button("button", "share", label, move || {
+            share(&shared, &stream_link(app, &shared, false))
+        })
+    });
     let canvas = Route::Canvas(Some(name.clone())).to_string();
     let embed = Route::Embed(Some(name)).to_string();
     view! {
@@ -67,24 +72,17 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
                         <Delivery tracks />
                     </div>
                     <div class="row">
-                        <button
-                            class="button plain"
-                            id="stop"
-                            on:click=click_handler(move || if active() { player.stop() } else { player.start() })
-                        >
-                            {move || if active() { language.text().stop } else { language.text().play }}
-                        </button>
+                        {share_button}
                         <CopyButton
                             id="copy-link"
+                            class=if can_share() { "button plain" } else { "button" }
                             text=Signal::derive(move || stream_link(app, &link, false))
                             label=Signal::derive(move || language.text().copy_link)
                         />
                         <a class="button plain" href=embed>{language.localized(|text| text.embed_code)}</a>
                         <a class="button plain" href=canvas>{language.localized(|text| text.open_in_canvas)}</a>
                     </div>
-                    <p class="quiet small keyboard-help">{language.localized(|text| text.keyboard_help)}</p>
                 </section>
-                <Statistics figures=player.figures plots=player.plots />
             </div>
         </main>
     }

@@ -30,7 +30,7 @@ pub(crate) const PAGES: [Page; 10] = [
     Page {
         name: "watch",
         address: "/watch/clip",
-        complete: "/[0-9]/.test(document.querySelector('#statistics')?.innerText)",
+        complete: "document.querySelector('#player')?.dataset.state == 'playing'",
     },
     Page {
         name: "canvas",

@@ -168,7 +168,7 @@ async fn a_stream_without_a_picture_shows_its_name_and_its_level() {
         let level = "parseInt(document.querySelector('.audio-face').style.getPropertyValue('--level')) > 10";
         browser.until("the level moves", level).await;
         browser.screenshot("player-audio").await;
-        browser.click("#stop").await;
+        browser.press(" ").await;
         let silent =
             "document.querySelector('.audio-face').style.getPropertyValue('--level').trim() == '0'";
         browser.until("the level is zero", silent).await;

@@ -61,12 +61,12 @@ async fn stop_ends_the_video_start_brings_it_back_and_so_does_a_reload() {
     let browser = TestBrowser::shared_chromium().await;
     let server = server().await;
     watch_page(&browser, &server).await;
-    browser.click("#stop").await;
+    browser.press(" ").await;
     player_is(&browser, "stopped").await;
     video::is_gone(&browser).await;
     video::connections_are_closed(&browser).await;
     browser.screenshot("watch-stopped").await;
-    browser.click("#stop").await;
+    browser.press(" ").await;
     video::starts(&browser).await;
     browser.reload().await;
     video::starts(&browser).await;
@@ -124,4 +124,80 @@ async fn an_iframe_on_another_site_plays_the_video() {
         heading.is_null(),
         "the frame holds the video alone, not {heading}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statistics_lie_over_the_picture_when_asked_for_and_are_copied_as_json() {
+    for browser in [
+        TestBrowser::shared_chromium().await,
+        TestBrowser::shared_firefox().await,
+    ] {
+        let server = server().await;
+        watch_page(&browser, &server).await;
+        let none = browser
+            .run("return document.querySelector('#statistics')")
+            .await;
+        assert!(none.is_null(), "nobody has asked for them");
+        browser.press("i").await;
+        let figures = "[...document.querySelectorAll('#statistics [data-figure]')].filter(figure => /[0-9]/.test(figure.innerText)).length > 8";
+        browser.until("there are figures", figures).await;
+        let drawn =
+            "document.querySelector('#statistics .plot path').getAttribute('d').includes('L')";
+        browser.until("the last minute is drawn", drawn).await;
+        browser.screenshot("watch-statistics").await;
+        browser
+            .run("navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve(); }")
+            .await;
+        browser.click("#copy-statistics").await;
+        browser.until("something is copied", "window.copied").await;
+        let copied = browser.run("return JSON.parse(window.copied)").await;
+        assert_eq!(copied["stream"], STREAM);
+        assert_eq!(copied["state"], "playing");
+        assert!(copied["bitrate_bps"].as_f64() > Some(1_000.0), "{copied}");
+        assert!(copied["problem"].is_null(), "{copied}");
+        let pressed = "document.querySelector('#show-statistics').getAttribute('aria-pressed')";
+        assert_eq!(browser.run(&format!("return {pressed}")).await, "true");
+        browser.click("#close-statistics").await;
+        browser
+            .until("they are closed", "!document.querySelector('#statistics')")
+            .await;
+        assert_eq!(browser.run(&format!("return {pressed}")).await, "false");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_mark_lists_the_keys_and_escape_closes_the_list() {
+    let browser = TestBrowser::shared_chromium().await;
+    let server = server().await;
+    browser.set_appearance(Appearance::default()).await;
+    watch_page(&browser, &server).await;
+    let closed = "getComputedStyle(document.querySelector('#keys')).display == 'none'";
+    browser.until("the list is closed", closed).await;
+    browser.press("?").await;
+    let open = "document.querySelector('#keys').open && document.querySelector('#keys').innerText.includes('Statistics')";
+    browser.until("the list is open", open).await;
+    browser.screenshot("watch-keys").await;
+    browser.press("\u{E00C}").await;
+    browser.until("the list is closed again", closed).await;
+    player_is(&browser, "playing").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_system_has_a_sheet_to_share_it_gets_the_link() {
+    let browser = TestBrowser::shared_chromium().await;
+    let server = server().await;
+    browser.open(&server.url("/")).await;
+    browser.shows(STREAM).await;
+    browser
+        .run("navigator.share = data => { window.handed = data; return Promise.reject(new DOMException('closed', 'AbortError')); }")
+        .await;
+    browser.click(&format!("a[data-stream={STREAM}]")).await;
+    browser
+        .until("there is a button", "document.querySelector('#share')")
+        .await;
+    browser.click("#share").await;
+    let link = format!("{}?stream={STREAM}", server.url("/"));
+    let handed = format!("window.handed?.url == '{link}' && window.handed.title == '{STREAM}'");
+    browser.until("the sheet has the link", &handed).await;
+    browser.run("delete navigator.share").await;
 }
