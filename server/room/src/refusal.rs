@@ -168,6 +168,13 @@ impl Refusal {
         )
     }
 
+    pub fn unfinished_message() -> Self {
+        Self::new(
+            ErrorCode::Idle,
+            "A message of yours did not end in time. Join again with the same key.",
+        )
+    }
+
     pub fn idle() -> Self {
         Self::new(
             ErrorCode::Idle,

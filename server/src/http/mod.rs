@@ -7,6 +7,7 @@
 //! | `whip` | a publisher's offer in, an answer out: RFC 9725 |
 //! | `session` | candidates, ICE restart, statistics and end of a session |
 //! | `ws` | the WebSocket of rooms |
+//! | `frame_limits` | limits on the frames of a WebSocket |
 //! | `streams` | the list of streams, posters, health |
 //! | [`events`] | the list of streams as it changes |
 //! | `metrics` | counters for Prometheus |
@@ -37,6 +38,7 @@ mod content_coding;
 mod cors;
 mod error;
 pub mod events;
+mod frame_limits;
 mod guarded_stream;
 pub mod ice;
 pub mod listen;

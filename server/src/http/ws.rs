@@ -1,22 +1,28 @@
 //! `GET /ws`: the WebSocket of rooms ([`shared::signaling`]).
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Query, State};
-use axum::http::HeaderMap;
+use axum::extract::{Query, Request, State};
 use axum::response::Response;
+use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use shared::signaling::{ErrorCode, MAX_MESSAGE};
 use tokio::time::{sleep, sleep_until, timeout};
-use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::client_counting::Counted;
 use super::cors;
 use super::error::HttpError;
+use super::frame_limits::FrameLimits;
 use super::router::App;
 use room::outbox::{CloseReason, Outbox, Outgoing};
 use room::refusal::Refusal;
@@ -31,6 +37,8 @@ const BUFFER: usize = 4 * 1024;
 /// Timeout for the remaining messages, and for the closing handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
+type WebSocket = WebSocketStream<FrameLimits<TokioIo<Upgraded>>>;
+
 /// `?room=`: the room of a plain relay socket.
 #[derive(Debug, Deserialize)]
 pub(super) struct PlainRoom {
@@ -42,24 +50,34 @@ pub(super) async fn open(
     State(app): State<Arc<App>>,
     client: Counted,
     query: Result<Query<PlainRoom>, QueryRejection>,
-    headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    mut request: Request,
 ) -> Result<Response, HttpError> {
-    let upgrade = upgrade.map_err(|_| HttpError::NotAWebSocket)?;
+    let response = create_response_with_body(&request, Body::empty);
+    let response = response.map_err(|_| HttpError::NotAWebSocket)?;
+    let upgrade = request.extensions_mut().remove::<OnUpgrade>();
+    let upgrade = upgrade.ok_or(HttpError::NotAWebSocket)?;
     let Query(PlainRoom { room }) = query.map_err(|_| HttpError::BadRoomQuery)?;
-    if !cors::may_connect(&app.cors_origins, &headers) {
+    if !cors::may_connect(&app.cors_origins, request.headers()) {
         return Err(HttpError::ForeignOrigin);
     }
     let room_socket = app
         .rooms
         .connect(client.0, room.as_deref(), Instant::now())
         .map_err(HttpError::NoSocket)?;
-    Ok(upgrade
-        .read_buffer_size(BUFFER)
-        .write_buffer_size(0)
-        .max_frame_size(MAX_READ)
-        .max_message_size(MAX_READ)
-        .on_upgrade(move |socket| serve(socket, room_socket)))
+    tokio::spawn(async move {
+        // It fails when the connection ends before.
+        if let Ok(upgraded) = upgrade.await {
+            let stream = FrameLimits::new(TokioIo::new(upgraded));
+            let config = WebSocketConfig::default()
+                .read_buffer_size(BUFFER)
+                .write_buffer_size(0)
+                .max_frame_size(Some(MAX_READ))
+                .max_message_size(Some(MAX_READ));
+            let socket = WebSocket::from_raw_socket(stream, Role::Server, Some(config)).await;
+            serve(socket, room_socket).await;
+        }
+    });
+    Ok(response)
 }
 
 async fn serve(mut socket: WebSocket, mut room_socket: RoomSocket) {
@@ -108,7 +126,7 @@ async fn relay_messages(
                     }
                 }
             }
-            frame = socket.recv(), if readable => {
+            frame = socket.next(), if readable => {
                 received = Instant::now();
                 match frame {
                     Some(Ok(Message::Text(text))) => room_socket.on_text(&text, received),
@@ -117,8 +135,10 @@ async fn relay_messages(
                         room_socket.on_control(bytes.len(), received);
                     }
                     Some(Ok(Message::Close(_))) | None => return true,
+                    // Only raw sockets have frames.
+                    Some(Ok(Message::Frame(_))) => {}
                     Some(Err(error)) => {
-                        let Some(refusal) = refusal(error) else { return false };
+                        let Some(refusal) = refusal(&error) else { return false };
                         room_socket.refuse(refusal, received);
                         readable = false;
                     }
@@ -166,7 +186,7 @@ async fn close(socket: &mut WebSocket, outbox: &Outbox, readable: bool) {
         return;
     }
     if readable {
-        while let Some(Ok(_)) = socket.recv().await {}
+        while let Some(Ok(_)) = socket.next().await {}
     } else {
         // Closing with unread bytes would reset the connection and drop what was sent (RFC 1122 4.2.2.13).
         sleep(CLOSE_TIMEOUT).await;
@@ -174,11 +194,16 @@ async fn close(socket: &mut WebSocket, outbox: &Outbox, readable: bool) {
 }
 
 /// The refusal for input that is no message. `None`: the connection is broken.
-fn refusal(error: axum::Error) -> Option<Refusal> {
-    let error = error.into_inner();
-    match error.downcast_ref::<tungstenite::Error>()? {
+fn refusal(error: &tungstenite::Error) -> Option<Refusal> {
+    match error {
         tungstenite::Error::Capacity(_) => Some(Refusal::too_long()),
         tungstenite::Error::Utf8(_) => Some(Refusal::not_text()),
+        // Of [`FrameLimits`].
+        tungstenite::Error::Io(error) => match error.kind() {
+            io::ErrorKind::InvalidData => Some(Refusal::too_long()),
+            io::ErrorKind::TimedOut => Some(Refusal::unfinished_message()),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -187,11 +212,11 @@ fn refusal(error: axum::Error) -> Option<Refusal> {
 fn close_frame(end: CloseReason) -> CloseFrame {
     let CloseReason::Refused(code) = end else {
         return CloseFrame {
-            code: 1000,
+            code: 1000.into(),
             reason: "left".into(),
         };
     };
-    let number = match code {
+    let number: u16 = match code {
         ErrorCode::TooLong => 1009,
         ErrorCode::ShuttingDown => 1012,
         ErrorCode::ServerFull => 1013,
@@ -200,7 +225,7 @@ fn close_frame(end: CloseReason) -> CloseFrame {
     let name = serde_json::to_value(code).ok();
     let name = name.as_ref().and_then(|name| name.as_str());
     CloseFrame {
-        code: number,
+        code: number.into(),
         reason: name.unwrap_or_default().into(),
     }
 }

@@ -1,6 +1,7 @@
 //! Attacks over HTTP: on connections, on memory, and through these on everybody else.
 
 mod connections;
+mod fragments;
 mod heads;
 mod slow_readers;
 
