@@ -88,4 +88,4 @@ pub use publishers::{PublisherOffer, Publishers};
 pub use sdpfrag::FragmentError;
 pub use session::Session;
 pub use session_control::Patched;
-pub use viewers::{NewSession, Options, Viewers};
+pub use viewers::{NewSession, Options, ViewerOffer, Viewers};

@@ -26,6 +26,8 @@ pub(super) struct Serving {
     pub(super) stream: Arc<Stream>,
     /// As the stream offers them, and as negotiated, in the same order.
     pub(super) tracks: Vec<WantedTrack>,
+    /// Also while nobody publishes the stream.
+    pub(super) waits: bool,
     pub(super) params: Vec<TrackParams>,
     pub(super) cname: String,
     pub(super) shard: Shard,
@@ -59,7 +61,7 @@ impl Serving {
         let full = || End::Refused("this port has no place for a further viewer".to_owned());
         let ended = EndReport::reserve(self.route.id(), ends).ok_or_else(full)?;
         self.counters.set_profile(ciphers.profile);
-        let subscription = self.stream.subscribe_to(&self.tracks);
+        let subscription = self.stream.subscribe_to(&self.tracks, self.waits);
         let subscription = subscription.map_err(|error| End::SourceFailed(error.to_string()))?;
         Ok(self.shard.add_viewer(ViewerParams {
             subscription,

@@ -69,6 +69,16 @@ struct Inner {
     publishers: Publishers,
 }
 
+/// What a viewer asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct ViewerOffer<'a> {
+    pub sdp: &'a str,
+    /// Of the request, which tells browsers apart.
+    pub user_agent: Option<&'a str>,
+    /// Also while nobody publishes the stream.
+    pub waits: bool,
+}
+
 /// A viewer of which nothing is heard for this long is gone. Browsers send a check every 2.5 to 6 s, and answer ours.
 const SILENCE: Duration = Duration::from_millis(9_500);
 
@@ -139,7 +149,6 @@ impl Viewers {
     }
 
     /// Answers an offer. The session ends when the viewer does not connect in time, or leaves. The stream's source starts when the viewer is connected.
-    /// `user_agent`: of the request, which tells browsers apart.
     ///
     /// # Errors
     /// The offer cannot be used, the stream cannot be read, or `permit` has no capacity left for it.
@@ -147,11 +156,9 @@ impl Viewers {
         &self,
         permit: ViewerPermit,
         stream: Arc<Stream>,
-        offer: &str,
-        user_agent: Option<&str>,
+        offer: ViewerOffer<'_>,
     ) -> Result<NewSession<Session>, SessionError> {
-        let inner = &self.0;
-        inner.open_session(permit, stream, offer, user_agent).await
+        self.0.open_session(permit, stream, offer).await
     }
 
     pub fn session(&self, secret: &str) -> Option<Arc<Session>> {
@@ -224,14 +231,18 @@ impl Inner {
         &self,
         mut permit: ViewerPermit,
         stream: Arc<Stream>,
-        offer: &str,
-        user_agent: Option<&str>,
+        offer: ViewerOffer<'_>,
     ) -> Result<NewSession<Session>, SessionError> {
+        let ViewerOffer {
+            sdp,
+            user_agent,
+            waits,
+        } = offer;
         // A file that blocks must not keep the permits of its viewers for ever.
-        let offered = tokio::time::timeout(PROBE_TIMEOUT, stream.offering());
+        let offered = tokio::time::timeout(PROBE_TIMEOUT, stream.offering_to(waits));
         let offered = offered.await.map_err(|_| StreamError::Slow)??;
         let replacements = stream.replacements();
-        let negotiation = Negotiation::new(offer, &codecs(&offered, &replacements))?;
+        let negotiation = Negotiation::new(sdp, &codecs(&offered, &replacements))?;
         let wanted: Vec<_> = negotiation
             .served()
             .filter_map(|formats| wanted(formats, &offered))
@@ -258,6 +269,7 @@ impl Inner {
         let serving = Serving {
             stream,
             tracks: wanted,
+            waits,
             params,
             cname: connection.cname.clone(),
             shard: connection.member.shard.clone(),

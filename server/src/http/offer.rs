@@ -14,7 +14,7 @@ use super::body;
 use super::client_counting::Counted;
 use super::error::HttpError;
 use super::router::App;
-use connection::{NewSession, Session};
+use connection::{NewSession, Session, ViewerOffer};
 use stream::{Stream, StreamError};
 
 pub(super) const SDP: &str = "application/sdp";
@@ -43,7 +43,12 @@ pub(super) async fn offer(
             .ok_or(HttpError::NoSuchStream(name))?,
         None => app.registry.first().ok_or(HttpError::NoStreams)?,
     };
-    let session = open_session(&app, client, stream, &headers, &offer).await?;
+    let offer = ViewerOffer {
+        sdp: &offer,
+        user_agent: user_agent(&headers),
+        waits: false,
+    };
+    let session = open_session(&app, client, stream, offer).await?;
     Ok((
         [
             (header::CONTENT_TYPE, SDP),
@@ -59,13 +64,10 @@ pub(super) async fn open_session(
     app: &App,
     client: Counted,
     stream: Arc<Stream>,
-    headers: &HeaderMap,
-    offer: &str,
+    offer: ViewerOffer<'_>,
 ) -> Result<NewSession<Session>, HttpError> {
     let permit = app.registry.admit(client.0).map_err(StreamError::from)?;
-    let session = app
-        .viewers
-        .open_session(permit, stream, offer, user_agent(headers));
+    let session = app.viewers.open_session(permit, stream, offer);
     let session = tokio::time::timeout(ANSWER_TIMEOUT, session).await;
     Ok(session.map_err(|_| HttpError::Stalled)??)
 }

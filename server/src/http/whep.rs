@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use connection::ViewerOffer;
+use serde::Deserialize;
 use shared::api::IceServer;
 
 use super::body;
 use super::client_counting::Counted;
 use super::error::HttpError;
-use super::offer::{SDP, open_session};
+use super::offer::{SDP, open_session, user_agent};
 use super::router::App;
 use stream::Stream;
 
@@ -21,17 +23,30 @@ pub(super) const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
+#[derive(Debug, Deserialize)]
+pub(super) struct WhepQuery {
+    /// `1`: a stream that nobody publishes is waited for.
+    wait: Option<String>,
+}
+
 /// `POST`: 201 with the answer, and the session's address in `Location`.
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     client: Counted,
     name: Result<Path<String>, PathRejection>,
+    query: Result<Query<WhepQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, HttpError> {
     let stream = find(&app, name)?;
-    let offer = body::text(&headers, body, SDP).await?;
-    let session = open_session(&app, client, stream, &headers, &offer).await?;
+    let Query(query) = query.map_err(|_| HttpError::BadQuery)?;
+    let sdp = body::text(&headers, body, SDP).await?;
+    let offer = ViewerOffer {
+        sdp: &sdp,
+        user_agent: user_agent(&headers),
+        waits: query.wait.as_deref() == Some("1"),
+    };
+    let session = open_session(&app, client, stream, offer).await?;
     let location = format!("/session/{}", session.secret);
     Ok(created(&app, session.answer, &location, &session.etag))
 }

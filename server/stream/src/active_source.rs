@@ -7,6 +7,9 @@ use media::control::Control;
 use media::error::MediaError;
 use media::release_free_memory;
 use media::track::TrackId;
+use timeline::index::Pace;
+use timeline::log::Log;
+use timeline::retention::Retention;
 
 use super::appender::Appender;
 use super::shared_log::SharedLog;
@@ -85,6 +88,12 @@ impl ActiveSource {
             held: false,
             thread: None,
         }
+    }
+
+    /// A log for viewers that wait for a publisher.
+    pub(super) fn awaited(retention: Retention) -> Self {
+        let log = SharedLog::new(Log::new(Pace::Edge, retention));
+        Self::published(Arc::new(log), Arc::default())
     }
 
     /// True: it fills its log.

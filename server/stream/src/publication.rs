@@ -6,17 +6,14 @@ use std::time::Instant;
 use media::control::Control;
 use media::track::{OfferedTrack, Offering, TrackId};
 use shared::api::Codec;
-use timeline::index::Pace;
-use timeline::log::Log;
 use timeline::retention::Retention;
 
 use super::active_source::ActiveSource;
 use super::appender::Appender;
-use super::lock;
 use super::published_state::PublishedState;
 use super::registry::Registry;
-use super::shared_log::SharedLog;
 use super::stream::{Stream, StreamOrigin};
+use super::{StreamError, lock};
 
 /// A publisher's end of a stream.
 #[derive(Debug)]
@@ -68,25 +65,35 @@ const AUDIO_BIT_RATE: u64 = 64_000;
 pub struct NameTaken;
 
 impl Stream {
-    /// Begins to be published: what its publisher appends is in a log of its own. `None`: it is played, or published already.
-    fn begin_publication(self: &Arc<Self>, offering: Offering, log: Log) -> Option<Publication> {
-        let state = self.published_state()?;
-        let mut status = lock(&self.status);
-        if status.removed || status.source.is_some() {
-            return None;
-        }
+    /// Begins to be published: what its publisher appends is in the log that its viewers wait for, or in a log of its own. `None`: it is played, or published
+    /// already.
+    fn begin_publication(
+        self: &Arc<Self>,
+        offering: Offering,
+        retention: Retention,
+    ) -> Option<Publication> {
+        self.published_state()?;
+        let mut publication = {
+            let mut status = lock(&self.status);
+            if status.removed || status.source.is_some() {
+                return None;
+            }
+            let source = status.awaited.take();
+            let source = source.unwrap_or_else(|| ActiveSource::awaited(retention));
+            let log = Arc::clone(&source.log);
+            let requests = Arc::clone(&source.control);
+            status.corrected = Some(Arc::default());
+            status.source = Some(source);
+            Publication {
+                stream: Arc::clone(self),
+                appender: Appender::new(log, Arc::downgrade(self)),
+                requests,
+            }
+        };
         if !offering.tracks.is_empty() {
-            state.begin();
+            publication.appender.set_offering(offering);
         }
-        let (log, requests) = (Arc::new(SharedLog::new(log)), Arc::<Control>::default());
-        let source = ActiveSource::published(Arc::clone(&log), Arc::clone(&requests));
-        status.corrected = Some(Arc::new(offering));
-        status.source = Some(source);
-        Some(Publication {
-            stream: Arc::clone(self),
-            appender: Appender::new(log, Arc::downgrade(self)),
-            requests,
-        })
+        Some(publication)
     }
 
     /// The end for another publisher of a published stream, once the one before is gone: what it appends follows in the same log, and viewers go on with it.
@@ -102,6 +109,17 @@ impl Stream {
         })
     }
 
+    /// What a viewer may be sent. `waits`: also while nobody publishes; then it is all that a publisher can send.
+    pub async fn offering_to(&self, waits: bool) -> Result<Arc<Offering>, StreamError> {
+        match self.offering().await {
+            Err(StreamError::NotBegun | StreamError::Ended) if waits => {
+                let (tracks, nothing) = (tracks().collect(), Offering::default());
+                Ok(Arc::new(Offering { tracks, ..nothing }))
+            }
+            offering => offering,
+        }
+    }
+
     /// The tracks that publishers may replace those of the offering by. None: what is played stays.
     pub fn replacements(&self) -> Vec<OfferedTrack> {
         match self.input() {
@@ -110,21 +128,32 @@ impl Stream {
         }
     }
 
-    /// Ends what is published, for its viewers as well. False: nothing is.
+    /// Ends what is published, for its viewers as well; but those who have waited for a publisher that has sent nothing wait for the next one. False: nothing
+    /// is.
     async fn end_publication(&self) -> bool {
         let source = {
             let mut status = lock(&self.status);
             let Some(source) = status.source.take() else {
                 return false;
             };
-            status.corrected = None;
+            let offering = status.corrected.take();
+            let has_begun = offering.is_some_and(|offering| !offering.tracks.is_empty());
             if let Some(state) = self.published_state() {
                 state.end();
             }
-            source
+            if !has_begun && status.viewers > 0 {
+                source.control.stop();
+                let log = Arc::clone(&source.log);
+                status.awaited = Some(ActiveSource::published(log, Arc::default()));
+                None
+            } else {
+                Some(source)
+            }
         };
         tracing::info!(stream = self.name, "unpublished");
-        source.stop().await;
+        if let Some(source) = source {
+            source.stop().await;
+        }
         true
     }
 
@@ -169,8 +198,7 @@ impl Registry {
         offering: Offering,
         retention: Retention,
     ) -> Result<Publication, NameTaken> {
-        let log = Log::new(Pace::Edge, retention);
-        let begin = |stream: &Arc<Stream>| stream.begin_publication(offering, log);
+        let begin = |stream: &Arc<Stream>| stream.begin_publication(offering, retention);
         let publication = self.with_published(name, begin).ok_or(NameTaken)?;
         tracing::info!(stream = name, "published");
         Ok(publication)

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use media::source::Input;
 use media::track::{OfferedTrack, Offering, TrackId};
 use shared::api::Codec;
+use timeline::retention::Retention;
 use tokio::sync::Semaphore;
 
 use super::active_source::{ActiveSource, Start};
@@ -49,6 +50,8 @@ pub(super) enum StreamOrigin {
 #[derive(Debug, Default)]
 pub(super) struct Status {
     pub(super) source: Option<ActiveSource>,
+    /// Of a published stream without a publisher: what its viewers wait for.
+    pub(super) awaited: Option<ActiveSource>,
     /// The offering as corrected by a running source; used for later runs as well.
     pub(super) corrected: Option<Arc<Offering>>,
     pub(super) failure: Option<StreamError>,
@@ -163,16 +166,17 @@ impl Stream {
             track: track.clone(),
             codecs: Vec::new(),
         });
-        self.subscribe_to(&wanted.collect::<Vec<_>>())
+        self.subscribe_to(&wanted.collect::<Vec<_>>(), false)
     }
 
-    /// As [`Stream::subscribe`]. A track that is not offered any more may be replaced by another one.
+    /// As [`Stream::subscribe`]. A track that is not offered any more may be replaced by another one. `waits`: also while nobody publishes the stream.
     ///
     /// # Errors
     /// One of the tracks is not offered any more, nor is one that may replace it; or the source cannot run.
     pub fn subscribe_to(
         self: &Arc<Self>,
         wanted: &[WantedTrack],
+        waits: bool,
     ) -> Result<Subscription, StreamError> {
         let tracks = self.offered_now(wanted)?;
         let codecs = wanted.iter().map(|wanted| wanted.codecs.clone());
@@ -187,10 +191,15 @@ impl Stream {
         {
             status.source = None;
         }
+        let is_awaited = status.source.is_none() && self.input().is_none();
         let mut source = match (status.source.take(), &self.origin) {
             (Some(source), _) => source,
             (None, StreamOrigin::Played { source, .. }) => {
                 ActiveSource::start(self, source, Start::AtOnce)?
+            }
+            (None, StreamOrigin::Published(_)) if waits => {
+                let awaited = status.awaited.take();
+                awaited.unwrap_or_else(|| ActiveSource::awaited(Retention::default()))
             }
             (None, StreamOrigin::Published(state)) => {
                 return Err(state.error().unwrap_or(StreamError::Removed));
@@ -206,7 +215,10 @@ impl Stream {
         status.idle_since = None;
         status.failure = None;
         let log = Arc::clone(&source.log);
-        status.source = Some(source);
+        match is_awaited {
+            true => status.awaited = Some(source),
+            false => status.source = Some(source),
+        }
         Ok(Subscription {
             stream: Arc::clone(self),
             log,
@@ -290,17 +302,20 @@ impl Stream {
         true
     }
 
-    /// Notes that it is not in the registry any more. It has no source.
+    /// Notes that it is not in the registry any more. It has no source, and those who wait for one end.
     pub(super) fn remove(&self) {
-        lock(&self.status).removed = true;
+        let mut status = lock(&self.status);
+        status.removed = true;
+        if let Some(awaited) = status.awaited.take() {
+            awaited.log.finish();
+        }
     }
 
     /// Stops the stream permanently. Its viewers get [`Step::Closed`](timeline::playhead::Step::Closed).
     pub async fn close(&self) {
         let source = {
-            let mut status = lock(&self.status);
-            status.removed = true;
-            status.source.take()
+            self.remove();
+            lock(&self.status).source.take()
         };
         if let Some(source) = source {
             source.stop().await;

@@ -1,10 +1,11 @@
-//! A publisher that returns with another codec and another size; viewers in browsers stay.
+//! A publisher that returns with another codec and another size, and viewers that come before it, in browsers.
 
 use shared::api::Codec;
 use testkit::TestServer;
 use testkit::browser::TestBrowser;
 use testkit::film::{Film, FilmRecipe, RATE};
 use testkit::live::{LiveSource, LiveTrack};
+use testkit::site::Site;
 
 use crate::live::{KEEP_SESSIONS, NOTE_PICTURES, STREAM, pictures, server, watch};
 
@@ -92,4 +93,59 @@ async fn firefox_stays_when_the_publisher_returns_with_another_codec_and_size() 
         (Codec::Vp8, (480, 270)),
     ];
     stays(&TestBrowser::firefox().await, &turns).await;
+}
+
+/// A page of another origin, which only knows `fetch`: it waits, and then shows the first keyframe. `window.pictures` as for the watch page.
+const WAIT: &str = "
+    document.body.append(Object.assign(document.createElement('video'), { muted: true, autoplay: true }));
+    window.peer = new RTCPeerConnection();
+    const media = new MediaStream();
+    peer.ontrack = ({ track }) => { media.addTrack(track); document.querySelector('video').srcObject = media; };
+    for (const kind of ['video', 'audio']) peer.addTransceiver(kind, { direction: 'recvonly' });
+    await peer.setLocalDescription();
+    const headers = { 'Content-Type': 'application/sdp' };
+    const answer = await fetch('SERVER/whep/camera?wait=1', { method: 'POST', headers, body: peer.localDescription.sdp });
+    if (answer.status != 201) throw new Error(await answer.text());
+    await peer.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
+";
+
+async fn waits(browser: &TestBrowser, codec: Codec) {
+    let film = films(&[(codec, (320, 180))]).remove(0);
+    let key = "camera=2f1d6c9ab3e047d58e6a0b1c2d3e4f50";
+    let server = TestServer::with(&["test:", "--publish", key]).await;
+    let site = Site::page("<!doctype html><title>viewer</title><body>".to_owned()).await;
+    browser.open(&site.url("/")).await;
+    browser.run(NOTE_PICTURES).await;
+    let script = WAIT.replace("SERVER", server.url("").trim_end_matches('/'));
+    browser.run(&script).await;
+    browser
+        .until("it is connected", "peer.connectionState == 'connected'")
+        .await;
+    let tracks = [film, Film::tone(10)].map(LiveTrack::new);
+    let clock = "return (performance.timeOrigin + performance.now()) / 1000";
+    let before = browser.run(clock).await.as_f64().expect("seconds");
+    let live = LiveSource::publish_in_turn(&server.registry, "camera", tracks.into());
+    shows(browser, 320, 0).await;
+    let first = browser
+        .run("return performance.timeOrigin / 1000 + pictures[0][0]")
+        .await;
+    let taken = first.as_f64().expect("seconds") - before;
+    println!(
+        "{codec:?}: the first picture {taken:.3} s after the publisher came, the call to the browser included"
+    );
+    assert!(taken < 2.0, "{taken}");
+    drop(live);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chromium_and_firefox_wait_for_a_publisher_and_show_its_first_keyframe() {
+    let chromium = TestBrowser::chromium().await;
+    for codec in [Codec::Vp8, Codec::H264] {
+        waits(&chromium, codec).await;
+    }
+    let firefox = chromium.and_firefox().await;
+    for codec in [Codec::Vp8, Codec::Vp9] {
+        waits(&firefox, codec).await;
+    }
 }

@@ -10,7 +10,7 @@ use super::{LIMIT, Picture, STREAM, decode, has, serve, watch};
 use crate::clients::str0m_viewer::Str0mViewer;
 use crate::clients::transport::Transport;
 
-fn films(codec: Codec, size: (u32, u32)) -> [Film; 2] {
+pub(super) fn films(codec: Codec, size: (u32, u32)) -> [Film; 2] {
     let film = FilmRecipe {
         codec,
         size,

@@ -14,6 +14,7 @@ mod running;
 mod states;
 mod str0m_publisher;
 mod terminal;
+mod viewers_first;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

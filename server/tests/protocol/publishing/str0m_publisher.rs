@@ -1,8 +1,8 @@
 //! A publisher by str0m: sends films at their rate, again and again.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use shared::api::Codec;
@@ -20,6 +20,7 @@ use crate::clients::transport::{Transport, ViewerSocket};
 pub(super) struct Str0mPublisher {
     session: String,
     keyframe_requests: Arc<AtomicU64>,
+    began: Arc<OnceLock<Instant>>,
     task: JoinHandle<()>,
 }
 
@@ -111,17 +112,19 @@ impl Str0mPublisher {
         let taken = rtc.sdp_api().accept_answer(pending, answer);
         taken.expect("the answer fits the offer");
         let keyframe_requests = Arc::<AtomicU64>::default();
+        let began = Arc::<OnceLock<Instant>>::default();
         let tracks = mids.into_iter().zip(films);
         let publishing = Publishing {
             rtc,
             socket,
             tracks: tracks.map(|(mid, film)| Track::new(mid, film)).collect(),
-            began: None,
+            began: Arc::clone(&began),
             keyframe_requests: Arc::clone(&keyframe_requests),
         };
         Some(Self {
             session,
             keyframe_requests,
+            began,
             task: tokio::spawn(publishing.run()),
         })
     }
@@ -129,6 +132,11 @@ impl Str0mPublisher {
     /// The path of its session.
     pub(super) fn session(&self) -> &str {
         &self.session
+    }
+
+    /// When it was connected, and sent its first keyframe.
+    pub(super) fn began(&self) -> Option<Instant> {
+        self.began.get().copied()
     }
 
     pub(super) fn keyframe_requests(&self) -> u64 {
@@ -147,7 +155,7 @@ struct Publishing {
     socket: ViewerSocket,
     tracks: Vec<Track>,
     /// When it was connected.
-    began: Option<Instant>,
+    began: Arc<OnceLock<Instant>>,
     keyframe_requests: Arc<AtomicU64>,
 }
 
@@ -179,14 +187,14 @@ impl Publishing {
         while self.rtc.is_alive() {
             self.send_due();
             let mut deadline = self.answer().await;
-            if let Some(began) = self.began {
+            if let Some(began) = self.began.get() {
                 let next = self
                     .tracks
                     .iter()
                     .map(Track::time)
                     .min()
                     .unwrap_or_default();
-                deadline = deadline.min(began + Duration::from_micros(next));
+                deadline = deadline.min(*began + Duration::from_micros(next));
             }
             let input = tokio::select! {
                 received = self.socket.receive() => {
@@ -200,7 +208,7 @@ impl Publishing {
     }
 
     fn send_due(&mut self) {
-        let (now, Some(began)) = (Instant::now(), self.began) else {
+        let (now, Some(&began)) = (Instant::now(), self.began.get()) else {
             return;
         };
         for track in &mut self.tracks {
@@ -230,7 +238,9 @@ impl Publishing {
                     // A closed connection shows at the next read.
                     let _ = sent.await;
                 }
-                Output::Event(Event::Connected) => self.began = Some(Instant::now()),
+                Output::Event(Event::Connected) => {
+                    self.began.get_or_init(Instant::now);
+                }
                 Output::Event(Event::KeyframeRequest(_)) => {
                     self.keyframe_requests.fetch_add(1, Ordering::Relaxed);
                 }

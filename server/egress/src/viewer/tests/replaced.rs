@@ -48,7 +48,7 @@ impl World {
             track: publication::track(codec),
             codecs: codecs.to_vec(),
         });
-        self.publication.stream.subscribe_to(&wanted)
+        self.publication.stream.subscribe_to(&wanted, true)
     }
 
     fn watch(&self, codecs: &[Codec]) -> (Polled, Peer) {
