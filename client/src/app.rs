@@ -5,7 +5,9 @@ use leptos::prelude::*;
 
 use crate::components::load_status::bad_server_notice;
 use crate::components::nav_bar::NavBar;
+use crate::components::reactive::reactive_text;
 use crate::hooks::app::App;
+use crate::hooks::navigation::use_navigation;
 use crate::hooks::streams;
 use crate::pages::canvas::Canvas;
 use crate::pages::connection_test::ConnectionTestPage;
@@ -29,6 +31,7 @@ pub fn mount() {
 
 #[component]
 fn Root() -> impl IntoView {
+    let announced = use_navigation();
     let app = App::start();
     provide_context(app);
     streams::start(app);
@@ -43,6 +46,7 @@ fn Root() -> impl IntoView {
     view! {
         <a class="skip" href="#main" on:click=skip>{app.language.localized(|text| text.skip_to_content)}</a>
         <NavBar />
+        <p class="visually-hidden" aria-live="polite" id="announced">{reactive_text(move || announced.get())}</p>
         {bad_server_notice(app)}
         {move || match route.get() {
             Route::Gallery => view! { <Gallery /> }.into_any(),

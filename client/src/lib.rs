@@ -25,6 +25,7 @@
 //! | `#statistics [data-figure]`, `#copy-statistics`, `#show-keys`, `#close-statistics` | over the player: `bitrate`, `fps`, `round-trip`, `jitter`, `loss`, `freezes`, `codec`, `resolution`, `pair`, `jitter-buffer`, `retransmitted`, `packets-lost` |
 //! | `#streams [data-stream=NAME][data-state]` | cards: `probing`, `idle`, `running`, `failed` |
 //! | `#streams .broken [data-stream=NAME]`, `#search`, `#copy-command` | streams that cannot be played; the search; the command of an empty gallery |
+//! | `#announced` | the title of the page after a navigation, for screen readers |
 //! | `[data-state]` of `.state` | `loading`, `empty`, `error`, `no-server`, `not-found`; of `.notice` `lost`, `bad-server` |
 //! | `#keys` | the dialog with the keys |
 //! | `#canvas-player[data-state]`, `#stop`, `#canvas`, `#grey`, `#invert`, `#edges`, `#mirror`, `#histogram`, `#save-image`, `#render-cost` | the canvas page |

@@ -9,6 +9,7 @@
 //! | [`event_stream`] | the events in the bytes of `GET /api/events` |
 //! | [`claims`] | which pages of a browser read events, and which poll |
 //! | [`gallery`] | the order of the gallery |
+//! | [`visits`] | where a person was on the pages that were left |
 //! | [`remote`] | what is shown of a response that is polled |
 //! | [`wake`] | whether the machine has slept |
 //! | [`wanted`] | which media an offer asks for |
@@ -55,5 +56,6 @@ pub mod stall;
 pub mod stats;
 pub mod taps;
 pub mod transfers;
+pub mod visits;
 pub mod wake;
 pub mod wanted;

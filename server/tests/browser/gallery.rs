@@ -1,4 +1,4 @@
-//! The gallery: its order, its groups, the search; the bar.
+//! The gallery: its order, its groups, the search, and the way back to it.
 
 use std::fs;
 
@@ -15,6 +15,8 @@ use crate::{
 };
 
 const LONG: &str = "A name that somebody gave to a recording of a meeting about names which is longer than any card of any gallery is wide";
+const TAB: &str = "\u{E004}";
+const ENTER: &str = "\u{E007}";
 
 /// Names of the cards, in their order.
 const NAMES: &str =
@@ -137,6 +139,42 @@ async fn a_search_leaves_what_it_finds_and_is_ended_by_escape() {
         .run("return document.querySelector('#search')")
         .await;
     assert!(searches.is_null());
+}
+
+async fn way_back_is_kept(browser: &TestBrowser) {
+    let (server, _folder) = many().await;
+    opened(browser, &server).await;
+    let far = "document.querySelector('[data-stream=\"lecture 10\"]')";
+    browser
+        .run(&format!("{far}.scrollIntoView(); {far}.focus()"))
+        .await;
+    let scrolled = browser.run("return scrollY").await;
+    assert!(scrolled.as_f64().expect("a number") > 100.0, "{scrolled}");
+    browser.press(ENTER).await;
+    let arrived = "document.activeElement.matches('main h1') && document.activeElement.innerText === 'lecture 10' \
+        && scrollY === 0 && document.querySelector('#announced').innerText.startsWith('lecture 10')";
+    browser.until("the heading has the focus", arrived).await;
+    browser.run("history.back()").await;
+    let back = format!("scrollY === {scrolled} && document.activeElement === {far}");
+    browser.until("the gallery is as it was", &back).await;
+    browser.run("history.forward()").await;
+    browser.until("the page is there again", arrived).await;
+    // The next control after the heading is in the page, not in the bar.
+    browser.press(TAB).await;
+    let inside = "document.activeElement.closest('main')";
+    browser.until("Tab goes on from the heading", inside).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn back_leads_to_the_place_in_the_gallery_and_a_page_begins_at_its_heading() {
+    let browser = TestBrowser::shared_chromium().await;
+    way_back_is_kept(&browser).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn back_leads_to_the_place_in_the_gallery_in_firefox_too() {
+    let browser = TestBrowser::shared_firefox().await;
+    way_back_is_kept(&browser).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
