@@ -6,6 +6,8 @@ use egress::EndReason;
 use transport::EndReason as TransportEnd;
 use transport::dtls::DtlsError;
 
+use super::published_tracks::Unplayable;
+
 /// The one reason for which a session ended. The text is for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -19,8 +21,7 @@ pub(crate) enum End {
     Left,
     Silent,
     SourceFailed(String),
-    /// A publisher's video cannot be passed on.
-    UncommonProfile,
+    Unplayable(Unplayable),
     StreamOver,
     TrackGone,
     ShardFailed,
@@ -67,7 +68,10 @@ impl fmt::Display for End {
             Self::SourceFailed(error) => {
                 return write!(formatter, "the stream could not be started: {error}");
             }
-            Self::UncommonProfile => {
+            Self::Unplayable(Unplayable::Size) => {
+                "its pictures have more than 8192 pixels in a direction, which no browser decodes; send smaller ones"
+            }
+            Self::Unplayable(Unplayable::Profile) => {
                 "its video has a profile that not every browser decodes; send H.264 as Constrained Baseline, Main or High up to level 5.2 (8 bits, 4:2:0), VP8, VP9 of profile 0, or AV1 Main"
             }
             Self::StreamOver => "the stream ended",

@@ -106,8 +106,8 @@ impl Intake {
 
     /// Why nothing more is received.
     pub(super) fn end(&self) -> Option<End> {
-        if self.media.has_uncommon_profile() {
-            return Some(End::UncommonProfile);
+        if let Some(unplayable) = self.media.unplayable() {
+            return Some(End::Unplayable(unplayable));
         }
         self.media.is_closed().then_some(End::StreamOver)
     }

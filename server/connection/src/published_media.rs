@@ -4,7 +4,7 @@ use ingest::connection_receiver::LineUnit;
 use media::time::MediaTime;
 use stream::publication::Publication;
 
-use super::published_tracks::PublishedTracks;
+use super::published_tracks::{PublishedTracks, Unplayable};
 
 /// Appends what one publisher sends, in a run of its own. The stream offers what comes.
 #[derive(Debug)]
@@ -48,9 +48,9 @@ impl PublishedMedia {
         lines.filter_map(|track| self.tracks.line(track)).collect()
     }
 
-    /// The publisher sends what cannot be passed on.
-    pub(super) fn has_uncommon_profile(&self) -> bool {
-        self.tracks.has_uncommon_profile()
+    /// Why nothing is passed on any more.
+    pub(super) fn unplayable(&self) -> Option<Unplayable> {
+        self.tracks.unplayable()
     }
 
     /// The stream was unpublished, as [`Self::take_keyframe_requests`] has noticed.

@@ -27,8 +27,16 @@ pub(super) struct PublishedTracks {
     tracks: Vec<PublishedTrack>,
     /// The offering that was published is not that of the tracks any more.
     has_changed: bool,
-    /// A keyframe had a profile that not every browser decodes.
-    has_uncommon_profile: bool,
+    unplayable: Option<Unplayable>,
+}
+
+/// Why a publisher's video cannot be passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unplayable {
+    /// Not every browser decodes it.
+    Profile,
+    /// Its pictures are larger than [`MAX_SIDE`].
+    Size,
 }
 
 #[derive(Debug)]
@@ -51,6 +59,8 @@ pub(super) struct Published {
 
 /// The first m-lines are not offered before the others have begun, or this has passed: a viewer would get sound alone, and keep that.
 const MAX_WAIT: Duration = Duration::from_secs(1);
+/// Of a picture, in pixels: decoders of 8K take no more.
+pub(super) const MAX_SIDE: u32 = 8192;
 
 impl PublishedTracks {
     pub(super) fn new(lines: usize) -> Self {
@@ -59,13 +69,13 @@ impl PublishedTracks {
             start: None,
             tracks: Vec::new(),
             has_changed: false,
-            has_uncommon_profile: false,
+            unplayable: None,
         }
     }
 
-    /// The publisher sends what cannot be passed on.
-    pub(super) fn has_uncommon_profile(&self) -> bool {
-        self.has_uncommon_profile
+    /// Why nothing is passed on any more.
+    pub(super) fn unplayable(&self) -> Option<Unplayable> {
+        self.unplayable
     }
 
     /// The m-line of a track.
@@ -75,13 +85,15 @@ impl PublishedTracks {
         Some(track.line)
     }
 
-    /// `None`: there is no keyframe yet to decode it from, or its profile is uncommon.
+    /// `None`: there is no keyframe yet to decode it from, or it cannot be passed on.
     pub(super) fn publish(&mut self, received: LineUnit) -> Option<Published> {
         let LineUnit {
             line, time, unit, ..
         } = received;
-        self.has_uncommon_profile |= unit.keyframe && !is_common(&unit);
-        if self.has_uncommon_profile {
+        if unit.keyframe {
+            self.unplayable = self.unplayable.or_else(|| unplayable(&unit));
+        }
+        if self.unplayable.is_some() {
             return None;
         }
         let is_same =
@@ -148,6 +160,14 @@ impl PublishedTracks {
         let audio = offering.of(TrackKind::Audio).next().map(audio_track);
         (offering.video, offering.audio) = (video, audio);
         Some(offering)
+    }
+}
+
+fn unplayable(keyframe: &ReceivedUnit) -> Option<Unplayable> {
+    let is_large = |(width, height): (u32, u32)| width.max(height) > MAX_SIDE;
+    match size(keyframe).is_some_and(is_large) {
+        true => Some(Unplayable::Size),
+        false => (!is_common(keyframe)).then_some(Unplayable::Profile),
     }
 }
 

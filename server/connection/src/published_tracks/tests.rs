@@ -67,7 +67,7 @@ impl Publisher {
                 sps,
             },
         });
-        assert_eq!(published.is_none(), publisher.tracks.has_uncommon_profile());
+        assert_eq!(published.is_none(), publisher.tracks.unplayable().is_some());
         published.is_some()
     }
 
@@ -170,7 +170,7 @@ fn decode_times_rise_and_no_picture_is_presented_before_it_is_decoded() {
 }
 
 #[test]
-fn only_profiles_that_every_browser_decodes_are_published() {
+fn only_profiles_and_sizes_that_browsers_decode_are_published() {
     let sps = |profile, level, chroma, bits, has_baseline_tools| {
         Some(SpsInfo {
             profile,
@@ -184,7 +184,11 @@ fn only_profiles_that_every_browser_decodes_are_published() {
             has_baseline_tools,
         })
     };
+    let high = |width| sps(100, 52, 1, 8, false).map(|sps| SpsInfo { width, ..sps });
     for (is_common, sps) in [
+        (true, high(8192)),
+        (false, high(8193)),
+        (false, high(16_384)),
         (true, sps(66, 31, 1, 8, false)),
         (true, sps(77, 52, 1, 8, false)),
         (true, sps(100, 31, 1, 8, false)),

@@ -21,7 +21,7 @@ use super::{LIMIT, SCRIPT, STREAM, film};
 use crate::clients::aiortc::PYTHON;
 use crate::connecting::clients::{SYSTEM_PYTHON, TOOLS, has_node_clients, has_webrtcbin};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/publishing");
+pub(super) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/publishing");
 /// The body of an async function, which has `options`.
 const IN_PAGE: &str = include_str!("publish.js");
 
@@ -205,13 +205,13 @@ pub(super) async fn restart(encoder: Encoder, server: &TestServer, front: &Front
 
 /// What is sent, as files.
 pub(super) struct Films {
-    video: PathBuf,
-    audio: PathBuf,
+    pub(super) video: PathBuf,
+    pub(super) audio: PathBuf,
     _folder: TempDir,
 }
 
 impl Films {
-    fn of(recipe: FilmRecipe) -> Self {
+    pub(super) fn of(recipe: FilmRecipe) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let write = |name: &str, film: &Film| {
             let path = folder.path().join(name);

@@ -7,6 +7,7 @@ mod encoder;
 mod encoders;
 mod ffmpeg;
 mod front;
+mod misbehaving;
 mod path;
 mod returning;
 mod route;
@@ -64,11 +65,15 @@ fn is_published(server: &TestServer) -> bool {
 
 /// A viewer that keeps what it receives.
 async fn watch(server: &TestServer) -> Str0mViewer {
+    watch_stream(server, STREAM).await
+}
+
+async fn watch_stream(server: &TestServer, stream: &str) -> Str0mViewer {
     let by = Joining {
         recorded: true,
         ..Joining::by(Transport::Udp)
     };
-    Str0mViewer::join_by(server, STREAM, by).await
+    Str0mViewer::join_by(server, stream, by).await
 }
 
 /// Waits until the viewer has received so many pictures, and as long a sound.
