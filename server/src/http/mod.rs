@@ -16,6 +16,7 @@
 //! | [`client_counting`] | the address by which the client of a request is counted |
 //! | `body` | request bodies, limited in size and time |
 //! | `unread_body` | what remains of a body when the answer is ready before it was read |
+//! | `browser_policy` | what browsers may do with answers |
 //! | `cors` | cross-origin requests |
 //! | `content_coding` | which content coding a request gets |
 //! | `compression` | compression of what the API answers |
@@ -30,6 +31,7 @@
 
 mod activity;
 mod body;
+mod browser_policy;
 pub mod client_counting;
 mod compression;
 mod connection;

@@ -14,7 +14,8 @@ use super::ice::{self, Ice};
 use super::page::{self, Builds};
 use super::trust::{self, Https};
 use super::{
-    compression, cors, error, metrics, offer, session, streams, unread_body, whep, whip, ws,
+    browser_policy, compression, cors, error, metrics, offer, session, streams, unread_body, whep,
+    whip, ws,
 };
 use crate::publishing::Publishing;
 use connection::Viewers;
@@ -75,6 +76,7 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(page::page)
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(from_fn_with_state(app.clone(), cors::allow))
+        .layer(from_fn(browser_policy::restrict))
         .layer(from_fn(unread_body::discard))
         .with_state(app)
 }

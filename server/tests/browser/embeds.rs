@@ -133,3 +133,12 @@ async fn the_player_in_a_frame_plays_without_a_stream_and_leads_on_from_one_that
     );
     browser.until("there is a way on", &leads).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_site_cannot_frame_the_rooms() {
+    let browser = TestBrowser::shared_chromium().await;
+    let server = server().await;
+    let _site = open_small(&browser, &server.url("/#/room/board")).await;
+    let refused = "location.href.startsWith('chrome-error:')";
+    browser.until("the frame is refused", refused).await;
+}

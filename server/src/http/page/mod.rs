@@ -24,6 +24,7 @@ use axum::response::{Html, IntoResponse, Response};
 use self::build::{BuildError, BuildFile, CONFIG, INDEX};
 pub use self::builds::Builds;
 use self::range::Wanted;
+use super::browser_policy;
 use super::content_coding::choose;
 use super::error::{HttpError, no_such_route};
 use super::router::App;
@@ -62,10 +63,10 @@ pub(super) async fn page(
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-cache"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    if name == INDEX {
+        let policy = browser_policy::of_page(uri.query());
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     Ok(response)
 }
 

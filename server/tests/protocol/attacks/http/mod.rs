@@ -3,6 +3,7 @@
 mod connections;
 mod fragments;
 mod heads;
+mod policies;
 mod slow_readers;
 
 use std::net::SocketAddr;
