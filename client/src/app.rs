@@ -13,6 +13,7 @@ use crate::pages::canvas::Canvas;
 use crate::pages::connection_test::ConnectionTestPage;
 use crate::pages::embed::Embed;
 use crate::pages::gallery::Gallery;
+use crate::pages::go::go_page;
 use crate::pages::not_found::NotFound;
 use crate::pages::room::Room;
 use crate::pages::rooms::Rooms;
@@ -53,6 +54,7 @@ fn Root() -> impl IntoView {
             Route::Watch(name) => view! { <Watch name /> }.into_any(),
             Route::Canvas(name) => view! { <Canvas name /> }.into_any(),
             Route::Embed(name) => view! { <Embed name /> }.into_any(),
+            Route::Go(name) => go_page(app, name),
             Route::Rooms => view! { <Rooms /> }.into_any(),
             Route::Room(name) => view! { <Room name /> }.into_any(),
             Route::ConnectionTest => view! { <ConnectionTestPage /> }.into_any(),

@@ -8,9 +8,11 @@ use std::future::ready;
 use std::rc::Rc;
 
 use client::rtc::listener::Listener;
-use client::rtc::media_receiver::{MediaReceiver, MediaReceiverEvent};
+use client::rtc::media_connection::MediaEvent;
+use client::rtc::media_receiver::MediaReceiver;
+use client::rtc::media_session::MediaSessionError;
 use client::rtc::timer::{Timer, sleep};
-use client::rtc::whep::{WhepError, WhepSession};
+use client::rtc::whep::WhepSession;
 use client::state::wanted::BOTH;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -53,20 +55,20 @@ fn memory_pages() -> u32 {
         .byte_length()
 }
 
-async fn open(events: &Rc<RefCell<Vec<MediaReceiverEvent>>>) -> Result<WhepSession, WhepError> {
+async fn open(events: &Rc<RefCell<Vec<MediaEvent>>>) -> Result<WhepSession, MediaSessionError> {
     let received = Rc::clone(events);
-    let resolve = |location: &str| format!("http://weir.test{location}");
+    let resolve = Box::new(|location: &str| format!("http://weir.test{location}"));
     WhepSession::open(
         "http://weir.test/whep/stream",
         BOTH,
         resolve,
-        ready(Vec::new()),
+        Box::pin(ready(Vec::new())),
         move |event| received.borrow_mut().push(event),
     )
     .await
 }
 
-async fn wait_for(events: &Rc<RefCell<Vec<MediaReceiverEvent>>>, wanted: &MediaReceiverEvent) {
+async fn wait_for(events: &Rc<RefCell<Vec<MediaEvent>>>, wanted: &MediaEvent) {
     for _ in 0..200 {
         if events.borrow().contains(wanted) {
             return;
@@ -170,8 +172,8 @@ async fn after_an_ice_restart_media_arrives_on_the_new_path() {
     install().await.expect("the page can be prepared");
     let events = Rc::new(RefCell::new(Vec::new()));
     let session = open(&events).await.expect("the server in the page answers");
-    wait_for(&events, &MediaReceiverEvent::Connected).await;
-    assert!(events.borrow().contains(&MediaReceiverEvent::Track));
+    wait_for(&events, &MediaEvent::Connected).await;
+    assert!(events.borrow().contains(&MediaEvent::Track));
     assert_eq!(session.stream().get_tracks().length(), 1);
     let before = selected_pair(&session).await.expect("a pair is selected");
 
@@ -202,9 +204,9 @@ async fn after_an_ice_restart_media_arrives_on_the_new_path() {
         after.bytes_received
     );
     for event in [
-        MediaReceiverEvent::Failed,
-        MediaReceiverEvent::Disconnected,
-        MediaReceiverEvent::RemoteClosed,
+        MediaEvent::Failed,
+        MediaEvent::Disconnected,
+        MediaEvent::RemoteClosed,
     ] {
         assert!(!events.borrow().contains(&event), "{:?}", events.borrow());
     }

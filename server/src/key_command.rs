@@ -105,12 +105,16 @@ pub(crate) fn make(
 
 /// The key, and how encoders use it. `server`: the URL without a slash at its end.
 pub(crate) fn introduction(stream: &StreamName, key: &Key, server: &str) -> String {
-    let url = format!("{server}/whip/{}", percent_encoded(stream.as_str()));
+    let name = percent_encoded(stream.as_str());
+    let url = format!("{server}/whip/{name}");
     let key = key.reveal();
     format!(
         "The key for {stream}, which is not shown again:
 
   {key}
+
+A browser with a camera, or a screen to share, over HTTPS or on this machine:
+  {server}/#/go/{name}?key={key}
 
 OBS 30 or later, in Settings, Stream:
   Service       WHIP
@@ -228,6 +232,8 @@ mod tests {
             3,
             "{text}"
         );
-        assert_eq!(text.matches("0123456789abcdef").count(), 4, "{text}");
+        assert_eq!(text.matches("0123456789abcdef").count(), 5, "{text}");
+        let page = "https://weir.example/#/go/Camera%202?key=0123456789abcdef\n";
+        assert!(text.contains(page), "{text}");
     }
 }

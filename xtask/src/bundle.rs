@@ -15,8 +15,9 @@ use crate::{
     workspace::root,
 };
 
-/// kB on the wire, compressed with brotli, of all that the watch page loads before its first request to the API.
-const LIMIT: u64 = 340;
+/// kB on the wire, compressed with brotli, of all that the watch page loads before its first request to the API. The client is one module, so this includes
+/// the page to publish from: 34 kB, of the 45 that it may have. Other machines make up to 0.7 kB more of the same source, for which there is room.
+const LIMIT: u64 = 340 + 34;
 
 /// Only errors are printed.
 pub(crate) const QUIET: &str = "--quiet";

@@ -23,7 +23,7 @@ pub(crate) fn NavBar() -> impl IntoView {
             <a class="logo" href="#/" aria-label="Weir">{mark()} <span>"Weir"</span></a>
             <nav aria-label=language.localized(|text| text.main_menu)>
                 {link(Route::Gallery, |language| language.text().streams, |route| {
-                    matches!(route, Route::Gallery | Route::Watch(_) | Route::Canvas(_) | Route::Embed(_))
+                    matches!(route, Route::Gallery | Route::Go(_) | Route::Watch(_) | Route::Canvas(_) | Route::Embed(_))
                 })}
                 {link(Route::Rooms, |language| language.common().rooms, |route| matches!(route, Route::Rooms | Route::Room(_)))}
                 {link(Route::Settings, |language| language.text().settings, |route| matches!(route, Route::Settings))}

@@ -1,18 +1,20 @@
-//! ICE settings for rooms: the user's, or the server's, whose credentials expire.
+//! ICE servers for rooms and media: the user's, or the server's, whose credentials expire.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use shared::api::{IceConfig, IceTransportPolicy};
+use shared::api::{IceConfig, IceServer, IceTransportPolicy};
 
 use super::app::App;
 use super::derived::{effect, memo};
 use super::streams::use_streams;
 use crate::http;
+use crate::rtc::media_session::IceServers;
 use crate::rtc::mesh::{IceProvider, IceSettings};
 use crate::rtc::timer::now;
+use crate::state::server::Server;
 
 /// A response of the server is used for new connections up to this age.
 const MAX_AGE_MS: f64 = 600_000.0;
@@ -41,6 +43,24 @@ pub(crate) fn ice_provider(app: App) -> IceProvider {
                 relay_only: relay_only || relayed,
             }
         })
+    })
+}
+
+/// For a connection to the server: the user's, else those of the server, without its TURN servers unless `relays`. Empty when the server has none.
+pub(crate) fn media_servers(app: App, server: &Server, relays: bool) -> IceServers {
+    let own = app
+        .settings
+        .with_untracked(|settings| settings.ice_servers.clone());
+    let url = server.url("api/ice");
+    let request = own.is_empty().then(|| http::get_text(&url));
+    Box::pin(async move {
+        let Some(request) = request else { return own };
+        let config = request.await.ok();
+        let config: Option<IceConfig> = config.and_then(|text| serde_json::from_str(&text).ok());
+        let mut servers = config.unwrap_or_default().ice_servers;
+        let relay = |server: &IceServer| server.urls.iter().any(|url| url.starts_with("turn"));
+        servers.retain(|server| relays || !relay(server));
+        servers
     })
 }
 

@@ -4,6 +4,7 @@ use super::derived::{effect, memo};
 use leptos::prelude::*;
 
 use crate::i18n::common::Common;
+use crate::i18n::publish::PublishText;
 use crate::i18n::room::Room;
 use crate::i18n::{Lang, Text};
 use crate::state::settings::Settings;
@@ -54,6 +55,11 @@ impl Language {
     /// As [`Language::room`], untracked: for the rows of a list that is drawn again in another language.
     pub(crate) fn room_untracked(self) -> &'static Room {
         self.get_untracked().room()
+    }
+
+    /// The texts of the page to publish from.
+    pub(crate) fn publish(self) -> &'static PublishText {
+        self.get().publish()
     }
 
     /// The texts of several pages.

@@ -14,13 +14,14 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{MediaStream, PageTransitionEvent};
 
 use self::picture::PictureFollower;
-use self::queries::{ice_servers, kinds_of};
+use self::queries::kinds_of;
 use super::app::App;
+use super::ice::media_servers;
 use super::report;
 use super::wake::use_wake;
 use super::window::use_window;
 use crate::http::{self, HttpError};
-use crate::rtc::media_receiver::MediaReceiverEvent;
+use crate::rtc::media_connection::MediaEvent;
 use crate::rtc::timer::{Timer, now, now_ms};
 use crate::rtc::whep::WhepSession;
 use crate::state::frame_skips::FrameSkips;
@@ -210,24 +211,20 @@ impl Player {
             return self.send(SessionEvent::OpenFailed(OpenError::Unreachable));
         };
         let endpoint = server.url(&format!("whep/{}", encode(&self.name.get_value())));
-        let own_servers = self
-            .app
-            .settings
-            .with_untracked(|settings| settings.ice_servers.clone());
         // A relay costs the server a port per viewer, and nearly all viewers reach the media port without one.
         let no_path = Phase::Reconnecting {
             cause: RetryCause::NoPath,
         };
         let relays = self.phase.with_untracked(|phase| *phase == no_path);
-        let ice = ice_servers(own_servers, server.url("api/ice"), relays);
+        let ice = media_servers(self.app, &server, relays);
         let description = server.url(&format!("api/streams/{}", encode(&self.name.get_value())));
         spawn_local(async move {
             let kinds = kinds_of(&description).await;
-            let on_event = move |event| self.on_receiver_event(generation, event);
+            let on_event = move |event| self.on_media_event(generation, event);
             let opened = WhepSession::open(
                 &endpoint,
                 kinds,
-                |location| server.resolve(location),
+                Box::new(move |location| server.resolve(location)),
                 ice,
                 on_event,
             )
@@ -308,16 +305,16 @@ impl Player {
         });
     }
 
-    fn on_receiver_event(self, generation: u32, event: MediaReceiverEvent) {
+    fn on_media_event(self, generation: u32, event: MediaEvent) {
         if !self.is_current(generation) {
             return;
         }
         match event {
-            MediaReceiverEvent::Connected => self.send(SessionEvent::Connected),
-            MediaReceiverEvent::Disconnected => self.send(SessionEvent::Disconnected),
-            MediaReceiverEvent::Failed => self.send(SessionEvent::IceFailed),
-            MediaReceiverEvent::RemoteClosed => self.send(SessionEvent::RemoteClosed),
-            MediaReceiverEvent::Candidate(_) | MediaReceiverEvent::Track => {}
+            MediaEvent::Connected => self.send(SessionEvent::Connected),
+            MediaEvent::Disconnected => self.send(SessionEvent::Disconnected),
+            MediaEvent::Failed => self.send(SessionEvent::IceFailed),
+            MediaEvent::RemoteClosed => self.send(SessionEvent::RemoteClosed),
+            MediaEvent::Candidate(_) | MediaEvent::Track => {}
         }
     }
 

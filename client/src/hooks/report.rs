@@ -96,7 +96,7 @@ fn track(entry: &JsValue, entries: &HashMap<String, JsValue>) -> InboundStats {
 }
 
 /// `video/H264` with `profile-level-id=42e01f` becomes `H264 42e01f`.
-fn codec(entry: &JsValue) -> Option<String> {
+pub(super) fn codec(entry: &JsValue) -> Option<String> {
     let kind = text(entry, "mimeType")?;
     let name = kind.rsplit('/').next()?.to_owned();
     let parameters = text(entry, "sdpFmtpLine").unwrap_or_default();
@@ -126,14 +126,14 @@ fn pair(entry: &JsValue, entries: &HashMap<String, JsValue>) -> PairStats {
     }
 }
 
-fn number(entry: &JsValue, name: &str) -> Option<f64> {
+pub(super) fn number(entry: &JsValue, name: &str) -> Option<f64> {
     Reflect::get(entry, &name.into()).ok()?.as_f64()
 }
 
-fn text(entry: &JsValue, name: &str) -> Option<String> {
+pub(super) fn text(entry: &JsValue, name: &str) -> Option<String> {
     Reflect::get(entry, &name.into()).ok()?.as_string()
 }
 
-fn flag(entry: &JsValue, name: &str) -> bool {
+pub(super) fn flag(entry: &JsValue, name: &str) -> bool {
     Reflect::get(entry, &name.into()).is_ok_and(|value| value.is_truthy())
 }

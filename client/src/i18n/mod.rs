@@ -1,6 +1,6 @@
 //! All text that a person reads, in typed tables with one value per language: a missing translation does not compile.
 //!
-//! [`Text`] has its values in [`en`] and [`zh`]; [`room`] and [`mod@connection_test`] are tables of their own, [`common`] is of rooms and
+//! [`Text`] has its values in [`en`] and [`zh`]; [`room`], [`publish`] and [`mod@connection_test`] are tables of their own, [`common`] is of rooms and
 //! other pages. [`mod@format`] writes numbers, [`describe`] what is said about streams,
 //! [`error`] the errors of the server.
 
@@ -10,6 +10,7 @@ pub mod describe;
 pub mod en;
 pub mod error;
 pub mod format;
+pub mod publish;
 pub mod room;
 mod text;
 pub mod zh;
@@ -82,6 +83,13 @@ impl Lang {
         match self {
             Self::En => &connection_test::en::TEXT,
             Self::Zh => &connection_test::zh::TEXT,
+        }
+    }
+
+    pub fn publish(self) -> &'static publish::PublishText {
+        match self {
+            Self::En => &publish::en::TEXT,
+            Self::Zh => &publish::zh::TEXT,
         }
     }
 

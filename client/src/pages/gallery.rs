@@ -90,6 +90,7 @@ pub(crate) fn Gallery() -> impl IntoView {
                     <p class="quiet small" role="status">{summary}</p>
                 </div>
                 {search}
+                {go_live(language)}
             </div>
             {stale}
             {move || match layout.get() {
@@ -149,6 +150,11 @@ fn empty(language: Language) -> AnyView {
         </section>
     }
     .into_any()
+}
+
+fn go_live(language: Language) -> AnyView {
+    let label = reactive_text(move || language.publish().title.to_owned());
+    view! { <a class="button plain" id="go-live-link" href="#/go">{label}</a> }.into_any()
 }
 
 /// A file that cannot be played, and why.

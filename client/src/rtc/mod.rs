@@ -5,8 +5,14 @@
 //! |---|---|
 //! | [`listener`] | one event listener and its closure |
 //! | [`timer`] | one timeout or interval and its closure |
-//! | [`media_receiver`] | one `RTCPeerConnection` that receives media |
+//! | [`media_connection`] | one `RTCPeerConnection` to the server, for media in one direction |
+//! | [`media_receiver`] | the tracks that such a connection receives |
+//! | [`media_session`] | a session of WHEP or WHIP on the server |
 //! | [`whep`] | one WHEP session: a media receiver and its resource on the server |
+//! | [`whip`] | one WHIP session: the tracks that are sent, and its resource on the server |
+//! | [`capture`] | tracks of camera, microphone, screen and files |
+//! | [`audio_graph`] | the level of captured sound, and one track of several |
+//! | [`dynamic`] | objects and methods of the browser by name |
 //! | [`signaling`] | the WebSocket to the server of a room |
 //! | [`mesh`] | the connections to the other peers of a room, through `remote_peer` and `peer_connection` |
 //! | `chat_channels` | the data channels that carry the chat with one peer |
@@ -18,15 +24,20 @@
 //! | [`connection_test`] | short-lived connections that test which servers can be reached |
 //! | [`sdp`] | the few lines of SDP that are read or changed (pure) |
 
+pub mod audio_graph;
+pub mod capture;
 mod chat_channels;
 pub mod connection_test;
 pub mod data_channel;
 mod dictionary;
 pub mod download;
+pub mod dynamic;
 pub mod file_channel;
 pub mod folder;
 pub mod listener;
+pub mod media_connection;
 pub mod media_receiver;
+pub mod media_session;
 pub mod mesh;
 mod peer_connection;
 pub mod recovery;
@@ -37,3 +48,4 @@ mod store;
 pub mod timer;
 pub mod upload;
 pub mod whep;
+pub mod whip;

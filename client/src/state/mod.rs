@@ -6,6 +6,10 @@
 //! | [`server`] | which server to talk to, and why that one |
 //! | [`settings`] | the user's settings, as they are saved |
 //! | [`session`] | when a player connects, restarts ICE, waits and gives up |
+//! | [`publish`] | when a publisher asks for a camera, connects, recovers and gives up |
+//! | [`capture`] | what is captured, and how it is sent |
+//! | [`uplink`] | how the sent stream goes |
+//! | [`meter`] | the level of a microphone, and whether nothing is heard |
 //! | [`event_stream`] | the events in the bytes of `GET /api/events` |
 //! | [`claims`] | which pages of a browser read events, and which poll |
 //! | [`gallery`] | the order of the gallery |
@@ -32,6 +36,7 @@
 //! | [`room_name`] | names for new rooms |
 
 pub mod avatar;
+pub mod capture;
 pub mod claims;
 pub mod connection_test;
 pub mod decimal;
@@ -42,8 +47,10 @@ pub mod gallery;
 pub mod join;
 pub mod level;
 pub mod links;
+pub mod meter;
 pub mod people;
 pub mod picture;
+pub mod publish;
 pub mod remote;
 pub mod room;
 pub mod room_name;
@@ -56,6 +63,7 @@ pub mod stall;
 pub mod stats;
 pub mod taps;
 pub mod transfers;
+pub mod uplink;
 pub mod visits;
 pub mod wake;
 pub mod wanted;

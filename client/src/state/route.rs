@@ -11,6 +11,8 @@ pub enum Route {
     Canvas(Option<String>),
     /// Without a name: the first stream.
     Embed(Option<String>),
+    /// The page to publish from. Without a name: the person types it.
+    Go(Option<String>),
     /// The lobby, where the user chooses a room and a name.
     Rooms,
     Room(String),
@@ -26,6 +28,11 @@ impl Route {
     pub fn parse(hash: &str) -> Self {
         let path = hash.strip_prefix('#').unwrap_or(hash);
         let trimmed = path.trim_matches('/');
+        // The key of `#/go/NAME?key=` is no part of the address: the page takes it away.
+        let trimmed = match trimmed.split_once('?') {
+            Some((path, _)) if path == "go" || path.starts_with("go/") => path,
+            _ => trimmed,
+        };
         let (page, name) = trimmed.split_once('/').unwrap_or((trimmed, ""));
         // A slash in a name may be encoded or not.
         let name = (!name.is_empty()).then(|| decode(name));
@@ -35,6 +42,7 @@ impl Route {
             ("watch", None) => Self::Gallery,
             ("canvas", name) => Self::Canvas(name),
             ("embed", name) => Self::Embed(name),
+            ("go", name) => Self::Go(name),
             ("rooms" | "room", None) => Self::Rooms,
             ("room", Some(name)) => Self::Room(name),
             ("doctor", None) => Self::ConnectionTest,
@@ -71,6 +79,8 @@ impl fmt::Display for Route {
             Self::Canvas(Some(name)) => write!(f, "#/canvas/{}", encode(name)),
             Self::Embed(None) => f.write_str("#/embed"),
             Self::Embed(Some(name)) => write!(f, "#/embed/{}", encode(name)),
+            Self::Go(None) => f.write_str("#/go"),
+            Self::Go(Some(name)) => write!(f, "#/go/{}", encode(name)),
             Self::Rooms => f.write_str("#/rooms"),
             Self::Room(name) => write!(f, "#/room/{}", encode(name)),
             Self::ConnectionTest => f.write_str("#/doctor"),
@@ -152,6 +162,7 @@ mod tests {
                 Route::Watch(name.into()),
                 Route::Canvas(Some(name.into())),
                 Route::Embed(Some(name.into())),
+                Route::Go(Some(name.into())),
                 Route::Room(name.into()),
             ] {
                 assert_eq!(Route::parse(&route.to_string()), route);
@@ -164,6 +175,7 @@ mod tests {
             Route::ConnectionTest,
             Route::Canvas(None),
             Route::Embed(None),
+            Route::Go(None),
         ] {
             assert_eq!(Route::parse(&route.to_string()), route);
         }
@@ -178,6 +190,9 @@ mod tests {
         assert_eq!(Route::parse("#/room/"), Route::Rooms);
         assert_eq!(Route::parse("#/room/demo"), Route::Room("demo".into()));
         assert_eq!(Route::parse("#/watch/前门"), Route::Watch("前门".into()));
+        let camera = Route::Go(Some("front door".into()));
+        assert_eq!(Route::parse("#/go/front%20door?key=a/b"), camera);
+        assert_eq!(Route::parse("#/go?key=a/b"), Route::Go(None));
         assert_eq!(Route::parse("#/nowhere"), Route::Unknown("/nowhere".into()));
     }
 

@@ -48,6 +48,9 @@ pub struct Limits {
 /// A publisher of which nothing has come for this long is replaced by another one with its key.
 const SILENCE: Duration = Duration::from_secs(2);
 
+/// In place of a secret in `after`: whichever session has the same key.
+const ANY_SESSION: &str = "*";
+
 /// Why a request to publish is refused. The text is a sentence for users of the API.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
@@ -133,7 +136,8 @@ impl Publishing {
         })
     }
 
-    /// Answers the offer of a client that has been granted to publish. `after`: the secret of a session with the same key, which this one replaces.
+    /// Answers the offer of a client that has been granted to publish. `after`: the secret of a session with the same key, which this one replaces, or
+    /// [`ANY_SESSION`].
     pub(crate) async fn open_session(
         &self,
         grant: Grant,
@@ -313,7 +317,7 @@ impl Inner {
             Err(Unavailable::Opening) => return Err(PublishError::AlreadyLive),
             Err(Unavailable::Taken(published)) => published,
         };
-        let is_named = after == Some(published.secret.as_str());
+        let is_named = after.is_some_and(|after| after == published.secret || after == ANY_SESSION);
         let is_silent = published.silence(Instant::now()) >= SILENCE;
         if published.grant.key != grant.key || !(is_named || is_silent) {
             return Err(PublishError::AlreadyLive);

@@ -36,6 +36,12 @@ async fn places(count: u32) -> SemaphorePermit<'static> {
     permit.expect("it is never closed")
 }
 
+/// A camera, a microphone and a screen that Chromium makes up.
+const DEVICES: [&str; 2] = [
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+];
+
 type Permit = Arc<SemaphorePermit<'static>>;
 
 pub struct TestBrowser {
@@ -68,13 +74,28 @@ impl TestBrowser {
         Self::start_chromium(Arc::new(alone().await), &[]).await
     }
 
-    /// Chromium with a camera and a microphone, which pages may use unasked.
+    /// Chromium with a camera, a microphone and a screen, which pages may use unasked.
     pub async fn chromium_with_camera() -> Self {
-        let devices = [
-            "--use-fake-device-for-media-stream",
-            "--use-fake-ui-for-media-stream",
-        ];
-        Self::start_chromium(Arc::new(alone().await), &devices).await
+        Self::start_chromium(Arc::new(alone().await), &DEVICES).await
+    }
+
+    /// The same for a test that only waits for states.
+    pub async fn shared_chromium_with_camera() -> Self {
+        Self::start_chromium(Arc::new(shared().await), &DEVICES).await
+    }
+
+    /// As [`TestBrowser::chromium_with_camera`].
+    pub async fn and_chromium_with_camera(&self) -> Self {
+        Self::start_chromium(Arc::clone(&self.permit), &DEVICES).await
+    }
+
+    /// Firefox with a camera and a microphone, which pages may use unasked.
+    pub async fn shared_firefox_with_camera() -> Self {
+        let devices = json!({
+            "media.navigator.streams.fake": true,
+            "media.navigator.permission.disabled": true,
+        });
+        Self::start_firefox(Arc::new(shared().await), devices).await
     }
 
     /// A Chromium with a camera, for which `phone.test` is this machine: a name without the privileges of `localhost`. It accepts every certificate. For a test that only waits for states.
@@ -95,12 +116,12 @@ impl TestBrowser {
 
     /// Firefox without H.264, so that it needs the VP8 rendition. Alone, as [`TestBrowser::chromium`].
     pub async fn firefox() -> Self {
-        Self::start_firefox(Arc::new(alone().await)).await
+        Self::start_firefox(Arc::new(alone().await), json!({})).await
     }
 
     /// The same for a test that only waits for states.
     pub async fn shared_firefox() -> Self {
-        Self::start_firefox(Arc::new(shared().await)).await
+        Self::start_firefox(Arc::new(shared().await), json!({})).await
     }
 
     /// A second browser in the same test, with a separate profile.
@@ -110,7 +131,7 @@ impl TestBrowser {
 
     /// As [`TestBrowser::and_chromium`].
     pub async fn and_firefox(&self) -> Self {
-        Self::start_firefox(Arc::clone(&self.permit)).await
+        Self::start_firefox(Arc::clone(&self.permit), json!({})).await
     }
 
     async fn start_chromium(permit: Permit, more: &[&str]) -> Self {
@@ -128,8 +149,8 @@ impl TestBrowser {
         .await
     }
 
-    async fn start_firefox(permit: Permit) -> Self {
-        let preferences = json!({
+    async fn start_firefox(permit: Permit, mut more: Value) -> Self {
+        let mut preferences = json!({
             "intl.accept_languages": "en",
             "media.autoplay.default": 0,
             "media.autoplay.block-webaudio": false,
@@ -140,6 +161,9 @@ impl TestBrowser {
             "app.update.auto": false,
             "datareporting.policy.dataSubmissionEnabled": false,
         });
+        if let (Some(all), Some(more)) = (preferences.as_object_mut(), more.as_object_mut()) {
+            all.append(more);
+        }
         Self::start(
             "geckodriver",
             json!({

@@ -171,7 +171,7 @@ async fn busy_room(browser: &TestBrowser, server: &TestServer) -> TestPeer {
 }
 
 /// Runs axe-core; a line for each element that violates a rule.
-async fn violations(browser: &TestBrowser, page: &str) -> Vec<String> {
+pub(crate) async fn violations(browser: &TestBrowser, page: &str) -> Vec<String> {
     let axe =
         std::fs::read_to_string(AXE).expect("axe-core is missing: `cargo xtask setup` installs it");
     browser.run(&axe).await;

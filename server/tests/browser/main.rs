@@ -18,6 +18,7 @@ mod files_of_the_page;
 mod foreign;
 mod frame_skips;
 mod gallery;
+mod go;
 mod interop;
 mod levels;
 mod live;

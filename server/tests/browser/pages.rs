@@ -21,7 +21,7 @@ pub(crate) struct Page {
 }
 
 /// The stream has the name in [`crate::STREAM`].
-pub(crate) const PAGES: [Page; 10] = [
+pub(crate) const PAGES: [Page; 11] = [
     Page {
         name: "gallery",
         address: "/",
@@ -41,6 +41,11 @@ pub(crate) const PAGES: [Page; 10] = [
         name: "embed",
         address: "/embed/clip",
         complete: "document.querySelector('#code-lines')?.innerText",
+    },
+    Page {
+        name: "go",
+        address: "/go/cam",
+        complete: "document.querySelector('#turn-on')",
     },
     Page {
         name: "settings",

@@ -3,16 +3,16 @@
 use shared::api::ErrorCode;
 
 use crate::http::HttpError;
-use crate::rtc::whep::WhepError;
+use crate::rtc::media_session::MediaSessionError;
 use crate::state::session::OpenError;
 
-impl From<WhepError> for OpenError {
-    fn from(error: WhepError) -> Self {
+impl From<MediaSessionError> for OpenError {
+    fn from(error: MediaSessionError) -> Self {
         match error {
-            WhepError::Browser(error) => Self::Browser(error),
-            WhepError::Http(HttpError::Unreachable) => Self::Unreachable,
-            WhepError::Http(HttpError::Unreadable) => Self::NotWeir,
-            WhepError::Http(HttpError::Status {
+            MediaSessionError::Browser(error) => Self::Browser(error),
+            MediaSessionError::Http(HttpError::Unreachable) => Self::Unreachable,
+            MediaSessionError::Http(HttpError::Unreadable) => Self::NotWeir,
+            MediaSessionError::Http(HttpError::Status {
                 status,
                 error,
                 retry_after,
@@ -21,6 +21,8 @@ impl From<WhepError> for OpenError {
                 match status {
                     404 => Self::Gone(error),
                     409 if error.code == ErrorCode::NotLive => Self::NotLive,
+                    // A live stream whose publisher is only connecting has no tracks yet.
+                    406 if error.code == ErrorCode::NothingWanted => Self::Later { error, after },
                     429 | 500.. => Self::Later { error, after },
                     _ => Self::Refused(error),
                 }
@@ -43,8 +45,8 @@ mod tests {
         }
     }
 
-    fn status(status: u16, retry_after: Option<u32>) -> WhepError {
-        WhepError::Http(HttpError::Status {
+    fn status(status: u16, retry_after: Option<u32>) -> MediaSessionError {
+        MediaSessionError::Http(HttpError::Status {
             status,
             error: no(),
             retry_after,
@@ -69,7 +71,7 @@ mod tests {
         let refused = |code| {
             let error = ApiError { code, ..no() };
             let (status, retry_after) = (409, Some(5));
-            OpenError::from(WhepError::Http(HttpError::Status {
+            OpenError::from(MediaSessionError::Http(HttpError::Status {
                 status,
                 error,
                 retry_after,
@@ -78,6 +80,22 @@ mod tests {
         assert_eq!(refused(ErrorCode::NotLive), OpenError::NotLive);
         let other = refused(ErrorCode::TrackGone);
         assert!(matches!(other, OpenError::Refused(_)));
+    }
+
+    #[test]
+    fn a_live_stream_without_tracks_is_asked_for_again() {
+        let code = ErrorCode::NothingWanted;
+        let error = ApiError { code, ..no() };
+        let later = OpenError::Later {
+            error: error.clone(),
+            after: None,
+        };
+        let refused = MediaSessionError::Http(HttpError::Status {
+            status: 406,
+            error,
+            retry_after: None,
+        });
+        assert_eq!(OpenError::from(refused), later);
     }
 
     #[test]
@@ -94,11 +112,11 @@ mod tests {
     #[test]
     fn no_answer_is_distinguished_from_an_answer_that_is_not_from_weir() {
         assert_eq!(
-            OpenError::from(WhepError::Http(HttpError::Unreachable)),
+            OpenError::from(MediaSessionError::Http(HttpError::Unreachable)),
             OpenError::Unreachable
         );
         assert_eq!(
-            OpenError::from(WhepError::Http(HttpError::Unreadable)),
+            OpenError::from(MediaSessionError::Http(HttpError::Unreadable)),
             OpenError::NotWeir
         );
     }

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use shared::api::{IceConfig, IceServer, StreamInfo};
+use shared::api::StreamInfo;
 
 use crate::http;
 use crate::rtc::timer::sleep;
@@ -22,32 +22,4 @@ pub(super) async fn kinds_of(url: &str) -> &'static [&'static str] {
         Poll::Pending => late.as_mut().poll(context).map(|()| BOTH),
     })
     .await
-}
-
-/// The user's ICE servers, else those of the server, without its TURN servers unless `relays`. Empty when the server has none.
-pub(super) fn ice_servers(
-    own_servers: Vec<IceServer>,
-    url: String,
-    relays: bool,
-) -> impl Future<Output = Vec<IceServer>> {
-    let request = own_servers.is_empty().then(|| {
-        http::HttpRequest {
-            method: "GET",
-            url: &url,
-            ..http::HttpRequest::default()
-        }
-        .send()
-    });
-    async move {
-        let Some(request) = request else {
-            return own_servers;
-        };
-        let response = request.await.ok();
-        let config: Option<IceConfig> =
-            response.and_then(|response| serde_json::from_str(&response.text).ok());
-        let mut servers = config.unwrap_or_default().ice_servers;
-        let relay = |server: &IceServer| server.urls.iter().any(|url| url.starts_with("turn"));
-        servers.retain(|server| relays || !relay(server));
-        servers
-    }
 }

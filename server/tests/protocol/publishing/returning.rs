@@ -85,6 +85,7 @@ async fn a_session_takes_the_place_of_one_that_it_names_with_the_same_key() {
         ("/whip/camera", KEY),
         ("/whip/camera?after=/session/p0", KEY),
         (&format!("/whip/{named}"), &other),
+        ("/whip/camera?after=*", &other),
     ] {
         let response = post(&server, path, Some(key)).send().await.unwrap();
         assert_eq!(response.status(), 409, "{path}");
@@ -99,6 +100,13 @@ async fn a_session_takes_the_place_of_one_that_it_names_with_the_same_key() {
         .await
         .expect("it is replaced");
     assert_ne!(next.session(), session);
+    // A person who is live elsewhere does not know that session.
+    let second = server.publishing.session(STREAM).expect("it publishes");
+    let any = format!("{STREAM}?after=*");
+    let _last = Str0mPublisher::publish(&front, &any, film(1)).await;
+    tokio::time::timeout(LIMIT, second.ended())
+        .await
+        .expect("it is replaced too");
     let before = viewer.received().frames as usize;
     has(&viewer, before + 50).await;
     assert_eq!(server.viewers.sessions(), 1);

@@ -1,0 +1,267 @@
+//! The choices of a publisher: what is sent, from which devices, how, and to which stream.
+
+use leptos::prelude::*;
+
+use super::reactive::{no_view, reactive_text, reactive_view};
+use crate::hooks::derived::memo;
+use crate::hooks::language::Language;
+use crate::hooks::publisher::Publisher;
+use crate::i18n::format::bitrate;
+use crate::i18n::publish::PublishText;
+use crate::rtc::capture::has_display_media;
+use crate::state::capture::{Quality, Source};
+use crate::state::publish::PublishPhase;
+
+type Label = fn(&'static PublishText) -> &'static str;
+
+/// Sources, devices, quality.
+pub(crate) fn capture_setup(publisher: Publisher, language: Language) -> AnyView {
+    let all: [(Source, Label); 4] = [
+        (Source::Camera, |own| own.camera_source),
+        (Source::Microphone, |own| own.microphone_source),
+        (Source::Screen, |own| own.screen_source),
+        (Source::File, |own| own.file_source),
+    ];
+    let sources = all
+        .into_iter()
+        .filter(|(source, _)| *source != Source::Screen || has_display_media())
+        .map(|(source, label)| source_choice(publisher, language, source, label))
+        .collect_view();
+    let source = memo(move || publisher.choice.with(|choice| choice.source));
+    let more = reactive_view(move || match source.get() {
+        Source::Camera => view! {
+            {device_select(publisher, language, true)}
+            {device_select(publisher, language, false)}
+            {quality_select(publisher, language)}
+        }
+        .into_any(),
+        Source::Microphone => device_select(publisher, language, false),
+        Source::Screen => view! {
+            {device_select(publisher, language, false)}
+            {content_select(publisher, language)}
+        }
+        .into_any(),
+        Source::File => {
+            let hint = reactive_text(move || language.publish().file_hint.to_owned());
+            view! { <p class="small quiet">{hint}</p> }.into_any()
+        }
+    });
+    view! {
+        <fieldset class="form plain">
+            <legend class="group">{reactive_text(move || language.publish().source.to_owned())}</legend>
+            {sources}
+        </fieldset>
+        {more}
+    }
+    .into_any()
+}
+
+fn source_choice(
+    publisher: Publisher,
+    language: Language,
+    source: Source,
+    label: Label,
+) -> AnyView {
+    let chosen = move || publisher.choice.with(|choice| choice.source == source);
+    let choose = move |_: web_sys::Event| {
+        publisher.choice.update(|choice| choice.source = source);
+        // What is shown is replaced at once. A screen and a file open a window of the browser, which a button does.
+        let on = publisher.media.with_untracked(Option::is_some);
+        if on && source != Source::File {
+            publisher.capture();
+        }
+    };
+    view! {
+        <label class="choice">
+            <input type="radio" name="source" value=source.as_str() prop:checked=chosen on:change=choose />
+            <span>{reactive_text(move || label(language.publish()).to_owned())}</span>
+        </label>
+    }
+    .into_any()
+}
+
+/// A list of choices. `chosen` and `choose` take the value of an option.
+fn select(
+    id: &'static str,
+    language: Language,
+    label: Label,
+    options: impl Fn() -> Vec<(String, String)> + Send + Sync + 'static,
+    chosen: impl Fn() -> String + Send + Sync + Copy + 'static,
+    choose: impl Fn(String) + 'static,
+) -> AnyView {
+    let options: Memo<Vec<(String, String)>> = memo(options);
+    let choose: Box<dyn Fn(String)> = Box::new(choose);
+    let list = reactive_view(move || {
+        let chosen = chosen();
+        let option = |(value, name): (String, String)| {
+            let selected = value == chosen;
+            view! { <option value=value selected=selected>{name}</option> }
+        };
+        options
+            .get()
+            .into_iter()
+            .map(option)
+            .collect_view()
+            .into_any()
+    });
+    view! {
+        <label>
+            <span>{reactive_text(move || label(language.publish()).to_owned())}</span>
+            <select id=id class="field" on:change=move |event| choose(event_target_value(&event))>{list}</select>
+        </label>
+    }
+    .into_any()
+}
+
+/// Nothing before the devices are known.
+fn device_select(publisher: Publisher, language: Language, is_camera: bool) -> AnyView {
+    let known = memo(move || {
+        publisher
+            .devices
+            .with(|devices| devices.iter().any(|device| device.is_camera == is_camera))
+    });
+    let options = move || {
+        publisher.devices.with(|devices| {
+            let same = devices
+                .iter()
+                .filter(|device| device.is_camera == is_camera);
+            same.map(|device| (device.id.clone(), device.label.clone()))
+                .collect()
+        })
+    };
+    let chosen = move || {
+        publisher.choice.with(|choice| match is_camera {
+            true => choice.camera.clone(),
+            false => choice.microphone.clone(),
+        })
+    };
+    let shown = reactive_view(move || {
+        let (id, label): (_, Label) = match is_camera {
+            true => ("camera", |own| own.camera),
+            false => ("microphone", |own| own.microphone),
+        };
+        match known.get() {
+            true => select(id, language, label, options, chosen, move |id| {
+                publisher.choose_device(is_camera, id)
+            }),
+            false => no_view(),
+        }
+    });
+    view! { {shown} }.into_any()
+}
+
+fn quality_select(publisher: Publisher, language: Language) -> AnyView {
+    let options = move || {
+        let option = |quality: Quality| {
+            let lines = quality.height();
+            let (rate, unit) = bitrate(quality.max_bps().into());
+            let rate = format!(
+                "{} {unit}",
+                rate.trim_end_matches('0').trim_end_matches('.')
+            );
+            let name = (language.publish().quality_of)(lines, &rate);
+            (lines.to_string(), name)
+        };
+        Quality::ALL.map(option).to_vec()
+    };
+    let chosen = move || {
+        publisher
+            .choice
+            .with(|choice| choice.quality.height().to_string())
+    };
+    let choose = move |lines: String| {
+        let quality = Quality::ALL.into_iter();
+        let quality = quality
+            .into_iter()
+            .find(|one| one.height().to_string() == lines);
+        publisher
+            .choice
+            .update(|choice| choice.quality = quality.unwrap_or_default());
+        if publisher.media.with_untracked(Option::is_some) {
+            publisher.capture();
+        }
+    };
+    select(
+        "quality",
+        language,
+        |own| own.quality,
+        options,
+        chosen,
+        choose,
+    )
+}
+
+fn content_select(publisher: Publisher, language: Language) -> AnyView {
+    let options = move || {
+        let own = language.publish();
+        let option = |value: &str, name: &str| (value.to_owned(), name.to_owned());
+        vec![
+            option("text", own.text_content),
+            option("film", own.film_content),
+        ]
+    };
+    let chosen = move || {
+        let film = publisher.choice.with(|choice| choice.film);
+        if film { "film" } else { "text" }.to_owned()
+    };
+    let choose = move |value: String| {
+        publisher
+            .choice
+            .update(|choice| choice.film = value == "film");
+        publisher.hint();
+    };
+    select(
+        "content",
+        language,
+        |own| own.screen_content,
+        options,
+        chosen,
+        choose,
+    )
+}
+
+/// The stream and its key. Its button stands elsewhere.
+pub(crate) fn target_form(publisher: Publisher, language: Language) -> AnyView {
+    let submit = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let ready = publisher.phase.with_untracked(|phase| {
+            matches!(phase, PublishPhase::Preview | PublishPhase::Blocked(_))
+        });
+        if ready {
+            publisher.go_live();
+        }
+    };
+    view! {
+        <form id="target" class="card form" on:submit=submit>
+            <label>
+                <span>{language.localized(|text| text.stream)}</span>
+                <input
+                    id="stream-name"
+                    class="field"
+                    type="text"
+                    required
+                    autocomplete="off"
+                    autocapitalize="off"
+                    spellcheck="false"
+                    prop:value=publisher.name
+                    on:input=move |event| publisher.name.set(event_target_value(&event).trim().to_owned())
+                />
+            </label>
+            <label>
+                <span>{reactive_text(move || language.publish().key.to_owned())}</span>
+                <input
+                    id="key"
+                    class="field mono"
+                    type="password"
+                    required
+                    autocomplete="off"
+                    aria-describedby="key-hint"
+                    prop:value=publisher.key
+                    on:input=move |event| publisher.key.set(event_target_value(&event))
+                />
+            </label>
+            <p class="small quiet" id="key-hint">{reactive_text(move || language.publish().key_hint.to_owned())}</p>
+        </form>
+    }
+    .into_any()
+}

@@ -1,0 +1,167 @@
+//! The tracks that a publisher has asked for.
+
+use leptos::prelude::*;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{HtmlVideoElement, MediaStream, MediaStreamTrack, Url};
+
+use crate::rtc::audio_graph::AudioGraph;
+use crate::rtc::capture::{
+    CaptureError, display_media, media_devices, played_by, tracks, user_media,
+};
+use crate::rtc::dynamic::set;
+use crate::rtc::listener::Listener;
+use crate::rtc::timer::Timer;
+use crate::state::capture::{CaptureChoice, CaptureProblem, Source};
+
+/// Ends its tracks when dropped, which turns the devices off.
+pub(super) struct Captured {
+    /// What is sent.
+    pub(super) stream: MediaStream,
+    /// Of the browser, some of them mixed into the one that is sent.
+    pub(super) sources: Vec<MediaStream>,
+    /// Plays the file.
+    player: Option<HtmlVideoElement>,
+    pub(super) graph: Option<AudioGraph>,
+    pub(super) meter: Option<Timer>,
+    pub(super) listeners: Vec<Listener>,
+}
+
+impl Captured {
+    pub(super) fn stream(&self) -> MediaStream {
+        // Not `stream.clone()`: that is the method of the browser and makes a new stream.
+        Clone::clone(&self.stream)
+    }
+
+    /// `sources`: a picture with its sound, and further sound.
+    fn new(sources: Vec<MediaStream>, player: Option<HtmlVideoElement>) -> Result<Self, JsValue> {
+        let with_audio = |stream: &&MediaStream| stream.get_audio_tracks().length() > 0;
+        let audible: Vec<MediaStream> = sources
+            .iter()
+            .filter(with_audio)
+            .map(Clone::clone)
+            .collect();
+        let graph = match audible.is_empty() {
+            true => None,
+            false => AudioGraph::new(&audible),
+        };
+        let stream = MediaStream::new()?;
+        let add = |track: JsValue| {
+            if let Some(track) = track.dyn_ref::<MediaStreamTrack>() {
+                stream.add_track(track);
+            }
+        };
+        if let Some(picture) = sources.first() {
+            add(picture.get_video_tracks().get(0));
+        }
+        // Players take one track of sound.
+        match (&graph, audible.as_slice()) {
+            (Some(graph), [_, _, ..]) => add(graph.mixed().get_audio_tracks().get(0)),
+            (_, audible) => {
+                if let Some(audible) = audible.first() {
+                    add(audible.get_audio_tracks().get(0));
+                }
+            }
+        }
+        Ok(Self {
+            stream,
+            sources,
+            player,
+            graph,
+            meter: None,
+            listeners: Vec::new(),
+        })
+    }
+}
+
+impl Drop for Captured {
+    fn drop(&mut self) {
+        self.listeners.clear();
+        self.sources
+            .iter()
+            .flat_map(tracks)
+            .for_each(|track| track.stop());
+        if let Some(player) = &self.player {
+            let _ = player.pause();
+            let _ = Url::revoke_object_url(&player.src());
+            player.set_src("");
+        }
+    }
+}
+
+/// Asks the browser for what was chosen.
+pub(super) async fn request(
+    choice: &CaptureChoice,
+    file: Option<web_sys::File>,
+) -> Result<Captured, CaptureProblem> {
+    if choice.source != Source::File && !media_devices().is_object() {
+        return Err(CaptureProblem::Insecure);
+    }
+    let is_screen = choice.source == Source::Screen;
+    let problem =
+        |error: CaptureError| CaptureProblem::of_error(&error.name, &error.message, is_screen);
+    let (camera, microphone) = (choice.camera.as_str(), choice.microphone.as_str());
+    let height = choice.quality.height();
+    let (sources, player) = match choice.source {
+        Source::Camera => (
+            vec![device_stream(Some(camera), microphone, height).await],
+            None,
+        ),
+        Source::Microphone => (vec![device_stream(None, microphone, height).await], None),
+        Source::Screen => {
+            let screen = display_media().await;
+            let mut sources = vec![screen];
+            // A screen is worth sending without a microphone.
+            if let Ok(sound) = device_stream(None, microphone, height).await
+                && sources[0].is_ok()
+            {
+                sources.push(Ok(sound));
+            }
+            (sources, None)
+        }
+        Source::File => {
+            let player = play(file.ok_or(CaptureProblem::BadFile)?).await;
+            let player = player.map_err(|_| CaptureProblem::BadFile)?;
+            (vec![played_by(&player)], Some(player))
+        }
+    };
+    let sources: Result<Vec<MediaStream>, CaptureError> = sources.into_iter().collect();
+    let captured = Captured::new(sources.map_err(problem)?, player);
+    let captured = captured.map_err(|_| CaptureProblem::Failed)?;
+    for track in tracks(&captured.stream) {
+        hint_at(&track, choice.content_hint());
+    }
+    Ok(captured)
+}
+
+/// Tells the encoder what a picture shows.
+pub(super) fn hint_at(track: &MediaStreamTrack, hint: &str) {
+    if track.kind() == "video" {
+        set(track, "contentHint", &hint.into());
+    }
+}
+
+/// The chosen devices, or any when they are not there.
+async fn device_stream(
+    camera: Option<&str>,
+    microphone: &str,
+    height: u32,
+) -> Result<MediaStream, CaptureError> {
+    let asked = user_media(camera, Some(microphone), height).await;
+    match asked {
+        Err(error) if error.name == "OverconstrainedError" => {
+            user_media(camera.map(|_| ""), Some(""), height).await
+        }
+        asked => asked,
+    }
+}
+
+/// A video element that plays this file again and again, without a sound here.
+async fn play(file: web_sys::File) -> Result<HtmlVideoElement, JsValue> {
+    let player: HtmlVideoElement = document().create_element("video")?.unchecked_into();
+    player.set_muted(true);
+    player.set_loop(true);
+    player.set_src(&Url::create_object_url_with_blob(&file)?);
+    JsFuture::from(player.play()?).await?;
+    Ok(player)
+}

@@ -1,0 +1,270 @@
+//! The tracks of a publisher: asks the browser for them, watches them, and ends them.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen::JsCast;
+use web_sys::{EventTarget, MediaStream, MediaStreamTrack};
+
+use super::Publisher;
+use super::captured::{Captured, hint_at, request};
+use crate::hooks::app::storage;
+use crate::rtc::capture::{CaptureDevice, device_of, devices, media_devices, tracks};
+use crate::rtc::listener::Listener;
+use crate::rtc::timer::{Timer, now_ms};
+use crate::state::capture::{CaptureChoice, CaptureProblem, Source, find_device};
+use crate::state::meter::Meter;
+use crate::state::publish::PublishEvent;
+
+const METER_MS: f64 = 100.0;
+/// Names in the local storage of the browser: the device that was chosen last, as its id and its name.
+const CAMERA: &str = "weir-camera";
+const MICROPHONE: &str = "weir-microphone";
+
+/// The choices of the last visit.
+pub(super) fn remembered() -> CaptureChoice {
+    CaptureChoice {
+        camera: saved_device(true).unwrap_or_default().0,
+        microphone: saved_device(false).unwrap_or_default().0,
+        ..CaptureChoice::default()
+    }
+}
+
+impl Publisher {
+    /// Sends this file.
+    pub(crate) fn choose_file(self, file: web_sys::File) {
+        self.resources.update_value(|own| own.file = Some(file));
+        self.capture();
+    }
+
+    /// Remembers this device, and turns it on.
+    pub(crate) fn choose_device(self, is_camera: bool, id: String) {
+        let label = self.devices.with_untracked(|devices| {
+            let chosen = devices.iter().find(|device| device.id == id);
+            chosen.map(|device| device.label.clone())
+        });
+        let name = if is_camera { CAMERA } else { MICROPHONE };
+        if let Some(storage) = storage() {
+            // A browser that saves nothing offers its first device the next time.
+            let _ = storage.set_item(name, &format!("{id}\n{}", label.unwrap_or_default()));
+        }
+        self.choice.update(|choice| match is_camera {
+            true => choice.camera = id,
+            false => choice.microphone = id,
+        });
+        self.capture();
+    }
+
+    pub(super) fn request_tracks(self) {
+        let begun = self.resources.try_update_value(|own| {
+            own.captures = own.captures.wrapping_add(1);
+            (own.captures, own.file.clone())
+        });
+        let Some((number, file)) = begun else { return };
+        let choice = self.choice.get_untracked();
+        spawn_local(async move {
+            let captured = request(&choice, file).await;
+            if self.resources.try_with_value(|own| own.captures) != Some(number) {
+                // Stopped, or something else was chosen meanwhile; the drop turns the devices off.
+                return;
+            }
+            match captured {
+                Ok(captured) => self.on_captured(captured),
+                Err(problem) => self.on_capture_failed(problem),
+            }
+        });
+    }
+
+    fn on_captured(self, mut captured: Captured) {
+        let stream = captured.stream();
+        captured.listeners = tracks(&stream)
+            .iter()
+            .map(|track| Listener::new(track, "ended", move |_| self.on_track_ended()))
+            .collect();
+        self.meter.set(None);
+        let measured = captured.graph.as_ref();
+        captured.meter = measured.map(|_| Timer::every(METER_MS, move || self.measure()));
+        let before = self.resources.try_update_value(|own| {
+            own.recapturing = false;
+            own.captured.replace(captured)
+        });
+        self.problem.set(None);
+        self.media.set(Some(stream));
+        self.apply_muted();
+        self.send(PublishEvent::Captured);
+        // After the new ones are sent.
+        drop(before);
+        self.list_devices();
+    }
+
+    fn on_capture_failed(self, problem: CaptureProblem) {
+        let recapturing = self
+            .resources
+            .try_update_value(|own| std::mem::take(&mut own.recapturing));
+        if recapturing == Some(true) {
+            return self.send(PublishEvent::CaptureEnded);
+        }
+        let goes_on = self.phase.with_untracked(|phase| phase.is_publishing());
+        self.problem.set(goes_on.then_some(problem));
+        self.send(PublishEvent::CaptureFailed(problem));
+    }
+
+    /// A device was unplugged or taken by the system, or the person ended the sharing of the screen. Devices are asked for once more: phones take them during a
+    /// call.
+    fn on_track_ended(self) {
+        let is_device = self
+            .choice
+            .with_untracked(|choice| matches!(choice.source, Source::Camera | Source::Microphone));
+        let again = self.resources.try_update_value(|own| {
+            let again = is_device && !own.recapturing;
+            own.recapturing = again;
+            again
+        });
+        match again {
+            Some(true) => self.capture(),
+            Some(false) => self.send(PublishEvent::CaptureEnded),
+            None => {}
+        }
+    }
+
+    pub(super) fn release(self) {
+        let released = self.resources.try_update_value(|own| {
+            own.captures = own.captures.wrapping_add(1);
+            own.recapturing = false;
+            own.captured.take()
+        });
+        self.media.set(None);
+        self.meter.set(None);
+        self.problem.set(None);
+        drop(released);
+    }
+
+    /// Sends the newest tracks in the open session, or in a new one when their kinds are others.
+    pub(super) fn replace(self) {
+        let max_bps = self
+            .choice
+            .with_untracked(|choice| choice.quality.max_bps());
+        let replaced = self.resources.try_with_value(|own| {
+            let (whip, captured) = own.whip.as_ref().zip(own.captured.as_ref())?;
+            Some(whip.replace(&captured.stream, max_bps))
+        });
+        if replaced.flatten() == Some(false) {
+            self.send(PublishEvent::Renew);
+        }
+    }
+
+    /// Tells the encoder what the picture shows.
+    pub(crate) fn hint(self) {
+        let hint = self.choice.with_untracked(CaptureChoice::content_hint);
+        self.media.with_untracked(|media| {
+            for track in media.as_ref().map(tracks).unwrap_or_default() {
+                hint_at(&track, hint);
+            }
+        });
+    }
+
+    pub(crate) fn toggle_muted(self) {
+        self.muted.update(|muted| *muted = !*muted);
+        self.apply_muted();
+    }
+
+    fn apply_muted(self) {
+        let muted = self.muted.get_untracked();
+        let streams = self.resources.try_with_value(|own| {
+            let captured = own.captured.as_ref();
+            captured.map(|captured| captured.sources.clone())
+        });
+        let tracks = streams.flatten().unwrap_or_default();
+        for track in tracks.iter().flat_map(tracks_of_sound) {
+            track.set_enabled(!muted);
+        }
+    }
+
+    fn measure(self) {
+        let samples = self.resources.try_with_value(|own| {
+            let captured = own.captured.as_ref()?;
+            captured.graph.as_ref()?.samples()
+        });
+        let samples = samples.flatten();
+        if let Some(samples) = samples {
+            self.meter.try_update(|meter| {
+                let meter = meter.get_or_insert_with(|| Meter::new(now_ms()));
+                meter.on_samples(&samples, now_ms());
+            });
+        }
+    }
+
+    /// Lists the devices, now and whenever one is plugged in; without permission they have no names.
+    fn list_devices(self) {
+        let target = media_devices();
+        if let Some(target) = target.dyn_ref::<EventTarget>() {
+            let listener = Listener::new(target, "devicechange", move |_| self.read_devices());
+            let resources = self.resources;
+            drop(resources.try_update_value(|own| own.device_listener.replace(listener)));
+        }
+        self.read_devices();
+    }
+
+    fn read_devices(self) {
+        spawn_local(async move {
+            let found = devices().await;
+            let used = self.media.try_with_untracked(|media| {
+                let tracks = media.as_ref().map(tracks).unwrap_or_default();
+                let device = |kind: &str| {
+                    let track = tracks.iter().find(|track| track.kind() == kind);
+                    track.map(device_of)
+                };
+                (device("video"), device("audio"))
+            });
+            let Some((camera, microphone)) = used else {
+                return;
+            };
+            let source = self.choice.with_untracked(|choice| choice.source);
+            let moved = [
+                (source == Source::Camera, true),
+                (matches!(source, Source::Camera | Source::Microphone), false),
+            ];
+            let moved = moved.map(|(is_used, is_camera)| {
+                let id = is_used.then(|| renamed(&found, is_camera)).flatten();
+                (is_camera, id)
+            });
+            let _ = self.devices.try_set(found);
+            let _ = self.choice.try_update(|choice| {
+                if let (Source::Camera, Some(camera)) = (choice.source, camera) {
+                    choice.camera = camera;
+                }
+                if let Some(microphone) = microphone.filter(|id| !id.is_empty()) {
+                    choice.microphone = microphone;
+                }
+            });
+            for (is_camera, id) in moved {
+                if let Some(id) = id {
+                    self.choose_device(is_camera, id);
+                }
+            }
+        });
+    }
+}
+
+/// The device that was chosen last, when it is here under another id.
+fn renamed(devices: &[CaptureDevice], is_camera: bool) -> Option<String> {
+    let saved = saved_device(is_camera)?;
+    let same = devices
+        .iter()
+        .filter(|device| device.is_camera == is_camera);
+    let same = same.map(|device| (device.id.as_str(), device.label.as_str()));
+    let found = find_device(same, (&saved.0, &saved.1))?;
+    (found != saved.0).then(|| found.to_owned())
+}
+
+/// Id and name.
+fn saved_device(is_camera: bool) -> Option<(String, String)> {
+    let name = if is_camera { CAMERA } else { MICROPHONE };
+    let saved = storage()?.get_item(name).ok()??;
+    let (id, label) = saved.split_once('\n')?;
+    Some((id.to_owned(), label.to_owned()))
+}
+
+fn tracks_of_sound(stream: &MediaStream) -> Vec<MediaStreamTrack> {
+    let all = tracks(stream).into_iter();
+    all.filter(|track| track.kind() == "audio").collect()
+}

@@ -1,0 +1,76 @@
+//! Messages in English.
+
+use super::PublishText;
+
+pub const TEXT: PublishText = PublishText {
+    title: "Go live",
+    intro: "Send your camera, your screen or a video file to this server. Nothing is sent before you go live.",
+
+    // What is sent
+    source: "What to send",
+    camera_source: "Camera and microphone",
+    microphone_source: "Microphone only",
+    screen_source: "Screen and microphone",
+    file_source: "Video file",
+    camera: "Camera",
+    microphone: "Microphone",
+    quality: "Quality",
+    quality_of: |lines, rate| format!("{lines}p, up to {rate}"),
+    screen_content: "On the screen",
+    text_content: "Text and pictures: stay sharp",
+    film_content: "Video and games: stay smooth",
+    turn_on_camera: "Turn on camera and microphone",
+    turn_on_microphone: "Turn on microphone",
+    choose_screen: "Choose a screen",
+    choose_file: "Choose a file",
+    nothing_sent: "You see and hear yourself first. Nothing is sent yet.",
+    file_hint: "Keep this tab visible: browsers slow down videos in hidden tabs.",
+    level: "Microphone level",
+    silent: "No sound arrives. Check that the microphone is on and is the right one.",
+
+    // Where
+    key: "Key",
+    key_hint: "The owner of the server has it: server key new NAME makes one. It is kept in this tab only.",
+    go_live: "Go live",
+    stop: "Stop",
+    mute: "Mute",
+    unmute: "Unmute",
+    watch: "Open the watch page",
+    keep_screen_on: "Keep the screen on while you are live: this browser would turn it off.",
+
+    // States
+    asking: "Waiting for permission",
+    asking_text: "Allow the use in the window that the browser shows.",
+    preview: "preview, not sent yet",
+    connecting: "connecting",
+    live: |duration| format!("live for {duration}"),
+    unsteady: "live, the connection is interrupted",
+    uplink: "live, the network is slow: the picture is reduced",
+    restarting: "connection lost, restoring it",
+    stopped: "You are no longer live",
+    stopped_text: "Camera and microphone are off.",
+    start_again: "Start again",
+
+    // Problems
+    blocked: "Nothing is sent",
+    insecure: "Browsers give camera and screen only to pages with HTTPS. Open this page with https://, or on the machine of the server with http://localhost. A file works here too.",
+    send_file: "Send a file",
+    denied: "This page may not use camera and microphone. Allow them in the address bar of the browser, then try again.",
+    denied_by_system: "The system does not let this browser record. Allow it in the privacy settings of the system, then try again.",
+    denied_by_frame: "The page around this one does not pass the permission on. Open this page in its own tab.",
+    no_screen: "No screen was chosen, or sharing is not allowed. Choose one again.",
+    not_found: "No camera or no microphone was found. Connect it, or send something else.",
+    in_use: "The camera or the microphone is in use by another program. Close it, then try again.",
+    ended: "The camera or the screen is no longer there: it was unplugged, or sharing was ended. Start it again.",
+    bad_file: "This browser cannot play this file. Choose another one, for example MP4 with H.264 or WebM.",
+    failed: "The browser could not start the device. Unplug it and plug it in again, then try again.",
+    goes_on: |problem| format!("{problem} What was sent before goes on."),
+    refused: "The server does not take this stream",
+    not_declared: "The server has no stream of this name. Check the name, or make a key for it with: server key new NAME",
+    no_key: "The server needs a key for this stream. Enter it.",
+    wrong_key: "The server does not know this key: it is incomplete, expired or revoked. Check it, or ask for another one.",
+    other_key: "This key is for another stream. Check the name of the stream and the key.",
+    already_live: "Somebody is live on this stream already. With the same key you can take their place.",
+    take_over: "Take over",
+    no_codec: "The server and this browser have no video format in common. Update the browser, or use another one.",
+};

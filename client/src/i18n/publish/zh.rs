@@ -1,0 +1,76 @@
+//! Messages in 简体中文.
+
+use super::PublishText;
+
+pub const TEXT: PublishText = PublishText {
+    title: "开始直播",
+    intro: "把摄像头、屏幕或视频文件发送到此服务器。开始直播之前不会发送任何内容。",
+
+    // What is sent
+    source: "发送内容",
+    camera_source: "摄像头和麦克风",
+    microphone_source: "仅麦克风",
+    screen_source: "屏幕和麦克风",
+    file_source: "视频文件",
+    camera: "摄像头",
+    microphone: "麦克风",
+    quality: "画质",
+    quality_of: |lines, rate| format!("{lines}p，最高 {rate}"),
+    screen_content: "屏幕内容",
+    text_content: "文字和图片：保持清晰",
+    film_content: "视频和游戏：保持流畅",
+    turn_on_camera: "打开摄像头和麦克风",
+    turn_on_microphone: "打开麦克风",
+    choose_screen: "选择屏幕",
+    choose_file: "选择文件",
+    nothing_sent: "您会先看到和听到自己，此时不会发送任何内容。",
+    file_hint: "请保持此标签页可见：浏览器会放慢隐藏标签页中的视频。",
+    level: "麦克风音量",
+    silent: "没有声音。请确认麦克风已打开，并且选对了麦克风。",
+
+    // Where
+    key: "密钥",
+    key_hint: "向服务器的所有者索取：server key new NAME 可生成密钥。只保存在此标签页中。",
+    go_live: "开始直播",
+    stop: "停止",
+    mute: "静音",
+    unmute: "取消静音",
+    watch: "打开观看页面",
+    keep_screen_on: "直播时请保持屏幕常亮：此浏览器可能会关闭屏幕。",
+
+    // States
+    asking: "正在等待授权",
+    asking_text: "请在浏览器弹出的窗口中允许使用。",
+    preview: "预览，尚未发送",
+    connecting: "正在连接",
+    live: |duration| format!("已直播 {duration}"),
+    unsteady: "直播中，连接中断",
+    uplink: "直播中，网络较慢：已降低画质",
+    restarting: "连接已断开，正在恢复",
+    stopped: "直播已结束",
+    stopped_text: "摄像头和麦克风已关闭。",
+    start_again: "重新开始",
+
+    // Problems
+    blocked: "没有发送任何内容",
+    insecure: "浏览器只允许 HTTPS 页面使用摄像头和屏幕。请用 https:// 打开此页面，或在服务器本机上用 http://localhost 打开。在这里也可以发送文件。",
+    send_file: "发送文件",
+    denied: "此页面不能使用摄像头和麦克风。请在浏览器的地址栏中允许，然后重试。",
+    denied_by_system: "系统不允许此浏览器录制。请在系统的隐私设置中允许，然后重试。",
+    denied_by_frame: "外层页面没有授予权限。请在单独的标签页中打开此页面。",
+    no_screen: "没有选择屏幕，或不允许共享。请重新选择。",
+    not_found: "找不到摄像头或麦克风。请连接设备，或发送其他内容。",
+    in_use: "摄像头或麦克风正被其他程序使用。请关闭该程序，然后重试。",
+    ended: "摄像头或屏幕已不可用：设备被拔出，或共享已结束。请重新开始。",
+    bad_file: "此浏览器无法播放该文件。请选择其他文件，例如采用 H.264 的 MP4 或 WebM。",
+    failed: "浏览器无法启动设备。请重新插拔设备，然后重试。",
+    goes_on: |problem| format!("{problem}之前的内容仍在发送。"),
+    refused: "服务器不接受此视频流",
+    not_declared: "服务器上没有这个名称的视频流。请检查名称，或用以下命令为它生成密钥：server key new NAME",
+    no_key: "服务器要求此视频流的密钥，请填写。",
+    wrong_key: "服务器无法识别此密钥：它不完整、已过期或已撤销。请检查，或索取新的密钥。",
+    other_key: "此密钥属于另一个视频流。请检查视频流的名称和密钥。",
+    already_live: "已有人在此视频流上直播。使用相同的密钥可以接管。",
+    take_over: "接管",
+    no_codec: "服务器与此浏览器没有共同的视频格式。请更新浏览器，或换一个浏览器。",
+};
