@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use connection::PublisherSession;
 use server::publishing::Publishing;
 use stream::registry::Registry;
@@ -26,7 +26,7 @@ pub(super) struct Front {
     registry: Registry,
 }
 
-/// The proxy: `POST /whip/{stream}`, and a page for browsers at `/`.
+/// The proxy: `POST /whip/{stream}`, `DELETE` of sessions, and a page for browsers at `/`.
 struct Proxy {
     server: String,
     http: reqwest::Client,
@@ -50,6 +50,7 @@ impl Front {
         let router = Router::new()
             .route("/", get(page))
             .route("/whip/{stream}", post(forward))
+            .route("/session/{secret}", delete(forward_delete))
             .with_state(proxy);
         let site = Site::serve(router).await;
         Self::at(server, site.url(""))
@@ -108,4 +109,10 @@ async fn forward(
     };
     let answer = proxy.relay.rewrite(&body);
     (status, [(header::LOCATION, location)], answer).into_response()
+}
+
+async fn forward_delete(State(proxy): State<Arc<Proxy>>, Path(secret): Path<String>) -> StatusCode {
+    let url = format!("{}/session/{secret}", proxy.server);
+    let response = proxy.http.delete(url).send().await.expect("an answer");
+    response.status()
 }

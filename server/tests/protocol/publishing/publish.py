@@ -1,8 +1,6 @@
-"""Publishes pictures and a tone with aiortc, and prints, as JSON, how many pictures were sent.
+"""Publishes pictures and a tone with aiortc until its input ends, sends DELETE then, and prints, as JSON, how many pictures were sent.
 
-    publish.py http://127.0.0.1:8000 camera KEY [--frames 300]
-
-Without --frames until its input ends: it sends DELETE then.
+    publish.py http://127.0.0.1:8000 camera KEY
 """
 
 import argparse
@@ -86,16 +84,9 @@ async def publish(arguments):
     offer = connection.localDescription.sdp
     answer, headers = await asyncio.to_thread(ask, "POST", whip, arguments.key, offer)
     await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-    if arguments.frames is None:
-        await asyncio.to_thread(sys.stdin.read)
-    else:
-        while pictures.count < arguments.frames:
-            await asyncio.sleep(0.05)
-        # What was lost is asked for again.
-        await asyncio.sleep(0.5)
+    await asyncio.to_thread(sys.stdin.read)
     await connection.close()
-    if arguments.frames is None:
-        await asyncio.to_thread(ask, "DELETE", arguments.server + headers["Location"], arguments.key)
+    await asyncio.to_thread(ask, "DELETE", arguments.server + headers["Location"], arguments.key)
     print(json.dumps({"frames": pictures.count}))
 
 
@@ -104,7 +95,6 @@ def main():
     parser.add_argument("server")
     parser.add_argument("stream")
     parser.add_argument("key")
-    parser.add_argument("--frames", type=int)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     # It would leave out the loopback address, which is all that some machines have.
     aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
