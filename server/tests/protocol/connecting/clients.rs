@@ -20,7 +20,7 @@ pub(super) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/prot
 /// The body of an async function, which has `options`.
 const IN_PAGE: &str = include_str!("connect.js");
 
-pub(super) async fn connect_py<T: DeserializeOwned>(
+pub(crate) async fn connect_py<T: DeserializeOwned>(
     server: &TestServer,
     arguments: &[String],
 ) -> Vec<T> {
@@ -42,7 +42,7 @@ pub(crate) fn has_webrtcbin() -> bool {
 }
 
 /// `element`: webrtcbin, or whepsrc from the plugins in a folder.
-pub(super) async fn connect_gstreamer<T: DeserializeOwned>(
+pub(crate) async fn connect_gstreamer<T: DeserializeOwned>(
     server: &TestServer,
     element: &str,
     plugins: Option<&Path>,
@@ -61,11 +61,11 @@ pub(super) async fn connect_gstreamer<T: DeserializeOwned>(
 /// Its sources are in the folder `pion`.
 const PION_VIEWER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/bin/pion-viewer");
 
-pub(super) fn has_pion() -> bool {
+pub(crate) fn has_pion() -> bool {
     Path::new(PION_VIEWER).exists()
 }
 
-pub(super) async fn connect_pion<T: DeserializeOwned>(server: &TestServer, cases: &str) -> Vec<T> {
+pub(crate) async fn connect_pion<T: DeserializeOwned>(server: &TestServer, cases: &str) -> Vec<T> {
     let mut command = Command::new(PION_VIEWER);
     command.args([&server.url, "film", cases]);
     lines(command).await
@@ -78,7 +78,7 @@ pub(crate) fn has_node_clients() -> bool {
         .all(installed)
 }
 
-pub(super) async fn connect_mjs<T: DeserializeOwned>(
+pub(crate) async fn connect_mjs<T: DeserializeOwned>(
     server: &TestServer,
     library: &str,
     arguments: &[String],

@@ -8,6 +8,7 @@ mod encoders;
 mod ffmpeg;
 mod front;
 mod misbehaving;
+mod other_viewers;
 mod path;
 mod returning;
 mod route;
