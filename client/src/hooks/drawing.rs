@@ -1,5 +1,7 @@
-//! Draws the frames of a video element to a canvas, applies filters, and computes the histogram.
+//! Draws the frames of a video element to a canvas, and computes the histogram. The style of the canvas filters (`state::filter`), off the main
+//! thread and on the GPU where there is one; the main thread reads only the few pixels of the histogram.
 
+use js_sys::Reflect;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
@@ -13,8 +15,8 @@ use crate::state::filter::{Filters, Histogram};
 
 /// The histogram is computed from one frame in so many.
 const HISTOGRAM_EVERY: u32 = 5;
-/// The histogram counts one pixel in so many.
-const HISTOGRAM_STEP: usize = 7;
+/// The histogram counts a frame of this size.
+const SAMPLED: (u32, u32) = (160, 90);
 
 /// Signals between the page and the drawing.
 #[derive(Clone, Copy)]
@@ -32,14 +34,8 @@ pub(crate) fn start_drawing(
     player: Player,
     drawing: Drawing,
 ) -> Option<FrameCallbacks> {
-    let options = js_sys::Object::new();
-    // Filters read the pixels of every frame.
-    let _ = js_sys::Reflect::set(&options, &"willReadFrequently".into(), &true.into());
-    let context: CanvasRenderingContext2d = canvas
-        .get_context_with_context_options("2d", &options)
-        .ok()
-        .flatten()?
-        .unchecked_into();
+    let context = context_of(&canvas, false)?;
+    let (_, sampled) = new_canvas(SAMPLED.0, SAMPLED.1, true)?;
     let mut count = 0_u32;
     let mut cost = FrameCost {
         since: now(),
@@ -58,7 +54,11 @@ pub(crate) fn start_drawing(
             canvas.set_height(height);
         }
         count = count.wrapping_add(1);
-        draw(&source, &context, (width, height), count, drawing);
+        // Fails only for a video without a frame.
+        let _ = context.draw_image_with_html_video_element(&source, 0.0, 0.0);
+        if count % HISTOGRAM_EVERY == 1 {
+            measure(&source, &sampled, drawing);
+        }
         if !player.shown.get_untracked() {
             player.shown.set(true);
         }
@@ -66,47 +66,47 @@ pub(crate) fn start_drawing(
     }))
 }
 
-fn draw(
-    source: &HtmlVideoElement,
-    context: &CanvasRenderingContext2d,
-    (width, height): (u32, u32),
-    count: u32,
-    drawing: Drawing,
-) {
-    if context
-        .draw_image_with_html_video_element(source, 0.0, 0.0)
-        .is_err()
-    {
-        return;
-    }
+/// Not in the document. `read`: its pixels are read often, so that they had better be in main memory.
+fn new_canvas(
+    width: u32,
+    height: u32,
+    read: bool,
+) -> Option<(HtmlCanvasElement, CanvasRenderingContext2d)> {
+    let canvas: HtmlCanvasElement = document().create_element("canvas").ok()?.unchecked_into();
+    canvas.set_width(width);
+    canvas.set_height(height);
+    let context = context_of(&canvas, read)?;
+    Some((canvas, context))
+}
+
+fn context_of(canvas: &HtmlCanvasElement, read: bool) -> Option<CanvasRenderingContext2d> {
+    let options = js_sys::Object::new();
+    // Setting a property of a plain object cannot fail.
+    let _ = Reflect::set(&options, &"willReadFrequently".into(), &read.into());
+    let context = canvas.get_context_with_context_options("2d", &options);
+    Some(context.ok().flatten()?.unchecked_into())
+}
+
+/// Counts the pixels of a frame that is filtered at this small size.
+fn measure(source: &HtmlVideoElement, sampled: &CanvasRenderingContext2d, drawing: Drawing) {
     let Some(filters) = drawing.filters.try_get_untracked() else {
         return;
     };
-    let measures = count % HISTOGRAM_EVERY == 1;
-    if !filters.any() && !measures {
-        return;
+    let (width, height) = (f64::from(SAMPLED.0), f64::from(SAMPLED.1));
+    set_filter(sampled, filters);
+    let drawn =
+        sampled.draw_image_with_html_video_element_and_dw_and_dh(source, 0.0, 0.0, width, height);
+    if drawn.is_ok()
+        && let Ok(image) = sampled.get_image_data(0.0, 0.0, width, height)
+    {
+        let histogram = Histogram::of(&image.data().0);
+        let _ = drawing.histogram.try_set(Some(histogram));
     }
-    let (w, h) = (f64::from(width), f64::from(height));
-    let Ok(image) = context.get_image_data(0.0, 0.0, w, h) else {
-        return;
-    };
-    let mut pixels = image.data();
-    if filters.any() {
-        filters.apply(&mut pixels.0, width as usize, height as usize);
-        let done = web_sys::ImageData::new_with_u8_clamped_array_and_sh(
-            wasm_bindgen::Clamped(&pixels.0),
-            width,
-            height,
-        );
-        if let Ok(done) = done {
-            let _ = context.put_image_data(&done, 0.0, 0.0);
-        }
-    }
-    if measures {
-        drawing
-            .histogram
-            .set(Some(Histogram::of(&pixels.0, HISTOGRAM_STEP)));
-    }
+}
+
+/// Not in web-sys. Safari before 18 draws without.
+fn set_filter(context: &CanvasRenderingContext2d, filters: Filters) {
+    let _ = Reflect::set(context, &"filter".into(), &filters.css().into());
 }
 
 /// Drawing times of the current second.
@@ -132,8 +132,19 @@ impl FrameCost {
     }
 }
 
-/// Saves the canvas, with filters, as a PNG file.
-pub(crate) fn save_image(canvas: &HtmlCanvasElement, name: &str) {
+/// Saves the frame that `canvas` shows as a PNG file, through filters.
+pub(crate) fn save_image(canvas: &HtmlCanvasElement, filters: Filters, name: &str) -> Option<()> {
+    let (width, height) = (canvas.width(), canvas.height());
+    let (image, context) = new_canvas(width, height, false)?;
+    set_filter(&context, filters);
+    if filters.mirror {
+        // Both fail only for numbers that are not finite.
+        let _ = context.translate(f64::from(width), 0.0);
+        let _ = context.scale(-1.0, 1.0);
+    }
+    context
+        .draw_image_with_html_canvas_element(canvas, 0.0, 0.0)
+        .ok()?;
     let name = format!("{name}.png");
     let save = Closure::once_into_js(move |blob: Option<web_sys::Blob>| {
         if let Some(blob) = blob {
@@ -141,5 +152,5 @@ pub(crate) fn save_image(canvas: &HtmlCanvasElement, name: &str) {
         }
     });
     // Fails only for a canvas with pixels of another origin.
-    let _ = canvas.to_blob(save.unchecked_ref());
+    image.to_blob(save.unchecked_ref()).ok()
 }

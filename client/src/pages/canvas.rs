@@ -20,7 +20,7 @@ use crate::hooks::drawing::{Drawing, save_image, start_drawing};
 use crate::hooks::frames::FrameCallbacks;
 use crate::hooks::player::use_player;
 use crate::state::decimal::decimal;
-use crate::state::filter::Filters;
+use crate::state::filter::{EDGE_FILTER, Filters};
 use crate::state::route::Route;
 use crate::state::session::Phase;
 
@@ -106,10 +106,11 @@ fn CanvasPlayer(name: String) -> impl IntoView {
     let label = name.clone();
     let image_name = name;
     view! {
+        <svg class="visually-hidden" aria-hidden="true" inner_html=EDGE_FILTER></svg>
         <div class="watch">
             <section class="column">
                 <div class="player" id="canvas-player" data-state=move || player.state() data-still=move || player.still.get().to_string()>
-                    <canvas id="canvas" node_ref=canvas width="1280" height="720" role="img" aria-label=label></canvas>
+                    <canvas id="canvas" style=move || drawing.filters.get().style() node_ref=canvas width="1280" height="720" role="img" aria-label=label></canvas>
                     <span class="chip state-line">
                         <i class="dot" class:ok=move || player.state() == "playing" class:bad=move || player.state() == "failed"></i>
                         <span id="state" class="tabular">{move || phase_text::player_status(player, language)}</span>
@@ -130,7 +131,9 @@ fn CanvasPlayer(name: String) -> impl IntoView {
                         class="button"
                         id="save-image"
                         disabled=move || !player.shown.get()
-                        on:click=click_handler(move || if let Some(canvas) = canvas.get_untracked() { save_image(&canvas, &image_name) })
+                        on:click=click_handler(move || if let Some(canvas) = canvas.get_untracked() {
+                            save_image(&canvas, drawing.filters.get_untracked(), &image_name);
+                        })
                     >
                         {language.localized(|text| text.save_image)}
                     </button>

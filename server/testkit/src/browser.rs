@@ -358,11 +358,7 @@ impl TestBrowser {
 
     /// Saves a screenshot as `target/screenshots/NAME.png`.
     pub async fn screenshot(&self, name: &str) {
-        let screenshot = self
-            .session
-            .command("GET", "/screenshot", Value::Null)
-            .await;
-        let screenshot = screenshot.as_str().expect("a screenshot is base64");
+        let screenshot = self.picture().await;
         let screenshot = BASE64.decode(screenshot).expect("a screenshot is base64");
         let folder = PathBuf::from(concat!(
             env!("CARGO_MANIFEST_DIR"),
@@ -370,5 +366,15 @@ impl TestBrowser {
         ));
         fs::create_dir_all(&folder).expect("a folder for screenshots");
         fs::write(folder.join(format!("{name}.png")), screenshot).expect("a screenshot is written");
+    }
+
+    /// What is seen of the page: a PNG in base64.
+    pub async fn picture(&self) -> String {
+        let screenshot = self
+            .session
+            .command("GET", "/screenshot", Value::Null)
+            .await;
+        let screenshot = screenshot.as_str().expect("a screenshot is base64");
+        screenshot.to_owned()
     }
 }
