@@ -312,6 +312,22 @@ async fn devices_are_listed_after_permission_and_the_choice_is_remembered() {
     browser.until("it is used again", &used).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_video_file_is_sent_as_a_live_stream() {
+    let server = server().await;
+    let publisher = TestBrowser::shared_chromium().await;
+    open(&publisher, &server, KEY).await;
+    publisher.click("input[name=source][value=file]").await;
+    // WebDriver takes no path with `..`.
+    let clip = std::fs::canonicalize(testkit::CLIP).expect("the clip is there");
+    publisher.fill("#file", &clip.to_string_lossy()).await;
+    previews(&publisher).await;
+    publisher.click("#go-live").await;
+    is(&publisher, "live|weak").await;
+    let viewer = publisher.and_chromium().await;
+    watches(&viewer, &server).await;
+}
+
 /// Each state at two widths, light and dark, for review.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_state_fits_a_phone_and_a_desktop() {
