@@ -36,4 +36,22 @@ pub struct PublisherInfo {
     pub lost: u64,
     /// Pictures that were not whole, or could not be decoded without one that was not.
     pub dropped: u64,
+    /// What its owner should change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<PublisherWarning>,
+}
+
+/// What a publisher sends can be watched, and could be better. docs/publish.md says what to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PublisherWarning {
+    /// Keyframes are more than 4 s apart.
+    LongGop,
+    /// Pictures are sent in another order than shown, which stutters in browsers.
+    BFrames,
+    /// More than 2 % of its packets were lost at first, in the last 10 s.
+    UplinkLoss,
+    /// One that is newer than this code.
+    #[serde(other)]
+    Unknown,
 }

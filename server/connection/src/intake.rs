@@ -81,7 +81,10 @@ impl Intake {
         self.append(now);
         if self.requests_due <= now {
             self.requests_due = now + REQUEST_INTERVAL;
-            self.counters.set_received(&self.receiver);
+            let received = self.counters.set_received(&self.receiver);
+            let health = self.media.health();
+            health.on_counters(now, &received);
+            self.counters.set_warnings(health.warnings());
             for line in self.media.take_keyframe_requests() {
                 self.receiver.request_keyframe(now, line);
             }

@@ -20,6 +20,7 @@
 //! | `publisher` | one publisher, from the answer to the end |
 //! | `intake` | a connected publisher's media: SRTP in, units and feedback out |
 //! | `published_media`, `published_tracks` | its units, on their way into the log; the tracks that its m-lines are in its stream |
+//! | `encoder_health` | what the publisher should change (pure) |
 //! | `publisher_counters` | what was received of it |
 //! | `end`, `error`, `negotiation_error` | why a session ended; why none began; why an offer is not answered |
 //! | `offered_connection` | what an offer says of the connection (pure) |
@@ -42,6 +43,7 @@ mod codecs;
 mod connection;
 mod connections;
 mod credentials;
+mod encoder_health;
 mod end;
 mod error;
 mod formats;

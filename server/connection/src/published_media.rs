@@ -1,9 +1,12 @@
 //! What a publisher sends, on its way into the log of its stream.
 
+use std::time::Instant;
+
 use ingest::connection_receiver::LineUnit;
 use media::time::MediaTime;
 use stream::publication::Publication;
 
+use super::encoder_health::EncoderHealth;
 use super::published_tracks::{PublishedTracks, Unplayable};
 
 /// Appends what one publisher sends, in a run of its own. The stream offers what comes.
@@ -12,12 +15,14 @@ pub(super) struct PublishedMedia {
     publication: Publication,
     tracks: PublishedTracks,
     is_closed: bool,
+    health: EncoderHealth,
 }
 
 impl PublishedMedia {
     /// `lines`: the number of m-lines that send.
-    pub(super) fn new(publication: Publication, lines: usize) -> Self {
+    pub(super) fn new(publication: Publication, lines: usize, now: Instant) -> Self {
         Self {
+            health: EncoderHealth::new(now),
             publication,
             tracks: PublishedTracks::new(lines),
             is_closed: false,
@@ -37,7 +42,12 @@ impl PublishedMedia {
         if let Some(offering) = published.offering {
             appender.set_offering(offering);
         }
+        self.health.on_unit(&published.unit);
         appender.append(published.track, published.unit);
+    }
+
+    pub(super) fn health(&mut self) -> &mut EncoderHealth {
+        &mut self.health
     }
 
     /// The m-lines of which viewers want a keyframe.

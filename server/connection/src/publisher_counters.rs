@@ -1,11 +1,11 @@
 //! What was received of a publisher.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ingest::connection_receiver::ConnectionReceiver;
-use ingest::receiver::Receiver;
-use shared::api::PublisherInfo;
+use ingest::receiver::{Receiver, ReceiverCounters};
+use shared::api::{PublisherInfo, PublisherWarning};
 use srtp::Profile;
 
 /// Written by the thread of the connection, read by requests. Clones share them.
@@ -22,6 +22,7 @@ struct Counters {
     recovered: AtomicU64,
     lost: AtomicU64,
     dropped: AtomicU64,
+    warnings: Mutex<Vec<PublisherWarning>>,
 }
 
 impl PublisherCounters {
@@ -43,17 +44,28 @@ impl PublisherCounters {
         self.0.units.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// As the receivers of the m-lines count them.
-    pub(super) fn set_received(&self, receiver: &ConnectionReceiver) {
-        let (mut recovered, mut lost, mut dropped) = (0, 0, 0);
+    /// As the receivers of the m-lines count them. Returns the sums of what is counted here.
+    pub(super) fn set_received(&self, receiver: &ConnectionReceiver) -> ReceiverCounters {
+        let mut sum = ReceiverCounters::default();
         for counters in receiver.receivers().map(Receiver::counters) {
-            recovered += counters.recovered;
-            lost += counters.lost;
-            dropped += counters.dropped;
+            sum.packets += counters.packets;
+            sum.recovered += counters.recovered;
+            sum.lost += counters.lost;
+            sum.dropped += counters.dropped;
         }
-        self.0.recovered.store(recovered, Ordering::Relaxed);
-        self.0.lost.store(lost, Ordering::Relaxed);
-        self.0.dropped.store(dropped, Ordering::Relaxed);
+        self.0.recovered.store(sum.recovered, Ordering::Relaxed);
+        self.0.lost.store(sum.lost, Ordering::Relaxed);
+        self.0.dropped.store(sum.dropped, Ordering::Relaxed);
+        sum
+    }
+
+    pub(super) fn set_warnings(&self, warnings: Vec<PublisherWarning>) {
+        *self.warnings() = warnings;
+    }
+
+    fn warnings(&self) -> MutexGuard<'_, Vec<PublisherWarning>> {
+        let warnings = self.0.warnings.lock();
+        warnings.unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn stats(&self) -> PublisherInfo {
@@ -72,6 +84,7 @@ impl PublisherCounters {
             recovered: value(&self.0.recovered),
             lost: value(&self.0.lost),
             dropped: value(&self.0.dropped),
+            warnings: self.warnings().clone(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The publishers of all streams, on the ports and threads of the viewers: answers their offers, finds their sessions.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use limits::CountedAddress;
 use stream::publication::Publication;
@@ -78,7 +79,7 @@ impl Publishers {
         let params = negotiation.params(random_number()? as u32, &connection.cname);
         let sending = params.lines.iter().filter(|line| !line.formats.is_empty());
         let intake = IntakeParams {
-            media: PublishedMedia::new(publication, sending.count()),
+            media: PublishedMedia::new(publication, sending.count(), Instant::now()),
             params,
             counters,
         };

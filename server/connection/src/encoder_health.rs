@@ -1,0 +1,170 @@
+//! What a publisher should change: in the settings of its encoder, or in its line. Pure.
+
+use std::time::{Duration, Instant};
+
+use ingest::receiver::ReceiverCounters;
+use media::access_unit::AccessUnit;
+use media::time::MediaTime;
+use shared::api::PublisherWarning;
+
+/// Keyframes that are further apart delay what joins and what recovers from losses.
+const LONG_GOP: i64 = 4_000_000;
+/// In microseconds. A clock that is corrected is no picture out of order.
+const REORDERED: i64 = 5_000;
+/// Losses are counted over this time.
+const LOSS_WINDOW: Duration = Duration::from_secs(10);
+/// So many percent of packets were lost at first.
+const HIGH_LOSS: u64 = 2;
+
+/// Of one session.
+#[derive(Debug)]
+pub(super) struct EncoderHealth {
+    keyframe: Option<MediaTime>,
+    newest: Option<MediaTime>,
+    long_gop: bool,
+    b_frames: bool,
+    loss: LossWindow,
+}
+
+#[derive(Debug)]
+struct LossWindow {
+    began: Instant,
+    /// Packets that had been sent when it began, and those of them that were lost at first.
+    sent: u64,
+    missing: u64,
+    /// In the window before.
+    is_high: bool,
+}
+
+impl EncoderHealth {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            keyframe: None,
+            newest: None,
+            long_gop: false,
+            b_frames: false,
+            loss: LossWindow {
+                began: now,
+                sent: 0,
+                missing: 0,
+                is_high: false,
+            },
+        }
+    }
+
+    /// The next unit, in the order of decoding.
+    pub(super) fn on_unit(&mut self, unit: &AccessUnit) {
+        if !unit.codec.is_video() {
+            return;
+        }
+        let keyframe = self.keyframe.map(|keyframe| unit.time.0 - keyframe.0);
+        if keyframe.is_some_and(|distance| distance > LONG_GOP) {
+            self.long_gop = true;
+        } else if unit.keyframe && keyframe.is_some() {
+            self.long_gop = false;
+        }
+        if unit.keyframe {
+            self.keyframe = Some(unit.time);
+        }
+        let newest = self.newest.unwrap_or(unit.time);
+        self.b_frames |= unit.time.0 + REORDERED < newest.0;
+        self.newest = Some(newest.max(unit.time));
+    }
+
+    /// The counters of all receivers together.
+    pub(super) fn on_counters(&mut self, now: Instant, counters: &ReceiverCounters) {
+        let loss = &mut self.loss;
+        if now.saturating_duration_since(loss.began) < LOSS_WINDOW {
+            return;
+        }
+        let sent = counters.packets + counters.lost;
+        let missing = counters.recovered + counters.lost;
+        let is_high =
+            100 * missing.saturating_sub(loss.missing) > HIGH_LOSS * sent.saturating_sub(loss.sent);
+        *loss = LossWindow {
+            began: now,
+            sent,
+            missing,
+            is_high,
+        };
+    }
+
+    pub(super) fn warnings(&self) -> Vec<PublisherWarning> {
+        let warnings = [
+            (self.long_gop, PublisherWarning::LongGop),
+            (self.b_frames, PublisherWarning::BFrames),
+            (self.loss.is_high, PublisherWarning::UplinkLoss),
+        ];
+        let warnings = warnings.into_iter().filter(|(applies, _)| *applies);
+        warnings.map(|(_, warning)| warning).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use shared::api::Codec;
+
+    use super::*;
+
+    fn unit(ms: i64, keyframe: bool) -> AccessUnit {
+        AccessUnit {
+            codec: Codec::H264,
+            dts: MediaTime(ms * 1_000),
+            time: MediaTime(ms * 1_000),
+            keyframe,
+            data: Bytes::new(),
+        }
+    }
+
+    #[test]
+    fn keyframes_that_are_far_apart_are_warned_of_until_they_are_not() {
+        let mut health = EncoderHealth::new(Instant::now());
+        for ms in (0..=4_000).step_by(40) {
+            health.on_unit(&unit(ms, ms % 2_000 == 0));
+        }
+        assert_eq!(health.warnings(), []);
+        for ms in (4_040..9_000).step_by(40) {
+            health.on_unit(&unit(ms, false));
+        }
+        assert_eq!(health.warnings(), [PublisherWarning::LongGop]);
+        health.on_unit(&unit(9_000, true));
+        assert_eq!(health.warnings(), [PublisherWarning::LongGop]);
+        health.on_unit(&unit(11_000, true));
+        assert_eq!(health.warnings(), []);
+    }
+
+    #[test]
+    fn pictures_out_of_order_are_b_frames() {
+        let mut health = EncoderHealth::new(Instant::now());
+        for ms in [0, 40, 80, 79] {
+            health.on_unit(&unit(ms, ms == 0));
+        }
+        assert_eq!(health.warnings(), []);
+        for ms in [200, 120, 160] {
+            health.on_unit(&unit(ms, false));
+        }
+        assert_eq!(health.warnings(), [PublisherWarning::BFrames]);
+    }
+
+    #[test]
+    fn losses_are_those_of_the_last_seconds() {
+        let start = Instant::now();
+        let mut health = EncoderHealth::new(start);
+        let mut at = |seconds, packets, lost, recovered| {
+            let counters = ReceiverCounters {
+                packets,
+                lost,
+                recovered,
+                ..ReceiverCounters::default()
+            };
+            health.on_counters(start + Duration::from_secs(seconds), &counters);
+            health.warnings()
+        };
+        assert_eq!(at(9, 1_000, 500, 0), []);
+        assert_eq!(at(10, 1_000, 1, 50), [PublisherWarning::UplinkLoss]);
+        assert_eq!(at(15, 1_500, 1, 50), [PublisherWarning::UplinkLoss]);
+        assert_eq!(at(20, 2_000, 11, 59), []);
+        assert_eq!(at(30, 2_000, 11, 59), []);
+    }
+}
