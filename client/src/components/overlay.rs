@@ -21,9 +21,12 @@ enum OverlayKind {
     Nothing,
     Start,
     Busy,
+    /// Nothing comes from the publisher.
+    BackSoon,
     /// Waiting to reconnect.
     Lost,
     Ended,
+    Upcoming,
     Failed,
     Blocked,
     /// Playing muted because of the autoplay policy.
@@ -46,6 +49,7 @@ pub(crate) fn Overlay(
     let over = memo(move || {
         player.phase.with(|phase| match phase {
             Phase::Stopped => OverlayKind::Start,
+            _ if player.is_interrupted() => OverlayKind::BackSoon,
             Phase::Playing | Phase::Unsteady if audio.autoplay_blocked.get() => {
                 OverlayKind::Blocked
             }
@@ -56,6 +60,7 @@ pub(crate) fn Overlay(
             Phase::Connecting | Phase::Restarting | Phase::Closed => OverlayKind::Busy,
             Phase::Waiting { .. } | Phase::Reconnecting { .. } => OverlayKind::Lost,
             Phase::Ended => OverlayKind::Ended,
+            Phase::Upcoming => OverlayKind::Upcoming,
             Phase::Failed(_) => OverlayKind::Failed,
         })
     });
@@ -73,14 +78,18 @@ pub(crate) fn Overlay(
         })
     });
     let title = move || {
+        if let Some(text) = phase_text::back_soon(player, language) {
+            return text;
+        }
         player.phase.with(|phase| {
             phase_text::status(phase, false, None, player.clock.get(), language.text())
         })
     };
-    let why = move || {
-        player
+    let why = move || match player.is_interrupted() {
+        true => Some(language.text().back_soon_text),
+        false => player
             .phase
-            .with(|phase| phase_text::reason(phase, language.get()))
+            .with(|phase| phase_text::reason(phase, language.get())),
     };
     let details = memo(move || player.phase.with(phase_text::details));
     let start_button =
@@ -143,6 +152,8 @@ pub(crate) fn Overlay(
             }
             .into_any(),
         ),
+        OverlayKind::BackSoon => message(().into_any()),
+        OverlayKind::Upcoming => message(view! { <i class="spinner"></i> {all_streams()} }.into_any()),
         OverlayKind::Ended => message(view! { {start_button("watch-again", |text| text.watch_again)} {all_streams()} }.into_any()),
         OverlayKind::Failed => message(view! { {start_button("try-again", |text| text.try_again)} {all_streams()} }.into_any()),
     }

@@ -12,10 +12,20 @@ use crate::state::session::{Failure, Phase, RetryCause};
 pub(crate) fn player_status(player: Player, language: Language) -> String {
     let text = language.text();
     let behind = player.figures.with(|figures| figures.latency_ms);
+    if let Some(text) = back_soon(player, language) {
+        return text;
+    }
     player.phase.with(|phase| match phase {
         Phase::Playing if player.shown.get() && player.still.get() => text.frame_late.to_owned(),
         phase => status(phase, player.shown.get(), behind, player.clock.get(), text),
     })
+}
+
+/// The publisher has lost its connection: for how long.
+pub(crate) fn back_soon(player: Player, language: Language) -> Option<String> {
+    let since = player.interrupted.get()?;
+    let passed = player.clock.get().saturating_sub(since) / 1_000;
+    Some((language.text().back_soon)(passed as u32))
 }
 
 /// One line. `behind` is in milliseconds, `now` on the clock of [`Phase::Waiting`].
@@ -42,6 +52,7 @@ pub(crate) fn status(
         }
         Phase::Reconnecting { .. } => text.reconnecting.to_owned(),
         Phase::Ended => text.ended.to_owned(),
+        Phase::Upcoming => text.not_live_yet.to_owned(),
         Phase::Failed(failure) => (text.failed)(match failure {
             Failure::NotFound(_) => text.failed_not_found,
             Failure::Refused(_) | Failure::NotWeir => text.failed_refused,
@@ -62,6 +73,7 @@ pub(crate) fn reason(phase: &Phase, lang: Lang) -> Option<&'static str> {
             RetryCause::Refused(error) => sentence(error, lang),
         },
         Phase::Ended => text.ended_text,
+        Phase::Upcoming => text.upcoming_text,
         Phase::Failed(failure) => match failure {
             Failure::NotFound(error) | Failure::Refused(error) => sentence(error, lang),
             Failure::NotWeir => text.not_weir,

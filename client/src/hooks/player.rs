@@ -1,5 +1,6 @@
 //! The player of one stream: runs the effects of [`PlayerSession`] on a WHEP session, and samples its statistics.
 
+mod broadcast;
 mod frame_skips;
 mod level;
 mod open_error;
@@ -8,31 +9,30 @@ mod queries;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use shared::api::StreamInfo;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{MediaStream, PageTransitionEvent};
 
+use self::broadcast::not_live;
 use self::picture::PictureFollower;
-use self::queries::kinds_of;
+use self::queries::description_of;
 use super::app::App;
 use super::ice::media_servers;
 use super::report;
 use super::wake::use_wake;
 use super::window::use_window;
-use crate::http::{self, HttpError};
 use crate::rtc::media_connection::MediaEvent;
 use crate::rtc::timer::{Timer, now, now_ms};
 use crate::rtc::whep::WhepSession;
 use crate::state::frame_skips::FrameSkips;
-use crate::state::gallery::is_over;
 use crate::state::picture::PictureMonitor;
 use crate::state::route::encode;
 use crate::state::session::{
-    OpenError, Phase, PlayerSession, RetryCause, SessionEffect, SessionEvent, StreamStatus,
+    OpenError, Phase, PlayerSession, RetryCause, SessionEffect, SessionEvent,
 };
 use crate::state::stall::StallDetector;
 use crate::state::stats::{Figures, Plots, StatsSample};
+use crate::state::wanted::wanted_kinds;
 
 const SAMPLE_MS: f64 = 1_000.0;
 const COUNTDOWN_MS: f64 = 250.0;
@@ -47,6 +47,8 @@ pub(crate) struct Player {
     pub(crate) shown: RwSignal<bool>,
     /// The next frame is late, or a new session is to bring it: the last one is shown.
     pub(crate) still: RwSignal<bool>,
+    /// Nothing has come from the publisher since then, on the clock of [`Phase::Waiting`].
+    pub(crate) interrupted: RwSignal<Option<u64>>,
     /// The server skips frames, because the connection is too slow.
     pub(crate) skipping: RwSignal<bool>,
     pub(crate) figures: RwSignal<Figures>,
@@ -84,6 +86,7 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
         media: RwSignal::new_local(None),
         shown: RwSignal::new(false),
         still: RwSignal::new(false),
+        interrupted: RwSignal::new(None),
         skipping: RwSignal::new(false),
         figures: RwSignal::new(Figures::default()),
         plots: RwSignal::new(Plots::default()),
@@ -97,7 +100,7 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
         if event.type_() == "pagehide" {
             let wanted = player
                 .phase
-                .with_untracked(|phase| phase.is_active() || *phase == Phase::Ended);
+                .with_untracked(|phase| phase.is_active() || phase.is_off_air());
             player
                 .resources
                 .update_value(|resources| resources.resume = wanted);
@@ -219,7 +222,14 @@ impl Player {
         let ice = media_servers(self.app, &server, relays);
         let description = server.url(&format!("api/streams/{}", encode(&self.name.get_value())));
         spawn_local(async move {
-            let kinds = kinds_of(&description).await;
+            let info = description_of(&description).await;
+            if let Some(error) = info.as_ref().and_then(not_live) {
+                if self.is_current(generation) {
+                    self.send(SessionEvent::OpenFailed(error));
+                }
+                return;
+            }
+            let kinds = wanted_kinds(info.as_ref());
             let on_event = move |event| self.on_media_event(generation, event);
             let opened = WhepSession::open(
                 &endpoint,
@@ -268,6 +278,7 @@ impl Player {
         drop(closed);
         self.shown.set(false);
         self.skipping.set(false);
+        self.interrupted.set(None);
         // Figures belong to a session; plots continue across sessions.
         self.figures.set(Figures::default());
     }
@@ -286,22 +297,6 @@ impl Player {
             if result.await.is_err() && self.is_current(generation) {
                 self.send(SessionEvent::RestartFailed);
             }
-        });
-    }
-
-    fn query_stream(self) {
-        let Some(server) = self.app.server.get_untracked().flatten() else {
-            return;
-        };
-        let url = server.url(&format!("api/streams/{}", encode(&self.name.get_value())));
-        spawn_local(async move {
-            let status = match http::get_json::<StreamInfo>(&url).await {
-                Err(HttpError::Status { status: 404, .. }) => StreamStatus::Gone,
-                Err(HttpError::Unreachable) => StreamStatus::Unreachable,
-                Ok(info) if is_over(&info) => StreamStatus::Gone,
-                Ok(_) | Err(_) => StreamStatus::Available,
-            };
-            self.send(SessionEvent::StreamStatus(status));
         });
     }
 
@@ -356,10 +351,13 @@ impl Player {
         let Some((figures, event)) = compared.flatten() else {
             return;
         };
+        self.follow_broadcast(figures.arrived);
         self.plots.update(|plots| plots.push(&figures));
         self.check_skips(&figures);
         self.figures.set(figures);
-        if let Some(event) = event {
+        // The connection is in order.
+        let interrupted = self.interrupted.get_untracked().is_some();
+        if let Some(event) = event.filter(|_| !interrupted) {
             self.send(event);
         }
     }

@@ -46,7 +46,10 @@ pub struct Text {
     pub no_streams_text: &'static str,
     pub viewers: fn(count: u32) -> String,
     pub live: &'static str,
-    pub not_live: &'static str,
+    /// Of a stream whose publisher has not come yet; has lost its connection; has ended it.
+    pub not_live_yet: &'static str,
+    pub interrupted: &'static str,
+    pub over: &'static str,
     pub looped: fn(length: &str) -> String,
     pub no_audio: &'static str,
     pub no_video: &'static str,
@@ -80,6 +83,9 @@ pub struct Text {
     pub failed_browser: &'static str,
     pub failed_browser_text: &'static str,
     pub ended_text: &'static str,
+    pub upcoming_text: &'static str,
+    pub back_soon: fn(seconds: u32) -> String,
+    pub back_soon_text: &'static str,
     pub too_slow: &'static str,
 
     // Player, controls

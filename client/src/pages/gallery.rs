@@ -14,7 +14,7 @@ use crate::hooks::streams::{Streams, use_streams};
 use crate::i18n::describe::chips;
 use crate::i18n::error::code_sentence;
 use crate::i18n::format::duration;
-use crate::state::gallery::{GalleryOrder, SEARCH_FROM, is_over};
+use crate::state::gallery::{GalleryOrder, SEARCH_FROM};
 use crate::state::remote::RemoteData;
 use crate::state::route::Route;
 
@@ -232,7 +232,9 @@ fn length(info: &StreamInfo, language: Language) -> String {
     match (&info.state, info.duration) {
         (StreamState::Probing, _) => text.probing.to_owned(),
         (StreamState::Failed { .. }, _) => text.cannot_play.to_owned(),
-        _ if is_over(info) => text.not_live.to_owned(),
+        (StreamState::Waiting { .. }, _) => text.not_live_yet.to_owned(),
+        (StreamState::Interrupted { .. }, _) => text.interrupted.to_owned(),
+        (StreamState::Ended { .. }, _) => text.over.to_owned(),
         (_, Some(seconds)) => (text.looped)(&duration(seconds, language.get())),
         (_, None) => text.live.to_owned(),
     }

@@ -4,7 +4,7 @@ use crate::components::reactive::{button, reactive_text};
 use crate::hooks::derived::{effect, memo};
 use crate::hooks::language::use_language;
 use leptos::prelude::*;
-use shared::api::StreamInfo;
+use shared::api::{StreamInfo, StreamState};
 
 use crate::components::copy_button::CopyButton;
 use crate::components::delivery::Delivery;
@@ -16,6 +16,9 @@ use crate::hooks::player::use_player;
 use crate::hooks::share_link::{can_share, share, stream_link};
 use crate::hooks::streams::use_streams;
 use crate::i18n::describe::tracks;
+use crate::i18n::format::duration;
+use crate::rtc::timer::wall_ms;
+use crate::state::gallery::is_live;
 use crate::state::route::Route;
 use crate::state::wanted::wanted_kinds;
 
@@ -37,6 +40,13 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
         }
     });
 
+    let on_air = memo(move || info.with(|info| info.as_ref().is_some_and(is_live)));
+    effect(move || {
+        if on_air.get() {
+            player.on_live();
+        }
+    });
+
     let received = memo(move || player.figures.with(|figures| figures.video_codec.clone()));
     let tracks = memo(move || {
         let received = received.get();
@@ -49,6 +59,18 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
                 .map(|info| (language.text().viewers)(info.viewers))
         })
     };
+    // Its age is that of the newest figures.
+    let age = reactive_text(move || {
+        player.figures.track();
+        info.with(|info| match info.as_ref().map(|info| &info.state) {
+            Some(StreamState::Live { since } | StreamState::Interrupted { since }) => {
+                let passed = (wall_ms() / 1_000).saturating_sub(*since);
+                let age = duration(passed as f64, language.get());
+                format!("{} {age}", language.text().live)
+            }
+            _ => String::new(),
+        })
+    });
     let shown = name.clone();
     let link = name.clone();
     let heading = name.clone();
@@ -68,7 +90,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
                     <VideoPlayer player name=shown audio_only=audio_only(info) poster=poster(app, info) />
                     <div>
                         <h1>{heading}</h1>
-                        <p class="quiet small" id="viewers">{move || viewers()}</p>
+                        <p class="quiet small"><b id="live">{age}</b> " " <span id="viewers">{move || viewers()}</span></p>
                         <Delivery tracks />
                     </div>
                     <div class="row">

@@ -58,14 +58,6 @@ pub fn is_live(stream: &StreamInfo) -> bool {
     }
 }
 
-/// Nobody publishes it.
-pub fn is_over(stream: &StreamInfo) -> bool {
-    matches!(
-        stream.state,
-        StreamState::Waiting { .. } | StreamState::Ended { .. }
-    )
-}
-
 fn order(a: &StreamInfo, b: &StreamInfo) -> Ordering {
     let names = || natural(&a.name, &b.name).then_with(|| a.name.cmp(&b.name));
     is_live(b).cmp(&is_live(a)).then_with(names)

@@ -78,6 +78,7 @@ impl PictureMonitor {
             | Phase::Waiting { .. }
             | Phase::Reconnecting { .. }
             | Phase::Ended
+            | Phase::Upcoming
             | Phase::Failed(_) => true,
         };
         if self.over {

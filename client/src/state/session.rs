@@ -8,7 +8,7 @@
 //!                                    +-----------------------------+
 //! ```
 //!
-//! After `Ended` the server is asked, at the same back-off, until the stream is back; then a new session is opened.
+//! After `Ended`, and in `Upcoming`, the server is asked, at the same back-off, until the stream is back; then a new session is opened.
 //!
 //! Times are milliseconds of a monotonic clock.
 
@@ -48,8 +48,10 @@ pub enum Phase {
     Reconnecting {
         cause: RetryCause,
     },
-    /// The stream has ended, or has not begun; playback begins when it is live.
+    /// The stream has ended; playback continues when it is back.
     Ended,
+    /// Nobody has published the stream yet; playback begins when somebody does.
+    Upcoming,
     /// A retry would not help.
     Failed(Failure),
 }
@@ -65,13 +67,19 @@ impl Phase {
             Self::Waiting { .. } => "waiting",
             Self::Reconnecting { .. } => "reconnecting",
             Self::Ended => "ended",
+            Self::Upcoming => "upcoming",
             Self::Failed(_) => "failed",
         }
     }
 
     /// True while a session is open, being opened or waited for.
     pub fn is_active(&self) -> bool {
-        !matches!(self, Self::Stopped | Self::Ended | Self::Failed(_))
+        !(self.is_off_air() || matches!(self, Self::Stopped | Self::Failed(_)))
+    }
+
+    /// There is nothing to watch, until the stream is back.
+    pub fn is_off_air(&self) -> bool {
+        matches!(self, Self::Ended | Self::Upcoming)
     }
 }
 
@@ -111,6 +119,8 @@ pub enum OpenError {
     Gone(ApiError),
     /// Nobody publishes the stream now.
     NotLive,
+    /// Nobody has published it yet.
+    NotBegun,
     /// 429 or 5xx: retry, at the earliest `after` this many milliseconds.
     Later {
         error: ApiError,
@@ -128,6 +138,7 @@ pub enum OpenError {
 pub enum StreamStatus {
     Available,
     Gone,
+    NotBegun,
     Unreachable,
 }
 
@@ -261,18 +272,27 @@ impl PlayerSession {
                     SessionEffect::SetTimer(QUERY_TIMEOUT_MS),
                 ]
             }
-            (Phase::Closed, SessionEvent::StreamStatus(StreamStatus::Gone)) => {
-                self.end(now, jitter)
-            }
-            (Phase::Ended, SessionEvent::Timer | SessionEvent::TryNow) => {
+            (
+                Phase::Closed,
+                SessionEvent::StreamStatus(StreamStatus::Gone | StreamStatus::NotBegun),
+            ) => self.end(Phase::Ended, now, jitter),
+            (Phase::Ended | Phase::Upcoming, SessionEvent::Timer | SessionEvent::TryNow) => {
                 let timeout = SessionEffect::SetTimer(QUERY_TIMEOUT_MS);
                 vec![SessionEffect::QueryStream, timeout]
             }
-            (Phase::Ended, SessionEvent::StreamStatus(StreamStatus::Available)) => {
+            (
+                Phase::Ended | Phase::Upcoming,
+                SessionEvent::StreamStatus(StreamStatus::Available),
+            ) => {
                 let cause = RetryCause::Closed;
                 self.open(Phase::Reconnecting { cause })
             }
-            (Phase::Ended, SessionEvent::StreamStatus(_)) => {
+            (Phase::Ended | Phase::Upcoming, SessionEvent::StreamStatus(status)) => {
+                match status {
+                    StreamStatus::Gone => self.phase = Phase::Ended,
+                    StreamStatus::NotBegun => self.phase = Phase::Upcoming,
+                    _ => {}
+                }
                 vec![SessionEffect::SetTimer(
                     self.retry.on_failed(now, jitter, 0),
                 )]
@@ -302,9 +322,9 @@ impl PlayerSession {
         vec![SessionEffect::Close, SessionEffect::ClearTimer]
     }
 
-    /// The stream has ended: ask from time to time whether it is back.
-    fn end(&mut self, now: u64, jitter: f64) -> Vec<SessionEffect> {
-        self.phase = Phase::Ended;
+    /// There is nothing to watch: ask from time to time whether the stream is back.
+    fn end(&mut self, phase: Phase, now: u64, jitter: f64) -> Vec<SessionEffect> {
+        self.phase = phase;
         self.gone = 0;
         let delay = self.retry.on_failed(now, jitter, 0);
         vec![SessionEffect::Close, SessionEffect::SetTimer(delay)]
@@ -319,12 +339,13 @@ impl PlayerSession {
             OpenError::Gone(error) => {
                 self.gone += 1;
                 if self.gone >= MAX_GONE {
-                    self.end(now, jitter)
+                    self.end(Phase::Ended, now, jitter)
                 } else {
                     self.wait(RetryCause::Refused(error), None, now, jitter)
                 }
             }
-            OpenError::NotLive => self.end(now, jitter),
+            OpenError::NotLive => self.end(Phase::Ended, now, jitter),
+            OpenError::NotBegun => self.end(Phase::Upcoming, now, jitter),
             OpenError::Refused(error) => self.stop_in(Phase::Failed(Failure::Refused(error))),
             OpenError::NotWeir => self.stop_in(Phase::Failed(Failure::NotWeir)),
             OpenError::Browser(error) => self.stop_in(Phase::Failed(Failure::Browser(error))),

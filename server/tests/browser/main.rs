@@ -31,6 +31,7 @@ mod resilience;
 mod rooms;
 mod settings;
 mod shell;
+mod states;
 mod video;
 mod watch;
 

@@ -46,6 +46,9 @@ impl Player {
         });
         if let Some(still) = still.filter(|still| self.still.get_untracked() != *still) {
             self.still.set(still);
+            if !still {
+                self.set_interrupted(false);
+            }
         }
     }
 }

@@ -8,18 +8,17 @@ use shared::api::StreamInfo;
 
 use crate::http;
 use crate::rtc::timer::sleep;
-use crate::state::wanted::{BOTH, wanted_kinds};
 
-/// An offer waits this long for the description of its stream, then asks for both media.
+/// An offer waits this long for the description of its stream.
 const DESCRIPTION_MS: i32 = 300;
 
-/// The kinds of media of the stream at this address of the API; both media when it does not answer in time.
-pub(super) async fn kinds_of(url: &str) -> &'static [&'static str] {
+/// The description of a stream at this address of the API; `None` when it does not answer in time.
+pub(super) async fn description_of(url: &str) -> Option<StreamInfo> {
     let mut described = pin!(http::get_json::<StreamInfo>(url));
     let mut late = pin!(sleep(DESCRIPTION_MS));
     poll_fn(|context| match described.as_mut().poll(context) {
-        Poll::Ready(info) => Poll::Ready(wanted_kinds(info.ok().as_ref())),
-        Poll::Pending => late.as_mut().poll(context).map(|()| BOTH),
+        Poll::Ready(info) => Poll::Ready(info.ok()),
+        Poll::Pending => late.as_mut().poll(context).map(|()| None),
     })
     .await
 }

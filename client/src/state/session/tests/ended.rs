@@ -61,9 +61,23 @@ fn the_user_ends_the_wait_for_a_stream_that_has_ended() {
 #[test]
 fn a_stream_that_is_not_live_is_asked_for_until_it_is() {
     let available = SessionEvent::StreamStatus(StreamStatus::Available);
-    for mut session in [PlayerSession::default(), lost()] {
+    let status = SessionEvent::StreamStatus;
+    for (mut session, error, phase) in [
+        (
+            PlayerSession::default(),
+            OpenError::NotBegun,
+            Phase::Upcoming,
+        ),
+        (PlayerSession::default(), OpenError::NotLive, Phase::Ended),
+        (lost(), OpenError::NotLive, Phase::Ended),
+    ] {
         session.step(SessionEvent::Start, 0, 0.0);
-        session.step(SessionEvent::OpenFailed(OpenError::NotLive), 10, 0.0);
+        session.step(SessionEvent::OpenFailed(error), 10, 0.0);
+        assert_eq!(session.phase(), &phase);
+        session.step(status(StreamStatus::Unreachable), 20, 0.0);
+        assert_eq!(session.phase(), &phase);
+        // It was live for a short time.
+        session.step(status(StreamStatus::Gone), 20, 0.0);
         assert_eq!(session.phase(), &Phase::Ended);
         let effects = session.step(SessionEvent::Timer, 1_000, 0.0);
         assert_eq!(effects[0], SessionEffect::QueryStream);

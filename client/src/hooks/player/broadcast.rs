@@ -1,0 +1,90 @@
+//! Whether the stream is live: asked of the server when nothing comes.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use shared::api::{StreamInfo, StreamState};
+
+use super::Player;
+use crate::http::{self, HttpError};
+use crate::rtc::timer::{now_ms, sleep};
+use crate::state::route::encode;
+use crate::state::session::{OpenError, Phase, SessionEvent, StreamStatus};
+
+/// The server says that a stream is interrupted after so much silence.
+const NOTICED_MS: u64 = 1_500;
+/// The viewers of a stream that begins do not connect all at once.
+const SPREAD_MS: f64 = 500.0;
+
+/// Why a session need not be opened.
+pub(super) fn not_live(info: &StreamInfo) -> Option<OpenError> {
+    match info.state {
+        StreamState::Waiting { .. } => Some(OpenError::NotBegun),
+        StreamState::Ended { .. } => Some(OpenError::NotLive),
+        _ => None,
+    }
+}
+
+impl Player {
+    /// The publisher has lost its connection, and the last picture is shown. Tracked.
+    pub(crate) fn is_interrupted(self) -> bool {
+        self.interrupted.get().is_some()
+    }
+
+    /// The stream is live, as the list says: plays, if it was waited for.
+    pub(crate) fn on_live(self) {
+        let waits = self.phase.with_untracked(Phase::is_off_air);
+        if waits {
+            spawn_local(async move {
+                sleep((js_sys::Math::random() * SPREAD_MS) as i32).await;
+                self.send(SessionEvent::TryNow);
+            });
+        }
+    }
+
+    /// Call once a second, with the bytes that have arrived in it.
+    pub(super) fn follow_broadcast(self, arrived: Option<f64>) {
+        if self.still.get_untracked() || arrived == Some(0.0) {
+            self.clock.set(now_ms());
+            self.query_stream();
+        } else {
+            self.set_interrupted(false);
+        }
+    }
+
+    pub(super) fn query_stream(self) {
+        let Some(server) = self.app.server.get_untracked().flatten() else {
+            return;
+        };
+        let url = server.url(&format!("api/streams/{}", encode(&self.name.get_value())));
+        spawn_local(async move {
+            let found = http::get_json::<StreamInfo>(&url).await;
+            let interrupted =
+                matches!(&found, Ok(info) if matches!(info.state, StreamState::Interrupted { .. }));
+            self.set_interrupted(interrupted);
+            let status = match found {
+                Ok(info) => match info.state {
+                    StreamState::Waiting { .. } => StreamStatus::NotBegun,
+                    StreamState::Ended { .. } => StreamStatus::Gone,
+                    _ => StreamStatus::Available,
+                },
+                Err(HttpError::Status { status: 404, .. }) => StreamStatus::Gone,
+                Err(HttpError::Unreachable) => StreamStatus::Unreachable,
+                Err(_) => StreamStatus::Available,
+            };
+            self.send(SessionEvent::StreamStatus(status));
+        });
+    }
+
+    /// Ends with the next picture.
+    pub(super) fn set_interrupted(self, interrupted: bool) {
+        let before = self.interrupted.try_get_untracked().flatten();
+        let playing = self
+            .phase
+            .try_with_untracked(|phase| matches!(phase, Phase::Playing | Phase::Unsteady));
+        let now = (interrupted && playing == Some(true))
+            .then(|| before.unwrap_or_else(|| now_ms().saturating_sub(NOTICED_MS)));
+        if before != now {
+            let _ = self.interrupted.try_set(now);
+        }
+    }
+}
