@@ -165,7 +165,7 @@ async fn a_restart_of_the_server_is_survived_by_the_publisher_and_its_viewer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_who_is_live_with_the_same_key_is_replaced_only_when_asked_to() {
     let server = server().await;
-    let one = TestBrowser::shared_chromium_with_camera().await;
+    let one = TestBrowser::chromium_with_camera().await;
     open(&one, &server, KEY).await;
     goes_live(&one).await;
     let other = one.and_chromium_with_camera().await;

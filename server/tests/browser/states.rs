@@ -69,12 +69,12 @@ async fn page_tells_the_state(browser: &TestBrowser, make: &str) {
     let publisher = Publisher::start(&server);
     video::starts(browser).await;
     plays(browser).await;
-    let age = "/^live \\d+ s$/.test(document.querySelector('#live').innerText)";
+    let age = "/^live \\d/.test(document.querySelector('#live').innerText)";
     browser.until("its age is shown", age).await;
     screenshot(browser, make, "live").await;
 
     drop(publisher);
-    let counted = "/back soon, interrupted for [4-9] s/i.test(document.querySelector('.overlay .title').innerText)";
+    let counted = "/back soon, interrupted for ([4-9]|\\d\\d+) s/i.test(document.querySelector('.overlay .title').innerText)";
     browser.until("the seconds are counted", counted).await;
     let dimmed = "document.querySelector('#player').dataset.still == 'true'";
     browser.until("the last picture is dimmed", dimmed).await;

@@ -33,7 +33,7 @@ await connected;
 let sequenceNumber = 1000;
 let sent = 0;
 /** Packets between two pauses. */
-let burst = 100;
+let burst = 20;
 /** Sends a packet of RTP (RFC 3550 5.1), and leaves the receiver time now and then. */
 async function send(track, { ssrc = SSRC, type = H264, marker = false, timestamp = 0, number, payload }) {
     const header = Buffer.alloc(12);

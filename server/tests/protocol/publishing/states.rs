@@ -47,15 +47,17 @@ async fn refused(server: &TestServer, sentence: &str) {
     }
 }
 
-async fn assert_metric(server: &TestServer, state: &str) {
-    let metrics = server.get("/metrics").await.text().await.expect("a text");
-    for one in ["waiting", "live", "interrupted", "ended"] {
-        let line = format!(
-            "weir_streams{{state=\"{one}\"}} {}\n",
-            u32::from(one == state)
-        );
-        assert!(metrics.contains(&line), "{line} in\n{metrics}");
-    }
+/// Waits until metrics count the stream in this state, and in no other. On a slow machine a live stream may be interrupted for a moment.
+async fn metrics_tell(server: &TestServer, state: &str) {
+    let lines = ["waiting", "live", "interrupted", "ended"].map(|one| {
+        let count = u32::from(one == state);
+        format!("weir_streams{{state=\"{one}\"}} {count}\n")
+    });
+    eventually(&format!("metrics tell {state}"), LIMIT, || async {
+        let metrics = server.get("/metrics").await.text().await.expect("a text");
+        lines.iter().all(|line| metrics.contains(line))
+    })
+    .await;
 }
 
 fn unix_time() -> u64 {
@@ -74,17 +76,20 @@ async fn a_stream_waits_is_live_interrupted_live_again_and_ends_and_all_are_told
     };
     assert!((begun..=unix_time()).contains(&since), "{since}");
     assert_eq!(details(&server).await.publisher, None);
-    assert_metric(&server, "waiting").await;
+    metrics_tell(&server, "waiting").await;
     refused(&server, "yet").await;
 
     let publisher = Str0mPublisher::publish(&front, STREAM, film(1)).await;
     let live = until(&mut reader, "live").await;
     front.publishes(STREAM).await;
-    assert_metric(&server, "live").await;
+    metrics_tell(&server, "live").await;
     let viewer = watch(&server).await;
     has(&viewer, 10).await;
+    eventually("it is described as live", LIMIT, || async {
+        details(&server).await.stream.state == live
+    })
+    .await;
     let told = details(&server).await;
-    assert_eq!(told.stream.state, live);
     assert_eq!(
         told.stream.video.map(|video| video.codec),
         Some("h264".into())
@@ -93,15 +98,18 @@ async fn a_stream_waits_is_live_interrupted_live_again_and_ends_and_all_are_told
     assert!(stats.units > 0 && stats.profile.is_some(), "{stats:?}");
 
     // As by a power failure: its session is there for half a minute more.
-    drop(publisher);
     let cut = unix_time();
-    let StreamState::Interrupted { since } = until(&mut reader, "interrupted").await else {
-        unreachable!()
-    };
-    assert!((cut - 1..=cut + 1).contains(&since), "{since}, {cut}");
+    drop(publisher);
+    // Events that were not read yet may tell of an earlier stall of this machine.
+    loop {
+        let state = until(&mut reader, "interrupted").await;
+        if matches!(state, StreamState::Interrupted { since } if since + 1 >= cut) {
+            break;
+        }
+    }
     assert!(unix_time() < cut + 15, "before the session ends");
     assert!(server.publishing.session(STREAM).is_some());
-    assert_metric(&server, "interrupted").await;
+    metrics_tell(&server, "interrupted").await;
 
     let again = Mutex::new(None);
     eventually("the publisher is let in again", LIMIT, || async {
@@ -120,7 +128,7 @@ async fn a_stream_waits_is_live_interrupted_live_again_and_ends_and_all_are_told
     let again = again.into_inner().expect("no panic").expect("a publisher");
     assert_eq!(server.delete(again.session()).await.status(), 200);
     until(&mut reader, "ended").await;
-    assert_metric(&server, "ended").await;
+    metrics_tell(&server, "ended").await;
     refused(&server, "has ended").await;
     eventually("the viewer's session ends", LIMIT, || async {
         server.viewers.sessions() == 0

@@ -58,7 +58,8 @@ async fn viewers_who_wait_see_the_first_keyframe_of_whatever_codec() {
                 .map(|(shown, began)| shown.saturating_duration_since(began));
             println!("{codec:?}: a picture {taken:?} after the first keyframe");
             // Machines may be busy; bench measures it.
-            assert!(taken < Some(Duration::from_secs(1)), "{taken:?}");
+            let limit = Duration::from_secs(10);
+            assert!(taken.is_some_and(|taken| taken < limit), "{taken:?}");
         }
         assert_eq!(server.viewers.sessions(), 2);
         server.stop().await;
