@@ -1,6 +1,9 @@
 //! A program that publishes.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use super::LIMIT;
 
 /// Killed on drop.
 pub(super) struct Running(Child);
@@ -25,17 +28,26 @@ impl Running {
     }
 
     /// Waits until it ends by itself.
-    pub(super) async fn ends_well(mut self) {
-        let status = tokio::task::spawn_blocking(move || self.0.wait()).await;
-        let status = status.expect("no panic").expect("our child");
+    pub(super) async fn ends_well(self) {
+        let status = self.ends().await;
         assert!(status.success(), "{status}");
     }
 
     /// The same, where it has to fail.
-    pub(super) async fn fails(mut self) {
-        let status = tokio::task::spawn_blocking(move || self.0.wait()).await;
-        let status = status.expect("no panic").expect("our child");
+    pub(super) async fn fails(self) {
+        let status = self.ends().await;
         assert!(!status.success(), "{status}");
+    }
+
+    async fn ends(mut self) -> ExitStatus {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            if let Some(status) = self.0.try_wait().expect("our child") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it runs on after {LIMIT:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 
