@@ -19,7 +19,7 @@
 //! | `#player[data-still][data-idle]` | `true`: the last frame is shown while the next one is awaited; the controls are faded |
 //! | `.last-frame`, `.audio-face` | the last frame; the name and the level of a stream without a picture |
 //! | `#video`, `#state`, `#reason` | the video, its status as text, the reason when there is one |
-//! | `#start`, `#unmute`, `#try-now`, `#watch-again`, `#try-again` | buttons over the video |
+//! | `#start`, `#unmute`, `#try-now`, `#watch-again`, `#try-again`, `#copy-problem` | buttons over the video |
 //! | `#toggle`, `#mute`, `#volume`, `#show-statistics`, `#pip`, `#fullscreen` | controls of the player |
 //! | `#delivery`, `#viewers`, `#share`, `#copy-link` | below the player |
 //! | `#statistics [data-figure]`, `#copy-statistics`, `#show-keys`, `#close-statistics` | over the player: `bitrate`, `fps`, `round-trip`, `jitter`, `loss`, `freezes`, `codec`, `resolution`, `pair`, `jitter-buffer`, `retransmitted`, `packets-lost` |

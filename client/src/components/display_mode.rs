@@ -7,6 +7,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
 use crate::hooks::window::use_window;
+use crate::rtc::dynamic;
 
 /// True while an element of this page is in full screen.
 pub(super) fn use_is_fullscreen() -> RwSignal<bool> {
@@ -46,11 +47,11 @@ pub(super) fn toggle_fullscreen(frame: NodeRef<html::Div>, video: NodeRef<html::
 
 /// Firefox has its own button, and no API.
 pub(super) fn has_pip() -> bool {
-    property(&document(), "pictureInPictureEnabled").is_truthy()
+    dynamic::get(&document(), "pictureInPictureEnabled").is_truthy()
 }
 
 fn is_pip() -> bool {
-    property(&document(), "pictureInPictureElement").is_truthy()
+    dynamic::get(&document(), "pictureInPictureElement").is_truthy()
 }
 
 fn leave_pip() {
@@ -67,22 +68,17 @@ pub(super) fn toggle_pip(video: NodeRef<html::Video>) {
     }
 }
 
-/// By reflection: stable web-sys does not have it.
-fn property(object: &JsValue, name: &str) -> JsValue {
-    js_sys::Reflect::get(object, &name.into()).unwrap_or_default()
-}
-
 /// Calls a method that returns a promise, and ignores its rejection: the browser refuses without a click. False where the browser lacks the method.
 fn call(object: &JsValue, method: &str) -> bool {
-    let function = property(object, method);
-    let Some(function) = function.dyn_ref::<js_sys::Function>() else {
-        return false;
-    };
-    let result = function.call0(object).ok();
-    if let Some(promise) = result.and_then(|result| result.dyn_into::<js_sys::Promise>().ok()) {
+    let result = dynamic::call(object, method, &[]);
+    let found = result.is_ok();
+    if let Some(promise) = result
+        .ok()
+        .and_then(|result| result.dyn_into::<js_sys::Promise>().ok())
+    {
         spawn_local(async move {
             let _ = JsFuture::from(promise).await;
         });
     }
-    true
+    found
 }

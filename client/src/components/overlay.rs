@@ -7,13 +7,15 @@ use leptos::html;
 use leptos::prelude::*;
 
 use super::audio::{AudioControl, play};
+use super::copy_button::CopyButton;
 use super::details::Details;
+use super::diagnostics::diagnostics;
 use super::icon::{Icon, icon};
 use super::page_link::page_link;
 use super::phase_text;
 use crate::hooks::app::use_app;
 use crate::hooks::player::Player;
-use crate::state::session::{Phase, RetryCause};
+use crate::state::session::{Failure, Phase, RetryCause};
 
 /// The kind of overlay for a phase; countdowns do not create a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,8 @@ enum OverlayKind {
     Lost,
     Ended,
     Upcoming,
+    /// The server has no such stream.
+    Missing,
     Failed,
     Blocked,
     /// Playing muted because of the autoplay policy.
@@ -41,6 +45,7 @@ pub(crate) fn spinner() -> AnyView {
 #[component]
 pub(crate) fn Overlay(
     player: Player,
+    stream: String,
     audio: AudioControl,
     video: NodeRef<html::Video>,
 ) -> impl IntoView {
@@ -61,6 +66,7 @@ pub(crate) fn Overlay(
             Phase::Waiting { .. } | Phase::Reconnecting { .. } => OverlayKind::Lost,
             Phase::Ended => OverlayKind::Ended,
             Phase::Upcoming => OverlayKind::Upcoming,
+            Phase::Failed(Failure::NotFound(_)) => OverlayKind::Missing,
             Phase::Failed(_) => OverlayKind::Failed,
         })
     });
@@ -93,13 +99,23 @@ pub(crate) fn Overlay(
     };
     let details = memo(move || player.phase.with(phase_text::details));
     let start_button =
-        move |id: &'static str, label: fn(&'static crate::i18n::Text) -> &'static str| {
-            view! { <button id=id class="button" on:click=click_handler(move || player.start())>{move || label(language.text())}</button> }
+        move |id: &'static str,
+              class: &'static str,
+              label: fn(&'static crate::i18n::Text) -> &'static str| {
+            view! { <button id=id class=class on:click=click_handler(move || player.start())>{move || label(language.text())}</button> }
         };
-    let all_streams = move || {
-        page_link(app, "#/", "button plain", |language| {
-            language.text().all_streams
-        })
+    let all_streams = move |class: &'static str| {
+        page_link(app, "#/", class, |language| language.text().all_streams)
+    };
+    let report = move || {
+        let stream = stream.clone();
+        view! {
+            <CopyButton
+                id="copy-problem"
+                text=Signal::derive(move || diagnostics(app, &stream, player))
+                label=Signal::derive(move || language.text().copy_problem)
+            />
+        }
     };
     let message = move |steps: AnyView| {
         view! {
@@ -147,15 +163,25 @@ pub(crate) fn Overlay(
         OverlayKind::Lost => message(
             view! {
                 <i class="spinner"></i>
-                {start_button("try-now", |text| text.try_now)}
+                {start_button("try-now", "button", |text| text.try_now)}
                 {move || unreachable.get().then(|| page_link(app, "#/settings", "button plain", |language| language.common().change_server))}
+                {report()}
             }
             .into_any(),
         ),
         OverlayKind::BackSoon => message(().into_any()),
-        OverlayKind::Upcoming => message(view! { <i class="spinner"></i> {all_streams()} }.into_any()),
-        OverlayKind::Ended => message(view! { {start_button("watch-again", |text| text.watch_again)} {all_streams()} }.into_any()),
-        OverlayKind::Failed => message(view! { {start_button("try-again", |text| text.try_again)} {all_streams()} }.into_any()),
+        OverlayKind::Upcoming => message(view! { <i class="spinner"></i> {all_streams("button plain")} }.into_any()),
+        OverlayKind::Ended => message(view! { {start_button("watch-again", "button", |text| text.watch_again)} {all_streams("button plain")} }.into_any()),
+        // Nobody expects that a stream which does not exist appears.
+        OverlayKind::Missing => message(view! { {all_streams("button")} {start_button("try-again", "button plain", |text| text.try_again)} }.into_any()),
+        OverlayKind::Failed => message(
+            view! {
+                {start_button("try-again", "button", |text| text.try_again)}
+                {all_streams("button plain")}
+                {report()}
+            }
+            .into_any(),
+        ),
     }
     }
 }

@@ -19,7 +19,9 @@ use super::phase_text;
 use super::reactive::click_handler;
 use super::statistics::statistics;
 use crate::hooks::app::use_app;
+use crate::hooks::media_keys::use_media_keys;
 use crate::hooks::player::Player;
+use crate::hooks::wake_lock::use_wake_lock;
 use crate::hooks::window::use_window;
 use crate::rtc::timer::{Timer, now_ms};
 use crate::state::session::Phase;
@@ -48,6 +50,11 @@ pub(crate) fn VideoPlayer(
     let idle = RwSignal::new(false);
     let shows_statistics = RwSignal::new(false);
     let keys = NodeRef::<html::Dialog>::new();
+    use_media_keys(player, &name);
+    // For sound alone the screen may turn off.
+    use_wake_lock(memo(move || {
+        player.state() == "playing" && !audio_only.get()
+    }));
 
     effect(move || {
         let Some(video) = video.get() else { return };
@@ -156,6 +163,7 @@ pub(crate) fn VideoPlayer(
     });
     let spoken = name.clone();
     let of_statistics = name.clone();
+    let of_overlay = name.clone();
     let label = Signal::derive(move || {
         format!(
             "{}{}{spoken}",
@@ -212,7 +220,7 @@ pub(crate) fn VideoPlayer(
             </span>
             <span class="visually-hidden" role="status">{move || announced.get()}</span>
             <SlowNotice player />
-            <Overlay player audio video />
+            <Overlay player stream=of_overlay audio video />
             {move || shows_statistics.get().then(|| statistics(of_statistics.clone(), player, shows_statistics, keys))}
             <Controls player audio frame video statistics=shows_statistics />
         </div>

@@ -9,6 +9,7 @@ pub(crate) mod files;
 pub(crate) mod frames;
 pub(crate) mod ice;
 pub(crate) mod language;
+pub(crate) mod media_keys;
 pub(crate) mod navigation;
 pub(crate) mod one_stream;
 pub(crate) mod player;

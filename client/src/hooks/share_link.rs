@@ -1,12 +1,10 @@
 //! Addresses of this bundle, to hand to others.
 
-use js_sys::{Function, Object, Promise, Reflect};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 
 use super::app::App;
+use crate::rtc::dynamic::{call_async, get, object};
 use crate::state::route::{Route, encode};
 use crate::state::server::Source;
 
@@ -46,32 +44,15 @@ fn link(app: App, query: &str, fragment: &str) -> String {
     format!("{origin}{path}{mark}{}{fragment}", parts.join("&"))
 }
 
-/// Whether the system has a sheet of ways to hand an address to others. By reflection: stable web-sys does not have it.
+/// Whether the system has a sheet of ways to hand an address to others.
 pub(crate) fn can_share() -> bool {
-    share_function().is_some()
+    get(&window().navigator(), "share").is_function()
 }
 
 /// Opens the sheet. Closing it is no error.
 pub(crate) fn share(title: &str, address: &str) {
-    let data = Object::new();
-    for (name, value) in [("title", title), ("url", address)] {
-        // Setting a property of a plain object cannot fail.
-        let _ = Reflect::set(&data, &name.into(), &value.into());
-    }
-    let Some(function) = share_function() else {
-        return;
-    };
-    let shared = function.call1(&window().navigator(), &data);
-    if let Ok(promise) = shared.map(JsValue::unchecked_into::<Promise>) {
-        spawn_local(async move {
-            let _ = JsFuture::from(promise).await;
-        });
-    }
-}
-
-fn share_function() -> Option<Function> {
-    Reflect::get(&window().navigator(), &"share".into())
-        .ok()?
-        .dyn_into()
-        .ok()
+    let data = object(&[("title", title.into()), ("url", address.into())]);
+    spawn_local(async move {
+        let _ = call_async(&window().navigator(), "share", &[data]).await;
+    });
 }

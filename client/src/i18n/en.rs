@@ -122,6 +122,7 @@ pub const TEXT: Text = Text {
     // Statistics
     statistics: "Statistics",
     copy_json: "Copy as JSON",
+    copy_problem: "Copy a report",
     bitrate: "Bitrate",
     frame_rate: "Frame rate",
     fps_unit: "fps",

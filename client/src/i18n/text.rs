@@ -112,6 +112,7 @@ pub struct Text {
     // Statistics
     pub statistics: &'static str,
     pub copy_json: &'static str,
+    pub copy_problem: &'static str,
     pub bitrate: &'static str,
     pub frame_rate: &'static str,
     pub fps_unit: &'static str,

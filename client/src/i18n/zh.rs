@@ -114,6 +114,7 @@ pub const TEXT: Text = Text {
     // Statistics
     statistics: "统计",
     copy_json: "复制 JSON",
+    copy_problem: "复制问题报告",
     bitrate: "码率",
     frame_rate: "帧率",
     fps_unit: "帧/秒",

@@ -20,7 +20,7 @@ pub struct AudioGraph {
 impl AudioGraph {
     /// `None`: the browser has no WebAudio.
     pub fn new(streams: &[MediaStream]) -> Option<Self> {
-        let context = construct("AudioContext").ok()?;
+        let context = construct("AudioContext", &[]).ok()?;
         let make = |method| call(&context, method, &[]).ok();
         let this = Self {
             analyser: make("createAnalyser")?,

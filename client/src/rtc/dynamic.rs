@@ -26,17 +26,21 @@ pub fn set(target: &JsValue, name: &str, value: &JsValue) {
 /// Calls a method. Fails too when there is none of this name.
 pub fn call(target: &JsValue, name: &str, arguments: &[JsValue]) -> Result<JsValue, JsValue> {
     let method: Function = get(target, name).unchecked_into();
+    method.apply(target, &list(arguments))
+}
+
+fn list(items: &[JsValue]) -> Array {
     let list = Array::new();
-    for argument in arguments {
-        list.push(argument);
+    for item in items {
+        list.push(item);
     }
-    method.apply(target, &list)
+    list
 }
 
 /// `new` of a class of the window. Fails too when the browser does not have it.
-pub fn construct(class: &str) -> Result<JsValue, JsValue> {
+pub fn construct(class: &str, arguments: &[JsValue]) -> Result<JsValue, JsValue> {
     let class: Function = get(&js_sys::global(), class).unchecked_into();
-    Reflect::construct(&class, &Array::new())
+    Reflect::construct(&class, &list(arguments))
 }
 
 /// As [`call`], for a method that returns a promise.

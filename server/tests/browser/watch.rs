@@ -204,3 +204,64 @@ async fn where_the_system_has_a_sheet_to_share_it_gets_the_link() {
     browser.until("the sheet has the link", &handed).await;
     browser.run("delete navigator.share").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_system_is_told_what_plays_and_its_buttons_stop_and_play() {
+    let browser = TestBrowser::shared_chromium().await;
+    let server = server().await;
+    browser.open(&server.url("/")).await;
+    browser.shows(STREAM).await;
+    browser
+        .run(
+            "window.handlers = {}; window.locks = 0; \
+             navigator.mediaSession.setActionHandler = (action, handler) => { handlers[action] = handler; }; \
+             navigator.wakeLock.request = async () => { locks += 1; return { release: async () => { locks -= 1; } }; }",
+        )
+        .await;
+    browser.click(&format!("a[data-stream={STREAM}]")).await;
+    player_is(&browser, "playing").await;
+    let named = format!(
+        "navigator.mediaSession.metadata?.title == '{STREAM}' && navigator.mediaSession.playbackState == 'playing'"
+    );
+    browser.until("the system has the name", &named).await;
+    browser.until("the screen stays on", "locks == 1").await;
+    browser.run("handlers.pause()").await;
+    player_is(&browser, "stopped").await;
+    browser.until("the screen may turn off", "locks == 0").await;
+    let paused = "navigator.mediaSession.playbackState == 'paused'";
+    browser.until("the system offers to play", paused).await;
+    browser.run("handlers.play()").await;
+    player_is(&browser, "playing").await;
+    browser.run("location.hash = '#/rooms'").await;
+    let none = "!navigator.mediaSession.metadata && handlers.play === null && locks == 0";
+    browser.until("nothing is left of it", none).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_stream_that_cannot_be_watched_a_report_is_copied() {
+    let browser = TestBrowser::shared_chromium().await;
+    let server = server().await;
+    browser
+        .open(&server.url("/#/watch/nothing-of-this-name"))
+        .await;
+    player_is(&browser, "failed").await;
+    let primary =
+        "document.querySelector('.overlay .button:not(.plain)').getAttribute('href') == '#/'";
+    browser.until("the next step is the list", primary).await;
+    server.stop().await;
+    browser.click("#try-again").await;
+    player_is(&browser, "waiting|reconnecting").await;
+    browser
+        .run("navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve(); }")
+        .await;
+    browser.click("#copy-problem").await;
+    browser.until("something is copied", "window.copied").await;
+    let copied = browser.run("return JSON.parse(window.copied)").await;
+    assert_eq!(copied["stream"], "nothing-of-this-name");
+    assert!(
+        copied["problem"]
+            .as_str()
+            .is_some_and(|why| !why.is_empty()),
+        "{copied}"
+    );
+}
