@@ -94,9 +94,10 @@ async function run() {
     const having = (files, endings) => files.filter(file => endings.includes(extname(file)));
     const files = await filesIn(folder);
     esbuild(['--allow-overwrite', `--outdir=${folder}`, `--outbase=${folder}`, ...having(files, MINIFIED)]);
-    await minifyInline(page);
     await shortenNames(files);
     await nameByContent(page, folder);
+    // Last, since the names that esbuild gives depend on which letters are frequent, those of the files among them.
+    await minifyInline(page);
     await Promise.all(having(await filesIn(folder), COMPRESSED).map(compress));
 }
 

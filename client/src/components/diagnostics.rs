@@ -1,6 +1,6 @@
 //! What a person hands to who runs the server: the figures, the state and the browser, as JSON.
 
-use js_sys::{JSON, Object, Reflect};
+use js_sys::JSON;
 use leptos::prelude::*;
 use wasm_bindgen::JsValue;
 
@@ -8,6 +8,7 @@ use super::phase_text;
 use crate::hooks::app::App;
 use crate::hooks::player::Player;
 use crate::i18n::Lang;
+use crate::rtc::dynamic::object;
 use crate::state::stats::PairStats;
 
 /// Numbers have the units of their names; what is not known is `null`. No secrets: the addresses are those of the server's side.
@@ -58,11 +59,7 @@ pub(crate) fn diagnostics(app: App, stream: &str, player: Player) -> String {
         ("remote_candidate", text(remote_kind)),
         ("remote_address", text(remote)),
     ];
-    let object = Object::new();
-    for (name, value) in entries {
-        // Setting a property of a plain object cannot fail.
-        let _ = Reflect::set(&object, &name.into(), &value);
-    }
-    let indented = JSON::stringify_with_replacer_and_space(&object, &JsValue::NULL, &2.into());
+    let indented =
+        JSON::stringify_with_replacer_and_space(&object(&entries), &JsValue::NULL, &2.into());
     indented.map(String::from).unwrap_or_default()
 }

@@ -11,7 +11,7 @@ use crate::i18n::Text;
 type Name = fn(&'static Text) -> &'static str;
 
 const KEYS: [(&str, Name); 7] = [
-    (SPACE, |text| text.play_or_stop),
+    (PLAY, |text| text.play_or_stop),
     ("M", |text| text.mute),
     ("↑ ↓", |text| text.volume),
     ("F", |text| text.fullscreen),
@@ -19,14 +19,14 @@ const KEYS: [(&str, Name); 7] = [
     ("I", |text| text.statistics),
     ("?", |text| text.keys),
 ];
-const SPACE: &str = "K";
+const PLAY: &str = "K";
 const PIP: &str = "P";
 
 pub(crate) fn keys_dialog(dialog: NodeRef<html::Dialog>) -> AnyView {
     let language = use_language();
     let row = move |(key, name): &(&'static str, Name)| {
         let (key, name) = (*key, *name);
-        let space = (key == SPACE).then(|| {
+        let space = (key == PLAY).then(|| {
             let label = reactive_text(move || language.text().space.to_owned());
             view! { <kbd>{label}</kbd> " " }
         });

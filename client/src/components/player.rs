@@ -24,6 +24,7 @@ use crate::hooks::player::Player;
 use crate::hooks::wake_lock::use_wake_lock;
 use crate::hooks::window::use_window;
 use crate::rtc::timer::{Timer, now_ms};
+use crate::state::picture::PictureMonitor;
 use crate::state::session::Phase;
 use crate::state::taps::{DOUBLE_MS, Taps};
 
@@ -73,6 +74,12 @@ pub(crate) fn VideoPlayer(
             keep_frame(&video, &canvas);
         }
     });
+    // Without a picture none is awaited.
+    effect(move || {
+        if audio_only.get() {
+            player.update_picture(&mut |monitor| *monitor = PictureMonitor::default());
+        }
+    });
     effect(move || {
         let Some(video) = video.get() else { return };
         video.set_muted(audio.is_muted());
@@ -87,8 +94,12 @@ pub(crate) fn VideoPlayer(
         });
         drop(rest.try_update_value(|rest| rest.replace(timer)));
     };
-    use_keys(move |key| {
+    use_keys(move |key, held| {
+        let over = keys.get_untracked().is_some_and(|dialog| dialog.open());
         match key {
+            _ if over => return false,
+            // Held down, only the volume goes on.
+            " " | "k" | "K" | "m" | "M" | "f" | "F" | "p" | "P" | "i" | "I" if held => {}
             " " | "k" | "K" => player.toggle(),
             "m" | "M" => audio.toggle_mute(video),
             "f" | "F" => toggle_fullscreen(frame, video),
@@ -152,6 +163,7 @@ pub(crate) fn VideoPlayer(
     };
     // Without the delay and the countdown, which change every second: a screen reader reads each state once.
     let announced = memo(move || match player.phase.get() {
+        _ if player.is_interrupted() => language.text().back_soon_text.to_owned(),
         Phase::Waiting { cause, .. } => phase_text::status(
             &Phase::Reconnecting { cause },
             false,
@@ -240,8 +252,8 @@ pub(crate) fn SlowNotice(player: Player) -> impl IntoView {
     view! { <div role="status">{sentence}</div> }
 }
 
-/// Keys of the whole page, except in fields. `act` says whether the key is one of the player's.
-fn use_keys(act: impl Fn(&str) -> bool + Clone + 'static) {
+/// Keys of the whole page, except in fields. `act` takes the key and whether it is held down, and says whether it is one of the player's.
+fn use_keys(act: impl Fn(&str, bool) -> bool + Clone + 'static) {
     use_window(&["keydown"], move |event| {
         let event: web_sys::KeyboardEvent = event.unchecked_into();
         if event.ctrl_key() || event.meta_key() || event.alt_key() || event.default_prevented() {
@@ -259,9 +271,7 @@ fn use_keys(act: impl Fn(&str) -> bool + Clone + 'static) {
             "BUTTON" | "A" => key == " ",
             _ => false,
         };
-        // Held down, only the volume goes on.
-        let again = event.repeat() && !key.starts_with("Arrow");
-        if !taken && (again || act(&key)) {
+        if !taken && act(&key, event.repeat()) {
             event.prevent_default();
         }
     });

@@ -3,6 +3,7 @@
 use leptos::html;
 use leptos::prelude::*;
 
+use super::composer::focus;
 use super::copy_button::CopyButton;
 use super::diagnostics::diagnostics;
 use super::keys::show_keys;
@@ -143,7 +144,10 @@ pub(crate) fn statistics(
                     label=Signal::derive(move || language.text().copy_json)
                 />
                 {button("button plain", "show-keys", localized(|text| text.keys), move || show_keys(keys))}
-                {button("button plain", "close-statistics", localized(|text| text.close), move || shown.set(false))}
+                {button("button plain", "close-statistics", localized(|text| text.close), move || {
+                    shown.set(false);
+                    focus("show-statistics");
+                })}
             </div>
         </section>
     }

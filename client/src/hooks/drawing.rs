@@ -1,7 +1,6 @@
 //! Draws the frames of a video element to a canvas, and computes the histogram. The style of the canvas filters (`state::filter`), off the main
 //! thread and on the GPU where there is one; the main thread reads only the few pixels of the histogram.
 
-use js_sys::Reflect;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
@@ -10,6 +9,7 @@ use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, HtmlVideoElement};
 use super::frames::FrameCallbacks;
 use super::player::Player;
 use super::save::save_as;
+use crate::rtc::dynamic::{object, set};
 use crate::rtc::timer::now;
 use crate::state::filter::{Filters, Histogram};
 
@@ -80,9 +80,7 @@ fn new_canvas(
 }
 
 fn context_of(canvas: &HtmlCanvasElement, read: bool) -> Option<CanvasRenderingContext2d> {
-    let options = js_sys::Object::new();
-    // Setting a property of a plain object cannot fail.
-    let _ = Reflect::set(&options, &"willReadFrequently".into(), &read.into());
+    let options = object(&[("willReadFrequently", read.into())]);
     let context = canvas.get_context_with_context_options("2d", &options);
     Some(context.ok().flatten()?.unchecked_into())
 }
@@ -106,7 +104,7 @@ fn measure(source: &HtmlVideoElement, sampled: &CanvasRenderingContext2d, drawin
 
 /// Not in web-sys. Safari before 18 draws without.
 fn set_filter(context: &CanvasRenderingContext2d, filters: Filters) {
-    let _ = Reflect::set(context, &"filter".into(), &filters.css().into());
+    set(context, "filter", &filters.css().into());
 }
 
 /// Drawing times of the current second.

@@ -74,6 +74,8 @@ struct PlayerResources {
     stall: StallDetector,
     skips: FrameSkips,
     monitor: PictureMonitor,
+    /// The server is being asked about the stream.
+    asks: bool,
     follower: Option<PictureFollower>,
     /// It was to play when the page was hidden.
     resume: bool,

@@ -95,7 +95,7 @@ pub const TEXT: Text = Text {
     upcoming_text: "Playback starts here when the stream does.",
     back_soon: |seconds| format!("back soon, interrupted for {seconds} s"),
     back_soon_text: "Nothing comes from the publisher. Playback continues here when it is back.",
-    ended_text: "The server has ended this stream. Playback continues here when the stream is back.",
+    ended_text: "This stream has ended. Playback continues here when the stream is back.",
     too_slow: "Frames skipped: your connection is too slow for this video. Audio continues.",
 
     // Player, controls

@@ -87,7 +87,7 @@ pub const TEXT: Text = Text {
     upcoming_text: "开播后会自动在此播放。",
     back_soon: |seconds| format!("马上回来，已中断 {seconds} 秒"),
     back_soon_text: "主播端没有发来数据。恢复后会自动继续播放。",
-    ended_text: "服务器已结束这个视频流。视频流恢复后会自动继续播放。",
+    ended_text: "这个视频流已结束。视频流恢复后会自动继续播放。",
     too_slow: "已跳过部分帧：您的网络速度不足以播放此视频。音频不受影响。",
 
     // Player, controls

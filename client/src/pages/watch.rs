@@ -47,6 +47,19 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
         }
     });
 
+    let kinds = memo(move || {
+        info.with(|info| {
+            let info = info.as_ref()?;
+            let known = info.video.is_some() || info.audio.is_some();
+            known.then(|| wanted_kinds(Some(info)))
+        })
+    });
+    effect(move || {
+        if let Some(kinds) = kinds.get() {
+            player.on_kinds(kinds);
+        }
+    });
+
     let received = memo(move || player.figures.with(|figures| figures.video_codec.clone()));
     let tracks = memo(move || {
         let received = received.get();
@@ -63,7 +76,8 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     let age = reactive_text(move || {
         player.figures.track();
         info.with(|info| match info.as_ref().map(|info| &info.state) {
-            Some(StreamState::Live { since } | StreamState::Interrupted { since }) => {
+            Some(StreamState::Interrupted { .. }) => language.text().interrupted.to_owned(),
+            Some(StreamState::Live { since }) => {
                 let passed = (wall_ms() / 1_000).saturating_sub(*since);
                 let age = duration(passed as f64, language.get());
                 format!("{} {age}", language.text().live)

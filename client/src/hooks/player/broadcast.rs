@@ -41,6 +41,22 @@ impl Player {
         }
     }
 
+    /// The stream has these kinds of media now. A session that began without one of them does not get it: a new one does.
+    pub(crate) fn on_kinds(self, kinds: &[&str]) {
+        let lacks = self.resources.try_with_value(|resources| {
+            let stream = resources.whep.as_ref()?.stream();
+            let count = |kind: &&str| match *kind {
+                "video" => stream.get_video_tracks().length(),
+                _ => stream.get_audio_tracks().length(),
+            };
+            Some(kinds.iter().any(|kind| count(kind) == 0))
+        });
+        let playing = self.phase.with_untracked(|phase| *phase == Phase::Playing);
+        if playing && lacks.flatten() == Some(true) {
+            self.send(SessionEvent::RemoteClosed);
+        }
+    }
+
     /// Call once a second, with the bytes that have arrived in it.
     pub(super) fn follow_broadcast(self, arrived: Option<f64>) {
         if self.still.get_untracked() || arrived == Some(0.0) {
@@ -51,13 +67,23 @@ impl Player {
         }
     }
 
+    /// Once at a time.
     pub(super) fn query_stream(self) {
         let Some(server) = self.app.server.get_untracked().flatten() else {
             return;
         };
+        let asks = self
+            .resources
+            .try_update_value(|resources| std::mem::replace(&mut resources.asks, true));
+        if asks != Some(false) {
+            return;
+        }
         let url = server.url(&format!("api/streams/{}", encode(&self.name.get_value())));
         spawn_local(async move {
             let found = http::get_json::<StreamInfo>(&url).await;
+            let _ = self
+                .resources
+                .try_update_value(|resources| resources.asks = false);
             let interrupted =
                 matches!(&found, Ok(info) if matches!(info.state, StreamState::Interrupted { .. }));
             self.set_interrupted(interrupted);

@@ -39,7 +39,7 @@ impl Player {
         );
     }
 
-    pub(super) fn update_picture(self, update: &mut dyn FnMut(&mut PictureMonitor)) {
+    pub(crate) fn update_picture(self, update: &mut dyn FnMut(&mut PictureMonitor)) {
         let still = self.resources.try_update_value(|resources| {
             update(&mut resources.monitor);
             resources.monitor.picture() == Picture::Still
