@@ -99,13 +99,14 @@ async fn draws_and_filters(browser: &TestBrowser) {
 
 /// Waits until this holds of what is seen of the canvas.
 async fn shows(browser: &TestBrowser, what: &str, holds: impl Fn(Measured) -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(90);
     loop {
         let measured = shown(browser).await;
         if holds(measured) {
             return;
         }
         assert!(Instant::now() < deadline, "{what}: {measured:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
