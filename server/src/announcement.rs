@@ -71,14 +71,19 @@ fn announcement_of_https(http: SocketAddr, tls: &Tls, media: &[SocketAddr]) -> S
     if urls.is_empty() {
         urls.push(tls.address());
     }
-    for address in urls {
+    for address in &urls {
         text.push_str(&format!("  https://{address}/\n"));
     }
     if let Some(fingerprint) = tls.certificates().fingerprint() {
         let pages = reachable(http, media);
-        let page = pages.first().unwrap_or(&http);
+        // A port that listens on this machine alone is out of reach for phones.
+        let page = match (pages.first(), urls.first()) {
+            (Some(page), _) => format!("http://{page}/trust"),
+            (None, Some(url)) if http.ip().is_loopback() => format!("https://{url}/trust"),
+            (None, _) => format!("http://{http}/trust"),
+        };
         text.push_str(&format!(
-            "To use the camera of a phone, trust this server on it once: http://{page}/trust\n\
+            "To use the camera of a phone, trust this server on it once: {page}\n\
              SHA-256 fingerprint of its authority:\n  {fingerprint}\n"
         ));
     }

@@ -1,4 +1,5 @@
-//! The codes of the server's errors, over HTTP and in rooms. A client says them in the language of its user; docs/protocol.md lists them.
+//! The codes of the server's errors, over HTTP and in rooms. A client says them in the language of its user. docs/protocol.md lists them, and
+//! two more that are sent before a request is read: `https_only` and `too_many_connections`, which are not read as codes here.
 
 use serde::{Deserialize, Serialize};
 

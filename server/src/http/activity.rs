@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -28,6 +28,9 @@ struct State {
     /// Answers of which the client has not taken what was ready, and since when.
     untaken: BTreeMap<u64, Instant>,
 }
+
+/// Bytes of an answer that are handed out at a time: HTTP/2 takes a piece whole as soon as the client permits one octet of it.
+const PIECE: usize = 16 * 1024;
 
 /// A request in progress.
 #[derive(Debug)]
@@ -103,6 +106,7 @@ impl InProgress {
         response.map(|body| {
             Body::new(Sent {
                 body,
+                rest: Bytes::new(),
                 answer,
                 begun: false,
                 request: self,
@@ -122,10 +126,34 @@ impl Drop for InProgress {
 /// The body of an answer.
 struct Sent {
     body: Body,
+    /// What has come of the body and is not handed out yet.
+    rest: Bytes,
     /// Its number on the connection.
     answer: u64,
     begun: bool,
     request: InProgress,
+}
+
+impl Sent {
+    /// The last octet comes alone: HTTP/2 asks for it when the client has permitted all before it.
+    fn poll_piece(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.rest.is_empty() {
+            let frame = match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => frame,
+                end => return Poll::Ready(end),
+            };
+            match frame.into_data() {
+                Ok(data) => self.rest = data,
+                Err(other) => return Poll::Ready(Some(Ok(other))),
+            }
+        }
+        let length = self.rest.len();
+        let piece = length.saturating_sub(1).clamp(1, PIECE).min(length);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(piece)))))
+    }
 }
 
 impl HttpBody for Sent {
@@ -138,7 +166,7 @@ impl HttpBody for Sent {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         self.begun = true;
-        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let polled = self.poll_piece(context);
         let untaken = &mut self.request.0.state().untaken;
         match polled {
             Poll::Ready(Some(_)) => untaken.insert(self.answer, Instant::now()),
@@ -153,7 +181,14 @@ impl HttpBody for Sent {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let rest = self.rest.len() as u64;
+        let of_body = self.body.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(of_body.lower().saturating_add(rest));
+        if let Some(upper) = of_body.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint
     }
 }
 
@@ -165,6 +200,8 @@ impl Drop for Sent {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use super::*;
 
     fn answer(status: StatusCode) -> Response {
@@ -188,6 +225,28 @@ mod tests {
         let (never, soon) = (Duration::MAX, Duration::from_millis(2));
         activity.idle_for(never, soon).await;
         Activity::new().idle_for(soon, never).await;
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_handed_out_in_pieces_and_its_last_octet_alone() {
+        for length in [0, 1, 2, PIECE, PIECE + 1, 3 * PIECE + 7] {
+            let text: Vec<u8> = (0..length).map(|at| at as u8).collect();
+            let response = Response::new(Body::from(text.clone()));
+            let mut body = Activity::new().begin().until_sent(response).into_body();
+            let (mut taken, mut last) = (Vec::new(), 0);
+            loop {
+                let remaining = (length - taken.len()) as u64;
+                assert_eq!(body.size_hint().exact(), Some(remaining));
+                let next = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
+                let Some(piece) = next else { break };
+                let piece = piece.unwrap().into_data().unwrap();
+                assert!(piece.len() <= PIECE);
+                last = piece.len();
+                taken.extend(piece);
+            }
+            assert_eq!(taken, text);
+            assert_eq!(last, length.min(1));
+        }
     }
 
     #[test]

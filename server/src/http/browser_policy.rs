@@ -24,7 +24,9 @@ pub(super) async fn restrict(request: Request, next: Next) -> Response {
 /// without knowing.
 pub(super) fn of_page(query: Option<&str>) -> HeaderValue {
     let mut parameters = query.unwrap_or_default().split('&');
-    match parameters.any(|parameter| parameter == "embed=1") {
+    // The page reads the first pair of a name.
+    let embed = parameters.find_map(|parameter| parameter.strip_prefix("embed="));
+    match embed == Some("1") {
         true => HeaderValue::from_static("base-uri 'self'; object-src 'none'"),
         false => {
             HeaderValue::from_static("frame-ancestors 'self'; base-uri 'self'; object-src 'none'")

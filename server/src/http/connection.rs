@@ -1,5 +1,6 @@
 //! One connection: HTTP/1.1, or by TLS HTTP/1.1 or HTTP/2, with timeouts.
 
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -56,6 +57,9 @@ const SEND_BUFFER: usize = 256 * 1024;
 
 /// A client of HTTP/2 that takes nothing of an answer for this long is disconnected.
 const TAKE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Of what a client has sent that is refused, reads of 4 kB.
+const MAX_REFUSED_READS: usize = 8;
 
 /// Seconds.
 const RETRY_AFTER: u32 = 10;
@@ -225,7 +229,17 @@ pub(super) fn refuse(stream: &TcpStream, exceeded: Exceeded) {
         "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nRetry-After: {RETRY_AFTER}\r\nConnection: close\r\n\r\n\
          {{\"error\":\"{whose} has too many connections; close some, or try again later\",\"code\":\"too_many_connections\"}}\n"
     );
-    let _ = stream.try_write(text.as_bytes());
+    // Without waiting for the runtime, which does not know yet that the socket can be written to.
+    let socket = socket2::SockRef::from(stream);
+    let mut socket: &socket2::Socket = &socket;
+    // Closing with unread bytes would reset the connection and drop what was sent (RFC 1122 4.2.2.13).
+    let mut sent = [0; 4096];
+    for _ in 0..MAX_REFUSED_READS {
+        if !matches!(Read::read(&mut socket, &mut sent), Ok(1..)) {
+            break;
+        }
+    }
+    let _ = Write::write(&mut socket, text.as_bytes());
 }
 
 /// Also for a client whose window is closed (tcp(7), `TCP_USER_TIMEOUT`). Other systems have no such option, and their own timeouts.

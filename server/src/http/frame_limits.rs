@@ -37,8 +37,10 @@ struct FrameParser {
     messages: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct TooManyFragments;
+/// Within the error of the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a message has too many fragments")]
+pub(super) struct TooManyFragments;
 
 impl FrameParser {
     /// A frame or a message has begun and has not ended.
@@ -119,7 +121,7 @@ impl<S> FrameLimits<S> {
 
     fn follow(&mut self, octets: &[u8]) -> io::Result<()> {
         let followed = self.parser.read(octets);
-        followed.map_err(|TooManyFragments| io::ErrorKind::InvalidData.into())
+        followed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 }
 

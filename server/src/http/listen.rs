@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -16,6 +16,9 @@ use super::connections::Connections;
 
 /// Delay after a failed accept, usually for lack of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// The same failure is logged again after this time.
+const SAME_FAILURE: Duration = Duration::from_secs(60);
 
 /// Timeout for requests in progress at shutdown.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -37,6 +40,7 @@ pub async fn serve(
 ) {
     let mut connections = JoinSet::new();
     let stopped = stop.clone();
+    let mut logged: Option<(String, Instant)> = None;
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -62,7 +66,12 @@ pub async fn serve(
                 // The client closed the connection before it was accepted.
                 Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    let text = error.to_string();
+                    let is_known = |(known, at): &(String, Instant)| *known == text && at.elapsed() < SAME_FAILURE;
+                    if !logged.as_ref().is_some_and(is_known) {
+                        tracing::warn!(%error, "a connection could not be accepted");
+                        logged = Some((text, Instant::now()));
+                    }
                     tokio::time::sleep(ACCEPT_RETRY).await;
                 }
             },

@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use super::client_counting::Counted;
 use super::cors;
 use super::error::HttpError;
-use super::frame_limits::FrameLimits;
+use super::frame_limits::{FrameLimits, TooManyFragments};
 use super::router::App;
 use room::outbox::{CloseReason, Outbox, Outgoing};
 use room::refusal::Refusal;
@@ -200,7 +200,12 @@ fn refusal(error: &tungstenite::Error) -> Option<Refusal> {
         tungstenite::Error::Utf8(_) => Some(Refusal::not_text()),
         // Of [`FrameLimits`].
         tungstenite::Error::Io(error) => match error.kind() {
-            io::ErrorKind::InvalidData => Some(Refusal::too_long()),
+            _ if error
+                .get_ref()
+                .is_some_and(|of| of.is::<TooManyFragments>()) =>
+            {
+                Some(Refusal::too_long())
+            }
             io::ErrorKind::TimedOut => Some(Refusal::unfinished_message()),
             _ => None,
         },

@@ -144,6 +144,10 @@ impl Authority {
         Ok((Arc::new(certified), ends))
     }
 
+    pub(super) fn ends(&self) -> SystemTime {
+        self.ends
+    }
+
     /// DER.
     pub(super) fn certificate(&self) -> &[u8] {
         &self.certificate

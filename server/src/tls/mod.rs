@@ -111,6 +111,8 @@ enum Source {
 struct Issued {
     names: Names,
     ends: SystemTime,
+    /// The end of the authority has been reported.
+    is_end_reported: bool,
 }
 
 impl Tls {
@@ -190,7 +192,11 @@ impl Certificates {
                 let source = Source::Authority {
                     authority: Box::new(authority),
                     public_ip,
-                    issued: Mutex::new(Issued { names, ends }),
+                    issued: Mutex::new(Issued {
+                        names,
+                        ends,
+                        is_end_reported: false,
+                    }),
                 };
                 (source, current)
             }
@@ -226,13 +232,18 @@ impl Certificates {
 
     /// Renews the certificate when addresses or files change, and before it ends.
     pub(crate) async fn follow(self: Arc<Self>) {
+        let mut logged = None;
         loop {
             tokio::time::sleep(INTERVAL).await;
             let this = self.clone();
             match tokio::task::spawn_blocking(move || this.renew(SystemTime::now())).await {
-                Ok(Ok(())) => {}
+                Ok(Ok(())) => logged = None,
                 Ok(Err(error)) => {
-                    tracing::warn!("the certificate for HTTPS stays the old one: {error}");
+                    let error = Some(error.to_string());
+                    if let Some(error) = error.as_ref().filter(|_| logged != error) {
+                        tracing::warn!("the certificate for HTTPS stays the old one: {error}");
+                    }
+                    logged = error;
                 }
                 Err(_) => return,
             }
@@ -248,11 +259,20 @@ impl Certificates {
             } => {
                 let names = Names::of_this_machine(*public_ip).map_err(TlsError::Interfaces)?;
                 let mut issued = issued.lock().unwrap_or_else(PoisonError::into_inner);
-                if issued.names == names && now + LIFETIME / 3 < issued.ends {
+                let is_old = now + LIFETIME / 3 >= issued.ends;
+                // None lasts longer than the authority.
+                let is_last = issued.ends >= authority.ends();
+                if is_old && is_last && !issued.is_end_reported {
+                    issued.is_end_reported = true;
+                    tracing::warn!(
+                        "the authority of --tls self is about to end; restart the server, which makes a new one that phones have to trust"
+                    );
+                }
+                if issued.names == names && (!is_old || is_last) {
                     return Ok(());
                 }
                 let (renewed, ends) = authority.issue(&names, now, &self.provider)?;
-                *issued = Issued { names, ends };
+                (issued.names, issued.ends) = (names, ends);
                 self.replace(renewed);
             }
             Source::Files { files, versions } => {
@@ -307,6 +327,26 @@ mod tests {
         assert_eq!(current(), first);
         certificates.renew(now + LIFETIME * 3 / 4).unwrap();
         assert_ne!(current(), first);
+    }
+
+    #[test]
+    fn the_last_certificate_of_an_authority_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = StateFolder::new(folder.path().to_owned());
+        let now = SystemTime::now();
+        let certificates =
+            Certificates::open(&TlsSource::OwnAuthority, Some(folder), None, now).unwrap();
+        let Source::Authority { authority, .. } = &certificates.source else {
+            panic!("of the authority");
+        };
+        let current = || certificates.current.read().unwrap().cert[0].clone();
+        let ends = authority.ends();
+        certificates.renew(ends - LIFETIME / 2).unwrap();
+        let last = current();
+        for remaining in [LIFETIME / 4, INTERVAL, Duration::ZERO] {
+            certificates.renew(ends - remaining).unwrap();
+            assert_eq!(current(), last);
+        }
     }
 
     #[test]

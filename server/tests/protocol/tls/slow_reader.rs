@@ -1,4 +1,4 @@
-//! A client of HTTP/2 that takes nothing of its answers: its windows are closed, though it reads the connection (RFC 9113 6.9).
+//! A client of HTTP/2 that takes nothing of its answers, or one octet: its windows are closed, though it reads the connection (RFC 9113 6.9).
 
 use std::time::{Duration, Instant};
 
@@ -34,30 +34,43 @@ async fn next_frame(stream: &mut (impl AsyncRead + Unpin)) -> Option<(u8, u8, Ve
     Some((head[3], head[4], payload))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn who_takes_nothing_of_an_http_2_answer_is_disconnected() {
+/// Opens a connection with SETTINGS_INITIAL_WINDOW_SIZE `window`, and makes requests without a body in the answer for as long as it is open.
+async fn is_disconnected(window: u8) {
     let server = SecureServer::start().await;
     let mut stream = server.connect("localhost", b"h2").await;
-    // SETTINGS_INITIAL_WINDOW_SIZE is 0.
-    let settings = frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    let settings = frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, window]);
     // GET, /, https, by the static table of HPACK (RFC 7541), and a host.
     let request = frame(HEADERS, WHOLE, 1, b"\x82\x84\x87\x41\x09localhost");
     let began = Instant::now();
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let opening = [&preface[..], &settings, &request].concat();
     stream.write_all(&opening).await.unwrap();
-    let mut answered = false;
+    let (mut answered, mut next_stream) = (false, 3);
     let read = async {
         while let Some((kind, flags, payload)) = next_frame(&mut stream).await {
             answered |= kind == HEADERS;
             // It is alive: only its windows are closed.
             if kind == PING && flags & ACK == 0 {
                 let pong = frame(PING, ACK, 0, &payload);
-                let _ = stream.write_all(&pong).await;
+                // HEAD as a literal that is not indexed.
+                let head = b"\x02\x04HEAD\x84\x87\x41\x09localhost";
+                let head = frame(HEADERS, WHOLE, next_stream, head);
+                next_stream += 2;
+                let _ = stream.write_all(&[pong, head].concat()).await;
             }
         }
     };
     timeout(LIMIT, read).await.expect("the connection ends");
     assert!(answered, "the head of the answer came");
     assert!(began.elapsed() > Duration::from_secs(25), "it had time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_nothing_of_an_http_2_answer_is_disconnected() {
+    is_disconnected(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_one_octet_of_an_http_2_answer_is_disconnected() {
+    is_disconnected(1).await;
 }

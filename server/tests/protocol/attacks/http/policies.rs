@@ -31,6 +31,8 @@ async fn other_sites_may_frame_the_player_and_not_the_rooms() {
         ("/index.html", false),
         ("/?server=http://localhost", false),
         ("/?notembed=1", false),
+        ("/?embed=0&embed=1", false),
+        ("/?embed=&embed=1", false),
         ("/?stream=test&embed=1", true),
     ] {
         let answer = server.get(path).await;
