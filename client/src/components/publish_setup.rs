@@ -2,13 +2,14 @@
 
 use leptos::prelude::*;
 
+use super::publish_stage::{capture_button, turn_on};
 use super::reactive::{no_view, reactive_text, reactive_view};
 use crate::hooks::derived::memo;
 use crate::hooks::language::Language;
 use crate::hooks::publisher::Publisher;
 use crate::i18n::format::bitrate;
 use crate::i18n::publish::PublishText;
-use crate::rtc::capture::has_display_media;
+use crate::rtc::capture::{can_play_to_stream, has_display_media};
 use crate::state::capture::{Quality, Source};
 use crate::state::publish::PublishPhase;
 
@@ -24,10 +25,24 @@ pub(crate) fn capture_setup(publisher: Publisher, language: Language) -> AnyView
     ];
     let sources = all
         .into_iter()
-        .filter(|(source, _)| *source != Source::Screen || has_display_media())
+        .filter(|(source, _)| match source {
+            Source::Screen => has_display_media(),
+            Source::File => can_play_to_stream(),
+            _ => true,
+        })
         .map(|(source, label)| source_choice(publisher, language, source, label))
         .collect_view();
     let source = memo(move || publisher.choice.with(|choice| choice.source));
+    // Something else is on. While the browser asks, the button is over the picture.
+    let is_other = memo(move || {
+        let asks = publisher.phase.with(|phase| *phase == PublishPhase::Asking);
+        let is_on = publisher.media.with(Option::is_some);
+        is_on && !asks && source.get() != publisher.sent_source()
+    });
+    let change = reactive_view(move || match is_other.get() {
+        true => capture_button(publisher, turn_on(publisher, language)),
+        false => no_view(),
+    });
     let more = reactive_view(move || match source.get() {
         Source::Camera => view! {
             {device_select(publisher, language, true)}
@@ -51,6 +66,7 @@ pub(crate) fn capture_setup(publisher: Publisher, language: Language) -> AnyView
             <legend class="group">{reactive_text(move || language.publish().source.to_owned())}</legend>
             {sources}
         </fieldset>
+        {change}
         {more}
     }
     .into_any()
@@ -65,9 +81,11 @@ fn source_choice(
     let chosen = move || publisher.choice.with(|choice| choice.source == source);
     let choose = move |_: web_sys::Event| {
         publisher.choice.update(|choice| choice.source = source);
-        // What is shown is replaced at once. A screen and a file open a window of the browser, which a button does.
-        let on = publisher.media.with_untracked(Option::is_some);
-        if on && source != Source::File {
+        // Before it is live, a device is shown at once. What viewers see, a button changes; it opens the windows of the browser too.
+        let is_live = publisher.phase.with_untracked(PublishPhase::is_publishing);
+        let is_on = publisher.media.with_untracked(Option::is_some);
+        let is_device = matches!(source, Source::Camera | Source::Microphone);
+        if is_on && is_device && !is_live && untrack(|| publisher.sent_source()) != source {
             publisher.capture();
         }
     };
@@ -177,9 +195,7 @@ fn quality_select(publisher: Publisher, language: Language) -> AnyView {
         publisher
             .choice
             .update(|choice| choice.quality = quality.unwrap_or_default());
-        if publisher.media.with_untracked(Option::is_some) {
-            publisher.capture();
-        }
+        publisher.capture_again();
     };
     select(
         "quality",
@@ -244,7 +260,7 @@ pub(crate) fn target_form(publisher: Publisher, language: Language) -> AnyView {
                     autocapitalize="off"
                     spellcheck="false"
                     prop:value=publisher.name
-                    on:input=move |event| publisher.name.set(event_target_value(&event).trim().to_owned())
+                    on:input=move |event| publisher.name.set(event_target_value(&event))
                 />
             </label>
             <label>

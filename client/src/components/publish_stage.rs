@@ -24,7 +24,8 @@ pub(crate) fn publish_stage(publisher: Publisher, language: Language) -> AnyView
         }
     });
     let state = move || publisher.phase.with(PublishPhase::as_str);
-    let mirrored = move || publisher.choice.with(|choice| choice.is_mirrored());
+    // A camera is a mirror.
+    let mirrored = move || publisher.sent_source() == Source::Camera;
     let line = memo(move || {
         let since = publisher.live_since.get();
         let seconds = since.map_or(0, |since| {
@@ -93,7 +94,12 @@ fn overlay(publisher: Publisher, language: Language) -> AnyView {
                 own.nothing_sent,
                 capture_button(publisher, turn_on(publisher, language)),
             ),
-            Message::Asking => notice(publisher, own.asking, own.asking_text, no_view()),
+            Message::Asking => notice(
+                publisher,
+                own.asking,
+                own.asking_text,
+                capture_button(publisher, turn_on(publisher, language)),
+            ),
             Message::Stopped => notice(
                 publisher,
                 own.stopped,
@@ -113,7 +119,7 @@ fn overlay(publisher: Publisher, language: Language) -> AnyView {
             }
             Message::Blocked(why) => {
                 let title = match why {
-                    Blocked::Capture(_) => own.blocked,
+                    Blocked::Capture(_) | Blocked::Browser(_) => own.blocked,
                     _ => own.refused,
                 };
                 let text = blocked(&why, language.get());
@@ -146,7 +152,7 @@ fn notice(
 }
 
 /// What the button is called that turns on what was chosen.
-fn turn_on(publisher: Publisher, language: Language) -> &'static str {
+pub(super) fn turn_on(publisher: Publisher, language: Language) -> &'static str {
     let own = language.publish();
     match publisher.choice.with(|choice| choice.source) {
         Source::Camera => own.turn_on_camera,
@@ -157,7 +163,7 @@ fn turn_on(publisher: Publisher, language: Language) -> &'static str {
 }
 
 /// A button that turns on what was chosen; of a file, the one that chooses it.
-fn capture_button(publisher: Publisher, label: &'static str) -> AnyView {
+pub(super) fn capture_button(publisher: Publisher, label: &'static str) -> AnyView {
     let is_file = publisher
         .choice
         .with(|choice| choice.source == Source::File);

@@ -17,9 +17,10 @@ use super::window::use_window;
 use crate::rtc::capture::CaptureDevice;
 use crate::rtc::listener::Listener;
 use crate::rtc::media_connection::MediaEvent;
+use crate::rtc::media_session::delete_session;
 use crate::rtc::timer::{Timer, now_ms};
 use crate::rtc::whip::{Publication, WhipSession};
-use crate::state::capture::{CaptureChoice, CaptureProblem};
+use crate::state::capture::{CaptureChoice, CaptureProblem, Source};
 use crate::state::meter::Meter;
 use crate::state::publish::{Publish, PublishEffect, PublishEvent, PublishPhase, RecoveryStep};
 use crate::state::route::encode;
@@ -37,6 +38,8 @@ pub(crate) struct Publisher {
     /// What is, or would be, sent.
     pub(crate) media: RwSignal<Option<MediaStream>, LocalStorage>,
     pub(crate) choice: RwSignal<CaptureChoice>,
+    /// What `media` was asked for with.
+    pub(crate) sent: RwSignal<CaptureChoice>,
     /// Known after the first permission.
     pub(crate) devices: RwSignal<Vec<CaptureDevice>>,
     /// Another device or screen could not be had; the one before goes on.
@@ -60,6 +63,8 @@ pub(crate) struct Publisher {
 struct PublisherResources {
     publish: Publish,
     whip: Option<WhipSession>,
+    /// The URL of the session that was abandoned, until the next one is open.
+    lost: Option<String>,
     captured: Option<Captured>,
     file: Option<web_sys::File>,
     /// Counts sessions; events of an earlier session are ignored.
@@ -82,6 +87,7 @@ pub(crate) fn use_publisher(app: App, name: Option<String>) -> Publisher {
         phase: RwSignal::new(PublishPhase::Idle),
         media: RwSignal::new_local(None),
         choice: RwSignal::new(capturing::remembered()),
+        sent: RwSignal::new(CaptureChoice::default()),
         devices: RwSignal::new(Vec::new()),
         problem: RwSignal::new(None),
         figures: RwSignal::new(UplinkFigures::default()),
@@ -111,8 +117,13 @@ pub(crate) fn use_publisher(app: App, name: Option<String>) -> Publisher {
     on_cleanup(move || {
         // Dropped outside the store: closing browser objects may call back into it.
         let ended = resources.try_update_value(std::mem::take);
-        if ended.is_some_and(|resources| resources.whip.is_some()) {
+        let Some(mut ended) = ended else { return };
+        let lost = ended.lost.take();
+        if ended.whip.is_some() || lost.is_some() {
             keys::save_session(&publisher.name.get_untracked(), None);
+        }
+        if let Some(url) = lost {
+            delete_session(&url);
         }
     });
     publisher
@@ -125,8 +136,14 @@ impl Publisher {
     }
 
     pub(crate) fn go_live(self) {
+        self.name.update(|name| *name = name.trim().to_owned());
         keys::save_key(&self.name.get_untracked(), &self.key.get_untracked());
         self.send(PublishEvent::GoLive);
+    }
+
+    /// Where `media` comes from, tracked.
+    pub(crate) fn sent_source(self) -> Source {
+        self.sent.with(|sent| sent.source)
     }
 
     pub(crate) fn take_over(self) {
@@ -169,11 +186,15 @@ impl Publisher {
             PublishEffect::Open { take_over } => self.open(take_over),
             PublishEffect::Abandon => {
                 if let Some(whip) = self.close() {
-                    whip.abandon();
+                    self.lose(whip);
                 }
             }
             PublishEffect::Delete => {
                 drop(self.close());
+                let lost = self.resources.try_update_value(|own| own.lost.take());
+                if let Some(url) = lost.flatten() {
+                    delete_session(&url);
+                }
                 keys::save_session(&self.name.get_untracked(), None);
             }
             PublishEffect::RestartIce => self.restart(),
@@ -233,6 +254,7 @@ impl Publisher {
         };
         let after = after.map(|after| format!("?after={}", encode(&after)));
         let path = format!("whip/{}{}", encode(&name), after.unwrap_or_default());
+        let offered = Clone::clone(&stream);
         let agent = window().navigator().user_agent().unwrap_or_default();
         let publication = Publication {
             endpoint: server.url(&path),
@@ -261,20 +283,38 @@ impl Publisher {
                 Err(_) if !self.is_current(generation) => {}
                 Ok(whip) => {
                     keys::save_session(&name, whip.url().as_deref());
-                    self.resources.update_value(|own| own.whip = Some(whip));
+                    self.resources.update_value(|own| {
+                        own.whip = Some(whip);
+                        own.lost = None;
+                    });
+                    // Something else was chosen meanwhile.
+                    if self
+                        .media
+                        .get_untracked()
+                        .is_some_and(|media| media != offered)
+                    {
+                        self.replace();
+                    }
                 }
                 Err(error) => self.send(PublishEvent::OpenFailed(error.into())),
             }
         });
     }
 
-    /// Stopped meanwhile: the drop ends the session. Or given up as lost: the next request replaces it.
+    /// Stopped or replaced meanwhile: the drop ends the session. Or given up as lost: the next request replaces it.
     fn on_opened_late(self, whip: WhipSession) {
         let goes_on = self.phase.try_with_untracked(PublishPhase::is_publishing);
-        if goes_on == Some(true) {
-            let url = whip.abandon();
-            keys::save_session(&self.name.get_untracked(), url.as_deref());
+        let is_last = self.resources.try_with_value(|own| own.whip.is_none());
+        if goes_on == Some(true) && is_last == Some(true) {
+            keys::save_session(&self.name.get_untracked(), whip.url().as_deref());
+            self.lose(whip);
         }
+    }
+
+    /// The session stays on the server for the next one, or until the person stops.
+    fn lose(self, whip: WhipSession) {
+        let url = whip.abandon();
+        self.resources.update_value(|own| own.lost = url);
     }
 
     /// Takes the session; its events are ignored from now on.

@@ -134,6 +134,6 @@ pub(super) fn text(entry: &JsValue, name: &str) -> Option<String> {
     Reflect::get(entry, &name.into()).ok()?.as_string()
 }
 
-pub(super) fn flag(entry: &JsValue, name: &str) -> bool {
+fn flag(entry: &JsValue, name: &str) -> bool {
     Reflect::get(entry, &name.into()).is_ok_and(|value| value.is_truthy())
 }

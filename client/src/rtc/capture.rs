@@ -115,6 +115,12 @@ pub async fn devices() -> Vec<CaptureDevice> {
     }
 }
 
+/// Safari cannot.
+pub fn can_play_to_stream() -> bool {
+    let video = get(&get(&js_sys::global(), "HTMLVideoElement"), "prototype");
+    ["captureStream", "mozCaptureStream"].map(|name| get(&video, name).is_function()) != [false; 2]
+}
+
 /// What a video element plays. Safari cannot.
 pub fn played_by(video: &HtmlVideoElement) -> Result<MediaStream, CaptureError> {
     let stream =

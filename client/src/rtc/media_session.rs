@@ -157,9 +157,10 @@ impl MediaSession {
         }
         .send();
         let servers = ice.await;
-        if !servers.is_empty() {
-            connection.set_ice_servers(&servers)?;
-        }
+        let configured = match servers.is_empty() {
+            true => Ok(()),
+            false => connection.set_ice_servers(&servers),
+        };
         resource.offer.replace(offer.clone());
         let local = connection.set_local(&offer).await;
         let response = posted.await?;
@@ -168,6 +169,7 @@ impl MediaSession {
         resource
             .url
             .replace(response.location.as_deref().map(resolve));
+        configured?;
         local?;
         connection.set_remote(&response.text).await?;
         SessionResource::schedule(resource);
@@ -233,17 +235,22 @@ impl Drop for MediaSession {
         // A restart under way may hold a reference to the connection until its request ends.
         self.connection.close();
         if let Some(url) = self.resource.url.take() {
-            let deleted = HttpRequest {
-                method: "DELETE",
-                url: &url,
-                keepalive: true,
-                ..HttpRequest::default()
-            }
-            .send();
-            // A failure is ignored: the server ends a session whose client is silent.
-            spawn_local(async move {
-                let _ = deleted.await;
-            });
+            delete_session(&url);
         }
     }
+}
+
+/// Ends a session on the server, even while the page is being closed.
+pub fn delete_session(url: &str) {
+    let deleted = HttpRequest {
+        method: "DELETE",
+        url,
+        keepalive: true,
+        ..HttpRequest::default()
+    }
+    .send();
+    // A failure is ignored: the server ends a session whose client is silent.
+    spawn_local(async move {
+        let _ = deleted.await;
+    });
 }

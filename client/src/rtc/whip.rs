@@ -15,7 +15,6 @@ use super::media_connection::{MediaConnection, MediaEvent, on_dtls_closed};
 use super::media_session::{IceServers, MediaSession, MediaSessionError, Resolve, SessionResource};
 
 /// What is sent, and where.
-#[derive(Clone, Debug)]
 pub struct Publication {
     pub endpoint: String,
     pub key: String,
@@ -24,6 +23,13 @@ pub struct Publication {
     pub max_bps: u32,
     /// Offer H.264 before other codecs.
     pub h264_first: bool,
+}
+
+/// Without the key.
+impl std::fmt::Debug for Publication {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.endpoint)
+    }
 }
 
 /// Closes the connection and deletes the session on the server when dropped, even while the page is being closed.

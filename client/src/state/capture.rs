@@ -73,11 +73,6 @@ impl CaptureChoice {
             _ => "motion",
         }
     }
-
-    /// The picture of a camera is shown as in a mirror.
-    pub fn is_mirrored(&self) -> bool {
-        self.source == Source::Camera
-    }
 }
 
 /// Why there is no picture or sound to send.

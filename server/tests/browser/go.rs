@@ -259,7 +259,14 @@ async fn another_source_is_sent_in_the_same_session() {
         .run("return document.querySelector('video').videoWidth")
         .await;
     let session = server.publishing.session("cam").expect("it is live");
+    let end = "window.before = document.querySelector('#stage video').srcObject;
+        before.getTracks().forEach(track => track.dispatchEvent(new Event('ended')))";
+    publisher.run(end).await;
+    let again = "document.querySelector('#stage video').srcObject != before";
+    publisher.until("a call took both", again).await;
+    is(&publisher, "live|weak").await;
     publisher.click("input[name=source][value=screen]").await;
+    publisher.click("#turn-on").await;
     let is_screen = "(track => track && (track.getSettings().displaySurface || track.label.match(/screen|window|tab/i)))\
         (document.querySelector('#stage video').srcObject?.getVideoTracks()[0])";
     publisher.until("the screen is shown", is_screen).await;

@@ -20,8 +20,8 @@ pub(super) struct Captured {
     pub(super) stream: MediaStream,
     /// Of the browser, some of them mixed into the one that is sent.
     pub(super) sources: Vec<MediaStream>,
-    /// Plays the file.
-    player: Option<HtmlVideoElement>,
+    /// Plays the file until it is dropped.
+    _player: Option<Player>,
     pub(super) graph: Option<AudioGraph>,
     pub(super) meter: Option<Timer>,
     pub(super) listeners: Vec<Listener>,
@@ -34,7 +34,7 @@ impl Captured {
     }
 
     /// `sources`: a picture with its sound, and further sound.
-    fn new(sources: Vec<MediaStream>, player: Option<HtmlVideoElement>) -> Result<Self, JsValue> {
+    fn new(sources: Vec<MediaStream>, player: Option<Player>) -> Result<Self, JsValue> {
         let with_audio = |stream: &&MediaStream| stream.get_audio_tracks().length() > 0;
         let audible: Vec<MediaStream> = sources
             .iter()
@@ -66,7 +66,7 @@ impl Captured {
         Ok(Self {
             stream,
             sources,
-            player,
+            _player: player,
             graph,
             meter: None,
             listeners: Vec::new(),
@@ -81,11 +81,17 @@ impl Drop for Captured {
             .iter()
             .flat_map(tracks)
             .for_each(|track| track.stop());
-        if let Some(player) = &self.player {
-            let _ = player.pause();
-            let _ = Url::revoke_object_url(&player.src());
-            player.set_src("");
-        }
+    }
+}
+
+/// A video element that plays a file again and again, without a sound here.
+struct Player(HtmlVideoElement);
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        let _ = self.0.pause();
+        let _ = Url::revoke_object_url(&self.0.src());
+        self.0.set_src("");
     }
 }
 
@@ -109,12 +115,10 @@ pub(super) async fn request(
         ),
         Source::Microphone => (vec![device_stream(None, microphone, height).await], None),
         Source::Screen => {
-            let screen = display_media().await;
-            let mut sources = vec![screen];
+            // Without a screen the microphone stays off.
+            let mut sources = vec![Ok(display_media().await.map_err(problem)?)];
             // A screen is worth sending without a microphone.
-            if let Ok(sound) = device_stream(None, microphone, height).await
-                && sources[0].is_ok()
-            {
+            if let Ok(sound) = device_stream(None, microphone, height).await {
                 sources.push(Ok(sound));
             }
             (sources, None)
@@ -122,7 +126,7 @@ pub(super) async fn request(
         Source::File => {
             let player = play(file.ok_or(CaptureProblem::BadFile)?).await;
             let player = player.map_err(|_| CaptureProblem::BadFile)?;
-            (vec![played_by(&player)], Some(player))
+            (vec![played_by(&player.0)], Some(player))
         }
     };
     let sources: Result<Vec<MediaStream>, CaptureError> = sources.into_iter().collect();
@@ -147,21 +151,29 @@ async fn device_stream(
     microphone: &str,
     height: u32,
 ) -> Result<MediaStream, CaptureError> {
-    let asked = user_media(camera, Some(microphone), height).await;
-    match asked {
-        Err(error) if error.name == "OverconstrainedError" => {
-            user_media(camera.map(|_| ""), Some(""), height).await
+    let (mut camera, mut microphone) = (camera, Some(microphone));
+    loop {
+        match user_media(camera, microphone, height).await {
+            Err(error)
+                if error.name == "OverconstrainedError"
+                    && (camera.into_iter().chain(microphone)).any(|id| !id.is_empty()) =>
+            {
+                (camera, microphone) = (camera.map(|_| ""), microphone.map(|_| ""));
+            }
+            // A computer with a camera and no microphone.
+            Err(error) if error.name == "NotFoundError" && camera.and(microphone).is_some() => {
+                microphone = None;
+            }
+            asked => return asked,
         }
-        asked => asked,
     }
 }
 
-/// A video element that plays this file again and again, without a sound here.
-async fn play(file: web_sys::File) -> Result<HtmlVideoElement, JsValue> {
-    let player: HtmlVideoElement = document().create_element("video")?.unchecked_into();
-    player.set_muted(true);
-    player.set_loop(true);
-    player.set_src(&Url::create_object_url_with_blob(&file)?);
-    JsFuture::from(player.play()?).await?;
+async fn play(file: web_sys::File) -> Result<Player, JsValue> {
+    let player = Player(document().create_element("video")?.unchecked_into());
+    player.0.set_muted(true);
+    player.0.set_loop(true);
+    player.0.set_src(&Url::create_object_url_with_blob(&file)?);
+    JsFuture::from(player.0.play()?).await?;
     Ok(player)
 }

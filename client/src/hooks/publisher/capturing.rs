@@ -9,6 +9,7 @@ use super::Publisher;
 use super::captured::{Captured, hint_at, request};
 use crate::hooks::app::storage;
 use crate::rtc::capture::{CaptureDevice, device_of, devices, media_devices, tracks};
+use crate::rtc::dynamic::get;
 use crate::rtc::listener::Listener;
 use crate::rtc::timer::{Timer, now_ms};
 use crate::state::capture::{CaptureChoice, CaptureProblem, Source, find_device};
@@ -51,16 +52,30 @@ impl Publisher {
             true => choice.camera = id,
             false => choice.microphone = id,
         });
-        self.capture();
+        self.capture_again();
+    }
+
+    /// Captures again what is on, with other choices.
+    pub(crate) fn capture_again(self) {
+        let source = self.choice.with_untracked(|choice| choice.source);
+        let is_on = self.media.with_untracked(Option::is_some);
+        if is_on && untrack(|| self.sent_source()) == source {
+            self.capture();
+        }
     }
 
     pub(super) fn request_tracks(self) {
         let begun = self.resources.try_update_value(|own| {
             own.captures = own.captures.wrapping_add(1);
-            (own.captures, own.file.clone())
+            (own.captures, own.file.clone(), own.recapturing)
         });
-        let Some((number, file)) = begun else { return };
-        let choice = self.choice.get_untracked();
+        let Some((number, file, again)) = begun else {
+            return;
+        };
+        let mut choice = self.choice.get_untracked();
+        if again {
+            choice.source = untrack(|| self.sent_source());
+        }
         spawn_local(async move {
             let captured = request(&choice, file).await;
             if self.resources.try_with_value(|own| own.captures) != Some(number) {
@@ -68,13 +83,13 @@ impl Publisher {
                 return;
             }
             match captured {
-                Ok(captured) => self.on_captured(captured),
+                Ok(captured) => self.on_captured(captured, choice),
                 Err(problem) => self.on_capture_failed(problem),
             }
         });
     }
 
-    fn on_captured(self, mut captured: Captured) {
+    fn on_captured(self, mut captured: Captured, choice: CaptureChoice) {
         let stream = captured.stream();
         captured.listeners = tracks(&stream)
             .iter()
@@ -84,26 +99,39 @@ impl Publisher {
         let measured = captured.graph.as_ref();
         captured.meter = measured.map(|_| Timer::every(METER_MS, move || self.measure()));
         let before = self.resources.try_update_value(|own| {
-            own.recapturing = false;
-            own.captured.replace(captured)
+            let again = std::mem::take(&mut own.recapturing);
+            (own.captured.replace(captured), again)
         });
+        let Some((before, again)) = before else {
+            return;
+        };
+        // While the browser asked for the next one.
+        let has_ended = tracks(&stream)
+            .iter()
+            .any(|track| get(track, "readyState") == "ended");
         self.problem.set(None);
+        self.sent.set(choice);
         self.media.set(Some(stream));
         self.apply_muted();
         self.send(PublishEvent::Captured);
         // After the new ones are sent.
         drop(before);
         self.list_devices();
+        match has_ended {
+            true if again => self.send(PublishEvent::CaptureEnded),
+            true => self.on_track_ended(),
+            false => {}
+        }
     }
 
     fn on_capture_failed(self, problem: CaptureProblem) {
         let recapturing = self
             .resources
             .try_update_value(|own| std::mem::take(&mut own.recapturing));
-        if recapturing == Some(true) {
+        let goes_on = self.phase.with_untracked(|phase| phase.is_publishing());
+        if recapturing == Some(true) && goes_on {
             return self.send(PublishEvent::CaptureEnded);
         }
-        let goes_on = self.phase.with_untracked(|phase| phase.is_publishing());
         self.problem.set(goes_on.then_some(problem));
         self.send(PublishEvent::CaptureFailed(problem));
     }
@@ -111,18 +139,18 @@ impl Publisher {
     /// A device was unplugged or taken by the system, or the person ended the sharing of the screen. Devices are asked for once more: phones take them during a
     /// call.
     fn on_track_ended(self) {
-        let is_device = self
-            .choice
-            .with_untracked(|choice| matches!(choice.source, Source::Camera | Source::Microphone));
-        let again = self.resources.try_update_value(|own| {
-            let again = is_device && !own.recapturing;
-            own.recapturing = again;
-            again
-        });
-        match again {
-            Some(true) => self.capture(),
+        let is_device = matches!(
+            untrack(|| self.sent_source()),
+            Source::Camera | Source::Microphone
+        );
+        // The other track of a device that is being asked for.
+        let is_replaced = self
+            .resources
+            .try_update_value(|own| std::mem::replace(&mut own.recapturing, is_device));
+        match is_replaced {
+            Some(false) if is_device => self.capture(),
             Some(false) => self.send(PublishEvent::CaptureEnded),
-            None => {}
+            Some(true) | None => {}
         }
     }
 
@@ -154,7 +182,12 @@ impl Publisher {
 
     /// Tells the encoder what the picture shows.
     pub(crate) fn hint(self) {
-        let hint = self.choice.with_untracked(CaptureChoice::content_hint);
+        let (source, hint) = self
+            .choice
+            .with_untracked(|choice| (choice.source, choice.content_hint()));
+        if untrack(|| self.sent_source()) != source {
+            return;
+        }
         self.media.with_untracked(|media| {
             for track in media.as_ref().map(tracks).unwrap_or_default() {
                 hint_at(&track, hint);
@@ -218,7 +251,7 @@ impl Publisher {
             let Some((camera, microphone)) = used else {
                 return;
             };
-            let source = self.choice.with_untracked(|choice| choice.source);
+            let source = untrack(|| self.sent_source());
             let moved = [
                 (source == Source::Camera, true),
                 (matches!(source, Source::Camera | Source::Microphone), false),
@@ -229,7 +262,7 @@ impl Publisher {
             });
             let _ = self.devices.try_set(found);
             let _ = self.choice.try_update(|choice| {
-                if let (Source::Camera, Some(camera)) = (choice.source, camera) {
+                if let (Source::Camera, Some(camera)) = (source, camera) {
                     choice.camera = camera;
                 }
                 if let Some(microphone) = microphone.filter(|id| !id.is_empty()) {

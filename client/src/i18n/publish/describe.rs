@@ -13,7 +13,10 @@ use crate::state::session::RetryCause;
 pub fn status(phase: &PublishPhase, live: &str, left: Option<u32>, lang: Lang) -> String {
     let (text, own) = (lang.text(), lang.publish());
     match phase {
-        PublishPhase::Idle | PublishPhase::Stopped | PublishPhase::Asking => String::new(),
+        PublishPhase::Idle
+        | PublishPhase::Stopped
+        | PublishPhase::Asking
+        | PublishPhase::Blocked(Blocked::Capture(_)) => String::new(),
         PublishPhase::Preview | PublishPhase::Blocked(_) => own.preview.to_owned(),
         PublishPhase::Connecting => own.connecting.to_owned(),
         PublishPhase::Live => (own.live)(live),

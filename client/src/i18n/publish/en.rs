@@ -23,7 +23,7 @@ pub const TEXT: PublishText = PublishText {
     turn_on_microphone: "Turn on microphone",
     choose_screen: "Choose a screen",
     choose_file: "Choose a file",
-    nothing_sent: "You see and hear yourself first. Nothing is sent yet.",
+    nothing_sent: "You see your picture and your sound level first. Nothing is sent yet.",
     file_hint: "Keep this tab visible: browsers slow down videos in hidden tabs.",
     level: "Microphone level",
     silent: "No sound arrives. Check that the microphone is on and is the right one.",
@@ -40,7 +40,7 @@ pub const TEXT: PublishText = PublishText {
 
     // States
     asking: "Waiting for permission",
-    asking_text: "Allow the use in the window that the browser shows.",
+    asking_text: "Answer the browser's question: allow access, or choose what to share.",
     preview: "preview, not sent yet",
     connecting: "connecting",
     live: |duration| format!("live for {duration}"),
@@ -48,7 +48,7 @@ pub const TEXT: PublishText = PublishText {
     uplink: "live, the network is slow: the picture is reduced",
     restarting: "connection lost, restoring it",
     stopped: "You are no longer live",
-    stopped_text: "Camera and microphone are off.",
+    stopped_text: "Nothing is recorded any more.",
     start_again: "Start again",
 
     // Problems
@@ -61,7 +61,7 @@ pub const TEXT: PublishText = PublishText {
     no_screen: "No screen was chosen, or sharing is not allowed. Choose one again.",
     not_found: "No camera or no microphone was found. Connect it, or send something else.",
     in_use: "The camera or the microphone is in use by another program. Close it, then try again.",
-    ended: "The camera or the screen is no longer there: it was unplugged, or sharing was ended. Start it again.",
+    ended: "The camera, the microphone or the screen is no longer there: it was unplugged, or sharing was ended. Start it again.",
     bad_file: "This browser cannot play this file. Choose another one, for example MP4 with H.264 or WebM.",
     failed: "The browser could not start the device. Unplug it and plug it in again, then try again.",
     goes_on: |problem| format!("{problem} What was sent before goes on."),

@@ -23,7 +23,7 @@ pub const TEXT: PublishText = PublishText {
     turn_on_microphone: "打开麦克风",
     choose_screen: "选择屏幕",
     choose_file: "选择文件",
-    nothing_sent: "您会先看到和听到自己，此时不会发送任何内容。",
+    nothing_sent: "您会先看到画面和音量，此时不会发送任何内容。",
     file_hint: "请保持此标签页可见：浏览器会放慢隐藏标签页中的视频。",
     level: "麦克风音量",
     silent: "没有声音。请确认麦克风已打开，并且选对了麦克风。",
@@ -40,7 +40,7 @@ pub const TEXT: PublishText = PublishText {
 
     // States
     asking: "正在等待授权",
-    asking_text: "请在浏览器弹出的窗口中允许使用。",
+    asking_text: "请在浏览器的提示中允许访问，或选择要共享的内容。",
     preview: "预览，尚未发送",
     connecting: "正在连接",
     live: |duration| format!("已直播 {duration}"),
@@ -48,7 +48,7 @@ pub const TEXT: PublishText = PublishText {
     uplink: "直播中，网络较慢：已降低画质",
     restarting: "连接已断开，正在恢复",
     stopped: "直播已结束",
-    stopped_text: "摄像头和麦克风已关闭。",
+    stopped_text: "已停止采集。",
     start_again: "重新开始",
 
     // Problems
@@ -61,7 +61,7 @@ pub const TEXT: PublishText = PublishText {
     no_screen: "没有选择屏幕，或不允许共享。请重新选择。",
     not_found: "找不到摄像头或麦克风。请连接设备，或发送其他内容。",
     in_use: "摄像头或麦克风正被其他程序使用。请关闭该程序，然后重试。",
-    ended: "摄像头或屏幕已不可用：设备被拔出，或共享已结束。请重新开始。",
+    ended: "摄像头、麦克风或屏幕已不可用：设备被拔出，或共享已结束。请重新开始。",
     bad_file: "此浏览器无法播放该文件。请选择其他文件，例如采用 H.264 的 MP4 或 WebM。",
     failed: "浏览器无法启动设备。请重新插拔设备，然后重试。",
     goes_on: |problem| format!("{problem}之前的内容仍在发送。"),
