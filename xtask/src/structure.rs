@@ -1,5 +1,5 @@
 //! Rules of the source tree that the compiler does not enforce: which modules a module may import, how long a file may
-//! be, no file in two packages. layers.rs has the rules of packages.
+//! be, no file in two packages, no id in the styles. layers.rs has the rules of packages.
 
 use std::{
     fs,
@@ -59,6 +59,9 @@ const RETIRED: &[&str] = &[
     "strangers",
 ];
 
+/// The styles of the client.
+const STYLES: &str = "assets/weir.css";
+
 /// Lines. A longer file is about more than one thing.
 const LONGEST: usize = 400;
 
@@ -89,6 +92,9 @@ pub(crate) fn check() -> Result<()> {
         wrong.extend(too_long(source));
         wrong.extend(foreign_modules(source, &folders));
     }
+    let styles = fs::read_to_string(workspace::root().join(STYLES))
+        .with_context(|| format!("cannot read {STYLES}"))?;
+    wrong.extend(ids_in_styles(&styles));
     if !wrong.is_empty() {
         bail!("{}", wrong.join("\n"));
     }
@@ -147,6 +153,19 @@ fn formatted_floats(source: &Source) -> Vec<String> {
                 line.trim()
             )
         })
+        .collect()
+}
+
+/// Selectors with an id. Ids are for labels, for what assists people, and for tests; a style has a class.
+fn ids_in_styles(styles: &str) -> Vec<String> {
+    // A declaration ends with `;` or `}`, a selector with `{`.
+    let selectors = styles
+        .split_inclusive(['{', '}', ';'])
+        .filter_map(|part| part.strip_suffix('{'))
+        .map(|selector| selector.rsplit("*/").next().unwrap_or(selector).trim());
+    selectors
+        .filter(|selector| selector.contains('#'))
+        .map(|selector| format!("{STYLES}: `{selector}` selects by an id; use a class"))
         .collect()
 }
 
@@ -289,6 +308,15 @@ mod tests {
         assert_eq!(
             wrong,
             ["server/stream/src/log.rs: `FeedSink` is a retired name"]
+        );
+    }
+
+    #[test]
+    fn styles_select_by_classes() {
+        let styles = "/* #1 */ .a { color: #fff }\n@media (x) {\n  .b #c:hover { color: #000; }\n}";
+        assert_eq!(
+            ids_in_styles(styles),
+            ["assets/weir.css: `.b #c:hover` selects by an id; use a class"]
         );
     }
 

@@ -61,6 +61,7 @@ pub(crate) fn Controls(
             </button>
             <input
                 id="volume"
+                class="volume"
                 type="range"
                 min="0"
                 max="100"

@@ -22,7 +22,7 @@ pub(crate) fn Delivery(tracks: Memo<Vec<TrackText>>) -> impl IntoView {
         }
     };
     view! {
-        <ul class="quiet" id="delivery">
+        <ul class="quiet delivery" id="delivery">
             {move || tracks.get().into_iter().map(item).collect_view()}
         </ul>
     }

@@ -45,7 +45,7 @@ pub(crate) fn files(language: Language, room: RoomHandle) -> AnyView {
         }
     };
     let list = localized_list(language, move || keys.get(), show);
-    view! { {none} <ul class="column" id="files">{list}</ul> }.into_any()
+    view! { {none} <ul class="column file-list" id="files">{list}</ul> }.into_any()
 }
 
 /// One file. With `show_image`, an image is shown once it has been downloaded.

@@ -39,7 +39,7 @@ pub(crate) fn keys_dialog(dialog: NodeRef<html::Dialog>) -> AnyView {
     let rows = KEYS.iter().filter(|(key, _)| *key != PIP || has_pip());
     let rows = rows.map(row).collect::<Vec<_>>();
     view! {
-        <dialog class="card form" id="keys" node_ref=dialog aria-labelledby="keys-title">
+        <dialog class="card form keys" id="keys" node_ref=dialog aria-labelledby="keys-title">
             <h2 id="keys-title">{reactive_text(move || language.text().keys.to_owned())}</h2>
             <dl class="properties bare">{rows}</dl>
             <form method="dialog">

@@ -121,7 +121,7 @@ pub(crate) fn Overlay(
         view! {
             <div class="overlay message">
                 <p class="title tabular">{move || title()}</p>
-                <p id="reason">{move || why()}</p>
+                <p class="reason" id="reason">{move || why()}</p>
                 <Details text=details />
                 <div class="row">{steps}</div>
             </div>

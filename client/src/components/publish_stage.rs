@@ -45,7 +45,7 @@ pub(crate) fn publish_stage(publisher: Publisher, language: Language) -> AnyView
             .with(|phase| status(phase, "", None, language.get()))
     });
     view! {
-        <div class="player" id="stage" data-state=move || state()>
+        <div class="player stage" id="stage" data-state=move || state()>
             <video node_ref=video class:mirrored=mirrored autoplay playsinline muted prop:muted=true></video>
             <Show when=shows_line>
                 <span class="chip state-line" aria-hidden="true">
@@ -110,7 +110,7 @@ fn overlay(publisher: Publisher, language: Language) -> AnyView {
                 let now = move || publisher.try_now();
                 let label = language.text().try_now;
                 view! {
-                    <div class="notice row" id="recovering">
+                    <div class="notice row recovering">
                         <span class="grow">{why}</span>
                         <button type="button" class="button plain" id="try-now" on:click=click_handler(now)>{label}</button>
                     </div>
@@ -143,7 +143,7 @@ fn notice(
     view! {
         <div class="overlay message" role=if is_alert { "alert" } else { "status" }>
             <p class="title">{title}</p>
-            <p id="reason">{text}</p>
+            <p class="reason" id="reason">{text}</p>
             <div class="row">{action}</div>
             <Details text=said />
         </div>

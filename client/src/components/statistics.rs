@@ -143,7 +143,7 @@ pub(crate) fn statistics(
                     text=Signal::derive(move || diagnostics(app, &stream, player))
                     label=Signal::derive(move || language.text().copy_json)
                 />
-                {button("button plain", "show-keys", localized(|text| text.keys), move || show_keys(keys))}
+                {button("button plain of-keyboard", "show-keys", localized(|text| text.keys), move || show_keys(keys))}
                 {button("button plain", "close-statistics", localized(|text| text.close), move || {
                     shown.set(false);
                     focus("show-statistics");

@@ -108,7 +108,7 @@ fn search_field(language: Language, list: Streams) -> AnyView {
     view! {
         <input
             id="search"
-            class="field"
+            class="field search"
             type="search"
             autocomplete="off"
             placeholder=language.text().search

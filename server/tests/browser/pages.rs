@@ -144,6 +144,22 @@ async fn every_page_fits_a_phone_and_a_desktop_in_both_languages_and_both_colour
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_scrollbar_does_not_move_the_page() {
+    let browser = TestBrowser::shared_chromium().await;
+    let server = server().await;
+    let settings = PAGES.iter().find(|page| page.name == "settings");
+    open(&browser, &server, settings.expect("listed above")).await;
+    let widths = "const width = () => document.querySelector('header.bar').getBoundingClientRect().width; \
+                  const main = document.querySelector('main'); \
+                  return ['10px', '4000px'].map(height => { \
+                      Object.assign(main.style, { height, overflow: 'hidden' }); \
+                      return width(); \
+                  })";
+    let widths = browser.run(widths).await;
+    assert_eq!(widths[0], widths[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_language_follows_the_browser_and_can_be_changed_on_the_page() {
     let browser = TestBrowser::shared_chromium().await;
     let server = server().await;
