@@ -15,13 +15,15 @@
 //! |---|---|
 //! | `stun` | STUN Binding messages |
 //! | `credentials` | ufrag and password |
-//! | `path` | one path, and our check on it |
+//! | `path` | one path |
+//! | `check` | our check of a path, and the round trip that it tells |
 //! | `nomination` | which path the peer has chosen |
 //! | `selection` | which path data goes on |
 //! | `meter` | limits on the rate of requests |
 //! | `lite_peer` | checks of candidates, of a peer that sends no checks |
 //! | `check_pacer` | the pace of these, of all connections together |
 
+mod check;
 mod check_pacer;
 mod credentials;
 mod lite_peer;
@@ -38,13 +40,14 @@ use std::time::{Duration, Instant};
 
 use net::routes::Remote;
 
+use check::Due;
 pub use check_pacer::CheckPacer;
 pub use credentials::Credentials;
 use credentials::IceSession;
 use lite_peer::LitePeer;
 pub use lite_peer::MAX_CANDIDATES;
 use meter::{Meter, SourceMeters};
-use path::{Due, Path};
+use path::Path;
 use stun::{Class, Message, Sender};
 
 /// Addresses of the peer. Browsers use a handful.
@@ -152,6 +155,12 @@ impl Agent {
         self.selected
     }
 
+    /// The round-trip time of the selected path, as its newest check has measured it.
+    pub fn rtt(&self) -> Option<Duration> {
+        let mut paths = self.paths.iter();
+        paths.find(|path| self.selected == Some(path.remote))?.rtt()
+    }
+
     /// Whether an authenticated check came from `remote`.
     pub fn knows(&self, remote: Remote) -> bool {
         self.paths.iter().any(|path| path.remote == remote)
@@ -253,7 +262,7 @@ impl Agent {
         self.note_heard(now, from);
         // A success without XOR-MAPPED-ADDRESS proves the path too: FFmpeg's publisher sends it.
         let success = response.class == Class::Success;
-        self.paths[index].on_response(now, success);
+        self.paths[index].on_response(now, response.transaction, success);
         if success {
             self.consider(now, index);
         }

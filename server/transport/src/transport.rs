@@ -190,6 +190,11 @@ impl Transport {
         self.agent.selected()
     }
 
+    /// The newest round-trip time of the selected path: of a check for consent, every 4 to 6 s.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.agent.rtt()
+    }
+
     /// When the connection ends if nothing happens, and why.
     fn deadline(&self) -> Option<(Instant, EndReason)> {
         match self.state {

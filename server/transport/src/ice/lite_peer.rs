@@ -178,7 +178,7 @@ impl Agent {
             if path.generation != generation {
                 path.change_generation(generation);
             }
-            path.on_response(now, true);
+            path.on_response(now, response.transaction, true);
             self.note_heard(now, from);
             self.select(now, index);
         }

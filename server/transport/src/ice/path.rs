@@ -4,13 +4,9 @@ use std::time::{Duration, Instant};
 
 use net::routes::Remote;
 
+use super::check::{Check, Due};
 use super::nomination::Nomination;
-use super::stun::{self, Message, TransactionId};
-
-/// The waits after each request of a check. Then it has failed.
-const WAITS_MS: [u64; 7] = [50, 100, 200, 400, 800, 1_600, 1_600];
-/// A check for consent begins with this wait, as its path works and nothing is in a hurry.
-const CONSENT_STEP: usize = 3;
+use super::stun::{Message, TransactionId};
 
 /// An answer proves a path for this long (RFC 7675 5.1).
 const PROOF: Duration = Duration::from_secs(30);
@@ -30,25 +26,11 @@ pub(super) struct Path {
     pub(super) heard: Instant,
     pub(super) nomination: Nomination,
     answered: Option<Instant>,
+    /// From our newest request that was answered to its answer.
+    rtt: Option<Duration>,
     check: Option<Check>,
     received: usize,
     sent: usize,
-}
-
-/// Our check, until it is answered or has failed.
-#[derive(Debug)]
-struct Check {
-    transaction: TransactionId,
-    step: usize,
-    due: Instant,
-}
-
-/// What a check needs now.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Due {
-    Nothing,
-    Request(TransactionId),
-    Failed,
 }
 
 impl Path {
@@ -59,6 +41,7 @@ impl Path {
             heard: now,
             nomination: Nomination::default(),
             answered: None,
+            rtt: None,
             check: None,
             received: 0,
             sent: 0,
@@ -82,13 +65,15 @@ impl Path {
     /// Whether `message`, not yet authenticated, answers our check.
     pub(super) fn awaits(&self, message: &Message<'_>) -> bool {
         let check = self.check.as_ref();
-        check.is_some_and(|check| check.transaction == message.transaction)
+        check.is_some_and(|check| check.awaits(message.transaction))
     }
 
     /// The check was answered, by an error or a success.
-    pub(super) fn on_response(&mut self, now: Instant, success: bool) {
+    pub(super) fn on_response(&mut self, now: Instant, answered: TransactionId, success: bool) {
         self.heard = now;
-        self.check = None;
+        let check = self.check.take();
+        let rtt = check.and_then(|check| check.round_trip(now, answered));
+        self.rtt = rtt.or(self.rtt);
         if success {
             self.answered = Some(now);
         }
@@ -99,37 +84,38 @@ impl Path {
         self.answered.is_some_and(|at| now < at + PROOF)
     }
 
+    pub(super) fn rtt(&self) -> Option<Duration> {
+        self.rtt
+    }
+
     /// Begins a triggered check, where the path needs one (RFC 8445 7.3.1.4). A check under way begins again, with the same
     /// transaction: a late answer counts.
     pub(super) fn trigger_check(&mut self, now: Instant) {
         match &mut self.check {
-            Some(check) => (check.step, check.due) = (0, now),
+            Some(check) => check.begin_again(now),
             None if self.answered.is_some_and(|at| now < at + RENEWAL) => {}
-            None => self.check = Some(Check::new(now, 0)),
+            None => self.check = Some(Check::triggered(now)),
         }
     }
 
     /// Begins a check for consent, unless one is under way.
     pub(super) fn check_consent(&mut self, now: Instant) {
-        self.check
-            .get_or_insert_with(|| Check::new(now, CONSENT_STEP));
+        self.check.get_or_insert_with(|| Check::of_consent(now));
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        self.check.as_ref().map(|check| check.due)
+        self.check.as_ref().map(Check::due)
     }
 
     pub(super) fn poll_check(&mut self, now: Instant) -> Due {
-        let Some(check) = self.check.as_mut().filter(|check| check.due <= now) else {
+        let Some(check) = self.check.as_mut() else {
             return Due::Nothing;
         };
-        let Some(wait) = WAITS_MS.get(check.step) else {
+        let due = check.poll(now);
+        if due == Due::Failed {
             self.check = None;
-            return Due::Failed;
-        };
-        check.step += 1;
-        check.due = now + Duration::from_millis(*wait);
-        Due::Request(check.transaction)
+        }
+        due
     }
 
     /// Whether `bytes` bytes may be sent, which it notes.
@@ -143,15 +129,5 @@ impl Path {
             self.sent = sent;
         }
         admitted
-    }
-}
-
-impl Check {
-    fn new(now: Instant, step: usize) -> Self {
-        Self {
-            transaction: stun::random_transaction(),
-            step,
-            due: now,
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::peer::{NOMINATING, PLAIN, Peer, remote};
+use super::peer::{CheckParams, NOMINATING, PLAIN, Peer, remote};
 
 /// Sleeps until the agent's next timeout.
 fn sleep(peer: &mut Peer) -> Duration {
@@ -52,6 +52,36 @@ fn a_check_for_consent_is_repeated_when_it_is_not_answered() {
     // 4 for each check.
     assert!((15..=28).contains(&checks), "{checks}");
     assert_eq!(peer.selected(), Some(1), "there is no other");
+}
+
+#[test]
+fn each_check_for_consent_tells_the_round_trip_of_the_selected_path() {
+    let mut peer = Peer::new();
+    assert_eq!(peer.agent.rtt(), None);
+    peer.proves(1, NOMINATING);
+    assert_eq!(peer.agent.rtt(), Some(Duration::ZERO));
+    peer.proves(2, PLAIN);
+    peer.sent();
+    // The answer to the first request comes after the second request.
+    let mut checks = Vec::new();
+    while checks.len() < 2 {
+        sleep(&mut peer);
+        checks.extend(peer.sent_checks());
+    }
+    peer.advance(300);
+    let answer = peer.answer_to(&checks[0].1);
+    peer.receive(1, &answer);
+    assert_eq!(peer.agent.rtt(), Some(Duration::from_millis(700)));
+    // Another path is another round trip.
+    peer.checks(
+        2,
+        CheckParams {
+            priority: 200,
+            ..NOMINATING
+        },
+    );
+    assert_eq!(peer.selected(), Some(2));
+    assert_eq!(peer.agent.rtt(), Some(Duration::ZERO));
 }
 
 #[test]
