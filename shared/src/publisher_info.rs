@@ -15,7 +15,7 @@ pub struct StreamDetails {
 }
 
 /// Statistics of one publisher. Totals are since its offer was answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PublisherInfo {
     /// Its program, as it calls itself: `OBS-Studio 30.2`, `Chrome 156`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,6 +36,9 @@ pub struct PublisherInfo {
     pub lost: u64,
     /// Pictures that were not whole, or could not be decoded without one that was not.
     pub dropped: u64,
+    /// The newest round-trip time, in seconds. Absent while unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtt: Option<f64>,
     /// What its owner should change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<PublisherWarning>,
@@ -51,6 +54,12 @@ pub enum PublisherWarning {
     BFrames,
     /// More than 2 % of its packets were lost at first, in the last 10 s.
     UplinkLoss,
+    /// Packets wait on its line: a round trip has become longer by more than 0.25 s.
+    UplinkLow,
+    /// Its RTP clock is faster or slower than it says.
+    ClockDrift,
+    /// Its sound has been silent for 10 s, or does not come.
+    Silent,
     /// One that is newer than this code.
     #[serde(other)]
     Unknown,

@@ -1,4 +1,4 @@
-//! What coded video says of itself, as far as Weir asks: without FFmpeg, and for input from anywhere.
+//! What coded video and sound say of themselves, as far as Weir asks: without FFmpeg, and for input from anywhere.
 //!
 //! | module | content |
 //! |---|---|
@@ -9,10 +9,12 @@
 //! | [`vp8`] | VP8 frame headers |
 //! | [`vp9`] | VP9 frame headers |
 //! | [`av1`] | AV1 OBUs |
+//! | [`opus`] | Opus packets of silence |
 //! | `bit_reader` | bits |
 
 pub mod av1;
 pub mod h264;
+pub mod opus;
 pub mod sps;
 pub mod vp8;
 pub mod vp9;

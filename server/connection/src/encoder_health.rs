@@ -1,11 +1,20 @@
 //! What a publisher should change: in the settings of its encoder, or in its line. Pure.
 
+mod clock_drift;
+mod silence;
+mod uplink_queue;
+
 use std::time::{Duration, Instant};
 
+use clock_drift::ClockDrift;
+use ingest::connection_receiver::LineUnit;
 use ingest::receiver::ReceiverCounters;
 use media::access_unit::AccessUnit;
 use media::time::MediaTime;
+use net::routes::Remote;
 use shared::api::PublisherWarning;
+use silence::Silence;
+use uplink_queue::UplinkQueue;
 
 /// Keyframes that are further apart delay what joins and what recovers from losses.
 const LONG_GOP: i64 = 4_000_000;
@@ -24,6 +33,10 @@ pub(super) struct EncoderHealth {
     long_gop: bool,
     b_frames: bool,
     loss: LossWindow,
+    queue: UplinkQueue,
+    /// Of each m-line.
+    clocks: Vec<ClockDrift>,
+    silence: Silence,
 }
 
 #[derive(Debug)]
@@ -37,7 +50,8 @@ struct LossWindow {
 }
 
 impl EncoderHealth {
-    pub(super) fn new(now: Instant) -> Self {
+    /// `lines`: the number of m-lines. `has_sound`: one of them sends sound.
+    pub(super) fn new(lines: usize, has_sound: bool, now: Instant) -> Self {
         Self {
             keyframe: None,
             newest: None,
@@ -49,11 +63,22 @@ impl EncoderHealth {
                 missing: 0,
                 is_high: false,
             },
+            queue: UplinkQueue::default(),
+            clocks: (0..lines).map(|_| ClockDrift::new(now)).collect(),
+            silence: Silence::new(has_sound),
+        }
+    }
+
+    /// The next unit of an m-line, as it was received.
+    pub(super) fn on_received(&mut self, unit: &LineUnit) {
+        if let Some(clock) = self.clocks.get_mut(unit.line) {
+            clock.on_unit(unit);
         }
     }
 
     /// The next unit, in the order of decoding.
     pub(super) fn on_unit(&mut self, unit: &AccessUnit) {
+        self.silence.on_unit(unit);
         if !unit.codec.is_video() {
             return;
         }
@@ -89,11 +114,22 @@ impl EncoderHealth {
         };
     }
 
+    /// The round trip of the selected path was measured.
+    pub(super) fn on_round_trip(&mut self, path: Remote, rtt: Duration) {
+        self.queue.on_round_trip(path, rtt);
+    }
+
     pub(super) fn warnings(&self) -> Vec<PublisherWarning> {
         let warnings = [
             (self.long_gop, PublisherWarning::LongGop),
             (self.b_frames, PublisherWarning::BFrames),
             (self.loss.is_high, PublisherWarning::UplinkLoss),
+            (self.queue.is_long(), PublisherWarning::UplinkLow),
+            (
+                self.clocks.iter().any(ClockDrift::is_large),
+                PublisherWarning::ClockDrift,
+            ),
+            (self.silence.is_long(), PublisherWarning::Silent),
         ];
         let warnings = warnings.into_iter().filter(|(applies, _)| *applies);
         warnings.map(|(_, warning)| warning).collect()
@@ -119,7 +155,7 @@ mod tests {
 
     #[test]
     fn keyframes_that_are_far_apart_are_warned_of_until_they_are_not() {
-        let mut health = EncoderHealth::new(Instant::now());
+        let mut health = EncoderHealth::new(1, false, Instant::now());
         for ms in (0..=4_000).step_by(40) {
             health.on_unit(&unit(ms, ms % 2_000 == 0));
         }
@@ -136,7 +172,7 @@ mod tests {
 
     #[test]
     fn pictures_out_of_order_are_b_frames() {
-        let mut health = EncoderHealth::new(Instant::now());
+        let mut health = EncoderHealth::new(1, false, Instant::now());
         for ms in [0, 40, 80, 79] {
             health.on_unit(&unit(ms, ms == 0));
         }
@@ -150,7 +186,7 @@ mod tests {
     #[test]
     fn losses_are_those_of_the_last_seconds() {
         let start = Instant::now();
-        let mut health = EncoderHealth::new(start);
+        let mut health = EncoderHealth::new(1, false, start);
         let mut at = |seconds, packets, lost, recovered| {
             let counters = ReceiverCounters {
                 packets,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use ingest::connection_receiver::{ConnectionParams, ConnectionReceiver};
 use net::datagram::DatagramKind;
+use net::routes::Remote;
 use rtc_crypto::RTCCrypto;
 use srtp::{SrtcpReceiver, SrtcpSender, SrtpError, SrtpReceiver};
 use transport::dtls::Keys;
@@ -25,6 +26,8 @@ pub(super) struct Intake {
     media: PublishedMedia,
     requests_due: Instant,
     counters: PublisherCounters,
+    /// The newest measurement of ICE.
+    round_trip: Option<(Remote, Duration)>,
     /// SRTCP, while it is sent.
     sealed: Vec<u8>,
 }
@@ -47,6 +50,7 @@ impl Intake {
             media,
             requests_due: now,
             counters,
+            round_trip: None,
             sealed: Vec::new(),
         })
     }
@@ -88,6 +92,15 @@ impl Intake {
             for line in self.media.take_keyframe_requests() {
                 self.receiver.request_keyframe(now, line);
             }
+        }
+    }
+
+    /// The newest round trip of the selected path, which may be the one before.
+    pub(super) fn set_round_trip(&mut self, path: Remote, rtt: Duration) {
+        if self.round_trip.replace((path, rtt)) != Some((path, rtt)) {
+            self.receiver.set_rtt(rtt);
+            self.media.health().on_round_trip(path, rtt);
+            self.counters.set_rtt(rtt);
         }
     }
 

@@ -1,7 +1,5 @@
 //! What a publisher sends, on its way into the log of its stream.
 
-use std::time::Instant;
-
 use ingest::connection_receiver::LineUnit;
 use media::time::MediaTime;
 use stream::publication::Publication;
@@ -19,18 +17,18 @@ pub(super) struct PublishedMedia {
 }
 
 impl PublishedMedia {
-    /// `lines`: the number of m-lines that send.
-    pub(super) fn new(publication: Publication, lines: usize, now: Instant) -> Self {
+    pub(super) fn new(publication: Publication, health: EncoderHealth, lines: usize) -> Self {
         Self {
-            health: EncoderHealth::new(now),
             publication,
             tracks: PublishedTracks::new(lines),
+            health,
             is_closed: false,
         }
     }
 
     /// The next unit that was received.
     pub(super) fn append(&mut self, unit: LineUnit) {
+        self.health.on_received(&unit);
         let appender = &mut self.publication.appender;
         let Some(published) = self.tracks.publish(unit) else {
             return;

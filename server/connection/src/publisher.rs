@@ -125,7 +125,11 @@ impl Publisher {
             if let Some(end) = intake.end() {
                 return Some(end);
             }
-            if let Some(path) = self.connection.transport.selected() {
+            let transport = &self.connection.transport;
+            if let Some(path) = transport.selected() {
+                if let Some(rtt) = transport.rtt() {
+                    intake.set_round_trip(path, rtt);
+                }
                 let route = &self.connection.route;
                 intake.send_feedback(now, |datagram| route.send(path, datagram));
             }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use ingest::connection_receiver::ConnectionReceiver;
 use ingest::receiver::{Receiver, ReceiverCounters};
@@ -22,6 +23,8 @@ struct Counters {
     recovered: AtomicU64,
     lost: AtomicU64,
     dropped: AtomicU64,
+    /// In microseconds; 0: unknown.
+    rtt: AtomicU64,
     warnings: Mutex<Vec<PublisherWarning>>,
 }
 
@@ -59,6 +62,11 @@ impl PublisherCounters {
         sum
     }
 
+    pub(super) fn set_rtt(&self, rtt: Duration) {
+        let micros = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
+        self.0.rtt.store(micros.max(1), Ordering::Relaxed);
+    }
+
     pub(super) fn set_warnings(&self, warnings: Vec<PublisherWarning>) {
         *self.warnings() = warnings;
     }
@@ -84,6 +92,9 @@ impl PublisherCounters {
             recovered: value(&self.0.recovered),
             lost: value(&self.0.lost),
             dropped: value(&self.0.dropped),
+            rtt: Some(value(&self.0.rtt))
+                .filter(|micros| *micros > 0)
+                .map(|micros| micros as f64 / 1e6),
             warnings: self.warnings().clone(),
         }
     }

@@ -8,6 +8,7 @@ use stream::publication::Publication;
 
 use super::client_name::client_name;
 use super::connections::Command;
+use super::encoder_health::EncoderHealth;
 use super::error::SessionError;
 use super::host::{Host, random_number};
 use super::profiles::ClientKind;
@@ -78,8 +79,11 @@ impl Publishers {
         let stream = publication.stream.name().to_owned();
         let params = negotiation.params(random_number()? as u32, &connection.cname);
         let sending = params.lines.iter().filter(|line| !line.formats.is_empty());
+        let mut formats = params.lines.iter().flat_map(|line| &line.formats);
+        let has_sound = formats.any(|format| !format.codec.is_video());
+        let health = EncoderHealth::new(params.lines.len(), has_sound, Instant::now());
         let intake = IntakeParams {
-            media: PublishedMedia::new(publication, sending.count(), Instant::now()),
+            media: PublishedMedia::new(publication, health, sending.count()),
             params,
             counters,
         };

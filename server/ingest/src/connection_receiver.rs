@@ -178,9 +178,7 @@ impl ConnectionReceiver {
 
     /// The round-trip time as it was measured elsewhere (ICE).
     pub fn set_rtt(&mut self, rtt: Duration) {
-        for receiver in self.lines.iter_mut().filter_map(LineReceiver::receiver_mut) {
-            receiver.set_rtt(rtt);
-        }
+        self.lines.iter_mut().for_each(|line| line.set_rtt(rtt));
     }
 
     /// The receiver of an m-line, once something was received on it.

@@ -43,6 +43,8 @@ impl LineParams {
 pub(crate) struct LineReceiver {
     params: LineParams,
     receiver: Option<Receiver>,
+    /// The round-trip time as it was measured elsewhere.
+    rtt: Option<Duration>,
     /// When the newest packet of media came.
     newest: Option<Instant>,
     /// When the newest retransmission came.
@@ -54,6 +56,7 @@ impl LineReceiver {
         let mut this = Self {
             params,
             receiver: None,
+            rtt: None,
             newest: None,
             newest_rtx: None,
         };
@@ -73,6 +76,13 @@ impl LineReceiver {
 
     pub(crate) fn receiver_mut(&mut self) -> Option<&mut Receiver> {
         self.receiver.as_mut()
+    }
+
+    pub(crate) fn set_rtt(&mut self, rtt: Duration) {
+        self.rtt = Some(rtt);
+        if let Some(receiver) = &mut self.receiver {
+            receiver.set_rtt(rtt);
+        }
     }
 
     /// True when the SSRC of the packet is one of this m-line.
@@ -110,7 +120,7 @@ impl LineReceiver {
     /// A stream begins.
     fn begin(&mut self, ssrc: u32) {
         let declared = self.params.ssrc == Some(ssrc);
-        let rtt = self.receiver.as_ref().map(Receiver::rtt);
+        let before = self.receiver.as_ref().map(Receiver::rtt);
         self.receiver = Receiver::new(ReceiverParams {
             ssrc,
             rtx_ssrc: self.params.rtx_ssrc.filter(|_| declared),
@@ -119,7 +129,7 @@ impl LineReceiver {
             pli: self.params.pli,
         });
         self.newest_rtx = None;
-        if let Some((receiver, rtt)) = self.receiver.as_mut().zip(rtt) {
+        if let Some((receiver, rtt)) = self.receiver.as_mut().zip(self.rtt.or(before)) {
             receiver.set_rtt(rtt);
         }
     }

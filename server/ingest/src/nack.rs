@@ -22,7 +22,10 @@ const MAX_RTT: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct NackList {
     missing: BTreeMap<u64, MissingPacket>,
-    rtt: Option<Duration>,
+    /// From requests to answers, smoothed.
+    answered: Option<Duration>,
+    /// Of the path, as it was measured elsewhere.
+    path: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +57,8 @@ impl NackList {
         // An answer to the second try may be a late one to the first (Karn's algorithm).
         if let Some(asked) = packet.asked.filter(|_| resent && packet.tries == 1) {
             let sample = now.saturating_duration_since(asked);
-            let smoothed = self.rtt.map_or(sample, |rtt| (rtt * 7 + sample) / 8); // RFC 6298 2.3
-            self.set_rtt(smoothed);
+            let before = self.answered.unwrap_or(sample);
+            self.answered = Some(within((before * 7 + sample) / 8)); // RFC 6298 2.3
         }
     }
 
@@ -93,14 +96,14 @@ impl NackList {
         open.map(|packet| packet.due).min()
     }
 
-    /// The round-trip time, estimated while it is unknown.
+    /// The round-trip time, estimated while it is unknown: a sender may answer requests later than its path takes, and answers to a second request tell nothing.
     pub fn rtt(&self) -> Duration {
-        self.rtt.unwrap_or(INITIAL_RTT)
+        self.answered.max(self.path).unwrap_or(INITIAL_RTT)
     }
 
     /// The round-trip time as it was measured elsewhere (ICE, RTCP).
     pub fn set_rtt(&mut self, rtt: Duration) {
-        self.rtt = Some(rtt.clamp(MIN_RTT, MAX_RTT));
+        self.path = Some(within(rtt));
     }
 
     pub fn len(&self) -> usize {
@@ -110,6 +113,10 @@ impl NackList {
     pub fn is_empty(&self) -> bool {
         self.missing.is_empty()
     }
+}
+
+fn within(rtt: Duration) -> Duration {
+    rtt.clamp(MIN_RTT, MAX_RTT)
 }
 
 #[cfg(test)]
@@ -154,6 +161,24 @@ mod tests {
         list.due(start + ms(200));
         list.received(start + ms(201), 3, true);
         assert_eq!(list.rtt(), ms(40));
+    }
+
+    #[test]
+    fn a_path_that_is_longer_than_was_guessed_is_known_from_elsewhere() {
+        let (mut list, start) = (NackList::default(), Instant::now());
+        list.set_rtt(ms(300));
+        list.add(start, 1..2);
+        let asked = (0..380).filter(|at| !list.due(start + ms(*at)).is_empty());
+        assert_eq!(
+            asked.collect::<Vec<_>>(),
+            [10],
+            "before the answer can be there"
+        );
+        list.received(start + ms(310), 1, true);
+        assert_eq!(list.rtt(), ms(300));
+        // Answers come later than the path takes.
+        list.set_rtt(ms(20));
+        assert_eq!(list.rtt(), ms(300));
     }
 
     #[test]
