@@ -31,7 +31,7 @@
 //! | `#stage[data-state]` | the page to publish from: `idle`, `asking`, `preview`, `connecting`, `live`, `weak`, `recovering`, `blocked`, `stopped` |
 //! | `#turn-on`, `#file`, `#go-live`, `#stop`, `#mute`, `#try-now`, `#try-again`, `#take-over` | its buttons |
 //! | `input[name=source]`, `#camera`, `#microphone`, `#quality`, `#content`, `#stream-name`, `#key` | its fields: `camera`, `microphone`, `screen`, `file` |
-//! | `#level`, `#silent`, `#capture-problem`, `#uplink [data-figure]`, `#sent`, `#viewers` | its level, notices and figures |
+//! | `#level`, `#silent`, `#capture-problem`, `#uplink [data-figure]`, `#warnings`, `#sent`, `#viewers` | its level, notices and figures |
 //! | `#canvas-player[data-state]`, `#stop`, `#canvas`, `#grey`, `#invert`, `#edges`, `#mirror`, `#histogram`, `#save-image`, `#render-cost` | the canvas page |
 //! | `#code-frame`, `#code-lines`, `#code-page`, `#copy-...`, `#preview`, `#open-page` | the embed page |
 //! | `#server-used[data-source]`, `#server`, `#save-server`, `#test-server`, `#server-result`, `#ice`, `#save-ice`, `#ice-used`, `#relay-only`, `#own-name` | settings |

@@ -1,6 +1,7 @@
 //! How loud a publisher is, and how its stream goes.
 
 use leptos::prelude::*;
+use shared::api::PublisherWarning;
 
 use super::reactive::{no_view, reactive_text, reactive_view};
 use crate::hooks::derived::memo;
@@ -10,6 +11,7 @@ use crate::hooks::streams::use_streams;
 use crate::i18n::Text;
 use crate::i18n::describe::{browser_codec_name, size};
 use crate::i18n::format::bitrate;
+use crate::i18n::publish::describe::warning;
 use crate::state::decimal::decimal;
 use crate::state::uplink::UplinkFigures;
 
@@ -28,7 +30,10 @@ pub(crate) fn level_meter(publisher: Publisher, language: Language) -> AnyView {
         let is_silent = publisher
             .meter
             .with(|meter| meter.is_some_and(|meter| meter.is_silent));
-        is_silent && !publisher.muted.get()
+        let arrives_silent = publisher
+            .report
+            .with(|report| report.warnings.contains(&PublisherWarning::Silent));
+        (is_silent || arrives_silent) && !publisher.muted.get()
     });
     let said = reactive_text(move || match silent.get() {
         true => language.publish().silent.to_owned(),
@@ -94,6 +99,15 @@ pub(crate) fn uplink_panel(publisher: Publisher, language: Language) -> AnyView 
             parts.join(" · ")
         })
     });
+    let warned = reactive_view(move || {
+        let own = language.publish();
+        let warnings = publisher.report.with(|report| report.warnings.clone());
+        let sentences = warnings.into_iter().filter_map(|one| warning(one, own));
+        sentences
+            .map(|sentence| view! { <p class="small uplink-line">{sentence}</p> })
+            .collect_view()
+            .into_any()
+    });
     view! {
         <div id="uplink" class="card panel">
             <div class="figures">
@@ -110,6 +124,7 @@ pub(crate) fn uplink_panel(publisher: Publisher, language: Language) -> AnyView 
                     (figures.loss_percent.map_or_else(|| NOTHING.to_owned(), |loss| decimal(loss, 1)), "%")
                 })}
             </div>
+            <div role="status" id="warnings">{warned}</div>
             <p class="row small between uplink-line"><span id="sent">{sent}</span> <span id="viewers" class="quiet">{viewers}</span></p>
         </div>
     }

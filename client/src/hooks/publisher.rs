@@ -24,6 +24,7 @@ use crate::state::capture::{CaptureChoice, CaptureProblem, Source};
 use crate::state::meter::Meter;
 use crate::state::publish::{Publish, PublishEffect, PublishEvent, PublishPhase, RecoveryStep};
 use crate::state::route::encode;
+use crate::state::server_report::ServerReport;
 use crate::state::session::{OpenError, RetryCause};
 use crate::state::uplink::{UplinkFigures, UplinkMonitor, UplinkSample};
 
@@ -45,6 +46,7 @@ pub(crate) struct Publisher {
     /// Another device or screen could not be had; the one before goes on.
     pub(crate) problem: RwSignal<Option<CaptureProblem>>,
     pub(crate) figures: RwSignal<UplinkFigures>,
+    pub(crate) report: RwSignal<ServerReport>,
     /// `None`: there is no sound, or it cannot be measured.
     pub(crate) meter: RwSignal<Option<Meter>>,
     pub(crate) muted: RwSignal<bool>,
@@ -77,6 +79,8 @@ struct PublisherResources {
     ticker: Option<Timer>,
     device_listener: Option<Listener>,
     sample: Option<UplinkSample>,
+    /// When the server was asked how the stream goes.
+    asked: u64,
     monitor: UplinkMonitor,
 }
 
@@ -91,6 +95,7 @@ pub(crate) fn use_publisher(app: App, name: Option<String>) -> Publisher {
         devices: RwSignal::new(Vec::new()),
         problem: RwSignal::new(None),
         figures: RwSignal::new(UplinkFigures::default()),
+        report: RwSignal::new(ServerReport::default()),
         meter: RwSignal::new(None),
         muted: RwSignal::new(false),
         clock: RwSignal::new(0),
@@ -326,6 +331,7 @@ impl Publisher {
             own.whip.take()
         });
         self.figures.set(UplinkFigures::default());
+        self.report.set(ServerReport::default());
         closed.flatten()
     }
 

@@ -57,6 +57,7 @@ pub mod room_name;
 pub mod route;
 pub mod rows;
 pub mod server;
+pub mod server_report;
 pub mod session;
 pub mod settings;
 pub mod stall;

@@ -1,4 +1,4 @@
-//! How the sent stream goes: asks the browser for its counters, once a second during a session.
+//! How the sent stream goes: asks the browser for its counters, once a second during a session, and the server less often.
 
 use js_sys::Map;
 use leptos::prelude::*;
@@ -8,24 +8,47 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::Publisher;
 use crate::hooks::report::{codec, number, text};
+use crate::http::get_json;
 use crate::rtc::timer::now;
 use crate::state::uplink::{UplinkFigures, UplinkSample};
 
+/// Between two questions to the server, at least.
+const REPORT_MS: u64 = 4_500;
+
 impl Publisher {
     pub(super) fn sample(self) {
-        let requested = self.resources.try_with_value(|resources| {
+        let now = self.clock.get_untracked();
+        let requested = self.resources.try_update_value(|resources| {
             let whip = resources.whip.as_ref()?;
-            Some((resources.generation, whip.stats()))
+            let is_due = resources.asked + REPORT_MS <= now;
+            if is_due {
+                resources.asked = now;
+            }
+            let url = whip.url().filter(|_| is_due);
+            Some((resources.generation, whip.stats(), url))
         });
-        let Some(Some((generation, report))) = requested else {
+        let Some(Some((generation, report, url))) = requested else {
             return;
         };
+        if let Some(url) = url {
+            self.ask_server(generation, url);
+        }
         spawn_local(async move {
             let Ok(report) = JsFuture::from(report).await else {
                 return;
             };
             if self.is_current(generation) {
                 self.on_sample(read(&report));
+            }
+        });
+    }
+
+    fn ask_server(self, generation: u32, url: String) {
+        spawn_local(async move {
+            let report = get_json(&url).await;
+            // Without an answer, connection state and counters show what is wrong.
+            if let (Ok(report), true) = (report, self.is_current(generation)) {
+                self.report.set(report);
             }
         });
     }
@@ -37,9 +60,12 @@ impl Publisher {
             let event = resources.monitor.on_sample(&phase, &before, &sample);
             Some((UplinkFigures::between(&before, &sample), event))
         });
-        let Some(Some((figures, event))) = compared else {
+        let Some(Some((mut figures, event))) = compared else {
             return;
         };
+        let rtt = self.report.with_untracked(|report| report.rtt);
+        let rtt_ms = rtt.map(|seconds| seconds * 1_000.0);
+        figures.round_trip_ms = figures.round_trip_ms.or(rtt_ms);
         self.figures.set(figures);
         if let Some(event) = event {
             self.send(event);

@@ -1,6 +1,6 @@
 //! The states of a publisher as sentences.
 
-use shared::api::ErrorCode;
+use shared::api::{ErrorCode, PublisherWarning};
 
 use super::PublishText;
 use crate::i18n::Lang;
@@ -73,6 +73,19 @@ pub fn blocked(why: &Blocked, lang: Lang) -> &'static str {
         },
         Blocked::NotWeir => lang.text().not_weir,
         Blocked::Browser(_) => lang.text().failed_browser_text,
+    }
+}
+
+/// What to change while it is live. `None`: the browser decides that, or the page says it elsewhere.
+pub fn warning(warning: PublisherWarning, text: &'static PublishText) -> Option<&'static str> {
+    match warning {
+        PublisherWarning::UplinkLoss => Some(text.uplink_loss),
+        PublisherWarning::UplinkLow => Some(text.uplink_low),
+        PublisherWarning::ClockDrift => Some(text.clock_drift),
+        PublisherWarning::LongGop
+        | PublisherWarning::BFrames
+        | PublisherWarning::Silent
+        | PublisherWarning::Unknown => None,
     }
 }
 
