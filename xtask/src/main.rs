@@ -22,6 +22,7 @@ mod structure;
 mod test;
 mod tools;
 mod wasm;
+mod whepsrc;
 mod workspace;
 
 use std::{env, process::ExitCode};

@@ -1,7 +1,5 @@
 //! The viewer of the tests that is built on Pion: Go, compiled once into `.tools/bin`.
 
-use std::{fs, time::SystemTime};
-
 use crate::{
     job::Step,
     setup::{Missing, Scope},
@@ -34,10 +32,6 @@ pub(crate) fn missing(scope: Scope) -> Option<Missing> {
 }
 
 fn is_new() -> bool {
-    let changed = |path: &str| -> Option<SystemTime> {
-        let metadata = fs::metadata(workspace::root().join(SOURCES).join(path));
-        metadata.ok()?.modified().ok()
-    };
-    let sources = ["main.go", "go.mod", "go.sum"].map(changed);
-    changed(PROGRAM).is_some_and(|built| sources.into_iter().flatten().all(|at| at <= built))
+    let sources = ["main.go", "go.mod", "go.sum"].map(|file| format!("{SOURCES}/{file}"));
+    workspace::is_newer(&format!("{SOURCES}/{PROGRAM}"), &sources)
 }

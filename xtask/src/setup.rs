@@ -9,6 +9,7 @@ use crate::{
     job::{self, Step},
     packages, pion, tools, wasm,
     wasm::Wasm,
+    whepsrc,
 };
 
 /// The flag that forbids installing.
@@ -114,6 +115,7 @@ pub(crate) fn missing(scope: Scope, install: Install) -> Result<SetUp> {
     missing.extend(wasm::missing(scope));
     missing.extend(tools::missing(scope)?);
     missing.extend(pion::missing(scope));
+    missing.extend(whepsrc::missing(scope));
     decide(missing, install)
 }
 

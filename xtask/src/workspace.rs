@@ -52,6 +52,13 @@ pub(crate) fn for_once(command: &mut Command, once: bool) -> &mut Command {
     command
 }
 
+/// Whether a file that is built is there and as new as its sources. Paths are relative to [`root`].
+pub(crate) fn is_newer(built: &str, sources: &[String]) -> bool {
+    let changed = |path: &str| fs::metadata(root().join(path)).ok()?.modified().ok();
+    let mut sources = sources.iter().filter_map(|source| changed(source));
+    changed(built).is_some_and(|built| sources.all(|at| at <= built))
+}
+
 /// The folders of programs in [`tools`].
 pub(crate) fn tool_folders() -> [PathBuf; 2] {
     [tools().join("bin"), tools().join("node_modules/.bin")]

@@ -8,7 +8,6 @@ mod lossy;
 mod matrix;
 mod one_kind;
 mod single_nal;
-mod whepsrc;
 
 use std::io::{Write, stderr};
 use std::path::Path;
