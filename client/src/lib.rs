@@ -21,7 +21,8 @@
 //! | `#video`, `#state`, `#reason` | the video, its status as text, the reason when there is one |
 //! | `#start`, `#unmute`, `#try-now`, `#watch-again`, `#try-again`, `#copy-problem` | buttons over the video |
 //! | `#toggle`, `#mute`, `#volume`, `#show-statistics`, `#pip`, `#fullscreen` | controls of the player |
-//! | `#delivery`, `#viewers`, `#share`, `#copy-link` | below the player |
+//! | `#delivery`, `#viewers` | below the player |
+//! | `#share`, `#share-sheet .qr-code`, `.address`, `#copy-link`, `#share-system` | the button and the sheet that share a stream or a room |
 //! | `#statistics [data-figure]`, `#copy-statistics`, `#show-keys`, `#close-statistics` | over the player: `bitrate`, `fps`, `round-trip`, `jitter`, `loss`, `freezes`, `codec`, `resolution`, `pair`, `jitter-buffer`, `retransmitted`, `packets-lost` |
 //! | `#streams [data-stream=NAME][data-state]` | cards: `probing`, `idle`, `running`, `failed` |
 //! | `#streams .broken [data-stream=NAME]`, `#search`, `#copy-command` | streams that cannot be played; the search; the command of an empty gallery |
@@ -37,7 +38,7 @@
 //! | `#server-used[data-source]`, `#server`, `#save-server`, `#test-server`, `#server-result`, `#ice`, `#save-ice`, `#ice-used`, `#relay-only`, `#own-name` | settings |
 //! | `#name`, `#room`, `#join`, `#form-error`, `#recent-rooms` | the lobby; `#name` and `#join` also wherever a room asks for a name |
 //! | `main.room[data-link][data-tab]` | `connecting`, `joined`, `lost`, `refused`, `left`; `unnamed` without `.room`. `#tab-chat`, `#tab-people`, `#tab-files` on a phone |
-//! | `#copy-link`, `#copy-invite`, `#leave`, `#rename`, `#retry`, `#rejoin`, `#reload`, `#reason` | actions in a room, and when it is not joined |
+//! | `#copy-invite`, `#leave`, `#rename`, `#retry`, `#rejoin`, `#reload`, `#reason` | actions in a room, and when it is not joined |
 //! | `.person[data-name][data-path]`, `.code-digits` | `connecting`, `direct`, `relayed`, `broken`, `failed`; safety codes |
 //! | `.message-log`, `.chat-message`, `.chat-message.own[data-ticks]`, `.bubble`, `.note`, `.divider.unread`, `#new-messages`, `.typing` | the conversation; `waiting`, `some`, `all` |
 //! | `#message`, `#send`, `#attach`, `#file-input`, `.length-warning`, `.drop-target` | the field for messages; `#file-input` accepts files |

@@ -25,6 +25,9 @@ pub(crate) const QUIET: &str = "--quiet";
 /// What a browser loads to show the watch page, by the ends of the names.
 const OF_THE_PAGE: [&str; 4] = ["index.html", ".css", ".js", ".wasm"];
 
+/// What it loads only when a person shares a link.
+const ON_DEMAND: &str = "qr.js";
+
 /// The inputs of the bundle.
 const SOURCES: [&str; 10] = [
     "client",
@@ -157,7 +160,7 @@ pub(crate) fn check_size() -> Result<()> {
         let size = on_the_wire(file)?;
         let name = file.strip_prefix(&dist).unwrap_or(file).to_string_lossy();
         println!("    {:>7.1} kB  {name}", size as f64 / 1000.0);
-        if OF_THE_PAGE.iter().any(|end| name.ends_with(end)) {
+        if OF_THE_PAGE.iter().any(|end| name.ends_with(end)) && name != ON_DEMAND {
             page += size;
         }
     }

@@ -23,7 +23,7 @@ pub(crate) fn CopyButton(
         CopyState::Failed => language.common().copy_failed,
     };
     view! {
-        <button id=id class=class aria-live="polite" on:click=click_handler(move || copy(text.get_untracked(), copied))>
+        <button type="button" id=id class=class aria-live="polite" on:click=click_handler(move || copy(text.get_untracked(), copied))>
             {move || caption()}
         </button>
     }

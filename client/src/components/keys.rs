@@ -4,7 +4,8 @@ use leptos::html;
 use leptos::prelude::*;
 
 use super::display_mode::has_pip;
-use super::reactive::reactive_text;
+use super::reactive::{no_view, reactive_text};
+use super::sheet::sheet;
 use crate::hooks::language::use_language;
 use crate::i18n::Text;
 
@@ -38,21 +39,7 @@ pub(crate) fn keys_dialog(dialog: NodeRef<html::Dialog>) -> AnyView {
     };
     let rows = KEYS.iter().filter(|(key, _)| *key != PIP || has_pip());
     let rows = rows.map(row).collect::<Vec<_>>();
-    view! {
-        <dialog class="card form keys" id="keys" node_ref=dialog aria-labelledby="keys-title">
-            <h2 id="keys-title">{reactive_text(move || language.text().keys.to_owned())}</h2>
-            <dl class="properties bare">{rows}</dl>
-            <form method="dialog">
-                <button class="button plain">{reactive_text(move || language.text().close.to_owned())}</button>
-            </form>
-        </dialog>
-    }
-    .into_any()
-}
-
-/// Does nothing where it is open.
-pub(crate) fn show_keys(dialog: NodeRef<html::Dialog>) {
-    if let Some(dialog) = dialog.get_untracked() {
-        let _ = dialog.show_modal();
-    }
+    let title = reactive_text(move || language.text().keys.to_owned());
+    let content = view! { <dl class="properties bare">{rows}</dl> };
+    sheet("keys", dialog, title, content.into_any(), no_view())
 }

@@ -13,10 +13,11 @@ use super::audio::{AudioControl, play};
 use super::audio_face::AudioFace;
 use super::controls::Controls;
 use super::display_mode::{toggle_fullscreen, toggle_pip};
-use super::keys::{keys_dialog, show_keys};
+use super::keys::keys_dialog;
 use super::overlay::Overlay;
 use super::phase_text;
 use super::reactive::click_handler;
+use super::sheet::show_sheet;
 use super::statistics::statistics;
 use crate::hooks::app::use_app;
 use crate::hooks::media_keys::use_media_keys;
@@ -105,7 +106,7 @@ pub(crate) fn VideoPlayer(
             "f" | "F" => toggle_fullscreen(frame, video),
             "p" | "P" => toggle_pip(video),
             "i" | "I" => shows_statistics.update(|shown| *shown = !*shown),
-            "?" => show_keys(keys),
+            "?" => show_sheet(keys),
             "ArrowUp" => audio.set_volume(audio.volume_untracked() + VOLUME_STEP, video),
             "ArrowDown" => audio.set_volume(audio.volume_untracked() - VOLUME_STEP, video),
             _ => return false,

@@ -6,9 +6,9 @@ use leptos::prelude::*;
 use super::composer::focus;
 use super::copy_button::CopyButton;
 use super::diagnostics::diagnostics;
-use super::keys::show_keys;
 use super::plot::{Series, plot};
 use super::reactive::{button, reactive_text};
+use super::sheet::show_sheet;
 use crate::hooks::app::use_app;
 use crate::hooks::language::use_language;
 use crate::hooks::player::Player;
@@ -143,8 +143,8 @@ pub(crate) fn statistics(
                     text=Signal::derive(move || diagnostics(app, &stream, player))
                     label=Signal::derive(move || language.text().copy_json)
                 />
-                {button("button plain of-keyboard", "show-keys", localized(|text| text.keys), move || show_keys(keys))}
-                {button("button plain", "close-statistics", localized(|text| text.close), move || {
+                {button("button plain of-keyboard", "show-keys", localized(|text| text.keys), move || show_sheet(keys))}
+                {button("button plain", "close-statistics", reactive_text(move || language.common().close.to_owned()), move || {
                     shown.set(false);
                     focus("show-statistics");
                 })}

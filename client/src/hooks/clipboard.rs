@@ -41,10 +41,10 @@ async fn write(text: &str) -> bool {
     };
     let area: web_sys::HtmlTextAreaElement = area.unchecked_into();
     area.set_value(text);
-    let Some(body) = document().body() else {
-        return false;
-    };
-    if body.append_child(&area).is_err() {
+    // While a dialog is open, nothing outside of it can be selected.
+    let parent = document().query_selector("dialog[open]").ok().flatten();
+    let parent = parent.or_else(|| document().body().map(JsCast::unchecked_into));
+    if parent.is_none_or(|parent| parent.append_child(&area).is_err()) {
         return false;
     }
     area.select();

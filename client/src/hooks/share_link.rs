@@ -44,6 +44,12 @@ fn link(app: App, query: &str, fragment: &str) -> String {
     format!("{origin}{path}{mark}{}{fragment}", parts.join("&"))
 }
 
+/// Whether the address of this bundle leads elsewhere on other devices.
+pub(crate) fn is_for_this_device() -> bool {
+    let host = window().location().hostname().unwrap_or_default();
+    matches!(&*host, "localhost" | "[::1]") || host.starts_with("127.")
+}
+
 /// Whether the system has a sheet of ways to hand an address to others.
 pub(crate) fn can_share() -> bool {
     get(&window().navigator(), "share").is_function()

@@ -113,9 +113,6 @@ pub const TEXT: Text = Text {
     play_or_stop: "Play or stop",
     space: "Space",
     keys: "Keys",
-    close: "Close",
-    share: "Share",
-    copy_link: "Copy link",
     open_in_canvas: "Open in canvas",
     embed_code: "Embed code",
 

@@ -103,9 +103,6 @@ pub struct Text {
     pub play_or_stop: &'static str,
     pub space: &'static str,
     pub keys: &'static str,
-    pub close: &'static str,
-    pub share: &'static str,
-    pub copy_link: &'static str,
     pub open_in_canvas: &'static str,
     pub embed_code: &'static str,
 

@@ -105,9 +105,6 @@ pub const TEXT: Text = Text {
     play_or_stop: "播放或停止",
     space: "空格",
     keys: "快捷键",
-    close: "关闭",
-    share: "分享",
-    copy_link: "复制链接",
     open_in_canvas: "在画布中打开",
     embed_code: "嵌入代码",
 

@@ -2,12 +2,12 @@
 
 use leptos::prelude::*;
 
-use crate::components::copy_button::CopyButton;
 use crate::components::load_status::NoServer;
 use crate::components::publish_panel::{level_meter, uplink_panel};
 use crate::components::publish_setup::{capture_setup, target_form};
 use crate::components::publish_stage::{capture_notice, publish_stage};
 use crate::components::reactive::{button, no_view, reactive_text, reactive_view};
+use crate::components::share_sheet::share_button;
 use crate::hooks::app::{App, use_title};
 use crate::hooks::derived::memo;
 use crate::hooks::language::Language;
@@ -121,11 +121,7 @@ fn links(app: App, publisher: Publisher) -> AnyView {
     let name = publisher.name.get_untracked();
     let watch = Route::Watch(name.clone()).to_string();
     view! {
-        <CopyButton
-            id="copy-link"
-            text=Signal::derive(move || stream_link(app, &name, false))
-            label=Signal::derive(move || language.text().copy_link)
-        />
+        {share_button(name.clone(), Signal::derive(move || stream_link(app, &name, false)))}
         <a class="button plain" href=watch target="_blank">{label(language, |own| own.watch)}</a>
     }
     .into_any()

@@ -13,6 +13,7 @@ use crate::components::reactive::{
     RoomText, button, click_handler, no_view, reactive_text, reactive_view, room_text,
 };
 use crate::components::room_status::{name_form, status_banner};
+use crate::components::share_sheet::share_button;
 use crate::hooks::app::{App, use_app, use_title};
 use crate::hooks::room::{RoomHandle, use_room};
 use crate::hooks::share_link::room_link;
@@ -102,11 +103,7 @@ fn room_view(
     });
     let address = room_link(app, name);
     let shown = address.clone();
-    let copy = move |id: &'static str| {
-        let address = address.clone();
-        view! { <CopyButton id=id text=Signal::derive(move || address.clone()) label=Signal::derive(move || language.room().copy_link) /> }.into_any()
-    };
-    let invite = copy("copy-invite");
+    let address = Signal::derive(move || address.clone());
     let is_alone = memo(move || {
         room.people.with(Vec::is_empty) && room.join_state.with(|link| *link == JoinState::Joined)
     });
@@ -115,7 +112,7 @@ fn room_view(
             <h2>{room_text(language, |text| text.alone)}</h2>
             <p class="quiet">{room_text(language, |text| text.alone_text)}</p>
             <p class="mono small address">{shown}</p>
-            {invite}
+            <CopyButton id="copy-invite" text=address label=Signal::derive(move || language.common().copy_link) />
         </section>
     }
     .into_any();
@@ -139,7 +136,7 @@ fn room_view(
             <header class="head">
                 <h1>{name.to_owned()}</h1>
                 <div class="row">
-                    {copy("copy-link")}
+                    {share_button(name.to_owned(), address)}
                     <span hidden=move || !can_write.get()>{button("link", "leave", room_text(language, |text| text.leave), move || room.leave())}</span>
                 </div>
                 <nav class="tabs">

@@ -1,19 +1,19 @@
 //! One stream: the player, how it is sent and why, and statistics.
 
-use crate::components::reactive::{button, reactive_text};
+use crate::components::reactive::reactive_text;
 use crate::hooks::derived::{effect, memo};
 use crate::hooks::language::use_language;
 use leptos::prelude::*;
 use shared::api::{StreamInfo, StreamState};
 
-use crate::components::copy_button::CopyButton;
 use crate::components::delivery::Delivery;
 use crate::components::player::VideoPlayer;
+use crate::components::share_sheet::share_button;
 use crate::components::stream_chooser::StreamChooser;
 use crate::hooks::app::{App, use_app, use_title};
 use crate::hooks::one_stream::use_one_stream;
 use crate::hooks::player::use_player;
-use crate::hooks::share_link::{can_share, share, stream_link};
+use crate::hooks::share_link::stream_link;
 use crate::hooks::streams::use_streams;
 use crate::i18n::describe::tracks;
 use crate::i18n::format::duration;
@@ -88,13 +88,8 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     let shown = name.clone();
     let link = name.clone();
     let heading = name.clone();
-    let shared = name.clone();
-    let share_button = can_share().then(|| {
-        let label = reactive_text(move || language.text().share.to_owned());
-        button("button", "share", label, move || {
-            share(&shared, &stream_link(app, &shared, false))
-        })
-    });
+    let link = Signal::derive(move || stream_link(app, &link, false));
+    let share = share_button(name.clone(), link);
     let canvas = Route::Canvas(Some(name.clone())).to_string();
     let embed = Route::Embed(Some(name)).to_string();
     view! {
@@ -108,13 +103,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
                         <Delivery tracks />
                     </div>
                     <div class="row">
-                        {share_button}
-                        <CopyButton
-                            id="copy-link"
-                            class=if can_share() { "button plain" } else { "button" }
-                            text=Signal::derive(move || stream_link(app, &link, false))
-                            label=Signal::derive(move || language.text().copy_link)
-                        />
+                        {share}
                         <a class="button plain" href=embed>{language.localized(|text| text.embed_code)}</a>
                         <a class="button plain" href=canvas>{language.localized(|text| text.open_in_canvas)}</a>
                     </div>

@@ -30,6 +30,7 @@ mod rejections;
 mod resilience;
 mod rooms;
 mod settings;
+mod share;
 mod shell;
 mod states;
 mod video;

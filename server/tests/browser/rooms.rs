@@ -326,13 +326,14 @@ async fn the_link_of_a_room_is_copied_or_the_button_shows_the_failure() {
     let server = server().await;
     let browser = TestBrowser::shared_chromium().await;
     join(&browser, &server, "demo", "Ann").await;
-    let button = "document.querySelector('#copy-link').innerText";
+    // While nobody else is there.
+    let button = "document.querySelector('#copy-invite').innerText";
     // Each label is shown for a moment only.
-    let note = "window.labels = []; const button = document.querySelector('#copy-link'); \
+    let note = "window.labels = []; const button = document.querySelector('#copy-invite'); \
                 new MutationObserver(() => labels.push(button.innerText)).observe(button, \
                     { childList: true, characterData: true, subtree: true })";
     browser.run(note).await;
-    browser.click("#copy-link").await;
+    browser.click("#copy-invite").await;
     browser
         .until("it is copied", "labels.includes('Copied')")
         .await;
@@ -352,7 +353,7 @@ async fn the_link_of_a_room_is_copied_or_the_button_shows_the_failure() {
     browser
         .run("navigator.clipboard.writeText = () => Promise.reject(new Error('no')); document.execCommand = () => false")
         .await;
-    browser.click("#copy-link").await;
+    browser.click("#copy-invite").await;
     browser
         .until(
             "it is not copied",

@@ -199,6 +199,7 @@ async fn where_the_system_has_a_sheet_to_share_it_gets_the_link() {
         .until("there is a button", "document.querySelector('#share')")
         .await;
     browser.click("#share").await;
+    browser.click("#share-system").await;
     let link = format!("{}?stream={STREAM}", server.url("/"));
     let handed = format!("window.handed?.url == '{link}' && window.handed.title == '{STREAM}'");
     browser.until("the sheet has the link", &handed).await;

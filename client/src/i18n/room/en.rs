@@ -28,7 +28,6 @@ pub const TEXT: Room = Room {
     },
     left: "You have left this room",
     left_text: "Its messages are kept in this browser.",
-    copy_link: "Copy link",
     try_now: "Try now",
     try_again: "Try again",
     rejoin: "Rejoin",

@@ -26,7 +26,6 @@ pub struct Room {
     pub server_lost: fn(seconds: u32) -> String,
     pub left: &'static str,
     pub left_text: &'static str,
-    pub copy_link: &'static str,
     pub try_now: &'static str,
     pub try_again: &'static str,
     pub rejoin: &'static str,

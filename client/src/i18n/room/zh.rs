@@ -26,7 +26,6 @@ pub const TEXT: Room = Room {
     },
     left: "您已离开此房间",
     left_text: "消息保留在此浏览器中。",
-    copy_link: "复制链接",
     try_now: "立即重试",
     try_again: "重试",
     rejoin: "重新加入",
