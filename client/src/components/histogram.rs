@@ -3,12 +3,15 @@
 use leptos::prelude::*;
 
 use crate::hooks::language::use_language;
+use crate::i18n::Text;
 use crate::state::filter::Histogram;
 
 #[component]
 pub(crate) fn HistogramView(histogram: RwSignal<Option<Histogram>>) -> impl IntoView {
     let language = use_language();
-    let channel = move |index: usize, class: &'static str| {
+    let channel = move |index: usize,
+                        class: &'static str,
+                        name: fn(&'static Text) -> &'static str| {
         let path = move || {
             histogram.with(|histogram| {
                 histogram
@@ -16,21 +19,20 @@ pub(crate) fn HistogramView(histogram: RwSignal<Option<Histogram>>) -> impl Into
                     .map(|histogram| histogram.path(index, 256.0, 100.0))
             })
         };
-        view! { <path class=class d=move || path() /> }
+        view! {
+            <p class="small">{language.localized(name)}</p>
+            <svg class=class viewBox="0 0 256 100" preserveAspectRatio="none"><path d=move || path() /></svg>
+        }
     };
     view! {
         <div class="form">
             <h2>{language.localized(|text| text.histogram)}</h2>
-            <svg
-                class="histogram"
-                id="histogram"
-                viewBox="0 0 256 100"
-                preserveAspectRatio="none"
-                role="img"
-                aria-label=language.localized(|text| text.histogram_text)
-            >
-                {channel(3, "luma")} {channel(0, "red")} {channel(1, "green")} {channel(2, "blue")}
-            </svg>
+            <div class="histogram" id="histogram" role="img" aria-label=language.localized(|text| text.histogram_text)>
+                {channel(3, "luma", |text| text.brightness)}
+                {channel(0, "red", |text| text.red)}
+                {channel(1, "green", |text| text.green)}
+                {channel(2, "blue", |text| text.blue)}
+            </div>
             <p class="small quiet">{language.localized(|text| text.histogram_text)}</p>
         </div>
     }

@@ -22,7 +22,14 @@ pub(crate) fn Rooms() -> impl IntoView {
             .with_untracked(|settings| settings.name.clone())
             .unwrap_or_default(),
     );
-    let room = RwSignal::new(random_room_name(random()));
+    let new_room = random_room_name(random());
+    let room = RwSignal::new(new_room.clone());
+    // Nobody is in a room whose name was just made; of others, the page does not know.
+    let enter = reactive_text(move || {
+        let is_new = room.with(|room| room.trim() == new_room);
+        let text = language.room();
+        (if is_new { text.create } else { text.join }).to_owned()
+    });
     let wrong = RwSignal::new(None::<RoomText>);
     let rooms = RwSignal::new(visited());
     let join = move |event: web_sys::SubmitEvent| {
@@ -111,7 +118,7 @@ pub(crate) fn Rooms() -> impl IntoView {
             <form class="card form" on:submit=join novalidate>
                 {field("name", reactive_text(move || language.common().your_name.to_owned()), reactive_text(move || language.common().name_hint.to_owned()), name)}
                 {field("room", room_text(language, |text| text.room), room_text(language, |text| text.room_hint), room)}
-                <div class="row"><button class="button" type="submit" id="join">{room_text(language, |text| text.join)}</button></div>
+                <div class="row"><button class="button" type="submit" id="join">{enter}</button></div>
                 {reactive_view(move || wrong.get().map_or_else(no_view, |read| {
                     view! { <p class="small bad" role="alert" id="form-error">{room_text(language, read)}</p> }.into_any()
                 }))}

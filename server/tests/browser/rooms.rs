@@ -258,11 +258,18 @@ async fn a_taken_name_is_refused_and_another_one_can_be_entered() {
     other
         .until("the lobby is there", "document.querySelector('#room')")
         .await;
+    let label = "document.querySelector('#join').innerText";
+    other
+        .until("the room is new", &format!("{label} == 'Create'"))
+        .await;
     other.run("document.querySelector('#room').value = ''; document.querySelector('#room').dispatchEvent(new Event('input'))").await;
     other.click("#join").await;
     other.shows("Please enter your name").await;
     other.fill("#name", "ann").await;
     other.fill("#room", "demo").await;
+    other
+        .until("the room may have people", &format!("{label} == 'Join'"))
+        .await;
     other.click("#join").await;
     link_is(&other, "refused").await;
     other

@@ -9,6 +9,7 @@ pub const TEXT: Room = Room {
     room_hint: "Any name works, and anyone who knows it can join. This one was generated for you.",
     join: "Join",
     need_name: "Please enter your name.",
+    create: "Create",
     need_room: "Please enter a name for the room.",
     too_long: "This name is too long.",
     recent_rooms: "Recent rooms",

@@ -10,6 +10,7 @@ pub struct Room {
     pub intro: &'static str,
     pub room: &'static str,
     pub room_hint: &'static str,
+    pub create: &'static str,
     pub join: &'static str,
     pub need_name: &'static str,
     pub need_room: &'static str,

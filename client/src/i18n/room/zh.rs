@@ -9,6 +9,7 @@ pub const TEXT: Room = Room {
     room_hint: "任何名称都可以，知道名称的人都能加入。这个名称是自动生成的。",
     join: "加入",
     need_name: "请填写您的名字。",
+    create: "创建",
     need_room: "请填写房间名称。",
     too_long: "这个名称太长了。",
     recent_rooms: "最近的房间",
