@@ -74,7 +74,7 @@ pub(crate) fn composer(
     let warning = reactive_view(move || {
         match too_long.get() {
         Some(length) => view! {
-            <p class="bad small length-warning" role="alert">{reactive_text(move || (language.room().text_limit)(&bytes(length as u64)))}</p>
+            <p class="bad small length-warning" role="alert">{reactive_text(move || (language.room().text_limit)(&bytes(length as u64, language.get())))}</p>
         }
         .into_any(),
         None => no_view(),

@@ -13,7 +13,7 @@ use super::people::avatar;
 use super::reactive::{button, localized_list, no_view, reactive_text, reactive_view, room_text};
 use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
-use crate::i18n::format::time_of_day;
+use crate::i18n::intl::{Unit, date, relative, time_of_day};
 use crate::i18n::room::Room as Text;
 use crate::rtc::timer::wall_ms;
 use crate::state::links::{TextSegment, segments};
@@ -182,22 +182,12 @@ fn divider(class: &'static str, text: String) -> AnyView {
 
 fn day_name(language: Language, day: u64) -> String {
     const DAY: u64 = 24 * 60 * 60_000;
-    let text = language.room_untracked();
+    let language = language.get_untracked();
     let today = local(wall_ms()) / DAY;
     match today.saturating_sub(day) {
-        0 => text.today.to_owned(),
-        1 => text.yesterday.to_owned(),
-        _ => {
-            // `day` already is a local day.
-            let options = js_sys::Object::new();
-            for (name, value) in [("timeZone", "UTC"), ("dateStyle", "long")] {
-                // Setting a property of a plain object cannot fail.
-                let _ = js_sys::Reflect::set(&options, &name.into(), &value.into());
-            }
-            let date = js_sys::Date::new(&JsValue::from_f64((day * DAY) as f64));
-            date.to_locale_date_string(language.get_untracked().tag(), &options)
-                .into()
-        }
+        // Today or yesterday.
+        ago @ 0..2 => relative(-(ago as f64), Unit::Day, language),
+        _ => date(day, language),
     }
 }
 
@@ -258,7 +248,7 @@ fn message(language: Language, room: RoomHandle, entry: Entry, own: bool, first:
             {header}
             <span class="visually-hidden">{author_label}</span>
             {body}
-            <p class="time tabular">{time_of_day(local(entry.message.at))} {tick}</p>
+            <p class="time tabular">{time_of_day(entry.message.at, language.get_untracked())} {tick}</p>
         </div>
     }
     .into_any()

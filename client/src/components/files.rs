@@ -9,8 +9,8 @@ use shared::signaling::PeerId;
 use super::reactive::{button, fixed_text, localized_list, no_view, reactive_view, room_text};
 use crate::hooks::files::streams_to_disk;
 use crate::hooks::room::RoomHandle;
-use crate::i18n::format::{bytes, progress_figure};
-use crate::i18n::room::Room as Text;
+use crate::i18n::Lang;
+use crate::i18n::format::{bytes, duration, progress_figure};
 use crate::state::room::{Direction, Transfer, TransferStage};
 
 /// From this size in bytes, the page warns that the file is held in memory.
@@ -146,7 +146,7 @@ fn offer_row(
     });
     let memory_notice = (!own && size > LARGE && !streams_to_disk())
         .then(|| view! { <p class="small quiet">{text.no_disk}</p> });
-    view! { <div class="row between"><span class="small quiet tabular">{bytes(size)}</span> {download}</div> {memory_notice} }.into_any()
+    view! { <div class="row between"><span class="small quiet tabular">{bytes(size, language.get_untracked())}</span> {download}</div> {memory_notice} }.into_any()
 }
 
 /// One transfer: progress bar, status, button.
@@ -207,7 +207,7 @@ fn transfer_row(language: Language, room: RoomHandle, transfer: Transfer) -> Any
         let label = transfer.info.name.clone();
         view! { <progress value=done max=size aria-label=label></progress> }
     });
-    let mut sentence = sentence(&transfer, text);
+    let mut sentence = sentence(&transfer, language.get_untracked());
     if !incoming {
         let name = room.people.with_untracked(|people| {
             let person = people.iter().find(|person| person.id == transfer.peer)?;
@@ -220,20 +220,23 @@ fn transfer_row(language: Language, room: RoomHandle, transfer: Transfer) -> Any
     view! { {bar} <div class="row between"><p class="small quiet tabular">{sentence}</p> {action}</div> }.into_any()
 }
 
-/// `82.1 of 128 MB · 34 MB/s · 1 s left`
-fn sentence(transfer: &Transfer, text: &Text) -> String {
+/// `82.1 of 128 MB · 34 MB/s · 1 sec left`
+fn sentence(transfer: &Transfer, lang: Lang) -> String {
+    let text = lang.room();
     let (done, size) = (transfer.done, transfer.info.size);
     let incoming = transfer.direction == Direction::Incoming;
-    let progress = (text.progress)(&progress_figure(done, size), &bytes(size));
+    let progress = (text.progress)(&progress_figure(done, size, lang), &bytes(size, lang));
     let more = match &transfer.stage {
         TransferStage::Requested => return text.requested.to_owned(),
         TransferStage::Running if transfer.speed == 0 => return progress,
         TransferStage::Running => {
             let left = size.saturating_sub(done).div_ceil(transfer.speed);
+            // Seconds of a long time would only flicker.
+            let left = if left < 120 { left } else { left / 60 * 60 };
             return format!(
                 "{progress} · {}/s · {}",
-                bytes(transfer.speed),
-                (text.seconds_left)(left)
+                bytes(transfer.speed, lang),
+                (text.time_left)(&duration(left as f64, lang))
             );
         }
         TransferStage::Paused => text.transfer_paused,
@@ -244,7 +247,7 @@ fn sentence(transfer: &Transfer, text: &Text) -> String {
                 (true, None) => text.saved_verified,
                 (false, _) => text.delivered_verified,
             };
-            return format!("{} · {status}", bytes(size));
+            return format!("{} · {status}", bytes(size, lang));
         }
         TransferStage::Withdrawn if incoming => return text.withdrawn.to_owned(),
         TransferStage::Withdrawn => return text.no_longer_available.to_owned(),

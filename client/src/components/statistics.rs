@@ -14,7 +14,7 @@ use crate::hooks::language::use_language;
 use crate::hooks::player::Player;
 use crate::i18n::Text;
 use crate::i18n::describe::{browser_codec_name, size};
-use crate::i18n::format::{bitrate, count};
+use crate::i18n::format::bitrate;
 use crate::state::decimal::decimal;
 use crate::state::stats::Figures;
 
@@ -185,5 +185,5 @@ fn path(figures: &Figures, text: &'static Text) -> Option<String> {
 }
 
 fn packets(total: Option<f64>, text: &'static Text) -> Option<String> {
-    total.map(|total| (text.packets)(&count(total)))
+    total.map(|total| (text.packets)(total as u32))
 }

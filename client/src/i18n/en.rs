@@ -1,6 +1,8 @@
 //! Messages in English.
 
-use super::Text;
+use super::format::duration;
+use super::intl::{Unit, counted, relative};
+use super::{Lang, Text};
 
 pub const TEXT: Text = Text {
     // Frame of every page
@@ -42,10 +44,7 @@ pub const TEXT: Text = Text {
 
     // Gallery
     loading_streams: "Loading streams…",
-    stream_count: |count| match count {
-        1 => "1 stream on this server.".to_owned(),
-        n => format!("{n} streams on this server."),
-    },
+    stream_count: |count| format!("{} on this server.", counted(count, "stream", "streams")),
     streams_found: |found, all| format!("{found} of {all} streams"),
     search: "Search streams",
     broken: "Cannot be played",
@@ -53,8 +52,7 @@ pub const TEXT: Text = Text {
     no_streams_text: "The server is running, but has no streams. Put a video into its media folder, or start it with a folder of videos. They appear here by themselves.",
     viewers: |count| match count {
         0 => "No viewers".to_owned(),
-        1 => "1 viewer".to_owned(),
-        n => format!("{n} viewers"),
+        n => counted(n, "viewer", "viewers"),
     },
     live: "live",
     not_live_yet: "not live yet",
@@ -79,7 +77,12 @@ pub const TEXT: Text = Text {
     no_data: "no data received, waiting",
     restarting: "looking for a new network path to the server",
     closed_by_server: "the server closed the connection",
-    reconnecting_in: |seconds| format!("reconnecting in {seconds} s"),
+    reconnecting_in: |seconds| {
+        format!(
+            "reconnecting {}",
+            relative(seconds.into(), Unit::Second, Lang::En)
+        )
+    },
     reconnecting: "reconnecting",
     stopped: "stopped",
     ended: "the stream has ended",
@@ -93,7 +96,12 @@ pub const TEXT: Text = Text {
     failed_browser: "browser error",
     failed_browser_text: "This browser could not open the connection. Reload the page; if that does not help, update the browser or use another one.",
     upcoming_text: "Playback starts here when the stream does.",
-    back_soon: |seconds| format!("back soon, interrupted for {seconds} s"),
+    back_soon: |seconds| {
+        format!(
+            "back soon, interrupted for {}",
+            duration(seconds.into(), Lang::En)
+        )
+    },
     back_soon_text: "Nothing comes from the publisher. Playback continues here when it is back.",
     ended_text: "This stream has ended. Playback continues here when the stream is back.",
     too_slow: "Frames skipped: your connection is too slow for this video. Audio continues.",
@@ -134,7 +142,7 @@ pub const TEXT: Text = Text {
     path: "Network path",
     jitter_buffer: "Jitter buffer",
     retransmitted: "Retransmitted",
-    packets: |count| format!("{count} packets"),
+    packets: |count| counted(count, "packet", "packets"),
     packets_lost: "Packets lost",
     direct: "direct",
     relayed: "relayed",
@@ -195,8 +203,8 @@ pub const TEXT: Text = Text {
     test: "Test",
     testing: "Testing…",
     test_passed: |version, streams, uptime| {
-        let plural = if streams == 1 { "stream" } else { "streams" };
-        format!("The server responds: Weir {version}, {streams} {plural}, up for {uptime}.")
+        let streams = counted(streams, "stream", "streams");
+        format!("The server responds: Weir {version}, {streams}, up for {uptime}.")
     },
     save: "Save",
     saved: "Saved.",

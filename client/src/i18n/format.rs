@@ -1,23 +1,31 @@
 //! Numbers as text. A figure that changes has a fixed number of decimals, so that its width stays.
 
 use super::Lang;
+use super::intl::{Unit, number, quantity};
 use crate::state::decimal::decimal;
 
-/// A duration: `5 s`, `3 min 20 s`, `1 h 12 min`.
+/// A duration: `5 sec`, `3 min 20 sec`, `1 hr 12 min`.
 pub fn duration(seconds: f64, lang: Lang) -> String {
+    let parts = parts(seconds).into_iter();
+    let parts: Vec<String> = parts
+        .map(|(count, unit)| quantity(count as f64, 0, unit, lang))
+        .collect();
+    parts.join(" ")
+}
+
+/// The two largest units; the second one is left out when there are none of it.
+fn parts(seconds: f64) -> Vec<(u64, Unit)> {
     // A cast saturates, and turns a NaN into 0.
     let whole = seconds.max(0.0).round() as u64;
-    let (hour, minute, second) = match lang {
-        Lang::En => (" h", " min", " s"),
-        Lang::Zh => (" 小时", " 分", " 秒"),
+    let second = (whole % 60, Unit::Second);
+    let minute = (whole / 60 % 60, Unit::Minute);
+    let (first, rest) = match whole {
+        0..60 => return vec![second],
+        60..3_600 => (minute, second),
+        _ => ((whole / 3_600, Unit::Hour), minute),
     };
-    match (whole / 3_600, whole / 60 % 60, whole % 60) {
-        (0, 0, s) => format!("{s}{second}"),
-        (0, m, 0) => format!("{m}{minute}"),
-        (0, m, s) => format!("{m}{minute} {s}{second}"),
-        (h, 0, _) => format!("{h}{hour}"),
-        (h, m, _) => format!("{h}{hour} {m}{minute}"),
-    }
+    let rest = (rest.0 > 0).then_some(rest);
+    [first].into_iter().chain(rest).collect()
 }
 
 /// A bitrate in bits per second, as a figure and its unit.
@@ -35,56 +43,37 @@ pub fn frame_rate(fps: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// A count in groups of three digits: `12 345`.
-pub fn count(value: f64) -> String {
-    let digits = decimal(value.max(0.0), 0);
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push('\u{202f}');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-const UNITS: [(&str, u64); 4] = [
-    ("GB", 1_000_000_000),
-    ("MB", 1_000_000),
-    ("kB", 1_000),
-    ("B", 1),
+const UNITS: [(Unit, u64); 3] = [
+    (Unit::Gigabyte, 1_000_000_000),
+    (Unit::Megabyte, 1_000_000),
+    (Unit::Kilobyte, 1_000),
 ];
 
-fn unit(bytes: u64) -> (&'static str, u64) {
+fn unit(bytes: u64) -> (Unit, u64) {
     let fits = UNITS.into_iter().find(|(_, unit)| bytes >= *unit);
-    fits.unwrap_or(("B", 1))
+    fits.unwrap_or((Unit::Byte, 1))
 }
 
-/// In integers: formatting floats adds kilobytes to the bundle. One decimal below a hundred, truncated, so that the full size appears only at the end.
-fn figure(bytes: u64, unit: u64) -> String {
-    let (whole, tenth) = (bytes / unit, bytes % unit * 10 / unit);
-    if whole < 100 && unit > 1 {
-        format!("{whole}.{tenth}")
+/// The number of units and its decimals: one below a hundred. Truncated, so that the full size appears only at the end.
+fn figure(bytes: u64, unit: u64) -> (f64, u8) {
+    if bytes / unit < 100 && unit > 1 {
+        ((bytes / (unit / 10)) as f64 / 10.0, 1)
     } else {
-        whole.to_string()
+        ((bytes / unit) as f64, 0)
     }
 }
 
-/// A size in decimal units: `512 B`, `1.2 MB`, `128 MB`.
-pub fn bytes(size: u64) -> String {
+/// A size in decimal units: `512 bytes`, `1.2 MB`, `128 MB`.
+pub fn bytes(size: u64, lang: Lang) -> String {
     let (name, unit) = unit(size);
-    format!("{} {name}", figure(size, unit))
+    let (value, decimals) = figure(size, unit);
+    quantity(value, decimals, name, lang)
 }
 
 /// `done` bytes in the unit of `size`: `82.1`, for `82.1 of 128 MB`.
-pub fn progress_figure(done: u64, size: u64) -> String {
-    figure(done, unit(size).1)
-}
-
-/// Hours and minutes of a local time in milliseconds: `09:05`.
-pub fn time_of_day(local_ms: u64) -> String {
-    let minutes = local_ms / 60_000;
-    format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60)
+pub fn progress_figure(done: u64, size: u64, lang: Lang) -> String {
+    let (value, decimals) = figure(done, unit(size).1);
+    number(value, decimals, lang)
 }
 
 #[cfg(test)]
@@ -93,17 +82,14 @@ mod tests {
 
     #[test]
     fn durations_have_at_most_two_units() {
-        for (seconds, en, zh) in [
-            (5.04, "5 s", "5 秒"),
-            (200.0, "3 min 20 s", "3 分 20 秒"),
-            (120.0, "2 min", "2 分"),
-            (4_320.0, "1 h 12 min", "1 小时 12 分"),
-            (36_000.0, "10 h", "10 小时"),
-            (f64::NAN, "0 s", "0 秒"),
-        ] {
-            assert_eq!(duration(seconds, Lang::En), en);
-            assert_eq!(duration(seconds, Lang::Zh), zh);
-        }
+        use Unit::{Hour, Minute, Second};
+        assert_eq!(parts(5.04), [(5, Second)]);
+        assert_eq!(parts(200.0), [(3, Minute), (20, Second)]);
+        assert_eq!(parts(120.0), [(2, Minute)]);
+        assert_eq!(parts(4_320.0), [(1, Hour), (12, Minute)]);
+        assert_eq!(parts(36_000.0), [(10, Hour)]);
+        assert_eq!(parts(f64::NAN), [(0, Second)]);
+        assert_eq!(duration(200.0, Lang::En), "3 minute 20 second");
     }
 
     #[test]
@@ -112,26 +98,20 @@ mod tests {
         assert_eq!(bitrate(64_400.0), ("64".into(), "kbit/s"));
         assert_eq!(frame_rate(25.0), "25");
         assert_eq!(frame_rate(30_000.0 / 1_001.0), "29.97");
-        assert_eq!(count(12_345.0), "12\u{202f}345");
-        assert_eq!(count(7.0), "7");
     }
 
     #[test]
     fn sizes_have_about_three_digits() {
-        assert_eq!(bytes(0), "0 B");
-        assert_eq!(bytes(999), "999 B");
-        assert_eq!(bytes(1_234), "1.2 kB");
-        assert_eq!(bytes(99_999_999), "99.9 MB");
-        assert_eq!(bytes(128_000_000), "128 MB");
-        assert_eq!(bytes(2_000_000_000), "2.0 GB");
-        assert_eq!(progress_figure(82_140_000, 128_000_000), "82.1");
-        assert_eq!(progress_figure(127_999_999, 128_000_000), "127");
-        assert_eq!(progress_figure(5, 900), "5");
-    }
-
-    #[test]
-    fn hours_and_minutes_have_two_digits() {
-        assert_eq!(time_of_day(0), "00:00");
-        assert_eq!(time_of_day(((3 * 24 + 9) * 60 + 5) * 60_000), "09:05");
+        let size = |size| bytes(size, Lang::En);
+        assert_eq!(size(0), "0 byte");
+        assert_eq!(size(999), "999 byte");
+        assert_eq!(size(1_234), "1.2 kilobyte");
+        assert_eq!(size(99_999_999), "99.9 megabyte");
+        assert_eq!(size(128_000_000), "128 megabyte");
+        assert_eq!(size(2_000_000_000), "2.0 gigabyte");
+        let progress = |done, size| progress_figure(done, size, Lang::En);
+        assert_eq!(progress(82_140_000, 128_000_000), "82.1");
+        assert_eq!(progress(127_999_999, 128_000_000), "127");
+        assert_eq!(progress(5, 900), "5");
     }
 }

@@ -1,7 +1,7 @@
 //! All text that a person reads, in typed tables with one value per language: a missing translation does not compile.
 //!
 //! [`Text`] has its values in [`en`] and [`zh`]; [`room`], [`publish`] and [`mod@connection_test`] are tables of their own, [`common`] is of rooms and
-//! other pages. [`mod@format`] writes numbers, [`describe`] what is said about streams,
+//! other pages. [`mod@format`] writes numbers, by the rules of the language in [`intl`], [`describe`] what is said about streams,
 //! [`error`] the errors of the server.
 
 pub mod common;
@@ -10,6 +10,7 @@ pub mod describe;
 pub mod en;
 pub mod error;
 pub mod format;
+pub mod intl;
 pub mod publish;
 pub mod room;
 mod text;

@@ -36,7 +36,7 @@ pub struct Text {
 
     // Gallery
     pub loading_streams: &'static str,
-    pub stream_count: fn(count: usize) -> String,
+    pub stream_count: fn(count: u32) -> String,
     pub no_streams: &'static str,
     /// Those that are found, of all.
     pub streams_found: fn(usize, usize) -> String,
@@ -124,7 +124,7 @@ pub struct Text {
     pub path: &'static str,
     pub jitter_buffer: &'static str,
     pub retransmitted: &'static str,
-    pub packets: fn(count: &str) -> String,
+    pub packets: fn(count: u32) -> String,
     pub packets_lost: &'static str,
     pub direct: &'static str,
     pub relayed: &'static str,

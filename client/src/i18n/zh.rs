@@ -1,6 +1,8 @@
 //! Messages in 简体中文.
 
-use super::Text;
+use super::format::duration;
+use super::intl::{Unit, number, relative};
+use super::{Lang, Text};
 
 pub const TEXT: Text = Text {
     // Frame of every page
@@ -71,7 +73,12 @@ pub const TEXT: Text = Text {
     no_data: "没有收到数据，正在等待",
     restarting: "正在寻找通往服务器的新网络路径",
     closed_by_server: "服务器关闭了连接",
-    reconnecting_in: |seconds| format!("{seconds} 秒后重新连接"),
+    reconnecting_in: |seconds| {
+        format!(
+            "{}重新连接",
+            relative(seconds.into(), Unit::Second, Lang::Zh)
+        )
+    },
     reconnecting: "正在重新连接",
     stopped: "已停止",
     ended: "视频流已结束",
@@ -85,7 +92,7 @@ pub const TEXT: Text = Text {
     failed_browser: "浏览器出错",
     failed_browser_text: "此浏览器未能建立连接。请重新加载页面；如果无效，请更新浏览器或换一个浏览器。",
     upcoming_text: "开播后会自动在此播放。",
-    back_soon: |seconds| format!("马上回来，已中断 {seconds} 秒"),
+    back_soon: |seconds| format!("马上回来，已中断 {}", duration(seconds.into(), Lang::Zh)),
     back_soon_text: "主播端没有发来数据。恢复后会自动继续播放。",
     ended_text: "这个视频流已结束。视频流恢复后会自动继续播放。",
     too_slow: "已跳过部分帧：您的网络速度不足以播放此视频。音频不受影响。",
@@ -126,7 +133,7 @@ pub const TEXT: Text = Text {
     path: "网络路径",
     jitter_buffer: "抖动缓冲",
     retransmitted: "重传",
-    packets: |count| format!("{count} 个数据包"),
+    packets: |count| format!("{} 个数据包", number(count.into(), 0, Lang::Zh)),
     packets_lost: "丢包",
     direct: "直连",
     relayed: "经中继",

@@ -70,7 +70,7 @@ pub(crate) fn Gallery() -> impl IntoView {
         let found = order.with(|order| order.playable.len() + order.broken.len());
         match (layout.get() == Layout::Streams, found == count.get()) {
             (false, _) => String::new(),
-            (true, true) => (language.text().stream_count)(found),
+            (true, true) => (language.text().stream_count)(found as u32),
             (true, false) => (language.text().streams_found)(found, count.get()),
         }
     });

@@ -1,15 +1,17 @@
 //! Messages in English.
 
 use super::Room;
+use crate::i18n::Lang;
+use crate::i18n::intl::{Unit, relative};
 
 pub const TEXT: Room = Room {
     // Lobby
     intro: "People who open the same room talk to each other: messages and files go directly from browser to browser, or to a terminal. The server only sets up the connections.",
     room: "Room",
     room_hint: "Any name works, and anyone who knows it can join. This one was generated for you.",
+    create: "Create",
     join: "Join",
     need_name: "Please enter your name.",
-    create: "Create",
     need_room: "Please enter a name for the room.",
     too_long: "This name is too long.",
     recent_rooms: "Recent rooms",
@@ -25,7 +27,10 @@ pub const TEXT: Room = Room {
     join_room: |room| format!("Join {room}"),
     server_lost: |seconds| match seconds {
         0 => "Not connected to the server; the chat continues. Reconnecting…".to_owned(),
-        s => format!("Not connected to the server; the chat continues. Reconnecting in {s} s."),
+        s => format!(
+            "Not connected to the server; the chat continues. Reconnecting {}.",
+            relative(s.into(), Unit::Second, Lang::En)
+        ),
     },
     left: "You have left this room",
     left_text: "Its messages are kept in this browser.",
@@ -77,8 +82,6 @@ pub const TEXT: Room = Room {
     people: "People",
     chat: "Chat",
     messages: "Messages",
-    today: "today",
-    yesterday: "yesterday",
     unread_messages: "unread messages",
     peer_joined: |name| format!("{name} joined"),
     peer_left: |name| format!("{name} left"),
@@ -108,10 +111,7 @@ pub const TEXT: Room = Room {
     shared: "shared with the room",
     requested: "requested, waiting",
     progress: |done, size| format!("{done} of {size}"),
-    seconds_left: |seconds| match seconds {
-        s if s < 120 => format!("{s} s left"),
-        s => format!("{} min left", s / 60),
-    },
+    time_left: |time| format!("{time} left"),
     transfer_paused: "paused, resumes when reconnected",
     verified: "verified",
     saved_verified: "saved and verified",

@@ -1,15 +1,17 @@
 //! Messages in 简体中文.
 
 use super::Room;
+use crate::i18n::Lang;
+use crate::i18n::intl::{Unit, relative};
 
 pub const TEXT: Room = Room {
     // Lobby
     intro: "打开同一个房间的人可以互相交谈：消息和文件在浏览器之间（或与终端之间）直接传送，服务器只负责建立连接。",
     room: "房间",
     room_hint: "任何名称都可以，知道名称的人都能加入。这个名称是自动生成的。",
+    create: "创建",
     join: "加入",
     need_name: "请填写您的名字。",
-    create: "创建",
     need_room: "请填写房间名称。",
     too_long: "这个名称太长了。",
     recent_rooms: "最近的房间",
@@ -23,7 +25,10 @@ pub const TEXT: Room = Room {
     join_room: |room| format!("加入房间 {room}"),
     server_lost: |seconds| match seconds {
         0 => "未连接到服务器，聊天不受影响。正在重新连接…".to_owned(),
-        s => format!("未连接到服务器，聊天不受影响。{s} 秒后重新连接。"),
+        s => format!(
+            "未连接到服务器，聊天不受影响。{}重新连接。",
+            relative(s.into(), Unit::Second, Lang::Zh)
+        ),
     },
     left: "您已离开此房间",
     left_text: "消息保留在此浏览器中。",
@@ -73,8 +78,6 @@ pub const TEXT: Room = Room {
     people: "成员",
     chat: "聊天",
     messages: "消息",
-    today: "今天",
-    yesterday: "昨天",
     unread_messages: "未读消息",
     peer_joined: |name| format!("{name} 加入了房间"),
     peer_left: |name| format!("{name} 离开了房间"),
@@ -100,10 +103,7 @@ pub const TEXT: Room = Room {
     shared: "已分享到房间",
     requested: "已请求，等待中",
     progress: |done, size| format!("{done} / {size}"),
-    seconds_left: |seconds| match seconds {
-        s if s < 120 => format!("剩余 {s} 秒"),
-        s => format!("剩余 {} 分钟", s / 60),
-    },
+    time_left: |time| format!("剩余 {time}"),
     transfer_paused: "已暂停，重新连接后自动继续",
     verified: "校验通过",
     saved_verified: "已保存，校验通过",

@@ -1,0 +1,152 @@
+//! Numbers with their units, plurals and times as a language writes them: `Intl` of the browser (ECMA-402). Outside of one, in tests, they are plain.
+
+use super::Lang;
+use crate::state::decimal::decimal;
+
+/// A unit of CLDR.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Second,
+    Minute,
+    Hour,
+    Day,
+    Byte,
+    Kilobyte,
+    Megabyte,
+    Gigabyte,
+}
+
+impl Unit {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Second => "second",
+            Self::Minute => "minute",
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Byte => "byte",
+            Self::Kilobyte => "kilobyte",
+            Self::Megabyte => "megabyte",
+            Self::Gigabyte => "gigabyte",
+        }
+    }
+}
+
+/// With digits in groups, and this many decimals.
+pub fn number(value: f64, decimals: u8, lang: Lang) -> String {
+    let digits = decimal(decimals.into(), 0);
+    let options = [
+        ("minimumFractionDigits", &*digits),
+        ("maximumFractionDigits", &digits),
+    ];
+    let text = format(lang, "NumberFormat", &options, "format", value, "");
+    text.unwrap_or_else(|| decimal(value, decimals.into()))
+}
+
+/// A number and its unit: `5 sec`, `1.2 MB`.
+pub fn quantity(value: f64, decimals: u8, unit: Unit, lang: Lang) -> String {
+    let digits = decimal(decimals.into(), 0);
+    let options = [
+        ("style", "unit"),
+        ("unit", unit.name()),
+        // The short name of a byte has no plural.
+        (
+            "unitDisplay",
+            if unit == Unit::Byte { "long" } else { "short" },
+        ),
+        ("minimumFractionDigits", &digits),
+        ("maximumFractionDigits", &digits),
+    ];
+    let text = format(lang, "NumberFormat", &options, "format", value, "");
+    text.unwrap_or_else(|| format!("{} {}", decimal(value, decimals.into()), unit.name()))
+}
+
+/// How far a time is from now: `in 3 seconds`, `yesterday`.
+pub fn relative(value: f64, unit: Unit, lang: Lang) -> String {
+    let options = [("numeric", "auto")];
+    let text = format(
+        lang,
+        "RelativeTimeFormat",
+        &options,
+        "format",
+        value,
+        unit.name(),
+    );
+    text.unwrap_or_else(|| format!("{} {}", decimal(value, 0), unit.name()))
+}
+
+/// An English noun with its number: `1 stream`, `2 streams`. Chinese has one form.
+pub fn counted(count: u32, one: &str, other: &str) -> String {
+    let form = format(Lang::En, "PluralRules", &[], "select", count.into(), "");
+    let is_one = form.map_or(count == 1, |form| form == "one");
+    let number = number(count.into(), 0, Lang::En);
+    format!("{number} {}", if is_one { one } else { other })
+}
+
+/// Hours and minutes in the reader's time zone, of milliseconds since 1970.
+pub fn time_of_day(at_ms: u64, lang: Lang) -> String {
+    let options = [("hour", "numeric"), ("minute", "2-digit")];
+    let text = format(lang, "DateTimeFormat", &options, "format", at_ms as f64, "");
+    text.unwrap_or_default()
+}
+
+/// A day, of its number since 1970.
+pub fn date(day: u64, lang: Lang) -> String {
+    let options = [("dateStyle", "long"), ("timeZone", "UTC")];
+    let at_ms = (day * 24 * 60 * 60_000) as f64;
+    let text = format(lang, "DateTimeFormat", &options, "format", at_ms, "");
+    text.unwrap_or_default()
+}
+
+/// `new Intl[class](locale, options)[method](value, unit)`. `None` for what the browser does not know.
+#[cfg(target_arch = "wasm32")]
+fn format(
+    lang: Lang,
+    class: &str,
+    options: &[(&str, &str)],
+    method: &str,
+    value: f64,
+    unit: &str,
+) -> Option<String> {
+    use js_sys::{Array, Function, Object, Reflect};
+    use wasm_bindgen::{JsCast, JsValue};
+
+    let get = |target: &JsValue, name: &str| Reflect::get(target, &name.into()).ok();
+    let class: Function = get(&get(&js_sys::global(), "Intl")?, class)?.unchecked_into();
+    let object = Object::new();
+    for (name, value) in options {
+        Reflect::set(&object, &(*name).into(), &(*value).into()).ok()?;
+    }
+    let arguments = Array::of2(&locale(lang).into(), &object);
+    let formatter = Reflect::construct(&class, &arguments).ok()?;
+    let method: Function = get(&formatter, method)?.unchecked_into();
+    let text = method.call2(&formatter, &value.into(), &unit.into()).ok()?;
+    text.as_string()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn format(_: Lang, _: &str, _: &[(&str, &str)], _: &str, _: f64, _: &str) -> Option<String> {
+    None
+}
+
+/// The browser's own variant of the language, as `en-GB`, which writes dates in its way.
+#[cfg(target_arch = "wasm32")]
+fn locale(lang: Lang) -> String {
+    let tags = web_sys::window().map(|window| window.navigator().languages());
+    let own = tags.and_then(|tags| {
+        let mut tags = tags.iter().filter_map(|tag| tag.as_string());
+        tags.find(|tag| Lang::from_tag(tag) == Some(lang))
+    });
+    own.unwrap_or_else(|| lang.tag().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_noun_agrees_with_its_number() {
+        for (count, text) in [(0, "0 streams"), (1, "1 stream"), (2, "2 streams")] {
+            assert_eq!(counted(count, "stream", "streams"), text);
+        }
+    }
+}
