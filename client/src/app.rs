@@ -6,9 +6,11 @@ use leptos::prelude::*;
 use crate::components::load_status::bad_server_notice;
 use crate::components::nav_bar::NavBar;
 use crate::components::reactive::reactive_text;
-use crate::hooks::app::App;
+use crate::hooks::language::Language;
 use crate::hooks::navigation::use_navigation;
-use crate::hooks::streams;
+use crate::hooks::route::is_embedded;
+use crate::hooks::server::ServerChoice;
+use crate::hooks::{route, settings, streams, wake};
 use crate::pages::canvas::Canvas;
 use crate::pages::connection_test::ConnectionTestPage;
 use crate::pages::embed::Embed;
@@ -33,11 +35,13 @@ pub fn mount() {
 #[component]
 fn Root() -> impl IntoView {
     let announced = use_navigation();
-    let app = App::start();
-    provide_context(app);
-    streams::start(app);
-    let route = memo(move || app.route.get());
-    if app.embedded {
+    let settings = settings::start();
+    let language = Language::start(settings);
+    wake::start();
+    streams::start(ServerChoice::start(settings));
+    let open = route::start();
+    let route = memo(move || open.get());
+    if is_embedded() {
         let player = move || match route.get() {
             Route::Watch(name) => view! { <Embedded name /> }.into_any(),
             _ => view! { <EmbeddedFirst /> }.into_any(),
@@ -45,16 +49,16 @@ fn Root() -> impl IntoView {
         return player.into_any();
     }
     view! {
-        <a class="skip" href="#main" on:click=skip>{app.language.localized(|text| text.skip_to_content)}</a>
+        <a class="skip" href="#main" on:click=skip>{language.localized(|text| text.skip_to_content)}</a>
         <NavBar />
         <p class="visually-hidden" aria-live="polite" id="announced">{reactive_text(move || announced.get())}</p>
-        {bad_server_notice(app)}
+        {bad_server_notice()}
         {move || match route.get() {
             Route::Gallery => view! { <Gallery /> }.into_any(),
             Route::Watch(name) => view! { <Watch name /> }.into_any(),
             Route::Canvas(name) => view! { <Canvas name /> }.into_any(),
             Route::Embed(name) => view! { <Embed name /> }.into_any(),
-            Route::Go(name) => go_page(app, name),
+            Route::Go(name) => go_page(name),
             Route::Rooms => view! { <Rooms /> }.into_any(),
             Route::Room(name) => view! { <Room name /> }.into_any(),
             Route::ConnectionTest => view! { <ConnectionTestPage /> }.into_any(),

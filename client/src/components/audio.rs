@@ -6,7 +6,7 @@ use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 
-use crate::hooks::app::App;
+use crate::hooks::settings::{SavedSettings, use_settings};
 
 /// Volume after unmuting at volume zero.
 const DEFAULT_VOLUME: f64 = 0.5;
@@ -14,7 +14,7 @@ const DEFAULT_VOLUME: f64 = 0.5;
 /// Volume and mute: the saved setting, and what the autoplay policy allows before a click.
 #[derive(Clone, Copy)]
 pub(crate) struct AudioControl {
-    app: App,
+    settings: SavedSettings,
     /// Muted by the autoplay policy or because it is embedded, not by the user.
     pub(super) autoplay_muted: RwSignal<bool>,
     /// The policy does not even allow muted playback without a click.
@@ -22,29 +22,30 @@ pub(crate) struct AudioControl {
 }
 
 impl AudioControl {
-    pub(crate) fn new(app: App, autoplay_muted: bool) -> Self {
+    /// Call in a component.
+    pub(crate) fn new(autoplay_muted: bool) -> Self {
         Self {
-            app,
+            settings: use_settings(),
             autoplay_muted: RwSignal::new(autoplay_muted),
             autoplay_blocked: RwSignal::new(false),
         }
     }
 
     pub(super) fn is_muted(self) -> bool {
-        self.autoplay_muted.get() || self.app.settings.with(|settings| settings.muted)
+        self.autoplay_muted.get() || self.settings.with(|settings| settings.muted)
     }
 
     pub(super) fn volume(self) -> f64 {
-        self.app.settings.with(|settings| settings.volume)
+        self.settings.with(|settings| settings.volume)
     }
 
     pub(super) fn volume_untracked(self) -> f64 {
-        self.app.settings.with_untracked(|settings| settings.volume)
+        self.settings.with_untracked(|settings| settings.volume)
     }
 
     /// Also unmutes, unless the volume is zero.
     pub(super) fn set_volume(self, volume: f64, video: NodeRef<html::Video>) {
-        self.app.settings.update(|settings| {
+        self.settings.update(|settings| {
             // Steps of a twentieth add up without a tail of digits.
             settings.volume = (volume.clamp(0.0, 1.0) * 100.0).round() / 100.0;
             settings.muted = settings.volume == 0.0;
@@ -54,8 +55,8 @@ impl AudioControl {
 
     pub(super) fn toggle_mute(self, video: NodeRef<html::Video>) {
         let muted = self.autoplay_muted.get_untracked()
-            || self.app.settings.with_untracked(|settings| settings.muted);
-        self.app.settings.update(|settings| {
+            || self.settings.with_untracked(|settings| settings.muted);
+        self.settings.update(|settings| {
             settings.muted = !muted;
             if muted && settings.volume == 0.0 {
                 settings.volume = DEFAULT_VOLUME;

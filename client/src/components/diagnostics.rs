@@ -5,14 +5,14 @@ use leptos::prelude::*;
 use wasm_bindgen::JsValue;
 
 use super::phase_text;
-use crate::hooks::app::App;
 use crate::hooks::player::Player;
+use crate::hooks::server::ServerChoice;
 use crate::i18n::Lang;
 use crate::rtc::dynamic::object;
 use crate::state::stats::PairStats;
 
 /// Numbers have the units of their names; what is not known is `null`. No secrets: the addresses are those of the server's side.
-pub(crate) fn diagnostics(app: App, stream: &str, player: Player) -> String {
+pub(crate) fn diagnostics(server: ServerChoice, stream: &str, player: Player) -> String {
     let figures = player.figures.get_untracked();
     let (width, height) = figures.size.unzip();
     let number = |value: Option<f64>| value.map_or(JsValue::NULL, JsValue::from_f64);
@@ -33,7 +33,10 @@ pub(crate) fn diagnostics(app: App, stream: &str, player: Player) -> String {
         ("browser", text(window().navigator().user_agent().ok())),
         ("at", js_sys::Date::new_0().to_iso_string().into()),
         ("stream", stream.into()),
-        ("server", text(app.server_now().map(|server| server.base))),
+        (
+            "server",
+            text(server.get_untracked().map(|server| server.base)),
+        ),
         ("state", untrack(|| player.state()).into()),
         ("problem", text(problem.map(str::to_owned))),
         (

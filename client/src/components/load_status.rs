@@ -5,9 +5,10 @@ use leptos::prelude::*;
 use super::details::Details;
 use super::page_link::page_link;
 use super::reactive::{click_handler, no_view, reactive_text};
-use crate::hooks::app::{App, use_app};
 use crate::hooks::derived::memo;
-use crate::hooks::language::use_language;
+use crate::hooks::language::{Language, use_language};
+use crate::hooks::route::use_route;
+use crate::hooks::server::{ServerChoice, use_server};
 use crate::http::HttpError;
 use crate::i18n::error::sentence;
 use crate::state::server::without_server;
@@ -15,13 +16,13 @@ use crate::state::server::without_server;
 /// A request failed, so the page has nothing to show.
 #[component]
 pub(crate) fn LoadError(error: HttpError, #[prop(into)] retry: Callback<()>) -> impl IntoView {
-    let app = use_app();
+    let server = use_server();
     let language = use_language();
     let details = match &error {
         HttpError::Status { error, .. } => error.error.clone(),
         HttpError::Unreachable | HttpError::Unreadable => String::new(),
     };
-    let title = memo(move || error_text(app, &error));
+    let title = memo(move || error_text(server, language, &error));
     view! {
         <section class="state card" role="alert" data-state="error">
             <h2>{move || title.get().0}</h2>
@@ -29,7 +30,7 @@ pub(crate) fn LoadError(error: HttpError, #[prop(into)] retry: Callback<()>) -> 
             <Details text=details />
             <div class="row">
                 <button class="button" id="retry" on:click=click_handler(move || retry.run(()))>{language.localized(|text| text.try_again)}</button>
-                {page_link(app, "#/settings", "button plain", |language| language.common().change_server)}
+                {page_link("#/settings", "button plain", |language| language.common().change_server)}
             </div>
         </section>
     }
@@ -38,33 +39,32 @@ pub(crate) fn LoadError(error: HttpError, #[prop(into)] retry: Callback<()>) -> 
 /// No server is known.
 #[component]
 pub(crate) fn NoServer() -> impl IntoView {
-    let app = use_app();
     let language = use_language();
     view! {
         <section class="state card" role="alert" data-state="no-server">
             <h2>{move || language.common().no_server}</h2>
             <p class="quiet">{move || language.common().no_server_text}</p>
             <div class="row">
-                {page_link(app, "#/settings", "button", |language| language.common().change_server)}
+                {page_link("#/settings", "button", |language| language.common().change_server)}
             </div>
         </section>
     }
 }
 
 /// `?server=` is no address of a server: says which one is used instead, and leads to the same page without it.
-pub(crate) fn bad_server_notice(app: App) -> AnyView {
-    let language = app.language;
-    let Some(asked) = app.bad_server.get_value() else {
+pub(crate) fn bad_server_notice() -> AnyView {
+    let (language, server, route) = (use_language(), use_server(), use_route());
+    let Some(asked) = server.unusable.get_value() else {
         return no_view();
     };
     let text = reactive_text(move || {
-        let used = app.server_now().map(|server| server.base);
+        let used = server.get().map(|server| server.base);
         (language.text().bad_server)(&asked, &used.unwrap_or_default())
     });
     let address = move || {
         let search = window().location().search().unwrap_or_default();
         let path = window().location().pathname().unwrap_or_default();
-        format!("{path}{}{}", without_server(&search), app.route.get())
+        format!("{path}{}{}", without_server(&search), route.get())
     };
     view! {
         <p class="notice row" role="alert" data-state="bad-server">
@@ -93,13 +93,9 @@ pub(crate) fn Loading() -> impl IntoView {
     }
 }
 
-fn error_text(app: App, error: &HttpError) -> (String, String) {
-    let language = app.language;
+fn error_text(server: ServerChoice, language: Language, error: &HttpError) -> (String, String) {
     let text = language.text();
-    let server = app
-        .server_now()
-        .map(|server| server.base)
-        .unwrap_or_default();
+    let server = server.get().map(|server| server.base).unwrap_or_default();
     match error {
         HttpError::Unreachable => (
             text.unreachable.to_owned(),

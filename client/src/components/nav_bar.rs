@@ -3,8 +3,10 @@
 use leptos::prelude::*;
 
 use super::icon::mark;
-use crate::hooks::app::use_app;
 use crate::hooks::language::{Language, use_language};
+use crate::hooks::route::use_route;
+use crate::hooks::server::use_server;
+use crate::hooks::settings::use_settings;
 use crate::hooks::streams::use_streams;
 use crate::http::HttpError;
 use crate::state::remote::RemoteData;
@@ -12,10 +14,10 @@ use crate::state::route::Route;
 
 #[component]
 pub(crate) fn NavBar() -> impl IntoView {
-    let app = use_app();
+    let open = use_route();
     let language = use_language();
     let link = move |route: Route, name: fn(Language) -> &'static str, here: fn(&Route) -> bool| {
-        let current = move || app.route.with(here).then_some("page");
+        let current = move || open.with(here).then_some("page");
         view! { <a href=route.to_string() aria-current=move || current()>{move || name(language)}</a> }
     };
     view! {
@@ -38,12 +40,12 @@ pub(crate) fn NavBar() -> impl IntoView {
 
 #[component]
 fn ServerStatus() -> impl IntoView {
-    let app = use_app();
+    let server = use_server();
     let language = use_language();
     // The list of streams is always at hand on other pages, and says as much as a request of its own.
     let list = use_streams().value;
     let state = move || {
-        if matches!(app.server.get(), Some(None)) {
+        if server.is_missing() {
             return "offline";
         }
         list.with(|list| match (list, list.error()) {
@@ -69,12 +71,11 @@ fn ServerStatus() -> impl IntoView {
 
 #[component]
 fn LanguageButton() -> impl IntoView {
-    let app = use_app();
+    let settings = use_settings();
     let language = use_language();
     let switch = move |_| {
         let other = language.get_untracked().other();
-        app.settings
-            .update(|settings| settings.language = Some(other.code().to_owned()));
+        settings.update(|settings| settings.language = Some(other.code().to_owned()));
     };
     view! {
         <button

@@ -13,8 +13,8 @@ use super::diagnostics::diagnostics;
 use super::icon::{Icon, icon};
 use super::page_link::page_link;
 use super::phase_text;
-use crate::hooks::app::use_app;
 use crate::hooks::player::Player;
+use crate::hooks::server::use_server;
 use crate::state::session::{Failure, Phase, RetryCause};
 
 /// The kind of overlay for a phase; countdowns do not create a new one.
@@ -49,7 +49,7 @@ pub(crate) fn Overlay(
     audio: AudioControl,
     video: NodeRef<html::Video>,
 ) -> impl IntoView {
-    let app = use_app();
+    let server = use_server();
     let language = use_language();
     let over = memo(move || {
         player.phase.with(|phase| match phase {
@@ -104,15 +104,14 @@ pub(crate) fn Overlay(
               label: fn(&'static crate::i18n::Text) -> &'static str| {
             view! { <button id=id class=class on:click=click_handler(move || player.start())>{move || label(language.text())}</button> }
         };
-    let all_streams = move |class: &'static str| {
-        page_link(app, "#/", class, |language| language.text().all_streams)
-    };
+    let all_streams =
+        move |class: &'static str| page_link("#/", class, |language| language.text().all_streams);
     let report = move || {
         let stream = stream.clone();
         view! {
             <CopyButton
                 id="copy-problem"
-                text=Signal::derive(move || diagnostics(app, &stream, player))
+                text=Signal::derive(move || diagnostics(server, &stream, player))
                 label=Signal::derive(move || language.text().copy_problem)
             />
         }
@@ -164,7 +163,7 @@ pub(crate) fn Overlay(
             view! {
                 <i class="spinner"></i>
                 {start_button("try-now", "button", |text| text.try_now)}
-                {move || unreachable.get().then(|| page_link(app, "#/settings", "button plain", |language| language.common().change_server))}
+                {move || unreachable.get().then(|| page_link("#/settings", "button plain", |language| language.common().change_server))}
                 {report()}
             }
             .into_any(),

@@ -19,9 +19,9 @@ use super::phase_text;
 use super::reactive::click_handler;
 use super::sheet::show_sheet;
 use super::statistics::statistics;
-use crate::hooks::app::use_app;
 use crate::hooks::media_keys::use_media_keys;
 use crate::hooks::player::Player;
+use crate::hooks::route::is_embedded;
 use crate::hooks::wake_lock::use_wake_lock;
 use crate::hooks::window::use_window;
 use crate::rtc::timer::{Timer, now_ms};
@@ -43,12 +43,11 @@ pub(crate) fn VideoPlayer(
     #[prop(into)] poster: Signal<Option<String>>,
     #[prop(optional)] muted: bool,
 ) -> impl IntoView {
-    let app = use_app();
     let language = use_language();
     let frame = NodeRef::<html::Div>::new();
     let video = NodeRef::<html::Video>::new();
     let last_frame = NodeRef::<html::Canvas>::new();
-    let audio = AudioControl::new(app, muted);
+    let audio = AudioControl::new(muted);
     let idle = RwSignal::new(false);
     let shows_statistics = RwSignal::new(false);
     let keys = NodeRef::<html::Dialog>::new();
@@ -152,7 +151,7 @@ pub(crate) fn VideoPlayer(
             .target()
             .and_then(|target| target.dyn_into::<web_sys::Element>().ok());
         let volume = target.and_then(|target| target.closest("#volume, #mute").ok().flatten());
-        if volume.is_none() && !app.embedded && document().fullscreen_element().is_none() {
+        if volume.is_none() && !is_embedded() && document().fullscreen_element().is_none() {
             return;
         }
         event.prevent_default();

@@ -4,16 +4,16 @@ use leptos::prelude::*;
 use shared::signaling::{ErrorCode, MAX_NAME};
 
 use super::reactive::{RoomText, button, no_view, reactive_text, reactive_view, room_text};
-use crate::hooks::app::App;
-use crate::hooks::language::Language;
+use crate::hooks::language::{Language, use_language};
 use crate::hooks::room::RoomHandle;
+use crate::hooks::settings::{SavedSettings, use_settings};
 use crate::state::room::JoinState;
 
 /// Asks for a name, then joins the room with it.
-pub(crate) fn name_form(app: App, room: RoomHandle, done: impl Fn() + 'static) -> AnyView {
-    let language = app.language;
+pub(crate) fn name_form(room: RoomHandle, done: impl Fn() + 'static) -> AnyView {
+    let (language, settings) = (use_language(), use_settings());
     let name = RwSignal::new(
-        app.settings
+        settings
             .with_untracked(|settings| settings.name.clone())
             .unwrap_or_default(),
     );
@@ -58,8 +58,8 @@ pub(crate) fn name_form(app: App, room: RoomHandle, done: impl Fn() + 'static) -
 }
 
 /// Shown above the conversation while the room is not joined.
-pub(crate) fn status_banner(app: App, room: RoomHandle) -> AnyView {
-    let language = app.language;
+pub(crate) fn status_banner(room: RoomHandle) -> AnyView {
+    let (language, settings) = (use_language(), use_settings());
     reactive_view(move || match room.join_state.get() {
         JoinState::Joined | JoinState::Unnamed => no_view(),
         JoinState::Connecting => view! {
@@ -73,12 +73,12 @@ pub(crate) fn status_banner(app: App, room: RoomHandle) -> AnyView {
             </div>
         }
         .into_any(),
-        JoinState::Refused { code, message } => refusal(app, room, code, message),
+        JoinState::Refused { code, message } => refusal(language, settings, room, code, message),
         JoinState::Left => view! {
             <section class="state" data-state="left">
                 <h2>{room_text(language, |text| text.left)}</h2>
                 <p class="quiet">{room_text(language, |text| text.left_text)}</p>
-                <div class="row">{button("button", "rejoin", room_text(language, |text| text.rejoin), move || rejoin(app, room))} {other_room(language)}</div>
+                <div class="row">{button("button", "rejoin", room_text(language, |text| text.rejoin), move || rejoin(settings, room))} {other_room(language)}</div>
             </section>
         }
         .into_any(),
@@ -86,8 +86,13 @@ pub(crate) fn status_banner(app: App, room: RoomHandle) -> AnyView {
     .into_any()
 }
 
-fn refusal(app: App, room: RoomHandle, code: ErrorCode, message: String) -> AnyView {
-    let language = app.language;
+fn refusal(
+    language: Language,
+    settings: SavedSettings,
+    room: RoomHandle,
+    code: ErrorCode,
+    message: String,
+) -> AnyView {
     let known: Option<RoomText> = match code {
         ErrorCode::BadName => Some(|text| text.bad_name),
         ErrorCode::NameTaken => Some(|text| text.name_taken),
@@ -101,7 +106,7 @@ fn refusal(app: App, room: RoomHandle, code: ErrorCode, message: String) -> AnyV
         known.map_or_else(|| message.clone(), |read| read(language.room()).to_owned())
     });
     let way_out = match code {
-        ErrorCode::BadName | ErrorCode::NameTaken => name_form(app, room, || {}),
+        ErrorCode::BadName | ErrorCode::NameTaken => name_form(room, || {}),
         ErrorCode::Version => button(
             "button",
             "reload",
@@ -115,13 +120,13 @@ fn refusal(app: App, room: RoomHandle, code: ErrorCode, message: String) -> AnyV
             "button",
             "rejoin",
             room_text(language, |text| text.continue_here),
-            move || rejoin(app, room),
+            move || rejoin(settings, room),
         ),
         _ => button(
             "button",
             "rejoin",
             reactive_text(move || language.room().try_again.to_owned()),
-            move || rejoin(app, room),
+            move || rejoin(settings, room),
         ),
     };
     let heading: RoomText = if code == ErrorCode::Replaced {
@@ -145,11 +150,8 @@ fn other_room(language: Language) -> AnyView {
         .into_any()
 }
 
-fn rejoin(app: App, room: RoomHandle) {
-    if let Some(name) = app
-        .settings
-        .with_untracked(|settings| settings.name.clone())
-    {
+fn rejoin(settings: SavedSettings, room: RoomHandle) {
+    if let Some(name) = settings.with_untracked(|settings| settings.name.clone()) {
         room.join(name);
     }
 }

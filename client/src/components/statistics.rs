@@ -9,9 +9,9 @@ use super::diagnostics::diagnostics;
 use super::plot::{Series, plot};
 use super::reactive::{button, reactive_text};
 use super::sheet::show_sheet;
-use crate::hooks::app::use_app;
 use crate::hooks::language::use_language;
 use crate::hooks::player::Player;
+use crate::hooks::server::use_server;
 use crate::i18n::Text;
 use crate::i18n::describe::{browser_codec_name, size};
 use crate::i18n::format::bitrate;
@@ -113,7 +113,7 @@ pub(crate) fn statistics(
     shown: RwSignal<bool>,
     keys: NodeRef<html::Dialog>,
 ) -> AnyView {
-    let app = use_app();
+    let server = use_server();
     let language = use_language();
     let localized = move |read: fn(&'static Text) -> &'static str| {
         reactive_text(move || read(language.text()).to_owned())
@@ -140,7 +140,7 @@ pub(crate) fn statistics(
             <div class="row">
                 <CopyButton
                     id="copy-statistics"
-                    text=Signal::derive(move || diagnostics(app, &stream, player))
+                    text=Signal::derive(move || diagnostics(server, &stream, player))
                     label=Signal::derive(move || language.text().copy_json)
                 />
                 {button("button plain of-keyboard", "show-keys", localized(|text| text.keys), move || show_sheet(keys))}

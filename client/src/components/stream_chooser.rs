@@ -7,7 +7,8 @@ use leptos::prelude::*;
 use super::load_status::{LoadError, Loading, NoServer};
 use super::page_link::page_link;
 use super::stream_select::StreamSelect;
-use crate::hooks::app::use_app;
+use crate::hooks::route::{go, is_embedded};
+use crate::hooks::server::use_server;
 use crate::hooks::streams::use_streams;
 use crate::i18n::Text;
 use crate::state::remote::RemoteData;
@@ -25,7 +26,7 @@ pub(crate) fn StreamChooser(
     none: fn(&'static Text) -> &'static str,
     show: fn(String) -> AnyView,
 ) -> impl IntoView {
-    let app = use_app();
+    let server = use_server();
     let language = use_language();
     let list = use_streams();
     // The first stays, when another stream comes before it.
@@ -46,16 +47,16 @@ pub(crate) fn StreamChooser(
         })
     });
     move || {
-        match (app.server.get(), chosen.get()) {
-        (Some(None), _) => view! { <NoServer /> }.into_any(),
+        match (server.is_missing(), chosen.get()) {
+        (true, _) => view! { <NoServer /> }.into_any(),
         // The player fills its frame.
-        (_, Some(name)) if app.embedded => show(name),
+        (_, Some(name)) if is_embedded() => show(name),
         (_, Some(name)) => view! {
             <StreamSelect
                 list=list.value
                 chosen=name.clone()
                 with_video
-                to=move |name| app.go(&page(Some(name)))
+                to=move |name| go(&page(Some(name)))
             />
             {show(name)}
         }
@@ -69,7 +70,7 @@ pub(crate) fn StreamChooser(
                 <section class="state card" data-state="empty">
                     <h2>{none(language.text())}</h2>
                     <p class="quiet">{language.text().no_streams_text}</p>
-                    <div class="row">{page_link(app, "#/", "button", |language| language.text().all_streams)}</div>
+                    <div class="row">{page_link("#/", "button", |language| language.text().all_streams)}</div>
                 </section>
             }
             .into_any(),

@@ -8,7 +8,8 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::api::{Health, IceConfig, IceServer};
 
-use super::app::App;
+use super::server::ServerChoice;
+use super::settings::SavedSettings;
 use crate::http;
 use crate::rtc::connection_test::{Gathered, connect_loopback, gather_candidates, open_socket};
 use crate::rtc::timer::{now, sleep};
@@ -40,30 +41,29 @@ impl ConnectionTest {
         }
     }
 
-    pub(crate) fn run(self, app: App) {
+    pub(crate) fn run(self, settings: SavedSettings, server: ServerChoice) {
         if self.running.get_untracked() {
             return;
         }
         self.running.set(true);
         self.done.set(false);
         spawn_local(async move {
-            self.run_all(app).await;
+            self.run_all(settings, server).await;
             // The page may have been unmounted.
             let _ = self.done.try_set(true);
             let _ = self.running.try_set(false);
         });
     }
 
-    async fn run_all(self, app: App) {
-        let (own_servers, relay_only) = app
-            .settings
-            .with_untracked(|settings| (settings.ice_servers.clone(), settings.relay_only));
+    async fn run_all(self, settings: SavedSettings, server: ServerChoice) {
+        let (own_servers, relay_only) =
+            settings.with_untracked(|settings| (settings.ice_servers.clone(), settings.relay_only));
         self.report.set(TestReport {
             relay_only,
             ..TestReport::default()
         });
         let pending = Rc::new(Cell::new(0));
-        let server = app.server.get_untracked().flatten();
+        let server = server.get_untracked();
         let base = server
             .as_ref()
             .map(|server| server.base.clone())

@@ -7,8 +7,9 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::api::{IceConfig, IceServer, IceTransportPolicy};
 
-use super::app::App;
 use super::derived::{effect, memo};
+use super::server::{ServerChoice, use_server};
+use super::settings::SavedSettings;
 use super::streams::use_streams;
 use crate::http;
 use crate::rtc::media_session::IceServers;
@@ -20,13 +21,12 @@ use crate::state::server::Server;
 const MAX_AGE_MS: f64 = 600_000.0;
 
 /// Fetches the server's ICE servers when the cached ones are too old. Without a response, peers connect only within a network.
-pub(crate) fn ice_provider(app: App) -> IceProvider {
+pub(crate) fn ice_provider(settings: SavedSettings, server: ServerChoice) -> IceProvider {
     let known: Rc<RefCell<Option<(f64, IceConfig)>>> = Rc::default();
     Box::new(move || {
-        let (chosen, relay_only) = app
-            .settings
-            .with_untracked(|settings| (settings.ice_servers.clone(), settings.relay_only));
-        let url = app.server.get_untracked().flatten();
+        let (chosen, relay_only) =
+            settings.with_untracked(|settings| (settings.ice_servers.clone(), settings.relay_only));
+        let url = server.get_untracked();
         let url = url.map(|server| server.url("api/ice"));
         let known = Rc::clone(&known);
         Box::pin(async move {
@@ -47,10 +47,8 @@ pub(crate) fn ice_provider(app: App) -> IceProvider {
 }
 
 /// For a connection to the server: the user's, else those of the server, without its TURN servers unless `relays`. Empty when the server has none.
-pub(crate) fn media_servers(app: App, server: &Server, relays: bool) -> IceServers {
-    let own = app
-        .settings
-        .with_untracked(|settings| settings.ice_servers.clone());
+pub(crate) fn media_servers(settings: SavedSettings, server: &Server, relays: bool) -> IceServers {
+    let own = settings.with_untracked(|settings| settings.ice_servers.clone());
     let url = server.url("api/ice");
     let request = own.is_empty().then(|| http::get_text(&url));
     Box::pin(async move {
@@ -68,12 +66,13 @@ pub(crate) fn media_servers(app: App, server: &Server, relays: bool) -> IceServe
 pub(crate) type Offered = RwSignal<Option<IceConfig>>;
 
 /// Asks the server, and again whenever it is back.
-pub(crate) fn use_offered(app: App) -> Offered {
+pub(crate) fn use_offered() -> Offered {
+    let server = use_server();
     let offered = RwSignal::new(None);
     let streams = use_streams().value;
     let lost = memo(move || streams.with(|list| list.error().is_some()));
     effect(move || {
-        let server = app.server_now().filter(|_| !lost.get());
+        let server = server.get().filter(|_| !lost.get());
         let Some(server) = server else { return };
         spawn_local(async move {
             if let Ok(config) = http::get_json(&server.url("api/ice")).await {

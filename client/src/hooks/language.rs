@@ -1,13 +1,13 @@
 //! The language of the page, and its texts.
 
 use super::derived::{effect, memo};
+use super::settings::SavedSettings;
 use leptos::prelude::*;
 
 use crate::i18n::common::Common;
 use crate::i18n::publish::PublishText;
 use crate::i18n::room::Room;
 use crate::i18n::{Lang, Text};
-use crate::state::settings::Settings;
 
 /// The language that was chosen, else the browser's.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +15,7 @@ pub(crate) struct Language(Memo<Lang>);
 
 impl Language {
     /// Follows the settings, and keeps the `lang` attribute of the document true.
-    pub(super) fn start(settings: RwSignal<Settings>) -> Self {
+    pub(crate) fn start(settings: SavedSettings) -> Self {
         let lang = memo(move || {
             let saved =
                 settings.with(|settings| settings.language.as_deref().and_then(Lang::from_tag));
@@ -31,6 +31,7 @@ impl Language {
                 let _ = root.set_attribute("lang", lang.get().tag());
             }
         });
+        provide_context(Self(lang));
         Self(lang)
     }
 

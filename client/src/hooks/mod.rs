@@ -1,6 +1,5 @@
 //! Leptos signals over browser objects: each hook connects a state machine of [`crate::state`] to browser events.
 
-pub(crate) mod app;
 pub(crate) mod clipboard;
 pub(crate) mod connection_test;
 pub(crate) mod derived;
@@ -18,7 +17,9 @@ pub(crate) mod report;
 pub(crate) mod room;
 pub(crate) mod room_client;
 pub(crate) mod room_storage;
+pub(crate) mod route;
 pub(crate) mod save;
+pub(crate) mod server;
 pub(crate) mod settings;
 pub(crate) mod share_link;
 pub(crate) mod streams;

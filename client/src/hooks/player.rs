@@ -16,9 +16,10 @@ use web_sys::{MediaStream, PageTransitionEvent};
 use self::broadcast::not_live;
 use self::picture::PictureFollower;
 use self::queries::description_of;
-use super::app::App;
 use super::ice::media_servers;
 use super::report;
+use super::server::{ServerChoice, use_server};
+use super::settings::{SavedSettings, use_settings};
 use super::wake::use_wake;
 use super::window::use_window;
 use crate::rtc::media_connection::MediaEvent;
@@ -55,7 +56,8 @@ pub(crate) struct Player {
     pub(crate) plots: RwSignal<Plots>,
     /// The time during a countdown, on the clock of [`Phase::Waiting`].
     pub(crate) clock: RwSignal<u64>,
-    app: App,
+    settings: SavedSettings,
+    server: ServerChoice,
     name: StoredValue<String>,
     resources: StoredValue<PlayerResources, LocalStorage>,
 }
@@ -82,7 +84,7 @@ struct PlayerResources {
 }
 
 /// Makes a player of the stream `name`, stopped.
-pub(crate) fn use_player(app: App, name: String) -> Player {
+pub(crate) fn use_player(name: String) -> Player {
     let player = Player {
         phase: RwSignal::new(Phase::Stopped),
         media: RwSignal::new_local(None),
@@ -93,7 +95,8 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
         figures: RwSignal::new(Figures::default()),
         plots: RwSignal::new(Plots::default()),
         clock: RwSignal::new(0),
-        app,
+        settings: use_settings(),
+        server: use_server(),
         name: StoredValue::new(name),
         resources: StoredValue::new_local(PlayerResources::default()),
     };
@@ -112,7 +115,7 @@ pub(crate) fn use_player(app: App, name: String) -> Player {
             player.send(SessionEvent::Start);
         }
     });
-    use_wake(app, Box::new(move |_| player.send(SessionEvent::TryNow)));
+    use_wake(Box::new(move |_| player.send(SessionEvent::TryNow)));
     let resources = player.resources;
     on_cleanup(move || {
         // Dropped outside the store: closing browser objects may call back into it.
@@ -212,7 +215,7 @@ impl Player {
             resources.generation
         });
         let Some(generation) = opened else { return };
-        let Some(server) = self.app.server.get_untracked().flatten() else {
+        let Some(server) = self.server.get_untracked() else {
             return self.send(SessionEvent::OpenFailed(OpenError::Unreachable));
         };
         let endpoint = server.url(&format!("whep/{}", encode(&self.name.get_value())));
@@ -221,7 +224,7 @@ impl Player {
             cause: RetryCause::NoPath,
         };
         let relays = self.phase.with_untracked(|phase| *phase == no_path);
-        let ice = media_servers(self.app, &server, relays);
+        let ice = media_servers(self.settings, &server, relays);
         let description = server.url(&format!("api/streams/{}", encode(&self.name.get_value())));
         spawn_local(async move {
             let info = description_of(&description).await;

@@ -10,8 +10,9 @@ use leptos::task::spawn_local;
 use web_sys::MediaStream;
 
 use self::captured::Captured;
-use super::app::App;
 use super::ice::media_servers;
+use super::server::{ServerChoice, use_server};
+use super::settings::{SavedSettings, use_settings};
 use super::wake::use_wake;
 use super::window::use_window;
 use crate::rtc::capture::CaptureDevice;
@@ -56,7 +57,8 @@ pub(crate) struct Publisher {
     pub(crate) live_since: RwSignal<Option<u64>>,
     pub(crate) name: RwSignal<String>,
     pub(crate) key: RwSignal<String>,
-    app: App,
+    settings: SavedSettings,
+    server: ServerChoice,
     resources: StoredValue<PublisherResources, LocalStorage>,
 }
 
@@ -85,7 +87,7 @@ struct PublisherResources {
 }
 
 /// Makes a publisher of the stream `name`, idle.
-pub(crate) fn use_publisher(app: App, name: Option<String>) -> Publisher {
+pub(crate) fn use_publisher(name: Option<String>) -> Publisher {
     let name = name.unwrap_or_default();
     let publisher = Publisher {
         phase: RwSignal::new(PublishPhase::Idle),
@@ -102,7 +104,8 @@ pub(crate) fn use_publisher(app: App, name: Option<String>) -> Publisher {
         live_since: RwSignal::new(None),
         key: RwSignal::new(keys::key_of(&name)),
         name: RwSignal::new(name),
-        app,
+        settings: use_settings(),
+        server: use_server(),
         resources: StoredValue::new_local(PublisherResources::default()),
     };
     use_window(&["pagehide"], move |_| {
@@ -117,7 +120,7 @@ pub(crate) fn use_publisher(app: App, name: Option<String>) -> Publisher {
             publisher.key.set(key);
         }
     });
-    use_wake(app, Box::new(move |_| publisher.send(PublishEvent::TryNow)));
+    use_wake(Box::new(move |_| publisher.send(PublishEvent::TryNow)));
     let resources = publisher.resources;
     on_cleanup(move || {
         // Dropped outside the store: closing browser objects may call back into it.
@@ -248,7 +251,7 @@ impl Publisher {
         let Some((generation, stream)) = opened else {
             return;
         };
-        let server = self.app.server.get_untracked().flatten();
+        let server = self.server.get_untracked();
         let (Some(server), Some(stream)) = (server, stream) else {
             return self.send(PublishEvent::OpenFailed(OpenError::Unreachable));
         };
@@ -274,7 +277,7 @@ impl Publisher {
         let relays = self.phase.with_untracked(|phase| {
             matches!(phase, PublishPhase::Recovering { cause, .. } if *cause == RetryCause::NoPath)
         });
-        let ice = media_servers(self.app, &server, relays);
+        let ice = media_servers(self.settings, &server, relays);
         spawn_local(async move {
             let opened = WhipSession::open(
                 publication,

@@ -9,9 +9,10 @@ use shared::signaling::{Peer, PeerId};
 use wasm_bindgen::JsCast;
 use web_sys::PageTransitionEvent;
 
-use super::app::App;
 use super::room_client::RoomClient;
 use super::room_storage::RoomStorage;
+use super::server::use_server;
+use super::settings::use_settings;
 use super::wake::use_wake;
 use super::window::use_window;
 use crate::rtc::timer::{Timer, wall_ms};
@@ -41,7 +42,8 @@ struct RoomResources {
 }
 
 /// Opens the room `name`. Joins as soon as the settings have a server and a name.
-pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
+pub(crate) fn use_room(name: String) -> RoomHandle {
+    let (settings, server) = (use_settings(), use_server());
     let name = name.trim().to_owned();
     let storage = RoomStorage::open(&name, wall_ms());
     let room = RoomHandle {
@@ -52,7 +54,7 @@ pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
         me: RwSignal::new(None),
         client: StoredValue::new_local(None),
     };
-    let client = RoomClient::new(app, name, storage, room);
+    let client = RoomClient::new(name, storage, room);
     let weak = Rc::downgrade(&client);
     // The second is of assets/shell.js: the module has let an exception out, or has panicked.
     use_window(&["pagehide", "weir-stopped"], move |event| {
@@ -62,10 +64,7 @@ pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
             client.hide(unloading);
         }
     });
-    use_wake(
-        app,
-        Box::new(move |wake| room.with(|client| client.wake(wake))),
-    );
+    use_wake(Box::new(move |wake| room.with(|client| client.wake(wake))));
     let weak = Rc::downgrade(&client);
     let timer = Timer::every(TICK_MS, move || {
         if let Some(client) = weak.upgrade() {
@@ -77,8 +76,8 @@ pub(crate) fn use_room(app: App, name: String) -> RoomHandle {
         _timer: timer,
     }));
     effect(move || {
-        let known = app.server_now().is_some();
-        let named = app.settings.with(|settings| settings.name.is_some());
+        let known = server.get().is_some();
+        let named = settings.with(|settings| settings.name.is_some());
         let fresh = room
             .join_state
             .with_untracked(|state| *state == JoinState::Unnamed);

@@ -11,10 +11,11 @@ use shared::conversation::Conversation;
 use shared::signaling::{ClientMessage, ErrorCode, PeerId, PeerKind, VERSION};
 use wasm_bindgen::JsValue;
 
-use super::app::App;
 use super::files::Files;
 use super::room::RoomHandle;
 use super::room_storage::RoomStorage;
+use super::server::{ServerChoice, use_server};
+use super::settings::{SavedSettings, use_settings};
 use super::wake::Wake;
 use crate::rtc::mesh::Mesh;
 use crate::rtc::signaling::{SignalingEvent, SignalingSocket};
@@ -31,7 +32,8 @@ const SHOW_MS_PER_MESSAGE: f64 = 0.1;
 const CLAIM_EVERY_TICKS: u32 = 5;
 
 pub(crate) struct RoomClient {
-    app: App,
+    settings: SavedSettings,
+    server: ServerChoice,
     /// The name of the room.
     name: String,
     room: RoomHandle,
@@ -55,9 +57,10 @@ pub(crate) struct RoomClient {
 }
 
 impl RoomClient {
-    pub(crate) fn new(app: App, name: String, storage: RoomStorage, room: RoomHandle) -> Rc<Self> {
+    pub(crate) fn new(name: String, storage: RoomStorage, room: RoomHandle) -> Rc<Self> {
         Rc::new_cyclic(|me| Self {
-            app,
+            settings: use_settings(),
+            server: use_server(),
             name,
             room,
             storage,
@@ -106,9 +109,7 @@ impl RoomClient {
         if name.is_empty() {
             return;
         }
-        self.app
-            .settings
-            .update(|settings| settings.name = Some(name));
+        self.settings.update(|settings| settings.name = Some(name));
         self.step(JoinEvent::Join);
     }
 
@@ -188,7 +189,7 @@ impl RoomClient {
 
     fn open(&self) {
         drop(self.socket.take());
-        let server = self.app.server.try_get_untracked().flatten().flatten();
+        let server = self.server.get_untracked();
         let me = self.me.clone();
         let opened = server.ok_or(JsValue::NULL).and_then(|server| {
             SignalingSocket::open(&server.socket(), move |event| {
@@ -220,7 +221,6 @@ impl RoomClient {
 
     fn my_name(&self) -> String {
         let name = self
-            .app
             .settings
             .try_with_untracked(|settings| settings.name.clone());
         name.flatten().unwrap_or_default()

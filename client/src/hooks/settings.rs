@@ -2,16 +2,18 @@
 
 use leptos::prelude::*;
 
-use super::app::storage;
 use super::derived::effect;
-use super::window::use_window;
+use super::window::{storage, use_window};
 use crate::state::settings::Settings;
 
 /// In the browser's local storage.
 const STORED_AS: &str = "weir";
 
+/// The context of [`start`].
+pub(crate) type SavedSettings = RwSignal<Settings>;
+
 /// Call once, in the root component.
-pub(super) fn use_settings() -> RwSignal<Settings> {
+pub(crate) fn start() -> SavedSettings {
     let settings = RwSignal::new(load().unwrap_or_default());
     // What this tab has last read or written.
     let synced = StoredValue::new(settings.get_untracked());
@@ -33,7 +35,12 @@ pub(super) fn use_settings() -> RwSignal<Settings> {
         sync();
     });
     use_window(&["storage"], move |_| sync());
+    provide_context(settings);
     settings
+}
+
+pub(crate) fn use_settings() -> SavedSettings {
+    use_context().expect("the root component provides the settings")
 }
 
 /// `None`: the browser denies access, so that nothing is saved.

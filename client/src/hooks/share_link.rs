@@ -3,37 +3,37 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::app::App;
+use super::server::ServerChoice;
 use crate::rtc::dynamic::{call_async, get, object};
 use crate::state::route::{Route, encode};
 use crate::state::server::Source;
 
 /// The address of the bundle for one stream.
-pub(crate) fn stream_link(app: App, name: &str, embedded: bool) -> String {
+pub(crate) fn stream_link(server: ServerChoice, name: &str, embedded: bool) -> String {
     let mut query = format!("stream={}", encode(name));
     if embedded {
         query.push_str("&embed=1");
     }
-    link(app, &query, "")
+    link(server, &query, "")
 }
 
 /// The address of a room, to invite others.
-pub(crate) fn room_link(app: App, name: &str) -> String {
-    link(app, "", &Route::Room(name.to_owned()).to_string())
+pub(crate) fn room_link(server: ServerChoice, name: &str) -> String {
+    link(server, "", &Route::Room(name.to_owned()).to_string())
 }
 
 /// The address of a page.
-pub(crate) fn page_address(app: App, fragment: &str) -> String {
-    link(app, "", fragment)
+pub(crate) fn page_address(server: ServerChoice, fragment: &str) -> String {
+    link(server, "", fragment)
 }
 
 /// The server is named unless the bundle comes from it.
-fn link(app: App, query: &str, fragment: &str) -> String {
+fn link(server: ServerChoice, query: &str, fragment: &str) -> String {
     let location = window().location();
     let origin = location.origin().unwrap_or_default();
     let path = location.pathname().unwrap_or_default();
-    let server = app
-        .server_now()
+    let server = server
+        .get()
         .filter(|server| server.source != Source::Origin && server.base != origin)
         .map(|server| format!("server={}", encode(&server.base)));
     let parts: Vec<&str> = [query, server.as_deref().unwrap_or_default()]

@@ -9,8 +9,9 @@ use shared::retry::{Backoff, Retry};
 use shared::stream_events::StreamsEvent;
 
 use self::claim_storage::{claimed, save_claims};
-use super::app::App;
 use super::derived::{effect, memo};
+use super::route::is_embedded;
+use super::server::ServerChoice;
 use super::wake::{Wake, use_wake};
 use super::window::use_window;
 use crate::http::HttpError;
@@ -38,7 +39,7 @@ pub(crate) struct Streams {
     pub(crate) value: RwSignal<RemoteData<StreamList, HttpError>>,
     /// What a person searches the gallery for, kept for the way back.
     pub(crate) search: RwSignal<String>,
-    app: App,
+    server: ServerChoice,
     /// A part of the page shows the list.
     used: RwSignal<bool>,
     inner: StoredValue<Inner, LocalStorage>,
@@ -67,11 +68,11 @@ struct Inner {
 }
 
 /// Call once, in the root component.
-pub(crate) fn start(app: App) {
+pub(crate) fn start(server: ServerChoice) {
     let streams = Streams {
         value: RwSignal::new(RemoteData::Loading),
         search: RwSignal::new(String::new()),
-        app,
+        server,
         used: RwSignal::new(false),
         inner: StoredValue::new_local(Inner {
             page: ((js_sys::Math::random() * 1e15) as u64).to_string(),
@@ -81,14 +82,14 @@ pub(crate) fn start(app: App) {
             events: None,
             heard: 0,
             begun: false,
-            polls_only: app.embedded,
+            polls_only: is_embedded(),
             retry: Retry::new(Backoff::SERVER, STABLE_MS),
             timer: None,
         }),
     };
     provide_context(streams);
     effect(move || {
-        if streams.used.get() && app.server_now().is_some() {
+        if streams.used.get() && server.get().is_some() {
             streams.allow_events();
             streams.reload();
         }
@@ -108,7 +109,7 @@ pub(crate) fn start(app: App) {
         streams.allow_events();
         streams.run();
     };
-    use_wake(app, Box::new(on_wake));
+    use_wake(Box::new(on_wake));
 }
 
 /// The list of streams. It is loaded once a component asks for it.
@@ -152,14 +153,14 @@ impl Streams {
     }
 
     fn allow_events(self) {
-        let polls_only = self.app.embedded;
+        let polls_only = is_embedded();
         self.inner
             .update_value(|inner| inner.polls_only = polls_only);
     }
 
     /// Sends the next request, unless one is open. A hidden page asks only for its first list.
     fn run(self) {
-        let Some(server) = self.app.server.get_untracked().flatten() else {
+        let Some(server) = self.server.get_untracked() else {
             return;
         };
         let (ready, polls_only) = self
@@ -231,7 +232,7 @@ impl Streams {
 
     /// The list, while a proxy may hold back the first event.
     fn poll_beside(self) {
-        let Some(server) = self.app.server.get_untracked().flatten() else {
+        let Some(server) = self.server.get_untracked() else {
             return;
         };
         let request = self.inner.with_value(|inner| inner.request);

@@ -3,7 +3,7 @@
 use leptos::prelude::window;
 use shared::conversation::Conversation;
 
-use super::app::storage;
+use super::window::storage;
 
 /// Before the room's name, in the browser's local storage.
 pub(crate) const STORAGE_PREFIX: &str = "weir.room.";

@@ -4,7 +4,6 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::PageTransitionEvent;
 
-use super::app::App;
 use super::window::{use_timer, use_window};
 use crate::rtc::timer::{Timer, now_ms, wall_ms};
 use crate::state::wake::SleepDetector;
@@ -20,9 +19,13 @@ pub(crate) enum Wake {
     Network,
 }
 
+/// The context of [`start`]: the last one.
+type Woken = RwSignal<Option<Wake>>;
+
 /// Call once, in the root component.
-pub(crate) fn start() -> RwSignal<Option<Wake>> {
-    let woken = RwSignal::new(None);
+pub(crate) fn start() {
+    let woken: Woken = RwSignal::new(None);
+    provide_context(woken);
     let sleep = StoredValue::new(SleepDetector::new(wall_ms(), now_ms()));
     let tick = move |visible| {
         let slept = sleep.try_update_value(|s| s.on_tick(wall_ms(), now_ms(), visible));
@@ -43,13 +46,13 @@ pub(crate) fn start() -> RwSignal<Option<Wake>> {
     use_timer(Timer::every(TICK_MS, move || {
         tick(!document().hidden());
     }));
-    woken
 }
 
 /// Calls `handle` at each wake, for as long as the component lives.
-pub(crate) fn use_wake(app: App, handle: Box<dyn Fn(Wake)>) {
+pub(crate) fn use_wake(handle: Box<dyn Fn(Wake)>) {
+    let woken: Woken = use_context().expect("the root component provides it");
     Effect::new(move |begun: Option<()>| {
-        let woken = app.woken.get();
+        let woken = woken.get();
         // The first run is no wake.
         if let (Some(()), Some(wake)) = (begun, woken) {
             handle(wake);

@@ -1,8 +1,9 @@
-//! Events of the whole window, and timers, for as long as a component lives.
+//! What is one for the whole window: its events and timers, for as long as a component lives, its title, its storage.
 
 use leptos::prelude::*;
 use web_sys::Event;
 
+use super::derived::effect;
 use crate::rtc::listener::Listener;
 use crate::rtc::timer::Timer;
 
@@ -39,4 +40,21 @@ pub(crate) fn use_attended() -> RwSignal<bool> {
         },
     );
     attended
+}
+
+/// Sets the title of the tab: the name of the page, then "Weir".
+pub(crate) fn use_title(title: impl Fn() -> String + 'static) {
+    effect(move || {
+        let title = title();
+        document().set_title(&if title.is_empty() {
+            "Weir".to_owned()
+        } else {
+            format!("{title} · Weir")
+        });
+    });
+}
+
+/// Local storage. `None` when the browser denies it; then nothing is saved.
+pub(crate) fn storage() -> Option<web_sys::Storage> {
+    window().local_storage().ok().flatten()
 }

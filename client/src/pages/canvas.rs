@@ -15,10 +15,11 @@ use crate::components::overlay::spinner;
 use crate::components::phase_text;
 use crate::components::player::SlowNotice;
 use crate::components::stream_chooser::StreamChooser;
-use crate::hooks::app::{use_app, use_title};
 use crate::hooks::drawing::{Drawing, save_image, start_drawing};
 use crate::hooks::frames::FrameCallbacks;
 use crate::hooks::player::use_player;
+use crate::hooks::server::use_server;
+use crate::hooks::window::use_title;
 use crate::state::decimal::decimal;
 use crate::state::filter::{EDGE_FILTER, Filters};
 use crate::state::route::Route;
@@ -47,9 +48,9 @@ pub(crate) fn Canvas(name: Option<String>) -> impl IntoView {
 
 #[component]
 fn CanvasPlayer(name: String) -> impl IntoView {
-    let app = use_app();
+    let server = use_server();
     let language = use_language();
-    let player = use_player(app, name.clone());
+    let player = use_player(name.clone());
     let drawing = Drawing {
         filters: RwSignal::new(Filters::default()),
         histogram: RwSignal::new(None),
@@ -63,9 +64,9 @@ fn CanvasPlayer(name: String) -> impl IntoView {
         .ok()
         .map(JsCast::unchecked_into);
     let video = StoredValue::new_local(video);
-    let audio = AudioControl::new(app, true);
+    let audio = AudioControl::new(true);
     Effect::new(move |begun: Option<bool>| {
-        let found = app.server.get().is_some();
+        let found = server.is_decided();
         if found && begun != Some(true) {
             player.start();
         }

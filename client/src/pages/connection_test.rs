@@ -4,9 +4,11 @@ use leptos::prelude::*;
 
 use crate::components::copy_button::CopyButton;
 use crate::components::reactive::{button, no_view, reactive_text, reactive_view};
-use crate::hooks::app::{use_app, use_title};
 use crate::hooks::connection_test::ConnectionTest;
 use crate::hooks::language::{Language, use_language};
+use crate::hooks::server::use_server;
+use crate::hooks::settings::use_settings;
+use crate::hooks::window::use_title;
 use crate::i18n::connection_test::ConnectionTest as Text;
 use crate::state::connection_test::{
     Advice, CheckKind, CheckOutcome, Nat, Reachability, TestReport,
@@ -14,7 +16,7 @@ use crate::state::connection_test::{
 
 #[component]
 pub(crate) fn ConnectionTestPage() -> impl IntoView {
-    let app = use_app();
+    let (settings, server) = (use_settings(), use_server());
     let language = use_language();
     use_title(move || language.get().connection_test().title.to_owned());
     let test = ConnectionTest::new();
@@ -97,7 +99,7 @@ pub(crate) fn ConnectionTestPage() -> impl IntoView {
                 <p class="quiet">{text_of(|text| text.intro)}</p>
             </div>
             <div class="row" aria-busy=reactive_text(move || test.running.get().to_string())>
-                {button("button", "run-test", label, move || test.run(app))}
+                {button("button", "run-test", label, move || test.run(settings, server))}
             </div>
             <div class="column" role="status">{summary}</div>
             {checks}

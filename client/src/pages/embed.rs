@@ -7,9 +7,10 @@ use leptos::task::spawn_local;
 
 use crate::components::copy_button::CopyButton;
 use crate::components::stream_chooser::StreamChooser;
-use crate::hooks::app::{use_app, use_title};
 use crate::hooks::save::save_as;
+use crate::hooks::server::use_server;
 use crate::hooks::share_link::stream_link;
+use crate::hooks::window::use_title;
 use crate::http;
 use crate::i18n::Text;
 use crate::state::route::{Route, encode};
@@ -62,19 +63,15 @@ pub(crate) fn Embed(name: Option<String>) -> impl IntoView {
 
 #[component]
 fn EmbedOptions(name: String) -> impl IntoView {
-    let app = use_app();
+    let chosen = use_server();
     let language = use_language();
-    let server = move || {
-        app.server_now()
-            .map(|server| server.base)
-            .unwrap_or_default()
-    };
+    let server = move || chosen.get().map(|server| server.base).unwrap_or_default();
     let frame = {
         let name = name.clone();
         Signal::derive(move || {
             format!(
                 "<iframe src=\"{}\" title=\"{}\" width=\"640\" height=\"360\" style=\"border:0\"\n  allow=\"autoplay; fullscreen; picture-in-picture\"></iframe>",
-                escape(&stream_link(app, &name, true)),
+                escape(&stream_link(chosen, &name, true)),
                 escape(&name)
             )
         })
@@ -106,7 +103,7 @@ fn EmbedOptions(name: String) -> impl IntoView {
     let preview = RwSignal::new(false);
     let source = {
         let name = name.clone();
-        move || stream_link(app, &name, true)
+        move || stream_link(chosen, &name, true)
     };
     let file = {
         let name = name.clone();

@@ -9,8 +9,9 @@ use crate::components::copy_button::CopyButton;
 use crate::components::icon::mark;
 use crate::components::load_status::{LoadError, Loading, NoServer, StaleNotice};
 use crate::components::reactive::{keyed_list, no_view, reactive_text, reactive_view};
-use crate::hooks::app::{use_app, use_title};
+use crate::hooks::server::use_server;
 use crate::hooks::streams::{Streams, use_streams};
+use crate::hooks::window::use_title;
 use crate::i18n::describe::chips;
 use crate::i18n::error::code_sentence;
 use crate::i18n::format::duration;
@@ -33,12 +34,12 @@ enum Layout {
 
 #[component]
 pub(crate) fn Gallery() -> impl IntoView {
-    let app = use_app();
+    let server = use_server();
     let language = use_language();
     use_title(String::new);
     let list = use_streams();
     let layout = memo(move || {
-        if matches!(app.server.get(), Some(None)) {
+        if server.is_missing() {
             return Layout::NoServer;
         }
         list.value.with(|list| match list {
@@ -208,11 +209,11 @@ fn Card(name: String, list: Streams) -> impl IntoView {
 /// The poster of the server, or the logo when there is none or it does not load.
 #[component]
 fn Poster(info: Memo<Option<StreamInfo>>) -> impl IntoView {
-    let app = use_app();
+    let server = use_server();
     let broken = RwSignal::new(false);
     let source = memo(move || {
         let path = info.with(|info| info.as_ref()?.poster.clone())?;
-        Some(app.server_now()?.resolve(&path))
+        Some(server.get()?.resolve(&path))
     });
     move || match source.get().filter(|_| !broken.get()) {
         Some(source) => {

@@ -8,19 +8,20 @@ use crate::components::publish_setup::{capture_setup, target_form};
 use crate::components::publish_stage::{capture_notice, publish_stage};
 use crate::components::reactive::{button, no_view, reactive_text, reactive_view};
 use crate::components::share_sheet::share_button;
-use crate::hooks::app::{App, use_title};
 use crate::hooks::derived::memo;
-use crate::hooks::language::Language;
+use crate::hooks::language::{Language, use_language};
 use crate::hooks::publisher::{Publisher, use_publisher};
+use crate::hooks::server::{ServerChoice, use_server};
 use crate::hooks::share_link::stream_link;
 use crate::hooks::wake_lock::use_wake_lock;
+use crate::hooks::window::use_title;
 use crate::state::publish::PublishPhase;
 use crate::state::route::Route;
 
-pub(crate) fn go_page(app: App, name: Option<String>) -> AnyView {
-    let language = app.language;
+pub(crate) fn go_page(name: Option<String>) -> AnyView {
+    let (language, server) = (use_language(), use_server());
     use_title(move || language.publish().title.to_owned());
-    let publisher = use_publisher(app, name);
+    let publisher = use_publisher(name);
     let publishing = memo(move || publisher.phase.with(PublishPhase::is_publishing));
     let stays_on = use_wake_lock(publishing);
     let side = reactive_view(move || match publishing.get() {
@@ -33,9 +34,9 @@ pub(crate) fn go_page(app: App, name: Option<String>) -> AnyView {
         true => language.publish().keep_screen_on.to_owned(),
         false => String::new(),
     });
-    let no_server = reactive_view(move || match app.server.get() {
-        Some(None) => view! { <NoServer /> }.into_any(),
-        _ => no_view(),
+    let no_server = reactive_view(move || match server.is_missing() {
+        true => view! { <NoServer /> }.into_any(),
+        false => no_view(),
     });
     view! {
         <main class="page" id="main">
@@ -49,7 +50,7 @@ pub(crate) fn go_page(app: App, name: Option<String>) -> AnyView {
                     {publish_stage(publisher, language)}
                     {capture_notice(publisher, language)}
                     {level_meter(publisher, language)}
-                    {actions(app, publisher, publishing)}
+                    {actions(language, server, publisher, publishing)}
                     <p class="small quiet">{keep_on}</p>
                 </section>
                 <aside class="column">
@@ -62,8 +63,12 @@ pub(crate) fn go_page(app: App, name: Option<String>) -> AnyView {
     .into_any()
 }
 
-fn actions(app: App, publisher: Publisher, publishing: Memo<bool>) -> AnyView {
-    let language = app.language;
+fn actions(
+    language: Language,
+    server: ServerChoice,
+    publisher: Publisher,
+    publishing: Memo<bool>,
+) -> AnyView {
     let has_media = memo(move || publisher.media.with(Option::is_some));
     let audible = memo(move || {
         publisher.media.with(|media| {
@@ -102,7 +107,7 @@ fn actions(app: App, publisher: Publisher, publishing: Memo<bool>) -> AnyView {
         false => no_view(),
     });
     let share = reactive_view(move || match publishing.get() {
-        true => links(app, publisher),
+        true => links(language, server, publisher),
         false => no_view(),
     });
     view! { <div class="row">{main} {mute} {share}</div> }.into_any()
@@ -116,12 +121,11 @@ fn label(
 }
 
 /// For those who watch.
-fn links(app: App, publisher: Publisher) -> AnyView {
-    let language = app.language;
+fn links(language: Language, server: ServerChoice, publisher: Publisher) -> AnyView {
     let name = publisher.name.get_untracked();
     let watch = Route::Watch(name.clone()).to_string();
     view! {
-        {share_button(name.clone(), Signal::derive(move || stream_link(app, &name, false)))}
+        {share_button(name.clone(), Signal::derive(move || stream_link(server, &name, false)))}
         <a class="button plain" href=watch target="_blank">{label(language, |own| own.watch)}</a>
     }
     .into_any()

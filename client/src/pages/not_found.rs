@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 
-use crate::hooks::app::use_title;
 use crate::hooks::language::use_language;
+use crate::hooks::window::use_title;
 
 #[component]
 pub(crate) fn NotFound(address: String) -> impl IntoView {

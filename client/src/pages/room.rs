@@ -14,16 +14,17 @@ use crate::components::reactive::{
 };
 use crate::components::room_status::{name_form, status_banner};
 use crate::components::share_sheet::share_button;
-use crate::hooks::app::{App, use_app, use_title};
+use crate::hooks::language::{Language, use_language};
 use crate::hooks::room::{RoomHandle, use_room};
+use crate::hooks::server::{ServerChoice, use_server};
 use crate::hooks::share_link::room_link;
-use crate::hooks::window::use_attended;
+use crate::hooks::window::{use_attended, use_title};
 use crate::state::room::JoinState;
 
 #[component]
 pub(crate) fn Room(name: String) -> impl IntoView {
-    let app = use_app();
-    let room = use_room(app, name.clone());
+    let (language, server) = (use_language(), use_server());
+    let room = use_room(name.clone());
     let title = name.clone();
     use_title(move || {
         let unread = room.conversation.with(|conversation| conversation.unread());
@@ -35,7 +36,7 @@ pub(crate) fn Room(name: String) -> impl IntoView {
     });
     // The layout of the page, so that a change of the link alone does not render the page again.
     let layout = memo(move || {
-        if matches!(app.server.get(), Some(None)) {
+        if server.is_missing() {
             "no-server"
         } else if room.join_state.with(|link| *link == JoinState::Unnamed) {
             "join"
@@ -48,20 +49,19 @@ pub(crate) fn Room(name: String) -> impl IntoView {
     use_page_events(room, read_position, dragging);
     reactive_view(move || match layout.get() {
         "no-server" => view! { <main class="page narrow" id="main"><NoServer /></main> }.into_any(),
-        "join" => join_view(app, room, &name),
-        _ => room_view(app, room, &name, read_position, dragging),
+        "join" => join_view(language, room, &name),
+        _ => room_view(language, server, room, &name, read_position, dragging),
     })
 }
 
-fn join_view(app: App, room: RoomHandle, name: &str) -> AnyView {
-    let language = app.language;
+fn join_view(language: Language, room: RoomHandle, name: &str) -> AnyView {
     let name = name.to_owned();
     view! {
         <main class="page narrow" id="main" data-link="unnamed">
             <section class="card form">
                 <h1>{reactive_text(move || (language.room().join_room)(&name))}</h1>
                 <p class="quiet">{room_text(language, |text| text.intro)}</p>
-                {name_form(app, room, || {})}
+                {name_form(room, || {})}
             </section>
         </main>
     }
@@ -69,13 +69,13 @@ fn join_view(app: App, room: RoomHandle, name: &str) -> AnyView {
 }
 
 fn room_view(
-    app: App,
+    language: Language,
+    server: ServerChoice,
     room: RoomHandle,
     name: &str,
     read_position: ReadPosition,
     dragging: RwSignal<bool>,
 ) -> AnyView {
-    let language = app.language;
     let tab = RwSignal::new("chat");
     let tab_button = move |which: &'static str, label: RoomText, count: fn(RoomHandle) -> usize| {
         let label = reactive_text(move || {
@@ -101,7 +101,7 @@ fn room_view(
         });
         name.to_owned()
     });
-    let address = room_link(app, name);
+    let address = room_link(server, name);
     let shown = address.clone();
     let address = Signal::derive(move || address.clone());
     let is_alone = memo(move || {
@@ -147,12 +147,12 @@ fn room_view(
             </header>
             <aside class="side people-panel">
                 <h2 class="small quiet">{reactive_text(move || (language.room().people_count)(room.people.with(Vec::len) + 1))}</h2>
-                {own_entry(app, room)}
+                {own_entry(language, room)}
                 {people(language, room)}
                 <p class="small quiet privacy">{room_text(language, |text| text.privacy)}</p>
             </aside>
             <section class="conversation">
-                {status_banner(app, room)}
+                {status_banner(room)}
                 {message_log(language, room, read_position, alone_notice)}
                 <p class="typing small quiet" aria-live="polite">{typing}</p>
                 {reactive_view(move || if can_write.get() { composer(language, room, read_position) } else { no_view() })}
@@ -167,8 +167,7 @@ fn room_view(
     .into_any()
 }
 
-fn own_entry(app: App, room: RoomHandle) -> AnyView {
-    let language = app.language;
+fn own_entry(language: Language, room: RoomHandle) -> AnyView {
     let renaming = RwSignal::new(false);
     let line = reactive_view(move || {
         let Some(me) = room.me.get() else {
@@ -186,7 +185,7 @@ fn own_entry(app: App, room: RoomHandle) -> AnyView {
     });
     view! {
         <div class="person own-entry">{line}</div>
-        {reactive_view(move || if renaming.get() { name_form(app, room, move || renaming.set(false)) } else { no_view() })}
+        {reactive_view(move || if renaming.get() { name_form(room, move || renaming.set(false)) } else { no_view() })}
     }
     .into_any()
 }

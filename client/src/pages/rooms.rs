@@ -6,19 +6,21 @@ use shared::signaling::{MAX_NAME, MAX_ROOM_NAME};
 use crate::components::reactive::{
     ReactiveText, RoomText, button, no_view, reactive_text, reactive_view, room_text,
 };
-use crate::hooks::app::{use_app, use_title};
 use crate::hooks::language::use_language;
+use crate::hooks::route::go;
+use crate::hooks::settings::use_settings;
 use crate::hooks::visited::{VisitedRoom, forget, visited};
+use crate::hooks::window::use_title;
 use crate::state::room_name::random_room_name;
 use crate::state::route::Route;
 
 #[component]
 pub(crate) fn Rooms() -> impl IntoView {
-    let app = use_app();
+    let settings = use_settings();
     let language = use_language();
     use_title(move || language.common().rooms.to_owned());
     let name = RwSignal::new(
-        app.settings
+        settings
             .with_untracked(|settings| settings.name.clone())
             .unwrap_or_default(),
     );
@@ -47,9 +49,8 @@ pub(crate) fn Rooms() -> impl IntoView {
         };
         wrong.set(problem);
         if problem.is_none() {
-            app.settings
-                .update(|settings| settings.name = Some(name.to_owned()));
-            app.go(&Route::Room(room.to_owned()));
+            settings.update(|settings| settings.name = Some(name.to_owned()));
+            go(&Route::Room(room.to_owned()));
         }
     };
     let field = move |id: &'static str,

@@ -7,17 +7,17 @@ use leptos::prelude::*;
 
 use self::ice::{ice_settings, relay_only};
 use self::server::ServerSettings;
-use crate::hooks::app::{App, use_app, use_title};
 use crate::hooks::ice::{Offered, use_offered};
 use crate::hooks::language::{Language, use_language};
+use crate::hooks::settings::use_settings;
+use crate::hooks::window::use_title;
 use crate::i18n::Lang;
 
 #[component]
 pub(crate) fn Settings() -> impl IntoView {
-    let app = use_app();
     let language = use_language();
     use_title(move || language.text().settings.to_owned());
-    let offered = use_offered(app);
+    let offered = use_offered();
     view! {
         <main class="page narrow" id="main">
             <h1>{language.localized(|text| text.settings)}</h1>
@@ -26,28 +26,24 @@ pub(crate) fn Settings() -> impl IntoView {
                 <p class="quiet small">{language.localized(|text| text.settings_text)}</p>
             </div>
             <LanguageSettings />
-            {room_settings(app, offered)}
+            {room_settings(offered)}
             <div>
                 <h2 class="group">{language.localized(|text| text.settings_operator)}</h2>
                 <p class="quiet small">{language.localized(|text| text.settings_operator_text)}</p>
             </div>
             <ServerSettings />
-            {ice_settings(app, offered)}
+            {ice_settings(offered)}
         </main>
     }
 }
 
-fn room_settings(app: App, offered: Offered) -> AnyView {
-    let language = app.language;
-    let name = move || {
-        app.settings
-            .with(|settings| settings.name.clone().unwrap_or_default())
-    };
+fn room_settings(offered: Offered) -> AnyView {
+    let (language, settings) = (use_language(), use_settings());
+    let name = move || settings.with(|settings| settings.name.clone().unwrap_or_default());
     let save = move |event: web_sys::Event| {
         let name = event_target_value(&event).trim().to_owned();
         // The server refuses a name that is too long, with a message.
-        app.settings
-            .update(|settings| settings.name = Some(name).filter(|name| !name.is_empty()));
+        settings.update(|settings| settings.name = Some(name).filter(|name| !name.is_empty()));
     };
     view! {
         <section class="card form">
@@ -66,7 +62,7 @@ fn room_settings(app: App, offered: Offered) -> AnyView {
                 />
             </label>
             <p class="small quiet" id="own-name-hint">{move || language.common().name_hint}</p>
-            {relay_only(app, offered)}
+            {relay_only(offered)}
         </section>
     }
     .into_any()
@@ -74,18 +70,13 @@ fn room_settings(app: App, offered: Offered) -> AnyView {
 
 #[component]
 fn LanguageSettings() -> impl IntoView {
-    let app = use_app();
+    let settings = use_settings();
     let language = use_language();
     let choice = move |lang: Option<Lang>, label: fn(Language) -> &'static str| {
         let code = lang.map(Lang::code);
-        let chosen = move || {
-            app.settings
-                .with(|settings| settings.language.as_deref() == code)
-        };
-        let choose = move |_| {
-            app.settings
-                .update(|settings| settings.language = code.map(str::to_owned))
-        };
+        let chosen = move || settings.with(|settings| settings.language.as_deref() == code);
+        let choose =
+            move |_| settings.update(|settings| settings.language = code.map(str::to_owned));
         view! {
             <label class="choice">
                 <input type="radio" name="language" value=code.unwrap_or("auto") prop:checked=move || chosen() on:change=choose />

@@ -10,11 +10,12 @@ use crate::components::delivery::Delivery;
 use crate::components::player::VideoPlayer;
 use crate::components::share_sheet::share_button;
 use crate::components::stream_chooser::StreamChooser;
-use crate::hooks::app::{App, use_app, use_title};
 use crate::hooks::one_stream::use_one_stream;
 use crate::hooks::player::use_player;
+use crate::hooks::server::{ServerChoice, use_server};
 use crate::hooks::share_link::stream_link;
 use crate::hooks::streams::use_streams;
+use crate::hooks::window::use_title;
 use crate::i18n::describe::tracks;
 use crate::i18n::format::duration;
 use crate::rtc::timer::wall_ms;
@@ -24,14 +25,14 @@ use crate::state::wanted::wanted_kinds;
 
 #[component]
 pub(crate) fn Watch(name: String) -> impl IntoView {
-    let app = use_app();
+    let server = use_server();
     let language = use_language();
     let title = name.clone();
     use_title(move || title.clone());
     let streams = use_streams();
     let info = streams.stream(name.clone());
-    let player = use_player(app, name.clone());
-    start_when_server_is_known(app, player);
+    let player = use_player(name.clone());
+    start_when_server_is_known(server, player);
 
     // This viewer counts: update the number of viewers.
     effect(move || {
@@ -88,7 +89,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     let shown = name.clone();
     let link = name.clone();
     let heading = name.clone();
-    let link = Signal::derive(move || stream_link(app, &link, false));
+    let link = Signal::derive(move || stream_link(server, &link, false));
     let share = share_button(name.clone(), link);
     let canvas = Route::Canvas(Some(name.clone())).to_string();
     let embed = Route::Embed(Some(name)).to_string();
@@ -96,7 +97,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
         <main class="page" id="main">
             <div class="watch">
                 <section class="column">
-                    <VideoPlayer player name=shown audio_only=audio_only(info) poster=poster(app, info) />
+                    <VideoPlayer player name=shown audio_only=audio_only(info) poster=poster(server, info) />
                     <div>
                         <h1>{heading}</h1>
                         <p class="quiet small"><b id="live">{age}</b> " " <span id="viewers">{move || viewers()}</span></p>
@@ -116,15 +117,15 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
 /// The player alone, for an iframe on another site.
 #[component]
 pub(crate) fn Embedded(name: String) -> impl IntoView {
-    let app = use_app();
+    let server = use_server();
     let title = name.clone();
     use_title(move || title.clone());
-    let player = use_player(app, name.clone());
-    let info = use_one_stream(app, name.clone(), player.shown);
-    start_when_server_is_known(app, player);
+    let player = use_player(name.clone());
+    let info = use_one_stream(name.clone(), player.shown);
+    start_when_server_is_known(server, player);
     view! {
         <main class="embedded" id="main">
-            <VideoPlayer player name audio_only=audio_only(info) poster=poster(app, info) muted=true />
+            <VideoPlayer player name audio_only=audio_only(info) poster=poster(server, info) muted=true />
         </main>
     }
 }
@@ -144,9 +145,9 @@ pub(crate) fn EmbeddedFirst() -> impl IntoView {
 }
 
 /// Starts playing as soon as the server is known.
-fn start_when_server_is_known(app: App, player: crate::hooks::player::Player) {
+fn start_when_server_is_known(server: ServerChoice, player: crate::hooks::player::Player) {
     Effect::new(move |begun: Option<bool>| {
-        let found = app.server.get().is_some();
+        let found = server.is_decided();
         if found && begun != Some(true) {
             player.start();
         }
@@ -158,7 +159,7 @@ fn audio_only(info: Memo<Option<StreamInfo>>) -> Memo<bool> {
     memo(move || info.with(|info| info.is_some() && wanted_kinds(info.as_ref()) == ["audio"]))
 }
 
-fn poster(app: App, info: Memo<Option<StreamInfo>>) -> Signal<Option<String>> {
+fn poster(server: ServerChoice, info: Memo<Option<StreamInfo>>) -> Signal<Option<String>> {
     let path = memo(move || info.with(|info| info.as_ref().and_then(|info| info.poster.clone())));
-    Signal::derive(move || Some(app.server_now()?.resolve(&path.get()?)))
+    Signal::derive(move || Some(server.get()?.resolve(&path.get()?)))
 }

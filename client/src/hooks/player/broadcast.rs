@@ -69,7 +69,7 @@ impl Player {
 
     /// Once at a time.
     pub(super) fn query_stream(self) {
-        let Some(server) = self.app.server.get_untracked().flatten() else {
+        let Some(server) = self.server.get_untracked() else {
             return;
         };
         let asks = self

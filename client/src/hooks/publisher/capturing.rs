@@ -7,7 +7,7 @@ use web_sys::{EventTarget, MediaStream, MediaStreamTrack};
 
 use super::Publisher;
 use super::captured::{Captured, hint_at, request};
-use crate::hooks::app::storage;
+use crate::hooks::window::storage;
 use crate::rtc::capture::{CaptureDevice, device_of, devices, media_devices, tracks};
 use crate::rtc::dynamic::get;
 use crate::rtc::listener::Listener;

@@ -64,7 +64,11 @@ impl RoomClient {
                     client.on_mesh_event(event);
                 }
             };
-            let mesh = Mesh::new(id.clone(), ice::ice_provider(self.app), Box::new(on));
+            let mesh = Mesh::new(
+                id.clone(),
+                ice::ice_provider(self.settings, self.server),
+                Box::new(on),
+            );
             self.mesh.replace(Some(Rc::new(mesh)));
         }
     }

@@ -1,6 +1,6 @@
 //! The text that the pages of a browser share: who claims to read events.
 
-use crate::hooks::app::storage;
+use crate::hooks::window::storage;
 
 /// In the browser's local storage.
 const CLAIMED_AS: &str = "weir.events";

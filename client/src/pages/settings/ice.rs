@@ -3,35 +3,33 @@
 use leptos::prelude::*;
 
 use crate::components::reactive::{no_view, reactive_text, reactive_view};
-use crate::hooks::app::App;
 use crate::hooks::ice::Offered;
+use crate::hooks::language::use_language;
+use crate::hooks::settings::{SavedSettings, use_settings};
 use crate::state::settings::{format_ice, parse_ice};
 
-pub(super) fn ice_settings(app: App, offered: Offered) -> AnyView {
-    let language = app.language;
-    let typed = RwSignal::new(
-        app.settings
-            .with_untracked(|settings| format_ice(&settings.ice_servers)),
-    );
+pub(super) fn ice_settings(offered: Offered) -> AnyView {
+    let (language, settings) = (use_language(), use_settings());
+    let typed =
+        RwSignal::new(settings.with_untracked(|settings| format_ice(&settings.ice_servers)));
     let saved = RwSignal::new(None::<Result<(), String>>);
     let save = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         match parse_ice(&typed.get_untracked()) {
             Ok(servers) => {
                 typed.set(format_ice(&servers));
-                app.settings
-                    .update(|settings| settings.ice_servers = servers);
+                settings.update(|settings| settings.ice_servers = servers);
                 saved.set(Some(Ok(())));
             }
             Err(line) => saved.set(Some(Err(line.0))),
         }
     };
-    let shown = reactive_text(move || match in_use(app, offered) {
+    let shown = reactive_text(move || match in_use(settings, offered) {
         None => language.text().no_value.to_owned(),
         Some((_, urls)) if urls.is_empty() => language.text().ice_none.to_owned(),
         Some((_, urls)) => urls.join(language.common().comma),
     });
-    let whose = reactive_text(move || match in_use(app, offered) {
+    let whose = reactive_text(move || match in_use(settings, offered) {
         Some((true, _)) => language.text().ice_used_own.to_owned(),
         _ => language.text().ice_used_server.to_owned(),
     });
@@ -74,8 +72,8 @@ pub(super) fn ice_settings(app: App, offered: Offered) -> AnyView {
 }
 
 /// The saved ICE servers when there are any, else those of the server: whether they are saved, and their URLs.
-fn in_use(app: App, offered: Offered) -> Option<(bool, Vec<String>)> {
-    let own = app.settings.with(|settings| settings.ice_servers.clone());
+fn in_use(settings: SavedSettings, offered: Offered) -> Option<(bool, Vec<String>)> {
+    let own = settings.with(|settings| settings.ice_servers.clone());
     let has_own = !own.is_empty();
     let from_server = || offered.with(|offered| Some(offered.as_ref()?.ice_servers.clone()));
     let servers = if has_own { Some(own) } else { from_server() };
@@ -84,11 +82,11 @@ fn in_use(app: App, offered: Offered) -> Option<(bool, Vec<String>)> {
 }
 
 /// The choice to hide this machine's addresses from other peers.
-pub(super) fn relay_only(app: App, offered: Offered) -> AnyView {
-    let language = app.language;
-    let chosen = move || app.settings.with(|settings| settings.relay_only);
+pub(super) fn relay_only(offered: Offered) -> AnyView {
+    let (language, settings) = (use_language(), use_settings());
+    let chosen = move || settings.with(|settings| settings.relay_only);
     let unreachable = reactive_view(move || {
-        let urls = in_use(app, offered);
+        let urls = in_use(settings, offered);
         let none = urls.is_some_and(|(_, urls)| !urls.iter().any(|url| url.starts_with("turn")));
         if chosen() && none {
             view! { <p class="notice small">{language.localized(|text| text.relay_only_none)}</p> }
@@ -103,7 +101,7 @@ pub(super) fn relay_only(app: App, offered: Offered) -> AnyView {
                 type="checkbox"
                 id="relay-only"
                 prop:checked=move || chosen()
-                on:change=move |event| app.settings.update(|settings| settings.relay_only = event_target_checked(&event))
+                on:change=move |event| settings.update(|settings| settings.relay_only = event_target_checked(&event))
             />
             <span>{language.localized(|text| text.relay_only)} <span class="small quiet">" " {language.localized(|text| text.relay_only_text)}</span></span>
         </label>

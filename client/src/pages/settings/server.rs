@@ -4,8 +4,9 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::api::Health;
 
-use crate::hooks::app::use_app;
 use crate::hooks::language::use_language;
+use crate::hooks::server::use_server;
+use crate::hooks::settings::use_settings;
 use crate::http::{self, HttpError};
 use crate::i18n::error::sentence;
 use crate::i18n::format::duration;
@@ -24,22 +25,23 @@ enum ServerTest {
 
 #[component]
 pub(super) fn ServerSettings() -> impl IntoView {
-    let app = use_app();
+    let (settings, server) = (use_settings(), use_server());
     let language = use_language();
     let typed = RwSignal::new(
-        app.settings
+        settings
             .with_untracked(|settings| settings.server.clone())
             .unwrap_or_default(),
     );
     let saved = RwSignal::new(false);
     let result = RwSignal::new(ServerTest::Idle);
     let used = move || {
-        app.server_now()
+        server
+            .get()
             .map(|server| server.base)
             .unwrap_or_else(|| language.text().no_value.to_owned())
     };
     let from = move || {
-        app.server_now().map(|server| match server.source {
+        server.get().map(|server| match server.source {
             Source::Query => language.text().from_query,
             Source::Saved => language.text().from_saved,
             Source::Config => language.text().from_config,
@@ -47,11 +49,12 @@ pub(super) fn ServerSettings() -> impl IntoView {
         })
     };
     let by_query = move || {
-        app.server_now()
+        server
+            .get()
             .is_some_and(|server| server.source == Source::Query)
     };
     let source = move || {
-        app.server_now().map(|server| match server.source {
+        server.get().map(|server| match server.source {
             Source::Query => "query",
             Source::Saved => "saved",
             Source::Config => "config",
@@ -94,7 +97,7 @@ pub(super) fn ServerSettings() -> impl IntoView {
             return result.set(ServerTest::InvalidAddress);
         }
         typed.set(address.clone().unwrap_or_default());
-        app.settings.update(|settings| settings.server = address);
+        settings.update(|settings| settings.server = address);
         result.set(ServerTest::Idle);
         saved.set(true);
     };
