@@ -1,14 +1,15 @@
 //! The row of controls on the player.
 
-use super::reactive::click_handler;
-use crate::hooks::language::use_language;
 use leptos::html;
 use leptos::prelude::*;
 
 use super::audio::AudioControl;
 use super::display_mode::{has_pip, toggle_fullscreen, toggle_pip, use_is_fullscreen, use_is_pip};
 use super::icon::{Icon, icon};
+use super::reactive::{ReactiveText, ReactiveView, click_handler, reactive_text, reactive_view};
+use crate::hooks::language::use_language;
 use crate::hooks::player::Player;
+use crate::i18n::Text;
 
 #[component]
 pub(crate) fn Controls(
@@ -39,26 +40,78 @@ pub(crate) fn Controls(
         true => language.text().muted.to_owned(),
         false => format!("{} %", level()),
     };
+    let label = move |read: Label| reactive_text(move || read(language.text()).to_owned());
+    let toggle = Control {
+        id: "toggle",
+        label: reactive_text(move || {
+            let text = language.text();
+            (if on() { text.stop } else { text.play }).to_owned()
+        }),
+        icon: reactive_view(move || icon_view(if on() { Icon::Stop } else { Icon::Play })),
+        pressed: None,
+    };
+    let toggle = toggle.view(move || if on() { player.stop() } else { player.start() });
+    let mute = Control {
+        id: "mute",
+        label: reactive_text(move || {
+            let text = language.text();
+            (if audio.is_muted() {
+                text.unmute
+            } else {
+                text.mute
+            })
+            .to_owned()
+        }),
+        icon: reactive_view(move || {
+            let muted = audio.is_muted();
+            icon_view(if muted {
+                Icon::SpeakerOff
+            } else {
+                Icon::SpeakerOn
+            })
+        }),
+        pressed: None,
+    };
+    let mute = mute.view(move || audio.toggle_mute(video));
+    let show_statistics = Control {
+        id: "show-statistics",
+        label: label(|text| text.statistics),
+        icon: reactive_view(|| icon_view(Icon::Statistics)),
+        pressed: Some(reactive_text(move || statistics.get().to_string())),
+    };
+    let show_statistics = show_statistics.view(move || statistics.update(|shown| *shown = !*shown));
+    let pip = Control {
+        id: "pip",
+        label: label(|text| text.picture_in_picture),
+        icon: reactive_view(|| icon_view(Icon::Pip)),
+        pressed: Some(reactive_text(move || pip.get().to_string())),
+    };
+    let pip = has_pip().then(|| pip.view(move || toggle_pip(video)));
+    let fullscreen = Control {
+        id: "fullscreen",
+        label: reactive_text(move || {
+            let text = language.text();
+            (if full.get() {
+                text.exit_fullscreen
+            } else {
+                text.fullscreen
+            })
+            .to_owned()
+        }),
+        icon: reactive_view(move || {
+            icon_view(if full.get() {
+                Icon::ExitFullscreen
+            } else {
+                Icon::Fullscreen
+            })
+        }),
+        pressed: None,
+    };
+    let fullscreen = fullscreen.view(move || toggle_fullscreen(frame, video));
     view! {
         <div class="controls">
-            <button
-                id="toggle"
-                class="icon-button"
-                title=move || if on() { language.text().stop } else { language.text().play }
-                aria-label=move || if on() { language.text().stop } else { language.text().play }
-                on:click=click_handler(move || if on() { player.stop() } else { player.start() })
-            >
-                {move || icon(if on() { Icon::Stop } else { Icon::Play })}
-            </button>
-            <button
-                id="mute"
-                class="icon-button"
-                title=move || if audio.is_muted() { language.text().unmute } else { language.text().mute }
-                aria-label=move || if audio.is_muted() { language.text().unmute } else { language.text().mute }
-                on:click=click_handler(move || audio.toggle_mute(video))
-            >
-                {move || icon(if audio.is_muted() { Icon::SpeakerOff } else { Icon::SpeakerOn })}
-            </button>
+            {toggle}
+            {mute}
             <input
                 id="volume"
                 class="volume"
@@ -73,37 +126,43 @@ pub(crate) fn Controls(
                 on:input=set_volume
             />
             <span class="grow"></span>
-            <button
-                id="show-statistics"
-                class="icon-button"
-                title=language.localized(|text| text.statistics)
-                aria-label=language.localized(|text| text.statistics)
-                aria-pressed=move || statistics.get().to_string()
-                on:click=click_handler(move || statistics.update(|shown| *shown = !*shown))
-            >
-                {icon(Icon::Statistics)}
-            </button>
-            <Show when=has_pip>
-                <button
-                    id="pip"
-                    class="icon-button"
-                    title=language.localized(|text| text.picture_in_picture)
-                    aria-label=language.localized(|text| text.picture_in_picture)
-                    aria-pressed=move || pip.get().to_string()
-                    on:click=click_handler(move || toggle_pip(video))
-                >
-                    {icon(Icon::Pip)}
-                </button>
-            </Show>
-            <button
-                id="fullscreen"
-                class="icon-button"
-                title=move || if full.get() { language.text().exit_fullscreen } else { language.text().fullscreen }
-                aria-label=move || if full.get() { language.text().exit_fullscreen } else { language.text().fullscreen }
-                on:click=click_handler(move || toggle_fullscreen(frame, video))
-            >
-                {move || icon(if full.get() { Icon::ExitFullscreen } else { Icon::Fullscreen })}
-            </button>
+            {show_statistics}
+            {pip}
+            {fullscreen}
         </div>
+    }
+}
+
+type Label = fn(&'static Text) -> &'static str;
+
+fn icon_view(which: Icon) -> AnyView {
+    icon(which).into_any()
+}
+
+/// A button with an icon.
+struct Control {
+    id: &'static str,
+    label: ReactiveText,
+    icon: ReactiveView,
+    /// Of a button that stays down.
+    pressed: Option<ReactiveText>,
+}
+
+impl Control {
+    fn view(self, act: impl FnMut() + 'static) -> AnyView {
+        let Self {
+            id,
+            label,
+            icon,
+            pressed,
+        } = self;
+        let title = label.clone();
+        let act = click_handler(act);
+        view! {
+            <button id=id class="icon-button" title=title aria-label=label aria-pressed=pressed on:click=act>
+                {icon}
+            </button>
+        }
+        .into_any()
     }
 }

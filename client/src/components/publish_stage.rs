@@ -37,7 +37,20 @@ pub(crate) fn publish_stage(publisher: Publisher, language: Language) -> AnyView
             .phase
             .with(|phase| status(phase, &live, left, language.get()))
     });
-    let shows_line = move || publisher.media.with(Option::is_some) && !line.with(String::is_empty);
+    let shows_line =
+        memo(move || publisher.media.with(Option::is_some) && !line.with(String::is_empty));
+    let status_line = reactive_view(move || {
+        match shows_line.get() {
+        true => view! {
+            <span class="chip state-line" aria-hidden="true">
+                <i class="dot" class:ok=move || state() == "live" class:warn=move || matches!(state(), "weak" | "recovering")></i>
+                <span id="state">{reactive_text(move || line.get())}</span>
+            </span>
+        }
+        .into_any(),
+        false => no_view(),
+    }
+    });
     // Read out when it changes, and not every second.
     let spoken = memo(move || {
         publisher
@@ -47,12 +60,7 @@ pub(crate) fn publish_stage(publisher: Publisher, language: Language) -> AnyView
     view! {
         <div class="player stage" id="stage" data-state=move || state()>
             <video node_ref=video class:mirrored=mirrored autoplay playsinline muted prop:muted=true></video>
-            <Show when=shows_line>
-                <span class="chip state-line" aria-hidden="true">
-                    <i class="dot" class:ok=move || state() == "live" class:warn=move || matches!(state(), "weak" | "recovering")></i>
-                    <span id="state">{move || line.get()}</span>
-                </span>
-            </Show>
+            {status_line}
             <span class="visually-hidden" role="status">{reactive_text(move || spoken.get())}</span>
             {overlay(publisher, language)}
         </div>

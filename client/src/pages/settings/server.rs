@@ -4,10 +4,13 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::api::Health;
 
+use crate::components::reactive::{no_view, reactive_view};
+use crate::hooks::derived::memo;
 use crate::hooks::language::use_language;
 use crate::hooks::server::use_server;
 use crate::hooks::settings::use_settings;
 use crate::http::{self, HttpError};
+use crate::i18n::Text;
 use crate::i18n::error::sentence;
 use crate::i18n::format::duration;
 use crate::state::server::{Server, Source, normalize};
@@ -48,11 +51,17 @@ pub(super) fn ServerSettings() -> impl IntoView {
             Source::Origin => language.text().from_origin,
         })
     };
-    let by_query = move || {
+    let notice = move |applies: Memo<bool>, read: fn(&'static Text) -> &'static str| {
+        reactive_view(move || match applies.get() {
+            true => view! { <p class="notice small">{language.localized(read)}</p> }.into_any(),
+            false => no_view(),
+        })
+    };
+    let by_query = memo(move || {
         server
             .get()
             .is_some_and(|server| server.source == Source::Query)
-    };
+    });
     let source = move || {
         server.get().map(|server| match server.source {
             Source::Query => "query",
@@ -61,13 +70,13 @@ pub(super) fn ServerSettings() -> impl IntoView {
             Source::Origin => "origin",
         })
     };
-    let mixed = move || {
+    let mixed = memo(move || {
         let secure = window()
             .location()
             .protocol()
             .is_ok_and(|scheme| scheme == "https:");
         secure && normalize(&typed.get()).is_some_and(|address| address.starts_with("http://"))
-    };
+    });
     let test = move |_| {
         let text = typed.get_untracked();
         let address = match normalize(&text) {
@@ -151,8 +160,8 @@ pub(super) fn ServerSettings() -> impl IntoView {
                 />
             </label>
             <p class="small quiet" id="server-hint">{language.localized(|text| text.server_hint)}</p>
-            <Show when=by_query><p class="notice small">{language.localized(|text| text.query_overrides)}</p></Show>
-            <Show when=mixed><p class="notice small">{language.localized(|text| text.mixed_content)}</p></Show>
+            {notice(by_query, |text| text.query_overrides)}
+            {notice(mixed, |text| text.mixed_content)}
             <div class="row">
                 <button class="button" type="submit" id="save-server">{language.localized(|text| text.save)}</button>
                 <button class="button plain" type="button" id="test-server" on:click=test>{language.localized(|text| text.test)}</button>
