@@ -55,7 +55,7 @@ const FIELD: &[&str] = &[
     "a_recording_without_a_frame_rate_claims_none_that_its_pictures_do_not_have",
     "what_only_baseline_has_is_found_in_slices_and_parameter_sets",
     "the_list_of_common_profiles_has_baseline_main_and_high_up_to_level_5_2",
-    "only_profiles_that_every_browser_decodes_are_published",
+    "only_profiles_and_sizes_that_browsers_decode_are_published",
     "of_an_offer_only_profiles_that_every_browser_decodes_are_received",
     "only_what_the_stream_has_is_asked_for_and_both_while_that_is_unknown",
     "h264_passes_through_by_a_list_of_profiles",
