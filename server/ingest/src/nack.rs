@@ -96,9 +96,11 @@ impl NackList {
         open.map(|packet| packet.due).min()
     }
 
-    /// The round-trip time, estimated while it is unknown: a sender may answer requests later than its path takes, and answers to a second request tell nothing.
+    /// The round-trip time, estimated while it is unknown. A sender may answer requests later than its path takes, as FFmpeg does, so a fast path does not make the
+    /// guess smaller; a slow one makes it larger, since answers to a second request would tell nothing.
     pub fn rtt(&self) -> Duration {
-        self.answered.max(self.path).unwrap_or(INITIAL_RTT)
+        let answered = self.answered.unwrap_or(INITIAL_RTT);
+        answered.max(self.path.unwrap_or_default())
     }
 
     /// The round-trip time as it was measured elsewhere (ICE, RTCP).
@@ -143,7 +145,8 @@ mod tests {
         list.set_rtt(ms(40));
         list.add(start, 5..6);
         let asked = (0..1000).filter(|at| !list.due(start + ms(*at)).is_empty());
-        assert_eq!(asked.collect::<Vec<_>>(), [10, 70, 130, 190]);
+        // Nothing was answered yet: as with the first guess.
+        assert_eq!(asked.collect::<Vec<_>>(), [10, 145, 280, 415]);
         assert_eq!(list.next_timeout(), None);
         list.forget_before(6);
         assert!(list.is_empty());
