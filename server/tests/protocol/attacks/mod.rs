@@ -19,7 +19,7 @@ mod unchecked_offers;
 use testkit::{PATIENCE, TestServer, TestViewer, Wants, eventually};
 
 use relay::Relay;
-pub(crate) use relay::{Direction, Relay as ViewerRelay, address_of};
+pub(crate) use relay::{Delayed, Direction, Relay as ViewerRelay, address_of};
 
 /// A server with one port, which serves the clip in assets/ as the stream `film`.
 async fn serve() -> TestServer {

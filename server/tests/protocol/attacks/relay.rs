@@ -1,11 +1,15 @@
-//! A relay between a viewer and the server: it drops datagrams, copies them, and changes its address, as a NAT does.
+//! A relay between a viewer and the server: it drops datagrams, copies and delays them, and changes its address, as a NAT does.
 
+use std::collections::BTreeMap;
+use std::future::pending;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use testkit::TestServer;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::sleep_until;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
@@ -17,9 +21,13 @@ pub(crate) enum Direction {
 #[derive(Debug)]
 pub(crate) struct Relay {
     front: SocketAddr,
-    moves: mpsc::UnboundedSender<UdpSocket>,
+    moves: Mover,
     task: JoinHandle<()>,
 }
+
+/// Changes the address of a relay.
+#[derive(Clone, Debug)]
+pub(crate) struct Mover(mpsc::UnboundedSender<UdpSocket>);
 
 impl Relay {
     /// `passes` decides about each datagram. The server has one shard.
@@ -37,7 +45,21 @@ impl Relay {
     /// As [`Self::start`]; `forwards` says what is sent instead of each datagram.
     pub(crate) async fn start_with(
         server: &TestServer,
-        forwards: impl FnMut(Direction, &[u8]) -> Vec<Vec<u8>> + Send + 'static,
+        mut forwards: impl FnMut(Direction, &[u8]) -> Vec<Vec<u8>> + Send + 'static,
+    ) -> Self {
+        Self::start_delayed(server, move |direction, datagram| {
+            let forwarded = forwards(direction, datagram).into_iter();
+            forwarded
+                .map(|datagram| (Duration::ZERO, datagram))
+                .collect()
+        })
+        .await
+    }
+
+    /// As [`Self::start_with`]; each datagram is sent after a time.
+    pub(crate) async fn start_delayed(
+        server: &TestServer,
+        forwards: impl FnMut(Direction, &[u8]) -> Vec<Delayed> + Send + 'static,
     ) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
         let front = socket.local_addr().expect("bound");
@@ -47,10 +69,13 @@ impl Relay {
             back: back(Ipv4Addr::LOCALHOST).await,
             server: address_of(server),
             moved,
+            viewer: None,
+            waiting: BTreeMap::new(),
+            count: 0,
         };
         Self {
             front,
-            moves,
+            moves: Mover(moves),
             task: tokio::spawn(running.run(forwards)),
         }
     }
@@ -80,9 +105,20 @@ impl Relay {
         self.front
     }
 
+    /// As [`Mover::move_to`].
+    pub(crate) async fn move_to(&self, address: Ipv4Addr) {
+        self.moves.move_to(address).await;
+    }
+
+    pub(crate) fn mover(&self) -> Mover {
+        self.moves.clone()
+    }
+}
+
+impl Mover {
     /// From now on the server sees the viewer at this address. Datagrams to the previous one are lost.
     pub(crate) async fn move_to(&self, address: Ipv4Addr) {
-        let moved = self.moves.send(back(address).await);
+        let moved = self.0.send(back(address).await);
         moved.expect("the relay runs");
     }
 }
@@ -104,37 +140,70 @@ async fn back(address: Ipv4Addr) -> UdpSocket {
     UdpSocket::bind((address, 0)).await.expect("a free port")
 }
 
+/// A datagram, and how long it waits.
+pub(crate) type Delayed = (Duration, Vec<u8>);
+
 struct Running {
     front: UdpSocket,
     back: UdpSocket,
     server: SocketAddr,
     moved: mpsc::UnboundedReceiver<UdpSocket>,
+    viewer: Option<SocketAddr>,
+    /// By when it is sent, then in the order of arrival.
+    waiting: BTreeMap<(Instant, u64), (Direction, Vec<u8>)>,
+    count: u64,
 }
 
 impl Running {
-    async fn run(mut self, mut forwards: impl FnMut(Direction, &[u8]) -> Vec<Vec<u8>>) {
+    async fn run(mut self, mut forwards: impl FnMut(Direction, &[u8]) -> Vec<Delayed>) {
         let (mut of_viewer, mut of_server) = ([0; 2048], [0; 2048]);
-        let mut viewer = None;
         loop {
+            let next = self.waiting.first_key_value().map(|((at, _), _)| *at);
+            let due = async {
+                match next {
+                    Some(at) => sleep_until(at.into()).await,
+                    None => pending().await,
+                }
+            };
             tokio::select! {
                 Ok((length, from)) = self.front.recv_from(&mut of_viewer) => {
-                    viewer = Some(from);
-                    for datagram in forwards(Direction::ToServer, &of_viewer[..length]) {
-                        // As on any network, what cannot be sent is lost.
-                        let _ = self.back.send_to(&datagram, self.server).await;
-                    }
+                    self.viewer = Some(from);
+                    let delayed = forwards(Direction::ToServer, &of_viewer[..length]);
+                    self.forward(Direction::ToServer, delayed).await;
                 }
                 Ok((length, _)) = self.back.recv_from(&mut of_server) => {
-                    let Some(viewer) = viewer else {
-                        continue;
-                    };
-                    for datagram in forwards(Direction::ToViewer, &of_server[..length]) {
-                        let _ = self.front.send_to(&datagram, viewer).await;
+                    let delayed = forwards(Direction::ToViewer, &of_server[..length]);
+                    self.forward(Direction::ToViewer, delayed).await;
+                }
+                () = due => {
+                    if let Some((_, (direction, datagram))) = self.waiting.pop_first() {
+                        self.send(direction, &datagram).await;
                     }
                 }
                 Some(back) = self.moved.recv() => self.back = back,
                 else => return,
             }
         }
+    }
+
+    async fn forward(&mut self, direction: Direction, delayed: Vec<Delayed>) {
+        for (delay, datagram) in delayed {
+            if delay.is_zero() {
+                self.send(direction, &datagram).await;
+                continue;
+            }
+            self.count += 1;
+            let at = (Instant::now() + delay, self.count);
+            self.waiting.insert(at, (direction, datagram));
+        }
+    }
+
+    /// As on any network, what cannot be sent is lost.
+    async fn send(&self, direction: Direction, datagram: &[u8]) {
+        let _ = match (direction, self.viewer) {
+            (Direction::ToServer, _) => self.back.send_to(datagram, self.server).await,
+            (Direction::ToViewer, Some(viewer)) => self.front.send_to(datagram, viewer).await,
+            (Direction::ToViewer, None) => return,
+        };
     }
 }

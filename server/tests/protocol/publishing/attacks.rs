@@ -105,6 +105,7 @@ async fn offers_without_measure_are_refused_at_once_and_leave_nothing() {
     for (offer, status, expected) in [
         (line.repeat(1000), 400, "more than 64 m-lines"),
         (line.repeat(64), 422, "more than two tracks of video"),
+        (line.repeat(40), 422, "more than two tracks of video"),
         (formats, 406, "sends none of"),
         (line.replace("sendonly", "recvonly"), 422, "sends nothing"),
     ] {

@@ -8,6 +8,7 @@ mod encoders;
 mod ffmpeg;
 mod front;
 mod misbehaving;
+mod odd_media;
 mod other_viewers;
 mod path;
 mod returning;
@@ -16,7 +17,9 @@ mod running;
 mod states;
 mod str0m_publisher;
 mod terminal;
+mod uplinks;
 mod viewers_first;
+mod warnings;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,8 +1,9 @@
-//! A bad path.
+//! Bad paths.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
-use crate::attacks::Direction;
+use crate::attacks::{Delayed, Direction};
 
 /// Of so many datagrams one is lost: 5 %.
 const LOST_OF: u64 = 20;
@@ -32,6 +33,38 @@ pub(super) fn loses_and_reorders() -> impl FnMut(Direction, &[u8]) -> Vec<Vec<u8
             passed.extend(late.pop_front().map(|(_, datagram)| datagram));
         }
         passed
+    }
+}
+
+/// Loses 5 % of what the publisher sends, and takes this long in each direction.
+pub(super) fn loses_and_delays(
+    delay: Duration,
+) -> impl FnMut(Direction, &[u8]) -> Vec<Delayed> + Send + 'static {
+    let mut random = random(5);
+    move |direction, datagram| {
+        let is_lost = direction == Direction::ToServer && random().is_multiple_of(LOST_OF);
+        let passed = (!is_lost).then(|| (delay, datagram.to_vec()));
+        passed.into_iter().collect()
+    }
+}
+
+/// Sends so many bits a second to the server, and drops what would wait for longer than `queue`.
+pub(super) fn slow_line(
+    bits: u64,
+    queue: Duration,
+) -> impl FnMut(Direction, &[u8]) -> Vec<Delayed> + Send + 'static {
+    let mut free = Instant::now();
+    move |direction, datagram| {
+        if direction == Direction::ToViewer {
+            return vec![(Duration::ZERO, datagram.to_vec())];
+        }
+        let now = Instant::now();
+        if free > now + queue {
+            return Vec::new();
+        }
+        let takes = Duration::from_micros(8_000_000 * datagram.len() as u64 / bits);
+        free = free.max(now) + takes;
+        vec![(free - now, datagram.to_vec())]
     }
 }
 

@@ -4,7 +4,7 @@
 //     node publish.mjs .tools libdatachannel http://127.0.0.1:8000 camera KEY [VIDEO AUDIO]
 //
 // VIDEO and AUDIO are the files that encoders.rs writes. libdatachannel is the stack of OBS, and its offer is that of OBS: it has no candidates,
-// and RTP times are those of decoding (plugins/obs-webrtc/whip-output.cpp).
+// and RTP times are those of decoding (plugins/obs-webrtc/whip-output.cpp). It obeys a server that wants all media relayed.
 
 import { createRequire } from 'node:module';
 import { MAX_PAYLOAD, h264Payloads, play } from './films.mjs';
@@ -20,7 +20,8 @@ let ended = false;
 function libdatachannel(start) {
     const { PeerConnection, Audio, Video, RtpPacketizationConfig, RtpPacketizer, H264RtpPacketizer, RtcpSrReporter,
         RtcpNackResponder, PacingHandler } = load('node-datachannel');
-    const connection = new PeerConnection('encoder', { iceServers: [], bindAddress: LOOPBACK });
+    const relayed = relay ? { iceServers: [relay], iceTransportPolicy: 'relay' } : { iceServers: [] };
+    const connection = new PeerConnection('encoder', { ...relayed, bindAddress: LOOPBACK });
     connection.onStateChange(state => state == 'connected' && start());
     const [audio, video] = [new Audio('0', 'SendOnly'), new Video('1', 'SendOnly')];
     audio.addOpusCodec(111);
@@ -129,6 +130,19 @@ function wrtc(start) {
     };
 }
 
+/** The TURN server, if the server tells its clients to use nothing else. */
+async function onlyRelay() {
+    const response = await fetch(`${server}/api/ice`);
+    const { iceTransportPolicy, iceServers } = response.ok ? await response.json() : {};
+    if (iceTransportPolicy != 'relay') return null;
+    for (const { urls, username, credential: password } of iceServers) {
+        const [, hostname, port] = urls.map(url => /^turn:([^:]+):(\d+)\?transport=udp$/.exec(url)).find(Boolean) ?? [];
+        if (hostname) return { hostname, port: Number(port), username, password, relayType: 'TurnUdp' };
+    }
+    throw new Error('there is no TURN server over UDP');
+}
+
+const relay = await onlyRelay();
 const client = { libdatachannel, werift, wrtc }[library](() => {
     client.sends.forEach((send, index) => play(files[index], send, () => ended));
 });

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use shared::api::{ApiError, ErrorCode, PublisherWarning, StreamDetails, StreamState};
+use shared::api::{ApiError, ErrorCode, StreamDetails, StreamState};
 use testkit::{TestServer, TestViewer, Wants, eventually};
 
 use super::front::{Front, KEY};
@@ -11,7 +11,7 @@ use super::str0m_publisher::Str0mPublisher;
 use super::{LIMIT, STREAM, film, has, serve, watch};
 use crate::events::EventReader;
 
-async fn details(server: &TestServer) -> StreamDetails {
+pub(super) async fn details(server: &TestServer) -> StreamDetails {
     let response = server.get(&format!("/api/streams/{STREAM}")).await;
     response.json().await.expect("a description")
 }
@@ -196,25 +196,5 @@ async fn a_file_has_its_name_before_a_stream_that_waits_and_after_one_that_is_li
         state() == Some("waiting")
     })
     .await;
-    server.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_an_encoder_should_change_is_told() {
-    let server = serve().await;
-    let front = Front::direct(&server);
-    let warnings = || async {
-        let publisher = details(&server).await.publisher;
-        publisher.map(|publisher| publisher.warnings)
-    };
-    let publisher = Str0mPublisher::publish(&front, STREAM, film(10)).await;
-    eventually("its keyframes are too far apart", LIMIT, || async {
-        warnings().await == Some(vec![PublisherWarning::LongGop])
-    })
-    .await;
-    assert_eq!(server.delete(publisher.session()).await.status(), 200);
-    let _publisher = Str0mPublisher::publish(&front, STREAM, film(1)).await;
-    front.publishes(STREAM).await;
-    assert_eq!(warnings().await, Some(Vec::new()));
     server.stop().await;
 }

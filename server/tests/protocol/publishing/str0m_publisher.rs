@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use media::access_unit::AccessUnit;
+use media::time::MediaTime as FilmTime;
 use shared::api::Codec;
 use str0m::change::SdpAnswer;
 use str0m::media::{Direction, MediaKind, MediaTime, Mid};
@@ -25,7 +27,7 @@ pub(super) struct Str0mPublisher {
 }
 
 impl Str0mPublisher {
-    /// `films`: H.264 or VP8, and Opus.
+    /// `films`: H.264 or VP8, and Opus. Units are sent at their decode times, with their presentation times.
     pub(super) async fn publish(front: &Front, stream: &str, films: [Film; 2]) -> Self {
         Self::publish_with(KEY, front, stream, films).await
     }
@@ -171,12 +173,23 @@ impl Track {
         Self { mid, film, sent: 0 }
     }
 
+    fn next(&self) -> &AccessUnit {
+        &self.film.units[self.sent % self.film.units.len()]
+    }
+
     /// When the next unit is due, in microseconds.
+    fn due(&self) -> u64 {
+        self.repeated(self.next().dts)
+    }
+
+    /// The RTP time of the next unit, in microseconds.
     fn time(&self) -> u64 {
-        let units = self.film.units.len();
-        let unit = &self.film.units[self.sent % units];
-        let iteration = (self.sent / units) as i64;
-        (unit.dts.0 + iteration * self.film.length).unsigned_abs()
+        self.repeated(self.next().time)
+    }
+
+    fn repeated(&self, time: FilmTime) -> u64 {
+        let iteration = (self.sent / self.film.units.len()) as i64;
+        (time.0 + iteration * self.film.length).unsigned_abs()
     }
 }
 
@@ -188,12 +201,7 @@ impl Publishing {
             self.send_due();
             let mut deadline = self.answer().await;
             if let Some(began) = self.began.get() {
-                let next = self
-                    .tracks
-                    .iter()
-                    .map(Track::time)
-                    .min()
-                    .unwrap_or_default();
+                let next = self.tracks.iter().map(Track::due).min().unwrap_or_default();
                 deadline = deadline.min(*began + Duration::from_micros(next));
             }
             let input = tokio::select! {
@@ -213,12 +221,12 @@ impl Publishing {
         };
         for track in &mut self.tracks {
             // One of each at a time: what it makes is sent before the next.
-            let due = began + Duration::from_micros(track.time());
+            let due = began + Duration::from_micros(track.due());
             if due > now {
                 continue;
             }
             let time = MediaTime::from_micros(track.time());
-            let unit = &track.film.units[track.sent % track.film.units.len()];
+            let unit = track.next();
             let writer = self.rtc.writer(track.mid).expect("it was negotiated");
             let format = writer.payload_params().next().expect("there is one");
             let format = format.pt();
