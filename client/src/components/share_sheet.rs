@@ -14,7 +14,7 @@ use crate::i18n::common::Common;
 const QR_SCRIPT: &str = "qr.js";
 
 /// A button that opens the sheet. `title` is what the address leads to.
-pub(crate) fn share_button(title: String, address: Signal<String>) -> AnyView {
+pub(crate) fn share_button(class: &'static str, title: String, address: Signal<String>) -> AnyView {
     let language = use_language();
     let text = move |read: fn(&'static Common) -> &'static str| {
         reactive_text(move || read(language.common()).to_owned())
@@ -62,7 +62,7 @@ pub(crate) fn share_button(title: String, address: Signal<String>) -> AnyView {
     };
     let title = text(|text| text.share);
     view! {
-        {button("button", "share", text(|text| text.share), open)}
+        {button(class, "share", text(|text| text.share), open)}
         {sheet("share-sheet", dialog, title, content.into_any(), actions.into_any())}
     }
     .into_any()

@@ -125,7 +125,7 @@ fn links(language: Language, server: ServerChoice, publisher: Publisher) -> AnyV
     let name = publisher.name.get_untracked();
     let watch = Route::Watch(name.clone()).to_string();
     view! {
-        {share_button(name.clone(), Signal::derive(move || stream_link(server, &name, false)))}
+        {share_button("button plain", name.clone(), Signal::derive(move || stream_link(server, &name, false)))}
         <a class="button plain" href=watch target="_blank">{label(language, |own| own.watch)}</a>
     }
     .into_any()

@@ -136,7 +136,7 @@ fn room_view(
             <header class="head">
                 <h1>{name.to_owned()}</h1>
                 <div class="row">
-                    {share_button(name.to_owned(), address)}
+                    {share_button("button plain", name.to_owned(), address)}
                     <span hidden=move || !can_write.get()>{button("link", "leave", room_text(language, |text| text.leave), move || room.leave())}</span>
                 </div>
                 <nav class="tabs">

@@ -90,7 +90,7 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     let link = name.clone();
     let heading = name.clone();
     let link = Signal::derive(move || stream_link(server, &link, false));
-    let share = share_button(name.clone(), link);
+    let share = share_button("button", name.clone(), link);
     let canvas = Route::Canvas(Some(name.clone())).to_string();
     let embed = Route::Embed(Some(name)).to_string();
     view! {
