@@ -13,7 +13,7 @@ use super::people::avatar;
 use super::reactive::{button, localized_list, no_view, reactive_text, reactive_view, room_text};
 use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
-use crate::i18n::intl::{Unit, date, relative, time_of_day};
+use crate::i18n::intl::{TimeOfDay, Unit, date, relative};
 use crate::i18n::room::Room as Text;
 use crate::rtc::timer::wall_ms;
 use crate::state::links::{TextSegment, segments};
@@ -118,9 +118,10 @@ pub(crate) fn message_log(
         });
         rows.iter().map(Row::id).collect()
     };
+    let clock = Clock::new_local(TimeOfDay::default());
     let show = move |id: String| {
         let row = room.notes.with_untracked(|notes| Row::from_id(&id, notes));
-        row.map_or_else(no_view, |row| row_view(language, room, row))
+        row.map_or_else(no_view, |row| row_view(language, room, clock, row))
     };
     let new_messages = reactive_view(move || {
         let has_unread = !read_position.at_end.get()
@@ -158,7 +159,10 @@ pub(crate) fn message_log(
     .into_any()
 }
 
-fn row_view(language: Language, room: RoomHandle, row: Row) -> AnyView {
+/// For all messages of the conversation.
+type Clock = StoredValue<TimeOfDay, LocalStorage>;
+
+fn row_view(language: Language, room: RoomHandle, clock: Clock, row: Row) -> AnyView {
     let text = language.room_untracked();
     match row {
         Row::Day(day) => divider("divider", day_name(language, day)),
@@ -170,7 +174,9 @@ fn row_view(language: Language, room: RoomHandle, row: Row) -> AnyView {
                 Some((entry.clone(), conversation.is_mine(entry)))
             });
             entry.map_or_else(no_view, |(entry, own)| {
-                message(language, room, entry, own, first)
+                let lang = language.get_untracked();
+                let time = clock.try_update_value(|clock| clock.format(entry.message.at, lang));
+                message(language, room, entry, time, own, first)
             })
         }
     }
@@ -200,7 +206,14 @@ fn note_text(text: &Text, note: &Note) -> String {
     }
 }
 
-fn message(language: Language, room: RoomHandle, entry: Entry, own: bool, first: bool) -> AnyView {
+fn message(
+    language: Language,
+    room: RoomHandle,
+    entry: Entry,
+    time: Option<String>,
+    own: bool,
+    first: bool,
+) -> AnyView {
     let class = match (own, first) {
         (true, true) => "chat-message own first",
         (true, false) => "chat-message own",
@@ -248,7 +261,7 @@ fn message(language: Language, room: RoomHandle, entry: Entry, own: bool, first:
             {header}
             <span class="visually-hidden">{author_label}</span>
             {body}
-            <p class="time tabular">{time_of_day(entry.message.at, language.get_untracked())} {tick}</p>
+            <p class="time tabular">{time} {tick}</p>
         </div>
     }
     .into_any()

@@ -82,11 +82,24 @@ pub fn counted(count: u32, one: &str, other: &str) -> String {
     format!("{number} {}", if is_one { one } else { other })
 }
 
-/// Hours and minutes in the reader's time zone, of milliseconds since 1970.
-pub fn time_of_day(at_ms: u64, lang: Lang) -> String {
-    let options = [("hour", "numeric"), ("minute", "2-digit")];
-    let text = format(lang, "DateTimeFormat", &options, "format", at_ms as f64, "");
-    text.unwrap_or_default()
+/// Hours and minutes in the reader's time zone. Of thousands of messages, the browser is asked for its rules once.
+#[derive(Debug, Default)]
+pub struct TimeOfDay(Option<(Lang, Formatter)>);
+
+impl TimeOfDay {
+    /// Of milliseconds since 1970.
+    pub fn format(&mut self, at_ms: u64, lang: Lang) -> String {
+        if self.0.as_ref().is_none_or(|(known, _)| *known != lang) {
+            let options = [("hour", "numeric"), ("minute", "2-digit")];
+            let formatter = formatter(lang, "DateTimeFormat", &options);
+            self.0 = formatter.map(|formatter| (lang, formatter));
+        }
+        let text = self
+            .0
+            .as_ref()
+            .and_then(|(_, formatter)| call(formatter, "format", at_ms as f64, ""));
+        text.unwrap_or_default()
+    }
 }
 
 /// A day, of its number since 1970.
@@ -98,7 +111,6 @@ pub fn date(day: u64, lang: Lang) -> String {
 }
 
 /// `new Intl[class](locale, options)[method](value, unit)`. `None` for what the browser does not know.
-#[cfg(target_arch = "wasm32")]
 fn format(
     lang: Lang,
     class: &str,
@@ -107,25 +119,53 @@ fn format(
     value: f64,
     unit: &str,
 ) -> Option<String> {
-    use js_sys::{Array, Function, Object, Reflect};
-    use wasm_bindgen::{JsCast, JsValue};
+    call(&formatter(lang, class, options)?, method, value, unit)
+}
 
-    let get = |target: &JsValue, name: &str| Reflect::get(target, &name.into()).ok();
-    let class: Function = get(&get(&js_sys::global(), "Intl")?, class)?.unchecked_into();
+/// An object of `Intl`; outside of a browser there is none.
+#[cfg(target_arch = "wasm32")]
+type Formatter = wasm_bindgen::JsValue;
+#[cfg(not(target_arch = "wasm32"))]
+type Formatter = std::convert::Infallible;
+
+#[cfg(target_arch = "wasm32")]
+fn formatter(lang: Lang, class: &str, options: &[(&str, &str)]) -> Option<Formatter> {
+    use js_sys::{Array, Object, Reflect};
+
+    let class = function(&get(&js_sys::global(), "Intl")?, class)?;
     let object = Object::new();
     for (name, value) in options {
         Reflect::set(&object, &(*name).into(), &(*value).into()).ok()?;
     }
     let arguments = Array::of2(&locale(lang).into(), &object);
-    let formatter = Reflect::construct(&class, &arguments).ok()?;
-    let method: Function = get(&formatter, method)?.unchecked_into();
-    let text = method.call2(&formatter, &value.into(), &unit.into()).ok()?;
+    Reflect::construct(&class, &arguments).ok()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn formatter(_: Lang, _: &str, _: &[(&str, &str)]) -> Option<Formatter> {
+    None
+}
+
+#[cfg(target_arch = "wasm32")]
+fn call(formatter: &Formatter, method: &str, value: f64, unit: &str) -> Option<String> {
+    let method = function(formatter, method)?;
+    let text = method.call2(formatter, &value.into(), &unit.into()).ok()?;
     text.as_string()
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-fn format(_: Lang, _: &str, _: &[(&str, &str)], _: &str, _: f64, _: &str) -> Option<String> {
-    None
+fn call(formatter: &Formatter, _: &str, _: f64, _: &str) -> Option<String> {
+    match *formatter {}
+}
+
+#[cfg(target_arch = "wasm32")]
+fn get(target: &wasm_bindgen::JsValue, name: &str) -> Option<wasm_bindgen::JsValue> {
+    js_sys::Reflect::get(target, &name.into()).ok()
+}
+
+#[cfg(target_arch = "wasm32")]
+fn function(target: &wasm_bindgen::JsValue, name: &str) -> Option<js_sys::Function> {
+    Some(wasm_bindgen::JsCast::unchecked_into(get(target, name)?))
 }
 
 /// The browser's own variant of the language, as `en-GB`, which writes dates in its way.
