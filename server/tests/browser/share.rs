@@ -63,6 +63,8 @@ async fn shared_link(browser: &TestBrowser, page: &str) -> String {
 async fn the_qr_code_of_a_stream_or_a_room_has_its_link_in_every_colour_scheme() {
     let browser = TestBrowser::shared_chromium().await;
     let server = server().await;
+    // From then on the browser knows the name.
+    join(&browser, &server, "demo", "Ann").await;
     for (width, dark, language) in [(DESKTOP, false, "en"), (PHONE, true, "zh-CN")] {
         let appearance = Appearance {
             width,
@@ -91,7 +93,7 @@ async fn the_qr_code_of_a_stream_or_a_room_has_its_link_in_every_colour_scheme()
             )
             .await;
         let room = format!("room-{language}");
-        join(&browser, &server, &room, "Ann").await;
+        browser.open(&server.url(&format!("/#/room/{room}"))).await;
         let link = shared_link(&browser, &format!("{room}-{width}")).await;
         assert_eq!(link, server.url(&format!("/#/room/{room}")));
     }
