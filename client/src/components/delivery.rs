@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::reactive::reactive_view;
 use crate::hooks::language::use_language;
 use crate::i18n::describe::TrackText;
 
@@ -11,7 +12,8 @@ pub(crate) fn Delivery(tracks: Memo<Vec<TrackText>>) -> impl IntoView {
     let item = move |track: TrackText| {
         let reasons = (!track.reasons.is_empty()).then(|| {
             let reasons = track.reasons.into_iter();
-            view! { <ul class="advice">{reasons.map(|reason| view! { <li>{reason}</li> }).collect_view()}</ul> }
+            let reasons = reasons.map(|reason| view! { <li>{reason}</li> }.into_any());
+            view! { <ul class="advice">{reasons.collect::<Vec<_>>()}</ul> }.into_any()
         });
         let comma = (!track.delivery.is_empty()).then(|| language.common().comma);
         view! {
@@ -20,10 +22,11 @@ pub(crate) fn Delivery(tracks: Memo<Vec<TrackText>>) -> impl IntoView {
                 {reasons}
             </li>
         }
+        .into_any()
     };
     view! {
         <ul class="quiet delivery" id="delivery">
-            {move || tracks.get().into_iter().map(item).collect_view()}
+            {reactive_view(move || tracks.get().into_iter().map(item).collect::<Vec<_>>().into_any())}
         </ul>
     }
 }

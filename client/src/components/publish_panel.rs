@@ -104,8 +104,8 @@ pub(crate) fn uplink_panel(publisher: Publisher, language: Language) -> AnyView 
         let warnings = publisher.report.with(|report| report.warnings.clone());
         let sentences = warnings.into_iter().filter_map(|one| warning(one, own));
         sentences
-            .map(|sentence| view! { <p class="small uplink-line">{sentence}</p> })
-            .collect_view()
+            .map(|sentence| view! { <p class="small uplink-line">{sentence}</p> }.into_any())
+            .collect::<Vec<_>>()
             .into_any()
     });
     view! {

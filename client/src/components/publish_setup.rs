@@ -113,14 +113,10 @@ fn select(
         let chosen = chosen();
         let option = |(value, name): (String, String)| {
             let selected = value == chosen;
-            view! { <option value=value selected=selected>{name}</option> }
+            view! { <option value=value selected=selected>{name}</option> }.into_any()
         };
-        options
-            .get()
-            .into_iter()
-            .map(option)
-            .collect_view()
-            .into_any()
+        let options = options.get().into_iter().map(option);
+        options.collect::<Vec<_>>().into_any()
     });
     view! {
         <label>

@@ -1,5 +1,6 @@
 //! A list to choose a stream from.
 
+use super::reactive::reactive_view;
 use crate::hooks::derived::memo;
 use crate::hooks::language::use_language;
 use leptos::prelude::*;
@@ -35,21 +36,20 @@ pub(crate) fn StreamSelect(
         }
         names
     });
+    let options = reactive_view(move || {
+        let option = |name: String| {
+            let selected = name == chosen;
+            view! { <option value=name.clone() selected=selected>{name.clone()}</option> }
+                .into_any()
+        };
+        let options = names.get().into_iter().map(option);
+        options.collect::<Vec<_>>().into_any()
+    });
     view! {
         <label class="row picker">
             <span class="quiet">{language.localized(|text| text.stream)}</span>
             <select id="stream" class="field" on:change=move |event| to.run(event_target_value(&event))>
-                {move || {
-                    let chosen = chosen.clone();
-                    names
-                        .get()
-                        .into_iter()
-                        .map(move |name| {
-                            let selected = name == chosen;
-                            view! { <option value=name.clone() selected=selected>{name.clone()}</option> }
-                        })
-                        .collect_view()
-                }}
+                {options}
             </select>
         </label>
     }

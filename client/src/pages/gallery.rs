@@ -243,11 +243,12 @@ fn length(info: &StreamInfo, language: Language) -> String {
 
 fn description(info: &StreamInfo, language: Language) -> AnyView {
     let text = language.text();
-    let chips = chips(info, text, language.get());
+    let chips = chips(info, text, language.get()).into_iter();
+    let chips = chips.map(|chip| view! { <span class="chip">{chip}</span> }.into_any());
     let watching = (text.viewers)(info.viewers);
     view! {
         <div class="row">
-            {chips.into_iter().map(|chip| view! { <span class="chip">{chip}</span> }).collect_view()}
+            {chips.collect::<Vec<_>>()}
         </div>
         <p class="small quiet">{watching}</p>
     }
