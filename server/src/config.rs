@@ -110,6 +110,10 @@ pub struct Config {
     #[command(flatten)]
     pub turn: TurnFlags,
 
+    /// Not a flag: the program that probes files in a process of its own; `None`: the server itself does, in its own process.
+    #[arg(skip)]
+    pub probe_helper: Option<PathBuf>,
+
     /// Not a flag: how long a source keeps running without viewers.
     #[arg(skip = GRACE)]
     pub grace: Duration,

@@ -121,10 +121,11 @@ impl Server {
                 services: viewers.addresses(),
             })?)),
         };
-        let registry = Registry::open(
+        let registry = Registry::open_with(
             config.sources_or_default(),
             config.limits.limits(),
             config.grace,
+            config.probe_helper.clone(),
         );
         let publishing = Publishing::new(
             keys,

@@ -4,6 +4,7 @@ mod announcement;
 mod key_command;
 
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -53,13 +54,20 @@ enum Command {
     /// Make, list and revoke the keys of publishers
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Reads files for the server that starts it
+    #[command(name = stream::helper::COMMAND, hide = true)]
+    ProbeHelper,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Some(Command::Key(command)) => key_command::run(command, &mut std::io::stdout()),
-        None => run(arguments.config),
+        Some(Command::ProbeHelper) => stream::helper::serve().map_err(Into::into),
+        None => run(Config {
+            probe_helper: Some(this_program()),
+            ..arguments.config
+        }),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,6 +75,14 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// For the processes that read files. On Linux also when an upgrade has replaced the file.
+fn this_program() -> PathBuf {
+    match cfg!(target_os = "linux") {
+        true => "/proc/self/exe".into(),
+        false => std::env::current_exe().unwrap_or_else(|_| "server".into()),
     }
 }
 

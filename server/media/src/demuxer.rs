@@ -1,16 +1,16 @@
 //! Reads a file: its video and audio track, and their packets on one clock.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Once};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Once;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use ffmpeg_next as ffmpeg;
+use serde::{Deserialize, Serialize};
 
 use super::discontinuity::{DiscontinuityFilter, PacketTime};
 use super::error::MediaError;
+use super::input_file::InputFile;
 use super::input_track::{InputTrack, TrackChoice, best_tracks, track};
 use super::packet_counts::PacketCounts;
 use super::raw::{self, allocator};
@@ -21,8 +21,6 @@ use super::track::TrackKind;
 const MAX_BAD_IN_A_ROW: u32 = 1000;
 /// Times are clamped to this, about 140 years, so that sums of several do not overflow.
 const MAX_TIME: i64 = 1 << 52;
-/// Opening a file fails after this time, because FFmpeg may wait indefinitely (playlists).
-const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
 /// How far one track is read ahead to find the next packet of the other: microseconds, and bytes of both. MPEG-TS shows
 /// the end of a packet with the next packet, so the last one before a gap is found after the gap.
 const MAX_AHEAD: i64 = 30_000_000;
@@ -45,9 +43,10 @@ pub(super) struct DemuxedPacket {
 }
 
 /// Size and modification time of a file; differs after the file was modified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FileStamp {
     pub size: u64,
+    /// `None` also before 1970, which serde cannot serialize.
     modified: Option<SystemTime>,
 }
 
@@ -72,21 +71,8 @@ impl Demuxer {
     /// while it is the same.
     pub(super) fn open(path: &Path, known: Option<TrackChoice>) -> Result<Self, MediaError> {
         init_ffmpeg();
-        let metadata = fs::metadata(path).map_err(|error| MediaError::io(path, error))?;
-        if metadata.is_dir() {
-            return Err(MediaError::Directory(path.to_owned()));
-        }
-        if !metadata.is_file() {
-            return Err(MediaError::NotAFile(path.to_owned()));
-        }
-        if metadata.len() == 0 {
-            return Err(MediaError::Empty(path.to_owned()));
-        }
-        let mut file = fs::File::open(path).map_err(|error| MediaError::io(path, error))?;
-        let name = path
-            .to_str()
-            .ok_or_else(|| MediaError::NameNotUtf8(path.to_owned()))?;
-        let opened = open_input(path, name);
+        let (mut file, metadata) = InputFile::open(path)?;
+        let opened = file.demux(path);
         // FFmpeg 7 cannot open encrypted fragments.
         let may_be_mp4 = opened
             .as_ref()
@@ -95,10 +81,9 @@ impl Demuxer {
         if may_be_mp4 && sample_entries::are_encrypted(&mut file).map_err(unreadable)? {
             return Err(MediaError::Encrypted(path.to_owned()));
         }
-        drop(file);
         let mut input = opened?;
         let format = input.format();
-        // FFmpeg renders any text file as video, and waits indefinitely for files of a playlist that do not exist yet.
+        // FFmpeg renders any text file as video, and a playlist is of no use without the files that it names.
         let refused = match format.name() {
             "tty" | "bin" | "xbin" | "idf" | "adf" => Some("text"),
             "hls" | "dash" | "imf" | "concat" | "sdp" | "rtsp" => Some("a playlist"),
@@ -112,7 +97,7 @@ impl Demuxer {
         }
         let file_stamp = FileStamp {
             size: metadata.len(),
-            modified: metadata.modified().ok(),
+            modified: metadata.modified().ok().filter(|time| *time >= UNIX_EPOCH),
         };
         let (video, audio) = match known.filter(|known| known.file == file_stamp) {
             Some(known) => (
@@ -123,7 +108,7 @@ impl Demuxer {
                 let counts = PacketCounts::of(&mut input);
                 if counts.is_some() {
                     // Not every container can seek to its beginning.
-                    input = open_input(path, name)?;
+                    input = file.demux(path)?;
                 }
                 best_tracks(&mut input, &counts.unwrap_or_default())
             }
@@ -321,30 +306,6 @@ impl DemuxedPacket {
         self.packet.set_pts(self.has_pts.then_some(self.pts));
         self.packet.set_dts(self.packet.dts().map(|_| self.dts));
     }
-}
-
-/// Opens the container of the file with this name.
-fn open_input(path: &Path, name: &str) -> Result<ffmpeg::format::context::Input, MediaError> {
-    // "file:" keeps a name such as "http:x" from being opened as a URL; `pattern_type` keeps a name such as
-    // "50%d.png" from matching many files; the whitelist keeps playlists from opening network addresses.
-    let options =
-        ffmpeg::Dictionary::from_iter([("protocol_whitelist", "file"), ("pattern_type", "none")]);
-    let (opened, start) = (Arc::new(AtomicBool::new(false)), Instant::now());
-    let timed_out = {
-        let opened = Arc::clone(&opened);
-        move || !opened.load(Ordering::Relaxed) && start.elapsed() > OPEN_TIMEOUT
-    };
-    let input = ffmpeg::format::input_with_interrupt_and_dictionary(
-        &format!("file:{name}"),
-        timed_out,
-        options,
-    )
-    .map_err(|source| MediaError::NotMedia {
-        path: path.to_owned(),
-        source,
-    })?;
-    opened.store(true, Ordering::Relaxed);
-    Ok(input)
 }
 
 fn new_filter(

@@ -35,6 +35,17 @@ pub enum MediaError {
     NoVideo(PathBuf),
     #[error("{} is empty or damaged: nothing could be read from it; check it with ffprobe", .0.display())]
     Empty(PathBuf),
+    #[error("{} could not be read within 20 seconds; check its disk", .0.display())]
+    NoAnswer(PathBuf),
+    #[error("reading {} made FFmpeg crash; check it with ffprobe", .0.display())]
+    Crashed(PathBuf),
+    /// An error of the process that reads files. `cause` is its [`MediaError::cause`].
+    #[error("{sentence}")]
+    Reported {
+        code: ErrorCode,
+        sentence: String,
+        cause: String,
+    },
     #[error("the tracks of {} have changed since it was probed; open it again", .0.display())]
     Changed(PathBuf),
     #[error(
@@ -69,7 +80,10 @@ impl MediaError {
             Self::Empty(_) => ErrorCode::FileEmpty,
             Self::Changed(_) => ErrorCode::FileChanged,
             Self::NoEncoder(_) => ErrorCode::NoEncoder,
+            Self::NoAnswer(_) => ErrorCode::DiskSlow,
+            Self::Reported { code, .. } => *code,
             Self::NoVideo(_)
+            | Self::Crashed(_)
             | Self::Ffmpeg { .. }
             | Self::Malformed { .. }
             | Self::TooLong { .. } => ErrorCode::CannotDecode,
@@ -78,7 +92,10 @@ impl MediaError {
 
     /// What FFmpeg or the system says; empty where there is nothing.
     pub fn cause(&self) -> String {
-        self.source().map(ToString::to_string).unwrap_or_default()
+        match self {
+            Self::Reported { cause, .. } => cause.clone(),
+            _ => self.source().map(ToString::to_string).unwrap_or_default(),
+        }
     }
 
     /// For `map_err(MediaError::ffmpeg("open the decoder"))`.

@@ -1,12 +1,13 @@
 //! Facts about tracks, from which the plan follows.
 
+use serde::{Deserialize, Serialize};
 use shared::api::Codec;
 
 use super::orientation::Orientation;
 use super::packet_scan::PacketFacts;
 
 /// Facts about a video track.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VideoFacts {
     /// FFmpeg's name of the codec.
     pub codec: String,

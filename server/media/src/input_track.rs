@@ -1,6 +1,7 @@
 //! The tracks of a file that are played.
 
 use ffmpeg_next as ffmpeg;
+use serde::{Deserialize, Serialize};
 
 use super::audio_transcoder::SAMPLE_RATES;
 use super::demuxer::{FileStamp, micros};
@@ -23,7 +24,7 @@ pub(super) struct InputTrack {
 }
 
 /// The streams of a file that are played. Holds while the file is the same.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct TrackChoice {
     pub file: FileStamp,
     pub video: Option<usize>,

@@ -25,6 +25,7 @@
 //! | `pacer`, `pipeline` | a running source: when its units are appended; from packets to units |
 //! | `loop_iteration` | one reading of a file |
 //! | `file_scan`, `first_frame` | facts that only the packets, or a decoded frame, tell |
+//! | `input_file` | a file that FFmpeg reads, and opens no other |
 //! | `demuxer`, `input_track`, `discontinuity` | a file's packets; its tracks; jumps of its clock |
 //! | `sample_entries` | whether the tracks of an MP4 file are encrypted |
 //! | `passthrough` | video that is sent as coded in the file |
@@ -67,6 +68,7 @@ mod file_scan;
 mod filter_graph;
 mod first_frame;
 mod frame_filters;
+mod input_file;
 mod input_track;
 mod loop_clock;
 mod loop_iteration;

@@ -1,7 +1,9 @@
 //! How a video is rotated and mirrored for display. Phones store unrotated frames with a display matrix.
 
+use serde::{Deserialize, Serialize};
+
 /// The rotation, and then the mirroring, that brings a stored frame upright.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Orientation {
     /// Clockwise: 0, 90, 180 or 270.
     pub degrees: i32,

@@ -1,5 +1,7 @@
 //! Facts about a video track that follow from the times, sizes and keyframes of its packets. Pure.
 
+use serde::{Deserialize, Serialize};
+
 /// In microseconds. With longer GOPs, a viewer that joins would start too far behind live.
 pub const MAX_GOP: i64 = 20_000_000;
 /// The largest GOP that the log keeps, in bytes.
@@ -9,7 +11,7 @@ pub const MAX_GOP_BYTES: u64 = 32 << 20;
 const IRREGULAR_GAP: i64 = 250_000;
 
 /// Facts from a video track's packets, or from its container's index.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PacketFacts {
     /// Decoding order differs from presentation order.
     pub reordered: bool,

@@ -1,5 +1,6 @@
 //! How each track is delivered, from the facts about it. Pure.
 
+use serde::{Deserialize, Serialize};
 use shared::api::{Codec, Delivery, Reason};
 
 use super::encoding::Encoding;
@@ -24,7 +25,7 @@ const MAX_LOAD: f64 = 0.9;
 pub const MAX_FRAME_RATE: f64 = 60.0;
 
 /// The encoders that this build of FFmpeg has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Encoders {
     pub h264: bool,
     pub vp8: bool,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ffmpeg_next as ffmpeg;
+use serde::{Deserialize, Serialize};
 use shared::api::{AudioTrack, Codec, Delivery, FrameSize, VideoTrack};
 
 use super::audio_transcoder::BITRATE;
@@ -20,8 +21,8 @@ use super::source::Input;
 use super::track::{OfferedTrack, Offering};
 use bitstream::h264::H264Normalizer;
 
-/// What is known about a source. Cheap to clone.
-#[derive(Clone, Debug)]
+/// What is known about a source. Cheap to clone; serialized by the process that has read the file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Probe {
     /// Length of one iteration, if the container gives it. `None` for a source without end.
     pub duration: Option<Duration>,

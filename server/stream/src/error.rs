@@ -39,6 +39,11 @@ pub enum StreamError {
 }
 
 impl StreamError {
+    /// The next attempt may succeed: its result is not kept.
+    pub(super) fn is_temporary(&self) -> bool {
+        matches!(self, Self::Slow | Self::NotStarted)
+    }
+
     /// The code that clients say in the language of their user.
     pub fn code(&self) -> ErrorCode {
         match self {

@@ -12,6 +12,7 @@
 //! | `scanner`, `folder`, `known_files`, `link_resolver` | scans for changed files; the media files of a folder; which of them are gone; symbolic links |
 //! | `names` | names of streams (pure) |
 //! | `file_reads` | probes and posters, on threads of their own |
+//! | [`helper`] | processes in which FFmpeg reads files for probes and posters |
 //! | [`subscription`] | a viewer's subscription to a stream |
 //! | [`admission`], `encoders` | limits on viewers, bit rate and encoders; the places of encoders |
 //! | `egress_meter` | how much more is sent than the renditions of the viewers have (pure) |
@@ -34,6 +35,7 @@ mod encoders;
 pub mod error;
 mod file_reads;
 mod folder;
+pub mod helper;
 mod idle;
 mod info;
 mod known_files;

@@ -16,7 +16,7 @@ use super::stream::replacement;
 use super::subscription::WantedTrack;
 use super::{Stream, StreamError, file_reads, lock, publication};
 
-/// Results of reading the source, each computed once; replaced when its file changes.
+/// Results of reading the source, each computed once; replaced when its file changes. Not kept: that it was not read in time, or not at all.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     pub(super) offering: OnceCell<Result<Arc<Offering>, StreamError>>,
@@ -29,11 +29,12 @@ impl Stream {
         let read = match &self.origin {
             StreamOrigin::Played { source, .. } => {
                 let reading = lock(&self.reading).clone();
-                let found = reading.offering.get_or_init(|| async {
+                let found = reading.offering.get_or_try_init(|| async {
                     let source = Arc::clone(source);
-                    self.run_blocking(move || source.read().map(Arc::new)).await
+                    let read = self.run_blocking(move || source.read().map(Arc::new));
+                    lasting(read.await)
                 });
-                found.await.clone()?
+                found.await?.clone()?
             }
             StreamOrigin::Published(state) => match state.error() {
                 Some(error) => return Err(error),
@@ -53,11 +54,11 @@ impl Stream {
             return Err(StreamError::NoVideo);
         }
         let reading = lock(&self.reading).clone();
-        let made = reading.poster.get_or_init(|| async {
+        let made = reading.poster.get_or_try_init(|| async {
             let source = Arc::clone(source);
-            self.run_blocking(move || source.poster()).await
+            lasting(self.run_blocking(move || source.poster()).await)
         });
-        made.await.clone()
+        made.await?.clone()
     }
 
     /// Runs blocking FFmpeg calls, a limited number at a time.
@@ -80,6 +81,9 @@ impl Stream {
 
     /// An error for users: with the name of the file, without its directory.
     pub(super) fn unreadable(&self, error: &MediaError) -> StreamError {
+        if matches!(error, MediaError::NoAnswer(_)) {
+            return StreamError::Slow;
+        }
         let mut text = error.to_string();
         if let Some(Input::File(path)) = self.input()
             && let Some(name) = path.file_name()
@@ -113,6 +117,9 @@ impl Stream {
             return;
         }
         let now = self.offering().await;
+        if matches!(&now, Err(error) if error.is_temporary()) {
+            return;
+        }
         let tracks = |offering: &Offering| -> Vec<_> {
             let tracks = offering.tracks.iter();
             tracks
@@ -210,5 +217,13 @@ impl Stream {
         }
         status.corrected = Some(Arc::new(offering));
         gone
+    }
+}
+
+/// A result that is kept, or an error that may be another one at the next attempt.
+fn lasting<T>(result: Result<T, StreamError>) -> Result<Result<T, StreamError>, StreamError> {
+    match result {
+        Err(error) if error.is_temporary() => Err(error),
+        result => Ok(result),
     }
 }

@@ -1,18 +1,20 @@
 //! All streams of this server, by name.
 
 mod declared;
+mod probes;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use limits::CountedAddress;
 use shared::api::StreamList;
 use tokio::sync::{Notify, Semaphore};
-use tokio::task::JoinHandle;
 
 use super::admission::{AdmissionControl, AdmissionError, Limits, ViewerPermit};
 use super::folder::{FileVersion, FoundFile};
+use super::helper::Helpers;
 use super::names::{candidates, unique};
 use super::scanner::{Listing, SCAN_INTERVAL, Scanner};
 use super::source_config::SourceConfig;
@@ -30,6 +32,8 @@ struct Inner {
     grace: Duration,
     /// Limits how many files are read at once.
     probe_permits: Arc<Semaphore>,
+    /// Processes that read them; `None`: this process does.
+    helpers: Option<Arc<Helpers>>,
     /// In the order of the sources, then by name.
     entries: Mutex<Vec<Entry>>,
     /// Names of streams that publishers may publish.
@@ -67,17 +71,22 @@ struct Wanted {
 
 /// The maximum number of concurrent probes and posters. With two, a slow disk does not block all others.
 const MAX_CONCURRENT_PROBES: usize = 2;
-/// The next stream is probed after this time, while fewer than [`MAX_PENDING_PROBES`] are waited for.
-const PROBE_PATIENCE: Duration = Duration::from_secs(1);
-/// The same with more of them: the disk is slow, and more probes at once would make it slower.
-const LONG_PROBE_PATIENCE: Duration = Duration::from_secs(30);
-const MAX_PENDING_PROBES: usize = 4;
 /// At the start, folders whose disks do not answer are not waited for any longer.
 const FIRST_SCAN: Duration = Duration::from_secs(2);
 
 impl Registry {
-    /// Reads the folders, and watches them on the caller's runtime until [`Registry::close`].
+    /// Reads the folders, and watches them on the caller's runtime until [`Registry::close`]. Files are probed in this process.
     pub fn open(sources: Vec<SourceConfig>, limits: Limits, grace: Duration) -> Self {
+        Self::open_with(sources, limits, grace, None)
+    }
+
+    /// As [`Registry::open`]. `helper`: the program that probes files in a process of its own, by its subcommand [`COMMAND`](super::helper::COMMAND).
+    pub fn open_with(
+        sources: Vec<SourceConfig>,
+        limits: Limits,
+        grace: Duration,
+        helper: Option<PathBuf>,
+    ) -> Self {
         let sources: Vec<_> = sources.into_iter().map(Source::new).collect();
         let deadline = Instant::now() + FIRST_SCAN;
         for scanner in sources.iter().filter_map(|source| source.scanner.as_ref()) {
@@ -88,13 +97,14 @@ impl Registry {
             admission: AdmissionControl::new(limits),
             grace,
             probe_permits: Arc::new(Semaphore::new(MAX_CONCURRENT_PROBES)),
+            helpers: helper.map(|program| Arc::new(Helpers::new(program))),
             entries: Mutex::default(),
             declared: Mutex::default(),
             changes: Arc::default(),
         });
         inner.update();
         tokio::spawn(watch(Arc::downgrade(&inner)));
-        tokio::spawn(probe_streams(Arc::downgrade(&inner)));
+        tokio::spawn(probes::probe_streams(Arc::downgrade(&inner)));
         tokio::spawn(declared::follow_publishers(Arc::downgrade(&inner)));
         Self(inner)
     }
@@ -204,7 +214,10 @@ impl Inner {
                     gone.extend(other.map(|entry| entry.stream));
                     let permits = Arc::clone(&self.probe_permits);
                     let encoders = self.admission.encoder_places().clone();
-                    Entry::new(Stream::played(name, input, self.grace, permits, encoders))
+                    let helpers = self.helpers.clone();
+                    let stream =
+                        Stream::played(name, input, self.grace, permits, encoders, helpers);
+                    Entry::new(stream)
                 }
             };
             entry.update(version, scan);
@@ -309,42 +322,9 @@ async fn watch(registry: Weak<Inner>) {
             );
             tokio::spawn(async move { stream.close().await });
         }
-    }
-}
-
-/// Probes the streams one after the other, so that a large folder does not overload the machine. The next one begins when a probe takes long: its
-/// file may block for ever.
-async fn probe_streams(registry: Weak<Inner>) {
-    let mut pending: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
-    loop {
-        let deadline = Instant::now() + SCAN_INTERVAL;
-        let Some(streams) = registry.upgrade().map(|inner| inner.streams()) else {
-            return;
-        };
-        for stream in streams {
-            pending.retain(|_, probe| !probe.is_finished());
-            if pending.contains_key(stream.name()) {
-                continue;
-            }
-            let patience = match pending.len() < MAX_PENDING_PROBES {
-                true => PROBE_PATIENCE,
-                false => LONG_PROBE_PATIENCE,
-            };
-            let name = stream.name().to_owned();
-            let mut probe = Box::pin(async move {
-                // `Stream::info` reports the error.
-                let _ = stream.offering().await;
-                stream.end_if_replaced().await;
-            });
-            if tokio::time::timeout(patience, &mut probe).await.is_err() {
-                pending.insert(name, tokio::spawn(probe));
-            }
-            // The list may have changed.
-            if Instant::now() > deadline {
-                break;
-            }
+        if let Some(helpers) = &inner.helpers {
+            helpers.reap();
         }
-        tokio::time::sleep(SCAN_INTERVAL).await;
     }
 }
 

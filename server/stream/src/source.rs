@@ -1,7 +1,7 @@
 //! What fills a stream's log while somebody watches.
 
 use std::fmt::Debug;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use media::time::MediaTime;
 use media::track::{Offering, TrackId};
 
 use super::appender::Appender;
+use super::helper::Helpers;
 
 /// A source that runs while its stream has viewers. Its functions block, and are called on threads of their own.
 pub trait Source: Debug + Send + Sync {
@@ -40,14 +41,17 @@ pub trait Source: Debug + Send + Sync {
 #[derive(Debug)]
 pub struct MediaSource {
     input: Input,
+    /// Processes that probe files; `None`: this process does.
+    helpers: Option<Arc<Helpers>>,
     /// As the newest run has corrected it.
     probe: Mutex<Option<Probe>>,
 }
 
 impl MediaSource {
-    pub fn new(input: Input) -> Self {
+    pub(super) fn new(input: Input, helpers: Option<Arc<Helpers>>) -> Self {
         Self {
             input,
+            helpers,
             probe: Mutex::default(),
         }
     }
@@ -60,14 +64,21 @@ impl MediaSource {
 
 impl Source for MediaSource {
     fn read(&self) -> Result<Offering, MediaError> {
-        let probe = probe::probe(&self.input)?;
+        let probe = match (&self.helpers, &self.input) {
+            (Some(helpers), Input::File(path)) => helpers.probe(path)?,
+            (_, input) => probe::probe(input)?,
+        };
         let offering = probe.offering();
         self.set_probe(probe);
         Ok(offering)
     }
 
     fn poster(&self) -> Result<Bytes, MediaError> {
-        media::poster::poster(&self.input).map(Bytes::from)
+        let jpeg = match (&self.helpers, &self.input) {
+            (Some(helpers), Input::File(path)) => helpers.poster(path)?,
+            (_, input) => media::poster::poster(input)?,
+        };
+        Ok(Bytes::from(jpeg))
     }
 
     fn run(&self, requests: &Control, appender: &mut Appender) -> Result<(), MediaError> {

@@ -15,6 +15,7 @@ use super::admission::Limits;
 use super::bitrate::RenditionBitrate;
 use super::counters::Counters;
 use super::encoders::EncoderPlaces;
+use super::helper::Helpers;
 use super::published_state::PublishedState;
 use super::reading::Reading;
 use super::renditions::Renditions;
@@ -72,18 +73,19 @@ impl Stream {
         probe_permits: Arc<Semaphore>,
     ) -> Arc<Self> {
         let encoders = EncoderPlaces::new(Limits::default_encoders());
-        Self::played(name, input, grace, probe_permits, encoders)
+        Self::played(name, input, grace, probe_permits, encoders, None)
     }
 
-    /// As [`Stream::new`]; `encoders` limits how many encoders run at once, over all streams.
+    /// As [`Stream::new`]; `encoders` limits how many encoders run at once, over all streams. `helpers`: processes that probe files.
     pub(super) fn played(
         name: String,
         input: Input,
         grace: Duration,
         probe_permits: Arc<Semaphore>,
         encoders: EncoderPlaces,
+        helpers: Option<Arc<Helpers>>,
     ) -> Arc<Self> {
-        let source = Arc::new(MediaSource::new(input.clone()));
+        let source = Arc::new(MediaSource::new(input.clone(), helpers));
         let origin = StreamOrigin::Played { input, source };
         Arc::new(Self::with(name, origin, grace, probe_permits, encoders))
     }

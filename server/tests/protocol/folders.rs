@@ -11,11 +11,11 @@ use testkit::{PATIENCE, TestServer, TestViewer, Wants, eventually, sentence, ski
 
 /// A file that blocks whoever opens it, as a file on a network drive that does not answer: another process holds a lease on it (fcntl(2)),
 /// and does not give it up when it is asked to.
-struct BlockedFile(Child);
+pub(crate) struct BlockedFile(Child);
 
 impl BlockedFile {
     /// `None`: the file system has no leases.
-    fn make(path: &Path) -> Option<Self> {
+    pub(crate) fn make(path: &Path) -> Option<Self> {
         fs::write(path, "not read").unwrap();
         const HOLD: &str = r#"
             $SIG{IO} = "IGNORE";
@@ -45,7 +45,7 @@ impl Drop for BlockedFile {
     }
 }
 
-fn make_fifo(path: &Path) {
+pub(crate) fn make_fifo(path: &Path) {
     let made = Command::new("mkfifo").arg(path).status();
     assert!(made.expect("mkfifo is there").success());
 }

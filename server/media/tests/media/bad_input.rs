@@ -29,12 +29,24 @@ fn an_unplayable_input_gives_an_error_with_advice() {
         ("text.txt", b"Neither is this.\n"),
         ("empty.mp4", b""),
         ("zeros.mkv", &[0; 100_000]),
-        ("list.m3u8", b"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n"),
     ] {
         let error = error(write_file(name, content));
-        assert!(matches!(error, MediaError::NotMedia { .. } | MediaError::NotPlayable { .. } | MediaError::NoTracks(_) | MediaError::Empty(_)), "{name}: {error}");
+        assert!(
+            matches!(
+                error,
+                MediaError::NotMedia { .. }
+                    | MediaError::NotPlayable { .. }
+                    | MediaError::NoTracks(_)
+                    | MediaError::Empty(_)
+            ),
+            "{name}: {error}"
+        );
         assert!(error.to_string().contains("ffprobe"), "{error}");
     }
+    let playlist =
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n";
+    let error = error(write_file("list.m3u8", playlist));
+    assert!(error.to_string().contains("is a playlist"), "{error}");
 }
 
 #[test]

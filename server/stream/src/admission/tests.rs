@@ -35,7 +35,14 @@ fn track(id: u16, codec: Codec, bit_rate: u64, encoded: bool) -> OfferedTrack {
 fn stream(control: &AdmissionControl) -> Arc<Stream> {
     let (grace, probes) = (Duration::from_secs(10), Arc::new(Semaphore::new(1)));
     let encoders = control.encoder_places().clone();
-    Stream::played("film".to_owned(), Input::Test, grace, probes, encoders)
+    Stream::played(
+        "film".to_owned(),
+        Input::Test,
+        grace,
+        probes,
+        encoders,
+        None,
+    )
 }
 
 fn video() -> OfferedTrack {

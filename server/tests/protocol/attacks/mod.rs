@@ -4,6 +4,7 @@ mod attacker;
 mod check;
 mod fingerprints;
 mod hammer;
+mod hostile_files;
 mod http;
 mod lite_candidates;
 pub(crate) mod lossy_handshake;

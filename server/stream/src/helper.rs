@@ -1,0 +1,199 @@
+//! Processes that read files for the server: FFmpeg parses there what is in a folder, before anyone watches it. A file that blocks ends
+//! its process and nothing else, and one that makes FFmpeg crash likewise.
+
+mod exact_json;
+mod process;
+mod sandbox;
+mod serve;
+mod wire;
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use media::error::MediaError;
+use media::probe::Probe;
+
+pub use self::process::COMMAND;
+pub use self::serve::serve;
+
+use self::process::Helper;
+use self::wire::{Reply, Request};
+use super::lock;
+
+/// A file that takes longer is not waited for.
+const DEADLINE: Duration = Duration::from_secs(20);
+/// Processes at once, with those that were killed and have not ended, because their disk does not answer.
+const MAX_PROCESSES: usize = 12;
+/// A process may end while it has a request: it is idle, its batch is over, or somebody kills it. After so many, the file is to blame.
+const ATTEMPTS: usize = 3;
+
+/// The helpers of this server.
+#[derive(Debug)]
+pub(super) struct Helpers {
+    program: PathBuf,
+    deadline: Duration,
+    processes: Mutex<Processes>,
+}
+
+#[derive(Debug, Default)]
+struct Processes {
+    idle: Vec<Helper>,
+    busy: usize,
+    /// Killed, and not ended yet.
+    ending: Vec<Child>,
+}
+
+impl Helpers {
+    /// `program`: this server.
+    pub(super) fn new(program: PathBuf) -> Self {
+        Self {
+            program,
+            deadline: DEADLINE,
+            processes: Mutex::default(),
+        }
+    }
+
+    /// [`media::probe::probe`] of a file. Blocking, for 20 s at most.
+    pub(super) fn probe(&self, path: &Path) -> Result<Probe, MediaError> {
+        match self.request(&Request::Probe(path.to_owned()))? {
+            Reply::Probed(probe) => Ok(*probe),
+            _ => Err(MediaError::Crashed(path.to_owned())),
+        }
+    }
+
+    /// [`media::poster::poster`] of a file. Blocking, for 20 s at most.
+    pub(super) fn poster(&self, path: &Path) -> Result<Vec<u8>, MediaError> {
+        match self.request(&Request::Poster(path.to_owned()))? {
+            Reply::Drawn(jpeg) => Ok(jpeg),
+            _ => Err(MediaError::Crashed(path.to_owned())),
+        }
+    }
+
+    /// Releases what processes have left that have ended.
+    pub(super) fn reap(&self) {
+        let mut processes = lock(&self.processes);
+        processes.idle.retain_mut(|helper| !helper.has_ended());
+        let ends = |child: &mut Child| matches!(child.try_wait(), Ok(None));
+        processes.ending.retain_mut(ends);
+    }
+
+    fn request(&self, request: &Request) -> Result<Reply, MediaError> {
+        let deadline = Instant::now() + self.deadline;
+        let no_answer = || MediaError::NoAnswer(request.path().to_owned());
+        for _ in 0..ATTEMPTS {
+            let mut helper = self.take().ok_or_else(no_answer)?;
+            let reply = helper.request(request, deadline);
+            let mut processes = lock(&self.processes);
+            processes.busy -= 1;
+            let error = match reply {
+                Ok(reply) => {
+                    processes.idle.push(helper);
+                    return match reply {
+                        Reply::Failed(error) => Err(error),
+                        reply => Ok(reply),
+                    };
+                }
+                Err(error) => error,
+            };
+            processes.ending.push(helper.kill());
+            if error.kind() == ErrorKind::TimedOut {
+                return Err(no_answer());
+            }
+        }
+        Err(MediaError::Crashed(request.path().to_owned()))
+    }
+
+    /// An idle helper, or a new one. `None`: there are too many, or none can be started.
+    fn take(&self) -> Option<Helper> {
+        self.reap();
+        let mut processes = lock(&self.processes);
+        let Processes { idle, busy, ending } = &mut *processes;
+        let helper = match idle.pop() {
+            Some(helper) => helper,
+            None if *busy + ending.len() >= MAX_PROCESSES => return None,
+            None => match Helper::start(&self.program) {
+                Ok(helper) => helper,
+                Err(error) => {
+                    tracing::error!(%error, "no process can be started to read files; restart the server");
+                    return None;
+                }
+            },
+        };
+        *busy += 1;
+        Some(helper)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A helper that is this script.
+    fn helpers(script: &str) -> (tempfile::TempDir, Helpers) {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("helper");
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+        let helpers = Helpers {
+            deadline: Duration::from_millis(500),
+            ..Helpers::new(program)
+        };
+        (folder, helpers)
+    }
+
+    fn left(helpers: &Helpers) -> usize {
+        helpers.reap();
+        let processes = lock(&helpers.processes);
+        processes.idle.len() + processes.busy + processes.ending.len()
+    }
+
+    #[test]
+    fn a_helper_that_does_not_answer_is_killed() {
+        let (_folder, helpers) = helpers("exec sleep 600");
+        let began = Instant::now();
+        let error = helpers.probe(Path::new("a.mp4")).unwrap_err();
+        assert!(matches!(error, MediaError::NoAnswer(_)), "{error}");
+        assert!(began.elapsed() < Duration::from_secs(10));
+        while left(&helpers) > 0 {
+            assert!(began.elapsed() < Duration::from_secs(10));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn a_file_that_ends_its_helper_is_to_blame_and_the_next_one_gets_another() {
+        let (folder, helpers) =
+            helpers("dd bs=64 count=1 > /dev/null 2>&1; echo x >> \"$0.started\"");
+        let error = helpers.probe(Path::new("a.mp4")).unwrap_err();
+        assert!(matches!(error, MediaError::Crashed(_)), "{error}");
+        let started = || fs::read_to_string(folder.path().join("helper.started"));
+        assert_eq!(started().unwrap().len(), 2 * ATTEMPTS);
+        assert!(helpers.poster(Path::new("b.mp4")).is_err());
+        assert_eq!(started().unwrap().len(), 4 * ATTEMPTS);
+    }
+
+    #[test]
+    fn processes_whose_disk_does_not_answer_are_few() {
+        let (_folder, mut helpers) = helpers("exec sleep 600");
+        helpers.deadline = Duration::from_secs(3);
+        let helpers = &helpers;
+        std::thread::scope(|scope| {
+            let reads = || helpers.probe(Path::new("a.mp4"));
+            let reading: Vec<_> = (0..30).map(|_| scope.spawn(reads)).collect();
+            let began = Instant::now();
+            while left(helpers) < MAX_PROCESSES {
+                assert!(began.elapsed() < Duration::from_secs(10));
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            for read in reading {
+                assert!(read.join().unwrap().is_err());
+            }
+        });
+    }
+}
