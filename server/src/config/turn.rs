@@ -56,6 +56,14 @@ pub struct TurnFlags {
     /// Maximum bitrate per user, in Mbit/s, both directions together.
     #[arg(long = "turn-user-rate", value_name = "MBIT/S", default_value_t = 50)]
     pub user_rate: u32,
+
+    /// The same of all users of one address (IPv6: of one /64 network; twice as much of a /56, four times of a /48).
+    #[arg(
+        long = "turn-address-rate",
+        value_name = "MBIT/S",
+        default_value_t = 100
+    )]
+    pub address_rate: u32,
 }
 
 /// A flag that is on by default.
@@ -65,17 +73,15 @@ pub enum Switch {
     Off,
 }
 
-/// Users behind one address (a NAT) whose allocations are permitted.
-const USERS_PER_ADDRESS: usize = 4;
-
 impl TurnFlags {
     pub fn limits(&self) -> Limits {
-        let per_user = self.user_allocations as usize;
+        let all = self.max_allocations as usize;
         Limits {
-            all: self.max_allocations as usize,
-            per_user,
-            per_address: per_user.saturating_mul(USERS_PER_ADDRESS),
+            all,
+            per_user: self.user_allocations as usize,
+            per_address: Limits::of_address(all),
             user_rate: u64::from(self.user_rate) * 1_000_000 / 8,
+            address_rate: u64::from(self.address_rate) * 1_000_000 / 8,
         }
     }
 }

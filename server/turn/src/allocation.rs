@@ -41,6 +41,8 @@ struct State {
     bindings: Bindings,
     /// Expiry, since the server started.
     end: Duration,
+    /// The latest possible one.
+    last_end: Duration,
 }
 
 /// What sending to peers needs.
@@ -59,7 +61,7 @@ impl Allocation {
         socket: UdpSocket,
         relayed: SocketAddr,
         permit: AllocationPermit,
-        end: Duration,
+        (end, last_end): (Duration, Duration),
     ) -> Self {
         let random = u128::from(TransactionId::generate()).to_be_bytes();
         Self {
@@ -71,7 +73,8 @@ impl Allocation {
             permit,
             state: Mutex::new(State {
                 bindings: Bindings::default(),
-                end,
+                end: end.min(last_end),
+                last_end,
             }),
             ended: AtomicBool::new(false),
             prefix: std::array::from_fn(|at| random[8 + at]),
@@ -97,7 +100,13 @@ impl Allocation {
     }
 
     pub(super) fn refresh(&self, end: Duration) {
-        self.state().end = end;
+        let mut state = self.state();
+        state.end = end.min(state.last_end);
+    }
+
+    /// Counts bytes that were read from the client's TCP connection. Returns how long nothing more is to be read.
+    pub(super) fn pause_after(&self, bytes: usize, now: Duration) -> Duration {
+        self.permit.pause_after(bytes, now)
     }
 
     pub(super) fn end(&self) {
@@ -152,6 +161,9 @@ impl Allocation {
         context: &RelayContext<'_>,
     ) {
         if self.has_ended() || !self.permit.take(data.len(), context.now) {
+            return;
+        }
+        if !context.policy.is_open(peer) {
             return;
         }
         if location == PeerLocation::Local {

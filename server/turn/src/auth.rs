@@ -17,6 +17,14 @@ use super::response::Response;
 /// The realm, which is part of the key; clients repeat it.
 pub(super) const REALM: &str = "weir";
 
+/// Why a request has no user.
+#[derive(Debug)]
+pub(super) struct Unauthenticated {
+    pub(super) response: Response,
+    /// The nonce is good: the client receives what is sent to its address.
+    pub(super) has_nonce: bool,
+}
+
 /// Authenticates requests.
 #[derive(Debug)]
 pub(super) struct Auth {
@@ -34,34 +42,41 @@ impl Auth {
         }
     }
 
-    /// The authenticated user name, and the key that signs the response; else the error response. `is_owner`: whether this user
-    /// has the allocation of this client.
+    /// The authenticated user name, and the key that signs the response; else why not. `is_owner`: whether this user has the allocation
+    /// of this client.
     pub(super) fn authenticate(
         &self,
         message: &Message<'_>,
         client: SocketAddr,
         is_owner: impl Fn(&str) -> bool,
         now: Duration,
-    ) -> Result<(String, IntegrityKey), Response> {
-        let challenge = |code| Response::Challenge {
-            code,
-            nonce: self.nonces.issue(client, now),
+    ) -> Result<(String, IntegrityKey), Unauthenticated> {
+        let refused = |response, has_nonce| Unauthenticated {
+            response,
+            has_nonce,
         };
-        let unauthorized = || challenge(ErrorCode::UNAUTHORIZED);
+        let challenge = |code, has_nonce| {
+            let nonce = self.nonces.issue(client, now);
+            refused(Response::Challenge { code, nonce }, has_nonce)
+        };
         if !message.has_attribute(MessageIntegrity::TYPE) {
-            return Err(unauthorized());
+            return Err(challenge(ErrorCode::UNAUTHORIZED, false));
         }
-        let username: Username = required(message).map_err(Response::Error)?;
-        let realm: Realm = required(message).map_err(Response::Error)?;
-        let nonce: Nonce = required(message).map_err(Response::Error)?;
+        let malformed = |code| refused(Response::Error(code), false);
+        let username: Username = required(message).map_err(malformed)?;
+        let realm: Realm = required(message).map_err(malformed)?;
+        let nonce: Nonce = required(message).map_err(malformed)?;
         if !self.nonces.is_valid(nonce.nonce(), client, now) {
-            return Err(challenge(ErrorCode::STALE_NONCE));
+            return Err(challenge(ErrorCode::STALE_NONCE, false));
         }
+        let unauthorized = || challenge(ErrorCode::UNAUTHORIZED, true);
         let username = username.username();
-        // As in coturn, an expired credential keeps its allocation: applications do not renew credentials during a call.
-        if !is_owner(username)
-            && let Err(reason) = credentials::name(username, SystemTime::now())
-        {
+        // As in coturn, an expired credential keeps its allocation: applications do not renew credentials during a call. Not for ever.
+        let mut valid_at = SystemTime::now();
+        if is_owner(username) {
+            valid_at -= credentials::GRACE;
+        }
+        if let Err(reason) = credentials::name(username, valid_at) {
             tracing::debug!(%client, %reason, "TURN refused");
             return Err(unauthorized());
         }

@@ -16,6 +16,9 @@ use sha1::Sha1;
 /// Longest user name, in bytes.
 const MAX_USERNAME: usize = 128;
 
+/// An allocation ends this long after its credential, at the latest.
+pub(super) const GRACE: Duration = Duration::from_secs(24 * 3600);
+
 /// The secret shared by the servers that issue credentials and those that check them. At least 8 bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -67,12 +70,24 @@ pub(super) fn name(username: &str, now: SystemTime) -> Result<&str, BadUser> {
     if username.len() > MAX_USERNAME {
         return Err(BadUser::Malformed);
     }
-    let (expiry, name) = username.split_once(':').unwrap_or((username, username));
-    let expiry: u64 = expiry.parse().map_err(|_| BadUser::Malformed)?;
+    let (_, name) = username.split_once(':').unwrap_or((username, username));
+    let expiry = expiry(username).ok_or(BadUser::Malformed)?;
     if expiry <= seconds(now) {
         return Err(BadUser::Expired);
     }
     Ok(name)
+}
+
+/// How long an allocation of this user may live at most.
+pub(super) fn longest_lifetime(username: &str, now: SystemTime) -> Duration {
+    let left = expiry(username).unwrap_or(0).saturating_sub(seconds(now));
+    Duration::from_secs(left).saturating_add(GRACE)
+}
+
+/// In seconds since 1970.
+fn expiry(username: &str) -> Option<u64> {
+    let (expiry, _) = username.split_once(':').unwrap_or((username, username));
+    expiry.parse().ok()
 }
 
 fn seconds(time: SystemTime) -> u64 {
@@ -128,6 +143,15 @@ mod tests {
         ] {
             assert_eq!(name(odd, at(0)), Err(BadUser::Malformed), "{odd}");
         }
+        assert_eq!(
+            longest_lifetime("1000:me", at(900)),
+            GRACE + Duration::from_secs(100)
+        );
+        assert_eq!(longest_lifetime("1000:me", at(2000)), GRACE);
+        assert_eq!(
+            longest_lifetime(&format!("{}", u64::MAX), at(0)),
+            Duration::MAX
+        );
         let long = format!("1000:{}", "x".repeat(MAX_USERNAME));
         assert_eq!(name(&long, at(0)), Err(BadUser::Malformed));
     }

@@ -63,6 +63,7 @@ impl Harness {
                 per_user: 4,
                 per_address: 4,
                 user_rate: 1_000_000,
+                address_rate: 1_000_000,
             },
             policy: PeerPolicy::new(vec![OWN], Vec::new(), false),
         });
@@ -77,14 +78,23 @@ impl Harness {
                 .expect("a reactor"),
         };
         for client in 0..clients {
-            let request = harness.message(client, MessageClass::Request, ALLOCATE, &[], false);
-            harness.datagram(client, &request);
-            let challenge = harness.sent(client).remove(0);
-            let challenge = Message::from_bytes(&challenge).expect("a response");
-            let nonce: Nonce = challenge.attribute().expect("of a challenge");
-            harness.clients[client].nonce = nonce.nonce().to_owned();
+            harness.renew_nonce(client);
         }
         harness
+    }
+
+    /// Gets a new nonce for a client, which is asked for without an allocation, too.
+    ///
+    /// # Panics
+    /// The client is sent no challenge.
+    pub fn renew_nonce(&mut self, client: usize) {
+        self.sent(client);
+        let request = self.message(client, MessageClass::Request, ALLOCATE, &[], false);
+        self.datagram(client, &request);
+        let challenge = self.sent(client).remove(0);
+        let challenge = Message::from_bytes(&challenge).expect("a response");
+        let nonce: Nonce = challenge.attribute().expect("of a challenge");
+        self.clients[client].nonce = nonce.nonce().to_owned();
     }
 
     /// A datagram from a client.

@@ -17,8 +17,10 @@
 //!
 //! - Unauthenticated clients use no memory: nonces are computed, responses per source address are limited in a table of fixed
 //!   size, TCP connections without an allocation are few and short.
-//! - [`Limits`] bounds allocations in total, per user and per address, and the bytes per second of a user.
-//! - Peers with private addresses are forbidden (403), unless [`Options::allow_private`].
+//! - [`Limits`] bounds allocations in total, per user and per address, and the bytes per second of a user and of an address. No more is read from
+//!   TCP connections than these may pass.
+//! - An allocation ends a day after its credential, at the latest.
+//! - Peers with private addresses, in any embedding, are forbidden (403), unless [`Options::allow_private`]; so are ports below 1024, except 443.
 //! - Peers on this machine are other allocations, which are served in memory, and [`Options::services`]. A relayed port never
 //!   sends to anything else on this machine.
 //! - Not supported: TLS, TCP relaying (RFC 6062), DONT-FRAGMENT, reserved ports.
@@ -30,14 +32,15 @@
 //! | [`credentials`] | user names that expire, and their passwords (pure) |
 //! | `policy` | which peers may be relayed to (pure) |
 //! | `quota` | limits on allocations and rates (pure) |
-//! | `rate_limiter` | a rate limit in one atomic number (pure) |
+//! | `rate_limiter`, `response_limiter` | a rate limit in one atomic number; which unauthenticated requests are answered (pure) |
 //! | `auth`, `nonce` | authentication of requests, stateless nonces (pure) |
 //! | `bindings` | permissions and channels of one allocation (pure) |
 //! | `frame`, `frame_reader` | STUN messages, ChannelData and Data indications; frames of a TCP stream (pure) |
 //! | `attributes`, `response` | reading requests, writing responses (pure) |
-//! | `allocation`, `relays` | one relayed port; all of them |
+//! | `allocation`, `lifetime`, `relays` | one relayed port; how long it lives; all of them |
 //! | `service` | the effect of a request |
 //! | `client`, `udp`, `tcp` | clients and their transports |
+//! | `unauthenticated` | TCP connections without an allocation (pure) |
 //! | `bind` | binding ports |
 //!
 //! # Why not an existing server crate
@@ -59,17 +62,20 @@ mod frame;
 mod frame_reader;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod harness;
+mod lifetime;
 mod nonce;
 mod policy;
 mod quota;
 mod rate_limiter;
 mod relays;
 mod response;
+mod response_limiter;
 mod service;
 #[cfg(test)]
 mod service_tests;
 mod tcp;
 mod udp;
+mod unauthenticated;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,7 +1,6 @@
 //! Rate limits by the generic cell rate algorithm (ITU-T I.371, annex A), in one atomic number. Pure.
 
-use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -23,6 +22,23 @@ impl RateLimiter {
         self.arrival
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next)
             .is_ok()
+    }
+
+    /// Counts an event that has happened. Returns the time until the limiter is not more than `burst` ahead.
+    pub(super) fn add(&self, now: Duration, cost: Duration, burst: Duration) -> Duration {
+        let [now, cost, burst] = [now, cost, burst].map(nanoseconds);
+        let next = |arrival: u64| Some(arrival.max(now).saturating_add(cost));
+        let before = self
+            .arrival
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next)
+            .unwrap_or_else(|arrival| arrival);
+        let ahead = before.max(now).saturating_add(cost) - now;
+        Duration::from_nanos(ahead.saturating_sub(burst))
+    }
+
+    /// The next event passes, whatever it costs within a burst.
+    pub(super) fn is_idle(&self, now: Duration) -> bool {
+        self.arrival.load(Ordering::Relaxed) <= nanoseconds(now)
     }
 }
 
@@ -52,8 +68,8 @@ impl Default for SourceLimiter {
 }
 
 impl SourceLimiter {
-    /// Whether to respond to `source`, an address that may be forged.
-    pub(super) fn allows(&self, source: IpAddr, now: Duration) -> bool {
+    /// Whether to respond to `source`, an address that may be forged, or one with its port that is not.
+    pub(super) fn allows(&self, source: impl Hash, now: Duration) -> bool {
         let slot = self.seed.hash_one(source) as usize % TABLE_SIZE;
         self.limiters[slot].take(now, RESPONSE_COST, RESPONSE_BURST)
     }
@@ -61,6 +77,8 @@ impl SourceLimiter {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     #[test]

@@ -17,17 +17,15 @@ use super::auth::{Auth, REALM};
 use super::bind::PortRange;
 use super::bindings::BindingError;
 use super::client::Client;
-use super::credentials::{self, Secret};
-use super::frame;
+use super::credentials::{self, Secret, longest_lifetime};
 use super::policy::{PeerLocation, PeerPolicy};
 use super::quota::{Limits, QuotaExceeded, Quotas};
-use super::rate_limiter::{RateLimiter, SourceLimiter};
+use super::rate_limiter::RateLimiter;
 use super::relays::Relays;
 use super::response::{self, Response};
+use super::response_limiter::ResponseLimiter;
+use super::{frame, lifetime};
 
-/// Default and maximum lifetime of allocations, in seconds (RFC 8656 3.2, 7.2).
-const DEFAULT_LIFETIME: u32 = 600;
-const MAX_LIFETIME: u32 = 3600;
 /// Interval between warnings, so that clients cannot fill the log.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -50,7 +48,7 @@ pub(super) struct Service {
     config: ServiceConfig,
     started: Instant,
     auth: Auth,
-    unauthenticated: SourceLimiter,
+    unauthenticated: ResponseLimiter,
     warnings: RateLimiter,
     quotas: Arc<Quotas>,
     relays: Relays,
@@ -76,7 +74,7 @@ impl Service {
             auth: Auth::new(config.secret.clone()),
             config,
             started: Instant::now(),
-            unauthenticated: SourceLimiter::default(),
+            unauthenticated: ResponseLimiter::default(),
             warnings: RateLimiter::default(),
             relays: Relays::default(),
         }
@@ -98,6 +96,7 @@ impl Service {
     /// Ends allocations that have expired.
     pub(super) fn sweep(&self, now: Duration) {
         self.relays.sweep(now);
+        self.quotas.sweep(now);
     }
 
     pub(super) async fn close(&self) {
@@ -150,6 +149,7 @@ impl Service {
         message: &Message<'_>,
         now: Duration,
     ) {
+        let mut has_nonce = false;
         let (response, key) = if message.has_method(BINDING) {
             let unknown = unknown_attributes(message);
             let response = match unknown.is_empty() {
@@ -168,11 +168,13 @@ impl Service {
                     let response = self.perform(slot, client, message, &username, now);
                     (response, Some(key))
                 }
-                Err(response) => (response, None),
+                Err(refused) => {
+                    has_nonce = refused.has_nonce;
+                    (refused.response, None)
+                }
             }
         };
-        // The source address of such a request may be forged.
-        if key.is_none() && !self.unauthenticated.allows(client.remote.ip(), now) {
+        if key.is_none() && !self.unauthenticated.allows(client, has_nonce, now) {
             return;
         }
         let mut buffer = [0; response::MAX_LEN];
@@ -265,7 +267,10 @@ impl Service {
             socket,
             relayed(port),
             permit,
-            now + seconds(lifetime(request.lifetime)),
+            (
+                now + lifetime::granted(request.lifetime),
+                now.saturating_add(longest_lifetime(username, SystemTime::now())),
+            ),
         ));
         if !self.relays.start(&allocation, self.started) {
             return Err(ErrorCode::INSUFFICIENT_CAPACITY);
@@ -309,9 +314,10 @@ impl Service {
             *slot = None;
             return Ok(Response::Refreshed { lifetime: 0 });
         }
-        let lifetime = lifetime(requested);
-        allocation.refresh(now + seconds(lifetime));
-        Ok(Response::Refreshed { lifetime })
+        allocation.refresh(now + lifetime::granted(requested));
+        Ok(Response::Refreshed {
+            lifetime: remaining(allocation, now),
+        })
     }
 
     fn permit(
@@ -353,6 +359,9 @@ impl Service {
             return Err(ErrorCode::BAD_REQUEST);
         }
         let reach = self.locate(allocation, peer)?;
+        if !self.config.policy.is_open(peer) {
+            return Err(ErrorCode::FORBIDDEN);
+        }
         let bound = allocation.bind(number.channel(), peer, reach, now);
         bound.map_err(BindingError::code)?;
         Ok(Response::Success)
@@ -379,19 +388,12 @@ impl Service {
 }
 
 fn allocated(allocation: &Allocation, now: Duration) -> Response {
-    let remaining = allocation.remaining(now).as_secs();
     Response::Allocated {
         relayed: allocation.relayed(),
-        lifetime: u32::try_from(remaining).unwrap_or(u32::MAX),
+        lifetime: remaining(allocation, now),
     }
 }
 
-fn lifetime(requested: Option<u32>) -> u32 {
-    requested
-        .unwrap_or(DEFAULT_LIFETIME)
-        .clamp(DEFAULT_LIFETIME, MAX_LIFETIME)
-}
-
-fn seconds(lifetime: u32) -> Duration {
-    Duration::from_secs(lifetime.into())
+fn remaining(allocation: &Allocation, now: Duration) -> u32 {
+    u32::try_from(allocation.remaining(now).as_secs()).unwrap_or(u32::MAX)
 }

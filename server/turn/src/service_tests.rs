@@ -98,3 +98,45 @@ fn the_server_survives_any_message_of_an_authenticated_user() {
     assert!(allocated > 100, "{allocated} of 5000 had an allocation");
     assert_eq!(harness.close(), 0);
 }
+
+/// LIFETIME, an hour; REQUESTED-TRANSPORT, UDP.
+const HOUR: (u16, [u8; 4]) = (0x000d, [0, 0, 0x0e, 0x10]);
+const UDP: (u16, [u8; 4]) = (0x0019, [17, 0, 0, 0]);
+
+fn request(harness: &mut Harness, method: Method, (kind, value): (u16, [u8; 4])) {
+    let attributes = [(kind, value.to_vec())];
+    let bytes = harness.message(0, MessageClass::Request, method, &attributes, true);
+    harness.datagram(0, &bytes);
+}
+
+#[test]
+fn an_allocation_ends_a_day_after_its_credential_however_often_it_is_refreshed() {
+    let mut harness = Harness::new(1);
+    request(&mut harness, ALLOCATE, UDP);
+    assert_eq!(harness.allocations(), 1);
+    let half_hours = (1..1000).take_while(|_| {
+        harness.renew_nonce(0);
+        request(&mut harness, REFRESH, HOUR);
+        harness.advance(Duration::from_secs(1800));
+        harness.allocations() == 1
+    });
+    // The credential is valid for an hour.
+    assert_eq!(half_hours.count(), 49);
+    assert_eq!(harness.close(), 0);
+}
+
+/// 401 to requests without a user name is what forged ones get, too.
+#[test]
+fn requests_of_an_allocation_are_answered_while_forged_ones_are_not() {
+    let mut harness = Harness::new(1);
+    request(&mut harness, ALLOCATE, UDP);
+    harness.sent(0);
+    let forged = harness.message(0, MessageClass::Request, ALLOCATE, &[], false);
+    for _ in 0..1000 {
+        harness.datagram(0, &forged);
+    }
+    assert!(harness.sent(0).len() <= 200);
+    request(&mut harness, REFRESH, HOUR);
+    assert_eq!(harness.sent(0).len(), 1);
+    assert_eq!(harness.close(), 0);
+}

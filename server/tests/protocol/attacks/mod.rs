@@ -12,6 +12,7 @@ mod peer_reflexive_flood;
 mod pli_storm;
 mod redirected_media;
 mod relay;
+mod relayed_floods;
 mod restart_flood;
 mod silent_connections;
 mod stray_datagrams;

@@ -97,6 +97,21 @@ async fn peers_inside_a_network_are_refused() {
     );
 }
 
+#[tokio::test]
+async fn ports_of_services_are_refused() {
+    let turn = Turn::start(&[]).await;
+    let mut client = turn.client(By::Udp).await;
+    client.allocate().await.unwrap();
+    for (number, port) in [(0x4000, 25), (0x4001, 53), (0x4002, 80), (0x4003, 1023)] {
+        let peer = SocketAddr::from(([203, 0, 113, 9], port));
+        assert_eq!(client.bind(number, peer).await, Err(FORBIDDEN), "{port}");
+    }
+    for (number, port) in [(0x4000, 443), (0x4001, 1024), (0x4002, 50_000)] {
+        let peer = SocketAddr::from(([203, 0, 113, 9], port));
+        assert_eq!(client.bind(number, peer).await, Ok(()), "{port}");
+    }
+}
+
 /// Relaying between two allocations does not open other ports of the server's machine.
 #[tokio::test]
 async fn other_programs_on_the_servers_machine_are_out_of_reach() {
@@ -195,7 +210,7 @@ async fn a_user_has_a_rate() {
 async fn requests_that_make_no_sense_get_their_error() {
     let turn = Turn::start(&[]).await;
     let mut client = turn.client(By::Udp).await;
-    let peer = "203.0.113.9:80".parse().unwrap();
+    let peer = "203.0.113.9:5000".parse().unwrap();
     assert_eq!(client.refresh(600).await, Err(MISMATCH));
     assert_eq!(client.permit(peer).await, Err(MISMATCH));
     assert_eq!(
@@ -211,7 +226,9 @@ async fn requests_that_make_no_sense_get_their_error() {
     assert_eq!(client.bind(0x3fff, peer).await, Err(400));
     client.bind(0x4000, peer).await.unwrap();
     assert_eq!(
-        client.bind(0x4000, "203.0.113.8:80".parse().unwrap()).await,
+        client
+            .bind(0x4000, "203.0.113.8:5000".parse().unwrap())
+            .await,
         Err(400)
     );
 }
